@@ -1,0 +1,1 @@
+"""Beam pipelines that turn a licensed catalogue into a delivery and its ledger."""

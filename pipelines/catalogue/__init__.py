@@ -1,0 +1,1 @@
+"""The catalogue: read its tables, map its columns, gate its rows."""

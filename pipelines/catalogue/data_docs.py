@@ -1,0 +1,209 @@
+"""Great Expectations data docs of a run's gate: one page to open, with nothing to fetch.
+
+The content is what Great Expectations renders. Its usual page frame loads styles and scripts from
+the network, stamps the clock and numbers elements at random, so the frame here is our own.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import great_expectations as gx
+from great_expectations.core import (
+    ExpectationSuiteValidationResult,
+    ExpectationValidationResult,
+)
+from great_expectations.core.run_identifier import RunIdentifier
+from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+from great_expectations.render.view.view import DefaultJinjaPageView
+
+from pipelines.catalogue.gate import GateSummary, RuleOutcome, expectation_suite
+from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, Suite
+
+_EFFECTS = {
+    STOP: "stops the run",
+    DIVERT: "turns the row into a dead letter",
+    REPORT: "is only reported here; screening decides",
+}
+_EXCEPTION = ("exception_message", "exception_traceback")
+_SUITE_PAGE = re.compile(r'href="(\.\./)+expectations/[^"]*"')  # a page that is not written
+_CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="UTF-8">
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
+<meta name="viewport" content="width=device-width, initial-scale=1.0">
+<title>{{ page_title }}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem; padding: 1rem; }
+h1, h2, h3, h4, h5 { line-height: 1.2; margin: 1rem 0 .5rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { border-top: 1px solid #ddd; padding: .4rem .6rem; text-align: left; vertical-align: top; }
+nav ul { columns: 4 10rem; list-style: none; padding: 0; }
+code, .badge, .badge-secondary { background: #eef1f5; border-radius: .3rem; padding: .1rem .35rem; }
+.row, .col-12 { display: block; width: auto; }
+h5 { font-size: 1.2rem; }
+h6 { font-size: 1rem; }
+a[data-toggle] { display: none; }
+.fa-check-circle::before { color: #176f2c; content: "passes"; }
+.fa-times::before, .fa-exclamation-triangle::before, .fa-info-circle::before {
+  color: #a40e26; content: "fails"; }
+.fail { color: #a40e26; }
+</style>
+</head>
+<body>
+<h1>{{ page_title }}</h1>
+<p>{{ note }}</p>
+<table id="rules">
+<thead><tr><th>Rule</th><th>What holds</th><th>A failure</th><th>Failed</th></tr></thead>
+<tbody>{% for row in rows %}
+<tr><td><code>{{ row.name }}</code></td><td>{{ row.sentence }}</td><td>{{ row.effect }}</td>
+<td{% if row.failed %} class="fail"{% endif %}>{{ row.failed }} of {{ row.evaluated }}\
+{% for line in row.lines %}<br>{{ line }}{% endfor %}</td></tr>{% endfor %}
+</tbody>
+</table>
+<nav><ul>{% for section in sections %}
+<li><a href="#section-{{ loop.index }}">{{ section["section_name"] }}</a></li>{% endfor %}
+</ul></nav>
+{% for section in sections %}{% set section_loop = loop -%}
+{% include 'section.j2' %}
+{% endfor %}
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One rule in the table at the head of the page."""
+
+    name: str
+    sentence: str
+    effect: str
+    evaluated: int
+    failed: int
+    lines: tuple[str, ...]
+
+
+class _OfflineView(DefaultJinjaPageView):
+    """The page view of Great Expectations, with numbers in order for random element ids."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        super().__init__()
+
+    def generate_html_element_uuid(self, prefix: str | None = None) -> str:
+        return f"{prefix or ''}{next(self._numbers)}"
+
+    def page(self, document: dict[str, object], note: str, rows: list[_Row]) -> str:
+        """Renders a document of Great Expectations as a page, under a table of the rules."""
+        template = self.env.from_string(_PAGE)
+        page = template.render(document, note=note, rows=rows, policy=_CONTENT_POLICY)
+        return _SUITE_PAGE.sub('href="#rules"', page)
+
+
+def write_data_docs(summary: GateSummary, suite: Suite, folder: Path, as_of: datetime) -> Path:
+    """Writes the data docs of a run.
+
+    Args:
+        summary: What the suite said of the whole catalogue.
+        suite: The suite.
+        folder: Where to write; made if need be.
+        as_of: The run's instant, with a zone; it stands for the clock.
+
+    Returns:
+        The page to open. The same summary and instant give the same bytes.
+    """
+    instant = as_of.astimezone(UTC)
+    report = _report(summary, suite, instant)
+    document = ValidationResultsPageRenderer().render(report).to_json_dict()
+    document["page_title"] = f"Catalogue gate: {suite.table} as of {instant:%Y-%m-%d %H:%M} UTC"
+    note = (
+        f"{summary.rows} rows were read into the gate and {summary.diverted} of them became dead "
+        f"letters. Great Expectations {gx.__version__}."
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "index.html"
+    page.write_text(_OfflineView().page(document, note, _rows(summary, suite)), encoding="utf-8")
+    return page
+
+
+def _report(
+    summary: GateSummary, suite: Suite, instant: datetime
+) -> ExpectationSuiteValidationResult:
+    """The merged outcomes as Great Expectations holds the results of one validation."""
+    outcomes = {outcome.rule: outcome for outcome in summary.rules}
+    rules = {rule.name: rule for rule in suite.rules}
+    results = []
+    for configuration in expectation_suite(suite.source).expectation_configurations:
+        rule = rules[configuration.meta["rule"]]
+        outcome = outcomes.get(rule.name, RuleOutcome(rule.name, rule.on_failure, 0, 0, ()))
+        results.append(
+            ExpectationValidationResult(
+                success=outcome.failed == 0,
+                expectation_config=configuration,
+                result=_result(summary, outcome),
+                exception_info=dict.fromkeys(_EXCEPTION, None) | {"raised_exception": False},
+                meta={},
+            )
+        )
+    passed = sum(bool(result.success) for result in results)
+    return ExpectationSuiteValidationResult(
+        success=passed == len(results),
+        results=results,
+        suite_name=suite.table,
+        suite_parameters={},
+        statistics={
+            "evaluated_expectations": len(results),
+            "successful_expectations": passed,
+            "unsuccessful_expectations": len(results) - passed,
+            "success_percent": 100.0 * passed / len(results) if results else 100.0,
+        },
+        meta={
+            "run_id": RunIdentifier("catalogue", instant),
+            "great_expectations_version": gx.__version__,
+        },
+    )
+
+
+def _rows(summary: GateSummary, suite: Suite) -> list[_Row]:
+    outcomes = {outcome.rule: outcome for outcome in summary.rules}
+    return [_row(rule, outcomes[rule.name]) for rule in suite.rules if rule.name in outcomes]
+
+
+def _row(rule: Rule, outcome: RuleOutcome) -> _Row:
+    lines = tuple(
+        f"{example.asset_id}: {rule.seen.replace('{value}', example.value)}"
+        for example in outcome.examples
+    )
+    remedy = (rule.remedy,) if outcome.failed else ()
+    effect = _EFFECTS[outcome.on_failure]
+    return _Row(
+        rule.name, rule.sentence, effect, outcome.evaluated, outcome.failed, (*lines, *remedy)
+    )
+
+
+def _result(summary: GateSummary, outcome: RuleOutcome) -> dict[str, object]:
+    missing = summary.rows - outcome.evaluated
+    return {
+        "element_count": summary.rows,
+        "unexpected_count": outcome.failed,
+        "unexpected_percent": _percent(outcome.failed, outcome.evaluated),
+        "unexpected_percent_total": _percent(outcome.failed, summary.rows),
+        "unexpected_percent_nonmissing": _percent(outcome.failed, outcome.evaluated),
+        "missing_count": missing,
+        "missing_percent": _percent(missing, summary.rows),
+        # The renderer puts these into the page as they are.
+        "partial_unexpected_list": [html.escape(example.value) for example in outcome.examples],
+    }
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100.0 * part / whole if whole else 0.0

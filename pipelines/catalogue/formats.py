@@ -1,0 +1,300 @@
+"""Parquet, CSV and JSON Lines as batches of raw columns, with a locator for every row.
+
+A row that has no columns at all (a ragged CSV row, a broken JSON line) is a fault of its own. The
+number of rows read is always the rows of the batches plus these faults.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.catalogue.convert import Raw
+from pipelines.catalogue.files import BLOCK_BYTES
+from pipelines.catalogue.values import BLANKS, shorten
+from schemas.errors import InputError
+
+MAX_LINE_BYTES = 16 * 2**20
+SAMPLE_LINES = 1000  # lines of JSON from which its columns are learned
+
+
+@dataclass(frozen=True)
+class LostRow:
+    """A row that could not be split into columns; `place` is its line or row, from 1."""
+
+    place: int
+    why: str
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """Rows as the file gave them.
+
+    Attributes:
+        columns: By the file's own names; only those asked for.
+        places: The line (CSV, JSON) or row (Parquet) of each row, from 1.
+        lost: Rows that could not be split into columns.
+    """
+
+    columns: dict[str, Raw]
+    places: Sequence[int]
+    lost: tuple[LostRow, ...]
+
+
+class Lines:
+    """Decoded lines of a stream, numbered from 1; lines can be handed back.
+
+    Bytes that are no UTF-8 become lone surrogates, which no column takes: they cost
+    their row alone.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._buffered = io.BufferedReader(_raw(stream), BLOCK_BYTES)
+        self._again: deque[tuple[int, str]] = deque()
+        self._count = 0
+        self.taken: list[tuple[int, str]] = []  # since the last record began
+
+    def __iter__(self) -> Lines:
+        return self
+
+    def __next__(self) -> str:
+        numbered = self._again.popleft() if self._again else self._read()
+        self.taken.append(numbered)
+        return numbered[1]
+
+    def _read(self) -> tuple[int, str]:
+        line = self._buffered.readline(MAX_LINE_BYTES)
+        if not line:
+            raise StopIteration
+        self._count += 1
+        if self._count == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if len(line) >= MAX_LINE_BYTES and not line.endswith(b"\n"):
+            while (rest := self._buffered.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+                pass
+            raise OverlongError(self._count)
+        return self._count, line.decode("utf-8", "surrogateescape")
+
+    def back_but_first(self) -> int:
+        """Hands back all lines of the record but its first, whose number it returns."""
+        first, *rest = self.taken
+        self._again.extendleft(reversed(rest))
+        return first[0]
+
+
+class OverlongError(Exception):
+    """A line is longer than any row may be; `args[0]` is its number."""
+
+
+def _raw(stream: BinaryIO) -> io.RawIOBase:
+    if not isinstance(stream, io.RawIOBase):
+        raise TypeError("lines are read from an unbuffered stream")
+    return stream
+
+
+def csv_header(lines: Lines, origin: str) -> list[str]:
+    """Reads the first row of a CSV file as column names; empty for a file without rows.
+
+    Raises:
+        InputError: If it cannot be read or names a column twice.
+    """
+    try:
+        header = next((row for row in csv.reader(lines, strict=True) if row), [])
+    except (csv.Error, OverlongError) as error:
+        raise InputError("The header cannot be read", f"{origin}: {error}", "") from error
+    names = [name.strip(BLANKS) for name in header]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise InputError("A column stands twice", f"{origin}: {', '.join(twice)}", "Rename one.")
+    return names
+
+
+def csv_batches(
+    stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int
+) -> Iterator[RawBatch]:
+    """Reads a CSV file with a header: commas, double quotes, lines as RFC 4180 has them.
+
+    A quote that is never closed, or is followed by text, costs the line it stands on, not the
+    lines it would swallow.
+    """
+    lines = Lines(stream)
+    names = csv_header(lines, origin)
+    kept = [(i, name) for i, name in enumerate(names) if name in wanted]
+    rows: list[list[str]] = []
+    places: list[int] = []
+    lost: list[LostRow] = []
+    for row in _records(lines, len(names)):
+        if isinstance(row, LostRow):
+            lost.append(row)
+        else:
+            rows.append(row)
+            places.append(lines.taken[0][0])
+        if len(rows) + len(lost) >= batch_rows:
+            yield _csv_batch(rows, places, lost, kept)
+            rows, places, lost = [], [], []
+    if rows or lost:
+        yield _csv_batch(rows, places, lost, kept)
+
+
+def _records(lines: Lines, width: int) -> Iterator[list[str] | LostRow]:
+    reader = csv.reader(lines, strict=True)
+    while True:
+        lines.taken.clear()
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield LostRow(lines.back_but_first(), f"not CSV: {error}")
+            continue
+        except OverlongError as error:
+            if lines.taken:  # an open quote led to the overlong line
+                yield LostRow(lines.back_but_first(), "not CSV: a quote is not closed")
+            yield LostRow(error.args[0], "a line of more than 16 MiB")
+            reader = csv.reader(lines, strict=True)
+            continue
+        if not row:
+            continue
+        if len(row) != width:
+            seen = shorten(",".join(row))
+            why = f"{len(row)} columns where the header has {width}: {seen}"
+            yield LostRow(lines.taken[0][0], why)
+            continue
+        yield row
+
+
+def _csv_batch(
+    rows: list[list[str]], places: list[int], lost: list[LostRow], kept: list[tuple[int, str]]
+) -> RawBatch:
+    columns: dict[str, Raw] = {}
+    across = list(zip(*rows, strict=True))
+    for i, name in kept:
+        values: Raw = across[i] if rows else ()
+        try:
+            columns[name] = pa.array(values, pa.string())
+        except UnicodeEncodeError:
+            columns[name] = values
+    return RawBatch(columns, places, tuple(lost))
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+
+
+def _json_row(line: str) -> dict[str, object] | str:
+    """The object on a line, or why there is none."""
+    try:
+        row = _DECODER.decode(line.strip())
+    except (ValueError, RecursionError) as error:
+        return f"not JSON: {error}: {shorten(line.strip())}"
+    return row if isinstance(row, dict) else f"not a JSON object: {shorten(line.strip())}"
+
+
+def _json_rows(stream: BinaryIO) -> Iterator[tuple[int, dict[str, object] | str]]:
+    lines = Lines(stream)
+    while True:
+        lines.taken.clear()
+        try:
+            line = next(lines)
+        except StopIteration:
+            return
+        except OverlongError as error:
+            yield error.args[0], "a line of more than 16 MiB"
+            continue
+        if line.strip():
+            yield lines.taken[0][0], _json_row(line)
+
+
+def json_columns(stream: BinaryIO) -> set[str] | None:
+    """The keys in the first lines; none where no line could be read."""
+    keys: set[str] | None = None
+    for number, row in _json_rows(stream):
+        if isinstance(row, dict):
+            keys = (keys or set()) | row.keys()
+        if number >= SAMPLE_LINES:
+            break
+    return keys
+
+
+def json_batches(
+    stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int
+) -> Iterator[RawBatch]:
+    """Reads a file of one JSON object a line; empty lines are no rows."""
+    del origin
+    rows: list[dict[str, object]] = []
+    places: list[int] = []
+    lost: list[LostRow] = []
+    for number, row in _json_rows(stream):
+        if isinstance(row, dict):
+            rows.append(row)
+            places.append(number)
+        else:
+            lost.append(LostRow(number, row))
+        if len(rows) + len(lost) >= batch_rows:
+            yield RawBatch(_columns(rows, wanted), places, tuple(lost))
+            rows, places, lost = [], [], []
+    if rows or lost:
+        yield RawBatch(_columns(rows, wanted), places, tuple(lost))
+
+
+def _columns(rows: list[dict[str, object]], wanted: frozenset[str]) -> dict[str, Raw]:
+    return {name: [row.get(name) for row in rows] for name in sorted(wanted)}
+
+
+def open_parquet(stream: BinaryIO, origin: str) -> pq.ParquetFile:
+    """Opens a Parquet file.
+
+    Raises:
+        InputError: If it is none.
+    """
+    try:
+        return pq.ParquetFile(stream)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            "This is no Parquet file", f"{origin}: {error}", "Write it anew."
+        ) from error
+
+
+def parquet_batches(
+    stream: BinaryIO,
+    origin: str,
+    wanted: frozenset[str],
+    batch_rows: int,
+    row_groups: Sequence[int],
+) -> Iterator[RawBatch]:
+    """Reads row groups of a Parquet file.
+
+    Raises:
+        InputError: If the file is damaged: its rows cannot be told apart then.
+    """
+    file = open_parquet(stream, origin)
+    meta = file.metadata
+    place = 1 + sum(meta.row_group(i).num_rows for i in range(min(row_groups, default=0)))
+    names = [name for name in file.schema_arrow.names if name in wanted]
+    try:
+        for batch in file.iter_batches(batch_rows, row_groups=list(row_groups), columns=names):
+            columns: dict[str, Raw] = {name: batch.column(name) for name in names}
+            yield RawBatch(columns, range(place, place + batch.num_rows), ())
+            place += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            "A Parquet file is damaged", f"{origin}: {error}", "Write it anew."
+        ) from error

@@ -1,0 +1,258 @@
+"""The gate: Great Expectations on every batch, and what its rules say of the whole catalogue.
+
+A rule that diverts turns its row into a dead letter. A rule that stops is counted over all batches
+and ends the run before any media is fetched, unless the deal diverts it: then the rows stay, and
+screening refuses them with a reason of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import json
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import great_expectations as gx
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from great_expectations.core.batch_definition import BatchDefinition
+from great_expectations.data_context.types.base import ProgressBarsConfig
+
+from pipelines.catalogue.derive import frame_of
+from pipelines.catalogue.read import DeadRow
+from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, Suite, load_suite
+from pipelines.catalogue.values import shorten
+from schemas.decision import Reason
+from schemas.errors import InputError
+
+EXAMPLES = 3
+_FORMAT = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
+_LOCK = threading.Lock()  # a context of Great Expectations holds state, so one thread at a time
+
+
+@dataclass(frozen=True, order=True)
+class Example:
+    """A row that failed a rule; `asset_id` is the id of whatever the table holds."""
+
+    asset_id: str
+    value: str
+
+
+@dataclass(frozen=True)
+class RuleOutcome:
+    """What one rule said.
+
+    Attributes:
+        rule: Its name.
+        on_failure: What a failure does in this run.
+        evaluated: Values it looked at; nulls count only where the rule is about them.
+        failed: Values that failed.
+        examples: The first failing rows by id, at most `EXAMPLES`.
+    """
+
+    rule: str
+    on_failure: str
+    evaluated: int
+    failed: int
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class GateSummary:
+    """What the suite said of some rows. `merge` joins summaries in any order.
+
+    Attributes:
+        rows: Rows that entered the gate.
+        diverted: Rows that became dead letters.
+        rules: Outcomes by rule name; empty for no batches.
+    """
+
+    rows: int = 0
+    diverted: int = 0
+    rules: tuple[RuleOutcome, ...] = ()
+
+    @staticmethod
+    def empty() -> GateSummary:
+        """The summary of no batches."""
+        return GateSummary()
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One batch after the gate: `table.num_rows + len(dead)` rows entered."""
+
+    table: pa.Table
+    dead: tuple[DeadRow, ...]
+    summary: GateSummary
+
+
+@functools.cache
+def _batches() -> BatchDefinition[None]:
+    """One context in memory per process. It writes no file and calls nobody."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("catalogue").add_dataframe_asset("batch")
+    return asset.add_batch_definition_whole_dataframe("whole")
+
+
+@functools.lru_cache(maxsize=8)
+def expectation_suite(source: str) -> gx.ExpectationSuite:
+    """The suite as Great Expectations holds it."""
+    return gx.ExpectationSuite(**json.loads(source))
+
+
+def _validate(frame: pd.DataFrame, suite: Suite) -> dict[str, tuple[int, list[int]]]:
+    """For each rule how many values it looked at and which rows failed.
+
+    Raises:
+        RuntimeError: If an expectation could not be evaluated, which is never a pass.
+    """
+    with _LOCK:
+        batch = _batches().get_batch(batch_parameters={"dataframe": frame})
+        report = batch.validate(expectation_suite(suite.source), result_format=_FORMAT)
+    found = {}
+    for entry in report.results:
+        if entry.expectation_config is None:
+            raise RuntimeError("a result of Great Expectations names no expectation")
+        name = entry.expectation_config.meta["rule"]
+        if (
+            entry.exception_info.get("raised_exception", False)
+            or "element_count" not in entry.result
+        ):
+            raise RuntimeError(f"the rule {name} could not be evaluated: {entry.exception_info}")
+        evaluated = entry.result["element_count"] - entry.result.get("missing_count", 0)
+        found[name] = (int(evaluated), [int(i) for i in entry.result["unexpected_index_list"]])
+    if found.keys() != {rule.name for rule in suite.rules}:
+        raise RuntimeError("a rule of the suite was not evaluated")
+    return found
+
+
+def gate_batch(batch: pa.Table, suite: Suite, divert: frozenset[str]) -> GateResult:
+    """Evaluates a suite on a batch.
+
+    Args:
+        batch: Rows that conform to the suite's table.
+        suite: From `load_suite`.
+        divert: Rules that stop no run of this deal, from `check_divert`.
+
+    Returns:
+        The rows that go on, those diverted, and what each rule said.
+    """
+    if batch.num_rows == 0:
+        nothing = (RuleOutcome(r.name, _effect(r, divert), 0, 0, ()) for r in suite.rules)
+        return GateResult(batch, (), GateSummary(0, 0, _ordered(nothing)))
+    frame = frame_of(batch, [batch.schema.names[0], *(rule.column for rule in suite.rules)])
+    ids = frame.iloc[:, 0].to_numpy(dtype=object)
+    found = _validate(frame, suite)
+    outcomes: list[RuleOutcome] = []
+    dead: dict[int, DeadRow] = {}
+    for rule in suite.rules:
+        evaluated, rows = found[rule.name]
+        values = frame[rule.column]
+        first = heapq.nsmallest(EXAMPLES, ((str(ids[row]), row) for row in rows))
+        examples = tuple(sorted(Example(name, _shown(values.iloc[row])) for name, row in first))
+        effect = _effect(rule, divert)
+        outcomes.append(RuleOutcome(rule.name, effect, evaluated, len(rows), examples))
+        if effect == DIVERT:
+            for row in rows:
+                detail = _detail(rule, _shown(values.iloc[row]))
+                dead.setdefault(row, DeadRow(str(ids[row] or ""), Reason.ROW_INVALID, detail))
+    summary = GateSummary(batch.num_rows, len(dead), _ordered(outcomes))
+    if not dead:
+        return GateResult(batch, (), summary)
+    good = np.ones(batch.num_rows, np.bool_)
+    good[sorted(dead)] = False
+    gone = tuple(dead[row] for row in sorted(dead))
+    return GateResult(batch.filter(pa.array(good)), gone, summary)
+
+
+def _effect(rule: Rule, divert: frozenset[str]) -> str:
+    return REPORT if rule.on_failure == STOP and rule.name in divert else rule.on_failure
+
+
+def _shown(value: object) -> str:
+    """A value of the frame as text; pandas holds integers with nulls as floats."""
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return shorten(value if isinstance(value, str) else str(value))
+
+
+def _detail(rule: Rule, value: str) -> str:
+    return f"{rule.name}: {rule.column} = '{value}': {rule.seen.replace('{value}', value)}"
+
+
+def _ordered(outcomes: Iterable[RuleOutcome]) -> tuple[RuleOutcome, ...]:
+    return tuple(sorted(outcomes, key=lambda outcome: outcome.rule))
+
+
+def merge(summaries: Iterable[GateSummary]) -> GateSummary:
+    """Joins summaries of one suite; their order and grouping change nothing."""
+    rows = diverted = 0
+    by_rule: dict[str, list[RuleOutcome]] = {}
+    for summary in summaries:
+        rows += summary.rows
+        diverted += summary.diverted
+        for outcome in summary.rules:
+            by_rule.setdefault(outcome.rule, []).append(outcome)
+        if len(by_rule) and len(by_rule[next(iter(by_rule))]) > 64:
+            by_rule = {name: [_joined(several)] for name, several in by_rule.items()}
+    return GateSummary(rows, diverted, _ordered(_joined(several) for several in by_rule.values()))
+
+
+def _joined(outcomes: Sequence[RuleOutcome]) -> RuleOutcome:
+    every = (example for outcome in outcomes for example in outcome.examples)
+    return RuleOutcome(
+        outcomes[0].rule,
+        outcomes[0].on_failure,
+        sum(outcome.evaluated for outcome in outcomes),
+        sum(outcome.failed for outcome in outcomes),
+        tuple(heapq.nsmallest(EXAMPLES, every)),
+    )
+
+
+def stop_error(summary: GateSummary, suite: Suite) -> InputError | None:
+    """The error that ends the run, if a rule that stops has failed."""
+    rules = {rule.name: rule for rule in suite.rules}
+    failed = [o for o in summary.rules if o.on_failure == STOP and o.failed]
+    if not failed:
+        return None
+    noun = suite.table.removesuffix("s")
+    lines = []
+    for outcome in failed:
+        rule = rules[outcome.rule]
+        seen = "; ".join(
+            f"{noun} {example.asset_id}: {rule.seen.replace('{value}', example.value)}"
+            for example in outcome.examples
+        )
+        lines.append(
+            f"\n  {rule.name}: {outcome.failed} of {summary.rows} rows. {seen}. {rule.remedy}"
+        )
+    remedy = "Or let screening refuse these rows: name the rules in the deal's gate.divert"
+    return InputError(
+        f"The table {suite.table} fails a rule that stops the run",
+        "".join(lines) + "\n",
+        remedy if suite.table == "assets" else "docs/catalogue.md lists the rules",
+    )
+
+
+def check_table(table: pa.Table, name: str) -> GateSummary:
+    """Gates a small table whole.
+
+    Args:
+        table: As `read_table` gives it.
+        name: contributors, consents or releases.
+
+    Raises:
+        InputError: If a rule that stops has failed.
+    """
+    suite = load_suite(name)
+    summary = gate_batch(table, suite, frozenset()).summary
+    error = stop_error(summary, suite)
+    if error is not None:
+        raise error
+    return summary

@@ -1,0 +1,206 @@
+"""An agency's own column names and values, mapped onto the catalogue's by `mapping.toml`."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipelines.catalogue.values import BLANKS, parser_of, shorten
+from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
+from schemas.errors import InputError
+
+MAPPING_FILE = "mapping.toml"
+_SECTIONS = ("columns", "values", "constants")
+
+
+@dataclass(frozen=True)
+class TableMapping:
+    """What is mapped in one table.
+
+    Attributes:
+        columns: Our name to theirs.
+        values: By our column, their value to ours, both as text.
+        constants: By our column, the text that stands in every row.
+    """
+
+    columns: tuple[tuple[str, str], ...] = ()
+    values: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    constants: tuple[tuple[str, str], ...] = ()
+
+    def theirs(self, column: str) -> str:
+        """The name that our column has in the agency's table."""
+        return dict(self.columns).get(column, column)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A parsed `mapping.toml`.
+
+    Attributes:
+        source: Its bytes, which the catalogue's digest covers.
+        tables: What is mapped, by table.
+    """
+
+    source: bytes = b""
+    tables: tuple[tuple[str, TableMapping], ...] = ()
+
+    def of(self, table: str) -> TableMapping:
+        """The mapping of a table; empty where the file does not speak of it."""
+        return dict(self.tables).get(table, TableMapping())
+
+
+def near(name: str, names: Iterable[str]) -> list[str]:
+    """Names that look like `name`, the nearest first, without regard to case and separators."""
+    plain = {_plain(other): other for other in sorted(names, reverse=True)}
+    found = difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.6)
+    return [plain[key] for key in found]
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def _text(value: object, where: str) -> str:
+    """A TOML value as the text that a CSV cell would hold."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int):
+        return str(value).strip(BLANKS)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, list):
+        return ";".join(_text(item, where) for item in value)
+    raise InputError(
+        "The mapping holds a value of no use here", f"{where} = {value!r}", "Use text."
+    )
+
+
+def _known(name: str, allowed: Iterable[str], where: str) -> None:
+    names = list(allowed)
+    if name not in names:
+        guess = near(name, names)
+        hint = f"Did you mean {guess[0]}? " if guess else ""
+        raise InputError(
+            "The mapping has an unknown key", f"{where}", f"{hint}Allowed here: {', '.join(names)}."
+        )
+
+
+def _section(value: object, where: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise InputError("The mapping wants a table here", f"{where} = {value!r}", f"[{where}]")
+    return value
+
+
+def _columns(raw: dict[str, object], table: str, where: str) -> tuple[tuple[str, str], ...]:
+    for ours, theirs in raw.items():
+        _known(ours, TABLES[table].names, f"{where}.{ours}")
+        if not isinstance(theirs, str) or not theirs:
+            raise InputError(
+                "A mapped column is given by its name", f"{where}.{ours} = {theirs!r}", "Use text."
+            )
+    return tuple((ours, str(theirs).strip(BLANKS)) for ours, theirs in sorted(raw.items()))
+
+
+def _values(
+    raw: dict[str, object], table: str, where: str
+) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    result = []
+    for ours, pairs in sorted(raw.items()):
+        place = f"{where}.{ours}"
+        _known(ours, TABLES[table].names, place)
+        field = TABLES[table].field(ours)
+        if field.type == pa.list_(CONTRIBUTOR_SHARE):
+            raise InputError("Splits have no values to map", place, "Remove the section.")
+        mapped = {
+            theirs.strip(BLANKS): _text(value, f"{place}.{theirs}")
+            for theirs, value in sorted(_section(pairs, place).items())
+        }
+        if pa.types.is_list(field.type) and "" in mapped.values():
+            raise InputError(
+                "An item of a list cannot be mapped to nothing", place, "Name the value it means."
+            )
+        result.append((ours, tuple(mapped.items())))
+    return tuple(result)
+
+
+def _constants(raw: dict[str, object], table: str, where: str) -> tuple[tuple[str, str], ...]:
+    result = []
+    for ours, value in sorted(raw.items()):
+        place = f"{where}.{ours}"
+        _known(ours, TABLES[table].names, place)
+        text = _text(value, place)
+        try:
+            parser_of(TABLES[table].field(ours))(text)
+        except ValueError as error:
+            raise InputError(
+                "The mapping's constant cannot be read", f"{place} = {shorten(value)}", f"{error}"
+            ) from error
+        result.append((ours, text))
+    return tuple(result)
+
+
+def _table(raw: dict[str, object], table: str) -> TableMapping:
+    where = f"mapping.{table}"
+    for key in raw:
+        _known(key, _SECTIONS, f"{where}.{key}")
+    parts = {key: _section(raw.get(key, {}), f"{where}.{key}") for key in _SECTIONS}
+    both = sorted(parts["columns"].keys() & parts["constants"].keys())
+    if both:
+        raise InputError(
+            "A column is mapped and constant at once", f"{where}: {', '.join(both)}", "Keep one."
+        )
+    return TableMapping(
+        _columns(parts["columns"], table, f"{where}.columns"),
+        _values(parts["values"], table, f"{where}.values"),
+        _constants(parts["constants"], table, f"{where}.constants"),
+    )
+
+
+def parse_mapping(source: bytes, origin: str) -> Mapping:
+    """Parses a mapping.
+
+    Args:
+        source: TOML.
+        origin: Where it comes from, for messages.
+
+    Raises:
+        InputError: If it is no TOML, or a key or value is unknown.
+    """
+    try:
+        document = tomllib.loads(source.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError("The mapping is not valid TOML", f"{origin}: {error}", "") from error
+    try:
+        for key in document:
+            _known(key, ["mapping"], key)
+        tables = _section(document.get("mapping", {}), "mapping")
+        for table in tables:
+            _known(table, TABLES, f"mapping.{table}")
+        parsed = tuple(
+            (table, _table(_section(raw, f"mapping.{table}"), table))
+            for table, raw in sorted(tables.items())
+        )
+    except InputError as error:
+        raise InputError(error.what, f"{origin}: {error.which}", error.remedy) from error
+    return Mapping(source, parsed)
+
+
+def load_mapping(path: Path) -> Mapping:
+    """Reads and parses a mapping file.
+
+    Raises:
+        InputError: If it cannot be read or is refused.
+    """
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            "The mapping cannot be read", f"{path}: {error}", "Give the path of a TOML file."
+        ) from error
+    return parse_mapping(source, str(path))

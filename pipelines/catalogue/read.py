@@ -1,0 +1,320 @@
+"""Read a catalogue's tables into Arrow batches that conform to `schemas.catalogue`.
+
+A row of `assets` that cannot be read becomes a dead row and the rest goes on: rows in are rows out
+plus dead rows. In the other tables such a row stops the run, since a lost withdrawal of consent
+would be a leak.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pyarrow as pa
+
+from pipelines.catalogue import formats
+from pipelines.catalogue.convert import Fault, Raw, convert_column, map_items, map_values
+from pipelines.catalogue.files import File, blocks, list_files, open_file
+from pipelines.catalogue.mapping import MAPPING_FILE, Mapping, TableMapping, parse_mapping
+from pipelines.catalogue.tables import TableFiles, check_columns, find_tables
+from pipelines.catalogue.values import shorten
+from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
+from schemas.decision import Reason
+from schemas.errors import InputError
+
+BATCH_ROWS = 65_536
+PART_ROWS = 4 * BATCH_ROWS  # row groups are joined into one part up to this many rows
+
+
+@dataclass(frozen=True)
+class Part:
+    """One readable piece of a table: a run of Parquet row groups, or a whole CSV or JSON file.
+
+    Attributes:
+        table: The table's name.
+        uri: A local path or s3:// address.
+        format: parquet, csv or jsonl.
+        index: Its place among the table's parts, from 0.
+        row_groups: The row groups to read; empty for other formats.
+        rows: How many rows it has, where that is known without reading.
+        version: The file's version when the catalogue was opened; not part of its identity.
+    """
+
+    table: str
+    uri: str
+    format: str
+    index: int
+    row_groups: tuple[int, ...]
+    rows: int | None
+    version: str = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return self.uri.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class DeadRow:
+    """A row to be left out, as a dead letter.
+
+    Attributes:
+        asset_id: The asset's id, or where it is not readable a locator such as `assets.csv:17`.
+        reason: A code of `schemas.decision.Reason`.
+        detail: Where it stands, the column, the value and what is wrong with it.
+    """
+
+    asset_id: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one table.
+
+    Attributes:
+        table: Good rows; its schema is exactly that of `schemas.catalogue.TABLES`.
+        dead: Rows that could not be read. Rows read are `table.num_rows + len(dead)`.
+        part_index: The part's index.
+        batch_index: Its place in the part, from 0.
+    """
+
+    table: pa.Table
+    dead: tuple[DeadRow, ...]
+    part_index: int
+    batch_index: int
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A catalogue whose tables are there and have the columns that they need.
+
+    Attributes:
+        uri: Its folder or s3:// prefix.
+        mapping: How its columns are mapped.
+        tables: Its files, by table.
+        pieces: Its parts, of all tables.
+        ignored_columns: Columns that nothing reads, as `assets.Column`.
+    """
+
+    uri: str
+    mapping: Mapping
+    tables: tuple[TableFiles, ...]
+    pieces: tuple[Part, ...]
+    ignored_columns: tuple[str, ...]
+
+    def parts(self, table: str) -> list[Part]:
+        """The parts of a table, in order; none where an optional table is absent."""
+        return [part for part in self.pieces if part.table == table]
+
+    @property
+    def rows(self) -> int | None:
+        """How many assets the catalogue has, where its format tells."""
+        counts = [part.rows for part in self.parts("assets")]
+        return None if None in counts else sum(count or 0 for count in counts)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the name, length and SHA-256 of every table's files and of the mapping.
+
+        Raises:
+            InputError: If a file cannot be read or has changed.
+        """
+        files = sorted((f for table in self.tables for f in table.files), key=lambda f: f.name)
+        lines = [f"{f.name}\0{f.size_bytes}\0{_sha256(f)}\n" for f in files]
+        source = self.mapping.source
+        lines.append(f"{MAPPING_FILE}\0{len(source)}\0{hashlib.sha256(source).hexdigest()}\n")
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _sha256(file: File) -> str:
+    sha256 = hashlib.sha256()
+    with open_file(file.uri, file.version) as stream:
+        for block in blocks(stream):
+            sha256.update(block)
+    return sha256.hexdigest()
+
+
+def open_catalogue(uri: str, mapping: Mapping | None = None) -> Catalogue:
+    """Opens a catalogue: finds its tables and checks their columns, without reading their rows.
+
+    Args:
+        uri: A folder or s3://bucket/prefix.
+        mapping: How its columns are mapped; if none is given, `mapping.toml` beside the tables.
+
+    Raises:
+        InputError: If it cannot be listed or read, or a required table or column is missing.
+    """
+    listed = list_files(uri)
+    if mapping is None:
+        mapping = _mapping_beside(listed)
+    tables = find_tables(listed, uri)
+    pieces: list[Part] = []
+    ignored: set[str] = set()
+    for table in tables.values():
+        parts: list[Part] = []
+        for file in table.files:
+            found, unread = _inspect(table, file, mapping.of(table.table), len(parts))
+            parts += found
+            ignored |= {f"{table.table}.{name}" for name in unread}
+        pieces += parts
+    return Catalogue(uri, mapping, tuple(tables.values()), tuple(pieces), tuple(sorted(ignored)))
+
+
+def _mapping_beside(listed: list[File]) -> Mapping:
+    for file in listed:
+        if file.name == MAPPING_FILE:
+            with open_file(file.uri, file.version) as stream:
+                return parse_mapping(b"".join(blocks(stream)), file.uri)
+    return Mapping()
+
+
+def _inspect(
+    table: TableFiles, file: File, mapping: TableMapping, index: int
+) -> tuple[list[Part], frozenset[str]]:
+    """The parts of one file, and its columns that nothing reads."""
+    with open_file(file.uri, file.version) as stream:
+        if table.format == "parquet":
+            parquet = formats.open_parquet(stream, file.uri)
+            unread = check_columns(table.table, parquet.schema_arrow.names, mapping, file.uri)
+            counts = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
+            parts = [
+                Part(table.table, file.uri, "parquet", index + i, groups, rows, file.version)
+                for i, (groups, rows) in enumerate(_runs(counts))
+            ]
+            return parts, unread
+        names: list[str] | None
+        if table.format == "csv":
+            names = formats.csv_header(formats.Lines(stream), file.uri)
+        else:
+            keys = formats.json_columns(stream)
+            names = None if keys is None else sorted(keys)
+    # A JSON Lines file without a readable object has no columns to check, and no good rows.
+    unread = frozenset() if names is None else check_columns(table.table, names, mapping, file.uri)
+    return [Part(table.table, file.uri, table.format, index, (), None, file.version)], unread
+
+
+def _runs(counts: list[int]) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Joins neighbouring row groups into runs of at most `PART_ROWS` rows, or of one group."""
+    run: list[int] = []
+    for group, rows in enumerate(counts):
+        if run and sum(counts[i] for i in run) + rows > PART_ROWS:
+            yield tuple(run), sum(counts[i] for i in run)
+            run = []
+        run.append(group)
+    if run:
+        yield tuple(run), sum(counts[i] for i in run)
+
+
+def read_batches(
+    part: Part, mapping: Mapping | None, batch_rows: int = BATCH_ROWS
+) -> Iterator[Batch]:
+    """Reads a part, holding one batch at a time.
+
+    Args:
+        part: One of `Catalogue.parts`.
+        mapping: The catalogue's mapping.
+        batch_rows: How many rows a batch has at most.
+
+    Raises:
+        InputError: If the file has changed or is damaged as a whole, or if a row of a table other
+            than `assets` cannot be read.
+    """
+    mapped = (mapping or Mapping()).of(part.table)
+    wanted = frozenset(mapped.theirs(name) for name in TABLES[part.table].names)
+    with open_file(part.uri, part.version) as stream:
+        batches: Iterator[formats.RawBatch]
+        if part.format == "parquet":
+            batches = formats.parquet_batches(stream, part.uri, wanted, batch_rows, part.row_groups)
+        elif part.format == "csv":
+            batches = formats.csv_batches(stream, part.uri, wanted, batch_rows)
+        else:
+            batches = formats.json_batches(stream, part.uri, wanted, batch_rows)
+        for index, raw in enumerate(batches):
+            table, dead = _convert(raw, part, mapped)
+            if dead and part.table != "assets":
+                raise InputError(
+                    f"A row of the table {part.table} cannot be read",
+                    dead[0].detail,
+                    "Correct it: no row of this table may be left out.",
+                )
+            yield Batch(table, dead, part.index, index)
+
+
+def _convert(
+    raw: formats.RawBatch, part: Part, mapped: TableMapping
+) -> tuple[pa.Table, tuple[DeadRow, ...]]:
+    """Brings raw rows into the table's schema and sets aside those with a bad value."""
+    schema = TABLES[part.table]
+    faults: dict[int, Fault] = {}
+    columns = []
+    for our_field in schema:
+        column, bad = _column(raw, our_field, mapped)
+        columns.append(column)
+        for fault in bad:
+            faults.setdefault(fault.row, fault)  # the first column at fault speaks for the row
+    table = pa.table(columns, schema=schema.remove_metadata())
+    dead = [
+        DeadRow(
+            f"{part.name}:{lost.place}",
+            Reason.ROW_UNREADABLE,
+            f"{part.name}:{lost.place}: {lost.why}",
+        )
+        for lost in raw.lost
+    ]
+    if faults:
+        ids = columns[0]  # the table's id stands first
+        for row in sorted(faults):
+            place = f"{part.name}:{raw.places[row]}"
+            known = ids[row].as_py() if part.table == "assets" else None
+            dead.append(DeadRow(known or place, Reason.ROW_UNREADABLE, _detail(place, faults[row])))
+        good = [i not in faults for i in range(table.num_rows)]
+        table = table.filter(pa.array(good, pa.bool_()))
+    return table, tuple(dead)
+
+
+def _column(
+    raw: formats.RawBatch, our_field: pa.Field, mapped: TableMapping
+) -> tuple[pa.Array, list[Fault]]:
+    name, rows = our_field.name, len(raw.places)
+    constant = dict(mapped.constants).get(name)
+    if constant is not None:
+        one, faults = convert_column(pa.array([constant], pa.string()), our_field)
+        if faults:
+            raise InputError("The mapping's constant is empty", f"{name} = {constant!r}", "")
+        return one.take(pa.array([0] * rows, pa.int32())), []
+    values: Raw | None = raw.columns.get(mapped.theirs(name))
+    if values is None:
+        values = pa.nulls(rows)
+    pairs = dict(mapped.values).get(name)
+    is_list = pa.types.is_list(our_field.type)
+    if pairs and not is_list:
+        values = map_values(values, pairs)
+    column, faults = convert_column(values, our_field)
+    if pairs and is_list and our_field.type.value_type != CONTRIBUTOR_SHARE:
+        column = map_items(column, pairs)
+    return column, faults
+
+
+def _detail(place: str, fault: Fault) -> str:
+    return f"{place}: {fault.column} = '{shorten(fault.value)}': {fault.why}"
+
+
+def read_table(catalogue: Catalogue, name: str) -> pa.Table:
+    """Reads a small table whole; an optional table that is absent is empty.
+
+    Raises:
+        InputError: If a row of it cannot be read.
+    """
+    tables = []
+    for part in catalogue.parts(name):
+        for batch in read_batches(part, catalogue.mapping):
+            if batch.dead:
+                raise InputError(
+                    f"A row of the table {name} cannot be read", batch.dead[0].detail, ""
+                )
+            tables.append(batch.table)
+    return pa.concat_tables(tables) if tables else TABLES[name].empty_table()

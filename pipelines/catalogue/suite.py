@@ -1,0 +1,106 @@
+"""The catalogue's expectations: Great Expectations suites whose `meta` says what a failure does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import schemas
+from pipelines.catalogue.mapping import near
+from schemas.errors import InputError
+
+_FOLDER = Path(schemas.__file__).parent / "expectations"
+STOP, DIVERT, REPORT = "stop", "divert", "report"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One expectation, as people are told about it.
+
+    Attributes:
+        name: What a deal's `gate.divert` calls it.
+        expectation: The Great Expectations type.
+        column: The column it looks at, which may be derived by `pipelines.catalogue.derive`.
+        on_failure: `stop` the run, `divert` the row to the dead letters, or only `report`.
+        sentence: What holds.
+        seen: What is said of a row that fails; `{value}` stands for the value.
+        remedy: What to do.
+    """
+
+    name: str
+    expectation: str
+    column: str
+    on_failure: str
+    sentence: str
+    seen: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite of one table.
+
+    Attributes:
+        table: The table's name.
+        rules: Its rules, in order; among several a row is diverted by the first.
+        source: The suite as Great Expectations reads it, JSON.
+    """
+
+    table: str
+    rules: tuple[Rule, ...]
+    source: str
+
+
+def load_suite(table: str = "assets") -> Suite:
+    """Loads the suite of a table from `schemas/expectations`."""
+    return parse_suite((_FOLDER / f"{table}.json").read_text(encoding="utf-8"))
+
+
+def parse_suite(source: str) -> Suite:
+    """Parses a suite.
+
+    Raises:
+        ValueError: If an expectation lacks a part of its `meta`, or a rule stands there twice.
+    """
+    document = json.loads(source)
+    rules = tuple(_rule(entry) for entry in document["expectations"])
+    if len({rule.name for rule in rules}) != len(rules):
+        raise ValueError(f"the suite {document['name']} names a rule twice")
+    return Suite(str(document["name"]), rules, source)
+
+
+def _rule(entry: dict[str, dict[str, str]]) -> Rule:
+    meta = entry["meta"]
+    missing = {"rule", "on_failure", "sentence", "seen", "remedy"} - meta.keys()
+    if missing or meta["on_failure"] not in (STOP, DIVERT, REPORT):
+        raise ValueError(f"an expectation's meta is incomplete: {meta}")
+    return Rule(
+        meta["rule"],
+        str(entry["type"]),
+        entry["kwargs"]["column"],
+        meta["on_failure"],
+        meta["sentence"],
+        meta["seen"],
+        meta["remedy"],
+    )
+
+
+def check_divert(suite: Suite, divert: Iterable[str]) -> frozenset[str]:
+    """Checks the rule names of a deal's `gate.divert`.
+
+    Raises:
+        InputError: If one is no rule of the suite.
+    """
+    names = [rule.name for rule in suite.rules]
+    for name in divert:
+        if name not in names:
+            guess = near(name, names)
+            hint = f"Did you mean {guess[0]}? " if guess else ""
+            raise InputError(
+                "The deal diverts a rule that does not exist",
+                f"gate.divert names {name!r}",
+                f"{hint}The rules are {', '.join(names)}.",
+            )
+    return frozenset(divert)

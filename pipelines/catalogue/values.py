@@ -1,0 +1,222 @@
+"""One value of a catalogue, read into its column's type: the reference for every file format.
+
+`pipelines.catalogue.convert` does the same for whole columns at once. Where the two could differ
+the column is handed to these functions, so that a value means the same in CSV, JSON and Parquet.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import cast
+
+import pyarrow as pa
+
+from schemas.catalogue import CONTRIBUTOR_SHARE
+
+# What is stripped from both ends of every text: an id with a stray blank would miss its consents.
+BLANKS = " \t\r\n\v\f\u00a0\u1680\u2000\u2003\u2009\u200b\u202f\u3000\ufeff"
+TRUE_WORDS = ("true", "1", "yes")
+FALSE_WORDS = ("false", "0", "no")
+INTEGER = r"^[+-]?[0-9]{1,19}$"
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+INSTANT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
+    r"(Z|[+-][0-9]{2}:?[0-9]{2})?$"
+)
+# Date columns that may hold an instant, of which the UTC day is kept. Where rights begin or end a
+# time of day is refused instead: rounding it could lengthen them.
+INSTANT_AS_DAY = frozenset({"created_at"})
+
+_INTEGER_RANGE = {pa.int32(): 2**31, pa.int64(): 2**63}
+_MIDNIGHT = time(0)
+
+
+def shorten(value: object, limit: int = 80) -> str:
+    """The value as text of one line for a message, cut to `limit` characters."""
+    text = value if isinstance(value, str) else repr(value)
+    text = text[: limit + 1]
+    try:
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a character out of a JSON escape, not out of bytes
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def parse_text(value: object) -> str | None:
+    """Reads a text; blank is null. Whole numbers are taken as ids.
+
+    Raises:
+        ValueError: If it is no text, or no valid Unicode.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("not a text")
+    text = str(value).strip(BLANKS)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("not valid UTF-8") from error
+    return text or None
+
+
+def parse_integer(value: object, kind: pa.DataType) -> int | None:
+    """Reads a whole number.
+
+    Raises:
+        ValueError: If it is none, or does not fit its column.
+    """
+    if isinstance(value, bool):
+        raise ValueError("not a whole number")
+    if isinstance(value, float | Decimal):
+        if math.isnan(value):
+            return None  # what pandas makes of a null among integers
+        if not math.isfinite(value) or value != int(value):
+            raise ValueError("not a whole number")
+        value = int(value)
+    if isinstance(value, str):
+        value = value.strip(BLANKS)
+        if not value:
+            return None
+        if not re.match(INTEGER, value):
+            raise ValueError("not a whole number")
+        value = int(value)
+    if not isinstance(value, int):
+        raise ValueError("not a whole number")
+    limit = _INTEGER_RANGE[kind]
+    if not -limit <= value < limit:
+        raise ValueError("a number out of range")
+    return value
+
+
+def parse_boolean(value: object) -> bool | None:
+    """Reads true, false, 1, 0, yes or no, in any case.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    if isinstance(value, str):
+        word = value.strip(BLANKS).lower()
+        if not word:
+            return None
+        if word in TRUE_WORDS or word in FALSE_WORDS:
+            return word in TRUE_WORDS
+    raise ValueError("none of true, false, 1, 0, yes, no")
+
+
+def parse_instant(value: object) -> datetime | None:
+    """Reads an ISO 8601 instant; without a zone it is UTC, without a time it is midnight.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if isinstance(value, str):
+        value = value.strip(BLANKS)
+        if not value:
+            return None
+        if not re.match(INSTANT, value) and not re.match(DATE, value):
+            raise ValueError("not an ISO 8601 instant such as 2026-01-31T12:00:00Z")
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"not an instant: {error}") from error
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, _MIDNIGHT)
+    if not isinstance(value, datetime):
+        raise ValueError("not an ISO 8601 instant such as 2026-01-31T12:00:00Z")
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("an instant out of range") from error
+
+
+def parse_date(value: object, column: str) -> date | None:
+    """Reads an ISO date. An instant counts only at midnight UTC, or in a column that takes any.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    try:
+        instant = parse_instant(value)
+    except ValueError as error:
+        raise ValueError("not a date such as 2026-01-31") from error
+    if instant is None:
+        return None
+    if instant.time() != _MIDNIGHT and column not in INSTANT_AS_DAY:
+        raise ValueError("a date is expected here, without a time of day")
+    return instant.date()
+
+
+def parse_list(value: object) -> list[str] | None:
+    """Reads a list of texts, or text separated by `;`. Blank items are dropped.
+
+    Raises:
+        ValueError: If it is none, or an item is null or no text.
+    """
+    if isinstance(value, str):
+        if not value.strip(BLANKS):
+            return None
+        value = value.split(";")
+    if not isinstance(value, list):
+        raise ValueError("not a list of texts")
+    items = [item for item in map(parse_text, value) if item is not None]
+    if value and not items:
+        # An empty list of territories means the world; blanks do not say so.
+        raise ValueError("a list of nothing but blanks")
+    return items
+
+
+def parse_contributors(value: object) -> list[dict[str, object]] | None:
+    """Reads splits: a list of objects, or text such as `c-1:6000;c-2:4000`.
+
+    Raises:
+        ValueError: If it is neither, or a contributor lacks an id or a share.
+    """
+    if isinstance(value, str):
+        if not value.strip(BLANKS):
+            return None
+        pairs = [item.rpartition(":") for item in value.split(";") if item.strip(BLANKS)]
+        value = [{"contributor_id": name, "share_bp": share} for name, _, share in pairs]
+    if not isinstance(value, list):
+        raise ValueError("not a list of contributors such as c-1:6000;c-2:4000")
+    result: list[dict[str, object]] = []
+    for item in value:
+        if not isinstance(item, dict):
+            raise ValueError("not a list of contributors such as c-1:6000;c-2:4000")
+        name, share = item.get("contributor_id"), item.get("share_bp")
+        known = None if name is None else parse_text(name)
+        if known is None:
+            raise ValueError("a contributor without an id")
+        points = None if share is None else parse_integer(share, pa.int32())
+        if points is None:
+            raise ValueError("a contributor without a share")
+        result.append({"contributor_id": known, "share_bp": points})
+    return result
+
+
+def parser_of(field: pa.Field) -> Callable[[object], object]:
+    """The function that reads one value of a column."""
+    kind = field.type
+    if pa.types.is_boolean(kind):
+        return parse_boolean
+    if pa.types.is_integer(kind):
+        return lambda value: parse_integer(value, kind)
+    if pa.types.is_date(kind):
+        return lambda value: parse_date(value, field.name)
+    if pa.types.is_timestamp(kind):
+        return parse_instant
+    if pa.types.is_list(kind):
+        is_split = cast(pa.ListType, kind).value_type == CONTRIBUTOR_SHARE
+        return parse_contributors if is_split else parse_list
+    return parse_text

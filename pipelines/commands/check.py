@@ -1,0 +1,64 @@
+"""`fairshard check`: a deal and a catalogue, before anything runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipelines.catalogue.gate import gate_batch, merge, stop_error
+from pipelines.catalogue.mapping import load_mapping
+from pipelines.catalogue.read import open_catalogue, read_batches, read_table
+from pipelines.catalogue.suite import check_divert, load_suite
+from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.jobs import name_models
+from schemas.deal import load_deal
+
+HELP = "validate a deal, a catalogue and the models without touching media"
+EXAMPLES = """\
+examples:
+  fairshard check --catalogue library/ --deal acme.toml
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--catalogue", required=True, metavar="URI", help="folder or s3:// prefix")
+    parser.add_argument("--deal", required=True, type=Path, metavar="FILE", help="deal in TOML")
+    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns its exit code."""
+    results, _ = consoles(options)
+    deal = load_deal(options.deal)
+    suite = load_suite("assets")
+    divert = check_divert(suite, deal.gate.divert)
+    mapping = load_mapping(Path(options.mapping)) if options.mapping else None
+    catalogue = open_catalogue(options.catalogue, mapping)
+    for table in ("contributors", "consents", "releases"):
+        read_table(catalogue, table)
+    name_models(deal)
+    unreadable, summaries = 0, []
+    for part in catalogue.parts("assets"):
+        for batch in read_batches(part, catalogue.mapping):
+            unreadable += len(batch.dead)
+            summaries.append(gate_batch(batch.table, suite, divert).summary)
+    summary = merge(summaries)
+    error = stop_error(summary, suite)
+    if error is not None:
+        raise error
+    facts = {
+        "assets": summary.rows + unreadable,
+        "unreadable": unreadable,
+        "diverted": summary.diverted,
+        "ignored_columns": list(catalogue.ignored_columns),
+    }
+    if options.json:
+        print_json({"deal_id": deal.deal_id, **facts})
+        return 0
+    results.print(f"OK: deal {deal.deal_id} and catalogue {catalogue.uri}", soft_wrap=True)
+    for name, value in facts.items():
+        shown = f"{value:,}" if isinstance(value, int) else ", ".join(value) or "none"
+        results.print(f"  {name.replace('_', ' '):<16} {shown}", highlight=False, soft_wrap=True)
+    return 0

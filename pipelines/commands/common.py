@@ -1,0 +1,83 @@
+"""What commands share: options, consoles, JSON for machines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from rich.console import Console
+
+from schemas.errors import InputError
+
+_END_OF_DAY = time(23, 59, 59, 999_999, UTC)
+
+
+def consoles(options: argparse.Namespace) -> tuple[Console, Console]:
+    """Where results and where progress go; with --json, nothing but JSON goes to stdout."""
+    return Console(soft_wrap=False), Console(stderr=True, quiet=options.quiet)
+
+
+def parse_as_of(text: str | None) -> datetime:
+    """Reads `--as-of`: a date means its last microsecond, UTC; nothing means now.
+
+    Raises:
+        InputError: If it is neither a date nor an instant with a zone.
+    """
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        if len(text) == len("2026-01-31"):
+            return datetime.combine(date.fromisoformat(text), _END_OF_DAY)
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _bad_as_of(text) from error
+    if instant.tzinfo is None:
+        raise _bad_as_of(text)
+    return instant.astimezone(UTC)
+
+
+def _bad_as_of(text: str) -> InputError:
+    return InputError(
+        "Not an instant", f"--as-of {text}", "Write 2026-01-31 or 2026-01-31T12:00:00+00:00."
+    )
+
+
+def default_workers() -> int:
+    """As many processes as this machine gives us cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    json.dump(value, sys.stdout, indent=1, sort_keys=True)
+    sys.stdout.write("\n")
+
+
+def add_general_options(parser: argparse.ArgumentParser) -> None:
+    """Options that every command takes."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Options of commands that run the walk."""
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=default_workers(),
+        metavar="N",
+        help="processes to use (default: one a core, %(default)s here)",
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number

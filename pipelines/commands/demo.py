@@ -1,0 +1,123 @@
+"""`fairshard demo`: a small library, its deals, and the whole walk, offline."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.commands.common import (
+    add_general_options,
+    add_run_options,
+    consoles,
+    parse_as_of,
+    positive,
+    print_json,
+)
+from pipelines.commands.package import package_with_progress
+from pipelines.commands.verify import run as run_verify
+from pipelines.delivery.keys import demonstration_key, save_key
+from pipelines.demo.library import DEFAULT_ASSETS, make_library
+from pipelines.demo.metadata_only import make_metadata_only
+from pipelines.demo.roles import AS_OF
+from pipelines.jobs import Request, prepare_job
+from pipelines.progress import report_progress, show_progress
+from pipelines.report.summary import packaged_json, show_packaged
+from schemas.errors import InputError
+
+HELP = "make a small library with its deals and run everything offline"
+EXAMPLES = """\
+examples:
+  fairshard demo --out demo-out
+  fairshard demo --out /tmp/big --assets 1000000 --metadata-only
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="a new or empty folder"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--assets",
+        type=positive,
+        default=DEFAULT_ASSETS,
+        metavar="N",
+        help="assets in the library (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--metadata-only",
+        action="store_true",
+        help="write the tables of a library of any size, without media, and run nothing",
+    )
+    add_run_options(parser)
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns its exit code."""
+    results, progress = consoles(options)
+    if options.out.exists() and any(options.out.iterdir()):
+        raise InputError(
+            "The demo wants a folder of its own", f"{options.out} is not empty", "Give a new one."
+        )
+    if options.metadata_only:
+        folder = make_metadata_only(options.out, options.seed, options.assets)
+        results.print(f"Tables of {options.assets:,} assets: {folder}", soft_wrap=True)
+        return 0
+    _make(options, progress)
+    return _package(options, results, progress)
+
+
+def _make(options: argparse.Namespace, console: Console) -> None:
+    console.print(f"Drawing a library of {options.assets:,} assets…")
+    with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
+        path = Path(folder) / "progress"
+        told = 0
+
+        def report(done: int, total: int) -> None:
+            nonlocal told
+            report_progress(str(path), "draw", done - told, 0 if told else total)
+            told = done
+
+        with show_progress(path, console, options.quiet):
+            make_library(options.out, options.seed, options.assets, report, options.workers)
+
+
+def _package(options: argparse.Namespace, results: Console, console: Console) -> int:
+    out: Path = options.out
+    key = out / "out" / "agency" / "signing.key"
+    save_key(key, demonstration_key(options.seed))
+    request = Request(
+        catalogue=str(out / "catalogue"),
+        deal=out / "deal.toml",
+        as_of=parse_as_of(AS_OF.isoformat()),
+        output=str(out / "out"),
+        key=str(key),
+        workers=options.workers,
+    )
+    with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
+        path = Path(folder) / "progress"
+        prepared = prepare_job(replace(request, progress_path=str(path)))
+        packaged = package_with_progress(prepared, path, console, options.quiet)
+    if options.json:
+        print_json(packaged_json(prepared.job, packaged))
+        return 0
+    show_packaged(results, prepared.job, packaged)
+    results.print()
+    delivery = f"{prepared.job.output_uri}/{prepared.job.delivery}"
+    code = run_verify(
+        argparse.Namespace(delivery=delivery, vkey=None, json=False, quiet=options.quiet)
+    )
+    results.print(
+        f"\nA second deal on the same library computes nothing again:\n"
+        f"  fairshard package --catalogue {out}/catalogue --deal {out}/deal-images.toml "
+        f"--out {out}/out --as-of {AS_OF.isoformat()}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    return code

@@ -1,0 +1,108 @@
+"""`fairshard package`: a catalogue and a deal become a delivery and a ledger."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.commands.common import (
+    add_general_options,
+    add_run_options,
+    consoles,
+    parse_as_of,
+    print_json,
+)
+from pipelines.jobs import Prepared, Request, prepare_job
+from pipelines.package import Packaged, package
+from pipelines.progress import show_progress
+from pipelines.report.summary import packaged_json, show_packaged
+
+HELP = "make a delivery and its ledger from a catalogue and a deal"
+EXAMPLES = """\
+examples:
+  fairshard package --catalogue library/ --deal acme.toml
+  fairshard package --catalogue s3://agency/catalogue --deal acme.toml --out s3://agency/out \\
+      --key keys/agency.key --as-of 2026-06-30
+  fairshard package --catalogue library/ --deal acme.toml --mapping ours.toml \\
+      --allow-root /archive/pictures --allow-host media.example.com
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--catalogue", required=True, metavar="URI", help="folder or s3:// prefix")
+    parser.add_argument("--deal", required=True, type=Path, metavar="FILE", help="deal in TOML")
+    parser.add_argument("--out", default="", metavar="URI", help="instead of the deal's output.uri")
+    parser.add_argument(
+        "--as-of",
+        metavar="DATE",
+        help="judge rights as of this day or instant (default: now)",
+    )
+    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+    parser.add_argument(
+        "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
+    )
+    parser.add_argument(
+        "--allow-root", action="append", default=[], metavar="URI", help="media may lie here too"
+    )
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="HOST", help="media may come from here"
+    )
+    add_run_options(parser)
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns its exit code."""
+    results, progress = consoles(options)
+    with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
+        path = Path(folder) / "progress"
+        request = Request(
+            catalogue=options.catalogue,
+            deal=options.deal,
+            as_of=parse_as_of(options.as_of),
+            output=options.out,
+            mapping=options.mapping,
+            key=options.key,
+            roots=tuple(options.allow_root),
+            hosts=tuple(options.allow_host),
+            workers=options.workers,
+            progress_path=str(path),
+        )
+        prepared = prepare_job(request)
+        if prepared.version.complete:
+            return _say_complete(prepared, options.json, results)
+        packaged = package_with_progress(prepared, path, progress, options.quiet)
+    if options.json:
+        print_json(packaged_json(prepared.job, packaged))
+    else:
+        show_packaged(results, prepared.job, packaged)
+    return 0
+
+
+def package_with_progress(
+    prepared: Prepared, path: Path, console: Console, quiet: bool
+) -> Packaged:
+    """Packages, and shows how far it is."""
+    job = prepared.job
+    if job.models.demonstration and not quiet:
+        console.print(
+            "The demonstration model captions and embeds: fine for a look, unfit for training.",
+            style="yellow",
+        )
+    with show_progress(path, console, quiet):
+        return package(job, prepared.signer)
+
+
+def _say_complete(prepared: Prepared, as_json: bool, console: Console) -> int:
+    where = f"{prepared.job.output_uri}/{prepared.job.delivery}"
+    if as_json:
+        print_json({"delivery": where, "complete": True, "made": False})
+    else:
+        console.print(
+            f"Nothing to do: {where} was made from these very inputs.", soft_wrap=True
+        )
+    return 0

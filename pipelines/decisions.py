@@ -1,0 +1,149 @@
+"""Decision rows and dead letters on their way into the agency's tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.delivery.stores import Store
+from pipelines.work import write_table
+from schemas.decision import DEAD_LETTERS_SCHEMA, DECISIONS_SCHEMA, Outcome, Reason, Stage
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of one asset, and why.
+
+    Attributes:
+        asset_id: The asset, or the place of a row whose id cannot be read.
+        outcome: Delivered, refused or dead letter.
+        stage: The step that decided.
+        reasons: Codes of `schemas.decision.Reason`; none where it was delivered.
+        detail: The values seen, in one line.
+    """
+
+    asset_id: str
+    outcome: Outcome
+    stage: Stage
+    reasons: tuple[str, ...]
+    detail: str
+
+
+def refused(asset_id: str, reasons: Iterable[Reason], detail: str) -> Decision:
+    """A refusal; its stage is that of its reasons."""
+    codes = tuple(reasons)
+    return Decision(asset_id, Outcome.REFUSED, codes[0].info.stage, codes, detail)
+
+
+def dead_letter(asset_id: str, code: str, detail: str) -> Decision:
+    """A dead letter; its stage is that of its reason."""
+    reason = Reason(code)
+    return Decision(asset_id, Outcome.DEAD_LETTER, reason.info.stage, (reason,), detail)
+
+
+@dataclass
+class Counts:
+    """How many assets went into a step and what became of them.
+
+    `entered` = `passed` + all of `refused` + all of `dead`; `check` says so where it fails.
+    """
+
+    entered: int = 0
+    passed: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    dead: Counter[str] = field(default_factory=Counter)
+    refused_assets: int = 0
+
+    @property
+    def dead_assets(self) -> int:
+        """Dead letters; each has one reason."""
+        return self.dead.total()
+
+    def note(self, decision: Decision) -> None:
+        """Counts a decision under each of its reasons, and its asset once."""
+        if decision.outcome is Outcome.REFUSED:
+            self.refused_assets += 1
+            self.refused.update(decision.reasons)
+        elif decision.outcome is Outcome.DEAD_LETTER:
+            self.dead.update(decision.reasons)
+
+    def add(self, other: Counts) -> None:
+        """Adds the counts of another part of the same step."""
+        self.entered += other.entered
+        self.passed += other.passed
+        self.refused.update(other.refused)
+        self.dead.update(other.dead)
+        self.refused_assets += other.refused_assets
+
+    @property
+    def balanced(self) -> bool:
+        """Whether what went in is what came out, passed, refused or dead."""
+        return self.entered == self.passed + self.refused_assets + self.dead_assets
+
+    def to_json(self) -> dict[str, object]:
+        """As JSON, with reasons in order."""
+        return {
+            "entered": self.entered,
+            "passed": self.passed,
+            "refused": self.refused_assets,
+            "refused_by_reason": dict(sorted(self.refused.items())),
+            "dead_letters": self.dead_assets,
+            "dead_letters_by_reason": dict(sorted(self.dead.items())),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Counts:
+        """Reads back what `to_json` wrote."""
+        return cls(
+            value["entered"],
+            value["passed"],
+            Counter(value["refused_by_reason"]),
+            Counter(value["dead_letters_by_reason"]),
+            value["refused"],
+        )
+
+
+def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
+    """Decisions as a table (DECISIONS_SCHEMA), in the order given."""
+    rows = list(decisions)
+    return pa.table(
+        {
+            "asset_id": [row.asset_id for row in rows],
+            "outcome": [row.outcome.value for row in rows],
+            "stage": [row.stage.value for row in rows],
+            "reasons": [[str(code) for code in row.reasons] for row in rows],
+            "detail": [row.detail for row in rows],
+        },
+        schema=DECISIONS_SCHEMA,
+    )
+
+
+def dead_letters_table(decisions: Iterable[Decision]) -> pa.Table:
+    """The dead letters among decisions as a table (DEAD_LETTERS_SCHEMA)."""
+    rows = [row for row in decisions if row.outcome is Outcome.DEAD_LETTER]
+    return pa.table(
+        {
+            "asset_id": [row.asset_id for row in rows],
+            "stage": [row.stage.value for row in rows],
+            "reason": [str(row.reasons[0]) for row in rows],
+            "detail": [row.detail for row in rows],
+        },
+        schema=DEAD_LETTERS_SCHEMA,
+    )
+
+
+def write_decisions(store: Store, prefix: str, name: str, decisions: list[Decision]) -> None:
+    """Leaves decisions, and dead letters where there are any, as one part each.
+
+    Nothing is written for no decisions, so that every file has a row.
+    """
+    if not decisions:
+        return
+    write_table(store, f"{prefix}/decisions/{name}.parquet", decisions_table(decisions))
+    dead = dead_letters_table(decisions)
+    if len(dead):
+        write_table(store, f"{prefix}/dead_letters/{name}.parquet", dead)

@@ -1,0 +1,1 @@
+"""Delivery: where published bytes live, and how they get there."""

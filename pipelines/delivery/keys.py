@@ -1,0 +1,69 @@
+"""The agency's signing key: given as a file, or made on first use and kept with mode 600."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from pipelines.ledger.note import Signer, parse_skey
+from schemas.errors import InputError
+
+DEFAULT_NAME = "fairshard-agency"
+_KEY_FILE = "signing.key"
+
+
+def default_key_path(output_uri: str) -> Path:
+    """Where the key is kept if none is given: in the output's agency folder, or, for a bucket,
+    in `agency/` of the working folder, since a key has no business in a bucket."""
+    base = Path("agency") if "://" in output_uri else Path(output_uri) / "agency"
+    return base / _KEY_FILE
+
+
+def load_or_make_key(path: Path) -> Signer:
+    """Reads the key, or makes one where there is none.
+
+    Raises:
+        InputError: If the file is no key, or others may read it.
+    """
+    if not path.exists():
+        save_key(path, Signer(DEFAULT_NAME, secrets.token_bytes(32)))
+    return load_key(path)
+
+
+def load_key(path: Path) -> Signer:
+    """Reads a key file.
+
+    Raises:
+        InputError: If there is none, it is no key, or others may read it.
+    """
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "The signing key cannot be read", str(path), "Give --key a key file."
+        ) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise InputError(
+            "The signing key can be read by others",
+            f"{path} has mode {stat.S_IMODE(mode):o}",
+            f"Run: chmod 600 {path}",
+        )
+    return parse_skey(text.strip())
+
+
+def save_key(path: Path, signer: Signer) -> None:
+    """Writes a key file with mode 600; an existing file is never replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as sink:
+        sink.write(signer.skey + "\n")
+
+
+def demonstration_key(seed: int) -> Signer:
+    """The demo's key: anyone can work it out, so that the demo's bytes repeat. Never for a deal."""
+    private = hashlib.sha256(b"fairshard/demonstration-key\x00%d" % seed).digest()
+    return Signer("fairshard-demonstration", private)

@@ -1,0 +1,174 @@
+"""Publish: cards and indexes, the agency's tables, then the signed manifest, last of all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from pipelines import layout
+from pipelines.config import Job
+from pipelines.decisions import Counts
+from pipelines.delivery.manifest import manifest_bytes, sign_manifest
+from pipelines.delivery.stores import Store
+from pipelines.ledger.attribution import Attribution
+from pipelines.ledger.note import Signer
+from pipelines.progress import report_progress
+from pipelines.shards.card import DEMONSTRATION_NOTICE, delivery_card, families, wids_index
+from pipelines.shards.write import ShardReceipt
+from pipelines.work import json_bytes
+from schemas.manifest import (
+    DealRecord,
+    EndRecord,
+    FileRecord,
+    LedgerRecord,
+    Manifest,
+    ModelRecord,
+    ShardRecord,
+    StepRecord,
+)
+
+_CHUNK_BYTES = 1 << 20
+
+
+def publish_agency(store: Store, job: Job) -> None:
+    """Moves decisions, dead letters and data docs from the work area to the agency's folder."""
+    staged = f"{job.work}/agency"
+    for found in store.list(staged):
+        name = found.key.removeprefix(f"{staged}/")
+        store.write_bytes(f"{job.agency}/{name}", store.read_bytes(found.key))
+
+
+def publish_delivery(
+    store: Store,
+    job: Job,
+    signer: Signer,
+    receipts: Sequence[ShardReceipt],
+    steps: dict[str, Counts],
+    attribution: Attribution,
+) -> Manifest:
+    """Writes what makes the shards a delivery, the signed manifest last."""
+    for family in families(receipts):
+        index = json_bytes(wids_index(job, family, receipts))
+        store.write_bytes(f"{job.delivery}/wids-{family}.json", index)
+    card = delivery_card(job, receipts)
+    store.write_bytes(f"{job.delivery}/README.md", card.encode())
+    files = _list_files(store, job, receipts)
+    manifest = _manifest(job, signer, receipts, steps, attribution, files)
+    signed = sign_manifest(manifest, signer)
+    store.write_bytes(f"{job.delivery}/{layout.MANIFEST}", manifest_bytes(signed))
+    return signed
+
+
+def _list_files(
+    store: Store, job: Job, receipts: Sequence[ShardReceipt]
+) -> list[FileRecord]:
+    """Every file of the delivery with its digest; the tars' are known from their writing."""
+    tars = {f"shards/{receipt.name}.tar": receipt for receipt in receipts}
+    expected = _expected_files(receipts)
+    files = []
+    found = store.list(job.delivery)
+    report_progress(job.progress_path, "publish", 0, len(found))
+    for item in found:
+        path = item.key.removeprefix(f"{job.delivery}/")
+        if path == layout.MANIFEST:
+            continue
+        if path.split("/")[0] in expected and path not in expected[path.split("/")[0]]:
+            store.delete(item.key)  # left by an earlier, interrupted try at this version
+            continue
+        tar = tars.get(path)
+        digest = tar.sha256 if tar else _digest(store, item.key)
+        files.append(FileRecord(path=path, bytes=item.size_bytes, sha256=digest))
+        report_progress(job.progress_path, "publish", 1)
+    return files
+
+
+def _expected_files(receipts: Sequence[ShardReceipt]) -> dict[str, set[str]]:
+    """Files that may lie in the folders that shards write to."""
+    expected: dict[str, set[str]] = {
+        name: set() for name in ("shards", "img_emb", "text_emb", "metadata")
+    }
+    for receipt in receipts:
+        for ending in (".tar", ".parquet", "_stats.json"):
+            expected["shards"].add(f"shards/{receipt.name}{ending}")
+        expected["img_emb"].add(f"img_emb/img_emb_{receipt.index}.npy")
+        expected["text_emb"].add(f"text_emb/text_emb_{receipt.index}.npy")
+        expected["metadata"].add(f"metadata/metadata_{receipt.index}.parquet")
+    return expected
+
+
+def _digest(store: Store, key: str) -> str:
+    digest = hashlib.sha256()
+    with store.open_read(key) as source:
+        while chunk := source.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _manifest(
+    job: Job,
+    signer: Signer,
+    receipts: Sequence[ShardReceipt],
+    steps: dict[str, Counts],
+    attribution: Attribution,
+    files: list[FileRecord],
+) -> Manifest:
+    shards = [
+        ShardRecord(
+            name=item.name,
+            family=item.family,
+            samples=item.samples,
+            bytes=item.bytes,
+            sha256=item.sha256,
+        )
+        for item in receipts
+    ]
+    return Manifest(
+        fairshard_manifest=1,
+        delivery=layout.delivery_id(job.deal.deal_id, job.version),
+        as_of=job.as_of.isoformat(),
+        run_id=job.run_id,
+        deal=_deal_record(job),
+        models=_model_record(job),
+        steps=[
+            StepRecord.model_validate({"step": name, **counts.to_json()})
+            for name, counts in steps.items()
+        ],
+        shards=shards,
+        ledger=LedgerRecord(
+            entries=attribution.entries,
+            root=attribution.root.hex(),
+            origin=attribution.origin,
+        ),
+        files=files,
+        vkey=signer.vkey,
+        end=EndRecord(
+            shards=len(shards),
+            samples=sum(item.samples for item in shards),
+            files=len(files),
+            bytes=sum(item.bytes for item in files),
+        ),
+    )
+
+
+def _deal_record(job: Job) -> DealRecord:
+    deal = job.deal
+    return DealRecord(
+        deal_id=deal.deal_id,
+        buyer=deal.buyer,
+        purposes=[str(purpose) for purpose in deal.purposes],
+        territory=list(deal.territory),
+        starts=deal.starts.isoformat(),
+        ends=deal.ends.isoformat(),
+        profile=deal.profile,
+        terms_sha256=deal.terms_sha256(),
+    )
+
+
+def _model_record(job: Job) -> ModelRecord:
+    models = job.models
+    return ModelRecord(
+        clip=models.clip_id,
+        captioner=models.captioner_id,
+        demonstration=models.demonstration,
+        notice=DEMONSTRATION_NOTICE if models.demonstration else "",
+    )

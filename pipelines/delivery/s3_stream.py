@@ -1,0 +1,124 @@
+"""Reading an S3 object as a file that survives broken connections."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from botocore.exceptions import ClientError
+from urllib3.exceptions import HTTPError
+
+from pipelines.delivery.s3_client import S3Options, error_of, s3_client, s3_errors
+from schemas.errors import RunError
+
+_BUFFER_BYTES = 1 << 20
+_FAILURES_IN_A_ROW = 4
+
+
+def open_object(options: S3Options, bucket: str, name: str) -> BinaryIO:
+    """Opens an object for reading; the request is made at once.
+
+    Raises:
+        FileNotFoundError: If there is no such object.
+        InputError: If there is no such bucket, or no permission.
+    """
+    return io.BufferedReader(_ObjectStream(options, bucket, name), _BUFFER_BYTES)
+
+
+class _ObjectStream(io.RawIOBase):
+    """A seekable stream of one object's bytes.
+
+    botocore retries requests but not the reading of their bodies. A broken body is asked for again
+    from where it stopped, on condition that the object is still the same.
+    """
+
+    def __init__(self, options: S3Options, bucket: str, name: str) -> None:
+        super().__init__()
+        self._options = options
+        self._bucket = bucket
+        self._object = name
+        self._position = 0
+        self._failures = 0
+        self._body: Any = None
+        with s3_errors(bucket, name):
+            answer = self._get({})
+        self._size = int(answer["ContentLength"])
+        self._etag = str(answer.get("ETag", ""))
+        self._body = answer["Body"]
+
+    def _get(self, extra: dict[str, str]) -> dict[str, Any]:
+        client = s3_client(self._options)
+        answer: dict[str, Any] = client.get_object(Bucket=self._bucket, Key=self._object, **extra)
+        return answer
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        target = start + offset
+        if target < 0:
+            raise ValueError(f"cannot seek before the start: {target}")
+        if target != self._position:
+            self._drop_body()
+            self._position = target
+        return target
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        wanted = min(len(view), self._size - self._position)
+        if wanted <= 0:
+            return 0
+        data = self._attempt(lambda: self._read_some(wanted))
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def _read_some(self, wanted: int) -> bytes:
+        if self._body is None:
+            condition = {"IfMatch": self._etag} if self._etag else {}
+            self._body = self._get({"Range": f"bytes={self._position}-", **condition})["Body"]
+        data = bytes(self._body.read(wanted))
+        if not data:
+            raise HTTPError(f"the body ended at byte {self._position} of {self._size}")
+        return data
+
+    def _attempt(self, action: Callable[[], bytes]) -> bytes:
+        while True:
+            try:
+                with s3_errors(self._bucket, self._object):
+                    data = action()
+            except (HTTPError, RunError) as error:
+                self._failed(error)
+            else:
+                self._failures = 0
+                return data
+
+    def _failed(self, error: Exception) -> None:
+        self._drop_body()
+        self._failures += 1
+        changed = (
+            isinstance(error.__cause__, ClientError) and error_of(error.__cause__).status == 412
+        )
+        if changed or self._failures >= _FAILURES_IN_A_ROW:
+            raise RunError(
+                "The object changed while it was read" if changed else "The object broke off",
+                f"s3://{self._bucket}/{self._object} at byte {self._position} of {self._size}",
+                "Check the service and the network, and run again.",
+            ) from error
+
+    def _drop_body(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+
+    def close(self) -> None:
+        self._drop_body()
+        super().close()

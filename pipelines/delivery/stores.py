@@ -1,0 +1,170 @@
+"""Stores: one small face for a folder and for an S3 prefix."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
+
+from pipelines.delivery.s3_client import USUAL_S3, S3Options
+from schemas.errors import InputError
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One stored object."""
+
+    key: str
+    size_bytes: int
+
+
+class Sink(Protocol):
+    """Takes bytes in order."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Takes all of `data` and returns its length."""
+        ...
+
+
+class Store(Protocol):
+    """Where outputs live. Keys are relative posix paths; a store can be pickled.
+
+    A key is refused with ValueError if it is absolute or has an empty, `.` or `..` segment or a
+    control character: keys are made by the program, so that is a fault of the program.
+    Every method may raise InputError (missing bucket, no permission) or RunError (full disk).
+    """
+
+    @property
+    def uri(self) -> str:
+        """The store's address as it was given, without a slash at the end."""
+        ...
+
+    def read_bytes(self, key: str) -> bytes:
+        """The whole object.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        ...
+
+    def open_read(self, key: str) -> BinaryIO:
+        """Opens the object for reading; seekable.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+        ...
+
+    def size(self, key: str) -> int:
+        """The object's length in bytes.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        ...
+
+    def list(self, prefix: str = "") -> list[ObjectInfo]:
+        """All objects below a folder, sorted by key; unfinished ones are left out.
+
+        Args:
+            prefix: Whole path segments (`shards`, not `sha`); empty for everything.
+        """
+        ...
+
+    def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
+        """Writes the object at once; readers see the old one or the new one.
+
+        Args:
+            key: Its name.
+            data: Its content.
+            private: Whether a local file is readable by its owner alone (mode 600, not 644).
+        """
+        ...
+
+    def open_write(self, key: str, *, private: bool = False) -> AbstractContextManager[Sink]:
+        """Streams an object in bounded memory; it appears only if the block ends well."""
+        ...
+
+    def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
+        """Writes the object unless there is one.
+
+        Returns:
+            False if there is one. That may be this very call's own, if the service's answer to a
+            first attempt was lost: a caller to whom that matters compares the bytes.
+        """
+        ...
+
+    def delete(self, key: str) -> None:
+        """Removes the object; a missing one is no error."""
+        ...
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Removes everything below a folder. The prefix must not be empty."""
+        ...
+
+    def ensure(self) -> None:
+        """Makes the local folder, or checks that the bucket exists and may be written.
+
+        Raises:
+            InputError: If that fails; it names the place and the remedy.
+        """
+        ...
+
+
+def check_key(key: str) -> str:
+    """Returns the key if it is one.
+
+    Raises:
+        ValueError: If it is absolute or has an empty or dotted segment or a control character.
+    """
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in key):
+        raise ValueError(f"a key has no control characters: {key!r}")
+    if "\\" in key or any(part in ("", ".", "..") for part in key.split("/")):
+        raise ValueError(f"a key is a relative posix path without empty or dotted parts: {key!r}")
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """Returns a listing prefix without the slash at its end; empty means everything."""
+    stripped = prefix.removesuffix("/")
+    return check_key(stripped) if stripped else ""
+
+
+def join_uri(uri: str, *parts: str) -> str:
+    """Joins relative keys onto a store's address."""
+    return "/".join([uri.rstrip("/"), *(check_key(part) for part in parts)]) or "/"
+
+
+def open_store(uri: str, options: S3Options = USUAL_S3) -> Store:
+    """The store at an address; nothing is touched before its first use.
+
+    Args:
+        uri: A folder's path, `file:///…` or `s3://bucket/prefix`.
+        options: Which S3 to speak to.
+
+    Raises:
+        InputError: If the address has another form.
+    """
+    from pipelines.delivery.local_store import LocalStore
+    from pipelines.delivery.s3_store import S3Store
+
+    if "://" not in uri:
+        if not uri or "\0" in uri:
+            raise InputError("A store needs a folder or an s3:// prefix", repr(uri), "Name one.")
+        return LocalStore(uri if uri.strip("/") == "" else uri.rstrip("/"))
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+            raise InputError("A file URI names a folder of this machine", uri, "Use file:///path.")
+        return LocalStore(uri.rstrip("/"), str(Path(unquote(parts.path))))
+    if parts.scheme == "s3":
+        return S3Store.at(uri, options)
+    raise InputError(
+        "A store is a folder, file:// or s3://bucket/prefix", uri, "Use one of these three forms."
+    )

@@ -1,0 +1,212 @@
+"""The demo's three deals: their text, and the few facts of them that the answer key needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pipelines.demo.roles import IMAGES, MAIN, STRICT
+
+# Rules of the catalogue's expectations that planted rows break. Without these names the gate would
+# stop the run; with them the rows go on and are refused, each with its reason.
+GATE_DIVERT = (
+    "contributors_given",
+    "splits_positive",
+    "splits_sum",
+    "territory_codes",
+)
+
+
+@dataclass(frozen=True)
+class DemoDeal:
+    """What the answer key must know of a deal.
+
+    Attributes:
+        deal_id: As in its text.
+        file_name: Under the library's folder.
+        text: The TOML, whole but for `{max_assets}` and `{divert}`.
+        near: Whether look-alikes are refused as well as equal files.
+        by_keyword: Whether the planted keywords decide.
+        capped: Whether `max_assets` is low enough to refuse some.
+        weighted: Whether assets count with their weight rather than once.
+        pool_minor: The pool in minor units.
+        currency: ISO 4217.
+        agency_share: Exact.
+    """
+
+    deal_id: str
+    file_name: str
+    text: str
+    near: bool
+    by_keyword: bool
+    capped: bool
+    weighted: bool
+    pool_minor: int
+    currency: str
+    agency_share: Fraction
+
+
+_MAIN_TEXT = """\
+# Pictures and films for a generator, on the strictest terms that the rights table has.
+deal_id = "demo-main"
+buyer = "Example Models, Inc."
+purposes = ["train_gen"]
+territory = ["DE", "FR", "NO", "US"]
+starts = 2026-07-01
+ends = 2029-07-01
+profile = "video-text"
+media = ["image", "video"]
+
+[select]
+min_short_side = 240  # films of 240 lines are wanted
+dedupe = "near"
+
+[models]
+clip = "demo"
+captioner = "demo"
+
+[price]
+pool = "100000.00"
+currency = "USD"
+agency_share = "0.40"
+allocation = "per_asset"
+
+[shards]
+target_bytes = "8MiB"
+
+[gate]
+divert = [{divert}]
+
+[limits]
+dead_letter_share = "0.50"  # broken files are what this library is for
+"""
+
+_IMAGES_TEXT = """\
+# Pictures for a classifier and a search engine: other purposes, other countries, laxer terms.
+deal_id = "demo-images"
+buyer = "Beispiel Suche GmbH"
+purposes = ["train_nongen", "search"]
+territory = ["GB", "JP"]
+starts = 2026-03-01
+ends = 2027-03-01
+profile = "image-text"
+media = ["image"]
+
+[rights]
+editorial = "accept"
+ai_generated = "label"
+minors = "guardian-release"
+people = "biometric-release"
+unknown_people_count = "accept"
+sensitive = "accept"
+inference = "unless-denied"
+
+[select]
+min_short_side = 512
+dedupe = "exact"
+
+[models]
+clip = "demo"
+captioner = "demo"
+
+[price]
+pool = "1500001"
+currency = "JPY"
+agency_share = "0.35"
+allocation = "weighted"
+
+[shards]
+target_bytes = "6MiB"
+
+[gate]
+divert = [{divert}]
+
+[limits]
+dead_letter_share = "0.50"
+"""
+
+_STRICT_TEXT = """\
+# A few pictures of one collection, without people, for the whole world.
+deal_id = "demo-strict"
+buyer = "Exemple & Fils SA"
+purposes = ["train_gen", "data_mining"]
+territory = ["WORLD"]
+starts = 2026-07-01
+ends = 2031-07-01
+profile = "image-text"
+media = ["image"]
+
+[rights]
+people = "refuse"
+
+[select]
+min_short_side = 512
+keywords_any = ["collection a"]
+keywords_none = ["retired"]
+dedupe = "near"
+max_assets = {max_assets}
+
+[models]
+clip = "demo"
+captioner = "demo"
+
+[price]
+pool = "9999.99"
+currency = "EUR"
+agency_share = "0.50"
+allocation = "per_asset"
+
+[shards]
+target_bytes = "4MiB"
+
+[gate]
+divert = [{divert}]
+
+[limits]
+dead_letter_share = "0.50"
+"""
+
+DEALS = (
+    DemoDeal(
+        MAIN,
+        "deal.toml",
+        _MAIN_TEXT,
+        near=True,
+        by_keyword=False,
+        capped=False,
+        weighted=False,
+        pool_minor=10_000_000,
+        currency="USD",
+        agency_share=Fraction(40, 100),
+    ),
+    DemoDeal(
+        IMAGES,
+        "deal-images.toml",
+        _IMAGES_TEXT,
+        near=False,
+        by_keyword=False,
+        capped=False,
+        weighted=True,
+        pool_minor=1_500_001,
+        currency="JPY",
+        agency_share=Fraction(35, 100),
+    ),
+    DemoDeal(
+        STRICT,
+        "deal-strict.toml",
+        _STRICT_TEXT,
+        near=True,
+        by_keyword=True,
+        capped=True,
+        weighted=False,
+        pool_minor=999_999,
+        currency="EUR",
+        agency_share=Fraction(50, 100),
+    ),
+)
+
+
+def deal_text(deal: DemoDeal, max_assets: int) -> str:
+    """The deal's TOML. `max_assets` matters to the capped deal alone."""
+    divert = ", ".join(f'"{name}"' for name in GATE_DIVERT)
+    return deal.text.format(max_assets=max_assets, divert=divert)

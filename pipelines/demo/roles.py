@@ -1,0 +1,105 @@
+"""What a role is: the fault, or the honest variety, that an asset of the demo library plays.
+
+A role sets columns, releases, consents and files, and says which reasons the three deals must give
+for it. The reasons are written down beside the fault that causes them and are never computed by
+the rules under test, so the library comes with an answer key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+AS_OF = date(2026, 6, 30)
+
+MAIN = "demo-main"
+IMAGES = "demo-images"
+STRICT = "demo-strict"
+DEAL_IDS = (MAIN, IMAGES, STRICT)
+
+COLLECTION = "Collection A"  # the strict deal's keywords_any, in another case
+RETIRED = "retired"  # the strict deal's keywords_none
+
+Columns = Mapping[str, object]
+
+
+def at(text: str) -> datetime:
+    """An instant in UTC, from ISO 8601 text without an offset."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A consent event as a template: of a contributor, or of a contributor for one asset."""
+
+    value: str
+    given_at: datetime
+    purpose: str = "all"
+
+
+@dataclass(frozen=True)
+class Author:
+    """One of an asset's contributors: whose consents are like `history`, and the share."""
+
+    history: str
+    share_bp: int
+
+
+@dataclass(frozen=True)
+class Role:
+    """One kind of asset.
+
+    Attributes:
+        name: Stable name, shown in the answer key.
+        reasons: Screening or reading reasons by deal; a deal that is absent clears the asset.
+        columns: Columns of `assets` that differ from an ordinary asset's.
+        authors: Who made it; the first is the one whom asset-wide events belong to.
+        releases: Columns of each release on the asset that differ from a good model release's.
+        events: Consent events for this one asset, of its first author.
+        unknown_releases: How many release ids are named that no table has.
+        kind: `image` or `film`.
+        file: How the file is saved or broken; see `media_files` and `broken`.
+        fault: The dead letter that the file causes when it is fetched.
+        short_side: Pixels, from and up to; of the drawing.
+        small_for: Deals that refuse the picture for its size.
+        group: Name of a group of look-alikes of which one instance of each member is made.
+        copy: How this member of the group differs from the first: `same`, or a change of picture.
+        rows: Rows of the catalogue that share the asset_id.
+        share: Instances in a thousand assets, beside the one that every role has.
+        essential: Whether even the smallest library has it.
+    """
+
+    name: str
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: Columns = field(default_factory=dict)
+    authors: tuple[Author, ...] = (Author("good", 10_000),)
+    releases: tuple[Columns, ...] = ()
+    events: tuple[Event, ...] = ()
+    unknown_releases: int = 0
+    kind: str = "image"
+    file: str = ""
+    fault: str = ""
+    short_side: tuple[int, int] = (560, 960)
+    small_for: tuple[str, ...] = ()
+    group: str = ""
+    copy: str = ""
+    rows: int = 1
+    share: int = 0
+    essential: bool = True
+
+
+def reasons(main: str = "", images: str = "", strict: str = "") -> dict[str, tuple[str, ...]]:
+    """Reasons by deal, from codes with spaces between them."""
+    texts = {MAIN: main, IMAGES: images, STRICT: strict}
+    return {deal: tuple(sorted(text.split())) for deal, text in texts.items() if text}
+
+
+def every(codes: str) -> dict[str, tuple[str, ...]]:
+    """The same reasons in every deal."""
+    return reasons(codes, codes, codes)
+
+
+def generative(codes: str) -> dict[str, tuple[str, ...]]:
+    """Reasons of the two deals that train generators; the images deal does not ask."""
+    return reasons(codes, "", codes)

@@ -1,0 +1,163 @@
+"""The catalogue's four tables out of a plan: rows, then Arrow, then Parquet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.demo.broken import OUTSIDE_URIS, WRONG_DIGEST
+from pipelines.demo.media_jobs import MediaFacts
+from pipelines.demo.people import People, history_events
+from pipelines.demo.plan import Plan, Planned
+from pipelines.demo.roles import Columns
+from schemas.catalogue import (
+    ASSETS_SCHEMA,
+    CONSENTS_SCHEMA,
+    CONTRIBUTORS_SCHEMA,
+    RELEASES_SCHEMA,
+)
+
+Row = dict[str, object]
+
+# Columns of an ordinary asset and of a good release; roles override them.
+ORDINARY_ASSET: Row = {
+    "media_type": "image",
+    "licence_model": "RF",
+    "licence_class": "creative",
+    "status": "active",
+    "language": "en",
+    "category": "illustration",
+    "exclusive": False,
+    "people_count": 0,
+    "minors": False,
+    "property": False,
+    "sensitive": False,
+}
+GOOD_RELEASE: Row = {
+    "kind": "model",
+    "signed_at": date(2023, 5, 1),
+    "subject_signed": True,
+    "photographer_signed": True,
+    "witness_ref": "witness-1",
+    "minor": False,
+    "ml_use": "allow",
+    "biometric_rider": True,
+}
+_ROWS_A_GROUP = 64  # small, so that even a small library has several row groups
+
+
+def write_tables(root: Path, plan: Plan, facts: Sequence[MediaFacts]) -> None:
+    """Writes the four Parquet files of a planned library into the catalogue's folder."""
+    assets = [asset_row(asset, made) for asset, made in zip(plan.assets, facts, strict=True)]
+    write_parquet(root / "assets.parquet", assets, ASSETS_SCHEMA)
+    write_parquet(root / "contributors.parquet", contributor_rows(plan.people), CONTRIBUTORS_SCHEMA)
+    write_parquet(root / "consents.parquet", consent_rows(plan), CONSENTS_SCHEMA)
+    releases = [row for asset in plan.assets for row in release_rows(asset)]
+    write_parquet(root / "releases.parquet", releases, RELEASES_SCHEMA)
+
+
+def write_parquet(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
+    """Writes rows; required columns may be null too, as they are in catalogues at fault."""
+    loose = pa.schema([field.with_nullable(True) for field in schema])
+    table = pa.Table.from_pylist(list(rows), schema=loose)
+    pq.write_table(table, path, row_group_size=_ROWS_A_GROUP, compression="zstd")
+
+
+def asset_row(asset: Planned, made: MediaFacts) -> Row:
+    """One row of `assets`."""
+    row: Row = {
+        **ORDINARY_ASSET,
+        "asset_id": asset.asset_id,
+        "media_uri": OUTSIDE_URIS.get(asset.file, asset.path),
+        "contributors": [
+            {"contributor_id": name, "share_bp": share} for name, share in asset.authors
+        ],
+        "title": made.caption.capitalize() if asset.title is None else asset.title,
+        "description": None if asset.index % 7 == 0 else f"Stock picture: {made.caption}.",
+        "keywords": [made.noun, made.colour, *asset.keywords],
+        "created_at": asset.created_at,
+        "weight": asset.weight,
+        "release_ids": list(asset.release_ids) or None,
+        **_facts(asset, made),
+    }
+    if asset.role.kind == "film":
+        row["media_type"] = "video"
+    if asset.index % 5 == 0:
+        row["licence_model"] = "RM"
+    return {**row, **asset.role.columns}
+
+
+def _facts(asset: Planned, made: MediaFacts) -> Row:
+    """What the row says of its file: nothing, or the truth, but for one role."""
+    if asset.file == WRONG_DIGEST:
+        return {"sha256": hashlib.sha256(b"another file").hexdigest()}
+    if asset.role.fault or not asset.states_facts or not made.sha256:
+        return {}
+    stated: Row = {
+        "sha256": made.sha256,
+        "bytes": made.size_bytes,
+        "duration_ms": made.duration_ms,
+    }
+    # Of a picture that is turned for display, agencies disagree which side is the width.
+    if not asset.file.startswith("jpeg_turned"):
+        stated |= {"width": made.width, "height": made.height}
+    return stated
+
+
+def release_rows(asset: Planned) -> list[Row]:
+    """Rows of `releases` for one asset; ids beyond the role's releases get none."""
+    pairs = zip(asset.release_ids, asset.role.releases, strict=False)
+    return [release_row(release_id, columns) for release_id, columns in pairs]
+
+
+def release_row(release_id: str, columns: Columns) -> Row:
+    """A good model release but for the columns given."""
+    named = {"release_id": release_id, "subject_ref": f"subject of {release_id}"}
+    return {**GOOD_RELEASE, **named, **columns}
+
+
+def contributor_rows(people: People) -> list[Row]:
+    """Rows of `contributors`."""
+    return [
+        {
+            "contributor_id": person.contributor_id,
+            "display_name": person.display_name,
+            "country": person.country,
+            "currency": person.currency,
+            "payee_ref": person.payee_ref,
+        }
+        for person in people.everyone
+    ]
+
+
+def consent_rows(plan: Plan) -> list[Row]:
+    """Rows of `consents`: contributor-wide and for one asset, the latest first within each."""
+    rows: list[Row] = []
+    for person in plan.people.everyone:
+        for number, event in enumerate(reversed(history_events(person.history))):
+            rows.append(
+                {
+                    "contributor_id": person.contributor_id,
+                    "purpose": event.purpose,
+                    "value": event.value,
+                    "given_at": event.given_at,
+                    "agreement_ref": f"{person.payee_ref}/{number}",
+                }
+            )
+    for asset in plan.assets:
+        for event in reversed(asset.role.events):
+            rows.append(
+                {
+                    "contributor_id": asset.authors[0][0],
+                    "purpose": event.purpose,
+                    "value": event.value,
+                    "given_at": event.given_at,
+                    "asset_id": asset.asset_id,
+                }
+            )
+    return rows

@@ -1,0 +1,130 @@
+"""What a unit computes from media it has not seen before: facts, embeddings, captions, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipelines.features.store import Row
+from pipelines.media.prepare import Prepared
+from pipelines.vision.caption import Captioner, load_captioner
+from pipelines.vision.embed import ImageTextEncoder, load_encoder
+from pipelines.vision.models import parse_model
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Vision(Protocol):
+    """What a unit needs of models."""
+
+    def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """L2-normalised embeddings, [n, d]."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """L2-normalised embeddings, [n, d]."""
+
+    def caption(self, images: Sequence[Image.Image]) -> list[str]:
+        """One caption an image."""
+
+
+@dataclass(frozen=True)
+class LazyVision:
+    """Models that are loaded when first asked for: a run that computes nothing loads nothing.
+
+    Attributes:
+        clip: Name of the encoder's model, as a deal gives it.
+        captioner: Name of the captioner's.
+    """
+
+    clip: str
+    captioner: str
+
+    @cached_property
+    def _encoder(self) -> ImageTextEncoder:
+        return load_encoder(parse_model(self.clip))
+
+    @cached_property
+    def _captioner(self) -> Captioner:
+        return load_captioner(parse_model(self.captioner))
+
+    def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """L2-normalised embeddings, [n, d]."""
+        return self._encoder.embed_images(list(images))
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """L2-normalised embeddings, [n, d]."""
+        return self._encoder.embed_texts(list(texts))
+
+    def caption(self, images: Sequence[Image.Image]) -> list[str]:
+        """One caption an image."""
+        return self._captioner.caption(list(images))
+
+
+def facts_row(prepared: Prepared) -> Row:
+    """The probed facts of one medium, as a row of FACTS_SCHEMA."""
+    return {
+        "media_sha256": prepared.media_sha256,
+        "bytes": prepared.bytes,
+        "format": prepared.format,
+        "width": prepared.width,
+        "height": prepared.height,
+        "stored_width": prepared.stored_width,
+        "stored_height": prepared.stored_height,
+        "mode": prepared.mode,
+        "bit_depth": prepared.bit_depth,
+        "orientation": prepared.orientation,
+        "has_icc": prepared.has_icc,
+        "duration_ms": prepared.duration_ms,
+        "fps_num": prepared.fps_num,
+        "fps_den": prepared.fps_den,
+        "frames": prepared.frames,
+        "keyframes": prepared.keyframes,
+        "phash": prepared.phash,
+        "colour": prepared.colour,
+    }
+
+
+def embedding_rows(media: Sequence[Prepared], vision: Vision) -> list[Row]:
+    """One embedding a medium; a film's is the normalised mean of its sampled frames'."""
+    if not media:
+        return []
+    frames = [frame for prepared in media for frame in prepared.frames_rgb]
+    vectors = vision.embed_images(frames)
+    rows, start = [], 0
+    for prepared in media:
+        stop = start + len(prepared.frames_rgb)
+        vector = vectors[start]
+        if stop - start > 1:
+            mean = vectors[start:stop].mean(axis=0, dtype=np.float64)
+            vector = (mean / np.linalg.norm(mean)).astype(np.float32)
+        rows.append({"media_sha256": prepared.media_sha256, "embedding": vector.tolist()})
+        start = stop
+    return rows
+
+
+def caption_rows(
+    media: Sequence[Prepared], embeddings: dict[str, Row], vision: Vision
+) -> list[Row]:
+    """One caption a medium, of its middle frame, with the cosine of picture and caption."""
+    if not media:
+        return []
+    captions = vision.caption([item.frames_rgb[len(item.frames_rgb) // 2] for item in media])
+    texts = vision.embed_texts(captions)
+    rows = []
+    for prepared, caption, text in zip(media, captions, texts, strict=True):
+        picture = np.asarray(embeddings[prepared.media_sha256]["embedding"], np.float64)
+        rows.append(
+            {
+                "media_sha256": prepared.media_sha256,
+                "caption": caption,
+                "text_embedding": text.tolist(),
+                "clip_score": float(np.float32(picture @ text.astype(np.float64))),
+            }
+        )
+    return rows

@@ -1,0 +1,129 @@
+"""From what a command was given to a job: everything that can be refused is refused here.
+
+The order, marked below: 1. the deal; 2. the catalogue's tables; 3. the models' weights; 4. the
+output; 5. the key. Nothing is written before 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.catalogue.mapping import load_mapping
+from pipelines.catalogue.read import open_catalogue, read_table
+from pipelines.catalogue.suite import check_divert, load_suite
+from pipelines.config import Job, Models, run_id
+from pipelines.delivery.keys import default_key_path, load_key, load_or_make_key
+from pipelines.delivery.stores import Store, open_store
+from pipelines.ledger.commitments import deal_salt
+from pipelines.ledger.note import Signer
+from pipelines.media.limits import MediaLimits
+from pipelines.media.locate import SourcePolicy
+from pipelines.versions import Version, find_version
+from pipelines.vision.models import check_model, identity, parse_model
+from schemas.deal import Deal, load_deal
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run was asked for.
+
+    Attributes:
+        catalogue: Folder or s3:// prefix of the catalogue.
+        deal: Path of the deal.
+        as_of: The instant that rights are judged at.
+        output: Where to; the deal's own output if it is "".
+        mapping: Path of a column mapping, or "".
+        key: Path of the signing key, or "" for the agency's own.
+        roots: Further roots that media may lie under; `hosts`: further hosts.
+        workers: Processes to use.
+    """
+
+    catalogue: str
+    deal: Path
+    as_of: datetime
+    output: str = ""
+    mapping: str = ""
+    key: str = ""
+    roots: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    workers: int = 1
+    progress_path: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job that is ready to run, with what stays on this machine.
+
+    Attributes:
+        job: The job.
+        store: Its output.
+        signer: The agency's key.
+        version: Whether its version is complete already.
+    """
+
+    job: Job
+    store: Store
+    signer: Signer
+    version: Version
+
+
+def name_models(deal: Deal) -> Models:
+    """Resolves the deal's models.
+
+    Raises:
+        InputError: If a model is unknown or its weights are out of reach.
+    """
+    clip, captioner = parse_model(deal.models.clip), parse_model(deal.models.captioner)
+    check_model(clip, "encoder")
+    check_model(captioner, "captioner")
+    return Models(
+        clip=deal.models.clip,
+        clip_id=identity(clip),
+        captioner=deal.models.captioner,
+        captioner_id=identity(captioner),
+        demonstration=clip.is_demo or captioner.is_demo,
+    )
+
+
+def prepare_job(request: Request) -> Prepared:
+    """Checks every input of a run and makes its job.
+
+    Raises:
+        InputError: Naming the first input that is refused.
+    """
+    deal = load_deal(request.deal)  # 1
+    check_divert(load_suite("assets"), deal.gate.divert)
+    mapping = load_mapping(Path(request.mapping)) if request.mapping else None
+    catalogue = open_catalogue(request.catalogue, mapping)  # 2
+    for table in ("contributors", "consents", "releases"):
+        read_table(catalogue, table)
+    models = name_models(deal)  # 3
+    output = (request.output or deal.output.uri).rstrip("/") or "/"
+    store = open_store(output)  # 4
+    identity_of_run = run_id(deal, catalogue, request.as_of, models)
+    store.ensure()
+    version = find_version(store, deal, identity_of_run)
+    if request.key:  # 5
+        signer = load_key(Path(request.key))
+    else:
+        signer = load_or_make_key(default_key_path(output))
+    job = Job(
+        deal=deal,
+        catalogue=catalogue,
+        as_of=request.as_of,
+        models=models,
+        output_uri=output,
+        version=version.name,
+        salt=deal_salt(signer.private, deal.deal_id),
+        policy=SourcePolicy(
+            (*deal.sources.roots, *request.roots), (*deal.sources.hosts, *request.hosts)
+        ),
+        limits=MediaLimits(
+            max_bytes=deal.limits.max_media_bytes, max_pixels=deal.limits.max_pixels
+        ),
+        progress_path=request.progress_path,
+        workers=request.workers,
+    )
+    return Prepared(job, store, signer, version)

@@ -1,0 +1,140 @@
+"""Check a statement with nothing but itself and, for the log, a proof and a checkpoint.
+
+No secret and no server of the agency is needed: the salts in the statement open the commitments,
+the commitments make the leaf, and the leaf's hash is what the log proves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast, get_type_hints
+
+from pipelines.ledger import commitments
+from pipelines.ledger.commitments import SALT_BYTES, Domain
+from pipelines.ledger.entries import leaf_bytes
+from pipelines.ledger.merkle import ProofError, leaf_hash
+from pipelines.ledger.statement import STATEMENT_VERSION, Opening, Statement, StatementLine
+from schemas.ledger import Entry
+from schemas.money import format_amount
+
+
+def read_statement(text: str) -> Statement:
+    """Read a statement's JSON from anywhere, and make sure that it has a statement's fields.
+
+    Raises:
+        ProofError: It is no JSON, of another version, or lacks a field.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProofError("a statement is not JSON", str(error)[:200]) from error
+    _check_fields(found, Statement, "the statement")
+    if found["version"] != STATEMENT_VERSION:
+        raise ProofError(
+            "a statement is of another version",
+            repr(found["version"]),
+            f"This version reads {STATEMENT_VERSION}.",
+        )
+    for number, line in enumerate(found["lines"]):
+        _check_fields(line, StatementLine, f"line {number}")
+        _check_fields(line["opening"], Opening, f"the opening of line {number}")
+    return cast(Statement, found)
+
+
+def check_statement(statement: Statement) -> list[Entry]:
+    """Check every line of a statement and its sum.
+
+    1. Each line's salts and values give commitments, and with them the public leaf.
+    2. The leaf's hash is the one stated.
+    3. The amounts sum to the total, and both are written as they are counted.
+
+    Whether the leaf hashes are in the log is for `merkle.verify_inclusion`, with the entries that
+    this returns.
+
+    Returns:
+        The entries, worked out from the statement alone, in its order.
+
+    Raises:
+        ProofError: A line or the total is not what it claims to be.
+    """
+    entries = [_check_line(statement, line) for line in statement["lines"]]
+    # 3. Sums.
+    total = sum(entry.amount_minor for entry in entries)
+    currency = statement["currency"]
+    if total != statement["total_minor"] or format_amount(total, currency) != statement["total"]:
+        raise ProofError(
+            "the lines do not sum to the statement's total",
+            f"lines {total}, total {statement['total_minor']} ({statement['total']})",
+        )
+    return entries
+
+
+def _check_fields(found: object, form: type, where: str) -> None:
+    """Make sure that an object has the fields of a TypedDict, each of its kind."""
+    for name, kind in get_type_hints(form).items():
+        value = found.get(name) if isinstance(found, Mapping) else None
+        # Lists and nested objects are hinted as list[...] and as a TypedDict, which is a dict.
+        expected = kind if kind in (int, str) else (list if name == "lines" else dict)
+        if type(value) is not expected:
+            raise ProofError(
+                "a statement lacks a field or has another kind of value in it",
+                f"{name} of {where}: {value!r}"[:200],
+                f"It must be of type {expected.__name__}.",
+            )
+
+
+def _check_line(statement: Statement, line: StatementLine) -> Entry:
+    where = f"entry {line['entry_index']}"
+    amount, currency = line["amount_minor"], statement["currency"]
+    if format_amount(amount, currency) != line["amount"]:
+        raise ProofError("an amount is written as another", f"{where}: {line['amount']}")
+    # 1. Commitments and leaf.
+    opening = line["opening"]
+    money = commitments.amount_value(amount, currency, line["share_bp"], line["weight"])
+    entry = Entry(
+        entry_index=line["entry_index"],
+        delivery=statement["delivery"],
+        asset_id=line["asset_id"],
+        contributor_id=statement["contributor_id"],
+        share_bp=line["share_bp"],
+        weight=line["weight"],
+        amount_minor=amount,
+        currency=currency,
+        shard=line["shard"],
+        key=line["key"],
+        media_sha256=line["media_sha256"],
+        leaf_hash="",
+        asset_commitment=_commit(
+            where, Domain.ASSET, opening["asset_salt"], commitments.text_value(line["asset_id"])
+        ),
+        contributor_commitment=_commit(
+            where,
+            Domain.CONTRIBUTOR,
+            opening["contributor_salt"],
+            commitments.text_value(statement["contributor_id"]),
+        ),
+        amount_commitment=_commit(where, Domain.AMOUNT, opening["amount_salt"], money),
+        decision_sha256=line["decision_sha256"],
+        terms_sha256=line["terms_sha256"],
+    )
+    # 2. Leaf hash.
+    computed = leaf_hash(leaf_bytes(entry)).hex()
+    if computed != line["leaf_hash"]:
+        raise ProofError(
+            "a line is not what its leaf commits to",
+            f"{where}: computed {computed}, stated {line['leaf_hash']}",
+            "Ask the agency which of its figures was altered.",
+        )
+    return replace(entry, leaf_hash=computed)
+
+
+def _commit(where: str, domain: Domain, salt_hex: str, value: bytes) -> str:
+    try:
+        salt = bytes.fromhex(salt_hex)
+    except ValueError as error:
+        raise ProofError("a salt is not hex", f"{where}: {salt_hex!r}") from error
+    if len(salt) != SALT_BYTES:
+        raise ProofError("a salt is not 32 bytes long", f"{where}: {len(salt)} bytes")
+    return commitments.commit(domain, salt, value)

@@ -1,0 +1,122 @@
+"""Salted commitments: buyers see them, and only who holds a salt can tell what they stand for.
+
+Every value has its own 32-byte salt, so that opening one commitment says nothing about another:
+
+    deal salt  = HKDF-SHA256(agency secret, info = "fairshard/deal-salt/v1" 0x00 deal id)
+    item salt  = HMAC-SHA256(deal salt, domain 0x00 id)
+    commitment = SHA-256(domain 0x00 salt 0x00 value)
+
+An id and a value are lists of texts, each written as UTF-8 after its length in four bytes, so that
+no two lists have the same bytes. Whoever destroys the secret severs the link between the log and
+the people in it; the log itself stays as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from enum import StrEnum
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from schemas.errors import InputError
+
+SALT_BYTES = 32
+_LEAST_SECRET_BYTES = 16
+_DEAL_INFO = b"fairshard/deal-salt/v1\x00"
+
+
+class Domain(StrEnum):
+    """What a commitment is about. Two domains never share a salt or a commitment."""
+
+    ASSET = "asset"
+    CONTRIBUTOR = "contributor"
+    AMOUNT = "amount"
+
+
+def deal_salt(secret: bytes, deal_id: str) -> bytes:
+    """Derive the salt of one deal from the agency's secret.
+
+    Args:
+        secret: The agency's secret; 16 random bytes or more.
+        deal_id: The deal's id.
+
+    Returns:
+        32 bytes that stay with the agency.
+
+    Raises:
+        InputError: The secret is too short to be one.
+    """
+    if len(secret) < _LEAST_SECRET_BYTES:
+        raise InputError(
+            "the agency's secret is too short",
+            f"{len(secret)} bytes",
+            f"Use at least {_LEAST_SECRET_BYTES} random bytes; 32 are usual.",
+        )
+    info = _DEAL_INFO + encode(deal_id)
+    return HKDF(algorithm=SHA256(), length=SALT_BYTES, salt=None, info=info).derive(secret)
+
+
+def item_salt(salt: bytes, domain: Domain, *ids: str) -> bytes:
+    """The salt of one item: what is handed to the person who may open its commitment.
+
+    Args:
+        salt: The deal's salt.
+        domain: What the commitment is about.
+        ids: What identifies the item inside the deal.
+
+    Returns:
+        32 bytes.
+    """
+    return hmac.digest(salt, domain.encode() + b"\x00" + encode(*ids), "sha256")
+
+
+def commit(domain: Domain, salt: bytes, value: bytes) -> str:
+    """The commitment to a value, in hex.
+
+    Args:
+        domain: What the commitment is about.
+        salt: The item's salt, 32 bytes.
+        value: The encoded value: of `text_value` or `amount_value`.
+
+    Returns:
+        64 hex digits.
+    """
+    return hashlib.sha256(domain.encode() + b"\x00" + salt + b"\x00" + value).hexdigest()
+
+
+def opens(commitment: str, domain: Domain, salt: bytes, value: bytes) -> bool:
+    """Whether a salt and a value open a commitment.
+
+    A salt of another length never does: salts have one length, so that salt and value cannot be
+    cut apart in two ways.
+    """
+    if len(salt) != SALT_BYTES:
+        return False
+    return commit(domain, salt, value) == commitment
+
+
+def text_value(text: str) -> bytes:
+    """The value bytes of an asset's or a contributor's id."""
+    return encode(text)
+
+
+def amount_value(amount_minor: int, currency: str, share_bp: int, weight: int) -> bytes:
+    """The value bytes of what an entry pays, with what it was worked out from."""
+    return encode(str(amount_minor), currency, str(share_bp), str(weight))
+
+
+def encode(*texts: str) -> bytes:
+    """Texts as bytes that no other list of texts has: each after its length in four bytes.
+
+    Raises:
+        InputError: A text has no UTF-8 form (a lone surrogate).
+    """
+    try:
+        parts = [text.encode() for text in texts]
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "an id is not valid Unicode", ascii(error.object), "Correct it in the catalogue."
+        ) from error
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)

@@ -1,0 +1,189 @@
+"""Ed25519 keys with names, in the text forms of C2SP signed-note and Go's note package."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from schemas.errors import InputError, RunError
+
+#: What stands before the name in a signature line.
+MARK = "— "
+
+_ED25519 = b"\x01"
+_KEY_BYTES = 32
+_PRIVATE = "PRIVATE+KEY+"
+
+
+class NoteError(RunError):
+    """A note or checkpoint is malformed, or not signed by the key that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """A public key with the name it signs under. Made by `parse_vkey`.
+
+    Args:
+        name: The key's name: not empty, without spaces and `+`.
+        public: The 32 bytes of the Ed25519 public key.
+    """
+
+    name: str
+    public: bytes
+
+    @property
+    def key_id(self) -> bytes:
+        """The first four bytes of `sha256(name ‖ 0x0A ‖ 0x01 ‖ public key)`."""
+        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:4]
+
+    @property
+    def vkey(self) -> str:
+        """The key as text: `name+key id in hex+base64(0x01 ‖ public key)`."""
+        return f"{self.name}+{self.key_id.hex()}+{to_base64(_ED25519 + self.public)}"
+
+    def verify(self, text: str, signature: bytes) -> None:
+        """Raise NoteError unless `signature` is this key's over `text`."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
+        except InvalidSignature as error:
+            raise NoteError(
+                "the signature is not valid", f"key {self.name}", "The text was altered."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A private key with the name it signs under.
+
+    Args:
+        name: The key's name; C2SP asks for an address without scheme: `example.com/log`.
+        private: The 32 bytes of the Ed25519 private key; never shown.
+
+    Raises:
+        InputError: The name or the key's length is wrong.
+    """
+
+    name: str
+    private: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name):
+            raise InputError("not a name for a key", repr(self.name), "Leave out spaces and +.")
+        if len(self.private) != _KEY_BYTES:
+            raise InputError("a private key has 32 bytes", f"{len(self.private)} bytes", "Fix it.")
+
+    @property
+    def verifier(self) -> Verifier:
+        """The public half."""
+        return Verifier(self.name, self._key().public_key().public_bytes_raw())
+
+    @property
+    def vkey(self) -> str:
+        """The public half as text, to be published."""
+        return self.verifier.vkey
+
+    @property
+    def skey(self) -> str:
+        """The private key as text, in the form of Go's note package. Secret."""
+        key_id = self.verifier.key_id.hex()
+        return f"{_PRIVATE}{self.name}+{key_id}+{to_base64(_ED25519 + self.private)}"
+
+    def sign(self, text: str) -> str:
+        """Sign a text as a note.
+
+        Args:
+            text: Ends in a newline; no other control characters.
+
+        Returns:
+            The note: text, blank line, signature line.
+
+        Raises:
+            InputError: The text cannot be a note's.
+        """
+        if not is_text(text):
+            raise InputError(
+                "this text cannot be signed as a note",
+                ascii(text[:60]),
+                "It must end in a newline and hold no other control characters.",
+            )
+        signature = self.verifier.key_id + self._key().sign(text.encode())
+        return f"{text}\n{MARK}{self.name} {to_base64(signature)}\n"
+
+    def _key(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self.private)
+
+
+def parse_vkey(vkey: str) -> Verifier:
+    """Read a verifier key, `name+key id+base64(0x01 ‖ public key)`.
+
+    Raises:
+        InputError: It has another form, another algorithm, or a key id that is not its own.
+    """
+    name, public = _parse_key(vkey, "verifier key")
+    verifier = Verifier(name, public)
+    if verifier.vkey != vkey:
+        raise InputError("the key id is not this key's", ascii(vkey), "Copy the whole key again.")
+    return verifier
+
+
+def parse_skey(skey: str) -> Signer:
+    """Read a private key as `Signer.skey` writes it. The text is never shown.
+
+    Raises:
+        InputError: It has another form.
+    """
+    prefix, rest = skey[: len(_PRIVATE)], skey[len(_PRIVATE) :]
+    if prefix != _PRIVATE:
+        raise InputError("not a private key", "it lacks PRIVATE+KEY+", "Use the file as written.")
+    signer = Signer(*_parse_key(rest, "private key", secret=True))
+    if signer.skey != skey:
+        raise InputError("the key id is not this key's", signer.name, "Copy the whole key again.")
+    return signer
+
+
+def _parse_key(text: str, what: str, secret: bool = False) -> tuple[str, bytes]:
+    """Name and 32 key bytes of `name+key id+base64`; the key id is the caller's to compare."""
+    name, _, rest = text.partition("+")
+    _, _, encoded = rest.partition("+")  # Base64 may itself hold a plus.
+    raw = from_base64(encoded)
+    if not is_name(name) or raw is None or raw[:1] != _ED25519 or len(raw) != 1 + _KEY_BYTES:
+        shown = f"{len(text)} characters" if secret else ascii(text[:120])
+        raise InputError(
+            f"not an Ed25519 {what}", shown, "Its form is name+hex key id+base64(0x01 and key)."
+        )
+    return name, raw[1:]
+
+
+def is_name(name: str) -> bool:
+    """Whether a key may have this name."""
+    # str.split() drops every Unicode space; a name must come through it unchanged.
+    return name.split() == [name] and "+" not in name and _is_clean(name)
+
+
+def is_text(text: str) -> bool:
+    """Whether this can be signed as a note."""
+    return text.endswith("\n") and _is_clean(text.replace("\n", ""))
+
+
+def _is_clean(text: str) -> bool:
+    """Whether the text has a UTF-8 form and no ASCII control characters."""
+    return all(char >= " " and not "\ud800" <= char <= "\udfff" for char in text)
+
+
+def to_base64(data: bytes) -> str:
+    """Standard base64."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def from_base64(text: str) -> bytes | None:
+    """Decode standard base64 in its only canonical spelling; None for any other."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if to_base64(data) == text else None

@@ -1,0 +1,288 @@
+"""The Merkle tree of RFC 6962, section 2.1: roots, inclusion proofs and consistency proofs.
+
+Hashes are 32 raw bytes. A tree is given by its leaf hashes, never by the leaves themselves, so
+that whoever holds only hashes can prove and check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from schemas.errors import InputError, RunError
+
+HASH_BYTES = 32
+
+#: The root of a tree without leaves.
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+
+class ProofError(RunError):
+    """A proof or a log does not show what it claims to show."""
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """The hash of a leaf: `sha256(0x00 ‖ data)`."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node: `sha256(0x01 ‖ left ‖ right)`."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+class RootBuilder:
+    """Works out the root of leaves that arrive one by one, in memory that grows with log(size)."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        # Roots of the full subtrees so far, largest first: one for each set bit of the size.
+        self._roots: list[bytes] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Append one leaf hash."""
+        carry = leaf
+        bits = self.size
+        while bits & 1:
+            carry = node_hash(self._roots.pop(), carry)
+            bits >>= 1
+        self._roots.append(carry)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """The root of the leaves so far; more may follow."""
+        if not self._roots:
+            return EMPTY_ROOT
+        result = self._roots[-1]
+        for left in reversed(self._roots[:-1]):
+            result = node_hash(left, result)
+        return result
+
+
+class Tree:
+    """A tree held in memory, for many proofs: each takes a few hashes, not a pass over the leaves.
+
+    Args:
+        leaf_hashes: The leaf hashes in order. The tree keeps about 64 bytes for each.
+
+    Raises:
+        InputError: One of them is not 32 bytes long.
+    """
+
+    def __init__(self, leaf_hashes: Iterable[bytes]) -> None:
+        hashes = list(leaf_hashes)
+        if any(len(leaf) != HASH_BYTES for leaf in hashes):
+            raise InputError("a leaf hash is not 32 bytes long", "", "Pass hashes of `leaf_hash`.")
+        self.size = len(hashes)
+        # Level k holds the roots of the full subtrees of 2**k leaves, joined.
+        self._levels = [b"".join(hashes)]
+        while len(below := self._levels[-1]) >= 2 * HASH_BYTES:
+            last = len(below) - 2 * HASH_BYTES
+            pairs = range(0, last + 1, 2 * HASH_BYTES)
+            self._levels.append(
+                b"".join(
+                    hashlib.sha256(b"\x01" + below[at : at + 2 * HASH_BYTES]).digest()
+                    for at in pairs
+                )
+            )
+
+    def root(self, size: int | None = None) -> bytes:
+        """The root of the first `size` leaves, or of all."""
+        size = self._checked(size)
+        return self._range_root(0, size) if size else EMPTY_ROOT
+
+    def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
+        """Proof that the leaf at `index` is in the tree of the first `size` leaves.
+
+        Returns:
+            RFC 6962's PATH: the missing hashes from the leaf to the root.
+
+        Raises:
+            InputError: There is no such leaf or size.
+        """
+        size = self._checked(size)
+        if not 0 <= index < size:
+            raise InputError(
+                "there is no such leaf", f"index {index}, size {size}", "Count from 0."
+            )
+        proof: list[bytes] = []
+        start, stop = 0, size
+        while stop - start > 1:
+            middle = start + _split_point(stop - start)
+            if index < middle:
+                proof.append(self._range_root(middle, stop))
+                stop = middle
+            else:
+                proof.append(self._range_root(start, middle))
+                start = middle
+        return proof[::-1]
+
+    def consistency_proof(self, old_size: int, size: int | None = None) -> list[bytes]:
+        """Proof that the first `old_size` leaves of the tree of `size` were never changed.
+
+        Returns:
+            RFC 6962's PROOF; empty where the sizes are equal.
+
+        Raises:
+            InputError: The sizes are not 1 ≤ old ≤ size ≤ the tree's.
+        """
+        size = self._checked(size)
+        if not 1 <= old_size <= size:
+            raise InputError(
+                "there is no proof between these sizes",
+                f"{old_size} and {size}",
+                "The old tree must have at least one leaf and be no larger than the new one.",
+            )
+        proof: list[bytes] = []
+        start, stop = 0, size
+        while stop != old_size:
+            middle = start + _split_point(stop - start)
+            if old_size <= middle:
+                proof.append(self._range_root(middle, stop))
+                stop = middle
+            else:
+                proof.append(self._range_root(start, middle))
+                start = middle
+        if start:  # Else the old tree is itself a subtree, and its root is known.
+            proof.append(self._range_root(start, stop))
+        return proof[::-1]
+
+    def _checked(self, size: int | None) -> int:
+        if size is None:
+            return self.size
+        if not 0 <= size <= self.size:
+            raise InputError(
+                "the tree is not that large", f"{size} of {self.size}", "Ask for less."
+            )
+        return size
+
+    def _range_root(self, start: int, stop: int) -> bytes:
+        """Root of leaves that RFC 6962 makes a subtree: a full one is looked up, not hashed."""
+        count = stop - start
+        if count & (count - 1) == 0:
+            level = count.bit_length() - 1
+            at = (start >> level) * HASH_BYTES
+            return self._levels[level][at : at + HASH_BYTES]
+        middle = start + _split_point(count)
+        return node_hash(self._range_root(start, middle), self._range_root(middle, stop))
+
+
+def root(leaf_hashes: Iterable[bytes]) -> bytes:
+    """The root of a tree of these leaf hashes."""
+    builder = RootBuilder()
+    for leaf in leaf_hashes:
+        builder.add(leaf)
+    return builder.root()
+
+
+def inclusion_proof(leaf_hashes: Iterable[bytes], index: int) -> list[bytes]:
+    """One inclusion proof; keep a `Tree` where many are needed."""
+    return Tree(leaf_hashes).inclusion_proof(index)
+
+
+def consistency_proof(leaf_hashes: Iterable[bytes], old_size: int) -> list[bytes]:
+    """One consistency proof from a tree's first `old_size` leaves to all of them."""
+    return Tree(leaf_hashes).consistency_proof(old_size)
+
+
+def verify_inclusion(
+    leaf: bytes, index: int, size: int, proof: Sequence[bytes], root_hash: bytes
+) -> None:
+    """Check that a leaf is in a tree, as RFC 9162, section 2.1.3.2, says.
+
+    Args:
+        leaf: The leaf hash.
+        index: The leaf's position, from 0.
+        size: The tree's size.
+        proof: The inclusion proof.
+        root_hash: The tree's root.
+
+    Raises:
+        ProofError: It does not show that.
+    """
+    if not 0 <= index < size:
+        raise ProofError("the inclusion proof is for no leaf", f"index {index}, size {size}")
+    _check_hashes([leaf, *proof])
+    node, last = index, size - 1
+    result = leaf
+    for sibling in proof:
+        if last == 0:
+            raise ProofError("the inclusion proof is too long", f"{len(proof)} hashes")
+        if node & 1 or node == last:
+            result = node_hash(sibling, result)
+            while node and not node & 1:  # The right edge: no sibling on these levels.
+                node, last = node >> 1, last >> 1
+        else:
+            result = node_hash(result, sibling)
+        node, last = node >> 1, last >> 1
+    if last != 0:
+        raise ProofError("the inclusion proof is too short", f"{len(proof)} hashes")
+    _check_root("the leaf is not in the tree", result, root_hash)
+
+
+def verify_consistency(
+    old_size: int, size: int, proof: Sequence[bytes], old_root: bytes, root_hash: bytes
+) -> None:
+    """Check that a tree only grew, as RFC 9162, section 2.1.4.2, says.
+
+    A proof from size 0 is refused, as other verifiers do: every tree extends the empty one, so it
+    would look like an assurance and be none.
+
+    Args:
+        old_size: Size of the old tree, one or more.
+        size: Size of the new tree.
+        proof: The consistency proof.
+        old_root: Root of the old tree.
+        root_hash: Root of the new tree.
+
+    Raises:
+        ProofError: It does not show that.
+    """
+    if not 1 <= old_size <= size:
+        raise ProofError("nothing can be consistent between sizes", f"{old_size} and {size}")
+    _check_hashes(proof)
+    if old_size == size:
+        if proof:
+            raise ProofError("a proof between equal sizes must be empty", f"{len(proof)} hashes")
+        _check_root("two roots of one size differ", old_root, root_hash)
+        return
+    path = list(proof)
+    if old_size & (old_size - 1) == 0:
+        path.insert(0, old_root)
+    if not path:
+        raise ProofError("the consistency proof is empty", f"sizes {old_size} and {size}")
+    node, last = old_size - 1, size - 1
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    old_result = result = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            raise ProofError("the consistency proof is too long", f"{len(proof)} hashes")
+        if node & 1 or node == last:
+            old_result = node_hash(sibling, old_result)
+            result = node_hash(sibling, result)
+            while node and not node & 1:
+                node, last = node >> 1, last >> 1
+        else:
+            result = node_hash(result, sibling)
+        node, last = node >> 1, last >> 1
+    if last != 0:
+        raise ProofError("the consistency proof is too short", f"{len(proof)} hashes")
+    _check_root("the old root is not in the tree", old_result, old_root)
+    _check_root("the new root does not follow", result, root_hash)
+
+
+def _split_point(count: int) -> int:
+    """The largest power of two below `count`, which is two or more."""
+    return 1 << ((count - 1).bit_length() - 1)
+
+
+def _check_hashes(hashes: Sequence[bytes]) -> None:
+    for value in hashes:
+        if len(value) != HASH_BYTES:
+            raise ProofError("a hash in the proof is not 32 bytes long", f"{len(value)} bytes")
+
+
+def _check_root(what: str, computed: bytes, claimed: bytes) -> None:
+    if computed != claimed:
+        raise ProofError(what, f"computed {computed.hex()}, claimed {claimed.hex()}")

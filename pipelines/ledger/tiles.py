@@ -1,0 +1,193 @@
+"""The files of a log in the form of C2SP tlog-tiles: paths and bytes, nothing is written here.
+
+A tile holds 256 consecutive hashes of one level; level L has the roots of the full subtrees of
+256**L leaves. Only the last tile of a level may be narrower, and then its path says how wide. The
+leaves themselves stand in entry bundles, 256 to a file, each after its length in two bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from pipelines.ledger.merkle import HASH_BYTES, ProofError, RootBuilder, root
+from schemas.errors import InputError
+
+TILE_WIDTH = 256
+_MAX_LEVEL = 63
+_MAX_ENTRY_BYTES = 0xFFFF
+
+
+def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
+    """Path of a tile below the log's prefix.
+
+    Args:
+        level: 0 for leaf hashes, up to 63.
+        index: Number of the tile in its level, from 0.
+        width: How many hashes it holds, 1 to 256.
+
+    Raises:
+        InputError: A number is out of range.
+
+    Example:
+        >>> tile_path(0, 1234067), tile_path(1, 0, 17)
+        ('tile/0/x001/x234/067', 'tile/1/000.p/17')
+    """
+    if not 0 <= level <= _MAX_LEVEL:
+        raise InputError("a tile's level is from 0 to 63", str(level), "Ask for another level.")
+    return f"tile/{level}/{_numbered(index, width)}"
+
+
+def entries_path(index: int, width: int = TILE_WIDTH) -> str:
+    """Path of an entry bundle below the log's prefix; arguments as for `tile_path`.
+
+    Example:
+        >>> entries_path(3, 8)
+        'tile/entries/003.p/8'
+    """
+    return f"tile/entries/{_numbered(index, width)}"
+
+
+def tiles(leaf_hashes: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Every tile of a tree: path and bytes, full ones as they fill, partial ones last.
+
+    Memory holds one unfinished tile a level, however large the tree.
+
+    Raises:
+        InputError: A leaf hash is not 32 bytes long.
+    """
+    open_tiles: list[list[bytes]] = []
+    done: list[int] = []
+    for leaf in leaf_hashes:
+        if len(leaf) != HASH_BYTES:
+            raise InputError("a leaf hash is not 32 bytes long", leaf.hex(), "Use `leaf_hash`.")
+        value, level, full = leaf, 0, True
+        while full:
+            if level == len(open_tiles):
+                open_tiles.append([])
+                done.append(0)
+            tile = open_tiles[level]
+            tile.append(value)
+            full = len(tile) == TILE_WIDTH
+            if full:
+                yield tile_path(level, done[level]), b"".join(tile)
+                value = root(tile)
+                open_tiles[level] = []
+                done[level] += 1
+                level += 1
+    for level, tile in enumerate(open_tiles):
+        if tile:
+            yield tile_path(level, done[level], len(tile)), b"".join(tile)
+
+
+def entry_bundles(leaves: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Every entry bundle of a log: path and bytes.
+
+    Raises:
+        InputError: A leaf is longer than 65,535 bytes.
+    """
+    bundle: list[bytes] = []
+    index = 0
+    for position, leaf in enumerate(leaves):
+        if len(leaf) > _MAX_ENTRY_BYTES:
+            raise InputError(
+                "a leaf is too long for an entry bundle",
+                f"entry {position}: {len(leaf)} bytes",
+                "Log the sha256 of large things: a leaf has at most 65535 bytes.",
+            )
+        bundle.append(len(leaf).to_bytes(2, "big") + leaf)
+        if len(bundle) == TILE_WIDTH:
+            yield entries_path(index), b"".join(bundle)
+            bundle = []
+            index += 1
+    if bundle:
+        yield entries_path(index, len(bundle)), b"".join(bundle)
+
+
+def read_entry_bundle(data: bytes) -> list[bytes]:
+    """The leaves in an entry bundle.
+
+    Raises:
+        ProofError: The bytes end inside an entry, or there are none or more than 256 entries.
+    """
+    leaves: list[bytes] = []
+    at = 0
+    while at < len(data):
+        start = at + 2
+        stop = start + int.from_bytes(data[at:start], "big")
+        if start > len(data) or stop > len(data):
+            raise ProofError(
+                "an entry bundle ends inside an entry",
+                f"entry {len(leaves)} at byte {at} needs {stop - at} bytes, {len(data) - at} left",
+                "Fetch it again; if it stays so, the log is damaged.",
+            )
+        leaves.append(data[start:stop])
+        at = stop
+    if not 1 <= len(leaves) <= TILE_WIDTH:
+        raise ProofError(
+            "an entry bundle must hold 1 to 256 entries",
+            f"{len(leaves)} entries in {len(data)} bytes",
+            "Fetch it again; if it stays so, the log is damaged.",
+        )
+    return leaves
+
+
+def log_paths(size: int) -> Iterator[tuple[str, int]]:
+    """Path and number of hashes of every level-0 tile that a tree of `size` leaves has."""
+    for index in range(size // TILE_WIDTH):
+        yield tile_path(0, index), TILE_WIDTH
+    if rest := size % TILE_WIDTH:
+        yield tile_path(0, size // TILE_WIDTH, rest), rest
+
+
+def root_from_tiles(size: int, read: Callable[[str], bytes]) -> bytes:
+    """Recompute the root of a log from its published tiles, and check them against each other.
+
+    Every level-0 tile is read once; every tile above is worked out from those and must have the
+    bytes that are published. Memory grows with log(size).
+
+    Args:
+        size: The tree's size, from a checkpoint that was opened.
+        read: Returns the bytes at a path below the log's prefix.
+
+    Returns:
+        The root. Whether it is the checkpoint's is for the caller to compare.
+
+    Raises:
+        ProofError: A tile has a wrong length or does not follow from those below it.
+    """
+    builder = RootBuilder()
+    for path, data in tiles(_leaf_hashes(size, read, builder)):
+        if not path.startswith("tile/0/") and read(path) != data:
+            raise ProofError(
+                "a tile does not follow from the tiles below it",
+                path,
+                "The log is damaged or was altered.",
+            )
+    return builder.root()
+
+
+def _leaf_hashes(size: int, read: Callable[[str], bytes], builder: RootBuilder) -> Iterator[bytes]:
+    for path, width in log_paths(size):
+        data = read(path)
+        if len(data) != width * HASH_BYTES:
+            raise ProofError(
+                "a tile has the wrong length",
+                f"{path}: {len(data)} bytes, expected {width * HASH_BYTES}",
+                "Fetch it again; if it stays so, the log is damaged.",
+            )
+        for at in range(0, len(data), HASH_BYTES):
+            leaf = data[at : at + HASH_BYTES]
+            builder.add(leaf)
+            yield leaf
+
+
+def _numbered(index: int, width: int) -> str:
+    if index < 0 or not 1 <= width <= TILE_WIDTH:
+        raise InputError(
+            "there is no such tile", f"index {index}, width {width}", "Widths are from 1 to 256."
+        )
+    groups = [f"{index % 1000:03d}"]
+    while index := index // 1000:
+        groups.append(f"x{index % 1000:03d}")
+    suffix = "" if width == TILE_WIDTH else f".p/{width}"
+    return "/".join(reversed(groups)) + suffix

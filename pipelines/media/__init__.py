@@ -1,0 +1,1 @@
+"""Media: find, fetch, recognise and decode pictures and films. No Beam in here."""

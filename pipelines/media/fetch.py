@@ -1,0 +1,117 @@
+"""Fetching one asset's bytes, never more than allowed and never from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipelines.delivery.s3_client import (
+    USUAL_S3,
+    S3Options,
+    error_of,
+)
+from pipelines.delivery.s3_stream import open_object
+from pipelines.media.fetch_http import stream_http
+from pipelines.media.hosts import HttpLocation
+from pipelines.media.locate import FileLocation, Location, S3Location
+from schemas.decision import Reason
+from schemas.errors import BadRecord, InputError, RunError
+
+CHUNK_BYTES = 1 << 20
+
+
+def fetch(location: Location, max_bytes: int, options: S3Options = USUAL_S3) -> bytes:
+    """Fetches a whole file.
+
+    Args:
+        location: Where it is.
+        max_bytes: Most bytes to take; enforced while reading, whatever the other side announces.
+        options: Which S3 to speak to.
+
+    Raises:
+        BadRecord: `media.unavailable`, `media.too_large` or `media.empty`.
+        InputError: If the bucket does not exist or nobody answers for it.
+    """
+    return b"".join(open_stream(location, max_bytes, options))
+
+
+def open_stream(
+    location: Location, max_bytes: int, options: S3Options = USUAL_S3
+) -> Iterator[bytes]:
+    """Streams a file in chunks of at most 1 MiB; see `fetch`, whose errors come while iterating."""
+    total = 0
+    for chunk in _chunks(location, options):
+        total += len(chunk)
+        if total > max_bytes:
+            raise BadRecord(Reason.MEDIA_TOO_LARGE, f"more than the limit of {max_bytes} bytes")
+        yield chunk
+    if total == 0:
+        raise BadRecord(Reason.MEDIA_EMPTY, "0 bytes")
+
+
+def _chunks(location: Location, options: S3Options) -> Iterator[bytes]:
+    if isinstance(location, FileLocation):
+        return _stream_file(location)
+    if isinstance(location, HttpLocation):
+        return stream_http(location, CHUNK_BYTES)
+    return _stream_object(location, options)
+
+
+def _unavailable(detail: str) -> BadRecord:
+    return BadRecord(Reason.MEDIA_UNAVAILABLE, detail[:200])
+
+
+def _stream_file(location: FileLocation) -> Iterator[bytes]:
+    try:
+        descriptor = _open_below(location)
+        try:
+            # A FIFO or a device would block or never end.
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _unavailable(f"{location.path}: not a regular file")
+            while chunk := os.read(descriptor, CHUNK_BYTES):
+                yield chunk
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _unavailable(f"{location.path}: {error.strerror or error}") from error
+
+
+def _open_below(location: FileLocation) -> int:
+    """Opens a file segment by segment from its root, following no symlink.
+
+    The path was free of symlinks when it was checked; one put there since must not be followed.
+    """
+    *folders, name = PurePosixPath(location.path).relative_to(location.root).parts
+    base = os.O_RDONLY | os.O_CLOEXEC
+    descriptor = os.open(location.root, base | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            inner = os.open(folder, base | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        return os.open(name, base | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _stream_object(location: S3Location, options: S3Options) -> Iterator[bytes]:
+    where = f"s3://{location.bucket}/{location.key}"
+    try:
+        with open_object(options, location.bucket, location.key) as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                yield chunk
+    except FileNotFoundError as error:
+        raise _unavailable(f"{where}: NoSuchKey") from error
+    except (InputError, RunError) as error:
+        cause = error.__cause__
+        # One object's refusal is that object's; what concerns the bucket ends the run.
+        if isinstance(cause, ClientError) and error_of(cause).code != "NoSuchBucket":
+            seen = error_of(cause)
+            raise _unavailable(f"{where}: {seen.code or seen.status}") from error
+        if isinstance(cause, BotoCoreError) and isinstance(error, RunError):
+            raise _unavailable(f"{where}: {type(cause).__name__}") from error
+        raise

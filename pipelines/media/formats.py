@@ -1,0 +1,111 @@
+"""Which format bytes are in, and whether the file's name agrees."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from schemas.decision import Reason
+from schemas.errors import BadRecord
+
+Format = Literal["jpg", "png", "webp", "mp4"]
+IMAGE_FORMATS: tuple[Format, ...] = ("jpg", "png", "webp")
+FORMATS: tuple[Format, ...] = (*IMAGE_FORMATS, "mp4")
+
+_EXTENSIONS: dict[str, str] = {
+    "jpg": "jpg",
+    "jpeg": "jpg",
+    "jpe": "jpg",
+    "jfif": "jpg",
+    "png": "png",
+    "apng": "png",
+    "webp": "webp",
+    "mp4": "mp4",
+    "m4v": "mp4",
+    # Known, so that their name contradicts other bytes, and not supported.
+    **{
+        other: other
+        for other in (
+            *("gif", "tif", "tiff", "bmp", "heic", "heif", "avif", "jp2", "jxl", "psd", "svg"),
+            *("eps", "ai", "raw", "dng", "cr2", "nef", "arw", "mov", "avi", "mkv", "webm"),
+            *("mpg", "mpeg", "mxf", "wmv", "flv", "3gp", "mts", "ts", "wav", "mp3", "pdf"),
+        )
+    },
+}
+# Brands of ISO base media files that hold an MP4 film; still pictures (heic, avif) and QuickTime
+# ("qt  ") share the box and are not supported.
+_MP4_BRANDS = frozenset(
+    {b"isom", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"iso7", b"iso8", b"iso9", b"mp41"}
+    | {b"mp42", b"avc1", b"dash", b"M4V ", b"M4VH", b"M4VP", b"MSNV", b"mmp4", b"XAVC", b"f4v "}
+)
+
+
+def sniff(data: bytes) -> Format | None:
+    """The format of a file by its first bytes; None if it is none of ours."""
+    if data[:3] == b"\xff\xd8\xff":
+        return "jpg"
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[4:8] == b"ftyp" and _is_mp4(data):
+        return "mp4"
+    return None
+
+
+def _is_mp4(data: bytes) -> bool:
+    """Whether the major brand is MP4's; a private brand is taken by its compatible ones."""
+    if data[8:12] in _MP4_BRANDS:
+        return True
+    if data[8:12] == b"qt  " or data[8:10] in (b"he", b"mi", b"ms", b"av"):
+        return False
+    end = min(int.from_bytes(data[:4], "big"), len(data), 256)
+    return any(data[at : at + 4] in _MP4_BRANDS for at in range(16, end - 3, 4))
+
+
+def extension(media_uri: str) -> str:
+    """The lower-case extension of a URI's last path segment, without the dot."""
+    path = media_uri
+    if "://" in media_uri:
+        try:
+            path = unquote(urlsplit(media_uri).path)
+        except ValueError:
+            return ""
+    return PurePosixPath(path).suffix.removeprefix(".").lower()
+
+
+def check_name(media_uri: str, media_type: str, fmt: Format) -> None:
+    """Checks that name and declared type agree with the bytes.
+
+    Args:
+        media_uri: The file's address; an extension of no media says nothing.
+        media_type: `image` or `video`, as the catalogue says.
+        fmt: What the bytes are.
+
+    Raises:
+        BadRecord: `media.type_mismatch`.
+    """
+    named = extension(media_uri)
+    if _EXTENSIONS.get(named, fmt) != fmt:
+        raise BadRecord(Reason.MEDIA_TYPE_MISMATCH, f"the name says {named}, the bytes are {fmt}")
+    if media_type != media_type_of(fmt):
+        raise BadRecord(
+            Reason.MEDIA_TYPE_MISMATCH, f"media_type is {media_type[:40]!r}, the bytes are {fmt}"
+        )
+
+
+def media_type_of(fmt: Format) -> str:
+    """`image` or `video`."""
+    return "image" if fmt in IMAGE_FORMATS else "video"
+
+
+def as_format(text: str) -> Format:
+    """A format read back from text.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if text not in FORMATS:
+        raise ValueError(f"not a media format: {text!r}")
+    return text

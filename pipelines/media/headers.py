@@ -1,0 +1,92 @@
+"""What can be told of a picture file without decoding it: its size, and whether it was cut."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+_PNG_SIGNATURE_BYTES = 8
+_MAX_CHUNKS = 1_000_000
+
+
+class DamagedError(ValueError):
+    """The container is damaged or cut."""
+
+
+def check_png(data: bytes) -> None:
+    """Walks a PNG's chunks: all checksums hold and the end is there.
+
+    Pillow skips the checksums of picture data and does not miss the end.
+
+    Raises:
+        DamagedError: If not.
+    """
+    for kind, body, checksum in _png_chunks(data):
+        if zlib.crc32(body, zlib.crc32(kind)) != checksum:
+            raise DamagedError(f"PNG chunk {kind!r} has a wrong checksum")
+        if kind == b"IEND":
+            return
+    raise DamagedError("PNG without its end")
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
+    view = memoryview(data)
+    at = _PNG_SIGNATURE_BYTES
+    for _ in range(_MAX_CHUNKS):
+        if at + 12 > len(data):
+            return
+        length = int.from_bytes(view[at : at + 4], "big")
+        end = at + 8 + length
+        if end + 4 > len(data):
+            raise DamagedError("PNG cut within a chunk")
+        yield data[at + 4 : at + 8], view[at + 8 : end], int.from_bytes(view[end : end + 4], "big")
+        at = end + 4
+    raise DamagedError("PNG with more chunks than any honest file")
+
+
+def png_bit_depth(data: bytes) -> int:
+    """Bits of a channel."""
+    return data[24] if len(data) > 24 else 0
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels of a whole WebP.
+
+    Raises:
+        DamagedError: If the file is shorter than it says or has another kind of first chunk.
+    """
+    if len(data) < 30 or len(data) < int.from_bytes(data[4:8], "little") + 8:
+        raise DamagedError("WebP is cut")
+    kind = data[12:16]
+    if kind == b"VP8X":
+        width = int.from_bytes(data[24:27], "little") + 1
+        return width, int.from_bytes(data[27:30], "little") + 1
+    if kind == b"VP8L" and data[20] == 0x2F:
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        width = int.from_bytes(data[26:28], "little") & 0x3FFF
+        return width, int.from_bytes(data[28:30], "little") & 0x3FFF
+    raise DamagedError(f"WebP with a first chunk {kind!r}")
+
+
+def check_mp4(data: bytes) -> None:
+    """Walks the outermost boxes of an MP4: none reaches past the end, and there is an index.
+
+    Raises:
+        DamagedError: If not.
+    """
+    at, kinds = 0, set()
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        kind, header = data[at + 4 : at + 8], 8
+        if size == 1:
+            size, header = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        elif size == 0:
+            size = len(data) - at
+        if size < header or at + size > len(data):
+            raise DamagedError(f"MP4 cut or damaged in box {kind!r}")
+        kinds.add(kind)
+        at += size
+    if b"moov" not in kinds:
+        raise DamagedError("MP4 without its index (moov)")

@@ -1,0 +1,275 @@
+"""Pictures from bytes: facts, and upright sRGB pixels.
+
+In this order, whatever the format: (1) the header; (2) the cap on pixels; (3) the container's own
+proof that it is whole; (4) decoding; (5) eight bits, no alpha; (6) reduction; (7) sRGB;
+(8) upright.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import simplejpeg
+from PIL import Image, ImageCms, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from pipelines.media.formats import Format
+from pipelines.media.headers import check_png, png_bit_depth, webp_size
+from schemas.decision import Reason
+from schemas.errors import BadRecord
+
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+# A few stray bytes between segments are common and harmless; many are a hole in the data.
+_STRAY = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes")
+_MOST_STRAY_BYTES = 16
+_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What is known of a picture; sizes in pixels.
+
+    Attributes:
+        width: As displayed, after the EXIF orientation.
+        height: As displayed.
+        stored_width: As the file has it.
+        stored_height: As the file has it.
+        mode: Pillow's name of the pixel layout.
+        bit_depth: Bits of a channel as stored.
+        orientation: EXIF orientation, 1 to 8; 1 where there is none.
+        has_icc: Whether a colour profile is embedded.
+        icc_note: Why the profile was not applied; empty if it was or there is none.
+        progressive: Whether a JPEG is progressive.
+        frames: 1, or more for an animation, of which the first frame counts.
+    """
+
+    width: int
+    height: int
+    stored_width: int
+    stored_height: int
+    mode: str
+    bit_depth: int
+    orientation: int
+    has_icc: bool
+    icc_note: str
+    progressive: bool
+    frames: int
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels (RGB, upright, sRGB) and facts."""
+
+    image: Image.Image
+    facts: ImageFacts
+
+
+def decode_image(data: bytes, fmt: Format, max_pixels: int) -> Decoded:
+    """Decodes a picture at its full size.
+
+    Raises:
+        BadRecord: `media.too_large` or `media.undecodable`.
+    """
+    return _guarded(lambda: _decode(data, fmt, max_pixels, None))
+
+
+def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> Decoded:
+    """Decodes a picture whose longest side is at most `side`; the facts are of the full one.
+
+    A JPEG is decoded at a reduced scale, which still reads every byte of it: a cut file is found.
+
+    Raises:
+        BadRecord: `media.too_large` or `media.undecodable`.
+    """
+    return _guarded(lambda: _decode(data, fmt, max_pixels, side))
+
+
+def _guarded(action: Callable[[], Decoded]) -> Decoded:
+    try:
+        return action()
+    except BadRecord:
+        raise
+    # Decoders raise nearly every kind of error on hostile bytes: OSError, ValueError, SyntaxError,
+    # KeyError, NotImplementedError, struct.error, MemoryError … None of them is our own fault.
+    except Exception as error:
+        detail = f"{type(error).__name__}: {error}"[:200].replace("\n", " ")
+        raise BadRecord(Reason.MEDIA_UNDECODABLE, _without_addresses(detail)) from error
+
+
+def _without_addresses(detail: str) -> str:
+    """Memory addresses differ between runs; decisions must not."""
+    return re.sub(r" at 0x[0-9a-f]+", "", detail)
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Refuses more pixels than allowed.
+
+    Raises:
+        BadRecord: `media.too_large`.
+    """
+    if width * height > max_pixels:
+        raise BadRecord(
+            Reason.MEDIA_TOO_LARGE, f"{width} x {height} pixels; the limit is {max_pixels}"
+        )
+
+
+def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> Decoded:
+    # A process-wide switch of Pillow's that other libraries turn on: half a file would pass.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    with _open(data, fmt, max_pixels) as file:  # 1
+        check_pixels(*file.size, max_pixels)  # 2
+        if file.width == 0 or file.height == 0:
+            raise ValueError("no pixels")
+        if fmt == "png":
+            check_png(data)  # 3
+        orientation = _orientation(file)
+        profile = file.info.get("icc_profile")
+        profile = profile if isinstance(profile, bytes) and profile else None
+        mode, (stored_width, stored_height) = file.mode, file.size
+        progressive = bool(file.info.get("progressive") or file.info.get("progression"))
+        bits = {"png": png_bit_depth(data), "jpg": getattr(file, "bits", 8)}.get(fmt, 8)
+        frames = int(getattr(file, "n_frames", 1))
+        target = None if side is None else _reduced(file.size, side)
+        flat = _flatten(_pixels(file, data, fmt, target))  # 4, 5
+    if target is not None and flat.size != target:
+        flat = flat.resize(target, Image.Resampling.BICUBIC)  # 6
+    image, note = _to_srgb(flat, profile)  # 7
+    if orientation in _TURNS:
+        image = image.transpose(_TURNS[orientation])  # 8
+    # A profile or orientation left in there would be applied twice.
+    image.info = {}
+    sideways = orientation in _SIDEWAYS
+    facts = ImageFacts(
+        width=stored_height if sideways else stored_width,
+        height=stored_width if sideways else stored_height,
+        stored_width=stored_width,
+        stored_height=stored_height,
+        mode=mode,
+        bit_depth=bits,
+        orientation=orientation,
+        has_icc=profile is not None,
+        icc_note=note,
+        progressive=progressive,
+        frames=frames,
+    )
+    return Decoded(image, facts)
+
+
+def _open(data: bytes, fmt: Format, max_pixels: int) -> ImageFile.ImageFile:
+    """Reads a header by the one plugin that is meant.
+
+    `Image.open` would try others, and only warns of large pictures.
+    """
+    if fmt == "jpg":
+        return JpegImageFile(io.BytesIO(data))
+    if fmt == "png":
+        return PngImageFile(io.BytesIO(data))
+    if fmt == "webp":
+        # Its decoder takes memory for the whole canvas as soon as it is opened.
+        check_pixels(*webp_size(data), max_pixels)
+        return WebPImageFile(io.BytesIO(data))
+    raise ValueError(f"{fmt} is no picture format")
+
+
+def _orientation(file: ImageFile.ImageFile) -> int:
+    """EXIF orientation; damaged EXIF says nothing, as every viewer has it."""
+    try:
+        value = file.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # the same many kinds as in decoding, of a part that is not the picture
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _reduced(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """The size that fits into a square of `side`; never larger than it is."""
+    longest = max(size)
+    if longest <= side:
+        return size
+    width, height = (max(1, (length * side + longest // 2) // longest) for length in size)
+    return width, height
+
+
+def _pixels(
+    file: ImageFile.ImageFile, data: bytes, fmt: Format, target: tuple[int, int] | None
+) -> Image.Image:
+    if fmt == "jpg" and file.mode in ("RGB", "L"):
+        array = _turbo(data, file.mode, target)
+        if array is not None:
+            return Image.fromarray(array if file.mode == "RGB" else array[:, :, 0])
+        if target is not None:
+            file.draft(file.mode, target)
+    file.load()
+    return file.copy()
+
+
+def _turbo(data: bytes, mode: str, target: tuple[int, int] | None) -> np.ndarray | None:
+    """Decodes a JPEG and takes libjpeg's warnings seriously; None if Pillow is to judge.
+
+    Pillow finds a cut file but takes one with an end mark put behind the cut, or with a hole.
+    """
+    width, height = target or (0, 0)
+    try:
+        array: np.ndarray = simplejpeg.decode_jpeg(
+            data,
+            colorspace="RGB" if mode == "RGB" else "GRAY",
+            min_width=width,
+            min_height=height,
+            min_factor=1,
+            strict=True,
+        )
+    except ValueError as error:
+        text = str(error)
+        stray = _STRAY.match(text)
+        few = stray is not None and int(stray[1]) <= _MOST_STRAY_BYTES
+        if text.startswith(("Corrupt JPEG data", "Premature end")) and not few:
+            raise
+        return None
+    return array
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """Eight-bit RGB, L or CMYK; what is transparent is white."""
+    if image.mode in ("RGB", "L", "CMYK") and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
+        return Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
+    if image.mode in ("1", "YCbCr", "LAB", "HSV"):
+        return image.convert("RGB")
+    layered = image.convert("RGBA")
+    white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, layered).convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
+    """Converts by the embedded profile, if that can be read and fits the pixels."""
+    if profile is None:
+        return image.convert("RGB"), ""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        wanted = _PROFILE_MODES.get(str(source.profile.xcolor_space).strip())
+        if wanted == "RGB" and image.mode == "L":
+            image = image.convert("RGB")
+        if wanted != image.mode:
+            return image.convert("RGB"), "the profile is for other pixels"
+        target = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        return image.convert("RGB"), f"the profile cannot be applied: {error}"[:120]
+    return (converted or image).convert("RGB"), ""

@@ -1,0 +1,127 @@
+"""The whole walk on a page: from a catalogue and a deal to a signed delivery and a ledger.
+
+One Beam graph plans with ids and leaves receipts; the ledger and the signed manifest are made of
+the receipts afterwards, where the key is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from pipelines import layout
+from pipelines.catalogue.transforms import JudgeCatalogue, ReadCatalogue
+from pipelines.config import Job
+from pipelines.decisions import Counts
+from pipelines.delivery.publish import publish_agency, publish_delivery
+from pipelines.delivery.stores import Store, open_store
+from pipelines.features.transforms import EnrichAssets
+from pipelines.ledger.attribution import Attribution, record_attribution
+from pipelines.ledger.note import Signer
+from pipelines.reconcile import RunCounts, read_counts, read_receipts, reconcile
+from pipelines.rights.transforms import CountScreened, ScreenRights
+from pipelines.runners import run_graph
+from pipelines.selection.transforms import SelectSamples
+from pipelines.shards.transforms import WriteShards
+from pipelines.versions import claim_version
+from pipelines.work import noted_failure
+from schemas.errors import InputError, RunError
+from schemas.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A run that ended in a delivery.
+
+    Attributes:
+        manifest: What was published.
+        attribution: What the ledger comes to.
+        steps: Each step's counts, in the order of the walk.
+        computed: How many media were decoded, embedded and captioned anew.
+    """
+
+    manifest: Manifest
+    attribution: Attribution
+    steps: dict[str, Counts]
+    computed: dict[str, int]
+
+
+def build_graph(root: beam.Pipeline, job: Job) -> None:
+    """Lays the graph: every step that touches rows or media."""
+    parts = root | "Parts" >> beam.Create(job.catalogue.parts("assets"))
+    batches = parts | "ReadCatalogue" >> ReadCatalogue(job)
+    verdict = batches | "JudgeCatalogue" >> JudgeCatalogue(job)
+    screened = batches | "ScreenRights" >> ScreenRights(job, verdict)
+    screened | "CountScreened" >> CountScreened(job)
+    (
+        screened
+        | "EnrichAssets" >> EnrichAssets(job)
+        | "SelectSamples" >> SelectSamples(job)
+        | "WriteShards" >> WriteShards(job)
+    )
+
+
+def package(job: Job, signer: Signer) -> Packaged:
+    """Runs a job to its end.
+
+    Raises:
+        InputError: If the gate refuses the catalogue; nothing is left behind.
+        RunError: If too much could not be read, nothing is left to deliver, or counts do not
+            reconcile. The agency's tables are left, to be looked into; no manifest is.
+    """
+    store = open_store(job.output_uri)
+    store.ensure()
+    claim_version(store, job.deal, job.version, job.run_id)
+    try:
+        _run(store, job)
+        counts = read_counts(store, job)
+        if counts.stop is not None:
+            raise InputError(*counts.stop)
+    except InputError:
+        _discard(store, job)
+        raise
+    publish_agency(store, job)
+    _check_worth_publishing(store, job, counts)
+    receipts = read_receipts(store, job)
+    steps = reconcile(store, job, counts, receipts)
+    shards = [receipt.name for receipt in receipts]
+    attribution = record_attribution(store, job, signer, shards)
+    manifest = publish_delivery(store, job, signer, receipts, steps, attribution)
+    store.delete_prefix(job.work)
+    return Packaged(manifest, attribution, steps, counts.computed)
+
+
+def _run(store: Store, job: Job) -> None:
+    try:
+        run_graph(job, build_graph)
+    except Exception as error:
+        noted = noted_failure(store, job.work)
+        if noted is None:
+            raise
+        raise noted from error
+
+
+def _discard(store: Store, job: Job) -> None:
+    """Leaves nothing of a run whose input was refused; features stay, for they are true."""
+    store.delete_prefix(job.work)
+    store.delete_prefix(layout.version_prefix(job.deal.deal_id, job.version))
+
+
+def _check_worth_publishing(store: Store, job: Job, counts: RunCounts) -> None:
+    where = f"{job.output_uri}/{job.agency}"
+    if counts.too_many_dead:
+        store.delete_prefix(job.work)
+        raise RunError(
+            "Too many dead letters",
+            f"{counts.dead_letters:,} of {counts.steps['read'].entered:,} assets, limit "
+            f"limits.dead_letter_share = {job.deal.limits.dead_letter_share}",
+            f"Look into {where}/dead_letters, mend the media, or raise the limit.",
+        )
+    if counts.steps["select"].passed == 0:
+        store.delete_prefix(job.work)
+        raise RunError(
+            "Nothing is left to deliver",
+            f"all {counts.steps['read'].entered:,} assets were refused or could not be read",
+            f"The reasons are in {where}/decisions.",
+        )

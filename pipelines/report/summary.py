@@ -1,0 +1,130 @@
+"""The closing summary: the funnel from catalogue to delivery, the reasons, the money, the places."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.config import Job
+from pipelines.decisions import Counts
+from pipelines.package import Packaged
+from schemas.decision import REASONS, Outcome, Reason
+from schemas.money import format_amount
+
+_STEP_NAMES = {
+    "read": "Read catalogue",
+    "screen": "Screen rights",
+    "enrich": "Enrich assets",
+    "select": "Select samples",
+    "write": "Write shards",
+}
+
+
+def packaged_json(job: Job, packaged: Packaged) -> dict[str, Any]:
+    """The summary for machines."""
+    attribution, end = packaged.attribution, packaged.manifest.end
+    return {
+        "made": True,
+        "delivery": f"{job.output_uri}/{job.delivery}",
+        "agency": f"{job.output_uri}/{job.agency}",
+        "steps": {name: counts.to_json() for name, counts in packaged.steps.items()},
+        "computed": packaged.computed,
+        "shards": end.shards,
+        "samples": end.samples,
+        "files": end.files,
+        "bytes": end.bytes,
+        "contributors_paid": attribution.contributors,
+        "currency": job.deal.price.currency,
+        "pool_minor": job.deal.price.pool_minor,
+        "agency_minor": attribution.agency_minor,
+        "contributors_minor": attribution.contributors_minor,
+        "demonstration": job.models.demonstration,
+    }
+
+
+def show_packaged(console: Console, job: Job, packaged: Packaged) -> None:
+    """Prints the summary for people."""
+    console.print()
+    console.print(_funnel(packaged.steps))
+    reasons = _reasons(packaged.steps)
+    if reasons.row_count:
+        console.print(reasons)
+        console.print("An asset may have several reasons, so these can sum to more than it.\n")
+    _show_delivery(console, job, packaged)
+
+
+def _funnel(steps: dict[str, Counts]) -> Table:
+    table = Table(title="From catalogue to delivery", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("step")
+    for name in ("in", "refused", "dead letters", "out"):
+        table.add_column(name, justify="right")
+    for name, counts in steps.items():
+        table.add_row(
+            _STEP_NAMES[name],
+            f"{counts.entered:,}",
+            f"{counts.refused_assets:,}",
+            f"{counts.dead_assets:,}",
+            f"{counts.passed:,}",
+        )
+    return table
+
+
+def _reasons(steps: dict[str, Counts]) -> Table:
+    table = Table(title="Left out, and why", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("assets", justify="right")
+    table.add_column("reason", no_wrap=True)
+    table.add_column("meaning")
+    found: Counter[str] = Counter()
+    for counts in steps.values():
+        found.update(counts.refused)
+        found.update(counts.dead)
+    for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
+        info = REASONS[Reason(code)]
+        mark = " (dead letter)" if info.outcome is Outcome.DEAD_LETTER else ""
+        table.add_row(f"{count:,}", code, info.sentence + mark)
+    return table
+
+
+def _show_delivery(console: Console, job: Job, packaged: Packaged) -> None:
+    end, attribution = packaged.manifest.end, packaged.attribution
+    currency = job.deal.price.currency
+    computed = packaged.computed
+    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    rows = [
+        ("Delivery", f"{packaged.manifest.delivery}, rights as of {job.as_of.isoformat()}"),
+        (
+            "Shards",
+            f"{end.shards:,} with {end.samples:,} samples; {end.files:,} files, "
+            f"{end.bytes:,} bytes",
+        ),
+        (
+            "Computed",
+            f"{computed['decoded']:,} decoded, {computed['embedded']:,} embedded, "
+            f"{computed['captioned']:,} captioned; the rest came from the feature store",
+        ),
+        (
+            "Money",
+            f"{format_amount(job.deal.price.pool_minor, currency)} {currency} = agency "
+            f"{format_amount(attribution.agency_minor, currency)} + "
+            f"{format_amount(attribution.contributors_minor, currency)} to "
+            f"{attribution.contributors:,} contributors, {attribution.entries:,} ledger entries",
+        ),
+    ]
+    if job.models.demonstration:
+        rows.append(("Models", f"DEMONSTRATION MODEL: {packaged.manifest.models.notice}"))
+    base = job.output_uri
+    rows += [
+        ("For the buyer", f"{base}/{job.delivery}"),
+        ("For the agency", f"{base}/{job.agency}"),
+        ("Data docs", f"{base}/{job.agency}/expectations/index.html"),
+        ("Verify", f"fairshard verify {base}/{job.delivery}"),
+    ]
+    for name, text in rows:
+        facts.add_row(name, text)
+    console.print(facts)

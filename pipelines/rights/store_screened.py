@@ -1,0 +1,96 @@
+"""Screening of one batch in the work area: decisions for the refused, blocks for the cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.catalogue.ingest import Verdict, read_batch
+from pipelines.catalogue.read import read_table
+from pipelines.config import Job
+from pipelines.decisions import Counts, refused, write_decisions
+from pipelines.delivery.stores import Store
+from pipelines.layout import HASH_BITS
+from pipelines.progress import report_progress
+from pipelines.rights.arrow import column
+from pipelines.rights.detail import describe_refusals
+from pipelines.rights.screen import (
+    Mask,
+    RightsIndex,
+    build_index,
+    reasons_of,
+    screen_batch,
+)
+from pipelines.work import Block, write_blocks
+
+
+@dataclass(frozen=True)
+class ScreenReceipt:
+    """One batch that was screened.
+
+    Attributes:
+        name: The batch.
+        counts: Assets that entered, passed and were refused.
+        blocks: For each unit with cleared assets in the batch, where its rows lie.
+    """
+
+    name: str
+    counts: Counts
+    blocks: tuple[tuple[int, Block], ...]
+
+
+def load_index(job: Job) -> RightsIndex:
+    """Reads contributors, consents and releases, and prepares them for the deal."""
+    tables = (read_table(job.catalogue, name) for name in ("contributors", "consents", "releases"))
+    return build_index(*tables, job.deal, job.as_of_us)
+
+
+def screen_stored_batch(
+    store: Store, job: Job, index: RightsIndex, name: str, verdict: Verdict
+) -> ScreenReceipt:
+    """Screens a batch; the cleared rows are put by in blocks, one a unit, in order of hash."""
+    batch = read_batch(store, job.work, name)
+    hashes = np.asarray(column(batch, "hash"))
+    mask = screen_batch(batch, index, job.deal, np.isin(hashes, verdict.repeated))
+    counts = Counts(entered=len(batch), passed=int((mask == 0).sum()))
+    _write_refusals(store, job, index, name, batch.filter(pa.array(mask != 0)), mask, counts)
+    cleared = batch.filter(pa.array(mask == 0)).sort_by([("hash", "ascending")])
+    blocks: tuple[tuple[int, Block], ...] = ()
+    if len(cleared):
+        key = f"{job.work}/cleared/{name}.arrows"
+        blocks = tuple(write_blocks(store, key, _by_unit(cleared, job.unit_bits)))
+    report_progress(job.progress_path, "screen", counts.entered)
+    report_progress(job.progress_path, "enrich", 0, counts.passed)
+    return ScreenReceipt(name, counts, blocks)
+
+
+def _by_unit(cleared: pa.Table, bits: int) -> Iterator[tuple[int, pa.Table]]:
+    units = np.asarray(column(cleared, "hash")) >> np.uint64(HASH_BITS - bits)
+    numbers, starts = np.unique(units, return_index=True)
+    stops = np.append(starts[1:], len(units))
+    for number, start, stop in zip(numbers, starts, stops, strict=True):
+        yield int(number), cleared.slice(int(start), int(stop - start))
+
+
+def _write_refusals(
+    store: Store,
+    job: Job,
+    index: RightsIndex,
+    name: str,
+    rows: pa.Table,
+    mask: Mask,
+    counts: Counts,
+) -> None:
+    masks = mask[mask != 0]
+    details = describe_refusals(rows, masks, index, job.deal)
+    ids = column(rows, "asset_id").to_pylist()
+    decisions = [
+        refused(asset_id, reasons_of(int(bits)), detail)
+        for asset_id, bits, detail in zip(ids, masks, details, strict=True)
+    ]
+    for decision in decisions:
+        counts.note(decision)
+    write_decisions(store, f"{job.work}/agency", f"screen-{name}", decisions)

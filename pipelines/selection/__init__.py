@@ -1,0 +1,1 @@
+"""Selection: which of the cleared, readable assets the buyer gets, and which shard holds each."""

@@ -1,0 +1,109 @@
+"""Selection over a run's units: reads what they computed, chooses, plans the shards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pipelines.config import Job
+from pipelines.decisions import Counts, write_decisions
+from pipelines.delivery.stores import Store
+from pipelines.features.unit import UnitReceipt, unit_name
+from pipelines.media.phash import Look
+from pipelines.progress import report_progress
+from pipelines.selection.dedupe import Candidate
+from pipelines.selection.select import select_samples
+from pipelines.shards.plan import PlannedShard, ShardSpec, plan_shards
+from pipelines.work import json_bytes, read_json, read_parquet, write_table
+
+_COLUMNS = (
+    "asset_id hash media_sha256 format created_at width height bytes phash colour".split()
+)
+PLAN_SCHEMA = pa.schema(
+    [
+        pa.field("asset_id", pa.string(), nullable=False),
+        pa.field("unit", pa.int32(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What selection settled.
+
+    Attributes:
+        stopped: Whether the run ends here because too much could not be read.
+        shards: The shards to write.
+    """
+
+    stopped: bool
+    shards: tuple[ShardSpec, ...]
+
+
+def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> Plan:
+    """Selects samples among all units' assets and leaves one plan a shard in the work area."""
+    counts = Counts()
+    for receipt in receipts:
+        counts.add(receipt.counts)
+    computed = {
+        name: sum(getattr(receipt, name) for receipt in receipts)
+        for name in ("decoded", "embedded", "captioned")
+    }
+    read = Counts.from_json(read_json(store, f"{job.work}/verdict.json")["counts"])
+    dead = read.dead_assets + counts.dead_assets
+    stopped = dead > job.deal.limits.dead_letter_share * read.entered
+    selected = Counts(entered=counts.passed)
+    planned: list[PlannedShard] = []
+    if not stopped:
+        candidates = _candidates(store, job, receipts)
+        selection = select_samples(candidates, job.deal.select)
+        selected.passed = len(selection.chosen)
+        for decision in selection.refusals:
+            selected.note(decision)
+        write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
+        planned = plan_shards(job.deal.deal_id, selection.chosen, job.deal.shards.target_bytes)
+        for shard in planned:
+            _write_plan(store, job.work, shard)
+    record = {
+        "enrich": counts.to_json(),
+        "select": selected.to_json(),
+        "computed": computed,
+        "dead_letters": dead,
+        "stopped": stopped,
+        "shards": len(planned),
+    }
+    store.write_bytes(f"{job.work}/plan.json", json_bytes(record))
+    report_progress(job.progress_path, "select", counts.passed, counts.passed)
+    report_progress(job.progress_path, "write", 0, selected.passed)
+    return Plan(stopped, tuple(shard.spec for shard in planned))
+
+
+def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[Candidate]:
+    found = []
+    for receipt in sorted(receipts, key=lambda item: item.unit):
+        key = f"{job.work}/units/{unit_name(receipt.unit)}.parquet"
+        for row in read_parquet(store, key, _COLUMNS).to_pylist():
+            found.append(
+                Candidate(
+                    asset_id=row["asset_id"],
+                    hash=row["hash"],
+                    unit=receipt.unit,
+                    media_sha256=row["media_sha256"],
+                    family=row["format"],
+                    created_at=row["created_at"],
+                    short_side=min(row["width"], row["height"]),
+                    bytes=row["bytes"],
+                    look=Look(row["phash"], row["colour"]),
+                )
+            )
+    return found
+
+
+def _write_plan(store: Store, work: str, shard: PlannedShard) -> None:
+    rows = {
+        "asset_id": [item.asset_id for item in shard.samples],
+        "unit": [item.unit for item in shard.samples],
+    }
+    table = pa.table(rows, schema=PLAN_SCHEMA)
+    write_table(store, f"{work}/plan/{shard.spec.name}.parquet", table)

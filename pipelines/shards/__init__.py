@@ -1,0 +1,1 @@
+"""Shards: what a sample carries, which shard holds it, and the bytes of the tar."""

@@ -1,0 +1,83 @@
+"""The tables that lie beside a shard, and the row an asset leaves for the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.shards.sample import Row, WrittenSample
+from schemas.sample import DELIVERED_SCHEMA, SHARD_TABLE_SCHEMA
+
+_SAID = (
+    "key asset media_sha256 width height caption caption_model clip_score title licence_model "
+    "licence_class licence_code digital_source_type ai_generated decision_sha256 duration_ms"
+).split()
+
+
+def shard_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
+    """A shard's table (SHARD_TABLE_SCHEMA): img2dataset's columns and ours, in the tar's order."""
+    rows = []
+    for item in written:
+        row: Row = {name: getattr(item.sample, name) for name in _SAID}
+        row |= {
+            "shard": shard,
+            "original_width": item.row["stored_width"],
+            "original_height": item.row["stored_height"],
+            "status": "success",
+            "error_message": None,
+            "sha256": item.media.sha256,
+            "media_member": item.media.name,
+        }
+        for name, member in (("media", item.media), ("txt", item.text), ("json", item.json)):
+            row[f"{name}_offset"] = member.offset
+            row[f"{name}_length"] = member.length
+        row["txt_sha256"], row["json_sha256"] = item.text.sha256, item.json.sha256
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=SHARD_TABLE_SCHEMA)
+
+
+def shard_stats(written: Sequence[WrittenSample], tar_bytes: int) -> dict[str, Any]:
+    """A shard's stats in img2dataset's words; durations are left out, since bytes must repeat."""
+    return {
+        "count": len(written),
+        "successes": len(written),
+        "failed_to_download": 0,
+        "failed_to_resize": 0,
+        "status_dict": {"success": len(written)},
+        "bytes": tar_bytes,
+        "media_bytes": sum(item.media.length for item in written),
+    }
+
+
+def metadata_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
+    """What clip-retrieval keeps beside embeddings; rows are in the order of the vectors."""
+    return pa.table(
+        {
+            "key": [item.sample.key for item in written],
+            "shard": [shard] * len(written),
+            "image_path": [f"{shard}.tar/{item.media.name}" for item in written],
+            "caption": [item.sample.caption for item in written],
+            "clip_score": pa.array([item.sample.clip_score for item in written], pa.float32()),
+        }
+    )
+
+
+def delivered_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
+    """What the ledger needs of a shard's assets (DELIVERED_SCHEMA)."""
+    rows = [
+        {
+            "asset_id": item.row["asset_id"],
+            "contributor_ids": [who["contributor_id"] for who in item.row["contributors"]],
+            "shares_bp": [who["share_bp"] for who in item.row["contributors"]],
+            "weight": 1 if item.row["weight"] is None else item.row["weight"],
+            "samples": 1,
+            "shard": shard,
+            "key": item.sample.key,
+            "media_sha256": item.sample.media_sha256,
+            "decision_sha256": item.sample.decision_sha256,
+        }
+        for item in written
+    ]
+    return pa.Table.from_pylist(rows, schema=DELIVERED_SCHEMA)

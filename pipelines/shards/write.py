@@ -1,0 +1,184 @@
+"""Writing one shard: the tar, its table and stats, its embeddings, its decisions, its receipt.
+
+The order, marked below: 1. skip what is committed; 2. gather the planned samples' rows and
+features; 3. stream the tar, checking every medium's digest on the way; 4. write what lies beside
+it; 5. leave decisions and the rows that the ledger needs; 6. commit.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import layout
+from pipelines.config import Job
+from pipelines.decisions import Decision, write_decisions
+from pipelines.delivery.stores import Store
+from pipelines.features.store import FeatureStore
+from pipelines.features.unit import unit_name
+from pipelines.media.fetch import open_stream
+from pipelines.media.locate import resolve_media_uri
+from pipelines.progress import report_progress
+from pipelines.shards.plan import ShardSpec
+from pipelines.shards.sample import Row, WrittenSample, make_sample, sample_json
+from pipelines.shards.tables import (
+    delivered_table,
+    metadata_table,
+    shard_stats,
+    shard_table,
+)
+from pipelines.shards.tar import TarWriter
+from pipelines.work import json_bytes, read_json, read_parquet, write_table
+from schemas.decision import Outcome, Stage
+from schemas.errors import BadRecord, RunError
+from schemas.sample import Sample
+
+
+@dataclass(frozen=True)
+class ShardReceipt:
+    """One shard that was written.
+
+    Attributes:
+        name: Its base name.
+        family: Extension of its media.
+        index: Position among the delivery's shards.
+        samples: How many it holds.
+        bytes: Size of the tar; `sha256` and `md5` are its digests, hex.
+    """
+
+    name: str
+    family: str
+    index: int
+    samples: int
+    bytes: int
+    sha256: str
+    md5: str
+
+
+def write_shard(
+    store: Store, features: FeatureStore, job: Job, spec: ShardSpec
+) -> ShardReceipt:
+    """Writes one shard and returns its receipt; a shard that is committed is not written again."""
+    commit = f"{job.work}/shards/{spec.name}.json"
+    if store.exists(commit):  # 1
+        return ShardReceipt(**read_json(store, commit))
+    rows = _planned_rows(store, job, spec)  # 2
+    samples = sorted(
+        ((make_sample(row, job), row) for row in rows), key=lambda pair: pair[0].key
+    )
+    base = f"{job.delivery}/shards/{spec.name}"
+    with store.open_write(f"{base}.tar") as sink:  # 3
+        tar = TarWriter(sink)
+        written = []
+        for sample, row in samples:
+            written.append(_add_sample(tar, job, sample, row))
+            report_progress(job.progress_path, "write", 1)
+        tar.close()
+    receipt = ShardReceipt(
+        spec.name, spec.family, spec.index, len(written), tar.size, tar.sha256, tar.md5
+    )
+    write_table(store, f"{base}.parquet", shard_table(spec.name, written))  # 4
+    store.write_bytes(f"{base}_stats.json", json_bytes(shard_stats(written, tar.size)))
+    _write_embeddings(store, features, job, spec, written)
+    write_decisions(  # 5
+        store, f"{job.work}/agency", f"write-{spec.name}", _decisions(spec.name, written)
+    )
+    write_table(
+        store, f"{job.work}/delivered/{spec.name}.parquet", delivered_table(spec.name, written)
+    )
+    store.write_bytes(commit, json_bytes(receipt.__dict__))  # 6
+    return receipt
+
+
+def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> list[Row]:
+    plan = read_parquet(store, f"{job.work}/plan/{spec.name}.parquet")
+    rows: list[Row] = []
+    for unit in sorted(set(plan["unit"].to_pylist())):
+        table = read_parquet(store, f"{job.work}/units/{unit_name(unit)}.parquet")
+        rows += table.filter(pc.is_in(table["asset_id"], plan["asset_id"])).to_pylist()
+    if len(rows) != len(plan):
+        raise RunError(
+            "A shard's plan and its units disagree",
+            f"{spec.name}: {len(plan)} planned, {len(rows)} found",
+            "The work area was changed during the run; remove it and run again.",
+        )
+    return rows
+
+
+def _add_sample(tar: TarWriter, job: Job, sample: Sample, row: Row) -> WrittenSample:
+    name = f"{sample.key}.{sample.format}"
+    try:
+        media = tar.add(name, row["bytes"], _media(job, row))
+    except (BadRecord, ValueError) as error:
+        raise _changed(row, str(error)) from error
+    if media.sha256 != sample.media_sha256:
+        raise _changed(row, f"sha256 {media.sha256}, was {sample.media_sha256}")
+    text, data = sample.caption.encode(), sample_json(sample)
+    return WrittenSample(
+        sample,
+        row,
+        media,
+        tar.add(f"{sample.key}.txt", len(text), [text]),
+        tar.add(f"{sample.key}.json", len(data), [data]),
+    )
+
+
+def _media(job: Job, row: Row) -> Iterator[bytes]:
+    location = resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy)
+    return open_stream(location, job.limits.max_bytes)
+
+
+def _changed(row: Row, detail: str) -> RunError:
+    return RunError(
+        "A medium changed while the run was under way",
+        f"asset {row['asset_id']!r}: {detail}",
+        "Let the library rest, then run again.",
+    )
+
+
+def _write_embeddings(
+    store: Store, features: FeatureStore, job: Job, spec: ShardSpec, written: list[WrittenSample]
+) -> None:
+    low, high = _hash_range(written, job.unit_bits)
+    pictures, texts = features.embeddings.load(low, high), features.captions.load(low, high)
+    digests = [item.sample.media_sha256 for item in written]
+    image = [pictures[digest]["embedding"] for digest in digests]
+    text = [texts[digest]["text_embedding"] for digest in digests]
+    prefix, number = job.delivery, spec.index
+    store.write_bytes(f"{prefix}/img_emb/img_emb_{number}.npy", _npy(image))
+    store.write_bytes(f"{prefix}/text_emb/text_emb_{number}.npy", _npy(text))
+    table = metadata_table(spec.name, written)
+    write_table(store, f"{prefix}/metadata/metadata_{number}.parquet", table)
+
+
+def _hash_range(written: list[WrittenSample], bits: int) -> tuple[int, int]:
+    """The range of whole units that a shard's samples lie in."""
+    units = [layout.unit_of(item.row["hash"], bits) for item in written]
+    return layout.unit_range(min(units), bits)[0], layout.unit_range(max(units), bits)[1]
+
+
+def _npy(vectors: list[list[float]]) -> bytes:
+    """Vectors as clip-retrieval keeps them: float16, [samples, dimensions]."""
+    matrix: npt.NDArray[np.float16] = np.asarray(vectors, np.float32).astype(np.float16)
+    sink = io.BytesIO()
+    np.save(sink, matrix, allow_pickle=False)
+    return sink.getvalue()
+
+
+def _decisions(shard: str, written: list[WrittenSample]) -> list[Decision]:
+    return [
+        Decision(
+            item.row["asset_id"],
+            Outcome.DELIVERED,
+            Stage.WRITE,
+            (),
+            f"shard={shard}; key={item.sample.key}",
+        )
+        for item in written
+    ]

@@ -1,0 +1,66 @@
+"""Versions of a deal's deliveries: which one a run makes, resumes, or finds already made."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pipelines import layout
+from pipelines.delivery.stores import Store
+from pipelines.work import json_bytes, read_json
+from schemas.deal import Deal
+from schemas.errors import InputError
+
+_VERSION = re.compile(r"v(\d{4,})")
+
+
+@dataclass(frozen=True)
+class Version:
+    """The version a run is about.
+
+    Attributes:
+        name: `v0001` and so on.
+        complete: Whether the same run already ended in a manifest.
+    """
+
+    name: str
+    complete: bool
+
+
+def find_version(store: Store, deal: Deal, run_id: str) -> Version:
+    """Finds the version of a run: its own, begun or complete, or else the next number.
+
+    Raises:
+        InputError: If the output holds another deal under this deal's id.
+    """
+    records = _records(store, deal)
+    for name, record in records.items():
+        if record["terms_sha256"] != deal.terms_sha256():
+            raise InputError(
+                "The output already holds another deal of this id",
+                f"{store.uri}/{deal.deal_id}/{name}: terms {record['terms_sha256'][:12]}…, "
+                f"this deal's are {deal.terms_sha256()[:12]}…",
+                "Give the deal another deal_id, or the run another output.",
+            )
+    for name, record in records.items():
+        if record["run_id"] == run_id:
+            manifest = f"{layout.delivery_prefix(deal.deal_id, name)}/{layout.MANIFEST}"
+            return Version(name, store.exists(manifest))
+    numbers = [int(match[1]) for name in records if (match := _VERSION.fullmatch(name))]
+    return Version(layout.version_name(max(numbers, default=0) + 1), False)
+
+
+def claim_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
+    """Records which run a version belongs to, so that it can be resumed and none other takes it."""
+    key = f"{layout.agency_prefix(deal.deal_id, version)}/{layout.RUN_RECORD}"
+    record = {"run_id": run_id, "terms_sha256": deal.terms_sha256(), "deal_id": deal.deal_id}
+    store.write_bytes(key, json_bytes(record))
+
+
+def _records(store: Store, deal: Deal) -> dict[str, dict[str, str]]:
+    ending = f"/{layout.AGENCY}/{layout.RUN_RECORD}"
+    found = {}
+    for item in store.list(deal.deal_id):
+        if item.key.endswith(ending):
+            found[item.key.split("/")[1]] = read_json(store, item.key)
+    return found

@@ -1,0 +1,78 @@
+"""Captions written by a CoCa's own text decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+
+from pipelines.vision.decode import Limits, beam, greedy, look
+from pipelines.vision.embed import padded
+from pipelines.vision.loading import Network, load_network
+from pipelines.vision.models import ModelRef
+from schemas.errors import InputError
+
+_MOST_TOKENS = 40  # of a caption, for models whose context is longer
+
+
+class Captioner:
+    """Writes one caption for each picture.
+
+    Args:
+        network: The loaded model.
+        batch: Pictures of every forward pass.
+        beams: 1 decodes greedily; more search that many beams.
+    """
+
+    def __init__(self, network: Network, batch: int, beams: int) -> None:
+        self._network = network
+        self._batch = batch
+        self._beams = beams
+        self.identity = f"{network.identity}@{'greedy' if beams == 1 else f'beam{beams}'}"
+        tokenizer = network.tokenizer
+        pad = int(getattr(network.model, "pad_id", 0))
+        self.limits = Limits(
+            tokenizer.sot_token_id,
+            tokenizer.eot_token_id,
+            pad=pad,
+            length=min(network.context_length, _MOST_TOKENS),
+        )
+
+    def caption(self, images: Sequence[Image.Image]) -> list[str]:
+        """Captions of RGB pictures, without special tokens, trimmed."""
+        network = self._network
+        pixels = network.preprocess(images).to(network.dtype)
+        written: list[str] = []
+        with torch.inference_mode():
+            for part, count in padded(pixels, self._batch):
+                seen = look(network.model, part)
+                if self._beams == 1:
+                    rows = greedy(network.model, seen, self.limits)
+                else:
+                    rows = beam(network.model, seen, self.limits, self._beams)
+                written += [self._text(row) for row in rows[:count]]
+        return written
+
+    def _text(self, tokens: list[int]) -> str:
+        return " ".join(self._network.tokenizer.decode(tokens).split())
+
+
+def load_captioner(
+    ref: ModelRef, *, threads: int = 1, batch: int = 16, beams: int = 1
+) -> Captioner:
+    """Loads a model as a captioner; one that is loaded already is shared with the encoder.
+
+    Args:
+        ref: The model; its architecture must have a text decoder.
+        threads: Of torch, for the whole process.
+        batch: Pictures a forward pass.
+        beams: 1 for greedy decoding.
+
+    Raises:
+        InputError: The weights cannot be had or do not fit, or the model cannot write captions.
+    """
+    network = load_network(ref, threads)
+    if not hasattr(network.model, "text_decoder"):
+        raise InputError("This model cannot write captions", ref.name, "Use demo or a CoCa")
+    return Captioner(network, batch, beams)

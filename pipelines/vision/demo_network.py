@@ -1,0 +1,51 @@
+"""The demonstration model's architecture and tokenizer, registered with open_clip."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import cast
+
+from torch import nn
+
+from pipelines.vision.compat import Tokenizer, import_open_clip
+
+FOLDER = Path(__file__).parent / "demo_model"
+ARCHITECTURE = "fairshard-demo"
+WEIGHTS_NAME = "fairshard-demo.safetensors"
+CONFIG = FOLDER / f"{ARCHITECTURE}.json"
+VOCABULARY = FOLDER / "fairshard-demo-bpe.txt.gz"
+# open_clip's own defaults, written out because training normalises by itself.
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def config() -> dict[str, object]:
+    """The architecture's configuration, without loading open_clip."""
+    return cast(dict[str, object], json.loads(CONFIG.read_text(encoding="utf-8")))
+
+
+def register() -> None:
+    """Makes the architecture known to open_clip; again does nothing."""
+    open_clip = import_open_clip()
+    if ARCHITECTURE not in open_clip.list_models():
+        open_clip.add_model_config(CONFIG)
+
+
+def build() -> nn.Module:
+    """The network with fresh weights, for training alone."""
+    register()
+    open_clip = import_open_clip()
+    settings = config()
+    settings.pop("custom_text")
+    model = open_clip.CoCa(**settings)
+    # open_clip leaves this matrix as the memory happened to be.
+    out = model.text_decoder.text_projection
+    nn.init.normal_(out, std=out.shape[0] ** -0.5)
+    return cast(nn.Module, model)
+
+
+def tokenizer() -> Tokenizer:
+    """The tokenizer of the captions."""
+    register()
+    return cast(Tokenizer, import_open_clip().get_tokenizer(ARCHITECTURE, bpe_path=str(VOCABULARY)))

@@ -1,0 +1,48 @@
+"""The demonstration model's own byte-pair vocabulary: every word of the captions is one token.
+
+open_clip's own vocabulary has 49,408 entries and would be nearly all of so small a model.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+Word = tuple[str, ...]
+_HEADER = "#version: 0.2 Fairshard demo captions"
+
+
+def merges(words: Iterable[str]) -> list[tuple[str, str]]:
+    """The merges that make every word one token, the commonest pair first, ties by spelling."""
+    split: list[Word] = [(*word[:-1], f"{word[-1]}</w>") for word in sorted(set(words))]
+    found: list[tuple[str, str]] = []
+    while any(len(word) > 1 for word in split):
+        pairs = Counter(pair for word in split for pair in pairwise(word))
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        found.append(best)
+        split = [_joined(word, best) for word in split]
+    return found
+
+
+def _joined(word: Word, pair: tuple[str, str]) -> Word:
+    out: list[str] = []
+    for part in word:
+        # A part just made by joining is not joined again in the same pass.
+        if out and (out[-1], part) == pair:
+            out[-1] += part
+        else:
+            out.append(part)
+    return tuple(out)
+
+
+def write_vocabulary(path: Path, words: Iterable[str]) -> int:
+    """Writes the file that open_clip's SimpleTokenizer reads; returns the number of tokens."""
+    pairs = merges(words)
+    # No newline at the end: the tokenizer would take the empty line for one more token.
+    text = "\n".join([_HEADER, *(" ".join(pair) for pair in pairs)])
+    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    # 256 bytes, the same at the end of a word, the merges, start and end of text.
+    return 2 * 256 + len(pairs) + 2

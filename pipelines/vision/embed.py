@@ -1,0 +1,97 @@
+"""Embeddings of pictures and texts, in batches of one fixed shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from pipelines.vision.loading import Network, load_network
+from pipelines.vision.models import ModelRef
+
+Vectors = npt.NDArray[np.float32]
+
+
+def padded(rows: Tensor, batch: int) -> Iterator[tuple[Tensor, int]]:
+    """Cuts [n, …] into parts of exactly `batch` rows, the last filled with zeros.
+
+    Kernels choose their way by shape, so only one shape gives one result per picture, however many
+    were asked for.
+
+    Yields:
+        A part and how many of its rows count.
+    """
+    for start in range(0, len(rows), batch):
+        part = rows[start : start + batch]
+        count = len(part)
+        if count < batch:
+            filler = part.new_zeros((batch - count, *part.shape[1:]))
+            part = torch.cat([part, filler])
+        yield part, count
+
+
+class ImageTextEncoder:
+    """Embeds pictures and texts into one space; all vectors have length one.
+
+    Args:
+        network: The loaded model.
+        batch: Rows of every forward pass; results are bit-equal only for the same number.
+    """
+
+    def __init__(self, network: Network, batch: int) -> None:
+        self._network = network
+        self._batch = batch
+        self.identity = network.identity
+        self.dimension = self.embed_texts(["a"]).shape[1]
+
+    def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Vectors of RGB pictures: float32 [n, dimension]."""
+        network = self._network
+        pixels = network.preprocess(images).to(network.dtype)
+        with torch.inference_mode():
+            parts = [
+                _unit(network.model.encode_image(part))[:count]
+                for part, count in padded(pixels, self._batch)
+            ]
+        return self._join(parts)
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of texts, cut at the model's context length: float32 [n, dimension]."""
+        if not texts:
+            return self._join([])
+        tokens = self._network.tokenizer(list(texts))
+        with torch.inference_mode():
+            parts = [
+                _unit(self._network.model.encode_text(part))[:count]
+                for part, count in padded(tokens, self._batch)
+            ]
+        return self._join(parts)
+
+    def _join(self, parts: list[Tensor]) -> Vectors:
+        if not parts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        joined: Vectors = torch.cat(parts).numpy()
+        return joined
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return functional.normalize(vectors.float(), dim=-1)
+
+
+def load_encoder(ref: ModelRef, *, threads: int = 1, batch: int = 32) -> ImageTextEncoder:
+    """Loads a model as an encoder; one that is loaded already is shared.
+
+    Args:
+        ref: The model.
+        threads: Of torch, for the whole process.
+        batch: Pictures or texts a forward pass.
+
+    Raises:
+        InputError: The weights cannot be had or do not fit.
+    """
+    return ImageTextEncoder(load_network(ref, threads), batch)

@@ -1,0 +1,117 @@
+"""Loads a model once per process, quietly, ready to compute and for nothing else."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pickle import UnpicklingError
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from pipelines.vision import demo_network
+from pipelines.vision.compat import Model, Tokenizer, import_open_clip
+from pipelines.vision.models import ModelRef, identity, tag_settings, weights_file
+from pipelines.vision.preprocess import Preprocess
+from schemas.errors import InputError
+
+_PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A loaded model with all that belongs to it."""
+
+    ref: ModelRef
+    identity: str
+    model: Model
+    preprocess: Preprocess
+    tokenizer: Tokenizer
+    dtype: torch.dtype  # of the image tower's input
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a text, start and end included."""
+        encoded: Tensor = self.tokenizer([""])
+        return encoded.shape[1]
+
+
+def load_network(ref: ModelRef, threads: int) -> Network:
+    """Loads a model, or returns the one this process already has.
+
+    Args:
+        ref: What to load; run `check_model` on it first for the best messages.
+        threads: Of torch, for the whole process. Results are bit-equal only among runs with the
+            same number.
+
+    Raises:
+        InputError: The weights cannot be had, are damaged or belong to another architecture.
+    """
+    torch.set_num_threads(threads)
+    return _load(ref)
+
+
+@lru_cache(maxsize=4)
+def _load(ref: ModelRef) -> Network:
+    demo_network.register()
+    path = str(weights_file(ref))
+    try:
+        model = _create(ref, path)
+    # Whatever a file that is no checkpoint, or another model's, makes the readers raise.
+    except (
+        RuntimeError,
+        ValueError,
+        KeyError,
+        EOFError,
+        AttributeError,
+        UnpicklingError,
+        SafetensorError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise InputError(
+            "The weights do not fit the model or are damaged",
+            f"{ref.name} ({_first_line(error)})",
+            "Check that the file is whole and belongs to this architecture",
+        ) from error
+    dtype = torch.bfloat16 if ref.precision == "bf16" else torch.float32
+    return Network(ref, identity(ref), model, Preprocess(model), _tokenizer(ref), dtype)
+
+
+def _create(ref: ModelRef, path: str) -> Model:
+    open_clip = import_open_clip()
+    settings = tag_settings(ref)
+    options: dict[str, Any] = {
+        # The whole network in bf16: open_clip's "bf16" keeps some parts in fp32.
+        "precision": "pure_bf16" if ref.precision == "bf16" else "fp32",
+        "require_pretrained": True,
+        "weights_only": True,
+    }
+    if ref.kind == "dir":
+        model = open_clip.create_model(f"local-dir:{ref.weights}", **options)
+        return _resting(model)
+    # A tag is loaded from its file, so that a cached one needs no network; what open_clip would
+    # have taken from the tag besides the weights is handed on.
+    if settings.get("quick_gelu"):
+        options["force_quick_gelu"] = True
+    options["force_preprocess_cfg"] = {k: settings[k] for k in _PREPROCESSING if k in settings}
+    return _resting(open_clip.create_model(ref.architecture, pretrained=path, **options))
+
+
+def _resting(model: nn.Module) -> Model:
+    """Sets a network to inference: no dropout, no gradients."""
+    return cast(Model, model.eval().requires_grad_(False))
+
+
+def _tokenizer(ref: ModelRef) -> Tokenizer:
+    if ref.architecture == demo_network.ARCHITECTURE:
+        return demo_network.tokenizer()
+    name = f"local-dir:{ref.weights}" if ref.kind == "dir" else ref.architecture
+    return cast(Tokenizer, import_open_clip().get_tokenizer(name))
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]

@@ -1,0 +1,225 @@
+"""Names of models: what they mean, whether they can be had, and what identifies them.
+
+A model is always a name with weights; there is no way to ask for an architecture alone, because
+open_clip would go on with random numbers in place of weights.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pipelines.vision import demo_network
+from pipelines.vision.compat import import_open_clip
+from pipelines.vision.weights import (
+    digest,
+    directory_config,
+    directory_weights,
+    locate_tag,
+    require_readable,
+)
+from schemas.errors import InputError
+
+Role = Literal["encoder", "captioner"]
+Kind = Literal["demo", "tag", "file", "dir"]
+PRECISIONS = ("fp32", "bf16")
+_LOCAL = "local-dir:"
+_HUB = "hf-hub:"
+_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".ckpt")
+_HOW = (
+    "Give demo, Architecture:pretrained-tag, Architecture:/path/to/weights.safetensors"
+    " or local-dir:/path"
+)
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A parsed model name. Nothing has been looked up yet.
+
+    Args:
+        name: As it was given.
+        kind: Where the weights come from.
+        architecture: open_clip's name; empty for `local-dir:`, whose folder says it.
+        weights: The tag, the file or the folder.
+        precision: `fp32` or `bf16`.
+    """
+
+    name: str
+    kind: Kind
+    architecture: str
+    weights: str
+    precision: str = "fp32"
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether this is the small model that is shipped for the demo."""
+        return self.kind == "demo"
+
+
+def parse_model(name: str, precision: str = "fp32") -> ModelRef:
+    """Reads a model name.
+
+    Args:
+        name: `demo`, `Architecture:pretrained-tag`, `Architecture:/path/to/weights.pt` or
+            `local-dir:/path`.
+        precision: `fp32`, or `bf16` where it is asked for.
+
+    Raises:
+        InputError: The name is none of these, or the precision is unknown.
+    """
+    if precision not in PRECISIONS:
+        raise InputError("Unknown precision", precision, f"Use {' or '.join(PRECISIONS)}")
+    text = name.strip()
+    if text == "demo":
+        path = demo_network.FOLDER / demo_network.WEIGHTS_NAME
+        return ModelRef(text, "demo", demo_network.ARCHITECTURE, str(path), precision)
+    if text.startswith(_HUB):
+        raise InputError(
+            "Models are not fetched by a hub name",
+            text,
+            "Download the repository and give local-dir:/path",
+        )
+    if text.startswith(_LOCAL):
+        return _parse_folder(text, precision)
+    architecture, colon, weights = text.partition(":")
+    if not architecture or not colon or not weights:
+        raise InputError("A model needs a name and weights", repr(name), _HOW)
+    kind: Kind = "file" if "/" in weights or weights.endswith(_SUFFIXES) else "tag"
+    return ModelRef(text, kind, architecture.replace("/", "-"), weights, precision)
+
+
+def _parse_folder(text: str, precision: str) -> ModelRef:
+    folder = text.removeprefix(_LOCAL)
+    if not folder:
+        raise InputError("local-dir: names no folder", text, "Give local-dir:/path")
+    return ModelRef(text, "dir", "", folder, precision)
+
+
+def check_model(ref: ModelRef, role: Role) -> None:
+    """Makes sure that a model can be loaded and can do its work, before anything is loaded.
+
+    Args:
+        ref: The model.
+        role: `captioner` needs an architecture with a text decoder.
+
+    Raises:
+        InputError: The architecture, tag, folder or file is unknown or cannot be had, or the
+            architecture cannot write captions.
+    """
+    config = _config(ref)
+    if role == "captioner" and "multimodal_cfg" not in config:
+        raise InputError(
+            "This architecture cannot write captions",
+            ref.name,
+            f"Use demo or a CoCa: {', '.join(_captioning())}",
+        )
+    text = config.get("text_cfg", {})
+    if isinstance(text, dict) and (text.get("hf_model_name") or text.get("hf_tokenizer_name")):
+        _require_transformers(ref)
+    weights_file(ref)
+
+
+def weights_file(ref: ModelRef) -> Path:
+    """The file that holds the weights; a tag's is fetched if it is not cached.
+
+    Raises:
+        InputError: There is no such file, or it cannot be reached.
+    """
+    if ref.kind == "tag":
+        return locate_tag(ref.name, _tag_config(ref))
+    if ref.kind == "dir":
+        return directory_weights(Path(ref.weights))
+    path = Path(ref.weights)
+    require_readable(path)
+    return path
+
+
+def identity(ref: ModelRef) -> str:
+    """What tells features of one model from another's: name, digest of its files, precision.
+
+    The result is safe in file names: letters, digits, dots, hyphens, underscores and `@`.
+
+    Raises:
+        InputError: The weights cannot be had.
+    """
+    return _identity(ref)
+
+
+@lru_cache(maxsize=32)
+def _identity(ref: ModelRef) -> str:
+    files = [weights_file(ref)]
+    label = ref.architecture
+    if ref.kind == "tag":
+        label = f"{ref.architecture}.{ref.weights}"
+    elif ref.kind == "dir":
+        label = "local-dir"
+        files.append(Path(ref.weights) / "open_clip_config.json")
+    elif ref.architecture == demo_network.ARCHITECTURE:
+        files += [demo_network.CONFIG, demo_network.VOCABULARY]
+    safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in label)
+    return f"{safe}@sha256-{digest(files)}@{ref.precision}"
+
+
+def _config(ref: ModelRef) -> dict[str, object]:
+    """The architecture's configuration, with its name and tag known to exist."""
+    if ref.kind == "dir":
+        return directory_config(Path(ref.weights))
+    if ref.kind == "demo":
+        return demo_network.config()
+    demo_network.register()
+    open_clip = import_open_clip()
+    known: list[str] = open_clip.list_models()
+    if ref.architecture not in known:
+        raise InputError(
+            "Unknown model architecture",
+            ref.architecture,
+            _near("Near names", ref.architecture, known) or _HOW,
+        )
+    if ref.kind == "tag":
+        _tag_config(ref)
+    config: dict[str, object] = open_clip.get_model_config(ref.architecture)
+    return config
+
+
+def _tag_config(ref: ModelRef) -> dict[str, object]:
+    open_clip = import_open_clip()
+    found: dict[str, object] = open_clip.get_pretrained_cfg(ref.architecture, ref.weights)
+    if not found:
+        tags: list[str] = open_clip.list_pretrained_tags_by_model(ref.architecture)
+        listed = _near("Near tags", ref.weights, tags) or f"Its tags: {', '.join(tags) or 'none'}"
+        raise InputError(
+            f"{ref.architecture} has no pretrained tag of this name",
+            ref.weights,
+            f"{listed}. A file is given as {ref.architecture}:/path/to/weights.safetensors",
+        )
+    return found
+
+
+def tag_settings(ref: ModelRef) -> dict[str, object]:
+    """open_clip's record of a tag: preprocessing and activation; empty for other references."""
+    return _tag_config(ref) if ref.kind == "tag" else {}
+
+
+def _near(title: str, wanted: str, known: Iterable[str]) -> str:
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(wanted.lower(), by_lower, n=4, cutoff=0.5)
+    return f"{title}: {', '.join(by_lower[name] for name in near)}" if near else ""
+
+
+def _captioning() -> list[str]:
+    open_clip = import_open_clip()
+    return [name for name in open_clip.list_models() if name.startswith("coca_ViT")]
+
+
+def _require_transformers(ref: ModelRef) -> None:
+    if importlib.util.find_spec("transformers") is None:
+        raise InputError(
+            "This architecture's text side needs the transformers package",
+            ref.name,
+            "Install transformers, or use an architecture with open_clip's own text tower",
+        )

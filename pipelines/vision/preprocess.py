@@ -1,0 +1,42 @@
+"""From a decoded picture to a model's input, by open_clip's own transform for that model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pipelines.vision.compat import Model, import_open_clip
+
+
+class Preprocess:
+    """The resize, crop and normalisation that a loaded model was trained for.
+
+    Args:
+        model: Loaded by open_clip, which leaves its preprocessing configuration on it.
+    """
+
+    def __init__(self, model: Model) -> None:
+        transform = import_open_clip().transform
+        self.settings = model.visual.preprocess_cfg
+        config = transform.PreprocessCfg(**self.settings)
+        self._one = cast(
+            "Callable[[Image.Image], Tensor]", transform.image_transform_v2(config, is_train=False)
+        )
+        size = self.settings["size"]
+        height, width = size if isinstance(size, (tuple, list)) else (size, size)
+        self.height, self.width = int(height), int(width)
+
+    @property
+    def side(self) -> int:
+        """The longer side of the model's input, in pixels: decode no picture smaller than this."""
+        return max(self.height, self.width)
+
+    def __call__(self, images: Sequence[Image.Image]) -> Tensor:
+        """Model input of RGB pictures: fp32 [n, 3, height, width]."""
+        if not images:
+            return torch.empty(0, 3, self.height, self.width)
+        return torch.stack([self._one(image) for image in images])

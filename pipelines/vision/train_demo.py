@@ -1,0 +1,249 @@
+"""Trains the demonstration model: an open_clip CoCa of a few megabytes on drawn scenes.
+
+Every training picture comes from the seeds after `demo_pictures.TRAIN_SEED`. A run goes on from
+its own checkpoint, and writes usable weights at every check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from pipelines.demo.scene_spec import draw_scene_spec
+from pipelines.demo.scene_words import caption, caption_variants
+from pipelines.vision import demo_pictures
+from pipelines.vision.demo_eval import Figures, measure, to_input
+from pipelines.vision.demo_network import WEIGHTS_NAME, build, tokenizer
+
+_EPILOG = """examples:
+  python -m pipelines.vision.train_demo --out /tmp/demo-model --minutes 60
+  python -m pipelines.vision.train_demo --out /tmp/demo-model --steps 500 --scenes 4000
+  python -m pipelines.vision.train_demo --out /tmp/demo-model --minutes 60   # again: goes on
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of one training run."""
+
+    out: Path
+    minutes: float
+    steps: int  # 0: as many as the minutes allow
+    scenes: int
+    batch: int
+    rate: float
+    threads: int
+    check_minutes: float
+    check_scenes: int
+    seed: int
+
+
+@dataclass
+class Progress:
+    """How far a run has come; kept in its checkpoint."""
+
+    step: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+    def share(self, plan: Plan) -> float:
+        """How much of the run is done, from 0 to 1."""
+        done = self.step / plan.steps if plan.steps else self.wall_s / (60 * plan.minutes)
+        return min(1.0, done)
+
+
+def parse(arguments: list[str]) -> Plan:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.vision.train_demo",
+        description="Train the demonstration model on drawn scenes.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights and checkpoint")
+    parser.add_argument("--minutes", type=float, default=60.0, help="training time (default 60)")
+    parser.add_argument("--steps", type=int, default=0, help="exact steps, in place of minutes")
+    parser.add_argument("--scenes", type=int, default=100_000, help="pictures drawn beforehand")
+    parser.add_argument("--batch", type=int, default=128, help="pictures a step (default 128)")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
+    parser.add_argument("--check-minutes", type=float, default=4.0, help="between two checks")
+    parser.add_argument("--check-scenes", type=int, default=400, help="of a check (default 400)")
+    parser.add_argument("--seed", type=int, default=1, help="of weights and batches")
+    return Plan(**vars(parser.parse_args(arguments)))
+
+
+def tokenise(first: int, count: int) -> npt.NDArray[np.int64]:
+    """The captions of seeds, and of each one that says less: [count, 2, context length]."""
+    encode = tokenizer()
+    texts: list[str] = []
+    for seed in range(first, first + count):
+        scene = draw_scene_spec(seed)
+        variants = caption_variants(scene)
+        texts += [caption(scene), variants[seed % len(variants)]]
+    tokens: npt.NDArray[np.int64] = encode(texts).numpy()
+    return tokens.reshape(count, 2, -1).astype(np.int64)
+
+
+def loss_of(model: nn.Module, images: Tensor, text: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
+    """Contrastive and caption loss; rows that are not `whole` captions teach no captioning."""
+    # On a CPU the fused attention is slow on its way back; the plain one is half as long again.
+    with torch.autocast("cpu", dtype=torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        out = model(images, text)
+    scale = out["logit_scale"].clamp(max=100.0)
+    image, words = out["image_features"].float(), out["text_features"].float()
+    logits = scale * image @ words.T
+    target = torch.arange(len(images))
+    pull = functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
+    labels = torch.where(whole[:, None], out["labels"], torch.zeros_like(out["labels"]))
+    speak = functional.cross_entropy(
+        out["logits"].float().flatten(0, 1), labels.flatten(), ignore_index=0
+    )
+    return pull / 2, speak
+
+
+def optimiser_of(model: nn.Module, rate: float) -> torch.optim.AdamW:
+    """AdamW that spares vectors and embeddings the weight decay."""
+    decayed: list[nn.Parameter] = []
+    spared: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        plain = parameter.ndim >= 2 and "embedding" not in name
+        (decayed if plain else spared).append(parameter)
+    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": spared, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), eps=1e-6, fused=True)
+
+
+def rate_at(plan: Plan, progress: Progress) -> float:
+    """Warm-up over 200 steps, then half a cosine down to a hundredth of the peak."""
+    warm = min(1.0, (progress.step + 1) / 200)
+    fall = 0.5 * (1 + math.cos(math.pi * progress.share(plan)))
+    return plan.rate * warm * (0.01 + 0.99 * fall)
+
+
+class Trainer:
+    """One run: the model, its optimiser, the pictures and the place it has come to."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        plan.out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(plan.seed)
+        torch.set_num_threads(plan.threads)
+        self.model = build()
+        self.optimiser = optimiser_of(self.model, plan.rate)
+        self.progress = Progress()
+        path = plan.out / f"pictures-{plan.scenes}.u8"
+        self.pictures = demo_pictures.prepare(
+            path, demo_pictures.TRAIN_SEED, plan.scenes, plan.threads
+        )
+        self.tokens = tokenise(demo_pictures.TRAIN_SEED, plan.scenes)
+        self.checkpoint = plan.out / "checkpoint.pt"
+        if self.checkpoint.is_file():
+            self._resume()
+
+    def _resume(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.progress = Progress(**state["progress"])
+        say(f"goes on from step {self.progress.step} after {self.progress.wall_s:.0f} s")
+
+    def batch(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The batch of the present step: a walk through a new order of all scenes each epoch."""
+        plan, step = self.plan, self.progress.step
+        each = plan.scenes // plan.batch
+        epoch, index = divmod(step, each)
+        order = np.random.default_rng((plan.seed, epoch)).permutation(plan.scenes)
+        rows = np.sort(order[index * plan.batch : (index + 1) * plan.batch])
+        rng = np.random.default_rng((plan.seed, 7, step))
+        pixels = demo_pictures.vary(self.pictures[rows], rng)
+        whole = rng.random(plan.batch) >= 0.12
+        text = np.where(whole[:, None], self.tokens[rows, 0], self.tokens[rows, 1])
+        return to_input(pixels), torch.from_numpy(text), torch.from_numpy(whole)
+
+    def step(self) -> tuple[float, float]:
+        """One step of the optimiser; returns both losses."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate_at(self.plan, self.progress)
+        pull, speak = loss_of(self.model, *self.batch())
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(pull + 2.0 * speak)
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.progress.step += 1
+        return float(pull.detach()), float(speak.detach())
+
+    def check(self) -> Figures:
+        """Measures on the check seeds and writes weights, record and checkpoint."""
+        self.model.eval()
+        figures = measure(self.model, demo_pictures.CHECK_SEED, self.plan.check_scenes)
+        self.model.train()
+        half = {name: t.detach().half().contiguous() for name, t in self.model.state_dict().items()}
+        target = self.plan.out / WEIGHTS_NAME
+        save_file(half, target.with_suffix(".partial"))
+        target.with_suffix(".partial").rename(target)
+        record = {
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            **asdict(self.progress),
+            "scenes": self.plan.scenes,
+            "batch": self.plan.batch,
+            "check": asdict(figures),
+        }
+        (self.plan.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+        state = {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": asdict(self.progress),
+        }
+        torch.save(state, self.checkpoint.with_suffix(".partial"))
+        self.checkpoint.with_suffix(".partial").rename(self.checkpoint)
+        return figures
+
+    def run(self) -> Figures:
+        """Trains until the plan is done."""
+        mark, cpu = time.monotonic(), time.process_time()
+        begun = checked = self.progress.wall_s
+        cpu_before = self.progress.cpu_s
+        while self.progress.share(self.plan) < 1.0:
+            pull, speak = self.step()
+            self.progress.wall_s = begun + time.monotonic() - mark
+            self.progress.cpu_s = cpu_before + time.process_time() - cpu
+            if self.progress.step % 25 == 0:
+                speed = self.progress.step * self.plan.batch / self.progress.wall_s
+                say(
+                    f"step {self.progress.step} {self.progress.wall_s:.0f} s"
+                    f" contrast {pull:.3f} caption {speak:.4f} {speed:.0f} img/s"
+                )
+            if self.progress.wall_s - checked > 60 * self.plan.check_minutes:
+                say(f"check: {self.check()}")
+                checked = self.progress.wall_s
+        return self.check()
+
+
+def say(line: str) -> None:
+    """Writes one line of progress at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command."""
+    plan = parse(sys.argv[1:] if arguments is None else arguments)
+    say(f"done: {Trainer(plan).run()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Weight files: in a folder, in the caches of open_clip and the hub, or still to be fetched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
+
+import huggingface_hub
+from huggingface_hub import constants
+
+from pipelines.vision.compat import import_open_clip
+from schemas.errors import InputError
+
+_CONFIG = "open_clip_config.json"
+_PROBE_S = 5.0
+_GIVE = (
+    "Fetch the weights where there is a network and give them as Architecture:/path/to/weights"
+    " or local-dir:/path, or run once with a network so that they are cached"
+)
+
+
+def require_readable(path: Path) -> None:
+    """Fails unless `path` is a file with something in it.
+
+    Raises:
+        InputError: It is not.
+    """
+    if not path.is_file():
+        raise InputError("No such weights file", str(path), "Give the path of an existing file")
+    if path.stat().st_size == 0:
+        raise InputError("The weights file is empty", str(path), "Fetch it again")
+
+
+def directory_config(folder: Path) -> dict[str, object]:
+    """The `model_cfg` of an open_clip folder.
+
+    Raises:
+        InputError: There is no folder, no configuration in it, or no `model_cfg` in that.
+    """
+    path = folder / _CONFIG
+    if not path.is_file():
+        raise InputError(
+            "No open_clip model in this folder", str(folder), f"It must hold {_CONFIG} and weights"
+        )
+    try:
+        model = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+        if not isinstance(model, dict):
+            raise TypeError("model_cfg is not an object")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "The model's configuration cannot be read", str(path), f"It needs model_cfg ({error})"
+        ) from error
+    return cast(dict[str, object], model)
+
+
+def directory_weights(folder: Path) -> Path:
+    """The file that open_clip would load from a folder.
+
+    Raises:
+        InputError: There is none.
+    """
+    from open_clip.factory import _find_checkpoint_in_dir
+
+    directory_config(folder)
+    found = _find_checkpoint_in_dir(folder)
+    if found is None:
+        raise InputError(
+            "No weights in this folder", str(folder), "Put open_clip_model.safetensors beside it"
+        )
+    path = Path(found)
+    require_readable(path)
+    return path
+
+
+def locate_tag(name: str, tag: Mapping[str, object]) -> Path:
+    """The weights of a pretrained tag, from the hub's cache or the network.
+
+    Args:
+        name: For messages.
+        tag: open_clip's record of the tag; every one of them names a file on the hub.
+
+    Raises:
+        InputError: They are neither cached nor reachable; said within seconds.
+    """
+    repository, files = _hub_names(str(tag["hf_hub"]))
+    for file in files:
+        found = huggingface_hub.try_to_load_from_cache(repository, file)
+        if isinstance(found, str):
+            return Path(found)
+    _require_reachable(name)
+    open_clip = import_open_clip()
+    try:
+        path = Path(open_clip.download_pretrained(dict(tag)))
+    # Besides OSError, open_clip and the hub raise RuntimeError and its kin for failed downloads.
+    except (OSError, RuntimeError) as error:
+        raise InputError("The weights could not be fetched", f"{name} ({error})", _GIVE) from error
+    require_readable(path)
+    return path
+
+
+def _hub_names(hub: str) -> tuple[str, list[str]]:
+    """Repository and file names in the order in which open_clip tries them."""
+    names = import_open_clip().constants
+    repository, _, file = hub.rpartition("/")
+    file = file or names.HF_WEIGHTS_NAME
+    if file == names.HF_WEIGHTS_NAME:
+        return repository, [names.HF_SAFE_WEIGHTS_NAME, file]
+    if file.endswith((".bin", ".pth")):
+        return repository, [f"{file[:-4]}.safetensors", file]
+    return repository, [file]
+
+
+def _require_reachable(name: str) -> None:
+    """One short request, so that a machine without a network hears so at once."""
+    if constants.HF_HUB_OFFLINE:
+        raise InputError("The weights are not cached and the hub is set offline", name, _GIVE)
+    url = constants.ENDPOINT
+    request = urllib.request.Request(url, method="HEAD")  # noqa: S310  (the hub's own setting)
+    try:
+        with urllib.request.urlopen(request, timeout=_PROBE_S):  # noqa: S310  (as above)
+            return
+    except urllib.error.HTTPError:
+        return  # an answer, whatever it says: the fetch itself will judge
+    except OSError as error:
+        raise InputError(
+            "The weights are not cached and cannot be reached", f"{name} ({url}: {error})", _GIVE
+        ) from error
+
+
+def digest(files: Sequence[Path]) -> str:
+    """SHA-256 over the digests of files, in order; of a single file, its own."""
+    parts = [_file_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    if len(parts) == 1:
+        return parts[0]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _file_digest(path: Path, size_bytes: int, changed_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,118 @@
+"""What steps leave for one another in the output store: tables, blocks of rows, commit records."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.delivery.stores import Store
+from schemas.errors import FairshardError, InputError, RunError
+
+_FAILURE = "failure.json"
+# One fixed way to write Parquet, so that the same rows are the same bytes.
+_PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """A table as the bytes of a Parquet file."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, **_PARQUET)
+    return sink.getvalue()
+
+
+def write_table(store: Store, key: str, table: pa.Table) -> None:
+    """Writes a table as Parquet, whole or not at all."""
+    store.write_bytes(key, parquet_bytes(table))
+
+
+def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa.Table:
+    """Reads a Parquet table, or some of its columns."""
+    return pq.read_table(pa.BufferReader(store.read_bytes(key)), columns=columns)
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON for people and machines: sorted keys, one way to write it, a newline at the end."""
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8") + b"\n"
+
+
+def read_json(store: Store, key: str) -> Any:
+    """Reads a JSON file of our own making."""
+    return json.loads(store.read_bytes(key))
+
+
+@contextmanager
+def noting_failure(store: Store, work: str) -> Iterator[None]:
+    """Leaves a deliberate error in the work area on its way out.
+
+    Engines carry a worker's exception to the command as text at best; the note keeps its parts.
+    """
+    try:
+        yield
+    except FairshardError as error:
+        parts = [error.what, error.which, error.remedy]
+        note = {"exit_code": error.exit_code, "error": parts}
+        store.write_bytes(f"{work}/{_FAILURE}", json_bytes(note))
+        raise
+
+
+def noted_failure(store: Store, work: str) -> FairshardError | None:
+    """The error that a worker noted, if one did."""
+    key = f"{work}/{_FAILURE}"
+    if not store.exists(key):
+        return None
+    note = read_json(store, key)
+    store.delete(key)
+    kind = InputError if note["exit_code"] == InputError.exit_code else RunError
+    return kind(*note["error"])
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of bytes in a file of the store: one group of rows as an Arrow stream."""
+
+    key: str
+    offset: int
+    length: int
+
+
+def write_blocks(
+    store: Store, key: str, groups: Iterable[tuple[int, pa.Table]]
+) -> Iterator[tuple[int, Block]]:
+    """Writes groups of rows one after another into one file and says where each lies.
+
+    Args:
+        store: Where to.
+        key: Name of the file.
+        groups: Pairs of a group's number and its rows.
+
+    Yields:
+        Pairs of a group's number and its block, once the file is whole.
+    """
+    placed = []
+    with store.open_write(key) as sink:
+        offset = 0
+        for number, table in groups:
+            buffer = io.BytesIO()
+            with pa.ipc.new_stream(buffer, table.schema) as writer:
+                writer.write_table(table)
+            data = buffer.getvalue()
+            sink.write(data)
+            placed.append((number, Block(key, offset, len(data))))
+            offset += len(data)
+    yield from placed
+
+
+def read_block(store: Store, block: Block) -> pa.Table:
+    """Reads a block back."""
+    with store.open_read(block.key) as source:
+        source.seek(block.offset)
+        data = source.read(block.length)
+    return pa.ipc.open_stream(data).read_all()

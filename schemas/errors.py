@@ -1,0 +1,63 @@
+"""Every error the project raises on purpose.
+
+Two families, never mixed: `InputError` and `RunError` end a command with a clear message and an
+exit code; `BadRecord` concerns one asset or row, is caught by the step that handles it and becomes
+a dead letter.
+"""
+
+from __future__ import annotations
+
+
+class FairshardError(Exception):
+    """Base of the errors that are shown to people without a traceback.
+
+    Args:
+        what: What is wrong, as a sentence without a full stop.
+        which: The thing at fault and the value seen.
+        remedy: What to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, which: str = "", remedy: str = "") -> None:
+        self.what = what
+        self.which = which
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        text = self.what if not self.which else f"{self.what}: {self.which}"
+        return text if not self.remedy else f"{text}. {self.remedy}"
+
+    def __reduce__(self) -> tuple[type[FairshardError], tuple[str, str, str]]:
+        """Errors cross process borders, so they must survive pickling with their parts."""
+        return (type(self), (self.what, self.which, self.remedy))
+
+
+class InputError(FairshardError):
+    """Wrong usage or input: a deal, catalogue, option or location. Exit code 2."""
+
+    exit_code = 2
+
+
+class RunError(FairshardError):
+    """The run or check failed although its input was well formed. Exit code 1."""
+
+    exit_code = 1
+
+
+class BadRecord(Exception):  # noqa: N818  (a result in the making, not an error of the program)
+    """One asset or row could not be read; it becomes a dead letter and the run goes on.
+
+    Args:
+        reason: A code of `schemas.decision.Reason`.
+        detail: The value seen, in at most a line; never the media itself.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{reason}: {detail}")
+
+    def __reduce__(self) -> tuple[type[BadRecord], tuple[str, str]]:
+        return (type(self), (self.reason, self.detail))

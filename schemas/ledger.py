@@ -1,0 +1,116 @@
+"""What the ledger is made of: allocation rules, lines to be paid, entries and their table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+import pyarrow as pa
+
+#: A split of one asset sums to exactly this many basis points.
+FULL_SPLIT_BP = 10_000
+
+
+class Allocation(StrEnum):
+    """How a deal shares the contributors' part of the pool."""
+
+    PER_ASSET = "per_asset"
+    """Every delivered asset counts once."""
+
+    WEIGHTED = "weighted"
+    """Every asset counts with its integer weight in the catalogue."""
+
+    PER_SAMPLE = "per_sample"
+    """Every sample counts: a film cut into four clips counts four times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One claim on the contributors' part: a contributor's share of one asset.
+
+    Args:
+        contributor_id: Who is paid.
+        key: The asset's key in the delivery; unique for each contributor.
+        weight: What the asset counts under the deal's rule, zero or more.
+        share_bp: The contributor's share of the asset in basis points.
+    """
+
+    contributor_id: str
+    key: str
+    weight: int
+    share_bp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger: what one contributor earns by one asset in one delivery.
+
+    The fields stand in the order of `LEDGER_SCHEMA`. Everything up to `amount_minor` and
+    `currency` is for the agency and the contributor; buyers see the commitments alone.
+
+    Args:
+        entry_index: Position in the log, from 0.
+        delivery: Id of the delivery.
+        asset_id: The agency's id of the asset.
+        contributor_id: The agency's id of the contributor.
+        share_bp: Share of the asset, in basis points.
+        weight: What the asset counted under the deal's rule.
+        amount_minor: The amount in minor units of `currency`; corrections may be negative.
+        currency: ISO 4217 code.
+        shard: Name of the shard with the asset's first sample.
+        key: Key of the asset's first sample.
+        media_sha256: Digest of the source media, hex.
+        leaf_hash: RFC 6962 leaf hash of the public leaf, hex.
+        asset_commitment: Salted sha256 of the asset id, hex.
+        contributor_commitment: Salted sha256 of the contributor id, hex.
+        amount_commitment: Salted sha256 of amount, currency, share and weight, hex.
+        decision_sha256: Digest of the decision that cleared the asset, hex.
+        terms_sha256: Digest of the deal's terms, hex.
+    """
+
+    entry_index: int
+    delivery: str
+    asset_id: str
+    contributor_id: str
+    share_bp: int
+    weight: int
+    amount_minor: int
+    currency: str
+    shard: str
+    key: str
+    media_sha256: str
+    leaf_hash: str
+    asset_commitment: str
+    contributor_commitment: str
+    amount_commitment: str
+    decision_sha256: str
+    terms_sha256: str
+
+
+_INTEGER_TYPES = {
+    "entry_index": pa.int64(),
+    "share_bp": pa.int32(),
+    "weight": pa.int64(),
+    "amount_minor": pa.int64(),
+}
+_COLUMNS = tuple(field.name for field in fields(Entry))
+
+#: The ledger's table. The first twelve columns are a contract with readers; add only at the end.
+LEDGER_SCHEMA = pa.schema(
+    [pa.field(name, _INTEGER_TYPES.get(name, pa.string()), nullable=False) for name in _COLUMNS]
+)
+
+
+def entries_to_table(entries: Iterable[Entry]) -> pa.Table:
+    """Entries as an Arrow table of `LEDGER_SCHEMA`, in the order given."""
+    rows = list(entries)
+    columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+    return pa.table(columns, schema=LEDGER_SCHEMA)
+
+
+def entries_from_table(table: pa.Table | pa.RecordBatch) -> Iterator[Entry]:
+    """Entries of a table or batch that has the columns of `LEDGER_SCHEMA`; others are ignored."""
+    columns = [table.column(name).to_pylist() for name in _COLUMNS]
+    for row in zip(*columns, strict=True):
+        yield Entry(*row)

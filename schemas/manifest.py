@@ -1,0 +1,98 @@
+"""The manifest: what a delivery consists of, signed, with an explicit end."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DealRecord(_Record):
+    """The deal's terms as the buyer knows them; money is not among them."""
+
+    deal_id: str
+    buyer: str
+    purposes: list[str]
+    territory: list[str]
+    starts: str  # ISO 8601 date
+    ends: str
+    profile: str
+    terms_sha256: str
+
+
+class ModelRecord(_Record):
+    """The models that captioned and embedded."""
+
+    clip: str  # architecture, digest of the weights, precision
+    captioner: str
+    demonstration: bool
+    notice: str  # says so in words where a model is the demonstration model
+
+
+class StepRecord(_Record):
+    """A step's counts: entered = passed + refused + dead_letters."""
+
+    step: str
+    entered: int
+    passed: int
+    refused: int
+    refused_by_reason: dict[str, int]  # an asset with several reasons counts under each
+    dead_letters: int
+    dead_letters_by_reason: dict[str, int]
+
+
+class ShardRecord(_Record):
+    """A shard: its tar."""
+
+    name: str
+    family: str
+    samples: int
+    bytes: int
+    sha256: str
+
+
+class LedgerRecord(_Record):
+    """The ledger's tree."""
+
+    entries: int
+    root: str  # RFC 6962, hex
+    origin: str
+
+
+class FileRecord(_Record):
+    """A published file, the manifest itself excepted."""
+
+    path: str  # below delivery/
+    bytes: int
+    sha256: str
+
+
+class EndRecord(_Record):
+    """Totals; a manifest without them was cut."""
+
+    shards: int
+    samples: int
+    files: int
+    bytes: int
+
+
+class Manifest(_Record):
+    """Everything a delivery consists of. `signature` is over the manifest without it."""
+
+    fairshard_manifest: Literal[1]
+    delivery: str  # <deal_id>/<version>
+    as_of: str  # ISO 8601 instant, UTC
+    run_id: str
+    deal: DealRecord
+    models: ModelRecord
+    steps: list[StepRecord]
+    shards: list[ShardRecord]
+    ledger: LedgerRecord
+    files: list[FileRecord]
+    vkey: str  # the signer's verifier key, signed-note form
+    end: EndRecord
+    signature: str = ""  # a signed-note line

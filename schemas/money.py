@@ -1,0 +1,137 @@
+"""Money as integers in the minor unit of an ISO 4217 currency. Floats never touch it.
+
+The list holds every active ISO 4217 code that has a minor unit, the fund codes among them. Codes
+without one (gold, special drawing rights, testing) are left out: nobody can be paid in them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from schemas.errors import InputError
+
+# Longer amounts are mistakes, and Python refuses to print integers of more than 4,300 digits.
+_MAX_DIGITS = 1_000
+_AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+
+_CODES_BY_EXPONENT = {
+    0: """
+        BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
+    """,
+    2: """
+        AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD
+        CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP
+        GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK
+        LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO
+        NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS
+        SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST
+        XAD XCD XCG YER ZAR ZMW ZWG
+    """,
+    3: """
+        BHD IQD JOD KWD LYD OMR TND
+    """,
+    4: """
+        CLF UYW
+    """,
+}
+
+#: How many digits stand after the point, by currency code.
+EXPONENTS: dict[str, int] = {
+    code: exponent for exponent, codes in _CODES_BY_EXPONENT.items() for code in codes.split()
+}
+
+
+def exponent(currency: str) -> int:
+    """How many decimal digits the currency has.
+
+    Args:
+        currency: An ISO 4217 code in capitals, such as `USD`.
+
+    Returns:
+        0, 2, 3 or 4.
+
+    Raises:
+        InputError: The code is not an active ISO 4217 currency with a minor unit.
+    """
+    found = EXPONENTS.get(currency) if isinstance(currency, str) else None
+    if found is None:
+        raise InputError(
+            "unknown currency",
+            _shown(currency),
+            "Use an active ISO 4217 code in capitals, such as USD, EUR or JPY.",
+        )
+    return found
+
+
+def parse_amount(text: str, currency: str) -> int:
+    """Read a decimal amount, exactly.
+
+    Args:
+        text: Digits, with a point and more digits where the currency has them: `100000.00`.
+        currency: An ISO 4217 code in capitals.
+
+    Returns:
+        The amount in minor units, zero or more.
+
+    Raises:
+        InputError: The text is not such an amount, or has more decimals than the currency.
+
+    Example:
+        >>> parse_amount("99999.99", "USD")
+        9999999
+    """
+    decimals = exponent(currency)
+    example = format_amount(10 ** (decimals + 2), currency)
+    if not isinstance(text, str):
+        raise InputError(
+            f"an amount must be text, not {type(text).__name__}",
+            _shown(text),
+            f'Put it in quotes, such as "{example}": a float cannot hold money exactly.',
+        )
+    if len(text) > _MAX_DIGITS or not _AMOUNT.fullmatch(text):
+        raise InputError(
+            "not an amount of money",
+            _shown(text),
+            f'Write digits and at most one point, without sign or spaces, such as "{example}".',
+        )
+    given = len(text.partition(".")[2])
+    if given > decimals:
+        raise InputError(
+            f"{currency} has {decimals} decimals, and this amount has {given}",
+            _shown(text),
+            f'Write it as "{example}" is written; a point is never a thousands separator.',
+        )
+    return int(text.replace(".", "") + "0" * (decimals - given))
+
+
+def format_amount(minor: int, currency: str) -> str:
+    """Write minor units as a decimal amount, with all the digits that the currency has.
+
+    Args:
+        minor: Minor units; a correction may be negative.
+        currency: An ISO 4217 code in capitals.
+
+    Returns:
+        The amount as `parse_amount` reads it, with a minus where it is negative.
+
+    Raises:
+        InputError: The currency is unknown, or `minor` is not an integer.
+
+    Example:
+        >>> format_amount(3334, "USD"), format_amount(3334, "JPY"), format_amount(-5, "BHD")
+        ('33.34', '3334', '-0.005')
+    """
+    decimals = exponent(currency)
+    if isinstance(minor, bool) or not isinstance(minor, int):
+        raise InputError("minor units must be an integer", _shown(minor), "Pass an int.")
+    sign = "-" if minor < 0 else ""
+    digits = str(abs(minor)).rjust(decimals + 1, "0")
+    if decimals == 0:
+        return sign + digits
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
+
+
+def _shown(value: object) -> str:
+    """The value as a message shows it: quoted, and short however long it was."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"

@@ -1,0 +1,57 @@
+"""The one lattice of purposes and values that every rights signal is read into."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Purpose(StrEnum):
+    """What a work may be used for; the six purposes of the catalogue's grant columns."""
+
+    TRAIN_GEN = "train_gen"
+    TRAIN_NONGEN = "train_nongen"
+    INFERENCE = "inference"
+    DATA_MINING = "data_mining"
+    INDEX = "index"
+    SEARCH = "search"
+
+
+class Value(StrEnum):
+    """What a signal says of a purpose. Only `ALLOW` permits anything."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    CONDITIONAL = "conditional"
+    UNKNOWN = "unknown"
+
+
+PURPOSES: tuple[Purpose, ...] = tuple(Purpose)
+
+# A consent event may speak of every purpose at once.
+ALL_PURPOSES = "all"
+
+# IPTC NewsCodes, http://cv.iptc.org/newscodes/digitalsourcetype/ ; True where the code says that
+# the pixels, or some of them, came out of a trained or programmed generator.
+DIGITAL_SOURCE_TYPES: dict[str, bool] = {
+    "digitalCapture": False,
+    "computationalCapture": False,
+    "negativeFilm": False,
+    "positiveFilm": False,
+    "print": False,
+    "humanEdits": False,
+    "minorHumanEdits": False,
+    "algorithmicallyEnhanced": False,
+    "digitalCreation": False,
+    "digitalArt": False,
+    "softwareImage": False,
+    "dataDrivenMedia": False,
+    "screenCapture": False,
+    "virtualRecording": False,
+    "composite": False,
+    "compositeCapture": False,
+    "compositeSynthetic": True,
+    "compositeWithTrainedAlgorithmicMedia": True,
+    "trainedAlgorithmicMedia": True,
+    "algorithmicMedia": True,
+}
+DIGITAL_SOURCE_TYPE_PREFIX = "http://cv.iptc.org/newscodes/digitalsourcetype/"

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from pipelines.catalogue.mapping import Mapping, load_mapping, parse_mapping
+from pipelines.catalogue.read import open_catalogue
+from schemas.errors import InputError
+
+from .catalogue_cases import asset, csv_bytes, jsonl_bytes, raw_catalogue, read_all, write_catalogue
+
+MAPPING = b"""
+[mapping.assets.columns]
+asset_id = "Image ID"
+media_uri = "File"
+status = "State"
+
+[mapping.assets.values.status]
+"Live" = "active"
+
+[mapping.assets.values.territories_in]
+"UK" = "GB"
+
+[mapping.assets.values.minors]
+"keine" = false
+
+[mapping.assets.constants]
+media_type = "image"
+licence_model = "RF"
+licence_class = "creative"
+keywords = ["stock", "photo"]
+"""
+
+
+def _theirs(number: int, state: str) -> dict[str, object]:
+    return {
+        "Image ID": number,
+        "File": f"{number}.jpg",
+        "State": state,
+        "contributors": asset()["contributors"],
+        "territories_in": ["UK", "NO"],
+        "minors": "keine",
+        "Colour": "red",
+    }
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_columns_values_and_constants_are_mapped(kind: str, tmp_path: Path) -> None:
+    rows = [_theirs(1, "Live"), _theirs(2, "withdrawn")]
+    data = csv_bytes(rows) if kind == "csv" else jsonl_bytes(rows)
+    folder = raw_catalogue(tmp_path, f"assets.{kind}", data)
+    (folder / "mapping.toml").write_bytes(MAPPING)
+    table, dead = read_all(folder)
+    assert dead == []
+    assert table["asset_id"].to_pylist() == ["1", "2"]
+    assert table["status"].to_pylist() == ["active", "withdrawn"]
+    assert table["territories_in"].to_pylist() == [["GB", "NO"]] * 2
+    assert table["minors"].to_pylist() == [False, False]
+    assert table["media_type"].to_pylist() == ["image", "image"]
+    assert table["keywords"].to_pylist() == [["stock", "photo"]] * 2
+    assert open_catalogue(str(folder)).ignored_columns == ("assets.Colour",)
+
+
+def test_a_mapping_given_comes_before_the_one_beside(tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path, [asset()])
+    (folder / "mapping.toml").write_text('[mapping.assets.columns]\nstatus = "State"\n')
+    assert open_catalogue(str(folder), Mapping()).mapping == Mapping()
+    with pytest.raises(InputError, match="mapped to 'State'"):
+        open_catalogue(str(folder))
+
+
+def test_a_mapping_survives_pickling(tmp_path: Path) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_bytes(MAPPING)
+    mapping = load_mapping(path)
+    assert pickle.loads(pickle.dumps(mapping)) == mapping
+    assert mapping.source == MAPPING
+
+
+REFUSED = [
+    ("[map]", "Did you mean mapping"),
+    ("[mapping.asset]", "Did you mean assets"),
+    ("[mapping.assets.column]", "Did you mean columns"),
+    ("[mapping.assets.columns]\nstate = 'x'", "Did you mean status"),
+    ("[mapping.assets.columns]\nstatus = 7", "given by its name"),
+    ("[mapping.assets.values.status]\nLive = 1.5", "of no use here"),
+    ("[mapping.assets.values.contributors]\na = 'b'", "no values to map"),
+    ("[mapping.assets.values.territories_out]\nUK = ''", "mapped to nothing"),
+    ("[mapping.assets.constants]\npeople_count = 'two'", "not a whole number"),
+    ("[mapping.assets]\ncolumns = 'x'", "wants a table"),
+    (
+        "[mapping.assets.columns]\nstatus = 'x'\n[mapping.assets.constants]\nstatus = 'y'",
+        "constant at once",
+    ),
+    ("[mapping", "not valid TOML"),
+    ("\xff", "not valid TOML"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), REFUSED)
+def test_what_a_mapping_may_not_say(text: str, why: str) -> None:
+    with pytest.raises(InputError, match=why) as caught:
+        parse_mapping(text.encode("latin-1"), "mapping.toml")
+    assert "mapping.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_missing_column_is_named_with_its_neighbours(kind: str, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{("License Model" if k == "licence_model" else k): v for k, v in asset().items()}]
+    folder = raw_catalogue(tmp_path, "x.txt", b"")
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), folder / "assets.parquet")
+    else:
+        data = csv_bytes(rows) if kind == "csv" else jsonl_bytes(rows)
+        (folder / f"assets.{kind}").write_bytes(data)
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(folder))
+    message = str(caught.value)
+    for part in (
+        "assets lacks the column licence_model",
+        f"assets.{kind}",
+        "asset_id",
+        '[mapping.assets.columns] licence_model = "License Model"',
+    ):
+        assert part in message
+
+
+def test_a_csv_with_semicolons_is_told_so(tmp_path: Path) -> None:
+    data = csv_bytes([asset()]).replace(b",", b";")
+    with pytest.raises(InputError, match="separated by semicolons"):
+        open_catalogue(str(raw_catalogue(tmp_path, "assets.csv", data)))
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    data = csv_bytes([asset()]).replace(b"licence_model", b"status")
+    with pytest.raises(InputError, match="twice"):
+        open_catalogue(str(raw_catalogue(tmp_path, "assets.csv", data)))
+
+
+LAYOUTS = [
+    (["assets.csv", "assets.jsonl"], "more than once"),
+    (["assets.csv", "assets-1.csv"], "more than once"),
+    (["assets/0.csv", "assets-1.csv"], "more than once"),
+    (["assets/0.csv", "assets/1.jsonl"], "more than once"),
+    (["assets.csv", "assets.xlsx"], "not read"),
+    (["assets.csv", "Consents.csv"], "not read"),
+    (["assets.csv", "consents.csv.gz"], "not read"),
+    (["assets.csv", "consents/a.txt"], "not read"),
+    (["asset.csv"], "no table assets"),
+]
+
+
+@pytest.mark.parametrize(("names", "why"), LAYOUTS)
+def test_layouts_that_are_refused(names: list[str], why: str, tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(csv_bytes([asset()]))
+    (tmp_path / "contributors.csv").write_text("contributor_id\nc-1\n")
+    with pytest.raises(InputError, match=why):
+        open_catalogue(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "names", [["assets-2.csv", "assets-1.csv"], ["assets/b.csv", "assets/a.csv"]]
+)
+def test_pieces_are_read_in_order_of_their_names(names: list[str], tmp_path: Path) -> None:
+    for number, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(csv_bytes([asset(number)]))
+    (tmp_path / "contributors.csv").write_text("contributor_id\nc-1\n")
+    table, _ = read_all(tmp_path)
+    assert table["asset_id"].to_pylist() == ["a-1", "a-0"]
+
+
+def test_a_missing_folder_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no folder"):
+        open_catalogue(str(tmp_path / "nowhere"))

@@ -1,0 +1,238 @@
+"""Entries pay exactly, and their public leaves name nobody."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.ledger import commitments
+from pipelines.ledger.commitments import Domain
+from pipelines.ledger.entries import (
+    LEAF_VERSION,
+    DeliveredAsset,
+    asset_commitment,
+    leaf_bytes,
+    make_entries,
+)
+from schemas.errors import InputError
+from schemas.ledger import LEDGER_SCHEMA, Allocation, Entry, entries_from_table, entries_to_table
+from schemas.money import format_amount
+
+from .ledger_cases import DEAL, SALT, SECRET, asset, delivery, digest, terms
+
+CASE = delivery(random.Random(5), 9, 60)
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(0, 10**12),
+    st.sampled_from(["USD", "JPY", "BHD"]),
+    st.sampled_from(list(Allocation)),
+    st.sampled_from(["0", "0.40", "0.3333", "1"]),
+    st.randoms(use_true_random=False),
+)
+def test_agency_and_entries_sum_to_the_pool(
+    people: int,
+    assets: int,
+    pool: int,
+    currency: str,
+    rule: Allocation,
+    share: str,
+    rng: random.Random,
+) -> None:
+    rows = delivery(rng, people, assets)
+    deal = terms(pool, currency, rule, share)
+    entries, agency = make_entries(rows, deal, SALT)
+    assert agency + sum(entry.amount_minor for entry in entries) == pool
+    assert len(entries) == sum(len(row.contributors) for row in rows)
+    assert [entry.entry_index for entry in entries] == list(range(len(entries)))
+    order = [(entry.key, entry.contributor_id) for entry in entries]
+    assert order == sorted(order)
+    rng.shuffle(rows)
+    assert make_entries(rows, deal, SALT) == (entries, agency)
+
+
+def test_rules_weigh_as_they_say() -> None:
+    rows = [asset(1, (("a", 10_000),), weight=30), asset(2, (("b", 10_000),), weight=10)]
+    paid = {
+        rule: [entry.amount_minor for entry in make_entries(rows, terms(1000, rule=rule), SALT)[0]]
+        for rule in Allocation
+    }
+    assert paid == {
+        Allocation.PER_ASSET: [300, 300],
+        Allocation.WEIGHTED: [450, 150],
+        Allocation.PER_SAMPLE: [240, 360],  # Two and three samples.
+    }
+
+
+def test_leaves_name_nobody() -> None:
+    entries, _ = make_entries(CASE, terms(987_654_321), SALT)
+    for entry in entries:
+        leaf = leaf_bytes(entry)
+        found = json.loads(leaf)
+        assert set(found) == {
+            "version",
+            "delivery",
+            "asset_commitment",
+            "contributor_commitment",
+            "amount_commitment",
+            "shard",
+            "key",
+            "media_sha256",
+            "decision_sha256",
+            "terms_sha256",
+        }
+        assert found["version"] == LEAF_VERSION
+        assert entry.contributor_id.encode() not in leaf
+        assert entry.asset_id.encode() not in leaf
+        assert entry.leaf_hash == hashlib.sha256(b"\x00" + leaf).hexdigest()
+        # Canonical: sorted keys, no spaces.
+        assert leaf == json.dumps(found, sort_keys=True, separators=(",", ":")).encode()
+
+
+def test_commitments_do_not_link_entries_or_deals() -> None:
+    entries, _ = make_entries(CASE, terms(), SALT)
+    assert len({entry.contributor_commitment for entry in entries}) == len(entries)
+    assert len({entry.amount_commitment for entry in entries}) == len(entries)
+    assert len({entry.asset_commitment for entry in entries}) == len(CASE)
+    other = make_entries(CASE, terms(), commitments.deal_salt(SECRET, "other-deal"))[0]
+    for one, two in zip(entries, other, strict=True):
+        assert one.asset_commitment != two.asset_commitment
+        assert one.contributor_commitment != two.contributor_commitment
+    assert entries[0].asset_commitment == asset_commitment(SALT, entries[0].asset_id)
+
+
+def test_commitment_is_the_construction_in_the_documentation() -> None:
+    value = b"\x00\x00\x00\x05asset"
+    salt = hashlib.sha256(b"salt").digest()
+    assert commitments.text_value("asset") == value
+    expected = hashlib.sha256(b"asset\x00" + salt + b"\x00" + value).hexdigest()
+    assert commitments.commit(Domain.ASSET, salt, value) == expected
+    assert commitments.opens(expected, Domain.ASSET, salt, value)
+    assert not commitments.opens(expected, Domain.CONTRIBUTOR, salt, value)
+    assert not commitments.opens(expected, Domain.ASSET, bytes(32), value)
+    assert not commitments.opens(expected, Domain.ASSET, salt + b"\x00", value)
+    assert not commitments.opens(expected, Domain.ASSET, salt, commitments.text_value("assets"))
+
+
+@given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
+def test_no_two_lists_have_one_encoding(one: list[str], two: list[str]) -> None:
+    assert (commitments.encode(*one) == commitments.encode(*two)) == (one == two)
+
+
+def test_secrets_and_ids_that_cannot_be_used() -> None:
+    with pytest.raises(InputError, match="too short"):
+        commitments.deal_salt(b"short", DEAL)
+    with pytest.raises(InputError, match="Unicode"):
+        commitments.text_value("\ud800")
+
+
+BAD: list[tuple[str, dict[str, object]]] = [
+    ("basis points", {"contributors": (("a", 9_999),)}),
+    ("basis points", {"contributors": ()}),
+    ("basis points", {"contributors": (("a", -1), ("b", 10_001))}),
+    ("twice", {"contributors": (("a", 5_000), ("a", 5_000))}),
+    ("not at all", {"contributors": (("", 10_000),)}),
+    ("media_sha256", {"media_sha256": "ABC"}),
+    ("decision_sha256", {"decision_sha256": ""}),
+    ("same key", {"key": CASE[1].key}),
+    ("same asset id", {"asset_id": CASE[1].asset_id}),
+]
+
+
+@pytest.mark.parametrize(("message", "change"), BAD)
+def test_bad_rows_are_refused(message: str, change: dict[str, object]) -> None:
+    fields: dict[str, object] = {
+        field.name: getattr(CASE[0], field.name) for field in dataclasses.fields(CASE[0])
+    }
+    bad = DeliveredAsset(**(fields | change))  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(InputError, match=message):
+        make_entries([bad, *CASE[1:]], terms(), SALT)
+
+
+def test_bad_terms_are_refused() -> None:
+    with pytest.raises(InputError, match="nothing was delivered"):
+        make_entries([], terms(), SALT)
+    with pytest.raises(InputError, match="64 bits"):
+        make_entries(CASE, terms(2**63), SALT)
+    with pytest.raises(InputError, match="unknown currency"):
+        make_entries(CASE, terms(currency="XXX"), SALT)
+    with pytest.raises(InputError, match="terms_sha256"):
+        make_entries(CASE, dataclasses.replace(terms(), terms_sha256="x"), SALT)
+    nothing = [asset(1, (("a", 10_000),), weight=0)]
+    with pytest.raises(InputError, match="sum to zero"):
+        make_entries(nothing, terms(rule=Allocation.WEIGHTED), SALT)
+
+
+def test_the_table_keeps_every_field_and_the_agreed_columns() -> None:
+    assert ",".join(LEDGER_SCHEMA.names[:12]) == (
+        "entry_index,delivery,asset_id,contributor_id,share_bp,weight,amount_minor,currency,"
+        "shard,key,media_sha256,leaf_hash"
+    )
+    assert LEDGER_SCHEMA.names == [field.name for field in dataclasses.fields(Entry)]
+    entries, _ = make_entries(CASE, terms(), SALT, first_index=40)
+    assert entries[0].entry_index == 40
+    table = entries_to_table(entries)
+    assert table.schema.equals(LEDGER_SCHEMA)
+    assert list(entries_from_table(table)) == entries
+
+
+def _item(domain: str, *ids: str) -> bytes:
+    """An item's salt by the standard library alone; HKDF is two HMACs when one block is enough."""
+    lengths = [len(text).to_bytes(4, "big") + text.encode() for text in (DEAL, *ids)]
+    extracted = hmac.digest(bytes(32), SECRET, "sha256")
+    info = b"fairshard/deal-salt/v1\x00" + lengths[0]
+    salt = hmac.digest(extracted, info + b"\x01", "sha256")
+    return hmac.digest(salt, domain.encode() + b"\x00" + b"".join(lengths[1:]), "sha256")
+
+
+def _commitment(domain: str, ids: list[str], values: list[str]) -> str:
+    value = b"".join(len(text).to_bytes(4, "big") + text.encode() for text in values)
+    start = domain.encode() + b"\x00" + _item(domain, *ids) + b"\x00"
+    return hashlib.sha256(start + value).hexdigest()
+
+
+def test_the_same_input_gives_the_same_bytes_for_ever() -> None:
+    """Worked out a second way, then pinned: a change breaks every log that was published."""
+    (entry,), _ = make_entries([asset(7, (("ada", 10_000),), weight=3)], terms(), SALT)
+    where = ["acme-2026-01/1", "asset-7", "ada"]
+    leaf = {
+        "version": "fairshard/entry/v1",
+        "delivery": "acme-2026-01/1",
+        "asset_commitment": _commitment("asset", ["asset-7"], ["asset-7"]),
+        "contributor_commitment": _commitment("contributor", where, ["ada"]),
+        "amount_commitment": _commitment("amount", where, ["6000", "USD", "10000", "1"]),
+        "shard": "acme-image-00000.tar",
+        "key": "000000007",
+        "media_sha256": digest("media 7"),
+        "decision_sha256": digest("decision 7"),
+        "terms_sha256": digest("terms"),
+    }
+    data = json.dumps(leaf, sort_keys=True, separators=(",", ":")).encode()
+    assert entry.leaf_hash == hashlib.sha256(b"\x00" + data).hexdigest()
+    assert entry.leaf_hash == ("1ca8f89e1ba9d3e8b8a9f52877e0f4378b2f56c45c8cd73967f6c634fffad34a")
+
+
+def test_the_worked_example_in_the_documentation() -> None:
+    rows = [asset(1, (("ada", 10_000),)), asset(2, (("ada", 3_333), ("bo", 6_667)))]
+    entries, agency = make_entries(rows, terms(10_000), SALT)
+    paid = {(entry.contributor_id, entry.key[-1]): entry.amount_minor for entry in entries}
+    assert agency == 4000
+    assert paid == {("ada", "1"): 3000, ("ada", "2"): 1000, ("bo", "2"): 2000}
+    page = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
+    for row, minor in (
+        ("ada, first asset: 10,000 of 13,333", paid["ada", "1"]),
+        ("ada, second asset: 3,333 of 13,333", paid["ada", "2"]),
+        ("bo, second asset", paid["bo", "2"]),
+    ):
+        (line,) = [line for line in page.splitlines() if line.startswith(f"| {row} |")]
+        assert line.endswith(f"| {format_amount(minor, 'USD')} |")

@@ -1,0 +1,246 @@
+"""Statements: sums, what a contributor can check alone, spreadsheets and file names."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import json
+import random
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.ledger.check import check_statement, read_statement
+from pipelines.ledger.entries import make_entries
+from pipelines.ledger.merkle import ProofError
+from pipelines.ledger.statement import (
+    CSV_COLUMNS,
+    Statement,
+    statement_csv,
+    statement_filename,
+    statement_filenames,
+    statement_json,
+    statements,
+)
+from schemas.errors import FairshardError, InputError
+from schemas.ledger import Allocation, Entry
+from schemas.money import format_amount, parse_amount
+
+from .ledger_cases import DEAL, SALT, asset, delivery, digest, terms
+
+
+def by_person(entries: list[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda entry: entry.contributor_id)
+
+
+def make(rows: int = 30) -> tuple[list[Entry], list[Statement]]:
+    entries, _ = make_entries(delivery(random.Random(3), 7, rows), terms(123_457), SALT)
+    return entries, list(statements(by_person(entries), DEAL, SALT))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.sampled_from(["0.01", "1.00", "99999.99"]),
+    st.sampled_from([1, 2, 50, 1000]),
+    st.sampled_from([("USD", 0), ("JPY", -2), ("BHD", 1)]),
+    st.sampled_from(list(Allocation)),
+    st.sampled_from(["0", "0.40", "0.55555"]),
+    st.integers(0, 2**32),
+)
+def test_statements_and_agency_sum_to_the_pool(
+    pool: str, people: int, money: tuple[str, int], rule: Allocation, share: str, seed: int
+) -> None:
+    currency, shift = money
+    pool_minor = parse_amount(pool, "USD") * 10 ** max(shift, 0) // 10 ** max(-shift, 0)
+    rows = delivery(random.Random(seed), people, people)
+    entries, agency = make_entries(rows, terms(pool_minor, currency, rule, share), SALT)
+    made = list(statements(by_person(entries), DEAL, SALT))
+    assert sum(statement["total_minor"] for statement in made) + agency == pool_minor
+    assert sum(parse_amount(statement["total"], currency) for statement in made) + agency == (
+        pool_minor
+    )
+    people_paid = [statement["contributor_id"] for statement in made]
+    assert people_paid == sorted({person for row in rows for person, _ in row.contributors})
+    assert sum(len(statement["lines"]) for statement in made) == len(entries)
+
+
+def test_ten_thousand_statements_sum_to_every_pool() -> None:
+    rows = [asset(number, ((f"person-{number:05d}", 10_000),)) for number in range(10_000)]
+    for pool in ("0.01", "1.00", "99999.99"):
+        deal = terms(parse_amount(pool, "USD"))
+        entries, agency = make_entries(rows, deal, SALT)
+        total = sum(made["total_minor"] for made in statements(by_person(entries), DEAL, SALT))
+        assert format_amount(total + agency, "USD") == pool
+
+
+def test_a_statement_holds_one_persons_lines_alone() -> None:
+    entries, made = make()
+    for statement in made:
+        own = [entry for entry in entries if entry.contributor_id == statement["contributor_id"]]
+        assert [line["entry_index"] for line in statement["lines"]] == [
+            entry.entry_index for entry in own
+        ]
+        text = statement_json(statement)
+        assert set(re.findall(r"person-\d+", text)) == {statement["contributor_id"]}
+
+
+def test_a_contributor_checks_with_the_statement_alone() -> None:
+    entries, made = make()
+    for statement in made:
+        read = read_statement(statement_json(statement))
+        expected = [e for e in entries if e.contributor_id == statement["contributor_id"]]
+        assert check_statement(read) == expected
+
+
+ALTERATIONS: list[tuple[str, object]] = [
+    ("lines.0.amount_minor", 1),
+    ("lines.0.amount", "999.99"),
+    ("lines.0.share_bp", 1),
+    ("lines.0.weight", 9),
+    ("lines.0.asset_id", "another"),
+    ("lines.0.key", "000000999"),
+    ("lines.0.shard", "another.tar"),
+    ("lines.0.media_sha256", digest("another")),
+    ("lines.0.decision_sha256", digest("another")),
+    ("lines.0.terms_sha256", digest("another")),
+    ("lines.0.leaf_hash", digest("another")),
+    ("lines.0.opening.amount_salt", "00" * 32),
+    ("lines.0.opening.asset_salt", "00"),
+    ("lines.0.opening.contributor_salt", "not hex"),
+    ("contributor_id", "person-99"),
+    ("total_minor", 1),
+    ("total", "0.00"),
+    ("currency", "EUR"),
+    ("delivery", "another"),
+    ("lines", []),
+]
+
+
+def _alter(statement: Statement, where: str, value: object) -> str:
+    found = json.loads(statement_json(statement))
+    *steps, last = where.split(".")
+    place = found
+    for step in steps:
+        place = place[int(step)] if step.isdigit() else place[step]
+    assert place[last] != value
+    place[last] = value
+    return json.dumps(found)
+
+
+@pytest.mark.parametrize(("where", "value"), ALTERATIONS)
+def test_an_altered_statement_is_refused(where: str, value: object) -> None:
+    with pytest.raises(ProofError):
+        check_statement(read_statement(_alter(make()[1][0], where, value)))
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("version", "fairshard/statement/v2"),
+        ("total_minor", 1.0),
+        ("total_minor", True),
+        ("lines", {}),
+        ("lines", [1]),
+        ("lines.0.weight", "1"),
+        ("lines.0.opening", None),
+        ("lines.0.opening", {}),
+        ("lines.0.key", "\ud800"),
+        ("currency", "XXX"),
+    ],
+)
+def test_a_malformed_statement_is_refused(where: str, value: object) -> None:
+    with pytest.raises(FairshardError):
+        check_statement(read_statement(_alter(make()[1][0], where, value)))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "{", "NaN", "[" * 100_000])
+def test_what_is_no_statement_is_refused(text: str) -> None:
+    with pytest.raises(ProofError):
+        read_statement(text)
+
+
+def test_json_has_its_keys_in_order() -> None:
+    text = statement_json(make()[1][0])
+    found = json.loads(text)
+    assert list(found)[:4] == ["version", "contributor_id", "currency", "total_minor"]
+    assert list(found)[-1] == "lines"
+    assert list(found["lines"][0])[:2] == ["asset_id", "entry_index"]
+    assert text.endswith("}\n")
+
+
+def test_entries_must_be_sorted_and_of_one_delivery() -> None:
+    entries, _ = make()
+    mixed = [*by_person(entries), by_person(entries)[0]]
+    with pytest.raises(InputError, match="not sorted"):
+        list(statements(mixed, DEAL, SALT))
+    others, _ = make_entries(delivery(random.Random(3), 7, 30), terms(5, "EUR"), SALT)
+    with pytest.raises(InputError, match="one currency"):
+        list(statements(by_person(entries + others), DEAL, SALT))
+    assert list(statements([], DEAL, SALT)) == []
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_cell_is_a_formula(start: str) -> None:
+    person = start + 'cmd|"/c calc"!A1, and\nmore'
+    entries, _ = make_entries([asset(1, ((person, 10_000),))], terms(), SALT)
+    statement = next(statements(entries, start + DEAL, SALT))
+    rows = list(csv.DictReader(io.StringIO(statement_csv(statement), newline="")))
+    assert rows[0]["contributor_id"] == "'" + person
+    assert rows[0]["deal_id"] == "'" + start + DEAL
+    assert rows[0]["amount_minor"] == "6000" and rows[0]["amount"] == "60.00"
+    assert statement["contributor_id"] == person
+
+
+def test_numbers_of_our_own_stay_numbers() -> None:
+    statement = copy.deepcopy(make()[1][0])
+    statement["lines"][0]["amount_minor"] = -5
+    statement["lines"][0]["amount"] = "-0.05"
+    row = next(csv.DictReader(io.StringIO(statement_csv(statement))))
+    assert (row["amount_minor"], row["amount"]) == ("-5", "-0.05")
+    assert tuple(row) == CSV_COLUMNS
+
+
+HARMLESS = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,119}")
+RESERVED = {"con", "prn", "aux", "nul"} | {f"{p}{n}" for p in ("com", "lpt") for n in range(10)}
+IDS = st.one_of(
+    st.text(max_size=20),
+    st.text("aA._-/~%\\\0\n:", max_size=6),
+    st.text(st.characters(categories=["Cs", "Lu", "Ll"]), max_size=4),
+    st.sampled_from(
+        ["..", ".", "", "/", "CON", "nul.txt", "a.", "x" * 300, "com1", "é", "e\u0301"]
+    ),
+)
+
+
+@pytest.mark.parametrize("name", ["person-1", "A_b.c-9", "0", "x" * 64, "Ünder"[1:], "conrad"])
+def test_plain_ids_are_file_names(name: str) -> None:
+    assert statement_filename(name) == name
+
+
+@given(IDS)
+def test_every_file_name_is_harmless(name: str) -> None:
+    found = statement_filename(name)
+    assert HARMLESS.fullmatch(found) or (found.startswith("~") and HARMLESS.fullmatch(found[1:]))
+    assert not found.endswith(".")
+    assert found.split(".")[0].lower() not in RESERVED
+
+
+@given(IDS, IDS)
+def test_different_ids_have_different_file_names(one: str, two: str) -> None:
+    assert (statement_filename(one) == statement_filename(two)) == (one == two)
+
+
+@given(st.lists(IDS, max_size=8))
+def test_file_names_of_a_delivery_differ_even_without_case(ids: list[str]) -> None:
+    names = statement_filenames(ids)
+    assert set(names) == set(ids)
+    assert len({name.casefold() for name in names.values()}) == len(names)
+
+
+def test_ids_that_differ_in_case_both_get_the_long_name() -> None:
+    names = statement_filenames(["Ada", "ada", "Bob"])
+    assert names["Bob"] == "Bob"
+    assert names["Ada"].startswith("Ada~") and names["ada"].startswith("ada~")

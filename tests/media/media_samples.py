@@ -1,0 +1,85 @@
+"""Makers of small pictures and films, whole and hostile."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from PIL import Image, ImageDraw
+
+from pipelines.media.limits import MediaLimits
+
+LIMITS = MediaLimits(max_bytes=50_000_000, max_pixels=10_000_000)
+
+
+def picture(width: int = 160, height: int = 96, seed: int = 0) -> Image.Image:
+    """A gradient, some shapes and some noise; red in the upper left, green in the lower right."""
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(0, 180, width * height * 3).reshape(height, width, 3)
+    noisy = (ramp + rng.normal(0, 12, ramp.shape)).clip(0, 255).astype(np.uint8)
+    image = Image.fromarray(noisy)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle([0, 0, width // 4, height // 4], fill=(255, 0, 0))
+    draw.rectangle([width - width // 4, height - height // 4, width, height], fill=(0, 255, 0))
+    return image
+
+
+def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_bomb(width: int, height: int) -> bytes:
+    """A PNG of one colour that swells a thousandfold."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    packer = zlib.compressobj(9)
+    row = bytes(1 + 3 * width)
+    body = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    parts = [(b"IHDR", header), (b"IDAT", body), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, data) for kind, data in parts)
+
+
+def png16(values: np.ndarray) -> bytes:
+    """A grey PNG of 16 bits."""
+    height, width = values.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, data) for kind, data in parts)
+
+
+def film(
+    width: int = 96,
+    height: int = 64,
+    frames: int = 24,
+    gop: int = 6,
+    flags: str = "faststart",
+    codec: str = "libx264",
+) -> bytes:
+    """A film at 24 frames a second; each second keyframe's part has a shade of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "film.mp4")
+        options = {"movflags": flags} if flags else {}
+        with av.open(str(path), "w", format="mp4", options=options) as container:
+            stream: Any = container.add_stream(codec, rate=24)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.gop_size = gop
+            stream.codec_context.options = {"sc_threshold": "0"}
+            for number in range(frames):
+                pixels = np.full((height, width, 3), 10 * (number // gop), dtype=np.uint8)
+                pixels[8:24, number : number + 16] = (255, 40, 40)
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path.read_bytes()

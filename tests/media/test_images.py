@@ -1,0 +1,177 @@
+"""Pictures come out upright, in sRGB, eight bits deep and without alpha."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from media_samples import encode, picture, png16, png_bomb
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin
+
+from pipelines.media.images import decode_for_models, decode_image
+from schemas.errors import BadRecord
+
+MOST = 10**7
+
+
+def exif(orientation: int) -> bytes:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags.tobytes()
+
+
+def close(a: Any, b: tuple[int, int, int], by: int = 24) -> bool:
+    return all(abs(one - other) <= by for one, other in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_orientation(kind: str, orientation: int) -> None:
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    upright = picture(640, 384)
+    stored = upright.transpose(undo[orientation]) if orientation in undo else upright
+    data = encode(stored, kind, exif=exif(orientation), quality=90)
+    fmt = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}[kind]
+    for decoded in (decode_image(data, fmt, MOST), decode_for_models(data, fmt, MOST, 320)):  # type: ignore[arg-type]
+        facts = decoded.facts
+        assert (facts.width, facts.height, facts.orientation) == (640, 384, orientation)
+        assert (facts.stored_width, facts.stored_height) == stored.size
+        image = decoded.image
+        assert image.size in ((640, 384), (320, 192)) and image.info == {}
+        assert close(image.getpixel((10, 10)), (255, 0, 0))
+        assert close(image.getpixel((image.width - 10, image.height - 10)), (0, 255, 0))
+
+
+def test_reduction_keeps_facts_and_colours() -> None:
+    data = encode(picture(1000, 600), "JPEG", quality=92)
+    full, small = decode_image(data, "jpg", MOST), decode_for_models(data, "jpg", MOST, 250)
+    assert small.facts == full.facts
+    assert small.image.size == (250, 150)
+    reference = full.image.resize((250, 150), Image.Resampling.BICUBIC)
+    difference = np.abs(np.asarray(small.image, int) - np.asarray(reference, int))
+    assert difference.mean() < 3
+
+
+def test_nothing_is_enlarged_and_no_side_vanishes() -> None:
+    small = decode_for_models(encode(picture(60, 40), "PNG"), "png", MOST, 512)
+    assert small.image.size == (60, 40)
+    thin = decode_for_models(encode(Image.new("RGB", (3000, 2)), "JPEG"), "jpg", MOST, 512)
+    assert thin.image.size == (512, 1)
+
+
+def test_sixteen_bits_are_scaled_not_clipped() -> None:
+    values = np.array([[0, 257, 32768, 65278, 65535]], dtype=np.uint16)
+    decoded = decode_image(png16(values), "png", MOST)
+    assert [decoded.image.getpixel((x, 0)) for x in range(5)] == [
+        (level, level, level) for level in (0, 1, 128, 254, 255)
+    ]
+    assert decoded.facts.bit_depth == 16
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_is_white(mode: str) -> None:
+    image = Image.new("RGBA", (8, 8), (0, 0, 255, 0))
+    image.paste((255, 0, 0, 255), (0, 0, 4, 8))
+    if mode == "P":
+        flat = Image.new("P", (8, 8), 1)
+        flat.putpalette([255, 0, 0, 0, 0, 255])
+        flat.paste(0, (0, 0, 4, 8))
+        data = encode(flat, "PNG", transparency=1)
+    else:
+        data = encode(image.convert(mode), "PNG")
+    decoded = decode_image(data, "png", MOST).image
+    assert decoded.getpixel((7, 0)) == (255, 255, 255)
+    assert decoded.getpixel((0, 0)) != (255, 255, 255)
+
+
+def test_cmyk() -> None:
+    data = encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
+    decoded = decode_image(data, "jpg", MOST)
+    assert decoded.facts.mode == "CMYK"
+    assert close(decoded.image.getpixel((8, 8)), (255, 0, 0))
+
+
+def _swapped_profile() -> bytes:
+    """An RGB profile whose red and blue are exchanged: to apply it is to see it."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = int.from_bytes(profile[128:132], "big")
+    entries = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
+    red, blue = entries[b"rXYZ"], entries[b"bXYZ"]
+    profile[red + 4 : red + 12], profile[blue + 4 : blue + 12] = (
+        profile[blue + 4 : blue + 12],
+        profile[red + 4 : red + 12],
+    )
+    return bytes(profile)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_profiles_are_applied(kind: str) -> None:
+    fmt = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}[kind]
+    image = Image.new("RGB", (32, 32), (255, 0, 0))
+    data = encode(image, kind, quality=95, icc_profile=_swapped_profile())
+    decoded = decode_for_models(data, fmt, MOST)  # type: ignore[arg-type]
+    assert decoded.facts.has_icc and decoded.facts.icc_note == ""
+    assert close(decoded.image.getpixel((16, 16)), (0, 0, 255))
+
+
+@pytest.mark.parametrize("profile", [b"nonsense", _swapped_profile()[:300]])
+def test_a_broken_profile_is_noted(profile: bytes) -> None:
+    data = encode(Image.new("RGB", (32, 32), (255, 0, 0)), "JPEG", icc_profile=profile)
+    decoded = decode_image(data, "jpg", MOST)
+    assert decoded.facts.has_icc and decoded.facts.icc_note
+    assert close(decoded.image.getpixel((16, 16)), (255, 0, 0))
+
+
+def test_a_profile_for_other_pixels_is_noted() -> None:
+    data = encode(Image.new("CMYK", (32, 32)), "JPEG", icc_profile=_swapped_profile())
+    assert decode_image(data, "jpg", MOST).facts.icc_note == "the profile is for other pixels"
+
+
+def test_facts() -> None:
+    progressive = decode_image(encode(picture(), "JPEG", progressive=True), "jpg", MOST).facts
+    plain = decode_image(encode(picture(), "JPEG"), "jpg", MOST).facts
+    assert progressive.progressive and not plain.progressive
+    assert (plain.mode, plain.bit_depth, plain.frames, plain.has_icc) == ("RGB", 8, 1, False)
+
+
+def test_the_cap_is_exact() -> None:
+    for kind, fmt in (("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")):
+        data = encode(picture(50, 40), kind)
+        assert decode_image(data, fmt, 2000).image.size == (50, 40)  # type: ignore[arg-type]
+        with pytest.raises(BadRecord, match=r"media\.too_large: 50 x 40 pixels; the limit is 1999"):
+            decode_image(data, fmt, 1999)  # type: ignore[arg-type]
+
+
+def test_more_pixels_than_pillow_dares_if_the_run_allows_them(recwarn: Any) -> None:
+    assert Image.MAX_IMAGE_PIXELS is not None
+    data = png_bomb(10_000, 10_000)
+    assert decode_for_models(data, "png", 10**8, 64).image.size == (64, 64)
+    assert [warning for warning in recwarn if "Bomb" in str(warning.category)] == []
+
+
+def test_a_cut_file_is_refused_though_another_library_asked_pillow_to_be_lax(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    data = encode(picture().convert("CMYK"), "JPEG")
+    with pytest.raises(BadRecord, match=r"media\.undecodable"):
+        decode_image(data[: len(data) // 2], "jpg", MOST)
+
+
+def test_a_zip_bomb_in_a_text_chunk() -> None:
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("note", "a" * 200_000_000, zip=True)
+    out = io.BytesIO()
+    picture().save(out, "PNG", pnginfo=notes)
+    with pytest.raises(BadRecord, match=r"media\.undecodable"):
+        decode_image(out.getvalue(), "png", MOST)
