@@ -110,7 +110,7 @@ def estimate_rows(catalogue: Catalogue) -> int:
 
 def run_id(deal: Deal, catalogue: Catalogue, as_of: datetime, models: Models) -> str:
     """Digest of all that decides a run's bytes, 16 hex digits."""
-    inputs = {
+    inputs: dict[str, str | int] = {
         "format": FORMAT_VERSION,
         "deal": deal.terms_sha256(),
         "catalogue": catalogue.digest,

@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.catalogue.mapping import load_mapping
-from pipelines.catalogue.read import open_catalogue, read_table
+from pipelines.catalogue.read import open_catalogue
+from pipelines.catalogue.small import read_small_tables
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.config import Job, Models, run_id
 from pipelines.delivery.keys import default_key_path, load_key, load_or_make_key
@@ -97,8 +98,7 @@ def prepare_job(request: Request) -> Prepared:
     check_divert(load_suite("assets"), deal.gate.divert)
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
-    for table in ("contributors", "consents", "releases"):
-        read_table(catalogue, table)
+    read_small_tables(catalogue)
     models = name_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
@@ -117,9 +117,7 @@ def prepare_job(request: Request) -> Prepared:
         output_uri=output,
         version=version.name,
         salt=deal_salt(signer.private, deal.deal_id),
-        policy=SourcePolicy(
-            (*deal.sources.roots, *request.roots), (*deal.sources.hosts, *request.hosts)
-        ),
+        policy=_source_policy(deal, request),
         limits=MediaLimits(
             max_bytes=deal.limits.max_media_bytes, max_pixels=deal.limits.max_pixels
         ),
@@ -127,3 +125,10 @@ def prepare_job(request: Request) -> Prepared:
         workers=request.workers,
     )
     return Prepared(job, store, signer, version)
+
+
+def _source_policy(deal: Deal, request: Request) -> SourcePolicy:
+    """Roots are made absolute here, since a worker may run in another folder."""
+    roots = (*deal.sources.roots, *request.roots)
+    absolute = (root if "://" in root else str(Path(root).absolute()) for root in roots)
+    return SourcePolicy(tuple(absolute), (*deal.sources.hosts, *request.hosts))

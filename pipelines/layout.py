@@ -1,9 +1,9 @@
 """Where everything of a run lies: pure functions from names to keys of the output store.
 
-    <output>/<deal_id>/<version>/delivery/…   what the buyer gets
-    <output>/<deal_id>/<version>/agency/…     what never reaches the buyer
-    <output>/agency/features/…                features of media, shared by all deals
-    <output>/agency/work/<run_id>/…           receipts and plans of a run under way
+<output>/<deal_id>/<version>/delivery/…   what the buyer gets
+<output>/<deal_id>/<version>/agency/…     what never reaches the buyer
+<output>/agency/features/…                features of media, shared by all deals
+<output>/agency/work/<run_id>/…           receipts and plans of a run under way
 """
 
 from __future__ import annotations

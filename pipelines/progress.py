@@ -40,7 +40,9 @@ _POLL_S = 0.2
 _PLAIN_EVERY_S = 5.0
 
 
-def report_progress(path: str, step: str, done: int | None = None, total: int | None = None) -> None:
+def report_progress(
+    path: str, step: str, done: int | None = None, total: int | None = None
+) -> None:
     """Adds to a step's counts: `done` more are done, `total` more are to be done."""
     if not path:
         return

@@ -20,9 +20,7 @@ Note = Callable[[str, str], None]
 Samples = dict[str, tuple[str, str]]  # key: (shard, sha256 of the media)
 
 
-def check_ledger(
-    store: Store, manifest: Manifest, samples: Samples | None, note: Note
-) -> int:
+def check_ledger(store: Store, manifest: Manifest, samples: Samples | None, note: Note) -> int:
     """Checks the log of a delivery.
 
     1. `log.vkey` is the manifest's key, and the checkpoint is signed by it.

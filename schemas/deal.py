@@ -196,7 +196,9 @@ class Deal(_Section):
             if len(set(values)) != len(values):
                 raise ValueError(f"{name} names a value twice: {[str(v) for v in values]}")
         if WORLD in self.territory and len(self.territory) > 1:
-            raise ValueError(f"territory is WORLD or a list of countries, not both: {self.territory}")
+            raise ValueError(
+                f"territory is WORLD or a list of countries, not both: {self.territory}"
+            )
         if self.profile == "image-text" and "video" in self.media:
             raise ValueError('profile "image-text" carries no films; use "video-text"')
         if self.profile == "video-text" and "video" not in self.media:

@@ -7,9 +7,7 @@ number of rows read is always the rows of the batches plus these faults.
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -18,11 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.catalogue.convert import Raw
-from pipelines.catalogue.files import BLOCK_BYTES
+from pipelines.catalogue.lines import Lines, OverlongError
 from pipelines.catalogue.values import BLANKS, shorten
 from schemas.errors import InputError
 
-MAX_LINE_BYTES = 16 * 2**20
 SAMPLE_LINES = 1000  # lines of JSON from which its columns are learned
 
 
@@ -49,72 +46,17 @@ class RawBatch:
     lost: tuple[LostRow, ...]
 
 
-class Lines:
-    """Decoded lines of a stream, numbered from 1; lines can be handed back.
-
-    Bytes that are no UTF-8 become lone surrogates, which no column takes: they cost
-    their row alone.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._buffered = io.BufferedReader(_raw(stream), BLOCK_BYTES)
-        self._again: deque[tuple[int, str]] = deque()
-        self._count = 0
-        self.taken: list[tuple[int, str]] = []  # since the last record began
-
-    def __iter__(self) -> Lines:
-        return self
-
-    def __next__(self) -> str:
-        numbered = self._again.popleft() if self._again else self._read()
-        self.taken.append(numbered)
-        return numbered[1]
-
-    def _read(self) -> tuple[int, str]:
-        line = self._buffered.readline(MAX_LINE_BYTES)
-        if not line:
-            raise StopIteration
-        self._count += 1
-        if self._count == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        if len(line) >= MAX_LINE_BYTES and not line.endswith(b"\n"):
-            while (rest := self._buffered.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-                pass
-            raise OverlongError(self._count)
-        return self._count, line.decode("utf-8", "surrogateescape")
-
-    def back_but_first(self) -> int:
-        """Hands back all lines of the record but its first, whose number it returns."""
-        first, *rest = self.taken
-        self._again.extendleft(reversed(rest))
-        return first[0]
-
-
-class OverlongError(Exception):
-    """A line is longer than any row may be; `args[0]` is its number."""
-
-
-def _raw(stream: BinaryIO) -> io.RawIOBase:
-    if not isinstance(stream, io.RawIOBase):
-        raise TypeError("lines are read from an unbuffered stream")
-    return stream
-
-
 def csv_header(lines: Lines, origin: str) -> list[str]:
     """Reads the first row of a CSV file as column names; empty for a file without rows.
 
     Raises:
-        InputError: If it cannot be read or names a column twice.
+        InputError: If it cannot be read.
     """
     try:
         header = next((row for row in csv.reader(lines, strict=True) if row), [])
     except (csv.Error, OverlongError) as error:
         raise InputError("The header cannot be read", f"{origin}: {error}", "") from error
-    names = [name.strip(BLANKS) for name in header]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise InputError("A column stands twice", f"{origin}: {', '.join(twice)}", "Rename one.")
-    return names
+    return [name.strip(BLANKS) for name in header]
 
 
 def csv_batches(

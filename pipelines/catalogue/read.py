@@ -15,14 +15,23 @@ from functools import cached_property
 import pyarrow as pa
 
 from pipelines.catalogue import formats
-from pipelines.catalogue.convert import Fault, Raw, convert_column, map_items, map_values
 from pipelines.catalogue.files import File, blocks, list_files, open_file
+from pipelines.catalogue.lines import Lines
 from pipelines.catalogue.mapping import MAPPING_FILE, Mapping, TableMapping, parse_mapping
+from pipelines.catalogue.rows import DeadRow, convert_rows
 from pipelines.catalogue.tables import TableFiles, check_columns, find_tables
-from pipelines.catalogue.values import shorten
-from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
-from schemas.decision import Reason
+from schemas.catalogue import TABLES
 from schemas.errors import InputError
+
+__all__ = [
+    "Batch",
+    "Catalogue",
+    "DeadRow",
+    "Part",
+    "open_catalogue",
+    "read_batches",
+    "read_table",
+]
 
 BATCH_ROWS = 65_536
 PART_ROWS = 4 * BATCH_ROWS  # row groups are joined into one part up to this many rows
@@ -54,21 +63,6 @@ class Part:
     def name(self) -> str:
         """The file's name without its folder."""
         return self.uri.rpartition("/")[2]
-
-
-@dataclass(frozen=True)
-class DeadRow:
-    """A row to be left out, as a dead letter.
-
-    Attributes:
-        asset_id: The asset's id, or where it is not readable a locator such as `assets.csv:17`.
-        reason: A code of `schemas.decision.Reason`.
-        detail: Where it stands, the column, the value and what is wrong with it.
-    """
-
-    asset_id: str
-    reason: str
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -188,7 +182,7 @@ def _inspect(
             return parts, unread
         names: list[str] | None
         if table.format == "csv":
-            names = formats.csv_header(formats.Lines(stream), file.uri)
+            names = formats.csv_header(Lines(stream), file.uri)
         else:
             keys = formats.json_columns(stream)
             names = None if keys is None else sorted(keys)
@@ -234,7 +228,7 @@ def read_batches(
         else:
             batches = formats.json_batches(stream, part.uri, wanted, batch_rows)
         for index, raw in enumerate(batches):
-            table, dead = _convert(raw, part, mapped)
+            table, dead = convert_rows(raw, part.name, part.table, mapped)
             if dead and part.table != "assets":
                 raise InputError(
                     f"A row of the table {part.table} cannot be read",
@@ -242,65 +236,6 @@ def read_batches(
                     "Correct it: no row of this table may be left out.",
                 )
             yield Batch(table, dead, part.index, index)
-
-
-def _convert(
-    raw: formats.RawBatch, part: Part, mapped: TableMapping
-) -> tuple[pa.Table, tuple[DeadRow, ...]]:
-    """Brings raw rows into the table's schema and sets aside those with a bad value."""
-    schema = TABLES[part.table]
-    faults: dict[int, Fault] = {}
-    columns = []
-    for our_field in schema:
-        column, bad = _column(raw, our_field, mapped)
-        columns.append(column)
-        for fault in bad:
-            faults.setdefault(fault.row, fault)  # the first column at fault speaks for the row
-    table = pa.table(columns, schema=schema.remove_metadata())
-    dead = [
-        DeadRow(
-            f"{part.name}:{lost.place}",
-            Reason.ROW_UNREADABLE,
-            f"{part.name}:{lost.place}: {lost.why}",
-        )
-        for lost in raw.lost
-    ]
-    if faults:
-        ids = columns[0]  # the table's id stands first
-        for row in sorted(faults):
-            place = f"{part.name}:{raw.places[row]}"
-            known = ids[row].as_py() if part.table == "assets" else None
-            dead.append(DeadRow(known or place, Reason.ROW_UNREADABLE, _detail(place, faults[row])))
-        good = [i not in faults for i in range(table.num_rows)]
-        table = table.filter(pa.array(good, pa.bool_()))
-    return table, tuple(dead)
-
-
-def _column(
-    raw: formats.RawBatch, our_field: pa.Field, mapped: TableMapping
-) -> tuple[pa.Array, list[Fault]]:
-    name, rows = our_field.name, len(raw.places)
-    constant = dict(mapped.constants).get(name)
-    if constant is not None:
-        one, faults = convert_column(pa.array([constant], pa.string()), our_field)
-        if faults:
-            raise InputError("The mapping's constant is empty", f"{name} = {constant!r}", "")
-        return one.take(pa.array([0] * rows, pa.int32())), []
-    values: Raw | None = raw.columns.get(mapped.theirs(name))
-    if values is None:
-        values = pa.nulls(rows)
-    pairs = dict(mapped.values).get(name)
-    is_list = pa.types.is_list(our_field.type)
-    if pairs and not is_list:
-        values = map_values(values, pairs)
-    column, faults = convert_column(values, our_field)
-    if pairs and is_list and our_field.type.value_type != CONTRIBUTOR_SHARE:
-        column = map_items(column, pairs)
-    return column, faults
-
-
-def _detail(place: str, fault: Fault) -> str:
-    return f"{place}: {fault.column} = '{shorten(fault.value)}': {fault.why}"
 
 
 def read_table(catalogue: Catalogue, name: str) -> pa.Table:

@@ -111,9 +111,12 @@ def check_columns(
         Columns that nothing reads.
 
     Raises:
-        InputError: If a required or mapped column is not there.
+        InputError: If a required or mapped column is not there, or a column is there twice.
     """
     there = list(names)
+    twice = sorted({name for name in there if name and there.count(name) > 1})
+    if twice:
+        raise InputError("A column stands twice", f"{origin}: {', '.join(twice)}", "Rename one.")
     constant = dict(mapping.constants)
     mapped = dict(mapping.columns)
     must = [name for name in required_columns(table) if name not in constant]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipelines.catalogue.gate import gate_batch, merge, stop_error
 from pipelines.catalogue.mapping import load_mapping
-from pipelines.catalogue.read import open_catalogue, read_batches, read_table
+from pipelines.catalogue.read import open_catalogue, read_batches
+from pipelines.catalogue.small import read_small_tables
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.commands.common import add_general_options, consoles, print_json
 from pipelines.jobs import name_models
@@ -36,8 +37,7 @@ def run(options: argparse.Namespace) -> int:
     divert = check_divert(suite, deal.gate.divert)
     mapping = load_mapping(Path(options.mapping)) if options.mapping else None
     catalogue = open_catalogue(options.catalogue, mapping)
-    for table in ("contributors", "consents", "releases"):
-        read_table(catalogue, table)
+    read_small_tables(catalogue)
     name_models(deal)
     unreadable, summaries = 0, []
     for part in catalogue.parts("assets"):
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     error = stop_error(summary, suite)
     if error is not None:
         raise error
-    facts = {
+    facts: dict[str, int | list[str]] = {
         "assets": summary.rows + unreadable,
         "unreadable": unreadable,
         "diverted": summary.diverted,

@@ -102,7 +102,5 @@ def _say_complete(prepared: Prepared, as_json: bool, console: Console) -> int:
     if as_json:
         print_json({"delivery": where, "complete": True, "made": False})
     else:
-        console.print(
-            f"Nothing to do: {where} was made from these very inputs.", soft_wrap=True
-        )
+        console.print(f"Nothing to do: {where} was made from these very inputs.", soft_wrap=True)
     return 0

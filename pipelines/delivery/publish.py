@@ -59,9 +59,7 @@ def publish_delivery(
     return signed
 
 
-def _list_files(
-    store: Store, job: Job, receipts: Sequence[ShardReceipt]
-) -> list[FileRecord]:
+def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> list[FileRecord]:
     """Every file of the delivery with its digest; the tars' are known from their writing."""
     tars = {f"shards/{receipt.name}.tar": receipt for receipt in receipts}
     expected = _expected_files(receipts)

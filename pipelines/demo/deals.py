@@ -72,7 +72,7 @@ agency_share = "0.40"
 allocation = "per_asset"
 
 [shards]
-target_bytes = "8MiB"
+target_bytes = "4MiB"
 
 [gate]
 divert = [{divert}]
@@ -116,7 +116,7 @@ agency_share = "0.35"
 allocation = "weighted"
 
 [shards]
-target_bytes = "6MiB"
+target_bytes = "3MiB"
 
 [gate]
 divert = [{divert}]
@@ -157,7 +157,7 @@ agency_share = "0.50"
 allocation = "per_asset"
 
 [shards]
-target_bytes = "4MiB"
+target_bytes = "1MiB"
 
 [gate]
 divert = [{divert}]

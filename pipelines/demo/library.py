@@ -50,7 +50,8 @@ def make_library(
         seed: Another seed gives other pictures in another order.
         assets: Rows of the catalogue.
         progress: Called with how many media files are done, and of how many.
-        workers: Processes that draw; the bytes are the same for any number.
+        workers: Processes that draw; the bytes are the same for any number. They are spawned, so
+            a script that asks for several needs a main guard.
 
     Returns:
         Where everything lies.

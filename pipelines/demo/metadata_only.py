@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.demo.cast import CLEAN, TABLE_ROLES
 from pipelines.demo.crowd import Crowd, crowd_consents, crowd_contributors, make_crowd
 from pipelines.demo.deals import DEALS, deal_text
-from pipelines.demo.plan import CLEAN, TABLE_ROLES
 from pipelines.demo.role_columns import Column, Templates, make_templates, media_uris, numbered
 from pipelines.demo.roles import IMAGES, MAIN, STRICT, Role
 from pipelines.demo.roles_rights import READ_ROLES

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from pipelines.demo.cast import FIRST_GROUP, cast_roles
 from pipelines.demo.names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
 from pipelines.demo.people import People, make_people
 from pipelines.demo.roles import COLLECTION, RETIRED, Role
-from pipelines.demo.roles_media import (
-    BROKEN_ROLES,
-    DUPLICATE_ROLES,
-    FILM_ROLES,
-    FORMAT_ROLES,
-    SIZE_ROLES,
-)
-from pipelines.demo.roles_people import CONSENT_ROLES, PEOPLE_ROLES
-from pipelines.demo.roles_rights import (
-    GRANT_ROLES,
-    READ_ROLES,
-    SOURCE_ROLES,
-    SPLIT_ROLES,
-    STANDING_ROLES,
-    TERM_ROLES,
-)
 from pipelines.demo.scene_spec import Dice
 from schemas.errors import InputError
 
 LEAST_ASSETS = 60
 FILM_FILES = frozenset({"film", "cut_film"})
-CLEAN = Role("clean")
-
-# Roles that the catalogue alone decides; the rest need files.
-TABLE_ROLES = (
-    *READ_ROLES,
-    *STANDING_ROLES,
-    *TERM_ROLES,
-    *GRANT_ROLES,
-    *SPLIT_ROLES,
-    *SOURCE_ROLES,
-    *CONSENT_ROLES,
-    *PEOPLE_ROLES,
-)
-ROLES = (*TABLE_ROLES, *BROKEN_ROLES, *SIZE_ROLES, *FILM_ROLES, *DUPLICATE_ROLES, *FORMAT_ROLES)
 
 # Seeds of scenes below 10,000,000 belong to libraries; those above train and check the demo models.
 # Pictures take the lower half. A film of seed n shows the scenes 8n to 8n + 7, in the upper half.
@@ -133,7 +104,7 @@ def make_plan(seed: int, assets: int) -> Plan:
             f"Ask for at least {LEAST_ASSETS}.",
         )
     people = make_people(assets)
-    cast = list(_cast(assets))
+    cast = list(cast_roles(assets))
     _shuffle(Dice(seed * 2 + 1), cast)
     hostile = _Hostile(seed)
     # Numbers of the groups come after those of the rows.
@@ -144,40 +115,6 @@ def make_plan(seed: int, assets: int) -> Plan:
         # A role that repeats its id takes as many rows, alike in everything but the index.
         planned.extend([made] * role.rows)
     return Plan(seed, people, tuple(planned))
-
-
-def _cast(assets: int) -> Iterator[tuple[Role, str]]:
-    """Every instance of a role and the group it belongs to: `assets` rows in all.
-
-    1. What is essential. 2. One of every other role. 3. More of each, by share. 4. Clean ones.
-    """
-    room = assets
-    essential = [role for role in ROLES if role.essential]
-    others = list(_units(role for role in ROLES if not role.essential))
-    for units in [*_units(essential), *others]:
-        rows = sum(role.rows for role in units)
-        if rows > room:
-            continue
-        room -= rows
-        yield from ((role, f"{role.group}-0" if role.group else "") for role in units)
-    for role in ROLES:
-        more = min(room, max(0, assets * role.share // 1000 - 1))
-        room -= more
-        yield from ((role, "") for _ in range(more))
-    for number in range(1, 1 + assets // 300):
-        for units in _units(role for role in DUPLICATE_ROLES):
-            if len(units) <= room:
-                room -= len(units)
-                yield from ((role, f"{role.group}-{number}") for role in units)
-    yield from ((CLEAN, "") for _ in range(room))
-
-
-def _units(roles: Iterable[Role]) -> Iterator[list[Role]]:
-    """Roles one by one, but the members of a group together."""
-    groups: dict[str, list[Role]] = {}
-    for role in roles:
-        groups.setdefault(role.group or role.name, []).append(role)
-    yield from groups.values()
 
 
 def _shuffle(dice: Dice, items: list[tuple[Role, str]]) -> None:
@@ -226,6 +163,9 @@ def _plan_one(
     look_dice = Dice((seed << 32) + number) if group else dice
     width, height = _size(look_dice, role)
     in_collection, retired = look_dice.chance(0.6), look_dice.chance(0.1)
+    if group.endswith(FIRST_GROUP):
+        # The strict deal gets them, so that even the smallest library has more than its cap.
+        in_collection, retired = True, False
     file = role.file or _CLEAN_FILES[dice.below(len(_CLEAN_FILES))]
     # A smaller copy is by the same contributor as its original, the others by somebody else.
     turn = number if role.copy in ("", "resized") else index

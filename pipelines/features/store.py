@@ -79,7 +79,9 @@ class FeatureTable:
     @property
     def prefix(self) -> str:
         """Where the table lies; the model's identity may be long, so its digest names it."""
-        return f"{layout.FEATURES}/{self.kind}-{hashlib.sha256(self.model.encode()).hexdigest()[:12]}"
+        return (
+            f"{layout.FEATURES}/{self.kind}-{hashlib.sha256(self.model.encode()).hexdigest()[:12]}"
+        )
 
     @cached_property
     def _files(self) -> list[tuple[int, int, str]]:

@@ -32,15 +32,11 @@ class _EnrichUnit(beam.DoFn):
         self._features = open_features(self._store, models.clip_id, models.captioner_id)
         self._vision = LazyVision(models.clip, models.captioner)
 
-    def process(
-        self, element: tuple[int, Iterable[tuple[str, int, int]]]
-    ) -> Iterator[UnitReceipt]:
+    def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:
         unit, places = element
         blocks = [Block(*place) for place in places]
         with noting_failure(self._store, self._job.work):
-            yield enrich_unit(
-                self._store, self._features, self._vision, self._job, unit, blocks
-            )
+            yield enrich_unit(self._store, self._features, self._vision, self._job, unit, blocks)
 
 
 @dataclass

@@ -91,8 +91,11 @@ def enrich_unit(
         return _receipt(unit, read_json(store, commit))
     rows = _read_rows(store, blocks)
     low, high = layout.unit_range(unit, job.unit_bits)
-    tables = (features.facts, features.embeddings, features.captions)
-    known = _Known(*(table.load(low, high) for table in tables))
+    known = _Known(
+        features.facts.load(low, high),
+        features.embeddings.load(low, high),
+        features.captions.load(low, high),
+    )
     fetched: list[_Fetched] = []
     for start in range(0, len(rows), _CHUNK):
         chunk = _fetch_chunk(rows[start : start + _CHUNK], job, known)  # 2, 3

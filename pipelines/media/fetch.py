@@ -7,10 +7,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from pipelines.delivery.s3_client import (
     USUAL_S3,
+    S3Error,
     S3Options,
     error_of,
 )
@@ -22,6 +23,11 @@ from schemas.decision import Reason
 from schemas.errors import BadRecord, InputError, RunError
 
 CHUNK_BYTES = 1 << 20
+_RUN_CODES = frozenset(
+    {"NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "AuthorizationHeaderMalformed"}
+    | {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
+    | {"RequestTimeTooSkewed", "SlowDown", "Throttling", "TooManyRequests"}
+)
 
 
 def fetch(location: Location, max_bytes: int, options: S3Options = USUAL_S3) -> bytes:
@@ -34,7 +40,8 @@ def fetch(location: Location, max_bytes: int, options: S3Options = USUAL_S3) -> 
 
     Raises:
         BadRecord: `media.unavailable`, `media.too_large` or `media.empty`.
-        InputError: If the bucket does not exist or nobody answers for it.
+        InputError: If the bucket does not exist, the credentials are wrong or nobody answers.
+        RunError: If the S3 service fails.
     """
     return b"".join(open_stream(location, max_bytes, options))
 
@@ -108,10 +115,12 @@ def _stream_object(location: S3Location, options: S3Options) -> Iterator[bytes]:
         raise _unavailable(f"{where}: NoSuchKey") from error
     except (InputError, RunError) as error:
         cause = error.__cause__
-        # One object's refusal is that object's; what concerns the bucket ends the run.
-        if isinstance(cause, ClientError) and error_of(cause).code != "NoSuchBucket":
-            seen = error_of(cause)
-            raise _unavailable(f"{where}: {seen.code or seen.status}") from error
-        if isinstance(cause, BotoCoreError) and isinstance(error, RunError):
-            raise _unavailable(f"{where}: {type(cause).__name__}") from error
+        # One object's refusal is that object's. What concerns the bucket, the credentials or the
+        # service ends the run: to deliver less because S3 was down for a minute would be wrong.
+        if isinstance(cause, ClientError) and _is_of_the_object(error_of(cause)):
+            raise _unavailable(f"{where}: {error_of(cause).code}") from error
         raise
+
+
+def _is_of_the_object(answer: S3Error) -> bool:
+    return 400 <= answer.status < 500 and answer.code not in _RUN_CODES

@@ -29,6 +29,7 @@ from schemas.decision import Reason
 from schemas.errors import BadRecord, RunError
 
 _START_TIMEOUT_S = 120.0
+_ATTEMPTS = 2
 _ROOT = Path(__file__).resolve().parents[2]
 # Nothing of the parent's environment: a decoder that is taken over finds no credentials in it.
 _ENVIRONMENT = {
@@ -91,9 +92,23 @@ class Guard:
             "timeout_s": limits.decode_timeout_s,
             "memory_bytes": limits.decode_memory_bytes,
         }
+        for attempt in range(1, _ATTEMPTS + 1):
+            late = threading.Event()
+            try:
+                return self._exchange(request, data, limits, late)
+            except (OSError, BrokenPipeFrameError) as error:
+                detail = self._autopsy(late.is_set(), limits)
+                # A child may die of something else, such as a machine short of memory: what dies
+                # in a fresh child as well dies of the file.
+                if late.is_set() or attempt == _ATTEMPTS:
+                    raise BadRecord(Reason.MEDIA_UNDECODABLE, detail) from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _exchange(
+        self, request: dict[str, Any], data: bytes, limits: MediaLimits, late: threading.Event
+    ) -> tuple[dict[str, Any], list[Image.Image]]:
         most_bytes = 3 * limits.side**2 * max(1, limits.sample_frames)
         process = self._start()
-        late = threading.Event()
         watch = threading.Timer(limits.decode_timeout_s, _kill_late, (process, late))
         watch.start()
         try:
@@ -101,18 +116,13 @@ class Guard:
             send(requests, request, [data])
             header = receive_header(answers)
             blobs = receive_blobs(answers, header, most_bytes)
-            if "bad" not in header:
-                return header, [
-                    unpack_image(size, blob)
-                    for size, blob in zip(header["sizes"], blobs, strict=True)
-                ]
-        except (OSError, BrokenPipeFrameError) as error:
-            detail = self._autopsy(late.is_set(), limits)
-            raise BadRecord(Reason.MEDIA_UNDECODABLE, detail) from error
         finally:
             watch.cancel()
-        reason, detail = header["bad"]
-        raise BadRecord(Reason(reason), detail)
+        if "bad" in header:
+            reason, detail = header["bad"]
+            raise BadRecord(Reason(reason), detail)
+        sizes = header["sizes"]
+        return header, [unpack_image(size, blob) for size, blob in zip(sizes, blobs, strict=True)]
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:

@@ -48,8 +48,10 @@ def screen_people(
         add(Reason.MINORS_REFUSED, bools(minors) | by_release)
     add(Reason.MINORS_UNKNOWN, shown & ~present(minors))
 
-    # 10. Releases; editorial material needs none
-    needed = ~equals(column(assets, "licence_class"), "editorial")
+    # 10. Releases; editorial material that the deal accepts needs none
+    needed = np.ones(len(assets), np.bool_)
+    if deal.rights.editorial == "accept":
+        needed = ~equals(column(assets, "licence_class"), "editorial")
     unfit_range = _outside_shoot(held, position, releases, assets)
     faults = [_at(fault, position) for fault in releases.faults]
     sound = known & ~unfit_range & ~np.logical_or.reduce(faults, axis=0)
@@ -80,9 +82,7 @@ def _distinct(held: Lists, position: Ints, chosen: Bools) -> Ints:
     return np.bincount(pairs[0], minlength=len(held.lengths)).astype(np.int64)
 
 
-def _outside_shoot(
-    held: Lists, position: Ints, releases: ReleaseIndex, assets: pa.Table
-) -> Bools:
+def _outside_shoot(held: Lists, position: Ints, releases: ReleaseIndex, assets: pa.Table) -> Bools:
     """Where a release is bound to shoot dates that do not hold the asset's creation date."""
     created = column(assets, "created_at")
     if len(releases.ids) == 0:

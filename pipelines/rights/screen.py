@@ -189,9 +189,7 @@ def _screen_grants(found: Findings, assets: pa.Table, deal: Deal) -> None:
         found.add(Reason.GRANT_UNREADABLE, present(grant) & ~known)
 
 
-def _screen_contributors(
-    found: Findings, assets: pa.Table, index: RightsIndex, deal: Deal
-) -> None:
+def _screen_contributors(found: Findings, assets: pa.Table, index: RightsIndex, deal: Deal) -> None:
     shares = lists(column(assets, "contributors"))
     who = shares.values.field("contributor_id")
     parts = integers(shares.values.field("share_bp"), 0)

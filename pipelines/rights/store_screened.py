@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.catalogue.ingest import Verdict, read_batch
-from pipelines.catalogue.read import read_table
+from pipelines.catalogue.small import read_small_tables
 from pipelines.config import Job
 from pipelines.decisions import Counts, refused, write_decisions
 from pipelines.delivery.stores import Store
@@ -44,8 +44,8 @@ class ScreenReceipt:
 
 def load_index(job: Job) -> RightsIndex:
     """Reads contributors, consents and releases, and prepares them for the deal."""
-    tables = (read_table(job.catalogue, name) for name in ("contributors", "consents", "releases"))
-    return build_index(*tables, job.deal, job.as_of_us)
+    contributors, consents, releases = read_small_tables(job.catalogue)
+    return build_index(contributors, consents, releases, job.deal, job.as_of_us)
 
 
 def screen_stored_batch(

@@ -7,16 +7,19 @@ same order, so that a chain of small changes does not swallow pictures that diff
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pipelines.media.phash import Look, is_near
+import numpy as np
 
-# A hash of 256 bits cut into bands: two hashes that differ in fewer bits than there are bands
-# agree on at least one band, so that only assets that share a band need be compared.
-_BAND_HEX = 2  # hex digits a band: 8 bits, 32 bands
+from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, Look, is_near
+
+# Mean colours that cells are made of: of the 4 x 4 grid one channel of four cells far apart.
+_SAMPLED = [3, 19, 29, 44]
+_CELL = NEAR_COLOUR + 1
 
 
 @dataclass(frozen=True)
@@ -63,20 +66,27 @@ def exact_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
 
 
 def near_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
-    """For each asset that nearly looks like a kept one: the id of the first such."""
-    buckets: dict[tuple[int, str], list[Candidate]] = defaultdict(list)
+    """For each asset that nearly looks like a kept one: the id of the first such.
+
+    Two looks are near only if no mean colour differs by more than `NEAR_COLOUR`, so kept assets
+    lie in cells of a few of those colours, and an asset is compared with its cell's and the
+    neighbouring cells' alone: nothing that is near is missed.
+    """
+    hashes = np.array([_words(item.look.phash) for item in ranked], np.uint64).reshape(-1, 4)
+    colours = np.array([list(bytes.fromhex(item.look.colour)) for item in ranked], np.int16)
+    kept: dict[tuple[int, ...], list[int]] = defaultdict(list)
     dropped: dict[str, str] = {}
-    for candidate in ranked:
-        bands = list(_bands(candidate.look.phash))
-        met: dict[str, Candidate] = {}
-        for band in bands:
-            met.update((other.asset_id, other) for other in buckets[band])
-        twins = [other for other in met.values() if is_near(candidate.look, other.look)]
-        if twins:
-            dropped[candidate.asset_id] = min(twins, key=lambda other: other.rank).asset_id
-            continue
-        for band in bands:
-            buckets[band].append(candidate)
+    for index, candidate in enumerate(ranked):
+        cell = tuple(int(value) // _CELL for value in colours[index, _SAMPLED])
+        around = itertools.product(*((one - 1, one, one + 1) for one in cell))
+        others = np.array([i for near in around for i in kept.get(near, ())], np.intp)
+        bits = np.bitwise_count(hashes[others] ^ hashes[index]).sum(axis=1)
+        shift = np.abs(colours[others] - colours[index]).max(axis=1, initial=0)
+        twins = others[(bits <= NEAR_BITS) & (shift <= NEAR_COLOUR)]
+        if len(twins):
+            dropped[candidate.asset_id] = ranked[int(twins.min())].asset_id
+        else:
+            kept[cell].append(index)
     return dropped
 
 
@@ -93,6 +103,6 @@ def near_duplicates_by_pairs(ranked: Sequence[Candidate]) -> dict[str, str]:
     return dropped
 
 
-def _bands(phash: str) -> Iterator[tuple[int, str]]:
-    for start in range(0, len(phash), _BAND_HEX):
-        yield start, phash[start : start + _BAND_HEX]
+def _words(phash: str) -> list[int]:
+    """A 256-bit hash as four 64-bit words."""
+    return [int(phash[start : start + 16], 16) for start in range(0, 64, 16)]

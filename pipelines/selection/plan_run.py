@@ -17,9 +17,7 @@ from pipelines.selection.select import select_samples
 from pipelines.shards.plan import PlannedShard, ShardSpec, plan_shards
 from pipelines.work import json_bytes, read_json, read_parquet, write_table
 
-_COLUMNS = (
-    "asset_id hash media_sha256 format created_at width height bytes phash colour".split()
-)
+_COLUMNS = "asset_id hash media_sha256 format created_at width height bytes phash colour".split()
 PLAN_SCHEMA = pa.schema(
     [
         pa.field("asset_id", pa.string(), nullable=False),

@@ -115,9 +115,7 @@ def read_members(source: BinaryIO) -> Iterator[Member]:
         offset += length + padding
 
 
-def _compare(
-    rows: list[dict[str, Any]], members: list[Member], record: ShardRecord
-) -> list[str]:
+def _compare(rows: list[dict[str, Any]], members: list[Member], record: ShardRecord) -> list[str]:
     """What differs between a shard's table and its members."""
     if len(rows) != record.samples:
         return [f"its table has {len(rows)} samples, the manifest says {record.samples}"]

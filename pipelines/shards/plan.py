@@ -41,9 +41,7 @@ class PlannedShard:
     samples: list[Candidate]
 
 
-def plan_shards(
-    deal_id: str, chosen: Sequence[Candidate], target_bytes: int
-) -> list[PlannedShard]:
+def plan_shards(deal_id: str, chosen: Sequence[Candidate], target_bytes: int) -> list[PlannedShard]:
     """Cuts the chosen assets into shards of about `target_bytes`.
 
     Args:

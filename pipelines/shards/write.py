@@ -61,17 +61,13 @@ class ShardReceipt:
     md5: str
 
 
-def write_shard(
-    store: Store, features: FeatureStore, job: Job, spec: ShardSpec
-) -> ShardReceipt:
+def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec) -> ShardReceipt:
     """Writes one shard and returns its receipt; a shard that is committed is not written again."""
     commit = f"{job.work}/shards/{spec.name}.json"
     if store.exists(commit):  # 1
         return ShardReceipt(**read_json(store, commit))
     rows = _planned_rows(store, job, spec)  # 2
-    samples = sorted(
-        ((make_sample(row, job), row) for row in rows), key=lambda pair: pair[0].key
-    )
+    samples = sorted(((make_sample(row, job), row) for row in rows), key=lambda pair: pair[0].key)
     base = f"{job.delivery}/shards/{spec.name}"
     with store.open_write(f"{base}.tar") as sink:  # 3
         tar = TarWriter(sink)

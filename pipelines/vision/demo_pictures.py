@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipelines.demo.scene_spec import Dice, draw_scene_spec
+from pipelines.demo.scene_spec import KINDS, Dice, Scene, draw_scene_spec
 from pipelines.demo.scenes import render
 
 SIDE = 64  # pixels, of the model's input
+PATCHES = 8  # to a side, of 8 pixels each, as the image tower cuts them
 TRAIN_SEED = 10_000_000
 CHECK_SEED = 15_000_000  # for progress while training
 HELD_OUT_SEED = 20_000_000  # for the figures in the model card and the tests
@@ -69,13 +70,25 @@ def prepare(path: Path, first: int, count: int, workers: int) -> Pixels:
     return np.memmap(path, np.uint8, "r", shape=shape)
 
 
-def vary(batch: Pixels, rng: np.random.Generator) -> Pixels:
+def patch_kinds(scene: Scene) -> Pixels:
+    """What each of the 8 by 8 patches of the centre square shows: 0 nothing, else 1 + the kind.
+
+    A patch shows an object when its middle lies well inside the object's circle.
+    """
+    middles = (np.arange(PATCHES) + 0.5) / PATCHES * 2 - 1
+    kinds = np.zeros((PATCHES, PATCHES), dtype=np.uint8)
+    for one in scene.main + scene.second:
+        away = (middles[None, :] - one.x) ** 2 + (middles[:, None] - one.y) ** 2
+        kinds[away < (0.85 * one.radius) ** 2] = 1 + KINDS.index(one.kind)
+    return kinds
+
+
+def vary(batch: Pixels, mirrored: npt.NDArray[np.bool_], rng: np.random.Generator) -> Pixels:
     """Mirrors, shifts by up to two pixels and brightens a batch; no caption changes by it."""
     count = len(batch)
     padded = np.pad(batch, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
     out = np.empty_like(batch)
     shifts = rng.integers(0, 5, (count, 2))
-    mirrored = rng.random(count) < 0.5
     for index in range(count):
         top, left = shifts[index]
         crop = padded[index, top : top + SIDE, left : left + SIDE]

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from pipelines.demo.scene_spec import draw_scene_spec
+from pipelines.demo.scene_spec import KINDS, draw_scene_spec
 from pipelines.demo.scene_words import caption, caption_variants
 from pipelines.vision import demo_pictures
 from pipelines.vision.demo_eval import Figures, measure, to_input
@@ -86,6 +86,13 @@ def parse(arguments: list[str]) -> Plan:
     return Plan(**vars(parser.parse_args(arguments)))
 
 
+def patches_of(first: int, count: int) -> npt.NDArray[np.uint8]:
+    """What every patch of the pictures of seeds shows: [count, 8, 8]."""
+    return np.stack(
+        [demo_pictures.patch_kinds(draw_scene_spec(seed)) for seed in range(first, first + count)]
+    )
+
+
 def tokenise(first: int, count: int) -> npt.NDArray[np.int64]:
     """The captions of seeds, and of each one that says less: [count, 2, context length]."""
     encode = tokenizer()
@@ -98,21 +105,57 @@ def tokenise(first: int, count: int) -> npt.NDArray[np.int64]:
     return tokens.reshape(count, 2, -1).astype(np.int64)
 
 
-def loss_of(model: nn.Module, images: Tensor, text: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
-    """Contrastive and caption loss; rows that are not `whole` captions teach no captioning."""
+@dataclass(frozen=True)
+class Batch:
+    """One step's input: pictures [n, 3, 64, 64], tokens [n, t], and what is known of both."""
+
+    images: Tensor
+    text: Tensor
+    whole: Tensor  # [n], false where the text says less than the picture shows
+    patches: Tensor  # [n, 64], what each patch shows
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The three losses of a step."""
+
+    contrast: Tensor
+    caption: Tensor
+    patch: Tensor
+
+    def total(self) -> Tensor:
+        """Their sum as it is trained on."""
+        return self.contrast + 2 * self.caption + self.patch
+
+
+def losses_of(model: nn.Module, head: nn.Module, batch: Batch) -> Losses:
+    """Contrastive, caption and patch loss; rows that are not whole teach no captioning.
+
+    The patch loss asks the image tower's tokens what they show. From captions alone a tower of
+    this size finds the shapes of small objects only after hours; the head is thrown away.
+    """
     # On a CPU the fused attention is slow on its way back; the plain one is half as long again.
     with torch.autocast("cpu", dtype=torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-        out = model(images, text)
+        seen = model(batch.images)
+        latent, tokens = seen["image_features"], seen["image_embs"]
+        out = model(None, batch.text, image_latent=latent, image_embs=tokens)
+        shown = head(tokens)
     scale = out["logit_scale"].clamp(max=100.0)
     image, words = out["image_features"].float(), out["text_features"].float()
     logits = scale * image @ words.T
-    target = torch.arange(len(images))
+    target = torch.arange(len(image))
     pull = functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
-    labels = torch.where(whole[:, None], out["labels"], torch.zeros_like(out["labels"]))
+    labels = torch.where(batch.whole[:, None], out["labels"], torch.zeros_like(out["labels"]))
     speak = functional.cross_entropy(
         out["logits"].float().flatten(0, 1), labels.flatten(), ignore_index=0
     )
-    return pull / 2, speak
+    # Most patches show nothing; they count for less.
+    weight = torch.ones(shown.shape[-1])
+    weight[0] = 0.1
+    patch = functional.cross_entropy(
+        shown.float().flatten(0, 1), batch.patches.flatten(), weight=weight
+    )
+    return Losses(pull / 2, speak, patch)
 
 
 def optimiser_of(model: nn.Module, rate: float) -> torch.optim.AdamW:
@@ -142,13 +185,16 @@ class Trainer:
         torch.manual_seed(plan.seed)
         torch.set_num_threads(plan.threads)
         self.model = build()
-        self.optimiser = optimiser_of(self.model, plan.rate)
+        self.head = nn.Linear(self.model.visual.proj.shape[0], len(KINDS) + 1)
+        both = nn.ModuleDict({"model": self.model, "head": self.head})
+        self.optimiser = optimiser_of(both, plan.rate)
         self.progress = Progress()
         path = plan.out / f"pictures-{plan.scenes}.u8"
         self.pictures = demo_pictures.prepare(
             path, demo_pictures.TRAIN_SEED, plan.scenes, plan.threads
         )
         self.tokens = tokenise(demo_pictures.TRAIN_SEED, plan.scenes)
+        self.patches = patches_of(demo_pictures.TRAIN_SEED, plan.scenes)
         self.checkpoint = plan.out / "checkpoint.pt"
         if self.checkpoint.is_file():
             self._resume()
@@ -156,11 +202,12 @@ class Trainer:
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True)
         self.model.load_state_dict(state["model"])
+        self.head.load_state_dict(state["head"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.progress = Progress(**state["progress"])
         say(f"goes on from step {self.progress.step} after {self.progress.wall_s:.0f} s")
 
-    def batch(self) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self) -> Batch:
         """The batch of the present step: a walk through a new order of all scenes each epoch."""
         plan, step = self.plan, self.progress.step
         each = plan.scenes // plan.batch
@@ -168,22 +215,30 @@ class Trainer:
         order = np.random.default_rng((plan.seed, epoch)).permutation(plan.scenes)
         rows = np.sort(order[index * plan.batch : (index + 1) * plan.batch])
         rng = np.random.default_rng((plan.seed, 7, step))
-        pixels = demo_pictures.vary(self.pictures[rows], rng)
+        mirrored = rng.random(plan.batch) < 0.5
+        pixels = demo_pictures.vary(self.pictures[rows], mirrored, rng)
+        patches = self.patches[rows]
+        patches = np.where(mirrored[:, None, None], patches[:, :, ::-1], patches)
         whole = rng.random(plan.batch) >= 0.12
         text = np.where(whole[:, None], self.tokens[rows, 0], self.tokens[rows, 1])
-        return to_input(pixels), torch.from_numpy(text), torch.from_numpy(whole)
+        return Batch(
+            to_input(pixels),
+            torch.from_numpy(text),
+            torch.from_numpy(whole),
+            torch.from_numpy(patches.reshape(plan.batch, -1).astype(np.int64)),
+        )
 
-    def step(self) -> tuple[float, float]:
-        """One step of the optimiser; returns both losses."""
+    def step(self) -> Losses:
+        """One step of the optimiser."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate_at(self.plan, self.progress)
-        pull, speak = loss_of(self.model, *self.batch())
+        losses = losses_of(self.model, self.head, self.batch())
         self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(pull + 2.0 * speak)
+        torch.autograd.backward(losses.total())
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.progress.step += 1
-        return float(pull.detach()), float(speak.detach())
+        return losses
 
     def check(self) -> Figures:
         """Measures on the check seeds and writes weights, record and checkpoint."""
@@ -204,6 +259,7 @@ class Trainer:
         (self.plan.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
         state = {
             "model": self.model.state_dict(),
+            "head": self.head.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "progress": asdict(self.progress),
         }
@@ -217,14 +273,15 @@ class Trainer:
         begun = checked = self.progress.wall_s
         cpu_before = self.progress.cpu_s
         while self.progress.share(self.plan) < 1.0:
-            pull, speak = self.step()
+            losses = self.step()
             self.progress.wall_s = begun + time.monotonic() - mark
             self.progress.cpu_s = cpu_before + time.process_time() - cpu
             if self.progress.step % 25 == 0:
                 speed = self.progress.step * self.plan.batch / self.progress.wall_s
                 say(
                     f"step {self.progress.step} {self.progress.wall_s:.0f} s"
-                    f" contrast {pull:.3f} caption {speak:.4f} {speed:.0f} img/s"
+                    f" contrast {losses.contrast:.3f} caption {losses.caption:.4f}"
+                    f" patch {losses.patch:.3f} {speed:.0f} img/s"
                 )
             if self.progress.wall_s - checked > 60 * self.plan.check_minutes:
                 say(f"check: {self.check()}")

@@ -108,15 +108,18 @@ def test_instants_of_iso_8601(text: str, instant: datetime) -> None:
 SPELLINGS = st.one_of(
     st.text(max_size=6),
     st.text("0123456789+-.eExX_ ", max_size=8),
-    st.from_regex(r"\A[0-9]{4}-[0-1][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-6][0-9](:[0-6][0-9])?)?(Z|\+0[0-9]:?00)?\Z"),
-    st.sampled_from(["true", "YES", "no", "0", "1", "2", " 7 ", "c:1", "c:1;d:2", ";", "a;b", "a:"]),
+    st.from_regex(
+        r"\A[0-9]{4}-[0-1][0-9]-[0-3][0-9]"
+        r"([T ][0-2][0-9]:[0-6][0-9](:[0-6][0-9])?)?(Z|\+0[0-9]:?00)?\Z"
+    ),
+    st.sampled_from(
+        ["true", "YES", "no", "0", "1", "2", " 7 ", "c:1", "c:1;d:2", ";", "a;b", "a:"]
+    ),
 )
 
 
 @settings(max_examples=400, deadline=None)
-@given(
-    texts=st.lists(SPELLINGS, min_size=1, max_size=3), name=st.sampled_from(ASSETS_SCHEMA.names)
-)
+@given(texts=st.lists(SPELLINGS, min_size=1, max_size=3), name=st.sampled_from(ASSETS_SCHEMA.names))
 def test_columns_read_as_their_values_do(texts: list[str], name: str) -> None:
     """The fast way and the reference agree on every spelling, good or bad."""
     field = ASSETS_SCHEMA.field(name).with_nullable(True)
@@ -195,9 +198,7 @@ CSV_FAULTS = [
 
 
 @pytest.mark.parametrize(("bad", "asset_id", "why"), CSV_FAULTS)
-def test_csv_rows_that_cannot_be_read(
-    bad: bytes, asset_id: str, why: str, tmp_path: Path
-) -> None:
+def test_csv_rows_that_cannot_be_read(bad: bytes, asset_id: str, why: str, tmp_path: Path) -> None:
     """Also a quote that is never closed costs one line, whatever quotes come after it."""
     data = HEAD + _line(1) + bad + _line(2, b'"quoted, and\nbroken"') + _line(3, b'"a ""b"""')
     table, dead = read_all(raw_catalogue(tmp_path, "assets.csv", data))
@@ -242,7 +243,7 @@ def test_json_lines_that_cannot_be_read(bad: bytes, tmp_path: Path) -> None:
 
 
 def test_an_overlong_line_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.catalogue.formats.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("pipelines.catalogue.lines.MAX_LINE_BYTES", 1000)
     long = asset(9, title="x" * 5000)
     folder = raw_catalogue(tmp_path / "j", "assets.jsonl", jsonl_bytes([asset(1), long, asset(2)]))
     table, dead = read_all(folder)
@@ -263,7 +264,9 @@ def test_garbage_is_counted_and_never_raises(
     folder = raw_catalogue(tmp_path_factory.mktemp("j"), "assets.jsonl", data)
     table, dead = read_all(folder)
     # What counts as an empty line is what the text says, not what the code does.
-    lines = [line.decode("utf-8", "replace") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+    lines = [
+        line.decode("utf-8", "replace") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    ]
     assert table.num_rows + len(dead) == sum(1 for line in lines if line.strip())
     tail = b"".join(_line(i) for i in range(3))
     safe = data.replace(b'"', b"").replace(b"\r", b"")

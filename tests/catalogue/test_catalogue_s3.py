@@ -92,7 +92,7 @@ def test_a_body_that_breaks_off_is_asked_for_again(
     _put(client, "", "parquet")
     catalogue = open_catalogue("s3://library/")
     whole = StreamingBody.read
-    broken = []
+    broken: list[int] = []
 
     def read(self: Any, amt: int | None = None) -> Any:
         if len(broken) < 2:

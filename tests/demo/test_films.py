@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -76,7 +77,7 @@ def test_a_film_decodes_with_its_cuts_where_planned(tmp_path: Path, count: int) 
 def _jumps(decoded: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]) -> list[int]:
     """Where a frame differs from the one before by far more than motion does."""
     small = [frame[::8, ::8].astype(int) for frame in decoded]
-    steps = [float(np.abs(b - a).mean()) for a, b in zip(small, small[1:], strict=False)]
+    steps = [float(np.abs(b - a).mean()) for a, b in pairwise(small)]
     return [index + 1 for index, step in enumerate(steps) if step > 12]
 
 

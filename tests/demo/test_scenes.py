@@ -168,9 +168,7 @@ def test_objects_show_their_colour(colour: str) -> None:
     """The commonest changed pixel where a plain object stands is near the colour of its name."""
     seeds = (seed for seed in range(3000))
     scenes = (draw_scene_spec(seed) for seed in seeds)
-    scene = next(
-        s for s in scenes if (s.colour, s.kind, s.texture) == (colour, "ball", "plain")
-    )
+    scene = next(s for s in scenes if (s.colour, s.kind, s.texture) == (colour, "ball", "plain"))
     image = render(scene, 128, 128)
     one = scene.main[0]
     x, y = round(64 + 64 * one.x), round(64 + 64 * one.y)

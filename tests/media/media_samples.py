@@ -83,3 +83,11 @@ def film(
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         return path.read_bytes()
+
+
+def turned_film(data: bytes) -> bytes:
+    """The film with a track matrix that turns it clockwise by a quarter, as telephones write it."""
+    plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    turned = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    at = data.index(plain, data.index(b"tkhd"))
+    return data[:at] + turned + data[at + len(plain) :]

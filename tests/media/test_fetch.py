@@ -33,7 +33,7 @@ from pipelines.media.locate import (
     SourcePolicy,
     resolve_media_uri,
 )
-from schemas.errors import BadRecord, InputError
+from schemas.errors import BadRecord, InputError, RunError
 
 BODY = bytes(range(256)) * 20_000
 
@@ -108,6 +108,35 @@ def test_s3(s3: S3Options) -> None:
         fetch(S3Location("nowhere", "a"), 100, s3)
 
 
+class RefusingS3(BaseHTTPRequestHandler):
+    """Answers with the status and code that the key names."""
+
+    def do_GET(self) -> None:
+        status, code = self.path.rpartition("/")[2].split("-")
+        body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+        self.send_response(int(status))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_what_s3_refuses_for_one_object_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with serving(handler=RefusingS3) as port:
+        options = S3Options(f"http://127.0.0.1:{port}", "us-east-1")
+        for key in ("403-AccessDenied", "404-NoSuchKey", "403-InvalidObjectState"):
+            assert key[4:] in reason(S3Location("bucket", key), 100, options)
+        for key in ("404-NoSuchBucket", "403-SignatureDoesNotMatch", "403-ExpiredToken"):
+            with pytest.raises(InputError):
+                fetch(S3Location("bucket", key), 100, options)
+        with pytest.raises(RunError):
+            fetch(S3Location("bucket", "501-NotImplemented"), 100, options)
+
+
 class Handler(BaseHTTPRequestHandler):
     """A web server of many moods, told apart by path."""
 
@@ -148,8 +177,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+def serving(
+    tls: ssl.SSLContext | None = None, handler: type[BaseHTTPRequestHandler] | None = None
+) -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler or Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

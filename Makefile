@@ -1,0 +1,57 @@
+# Two commands matter: `make demo` and `make test`. Each sets up .venv on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: demo test test-slow bench setup lint types schemas clean help
+
+help:
+	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
+	@echo "make test       lint, types and tests"
+	@echo "make test-slow  the long tests"
+	@echo "make bench      speed, as ratios in one run"
+	@echo "make schemas    write the JSON Schemas and the generated parts of docs/ anew"
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up $(VENV), once: several GB of packages, some minutes"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.runtime
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+setup: $(VENV)/.test
+
+demo: $(VENV)/.runtime
+	@rm -rf demo-out
+	@$(BIN)/fairshard demo --out demo-out
+	@find demo-out -maxdepth 4 -type d | sort
+
+test: $(VENV)/.test lint types
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.bench
+
+schemas: $(VENV)/.runtime
+	$(BIN)/python -m pipelines.generate
+
+clean:
+	rm -rf demo-out build dist *.egg-info

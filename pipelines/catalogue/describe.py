@@ -1,0 +1,93 @@
+"""The tables of docs/catalogue.md, out of the schemas and suites that the code runs on."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from pipelines.catalogue.suite import load_suite
+from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
+
+# What a name alone does not say.
+_NOTES = {
+    "media_uri": "relative to the catalogue, or `file://`, `s3://`, `https://`",
+    "media_type": "`image`, `video`",
+    "contributors": "shares in basis points, which sum to 10000",
+    "licence_model": "`RF`, `RM`",
+    "licence_class": "`creative`, `editorial`",
+    "status": "`active`, `withdrawn`, `legal_hold`",
+    "licence_code": "SPDX",
+    "created_at": "of an instant, the day in UTC",
+    "territories_in": "ISO 3166-1 alpha-2; absent = world",
+    "territories_out": "ISO 3166-1 alpha-2",
+    "digital_source_type": "IPTC NewsCodes",
+    "sha256": "64 hexadecimal digits",
+    "width": "pixels",
+    "height": "pixels",
+    "weight": "for weighted allocation; 1 where absent",
+    "purpose": "one of the six, or `all`",
+    "value": "`allow`, `deny`, `conditional`, `unknown`",
+    "kind": "`model`, `property`",
+    "ml_use": "`allow`, `deny`, `conditional`, `unknown`",
+}
+_EFFECTS = {"stop": "stops the run", "divert": "dead letter", "report": "is reported"}
+
+
+def _kind(kind: pa.DataType) -> str:
+    if kind == pa.list_(CONTRIBUTOR_SHARE):
+        return "splits"
+    if pa.types.is_list(kind):
+        return "list of texts"
+    if pa.types.is_timestamp(kind):
+        return "instant"
+    if pa.types.is_date(kind):
+        return "date"
+    if pa.types.is_boolean(kind):
+        return "yes or no"
+    return "whole number" if pa.types.is_integer(kind) else "text"
+
+
+def _note(table: str, name: str) -> str:
+    if name.startswith("grant_"):
+        return _NOTES["value"]
+    if (table, name) == ("consents", "asset_id"):
+        return "narrows the event to one asset"
+    return _NOTES.get(name, "")
+
+
+def columns_table(table: str) -> str:
+    """A table of the catalogue as Markdown; required columns are bold."""
+    lines = ["| column | holds | |", "| --- | --- | --- |"]
+    for field in TABLES[table]:
+        name = f"`{field.name}`" if field.nullable else f"**`{field.name}`**"
+        lines.append(f"| {name} | {_kind(field.type)} | {_note(table, field.name)} |")
+    return "\n".join(lines)
+
+
+def rules_table(table: str) -> str:
+    """The gate's rules of a table as Markdown."""
+    lines = ["| rule | what holds | a failure |", "| --- | --- | --- |"]
+    for rule in load_suite(table).rules:
+        lines.append(f"| `{rule.name}` | {rule.sentence} | {_EFFECTS[rule.on_failure]} |")
+    return "\n".join(lines)
+
+
+def sections() -> dict[str, str]:
+    """Every generated section of docs/catalogue.md, by the name in its markers."""
+    columns = {f"columns {table}": columns_table(table) for table in TABLES}
+    return columns | {f"rules {table}": rules_table(table) for table in TABLES}
+
+
+def fill(document: str) -> str:
+    """The document with its generated sections written anew.
+
+    Raises:
+        ValueError: If a section's markers are missing.
+    """
+    for name, body in sections().items():
+        start, end = f"<!-- {name} -->\n", f"\n<!-- end {name} -->"
+        head, found, rest = document.partition(start)
+        _, closed, tail = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"the document has no section {name!r}")
+        document = f"{head}{start}{body}{end}{tail}"
+    return document

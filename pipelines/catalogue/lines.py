@@ -1,0 +1,62 @@
+"""Lines of text out of a stream of bytes: numbered, bounded, and forgiving of bad bytes."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from typing import BinaryIO
+
+from pipelines.catalogue.files import BLOCK_BYTES
+
+MAX_LINE_BYTES = 16 * 2**20
+
+
+class Lines:
+    """Decoded lines of a stream, numbered from 1; lines can be handed back.
+
+    Bytes that are no UTF-8 become lone surrogates, which no column takes: they cost
+    their row alone.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._buffered = io.BufferedReader(_raw(stream), BLOCK_BYTES)
+        self._again: deque[tuple[int, str]] = deque()
+        self._count = 0
+        self.taken: list[tuple[int, str]] = []  # since the last record began
+
+    def __iter__(self) -> Lines:
+        return self
+
+    def __next__(self) -> str:
+        numbered = self._again.popleft() if self._again else self._read()
+        self.taken.append(numbered)
+        return numbered[1]
+
+    def _read(self) -> tuple[int, str]:
+        line = self._buffered.readline(MAX_LINE_BYTES)
+        if not line:
+            raise StopIteration
+        self._count += 1
+        if self._count == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if len(line) >= MAX_LINE_BYTES and not line.endswith(b"\n"):
+            while (rest := self._buffered.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+                pass
+            raise OverlongError(self._count)
+        return self._count, line.decode("utf-8", "surrogateescape")
+
+    def back_but_first(self) -> int:
+        """Hands back all lines of the record but its first, whose number it returns."""
+        first, *rest = self.taken
+        self._again.extendleft(reversed(rest))
+        return first[0]
+
+
+class OverlongError(Exception):
+    """A line is longer than any row may be; `args[0]` is its number."""
+
+
+def _raw(stream: BinaryIO) -> io.RawIOBase:
+    if not isinstance(stream, io.RawIOBase):
+        raise TypeError("lines are read from an unbuffered stream")
+    return stream

@@ -1,0 +1,251 @@
+"""The answer key holds together, covers every reason, and agrees with the text of its deals."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import schemas
+from pipelines.demo.answer_key import answer_key, judge, largest_remainder
+from pipelines.demo.cast import ROLES
+from pipelines.demo.deals import DEALS, GATE_DIVERT, DemoDeal, deal_text
+from pipelines.demo.plan import LEAST_ASSETS, Plan, make_plan
+from pipelines.demo.roles import AS_OF, MAIN, STRICT
+from schemas.deal import Deal, parse_deal
+from schemas.decision import REASONS, Outcome, Reason, Stage
+from schemas.errors import InputError
+
+SIZES = (LEAST_ASSETS, 150, 360, 1_000)
+
+
+@pytest.fixture(params=SIZES, scope="module")
+def plan(request: pytest.FixtureRequest) -> Plan:
+    return make_plan(5, request.param)
+
+
+@pytest.fixture(scope="module")
+def key(plan: Plan) -> dict[str, Any]:
+    # Through JSON, because that is how the key is read.
+    loaded: dict[str, Any] = json.loads(json.dumps(answer_key(plan)))
+    return loaded
+
+
+def test_every_reason_is_planted(key: dict[str, Any]) -> None:
+    planted = {
+        code
+        for deal in key["deals"].values()
+        for asset in deal["assets"].values()
+        for code in asset["reasons"]
+    }
+    assert planted == {reason.value for reason in Reason}
+
+
+def test_rows_are_as_many_as_asked_and_ids_are_unique_but_for_the_planted_twins(
+    plan: Plan, key: dict[str, Any]
+) -> None:
+    assert len(plan.assets) == key["rows"]
+    counts = Counter(asset.asset_id for asset in plan.assets if asset.asset_id is not None)
+    twice = {asset_id for asset_id, rows in counts.items() if rows > 1}
+    for deal in key["deals"].values():
+        assert {i: a["rows"] for i, a in deal["assets"].items()} == counts
+        refused = {i for i, a in deal["assets"].items() if "asset.duplicate_id" in a["reasons"]}
+        assert refused == twice
+
+
+def test_verdicts_are_of_one_stage_and_follow_from_their_reasons(key: dict[str, Any]) -> None:
+    for deal in key["deals"].values():
+        for asset in deal["assets"].values():
+            infos = [REASONS[Reason(code)] for code in asset["reasons"]]
+            assert asset["reasons"] == sorted(set(asset["reasons"]))
+            if not infos:
+                assert (asset["outcome"], asset["stage"]) == (Outcome.DELIVERED, Stage.WRITE)
+                continue
+            assert {info.stage for info in infos} == {asset["stage"]}
+            assert {info.outcome for info in infos} == {asset["outcome"]}
+            assert asset["stage"] == Stage.SCREEN or len(infos) == 1
+
+
+def test_what_goes_into_a_step_comes_out_or_is_counted(key: dict[str, Any]) -> None:
+    for deal in key["deals"].values():
+        counts = deal["counts"]
+        entering = key["rows"]
+        for stage in ("read", "screen", "enrich", "select"):
+            step = counts[stage]
+            assert step["in"] == entering
+            assert step["in"] == step["out"] + step["refused"] + step["dead_letters"]
+            entering = step["out"]
+        delivered = [a for a in deal["assets"].values() if a["outcome"] == Outcome.DELIVERED]
+        assert counts["delivered"] == entering == len(delivered)
+        by_reason = Counter(
+            code for a in deal["assets"].values() for code in a["reasons"] * a["rows"]
+        )
+        by_reason["row.unreadable"] += key["unnamed_rows"]
+        assert counts["by_reason"] == by_reason
+        assert deal["dead_letters"] == {
+            asset_id: asset["reasons"][0]
+            for asset_id, asset in deal["assets"].items()
+            if asset["outcome"] == Outcome.DEAD_LETTER
+        }
+
+
+def test_the_pool_is_paid_out_to_the_last_unit(plan: Plan, key: dict[str, Any]) -> None:
+    for deal in DEALS:
+        answer = key["deals"][deal.deal_id]
+        assert answer["pool_minor"] == answer["agency_minor"] + sum(answer["payouts"].values())
+        exact_agency = deal.pool_minor * deal.agency_share
+        assert abs(answer["agency_minor"] - exact_agency) < 1
+        points: defaultdict[str, int] = defaultdict(int)
+        for asset in plan.assets:
+            verdict = answer["assets"].get(asset.asset_id)
+            if verdict is not None and verdict["outcome"] == Outcome.DELIVERED:
+                weight = (asset.weight or 1) if deal.weighted else 1
+                for contributor, share_bp in asset.authors:
+                    points[contributor] += weight * share_bp
+        assert points.keys() == answer["payouts"].keys()
+        shared = deal.pool_minor - answer["agency_minor"]
+        for contributor, own in points.items():
+            exact = Fraction(shared * own, sum(points.values()))
+            assert abs(answer["payouts"][contributor] - exact) < 1
+
+
+def test_the_odd_unit_of_a_tie_goes_to_the_contributors(plan: Plan, key: dict[str, Any]) -> None:
+    strict = key["deals"][STRICT]
+    assert strict["pool_minor"] % 2 == 1
+    assert strict["agency_minor"] == strict["pool_minor"] // 2
+
+
+def test_a_look_alike_loses_to_an_earlier_one_that_is_kept(plan: Plan, key: dict[str, Any]) -> None:
+    assets = {asset.asset_id: asset for asset in plan.assets}
+    for deal in key["deals"].values():
+        for lost, how in deal["duplicates"].items():
+            kept = how["kept"]
+            assert deal["assets"][lost]["reasons"] == [f"duplicate.{how['kind']}"]
+            assert deal["assets"][kept]["reasons"] in ([], ["select.over_cap"])
+            assert assets[kept].scene_seed == assets[lost].scene_seed
+            ages = [(assets[i].created_at or date.max, i) for i in (kept, lost)]
+            assert ages == sorted(ages)
+    main = key["deals"][MAIN]
+    assert {how["kind"] for how in main["duplicates"].values()} == {"exact", "near"}
+    assert all(main["assets"][h["kept"]]["reasons"] == [] for h in main["duplicates"].values())
+
+
+def test_pictures_of_different_groups_show_different_scenes(plan: Plan) -> None:
+    shown = {(a.look or a.asset_id, a.scene_seed) for a in plan.assets if a.asset_id is not None}
+    assert len({seed for _, seed in shown}) == len(shown)
+    # Those that the demo models are trained and checked on begin at ten million.
+    assert max(asset.scene_seed for asset in plan.assets) < 5_000_000
+
+
+def test_most_of_the_ordinary_library_is_cleared_and_some_assets_have_many_reasons() -> None:
+    key: Any = answer_key(make_plan(0, 360))
+    main = key["deals"][MAIN]
+    assert main["counts"]["screen"]["out"] >= 0.7 * 360
+    assert max(len(asset["reasons"]) for asset in main["assets"].values()) >= 5
+    assert sum(asset.role.kind == "film" for asset in make_plan(0, 360).assets) >= 12
+
+
+def _parsed(deal: DemoDeal) -> Deal:
+    return parse_deal(deal_text(deal, 17), deal.file_name)
+
+
+@pytest.mark.parametrize("deal", DEALS, ids=lambda deal: deal.deal_id)
+def test_deals_say_what_the_key_takes_them_to_say(deal: DemoDeal) -> None:
+    parsed = _parsed(deal)
+    assert parsed.deal_id == deal.deal_id
+    assert parsed.price.pool_minor == deal.pool_minor
+    assert parsed.price.currency == deal.currency
+    assert Fraction(parsed.price.agency_share) == deal.agency_share
+    assert parsed.price.allocation == ("weighted" if deal.weighted else "per_asset")
+    assert parsed.select.dedupe == ("near" if deal.near else "exact")
+    assert bool(parsed.select.keywords_any) == deal.by_keyword
+    assert (parsed.select.max_assets == 17) == deal.capped
+    assert parsed.starts <= date(2026, 9, 1)
+    assert parsed.models.clip == parsed.models.captioner == "demo"
+
+
+def test_small_pictures_are_small_for_the_deals_that_refuse_them() -> None:
+    sides = {deal.deal_id: _parsed(deal).select.min_short_side for deal in DEALS}
+    for role in ROLES:
+        least, most = role.short_side
+        if role.kind == "film":
+            continue
+        for deal_id, side in sides.items():
+            if deal_id in role.small_for:
+                assert most <= side
+            else:
+                # A look-alike may be a fifth smaller than its original.
+                assert least * (0.8 if role.group else 1) >= side
+
+
+def test_the_gate_knows_the_rules_that_the_deals_divert() -> None:
+    suite = Path(schemas.__file__).parent / "expectations" / "assets.json"
+    rules = {e["meta"]["rule"]: e["meta"] for e in json.loads(suite.read_text())["expectations"]}
+    assert all(rules[name]["on_failure"] == "stop" for name in GATE_DIVERT)
+
+
+def test_roles_have_names_of_their_own_and_reasons_that_exist() -> None:
+    assert len({role.name for role in ROLES}) == len(ROLES)
+    for role in ROLES:
+        for codes in role.reasons.values():
+            stages = {REASONS[Reason(code)].stage for code in codes}
+            assert stages in ({Stage.SCREEN}, {Stage.READ})
+        if role.fault:
+            assert REASONS[Reason(role.fault)].stage is Stage.ENRICH
+
+
+def test_the_cap_is_what_the_strict_deal_says() -> None:
+    plan = make_plan(1, 360)
+    deal = next(deal for deal in DEALS if deal.deal_id == STRICT)
+    answer = judge(plan, deal)
+    text = parse_deal(deal_text(deal, answer.max_assets), "deal")
+    delivered = [
+        str(asset.asset_id)
+        for asset, verdict in zip(plan.assets, answer.verdicts, strict=True)
+        if not verdict.reasons
+    ]
+    capped = [
+        str(asset.asset_id)
+        for asset, verdict in zip(plan.assets, answer.verdicts, strict=True)
+        if verdict.reasons == ("select.over_cap",)
+    ]
+    assert len(delivered) == text.select.max_assets
+    assert max(delivered) < min(capped)
+
+
+def test_a_library_without_room_for_every_case_is_refused() -> None:
+    with pytest.raises(InputError, match="59 assets"):
+        make_plan(0, LEAST_ASSETS - 1)
+
+
+def test_plans_depend_on_the_seed_alone() -> None:
+    assert make_plan(3, 200) == make_plan(3, 200)
+    assert make_plan(3, 200).assets != make_plan(4, 200).assets
+    assert answer_key(make_plan(3, 200))["as_of"] == AS_OF.isoformat() == "2026-06-30"
+
+
+@given(
+    st.integers(0, 10**9),
+    st.dictionaries(st.text(max_size=3), st.integers(0, 10**6), min_size=1, max_size=12).filter(
+        lambda weights: any(weights.values())
+    ),
+)
+def test_largest_remainder_conserves_and_stays_within_a_unit(
+    total: int, weights: dict[str, int]
+) -> None:
+    shares = largest_remainder(total, weights)
+    whole = sum(weights.values())
+    assert sum(shares.values()) == total
+    for name, weight in weights.items():
+        assert abs(shares[name] - Fraction(total * weight, whole)) < 1
+
+
+def test_largest_remainder_breaks_ties_by_name() -> None:
+    assert largest_remainder(10_000, {"b": 1, "c": 1, "a": 1}) == {"a": 3334, "b": 3333, "c": 3333}

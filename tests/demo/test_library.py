@@ -1,0 +1,172 @@
+"""The files of a made library are what its plan and its answer key say of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.demo.library import Library, make_library
+from pipelines.demo.names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
+from pipelines.demo.people import HOSTILE_CONTRIBUTOR_ID
+from pipelines.demo.plan import make_plan
+from schemas.catalogue import TABLES
+from schemas.deal import load_deal
+from schemas.errors import InputError
+
+ASSETS = 150  # about one of each role
+
+
+@dataclass(frozen=True)
+class Made:
+    """A library with what its tables and its key say."""
+
+    library: Library
+    key: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    library = make_library(tmp_path_factory.mktemp("library"), seed=0, assets=ASSETS)
+    key = json.loads(library.answer_key.read_text(encoding="utf-8"))
+    rows = pq.read_table(library.catalogue / "assets.parquet").to_pylist()
+    return Made(library, key, rows)
+
+
+def _digests(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(tmp_path: Path) -> None:
+    done: list[tuple[int, int]] = []
+    first = make_library(tmp_path / "a", 7, 60, progress=lambda n, of: done.append((n, of)))
+    second = make_library(tmp_path / "b", 7, 60, workers=2)
+    assert _digests(first.root) == _digests(second.root)
+    assert done == [(number, 60) for number in range(1, 61)]
+
+
+def test_tables_have_the_columns_of_the_schema_and_several_row_groups(made: Made) -> None:
+    for name, schema in TABLES.items():
+        table = pq.read_schema(made.library.catalogue / f"{name}.parquet")
+        assert table.names == schema.names
+        assert table.types == schema.types
+    assert pq.read_metadata(made.library.catalogue / "assets.parquet").num_row_groups > 1
+    assert len(made.rows) == ASSETS == made.key["rows"]
+
+
+def test_deals_can_be_loaded_and_the_key_is_about_them(made: Made) -> None:
+    loaded = {load_deal(path).deal_id for path in made.library.deals.values()}
+    assert loaded == set(made.library.deals) == set(made.key["deals"])
+    strict = load_deal(made.library.deals["demo-strict"])
+    assert strict.select.max_assets == made.key["deals"]["demo-strict"]["max_assets"]
+
+
+def test_files_are_those_that_the_key_describes(made: Made) -> None:
+    paths = {media["path"] for media in made.key["media"].values() if media["path"]}
+    for media in made.key["media"].values():
+        if media["path"] is not None:
+            data = (made.library.catalogue / media["path"]).read_bytes()
+            assert len(data) == media["bytes"]
+            assert hashlib.sha256(data).hexdigest() == media["sha256"]
+    on_disk = {
+        path.relative_to(made.library.catalogue).as_posix()
+        for path in (made.library.catalogue / "media").rglob("*")
+        if path.is_file()
+    }
+    # The one file more belongs to the row without an id.
+    assert paths <= on_disk
+    assert len(on_disk - paths) == made.key["unnamed_rows"]
+
+
+def test_rows_tell_the_truth_about_their_files_or_nothing(made: Made) -> None:
+    stated = 0
+    for row in made.rows:
+        media = made.key["media"].get(row["asset_id"])
+        if media is None or row["sha256"] is None:
+            continue
+        stated += 1
+        honest = row["sha256"] == media["sha256"]
+        assert honest == (made.key["roles"][row["asset_id"]] != "wrong_digest")
+        if row["bytes"] is not None:
+            assert row["bytes"] == media["bytes"]
+        if row["width"] is not None:
+            assert (row["width"], row["height"]) == (media["width"], media["height"])
+    assert ASSETS // 4 < stated < ASSETS
+
+
+def test_uris_lead_to_the_files_or_outside(made: Made) -> None:
+    for row in made.rows:
+        if row["media_uri"] is None or row["asset_id"] is None:
+            continue
+        role = made.key["roles"][row["asset_id"]]
+        written = made.key["media"][row["asset_id"]]["path"]
+        unreachable = role.startswith("outside_") or role in (
+            "missing",
+            "line_break",
+            "withdrawn_and_missing",
+        )
+        assert (written is None) == unreachable
+        assert (row["media_uri"] == written) == (not unreachable)
+
+
+def test_exact_copies_have_equal_bytes_and_others_do_not(made: Made) -> None:
+    media, roles = made.key["media"], made.key["roles"]
+    main = made.key["deals"]["demo-main"]["duplicates"]
+    for lost, how in main.items():
+        equal = media[lost]["sha256"] == media[how["kept"]]["sha256"]
+        assert equal == (how["kind"] == "exact")
+    contributors = {row["asset_id"]: row["contributors"] for row in made.rows}
+    pairs = [(lost, how["kept"]) for lost, how in main.items() if how["kind"] == "exact"]
+    assert pairs
+    assert all(contributors[lost] != contributors[kept] for lost, kept in pairs)
+    digests = [media[i]["sha256"] for i in media if roles[i] not in ("trio_same", "exact_second")]
+    named = [digest for digest in digests if digest is not None]
+    assert len(named) == len(set(named))
+
+
+def test_subjects_stand_in_the_rows(made: Made) -> None:
+    for row in made.rows:
+        if row["asset_id"] is None:
+            continue
+        subject = made.key["subjects"][row["asset_id"]]
+        assert row["keywords"][:2] == [subject["noun"], subject["colour"]]
+        assert subject["colour"] in subject["caption"]
+
+
+def test_hostile_names_are_there(made: Made) -> None:
+    ids = {row["asset_id"] for row in made.rows}
+    titles = {row["title"] for row in made.rows}
+    stems = {Path(row["media_uri"] or "").name.rpartition(".")[0] for row in made.rows}
+    assert len(ids & set(HOSTILE_ASSET_IDS)) >= 5
+    assert len(titles & set(HOSTILE_TITLES)) >= 5
+    assert len(stems & set(HOSTILE_FILE_NAMES)) >= 5
+    people = pq.read_table(made.library.catalogue / "contributors.parquet").to_pylist()
+    assert HOSTILE_CONTRIBUTOR_ID in {person["contributor_id"] for person in people}
+    assert len({person["currency"] for person in people}) >= 8
+    assert "JPY" in {person["currency"] for person in people}
+    assert len(people) >= 25
+
+
+def test_a_large_enough_library_has_all_hostile_names() -> None:
+    plan = make_plan(0, 360)
+    assert set(HOSTILE_ASSET_IDS) <= {asset.asset_id for asset in plan.assets}
+    assert set(HOSTILE_TITLES) <= {asset.title for asset in plan.assets}
+    stems = {Path(asset.path).name.rpartition(".")[0] for asset in plan.assets}
+    assert set(HOSTILE_FILE_NAMES) <= stems
+
+
+def test_a_folder_with_a_catalogue_is_left_alone(made: Made) -> None:
+    before = _digests(made.library.root)
+    with pytest.raises(InputError, match="catalogue already"):
+        make_library(made.library.root, assets=60)
+    assert _digests(made.library.root) == before

@@ -1,0 +1,125 @@
+"""Decoding: greedy against teacher forcing, beams against all captions there are."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pipelines.vision.caption import load_captioner
+from pipelines.vision.decode import Limits, Seen, all_logits, beam, greedy, look
+from pipelines.vision.loading import load_network
+from pipelines.vision.models import ModelRef
+
+START, END, PAD = 5, 4, 0
+LIMITS = Limits(START, END, PAD, length=5)
+
+
+class Chain:
+    """A decoder whose next token hangs on the last one and on the picture, by a fixed table."""
+
+    def __init__(self, seed: int) -> None:
+        source = torch.Generator().manual_seed(seed)
+        self.table = torch.randn(2, 6, 6, generator=source) * 1.5
+        self.table[:, :, [PAD, START]] = -20.0
+
+    def __call__(self, image: None, text: Tensor, **options: Tensor) -> dict[str, Tensor]:
+        which = options["image_latent"][:, 0].long()
+        return {"logits": self.table[which[:, None], text]}
+
+    def score(self, row: int, tokens: list[int]) -> float:
+        """Mean log-probability of a caption with its end, unless it is cut by the length."""
+        ended = len(tokens) < LIMITS.length - 1
+        path = [START, *tokens, *([END] if ended else [])]
+        steps = self.table[row].log_softmax(-1)
+        total = sum(float(steps[a, b]) for a, b in itertools.pairwise(path))
+        return total / (len(path) - 1) - (0 if ended else 1e4)
+
+
+def _seen() -> Seen:
+    return Seen(torch.tensor([[0.0], [1.0]]), torch.zeros(2, 1, 1))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_wide_beams_find_the_best_of_all_captions(seed: int) -> None:
+    chain = Chain(seed)
+    found = beam(chain, _seen(), LIMITS, beams=30)
+    words = [token for token in range(6) if token not in (START, END, PAD)]
+    for row in range(2):
+        every = [
+            list(tokens)
+            for length in range(LIMITS.length)
+            for tokens in itertools.product(words, repeat=length)
+        ]
+        best = max(every, key=lambda tokens: chain.score(row, tokens))
+        assert chain.score(row, found[row]) == pytest.approx(chain.score(row, best), abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_one_beam_is_greedy(seed: int) -> None:
+    assert beam(Chain(seed), _seen(), LIMITS, beams=1) == greedy(Chain(seed), _seen(), LIMITS)
+
+
+def test_a_row_that_never_ends_stops_at_the_length() -> None:
+    chain = Chain(1)
+    chain.table[:, :, END] = -20.0
+    assert [len(row) for row in greedy(chain, _seen(), LIMITS)] == [4, 4]
+    assert [len(row) for row in beam(chain, _seen(), LIMITS, beams=3)] == [4, 4]
+
+
+def test_a_row_that_ends_at_once_is_empty() -> None:
+    chain = Chain(1)
+    chain.table[0, START, END] = 20.0
+    assert greedy(chain, _seen(), LIMITS)[0] == []
+    assert greedy(chain, _seen(), LIMITS)[1] != []
+
+
+def test_greedy_agrees_with_teacher_forcing(demo: ModelRef, pictures: list[Image.Image]) -> None:
+    """One pass over the whole caption must choose, at every step, the token that was written."""
+    network = load_network(demo, 1)
+    limits = load_captioner(demo).limits
+    with torch.inference_mode():
+        seen = look(network.model, network.preprocess(pictures))
+        rows = greedy(network.model, seen, limits)
+        text = torch.full((len(rows), limits.length), limits.pad)
+        for index, row in enumerate(rows):
+            full = [limits.start, *row, limits.end]
+            text[index, : len(full)] = torch.tensor(full)
+        chosen = all_logits(network.model, seen, text).argmax(-1)
+    for index, row in enumerate(rows):
+        assert len(row) > 3
+        assert chosen[index, : len(row) + 1].tolist() == [*row, limits.end]
+
+
+def test_captions_do_not_depend_on_their_neighbours(
+    demo: ModelRef, pictures: list[Image.Image]
+) -> None:
+    captioner = load_captioner(demo, batch=8)
+    together = captioner.caption(pictures)
+    assert [captioner.caption([one])[0] for one in pictures] == together
+    assert captioner.caption(pictures[::-1]) == together[::-1]
+    assert captioner.caption([]) == []
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_captions_are_clean(demo: ModelRef, pictures: list[Image.Image], beams: int) -> None:
+    captioner = load_captioner(demo, beams=beams)
+    for text in captioner.caption([*pictures, Image.new("RGB", (64, 64), "teal")]):
+        assert text == " ".join(text.split())
+        assert "<" not in text
+        assert text
+
+
+def test_beams_are_part_of_a_captions_identity(demo: ModelRef) -> None:
+    assert load_captioner(demo, beams=2).identity != load_captioner(demo).identity
+
+
+def test_encoder_and_captioner_share_their_weights(demo: ModelRef) -> None:
+    assert load_network(demo, 1) is load_network(demo, 1)
+    assert np.isfinite(
+        np.asarray(load_network(demo, 1).preprocess([Image.new("RGB", (5, 9))]))
+    ).all()

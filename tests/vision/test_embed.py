@@ -1,0 +1,115 @@
+"""Embeddings: what they are and what they do not hang on."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pipelines.demo.scenes import caption, draw_scene_spec, render
+from pipelines.vision.demo_eval import to_input
+from pipelines.vision.demo_pictures import picture, shrink
+from pipelines.vision.embed import load_encoder, padded
+from pipelines.vision.loading import _load, load_network
+from pipelines.vision.models import ModelRef, parse_model
+
+
+def test_vectors_have_length_one(demo: ModelRef, pictures: list[Image.Image]) -> None:
+    encoder = load_encoder(demo, batch=8)
+    vectors = encoder.embed_images(pictures)
+    assert vectors.shape == (11, encoder.dimension)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    words = encoder.embed_texts(["a red star", "two blue fish"])
+    assert words.shape == (2, encoder.dimension)
+    assert np.allclose(np.linalg.norm(words, axis=1), 1, atol=1e-6)
+
+
+def test_nothing_gives_nothing(demo: ModelRef) -> None:
+    encoder = load_encoder(demo)
+    assert encoder.embed_images([]).shape == (0, encoder.dimension)
+    assert encoder.embed_texts([]).shape == (0, encoder.dimension)
+
+
+def test_vectors_do_not_depend_on_their_neighbours(
+    demo: ModelRef, pictures: list[Image.Image]
+) -> None:
+    """Bit for bit: alone, together, in another order and in another place of the batch."""
+    encoder = load_encoder(demo, batch=8)
+    together = encoder.embed_images(pictures)
+    alone = np.concatenate([encoder.embed_images([one]) for one in pictures])
+    assert np.array_equal(alone, together)
+    assert np.array_equal(encoder.embed_images(pictures[::-1])[::-1], together)
+    texts = [caption(draw_scene_spec(n)) for n in range(11)]
+    words = encoder.embed_texts(texts)
+    assert np.array_equal(np.concatenate([encoder.embed_texts([one]) for one in texts]), words)
+
+
+def test_another_process_gives_the_same_bits(demo: ModelRef) -> None:
+    code = (
+        "import hashlib; from pipelines.demo.scenes import draw_scene_spec, render;"
+        "from pipelines.vision.embed import load_encoder;"
+        "from pipelines.vision.models import parse_model;"
+        "e = load_encoder(parse_model('demo'));"
+        "print(hashlib.sha256(e.embed_images([render(draw_scene_spec(3), 90, 70)])).hexdigest())"
+    )
+    seen = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert seen[0].stdout == seen[1].stdout
+    assert len(seen[0].stdout.strip()) == 64
+
+
+def test_every_batch_has_one_shape() -> None:
+    parts = list(padded(torch.ones(7, 3), 4))
+    assert [part.shape for part, _ in parts] == [(4, 3), (4, 3)]
+    assert [count for _, count in parts] == [4, 3]
+    assert parts[1][0][3].tolist() == [0, 0, 0]
+
+
+def test_bf16_stays_near_fp32(demo: ModelRef, pictures: list[Image.Image]) -> None:
+    exact = load_encoder(demo, batch=8).embed_images(pictures)
+    short = load_encoder(parse_model("demo", "bf16"), batch=8).embed_images(pictures)
+    assert not np.array_equal(exact, short)
+    assert (exact * short).sum(axis=1).min() > 0.999
+
+
+def test_loading_is_silent_and_gives_a_resting_model(
+    demo: ModelRef, caplog: pytest.LogCaptureFixture
+) -> None:
+    _load.cache_clear()
+    with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
+        warnings.simplefilter("error")
+        model = load_network(demo, 1).model
+    assert caplog.records == []
+    assert isinstance(model, torch.nn.Module)
+    assert not model.training
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert torch.get_num_threads() == 1
+
+
+def test_pictures_of_training_are_prepared_as_those_of_a_run(demo: ModelRef) -> None:
+    preprocess = load_network(demo, 1).preprocess
+    assert (preprocess.height, preprocess.width, preprocess.side) == (64, 64, 64)
+    for seed in range(40_000_000, 40_000_024):
+        image = picture(seed)
+        ours = to_input(shrink(image)[None])
+        theirs = preprocess([image])
+        # At most one pixel of the crop differs in place where a side does not halve evenly.
+        assert float((ours - theirs).abs().mean()) < 0.06, image.size
+
+
+def test_a_large_picture_and_a_small_one_of_a_scene_are_near(demo: ModelRef) -> None:
+    encoder = load_encoder(demo, batch=8)
+    for seed in range(50_000_000, 50_000_004):
+        scene = draw_scene_spec(seed)
+        sizes = [(160, 120), (1200, 900)]
+        small, large = encoder.embed_images([render(scene, *size) for size in sizes])
+        assert float(small @ large) > 0.9

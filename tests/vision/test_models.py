@@ -1,0 +1,199 @@
+"""Model names: what is refused, how fast, and what identifies a model."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import shutil
+import time
+from pathlib import Path
+
+import huggingface_hub
+import numpy as np
+import pytest
+from huggingface_hub import constants
+from PIL import Image
+
+from pipelines.vision import demo_network, weights
+from pipelines.vision.caption import load_captioner
+from pipelines.vision.compat import import_open_clip
+from pipelines.vision.embed import load_encoder
+from pipelines.vision.models import ModelRef, Role, check_model, identity, parse_model
+from schemas.errors import InputError
+
+WEIGHTS = demo_network.FOLDER / demo_network.WEIGHTS_NAME
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "architecture", "rest"),
+    [
+        ("demo", "demo", "fairshard-demo", str(WEIGHTS)),
+        ("ViT-B-32:laion2b_s34b_b79k", "tag", "ViT-B-32", "laion2b_s34b_b79k"),
+        ("ViT-B/32:openai", "tag", "ViT-B-32", "openai"),
+        ("ViT-B-32:/models/a.pt", "file", "ViT-B-32", "/models/a.pt"),
+        ("coca_ViT-B-32:b.safetensors", "file", "coca_ViT-B-32", "b.safetensors"),
+        ("local-dir:/models/x", "dir", "", "/models/x"),
+    ],
+)
+def test_names(name: str, kind: str, architecture: str, rest: str) -> None:
+    ref = parse_model(name)
+    assert (ref.kind, ref.architecture, ref.weights) == (kind, architecture, rest)
+    assert ref.is_demo == (name == "demo")
+    assert pickle.loads(pickle.dumps(ref)) == ref
+
+
+@pytest.mark.parametrize("name", ["", "ViT-B-32", ":x", "x:", "local-dir:", "hf-hub:a/b", "Demo"])
+def test_a_name_without_weights_is_refused(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_model(name)
+    assert caught.value.remedy
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(InputError, match="precision"):
+        parse_model("demo", "fp8")
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "message"),
+    [
+        ("ViT-B-33:openai", "encoder", "Unknown model architecture.*ViT-B-32"),
+        ("ViT-B-32:openia", "encoder", "no pretrained tag.*Near tags: openai"),
+        ("ViT-B-32:qqqq", "encoder", "no pretrained tag.*Its tags: .*laion2b"),
+        ("ViT-B-32:openai", "captioner", "cannot write captions.*coca_ViT-B-32"),
+        ("ViT-B-32:/no/such.pt", "encoder", "No such weights file: /no/such.pt"),
+        ("local-dir:/no/such", "encoder", "No open_clip model in this folder"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_with_a_way_out(name: str, role: Role, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        check_model(parse_model(name), role)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("role", ["encoder", "captioner"])
+def test_the_demo_does_both(demo: ModelRef, role: Role) -> None:
+    check_model(demo, role)
+
+
+def test_an_empty_weights_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").touch()
+    with pytest.raises(InputError, match="empty"):
+        check_model(parse_model(f"ViT-B-32:{tmp_path}/w.safetensors"), "encoder")
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "text.pt", "other"])
+def test_damaged_or_foreign_weights_never_load(tmp_path: Path, damage: str) -> None:
+    data = WEIGHTS.read_bytes()
+    path = tmp_path / ("w.pt" if damage.endswith(".pt") else "w.safetensors")
+    path.write_bytes(data[: len(data) // 2] if damage == "cut" else b"not weights" * 9)
+    architecture = "fairshard-demo"
+    if damage == "other":
+        path.write_bytes(data)
+        architecture = "ViT-S-32"
+    with pytest.raises(InputError, match="do not fit the model or are damaged"):
+        load_encoder(parse_model(f"{architecture}:{path}"))
+
+
+def test_offline_is_said_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import_open_clip()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    # A port that nothing listens on: the answer of a machine without a network.
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    begun = time.monotonic()
+    with pytest.raises(InputError, match="not cached and cannot be reached") as caught:
+        check_model(parse_model("ViT-B-32:laion2b_s34b_b79k"), "encoder")
+    assert time.monotonic() - begun < 10
+    assert "local-dir:/path" in caught.value.remedy
+
+
+def test_a_hub_set_offline_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(weights.urllib.request, "urlopen", _never)
+    with pytest.raises(InputError, match="set offline"):
+        check_model(parse_model("ViT-B-32:laion2b_s34b_b79k"), "encoder")
+
+
+def _never(*_arguments: object, **_options: object) -> None:
+    raise AssertionError("the network was asked")
+
+
+def test_a_cached_tag_loads_without_a_network(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, demo: ModelRef, pictures: list[Image.Image]
+) -> None:
+    """A tag of our own architecture, laid into the hub's cache as the hub lays it."""
+    open_clip = import_open_clip()
+    snapshot = tmp_path / "models--someone--small" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("abc")
+    shutil.copy(WEIGHTS, snapshot / "open_clip_model.safetensors")
+    record = {"hf_hub": "someone/small/", "mean": (0.1, 0.2, 0.3), "std": (1.0, 1.0, 1.0)}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "fairshard-demo", {"mine": record})
+    monkeypatch.setattr(weights.urllib.request, "urlopen", _never)
+    found = huggingface_hub.try_to_load_from_cache
+    monkeypatch.setattr(
+        weights.huggingface_hub,
+        "try_to_load_from_cache",
+        lambda repository, file: found(repository, file, cache_dir=tmp_path),
+    )
+    demo_network.register()
+    ref = parse_model("fairshard-demo:mine")
+    check_model(ref, "captioner")
+    encoder = load_encoder(ref, batch=8)
+    assert re.fullmatch(r"fairshard-demo\.mine@sha256-[0-9a-f]{64}@fp32", encoder.identity)
+    # The tag's own normalisation is used, so the same weights see other pictures.
+    ours = load_encoder(demo, batch=8).embed_images(pictures)
+    assert not np.allclose(encoder.embed_images(pictures), ours, atol=1e-3)
+    assert np.array_equal(
+        encoder.embed_texts(["x"]), load_encoder(demo, batch=8).embed_texts(["x"])
+    )
+
+
+def test_a_local_folder_is_the_same_model(
+    tmp_path: Path, demo: ModelRef, pictures: list[Image.Image]
+) -> None:
+    config = demo_network.config()
+    text = config["text_cfg"]
+    assert isinstance(text, dict)
+    text["tokenizer_kwargs"] = {"bpe_path": str(demo_network.VOCABULARY)}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    ref = parse_model(f"local-dir:{tmp_path}")
+    with pytest.raises(InputError, match="No weights in this folder"):
+        check_model(ref, "encoder")
+    shutil.copy(WEIGHTS, tmp_path / "open_clip_model.safetensors")
+    check_model(ref, "captioner")
+    mine, ours = load_encoder(ref, batch=8), load_encoder(demo, batch=8)
+    assert np.array_equal(mine.embed_images(pictures), ours.embed_images(pictures))
+    assert load_captioner(ref).caption(pictures[:2]) == load_captioner(demo).caption(pictures[:2])
+    assert mine.identity != ours.identity
+
+
+def test_a_checkpoint_file_is_the_same_model(tmp_path: Path, demo: ModelRef) -> None:
+    shutil.copy(WEIGHTS, tmp_path / "w.safetensors")
+    ref = parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")
+    check_model(ref, "captioner")
+    # The path says nothing about the features; the bytes do.
+    assert identity(ref) == identity(demo)
+
+
+def test_identity_tells_weights_and_precision_apart(tmp_path: Path, demo: ModelRef) -> None:
+    assert re.fullmatch(r"fairshard-demo@sha256-[0-9a-f]{64}@fp32", identity(demo))
+    assert identity(parse_model("demo", "bf16")) == identity(demo).replace("@fp32", "@bf16")
+    changed = bytearray(WEIGHTS.read_bytes())
+    changed[-1] ^= 1
+    (tmp_path / "w.safetensors").write_bytes(changed)
+    assert identity(parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")) != identity(demo)
+
+
+def test_a_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo: ModelRef) -> None:
+    from pipelines.vision import caption as module
+
+    network = module.load_network(demo, 1)
+    without = type("Bare", (), {"model": object()})()
+    monkeypatch.setattr(module, "load_network", lambda ref, threads: without)
+    with pytest.raises(InputError, match="cannot write captions"):
+        load_captioner(demo)
+    assert hasattr(network.model, "text_decoder")
