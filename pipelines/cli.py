@@ -3,49 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import logging
 import sys
 from collections.abc import Sequence
-from types import ModuleType
 
-from pipelines.commands import check as check_command
-from pipelines.commands import demo as demo_command
-from pipelines.commands import package as package_command
-from pipelines.commands import verify as verify_command
 from schemas.errors import FairshardError
 
-COMMANDS: dict[str, ModuleType] = {
-    "demo": demo_command,
-    "check": check_command,
-    "package": package_command,
-    "verify": verify_command,
+# What each command is for. Its module is imported when it is called: some import models or
+# engines, which takes seconds.
+COMMANDS: dict[str, str] = {
+    "demo": "make a small library with its deals and run everything offline",
+    "check": "validate a deal, a catalogue and the models without touching media",
+    "package": "make a delivery and its ledger from a catalogue and a deal",
+    "verify": "check a delivery from its published bytes alone",
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of every command."""
+def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The parser, with the options of the chosen commands alone."""
     parser = argparse.ArgumentParser(
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
         epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in COMMANDS.items():
+    for name, purpose in COMMANDS.items():
         command = commands.add_parser(
             name,
-            help=module.HELP,
-            description=module.HELP.capitalize() + ".",
-            epilog=module.EXAMPLES,
+            help=purpose,
+            description=purpose.capitalize() + ".",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        module.add_options(command)
+        if name in chosen:
+            module = importlib.import_module(f"pipelines.commands.{name}")
+            command.epilog = module.EXAMPLES
+            module.add_options(command)
+            command.set_defaults(run=module.run)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
-    options = build_parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Libraries warn of things that are none of the user's concern while they are imported.
+    logging.getLogger().setLevel(logging.ERROR)
+    options = build_parser([word for word in given[:1] if word in COMMANDS]).parse_args(given)
     try:
-        return int(COMMANDS[options.command].run(options))
+        return int(options.run(options))
     except FairshardError as error:
         if options.debug:
             raise

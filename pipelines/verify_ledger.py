@@ -11,8 +11,13 @@ from pipelines.delivery.stores import Store
 from pipelines.ledger.entries import LEAF_VERSION
 from pipelines.ledger.merkle import leaf_hash
 from pipelines.ledger.note import open_checkpoint
-from pipelines.ledger.tiles import TILE_WIDTH, entries_path, log_paths, read_entry_bundle
-from pipelines.ledger.tiles import root_from_tiles
+from pipelines.ledger.tiles import (
+    TILE_WIDTH,
+    entries_path,
+    log_paths,
+    read_entry_bundle,
+    root_from_tiles,
+)
 from schemas.errors import FairshardError
 from schemas.manifest import Manifest
 

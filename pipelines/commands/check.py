@@ -14,7 +14,6 @@ from pipelines.commands.common import add_general_options, consoles, print_json
 from pipelines.jobs import name_models
 from schemas.deal import load_deal
 
-HELP = "validate a deal, a catalogue and the models without touching media"
 EXAMPLES = """\
 examples:
   fairshard check --catalogue library/ --deal acme.toml

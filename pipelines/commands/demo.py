@@ -28,7 +28,6 @@ from pipelines.progress import report_progress, show_progress
 from pipelines.report.summary import packaged_json, show_packaged
 from schemas.errors import InputError
 
-HELP = "make a small library with its deals and run everything offline"
 EXAMPLES = """\
 examples:
   fairshard demo --out demo-out

@@ -20,7 +20,6 @@ from pipelines.package import Packaged, package
 from pipelines.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
 
-HELP = "make a delivery and its ledger from a catalogue and a deal"
 EXAMPLES = """\
 examples:
   fairshard package --catalogue library/ --deal acme.toml

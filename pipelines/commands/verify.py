@@ -11,7 +11,6 @@ from pipelines.progress import show_progress
 from pipelines.verify import verify_delivery
 from schemas.errors import InputError
 
-HELP = "check a delivery from its published bytes alone"
 EXAMPLES = """\
 examples:
   fairshard verify out/acme-2026-01/v0001/delivery

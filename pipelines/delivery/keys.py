@@ -17,7 +17,8 @@ _KEY_FILE = "signing.key"
 
 def default_key_path(output_uri: str) -> Path:
     """Where the key is kept if none is given: in the output's agency folder, or, for a bucket,
-    in `agency/` of the working folder, since a key has no business in a bucket."""
+    in `agency/` of the working folder, since a key has no business in a bucket.
+    """
     base = Path("agency") if "://" in output_uri else Path(output_uri) / "agency"
     return base / _KEY_FILE
 

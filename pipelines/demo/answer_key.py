@@ -6,6 +6,7 @@ is there to check.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,10 +63,15 @@ def judge(plan: Plan, deal: DemoDeal) -> DealAnswer:
     left = [position for position, verdict in enumerate(verdicts) if not verdict.reasons]
     max_assets = max(1, len(left) * 3 // 5)
     if deal.capped:
-        left.sort(key=lambda position: str(plan.assets[position].asset_id))
+        left.sort(key=lambda position: _drawn(str(plan.assets[position].asset_id)))
         for position in left[max_assets:]:
             verdicts[position] = Verdict((Reason.SELECT_OVER_CAP.value,))
     return DealAnswer(deal, tuple(verdicts), max_assets)
+
+
+def _drawn(asset_id: str) -> bytes:
+    """The order in which a cap takes assets, as docs/walk.md words it: by a hash of the id."""
+    return hashlib.sha256(b"fairshard/asset\0" + asset_id.encode()).digest()
 
 
 def _alone(asset: Planned, deal: DemoDeal) -> tuple[str, ...]:

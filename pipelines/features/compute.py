@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ from PIL import Image
 
 from pipelines.features.store import Row
 from pipelines.media.prepare import Prepared
-from pipelines.vision.caption import Captioner, load_captioner
-from pipelines.vision.embed import ImageTextEncoder, load_encoder
-from pipelines.vision.models import parse_model
+
+if TYPE_CHECKING:
+    from pipelines.vision.caption import Captioner
+    from pipelines.vision.embed import ImageTextEncoder
 
 Vectors = npt.NDArray[np.float32]
 
@@ -37,6 +38,8 @@ class Vision(Protocol):
 class LazyVision:
     """Models that are loaded when first asked for: a run that computes nothing loads nothing.
 
+    Not even torch, whose import takes seconds in every process; hence the imports below.
+
     Attributes:
         clip: Name of the encoder's model, as a deal gives it.
         captioner: Name of the captioner's.
@@ -47,10 +50,16 @@ class LazyVision:
 
     @cached_property
     def _encoder(self) -> ImageTextEncoder:
+        from pipelines.vision.embed import load_encoder
+        from pipelines.vision.models import parse_model
+
         return load_encoder(parse_model(self.clip))
 
     @cached_property
     def _captioner(self) -> Captioner:
+        from pipelines.vision.caption import load_captioner
+        from pipelines.vision.models import parse_model
+
         return load_captioner(parse_model(self.captioner))
 
     def embed_images(self, images: Sequence[Image.Image]) -> Vectors:

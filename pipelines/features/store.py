@@ -104,7 +104,7 @@ class FeatureTable:
         return rows
 
     def save(self, low: int, high: int, rows: list[Row]) -> None:
-        """Adds rows for media in the range of hashes; adding the same rows again changes nothing."""
+        """Adds rows for media in the range of hashes; the same rows again change nothing."""
         if not rows:
             return
         table = pa.Table.from_pylist(rows, schema=self.schema)

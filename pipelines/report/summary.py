@@ -1,4 +1,4 @@
-"""The closing summary: the funnel from catalogue to delivery, the reasons, the money, the places."""
+"""The closing summary: the funnel from catalogue to delivery, reasons, money, where to look."""
 
 from __future__ import annotations
 

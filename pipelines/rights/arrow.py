@@ -1,4 +1,4 @@
-"""Arrow columns as numpy arrays, with nulls said aloud: what the vectorised rules are written in."""
+"""Arrow columns as numpy arrays, nulls said aloud: what the vectorised rules are written in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Releases: which of them are valid for a deal as of an instant, and what is wrong with the rest."""
+"""Releases: which are valid for a deal as of an instant, and what is wrong with the rest."""
 
 from __future__ import annotations
 

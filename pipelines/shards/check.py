@@ -1,4 +1,4 @@
-"""Checking a published shard: its members against its table, and as WebDataset's loader reads it."""
+"""Checking a shard: its members against its table, and as WebDataset's loader reads it."""
 
 from __future__ import annotations
 
