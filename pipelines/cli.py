@@ -56,6 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"fairshard {options.command}: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
+    except Exception as error:
+        if options.debug:
+            raise
+        fault = f"{type(error).__name__}: {error}".splitlines()[0][:400]
+        print(  # noqa: T201
+            f"fairshard {options.command}: unexpected fault: {fault}. "
+            "Run again with --debug for the traceback, and report it.",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)  # noqa: T201
         return 130

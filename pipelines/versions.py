@@ -35,25 +35,34 @@ def find_version(store: Store, deal: Deal, run_id: str) -> Version:
     """
     records = _records(store, deal)
     for name, record in records.items():
-        if record["terms_sha256"] != deal.terms_sha256():
+        if record["deal_sha256"] != deal.core_sha256() and _published(store, deal, name):
             raise InputError(
                 "The output already holds another deal of this id",
-                f"{store.uri}/{deal.deal_id}/{name}: terms {record['terms_sha256'][:12]}…, "
-                f"this deal's are {deal.terms_sha256()[:12]}…",
+                f"{store.uri}/{deal.deal_id}/{name} has another buyer, purpose, territory, term "
+                f"or price ({record['deal_sha256'][:12]}…, here {deal.core_sha256()[:12]}…)",
                 "Give the deal another deal_id, or the run another output.",
             )
     for name, record in records.items():
         if record["run_id"] == run_id:
-            manifest = f"{layout.delivery_prefix(deal.deal_id, name)}/{layout.MANIFEST}"
-            return Version(name, store.exists(manifest))
-    numbers = [int(match[1]) for name in records if (match := _VERSION.fullmatch(name))]
+            return Version(name, _published(store, deal, name))
+    published = [name for name in records if _published(store, deal, name)]
+    numbers = [int(match[1]) for name in published if (match := _VERSION.fullmatch(name))]
     return Version(layout.version_name(max(numbers, default=0) + 1), False)
 
 
+def _published(store: Store, deal: Deal, version: str) -> bool:
+    return store.exists(f"{layout.delivery_prefix(deal.deal_id, version)}/{layout.MANIFEST}")
+
+
 def claim_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
-    """Records which run a version belongs to, so that it can be resumed and none other takes it."""
+    """Records which run a version belongs to, so that it can be resumed.
+
+    What another run left under this number without ever publishing it is removed.
+    """
     key = f"{layout.agency_prefix(deal.deal_id, version)}/{layout.RUN_RECORD}"
-    record = {"run_id": run_id, "terms_sha256": deal.terms_sha256(), "deal_id": deal.deal_id}
+    if store.exists(key) and read_json(store, key)["run_id"] != run_id:
+        store.delete_prefix(layout.version_prefix(deal.deal_id, version))
+    record = {"run_id": run_id, "deal_sha256": deal.core_sha256(), "deal_id": deal.deal_id}
     store.write_bytes(key, json_bytes(record))
 
 

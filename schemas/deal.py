@@ -6,26 +6,32 @@ import hashlib
 import re
 import tomllib
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import rfc8785
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 
 from schemas.errors import InputError
-from schemas.money import parse_amount
+from schemas.money import exponent, parse_amount
 from schemas.rights import Purpose
 from schemas.territory import COUNTRIES, WORLD
 
-_SIZE = re.compile(r"(\d+)\s*(B|KB|MB|GB|KiB|MiB|GiB)?")
+_SIZE = re.compile(r"([0-9]{1,18}) ?(B|KB|MB|GB|KiB|MiB|GiB)?")
+_SHARE = r"0(\.[0-9]{1,30})?|1(\.0{1,30})?"
+# The largest integer that RFC 8785 can write, and so that the digest of the terms can cover.
+_MOST = 2**53 - 1
+_Item = TypeVar("_Item")
 _UNITS = {
     None: 1,
     "B": 1,
@@ -54,15 +60,13 @@ def parse_size(value: object) -> int:
 
 def _share(value: object) -> Decimal:
     """Reads a share between 0 and 1; text, because a TOML float is not exact."""
+    if isinstance(value, Decimal):  # a default
+        return value
     if not isinstance(value, str):
         raise ValueError('a share is text such as "0.40", so that it is exact')
-    try:
-        share = Decimal(value)
-    except InvalidOperation as error:
-        raise ValueError('a share is text such as "0.40"') from error
-    if not share.is_finite() or not 0 <= share <= 1:
-        raise ValueError("a share lies between 0 and 1")
-    return share
+    if re.fullmatch(_SHARE, value) is None:
+        raise ValueError('a share is text such as "0.40", from 0 to 1')
+    return Decimal(value)
 
 
 def _territory_code(value: object) -> str:
@@ -78,10 +82,36 @@ def _calendar_date(value: object) -> date:
     raise ValueError("a date is written as 2026-01-31, without quotes and without a time")
 
 
-Size = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
-Share = Annotated[Decimal, BeforeValidator(_share)]
-Territory = Annotated[str, BeforeValidator(_territory_code)]
+def _word(value: str) -> str:
+    """A keyword; one with a stray blank would match nothing, and so bar nothing."""
+    if not value or value != value.strip():
+        raise ValueError("a keyword has no blanks around it and is not empty")
+    return value
+
+
+def _not_twice(values: list[_Item]) -> list[_Item]:
+    if len(set(values)) != len(values):
+        raise ValueError("names a value twice")
+    return values
+
+
+# The second argument of each is what the JSON Schema says that a deal may hold.
+Size = Annotated[
+    int, Field(gt=0, le=_MOST), BeforeValidator(parse_size, json_schema_input_type=int | str)
+]
+Share = Annotated[
+    Decimal,
+    BeforeValidator(_share, json_schema_input_type=Annotated[str, Field(pattern=f"^({_SHARE})$")]),
+]
+Territory = Annotated[
+    str,
+    BeforeValidator(
+        _territory_code,
+        json_schema_input_type=Annotated[str, Field(pattern=f"^([A-Z]{{2}}|{WORLD})$")],
+    ),
+]
 CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
+Word = Annotated[str, AfterValidator(_word)]
 
 
 class _Section(BaseModel):
@@ -105,11 +135,11 @@ class RightsTerms(_Section):
 class SelectTerms(_Section):
     """Which of the cleared assets the buyer takes."""
 
-    min_short_side: int = Field(default=512, ge=1)  # pixels
-    keywords_any: list[str] = []
-    keywords_none: list[str] = []
+    min_short_side: int = Field(default=512, ge=1, le=_MOST)  # pixels
+    keywords_any: list[Word] = []
+    keywords_none: list[Word] = []
     dedupe: Literal["none", "exact", "near"] = "near"
-    max_assets: int = Field(default=100_000, ge=1)
+    max_assets: int = Field(default=100_000, ge=1, le=_MOST)
 
 
 class ModelTerms(_Section):
@@ -122,10 +152,29 @@ class ModelTerms(_Section):
 class PriceTerms(_Section):
     """What the buyer pays and how it is shared."""
 
+    currency: str  # before the pool, whose decimals it decides
     pool: str  # in the currency's major unit, exact: "100000.00"
-    currency: str
     agency_share: Share = Decimal("0.40")
     allocation: Literal["per_asset", "weighted", "per_sample"] = "per_asset"
+
+    @field_validator("currency")
+    @classmethod
+    def _check_currency(cls, value: str) -> str:
+        try:
+            exponent(value)
+        except InputError as error:
+            raise ValueError(f"{error.what}. {error.remedy}") from error
+        return value
+
+    @field_validator("pool")
+    @classmethod
+    def _check_pool(cls, value: str, info: ValidationInfo) -> str:
+        if "currency" in info.data:
+            try:
+                parse_amount(value, info.data["currency"])
+            except InputError as error:
+                raise ValueError(f"{error.what}. {error.remedy}") from error
+        return value
 
     @property
     def pool_minor(self) -> int:
@@ -162,7 +211,7 @@ class LimitTerms(_Section):
     """Where a run gives up."""
 
     dead_letter_share: Share = Decimal("0.05")  # of the catalogue's rows
-    max_pixels: int = Field(default=178_956_970, ge=1)
+    max_pixels: int = Field(default=178_956_970, ge=1, le=_MOST)
     max_media_bytes: Size = 4 * 2**30
 
 
@@ -170,13 +219,15 @@ class Deal(_Section):
     """A deal as docs/deal.md describes it."""
 
     deal_id: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")
-    buyer: str = Field(min_length=1)
+    buyer: str
     purposes: list[Annotated[Purpose, Field(strict=False)]] = Field(min_length=1)
     territory: list[Territory] = Field(min_length=1)
     starts: CalendarDate
     ends: CalendarDate
     profile: Literal["image-text", "video-text"] = "image-text"
-    media: list[Literal["image", "video"]] = Field(default=["image"], min_length=1)
+    media: list[Literal["image", "video"]] = Field(
+        default=["image"], min_length=1, validate_default=True
+    )
     rights: RightsTerms = RightsTerms()
     select: SelectTerms = SelectTerms()
     models: ModelTerms = ModelTerms()
@@ -187,26 +238,52 @@ class Deal(_Section):
     gate: GateTerms = GateTerms()
     limits: LimitTerms = LimitTerms()
 
-    @model_validator(mode="after")
-    def _check_contradictions(self) -> Deal:
-        if self.ends <= self.starts:
-            raise ValueError(f"ends ({self.ends}) must come after starts ({self.starts})")
-        for name in ("purposes", "territory", "media"):
-            values = getattr(self, name)
-            if len(set(values)) != len(values):
-                raise ValueError(f"{name} names a value twice: {[str(v) for v in values]}")
-        if WORLD in self.territory and len(self.territory) > 1:
-            raise ValueError(
-                f"territory is WORLD or a list of countries, not both: {self.territory}"
-            )
-        if self.profile == "image-text" and "video" in self.media:
+    # Contradictions are looked for where the later key stands, so that each is named with its key
+    # and all of them are found at once.
+
+    @field_validator("deal_id")
+    @classmethod
+    def _check_deal_id(cls, value: str) -> str:
+        if value == "agency":
+            raise ValueError("is taken: the agency's own folder has that name")
+        return value
+
+    @field_validator("buyer")
+    @classmethod
+    def _check_buyer(cls, value: str) -> str:
+        if not value.strip() or not value.isprintable():
+            raise ValueError("a buyer's name is one line of text")
+        return value
+
+    @field_validator("purposes", "territory", "media")
+    @classmethod
+    def _check_repeats(cls, values: list[str]) -> list[str]:
+        return _not_twice(values)
+
+    @field_validator("territory")
+    @classmethod
+    def _check_world(cls, values: list[str]) -> list[str]:
+        if WORLD in values and len(values) > 1:
+            raise ValueError("a territory is WORLD or a list of countries, not both")
+        return values
+
+    @field_validator("ends")
+    @classmethod
+    def _check_term(cls, value: date, info: ValidationInfo) -> date:
+        starts = info.data.get("starts")
+        if starts is not None and value <= starts:
+            raise ValueError(f"ends must come after starts ({starts})")
+        return value
+
+    @field_validator("media")
+    @classmethod
+    def _check_media(cls, values: list[str], info: ValidationInfo) -> list[str]:
+        profile = info.data.get("profile")
+        if profile == "image-text" and "video" in values:
             raise ValueError('profile "image-text" carries no films; use "video-text"')
-        if self.profile == "video-text" and "video" not in self.media:
+        if profile == "video-text" and "video" not in values:
             raise ValueError('profile "video-text" needs "video" among media')
-        if self.deal_id == "agency":
-            raise ValueError('deal_id "agency" is taken: the agency\'s own folder has that name')
-        _ = self.price.pool_minor
-        return self
+        return values
 
     @property
     def world(self) -> bool:
@@ -217,6 +294,12 @@ class Deal(_Section):
     def needed_purposes(self) -> tuple[Purpose, ...]:
         """Purposes an asset must be cleared for: the deal's, and inference for our own models."""
         return tuple(dict.fromkeys([*self.purposes, Purpose.INFERENCE]))
+
+    def core_sha256(self) -> str:
+        """Digest of what makes it this deal and no other: buyer, purposes, where, when, price."""
+        core = {"deal_id", "buyer", "purposes", "territory", "starts", "ends", "price"}
+        terms = self.model_dump(mode="json", include=core)
+        return hashlib.sha256(rfc8785.dumps(terms)).hexdigest()
 
     def terms_sha256(self) -> str:
         """Digest of the deal's terms as RFC 8785 JSON; where output goes is not a term of it."""
@@ -248,8 +331,10 @@ def _explain(error: Any) -> str:
         return f"{name} = {seen}: unknown key; allowed here: {_allowed(name)}"
     if error["type"] == "missing":
         return f"{name}: required, and missing"
+    if error["type"] == "model_type":
+        return f"{name} = {seen}: this is a section, written as [{name}]"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{name}: {message}" if not error["loc"] else f"{name} = {seen}: {message}"
+    return f"{name} = {seen}: {message}"
 
 
 def parse_deal(text: str, origin: str) -> Deal:
@@ -263,9 +348,13 @@ def parse_deal(text: str, origin: str) -> Deal:
         InputError: If it is no TOML, or a key or value is off; every fault is listed.
     """
     try:
-        return Deal.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError("The deal is not valid TOML", f"{origin}: {error}", "") from error
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also numbers too long, lists too deep
+        raise InputError(
+            "The deal is not valid TOML", f"{origin}: {error}", "docs/deal.md has an example."
+        ) from error
+    try:
+        return Deal.model_validate(values)
     except ValidationError as error:
         lines = "".join(f"\n  {_explain(fault)}" for fault in error.errors(include_url=False))
         raise InputError(

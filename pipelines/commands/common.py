@@ -22,13 +22,15 @@ def consoles(options: argparse.Namespace) -> tuple[Console, Console]:
 
 
 def parse_as_of(text: str | None) -> datetime:
-    """Reads `--as-of`: a date means its last microsecond, UTC; nothing means now.
+    """Reads `--as-of`: a date means its last microsecond, UTC; nothing means today.
+
+    Today, not now, so that a run that was cut off can be resumed by the same command.
 
     Raises:
         InputError: If it is neither a date nor an instant with a zone.
     """
     if text is None:
-        return datetime.now(UTC)
+        return datetime.combine(datetime.now(UTC).date(), _END_OF_DAY)
     try:
         if len(text) == len("2026-01-31"):
             return datetime.combine(date.fromisoformat(text), _END_OF_DAY)

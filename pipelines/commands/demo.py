@@ -60,9 +60,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
     results, progress = consoles(options)
-    if options.out.exists() and any(options.out.iterdir()):
+    if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
         raise InputError(
-            "The demo wants a folder of its own", f"{options.out} is not empty", "Give a new one."
+            "The demo wants a folder of its own",
+            f"{options.out} is there and not empty",
+            "Give a new one.",
         )
     if options.metadata_only:
         folder = make_metadata_only(options.out, options.seed, options.assets)

@@ -38,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-of",
         metavar="DATE",
-        help="judge rights as of this day or instant (default: now)",
+        help="judge rights as of this day or instant (default: today)",
     )
     parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
     parser.add_argument(
@@ -73,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
         )
         prepared = prepare_job(request)
         if prepared.version.complete:
+            prepared.store.delete_prefix(prepared.job.work)  # where the run was cut off at its end
             return _say_complete(prepared, options.json, results)
         packaged = package_with_progress(prepared, path, progress, options.quiet)
     if options.json:

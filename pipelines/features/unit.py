@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -121,8 +122,13 @@ def _read_rows(store: Store, blocks: Iterable[Block]) -> list[Row]:
 
 
 def _fetch_chunk(rows: Sequence[Row], job: Job, known: _Known) -> list[_Fetched]:
-    with ThreadPoolExecutor(_FETCH_THREADS) as pool:
-        return list(pool.map(lambda row: _fetch_one(row, job, known), rows))
+    return list(_fetchers().map(lambda row: _fetch_one(row, job, known), rows))
+
+
+@lru_cache(maxsize=1)
+def _fetchers() -> ThreadPoolExecutor:
+    """The process's fetching threads; kept, because each has a guarded decoder of its own."""
+    return ThreadPoolExecutor(_FETCH_THREADS, "fetch")
 
 
 def _fetch_one(row: Row, job: Job, known: _Known) -> _Fetched:

@@ -87,8 +87,9 @@ class ConsentIndex:
             return g_state, (g_state == DENY) & (g_allow < g_since)
         pairs = pair_keys(contributor_ids, asset_ids)
         n_state, n_since, n_allow = narrowed.at(lookup(pairs, narrowed.keys))
-        # A general yes does not lift a particular no; a later general no lifts a particular yes.
-        overruled = (g_state != MISSING) & (g_state != ALLOW) & (g_since >= n_since)
+        # The stricter, if it is not the older: a general yes does not lift a particular no, nor
+        # does a general silence; a later general no lifts a particular yes.
+        overruled = (g_state > n_state) & (g_since >= n_since)
         particular = (n_state != MISSING) & ~overruled
         state = np.where(particular, n_state, g_state).astype(np.int8)
         since = np.where(particular, n_since, g_since)

@@ -7,13 +7,14 @@ from collections import defaultdict
 import pyarrow as pa
 
 from pipelines.rights.arrow import column, lists
-from pipelines.rights.consents import ALLOW, CONDITIONAL, DENY
-from pipelines.rights.screen import Mask, RightsIndex, reasons_of
+from pipelines.rights.consents import ALLOW, CONDITIONAL, DENY, MISSING, UNKNOWN
+from pipelines.rights.screen import Mask, RightsIndex, reasons_of, silence_is_enough
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.decision import Reason
 
 _COLUMNS: dict[Reason, tuple[str, ...]] = {
+    Reason.ASSET_DUPLICATE_ID: ("asset_id",),
     Reason.ASSET_WITHDRAWN: ("status",),
     Reason.ASSET_LEGAL_HOLD: ("status",),
     Reason.ASSET_STATUS_UNKNOWN: ("status",),
@@ -35,6 +36,8 @@ _COLUMNS: dict[Reason, tuple[str, ...]] = {
     Reason.MINORS_UNKNOWN: ("minors",),
     Reason.RELEASE_MODEL_MISSING: ("people_count", "release_ids"),
     Reason.RELEASE_PROPERTY_MISSING: ("property", "release_ids"),
+    Reason.RELEASE_GUARDIAN_MISSING: ("minors", "release_ids"),
+    Reason.RELEASE_SHOOT_RANGE: ("created_at", "release_ids"),
     Reason.SOURCE_AI_GENERATED: ("digital_source_type",),
     Reason.SOURCE_UNKNOWN_TYPE: ("digital_source_type",),
     Reason.SENSITIVE_REFUSED: ("sensitive",),
@@ -42,14 +45,16 @@ _COLUMNS: dict[Reason, tuple[str, ...]] = {
     Reason.SELECT_KEYWORDS: ("keywords",),
 }
 _GRANTS = (Reason.GRANT_DENIED, Reason.GRANT_CONDITIONAL, Reason.GRANT_UNREADABLE)
-_STATE_NAMES = {ALLOW: "allow", CONDITIONAL: "conditional", DENY: "deny"}
+_STATE_NAMES = {MISSING: "none", UNKNOWN: "unknown", CONDITIONAL: "conditional", DENY: "deny"}
 _LONGEST = 300  # characters of a value that are worth showing
+_MOST_ITEMS = 20  # of a list
 
 
 def one_line(value: object) -> str:
     """A value as one line: control characters escaped, and cut where it is very long."""
     if isinstance(value, list):
-        return "[" + ", ".join(one_line(item) for item in value) + "]"
+        more = [f"… {len(value)} in all"] if len(value) > _MOST_ITEMS else []
+        return "[" + ", ".join([*map(one_line, value[:_MOST_ITEMS]), *more]) + "]"
     if isinstance(value, dict):
         return ":".join(one_line(item) for item in value.values())
     text = str(value)
@@ -95,8 +100,11 @@ def _consent_notes(assets: pa.Table, index: RightsIndex, deal: Deal) -> dict[int
     notes: dict[int, list[str]] = defaultdict(list)
     for purpose in deal.needed_purposes:
         state, withdrawn = index.consents.states(purpose, ids, who)
-        for item in (state != ALLOW).nonzero()[0]:
-            said = "withdrawn" if withdrawn[item] else _STATE_NAMES.get(int(state[item]), "none")
+        short = state != ALLOW
+        if silence_is_enough(deal, purpose):
+            short = short & (state != MISSING) & (state != UNKNOWN)
+        for item in short.nonzero()[0]:
+            said = "withdrawn" if withdrawn[item] else _STATE_NAMES[int(state[item])]
             name = one_line(who[int(item)].as_py())
             notes[int(shares.rows[item])].append(f"consent {purpose} of {name}: {said}")
     return notes

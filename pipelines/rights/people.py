@@ -39,7 +39,7 @@ def screen_people(
 
     # 9. People
     if deal.rights.unknown_people_count == "refuse":
-        add(Reason.PEOPLE_UNKNOWN_COUNT, people == _UNKNOWN)
+        add(Reason.PEOPLE_UNKNOWN_COUNT, people < 0)
     if deal.rights.people == "refuse":
         add(Reason.PEOPLE_REFUSED, shown)
     minors = column(assets, "minors")
@@ -56,17 +56,22 @@ def screen_people(
     faults = [_at(fault, position) for fault in releases.faults]
     sound = known & ~unfit_range & ~np.logical_or.reduce(faults, axis=0)
     is_model = _at(releases.is_model, position)
+    is_property = _at(releases.is_property, position)
     models = _distinct(held, position, sound & is_model)
     short_model = needed & shown & (models < people)
     short_property = needed & bools(column(assets, "property"))
-    short_property &= ~held.any(sound & ~is_model)
+    short_property &= ~held.any(sound & is_property)
     add(Reason.RELEASE_MODEL_MISSING, short_model)
     add(Reason.RELEASE_PROPERTY_MISSING, short_property)
     # A release's own fault is a reason only where releases of its kind are short.
-    matters = np.where(is_model, short_model[held.rows], short_property[held.rows]) & known
+    matters = (is_model & short_model[held.rows]) | (is_property & short_property[held.rows])
     for reason, fault in zip(FAULTS, faults, strict=True):
         add(reason, held.any(fault & matters))
     add(Reason.RELEASE_SHOOT_RANGE, held.any(unfit_range & matters))
+    if deal.rights.minors == "guardian-release":
+        # Else a release of the adult beside the child would do.
+        guarded = held.any(sound & is_model & _at(releases.minor, position))
+        add(Reason.RELEASE_GUARDIAN_MISSING, needed & bools(minors) & ~guarded)
 
 
 def _at(values: Bools, position: Ints) -> Bools:

@@ -38,7 +38,8 @@ class ReleaseIndex:
 
     Attributes:
         ids: Release ids, [n].
-        is_model: Whether it is a model release; else it is a property release, [n].
+        is_model: Whether it is a model release, [n].
+        is_property: Whether it is a property release; a release of another kind is neither, [n].
         minor: Whether its subject is a minor, [n].
         faults: For each of FAULTS, where a release has it, [len(FAULTS), n].
         shoot_from: First day it covers, days since 1970, [n]; `shoot_until`: the last.
@@ -47,6 +48,7 @@ class ReleaseIndex:
 
     ids: pa.Array
     is_model: Bools
+    is_property: Bools
     minor: Bools
     faults: Bools
     shoot_from: Ints
@@ -79,6 +81,7 @@ def index_releases(releases: pa.Table, deal: Deal, as_of_us: int) -> ReleaseInde
     return ReleaseIndex(
         ids=column(releases, "release_id"),
         is_model=is_model,
+        is_property=equals(column(releases, "kind"), "property"),
         minor=minor,
         faults=faults,
         shoot_from=integers(shoot_from, -far),

@@ -6,6 +6,7 @@ is cleared. The numbers in the code are the numbers of the rules in docs/rights.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from license_expression import ExpressionError, get_spdx_licensing
+from license_expression import ExpressionError, Licensing, get_spdx_licensing
 
 from pipelines.rights.arrow import (
     Bools,
@@ -45,6 +46,8 @@ from schemas.territory import COUNTRIES, WORLD
 Mask = npt.NDArray[np.uint64]
 _BIT = {reason: np.uint64(1 << i) for i, reason in enumerate(SCREEN_REASONS)}
 _FAR = int(np.iinfo(np.int64).max)
+# Parts of SPDX identifiers: CC-BY-NC-4.0, NCGL-UK-2.0, PolyForm-Noncommercial-1.0.0.
+_NON_COMMERCIAL = frozenset({"NC", "NCGL", "NONCOMMERCIAL"})
 
 
 @dataclass(frozen=True)
@@ -120,18 +123,26 @@ def _screen_status(found: Findings, assets: pa.Table) -> None:
     found.add(Reason.ASSET_STATUS_UNKNOWN, ~(active | withdrawn | held))
 
 
+@lru_cache(maxsize=1)
+def _licensing() -> Licensing:
+    return get_spdx_licensing()
+
+
 @lru_cache(maxsize=4096)
 def _licence_faults(code: str) -> tuple[Reason, ...]:
     """Reasons against an SPDX expression; the expression is parsed by license-expression."""
     try:
-        parsed = get_spdx_licensing().parse(code, validate=True)
-    except ExpressionError:
+        parsed = _licensing().parse(code, validate=True, strict=True)
+    except (ExpressionError, RecursionError):
         return (Reason.LICENCE_UNKNOWN_CODE,)
-    if parsed is None:
+    # An exception is no licence by itself, only behind a WITH.
+    if parsed is None or any(getattr(term, "is_exception", False) for term in parsed.symbols):
         return (Reason.LICENCE_UNKNOWN_CODE,)
-    terms = {term for symbol in parsed.symbols for term in symbol.key.upper().split("-")}
+    # A licence with an exception is one symbol of two; apart, each has a key.
+    parts = _licensing().license_symbols(parsed, decompose=True)
+    terms = {term for part in parts for term in part.key.upper().split("-")}
     faults = []
-    if "NC" in terms:
+    if terms & _NON_COMMERCIAL:
         faults.append(Reason.LICENCE_NON_COMMERCIAL)
     if "ND" in terms:
         faults.append(Reason.LICENCE_NO_DERIVATIVES)
@@ -202,7 +213,7 @@ def _screen_contributors(found: Findings, assets: pa.Table, index: RightsIndex, 
     for purpose in deal.needed_purposes:
         state, withdrawn = index.consents.states(purpose, asset_ids, who)
         missing = (state == MISSING) | (state == UNKNOWN)
-        if purpose is Purpose.INFERENCE and _silence_is_enough(deal):
+        if silence_is_enough(deal, purpose):
             missing = np.zeros_like(missing)
         found.add(Reason.CONSENT_MISSING, shares.any(missing))
         found.add(Reason.CONSENT_WITHDRAWN, shares.any(withdrawn))
@@ -210,9 +221,10 @@ def _screen_contributors(found: Findings, assets: pa.Table, index: RightsIndex, 
         found.add(Reason.CONSENT_CONDITIONAL, shares.any(state == CONDITIONAL))
 
 
-def _silence_is_enough(deal: Deal) -> bool:
-    bought = Purpose.INFERENCE in deal.purposes
-    return deal.rights.inference == "unless-denied" and not bought
+def silence_is_enough(deal: Deal, purpose: Purpose) -> bool:
+    """Whether a missing consent to the purpose passes: inference that is not itself sold."""
+    own = purpose is Purpose.INFERENCE and purpose not in deal.purposes
+    return own and deal.rights.inference == "unless-denied"
 
 
 def _screen_source(found: Findings, assets: pa.Table, deal: Deal) -> None:
@@ -231,10 +243,22 @@ def _screen_selection(found: Findings, assets: pa.Table, deal: Deal) -> None:
     wanted = one_of(column(assets, "media_type"), list(deal.media))
     found.add(Reason.SELECT_MEDIA_TYPE, ~wanted)
     keywords = lists(column(assets, "keywords"))
-    folded = pc.utf8_lower(keywords.values)
     if deal.select.keywords_any:
-        chosen = one_of(folded, [word.lower() for word in deal.select.keywords_any])
+        chosen = _holds_word(keywords.values, deal.select.keywords_any)
         found.add(Reason.SELECT_KEYWORDS, ~keywords.any(chosen))
     if deal.select.keywords_none:
-        barred = one_of(folded, [word.lower() for word in deal.select.keywords_none])
+        barred = _holds_word(keywords.values, deal.select.keywords_none)
         found.add(Reason.SELECT_KEYWORDS, keywords.any(barred))
+
+
+def fold_case(word: str) -> str:
+    """A word as it is compared: Unicode's canonical caseless matching (D145)."""
+    decomposed = unicodedata.normalize("NFD", word)
+    return unicodedata.normalize("NFD", decomposed.casefold())
+
+
+def _holds_word(values: pa.Array, words: list[str]) -> Bools:
+    """Where a text is one of the words; each different text is folded once."""
+    wanted = {fold_case(word) for word in words}
+    texts = pc.unique(values).drop_null().to_pylist()
+    return one_of(values, [text for text in texts if fold_case(text) in wanted])

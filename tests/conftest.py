@@ -1,0 +1,26 @@
+"""The demo library that tests of the whole share: made once a session, by the real command."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+
+import pytest
+
+from tests.end_to_end.command import Demo, make_demo
+
+# The smallest library with every reason has 60; with 150 every family has several samples.
+ASSETS = 150
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
+    """The shared library; with pytest-xdist the first worker makes it and the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    root, said = shared / "demo", shared / "demo.json"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            said.write_text(json.dumps(make_demo(root, ASSETS)), encoding="utf-8")
+    return Demo(root, json.loads(said.read_text(encoding="utf-8")))

@@ -1,0 +1,153 @@
+"""The real command in a process of its own, and the library that the whole session shares."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+AS_OF = "2026-06-30"
+DEALS = {
+    "demo-main": "deal.toml",
+    "demo-images": "deal-images.toml",
+    "demo-strict": "deal-strict.toml",
+}
+_TIMEOUT_S = 600
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that ended: its exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        return json.loads(self.out)
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without anything of AWS, so that no test leaves the machine."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "NO_COLOR": "1", **(extra or {})}
+
+
+def command(*arguments: object) -> list[str]:
+    """The command line that starts `fairshard` by this interpreter."""
+    return [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
+
+
+def fairshard(*arguments: object, env: Mapping[str, str] | None = None) -> Ended:
+    """Runs a command to its end."""
+    done = subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+        env=environment(env),
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A demo library with the deliveries of its three deals. Tests read it and never change it.
+
+    Attributes:
+        root: What `fairshard demo --out` was given.
+        summaries: What each run printed with --json, by deal id.
+    """
+
+    root: Path
+    summaries: dict[str, Any]
+
+    @property
+    def out(self) -> Path:
+        """The output store."""
+        return self.root / "out"
+
+    @property
+    def catalogue(self) -> Path:
+        """The catalogue."""
+        return self.root / "catalogue"
+
+    @property
+    def signing_key(self) -> Path:
+        """The key that signed."""
+        return self.out / "agency" / "signing.key"
+
+    @property
+    def key(self) -> Any:
+        """The answer key."""
+        return json.loads((self.root / "answer_key.json").read_text(encoding="utf-8"))
+
+    def deal(self, deal_id: str) -> Path:
+        """A deal's file."""
+        return self.root / DEALS[deal_id]
+
+    def delivery(self, deal_id: str) -> Path:
+        """What a deal's buyer gets."""
+        return self.out / deal_id / "v0001" / "delivery"
+
+    def agency(self, deal_id: str) -> Path:
+        """What a deal leaves with the agency."""
+        return self.out / deal_id / "v0001" / "agency"
+
+    def manifest(self, deal_id: str) -> Any:
+        """A delivery's manifest."""
+        return json.loads((self.delivery(deal_id) / "MANIFEST.json").read_bytes())
+
+    def package(self, deal_id: str, out: object, *more: object) -> list[object]:
+        """Arguments of `fairshard` that package a deal of this library by its own key."""
+        return [
+            "package",
+            *("--catalogue", self.catalogue, "--deal", self.deal(deal_id), "--out", out),
+            *("--as-of", AS_OF, "--key", self.signing_key, "--quiet", "--json", *more),
+        ]
+
+
+def make_demo(root: Path, assets: int) -> dict[str, Any]:
+    """Draws a library, packages its three deals into one output, and returns what they said."""
+    first = fairshard(
+        *("demo", "--out", root, "--assets", assets, "--workers", 1, "--quiet", "--json")
+    )
+    assert first.code == 0, first.err
+    summaries = {"demo-main": first.json}
+    demo = Demo(root, summaries)
+    for deal_id in ("demo-images", "demo-strict"):
+        ended = fairshard(*demo.package(deal_id, demo.out, "--workers", 1))
+        assert ended.code == 0, ended.err
+        summaries[deal_id] = ended.json
+    return summaries
+
+
+def tables(folder: Path) -> pa.Table:
+    """Every part of a table, one after another."""
+    return pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("*.parquet"))])
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """The sha256 of every file below a folder, by relative path."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def folders(root: Path) -> set[str]:
+    """Names of what lies in a folder; nothing where there is no folder."""
+    return {path.name for path in root.iterdir()} if root.exists() else set()

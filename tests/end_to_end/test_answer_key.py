@@ -1,0 +1,156 @@
+"""Each deal's outcome against the answer key, which is made from what was planted alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.layout import asset_hash
+from schemas.decision import Reason
+
+from .command import DEALS, Demo, tables
+
+pytestmark = pytest.mark.parametrize("deal_id", DEALS)
+
+
+def decisions(demo: Demo, deal_id: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = tables(demo.agency(deal_id) / "decisions").to_pylist()
+    return rows
+
+
+def test_decisions(demo: Demo, deal_id: str) -> None:
+    key = demo.key["deals"][deal_id]
+    found: dict[str, list[tuple[object, object, tuple[str, ...]]]] = {}
+    for row in decisions(demo, deal_id):
+        reasons = row["reasons"]
+        assert isinstance(reasons, list)
+        value = (row["outcome"], row["stage"], tuple(sorted(reasons)))
+        found.setdefault(str(row["asset_id"]), []).append(value)
+    unnamed = [name for name in found if name not in key["assets"]]
+    assert len(unnamed) == demo.key["unnamed_rows"]
+    for name in unnamed:  # a row locator stands for an id that cannot be read
+        assert found.pop(name) == [("dead_letter", "read", ("row.unreadable",))]
+    expected = {
+        name: [(told["outcome"], told["stage"], tuple(sorted(told["reasons"])))] * told["rows"]
+        for name, told in key["assets"].items()
+    }
+    assert found == expected
+
+
+def test_dead_letters(demo: Demo, deal_id: str) -> None:
+    key = demo.key["deals"][deal_id]
+    rows = tables(demo.agency(deal_id) / "dead_letters").to_pylist()
+    named = [row for row in rows if row["asset_id"] in key["assets"]]
+    assert {row["asset_id"]: row["reason"] for row in named} == key["dead_letters"]
+    assert len(rows) - len(named) == demo.key["unnamed_rows"]
+    assert all(row["detail"] and row["stage"] == Reason(row["reason"]).info.stage for row in rows)
+    told = [
+        {"asset_id": row["asset_id"], "stage": row["stage"], "reason": row["reasons"][0]}
+        | {"detail": row["detail"]}
+        for row in tables(demo.agency(deal_id) / "decisions").to_pylist()
+        if row["outcome"] == "dead_letter"
+    ]
+    by_id = sorted(told, key=lambda row: str(row["asset_id"]))
+    assert sorted(rows, key=lambda row: row["asset_id"]) == by_id
+
+
+def test_duplicates(demo: Demo, deal_id: str) -> None:
+    key = demo.key["deals"][deal_id]
+    found = {
+        row["asset_id"]: {"kept": str(row["detail"]).removeprefix("kept: "), "kind": code[10:]}
+        for row in decisions(demo, deal_id)
+        for code in row["reasons"]  # type: ignore[attr-defined]
+        if code.startswith("duplicate.")
+    }
+    assert found == key["duplicates"]
+    assert found  # every deal has some
+
+
+def test_counts(demo: Demo, deal_id: str) -> None:
+    key = demo.key["deals"][deal_id]["counts"]
+    steps = demo.summaries[deal_id]["steps"]
+    for name in ("read", "screen", "enrich", "select"):
+        told = {
+            "in": steps[name]["entered"],
+            "refused": steps[name]["refused"],
+            "dead_letters": steps[name]["dead_letters"],
+            "out": steps[name]["passed"],
+        }
+        assert told == key[name], name
+    assert steps["write"]["passed"] == steps["write"]["entered"] == key["delivered"]
+    assert demo.summaries[deal_id]["samples"] == key["delivered"]
+    reasons: Counter[str] = Counter()
+    for step in steps.values():
+        reasons.update(step["refused_by_reason"])
+        reasons.update(step["dead_letters_by_reason"])
+    assert dict(reasons) == key["by_reason"]
+    published = {record.pop("step"): record for record in demo.manifest(deal_id)["steps"]}
+    assert published == steps
+
+
+def test_payouts(demo: Demo, deal_id: str) -> None:
+    key = demo.key["deals"][deal_id]
+    paid, lines = {}, 0
+    for path in sorted((demo.agency(deal_id) / "statements").glob("*.json")):
+        statement = json.loads(path.read_bytes())
+        paid[statement["contributor_id"]] = statement["total_minor"]
+        assert statement["currency"] == key["currency"]
+        lines += len(statement["lines"])
+        with path.with_suffix(".csv").open(newline="", encoding="utf-8") as source:
+            assert len(list(csv.reader(source))) > len(statement["lines"])
+    assert paid == key["payouts"]
+    said = demo.summaries[deal_id]
+    assert said["agency_minor"] == key["agency_minor"]
+    assert said["agency_minor"] + sum(paid.values()) == key["pool_minor"] == said["pool_minor"]
+    ledger = pq.read_table(demo.agency(deal_id) / "ledger" / "ledger-00000.parquet")
+    assert len(ledger) == lines == demo.manifest(deal_id)["ledger"]["entries"]
+    grouped = ledger.group_by("contributor_id").aggregate([("amount_minor", "sum")])
+    assert _pairs(grouped) == paid
+
+
+def _pairs(grouped: pa.Table) -> dict[str, int]:
+    names, sums = grouped["contributor_id"], grouped["amount_minor_sum"]
+    return dict(zip(names.to_pylist(), sums.to_pylist(), strict=True))
+
+
+def test_the_cap_takes_the_first_by_hash(demo: Demo, deal_id: str) -> None:
+    key = demo.key["deals"][deal_id]
+    wanted, left = [], []
+    for row in decisions(demo, deal_id):
+        if row["outcome"] == "delivered":
+            wanted.append(str(row["asset_id"]))
+        elif row["reasons"] == ["select.over_cap"]:
+            left.append(str(row["asset_id"]))
+    if key["max_assets"] is None:
+        assert not left
+    else:
+        assert left and len(wanted) == key["max_assets"]
+        assert max(map(asset_hash, wanted)) < min(map(asset_hash, left))
+
+
+def test_delivered_media_are_the_planted_files(demo: Demo, deal_id: str) -> None:
+    rows = decisions(demo, deal_id)
+    planted = demo.key["media"]
+    wanted = {
+        dict(part.split("=") for part in str(row["detail"]).split("; "))["key"]: planted[
+            str(row["asset_id"])
+        ]["sha256"]
+        for row in rows
+        if row["outcome"] == "delivered"
+    }
+    shards = tables(demo.delivery(deal_id) / "shards")
+    found = zip(shards["key"].to_pylist(), shards["media_sha256"].to_pylist(), strict=True)
+    assert dict(found) == wanted
+
+
+def test_every_reason_is_planted(demo: Demo, deal_id: str) -> None:
+    assert deal_id in demo.key["deals"]
+    codes: set[str] = set()
+    for deal in demo.key["deals"].values():
+        codes.update(deal["counts"]["by_reason"])
+    assert codes == {reason.value for reason in Reason}
