@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import rfc8785
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -22,96 +19,11 @@ from pydantic import (
     field_validator,
 )
 
+from schemas.deal_values import MOST, CalendarDate, Share, Size, Territory, Word, not_twice
 from schemas.errors import InputError
 from schemas.money import exponent, parse_amount
 from schemas.rights import Purpose
-from schemas.territory import COUNTRIES, WORLD
-
-_SIZE = re.compile(r"([0-9]{1,18}) ?(B|KB|MB|GB|KiB|MiB|GiB)?")
-_SHARE = r"0(\.[0-9]{1,30})?|1(\.0{1,30})?"
-# The largest integer that RFC 8785 can write, and so that the digest of the terms can cover.
-_MOST = 2**53 - 1
-_Item = TypeVar("_Item")
-_UNITS = {
-    None: 1,
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "KiB": 2**10,
-    "MiB": 2**20,
-    "GiB": 2**30,
-}
-
-
-def parse_size(value: object) -> int:
-    """Reads a size such as `512MiB`, or a whole number of bytes.
-
-    Raises:
-        ValueError: If it is neither.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('a size is a whole number of bytes, or text such as "512MiB"')
-    return int(match[1]) * _UNITS[match[2]]
-
-
-def _share(value: object) -> Decimal:
-    """Reads a share between 0 and 1; text, because a TOML float is not exact."""
-    if isinstance(value, Decimal):  # a default
-        return value
-    if not isinstance(value, str):
-        raise ValueError('a share is text such as "0.40", so that it is exact')
-    if re.fullmatch(_SHARE, value) is None:
-        raise ValueError('a share is text such as "0.40", from 0 to 1')
-    return Decimal(value)
-
-
-def _territory_code(value: object) -> str:
-    if isinstance(value, str) and (value == WORLD or value in COUNTRIES):
-        return value
-    raise ValueError("a territory is an ISO 3166-1 alpha-2 code in capitals, or WORLD")
-
-
-def _calendar_date(value: object) -> date:
-    """Takes a TOML date. A date with a time is refused: a term is counted in whole days."""
-    if type(value) is date:
-        return value
-    raise ValueError("a date is written as 2026-01-31, without quotes and without a time")
-
-
-def _word(value: str) -> str:
-    """A keyword; one with a stray blank would match nothing, and so bar nothing."""
-    if not value or value != value.strip():
-        raise ValueError("a keyword has no blanks around it and is not empty")
-    return value
-
-
-def _not_twice(values: list[_Item]) -> list[_Item]:
-    if len(set(values)) != len(values):
-        raise ValueError("names a value twice")
-    return values
-
-
-# The second argument of each is what the JSON Schema says that a deal may hold.
-Size = Annotated[
-    int, Field(gt=0, le=_MOST), BeforeValidator(parse_size, json_schema_input_type=int | str)
-]
-Share = Annotated[
-    Decimal,
-    BeforeValidator(_share, json_schema_input_type=Annotated[str, Field(pattern=f"^({_SHARE})$")]),
-]
-Territory = Annotated[
-    str,
-    BeforeValidator(
-        _territory_code,
-        json_schema_input_type=Annotated[str, Field(pattern=f"^([A-Z]{{2}}|{WORLD})$")],
-    ),
-]
-CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
-Word = Annotated[str, AfterValidator(_word)]
+from schemas.territory import WORLD
 
 
 class _Section(BaseModel):
@@ -135,11 +47,11 @@ class RightsTerms(_Section):
 class SelectTerms(_Section):
     """Which of the cleared assets the buyer takes."""
 
-    min_short_side: int = Field(default=512, ge=1, le=_MOST)  # pixels
+    min_short_side: int = Field(default=512, ge=1, le=MOST)  # pixels
     keywords_any: list[Word] = []
     keywords_none: list[Word] = []
     dedupe: Literal["none", "exact", "near"] = "near"
-    max_assets: int = Field(default=100_000, ge=1, le=_MOST)
+    max_assets: int = Field(default=100_000, ge=1, le=MOST)
 
 
 class ModelTerms(_Section):
@@ -211,7 +123,7 @@ class LimitTerms(_Section):
     """Where a run gives up."""
 
     dead_letter_share: Share = Decimal("0.05")  # of the catalogue's rows
-    max_pixels: int = Field(default=178_956_970, ge=1, le=_MOST)
+    max_pixels: int = Field(default=178_956_970, ge=1, le=MOST)
     max_media_bytes: Size = 4 * 2**30
 
 
@@ -258,7 +170,7 @@ class Deal(_Section):
     @field_validator("purposes", "territory", "media")
     @classmethod
     def _check_repeats(cls, values: list[str]) -> list[str]:
-        return _not_twice(values)
+        return not_twice(values)
 
     @field_validator("territory")
     @classmethod
@@ -325,7 +237,8 @@ def _allowed(name: str) -> str:
 
 def _explain(error: Any) -> str:
     name = _where(error["loc"])
-    seen = repr(error["input"])
+    value = error["input"]
+    seen = value.isoformat() if isinstance(value, date | time) else repr(value)
     seen = seen if len(seen) <= 80 else seen[:77] + "..."
     if error["type"] == "extra_forbidden":
         return f"{name} = {seen}: unknown key; allowed here: {_allowed(name)}"
@@ -358,7 +271,7 @@ def parse_deal(text: str, origin: str) -> Deal:
     except ValidationError as error:
         lines = "".join(f"\n  {_explain(fault)}" for fault in error.errors(include_url=False))
         raise InputError(
-            "The deal is refused", f"{origin}{lines}\n", "docs/deal.md lists every key"
+            "The deal is refused", f"{origin}{lines}", "docs/deal.md lists every key."
         ) from error
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import io
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ClientError
 
-from schemas.errors import InputError
+from pipelines.delivery.s3_client import USUAL_S3, S3Client, error_of, s3_client, s3_errors
+from pipelines.delivery.s3_stream import open_object
+from schemas.errors import InputError, RunError
 
 BLOCK_BYTES = 4 * 2**20
-_ATTEMPTS = 4
+_OTHER_VERSION = 412
 
 
 @dataclass(frozen=True)
@@ -49,18 +46,6 @@ def split_s3(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-@functools.lru_cache(maxsize=2)
-def _client_of(process: int) -> object:
-    del process  # a client must not be shared across a fork
-    retries = Config(retries={"max_attempts": _ATTEMPTS, "mode": "standard"})
-    return boto3.client("s3", config=retries)
-
-
-def s3_client() -> object:
-    """The one S3 client of this process; it follows boto3's own configuration."""
-    return _client_of(os.getpid())
-
-
 def list_files(uri: str) -> list[File]:
     """Lists the files of a catalogue, by name: its own and those one folder down.
 
@@ -78,7 +63,9 @@ def _list_folder(uri: str) -> list[File]:
             "The catalogue is no folder", str(root), "Give a folder that holds assets.parquet."
         )
     try:
-        files = [path for path in [*root.glob("*"), *root.glob("*/*")] if path.is_file()]
+        # Only folders of tables are looked into: media may lie beside them by the million.
+        inside = [path for name in sorted(_TABLE_FOLDERS) for path in (root / name).glob("*")]
+        files = [path for path in [*root.glob("*"), *inside] if path.is_file()]
         return [_local(path, path.relative_to(root).as_posix()) for path in files]
     except OSError as error:
         raise InputError(
@@ -94,17 +81,15 @@ def _local(path: Path, name: str) -> File:
 def _list_s3(uri: str) -> list[File]:
     bucket, prefix = split_s3(uri)
     prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
-    client = s3_client()
+    client = s3_client(USUAL_S3)
     found: list[File] = []
-    try:
+    with s3_errors(bucket):
         # The folders a catalogue knows are one level deep, so media below are not walked through.
         top = _pages(client, bucket, prefix)
         found += top[0]
         for folder in top[1]:
             if folder.removeprefix(prefix).rstrip("/") in _TABLE_FOLDERS:
                 found += _pages(client, bucket, folder)[0]
-    except (ClientError, BotoCoreError) as error:
-        raise InputError("The catalogue cannot be listed", f"{uri}: {error}", _S3_REMEDY) from error
     return [File(f.name.removeprefix(prefix), f.uri, f.size_bytes, f.version) for f in found]
 
 
@@ -112,8 +97,8 @@ _S3_REMEDY = "Check the bucket's name, the credentials and s3:ListBucket, s3:Get
 _TABLE_FOLDERS = frozenset({"assets", "contributors", "consents", "releases"})
 
 
-def _pages(client: object, bucket: str, prefix: str) -> tuple[list[File], list[str]]:
-    pages = client.get_paginator("list_objects_v2").paginate(  # type: ignore[attr-defined]
+def _pages(client: S3Client, bucket: str, prefix: str) -> tuple[list[File], list[str]]:
+    pages = client.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, Delimiter="/"
     )
     files, folders = [], []
@@ -138,7 +123,7 @@ def open_file(uri: str, version: str) -> BinaryIO:
         InputError: If it cannot be opened, or has changed since it was listed.
     """
     if uri.startswith("s3://"):
-        return cast(BinaryIO, _S3File(uri, version))
+        return _open_object(uri, version)
     try:
         path = Path(uri)
         if _local(path, "").version != version:
@@ -154,67 +139,18 @@ def _changed(uri: str) -> InputError:
     )
 
 
-class _S3File(io.RawIOBase):
-    """An S3 object as a file: every read is one ranged request, bound to one version."""
-
-    def __init__(self, uri: str, version: str) -> None:
-        self._uri = uri
-        self._bucket, self._key = split_s3(uri)
-        self._version = version
-        self._position = 0
-        head = self._request("head_object")
-        self._size = int(cast(int, head["ContentLength"]))
-
-    def _request(self, call: str, **options: str) -> dict[str, object]:
-        method = getattr(s3_client(), call)
-        try:
-            return cast(
-                dict[str, object],
-                method(Bucket=self._bucket, Key=self._key, IfMatch=self._version, **options),
-            )
-        except ClientError as error:
-            if str(error.response.get("Error", {}).get("Code")) in ("412", "PreconditionFailed"):
-                raise _changed(self._uri) from error
-            raise InputError(
-                "A table cannot be read", f"{self._uri}: {error}", _S3_REMEDY
-            ) from error
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(cast(bytearray, buffer)).cast("B")
-        wanted = min(len(view), self._size - self._position)
-        if wanted <= 0:
-            return 0
-        data = self._fetch(self._position, wanted)
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def _fetch(self, start: int, length: int) -> bytes:
-        """Reads a range whole; a body that breaks off is asked for again."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                body = self._request("get_object", Range=f"bytes={start}-{start + length - 1}")
-                return cast(BinaryIO, body["Body"]).read()
-            except (HTTPClientError, BotoCoreError) as error:
-                if attempt == _ATTEMPTS - 1:
-                    raise InputError(
-                        "A table cannot be read", f"{self._uri}: {error}", _S3_REMEDY
-                    ) from error
-        raise AssertionError("unreachable")
+def _open_object(uri: str, version: str) -> BinaryIO:
+    bucket, key = split_s3(uri)
+    try:
+        # Unbuffered, as a local file is: its readers buffer in blocks of their own.
+        return cast(BinaryIO, open_object(USUAL_S3, bucket, key, version).detach())
+    except FileNotFoundError as error:
+        raise InputError("A table cannot be read", f"{uri} is gone", _S3_REMEDY) from error
+    except RunError as error:
+        cause = error.__cause__
+        if isinstance(cause, ClientError) and error_of(cause).status == _OTHER_VERSION:
+            raise _changed(uri) from error
+        raise
 
 
 def blocks(stream: BinaryIO) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 from botocore.exceptions import ClientError
 from urllib3.exceptions import HTTPError
@@ -16,14 +16,20 @@ _BUFFER_BYTES = 1 << 20
 _FAILURES_IN_A_ROW = 4
 
 
-def open_object(options: S3Options, bucket: str, name: str) -> BinaryIO:
+def open_object(options: S3Options, bucket: str, name: str, etag: str = "") -> io.BufferedReader:
     """Opens an object for reading; the request is made at once.
+
+    Args:
+        options: Which S3.
+        bucket: Its bucket.
+        name: Its key.
+        etag: The version that it must be, where one is expected.
 
     Raises:
         FileNotFoundError: If there is no such object.
         InputError: If there is no such bucket, or no permission.
     """
-    return io.BufferedReader(_ObjectStream(options, bucket, name), _BUFFER_BYTES)
+    return io.BufferedReader(_ObjectStream(options, bucket, name, etag), _BUFFER_BYTES)
 
 
 class _ObjectStream(io.RawIOBase):
@@ -33,7 +39,7 @@ class _ObjectStream(io.RawIOBase):
     from where it stopped, on condition that the object is still the same.
     """
 
-    def __init__(self, options: S3Options, bucket: str, name: str) -> None:
+    def __init__(self, options: S3Options, bucket: str, name: str, etag: str) -> None:
         super().__init__()
         self._options = options
         self._bucket = bucket
@@ -42,7 +48,7 @@ class _ObjectStream(io.RawIOBase):
         self._failures = 0
         self._body: Any = None
         with s3_errors(bucket, name):
-            answer = self._get({})
+            answer = self._get({"IfMatch": etag} if etag else {})
         self._size = int(answer["ContentLength"])
         self._etag = str(answer.get("ETag", ""))
         self._body = answer["Body"]

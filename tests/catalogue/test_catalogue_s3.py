@@ -10,8 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from pipelines.catalogue import files
 from pipelines.catalogue.read import open_catalogue, read_table
+from pipelines.delivery import s3_client
 from schemas.errors import InputError
 
 from .catalogue_cases import FORMATS, asset, batches, table_bytes
@@ -24,12 +24,11 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    files._client_of.cache_clear()
+    monkeypatch.setattr(s3_client, "_clients", {})
     with mock_aws():
         client = boto3.client("s3")
         client.create_bucket(Bucket="library")
         yield client
-    files._client_of.cache_clear()
 
 
 def _put(client: Any, prefix: str, kind: str, count: int = 500) -> None:
@@ -71,7 +70,7 @@ def test_a_prefix_is_a_folder_and_no_beginning_of_a_name(client: Any) -> None:
 
 
 def test_a_missing_bucket_is_an_input_error(client: Any) -> None:
-    with pytest.raises(InputError, match="cannot be listed: s3://nobody"):
+    with pytest.raises(InputError, match="bucket does not exist: s3://nobody"):
         open_catalogue("s3://nobody/catalogue")
 
 

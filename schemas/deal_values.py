@@ -1,0 +1,97 @@
+"""The values of a deal's keys: what is read, and what its JSON Schema says of it."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from schemas.territory import COUNTRIES, WORLD
+
+_SIZE = re.compile(r"([0-9]{1,18}) ?(B|KB|MB|GB|KiB|MiB|GiB)?")
+_SHARE = r"0(\.[0-9]{1,30})?|1(\.0{1,30})?"
+# The largest integer that RFC 8785 can write, and so that the digest of the terms can cover.
+MOST = 2**53 - 1
+_Item = TypeVar("_Item")
+_UNITS = {
+    None: 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
+
+
+def parse_size(value: object) -> int:
+    """Reads a size such as `512MiB`, or a whole number of bytes.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('a size is a whole number of bytes, or text such as "512MiB"')
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _share(value: object) -> Decimal:
+    """Reads a share between 0 and 1; text, because a TOML float is not exact."""
+    if not isinstance(value, str):
+        raise ValueError('a share is text such as "0.40", so that it is exact')
+    if re.fullmatch(_SHARE, value) is None:
+        raise ValueError('a share is text such as "0.40", from 0 to 1')
+    return Decimal(value)
+
+
+def _territory_code(value: object) -> str:
+    if isinstance(value, str) and (value == WORLD or value in COUNTRIES):
+        return value
+    raise ValueError("a territory is an ISO 3166-1 alpha-2 code in capitals, or WORLD")
+
+
+def _calendar_date(value: object) -> date:
+    """Takes a TOML date. A date with a time is refused: a term is counted in whole days."""
+    if type(value) is date:
+        return value
+    raise ValueError("a date is written as 2026-01-31, without quotes and without a time")
+
+
+def _word(value: str) -> str:
+    """A keyword; one with a stray blank would match nothing, and so bar nothing."""
+    if not value or value != value.strip():
+        raise ValueError("a keyword has no blanks around it and is not empty")
+    return value
+
+
+def not_twice(values: list[_Item]) -> list[_Item]:
+    """Refuses a list that repeats itself."""
+    if len(set(values)) != len(values):
+        raise ValueError("names a value twice")
+    return values
+
+
+# The second argument of each is what the JSON Schema says that a deal may hold.
+Size = Annotated[
+    int, Field(gt=0, le=MOST), BeforeValidator(parse_size, json_schema_input_type=int | str)
+]
+Share = Annotated[
+    Decimal,
+    BeforeValidator(_share, json_schema_input_type=Annotated[str, Field(pattern=f"^({_SHARE})$")]),
+]
+Territory = Annotated[
+    str,
+    BeforeValidator(
+        _territory_code,
+        json_schema_input_type=Annotated[str, Field(pattern=f"^([A-Z]{{2}}|{WORLD})$")],
+    ),
+]
+CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
+Word = Annotated[str, AfterValidator(_word)]

@@ -1,0 +1,131 @@
+"""What the buyer must not learn is in no byte of the delivery, and keys are the agency's alone."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.sample import SHARD_TABLE_SCHEMA, Sample
+
+from .command import DEALS, Demo, fairshard, tables
+
+_TEXT = {".json", ".md", ".csv", ".txt", ".vkey", ""}
+
+
+def texts(delivery: Path) -> Iterator[tuple[str, str]]:
+    """All that is to be read in a delivery, the media excepted; Parquet as its values."""
+    for path in sorted(delivery.rglob("*")):
+        if not path.is_file():
+            continue
+        name = path.relative_to(delivery).as_posix()
+        if path.suffix == ".parquet":
+            table = pq.read_table(path)
+            yield name, json.dumps(table.to_pylist(), ensure_ascii=False)
+            yield name, str(table.schema)
+            # Statistics and dictionaries are in the raw bytes.
+            yield name, path.read_bytes().decode("utf-8", "replace")
+        elif path.suffix == ".tar":
+            yield from members(path, name)
+        else:
+            yield name, path.read_bytes().decode("utf-8", "replace")
+
+
+def members(tar: Path, name: str) -> Iterator[tuple[str, str]]:
+    """Headers and text members of a tar."""
+    data, at = tar.read_bytes(), 0
+    while data[at]:
+        member = data[at : at + 100].rstrip(b"\0").decode()
+        length = int(data[at + 124 : at + 135], 8)
+        yield f"{name}:{member}", data[at : at + 512].decode("utf-8", "replace")
+        if member.endswith((".json", ".txt")):
+            yield f"{name}:{member}", data[at + 512 : at + 512 + length].decode()
+        at += 512 + length + -length % 512
+
+
+@pytest.mark.parametrize("deal_id", DEALS)
+def test_a_delivery_names_nobody(demo: Demo, deal_id: str) -> None:
+    key = demo.key
+    people = tables(demo.catalogue / "contributors")
+    # Words of one or two letters would be found by chance in any base64.
+    secret = {name for name in key["roles"] if len(name) > 3}
+    for column in ("contributor_id", "display_name", "payee_ref"):
+        secret |= {name for name in people[column].to_pylist() if name and len(name) > 3}
+    secret |= {str(demo.root), str(demo.root.resolve()), str(Path.home()), "DEMO-0"}
+    secret |= {told["path"] for told in key["media"].values() if told["path"]}
+    salted = key["deals"][deal_id]
+    secret |= {str(money) for money in salted["payouts"].values() if money > 99_999}
+    secret |= {str(salted["agency_minor"]), str(salted["pool_minor"])}
+    found = [
+        (name, word)
+        for name, text in texts(demo.delivery(deal_id))
+        for word in secret
+        if word in text
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("deal_id", DEALS)
+def test_samples_have_one_schema(demo: Demo, deal_id: str) -> None:
+    """Loaders infer columns and types from the first samples."""
+    types: dict[str, set[str]] = {}
+    for tar in sorted(demo.delivery(deal_id).glob("shards/*.tar")):
+        for name, text in members(tar, tar.name):
+            if name.endswith(".json") and text.startswith("{"):
+                value = json.loads(text)
+                assert set(value) == set(Sample.model_fields)
+                for field, told in value.items():
+                    kind = "number" if field == "clip_score" else type(told).__name__
+                    types.setdefault(field, set()).add(kind)
+    assert types and all(len(kinds) == 1 for kinds in types.values()), types
+    assert not types.keys() & {"asset_id", "contributors", "contributor_id"}
+
+
+@pytest.mark.parametrize("deal_id", DEALS)
+def test_tables_and_vectors_stand_in_the_order_of_the_tar(demo: Demo, deal_id: str) -> None:
+    delivery = demo.delivery(deal_id)
+    seen: set[str] = set()
+    for index, shard in enumerate(demo.manifest(deal_id)["shards"]):
+        table = pq.read_table(delivery / "shards" / f"{shard['name']}.parquet")
+        assert table.schema.equals(SHARD_TABLE_SCHEMA)
+        keys = table["key"].to_pylist()
+        assert len(keys) == shard["samples"] and keys == sorted(keys)
+        assert not seen & set(keys)
+        seen |= set(keys)
+        metadata = pq.read_table(delivery / "metadata" / f"metadata_{index}.parquet")
+        assert metadata["key"].to_pylist() == keys
+        for folder in ("img_emb", "text_emb"):
+            vectors = np.load(delivery / folder / f"{folder}_{index}.npy")
+            assert vectors.dtype == np.float16 and vectors.shape[0] == len(keys)
+            lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+            assert np.allclose(lengths, 1, atol=2e-3)
+        pictures, words = (
+            np.load(delivery / folder / f"{folder}_{index}.npy").astype(np.float64)
+            for folder in ("img_emb", "text_emb")
+        )
+        scores = table["clip_score"].to_numpy()
+        assert np.allclose((pictures * words).sum(axis=1), scores, atol=5e-3)
+
+
+def test_keys_are_the_owners_alone(demo: Demo, tmp_path: Path) -> None:
+    assert stat.S_IMODE(demo.signing_key.stat().st_mode) == 0o600
+    arguments = demo.package("demo-strict", tmp_path / "out", "--workers", 1)
+    at = arguments.index("--key")
+    del arguments[at : at + 2]
+    # Without a key one is made before anything else; a wrong catalogue would end the run earlier.
+    ended = fairshard(*arguments)
+    assert ended.code == 0, ended.err
+    key = tmp_path / "out" / "agency" / "signing.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert fairshard("verify", ended.json["delivery"], "--quiet").code == 0
+    private = key.read_text(encoding="ascii").strip()
+    others = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path != key]
+    assert all(private.split("+")[-1].encode() not in path.read_bytes() for path in others)
+    key.chmod(0o640)
+    again = fairshard(*arguments)
+    assert again.code == 2 and f"chmod 600 {key}" in again.err
