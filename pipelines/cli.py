@@ -46,8 +46,9 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # Libraries warn of things that are none of the user's concern while they are imported.
-    logging.getLogger().setLevel(logging.ERROR)
+    if "--debug" not in given:
+        # Libraries speak of things that are none of the user's concern, some while imported.
+        logging.disable(logging.WARNING)
     options = build_parser([word for word in given[:1] if word in COMMANDS]).parse_args(given)
     try:
         return int(options.run(options))

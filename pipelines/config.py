@@ -74,7 +74,7 @@ class Job:
     @property
     def run_id(self) -> str:
         """Names a run by its inputs: the same inputs are the same run, and may be resumed."""
-        return run_id(self.deal, self.catalogue, self.as_of, self.models)
+        return run_id(self.deal, self.catalogue, self.as_of, self.models, self.salt)
 
     @property
     def unit_bits(self) -> int:
@@ -108,8 +108,12 @@ def estimate_rows(catalogue: Catalogue) -> int:
     return sum(file.size_bytes for file in files) // _ROW_BYTES
 
 
-def run_id(deal: Deal, catalogue: Catalogue, as_of: datetime, models: Models) -> str:
-    """Digest of all that decides a run's bytes, 16 hex digits."""
+def run_id(deal: Deal, catalogue: Catalogue, as_of: datetime, models: Models, salt: bytes) -> str:
+    """Digest of all that decides a run's bytes, 16 hex digits.
+
+    The salt stands for the agency's key: a run that was begun with one is not resumed with another,
+    whose commitments would differ.
+    """
     inputs: dict[str, str | int] = {
         "format": FORMAT_VERSION,
         "deal": deal.terms_sha256(),
@@ -117,5 +121,6 @@ def run_id(deal: Deal, catalogue: Catalogue, as_of: datetime, models: Models) ->
         "as_of": as_of.isoformat(),
         "clip": models.clip_id,
         "captioner": models.captioner_id,
+        "salt": hashlib.sha256(b"fairshard/run\x00" + salt).hexdigest(),
     }
     return hashlib.sha256(rfc8785.dumps(inputs)).hexdigest()[:16]

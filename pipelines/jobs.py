@@ -1,7 +1,7 @@
 """From what a command was given to a job: everything that can be refused is refused here.
 
 The order, marked below: 1. the deal; 2. the catalogue's tables; 3. the models' weights; 4. the
-output; 5. the key. Nothing is written before 4.
+output; 5. the key; 6. the version. Nothing is written before 4.
 """
 
 from __future__ import annotations
@@ -102,13 +102,14 @@ def prepare_job(request: Request) -> Prepared:
     models = name_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
-    identity_of_run = run_id(deal, catalogue, request.as_of, models)
     store.ensure()
-    version = find_version(store, deal, identity_of_run)
     if request.key:  # 5
         signer = load_key(Path(request.key))
     else:
         signer = load_or_make_key(default_key_path(output))
+    salt = deal_salt(signer.private, deal.deal_id)
+    identity_of_run = run_id(deal, catalogue, request.as_of, models, salt)
+    version = find_version(store, deal, identity_of_run)  # 6
     job = Job(
         deal=deal,
         catalogue=catalogue,
@@ -116,7 +117,7 @@ def prepare_job(request: Request) -> Prepared:
         models=models,
         output_uri=output,
         version=version.name,
-        salt=deal_salt(signer.private, deal.deal_id),
+        salt=salt,
         policy=_source_policy(deal, request),
         limits=MediaLimits(
             max_bytes=deal.limits.max_media_bytes, max_pixels=deal.limits.max_pixels

@@ -7,7 +7,6 @@ and can lose rows, so it is off. `multi_threading` mode loses rows, so it is nev
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
 import apache_beam as beam
@@ -33,7 +32,6 @@ def run_graph(job: Job, build: Graph, beam_options: Sequence[str] = ()) -> None:
         InputError: If the options ask for a mode that loses rows.
     """
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
     options = PipelineOptions(list(beam_options) or _embedded(job.workers))
     if options.get_all_options().get("direct_running_mode") == "multi_threading":
         raise InputError(

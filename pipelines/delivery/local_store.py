@@ -123,11 +123,27 @@ class LocalStore:
             _sync_folder(path.parent)
 
     def delete_prefix(self, prefix: str) -> None:
-        """See `Store.delete_prefix`."""
+        """See `Store.delete_prefix`. Folders above it that are left empty go as well."""
         folder = self.path(check_prefix(prefix))
         with _write_errors(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             shutil.rmtree(folder)
             _sync_folder(folder.parent)
+        with contextlib.suppress(OSError):  # one that is not empty stays
+            while (folder := folder.parent) != self.root:
+                folder.rmdir()
+
+    def sweep(self, prefix: str) -> None:
+        """See `Store.sweep`."""
+        for folder, _, names in os.walk(self.root / check_prefix(prefix), onerror=_listing_failed):
+            for name in names:
+                if name.startswith(_TEMPORARY_PREFIX):
+                    path = Path(folder, name)
+                    with _write_errors(path), contextlib.suppress(FileNotFoundError):
+                        path.unlink()
+        # A prefix is no folder: once nothing has it, nothing of it is to be seen.
+        if folder.parent != self.root:
+            with contextlib.suppress(OSError):
+                folder.parent.rmdir()
 
     def ensure(self) -> None:
         """See `Store.ensure`."""

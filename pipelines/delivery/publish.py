@@ -31,7 +31,14 @@ _CHUNK_BYTES = 1 << 20
 
 
 def publish_agency(store: Store, job: Job) -> None:
-    """Moves decisions, dead letters and data docs from the work area to the agency's folder."""
+    """Copies decisions, dead letters and data docs from the work area to the agency's folder.
+
+    What an earlier try at this version left there goes first: it may have failed on other media.
+    """
+    store.sweep(job.agency)
+    for found in store.list(job.agency):
+        if found.key != f"{job.agency}/{layout.RUN_RECORD}":
+            store.delete(found.key)
     staged = f"{job.work}/agency"
     for found in store.list(staged):
         name = found.key.removeprefix(f"{staged}/")
@@ -47,6 +54,7 @@ def publish_delivery(
     attribution: Attribution,
 ) -> Manifest:
     """Writes what makes the shards a delivery, the signed manifest last."""
+    store.sweep(job.delivery)
     for family in families(receipts):
         index = json_bytes(wids_index(job, family, receipts))
         store.write_bytes(f"{job.delivery}/wids-{family}.json", index)

@@ -179,6 +179,17 @@ class S3Store:
         for info in self.list(prefix):
             self.delete(info.key)
 
+    def sweep(self, prefix: str) -> None:
+        """See `Store.sweep`. Parts of uploads that were never completed are paid for."""
+        start = f"{self._name(check_prefix(prefix))}/"
+        with s3_errors(self.bucket), contextlib.suppress(FileNotFoundError):
+            pages = self._client.get_paginator("list_multipart_uploads")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=start):
+                for item in page.get("Uploads", ()):
+                    self._client.abort_multipart_upload(
+                        Bucket=self.bucket, Key=item["Key"], UploadId=item["UploadId"]
+                    )
+
     def ensure(self) -> None:
         """See `Store.ensure`. Writes and removes a small object, the only proof of permission."""
         with s3_errors(self.bucket):

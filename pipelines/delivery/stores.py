@@ -108,6 +108,10 @@ class Store(Protocol):
         """Removes everything below a folder. The prefix must not be empty."""
         ...
 
+    def sweep(self, prefix: str) -> None:
+        """Removes what interrupted writes left below a folder; nobody may be writing there."""
+        ...
+
     def ensure(self) -> None:
         """Makes the local folder, or checks that the bucket exists and may be written.
 
