@@ -64,6 +64,9 @@ def check_ledger(store: Store, manifest: Manifest, samples: Samples | None, note
     except FileNotFoundError as error:
         note(layout.CHECKPOINT, f"a file of the log is missing: {error}")
         return 0
+    except (ValueError, KeyError, TypeError) as error:  # signed, yet not of our making
+        note(layout.CHECKPOINT, f"an entry cannot be read: {type(error).__name__}: {error}")
+        return 0
     return size
 
 

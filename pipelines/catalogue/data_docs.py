@@ -22,7 +22,8 @@ from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view.view import DefaultJinjaPageView
 
-from pipelines.catalogue.gate import GateSummary, RuleOutcome, expectation_suite
+from pipelines.catalogue.gate import expectation_suite
+from pipelines.catalogue.outcome import GateSummary, RuleOutcome
 from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, Suite
 
 _EFFECTS = {

@@ -11,7 +11,6 @@ import functools
 import heapq
 import json
 import threading
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import great_expectations as gx
@@ -22,62 +21,21 @@ from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from pipelines.catalogue.derive import frame_of
+from pipelines.catalogue.outcome import (
+    EXAMPLES,
+    Example,
+    GateSummary,
+    RuleOutcome,
+    ordered,
+    stop_error,
+)
 from pipelines.catalogue.read import DeadRow
 from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, Suite, load_suite
 from pipelines.catalogue.values import shorten
 from schemas.decision import Reason
-from schemas.errors import InputError
 
-EXAMPLES = 3
 _FORMAT = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
 _LOCK = threading.Lock()  # a context of Great Expectations holds state, so one thread at a time
-
-
-@dataclass(frozen=True, order=True)
-class Example:
-    """A row that failed a rule; `asset_id` is the id of whatever the table holds."""
-
-    asset_id: str
-    value: str
-
-
-@dataclass(frozen=True)
-class RuleOutcome:
-    """What one rule said.
-
-    Attributes:
-        rule: Its name.
-        on_failure: What a failure does in this run.
-        evaluated: Values it looked at; nulls count only where the rule is about them.
-        failed: Values that failed.
-        examples: The first failing rows by id, at most `EXAMPLES`.
-    """
-
-    rule: str
-    on_failure: str
-    evaluated: int
-    failed: int
-    examples: tuple[Example, ...]
-
-
-@dataclass(frozen=True)
-class GateSummary:
-    """What the suite said of some rows. `merge` joins summaries in any order.
-
-    Attributes:
-        rows: Rows that entered the gate.
-        diverted: Rows that became dead letters.
-        rules: Outcomes by rule name; empty for no batches.
-    """
-
-    rows: int = 0
-    diverted: int = 0
-    rules: tuple[RuleOutcome, ...] = ()
-
-    @staticmethod
-    def empty() -> GateSummary:
-        """The summary of no batches."""
-        return GateSummary()
 
 
 @dataclass(frozen=True)
@@ -143,7 +101,7 @@ def gate_batch(batch: pa.Table, suite: Suite, divert: frozenset[str]) -> GateRes
     """
     if batch.num_rows == 0:
         nothing = (RuleOutcome(r.name, _effect(r, divert), 0, 0, ()) for r in suite.rules)
-        return GateResult(batch, (), GateSummary(0, 0, _ordered(nothing)))
+        return GateResult(batch, (), GateSummary(0, 0, ordered(nothing)))
     frame = frame_of(batch, [batch.schema.names[0], *(rule.column for rule in suite.rules)])
     ids = frame.iloc[:, 0].to_numpy(dtype=object)
     found = _validate(frame, suite)
@@ -160,7 +118,7 @@ def gate_batch(batch: pa.Table, suite: Suite, divert: frozenset[str]) -> GateRes
             for row in rows:
                 detail = _detail(rule, _shown(values.iloc[row]))
                 dead.setdefault(row, DeadRow(str(ids[row] or ""), Reason.ROW_INVALID, detail))
-    summary = GateSummary(batch.num_rows, len(dead), _ordered(outcomes))
+    summary = GateSummary(batch.num_rows, len(dead), ordered(outcomes))
     if not dead:
         return GateResult(batch, (), summary)
     good = np.ones(batch.num_rows, np.bool_)
@@ -184,60 +142,6 @@ def _shown(value: object) -> str:
 
 def _detail(rule: Rule, value: str) -> str:
     return f"{rule.name}: {rule.column} = '{value}': {rule.seen.replace('{value}', value)}"
-
-
-def _ordered(outcomes: Iterable[RuleOutcome]) -> tuple[RuleOutcome, ...]:
-    return tuple(sorted(outcomes, key=lambda outcome: outcome.rule))
-
-
-def merge(summaries: Iterable[GateSummary]) -> GateSummary:
-    """Joins summaries of one suite; their order and grouping change nothing."""
-    rows = diverted = 0
-    by_rule: dict[str, list[RuleOutcome]] = {}
-    for summary in summaries:
-        rows += summary.rows
-        diverted += summary.diverted
-        for outcome in summary.rules:
-            by_rule.setdefault(outcome.rule, []).append(outcome)
-        if len(by_rule) and len(by_rule[next(iter(by_rule))]) > 64:
-            by_rule = {name: [_joined(several)] for name, several in by_rule.items()}
-    return GateSummary(rows, diverted, _ordered(_joined(several) for several in by_rule.values()))
-
-
-def _joined(outcomes: Sequence[RuleOutcome]) -> RuleOutcome:
-    every = (example for outcome in outcomes for example in outcome.examples)
-    return RuleOutcome(
-        outcomes[0].rule,
-        outcomes[0].on_failure,
-        sum(outcome.evaluated for outcome in outcomes),
-        sum(outcome.failed for outcome in outcomes),
-        tuple(heapq.nsmallest(EXAMPLES, every)),
-    )
-
-
-def stop_error(summary: GateSummary, suite: Suite) -> InputError | None:
-    """The error that ends the run, if a rule that stops has failed."""
-    rules = {rule.name: rule for rule in suite.rules}
-    failed = [o for o in summary.rules if o.on_failure == STOP and o.failed]
-    if not failed:
-        return None
-    noun = suite.table.removesuffix("s")
-    lines = []
-    for outcome in failed:
-        rule = rules[outcome.rule]
-        seen = "; ".join(
-            f"{noun} {example.asset_id}: {rule.seen.replace('{value}', example.value)}"
-            for example in outcome.examples
-        )
-        lines.append(
-            f"\n  {rule.name}: {outcome.failed} of {summary.rows} rows. {seen}. {rule.remedy}"
-        )
-    remedy = "Or let screening refuse these rows: name the rules in the deal's gate.divert"
-    return InputError(
-        f"The table {suite.table} fails a rule that stops the run",
-        "".join(lines) + "\n",
-        remedy if suite.table == "assets" else "docs/catalogue.md lists the rules",
-    )
 
 
 def check_table(table: pa.Table, name: str) -> GateSummary:

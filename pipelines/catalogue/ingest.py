@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines import layout
+from pipelines.catalogue.batches import BatchReceipt, Hashes, Verdict, hash_ids
 from pipelines.catalogue.data_docs import write_data_docs
-from pipelines.catalogue.gate import GateSummary, gate_batch, merge, stop_error
+from pipelines.catalogue.gate import gate_batch
+from pipelines.catalogue.outcome import GateSummary, merge, stop_error
 from pipelines.catalogue.read import Part, read_batches
 from pipelines.catalogue.suite import Suite
 from pipelines.config import Job
@@ -24,41 +23,6 @@ from pipelines.progress import report_progress
 from pipelines.rights.arrow import column
 from pipelines.work import json_bytes
 from schemas.errors import InputError
-
-Hashes = npt.NDArray[np.uint64]
-
-
-@dataclass(frozen=True)
-class BatchReceipt:
-    """One batch that was read, gated and put by.
-
-    Attributes:
-        name: Names the batch in the work area.
-        counts: Rows that entered, passed and are dead letters.
-        gate: What the expectations said.
-    """
-
-    name: str
-    counts: Counts
-    gate: GateSummary
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the gate says of the whole catalogue.
-
-    Attributes:
-        stopped: Whether the run ends here; the work area's `verdict.json` says why.
-        repeated: Hashes of the asset ids that stand in more than one row, sorted.
-    """
-
-    stopped: bool
-    repeated: Hashes
-
-
-def hash_ids(asset_ids: Iterable[str]) -> Hashes:
-    """The hash of each asset id, [n] uint64."""
-    return np.fromiter((layout.asset_hash(text) for text in asset_ids), np.uint64)
 
 
 def ingest_part(
@@ -92,12 +56,6 @@ def _write_batch(store: Store, work: str, name: str, table: pa.Table, dead: list
     np.save(ids, every)
     store.write_bytes(f"{work}/ids/{name}.npy", ids.getvalue())
     write_decisions(store, f"{work}/agency", f"read-{name}", dead)
-
-
-def read_batch(store: Store, work: str, name: str) -> pa.Table:
-    """A batch from the work area: schemas.catalogue.ASSETS_SCHEMA and the column `hash`."""
-    data = store.read_bytes(f"{work}/batches/{name}.arrow")
-    return pa.ipc.open_file(pa.BufferReader(data)).read_all()
 
 
 def judge(store: Store, job: Job, suite: Suite, receipts: list[BatchReceipt]) -> Verdict:

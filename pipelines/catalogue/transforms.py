@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from pipelines.catalogue.ingest import BatchReceipt, Verdict, ingest_part, judge
+from pipelines.catalogue.batches import BatchReceipt, Verdict
+from pipelines.catalogue.ingest import ingest_part, judge
 from pipelines.catalogue.read import Part
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.config import Job

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines.catalogue.gate import gate_batch, merge, stop_error
+from pipelines.catalogue.gate import gate_batch
 from pipelines.catalogue.mapping import load_mapping
+from pipelines.catalogue.outcome import merge, stop_error
 from pipelines.catalogue.read import open_catalogue, read_batches
 from pipelines.catalogue.small import read_small_tables
 from pipelines.catalogue.suite import check_divert, load_suite

@@ -140,10 +140,6 @@ class LocalStore:
                     path = Path(folder, name)
                     with _write_errors(path), contextlib.suppress(FileNotFoundError):
                         path.unlink()
-        # A prefix is no folder: once nothing has it, nothing of it is to be seen.
-        if folder.parent != self.root:
-            with contextlib.suppress(OSError):
-                folder.parent.rmdir()
 
     def ensure(self) -> None:
         """See `Store.ensure`."""

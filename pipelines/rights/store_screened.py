@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipelines.catalogue.ingest import Verdict, read_batch
-from pipelines.catalogue.small import read_small_tables
+from pipelines.catalogue.batches import Verdict, read_batch
+from pipelines.catalogue.read import read_table
 from pipelines.config import Job
 from pipelines.decisions import Counts, refused, write_decisions
 from pipelines.delivery.stores import Store
@@ -43,8 +43,10 @@ class ScreenReceipt:
 
 
 def load_index(job: Job) -> RightsIndex:
-    """Reads contributors, consents and releases, and prepares them for the deal."""
-    contributors, consents, releases = read_small_tables(job.catalogue)
+    """Reads contributors, consents and releases, checked when the job was made, for the deal."""
+    contributors, consents, releases = (
+        read_table(job.catalogue, name) for name in ("contributors", "consents", "releases")
+    )
     return build_index(contributors, consents, releases, job.deal, job.as_of_us)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
-from pipelines.catalogue.ingest import BatchReceipt, Verdict
+from pipelines.catalogue.batches import BatchReceipt, Verdict
 from pipelines.config import Job
 from pipelines.decisions import Counts
 from pipelines.delivery.stores import open_store

@@ -72,6 +72,9 @@ def check_shard(
     except (TarError, pa.ArrowException, FileNotFoundError) as error:
         note(tar_path, str(error))
         return checked
+    except (ValueError, KeyError, TypeError) as error:  # signed, yet not of our making
+        note(tar_path, f"a sample cannot be read: {type(error).__name__}: {error}")
+        return checked
     for fault in faults:
         note(tar_path, fault)
     checked.samples = {row["key"]: row["media_sha256"] for row in rows}

@@ -15,13 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.catalogue.data_docs import write_data_docs
-from pipelines.catalogue.gate import (
+from pipelines.catalogue.gate import check_table, gate_batch
+from pipelines.catalogue.outcome import (
     EXAMPLES,
     Example,
     GateSummary,
     RuleOutcome,
-    check_table,
-    gate_batch,
     merge,
     stop_error,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from media_samples import encode, film, picture
+from .media_samples import encode, film, picture
 
 from pipelines.media.formats import Format, check_name, extension, sniff
 from schemas.errors import BadRecord

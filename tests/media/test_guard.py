@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from media_samples import LIMITS, encode, film, picture
+from .media_samples import LIMITS, encode, film, picture
 
 from pipelines.media.guard import Guard, close_guard, this_guard
 from pipelines.media.limits import MediaLimits

@@ -8,7 +8,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from media_samples import LIMITS, encode, film, picture, png_bomb
+from .media_samples import LIMITS, encode, film, picture, png_bomb
 
 from pipelines.media.limits import MediaLimits
 from pipelines.media.prepare import Prepared, prepare_media

@@ -1,0 +1,117 @@
+"""What the gate's rules said: summaries that merge in any order, and the error that stops a run.
+
+Apart from the gate itself, since workers that only count need not import Great Expectations.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipelines.catalogue.suite import STOP, Suite
+from schemas.errors import InputError
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True, order=True)
+class Example:
+    """A row that failed a rule; `asset_id` is the id of whatever the table holds."""
+
+    asset_id: str
+    value: str
+
+
+@dataclass(frozen=True)
+class RuleOutcome:
+    """What one rule said.
+
+    Attributes:
+        rule: Its name.
+        on_failure: What a failure does in this run.
+        evaluated: Values it looked at; nulls count only where the rule is about them.
+        failed: Values that failed.
+        examples: The first failing rows by id, at most `EXAMPLES`.
+    """
+
+    rule: str
+    on_failure: str
+    evaluated: int
+    failed: int
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class GateSummary:
+    """What the suite said of some rows. `merge` joins summaries in any order.
+
+    Attributes:
+        rows: Rows that entered the gate.
+        diverted: Rows that became dead letters.
+        rules: Outcomes by rule name; empty for no batches.
+    """
+
+    rows: int = 0
+    diverted: int = 0
+    rules: tuple[RuleOutcome, ...] = ()
+
+    @staticmethod
+    def empty() -> GateSummary:
+        """The summary of no batches."""
+        return GateSummary()
+
+
+def ordered(outcomes: Iterable[RuleOutcome]) -> tuple[RuleOutcome, ...]:
+    """Outcomes by the name of their rule."""
+    return tuple(sorted(outcomes, key=lambda outcome: outcome.rule))
+
+
+def merge(summaries: Iterable[GateSummary]) -> GateSummary:
+    """Joins summaries of one suite; their order and grouping change nothing."""
+    rows = diverted = 0
+    by_rule: dict[str, list[RuleOutcome]] = {}
+    for summary in summaries:
+        rows += summary.rows
+        diverted += summary.diverted
+        for outcome in summary.rules:
+            by_rule.setdefault(outcome.rule, []).append(outcome)
+        if len(by_rule) and len(by_rule[next(iter(by_rule))]) > 64:
+            by_rule = {name: [_joined(several)] for name, several in by_rule.items()}
+    return GateSummary(rows, diverted, ordered(_joined(several) for several in by_rule.values()))
+
+
+def _joined(outcomes: Sequence[RuleOutcome]) -> RuleOutcome:
+    every = (example for outcome in outcomes for example in outcome.examples)
+    return RuleOutcome(
+        outcomes[0].rule,
+        outcomes[0].on_failure,
+        sum(outcome.evaluated for outcome in outcomes),
+        sum(outcome.failed for outcome in outcomes),
+        tuple(heapq.nsmallest(EXAMPLES, every)),
+    )
+
+
+def stop_error(summary: GateSummary, suite: Suite) -> InputError | None:
+    """The error that ends the run, if a rule that stops has failed."""
+    rules = {rule.name: rule for rule in suite.rules}
+    failed = [o for o in summary.rules if o.on_failure == STOP and o.failed]
+    if not failed:
+        return None
+    noun = suite.table.removesuffix("s")
+    lines = []
+    for outcome in failed:
+        rule = rules[outcome.rule]
+        seen = "; ".join(
+            f"{noun} {example.asset_id}: {rule.seen.replace('{value}', example.value)}"
+            for example in outcome.examples
+        )
+        lines.append(
+            f"\n  {rule.name}: {outcome.failed} of {summary.rows} rows. {seen}. {rule.remedy}"
+        )
+    remedy = "Or let screening refuse these rows: name the rules in the deal's gate.divert"
+    return InputError(
+        f"The table {suite.table} fails a rule that stops the run",
+        "".join(lines) + "\n",
+        remedy if suite.table == "assets" else "docs/catalogue.md lists the rules",
+    )

@@ -1,0 +1,285 @@
+"""Bad input through the command: one clear message, exit code 2, and nothing left behind."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from moto.server import ThreadedMotoServer
+
+from .command import AS_OF, Demo, Ended, fairshard, folders, tables, tree
+
+_S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+@dataclass
+class Inputs:
+    """What a run is given; a test spoils one thing.
+
+    Attributes:
+        folder: The test's own folder.
+        deal: Text of the deal.
+        catalogue: Folder of the catalogue, a copy of the tables without media.
+        out: Where to.
+        env: Further environment.
+    """
+
+    folder: Path
+    deal: str
+    catalogue: str
+    out: str
+    env: dict[str, str] = field(default_factory=dict)
+
+    def replace(self, old: str, new: str) -> None:
+        """Changes the deal's text."""
+        assert old in self.deal
+        self.deal = self.deal.replace(old, new, 1)
+
+    def column(self, name: str, change: Callable[[list[object]], list[object] | None]) -> None:
+        """Changes a column of the assets, or drops it where there is nothing left."""
+        path = Path(self.catalogue) / "assets.parquet"
+        table = pq.read_table(path)
+        at = table.schema.get_field_index(name)
+        values = change(table[name].to_pylist())
+        if values is None:
+            table = table.remove_column(at)
+        else:
+            kept = table.schema.field(at)
+            table = table.set_column(at, kept, pa.array(values, kept.type))
+        pq.write_table(table, path)
+
+    def run(self) -> Ended:
+        """Packages by the real command."""
+        deal = self.folder / "deal.toml"
+        deal.write_text(self.deal, encoding="utf-8")
+        options = ("--deal", deal, "--out", self.out, "--as-of", AS_OF, "--workers", 1)
+        return fairshard(
+            *("package", "--catalogue", self.catalogue, *options, "--quiet"),
+            env={**_S3, **self.env},
+        )
+
+
+@pytest.fixture
+def inputs(demo: Demo, tmp_path: Path) -> Inputs:
+    catalogue = tmp_path / "catalogue"
+    catalogue.mkdir()
+    for table in demo.catalogue.glob("*.parquet"):
+        shutil.copy(table, catalogue)
+    text = demo.deal("demo-strict").read_text(encoding="utf-8")
+    return Inputs(tmp_path, text, str(catalogue), str(tmp_path / "out"))
+
+
+def refused(ended: Ended, *words: str) -> None:
+    """The run was refused, in words that name the thing, the value and the remedy."""
+    assert ended.code == 2, (ended.code, ended.err)
+    assert "Traceback" not in ended.err and ended.out == ""
+    assert ended.err.startswith("fairshard package: ")
+    missing = [word for word in words if word not in ended.err]
+    assert not missing, ended.err
+
+
+def nothing_left(out: str) -> None:
+    """No deal's folder and no work area; the agency's key may have been made."""
+    assert folders(Path(out)) <= {"agency"}
+    assert folders(Path(out) / "agency") <= {"signing.key"}
+
+
+def test_an_unknown_key(inputs: Inputs) -> None:
+    inputs.replace("[select]", "[select]\nmin_side = 99")
+    refused(inputs.run(), "select.min_side = 99", "unknown key", "min_short_side")
+    nothing_left(inputs.out)
+
+
+def test_a_value_of_another_type(inputs: Inputs) -> None:
+    inputs.replace("min_short_side = 512", 'min_short_side = "512"')
+    inputs.replace('agency_share = "0.50"', "agency_share = 0.5")
+    inputs.replace('target_bytes = "', 'target_bytes = "0B" # "')
+    refused(
+        inputs.run(),
+        *("select.min_short_side", "price.agency_share = 0.5", 'text such as "0.40"'),
+        "shards.target_bytes",
+    )
+    nothing_left(inputs.out)
+
+
+def test_an_unknown_territory_in_the_deal(inputs: Inputs) -> None:
+    inputs.replace('["WORLD"]', '["DE", "ZZ"]')
+    refused(inputs.run(), "territory", "ZZ", "ISO 3166")
+    nothing_left(inputs.out)
+
+
+def test_an_unknown_territory_in_the_catalogue(inputs: Inputs) -> None:
+    inputs.replace(', "territory_codes"', "")
+    refused(inputs.run(), "territory_codes", "territories_in", "gate.divert")
+    nothing_left(inputs.out)
+
+
+def test_splits_that_do_not_sum(inputs: Inputs) -> None:
+    inputs.replace('"splits_sum", ', "")
+    refused(inputs.run(), "splits_sum", "contributors", "10000", "gate.divert")
+    nothing_left(inputs.out)
+
+
+def test_an_unknown_rule_to_divert(inputs: Inputs) -> None:
+    inputs.replace('"splits_sum"', '"splits_some"')
+    refused(inputs.run(), "gate.divert", "splits_some", "splits_sum")
+    nothing_left(inputs.out)
+
+
+def test_a_required_column_is_missing(inputs: Inputs) -> None:
+    inputs.column("licence_model", lambda values: None)
+    refused(inputs.run(), "assets", "licence_model")
+    nothing_left(inputs.out)
+
+
+def test_a_missing_catalogue(inputs: Inputs) -> None:
+    inputs.catalogue = str(inputs.folder / "nowhere")
+    refused(inputs.run(), "catalogue", inputs.catalogue)
+    nothing_left(inputs.out)
+
+
+def test_a_catalogue_without_assets(inputs: Inputs) -> None:
+    (Path(inputs.catalogue) / "assets.parquet").unlink()
+    refused(inputs.run(), "assets", inputs.catalogue)
+    nothing_left(inputs.out)
+
+
+def test_a_damaged_table(inputs: Inputs) -> None:
+    path = Path(inputs.catalogue) / "consents.parquet"
+    path.write_bytes(path.read_bytes()[:-40])
+    refused(inputs.run(), "consents.parquet")
+    nothing_left(inputs.out)
+
+
+def test_a_missing_deal(demo: Demo, tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere.toml"
+    out = tmp_path / "out"
+    ended = fairshard(
+        *("package", "--catalogue", demo.catalogue, "--deal", missing, "--out", out)
+    )
+    refused(ended, "deal", str(missing), "Give the path")
+    nothing_left(str(out))
+
+
+def test_an_unknown_model_and_a_missing_checkpoint(inputs: Inputs) -> None:
+    before = inputs.deal
+    inputs.replace('clip = "demo"', 'clip = "ViT-Q-32:laion9b"')
+    refused(inputs.run(), "ViT-Q-32")
+    inputs.deal = before
+    missing = inputs.folder / "weights.safetensors"
+    inputs.replace('clip = "demo"', f'clip = "ViT-B-32:{missing}"')
+    refused(inputs.run(), str(missing))
+    nothing_left(inputs.out)
+
+
+def test_an_output_that_holds_another_deal(demo: Demo, inputs: Inputs) -> None:
+    shutil.copytree(demo.out / "demo-strict", Path(inputs.out) / "demo-strict")
+    before = tree(Path(inputs.out))
+    inputs.replace('pool = "9999.99"', 'pool = "1.00"')
+    refused(inputs.run(), "already holds another deal", "demo-strict/v0001", "deal_id")
+    after = tree(Path(inputs.out))
+    after.pop("agency/signing.key", None)
+    assert after == before
+
+
+def test_an_output_that_cannot_be_made(inputs: Inputs) -> None:
+    blocker = inputs.folder / "file"
+    blocker.write_bytes(b"")
+    inputs.out = str(blocker / "out")
+    refused(inputs.run(), inputs.out)
+    assert blocker.read_bytes() == b""
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def test_a_missing_bucket(inputs: Inputs, moto: str) -> None:
+    inputs.env = {"AWS_ENDPOINT_URL": moto}
+    inputs.out = "s3://no-such-bucket/out"
+    refused(inputs.run(), "bucket does not exist", "s3://no-such-bucket", "Create it")
+    inputs.out, inputs.catalogue = str(inputs.folder / "out"), "s3://no-such-bucket/catalogue"
+    refused(inputs.run(), "bucket does not exist", "s3://no-such-bucket", "Create it")
+    nothing_left(inputs.out)
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """An S3 that denies everything."""
+
+    def _deny(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+        self.send_response(403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _deny
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+def test_no_permission(inputs: Inputs) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        inputs.env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
+        inputs.out = "s3://private/out"
+        refused(inputs.run(), "denied", "s3://private", "Check the credentials")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_nobody_answers(inputs: Inputs) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as free:
+        address = f"http://127.0.0.1:{urlsplit(f'//x:{free.server_port}').port}"
+    inputs.env = {"AWS_ENDPOINT_URL": address, "AWS_MAX_ATTEMPTS": "1"}
+    inputs.out = "s3://somewhere/out"
+    refused(inputs.run(), "cannot be reached", "s3://somewhere")
+
+
+def test_past_the_limit_of_dead_letters_and_on_after_mending(demo: Demo, inputs: Inputs) -> None:
+    """The copy of the catalogue has no media at all, so that every cleared asset is dead."""
+    inputs.replace('dead_letter_share = "0.50"', 'dead_letter_share = "0.01"')
+    ended = inputs.run()
+    assert ended.code == 1 and "Traceback" not in ended.err
+    for word in ("Too many dead letters", "limits.dead_letter_share = 0.01", "raise the limit"):
+        assert word in ended.err
+    out = Path(inputs.out)
+    agency = out / "demo-strict" / "v0001" / "agency"
+    assert len(tables(agency / "dead_letters")) > len(demo.key["deals"]["demo-strict"]["assets"]) / 50
+    assert folders(out / "demo-strict") == {"v0001"}
+    assert folders(agency.parent) == {"agency"}
+    assert folders(out / "agency") <= {"signing.key", "features"}
+    # The media are put in place and the limit is raised; the same output takes the deal.
+    (Path(inputs.catalogue) / "media").symlink_to(demo.catalogue / "media")
+    inputs.replace('dead_letter_share = "0.01"', 'dead_letter_share = "0.50"')
+    ended = inputs.run()
+    assert ended.code == 0, ended.err
+    key = demo.key["deals"]["demo-strict"]["counts"]
+    delivered = tables(out / "demo-strict" / "v0001" / "delivery" / "shards")
+    assert len(delivered) == key["delivered"]
+    assert len(tables(agency / "decisions")) == demo.key["rows"]
+
+
+def test_wrong_usage() -> None:
+    for arguments in (["package"], ["package", "--workers", "0"], ["nothing"], []):
+        ended = fairshard(*arguments)
+        assert ended.code == 2 and "usage: fairshard" in ended.err
+        assert "Traceback" not in ended.err

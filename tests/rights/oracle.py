@@ -1,0 +1,255 @@
+"""The rules of docs/rights.md once more, one asset at a time, as slow and plain as they are said.
+
+Nothing of the code under test is used here: no index, no mask, no parser of licences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+Row = Mapping[str, Any]
+
+# Facts about the few values that the made-up worlds use.
+COUNTRIES = {"US", "NO", "DE", "JP", "GB"}
+LICENCES: dict[str, set[str]] = {
+    "MIT": set(),
+    "CC-BY-4.0": set(),
+    "cc-by-nc-4.0": {"licence.non_commercial"},
+    "CC-BY-ND-4.0 OR MIT": {"licence.no_derivatives"},
+    "CC-BY-NC-ND-4.0": {"licence.non_commercial", "licence.no_derivatives"},
+}
+GENERATED = {"trainedAlgorithmicMedia": True, "digitalCapture": False, "print": False}
+STRICTNESS = ["allow", "unknown", "conditional", "deny"]
+
+
+def reasons(
+    asset: Row,
+    terms: Row,
+    contributors: Sequence[str],
+    consents: Sequence[Row],
+    releases: Sequence[Row],
+    as_of: datetime,
+    repeated: bool = False,
+) -> set[str]:
+    """Every reason against an asset; `terms` is a whole deal, defaults said."""
+    found = {"asset.duplicate_id"} if repeated else set()  # 1
+    found |= _standing(asset, terms)  # 2, 3
+    found |= _term(asset, terms) | _territory(asset, terms)  # 4, 5
+    needed = list(terms["purposes"])
+    if "inference" not in needed:
+        needed.append("inference")
+    for purpose in needed:  # 6
+        found |= _grant(asset.get(f"grant_{purpose}"))
+    found |= _splits(asset, contributors)  # 7
+    for share in asset["contributors"]:  # 8
+        for purpose in needed:
+            said = _consent(consents, share["contributor_id"], asset["asset_id"], purpose, as_of)
+            silent = purpose == "inference" and purpose not in terms["purposes"]
+            if not (said == "missing" and silent and terms["inference"] == "unless-denied"):
+                found |= set() if said == "allow" else {f"consent.{said}"}
+    found |= _people(asset, terms, releases)  # 9
+    found |= _releases(asset, terms, releases, as_of)  # 10
+    found |= _source(asset, terms)  # 11
+    if asset.get("sensitive") is True and terms["sensitive"] == "refuse":  # 12
+        found.add("sensitive.refused")
+    return found | _selection(asset, terms)  # 13
+
+
+def _standing(asset: Row, terms: Row) -> set[str]:
+    by_status = {
+        "active": set(),
+        "withdrawn": {"asset.withdrawn"},
+        "legal_hold": {"asset.legal_hold"},
+    }
+    found = set(by_status.get(asset["status"], {"asset.status_unknown"}))
+    if asset["licence_model"] not in ("RF", "RM"):
+        found.add("class.unknown")
+    if asset["licence_class"] not in ("creative", "editorial"):
+        found.add("class.unknown")
+    if asset["licence_class"] == "editorial" and terms["editorial"] != "accept":
+        found.add("class.editorial")
+    if asset.get("exclusive") is True:
+        found.add("licence.exclusive")
+    if asset.get("licence_code") is not None:
+        found |= LICENCES.get(asset["licence_code"], {"licence.unknown_code"})
+    return found
+
+
+def _term(asset: Row, terms: Row) -> set[str]:
+    found = set()
+    if asset.get("valid_from") is not None and asset["valid_from"] > terms["starts"]:
+        found.add("term.not_started")
+    if asset.get("valid_until") is not None and asset["valid_until"] < terms["ends"]:
+        found.add("term.ends_early")
+    return found
+
+
+def _territory(asset: Row, terms: Row) -> set[str]:
+    inside = asset.get("territories_in") or []
+    outside = asset.get("territories_out") or []
+    found = set()
+    if any(code != "WORLD" and code not in COUNTRIES for code in [*inside, *outside]):
+        found.add("territory.unknown_code")
+    world = not inside or "WORLD" in inside
+    if terms["territory"] == ["WORLD"]:
+        covered = world and not outside
+    else:
+        covered = all(
+            (world or country in inside) and country not in outside and "WORLD" not in outside
+            for country in terms["territory"]
+        )
+    return found if covered else found | {"territory.not_covered"}
+
+
+def _grant(said: str | None) -> set[str]:
+    if said in (None, "allow", "unknown"):
+        return set()
+    return {
+        {"deny": "grant.denied", "conditional": "grant.conditional"}.get(said, "grant.unreadable")
+    }
+
+
+def _splits(asset: Row, contributors: Sequence[str]) -> set[str]:
+    shares = asset["contributors"]
+    found = set()
+    if any(share["contributor_id"] not in contributors for share in shares):
+        found.add("contributor.unknown")
+    parts = [share["share_bp"] for share in shares]
+    if any(part is None or part <= 0 for part in parts) or sum(p or 0 for p in parts) != 10_000:
+        found.add("splits.not_whole")
+    return found
+
+
+def _consent(
+    consents: Sequence[Row], who: str, asset_id: str, purpose: str, as_of: datetime
+) -> str:
+    """allow, missing, denied, withdrawn or conditional."""
+    heard = [
+        event
+        for event in consents
+        if event["contributor_id"] == who
+        and event["purpose"] in (purpose, "all")
+        and event["given_at"] <= as_of
+    ]
+    general = [event for event in heard if event.get("asset_id") is None]
+    particular = [event for event in heard if event.get("asset_id") == asset_id]
+    holds = _last(particular) or _last(general)
+    if holds is None:
+        return "missing"
+    against = _last(general)
+    if against is not None and _strict(against) > _strict(holds):
+        holds = against if against["given_at"] >= holds["given_at"] else holds
+    if holds["value"] == "deny":
+        earlier = [event for event in general + particular if event["given_at"] < holds["given_at"]]
+        return "withdrawn" if any(e["value"] == "allow" for e in earlier) else "denied"
+    return holds["value"] if holds["value"] in ("allow", "conditional") else "missing"
+
+
+def _strict(event: Row) -> int:
+    value = event["value"]
+    return STRICTNESS.index(value if value in STRICTNESS else "unknown")
+
+
+def _last(events: Sequence[Row]) -> Row | None:
+    if not events:
+        return None
+    latest = max(event["given_at"] for event in events)
+    return max((event for event in events if event["given_at"] == latest), key=_strict)
+
+
+def _named(asset: Row, releases: Sequence[Row]) -> list[Row | None]:
+    by_id = {release["release_id"]: release for release in releases}
+    return [by_id.get(name) for name in asset.get("release_ids") or []]
+
+
+def _people(asset: Row, terms: Row, releases: Sequence[Row]) -> set[str]:
+    found = set()
+    people = asset.get("people_count")
+    known = people is not None and people >= 0
+    if not known and terms["unknown_people_count"] == "refuse":
+        found.add("people.unknown_count")
+    shown = known and people > 0
+    if shown and terms["people"] == "refuse":
+        found.add("people.refused")
+    minor_release = any(held is not None and held.get("minor") for held in _named(asset, releases))
+    if (asset.get("minors") is True or minor_release) and terms["minors"] == "refuse":
+        found.add("minors.refused")
+    if shown and asset.get("minors") is None:
+        found.add("minors.unknown")
+    return found
+
+
+def _releases(asset: Row, terms: Row, releases: Sequence[Row], as_of: datetime) -> set[str]:
+    named = _named(asset, releases)
+    found = {"release.unknown_id"} if any(held is None for held in named) else set()
+    if asset["licence_class"] == "editorial" and terms["editorial"] == "accept":
+        return found
+    valid: dict[str, set[str]] = {"model": set(), "property": set()}
+    faulty: dict[str, set[str]] = {"model": set(), "property": set()}
+    guarded = False
+    for held in named:
+        if held is None or held["kind"] not in valid:
+            continue
+        faults = _faults(held, asset.get("created_at"), terms, as_of)
+        faulty[held["kind"]] |= faults
+        if not faults:
+            valid[held["kind"]].add(held["release_id"])
+            guarded = guarded or (held["kind"] == "model" and bool(held.get("minor")))
+    if max(asset.get("people_count") or 0, 0) > len(valid["model"]):
+        found |= {"release.model_missing"} | faulty["model"]
+    if asset.get("property") is True and not valid["property"]:
+        found |= {"release.property_missing"} | faulty["property"]
+    if terms["minors"] != "refuse" and asset.get("minors") is True and not guarded:
+        found.add("release.guardian_missing")
+    return found
+
+
+def _faults(held: Row, created: date | None, terms: Row, as_of: datetime) -> set[str]:
+    faults = set()
+    if held.get("revoked_at") is not None and held["revoked_at"] <= as_of:
+        faults.add("release.revoked")
+    if held.get("valid_until") is not None and held["valid_until"] < terms["ends"]:
+        faults.add("release.expired")
+    if held.get("signed_at") is None or held["signed_at"] > as_of.date():
+        faults.add("release.unsigned")
+    if not held.get("photographer_signed"):
+        faults.add("release.unsigned")
+    if held.get("minor"):
+        if not held.get("guardian_signed"):
+            faults.add("release.guardian_missing")
+    elif not held.get("subject_signed"):
+        faults.add("release.unsigned")
+    if held.get("ml_use") != "allow":
+        faults.add("release.purpose_not_covered")
+    asked = terms["people"] == "biometric-release" and held["kind"] == "model"
+    if asked and not held.get("biometric_rider"):
+        faults.add("release.biometric_missing")
+    first, last = held.get("shoot_from"), held.get("shoot_until")
+    if first is not None and (created is None or created < first):
+        faults.add("release.shoot_range")
+    if last is not None and (created is None or created > last):
+        faults.add("release.shoot_range")
+    return faults
+
+
+def _source(asset: Row, terms: Row) -> set[str]:
+    said = asset.get("digital_source_type")
+    if said is None:
+        return set()
+    name = said.removeprefix("http://cv.iptc.org/newscodes/digitalsourcetype/")
+    if name not in GENERATED:
+        return {"source.unknown_type"}
+    barred = GENERATED[name] and terms["ai_generated"] == "refuse"
+    return {"source.ai_generated"} if barred else set()
+
+
+def _selection(asset: Row, terms: Row) -> set[str]:
+    found = set() if asset["media_type"] in terms["media"] else {"select.media_type"}
+    words = {word.casefold() for word in asset.get("keywords") or []}
+    wanted = {word.casefold() for word in terms["keywords_any"]}
+    barred = {word.casefold() for word in terms["keywords_none"]}
+    if (wanted and not wanted & words) or barred & words:
+        found.add("select.keywords")
+    return found

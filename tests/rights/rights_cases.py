@@ -1,0 +1,138 @@
+"""A world in which every rule is satisfied, to be changed one thing at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.rights.detail import describe_refusals
+from pipelines.rights.screen import RightsIndex, build_index, reasons_of, screen_batch
+from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTORS_SCHEMA, RELEASES_SCHEMA
+from schemas.deal import Deal
+
+Row = dict[str, Any]
+
+AS_OF = datetime(2026, 6, 30, 12, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+STARTS, ENDS = date(2026, 1, 1), date(2029, 1, 1)
+DAY = timedelta(days=1)
+
+
+def deal_row(**changes: Any) -> Row:
+    """A deal as TOML gives it; a section's keys are changed as `rights={...}`."""
+    row: Row = {
+        "deal_id": "acme-2026-01",
+        "buyer": "Acme Models",
+        "purposes": ["train_gen"],
+        "territory": ["US", "NO"],
+        "starts": STARTS,
+        "ends": ENDS,
+        "price": {"pool": "100.00", "currency": "USD"},
+    }
+    return row | changes
+
+
+def deal(**changes: Any) -> Deal:
+    return Deal.model_validate(deal_row(**changes))
+
+
+def rights(**changes: str) -> Deal:
+    return deal(rights=changes)
+
+
+def asset(**changes: Any) -> Row:
+    """An asset that every rule clears, without people or property."""
+    row: Row = {
+        "asset_id": "a-1",
+        "media_uri": "a-1.jpg",
+        "media_type": "image",
+        "contributors": split(("c-1", 10_000)),
+        "licence_model": "RF",
+        "licence_class": "creative",
+        "status": "active",
+        "people_count": 0,
+    }
+    return row | changes
+
+
+def split(*shares: tuple[str | None, int | None]) -> list[Row]:
+    return [{"contributor_id": who, "share_bp": part} for who, part in shares]
+
+
+def event(value: str, minutes: int = -60, who: str = "c-1", **changes: Any) -> Row:
+    """A consent, so many minutes after `AS_OF`."""
+    row: Row = {
+        "contributor_id": who,
+        "purpose": "all",
+        "value": value,
+        "given_at": AS_OF + timedelta(minutes=minutes),
+    }
+    return row | changes
+
+
+def release(**changes: Any) -> Row:
+    """A model release without a fault."""
+    row: Row = {
+        "release_id": "r-1",
+        "kind": "model",
+        "signed_at": date(2025, 5, 1),
+        "subject_signed": True,
+        "photographer_signed": True,
+        "ml_use": "allow",
+    }
+    return row | changes
+
+
+def property_release(**changes: Any) -> Row:
+    return release(**{"release_id": "p-1", "kind": "property"} | changes)
+
+
+def microseconds(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // TICK
+
+
+def index(
+    terms: Deal,
+    consents: Sequence[Row] | None = None,
+    releases: Sequence[Row] = (),
+    contributors: Sequence[str] = ("c-1", "c-2"),
+    as_of: datetime = AS_OF,
+) -> RightsIndex:
+    """What screening joins to; without consents given, everyone allows everything."""
+    events = [event("allow", who=who) for who in contributors] if consents is None else consents
+    return build_index(
+        pa.Table.from_pylist([{"contributor_id": c} for c in contributors], CONTRIBUTORS_SCHEMA),
+        pa.Table.from_pylist(list(events), CONSENTS_SCHEMA),
+        pa.Table.from_pylist(list(releases), RELEASES_SCHEMA),
+        terms,
+        microseconds(as_of),
+    )
+
+
+def codes(
+    assets: Sequence[Row], terms: Deal, joined: RightsIndex, repeated: Sequence[bool] | None = None
+) -> list[set[str]]:
+    """The reasons of each asset; what is said in detail must name none for no reason."""
+    table = pa.Table.from_pylist(list(assets), ASSETS_SCHEMA)
+    twice = np.zeros(len(assets), np.bool_) if repeated is None else np.array(repeated, np.bool_)
+    mask = screen_batch(table, joined, terms, twice)
+    return [{reason.value for reason in reasons_of(int(bits))} for bits in mask]
+
+
+def details(assets: Sequence[Row], terms: Deal, joined: RightsIndex) -> list[str]:
+    """The detail of each asset, all of which must be refused."""
+    table = pa.Table.from_pylist(list(assets), ASSETS_SCHEMA)
+    mask = screen_batch(table, joined, terms, np.zeros(len(assets), np.bool_))
+    assert (mask != 0).all()
+    return describe_refusals(table, mask, joined, terms)
+
+
+def screened(row: Row, terms: Deal | None = None, **joined: Any) -> set[str]:
+    """The reasons of one asset."""
+    terms = terms or deal()
+    [found] = codes([row], terms, index(terms, **joined))
+    return found

@@ -1,0 +1,203 @@
+"""Rule 8: what a contributor's dated yes and no come to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from schemas.deal import Deal
+from tests.rights.rights_cases import (
+    AS_OF,
+    TICK,
+    Row,
+    asset,
+    codes,
+    deal,
+    event,
+    index,
+    rights,
+    screened,
+    split,
+)
+
+SILENT = rights(inference="unless-denied")
+
+
+def train(value: str, minutes: int = -60, **changes: Any) -> Row:
+    return event(value, minutes, purpose="train_gen", **changes)
+
+
+def infer(value: str, minutes: int = -60, **changes: Any) -> Row:
+    return event(value, minutes, purpose="inference", **changes)
+
+
+def here(value: str, minutes: int = -60, **changes: Any) -> Row:
+    """An event for the asset a-1 alone."""
+    return event(value, minutes, asset_id="a-1", **changes)
+
+
+CASES: list[tuple[str, list[Row], str]] = [
+    ("nothing on record", [], "consent.missing"),
+    ("unknown", [event("unknown")], "consent.missing"),
+    ("a word we do not know", [event("yes")], "consent.missing"),
+    ("deny", [event("deny")], "consent.denied"),
+    ("conditional", [event("conditional")], "consent.conditional"),
+    ("all purposes at once", [event("allow")], ""),
+    ("each purpose by itself", [train("allow"), infer("allow")], ""),
+    ("inference is needed too", [train("allow")], "consent.missing"),
+    ("the deal's purpose is needed", [infer("allow")], "consent.missing"),
+    ("another purpose says nothing", [event("allow", purpose="search")], "consent.missing"),
+    ("a no to another purpose", [event("allow"), event("deny", purpose="search")], ""),
+    (
+        "two purposes, two reasons",
+        [train("deny"), infer("conditional")],
+        "consent.denied consent.conditional",
+    ),
+    # The latest holds; `all` and the purpose are one line.
+    ("a later yes", [event("deny", -2), event("allow", -1)], ""),
+    ("a later no", [event("allow", -2), event("deny", -1)], "consent.withdrawn"),
+    ("order of rows is no matter", [event("deny", -1), event("allow", -2)], "consent.withdrawn"),
+    ("all lifts the purpose", [train("deny", -2), event("allow", -1)], ""),
+    ("the purpose lifts all", [event("deny", -2), train("allow", -1), infer("allow", -1)], ""),
+    ("all bars the purpose", [train("allow", -2), infer("allow", -2), event("deny", -1)],
+     "consent.withdrawn"),
+    ("a later silence", [event("allow", -2), event("unknown", -1)], "consent.missing"),
+    ("a later condition", [event("allow", -2), event("conditional", -1)], "consent.conditional"),
+    ("no, yes, no", [event("deny", -3), event("allow", -2), event("deny", -1)],
+     "consent.withdrawn"),
+    ("no, no", [event("deny", -3), event("deny", -1)], "consent.denied"),
+    # At the same instant the strictest holds.
+    ("yes and no", [event("allow"), event("deny")], "consent.denied"),
+    ("no and yes", [event("deny"), event("allow")], "consent.denied"),
+    ("yes and perhaps", [event("allow"), event("conditional")], "consent.conditional"),
+    ("perhaps and no", [event("deny"), event("conditional")], "consent.denied"),
+    ("yes and silence", [event("unknown"), event("allow")], "consent.missing"),
+    ("perhaps and silence", [event("unknown"), event("conditional")], "consent.conditional"),
+    ("a no to all, a yes to each", [event("deny"), train("allow"), infer("allow")],
+     "consent.denied"),
+    ("yes and no, after a yes", [event("allow", -90), event("allow"), event("deny")],
+     "consent.withdrawn"),
+    # Narrowed to the asset.
+    ("a yes for the asset alone", [here("allow")], ""),
+    ("a yes for another asset", [event("allow", asset_id="a-2")], "consent.missing"),
+    ("a no for another asset", [event("allow"), event("deny", asset_id="a-2")], ""),
+    ("a particular no", [event("allow", -2), here("deny", -1)], "consent.withdrawn"),
+    ("a general yes lifts no particular no", [here("deny", -2), event("allow", -1)],
+     "consent.denied"),
+    ("a later general no", [here("allow", -2), event("deny", -1)], "consent.withdrawn"),
+    ("an earlier general no", [event("deny", -2), here("allow", -1)], ""),
+    ("a general no at the same instant", [event("deny"), here("allow")], "consent.denied"),
+    ("a particular no at the same instant", [event("allow"), here("deny")], "consent.denied"),
+    ("a general condition later", [here("allow", -2), event("conditional", -1)],
+     "consent.conditional"),
+    ("a general silence later", [here("allow", -2), event("unknown", -1)], "consent.missing"),
+    ("a milder general word later", [here("deny", -2), event("conditional", -1)],
+     "consent.denied"),
+    ("a milder general word at once", [here("deny"), event("unknown")], "consent.denied"),
+    ("a particular yes lifts the particular no", [here("deny", -2), here("allow", -1)], ""),
+    ("a general no, lifted in general", [here("allow", -3), event("deny", -2), event("allow", -1)],
+     ""),
+    ("narrowed to the asset and a purpose",
+     [event("allow", -2), here("deny", -1, purpose="inference")], "consent.withdrawn"),
+    ("narrowed to the asset and another purpose",
+     [event("allow", -2), here("deny", -1, purpose="index")], ""),
+    # Somebody else's word.
+    ("another contributor's yes", [event("allow", who="c-2")], "consent.missing"),
+    ("another contributor's no", [event("allow"), event("deny", -1, who="c-2")], ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_consents(events: list[Row], expected: str) -> None:
+    assert screened(asset(), consents=events) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([train("allow")], ""),
+        ([train("allow"), infer("unknown")], ""),
+        ([train("allow"), infer("allow")], ""),
+        ([train("allow"), infer("deny")], "consent.denied"),
+        ([train("allow"), infer("allow", -90), infer("deny")], "consent.withdrawn"),
+        ([train("allow"), infer("conditional")], "consent.conditional"),
+        ([event("deny", -2), train("allow", -1)], "consent.denied"),
+        ([infer("allow")], "consent.missing"),
+        ([], "consent.missing"),
+        # Silence in general lifts no particular no.
+        ([train("allow"), here("deny", -2, purpose="inference"), infer("unknown", -1)],
+         "consent.denied"),
+        ([train("allow"), here("deny", purpose="inference"), infer("unknown")], "consent.denied"),
+    ],
+)  # fmt: skip
+def test_unless_denied_lets_silence_on_inference_pass(events: list[Row], expected: str) -> None:
+    assert screened(asset(), SILENT, consents=events) == set(expected.split())
+
+
+def test_inference_that_is_sold_needs_a_yes() -> None:
+    terms = deal(purposes=["train_gen", "inference"], rights={"inference": "unless-denied"})
+    assert screened(asset(), terms, consents=[train("allow")]) == {"consent.missing"}
+    assert screened(asset(), terms, consents=[train("allow"), infer("allow")]) == set()
+
+
+def test_events_after_as_of_have_not_happened() -> None:
+    yes, no = event("allow", given_at=AS_OF - TICK), event("deny")
+    assert screened(asset(), consents=[yes, no | {"given_at": AS_OF + TICK}]) == set()
+    assert screened(asset(), consents=[yes, no | {"given_at": AS_OF}]) == {"consent.withdrawn"}
+    assert screened(asset(), consents=[event("allow", 1)]) == {"consent.missing"}
+    assert screened(asset(), consents=[event("allow", 0)]) == set()
+
+
+def test_the_same_record_read_at_different_instants() -> None:
+    events = [event("allow", -30), event("deny", -20), event("allow", -10)]
+    at = [
+        screened(asset(), consents=events, as_of=events[0]["given_at"] - TICK),
+        *(screened(asset(), consents=events, as_of=given["given_at"]) for given in events),
+    ]
+    assert at == [{"consent.missing"}, set(), {"consent.withdrawn"}, set()]
+
+
+def test_times_before_1970() -> None:
+    old = datetime(1969, 12, 31, 23, 59, tzinfo=UTC)
+    assert screened(asset(), consents=[event("allow", given_at=old)]) == set()
+    events = [event("allow", given_at=old), event("deny", given_at=old + TICK)]
+    assert screened(asset(), consents=events) == {"consent.withdrawn"}
+
+
+def test_every_contributor_is_asked() -> None:
+    both = asset(contributors=split(("c-1", 5_000), ("c-2", 5_000)))
+    assert screened(both, consents=[event("allow")]) == {"consent.missing"}
+    mixed = [event("deny"), event("conditional", who="c-2")]
+    assert screened(both, consents=mixed) == {"consent.denied", "consent.conditional"}
+    mixed = [event("allow", -90), event("deny"), event("deny", who="c-2")]
+    assert screened(both, consents=mixed) == {"consent.denied", "consent.withdrawn"}
+
+
+@pytest.mark.parametrize(
+    ("who", "which", "other_who", "other_which"),
+    [
+        ("ab", "c", "a", "bc"),
+        ("a:", "b", "a", ":b"),
+        ("1:a", "b", "1", "a:b"),
+        ("é", "x", "e", "́x"),
+    ],
+)
+def test_ids_that_look_alike_when_joined(
+    who: str, which: str, other_who: str, other_which: str
+) -> None:
+    """A yes for one contributor and asset is not one for another pair."""
+    terms: Deal = deal()
+    joined = index(
+        terms,
+        [event("allow", who=who, asset_id=which)],
+        contributors=(who, other_who),
+    )
+    rows = [
+        asset(asset_id=which, contributors=split((who, 10_000))),
+        asset(asset_id=other_which, contributors=split((other_who, 10_000))),
+    ]
+    assert codes(rows, terms, joined) == [set(), {"consent.missing"}]

@@ -1,0 +1,184 @@
+"""The vectorised rules against a slow and obvious oracle, and against what must never happen."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import timedelta
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.decision import SCREEN_REASONS
+from tests.rights.oracle import reasons
+from tests.rights.rights_cases import (
+    AS_OF,
+    ENDS,
+    Row,
+    asset,
+    details,
+    event,
+    index,
+    rights,
+    screened,
+)
+from tests.rights.worlds import KNOWN, World, make_world
+
+WORLDS = 40
+ASSETS = 150
+
+
+@cache
+def world(seed: int) -> World:
+    return make_world(seed, ASSETS)
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_the_rules_agree_with_the_oracle(seed: int) -> None:
+    made = world(seed)
+    for row, got, expected in zip(made.assets, made.screened(), made.expected(), strict=True):
+        assert got == expected, row
+
+
+def test_the_worlds_have_something_of_everything() -> None:
+    """Else the agreement above would be worth little."""
+    found = [codes for seed in range(WORLDS) for codes in world(seed).expected()]
+    each = Counter(code for codes in found for code in codes)
+    alone = Counter(min(codes) for codes in found if len(codes) == 1)
+    assert {reason.value for reason in SCREEN_REASONS} == each.keys()
+    assert min(each.values()) >= 5
+    assert len(alone) >= 30
+    assert sum(not codes for codes in found) > len(found) // 10
+
+
+EVENT = st.builds(
+    event,
+    value=st.sampled_from(["allow", "deny", "conditional", "unknown", "?"]),
+    minutes=st.integers(-3, 1),
+    who=st.sampled_from(["c-1", "c-2"]),
+    purpose=st.sampled_from(["all", "train_gen", "inference", "search"]),
+    asset_id=st.sampled_from([None, "a-1", "a-2"]),
+)
+TERMS = {
+    "purposes": ["train_gen"],
+    "territory": ["US", "NO"],
+    "starts": None,
+    "ends": None,
+    "media": ["image"],
+    "keywords_any": [],
+    "keywords_none": [],
+    "editorial": "refuse",
+    "ai_generated": "refuse",
+    "minors": "refuse",
+    "people": "release",
+    "unknown_people_count": "refuse",
+    "sensitive": "refuse",
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(EVENT, max_size=7), st.sampled_from(["require", "unless-denied"]))
+def test_consents_agree_with_the_oracle(events: list[Row], inference: str) -> None:
+    terms = TERMS | {"inference": inference}
+    expected = reasons(asset(), terms, ["c-1", "c-2"], events, [], AS_OF)
+    assert screened(asset(), rights(inference=inference), consents=events) == expected
+
+
+def cleared(made: World) -> list[bool]:
+    return [not codes for codes in made.screened()]
+
+
+def assert_never_clearer(before: World, after: World) -> list[bool]:
+    """No asset is cleared that was refused; gives what is cleared after."""
+    now = cleared(after)
+    for row, was, is_now in zip(before.assets, cleared(before), now, strict=True):
+        assert was or not is_now, row
+    return now
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_a_no_refuses_all_that_the_contributor_made(seed: int) -> None:
+    made = world(seed)
+    who = KNOWN[seed % len(KNOWN)]
+    purpose = ("all", "inference", made.terms["purposes"][0])[seed % 3]
+    no = event("deny", 0, who, purpose=purpose)
+    now = assert_never_clearer(made, made.also(consents=[*made.consents, no]))
+    for row, is_cleared in zip(made.assets, now, strict=True):
+        assert not (
+            is_cleared and who in {share["contributor_id"] for share in row["contributors"]}
+        )
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_a_no_for_one_asset_refuses_it_and_no_other(seed: int) -> None:
+    made = world(seed)
+    rng = random.Random(seed)
+    chosen = {row["asset_id"]: row for row in rng.sample(made.assets, 20) if row["contributors"]}
+    noes = [
+        event("deny", 0, row["contributors"][0]["contributor_id"], asset_id=name)
+        for name, row in chosen.items()
+    ]
+    now = assert_never_clearer(made, made.also(consents=[*made.consents, *noes]))
+    for row, was, is_now in zip(made.assets, cleared(made), now, strict=True):
+        assert is_now == (was and row["asset_id"] not in chosen)
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_a_denial_of_another_sort_never_clears(seed: int) -> None:
+    made = world(seed)
+    purpose = made.deal.needed_purposes[seed % len(made.deal.needed_purposes)]
+    country = "NO" if made.deal.world else made.deal.territory[0]
+    denied = [row | {f"grant_{purpose}": "deny"} for row in made.assets]
+    assert not any(assert_never_clearer(made, made.also(assets=denied)))
+    barred = [
+        row | {"territories_out": [*(row["territories_out"] or []), country]} for row in made.assets
+    ]
+    assert not any(assert_never_clearer(made, made.also(assets=barred)))
+    for change in (
+        {"valid_until": ENDS - timedelta(days=1)},
+        {"revoked_at": AS_OF},
+        {"ml_use": "deny"},
+        {"signed_at": None},
+    ):
+        spoiled = [
+            held | change if number % 3 == seed % 3 else held
+            for number, held in enumerate(made.releases)
+        ]
+        assert_never_clearer(made, made.also(releases=spoiled))
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_a_yes_that_is_lost_never_clears(seed: int) -> None:
+    made = world(seed)
+    rng = random.Random(seed)
+    kept = [e for e in made.consents if e["value"] != "allow" or rng.random() < 0.7]
+    assert_never_clearer(made, made.also(consents=kept))
+    assert_never_clearer(made, made.also(releases=made.releases[::2]))
+    silent = [held | {"ml_use": None} for held in made.releases]
+    assert_never_clearer(made, made.also(releases=silent))
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_order_of_rows_is_no_matter(seed: int) -> None:
+    made = world(seed)
+    turned = made.also(consents=made.consents[::-1], releases=made.releases[::-1])
+    assert turned.screened() == made.screened()
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_every_refusal_can_be_told_in_a_line(seed: int) -> None:
+    made = world(seed)
+    joined = index(made.deal, made.consents, made.releases, KNOWN)
+    made = made.also(repeated=[False] * len(made.assets))
+    refused = [
+        (row, codes) for row, codes in zip(made.assets, made.screened(), strict=True) if codes
+    ]
+    for (row, codes), line in zip(
+        refused, details([row for row, _ in refused], made.deal, joined), strict=True
+    ):
+        assert line and line.isprintable()
+        if any(code.startswith("consent.") for code in codes):
+            who = {share["contributor_id"] for share in row["contributors"]}
+            assert any(f" of {name}: " in line for name in who)

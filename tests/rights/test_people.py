@@ -1,0 +1,272 @@
+"""Rules 9 and 10: people, minors, property and their releases."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from schemas.deal import Deal
+from tests.rights.rights_cases import (
+    AS_OF,
+    DAY,
+    ENDS,
+    TICK,
+    Row,
+    asset,
+    deal,
+    event,
+    property_release,
+    release,
+    rights,
+    screened,
+)
+
+TODAY = AS_OF.date()
+GUARDED = rights(minors="guardian-release")
+BIOMETRIC = rights(people="biometric-release")
+COUNTED = rights(unknown_people_count="accept")
+EDITORIAL = rights(editorial="accept")
+
+
+def person(count: int | None = 1, **changes: Any) -> Row:
+    """An asset that shows people, with the release r-1."""
+    return asset(**{"people_count": count, "minors": False, "release_ids": ["r-1"]} | changes)
+
+
+def minor_release(**changes: Any) -> Row:
+    guarded = {"minor": True, "subject_signed": False, "guardian_signed": True}
+    return release(**guarded | changes)
+
+
+def building(**changes: Any) -> Row:
+    return asset(**{"property": True, "release_ids": ["p-1"]} | changes)
+
+
+def test_a_person_with_a_release_is_cleared() -> None:
+    assert screened(person(), releases=[release()]) == set()
+
+
+@pytest.mark.parametrize(
+    ("terms", "changes", "expected"),
+    [
+        (deal(), {"people_count": None}, "people.unknown_count"),
+        (deal(), {"people_count": -1}, "people.unknown_count"),
+        (deal(), {"people_count": -7}, "people.unknown_count"),
+        (COUNTED, {"people_count": None}, ""),
+        (COUNTED, {"people_count": None, "minors": True}, "minors.refused"),
+        (rights(people="refuse"), {}, ""),
+        (rights(people="refuse"), {"people_count": None}, "people.unknown_count"),
+        (deal(), {"minors": True}, "minors.refused"),
+        (deal(), {"minors": None}, ""),  # nobody is shown
+        (GUARDED, {"minors": True}, "release.guardian_missing"),
+    ],
+)
+def test_rule_9_without_releases(terms: Deal, changes: dict[str, Any], expected: str) -> None:
+    assert screened(asset(**changes), terms) == set(expected.split())
+
+
+def test_rule_9_people_where_the_deal_takes_none() -> None:
+    terms = rights(people="refuse")
+    assert screened(person(), terms, releases=[release()]) == {"people.refused"}
+
+
+def test_rule_9_minors() -> None:
+    adult, child = release(), minor_release()
+    assert screened(person(minors=None), releases=[adult]) == {"minors.unknown"}
+    assert screened(person(minors=None), GUARDED, releases=[adult]) == {"minors.unknown"}
+    assert screened(person(minors=True), releases=[child]) == {"minors.refused"}
+    assert screened(person(), releases=[child]) == {"minors.refused"}
+    assert screened(person(minors=True), GUARDED, releases=[child]) == set()
+    # The release says what the asset does not, even a property release.
+    owner = property_release(minor=True, guardian_signed=True)
+    assert screened(building(), releases=[owner]) == {"minors.refused"}
+
+
+def test_rule_10_a_minor_is_not_cleared_by_an_adults_release() -> None:
+    row = person(minors=True)
+    assert screened(row, GUARDED, releases=[release()]) == {"release.guardian_missing"}
+    two = person(2, minors=True, release_ids=["r-1", "r-2"])
+    both = [release(), minor_release(release_id="r-2")]
+    assert screened(two, GUARDED, releases=both) == set()
+    # A minor's release with a fault does not count, though adults' are enough in number.
+    enough = [release(), release(release_id="r-3"), minor_release(release_id="r-2", ml_use=None)]
+    three = person(2, minors=True, release_ids=["r-1", "r-2", "r-3"])
+    assert screened(three, GUARDED, releases=enough) == {"release.guardian_missing"}
+
+
+def test_rule_10_release_ids() -> None:
+    assert screened(asset(release_ids=["r-9"])) == {"release.unknown_id"}
+    assert screened(asset(release_ids=[None])) == {"release.unknown_id"}
+    assert screened(person(release_ids=None), releases=[release()]) == {"release.model_missing"}
+    found = screened(person(release_ids=["r-9"]), releases=[release()])
+    assert found == {"release.unknown_id", "release.model_missing"}
+    found = screened(person(release_ids=["r-1", "r-9"]), releases=[release()])
+    assert found == {"release.unknown_id"}
+
+
+def test_rule_10_as_many_releases_as_people() -> None:
+    two = [release(), release(release_id="r-2")]
+    assert screened(person(2, release_ids=["r-1", "r-2"]), releases=two) == set()
+    assert screened(person(2), releases=two) == {"release.model_missing"}
+    assert screened(person(1, release_ids=["r-1", "r-2"]), releases=two) == set()
+    # One release named twice is one release.
+    assert screened(person(2, release_ids=["r-1", "r-1"]), releases=two) == {
+        "release.model_missing"
+    }
+    assert screened(person(3, release_ids=["r-1", "r-2", "r-1"]), releases=two) == {
+        "release.model_missing"
+    }
+    # A property release is not a person's.
+    mixed = [release(), property_release()]
+    assert screened(person(2, release_ids=["r-1", "p-1"]), releases=mixed) == {
+        "release.model_missing"
+    }
+
+
+def test_rule_10_property() -> None:
+    assert screened(building(), releases=[property_release()]) == set()
+    assert screened(building(property=False, release_ids=[])) == set()
+    assert screened(building(property=None, release_ids=None)) == set()
+    assert screened(building(release_ids=[])) == {"release.property_missing"}
+    assert screened(building(release_ids=["r-1"]), releases=[release()]) == {
+        "release.property_missing"
+    }
+    spare = [property_release(ml_use="deny"), property_release(release_id="p-2")]
+    assert screened(building(release_ids=["p-1", "p-2"]), releases=spare) == set()
+
+
+def test_rule_10_a_release_of_another_kind_counts_as_neither() -> None:
+    for kind in ("Property", "location", ""):
+        odd = [property_release(kind=kind)]
+        assert screened(building(), releases=odd) == {"release.property_missing"}
+        assert screened(person(release_ids=["p-1"]), releases=odd) == {"release.model_missing"}
+
+
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"revoked_at": AS_OF}, "release.revoked"),
+    ({"revoked_at": AS_OF - TICK}, "release.revoked"),
+    ({"revoked_at": AS_OF + TICK}, ""),
+    ({"valid_until": ENDS - DAY}, "release.expired"),
+    ({"valid_until": ENDS}, ""),
+    ({"signed_at": None}, "release.unsigned"),
+    ({"signed_at": TODAY}, ""),
+    ({"signed_at": TODAY + DAY}, "release.unsigned"),
+    ({"subject_signed": False}, "release.unsigned"),
+    ({"subject_signed": None}, "release.unsigned"),
+    ({"photographer_signed": False}, "release.unsigned"),
+    ({"photographer_signed": None}, "release.unsigned"),
+    ({"subject_signed": False, "guardian_signed": True}, "release.unsigned"),
+    ({"ml_use": None}, "release.purpose_not_covered"),
+    ({"ml_use": "deny"}, "release.purpose_not_covered"),
+    ({"ml_use": "conditional"}, "release.purpose_not_covered"),
+    ({"ml_use": "unknown"}, "release.purpose_not_covered"),
+    ({"ml_use": "Allow"}, "release.purpose_not_covered"),
+    ({"shoot_from": date(2025, 1, 2)}, "release.shoot_range"),
+    ({"shoot_from": date(2025, 1, 1)}, ""),
+    ({"shoot_until": date(2024, 12, 31)}, "release.shoot_range"),
+    ({"shoot_until": date(2025, 1, 1)}, ""),
+    ({"shoot_from": date(2025, 1, 1), "shoot_until": date(2025, 1, 1)}, ""),
+    ({"biometric_rider": None}, ""),
+    (
+        {"revoked_at": AS_OF, "valid_until": TODAY, "ml_use": None},
+        "release.revoked release.expired release.purpose_not_covered",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "faults"), FAULTS)
+def test_rule_10_faults_of_a_model_release(changes: dict[str, Any], faults: str) -> None:
+    row = person(created_at=date(2025, 1, 1))
+    expected = {*faults.split(), "release.model_missing"} if faults else set()
+    assert screened(row, releases=[release(**changes)]) == expected
+
+
+@pytest.mark.parametrize(("changes", "faults"), FAULTS)
+def test_rule_10_faults_of_a_property_release(changes: dict[str, Any], faults: str) -> None:
+    row = building(created_at=date(2025, 1, 1))
+    expected = {*faults.split(), "release.property_missing"} if faults else set()
+    assert screened(row, releases=[property_release(**changes)]) == expected
+
+
+@pytest.mark.parametrize(("changes", "faults"), FAULTS)
+def test_rule_10_a_fault_is_no_reason_where_releases_suffice(
+    changes: dict[str, Any], faults: str
+) -> None:
+    row = person(release_ids=["r-1", "r-2"], created_at=date(2025, 1, 1))
+    assert screened(row, releases=[release(**changes), release(release_id="r-2")]) == set()
+    # Nor is that of a release that nothing needs.
+    spare = asset(release_ids=["r-1"], created_at=date(2025, 1, 1))
+    assert screened(spare, releases=[release(**changes)]) == set()
+
+
+def test_rule_10_a_fault_of_the_other_kind_is_no_reason() -> None:
+    row = person(2, property=True, release_ids=["r-1", "p-1"])
+    both = [release(), property_release(ml_use="deny")]
+    assert screened(row, releases=both) == {
+        "release.model_missing",
+        "release.property_missing",
+        "release.purpose_not_covered",
+    }
+    fine = person(1, property=True, release_ids=["r-1", "p-1"])
+    assert screened(fine, releases=[release(ml_use="deny"), property_release()]) == {
+        "release.model_missing",
+        "release.purpose_not_covered",
+    }
+
+
+def test_rule_10_shoot_dates_need_a_creation_date() -> None:
+    bound = [release(shoot_from=date(2025, 1, 1))]
+    both = {"release.shoot_range", "release.model_missing"}
+    assert screened(person(created_at=None), releases=bound) == both
+    assert screened(person(created_at=None), releases=[release()]) == set()
+    assert screened(person(created_at=date(1969, 12, 31)), releases=bound) == both
+
+
+def test_rule_10_minors_releases() -> None:
+    row = person(minors=True)
+    assert screened(row, GUARDED, releases=[minor_release(subject_signed=None)]) == set()
+    for lacking in (False, None):
+        found = screened(row, GUARDED, releases=[minor_release(guardian_signed=lacking)])
+        assert found == {"release.guardian_missing", "release.model_missing"}
+    undated = screened(row, GUARDED, releases=[minor_release(signed_at=None)])
+    assert undated == {
+        "release.unsigned",
+        "release.model_missing",
+        "release.guardian_missing",
+    }
+
+
+def test_rule_10_biometric_riders() -> None:
+    for lacking in (False, None):
+        found = screened(person(), BIOMETRIC, releases=[release(biometric_rider=lacking)])
+        assert found == {"release.biometric_missing", "release.model_missing"}
+    assert screened(person(), BIOMETRIC, releases=[release(biometric_rider=True)]) == set()
+    # Of property nobody asks one.
+    assert screened(building(), BIOMETRIC, releases=[property_release()]) == set()
+
+
+def test_rule_10_editorial_material_needs_no_release() -> None:
+    row = person(2, licence_class="editorial", property=True, release_ids=None)
+    assert screened(row, EDITORIAL) == set()
+    assert screened(row) == {
+        "class.editorial",
+        "release.model_missing",
+        "release.property_missing",
+    }
+    # What rule 9 and unknown ids say holds all the same.
+    assert screened(row | {"minors": None}, EDITORIAL) == {"minors.unknown"}
+    assert screened(row | {"release_ids": ["r-9"]}, EDITORIAL) == {"release.unknown_id"}
+
+
+def test_as_of_moves_what_is_signed_and_revoked() -> None:
+    held = [release(signed_at=TODAY, revoked_at=AS_OF + timedelta(days=30))]
+    long_ago = [event("allow", given_at=AS_OF - timedelta(days=99))]
+    midnight = AS_OF.replace(hour=0)
+    instants = (midnight - TICK, midnight, AS_OF, AS_OF + timedelta(days=30))
+    faults = [
+        screened(person(), releases=held, consents=long_ago, as_of=when) - {"release.model_missing"}
+        for when in instants
+    ]
+    assert faults == [{"release.unsigned"}, set(), set(), {"release.revoked"}]

@@ -1,0 +1,286 @@
+"""Rules that read the assets table alone: 1 to 7 and 11 to 13, each hit and just not hit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.deal import Deal
+from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, PURPOSES
+from tests.rights.rights_cases import (
+    DAY,
+    ENDS,
+    STARTS,
+    asset,
+    codes,
+    deal,
+    index,
+    rights,
+    screened,
+    split,
+)
+
+WORLD = deal(territory=["WORLD"])
+
+
+def words(
+    any_of: list[str] | None = None, none_of: list[str] | None = None, **changes: Any
+) -> Deal:
+    select = {"keywords_any": any_of or [], "keywords_none": none_of or []}
+    return deal(select=select, **changes)
+
+
+def test_an_asset_without_a_reason_is_cleared() -> None:
+    assert screened(asset()) == set()
+
+
+def test_no_assets_at_all() -> None:
+    assert codes([], deal(), index(deal())) == []
+
+
+def test_rule_1_a_repeated_id_refuses_every_row_of_it() -> None:
+    rows = [asset(), asset(asset_id="a-2"), asset(status="withdrawn")]
+    found = codes(rows, deal(), index(deal()), [True, False, True])
+    assert found == [
+        {"asset.duplicate_id"},
+        set(),
+        {"asset.duplicate_id", "asset.withdrawn"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        # 2
+        ({"status": "withdrawn"}, "asset.withdrawn"),
+        ({"status": "legal_hold"}, "asset.legal_hold"),
+        ({"status": "Active"}, "asset.status_unknown"),
+        ({"status": "active "}, "asset.status_unknown"),
+        ({"status": ""}, "asset.status_unknown"),
+        # 3
+        ({"licence_model": "RM"}, ""),
+        ({"licence_model": "rf"}, "class.unknown"),
+        ({"licence_class": "commercial"}, "class.unknown"),
+        ({"licence_class": "editorial"}, "class.editorial"),
+        ({"licence_class": "editorial", "licence_model": "?"}, "class.editorial class.unknown"),
+        ({"exclusive": True}, "licence.exclusive"),
+        ({"exclusive": False}, ""),
+        # 4
+        ({"valid_from": STARTS}, ""),
+        ({"valid_from": STARTS + DAY}, "term.not_started"),
+        ({"valid_until": ENDS}, ""),
+        ({"valid_until": ENDS - DAY}, "term.ends_early"),
+        (
+            {"valid_from": STARTS + DAY, "valid_until": ENDS - DAY},
+            "term.not_started term.ends_early",
+        ),
+        # 5
+        ({"territories_in": []}, ""),
+        ({"territories_in": ["US", "NO", "DE"]}, ""),
+        ({"territories_in": ["US", "US"]}, "territory.not_covered"),
+        ({"territories_in": ["NO"]}, "territory.not_covered"),
+        ({"territories_in": ["WORLD"]}, ""),
+        ({"territories_in": ["DE", "WORLD"]}, ""),
+        ({"territories_out": ["NO"]}, "territory.not_covered"),
+        ({"territories_out": ["DE"]}, ""),
+        ({"territories_out": ["WORLD"]}, "territory.not_covered"),
+        ({"territories_in": ["US", "NO"], "territories_out": ["US"]}, "territory.not_covered"),
+        ({"territories_in": ["US", "NO", "UK"]}, "territory.unknown_code"),
+        ({"territories_in": ["US", "no"]}, "territory.not_covered territory.unknown_code"),
+        ({"territories_out": ["EU"]}, "territory.unknown_code"),
+        ({"territories_out": ["world"]}, "territory.unknown_code"),
+        ({"territories_in": ["US", "NO", None]}, "territory.unknown_code"),
+        ({"territories_in": [None]}, "territory.not_covered territory.unknown_code"),
+        # 11
+        ({"digital_source_type": "digitalCapture"}, ""),
+        ({"digital_source_type": "trainedAlgorithmicMedia"}, "source.ai_generated"),
+        ({"digital_source_type": "compositeSynthetic"}, "source.ai_generated"),
+        ({"digital_source_type": DIGITAL_SOURCE_TYPE_PREFIX + "negativeFilm"}, ""),
+        (
+            {"digital_source_type": DIGITAL_SOURCE_TYPE_PREFIX + "algorithmicMedia"},
+            "source.ai_generated",
+        ),
+        ({"digital_source_type": "digitalcapture"}, "source.unknown_type"),
+        ({"digital_source_type": ""}, "source.unknown_type"),
+        ({"digital_source_type": DIGITAL_SOURCE_TYPE_PREFIX}, "source.unknown_type"),
+        # 12
+        ({"sensitive": True}, "sensitive.refused"),
+        ({"sensitive": False}, ""),
+        # 13
+        ({"media_type": "video"}, "select.media_type"),
+        ({"media_type": "Image"}, "select.media_type"),
+    ],
+)
+def test_rules_on_the_strict_deal(changes: dict[str, Any], expected: str) -> None:
+    assert screened(asset(**changes)) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("terms", "changes", "expected"),
+    [
+        (rights(editorial="accept"), {"licence_class": "editorial"}, ""),
+        (rights(editorial="accept"), {"licence_class": "Editorial"}, "class.unknown"),
+        (rights(ai_generated="label"), {"digital_source_type": "algorithmicMedia"}, ""),
+        (rights(ai_generated="label"), {"digital_source_type": "madeUp"}, "source.unknown_type"),
+        (rights(sensitive="accept"), {"sensitive": True}, ""),
+        (WORLD, {}, ""),
+        (WORLD, {"territories_in": []}, ""),
+        (WORLD, {"territories_in": ["WORLD"]}, ""),
+        (WORLD, {"territories_in": ["US", "NO"]}, "territory.not_covered"),
+        (WORLD, {"territories_out": []}, ""),
+        (WORLD, {"territories_out": ["DE"]}, "territory.not_covered"),
+        (
+            WORLD,
+            {"territories_in": ["WORLD"], "territories_out": ["WORLD"]},
+            "territory.not_covered",
+        ),
+        # Norway is a text here, and not a no.
+        (deal(territory=["NO"]), {"territories_in": ["NO"]}, ""),
+        (deal(territory=["NO"]), {"territories_out": ["NO"]}, "territory.not_covered"),
+        (deal(profile="video-text", media=["video"]), {"media_type": "video"}, ""),
+        (deal(profile="video-text", media=["video"]), {}, "select.media_type"),
+        (deal(profile="video-text", media=["image", "video"]), {}, ""),
+        (words(["Cat"]), {"keywords": ["dog", "cAT"]}, ""),
+        (words(["cat"]), {"keywords": ["dog", "cats"]}, "select.keywords"),
+        (words(["cat"]), {"keywords": None}, "select.keywords"),
+        (words(["cat"]), {"keywords": []}, "select.keywords"),
+        (words(["cat"]), {"keywords": [None, "cat"]}, ""),
+        (words(none_of=["cat"]), {"keywords": None}, ""),
+        (words(none_of=["cat"]), {"keywords": ["CAT"]}, "select.keywords"),
+        (words(["cat"], ["dog"]), {"keywords": ["cat", "dog"]}, "select.keywords"),
+        # A rule that bars a word bars it in every spelling that readers take for the same.
+        (words(none_of=["STRASSE"]), {"keywords": ["straße"]}, "select.keywords"),
+        (words(none_of=["οδος"]), {"keywords": ["ΟΔΟΣ"]}, "select.keywords"),
+        (words(none_of=["ΟΔΟΣ"]), {"keywords": ["οδος"]}, "select.keywords"),
+        (words(none_of=["İstanbul"]), {"keywords": ["İSTANBUL"]}, "select.keywords"),
+        (words(none_of=["caf\u00e9"]), {"keywords": ["CAFE\u0301"]}, "select.keywords"),
+        (words(none_of=["cafe"]), {"keywords": ["café"]}, ""),
+    ],
+)
+def test_rules_on_other_deals(terms: Deal, changes: dict[str, Any], expected: str) -> None:
+    assert screened(asset(**changes), terms) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (None, ""),
+        ("CC-BY-4.0", ""),
+        ("cc0-1.0", ""),
+        ("HPND", ""),  # the letters ND are no term of it
+        ("CC-BY-4.0 AND MIT", ""),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", ""),
+        ("CC-BY-NC-4.0", "licence.non_commercial"),
+        ("cc-by-nc-sa-3.0", "licence.non_commercial"),
+        ("MIT OR CC-BY-NC-4.0", "licence.non_commercial"),
+        ("NCGL-UK-2.0", "licence.non_commercial"),
+        ("PolyForm-Noncommercial-1.0.0", "licence.non_commercial"),
+        ("CC-BY-NC-4.0 WITH Classpath-exception-2.0", "licence.non_commercial"),
+        ("CC-BY-ND-4.0", "licence.no_derivatives"),
+        ("CC-BY-NC-ND-4.0", "licence.non_commercial licence.no_derivatives"),
+        ("", "licence.unknown_code"),
+        ("Creative Commons", "licence.unknown_code"),
+        ("LicenseRef-house", "licence.unknown_code"),
+        ("MIT WITH CC-BY-4.0", "licence.unknown_code"),
+        ("Classpath-exception-2.0", "licence.unknown_code"),
+        ("MIT AND", "licence.unknown_code"),
+        ("AND", "licence.unknown_code"),
+        ("((MIT", "licence.unknown_code"),
+        ("MIT\n", ""),
+        ("(MIT AND (MIT OR " * 2000 + "MIT" + "))" * 2000, "licence.unknown_code"),
+    ],
+)
+def test_rule_3_licence_codes(code: str | None, expected: str) -> None:
+    assert screened(asset(licence_code=code)) == set(expected.split())
+
+
+NEEDED = ("train_gen", "inference")
+
+
+@pytest.mark.parametrize("purpose", [purpose.value for purpose in PURPOSES])
+@pytest.mark.parametrize(
+    ("grant", "expected"),
+    [
+        ("allow", ""),
+        ("unknown", ""),
+        (None, ""),
+        ("deny", "grant.denied"),
+        ("conditional", "grant.conditional"),
+        ("yes", "grant.unreadable"),
+        ("Deny", "grant.unreadable"),
+        ("", "grant.unreadable"),
+    ],
+)
+def test_rule_6_grants(purpose: str, grant: str | None, expected: str) -> None:
+    found = screened(asset(**{f"grant_{purpose}": grant}))
+    assert found == (set(expected.split()) if purpose in NEEDED else set())
+
+
+def test_rule_6_a_grant_does_not_stand_in_for_a_consent() -> None:
+    row = asset(grant_train_gen="allow", grant_inference="allow")
+    assert screened(row, consents=[]) == {"consent.missing"}
+
+
+def test_rule_6_a_deal_for_everything_needs_every_grant() -> None:
+    terms = deal(purposes=[purpose.value for purpose in PURPOSES])
+    for purpose in PURPOSES:
+        assert screened(asset(**{f"grant_{purpose}": "deny"}), terms) == {"grant.denied"}
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ([("c-1", 6_000), ("c-2", 4_000)], ""),
+        ([("c-1", 9_999), ("c-2", 1)], ""),
+        ([("c-1", 10_000), ("c-2", 0)], "splits.not_whole"),
+        ([("c-1", 10_001), ("c-2", -1)], "splits.not_whole"),
+        ([("c-1", 9_999)], "splits.not_whole"),
+        ([("c-1", 10_001)], "splits.not_whole"),
+        ([("c-1", None)], "splits.not_whole"),
+        ([("c-1", 10_000), ("c-2", None)], "splits.not_whole"),
+        ([], "splits.not_whole"),
+        ([("c-9", 10_000)], "contributor.unknown consent.missing"),
+        ([("c-1", 5_000), ("c-9", 5_000)], "contributor.unknown consent.missing"),
+        ([(None, 10_000)], "contributor.unknown consent.missing"),
+        ([("C-1", 10_000)], "contributor.unknown consent.missing"),
+    ],
+)
+def test_rule_7_splits(shares: list[tuple[str | None, int | None]], expected: str) -> None:
+    assert screened(asset(contributors=split(*shares))) == set(expected.split())
+
+
+def test_rule_7_a_stranger_with_consents_is_still_a_stranger() -> None:
+    terms = deal()
+    joined = index(terms, contributors=("c-1", "c-2"))
+    row = asset(contributors=split(("c-3", 10_000)))
+    assert codes([row], terms, joined) == [{"contributor.unknown", "consent.missing"}]
+
+
+def test_every_reason_is_given_at_once() -> None:
+    row = asset(status="?", exclusive=True, sensitive=True, grant_train_gen="deny")
+    assert screened(row, consents=[]) == {
+        "asset.status_unknown",
+        "licence.exclusive",
+        "sensitive.refused",
+        "grant.denied",
+        "consent.missing",
+    }
+
+
+def test_rows_do_not_touch_each_other() -> None:
+    rows = [
+        asset(keywords=["a", "b"], territories_in=["US", "NO"]),
+        asset(contributors=[], territories_in=None),
+        asset(status="withdrawn", contributors=split(("c-1", 4_000), ("c-2", 6_000))),
+        asset(territories_in=["DE"]),
+        asset(),
+    ]
+    found = codes(rows, deal(), index(deal()))
+    assert found == [
+        set(),
+        {"splits.not_whole"},
+        {"asset.withdrawn"},
+        {"territory.not_covered"},
+        set(),
+    ]

@@ -1,0 +1,124 @@
+"""What is generated is committed as it is made. `make schemas` writes it anew."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.generate import KEYS, ROOT, deal_keys, fill, json_schemas, pages
+from schemas.deal import Deal, parse_deal
+from schemas.decision import Reason
+from schemas.manifest import Manifest
+
+PAGE = (ROOT / "docs/deal.md").read_text()
+
+
+def committed(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", json_schemas())
+def test_json_schemas_are_as_generated(path: str) -> None:
+    assert committed(path) == json_schemas()[path]
+
+
+@pytest.mark.parametrize("path", pages())
+def test_pages_are_as_generated(path: str) -> None:
+    assert committed(path) == pages()[path]
+
+
+def test_a_page_that_drifted_is_written_anew() -> None:
+    drifted = committed("docs/rights.md").replace("| `asset.withdrawn` |", "| `asset.gone` |")
+    assert drifted != committed("docs/rights.md")
+    body = pages()["docs/rights.md"].partition("<!-- reasons -->\n")[2]
+    body = body.partition("\n<!-- end reasons -->")[0]
+    assert fill(drifted, "reasons", body) == committed("docs/rights.md")
+
+
+def test_a_page_without_markers_is_an_error() -> None:
+    for document in ("", "<!-- keys -->\n", "<!-- keys -->\nx\n<!-- end reasons -->"):
+        with pytest.raises(ValueError, match="no section 'keys'"):
+            fill(document, "keys", "body")
+
+
+def test_every_key_has_a_meaning_and_a_row() -> None:
+    assert [name for name, *_ in deal_keys()] == list(KEYS)
+    for name in KEYS:
+        assert len(re.findall(rf"^\| \*{{0,2}}`{re.escape(name)}`", PAGE, re.MULTILINE)) == 1
+
+
+def test_every_reason_has_a_row() -> None:
+    text = committed("docs/rights.md")
+    for reason in Reason:
+        assert text.count(f"\n| `{reason}` |") == 1
+
+
+def test_defaults_on_the_page_are_the_defaults() -> None:
+    """Each default, written into a deal as the page shows it, changes nothing."""
+    required = """deal_id = "d"
+buyer = "b"
+purposes = ["search"]
+territory = ["NO"]
+starts = 2026-01-01
+ends = 2027-01-01
+"""
+    price = '[price]\ncurrency = "USD"\npool = "1.00"\n'
+    plain = parse_deal(required + price, "plain")
+    top, sections = "", price
+    for name, _, default in deal_keys():
+        if default and "." not in name:
+            top += f"{name} = {default}\n"
+        elif default:
+            section, _, key = name.partition(".")
+            sections += f"{'' if section == 'price' else f'[{section}]'}\n{key} = {default}\n"
+    said = tomllib.loads(top)
+    for section in Deal.model_fields:
+        keys = [(n.partition(".")[2], d) for n, _, d in deal_keys() if n.startswith(f"{section}.")]
+        if keys:
+            body = "".join(f"{key} = {default}\n" for key, default in keys if default)
+            said[section] = tomllib.loads(body)
+    said |= tomllib.loads(required)
+    said["price"] |= {"currency": "USD", "pool": "1.00"}
+    assert Deal.model_validate(said) == plain
+
+
+def test_the_example_on_the_page_is_a_deal() -> None:
+    [example] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    deal = parse_deal(example, "docs/deal.md")
+    assert deal.deal_id == "acme-2026-01"
+    assert deal.territory == ["US", "NO"]
+    # Its [rights] says that it shows the defaults.
+    assert deal.rights == type(deal.rights)()
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(committed(f"schemas/jsonschema/{name}.json"))
+    return loaded
+
+
+def test_the_schema_of_a_deal_knows_every_key() -> None:
+    schema = schema_of("deal")
+    for name, means in KEYS.items():
+        section, _, key = name.rpartition(".")
+        holder = schema
+        if section:
+            target = schema["properties"][section].get("$ref", "")
+            holder = schema["$defs"][target.rpartition("/")[2]]
+        assert holder["properties"][key]["description"] == means
+        assert holder["additionalProperties"] is False
+
+
+def test_the_schema_of_a_manifest_asks_for_every_field() -> None:
+    schema = schema_of("manifest")
+    assert schema["required"] == list(Manifest.model_fields)
+    assert all("required" in part for part in schema["$defs"].values())
+
+
+def test_the_root_is_the_repository() -> None:
+    assert (ROOT / "pyproject.toml").is_file()
+    assert Path(__file__).is_relative_to(ROOT)

@@ -1,0 +1,95 @@
+"""The closed list of reasons, and the tables that hold them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from schemas.catalogue import OPTIONAL_TABLES, TABLES, grant_column, required_columns
+from schemas.decision import (
+    DEAD_LETTERS_SCHEMA,
+    DECISIONS_SCHEMA,
+    REASONS,
+    SCREEN_REASONS,
+    Outcome,
+    Reason,
+    Stage,
+)
+from schemas.rights import DIGITAL_SOURCE_TYPES, PURPOSES
+from schemas.territory import COUNTRIES, WORLD
+
+
+def test_every_reason_is_explained_and_no_other() -> None:
+    assert list(REASONS) == list(Reason)
+
+
+def test_codes_are_unique_and_of_one_form() -> None:
+    codes = [reason.value for reason in Reason]
+    assert len(codes) == len(Reason.__members__) == len(set(codes))
+    assert all(re.fullmatch(r"[a-z_]+\.[a-z_]+", code) for code in codes)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_says_what_where_and_what_to_do(reason: Reason) -> None:
+    info = reason.info
+    assert info.sentence.endswith(".") and info.sentence[0].isupper()
+    assert info.cure.endswith(".") and info.source
+    assert all(text.isprintable() for text in (info.sentence, info.source, info.cure))
+    dead = info.stage in (Stage.READ, Stage.ENRICH)
+    assert info.outcome is (Outcome.DEAD_LETTER if dead else Outcome.REFUSED)
+
+
+def test_the_source_of_a_reason_is_a_column_that_exists() -> None:
+    names = {
+        f"{table}.{field.name}" for table, schema in TABLES.items() for field in schema
+    } | set(TABLES)
+    for reason in Reason:
+        table = ""
+        for part in REASONS[reason].source.split(", "):
+            if part.startswith("select."):  # a key of the deal
+                continue
+            table, name = part.split(".") if "." in part else (table or part, part)
+            known = part in TABLES or f"{table}.{name}" in names or name == "grant_*"
+            assert known, f"{reason}: {part}"
+
+
+def test_a_mask_has_room_for_every_screening_reason() -> None:
+    assert 0 < len(SCREEN_REASONS) <= 64
+    assert set(SCREEN_REASONS) == {reason for reason in Reason if reason.info.stage is Stage.SCREEN}
+
+
+def test_published_tables_begin_as_they_must() -> None:
+    assert DECISIONS_SCHEMA.names == ["asset_id", "outcome", "stage", "reasons", "detail"]
+    assert DEAD_LETTERS_SCHEMA.names == ["asset_id", "stage", "reason", "detail"]
+
+
+def test_required_columns_of_the_catalogue() -> None:
+    assert required_columns("assets") == [
+        "asset_id",
+        "media_uri",
+        "media_type",
+        "contributors",
+        "licence_model",
+        "licence_class",
+        "status",
+    ]
+    assert required_columns("contributors") == ["contributor_id"]
+    assert required_columns("consents") == ["contributor_id", "purpose", "value", "given_at"]
+    assert required_columns("releases") == ["release_id", "kind"]
+    assert OPTIONAL_TABLES < TABLES.keys()
+    assert {grant_column(purpose) for purpose in PURPOSES} < set(TABLES["assets"].names)
+
+
+def test_countries() -> None:
+    assert len(COUNTRIES) == 249
+    assert all(re.fullmatch("[A-Z]{2}", code) for code in COUNTRIES)
+    assert {"NO", "GB", "US"} < COUNTRIES
+    assert not {"UK", "EU", "XK", WORLD} & COUNTRIES
+
+
+def test_generated_media_by_the_vocabulary() -> None:
+    generated = {name for name, yes in DIGITAL_SOURCE_TYPES.items() if yes}
+    assert "trainedAlgorithmicMedia" in generated
+    assert "compositeWithTrainedAlgorithmicMedia" in generated
+    assert not {"digitalCapture", "negativeFilm", "positiveFilm", "print"} & generated
