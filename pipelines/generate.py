@@ -165,13 +165,20 @@ def _deal_schema() -> dict[str, Any]:
     return schema
 
 
+def _as_written(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of what we publish: every field is there, defaults included."""
+    schema = model.model_json_schema(mode="serialization")
+    for part in (schema, *schema.get("$defs", {}).values()):
+        part["required"] = list(part["properties"])
+    return schema
+
+
 def json_schemas() -> dict[str, str]:
     """The JSON Schemas, by path below the root."""
     schemas = {
         "deal": _deal_schema(),
-        # As written, not as read: every field is there.
-        "manifest": Manifest.model_json_schema(mode="serialization"),
-        "sample": Sample.model_json_schema(mode="serialization"),
+        "manifest": _as_written(Manifest),
+        "sample": _as_written(Sample),
     }
     return {
         f"schemas/jsonschema/{name}.json": json.dumps(

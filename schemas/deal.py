@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from datetime import date, time
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import rfc8785
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
 )
 
+from schemas.deal_faults import explain
 from schemas.deal_values import MOST, CalendarDate, Share, Size, Territory, Word, not_twice
 from schemas.errors import InputError
 from schemas.money import exponent, parse_amount
@@ -219,37 +220,6 @@ class Deal(_Section):
         return hashlib.sha256(rfc8785.dumps(terms)).hexdigest()
 
 
-def _where(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "the deal"
-
-
-def _allowed(name: str) -> str:
-    """The keys that a section takes, for the message about an unknown one."""
-    model: type[BaseModel] = Deal
-    for part in name.split(".")[:-1]:
-        field = model.model_fields.get(part)
-        annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            break
-        model = annotation
-    return ", ".join(model.model_fields)
-
-
-def _explain(error: Any) -> str:
-    name = _where(error["loc"])
-    value = error["input"]
-    seen = value.isoformat() if isinstance(value, date | time) else repr(value)
-    seen = seen if len(seen) <= 80 else seen[:77] + "..."
-    if error["type"] == "extra_forbidden":
-        return f"{name} = {seen}: unknown key; allowed here: {_allowed(name)}"
-    if error["type"] == "missing":
-        return f"{name}: required, and missing"
-    if error["type"] == "model_type":
-        return f"{name} = {seen}: this is a section, written as [{name}]"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{name} = {seen}: {message}"
-
-
 def parse_deal(text: str, origin: str) -> Deal:
     """Parses a deal.
 
@@ -269,7 +239,8 @@ def parse_deal(text: str, origin: str) -> Deal:
     try:
         return Deal.model_validate(values)
     except ValidationError as error:
-        lines = "".join(f"\n  {_explain(fault)}" for fault in error.errors(include_url=False))
+        faults = (explain(Deal, fault) for fault in error.errors(include_url=False))
+        lines = "".join(f"\n  {fault}" for fault in faults)
         raise InputError(
             "The deal is refused", f"{origin}{lines}", "docs/deal.md lists every key."
         ) from error

@@ -46,8 +46,9 @@ DIGITAL_SOURCE_TYPES: dict[str, bool] = {
     "softwareImage": False,
     "dataDrivenMedia": False,
     "screenCapture": False,
-    "virtualRecording": False,
-    "composite": False,
+    # These two may hold generated elements by their own definitions, and unknown is no.
+    "virtualRecording": True,
+    "composite": True,
     "compositeCapture": False,
     "compositeSynthetic": True,
     "compositeWithTrainedAlgorithmicMedia": True,

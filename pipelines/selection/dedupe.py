@@ -49,9 +49,9 @@ class Candidate:
     look: Look
 
     @property
-    def rank(self) -> tuple[date, str]:
+    def rank(self) -> tuple[bool, date, str]:
         """The order in which duplicates are kept."""
-        return (self.created_at or date.max, self.asset_id)
+        return (self.created_at is None, self.created_at or date.max, self.asset_id)
 
 
 def exact_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:

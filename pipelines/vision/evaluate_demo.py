@@ -23,7 +23,7 @@ from pipelines.vision.models import ModelRef, check_model, identity, parse_model
 _EPILOG = """examples:
   python -m pipelines.vision.evaluate_demo
   python -m pipelines.vision.evaluate_demo --scenes 1000
-  python -m pipelines.vision.evaluate_demo \\\n      --model fairshard-demo:/tmp/demo-model/fairshard-demo.safetensors
+  python -m pipelines.vision.evaluate_demo --model fairshard-demo:/tmp/w.safetensors
 """
 
 

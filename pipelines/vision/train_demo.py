@@ -7,10 +7,12 @@ its own checkpoint, and writes usable weights at every check.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pipelines.demo.scene_spec import KINDS, draw_scene_spec
-from pipelines.demo.scene_words import caption, caption_variants
+from pipelines.demo.scene_words import caption, caption_variants, vocabulary
 from pipelines.vision import demo_pictures
 from pipelines.vision.demo_eval import Figures, measure, to_input
 from pipelines.vision.demo_network import WEIGHTS_NAME, build, tokenizer
@@ -86,23 +88,33 @@ def parse(arguments: list[str]) -> Plan:
     return Plan(**vars(parser.parse_args(arguments)))
 
 
-def patches_of(first: int, count: int) -> npt.NDArray[np.uint8]:
-    """What every patch of the pictures of seeds shows: [count, 8, 8]."""
-    return np.stack(
-        [demo_pictures.patch_kinds(draw_scene_spec(seed)) for seed in range(first, first + count)]
-    )
+@dataclass(frozen=True)
+class Truth:
+    """What is known of the scenes of training."""
+
+    tokens: npt.NDArray[np.int64]  # [n, 2, context length]: the caption, and one that says less
+    patches: npt.NDArray[np.uint8]  # [n, 8, 8]: what each patch shows
 
 
-def tokenise(first: int, count: int) -> npt.NDArray[np.int64]:
-    """The captions of seeds, and of each one that says less: [count, 2, context length]."""
+def truth_of(first: int, count: int) -> Truth:
+    """Captions and patches of the scenes of `count` seeds from `first`.
+
+    Every word is one token, so that words are looked up; the tokenizer takes minutes for as many.
+    """
     encode = tokenizer()
-    texts: list[str] = []
-    for seed in range(first, first + count):
-        scene = draw_scene_spec(seed)
+    length = encode(["a"]).shape[1]
+    known = {word: int(encode([word])[0, 1]) for word in vocabulary()}
+    tokens = np.zeros((count, 2, length), dtype=np.int64)
+    patches = np.zeros((count, demo_pictures.PATCHES, demo_pictures.PATCHES), dtype=np.uint8)
+    for row in range(count):
+        scene = draw_scene_spec(first + row)
         variants = caption_variants(scene)
-        texts += [caption(scene), variants[seed % len(variants)]]
-    tokens: npt.NDArray[np.int64] = encode(texts).numpy()
-    return tokens.reshape(count, 2, -1).astype(np.int64)
+        for column, text in enumerate((caption(scene), variants[scene.seed % len(variants)])):
+            words = [known[word] for word in text.split()]
+            line = [encode.sot_token_id, *words, encode.eot_token_id]
+            tokens[row, column, : len(line)] = line
+        patches[row] = demo_pictures.patch_kinds(scene)
+    return Truth(tokens, patches)
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,11 @@ class Batch:
     text: Tensor
     whole: Tensor  # [n], false where the text says less than the picture shows
     patches: Tensor  # [n, 64], what each patch shows
+
+    def split(self, parts: int) -> list[Batch]:
+        """Equal parts, for as many threads."""
+        cut = [tensor.chunk(parts) for tensor in (self.images, self.text, self.whole, self.patches)]
+        return [Batch(*four) for four in zip(*cut, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -128,14 +145,14 @@ class Losses:
         return self.contrast + 2 * self.caption + self.patch
 
 
-def losses_of(model: nn.Module, head: nn.Module, batch: Batch) -> Losses:
+def losses_of(network: nn.ModuleDict, batch: Batch) -> Losses:
     """Contrastive, caption and patch loss; rows that are not whole teach no captioning.
 
     The patch loss asks the image tower's tokens what they show. From captions alone a tower of
     this size finds the shapes of small objects only after hours; the head is thrown away.
     """
-    # On a CPU the fused attention is slow on its way back; the plain one is half as long again.
-    with torch.autocast("cpu", dtype=torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        model, head = network["model"], network["head"]
         seen = model(batch.images)
         latent, tokens = seen["image_features"], seen["image_embs"]
         out = model(None, batch.text, image_latent=latent, image_embs=tokens)
@@ -169,6 +186,22 @@ def optimiser_of(model: nn.Module, rate: float) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), eps=1e-6, fused=True)
 
 
+def twin(network: nn.ModuleDict) -> nn.ModuleDict:
+    """A copy that shares the weights and has gradients of its own."""
+    other = copy.deepcopy(network)
+    for mine, its in zip(other.parameters(), network.parameters(), strict=True):
+        mine.data = its.data
+    return other
+
+
+def backward(network: nn.ModuleDict, batch: Batch) -> Losses:
+    """The losses of a part of a batch, whose gradients replace those of `network`."""
+    losses = losses_of(network, batch)
+    network.zero_grad(set_to_none=True)
+    torch.autograd.backward(losses.total())
+    return losses
+
+
 def rate_at(plan: Plan, progress: Progress) -> float:
     """Warm-up over 200 steps, then half a cosine down to a hundredth of the peak."""
     warm = min(1.0, (progress.step + 1) / 200)
@@ -183,18 +216,21 @@ class Trainer:
         self.plan = plan
         plan.out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(plan.seed)
-        torch.set_num_threads(plan.threads)
+        # Threads work on parts of a batch, each with its own gradients: inside an operator they
+        # would wait for one another thousands of times a step, and for whatever else runs.
+        torch.set_num_threads(1)
         self.model = build()
         self.head = nn.Linear(self.model.visual.proj.shape[0], len(KINDS) + 1)
-        both = nn.ModuleDict({"model": self.model, "head": self.head})
-        self.optimiser = optimiser_of(both, plan.rate)
+        self.network = nn.ModuleDict({"model": self.model, "head": self.head})
+        self.replicas = [self.network, *(twin(self.network) for _ in range(plan.threads - 1))]
+        self.pool = ThreadPoolExecutor(plan.threads)
+        self.optimiser = optimiser_of(self.network, plan.rate)
         self.progress = Progress()
         path = plan.out / f"pictures-{plan.scenes}.u8"
         self.pictures = demo_pictures.prepare(
             path, demo_pictures.TRAIN_SEED, plan.scenes, plan.threads
         )
-        self.tokens = tokenise(demo_pictures.TRAIN_SEED, plan.scenes)
-        self.patches = patches_of(demo_pictures.TRAIN_SEED, plan.scenes)
+        self.truth = truth_of(demo_pictures.TRAIN_SEED, plan.scenes)
         self.checkpoint = plan.out / "checkpoint.pt"
         if self.checkpoint.is_file():
             self._resume()
@@ -217,10 +253,10 @@ class Trainer:
         rng = np.random.default_rng((plan.seed, 7, step))
         mirrored = rng.random(plan.batch) < 0.5
         pixels = demo_pictures.vary(self.pictures[rows], mirrored, rng)
-        patches = self.patches[rows]
+        patches = self.truth.patches[rows]
         patches = np.where(mirrored[:, None, None], patches[:, :, ::-1], patches)
         whole = rng.random(plan.batch) >= 0.12
-        text = np.where(whole[:, None], self.tokens[rows, 0], self.tokens[rows, 1])
+        text = np.where(whole[:, None], self.truth.tokens[rows, 0], self.truth.tokens[rows, 1])
         return Batch(
             to_input(pixels),
             torch.from_numpy(text),
@@ -232,9 +268,13 @@ class Trainer:
         """One step of the optimiser."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate_at(self.plan, self.progress)
-        losses = losses_of(self.model, self.head, self.batch())
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(losses.total())
+        parts = self.batch().split(len(self.replicas))
+        found = list(self.pool.map(backward, self.replicas, parts))
+        for same in zip(*(replica.parameters() for replica in self.replicas), strict=True):
+            gradients = [one.grad for one in same if one.grad is not None]
+            if gradients:
+                same[0].grad = torch.stack(gradients).mean(0)
+        losses = found[0]
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.progress.step += 1
@@ -298,7 +338,9 @@ def say(line: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command."""
     plan = parse(sys.argv[1:] if arguments is None else arguments)
-    say(f"done: {Trainer(plan).run()}")
+    # On a CPU the fused attention is slow on its way back; the plain one takes half as long.
+    with sdpa_kernel(SDPBackend.MATH):
+        say(f"done: {Trainer(plan).run()}")
     return 0
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
+
+from pipelines.cli import main
 
 from .command import AS_OF, Demo, Ended, fairshard, folders, tables, tree
 
@@ -57,14 +61,22 @@ class Inputs:
         pq.write_table(table, path)
 
     def run(self) -> Ended:
-        """Packages by the real command."""
+        """Packages in this process, by what the command calls."""
+        arguments = self._arguments()
+        said, errors = io.StringIO(), io.StringIO()
+        with redirect_stdout(said), redirect_stderr(errors):
+            code = main(arguments)
+        return Ended(code, said.getvalue(), errors.getvalue())
+
+    def run_apart(self) -> Ended:
+        """Packages in a process of its own."""
+        return fairshard(*self._arguments(), env={**_S3, **self.env})
+
+    def _arguments(self) -> list[str]:
         deal = self.folder / "deal.toml"
         deal.write_text(self.deal, encoding="utf-8")
-        options = ("--deal", deal, "--out", self.out, "--as-of", AS_OF, "--workers", 1)
-        return fairshard(
-            *("package", "--catalogue", self.catalogue, *options, "--quiet"),
-            env={**_S3, **self.env},
-        )
+        options = ["--deal", str(deal), "--out", self.out, "--as-of", AS_OF, "--workers", "1"]
+        return ["package", "--catalogue", self.catalogue, *options, "--quiet"]
 
 
 @pytest.fixture
@@ -94,7 +106,7 @@ def nothing_left(out: str) -> None:
 
 def test_an_unknown_key(inputs: Inputs) -> None:
     inputs.replace("[select]", "[select]\nmin_side = 99")
-    refused(inputs.run(), "select.min_side = 99", "unknown key", "min_short_side")
+    refused(inputs.run_apart(), "select.min_side = 99", "unknown key", "min_short_side")
     nothing_left(inputs.out)
 
 
@@ -118,7 +130,7 @@ def test_an_unknown_territory_in_the_deal(inputs: Inputs) -> None:
 
 def test_an_unknown_territory_in_the_catalogue(inputs: Inputs) -> None:
     inputs.replace(', "territory_codes"', "")
-    refused(inputs.run(), "territory_codes", "territories_in", "gate.divert")
+    refused(inputs.run_apart(), "territory_codes", "territories_in", "gate.divert")
     nothing_left(inputs.out)
 
 
@@ -162,9 +174,7 @@ def test_a_damaged_table(inputs: Inputs) -> None:
 def test_a_missing_deal(demo: Demo, tmp_path: Path) -> None:
     missing = tmp_path / "nowhere.toml"
     out = tmp_path / "out"
-    ended = fairshard(
-        *("package", "--catalogue", demo.catalogue, "--deal", missing, "--out", out)
-    )
+    ended = fairshard("package", "--catalogue", demo.catalogue, "--deal", missing, "--out", out)
     refused(ended, "deal", str(missing), "Give the path")
     nothing_left(str(out))
 
@@ -210,9 +220,9 @@ def moto() -> Iterator[str]:
 def test_a_missing_bucket(inputs: Inputs, moto: str) -> None:
     inputs.env = {"AWS_ENDPOINT_URL": moto}
     inputs.out = "s3://no-such-bucket/out"
-    refused(inputs.run(), "bucket does not exist", "s3://no-such-bucket", "Create it")
+    refused(inputs.run_apart(), "bucket does not exist", "s3://no-such-bucket", "Create it")
     inputs.out, inputs.catalogue = str(inputs.folder / "out"), "s3://no-such-bucket/catalogue"
-    refused(inputs.run(), "bucket does not exist", "s3://no-such-bucket", "Create it")
+    refused(inputs.run_apart(), "bucket does not exist", "s3://no-such-bucket", "Create it")
     nothing_left(inputs.out)
 
 
@@ -240,7 +250,7 @@ def test_no_permission(inputs: Inputs) -> None:
     try:
         inputs.env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
         inputs.out = "s3://private/out"
-        refused(inputs.run(), "denied", "s3://private", "Check the credentials")
+        refused(inputs.run_apart(), "denied", "s3://private", "Check the credentials")
     finally:
         server.shutdown()
         server.server_close()
@@ -251,26 +261,26 @@ def test_nobody_answers(inputs: Inputs) -> None:
         address = f"http://127.0.0.1:{urlsplit(f'//x:{free.server_port}').port}"
     inputs.env = {"AWS_ENDPOINT_URL": address, "AWS_MAX_ATTEMPTS": "1"}
     inputs.out = "s3://somewhere/out"
-    refused(inputs.run(), "cannot be reached", "s3://somewhere")
+    refused(inputs.run_apart(), "cannot be reached", "s3://somewhere")
 
 
 def test_past_the_limit_of_dead_letters_and_on_after_mending(demo: Demo, inputs: Inputs) -> None:
     """The copy of the catalogue has no media at all, so that every cleared asset is dead."""
     inputs.replace('dead_letter_share = "0.50"', 'dead_letter_share = "0.01"')
-    ended = inputs.run()
+    ended = inputs.run_apart()
     assert ended.code == 1 and "Traceback" not in ended.err
     for word in ("Too many dead letters", "limits.dead_letter_share = 0.01", "raise the limit"):
         assert word in ended.err
     out = Path(inputs.out)
     agency = out / "demo-strict" / "v0001" / "agency"
-    assert len(tables(agency / "dead_letters")) > len(demo.key["deals"]["demo-strict"]["assets"]) / 50
+    assert len(tables(agency / "dead_letters")) > demo.key["rows"] / 50
     assert folders(out / "demo-strict") == {"v0001"}
     assert folders(agency.parent) == {"agency"}
     assert folders(out / "agency") <= {"signing.key", "features"}
     # The media are put in place and the limit is raised; the same output takes the deal.
-    (Path(inputs.catalogue) / "media").symlink_to(demo.catalogue / "media")
+    shutil.copytree(demo.catalogue / "media", Path(inputs.catalogue) / "media")
     inputs.replace('dead_letter_share = "0.01"', 'dead_letter_share = "0.50"')
-    ended = inputs.run()
+    ended = inputs.run_apart()
     assert ended.code == 0, ended.err
     key = demo.key["deals"]["demo-strict"]["counts"]
     delivered = tables(out / "demo-strict" / "v0001" / "delivery" / "shards")
@@ -279,7 +289,7 @@ def test_past_the_limit_of_dead_letters_and_on_after_mending(demo: Demo, inputs:
 
 
 def test_wrong_usage() -> None:
-    for arguments in (["package"], ["package", "--workers", "0"], ["nothing"], []):
+    for arguments in (["package"], ["nothing"], []):
         ended = fairshard(*arguments)
         assert ended.code == 2 and "usage: fairshard" in ended.err
         assert "Traceback" not in ended.err

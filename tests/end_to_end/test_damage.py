@@ -51,9 +51,7 @@ def flip(data: bytes, position: int, bit: int) -> bytes:
     return bytes(changed)
 
 
-def test_an_undamaged_delivery_is_sound(
-    delivery: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_undamaged_delivery_is_sound(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(delivery, capsys) == (0, set())
 
 

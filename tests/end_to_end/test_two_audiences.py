@@ -52,8 +52,9 @@ def members(tar: Path, name: str) -> Iterator[tuple[str, str]]:
 def test_a_delivery_names_nobody(demo: Demo, deal_id: str) -> None:
     key = demo.key
     people = pq.read_table(demo.catalogue / "contributors.parquet")
-    # Words of one or two letters would be found by chance in any base64.
-    secret = {name for name in key["roles"] if len(name) > 3}
+    titles = set(pq.read_table(demo.catalogue / "assets.parquet")["title"].to_pylist())
+    # Words of a few letters would be found by chance in any base64; some hostile ids are titles.
+    secret = {name for name in key["roles"] if len(name) > 3 and name not in titles}
     for column in ("contributor_id", "display_name", "payee_ref"):
         secret |= {name for name in people[column].to_pylist() if name and len(name) > 3}
     secret |= {str(demo.root), str(demo.root.resolve()), str(Path.home()), "DEMO-0"}
@@ -61,6 +62,7 @@ def test_a_delivery_names_nobody(demo: Demo, deal_id: str) -> None:
     salted = key["deals"][deal_id]
     secret |= {str(money) for money in salted["payouts"].values() if money > 99_999}
     secret |= {str(salted["agency_minor"]), str(salted["pool_minor"])}
+    secret = {word for word in secret if word not in demo.manifest(deal_id)["as_of"]}
     found = [
         (name, word)
         for name, text in texts(demo.delivery(deal_id))
@@ -114,7 +116,7 @@ def test_tables_and_vectors_stand_in_the_order_of_the_tar(demo: Demo, deal_id: s
 
 def test_the_key_is_the_owners_alone(demo: Demo) -> None:
     assert stat.S_IMODE(demo.signing_key.stat().st_mode) == 0o600
-    private = demo.signing_key.read_bytes().strip().rsplit(b"+", 1)[-1]
+    private = demo.signing_key.read_bytes().strip().split(b"+", 4)[-1]
     assert len(private) > 40
     for name in tree(demo.out):
         if demo.out / name != demo.signing_key:

@@ -168,9 +168,9 @@ def _people(asset: Row, terms: Row, releases: Sequence[Row]) -> set[str]:
     found = set()
     people = asset.get("people_count")
     known = people is not None and people >= 0
+    shown = known and bool(people)
     if not known and terms["unknown_people_count"] == "refuse":
         found.add("people.unknown_count")
-    shown = known and people > 0
     if shown and terms["people"] == "refuse":
         found.add("people.refused")
     minor_release = any(held is not None and held.get("minor") for held in _named(asset, releases))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.generate import KEYS, ROOT, deal_keys, fill, json_schemas, pages
-from schemas.deal import Deal, parse_deal
+from schemas.deal import parse_deal
 from schemas.decision import Reason
 from schemas.manifest import Manifest
 
@@ -60,31 +60,18 @@ def test_every_reason_has_a_row() -> None:
 
 def test_defaults_on_the_page_are_the_defaults() -> None:
     """Each default, written into a deal as the page shows it, changes nothing."""
-    required = """deal_id = "d"
+    required = """\
+deal_id = "d"
 buyer = "b"
 purposes = ["search"]
 territory = ["NO"]
 starts = 2026-01-01
 ends = 2027-01-01
+price.currency = "USD"
+price.pool = "1.00"
 """
-    price = '[price]\ncurrency = "USD"\npool = "1.00"\n'
-    plain = parse_deal(required + price, "plain")
-    top, sections = "", price
-    for name, _, default in deal_keys():
-        if default and "." not in name:
-            top += f"{name} = {default}\n"
-        elif default:
-            section, _, key = name.partition(".")
-            sections += f"{'' if section == 'price' else f'[{section}]'}\n{key} = {default}\n"
-    said = tomllib.loads(top)
-    for section in Deal.model_fields:
-        keys = [(n.partition(".")[2], d) for n, _, d in deal_keys() if n.startswith(f"{section}.")]
-        if keys:
-            body = "".join(f"{key} = {default}\n" for key, default in keys if default)
-            said[section] = tomllib.loads(body)
-    said |= tomllib.loads(required)
-    said["price"] |= {"currency": "USD", "pool": "1.00"}
-    assert Deal.model_validate(said) == plain
+    shown = [f"{name} = {default}\n" for name, _, default in deal_keys() if default]
+    assert parse_deal(required + "".join(shown), "said") == parse_deal(required, "plain")
 
 
 def test_the_example_on_the_page_is_a_deal() -> None:
@@ -111,6 +98,17 @@ def test_the_schema_of_a_deal_knows_every_key() -> None:
             holder = schema["$defs"][target.rpartition("/")[2]]
         assert holder["properties"][key]["description"] == means
         assert holder["additionalProperties"] is False
+
+
+def test_the_schema_of_a_deal_takes_the_example_and_no_typo() -> None:
+    validator = pytest.importorskip("jsonschema").Draft202012Validator(schema_of("deal"))
+    [example] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    said = json.loads(json.dumps(tomllib.loads(example), default=str))
+    assert validator.is_valid(said)
+    assert not validator.is_valid(said | {"buyers": "x"})
+    assert not validator.is_valid(said | {"price": said["price"] | {"agency_share": 0.4}})
+    assert not validator.is_valid(said | {"price": said["price"] | {"agency_share": "1.5"}})
+    assert not validator.is_valid(said | {"territory": ["no"]})
 
 
 def test_the_schema_of_a_manifest_asks_for_every_field() -> None:

@@ -41,9 +41,9 @@ def test_a_reason_says_what_where_and_what_to_do(reason: Reason) -> None:
 
 
 def test_the_source_of_a_reason_is_a_column_that_exists() -> None:
-    names = {
-        f"{table}.{field.name}" for table, schema in TABLES.items() for field in schema
-    } | set(TABLES)
+    names = {f"{table}.{field.name}" for table, schema in TABLES.items() for field in schema} | set(
+        TABLES
+    )
     for reason in Reason:
         table = ""
         for part in REASONS[reason].source.split(", "):
@@ -77,7 +77,7 @@ def test_required_columns_of_the_catalogue() -> None:
     assert required_columns("contributors") == ["contributor_id"]
     assert required_columns("consents") == ["contributor_id", "purpose", "value", "given_at"]
     assert required_columns("releases") == ["release_id", "kind"]
-    assert OPTIONAL_TABLES < TABLES.keys()
+    assert TABLES.keys() > OPTIONAL_TABLES
     assert {grant_column(purpose) for purpose in PURPOSES} < set(TABLES["assets"].names)
 
 

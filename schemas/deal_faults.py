@@ -1,0 +1,44 @@
+"""What a refused deal's faults are called, each in a line of its own."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    """A key as TOML writes it: quoted where it is not bare, so that it stays on one line."""
+    parts = [str(part) for part in location]
+    return ".".join(part if _BARE.fullmatch(part) else repr(part) for part in parts)
+
+
+def _allowed(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    """The keys that a section takes, for the message about an unknown one."""
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        annotation = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return ", ".join(model.model_fields)
+
+
+def explain(model: type[BaseModel], error: ErrorDetails) -> str:
+    """One fault that pydantic found in a model's values: key, value seen, what is allowed."""
+    name = _where(error["loc"])
+    value = error["input"]
+    seen = value.isoformat() if isinstance(value, date | time) else repr(value)
+    seen = seen if len(seen) <= 80 else seen[:77] + "..."
+    if error["type"] == "extra_forbidden":
+        return f"{name} = {seen}: unknown key; allowed here: {_allowed(model, error['loc'])}"
+    if error["type"] == "missing":
+        return f"{name}: required, and missing"
+    if error["type"] == "model_type":
+        return f"{name} = {seen}: this is a section, written as [{name}]"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name} = {seen}: {message}"

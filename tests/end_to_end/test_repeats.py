@@ -1,0 +1,171 @@
+"""The same inputs are the same bytes: whatever the workers, the store, and where a run was cut."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from .command import DEALS, Demo, command, environment, fairshard, folders, tree
+
+_S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+def copy_features(demo: Demo, out: Path) -> None:
+    """Gives an output the features of the shared library, so that a run computes nothing."""
+    shutil.copytree(demo.out / "agency" / "features", out / "agency" / "features")
+
+
+def test_a_second_deal_computes_nothing(demo: Demo, tmp_path: Path) -> None:
+    first = demo.summaries["demo-main"]["computed"]
+    assert min(first.values()) > 0
+    # The strict deal's assets are all among those of the two before it.
+    assert demo.summaries["demo-strict"]["computed"] == dict.fromkeys(first, 0)
+    copy_features(demo, tmp_path)
+    ended = fairshard(*demo.package("demo-main", tmp_path, "--workers", 2))
+    assert ended.code == 0, ended.err
+    assert ended.json["computed"] == dict.fromkeys(first, 0)
+    assert tree(tmp_path / "demo-main") == tree(demo.out / "demo-main")
+
+
+def test_two_workers_that_compute_afresh(demo: Demo, tmp_path: Path) -> None:
+    """What the shared library's deal took from features, this run computes by two workers."""
+    ended = fairshard(*demo.package("demo-strict", tmp_path, "--workers", 2))
+    assert ended.code == 0, ended.err
+    assert min(ended.json["computed"].values()) > 0
+    assert tree(tmp_path / "demo-strict") == tree(demo.out / "demo-strict")
+    assert folders(tmp_path / "agency") == {"features"}  # no work area, no key of its own
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("deal_id", DEALS)
+def test_any_number_of_workers(demo: Demo, deal_id: str, workers: int, tmp_path: Path) -> None:
+    ended = fairshard(*demo.package(deal_id, tmp_path, "--workers", workers))
+    assert ended.code == 0, ended.err
+    assert tree(tmp_path / deal_id) == tree(demo.out / deal_id)
+
+
+@pytest.mark.slow
+def test_the_library_repeats(demo: Demo, tmp_path: Path) -> None:
+    rows = demo.key["rows"]
+    arguments = ("--assets", rows, "--workers", 4, "--quiet", "--json")
+    ended = fairshard("demo", "--out", tmp_path / "demo", *arguments)
+    assert ended.code == 0, ended.err
+    again = Demo(tmp_path / "demo", {"demo-main": ended.json})
+    assert tree(again.catalogue) == tree(demo.catalogue)
+    assert tree(again.delivery("demo-main")) == tree(demo.delivery("demo-main"))
+
+
+def kill_when(arguments: list[object], ready: Callable[[], bool]) -> bool:
+    """Starts a run and kills its whole group by SIGKILL; False if it ended before."""
+    process = subprocess.Popen(
+        command(*arguments),
+        env=environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while process.poll() is None:
+            if ready():
+                return True
+            time.sleep(0.002)
+        return False
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:
+    deal_id = "demo-main"
+    arguments = demo.package(deal_id, tmp_path, "--workers", 1)
+    own = tmp_path / deal_id / "v0001"
+
+    def some(pattern: str, root: Path = tmp_path) -> Callable[[], bool]:
+        return lambda: next(root.glob(pattern), None) is not None
+
+    moments = {
+        "a unit is done": some("agency/work/*/units/*.json"),
+        "a shard is half written": some("delivery/shards/.tmp-*", own),
+        "tables are being copied": some("agency/decisions/*.parquet", own),
+        "the log is written": some("delivery/checkpoint", own),
+    }
+    done = 0
+    for moment, ready in moments.items():
+        if kill_when(arguments, ready):
+            assert not (own / "delivery" / "MANIFEST.json").exists(), moment
+            done += 1
+        else:  # it ended before it could be caught: begin this one again
+            shutil.rmtree(tmp_path / deal_id)
+    assert done >= 2
+    ended = fairshard(*arguments)
+    assert ended.code == 0, ended.err
+    assert tree(own) == tree(demo.out / deal_id / "v0001")
+    assert folders(tmp_path / deal_id) == {"v0001"}
+    assert folders(tmp_path / "agency") == {"features"}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    (tmp_path / "agency" / "work").mkdir()
+    again = fairshard(*arguments)
+    assert again.code == 0 and again.json["complete"] and not again.json["made"]
+    said = fairshard(*[item for item in arguments if item not in ("--json", "--quiet")])
+    assert said.code == 0 and "Nothing to do" in said.out
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+@pytest.fixture
+def bucket() -> Iterator[tuple[str, str]]:
+    """An endpoint and an empty bucket."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    client(endpoint).create_bucket(Bucket="agency")
+    yield endpoint, "agency"
+    server.stop()
+
+
+def client(endpoint: str) -> object:
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def test_a_bucket_holds_the_bytes_of_a_folder(
+    demo: Demo, bucket: tuple[str, str], tmp_path: Path
+) -> None:
+    endpoint, name = bucket
+    env = {**_S3, "AWS_ENDPOINT_URL": endpoint}
+    uri = f"s3://{name}/out"
+    ended = fairshard(*demo.package("demo-strict", uri, "--workers", 1), env=env)
+    assert ended.code == 0, ended.err
+    assert ended.json["delivery"] == f"{uri}/demo-strict/v0001/delivery"
+    s3 = client(endpoint)
+    for item in s3.list_objects_v2(Bucket=name)["Contents"]:
+        path = tmp_path / item["Key"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(s3.get_object(Bucket=name, Key=item["Key"])["Body"].read())
+    assert tree(tmp_path / "out" / "demo-strict") == tree(demo.out / "demo-strict")
+    assert folders(tmp_path / "out" / "agency") == {"features"}
+    assert fairshard("verify", ended.json["delivery"], "--quiet", env=env).code == 0
+    card = f"{ended.json['delivery']}/README.md".removeprefix(f"s3://{name}/")
+    s3.put_object(Bucket=name, Key=card, Body=b"changed")
+    damaged = fairshard("verify", ended.json["delivery"], "--quiet", "--json", env=env)
+    assert damaged.code == 1
+    assert [problem["path"] for problem in damaged.json["problems"]] == ["README.md"]
+    again = fairshard(*demo.package("demo-strict", uri, "--workers", 1), env=env)
+    assert again.code == 0 and again.json["complete"]

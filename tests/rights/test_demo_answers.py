@@ -1,0 +1,47 @@
+"""A library whose answers are known row by row, because it was made for them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.demo.deals import DEALS, DemoDeal
+from pipelines.demo.metadata_only import make_metadata_only
+from pipelines.demo.roles import AS_OF
+from pipelines.rights.screen import build_index, reasons_of, screen_batch
+from schemas.deal import load_deal
+from tests.rights.rights_cases import microseconds
+
+ROWS = 5_000
+# A date means the last microsecond of that day.
+END_OF_DAY = microseconds(datetime.combine(AS_OF, time.max, UTC))
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_metadata_only(tmp_path_factory.mktemp("library"), seed=3, assets=ROWS)
+
+
+@pytest.mark.parametrize("demo", DEALS, ids=lambda demo: demo.deal_id)
+def test_every_row_is_decided_as_it_was_made(library: Path, demo: DemoDeal) -> None:
+    deal = load_deal(library.parent / demo.file_name)
+    tables = {path.stem: pq.read_table(path) for path in library.glob("*.parquet")}
+    assets = tables["assets"]
+    index = build_index(
+        tables["contributors"], tables["consents"], tables["releases"], deal, END_OF_DAY
+    )
+    ids = assets["asset_id"].to_pylist()
+    names, first, counts = np.unique(ids, return_inverse=True, return_counts=True)
+    mask = screen_batch(assets, index, deal, counts[first] > 1)
+    answers = pq.read_table(library.parent / "answer_key.parquet")
+    assert answers["asset_id"].to_pylist() == ids
+    for name, bits, wanted in zip(
+        ids, mask, answers[demo.deal_id.replace("demo-", "reasons_")].to_pylist(), strict=True
+    ):
+        assert {reason.value for reason in reasons_of(int(bits))} == set(wanted), name
+    assert 0 < (mask == 0).sum() < len(mask)
+    assert len(names) < ROWS

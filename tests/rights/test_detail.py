@@ -1,0 +1,96 @@
+"""What is said of a refusal: the values seen, in one line, with the names that matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.rights.detail import one_line
+from tests.rights.rights_cases import (
+    Row,
+    asset,
+    deal,
+    details,
+    event,
+    index,
+    release,
+    rights,
+    split,
+)
+
+
+def detail(row: Row, **joined: Any) -> str:
+    terms = joined.pop("terms", deal())
+    [line] = details([row], terms, index(terms, **joined))
+    return line
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"status": "withdrawn"}, "status=withdrawn"),
+        ({"licence_model": "x"}, "licence_model=x; licence_class=creative"),
+        ({"territories_in": ["UK", "US", "NO"]}, "territories_in=[UK, US, NO]"),
+        ({"grant_train_gen": "deny"}, "grant_train_gen=deny; grant_inference=None"),
+        ({"people_count": None}, "people_count=None"),
+        ({"contributors": split(("c-1", 9))}, "contributors=[c-1:9]"),
+        ({"release_ids": ["r-9"]}, "release_ids=[r-9]"),
+        ({"status": "a\nb\u2028c\x1b[0m"}, r"status=a\nb\u2028c\x1b[0m"),
+    ],
+)
+def test_the_value_seen(changes: dict[str, Any], expected: str) -> None:
+    assert expected in detail(asset(**changes))
+
+
+def test_a_value_is_said_once_for_several_reasons() -> None:
+    line = detail(asset(people_count=2, minors=None))
+    assert line.count("people_count=2") == line.count("release_ids=None") == 1
+
+
+def test_consents_name_who_and_which_purpose() -> None:
+    row = asset(contributors=split(("c-1", 5_000), ("c-2", 5_000)))
+    events = [
+        event("allow", -90),
+        event("deny", purpose="train_gen"),
+        event("conditional", who="c-2", purpose="inference"),
+    ]
+    assert detail(row, consents=events).split("; ") == [
+        "consent train_gen of c-1: withdrawn",
+        "consent train_gen of c-2: none",
+        "consent inference of c-2: conditional",
+    ]
+    assert "of c-1: unknown" in detail(asset(), consents=[event("unknown")])
+    assert "of c-1: deny" in detail(asset(), consents=[event("deny")])
+
+
+def test_a_silence_that_passes_is_not_held_against_anyone() -> None:
+    terms = rights(inference="unless-denied")
+    line = detail(asset(), terms=terms, consents=[event("deny", purpose="train_gen")])
+    assert line == "consent train_gen of c-1: deny"
+
+
+def test_names_cannot_break_the_line() -> None:
+    row = asset(contributors=split(("c\n; consent x of c-2: deny", 5_000), (None, 5_000)))
+    line = detail(row)
+    assert line.isprintable()
+    assert r"of c\n; consent x of c-2: deny: none" in line
+    assert "of None: none" in line
+
+
+def test_releases() -> None:
+    row = asset(people_count=1, minors=False, release_ids=["r-1"])
+    line = detail(row, releases=[release(ml_use="deny")])
+    assert line == "people_count=1; release_ids=[r-1]"
+
+
+def test_long_values_are_cut() -> None:
+    assert one_line("x" * 300) == "x" * 300
+    assert one_line("x" * 301) == "x" * 300 + "…"
+    assert one_line(list(range(20))).endswith("18, 19]")
+    assert one_line(list(range(21))).endswith("18, 19, … 21 in all]")
+    assert len(detail(asset(territories_in=["UK"] * 100_000))) < 500
+
+
+def test_no_refusals_no_lines() -> None:
+    assert details([], deal(), index(deal())) == []

@@ -1,0 +1,83 @@
+"""Two deals, and how the refusal of a third is read."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.deal import parse_deal
+from schemas.errors import InputError
+
+SAMPLE = """\
+deal_id = "acme-2026-01"
+buyer = "Acme Models"
+purposes = ["train_gen"]
+territory = ["US", "NO"]
+starts = 2026-01-01
+ends = 2029-01-01
+profile = "image-text"
+media = ["image"]
+
+[rights]
+editorial = "refuse"
+ai_generated = "refuse"
+minors = "refuse"
+people = "release"
+unknown_people_count = "refuse"
+
+[select]
+min_short_side = 512
+keywords_any = []
+keywords_none = []
+dedupe = "near"
+max_assets = 100000
+
+[models]
+clip = "demo"
+captioner = "demo"
+
+[price]
+pool = "100000.00"
+currency = "USD"
+agency_share = "0.40"
+allocation = "per_asset"
+
+[shards]
+target_bytes = "512MiB"
+
+[output]
+uri = "out/"
+"""
+LEAST = """\
+deal_id = "d"
+buyer = "b"
+purposes = ["train_gen"]
+territory = ["NO"]
+starts = 2026-01-01
+ends = 2026-01-02
+price.pool = "1"
+price.currency = "USD"
+"""
+
+
+def with_key(key: str, value: str) -> str:
+    """The least deal with one key set, or set otherwise; an empty value leaves it out."""
+    lines = [line for line in LEAST.splitlines() if not line.startswith(f"{key} = ")]
+    return "\n".join([*lines, f"{key} = {value}" if value else "", ""])
+
+
+def refusal(text: str) -> InputError:
+    with pytest.raises(InputError) as caught:
+        parse_deal(text, "acme.toml")
+    assert caught.value.exit_code == 2
+    assert "acme.toml" in caught.value.which
+    return caught.value
+
+
+def faults(text: str) -> list[str]:
+    """The lines of a refusal, one a fault."""
+    error = refusal(text)
+    assert error.what == "The deal is refused"
+    assert error.remedy == "docs/deal.md lists every key."
+    head, *lines = error.which.splitlines()
+    assert head == "acme.toml"
+    return [line.strip() for line in lines]

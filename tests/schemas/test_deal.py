@@ -1,0 +1,232 @@
+"""A deal is parsed once: what it holds, its defaults, and the digest of its terms."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+
+from schemas.deal import Deal, load_deal, parse_deal
+from schemas.deal_values import parse_size
+from schemas.errors import InputError
+from schemas.rights import Purpose
+from tests.schemas.deal_cases import LEAST, SAMPLE, faults, with_key
+
+
+def test_the_sample_deal_parses() -> None:
+    deal = parse_deal(SAMPLE, "acme.toml")
+    assert deal.deal_id == "acme-2026-01"
+    assert deal.purposes == [Purpose.TRAIN_GEN]
+    assert deal.territory == ["US", "NO"]
+    assert (deal.starts, deal.ends) == (date(2026, 1, 1), date(2029, 1, 1))
+    assert deal.price.pool_minor == 10_000_000
+    assert deal.price.agency_share == Decimal("0.40")
+    assert deal.shards.target_bytes == 512 * 2**20
+    assert not deal.world
+
+
+def test_the_sample_says_the_defaults() -> None:
+    plain = LEAST.replace('"d"', '"acme-2026-01"').replace('"b"', '"Acme Models"')
+    plain = plain.replace('["NO"]', '["US", "NO"]').replace('"1"', '"100000.00"')
+    plain = plain.replace("2026-01-02", "2029-01-01")
+    assert parse_deal(plain, "plain") == parse_deal(SAMPLE, "sample")
+
+
+def test_defaults_are_strict() -> None:
+    deal = parse_deal(LEAST, "least")
+    assert deal.rights.model_dump() == {
+        "editorial": "refuse",
+        "ai_generated": "refuse",
+        "minors": "refuse",
+        "people": "release",
+        "unknown_people_count": "refuse",
+        "sensitive": "refuse",
+        "inference": "require",
+    }
+    assert (deal.sources.roots, deal.sources.hosts, deal.gate.divert) == ([], [], [])
+    assert deal.media == ["image"]
+
+
+def test_needed_purposes() -> None:
+    def needed(purposes: str) -> tuple[str, ...]:
+        return parse_deal(with_key("purposes", purposes), "x").needed_purposes
+
+    assert needed('["train_gen"]') == ("train_gen", "inference")
+    assert needed('["inference", "search"]') == ("inference", "search")
+
+
+def test_a_deal_that_cannot_be_read(tmp_path: Path) -> None:
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes('buyer = "Müller"'.encode("latin-1"))
+    for path in (tmp_path / "none.toml", tmp_path, latin):
+        with pytest.raises(InputError, match="cannot be read") as caught:
+            load_deal(path)
+        assert str(path) in caught.value.which and caught.value.exit_code == 2
+
+
+def test_a_deal_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "deal.toml"
+    path.write_text(SAMPLE)
+    assert load_deal(path) == parse_deal(SAMPLE, "sample")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1", 1),
+        ("1B", 1),
+        ("10 KB", 10_000),
+        ("10KiB", 10_240),
+        ("2MB", 2_000_000),
+        ("512MiB", 512 * 2**20),
+        ("3GB", 3 * 10**9),
+        ("4GiB", 4 * 2**30),
+    ],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+    assert parse_size(size) == size
+    said = parse_deal(with_key("shards.target_bytes", f'"{text}"'), "x")
+    assert said.shards.target_bytes == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "MiB", "1 2", "1  MiB", " 1", "1\n", "1mib", "1TiB", "0x10", "1_000", "١", "1e3"]
+)
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match="a size is"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("share", ["0", "0.0", "0.40", "0.333333333333", "1", "1.00"])
+def test_shares_are_exact(share: str) -> None:
+    deal = parse_deal(with_key("price.agency_share", f'"{share}"'), "x")
+    assert str(deal.price.agency_share) == share
+
+
+@pytest.mark.parametrize(
+    ("pool", "currency", "minor"),
+    [("0", "USD", 0), ("10.5", "EUR", 1050), ("1500001", "JPY", 1_500_001), ("1.234", "BHD", 1234)],
+)
+def test_pools(pool: str, currency: str, minor: int) -> None:
+    text = LEAST.replace('"1"', f'"{pool}"').replace('"USD"', f'"{currency}"')
+    assert parse_deal(text, "x").price.pool_minor == minor
+
+
+def test_the_order_of_pool_and_currency_is_no_matter() -> None:
+    for text in (LEAST, with_key("price.pool", '"0.5"').replace('"USD"', '"JPY"')):
+        lines = text.splitlines()
+        turned = "\n".join(lines[:-2] + lines[:-3:-1])
+        if "JPY" in text:
+            assert faults(text) == faults(turned)
+        else:
+            assert parse_deal(text, "x") == parse_deal(turned, "x")
+
+
+@pytest.mark.parametrize("deal_id", ["a", "7", "a-b", "acme-2026-01", "a" * 64, "agency-1"])
+def test_deal_ids(deal_id: str) -> None:
+    assert parse_deal(with_key("deal_id", f'"{deal_id}"'), "x").deal_id == deal_id
+
+
+def test_a_deal_cannot_be_changed() -> None:
+    deal = parse_deal(LEAST, "x")
+    for section, key in ((deal, "buyer"), (deal.rights, "minors")):
+        with pytest.raises(ValueError, match="frozen"):
+            setattr(section, key, "guardian-release")
+
+
+def digest(text: str) -> str:
+    return parse_deal(text, "x").terms_sha256()
+
+
+def test_the_digest_of_the_terms_is_fixed() -> None:
+    """Published manifests hold it: another value here is another format."""
+    terms: dict[str, Any] = {
+        "deal_id": "d",
+        "buyer": "b",
+        "purposes": ["train_gen"],
+        "territory": ["NO"],
+        "starts": "2026-01-01",
+        "ends": "2026-01-02",
+        "profile": "image-text",
+        "media": ["image"],
+        "rights": {
+            "editorial": "refuse",
+            "ai_generated": "refuse",
+            "minors": "refuse",
+            "people": "release",
+            "unknown_people_count": "refuse",
+            "sensitive": "refuse",
+            "inference": "require",
+        },
+        "select": {
+            "min_short_side": 512,
+            "keywords_any": [],
+            "keywords_none": [],
+            "dedupe": "near",
+            "max_assets": 100_000,
+        },
+        "models": {"clip": "demo", "captioner": "demo"},
+        "price": {
+            "pool": "1",
+            "currency": "USD",
+            "agency_share": "0.40",
+            "allocation": "per_asset",
+        },
+        "shards": {"target_bytes": 536_870_912},
+        "sources": {"roots": [], "hosts": []},
+        "gate": {"divert": []},
+        "limits": {
+            "dead_letter_share": "0.05",
+            "max_pixels": 178_956_970,
+            "max_media_bytes": 4_294_967_296,
+        },
+    }
+    assert digest(LEAST) == hashlib.sha256(rfc8785.dumps(terms)).hexdigest()
+
+
+def test_the_digest_does_not_hang_on_output_order_or_form() -> None:
+    plain = digest(LEAST)
+    assert digest(with_key("output.uri", '"s3://elsewhere"')) == plain
+    assert digest("\n".join(reversed(LEAST.splitlines()))) == plain
+    assert digest(with_key("rights.minors", '"refuse"')) == plain
+    assert digest(with_key("shards.target_bytes", "536870912")) == plain
+    assert digest("# a comment\n" + LEAST) == plain
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("deal_id", '"e"'),
+        ("buyer", '"c"'),
+        ("purposes", '["search"]'),
+        ("territory", '["US"]'),
+        ("starts", "2025-12-31"),
+        ("ends", "2026-01-03"),
+        ("rights.minors", '"guardian-release"'),
+        ("select.max_assets", "1"),
+        ("models.clip", '"other"'),
+        ("price.pool", '"2"'),
+        ("price.allocation", '"weighted"'),
+        ("shards.target_bytes", "1"),
+        ("sources.hosts", '["h"]'),
+        ("gate.divert", '["r"]'),
+        ("limits.max_pixels", "1"),
+        ("limits.max_pixels", str(2**53 - 1)),
+    ],
+)
+def test_every_other_term_changes_the_digest(key: str, value: str) -> None:
+    assert digest(with_key(key, value)) != digest(LEAST)
+
+
+def test_no_section_takes_what_it_does_not_know() -> None:
+    """Else a misspelt key would quietly mean its default."""
+    for field in Deal.model_fields.values():
+        config = getattr(field.annotation, "model_config", None)
+        assert config is None or (config["extra"], config["strict"]) == ("forbid", True)
+    assert Deal.model_config["extra"] == "forbid"

@@ -1,0 +1,239 @@
+"""What a deal is refused for: each fault with its key, the value seen and what is allowed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from tests.schemas.deal_cases import LEAST, faults, refusal, with_key
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A value that is refused, and what the message must hold besides the key."""
+
+    key: str
+    value: str
+    says: tuple[str, ...]
+    at: str = ""  # where, if not at the key itself
+
+
+BAD = [
+    Bad("deal_id", '"Acme"', ("'Acme'", "pattern")),
+    Bad("deal_id", '"-a"', ("pattern",)),
+    Bad("deal_id", '"a-"', ("pattern",)),
+    Bad("deal_id", '"a_b"', ("pattern",)),
+    Bad("deal_id", '"a/b"', ("pattern",)),
+    Bad("deal_id", '".."', ("pattern",)),
+    Bad("deal_id", '"a\\n"', ("pattern",)),
+    Bad("deal_id", '""', ("pattern",)),
+    Bad("deal_id", f'"{"a" * 65}"', ("pattern",)),
+    Bad("deal_id", "7", ("7", "string")),
+    Bad("deal_id", '"agency"', ("'agency'", "is taken")),
+    Bad("buyer", '" "', ("one line of text",)),
+    Bad("buyer", '"a\\nb"', ("one line of text",)),
+    Bad("buyer", "[]", ("string",)),
+    Bad("purposes", "[]", ("[]", "at least 1")),
+    Bad("purposes", '"train_gen"', ("'train_gen'", "list")),
+    Bad("purposes", '["train"]', ("'train'", "'train_gen'", "'search'"), "purposes.0"),
+    Bad("purposes", '["all"]', ("'all'", "'data_mining'"), "purposes.0"),
+    Bad("purposes", '["search", "search"]', ("twice",)),
+    Bad("territory", "[]", ("at least 1",)),
+    Bad("territory", '["UK"]', ("'UK'", "alpha-2", "WORLD"), "territory.0"),
+    Bad("territory", '["US", "no"]', ("'no'", "capitals"), "territory.1"),
+    Bad("territory", "[false]", ("False", "alpha-2"), "territory.0"),
+    Bad("territory", '["NO", "NO"]', ("twice",)),
+    Bad("territory", '["WORLD", "NO"]', ("not both",)),
+    Bad("starts", '"2026-01-01"', ("without quotes",)),
+    Bad("starts", "2026-01-01T00:00:00", ("2026-01-01T00:00:00:", "without a time")),
+    Bad("starts", "2026-01-01T00:00:00Z", ("without a time",)),
+    Bad("starts", "2026-01-01 00:00:00+02:00", ("without a time",)),
+    Bad("starts", "00:00:00", ("00:00:00:", "2026-01-31")),
+    Bad("starts", "20260101", ("20260101", "2026-01-31")),
+    Bad("ends", "2026-01-01", ("2026-01-01", "after starts")),
+    Bad("ends", "2025-12-31", ("2025-12-31", "after starts (2026-01-01)")),
+    Bad("ends", "2026-01-02T00:00:00", ("without a time",)),
+    Bad("profile", '"text"', ("'text'", "'image-text'", "'video-text'")),
+    Bad("profile", '"video-text"', ("['image']", 'needs "video"'), "media"),
+    Bad("media", '["video"]', ("carries no films",)),
+    Bad("media", '["image", "video"]', ("carries no films",)),
+    Bad("media", '["image", "image"]', ("twice",)),
+    Bad("media", "[]", ("at least 1",)),
+    Bad("media", '["audio"]', ("'audio'", "'image'", "'video'"), "media.0"),
+    Bad("rights", "true", ("True", "section", "[rights]")),
+    Bad("rights.editorial", '"yes"', ("'yes'", "'refuse'", "'accept'")),
+    Bad("rights.editorial", "true", ("True", "'refuse'", "'accept'")),
+    Bad("rights.ai_generated", '"accept"', ("'accept'", "'label'")),
+    Bad("rights.minors", '"accept"', ("'guardian-release'",)),
+    Bad("rights.people", '"accept"', ("'biometric-release'",)),
+    Bad("rights.unknown_people_count", "0", ("'accept'",)),
+    Bad("rights.sensitive", '"Refuse"', ("'Refuse'", "'refuse'")),
+    Bad("rights.inference", '"allow"', ("'require'", "'unless-denied'")),
+    Bad("select.min_short_side", "0", ("0", "greater than or equal to 1")),
+    Bad("select.min_short_side", "512.0", ("512.0", "integer")),
+    Bad("select.min_short_side", '"512"', ("'512'", "integer")),
+    Bad("select.min_short_side", "true", ("True", "integer")),
+    Bad("select.max_assets", "-1", ("-1", "greater")),
+    Bad("select.max_assets", str(2**53), ("less than or equal to",)),
+    Bad("select.keywords_any", '"cat"', ("'cat'", "list")),
+    Bad("select.keywords_any", "[1]", ("1", "string"), "select.keywords_any.0"),
+    Bad("select.keywords_none", '["a", " b"]', ("' b'", "blanks"), "select.keywords_none.1"),
+    Bad("select.keywords_none", '[""]', ("''", "empty"), "select.keywords_none.0"),
+    Bad("select.dedupe", '"semantic"', ("'none'", "'exact'", "'near'")),
+    Bad("models.clip", "1", ("1", "string")),
+    Bad("price.pool", "100000.00", ("100000.0", "string")),
+    Bad("price.pool", "100000", ("100000", "string")),
+    Bad("price.pool", '"1.001"', ("'1.001'", "2 decimals")),
+    Bad("price.pool", '"1,000.00"', ("'1,000.00'", "one point")),
+    Bad("price.pool", '"-1.00"', ("'-1.00'", "without sign")),
+    Bad("price.pool", '"1e5"', ("'1e5'",)),
+    Bad("price.currency", '"usd"', ("'usd'", "ISO 4217")),
+    Bad("price.currency", '"XAU"', ("'XAU'", "ISO 4217")),
+    Bad("price.agency_share", "0.4", ("0.4", 'text such as "0.40"')),
+    Bad("price.agency_share", "1", ("1", "text")),
+    Bad("price.agency_share", '"1.01"', ("'1.01'", "from 0 to 1")),
+    Bad("price.agency_share", '"-0.1"', ("'-0.1'", "from 0 to 1")),
+    Bad("price.agency_share", '"40%"', ("'40%'", "from 0 to 1")),
+    Bad("price.agency_share", '"NaN"', ("'NaN'", "from 0 to 1")),
+    Bad("price.agency_share", '" 0.4"', ("from 0 to 1",)),
+    Bad("price.agency_share", '"0_1"', ("from 0 to 1",)),
+    Bad("price.agency_share", '"4e-1"', ("from 0 to 1",)),
+    Bad("price.agency_share", '"٠.٤"', ("from 0 to 1",)),
+    Bad("price.allocation", '"equal"', ("'per_asset'", "'weighted'", "'per_sample'")),
+    Bad("shards.target_bytes", '"512 MiBs"', ("'512 MiBs'", '"512MiB"')),
+    Bad("shards.target_bytes", '"1.5GiB"', ("'1.5GiB'",)),
+    Bad("shards.target_bytes", '"-1"', ("'-1'",)),
+    Bad("shards.target_bytes", "0", ("0", "greater than 0")),
+    Bad("shards.target_bytes", "-1", ("-1", "greater than 0")),
+    Bad("shards.target_bytes", "true", ("True", "size")),
+    Bad("shards.target_bytes", "1.0", ("1.0", "size")),
+    Bad("shards.target_bytes", '"999999999999999999GiB"', ("less than or equal to",)),
+    Bad("output.uri", "[]", ("[]", "string")),
+    Bad("sources.roots", '"/a"', ("'/a'", "list")),
+    Bad("sources.hosts", "[1]", ("string",), "sources.hosts.0"),
+    Bad("gate.divert", "true", ("True", "list")),
+    Bad("limits.dead_letter_share", "0.05", ("0.05", "text")),
+    Bad("limits.max_pixels", "0", ("0", "greater")),
+    Bad("limits.max_media_bytes", '"big"', ("'big'", "size")),
+]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad.key} = {bad.value[:30]}")
+def test_a_bad_value_is_refused(bad: Bad) -> None:
+    [line] = faults(with_key(bad.key, bad.value))
+    assert line.startswith(f"{bad.at or bad.key} = ")
+    for part in bad.says:
+        assert part in line
+
+
+REQUIRED = (
+    "deal_id",
+    "buyer",
+    "purposes",
+    "territory",
+    "starts",
+    "ends",
+    "price.pool",
+    "price.currency",
+)
+
+
+@pytest.mark.parametrize("key", REQUIRED)
+def test_a_required_key_that_is_missing(key: str) -> None:
+    assert faults(with_key(key, "")) == [f"{key}: required, and missing"]
+
+
+def test_what_is_required() -> None:
+    assert faults("") == [f"{key}: required, and missing" for key in (*REQUIRED[:6], "price")]
+    assert faults(LEAST.replace("price.", "rights.").replace("pool", "sensitive")) == [
+        "rights.sensitive = '1': Input should be 'refuse' or 'accept'",
+        "rights.currency = 'USD': unknown key; allowed here: editorial, ai_generated, minors, "
+        "people, unknown_people_count, sensitive, inference",
+        "price: required, and missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"),
+    [
+        ("buyers", "deal_id, buyer, purposes, territory"),
+        ("Rights", "deal_id, buyer"),
+        ("rights.nudity", "editorial, ai_generated, minors, people"),
+        ("select.keyword", "min_short_side, keywords_any, keywords_none, dedupe, max_assets"),
+        ("models.vae", "clip, captioner"),
+        ("price.tax", "currency, pool, agency_share, allocation"),
+        ("shards.count", "target_bytes"),
+        ("output.url", "uri"),
+        ("sources.root", "roots, hosts"),
+        ("gate.stop", "divert"),
+        ("limits.dead_letters", "dead_letter_share, max_pixels, max_media_bytes"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_what_is_allowed(key: str, allowed: str) -> None:
+    [line] = faults(with_key(key, '"x"'))
+    assert line.startswith(f"{key} = 'x': unknown key; allowed here: {allowed}")
+
+
+def test_a_key_in_quotes_is_no_section() -> None:
+    [line] = faults('"rights.editorial" = "accept"\n' + LEAST)
+    assert line.startswith("'rights.editorial' = 'accept': unknown key; allowed here: deal_id")
+    [line] = faults('"a\\nb" = 1\n' + LEAST)
+    assert line.startswith(r"'a\nb' = 1: unknown key")
+
+
+def test_every_fault_is_listed_at_once() -> None:
+    text = """\
+deal_id = "agency"
+buyer = ""
+purposes = ["train_gen", "x"]
+territory = ["WORLD", "US"]
+starts = 2026-01-01
+ends = 2026-01-01
+profile = "video-text"
+rights = 3
+colour = "blue"
+[price]
+pool = "1.001"
+currency = "USD"
+agency_share = 0.4
+[shards]
+target_bytes = -1
+"""
+    assert [re.split(r" = |: ", line)[0] for line in faults(text)] == [
+        "deal_id",
+        "buyer",
+        "purposes.1",
+        "territory",
+        "ends",
+        "media",
+        "rights",
+        "price.pool",
+        "price.agency_share",
+        "shards.target_bytes",
+        "colour",
+    ]
+
+
+def test_a_long_value_is_cut_in_the_message() -> None:
+    [line] = faults(with_key("shards.target_bytes", f'"{"9" * 5000}"'))
+    assert len(line) < 250 and "..." in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "deal_id = ",
+        "a = 1\na = 2",
+        "deal_id: acme",
+        "x = " + "9" * 5000,
+        "x = " + "[" * 5000,
+        "starts = 2026-02-30",
+    ],
+    ids=["cut", "twice", "yaml", "long number", "deep list", "no such day"],
+)
+def test_what_is_not_toml(text: str) -> None:
+    error = refusal(text)
+    assert error.what == "The deal is not valid TOML"
+    assert error.remedy

@@ -1,0 +1,117 @@
+"""Duplicates: the fast search finds what comparing every pair finds."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, is_near
+from pipelines.selection.dedupe import (
+    Candidate,
+    exact_duplicates,
+    near_duplicates,
+    near_duplicates_by_pairs,
+)
+
+from .looks import BITS, COLOURS, candidate, flipped, look, shifted
+
+
+def crowd(dice: random.Random, size: int) -> list[Candidate]:
+    """Looks around a few centres, at and about the edges of being near, and chains of them."""
+    found: list[Candidate] = []
+    centres = [(dice.getrandbits(BITS), dice.randbytes(COLOURS)) for _ in range(max(1, size // 8))]
+    for number in range(size):
+        bits, colour = dice.choice(centres)
+        bits = flipped(dice, bits, dice.choice([0, 1, NEAR_BITS // 2, NEAR_BITS, NEAR_BITS + 1]))
+        most = dice.choice([0, 1, NEAR_COLOUR // 2, NEAR_COLOUR, NEAR_COLOUR + 1])
+        colour = shifted(dice, colour, most)
+        if dice.random() < 0.3:
+            centres.append((bits, colour))  # a chain: the next may be near this and not the first
+        found.append(candidate(f"a{number:04d}", look(bits, colour)))
+    return found
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 90))
+def test_cells_miss_nothing(seed: int, size: int) -> None:
+    ranked = crowd(random.Random(seed), size)
+    assert near_duplicates(ranked) == near_duplicates_by_pairs(ranked)
+
+
+def test_a_large_crowd() -> None:
+    ranked = crowd(random.Random(5), 1_500)
+    found = near_duplicates(ranked)
+    assert found == near_duplicates_by_pairs(ranked)
+    assert 100 < len(found) < 1_400
+
+
+@pytest.mark.parametrize(
+    ("bits", "shift", "near"),
+    [
+        (NEAR_BITS, NEAR_COLOUR, True),
+        (NEAR_BITS + 1, 0, False),
+        (0, NEAR_COLOUR + 1, False),
+        (0, NEAR_COLOUR, True),
+        (NEAR_BITS, 0, True),
+    ],
+)
+def test_the_edges(bits: int, shift: int, near: bool) -> None:
+    dice = random.Random(bits * 100 + shift)
+    for _ in range(50):
+        first = look(dice.getrandbits(BITS), dice.randbytes(COLOURS))
+        at = int(first.phash, 16)
+        other = look(flipped(dice, at, bits), shifted(dice, bytes.fromhex(first.colour), shift))
+        assert is_near(first, other) is near
+        pair = [candidate("a", first), candidate("b", other)]
+        assert near_duplicates(pair) == ({"b": "a"} if near else {})
+
+
+def test_the_ends_of_the_colours() -> None:
+    """Cells at 0 and 255, where the neighbouring cell does not exist."""
+    for low, high in ((0, NEAR_COLOUR), (255 - NEAR_COLOUR, 255)):
+        pair = [
+            candidate("a", look(7, bytes([low] * COLOURS))),
+            candidate("b", look(7, bytes([high] * COLOURS))),
+        ]
+        assert near_duplicates(pair) == {"b": "a"}
+
+
+def test_a_chain_does_not_swallow_what_differs() -> None:
+    steps = [sum(1 << bit for bit in range(n * NEAR_BITS)) for n in range(3)]
+    chain = [
+        candidate(name, look(bits, bytes(COLOURS))) for name, bits in zip("abc", steps, strict=True)
+    ]
+    # b is near a, c is near b alone: c stays, since b is not delivered.
+    assert near_duplicates(chain) == {"b": "a"}
+
+
+def test_none_at_all() -> None:
+    assert near_duplicates([]) == {} == exact_duplicates([])
+
+
+def test_exact_duplicates_keep_the_first() -> None:
+    ranked = [candidate(name, digest=digest) for name, digest in zip("abcde", "xyxxy", strict=True)]
+    assert exact_duplicates(ranked) == {"c": "a", "d": "a", "e": "b"}
+
+
+def test_the_rank() -> None:
+    ranked = [
+        candidate("z", created_at=date(2001, 1, 1)),
+        candidate("a", created_at=date(2002, 1, 1)),
+        candidate("b", created_at=date(2002, 1, 1)),
+        candidate("A"),
+        candidate("b2"),
+        candidate("ä"),
+    ]
+    shuffled = random.Random(3).sample(ranked, len(ranked))
+    assert sorted(shuffled, key=lambda item: item.rank) == ranked
+
+
+def test_an_unknown_date_is_last_even_after_the_last_day() -> None:
+    last = candidate("b", created_at=date.max)
+    unknown = candidate("a")
+    assert sorted([unknown, last], key=lambda item: item.rank) == [last, unknown]
