@@ -32,7 +32,6 @@ setup: $(VENV)/.test
 demo: $(VENV)/.runtime
 	@rm -rf demo-out
 	@$(BIN)/fairshard demo --out demo-out
-	@find demo-out -maxdepth 4 -type d | sort
 
 test: $(VENV)/.test lint types
 	$(BIN)/python -m pytest -m "not slow"

@@ -26,6 +26,7 @@ from pipelines.demo.roles import AS_OF
 from pipelines.jobs import Request, prepare_job
 from pipelines.progress import report_progress, show_progress
 from pipelines.report.summary import packaged_json, show_packaged
+from pipelines.report.tree import tree_lines
 from schemas.errors import InputError
 
 EXAMPLES = """\
@@ -33,6 +34,8 @@ examples:
   fairshard demo --out demo-out
   fairshard demo --out /tmp/big --assets 1000000 --metadata-only
 """
+
+_TREE_DEPTH = 5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -114,6 +117,9 @@ def _package(options: argparse.Namespace, results: Console, console: Console) ->
     code = run_verify(
         argparse.Namespace(delivery=delivery, vkey=None, json=False, quiet=options.quiet)
     )
+    results.print()
+    for line in tree_lines(out, _TREE_DEPTH):
+        results.print(line, highlight=False, markup=False, soft_wrap=True)
     results.print(
         f"\nA second deal on the same library computes nothing again:\n"
         f"  fairshard package --catalogue {out}/catalogue --deal {out}/deal-images.toml "

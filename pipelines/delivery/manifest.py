@@ -43,8 +43,8 @@ def open_manifest(data: bytes, vkey: str | None) -> Manifest:
     Raises:
         ManifestError: If any of it does not hold.
     """
-    manifest = _parse(data)
-    if manifest_bytes(manifest) != data:  # 1
+    manifest, ours = _parse(data)
+    if ours != data:  # 1
         raise ManifestError("The manifest was altered", "its bytes are not in the one form")
     end = manifest.end  # 2
     listed = (
@@ -61,9 +61,11 @@ def open_manifest(data: bytes, vkey: str | None) -> Manifest:
     return manifest
 
 
-def _parse(data: bytes) -> Manifest:
+def _parse(data: bytes) -> tuple[Manifest, bytes]:
+    """The manifest, and the bytes that we would write for it."""
     try:
-        return Manifest.model_validate(json.loads(data))
+        manifest = Manifest.model_validate(json.loads(data))
+        return manifest, manifest_bytes(manifest)
     except (ValueError, RecursionError) as error:
         fault = "not in the manifest's form" if isinstance(error, ValidationError) else "not JSON"
         raise ManifestError("The manifest cannot be read", fault) from error

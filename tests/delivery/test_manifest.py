@@ -109,7 +109,7 @@ def test_nothing_can_be_added(at: int, more: bytes) -> None:
     "data",
     [
         *(b"", b"\0", b"null", b"[]", b"{}", b"1e999", b"NaN", b"\xff\xfe", b'{"a":'),
-        *(b"[" * 100_000, b"9" * 5_000, DATA.replace(b'"SA', b'"\\ud800'), b"\xef\xbb\xbf" + DATA),
+        *(b"[" * 100_000, b"9" * 5_000, b"\xef\xbb\xbf" + DATA),
         DATA.replace(b"\n ", b"\n"),
         DATA.replace(b"\n", b"\r\n"),
         DATA.replace("ö".encode(), b"\\u00f6"),

@@ -8,11 +8,12 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from .media_samples import LIMITS, encode, film, picture, turned_film
 
 from pipelines.media.guard import Guard, this_guard
 from pipelines.media.limits import MediaLimits
 from schemas.errors import BadRecord
+
+from .media_samples import LIMITS, encode, film, picture, turned_film
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from .media_samples import encode, film, picture
 
 from pipelines.media.formats import Format, check_name, extension, sniff
 from schemas.errors import BadRecord
+
+from .media_samples import encode, film, picture
 
 
 def test_sniff() -> None:

@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from .media_samples import LIMITS, encode, film, picture
 
 from pipelines.media.guard import Guard, close_guard, this_guard
 from pipelines.media.limits import MediaLimits
 from schemas.errors import BadRecord
+
+from .media_samples import LIMITS, encode, film, picture
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from .media_samples import encode, picture, png16, png_bomb
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
 from pipelines.media.images import decode_for_models, decode_image
 from schemas.errors import BadRecord
+
+from .media_samples import encode, picture, png16, png_bomb
 
 MOST = 10**7
 

@@ -8,11 +8,12 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from .media_samples import LIMITS, encode, film, picture, png_bomb
 
 from pipelines.media.limits import MediaLimits
 from pipelines.media.prepare import Prepared, prepare_media
 from schemas.errors import BadRecord
+
+from .media_samples import LIMITS, encode, film, picture, png_bomb
 
 WHOLE = {
     "jpg": encode(picture(), "JPEG", quality=88),

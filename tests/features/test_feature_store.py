@@ -1,0 +1,110 @@
+"""The feature store: what is found of what was saved."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.delivery.stores import Store, open_store
+from pipelines.features.store import EMBEDDINGS_SCHEMA, FeatureTable, open_features
+from pipelines.layout import unit_range
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path))
+
+
+def table(store: Store, model: str = "m") -> FeatureTable:
+    """Opened anew each time: an open table has its list of files."""
+    return FeatureTable(store, "embeddings", model, EMBEDDINGS_SCHEMA)
+
+
+def row(digest: str, value: float = 1.0) -> dict[str, object]:
+    return {"media_sha256": digest, "embedding": [value, 0.5]}
+
+
+def test_rows_read_back_as_float32(store: Store) -> None:
+    table(store).save(0, 9, [row("a", 0.1), row("b", -1e-7)])
+    found = table(store).load(0, 9)
+    assert set(found) == {"a", "b"}
+    assert found["a"]["embedding"][0] == pytest.approx(0.1, rel=1e-7)
+    assert found["a"]["embedding"][0] != 0.1  # what was saved is float32, whoever reads it
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "found"),
+    [
+        (0, 9, "a"),
+        (9, 9, "a"),
+        (10, 19, "b"),
+        (9, 10, "ab"),
+        (15, 40, "bc"),
+        (20, 29, ""),
+        (30, 30, "c"),
+        (41, 2**64 - 1, ""),
+        (0, 2**64 - 1, "abc"),
+    ],
+)
+def test_files_that_touch_the_range_are_read(store: Store, low: int, high: int, found: str) -> None:
+    table(store).save(0, 9, [row("a")])
+    table(store).save(10, 19, [row("b")])
+    table(store).save(30, 40, [row("c")])
+    assert set(table(store).load(low, high)) == set(found)
+
+
+def test_ranges_of_another_size_of_unit_overlap(store: Store) -> None:
+    """The library grew, so that units are halves of what they were."""
+    for unit in range(4):
+        low, high = unit_range(unit, 2)
+        table(store).save(low, high, [row(f"old {unit}")])
+    low, high = unit_range(5, 3)
+    assert set(table(store).load(low, high)) == {"old 2"}
+    table(store).save(low, high, [row("new")])
+    assert set(table(store).load(*unit_range(2, 2))) == {"old 2", "new"}
+    assert set(table(store).load(*unit_range(4, 3))) == {"old 2"}
+
+
+def test_the_last_hash_has_its_place(store: Store) -> None:
+    low, high = unit_range(2**14 - 1, 14)
+    assert high == 2**64 - 1
+    table(store).save(low, high, [row("a")])
+    assert set(table(store).load(high, high)) == {"a"}
+    assert table(store).load(0, low - 1) == {}
+
+
+def test_saving_again_changes_nothing(store: Store) -> None:
+    table(store).save(0, 9, [row("a"), row("b")])
+    before = {item.key: store.read_bytes(item.key) for item in store.list()}
+    time.sleep(0.01)
+    table(store).save(0, 9, [row("a"), row("b")])
+    table(store).save(0, 9, [])
+    assert {item.key: store.read_bytes(item.key) for item in store.list()} == before
+
+
+def test_another_model_sees_nothing(store: Store) -> None:
+    table(store, "m").save(0, 9, [row("a")])
+    assert table(store, "m2").load(0, 9) == {}
+    assert table(store, "m").prefix != table(store, "m2").prefix
+
+
+def test_only_the_digest_that_is_asked_for_counts(store: Store) -> None:
+    """A changed file has another digest, and so none of the old one's features."""
+    table(store).save(0, 9, [row("old bytes")])
+    found = table(store).load(0, 9)
+    assert found.get("new bytes") is None
+
+
+def test_scores_depend_on_both_models(store: Store) -> None:
+    one, other = open_features(store, "clip 1", "cap"), open_features(store, "clip 2", "cap")
+    assert one.captions.prefix != other.captions.prefix
+    assert one.embeddings.prefix != other.embeddings.prefix
+    assert one.facts.prefix == other.facts.prefix
+
+
+def test_other_files_are_left_alone(store: Store) -> None:
+    table(store).save(0, 9, [row("a")])
+    store.write_bytes(f"{table(store).prefix}/README", b"not a table")
+    assert set(table(store).load(0, 9)) == {"a"}
