@@ -6,8 +6,13 @@ import fcntl
 import json
 
 import pytest
+from hypothesis import settings
 
 from tests.end_to_end.command import Demo, make_demo
+
+# Speed is the benchmarks' matter: a busy machine must not fail a property.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # The smallest library with every reason has 60; with 150 every family has several samples.
 ASSETS = 150

@@ -75,6 +75,7 @@ def judge(store: Store, job: Job, suite: Suite, receipts: list[BatchReceipt]) ->
     stop = [error.what, error.which, error.remedy] if error else None
     verdict = {"stop": stop, "counts": counts.to_json(), "batches": len(receipts)}
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
+    report_progress(job.progress_path, "read", 0, counts.entered)  # the total, known only now
     report_progress(job.progress_path, "screen", 0, counts.passed)
     return Verdict(error is not None, repeated)
 

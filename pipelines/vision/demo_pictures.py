@@ -42,11 +42,11 @@ def picture(seed: int) -> Image.Image:
 
 def shrink(image: Image.Image) -> Pixels:
     """The centre square at the model's size, as open_clip's preprocessing makes it: [64, 64, 3]."""
-    scale = SIDE / min(image.size)
-    width, height = (max(SIDE, round(side * scale)) for side in image.size)
+    # Cut down, then rounded: so torchvision's Resize and CenterCrop do.
+    width, height = (int(SIDE * side / min(image.size)) for side in image.size)
     small = image.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = (width - SIDE) // 2, (height - SIDE) // 2
-    return np.asarray(small.crop((left, top, left + SIDE, top + SIDE)), dtype=np.uint8)
+    left, top = round((width - SIDE) / 2), round((height - SIDE) / 2)
+    return np.array(small.crop((left, top, left + SIDE, top + SIDE)), dtype=np.uint8)
 
 
 def _strip(first: int, count: int) -> Pixels:

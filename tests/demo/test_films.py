@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,7 +76,7 @@ def test_a_film_decodes_with_its_cuts_where_planned(tmp_path: Path, count: int) 
     assert tuple(_jumps(decoded)) == spec.cut_frames
 
 
-def _jumps(decoded: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]) -> list[int]:
+def _jumps(decoded: list[npt.NDArray[Any]]) -> list[int]:
     """Where a frame differs from the one before by far more than motion does."""
     small = [frame[::8, ::8].astype(int) for frame in decoded]
     steps = [float(np.abs(b - a).mean()) for a, b in pairwise(small)]

@@ -21,7 +21,7 @@ DEALS = {
     "demo-images": "deal-images.toml",
     "demo-strict": "deal-strict.toml",
 }
-_TIMEOUT_S = 600
+_TIMEOUT_S = 1_800
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,9 @@ def test_an_unknown_territory_in_the_deal(inputs: Inputs) -> None:
 
 def test_an_unknown_territory_in_the_catalogue(inputs: Inputs) -> None:
     inputs.replace(', "territory_codes"', "")
-    refused(inputs.run_apart(), "territory_codes", "territories_in", "gate.divert")
+    refused(
+        inputs.run_apart(), "territory_codes", "DEMO-", "territory UK", "ISO 3166", "gate.divert"
+    )
     nothing_left(inputs.out)
 
 

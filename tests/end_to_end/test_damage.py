@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
+from pipelines.delivery.keys import load_key
+from pipelines.delivery.manifest import manifest_bytes, open_manifest, sign_manifest
+from schemas.manifest import FileRecord
 
 from .command import Demo, fairshard, tree
 
@@ -179,6 +183,27 @@ def test_a_manifest_of_another_key(
     other = f"{name}+{key_id}+{key[:-2]}{'A' if key[-2] != 'A' else 'B'}{key[-1]}"
     assert main([*arguments, other]) == 1
     assert "MANIFEST.json: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a//b", "", ".", "a\\b", "a\0b"])
+def test_a_signed_manifest_that_points_elsewhere(
+    demo: Demo, delivery: Path, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the agency's own key, so that only the paths themselves are wrong."""
+    signer = load_key(demo.signing_key)
+    own = open_manifest((delivery / "MANIFEST.json").read_bytes(), signer.vkey)
+    none = hashlib.sha256(b"").hexdigest()
+    (delivery.parent / "outside").write_bytes(b"")
+    files = [*own.files, FileRecord(path=path, bytes=0, sha256=none)]
+    end = own.end.model_copy(update={"files": len(files)})
+    more_files = own.model_copy(update={"files": files, "end": end, "signature": ""})
+    shards = [own.shards[0].model_copy(update={"name": path}), *own.shards[1:]]
+    other_shards = own.model_copy(update={"shards": shards, "signature": ""})
+    for changed, named in ((more_files, path), (other_shards, f"shards/{path}.tar")):
+        data = manifest_bytes(sign_manifest(changed, signer))
+        with replaced(delivery / "MANIFEST.json", data):
+            code, found = verify(delivery, capsys)
+        assert code == 1 and named in found
 
 
 def test_the_command_names_the_file_and_ends_with_1(delivery: Path) -> None:

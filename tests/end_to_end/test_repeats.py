@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -135,7 +136,8 @@ def bucket() -> Iterator[tuple[str, str]]:
     server.stop()
 
 
-def client(endpoint: str) -> object:
+def client(endpoint: str) -> Any:
+    """boto3 makes its clients at run time, so they have no static type."""
     return boto3.client(
         "s3",
         endpoint_url=endpoint,

@@ -7,6 +7,7 @@ import pickle
 import re
 import shutil
 import time
+import urllib.request
 from pathlib import Path
 
 import huggingface_hub
@@ -15,10 +16,11 @@ import pytest
 from huggingface_hub import constants
 from PIL import Image
 
-from pipelines.vision import demo_network, weights
+from pipelines.vision import demo_network
 from pipelines.vision.caption import load_captioner
 from pipelines.vision.compat import import_open_clip
 from pipelines.vision.embed import load_encoder
+from pipelines.vision.loading import load_network
 from pipelines.vision.models import ModelRef, Role, check_model, identity, parse_model
 from schemas.errors import InputError
 
@@ -111,7 +113,7 @@ def test_offline_is_said_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_a_hub_set_offline_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(weights.urllib.request, "urlopen", _never)
+    monkeypatch.setattr(urllib.request, "urlopen", _never)
     with pytest.raises(InputError, match="set offline"):
         check_model(parse_model("ViT-B-32:laion2b_s34b_b79k"), "encoder")
 
@@ -132,10 +134,10 @@ def test_a_cached_tag_loads_without_a_network(
     shutil.copy(WEIGHTS, snapshot / "open_clip_model.safetensors")
     record = {"hf_hub": "someone/small/", "mean": (0.1, 0.2, 0.3), "std": (1.0, 1.0, 1.0)}
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "fairshard-demo", {"mine": record})
-    monkeypatch.setattr(weights.urllib.request, "urlopen", _never)
+    monkeypatch.setattr(urllib.request, "urlopen", _never)
     found = huggingface_hub.try_to_load_from_cache
     monkeypatch.setattr(
-        weights.huggingface_hub,
+        huggingface_hub,
         "try_to_load_from_cache",
         lambda repository, file: found(repository, file, cache_dir=tmp_path),
     )
@@ -189,11 +191,9 @@ def test_identity_tells_weights_and_precision_apart(tmp_path: Path, demo: ModelR
 
 
 def test_a_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo: ModelRef) -> None:
-    from pipelines.vision import caption as module
-
-    network = module.load_network(demo, 1)
+    network = load_network(demo, 1)
     without = type("Bare", (), {"model": object()})()
-    monkeypatch.setattr(module, "load_network", lambda ref, threads: without)
+    monkeypatch.setattr("pipelines.vision.caption.load_network", lambda ref, threads: without)
     with pytest.raises(InputError, match="cannot write captions"):
         load_captioner(demo)
     assert hasattr(network.model, "text_decoder")
