@@ -1,0 +1,1 @@
+"""The demonstration: a drawn library with deals, hostile cases and an answer key."""
