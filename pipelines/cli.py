@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "--debug" not in given:
         # Libraries speak of things that are none of the user's concern, some while imported.
-        logging.disable(logging.WARNING)
+        logging.disable(logging.CRITICAL)
     options = build_parser([word for word in given[:1] if word in COMMANDS]).parse_args(given)
     try:
         return int(options.run(options))

@@ -52,6 +52,7 @@ class Job:
         limits: What media may cost.
         progress_path: Local file that workers on this machine add progress lines to, or "".
         workers: Processes to run in.
+        debug: Whether workers speak of what they do.
     """
 
     deal: Deal
@@ -65,6 +66,7 @@ class Job:
     limits: MediaLimits
     progress_path: str = ""
     workers: int = 1
+    debug: bool = False
 
     @property
     def as_of_us(self) -> int:

@@ -39,6 +39,7 @@ class Request:
         key: Path of the signing key, or "" for the agency's own.
         roots: Further roots that media may lie under; `hosts`: further hosts.
         workers: Processes to use.
+        debug: Whether workers speak of what they do.
     """
 
     catalogue: str
@@ -50,6 +51,7 @@ class Request:
     roots: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     workers: int = 1
+    debug: bool = False
     progress_path: str = field(default="", repr=False)
 
 
@@ -124,6 +126,7 @@ def prepare_job(request: Request) -> Prepared:
         ),
         progress_path=request.progress_path,
         workers=request.workers,
+        debug=request.debug,
     )
     return Prepared(job, store, signer, version)
 

@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
+from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
 
 from pipelines.config import Job
+from pipelines.worker import worker_command
 from schemas.errors import InputError
 
 Graph = Callable[[beam.Pipeline, Job], None]
@@ -39,13 +41,19 @@ def run_graph(job: Job, build: Graph, beam_options: Sequence[str] = ()) -> None:
             "--direct_running_mode=multi_threading",
             "Use in_memory or multi_processing.",
         )
-    runner = None if beam_options else FnApiRunner()
+    runner = None if beam_options else FnApiRunner(default_environment=_environment(job))
     pipeline = beam.Pipeline(runner=runner, options=options)
     build(pipeline, job)
     pipeline.run().wait_until_finish()
 
 
 def _embedded(workers: int) -> list[str]:
-    if workers == 1:
-        return ["--direct_running_mode=in_memory"]
-    return ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    # What makes it many processes is the environment below; this says only how many.
+    return ["--direct_running_mode=in_memory", f"--direct_num_workers={workers}"]
+
+
+def _environment(job: Job) -> Environment | None:
+    """Worker processes of our own starting; with one worker, none: all is done in this process."""
+    if job.workers == 1:
+        return None
+    return SubprocessSDKEnvironment.from_command_string(worker_command(job.debug))

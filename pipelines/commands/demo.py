@@ -103,6 +103,7 @@ def _package(options: argparse.Namespace, results: Console, console: Console) ->
         output=str(out / "out"),
         key=str(key),
         workers=options.workers,
+        debug=options.debug,
     )
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder) / "progress"

@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
             roots=tuple(options.allow_root),
             hosts=tuple(options.allow_host),
             workers=options.workers,
+            debug=options.debug,
             progress_path=str(path),
         )
         prepared = prepare_job(request)
@@ -92,6 +93,7 @@ def package_with_progress(
         console.print(
             "The demonstration model captions and embeds: fine for a look, unfit for training.",
             style="yellow",
+            soft_wrap=True,
         )
     with show_progress(path, console, quiet):
         return package(job, prepared.signer)

@@ -291,7 +291,7 @@ def test_past_the_limit_of_dead_letters_and_on_after_mending(demo: Demo, inputs:
 
 
 def test_wrong_usage() -> None:
-    for arguments in (["package"], ["nothing"], []):
+    for arguments in (["package"], ["nothing"]):
         ended = fairshard(*arguments)
         assert ended.code == 2 and "usage: fairshard" in ended.err
         assert "Traceback" not in ended.err

@@ -31,7 +31,7 @@ def test_a_second_deal_computes_nothing(demo: Demo, tmp_path: Path) -> None:
     # The strict deal's assets are all among those of the two before it.
     assert demo.summaries["demo-strict"]["computed"] == dict.fromkeys(first, 0)
     copy_features(demo, tmp_path)
-    ended = fairshard(*demo.package("demo-main", tmp_path, "--workers", 2))
+    ended = fairshard(*demo.package("demo-main", tmp_path, "--workers", 1))
     assert ended.code == 0, ended.err
     assert ended.json["computed"] == dict.fromkeys(first, 0)
     assert tree(tmp_path / "demo-main") == tree(demo.out / "demo-main")
@@ -98,7 +98,6 @@ def test_a_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:
     moments = {
         "a unit is done": some("agency/work/*/units/*.json"),
         "a shard is half written": some("delivery/shards/.tmp-*", own),
-        "tables are being copied": some("agency/decisions/*.parquet", own),
         "the log is written": some("delivery/checkpoint", own),
     }
     done = 0
@@ -116,10 +115,8 @@ def test_a_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:
     assert folders(tmp_path / "agency") == {"features"}
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     (tmp_path / "agency" / "work").mkdir()
-    again = fairshard(*arguments)
-    assert again.code == 0 and again.json["complete"] and not again.json["made"]
-    said = fairshard(*[item for item in arguments if item not in ("--json", "--quiet")])
-    assert said.code == 0 and "Nothing to do" in said.out
+    again = fairshard(*[item for item in arguments if item not in ("--json", "--quiet")])
+    assert again.code == 0 and "Nothing to do" in again.out, again.err
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     assert after == before
 
