@@ -34,10 +34,10 @@ demo: $(VENV)/.runtime
 	@$(BIN)/fairshard demo --out demo-out
 
 test: $(VENV)/.test lint types
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

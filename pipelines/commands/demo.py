@@ -122,8 +122,8 @@ def _package(options: argparse.Namespace, results: Console, console: Console) ->
     for line in tree_lines(out, _TREE_DEPTH):
         results.print(line, highlight=False, markup=False, soft_wrap=True)
     results.print(
-        f"\nA second deal on the same library computes nothing again:\n"
-        f"  fairshard package --catalogue {out}/catalogue --deal {out}/deal-images.toml "
+        f"\nAnother deal on the same library embeds and captions nothing again:\n"
+        f"  fairshard package --catalogue {out}/catalogue --deal {out}/deal-strict.toml "
         f"--out {out}/out --as-of {AS_OF.isoformat()}",
         soft_wrap=True,
         highlight=False,

@@ -78,13 +78,14 @@ def _stream_file(location: FileLocation) -> Iterator[bytes]:
         try:
             # A FIFO or a device would block or never end.
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _unavailable(f"{location.path}: not a regular file")
+                raise _unavailable("not a regular file")
             while chunk := os.read(descriptor, CHUNK_BYTES):
                 yield chunk
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise _unavailable(f"{location.path}: {error.strerror or error}") from error
+        # Without the path: tables must not depend on where the catalogue lies.
+        raise _unavailable(error.strerror or type(error).__name__) from error
 
 
 def _open_below(location: FileLocation) -> int:

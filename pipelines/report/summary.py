@@ -106,7 +106,8 @@ def _show_delivery(console: Console, job: Job, packaged: Packaged) -> None:
         (
             "Computed",
             f"{computed['decoded']:,} decoded, {computed['embedded']:,} embedded, "
-            f"{computed['captioned']:,} captioned; the rest came from the feature store",
+            f"{computed['captioned']:,} captioned; "
+            f"{packaged.steps['enrich'].passed - computed['decoded']:,} from the feature store",
         ),
         (
             "Money",

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import webdataset
+import wids
 
 from ..end_to_end.command import Demo
 
@@ -124,7 +125,6 @@ def test_wids(demo: Demo, family: Family, tmp_path: Path) -> None:
         data = tar.read_bytes()
         assert item["filesize"] == len(data)
         assert item["md5sum"] == hashlib.md5(data, usedforsecurity=False).hexdigest()
-    wids = pytest.importorskip("wids", reason="webdataset no longer carries wids")
     dataset = wids.ShardListDataset(
         str(index_path), base=str(family.delivery), cache_dir=str(tmp_path), transformations=[]
     )
