@@ -120,20 +120,28 @@ def embedding_rows(media: Sequence[Prepared], vision: Vision) -> list[Row]:
 def caption_rows(
     media: Sequence[Prepared], embeddings: dict[str, Row], vision: Vision
 ) -> list[Row]:
-    """One caption a medium, of its middle frame, with the cosine of picture and caption."""
+    """One caption a medium: of its sampled frames' captions the one that fits the whole best.
+
+    Fit is the cosine of the caption's embedding and the medium's, which for a film is that of all
+    its frames: a shot that takes up most of the film lends it its caption.
+    """
     if not media:
         return []
-    captions = vision.caption([item.frames_rgb[len(item.frames_rgb) // 2] for item in media])
+    captions = vision.caption([frame for prepared in media for frame in prepared.frames_rgb])
     texts = vision.embed_texts(captions)
-    rows = []
-    for prepared, caption, text in zip(media, captions, texts, strict=True):
-        picture = np.asarray(embeddings[prepared.media_sha256]["embedding"], np.float64)
+    rows, start = [], 0
+    for prepared in media:
+        stop = start + len(prepared.frames_rgb)
+        whole = np.asarray(embeddings[prepared.media_sha256]["embedding"], np.float64)
+        scores = texts[start:stop].astype(np.float64) @ whole
+        best = int(scores.argmax())
         rows.append(
             {
                 "media_sha256": prepared.media_sha256,
-                "caption": caption,
-                "text_embedding": text.tolist(),
-                "clip_score": float(np.float32(picture @ text.astype(np.float64))),
+                "caption": captions[start + best],
+                "text_embedding": texts[start + best].tolist(),
+                "clip_score": float(np.float32(scores[best])),
             }
         )
+        start = stop
     return rows
