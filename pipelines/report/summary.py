@@ -106,7 +106,7 @@ def _show_delivery(console: Console, job: Job, packaged: Packaged) -> None:
         (
             "Computed",
             f"{computed['decoded']:,} decoded, {computed['embedded']:,} embedded, "
-            f"{computed['captioned']:,} captioned; "
+            f"{computed['captioned']:,} captioned for the first time; "
             f"{packaged.steps['enrich'].passed - computed['decoded']:,} from the feature store",
         ),
         (
