@@ -53,6 +53,7 @@ class Job:
         progress_path: Local file that workers on this machine add progress lines to, or "".
         workers: Processes to run in.
         debug: Whether workers speak of what they do.
+        beam_options: Options of Beam, for another engine than the embedded one.
     """
 
     deal: Deal
@@ -67,6 +68,7 @@ class Job:
     progress_path: str = ""
     workers: int = 1
     debug: bool = False
+    beam_options: tuple[str, ...] = ()
 
     @property
     def as_of_us(self) -> int:

@@ -40,6 +40,7 @@ class Request:
         roots: Further roots that media may lie under; `hosts`: further hosts.
         workers: Processes to use.
         debug: Whether workers speak of what they do.
+        beam_options: Options of Beam, for another engine than the embedded one.
     """
 
     catalogue: str
@@ -52,6 +53,7 @@ class Request:
     hosts: tuple[str, ...] = ()
     workers: int = 1
     debug: bool = False
+    beam_options: tuple[str, ...] = ()
     progress_path: str = field(default="", repr=False)
 
 
@@ -127,6 +129,7 @@ def prepare_job(request: Request) -> Prepared:
         progress_path=request.progress_path,
         workers=request.workers,
         debug=request.debug,
+        beam_options=request.beam_options,
     )
     return Prepared(job, store, signer, version)
 

@@ -7,7 +7,7 @@ and can lose rows, so it is off. `multi_threading` mode loses rows, so it is nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -20,31 +20,50 @@ from schemas.errors import InputError
 
 Graph = Callable[[beam.Pipeline, Job], None]
 
+_FETCHING = ("DirectRunner", "PrismRunner", "SwitchingDirectRunner")
 
-def run_graph(job: Job, build: Graph, beam_options: Sequence[str] = ()) -> None:
+
+def run_graph(job: Job, build: Graph) -> None:
     """Builds the graph and runs it to its end.
 
     Args:
-        job: The run; `job.workers` processes of this machine are used.
+        job: The run. Where `job.beam_options` names a runner, that one is used; else the embedded
+            one, in `job.workers` processes of this machine.
         build: Lays the graph.
-        beam_options: Options of Beam, such as `--runner=FlinkRunner`; with none of them the
-            embedded runner is used.
 
     Raises:
-        InputError: If the options ask for a mode that loses rows.
+        InputError: If the options ask for an engine or a mode that is not to be trusted.
     """
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
-    options = PipelineOptions(list(beam_options) or _embedded(job.workers))
-    if options.get_all_options().get("direct_running_mode") == "multi_threading":
+    options = PipelineOptions([*_embedded(job.workers), *job.beam_options])
+    asked = options.get_all_options()
+    runner = check_engine(asked.get("runner"), asked.get("direct_running_mode"))
+    engine = runner or FnApiRunner(default_environment=_environment(job))
+    pipeline = beam.Pipeline(runner=engine, options=options)
+    build(pipeline, job)
+    pipeline.run().wait_until_finish()
+
+
+def check_engine(runner: str | None, mode: str | None) -> str | None:
+    """The runner that was asked for, unless it or its mode must not be used.
+
+    Raises:
+        InputError: If so.
+    """
+    if runner in _FETCHING:
+        raise InputError(
+            "This runner fetches and executes a binary from the network",
+            f"--runner={runner}",
+            "Leave the runner out for the embedded one, or name FlinkRunner, PortableRunner or "
+            "DataflowRunner.",
+        )
+    if mode == "multi_threading":
         raise InputError(
             "This mode loses rows in Beam 2.77",
             "--direct_running_mode=multi_threading",
-            "Use in_memory or multi_processing.",
+            "Leave it out; --workers says how many processes are used.",
         )
-    runner = None if beam_options else FnApiRunner(default_environment=_environment(job))
-    pipeline = beam.Pipeline(runner=runner, options=options)
-    build(pipeline, job)
-    pipeline.run().wait_until_finish()
+    return runner
 
 
 def _embedded(workers: int) -> list[str]:

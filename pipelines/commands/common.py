@@ -13,6 +13,7 @@ from rich.console import Console
 
 from schemas.errors import InputError
 
+_MOST_WORKERS = 8
 _END_OF_DAY = time(23, 59, 59, 999_999, UTC)
 
 
@@ -49,8 +50,9 @@ def _bad_as_of(text: str) -> InputError:
 
 
 def default_workers() -> int:
-    """As many processes as this machine gives us cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    """As many processes as this machine gives us cores, up to eight: each has its own models."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return min(cores, _MOST_WORKERS)
 
 
 def print_json(value: Any) -> None:
@@ -73,7 +75,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=default_workers(),
         metavar="N",
-        help="processes to use (default: one a core, %(default)s here)",
+        help="processes to use (default: one a core, at most 8; %(default)s here)",
     )
 
 

@@ -50,6 +50,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="HOST", help="media may come from here"
     )
+    parser.add_argument(
+        "--beam",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="an option of Beam's, such as --beam=--runner=FlinkRunner",
+    )
     add_run_options(parser)
     add_general_options(parser)
 
@@ -70,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
             hosts=tuple(options.allow_host),
             workers=options.workers,
             debug=options.debug,
+            beam_options=tuple(options.beam),
             progress_path=str(path),
         )
         prepared = prepare_job(request)
