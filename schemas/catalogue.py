@@ -26,7 +26,6 @@ class Status(StrEnum):
 
 LICENCE_MODELS = ("RF", "RM")
 LICENCE_CLASSES = ("creative", "editorial")
-WHOLE_BP = 10_000  # basis points that the splits of one asset sum to
 
 CONTRIBUTOR_SHARE = pa.struct(
     [

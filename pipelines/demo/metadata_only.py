@@ -27,9 +27,9 @@ from schemas.catalogue import (
     CONSENTS_SCHEMA,
     CONTRIBUTORS_SCHEMA,
     RELEASES_SCHEMA,
-    WHOLE_BP,
 )
 from schemas.errors import InputError
+from schemas.ledger import FULL_SPLIT_BP
 
 ROW_GROUP = 65_536
 Integers = npt.NDArray[np.int64]
@@ -149,7 +149,7 @@ def _chunk(drawn: _Drawn, start: int, templates: Templates) -> dict[str, pa.Tabl
     asset_ids = numbered("A", numbers)
     looks = dice.integers(0, templates.look_count, len(roles))
     # A few contributors have made most of the library.
-    turns = (dice.random(len(roles)) ** 2 * WHOLE_BP).astype(np.int64)
+    turns = (dice.random(len(roles)) ** 2 * FULL_SPLIT_BP).astype(np.int64)
     contributors, first_authors = templates.contributors(roles, turns)
     release_ids, releases = templates.releases(roles, rows)
     columns = {

@@ -37,9 +37,10 @@ from pipelines.rights.consents import (
 )
 from pipelines.rights.people import screen_people
 from pipelines.rights.releases import ReleaseIndex, days, index_releases
-from schemas.catalogue import LICENCE_CLASSES, LICENCE_MODELS, WHOLE_BP, grant_column
+from schemas.catalogue import LICENCE_CLASSES, LICENCE_MODELS, grant_column
 from schemas.deal import Deal
 from schemas.decision import SCREEN_REASONS, Reason
+from schemas.ledger import FULL_SPLIT_BP
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES, Purpose, Value
 from schemas.territory import COUNTRIES, WORLD
 
@@ -207,7 +208,7 @@ def _screen_contributors(found: Findings, assets: pa.Table, index: RightsIndex, 
     unknown = shares.any(lookup(who, index.contributor_ids) < 0)
     found.add(Reason.CONTRIBUTOR_UNKNOWN, unknown)
     total = np.bincount(shares.rows, weights=parts, minlength=len(assets)).astype(np.int64)
-    whole = (total == WHOLE_BP) & ~shares.any(parts <= 0)
+    whole = (total == FULL_SPLIT_BP) & ~shares.any(parts <= 0)
     found.add(Reason.SPLITS_NOT_WHOLE, ~whole)
     asset_ids = column(assets, "asset_id").take(pa.array(shares.rows))
     for purpose in deal.needed_purposes:
