@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import pyarrow as pa
 
 from schemas.rights import PURPOSES
-
-
-class MediaType(StrEnum):
-    """Kinds of asset."""
-
-    IMAGE = "image"
-    VIDEO = "video"
-
-
-class Status(StrEnum):
-    """Standing of an asset at the agency."""
-
-    ACTIVE = "active"
-    WITHDRAWN = "withdrawn"
-    LEGAL_HOLD = "legal_hold"
-
 
 LICENCE_MODELS = ("RF", "RM")
 LICENCE_CLASSES = ("creative", "editorial")

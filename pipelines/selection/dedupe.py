@@ -15,7 +15,7 @@ from datetime import date
 
 import numpy as np
 
-from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, Look, is_near
+from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, Look
 
 # Mean colours that cells are made of: of the 4 x 4 grid one channel of four cells far apart.
 _SAMPLED = [3, 19, 29, 44]
@@ -87,19 +87,6 @@ def near_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
             dropped[candidate.asset_id] = ranked[int(twins.min())].asset_id
         else:
             kept[cell].append(index)
-    return dropped
-
-
-def near_duplicates_by_pairs(ranked: Sequence[Candidate]) -> dict[str, str]:
-    """The same by comparing every pair: slow and obvious, for checking `near_duplicates`."""
-    kept: list[Candidate] = []
-    dropped: dict[str, str] = {}
-    for candidate in ranked:
-        twin = next((other for other in kept if is_near(candidate.look, other.look)), None)
-        if twin is None:
-            kept.append(candidate)
-        else:
-            dropped[candidate.asset_id] = twin.asset_id
     return dropped
 
 

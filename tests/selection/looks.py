@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import date
 
 from pipelines.layout import asset_hash
-from pipelines.media.phash import Look
+from pipelines.media.phash import Look, is_near
 from pipelines.selection.dedupe import Candidate
 
 BITS, COLOURS = 256, 48
@@ -50,3 +51,16 @@ def shifted(dice: random.Random, colour: bytes, most: int) -> bytes:
     value = colour[at]
     moved[at] = value + most if value + most <= 255 else value - most
     return bytes(moved)
+
+
+def near_duplicates_by_pairs(ranked: Sequence[Candidate]) -> dict[str, str]:
+    """What `near_duplicates` must find, by comparing every pair: slow and obvious."""
+    kept: list[Candidate] = []
+    dropped: dict[str, str] = {}
+    for candidate in ranked:
+        twin = next((other for other in kept if is_near(candidate.look, other.look)), None)
+        if twin is None:
+            kept.append(candidate)
+        else:
+            dropped[candidate.asset_id] = twin.asset_id
+    return dropped

@@ -10,14 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, is_near
-from pipelines.selection.dedupe import (
-    Candidate,
-    exact_duplicates,
-    near_duplicates,
-    near_duplicates_by_pairs,
-)
+from pipelines.selection.dedupe import Candidate, exact_duplicates, near_duplicates
 
-from .looks import BITS, COLOURS, candidate, flipped, look, shifted
+from .looks import BITS, COLOURS, candidate, flipped, look, near_duplicates_by_pairs, shifted
 
 
 def crowd(dice: random.Random, size: int) -> list[Candidate]:
