@@ -70,6 +70,7 @@ class Reason(StrEnum):
     LICENCE_EXCLUSIVE = "licence.exclusive"
     LICENCE_NON_COMMERCIAL = "licence.non_commercial"
     LICENCE_NO_DERIVATIVES = "licence.no_derivatives"
+    LICENCE_SHARE_ALIKE = "licence.share_alike"
     LICENCE_UNKNOWN_CODE = "licence.unknown_code"
     GRANT_DENIED = "grant.denied"
     GRANT_CONDITIONAL = "grant.conditional"
@@ -84,6 +85,7 @@ class Reason(StrEnum):
     PEOPLE_REFUSED = "people.refused"
     MINORS_REFUSED = "minors.refused"
     MINORS_UNKNOWN = "minors.unknown"
+    PROPERTY_UNKNOWN = "property.unknown"
     RELEASE_UNKNOWN_ID = "release.unknown_id"
     RELEASE_MODEL_MISSING = "release.model_missing"
     RELEASE_PROPERTY_MISSING = "release.property_missing"
@@ -94,7 +96,10 @@ class Reason(StrEnum):
     RELEASE_PURPOSE_NOT_COVERED = "release.purpose_not_covered"
     RELEASE_BIOMETRIC_MISSING = "release.biometric_missing"
     RELEASE_SHOOT_RANGE = "release.shoot_range"
+    RELEASE_BLANKET_RANGE = "release.blanket_range"
+    RELEASE_WITNESS = "release.witness"
     SOURCE_AI_GENERATED = "source.ai_generated"
+    SOURCE_UNSTATED = "source.unstated"
     SOURCE_UNKNOWN_TYPE = "source.unknown_type"
     SENSITIVE_REFUSED = "sensitive.refused"
     SELECT_MEDIA_TYPE = "select.media_type"
@@ -108,6 +113,21 @@ class Reason(StrEnum):
     MEDIA_UNSUPPORTED_FORMAT = "media.unsupported_format"
     MEDIA_TYPE_MISMATCH = "media.type_mismatch"
     MEDIA_UNDECODABLE = "media.undecodable"
+
+    FILE_DENIED = "file.denied"
+    FILE_CONDITIONAL = "file.conditional"
+    FILE_UNREADABLE = "file.unreadable"
+    FILE_AI_GENERATED = "file.ai_generated"
+    SERVER_DENIED = "server.denied"
+    SERVER_CONDITIONAL = "server.conditional"
+    SERVER_UNREADABLE = "server.unreadable"
+    CONFLICT_GRANT = "conflict.grant"
+    CONFLICT_MODEL_RELEASE = "conflict.model_release"
+    CONFLICT_PROPERTY_RELEASE = "conflict.property_release"
+    CONFLICT_RELEASE_IDS = "conflict.release_ids"
+    CONFLICT_MINORS = "conflict.minors"
+    CONFLICT_SOURCE = "conflict.source"
+    CONFLICT_COPYRIGHT = "conflict.copyright"
 
     SELECT_TOO_SMALL = "select.too_small"
     DUPLICATE_EXACT = "duplicate.exact"
@@ -126,6 +146,10 @@ def _screen(sentence: str, source: str, cure: str) -> ReasonInfo:
 
 def _media(sentence: str, cure: str) -> ReasonInfo:
     return ReasonInfo(_ENRICH, _DEAD, sentence, "assets.media_uri", cure)
+
+
+def _signal(sentence: str, source: str, cure: str) -> ReasonInfo:
+    return ReasonInfo(_ENRICH, _REFUSED, sentence, source, cure)
 
 
 def _select(sentence: str, source: str, cure: str) -> ReasonInfo:
@@ -208,6 +232,11 @@ REASONS: dict[Reason, ReasonInfo] = {
         "assets.licence_code",
         "A licence that allows derivatives.",
     ),
+    Reason.LICENCE_SHARE_ALIKE: _screen(
+        "The licence code asks derivatives to be shared alike; that wants a review.",
+        "assets.licence_code",
+        'Counsel\'s review, then a deal with rights.share_alike = "accept".',
+    ),
     Reason.LICENCE_UNKNOWN_CODE: _screen(
         "The licence code is not an SPDX identifier.",
         "assets.licence_code",
@@ -278,6 +307,11 @@ REASONS: dict[Reason, ReasonInfo] = {
         "assets.minors",
         "Set assets.minors.",
     ),
+    Reason.PROPERTY_UNKNOWN: _screen(
+        "It is not known whether protected property is shown.",
+        "assets.property",
+        'Set assets.property, or a deal with rights.unknown_property = "accept".',
+    ),
     Reason.RELEASE_UNKNOWN_ID: _screen(
         "A release named by the asset is not in the releases table.",
         "assets.release_ids",
@@ -324,10 +358,25 @@ REASONS: dict[Reason, ReasonInfo] = {
         "releases.shoot_from, shoot_until, assets.created_at",
         "The release of that shoot.",
     ),
+    Reason.RELEASE_BLANKET_RANGE: _screen(
+        "A needed release covers more days than the deal accepts.",
+        "releases.shoot_from, shoot_until",
+        "A release of the shoot alone, or a larger rights.max_shoot_days.",
+    ),
+    Reason.RELEASE_WITNESS: _screen(
+        "A needed release lacks an independent witness.",
+        "releases.witness_ref",
+        "A witness who is neither the subject nor a contributor.",
+    ),
     Reason.SOURCE_AI_GENERATED: _screen(
         "The asset is AI-generated, and the deal takes none.",
         "assets.digital_source_type",
         'A deal with rights.ai_generated = "label".',
+    ),
+    Reason.SOURCE_UNSTATED: _screen(
+        "It is not known whether the asset is AI-generated.",
+        "assets.digital_source_type",
+        'Set assets.digital_source_type, or a deal with rights.unknown_source = "accept".',
     ),
     Reason.SOURCE_UNKNOWN_TYPE: _screen(
         "The digital source type is not in the IPTC vocabulary.",
@@ -370,6 +419,76 @@ REASONS: dict[Reason, ReasonInfo] = {
     ),
     Reason.MEDIA_UNDECODABLE: _media(
         "The file is damaged or cut, or its decoder failed.", "Replace the file."
+    ),
+    Reason.FILE_DENIED: _signal(
+        "The file's own metadata deny a purpose that is needed.",
+        "XMP, IPTC or C2PA in the file",
+        "A signed agreement with every contributor that covers the purpose.",
+    ),
+    Reason.FILE_CONDITIONAL: _signal(
+        "The file's own metadata allow a needed purpose on a condition only.",
+        "XMP, IPTC or C2PA in the file",
+        "A signed agreement with every contributor that covers the purpose.",
+    ),
+    Reason.FILE_UNREADABLE: _signal(
+        "The file carries rights metadata that cannot be read.",
+        "XMP, IPTC, EXIF or C2PA in the file",
+        "Write the metadata anew, or take it out.",
+    ),
+    Reason.FILE_AI_GENERATED: _signal(
+        "The file says that it is AI-generated, and the deal takes none.",
+        "DigitalSourceType in the file's XMP or C2PA",
+        'A deal with rights.ai_generated = "label".',
+    ),
+    Reason.SERVER_DENIED: _signal(
+        "The server that the media comes from denies a purpose that is needed.",
+        "HTTP headers, robots.txt, tdmrep.json or RSL of the server",
+        "A signed agreement with every contributor that covers the purpose.",
+    ),
+    Reason.SERVER_CONDITIONAL: _signal(
+        "The server that the media comes from allows a needed purpose on a condition only.",
+        "HTTP headers, robots.txt, tdmrep.json or RSL of the server",
+        "A signed agreement with every contributor that covers the purpose.",
+    ),
+    Reason.SERVER_UNREADABLE: _signal(
+        "The server's statement of rights cannot be read.",
+        "HTTP headers, robots.txt, tdmrep.json or RSL of the server",
+        "Mend the server's file, or sign an agreement that covers every needed purpose.",
+    ),
+    Reason.CONFLICT_GRANT: _signal(
+        "The catalogue allows a purpose that the file or its server does not.",
+        "assets.grant_*, and the file or server",
+        "Find out which is right, and correct the other.",
+    ),
+    Reason.CONFLICT_MODEL_RELEASE: _signal(
+        "The file's model release status is not what the catalogue says.",
+        "plus:ModelReleaseStatus, assets.people_count",
+        "Find out which is right, and correct the other.",
+    ),
+    Reason.CONFLICT_PROPERTY_RELEASE: _signal(
+        "The file's property release status is not what the catalogue says.",
+        "plus:PropertyReleaseStatus, assets.property",
+        "Find out which is right, and correct the other.",
+    ),
+    Reason.CONFLICT_RELEASE_IDS: _signal(
+        "The file names a release that the catalogue does not.",
+        "plus:ModelReleaseID, plus:PropertyReleaseID, assets.release_ids",
+        "Add the release to the catalogue, or correct the file.",
+    ),
+    Reason.CONFLICT_MINORS: _signal(
+        "The age that the file gives for the youngest person is not what the catalogue says.",
+        "plus:MinorModelAgeDisclosure, assets.minors",
+        "Find out which is right, and correct the other.",
+    ),
+    Reason.CONFLICT_SOURCE: _signal(
+        "The file's digital source type contradicts the catalogue's.",
+        "DigitalSourceType in the file, assets.digital_source_type",
+        "Find out which is right, and correct the other.",
+    ),
+    Reason.CONFLICT_COPYRIGHT: _signal(
+        "The file names different owners of the copyright.",
+        "EXIF Copyright, IIM 2:116, dc:rights",
+        'Correct the file, or a deal with rights.copyright_conflicts = "accept".',
     ),
     Reason.SELECT_TOO_SMALL: _select(
         "The shorter side has fewer pixels than the deal asks.",

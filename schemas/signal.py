@@ -1,0 +1,140 @@
+"""What files, servers, catalogues and people say about rights: one record for all of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+from schemas.rights import Purpose, Value
+
+
+class Origin(StrEnum):
+    """What kind of thing speaks; how much its word weighs depends on it (docs/rights.md)."""
+
+    CATALOGUE = "catalogue"  # a grant column, the agency's own
+    CONSENT = "consent"  # a contributor's dated yes or no
+    FILE = "file"  # metadata inside the media
+    SERVER = "server"  # an HTTP header, or a file beside the media on its server
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One statement about one purpose.
+
+    Attributes:
+        origin: What kind of thing speaks.
+        purpose: What it speaks of.
+        value: What it says, in the one lattice.
+        who: Who says it: `agency`, a contributor's id, a C2PA signer, a host; "" for nobody.
+        where: Where it stands: a column, an XMP property, a C2PA assertion, a header, a file.
+        sha256: Digest of the raw bytes that say it, hex.
+        when: When it was said, ISO 8601, where it is dated; else "", and the run's `as_of`, when it
+            was read, stands for it.
+        said: The raw value, one printable line.
+    """
+
+    origin: Origin
+    purpose: Purpose
+    value: Value
+    who: str
+    where: str
+    sha256: str
+    when: str
+    said: str
+
+
+class ClaimKind(StrEnum):
+    """What a file may state besides purposes."""
+
+    MODEL_RELEASE = "model_release"  # MR-NON, MR-NAP, MR-UMR, MR-LMR
+    PROPERTY_RELEASE = "property_release"  # PR-NON, PR-NAP, PR-UPR, PR-LPR
+    MODEL_RELEASE_ID = "model_release_id"
+    PROPERTY_RELEASE_ID = "property_release_id"
+    MINOR_AGE = "minor_age"  # AG-UNK, AG-A25 … AG-A15, AG-U14: of the youngest person shown
+    SOURCE_TYPE = "source_type"  # term of IPTC's digitalsourcetype, without its prefix
+    ALTERATION = "alteration"  # AL-CRP, AL-FLP, AL-RET, AL-CLR, AL-DCL, AL-MRG
+    FILE_CONSTRAINT = "file_constraint"  # IF-MFN, IF-MID, IF-MMD, IF-MFT
+    DUPLICATION = "duplication"  # DP-NDC, DP-LIC, DP-NOD
+    COPYRIGHT = "copyright"  # a notice, as text
+    CREATOR = "creator"
+    CONSTRAINT_TEXT = "constraint_text"  # plus:OtherConstraints
+    C2PA_STATE = "c2pa_state"  # Trusted, Valid, Invalid
+    REMOTE_MANIFEST = "remote_manifest"  # where a manifest is said to lie; never fetched
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of fact in a file. Attributes as in `Signal`."""
+
+    kind: ClaimKind
+    value: str
+    where: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Rights metadata that could not be read: it may have said no, so it refuses.
+
+    Attributes:
+        origin: File or server.
+        where: Where it stands.
+        detail: What is wrong with it, one printable line.
+        sha256: Digest of the raw bytes, hex.
+    """
+
+    origin: Origin
+    where: str
+    detail: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that one reader, or several, found."""
+
+    signals: tuple[Signal, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.signals or self.claims or self.faults)
+
+
+def merge_readings(readings: Iterable[Reading]) -> Reading:
+    """Several readings as one, in their order; what is said twice in one place is kept once."""
+    every = list(readings)
+    return Reading(
+        tuple(dict.fromkeys(signal for reading in every for signal in reading.signals)),
+        tuple(dict.fromkeys(claim for reading in every for claim in reading.claims)),
+        tuple(dict.fromkeys(fault for reading in every for fault in reading.faults)),
+    )
+
+
+def raw_sha256(raw: bytes | str) -> str:
+    """Digest of the raw bytes of a statement, hex."""
+    data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+    return hashlib.sha256(data).hexdigest()
+
+
+_TEXT = pa.string()
+
+
+def _texts(*names: str) -> pa.DataType:
+    return pa.list_(pa.struct([pa.field(name, _TEXT, nullable=False) for name in names]))
+
+
+# A reading as columns of a table.
+READING_FIELDS = (
+    pa.field(
+        "signals",
+        _texts("origin", "purpose", "value", "who", "where", "sha256", "when", "said"),
+        nullable=False,
+    ),
+    pa.field("claims", _texts("kind", "value", "where", "sha256"), nullable=False),
+    pa.field("faults", _texts("origin", "where", "detail", "sha256"), nullable=False),
+)
