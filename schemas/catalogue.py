@@ -44,7 +44,10 @@ ASSETS_SCHEMA = pa.schema(
         pa.field("category", pa.string()),
         pa.field("created_at", pa.date32()),
         pa.field("licence_code", pa.string()),  # SPDX
-        pa.field("exclusive", pa.bool_()),
+        pa.field("exclusive", pa.bool_()),  # licensed to somebody else alone
+        pa.field("exclusive_purposes", _STRINGS),  # absent = every purpose
+        pa.field("exclusive_from", pa.date32()),
+        pa.field("exclusive_until", pa.date32()),
         pa.field("territories_in", _STRINGS),  # ISO 3166-1 alpha-2; absent = world
         pa.field("territories_out", _STRINGS),
         pa.field("valid_from", pa.date32()),

@@ -71,6 +71,13 @@ def _word(value: str) -> str:
     return value
 
 
+def _line(value: str) -> str:
+    """A name or reference, which people read in a line."""
+    if not value.strip() or not value.isprintable():
+        raise ValueError("this is one line of text, and not empty")
+    return value
+
+
 def not_twice(values: list[_Item]) -> list[_Item]:
     """Refuses a list that repeats itself."""
     if len(set(values)) != len(values):
@@ -95,3 +102,4 @@ Territory = Annotated[
 ]
 CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
 Word = Annotated[str, AfterValidator(_word)]
+Line = Annotated[str, AfterValidator(_line)]

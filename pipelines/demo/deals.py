@@ -100,6 +100,8 @@ people = "biometric-release"
 unknown_people_count = "accept"
 sensitive = "accept"
 inference = "unless-denied"
+unknown_property = "accept"
+unknown_source = "accept"
 
 [select]
 min_short_side = 512

@@ -6,8 +6,12 @@ from datetime import date
 
 from pipelines.demo.roles import Role, at, every, generative, reasons
 
-_ONE = {"people_count": 1}
-_CHILD = {"people_count": 1, "minors": True}
+# A day within a good release's shoot dates.
+_SHOT = {"created_at": date(2024, 6, 15)}
+_ONE = {"people_count": 1, **_SHOT}
+_TWO = {"people_count": 2, **_SHOT}
+_CHILD = {**_ONE, "minors": True}
+_BUILDING = {"property": True, **_SHOT}
 _GUARDED = {"minor": True, "subject_signed": False, "guardian_signed": True}
 
 
@@ -59,7 +63,7 @@ PEOPLE_ROLES = (
     Role(
         "two_people",
         reasons("", "", "people.refused"),
-        {"people_count": 2},
+        _TWO,
         releases=({}, {}),
         essential=False,
         share=20,
@@ -79,7 +83,7 @@ PEOPLE_ROLES = (
         releases=({"biometric_rider": False},),
     ),
     Role("model_missing", _short(""), _ONE, essential=False, share=3),
-    Role("one_of_two", _short(""), {"people_count": 2}, releases=({},), essential=False, share=3),
+    Role("one_of_two", _short(""), _TWO, releases=({},), essential=False, share=3),
     Role(
         "model_expired",
         _short("release.expired"),
@@ -157,6 +161,25 @@ PEOPLE_ROLES = (
         share=3,
     ),
     Role(
+        "no_shoot_dates",
+        _short("release.shoot_range"),
+        _ONE,
+        releases=({"shoot_from": None, "shoot_until": None},),
+        essential=False,
+    ),
+    Role(
+        "blanket_release",
+        _short("release.blanket_range"),
+        _ONE,
+        releases=({"shoot_from": date(2020, 1, 1), "shoot_until": date(2030, 1, 1)},),
+    ),
+    Role(
+        "witness_is_subject",
+        _short("release.witness"),
+        _ONE,
+        releases=({"witness_ref": "somebody", "subject_ref": "somebody"},),
+    ),
+    Role(
         "all_at_once",
         _short("release.expired release.revoked release.unsigned"),
         _ONE,
@@ -174,16 +197,17 @@ PEOPLE_ROLES = (
     Role(
         "property",
         {},
-        {"property": True},
+        _BUILDING,
         releases=({"kind": "property"},),
         essential=False,
         share=10,
     ),
-    Role("property_missing", every("release.property_missing"), {"property": True}, share=2),
+    Role("property_unknown", generative("property.unknown"), {"property": None}),
+    Role("property_missing", every("release.property_missing"), _BUILDING, share=2),
     Role(
         "property_ml",
         every("release.property_missing release.purpose_not_covered"),
-        {"property": True},
+        _BUILDING,
         releases=({"kind": "property", "ml_use": "conditional"},),
         essential=False,
     ),

@@ -33,6 +33,18 @@ STANDING_ROLES = (
     ),
     Role("editorial", generative("class.editorial"), {"licence_class": "editorial"}, share=14),
     Role("exclusive", every("licence.exclusive"), {"exclusive": True}, share=4),
+    Role(
+        "exclusive_search",
+        reasons("", "licence.exclusive", ""),
+        {"exclusive": True, "exclusive_purposes": ["search"]},
+        share=3,
+    ),
+    Role(
+        "exclusive_until_then",
+        {},
+        {"exclusive": True, "exclusive_until": date(2026, 2, 28)},
+        essential=False,
+    ),
     Role("code_nc", every("licence.non_commercial"), {"licence_code": "CC-BY-NC-4.0"}, share=3),
     Role("code_nd", every("licence.no_derivatives"), {"licence_code": "CC-BY-ND-4.0"}),
     Role(
@@ -41,6 +53,7 @@ STANDING_ROLES = (
         {"licence_code": "CC-BY-NC-ND-4.0"},
         essential=False,
     ),
+    Role("code_sa", every("licence.share_alike"), {"licence_code": "CC-BY-SA-4.0"}),
     Role("code_unknown", every("licence.unknown_code"), {"licence_code": "Agency Standard 9"}),
     Role("code_free", {}, {"licence_code": "CC-BY-4.0"}, essential=False, share=6),
 )
@@ -162,6 +175,7 @@ SOURCE_ROLES = (
         file="jpeg_xmp",
         share=8,
     ),
+    Role("source_unstated", generative("source.unstated"), {"digital_source_type": None}),
     Role("source_unknown", every("source.unknown_type"), {"digital_source_type": "camera"}),
     Role(
         "source_stated",

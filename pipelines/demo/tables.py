@@ -37,6 +37,7 @@ ORDINARY_ASSET: Row = {
     "minors": False,
     "property": False,
     "sensitive": False,
+    "digital_source_type": "digitalCreation",
 }
 GOOD_RELEASE: Row = {
     "kind": "model",
@@ -47,6 +48,8 @@ GOOD_RELEASE: Row = {
     "minor": False,
     "ml_use": "allow",
     "biometric_rider": True,
+    "shoot_from": date(2024, 1, 1),
+    "shoot_until": date(2024, 12, 31),
 }
 _ROWS_A_GROUP = 64  # small, so that even a small library has several row groups
 

@@ -30,70 +30,96 @@ class Line:
         state: The state that holds at `as_of`, [lines] int8.
         since: When that was said, µs since 1970, [lines].
         first_allow: When the line first said allow; the end of time if it never did, [lines].
+        ref: Which agreement the consent that holds names, a position in `ConsentIndex.refs` or
+            -1, [lines].
     """
 
     keys: pa.Array
     state: States
     since: Ints
     first_allow: Ints
+    ref: Ints
 
-    def at(self, positions: Ints) -> tuple[States, Ints, Ints]:
-        """State, time and first allow at positions; -1 gives a line that says nothing."""
+    def at(self, positions: Ints) -> Said:
+        """What the lines at these positions say; -1 gives a line that says nothing."""
         if len(self.state) == 0:
             shape = positions.shape
-            return (
+            return Said(
                 np.zeros(shape, np.int8),
                 np.full(shape, _LONG_AGO, np.int64),
                 np.full(shape, _NEVER, np.int64),
+                np.full(shape, -1, np.int64),
             )
         found = positions >= 0
-        return (
+        return Said(
             np.where(found, self.state[positions], MISSING).astype(np.int8),
             np.where(found, self.since[positions], _LONG_AGO),
             np.where(found, self.first_allow[positions], _NEVER),
+            np.where(found, self.ref[positions], -1),
         )
 
 
-def _fold(keys: pa.Array, times: Ints, states: States) -> Line:
-    """Folds events into lines: the latest holds, and at the same instant the strictest."""
+@dataclass(frozen=True)
+class Said:
+    """What lines say, one item per line asked for; attributes as in `Line`."""
+
+    state: States
+    since: Ints
+    first_allow: Ints
+    ref: Ints
+
+    @property
+    def withdrawn(self) -> Bools:
+        """Where a denial follows an earlier allow."""
+        return np.asarray((self.state == DENY) & (self.first_allow < self.since))
+
+
+def _fold(keys: pa.Array, times: Ints, states: States, refs: Ints) -> Line:
+    """Folds events into lines: the latest holds, and at the same instant the strictest.
+
+    Of several yeses at one instant one that names an agreement holds.
+    """
     names = pc.unique(keys).sort() if len(keys) else pa.array([], pa.string())
     line = lookup(keys, names)
-    order = np.lexsort((states, times, line))
+    order = np.lexsort((refs, states, times, line))
     line, times, states = line[order], times[order], states[order]
     last = np.append(line[1:] != line[:-1], True) if len(line) else np.zeros(0, np.bool_)
     first_allow = np.full(len(names), _NEVER, np.int64)
     np.minimum.at(first_allow, line[states == ALLOW], times[states == ALLOW])
-    return Line(names, states[last], times[last], first_allow)
+    return Line(names, states[last], times[last], first_allow, refs[order][last])
 
 
 @dataclass(frozen=True)
 class ConsentIndex:
-    """Consents at one instant, ready to be joined: per purpose, general and narrowed lines."""
+    """Consents at one instant, ready to be joined: per purpose, general and narrowed lines.
+
+    Attributes:
+        general: Lines of contributors.
+        narrowed: Lines of contributors and one asset each.
+        refs: The agreements that consents name, each once, in order.
+    """
 
     general: dict[Purpose, Line]
     narrowed: dict[Purpose, Line]
+    refs: pa.Array
 
-    def states(
-        self, purpose: Purpose, asset_ids: pa.Array, contributor_ids: pa.Array
-    ) -> tuple[States, Bools]:
-        """The consent of each (asset, contributor) pair to a purpose.
-
-        Returns:
-            The states, and where a denial follows an earlier allow (a withdrawal), both [pairs].
-        """
+    def said(self, purpose: Purpose, asset_ids: pa.Array, contributor_ids: pa.Array) -> Said:
+        """The consent of each (asset, contributor) pair to a purpose, [pairs]."""
         general, narrowed = self.general[purpose], self.narrowed[purpose]
-        g_state, g_since, g_allow = general.at(lookup(contributor_ids, general.keys))
+        wide = general.at(lookup(contributor_ids, general.keys))
         if len(narrowed.keys) == 0:
-            return g_state, (g_state == DENY) & (g_allow < g_since)
-        pairs = pair_keys(contributor_ids, asset_ids)
-        n_state, n_since, n_allow = narrowed.at(lookup(pairs, narrowed.keys))
+            return wide
+        thin = narrowed.at(lookup(pair_keys(contributor_ids, asset_ids), narrowed.keys))
         # The stricter, if it is not the older: a general yes does not lift a particular no, nor
         # does a general silence; a later general no lifts a particular yes.
-        overruled = (g_state > n_state) & (g_since >= n_since)
-        particular = (n_state != MISSING) & ~overruled
-        state = np.where(particular, n_state, g_state).astype(np.int8)
-        since = np.where(particular, n_since, g_since)
-        return state, (state == DENY) & (np.minimum(g_allow, n_allow) < since)
+        overruled = (wide.state > thin.state) & (wide.since >= thin.since)
+        particular = (thin.state != MISSING) & ~overruled
+        return Said(
+            np.where(particular, thin.state, wide.state).astype(np.int8),
+            np.where(particular, thin.since, wide.since),
+            np.minimum(wide.first_allow, thin.first_allow),
+            np.where(particular, thin.ref, wide.ref),
+        )
 
 
 def pair_keys(contributor_ids: pa.Array, asset_ids: pa.Array) -> pa.Array:
@@ -113,6 +139,11 @@ def index_consents(
     states = np.full(len(value), UNKNOWN, np.int8)
     for text, state in _STATE.items():
         states[np.asarray(pc.fill_null(pc.equal(value, text.value), False))] = state
+    named = pc.utf8_trim_whitespace(column(events, "agreement_ref"))
+    refs = pc.unique(named).drop_null().sort()
+    ref = lookup(named, refs)
+    if len(refs) and refs[0].as_py() == "":  # an empty reference names no agreement
+        ref = np.where(ref == 0, -1, ref)
     asset, who = column(events, "asset_id"), column(events, "contributor_id")
     is_narrow = np.asarray(pc.is_valid(asset))
     general: dict[Purpose, Line] = {}
@@ -122,7 +153,7 @@ def index_consents(
             pc.is_in(purpose, value_set=pa.array([needed.value, ALL_PURPOSES], pa.string()))
         )
         wide, thin = speaks & ~is_narrow, speaks & is_narrow
-        general[needed] = _fold(who.filter(pa.array(wide)), times[wide], states[wide])
+        general[needed] = _fold(who.filter(pa.array(wide)), times[wide], states[wide], ref[wide])
         keys = pair_keys(who.filter(pa.array(thin)), asset.filter(pa.array(thin)))
-        narrowed[needed] = _fold(keys, times[thin], states[thin])
-    return ConsentIndex(general, narrowed)
+        narrowed[needed] = _fold(keys, times[thin], states[thin], ref[thin])
+    return ConsentIndex(general, narrowed, refs)

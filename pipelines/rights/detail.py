@@ -24,9 +24,15 @@ _COLUMNS: dict[Reason, tuple[str, ...]] = {
     Reason.TERM_ENDS_EARLY: ("valid_until",),
     Reason.TERRITORY_NOT_COVERED: ("territories_in", "territories_out"),
     Reason.TERRITORY_UNKNOWN_CODE: ("territories_in", "territories_out"),
-    Reason.LICENCE_EXCLUSIVE: ("exclusive",),
+    Reason.LICENCE_EXCLUSIVE: (
+        "exclusive",
+        "exclusive_purposes",
+        "exclusive_from",
+        "exclusive_until",
+    ),
     Reason.LICENCE_NON_COMMERCIAL: ("licence_code",),
     Reason.LICENCE_NO_DERIVATIVES: ("licence_code",),
+    Reason.LICENCE_SHARE_ALIKE: ("licence_code",),
     Reason.LICENCE_UNKNOWN_CODE: ("licence_code",),
     Reason.CONTRIBUTOR_UNKNOWN: ("contributors",),
     Reason.SPLITS_NOT_WHOLE: ("contributors",),
@@ -34,10 +40,12 @@ _COLUMNS: dict[Reason, tuple[str, ...]] = {
     Reason.PEOPLE_REFUSED: ("people_count",),
     Reason.MINORS_REFUSED: ("minors",),
     Reason.MINORS_UNKNOWN: ("minors",),
+    Reason.PROPERTY_UNKNOWN: ("property",),
     Reason.RELEASE_MODEL_MISSING: ("people_count", "release_ids"),
     Reason.RELEASE_PROPERTY_MISSING: ("property", "release_ids"),
     Reason.RELEASE_GUARDIAN_MISSING: ("minors", "release_ids"),
     Reason.RELEASE_SHOOT_RANGE: ("created_at", "release_ids"),
+    Reason.SOURCE_UNSTATED: ("digital_source_type",),
     Reason.SOURCE_AI_GENERATED: ("digital_source_type",),
     Reason.SOURCE_UNKNOWN_TYPE: ("digital_source_type",),
     Reason.SENSITIVE_REFUSED: ("sensitive",),
@@ -99,10 +107,11 @@ def _consent_notes(assets: pa.Table, index: RightsIndex, deal: Deal) -> dict[int
     ids = column(assets, "asset_id").take(pa.array(shares.rows))
     notes: dict[int, list[str]] = defaultdict(list)
     for purpose in deal.needed_purposes:
-        state, withdrawn = index.consents.states(purpose, ids, who)
+        answer = index.consents.said(purpose, ids, who)
+        state, withdrawn = answer.state, answer.withdrawn
         short = state != ALLOW
         if silence_is_enough(deal, purpose):
-            short = short & (state != MISSING) & (state != UNKNOWN)
+            short = short & (state != MISSING)
         for item in short.nonzero()[0]:
             said = "withdrawn" if withdrawn[item] else _STATE_NAMES[int(state[item])]
             name = one_line(who[int(item)].as_py())

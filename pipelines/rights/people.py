@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.rights.arrow import (
     Bools,
@@ -52,14 +53,21 @@ def screen_people(
     needed = np.ones(len(assets), np.bool_)
     if deal.rights.editorial == "accept":
         needed = ~equals(column(assets, "licence_class"), "editorial")
-    unfit_range = _outside_shoot(held, position, releases, assets)
+    unfit_range = _outside_shoot(held, position, releases, assets, deal)
     faults = [_at(fault, position) for fault in releases.faults]
+    if deal.rights.witness != "any":
+        faults[FAULTS.index(Reason.RELEASE_WITNESS)] |= _own_witness(
+            held, position, releases, assets
+        )
     sound = known & ~unfit_range & ~np.logical_or.reduce(faults, axis=0)
     is_model = _at(releases.is_model, position)
     is_property = _at(releases.is_property, position)
     models = _distinct(held, position, sound & is_model)
     short_model = needed & shown & (models < people)
-    short_property = needed & bools(column(assets, "property"))
+    protected = column(assets, "property")
+    if deal.rights.unknown_property == "refuse":
+        add(Reason.PROPERTY_UNKNOWN, needed & ~present(protected))
+    short_property = needed & bools(protected)
     short_property &= ~held.any(sound & is_property)
     add(Reason.RELEASE_MODEL_MISSING, short_model)
     add(Reason.RELEASE_PROPERTY_MISSING, short_property)
@@ -87,12 +95,43 @@ def _distinct(held: Lists, position: Ints, chosen: Bools) -> Ints:
     return np.bincount(pairs[0], minlength=len(held.lengths)).astype(np.int64)
 
 
-def _outside_shoot(held: Lists, position: Ints, releases: ReleaseIndex, assets: pa.Table) -> Bools:
-    """Where a release is bound to shoot dates that do not hold the asset's creation date."""
+def _outside_shoot(
+    held: Lists, position: Ints, releases: ReleaseIndex, assets: pa.Table, deal: Deal
+) -> Bools:
+    """Where a release's shoot dates do not hold the asset's creation date, or are not known."""
     created = column(assets, "created_at")
     if len(releases.ids) == 0:
         return np.zeros(len(position), np.bool_)
     day = integers(created, 0)[held.rows]
     dated = present(created)[held.rows]
     inside = (releases.shoot_from[position] <= day) & (day <= releases.shoot_until[position])
-    return _at(releases.has_range, position) & ~(dated & inside)
+    outside = _at(releases.has_range, position) & ~(dated & inside)
+    if deal.rights.shoot_range == "required":
+        outside |= _at(releases.lacks_range, position)
+    return outside
+
+
+def _own_witness(held: Lists, position: Ints, releases: ReleaseIndex, assets: pa.Table) -> Bools:
+    """Where a release was witnessed by one who made the asset."""
+    found = position >= 0
+    if not found.any():
+        return found
+    witness = releases.witness.take(pa.array(np.where(found, position, 0)))
+    shares = lists(column(assets, "contributors"))
+    who = shares.values.field("contributor_id")
+    names = pc.unique(witness).drop_null()
+    # Pairs of row and name as one number each.
+    made = lookup(who, names)
+    makers = (shares.rows * len(names) + made)[made >= 0]
+    saw = lookup(witness, names)
+    return found & (saw >= 0) & np.isin(held.rows * len(names) + saw, makers)
+
+
+def judge_until(assets: pa.Table, releases: ReleaseIndex, far: int) -> Ints:
+    """The last day, in days since 1970, on which all rights to each asset hold; at most `far`."""
+    held = lists(column(assets, "release_ids"))
+    position = lookup(held.values, releases.ids)
+    until = np.minimum(integers(column(assets, "valid_until"), far), far)
+    named = position >= 0
+    np.minimum.at(until, held.rows[named], releases.valid_until[position[named]])
+    return until

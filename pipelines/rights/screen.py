@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from license_expression import ExpressionError, Licensing, get_spdx_licensing
 
+from pipelines.rights.agreements import DealCover, deal_cover
 from pipelines.rights.arrow import (
     Bools,
     bools,
@@ -35,9 +34,15 @@ from pipelines.rights.consents import (
     ConsentIndex,
     index_consents,
 )
+from pipelines.rights.licences import screen_licence
 from pipelines.rights.people import screen_people
-from pipelines.rights.releases import ReleaseIndex, days, index_releases
-from schemas.catalogue import LICENCE_CLASSES, LICENCE_MODELS, grant_column
+from pipelines.rights.releases import (
+    ReleaseIndex,
+    days,
+    index_releases,
+    last_needed_day,
+)
+from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.decision import SCREEN_REASONS, Reason
 from schemas.ledger import FULL_SPLIT_BP
@@ -47,17 +52,25 @@ from schemas.territory import COUNTRIES, WORLD
 Mask = npt.NDArray[np.uint64]
 _BIT = {reason: np.uint64(1 << i) for i, reason in enumerate(SCREEN_REASONS)}
 _FAR = int(np.iinfo(np.int64).max)
-# Parts of SPDX identifiers: CC-BY-NC-4.0, NCGL-UK-2.0, PolyForm-Noncommercial-1.0.0.
-_NON_COMMERCIAL = frozenset({"NC", "NCGL", "NONCOMMERCIAL"})
 
 
 @dataclass(frozen=True)
 class RightsIndex:
-    """What screening joins to: contributors, consents and releases, for one deal and instant."""
+    """What screening joins to: contributors, consents and releases, for one deal and instant.
+
+    Attributes:
+        contributor_ids: Everybody in the contributors table.
+        consents: Who consents to what.
+        releases: Which releases are valid.
+        agreements: For each purpose, whom the deal's own agreements cover.
+        last_day: The day until which rights must hold, in days since 1970.
+    """
 
     contributor_ids: pa.Array
     consents: ConsentIndex
     releases: ReleaseIndex
+    agreements: dict[Purpose, DealCover]
+    last_day: int
 
 
 def build_index(
@@ -66,8 +79,10 @@ def build_index(
     """Prepares the small tables for `screen_batch`; `as_of_us` is in µs since 1970, UTC."""
     return RightsIndex(
         column(contributors, "contributor_id"),
-        index_consents(consents, deal.needed_purposes, as_of_us),
+        index_consents(consents, deal.judged_purposes, as_of_us),
         index_releases(releases, deal, as_of_us),
+        {purpose: deal_cover(deal, purpose, as_of_us) for purpose in deal.judged_purposes},
+        last_needed_day(deal, as_of_us),
     )
 
 
@@ -97,10 +112,10 @@ def screen_batch(assets: pa.Table, index: RightsIndex, deal: Deal, repeated: Boo
     found = Findings(len(assets))
     found.add(Reason.ASSET_DUPLICATE_ID, repeated)  # 1
     _screen_status(found, assets)  # 2
-    _screen_licence(found, assets, deal)  # 3
-    _screen_term(found, assets, deal)  # 4
+    screen_licence(found.add, assets, deal)  # 3
+    _screen_term(found, assets, index, deal)  # 4
     _screen_territory(found, assets, deal)  # 5
-    _screen_grants(found, assets, deal)  # 6
+    _screen_grants(found, assets, index, deal)  # 6
     _screen_contributors(found, assets, index, deal)  # 7, 8
     screen_people(found.add, assets, index.releases, deal)  # 9, 10
     _screen_source(found, assets, deal)  # 11
@@ -124,52 +139,11 @@ def _screen_status(found: Findings, assets: pa.Table) -> None:
     found.add(Reason.ASSET_STATUS_UNKNOWN, ~(active | withdrawn | held))
 
 
-@lru_cache(maxsize=1)
-def _licensing() -> Licensing:
-    return get_spdx_licensing()
-
-
-@lru_cache(maxsize=4096)
-def _licence_faults(code: str) -> tuple[Reason, ...]:
-    """Reasons against an SPDX expression; the expression is parsed by license-expression."""
-    try:
-        parsed = _licensing().parse(code, validate=True, strict=True)
-    except (ExpressionError, RecursionError):
-        return (Reason.LICENCE_UNKNOWN_CODE,)
-    # An exception is no licence by itself, only behind a WITH.
-    if parsed is None or any(getattr(term, "is_exception", False) for term in parsed.symbols):
-        return (Reason.LICENCE_UNKNOWN_CODE,)
-    # A licence with an exception is one symbol of two; apart, each has a key.
-    parts = _licensing().license_symbols(parsed, decompose=True)
-    terms = {term for part in parts for term in part.key.upper().split("-")}
-    faults = []
-    if terms & _NON_COMMERCIAL:
-        faults.append(Reason.LICENCE_NON_COMMERCIAL)
-    if "ND" in terms:
-        faults.append(Reason.LICENCE_NO_DERIVATIVES)
-    return tuple(faults)
-
-
-def _screen_licence(found: Findings, assets: pa.Table, deal: Deal) -> None:
-    licence_class = column(assets, "licence_class")
-    known = one_of(licence_class, list(LICENCE_CLASSES))
-    known &= one_of(column(assets, "licence_model"), list(LICENCE_MODELS))
-    found.add(Reason.CLASS_UNKNOWN, ~known)
-    if deal.rights.editorial == "refuse":
-        found.add(Reason.CLASS_EDITORIAL, equals(licence_class, "editorial"))
-    found.add(Reason.LICENCE_EXCLUSIVE, bools(column(assets, "exclusive")))
-    codes = column(assets, "licence_code")
-    for code in pc.unique(codes).to_pylist():
-        if code is not None:  # few distinct codes, so a Python loop over them costs nothing
-            for fault in _licence_faults(code):
-                found.add(fault, equals(codes, code))
-
-
-def _screen_term(found: Findings, assets: pa.Table, deal: Deal) -> None:
+def _screen_term(found: Findings, assets: pa.Table, index: RightsIndex, deal: Deal) -> None:
     starts = integers(column(assets, "valid_from"), -_FAR)
     ends = integers(column(assets, "valid_until"), _FAR)
     found.add(Reason.TERM_NOT_STARTED, starts > days(deal.starts))
-    found.add(Reason.TERM_ENDS_EARLY, ends < days(deal.ends))
+    found.add(Reason.TERM_ENDS_EARLY, ends < index.last_day)
 
 
 def _screen_territory(found: Findings, assets: pa.Table, deal: Deal) -> None:
@@ -192,13 +166,20 @@ def _screen_territory(found: Findings, assets: pa.Table, deal: Deal) -> None:
     found.add(Reason.TERRITORY_UNKNOWN_CODE, unknown)
 
 
-def _screen_grants(found: Findings, assets: pa.Table, deal: Deal) -> None:
+def _screen_grants(found: Findings, assets: pa.Table, index: RightsIndex, deal: Deal) -> None:
     for purpose in deal.needed_purposes:
         grant = column(assets, grant_column(purpose))
-        found.add(Reason.GRANT_DENIED, equals(grant, Value.DENY))
-        found.add(Reason.GRANT_CONDITIONAL, equals(grant, Value.CONDITIONAL))
+        denied, conditional = equals(grant, Value.DENY), equals(grant, Value.CONDITIONAL)
         known = one_of(grant, [value.value for value in Value])
-        found.add(Reason.GRANT_UNREADABLE, present(grant) & ~known)
+        unreadable = present(grant) & ~known
+        if deal.agreements:
+            # What cannot be read is at worst a denial, so that it gives way to the same.
+            open_to = ~index.agreements[purpose].covers(assets)
+            denied, conditional = denied & open_to, conditional & open_to
+            unreadable &= open_to
+        found.add(Reason.GRANT_DENIED, denied)
+        found.add(Reason.GRANT_CONDITIONAL, conditional)
+        found.add(Reason.GRANT_UNREADABLE, unreadable)
 
 
 def _screen_contributors(found: Findings, assets: pa.Table, index: RightsIndex, deal: Deal) -> None:
@@ -212,14 +193,14 @@ def _screen_contributors(found: Findings, assets: pa.Table, index: RightsIndex, 
     found.add(Reason.SPLITS_NOT_WHOLE, ~whole)
     asset_ids = column(assets, "asset_id").take(pa.array(shares.rows))
     for purpose in deal.needed_purposes:
-        state, withdrawn = index.consents.states(purpose, asset_ids, who)
-        missing = (state == MISSING) | (state == UNKNOWN)
-        if silence_is_enough(deal, purpose):
-            missing = np.zeros_like(missing)
+        said = index.consents.said(purpose, asset_ids, who)
+        missing = said.state == UNKNOWN
+        if not silence_is_enough(deal, purpose):
+            missing |= said.state == MISSING
         found.add(Reason.CONSENT_MISSING, shares.any(missing))
-        found.add(Reason.CONSENT_WITHDRAWN, shares.any(withdrawn))
-        found.add(Reason.CONSENT_DENIED, shares.any((state == DENY) & ~withdrawn))
-        found.add(Reason.CONSENT_CONDITIONAL, shares.any(state == CONDITIONAL))
+        found.add(Reason.CONSENT_WITHDRAWN, shares.any(said.withdrawn))
+        found.add(Reason.CONSENT_DENIED, shares.any((said.state == DENY) & ~said.withdrawn))
+        found.add(Reason.CONSENT_CONDITIONAL, shares.any(said.state == CONDITIONAL))
 
 
 def silence_is_enough(deal: Deal, purpose: Purpose) -> bool:
@@ -230,6 +211,8 @@ def silence_is_enough(deal: Deal, purpose: Purpose) -> bool:
 
 def _screen_source(found: Findings, assets: pa.Table, deal: Deal) -> None:
     source = column(assets, "digital_source_type")
+    if deal.rights.unknown_source == "refuse":
+        found.add(Reason.SOURCE_UNSTATED, ~present(source))
     for code in pc.unique(source).to_pylist():
         if code is None:
             continue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipelines.decisions import Decision, refused
 from pipelines.selection.dedupe import Candidate, exact_duplicates, near_duplicates
-from schemas.deal import SelectTerms
+from schemas.deal_terms import SelectTerms
 from schemas.decision import Reason
 
 

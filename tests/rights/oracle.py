@@ -19,8 +19,10 @@ LICENCES: dict[str, set[str]] = {
     "cc-by-nc-4.0": {"licence.non_commercial"},
     "CC-BY-ND-4.0 OR MIT": {"licence.no_derivatives"},
     "CC-BY-NC-ND-4.0": {"licence.non_commercial", "licence.no_derivatives"},
+    "CC-BY-SA-4.0": {"licence.share_alike"},
 }
 GENERATED = {"trainedAlgorithmicMedia": True, "digitalCapture": False, "print": False}
+PURPOSES = {"train_gen", "train_nongen", "inference", "data_mining", "index", "search"}
 STRICTNESS = ["allow", "unknown", "conditional", "deny"]
 
 
@@ -35,19 +37,21 @@ def reasons(
 ) -> set[str]:
     """Every reason against an asset; `terms` is a whole deal, defaults said."""
     found = {"asset.duplicate_id"} if repeated else set()  # 1
-    found |= _standing(asset, terms)  # 2, 3
-    found |= _term(asset, terms) | _territory(asset, terms)  # 4, 5
     needed = list(terms["purposes"])
-    if "inference" not in needed:
+    if "inference" not in needed and terms["inference"] != "pack-without":
         needed.append("inference")
+    found |= _standing(asset, terms, needed)  # 2, 3
+    found |= _term(asset, terms, as_of) | _territory(asset, terms)  # 4, 5
     for purpose in needed:  # 6
-        found |= _grant(asset.get(f"grant_{purpose}"))
+        if not _deal_covers(asset, terms, purpose, as_of):
+            found |= _grant(asset.get(f"grant_{purpose}"))
     found |= _splits(asset, contributors)  # 7
     for share in asset["contributors"]:  # 8
         for purpose in needed:
             said = _consent(consents, share["contributor_id"], asset["asset_id"], purpose, as_of)
             silent = purpose == "inference" and purpose not in terms["purposes"]
-            if not (said == "missing" and silent and terms["inference"] == "unless-denied"):
+            if not (said == "silent" and silent and terms["inference"] == "unless-denied"):
+                said = "missing" if said == "silent" else said
                 found |= set() if said == "allow" else {f"consent.{said}"}
     found |= _people(asset, terms, releases)  # 9
     found |= _releases(asset, terms, releases, as_of)  # 10
@@ -57,7 +61,17 @@ def reasons(
     return found | _selection(asset, terms)  # 13
 
 
-def _standing(asset: Row, terms: Row) -> set[str]:
+def _deal_covers(asset: Row, terms: Row, purpose: str, as_of: datetime) -> bool:
+    """Whether the deal's signed agreements cover everybody who made the asset."""
+    covered = set()
+    for agreement in terms["agreements"]:
+        if purpose in agreement["purposes"] and agreement["signed_at"] <= as_of.date():
+            covered |= set(agreement["contributors"])
+    makers = {share["contributor_id"] for share in asset["contributors"]}
+    return bool(makers) and ("all" in covered or makers <= covered)
+
+
+def _standing(asset: Row, terms: Row, needed: Sequence[str]) -> set[str]:
     by_status = {
         "active": set(),
         "withdrawn": {"asset.withdrawn"},
@@ -70,18 +84,42 @@ def _standing(asset: Row, terms: Row) -> set[str]:
         found.add("class.unknown")
     if asset["licence_class"] == "editorial" and terms["editorial"] != "accept":
         found.add("class.editorial")
-    if asset.get("exclusive") is True:
+    if _exclusive(asset, terms, needed):
         found.add("licence.exclusive")
     if asset.get("licence_code") is not None:
-        found |= LICENCES.get(asset["licence_code"], {"licence.unknown_code"})
+        for fault in LICENCES.get(asset["licence_code"], {"licence.unknown_code"}):
+            if terms.get(fault.removeprefix("licence.")) != "accept":
+                found.add(fault)
     return found
 
 
-def _term(asset: Row, terms: Row) -> set[str]:
+def _exclusive(asset: Row, terms: Row, needed: Sequence[str]) -> bool:
+    purposes = asset.get("exclusive_purposes") or []
+    first, last = asset.get("exclusive_from"), asset.get("exclusive_until")
+    if asset.get("exclusive") is False:
+        return False
+    if asset.get("exclusive") is None and not purposes and first is None and last is None:
+        return False
+    if first is not None and first > terms["ends"]:
+        return False
+    if last is not None and last < terms["starts"]:
+        return False
+    unread = [purpose for purpose in purposes if purpose not in PURPOSES]
+    return not purposes or bool(unread) or bool(set(purposes) & set(needed))
+
+
+def _last_day(terms: Row, as_of: datetime) -> date:
+    """The day until which rights must hold."""
+    if terms["ends_early"] == "until":
+        return max(terms["starts"], as_of.date())
+    return terms["ends"]
+
+
+def _term(asset: Row, terms: Row, as_of: datetime) -> set[str]:
     found = set()
     if asset.get("valid_from") is not None and asset["valid_from"] > terms["starts"]:
         found.add("term.not_started")
-    if asset.get("valid_until") is not None and asset["valid_until"] < terms["ends"]:
+    if asset.get("valid_until") is not None and asset["valid_until"] < _last_day(terms, as_of):
         found.add("term.ends_early")
     return found
 
@@ -125,7 +163,7 @@ def _splits(asset: Row, contributors: Sequence[str]) -> set[str]:
 def _consent(
     consents: Sequence[Row], who: str, asset_id: str, purpose: str, as_of: datetime
 ) -> str:
-    """allow, missing, denied, withdrawn or conditional."""
+    """allow, silent, missing, denied, withdrawn or conditional."""
     heard = [
         event
         for event in consents
@@ -137,7 +175,7 @@ def _consent(
     particular = [event for event in heard if event.get("asset_id") == asset_id]
     holds = _last(particular) or _last(general)
     if holds is None:
-        return "missing"
+        return "silent"
     against = _last(general)
     if against is not None and _strict(against) > _strict(holds):
         holds = against if against["given_at"] >= holds["given_at"] else holds
@@ -192,13 +230,15 @@ def _releases(asset: Row, terms: Row, releases: Sequence[Row], as_of: datetime) 
     for held in named:
         if held is None or held["kind"] not in valid:
             continue
-        faults = _faults(held, asset.get("created_at"), terms, as_of)
+        faults = _faults(held, asset, terms, as_of)
         faulty[held["kind"]] |= faults
         if not faults:
             valid[held["kind"]].add(held["release_id"])
             guarded = guarded or (held["kind"] == "model" and bool(held.get("minor")))
     if max(asset.get("people_count") or 0, 0) > len(valid["model"]):
         found |= {"release.model_missing"} | faulty["model"]
+    if asset.get("property") is None and terms["unknown_property"] == "refuse":
+        found.add("property.unknown")
     if asset.get("property") is True and not valid["property"]:
         found |= {"release.property_missing"} | faulty["property"]
     if terms["minors"] != "refuse" and asset.get("minors") is True and not guarded:
@@ -206,11 +246,12 @@ def _releases(asset: Row, terms: Row, releases: Sequence[Row], as_of: datetime) 
     return found
 
 
-def _faults(held: Row, created: date | None, terms: Row, as_of: datetime) -> set[str]:
+def _faults(held: Row, asset: Row, terms: Row, as_of: datetime) -> set[str]:
     faults = set()
+    created = asset.get("created_at")
     if held.get("revoked_at") is not None and held["revoked_at"] <= as_of:
         faults.add("release.revoked")
-    if held.get("valid_until") is not None and held["valid_until"] < terms["ends"]:
+    if held.get("valid_until") is not None and held["valid_until"] < _last_day(terms, as_of):
         faults.add("release.expired")
     if held.get("signed_at") is None or held["signed_at"] > as_of.date():
         faults.add("release.unsigned")
@@ -231,13 +272,27 @@ def _faults(held: Row, created: date | None, terms: Row, as_of: datetime) -> set
         faults.add("release.shoot_range")
     if last is not None and (created is None or created > last):
         faults.add("release.shoot_range")
+    if terms["shoot_range"] == "required" and (first is None or last is None):
+        faults.add("release.shoot_range")
+    if (first is None) != (last is None):
+        faults.add("release.blanket_range")
+    elif first is not None and last is not None:
+        days = (last - first).days + 1
+        faults |= {"release.blanket_range"} if days > terms["max_shoot_days"] else set()
+    witness = held.get("witness_ref")
+    if terms["witness"] == "required" and witness is None:
+        faults.add("release.witness")
+    if terms["witness"] != "any" and witness is not None:
+        makers = [share["contributor_id"] for share in asset["contributors"]]
+        if witness == held.get("subject_ref") or witness in makers:
+            faults.add("release.witness")
     return faults
 
 
 def _source(asset: Row, terms: Row) -> set[str]:
     said = asset.get("digital_source_type")
     if said is None:
-        return set()
+        return {"source.unstated"} if terms["unknown_source"] == "refuse" else set()
     name = said.removeprefix("http://cv.iptc.org/newscodes/digitalsourcetype/")
     if name not in GENERATED:
         return {"source.unknown_type"}

@@ -20,6 +20,7 @@ AS_OF = datetime(2026, 6, 30, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 STARTS, ENDS = date(2026, 1, 1), date(2029, 1, 1)
 DAY = timedelta(days=1)
+SHOT = date(2025, 1, 1)
 
 
 def deal_row(**changes: Any) -> Row:
@@ -55,6 +56,9 @@ def asset(**changes: Any) -> Row:
         "licence_class": "creative",
         "status": "active",
         "people_count": 0,
+        "property": False,
+        "digital_source_type": "digitalCapture",
+        "created_at": SHOT,
     }
     return row | changes
 
@@ -83,6 +87,8 @@ def release(**changes: Any) -> Row:
         "subject_signed": True,
         "photographer_signed": True,
         "ml_use": "allow",
+        "shoot_from": SHOT,
+        "shoot_until": SHOT,
     }
     return row | changes
 

@@ -120,7 +120,9 @@ def test_consents(events: list[Row], expected: str) -> None:
     ("events", "expected"),
     [
         ([train("allow")], ""),
-        ([train("allow"), infer("unknown")], ""),
+        # Who says that they do not know is not silent.
+        ([train("allow"), infer("unknown")], "consent.missing"),
+        ([train("allow"), infer("deny", -2), infer("unknown", -1)], "consent.missing"),
         ([train("allow"), infer("allow")], ""),
         ([train("allow"), infer("deny")], "consent.denied"),
         ([train("allow"), infer("allow", -90), infer("deny")], "consent.withdrawn"),

@@ -75,11 +75,18 @@ TERMS = {
     "people": "release",
     "unknown_people_count": "refuse",
     "sensitive": "refuse",
+    "agreements": [],
+    "unknown_property": "refuse",
+    "unknown_source": "refuse",
+    "ends_early": "refuse",
+    "shoot_range": "required",
+    "max_shoot_days": 366,
+    "witness": "independent",
 }
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(EVENT, max_size=7), st.sampled_from(["require", "unless-denied"]))
+@given(st.lists(EVENT, max_size=7), st.sampled_from(["require", "unless-denied", "pack-without"]))
 def test_consents_agree_with_the_oracle(events: list[Row], inference: str) -> None:
     terms = TERMS | {"inference": inference}
     expected = reasons(asset(), terms, ["c-1", "c-2"], events, [], AS_OF)
@@ -131,7 +138,8 @@ def test_a_denial_of_another_sort_never_clears(seed: int) -> None:
     purpose = made.deal.needed_purposes[seed % len(made.deal.needed_purposes)]
     country = "NO" if made.deal.world else made.deal.territory[0]
     denied = [row | {f"grant_{purpose}": "deny"} for row in made.assets]
-    assert not any(assert_never_clearer(made, made.also(assets=denied)))
+    now = assert_never_clearer(made, made.also(assets=denied))
+    assert made.deal.agreements or not any(now)
     barred = [
         row | {"territories_out": [*(row["territories_out"] or []), country]} for row in made.assets
     ]

@@ -128,7 +128,9 @@ def test_rule_10_as_many_releases_as_people() -> None:
 def test_rule_10_property() -> None:
     assert screened(building(), releases=[property_release()]) == set()
     assert screened(building(property=False, release_ids=[])) == set()
-    assert screened(building(property=None, release_ids=None)) == set()
+    assert screened(building(property=None, release_ids=None)) == {"property.unknown"}
+    lax = rights(unknown_property="accept")
+    assert screened(building(property=None, release_ids=None), lax) == set()
     assert screened(building(release_ids=[])) == {"release.property_missing"}
     assert screened(building(release_ids=["r-1"]), releases=[release()]) == {
         "release.property_missing"
@@ -163,11 +165,20 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"ml_use": "conditional"}, "release.purpose_not_covered"),
     ({"ml_use": "unknown"}, "release.purpose_not_covered"),
     ({"ml_use": "Allow"}, "release.purpose_not_covered"),
-    ({"shoot_from": date(2025, 1, 2)}, "release.shoot_range"),
-    ({"shoot_from": date(2025, 1, 1)}, ""),
-    ({"shoot_until": date(2024, 12, 31)}, "release.shoot_range"),
-    ({"shoot_until": date(2025, 1, 1)}, ""),
-    ({"shoot_from": date(2025, 1, 1), "shoot_until": date(2025, 1, 1)}, ""),
+    ({"shoot_from": date(2025, 1, 2), "shoot_until": date(2025, 2, 1)}, "release.shoot_range"),
+    ({"shoot_from": date(2024, 1, 1), "shoot_until": date(2024, 12, 31)}, "release.shoot_range"),
+    ({"shoot_from": date(2025, 1, 2), "shoot_until": date(2025, 1, 1)}, "release.shoot_range"),
+    ({"shoot_from": date(2024, 12, 31), "shoot_until": date(2025, 1, 1)}, ""),
+    ({"shoot_from": date(2025, 1, 1), "shoot_until": date(2025, 1, 2)}, ""),
+    ({"shoot_from": date(2025, 1, 1), "shoot_until": date(2026, 1, 1)}, ""),  # 366 days
+    ({"shoot_from": date(2024, 12, 31), "shoot_until": date(2026, 1, 1)}, "release.blanket_range"),
+    ({"shoot_from": None, "shoot_until": None}, "release.shoot_range"),
+    ({"shoot_from": None}, "release.shoot_range release.blanket_range"),
+    ({"shoot_until": None}, "release.shoot_range release.blanket_range"),
+    ({"witness_ref": "w-1", "subject_ref": "s-1"}, ""),
+    ({"witness_ref": "s-1", "subject_ref": "s-1"}, "release.witness"),
+    ({"witness_ref": "c-1", "subject_ref": "s-1"}, "release.witness"),
+    ({"witness_ref": "c-2", "subject_ref": "s-1"}, ""),  # who did not make the asset
     ({"biometric_rider": None}, ""),
     (
         {"revoked_at": AS_OF, "valid_until": TODAY, "ml_use": None},
@@ -217,11 +228,47 @@ def test_rule_10_a_fault_of_the_other_kind_is_no_reason() -> None:
 
 
 def test_rule_10_shoot_dates_need_a_creation_date() -> None:
-    bound = [release(shoot_from=date(2025, 1, 1))]
+    bound = [release(shoot_from=date(2024, 12, 31), shoot_until=date(2025, 1, 1))]
     both = {"release.shoot_range", "release.model_missing"}
     assert screened(person(created_at=None), releases=bound) == both
-    assert screened(person(created_at=None), releases=[release()]) == set()
     assert screened(person(created_at=date(1969, 12, 31)), releases=bound) == both
+
+
+def test_rule_10_shoot_dates_as_the_deal_wants_them() -> None:
+    free = release(shoot_from=None, shoot_until=None)
+    lax = rights(shoot_range="when-given")
+    assert screened(person(created_at=None), lax, releases=[free]) == set()
+    open_ended = release(shoot_from=date(2025, 1, 1), shoot_until=None)
+    assert screened(person(), lax, releases=[open_ended]) == {
+        "release.blanket_range",
+        "release.model_missing",
+    }
+    month = release(shoot_from=date(2025, 1, 1), shoot_until=date(2025, 1, 31))
+    assert screened(person(), deal(rights={"max_shoot_days": 31}), releases=[month]) == set()
+    assert screened(person(), deal(rights={"max_shoot_days": 30}), releases=[month]) == {
+        "release.blanket_range",
+        "release.model_missing",
+    }
+
+
+@pytest.mark.parametrize(
+    ("witness", "terms", "fit"),
+    [
+        (None, "any", True),
+        (None, "independent", True),
+        (None, "required", False),
+        ("w-1", "required", True),
+        ("s-1", "required", False),
+        ("s-1", "independent", False),
+        ("s-1", "any", True),
+        ("c-1", "required", False),
+        ("c-1", "any", True),
+    ],
+)
+def test_rule_10_witnesses(witness: str | None, terms: str, fit: bool) -> None:
+    held = release(witness_ref=witness, subject_ref="s-1")
+    found = screened(person(), rights(witness=terms), releases=[held])
+    assert found == (set() if fit else {"release.witness", "release.model_missing"})
 
 
 def test_rule_10_minors_releases() -> None:

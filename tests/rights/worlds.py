@@ -74,14 +74,35 @@ def _deal(rng: random.Random) -> tuple[Row, Deal]:
         "people": rng.choice(("release", "release", "biometric-release", "refuse")),
         "unknown_people_count": rng.choice(("refuse", "accept")),
         "sensitive": rng.choice(("refuse", "accept")),
-        "inference": rng.choice(("require", "unless-denied")),
+        "inference": rng.choice(("require", "unless-denied", "pack-without")),
+        "unknown_property": rng.choice(("refuse", "accept")),
+        "unknown_source": rng.choice(("refuse", "accept")),
+        "non_commercial": rng.choice(("refuse", "accept")),
+        "no_derivatives": rng.choice(("refuse", "accept")),
+        "share_alike": rng.choice(("refuse", "accept")),
+        "ends_early": rng.choice(("refuse", "until")),
+        "shoot_range": rng.choice(("required", "when-given")),
+        "max_shoot_days": rng.choice((1, 3, 366)),
+        "witness": rng.choice(("independent", "required", "any")),
     }
+    if rights["inference"] == "pack-without" and "inference" in top["purposes"]:
+        rights["inference"] = "require"
+    agreements = [_agreement(rng, n) for n in range(rng.choice((0, 0, 1, 2)))]
     select = {
         "keywords_any": rng.choice(([], [], ["Cat", "dog"])),
         "keywords_none": rng.choice(([], [], ["FOX"])),
     }
-    flat = {"starts": STARTS, "ends": ENDS} | top | rights | select
-    return flat, deal(**top, rights=rights, select=select)
+    flat = {"starts": STARTS, "ends": ENDS, "agreements": agreements} | top | rights | select
+    return flat, deal(**top, rights=rights, select=select, agreements=agreements)
+
+
+def _agreement(rng: random.Random, number: int) -> Row:
+    return {
+        "ref": f"agreement {number}",
+        "signed_at": rng.choice(DAYS),
+        "purposes": rng.sample([purpose.value for purpose in PURPOSES], rng.randint(1, 5)),
+        "contributors": rng.choice((["all"], rng.sample(KNOWN, rng.randint(1, 5)))),
+    }
 
 
 def _release(rng: random.Random, name: str, trouble: float) -> Row:
@@ -102,8 +123,10 @@ def _release(rng: random.Random, name: str, trouble: float) -> Row:
         "revoked_at": odd(None, AS_OF - TICK, AS_OF, AS_OF + TICK),
         "ml_use": odd("allow", None, "deny", "conditional", "unknown", "ALLOW"),
         "biometric_rider": odd(True, False, None),
-        "shoot_from": odd(None, *DAYS),
-        "shoot_until": odd(None, *DAYS),
+        "shoot_from": odd(TODAY, None, *DAYS),
+        "shoot_until": odd(TODAY, None, *DAYS),
+        "subject_ref": f"person {name}",
+        "witness_ref": odd(rng.choice(("w-1", "w-2")), None, f"person {name}", *KNOWN[:2]),
     }
 
 
@@ -136,7 +159,10 @@ def _asset(rng: random.Random, name: str, trouble: float) -> Row:
         "keywords": odd(["dog", "DOG"], None, [], ["CAT"], ["cat", "fox"], ["wolf"]),
         "created_at": odd(TODAY, None, *DAYS),
         "licence_code": odd(None, *oracle.LICENCES, "CC"),
-        "exclusive": odd(None, True, False),
+        "exclusive": odd(None, True, True, False),
+        "exclusive_purposes": odd(None, [], ["train_gen", "search"], ["index"], ["fun"]),
+        "exclusive_from": odd(None, STARTS, ENDS, ENDS + DAY),
+        "exclusive_until": odd(None, STARTS - DAY, STARTS, ENDS),
         "territories_in": odd(
             None, [], ["WORLD"], ["US"], ["NO", "US"], ["DE", "JP", "NO"], ["UK", "WORLD"]
         ),
@@ -149,12 +175,12 @@ def _asset(rng: random.Random, name: str, trouble: float) -> Row:
         },
         "people_count": odd(people, None, -1, 3),
         "minors": odd(False, None, True),
-        "property": odd(None, True, False),
+        "property": odd(False, True, None),
         "sensitive": odd(None, True, False),
         "release_ids": odd(names, [*(names or []), "r-99"], [*(names or []), "r-1", "r-1"], None),
         "digital_source_type": odd(
-            None,
             "digitalCapture",
+            None,
             "http://cv.iptc.org/newscodes/digitalsourcetype/print",
             "trainedAlgorithmicMedia",
             "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",

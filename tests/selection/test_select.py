@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.selection.select import select_samples
-from schemas.deal import SelectTerms
+from schemas.deal_terms import SelectTerms
 from schemas.decision import Outcome
 
 from .looks import COLOURS, candidate, look

@@ -1,0 +1,37 @@
+"""The catalogue's own grants as signals: what the agency says of an asset, column by column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.rights.detail import one_line
+from schemas.catalogue import grant_column
+from schemas.rights import PURPOSES, Value
+from schemas.signal import Origin, Reading, Signal, raw_sha256
+
+AGENCY = "agency"
+
+
+def read_grants(row: dict[str, Any]) -> Reading:
+    """Reads the grant columns of one row of `assets`; a value that is none of four is a denial."""
+    signals = []
+    for purpose in PURPOSES:
+        column = grant_column(purpose)
+        said = row.get(column)
+        if said is None:
+            continue
+        value = Value(said) if said in list(Value) else Value.DENY
+        where = f"assets.{column}"
+        signals.append(
+            Signal(
+                Origin.CATALOGUE,
+                purpose,
+                value,
+                AGENCY,
+                where,
+                raw_sha256(said),
+                "",
+                one_line(said),
+            )
+        )
+    return Reading(tuple(signals))

@@ -1,0 +1,158 @@
+"""The sections of a deal: each a few keys, with their defaults."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from schemas.deal_values import MOST, CalendarDate, Line, Share, Size, Word, not_twice
+from schemas.errors import InputError
+from schemas.money import exponent, parse_amount
+from schemas.rights import Purpose
+
+# Stands for every contributor in an agreement.
+EVERYBODY = "all"
+
+
+class Section(BaseModel):
+    """What all sections share: no unknown keys, no conversions, no changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+_Accept = Literal["refuse", "accept"]
+
+
+class RightsTerms(Section):
+    """How strict the deal is. Every default is the strict one."""
+
+    editorial: _Accept = "refuse"
+    ai_generated: Literal["refuse", "label"] = "refuse"
+    minors: Literal["refuse", "guardian-release"] = "refuse"
+    people: Literal["release", "biometric-release", "refuse"] = "release"
+    unknown_people_count: _Accept = "refuse"
+    sensitive: _Accept = "refuse"
+    # Captions and embeddings are inference. "require": every contributor allows it;
+    # "unless-denied": silence is enough, a no is still a no; "pack-without": an asset that does
+    # not allow it is delivered without either.
+    inference: Literal["require", "unless-denied", "pack-without"] = "require"
+    unknown_property: _Accept = "refuse"
+    unknown_source: _Accept = "refuse"
+    non_commercial: _Accept = "refuse"
+    no_derivatives: _Accept = "refuse"
+    share_alike: _Accept = "refuse"
+    # "until": rights that end within the deal's term are taken, and each sample says when.
+    ends_early: Literal["refuse", "until"] = "refuse"
+    shoot_range: Literal["required", "when-given"] = "required"
+    max_shoot_days: int = Field(default=366, ge=1, le=MOST)
+    # "independent": a witness who is named is neither subject nor contributor; "required": and
+    # there is one.
+    witness: Literal["independent", "required", "any"] = "independent"
+    copyright_conflicts: _Accept = "refuse"
+
+
+class Agreement(Section):
+    """A signed agreement that the deal rests on; it overrides preferences, never contributors."""
+
+    ref: Line
+    signed_at: CalendarDate
+    purposes: list[Annotated[Purpose, Field(strict=False)]] = Field(min_length=1)
+    contributors: list[Line] = Field(min_length=1)  # ids, or "all" alone
+
+    @field_validator("purposes", "contributors")
+    @classmethod
+    def _check_repeats(cls, values: list[str]) -> list[str]:
+        return not_twice(values)
+
+    @field_validator("contributors")
+    @classmethod
+    def _check_all(cls, values: list[str]) -> list[str]:
+        if EVERYBODY in values and len(values) > 1:
+            raise ValueError(f'contributors are "{EVERYBODY}" or a list of ids, not both')
+        return values
+
+
+class SelectTerms(Section):
+    """Which of the cleared assets the buyer takes."""
+
+    min_short_side: int = Field(default=512, ge=1, le=MOST)  # pixels
+    keywords_any: list[Word] = []
+    keywords_none: list[Word] = []
+    dedupe: Literal["none", "exact", "near"] = "near"
+    max_assets: int = Field(default=100_000, ge=1, le=MOST)
+
+
+class ModelTerms(Section):
+    """Which models embed and caption; see docs/models.md for how they are named."""
+
+    clip: str = "demo"
+    captioner: str = "demo"
+
+
+class PriceTerms(Section):
+    """What the buyer pays and how it is shared."""
+
+    currency: str  # before the pool, whose decimals it decides
+    pool: str  # in the currency's major unit, exact: "100000.00"
+    agency_share: Share = Decimal("0.40")
+    allocation: Literal["per_asset", "weighted", "per_sample"] = "per_asset"
+
+    @field_validator("currency")
+    @classmethod
+    def _check_currency(cls, value: str) -> str:
+        try:
+            exponent(value)
+        except InputError as error:
+            raise ValueError(f"{error.what}. {error.remedy}") from error
+        return value
+
+    @field_validator("pool")
+    @classmethod
+    def _check_pool(cls, value: str, info: ValidationInfo) -> str:
+        if "currency" in info.data:
+            try:
+                parse_amount(value, info.data["currency"])
+            except InputError as error:
+                raise ValueError(f"{error.what}. {error.remedy}") from error
+        return value
+
+    @property
+    def pool_minor(self) -> int:
+        """The pool in minor units of the currency."""
+        return parse_amount(self.pool, self.currency)
+
+
+class ShardTerms(Section):
+    """How the delivery is cut."""
+
+    target_bytes: Size = 512 * 2**20
+
+
+class OutputTerms(Section):
+    """Where deliveries go: a folder or an s3:// prefix."""
+
+    uri: str = "out/"
+
+
+class SourceTerms(Section):
+    """What a media_uri may reach besides the catalogue's own folder or prefix."""
+
+    roots: list[str] = []  # folders, file:// or s3://bucket/prefix
+    hosts: list[str] = []  # host or host:port; a private address only if it is listed here
+    trust_lists: list[str] = []  # PEM files of C2PA trust anchors, beside the deal
+
+
+class GateTerms(Section):
+    """Rules of the catalogue's expectations that divert rows here instead of stopping the run."""
+
+    divert: list[str] = []
+
+
+class LimitTerms(Section):
+    """Where a run gives up."""
+
+    dead_letter_share: Share = Decimal("0.05")  # of the catalogue's rows
+    max_pixels: int = Field(default=178_956_970, ge=1, le=MOST)
+    max_media_bytes: Size = 4 * 2**30
