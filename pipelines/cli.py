@@ -16,6 +16,8 @@ COMMANDS: dict[str, str] = {
     "demo": "make a small library with its deals and run everything offline",
     "check": "validate a deal, a catalogue and the models without touching media",
     "package": "make a delivery and its ledger from a catalogue and a deal",
+    "explain": "print why one asset is delivered or not, with everything that speaks of it",
+    "odrl": "export a run's deal and decisions as rights policies (ODRL 2.2)",
     "verify": "check a delivery from its published bytes alone",
 }
 
@@ -32,7 +34,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         command = commands.add_parser(
             name,
             help=purpose,
-            description=purpose.capitalize() + ".",
+            description=purpose[0].upper() + purpose[1:] + ".",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name in chosen:

@@ -12,10 +12,12 @@ from pipelines import layout
 from pipelines.catalogue.read import Catalogue
 from pipelines.media.limits import MediaLimits
 from pipelines.media.locate import SourcePolicy
+from pipelines.rights.signals.embedded import READER_VERSION
+from pipelines.rights.signals.trust import NO_TRUST, TrustLists
 from schemas.deal import Deal
 
 # Part of a run's identity: a change of what a run writes for the same inputs raises it.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _ROW_BYTES = 300  # about what a row takes in CSV or JSON Lines
 
 
@@ -50,6 +52,7 @@ class Job:
         salt: The deal's salt; stays with the agency and its workers.
         policy: What media URIs may reach.
         limits: What media may cost.
+        trust: Whose C2PA signatures count.
         progress_path: Local file that workers on this machine add progress lines to, or "".
         workers: Processes to run in.
         debug: Whether workers speak of what they do.
@@ -65,6 +68,7 @@ class Job:
     salt: bytes = field(repr=False)
     policy: SourcePolicy
     limits: MediaLimits
+    trust: TrustLists = NO_TRUST
     progress_path: str = ""
     workers: int = 1
     debug: bool = False
@@ -78,7 +82,12 @@ class Job:
     @property
     def run_id(self) -> str:
         """Names a run by its inputs: the same inputs are the same run, and may be resumed."""
-        return run_id(self.deal, self.catalogue, self.as_of, self.models, self.salt)
+        return run_id(self.deal, self.catalogue, self.as_of, self.models, self.salt, self.trust)
+
+    @property
+    def reader_id(self) -> str:
+        """What a reading of a file's rights depends on besides the file."""
+        return f"{READER_VERSION} {self.trust.digest}"
 
     @property
     def unit_bits(self) -> int:
@@ -112,7 +121,14 @@ def estimate_rows(catalogue: Catalogue) -> int:
     return sum(file.size_bytes for file in files) // _ROW_BYTES
 
 
-def run_id(deal: Deal, catalogue: Catalogue, as_of: datetime, models: Models, salt: bytes) -> str:
+def run_id(
+    deal: Deal,
+    catalogue: Catalogue,
+    as_of: datetime,
+    models: Models,
+    salt: bytes,
+    trust: TrustLists,
+) -> str:
     """Digest of all that decides a run's bytes, 16 hex digits.
 
     The salt stands for the agency's key: a run that was begun with one is not resumed with another,
@@ -125,6 +141,8 @@ def run_id(deal: Deal, catalogue: Catalogue, as_of: datetime, models: Models, sa
         "as_of": as_of.isoformat(),
         "clip": models.clip_id,
         "captioner": models.captioner_id,
+        "readers": READER_VERSION,
+        "trust": trust.digest,
         "salt": hashlib.sha256(b"fairshard/run\x00" + salt).hexdigest(),
     }
     return hashlib.sha256(rfc8785.dumps(inputs)).hexdigest()[:16]

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from pipelines.catalogue import describe
 from schemas.deal import Deal
-from schemas.deal_values import CalendarDate, Share, Size, Territory, Word
+from schemas.deal_values import CalendarDate, Line, Share, Size, Territory, Word
 from schemas.decision import REASONS, Reason
 from schemas.manifest import Manifest
 from schemas.sample import Sample
@@ -31,6 +31,7 @@ _KINDS: tuple[tuple[object, str], ...] = (
     (Territory, 'ISO 3166-1 alpha-2 codes, or `"WORLD"` alone'),
     (CalendarDate, "date"),
     (Word, "texts"),
+    (Line, "text"),
     (str, "text"),
     (int, "whole number, 1 or more"),
 )
@@ -51,7 +52,22 @@ KEYS = {
     "rights.people": "people; with a release, with one that has a biometric rider, or none",
     "rights.unknown_people_count": "assets of which nobody counted the people",
     "rights.sensitive": "assets marked sensitive",
-    "rights.inference": "consent to captions and embeddings; `unless-denied` lets silence pass",
+    "rights.inference": "consent to captions and embeddings; `unless-denied` lets silence pass, "
+    "`pack-without` delivers what lacks it without either",
+    "rights.unknown_property": "assets of which nobody said whether they show protected property",
+    "rights.unknown_source": "assets of which nobody said how they were made",
+    "rights.non_commercial": "licence codes with NC",
+    "rights.no_derivatives": "licence codes with ND",
+    "rights.share_alike": "licence codes with SA, which want a review",
+    "rights.ends_early": "rights that end before the deal; `until` takes and dates them",
+    "rights.shoot_range": "a release's shoot dates; they must hold the asset's `created_at`",
+    "rights.max_shoot_days": "days that a release may cover at most",
+    "rights.witness": "a release's witness: neither subject nor contributor, and there, or anybody",
+    "rights.copyright_conflicts": "files whose EXIF, IIM and XMP name different owners",
+    "agreements.ref": "what the agreement is called: a number, a clause",
+    "agreements.signed_at": "when it was signed; it counts from that day",
+    "agreements.purposes": "for what it grants",
+    "agreements.contributors": 'whose works it covers: ids, or `"all"` alone',
     "select.min_short_side": "pixels that the shorter side has at least",
     "select.keywords_any": "an asset has one of these; none listed, every asset passes",
     "select.keywords_none": "an asset has none of these",
@@ -67,6 +83,7 @@ KEYS = {
     "output.uri": "where deliveries go: a folder or an `s3://` prefix; not a term of the deal",
     "sources.roots": "further folders or `s3://` prefixes that media may lie under",
     "sources.hosts": "web servers that media may come from",
+    "sources.trust_lists": "PEM files of the certificates that C2PA signers are trusted by",
     "gate.divert": "rules of the gate that do not stop the run; see below",
     "limits.dead_letter_share": "share of the catalogue's rows that may be dead letters",
     "limits.max_pixels": "pixels of a picture, or of a film's frame, at most",
@@ -112,8 +129,9 @@ def deal_keys(model: type[BaseModel] = Deal, prefix: str = "") -> Iterator[tuple
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
         kind = hints[name]
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from deal_keys(kind, f"{name}.")
+        inner = get_args(kind)[0] if get_origin(kind) is list else kind
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from deal_keys(inner, f"{name}.")
         else:
             default = "" if field.is_required() else _toml(field, kind)
             yield prefix + name, _holds(kind), default
@@ -160,6 +178,7 @@ def _deal_schema() -> dict[str, Any]:
         holder = schema
         if section:
             kind = Deal.model_fields[section].annotation
+            [kind] = get_args(kind) or [kind]  # of a list of sections, one
             holder = schema["$defs"][getattr(kind, "__name__", "")]
         holder["properties"][key]["description"] = means
     return schema
@@ -169,7 +188,8 @@ def _as_written(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of what we publish: every field is there, defaults included."""
     schema = model.model_json_schema(mode="serialization")
     for part in (schema, *schema.get("$defs", {}).values()):
-        part["required"] = list(part["properties"])
+        if "properties" in part:  # an enumeration has none
+            part["required"] = list(part["properties"])
     return schema
 
 

@@ -21,6 +21,7 @@ from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.note import Signer
 from pipelines.media.limits import MediaLimits
 from pipelines.media.locate import SourcePolicy
+from pipelines.rights.signals.trust import load_trust_lists
 from pipelines.versions import Version, find_version
 from pipelines.vision.models import check_model, identity, parse_model
 from schemas.deal import Deal, load_deal
@@ -103,6 +104,7 @@ def prepare_job(request: Request) -> Prepared:
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
     read_small_tables(catalogue)
+    trust = load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists])
     models = name_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
@@ -112,7 +114,7 @@ def prepare_job(request: Request) -> Prepared:
     else:
         signer = load_or_make_key(default_key_path(output))
     salt = deal_salt(signer.private, deal.deal_id)
-    identity_of_run = run_id(deal, catalogue, request.as_of, models, salt)
+    identity_of_run = run_id(deal, catalogue, request.as_of, models, salt, trust)
     version = find_version(store, deal, identity_of_run)  # 6
     job = Job(
         deal=deal,
@@ -126,6 +128,7 @@ def prepare_job(request: Request) -> Prepared:
         limits=MediaLimits(
             max_bytes=deal.limits.max_media_bytes, max_pixels=deal.limits.max_pixels
         ),
+        trust=trust,
         progress_path=request.progress_path,
         workers=request.workers,
         debug=request.debug,

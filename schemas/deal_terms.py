@@ -141,7 +141,7 @@ class SourceTerms(Section):
 
     roots: list[str] = []  # folders, file:// or s3://bucket/prefix
     hosts: list[str] = []  # host or host:port; a private address only if it is listed here
-    trust_lists: list[str] = []  # PEM files of C2PA trust anchors, beside the deal
+    trust_lists: list[str] = []  # PEM files of certificates that C2PA signers are trusted by
 
 
 class GateTerms(Section):

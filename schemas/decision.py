@@ -422,42 +422,42 @@ REASONS: dict[Reason, ReasonInfo] = {
     ),
     Reason.FILE_DENIED: _signal(
         "The file's own metadata deny a purpose that is needed.",
-        "XMP, IPTC or C2PA in the file",
+        "XMP, C2PA",
         "A signed agreement with every contributor that covers the purpose.",
     ),
     Reason.FILE_CONDITIONAL: _signal(
         "The file's own metadata allow a needed purpose on a condition only.",
-        "XMP, IPTC or C2PA in the file",
+        "XMP, C2PA",
         "A signed agreement with every contributor that covers the purpose.",
     ),
     Reason.FILE_UNREADABLE: _signal(
         "The file carries rights metadata that cannot be read.",
-        "XMP, IPTC, EXIF or C2PA in the file",
+        "XMP, EXIF, C2PA",
         "Write the metadata anew, or take it out.",
     ),
     Reason.FILE_AI_GENERATED: _signal(
         "The file says that it is AI-generated, and the deal takes none.",
-        "DigitalSourceType in the file's XMP or C2PA",
+        "Iptc4xmpExt:DigitalSourceType, C2PA",
         'A deal with rights.ai_generated = "label".',
     ),
     Reason.SERVER_DENIED: _signal(
         "The server that the media comes from denies a purpose that is needed.",
-        "HTTP headers, robots.txt, tdmrep.json or RSL of the server",
+        "HTTP headers, robots.txt, tdmrep.json, RSL",
         "A signed agreement with every contributor that covers the purpose.",
     ),
     Reason.SERVER_CONDITIONAL: _signal(
         "The server that the media comes from allows a needed purpose on a condition only.",
-        "HTTP headers, robots.txt, tdmrep.json or RSL of the server",
+        "HTTP headers, robots.txt, tdmrep.json, RSL",
         "A signed agreement with every contributor that covers the purpose.",
     ),
     Reason.SERVER_UNREADABLE: _signal(
         "The server's statement of rights cannot be read.",
-        "HTTP headers, robots.txt, tdmrep.json or RSL of the server",
+        "HTTP headers, robots.txt, tdmrep.json, RSL",
         "Mend the server's file, or sign an agreement that covers every needed purpose.",
     ),
     Reason.CONFLICT_GRANT: _signal(
         "The catalogue allows a purpose that the file or its server does not.",
-        "assets.grant_*, and the file or server",
+        "assets.grant_*, XMP, C2PA, HTTP headers, robots.txt, tdmrep.json, RSL",
         "Find out which is right, and correct the other.",
     ),
     Reason.CONFLICT_MODEL_RELEASE: _signal(
@@ -482,12 +482,12 @@ REASONS: dict[Reason, ReasonInfo] = {
     ),
     Reason.CONFLICT_SOURCE: _signal(
         "The file's digital source type contradicts the catalogue's.",
-        "DigitalSourceType in the file, assets.digital_source_type",
+        "Iptc4xmpExt:DigitalSourceType, C2PA, assets.digital_source_type",
         "Find out which is right, and correct the other.",
     ),
     Reason.CONFLICT_COPYRIGHT: _signal(
         "The file names different owners of the copyright.",
-        "EXIF Copyright, IIM 2:116, dc:rights",
+        "EXIF, IIM, XMP",
         'Correct the file, or a deal with rights.copyright_conflicts = "accept".',
     ),
     Reason.SELECT_TOO_SMALL: _select(

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
+
+
+class CaptionSource(StrEnum):
+    """Whose words a caption is."""
+
+    MODEL = "model"
+    TITLE = "title"  # the contributor's, where the rights forbid captioning
+    NONE = "none"
 
 
 class Sample(BaseModel):
@@ -28,6 +38,7 @@ class Sample(BaseModel):
     fps_den: int
     frames: int
     caption: str  # the recommended caption, as in <key>.txt
+    caption_source: CaptionSource  # only a model's has a score and embeddings
     caption_model: str
     clip_model: str
     clip_score: float  # cosine of media and caption, by clip_model
@@ -42,6 +53,11 @@ class Sample(BaseModel):
     licence_code: str
     digital_source_type: str
     ai_generated: bool
+    # What the file's owner asks of whoever uses it: PLUS codes separated by "; ".
+    alteration_constraints: str  # AL-CRP, AL-FLP … : not to be cropped, flipped …
+    file_constraints: str  # IF-MFN, IF-MID, IF-MMD, IF-MFT
+    duplication_constraints: str  # DP-NDC, DP-LIC, DP-NOD
+    usable_until: str  # ISO 8601 date where the rights end within the deal's term
     deal_id: str
     decision_sha256: str
 
@@ -57,6 +73,7 @@ SHARD_TABLE_SCHEMA = pa.schema(
         pa.field("original_width", pa.int32(), nullable=False),
         pa.field("original_height", pa.int32(), nullable=False),
         pa.field("caption", pa.string(), nullable=False),
+        pa.field("caption_source", pa.string(), nullable=False),
         pa.field("caption_model", pa.string(), nullable=False),
         pa.field("clip_score", pa.float32(), nullable=False),
         pa.field("title", pa.string(), nullable=False),
@@ -65,6 +82,10 @@ SHARD_TABLE_SCHEMA = pa.schema(
         pa.field("licence_code", pa.string(), nullable=False),
         pa.field("digital_source_type", pa.string(), nullable=False),
         pa.field("ai_generated", pa.bool_(), nullable=False),
+        pa.field("alteration_constraints", pa.string(), nullable=False),
+        pa.field("file_constraints", pa.string(), nullable=False),
+        pa.field("duplication_constraints", pa.string(), nullable=False),
+        pa.field("usable_until", pa.string(), nullable=False),
         pa.field("decision_sha256", pa.string(), nullable=False),
         pa.field("status", pa.string(), nullable=False),
         pa.field("error_message", pa.string()),

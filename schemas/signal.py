@@ -121,20 +121,20 @@ def raw_sha256(raw: bytes | str) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-_TEXT = pa.string()
-
-
-def _texts(*names: str) -> pa.DataType:
-    return pa.list_(pa.struct([pa.field(name, _TEXT, nullable=False) for name in names]))
-
-
-# A reading as columns of a table.
-READING_FIELDS = (
-    pa.field(
-        "signals",
-        _texts("origin", "purpose", "value", "who", "where", "sha256", "when", "said"),
-        nullable=False,
-    ),
-    pa.field("claims", _texts("kind", "value", "where", "sha256"), nullable=False),
-    pa.field("faults", _texts("origin", "where", "detail", "sha256"), nullable=False),
+# The agency's record of what files and servers say of assets, and of every no that a signed
+# agreement overrides: one row a statement.
+SIGNALS_SCHEMA = pa.schema(
+    [
+        pa.field("asset_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # signal, fault, or a ClaimKind
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("purpose", pa.string(), nullable=False),  # of a signal, as `said_by`; else ""
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("said_by", pa.string(), nullable=False),
+        pa.field("where", pa.string(), nullable=False),
+        pa.field("said", pa.string(), nullable=False),  # raw, one line
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("when", pa.string(), nullable=False),  # said, or else read: ISO 8601
+        pa.field("overridden_by", pa.string(), nullable=False),  # an agreement, or ""
+    ]
 )

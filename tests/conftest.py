@@ -14,8 +14,8 @@ from tests.end_to_end.command import Demo, make_demo
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-# The smallest library with every reason has 60; with 150 every family has several samples.
-ASSETS = 150
+# The smallest library with every reason has 80; with 180 every family has several samples.
+ASSETS = 180
 
 
 @pytest.fixture(scope="session")

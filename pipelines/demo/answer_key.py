@@ -84,6 +84,8 @@ def _alone(asset: Planned, deal: DemoDeal) -> tuple[str, ...]:
         return found
     if asset.role.fault:
         return (asset.role.fault,)
+    if deal.deal_id in asset.role.file_reasons:
+        return asset.role.file_reasons[deal.deal_id]
     return (Reason.SELECT_TOO_SMALL.value,) if deal.deal_id in asset.role.small_for else ()
 
 

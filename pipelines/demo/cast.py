@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pipelines.demo.roles import Role
 from pipelines.demo.roles_consent import CONSENT_ROLES
+from pipelines.demo.roles_file import FILE_ROLES
 from pipelines.demo.roles_media import (
     BROKEN_ROLES,
     DUPLICATE_ROLES,
@@ -37,7 +38,15 @@ TABLE_ROLES = (
     *CONSENT_ROLES,
     *PEOPLE_ROLES,
 )
-ROLES = (*TABLE_ROLES, *BROKEN_ROLES, *SIZE_ROLES, *FILM_ROLES, *DUPLICATE_ROLES, *FORMAT_ROLES)
+ROLES = (
+    *TABLE_ROLES,
+    *FILE_ROLES,
+    *BROKEN_ROLES,
+    *SIZE_ROLES,
+    *FILM_ROLES,
+    *DUPLICATE_ROLES,
+    *FORMAT_ROLES,
+)
 
 
 def cast_roles(assets: int) -> Iterator[tuple[Role, str]]:

@@ -14,6 +14,7 @@ from pipelines.demo.png import deep_png
 from pipelines.demo.scene_spec import Dice
 
 _COPYRIGHT = "© Demo Agency"
+_ANOTHER_OWNER = "© Somebody Else Pictures"
 # How the upright picture is laid down so that the EXIF orientation turns it back.
 _LAID = {
     3: Image.Transpose.ROTATE_180,
@@ -30,7 +31,7 @@ def save_picture(image: Image.Image, file: str, seed: int, description: str, xmp
         file: One of the names below: `jpeg_plain`, `png16`, `webp_lossless` and so on.
         seed: Draws quality and subsampling where `file` leaves them open.
         description: What it shows; goes into EXIF.
-        xmp: A packet, for the files whose name ends in `_xmp`.
+        xmp: A packet, for the files whose name has `_xmp` in it.
 
     Returns:
         The same bytes for the same input.
@@ -52,18 +53,24 @@ def change(image: Image.Image, copy: str) -> Image.Image:
     return image
 
 
-def _exif(description: str, orientation: int = 1) -> Image.Exif:
+def _exif(description: str, orientation: int = 1, owner: str = _COPYRIGHT) -> Image.Exif:
     exif = Image.Exif()
     exif[ExifTags.Base.ImageDescription] = description
     exif[ExifTags.Base.Orientation] = orientation
     exif[ExifTags.Base.Artist] = "Demo Agency"
-    exif[ExifTags.Base.Copyright] = _COPYRIGHT
+    exif[ExifTags.Base.Copyright] = owner
     return exif
 
 
-def _jpeg(image: Image.Image, description: str, orientation: int = 1, **options: Any) -> bytes:
+def _jpeg(
+    image: Image.Image,
+    description: str,
+    orientation: int = 1,
+    owner: str = _COPYRIGHT,
+    **options: Any,
+) -> bytes:
     out = BytesIO()
-    image.save(out, "JPEG", exif=_exif(description, orientation), **options)
+    image.save(out, "JPEG", exif=_exif(description, orientation, owner), **options)
     return out.getvalue()
 
 
@@ -139,6 +146,8 @@ _SAVERS: dict[str, _Saver] = {
     "jpeg_icc_srgb": lambda i, d, t, x: _jpeg(i, t, quality=90, icc_profile=srgb_profile()),
     "jpeg_icc_wide": _wide,
     "jpeg_xmp": lambda i, d, t, x: _jpeg(i, t, quality=85 + d.below(10), xmp=x),
+    "jpeg_xmp_entity": lambda i, d, t, x: _jpeg(i, t, quality=88, xmp=x),
+    "jpeg_xmp_owner": lambda i, d, t, x: _jpeg(i, t, owner=_ANOTHER_OWNER, quality=88, xmp=x),
     "png": lambda i, d, t, x: _png(i, exif=_exif(t)),
     "png_alpha": _alpha,
     "png_palette": lambda i, d, t, x: _png(i.quantize(256, dither=Image.Dither.NONE)),

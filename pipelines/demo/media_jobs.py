@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pipelines.demo.films import FilmSpec, draw_film_spec, film_caption, film_su
 from pipelines.demo.media_files import change, save_picture
 from pipelines.demo.plan import FILM_FILES, Planned
 from pipelines.demo.scenes import caption, draw_scene_spec, render, subject
-from pipelines.demo.xmp import SPELLINGS, RightsStatement, xmp_packet
+from pipelines.demo.xmp import SPELLINGS, RightsStatement, with_entity, xmp_packet
 
 Progress = Callable[[int, int], None]
 
@@ -130,7 +130,7 @@ def _duration_ms(spec: FilmSpec) -> int:
 
 
 def _packet(asset: Planned, description: str) -> bytes:
-    """The rights statement that agrees with the asset's row."""
+    """The rights statement: it agrees with the asset's row, but for what the role says."""
     columns = asset.role.columns
     if columns.get("grant_train_gen") == "deny":
         mining = "PROHIBITED-GENAIMLTRAINING"
@@ -138,9 +138,10 @@ def _packet(asset: Planned, description: str) -> bytes:
         mining = ("ALLOWED", "UNSPECIFIED")[asset.index // len(SPELLINGS) % 2]
     statement = RightsStatement(
         data_mining=mining,
-        source_type=str(columns.get("digital_source_type", "")),
+        source_type=str(columns.get("digital_source_type") or ""),
         creator="Demo Agency",
         description=description,
         spelling=SPELLINGS[asset.index % len(SPELLINGS)],
     )
-    return xmp_packet(statement)
+    packet = xmp_packet(replace(statement, **asset.role.says))
+    return with_entity(packet) if asset.file.endswith("_entity") else packet

@@ -40,8 +40,12 @@ GOOD_HISTORIES: dict[str, tuple[Event, ...]] = {
     ),
 }
 
+# Histories without signed agreements.
+UNSIGNED = frozenset({"unsigned"})
 # Roles name these; the reasons they cause stand with the roles.
 OTHER_HISTORIES: dict[str, tuple[Event, ...]] = {
+    # Their yes names no agreement.
+    "unsigned": (Event("allow", _GIVEN),),
     "missing": (),
     "denied": (Event("deny", _GIVEN),),
     "withdrawn": (Event("allow", _GIVEN), Event("deny", at("2024-03-01T12:00:00"))),

@@ -13,7 +13,7 @@ from pipelines.demo.roles import COLLECTION, RETIRED, Role
 from pipelines.demo.scene_spec import Dice
 from schemas.errors import InputError
 
-LEAST_ASSETS = 60
+LEAST_ASSETS = 80
 FILM_FILES = frozenset({"film", "cut_film"})
 
 # Seeds of scenes below 10,000,000 belong to libraries; those above train and check the demo models.
@@ -134,7 +134,7 @@ class _Hostile:
 
     def next(self, role: Role) -> tuple[str | None, str | None, str | None]:
         """An asset_id, a title and a file name; None where the asset gets an ordinary one."""
-        if role.reasons or role.fault or role.rows > 1 or role.group:
+        if role.reasons or role.file_reasons or role.fault or role.rows > 1 or role.group:
             return (None, None, None)
         self._turn += 1
         pools = (self._ids, self._titles, self._files)

@@ -60,6 +60,8 @@ class Role:
         unknown_releases: How many release ids are named that no table has.
         kind: `image` or `film`.
         file: How the file is saved or broken; see `media_files` and `broken`.
+        says: What the file's rights statement says otherwise than an ordinary one; see `xmp`.
+        file_reasons: Reasons by deal that the statement gives.
         fault: The dead letter that the file causes when it is fetched.
         short_side: Pixels, from and up to; of the drawing.
         small_for: Deals that refuse the picture for its size.
@@ -79,6 +81,8 @@ class Role:
     unknown_releases: int = 0
     kind: str = "image"
     file: str = ""
+    says: Mapping[str, str] = field(default_factory=dict)
+    file_reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fault: str = ""
     short_side: tuple[int, int] = (560, 960)
     small_for: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipelines.demo.broken import OUTSIDE_URIS, WRONG_DIGEST
 from pipelines.demo.media_jobs import MediaFacts
-from pipelines.demo.people import People, history_events
+from pipelines.demo.people import UNSIGNED, People, history_events
 from pipelines.demo.plan import Plan, Planned
 from pipelines.demo.roles import Columns
 from schemas.catalogue import (
@@ -149,7 +149,9 @@ def consent_rows(plan: Plan) -> list[Row]:
                     "purpose": event.purpose,
                     "value": event.value,
                     "given_at": event.given_at,
-                    "agreement_ref": f"{person.payee_ref}/{number}",
+                    "agreement_ref": None
+                    if person.history in UNSIGNED
+                    else f"{person.payee_ref}/{number}",
                 }
             )
     for asset in plan.assets:

@@ -16,13 +16,18 @@ SPELLINGS = ("attribute", "element", "prefix", "resource")
 
 @dataclass(frozen=True)
 class RightsStatement:
-    """What a file says about its rights; it agrees with the asset's catalogue row."""
+    """What a file says about its rights. An ordinary one agrees with the asset's catalogue row."""
 
     data_mining: str  # what follows DMI- in the PLUS vocabulary
     source_type: str  # of IPTC's vocabulary, or empty
     creator: str
     description: str
     spelling: str
+    model_release: str = "MR-NAP"  # of PLUS's vocabularies, this and the next
+    property_release: str = "PR-NAP"
+    release_id: str = ""  # of a model release, or empty; as the next two
+    minor_age: str = ""
+    alteration: str = ""
 
 
 def xmp_packet(statement: RightsStatement) -> bytes:
@@ -30,9 +35,11 @@ def xmp_packet(statement: RightsStatement) -> bytes:
     attributes = [
         'xmpRights:Marked="True"',
         'xmpRights:WebStatement="https://demo-agency.invalid/licence"',
-        'plus:ModelReleaseStatus="http://ns.useplus.org/ldf/vocab/MR-NAP"',
-        'plus:PropertyReleaseStatus="http://ns.useplus.org/ldf/vocab/PR-NAP"',
+        f'plus:ModelReleaseStatus="{PLUS_VOCABULARY}{statement.model_release}"',
+        f'plus:PropertyReleaseStatus="{PLUS_VOCABULARY}{statement.property_release}"',
     ]
+    if statement.minor_age:
+        attributes.append(f'plus:MinorModelAgeDisclosure="{PLUS_VOCABULARY}{statement.minor_age}"')
     if statement.source_type:
         uri = DIGITAL_SOURCE_TYPE_PREFIX + statement.source_type
         attributes.append(f"Iptc4xmpExt:DigitalSourceType={quoteattr(uri)}")
@@ -51,6 +58,11 @@ def xmp_packet(statement: RightsStatement) -> bytes:
         *(f" {attribute}" for attribute in attributes),
         ">",
         *([] if statement.spelling == "attribute" else [mining]),
+        *_bag("ModelReleaseID", statement.release_id),
+        *_bag(
+            "ImageAlterationConstraints",
+            statement.alteration and PLUS_VOCABULARY + statement.alteration,
+        ),
         f"<dc:creator><rdf:Seq><rdf:li>{escape(statement.creator)}</rdf:li></rdf:Seq></dc:creator>",
         f"<dc:description>{_alternative(statement.description)}</dc:description>",
         f"<dc:rights>{_alternative('© Demo Agency. Licensed use only.')}</dc:rights>",
@@ -58,6 +70,19 @@ def xmp_packet(statement: RightsStatement) -> bytes:
         '<?xpacket end="w"?>',
     ]
     return "\n".join(lines).encode()
+
+
+def with_entity(packet: bytes) -> bytes:
+    """The same packet as hostile XML writes it: with an entity of its own, which nobody expands."""
+    entity = b'<!DOCTYPE x [<!ENTITY who "Demo Agency">]>\n<x:xmpmeta '
+    return packet.replace(b"<x:xmpmeta ", entity, 1)
+
+
+def _bag(name: str, value: str) -> list[str]:
+    """A PLUS property of several values that has one, or nothing."""
+    if not value:
+        return []
+    return [f"<plus:{name}><rdf:Bag><rdf:li>{escape(value)}</rdf:li></rdf:Bag></plus:{name}>"]
 
 
 def _data_mining(statement: RightsStatement) -> str:

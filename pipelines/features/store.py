@@ -54,6 +54,12 @@ CAPTIONS_SCHEMA = pa.schema(
         pa.field("clip_score", pa.float32(), nullable=False),  # cosine of picture and caption
     ]
 )
+READINGS_SCHEMA = pa.schema(
+    [
+        pa.field("media_sha256", pa.string(), nullable=False),
+        pa.field("reading", pa.string(), nullable=False),  # what the file says of rights, JSON
+    ]
+)
 # Raised when probing or hashing changes what it says of the same bytes.
 FACTS_MODEL = "facts-v1"
 
@@ -66,7 +72,7 @@ class FeatureTable:
 
     Attributes:
         store: The output store.
-        kind: `facts`, `embeddings` or `captions`.
+        kind: `facts`, `embeddings`, `captions` or `readings`.
         model: Identity of whatever computed it; part of the key.
         schema: Columns; the first is media_sha256.
     """
@@ -116,17 +122,19 @@ class FeatureTable:
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """The three tables that a run reads and adds to."""
+    """The four tables that a run reads and adds to."""
 
     facts: FeatureTable
     embeddings: FeatureTable
     captions: FeatureTable
+    readings: FeatureTable
 
 
-def open_features(store: Store, clip_id: str, captioner_id: str) -> FeatureStore:
-    """The tables for a pair of models; a caption's score depends on both."""
+def open_features(store: Store, clip_id: str, captioner_id: str, reader_id: str) -> FeatureStore:
+    """The tables for a pair of models and the readers of rights; a score depends on both models."""
     return FeatureStore(
         FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA),
         FeatureTable(store, "embeddings", clip_id, EMBEDDINGS_SCHEMA),
         FeatureTable(store, "captions", f"{captioner_id} scored by {clip_id}", CAPTIONS_SCHEMA),
+        FeatureTable(store, "readings", reader_id, READINGS_SCHEMA),
     )

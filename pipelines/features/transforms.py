@@ -29,7 +29,9 @@ class _EnrichUnit(beam.DoFn):
     def setup(self) -> None:
         models = self._job.models
         self._store = open_store(self._job.output_uri)
-        self._features = open_features(self._store, models.clip_id, models.captioner_id)
+        self._features = open_features(
+            self._store, models.clip_id, models.captioner_id, self._job.reader_id
+        )
         self._vision = LazyVision(models.clip, models.captioner)
 
     def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:

@@ -1,34 +1,34 @@
 """A unit of enrichment: fetch a bucket's cleared media, and compute what is not known of it yet.
 
-The order, marked below: 1. skip what is committed; 2. fetch and digest; 3. prepare what is new
-(probe, decode, hash); 4. embed and caption what is new; 5. add to the feature store; 6. leave the
-unit's table and dead letters; 7. commit.
+The order, marked below: 1. skip what is committed; 2. gather the media: fetch, prepare, read and
+resolve what they say of rights; 3. embed and caption what is new and may be; 4. add to the feature
+store; 5. leave the unit's table, its refusals and dead letters, and what was said; 6. commit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import pyarrow as pa
 
 from pipelines import layout
 from pipelines.config import Job
-from pipelines.decisions import Counts, Decision, dead_letter, write_decisions
+from pipelines.decisions import Counts, write_decisions
 from pipelines.delivery.stores import Store
 from pipelines.features.compute import Vision, caption_rows, embedding_rows, facts_row
+from pipelines.features.gather import Gathered, Known, gather
+from pipelines.features.signals_table import signals_table
 from pipelines.features.store import FACTS_SCHEMA, FeatureStore, Row
-from pipelines.media.fetch import fetch
-from pipelines.media.locate import resolve_media_uri
-from pipelines.media.prepare import Prepared, check_bytes, prepare_media
 from pipelines.progress import report_progress
-from pipelines.rights.detail import one_line
+from pipelines.rights.resolve import overrides_line
+from pipelines.rights.standing import STANDING_FIELDS
 from pipelines.work import Block, json_bytes, read_block, read_json, write_table
 from schemas.catalogue import ASSETS_SCHEMA
-from schemas.decision import Reason
-from schemas.errors import BadRecord
+from schemas.sample import CaptionSource
+from schemas.signal import ClaimKind
 
 # Assets in hand at once; also what fixes which pictures share a batch of the model's.
 _CHUNK = 64
@@ -41,7 +41,7 @@ class UnitReceipt:
 
     Attributes:
         unit: Its number.
-        counts: Assets that entered, passed and are dead letters.
+        counts: Assets that entered, passed, were refused and are dead letters.
         decoded: Media that had to be decoded; `embedded`, `captioned`: computed anew.
     """
 
@@ -50,31 +50,6 @@ class UnitReceipt:
     decoded: int
     embedded: int
     captioned: int
-
-
-@dataclass
-class _Known:
-    """Features of the unit's media: what the store had, and what was added."""
-
-    facts: dict[str, Row]
-    embeddings: dict[str, Row]
-    captions: dict[str, Row]
-    new_facts: list[Row] = field(default_factory=list)
-    new_embeddings: list[Row] = field(default_factory=list)
-    new_captions: list[Row] = field(default_factory=list)
-
-    def complete(self, digest: str) -> bool:
-        return digest in self.facts and digest in self.embeddings and digest in self.captions
-
-
-@dataclass(frozen=True)
-class _Fetched:
-    """One asset's media: either prepared, or known before, or a dead letter."""
-
-    row: Row
-    digest: str = ""
-    prepared: Prepared | None = None
-    dead: Decision | None = None
 
 
 def enrich_unit(
@@ -92,22 +67,24 @@ def enrich_unit(
         return _receipt(unit, read_json(store, commit))
     rows = _read_rows(store, blocks)
     low, high = layout.unit_range(unit, job.unit_bits)
-    known = _Known(
+    known = Known(
         features.facts.load(low, high),
         features.embeddings.load(low, high),
         features.captions.load(low, high),
+        features.readings.load(low, high),
     )
-    fetched: list[_Fetched] = []
+    gathered: list[Gathered] = []
     for start in range(0, len(rows), _CHUNK):
-        chunk = _fetch_chunk(rows[start : start + _CHUNK], job, known)  # 2, 3
-        _compute(chunk, known, vision)  # 4
+        chunk = _gather_chunk(rows[start : start + _CHUNK], job, known)  # 2
+        _compute(chunk, known, vision)  # 3
         # Pixels are let go of here: a unit's memory is that of one chunk.
-        fetched += [_Fetched(item.row, item.digest, None, item.dead) for item in chunk]
+        gathered += [item.without_pixels() for item in chunk]
         report_progress(job.progress_path, "enrich", len(chunk))
-    features.facts.save(low, high, known.new_facts)  # 5
+    features.facts.save(low, high, known.new_facts)  # 4
     features.embeddings.save(low, high, known.new_embeddings)
     features.captions.save(low, high, known.new_captions)
-    return _commit(store, job, unit, commit, fetched, known)
+    features.readings.save(low, high, known.new_readings)
+    return _commit(store, job, unit, commit, gathered, known)
 
 
 def unit_name(unit: int) -> str:
@@ -121,8 +98,8 @@ def _read_rows(store: Store, blocks: Iterable[Block]) -> list[Row]:
     return list(table.sort_by([("hash", "ascending")]).to_pylist())
 
 
-def _fetch_chunk(rows: Sequence[Row], job: Job, known: _Known) -> list[_Fetched]:
-    return list(_fetchers().map(lambda row: _fetch_one(row, job, known), rows))
+def _gather_chunk(rows: Sequence[Row], job: Job, known: Known) -> list[Gathered]:
+    return list(_fetchers().map(lambda row: gather(row, job, known), rows))
 
 
 @lru_cache(maxsize=1)
@@ -131,37 +108,18 @@ def _fetchers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_FETCH_THREADS, "fetch")
 
 
-def _fetch_one(row: Row, job: Job, known: _Known) -> _Fetched:
-    try:
-        location = resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy)
-        data = fetch(location, job.limits.max_bytes)
-        claims = (row["media_uri"], row["media_type"], row["sha256"], job.limits)
-        digest, _ = check_bytes(data, *claims)
-        if known.complete(digest):
-            return _seen_before(row, digest, known, job)
-        prepared = prepare_media(data, *claims)
-    except BadRecord as error:
-        detail = f"{one_line(row['media_uri'])}: {one_line(error.detail)}"
-        return _Fetched(row, dead=dead_letter(row["asset_id"], error.reason, detail))
-    return _Fetched(row, digest, prepared)
-
-
-def _seen_before(row: Row, digest: str, known: _Known, job: Job) -> _Fetched:
-    """Media whose features are known; another deal may have allowed more pixels than this one."""
-    facts = known.facts[digest]
-    pixels = facts["stored_width"] * facts["stored_height"]
-    if pixels > job.limits.max_pixels:
-        detail = f"{pixels} pixels; the limit is {job.limits.max_pixels}"
-        raise BadRecord(Reason.MEDIA_TOO_LARGE, detail)
-    return _Fetched(row, digest)
-
-
-def _compute(chunk: Sequence[_Fetched], known: _Known, vision: Vision) -> None:
+def _compute(chunk: Sequence[Gathered], known: Known, vision: Vision) -> None:
+    for item in chunk:
+        if item.own_reading is not None and item.digest not in known.readings:
+            known.new_readings.append(item.own_reading)
+            known.readings[item.digest] = item.own_reading
     fresh = {item.digest: item.prepared for item in chunk if item.prepared is not None}
-    media = [prepared for prepared in fresh.values() if prepared is not None]
-    facts = [facts_row(item) for item in media if item.media_sha256 not in known.facts]
+    facts = [facts_row(media) for digest, media in fresh.items() if digest not in known.facts]
     known.new_facts += facts
     known.facts.update((row["media_sha256"], row) for row in facts)
+    # No model sees what was refused, nor what may not be embedded.
+    open_to = {item.digest for item in chunk if item.decision is None and item.inference}
+    media = [prepared for digest, prepared in fresh.items() if digest in open_to]
     unseen = [item for item in media if item.media_sha256 not in known.embeddings]
     embedded = embedding_rows(unseen, vision)
     known.new_embeddings += embedded
@@ -172,30 +130,43 @@ def _compute(chunk: Sequence[_Fetched], known: _Known, vision: Vision) -> None:
     known.captions.update((row["media_sha256"], row) for row in captioned)
 
 
+# What binds whoever uses the file, by the sample's field.
+_CONSTRAINTS = {
+    "alteration": ClaimKind.ALTERATION,
+    "file": ClaimKind.FILE_CONSTRAINT,
+    "duplication": ClaimKind.DUPLICATION,
+}
 UNIT_SCHEMA = pa.schema(
     [
         *(f for f in ASSETS_SCHEMA if f.name not in ("sha256", "bytes", "width", "height")),
+        *(f for f in STANDING_FIELDS if f.name != "agreements"),
         pa.field("hash", pa.uint64(), nullable=False),
         *(
             pa.field("film_ms" if f.name == "duration_ms" else f.name, f.type, f.nullable)
             for f in FACTS_SCHEMA
         ),
         pa.field("caption", pa.string(), nullable=False),
+        pa.field("caption_source", pa.string(), nullable=False),
         pa.field("clip_score", pa.float32(), nullable=False),
+        *(pa.field(f"{kind}_constraints", pa.string(), nullable=False) for kind in _CONSTRAINTS),
+        pa.field("overrides", pa.string(), nullable=False),
     ]
 )
 
 
 def _commit(
-    store: Store, job: Job, unit: int, commit: str, fetched: Sequence[_Fetched], known: _Known
+    store: Store, job: Job, unit: int, commit: str, gathered: Sequence[Gathered], known: Known
 ) -> UnitReceipt:
-    dead = [item.dead for item in fetched if item.dead is not None]
-    counts = Counts(entered=len(fetched), passed=len(fetched) - len(dead))
-    for decision in dead:
+    decisions = [item.decision for item in gathered if item.decision is not None]
+    counts = Counts(entered=len(gathered), passed=len(gathered) - len(decisions))
+    for decision in decisions:
         counts.note(decision)
     name = unit_name(unit)
-    write_decisions(store, f"{job.work}/agency", f"enrich-{name}", dead)  # 6
-    rows = [_unit_row(item, known) for item in fetched if item.dead is None]
+    write_decisions(store, f"{job.work}/agency", f"enrich-{name}", decisions)  # 5
+    said = signals_table(gathered, job.as_of.isoformat())
+    if len(said):
+        write_table(store, f"{job.work}/agency/signals/enrich-{name}.parquet", said)
+    rows = [_unit_row(item, known) for item in gathered if item.decision is None]
     table = pa.Table.from_pylist(rows, schema=UNIT_SCHEMA)
     write_table(store, f"{job.work}/units/{name}.parquet", table)
     record = {
@@ -204,15 +175,44 @@ def _commit(
         "embedded": len(known.new_embeddings),
         "captioned": len(known.new_captions),
     }
-    store.write_bytes(commit, json_bytes(record))  # 7
+    store.write_bytes(commit, json_bytes(record))  # 6
     return _receipt(unit, record)
 
 
-def _unit_row(item: _Fetched, known: _Known) -> Row:
-    facts, told = dict(known.facts[item.digest]), known.captions[item.digest]
+def _unit_row(item: Gathered, known: Known) -> Row:
+    facts = dict(known.facts[item.digest])
     facts["film_ms"] = facts.pop("duration_ms")
-    captions = {"caption": told["caption"], "clip_score": told["clip_score"]}
-    return {**item.row, **facts, **captions}
+    return {**item.row, **facts, **_caption(item, known), **_resolved(item)}
+
+
+def _caption(item: Gathered, known: Known) -> Row:
+    if item.inference:
+        told = known.captions[item.digest]
+        return {
+            "caption": told["caption"],
+            "caption_source": CaptionSource.MODEL,
+            "clip_score": told["clip_score"],
+        }
+    # What the contributor wrote needs no model.
+    title = item.row["title"] or ""
+    source = CaptionSource.TITLE if title else CaptionSource.NONE
+    return {"caption": title, "caption_source": source, "clip_score": 0.0}
+
+
+def _resolved(item: Gathered) -> Row:
+    resolution = item.resolution
+    if resolution is None:
+        raise AssertionError("an asset that goes on was resolved")
+    constraints = {
+        f"{name}_constraints": "; ".join(resolution.constraints[kind])
+        for name, kind in _CONSTRAINTS.items()
+    }
+    return {
+        **constraints,
+        "inference": resolution.inference,
+        "digital_source_type": resolution.source_type or None,
+        "overrides": overrides_line(resolution.overrides),
+    }
 
 
 def _receipt(unit: int, record: Row) -> UnitReceipt:

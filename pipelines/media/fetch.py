@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from botocore.exceptions import ClientError
@@ -16,9 +17,11 @@ from pipelines.delivery.s3_client import (
     error_of,
 )
 from pipelines.delivery.s3_stream import open_object
-from pipelines.media.fetch_http import stream_http
+from pipelines.media.evidence import HttpEvidence
+from pipelines.media.fetch_http import Head, Heed, stream_http, url_of
 from pipelines.media.hosts import HttpLocation
 from pipelines.media.locate import FileLocation, Location, S3Location
+from pipelines.media.side_files import USUAL_SIDE_FILES, SideFiles
 from schemas.decision import Reason
 from schemas.errors import BadRecord, InputError, RunError
 
@@ -46,12 +49,59 @@ def fetch(location: Location, max_bytes: int, options: S3Options = USUAL_S3) -> 
     return b"".join(open_stream(location, max_bytes, options))
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """A whole file, and what its server said with it.
+
+    Attributes:
+        data: The file.
+        evidence: What came with it; None for what does not come from a web server.
+    """
+
+    data: bytes
+    evidence: HttpEvidence | None
+
+
+def fetch_with_evidence(
+    location: Location,
+    max_bytes: int,
+    options: S3Options = USUAL_S3,
+    side_files: SideFiles = USUAL_SIDE_FILES,
+) -> Fetched:
+    """Fetches a whole file with what its web server says about rights.
+
+    Args:
+        location: Where it is.
+        max_bytes: As for `fetch`.
+        options: Which S3 to speak to.
+        side_files: Keeps the files beside the media, so that an origin is asked once.
+
+    Raises:
+        BadRecord: As `fetch`. What lies beside the file never fails it: that is a fault in the
+            evidence.
+        InputError: As `fetch`.
+        RunError: As `fetch`.
+    """
+    if not isinstance(location, HttpLocation):
+        return Fetched(fetch(location, max_bytes, options), None)
+    heads: list[Head] = []
+    data = b"".join(_bounded(_chunks(location, options, heads.append), max_bytes))
+    # An attempt may have failed after its head: the last one is that of the bytes.
+    head = heads[-1]
+    beside = side_files.of(location, head.headers)
+    return Fetched(data, HttpEvidence(url_of(location), head.headers, beside, head.fault))
+
+
 def open_stream(
     location: Location, max_bytes: int, options: S3Options = USUAL_S3
 ) -> Iterator[bytes]:
     """Streams a file in chunks of at most 1 MiB; see `fetch`, whose errors come while iterating."""
+    return _bounded(_chunks(location, options), max_bytes)
+
+
+def _bounded(chunks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
     total = 0
-    for chunk in _chunks(location, options):
+    for chunk in chunks:
         total += len(chunk)
         if total > max_bytes:
             raise BadRecord(Reason.MEDIA_TOO_LARGE, f"more than the limit of {max_bytes} bytes")
@@ -60,11 +110,11 @@ def open_stream(
         raise BadRecord(Reason.MEDIA_EMPTY, "0 bytes")
 
 
-def _chunks(location: Location, options: S3Options) -> Iterator[bytes]:
+def _chunks(location: Location, options: S3Options, heed: Heed | None = None) -> Iterator[bytes]:
     if isinstance(location, FileLocation):
         return _stream_file(location)
     if isinstance(location, HttpLocation):
-        return stream_http(location, CHUNK_BYTES)
+        return stream_http(location, CHUNK_BYTES, heed)
     return _stream_object(location, options)
 
 

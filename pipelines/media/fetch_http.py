@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
+import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 
 import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HeaderParsingError, HTTPError, SSLError
+from urllib3.util.response import assert_header_parsing
 
 from pipelines.media.hosts import HttpLocation, may_reach
 from schemas.decision import Reason
@@ -25,12 +29,44 @@ _SLOWEST_BYTES_PER_S = 10_000
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
+# Headers beyond these are not believed; http.client itself gives up at 100, and at 64 KiB a line.
+_MOST_HEADERS = 90
+_MOST_HEADER_BYTES = 1 << 16
+_FOLD = re.compile(r"\r?\n[ \t]+")
+
+
 class _PassingError(Exception):
     """A failure that another attempt may not meet."""
 
 
-def stream_http(location: HttpLocation, chunk_bytes: int) -> Iterator[bytes]:
+@dataclass(frozen=True)
+class Head:
+    """The head of an answer.
+
+    Attributes:
+        status: HTTP status.
+        headers: Names and values in their order; repeated ones are kept apart.
+        fault: Why the headers cannot be relied on; "" where they can.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    fault: str
+
+
+# Is shown the head before the body; what it raises ends the fetch.
+Heed = Callable[[Head], None]
+
+
+def stream_http(
+    location: HttpLocation, chunk_bytes: int, heed: Heed | None = None
+) -> Iterator[bytes]:
     """Streams a file. Once bytes have been handed on, a failure is final.
+
+    Args:
+        location: Where it is.
+        chunk_bytes: Longest chunk.
+        heed: Is shown the head of each attempt's answer, unless the attempt is made again.
 
     Raises:
         BadRecord: `media.unavailable`; `media.not_allowed` if the name leads to a private address.
@@ -38,7 +74,7 @@ def stream_http(location: HttpLocation, chunk_bytes: int) -> Iterator[bytes]:
     for attempt in range(1, _ATTEMPTS + 1):
         started = False
         try:
-            for chunk in _attempt(location, chunk_bytes):
+            for chunk in _attempt(location, chunk_bytes, heed):
                 started = True
                 yield chunk
             return
@@ -46,6 +82,38 @@ def stream_http(location: HttpLocation, chunk_bytes: int) -> Iterator[bytes]:
             if started or attempt == _ATTEMPTS:
                 raise _unavailable(location, str(error)) from error
             time.sleep(_PAUSE_S * 2 ** (attempt - 1))
+
+
+def read_whole_http(location: HttpLocation, max_bytes: int, heed: Heed) -> bytes:
+    """Reads a small file; what breaks off is read again from its start.
+
+    Args:
+        location: Where it is.
+        max_bytes: Most bytes to take.
+        heed: As for `stream_http`.
+
+    Raises:
+        BadRecord: As `stream_http`; `media.too_large` where there are more bytes.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            body = bytearray()
+            for chunk in _attempt(location, max_bytes + 1, heed):
+                body += chunk
+                if len(body) > max_bytes:
+                    detail = f"more than the limit of {max_bytes} bytes"
+                    raise BadRecord(Reason.MEDIA_TOO_LARGE, detail)
+            return bytes(body)
+        except _PassingError as error:
+            if attempt == _ATTEMPTS:
+                raise _unavailable(location, str(error)) from error
+            time.sleep(_PAUSE_S * 2 ** (attempt - 1))
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def url_of(location: HttpLocation) -> str:
+    """A location as a URL."""
+    return f"{location.scheme}://{_host_header(location)}{location.target}"
 
 
 def _unavailable(location: HttpLocation, detail: str) -> BadRecord:
@@ -97,7 +165,7 @@ def _host_header(location: HttpLocation) -> str:
     return host if location.port == usual else f"{host}:{location.port}"
 
 
-def _attempt(location: HttpLocation, chunk_bytes: int) -> Iterator[bytes]:
+def _attempt(location: HttpLocation, chunk_bytes: int, heed: Heed | None) -> Iterator[bytes]:
     began = time.monotonic()
     last: Exception | None = None
     for address in _addresses(location):
@@ -119,6 +187,10 @@ def _attempt(location: HttpLocation, chunk_bytes: int) -> Iterator[bytes]:
                 last = error
                 continue
             try:
+                if response.status in _PASSING:
+                    raise _PassingError(f"HTTP {response.status}")
+                if heed is not None:
+                    heed(_head_of(response))
                 yield from _body(location, response, chunk_bytes, began)
             except HTTPError as error:
                 raise _PassingError(f"broke off ({type(error).__name__})") from error
@@ -128,11 +200,29 @@ def _attempt(location: HttpLocation, chunk_bytes: int) -> Iterator[bytes]:
     raise _PassingError(f"no connection ({type(last).__name__})") from last
 
 
+def _head_of(response: urllib3.BaseHTTPResponse) -> Head:
+    headers = tuple(response.headers.iteritems())
+    fault = ""
+    original = getattr(response, "_original_response", None)
+    if isinstance(original, http.client.HTTPResponse):
+        # urllib3 keeps repeated headers apart, but not in their order. A header may go on in the
+        # next line, which means no more than a space; urllib3 has not always seen to that.
+        headers = tuple((name, _FOLD.sub(" ", text)) for name, text in original.msg.items())
+        try:
+            assert_header_parsing(original.msg)
+        except HeaderParsingError:
+            # The parser stops at a line it cannot read, and takes those after it for the body.
+            fault = "headers that cannot be parsed"
+    if len(headers) > _MOST_HEADERS:
+        fault = f"more than {_MOST_HEADERS} headers"
+    elif sum(len(name) + len(value) for name, value in headers) > _MOST_HEADER_BYTES:
+        fault = f"headers of more than {_MOST_HEADER_BYTES} bytes"
+    return Head(response.status, () if fault else headers, fault)
+
+
 def _body(
     location: HttpLocation, response: urllib3.BaseHTTPResponse, chunk_bytes: int, began: float
 ) -> Iterator[bytes]:
-    if response.status in _PASSING:
-        raise _PassingError(f"HTTP {response.status}")
     if response.status != 200:
         kind = " (redirects are not followed)" if 300 <= response.status < 400 else ""
         raise _unavailable(location, f"HTTP {response.status}{kind}")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -25,8 +26,13 @@ from pipelines.media.frames import (
 )
 from pipelines.media.images import Decoded, ImageFacts
 from pipelines.media.limits import MediaLimits
+from pipelines.media.readings import reading_from_json
+from pipelines.rights.signals.embedded import might_speak
+from pipelines.rights.signals.parts import file_fault
+from pipelines.rights.signals.trust import TrustLists
 from schemas.decision import Reason
 from schemas.errors import BadRecord, RunError
+from schemas.signal import Reading
 
 _START_TIMEOUT_S = 120.0
 _ATTEMPTS = 2
@@ -47,6 +53,7 @@ class Guard:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._stop: weakref.finalize[..., Guard] | None = None
+        self._trust_sha256 = ""  # of the trust lists that the child has
         self.owner = os.getpid()
 
     @property
@@ -77,14 +84,40 @@ class Guard:
         header, images = self._ask({"what": "image", "format": fmt}, data, limits)
         return Decoded(images[0], ImageFacts(**header["facts"]))
 
+    def signals(self, data: bytes, fmt: Format, trust: TrustLists, limits: MediaLimits) -> Reading:
+        """Reads what a file says about rights; see `embedded.read_embedded`.
+
+        Returns:
+            The reading. If the child dies of the file, or is late, one fault: the file may have
+            said no. Plain files cost no child.
+        """
+        if not might_speak(data, fmt):
+            return Reading()
+        request: dict[str, Any] = {"what": "signals", "format": fmt, "trust_sha256": trust.digest}
+        try:
+            hurried = replace(limits, decode_timeout_s=limits.signals_timeout_s)
+            header, _ = self._ask(request, data, hurried, trust)
+            return reading_from_json(header["reading"])
+        except BadRecord as bad:
+            detail = bad.detail
+        # What a child that was taken over makes up.
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            detail = f"the reader answered nonsense: {type(error).__name__}"
+        return Reading(faults=(file_fault("metadata", detail, data),))
+
     def close(self) -> None:
         """Ends the child, if one runs."""
         if self._stop is not None:
             self._stop()
         self._process = self._stop = None
+        self._trust_sha256 = ""
 
     def _ask(
-        self, request: dict[str, Any], data: bytes, limits: MediaLimits
+        self,
+        request: dict[str, Any],
+        data: bytes,
+        limits: MediaLimits,
+        trust: TrustLists | None = None,
     ) -> tuple[dict[str, Any], list[Image.Image]]:
         request |= {
             "max_pixels": limits.max_pixels,
@@ -95,7 +128,7 @@ class Guard:
         for attempt in range(1, _ATTEMPTS + 1):
             late = threading.Event()
             try:
-                return self._exchange(request, data, limits, late)
+                return self._exchange(request, data, limits, late, trust)
             except (OSError, BrokenPipeFrameError) as error:
                 detail = self._autopsy(late.is_set(), limits)
                 # A child may die of something else, such as a machine short of memory: what dies
@@ -105,10 +138,18 @@ class Guard:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _exchange(
-        self, request: dict[str, Any], data: bytes, limits: MediaLimits, late: threading.Event
+        self,
+        request: dict[str, Any],
+        data: bytes,
+        limits: MediaLimits,
+        late: threading.Event,
+        trust: TrustLists | None,
     ) -> tuple[dict[str, Any], list[Image.Image]]:
         most_bytes = 3 * limits.side**2 * max(1, limits.sample_frames)
         process = self._start()
+        if trust is not None and trust.digest != self._trust_sha256:
+            # Once a child: they may be much longer than what a file says.
+            request = request | {"trust": trust.as_json()}
         watch = threading.Timer(limits.decode_timeout_s, _kill_late, (process, late))
         watch.start()
         try:
@@ -121,7 +162,9 @@ class Guard:
         if "bad" in header:
             reason, detail = header["bad"]
             raise BadRecord(Reason(reason), detail)
-        sizes = header["sizes"]
+        if trust is not None:
+            self._trust_sha256 = trust.digest
+        sizes = header.get("sizes", [])
         return header, [unpack_image(size, blob) for size, blob in zip(sizes, blobs, strict=True)]
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -157,11 +200,11 @@ class Guard:
         process = self._process
         self.close()
         if late:
-            return f"the decoder took longer than {limits.decode_timeout_s:g} s"
+            return f"the child took longer than {limits.decode_timeout_s:g} s"
         code = process.returncode if process else None
         if code is not None and code < 0:
-            return f"the decoder crashed: signal {-code}"
-        return f"the decoder crashed: exit code {code}"
+            return f"the child crashed: signal {-code}"
+        return f"the child crashed: exit code {code}"
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:

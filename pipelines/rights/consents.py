@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.rights.arrow import Bools, Ints, column, integers, lookup
+from pipelines.rights.arrow import Bools, Ints, column, equals, integers, lookup, one_of, present
+from pipelines.rights.lookup import PairIndex, StringIndex
 from schemas.rights import ALL_PURPOSES, Purpose, Value
 
 # States, the strictest last: at the same instant the larger one holds.
@@ -22,46 +23,16 @@ States = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
-class Line:
-    """What lines of time come to, one row per line (a contributor, or a contributor and an asset).
+class Said:
+    """What lines of time come to (a line is a contributor's, or a contributor's about one asset).
 
     Attributes:
-        keys: The lines' names, sorted.
         state: The state that holds at `as_of`, [lines] int8.
         since: When that was said, µs since 1970, [lines].
         first_allow: When the line first said allow; the end of time if it never did, [lines].
         ref: Which agreement the consent that holds names, a position in `ConsentIndex.refs` or
             -1, [lines].
     """
-
-    keys: pa.Array
-    state: States
-    since: Ints
-    first_allow: Ints
-    ref: Ints
-
-    def at(self, positions: Ints) -> Said:
-        """What the lines at these positions say; -1 gives a line that says nothing."""
-        if len(self.state) == 0:
-            shape = positions.shape
-            return Said(
-                np.zeros(shape, np.int8),
-                np.full(shape, _LONG_AGO, np.int64),
-                np.full(shape, _NEVER, np.int64),
-                np.full(shape, -1, np.int64),
-            )
-        found = positions >= 0
-        return Said(
-            np.where(found, self.state[positions], MISSING).astype(np.int8),
-            np.where(found, self.since[positions], _LONG_AGO),
-            np.where(found, self.first_allow[positions], _NEVER),
-            np.where(found, self.ref[positions], -1),
-        )
-
-
-@dataclass(frozen=True)
-class Said:
-    """What lines say, one item per line asked for; attributes as in `Line`."""
 
     state: States
     since: Ints
@@ -73,20 +44,26 @@ class Said:
         """Where a denial follows an earlier allow."""
         return np.asarray((self.state == DENY) & (self.first_allow < self.since))
 
+    def at(self, lines: Ints) -> Said:
+        """What some lines say. The last of all lines says nothing; -1 is that one."""
+        return Said(self.state[lines], self.since[lines], self.first_allow[lines], self.ref[lines])
 
-def _fold(keys: pa.Array, times: Ints, states: States, refs: Ints) -> Line:
-    """Folds events into lines: the latest holds, and at the same instant the strictest.
 
-    Of several yeses at one instant one that names an agreement holds.
+@dataclass(frozen=True)
+class Places:
+    """Where the consents of contributors to assets are found, one item per contributor and asset.
+
+    Attributes:
+        person: Position in `ConsentIndex.people`, or -1.
+        pair: Position in `ConsentIndex.pairs`, or -1: nothing was said about this asset by itself.
     """
-    names = pc.unique(keys).sort() if len(keys) else pa.array([], pa.string())
-    line = lookup(keys, names)
-    order = np.lexsort((refs, states, times, line))
-    line, times, states = line[order], times[order], states[order]
-    last = np.append(line[1:] != line[:-1], True) if len(line) else np.zeros(0, np.bool_)
-    first_allow = np.full(len(names), _NEVER, np.int64)
-    np.minimum.at(first_allow, line[states == ALLOW], times[states == ALLOW])
-    return Line(names, states[last], times[last], first_allow, refs[order][last])
+
+    person: Ints
+    pair: Ints
+
+    def some(self, items: Ints) -> Places:
+        """The places of some items."""
+        return Places(self.person[items], self.pair[items])
 
 
 @dataclass(frozen=True)
@@ -94,22 +71,46 @@ class ConsentIndex:
     """Consents at one instant, ready to be joined: per purpose, general and narrowed lines.
 
     Attributes:
-        general: Lines of contributors.
-        narrowed: Lines of contributors and one asset each.
+        people: Contributors: those of the contributors table, then others who said something.
+        listed: How many of them the contributors table has.
+        assets: Assets that some consent is narrowed to.
+        pairs: Positions in `people` and in `assets` that belong to a narrowed consent.
+        general: Lines of `people`, and one that says nothing.
+        narrowed: Lines of `pairs`, and one that says nothing.
         refs: The agreements that consents name, each once, in order.
     """
 
-    general: dict[Purpose, Line]
-    narrowed: dict[Purpose, Line]
+    people: StringIndex
+    listed: int
+    assets: StringIndex
+    pairs: PairIndex
+    general: dict[Purpose, Said]
+    narrowed: dict[Purpose, Said]
     refs: pa.Array
+
+    def places(
+        self, asset_ids: pa.Array, contributor_ids: pa.Array, rows: Ints | None = None
+    ) -> Places:
+        """Looks contributors and assets up.
+
+        Args:
+            asset_ids: Assets.
+            contributor_ids: Contributors, [items].
+            rows: For each contributor the position of the asset; if absent, there is one asset for
+                each.
+        """
+        person = self.people.positions(contributor_ids)
+        asset = self.assets.positions(asset_ids)  # mostly -1, so that few pairs are looked for
+        return Places(person, self.pairs.positions(person, asset if rows is None else asset[rows]))
 
     def said(self, purpose: Purpose, asset_ids: pa.Array, contributor_ids: pa.Array) -> Said:
         """The consent of each (asset, contributor) pair to a purpose, [pairs]."""
-        general, narrowed = self.general[purpose], self.narrowed[purpose]
-        wide = general.at(lookup(contributor_ids, general.keys))
-        if len(narrowed.keys) == 0:
-            return wide
-        thin = narrowed.at(lookup(pair_keys(contributor_ids, asset_ids), narrowed.keys))
+        return self.said_at(purpose, self.places(asset_ids, contributor_ids))
+
+    def said_at(self, purpose: Purpose, places: Places) -> Said:
+        """The consent to a purpose at places, [items]."""
+        wide = self.general[purpose].at(places.person)
+        thin = self.narrowed[purpose].at(places.pair)
         # The stricter, if it is not the older: a general yes does not lift a particular no, nor
         # does a general silence; a later general no lifts a particular yes.
         overruled = (wide.state > thin.state) & (wide.since >= thin.since)
@@ -122,38 +123,92 @@ class ConsentIndex:
         )
 
 
-def pair_keys(contributor_ids: pa.Array, asset_ids: pa.Array) -> pa.Array:
-    """One text per pair; the length in front keeps `a` + `bc` apart from `ab` + `c`."""
-    lengths = pc.utf8_length(contributor_ids).cast(pa.string())
-    return pc.binary_join_element_wise(lengths, contributor_ids, asset_ids, ":")
+@dataclass(frozen=True)
+class _Events:
+    """Consent events in order: by line, then time; at one instant the one that holds comes last."""
+
+    lines: Ints
+    times: Ints
+    states: States
+    refs: Ints
+    purposes: pa.Array
+
+    def fold(self, purpose: Purpose, lines: int) -> Said:
+        """Folds events into lines: the latest holds, and at the same instant the strictest."""
+        speaks = one_of(self.purposes, [purpose.value, ALL_PURPOSES])
+        line, times, states = self.lines[speaks], self.times[speaks], self.states[speaks]
+        said = Said(
+            np.full(lines + 1, MISSING, np.int8),
+            np.full(lines + 1, _LONG_AGO, np.int64),
+            np.full(lines + 1, _NEVER, np.int64),
+            np.full(lines + 1, -1, np.int64),
+        )
+        ends = np.flatnonzero(np.diff(line, append=-1))
+        said.state[line[ends]] = states[ends]
+        said.since[line[ends]] = times[ends]
+        said.ref[line[ends]] = self.refs[speaks][ends]
+        yes = states == ALLOW
+        starts = np.flatnonzero(np.diff(line[yes], prepend=-1))
+        said.first_allow[line[yes][starts]] = times[yes][starts]
+        return said
+
+
+def _in_order(lines: Ints, table: pa.Table, refs: Ints) -> _Events:
+    """Events in the order in which they are folded; of yeses at one instant a signed one holds."""
+    value = column(table, "value")
+    states = np.full(len(lines), UNKNOWN, np.int8)
+    for text, state in _STATE.items():
+        states[equals(value, text.value)] = state
+    times = integers(column(table, "given_at"), _NEVER)
+    order = np.lexsort((refs, states, times, lines))
+    purposes = column(table, "purpose").take(pa.array(order))
+    return _Events(lines[order], times[order], states[order], refs[order], purposes)
 
 
 def index_consents(
-    consents: pa.Table, purposes: tuple[Purpose, ...], as_of_us: int
+    consents: pa.Table, contributor_ids: pa.Array, purposes: tuple[Purpose, ...], as_of_us: int
 ) -> ConsentIndex:
-    """Folds consent events (schemas.catalogue.CONSENTS_SCHEMA) up to `as_of_us` (µs since 1970)."""
-    given_at = integers(column(consents, "given_at"), _NEVER)
-    events = consents.filter(pa.array(given_at <= as_of_us))
-    times = integers(column(events, "given_at"), _NEVER)
-    value, purpose = column(events, "value"), column(events, "purpose")
-    states = np.full(len(value), UNKNOWN, np.int8)
-    for text, state in _STATE.items():
-        states[np.asarray(pc.fill_null(pc.equal(value, text.value), False))] = state
-    named = pc.utf8_trim_whitespace(column(events, "agreement_ref"))
+    """Folds consent events up to an instant.
+
+    Args:
+        consents: schemas.catalogue.CONSENTS_SCHEMA.
+        contributor_ids: Everybody in the contributors table.
+        purposes: The purposes that will be asked for.
+        as_of_us: The instant, in µs since 1970.
+    """
+    counts = integers(column(consents, "given_at"), _NEVER) <= as_of_us
+    counts &= present(column(consents, "contributor_id"))
+    asked = [*(purpose.value for purpose in purposes), ALL_PURPOSES]
+    counts &= one_of(column(consents, "purpose"), asked)
+    events = consents.filter(pa.array(counts))
+    refs, ref = _references(column(events, "agreement_ref"))
+    asset, who = column(events, "asset_id"), column(events, "contributor_id")
+    listed = pc.unique(contributor_ids).drop_null()
+    everybody = pc.unique(pa.concat_arrays([listed, who])).drop_null()
+    people = StringIndex(everybody)
+    person = people.positions(who)
+    thin = present(asset)
+    narrow = asset.filter(pa.array(thin))
+    assets = StringIndex(pc.unique(narrow))
+    pairs = PairIndex(person[thin], assets.positions(narrow))
+    wide_events = _in_order(person[~thin], events.filter(pa.array(~thin)), ref[~thin])
+    thin_events = _in_order(pairs.lines, events.filter(pa.array(thin)), ref[thin])
+    return ConsentIndex(
+        people,
+        len(listed),
+        assets,
+        pairs,
+        {purpose: wide_events.fold(purpose, len(people)) for purpose in purposes},
+        {purpose: thin_events.fold(purpose, len(pairs)) for purpose in purposes},
+        refs,
+    )
+
+
+def _references(named: pa.Array) -> tuple[pa.Array, Ints]:
+    """The agreements that events name, each once, in order; and for each event which, or -1."""
+    named = pc.utf8_trim_whitespace(named)
     refs = pc.unique(named).drop_null().sort()
     ref = lookup(named, refs)
     if len(refs) and refs[0].as_py() == "":  # an empty reference names no agreement
         ref = np.where(ref == 0, -1, ref)
-    asset, who = column(events, "asset_id"), column(events, "contributor_id")
-    is_narrow = np.asarray(pc.is_valid(asset))
-    general: dict[Purpose, Line] = {}
-    narrowed: dict[Purpose, Line] = {}
-    for needed in purposes:
-        speaks = np.asarray(
-            pc.is_in(purpose, value_set=pa.array([needed.value, ALL_PURPOSES], pa.string()))
-        )
-        wide, thin = speaks & ~is_narrow, speaks & is_narrow
-        general[needed] = _fold(who.filter(pa.array(wide)), times[wide], states[wide], ref[wide])
-        keys = pair_keys(who.filter(pa.array(thin)), asset.filter(pa.array(thin)))
-        narrowed[needed] = _fold(keys, times[thin], states[thin], ref[thin])
-    return ConsentIndex(general, narrowed, refs)
+    return refs, ref

@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.rights.arrow import Bools, Ints, bools, column, equals, integers, present
+from pipelines.rights.arrow import Bools, bools, column, equals, integers, present
+from pipelines.rights.lookup import StringIndex
 from schemas.deal import Deal
 from schemas.decision import Reason
 
 _EPOCH = date(1970, 1, 1)
 DAY_US = 86_400_000_000
+_FAR = int(np.iinfo(np.int32).max)  # days
+_BATCH = 65_536  # releases
 
 # Faults of a release on its own; those that depend on the asset as well are found there.
 FAULTS: tuple[Reason, ...] = (
@@ -29,6 +33,15 @@ FAULTS: tuple[Reason, ...] = (
 )
 
 
+Traits = npt.NDArray[np.uint16]
+
+# What is true of a release, as bits: bit i for FAULTS[i], and then these.
+ANY_FAULT = np.uint16(2 ** len(FAULTS) - 1)
+MODEL, PROPERTY, MINOR, HAS_RANGE, LACKS_RANGE, WITNESSED = (
+    np.uint16(2 ** (len(FAULTS) + i)) for i in range(6)
+)
+
+
 def days(day: date) -> int:
     """Days since 1970-01-01."""
     return (day - _EPOCH).days
@@ -36,32 +49,26 @@ def days(day: date) -> int:
 
 @dataclass(frozen=True)
 class ReleaseIndex:
-    """Releases, ready to be joined.
+    """Releases, ready to be joined: n of them, and one more that an unknown id (-1) stands for.
 
     Attributes:
-        ids: Release ids, [n].
-        is_model: Whether it is a model release, [n].
-        is_property: Whether it is a property release; a release of another kind is neither, [n].
-        minor: Whether its subject is a minor, [n].
-        faults: For each of FAULTS, where a release has it, [len(FAULTS), n].
-        shoot_from: First day it covers, days since 1970, [n]; `shoot_until`: the last.
-        has_range: Whether it is bound to shoot dates at all, [n].
-        lacks_range: Whether it misses a first or last day, [n].
-        valid_until: Its last day, days since 1970, or far away, [n].
-        witness: Who witnessed it, [n].
+        ids: Release ids.
+        traits: What is true of each: FAULTS, MODEL, PROPERTY (one of another kind is neither),
+            MINOR (its subject is one), HAS_RANGE (it is bound to shoot dates), LACKS_RANGE (it
+            misses a first or last day), WITNESSED; [n + 1].
+        shoot_from: First day it covers, days since 1970, [n + 1] int32; `shoot_until`: the last.
+        valid_until: Its last day, days since 1970, or far away, [n + 1] int32.
+        witnesses: Those who witnessed releases.
+        witness: Who of them witnessed it, or -1, [n + 1] int32.
     """
 
-    ids: pa.Array
-    is_model: Bools
-    is_property: Bools
-    minor: Bools
-    faults: Bools
-    shoot_from: Ints
-    shoot_until: Ints
-    has_range: Bools
-    lacks_range: Bools
-    valid_until: Ints
-    witness: pa.Array
+    ids: StringIndex
+    traits: Traits
+    shoot_from: npt.NDArray[np.int32]
+    shoot_until: npt.NDArray[np.int32]
+    valid_until: npt.NDArray[np.int32]
+    witnesses: StringIndex
+    witness: npt.NDArray[np.int32]
 
 
 def last_needed_day(deal: Deal, as_of_us: int) -> int:
@@ -77,43 +84,67 @@ def last_needed_day(deal: Deal, as_of_us: int) -> int:
 
 def index_releases(releases: pa.Table, deal: Deal, as_of_us: int) -> ReleaseIndex:
     """Judges each release (schemas.catalogue.RELEASES_SCHEMA) for a deal as of an instant."""
+    count = len(releases)
+    traits = np.zeros(count + 1, np.uint16)
+    first, last, until = (np.full(count + 1, far, np.int32) for far in (-_FAR, _FAR, _FAR))
+    start = 0
+    for batch in releases.to_batches(max_chunksize=_BATCH):  # few at a time are faster than all
+        part = pa.Table.from_batches([batch])
+        stop = start + len(part)
+        for i, holds in enumerate(_traits(part, deal, as_of_us)):
+            traits[start:stop] |= holds.astype(np.uint16) << np.uint16(i)
+        first[start:stop] = integers(column(part, "shoot_from"), -_FAR)
+        last[start:stop] = integers(column(part, "shoot_until"), _FAR)
+        until[start:stop] = integers(column(part, "valid_until"), _FAR)
+        start = stop
+    witness = column(releases, "witness_ref").dictionary_encode()
+    return ReleaseIndex(
+        ids=StringIndex(column(releases, "release_id")),
+        traits=traits,
+        shoot_from=first,
+        shoot_until=last,
+        valid_until=until,
+        witnesses=StringIndex(witness.dictionary),
+        witness=np.append(integers(witness.indices, -1), -1).astype(np.int32),
+    )
+
+
+def _traits(releases: pa.Table, deal: Deal, as_of_us: int) -> list[Bools]:
+    """What is true of releases, bit by bit."""
+    kind = column(releases, "kind")
+    first, last = (present(column(releases, name)) for name in ("shoot_from", "shoot_until"))
+    return [
+        *_faults(releases, deal, as_of_us),
+        equals(kind, "model"),
+        equals(kind, "property"),
+        bools(column(releases, "minor")),
+        first | last,
+        ~(first & last),
+        present(column(releases, "witness_ref")),
+    ]
+
+
+def _faults(releases: pa.Table, deal: Deal, as_of_us: int) -> list[Bools]:
+    """For each of FAULTS, where a release has it."""
     signed_at = column(releases, "signed_at")
-    is_model = equals(column(releases, "kind"), "model")
     minor = bools(column(releases, "minor"))
     far = np.iinfo(np.int64).max
     subject = bools(column(releases, "subject_signed")) | minor
-    today = as_of_us // DAY_US
-    valid_until = integers(column(releases, "valid_until"), far)
-    undated = ~present(signed_at) | (integers(signed_at, far) > today)
-    faults = np.stack(
-        [
-            integers(column(releases, "revoked_at"), far) <= as_of_us,
-            valid_until < last_needed_day(deal, as_of_us),
-            undated | ~subject | ~bools(column(releases, "photographer_signed")),
-            minor & ~bools(column(releases, "guardian_signed")),
-            ~equals(column(releases, "ml_use"), "allow"),
-            is_model & ~bools(column(releases, "biometric_rider"))
-            if deal.rights.people == "biometric-release"
-            else np.zeros(len(releases), np.bool_),
-            _blanket(releases, deal),
-            _unwitnessed(releases, deal),
-        ]
-    )
-    shoot_from, shoot_until = column(releases, "shoot_from"), column(releases, "shoot_until")
-    first, last = present(shoot_from), present(shoot_until)
-    return ReleaseIndex(
-        ids=column(releases, "release_id"),
-        is_model=is_model,
-        is_property=equals(column(releases, "kind"), "property"),
-        minor=minor,
-        faults=faults,
-        shoot_from=integers(shoot_from, -far),
-        shoot_until=integers(shoot_until, far),
-        has_range=first | last,
-        lacks_range=~(first & last),
-        valid_until=valid_until,
-        witness=column(releases, "witness_ref"),
-    )
+    undated = ~present(signed_at) | (integers(signed_at, far) > as_of_us // DAY_US)
+    lacks_rider = np.zeros(len(releases), np.bool_)
+    if deal.rights.people == "biometric-release":
+        lacks_rider = equals(column(releases, "kind"), "model")
+        lacks_rider &= ~bools(column(releases, "biometric_rider"))
+    return [
+        integers(column(releases, "revoked_at"), far) <= as_of_us,
+        integers(column(releases, "valid_until"), far) < last_needed_day(deal, as_of_us),
+        undated | ~subject | ~bools(column(releases, "photographer_signed")),
+        minor & ~bools(column(releases, "guardian_signed")),
+        ~equals(column(releases, "ml_use"), "allow"),
+        lacks_rider,
+        _blanket(releases, deal),
+        _unwitnessed(releases, deal),
+    ]
 
 
 def _blanket(releases: pa.Table, deal: Deal) -> Bools:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.rights.agreements import DealCover, deal_cover
 from pipelines.rights.arrow import (
@@ -22,9 +22,9 @@ from pipelines.rights.arrow import (
     equals,
     integers,
     lists,
-    lookup,
     one_of,
     present,
+    texts,
 )
 from pipelines.rights.consents import (
     CONDITIONAL,
@@ -32,6 +32,7 @@ from pipelines.rights.consents import (
     MISSING,
     UNKNOWN,
     ConsentIndex,
+    Places,
     index_consents,
 )
 from pipelines.rights.licences import screen_licence
@@ -59,15 +60,16 @@ class RightsIndex:
     """What screening joins to: contributors, consents and releases, for one deal and instant.
 
     Attributes:
-        contributor_ids: Everybody in the contributors table.
         consents: Who consents to what.
+        against: For each of `consents.people` the reasons against what they make, narrowed consents
+            aside, and last those against somebody unknown, [people + 1].
         releases: Which releases are valid.
         agreements: For each purpose, whom the deal's own agreements cover.
         last_day: The day until which rights must hold, in days since 1970.
     """
 
-    contributor_ids: pa.Array
     consents: ConsentIndex
+    against: Mask
     releases: ReleaseIndex
     agreements: dict[Purpose, DealCover]
     last_day: int
@@ -77,9 +79,14 @@ def build_index(
     contributors: pa.Table, consents: pa.Table, releases: pa.Table, deal: Deal, as_of_us: int
 ) -> RightsIndex:
     """Prepares the small tables for `screen_batch`; `as_of_us` is in µs since 1970, UTC."""
+    names = column(contributors, "contributor_id")
+    joined = index_consents(consents, names, deal.judged_purposes, as_of_us)
+    everybody = np.append(np.arange(len(joined.people)), -1)
+    against = _consent_reasons(joined, Places(everybody, np.full(len(everybody), -1)), deal)
+    against[joined.listed :] |= _BIT[Reason.CONTRIBUTOR_UNKNOWN]
     return RightsIndex(
-        column(contributors, "contributor_id"),
-        index_consents(consents, deal.judged_purposes, as_of_us),
+        joined,
+        against,
         index_releases(releases, deal, as_of_us),
         {purpose: deal_cover(deal, purpose, as_of_us) for purpose in deal.judged_purposes},
         last_needed_day(deal, as_of_us),
@@ -94,7 +101,7 @@ class Findings:
 
     def add(self, reason: Reason, where: Bools) -> None:
         """Records a reason for the rows where it holds."""
-        self.mask[where] |= _BIT[reason]
+        self.mask[np.flatnonzero(where)] |= _BIT[reason]
 
 
 def screen_batch(assets: pa.Table, index: RightsIndex, deal: Deal, repeated: Bools) -> Mask:
@@ -149,20 +156,20 @@ def _screen_term(found: Findings, assets: pa.Table, index: RightsIndex, deal: De
 def _screen_territory(found: Findings, assets: pa.Table, deal: Deal) -> None:
     included = lists(column(assets, "territories_in"))
     excluded = lists(column(assets, "territories_out"))
-    countries = sorted(COUNTRIES)
-    everywhere = included.any(equals(included.values, WORLD)) | (included.lengths == 0)
+    inside, outside = texts(included.values), texts(excluded.values)
+    everywhere = included.any(inside.where(WORLD.__eq__)) | (included.lengths == 0)
     if deal.world:
         covered = everywhere & (excluded.lengths == 0)
     else:
         held = np.zeros(len(assets), np.int64)
-        barred = excluded.any(equals(excluded.values, WORLD))
         for country in deal.territory:
-            held += included.any(equals(included.values, country))
-            barred |= excluded.any(equals(excluded.values, country))
+            held += included.any(inside.where(country.__eq__))
+        barred = excluded.any(outside.where({*deal.territory, WORLD}.__contains__))
         covered = (everywhere | (held == len(deal.territory))) & ~barred
     found.add(Reason.TERRITORY_NOT_COVERED, ~covered)
-    unknown = included.any(~one_of(included.values, [*countries, WORLD]))
-    unknown |= excluded.any(~one_of(excluded.values, [*countries, WORLD]))
+    codes = {*COUNTRIES, WORLD}
+    unknown = included.any(~inside.where(codes.__contains__))
+    unknown |= excluded.any(~outside.where(codes.__contains__))
     found.add(Reason.TERRITORY_UNKNOWN_CODE, unknown)
 
 
@@ -174,9 +181,11 @@ def _screen_grants(found: Findings, assets: pa.Table, index: RightsIndex, deal: 
         unreadable = present(grant) & ~known
         if deal.agreements:
             # What cannot be read is at worst a denial, so that it gives way to the same.
-            open_to = ~index.agreements[purpose].covers(assets)
-            denied, conditional = denied & open_to, conditional & open_to
-            unreadable &= open_to
+            stopped = np.flatnonzero(denied | conditional | unreadable)
+            few = assets.select(["contributors"]).take(pa.array(stopped))
+            lifted = stopped[index.agreements[purpose].covers(few)]
+            for said in (denied, conditional, unreadable):
+                said[lifted] = False
         found.add(Reason.GRANT_DENIED, denied)
         found.add(Reason.GRANT_CONDITIONAL, conditional)
         found.add(Reason.GRANT_UNREADABLE, unreadable)
@@ -186,21 +195,31 @@ def _screen_contributors(found: Findings, assets: pa.Table, index: RightsIndex, 
     shares = lists(column(assets, "contributors"))
     who = shares.values.field("contributor_id")
     parts = integers(shares.values.field("share_bp"), 0)
-    unknown = shares.any(lookup(who, index.contributor_ids) < 0)
-    found.add(Reason.CONTRIBUTOR_UNKNOWN, unknown)
     total = np.bincount(shares.rows, weights=parts, minlength=len(assets)).astype(np.int64)
     whole = (total == FULL_SPLIT_BP) & ~shares.any(parts <= 0)
     found.add(Reason.SPLITS_NOT_WHOLE, ~whole)
-    asset_ids = column(assets, "asset_id").take(pa.array(shares.rows))
+    places = index.consents.places(column(assets, "asset_id"), who, shares.rows)
+    against = index.against[places.person]
+    narrowed = np.flatnonzero(places.pair >= 0)
+    against[narrowed] &= _BIT[Reason.CONTRIBUTOR_UNKNOWN]
+    against[narrowed] |= _consent_reasons(index.consents, places.some(narrowed), deal)
+    stopped = np.flatnonzero(against)
+    np.bitwise_or.at(found.mask, shares.rows[stopped], against[stopped])
+
+
+def _consent_reasons(consents: ConsentIndex, places: Places, deal: Deal) -> Mask:
+    """The reasons that consents give at each of the places."""
+    found = Findings(len(places.person))
     for purpose in deal.needed_purposes:
-        said = index.consents.said(purpose, asset_ids, who)
+        said = consents.said_at(purpose, places)
         missing = said.state == UNKNOWN
         if not silence_is_enough(deal, purpose):
             missing |= said.state == MISSING
-        found.add(Reason.CONSENT_MISSING, shares.any(missing))
-        found.add(Reason.CONSENT_WITHDRAWN, shares.any(said.withdrawn))
-        found.add(Reason.CONSENT_DENIED, shares.any((said.state == DENY) & ~said.withdrawn))
-        found.add(Reason.CONSENT_CONDITIONAL, shares.any(said.state == CONDITIONAL))
+        found.add(Reason.CONSENT_MISSING, missing)
+        found.add(Reason.CONSENT_WITHDRAWN, said.withdrawn)
+        found.add(Reason.CONSENT_DENIED, (said.state == DENY) & ~said.withdrawn)
+        found.add(Reason.CONSENT_CONDITIONAL, said.state == CONDITIONAL)
+    return found.mask
 
 
 def silence_is_enough(deal: Deal, purpose: Purpose) -> bool:
@@ -210,39 +229,38 @@ def silence_is_enough(deal: Deal, purpose: Purpose) -> bool:
 
 
 def _screen_source(found: Findings, assets: pa.Table, deal: Deal) -> None:
-    source = column(assets, "digital_source_type")
+    source = texts(column(assets, "digital_source_type"))
+    kinds = {
+        text: DIGITAL_SOURCE_TYPES.get(text.removeprefix(DIGITAL_SOURCE_TYPE_PREFIX))
+        for text in source.texts
+    }
     if deal.rights.unknown_source == "refuse":
-        found.add(Reason.SOURCE_UNSTATED, ~present(source))
-    for code in pc.unique(source).to_pylist():
-        if code is None:
-            continue
-        generated = DIGITAL_SOURCE_TYPES.get(code.removeprefix(DIGITAL_SOURCE_TYPE_PREFIX))
-        if generated is None:
-            found.add(Reason.SOURCE_UNKNOWN_TYPE, equals(source, code))
-        elif generated and deal.rights.ai_generated == "refuse":
-            found.add(Reason.SOURCE_AI_GENERATED, equals(source, code))
+        found.add(Reason.SOURCE_UNSTATED, source.codes == len(source.texts))
+    found.add(Reason.SOURCE_UNKNOWN_TYPE, source.where(lambda text: kinds[text] is None))
+    if deal.rights.ai_generated == "refuse":
+        found.add(Reason.SOURCE_AI_GENERATED, source.where(lambda text: kinds[text] is True))
 
 
 def _screen_selection(found: Findings, assets: pa.Table, deal: Deal) -> None:
     wanted = one_of(column(assets, "media_type"), list(deal.media))
     found.add(Reason.SELECT_MEDIA_TYPE, ~wanted)
+    asked = deal.select
+    if not (asked.keywords_any or asked.keywords_none):
+        return
     keywords = lists(column(assets, "keywords"))
-    if deal.select.keywords_any:
-        chosen = _holds_word(keywords.values, deal.select.keywords_any)
-        found.add(Reason.SELECT_KEYWORDS, ~keywords.any(chosen))
-    if deal.select.keywords_none:
-        barred = _holds_word(keywords.values, deal.select.keywords_none)
-        found.add(Reason.SELECT_KEYWORDS, keywords.any(barred))
+    words = texts(keywords.values)
+    if asked.keywords_any:
+        chosen = {fold_case(word) for word in asked.keywords_any}
+        fits = words.where(lambda word: fold_case(word) in chosen)
+        found.add(Reason.SELECT_KEYWORDS, ~keywords.any(fits))
+    if asked.keywords_none:
+        barred = {fold_case(word) for word in asked.keywords_none}
+        unfit = words.where(lambda word: fold_case(word) in barred)
+        found.add(Reason.SELECT_KEYWORDS, keywords.any(unfit))
 
 
+@lru_cache(maxsize=65_536)
 def fold_case(word: str) -> str:
     """A word as it is compared: Unicode's canonical caseless matching (D145)."""
     decomposed = unicodedata.normalize("NFD", word)
     return unicodedata.normalize("NFD", decomposed.casefold())
-
-
-def _holds_word(values: pa.Array, words: list[str]) -> Bools:
-    """Where a text is one of the words; each different text is folded once."""
-    wanted = {fold_case(word) for word in words}
-    texts = pc.unique(values).drop_null().to_pylist()
-    return one_of(values, [text for text in texts if fold_case(text) in wanted])

@@ -24,6 +24,7 @@ from pipelines.rights.screen import (
     reasons_of,
     screen_batch,
 )
+from pipelines.rights.standing import add_standing
 from pipelines.work import Block, write_blocks
 
 
@@ -60,6 +61,7 @@ def screen_stored_batch(
     counts = Counts(entered=len(batch), passed=int((mask == 0).sum()))
     _write_refusals(store, job, index, name, batch.filter(pa.array(mask != 0)), mask, counts)
     cleared = batch.filter(pa.array(mask == 0)).sort_by([("hash", "ascending")])
+    cleared = add_standing(cleared, index, job.deal)
     blocks: tuple[tuple[int, Block], ...] = ()
     if len(cleared):
         key = f"{job.work}/cleared/{name}.arrows"

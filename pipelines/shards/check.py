@@ -17,7 +17,7 @@ from pipelines.delivery.stores import Store
 from pipelines.shards.tar import BLOCK, END, Member, header
 from pipelines.work import read_parquet
 from schemas.manifest import ShardRecord
-from schemas.sample import SHARD_TABLE_SCHEMA
+from schemas.sample import SHARD_TABLE_SCHEMA, CaptionSource
 
 Note = Callable[[str, str], None]
 _CHUNK_BYTES = 1 << 20
@@ -34,11 +34,13 @@ class CheckedShard:
     Attributes:
         name: Its base name.
         samples: Digest of the media by key, in the tar's order; none where it is damaged.
+        embedded: Keys of the samples that have embeddings, in the same order.
         whole: Whether the shard could be checked and nothing is wrong with it.
     """
 
     name: str
     samples: dict[str, str] = field(default_factory=dict)
+    embedded: list[str] = field(default_factory=list)
     whole: bool = False
 
 
@@ -78,6 +80,7 @@ def check_shard(
     for fault in faults:
         note(tar_path, fault)
     checked.samples = {row["key"]: row["media_sha256"] for row in rows}
+    checked.embedded = [row["key"] for row in rows if row["caption_source"] == CaptionSource.MODEL]
     checked.whole = not faults
     return checked
 
@@ -159,7 +162,10 @@ def _load(source: BinaryIO, rows: list[dict[str, Any]], record: ShardRecord) -> 
 def check_embeddings(
     store: Store, index: int, shard: CheckedShard, damaged: frozenset[str], note: Note
 ) -> None:
-    """Checks that a shard's vectors and their metadata are of its samples, in their order."""
+    """Checks that a shard's vectors and their metadata are of its samples, in their order.
+
+    A shard none of whose samples may be embedded has none of these files.
+    """
     paths = [
         f"metadata/metadata_{index}.parquet",
         f"img_emb/img_emb_{index}.npy",
@@ -167,14 +173,18 @@ def check_embeddings(
     ]
     if not shard.whole or damaged.intersection(paths):
         return
+    if not shard.embedded:
+        for path in filter(store.exists, paths):
+            note(path, f"no sample of {shard.name} may be embedded")
+        return
     try:
         keys = read_parquet(store, paths[0], ["key"])["key"].to_pylist()
-        if keys != list(shard.samples):
+        if keys != shard.embedded:
             note(paths[0], f"its keys are not those of {shard.name}")
         for path in paths[1:]:
             vectors = np.load(io.BytesIO(store.read_bytes(path)), allow_pickle=False)
-            if len(vectors) != len(shard.samples):
-                note(path, f"{len(vectors)} vectors for {len(shard.samples)} samples")
+            if len(vectors) != len(shard.embedded):
+                note(path, f"{len(vectors)} vectors for {len(shard.embedded)} samples")
     except FileNotFoundError as error:
         note(paths[0], f"missing: {error}")
     except (ValueError, pa.ArrowException) as error:

@@ -14,7 +14,7 @@ from pipelines.ledger.entries import asset_commitment
 from pipelines.shards.tar import Member
 from schemas.decision import Outcome
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
-from schemas.sample import Sample
+from schemas.sample import CaptionSource, Sample
 
 Row = dict[str, Any]
 
@@ -26,10 +26,15 @@ def sample_key(commitment: str) -> str:
     return commitment[:_KEY_HEX]
 
 
-def decision_sha256(job: Job, commitment: str) -> str:
+def decision_sha256(job: Job, commitment: str, overrides: str) -> str:
     """Digest of the decision that delivers an asset.
 
     It names the asset by its commitment, since the digest is public and an id could be guessed.
+
+    Args:
+        job: The run.
+        commitment: The asset's.
+        overrides: The denials that signed agreements override, both sides, in one line.
     """
     decision = {
         "asset": commitment,
@@ -37,6 +42,7 @@ def decision_sha256(job: Job, commitment: str) -> str:
         "deal": job.deal.terms_sha256(),
         "catalogue": job.catalogue.digest,
         "as_of": job.as_of.isoformat(),
+        "overrides": overrides,
     }
     return hashlib.sha256(rfc8785.dumps(decision)).hexdigest()
 
@@ -45,7 +51,8 @@ def make_sample(row: Row, job: Job) -> Sample:
     """A sample of a unit's row (pipelines.features.unit.UNIT_SCHEMA)."""
     commitment = asset_commitment(job.salt, row["asset_id"])
     source = (row["digital_source_type"] or "").removeprefix(DIGITAL_SOURCE_TYPE_PREFIX)
-    created = row["created_at"]
+    created, until = row["created_at"], row["usable_until"]
+    by_model = row["caption_source"] == CaptionSource.MODEL
     return Sample(
         key=sample_key(commitment),
         asset=commitment,
@@ -59,8 +66,9 @@ def make_sample(row: Row, job: Job) -> Sample:
         fps_den=row["fps_den"],
         frames=row["frames"] if row["media_type"] == "video" else 0,
         caption=row["caption"],
-        caption_model=job.models.captioner_id,
-        clip_model=job.models.clip_id,
+        caption_source=CaptionSource(row["caption_source"]),
+        caption_model=job.models.captioner_id if by_model else "",
+        clip_model=job.models.clip_id if by_model else "",
         clip_score=round(float(row["clip_score"]), 6),
         title=row["title"] or "",
         description=row["description"] or "",
@@ -73,8 +81,12 @@ def make_sample(row: Row, job: Job) -> Sample:
         licence_code=row["licence_code"] or "",
         digital_source_type=source,
         ai_generated=DIGITAL_SOURCE_TYPES.get(source, False),
+        alteration_constraints=row["alteration_constraints"],
+        file_constraints=row["file_constraints"],
+        duplication_constraints=row["duplication_constraints"],
+        usable_until=until.isoformat() if isinstance(until, date) else "",
         deal_id=job.deal.deal_id,
-        decision_sha256=decision_sha256(job, commitment),
+        decision_sha256=decision_sha256(job, commitment, row["overrides"]),
     )
 
 

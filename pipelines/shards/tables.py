@@ -11,8 +11,10 @@ from pipelines.shards.sample import Row, WrittenSample
 from schemas.sample import DELIVERED_SCHEMA, SHARD_TABLE_SCHEMA
 
 _SAID = (
-    "key asset media_sha256 width height caption caption_model clip_score title licence_model "
-    "licence_class licence_code digital_source_type ai_generated decision_sha256 duration_ms"
+    "key asset media_sha256 width height caption caption_source caption_model clip_score title "
+    "licence_model licence_class licence_code digital_source_type ai_generated "
+    "alteration_constraints file_constraints duplication_constraints usable_until "
+    "decision_sha256 duration_ms"
 ).split()
 
 

@@ -23,7 +23,7 @@ class _WriteShard(beam.DoFn):
         # Opened here, not in setup: the store's list of features must be of now.
         models = self._job.models
         store = open_store(self._job.output_uri)
-        features = open_features(store, models.clip_id, models.captioner_id)
+        features = open_features(store, models.clip_id, models.captioner_id, self._job.reader_id)
         with noting_failure(store, self._job.work):
             yield write_shard(store, features, self._job, element)
 

@@ -36,7 +36,7 @@ from pipelines.shards.tar import TarWriter
 from pipelines.work import json_bytes, read_json, read_parquet, write_table
 from schemas.decision import Outcome, Stage
 from schemas.errors import BadRecord, RunError
-from schemas.sample import Sample
+from schemas.sample import CaptionSource, Sample
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,9 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
     )
     write_table(store, f"{base}.parquet", shard_table(spec.name, written))  # 4
     store.write_bytes(f"{base}_stats.json", json_bytes(shard_stats(written, tar.size)))
-    _write_embeddings(store, features, job, spec, written)
+    embedded = [item for item in written if item.sample.caption_source is CaptionSource.MODEL]
+    if embedded:
+        _write_embeddings(store, features, job, spec, embedded)
     write_decisions(  # 5
         store, f"{job.work}/agency", f"write-{spec.name}", _decisions(spec.name, written)
     )
@@ -173,7 +175,9 @@ def _decisions(shard: str, written: list[WrittenSample]) -> list[Decision]:
             Outcome.DELIVERED,
             Stage.WRITE,
             (),
-            f"shard={shard}; key={item.sample.key}",
+            "; ".join(
+                [f"shard={shard}", f"key={item.sample.key}", *filter(None, [item.row["overrides"]])]
+            ),
         )
         for item in written
     ]

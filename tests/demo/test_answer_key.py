@@ -46,7 +46,8 @@ def test_every_reason_is_planted(key: dict[str, Any]) -> None:
         for asset in deal["assets"].values()
         for code in asset["reasons"]
     }
-    assert planted == {reason.value for reason in Reason}
+    # The demo runs offline: no server says anything.
+    assert planted == {reason.value for reason in Reason if not reason.startswith("server.")}
 
 
 def test_rows_are_as_many_as_asked_and_ids_are_unique_but_for_the_planted_twins(
@@ -71,7 +72,7 @@ def test_verdicts_are_of_one_stage_and_follow_from_their_reasons(key: dict[str, 
                 continue
             assert {info.stage for info in infos} == {asset["stage"]}
             assert {info.outcome for info in infos} == {asset["outcome"]}
-            assert asset["stage"] == Stage.SCREEN or len(infos) == 1
+            assert asset["stage"] in (Stage.SCREEN, Stage.ENRICH) or len(infos) == 1
 
 
 def test_what_goes_into_a_step_comes_out_or_is_counted(key: dict[str, Any]) -> None:
@@ -227,7 +228,7 @@ def test_the_cap_is_what_the_strict_deal_says() -> None:
 
 
 def test_a_library_without_room_for_every_case_is_refused() -> None:
-    with pytest.raises(InputError, match="59 assets"):
+    with pytest.raises(InputError, match=f"{LEAST_ASSETS - 1} assets"):
         make_plan(0, LEAST_ASSETS - 1)
 
 

@@ -49,10 +49,10 @@ def _digests(root: Path) -> dict[str, str]:
 
 def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(tmp_path: Path) -> None:
     done: list[tuple[int, int]] = []
-    first = make_library(tmp_path / "a", 7, 60, progress=lambda n, of: done.append((n, of)))
-    second = make_library(tmp_path / "b", 7, 60, workers=2)
+    first = make_library(tmp_path / "a", 7, 80, progress=lambda n, of: done.append((n, of)))
+    second = make_library(tmp_path / "b", 7, 80, workers=2)
     assert _digests(first.root) == _digests(second.root)
-    assert done == [(number, 60) for number in range(1, 61)]
+    assert done == [(number, 80) for number in range(1, 81)]
 
 
 def test_tables_have_the_columns_of_the_schema_and_several_row_groups(made: Made) -> None:
@@ -168,5 +168,5 @@ def test_a_large_enough_library_has_all_hostile_names() -> None:
 def test_a_folder_with_a_catalogue_is_left_alone(made: Made) -> None:
     before = _digests(made.library.root)
     with pytest.raises(InputError, match="catalogue already"):
-        make_library(made.library.root, assets=60)
+        make_library(made.library.root, assets=80)
     assert _digests(made.library.root) == before

@@ -153,4 +153,5 @@ def test_every_reason_is_planted(demo: Demo, deal_id: str) -> None:
     codes: set[str] = set()
     for deal in demo.key["deals"].values():
         codes.update(deal["counts"]["by_reason"])
-    assert codes == {reason.value for reason in Reason}
+    # The demo runs offline: no server says anything.
+    assert codes == {reason.value for reason in Reason if not reason.startswith("server.")}

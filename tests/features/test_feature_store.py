@@ -98,7 +98,7 @@ def test_only_the_digest_that_is_asked_for_counts(store: Store) -> None:
 
 
 def test_scores_depend_on_both_models(store: Store) -> None:
-    one, other = open_features(store, "clip 1", "cap"), open_features(store, "clip 2", "cap")
+    one, other = (open_features(store, clip, "cap", "readers") for clip in ("clip 1", "clip 2"))
     assert one.captions.prefix != other.captions.prefix
     assert one.embeddings.prefix != other.embeddings.prefix
     assert one.facts.prefix == other.facts.prefix

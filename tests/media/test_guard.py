@@ -80,7 +80,7 @@ def test_what_crashes_twice_is_a_dead_letter(fault: signal.Signals) -> None:
     with pytest.raises(BadRecord) as caught:
         guard.film(film(frames=2), LIMITS)
     assert caught.value.reason == "media.undecodable"
-    assert caught.value.detail == f"the decoder crashed: signal {fault.value}"
+    assert caught.value.detail == f"the child crashed: signal {fault.value}"
     assert guard.started == 2 and guard.pid is None
 
 
@@ -105,7 +105,7 @@ def test_a_child_killed_between_requests_is_replaced(guard: Guard) -> None:
 def test_a_film_that_takes_too_long(guard: Guard) -> None:
     first = stopped_child(guard)
     hasty = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, decode_timeout_s=0.3)
-    with pytest.raises(BadRecord, match=r"media.undecodable: the decoder took longer than 0.3 s"):
+    with pytest.raises(BadRecord, match=r"media.undecodable: the child took longer than 0.3 s"):
         guard.film(film(frames=2), hasty)
     assert gone(first)
     assert guard.film(film(frames=2), LIMITS).frames == 2

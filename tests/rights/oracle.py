@@ -110,9 +110,9 @@ def _exclusive(asset: Row, terms: Row, needed: Sequence[str]) -> bool:
 
 def _last_day(terms: Row, as_of: datetime) -> date:
     """The day until which rights must hold."""
-    if terms["ends_early"] == "until":
-        return max(terms["starts"], as_of.date())
-    return terms["ends"]
+    starts: date = terms["starts"]
+    ends: date = terms["ends"]
+    return max(starts, as_of.date()) if terms["ends_early"] == "until" else ends
 
 
 def _term(asset: Row, terms: Row, as_of: datetime) -> set[str]:

@@ -47,7 +47,18 @@ def test_defaults_are_strict() -> None:
         "unknown_people_count": "refuse",
         "sensitive": "refuse",
         "inference": "require",
+        "unknown_property": "refuse",
+        "unknown_source": "refuse",
+        "non_commercial": "refuse",
+        "no_derivatives": "refuse",
+        "share_alike": "refuse",
+        "ends_early": "refuse",
+        "shoot_range": "required",
+        "max_shoot_days": 366,
+        "witness": "independent",
+        "copyright_conflicts": "refuse",
     }
+    assert deal.agreements == []
     assert (deal.sources.roots, deal.sources.hosts, deal.gate.divert) == ([], [], [])
     assert deal.media == ["image"]
 
@@ -58,6 +69,9 @@ def test_needed_purposes() -> None:
 
     assert needed('["train_gen"]') == ("train_gen", "inference")
     assert needed('["inference", "search"]') == ("inference", "search")
+    without = parse_deal(LEAST + '\n[rights]\ninference = "pack-without"\n', "x")
+    assert without.needed_purposes == ("train_gen",)
+    assert without.judged_purposes == ("train_gen", "inference")
 
 
 def test_a_deal_that_cannot_be_read(tmp_path: Path) -> None:

@@ -36,18 +36,22 @@ def test_a_reason_says_what_where_and_what_to_do(reason: Reason) -> None:
     assert info.sentence.endswith(".") and info.sentence[0].isupper()
     assert info.cure.endswith(".") and info.source
     assert all(text.isprintable() for text in (info.sentence, info.source, info.cure))
-    dead = info.stage in (Stage.READ, Stage.ENRICH)
+    dead = info.stage is Stage.READ or reason.startswith("media.")
     assert info.outcome is (Outcome.DEAD_LETTER if dead else Outcome.REFUSED)
 
 
-def test_the_source_of_a_reason_is_a_column_that_exists() -> None:
+# Where files and servers say something.
+SIGNALS = {"XMP", "EXIF", "IIM", "C2PA", "HTTP headers", "robots.txt", "tdmrep.json", "RSL"}
+
+
+def test_the_source_of_a_reason_is_a_column_or_a_signal_that_exists() -> None:
     names = {f"{table}.{field.name}" for table, schema in TABLES.items() for field in schema} | set(
         TABLES
     )
     for reason in Reason:
         table = ""
         for part in REASONS[reason].source.split(", "):
-            if part.startswith("select."):  # a key of the deal
+            if part.startswith(("select.", "plus:", "Iptc4xmpExt:")) or part in SIGNALS:
                 continue
             table, name = part.split(".") if "." in part else (table or part, part)
             known = part in TABLES or f"{table}.{name}" in names or name == "grant_*"

@@ -1,0 +1,86 @@
+"""`fairshard odrl`: a published run's deal and decisions as ODRL 2.2 policies."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipelines import layout
+from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.delivery.local_store import LocalStore
+from pipelines.delivery.stores import join_uri, open_store
+from pipelines.rights.odrl_export import export
+from schemas.decision import Outcome
+from schemas.errors import InputError
+
+EXAMPLES = """\
+examples:
+  fairshard odrl --run out/acme-2026-01/v0001 --deal acme.toml
+  fairshard odrl --run s3://bucket/acme-2026-01/v0001 --deal acme.toml --json
+  fairshard odrl --run out/acme-2026-01/v0001 --deal acme.toml --for buyer --to policies/
+"""
+
+_FOLDER = f"{layout.AGENCY}/odrl"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument(
+        "--run",
+        required=True,
+        dest="published",
+        metavar="RUN",
+        help="a published version: folder or s3:// prefix that holds delivery/ and agency/",
+    )
+    parser.add_argument(
+        "--deal", required=True, type=Path, metavar="FILE", help="the deal the run was made under"
+    )
+    parser.add_argument(
+        "--for",
+        dest="audience",
+        choices=("agency", "buyer"),
+        default="agency",
+        help="agency: every decision, by asset id; buyer: what was delivered, by commitment "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--to", default="", metavar="DIR", help=f"instead of RUN/{_FOLDER}; needed for the buyer"
+    )
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns its exit code."""
+    results, _ = consoles(options)
+    destination = _destination(options.published, options.to, options.audience)
+    counts = export(options.published, options.deal, destination, options.audience == "buyer")
+    if options.json:
+        print_json({"policies": destination, "decisions": counts})
+        return 0
+    named = ", ".join(f"{counts[outcome.value]:,} {outcome.value}" for outcome in Outcome)
+    results.print(f"{destination}: the deal, and {named}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def _destination(published: str, to: str, audience: str) -> str:
+    if not to and audience == "buyer":
+        raise InputError(
+            "The buyer's policies need a place", "--for buyer without --to", "Give --to a folder."
+        )
+    place = to or join_uri(published, _FOLDER)
+    if to and _in_delivery(to):
+        raise InputError(
+            "Policies are no part of a signed delivery", place, "Give --to another folder."
+        )
+    return place
+
+
+def _in_delivery(place: str) -> bool:
+    """Whether a file written there would be one too many in a delivery."""
+    store = open_store(place)
+    path = store.root.resolve().as_posix() if isinstance(store, LocalStore) else store.uri
+    parts = path.split("/")
+    above = [
+        "/".join(parts[: end + 1]) for end, part in enumerate(parts) if part == layout.DELIVERY
+    ]
+    return any(open_store(folder).exists(layout.MANIFEST) for folder in {path, *above})

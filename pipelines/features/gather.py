@@ -1,0 +1,128 @@
+"""One asset's media: fetched, digested, prepared if it is new, and read for what it says of rights.
+
+The order, marked below: 1. fetch and digest; 2. prepare (probe, decode, hash) what is not known;
+3. read what the file says of rights, and its server; 4. resolve. Decoding comes before the signals
+so that a damaged file is a dead letter, and no model sees a picture before they are resolved.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+
+from pipelines.config import Job
+from pipelines.decisions import Decision, dead_letter, refused
+from pipelines.features.store import Row
+from pipelines.media.fetch import Fetched, fetch_with_evidence
+from pipelines.media.formats import Format
+from pipelines.media.guard import this_guard
+from pipelines.media.locate import resolve_media_uri
+from pipelines.media.prepare import Prepared, check_bytes, prepare_media
+from pipelines.media.readings import reading_from_json, reading_to_json
+from pipelines.rights.detail import one_line
+from pipelines.rights.resolve import Resolution, resolve
+from pipelines.rights.signals.catalogue import read_grants
+from pipelines.rights.signals.http import read_http
+from schemas.decision import Reason
+from schemas.errors import BadRecord
+from schemas.signal import Reading, merge_readings
+
+
+@dataclass
+class Known:
+    """Features of the unit's media: what the store had, and what was added."""
+
+    facts: dict[str, Row]
+    embeddings: dict[str, Row]
+    captions: dict[str, Row]
+    readings: dict[str, Row]
+    new_facts: list[Row] = field(default_factory=list)
+    new_embeddings: list[Row] = field(default_factory=list)
+    new_captions: list[Row] = field(default_factory=list)
+    new_readings: list[Row] = field(default_factory=list)
+
+    def complete(self, digest: str) -> bool:
+        """Whether nothing is left to compute of a medium."""
+        return digest in self.facts and digest in self.embeddings and digest in self.captions
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """One asset's media.
+
+    Attributes:
+        row: The asset's row.
+        digest: sha256 of the media, hex; "" where there is none.
+        prepared: What was computed of it, if it was not known before.
+        own_reading: What the file itself says of rights, as a row of READINGS_SCHEMA.
+        reading: All that catalogue, file and server say.
+        resolution: What that comes to.
+        decision: Why the asset goes no further, if it does not.
+    """
+
+    row: Row
+    digest: str = ""
+    prepared: Prepared | None = None
+    own_reading: Row | None = None
+    reading: Reading = field(default_factory=Reading)
+    resolution: Resolution | None = None
+    decision: Decision | None = None
+
+    @property
+    def inference(self) -> bool:
+        """Whether the asset may be embedded and captioned."""
+        return self.resolution is not None and self.resolution.inference
+
+    def without_pixels(self) -> Gathered:
+        """The same without the decoded pictures."""
+        return replace(self, prepared=None)
+
+
+def gather(row: Row, job: Job, known: Known) -> Gathered:
+    """Fetches one asset's media and reads it; what is wrong with it becomes a decision."""
+    try:
+        location = resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy)
+        fetched = fetch_with_evidence(location, job.limits.max_bytes)  # 1
+        claims = (row["media_uri"], row["media_type"], row["sha256"], job.limits)
+        digest, fmt = check_bytes(fetched.data, *claims)
+        prepared = None
+        if known.complete(digest):
+            _check_pixels(known.facts[digest], job)
+        else:
+            prepared = prepare_media(fetched.data, *claims)  # 2
+    except BadRecord as error:
+        detail = f"{one_line(row['media_uri'])}: {one_line(error.detail)}"
+        return Gathered(row, decision=dead_letter(row["asset_id"], error.reason, detail))
+    return _judge(Gathered(row, digest, prepared), fetched, fmt, job, known)
+
+
+def _check_pixels(facts: Row, job: Job) -> None:
+    """Another deal may have allowed more pixels than this one."""
+    pixels = facts["stored_width"] * facts["stored_height"]
+    if pixels > job.limits.max_pixels:
+        detail = f"{pixels} pixels; the limit is {job.limits.max_pixels}"
+        raise BadRecord(Reason.MEDIA_TOO_LARGE, detail)
+
+
+def _judge(gathered: Gathered, fetched: Fetched, fmt: Format, job: Job, known: Known) -> Gathered:
+    row, digest = gathered.row, gathered.digest
+    if digest in known.readings:  # 3
+        kept = known.readings[digest]
+        own = reading_from_json(json.loads(kept["reading"]))
+    else:
+        own = this_guard().signals(fetched.data, fmt, job.trust, job.limits)
+        text = json.dumps(reading_to_json(own), ensure_ascii=False, sort_keys=True)
+        kept = {"media_sha256": digest, "reading": text}
+    served = read_http(fetched.evidence) if fetched.evidence else Reading()
+    reading = merge_readings((read_grants(row), own, served))
+    resolution = resolve(row, reading, job.deal, job.as_of.date())  # 4
+    decision = None
+    if resolution.reasons:
+        decision = refused(row["asset_id"], resolution.reasons, resolution.detail)
+    return replace(
+        gathered,
+        own_reading=kept,
+        reading=reading,
+        resolution=resolution,
+        decision=decision,
+    )

@@ -1,0 +1,160 @@
+"""The words of our ODRL export: context, profile, IRIs. docs/odrl.md explains each.
+
+Terms of ODRL 2.2's own vocabulary are used where they mean what we mean. Training, inference,
+mining and search have none there, so our profile names them; generative and non-generative
+training stay two actions.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from schemas.rights import Purpose
+
+Node = dict[str, object]
+
+ODRL = "http://www.w3.org/ns/odrl/2/"
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+_SKOS = "http://www.w3.org/2004/02/skos/core#"
+_XSD = "http://www.w3.org/2001/XMLSchema#"
+_VCARD = "http://www.w3.org/2006/vcard/ns#"
+# The domain .invalid (RFC 6761) can never belong to anybody, so these names mislead nobody.
+PROFILE = "https://fairshard.invalid/ns/odrl"
+TERMS = f"{PROFILE}#"
+IDS = "https://fairshard.invalid/id/"
+# One IRI for each ISO 3166-1 alpha-2 code (OMG LCC) and ISO 4217 code (EU Publications Office).
+COUNTRY = "https://www.omg.org/spec/LCC/Countries/ISO3166-1-CountryCodes-Adjunct/"
+CURRENCY = "http://publications.europa.eu/resource/authority/currency/"
+PLUS = "http://ns.useplus.org/ldf/vocab/"
+
+ACTIONS: dict[Purpose, str] = {
+    Purpose.TRAIN_GEN: "fs:trainGenerative",
+    Purpose.TRAIN_NONGEN: "fs:trainNonGenerative",
+    Purpose.INFERENCE: "fs:infer",
+    Purpose.DATA_MINING: "fs:mineData",
+    Purpose.INDEX: "index",  # ODRL: "To record the Asset in an index."
+    Purpose.SEARCH: "fs:search",
+}
+
+_LINK = {"@type": "@id"}  # the value is an IRI or a node
+_WORD = {"@type": "@vocab"}  # the value is a word of this context
+
+
+def _odrl(names: str, kind: dict[str, str] | None = None) -> Node:
+    return {
+        name: {"@id": f"odrl:{name}", **kind} if kind else f"odrl:{name}" for name in names.split()
+    }
+
+
+# Everything a reader needs to turn a policy into triples, so that none of them fetches a context.
+CONTEXT: Node = {
+    "odrl": ODRL,
+    "fs": TERMS,
+    "rdf": _RDF,
+    "xsd": _XSD,
+    "uid": "@id",
+    **_odrl("Agreement Set Asset AssetCollection Party Permission Prohibition Duty"),
+    **_odrl("profile assigner assignee target partOf permission prohibition duty", _LINK),
+    **_odrl("constraint refinement unit", _LINK),
+    **_odrl("action leftOperand operator conflict", _WORD),
+    **_odrl("rightOperand"),
+    **_odrl("use index spatial dateTime payAmount"),
+    **_odrl("eq gteq lteq isAnyOf prohibit"),
+    "fn": f"{_VCARD}fn",
+    "deal": {"@id": "fs:deal", "@type": "@id"},
+    "reason": {"@id": "fs:reason", "@type": "@id"},
+    "asOf": {"@id": "fs:asOf", "@type": "xsd:dateTime"},
+    **{
+        name: f"fs:{name}"
+        for name in (
+            "termsSha256 verifierKey outcome stage detail code sentence foundIn cure "
+            "assetId commitment decisionSha256 shard key"
+        ).split()
+    },
+}
+
+_ACTION_TEXTS = {
+    "trainGenerative": "To train a model whose outputs are media or text of the Asset's kind.",
+    "trainNonGenerative": "To train a model that classifies, embeds, finds or measures.",
+    "infer": "To hand the Asset to a trained model: captions and embeddings are inference.",
+    "mineData": "To analyse the Asset by machine for patterns, trends and correlations.",
+    "search": "To answer searches with the Asset or a link to it.",
+    "alter": "To change what the Asset shows, or its file, whether or not a new Asset results.",
+}
+_LEFT_TEXTS = {
+    "relyingOn": "The agreement that somebody relies on in taking an action.",
+    "plusConstraint": "The PLUS constraint that an action would go against.",
+}
+_PROPERTY_TEXTS = {
+    "deal": "The agreement under which a decision was made.",
+    "reason": "Why the deal does not take the Asset.",
+    "asOf": "The instant at which rights were judged.",
+    "termsSha256": "Digest of the deal's terms, as in the delivery's manifest.",
+    "verifierKey": "The party's key, in the form of a signed note's verifier key.",
+    "outcome": "What became of the Asset: delivered, refused or dead_letter.",
+    "stage": "The step that decided.",
+    "detail": "The values seen.",
+    "code": "Code of a reason; codes are stable.",
+    "sentence": "What a reason means.",
+    "foundIn": "The column, table or signal at fault.",
+    "cure": "What would clear it.",
+    "assetId": "The agency's id of the Asset.",
+    "commitment": "Salted commitment to the agency's id of the Asset.",
+    "decisionSha256": "Digest of the decision that delivers the Asset.",
+    "shard": "The shard that holds the Asset's first sample.",
+    "key": "Key of the Asset's first sample.",
+}
+
+
+def profile_document() -> Node:
+    """The profile itself: every term that is not ODRL's, as JSON-LD."""
+    context: Node = {
+        **{"odrl": ODRL, "fs": TERMS, "rdf": _RDF, "rdfs": _RDFS, "skos": _SKOS},
+        **_odrl("includedIn", _LINK),
+        "isDefinedBy": {"@id": "rdfs:isDefinedBy", "@type": "@id"},
+        "definition": {"@id": "skos:definition", "@language": "en"},
+    }
+
+    def term(name: str, kind: str, text: str, **more: str) -> Node:
+        kinds = [kind, "skos:Concept"]
+        base: Node = {"@id": f"fs:{name}", "@type": kinds, "isDefinedBy": PROFILE}
+        return {**base, "definition": text, **more}
+
+    graph = [
+        *(
+            term(name, "odrl:Action", text, includedIn=f"{ODRL}use")
+            for name, text in _ACTION_TEXTS.items()
+        ),
+        *(term(name, "odrl:LeftOperand", text) for name, text in _LEFT_TEXTS.items()),
+        *(term(name, "rdf:Property", text) for name, text in _PROPERTY_TEXTS.items()),
+    ]
+    return {"@context": context, "@graph": graph}
+
+
+def agency_name(vkey: str) -> str:
+    """What names an agency in IRIs: name and id of its key, without the key's bytes."""
+    name, key_id, _ = vkey.split("+", 2)
+    return f"{name}+{key_id}"
+
+
+def agency_iri(vkey: str) -> str:
+    """IRI of the agency; everything that it names lies below."""
+    return f"{IDS}{_segment('agency', agency_name(vkey))}"
+
+
+def below(iri: str, kind: str, name: str) -> str:
+    """IRI of a thing that the agency names."""
+    return f"{iri}/{_segment(kind, name)}"
+
+
+def _segment(kind: str, name: str) -> str:
+    """A path segment. What is no letter, digit, `-._~` is escaped, and with the kind in front a
+    name of dots is not taken for a step up the path.
+    """
+    return f"{kind}:{quote(name, safe='')}"
+
+
+def literal(value: str, datatype: str) -> Node:
+    """A typed literal."""
+    return {"@value": value, "@type": datatype}

@@ -1,0 +1,90 @@
+"""Patterns of paths as RFC 9309 has them: `*` for any characters, `$` for the end.
+
+TDMRep and RSL took them over. Matching never goes back on itself: it takes time in proportion to
+the path and the pattern, whatever both look like.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, urlsplit
+
+_ENCODED = re.compile("%([0-9a-fA-F]{2})")
+_ABSOLUTE = re.compile(r"\s*https?://", re.IGNORECASE)
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ASCII = "".join(map(chr, range(128)))
+
+
+def _canonical(text: str) -> str:
+    """Percent-encoding made equal: unreserved characters bare, all else in upper case.
+
+    What is not ASCII is encoded, as a browser would.
+    """
+    if not text.isascii():
+        try:
+            text = quote(text, safe=_ASCII, errors="surrogateescape")
+        except UnicodeEncodeError:
+            text = quote(text, safe=_ASCII, errors="surrogatepass")
+    return _ENCODED.sub(_decoded, text) if "%" in text else text
+
+
+def _decoded(match: re.Match[str]) -> str:
+    letter = chr(int(match[1], 16))
+    return letter if letter in _UNRESERVED else match[0].upper()
+
+
+def canonical_target(target: str) -> str:
+    """A path and query in the form that `matches` compares.
+
+    A `*` or `$` of the path itself is encoded: in a pattern they mean something else.
+    """
+    return _canonical(target).replace("*", "%2A").replace("$", "%24")
+
+
+def matches(pattern: str, target: str) -> bool:
+    """Whether a pattern of a path matches.
+
+    Args:
+        pattern: As it stands in a rule. One that begins with neither `/` nor `*` is taken to lack
+            its slash; an empty one matches everything.
+        target: From `canonical_target`.
+    """
+    pattern = pattern.strip()
+    if not pattern:
+        return True
+    anchored = pattern.endswith("$")
+    first, *rest = _canonical(pattern[:-1] if anchored else pattern).replace("$", "%24").split("*")
+    if first and not first.startswith("/"):
+        first = f"/{first}"
+    if not target.startswith(first):
+        return False
+    if not rest:
+        return not anchored or target == first
+    at = len(first)
+    # The leftmost place of each piece leaves the most room for the next, so no other need be tried.
+    *middle, last = rest
+    for piece in middle:
+        found = target.find(piece, at)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    if anchored:
+        return len(target) - len(last) >= at and target.endswith(last)
+    return target.find(last, at) >= 0
+
+
+def path_of(location: str, host: str) -> str | None:
+    """The pattern of a path that may be written as a whole URL; None if it is another host's."""
+    if not _ABSOLUTE.match(location):
+        return location
+    try:
+        parts = urlsplit(location.strip())
+        other = parts.hostname or ""
+    except ValueError:
+        return location
+    if other != host:
+        return None
+    # Everything after the authority: urlsplit would part a `?` or `#` from the pattern.
+    after = location.strip().partition("://")[2]
+    slash = after.find("/")
+    return after[slash:] if slash >= 0 else "/"

@@ -1,0 +1,83 @@
+"""XML of a licence document, read safely: no declarations of types or entities, bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+NAMESPACE = "https://rslstandard.org/rsl"
+_DEEPEST = 32
+_MOST_ELEMENTS = 50_000
+
+
+@dataclass
+class Element:
+    """An element.
+
+    Attributes:
+        name: Local name.
+        ours: Whether it is in RSL's namespace.
+        attributes: Those without a namespace.
+        text: All text directly within it.
+        children: The elements within it.
+    """
+
+    name: str
+    ours: bool
+    attributes: dict[str, str]
+    text: str = ""
+    children: list[Element] = field(default_factory=list)
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.root: Element | None = None
+        self._open: list[Element] = []
+        self._texts: list[list[str]] = []
+        self._count = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._count += 1
+        if len(self._open) >= _DEEPEST or self._count > _MOST_ELEMENTS:
+            raise ValueError("too deep or too many elements")
+        space, _, local = name.rpartition(" ")
+        plain = {key: value for key, value in attributes.items() if " " not in key}
+        element = Element(local, space.rstrip("/") == NAMESPACE, plain)
+        if self._open:
+            self._open[-1].children.append(element)
+        else:
+            self.root = element
+        self._open.append(element)
+        self._texts.append([])
+
+    def end(self, _name: str) -> None:
+        self._open.pop().text = "".join(self._texts.pop())
+
+    def characters(self, text: str) -> None:
+        self._texts[-1].append(text)
+
+    def doctype(self, *_: object) -> None:
+        raise ValueError("a document type declaration")
+
+
+def parse_xml(body: bytes) -> Element:
+    """Parses a document.
+
+    Raises:
+        ValueError: If it is not well formed, declares a document type or is too deep.
+    """
+    builder = _Builder()
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.characters
+    # Without a declaration there are no entities but XML's own five: nothing can be expanded.
+    parser.StartDoctypeDeclHandler = builder.doctype
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, LookupError) as error:
+        raise ValueError(f"not well-formed XML ({error})") from error
+    if builder.root is None:
+        raise ValueError("no element")
+    return builder.root

@@ -1,0 +1,108 @@
+"""Whose C2PA signatures count: lists of certificates, as configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cryptography import x509
+
+from schemas.errors import InputError
+from schemas.signal import raw_sha256
+
+_MOST_BYTES = 8 << 20
+_OID = re.compile(r"[0-2](\.[0-9]+)+")
+_CERTIFICATE = re.compile(
+    rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", flags=re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class TrustLists:
+    """Certificates that a signer must be backed by for a signature to be Trusted.
+
+    Attributes:
+        anchors_pem: Roots and intermediates, PEM.
+        allowed_pem: Signers' own certificates that need no root, PEM.
+        ekus: Extended key usages that a signer may have, one OID a line; empty for the
+            library's own: e-mail protection (1.3.6.1.5.5.7.3.4) among them.
+    """
+
+    anchors_pem: str
+    allowed_pem: str = ""
+    ekus: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the three, hex: what a reading depends on besides the file."""
+        return raw_sha256("\0".join((self.anchors_pem, self.allowed_pem, self.ekus)))
+
+    def as_json(self) -> dict[str, str]:
+        """The fields, for `TrustLists(**fields)` in another process."""
+        return asdict(self)
+
+
+# Nobody's signature counts: files may deny, and cannot allow.
+NO_TRUST = TrustLists("")
+
+
+def load_trust_lists(
+    paths: Sequence[Path], allowed: Sequence[Path] = (), ekus: Sequence[str] = ()
+) -> TrustLists:
+    """Reads trust lists from PEM files.
+
+    Args:
+        paths: Files of roots and intermediates.
+        allowed: Files of signers' own certificates.
+        ekus: OIDs of extended key usages.
+
+    Raises:
+        InputError: If a file cannot be read, holds no certificate or one that is damaged, or
+            if an OID is none.
+    """
+    for oid in ekus:
+        if not _OID.fullmatch(oid):
+            raise InputError("Not an OID", repr(oid), "Write it as 1.3.6.1.5.5.7.3.4.")
+    return TrustLists(
+        "".join(_certificates(path) for path in paths),
+        "".join(_certificates(path) for path in allowed),
+        "\n".join(ekus),
+    )
+
+
+def _certificates(path: Path) -> str:
+    """The certificates of one file, without what stands between them."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(
+            "A trust list cannot be read", f"{path}: {error.strerror}", "Give a PEM file."
+        ) from error
+    if len(data) > _MOST_BYTES:
+        raise InputError(
+            "A trust list is too long",
+            f"{path}: more than {_MOST_BYTES} bytes",
+            "Give the roots alone.",
+        )
+    blocks = _CERTIFICATE.findall(data)
+    # The native library skips what it cannot parse, or fails on every file: say it here, once.
+    if not blocks or data.count(b"-----BEGIN ") != len(blocks):
+        raise InputError(
+            "A trust list must hold certificates and nothing else",
+            f"{path}: {len(blocks)} whole certificates",
+            "Give a PEM file with BEGIN CERTIFICATE.",
+        )
+    for number, block in enumerate(blocks, start=1):
+        try:
+            x509.load_pem_x509_certificate(block)
+        except ValueError as error:
+            raise InputError(
+                "A trust list holds a damaged certificate",
+                f"{path}: certificate {number}",
+                "Replace it.",
+            ) from error
+    return "".join(block.decode("ascii") + "\n" for block in blocks)

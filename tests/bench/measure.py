@@ -1,0 +1,76 @@
+"""Time and memory of a task in processes of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Generic, TypeVar
+
+_SAMPLE_S = 0.05
+
+
+def median_seconds(action: Callable[[], object], rounds: int) -> float:
+    """Median time of an action, in seconds."""
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True)
+class Measured(Generic[_Answer]):
+    """What a task answered, and what it took.
+
+    Attributes:
+        answer: What the task returned.
+        peak_bytes: The most memory that all its processes held at once, shared pages counted once
+            (the sum of their PSS, sampled twenty times a second).
+    """
+
+    answer: _Answer
+    peak_bytes: int
+
+
+def _run(sender: Connection, task: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    sender.send(task(*arguments))
+
+
+def measure(task: Callable[..., _Answer], *arguments: object) -> Measured[_Answer]:
+    """Runs a task in a fresh process, and watches the memory of it and of its children."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(sender, task, arguments))
+    process.start()
+    sender.close()
+    peak = 0
+    while not receiver.poll(_SAMPLE_S):
+        peak = max(peak, _memory_bytes(process.pid or 0))
+    try:
+        answer: _Answer = receiver.recv()
+    except EOFError:
+        process.join()
+        raise RuntimeError(f"{task.__name__} failed, exit code {process.exitcode}") from None
+    process.join()
+    return Measured(answer, peak)
+
+
+def _memory_bytes(pid: int) -> int:
+    """Proportional memory of a process and of those below it; 0 for what has just ended."""
+    folder = Path(f"/proc/{pid}")
+    try:
+        rollup = (folder / "smaps_rollup").read_text()
+        children = (folder / "task" / str(pid) / "children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    held = next((line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:")), "0")
+    return int(held) * 1024 + sum(_memory_bytes(int(child)) for child in children)

@@ -1,0 +1,320 @@
+"""Builds XMP packets, EXIF and IIM, and the smallest files that carry them."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+
+PLUS = "http://ns.useplus.org/ldf/xmp/1.0/"
+VOCABULARY = "http://ns.useplus.org/ldf/vocab/"
+IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+TDM = "http://www.w3.org/ns/tdmrep/"
+DC = "http://purl.org/dc/elements/1.1/"
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+NAMESPACES = {
+    "plus": PLUS,
+    "Iptc4xmpExt": IPTC,
+    "tdm": TDM,
+    "dc": DC,
+    "dcterms": "http://purl.org/dc/terms/",
+    "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
+    "xmpNote": "http://ns.adobe.com/xmp/note/",
+    "photoshop": "http://ns.adobe.com/photoshop/1.0/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "q": "http://example.org/q/",
+}
+_XMLNS = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items())
+
+
+def wrap(rdf: str) -> str:
+    """RDF in the wrappers of a packet."""
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{rdf}</x:xmpmeta><?xpacket end="w"?>'
+    )
+
+
+def rdf(content: str) -> str:
+    """Node elements in `rdf:RDF`, all prefixes declared."""
+    return f'<rdf:RDF xmlns:rdf="{RDF}" {_XMLNS}>{content}</rdf:RDF>'
+
+
+def packet(properties: str = "", attributes: str = "") -> bytes:
+    """A packet of one description."""
+    node = f'<rdf:Description rdf:about="" {attributes}>{properties}</rdf:Description>'
+    return wrap(rdf(node)).encode()
+
+
+Spelling = Callable[[str, str], bytes]
+
+
+def _container(kind: str) -> Spelling:
+    return lambda name, value: packet(
+        f"<{name}><rdf:{kind}><rdf:li>{value}</rdf:li></rdf:{kind}></{name}>"
+    )
+
+
+def _other_prefix(name: str, value: str) -> bytes:
+    prefix, local = name.split(":")
+    node = f'<rdf:Description xmlns:z9="{NAMESPACES[prefix]}" z9:{local}="{value}"/>'
+    return wrap(rdf(node)).encode()
+
+
+def _default_namespace(name: str, value: str) -> bytes:
+    prefix, local = name.split(":")
+    return packet(f'<{local} xmlns="{NAMESPACES[prefix]}">{value}</{local}>')
+
+
+def _split_namespace(name: str, value: str) -> bytes:
+    """RDF joins namespace and name: where the cut lies makes no difference."""
+    prefix, local = name.split(":")
+    return packet(
+        f'<z:{local[3:]} xmlns:z="{NAMESPACES[prefix]}{local[:3]}">{value}</z:{local[3:]}>'
+    )
+
+
+def _second_block(name: str, value: str) -> bytes:
+    first = '<rdf:Description rdf:about="" xmp:Rating="3"/>'
+    return wrap(rdf(f"{first}<rdf:Description><{name}>{value}</{name}></rdf:Description>")).encode()
+
+
+def _node_id(name: str, value: str) -> bytes:
+    one = f'<rdf:Description rdf:about=""><{name} rdf:nodeID="n1"/></rdf:Description>'
+    two = f'<rdf:Description rdf:nodeID="n1" rdf:value="{value}"/>'
+    return wrap(rdf(one + two)).encode()
+
+
+# Every legal way to write one statement: property and value to a packet.
+SPELLINGS: dict[str, Spelling] = {
+    "attribute": lambda name, value: packet(attributes=f'{name}="{value}"'),
+    "element": lambda name, value: packet(f"<{name}>{value}</{name}>"),
+    "other prefix": _other_prefix,
+    "default namespace": _default_namespace,
+    "split namespace": _split_namespace,
+    "rdf:resource": lambda name, value: packet(f'<{name} rdf:resource="{value}"/>'),
+    "rdf:about": lambda name, value: packet(
+        f'<{name}><rdf:Description rdf:about="{value}"/></{name}>'
+    ),
+    "Bag": _container("Bag"),
+    "Seq": _container("Seq"),
+    "Alt": _container("Alt"),
+    "Bag of resources": lambda name, value: packet(
+        f'<{name}><rdf:Bag><rdf:li rdf:resource="{value}"/></rdf:Bag></{name}>'
+    ),
+    "language": lambda name, value: packet(
+        f'<{name}><rdf:Alt><rdf:li xml:lang="x-default">{value}</rdf:li></rdf:Alt></{name}>'
+    ),
+    "rdf:value": lambda name, value: packet(
+        f"<{name}><rdf:Description><rdf:value>{value}</rdf:value><q:by>me</q:by>"
+        f"</rdf:Description></{name}>"
+    ),
+    "rdf:value attribute": lambda name, value: packet(f'<{name} rdf:value="{value}" q:by="me"/>'),
+    "parseType Resource": lambda name, value: packet(
+        f'<{name} rdf:parseType="Resource"><rdf:value>{value}</rdf:value></{name}>'
+    ),
+    "parseType Collection": lambda name, value: packet(
+        f'<{name} rdf:parseType="Collection"><rdf:Description rdf:about="{value}"/></{name}>'
+    ),
+    "white space": lambda name, value: packet(f"\n <{name}>\n\t {value} \n</{name}>\n"),
+    "character references": lambda name, value: packet(
+        f"<{name}>{''.join(f'&#{ord(char)};' for char in value)}</{name}>"
+    ),
+    "CDATA and comment": lambda name, value: packet(
+        f"<{name}><![CDATA[{value[:9]}]]><!-- x -->{value[9:]}</{name}>"
+    ),
+    "xml:base": lambda name, value: packet(
+        f'<{name} xml:base="http://example.org/"><rdf:Bag><rdf:li>{value}</rdf:li></rdf:Bag></{name}>'
+    ),
+    "datatype": lambda name, value: packet(
+        f'<{name} rdf:datatype="http://www.w3.org/2001/XMLSchema#string">{value}</{name}>'
+    ),
+    "no xmpmeta": lambda name, value: rdf(
+        f'<rdf:Description rdf:about="uuid:1"><{name}>{value}</{name}></rdf:Description>'
+    ).encode(),
+    "no about": lambda name, value: wrap(
+        rdf(f"<rdf:Description><{name}>{value}</{name}></rdf:Description>")
+    ).encode(),
+    "second block": _second_block,
+    "node id": _node_id,
+    "nested struct": lambda name, value: packet(
+        f'<q:licence rdf:parseType="Resource"><{name}>{value}</{name}></q:licence>'
+    ),
+}
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "utf-8 mark": lambda raw: b"\xef\xbb\xbf" + raw,
+    "utf-16 mark": lambda raw: raw.decode().encode("utf-16"),
+    "utf-16-be mark": lambda raw: b"\xfe\xff" + raw.decode().encode("utf-16-be"),
+    "utf-16-le": lambda raw: raw.decode().encode("utf-16-le"),
+    "utf-16-be": lambda raw: raw.decode().encode("utf-16-be"),
+    "utf-32 mark": lambda raw: raw.decode().encode("utf-32"),
+    "utf-32-be mark": lambda raw: b"\0\0\xfe\xff" + raw.decode().encode("utf-32-be"),
+    "utf-32-le": lambda raw: raw.decode().encode("utf-32-le"),
+    "utf-32-be": lambda raw: raw.decode().encode("utf-32-be"),
+    "declaration": lambda raw: b'<?xml version="1.0" encoding="UTF-8"?>' + raw,
+    "padding": lambda raw: b"\n  " + raw + b"\n" * 200 + b"\0\0",
+}
+
+
+def jpeg_segment(marker: int, payload: bytes) -> bytes:
+    """A segment with its length."""
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def jpeg(*segments: bytes) -> bytes:
+    """A JPEG file with the segments given, and a scan of nothing."""
+    scan = jpeg_segment(0xDA, b"\x01\x01\x00\x00\x3f\x00")
+    return b"\xff\xd8" + b"".join(segments) + scan + b"\x12\x34\xff\xd9"
+
+
+def jpeg_xmp(raw: bytes) -> bytes:
+    """A JPEG file with one packet."""
+    return jpeg(jpeg_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + raw))
+
+
+def extended_segments(raw: bytes, chunk: int = 60_000, guid: bytes | None = None) -> list[bytes]:
+    """The segments of an extended packet."""
+    name = guid or hashlib.md5(raw).hexdigest().upper().encode()
+    return [
+        jpeg_segment(
+            0xE1,
+            b"http://ns.adobe.com/xmp/extension/\0"
+            + struct.pack(">32sII", name, len(raw), at)
+            + raw[at : at + chunk],
+        )
+        for at in range(0, len(raw), chunk)
+    ]
+
+
+def jpeg_extended(raw: bytes) -> bytes:
+    """A JPEG file whose statement is in the extended packet."""
+    guid = hashlib.md5(raw).hexdigest().upper()
+    main = packet(attributes=f'xmpNote:HasExtendedXMP="{guid}"')
+    first = jpeg_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + main)
+    return jpeg(first, *extended_segments(raw, 100))
+
+
+def png_chunk(kind: bytes, payload: bytes) -> bytes:
+    """A chunk with its length and CRC."""
+    crc = zlib.crc32(kind + payload)
+    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", crc)
+
+
+def png(*chunks: bytes) -> bytes:
+    """A PNG file of one grey pixel with the chunks given before its data."""
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    tail = png_chunk(b"IDAT", zlib.compress(b"\0\0")) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + tail
+
+
+_KEYWORD = b"XML:com.adobe.xmp\0"
+
+
+def _raw_profile(name: bytes, raw: bytes) -> bytes:
+    return b"\n" + name + b"\n" + f"{len(raw):8}\n".encode() + raw.hex().encode() + b"\n"
+
+
+def png_profile(name: bytes, raw: bytes) -> bytes:
+    """A PNG file with a raw profile as ImageMagick writes it."""
+    text = b"Raw profile type " + name + b"\0\0" + zlib.compress(_raw_profile(name, raw))
+    return png(png_chunk(b"zTXt", text))
+
+
+def webp(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A WebP file of the chunks given alone."""
+    body = b"WEBP"
+    for kind, payload in chunks:
+        body += kind + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) & 1)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def box(kind: bytes, payload: bytes) -> bytes:
+    """A box with its length."""
+    return struct.pack(">I", 8 + len(payload)) + kind + payload
+
+
+def mp4(*boxes: bytes) -> bytes:
+    """An MP4 file of a type box and the boxes given."""
+    return box(b"ftyp", b"isom\0\0\0\0isom") + b"".join(boxes)
+
+
+def tiff(entries: Mapping[int, bytes], order: str = "<", big: bool = False) -> bytes:
+    """A TIFF structure of one directory, each entry bytes of type 7."""
+    mark = {"<": b"II", ">": b"MM"}[order]
+    if big:
+        head = mark + struct.pack(f"{order}HHHQ", 43, 8, 0, 16)
+        count, entry, offset, room = "Q", "HHQ", "Q", 8
+    else:
+        head = mark + struct.pack(f"{order}HI", 42, 8)
+        count, entry, offset, room = "H", "HHI", "I", 4
+    size = struct.calcsize(f"{order}{count}") + len(entries) * (4 + 2 * room) + room
+    at, body, blob = len(head) + size, b"", b""
+    for tag, raw in sorted(entries.items()):
+        body += struct.pack(f"{order}{entry}", tag, 7, len(raw))
+        if len(raw) <= room:
+            body += raw.ljust(room, b"\0")
+        else:
+            body += struct.pack(f"{order}{offset}", at + len(blob))
+            blob += raw
+    tail = struct.pack(f"{order}{offset}", 0)
+    return head + struct.pack(f"{order}{count}", len(entries)) + body + tail + blob
+
+
+def iim(*sets: tuple[int, int, bytes]) -> bytes:
+    """An IIM record."""
+    return b"".join(
+        struct.pack(">BBBH", 0x1C, record, number, len(raw)) + raw for record, number, raw in sets
+    )
+
+
+def photoshop(number: int, raw: bytes) -> bytes:
+    """One image resource."""
+    return b"8BIM" + struct.pack(">HHI", number, 0, len(raw)) + raw + b"\0" * (len(raw) & 1)
+
+
+def jpeg_photoshop(raw: bytes, pieces: int = 1) -> bytes:
+    """A JPEG file with image resources, cut into as many segments as asked."""
+    step = -(-len(raw) // pieces)
+    return jpeg(
+        *(
+            jpeg_segment(0xED, b"Photoshop 3.0\0" + raw[at : at + step])
+            for at in range(0, len(raw), step)
+        )
+    )
+
+
+XMP_UUID = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
+# Every place of a packet in a file.
+CARRIERS: dict[str, Callable[[bytes], bytes]] = {
+    "JPEG": jpeg_xmp,
+    "JPEG extended": jpeg_extended,
+    "JPEG behind the picture": lambda raw: jpeg() + jpeg_xmp(raw),
+    "JPEG EXIF": lambda raw: jpeg(jpeg_segment(0xE1, b"Exif\0\0" + tiff({700: raw}))),
+    "JPEG Photoshop": lambda raw: jpeg_photoshop(photoshop(0x0424, raw), 3),
+    "PNG": lambda raw: png(png_chunk(b"iTXt", _KEYWORD + b"\0\0\0\0" + raw)),
+    "PNG translated": lambda raw: png(png_chunk(b"iTXt", _KEYWORD + b"\0\0en\0XMP\0" + raw)),
+    "PNG compressed": lambda raw: png(
+        png_chunk(b"iTXt", _KEYWORD + b"\1\0\0\0" + zlib.compress(raw))
+    ),
+    "PNG zTXt": lambda raw: png(png_chunk(b"zTXt", _KEYWORD + b"\0" + zlib.compress(raw))),
+    "PNG raw profile": lambda raw: png_profile(b"xmp", raw),
+    "PNG raw profile tEXt": lambda raw: png(
+        png_chunk(b"tEXt", b"Raw profile type xmp\0" + _raw_profile(b"xmp", raw))
+    ),
+    "PNG raw APP1": lambda raw: png_profile(b"APP1", b"http://ns.adobe.com/xap/1.0/\0" + raw),
+    "PNG eXIf": lambda raw: png(png_chunk(b"eXIf", tiff({700: raw}, ">"))),
+    "WebP": lambda raw: webp((b"VP8 ", b"x"), (b"XMP ", raw)),
+    "WebP EXIF": lambda raw: webp((b"EXIF", b"Exif\0\0" + tiff({700: raw}))),
+    "TIFF II": lambda raw: tiff({700: raw}),
+    "TIFF MM": lambda raw: tiff({700: raw}, ">"),
+    "BigTIFF II": lambda raw: tiff({700: raw}, "<", True),
+    "BigTIFF MM": lambda raw: tiff({700: raw}, ">", True),
+    "TIFF Photoshop": lambda raw: tiff({34377: photoshop(0x0424, raw)}),
+    "MP4 uuid": lambda raw: mp4(box(b"uuid", XMP_UUID + raw)),
+    "MP4 long uuid": lambda raw: mp4(
+        struct.pack(">I4sQ", 1, b"uuid", 32 + len(raw)) + XMP_UUID + raw, box(b"free", b"")
+    ),
+    "MP4 last uuid": lambda raw: mp4(struct.pack(">I4s", 0, b"uuid") + XMP_UUID + raw),
+    "MP4 udta": lambda raw: mp4(box(b"moov", box(b"udta", box(b"XMP_", raw)))),
+}

@@ -1,0 +1,162 @@
+"""The tables of texts and pairs against Arrow's own look-up and Python's dictionaries."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.rights.lookup import PairIndex, StringIndex
+
+# All multipliers are then 1 and all masks nothing: texts that swap their words share a hash.
+PLAIN = bytes(256)
+LETTERS = st.text(st.sampled_from("ab\0é漢😀"), max_size=12)
+LONG = st.builds(lambda piece, times: piece * times, LETTERS, st.integers(1, 60))
+TEXTS = st.lists(st.none() | LETTERS | LONG | st.text(max_size=40), max_size=40)
+TYPES = st.sampled_from([pa.string(), pa.large_string()])
+
+
+def by_arrow(values: pa.Array, known: pa.Array) -> list[int]:
+    """Arrow's answer, in which alone a null finds a null."""
+    known = known.cast(pa.large_string())
+    found = pc.index_in(values.cast(pa.large_string()), value_set=known)
+    found = pc.if_else(pc.is_valid(values), found, -1)
+    return list(pc.fill_null(found, -1).to_pylist())
+
+
+def looked_up(values: pa.Array, known: pa.Array, secret: bytes | None = None) -> list[int]:
+    return [int(at) for at in StringIndex(known, secret).positions(values)]
+
+
+def strings(*texts: str | None) -> pa.Array:
+    return pa.array(texts, pa.string())
+
+
+@settings(max_examples=400)
+@given(TEXTS, TEXTS, TYPES, TYPES, st.data())
+def test_as_arrow_finds_them(
+    known: list[str | None],
+    values: list[str | None],
+    known_type: pa.DataType,
+    value_type: pa.DataType,
+    data: st.DataObject,
+) -> None:
+    values = values + data.draw(st.lists(st.sampled_from(known), max_size=20) if known else TEXTS)
+    table, asked = pa.array(known, known_type), pa.array(values, value_type)
+    start = data.draw(st.integers(0, len(known)))
+    first = data.draw(st.integers(0, len(values)))
+    table, asked = table.slice(start), asked.slice(first, max(0, len(values) - 2 * first))
+    expected = by_arrow(asked, table)
+    assert looked_up(asked, table) == expected
+    assert looked_up(asked, table, PLAIN) == expected
+    assert looked_up(asked.dictionary_encode(), table) == expected
+    halves = pa.chunked_array([table[: len(table) // 2], table[len(table) // 2 :]], table.type)
+    assert looked_up(asked, halves) == expected
+
+
+def test_many() -> None:
+    rng = np.random.default_rng(5)
+    known = pc.binary_join_element_wise("id-", pa.array(rng.permutation(50_000)).cast("string"), "")
+    values = pc.binary_join_element_wise(
+        "id-", pa.array(rng.integers(0, 80_000, 70_000)).cast("string"), ""
+    )
+    expected = by_arrow(values, known)
+    assert -1 in expected
+    assert looked_up(values, known) == expected
+    assert looked_up(values, known, PLAIN) == expected
+
+
+def test_texts_that_share_a_hash_are_told_apart() -> None:
+    # Two words in the one order and in the other have the same sum, unless a secret weighs them.
+    known = [f"{n:08d}{m:08d}" for n in range(30) for m in range(30)]
+    values = [text[8:] + text[:8] for text in known] + [f"{n:08d}{99:08d}" for n in range(30)]
+    index = StringIndex(strings(*known), PLAIN)
+    place = {text: n for n, text in enumerate(known)}
+    expected = [place.get(text, -1) for text in values]
+    assert index.positions(strings(*values)).tolist() == expected
+    shared = len(known) - len(np.unique(index._keys[:-1] & index._top))
+    assert shared >= 400  # what this test is about
+
+
+def test_the_first_of_the_same_counts() -> None:
+    known = strings("b", None, "a", "b", "a", "c" * 500, "c" * 500)
+    assert looked_up(strings("a", "b", "c" * 500, None, "d"), known) == [2, 0, 5, -1, -1]
+    many = strings(*["x", "y"] * 5_000)
+    assert looked_up(strings("y", "x"), many) == [1, 0]
+
+
+def test_nothing_known_and_nothing_asked() -> None:
+    assert looked_up(strings("a", ""), strings()) == [-1, -1]
+    assert looked_up(strings("a"), pa.chunked_array([], pa.string())) == [-1]
+    assert looked_up(strings("a"), pa.nulls(2, pa.string())) == [-1]
+    assert looked_up(strings(), strings("a")) == []
+    assert looked_up(pa.nulls(2), strings("a")) == [-1, -1]
+    assert looked_up(strings("", None), strings("")) == [0, -1]
+
+
+@pytest.mark.parametrize("size", [7, 8, 9, 15, 16, 17, 127, 128, 129, 10_000])
+def test_the_last_byte_and_the_length_count(size: int) -> None:
+    text = "x" * size
+    others = [text[:-1], text[:-1] + "y", text + "x", text + "\0", "y" + text[1:]]
+    known = strings(*["short"] * 3, text)
+    assert looked_up(strings(*others, text), known) == [-1] * 5 + [3]
+    assert looked_up(strings(text), strings(*others)) == [-1]
+
+
+def test_what_lies_behind_a_null_is_not_read() -> None:
+    # An array may keep a text behind a null.
+    kept = pa.Array.from_buffers(
+        pa.string(),
+        2,
+        [
+            pa.py_buffer(b"\x02"),
+            pa.py_buffer(np.array([0, 1, 2], np.int32).tobytes()),
+            pa.py_buffer(b"ab"),
+        ],
+    )
+    assert kept.to_pylist() == [None, "b"]
+    assert looked_up(kept, strings("a", "b")) == [-1, 1]
+    assert looked_up(strings("a", "b"), kept) == [-1, 1]
+
+
+def test_pickled_and_forked() -> None:
+    known = strings(*(f"asset-{n}" for n in range(10_000)))
+    index = StringIndex(known)
+    values = strings("asset-77", "asset-x", "asset-9999")
+    again = pickle.loads(pickle.dumps(index))
+    assert again.positions(values).tolist() == [77, -1, 9_999]
+    assert len(again) == 10_000
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        found = pool.map(_Asked(index), [["asset-1"], ["nobody"], ["asset-2"]])
+    assert found == [[1], [-1], [2]]
+
+
+class _Asked:
+    def __init__(self, index: StringIndex) -> None:
+        self._index = index
+
+    def __call__(self, texts: list[str]) -> list[int]:
+        return list(self._index.positions(strings(*texts)))
+
+
+SMALL = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=30)
+
+
+@given(SMALL, st.lists(st.tuples(st.integers(-1, 8), st.integers(-1, 8)), max_size=30))
+def test_pairs(known: list[tuple[int, int]], asked: list[tuple[int, int]]) -> None:
+    index = PairIndex(*_columns(known))
+    numbers = {pair: n for n, pair in enumerate(sorted(set(known)))}
+    assert len(index) == len(numbers)
+    assert index.lines.tolist() == [numbers[pair] for pair in known]
+    assert index.positions(*_columns(asked)).tolist() == [numbers.get(pair, -1) for pair in asked]
+
+
+def _columns(pairs: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    both = np.array(pairs, np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
