@@ -9,23 +9,56 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
 
-from pipelines.config import Job
+from pipelines.catalogue.read import Catalogue
 from pipelines.decisions import Decision, dead_letter, refused
 from pipelines.features.store import Row
 from pipelines.media.fetch import Fetched, fetch_with_evidence
 from pipelines.media.formats import Format
 from pipelines.media.guard import this_guard
-from pipelines.media.locate import resolve_media_uri
+from pipelines.media.limits import MediaLimits
+from pipelines.media.locate import SourcePolicy, resolve_media_uri
 from pipelines.media.prepare import Prepared, check_bytes, prepare_media
 from pipelines.media.readings import reading_from_json, reading_to_json
 from pipelines.rights.detail import one_line
 from pipelines.rights.resolve import Resolution, resolve
 from pipelines.rights.signals.catalogue import read_grants
 from pipelines.rights.signals.http import read_http
+from pipelines.rights.signals.trust import TrustLists
+from schemas.deal import Deal
 from schemas.decision import Reason
 from schemas.errors import BadRecord
 from schemas.signal import Reading, merge_readings
+
+
+class Terms(Protocol):
+    """What an asset's media is fetched, read and judged by: a run's job has it all."""
+
+    @property
+    def deal(self) -> Deal:
+        """The deal."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue, beside which media may lie."""
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant that rights are judged at, UTC."""
+
+    @property
+    def policy(self) -> SourcePolicy:
+        """What media URIs may reach."""
+
+    @property
+    def limits(self) -> MediaLimits:
+        """What media may cost."""
+
+    @property
+    def trust(self) -> TrustLists:
+        """Whose C2PA signatures count."""
 
 
 @dataclass
@@ -78,44 +111,46 @@ class Gathered:
         return replace(self, prepared=None)
 
 
-def gather(row: Row, job: Job, known: Known) -> Gathered:
+def gather(row: Row, terms: Terms, known: Known) -> Gathered:
     """Fetches one asset's media and reads it; what is wrong with it becomes a decision."""
     try:
-        location = resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy)
-        fetched = fetch_with_evidence(location, job.limits.max_bytes)  # 1
-        claims = (row["media_uri"], row["media_type"], row["sha256"], job.limits)
+        location = resolve_media_uri(row["media_uri"], terms.catalogue.uri, terms.policy)
+        fetched = fetch_with_evidence(location, terms.limits.max_bytes)  # 1
+        claims = (row["media_uri"], row["media_type"], row["sha256"], terms.limits)
         digest, fmt = check_bytes(fetched.data, *claims)
         prepared = None
         if known.complete(digest):
-            _check_pixels(known.facts[digest], job)
+            _check_pixels(known.facts[digest], terms)
         else:
             prepared = prepare_media(fetched.data, *claims)  # 2
     except BadRecord as error:
         detail = f"{one_line(row['media_uri'])}: {one_line(error.detail)}"
         return Gathered(row, decision=dead_letter(row["asset_id"], error.reason, detail))
-    return _judge(Gathered(row, digest, prepared), fetched, fmt, job, known)
+    return _judge(Gathered(row, digest, prepared), fetched, fmt, terms, known)
 
 
-def _check_pixels(facts: Row, job: Job) -> None:
+def _check_pixels(facts: Row, terms: Terms) -> None:
     """Another deal may have allowed more pixels than this one."""
     pixels = facts["stored_width"] * facts["stored_height"]
-    if pixels > job.limits.max_pixels:
-        detail = f"{pixels} pixels; the limit is {job.limits.max_pixels}"
+    if pixels > terms.limits.max_pixels:
+        detail = f"{pixels} pixels; the limit is {terms.limits.max_pixels}"
         raise BadRecord(Reason.MEDIA_TOO_LARGE, detail)
 
 
-def _judge(gathered: Gathered, fetched: Fetched, fmt: Format, job: Job, known: Known) -> Gathered:
+def _judge(
+    gathered: Gathered, fetched: Fetched, fmt: Format, terms: Terms, known: Known
+) -> Gathered:
     row, digest = gathered.row, gathered.digest
     if digest in known.readings:  # 3
         kept = known.readings[digest]
         own = reading_from_json(json.loads(kept["reading"]))
     else:
-        own = this_guard().signals(fetched.data, fmt, job.trust, job.limits)
+        own = this_guard().signals(fetched.data, fmt, terms.trust, terms.limits)
         text = json.dumps(reading_to_json(own), ensure_ascii=False, sort_keys=True)
         kept = {"media_sha256": digest, "reading": text}
     served = read_http(fetched.evidence) if fetched.evidence else Reading()
     reading = merge_readings((read_grants(row), own, served))
-    resolution = resolve(row, reading, job.deal, job.as_of.date())  # 4
+    resolution = resolve(row, reading, terms.deal, terms.as_of.date())  # 4
     decision = None
     if resolution.reasons:
         decision = refused(row["asset_id"], resolution.reasons, resolution.detail)

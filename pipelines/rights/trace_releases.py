@@ -85,9 +85,7 @@ def release_lines(
     )
 
 
-def _line(
-    name: str, kind: str, row: dict[str, Any], against: tuple[Reason, ...]
-) -> ReleaseLine:
+def _line(name: str, kind: str, row: dict[str, Any], against: tuple[Reason, ...]) -> ReleaseLine:
     about = dict.fromkeys(column for fault in against for column in _COLUMNS.get(fault, ()))
     facts = ((told, one_line(row[told])) for told in _TOLD if row.get(told) is not None)
     at_fault = ((told, one_line(row[told])) for told in about) if row else ()

@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 from schemas.catalogue import ASSETS_SCHEMA, CONTRIBUTOR_SHARE, grant_column
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, PURPOSES
 from tests.bench.screening_world import (
-    _A_SHOOT,
-    _TODAY,
+    A_SHOOT,
     GROUPS_A_FILE,
     ROW_GROUP,
+    TODAY,
     Dice,
     Ints,
     Size,
-    _table,
+    as_table,
     asset_ids,
     contributor_ids,
     dates,
@@ -89,11 +89,11 @@ def make_assets(size: Size, group: int) -> pa.Table:
         "exclusive_purposes": dice.pick(
             [(None, 0.0), (["search"], 0.01), (["train_gen", "index"], 0.005)], _STRINGS
         ),
-        "exclusive_until": dates(_TODAY - 900 + dice.below(1_800), dice.often(0.99)),
+        "exclusive_until": dates(TODAY - 900 + dice.below(1_800), dice.often(0.99)),
         "territories_in": dice.pick(_INSIDE, _STRINGS),
         "territories_out": dice.pick(_OUTSIDE, _STRINGS),
-        "valid_from": dates(_TODAY - 2_000 + dice.below(1_850), dice.often(0.7)),
-        "valid_until": dates(_TODAY + 800 + dice.below(8_000), dice.often(0.7)),
+        "valid_from": dates(TODAY - 2_000 + dice.below(1_850), dice.often(0.7)),
+        "valid_until": dates(TODAY + 800 + dice.below(8_000), dice.often(0.7)),
         "sensitive": pa.array(dice.often(0.01), mask=dice.often(0.3)),
         "digital_source_type": dice.pick(_SOURCES, text),
         "width": pa.array(np.full(len(numbers), 4_000)),
@@ -109,7 +109,7 @@ def make_assets(size: Size, group: int) -> pa.Table:
         ("maybe", 0.001),
     )
     columns |= {grant_column(purpose): dice.pick(said, text) for purpose in PURPOSES}
-    return _table(columns, ASSETS_SCHEMA)
+    return as_table(columns, ASSETS_SCHEMA)
 
 
 def _contributors(numbers: Ints, dice: Dice, size: Size) -> pa.Array:
@@ -141,9 +141,9 @@ def _people(dice: Dice, size: Size) -> dict[str, pa.Array]:
     owned = dice.often(0.04)
     unnamed = dice.often(0.02)  # a release too few
     names = np.stack([people > 0, (people > 1) & ~unnamed, owned], 1)
-    releases = shoot[:, None] * _A_SHOOT + np.array([0, 1, 3])
+    releases = shoot[:, None] * A_SHOOT + np.array([0, 1, 3])
     stray = (people > 0) & dice.often(0.003)
-    releases[stray, 0] = size.shoots * _A_SHOOT  # one more than there are
+    releases[stray, 0] = size.shoots * A_SHOOT  # one more than there are
     lists = pa.ListArray.from_arrays(
         _offsets(names.sum(axis=1)), release_ids(releases[names]), mask=pa.array(~names.any(axis=1))
     )

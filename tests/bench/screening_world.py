@@ -26,8 +26,8 @@ AS_OF = datetime(2026, 6, 30, 12, tzinfo=UTC)
 AS_OF_US = round(AS_OF.timestamp()) * 1_000_000
 
 _DAY_US = 86_400_000_000
-_TODAY = AS_OF_US // _DAY_US
-_A_SHOOT = 4  # releases: three models and a property
+TODAY = AS_OF_US // _DAY_US
+A_SHOOT = 4  # releases: three models and a property
 _MANY = 10**10  # numbers are written with as many digits as this
 
 Ints = npt.NDArray[np.int64]
@@ -72,7 +72,7 @@ class Size:
     @property
     def shoots(self) -> int:
         """A release for five assets."""
-        return max(2, self.assets // 5 // _A_SHOOT)
+        return max(2, self.assets // 5 // A_SHOOT)
 
     @property
     def groups(self) -> int:
@@ -149,7 +149,7 @@ def leading(numbers: Ints, size: Size) -> Ints:
 
 def shoot_day(shoots: Ints) -> Ints:
     """The first day of each shoot."""
-    return _TODAY - 1500 + Dice(shoots, 2).below(1200)
+    return TODAY - 1500 + Dice(shoots, 2).below(1200)
 
 
 def dates(days: Ints, absent: Bools) -> pa.Array:
@@ -161,7 +161,7 @@ def make_contributors(size: Size) -> pa.Table:
     """The table of contributors."""
     ids = contributor_ids(np.arange(size.contributors))
     names = pc.binary_join_element_wise("Contributor ", ids, "")
-    return _table({"contributor_id": ids, "display_name": names}, CONTRIBUTORS_SCHEMA)
+    return as_table({"contributor_id": ids, "display_name": names}, CONTRIBUTORS_SCHEMA)
 
 
 def make_consents(size: Size) -> pa.Table:
@@ -204,14 +204,14 @@ def _events(
     }
     if assets is not None:
         columns["asset_id"] = assets
-    return _table(columns, CONSENTS_SCHEMA)
+    return as_table(columns, CONSENTS_SCHEMA)
 
 
 def make_releases(size: Size, first: int, last: int) -> pa.Table:
     """Releases of the shoots from `first` up to `last`."""
-    numbers = np.arange(first * _A_SHOOT, last * _A_SHOOT)
+    numbers = np.arange(first * A_SHOOT, last * A_SHOOT)
     dice = Dice(numbers, 5)
-    shoot, place = numbers // _A_SHOOT, numbers % _A_SHOOT
+    shoot, place = numbers // A_SHOOT, numbers % A_SHOOT
     day = shoot_day(shoot)
     long = np.where(dice.often(0.005), 900, 30)
     minor = dice.often(0.03)
@@ -229,7 +229,7 @@ def make_releases(size: Size, first: int, last: int) -> pa.Table:
         "guardian_signed": pa.array(minor & dice.often(0.9)),
         "witness_ref": pc.if_else(dice.often(0.2), witness, None),
         "minor": pa.array(minor),
-        "valid_until": dates(_TODAY + 400 + dice.below(9_000), dice.often(0.7)),
+        "valid_until": dates(TODAY + 400 + dice.below(9_000), dice.often(0.7)),
         "revoked_at": pa.array((day + 50 + dice.below(2_000)) * _DAY_US, mask=dice.often(0.97)),
         "ml_use": dice.pick(
             [("allow", 0.0), ("deny", 0.02), ("conditional", 0.03), (None, 0.01)], pa.string()
@@ -238,10 +238,10 @@ def make_releases(size: Size, first: int, last: int) -> pa.Table:
         "shoot_from": dates(day, undated),
         "shoot_until": dates(day + long, undated),
     }
-    return _table(columns, RELEASES_SCHEMA)
+    return as_table(columns, RELEASES_SCHEMA)
 
 
-def _table(columns: dict[str, pa.Array], schema: pa.Schema) -> pa.Table:
+def as_table(columns: dict[str, pa.Array], schema: pa.Schema) -> pa.Table:
     """A table of all columns of a schema; what is not given is null."""
     rows = len(next(iter(columns.values())))
     return pa.table(

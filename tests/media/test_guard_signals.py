@@ -113,7 +113,7 @@ def test_what_is_late_is_a_fault(warm: Guard) -> None:
     warm.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS)
     assert warm.pid is not None
     os.kill(warm.pid, signal.SIGSTOP)
-    hasty = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, decode_timeout_s=0.3)
+    hasty = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, signals_timeout_s=0.3)
     refused(warm.signals(denying("jpg"), "jpg", NO_TRUST, hasty), "longer than 0.3 s")
     assert warm.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS).signals
 

@@ -37,6 +37,9 @@ def test_the_sample_says_the_defaults() -> None:
     assert parse_deal(plain, "plain") == parse_deal(SAMPLE, "sample")
 
 
+AGREEMENT = '{ref = "A-1", signed_at = 2026-01-01, purposes = ["search"], contributors = ["all"]}'
+
+
 def test_defaults_are_strict() -> None:
     deal = parse_deal(LEAST, "least")
     assert deal.rights.model_dump() == {
@@ -177,7 +180,18 @@ def test_the_digest_of_the_terms_is_fixed() -> None:
             "unknown_people_count": "refuse",
             "sensitive": "refuse",
             "inference": "require",
+            "unknown_property": "refuse",
+            "unknown_source": "refuse",
+            "non_commercial": "refuse",
+            "no_derivatives": "refuse",
+            "share_alike": "refuse",
+            "ends_early": "refuse",
+            "shoot_range": "required",
+            "max_shoot_days": 366,
+            "witness": "independent",
+            "copyright_conflicts": "refuse",
         },
+        "agreements": [],
         "select": {
             "min_short_side": 512,
             "keywords_any": [],
@@ -193,7 +207,7 @@ def test_the_digest_of_the_terms_is_fixed() -> None:
             "allocation": "per_asset",
         },
         "shards": {"target_bytes": 536_870_912},
-        "sources": {"roots": [], "hosts": []},
+        "sources": {"roots": [], "hosts": [], "trust_lists": []},
         "gate": {"divert": []},
         "limits": {
             "dead_letter_share": "0.05",
@@ -223,6 +237,9 @@ def test_the_digest_does_not_hang_on_output_order_or_form() -> None:
         ("starts", "2025-12-31"),
         ("ends", "2026-01-03"),
         ("rights.minors", '"guardian-release"'),
+        ("rights.witness", '"any"'),
+        ("rights.max_shoot_days", "7"),
+        ("agreements", f"[{AGREEMENT}]"),
         ("select.max_assets", "1"),
         ("models.clip", '"other"'),
         ("price.pool", '"2"'),

@@ -20,6 +20,20 @@ class Bad:
     at: str = ""  # where, if not at the key itself
 
 
+_ONE = '{ref = "A-1", signed_at = 2026-01-01, purposes = ["search"], contributors = ["all"]}'
+
+
+def _agreement(**changes: str) -> str:
+    """A deal's agreements, one of whose values is off."""
+    usual = {
+        "ref": '"A-1"',
+        "signed_at": "2026-01-01",
+        "purposes": '["search"]',
+        "contributors": '["all"]',
+    }
+    return "[{" + ", ".join(f"{key} = {value}" for key, value in (usual | changes).items()) + "}]"
+
+
 BAD = [
     Bad("deal_id", '"Acme"', ("'Acme'", "pattern")),
     Bad("deal_id", '"-a"', ("pattern",)),
@@ -71,6 +85,23 @@ BAD = [
     Bad("rights.unknown_people_count", "0", ("'accept'",)),
     Bad("rights.sensitive", '"Refuse"', ("'Refuse'", "'refuse'")),
     Bad("rights.inference", '"allow"', ("'require'", "'unless-denied'")),
+    Bad("rights.ends_early", '"accept"', ("'refuse'", "'until'")),
+    Bad("rights.max_shoot_days", "0", ("greater than or equal to 1",)),
+    Bad("rights.witness", "false", ("'independent'", "'required'", "'any'")),
+    Bad("agreements", '["A-1"]', ("section",), "agreements.0"),
+    Bad("agreements", _agreement(ref='""'), ("one line of text",), "agreements.0.ref"),
+    Bad("agreements", _agreement(ref='"a\\nb"'), ("one line",), "agreements.0.ref"),
+    Bad("agreements", _agreement(signed_at='"2026-01-01"'), ("quotes",), "agreements.0.signed_at"),
+    Bad("agreements", _agreement(purposes="[]"), ("at least 1",), "agreements.0.purposes"),
+    Bad("agreements", _agreement(purposes='["all"]'), ("'all'",), "agreements.0.purposes.0"),
+    Bad("agreements", _agreement(contributors="[]"), ("at least 1",), "agreements.0.contributors"),
+    Bad(
+        "agreements",
+        _agreement(contributors='["all", "c-1"]'),
+        ("not both",),
+        "agreements.0.contributors",
+    ),
+    Bad("agreements", f"[{_ONE}, {_ONE}]", ("twice",)),
     Bad("select.min_short_side", "0", ("0", "greater than or equal to 1")),
     Bad("select.min_short_side", "512.0", ("512.0", "integer")),
     Bad("select.min_short_side", '"512"', ("'512'", "integer")),
@@ -150,7 +181,9 @@ def test_what_is_required() -> None:
     assert faults(LEAST.replace("price.", "rights.").replace("pool", "sensitive")) == [
         "rights.sensitive = '1': Input should be 'refuse' or 'accept'",
         "rights.currency = 'USD': unknown key; allowed here: editorial, ai_generated, minors, "
-        "people, unknown_people_count, sensitive, inference",
+        "people, unknown_people_count, sensitive, inference, unknown_property, unknown_source, "
+        "non_commercial, no_derivatives, share_alike, ends_early, shoot_range, max_shoot_days, "
+        "witness, copyright_conflicts",
         "price: required, and missing",
     ]
 

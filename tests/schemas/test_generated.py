@@ -95,7 +95,7 @@ def test_the_schema_of_a_deal_knows_every_key() -> None:
         section, _, key = name.rpartition(".")
         holder = schema
         if section:
-            target = schema["properties"][section].get("$ref", "")
+            [target] = re.findall(r'"\$ref": "([^"]+)"', json.dumps(schema["properties"][section]))
             holder = schema["$defs"][target.rpartition("/")[2]]
         assert holder["properties"][key]["description"] == means
         assert holder["additionalProperties"] is False
