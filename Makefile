@@ -1,16 +1,18 @@
 # Two commands matter: `make demo` and `make test`. Each sets up .venv on first use.
 PYTHON ?= python3
 VENV := .venv
+FUZZ_SECONDS ?= 300
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow bench setup lint types schemas clean help
+.PHONY: demo test test-slow bench fuzz setup lint types schemas clean help
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
 	@echo "make test       lint, types and tests"
 	@echo "make test-slow  the long tests"
 	@echo "make bench      speed, as ratios in one run"
+	@echo "make fuzz       hostile metadata against the readers, FUZZ_SECONDS=300 of it"
 	@echo "make schemas    write the JSON Schemas and the generated parts of docs/ anew"
 
 $(VENV)/.made:
@@ -25,6 +27,14 @@ $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.runtime
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	@$(PIP) --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.test
+	@$(PIP) --editable '.[fuzz]'
 	@touch $@
 
 setup: $(VENV)/.test
@@ -46,8 +56,11 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(BIN)/mypy
 
-bench: $(VENV)/.test
+bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench
+
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -m tests.fuzz.fuzz_xmp -max_total_time=$(FUZZ_SECONDS)
 
 schemas: $(VENV)/.runtime
 	$(BIN)/python -m pipelines.generate
