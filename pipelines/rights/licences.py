@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from license_expression import ExpressionError, Licensing, get_spdx_licensing
 
-from pipelines.rights.arrow import Bools, bools, column, equals, integers, lists, one_of, present
+from pipelines.rights.arrow import (
+    Bools,
+    bools,
+    column,
+    equals,
+    integers,
+    lists,
+    one_of,
+    present,
+    texts,
+)
 from pipelines.rights.releases import days
 from schemas.catalogue import LICENCE_CLASSES, LICENCE_MODELS
 from schemas.deal import Deal
@@ -62,12 +71,14 @@ def screen_licence(add: Callable[[Reason, Bools], None], assets: pa.Table, deal:
         Reason.LICENCE_NO_DERIVATIVES: terms.no_derivatives == "accept",
         Reason.LICENCE_SHARE_ALIKE: terms.share_alike == "accept",
     }
-    codes = column(assets, "licence_code")
-    for code in pc.unique(codes).to_pylist():
-        if code is not None:  # few distinct codes, so a Python loop over them costs nothing
-            for fault in licence_faults(code):
-                if not accepted.get(fault, False):
-                    add(fault, equals(codes, code))
+    codes = texts(column(assets, "licence_code"))
+    for fault in (Reason.LICENCE_UNKNOWN_CODE, *_LICENCE_PARTS):
+        if not accepted.get(fault, False):
+            add(fault, codes.where(partial(_has_fault, fault)))
+
+
+def _has_fault(fault: Reason, code: str) -> bool:
+    return fault in licence_faults(code)
 
 
 def _licensed_elsewhere(assets: pa.Table, deal: Deal) -> Bools:

@@ -80,7 +80,8 @@ def _texts(values: pa.Array) -> _Texts:
     skipped = values.offset * np.dtype(kind).itemsize
     offsets = np.frombuffer(places, kind, len(values) + 1, skipped)
     first, last = int(offsets[0]), int(offsets[-1])
-    data = np.zeros(last - first + _WORD, np.uint8)
+    data = np.empty(last - first + _WORD, np.uint8)
+    data[-_WORD:] = 0
     if last > first:
         data[:-_WORD] = np.frombuffer(content, np.uint8, last - first, first)
     return _Texts(data, offsets - offsets[0])
@@ -190,18 +191,30 @@ class StringIndex:
         keys |= np.arange(len(keys), dtype=np.uint64)
         keys[-1] = _END
         keys.sort()
-        self._keys = keys
+        self._keys = keys = np.delete(keys, self._repeats(keys))
         # For each value of the top bits: where the first key that has them, or more, stands.
         self._shift = np.uint64(64 - bits)
         sizes = np.bincount((keys[:-1] >> self._shift).view(np.int64), minlength=2**bits)
         self._begins = np.zeros(2**bits, np.int32 if len(texts) < 2**31 else np.int64)
         np.cumsum(sizes[:-1], out=self._begins[1:])
 
+    def _repeats(self, keys: Words) -> Ints:
+        """Where a key is of the same text as the one before, so that no walk is long for them."""
+        alike = np.flatnonzero((keys[1:] ^ keys[:-1]) <= self._position) + 1
+        repeats = [np.zeros(0, np.int64)]
+        for start in range(0, len(alike), _CHUNK):
+            at = alike[start : start + _CHUNK]
+            rows, before = ((keys[i] & self._position).view(np.int64) for i in (at, at - 1))
+            repeats.append(at[_same(self._texts, rows, self._texts, before)])
+        return np.concatenate(repeats)
+
     def __len__(self) -> int:
         return self._size
 
     def positions(self, values: pa.Array) -> Ints:
         """Position of each value among the known texts, or -1."""
+        if pa.types.is_dictionary(values.type) and len(values) < len(values.dictionary):
+            values = values.dictionary_decode()
         if pa.types.is_dictionary(values.type):
             places = self.positions(values.dictionary)
             codes = pc.fill_null(values.indices.cast(pa.int64()), len(places))

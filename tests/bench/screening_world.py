@@ -28,6 +28,7 @@ AS_OF_US = round(AS_OF.timestamp()) * 1_000_000
 _DAY_US = 86_400_000_000
 TODAY = AS_OF_US // _DAY_US
 A_SHOOT = 4  # releases: three models and a property
+A_SERIES = 8  # assets of one contributor, one after another
 _MANY = 10**10  # numbers are written with as many digits as this
 
 Ints = npt.NDArray[np.int64]
@@ -143,8 +144,9 @@ def release_ids(numbers: Ints) -> pa.Array:
 
 
 def leading(numbers: Ints, size: Size) -> Ints:
-    """The first contributor of each asset: few make much."""
-    return np.asarray((Dice(numbers, 1).throw() ** 2 * size.contributors).astype(np.int64))
+    """The first contributor of each asset: few make much, and what is sent in comes in series."""
+    chance = Dice(numbers // A_SERIES, 1).throw()
+    return np.asarray((chance**2 * size.contributors).astype(np.int64))
 
 
 def shoot_day(shoots: Ints) -> Ints:

@@ -1,0 +1,36 @@
+"""The benchmark's library, screened here and by SQL: both clear the same assets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.bench.screening_assets import make_assets, write_assets
+from tests.bench.screening_world import ROW_GROUP, Size, write_small
+
+pytest.importorskip("duckdb", reason="duckdb is needed by the benchmark alone")
+
+
+def test_sql_clears_the_same_assets(tmp_path: Path) -> None:
+    from tests.bench.screening import ask_duckdb, same_cleared, screen_library
+
+    size = Size(ROW_GROUP + 10_000)
+    write_small(tmp_path, size)
+    write_assets(tmp_path, size, 0)
+    screened = screen_library(tmp_path)
+    ask_duckdb(tmp_path)
+    assert same_cleared(tmp_path)
+    assert screened.assets == size.assets
+    assert 0.4 < screened.cleared / screened.assets < 0.7
+    # One asset more is no longer the same.
+    theirs = pq.read_table(tmp_path / "theirs.parquet")
+    pq.write_table(theirs.slice(1), tmp_path / "theirs.parquet")
+    assert not same_cleared(tmp_path)
+
+
+def test_the_library_is_the_same_every_time() -> None:
+    size = Size(70_000)
+    assert make_assets(size, 1).equals(make_assets(size, 1))
+    assert len(make_assets(size, 1)) == 70_000 - ROW_GROUP

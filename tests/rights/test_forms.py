@@ -1,0 +1,69 @@
+"""Whatever form a batch's columns have in memory, its assets are judged alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.rights.screen import screen_batch
+from schemas.catalogue import ASSETS_SCHEMA
+from tests.rights.rights_cases import index
+from tests.rights.worlds import KNOWN, make_world
+
+
+def as_dictionaries(table: pa.Table) -> pa.Table:
+    """Texts as Parquet keeps them: each once, and numbers."""
+    columns = []
+    for field, values in zip(table.schema, table.columns, strict=True):
+        array = values.combine_chunks()
+        if pa.types.is_string(field.type):
+            array = array.dictionary_encode()
+        elif pa.types.is_list(field.type) and pa.types.is_string(field.type.value_type):
+            items = array.flatten().dictionary_encode()
+            array = pa.ListArray.from_arrays(_offsets(array), items, mask=array.is_null())
+        elif field.name == "contributors":
+            who, parts = array.flatten().flatten()
+            shares = pa.StructArray.from_arrays(
+                [who.dictionary_encode(), parts], names=["contributor_id", "share_bp"]
+            )
+            array = pa.ListArray.from_arrays(_offsets(array), shares, mask=array.is_null())
+        columns.append(array)
+    return pa.table(columns, names=table.column_names)
+
+
+def _offsets(lists: pa.Array) -> pa.Array:
+    lengths = lists.value_lengths().fill_null(0).to_numpy()
+    return pa.array(np.append(0, np.cumsum(lengths)).astype(np.int32))
+
+
+def in_the_middle(table: pa.Table) -> pa.Table:
+    """As a slice of a larger table, nothing of which begins at 0."""
+    return pa.concat_tables([table[:13], table, table[:5]]).combine_chunks()[13 : 13 + len(table)]
+
+
+def in_chunks(table: pa.Table) -> pa.Table:
+    return pa.concat_tables([table[:50], table[50:50], table[50:101], table[101:]])
+
+
+@pytest.mark.parametrize("form", [as_dictionaries, in_the_middle, in_chunks])
+@pytest.mark.parametrize("seed", range(12))
+def test_the_form_changes_nothing(seed: int, form: Callable[[pa.Table], pa.Table]) -> None:
+    world = make_world(seed, 150)
+    joined = index(world.deal, world.consents, world.releases, KNOWN)
+    table = pa.Table.from_pylist(world.assets, ASSETS_SCHEMA)
+    once = np.zeros(len(table), np.bool_)
+    expected = screen_batch(table, joined, world.deal, once)
+    assert expected.any()
+    assert screen_batch(form(table), joined, world.deal, once).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_to_screen(seed: int) -> None:
+    world = make_world(seed, 3)
+    joined = index(world.deal, world.consents, world.releases, KNOWN)
+    table = pa.Table.from_pylist([], ASSETS_SCHEMA)
+    for empty in (table, as_dictionaries(table)):
+        assert len(screen_batch(empty, joined, world.deal, np.zeros(0, np.bool_))) == 0
