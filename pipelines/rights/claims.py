@@ -22,6 +22,7 @@ Row = dict[str, Any]
 _Conflict = tuple[Reason, str]
 
 _MINOR_AGES = frozenset({"AG-U14", "AG-A15", "AG-A16", "AG-A17"})
+_ADULT_AGES = frozenset(f"AG-A{age}" for age in range(18, 26))
 _UNKNOWN_AGE = "AG-UNK"
 
 
@@ -82,7 +83,8 @@ def _minor_conflicts(row: Row, claims: Sequence[Claim]) -> Iterator[_Conflict]:
     for claim in claims:
         if claim.kind is not ClaimKind.MINOR_AGE or claim.value == _UNKNOWN_AGE:
             continue
-        if (claim.value in _MINOR_AGES) != bool(row["minors"]):
+        # An age that is neither agrees with nothing.
+        if claim.value not in (_MINOR_AGES if row["minors"] else _ADULT_AGES):
             note = f"{claim.where}={one_line(claim.value)}, minors={row['minors']}"
             yield Reason.CONFLICT_MINORS, note
 

@@ -30,14 +30,11 @@ class Said:
         state: The state that holds at `as_of`, [lines] int8.
         since: When that was said, µs since 1970, [lines].
         first_allow: When the line first said allow; the end of time if it never did, [lines].
-        ref: Which agreement the consent that holds names, a position in `ConsentIndex.refs` or
-            -1, [lines].
     """
 
     state: States
     since: Ints
     first_allow: Ints
-    ref: Ints
 
     @property
     def withdrawn(self) -> Bools:
@@ -46,7 +43,26 @@ class Said:
 
     def at(self, lines: Ints) -> Said:
         """What some lines say. The last of all lines says nothing; -1 is that one."""
-        return Said(self.state[lines], self.since[lines], self.first_allow[lines], self.ref[lines])
+        return Said(self.state[lines], self.since[lines], self.first_allow[lines])
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What is signed on lines of time.
+
+    Attributes:
+        signed_at: When the latest yes that names an agreement was given, [lines].
+        ref: Which agreement that is, a position in `ConsentIndex.refs`, or -1, [lines].
+        last_no: When anything but a yes was last said, [lines].
+    """
+
+    signed_at: Ints
+    ref: Ints
+    last_no: Ints
+
+    def at(self, lines: Ints) -> Signed:
+        """What is signed on some lines; -1 is the last of all, which says nothing."""
+        return Signed(self.signed_at[lines], self.ref[lines], self.last_no[lines])
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,7 @@ class ConsentIndex:
         pairs: Positions in `people` and in `assets` that belong to a narrowed consent.
         general: Lines of `people`, and one that says nothing.
         narrowed: Lines of `pairs`, and one that says nothing.
+        signed: What is signed on the lines of `people` and of `pairs`.
         refs: The agreements that consents name, each once, in order.
     """
 
@@ -86,6 +103,7 @@ class ConsentIndex:
     pairs: PairIndex
     general: dict[Purpose, Said]
     narrowed: dict[Purpose, Said]
+    signed: dict[Purpose, tuple[Signed, Signed]]
     refs: pa.Array
 
     def places(
@@ -119,8 +137,20 @@ class ConsentIndex:
             np.where(particular, thin.state, wide.state).astype(np.int8),
             np.where(particular, thin.since, wide.since),
             np.minimum(wide.first_allow, thin.first_allow),
-            np.where(particular, thin.ref, wide.ref),
         )
+
+    def agreement_of(self, purpose: Purpose, places: Places) -> Ints:
+        """The agreement behind each consent to a purpose, a position in `refs` or -1, [items].
+
+        It is that of the latest yes that names one, if nothing but a yes was said since, of this
+        asset or in general: a yes without a name neither ends an agreement nor makes one.
+        """
+        wide, thin = self.signed[purpose]
+        wide, thin = wide.at(places.person), thin.at(places.pair)
+        last_no = np.maximum(wide.last_no, thin.last_no)
+        ref = np.where(wide.signed_at > last_no, wide.ref, -1)
+        ref = np.where(thin.signed_at > last_no, thin.ref, ref)
+        return np.where(self.said_at(purpose, places).state == ALLOW, ref, -1)
 
 
 @dataclass(frozen=True)
@@ -141,20 +171,35 @@ class _Events:
             np.full(lines + 1, MISSING, np.int8),
             np.full(lines + 1, _LONG_AGO, np.int64),
             np.full(lines + 1, _NEVER, np.int64),
-            np.full(lines + 1, -1, np.int64),
         )
         ends = np.flatnonzero(np.diff(line, append=-1))
         said.state[line[ends]] = states[ends]
         said.since[line[ends]] = times[ends]
-        said.ref[line[ends]] = self.refs[speaks][ends]
         yes = states == ALLOW
         starts = np.flatnonzero(np.diff(line[yes], prepend=-1))
         said.first_allow[line[yes][starts]] = times[yes][starts]
         return said
 
+    def signed(self, purpose: Purpose, lines: int) -> Signed:
+        """What is signed on each line, and the last time when something but a yes was said."""
+        speaks = one_of(self.purposes, [purpose.value, ALL_PURPOSES])
+        signed = Signed(
+            np.full(lines + 1, _LONG_AGO, np.int64),
+            np.full(lines + 1, -1, np.int64),
+            np.full(lines + 1, _LONG_AGO, np.int64),
+        )
+        no = speaks & (self.states != ALLOW)
+        np.maximum.at(signed.last_no, self.lines[no], self.times[no])
+        named = speaks & (self.states == ALLOW) & (self.refs >= 0)
+        line = self.lines[named]
+        ends = np.flatnonzero(np.diff(line, append=-1))  # in order, so the last is the latest
+        signed.signed_at[line[ends]] = self.times[named][ends]
+        signed.ref[line[ends]] = self.refs[named][ends]
+        return signed
+
 
 def _in_order(lines: Ints, table: pa.Table, refs: Ints) -> _Events:
-    """Events in the order in which they are folded; of yeses at one instant a signed one holds."""
+    """Events in the order in which they are folded; agreements at one instant by their order."""
     value = column(table, "value")
     states = np.full(len(lines), UNKNOWN, np.int8)
     for text, state in _STATE.items():
@@ -200,6 +245,13 @@ def index_consents(
         pairs,
         {purpose: wide_events.fold(purpose, len(people)) for purpose in purposes},
         {purpose: thin_events.fold(purpose, len(pairs)) for purpose in purposes},
+        {
+            purpose: (
+                wide_events.signed(purpose, len(people)),
+                thin_events.signed(purpose, len(pairs)),
+            )
+            for purpose in purposes
+        },
         refs,
     )
 

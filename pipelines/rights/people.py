@@ -155,11 +155,19 @@ def _screen_releases(add: _Add, assets: pa.Table, people: Ints, named: _Named, d
         add(Reason.RELEASE_GUARDIAN_MISSING, needed & bools(column(assets, "minors")) & ~guarded)
 
 
-def judge_until(assets: pa.Table, releases: ReleaseIndex, far: int) -> Ints:
-    """The last day, in days since 1970, on which all rights to each asset hold; at most `far`."""
+def judge_until(assets: pa.Table, releases: ReleaseIndex, needed: int, far: int) -> Ints:
+    """The last day, in days since 1970, on which all rights to each asset hold; at most `far`.
+
+    Args:
+        assets: Assets that were cleared.
+        releases: The releases; those that end before `needed` did not help to clear.
+        needed: The day until which rights had to hold.
+        far: The deal's last day.
+    """
     held = lists(column(assets, "release_ids"))
     position = releases.ids.positions(held.values)
     until = np.minimum(integers(column(assets, "valid_until"), far), far)
-    named = position >= 0
-    np.minimum.at(until, held.rows[named], releases.valid_until[position[named]])
+    ends = np.where(position >= 0, releases.valid_until[position], far)
+    counted = ends >= needed
+    np.minimum.at(until, held.rows[counted], ends[counted])
     return until

@@ -72,8 +72,10 @@ def resolve(row: Row, reading: Reading, deal: Deal, as_of: date) -> Resolution:
         notes.setdefault(reason, []).append(note)
 
     signed = covered_purposes(row["contributors"], row["agreements"])
-    _refuse_unreadable(reading, signed, deal, refuse)  # 14
+    readable = _refuse_unreadable(reading, signed, deal, refuse)  # 14
     overrides, inference = _weigh(row, reading, signed, deal, as_of, refuse)  # 15, 16
+    # What cannot be read may have said no to inference, too, where no deal needs it.
+    inference = inference and (readable or Purpose.INFERENCE in signed)
     for reason, note in claim_conflicts(row, reading.claims, deal):  # 17 to 20
         refuse(reason, note)
     reasons = tuple(sorted(notes, key=_ORDER.__getitem__))
@@ -92,13 +94,15 @@ def _refuse_unreadable(
     signed: dict[Purpose, str],
     deal: Deal,
     refuse: Callable[[Reason, str], None],
-) -> None:
+) -> bool:
+    """Refuses for what no agreement settles; gives whether all could be read."""
     settled = all(purpose in signed for purpose in deal.needed_purposes)
     for fault in reading.faults:
         # A server's file can only speak of purposes; a file's metadata of people, too.
         if fault.origin is Origin.SERVER and settled:
             continue
         refuse(_UNREADABLE[fault.origin], f"{fault.where}: {fault.detail}")
+    return not reading.faults
 
 
 def _weigh(
@@ -115,9 +119,11 @@ def _weigh(
     for signal in reading.signals:
         if signal.purpose not in asked or signal.value not in (Value.DENY, Value.CONDITIONAL):
             continue
+        if signal.origin is Origin.CONSENT:
+            continue  # 8: screening let it pass, and nothing overrides the no that holds
         purpose = signal.purpose
-        if signal.origin in (Origin.CATALOGUE, Origin.CONSENT):
-            # 6, 8: screening let it pass, so an agreement of the deal covers it.
+        if signal.origin is Origin.CATALOGUE:
+            # 6: screening let it pass, so an agreement of the deal covers it.
             agreement = deal_agreement(deal, purpose, row["contributors"], as_of)
         else:
             agreement = signed.get(purpose)

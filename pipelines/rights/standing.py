@@ -74,7 +74,7 @@ def judge_inference(assets: pa.Table, index: RightsIndex, deal: Deal) -> Bools:
 
 def _usable_until(assets: pa.Table, index: RightsIndex, deal: Deal) -> pa.Array:
     last = days(deal.ends)
-    until = judge_until(assets, index.releases, last)
+    until = judge_until(assets, index.releases, index.last_day, last)
     return pa.array(until.astype(np.int32), mask=until >= last).cast(pa.date32())
 
 
@@ -87,10 +87,10 @@ def _agreements(assets: pa.Table, index: RightsIndex, deal: Deal) -> pa.Array:
         [index.consents.refs, pa.array([a.ref for a in deal.agreements], pa.string())]
     )
     own = len(index.consents.refs)
+    places = index.consents.places(ids, who)
     rows, texts, people, purposes = [], [], [], []
     for purpose in deal.judged_purposes:
-        said = index.consents.said(purpose, ids, who)
-        signed = np.where(said.state == ALLOW, said.ref, -1)
+        signed = index.consents.agreement_of(purpose, places)
         by_deal = index.agreements[purpose].agreement_of(who)
         signed = np.where((signed < 0) & (by_deal >= 0), by_deal + own, signed)
         held = np.flatnonzero(signed >= 0)
@@ -121,9 +121,11 @@ def covered_purposes(
     found: dict[Purpose, str] = {}
     for purpose in Purpose:
         signed = {
-            item["contributor_id"]: item["ref"] for item in agreements if item["purpose"] == purpose
+            item["contributor_id"]: item["ref"]
+            for item in agreements
+            if item["purpose"] == purpose and item["contributor_id"] in names
         }
-        if names and names <= signed.keys():
+        if names and len(signed) == len(names):
             found[purpose] = ", ".join(sorted(set(signed.values())))
     return found
 

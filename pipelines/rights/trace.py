@@ -16,7 +16,7 @@ from pipelines.decisions import Decision, refused
 from pipelines.rights.detail import describe_refusals
 from pipelines.rights.screen import RightsIndex, reasons_of
 from pipelines.rights.trace_catalogue import Step, catalogue_steps
-from pipelines.rights.trace_consents import ConsentLine, consent_lines
+from pipelines.rights.trace_consents import ConsentLine, consent_lines, group_consents
 from pipelines.rights.trace_file import FileTrace, Row
 from pipelines.rights.trace_releases import ReleaseLine, release_lines
 from schemas.deal import Deal
@@ -132,7 +132,8 @@ def _seen(
 ) -> tuple[str, ...]:
     """The values that gave a reason of screening's."""
     if reason.startswith("consent."):
-        return tuple(line.sentence for line in consents if line.reason is reason)
+        lines = (line for line in consents if line.reason is reason)
+        return tuple(group.sentence for group in group_consents(lines))
     bit = np.array([1 << SCREEN_REASONS.index(reason)], np.uint64)
     notes = describe_refusals(one, bit, index, deal)
     return (*notes, *(line.seen(reason) for line in releases if reason in line.faults))

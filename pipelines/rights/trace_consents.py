@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.rights.arrow import column, integers, one_of, present
-from pipelines.rights.consents import ALLOW, CONDITIONAL, DENY, MISSING, UNKNOWN, Said
+from pipelines.rights.consents import ALLOW, CONDITIONAL, DENY, MISSING, UNKNOWN, Places, Said
 from pipelines.rights.detail import one_line
 from pipelines.rights.screen import RightsIndex, silence_is_enough
 from schemas.deal import Deal
@@ -70,14 +71,45 @@ class ConsentLine:
             text += f" {'on' if self.withdrawn else 'since'} {self.since}"
         if self.narrowed:
             text += ", for this asset"
-        if self.agreement:
+        if self.agreement and self.value == "allow":
             text += f", agreement {self.agreement}"
         return "; ".join([text, *self.notes])
+
+
+@dataclass(frozen=True)
+class ConsentGroup:
+    """Purposes of which one contributor says the same.
+
+    Attributes:
+        contributor_id: Who.
+        purposes: Of what.
+        words: What holds.
+        needed: Whether the deal needs them.
+        reason: The reason that it gives against the asset, if it does.
+    """
+
+    contributor_id: str
+    purposes: tuple[Purpose, ...]
+    words: str
+    needed: bool
+    reason: Reason | None
 
     @property
     def sentence(self) -> str:
         """The whole line."""
-        return f"{self.contributor_id}, {self.purpose}: {self.words}"
+        return f"{self.contributor_id}, {', '.join(self.purposes)}: {self.words}"
+
+
+def group_consents(lines: Iterable[ConsentLine]) -> tuple[ConsentGroup, ...]:
+    """Joins the lines that differ in their purpose alone, in their order."""
+    groups: dict[tuple[str, str, bool, Reason | None], list[Purpose]] = defaultdict(list)
+    for line in lines:
+        key = (line.contributor_id, line.words, line.needed, line.reason)
+        groups[key].append(line.purpose)
+    return tuple(
+        ConsentGroup(who, tuple(purposes), words, needed, reason)
+        for (who, words, needed, reason), purposes in groups.items()
+    )
 
 
 def consent_lines(
@@ -96,7 +128,9 @@ def consent_lines(
     later = _said_later(consents, who, row["asset_id"], as_of_us)
     lines = []
     for purpose in deal.judged_purposes:
-        said, wide, thin = _said(index, purpose, row["asset_id"], who)
+        places = _places(index, row["asset_id"], who)
+        said, wide, thin = _said(index, purpose, places)
+        agreements = index.consents.agreement_of(purpose, places)
         for i, name in enumerate(who):
             events = [e for e in later if e[0] == name and e[1] in (purpose, ALL_PURPOSES)]
             missing = int(said.state[i]) == MISSING
@@ -109,26 +143,24 @@ def consent_lines(
                     since="" if missing else instant(int(said.since[i])),
                     narrowed=narrowed,
                     withdrawn=bool(said.withdrawn[i]),
-                    agreement=_reference(index, int(said.ref[i])),
+                    agreement=_reference(index, int(agreements[i])),
                     notes=tuple(_notes(said, wide if narrowed else thin, narrowed, i, events)),
                     needed=purpose in deal.needed_purposes,
                     reason=_reason(said, i, purpose, deal),
                 )
             )
-    return tuple(sorted(lines, key=lambda line: who_first(line, who)))
+    # Told contributor by contributor, in the asset's order.
+    place = {one_line(name): i for i, name in enumerate(who)}
+    return tuple(sorted(lines, key=lambda line: place[line.contributor_id]))
 
 
-def who_first(line: ConsentLine, who: Sequence[str | None]) -> int:
-    """Lines are told contributor by contributor, in the asset's order."""
-    return [one_line(name) for name in who].index(line.contributor_id)
-
-
-def _said(
-    index: RightsIndex, purpose: Purpose, asset_id: str, who: list[str | None]
-) -> tuple[Said, Said, Said]:
-    """What holds, and the general and the narrowed lines behind it."""
+def _places(index: RightsIndex, asset_id: str, who: list[str | None]) -> Places:
     people = pa.array(who, pa.string())
-    places = index.consents.places(pa.array([asset_id] * len(who), pa.string()), people)
+    return index.consents.places(pa.array([asset_id] * len(who), pa.string()), people)
+
+
+def _said(index: RightsIndex, purpose: Purpose, places: Places) -> tuple[Said, Said, Said]:
+    """What holds, and the general and the narrowed lines behind it."""
     return (
         index.consents.said_at(purpose, places),
         index.consents.general[purpose].at(places.person),
@@ -156,10 +188,10 @@ def _notes(
     said: Said, other: Said, narrowed: bool, i: int, later: list[tuple[str | None, str, str, int]]
 ) -> Iterator[str]:
     if said.withdrawn[i]:
-        yield f"allow since {instant(int(said.first_allow[i]))} until then"
+        yield f"the first allow was of {instant(int(said.first_allow[i]))}"
     if int(other.state[i]) != MISSING:
         scope = "in general" if narrowed else "for this asset"
-        yield f"{scope} it was {_NAMES[int(other.state[i])]} since {instant(int(other.since[i]))}"
+        yield f"{scope} {_NAMES[int(other.state[i])]} since {instant(int(other.since[i]))}"
     if later:
         value, when = min(((e[2], e[3]) for e in later), key=lambda e: e[1])
         yield f"{one_line(value)} from {instant(when)}, after as_of"

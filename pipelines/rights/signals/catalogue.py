@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.rights.detail import one_line
+from pipelines.rights.signals.parts import printable
 from schemas.catalogue import grant_column
 from schemas.rights import PURPOSES, Value
 from schemas.signal import Origin, Reading, Signal, raw_sha256
@@ -31,7 +31,7 @@ def read_grants(row: dict[str, Any]) -> Reading:
                 where,
                 raw_sha256(said),
                 "",
-                one_line(said),
+                printable(said),
             )
         )
     return Reading(tuple(signals))

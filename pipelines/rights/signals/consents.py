@@ -8,7 +8,7 @@ from typing import Any
 
 import rfc8785
 
-from pipelines.rights.detail import one_line
+from pipelines.rights.signals.parts import printable
 from schemas.rights import ALL_PURPOSES, PURPOSES, Purpose, Value
 from schemas.signal import Origin, Reading, Signal, raw_sha256
 
@@ -25,11 +25,14 @@ def read_consents(
     unknown.
     """
     signals = []
-    for event in sorted(events, key=_when):
-        if event["contributor_id"] != contributor_id or event["given_at"] > as_of:
-            continue
-        if event.get("asset_id") not in (None, asset_id):
-            continue
+    heard = [
+        event
+        for event in events
+        if event["contributor_id"] == contributor_id
+        and event.get("asset_id") in (None, asset_id)
+        and event["given_at"] <= as_of
+    ]
+    for event in sorted(heard, key=_when):
         raw = rfc8785.dumps({name: _plain(value) for name, value in event.items()})
         signals += [_signal(event, purpose, raw) for purpose in _purposes(event["purpose"])]
     return Reading(tuple(signals))
@@ -55,7 +58,7 @@ def _signal(event: Row, purpose: Purpose, raw: bytes) -> Signal:
     said = event["value"]
     scope = "this asset" if event.get("asset_id") else "all works"
     agreement = event.get("agreement_ref")
-    signed = f", agreement {one_line(agreement)}" if agreement else ""
+    signed = f", agreement {agreement}" if agreement and agreement.strip() else ""
     return Signal(
         Origin.CONSENT,
         purpose,
@@ -64,5 +67,5 @@ def _signal(event: Row, purpose: Purpose, raw: bytes) -> Signal:
         "consents",
         raw_sha256(raw),
         event["given_at"].isoformat(),
-        f"{one_line(said)} to {event['purpose']} for {scope}{signed}",
+        printable(f"{said} to {event['purpose']} for {scope}{signed}"),
     )

@@ -1,0 +1,218 @@
+"""Resolving against a slow and obvious oracle, and against what must never happen."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from schemas.decision import Reason
+from schemas.rights import PURPOSES, Value
+from schemas.signal import Fault, Origin, Reading, merge_readings, raw_sha256
+from tests.rights.resolve_worlds import Spoken, make_spoken, overridden, signal
+from tests.rights.rights_cases import AS_OF, Row, event
+
+WORLDS = 40
+RESOLVE_REASONS = {
+    reason.value for reason in Reason if reason.partition(".")[0] in ("file", "server", "conflict")
+}
+
+
+@cache
+def spoken(seed: int) -> Spoken:
+    return make_spoken(seed)
+
+
+@cache
+def cleared(seed: int) -> dict[str, bool]:
+    return spoken(seed).cleared()
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_resolving_agrees_with_the_oracle(seed: int) -> None:
+    made = spoken(seed)
+    found, expected = made.resolutions(), made.verdicts()
+    assert found.keys() == expected.keys()
+    for name, verdict in expected.items():
+        resolution, until = found[name]
+        assert {reason.value for reason in resolution.reasons} == verdict.reasons, name
+        assert len(set(resolution.reasons)) == len(resolution.reasons)
+        assert overridden(resolution) == verdict.overrides, name
+        assert until == verdict.usable_until, name
+        assert verdict.reasons or resolution.inference is verdict.inference, name
+        assert bool(resolution.detail) == bool(verdict.reasons)
+        assert not resolution.detail or resolution.detail.isprintable()
+
+
+def test_the_worlds_have_something_of_everything() -> None:
+    """Else the agreement above would be worth little."""
+    assert sum(len(spoken(seed).world.assets) for seed in range(WORLDS)) == 10_000
+    verdicts = [one for seed in range(WORLDS) for one in spoken(seed).verdicts().values()]
+    each = Counter(reason for one in verdicts for reason in one.reasons)
+    alone = Counter(min(one.reasons) for one in verdicts if len(one.reasons) == 1)
+    assert each.keys() == RESOLVE_REASONS
+    assert min(each.values()) >= 20, each
+    # A contradiction of grants always comes with the no that it contradicts.
+    assert alone.keys() == RESOLVE_REASONS - {"conflict.grant"}
+    assert min(alone.values()) >= 5, alone
+    clear = [one for one in verdicts if not one.reasons]
+    assert sum(bool(one.overrides) for one in clear) >= 500
+    assert sum(not one.inference for one in clear) >= 30
+    assert sum(one.usable_until is not None for one in clear) >= 100
+    origins = Counter(item[0] for one in clear for item in one.overrides)
+    assert origins.keys() == {"catalogue", "file", "server"}
+    assert min(origins.values()) >= 50, origins
+
+
+def assert_never_clearer(seed: int, after: Spoken) -> dict[str, bool]:
+    """Nothing is cleared, nor opened to inference, that was not; gives what is cleared after."""
+    before, now = cleared(seed), after.cleared()
+    assert now.keys() <= before.keys()
+    assert all(before[name] or not inference for name, inference in now.items())
+    return now
+
+
+def plus(made: Spoken, change: Callable[[Row], Reading]) -> Spoken:
+    """With more in every reading."""
+    rows = {row["asset_id"]: row for row in made.world.assets}
+    return made.read(lambda name, reading: merge_readings((reading, change(rows[name]))))
+
+
+@pytest.mark.parametrize("value", [Value.DENY, Value.CONDITIONAL])
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_a_no_of_a_file_or_server_never_clears(seed: int, value: Value) -> None:
+    made, rng = spoken(seed), random.Random(seed)
+    likely = list(made.world.deal.judged_purposes)
+    after = plus(made, lambda row: Reading((signal(rng, value, likely),)))
+    now = assert_never_clearer(seed, after)
+    resolutions = after.resolutions()
+    for name in now:  # it rests on an agreement, or goes without captions
+        resolution, _ = resolutions[name]
+        assert resolution.overrides or not resolution.inference
+
+
+@pytest.mark.parametrize("origin", [Origin.FILE, Origin.SERVER])
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_what_cannot_be_read_never_clears(seed: int, origin: Origin) -> None:
+    broken = Fault(origin, "somewhere", "cut short", raw_sha256("cut"))
+    now = assert_never_clearer(seed, plus(spoken(seed), lambda row: Reading(faults=(broken,))))
+    assert origin is Origin.SERVER or not now
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_a_no_of_people_or_the_catalogue_never_clears(seed: int) -> None:
+    made, rng = spoken(seed), random.Random(seed)
+    world = made.world
+    noes = [
+        event(
+            rng.choice(("deny", "conditional", "unknown")),
+            -rng.randint(0, 400),
+            rng.choice(row["contributors"])["contributor_id"],
+            purpose=rng.choice(("all", *world.deal.judged_purposes)),
+            asset_id=row["asset_id"],
+        )
+        for row in world.assets
+        if row["contributors"] and rng.random() < 0.5
+    ]
+    assert_never_clearer(seed, made.also(consents=[*world.consents, *noes]))
+    for value in ("deny", "conditional", "maybe"):
+        denied = [
+            row | {f"grant_{rng.choice(world.deal.judged_purposes)}": value} for row in world.assets
+        ]
+        assert_never_clearer(seed, made.also(assets=denied))
+    sold = [row | {"exclusive": True} for row in world.assets]
+    # Where another term was given, the exclusive licence may have ended.
+    now = assert_never_clearer(seed, made.also(assets=sold))
+    assert len(now) <= len(cleared(seed)) // 5
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_an_agreement_that_is_lost_never_clears(seed: int) -> None:
+    made, rng = spoken(seed), random.Random(seed)
+    world = made.world
+    unsigned = [
+        one | {"agreement_ref": None} if rng.random() < 0.5 else one for one in world.consents
+    ]
+    assert_never_clearer(seed, made.also(consents=unsigned))
+    for number in range(len(world.deal.agreements)):
+        fewer = [one for at, one in enumerate(world.deal.agreements) if at != number]
+        less = world.deal.model_copy(update={"agreements": fewer})
+        assert_never_clearer(seed, made.also(deal=less))
+    bare = made.also(
+        consents=[one | {"agreement_ref": None} for one in world.consents],
+        deal=world.deal.model_copy(update={"agreements": []}),
+    )
+    assert_never_clearer(seed, bare)
+    assert not any(resolution.overrides for resolution, _ in bare.resolutions().values())
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_a_yes_or_a_release_that_is_lost_never_clears(seed: int) -> None:
+    made, rng = spoken(seed), random.Random(seed)
+    world = made.world
+    kept = [one for one in world.consents if one["value"] != "allow" or rng.random() < 0.7]
+    assert_never_clearer(seed, made.also(consents=kept))
+    lost = rng.choice(sorted({one["contributor_id"] for one in world.consents}))
+    silenced = [
+        one
+        for one in world.consents
+        if not (one["value"] == "allow" and one["contributor_id"] == lost)
+    ]
+    now = assert_never_clearer(seed, made.also(consents=silenced))
+    for row in world.assets:
+        makers = {share["contributor_id"] for share in row["contributors"]}
+        assert lost not in makers or row["asset_id"] not in now
+    for start in (0, 1):
+        assert_never_clearer(seed, made.also(releases=world.releases[start::2]))
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_a_yes_of_a_file_or_server_changes_nothing(seed: int) -> None:
+    made, rng = spoken(seed), random.Random(seed)
+    likely = list(PURPOSES)
+    yeses = [Value.ALLOW, Value.UNKNOWN]
+    more = plus(
+        made,
+        lambda row: Reading(tuple(signal(rng, rng.choice(yeses), likely) for _ in range(6))),
+    )
+    assert more.resolutions() == made.resolutions()
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_order_is_no_matter(seed: int) -> None:
+    made, rng = spoken(seed), random.Random(seed)
+
+    def turn(name: str, reading: Reading) -> Reading:
+        return Reading(
+            tuple(rng.sample(reading.signals, len(reading.signals))),
+            tuple(rng.sample(reading.claims, len(reading.claims))),
+            tuple(rng.sample(reading.faults, len(reading.faults))),
+        )
+
+    world = made.world
+    turned = made.read(turn).also(consents=world.consents[::-1], releases=world.releases[::-1])
+    before, after = made.resolutions(), turned.resolutions()
+    assert before.keys() == after.keys()
+    for name, (resolution, until) in before.items():
+        other, other_until = after[name]
+        assert other.reasons == resolution.reasons
+        assert other.inference == resolution.inference
+        assert other.constraints == resolution.constraints
+        assert overridden(other) == overridden(resolution)
+        assert other_until == until
+
+
+@pytest.mark.parametrize("seed", range(0, WORLDS, 4))
+def test_what_comes_after_as_of_is_not_known(seed: int) -> None:
+    """An agreement signed after the day, and a word given after the instant, change nothing."""
+    made = spoken(seed)
+    world = made.world
+    signed = [one for one in world.deal.agreements if one.signed_at <= AS_OF.date()]
+    known = made.also(
+        consents=[one for one in world.consents if one["given_at"] <= AS_OF],
+        deal=world.deal.model_copy(update={"agreements": signed}),
+    )
+    assert known.resolutions() == made.resolutions()
