@@ -13,8 +13,9 @@ from pipelines.demo.icc import srgb_profile, wide_profile
 from pipelines.demo.png import deep_png
 from pipelines.demo.scene_spec import Dice
 
-_COPYRIGHT = "© Demo Agency"
-_ANOTHER_OWNER = "© Somebody Else Pictures"
+# ASCII, which is all that EXIF promises to hold.
+_COPYRIGHT = "(c) Demo Agency"
+_ANOTHER_OWNER = "(c) Somebody Else Pictures"
 # How the upright picture is laid down so that the EXIF orientation turns it back.
 _LAID = {
     3: Image.Transpose.ROTATE_180,

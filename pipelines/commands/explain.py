@@ -1,0 +1,67 @@
+"""`fairshard explain`: why one asset is delivered or not."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipelines.commands.common import add_general_options, consoles, parse_as_of, print_json
+from pipelines.explain import explain_asset, open_inquiry
+from pipelines.published import look_up_run
+from pipelines.report.explain_json import explained_json
+from pipelines.report.explain_text import show_explained
+from schemas.deal import load_deal
+
+EXAMPLES = """\
+examples:
+  fairshard explain img-000123 --catalogue library/ --deal acme.toml
+  fairshard explain img-000123 --catalogue library/ --deal acme.toml --as-of 2026-06-30 --out out/
+  fairshard explain img-000123 --catalogue s3://agency/catalogue --deal acme.toml --json
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("asset", metavar="ASSET", help="an asset_id of the catalogue")
+    parser.add_argument("--catalogue", required=True, metavar="URI", help="folder or s3:// prefix")
+    parser.add_argument("--deal", required=True, type=Path, metavar="FILE", help="deal in TOML")
+    parser.add_argument(
+        "--as-of",
+        metavar="DATE",
+        help="judge rights as of this day or instant (default: today)",
+    )
+    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+    parser.add_argument(
+        "--out", default="", metavar="URI", help="also say what the newest run there decided"
+    )
+    parser.add_argument(
+        "--no-fetch", action="store_true", help="judge by the catalogue alone, read no file"
+    )
+    parser.add_argument(
+        "--allow-root", action="append", default=[], metavar="URI", help="media may lie here too"
+    )
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="HOST", help="media may come from here"
+    )
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns its exit code."""
+    results, _ = consoles(options)
+    deal = load_deal(options.deal)
+    inquiry = open_inquiry(
+        options.catalogue,
+        deal,
+        parse_as_of(options.as_of),
+        options.mapping,
+        tuple(options.allow_root),
+        tuple(options.allow_host),
+    )
+    explained = explain_asset(options.asset, inquiry, not options.no_fetch)
+    decided = look_up_run(options.out, deal.deal_id, options.asset) if options.out else None
+    if options.json:
+        print_json(explained_json(explained, inquiry, decided))
+    else:
+        show_explained(results, explained, inquiry, decided)
+    return 0
