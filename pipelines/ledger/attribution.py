@@ -85,8 +85,11 @@ def record_attribution(
 
 def _delivered(store: Store, job: Job, shard: str) -> Iterable[DeliveredAsset]:
     for row in read_parquet(store, f"{job.work}/delivered/{shard}.parquet").to_pylist():
-        pairs = zip(row.pop("contributor_ids"), row.pop("shares_bp"), strict=True)
-        yield DeliveredAsset(contributors=tuple(pairs), **row)
+        # Who is named twice holds both shares.
+        shares: dict[str, int] = {}
+        for who, share in zip(row.pop("contributor_ids"), row.pop("shares_bp"), strict=True):
+            shares[who] = shares.get(who, 0) + share
+        yield DeliveredAsset(contributors=tuple(shares.items()), **row)
 
 
 def _write_statements(store: Store, job: Job, entries: list[Entry]) -> tuple[int, int]:

@@ -1,0 +1,218 @@
+"""Roles of files that speak: denials in every spelling and container, hostile XMP, conflicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from tests.adversarial.media import (
+    PLACES,
+    STRAY,
+    Embed,
+    app1,
+    itxt,
+    jpeg_with,
+    png_with,
+)
+from tests.adversarial.roles import (
+    CONDITIONAL,
+    DENIED,
+    ONLY_GEN,
+    Role,
+    Statement,
+)
+from tests.adversarial.terms import BOTH
+from tests.rights.signals import c2pa_builder as sign
+from tests.rights.signals import xmp_builder as build
+from tests.rights.signals.test_xmp_hostile import DOCTYPES, NOT_XMP
+
+_NAME = "plus:DataMining"
+_DMI = build.VOCABULARY + "DMI-"
+# Values of PLUS, and what is none of them.
+_DENIALS: dict[str, Statement] = {
+    "PROHIBITED": ("file", DENIED, BOTH),
+    "PROHIBITED-AIMLTRAINING": ("file", DENIED, ONLY_GEN),
+    "PROHIBITED-GENAIMLTRAINING": ("file", DENIED, ONLY_GEN),
+    "PROHIBITED-EXCEPTSEARCHENGINEINDEXING": ("file", DENIED, BOTH),
+    "PROHIBITED-SEECONSTRAINT": ("file", CONDITIONAL, BOTH),
+    "PROHIBITED-SEEEMBEDDEDRIGHTSEXPR": ("file", CONDITIONAL, BOTH),
+    "PROHIBITED-SEELINKEDRIGHTSEXPR": ("file", CONDITIONAL, BOTH),
+    "ALLOWED-NOT": ("file", DENIED, BOTH),
+    "allowed": ("file", DENIED, BOTH),
+    "АLLOWED": ("file", DENIED, BOTH),
+    "MAYBE": ("file", DENIED, BOTH),
+}
+_FULL_NO: Statement = ("file", DENIED, BOTH)
+
+
+def file_roles() -> list[Role]:
+    """All of them."""
+    return [
+        *_spelled(),
+        *_placed(),
+        *_encoded(),
+        *_harmless(),
+        *_contradicting(),
+        *_hostile(),
+        *_conflicts(),
+    ]
+
+
+def _in(place: str, packet: bytes) -> tuple[str, Embed]:
+    fmt, put = PLACES[place]
+    return fmt, lambda data: put(data, packet)
+
+
+def _role(name: str, place: str, packet: bytes, *says: Statement, **more: object) -> Role:
+    fmt, embed = _in(place, packet)
+    return Role(f"{name}, {place}", fmt=fmt, embed=embed, says=says, **more)  # type: ignore[arg-type]
+
+
+def _spelled() -> Iterator[Role]:
+    places, values = list(PLACES), list(_DENIALS)
+    for at, (name, spell) in enumerate(build.SPELLINGS.items()):
+        for more in range(2):
+            value = values[(at + 6 * more) % len(values)]
+            packet = spell(_NAME, _DMI + value)
+            place = places[(3 * at + more) % len(places)]
+            yield _role(f"{name} {value}", place, packet, _DENIALS[value])
+
+
+def _placed() -> Iterator[Role]:
+    for place in PLACES:
+        for value in ("PROHIBITED", "PROHIBITED-GENAIMLTRAINING", "PROHIBITED-SEECONSTRAINT"):
+            packet = build.packet(attributes=f'{_NAME}="DMI-{value}"')
+            yield _role(f"bare {value}", place, packet, _DENIALS[value])
+        yield _role(
+            "no copies",
+            place,
+            build.packet(
+                f"<plus:ImageDuplicationConstraints><rdf:Bag><rdf:li>{build.VOCABULARY}DP-NOD</rdf:li>"
+                "</rdf:Bag></plus:ImageDuplicationConstraints>"
+            ),
+            _FULL_NO,
+        )
+
+
+def _encoded() -> Iterator[Role]:
+    packet = build.packet(attributes=f'{_NAME}="DMI-PROHIBITED"')
+    for name, encode in build.ENCODINGS.items():
+        yield _role(name, "JPEG", encode(packet), _FULL_NO)
+
+
+def _harmless() -> Iterator[Role]:
+    for value in ("ALLOWED", "UNSPECIFIED"):
+        packet = build.packet(f"<{_NAME}>{_DMI}{value}</{_NAME}>")
+        yield _role(value, "JPEG", packet)
+        yield _role(value, "WebP", packet)
+    tdm = build.packet(attributes='tdm:reservation="{}"').decode().format
+    policy = build.packet(attributes='tdm:reservation="1" tdm:policy="https://p.example"')
+    yield _role("tdm 0", "PNG", tdm(0).encode())
+    yield _role("tdm 2", "PNG", tdm(2).encode())
+    yield _role("tdm 1", "PNG", tdm(1).encode(), ("file", DENIED, ONLY_GEN))
+    yield _role("tdm 1 with a policy", "WebP", policy, ("file", CONDITIONAL, ONLY_GEN))
+    name = "plus:ImageAlterationConstraints"
+    crop = f"<{name}>{build.VOCABULARY}AL-CRP</{name}>"
+    yield _role("not to be cropped", "JPEG", build.packet(crop), constraints="AL-CRP")
+    terms = build.packet("<plus:OtherConstraints>ask first</plus:OtherConstraints>")
+    yield _role("a condition in words", "JPEG", terms, ("file", CONDITIONAL, BOTH))
+
+
+def _contradicting() -> Iterator[Role]:
+    yes = build.packet(attributes=f'{_NAME}="DMI-ALLOWED"')
+    no = build.packet(attributes=f'{_NAME}="DMI-PROHIBITED"')
+    pairs: dict[str, tuple[str, Embed]] = {
+        "yes, no": ("jpg", lambda data: jpeg_with(data, app1(yes), app1(no))),
+        "no, yes": ("jpg", lambda data: jpeg_with(data, app1(no), app1(yes))),
+        "yes, no behind": ("jpg", lambda data: jpeg_with(data, app1(yes)) + build.jpeg_xmp(no)),
+        "yes in PNG, no in eXIf": (
+            "png",
+            lambda data: png_with(data, itxt(yes), build.png_chunk(b"eXIf", build.tiff({700: no}))),
+        ),
+        "no twice": ("png", lambda data: png_with(data, itxt(no), itxt(no))),
+    }
+    for name, (fmt, embed) in pairs.items():
+        yield Role(name, fmt=fmt, embed=embed, says=(_FULL_NO,))
+    both = build.packet(f"<{_NAME}>{_DMI}ALLOWED</{_NAME}><{_NAME}>{_DMI}PROHIBITED</{_NAME}>")
+    yield _role("yes and no", "PNG", both, _FULL_NO)
+    against = {"row": {"grant_train_gen": "allow"}}
+    yield _role("against the grant", "JPEG", no, _FULL_NO, **against)
+
+
+def _hostile() -> Iterator[Role]:
+    unreadable = {"reasons": ("file.unreadable",)}
+    for name, text in DOCTYPES.items():
+        yield _role(name, "PNG", text.encode(), **unreadable)
+    for name, raw in NOT_XMP.items():
+        yield _role(name, "PNG", raw, **unreadable)
+        yield _role(name, "WebP", raw, **unreadable)
+    deep = "<q:a rdf:parseType='Resource'>" * 200 + "</q:a>" * 200
+    yield _role("deep", "PNG", build.packet(deep, f'{_NAME}="DMI-ALLOWED"'), **unreadable)
+    for name, (fmt, embed) in STRAY.items():
+        yield Role(f"stray, {name}", fmt=fmt, embed=embed, **unreadable)  # type: ignore[arg-type]
+    hidden = build.packet("<q:note>DMI-PROHIBITED</q:note>")
+    yield _role("under no property", "JPEG", hidden, **unreadable)
+    yield Role("extended, cut", fmt="jpg", embed=_cut_extended, reasons=("file.unreadable",))
+
+
+def _cut_extended(data: bytes) -> bytes:
+    raw = build.packet(attributes=f'{_NAME}="DMI-ALLOWED"')
+    return jpeg_with(data, *build.extended_segments(raw, 100)[:-1])
+
+
+def _conflicts() -> Iterator[Role]:
+    def stated(name: str, value: str) -> bytes:
+        return build.packet(f"<{name}>{value}</{name}>")
+
+    plus = build.VOCABULARY
+    shown = frozenset({"people", "property", "source"})
+    cases = [
+        ("plus:ModelReleaseStatus", plus + "MR-UMR", "conflict.model_release"),
+        ("plus:ModelReleaseStatus", plus + "MR-LMR", "conflict.model_release"),
+        ("plus:ModelReleaseStatus", plus + "MR-NAP", ""),
+        ("plus:ModelReleaseStatus", plus + "MR-NON", ""),
+        ("plus:ModelReleaseStatus", plus + "MR-YES", "file.unreadable"),
+        ("plus:PropertyReleaseStatus", plus + "PR-LPR", "conflict.property_release"),
+        ("plus:PropertyReleaseStatus", plus + "PR-UPR", "conflict.property_release"),
+        ("plus:PropertyReleaseStatus", plus + "PR-NAP", ""),
+        ("plus:ModelReleaseID", "MR-1", "conflict.release_ids"),
+        ("plus:MinorModelAgeDisclosure", plus + "AG-A17", "conflict.minors"),
+        ("plus:MinorModelAgeDisclosure", plus + "AG-A18", ""),
+        ("plus:MinorModelAgeDisclosure", plus + "AG-UNK", ""),
+        (
+            "Iptc4xmpExt:DigitalSourceType",
+            sign.SOURCE + "trainedAlgorithmicMedia",
+            "conflict.source file.ai_generated",
+        ),
+        (
+            "Iptc4xmpExt:DigitalSourceType",
+            sign.SOURCE + "photoshopped",
+            "conflict.source file.ai_generated",
+        ),
+        ("Iptc4xmpExt:DigitalSourceType", sign.SOURCE + "print", ""),
+    ]
+    for place in ("JPEG", "PNG compressed", "WebP"):
+        for name, value, why in cases:
+            packet = stated(name, value)
+            yield _role(f"{name} {value}", place, packet, reasons=tuple(why.split()), slots=shown)
+    owners = {"Ann Lee": (), "Bob Moss": ("conflict.copyright",)}
+    for owner, reasons in owners.items():
+        for name, fmt, embed in _owned(f"© 2025 {owner}"):
+            yield Role(f"{name} {owner}", fmt=fmt, embed=embed, reasons=reasons)
+
+
+def _owned(notice: str) -> Iterator[tuple[str, str, Embed]]:
+    """Files whose XMP names Ann Lee, and whose EXIF or IIM has the notice."""
+    xmp = build.packet("<dc:rights>Copyright Ann Lee. All rights reserved.</dc:rights>")
+    exif = build.tiff({0x8298: notice.encode() + b"\0"})
+    iim = build.photoshop(0x0404, build.iim((1, 90, b"\x1b%G"), (2, 116, notice.encode())))
+    old = {
+        "EXIF": build.jpeg_segment(0xE1, b"Exif\0\0" + exif),
+        "IIM": build.jpeg_segment(0xED, b"Photoshop 3.0\0" + iim),
+    }
+    for name, segment in old.items():
+        yield f"XMP and {name}", "jpg", partial(_with_both, app1(xmp), segment)
+
+
+def _with_both(one: bytes, other: bytes, data: bytes) -> bytes:
+    return jpeg_with(data, one, other)

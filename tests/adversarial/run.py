@@ -1,0 +1,134 @@
+"""Packages an adversarial catalogue by the real command, and keeps what it left."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.catalogue import (
+    ASSETS_SCHEMA,
+    CONSENTS_SCHEMA,
+    CONTRIBUTORS_SCHEMA,
+    RELEASES_SCHEMA,
+)
+from tests.adversarial.plan import make_plan
+from tests.adversarial.planned import Plan, Planned
+from tests.adversarial.roles_server import SITES
+from tests.adversarial.server import Answer, Log, serving
+from tests.adversarial.terms import AS_OF_TEXT, FRAME, LATER_FRAME, Terms, deal_text
+from tests.end_to_end.command import fairshard, tables
+
+WORKERS = 2
+_ROW_GROUP = 4_096
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that ended.
+
+    Attributes:
+        plan: What was planted.
+        root: Where everything lies.
+        log: What the servers were asked for.
+        summary: What the command printed.
+        seconds: Of the steps, by name.
+        peak_bytes: Most memory of one of its processes.
+    """
+
+    plan: Plan
+    root: Path
+    log: Log
+    summary: Any
+    seconds: dict[str, float]
+    peak_bytes: int
+
+    @property
+    def version(self) -> Path:
+        """The version's folder."""
+        return self.root / "out" / self.plan.terms.name / "v0001"
+
+    @property
+    def delivery(self) -> Path:
+        """What the buyer gets."""
+        return self.version / "delivery"
+
+    def agency(self, table: str) -> list[dict[str, Any]]:
+        """A table that stays with the agency."""
+        return list(tables(self.version / "agency" / table).to_pylist())
+
+
+@contextmanager
+def _sites(log: Log, plans: list[Plan]) -> Iterator[dict[str, str]]:
+    """The servers; they serve the plan as soon as there is one. Yields their origins."""
+
+    @lru_cache(maxsize=1)
+    def files() -> dict[str, dict[str, Planned]]:
+        found: dict[str, dict[str, Planned]] = defaultdict(dict)
+        for asset in plans[0].assets:
+            found[asset.role.site][asset.path] = asset
+        return found
+
+    @cache  # signed files would be others the next time
+    def answer(site: str, path: str) -> Answer:
+        return plans[0].site(site, path, files()[site])
+
+    with ExitStack() as stack:
+        yield {
+            site: stack.enter_context(serving(site, partial(answer, site), log)) for site in SITES
+        }
+
+
+def run_adversary(root: Path, seed: int, rows: int, terms: Terms) -> Run:
+    """Plans, serves, packages; the command must end well."""
+    log, plans = Log(), list[Plan]()
+    with _sites(log, plans) as origins:
+        plans.append(make_plan(seed, rows, terms, origins))
+        plan = plans[0]
+        _write_catalogue(root / "catalogue", plan)
+        people = plan.people
+        text = deal_text(
+            terms, list(origins.values()), people.named_in(FRAME), people.named_in(LATER_FRAME)
+        )
+        (root / "deal.toml").write_text(text, encoding="utf-8")
+        began = time.monotonic()
+        ended = fairshard(
+            *("package", "--catalogue", root / "catalogue", "--deal", root / "deal.toml"),
+            *("--out", root / "out", "--as-of", AS_OF_TEXT, "--workers", WORKERS),
+            *("--quiet", "--json"),
+        )
+        seconds = {
+            "start, read and screen": log.first_s - began,
+            "enrich": log.last_new_s - log.first_s,
+            "select, write and publish": time.monotonic() - log.last_new_s,
+            "all": time.monotonic() - began,
+        }
+    assert ended.code == 0, ended.err[-4_000:]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return Run(plan, root, log, ended.json, seconds, peak)
+
+
+def _write_catalogue(folder: Path, plan: Plan) -> None:
+    folder.mkdir(parents=True)
+    people = plan.people
+    consents = [*people.consent_rows(), *plan.consents]
+    _write(folder, "assets", [asset.row for asset in plan.assets], ASSETS_SCHEMA)
+    _write(folder, "contributors", people.contributor_rows(), CONTRIBUTORS_SCHEMA)
+    _write(folder, "consents", consents, CONSENTS_SCHEMA)
+    _write(folder, "releases", plan.releases, RELEASES_SCHEMA)
+
+
+def _write(folder: Path, name: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    # What is required may be null: catalogues at fault have that.
+    loose = pa.schema([field.with_nullable(True) for field in schema])
+    table = pa.Table.from_pylist(rows, schema=loose)
+    pq.write_table(table, folder / f"{name}.parquet", row_group_size=_ROW_GROUP)

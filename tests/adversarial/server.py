@@ -1,0 +1,99 @@
+"""The web servers that the media lie on: they answer from a plan, and count what they are asked."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer.
+
+    Attributes:
+        body: Its bytes.
+        status: HTTP status.
+        headers: Beside Content-Length; names and values as they are sent.
+        missing: How many bytes fewer are sent than Content-Length says.
+    """
+
+    body: bytes = b""
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    missing: int = 0
+
+
+Answers = Callable[[str], Answer]
+
+
+@dataclass
+class Log:
+    """What was asked for, by origin and path."""
+
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first_s: float = 0.0  # of the monotonic clock, as the next: when new media were asked for
+    last_new_s: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, origin: str, path: str) -> None:
+        """Counts a request."""
+        now = time.monotonic()
+        with self._lock:
+            self.asked[origin, path] += 1
+            self.first_s = self.first_s or now
+            if self.asked[origin, path] == 1:
+                self.last_new_s = now
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+@contextmanager
+def serving(name: str, answers: Answers, log: Log) -> Iterator[str]:
+    """Serves on a free port of this machine.
+
+    Args:
+        name: What the log calls this origin.
+        answers: The answer to each path.
+        log: Counts the requests.
+
+    Yields:
+        The origin, `http://127.0.0.1:PORT`.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def handle(self) -> None:
+            with contextlib.suppress(ConnectionError):  # the client may have had enough
+                super().handle()
+
+        def do_GET(self) -> None:
+            log.note(name, self.path)
+            found = answers(self.path)
+            lines = [f"HTTP/1.1 {found.status} X", f"Content-Length: {len(found.body)}"]
+            lines += [f"{key}: {value}" for key, value in found.headers]
+            head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+            sent = found.body[: len(found.body) - found.missing]
+            self.wfile.write(head + sent)
+            self.close_connection = self.close_connection or found.missing > 0
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

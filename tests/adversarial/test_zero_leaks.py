@@ -1,0 +1,217 @@
+"""Zero leaks: nothing refused reaches a shard or is fetched for nothing, and each reason is told.
+
+A catalogue is planted with traps whose answers are put down beside them; local servers hold its
+media and count what they are asked for. The real command packages it, and then everything that it
+left is held against the plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from functools import cached_property
+from typing import Any
+
+import pytest
+
+from tests.adversarial.run import WORKERS, Run, run_adversary
+from tests.adversarial.search import everything, samples
+from tests.adversarial.terms import (
+    ASSET_WORD,
+    CONTRIBUTOR_WORD,
+    GEN,
+    INFERENCE,
+    PAYEE_WORD,
+    RELEASE_WORD,
+    REQUIRE,
+    WITHOUT,
+)
+from tests.end_to_end.command import fairshard
+
+_SIDE_PATHS = ("/robots.txt", "/.well-known/tdmrep.json", "/train.xml", "/paid.xml", "/gone.xml")
+_ATTEMPTS = 3  # at what answers 500
+_MARKER = re.compile(rb"MARKER-[0-9a-f]{24}")
+# Of ids, payees and servers nothing reaches the buyer, in whatever case it is written.
+_SECRETS = re.compile(
+    "|".join(
+        (ASSET_WORD, CONTRIBUTOR_WORD, RELEASE_WORD, PAYEE_WORD, r"Person kontr", r"127\.0\.0\.1")
+    ).encode(),
+    re.IGNORECASE,
+)
+_SLOW = pytest.mark.slow
+
+
+class Left:
+    """What a run left, read once."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.plan = run.plan
+        self.delivered = [asset for asset in run.plan.assets if asset.outcome == "delivered"]
+
+    @cached_property
+    def published(self) -> Any:
+        """The manifest's steps, by name."""
+        manifest = json.loads((self.run.delivery / "MANIFEST.json").read_bytes())
+        return {step["step"]: step for step in manifest["steps"]}
+
+    @cached_property
+    def samples(self) -> list[dict[str, Any]]:
+        """The samples as webdataset reads them."""
+        return samples(self.run.delivery)
+
+    @cached_property
+    def sample_of(self) -> dict[int, dict[str, Any]]:
+        """Samples by the number of the asset whose marker they hold."""
+        numbers = {self.plan.marker(asset): asset.number for asset in self.plan.assets}
+        found = {}
+        for sample in self.samples:
+            [text] = set(_MARKER.findall(sample["media"]))
+            found[numbers[text]] = sample
+        return found
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((1, 2_000, REQUIRE), id="require"),
+        pytest.param((2, 100_000, WITHOUT), id="large, pack-without", marks=_SLOW),
+    ],
+)
+def left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Left:
+    seed, rows, terms = request.param
+    run = run_adversary(tmp_path_factory.mktemp("adversary"), seed, rows, terms)
+    took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.seconds.items())
+    peak = run.peak_bytes / 2**20
+    print(f"\nseed {seed}, {rows:,} rows, {WORKERS} workers: {took}; peak {peak:,.0f} MiB")
+    return Left(run)
+
+
+def test_every_row_has_its_planted_outcome_and_reasons(left: Left) -> None:
+    planted: Counter[tuple[str, str, str, tuple[str, ...]]] = Counter()
+    why: dict[str, str] = {}
+    for asset in left.plan.assets:
+        reasons = tuple(sorted(asset.reasons))
+        planted[asset.asset_id, asset.outcome, asset.stage, reasons] += 1
+        why[asset.asset_id] = asset.why
+    found = Counter(
+        (row["asset_id"], row["outcome"], row["stage"], tuple(sorted(row["reasons"])))
+        for row in left.run.agency("decisions")
+    )
+    wrong = [
+        f"{asset_id!r}: planted {outcome} {stage} {reasons} by {why[str(asset_id)]}"
+        for asset_id, outcome, stage, reasons in list(planted - found)[:20]
+    ]
+    assert not wrong, "\n".join([*wrong, *map(repr, list(found - planted)[:20])])
+    assert planted == found
+
+
+def test_nothing_is_asked_for_that_the_catalogue_refuses(left: Left) -> None:
+    asked = left.run.log.asked
+    counts: Counter[str] = Counter()
+    for asset in left.plan.assets:
+        times = asked[asset.role.site, asset.path]
+        # Enriching takes a file once, and writing a shard once more.
+        usual = 2 if asset.outcome == "delivered" else 1
+        most = max(usual, asset.role.most_requests) if asset.role.dead else usual
+        least = min(usual, most) if asset.role.most_requests else 0
+        if not asset.fetched:
+            least = most = 0
+        elif not asset.role.most_requests:
+            most = 0
+        assert least <= times <= most, (asset.asset_id, asset.why, times)
+        counts["of assets that the catalogue refuses" if not asset.fetched else "of media"] += times
+    for (site, path), times in asked.items():
+        if path in _SIDE_PATHS:
+            assert times <= WORKERS * (_ATTEMPTS if site == "broken" else 1), (site, path)
+            counts["of files beside them"] += times
+    print(f"\nrequests: {dict(counts)}")
+    assert counts["of assets that the catalogue refuses"] == 0
+    assert counts.total() == asked.total()  # and for nothing else
+
+
+def test_the_shards_hold_the_planted_media_and_no_other(left: Left) -> None:
+    assert left.sample_of.keys() == {asset.number for asset in left.delivered}
+    assert len(left.samples) == len(left.delivered)
+    for sample in left.samples:
+        digest = hashlib.sha256(sample["media"]).hexdigest()
+        assert digest == sample["json"]["media_sha256"]
+    for asset in left.delivered:
+        if "C2PA" not in asset.role.name:  # signed anew each time
+            served = left.plan.serve(asset).body
+            assert left.sample_of[asset.number]["media"] == served, asset.why
+
+
+def test_no_byte_of_a_refused_file_and_no_id_is_in_the_delivery(left: Left) -> None:
+    allowed = {left.plan.marker(asset) for asset in left.delivered}
+    markers: set[bytes] = set()
+    searched = 0
+    for name, data in everything(left.run.delivery):
+        secret = _SECRETS.search(data)
+        assert secret is None, (name, secret)
+        markers |= set(_MARKER.findall(data))
+        searched += len(data)
+    assert markers == allowed
+    # The search finds what is there: the agency's own tables are full of ids.
+    own = left.run.version / "agency"
+    assert any(_SECRETS.search(data) for _, data in everything(own))
+    print(f"\n{searched:,} bytes searched, {len(markers):,} markers")
+
+
+def test_captions_and_constraints_are_as_planted(left: Left) -> None:
+    for asset in left.delivered:
+        sample = left.sample_of[asset.number]["json"]
+        source = "model" if asset.captioned else "title"
+        assert sample["caption_source"] == source, (asset.asset_id, asset.why)
+        assert sample["alteration_constraints"] == asset.role.constraints, asset.why
+
+
+def test_every_overridden_no_is_on_record_with_its_agreement(left: Left) -> None:
+    planted = {
+        (asset.asset_id, *override) for asset in left.delivered for override in asset.overridden
+    }
+    delivered = {asset.asset_id: asset for asset in left.delivered}
+    needed = left.plan.terms.needed
+    found = set()
+    for row in left.run.agency("signals"):
+        asset = delivered.get(row["asset_id"])
+        if asset is None or row["kind"] != "signal" or row["purpose"] not in (GEN, INFERENCE):
+            continue
+        if row["value"] in ("deny", "conditional"):
+            if row["overridden_by"]:
+                found.add((row["asset_id"], row["origin"], row["purpose"], row["overridden_by"]))
+            else:
+                assert row["purpose"] not in needed, row
+                assert not asset.captioned, row
+    assert planted
+    assert found == planted
+    details = {row["asset_id"]: row["detail"] for row in left.run.agency("decisions")}
+    assert all(ref in details[asset_id] for asset_id, _, _, ref in planted)
+
+
+def test_the_counts_reconcile(left: Left) -> None:
+    run, assets = left.run, left.plan.assets
+    for steps in (run.summary["steps"], left.published):
+        entered = len(assets)
+        for stage in ("read", "screen", "enrich", "select", "write"):
+            of_stage = [asset for asset in assets if asset.stage == stage]
+            refused = [asset for asset in of_stage if asset.outcome == "refused"]
+            dead = [asset for asset in of_stage if asset.outcome == "dead_letter"]
+            step = steps[stage]
+            passed = entered - len(refused) - len(dead)
+            assert step["entered"] == entered
+            assert (step["refused"], step["dead_letters"]) == (len(refused), len(dead))
+            assert step["passed"] == passed
+            assert step["refused_by_reason"] == Counter(
+                reason for asset in refused for reason in asset.reasons
+            )
+            entered = passed
+        assert entered == len(left.delivered)
+    print(f"\n{len(assets):,} rows, {len(left.delivered):,} delivered")
+
+
+def test_the_delivery_verifies(left: Left) -> None:
+    ended = fairshard("verify", left.run.delivery, "--json")
+    assert ended.code == 0, ended.out

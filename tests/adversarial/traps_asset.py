@@ -1,0 +1,234 @@
+"""Traps in the columns of one asset: rules 2 to 6 and 11 to 13 of docs/rights.md."""
+
+from __future__ import annotations
+
+from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX as IPTC
+from tests.adversarial.draft import Trap, columns
+from tests.adversarial.terms import AS_OF, COUNTRIES, DAY, ENDS, STARTS, Terms
+
+# Near misses: letters of other scripts, characters without width, wide letters, another case.
+_NOT_ACTIVE = (
+    "Active",
+    "ACTIVE",
+    "аctive",
+    "act\u200bive",
+    "ａctive",
+    "active.",
+    "'active'",
+    "aktiv",
+)
+_NOT_A_GRANT = (
+    "ALLOW",
+    "Allow",
+    "аllow",
+    "al\u200blow",
+    "ａllow",
+    "allowed",
+    "yes",
+    "deny?",
+    "DENY",
+)
+_NOT_A_SOURCE = (
+    "digitalcapture",
+    "digitalСapture",
+    "digitalCapture/",
+    "https" + IPTC[4:] + "print",
+)
+
+
+def asset_traps(terms: Terms) -> list[Trap]:
+    """All of them, harmless ones included."""
+    return [
+        *_status(),
+        *_licence(),
+        *_exclusive(),
+        *_term(),
+        *_territory(),
+        *_grants(terms),
+        *_source(),
+        *_selection(),
+    ]
+
+
+def _status() -> list[Trap]:
+    return [
+        columns("withdrawn", "asset.withdrawn", "status", status="withdrawn"),
+        columns("withdrawn, blanks", "asset.withdrawn", "status", status="\u00a0withdrawn \t"),
+        columns("legal hold", "asset.legal_hold", "status", status="legal_hold"),
+        *(
+            columns(f"status {text!r}", "asset.status_unknown", "status", status=text)
+            for text in (*_NOT_ACTIVE, "Withdrawn", "legal hold")
+        ),
+        columns("active, blanks", "", "status", status=" active\u00a0"),
+        columns("sensitive", "sensitive.refused", "sensitive", sensitive=True),
+        columns("not sensitive", "", "sensitive", sensitive=False),
+    ]
+
+
+def _licence() -> list[Trap]:
+    codes = {
+        "CC-BY-NC-4.0": "licence.non_commercial",
+        "CC-BY-ND-4.0": "licence.no_derivatives",
+        "CC-BY-SA-4.0": "licence.share_alike",
+        "CC-BY-NC-ND-4.0": "licence.non_commercial licence.no_derivatives",
+        "CC-BY-NC-SA-4.0": "licence.non_commercial licence.share_alike",
+        "MIT OR CC-BY-NC-4.0": "licence.non_commercial",
+        "(MIT AND CC-BY-ND-4.0) OR CC-BY-SA-4.0": "licence.no_derivatives licence.share_alike",
+        "PolyForm-Noncommercial-1.0.0": "licence.non_commercial",
+        "LicenseRef-Own": "licence.unknown_code",
+        "CC-BY-4.0 AND": "licence.unknown_code",
+        "CC BY 4.0": "licence.unknown_code",
+        "CC\u2011BY\u20114.0": "licence.unknown_code",
+        "СC-BY-4.0": "licence.unknown_code",
+        "none": "licence.unknown_code",
+        "CC-BY-4.0": "",
+        " CC0-1.0 ": "",
+    }
+    return [
+        columns("editorial", "class.editorial", "class", licence_class="editorial"),
+        columns("editorial, blanks", "class.editorial", "class", licence_class="editorial "),
+        *(
+            columns(f"class {text!r}", "class.unknown", "class", licence_class=text)
+            for text in ("Creative", "crеative", "creative\u200bx", "Editorial")
+        ),
+        *(
+            columns(f"model {text!r}", "class.unknown", "class", licence_model=text)
+            for text in ("rf", "RF/RM", "ＲＦ", "R\u200bF")
+        ),
+        columns("rights managed", "", "class", licence_model="RM"),
+        *(
+            columns(f"code {code!r}", reasons, "code", licence_code=code)
+            for code, reasons in codes.items()
+        ),
+    ]
+
+
+def _exclusive() -> list[Trap]:
+    no, slot = "licence.exclusive", "exclusive"
+    return [
+        columns("exclusive", no, slot, exclusive=True),
+        columns(
+            "exclusive for training", no, slot, exclusive=True, exclusive_purposes=["train_gen"]
+        ),
+        columns("exclusive, unsaid", no, slot, exclusive_purposes=["search", "train_gen"]),
+        columns("exclusive, misspelt", no, slot, exclusive=True, exclusive_purposes=["Search"]),
+        columns("exclusive to the first day", no, slot, exclusive=True, exclusive_until=STARTS),
+        columns("exclusive from the last day", no, slot, exclusive=True, exclusive_from=ENDS),
+        columns("exclusive from a day, unsaid", no, slot, exclusive_from=ENDS - DAY),
+        columns("exclusive before", "", slot, exclusive=True, exclusive_until=STARTS - DAY),
+        columns("exclusive after", "", slot, exclusive=True, exclusive_from=ENDS + DAY),
+        columns("exclusive for search", "", slot, exclusive=True, exclusive_purposes=["search"]),
+        columns("not exclusive", "", slot, exclusive=False, exclusive_purposes=["train_gen"]),
+    ]
+
+
+def _term() -> list[Trap]:
+    return [
+        columns("a day late", "term.not_started", "from", valid_from=STARTS + DAY),
+        columns("on the first day", "", "from", valid_from=STARTS),
+        columns("a day short", "term.ends_early", "until", valid_until=ENDS - DAY),
+        columns("over already", "term.ends_early", "until", valid_until=AS_OF.date()),
+        columns("to the last day", "", "until", valid_until=ENDS),
+    ]
+
+
+def _territory() -> list[Trap]:
+    not_covered, unknown, slot = "territory.not_covered", "territory.unknown_code", "territory"
+    both, us, held = f"{not_covered} {unknown}", "US", list(COUNTRIES)
+    cases: list[tuple[str, list[str] | None, list[str] | None]] = [
+        ("", [], []),
+        ("", ["WORLD"], None),
+        ("", held, ["FR"]),
+        ("", [*held, "FR"], []),
+        ("", [f" {us}", *held[1:]], None),
+        (not_covered, held[1:], None),
+        (not_covered, held[:-1], ["FR"]),
+        (not_covered, None, ["DE"]),
+        (not_covered, ["WORLD"], ["WORLD"]),
+        (not_covered, held, [us]),
+        (unknown, [*held, "UK"], None),
+        (unknown, None, ["de"]),
+        (unknown, ["WORLD", "EU"], None),
+        (both, ["us", "no", "de"], None),
+        (both, ["World"], None),
+        (both, ["US", "NO", "DЕ"], None),
+        (both, ["US", "NO", "D\u200bE"], None),
+        (both, ["US,NO,DE"], None),
+    ]
+    return [
+        columns(
+            f"in {inside} out {outside}",
+            reasons,
+            slot,
+            territories_in=inside,
+            territories_out=outside,
+        )
+        for reasons, inside, outside in cases
+    ]
+
+
+def _grants(terms: Terms) -> list[Trap]:
+    found = [
+        columns("grant for search alone denied", "", "grant", grant_search="deny"),
+        columns("grant unknown", "", "grant", grant_train_gen="unknown", grant_inference=" "),
+        columns("grant allowed, blanks", "", "grant", grant_train_gen=" allow\u00a0"),
+        columns("grant for search unreadable", "", "grant", grant_search="DENY"),
+        columns(
+            "grant denied and unreadable" if terms.inference == "require" else "grant denied twice",
+            "grant.denied grant.unreadable" if terms.inference == "require" else "grant.denied",
+            "grant",
+            grant_train_gen="deny\t",
+            grant_inference="Deny" if terms.inference == "require" else "deny",
+        ),
+    ]
+    for purpose in terms.needed:
+        grant = f"grant_{purpose}"
+        found += [
+            columns(f"{grant} denied", "grant.denied", "grant", **{grant: "deny"}),
+            columns(f"{grant} conditional", "grant.conditional", "grant", **{grant: "conditional"}),
+            *(
+                columns(f"{grant} {text!r}", "grant.unreadable", "grant", **{grant: text})
+                for text in _NOT_A_GRANT
+            ),
+        ]
+    return found
+
+
+def _source() -> list[Trap]:
+    name, slot, ai = "digital_source_type", "source", "source.ai_generated"
+    cases = [
+        *((text, "source.unknown_type") for text in _NOT_A_SOURCE),
+        (None, "source.unstated"),
+        ("  ", "source.unstated"),
+        ("trainedAlgorithmicMedia", ai),
+        (IPTC + "compositeWithTrainedAlgorithmicMedia", ai),
+        ("algorithmicMedia ", ai),
+        ("composite", ai),
+        ("digitalCreation", ""),
+        (IPTC + "digitalCapture", ""),
+    ]
+    return [columns(f"source {text!r}", why, slot, **{name: text}) for text, why in cases]
+
+
+def _selection() -> list[Trap]:
+    slot, no = "keywords", "select.keywords"
+    cases: list[tuple[str, list[str] | None]] = [
+        (no, None),
+        (no, []),
+        (no, ["livestock"]),
+        (no, ["st\u200bock"]),
+        (no, ["stоck"]),
+        (no, ["stock", "BARRED"]),
+        (no, ["stock", "strasse"]),
+        (no, ["stock", "STRASSE"]),
+        (no, ["STOCK", "Stra\u00dfe"]),
+        ("", ["STOCK"]),
+        ("", ["\u017ftock"]),
+        ("", ["A\u030angstro\u0308m"]),
+        ("", ["\u212bNGSTR\u00d6M"]),
+        ("", ["stock", "barre"]),
+    ]
+    return [
+        columns("a film", "select.media_type", "media", media_type="video"),
+        *(columns(f"keywords {words!r}", why, slot, keywords=words) for why, words in cases),
+    ]
