@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.delivery.stores import Store
@@ -71,6 +73,11 @@ class Counts:
         elif decision.outcome is Outcome.DEAD_LETTER:
             self.dead.update(decision.reasons)
 
+    def note_refused(self, reasons: Iterable[str], assets: int) -> None:
+        """Counts so many assets that were refused for the same reasons."""
+        self.refused_assets += assets
+        self.refused.update(dict.fromkeys(map(str, reasons), assets))
+
     def add(self, other: Counts) -> None:
         """Adds the counts of another part of the same step."""
         self.entered += other.entered
@@ -120,6 +127,28 @@ def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
         },
         schema=DECISIONS_SCHEMA,
     )
+
+
+def refusals_table(
+    asset_ids: pa.Array,
+    kinds: Sequence[Sequence[Reason]],
+    kind_of: npt.NDArray[np.int64],
+    details: pa.Array,
+) -> pa.Table:
+    """Refusals of one step as a table (DECISIONS_SCHEMA), without a Python object each.
+
+    Args:
+        asset_ids: The assets, [rows].
+        kinds: The different lists of reasons, each in order and not empty.
+        kind_of: For each asset which of them it has, [rows].
+        details: What is said of each, [rows].
+    """
+    which = pa.array(kind_of)
+    codes = pa.array([[str(code) for code in codes] for codes in kinds], pa.list_(pa.string()))
+    stages = pa.array([codes[0].info.stage.value for codes in kinds], pa.string())
+    outcome = pa.array([Outcome.REFUSED.value] * len(asset_ids), pa.string())
+    columns = [asset_ids, outcome, stages.take(which), codes.take(which), details]
+    return pa.Table.from_arrays(columns, schema=DECISIONS_SCHEMA)
 
 
 def dead_letters_table(decisions: Iterable[Decision]) -> pa.Table:

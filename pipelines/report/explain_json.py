@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.explain import Explained, Inquiry
 from pipelines.published import RunAnswer
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from pipelines.rights.trace import RowTrace, verdict_of
 from pipelines.rights.trace_file import FileTrace, Statement
 

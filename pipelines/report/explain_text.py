@@ -15,7 +15,7 @@ from rich.text import Text
 from pipelines.explain import Explained, Inquiry
 from pipelines.published import RunAnswer, Told
 from pipelines.report.explain_json import run_warnings
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from pipelines.rights.trace import Finding, RowTrace, verdict_of
 from pipelines.rights.trace_catalogue import Step
 from pipelines.rights.trace_consents import ConsentLine, group_consents

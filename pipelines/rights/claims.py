@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from pipelines.rights.signals.legacy import same_owner
 from schemas.deal import Deal
 from schemas.decision import Reason

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from pipelines.rights.claims import claim_conflicts, file_source_types
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from pipelines.rights.standing import covered_purposes, deal_agreement
 from schemas.catalogue import grant_column
 from schemas.deal import Deal

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipelines.catalogue.batches import Verdict, read_batch
 from pipelines.catalogue.read import read_table
 from pipelines.config import Job
-from pipelines.decisions import Counts, refused, write_decisions
+from pipelines.decisions import Counts, refusals_table
 from pipelines.delivery.stores import Store
 from pipelines.layout import HASH_BITS
 from pipelines.progress import report_progress
@@ -25,7 +25,7 @@ from pipelines.rights.screen import (
     screen_batch,
 )
 from pipelines.rights.standing import add_standing
-from pipelines.work import Block, write_blocks
+from pipelines.work import Block, write_blocks, write_table
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ def _write_refusals(
     counts: Counts,
 ) -> None:
     masks = mask[mask != 0]
+    if len(masks) == 0:
+        return
     details = describe_refusals(rows, masks, index, job.deal)
-    ids = column(rows, "asset_id").to_pylist()
-    decisions = [
-        refused(asset_id, reasons_of(int(bits)), detail)
-        for asset_id, bits, detail in zip(ids, masks, details, strict=True)
-    ]
-    for decision in decisions:
-        counts.note(decision)
-    write_decisions(store, f"{job.work}/agency", f"screen-{name}", decisions)
+    kinds, kind_of, sizes = np.unique(masks, return_inverse=True, return_counts=True)
+    reasons = [reasons_of(int(bits)) for bits in kinds]
+    for codes, size in zip(reasons, sizes, strict=True):
+        counts.note_refused(codes, int(size))
+    table = refusals_table(column(rows, "asset_id"), reasons, kind_of, details)
+    write_table(store, f"{job.work}/agency/decisions/screen-{name}.parquet", table)

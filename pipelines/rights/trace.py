@@ -99,7 +99,7 @@ def trace_screened(one: pa.Table, mask: int, small: SmallTables, deal: Deal, row
     releases = release_lines(one, small.releases, small.index, deal)
     decision = None
     if reasons:
-        detail = describe_refusals(one, np.array([mask], np.uint64), small.index, deal)[0]
+        detail = describe_refusals(one, np.array([mask], np.uint64), small.index, deal)[0].as_py()
         decision = refused(row["asset_id"], reasons, detail)
     findings = (
         Finding(reason, _seen(reason, one, small.index, deal, consents, releases))
@@ -135,7 +135,7 @@ def _seen(
         lines = (line for line in consents if line.reason is reason)
         return tuple(group.sentence for group in group_consents(lines))
     bit = np.array([1 << SCREEN_REASONS.index(reason)], np.uint64)
-    notes = describe_refusals(one, bit, index, deal)
+    notes = describe_refusals(one, bit, index, deal).to_pylist()
     return (*notes, *(line.seen(reason) for line in releases if reason in line.faults))
 
 

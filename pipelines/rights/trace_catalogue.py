@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from pipelines.rights.screen import RightsIndex
 from schemas.catalogue import ASSETS_SCHEMA, grant_column
 from schemas.deal import Deal

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipelines.rights.arrow import column, integers, one_of, present
 from pipelines.rights.consents import ALLOW, CONDITIONAL, DENY, MISSING, UNKNOWN, Places, Said
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from pipelines.rights.screen import RightsIndex, silence_is_enough
 from schemas.deal import Deal
 from schemas.decision import Reason

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from pipelines.rights.resolve import Resolution, resolve
 from schemas.catalogue import grant_column
 from schemas.deal import Deal

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.rights.arrow import column, one_of
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from pipelines.rights.people import screen_people
 from pipelines.rights.screen import Findings, RightsIndex, reasons_of
 from schemas.deal import Deal

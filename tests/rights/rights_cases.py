@@ -134,7 +134,8 @@ def details(assets: Sequence[Row], terms: Deal, joined: RightsIndex) -> list[str
     table = pa.Table.from_pylist(list(assets), ASSETS_SCHEMA)
     mask = screen_batch(table, joined, terms, np.zeros(len(assets), np.bool_))
     assert (mask != 0).all()
-    return describe_refusals(table, mask, joined, terms)
+    lines: list[str] = describe_refusals(table, mask, joined, terms).to_pylist()
+    return lines
 
 
 def screened(row: Row, terms: Deal | None = None, **joined: Any) -> set[str]:

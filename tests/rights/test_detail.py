@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from tests.rights.rights_cases import (
     Row,
     asset,

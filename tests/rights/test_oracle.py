@@ -7,11 +7,17 @@ from collections import Counter
 from datetime import timedelta
 from functools import cache
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.rights.detail import describe_refusals
+from pipelines.rights.screen import screen_batch
+from schemas.catalogue import ASSETS_SCHEMA
 from schemas.decision import SCREEN_REASONS
+from tests.rights.detail_oracle import slow_details
 from tests.rights.oracle import reasons
 from tests.rights.rights_cases import (
     AS_OF,
@@ -173,6 +179,17 @@ def test_order_of_rows_is_no_matter(seed: int) -> None:
     made = world(seed)
     turned = made.also(consents=made.consents[::-1], releases=made.releases[::-1])
     assert turned.screened() == made.screened()
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_details_are_said_as_they_are_row_by_row(seed: int) -> None:
+    made = world(seed)
+    joined = index(made.deal, made.consents, made.releases, KNOWN)
+    table = pa.Table.from_pylist(made.assets, ASSETS_SCHEMA)
+    mask = screen_batch(table, joined, made.deal, np.array(made.repeated))
+    refused, masks = table.filter(pa.array(mask != 0)), mask[mask != 0]
+    got = describe_refusals(refused, masks, joined, made.deal).to_pylist()
+    assert got == slow_details(refused, masks, joined, made.deal)
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
