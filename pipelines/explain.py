@@ -22,7 +22,7 @@ from pipelines.decisions import dead_letter
 from pipelines.media.limits import MediaLimits
 from pipelines.media.locate import SourcePolicy
 from pipelines.rights.arrow import column, equals
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from pipelines.rights.screen import build_index, screen_batch
 from pipelines.rights.signals.trust import NO_TRUST, TrustLists, load_trust_lists
 from pipelines.rights.standing import add_standing

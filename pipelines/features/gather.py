@@ -22,7 +22,7 @@ from pipelines.media.limits import MediaLimits
 from pipelines.media.locate import SourcePolicy, resolve_media_uri
 from pipelines.media.prepare import Prepared, check_bytes, prepare_media
 from pipelines.media.readings import reading_from_json, reading_to_json
-from pipelines.rights.detail import one_line
+from pipelines.rights.lines import one_line
 from pipelines.rights.resolve import Resolution, resolve
 from pipelines.rights.signals.catalogue import read_grants
 from pipelines.rights.signals.http import read_http
