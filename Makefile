@@ -1,17 +1,19 @@
 # Two commands matter: `make demo` and `make test`. Each sets up .venv on first use.
 PYTHON ?= python3
 VENV := .venv
+READERS := .venv-readers
 FUZZ_SECONDS ?= 300
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow bench fuzz setup lint types schemas clean help
+.PHONY: demo test test-slow bench fuzz conformance-env setup lint types schemas clean help
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
 	@echo "make test       lint, types and tests"
 	@echo "make test-slow  the long tests"
 	@echo "make bench      speed, as ratios in one run"
+	@echo "make conformance-env  further readers for the conformance tests: Energon, DALI, mlcroissant"
 	@echo "make fuzz       hostile metadata against the readers, FUZZ_SECONDS=300 of it"
 	@echo "make schemas    write the JSON Schemas and the generated parts of docs/ anew"
 
@@ -36,6 +38,15 @@ $(VENV)/.bench: $(VENV)/.test
 $(VENV)/.fuzz: $(VENV)/.test
 	@$(PIP) --editable '.[fuzz]'
 	@touch $@
+
+# Readers whose packages conflict with ours (Energon, DALI, mlcroissant) live beside it.
+$(READERS)/.made: $(VENV)/.test tests/conformance/readers/requirements.txt
+	@$(PYTHON) -m venv $(READERS)
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(READERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/main.pth"
+	@$(READERS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/conformance/readers/requirements.txt
+	@touch $@
+
+conformance-env: $(READERS)/.made
 
 setup: $(VENV)/.test
 

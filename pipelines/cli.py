@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "explain": "print why one asset is delivered or not, with everything that speaks of it",
     "odrl": "export a run's deal and decisions as rights policies (ODRL 2.2)",
     "verify": "check a delivery from its published bytes alone",
+    "clean": "remove what interrupted runs left behind",
 }
 
 

@@ -252,7 +252,7 @@ def _with_file(trace: RowTrace, inquiry: Inquiry) -> RowTrace:
     # Imported here: decoders take a while to load, and most refusals need none.
     from pipelines.features.gather import Known, gather
 
-    gathered = gather(trace.row, inquiry, Known({}, {}, {}, {})).without_pixels()
+    gathered = gather(trace.row, inquiry, Known({}, {}, {}, {}, {})).without_pixels()
     file = FileTrace(gathered.digest)
     if gathered.resolution is not None:
         file = file_trace(

@@ -15,12 +15,14 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from pipelines import profiles
 from pipelines.catalogue import describe
+from pipelines.profiles.base import schema_text
 from schemas.deal import Deal
-from schemas.deal_values import CalendarDate, Line, Share, Size, Territory, Word
+from schemas.deal_values import CalendarDate, Line, ProfileName, Share, Size, Territory, Word
 from schemas.decision import REASONS, Reason
 from schemas.manifest import Manifest
-from schemas.sample import Sample
+from schemas.profiles import profile_names
 
 ROOT = Path(__file__).resolve().parents[1]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -44,7 +46,7 @@ KEYS = {
     "territory": "where the buyer may do it",
     "starts": "first day of the term",
     "ends": "last day of the term, after `starts`",
-    "profile": "what the delivery is for; films need `video-text`, and `video-text` needs films",
+    "profile": "what the delivery is for, and so what a sample carries: [profiles.md](profiles.md)",
     "media": "kinds of asset that are taken",
     "rights.editorial": "editorial material",
     "rights.ai_generated": "AI-generated material; `label` takes it and marks each sample",
@@ -142,6 +144,8 @@ def _holds(kind: Any) -> str:
         return f"list: {_holds(get_args(kind)[0])}"
     if get_origin(kind) is Literal:
         return ", ".join(f'`"{value}"`' for value in get_args(kind))
+    if kind == ProfileName:
+        return ", ".join(f'`"{name}"`' for name in profile_names())
     for known, words in _KINDS:
         if kind == known:
             return words
@@ -198,7 +202,6 @@ def json_schemas() -> dict[str, str]:
     schemas = {
         "deal": _deal_schema(),
         "manifest": _as_written(Manifest),
-        "sample": _as_written(Sample),
     }
     return {
         f"schemas/jsonschema/{name}.json": json.dumps(
@@ -206,6 +209,14 @@ def json_schemas() -> dict[str, str]:
         )
         + "\n"
         for name, schema in schemas.items()
+    }
+
+
+def profile_schemas() -> dict[str, str]:
+    """The profiles' JSON Schemas, by path below the root."""
+    return {
+        f"schemas/profiles/{name}.json": schema_text(profiles.load_profile(name))
+        for name in profiles.profile_names()
     }
 
 
@@ -224,10 +235,12 @@ def pages(root: Path = ROOT) -> dict[str, str]:
 
 def main() -> None:
     """Writes everything that is generated."""
-    for path, text in (json_schemas() | pages()).items():
-        target = ROOT / path
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+    # The profiles first: what a deal may name is read from their schemas.
+    for made in (profile_schemas, json_schemas, pages):
+        for path, text in made().items():
+            target = ROOT / path
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

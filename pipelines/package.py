@@ -14,6 +14,7 @@ from pipelines import layout
 from pipelines.catalogue.transforms import JudgeCatalogue, ReadCatalogue
 from pipelines.config import Job
 from pipelines.decisions import Counts
+from pipelines.delivery.lock import Lease, hold_version
 from pipelines.delivery.publish import publish_agency, publish_delivery
 from pipelines.delivery.stores import Store, open_store
 from pipelines.features.transforms import EnrichAssets
@@ -62,16 +63,28 @@ def build_graph(root: beam.Pipeline, job: Job) -> None:
     )
 
 
-def package(job: Job, signer: Signer) -> Packaged:
-    """Runs a job to its end.
+def package(job: Job, signer: Signer, take_over: bool = False) -> Packaged:
+    """Runs a job to its end, holding its version all the while.
+
+    Args:
+        job: The run.
+        signer: The agency's key.
+        take_over: Whether a holder on another machine counts as dead.
 
     Raises:
         InputError: If the gate refuses the catalogue; nothing is left behind.
         RunError: If too much could not be read, nothing is left to deliver, or counts do not
-            reconcile. The agency's tables are left, to be looked into; no manifest is.
+            reconcile. The agency's tables are left, to be looked into; no manifest is. Or if
+            another run holds or has published the version: then nothing is changed.
     """
     store = open_store(job.output_uri)
     store.ensure()
+    held = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
+    with held as lease:
+        return _package(store, job, signer, lease)
+
+
+def _package(store: Store, job: Job, signer: Signer, lease: Lease) -> Packaged:
     claim_version(store, job.deal, job.version, job.run_id)
     try:
         _run(store, job)
@@ -87,7 +100,7 @@ def package(job: Job, signer: Signer) -> Packaged:
     steps = reconcile(store, job, counts, receipts)
     shards = [receipt.name for receipt in receipts]
     attribution = record_attribution(store, job, signer, shards)
-    manifest = publish_delivery(store, job, signer, receipts, steps, attribution)
+    manifest = publish_delivery(store, job, signer, receipts, steps, attribution, lease.confirm)
     store.delete_prefix(job.work)
     return Packaged(manifest, attribution, steps, counts.computed)
 

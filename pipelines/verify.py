@@ -3,7 +3,7 @@
 The order, marked below: 1. the manifest, its one form, its end and its signature; 2. every file it
 lists, and none besides; 3. every shard's members against its table, as our parser and as
 WebDataset's loader reads them; 4. the ledger's entries, tiles, root and checkpoint, and that each
-sample has its entries; 5. the embeddings' tables.
+sample has its entries; 5. the embeddings' tables; 6. Energon's indexes, made anew from the tables.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pipelines.delivery.manifest import ManifestError, open_manifest
 from pipelines.delivery.stores import Store, open_store
 from pipelines.progress import report_progress
 from pipelines.shards.check import CheckedShard, check_embeddings, check_shard
+from pipelines.shards.indexes import check_indexes
 from pipelines.verify_ledger import check_ledger
 from schemas.errors import InputError
 from schemas.manifest import FileRecord, Manifest
@@ -98,13 +99,15 @@ def verify_delivery(uri: str, vkey: str | None = None, progress_path: str = "") 
     damaged = _check_files(store, manifest, report, progress_path)  # 2
     shards = []
     for record in manifest.shards:  # 3
-        checked = check_shard(store, record, damaged, report.note)
+        checked = check_shard(store, record, manifest.deal.profile, damaged, report.note)
         shards.append(checked)
         report.shards += 1
         report.samples += len(checked.samples)
     _check_ledger(store, manifest, shards, damaged, report)  # 4
     for index, checked in enumerate(shards):  # 5
         check_embeddings(store, index, checked, damaged, report.note)
+    if all(shard.whole for shard in shards):
+        check_indexes(store, manifest, damaged, report.note)  # 6
     return report
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from pipelines import layout
 from pipelines.delivery.stores import Store
 from pipelines.work import json_bytes, read_json
 from schemas.deal import Deal
-from schemas.errors import InputError
+from schemas.errors import InputError, RunError
 
 _VERSION = re.compile(r"v(\d{4,})")
 
@@ -57,11 +58,27 @@ def _published(store: Store, deal: Deal, version: str) -> bool:
 def claim_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
     """Records which run a version belongs to, so that it can be resumed.
 
-    What another run left under this number without ever publishing it is removed.
+    The caller holds the version (`pipelines.delivery.lock`). What another run left under this
+    number without ever publishing it is removed, and so is what receipts speak of that are not of
+    this version.
+
+    Raises:
+        RunError: If the version was published since the run was prepared; nothing is changed.
     """
     key = f"{layout.agency_prefix(deal.deal_id, version)}/{layout.RUN_RECORD}"
-    if store.exists(key) and read_json(store, key)["run_id"] != run_id:
-        store.delete_prefix(layout.version_prefix(deal.deal_id, version))
+    found = read_json(store, key)["run_id"] if store.exists(key) else None
+    if _published(store, deal, version):
+        raise RunError(
+            "Another run has published this version",
+            f"{store.uri}/{deal.deal_id}/{version} by run {found}, this is run {run_id}",
+            "Nothing was changed. Run again to make the next version.",
+        )
+    if found == run_id:
+        return
+    # Receipts first: without them, what is left of the version is nobody's.
+    for receipts_of in filter(None, (found, run_id)):
+        store.delete_prefix(layout.work_prefix(receipts_of))
+    store.delete_prefix(layout.version_prefix(deal.deal_id, version))
     record = {"run_id": run_id, "deal_sha256": deal.core_sha256(), "deal_id": deal.deal_id}
     store.write_bytes(key, json_bytes(record))
 
@@ -71,5 +88,7 @@ def _records(store: Store, deal: Deal) -> dict[str, dict[str, str]]:
     found = {}
     for item in store.list(deal.deal_id):
         if item.key.endswith(ending):
-            found[item.key.split("/")[1]] = read_json(store, item.key)
+            # A run that is refused takes its record with it.
+            with contextlib.suppress(FileNotFoundError):
+                found[item.key.split("/")[1]] = read_json(store, item.key)
     return found

@@ -10,15 +10,25 @@ import logging
 import shlex
 import sys
 
+from pipelines.delivery.holder import end_with, this_process
+
+_PARENT = "--parent="
+
 
 def worker_command(debug: bool) -> str:
-    """The command line that starts a worker."""
-    words = [sys.executable, "-m", "pipelines.worker", *(["--debug"] if debug else [])]
+    """The command line that starts a worker, which ends with this process."""
+    me = this_process()
+    parent = f"{_PARENT}{me.pid}:{me.started_ticks}"
+    words = [sys.executable, "-m", "pipelines.worker", parent, *(["--debug"] if debug else [])]
     return shlex.join(words)
 
 
 def main() -> None:
     """Runs a worker; where it finds its runner is in the environment that Beam sets."""
+    for word in sys.argv[1:]:
+        if word.startswith(_PARENT):
+            pid, started_ticks = map(int, word.removeprefix(_PARENT).split(":"))
+            end_with(pid, started_ticks)
     if "--debug" not in sys.argv:
         logging.disable(logging.CRITICAL)
     # Imported only now, since some of Beam's modules log while they are imported.

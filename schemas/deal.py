@@ -25,8 +25,9 @@ from schemas.deal_terms import (
     ShardTerms,
     SourceTerms,
 )
-from schemas.deal_values import CalendarDate, Line, Territory, not_twice
+from schemas.deal_values import CalendarDate, Line, ProfileName, Territory, not_twice
 from schemas.errors import InputError
+from schemas.profiles import profile_media
 from schemas.rights import Purpose
 from schemas.territory import WORLD
 
@@ -40,7 +41,7 @@ class Deal(Section):
     territory: list[Territory] = Field(min_length=1)
     starts: CalendarDate
     ends: CalendarDate
-    profile: Literal["image-text", "video-text"] = "image-text"
+    profile: ProfileName = "image-text"
     media: list[Literal["image", "video"]] = Field(
         default=["image"], min_length=1, validate_default=True
     )
@@ -89,10 +90,16 @@ class Deal(Section):
     @classmethod
     def _check_media(cls, values: list[str], info: ValidationInfo) -> list[str]:
         profile = info.data.get("profile")
-        if profile == "image-text" and "video" in values:
-            raise ValueError('profile "image-text" carries no films; use "video-text"')
-        if profile == "video-text" and "video" not in values:
-            raise ValueError('profile "video-text" needs "video" among media')
+        if profile is None:
+            return values
+        carried = profile_media(profile)
+        for kind in values:
+            if kind not in carried:
+                names = {"image": "pictures", "video": "films"}
+                raise ValueError(f'profile "{profile}" carries no {names[kind]}')
+        [own] = (kind for kind, name in carried.items() if name == profile)
+        if own not in values:
+            raise ValueError(f'profile "{profile}" needs "{own}" among media')
         return values
 
     @field_validator("rights")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from schemas.profiles import profile_names
 from schemas.territory import COUNTRIES, WORLD
 
 _SIZE = re.compile(r"([0-9]{1,18}) ?(B|KB|MB|GB|KiB|MiB|GiB)?")
@@ -71,6 +72,18 @@ def _word(value: str) -> str:
     return value
 
 
+def _profile(value: str) -> str:
+    """A profile's name; there are as many as there are schemas."""
+    names = profile_names()
+    if value not in names:
+        raise ValueError(f"a profile is one of {', '.join(map(repr, names))}")
+    return value
+
+
+def _list_profiles(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(profile_names())
+
+
 def _line(value: str) -> str:
     """A name or reference, which people read in a line."""
     if not value.strip() or not value.isprintable():
@@ -102,4 +115,5 @@ Territory = Annotated[
 ]
 CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
 Word = Annotated[str, AfterValidator(_word)]
+ProfileName = Annotated[str, AfterValidator(_profile), Field(json_schema_extra=_list_profiles)]
 Line = Annotated[str, AfterValidator(_line)]

@@ -129,6 +129,13 @@ class Reason(StrEnum):
     CONFLICT_SOURCE = "conflict.source"
     CONFLICT_COPYRIGHT = "conflict.copyright"
 
+    PROFILE_NO_CAPTION = "profile.no_caption"
+    PROFILE_NO_SHOT_CAPTIONS = "profile.no_shot_captions"
+    PROFILE_TOO_MANY_SHOTS = "profile.too_many_shots"
+    PROFILE_NOT_MOVING = "profile.not_moving"
+    PROFILE_NO_FRAME_RATE = "profile.no_frame_rate"
+    PROFILE_UNMET = "profile.unmet"
+
     SELECT_TOO_SMALL = "select.too_small"
     DUPLICATE_EXACT = "duplicate.exact"
     DUPLICATE_NEAR = "duplicate.near"
@@ -142,6 +149,10 @@ class Reason(StrEnum):
 
 def _screen(sentence: str, source: str, cure: str) -> ReasonInfo:
     return ReasonInfo(_SCREEN, _REFUSED, sentence, source, cure)
+
+
+def _profile(sentence: str, source: str, cure: str) -> ReasonInfo:
+    return ReasonInfo(_ENRICH, _REFUSED, sentence, source, cure)
 
 
 def _media(sentence: str, cure: str) -> ReasonInfo:
@@ -489,6 +500,35 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The file names different owners of the copyright.",
         "EXIF, IIM, XMP",
         'Correct the file, or a deal with rights.copyright_conflicts = "accept".',
+    ),
+    Reason.PROFILE_NO_CAPTION: _profile(
+        "There is no caption: the contributor wrote none, and no model may, or did.",
+        "assets.title, assets.description",
+        "Write a title, or get consent to inference.",
+    ),
+    Reason.PROFILE_NO_SHOT_CAPTIONS: _profile(
+        "The film has several shots, which no model may caption, and the deal's profile needs a "
+        "caption of each.",
+        "consents, assets.media_uri",
+        "Get consent to inference, or cut the film into its shots.",
+    ),
+    Reason.PROFILE_TOO_MANY_SHOTS: _profile(
+        "The film has more shots than are captioned.",
+        "assets.media_uri",
+        "Cut the film into shorter ones.",
+    ),
+    Reason.PROFILE_NOT_MOVING: _profile(
+        "The film has one frame, or no length.", "assets.media_uri", "Deliver it as a picture."
+    ),
+    Reason.PROFILE_NO_FRAME_RATE: _profile(
+        "The film does not say its frame rate, and it cannot be guessed.",
+        "assets.media_uri",
+        "Write the film anew with times of its frames.",
+    ),
+    Reason.PROFILE_UNMET: _profile(
+        "The asset cannot give what the deal's profile needs; the detail says what.",
+        "assets.media_uri",
+        "Another profile, or another original.",
     ),
     Reason.SELECT_TOO_SMALL: _select(
         "The shorter side has fewer pixels than the deal asks.",

@@ -9,7 +9,7 @@ import pytest
 from pipelines.delivery.stores import Store, open_store
 from pipelines.versions import Version, claim_version, find_version
 from schemas.deal import Deal, parse_deal
-from schemas.errors import InputError
+from schemas.errors import InputError, RunError
 
 _TEXT = """
 deal_id = "acme"
@@ -82,6 +82,29 @@ def test_what_a_run_itself_left_is_kept_for_it(store: Store) -> None:
     store.write_bytes("acme/v0001/delivery/shards/s.tar", b"")
     claim_version(store, deal(), "v0001", "run")
     assert store.exists("acme/v0001/delivery/shards/s.tar")
+
+
+def test_receipts_go_with_what_they_speak_of(store: Store) -> None:
+    """A receipt of a shard that is gone would be believed."""
+    claim_version(store, deal(), "v0001", "abandoned")
+    for run in ("abandoned", "new", "bystander"):
+        store.write_bytes(f"agency/work/{run}/shards/s.json", b"{}")
+    claim_version(store, deal(), "v0001", "new")
+    assert [item.key for item in store.list("agency")] == ["agency/work/bystander/shards/s.json"]
+    store.write_bytes("agency/work/new/shards/s.json", b"{}")
+    claim_version(store, deal(), "v0001", "new")
+    assert store.exists("agency/work/new/shards/s.json")
+
+
+@pytest.mark.parametrize("run", ["first", "second"])
+def test_what_was_published_meanwhile_is_left(store: Store, run: str) -> None:
+    claim_version(store, deal(), "v0001", "first")
+    publish(store, "v0001")
+    before = {item.key: store.read_bytes(item.key) for item in store.list()}
+    with pytest.raises(RunError, match=rf"acme/v0001 by run first, this is run {run}") as refused:
+        claim_version(store, deal(), "v0001", run)
+    assert refused.value.exit_code == 1
+    assert {item.key: store.read_bytes(item.key) for item in store.list()} == before
 
 
 def test_a_delivery_on_other_terms_is_in_the_way(store: Store) -> None:

@@ -57,6 +57,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="OPTION",
         help="an option of Beam's, such as --beam=--runner=FlinkRunner",
     )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="make a version that a dead process on another machine still holds",
+    )
     add_run_options(parser)
     add_general_options(parser)
 
@@ -84,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         if prepared.version.complete:
             prepared.store.delete_prefix(prepared.job.work)  # where the run was cut off at its end
             return _say_complete(prepared, options.json, results)
-        packaged = package_with_progress(prepared, path, progress, options.quiet)
+        packaged = package_with_progress(prepared, path, progress, options.quiet, options.take_over)
     if options.json:
         print_json(packaged_json(prepared.job, packaged))
     else:
@@ -93,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def package_with_progress(
-    prepared: Prepared, path: Path, console: Console, quiet: bool
+    prepared: Prepared, path: Path, console: Console, quiet: bool, take_over: bool = False
 ) -> Packaged:
     """Packages, and shows how far it is."""
     job = prepared.job
@@ -104,7 +109,7 @@ def package_with_progress(
             soft_wrap=True,
         )
     with show_progress(path, console, quiet):
-        return package(job, prepared.signer)
+        return package(job, prepared.signer, take_over)
 
 
 def _say_complete(prepared: Prepared, as_json: bool, console: Console) -> int:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipelines import layout
 from pipelines.config import Job
 from pipelines.decisions import Counts
-from pipelines.delivery.manifest import manifest_bytes, sign_manifest
+from pipelines.delivery.manifest import manifest_bytes, open_manifest, sign_manifest
+from pipelines.delivery.recheck import digest_of, recheck_shards
 from pipelines.delivery.stores import Store
 from pipelines.ledger.attribution import Attribution
 from pipelines.ledger.note import Signer
 from pipelines.progress import report_progress
-from pipelines.shards.card import DEMONSTRATION_NOTICE, delivery_card, families, wids_index
+from pipelines.shards.card import DEMONSTRATION_NOTICE
+from pipelines.shards.indexes import shard_files, write_indexes
 from pipelines.shards.write import ShardReceipt
-from pipelines.work import json_bytes
+from schemas.errors import RunError
 from schemas.manifest import (
     DealRecord,
     EndRecord,
@@ -26,8 +27,6 @@ from schemas.manifest import (
     ShardRecord,
     StepRecord,
 )
-
-_CHUNK_BYTES = 1 << 20
 
 
 def publish_agency(store: Store, job: Job) -> None:
@@ -52,19 +51,49 @@ def publish_delivery(
     receipts: Sequence[ShardReceipt],
     steps: dict[str, Counts],
     attribution: Attribution,
+    confirm: Callable[[], None] | None = None,
 ) -> Manifest:
-    """Writes what makes the shards a delivery, the signed manifest last."""
+    """Writes what makes the shards a delivery, the signed manifest last.
+
+    Args:
+        store: The output store.
+        job: The run.
+        signer: The agency's key.
+        receipts: What was written, in the shards' order.
+        steps: Each step's counts.
+        attribution: What the ledger comes to.
+        confirm: Called right before the manifest is written; raises if this run may not publish.
+
+    Raises:
+        RunError: If a shard in the store is not what was written, or the version is published
+            already; the manifest that is there stays as it is.
+    """
     store.sweep(job.delivery)
-    for family in families(receipts):
-        index = json_bytes(wids_index(job, family, receipts))
-        store.write_bytes(f"{job.delivery}/wids-{family}.json", index)
-    card = delivery_card(job, receipts)
-    store.write_bytes(f"{job.delivery}/README.md", card.encode())
+    write_indexes(store, job, receipts)
+    recheck_shards(store, job, receipts)
     files = _list_files(store, job, receipts)
     manifest = _manifest(job, signer, receipts, steps, attribution, files)
     signed = sign_manifest(manifest, signer)
-    store.write_bytes(f"{job.delivery}/{layout.MANIFEST}", manifest_bytes(signed))
+    if confirm is not None:
+        confirm()
+    _write_manifest(store, job, manifest_bytes(signed))
     return signed
+
+
+def _write_manifest(store: Store, job: Job, data: bytes) -> None:
+    key = f"{job.delivery}/{layout.MANIFEST}"
+    # What is there decides, not what was told: the answer to a first attempt may be lost and the
+    # second told that there is one, and some services tell two writers that each was the first.
+    store.write_new(key, data)
+    there = store.read_bytes(key)
+    if there == data:
+        return
+    winner = open_manifest(there, None)
+    raise RunError(
+        "Another run has published this version",
+        f"{store.uri}/{key}: {winner.delivery} by run {winner.run_id}, this is run {job.run_id}",
+        "Its manifest was left as it is. Check that delivery with `fairshard verify`.",
+    )
 
 
 def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> list[FileRecord]:
@@ -82,7 +111,7 @@ def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> lis
             store.delete(item.key)  # left by an earlier, interrupted try at this version
             continue
         tar = tars.get(path)
-        digest = tar.sha256 if tar else _digest(store, item.key)
+        digest = tar.sha256 if tar else digest_of(store, item.key)
         files.append(FileRecord(path=path, bytes=item.size_bytes, sha256=digest))
         report_progress(job.progress_path, "publish", 1)
     return files
@@ -90,24 +119,15 @@ def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> lis
 
 def _expected_files(receipts: Sequence[ShardReceipt]) -> dict[str, set[str]]:
     """Files that may lie in the folders that shards write to."""
-    expected: dict[str, set[str]] = {
-        name: set() for name in ("shards", "img_emb", "text_emb", "metadata")
-    }
+    folders = ("img_emb", "text_emb", "metadata", "shots")
+    expected: dict[str, set[str]] = {name: set() for name in folders}
+    expected["shards"] = shard_files(receipts)
     for receipt in receipts:
-        for ending in (".tar", ".parquet", "_stats.json"):
-            expected["shards"].add(f"shards/{receipt.name}{ending}")
         expected["img_emb"].add(f"img_emb/img_emb_{receipt.index}.npy")
         expected["text_emb"].add(f"text_emb/text_emb_{receipt.index}.npy")
         expected["metadata"].add(f"metadata/metadata_{receipt.index}.parquet")
+        expected["shots"].add(f"shots/shots_{receipt.index}.parquet")
     return expected
-
-
-def _digest(store: Store, key: str) -> str:
-    digest = hashlib.sha256()
-    with store.open_read(key) as source:
-        while chunk := source.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _manifest(

@@ -16,11 +16,12 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     EndpointConnectionError,
-    HTTPClientError,
     NoCredentialsError,
     ParamValidationError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from schemas.errors import FairshardError, InputError, RunError
 
@@ -29,7 +30,6 @@ S3Client = Any
 
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
-ATTEMPTS = 5
 
 MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 DENIED_CODES = frozenset(
@@ -71,6 +71,10 @@ class S3Error:
     status: int
 
 
+class GarbledAnswerError(Exception):
+    """The service's answer lacks what such an answer always has: it was cut."""
+
+
 _clients: dict[tuple[int, S3Options], S3Client] = {}
 _lock = threading.Lock()
 
@@ -94,8 +98,7 @@ def s3_client(options: S3Options) -> S3Client:
 def _make_client(options: S3Options) -> S3Client:
     try:
         client = _build(options, "auto")
-        host = urlsplit(client.meta.endpoint_url).hostname or ""
-        if host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        if is_aws(client):
             return client
         # Other services seldom have a wildcard name for every bucket.
         return _build(options, "path")
@@ -107,11 +110,18 @@ def _make_client(options: S3Options) -> S3Client:
         ) from error
 
 
+def is_aws(client: S3Client) -> bool:
+    """Whether the service is AWS's own."""
+    host = urlsplit(client.meta.endpoint_url).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
 def _build(options: S3Options, addressing: Literal["auto", "path"]) -> S3Client:
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        # See pipelines/delivery/s3_retry.py.
+        retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=32,
         # The sha256 of every body is in its signature, so each service checks it. The newer
         # trailing checksums are refused by several services that are not AWS.
@@ -157,7 +167,7 @@ def s3_errors(bucket: str, key: str = "") -> Iterator[None]:
         if key and is_missing(error):
             raise FileNotFoundError(f"s3://{bucket}/{key}") from error
         raise explain_answer(error, bucket, key) from error
-    except (BotoCoreError, HTTPClientError) as error:
+    except (BotoCoreError, HTTPError, ResponseParserError, GarbledAnswerError) as error:
         raise explain_failure(error, bucket, key) from error
 
 
@@ -173,7 +183,13 @@ def explain_answer(error: ClientError, bucket: str, key: str = "") -> FairshardE
             f"{where} ({seen.code or seen.status})",
             "Check the credentials and the bucket's policy.",
         )
-    if seen.code in ("InvalidBucketName", "PermanentRedirect", "AuthorizationHeaderMalformed"):
+    # "400" is all that is told where an answer has no body.
+    if seen.code in (
+        "400",
+        "AuthorizationHeaderMalformed",
+        "InvalidBucketName",
+        "PermanentRedirect",
+    ):
         return InputError(
             "The bucket cannot be addressed",
             f"{where} ({seen.code})",

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import base64
+import builtins
 import contextlib
-import hashlib
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from pipelines.delivery.s3_client import (
+    GarbledAnswerError,
     S3Client,
     S3Options,
     error_of,
+    is_aws,
     s3_client,
     s3_errors,
 )
+from pipelines.delivery.s3_retry import list_objects, list_uploads, retried, upload_bytes
+from pipelines.delivery.s3_sink import MultipartSink, object_bytes, put_object
 from pipelines.delivery.s3_stream import open_object
-from pipelines.delivery.stores import ObjectInfo, Sink, check_key, check_prefix
+from pipelines.delivery.stores import ObjectInfo, Sink, Unfinished, check_key, check_prefix
 from schemas.errors import InputError, RunError
 
-PART_BYTES = 16 * 2**20
-_MAX_PARTS = 10_000
-_WRITE_ATTEMPTS = 4
+# Written and removed to learn whether a bucket may be written.
+PROBE = ".fairshard-probe"
+# Many times what writing a claim of some 300 bytes takes.
+SETTLE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,26 @@ class S3Store:
     def _client(self) -> S3Client:
         return s3_client(self.options)
 
+    @property
+    def far(self) -> bool:
+        """See `Store.far`."""
+        return True
+
+    @property
+    def settle_s(self) -> float:
+        """See `Store.settle_s`. Of AWS it is documented that one conditional write wins."""
+        return 0.0 if is_aws(self._client) else SETTLE_S
+
+    def clock(self) -> float:
+        """See `Store.clock`. The service's, from the date of an answer."""
+        with s3_errors(self.bucket):
+            answer = retried(lambda: self._client.head_bucket(Bucket=self.bucket))
+            date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+            try:
+                return _instant(parsedate_to_datetime(date))
+            except (TypeError, ValueError) as error:
+                raise GarbledAnswerError(f"the answer's date is {date!r}") from error
+
     def _name(self, key: str) -> str:
         check_key(key)
         return f"{self.prefix}/{key}" if self.prefix else key
@@ -95,9 +120,14 @@ class S3Store:
 
     def size(self, key: str) -> int:
         """See `Store.size`."""
+        return self.stat(key).size_bytes
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See `Store.stat`."""
         name = self._name(key)
         with s3_errors(self.bucket, name):
-            return int(self._client.head_object(Bucket=self.bucket, Key=name)["ContentLength"])
+            found = object_bytes(self._client, self.bucket, name)
+        return ObjectInfo(key, int(found["ContentLength"]), _instant(found["LastModified"]))
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
         """See `Store.list`."""
@@ -106,31 +136,24 @@ class S3Store:
         base = f"{self.prefix}/" if self.prefix else ""
         found = []
         with s3_errors(self.bucket):
-            pages = self._client.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self.bucket, Prefix=start):
-                for item in page.get("Contents", ()):
-                    key = str(item["Key"])[len(base) :]
-                    # Consoles leave empty objects that stand for folders.
-                    if not key.endswith("/"):
-                        found.append(ObjectInfo(key, int(item["Size"])))
+            for item in list_objects(self._client, self.bucket, start):
+                key = str(item["Key"])[len(base) :]
+                # Consoles leave empty objects that stand for folders.
+                if not key.endswith("/"):
+                    modified = _instant(item["LastModified"])
+                    found.append(ObjectInfo(key, int(item["Size"]), modified))
         return sorted(found, key=lambda info: info.key)
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
         """See `Store.write_bytes`. `private` has no meaning here: the bucket's policy decides."""
         name = self._name(key)
         with s3_errors(self.bucket):
-            self._put(name, data)
-
-    def _put(self, name: str, data: bytes | bytearray, **condition: str) -> None:
-        digest = base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
-        self._client.put_object(
-            Bucket=self.bucket, Key=name, Body=bytes(data), ChecksumSHA256=digest, **condition
-        )
+            put_object(self._client, self.bucket, name, data)
 
     @contextmanager
     def open_write(self, key: str, *, private: bool = False) -> Iterator[Sink]:
         """See `Store.open_write`. Parts of 16 MiB; given up parts are aborted."""
-        sink = _MultipartSink(self, self._name(key))
+        sink = MultipartSink(self._client, self.bucket, self._name(key))
         try:
             yield sink
             sink.complete()
@@ -141,37 +164,27 @@ class S3Store:
     def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
         """See `Store.write_new`."""
         name = self._name(key)
-        for attempt in range(_WRITE_ATTEMPTS):
+        with s3_errors(self.bucket):
             try:
-                with s3_errors(self.bucket):
-                    return self._put_new(name, data)
-            except _ConflictError as conflict:
-                # 409: another conditional write of this name is under way.
-                if attempt == _WRITE_ATTEMPTS - 1:
+                put_object(self._client, self.bucket, name, data, IfNoneMatch="*")
+            except ClientError as error:
+                seen = error_of(error)
+                if seen.status == 412 or seen.code == "PreconditionFailed":
+                    return False
+                if seen.status == 409 and seen.code == "ConditionalRequestConflict":
                     raise RunError(
                         "Another run is writing the same object",
                         f"s3://{self.bucket}/{name}",
                         "Let one run finish, then run again.",
-                    ) from conflict
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-    def _put_new(self, name: str, data: bytes) -> bool:
-        try:
-            self._put(name, data, IfNoneMatch="*")
-        except ClientError as error:
-            seen = error_of(error)
-            if seen.status == 412 or seen.code == "PreconditionFailed":
-                return False
-            if seen.status == 409 and seen.code == "ConditionalRequestConflict":
-                raise _ConflictError(name) from error
-            raise
+                    ) from error
+                raise
         return True
 
     def delete(self, key: str) -> None:
         """See `Store.delete`."""
         name = self._name(key)
         with s3_errors(self.bucket), contextlib.suppress(FileNotFoundError):
-            self._client.delete_object(Bucket=self.bucket, Key=name)
+            retried(lambda: self._client.delete_object(Bucket=self.bucket, Key=name))
 
     def delete_prefix(self, prefix: str) -> None:
         """See `Store.delete_prefix`."""
@@ -179,95 +192,50 @@ class S3Store:
         for info in self.list(prefix):
             self.delete(info.key)
 
+    def unfinished(self, prefix: str = "") -> builtins.list[Unfinished]:
+        """See `Store.unfinished`. Parts of uploads that were never completed are paid for."""
+        folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
+        base = f"{self.prefix}/" if self.prefix else ""
+        client, left = self._client, []
+        with s3_errors(self.bucket):
+            for item in list_uploads(client, self.bucket, f"{folder}/" if folder else ""):
+                name, upload_id = str(item["Key"]), str(item["UploadId"])
+                begun = _instant(item["Initiated"])
+                try:
+                    size = upload_bytes(client, self.bucket, name, upload_id)
+                except ClientError as error:
+                    if error_of(error).code != "NoSuchUpload":  # it ended meanwhile
+                        raise
+                else:
+                    left.append(Unfinished(name[len(base) :], size, begun, upload_id))
+        return left
+
+    def discard(self, left: Unfinished) -> None:
+        """See `Store.discard`."""
+        where = {"Bucket": self.bucket, "Key": self._name(left.key)}
+        with s3_errors(self.bucket):
+            try:
+                retried(
+                    lambda: self._client.abort_multipart_upload(**where, UploadId=left.upload_id)
+                )
+            except ClientError as error:
+                if error_of(error).code != "NoSuchUpload":
+                    raise
+
     def sweep(self, prefix: str) -> None:
-        """See `Store.sweep`. Parts of uploads that were never completed are paid for."""
-        start = f"{self._name(check_prefix(prefix))}/"
-        with s3_errors(self.bucket), contextlib.suppress(FileNotFoundError):
-            pages = self._client.get_paginator("list_multipart_uploads")
-            for page in pages.paginate(Bucket=self.bucket, Prefix=start):
-                for item in page.get("Uploads", ()):
-                    self._client.abort_multipart_upload(
-                        Bucket=self.bucket, Key=item["Key"], UploadId=item["UploadId"]
-                    )
+        """See `Store.sweep`."""
+        self._name(check_prefix(prefix))
+        for left in self.unfinished(prefix):
+            self.discard(left)
 
     def ensure(self) -> None:
         """See `Store.ensure`. Writes and removes a small object, the only proof of permission."""
         with s3_errors(self.bucket):
-            self._client.head_bucket(Bucket=self.bucket)
-            probe = self._name(".fairshard-probe")
-            self._put(probe, b"")
-            self._client.delete_object(Bucket=self.bucket, Key=probe)
+            retried(lambda: self._client.head_bucket(Bucket=self.bucket))
+            probe = self._name(PROBE)
+            put_object(self._client, self.bucket, probe, b"")
+            retried(lambda: self._client.delete_object(Bucket=self.bucket, Key=probe))
 
 
-class _ConflictError(Exception):
-    """Two conditional writes met."""
-
-
-class _MultipartSink:
-    """Collects a part at a time; one small part is a plain put."""
-
-    def __init__(self, store: S3Store, name: str) -> None:
-        self._store = store
-        self._name = name
-        self._buffer = bytearray()
-        self._upload_id = ""
-        self._parts: list[dict[str, str | int]] = []
-
-    def write(self, data: bytes | bytearray | memoryview) -> int:
-        view = memoryview(data).cast("B")
-        taken = 0
-        while taken < len(view):
-            room = PART_BYTES - len(self._buffer)
-            self._buffer += view[taken : taken + room]
-            taken = min(len(view), taken + room)
-            if len(self._buffer) == PART_BYTES:
-                self._send_part()
-        return len(view)
-
-    def complete(self) -> None:
-        if not self._upload_id:
-            with s3_errors(self._store.bucket):
-                self._store._put(self._name, self._buffer)
-            return
-        if self._buffer:
-            self._send_part()
-        with s3_errors(self._store.bucket):
-            self._client.complete_multipart_upload(
-                **self._where, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
-            )
-        self._upload_id = ""
-
-    def abort(self) -> None:
-        """Removes the parts sent; the error that led here is the one to show, so none is raised."""
-        if self._upload_id:
-            with contextlib.suppress(ClientError, BotoCoreError):
-                self._client.abort_multipart_upload(**self._where, UploadId=self._upload_id)
-
-    @property
-    def _client(self) -> S3Client:
-        return s3_client(self._store.options)
-
-    @property
-    def _where(self) -> dict[str, str]:
-        return {"Bucket": self._store.bucket, "Key": self._name}
-
-    def _send_part(self) -> None:
-        with s3_errors(self._store.bucket):
-            if not self._upload_id:
-                answer = self._client.create_multipart_upload(**self._where)
-                self._upload_id = str(answer["UploadId"])
-            number = len(self._parts) + 1
-            if number > _MAX_PARTS:
-                raise RunError(
-                    "An object has more parts than S3 allows",
-                    f"s3://{self._store.bucket}/{self._name} ({_MAX_PARTS} of {PART_BYTES} bytes)",
-                    "Cut the delivery into smaller shards.",
-                )
-            answer = self._client.upload_part(
-                **self._where,
-                UploadId=self._upload_id,
-                PartNumber=number,
-                Body=io.BytesIO(self._buffer),
-            )
-        self._parts.append({"PartNumber": number, "ETag": str(answer["ETag"])})
-        self._buffer.clear()
+def _instant(moment: datetime) -> float:
+    return moment.timestamp()

@@ -7,9 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
-from urllib3.exceptions import HTTPError
 
-from pipelines.delivery.s3_client import S3Options, error_of, s3_client, s3_errors
+from pipelines.delivery.s3_client import (
+    GarbledAnswerError,
+    S3Options,
+    error_of,
+    s3_client,
+    s3_errors,
+)
+from pipelines.delivery.s3_retry import back_off, retried
+from pipelines.delivery.s3_sink import object_bytes
 from schemas.errors import RunError
 
 _BUFFER_BYTES = 1 << 20
@@ -48,10 +55,20 @@ class _ObjectStream(io.RawIOBase):
         self._failures = 0
         self._body: Any = None
         with s3_errors(bucket, name):
-            answer = self._get({"IfMatch": etag} if etag else {})
-        self._size = int(answer["ContentLength"])
+            answer = retried(lambda: self._get({"IfMatch": etag} if etag else {}))
+            self._size = self._length(answer)
         self._etag = str(answer.get("ETag", ""))
         self._body = answer["Body"]
+
+    def _length(self, answer: dict[str, Any]) -> int:
+        """The object's length; without it, a body that was cut could pass for a whole one."""
+        if "ContentLength" in answer:
+            return int(answer["ContentLength"])
+        client = s3_client(self._options)
+        told = object_bytes(client, self._bucket, self._object)
+        if told.get("ETag") != answer.get("ETag"):
+            raise GarbledAnswerError("the object changed while its length was asked for")
+        return int(told["ContentLength"])
 
     def _get(self, extra: dict[str, str]) -> dict[str, Any]:
         client = s3_client(self._options)
@@ -89,20 +106,32 @@ class _ObjectStream(io.RawIOBase):
 
     def _read_some(self, wanted: int) -> bytes:
         if self._body is None:
-            condition = {"IfMatch": self._etag} if self._etag else {}
-            self._body = self._get({"Range": f"bytes={self._position}-", **condition})["Body"]
+            self._body = self._from_here()
         data = bytes(self._body.read(wanted))
         if not data:
-            raise HTTPError(f"the body ended at byte {self._position} of {self._size}")
+            raise GarbledAnswerError(f"the body ended at byte {self._position} of {self._size}")
         return data
+
+    def _from_here(self) -> Any:
+        condition = {"IfMatch": self._etag} if self._etag else {}
+        answer = retried(lambda: self._get({"Range": f"bytes={self._position}-", **condition}))
+        expected = f"bytes {self._position}-{self._size - 1}/{self._size}"
+        if answer.get("ContentRange") != expected or answer.get("ETag", "") != self._etag:
+            # A service that passes over the range or the condition would hand us other bytes.
+            answer["Body"].close()
+            raise GarbledAnswerError(
+                f"asked for {expected}, got {answer.get('ContentRange', 'the whole object')}"
+            )
+        return answer["Body"]
 
     def _attempt(self, action: Callable[[], bytes]) -> bytes:
         while True:
             try:
                 with s3_errors(self._bucket, self._object):
                     data = action()
-            except (HTTPError, RunError) as error:
+            except RunError as error:
                 self._failed(error)
+                back_off(self._failures)
             else:
                 self._failures = 0
                 return data

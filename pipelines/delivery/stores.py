@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
@@ -14,10 +15,34 @@ from schemas.errors import InputError
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """One stored object."""
+    """One stored object.
+
+    Attributes:
+        key: Its name.
+        size_bytes: Its length.
+        modified_s: When it was written, in seconds since 1970 by the store's own clock.
+    """
 
     key: str
     size_bytes: int
+    modified_s: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """What a write left that never ended, or one that is under way.
+
+    Attributes:
+        key: Key of the temporary file, or the key that an upload was to have.
+        size_bytes: What it takes.
+        modified_s: When it was last written to, or begun, by the store's own clock.
+        upload_id: Names a multipart upload; empty for a file.
+    """
+
+    key: str
+    size_bytes: int
+    modified_s: float
+    upload_id: str = ""
 
 
 class Sink(Protocol):
@@ -39,6 +64,24 @@ class Store(Protocol):
     @property
     def uri(self) -> str:
         """The store's address as it was given, without a slash at the end."""
+        ...
+
+    @property
+    def far(self) -> bool:
+        """Whether bytes cross a network and a service on their way: then they are read again."""
+        ...
+
+    @property
+    def settle_s(self) -> float:
+        """How long after `write_new` another's, begun at the same moment, may still take its place.
+
+        Zero where the store decides between them; Swift looks for the object before it takes the
+        bytes, so that several may be told that theirs is new, and the last one stays.
+        """
+        ...
+
+    def clock(self) -> float:
+        """Seconds since 1970 by the clock that `modified_s` is of, whatever this machine's says."""
         ...
 
     def read_bytes(self, key: str) -> bytes:
@@ -69,6 +112,14 @@ class Store(Protocol):
         """
         ...
 
+    def stat(self, key: str) -> ObjectInfo:
+        """What is known of the object; asked of the object itself, never of a listing.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        ...
+
     def list(self, prefix: str = "") -> list[ObjectInfo]:
         """All objects below a folder, sorted by key; unfinished ones are left out.
 
@@ -88,7 +139,10 @@ class Store(Protocol):
         ...
 
     def open_write(self, key: str, *, private: bool = False) -> AbstractContextManager[Sink]:
-        """Streams an object in bounded memory; it appears only if the block ends well."""
+        """Streams an object in bounded memory.
+
+        It appears only if the block ends well, and only if as many bytes are there as were written.
+        """
         ...
 
     def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
@@ -106,6 +160,14 @@ class Store(Protocol):
 
     def delete_prefix(self, prefix: str) -> None:
         """Removes everything below a folder. The prefix must not be empty."""
+        ...
+
+    def unfinished(self, prefix: str = "") -> builtins.list[Unfinished]:
+        """What interrupted writes left below a folder, and what is being written there now."""
+        ...
+
+    def discard(self, left: Unfinished) -> None:
+        """Removes one of those; one that is gone is no error."""
         ...
 
     def sweep(self, prefix: str) -> None:

@@ -128,14 +128,14 @@ dead_letter_share = "0.50"
 """
 
 _STRICT_TEXT = """\
-# A few pictures of one collection, without people, for the whole world.
+# A few pictures of one collection, without people, for the whole world, to train a captioner.
 deal_id = "demo-strict"
 buyer = "Exemple & Fils SA"
 purposes = ["train_gen", "data_mining"]
 territory = ["WORLD"]
 starts = 2026-07-01
 ends = 2031-07-01
-profile = "image-text"
+profile = "caption-only"
 media = ["image"]
 
 [rights]

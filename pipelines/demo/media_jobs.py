@@ -105,6 +105,8 @@ def _make_picture(root: Path, asset: Planned) -> MediaFacts:
 
 def _make_film(root: Path, asset: Planned) -> MediaFacts:
     spec: FilmSpec = draw_film_spec(asset.scene_seed)
+    if asset.file == "still_film":
+        spec = replace(spec, shots=(replace(spec.shots[0], frames=1),))
     path = root / asset.path
     write_film(path, spec)
     data = path.read_bytes()

@@ -14,7 +14,7 @@ from pipelines.demo.scene_spec import Dice
 from schemas.errors import InputError
 
 LEAST_ASSETS = 80
-FILM_FILES = frozenset({"film", "cut_film"})
+FILM_FILES = frozenset({"film", "cut_film", "still_film"})
 
 # Seeds of scenes below 10,000,000 belong to libraries; those above train and check the demo models.
 # Pictures take the lower half. A film of seed n shows the scenes 8n to 8n + 7, in the upper half.
@@ -219,6 +219,7 @@ _ENDINGS = {
     "tiff": "tif",
     "film": "mp4",
     "cut_film": "mp4",
+    "still_film": "mp4",
     "jpeg_called_film": "mp4",
     "bomb": "png",
     "cut_png": "png",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pipelines.demo.roles import DEAL_IDS, IMAGES, STRICT, Role, reasons
+from pipelines.demo.roles import DEAL_IDS, IMAGES, MAIN, STRICT, Role, reasons
 
 _FILM = reasons("", "select.media_type", "select.media_type")
 
@@ -80,7 +80,17 @@ FORMAT_ROLES = tuple(
     )
 )
 
-FILM_ROLES = (Role("film", _FILM, kind="film", file="film", share=36),)
+FILM_ROLES = (
+    Role("film", _FILM, kind="film", file="film", share=36),
+    # One frame is no film to learn motion from.
+    Role(
+        "still_film",
+        _FILM,
+        kind="film",
+        file="still_film",
+        file_reasons={MAIN: ("profile.not_moving",)},
+    ),
+)
 
 _D1, _D2 = date(2023, 4, 1), date(2024, 4, 1)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -96,6 +97,8 @@ def facts_row(prepared: Prepared) -> Row:
         "keyframes": prepared.keyframes,
         "phash": prepared.phash,
         "colour": prepared.colour,
+        "motion_milli": prepared.motion_milli,
+        "shots": [asdict(shot) for shot in prepared.shots],
     }
 
 
@@ -123,15 +126,19 @@ def caption_rows(
     """One caption a medium: of its sampled frames' captions the one that fits the whole best.
 
     Fit is the cosine of the caption's embedding and the medium's, which for a film is that of all
-    its frames: a shot that takes up most of the film lends it its caption.
+    its frames: a shot that takes up most of the film lends it its caption. Each shot of a film has
+    a caption, an embedding and a score besides.
     """
     if not media:
         return []
-    captions = vision.caption([frame for prepared in media for frame in prepared.frames_rgb])
+    frames = [frame for prepared in media for frame in prepared.frames_rgb]
+    shots = [frame for prepared in media for frame in prepared.shots_rgb]
+    captions = vision.caption(frames + shots)
     texts = vision.embed_texts(captions)
-    rows, start = [], 0
+    seen = vision.embed_images(shots) if shots else texts[:0]
+    rows, start, shot = [], 0, 0
     for prepared in media:
-        stop = start + len(prepared.frames_rgb)
+        stop, last = start + len(prepared.frames_rgb), shot + len(prepared.shots_rgb)
         whole = np.asarray(embeddings[prepared.media_sha256]["embedding"], np.float64)
         scores = texts[start:stop].astype(np.float64) @ whole
         best = int(scores.argmax())
@@ -141,7 +148,48 @@ def caption_rows(
                 "caption": captions[start + best],
                 "text_embedding": texts[start + best].tolist(),
                 "clip_score": float(np.float32(scores[best])),
+                "shots": [
+                    _shot_row(captions[len(frames) + at], texts[len(frames) + at], seen[at])
+                    for at in range(shot, last)
+                ],
             }
         )
-        start = stop
+        start, shot = stop, last
     return rows
+
+
+def _shot_row(caption: str, text: Vectors, picture: Vectors) -> Row:
+    return {
+        "caption": caption,
+        "clip_score": float(np.float32(text.astype(np.float64) @ picture.astype(np.float64))),
+        "embedding": picture.tolist(),
+    }
+
+
+def score_key(media_sha256: str, text: str) -> str:
+    """What the score of a text for a medium is kept under."""
+    return hashlib.sha256(f"{media_sha256}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def score_rows(
+    wanted: Sequence[tuple[str, str]], embeddings: dict[str, Row], vision: Vision
+) -> list[Row]:
+    """The cosine of each text and the medium that it is about.
+
+    Args:
+        wanted: Digest of the medium, and the text.
+        embeddings: Of these media.
+        vision: The models.
+    """
+    if not wanted:
+        return []
+    texts = vision.embed_texts([text for _, text in wanted]).astype(np.float64)
+    return [
+        {
+            "score_key": score_key(digest, text),
+            "clip_score": float(
+                np.float32(vector @ np.asarray(embeddings[digest]["embedding"], np.float64))
+            ),
+        }
+        for (digest, text), vector in zip(wanted, texts, strict=True)
+    ]

@@ -68,10 +68,12 @@ class Known:
     facts: dict[str, Row]
     embeddings: dict[str, Row]
     captions: dict[str, Row]
+    scores: dict[str, Row]
     readings: dict[str, Row]
     new_facts: list[Row] = field(default_factory=list)
     new_embeddings: list[Row] = field(default_factory=list)
     new_captions: list[Row] = field(default_factory=list)
+    new_scores: list[Row] = field(default_factory=list)
     new_readings: list[Row] = field(default_factory=list)
 
     def complete(self, digest: str) -> bool:

@@ -16,8 +16,17 @@ import pyarrow as pa
 
 from pipelines import layout
 from pipelines.delivery.stores import Store
+from pipelines.media.shot_rules import SHOTS_MODEL
 from pipelines.work import parquet_bytes, read_parquet
 
+SHOT = pa.struct(
+    [
+        pa.field("first_frame", pa.int64(), nullable=False),
+        pa.field("end_frame", pa.int64(), nullable=False),
+        pa.field("start_ms", pa.int64(), nullable=False),
+        pa.field("end_ms", pa.int64(), nullable=False),
+    ]
+)
 FACTS_SCHEMA = pa.schema(
     [
         pa.field("media_sha256", pa.string(), nullable=False),
@@ -38,11 +47,20 @@ FACTS_SCHEMA = pa.schema(
         pa.field("keyframes", pa.int32(), nullable=False),
         pa.field("phash", pa.string(), nullable=False),  # 256 bits, hex
         pa.field("colour", pa.string(), nullable=False),  # mean colours, hex
+        pa.field("motion_milli", pa.int64(), nullable=False),
+        pa.field("shots", pa.list_(SHOT), nullable=False),  # of a picture none
     ]
 )
 EMBEDDINGS_SCHEMA = pa.schema(
     [
         pa.field("media_sha256", pa.string(), nullable=False),
+        pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
+    ]
+)
+SHOT_CAPTION = pa.struct(
+    [
+        pa.field("caption", pa.string(), nullable=False),
+        pa.field("clip_score", pa.float32(), nullable=False),  # cosine of the shot and its caption
         pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
     ]
 )
@@ -52,6 +70,7 @@ CAPTIONS_SCHEMA = pa.schema(
         pa.field("caption", pa.string(), nullable=False),
         pa.field("text_embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
         pa.field("clip_score", pa.float32(), nullable=False),  # cosine of picture and caption
+        pa.field("shots", pa.list_(SHOT_CAPTION), nullable=False),  # as many as the facts'
     ]
 )
 READINGS_SCHEMA = pa.schema(
@@ -60,8 +79,14 @@ READINGS_SCHEMA = pa.schema(
         pa.field("reading", pa.string(), nullable=False),  # what the file says of rights, JSON
     ]
 )
+SCORES_SCHEMA = pa.schema(
+    [
+        pa.field("score_key", pa.string(), nullable=False),  # of a medium and a contributor's text
+        pa.field("clip_score", pa.float32(), nullable=False),
+    ]
+)
 # Raised when probing or hashing changes what it says of the same bytes.
-FACTS_MODEL = "facts-v1"
+FACTS_MODEL = f"facts-v2 {SHOTS_MODEL}"
 
 Row = dict[str, Any]
 
@@ -72,9 +97,9 @@ class FeatureTable:
 
     Attributes:
         store: The output store.
-        kind: `facts`, `embeddings`, `captions` or `readings`.
+        kind: `facts`, `embeddings`, `captions`, `scores` or `readings`.
         model: Identity of whatever computed it; part of the key.
-        schema: Columns; the first is media_sha256.
+        schema: Columns; the first is the key.
     """
 
     store: Store
@@ -101,12 +126,13 @@ class FeatureTable:
         return files
 
     def load(self, low: int, high: int) -> dict[str, Row]:
-        """Rows of the files that touch the range of hashes, by media digest."""
+        """Rows of the files that touch the range of hashes, by their key."""
         rows: dict[str, Row] = {}
+        name = self.schema.names[0]
         for first, last, key in self._files:
             if first <= high and low <= last:
                 for row in read_parquet(self.store, key).to_pylist():
-                    rows[row["media_sha256"]] = row
+                    rows[row[name]] = row
         return rows
 
     def save(self, low: int, high: int, rows: list[Row]) -> None:
@@ -114,7 +140,7 @@ class FeatureTable:
         if not rows:
             return
         table = pa.Table.from_pylist(rows, schema=self.schema)
-        digests = "\n".join(row["media_sha256"] for row in rows)
+        digests = "\n".join(row[self.schema.names[0]] for row in rows)
         tag = hashlib.sha256(digests.encode()).hexdigest()[:12]
         key = f"{self.prefix}/{low:016x}-{high:016x}-{tag}.parquet"
         self.store.write_bytes(key, parquet_bytes(table))
@@ -122,11 +148,12 @@ class FeatureTable:
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """The four tables that a run reads and adds to."""
+    """The five tables that a run reads and adds to."""
 
     facts: FeatureTable
     embeddings: FeatureTable
     captions: FeatureTable
+    scores: FeatureTable
     readings: FeatureTable
 
 
@@ -135,6 +162,12 @@ def open_features(store: Store, clip_id: str, captioner_id: str, reader_id: str)
     return FeatureStore(
         FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA),
         FeatureTable(store, "embeddings", clip_id, EMBEDDINGS_SCHEMA),
-        FeatureTable(store, "captions", f"{captioner_id} scored by {clip_id}", CAPTIONS_SCHEMA),
+        FeatureTable(
+            store,
+            "captions",
+            f"{captioner_id} scored by {clip_id} in {SHOTS_MODEL}",
+            CAPTIONS_SCHEMA,
+        ),
+        FeatureTable(store, "scores", clip_id, SCORES_SCHEMA),
         FeatureTable(store, "readings", reader_id, READINGS_SCHEMA),
     )

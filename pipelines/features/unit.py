@@ -2,7 +2,8 @@
 
 The order, marked below: 1. skip what is committed; 2. gather the media: fetch, prepare, read and
 resolve what they say of rights; 3. embed and caption what is new and may be; 4. add to the feature
-store; 5. leave the unit's table, its refusals and dead letters, and what was said; 6. commit.
+store; 5. refuse what cannot give its profile what it needs, and leave the unit's table, its
+refusals and dead letters, and what was said; 6. commit.
 """
 
 from __future__ import annotations
@@ -16,17 +17,28 @@ import pyarrow as pa
 
 from pipelines import layout
 from pipelines.config import Job
-from pipelines.decisions import Counts, write_decisions
+from pipelines.decisions import Counts, Decision, refused, write_decisions
 from pipelines.delivery.stores import Store
-from pipelines.features.compute import Vision, caption_rows, embedding_rows, facts_row
+from pipelines.features.compute import (
+    Vision,
+    caption_rows,
+    embedding_rows,
+    facts_row,
+    score_key,
+    score_rows,
+)
 from pipelines.features.gather import Gathered, Known, gather
 from pipelines.features.signals_table import signals_table
-from pipelines.features.store import FACTS_SCHEMA, FeatureStore, Row
+from pipelines.features.store import FACTS_SCHEMA, SHOT, SHOT_CAPTION, FeatureStore, Row
+from pipelines.profiles import profile_for
+from pipelines.profiles.captions import OWN_CAPTIONS
 from pipelines.progress import report_progress
+from pipelines.rights.lines import one_line
 from pipelines.rights.resolve import overrides_line
 from pipelines.rights.standing import STANDING_FIELDS
 from pipelines.work import Block, json_bytes, read_block, read_json, write_table
 from schemas.catalogue import ASSETS_SCHEMA
+from schemas.decision import Reason
 from schemas.sample import CaptionSource
 from schemas.signal import ClaimKind
 
@@ -71,6 +83,7 @@ def enrich_unit(
         features.facts.load(low, high),
         features.embeddings.load(low, high),
         features.captions.load(low, high),
+        features.scores.load(low, high),
         features.readings.load(low, high),
     )
     gathered: list[Gathered] = []
@@ -83,6 +96,7 @@ def enrich_unit(
     features.facts.save(low, high, known.new_facts)  # 4
     features.embeddings.save(low, high, known.new_embeddings)
     features.captions.save(low, high, known.new_captions)
+    features.scores.save(low, high, known.new_scores)
     features.readings.save(low, high, known.new_readings)
     return _commit(store, job, unit, commit, gathered, known)
 
@@ -128,6 +142,24 @@ def _compute(chunk: Sequence[Gathered], known: Known, vision: Vision) -> None:
     captioned = caption_rows(untold, known.embeddings, vision)
     known.new_captions += captioned
     known.captions.update((row["media_sha256"], row) for row in captioned)
+    unscored = {
+        score_key(item.digest, text): (item.digest, text)
+        for item in chunk
+        if item.decision is None and item.inference
+        for text in _own_texts(item.row).values()
+    }
+    scored = score_rows(
+        [pair for key, pair in unscored.items() if key not in known.scores],
+        known.embeddings,
+        vision,
+    )
+    known.new_scores += scored
+    known.scores.update((row["score_key"], row) for row in scored)
+
+
+def _own_texts(row: Row) -> dict[str, str]:
+    """What the contributor wrote of an asset, by column."""
+    return {name: row[name] for name in OWN_CAPTIONS if row[name]}
 
 
 # What binds whoever uses the file, by the sample's field.
@@ -136,18 +168,23 @@ _CONSTRAINTS = {
     "file": ClaimKind.FILE_CONSTRAINT,
     "duplication": ClaimKind.DUPLICATION,
 }
+# Embeddings of shots stay in the feature store until a shard is written.
+_UNIT_SHOT = pa.struct([*SHOT, *(f for f in SHOT_CAPTION if f.name != "embedding")])
 UNIT_SCHEMA = pa.schema(
     [
         *(f for f in ASSETS_SCHEMA if f.name not in ("sha256", "bytes", "width", "height")),
-        *(f for f in STANDING_FIELDS if f.name != "agreements"),
+        *STANDING_FIELDS,
         pa.field("hash", pa.uint64(), nullable=False),
         *(
             pa.field("film_ms" if f.name == "duration_ms" else f.name, f.type, f.nullable)
             for f in FACTS_SCHEMA
+            if f.name != "shots"
         ),
+        pa.field("shots", pa.list_(_UNIT_SHOT), nullable=False),
         pa.field("caption", pa.string(), nullable=False),
         pa.field("caption_source", pa.string(), nullable=False),
         pa.field("clip_score", pa.float32(), nullable=False),
+        *(pa.field(f"{name}_score", pa.float32(), nullable=False) for name in OWN_CAPTIONS),
         *(pa.field(f"{kind}_constraints", pa.string(), nullable=False) for kind in _CONSTRAINTS),
         pa.field("overrides", pa.string(), nullable=False),
     ]
@@ -157,7 +194,15 @@ UNIT_SCHEMA = pa.schema(
 def _commit(
     store: Store, job: Job, unit: int, commit: str, gathered: Sequence[Gathered], known: Known
 ) -> UnitReceipt:
-    decisions = [item.decision for item in gathered if item.decision is not None]
+    decisions: list[Decision] = []
+    rows: list[Row] = []
+    for item in gathered:
+        row = _unit_row(item, known) if item.decision is None else item.row
+        decision = item.decision or _profile_refusal(row, job.deal.profile)
+        if decision is None:
+            rows.append(row)
+        else:
+            decisions.append(decision)
     counts = Counts(entered=len(gathered), passed=len(gathered) - len(decisions))
     for decision in decisions:
         counts.note(decision)
@@ -166,7 +211,6 @@ def _commit(
     said = signals_table(gathered, job.as_of.isoformat())
     if len(said):
         write_table(store, f"{job.work}/agency/signals/enrich-{name}.parquet", said)
-    rows = [_unit_row(item, known) for item in gathered if item.decision is None]
     table = pa.Table.from_pylist(rows, schema=UNIT_SCHEMA)
     write_table(store, f"{job.work}/units/{name}.parquet", table)
     record = {
@@ -182,21 +226,43 @@ def _commit(
 def _unit_row(item: Gathered, known: Known) -> Row:
     facts = dict(known.facts[item.digest])
     facts["film_ms"] = facts.pop("duration_ms")
+    shots = facts.pop("shots")
+    told = known.captions[item.digest]["shots"] if item.inference else []
+    untold = {"caption": "", "clip_score": 0.0}
+    facts["shots"] = [
+        {**shot, **({name: told[at][name] for name in untold} if at < len(told) else untold)}
+        for at, shot in enumerate(shots)
+    ]
     return {**item.row, **facts, **_caption(item, known), **_resolved(item)}
 
 
+def _profile_refusal(row: Row, name: str) -> Decision | None:
+    profile = profile_for(name, row["media_type"])
+    if profile is None:
+        raise AssertionError("a deal takes no media that its profile does not")
+    lack = profile.need(row)
+    if lack is None:
+        return None
+    detail = one_line(f"{profile.name}: {lack.detail}")
+    return refused(row["asset_id"], (Reason(lack.reason),), detail)
+
+
 def _caption(item: Gathered, known: Known) -> Row:
+    own = _own_texts(item.row)
+    scores = {f"{name}_score": 0.0 for name in OWN_CAPTIONS}
     if item.inference:
         told = known.captions[item.digest]
+        for name, text in own.items():
+            scores[f"{name}_score"] = known.scores[score_key(item.digest, text)]["clip_score"]
         return {
             "caption": told["caption"],
             "caption_source": CaptionSource.MODEL,
             "clip_score": told["clip_score"],
+            **scores,
         }
     # What the contributor wrote needs no model.
-    title = item.row["title"] or ""
-    source = CaptionSource.TITLE if title else CaptionSource.NONE
-    return {"caption": title, "caption_source": source, "clip_score": 0.0}
+    source, text = next(iter(own.items()), (CaptionSource.NONE, ""))
+    return {"caption": text, "caption_source": source, "clip_score": 0.0, **scores}
 
 
 def _resolved(item: Gathered) -> Row:

@@ -33,6 +33,8 @@ class Domain(StrEnum):
     ASSET = "asset"
     CONTRIBUTOR = "contributor"
     AMOUNT = "amount"
+    CONSENT = "consent"
+    RELEASE = "release"
 
 
 def deal_salt(secret: bytes, deal_id: str) -> bytes:

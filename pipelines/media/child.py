@@ -53,14 +53,17 @@ def _film(request: dict[str, Any], data: bytes) -> _Answer:
     film = probe_film(
         data, int(request["max_pixels"]), int(request["sample_frames"]), int(request["side"])
     )
-    packed = [pack_image(image) for image in film.samples]
+    packed = [pack_image(image) for image in (*film.samples, *film.shot_samples)]
     facts = {
         field.name: getattr(film, field.name)
         for field in dataclasses.fields(film)
-        if field.name not in ("fps", "samples")
+        if field.name not in ("fps", "shots", "samples", "shot_samples")
     }
     facts["fps"] = [film.fps.numerator, film.fps.denominator]
-    return {"facts": facts, "sizes": [size for size, _ in packed]}, [blob for _, blob in packed]
+    facts["shots"] = [dataclasses.astuple(shot) for shot in film.shots]
+    sizes = [size for size, _ in packed]
+    header = {"facts": facts, "sizes": sizes, "samples": len(film.samples)}
+    return header, [blob for _, blob in packed]
 
 
 def _image(request: dict[str, Any], data: bytes) -> _Answer:

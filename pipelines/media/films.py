@@ -2,7 +2,7 @@
 
 In this order: (1) no box of the container is cut; (2) the stream's codec and size; (3) every packet
 is read, for the count and the keyframes; (4) every frame is decoded: a film is whole only if it
-yields as many as its index promises.
+yields as many as its index promises; (5) a frame of each shot is decoded once more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import av
@@ -17,6 +18,8 @@ from PIL import Image
 
 from pipelines.media.headers import check_mp4
 from pipelines.media.images import check_pixels
+from pipelines.media.limits import MOST_SHOTS
+from pipelines.media.shots import ShotFinder
 from schemas.decision import Reason
 from schemas.errors import BadRecord
 
@@ -27,6 +30,16 @@ _TURNS = {
     180: Image.Transpose.ROTATE_180,
     270: Image.Transpose.ROTATE_270,
 }
+
+
+@dataclass(frozen=True)
+class FilmShot:
+    """The frames from `first_frame` up to, and without, `end_frame`, and when they are shown."""
+
+    first_frame: int
+    end_frame: int
+    start_ms: int
+    end_ms: int
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,10 @@ class Film:
         pixel_format: Name of the coded pixel layout.
         bit_depth: Bits of a channel.
         has_audio: Whether there is a sound track.
+        motion_milli: Mean absolute difference of luma from frame to frame, in thousandths.
+        shots: The film in order; at least one.
         samples: RGB pictures of keyframes, evenly spread, in the order of time.
+        shot_samples: One of each shot; none where there are more than MOST_SHOTS.
     """
 
     duration_ms: int
@@ -61,7 +77,10 @@ class Film:
     pixel_format: str
     bit_depth: int
     has_audio: bool
+    motion_milli: int
+    shots: tuple[FilmShot, ...]
     samples: tuple[Image.Image, ...]
+    shot_samples: tuple[Image.Image, ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +91,17 @@ class _Index:
     keyframes: tuple[int, ...]
     start: int
     end: int
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """What decoding every frame gave; `ticks` are the frames', in the order of time."""
+
+    ticks: list[int]
+    pictures: dict[int, Image.Image]
+    rotation: int
+    starts: tuple[int, ...]
+    motion_milli: int
 
 
 def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> Film:
@@ -95,16 +125,17 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         index = _read_index(container, stream)  # 3
         wanted = _nearest_keyframes(index, sample_frames)
         container.seek(0)
-        frames, pictures, rotation = _decode_all(container, stream, set(wanted), max_pixels, side)
-        if frames < index.expected:  # 4
+        seen = _decode_all(container, stream, set(wanted), max_pixels, side)
+        if len(seen.ticks) < index.expected:  # 4
             raise BadRecord(
-                Reason.MEDIA_UNDECODABLE, f"{frames} of {index.expected} frames can be decoded"
+                Reason.MEDIA_UNDECODABLE,
+                f"{len(seen.ticks)} of {index.expected} frames can be decoded",
             )
-        missing = [tick for tick in wanted if tick not in pictures]
-        if missing:
+        if any(tick not in seen.pictures for tick in wanted):
             raise BadRecord(Reason.MEDIA_UNDECODABLE, "a keyframe cannot be decoded")
-        samples = tuple(pictures[tick] for tick in wanted)
-        return _describe(container, stream, index, frames, rotation, samples)
+        shot_samples = _shot_samples(container, stream, index, seen, side)  # 5
+        samples = tuple(seen.pictures[tick] for tick in wanted)
+        return _describe(container, stream, index, seen, samples, shot_samples)
 
 
 def _check_stream(stream: Any, max_pixels: int) -> None:
@@ -155,19 +186,52 @@ def _nearest_keyframes(index: _Index, count: int) -> list[int]:
 
 def _decode_all(
     container: Any, stream: Any, wanted: set[int], max_pixels: int, side: int
-) -> tuple[int, dict[int, Image.Image], int]:
-    frames, rotation = 0, 0
+) -> _Decoded:
+    finder, rotation = ShotFinder(), 0
+    ticks: list[int] = []
     pictures: dict[int, Image.Image] = {}
     for frame in container.decode(stream):
         if frame.is_corrupt:
-            raise BadRecord(Reason.MEDIA_UNDECODABLE, f"frame {frames} is damaged")
+            raise BadRecord(Reason.MEDIA_UNDECODABLE, f"frame {len(ticks)} is damaged")
         check_pixels(frame.width, frame.height, max_pixels)
-        if frames == 0:
+        if not ticks:
             rotation = round(frame.rotation) % 360
         if frame.pts in wanted and frame.pts not in pictures:
             pictures[frame.pts] = _picture(frame, rotation, side)
-        frames += 1
-    return frames, pictures, rotation
+        finder.add(frame)
+        # A frame without a time of its own is shown with the one before it.
+        ticks.append(frame.pts if frame.pts is not None else (ticks or [0])[-1])
+    if not ticks:
+        return _Decoded(ticks, pictures, rotation, (), 0)
+    found = finder.finish()
+    return _Decoded(ticks, pictures, rotation, found.starts, found.motion_milli)
+
+
+def _shot_samples(
+    container: Any, stream: Any, index: _Index, seen: _Decoded, side: int
+) -> tuple[Image.Image, ...]:
+    """A picture of each shot: its keyframe next to the middle, or else its middle frame."""
+    if len(seen.starts) > MOST_SHOTS:
+        return ()
+    pictures = dict(seen.pictures)
+    wanted = []
+    for first, end in pairwise((*seen.starts, len(seen.ticks))):
+        middle, inside = seen.ticks[(first + end) // 2], set(seen.ticks[first:end])
+        keys = [tick for tick in index.keyframes if tick in inside]
+        wanted.append(min(keys, key=lambda tick: (abs(tick - middle), tick), default=middle))
+    for tick in wanted:
+        if tick not in pictures:
+            pictures[tick] = _picture(_frame_at(container, stream, tick), seen.rotation, side)
+    return tuple(pictures[tick] for tick in wanted)
+
+
+def _frame_at(container: Any, stream: Any, tick: int) -> Any:
+    """The frame of a time, decoded from the keyframe before it."""
+    container.seek(tick, stream=stream)
+    for frame in container.decode(stream):
+        if frame.pts is not None and frame.pts >= tick:
+            return frame
+    raise BadRecord(Reason.MEDIA_UNDECODABLE, "a frame cannot be decoded again")
 
 
 def _picture(frame: Any, rotation: int, side: int) -> Image.Image:
@@ -180,27 +244,39 @@ def _describe(
     container: Any,
     stream: Any,
     index: _Index,
-    frames: int,
-    rotation: int,
+    seen: _Decoded,
     samples: tuple[Image.Image, ...],
+    shot_samples: tuple[Image.Image, ...],
 ) -> Film:
     tick_ms = stream.time_base * 1000
     rate = stream.average_rate or stream.guessed_rate or Fraction(0)
     width, height = stream.width, stream.height
-    sideways = rotation in (90, 270)
+    sideways = seen.rotation in (90, 270)
     layout = stream.codec_context.format
+    duration_ms = round((index.end - index.start) * tick_ms)
+    starts_ms = [round((seen.ticks[at] - index.start) * tick_ms) for at in seen.starts]
     return Film(
-        duration_ms=round((index.end - index.start) * tick_ms),
+        duration_ms=duration_ms,
         fps=Fraction(rate),
         width=height if sideways else width,
         height=width if sideways else height,
         stored_width=width,
         stored_height=height,
-        frames=frames,
+        frames=len(seen.ticks),
         keyframes_ms=tuple(round((tick - index.start) * tick_ms) for tick in index.keyframes),
         codec=stream.codec_context.codec.canonical_name,
         pixel_format=layout.name if layout else "",
         bit_depth=layout.components[0].bits if layout and layout.components else 8,
         has_audio=bool(container.streams.audio),
+        motion_milli=seen.motion_milli,
+        shots=tuple(
+            FilmShot(*frames, *times)
+            for frames, times in zip(
+                pairwise((*seen.starts, len(seen.ticks))),
+                pairwise((*starts_ms, duration_ms)),
+                strict=True,
+            )
+        ),
         samples=samples,
+        shot_samples=shot_samples,
     )

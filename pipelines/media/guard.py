@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from PIL import Image
 
-from pipelines.media.films import Film
+from pipelines.media.films import Film, FilmShot
 from pipelines.media.formats import Format
 from pipelines.media.frames import (
     BrokenPipeFrameError,
@@ -25,7 +25,7 @@ from pipelines.media.frames import (
     unpack_image,
 )
 from pipelines.media.images import Decoded, ImageFacts
-from pipelines.media.limits import MediaLimits
+from pipelines.media.limits import MOST_SHOTS, MediaLimits
 from pipelines.media.readings import reading_from_json
 from pipelines.rights.signals.embedded import might_speak
 from pipelines.rights.signals.parts import file_fault
@@ -73,7 +73,9 @@ class Guard:
         facts = dict(header["facts"])
         facts["fps"] = Fraction(*facts["fps"])
         facts["keyframes_ms"] = tuple(facts["keyframes_ms"])
-        return Film(**facts, samples=tuple(images))
+        facts["shots"] = tuple(FilmShot(*shot) for shot in facts["shots"])
+        count = int(header["samples"])
+        return Film(**facts, samples=tuple(images[:count]), shot_samples=tuple(images[count:]))
 
     def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> Decoded:
         """Decodes a picture; see `images.decode_for_models`.
@@ -145,7 +147,7 @@ class Guard:
         late: threading.Event,
         trust: TrustLists | None,
     ) -> tuple[dict[str, Any], list[Image.Image]]:
-        most_bytes = 3 * limits.side**2 * max(1, limits.sample_frames)
+        most_bytes = 3 * limits.side**2 * (limits.sample_frames + MOST_SHOTS)
         process = self._start()
         if trust is not None and trust.digest != self._trust_sha256:
             # Once a child: they may be much longer than what a file says.

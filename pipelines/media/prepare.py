@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from PIL import Image
 
+from pipelines.media.films import FilmShot
 from pipelines.media.formats import Format, check_name, media_type_of, sniff
 from pipelines.media.guard import this_guard
 from pipelines.media.images import decode_for_models
@@ -41,7 +42,10 @@ class Prepared:
         keyframes: How many of them are keyframes.
         phash: 256-bit perceptual hash in hex; of a film, of its middle frame.
         colour: Colour signature of the same picture, in hex.
+        motion_milli: How much moves in a film; see `pipelines.media.shots`.
+        shots: A film's shots in order; none of a picture.
         frames_rgb: Upright RGB pictures for models: one, or a film's samples in order of time.
+        shots_rgb: One of each shot; none of a film with too many.
     """
 
     media_sha256: str
@@ -63,7 +67,10 @@ class Prepared:
     keyframes: int
     phash: str
     colour: str
+    motion_milli: int
+    shots: tuple[FilmShot, ...]
     frames_rgb: tuple[Image.Image, ...]
+    shots_rgb: tuple[Image.Image, ...]
 
 
 def prepare_media(
@@ -153,7 +160,10 @@ def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -
         keyframes=0,
         phash=look.phash,
         colour=look.colour,
+        motion_milli=0,
+        shots=(),
         frames_rgb=(decoded.image,),
+        shots_rgb=(),
     )
 
 
@@ -181,5 +191,8 @@ def _prepare_film(data: bytes, digest: str, limits: MediaLimits) -> Prepared:
         keyframes=len(film.keyframes_ms),
         phash=look.phash,
         colour=look.colour,
+        motion_milli=film.motion_milli,
+        shots=film.shots,
         frames_rgb=film.samples,
+        shots_rgb=film.shot_samples,
     )

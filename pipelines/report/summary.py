@@ -107,7 +107,7 @@ def _show_delivery(console: Console, job: Job, packaged: Packaged) -> None:
             "Computed",
             f"{computed['decoded']:,} decoded, {computed['embedded']:,} embedded, "
             f"{computed['captioned']:,} captioned for the first time; "
-            f"{packaged.steps['enrich'].passed - computed['decoded']:,} from the feature store",
+            f"{_known_before(packaged):,} from the feature store",
         ),
         (
             "Money",
@@ -129,3 +129,9 @@ def _show_delivery(console: Console, job: Job, packaged: Packaged) -> None:
     for name, text in rows:
         facts.add_row(name, text)
     console.print(facts)
+
+
+def _known_before(packaged: Packaged) -> int:
+    """Media that needed no decoding; what is refused for what its file says was decoded, too."""
+    enrich = packaged.steps["enrich"]
+    return enrich.entered - enrich.dead_assets - packaged.computed["decoded"]

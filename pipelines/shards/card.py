@@ -1,11 +1,13 @@
-"""What makes a delivery easy to open: the card with its configs, and the wids indexes."""
+"""What makes a delivery easy to open: the cards with their configs, and the wids indexes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.config import Job
+from pipelines.media.formats import as_format, media_type_of
+from pipelines.profiles import profile_for
 from pipelines.shards.write import ShardReceipt
 
 DEMONSTRATION_NOTICE = (
@@ -41,15 +43,8 @@ def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[
 def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
     """The delivery's README: a dataset card that `datasets.load_dataset` understands."""
     deal = job.deal
-    lines = ["---", "configs:"]
-    for family in families(receipts):
-        lines += [
-            f"- config_name: {family}",
-            "  data_files:",
-            "  - split: train",
-            f"    path: shards/{deal.deal_id}-{family}-*.tar",
-        ]
-    lines += ["---", "", f"# Delivery {deal.deal_id}/{job.version}", ""]
+    paths = {family: f"shards/{deal.deal_id}-{family}-*.tar" for family in families(receipts)}
+    lines = [*_configs(paths), "", f"# Delivery {deal.deal_id}/{job.version}", ""]
     if job.models.demonstration:
         lines += [f"> **Demonstration model.** {DEMONSTRATION_NOTICE}", ""]
     lines += [
@@ -65,12 +60,56 @@ def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
         lines.append(f"| {family} | {len(own):,} | {samples:,} | {size:,} |")
     lines += [
         "",
+        *_profile_notes(job, receipts),
         "A sample is `<key>.<family>`, `<key>.txt` (the recommended caption) and `<key>.json`",
         "(everything else). Beside each tar lies a Parquet table with the same facts, digests and",
-        "byte ranges. `MANIFEST.json` lists every file with its sha256 and is signed; `checkpoint`",
-        "and `tile/` are the ledger's transparency log. Check it all:",
+        "byte ranges (`datasets.load_dataset` on the folder `shards/` opens the tables).",
+        "Megatron-Energon opens `energon-<family>.yaml`, wids `wids-<family>.json`, mlcroissant",
+        "`croissant.json`. `MANIFEST.json` lists every file with its sha256 and is signed;",
+        "`checkpoint` and `tile/` are the ledger's transparency log. Check it all:",
         "",
         "    fairshard verify .",
         "",
     ]
     return "\n".join(lines)
+
+
+def _profile_notes(job: Job, receipts: Sequence[ShardReceipt]) -> list[str]:
+    """What to know of each profile that the samples carry."""
+    lines: list[str] = []
+    for kind in sorted({media_type_of(as_format(name)) for name in families(receipts)}):
+        profile = profile_for(job.deal.profile, kind)
+        if profile is not None:
+            lines += [f"Profile `{profile.name}` ({kind}). {profile.card}", ""]
+    return lines
+
+
+def tables_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
+    """The card of the folder of shards, by which `datasets` opens the tables.
+
+    It is a card of its own because `datasets` reads all configs of one card in one format.
+    """
+    deal = job.deal
+    paths = {"all": "*.parquet"}
+    paths |= {family: f"{deal.deal_id}-{family}-*.parquet" for family in families(receipts)}
+    lines = [
+        *_configs(paths, default="all"),
+        "",
+        f"# Tables of delivery {deal.deal_id}/{job.version}",
+        "",
+        "One row a sample, in the order of its tar; the columns are in the delivery's",
+        "documentation. The tars are opened by the card of the folder above.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _configs(paths: Mapping[str, str], default: str = "") -> list[str]:
+    """The head of a card: a config for each name, with the files that it opens."""
+    lines = ["---", "configs:"]
+    for name, path in paths.items():
+        lines += [f"- config_name: {name}", "  data_files:", "  - split: train"]
+        lines.append(f'    path: "{path}"')
+        if name == default:
+            lines.append("  default: true")
+    return [*lines, "---"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -14,17 +13,24 @@ import pyarrow as pa
 from webdataset.tariterators import group_by_keys, tar_file_iterator
 
 from pipelines.delivery.stores import Store
-from pipelines.shards.tar import BLOCK, END, Member, header
+from pipelines.media.formats import as_format, media_type_of
+from pipelines.profiles import profile_for, profile_names
+from pipelines.profiles.base import Profile, SampleError
+from pipelines.shards.tar import Member
+from pipelines.shards.tar_parser import TarError
+from pipelines.shards.tar_reader import read_members
 from pipelines.work import read_parquet
 from schemas.manifest import ShardRecord
-from schemas.sample import SHARD_TABLE_SCHEMA, CaptionSource
+from schemas.sample import CaptionSource
+from schemas.shard_table import SHARD_TABLE_SCHEMA, SHOTS_TABLE_SCHEMA
 
 Note = Callable[[str, str], None]
-_CHUNK_BYTES = 1 << 20
-
-
-class TarError(Exception):
-    """The bytes are not a tar of the one form that we write."""
+SHOTS_KEY = ("key", "shot", "first_frame", "end_frame", "caption")
+# What a sample's JSON and its row in the table both say.
+_SAID = (
+    "key asset profile media_sha256 media_type deal_id width height caption caption_source "
+    "decision_sha256 duration_ms"
+).split()
 
 
 @dataclass
@@ -35,23 +41,26 @@ class CheckedShard:
         name: Its base name.
         samples: Digest of the media by key, in the tar's order; none where it is damaged.
         embedded: Keys of the samples that have embeddings, in the same order.
+        shots: Key, number, first frame, end and caption of each of their shots, likewise.
         whole: Whether the shard could be checked and nothing is wrong with it.
     """
 
     name: str
     samples: dict[str, str] = field(default_factory=dict)
     embedded: list[str] = field(default_factory=list)
+    shots: list[tuple[str, int, int, int, str]] = field(default_factory=list)
     whole: bool = False
 
 
 def check_shard(
-    store: Store, record: ShardRecord, damaged: frozenset[str], note: Note
+    store: Store, record: ShardRecord, profile: str, damaged: frozenset[str], note: Note
 ) -> CheckedShard:
     """Checks one shard whose files were compared with the manifest before.
 
     Args:
         store: The delivery.
         record: What the manifest says of the shard.
+        profile: The deal's, as the manifest says.
         damaged: Paths that are known not to be as listed; they were named already.
         note: Takes what is wrong.
     """
@@ -70,7 +79,7 @@ def check_shard(
             members = list(read_members(source))
         faults += _compare(rows, members, record)
         with store.open_read(tar_path) as source:
-            faults += _load(source, rows, record)
+            faults += _load(source, rows, record, profile, checked)
     except (TarError, pa.ArrowException, FileNotFoundError) as error:
         note(tar_path, str(error))
         return checked
@@ -83,42 +92,6 @@ def check_shard(
     checked.embedded = [row["key"] for row in rows if row["caption_source"] == CaptionSource.MODEL]
     checked.whole = not faults
     return checked
-
-
-def read_members(source: BinaryIO) -> Iterator[Member]:
-    """Parses a tar strictly: only what `TarWriter` writes is a tar here.
-
-    Raises:
-        TarError: If it is cut, or any header or padding is not ours.
-    """
-    offset = 0
-    while True:
-        block = source.read(BLOCK)
-        offset += BLOCK
-        if block == END[:BLOCK]:
-            if source.read(BLOCK) != END[:BLOCK] or source.read(1):
-                raise TarError("it does not end in two zero blocks")
-            return
-        name = block[:100].rstrip(b"\0").decode("ascii", "replace")
-        try:
-            length = int(block[124:135], 8)
-            sound = header(name, length) == block
-        except ValueError:
-            sound = False
-        if not sound:
-            raise TarError(f"no header of ours at byte {offset - BLOCK}")
-        digest, left = hashlib.sha256(), length
-        while left:
-            chunk = source.read(min(left, _CHUNK_BYTES))
-            if not chunk:
-                raise TarError(f"cut within {name}")
-            digest.update(chunk)
-            left -= len(chunk)
-        padding = -length % BLOCK
-        if source.read(padding) != bytes(padding):
-            raise TarError(f"the padding of {name} is not zero")
-        yield Member(name, offset, length, digest.hexdigest())
-        offset += length + padding
 
 
 def _compare(rows: list[dict[str, Any]], members: list[Member], record: ShardRecord) -> list[str]:
@@ -141,8 +114,17 @@ def _compare(rows: list[dict[str, Any]], members: list[Member], record: ShardRec
     return faults
 
 
-def _load(source: BinaryIO, rows: list[dict[str, Any]], record: ShardRecord) -> list[str]:
+def _load(
+    source: BinaryIO,
+    rows: list[dict[str, Any]],
+    record: ShardRecord,
+    profile: str,
+    checked: CheckedShard,
+) -> list[str]:
     """What a buyer's loader would not get: the shard read through webdataset itself."""
+    needed = _profile(profile, record.family)
+    if needed is None:
+        return [f"no profile is known for .{record.family} in a delivery for {profile!r}"]
     files = tar_file_iterator(source)
     stream = ({**item, "__url__": record.name} for item in files)
     faults, count = [], 0
@@ -152,11 +134,35 @@ def _load(source: BinaryIO, rows: list[dict[str, Any]], record: ShardRecord) -> 
         said = (sample["__key__"], told["key"], told["media_sha256"], sample["txt"].decode())
         if said != (row["key"], row["key"], row["media_sha256"], told["caption"]):
             faults.append(f"sample {row['key']}: its JSON or text is not the table's")
+        fault = _unlike(needed, sample["json"], row)
+        if fault:
+            faults.append(f"sample {row['key']} is not one of {needed.name}: {fault}")
+        if row["caption_source"] == CaptionSource.MODEL:
+            checked.shots += [
+                (row["key"], at, shot["first_frame"], shot["end_frame"], shot["caption"])
+                for at, shot in enumerate(told.get("shots", ()))
+            ]
         if record.family not in sample:
             faults.append(f"sample {row['key']} has no .{record.family}")
     if count != record.samples:
         faults.append(f"webdataset reads {count} samples, the manifest says {record.samples}")
     return faults
+
+
+def _profile(name: str, family: str) -> Profile | None:
+    """The profile of a family's samples; None where this version of the program knows none."""
+    fmt = as_format(family)
+    return profile_for(name, media_type_of(fmt)) if name in profile_names() else None
+
+
+def _unlike(profile: Profile, data: bytes, row: dict[str, Any]) -> str:
+    """How a sample differs from its profile's schema, or its table from it."""
+    try:
+        sample = profile.read(data)
+    except SampleError as error:
+        return str(error)
+    said = {name: getattr(sample, name) for name in _SAID if getattr(sample, name) != row[name]}
+    return "" if not said else f"its table says otherwise of {', '.join(said)}"
 
 
 def check_embeddings(
@@ -173,8 +179,9 @@ def check_embeddings(
     ]
     if not shard.whole or damaged.intersection(paths):
         return
+    shots_path = f"shots/shots_{index}.parquet"
     if not shard.embedded:
-        for path in filter(store.exists, paths):
+        for path in filter(store.exists, [*paths, shots_path]):
             note(path, f"no sample of {shard.name} may be embedded")
         return
     try:
@@ -189,3 +196,24 @@ def check_embeddings(
         note(paths[0], f"missing: {error}")
     except (ValueError, pa.ArrowException) as error:
         note(paths[0], f"cannot be read: {error}")
+    if shots_path not in damaged:
+        _check_shots(store, shots_path, shard, note)
+
+
+def _check_shots(store: Store, path: str, shard: CheckedShard, note: Note) -> None:
+    """Checks that the table of shots has those of the samples' JSON, in their order."""
+    if not store.exists(path):
+        if shard.shots:
+            note(path, f"missing: {shard.name} has films")
+        return
+    try:
+        table = read_parquet(store, path)
+    except (ValueError, pa.ArrowException) as error:
+        note(path, f"cannot be read: {error}")
+        return
+    if not table.schema.equals(SHOTS_TABLE_SCHEMA):
+        note(path, "not the columns of a table of shots")
+        return
+    columns = [table[name].to_pylist() for name in SHOTS_KEY]
+    if list(zip(*columns, strict=True)) != shard.shots:
+        note(path, f"its shots are not those of {shard.name}")

@@ -11,10 +11,14 @@ import rfc8785
 
 from pipelines.config import Job
 from pipelines.ledger.entries import asset_commitment
+from pipelines.profiles import profile_for
+from pipelines.profiles.base import SampleError
 from pipelines.shards.tar import Member
 from schemas.decision import Outcome
+from schemas.errors import RunError
+from schemas.profiles.common import CommonSample
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
-from schemas.sample import CaptionSource, Sample
+from schemas.sample import CaptionSource
 
 Row = dict[str, Any]
 
@@ -47,50 +51,67 @@ def decision_sha256(job: Job, commitment: str, overrides: str) -> str:
     return hashlib.sha256(rfc8785.dumps(decision)).hexdigest()
 
 
-def make_sample(row: Row, job: Job) -> Sample:
-    """A sample of a unit's row (pipelines.features.unit.UNIT_SCHEMA)."""
+def make_sample(row: Row, job: Job) -> CommonSample:
+    """A sample of a unit's row (pipelines.features.unit.UNIT_SCHEMA), as the deal's profile has it.
+
+    Raises:
+        RunError: If it is not what the profile's schema says.
+    """
+    profile = profile_for(job.deal.profile, row["media_type"])
+    if profile is None:
+        raise AssertionError("a deal takes no media that its profile does not")
+    try:
+        return profile.make(_common(row, job), row)
+    except SampleError as error:
+        raise RunError(
+            "A sample is not what its profile's schema says",
+            f"asset {row['asset_id']!r}, profile {profile.name}: {error}",
+            "Correct the catalogue, or let the profile's `need` refuse such assets.",
+        ) from error
+
+
+def _common(row: Row, job: Job) -> Row:
+    """The fields of every profile, but for its name and the recommended caption."""
     commitment = asset_commitment(job.salt, row["asset_id"])
     source = (row["digital_source_type"] or "").removeprefix(DIGITAL_SOURCE_TYPE_PREFIX)
     created, until = row["created_at"], row["usable_until"]
-    by_model = row["caption_source"] == CaptionSource.MODEL
-    return Sample(
-        key=sample_key(commitment),
-        asset=commitment,
-        media_sha256=row["media_sha256"],
-        media_type=row["media_type"],
-        format=row["format"],
-        width=row["width"],
-        height=row["height"],
-        duration_ms=row["film_ms"],
-        fps_num=row["fps_num"],
-        fps_den=row["fps_den"],
-        frames=row["frames"] if row["media_type"] == "video" else 0,
-        caption=row["caption"],
-        caption_source=CaptionSource(row["caption_source"]),
-        caption_model=job.models.captioner_id if by_model else "",
-        clip_model=job.models.clip_id if by_model else "",
-        clip_score=round(float(row["clip_score"]), 6),
-        title=row["title"] or "",
-        description=row["description"] or "",
-        keywords="; ".join(row["keywords"] or []),
-        language=row["language"] or "",
-        category=row["category"] or "",
-        created_at=created.isoformat() if isinstance(created, date) else "",
-        licence_model=row["licence_model"],
-        licence_class=row["licence_class"],
-        licence_code=row["licence_code"] or "",
-        digital_source_type=source,
-        ai_generated=DIGITAL_SOURCE_TYPES.get(source, False),
-        alteration_constraints=row["alteration_constraints"],
-        file_constraints=row["file_constraints"],
-        duplication_constraints=row["duplication_constraints"],
-        usable_until=until.isoformat() if isinstance(until, date) else "",
-        deal_id=job.deal.deal_id,
-        decision_sha256=decision_sha256(job, commitment, row["overrides"]),
-    )
+    seen = row["caption_source"] == CaptionSource.MODEL
+    film = row["media_type"] == "video"
+    return {
+        "key": sample_key(commitment),
+        "asset": commitment,
+        "media_sha256": row["media_sha256"],
+        "media_type": row["media_type"],
+        "format": row["format"],
+        "width": row["width"],
+        "height": row["height"],
+        "duration_ms": row["film_ms"],
+        "fps_num": row["fps_num"],
+        "fps_den": row["fps_den"],
+        "frames": row["frames"] if film else 0,
+        "caption_model": job.models.captioner_id if seen else "",
+        "clip_model": job.models.clip_id if seen else "",
+        "title": row["title"] or "",
+        "description": row["description"] or "",
+        "keywords": "; ".join(row["keywords"] or []),
+        "language": row["language"] or "",
+        "category": row["category"] or "",
+        "created_at": created.isoformat() if isinstance(created, date) else "",
+        "licence_model": row["licence_model"],
+        "licence_class": row["licence_class"],
+        "licence_code": row["licence_code"] or "",
+        "digital_source_type": source,
+        "ai_generated": DIGITAL_SOURCE_TYPES.get(source, False),
+        "alteration_constraints": row["alteration_constraints"],
+        "file_constraints": row["file_constraints"],
+        "duplication_constraints": row["duplication_constraints"],
+        "usable_until": until.isoformat() if isinstance(until, date) else "",
+        "deal_id": job.deal.deal_id,
+        "decision_sha256": decision_sha256(job, commitment, row["overrides"]),
+    }
 
 
-def sample_json(sample: Sample) -> bytes:
+def sample_json(sample: CommonSample) -> bytes:
     """The sample's JSON member: canonical (RFC 8785), so that equal samples are equal bytes."""
     return rfc8785.dumps(sample.model_dump(mode="json"))
 
@@ -99,8 +120,18 @@ def sample_json(sample: Sample) -> bytes:
 class WrittenSample:
     """A sample in its tar: what it says, where it lies, and the row it came from."""
 
-    sample: Sample
+    sample: CommonSample
     row: Row
     media: Member
     text: Member
     json: Member
+
+    @property
+    def clip_score(self) -> float:
+        """Cosine of medium and recommended caption; 0 where none was computed."""
+        return float(self.row["clip_score"]) if self.embedded else 0.0
+
+    @property
+    def embedded(self) -> bool:
+        """Whether medium and recommended caption have embeddings: whether a model captioned it."""
+        return self.sample.caption_source == CaptionSource.MODEL.value

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from pipelines import layout
+from pipelines.config import Job
+from pipelines.ledger.commitments import Domain, commit, item_salt, text_value
+from pipelines.profiles.aspect import aspect_bucket
 from pipelines.shards.sample import Row, WrittenSample
-from schemas.sample import DELIVERED_SCHEMA, SHARD_TABLE_SCHEMA
+from schemas.sample import DELIVERED_SCHEMA
+from schemas.shard_table import SHARD_TABLE_SCHEMA, SHOTS_TABLE_SCHEMA
 
 _SAID = (
-    "key asset media_sha256 width height caption caption_source caption_model clip_score title "
+    "key asset profile media_type deal_id media_sha256 width height caption caption_source "
+    "caption_model title "
     "licence_model licence_class licence_code digital_source_type ai_generated "
     "alteration_constraints file_constraints duplication_constraints usable_until "
     "decision_sha256 duration_ms"
 ).split()
 
 
-def shard_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
+def shard_table(job: Job, shard: str, written: Sequence[WrittenSample]) -> pa.Table:
     """A shard's table (SHARD_TABLE_SCHEMA): img2dataset's columns and ours, in the tar's order."""
+    delivery = layout.delivery_id(job.deal.deal_id, job.version)
     rows = []
     for item in written:
         row: Row = {name: getattr(item.sample, name) for name in _SAID}
         row |= {
             "shard": shard,
+            "family": item.sample.format,
+            "aspect_bucket": aspect_bucket(item.sample.width, item.sample.height),
+            "motion_milli": item.row["motion_milli"],
+            "clip_score": item.clip_score,
+            **backed_by(job.salt, delivery, item.row),
             "original_width": item.row["stored_width"],
             "original_height": item.row["stored_height"],
             "status": "success",
@@ -38,6 +50,33 @@ def shard_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
         row["txt_sha256"], row["json_sha256"] = item.text.sha256, item.json.sha256
         rows.append(row)
     return pa.Table.from_pylist(rows, schema=SHARD_TABLE_SCHEMA)
+
+
+def backed_by(salt: bytes, delivery: str, row: Row) -> dict[str, list[str]]:
+    """Commitments to who made an asset and to what they signed.
+
+    Each has a salt of its own for every asset of every delivery: with one a person, a buyer could
+    tell which assets share a maker or a model. Contributors are committed to as in the ledger.
+
+    Args:
+        salt: The deal's.
+        delivery: Id of the delivery.
+        row: The asset's (pipelines.features.unit.UNIT_SCHEMA).
+    """
+
+    def commitment(domain: Domain, *ids: str) -> str:
+        own = item_salt(salt, domain, delivery, row["asset_id"], *ids)
+        return commit(domain, own, text_value(ids[-1]))
+
+    people = sorted(who["contributor_id"] for who in row["contributors"])
+    signed = sorted({(item["contributor_id"], item["ref"]) for item in row["agreements"]})
+    return {
+        "contributors": [commitment(Domain.CONTRIBUTOR, person) for person in people],
+        "consents": sorted(commitment(Domain.CONSENT, *item) for item in signed),
+        "releases": sorted(
+            commitment(Domain.RELEASE, ref) for ref in set(row["release_ids"] or [])
+        ),
+    }
 
 
 def shard_stats(written: Sequence[WrittenSample], tar_bytes: int) -> dict[str, Any]:
@@ -61,9 +100,29 @@ def metadata_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
             "shard": [shard] * len(written),
             "image_path": [f"{shard}.tar/{item.media.name}" for item in written],
             "caption": [item.sample.caption for item in written],
-            "clip_score": pa.array([item.sample.clip_score for item in written], pa.float32()),
+            "clip_score": pa.array([item.clip_score for item in written], pa.float32()),
         }
     )
+
+
+def shots_table(written: Sequence[WrittenSample], told: Mapping[str, Row]) -> pa.Table:
+    """The shots of a shard's embedded films (SHOTS_TABLE_SCHEMA), in the order of the tar.
+
+    Args:
+        written: The shard's samples.
+        told: Captions and embeddings by media digest (pipelines.features.store.CAPTIONS_SCHEMA).
+    """
+    rows = [
+        {
+            "key": item.sample.key,
+            "shot": number,
+            **shot,
+            "embedding": told[item.sample.media_sha256]["shots"][number]["embedding"],
+        }
+        for item in written
+        for number, shot in enumerate(item.row["shots"])
+    ]
+    return pa.Table.from_pylist(rows, schema=SHOTS_TABLE_SCHEMA)
 
 
 def delivered_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:

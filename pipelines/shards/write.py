@@ -31,12 +31,13 @@ from pipelines.shards.tables import (
     metadata_table,
     shard_stats,
     shard_table,
+    shots_table,
 )
-from pipelines.shards.tar import TarWriter
+from pipelines.shards.tar import Member, TarWriter
 from pipelines.work import json_bytes, read_json, read_parquet, write_table
 from schemas.decision import Outcome, Stage
 from schemas.errors import BadRecord, RunError
-from schemas.sample import CaptionSource, Sample
+from schemas.profiles.common import CommonSample
 
 
 @dataclass(frozen=True)
@@ -68,19 +69,17 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
     rows = _planned_rows(store, job, spec)  # 2
     samples = sorted(((make_sample(row, job), row) for row in rows), key=lambda pair: pair[0].key)
     base = f"{job.delivery}/shards/{spec.name}"
-    with store.open_write(f"{base}.tar") as sink:  # 3
-        tar = TarWriter(sink)
-        written = []
+    with store.open_write(f"{base}.tar") as sink, TarWriter(sink) as tar:  # 3
         for sample, row in samples:
-            written.append(_add_sample(tar, job, sample, row))
+            _add_sample(tar, job, sample, row)
             report_progress(job.progress_path, "write", 1)
-        tar.close()
+        written = _compare(samples, tar.close())
     receipt = ShardReceipt(
         spec.name, spec.family, spec.index, len(written), tar.size, tar.sha256, tar.md5
     )
-    write_table(store, f"{base}.parquet", shard_table(spec.name, written))  # 4
+    write_table(store, f"{base}.parquet", shard_table(job, spec.name, written))  # 4
     store.write_bytes(f"{base}_stats.json", json_bytes(shard_stats(written, tar.size)))
-    embedded = [item for item in written if item.sample.caption_source is CaptionSource.MODEL]
+    embedded = [item for item in written if item.embedded]
     if embedded:
         _write_embeddings(store, features, job, spec, embedded)
     write_decisions(  # 5
@@ -108,22 +107,26 @@ def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> list[Row]:
     return rows
 
 
-def _add_sample(tar: TarWriter, job: Job, sample: Sample, row: Row) -> WrittenSample:
+def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: Row) -> None:
     name = f"{sample.key}.{sample.format}"
     try:
-        media = tar.add(name, row["bytes"], _media(job, row))
+        tar.add(name, row["bytes"], _media(job, row))
     except (BadRecord, ValueError) as error:
         raise _changed(row, str(error)) from error
-    if media.sha256 != sample.media_sha256:
-        raise _changed(row, f"sha256 {media.sha256}, was {sample.media_sha256}")
     text, data = sample.caption.encode(), sample_json(sample)
-    return WrittenSample(
-        sample,
-        row,
-        media,
-        tar.add(f"{sample.key}.txt", len(text), [text]),
-        tar.add(f"{sample.key}.json", len(data), [data]),
-    )
+    tar.add(f"{sample.key}.txt", len(text), [text])
+    tar.add(f"{sample.key}.json", len(data), [data])
+
+
+def _compare(samples: list[tuple[CommonSample, Row]], members: list[Member]) -> list[WrittenSample]:
+    """The samples with their members, whose digests are known once the tar is closed."""
+    written = []
+    for at, (sample, row) in enumerate(samples):
+        media, text, data = members[3 * at : 3 * at + 3]
+        if media.sha256 != sample.media_sha256:
+            raise _changed(row, f"sha256 {media.sha256}, was {sample.media_sha256}")
+        written.append(WrittenSample(sample, row, media, text, data))
+    return written
 
 
 def _media(job: Job, row: Row) -> Iterator[bytes]:
@@ -152,6 +155,8 @@ def _write_embeddings(
     store.write_bytes(f"{prefix}/text_emb/text_emb_{number}.npy", _npy(text))
     table = metadata_table(spec.name, written)
     write_table(store, f"{prefix}/metadata/metadata_{number}.parquet", table)
+    if any(item.row["shots"] for item in written):
+        write_table(store, f"{prefix}/shots/shots_{number}.parquet", shots_table(written, texts))
 
 
 def _hash_range(written: list[WrittenSample], bits: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipelines.delivery.s3_client import S3Options, s3_client
-from pipelines.delivery.s3_store import PART_BYTES
+from pipelines.delivery.s3_sink import PART_BYTES
 from pipelines.delivery.stores import Store, open_store
 from schemas.errors import InputError, RunError
 
@@ -170,6 +170,9 @@ class _BreakingOff(_Refusing):
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", '"e"')
+        if start:
+            total = len(self.content)
+            self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
         self.end_headers()
         if not (self.give_up and start):
             self.wfile.write(body[:1000])

@@ -17,7 +17,7 @@ from pipelines.demo.cast import ROLES
 from pipelines.demo.icc import srgb_profile, wide_profile
 from pipelines.demo.media_files import change, save_picture
 from pipelines.demo.media_jobs import make_file
-from pipelines.demo.plan import Planned, make_plan
+from pipelines.demo.plan import FILM_FILES, Planned, make_plan
 from pipelines.demo.png import BOMB_SIDE
 from pipelines.demo.scenes import caption, draw_scene_spec, render
 from pipelines.demo.xmp import SPELLINGS, RightsStatement, xmp_packet
@@ -48,7 +48,7 @@ PLAIN_STYLES = sorted(
     {role.file for role in ROLES if role.file}
     - BROKEN_FILES
     - set(OUTSIDE_URIS)
-    - {"missing", "film", "cut_film"}
+    - {"missing", *FILM_FILES}
 )
 
 

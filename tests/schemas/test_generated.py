@@ -11,7 +11,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pipelines.generate import KEYS, ROOT, deal_keys, fill, json_schemas, pages
+from pipelines.generate import (
+    KEYS,
+    ROOT,
+    deal_keys,
+    fill,
+    json_schemas,
+    pages,
+    profile_schemas,
+)
 from schemas.deal import parse_deal
 from schemas.decision import Reason
 from schemas.manifest import Manifest
@@ -23,9 +31,9 @@ def committed(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", json_schemas())
+@pytest.mark.parametrize("path", json_schemas() | profile_schemas())
 def test_json_schemas_are_as_generated(path: str) -> None:
-    assert committed(path) == json_schemas()[path]
+    assert committed(path) == (json_schemas() | profile_schemas())[path]
 
 
 @pytest.mark.parametrize("path", pages())

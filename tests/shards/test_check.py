@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import rfc8785
 
 from pipelines.delivery.stores import open_store
-from pipelines.shards.check import CheckedShard, check_embeddings, check_shard, read_members
+from pipelines.shards.check import CheckedShard, check_embeddings, check_shard
 from pipelines.shards.tar import TarWriter
+from pipelines.shards.tar_reader import read_members
 from schemas.manifest import ShardRecord
+from schemas.shard_table import SHARD_TABLE_SCHEMA
 
 from ..end_to_end.command import Demo
 
@@ -19,9 +25,12 @@ from ..end_to_end.command import Demo
 class Shard:
     """A shard of the shared library, copied, whose files may be written anew."""
 
-    def __init__(self, demo: Demo, root: Path) -> None:
-        told = demo.manifest("demo-main")["shards"][0]
+    def __init__(self, demo: Demo, root: Path, family: str = "jpg") -> None:
+        shards = demo.manifest("demo-main")["shards"]
+        told = next(shard for shard in shards if shard["family"] == family)
+        self.index = shards.index(told)
         self.record = ShardRecord(**told)
+        self.profile = demo.manifest("demo-main")["deal"]["profile"]
         self.tar = root / "shards" / f"{self.record.name}.tar"
         self.table = self.tar.with_suffix(".parquet")
         self.root = root
@@ -29,20 +38,22 @@ class Shard:
         for path in (self.tar, self.table):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes((source / "shards" / path.name).read_bytes())
-        for name in ("metadata/metadata_0.parquet", "img_emb/img_emb_0.npy"):
-            (root / name).parent.mkdir(exist_ok=True)
-            (root / name).write_bytes((source / name).read_bytes())
-        (root / "text_emb").mkdir()
-        (root / "text_emb" / "text_emb_0.npy").write_bytes(
-            (source / "text_emb" / "text_emb_0.npy").read_bytes()
-        )
+        for name in (
+            f"metadata/metadata_{self.index}.parquet",
+            f"img_emb/img_emb_{self.index}.npy",
+            f"text_emb/text_emb_{self.index}.npy",
+            f"shots/shots_{self.index}.parquet",
+        ):
+            if (source / name).exists():
+                (root / name).parent.mkdir(exist_ok=True)
+                (root / name).write_bytes((source / name).read_bytes())
 
     def check(self) -> tuple[CheckedShard, list[tuple[str, str]]]:
         found: list[tuple[str, str]] = []
         store = open_store(str(self.root))
         note = lambda path, message: found.append((path, message))  # noqa: E731
-        checked = check_shard(store, self.record, frozenset(), note)
-        check_embeddings(store, 0, checked, frozenset(), note)
+        checked = check_shard(store, self.record, self.profile, frozenset(), note)
+        check_embeddings(store, self.index, checked, frozenset(), note)
         return checked, found
 
     def members(self) -> Iterator[tuple[str, bytes]]:
@@ -95,6 +106,75 @@ def test_a_tar_of_other_members(shard: Shard) -> None:
         checked, found = shard.check()
         assert found and not checked.whole, variant
         assert {path for path, _ in found} == {f"shards/{shard.tar.name}"}, variant
+
+
+def rewritten(shard: Shard, change: Callable[[dict[str, Any]], None]) -> list[str]:
+    """What is said of a shard whose first sample was changed, its table and digests with it."""
+    members = list(shard.members())
+    at = next(at for at, (name, _) in enumerate(members) if name.endswith(".json"))
+    sample = json.loads(members[at][1])
+    change(sample)
+    members[at] = (members[at][0], rfc8785.dumps(sample))
+    shard.rewrite(members)
+    with shard.tar.open("rb") as source:
+        places = list(read_members(source))
+    rows = pq.read_table(shard.table).to_pylist()
+    for row, start in zip(rows, range(0, len(places), 3), strict=True):
+        kinds = ("media", "txt", "json")
+        for kind, place in zip(kinds, places[start : start + 3], strict=True):
+            row[f"{kind}_offset"], row[f"{kind}_length"] = place.offset, place.length
+        row["json_sha256"] = places[start + 2].sha256
+    pq.write_table(pa.Table.from_pylist(rows, schema=SHARD_TABLE_SCHEMA), shard.table)
+    return [message for _, message in shard.check()[1]]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("p_synthetic_bp", 10_001, "p_synthetic_bp: Input should be less than or equal to 10000"),
+        ("aspect_bucket", "5:4", "aspect_bucket: Input should be '9:21'"),
+        ("clip_score_bp", 0.5, "clip_score_bp: Input should be a valid integer"),
+        ("contributor_id", "C-1", "contributor_id: Extra inputs are not permitted"),
+        ("profile", "caption-only", "profile: Input should be 'image-text'"),
+        ("width", 1, "its table says otherwise of width"),
+        ("decision_sha256", "0" * 64, "its table says otherwise of decision_sha256"),
+    ],
+)
+def test_a_sample_that_is_not_of_its_profile(
+    shard: Shard, field: str, value: object, message: str
+) -> None:
+    """Every digest is right: only the schema, or the table, can tell."""
+    [fault] = rewritten(shard, lambda sample: sample.update({field: value}))
+    assert "is not one of image-text" in fault
+    assert message in fault
+
+
+def test_a_sample_without_a_field(shard: Shard) -> None:
+    [fault] = rewritten(shard, lambda sample: sample.pop("language"))
+    assert "language: Field required" in fault
+
+
+def test_a_profile_that_is_not_known(shard: Shard) -> None:
+    shard.profile = "later-profile"
+    assert (
+        "no profile is known for .jpg in a delivery for 'later-profile'" in shard.check()[1][0][1]
+    )
+
+
+def test_the_table_of_shots(demo: Demo, tmp_path: Path) -> None:
+    films = Shard(demo, tmp_path, "mp4")
+    path = tmp_path / "shots" / f"shots_{films.index}.parquet"
+    table = pq.read_table(path)
+    assert table.num_rows > len(films.check()[0].samples) > 0
+    assert films.check()[1] == []
+    pq.write_table(table.slice(1), path)
+    assert films.check()[1] == [
+        (f"shots/{path.name}", f"its shots are not those of {films.record.name}")
+    ]
+    pq.write_table(table.drop_columns(["embedding"]), path)
+    assert "not the columns" in films.check()[1][0][1]
+    path.unlink()
+    assert "missing" in films.check()[1][0][1]
 
 
 def test_a_table_of_other_rows(shard: Shard) -> None:

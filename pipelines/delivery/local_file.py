@@ -1,0 +1,132 @@
+"""One file of a folder store: written under a temporary name, brought to the disk, counted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from schemas.errors import FairshardError, InputError, RunError
+
+TEMPORARY_PREFIX = ".tmp-"
+_FOLDER_ATTEMPTS = 20
+_PUBLIC_MODE = 0o644
+_PRIVATE_MODE = 0o600
+
+
+def is_temporary(key: str) -> bool:
+    """Whether a key is that of a temporary file."""
+    return key.rsplit("/", 1)[-1].startswith(TEMPORARY_PREFIX)
+
+
+class FileSink:
+    """Writes to a file, counts what it is given, and names the file when that fails."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self.file = file
+        self.written = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """See `Sink.write`."""
+        with write_errors(self._path):
+            self.file.write(data)
+        length = memoryview(data).nbytes
+        self.written += length
+        return length
+
+
+@contextmanager
+def temporary(path: Path, *, private: bool) -> Iterator[tuple[FileSink, Path]]:
+    """An open file beside `path`, gone when the block ends unless it was renamed."""
+    name = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    with write_errors(path):
+        descriptor = _open_new(name)
+        file = os.fdopen(descriptor, "wb", buffering=1 << 20)
+        os.fchmod(descriptor, _PRIVATE_MODE if private else _PUBLIC_MODE)
+    try:
+        yield FileSink(path, file), name
+    finally:
+        # Closing flushes; on a full disk that fails again after the error that matters.
+        with contextlib.suppress(OSError):
+            file.close()
+        name.unlink(missing_ok=True)
+
+
+def _open_new(name: Path) -> int:
+    """Makes a file and the folders above it.
+
+    Another run that ends takes empty folders away, perhaps between the two steps.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    for _ in range(_FOLDER_ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError):
+            make_folder(name.parent)
+            return os.open(name, flags, 0o600)
+    raise OSError(f"the folder {name.parent} is taken away again and again")
+
+
+def close_safely(sink: FileSink) -> None:
+    """Brings the bytes to the disk and counts them there before the file gets its name."""
+    sink.file.flush()
+    os.fsync(sink.file.fileno())
+    there = os.fstat(sink.file.fileno()).st_size
+    if there != sink.written:
+        raise OSError(f"{sink.written} bytes were written and {there} are there")
+    sink.file.close()
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder whose name survives a power cut, parents included."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Brings the names in a folder to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def listing_failed(error: OSError) -> None:
+    """For `os.walk`: a folder that is not there is empty; one that is closed is an error."""
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return
+    raise denied("listed", Path(str(error.filename)), error) from error
+
+
+def denied(verb: str, path: Path, error: OSError) -> FairshardError:
+    """The error to show where permission is missing or a folder is in the way."""
+    return InputError(
+        f"The file or folder cannot be {verb}",
+        f"{path} ({error.strerror or error})",
+        "Mend its permissions.",
+    )
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turns what the system raises into the project's errors."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
+        raise denied("written", path, error) from error
+    except OSError as error:
+        raise RunError(
+            "The output cannot be written",
+            f"{path} ({error.strerror or error})",
+            "Free space or mend the disk, then run again; what is done is kept.",
+        ) from error

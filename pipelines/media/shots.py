@@ -1,0 +1,205 @@
+"""Shots of a film and how much moves in it, from a small grid of each frame's luma.
+
+Every frame is seen once. Of its luma plane 128 x 72 samples are read, at the same places of every
+frame, and added up in fours to a grid of 32 x 18 cells; all that follows is arithmetic in whole
+numbers, so that the same frames give the same answer everywhere. `shot_rules` has what makes a
+shot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from av import VideoFormat, VideoFrame
+
+from pipelines.media.shot_rules import (
+    CELLS,
+    COLUMNS,
+    LAGS,
+    LEAST_CUT,
+    LEVEL,
+    LIGHT,
+    MEAN,
+    MIX,
+    MOVED,
+    ROWS,
+    SPREAD,
+    TAPS,
+    WIDTH,
+    Numbers,
+    cuts_of,
+    fades_of,
+    stand_out,
+)
+
+_BATCH = 64  # frames whose differences are worked out together
+_BINS = 32
+_ALIKE = 9  # tenths: correlation of a picture and the same in other light
+_MIXED = 12  # hundredths of a cut's difference that a mix of both sides is off by at most
+
+Grid = npt.NDArray[np.uint8]
+Cells = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Shots:
+    """The shots of a film.
+
+    Attributes:
+        starts: Number of each shot's first frame, from 0, in order; the first is 0.
+        motion_milli: Mean absolute difference of luma between frames that follow each other within
+            a shot, in thousandths of a level of 255.
+    """
+
+    starts: tuple[int, ...]
+    motion_milli: int
+
+
+class ShotFinder:
+    """Takes the frames of a film one by one and tells its shots in the end.
+
+    Keeps some numbers a frame, and the grids of the last few.
+    """
+
+    def __init__(self) -> None:
+        self._batch = np.zeros((_BATCH, ROWS * TAPS, COLUMNS * TAPS), np.uint8)
+        self._filled = 0
+        self._last = np.zeros((0, CELLS), np.int16)
+        self._series: list[Numbers] = []
+
+    def add(self, frame: VideoFrame) -> None:
+        """Takes the next frame, as the decoder gives it."""
+        self.add_luma(luma_of(frame))
+
+    def add_luma(self, luma: Grid) -> None:
+        """Takes the next frame's luma: [height, width], any size."""
+        sample(luma, self._batch[self._filled])
+        self._filled += 1
+        if self._filled == _BATCH:
+            self._work_out()
+
+    def finish(self) -> Shots:
+        """The shots of all frames taken.
+
+        Raises:
+            ValueError: If there were none.
+        """
+        self._work_out()
+        if not self._series:
+            raise ValueError("a film has at least one frame")
+        series = np.concatenate(self._series)
+        found = stand_out(series)
+        cuts = cuts_of(series, found)
+        cuts = sorted({*cuts, *fades_of(series, found)})
+        inside = np.ones(len(series), bool)
+        inside[[0, *cuts]] = False
+        pairs = max(1, int(inside.sum()))
+        motion = 1000 * int(series[inside, 0].sum()) // (LEVEL * pairs)
+        return Shots((0, *cuts), motion)
+
+    def _work_out(self) -> None:
+        """Adds a row a frame to the series."""
+        if not self._filled:
+            return
+        new = _add_up(self._batch[: self._filled])
+        cells, old = np.concatenate([self._last, new]), len(self._last)
+        rows = np.zeros((len(cells), WIDTH), np.int64)
+        for lag in range(1, LAGS + 1):
+            change = np.abs(cells[lag:] - cells[:-lag])
+            rows[lag:, lag - 1] = change.sum(axis=1, dtype=np.int64)
+        rows[:, MEAN] = cells.sum(axis=1, dtype=np.int64)
+        rows[:, SPREAD] = cells.max(axis=1) - cells.min(axis=1)
+        histograms = _histograms(cells)
+        rows[1:, MOVED] = np.abs(np.diff(histograms, axis=0)).sum(axis=1) // 2
+        # Few frames change that much, so the next two cost little.
+        changed = rows[:, 0] >= LEAST_CUT * LEVEL
+        for at in np.flatnonzero(changed[1:]) + 1:
+            rows[at, LIGHT] = _same_but_light(cells[at - 1], cells[at])
+            if at > 1 and changed[at - 1]:
+                rows[at, MIX] = _is_mix(cells[at - 2], cells[at - 1], cells[at])
+        self._series.append(rows[old:])
+        self._last = cells[-LAGS:]
+        self._filled = 0
+
+
+def _add_up(samples: Grid) -> Cells:
+    """Samples of frames, [n, 72, 128], added up to cells, [n, 576]: at most 4,080 each."""
+    taps = samples.reshape(-1, ROWS, TAPS, COLUMNS, TAPS)
+    # Whole planes at a time: a sum over an axis of four would be slower by far.
+    down = taps[:, :, 0].astype(np.int16)
+    for tap in range(1, TAPS):
+        down += taps[:, :, tap]
+    cells = down[..., 0].copy()
+    for tap in range(1, TAPS):
+        cells += down[..., tap]
+    return cells.reshape(-1, CELLS)
+
+
+def luma_of(frame: VideoFrame) -> Grid:
+    """The luma of a decoded frame, eight bits, without a copy where the layout allows."""
+    depth = _luma_bits(frame.format.name)
+    if not depth:
+        frame, depth = frame.reformat(format="gray"), 8
+    plane = frame.planes[0]
+    if depth == 8:
+        return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)[
+            :, : plane.width
+        ]
+    words = np.frombuffer(memoryview(plane), "<u2").reshape(plane.height, -1)
+    high: Grid = (words[:, : plane.width] >> (depth - 8)).astype(np.uint8)
+    return high
+
+
+@lru_cache(maxsize=64)
+def _luma_bits(layout: str) -> int:
+    """Bits of a sample where the first plane is luma alone, low bits first; 0 elsewhere."""
+    described = VideoFormat(layout)
+    first = described.components[0]
+    alone = sum(part.plane == first.plane for part in described.components) == 1
+    plain = layout.startswith(("yuv", "gray", "nv12")) and not layout.endswith("be")
+    return int(first.bits) if alone and plain and 8 <= first.bits <= 16 else 0
+
+
+def sample(luma: Grid, into: Grid) -> None:
+    """Reads samples at even distances; of a frame smaller than the grid some are read twice."""
+    height, width = luma.shape
+    rows, columns = into.shape
+    down, across = height // rows, width // columns
+    if down and across:
+        top, left = (height - down * rows) // 2, (width - across * columns) // 2
+        into[:] = luma[top : top + down * rows : down, left : left + across * columns : across]
+        return
+    down_at = np.arange(rows) * height // rows
+    across_at = np.arange(columns) * width // columns
+    into[:] = luma[down_at[:, None], across_at]
+
+
+def _histograms(cells: Cells) -> Numbers:
+    """How many cells have which level, [n, 32]."""
+    shift = (256 * TAPS * TAPS // _BINS).bit_length() - 1
+    numbered = (cells >> shift) + _BINS * np.arange(len(cells))[:, None]
+    counted = np.bincount(numbered.ravel(), minlength=_BINS * len(cells))
+    return counted.reshape(-1, _BINS)
+
+
+def _same_but_light(before: Cells, after: Cells) -> bool:
+    """Whether two grids are one picture in different light: one a linear function of the other."""
+    one, two = before.astype(np.int64), after.astype(np.int64)
+    one, two = one - one.sum() // CELLS, two - two.sum() // CELLS
+    # Squares in Python's numbers, which do not overflow.
+    both, own, other = (int((a * b).sum()) for a, b in ((one, two), (one, one), (two, two)))
+    return both > 0 and 100 * both * both >= _ALIKE * _ALIKE * own * other
+
+
+def _is_mix(before: Cells, middle: Cells, after: Cells) -> bool:
+    """Whether a grid is a weighted mean of its neighbours."""
+    first, mid, last = (grid.astype(np.int64) for grid in (before, middle, after))
+    way = int(np.abs(last - first).sum())
+    if not way:
+        return False
+    part = min(256, 256 * int(np.abs(mid - first).sum()) // way)
+    off = int(np.abs(256 * mid - (256 - part) * first - part * last).sum())
+    return 100 * off <= _MIXED * 256 * way

@@ -1,0 +1,136 @@
+"""What a profile is: the fields of its samples, what it needs of an asset, the files it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from schemas.profiles import BESIDE
+from schemas.profiles.common import CommonSample
+
+# A row of a unit's table (pipelines.features.unit.UNIT_SCHEMA).
+Row = Mapping[str, Any]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# Faults that are named of one sample.
+_FAULTS = 3
+
+
+class Member(StrEnum):
+    """A file of a sample in its shard."""
+
+    MEDIA = "media"  # the contributor's own bytes, under the medium's extension
+    TEXT = "txt"  # the recommended caption
+    JSON = "json"  # the sample, as its profile's schema has it
+
+
+ALL_MEMBERS = (Member.MEDIA, Member.TEXT, Member.JSON)
+
+
+@dataclass(frozen=True)
+class Lack:
+    """What an asset cannot give its profile.
+
+    Attributes:
+        reason: A code of `schemas.decision.Reason`.
+        detail: What was seen, in a line.
+    """
+
+    reason: str
+    detail: str
+
+
+class SampleError(Exception):
+    """A sample is not what its profile's schema says. The text names its fields."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One profile.
+
+    Attributes:
+        name: As a deal names it.
+        sample: Its fields; the JSON Schema is made of it.
+        need: Tells what an asset cannot give, if there is anything.
+        fields: The fields that its samples have besides those of every profile; may also give
+            another value to one of these.
+        card: What a delivery's card says of training with it, in Markdown.
+        members: The files of a sample, in the order of the tar.
+    """
+
+    name: str
+    sample: type[CommonSample]
+    need: Callable[[Row], Lack | None]
+    fields: Callable[[Row], dict[str, Any]]
+    card: str
+    members: tuple[Member, ...] = ALL_MEMBERS
+
+    @property
+    def media_type(self) -> str:
+        """The kind of media that it takes."""
+        (kind,) = get_args(self.sample.model_fields["media_type"].annotation)
+        return str(kind)
+
+    @property
+    def beside(self) -> str:
+        """The profile that other media of such a deal carry; "" where there are none."""
+        return self.sample.beside
+
+    def make(self, common: Mapping[str, Any], row: Row) -> CommonSample:
+        """A sample of this profile.
+
+        Args:
+            common: The fields of every profile, but `profile`.
+            row: The asset's row.
+
+        Raises:
+            SampleError: If the asset does not meet the profile; `need` would have said so.
+        """
+        try:
+            return self.sample(**{**common, "profile": self.name, **self.fields(row)})
+        except ValidationError as error:
+            raise SampleError(_first_faults(error)) from error
+
+    def read(self, data: bytes) -> CommonSample:
+        """A sample of its JSON member.
+
+        Raises:
+            SampleError: If it is none of this profile.
+        """
+        try:
+            return self.sample.model_validate_json(data)
+        except ValidationError as error:
+            raise SampleError(_first_faults(error)) from error
+
+
+def _first_faults(error: ValidationError) -> str:
+    faults = [
+        f"{'.'.join(map(str, fault['loc'])) or 'sample'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)
+    ]
+    more = len(faults) - _FAULTS
+    return "; ".join(faults[:_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+
+
+def schema_text(profile: Profile) -> str:
+    """A profile's JSON Schema, as schemas/profiles/<name>.json has it."""
+    made = profile.sample.model_json_schema(mode="serialization")
+    schema: dict[str, Any] = {
+        "$schema": _DIALECT,
+        "title": profile.name,
+        "description": made.pop("description", "").strip(),
+    }
+    if profile.beside:
+        schema[BESIDE] = profile.beside
+    del made["title"]
+    schema |= made
+    for part in (schema, *schema.get("$defs", {}).values()):
+        part["required"] = list(part["properties"])
+        for field in part["properties"].values():
+            field.pop("title", None)
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,58 @@
+"""Captions of an asset's row: the contributor's and a model's, kept apart."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pipelines.profiles.base import Lack, Row
+
+BASIS_POINTS = 10_000
+OWN_CAPTIONS: tuple[Literal["title", "description"], ...] = ("title", "description")
+
+CaptionKind = Literal["model", "title", "description"]
+
+
+def score_bp(cosine: float) -> int:
+    """A cosine in ten-thousandths; sums of floats may be a hair outside of -1 to 1."""
+    return max(-BASIS_POINTS, min(BASIS_POINTS, round(cosine * BASIS_POINTS)))
+
+
+def model_caption(row: Row) -> str:
+    """A model's caption; "" where the rights forbid one, or it wrote nothing."""
+    return str(row["caption"]) if row["caption_source"] == "model" else ""
+
+
+def own_captions(row: Row) -> list[tuple[CaptionKind, str, int]]:
+    """The contributor's captions with their scores: title and description, where given."""
+    return [
+        (kind, text, score_bp(row[f"{kind}_score"]))
+        for kind in OWN_CAPTIONS
+        if (text := (row[kind] or "").strip())
+    ]
+
+
+def contributor_caption(row: Row) -> tuple[str, int]:
+    """The contributor's caption and its score: the title, or else the description, or else ""."""
+    own = own_captions(row)
+    return (own[0][1], own[0][2]) if own else ("", 0)
+
+
+def recommended(row: Row) -> dict[str, Any]:
+    """The fields of the recommended caption: a model's if there is one, else the contributor's."""
+    if model_caption(row):
+        chosen: tuple[CaptionKind, str, int] = (
+            "model",
+            model_caption(row),
+            score_bp(row["clip_score"]),
+        )
+    else:
+        chosen = own_captions(row)[0]
+    return {"caption_source": chosen[0], "caption": chosen[1], "clip_score_bp": chosen[2]}
+
+
+def need_caption(row: Row) -> Lack | None:
+    """Every profile needs one caption at least."""
+    if model_caption(row) or own_captions(row):
+        return None
+    why = "no model may caption it" if row["caption_source"] != "model" else "the model wrote none"
+    return Lack("profile.no_caption", f"no title, no description, and {why}")

@@ -1,0 +1,121 @@
+"""`video-text`: native films with their shots, a caption of each and of the whole, and motion.
+
+Films keep their length, size and shape, which serves training better than square crops. Pictures
+that a deal takes besides carry `image-text`. Embeddings of shots are in the shards' Parquet tables:
+vectors in JSON would outweigh the captions a hundredfold.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipelines.media.limits import MOST_SHOTS
+from pipelines.profiles.aspect import aspect_bucket
+from pipelines.profiles.base import Lack, Profile, Row
+from pipelines.profiles.captions import contributor_caption, need_caption, recommended, score_bp
+from schemas.profiles.common import (
+    AspectBucket,
+    CommonSample,
+    Count,
+    Fields,
+    Pixels,
+    ScoreBp,
+    Text,
+)
+
+
+class Shot(Fields):
+    """One shot of a film: the frames from `first_frame` up to, and without, `end_frame`."""
+
+    first_frame: Count
+    end_frame: Pixels
+    start_ms: Count
+    end_ms: Count
+    caption: Text
+    """A model's; of a film of one shot that no model may see, the contributor's."""
+    caption_score_bp: ScoreBp
+
+
+class VideoText(CommonSample):
+    """A film, untouched, with its shots."""
+
+    beside: ClassVar[str] = "image-text"
+
+    profile: Literal["video-text"]
+    media_type: Literal["video"]
+    format: Literal["mp4"]
+    duration_ms: Annotated[int, Field(ge=1, le=2**53 - 1)]
+    fps_num: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    frames: Annotated[int, Field(ge=2, le=2**53 - 1)]
+    aspect_bucket: AspectBucket
+    """The ratio that width to height is nearest to."""
+    contributor_caption: str
+    """The title, or else the description."""
+    contributor_caption_score_bp: ScoreBp
+    """Its cosine with the film's embedding; 0 where none was computed."""
+    motion_milli: Count
+    """Mean absolute difference of luma from frame to frame, in thousandths of a level of 255."""
+    shots: Annotated[list[Shot], Field(min_length=1, max_length=MOST_SHOTS)]
+
+    @model_validator(mode="after")
+    def _check_shots(self) -> Self:
+        """The shots are the film: they follow each other from its first frame to its last."""
+        borders = [0, *(shot.end_frame for shot in self.shots)]
+        firsts = [shot.first_frame for shot in self.shots]
+        if firsts != borders[:-1] or borders[-1] != self.frames or sorted(set(borders)) != borders:
+            raise ValueError("the shots are not the film's frames in order")
+        return self
+
+
+def _need(row: Row) -> Lack | None:
+    if row["frames"] < 2 or row["film_ms"] < 1:
+        return Lack("profile.not_moving", f"{row['frames']} frames in {row['film_ms']} ms")
+    if row["fps_num"] < 1:
+        return Lack("profile.no_frame_rate", "the film states no frame rate")
+    if len(row["shots"]) > MOST_SHOTS:
+        return Lack("profile.too_many_shots", f"{len(row['shots'])}; at most {MOST_SHOTS}")
+    lack = need_caption(row)
+    if lack is None and len(row["shots"]) > 1:
+        bare = sum(not shot["caption"] for shot in row["shots"])
+        if bare:
+            return Lack("profile.no_shot_captions", f"{bare} of {len(row['shots'])} shots")
+    return lack
+
+
+def _fields(row: Row) -> dict[str, Any]:
+    whole = recommended(row)
+    own, own_score = contributor_caption(row)
+    return {
+        **whole,
+        "aspect_bucket": aspect_bucket(row["width"], row["height"]),
+        "contributor_caption": own,
+        "contributor_caption_score_bp": own_score,
+        "motion_milli": row["motion_milli"],
+        "shots": [_shot(shot, whole) for shot in row["shots"]],
+    }
+
+
+def _shot(shot: Row, whole: dict[str, Any]) -> Shot:
+    told = bool(shot["caption"])
+    return Shot(
+        first_frame=shot["first_frame"],
+        end_frame=shot["end_frame"],
+        start_ms=shot["start_ms"],
+        end_ms=shot["end_ms"],
+        caption=shot["caption"] if told else whole["caption"],
+        caption_score_bp=score_bp(shot["clip_score"]) if told else whole["clip_score_bp"],
+    )
+
+
+PROFILE = Profile(
+    name="video-text",
+    sample=VideoText,
+    need=_need,
+    fields=_fields,
+    card=(
+        "Films are native: sizes, lengths and rates differ. `shots` cuts each into captioned\n"
+        "ranges of frames."
+    ),
+)

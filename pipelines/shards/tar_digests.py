@@ -1,0 +1,110 @@
+"""Digests of a tar that is being written, computed in threads beside the writing.
+
+Pieces are handed over in batches: a batch costs two changes of thread, a piece next to nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+from pipelines.shards.worker import Worker
+
+_BATCH_BYTES = 1 << 20
+_BATCH_PIECES = 1024  # tiny pieces weigh more than their bytes
+_DEPTH = 4  # batches that wait: what bounds the memory
+
+
+class Hash(Protocol):
+    """A digest of hashlib's."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Takes more bytes."""
+
+    def hexdigest(self) -> str:
+        """The digest of what was taken, hex."""
+
+
+class _Beside:
+    """Takes pieces, and hands them to a thread a batch at a time; None is a mark between pieces."""
+
+    def __init__(self) -> None:
+        self._batch: list[bytes | None] = []
+        self._bytes = 0
+        self._worker: Worker[list[bytes | None]] = Worker(self._do, _DEPTH)
+
+    def update(self, data: bytes) -> None:
+        """Takes bytes, which must not change any more."""
+        self._batch.append(data)
+        self._bytes += len(data)
+        if self._bytes >= _BATCH_BYTES or len(self._batch) >= _BATCH_PIECES:
+            self._hand_over()
+
+    def finish(self) -> None:
+        """Waits until all that was taken is digested, and ends the thread."""
+        self._hand_over()
+        self._worker.finish()
+
+    def stop(self) -> None:
+        """Ends the thread, whatever is not done. Raises nothing."""
+        self._worker.stop()
+
+    def _hand_over(self) -> None:
+        if self._batch:
+            batch, self._batch, self._bytes = self._batch, [], 0
+            self._worker.give(batch)
+
+    def _do(self, batch: list[bytes | None]) -> None:
+        raise NotImplementedError
+
+
+class WholeDigest(_Beside):
+    """The digest of everything.
+
+    Args:
+        digest: Computes it.
+
+    Attributes:
+        hex: The digest once it is finished, hex; empty before.
+    """
+
+    def __init__(self, digest: Hash) -> None:
+        super().__init__()
+        self.hex = ""
+        self._digest = digest
+
+    def finish(self) -> None:
+        """Waits for the digest."""
+        super().finish()
+        self.hex = self._digest.hexdigest()
+
+    def _do(self, batch: list[bytes | None]) -> None:
+        for piece in batch:
+            self._digest.update(piece or b"")
+
+
+class MemberDigests(_Beside):
+    """The sha256 of each member.
+
+    Attributes:
+        found: Digests of the members that are done, in order, hex.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._digest: Hash | None = None
+
+    def end(self) -> None:
+        """Ends a member."""
+        self._batch.append(None)
+
+    def _do(self, batch: list[bytes | None]) -> None:
+        for piece in batch:
+            if piece is None:
+                self.found.append((self._digest or hashlib.sha256()).hexdigest())
+                self._digest = None
+            elif self._digest is None:
+                self._digest = hashlib.sha256(piece)
+            else:
+                self._digest.update(piece)

@@ -1,0 +1,156 @@
+"""Reading tars strictly: only what `TarWriter` writes is a tar here.
+
+The readers in use take a tar that was cut between members, or has a hole of zeros, for a shorter
+one. Here that is an error, and it names the byte at fault.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from pipelines.shards.tar import BLOCK, Member, header
+from pipelines.shards.tar_hashing import SMALL, Batch, Hashing, hash_piece
+from pipelines.shards.tar_parser import Parser, TarError, first_other
+
+_READ_BYTES = 1 << 20  # whole blocks, so that no header is ever split
+_AHEAD = 3  # reads whose digests are awaited: what bounds the memory
+
+
+def read_members(source: BinaryIO) -> Iterator[Member]:
+    """Checks a tar and the digest of every member, in bounded memory.
+
+    Reads ahead, and computes digests in a thread beside the caller's, which helps; the thread ends
+    with the iterator. The members before a fault come out before its error.
+
+    Args:
+        source: The tar, from where it stands; it is read once, forwards.
+
+    Raises:
+        TarError: If it is cut, goes on after its end, or any header or padding is not ours.
+    """
+    check = _Check()
+    try:
+        while check.fault is None and (data := _fill(source, check.buffer())):
+            check.start(data)
+            if len(check.batches) == _AHEAD:
+                yield from check.oldest()
+        while check.batches:
+            yield from check.oldest()
+        check.end()
+    finally:
+        check.hashing.stop()
+
+
+def read_member(source: BinaryIO, member: Member) -> bytes:
+    """One member's data from where it lies, without the rest of the tar.
+
+    Args:
+        source: The tar, seekable.
+        member: Where it lies; its digest is checked if it has one.
+
+    Raises:
+        TarError: If header, data or padding there are not this member's.
+    """
+    start, padding = member.offset - BLOCK, -member.length % BLOCK
+    source.seek(start)
+    wanted = header(member.name, member.length)
+    found = _read(source, BLOCK)
+    if found != wanted:
+        at = start + first_other(found, wanted)
+        raise TarError(f"not the header of {member.name}, at byte {at}", at)
+    data = _read(source, member.length)
+    end = member.offset + len(data)
+    if len(data) != member.length:
+        raise TarError(f"cut within {member.name}, at byte {end}", end)
+    zeros = _read(source, padding)
+    if zeros != bytes(padding):
+        at = end + first_other(zeros, bytes(padding))
+        raise TarError(f"the padding of {member.name} is cut or not zero, at byte {at}", at)
+    if member.sha256 and hashlib.sha256(data).hexdigest() != member.sha256:
+        detail = f"the data of {member.name} are not those of its sha256, at byte {member.offset}"
+        raise TarError(detail, member.offset)
+    return data
+
+
+def _fill(source: BinaryIO, buffer: memoryview) -> memoryview:
+    """Reads until the buffer is full or nothing is left: a raw stream may give few at a time."""
+    read_into: Callable[[memoryview], int | None] | None = getattr(source, "readinto", None)
+    got = 0
+    while got < len(buffer):
+        rest = buffer[got:]
+        if read_into is not None:
+            count = read_into(rest)
+            if count is None:
+                raise BlockingIOError("a source that does not wait is no source of a tar")
+        else:
+            data = source.read(len(rest))
+            count = len(data)
+            rest[:count] = data
+        if not count:
+            break
+        got += count
+    return buffer[:got]
+
+
+def _read(source: BinaryIO, size: int) -> bytes:
+    """So many bytes, fewer only at the end."""
+    return bytes(_fill(source, memoryview(bytearray(size))))
+
+
+class _Check:
+    """A tar that is being checked.
+
+    Attributes:
+        hashing: Computes the digests.
+        batches: What it was given, oldest first.
+        fault: What ended the parsing.
+    """
+
+    def __init__(self) -> None:
+        self.hashing = Hashing()
+        self.batches: deque[Batch] = deque()
+        self.fault: TarError | None = None
+        self._parser = Parser()
+        # Kept, since fresh memory costs as much as reading into it.
+        self._buffers = [memoryview(bytearray(_READ_BYTES)) for _ in range(_AHEAD)]
+
+    def buffer(self) -> memoryview:
+        """A buffer that nobody reads any more."""
+        return self._buffers[-1]
+
+    def start(self, data: memoryview) -> None:
+        """Parses one read and has digested what was found before any fault."""
+        batch = Batch(self._buffers.pop())
+        whole, ended = batch.whole, batch.ended
+        try:
+            for piece in self._parser.feed(data):
+                part, found, last = piece
+                if last:
+                    ended.append(part)
+                if len(found) != part.length:
+                    (batch.tail if not last else batch.head).append(piece)
+                elif part.length < SMALL:
+                    hash_piece(piece)
+                else:
+                    whole.append(piece)
+        except TarError as error:
+            self.fault = error
+        self.batches.append(batch)
+        self.hashing.give(batch)
+
+    def oldest(self) -> Iterator[Member]:
+        """Waits for the oldest read's digests and yields its members."""
+        batch = self.batches.popleft()
+        self.hashing.finish(batch)
+        self._buffers.append(batch.buffer)
+        for part in batch.ended:
+            yield Member(part.name, part.offset, part.length, part.sha256)
+
+    def end(self) -> None:
+        """Raises the fault, or the one that the tar is not at its end."""
+        if self.fault is not None:
+            raise self.fault
+        self._parser.end()

@@ -1,0 +1,94 @@
+"""A thread that does jobs in order, behind a short queue.
+
+Digests of large pieces release Python's lock, so that they run beside reading and writing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+
+
+class Worker(Generic[Job]):
+    """Does jobs one after the other in a thread of its own, which starts with the first.
+
+    Whoever makes one must end it with `finish` or `stop`. Nothing waits for a thread that failed:
+    its error comes out of every call but `stop`.
+
+    Args:
+        do: Does one job.
+        depth: How many jobs may wait; giving one more blocks.
+    """
+
+    def __init__(self, do: Callable[[Job], None], depth: int) -> None:
+        self._do = do
+        self._depth = depth
+        self._waiting: deque[Job] = deque()
+        self._change = threading.Condition()
+        self._given = 0
+        self._done = 0
+        self._ended = False
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def give(self, job: Job) -> int:
+        """Queues a job and returns its number; waits while the queue is full."""
+        with self._change:
+            self._wait_until(lambda: len(self._waiting) < self._depth)
+            if self._ended:
+                raise RuntimeError("the worker has ended")
+            self._waiting.append(job)
+            self._given += 1
+            self._change.notify_all()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="digests", daemon=True)
+                self._thread.start()
+            return self._given
+
+    def wait(self, number: int) -> None:
+        """Waits until the job of this number, and all before it, are done."""
+        with self._change:
+            self._wait_until(lambda: self._done >= number)
+
+    def finish(self) -> None:
+        """Waits until everything is done, and ends the thread."""
+        self.wait(self._given)
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends the thread; jobs that wait are dropped. Raises nothing, and may be called again."""
+        with self._change:
+            self._ended = True
+            self._waiting.clear()
+            self._change.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _wait_until(self, ready: Callable[[], bool]) -> None:
+        self._change.wait_for(lambda: self._error is not None or self._ended or ready())
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._ended or bool(self._waiting))
+                if self._ended:
+                    return
+                job = self._waiting.popleft()
+                self._change.notify_all()
+            try:
+                self._do(job)
+            except BaseException as error:  # it is raised again where somebody waits
+                with self._change:
+                    self._error = error
+                    self._change.notify_all()
+                return
+            del job  # the thread may idle for long, and pieces are large
+            with self._change:
+                self._done += 1
+                self._change.notify_all()

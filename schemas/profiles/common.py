@@ -1,0 +1,103 @@
+"""What a sample carries whatever its profile: the fields that every profile's schema has.
+
+Loaders infer a data set's fields from its first samples. So every field is always there and of one
+type: unknown text is "", an unknown number 0, a list stands only where it is never empty, and what
+may have a fraction is counted in a smaller unit (`_bp` ten-thousandths, `_milli` thousandths),
+because 1.0 is written 1 in canonical JSON, which a loader takes for a whole number.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Pixels = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Text = Annotated[str, Field(min_length=1)]
+ScoreBp = Annotated[int, Field(ge=-10_000, le=10_000)]
+MaybeDate = Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
+PlusCodes = Annotated[str, Field(pattern=r"^([A-Z]{2}-[A-Z]{3}(; [A-Z]{2}-[A-Z]{3})*)?$")]
+AspectBucket = Literal["9:21", "9:16", "2:3", "3:4", "1:1", "4:3", "3:2", "16:9", "21:9"]
+PictureFormat = Literal["jpg", "png", "webp"]
+
+
+class Fields(BaseModel):
+    """A part of a sample: every field required, of one type, and no other field."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+
+class CommonSample(Fields):
+    """Everything a buyer may know of one sample, whatever its profile.
+
+    Names and ids of contributors and assets are never here, only commitments.
+    """
+
+    # The profile that media of another kind carry, where a deal takes them beside this one's.
+    beside: ClassVar[str] = ""
+
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
+    """Unique in the delivery."""
+    profile: str
+    """The profile whose schema this is."""
+    asset: Hex64
+    """Salted commitment to the asset's id."""
+    media_sha256: Hex64
+    """Digest of the media member's bytes."""
+    media_type: str
+    format: str
+    """The media member's extension."""
+    width: Pixels
+    """As displayed, in pixels."""
+    height: Pixels
+    """As displayed, in pixels."""
+    duration_ms: Count
+    """0 for pictures, as `fps_num` and `frames`."""
+    fps_num: Count
+    """Frames a second are `fps_num` / `fps_den`."""
+    fps_den: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    frames: Count
+    caption: Text
+    """The recommended caption, as in the text member."""
+    caption_source: Literal["model", "title", "description"]
+    """Whose words `caption` is; the last two are the contributor's."""
+    caption_model: str
+    """Name, digest and settings of the captioner; "" where the rights forbid it."""
+    clip_model: str
+    """Of what computed scores and embeddings; "" where the rights forbid it."""
+    clip_score_bp: ScoreBp
+    """Cosine of medium and `caption`, in ten-thousandths."""
+    title: str
+    """The contributor's, as the five next."""
+    description: str
+    keywords: str
+    """The contributor's tags, separated by "; "."""
+    language: str
+    category: str
+    created_at: MaybeDate
+    licence_model: Literal["RF", "RM"]
+    licence_class: Literal["creative", "editorial"]
+    licence_code: str
+    """SPDX."""
+    digital_source_type: str
+    """IPTC NewsCode."""
+    ai_generated: bool
+    alteration_constraints: PlusCodes
+    """What the file's owner asks of whoever uses it: AL-CRP, AL-FLP …, separated by "; "."""
+    file_constraints: PlusCodes
+    duplication_constraints: PlusCodes
+    usable_until: MaybeDate
+    """Where the rights end within the deal's term."""
+    deal_id: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+    decision_sha256: Hex64
+
+
+class PictureSample(CommonSample):
+    """A picture, whatever its profile."""
+
+    media_type: Literal["image"]
+    format: PictureFormat

@@ -1,0 +1,48 @@
+"""Reads shards through NVIDIA DALI's WebDataset reader, on the CPU; runs where DALI is installed.
+
+Arguments: the delivery's folder, then families. DALI does not say keys; each sample's JSON does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from nvidia.dali import fn, pipeline_def, types
+
+
+def read(tars: list[str], family: str) -> dict[str, dict[str, str]]:
+    fields = [family, "txt", "json"]
+
+    @pipeline_def(batch_size=1, num_threads=1, device_id=None)  # type: ignore[untyped-decorator]
+    def shards() -> Any:
+        kinds = [types.UINT8] * len(fields)
+        return tuple(fn.readers.webdataset(paths=tars, ext=fields, dtypes=kinds, name="shards"))
+
+    pipe = shards()
+    pipe.build()
+    found: dict[str, dict[str, str]] = {}
+    count = pipe.epoch_size("shards")
+    for _ in range(count):
+        parts = dict(zip(fields, (part.at(0).tobytes() for part in pipe.run()), strict=True))
+        key = json.loads(parts["json"])["key"]
+        found[key] = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
+    assert len(found) == count
+    return found
+
+
+def main() -> None:
+    delivery, families = Path(sys.argv[1]), sys.argv[2:]
+    told = json.loads((delivery / "MANIFEST.json").read_bytes())["shards"]
+    found = {}
+    for family in families:
+        names = [item["name"] for item in told if item["family"] == family]
+        found[family] = read([str(delivery / "shards" / f"{name}.tar") for name in names], family)
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

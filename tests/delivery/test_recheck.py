@@ -1,0 +1,73 @@
+"""Shards are looked at again before a manifest vouches for them, and the manifest comes once."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from pipelines.config import Job
+from pipelines.delivery.manifest import manifest_bytes, sign_manifest
+from pipelines.delivery.publish import _write_manifest
+from pipelines.delivery.recheck import recheck_shards
+from pipelines.delivery.stores import Store, open_store
+from pipelines.shards.write import ShardReceipt
+from schemas.errors import RunError
+
+from .test_manifest import SIGNER, unsigned
+
+JOB = cast(
+    Job, SimpleNamespace(delivery="d", work="w", progress_path="", run_id="mine", output_uri="o")
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path))
+
+
+def write(store: Store, name: str, data: bytes) -> ShardReceipt:
+    store.write_bytes(f"d/shards/{name}.tar", data)
+    store.write_bytes(f"w/shards/{name}.json", b"{}")
+    return ShardReceipt(name, "jpg", 0, 1, len(data), hashlib.sha256(data).hexdigest(), "")
+
+
+def test_what_was_written_passes(store: Store) -> None:
+    receipts = [write(store, f"s{number}", bytes([number]) * 5000) for number in range(9)]
+    recheck_shards(store, JOB, receipts, reread=True)
+    recheck_shards(store, JOB, [])
+
+
+def test_each_shard_that_differs_is_named_and_will_be_written_anew(store: Store) -> None:
+    good, cut, gone, flipped = (write(store, name, b"12345678") for name in "abcd")
+    store.write_bytes("d/shards/b.tar", b"1234567")
+    store.delete("d/shards/c.tar")
+    store.write_bytes("d/shards/d.tar", b"12345679")
+    with pytest.raises(RunError) as refused:
+        recheck_shards(store, JOB, [good, cut, gone, flipped], reread=True)
+    said = refused.value.which
+    assert "b: 7 bytes, 8 were written" in said and "c: it is gone" in said
+    assert "d: sha256" in said and "a:" not in said
+    assert [item.key for item in store.list("w")] == ["w/shards/a.json"]
+
+
+def test_a_folder_is_counted_and_not_read(store: Store) -> None:
+    receipt = write(store, "s", b"12345678")
+    store.write_bytes("d/shards/s.tar", b"12345679")
+    recheck_shards(store, JOB, [receipt])  # verify is there for this
+    store.write_bytes("d/shards/s.tar", b"1")
+    with pytest.raises(RunError, match="s: 1 bytes, 8 were written"):
+        recheck_shards(store, JOB, [receipt])
+
+
+def test_a_manifest_that_is_there_is_left(store: Store) -> None:
+    theirs = manifest_bytes(sign_manifest(unsigned(run_id="theirs"), SIGNER))
+    _write_manifest(store, JOB, theirs)
+    _write_manifest(store, JOB, theirs)  # a lost answer is no lost race
+    with pytest.raises(RunError, match=r"acme/v0001 by run theirs, this is run mine") as refused:
+        _write_manifest(store, JOB, b"other")
+    assert refused.value.exit_code == 1
+    assert store.read_bytes("d/MANIFEST.json") == theirs

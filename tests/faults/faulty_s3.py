@@ -1,0 +1,275 @@
+"""A small proxy in front of an S3 server that breaks what passes through it, by a seeded schedule.
+
+It speaks HTTP/1.1, hands on the client's headers as they are (the signature covers the Host that
+the client saw) and never repairs anything. What it did is in `Proxy.done`.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+_XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>x</Message></Error>'
+_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+class Fault(StrEnum):
+    """What can go wrong with one request. `AFTER`: it was obeyed, and the client is not told."""
+
+    NONE = "none"
+    ERROR_500 = "500"
+    ERROR_500_AFTER = "500 after it was obeyed"
+    SLOW_DOWN = "503 SlowDown"
+    TOO_MANY = "429"
+    HANG_UP = "no answer"
+    HANG_UP_AFTER = "no answer after it was obeyed"
+    CUT = "half a body, with Content-Length"
+    CUT_UNSAID = "half a body, without Content-Length"
+    CUT_CHUNKED = "half a chunked body, without its end"
+    EMPTY = "no body, Content-Length 0"
+    NO_LENGTH = "the whole body, without Content-Length"
+    ERROR_IN_200 = "200 with an error for a body"
+    ERROR_IN_200_AFTER = "200 with an error for a body after it was obeyed"
+    CUT_REQUEST = "half the request reaches the server"
+    RANGE_IGNORED = "the range does not reach the server"
+    DELAY = "a delay"
+
+
+ALL = tuple(fault for fault in Fault if fault is not Fault.NONE)
+_AFTER = {Fault.ERROR_500_AFTER, Fault.HANG_UP_AFTER, Fault.ERROR_IN_200_AFTER}
+_STATUS = {
+    Fault.ERROR_500: (500, "InternalError"),
+    Fault.ERROR_500_AFTER: (500, "InternalError"),
+    Fault.SLOW_DOWN: (503, "SlowDown"),
+    Fault.TOO_MANY: (429, "TooMany"),
+    Fault.ERROR_IN_200: (200, "InternalError"),
+    Fault.ERROR_IN_200_AFTER: (200, "InternalError"),
+}
+
+
+@dataclass
+class Schedule:
+    """Which request meets which fault.
+
+    Attributes:
+        seed: Decides it.
+        rate: Share of requests that meet one.
+        faults: The faults to choose from.
+        in_a_row: How many requests may meet one before one passes; bounded attempts get through
+            where it is small.
+    """
+
+    seed: int
+    rate: float = 0.3
+    faults: Sequence[Fault] = ALL
+    in_a_row: int = 2
+    _row: int = field(default=0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(self.seed)
+
+    def next(self, possible: set[Fault]) -> Fault:
+        """The fault of the next request."""
+        with self._lock:
+            chosen = [fault for fault in self.faults if fault in possible]
+            if not chosen or self._row >= self.in_a_row or self._chance.random() >= self.rate:
+                self._row = 0
+                return Fault.NONE
+            self._row += 1
+            return self._chance.choice(chosen)
+
+
+@dataclass
+class Proxy:
+    """A running proxy.
+
+    Attributes:
+        endpoint: Its address.
+        schedule: What it does; may be replaced while it runs.
+        done: How often it did what.
+    """
+
+    endpoint: str
+    schedule: Schedule
+    done: Counter[Fault] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Passes one request on, or breaks it."""
+
+    protocol_version = "HTTP/1.1"
+    proxy: Proxy
+    upstream: str
+
+    def _serve(self) -> None:
+        request = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        fault = self.proxy.schedule.next(self._possible())
+        self.proxy.done[fault] += 1
+        if fault is Fault.DELAY:
+            time.sleep(0.05)
+        if fault is Fault.HANG_UP:
+            self._hang_up()
+        elif fault is Fault.CUT_REQUEST:
+            self._send_half(request)
+            self._hang_up()
+        elif fault in _STATUS and fault not in _AFTER:
+            self._refuse(*_STATUS[fault])
+        else:
+            answer = self._forward(request, drop_range=fault is Fault.RANGE_IGNORED)
+            if fault is Fault.HANG_UP_AFTER:
+                self._hang_up()
+            elif fault in _AFTER:
+                self._refuse(*_STATUS[fault])
+            else:
+                self._answer(answer, fault)
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _serve
+
+    def _possible(self) -> set[Fault]:
+        """The faults that a real server or network could show for such a request."""
+        faults: set[Fault] = set(ALL)
+        query = urlsplit(self.path).query
+        if not (self.command == "POST" and "uploadId" in query):
+            faults -= {Fault.ERROR_IN_200, Fault.ERROR_IN_200_AFTER}
+        if self.command == "HEAD":
+            faults -= {Fault.CUT, Fault.CUT_UNSAID, Fault.CUT_CHUNKED, Fault.EMPTY, Fault.NO_LENGTH}
+        if self.command == "GET" and not query:
+            # A whole object of no bytes, said with its length, is no fault that can be seen here.
+            faults -= {Fault.EMPTY}
+        if self.command != "PUT":
+            faults -= {Fault.CUT_REQUEST}
+        if "Range" not in self.headers:
+            faults -= {Fault.RANGE_IGNORED}
+        return faults
+
+    def _head(self, request: bytes, drop_range: bool) -> list[tuple[str, str]]:
+        head = [
+            (name, value)
+            for name, value in self.headers.items()
+            if name.lower() not in {"connection", "expect", "content-length"}
+            and not (drop_range and name.lower() == "range")
+        ]
+        return [*head, ("Content-Length", str(len(request)))]
+
+    def _connection(self) -> HTTPConnection:
+        return HTTPConnection(self.upstream, timeout=30)
+
+    def _forward(self, request: bytes, drop_range: bool) -> _Answer:
+        connection = self._connection()
+        try:
+            connection.putrequest(
+                self.command, self.path, skip_host=True, skip_accept_encoding=True
+            )
+            for name, value in self._head(request, drop_range):
+                connection.putheader(name, value)
+            connection.endheaders(request)
+            answer = connection.getresponse()
+            return _Answer(answer.status, answer.reason, answer.getheaders(), answer.read())
+        finally:
+            connection.close()
+
+    def _send_half(self, request: bytes) -> None:
+        connection = self._connection()
+        with suppress(OSError):
+            connection.putrequest(
+                self.command, self.path, skip_host=True, skip_accept_encoding=True
+            )
+            for name, value in self._head(request, False):
+                connection.putheader(name, value)
+            connection.endheaders(request[: len(request) // 2])
+        connection.close()
+
+    def _answer(self, answer: _Answer, fault: Fault) -> None:
+        body = answer.body
+        half = body[: len(body) // 2]
+        length = next(
+            (value for name, value in answer.headers if name.lower() == "content-length"), None
+        )
+        self.send_response_only(answer.status, answer.reason)
+        for name, value in answer.headers:
+            if name.lower() not in _HOP:
+                self.send_header(name, value)
+        if fault in (Fault.CUT_UNSAID, Fault.NO_LENGTH):
+            self._end(half if fault is Fault.CUT_UNSAID else body, close=True)
+        elif fault is Fault.CUT_CHUNKED:
+            self.send_header("Transfer-Encoding", "chunked")
+            self._end(f"{len(body):x}\r\n".encode() + half, close=True)
+        elif fault is Fault.CUT:
+            self.send_header("Content-Length", str(len(body)))
+            self._end(half, close=True)
+        elif fault is Fault.EMPTY:
+            self.send_header("Content-Length", "0")
+            self._end(b"", close=False)
+        else:
+            # The answer to HEAD has a length and no body.
+            told = length if self.command == "HEAD" and length is not None else str(len(body))
+            if answer.status != 204:
+                self.send_header("Content-Length", told)
+            self._end(b"" if self.command == "HEAD" else body, close=False)
+
+    def _refuse(self, status: int, code: str) -> None:
+        body = _XML.format(code).encode()
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self._end(b"" if self.command == "HEAD" else body, close=False)
+
+    def _end(self, body: bytes, *, close: bool) -> None:
+        if close:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+        if close:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.wfile.flush()
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients hang up when they are cut: nobody needs to read of it."""
+
+
+@contextmanager
+def faulty_proxy(endpoint: str, schedule: Schedule) -> Iterator[Proxy]:
+    """A proxy in front of `endpoint` while the block runs."""
+    place = urlsplit(endpoint).netloc
+    handler = type("Handler", (_Handler,), {"upstream": place})
+    server = _Server(("127.0.0.1", 0), handler)
+    proxy = Proxy(f"http://127.0.0.1:{server.server_port}", schedule)
+    handler.proxy = proxy  # type: ignore[attr-defined]  # the class was made in this function
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,109 @@
+"""Rows of a unit's table, and the fields that every sample has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Row = dict[str, Any]
+
+COMMON: Row = {
+    "key": "0" * 24,
+    "asset": "a" * 64,
+    "media_sha256": "b" * 64,
+    "media_type": "image",
+    "format": "jpg",
+    "width": 640,
+    "height": 480,
+    "duration_ms": 0,
+    "fps_num": 0,
+    "fps_den": 1,
+    "frames": 0,
+    "caption_model": "captioner@1",
+    "clip_model": "clip@1",
+    "title": "A red boat",
+    "description": "A boat at its mooring.",
+    "keywords": "boat; red",
+    "language": "en",
+    "category": "sea",
+    "created_at": "2020-02-29",
+    "licence_model": "RF",
+    "licence_class": "creative",
+    "licence_code": "LicenseRef-Agency",
+    "digital_source_type": "digitalCapture",
+    "ai_generated": False,
+    "alteration_constraints": "AL-CRP; AL-FLP",
+    "file_constraints": "",
+    "duplication_constraints": "DP-NDC",
+    "usable_until": "",
+    "deal_id": "deal-1",
+    "decision_sha256": "c" * 64,
+}
+FILM_COMMON: Row = {
+    **COMMON,
+    "media_type": "video",
+    "format": "mp4",
+    "duration_ms": 2000,
+    "fps_num": 25,
+    "frames": 50,
+}
+
+
+def picture_row(**changes: Any) -> Row:
+    """A picture that a model captioned."""
+    row = {
+        "media_type": "image",
+        "width": 640,
+        "height": 480,
+        "title": "A red boat",
+        "description": "A boat at its mooring.",
+        "caption": "a red boat on water",
+        "caption_source": "model",
+        "clip_score": 0.3127,
+        "title_score": 0.25,
+        "description_score": 0.2,
+        "frames": 1,
+    }
+    return {**row, **changes}
+
+
+def film_row(**changes: Any) -> Row:
+    """A film of two shots that a model captioned."""
+    row = picture_row(
+        media_type="video",
+        frames=50,
+        film_ms=2000,
+        fps_num=25,
+        fps_den=1,
+        motion_milli=1234,
+        shots=[shot(0, 20, "a red boat", 0.31), shot(20, 50, "a green tree", 0.28)],
+    )
+    return {**row, **changes}
+
+
+def shot(first: int, end: int, caption: str, score: float) -> Row:
+    """One shot at 25 frames a second."""
+    return {
+        "first_frame": first,
+        "end_frame": end,
+        "start_ms": first * 40,
+        "end_ms": end * 40,
+        "caption": caption,
+        "clip_score": score,
+    }
+
+
+def bare(row: Row) -> Row:
+    """The same asset where no model may see it."""
+    unseen = {"caption": row["title"], "caption_source": "title", "clip_score": 0.0}
+    if "shots" in row:
+        unseen["shots"] = [{**one, "caption": "", "clip_score": 0.0} for one in row["shots"]]
+    return {**row, **unseen, "title_score": 0.0, "description_score": 0.0}
+
+
+def common_of(row: Row) -> Row:
+    """The common fields that belong to a row."""
+    base = FILM_COMMON if row["media_type"] == "video" else COMMON
+    seen = row["caption_source"] == "model"
+    unnamed = {} if seen else {"caption_model": "", "clip_model": ""}
+    said = {name: row[name] or "" for name in ("title", "description")}
+    return {**base, **unnamed, **said}

@@ -1,0 +1,263 @@
+"""Profiles: schemas that say what the models say, samples that meet them, and refusals."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pyarrow.json
+import pytest
+import rfc8785
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.profiles import load_profile, profile_for, profile_names
+from pipelines.profiles.base import Profile, SampleError, schema_text
+from schemas import profiles as schemas
+from schemas.errors import InputError
+
+from .rows import Row, bare, common_of, film_row, picture_row, shot
+
+NAMES = profile_names()
+
+
+def row_of(name: str) -> Row:
+    return film_row() if load_profile(name).media_type == "video" else picture_row()
+
+
+def made(name: str, row: Row) -> Row:
+    sample = load_profile(name).make(common_of(row), row)
+    return sample.model_dump(mode="json")
+
+
+def validator(name: str) -> Any:
+    return jsonschema.Draft202012Validator(schemas.profile_schema(name))
+
+
+def objects(schema: Row) -> Iterator[Row]:
+    yield schema
+    yield from schema.get("$defs", {}).values()
+
+
+def test_the_three_profiles_are_there() -> None:
+    assert {"image-text", "video-text", "caption-only"} <= set(NAMES)
+    assert schemas.profile_names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_schemas_are_as_generated(name: str) -> None:
+    committed = (schemas.FOLDER / f"{name}.json").read_text(encoding="utf-8")
+    assert committed == schema_text(load_profile(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_leaves_nothing_open(name: str) -> None:
+    schema = schemas.profile_schema(name)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["properties"]["profile"]["const"] == name
+    for part in objects(schema):
+        assert part["additionalProperties"] is False
+        assert part["required"] == list(part["properties"])
+        for field in part["properties"].values():
+            assert field["type"] in ("string", "integer", "boolean", "array")
+            assert field["type"] != "array" or field["minItems"] >= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_sample_meets_its_schema(name: str, seen: bool) -> None:
+    row = row_of(name)
+    if not seen:
+        row = bare(row)
+        row |= {"shots": row["shots"][:1]} if "shots" in row else {}
+        row |= {"frames": 20} if "shots" in row else {}
+    profile = load_profile(name)
+    assert profile.need(row) is None
+    common = {**common_of(row), "frames": row.get("frames", 0) if "shots" in row else 0}
+    sample = profile.make(common, row)
+    data = rfc8785.dumps(sample.model_dump(mode="json"))
+    validator(name).validate(json.loads(data))
+    assert profile.read(data) == sample
+    assert b"." not in b"".join(part for part in data.split(b'"')[::2])  # no fractions
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_loaders_find_the_same_types_in_every_sample(name: str) -> None:
+    """What a model saw and what none may see, each read by itself, as a loader's first sample."""
+    row = row_of(name)
+    lone: Row = {"shots": [shot(0, 50, "", 0.0)]} if "shots" in row else {}
+    full, empty = (
+        pyarrow.json.read_json(io.BytesIO(rfc8785.dumps(made(name, one)) + b"\n")).schema
+        for one in (row, bare({**row, **lone}))
+    )
+    assert full == empty
+    assert pyarrow.null() not in full.types
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_is_needed_and_typed(name: str) -> None:
+    sample, profile, check = made(name, row_of(name)), load_profile(name), validator(name)
+    assert check.is_valid(sample)
+    for field, value in sample.items():
+        others: list[Any] = [None, 1.5, str(value) + "\n" if isinstance(value, int) else 7, {}, []]
+        without = {key: kept for key, kept in sample.items() if key != field}
+        for changed in [without, *({**sample, field: other} for other in others)]:
+            assert not check.is_valid(changed), field
+            with pytest.raises(SampleError, match=field):
+                profile.read(json.dumps(changed).encode())
+    with pytest.raises(SampleError, match="extra: Extra inputs are not permitted"):
+        profile.read(json.dumps({**sample, "extra": ""}).encode())
+    assert not check.is_valid({**sample, "extra": ""})
+
+
+_ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**55), 2**55),
+    st.floats(allow_nan=False, allow_infinity=False).filter(lambda value: value % 1 != 0),
+    st.sampled_from(["", "x", "16:9", "model", "RF", "mp4", "0" * 24, "f" * 64, "2020-01-01"]),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=70),
+    st.lists(st.sampled_from([{}, {"source": "model", "text": "x", "score_bp": 1}, 3]), max_size=2),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_schema_and_model_agree(name: str, data: st.DataObject) -> None:
+    """Any value in any field: what the code accepts the schema does, and the other way round."""
+    sample = made(name, row_of(name))
+    field = data.draw(st.sampled_from(sorted(sample)))
+    changed = {**sample, field: data.draw(_ANYTHING)}
+    valid = validator(name).is_valid(changed)
+    try:
+        load_profile(name).read(json.dumps(changed).encode())
+    except SampleError as error:
+        # Whether shots make up the film is more than a schema can say.
+        assert not valid or "shots are not" in str(error)
+    else:
+        assert valid
+
+
+def lack_of(name: str, row: Row) -> str:
+    lack = load_profile(name).need(row)
+    return lack.reason if lack else ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_caption_at_all(name: str) -> None:
+    wordless = {**row_of(name), "title": None, "description": " "}
+    assert lack_of(name, wordless) == ""
+    assert lack_of(name, {**wordless, "caption": ""}) == "profile.no_caption"
+    unseen = {**wordless, "caption": "", "caption_source": "none"}
+    assert lack_of(name, unseen) == "profile.no_caption"
+    if name != "video-text":
+        assert lack_of(name, {**unseen, "description": "A boat."}) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"frames": 1}, "profile.not_moving"),
+        ({"film_ms": 0}, "profile.not_moving"),
+        ({"fps_num": 0}, "profile.no_frame_rate"),
+        ({"shots": [shot(n, n + 1, "x", 0.1) for n in range(65)]}, "profile.too_many_shots"),
+        ({"shots": [shot(0, 20, "x", 0.1), shot(20, 50, "", 0.0)]}, "profile.no_shot_captions"),
+        ({"shots": [shot(0, 50, "", 0.0)]}, ""),
+    ],
+)
+def test_what_a_film_cannot_give(changes: Row, reason: str) -> None:
+    row = film_row(**changes)
+    assert lack_of("video-text", row) == reason
+    if reason in ("profile.not_moving", "profile.too_many_shots", "profile.no_frame_rate"):
+        common = {**common_of(row), "frames": row["frames"], "duration_ms": row["film_ms"]}
+        with pytest.raises(SampleError):
+            load_profile("video-text").make({**common, "fps_num": row["fps_num"]}, row)
+
+
+def test_captions_of_pictures_are_apart() -> None:
+    sample = made("image-text", picture_row())
+    assert sample["caption"] == sample["short_caption"] == "a red boat on water"
+    assert sample["contributor_caption"] == "A red boat"
+    assert sample["short_caption_score_bp"] == sample["clip_score_bp"] == 3127
+    assert sample["contributor_caption_score_bp"] == 2500
+    assert (sample["dense_caption"], sample["dense_caption_score_bp"]) == ("", 0)
+    assert sample["aspect_bucket"] == "4:3"
+
+
+@pytest.mark.parametrize(
+    ("row", "share"),
+    [
+        (picture_row(), 9500),
+        (picture_row(title="", description=None), 10_000),
+        (bare(picture_row()), 0),
+    ],
+)
+def test_the_share_of_synthetic_captions(row: Row, share: int) -> None:
+    assert made("image-text", row)["p_synthetic_bp"] == share
+
+
+def test_without_a_model_the_contributor_speaks() -> None:
+    sample = made("image-text", bare(picture_row(title="")))
+    assert (sample["caption"], sample["caption_source"]) == (
+        "A boat at its mooring.",
+        "description",
+    )
+    assert sample["short_caption"] == ""
+    assert sample["clip_score_bp"] == 0
+
+
+def test_every_caption_has_its_source() -> None:
+    sample = made("caption-only", picture_row())
+    assert [(one["source"], one["score_bp"]) for one in sample["captions"]] == [
+        ("title", 2500),
+        ("description", 2000),
+        ("model", 3127),
+    ]
+    alone = made("caption-only", bare(picture_row(description="")))
+    assert [one["source"] for one in alone["captions"]] == ["title"]
+
+
+def test_shots_of_a_film() -> None:
+    sample = made("video-text", film_row())
+    assert [one["caption"] for one in sample["shots"]] == ["a red boat", "a green tree"]
+    assert sample["shots"][1]["start_ms"] == 800
+    assert sample["motion_milli"] == 1234
+    alone = film_row(shots=[shot(0, 50, "", 0.0)])
+    assert made("video-text", bare(alone))["shots"][0]["caption"] == "A red boat"
+
+
+@pytest.mark.parametrize(
+    "borders", [[(0, 20), (21, 50)], [(0, 20)], [(1, 50)], [(0, 30), (20, 50)], [(0, 50), (50, 50)]]
+)
+def test_shots_that_are_not_the_film(borders: list[tuple[int, int]]) -> None:
+    row = film_row(shots=[shot(first, end, "x", 0.1) for first, end in borders])
+    with pytest.raises(SampleError, match="the shots are not the film's frames in order"):
+        made("video-text", row)
+
+
+@pytest.mark.parametrize("cosine", [1.0000001, -1.0000001])
+def test_a_score_stays_within_its_bounds(cosine: float) -> None:
+    bound = 10_000 if cosine > 0 else -10_000
+    assert made("image-text", picture_row(clip_score=cosine))["clip_score_bp"] == bound
+
+
+def test_pictures_beside_films_carry_their_own_profile() -> None:
+    def named(name: str, kind: str) -> str | None:
+        found: Profile | None = profile_for(name, kind)
+        return found.name if found else None
+
+    assert named("video-text", "image") == "image-text"
+    assert named("video-text", "video") == "video-text"
+    assert named("image-text", "video") is None
+    assert schemas.profile_media("video-text") == {"image": "image-text", "video": "video-text"}
+    assert schemas.profile_media("caption-only") == {"image": "caption-only"}
+
+
+@pytest.mark.parametrize("name", ["", "image_text", "base", "../x", "nothing"])
+def test_an_unknown_profile(name: str) -> None:
+    with pytest.raises(InputError, match=r"Unknown profile: .*caption-only, image-text"):
+        load_profile(name)
