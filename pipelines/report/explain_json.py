@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from pipelines.explain import Explained, Inquiry
-from pipelines.published import RunAnswer
+from pipelines.published import RunAnswer, Told
 from pipelines.rights.lines import one_line
 from pipelines.rights.trace import RowTrace, verdict_of
 from pipelines.rights.trace_file import FileTrace, Statement
@@ -42,11 +42,17 @@ def run_warnings(explained: Explained, inquiry: Inquiry, run: RunAnswer | None) 
     if found or explained.unread or not run.decisions:
         return found
     # Later steps may refuse what is cleared here, but nothing that is refused here comes so far.
-    passed = all(told.stage in ("select", "write") for told in run.decisions)
+    passed = all(map(_came_past_rights, run.decisions))
     cleared = verdict_of(explained.rows) == "cleared"
     if passed != cleared:
         found.append("That run decided otherwise: the catalogue or the file has changed since.")
     return found
+
+
+def _came_past_rights(told: Told) -> bool:
+    """Whether a run refused an asset, if at all, for what is not judged here."""
+    own = bool(told.reasons) and all(code.startswith("profile.") for code in told.reasons)
+    return own or told.stage in ("select", "write")
 
 
 def _place(run: RunAnswer) -> Json | None:

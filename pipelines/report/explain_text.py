@@ -234,8 +234,8 @@ def _run(explained: Explained, inquiry: Inquiry, run: RunAnswer | None) -> Itera
     if run is None:
         if verdict_of(explained.rows) == "cleared":
             yield from _wrap(
-                "Its size, duplicates and the deal's cap were not judged: the last two depend on "
-                "other assets. --out shows what a run decided."
+                "What the profile needs, its size, duplicates and the deal's cap were not judged: "
+                "they depend on models or on other assets. --out shows what a run decided."
             )
         return
     if not run.decisions:

@@ -6,6 +6,7 @@ Pieces are handed over in batches: a batch costs two changes of thread, a piece 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 from pipelines.shards.worker import Worker
@@ -25,7 +26,7 @@ class Hash(Protocol):
         """The digest of what was taken, hex."""
 
 
-class _Beside:
+class _Beside(ABC):
     """Takes pieces, and hands them to a thread a batch at a time; None is a mark between pieces."""
 
     def __init__(self) -> None:
@@ -54,8 +55,9 @@ class _Beside:
             batch, self._batch, self._bytes = self._batch, [], 0
             self._worker.give(batch)
 
+    @abstractmethod
     def _do(self, batch: list[bytes | None]) -> None:
-        raise NotImplementedError
+        """Digests a batch, in the thread."""
 
 
 class WholeDigest(_Beside):

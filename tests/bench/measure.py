@@ -1,10 +1,8 @@
-"""Time and memory of a task in processes of its own."""
+"""Memory of a task in processes of its own."""
 
 from __future__ import annotations
 
 import multiprocessing
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -12,16 +10,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 _SAMPLE_S = 0.05
-
-
-def median_seconds(action: Callable[[], object], rounds: int) -> float:
-    """Median time of an action, in seconds."""
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 _Answer = TypeVar("_Answer")
