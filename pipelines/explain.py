@@ -21,6 +21,7 @@ from pipelines.catalogue.read import Catalogue, DeadRow, open_catalogue, read_ba
 from pipelines.decisions import dead_letter
 from pipelines.media.limits import MediaLimits
 from pipelines.media.locate import SourcePolicy
+from pipelines.media.terms import media_limits, source_policy
 from pipelines.rights.arrow import column, equals
 from pipelines.rights.lines import one_line
 from pipelines.rights.screen import build_index, screen_batch
@@ -125,16 +126,12 @@ def open_inquiry(
     Raises:
         InputError: Naming the first input that is refused.
     """
-    places = (*deal.sources.roots, *roots)
-    absolute = (root if "://" in root else str(Path(root).absolute()) for root in places)
     return Inquiry(
         deal=deal,
         catalogue=open_catalogue(catalogue, load_mapping(Path(mapping)) if mapping else None),
         as_of=as_of,
-        policy=SourcePolicy(tuple(absolute), (*deal.sources.hosts, *hosts)),
-        limits=MediaLimits(
-            max_bytes=deal.limits.max_media_bytes, max_pixels=deal.limits.max_pixels
-        ),
+        policy=source_policy(deal, roots, hosts),
+        limits=media_limits(deal),
         trust=load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists]),
     )
 

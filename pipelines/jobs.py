@@ -19,8 +19,7 @@ from pipelines.delivery.keys import default_key_path, load_key, load_or_make_key
 from pipelines.delivery.stores import Store, open_store
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.note import Signer
-from pipelines.media.limits import MediaLimits
-from pipelines.media.locate import SourcePolicy
+from pipelines.media.terms import media_limits, source_policy
 from pipelines.rights.signals.trust import load_trust_lists
 from pipelines.versions import Version, find_version
 from pipelines.vision.models import check_model, identity, parse_model
@@ -124,10 +123,8 @@ def prepare_job(request: Request) -> Prepared:
         output_uri=output,
         version=version.name,
         salt=salt,
-        policy=_source_policy(deal, request),
-        limits=MediaLimits(
-            max_bytes=deal.limits.max_media_bytes, max_pixels=deal.limits.max_pixels
-        ),
+        policy=source_policy(deal, request.roots, request.hosts),
+        limits=media_limits(deal),
         trust=trust,
         progress_path=request.progress_path,
         workers=request.workers,
@@ -135,10 +132,3 @@ def prepare_job(request: Request) -> Prepared:
         beam_options=request.beam_options,
     )
     return Prepared(job, store, signer, version)
-
-
-def _source_policy(deal: Deal, request: Request) -> SourcePolicy:
-    """Roots are made absolute here, since a worker may run in another folder."""
-    roots = (*deal.sources.roots, *request.roots)
-    absolute = (root if "://" in root else str(Path(root).absolute()) for root in roots)
-    return SourcePolicy(tuple(absolute), (*deal.sources.hosts, *request.hosts))

@@ -11,7 +11,7 @@ from pipelines.catalogue.outcome import merge, stop_error
 from pipelines.catalogue.read import open_catalogue, read_batches
 from pipelines.catalogue.small import read_small_tables
 from pipelines.catalogue.suite import check_divert, load_suite
-from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.commands.common import add_deal_options, add_general_options, consoles, print_json
 from pipelines.jobs import name_models
 from schemas.deal import load_deal
 
@@ -23,9 +23,7 @@ examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--catalogue", required=True, metavar="URI", help="folder or s3:// prefix")
-    parser.add_argument("--deal", required=True, type=Path, metavar="FILE", help="deal in TOML")
-    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+    add_deal_options(parser)
     add_general_options(parser)
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -66,6 +67,28 @@ def add_general_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def add_deal_options(parser: argparse.ArgumentParser) -> None:
+    """Options of commands that judge a catalogue by a deal."""
+    parser.add_argument("--catalogue", required=True, metavar="URI", help="folder or s3:// prefix")
+    parser.add_argument("--deal", required=True, type=Path, metavar="FILE", help="deal in TOML")
+    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+
+
+def add_judging_options(parser: argparse.ArgumentParser) -> None:
+    """Options of commands that fetch media: as of when rights are judged, and what is reached."""
+    parser.add_argument(
+        "--as-of",
+        metavar="DATE",
+        help="judge rights as of this day or instant (default: today)",
+    )
+    parser.add_argument(
+        "--allow-root", action="append", default=[], metavar="URI", help="media may lie here too"
+    )
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="HOST", help="media may come from here"
+    )
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

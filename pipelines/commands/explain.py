@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from pipelines.commands.common import add_general_options, consoles, parse_as_of, print_json
+from pipelines.commands.common import (
+    add_deal_options,
+    add_general_options,
+    add_judging_options,
+    consoles,
+    parse_as_of,
+    print_json,
+)
 from pipelines.explain import explain_asset, open_inquiry
 from pipelines.published import look_up_run
 from pipelines.report.explain_json import explained_json
@@ -23,25 +29,13 @@ examples:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("asset", metavar="ASSET", help="an asset_id of the catalogue")
-    parser.add_argument("--catalogue", required=True, metavar="URI", help="folder or s3:// prefix")
-    parser.add_argument("--deal", required=True, type=Path, metavar="FILE", help="deal in TOML")
-    parser.add_argument(
-        "--as-of",
-        metavar="DATE",
-        help="judge rights as of this day or instant (default: today)",
-    )
-    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+    add_deal_options(parser)
+    add_judging_options(parser)
     parser.add_argument(
         "--out", default="", metavar="URI", help="also say what the newest run there decided"
     )
     parser.add_argument(
         "--no-fetch", action="store_true", help="judge by the catalogue alone, read no file"
-    )
-    parser.add_argument(
-        "--allow-root", action="append", default=[], metavar="URI", help="media may lie here too"
-    )
-    parser.add_argument(
-        "--allow-host", action="append", default=[], metavar="HOST", help="media may come from here"
     )
     add_general_options(parser)
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.commands.common import (
+    add_deal_options,
     add_general_options,
+    add_judging_options,
     add_run_options,
     consoles,
     parse_as_of,
@@ -32,23 +34,11 @@ examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--catalogue", required=True, metavar="URI", help="folder or s3:// prefix")
-    parser.add_argument("--deal", required=True, type=Path, metavar="FILE", help="deal in TOML")
+    add_deal_options(parser)
+    add_judging_options(parser)
     parser.add_argument("--out", default="", metavar="URI", help="instead of the deal's output.uri")
     parser.add_argument(
-        "--as-of",
-        metavar="DATE",
-        help="judge rights as of this day or instant (default: today)",
-    )
-    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
-    parser.add_argument(
         "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
-    )
-    parser.add_argument(
-        "--allow-root", action="append", default=[], metavar="URI", help="media may lie here too"
-    )
-    parser.add_argument(
-        "--allow-host", action="append", default=[], metavar="HOST", help="media may come from here"
     )
     parser.add_argument(
         "--beam",

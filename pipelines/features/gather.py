@@ -1,7 +1,8 @@
 """One asset's media: fetched, digested, prepared if it is new, and read for what it says of rights.
 
 The order, marked below: 1. fetch and digest; 2. prepare (probe, decode, hash) what is not known;
-3. read what the file says of rights, and its server; 4. resolve. Decoding comes before the signals
+3. read what the file says of rights, and its server; 4. resolve; 5. decode what is known already
+only if a model is still to see it. Decoding comes before the signals
 so that a damaged file is a dead letter, and no model sees a picture before they are resolved.
 """
 
@@ -120,15 +121,19 @@ def gather(row: Row, terms: Terms, known: Known) -> Gathered:
         fetched = fetch_with_evidence(location, terms.limits.max_bytes)  # 1
         claims = (row["media_uri"], row["media_type"], row["sha256"], terms.limits)
         digest, fmt = check_bytes(fetched.data, *claims)
-        prepared = None
-        if known.complete(digest):
+        prepared, was_known = None, digest in known.facts
+        if was_known:
             _check_pixels(known.facts[digest], terms)
         else:
             prepared = prepare_media(fetched.data, *claims)  # 2
+        judged = _judge(Gathered(row, digest, prepared), fetched, fmt, terms, known)
+        awaited = judged.decision is None and judged.inference
+        if was_known and awaited and not known.complete(digest):
+            judged = replace(judged, prepared=prepare_media(fetched.data, *claims))  # 5
     except BadRecord as error:
         detail = f"{one_line(row['media_uri'])}: {one_line(error.detail)}"
         return Gathered(row, decision=dead_letter(row["asset_id"], error.reason, detail))
-    return _judge(Gathered(row, digest, prepared), fetched, fmt, terms, known)
+    return judged
 
 
 def _check_pixels(facts: Row, terms: Terms) -> None:
