@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.delivery.stores import Store
 from pipelines.work import write_table
 from schemas.decision import DEAD_LETTERS_SCHEMA, DECISIONS_SCHEMA, Outcome, Reason, Stage
+
+_PLACE = re.compile(r"shard=([^;]+); key=([^;]+)(?:; |$)")
+_BATCH_ROWS = 4_096
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,26 @@ def dead_letter(asset_id: str, code: str, detail: str) -> Decision:
     """A dead letter; its stage is that of its reason."""
     reason = Reason(code)
     return Decision(asset_id, Outcome.DEAD_LETTER, reason.info.stage, (reason,), detail)
+
+
+def delivered(asset_id: str, shard: str, key: str, overrides: str) -> Decision:
+    """A delivery; its detail begins with its place, since what files say may imitate one."""
+    detail = f"shard={shard}; key={key}" + (f"; {overrides}" if overrides else "")
+    return Decision(asset_id, Outcome.DELIVERED, Stage.WRITE, (), detail)
+
+
+def place_of(detail: str) -> tuple[str, str] | None:
+    """The shard and the key that a delivered asset's detail names; None where it names none."""
+    match = _PLACE.match(detail)
+    return (match[1], match[2]) if match else None
+
+
+def read_decisions(store: Store, prefix: str) -> Iterator[pa.RecordBatch]:
+    """All parts of a decisions table below a prefix, a batch at a time, in their order."""
+    for found in store.list(prefix):
+        if found.key.endswith(".parquet"):
+            with store.open_read(found.key) as source:
+                yield from pq.ParquetFile(source).iter_batches(_BATCH_ROWS)
 
 
 @dataclass

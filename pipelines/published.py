@@ -8,17 +8,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipelines import layout
+from pipelines.decisions import place_of, read_decisions
 from pipelines.delivery.manifest import open_manifest
 from pipelines.delivery.stores import Store, open_store
+from schemas.decision import Outcome
 from schemas.errors import InputError
 from schemas.manifest import Manifest
 
 _VERSION = re.compile(r"v(\d{4,})")
-_BATCH_ROWS = 4_096
-_PLACE = re.compile(r"(?:^|; )(shard|key)=([^;]+)")
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class Told:
     @property
     def place(self) -> dict[str, str]:
         """Shard and key of a delivered asset."""
-        found = _PLACE.findall(self.detail) if self.outcome == "delivered" else []
-        return dict(found)
+        place = place_of(self.detail) if self.outcome == Outcome.DELIVERED else None
+        return {} if place is None else {"shard": place[0], "key": place[1]}
 
 
 @dataclass(frozen=True)
@@ -101,12 +100,7 @@ def _manifest(store: Store, deal_id: str, version: str) -> Manifest:
 
 def _decisions(store: Store, folder: str, asset_id: str) -> Iterator[Told]:
     """The asset's decisions, in the order of the table's parts; a batch is held at a time."""
-    for found in store.list(folder):
-        if not found.key.endswith(".parquet"):
-            continue
-        with store.open_read(found.key) as source:
-            for batch in pq.ParquetFile(source).iter_batches(_BATCH_ROWS):
-                mine = batch.filter(pc.equal(batch.column("asset_id"), pa.scalar(asset_id)))
-                for row in mine.to_pylist():
-                    reasons = tuple(row["reasons"])
-                    yield Told(row["outcome"], row["stage"], reasons, row["detail"])
+    for batch in read_decisions(store, folder):
+        mine = batch.filter(pc.equal(batch.column("asset_id"), pa.scalar(asset_id)))
+        for row in mine.to_pylist():
+            yield Told(row["outcome"], row["stage"], tuple(row["reasons"]), row["detail"])

@@ -13,6 +13,9 @@ from pipelines.decisions import (
     dead_letter,
     dead_letters_table,
     decisions_table,
+    delivered,
+    place_of,
+    read_decisions,
     refused,
     write_decisions,
 )
@@ -110,3 +113,23 @@ def test_parts_without_rows_are_not_written(tmp_path: Path) -> None:
     assert read_parquet(store, "x/dead_letters/dead.parquet").to_pylist() == [
         {"asset_id": "b", "stage": "enrich", "reason": "media.empty", "detail": "0 bytes"}
     ]
+
+
+def test_a_delivery_names_its_place_whatever_a_file_says() -> None:
+    assert place_of(delivered("a", "acme-jpg-00001", "k1", "").detail) == ("acme-jpg-00001", "k1")
+    hostile = "XMP x=no; shard=other; key=other (train_gen deny) overridden by A-1; key=third"
+    told = delivered("a", "acme-jpg-00001", "k1", hostile)
+    assert place_of(told.detail) == ("acme-jpg-00001", "k1") and hostile in told.detail
+    assert (told.outcome, told.stage, told.reasons) == (Outcome.DELIVERED, Stage.WRITE, ())
+    for detail in ("", "status=withdrawn", "title=x; shard=s; key=k", "shard=s"):
+        assert place_of(detail) is None
+
+
+def test_decisions_are_read_back_in_the_order_of_their_parts(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    for name in ("b", "a"):
+        write_decisions(store, "x", name, [delivered(f"{name}-{n}", "s", "k", "") for n in (1, 2)])
+    store.write_bytes("x/decisions/note.txt", b"no table")
+    found = [i for batch in read_decisions(store, "x") for i in batch["asset_id"].to_pylist()]
+    assert found == ["a-1", "a-2", "b-1", "b-2"]
+    assert not list(read_decisions(store, "nowhere"))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipelines import layout
+from pipelines.decisions import place_of, read_decisions
 from pipelines.delivery.manifest import open_manifest
 from pipelines.delivery.stores import Store, open_store
 from pipelines.rights.odrl import deal_policy, delivered_policy, left_policy, line
@@ -23,8 +21,6 @@ from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest
 
 _DECISIONS = f"{layout.AGENCY}/decisions"
-_BATCH_ROWS = 4_096
-_PLACE = re.compile(r"shard=([^;]+); key=([^;]+)(?:; .*)?")
 
 
 def export(published: str, deal_file: Path, destination: str, for_buyer: bool) -> dict[str, int]:
@@ -89,7 +85,8 @@ def _policies(
 ) -> Iterator[tuple[Outcome, Node]]:
     """Every decision as a policy, in the order of the table's parts; a batch is held at a time."""
     samples = Samples(store, frozenset(shard.name for shard in manifest.shards))
-    for row in _decisions(store):
+    rows = (row for batch in read_decisions(store, _DECISIONS) for row in batch.to_pylist())
+    for row in rows:
         outcome = Outcome(row["outcome"])
         if outcome is Outcome.DELIVERED:
             asset = samples.find(row["detail"], None if for_buyer else row["asset_id"])
@@ -98,14 +95,6 @@ def _policies(
             reasons = tuple(row["reasons"])
             left = Left(row["asset_id"], outcome, row["stage"], reasons, row["detail"])
             yield outcome, left_policy(scope, left)
-
-
-def _decisions(store: Store) -> Iterator[dict[str, Any]]:
-    for found in store.list(_DECISIONS):
-        if found.key.endswith(".parquet"):
-            with store.open_read(found.key) as source:
-                for batch in pq.ParquetFile(source).iter_batches(_BATCH_ROWS):
-                    yield from batch.to_pylist()
 
 
 def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> None:
@@ -138,8 +127,7 @@ class Samples:
         Raises:
             RunError: If the shard does not hold it.
         """
-        place = _PLACE.fullmatch(detail)
-        shard, key = place.groups() if place else ("", "")
+        shard, key = place_of(detail) or ("", "")
         if shard in self._shards and shard != self._shard:
             self._open(shard)
         row = self._rows.get(key) if shard == self._shard else None

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipelines import layout
 from pipelines.config import Job
-from pipelines.decisions import Decision, write_decisions
+from pipelines.decisions import Decision, delivered, write_decisions
 from pipelines.delivery.stores import Store
 from pipelines.features.store import FeatureStore
 from pipelines.features.unit import unit_name
@@ -35,7 +35,6 @@ from pipelines.shards.tables import (
 )
 from pipelines.shards.tar import Member, TarWriter
 from pipelines.work import json_bytes, read_json, read_parquet, write_table
-from schemas.decision import Outcome, Stage
 from schemas.errors import BadRecord, RunError
 from schemas.profiles.common import CommonSample
 
@@ -175,14 +174,6 @@ def _npy(vectors: list[list[float]]) -> bytes:
 
 def _decisions(shard: str, written: list[WrittenSample]) -> list[Decision]:
     return [
-        Decision(
-            item.row["asset_id"],
-            Outcome.DELIVERED,
-            Stage.WRITE,
-            (),
-            "; ".join(
-                [f"shard={shard}", f"key={item.sample.key}", *filter(None, [item.row["overrides"]])]
-            ),
-        )
+        delivered(item.row["asset_id"], shard, item.sample.key, item.row["overrides"])
         for item in written
     ]
