@@ -88,8 +88,16 @@ def _passes(error: Exception) -> bool:
     """Whether the next attempt may end better."""
     if not isinstance(error, ClientError):
         return not isinstance(error, SSLError)
+    if is_taken(error):
+        return False
     seen = error_of(error)
     return seen.status in _PASSING_STATUS or seen.code in _PASSING_CODES
+
+
+def is_taken(error: ClientError) -> bool:
+    """Whether a write that asked for a free name was refused; it may be told in a 200's body."""
+    seen = error_of(error)
+    return seen.status == 412 or seen.code == "PreconditionFailed"
 
 
 def need(answer: dict[str, Any], *fields: str) -> dict[str, Any]:

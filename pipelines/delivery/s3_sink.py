@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from pipelines.delivery.s3_client import S3Client, error_of, s3_errors
-from pipelines.delivery.s3_retry import need, retried
+from pipelines.delivery.s3_retry import is_taken, need, retried
 from schemas.errors import FairshardError, RunError
 
 PART_BYTES = 16 * 2**20
@@ -66,18 +67,18 @@ class MultipartSink:
         return len(view)
 
     def complete(self) -> None:
-        """Makes the object appear and counts its bytes.
+        """Makes the object appear, if there is none with these bytes yet, and counts its bytes.
 
         Raises:
             RunError: If the service failed, or holds another number of bytes than were written.
         """
         with s3_errors(self._bucket):
             if not self._upload_id:
-                put_object(self._client, self._bucket, self._name, bytes(self._buffer))
+                self._unless_there(self._put)
             else:
                 if self._buffer:
                     self._send_part()
-                self._finish()
+                self._unless_there(self._complete_parts)
                 self._upload_id = ""
             self._count()
 
@@ -95,35 +96,53 @@ class MultipartSink:
     def _where(self) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._name}
 
-    def _finish(self) -> None:
+    def _unless_there(self, write: Callable[[dict[str, str]], None]) -> None:
+        """Writes if the name is free. Otherwise looks at what has it before writing over it.
+
+        An earlier attempt may have been obeyed and its answer lost, or a run that was killed have
+        written the same: then it stays as it is.
+        """
+        for condition in ({"IfNoneMatch": "*"}, {}):
+            try:
+                return write(condition)
+            except ClientError as error:
+                taken = is_taken(error)
+                # Of an upload that was completed, some services say that there is none.
+                if not taken and error_of(error).code != "NoSuchUpload":
+                    raise
+                if self._is_there():
+                    return self.abort()
+                if not (taken and condition):
+                    raise
+        raise AssertionError("a write without a condition is not refused for one")
+
+    def _put(self, condition: dict[str, str]) -> None:
+        put_object(self._client, self._bucket, self._name, bytes(self._buffer), **condition)
+
+    def _complete_parts(self, condition: dict[str, str]) -> None:
         parts = {"Parts": self._parts}
-        try:
-            retried(
-                lambda: need(
-                    self._client.complete_multipart_upload(
-                        **self._where, UploadId=self._upload_id, MultipartUpload=parts
-                    ),
-                    "ETag",
-                )
-            )
-        except ClientError as error:
-            # An earlier attempt was obeyed and its answer lost: the upload is gone, the object is
-            # there. Each part's sha256 was checked when it came, so the list of parts names it.
-            if error_of(error).code != "NoSuchUpload" or not self._is_there():
-                raise
+        where = {**self._where, "UploadId": self._upload_id, "MultipartUpload": parts}
+        complete = self._client.complete_multipart_upload
+        retried(lambda: need(complete(**where, **condition), "ETag"))
 
     def _is_there(self) -> bool:
-        """Whether the object is made of these very parts; only where ETags are made of MD5s."""
-        try:
-            md5s = [bytes.fromhex(str(part["ETag"]).strip('"')) for part in self._parts]
-        except ValueError:
-            return False
-        whole = hashlib.md5(b"".join(md5s), usedforsecurity=False).hexdigest()
+        """Whether the object has these very bytes; only where ETags are made of MD5s.
+
+        The sha256 of each part was checked when it came, so the list of parts names the object.
+        """
         try:
             found = object_bytes(self._client, self._bucket, self._name)
-        except ClientError:
+            etag = self._expected_etag()
+        except (ClientError, ValueError):
             return False
-        return str(found.get("ETag", "")).strip('"') == f"{whole}-{len(md5s)}"
+        return str(found.get("ETag", "")).strip('"') == etag
+
+    def _expected_etag(self) -> str:
+        if not self._upload_id:
+            return hashlib.md5(self._buffer, usedforsecurity=False).hexdigest()
+        md5s = [bytes.fromhex(str(part["ETag"]).strip('"')) for part in self._parts]
+        whole = hashlib.md5(b"".join(md5s), usedforsecurity=False).hexdigest()
+        return f"{whole}-{len(md5s)}"
 
     def _count(self) -> None:
         there = int(object_bytes(self._client, self._bucket, self._name)["ContentLength"])

@@ -23,7 +23,13 @@ from pipelines.delivery.s3_client import (
     s3_client,
     s3_errors,
 )
-from pipelines.delivery.s3_retry import list_objects, list_uploads, retried, upload_bytes
+from pipelines.delivery.s3_retry import (
+    is_taken,
+    list_objects,
+    list_uploads,
+    retried,
+    upload_bytes,
+)
 from pipelines.delivery.s3_sink import MultipartSink, object_bytes, put_object
 from pipelines.delivery.s3_stream import open_object
 from pipelines.delivery.stores import ObjectInfo, Sink, Unfinished, check_key, check_prefix
@@ -152,7 +158,7 @@ class S3Store:
 
     @contextmanager
     def open_write(self, key: str, *, private: bool = False) -> Iterator[Sink]:
-        """See `Store.open_write`. Parts of 16 MiB; given up parts are aborted."""
+        """See `Store.open_write`. Parts of 16 MiB; what is given up is aborted."""
         sink = MultipartSink(self._client, self.bucket, self._name(key))
         try:
             yield sink
@@ -168,9 +174,9 @@ class S3Store:
             try:
                 put_object(self._client, self.bucket, name, data, IfNoneMatch="*")
             except ClientError as error:
-                seen = error_of(error)
-                if seen.status == 412 or seen.code == "PreconditionFailed":
+                if is_taken(error):
                     return False
+                seen = error_of(error)
                 if seen.status == 409 and seen.code == "ConditionalRequestConflict":
                     raise RunError(
                         "Another run is writing the same object",

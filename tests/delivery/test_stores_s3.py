@@ -94,6 +94,39 @@ def test_streamed_write(store: Store, options: S3Options, bucket: str, size: int
     assert "Uploads" not in s3_client(options).list_multipart_uploads(Bucket=bucket)
 
 
+@pytest.mark.parametrize("size", [10, PART_BYTES + 1])
+def test_a_streamed_object_is_completed_if_its_name_is_free(
+    store: Store, options: S3Options, size: int
+) -> None:
+    """Bytes that are there already stay; others are looked at before they are written over."""
+    conditions: list[str | None] = []
+
+    def note(params: dict[str, str], **_: object) -> None:
+        conditions.append(params.get("IfNoneMatch"))
+
+    def stream(data: bytes) -> list[str | None]:
+        conditions.clear()
+        with store.open_write("big") as sink:
+            sink.write(data)
+        assert store.read_bytes("big") == data
+        return list(conditions)
+
+    events = s3_client(options).meta.events
+    calls = [
+        f"provide-client-params.s3.{name}" for name in ("PutObject", "CompleteMultipartUpload")
+    ]
+    for call in calls:
+        events.register(call, note)
+    try:
+        assert stream(bytes(size)) == ["*"]
+        assert stream(bytes(size)) == ["*"]
+        assert stream(b"x" * size) == ["*", None]
+        assert store.unfinished() == []
+    finally:
+        for call in calls:
+            events.unregister(call, note)
+
+
 def test_a_failed_block_leaves_nothing(store: Store, options: S3Options, bucket: str) -> None:
     with pytest.raises(ZeroDivisionError), store.open_write("big") as sink:
         sink.write(bytes(PART_BYTES + 1))
