@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,7 @@ TEMPORARY_PREFIX = ".tmp-"
 _FOLDER_ATTEMPTS = 20
 _PUBLIC_MODE = 0o644
 _PRIVATE_MODE = 0o600
+_MOST_PIECES = os.sysconf("SC_IOV_MAX")  # in one call
 
 
 def is_temporary(key: str) -> bool:
@@ -38,6 +39,42 @@ class FileSink:
         length = memoryview(data).nbytes
         self.written += length
         return length
+
+    def writev(self, pieces: Sequence[bytes]) -> None:
+        """See `Sink.writev`."""
+        with write_errors(self._path):
+            self.file.flush()
+            self.written += write_pieces(self.file.fileno(), pieces)
+
+
+def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> int:
+    """Writes all of the pieces to a file, in order, and returns their length.
+
+    Raises:
+        OSError: If the system takes no more; some of the pieces may have been written.
+    """
+    total = 0
+    for start in range(0, len(pieces), _MOST_PIECES):
+        rest: Sequence[bytes | memoryview] = pieces[start : start + _MOST_PIECES]
+        left = sum(map(len, rest))
+        while left:
+            taken = os.writev(descriptor, rest)
+            if taken <= 0:
+                raise OSError("the file takes no more bytes")
+            total += taken
+            left -= taken
+            if left:
+                rest = _without(rest, taken)
+    return total
+
+
+def _without(pieces: Sequence[bytes | memoryview], taken: int) -> Sequence[bytes | memoryview]:
+    """What is left of the pieces once so many bytes of them were taken."""
+    at = 0
+    while taken >= len(pieces[at]):
+        taken -= len(pieces[at])
+        at += 1
+    return [memoryview(pieces[at])[taken:], *pieces[at + 1 :]]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -65,6 +65,11 @@ class MultipartSink:
                 self._send_part()
         self._written += len(view)
         return len(view)
+
+    def writev(self, pieces: Sequence[bytes]) -> None:
+        """See `Sink.writev`."""
+        for piece in pieces:
+            self.write(piece)
 
     def complete(self) -> None:
         """Makes the object appear, if there is none with these bytes yet, and counts its bytes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,10 @@ class Sink(Protocol):
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Takes all of `data` and returns its length."""
+        ...
+
+    def writev(self, pieces: Sequence[bytes]) -> None:
+        """Takes all of the pieces, in order, with as few calls and copies as the store can."""
         ...
 
 

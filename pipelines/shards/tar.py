@@ -11,10 +11,9 @@ import enum
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from pipelines.shards.tar_digests import MemberDigests, WholeDigest
 
@@ -36,7 +35,8 @@ _FIRST_DIGITS = tuple(b"%03o" % value for value in range(8**3))  # the size has 
 _SUMS = tuple(map(sum, _DIGITS))
 _BASE_SUM = _FIXED_SUM - ord("0") - 1  # less the twelfth digit of three sums, and Adler-32's one
 _CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
-_LARGE = 64 * 1024  # what is smaller is joined before it is written
+_LARGE = 16 * 1024  # what is smaller is joined before it is written
+_BATCH_BYTES = 1 << 20  # written at once: fewer calls, and whole pages
 
 
 class Writable(Protocol):
@@ -44,6 +44,14 @@ class Writable(Protocol):
 
     def write(self, data: bytes | memoryview, /) -> int:
         """Takes bytes, all or the first of them, and returns how many."""
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """A sink that takes many pieces in one call, without joining them."""
+
+    def writev(self, pieces: Sequence[bytes], /) -> None:
+        """Takes all of the pieces, in order."""
 
 
 class Digests(enum.Flag):
@@ -56,9 +64,8 @@ class Digests(enum.Flag):
     ALL = MEMBERS | TAR | MD5
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Where a member lies in its tar.
+class Member(NamedTuple):
+    """Where a member lies in its tar. A tuple, since a tar has many and making one is cheap.
 
     Attributes:
         name: Its name.
@@ -114,15 +121,17 @@ class TarWriter:
     gives the tar up; so does any error of a method, and it comes out once.
 
     Args:
-        sink: Where the bytes go; only the caller's thread writes to it.
+        sink: Where the bytes go, by `writev` if it has one; only the caller's thread writes to it.
         digests: What to compute.
     """
 
     def __init__(self, sink: Writable, digests: Digests = Digests.ALL) -> None:
-        self._sink = sink
+        self._writev = sink.writev if isinstance(sink, Gathering) else _one_by_one(sink)
         self._open = True
         self._small: list[bytes] = []  # what is joined and written with what follows
         self._small_bytes = 0
+        self._batch: list[bytes] = []  # what is written at once
+        self._batch_bytes = 0
         self._places: list[tuple[str, int, int]] = []
         self._members = MemberDigests() if Digests.MEMBERS in digests else None
         self._whole = WholeDigest(hashlib.sha256()) if Digests.TAR in digests else None
@@ -174,10 +183,10 @@ class TarWriter:
                     self._small.append(piece)
                     self._small_bytes += size
                     if self._small_bytes >= _LARGE:
-                        self._write_small()
+                        self._join_small()
                 else:
-                    self._write_small()
-                    self._write(piece)
+                    self._join_small()
+                    self._gather(piece)
             if seen != length:
                 raise ValueError(f"{name}: {seen} bytes came where {length} were announced")
             if members is not None:
@@ -203,7 +212,8 @@ class TarWriter:
         try:
             self._small.append(END)
             self.size += len(END)
-            self._write_small()
+            self._join_small()
+            self._write_batch()
             for digest in self._all:
                 digest.finish()
         except BaseException:
@@ -211,7 +221,8 @@ class TarWriter:
             raise
         self._open = False
         found = self._members.found if self._members else [""] * len(self._places)
-        return [Member(*at, sha256) for at, sha256 in zip(self._places, found, strict=True)]
+        places = zip(self._places, found, strict=True)
+        return [Member(name, at, size, sha256) for (name, at, size), sha256 in places]
 
     @property
     def sha256(self) -> str:
@@ -228,27 +239,41 @@ class TarWriter:
         for digest in self._all:
             digest.stop()
 
-    def _write_small(self) -> None:
+    def _join_small(self) -> None:
         if self._small:
             joined = b"".join(self._small)
             self._small.clear()
             self._small_bytes = 0
-            self._write(joined)
+            self._gather(joined)
 
-    def _write(self, data: bytes) -> None:
+    def _gather(self, piece: bytes) -> None:
+        self._batch.append(piece)
+        self._batch_bytes += len(piece)
+        if self._batch_bytes >= _BATCH_BYTES:
+            self._write_batch()
+
+    def _write_batch(self) -> None:
+        batch, self._batch, self._batch_bytes = self._batch, [], 0
         # The digests first: they run while the sink writes.
         for digest in self._of_all:
-            digest.update(data)
-        taken = self._sink.write(data)
-        if taken != len(data):
-            self._write_rest(memoryview(data), taken)
+            digest.update(batch)
+        self._writev(batch)
 
-    def _write_rest(self, data: memoryview, taken: int) -> None:
-        while taken < len(data):
-            if taken <= 0:
-                raise OSError("the sink takes no more bytes")
-            data = data[taken:]
-            taken = self._sink.write(data)
+
+def _one_by_one(sink: Writable) -> Callable[[Sequence[bytes]], None]:
+    """Writes pieces to a sink that takes one at a time, and perhaps not all of it."""
+
+    def writev(pieces: Sequence[bytes]) -> None:
+        for piece in pieces:
+            taken = sink.write(piece)
+            rest = memoryview(piece)
+            while taken < len(rest):
+                if taken <= 0:
+                    raise OSError("the sink takes no more bytes")
+                rest = rest[taken:]
+                taken = sink.write(rest)
+
+    return writev
 
 
 def _digest(whole: WholeDigest | None) -> str:

@@ -6,7 +6,7 @@ Pieces are handed over in batches: a batch costs two changes of thread, a piece 
 from __future__ import annotations
 
 import hashlib
-from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Protocol
 
 from pipelines.shards.worker import Worker
@@ -26,20 +26,63 @@ class Hash(Protocol):
         """The digest of what was taken, hex."""
 
 
-class _Beside(ABC):
-    """Takes pieces, and hands them to a thread a batch at a time; None is a mark between pieces."""
+class WholeDigest:
+    """The digest of everything.
+
+    Args:
+        digest: Computes it.
+
+    Attributes:
+        hex: The digest once it is finished, hex; empty before.
+    """
+
+    def __init__(self, digest: Hash) -> None:
+        self.hex = ""
+        self._digest = digest
+        self._worker: Worker[Sequence[bytes]] = Worker(self._do, _DEPTH)
+
+    def update(self, batch: Sequence[bytes]) -> None:
+        """Takes pieces; neither they nor the sequence may change any more."""
+        self._worker.give(batch)
+
+    def finish(self) -> None:
+        """Waits for the digest, and ends the thread."""
+        self._worker.finish()
+        self.hex = self._digest.hexdigest()
+
+    def stop(self) -> None:
+        """Ends the thread, whatever is not done. Raises nothing."""
+        self._worker.stop()
+
+    def _do(self, batch: Sequence[bytes]) -> None:
+        for piece in batch:
+            self._digest.update(piece)
+
+
+class MemberDigests:
+    """The sha256 of each member.
+
+    Attributes:
+        found: Digests of the members that are done, in order, hex.
+    """
 
     def __init__(self) -> None:
-        self._batch: list[bytes | None] = []
+        self.found: list[str] = []
+        self._digest: Hash | None = None
+        self._batch: list[bytes | None] = []  # None ends a member
         self._bytes = 0
         self._worker: Worker[list[bytes | None]] = Worker(self._do, _DEPTH)
 
     def update(self, data: bytes) -> None:
-        """Takes bytes, which must not change any more."""
+        """Takes bytes of a member, which must not change any more."""
         self._batch.append(data)
         self._bytes += len(data)
         if self._bytes >= _BATCH_BYTES or len(self._batch) >= _BATCH_PIECES:
             self._hand_over()
+
+    def end(self) -> None:
+        """Ends a member."""
+        self._batch.append(None)
 
     def finish(self) -> None:
         """Waits until all that was taken is digested, and ends the thread."""
@@ -54,52 +97,6 @@ class _Beside(ABC):
         if self._batch:
             batch, self._batch, self._bytes = self._batch, [], 0
             self._worker.give(batch)
-
-    @abstractmethod
-    def _do(self, batch: list[bytes | None]) -> None:
-        """Digests a batch, in the thread."""
-
-
-class WholeDigest(_Beside):
-    """The digest of everything.
-
-    Args:
-        digest: Computes it.
-
-    Attributes:
-        hex: The digest once it is finished, hex; empty before.
-    """
-
-    def __init__(self, digest: Hash) -> None:
-        super().__init__()
-        self.hex = ""
-        self._digest = digest
-
-    def finish(self) -> None:
-        """Waits for the digest."""
-        super().finish()
-        self.hex = self._digest.hexdigest()
-
-    def _do(self, batch: list[bytes | None]) -> None:
-        for piece in batch:
-            self._digest.update(piece or b"")
-
-
-class MemberDigests(_Beside):
-    """The sha256 of each member.
-
-    Attributes:
-        found: Digests of the members that are done, in order, hex.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self._digest: Hash | None = None
-
-    def end(self) -> None:
-        """Ends a member."""
-        self._batch.append(None)
 
     def _do(self, batch: list[bytes | None]) -> None:
         for piece in batch:

@@ -1,4 +1,4 @@
-"""Digests of the members of a tar that is being read, by two threads that share each read's work.
+"""Digests of the members of a tar that is being read, by two threads that share the work.
 
 Digests of large members release Python's lock. The thread that reads takes part while it waits, so
 that two cores are busy and no third thread competes for them.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
+from collections.abc import Iterable
 from queue import SimpleQueue
 
 from pipelines.shards.tar_parser import Part, Piece
@@ -57,9 +58,17 @@ class Hashing:
             self._thread = threading.Thread(target=self._run, name="digests", daemon=True)
             self._thread.start()
 
-    def finish(self, batch: Batch) -> None:
-        """Helps with a batch and waits until it is done; an error of the thread comes out here."""
+    def finish(self, batch: Batch, later: Iterable[Batch] = ()) -> None:
+        """Helps with a batch and waits until it is done; an error of the thread comes out here.
+
+        Args:
+            batch: The oldest that was given and not finished.
+            later: Those given after it, to help with while the thread does the last of `batch`.
+        """
         self._take_all(batch.whole)
+        for other in later:
+            while other.whole and batch.done.empty():
+                self._take_one(other.whole)
         error = batch.done.get()
         if error is not None:
             raise error
@@ -87,12 +96,15 @@ class Hashing:
 
     def _take_all(self, whole: deque[Piece]) -> None:
         """Digests what the other thread has not taken yet."""
-        while not self._stopped:
-            try:
-                piece = whole.popleft()
-            except IndexError:
-                return
-            hash_piece(piece)
+        while whole and not self._stopped:
+            self._take_one(whole)
+
+    def _take_one(self, whole: deque[Piece]) -> None:
+        try:
+            piece = whole.popleft()
+        except IndexError:  # the other thread was faster
+            return
+        hash_piece(piece)
 
 
 def hash_piece(piece: Piece) -> None:

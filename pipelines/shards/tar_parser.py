@@ -83,19 +83,29 @@ class Parser:
         """
         position, size = 0, len(view)
         while position < size:
-            part = self._part
+            part, self._part = self._part, None
             if part is None:
-                self._part = part = self._header(view, position)
+                part = self._header(view, position)
                 position += BLOCK
-                if part is None or part.length:
+                if part is None:
                     continue
-            taken = min(part.left, size - position)
-            part.left -= taken
-            found, position = view[position : position + taken], position + taken
-            if part.left == 0:
-                position = self._padding(part, view, position)
-                self._part = None
-            yield Piece(part, found, part.left == 0)
+            found = view[position : position + part.left]
+            position += part.left
+            if position <= size:
+                part.left = 0
+                padding = -part.length % BLOCK
+                if padding:
+                    # Copied: comparing a view goes byte by byte.
+                    zeros = bytes(view[position : position + padding])
+                    if zeros != PADDINGS[padding]:
+                        raise self._no_padding(part, zeros, self._at + position)
+                    position += padding
+                yield Piece(part, found, True)
+            else:
+                part.left = position - size
+                self._part = part
+                if found:
+                    yield Piece(part, found, False)
         self._at += size
 
     def end(self) -> None:
@@ -126,18 +136,11 @@ class Parser:
         name, length = parse_header(block, at)
         return Part(name, at + BLOCK, length)
 
-    def _padding(self, part: Part, view: memoryview, position: int) -> int:
-        """Checks the padding of a member and returns where the next header begins."""
-        size = -part.length % BLOCK
-        if not size:
-            return position
-        found = bytes(view[position : position + size])
-        if found != PADDINGS[size]:
-            at = self._at + position + first_other(found, _ZEROS)
-            if not any(found):
-                raise TarError(f"cut within the padding of {part.name}, at byte {at}", at)
-            raise TarError(f"the padding of {part.name} is not zero, at byte {at}", at)
-        return position + size
+    def _no_padding(self, part: Part, found: bytes, at: int) -> TarError:
+        at += first_other(found, _ZEROS)
+        if any(found):
+            return TarError(f"the padding of {part.name} is not zero, at byte {at}", at)
+        return TarError(f"cut within the padding of {part.name}, at byte {at}", at)
 
 
 def parse_header(block: bytes, at: int) -> tuple[str, int]:

@@ -144,7 +144,7 @@ class _Check:
     def oldest(self) -> Iterator[Member]:
         """Waits for the oldest read's digests and yields its members."""
         batch = self.batches.popleft()
-        self.hashing.finish(batch)
+        self.hashing.finish(batch, self.batches)
         self._buffers.append(batch.buffer)
         for part in batch.ended:
             yield Member(part.name, part.offset, part.length, part.sha256)
