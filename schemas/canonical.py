@@ -47,4 +47,4 @@ def _is_plain(value: Any) -> bool:
         return all(type(name) is str and name.isascii() for name in value) and all(
             map(_is_plain, value.values())
         )
-    return kind is list and all(map(_is_plain, value))
+    return bool(kind is list and all(map(_is_plain, value)))
