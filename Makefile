@@ -2,17 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 READERS := .venv-readers
+IMG2DATASET := .venv-img2dataset
 FUZZ_SECONDS ?= 300
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow bench fuzz conformance-env setup lint types schemas clean help
+.PHONY: demo test test-slow bench bench-peers fuzz conformance-env setup lint types schemas clean help
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
 	@echo "make test       lint, types and tests"
 	@echo "make test-slow  the long tests"
 	@echo "make bench      speed, as ratios in one run"
+	@echo "make bench-peers  img2dataset in an environment of its own, for make bench to compare with"
 	@echo "make conformance-env  further readers for the conformance tests: Energon, DALI, mlcroissant"
 	@echo "make fuzz       hostile metadata against the readers, FUZZ_SECONDS=300 of it"
 	@echo "make schemas    write the JSON Schemas and the generated parts of docs/ anew"
@@ -47,6 +49,14 @@ $(READERS)/.made: $(VENV)/.test tests/conformance/readers/requirements.txt
 	@touch $@
 
 conformance-env: $(READERS)/.made
+
+# img2dataset wants packages that ours do not; nothing but the benchmark uses it.
+$(IMG2DATASET)/.made: tests/bench/peer/requirements.txt
+	@$(PYTHON) -m venv $(IMG2DATASET)
+	@$(IMG2DATASET)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/bench/peer/requirements.txt
+	@touch $@
+
+bench-peers: $(IMG2DATASET)/.made
 
 setup: $(VENV)/.test
 

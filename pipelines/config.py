@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 import rfc8785
 
@@ -79,7 +80,12 @@ class Job:
         """`as_of` in µs since 1970."""
         return round(self.as_of.timestamp() * 1_000_000)
 
-    @property
+    @cached_property
+    def terms_sha256(self) -> str:
+        """Digest of the deal's terms, which every sample's decision names."""
+        return self.deal.terms_sha256()
+
+    @cached_property
     def run_id(self) -> str:
         """Names a run by its inputs: the same inputs are the same run, and may be resumed."""
         return run_id(self.deal, self.catalogue, self.as_of, self.models, self.salt, self.trust)

@@ -50,7 +50,8 @@ class Packaged:
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
     """Lays the graph: every step that touches rows or media."""
-    parts = root | "Parts" >> beam.Create(job.catalogue.parts("assets"))
+    listed = job.catalogue.parts("assets")
+    parts = root | "Parts" >> beam.Create(listed, reshuffle=len(listed) > 1)
     batches = parts | "ReadCatalogue" >> ReadCatalogue(job)
     verdict = batches | "JudgeCatalogue" >> JudgeCatalogue(job)
     screened = batches | "ScreenRights" >> ScreenRights(job, verdict)

@@ -6,9 +6,11 @@ the network, stamps the clock and numbers elements at random, so the frame here 
 
 from __future__ import annotations
 
+import functools
 import html
 import itertools
 import re
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,6 +95,9 @@ class _Row:
     lines: tuple[str, ...]
 
 
+_LOCK = threading.Lock()  # a view counts the elements of one page
+
+
 class _OfflineView(DefaultJinjaPageView):
     """The page view of Great Expectations, with numbers in order for random element ids."""
 
@@ -105,6 +110,7 @@ class _OfflineView(DefaultJinjaPageView):
 
     def page(self, document: dict[str, object], note: str, rows: list[_Row]) -> str:
         """Renders a document of Great Expectations as a page, under a table of the rules."""
+        self._numbers = itertools.count(1)
         template = self.env.from_string(_PAGE)
         page = template.render(document, note=note, rows=rows, policy=_CONTENT_POLICY)
         return _SUITE_PAGE.sub('href="#rules"', page)
@@ -132,8 +138,16 @@ def write_data_docs(summary: GateSummary, suite: Suite, folder: Path, as_of: dat
     )
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
-    page.write_text(_OfflineView().page(document, note, _rows(summary, suite)), encoding="utf-8")
+    with _LOCK:
+        text = _view().page(document, note, _rows(summary, suite))
+    page.write_text(text, encoding="utf-8")
     return page
+
+
+@functools.cache
+def _view() -> _OfflineView:
+    """One view a process: it keeps the templates that it has compiled."""
+    return _OfflineView()
 
 
 def _report(

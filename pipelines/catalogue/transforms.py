@@ -13,6 +13,7 @@ from pipelines.catalogue.read import Part
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.config import Job
 from pipelines.delivery.stores import open_store
+from pipelines.gathering.transforms import GatherAll
 from pipelines.work import noting_failure
 
 
@@ -67,8 +68,4 @@ class JudgeCatalogue(beam.PTransform):
 
     def expand(self, pcoll: beam.PCollection[BatchReceipt]) -> beam.PCollection[Verdict]:
         """From receipts to the one verdict."""
-        return (
-            pcoll
-            | "GatherReceipts" >> beam.combiners.ToList()
-            | "Judge" >> beam.ParDo(_Judge(self.job))
-        )
+        return pcoll | "GatherReceipts" >> GatherAll() | "Judge" >> beam.ParDo(_Judge(self.job))

@@ -59,6 +59,5 @@ class EnrichAssets(beam.PTransform):
             pcoll
             | "SpreadBlocks" >> beam.ParDo(_SpreadBlocks())
             | "GroupByUnit" >> beam.GroupByKey()
-            | "SpreadUnits" >> beam.Reshuffle()
             | "EnrichUnit" >> beam.ParDo(_EnrichUnit(self.job))
         )

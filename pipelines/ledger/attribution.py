@@ -66,7 +66,7 @@ def record_attribution(
         price.currency,
         Allocation(price.allocation),
         price.agency_share,
-        job.deal.terms_sha256(),
+        job.terms_sha256,
     )
     entries, agency_minor = make_entries(assets, terms, job.salt)
     write_table(store, f"{job.agency}/ledger/ledger-00000.parquet", entries_to_table(entries))

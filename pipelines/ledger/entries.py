@@ -18,6 +18,7 @@ from pipelines.ledger import commitments
 from pipelines.ledger.commitments import Domain
 from pipelines.ledger.merkle import leaf_hash
 from pipelines.ledger.split import agency_and_contributors, allocate, line_weight
+from schemas.canonical import canonical_json
 from schemas.errors import InputError
 from schemas.ledger import FULL_SPLIT_BP, Allocation, Entry, Line
 from schemas.money import exponent
@@ -139,7 +140,7 @@ def leaf_bytes(entry: Entry) -> bytes:
         "terms_sha256": entry.terms_sha256,
     }
     try:
-        return rfc8785.dumps(leaf)
+        return canonical_json(leaf)
     except rfc8785.CanonicalizationError as error:
         raise InputError(
             "an entry cannot be written as JSON", ascii(entry.key), "Use valid Unicode in names."

@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from botocore.exceptions import ClientError
 
@@ -127,10 +126,14 @@ def _stream_file(location: FileLocation) -> Iterator[bytes]:
         descriptor = _open_below(location)
         try:
             # A FIFO or a device would block or never end.
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
                 raise _unavailable("not a regular file")
-            while chunk := os.read(descriptor, CHUNK_BYTES):
+            # No more room than the file takes; one that grew meanwhile is read to its end as well.
+            wanted = min(CHUNK_BYTES, about.st_size + 1)
+            while chunk := os.read(descriptor, wanted):
                 yield chunk
+                wanted = CHUNK_BYTES if len(chunk) == wanted else 1
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -143,7 +146,7 @@ def _open_below(location: FileLocation) -> int:
 
     The path was free of symlinks when it was checked; one put there since must not be followed.
     """
-    *folders, name = PurePosixPath(location.path).relative_to(location.root).parts
+    *folders, name = location.segments
     base = os.O_RDONLY | os.O_CLOEXEC
     descriptor = os.open(location.root, base | os.O_DIRECTORY)
     try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -38,6 +40,11 @@ class FileLocation:
 
     root: str
     path: str
+
+    @property
+    def segments(self) -> list[str]:
+        """The way down from the root."""
+        return self.path[len(self.root) :].strip("/").split("/")
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,8 @@ def resolve_media_uri(media_uri: str, catalogue_uri: str, policy: SourcePolicy) 
     if catalogue_uri.startswith("s3://"):
         bucket, prefix = _split_root(catalogue_uri)
         return S3Location(bucket, f"{prefix}/{relative}" if prefix else relative)
-    return _file(f"{_folder(catalogue_uri)}/{relative}", catalogue_uri, policy)
+    folder = _folder(catalogue_uri)
+    return _below(folder, relative) or _file(f"{folder}/{relative}", catalogue_uri, policy)
 
 
 def not_allowed(detail: str) -> BadRecord:
@@ -139,6 +147,34 @@ def _absolute(scheme: str, uri: str, catalogue_uri: str, policy: SourcePolicy) -
         except ValueError as error:
             raise not_allowed(f"{error}: {uri!r}") from error
     raise not_allowed(f"scheme {scheme or uri[:20]!r} is not one of file, s3, https")
+
+
+def _below(folder: str, relative: str) -> FileLocation | None:
+    """A file whose way down from its folder has no symlink; None where only `_file` can tell.
+
+    It asks about the segments below the folder alone, since all media have those above in common.
+    """
+    if "\0" in relative:
+        return None
+    try:
+        there = Path(folder).stat()
+        root = _real_folder(folder, there.st_dev, there.st_ino)
+        if root == "/":
+            return None
+        path = root
+        for segment in relative.split("/"):
+            path = f"{path}/{segment}"
+            if stat.S_ISLNK(os.lstat(path).st_mode):
+                return None
+    except OSError:
+        return None
+    return FileLocation(root, path)
+
+
+@lru_cache(maxsize=64)
+def _real_folder(folder: str, device: int, inode: int) -> str:
+    """A folder's path without symlinks; device and inode make sure that it is of this folder."""
+    return os.path.realpath(folder)
 
 
 def _file(path: str, catalogue_uri: str, policy: SourcePolicy) -> FileLocation:

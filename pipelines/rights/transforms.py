@@ -12,6 +12,7 @@ from pipelines.catalogue.batches import BatchReceipt, Verdict
 from pipelines.config import Job
 from pipelines.decisions import Counts
 from pipelines.delivery.stores import open_store
+from pipelines.gathering.transforms import GatherAll
 from pipelines.rights.store_screened import ScreenReceipt, load_index, screen_stored_batch
 from pipelines.work import json_bytes
 
@@ -75,6 +76,6 @@ class CountScreened(beam.PTransform):
         """From screened batches to their counts in sum."""
         return (
             pcoll
-            | "GatherScreened" >> beam.combiners.ToList()
+            | "GatherScreened" >> GatherAll()
             | "CountScreened" >> beam.ParDo(_CountScreened(self.job))
         )

@@ -10,6 +10,7 @@ import apache_beam as beam
 from pipelines.config import Job
 from pipelines.delivery.stores import open_store
 from pipelines.features.unit import UnitReceipt
+from pipelines.gathering.transforms import GatherAll
 from pipelines.selection.plan_run import plan_run
 from pipelines.shards.plan import ShardSpec
 
@@ -36,8 +37,4 @@ class SelectSamples(beam.PTransform):
 
     def expand(self, pcoll: beam.PCollection[UnitReceipt]) -> beam.PCollection[ShardSpec]:
         """From enriched units to shards to be written."""
-        return (
-            pcoll
-            | "GatherUnits" >> beam.combiners.ToList()
-            | "PlanRun" >> beam.ParDo(_PlanRun(self.job))
-        )
+        return pcoll | "GatherUnits" >> GatherAll() | "PlanRun" >> beam.ParDo(_PlanRun(self.job))

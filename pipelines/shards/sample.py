@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import rfc8785
-
 from pipelines.config import Job
 from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles import profile_for
 from pipelines.profiles.base import SampleError
 from pipelines.shards.tar import Member
+from schemas.canonical import canonical_json
 from schemas.decision import Outcome
 from schemas.errors import RunError
 from schemas.profiles.common import CommonSample
@@ -43,12 +42,12 @@ def decision_sha256(job: Job, commitment: str, overrides: str) -> str:
     decision = {
         "asset": commitment,
         "outcome": Outcome.DELIVERED.value,
-        "deal": job.deal.terms_sha256(),
+        "deal": job.terms_sha256,
         "catalogue": job.catalogue.digest,
         "as_of": job.as_of.isoformat(),
         "overrides": overrides,
     }
-    return hashlib.sha256(rfc8785.dumps(decision)).hexdigest()
+    return hashlib.sha256(canonical_json(decision)).hexdigest()
 
 
 def make_sample(row: Row, job: Job) -> CommonSample:
@@ -113,7 +112,7 @@ def _common(row: Row, job: Job) -> Row:
 
 def sample_json(sample: CommonSample) -> bytes:
     """The sample's JSON member: canonical (RFC 8785), so that equal samples are equal bytes."""
-    return rfc8785.dumps(sample.model_dump(mode="json"))
+    return canonical_json(sample.model_dump(mode="json"))
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,15 @@ import apache_beam as beam
 from pipelines.config import Job
 from pipelines.delivery.stores import open_store
 from pipelines.features.store import open_features
+from pipelines.gathering.transforms import SpreadKeyed
 from pipelines.shards.plan import ShardSpec
 from pipelines.shards.write import ShardReceipt, write_shard
 from pipelines.work import noting_failure
+
+
+class _Numbered(beam.DoFn):
+    def process(self, element: ShardSpec) -> Iterator[tuple[int, ShardSpec]]:
+        yield element.index, element
 
 
 class _WriteShard(beam.DoFn):
@@ -42,6 +48,7 @@ class WriteShards(beam.PTransform):
         """From shards to be written to receipts of shards that were."""
         return (
             pcoll
-            | "SpreadShards" >> beam.Reshuffle()
+            | "Numbered" >> beam.ParDo(_Numbered())
+            | "SpreadShards" >> SpreadKeyed()
             | "WriteShard" >> beam.ParDo(_WriteShard(self.job))
         )

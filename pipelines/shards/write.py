@@ -21,6 +21,7 @@ from pipelines.decisions import Decision, delivered, write_decisions
 from pipelines.delivery.stores import Store
 from pipelines.features.store import FeatureStore
 from pipelines.features.unit import unit_name
+from pipelines.ledger.entries import asset_commitment
 from pipelines.media.fetch import open_stream
 from pipelines.media.locate import resolve_media_uri
 from pipelines.progress import report_progress
@@ -66,11 +67,15 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
     if store.exists(commit):  # 1
         return ShardReceipt(**read_json(store, commit))
     rows = _planned_rows(store, job, spec)  # 2
-    samples = sorted(((make_sample(row, job), row) for row in rows), key=lambda pair: pair[0].key)
+    rows.sort(key=lambda row: asset_commitment(job.salt, row["asset_id"]))  # begins with the key
+    samples: list[tuple[CommonSample, Row]] = []
     base = f"{job.delivery}/shards/{spec.name}"
     with store.open_write(f"{base}.tar") as sink, TarWriter(sink) as tar:  # 3
-        for sample, row in samples:
+        for row in rows:
+            # Made here rather than before, since the tar's threads digest meanwhile.
+            sample = make_sample(row, job)
             _add_sample(tar, job, sample, row)
+            samples.append((sample, row))
             report_progress(job.progress_path, "write", 1)
         written = _compare(samples, tar.close())
     receipt = ShardReceipt(

@@ -1,6 +1,7 @@
 """Runs the benchmarks and prints their figures: `python -m tests.bench`.
 
 Screening is measured at a size that takes a minute; `python -m tests.bench.screening` is the whole.
+The comparison with img2dataset runs where its environment is: `make bench-peers` makes it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from tests.bench.img2dataset import bench_img2dataset, has_peer
 from tests.bench.screening import bench as bench_screening
 from tests.bench.tar import bench_tar
 
@@ -19,7 +21,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=4_000, help="samples in a tar")
     parser.add_argument("--assets", type=int, default=1_000_000, help="assets to screen")
-    parser.add_argument("--rounds", type=int, default=5, help="of writing tars")
+    parser.add_argument("--pictures", type=int, default=2_000, help="pictures to package")
+    parser.add_argument("--rounds", type=int, default=5, help="of tars and packaging")
     options = parser.parse_args()
     shared_memory = Path("/dev/shm")  # a disk would measure itself
     base = shared_memory if shared_memory.is_dir() else None
@@ -27,6 +30,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fairshard-bench-", dir=base) as folder:
         bench_tar(Path(folder), options.samples, options.rounds)
     bench_screening(options.assets, 0, base)
+    if not has_peer():
+        print("img2dataset: left out, since its environment is not there: make bench-peers")
+        return
+    with tempfile.TemporaryDirectory(prefix="fairshard-bench-", dir=base) as folder:
+        bench_img2dataset(Path(folder), options.pictures, options.rounds, 2)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Collections gathered and spread, in few steps of the engine."""

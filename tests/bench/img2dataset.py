@@ -1,0 +1,147 @@
+"""Packaging a cached library beside img2dataset: `python -m tests.bench.img2dataset`.
+
+Both pack the same pictures, round after round in turn. img2dataset reads them over HTTP from a
+server on the loopback interface, which is what it is for; ours reads them from the catalogue's
+folder, and its features were computed by an earlier deal. Ours besides reads and gates the
+catalogue, decides on rights, selects, checks every digest, and writes ledger, statements, indexes
+and a signed manifest; img2dataset computes sha256 of every picture by its default. Neither resizes.
+
+`make bench-peers` makes img2dataset's environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+
+from tests.bench.img2dataset_library import make_library
+from tests.bench.img2dataset_sides import (
+    MODES,
+    PEER,
+    ROOT,
+    Img2dataset,
+    Mode,
+    Ours,
+    Took,
+    file_server,
+    peer_process,
+    server_rate,
+)
+
+_THREADS_TRIED = (4, 16, 64)
+
+
+@dataclass
+class Side:
+    """One thing that is measured, round after round."""
+
+    name: str
+    run: Callable[[], Took]
+    took: list[Took] = field(default_factory=list)
+
+    @property
+    def clock_s(self) -> float:
+        """Median of the rounds."""
+        return statistics.median(one.clock_s for one in self.took)
+
+    @property
+    def processor_s(self) -> float:
+        """Median of the rounds."""
+        return statistics.median(one.processor_s for one in self.took)
+
+
+def has_peer() -> bool:
+    """Whether img2dataset's environment was made."""
+    return (ROOT / PEER / "bin" / "img2dataset").is_file()
+
+
+def bench_img2dataset(folder: Path, pictures: int, rounds: int, processes: int) -> None:
+    """Measures both sides.
+
+    Args:
+        folder: Where everything goes: three times the pictures, 1.3 GB for 2,000.
+        pictures: How many.
+        rounds: How often each side is measured.
+        processes: How many img2dataset uses.
+    """
+    library = make_library(folder, pictures, processes)
+    size = library.media_bytes / pictures / 1e3
+    print(f"img2dataset: {pictures:,} pictures of {size:,.0f} KB, {rounds} rounds")
+    ours = Ours(library, folder)
+    ours.warm()
+    with file_server(library.catalogue / "media") as address, peer_process() as process:
+        print(f"  the server alone: {server_rate(address, pictures):,.0f} pictures a second")
+        tried = [Img2dataset(folder, pictures, processes, threads) for threads in _THREADS_TRIED]
+        tried[0].write_list(address)
+        best = min(tried, key=lambda peer: peer.call(process, MODES[0]).clock_s)
+        print(f"  {processes} processes of {best.threads} threads were its fastest")
+        workers = {"one worker": 1}
+        calls = [
+            *(_peer_call(best, process, mode) for mode in MODES),
+            *(Side(f"ours, {name}", _bound(ours.call, n)) for name, n in workers.items()),
+        ]
+        _measure(calls, rounds)
+        _show("the call in a warm process", calls, pictures)
+        commands = [
+            Side(f"img2dataset, {MODES[0].name}", lambda: best.command(MODES[0])),
+            *(Side(f"ours, {name}", _bound(ours.command, n)) for name, n in workers.items()),
+        ]
+        _measure(commands, rounds)
+        _show("the whole command", commands, pictures)
+    ours.verify()
+    print(f"  both packed {pictures:,} samples each time; ours verifies")
+
+
+def _peer_call(peer: Img2dataset, process: Popen[str], mode: Mode) -> Side:
+    return Side(f"img2dataset, {mode.name}", lambda: peer.call(process, mode))
+
+
+def _bound(call: Callable[[int], Took], workers: int) -> Callable[[], Took]:
+    return lambda: call(workers)
+
+
+def _measure(sides: Sequence[Side], rounds: int) -> None:
+    for _ in range(rounds):
+        for side in sides:
+            side.took.append(side.run())
+
+
+def _show(title: str, sides: Sequence[Side], pictures: int) -> None:
+    first = sides[0]
+    print(f"  {title:<44} {'images/s':>9} {'ratio':>6} {'clock s':>8} {'processor s':>12}")
+    for side in sides:
+        ratio = first.clock_s / side.clock_s
+        print(
+            f"  {side.name:<44} {pictures / side.clock_s:>9,.0f} {ratio:>6.2f} "
+            f"{side.clock_s:>8.2f} {side.processor_s:>12.2f}"
+        )
+
+
+def main() -> None:
+    """Parses the options and measures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=2_000)
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
+    parser.add_argument("--processes", type=int, default=2, help="of img2dataset")
+    parser.add_argument("--folder", type=Path, help="where files go (default: memory)")
+    options = parser.parse_args()
+    if not has_peer():
+        parser.exit(1, "img2dataset's environment is not there: make bench-peers\n")
+    shared_memory = Path("/dev/shm")  # a disk would measure itself
+    base = options.folder or (shared_memory if shared_memory.is_dir() else None)
+    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(f"{os.cpu_count()} cores, load {load}; files in {base or 'the temporary folder'}")
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory(prefix="fairshard-bench-", dir=base) as folder:
+        bench_img2dataset(Path(folder), options.pictures, options.rounds, options.processes)
+
+
+if __name__ == "__main__":
+    main()

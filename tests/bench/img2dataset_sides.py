@@ -1,0 +1,287 @@
+"""Both sides of the comparison with img2dataset: each packs the same pictures, timed one way."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.commands.common import parse_as_of
+from pipelines.jobs import Request, prepare_job
+from pipelines.package import package
+from pipelines.verify import verify_delivery
+from tests.bench.img2dataset_library import AS_OF, BenchLibrary, picture_name, write_deal
+
+ROOT = Path(__file__).resolve().parents[2]
+PEER = Path(".venv-img2dataset")
+_PEER_SCRIPT = ROOT / "tests" / "bench" / "peer" / "img2dataset_peer.py"
+_READERS = 8
+
+
+@dataclass(frozen=True)
+class Took:
+    """What packing all pictures took.
+
+    Attributes:
+        clock_s: Time on the clock.
+        processor_s: Work of all processes that took part, the web server's not among them.
+    """
+
+    clock_s: float
+    processor_s: float
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How img2dataset is asked to treat a picture."""
+
+    name: str
+    options: dict[str, object]
+
+
+# With `resize_mode` alone pictures are decoded and encoded again; with the second their own bytes
+# are kept, as ours are, but decoded; with the third nobody looks whether they are pictures.
+MODES = (
+    Mode("resize_mode=no", {}),
+    Mode("resize_mode=no, skip_reencode", {"skip_reencode": True}),
+    Mode("disable_all_reencoding", {"disable_all_reencoding": True}),
+)
+
+
+@contextmanager
+def file_server(folder: Path) -> Iterator[str]:
+    """Serves a folder from a process of its own while the block runs; yields its address."""
+    words = [sys.executable, "-m", "tests.bench.file_server", str(folder)]
+    with subprocess.Popen(
+        words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield f"http://127.0.0.1:{int(_line(process))}"
+        finally:
+            process.terminate()
+
+
+def server_rate(address: str, pictures: int) -> float:
+    """Pictures a second that the server gives to a client that does nothing with them."""
+    port = int(address.rpartition(":")[2])
+
+    def read(number: int) -> int:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(f"GET /{picture_name(number)} HTTP/1.1\r\n\r\n".encode())
+            buffer, total = bytearray(1 << 20), 0
+            while taken := connection.recv_into(buffer):
+                total += taken
+            return total
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(_READERS) as pool:
+        least = min(pool.map(read, range(pictures)))
+    if least < 10_000:
+        raise RuntimeError(f"the server gave {least} bytes for a picture")
+    return pictures / (time.perf_counter() - started)
+
+
+@dataclass(frozen=True)
+class Img2dataset:
+    """img2dataset over one list of addresses.
+
+    Attributes:
+        folder: Where its list lies and its output goes.
+        pictures: How many there are.
+        processes: How many it uses.
+        threads: How many each process uses.
+    """
+
+    folder: Path
+    pictures: int
+    processes: int
+    threads: int
+
+    @property
+    def _output(self) -> Path:
+        return self.folder / "img2dataset"
+
+    def write_list(self, address: str) -> None:
+        """Writes the list of addresses, with captions, as Parquet."""
+        rows = {
+            "url": [f"{address}/{picture_name(number)}" for number in range(self.pictures)],
+            "caption": [f"Field of colours {number}" for number in range(self.pictures)],
+        }
+        pq.write_table(pa.table(rows), self.folder / "urls.parquet")
+
+    def options(self, mode: Mode) -> dict[str, object]:
+        """The arguments of `img2dataset.download`; what is left out is at its default."""
+        return {
+            "url_list": str(self.folder / "urls.parquet"),
+            "input_format": "parquet",
+            "caption_col": "caption",
+            "output_folder": str(self._output),
+            "output_format": "webdataset",
+            "resize_mode": "no",
+            "processes_count": self.processes,
+            "thread_count": self.threads,
+            # So that every process has shards to make, to the end.
+            "number_sample_per_shard": max(1, self.pictures // (2 * self.processes)),
+            **mode.options,
+        }
+
+    def call(self, process: subprocess.Popen[str], mode: Mode) -> Took:
+        """One call in a process that has imported it."""
+        self._clear()
+        if process.stdin is None:
+            raise RuntimeError("the process has no input")
+        process.stdin.write(json.dumps(self.options(mode)) + "\n")
+        process.stdin.flush()
+        told = json.loads(_line(process))
+        self._check()
+        return Took(told["clock_s"], told["processor_s"])
+
+    def command(self, mode: Mode) -> Took:
+        """The whole command from the shell."""
+        self._clear()
+        words = [f"--{name}={value}" for name, value in self.options(mode).items()]
+        took = run_command([str(ROOT / PEER / "bin" / "img2dataset"), *words])
+        self._check()
+        return took
+
+    def _clear(self) -> None:
+        shutil.rmtree(self._output, ignore_errors=True)
+
+    def _check(self) -> None:
+        count = 0
+        for path in self._output.glob("*.tar"):
+            with tarfile.open(path) as tar:
+                count += sum(name.endswith(".jpg") for name in tar.getnames())
+        if count != self.pictures:
+            raise RuntimeError(f"img2dataset packed {count} of {self.pictures} pictures")
+
+
+@contextmanager
+def peer_process() -> Iterator[subprocess.Popen[str]]:
+    """A process of img2dataset's environment that has imported it and waits for calls."""
+    words = [str(ROOT / PEER / "bin" / "python"), str(_PEER_SCRIPT)]
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            _line(process)
+            yield process
+        finally:
+            process.terminate()
+
+
+@dataclass
+class Ours:
+    """Our side: every packaging is of a deal of its own, over one store of features.
+
+    Attributes:
+        library: What is packaged.
+        folder: Where deals and the output lie.
+        made: How many deals were made.
+    """
+
+    library: BenchLibrary
+    folder: Path
+    made: int = 0
+
+    def warm(self) -> None:
+        """Packages once, which computes and keeps the features of every picture."""
+        self._call(self._next())
+
+    def call(self, workers: int) -> Took:
+        """One packaging by the library's functions, in this process."""
+        deal = self._next()
+        clock, processor = time.perf_counter(), processor_s()
+        self._call(deal, workers, computed=0)
+        took = Took(time.perf_counter() - clock, processor_s() - processor)
+        self._forget(deal)
+        return took
+
+    def command(self, workers: int) -> Took:
+        """The whole command from the shell."""
+        deal = self._next()
+        words = [sys.executable, "-m", "pipelines", "package", "--quiet"]
+        words += ["--catalogue", str(self.library.catalogue), "--deal", str(deal)]
+        words += ["--as-of", AS_OF, "--out", str(self.output), "--workers", str(workers)]
+        took = run_command(words)
+        self._forget(deal)
+        return took
+
+    def verify(self) -> None:
+        """Packages once more and verifies the delivery from its bytes."""
+        deal = self._next()
+        self._call(deal, computed=0)
+        report = verify_delivery(str(self.output / deal.stem / "v0001" / "delivery"), None, "")
+        if not report.sound or report.samples != self.library.pictures:
+            raise RuntimeError(f"{report.samples} samples, problems: {report.problems[:3]}")
+        self._forget(deal)
+
+    @property
+    def output(self) -> Path:
+        """The output store."""
+        return self.folder / "out"
+
+    def _next(self) -> Path:
+        self.made += 1
+        return write_deal(self.folder, f"bench-{self.made}")
+
+    def _call(self, deal: Path, workers: int = 1, computed: int | None = None) -> None:
+        prepared = prepare_job(
+            Request(
+                catalogue=str(self.library.catalogue),
+                deal=deal,
+                as_of=parse_as_of(AS_OF),
+                output=str(self.output),
+                workers=workers,
+            )
+        )
+        packaged = package(prepared.job, prepared.signer)
+        passed = packaged.steps["write"].passed
+        if passed != self.library.pictures:
+            raise RuntimeError(f"ours packed {passed} of {self.library.pictures} pictures")
+        if computed is not None and set(packaged.computed.values()) != {computed}:
+            raise RuntimeError(f"features were not cached: {packaged.computed}")
+
+    def _forget(self, deal: Path) -> None:
+        shutil.rmtree(self.output / deal.stem)
+
+
+def processor_s() -> float:
+    """Work of this process and of those that it started and that have ended."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in both)
+
+
+def run_command(words: list[str]) -> Took:
+    """Runs a command to its end; its processes' work is known once they are waited for."""
+    clock, processor = time.perf_counter(), processor_s()
+    environment = {**os.environ, "NO_COLOR": "1"}
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{words[:4]} failed: {done.stderr.decode()[-800:]}")
+    return Took(time.perf_counter() - clock, processor_s() - processor)
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    line = process.stdout.readline() if process.stdout is not None else ""
+    if not line:
+        raise RuntimeError(f"{process.args!r} ended without an answer")
+    return line

@@ -1,0 +1,45 @@
+"""Runs img2dataset in its own environment: each line that comes in is a call, each answer a line.
+
+It stays alive between calls, so that imports are no part of what is timed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import sys
+import time
+
+from img2dataset import download
+
+
+def _processor_s() -> float:
+    """Work of this process and of those that it started and that have ended."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in both)
+
+
+def main() -> None:
+    """Answers calls until the input ends."""
+    # Whatever the library prints must not come between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    answers.write("ready\n")
+    answers.flush()
+    for line in sys.stdin:
+        clock, processor = time.perf_counter(), _processor_s()
+        with contextlib.redirect_stdout(sys.stderr):
+            download(**json.loads(line))
+        told = {
+            "clock_s": time.perf_counter() - clock,
+            "processor_s": _processor_s() - processor,
+        }
+        answers.write(json.dumps(told) + "\n")
+        answers.flush()
+
+
+# Its own worker processes import this file again.
+if __name__ == "__main__":
+    main()
