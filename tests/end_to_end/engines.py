@@ -64,27 +64,28 @@ def _service(module: str, option: str) -> Iterator[int]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = int(taken.getsockname()[1])
+    words = [sys.executable, "-m", module, f"{option}={port}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", module, f"{option}={port}"],
+        words,
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        _await(process, port)
+        _await(module, process, port)
         yield port
     finally:
         process.terminate()
         process.wait()
 
 
-def _await(process: subprocess.Popen[bytes], port: int) -> None:
+def _await(module: str, process: subprocess.Popen[bytes], port: int) -> None:
     until = monotonic() + _READY_S
     while monotonic() < until:
-        assert process.poll() is None, f"{process.args} ended with {process.returncode}"
+        assert process.poll() is None, f"{module} ended with {process.returncode}"
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         sleep(0.05)
-    raise AssertionError(f"{process.args} does not listen")
+    raise AssertionError(f"{module} does not listen")
