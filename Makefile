@@ -5,9 +5,11 @@ READERS := .venv-readers
 IMG2DATASET := .venv-img2dataset
 FUZZ_SECONDS ?= 300
 BIN := $(VENV)/bin
+READERS_PIP := $(READERS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow bench bench-peers fuzz conformance-env setup lint types schemas clean help
+.PHONY: demo test test-slow bench bench-peers fuzz conformance-env dali-env swift-env setup lint \
+	types schemas clean help
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
@@ -15,7 +17,9 @@ help:
 	@echo "make test-slow  the long tests"
 	@echo "make bench      speed, as ratios in one run"
 	@echo "make bench-peers  img2dataset in an environment of its own, for make bench to compare with"
-	@echo "make conformance-env  further readers for the conformance tests: Energon, DALI, mlcroissant"
+	@echo "make conformance-env  readers for tests/conformance: Energon, mlcroissant, embedding-reader"
+	@echo "make dali-env   NVIDIA DALI besides, which is large"
+	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
 	@echo "make fuzz       hostile metadata against the readers, FUZZ_SECONDS=300 of it"
 	@echo "make schemas    write the JSON Schemas and the generated parts of docs/ anew"
 
@@ -41,11 +45,15 @@ $(VENV)/.fuzz: $(VENV)/.test
 	@$(PIP) --editable '.[fuzz]'
 	@touch $@
 
-# Readers whose packages conflict with ours (Energon, DALI, mlcroissant) live beside it.
+# Readers whose packages conflict with ours live beside it and see its packages too.
 $(READERS)/.made: $(VENV)/.test tests/conformance/readers/requirements.txt
-	@$(PYTHON) -m venv $(READERS)
+	@$(PYTHON) -m venv --clear $(READERS)
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(READERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/main.pth"
-	@$(READERS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/conformance/readers/requirements.txt
+	@$(READERS_PIP) tests/conformance/readers/requirements.txt
+	@touch $@
+
+$(READERS)/.dali: $(READERS)/.made tests/conformance/readers/requirements-dali.txt
+	@$(READERS_PIP) tests/conformance/readers/requirements-dali.txt
 	@touch $@
 
 conformance-env: $(READERS)/.made
@@ -57,6 +65,12 @@ $(IMG2DATASET)/.made: tests/bench/peer/requirements.txt
 	@touch $@
 
 bench-peers: $(IMG2DATASET)/.made
+
+dali-env: $(READERS)/.dali
+
+# Starts it once, since that shows that it runs; the end of its input stops it.
+swift-env:
+	@$(PYTHON) infra/swift/start.py < /dev/null > /dev/null
 
 setup: $(VENV)/.test
 

@@ -158,7 +158,7 @@ def prepare(home: Path, install: bool) -> Path:
     if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
         return place / "bin"
     if not install:
-        raise CannotRunError(f"{place} is not ready: run infra/swift/start.py once")
+        raise CannotRunError(f"{place} is not ready: `make swift-env` makes it")
     home.mkdir(parents=True, exist_ok=True)
     pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     steps = (

@@ -1,11 +1,10 @@
-"""What a profile is: the fields of its samples, what it needs of an asset, the files it writes."""
+"""What a profile is: the fields of its samples, and what it needs of an asset."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -19,17 +18,6 @@ Row = Mapping[str, Any]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Faults that are named of one sample.
 _FAULTS = 3
-
-
-class Member(StrEnum):
-    """A file of a sample in its shard."""
-
-    MEDIA = "media"  # the contributor's own bytes, under the medium's extension
-    TEXT = "txt"  # the recommended caption
-    JSON = "json"  # the sample, as its profile's schema has it
-
-
-ALL_MEMBERS = (Member.MEDIA, Member.TEXT, Member.JSON)
 
 
 @dataclass(frozen=True)
@@ -60,7 +48,6 @@ class Profile:
         fields: The fields that its samples have besides those of every profile; may also give
             another value to one of these.
         card: What a delivery's card says of training with it, in Markdown.
-        members: The files of a sample, in the order of the tar.
     """
 
     name: str
@@ -68,7 +55,6 @@ class Profile:
     need: Callable[[Row], Lack | None]
     fields: Callable[[Row], dict[str, Any]]
     card: str
-    members: tuple[Member, ...] = ALL_MEMBERS
 
     @property
     def media_type(self) -> str:

@@ -1,7 +1,7 @@
-"""One small adapter a reader: a family of a delivery as {key: {field: sha256}}.
+"""One small adapter a reader: a family of a delivery as {key: {field: sha256}}, in its order.
 
 Readers that have settings at import, or an environment of their own, run in a process that prints
-JSON; it reads all families of a delivery at once, and the answer is kept.
+JSON; it reads all families of all deliveries at once, and the answer is kept.
 """
 
 from __future__ import annotations
@@ -18,20 +18,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import webdataset
 import wids
 
+from pipelines.profiles import profile_names
+
+from .library import Library, families
+
 Fields = dict[str, str]
 Samples = dict[str, Fields]
+Deliveries = tuple[tuple[Path, tuple[str, ...]], ...]
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "readers"
-# Energon, DALI and mlcroissant; made by `make conformance-env`.
 READERS_PYTHON = Path(os.environ.get("FAIRSHARD_READERS", ROOT / ".venv-readers/bin/python"))
-HOW = "make it with `make conformance-env`, or name its python in FAIRSHARD_READERS"
+HOW = "`make {target}` makes it, or name its python in FAIRSHARD_READERS"
 
 
 @dataclass(frozen=True)
@@ -42,20 +46,26 @@ class Family:
         delivery: The delivery's folder.
         name: Extension of its media.
         tars: Its shards, in the manifest's order.
-        others: All families of the delivery.
+        all: Every delivery that is read in these tests, with its families.
     """
 
     delivery: Path
     name: str
     tars: tuple[Path, ...]
-    others: tuple[str, ...]
+    all: Deliveries
 
 
-def family_of(delivery: Path, name: str) -> Family:
-    shards = json.loads((delivery / "MANIFEST.json").read_bytes())["shards"]
+def family_of(library: Library, profile: str, name: str) -> Family:
+    shards = library.manifest(profile)["shards"]
+    delivery = library.delivery(profile)
     own = [item["name"] for item in shards if item["family"] == name]
     tars = tuple(delivery / "shards" / f"{item}.tar" for item in own)
-    return Family(delivery, name, tars, tuple(sorted({item["family"] for item in shards})))
+    return Family(delivery, name, tars, everything(library))
+
+
+def everything(library: Library) -> Deliveries:
+    """Every profile's delivery with its families."""
+    return tuple((library.delivery(profile), families(profile)) for profile in profile_names())
 
 
 def sha256(data: bytes) -> str:
@@ -112,66 +122,68 @@ def by_command(command: str) -> Callable[[Family], Samples]:
         found: Samples = {}
         with tempfile.TemporaryDirectory() as folder:
             for tar in family.tars:
-                done = subprocess.run(
-                    [command, "-xf", str(tar), "-C", folder], capture_output=True, check=True
-                )
-                assert done.stderr == b""
-            for path in Path(folder).iterdir():
-                key, _, field = path.name.partition(".")
-                found.setdefault(key, {})[field] = sha256(path.read_bytes())
+                listed = _quiet([command, "-tf", str(tar)]).split()
+                _quiet([command, "-xf", str(tar), "-C", folder])
+                for name in listed:
+                    key, _, field = name.partition(".")
+                    found.setdefault(key, {})[field] = sha256((Path(folder) / name).read_bytes())
+            assert sum(map(len, found.values())) == len(list(Path(folder).iterdir()))
         return found
 
     return read
+
+
+def _quiet(command: list[str]) -> str:
+    """What a command prints, if it ends well and complains of nothing."""
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout
 
 
 def by_datasets(way: str) -> Callable[[Family], Samples]:
     """An adapter of `datasets.load_dataset(folder, family)`, `whole` or `streaming`."""
 
     def read(family: Family) -> Samples:
-        told: dict[str, Samples] = run_datasets("samples", way, family.delivery, family.others)
-        return told[family.name]
+        told = run_datasets("samples", way, family.all)
+        return cast(Samples, told[str(family.delivery)][family.name])
 
     return read
 
 
 def by_energon(family: Family) -> Samples:
-    told: dict[str, Samples] = run_reader(
-        "energon_reader.py", "megatron.energon", "raw", str(family.delivery), *family.others
-    )
-    return told[family.name]
+    told = run_reader("energon_reader.py", "megatron.energon", family.all, "raw")
+    return cast(Samples, told[str(family.delivery)][family.name])
 
 
 def by_dali(family: Family) -> Samples:
-    told: dict[str, Samples] = run_reader(
-        "dali_reader.py", "nvidia.dali", str(family.delivery), *family.others
-    )
-    return told[family.name]
+    told = run_reader("dali_reader.py", "nvidia.dali", family.all)
+    return cast(Samples, told[str(family.delivery)][family.name])
 
 
 @cache
-def run_datasets(what: str, way: str, delivery: Path, configs: tuple[str, ...]) -> Any:
+def run_datasets(what: str, way: str, deliveries: Deliveries) -> Any:
     with tempfile.TemporaryDirectory() as home:
         names = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_DATASETS_DISABLE_PROGRESS_BARS")
         settings = {"HF_HOME": home, **dict.fromkeys(names, "1")}
-        arguments = [what, way, str(delivery), *configs]
-        return _json([sys.executable, str(SCRIPTS / "datasets_reader.py"), *arguments], settings)
+        return _json([sys.executable, "datasets_reader.py", what, way], deliveries, settings)
 
 
 @cache
-def run_reader(script: str, package: str, *arguments: str) -> Any:
+def run_reader(script: str, package: str, deliveries: Deliveries, *more: str) -> Any:
     """What a reader of the other environment prints; skips where it is not there."""
     need(package)
     with tempfile.TemporaryDirectory() as home:
         settings = {"HOME": home, "XDG_CACHE_HOME": home}
-        return _json([str(READERS_PYTHON), str(SCRIPTS / script), *arguments], settings)
+        return _json([str(READERS_PYTHON), script, *more], deliveries, settings)
 
 
 def need(package: str) -> None:
     """Skips the test where the readers' environment lacks a package."""
+    how = HOW.format(target="dali-env" if package == "nvidia.dali" else "conformance-env")
     if not READERS_PYTHON.exists():
-        pytest.skip(f"no environment of other readers at {READERS_PYTHON}: {HOW}")
+        pytest.skip(f"no environment of other readers at {READERS_PYTHON}: {how}")
     if not _has(package):
-        pytest.skip(f"{READERS_PYTHON} has no {package}: {HOW}")
+        pytest.skip(f"{READERS_PYTHON} has no {package}: {how}")
 
 
 @cache
@@ -182,9 +194,16 @@ def _has(package: str) -> bool:
     return subprocess.run([str(READERS_PYTHON), "-c", code], check=False).returncode == 0
 
 
-def _json(command: list[str], settings: dict[str, str]) -> Any:
+def _json(command: list[str], deliveries: Deliveries, settings: dict[str, str]) -> Any:
+    """What a script prints of the deliveries: by folder, then by family."""
+    python, script, *more = command
+    asked = json.dumps({str(folder): names for folder, names in deliveries})
     done = subprocess.run(
-        command, env={**os.environ, **settings}, capture_output=True, text=True, check=False
+        [python, str(SCRIPTS / script), *more, asked],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3_000:]
     return json.loads(done.stdout)

@@ -1,7 +1,8 @@
-"""Energon and mlcroissant, through the files that we publish for them."""
+"""Energon, mlcroissant and clip-retrieval, through the files that we publish for them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -10,25 +11,26 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
+import numpy as np
+import pyarrow.parquet as pq
 
-from ..end_to_end.command import Demo
-from .adapters import READERS_PYTHON, family_of, need, run_reader
-from .test_readers import DEAL, FAMILIES, rows_of
+from .adapters import READERS_PYTHON, everything, family_of, need, run_reader
+from .library import Library, families
+from .test_readers import EVERY_FAMILY, EVERY_PROFILE, rows_of
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_energon_makes_typed_samples(demo: Demo, name: str) -> None:
+@EVERY_FAMILY
+def test_energon_makes_typed_samples(library: Library, profile: str, name: str) -> None:
     """By the family's metadataset: captioned pictures, and films that can be decoded."""
-    delivery = demo.delivery(DEAL)
-    found = run_reader("energon_reader.py", "megatron.energon", "typed", str(delivery), *FAMILIES)
-    rows = rows_of(family_of(delivery, name))
+    read = run_reader("energon_reader.py", "megatron.energon", everything(library), "typed")
+    found = read[str(library.delivery(profile))][name]
+    rows = rows_of(family_of(library, profile, name))
     if name == "mp4":
         films = {"mp4": "AVDecoder", "txt": "str", "json": "dict"}
-        assert found[name] == {row["key"]: films for row in rows}
+        assert found == {row["key"]: films for row in rows}
         return
     # Energon does not turn pictures by their EXIF, hence the stored sizes.
-    assert found[name] == {
+    assert found == {
         row["key"]: {
             "size": [3, row["original_height"], row["original_width"]],
             "caption": row["caption"],
@@ -37,10 +39,11 @@ def test_energon_makes_typed_samples(demo: Demo, name: str) -> None:
     }
 
 
-def test_energon_prepares_the_same(demo: Demo, tmp_path: Path) -> None:
+@EVERY_PROFILE
+def test_energon_prepares_the_same(library: Library, profile: str, tmp_path: Path) -> None:
     """Its own `prepare` over our tars comes to the counts, offsets and rows that we publish."""
     need("megatron.energon")
-    delivery = demo.delivery(DEAL)
+    delivery = library.delivery(profile)
     (tmp_path / "shards").mkdir()
     tars = sorted((delivery / "shards").glob("*.tar"))
     for tar in tars:
@@ -69,14 +72,54 @@ def database(path: Path) -> list[list[Any]]:
         ]
 
 
-def test_mlcroissant_validates_and_reads(demo: Demo) -> None:
-    delivery = demo.delivery(DEAL)
-    told = run_reader("croissant_reader.py", "mlcroissant", str(delivery), *FAMILIES)
+@EVERY_PROFILE
+def test_mlcroissant_validates_and_reads(library: Library, profile: str) -> None:
+    read = run_reader("croissant_reader.py", "mlcroissant", everything(library))
+    told = read[str(library.delivery(profile))]
     assert told["issues"] == []
-    assert told["record_sets"] == list(FAMILIES)
-    files = {file["path"]: file["sha256"] for file in demo.manifest(DEAL)["files"]}
+    assert told["record_sets"] == list(families(profile))
+    files = {file["path"]: file["sha256"] for file in library.manifest(profile)["files"]}
     shown = {path for path in files if path.startswith("shards/")}
     shown = {path for path in shown if path.endswith((".tar", ".parquet"))}
     assert told["files"] == {path: files[path] for path in shown}
-    for name in FAMILIES:
-        assert told["records"][name] == rows_of(family_of(delivery, name))
+    for name in families(profile):
+        assert told["records"][name] == rows_of(family_of(library, profile, name))
+
+
+@EVERY_PROFILE
+def test_clip_retrieval_reads_the_embeddings(library: Library, profile: str) -> None:
+    """Every vector with its own sample's facts, though some shards have no embeddings."""
+    read = run_reader("clip_retrieval_reader.py", "embedding_reader", everything(library))
+    delivery = library.delivery(profile)
+    shards = library.manifest(profile)["shards"]
+    samples = {
+        row["key"]: row
+        for name in families(profile)
+        for row in rows_of(family_of(library, profile, name))
+    }
+    seen = [key for key, row in samples.items() if row["caption_source"] == "model"]
+    for kind in ("img_emb", "text_emb"):
+        told = read[str(delivery)][kind]
+        assert told["count"] == len(seen) < len(samples)
+        assert sorted(row["key"] for row in told["rows"]) == sorted(seen)
+        vectors: dict[str, str] = {}
+        for number in range(len(shards)):
+            metadata = delivery / "metadata" / f"metadata_{number}.parquet"
+            if not metadata.exists():
+                assert not (delivery / kind / f"{kind}_{number}.npy").exists()
+                continue
+            matrix = np.load(delivery / kind / f"{kind}_{number}.npy")
+            assert matrix.dtype == np.float16 and matrix.shape[1] == told["dimension"]
+            keys = pq.read_table(metadata)["key"].to_pylist()
+            digests = (
+                hashlib.sha256(one.tobytes()).hexdigest() for one in matrix.astype(np.float32)
+            )
+            vectors |= dict(zip(keys, digests, strict=True))
+        for row in told["rows"]:
+            sample = samples[row["key"]]
+            assert {name: row[name] for name in ("shard", "caption", "clip_score")} == {
+                name: sample[name] for name in ("shard", "caption", "clip_score")
+            }
+            assert row["image_path"] == f"{row['shard']}.tar/{sample['media_member']}"
+            assert row["vector"] == vectors[row["key"]]
+    assert len(list((delivery / "img_emb").iterdir())) < len(shards)

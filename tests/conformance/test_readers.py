@@ -1,20 +1,31 @@
-"""The readers that buyers use agree on keys, fields, counts and bytes, for every family."""
+"""Buyers' readers agree on keys, order, fields, counts and bytes, for every profile there is."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import webdataset
 
-from ..end_to_end.command import DEALS, Demo
-from .adapters import READERS, Family, by_tarfile, family_of, run_datasets
+from pipelines.profiles import load_profile, profile_names
 
-DEAL = "demo-main"
-FAMILIES = ("jpg", "mp4", "png", "webp")
+from .adapters import (
+    READERS,
+    Family,
+    Samples,
+    by_tarfile,
+    everything,
+    family_of,
+    run_datasets,
+)
+from .library import DELIVERED, Library, families
+
+EVERY_FAMILY = pytest.mark.parametrize(("profile", "name"), DELIVERED)
+EVERY_PROFILE = pytest.mark.parametrize("profile", profile_names())
 
 
 def rows_of(family: Family) -> list[dict[str, Any]]:
@@ -23,36 +34,9 @@ def rows_of(family: Family) -> list[dict[str, Any]]:
     return [row for table in tables for row in table.to_pylist()]
 
 
-def test_every_family_is_delivered(demo: Demo) -> None:
-    assert {item["family"] for item in demo.manifest(DEAL)["shards"]} == set(FAMILIES)
-
-
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("name", FAMILIES)
-def test_readers_agree(demo: Demo, name: str, reader: str) -> None:
-    family = family_of(demo.delivery(DEAL), name)
-    expected = by_tarfile(family)
-    told = [item for item in demo.manifest(DEAL)["shards"] if item["family"] == name]
-    assert len(expected) == sum(item["samples"] for item in told) > 0
-    assert all(set(fields) == {name, "txt", "json"} for fields in expected.values())
-    assert READERS[reader](family) == expected
-
-
-@pytest.mark.parametrize("reader", ["webdataset", "wids", "Energon"])
-@pytest.mark.parametrize("deal", sorted(set(DEALS) - {DEAL}))
-def test_pictures_alone(demo: Demo, deal: str, reader: str) -> None:
-    """The deals of the other profile, whose deliveries have no films."""
-    names = sorted({item["family"] for item in demo.manifest(deal)["shards"]})
-    assert names and "mp4" not in names
-    for name in names:
-        family = family_of(demo.delivery(deal), name)
-        assert READERS[reader](family) == by_tarfile(family)
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_tables_say_what_the_tars_hold(demo: Demo, name: str) -> None:
-    family = family_of(demo.delivery(DEAL), name)
-    told = {
+def told_by_tables(family: Family) -> Samples:
+    """What the tables say that the tars hold: the members and their sha256, in order."""
+    return {
         row["key"]: {
             row["media_member"].partition(".")[2]: row["media_sha256"],
             "txt": row["txt_sha256"],
@@ -60,29 +44,80 @@ def test_the_tables_say_what_the_tars_hold(demo: Demo, name: str) -> None:
         }
         for row in rows_of(family)
     }
-    assert told == by_tarfile(family)
-    for tar in family.tars:
+
+
+@EVERY_PROFILE
+def test_a_delivery_has_all_that_readers_must_bear(library: Library, profile: str) -> None:
+    """Every family, several shards and samples of each, and captions by model and contributor."""
+    shards = library.manifest(profile)["shards"]
+    assert {item["family"] for item in shards} == set(families(profile))
+    kinds: set[str] = set()
+    for name in families(profile):
+        family = family_of(library, profile, name)
+        rows = rows_of(family)
+        kinds |= {row["profile"] for row in rows}
+        assert len(family.tars) > 1 and len(rows) >= 4
+        assert {row["caption_source"] for row in rows} == {"model", "title", "description"}
+    assert kinds >= {profile}
+    assert all(load_profile(kind).media_type in ("image", "video") for kind in kinds)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@EVERY_FAMILY
+def test_readers_agree(library: Library, profile: str, name: str, reader: str) -> None:
+    family = family_of(library, profile, name)
+    expected = told_by_tables(family)
+    found = READERS[reader](family)
+    assert found == expected
+    assert list(found) == list(expected)  # in one order
+
+
+@EVERY_FAMILY
+def test_the_tables_say_what_the_tars_hold(library: Library, profile: str, name: str) -> None:
+    family = family_of(library, profile, name)
+    found = by_tarfile(family)
+    assert list(found.items()) == list(told_by_tables(family).items())
+    assert all(list(fields) == [name, "txt", "json"] for fields in found.values())
+    shards = library.manifest(profile)["shards"]
+    told = [item["samples"] for item in shards if item["family"] == name]
+    for tar, samples in zip(family.tars, told, strict=True):
         stats = json.loads(tar.with_name(f"{tar.stem}_stats.json").read_bytes())
         count = pq.read_metadata(tar.with_suffix(".parquet")).num_rows
-        assert stats["count"] == stats["successes"] == stats["status_dict"]["success"] == count
+        assert stats["count"] == stats["successes"] == count == samples
+        assert stats["status_dict"] == {"success": count}
         assert stats["bytes"] == tar.stat().st_size
+    assert len(found) == sum(told)
 
 
-def test_webdataset_decodes(demo: Demo) -> None:
+@EVERY_PROFILE
+def test_keys_are_unique_in_a_delivery(library: Library, profile: str) -> None:
+    keys = Counter(
+        row["key"]
+        for name in families(profile)
+        for row in rows_of(family_of(library, profile, name))
+    )
+    assert set(keys.values()) == {1}
+
+
+@pytest.mark.parametrize(("profile", "name"), [one for one in DELIVERED if one[1] != "mp4"])
+def test_webdataset_decodes(library: Library, profile: str, name: str) -> None:
     """Pictures, text and JSON through the loader's own decoders."""
-    family = family_of(demo.delivery(DEAL), "png")
+    family = family_of(library, profile, name)
     source = webdataset.WebDataset([str(tar) for tar in family.tars], shardshuffle=False)
-    count = 0
-    for picture, text, told in source.decode("pil").to_tuple("png", "txt", "json"):
-        assert picture.size == (told["width"], told["height"])
-        assert text == told["caption"]
-        count += 1
-    assert count == len(rows_of(family))
+    rows = iter(rows_of(family))
+    for picture, text, told in source.decode("pil").to_tuple(name, "txt", "json"):
+        row = next(rows)
+        # It does not turn pictures by their EXIF, hence the stored sizes.
+        assert picture.size == (row["original_width"], row["original_height"])
+        assert text == told["caption"] == row["caption"]
+    assert next(rows, None) is None
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_index_of_wids_says_what_the_tars_are(demo: Demo, name: str) -> None:
-    family = family_of(demo.delivery(DEAL), name)
+@EVERY_FAMILY
+def test_the_index_of_wids_says_what_the_tars_are(
+    library: Library, profile: str, name: str
+) -> None:
+    family = family_of(library, profile, name)
     index = json.loads((family.delivery / f"wids-{name}.json").read_bytes())
     told = [(item["url"], item["filesize"], item["md5sum"]) for item in index["shardlist"]]
     assert told == [
@@ -96,10 +131,33 @@ def test_the_index_of_wids_says_what_the_tars_are(demo: Demo, name: str) -> None
 
 
 @pytest.mark.parametrize("way", ["whole", "streaming"])
-def test_datasets_opens_the_tables(demo: Demo, way: str) -> None:
-    delivery = demo.delivery(DEAL)
-    found = run_datasets("tables", way, delivery, ("all", *FAMILIES))
-    expected = {name: rows_of(family_of(delivery, name)) for name in FAMILIES}
-    for name in FAMILIES:
-        assert found[name] == expected[name]
-    assert found["all"] == [row for name in FAMILIES for row in expected[name]]
+@EVERY_PROFILE
+def test_datasets_opens_the_tables(library: Library, profile: str, way: str) -> None:
+    told = run_datasets("tables", way, everything(library))[str(library.delivery(profile))]
+    expected = {name: rows_of(family_of(library, profile, name)) for name in families(profile)}
+    for name in families(profile):
+        assert told[name] == expected[name]
+    everyone = [row for name in families(profile) for row in expected[name]]
+    assert told["all"] == told[""] == everyone
+
+
+@pytest.mark.parametrize("way", ["whole", "streaming"])
+@pytest.mark.parametrize("profile", [one for one, name in DELIVERED if name == "mp4"])
+def test_datasets_opens_the_shots(library: Library, profile: str, way: str) -> None:
+    """As they are written, and as the films' JSON has them."""
+    delivery = library.delivery(profile)
+    told = run_datasets("shots", way, everything(library))[str(delivery)]["shots"]
+    # `datasets` takes the files in the order that it is given.
+    paths = sorted(delivery.glob("shots/*.parquet"), key=str)
+    assert told == [row for path in paths for row in pq.read_table(path).to_pylist()]
+    found = {(row["key"], row["first_frame"], row["end_frame"], row["caption"]) for row in told}
+    films = family_of(library, profile, "mp4")
+    samples = webdataset.WebDataset([str(tar) for tar in films.tars], shardshuffle=False)
+    seen = [json.loads(sample["json"]) for sample in samples]
+    assert found == {
+        (film["key"], shot["first_frame"], shot["end_frame"], shot["caption"])
+        for film in seen
+        for shot in film["shots"]
+        if film["caption_source"] == "model"
+    }
+    assert any(len(film["shots"]) > 1 for film in seen)

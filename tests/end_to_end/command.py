@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +65,27 @@ def fairshard(*arguments: object, env: Mapping[str, str] | None = None) -> Ended
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+def kill_when(arguments: list[object], ready: Callable[[], bool]) -> bool:
+    """Starts a run and kills its whole group by SIGKILL; False if it ended before."""
+    process = subprocess.Popen(
+        command(*arguments),
+        env=environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while process.poll() is None:
+            if ready():
+                return True
+            time.sleep(0.002)
+        return False
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 @dataclass(frozen=True)
 class Demo:
     """A demo library with the deliveries of its three deals. Tests read it and never change it.
@@ -109,6 +133,10 @@ class Demo:
     def manifest(self, deal_id: str) -> Any:
         """A delivery's manifest."""
         return json.loads((self.delivery(deal_id) / "MANIFEST.json").read_bytes())
+
+    def copy_features(self, out: Path) -> None:
+        """Gives an output the features of this one, so that a run computes nothing."""
+        shutil.copytree(self.out / "agency" / "features", out / "agency" / "features")
 
     def package(self, deal_id: str, out: object, *more: object) -> list[object]:
         """Arguments of `fairshard` that package a deal of this library by its own key."""

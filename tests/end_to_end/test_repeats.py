@@ -1,12 +1,8 @@
-"""The same inputs are the same bytes: whatever the workers, the store, and where a run was cut."""
+"""The same inputs are the same bytes: whatever the store, and wherever a run was cut."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +11,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from .command import DEALS, Demo, command, environment, fairshard, folders, tree
+from .command import Demo, fairshard, folders, kill_when, tree
 
 _S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-
-
-def copy_features(demo: Demo, out: Path) -> None:
-    """Gives an output the features of the shared library, so that a run computes nothing."""
-    shutil.copytree(demo.out / "agency" / "features", out / "agency" / "features")
 
 
 def test_a_second_deal_computes_nothing(demo: Demo, tmp_path: Path) -> None:
@@ -30,29 +21,11 @@ def test_a_second_deal_computes_nothing(demo: Demo, tmp_path: Path) -> None:
     assert min(first.values()) > 0
     # The strict deal's assets are all among those of the two before it.
     assert demo.summaries["demo-strict"]["computed"] == dict.fromkeys(first, 0)
-    copy_features(demo, tmp_path)
+    demo.copy_features(tmp_path)
     ended = fairshard(*demo.package("demo-main", tmp_path, "--workers", 1))
     assert ended.code == 0, ended.err
     assert ended.json["computed"] == dict.fromkeys(first, 0)
     assert tree(tmp_path / "demo-main") == tree(demo.out / "demo-main")
-
-
-def test_two_workers_that_compute_afresh(demo: Demo, tmp_path: Path) -> None:
-    """What the shared library's deal took from features, this run computes by two workers."""
-    ended = fairshard(*demo.package("demo-strict", tmp_path, "--workers", 2))
-    assert ended.code == 0, ended.err
-    assert min(ended.json["computed"].values()) > 0
-    assert tree(tmp_path / "demo-strict") == tree(demo.out / "demo-strict")
-    assert folders(tmp_path / "agency") == {"features"}  # no work area, no key of its own
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [2, 4])
-@pytest.mark.parametrize("deal_id", DEALS)
-def test_any_number_of_workers(demo: Demo, deal_id: str, workers: int, tmp_path: Path) -> None:
-    ended = fairshard(*demo.package(deal_id, tmp_path, "--workers", workers))
-    assert ended.code == 0, ended.err
-    assert tree(tmp_path / deal_id) == tree(demo.out / deal_id)
 
 
 @pytest.mark.slow
@@ -64,27 +37,6 @@ def test_the_library_repeats(demo: Demo, tmp_path: Path) -> None:
     again = Demo(tmp_path / "demo", {"demo-main": ended.json})
     assert tree(again.catalogue) == tree(demo.catalogue)
     assert tree(again.delivery("demo-main")) == tree(demo.delivery("demo-main"))
-
-
-def kill_when(arguments: list[object], ready: Callable[[], bool]) -> bool:
-    """Starts a run and kills its whole group by SIGKILL; False if it ended before."""
-    process = subprocess.Popen(
-        command(*arguments),
-        env=environment(),
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while process.poll() is None:
-            if ready():
-                return True
-            time.sleep(0.002)
-        return False
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def test_a_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Validates a delivery's croissant.json with mlcroissant and reads its record sets.
 
-Arguments: the delivery's folder and the families. Runs where mlcroissant is installed.
+Argument: the families of each delivery's folder, as JSON. Runs where mlcroissant is installed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ def plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def main() -> None:
-    delivery, families = Path(sys.argv[1]), sys.argv[2:]
+def read(delivery: Path, families: list[str]) -> dict[str, Any]:
     data = mlcroissant.Dataset(jsonld=delivery / "croissant.json")
     issues = data.metadata.ctx.issues
     records = {
@@ -33,13 +32,17 @@ def main() -> None:
         ]
         for family in families
     }
-    told = {
+    return {
         "issues": sorted(issues.errors) + sorted(issues.warnings),
         "files": {file.id: file.sha256 for file in data.metadata.file_objects},
         "record_sets": [item.id for item in data.metadata.record_sets],
         "records": records,
     }
-    json.dump(told, sys.stdout)
+
+
+def main() -> None:
+    asked = json.loads(sys.argv[1])
+    json.dump({folder: read(Path(folder), names) for folder, names in asked.items()}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Reads shards through NVIDIA DALI's WebDataset reader, on the CPU; runs where DALI is installed.
 
-Arguments: the delivery's folder, then families. DALI does not say keys; each sample's JSON does.
+Argument: the families of each delivery's folder, as JSON. DALI does not say keys; each sample's
+JSON does.
 """
 
 from __future__ import annotations
@@ -34,13 +35,18 @@ def read(tars: list[str], family: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def main() -> None:
-    delivery, families = Path(sys.argv[1]), sys.argv[2:]
+def read_all(delivery: Path, families: list[str]) -> dict[str, Any]:
     told = json.loads((delivery / "MANIFEST.json").read_bytes())["shards"]
     found = {}
     for family in families:
         names = [item["name"] for item in told if item["family"] == family]
         found[family] = read([str(delivery / "shards" / f"{name}.tar") for name in names], family)
+    return found
+
+
+def main() -> None:
+    asked = json.loads(sys.argv[1])
+    found = {folder: read_all(Path(folder), names) for folder, names in asked.items()}
     json.dump(found, sys.stdout)
 
 

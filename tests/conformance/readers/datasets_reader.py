@@ -1,8 +1,9 @@
 """Reads folders by their cards through Hugging Face `datasets`, in a process of its own.
 
-`datasets` reads its settings when it is imported. Arguments: `samples` or `tables`, `whole` or
-`streaming`, the delivery's folder, and the configs. Prints each config's rows: of samples, the
-digest of every field by key; of tables, the rows themselves.
+`datasets` reads its settings when it is imported. Arguments: `samples`, `tables` or `shots`;
+`whole` or `streaming`; and the families of each delivery's folder, as JSON. Prints each family's
+rows: of samples, the digest of every field by key; of tables, the rows themselves, by `all` those
+of every family, and by "" those that are opened without a name; of shots, the rows of all tables.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -34,17 +36,30 @@ def samples(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     }
 
 
+def read(what: str, delivery: str, families: list[str], streaming: bool) -> dict[str, Any]:
+    how: dict[str, Any] = {"split": "train", "streaming": streaming}
+    if what == "shots":
+        files = sorted(str(path) for path in Path(delivery).glob("shots/*.parquet"))
+        return {"shots": list(datasets.load_dataset("parquet", data_files=files, **how))}
+    if what == "tables":
+        folder = f"{delivery}/shards"
+        tables = {name: list(datasets.load_dataset(folder, name, **how)) for name in families}
+        tables["all"] = list(datasets.load_dataset(folder, "all", **how))
+        return {**tables, "": list(datasets.load_dataset(folder, **how))}
+    found = {}
+    for name in families:
+        kind = datasets.Video if name == "mp4" else datasets.Image
+        data = datasets.load_dataset(delivery, name, **how)
+        found[name] = samples(data.cast_column(name, kind(decode=False)))
+    return found
+
+
 def main() -> None:
-    what, way, delivery, *configs = sys.argv[1:]
-    folder = delivery if what == "samples" else f"{delivery}/shards"
-    found: dict[str, Any] = {}
-    for config in configs:
-        data = datasets.load_dataset(folder, config, split="train", streaming=way == "streaming")
-        if what == "tables":
-            found[config] = list(data)
-            continue
-        kind = datasets.Video if config == "mp4" else datasets.Image
-        found[config] = samples(data.cast_column(config, kind(decode=False)))
+    what, way, asked = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    found = {}
+    for folder, families in asked.items():
+        if what != "shots" or "mp4" in families:
+            found[folder] = read(what, folder, families, way == "streaming")
     json.dump(found, sys.stdout)
 
 

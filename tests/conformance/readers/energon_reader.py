@@ -1,7 +1,7 @@
 """Reads families of a delivery through Megatron-Energon; runs where that is installed.
 
 Arguments: `raw` (samples by key, with the digest of every field) or `typed` (what the family's own
-metadataset makes of a sample), the delivery's folder, and the families.
+metadataset makes of a sample), and the families of each delivery's folder, as JSON.
 """
 
 from __future__ import annotations
@@ -85,8 +85,12 @@ def said(sample: Any, mode: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    mode, delivery, *families = sys.argv[1:]
-    json.dump({name: read(Path(delivery), name, mode) for name in families}, sys.stdout)
+    mode, asked = sys.argv[1], json.loads(sys.argv[2])
+    found = {
+        folder: {name: read(Path(folder), name, mode) for name in names}
+        for folder, names in asked.items()
+    }
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":

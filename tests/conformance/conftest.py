@@ -1,0 +1,16 @@
+"""The library for readers: made once a session, by the real command."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.shared import made_once
+
+from .library import Library, make_library
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Library:
+    """The library with a delivery of every profile."""
+    root, _ = made_once(tmp_path_factory, worker_id, "library", make_library)
+    return Library(root)

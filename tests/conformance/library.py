@@ -1,0 +1,163 @@
+"""A library made for readers, and a delivery of it for every profile that there is.
+
+Every family has several samples in several shards, pictures and films of several shapes; in each
+there are samples that no model may see, with the contributor's title or description for a caption.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.delivery.keys import demonstration_key, save_key
+from pipelines.demo.films import FilmSpec, Shot, draw_film_spec, write_film
+from pipelines.demo.media_files import save_picture
+from pipelines.demo.scenes import caption, draw_scene_spec, render
+from pipelines.media.formats import FORMATS, as_format, media_type_of
+from pipelines.profiles import profile_names
+from schemas.profiles import profile_media
+
+from ..end_to_end.command import AS_OF, fairshard
+
+# How each picture is saved. The turned ones' stored size is not the one they are shown at.
+PICTURES = {
+    "jpg": ("jpeg_plain", "jpeg_turned_6", "jpeg_progressive", "jpeg_grey", "jpeg_444"),
+    "png": ("png", "png_alpha", "png_palette", "png16"),
+    "webp": ("webp", "webp_lossless", "webp", "webp_lossless"),
+}
+FILMS = 4
+# Of each family, by number: no model may see these, and the first two have words of their own.
+TITLED, DESCRIBED = 0, 1
+_SIZES = ((320, 240), (240, 320), (400, 260), (256, 256), (360, 203))
+_SEED = 9_001
+_WHO = "c-1"
+_DEAL = """\
+deal_id = "{deal_id}"
+buyer = "Readers Ltd"
+purposes = ["train_gen"]
+territory = ["US"]
+starts = 2026-01-01
+ends = 2029-01-01
+profile = "{profile}"
+media = {media}
+
+[rights]
+inference = "pack-without"
+
+[select]
+min_short_side = 64
+dedupe = "exact"
+
+[models]
+clip = "demo"
+captioner = "demo"
+
+[price]
+pool = "1000.00"
+currency = "USD"
+agency_share = "0.40"
+allocation = "per_asset"
+
+[shards]
+target_bytes = "32KiB"
+"""
+
+
+@dataclass(frozen=True)
+class Library:
+    """The catalogue, and the deliveries of it by profile. Tests read it and never change it."""
+
+    root: Path
+
+    def delivery(self, profile: str) -> Path:
+        """What the buyer of a profile gets."""
+        return self.root / "out" / f"reads-{profile}" / "v0001" / "delivery"
+
+    def manifest(self, profile: str) -> Any:
+        """A delivery's manifest."""
+        return json.loads((self.delivery(profile) / "MANIFEST.json").read_bytes())
+
+
+def families(profile: str) -> tuple[str, ...]:
+    """The families that a delivery of a profile must have: every format of the media it takes."""
+    media = profile_media(profile)
+    return tuple(sorted(fmt for fmt in FORMATS if media_type_of(fmt) in media))
+
+
+# Every profile with every family of it; a profile that is added is among them by itself.
+DELIVERED = [(profile, family) for profile in profile_names() for family in families(profile)]
+
+
+def make_library(root: Path) -> None:
+    """Draws the library and packages a deal for every profile, by the real command."""
+    rows = [*_pictures(root / "catalogue"), *_films(root / "catalogue")]
+    signed = {"contributor_id": _WHO, "given_at": "2025-01-01T00:00:00Z", "value": "allow"}
+    tables: dict[str, list[dict[str, Any]]] = {
+        "assets": rows,
+        "contributors": [{"contributor_id": _WHO, "country": "US", "currency": "USD"}],
+        "consents": [{**signed, "purpose": "all", "agreement_ref": "a-1"}],
+    }
+    for name, told in tables.items():
+        lines = "".join(json.dumps(row) + "\n" for row in told)
+        (root / "catalogue" / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    save_key(root / "key", demonstration_key(_SEED))
+    for profile in profile_names():
+        deal = root / f"{profile}.toml"
+        media = json.dumps(sorted(profile_media(profile)))
+        text = _DEAL.format(deal_id=f"reads-{profile}", profile=profile, media=media)
+        deal.write_text(text, encoding="utf-8")
+        ended = fairshard(
+            *("package", "--catalogue", root / "catalogue", "--deal", deal, "--out", root / "out"),
+            *("--as-of", AS_OF, "--key", root / "key", "--workers", 1, "--quiet", "--json"),
+        )
+        assert ended.code == 0, ended.err
+
+
+def _pictures(folder: Path) -> Iterator[dict[str, Any]]:
+    for family, kinds in PICTURES.items():
+        (folder / "media" / family).mkdir(parents=True)
+        for number, kind in enumerate(kinds):
+            seed = _SEED + 100 * len(family) + ord(family[0]) + number
+            scene = draw_scene_spec(seed)
+            image = render(scene, *_SIZES[number])
+            path = f"media/{family}/{number}.{family}"
+            (folder / path).write_bytes(save_picture(image, kind, seed, caption(scene), b""))
+            yield _row(family, number, path, caption(scene))
+
+
+def _films(folder: Path) -> Iterator[dict[str, Any]]:
+    """Films of one shot and of several; those that no model may see have one."""
+    (folder / "media" / "mp4").mkdir()
+    for number in range(FILMS):
+        drawn = draw_film_spec(_SEED + number)
+        scenes = [draw_scene_spec(_SEED + 10 * number + at) for at in range(max(1, number))]
+        shots = tuple(Shot(scene, 12) for scene in scenes)
+        path = f"media/mp4/{number}.mp4"
+        film = FilmSpec(drawn.seed, shots, drawn.width, drawn.height, drawn.rate)
+        write_film(folder / path, film)
+        yield _row("mp4", number, path, caption(scenes[0]))
+
+
+def _row(family: str, number: int, path: str, words: str) -> dict[str, Any]:
+    unseen = number in (TITLED, DESCRIBED)
+    return {
+        "asset_id": f"{family}-{number}",
+        "media_uri": path,
+        "media_type": media_type_of(as_format(family)),
+        "contributors": [{"contributor_id": _WHO, "share_bp": 10_000}],
+        "licence_model": "RF",
+        "licence_class": "creative",
+        "status": "active",
+        # Beyond ASCII, since readers decode it.
+        "title": None if number == DESCRIBED else f"{words} – № {number} “{family}”",
+        "description": words,
+        "people_count": 0,
+        "minors": False,
+        "property": False,
+        "sensitive": False,
+        "digital_source_type": "digitalCapture",
+        **({"grant_inference": "deny"} if unseen else {}),
+    }

@@ -1,0 +1,91 @@
+"""Ways to run the same graph: the embedded engine, and Beam's portable one as a service apart."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from time import monotonic, sleep
+
+from .command import environment
+
+_READY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way: the processes that are asked for, and Beam's own options."""
+
+    workers: int
+    beam: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> list[object]:
+        """As `fairshard package` takes them."""
+        return ["--workers", self.workers, *(f"--beam={option}" for option in self.beam)]
+
+
+EMBEDDED = {
+    "in memory": Way(1),
+    "two processes": Way(2),
+    "four processes": Way(4),
+}
+PORTABLE = ("portable, loopback", "portable, external")
+WAYS = (*EMBEDDED, *PORTABLE)
+
+
+@contextmanager
+def engine(name: str) -> Iterator[Way]:
+    """What a way needs is started, and ended afterwards."""
+    if name in EMBEDDED:
+        yield EMBEDDED[name]
+        return
+    with ExitStack() as stack:
+        jobs = stack.enter_context(
+            _service("apache_beam.runners.portability.local_job_service_main", "--port")
+        )
+        options = ["--runner=PortableRunner", f"--job_endpoint=127.0.0.1:{jobs}"]
+        if name == "portable, external":
+            pool = stack.enter_context(
+                _service("apache_beam.runners.worker.worker_pool_main", "--service_port")
+            )
+            options += ["--environment_type=EXTERNAL", f"--environment_config=127.0.0.1:{pool}"]
+        else:
+            options.append("--environment_type=LOOPBACK")
+        yield Way(1, tuple(options))
+
+
+@contextmanager
+def _service(module: str, option: str) -> Iterator[int]:
+    """One of Beam's services in a process of its own; yields its port."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = int(taken.getsockname()[1])
+    words = [sys.executable, "-m", module, f"{option}={port}"]
+    process = subprocess.Popen(
+        words,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _await(module, process, port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _await(module: str, process: subprocess.Popen[bytes], port: int) -> None:
+    until = monotonic() + _READY_S
+    while monotonic() < until:
+        assert process.poll() is None, f"{module} ended with {process.returncode}"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        sleep(0.05)
+    raise AssertionError(f"{module} does not listen")

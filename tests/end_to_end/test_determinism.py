@@ -1,0 +1,158 @@
+"""All of a delivery has the same bytes whichever engine makes it, and wherever.
+
+The reference is the shared library's, made in memory by one worker. What the agency keeps of a
+deal is compared as well: nothing in it tells of time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from .command import DEALS, Demo, Ended, command, environment, fairshard, folders, kill_when, tree
+from .engines import WAYS, engine
+
+ROOT = Path(__file__).parents[2]
+CUTS = {
+    "a unit is done": "agency/work/*/units/*.json",
+    "a shard is half written": "*/v0001/delivery/shards/.tmp-*",
+    "a shard is done": "agency/work/*/shards/*.json",
+}
+
+
+def whole(folder: Path) -> str:
+    """One sha256 of every path and every file's sha256."""
+    return hashlib.sha256(json.dumps(tree(folder)).encode()).hexdigest()
+
+
+def same(demo: Demo, deal_id: str, out: Path, how: str) -> None:
+    """Compares all that a deal left; says the digest of all of the delivery, for the record."""
+    print(f"{deal_id:12} {how:55} {whole(out / deal_id / 'v0001' / 'delivery')}")
+    assert tree(out / deal_id) == tree(demo.out / deal_id), how
+    assert folders(out / "agency") == {"features"}  # no work area, no claims, no key of its own
+
+
+def run(demo: Demo, deal_id: str, out: Path, way: str) -> Any:
+    with engine(way) as chosen:
+        ended = fairshard(*demo.package(deal_id, out, *chosen.options))
+    assert ended.code == 0, ended.err
+    return ended.json
+
+
+@pytest.mark.parametrize("way", ["two processes", "portable, loopback"])
+def test_another_engine_that_computes_afresh(demo: Demo, way: str, tmp_path: Path) -> None:
+    """What the shared library's deal took from features, this run computes."""
+    told = run(demo, "demo-strict", tmp_path, way)
+    assert min(told["computed"].values()) > 0
+    same(demo, "demo-strict", tmp_path, way)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("warm", [False, True], ids=["computed", "from features"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("deal_id", DEALS)
+def test_every_engine(demo: Demo, deal_id: str, way: str, warm: bool, tmp_path: Path) -> None:
+    if warm:
+        demo.copy_features(tmp_path)
+    told = run(demo, deal_id, tmp_path, way)
+    assert told["computed"] == dict.fromkeys(told["computed"], 0) or not warm
+    assert warm or min(told["computed"].values()) > 0
+    same(demo, deal_id, tmp_path, f"{way}, {'from features' if warm else 'computed'}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("in memory", "portable, loopback"),
+        ("two processes", "in memory"),
+        ("portable, loopback", "four processes"),
+        ("portable, external", "two processes"),
+    ],
+)
+@pytest.mark.parametrize("deal_id", DEALS)
+def test_a_run_that_another_engine_goes_on_with(
+    demo: Demo, deal_id: str, first: str, second: str, cut: str, tmp_path: Path
+) -> None:
+    with engine(first) as chosen:
+        arguments = demo.package(deal_id, tmp_path, *chosen.options)
+        killed = kill_when(arguments, lambda: next(tmp_path.glob(CUTS[cut]), None) is not None)
+    delivery = tmp_path / deal_id / "v0001" / "delivery"
+    assert killed and not (delivery / "MANIFEST.json").exists()
+    run(demo, deal_id, tmp_path, second)
+    same(demo, deal_id, tmp_path, f"{first}, killed when {cut}; {second}")
+
+
+def test_another_place_and_time(demo: Demo, tmp_path: Path) -> None:
+    """Neither zone, language, hash seed, umask, working folder nor names of folders matter."""
+    out = tmp_path / "aus gabe \N{SNOWMAN}"
+    demo.copy_features(out)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    arguments = demo.package("demo-strict", out, "--workers", 2)
+    places = {demo.catalogue, demo.deal("demo-strict"), demo.signing_key, out}
+    words = [os.path.relpath(word, elsewhere) if word in places else word for word in arguments]
+    done = subprocess.run(
+        command(*words),
+        cwd=elsewhere,
+        env=environment(
+            {
+                "PYTHONPATH": str(ROOT),
+                "PYTHONHASHSEED": "4242",
+                "TZ": "Pacific/Kiritimati",
+                "LC_ALL": "tr_TR.ISO-8859-9",
+                "LANG": "C",
+                "TMPDIR": str(elsewhere),
+            }
+        ),
+        umask=0o077,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    same(demo, "demo-strict", out, "another place and time")
+
+
+def test_the_order_of_the_catalogue(demo: Demo, tmp_path: Path) -> None:
+    """Rows in another order, in several files: the same samples, bytes and shards.
+
+    The catalogue's digest is part of every decision, so that these alone differ.
+    """
+    catalogue, out = tmp_path / "catalogue", tmp_path / "out"
+    shutil.copytree(demo.catalogue / "media", catalogue / "media", copy_function=os.link)
+    for table in ("assets", "contributors", "consents", "releases"):
+        rows = pq.read_table(demo.catalogue / f"{table}.parquet")
+        order = list(range(len(rows)))
+        random.Random(7).shuffle(order)
+        pieces = {f"{table}-1": order[: len(order) // 3], f"{table}-2": order[len(order) // 3 :]}
+        for name, taken in pieces.items():
+            pq.write_table(rows.take(taken), catalogue / f"{name}.parquet")
+    demo.copy_features(out)
+    arguments = demo.package("demo-strict", out, "--workers", 1)
+    ended: Ended = fairshard(*[catalogue if word == demo.catalogue else word for word in arguments])
+    assert ended.code == 0, ended.err
+    ours, theirs = out / "demo-strict" / "v0001", demo.out / "demo-strict" / "v0001"
+    assert shown(ours / "delivery") == shown(theirs / "delivery")
+    for name in ("img_emb", "text_emb", "metadata"):
+        assert tree(ours / "delivery" / name) == tree(theirs / "delivery" / name)
+
+
+def shown(delivery: Path) -> list[dict[str, Any]]:
+    """The rows of all shards' tables but for what a decision's digest is part of."""
+    told = []
+    for path in sorted((delivery / "shards").glob("*.parquet")):
+        for row in pq.read_table(path).to_pylist():
+            del row["decision_sha256"], row["json_sha256"]
+            told.append(row)
+    return told

@@ -1,0 +1,35 @@
+"""What tests of several files share: made once a session, whichever worker comes first."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def made_once(
+    factory: pytest.TempPathFactory, worker_id: str, name: str, make: Callable[[Path], Any]
+) -> tuple[Path, Any]:
+    """Makes a folder; with pytest-xdist the first worker makes it and the others wait.
+
+    Args:
+        factory: Of the session.
+        worker_id: Of pytest-xdist.
+        name: Of the folder.
+        make: Fills the folder, which is not there yet, and returns what JSON can hold.
+
+    Returns:
+        The folder and what `make` returned.
+    """
+    base = factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    root, said = shared / name, shared / f"{name}.json"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            said.write_text(json.dumps(make(root)), encoding="utf-8")
+    return root, json.loads(said.read_text(encoding="utf-8"))
