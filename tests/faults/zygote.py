@@ -19,7 +19,6 @@ import json
 import os
 import socket
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -80,7 +79,7 @@ def _child(request: Request, out: int, err: int) -> None:
         code = _run(request)
     finally:
         # What an interpreter does at its end, but for taking itself apart, which takes seconds.
-        for step in (threading._shutdown, atexit._run_exitfuncs, sys.stdout.flush):
+        for step in (atexit._run_exitfuncs, sys.stdout.flush):
             with contextlib.suppress(Exception):
                 step()
         os._exit(code)
