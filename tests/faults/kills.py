@@ -124,8 +124,7 @@ class Tally:
             f"  complete shards written again: {self.redone} in all, "
             f"at most {self.most_redone} by one run",
             f"  left behind at the ends, and removed by clean: {self.left}",
-            "  killed by "
-            + ", ".join(f"{name} {count}" for name, count in self.kinds.most_common()),
+            f"  killed by {kinds}",
         ]
         lines += [f"  {self.stages[name]:5}  {name}" for name in STAGES if self.stages[name]]
         return "\n".join(lines)

@@ -55,9 +55,13 @@ class Run:
     def kill(self) -> bool:
         """Kills the whole group; False if the run had ended before."""
         before = self.ended()
+        self.strike()
+        return self.wait() < 0 and not before
+
+    def strike(self) -> None:
+        """Sends SIGKILL to the whole group and waits for nothing."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        return self.wait() < 0 and not before
 
     def members(self) -> list[int]:
         """Processes of the group that have not ended."""
