@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -98,11 +98,45 @@ class Proxy:
         endpoint: Its address.
         schedule: What it does; may be replaced while it runs.
         done: How often it did what.
+        steer: Asked for each request by its method and path; a fault that it names comes first.
+        written: How often which path was written whole, by a put or by completing an upload.
+        calls: Method and path of every request, in their order.
     """
 
     endpoint: str
     schedule: Schedule
     done: Counter[Fault] = field(default_factory=Counter)
+    steer: Callable[[str, str], Fault | None] | None = None
+    written: Counter[str] = field(default_factory=Counter)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    _under_way: int = 0
+    _change: threading.Condition = field(default_factory=threading.Condition)
+
+    @contextmanager
+    def serving(self, method: str, path: str) -> Iterator[Fault]:
+        """Around each request; gives the fault that is steered to, if any."""
+        with self._change:
+            self._under_way += 1
+            self.calls.append((method, path))
+        try:
+            yield (self.steer(method, path) if self.steer else None) or Fault.NONE
+        finally:
+            with self._change:
+                self._under_way -= 1
+                self._change.notify_all()
+
+    def obeyed(self, method: str, path: str) -> None:
+        """Counts what was written."""
+        place, _, query = path.partition("?")
+        made = method == "PUT" and "partNumber=" not in query
+        if made or (method == "POST" and "uploadId=" in query):
+            with self._change:
+                self.written[place] += 1
+
+    def rest(self) -> None:
+        """Waits until no request is under way: those of a killed client, say."""
+        with self._change:
+            assert self._change.wait_for(lambda: not self._under_way, 60)
 
 
 @dataclass(frozen=True)
@@ -121,8 +155,16 @@ class _Handler(BaseHTTPRequestHandler):
     upstream: str
 
     def _serve(self) -> None:
-        request = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        fault = self.proxy.schedule.next(self._possible())
+        expected = int(self.headers.get("Content-Length", 0))
+        request = self.rfile.read(expected)
+        if len(request) < expected:
+            self.close_connection = True  # the client died: nothing of it reaches the server
+            return
+        with self.proxy.serving(self.command, self.path) as steered:
+            drawn = self.proxy.schedule.next(self._possible())
+            self._meet(drawn if steered is Fault.NONE else steered, request)
+
+    def _meet(self, fault: Fault, request: bytes) -> None:
         self.proxy.done[fault] += 1
         if fault is Fault.DELAY:
             time.sleep(0.05)
@@ -183,7 +225,10 @@ class _Handler(BaseHTTPRequestHandler):
                 connection.putheader(name, value)
             connection.endheaders(request)
             answer = connection.getresponse()
-            return _Answer(answer.status, answer.reason, answer.getheaders(), answer.read())
+            body = answer.read()
+            if answer.status == 200:
+                self.proxy.obeyed(self.command, self.path)
+            return _Answer(answer.status, answer.reason, answer.getheaders(), body)
         finally:
             connection.close()
 

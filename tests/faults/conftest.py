@@ -1,0 +1,93 @@
+"""A library of many small shards with its features, and what an uninterrupted run makes of it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import AS_OF, Demo
+
+from .outputs import Expected, Folder, expect
+from .runs import Starter, starter
+from .shim import build_shim, compiler
+
+DEAL = "demo-main"
+
+
+@dataclass(frozen=True)
+class Library:
+    """A catalogue, a deal that cuts it into many shards, and its features.
+
+    Attributes:
+        catalogue: The catalogue.
+        deal: The deal's file.
+        key: The signing key.
+        features: What an output needs in `agency/features` so that nothing is computed.
+    """
+
+    catalogue: Path
+    deal: Path
+    key: Path
+    features: Path
+
+    def package(self, out: object, *more: object) -> list[object]:
+        """Arguments of `fairshard` that package it."""
+        return [
+            "package",
+            *("--catalogue", self.catalogue, "--deal", self.deal, "--out", out),
+            *("--as-of", AS_OF, "--key", self.key, "--quiet", "--json", *more),
+        ]
+
+    def warm(self, root: Path) -> Folder:
+        """A folder to package into, with the features."""
+        shutil.copytree(self.features, root / "agency" / "features")
+        return Folder(root)
+
+
+@pytest.fixture(scope="session")
+def library(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """The shared library, cut into some forty shards."""
+    deal = tmp_path_factory.mktemp("many") / "deal.toml"
+    text = demo.deal(DEAL).read_text(encoding="utf-8")
+    assert 'target_bytes = "4MiB"' in text
+    deal.write_text(text.replace('"4MiB"', '"64KiB"'), encoding="utf-8")
+    return Library(demo.catalogue, deal, demo.signing_key, demo.out / "agency" / "features")
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled shim."""
+    if compiler() is None:
+        pytest.skip("no C compiler: file operations cannot be broken")
+    return build_shim(tmp_path_factory.mktemp("shim"))
+
+
+@pytest.fixture(scope="module")
+def runs() -> Iterator[Starter]:
+    """Starts runs at once."""
+    with starter() as ready:
+        yield ready
+
+
+@pytest.fixture(scope="module")
+def broken_runs(shim: Path) -> Iterator[Starter]:
+    """Starts runs whose file operations can be broken."""
+    with starter({"LD_PRELOAD": str(shim)}) as ready:
+        yield ready
+
+
+@pytest.fixture(scope="module")
+def expected(library: Library, runs: Starter, tmp_path_factory: pytest.TempPathFactory) -> Expected:
+    """What an uninterrupted run leaves, and how long it takes."""
+    output = library.warm(tmp_path_factory.mktemp("uninterrupted"))
+    begun = time.monotonic()
+    run = runs.start(*library.package(output.uri, "--workers", 1))
+    assert run.wait() == 0, run.said()
+    found = expect(output, DEAL, time.monotonic() - begun)
+    assert len(found.shards) >= 30
+    return found

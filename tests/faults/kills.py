@@ -1,0 +1,218 @@
+"""Chains of runs on one output, each killed by SIGKILL at a moment that is drawn, until one ends.
+
+After every kill the output is looked at: no delivery may be readable unless it is whole, and what
+has its final name has its final bytes. After every further run it is looked at what was done again.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .outputs import (
+    STAGES,
+    Expected,
+    Output,
+    Seen,
+    check_ended,
+    check_not_torn,
+    committed,
+    redone,
+    stage,
+)
+from .runs import Run, Starter
+
+Launch = Callable[[Mapping[str, str]], Run]
+
+
+class Moment(Protocol):
+    """When a run is killed."""
+
+    @property
+    def kind(self) -> str:
+        """What kind of moment it is, for the summary."""
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """What the run is told, where it is to kill itself."""
+
+    def strike(self, run: Run, output: Output) -> bool:
+        """Waits for the moment and kills the run's group; False if it ended before."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """So long after the start."""
+
+    after_s: float
+    kind: str = "time"
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def strike(self, run: Run, output: Output) -> bool:
+        """See `Moment.strike`."""
+        until = time.monotonic() + self.after_s
+        while time.monotonic() < until and not run.ended():
+            time.sleep(0.002)
+        return run.kill()
+
+
+@dataclass(frozen=True)
+class Event:
+    """As soon as something is there, or a little later."""
+
+    what: str
+    happened: Callable[[Output], bool]
+    later_s: float = 0.0
+    kind: str = "event"
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def strike(self, run: Run, output: Output) -> bool:
+        """See `Moment.strike`."""
+        while not self.happened(output) and not run.ended():
+            time.sleep(0.0005)
+        time.sleep(self.later_s)
+        return run.kill()
+
+
+@dataclass(frozen=True)
+class Call:
+    """At one file operation of the run, which kills its own group right before or after it."""
+
+    env: Mapping[str, str]
+    kind: str = "file operation"
+
+    def strike(self, run: Run, output: Output) -> bool:
+        """See `Moment.strike`."""
+        return run.wait() < 0
+
+
+@dataclass
+class Tally:
+    """What was tried and what came of it."""
+
+    seed: int
+    kills: int = 0
+    chains: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    stages: Counter[str] = field(default_factory=Counter)
+    most_redone: int = 0
+    redone: int = 0
+    most_runs: int = 0
+    runs: int = 0
+    left: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Sums up."""
+        for name in ("kills", "chains", "redone", "runs", "left"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.most_redone = max(self.most_redone, other.most_redone)
+        self.most_runs = max(self.most_runs, other.most_runs)
+        self.kinds += other.kinds
+        self.stages += other.stages
+
+    def table(self, title: str) -> str:
+        """For people."""
+        kinds = ", ".join(f"{name} {count}" for name, count in self.kinds.most_common())
+        lines = [
+            f"{title}: seed {self.seed}",
+            f"  kills {self.kills} in {self.chains} chains; runs {self.runs}, "
+            f"at most {self.most_runs} to the end of one",
+            f"  complete shards written again: {self.redone} in all, "
+            f"at most {self.most_redone} by one run",
+            f"  left behind at the ends, and removed by clean: {self.left}",
+            f"  killed by {kinds}",
+        ]
+        lines += [f"  {self.stages[name]:5}  {name}" for name in STAGES if self.stages[name]]
+        return "\n".join(lines)
+
+
+@dataclass
+class Chain:
+    """One output and what happens to it.
+
+    Attributes:
+        output: The output; at first as it was before the first run.
+        expected: What an uninterrupted run leaves.
+        launch: Starts a run of the command.
+        workers: How many shards may be done again by one run.
+        tally: What is counted.
+    """
+
+    output: Output
+    expected: Expected
+    launch: Launch
+    workers: int
+    tally: Tally
+
+    def go(self, moments: Sequence[Moment]) -> None:
+        """Kills a run at each moment, unless one ends before; then lets one end, and checks."""
+        self.tally.chains += 1
+        runs = 0
+        for moment in moments:
+            runs += 1
+            if not self._kill(moment):
+                break
+        else:
+            runs += 1
+            self._end(self.launch({}))
+        self.tally.runs += runs
+        self.tally.most_runs = max(self.tally.most_runs, runs)
+        self.tally.left += check_ended(self.output, self.expected)
+
+    def _kill(self, moment: Moment) -> bool:
+        before = self.output.look()
+        run = self.launch(moment.env)
+        killed = moment.strike(run, self.output)
+        if not killed:
+            assert run.code == 0, run.said()
+        self.settle(run)
+        found = check_not_torn(self.output, self.expected)
+        self._count_redone(before, found)
+        if killed:
+            self.tally.kills += 1
+            self.tally.kinds[moment.kind] += 1
+            self.tally.stages[stage(found, self.expected)] += 1
+        return killed
+
+    def _end(self, run: Run) -> None:
+        before = self.output.look()
+        assert run.wait() == 0, run.said()
+        self._count_redone(before, self.output.look())
+
+    def settle(self, run: Run) -> None:
+        """Waits until nothing of the group lives."""
+        until = time.monotonic() + 30
+        while left := run.members():
+            assert time.monotonic() < until, left
+            time.sleep(0.005)
+
+    def _count_redone(self, before: dict[str, Seen], after: dict[str, Seen]) -> None:
+        again = redone(before, after, self.expected)
+        assert not again & committed(before, self.expected), again
+        assert len(again) <= self.workers, again
+        self.tally.redone += len(again)
+        self.tally.most_redone = max(self.tally.most_redone, len(again))
+
+
+def lengths(chance: random.Random, kills: int) -> Iterator[int]:
+    """Random lengths of chains that come to so many kills."""
+    while kills > 0:
+        length = min(kills, chance.choice((1, 1, 2, 2, 3, 4, 6)))
+        yield length
+        kills -= length
+
+
+def launcher(
+    starter: Starter,
+    arguments: Sequence[object],
+    env: Mapping[str, str] | None = None,
+    attributes: Mapping[str, int | float] | None = None,
+) -> Launch:
+    """Starts the same command each time."""
+    return lambda more: starter.start(
+        *arguments, env={**(env or {}), **more}, attributes=attributes
+    )

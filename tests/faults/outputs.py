@@ -1,0 +1,293 @@
+"""What an output holds after a run was killed or failed, held against an uninterrupted run's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.delivery.leftovers import Kind, Leftover, clean_output
+from pipelines.delivery.stores import Store, open_store
+from pipelines.verify import verify_delivery
+from schemas.errors import InputError
+
+# A folder's temporary files; in a bucket nothing has such a name.
+TEMPORARY = ".tmp-"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One object: what tells whether it was written again, and its digest."""
+
+    written: tuple[object, ...]
+    sha256: str
+
+
+class Output(Protocol):
+    """An output that can be looked at without the code under test."""
+
+    @property
+    def uri(self) -> str:
+        """As `--out` takes it."""
+
+    @property
+    def store(self) -> Store:
+        """The store, for what is tested by its own means."""
+
+    def look(self) -> dict[str, Seen]:
+        """Every object by key, temporary ones too."""
+
+    def read(self, key: str) -> bytes:
+        """One object."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """An output in a folder."""
+
+    root: Path
+
+    @property
+    def uri(self) -> str:
+        """See `Output.uri`."""
+        return str(self.root)
+
+    @property
+    def store(self) -> Store:
+        """See `Output.store`."""
+        return open_store(self.uri)
+
+    def look(self) -> dict[str, Seen]:
+        """See `Output.look`. A file that is written again has another inode or time."""
+        found = {}
+        for path in self.root.rglob("*"):
+            if path.is_file():
+                of = path.stat()
+                mark = (str(path), of.st_ino, of.st_mtime_ns, of.st_size)
+                found[path.relative_to(self.root).as_posix()] = Seen(mark[1:], _digest(*mark))
+        return found
+
+    def read(self, key: str) -> bytes:
+        """See `Output.read`."""
+        return (self.root / key).read_bytes()
+
+
+@lru_cache(maxsize=100_000)
+def _digest(path: str, inode: int, modified_ns: int, size: int) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an uninterrupted run left.
+
+    Attributes:
+        deal_id: Its deal.
+        objects: Digest of everything under the deal's first version, by key.
+        totals: Entries of the ledger and their sum, by currency.
+        clean: Keys that lie outside the deal's folder and the features.
+        took_s: How long it took.
+    """
+
+    deal_id: str
+    objects: dict[str, str]
+    totals: dict[str, tuple[int, int]]
+    clean: frozenset[str]
+    took_s: float
+
+    @property
+    def version(self) -> str:
+        """Key prefix of the version."""
+        return f"{self.deal_id}/v0001"
+
+    @property
+    def manifest(self) -> str:
+        """Key of the manifest."""
+        return f"{self.version}/delivery/MANIFEST.json"
+
+    @property
+    def shards(self) -> list[str]:
+        """Keys of the tars."""
+        return sorted(key for key in self.objects if key.endswith(".tar"))
+
+
+def expect(output: Output, deal_id: str, took_s: float) -> Expected:
+    """Takes an output that a run has just ended in for what is expected of others."""
+    found = output.look()
+    ours = {key: seen.sha256 for key, seen in found.items() if key.startswith(f"{deal_id}/v0001/")}
+    rest = frozenset(key for key in found if key not in ours and not _is_feature(key))
+    assert not [key for key in found if TEMPORARY in key]
+    totals = ledger_totals(output, f"{deal_id}/v0001")
+    expected = Expected(deal_id, ours, totals, rest, took_s)
+    assert expected.manifest in ours and expected.shards and totals
+    return expected
+
+
+def _is_feature(key: str) -> bool:
+    return key.startswith("agency/features/")
+
+
+def ledger_totals(output: Output, version: str) -> dict[str, tuple[int, int]]:
+    """Entries and their sum in minor units, by currency."""
+    import io
+
+    totals: Counter[str] = Counter()
+    count: Counter[str] = Counter()
+    for key in output.look():
+        if key.startswith(f"{version}/agency/ledger/") and key.endswith(".parquet"):
+            for row in pq.read_table(io.BytesIO(output.read(key))).to_pylist():
+                totals[row["currency"]] += row["amount_minor"]
+                count[row["currency"]] += 1
+    return {currency: (count[currency], totals[currency]) for currency in totals}
+
+
+def check_not_torn(output: Output, expected: Expected) -> dict[str, Seen]:
+    """Asserts that no delivery is readable unless it is whole; returns what is there.
+
+    Whatever has its final name has its final bytes, tar or table or index, and an index is there
+    only when everything that it speaks of is.
+    """
+    found = output.look()
+    named = {
+        key: seen
+        for key, seen in found.items()
+        if key.startswith(f"{expected.deal_id}/") and TEMPORARY not in key
+    }
+    strangers = sorted(set(named) - set(expected.objects))
+    assert not strangers, strangers
+    torn = [key for key, seen in named.items() if seen.sha256 != expected.objects[key]]
+    assert not torn, torn
+    delivery = f"{output.uri}/{expected.version}/delivery"
+    if expected.manifest in named:
+        missing = sorted(
+            key
+            for key in expected.objects
+            if key.startswith(f"{expected.version}/delivery/") and key not in named
+        )
+        assert not missing, missing
+        report = verify_delivery(delivery)
+        assert report.sound, report.problems
+    else:
+        with pytest.raises(InputError, match="There is no delivery here"):
+            verify_delivery(delivery)
+    indexes = [
+        key
+        for key in named
+        if key.startswith(f"{expected.version}/delivery/")
+        and key.rsplit("/", 1)[-1].startswith(("README", "wids", "croissant", "energon", "index."))
+    ]
+    unbacked = [key for key in expected.shards if key not in named] if indexes else []
+    assert not unbacked, (indexes, unbacked)
+    return found
+
+
+def check_ended(output: Output, expected: Expected) -> int:
+    """Asserts that a run that ended left what an uninterrupted one leaves, and `clean` the rest.
+
+    Returns:
+        How many things `clean` found.
+    """
+    found = check_not_torn(output, expected)
+    ours = {key for key in found if key.startswith(f"{expected.version}/")}
+    assert ours == set(expected.objects), sorted(ours ^ set(expected.objects))
+    assert ledger_totals(output, expected.version) == expected.totals
+    stray = {key for key in found if TEMPORARY in key}
+    rest = {key for key in found if key not in ours and not _is_feature(key)} - stray
+    # The claims of a run that was killed after it had published wait for `clean`.
+    claims = {key for key in rest if key.startswith("agency/claims/")}
+    assert rest - claims == expected.clean, sorted(rest ^ expected.clean)
+    removed = clean(output)
+    # Uploads, which no listing shows, are removed as well.
+    assert stray == {item.name for item in removed if item.kind is Kind.TEMPORARY}
+    assert bool(claims) == any(item.kind is Kind.CLAIM for item in removed)
+    assert {item.kind for item in removed} <= {Kind.TEMPORARY, Kind.UPLOAD, Kind.CLAIM}, removed
+    assert set(output.look()) == set(found) - stray - claims and not output.store.unfinished()
+    return len(removed)
+
+
+def clean(output: Output) -> list[Leftover]:
+    """What `fairshard clean` removes, asked at once."""
+    found = clean_output(output.store, 0.0)
+    kept = [item for item in found if item.kept]
+    assert not kept, kept
+    return found
+
+
+def committed(found: dict[str, Seen], expected: Expected) -> set[str]:
+    """Keys of the tars whose commit record is there."""
+    names = {
+        key.rsplit("/", 1)[-1].removesuffix(".json")
+        for key in found
+        if key.startswith("agency/work/") and "/shards/" in key and TEMPORARY not in key
+    }
+    return {key for key in expected.shards if key.rsplit("/", 1)[-1][:-4] in names}
+
+
+def redone(before: dict[str, Seen], after: dict[str, Seen], expected: Expected) -> set[str]:
+    """Tars that were there before and were written again."""
+    return {
+        key
+        for key in expected.shards
+        if key in before and before[key].written != (after[key].written if key in after else ())
+    }
+
+
+STAGES = (
+    "before the claim",
+    "claimed",
+    "screened",
+    "some units",
+    "planned",
+    "some shards",
+    "agency's tables",
+    "ledger",
+    "indexes",
+    "published, not cleaned up",
+    "ended",
+)
+
+
+def stage(found: dict[str, Seen], expected: Expected) -> str:
+    """How far a run came, by what it left."""
+    delivery, agency = f"{expected.version}/delivery", f"{expected.version}/agency"
+    keys = [key for key in found if TEMPORARY not in key]
+    work = [key.split("/", 3)[3] for key in keys if key.startswith("agency/work/")]
+
+    def some(prefix: str, among: list[str] = keys) -> bool:
+        return any(key.startswith(prefix) for key in among)
+
+    if expected.manifest in found:
+        return "published, not cleaned up" if work or some("agency/claims/") else "ended"
+    for name, reached in (
+        ("indexes", some(f"{delivery}/.nv-meta/") or some(f"{delivery}/wids")),
+        ("ledger", some(f"{agency}/ledger/")),
+        ("agency's tables", some(f"{agency}/decisions/")),
+        ("some shards", some("shards/", work) or some(f"{delivery}/shards/")),
+        ("planned", some("plan/", work)),
+        ("some units", some("units/", work)),
+        ("screened", bool(work)),
+        ("claimed", some("agency/claims/") or some(f"{agency}/run.json")),
+    ):
+        if reached:
+            return name
+    return "before the claim"
+
+
+def told(error: str) -> None:
+    """Asserts that a failed run said so in its own words: what, which, what to do."""
+    lines = error.strip().splitlines()
+    assert lines and lines[-1].startswith("fairshard package: "), error
+    assert "Traceback" not in error and "unexpected fault" not in error, error
+    assert len(lines) == 1, error
+
+
+def summary_json(run_output: str) -> Any:
+    """What a run printed with --json."""
+    return json.loads(run_output)

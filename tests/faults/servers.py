@@ -1,0 +1,172 @@
+"""S3 servers in processes of their own, which no kill of a run touches, and buckets on them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from pipelines.delivery.s3_client import S3Options
+from pipelines.delivery.stores import Store, open_store
+
+from .faulty_s3 import Proxy
+from .outputs import Seen
+
+_START = Path(__file__).parents[2] / "infra" / "swift" / "start.py"
+_CANNOT_RUN = 3
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running S3.
+
+    Attributes:
+        endpoint: Its address; `access_key`, `secret_key` and `region` go with it.
+        strict: Whether it refuses bodies that were cut, as every real one does.
+    """
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    region: str
+    strict: bool
+
+    def client(self) -> Any:
+        """A client of its own making: boto3 makes its types at run time."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+    def environment(self, endpoint: str) -> Mapping[str, str]:
+        """What a run needs to speak to it through `endpoint`."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+@contextmanager
+def moto() -> Iterator[Server]:
+    """Moto's server while the block runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    try:
+        port = None
+        for line in process.stderr:
+            if found := re.search(r"Running on http://127\.0\.0\.1:(\d+)", line):
+                port = found[1]
+                break
+        assert port, "moto's server did not start"
+        # Whatever else it says must go somewhere, or it would stop at a full pipe.
+        drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
+        yield Server(f"http://127.0.0.1:{port}", "test", "test", "us-east-1", strict=False)
+    finally:
+        process.kill()
+        process.wait()
+    drain.wait()
+
+
+@contextmanager
+def swift() -> Iterator[Server]:
+    """OpenStack Swift while the block runs; skips the test where it is not ready."""
+    process = subprocess.Popen(
+        [sys.executable, str(_START), "--no-install"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout and process.stderr
+    said = process.stdout.readline()
+    if not said:
+        reason = process.stderr.read().strip()
+        assert process.wait(60) == _CANNOT_RUN, reason
+        pytest.skip(f"Swift cannot run here: {reason}")
+    told = json.loads(said)
+    try:
+        yield Server(
+            told["endpoint"], told["access_key"], told["secret_key"], told["region"], strict=True
+        )
+    finally:
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """An output in a bucket of its own, which runs reach through a proxy."""
+
+    server: Server
+    proxy: Proxy
+    bucket: str
+    _digests: dict[tuple[str, str, int], str] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        """See `Output.uri`."""
+        return f"s3://{self.bucket}/out"
+
+    @property
+    def store(self) -> Store:
+        """See `Output.store`."""
+        return open_store(self.uri, S3Options(self.server.endpoint, self.server.region))
+
+    def look(self) -> dict[str, Seen]:
+        """See `Output.look`. The proxy counts how often an object was written."""
+        found = {}
+        pages = self.server.client().get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self.bucket, Prefix="out/"):
+            for item in page.get("Contents", ()):
+                key = str(item["Key"])
+                mark = (key, str(item["ETag"]), int(item["Size"]))
+                if mark not in self._digests:
+                    self._digests[mark] = hashlib.sha256(self._get(key)).hexdigest()
+                times = self.proxy.written[f"/{self.bucket}/{key}"]
+                found[key.removeprefix("out/")] = Seen((times,), self._digests[mark])
+        return found
+
+    def read(self, key: str) -> bytes:
+        """See `Output.read`."""
+        return self._get(f"out/{key}")
+
+    def fill(self, folder: Path, prefix: str) -> None:
+        """Puts a folder's files under a prefix."""
+        client = self.server.client()
+        for path in folder.rglob("*"):
+            if path.is_file():
+                key = f"out/{prefix}/{path.relative_to(folder).as_posix()}"
+                client.put_object(Bucket=self.bucket, Key=key, Body=path.read_bytes())
+
+    def uploads(self) -> int:
+        """How many multipart uploads are not completed."""
+        return len(
+            self.server.client().list_multipart_uploads(Bucket=self.bucket).get("Uploads", ())
+        )
+
+    def _get(self, key: str) -> bytes:
+        body: bytes = self.server.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return body

@@ -1,0 +1,114 @@
+"""An output on a disk that fills up: a tmpfs of a size that is too small by much or by little."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .conftest import Library
+from .outputs import Expected, Folder, check_ended, check_not_torn, told
+from .runs import Starter
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def _mount(*words: object) -> str:
+    done = subprocess.run(["mount", *map(str, words)], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stderr.strip() or "mount failed"
+
+
+@contextmanager
+def disk(folder: Path, size_bytes: int) -> Iterator[Path]:
+    """A tmpfs of a size, unmounted at the end."""
+    folder.mkdir()
+    refused = _mount("-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", folder)
+    if refused:
+        pytest.skip(f"no tmpfs can be mounted: {refused}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(autouse=True)
+def _root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a tmpfs needs root")
+
+
+def needed(library: Library, runs: Starter, expected: Expected, folder: Path) -> int:
+    """The smallest size that a run fits into, to the page: what it takes at its fullest, or less."""
+    with disk(folder / "large", 1 << 30) as place:
+        output = library.warm(place / "out")
+        before = _used(place)
+        run = runs.start(*library.package(output.uri, "--workers", 1))
+        most = before
+        while not run.ended():
+            most = max(most, _used(place))
+        assert run.wait() == 0, run.said()
+        check_ended(output, expected)
+    assert most > before
+    return most
+
+
+def _used(place: Path) -> int:
+    seen = os.statvfs(place)
+    return (seen.f_blocks - seen.f_bfree) * seen.f_frsize
+
+
+def fill(
+    library: Library, runs: Starter, expected: Expected, place: Path, sizes: Sequence[int]
+) -> int:
+    """Runs on a disk that grows; returns how many runs found it full."""
+    full = 0
+    with disk(place, sizes[0]):
+        output = library.warm(place / "out")
+        for size in sizes:
+            assert not _mount("-o", f"remount,size={size}", place)
+            run = runs.start(*library.package(output.uri, "--workers", 1))
+            if run.wait() == 0:
+                break
+            assert run.code == 1, run.said()
+            told(run.errors())
+            # What, where, in words, and what to do.
+            said = rf"cannot be written: {re.escape(str(place))}\S* \(No space left on device\)"
+            assert re.search(said, run.errors()), run.errors()
+            assert "Free space" in run.errors()
+            check_not_torn(output, expected)
+            full += 1
+        assert not _mount("-o", f"remount,size={1 << 30}", place)
+        run = runs.start(*library.package(output.uri, "--workers", 1))
+        assert run.wait() == 0, run.said()
+        check_ended(output, expected)
+    return full
+
+
+def test_a_disk_that_fills_up(
+    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+) -> None:
+    features = sum(path.stat().st_size for path in library.features.rglob("*") if path.is_file())
+    sizes = [features + 200 * PAGE, features + 2_000_000]
+    assert fill(library, runs, expected, tmp_path / "disk", sizes) == 2
+
+
+@pytest.mark.slow
+def test_disks_of_every_size(
+    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+) -> None:
+    """From a disk that takes the claim alone to one that lacks a block."""
+    most = needed(library, runs, expected, tmp_path)
+    features = sum(path.stat().st_size for path in library.features.rglob("*") if path.is_file())
+    start = features + 40 * PAGE
+    tried = [start + (most - start) * step // 10 for step in range(10)]
+    tried += [most - pages * PAGE for pages in (64, 16, 4, 1)]
+    full = 0
+    for number, size in enumerate(tried):
+        full += fill(library, runs, expected, tmp_path / str(number), [size])
+    print(f"{len(tried)} sizes from {start:,} to {most - PAGE:,} bytes; full {full} times")
+    assert full >= 10

@@ -1,0 +1,142 @@
+"""File operations on the output that fail: each kind, at its n-th call, with EIO, ENOSPC and more.
+
+A run ends well with the right bytes, or with exit code 1 and says what, where and what to do; what
+it left is whole, and the same command without the fault ends with the same bytes.
+FAIRSHARD_FAULTS changes how many faults the long test tries.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from .conftest import Library
+from .outputs import Expected, Folder, check_ended, check_not_torn, told
+from .runs import Starter
+from .shim import Fault
+
+SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
+FAULTS = int(os.environ.get("FAIRSHARD_FAULTS", "140"))
+WAYS = {
+    "write": ("ENOSPC", "EIO", "EDQUOT", "EFBIG", "short"),
+    "open": ("ENOSPC", "EIO", "EMFILE", "EROFS"),
+    "openread": ("EIO", "EMFILE"),
+    "read": ("EIO",),
+    "fsync": ("EIO", "ENOSPC"),
+    "close": ("EIO", "ENOSPC", "EDQUOT"),
+    "rename": ("EIO", "ENOSPC", "EROFS"),
+    "link": ("EIO", "ENOSPC", "EMLINK"),
+    "mkdir": ("ENOSPC", "EIO"),
+    "unlink": ("EIO", "EROFS"),
+    "rmdir": ("EIO",),
+    "chmod": ("EIO",),
+    "stat": ("EIO",),
+    "list": ("EIO", "EMFILE"),
+}
+
+
+@dataclass
+class Tried:
+    """What faults were tried and what became of the runs."""
+
+    failed: Counter[str] = field(default_factory=Counter)
+    passed: Counter[str] = field(default_factory=Counter)
+
+    def table(self) -> str:
+        """For people."""
+        lines = ["fault: runs that said so, runs that ended right"]
+        for name in sorted({*self.failed, *self.passed}):
+            lines.append(f"  {name:16} {self.failed[name]:4} {self.passed[name]:4}")
+        return "\n".join(lines)
+
+
+def count(library: Library, broken_runs: Starter, folder: Path, expected: Expected) -> Counter[str]:
+    """How often a whole run makes each kind of call on the output."""
+    counted: Counter[str] = Counter()
+    for call in ("*", "read", "stat", "list"):
+        log, output = folder / f"log-{ord(call[0])}", library.warm(folder / f"o-{ord(call[0])}")
+        env = Fault(output.uri, call, log=str(log)).environment()
+        run = broken_runs.start(*library.package(output.uri, "--workers", 1), env=env)
+        assert run.wait() == 0, run.said()
+        check_ended(output, expected)
+        counted.update(line.split(" ", 1)[0] for line in log.read_text().splitlines())
+    return counted
+
+
+def attempt(
+    library: Library,
+    broken_runs: Starter,
+    expected: Expected,
+    output: Folder,
+    fault: Fault,
+    tried: Tried,
+    again: bool,
+) -> None:
+    """A run that meets a fault; then, if it failed, the same without."""
+    arguments = library.package(output.uri, "--workers", 1)
+    run = broken_runs.start(*arguments, env=fault.environment())
+    code = run.wait()
+    name = f"{fault.call} {fault.how}"
+    check_not_torn(output, expected)
+    if code:
+        assert code == 1, (fault, code, run.errors())
+        told(run.errors())
+        tried.failed[name] += 1
+        if again:
+            run = broken_runs.start(*arguments)
+            assert run.wait() == 0, run.said()
+    else:
+        tried.passed[name] += 1
+    if again or not code:
+        check_ended(output, expected)
+
+
+def test_a_few_faults(
+    library: Library, broken_runs: Starter, expected: Expected, tmp_path: Path
+) -> None:
+    tried = Tried()
+    for number, (call, how, nth, row) in enumerate(
+        (
+            ("write", "ENOSPC", 60, 10_000),
+            ("write", "short", 1, 10_000),
+            ("fsync", "EIO", 150, 1),
+            ("link", "EIO", 2, 1),
+            ("read", "EIO", 30, 1),
+        )
+    ):
+        output = library.warm(tmp_path / str(number))
+        fault = Fault(output.uri, call, nth, how, row)
+        attempt(library, broken_runs, expected, output, fault, tried, again=number < 2)
+    print(tried.table())
+    assert tried.passed["write short"] == 1 and tried.failed.total() == 4
+
+
+@pytest.mark.slow
+def test_every_kind_of_fault(
+    library: Library, broken_runs: Starter, expected: Expected, tmp_path: Path
+) -> None:
+    chance, tried = random.Random(SEED), Tried()
+    counted = count(library, broken_runs, tmp_path, expected)
+    kinds = [call for call in WAYS if counted[call]]
+    assert len(kinds) >= 12, counted
+    share = -(-FAULTS // len(kinds))
+    for call in kinds:
+        many = counted[call]
+        # A stride over all calls of the kind, from a random one on, with each errno in turn.
+        stride = max(1, many // share)
+        first = chance.randint(1, stride)
+        for number, nth in enumerate(range(first, many + 1, stride)):
+            how = WAYS[call][number % len(WAYS[call])]
+            row = chance.choice((1, 1, 10_000))
+            output = library.warm(tmp_path / "out")
+            fault = Fault(output.uri, call, nth, how, row)
+            attempt(library, broken_runs, expected, output, fault, tried, again=number % 3 == 0)
+            shutil.rmtree(output.root)
+    print(f"seed {SEED}, calls of a whole run: {dict(counted)}")
+    print(tried.table())

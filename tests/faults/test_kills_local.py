@@ -1,0 +1,154 @@
+"""Runs that write to a folder, killed at any moment, leave no torn delivery and lose nothing.
+
+FAIRSHARD_KILLS and FAIRSHARD_KILL_SEED change how many kills the long test tries, and which.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from .conftest import Library
+from .kills import Call, Chain, Clock, Event, Moment, Tally, launcher, lengths
+from .outputs import TEMPORARY, Expected, Folder, Output, check_ended
+from .runs import Starter
+from .shim import Fault
+
+SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
+KILLS = int(os.environ.get("FAIRSHARD_KILLS", "150"))
+
+
+def some(pattern: str, count: int = 1) -> Callable[[Output], bool]:
+    """Whether so many files of this pattern are there."""
+
+    def happened(output: Output) -> bool:
+        return len(list(islice(Path(output.uri).glob(pattern), count))) == count
+
+    return happened
+
+
+def events(chance: random.Random, expected: Expected) -> list[Event]:
+    """Moments that a run surely passes if nothing of it is done yet, in their order."""
+    version, shards = expected.version, len(expected.shards)
+    names = [
+        ("the version is claimed", f"agency/claims/{version}/*.json", 1),
+        ("the run is recorded", f"{version}/agency/run.json", 1),
+        ("a unit is done", "agency/work/*/units/*.json", chance.randint(1, 3)),
+        ("the shards are planned", "agency/work/*/plan/*", chance.randint(1, shards)),
+        ("a temporary is there", f"{version}/delivery/shards/{TEMPORARY}*", 1),
+        ("a shard has its name", f"{version}/delivery/shards/*.tar", chance.randint(1, shards)),
+        ("a shard is committed", "agency/work/*/shards/*.json", chance.randint(1, shards)),
+        ("decisions are written", f"{version}/agency/decisions/*", 1),
+        ("the ledger is written", f"{version}/agency/ledger/*.parquet", 1),
+        ("the checkpoint is written", f"{version}/delivery/checkpoint", 1),
+        ("indexes are written", f"{version}/delivery/.nv-meta/*", chance.randint(1, 4)),
+        ("the manifest's temporary is there", f"{version}/delivery/{TEMPORARY}*", 1),
+        ("the manifest is there", expected.manifest, 1),
+    ]
+    return [
+        Event(what, some(pattern, count), chance.choice((0.0, 0.0, 0.001, 0.01)))
+        for what, pattern, count in names
+    ]
+
+
+def operations(
+    library: Library, broken_runs: Starter, expected: Expected, folder: Path
+) -> list[str]:
+    """Every file operation of a whole run, by the shim's log."""
+    log = folder / "operations"
+    output = library.warm(folder / "counted")
+    env = Fault(output.uri, log=str(log)).environment()
+    run = broken_runs.start(*library.package(output.uri, "--workers", 1), env=env)
+    assert run.wait() == 0, run.said()
+    check_ended(output, expected)
+    return log.read_text().splitlines()
+
+
+def cuts(
+    chance: random.Random, output: Folder, counted: list[str], kills: int, last: bool
+) -> list[Moment]:
+    """Kills at file operations: anywhere, or among the last before and after the manifest."""
+    first = next(at for at, line in enumerate(counted) if line.endswith("/checkpoint")) - 20
+    moments: list[Moment] = []
+    for _ in range(kills):
+        nth = chance.randint(first if last and not moments else 1, len(counted))
+        how = chance.choice(("before", "after"))
+        moments.append(Call(Fault(output.uri, nth=nth, how=how).environment()))
+    return moments
+
+
+def test_a_few_kills_at_any_moment(
+    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+) -> None:
+    chance, tally = random.Random(SEED), Tally(SEED)
+    passed = events(chance, expected)
+    for number, chosen in enumerate(((0, 3, 5, 9), (4, 6, 11), (12,))):
+        output = library.warm(tmp_path / str(number))
+        moments: list[Moment] = [passed[at] for at in chosen]
+        if number == 0:
+            moments.insert(1, Clock(chance.uniform(0, expected.took_s)))
+        launch = launcher(runs, library.package(output.uri, "--workers", 1))
+        Chain(output, expected, launch, 1, tally).go(moments)
+    print(tally.table("kills, fast"))
+    assert tally.kills >= 6, tally
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments(
+    library: Library,
+    runs: Starter,
+    broken_runs: Starter,
+    expected: Expected,
+    tmp_path: Path,
+) -> None:
+    chance, tally = random.Random(SEED), Tally(SEED)
+    counted = operations(library, broken_runs, expected, tmp_path)
+    number = 0
+    while tally.kills < KILLS:
+        for length in lengths(chance, KILLS - tally.kills):
+            number += 1
+            output = library.warm(tmp_path / f"out-{number}")
+            arguments = library.package(output.uri, "--workers", 1)
+            kind = number % 3
+            moments: list[Moment]
+            if kind == 0:
+                took = expected.took_s
+                moments = [Clock(chance.uniform(0, took)) for _ in range(length)]
+            elif kind == 1:
+                at = sorted(chance.sample(range(13), length))
+                passed = events(chance, expected)
+                moments = [passed[index] for index in at]
+            else:
+                moments = cuts(chance, output, counted, length, chance.random() < 0.5)
+            launch = launcher(broken_runs if kind == 2 else runs, arguments)
+            Chain(output, expected, launch, 1, tally).go(moments)
+            shutil.rmtree(output.root)
+    print(tally.table("kills, one worker, a folder"))
+
+
+@pytest.mark.slow
+def test_kills_before_anything_is_computed(
+    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+) -> None:
+    """What was computed before the kill is kept, and the bytes are those of a warm run."""
+    chance, tally = random.Random(SEED + 1), Tally(SEED + 1)
+    begun = time.monotonic()
+    output = Folder(tmp_path / "cold")
+    run = runs.start(*library.package(output.uri, "--workers", 1))
+    assert run.wait() == 0, run.said()
+    took = time.monotonic() - begun
+    check_ended(output, expected)
+    for number in range(4):
+        output = Folder(tmp_path / str(number))
+        launch = launcher(runs, library.package(output.uri, "--workers", 1))
+        moments = [Clock(chance.uniform(0, took)) for _ in range(3)]
+        Chain(output, expected, launch, 1, tally).go(moments)
+    print(tally.table("kills, cold features"))
+    assert tally.kills >= 6

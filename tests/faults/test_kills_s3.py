@@ -1,0 +1,232 @@
+"""Runs that write to a bucket, killed at any request or moment, leave no torn delivery.
+
+The server is OpenStack Swift where it is ready, else moto's; runs reach it through a proxy that
+kills the run at a chosen request: before it, in the middle of it, or before its answer.
+FAIRSHARD_S3_KILLS and FAIRSHARD_KILL_SEED change how many kills the long test tries, and which.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pipelines.delivery import s3_client as clients
+
+from .conftest import DEAL, Library
+from .faulty_s3 import Fault, Proxy, Schedule, faulty_proxy
+from .kills import Chain, Clock, Launch, Moment, Tally, launcher, lengths
+from .outputs import Expected, Output, expect
+from .padded import pad_pictures
+from .runs import Run, Starter
+from .servers import Bucket, Server, moto, swift
+
+SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
+KILLS = int(os.environ.get("FAIRSHARD_S3_KILLS", "60"))
+# The smallest parts that S3 takes; and claims that need not wait for a slow service.
+ATTRIBUTES = {
+    "pipelines.delivery.s3_sink:PART_BYTES": 5 * 2**20,
+    "pipelines.delivery.s3_store:SETTLE_S": 0.05,
+}
+PADDING = 2 * 2**20
+_COMMIT = re.compile(r"/agency/work/[^/]+/shards/")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(swift())
+        except pytest.skip.Exception:
+            found = stack.enter_context(moto())
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in found.environment(found.endpoint).items():
+                patch.setenv(name, value)
+            clients._clients.clear()
+            yield found
+            clients._clients.clear()
+
+
+@pytest.fixture(scope="module")
+def proxy(server: Server) -> Iterator[Proxy]:
+    with faulty_proxy(server.endpoint, Schedule(0, rate=0.0)) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Ground:
+    """All that a chain of kills in a bucket needs."""
+
+    library: Library
+    runs: Starter
+    server: Server
+    proxy: Proxy
+    expected: Expected
+    requests: int
+
+    def bucket(self) -> Bucket:
+        """A new bucket with the features."""
+        return new_bucket(self.server, self.proxy, self.library.features)
+
+    def launch(self, output: Output) -> Launch:
+        """Starts the command."""
+        env = self.server.environment(self.proxy.endpoint)
+        arguments = self.library.package(output.uri, "--workers", 1)
+        return launcher(self.runs, arguments, env, ATTRIBUTES)
+
+
+def new_bucket(server: Server, proxy: Proxy, features: Path | None) -> Bucket:
+    found = Bucket(server, proxy, f"b-{uuid.uuid4().hex}")
+    server.client().create_bucket(Bucket=found.bucket)
+    if features is not None:
+        found.fill(features, "agency/features")
+    return found
+
+
+@pytest.fixture(scope="module")
+def ground(
+    library: Library,
+    runs: Starter,
+    server: Server,
+    proxy: Proxy,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Ground:
+    """Larger pictures, so that shards are uploads of several parts."""
+    catalogue = pad_pictures(library.catalogue, tmp_path_factory.mktemp("padded") / "c", PADDING)
+    folder = tmp_path_factory.mktemp("deal")
+    deal = folder / "deal.toml"
+    text = library.deal.read_text(encoding="utf-8")
+    deal.write_text(text.replace('"64KiB"', '"14MiB"'), encoding="utf-8")
+    larger = Library(catalogue, deal, library.key, folder / "features")
+    cold = Ground(larger, runs, server, proxy, Expected("", {}, {}, frozenset(), 0.0), 0)
+    first = new_bucket(server, proxy, None)
+    run = cold.launch(first)({})
+    assert run.wait() == 0, run.said()
+    for key in first.look():
+        if key.startswith("agency/features/"):
+            path = larger.features / key.removeprefix("agency/features/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(first.read(key))
+    output = cold.bucket()
+    proxy.calls.clear()
+    begun = time.monotonic()
+    run = cold.launch(output)({})
+    assert run.wait() == 0, run.said()
+    took = time.monotonic() - begun
+    assert any("partNumber=2" in path for _, path in proxy.calls), "no upload has two parts"
+    return Ground(larger, runs, server, proxy, expect(output, DEAL, took), len(proxy.calls))
+
+
+@dataclass
+class Request:
+    """At a request: the n-th, or the first that is of a kind.
+
+    Attributes:
+        proxy: What sees it.
+        wanted: Whether a request, by its method and path, is one that counts.
+        nth: Which of those it is, from 1.
+        fault: How much of it reaches the server: none, half, all.
+    """
+
+    proxy: Proxy
+    wanted: Callable[[str, str], bool]
+    nth: int
+    fault: Fault
+    kind: str = "request"
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def strike(self, run: Run, output: Output) -> bool:
+        """See `Moment.strike`."""
+        seen, killed = 0, False
+
+        def steer(method: str, path: str) -> Fault | None:
+            nonlocal seen, killed
+            if killed:
+                return Fault.HANG_UP  # what else was on its way
+            seen += self.wanted(method, path)
+            if seen < self.nth:
+                return None
+            killed = True
+            run.strike()
+            return self.fault
+
+        self.proxy.steer = steer
+        try:
+            code = run.wait()
+            self.proxy.rest()
+        finally:
+            self.proxy.steer = None
+        return code < 0
+
+
+def kinds(manifest: str) -> dict[str, Callable[[str, str], bool]]:
+    """Requests worth a kill of their own."""
+    return {
+        "a claim": lambda method, path: method == "PUT" and "/agency/claims/" in path,
+        "a part": lambda method, path: "partNumber=" in path,
+        "an upload is made": lambda method, path: path.endswith("?uploads"),
+        "an upload is completed": lambda method, path: method == "POST" and "uploadId=" in path,
+        "a small shard": lambda method, path: method == "PUT" and path.endswith(".tar"),
+        "a commit": lambda method, path: (
+            method == "PUT" and "/shards/" in path and "/work/" in path
+        ),
+        "the ledger": lambda method, path: method == "PUT" and "/agency/ledger/" in path,
+        "the checkpoint": lambda method, path: method == "PUT" and path.endswith("/checkpoint"),
+        "a shard is read again": lambda method, path: method == "GET" and path.endswith(".tar"),
+        "the manifest": lambda method, path: method == "PUT" and path.endswith(manifest),
+        "the work goes": lambda method, path: method == "DELETE" and "/agency/work/" in path,
+        "the claim goes": lambda method, path: method == "DELETE" and "/agency/claims/" in path,
+    }
+
+
+def how_much(chance: random.Random, server: Server) -> Fault:
+    ways = [Fault.HANG_UP, Fault.HANG_UP_AFTER]
+    # moto takes half a body for a whole one, which no S3 does.
+    return chance.choice([*ways, Fault.CUT_REQUEST] if server.strict else ways)
+
+
+def test_a_few_kills_at_requests(ground: Ground) -> None:
+    chance, tally = random.Random(SEED), Tally(SEED)
+    wanted = kinds(ground.expected.manifest)
+    for names in (("a claim", "an upload is completed", "the manifest"), ("a part", "the ledger")):
+        output = ground.bucket()
+        moments: list[Moment] = [
+            Request(ground.proxy, wanted[name], 1, how_much(chance, ground.server))
+            for name in names
+        ]
+        Chain(output, ground.expected, ground.launch(output), 1, tally).go(moments)
+    print(tally.table("kills in a bucket, fast"))
+    assert tally.kills >= 4, tally
+
+
+@pytest.mark.slow
+def test_kills_at_random_requests(ground: Ground) -> None:
+    chance, tally = random.Random(SEED), Tally(SEED)
+    wanted = list(kinds(ground.expected.manifest).values())
+    number = 0
+    while tally.kills < KILLS:
+        for length in lengths(chance, KILLS - tally.kills):
+            number += 1
+            output = ground.bucket()
+            moments: list[Moment] = []
+            if number % 3 == 0:
+                took = ground.expected.took_s
+                moments += [Clock(chance.uniform(0, took)) for _ in range(length)]
+            elif number % 3 == 1:
+                for at in sorted(chance.sample(range(len(wanted)), length)):
+                    fault = how_much(chance, ground.server)
+                    moments.append(Request(ground.proxy, wanted[at], 1, fault))
+            else:
+                for _ in range(length):
+                    nth, fault = chance.randint(1, ground.requests), how_much(chance, ground.server)
+                    moments.append(Request(ground.proxy, lambda *_: True, nth, fault))
+            Chain(output, ground.expected, ground.launch(output), 1, tally).go(moments)
+    print(tally.table(f"kills in a bucket ({'Swift' if ground.server.strict else 'moto'})"))

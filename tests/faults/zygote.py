@@ -1,0 +1,131 @@
+"""A process that has imported everything and forks a run of the command for whoever asks.
+
+Starting the command anew costs seconds of imports; hundreds of runs that are killed could not be
+afforded. A fork of a process whose threads all rest is as good as a new one: what is imported is
+read, and pools, clients and engines are made by the fork itself. A run leads a process group of its
+own and ends as the command does, by `pipelines.cli.main`.
+
+A request is one packet of JSON with three descriptors: stdout, stderr, and where the run's process
+id and then its exit status are told, a line each.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+# What a run would import later, each time again.
+_LATE = (
+    "great_expectations apache_beam.typehints.opcodes apache_beam.typehints.intrinsic_one_ops "
+    "apache_beam.runners.portability.fn_api_runner jinja2.ext multiprocessing.synchronize "
+    "pipelines.cli pipelines.commands.clean pipelines.commands.package pipelines.commands.verify "
+    "pipelines.delivery.local_store pipelines.delivery.s3_store pipelines.profiles.image_text "
+    "pipelines.profiles.video_text pyarrow.dataset pyarrow.substrait PIL.TiffImagePlugin "
+    "PIL.ImageOps encodings.ascii"
+).split()
+# Arrow's allocator keeps a thread of its own and takes care of forks itself.
+_HARMLESS = {"jemalloc_bg_thd"}
+_MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run.
+
+    Attributes:
+        arguments: Of `fairshard`.
+        environment: The whole of it.
+        attributes: Values to set in modules, by `module:name`, such as how large a part is.
+    """
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    attributes: Mapping[str, int | float] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The packet."""
+        return json.dumps(asdict(self)).encode()
+
+
+def _run(request: Request) -> int:
+    os.environ.clear()
+    os.environ.update(request.environment)
+    for place, value in request.attributes.items():
+        module, _, name = place.partition(":")
+        setattr(importlib.import_module(module), name, value)
+    from pipelines.cli import main
+
+    try:
+        return main(request.arguments)
+    except SystemExit as ended:  # argparse
+        return ended.code if isinstance(ended.code, int) else 2
+
+
+def _child(request: Request, out: int, err: int) -> None:
+    os.setpgid(0, 0)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    code = 70
+    try:
+        code = _run(request)
+    finally:
+        # What an interpreter does at its end, but for taking itself apart, which takes seconds.
+        for step in (atexit._run_exitfuncs, sys.stdout.flush):
+            with contextlib.suppress(Exception):
+                step()
+        os._exit(code)
+
+
+def _keep(request: Request, out: int, err: int, told: int) -> None:
+    """Forks the run and tells its process id, then how it ended."""
+    pid = os.fork()
+    if pid == 0:
+        os.close(told)
+        _child(request, out, err)
+    with contextlib.suppress(OSError):  # the child did it itself, or has ended
+        os.setpgid(pid, pid)
+    os.write(told, f"{pid}\n".encode())
+    _, status = os.waitpid(pid, 0)
+    os.write(told, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def busy_threads() -> list[str]:
+    """Names of this process's threads but the main one, the harmless ones left out."""
+    names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+    return [name for name in names if name not in _HARMLESS][1:]
+
+
+def serve(control: socket.socket) -> None:
+    """Answers requests until the other end is closed."""
+    for name in _LATE:
+        importlib.import_module(name)
+    gc.collect()
+    # Copies of pages that the collector merely looks at would cost each fork seconds.
+    gc.freeze()
+    control.send(json.dumps({"threads": busy_threads()}).encode())
+    while True:
+        packet, descriptors, _, _ = socket.recv_fds(control, _MOST_BYTES, 3)
+        if not packet:
+            return
+        if os.fork() == 0:
+            control.close()
+            _keep(Request(**json.loads(packet)), *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))
