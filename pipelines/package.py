@@ -88,7 +88,7 @@ def package(job: Job, signer: Signer, take_over: bool = False) -> Packaged:
 def _package(store: Store, job: Job, signer: Signer, lease: Lease) -> Packaged:
     claim_version(store, job.deal, job.version, job.run_id)
     try:
-        _run(store, job)
+        run_walk(store, job)
         counts = read_counts(store, job)
         if counts.stop is not None:
             raise InputError(*counts.stop)
@@ -106,7 +106,12 @@ def _package(store: Store, job: Job, signer: Signer, lease: Lease) -> Packaged:
     return Packaged(manifest, attribution, steps, counts.computed)
 
 
-def _run(store: Store, job: Job) -> None:
+def run_walk(store: Store, job: Job) -> None:
+    """Runs the graph to its end.
+
+    Raises:
+        FairshardError: The error that a worker noted, with its parts.
+    """
     try:
         run_graph(job, build_graph)
     except Exception as error:

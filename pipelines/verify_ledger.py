@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from pipelines import layout
 from pipelines.delivery.stores import Store
 from pipelines.ledger.entries import LEAF_VERSION
-from pipelines.ledger.merkle import leaf_hash
+from pipelines.ledger.merkle import HASH_BYTES, ProofError, leaf_hash
 from pipelines.ledger.note import open_checkpoint
 from pipelines.ledger.tiles import (
+    ENTRIES,
     TILE_WIDTH,
     entries_path,
     log_paths,
     read_entry_bundle,
     root_from_tiles,
 )
+from pipelines.verify_report import Note
 from schemas.errors import FairshardError
 from schemas.manifest import Manifest
 
-Note = Callable[[str, str], None]
+_MOST_NAMED = 20
 Samples = dict[str, tuple[str, str]]  # key: (shard, sha256 of the media)
 
 
-def check_ledger(store: Store, manifest: Manifest, samples: Samples | None, note: Note) -> int:
+def check_ledger(
+    store: Store, manifest: Manifest, samples: Samples, unknown: frozenset[str], note: Note
+) -> int:
     """Checks the log of a delivery.
 
     1. `log.vkey` is the manifest's key, and the checkpoint is signed by it.
@@ -38,7 +42,8 @@ def check_ledger(store: Store, manifest: Manifest, samples: Samples | None, note
     Args:
         store: The delivery.
         manifest: Its manifest, verified.
-        samples: What the shards hold, or None where that is in doubt.
+        samples: What the shards hold, as far as it is known.
+        unknown: Names of the shards of which it is not.
         note: Takes what is wrong.
 
     Returns:
@@ -57,7 +62,7 @@ def check_ledger(store: Store, manifest: Manifest, samples: Samples | None, note
         if root_from_tiles(size, store.read_bytes) != root:  # 3
             note(layout.CHECKPOINT, "the tiles do not come to its root")
             return 0
-        _check_entries(store, manifest, size, samples, note)  # 4, 5
+        _check_entries(store, manifest, size, samples, unknown, note)  # 4, 5
     except FairshardError as error:
         note(layout.CHECKPOINT, str(error))
         return 0
@@ -71,22 +76,69 @@ def check_ledger(store: Store, manifest: Manifest, samples: Samples | None, note
 
 
 def _check_entries(
-    store: Store, manifest: Manifest, size: int, samples: Samples | None, note: Note
+    store: Store,
+    manifest: Manifest,
+    size: int,
+    samples: Samples,
+    unknown: frozenset[str],
+    note: Note,
 ) -> None:
-    unseen = set(samples or ())
+    unseen = set(samples)
     for path, leaf in _leaves(store, size, note):
         entry = json.loads(leaf)
         expected = (LEAF_VERSION, manifest.delivery, manifest.deal.terms_sha256)
+        key = entry["key"]
         if (entry["version"], entry["delivery"], entry["terms_sha256"]) != expected:
-            note(path, f"an entry of another delivery: {entry['delivery']}")
-        if samples is None:
-            continue
+            note(path, f"an entry of another delivery: {entry['delivery']}", key=key)
         told = (entry["shard"], entry["media_sha256"])
-        if samples.get(entry["key"]) != told:
-            note(path, f"an entry of a sample that the shards do not hold: {entry['key']}")
-        unseen.discard(entry["key"])
+        if samples.get(key) != told and entry["shard"] not in unknown:
+            note(path, "an entry of a sample that the shards do not hold", key=key)
+        unseen.discard(key)
     for key in sorted(unseen):
-        note(f"shards/{(samples or {})[key][0]}.tar", f"sample {key} has no ledger entry")
+        note(f"shards/{samples[key][0]}.tar", "the sample has no ledger entry", key=key)
+
+
+def logged_media(store: Store, manifest: Manifest, sound: frozenset[str]) -> Samples:
+    """What the ledger says of samples, by those of its bundles that are sound.
+
+    Args:
+        store: The delivery.
+        manifest: Its manifest.
+        sound: Paths of the files that are as the manifest lists them.
+    """
+    found: Samples = {}
+    for path in sorted(sound):
+        if path.startswith(ENTRIES):
+            for leaf in read_entry_bundle(store.read_bytes(path)):
+                entry = json.loads(leaf)
+                found[entry["key"]] = (entry["shard"], entry["media_sha256"])
+    return found
+
+
+def name_entries(
+    store: Store, manifest: Manifest, sound: frozenset[str], damaged: frozenset[str], note: Note
+) -> None:
+    """Names the entries at fault in damaged bundles whose tiles are sound."""
+    for index, (tile_path, width) in enumerate(log_paths(manifest.ledger.entries)):
+        path = entries_path(index, width) if width < TILE_WIDTH else entries_path(index)
+        if path not in damaged or tile_path not in sound or not store.exists(path):
+            continue
+        tile = store.read_bytes(tile_path)
+        try:
+            leaves = read_entry_bundle(store.read_bytes(path))
+        except ProofError as error:
+            note(path, str(error))
+            continue
+        hashes = [tile[at : at + HASH_BYTES] for at in range(0, len(tile), HASH_BYTES)]
+        wrong = [
+            at
+            for at, (leaf, wanted) in enumerate(zip(leaves, hashes, strict=False))
+            if leaf_hash(leaf) != wanted
+        ]
+        for at in wrong[:_MOST_NAMED]:
+            note(path, f"entry {index * TILE_WIDTH + at} is not the one hashed in {tile_path}")
+        if len(wrong) > _MOST_NAMED or len(leaves) != len(hashes):
+            note(path, f"{len(leaves)} entries, {len(wrong)} of them wrong, {len(hashes)} are due")
 
 
 def _leaves(store: Store, size: int, note: Note) -> Iterator[tuple[str, bytes]]:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from schemas.errors import InputError
 
+Options = argparse.ArgumentParser | argparse._ArgumentGroup  # what options can be added to
 _MOST_WORKERS = 8
 _END_OF_DAY = time(23, 59, 59, 999_999, UTC)
 
@@ -69,14 +70,16 @@ def add_general_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
-def add_deal_options(parser: argparse.ArgumentParser) -> None:
+def add_deal_options(parser: Options, *, required: bool = True) -> None:
     """Options of commands that judge a catalogue by a deal."""
-    parser.add_argument("--catalogue", required=True, metavar="URI", help="folder or s3:// prefix")
-    parser.add_argument("--deal", required=True, type=Path, metavar="FILE", help="deal in TOML")
+    parser.add_argument(
+        "--catalogue", required=required, metavar="URI", help="folder or s3:// prefix"
+    )
+    parser.add_argument("--deal", required=required, type=Path, metavar="FILE", help="deal in TOML")
     parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
 
 
-def add_judging_options(parser: argparse.ArgumentParser) -> None:
+def add_judging_options(parser: Options) -> None:
     """Options of commands that fetch media: as of when rights are judged, and what is reached."""
     parser.add_argument(
         "--as-of",
@@ -91,7 +94,7 @@ def add_judging_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
+def add_run_options(parser: Options) -> None:
     """Options of commands that run the walk."""
     parser.add_argument(
         "--workers",

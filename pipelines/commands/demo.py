@@ -18,7 +18,6 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.commands.package import package_with_progress
-from pipelines.commands.verify import run as run_verify
 from pipelines.delivery.keys import demonstration_key, save_key
 from pipelines.demo.library import DEFAULT_ASSETS, make_library
 from pipelines.demo.metadata_only import make_metadata_only
@@ -27,6 +26,8 @@ from pipelines.jobs import Request, prepare_job
 from pipelines.progress import report_progress, show_progress
 from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.tree import tree_lines
+from pipelines.report.verified import show_report
+from pipelines.verify import verify_delivery
 from schemas.errors import InputError
 
 EXAMPLES = """\
@@ -115,9 +116,8 @@ def _package(options: argparse.Namespace, results: Console, console: Console) ->
     show_packaged(results, prepared.job, packaged)
     results.print()
     delivery = f"{prepared.job.output_uri}/{prepared.job.delivery}"
-    code = run_verify(
-        argparse.Namespace(delivery=delivery, vkey=None, json=False, quiet=options.quiet)
-    )
+    report = verify_delivery(delivery)
+    show_report(results, delivery, report)
     results.print()
     for line in tree_lines(out, _TREE_DEPTH):
         results.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -128,4 +128,4 @@ def _package(options: argparse.Namespace, results: Console, console: Console) ->
         soft_wrap=True,
         highlight=False,
     )
-    return code
+    return 0 if report.sound else 1

@@ -1,20 +1,40 @@
-"""`fairshard verify`: recompute everything a delivery says of itself."""
+"""`fairshard verify`: recompute everything a delivery says of itself, and mend what is bad."""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 
-from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.commands.common import (
+    add_deal_options,
+    add_general_options,
+    add_judging_options,
+    add_run_options,
+    consoles,
+    positive,
+    print_json,
+)
 from pipelines.progress import show_progress
+from pipelines.report.verified import show_report
 from pipelines.verify import verify_delivery
+from pipelines.verify_sample import DEFAULT_SEED, Draw
+from pipelines.verify_state import Incremental
 from schemas.errors import InputError
 
 EXAMPLES = """\
 examples:
-  fairshard verify out/acme-2026-01/v0001/delivery
-  fairshard verify s3://bucket/acme-2026-01/v0001/delivery --vkey agency.vkey
+  everything, with the agency's key:
+    fairshard verify s3://bucket/acme-2026-01/v0001/delivery --vkey agency.vkey
+  1,000 samples drawn over all shards, or 2 % of them:
+    fairshard verify acme-2026-01/v0001/delivery --sample 1000
+    fairshard verify acme-2026-01/v0001/delivery --sample 2% --seed 7
+  what is new or changed since the last time, and a tenth of the rest:
+    fairshard verify acme-2026-01/v0001/delivery --state acme.state --reread 10%
+  the agency's own: make what is bad anew, from what the delivery was made from:
+    fairshard verify s3://bucket/acme-2026-01/v0001/delivery --repair \\
+        --catalogue library/ --deal acme.toml --key agency.key
 """
 
 
@@ -27,32 +47,120 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the agency's verifier key, or a file that holds it; without it the delivery's own "
         "key is used, which shows that nothing was damaged but not who made it",
     )
+    sampled = parser.add_argument_group("a sample")
+    sampled.add_argument(
+        "--sample",
+        metavar="N|P%",
+        help="check so many samples, or so large a part of them, by byte range; of all other "
+        "files the sizes alone",
+    )
+    sampled.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help=f"what the draw is made from (default: {DEFAULT_SEED})",
+    )
+    since = parser.add_argument_group("what is new since the last time")
+    since.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="read only what is not known sound by this file, and write it anew; made where there "
+        "is none",
+    )
+    since.add_argument(
+        "--reread", metavar="P%", help="read this part of what is known sound again, oldest first"
+    )
+    since.add_argument("--full", action="store_true", help="read all that is known sound again")
+    mend = parser.add_argument_group("repair, by the agency")
+    mend.add_argument(
+        "--repair",
+        action="store_true",
+        help="make what is bad anew, from the catalogue, deal and key that it was made from",
+    )
+    add_deal_options(mend, required=False)
+    add_judging_options(mend)
+    mend.add_argument(
+        "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
+    )
+    mend.add_argument(
+        "--take-over", action="store_true", help="though a process elsewhere holds the version"
+    )
+    add_run_options(mend)
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
     results, progress = consoles(options)
+    draw, incremental = _draw(options), _incremental(options)
+    if draw is not None and incremental is not None:
+        raise _clash("--sample", "--state")
+    if options.repair and (draw is not None or incremental is not None):
+        raise _clash("--repair", "--sample, --state")
+    vkey = _read_vkey(options.vkey)
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder) / "progress"
         with show_progress(path, progress, options.quiet):
-            report = verify_delivery(options.delivery, _read_vkey(options.vkey), str(path))
+            if options.repair:
+                # Engines and models take seconds to import, and only a repair needs them.
+                from pipelines.commands.repairing import verify_and_repair
+
+                report = verify_and_repair(options, vkey, path)
+            else:
+                report = verify_delivery(
+                    options.delivery, vkey, str(path), draw=draw, incremental=incremental
+                )
     if options.json:
         print_json(report.to_json())
-        return 0 if report.sound else 1
-    for problem in report.problems:
-        results.print(f"{problem.path}: {problem.message}", markup=False, soft_wrap=True)
-    if not report.sound:
-        results.print(f"FAILED: {len(report.problems)} problem(s) in {options.delivery}")
-        return 1
-    results.print(
-        f"OK: {options.delivery}: {report.files:,} files, {report.bytes:,} bytes, "
-        f"{report.shards:,} shards, {report.samples:,} samples, {report.entries:,} ledger entries, "
-        f"signed by {report.signer}",
-        soft_wrap=True,
-        highlight=False,
-    )
-    return 0
+    else:
+        show_report(results, options.delivery, report)
+    return 0 if report.sound else 1
+
+
+def _draw(options: argparse.Namespace) -> Draw | None:
+    if options.sample is None:
+        if options.seed is not None:
+            raise _needs("--seed", "--sample")
+        return None
+    seed = DEFAULT_SEED if options.seed is None else options.seed
+    if options.sample.endswith("%"):
+        return Draw(share=_share("--sample", options.sample), seed=seed)
+    try:
+        return Draw(count=positive(options.sample), seed=seed)
+    except ValueError as error:
+        raise InputError(
+            "Not a size of a sample", f"--sample {options.sample}", "Write 1000, or 2%."
+        ) from error
+
+
+def _incremental(options: argparse.Namespace) -> Incremental | None:
+    if options.state is None:
+        for name, given in (("--reread", options.reread), ("--full", options.full)):
+            if given:
+                raise _needs(name, "--state")
+        return None
+    reread = _share("--reread", options.reread) if options.reread else Fraction(0)
+    return Incremental(options.state, reread, options.full)
+
+
+def _share(option: str, text: str) -> Fraction:
+    """A percentage as a share."""
+    try:
+        share = Fraction(text.removesuffix("%")) / 100
+    except (ValueError, ZeroDivisionError):
+        share = Fraction(-1)
+    if not text.endswith("%") or not 0 < share <= 1:
+        raise InputError("Not a percentage", f"{option} {text}", "Write 0.5% or 10%; at most 100%.")
+    return share
+
+
+def _needs(option: str, other: str) -> InputError:
+    return InputError(f"{option} says nothing without {other}", option, f"Give {other} as well.")
+
+
+def _clash(one: str, other: str) -> InputError:
+    return InputError("These options exclude each other", f"{one} and {other}", "Give one of them.")
 
 
 def _read_vkey(text: str | None) -> str | None:

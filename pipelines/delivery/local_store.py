@@ -84,6 +84,12 @@ class LocalStore:
         except PermissionError as error:
             raise denied("read", path, error) from error
 
+    def read_range(self, key: str, start: int, size: int) -> bytes:
+        """See `Store.read_range`."""
+        with self.open_read(key) as file:
+            file.seek(start)
+            return file.read(size)
+
     def exists(self, key: str) -> bool:
         """See `Store.exists`."""
         return self.path(key).is_file()
@@ -113,7 +119,7 @@ class LocalStore:
                 with contextlib.suppress(FileNotFoundError):
                     seen = path.stat()
                     key = path.relative_to(self.root).as_posix()
-                    yield ObjectInfo(key, seen.st_size, seen.st_mtime)
+                    yield ObjectInfo(key, seen.st_size, seen.st_mtime, _marker(seen))
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
         """See `Store.write_bytes`."""
@@ -204,3 +210,8 @@ class LocalStore:
 
     def _probe(self) -> Path:
         return self.root / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+
+
+def _marker(seen: os.stat_result) -> str:
+    """What changes with a file: size, times of content and of entry to the nanosecond, inode."""
+    return f"{seen.st_size}-{seen.st_mtime_ns}-{seen.st_ctime_ns}-{seen.st_ino}"

@@ -72,8 +72,7 @@ def publish_delivery(
     write_indexes(store, job, receipts)
     recheck_shards(store, job, receipts)
     files = _list_files(store, job, receipts)
-    manifest = _manifest(job, signer, receipts, steps, attribution, files)
-    signed = sign_manifest(manifest, signer)
+    signed = make_manifest(job, signer, receipts, steps, attribution, files)
     if confirm is not None:
         confirm()
     _write_manifest(store, job, manifest_bytes(signed))
@@ -130,7 +129,7 @@ def _expected_files(receipts: Sequence[ShardReceipt]) -> dict[str, set[str]]:
     return expected
 
 
-def _manifest(
+def make_manifest(
     job: Job,
     signer: Signer,
     receipts: Sequence[ShardReceipt],
@@ -138,6 +137,7 @@ def _manifest(
     attribution: Attribution,
     files: list[FileRecord],
 ) -> Manifest:
+    """The signed manifest of these files; parameters are those of `publish_delivery`."""
     shards = [
         ShardRecord(
             name=item.name,
@@ -148,7 +148,7 @@ def _manifest(
         )
         for item in receipts
     ]
-    return Manifest(
+    manifest = Manifest(
         fairshard_manifest=1,
         delivery=layout.delivery_id(job.deal.deal_id, job.version),
         as_of=job.as_of.isoformat(),
@@ -174,6 +174,7 @@ def _manifest(
             bytes=sum(item.bytes for item in files),
         ),
     )
+    return sign_manifest(manifest, signer)
 
 
 def _deal_record(job: Job) -> DealRecord:

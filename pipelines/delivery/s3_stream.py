@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from schemas.errors import RunError
 
 _BUFFER_BYTES = 1 << 20
 _FAILURES_IN_A_ROW = 4
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 def open_object(options: S3Options, bucket: str, name: str, etag: str = "") -> io.BufferedReader:
@@ -37,6 +39,47 @@ def open_object(options: S3Options, bucket: str, name: str, etag: str = "") -> i
         InputError: If there is no such bucket, or no permission.
     """
     return io.BufferedReader(_ObjectStream(options, bucket, name, etag), _BUFFER_BYTES)
+
+
+def read_object_range(options: S3Options, bucket: str, name: str, start: int, size: int) -> bytes:
+    """Reads so many bytes of an object from a place in it; fewer where it ends before.
+
+    Args:
+        options: Which S3.
+        bucket: Its bucket.
+        name: Its key.
+        start: The first byte.
+        size: How many.
+
+    Raises:
+        FileNotFoundError: If there is no such object.
+        InputError: If there is no such bucket, or no permission.
+    """
+    if size <= 0:
+        return b""
+    client = s3_client(options)
+
+    def ask() -> bytes:
+        wanted = f"bytes={start}-{start + size - 1}"
+        answer = client.get_object(Bucket=bucket, Key=name, Range=wanted)
+        with answer["Body"] as body:
+            data = bytes(body.read())
+        told = _RANGE.fullmatch(str(answer.get("ContentRange", "")))
+        if told is None or int(told[1]) != start or len(data) != int(told[2]) + 1 - start:
+            # A service that passes over the range would hand us other bytes.
+            raise GarbledAnswerError(f"asked for {wanted}, got {answer.get('ContentRange')}")
+        whole = int(told[3])
+        if len(data) != min(size, whole - start):
+            raise GarbledAnswerError(f"{len(data)} bytes where {size} of {whole} were asked for")
+        return data
+
+    with s3_errors(bucket, name):
+        try:
+            return retried(ask)
+        except ClientError as error:
+            if error_of(error).status == 416:  # it ends before
+                return b""
+            raise
 
 
 class _ObjectStream(io.RawIOBase):

@@ -22,11 +22,13 @@ class ObjectInfo:
         key: Its name.
         size_bytes: Its length.
         modified_s: When it was written, in seconds since 1970 by the store's own clock.
+        marker: Changes when the object is written again; of listings alone. It is no digest.
     """
 
     key: str
     size_bytes: int
     modified_s: float = field(default=0.0, compare=False)
+    marker: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,14 @@ class Store(Protocol):
 
     def open_read(self, key: str) -> BinaryIO:
         """Opens the object for reading; seekable.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        ...
+
+    def read_range(self, key: str, start: int, size: int) -> bytes:
+        """So many bytes from a place in the object; fewer where it ends before.
 
         Raises:
             FileNotFoundError: If there is none.

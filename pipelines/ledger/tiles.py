@@ -13,6 +13,7 @@ from pipelines.ledger.merkle import HASH_BYTES, ProofError, RootBuilder, root
 from schemas.errors import InputError
 
 TILE_WIDTH = 256
+ENTRIES = "tile/entries/"  # where the bundles lie
 _MAX_LEVEL = 63
 _MAX_ENTRY_BYTES = 0xFFFF
 
@@ -44,7 +45,7 @@ def entries_path(index: int, width: int = TILE_WIDTH) -> str:
         >>> entries_path(3, 8)
         'tile/entries/003.p/8'
     """
-    return f"tile/entries/{_numbered(index, width)}"
+    return f"{ENTRIES}{_numbered(index, width)}"
 
 
 def tiles(leaf_hashes: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:

@@ -1,31 +1,32 @@
-"""Checking a shard: its members against its table, and as WebDataset's loader reads it."""
+"""Checking a shard: every byte of its tar against its table, and its samples against both.
+
+A tar is read once, in bounded memory. Where its table is lost, other published files say where its
+members lie (`pipelines.shards.evidence`).
+"""
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from webdataset.tariterators import group_by_keys, tar_file_iterator
+from webdataset.tariterators import group_by_keys
 
 from pipelines.delivery.stores import Store
 from pipelines.media.formats import as_format, media_type_of
 from pipelines.profiles import profile_for, profile_names
 from pipelines.profiles.base import Profile, SampleError
-from pipelines.shards.tar import Member
-from pipelines.shards.tar_parser import TarError
-from pipelines.shards.tar_reader import read_members
+from pipelines.shards.pinpoint import MOST_FINDINGS, Finding, pinpoint
+from pipelines.shards.tar_places import Place, PlacesError, TarComparison, places_of
+from pipelines.verify_report import Note
 from pipelines.work import read_parquet
 from schemas.manifest import ShardRecord
 from schemas.sample import CaptionSource
-from schemas.shard_table import SHARD_TABLE_SCHEMA, SHOTS_TABLE_SCHEMA
+from schemas.shard_table import SHARD_TABLE_SCHEMA
 
-Note = Callable[[str, str], None]
-SHOTS_KEY = ("key", "shot", "first_frame", "end_frame", "caption")
+Row = dict[str, Any]
 # What a sample's JSON and its row in the table both say.
 _SAID = (
     "key asset profile media_sha256 media_type deal_id width height caption caption_source "
@@ -39,181 +40,239 @@ class CheckedShard:
 
     Attributes:
         name: Its base name.
-        samples: Digest of the media by key, in the tar's order; none where it is damaged.
+        samples: Digest of the media by key, in the tar's order, as the table has it.
         embedded: Keys of the samples that have embeddings, in the same order.
         shots: Key, number, first frame, end and caption of each of their shots, likewise.
-        whole: Whether the shard could be checked and nothing is wrong with it.
+        known: Whether its table was sound, so that `samples` can be relied upon.
+        whole: Whether nothing is wrong with table and tar.
     """
 
     name: str
     samples: dict[str, str] = field(default_factory=dict)
     embedded: list[str] = field(default_factory=list)
     shots: list[tuple[str, int, int, int, str]] = field(default_factory=list)
+    known: bool = False
     whole: bool = False
 
 
 def check_shard(
-    store: Store, record: ShardRecord, profile: str, damaged: frozenset[str], note: Note
+    store: Store,
+    record: ShardRecord,
+    profile: str,
+    note: Note,
+    *,
+    table: str | None = None,
+    lost_table: Callable[[], list[Place]] = list,
+    whose: Callable[[str], str] = lambda _: "",
 ) -> CheckedShard:
-    """Checks one shard whose files were compared with the manifest before.
+    """Checks one shard.
 
     Args:
         store: The delivery.
         record: What the manifest says of the shard.
         profile: The deal's, as the manifest says.
-        damaged: Paths that are known not to be as listed; they were named already.
         note: Takes what is wrong.
+        table: Where a sound copy of its table lies; None for its usual place, "" for nowhere.
+        lost_table: Where its members lie, for want of a table.
+        whose: Says of a digest which other file of the delivery should have it, or "".
     """
-    checked = CheckedShard(record.name)
-    tar_path, table_path = f"shards/{record.name}.tar", f"shards/{record.name}.parquet"
-    if tar_path in damaged or table_path in damaged:
-        return checked
-    faults: list[str] = []
+    checked, rows, places = open_table(store, record, table, note)
+    tar = f"shards/{record.name}.tar"
+    if rows is None and table == "":
+        places = lost_table()
     try:
-        table = read_parquet(store, table_path)
-        if not table.schema.equals(SHARD_TABLE_SCHEMA):
-            note(table_path, "not the columns of a shard's table")
-            return checked
-        rows = table.to_pylist()
-        with store.open_read(tar_path) as source:
-            members = list(read_members(source))
-        faults += _compare(rows, members, record)
-        with store.open_read(tar_path) as source:
-            faults += _load(source, rows, record, profile, checked)
-    except (TarError, pa.ArrowException, FileNotFoundError) as error:
-        note(tar_path, str(error))
-        return checked
-    except (ValueError, KeyError, TypeError) as error:  # signed, yet not of our making
-        note(tar_path, f"a sample cannot be read: {type(error).__name__}: {error}")
-        return checked
-    for fault in faults:
-        note(tar_path, fault)
-    checked.samples = {row["key"]: row["media_sha256"] for row in rows}
-    checked.embedded = [row["key"] for row in rows if row["caption_source"] == CaptionSource.MODEL]
-    checked.whole = not faults
+        sound = _compare(store, tar, record, profile, rows, places, checked, note, whose)
+    except FileNotFoundError:
+        name_missing(tar, checked, note)
+        sound = False
+    checked.whole = sound and checked.known
     return checked
 
 
-def _compare(rows: list[dict[str, Any]], members: list[Member], record: ShardRecord) -> list[str]:
-    """What differs between a shard's table and its members."""
+def read_table(store: Store, record: ShardRecord, table: str | None, note: Note) -> CheckedShard:
+    """What a shard's table alone says of it; see `check_shard`."""
+    return open_table(store, record, table, note)[0]
+
+
+def name_missing(tar: str, shard: CheckedShard, note: Note) -> None:
+    """Notes a tar that is not there, and the keys that are missing with it."""
+    note(tar, "missing")
+    keys = list(shard.samples)
+    for key in keys[:MOST_FINDINGS]:
+        note(tar, "missing with its shard", key=key)
+    if len(keys) > MOST_FINDINGS:
+        note(tar, f"{len(keys) - MOST_FINDINGS:,} more keys are missing with their shard")
+
+
+def open_table(
+    store: Store, record: ShardRecord, table: str | None, note: Note
+) -> tuple[CheckedShard, list[Row] | None, list[Place]]:
+    """A shard's table: what it says, its rows if they fit a tar, and where the members lie."""
+    checked = CheckedShard(record.name)
+    usual = f"shards/{record.name}.parquet"
+    rows = _read_rows(store, usual if table is None else table, usual, note)
+    if rows is None:
+        return checked, None, []
     if len(rows) != record.samples:
-        return [f"its table has {len(rows)} samples, the manifest says {record.samples}"]
-    expected = []
-    for row in rows:
-        key = row["key"]
-        names = (row["media_member"], f"{key}.txt", f"{key}.json")
-        digests = (row["media_sha256"], row["txt_sha256"], row["json_sha256"])
-        for kind, name, digest in zip(("media", "txt", "json"), names, digests, strict=True):
-            expected.append(Member(name, row[f"{kind}_offset"], row[f"{kind}_length"], digest))
-    faults = []
-    for told, found in zip(expected, members, strict=False):
-        if told != found:
-            faults.append(f"member {found.name} at byte {found.offset} is not the table's")
-    if len(expected) != len(members):
-        faults.append(f"{len(members)} members, its table names {len(expected)}")
-    return faults
-
-
-def _load(
-    source: BinaryIO,
-    rows: list[dict[str, Any]],
-    record: ShardRecord,
-    profile: str,
-    checked: CheckedShard,
-) -> list[str]:
-    """What a buyer's loader would not get: the shard read through webdataset itself."""
-    needed = _profile(profile, record.family)
-    if needed is None:
-        return [f"no profile is known for .{record.family} in a delivery for {profile!r}"]
-    files = tar_file_iterator(source)
-    stream = ({**item, "__url__": record.name} for item in files)
-    faults, count = [], 0
-    for sample, row in zip(group_by_keys(stream), rows, strict=False):
-        count += 1
-        told = json.loads(sample["json"])
-        said = (sample["__key__"], told["key"], told["media_sha256"], sample["txt"].decode())
-        if said != (row["key"], row["key"], row["media_sha256"], told["caption"]):
-            faults.append(f"sample {row['key']}: its JSON or text is not the table's")
-        fault = _unlike(needed, sample["json"], row)
-        if fault:
-            faults.append(f"sample {row['key']} is not one of {needed.name}: {fault}")
-        if row["caption_source"] == CaptionSource.MODEL:
-            checked.shots += [
-                (row["key"], at, shot["first_frame"], shot["end_frame"], shot["caption"])
-                for at, shot in enumerate(told.get("shots", ()))
-            ]
-        if record.family not in sample:
-            faults.append(f"sample {row['key']} has no .{record.family}")
-    if count != record.samples:
-        faults.append(f"webdataset reads {count} samples, the manifest says {record.samples}")
-    return faults
-
-
-def _profile(name: str, family: str) -> Profile | None:
-    """The profile of a family's samples; None where this version of the program knows none."""
-    fmt = as_format(family)
-    return profile_for(name, media_type_of(fmt)) if name in profile_names() else None
-
-
-def _unlike(profile: Profile, data: bytes, row: dict[str, Any]) -> str:
-    """How a sample differs from its profile's schema, or its table from it."""
+        note(usual, f"{len(rows)} samples, the manifest says {record.samples}")
     try:
-        sample = profile.read(data)
-    except SampleError as error:
-        return str(error)
-    said = {name: getattr(sample, name) for name in _SAID if getattr(sample, name) != row[name]}
-    return "" if not said else f"its table says otherwise of {', '.join(said)}"
+        places = places_of(rows)
+    except PlacesError as error:
+        note(usual, f"no table of a tar: {error}")
+        return checked, None, []
+    checked.known = len(rows) == record.samples
+    checked.samples = {row["key"]: row["media_sha256"] for row in rows}
+    checked.embedded = [row["key"] for row in rows if row["caption_source"] == CaptionSource.MODEL]
+    return checked, rows, places
 
 
-def check_embeddings(
-    store: Store, index: int, shard: CheckedShard, damaged: frozenset[str], note: Note
-) -> None:
-    """Checks that a shard's vectors and their metadata are of its samples, in their order.
-
-    A shard none of whose samples may be embedded has none of these files.
-    """
-    paths = [
-        f"metadata/metadata_{index}.parquet",
-        f"img_emb/img_emb_{index}.npy",
-        f"text_emb/text_emb_{index}.npy",
-    ]
-    if not shard.whole or damaged.intersection(paths):
-        return
-    shots_path = f"shots/shots_{index}.parquet"
-    if not shard.embedded:
-        for path in filter(store.exists, [*paths, shots_path]):
-            note(path, f"no sample of {shard.name} may be embedded")
-        return
-    try:
-        keys = read_parquet(store, paths[0], ["key"])["key"].to_pylist()
-        if keys != shard.embedded:
-            note(paths[0], f"its keys are not those of {shard.name}")
-        for path in paths[1:]:
-            vectors = np.load(io.BytesIO(store.read_bytes(path)), allow_pickle=False)
-            if len(vectors) != len(shard.embedded):
-                note(path, f"{len(vectors)} vectors for {len(shard.embedded)} samples")
-    except FileNotFoundError as error:
-        note(paths[0], f"missing: {error}")
-    except (ValueError, pa.ArrowException) as error:
-        note(paths[0], f"cannot be read: {error}")
-    if shots_path not in damaged:
-        _check_shots(store, shots_path, shard, note)
-
-
-def _check_shots(store: Store, path: str, shard: CheckedShard, note: Note) -> None:
-    """Checks that the table of shots has those of the samples' JSON, in their order."""
-    if not store.exists(path):
-        if shard.shots:
-            note(path, f"missing: {shard.name} has films")
-        return
+def _read_rows(store: Store, path: str, usual: str, note: Note) -> list[Row] | None:
+    if not path:
+        return None  # named already
     try:
         table = read_parquet(store, path)
-    except (ValueError, pa.ArrowException) as error:
-        note(path, f"cannot be read: {error}")
-        return
-    if not table.schema.equals(SHOTS_TABLE_SCHEMA):
-        note(path, "not the columns of a table of shots")
-        return
-    columns = [table[name].to_pylist() for name in SHOTS_KEY]
-    if list(zip(*columns, strict=True)) != shard.shots:
-        note(path, f"its shots are not those of {shard.name}")
+    except (pa.ArrowException, OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        note(usual, "missing" if missing else f"cannot be read: {_line(error)}")
+        return None
+    if not table.schema.equals(SHARD_TABLE_SCHEMA):
+        note(usual, "not the columns of a shard's table")
+        return None
+    rows: list[Row] = table.to_pylist()
+    return rows
+
+
+def _compare(
+    store: Store,
+    tar: str,
+    record: ShardRecord,
+    profile: str,
+    rows: Sequence[Row] | None,
+    places: Sequence[Place],
+    checked: CheckedShard,
+    note: Note,
+    whose: Callable[[str], str],
+) -> bool:
+    """Reads the tar once and notes what is wrong with it; says whether nothing is."""
+    check = SampleCheck.of(record, profile)
+    if check is None:
+        note(tar, f"no profile is known for .{record.family} in a delivery for {profile!r}")
+        return False
+    with store.open_read(tar) as source:
+        comparison = TarComparison(source, places)
+        said, count = _read_samples(check, comparison, rows, checked)
+        findings: list[Finding] = []
+        if places and comparison.faults:
+            findings = pinpoint(source, places, comparison.faults, comparison.size)
+    digest_fault = told_otherwise(
+        comparison.size, comparison.sha256, record.bytes, record.sha256, whose
+    )
+    if digest_fault:
+        note(tar, digest_fault)
+    for finding in findings:
+        note(tar, finding.message, key=finding.key, member=finding.member)
+    # What a damaged member says, or does not say, follows from its damage.
+    hurt = {fault.place.key for fault in comparison.faults if fault.place is not None}
+    own = [finding for finding in said if finding.key not in hurt] if places else []
+    for finding in own[:MOST_FINDINGS]:
+        note(tar, finding.message, key=finding.key, member=finding.member)
+    if len(own) > MOST_FINDINGS:
+        note(tar, f"{len(own) - MOST_FINDINGS:,} more samples are not as they must be")
+    if places and not comparison.faults and count != record.samples:
+        note(tar, f"{count} samples, the manifest says {record.samples}")
+        return False
+    return not (digest_fault or findings or own)
+
+
+def told_otherwise(
+    size: int, sha256: str, told_size: int, told_sha256: str, whose: Callable[[str], str]
+) -> str:
+    """How a file differs from what the manifest says of it; empty where it does not."""
+    other = whose(sha256)
+    these = f"; these are the bytes of {other}" if other and sha256 != told_sha256 else ""
+    if size != told_size:
+        return f"{size:,} bytes, the manifest says {told_size:,}{these}"
+    if sha256 != told_sha256:
+        return f"sha256 is {sha256}, the manifest says {told_sha256}{these}"
+    return ""
+
+
+def _read_samples(
+    check: SampleCheck,
+    comparison: TarComparison,
+    rows: Sequence[Row] | None,
+    checked: CheckedShard,
+) -> tuple[list[Finding], int]:
+    """Reads the tar's samples as WebDataset groups them, their media left out."""
+    files = (
+        {"fname": place.name, "data": data, "__url__": checked.name} for place, data in comparison
+    )
+    by_key = {row["key"]: row for row in rows or ()}
+    found, count = [], 0
+    for sample in group_by_keys(files):
+        count += 1
+        key = sample["__key__"]
+        row = by_key.get(key)
+        faults = list(check.faults_of(key, sample, row))
+        found += [Finding(key, f"{key}.{ending}", message) for ending, message in faults]
+        if not faults and row is not None and row["caption_source"] == CaptionSource.MODEL:
+            checked.shots += [
+                (key, at, shot["first_frame"], shot["end_frame"], shot["caption"])
+                for at, shot in enumerate(json.loads(sample["json"]).get("shots", ()))
+            ]
+    return found, count
+
+
+@dataclass(frozen=True)
+class SampleCheck:
+    """Checks what samples say.
+
+    Attributes:
+        family: Extension of their media.
+        profile: What they must be.
+    """
+
+    family: str
+    profile: Profile
+
+    @classmethod
+    def of(cls, record: ShardRecord, profile: str) -> SampleCheck | None:
+        """For a shard of a deal's profile; None where this version of the program knows none."""
+        if profile not in profile_names():
+            return None
+        known = profile_for(profile, media_type_of(as_format(record.family)))
+        return cls(record.family, known) if known is not None else None
+
+    def faults_of(
+        self, key: str, sample: Mapping[str, Any], row: Mapping[str, Any] | None
+    ) -> Iterator[tuple[str, str]]:
+        """What a sample does not say as it must.
+
+        Args:
+            key: Its key.
+            sample: Its members' bytes by extension; of the medium, that it is there.
+            row: Its row of the shard's table, where that is known.
+
+        Yields:
+            Pairs of the extension at fault and what is wrong.
+        """
+        if self.family not in sample:
+            yield self.family, f"the sample has no .{self.family}"
+        if "json" not in sample or "txt" not in sample:
+            yield "json", "the sample has no text or no JSON"
+            return
+        try:
+            read = self.profile.read(sample["json"])
+        except SampleError as error:
+            yield "json", f"the sample is not one of {self.profile.name}: {error}"
+            return
+        if read.key != key or read.caption.encode() != sample["txt"]:
+            yield "txt", "its JSON or text is another sample's"
+        said = [name for name in _SAID if row is not None and getattr(read, name) != row[name]]
+        if said:
+            other = f"its table says otherwise of {', '.join(said)}"
+            yield "json", f"the sample is not one of {self.profile.name}: {other}"
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]

@@ -14,7 +14,6 @@ import pyarrow as pa
 from pipelines.config import Job
 from pipelines.delivery.stores import Store
 from pipelines.shards.card import delivery_card, families, tables_card, wids_index
-from pipelines.shards.check import Note
 from pipelines.shards.croissant import ListedFile, croissant
 from pipelines.shards.energon import (
     META,
@@ -25,6 +24,7 @@ from pipelines.shards.energon import (
     tar_index,
 )
 from pipelines.shards.write import ShardReceipt
+from pipelines.verify_report import Note
 from pipelines.work import json_bytes, read_parquet
 from schemas.manifest import Manifest
 

@@ -12,6 +12,7 @@ from pipelines.config import Job
 from pipelines.ledger.commitments import Domain, commit, item_salt, text_value
 from pipelines.profiles.aspect import aspect_bucket
 from pipelines.shards.sample import Row, WrittenSample
+from schemas.profiles.common import CommonSample
 from schemas.sample import DELIVERED_SCHEMA
 from schemas.shard_table import SHARD_TABLE_SCHEMA, SHOTS_TABLE_SCHEMA
 
@@ -125,20 +126,20 @@ def shots_table(written: Sequence[WrittenSample], told: Mapping[str, Row]) -> pa
     return pa.Table.from_pylist(rows, schema=SHOTS_TABLE_SCHEMA)
 
 
-def delivered_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
-    """What the ledger needs of a shard's assets (DELIVERED_SCHEMA)."""
+def delivered_table(shard: str, samples: Sequence[tuple[CommonSample, Row]]) -> pa.Table:
+    """What the ledger needs of a shard's assets (DELIVERED_SCHEMA): of samples and their rows."""
     rows = [
         {
-            "asset_id": item.row["asset_id"],
-            "contributor_ids": [who["contributor_id"] for who in item.row["contributors"]],
-            "shares_bp": [who["share_bp"] for who in item.row["contributors"]],
-            "weight": 1 if item.row["weight"] is None else item.row["weight"],
+            "asset_id": row["asset_id"],
+            "contributor_ids": [who["contributor_id"] for who in row["contributors"]],
+            "shares_bp": [who["share_bp"] for who in row["contributors"]],
+            "weight": 1 if row["weight"] is None else row["weight"],
             "samples": 1,
             "shard": shard,
-            "key": item.sample.key,
-            "media_sha256": item.sample.media_sha256,
-            "decision_sha256": item.sample.decision_sha256,
+            "key": sample.key,
+            "media_sha256": sample.media_sha256,
+            "decision_sha256": sample.decision_sha256,
         }
-        for item in written
+        for sample, row in samples
     ]
     return pa.Table.from_pylist(rows, schema=DELIVERED_SCHEMA)

@@ -166,9 +166,13 @@ def parse_header(block: bytes, at: int) -> tuple[str, int]:
         if expected == block:
             return name, length
         fault = first_other(block, expected)
-    field = next(label for start, label in _FIELDS if fault >= start)
-    detail = f"no header of ours at byte {at}: its {field}, at byte {at + fault}"
+    detail = f"no header of ours at byte {at}: its {field_at(fault)}, at byte {at + fault}"
     raise TarError(detail, at + fault)
+
+
+def field_at(position: int) -> str:
+    """The field of a header that has the byte of this position."""
+    return next(label for start, label in _FIELDS if position >= start)
 
 
 def first_other(found: bytes, expected: bytes) -> int:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from pipelines.shards.tar import BLOCK, Member, header
 from pipelines.shards.tar_hashing import SMALL, Batch, Hashing, hash_piece
-from pipelines.shards.tar_parser import Parser, TarError, first_other
+from pipelines.shards.tar_parser import Parser, Part, Piece, TarError, first_other
+from pipelines.shards.worker import Worker
 
 _READ_BYTES = 1 << 20  # whole blocks, so that no header is ever split
 _AHEAD = 3  # reads whose digests are awaited: what bounds the memory
@@ -31,17 +32,13 @@ def read_members(source: BinaryIO) -> Iterator[Member]:
     Raises:
         TarError: If it is cut, goes on after its end, or any header or padding is not ours.
     """
-    check = _Check()
-    try:
-        while check.fault is None and (data := _fill(source, check.buffer())):
-            check.start(data)
-            if len(check.batches) == _AHEAD:
-                yield from check.oldest()
-        while check.batches:
-            yield from check.oldest()
-        check.end()
-    finally:
-        check.hashing.stop()
+    parser = Parser()
+    with TarCheck(parser) as check:
+        for part in check.parts(source):
+            yield Member(part.name, part.offset, part.length, part.sha256)
+        if check.fault is not None:
+            raise check.fault
+        parser.end()
 
 
 def read_member(source: BinaryIO, member: Member) -> bytes:
@@ -100,33 +97,67 @@ def _read(source: BinaryIO, size: int) -> bytes:
     return bytes(_fill(source, memoryview(bytearray(size))))
 
 
-class _Check:
-    """A tar that is being checked.
+class Feeder(Protocol):
+    """Makes pieces of members of the pieces that a tar is read in."""
+
+    def feed(self, view: memoryview, /) -> Iterator[Piece]:
+        """Takes the next piece, of whole blocks; only the last may be of any length.
+
+        Raises:
+            TarError: If the reading must end here.
+        """
+
+
+class TarCheck:
+    """Reads a tar ahead, with digests in threads beside; leave its `with` block to end them.
+
+    Args:
+        feeder: Finds the members.
+        whole: Whether the digest of the tar itself is computed as well, in a thread of its own.
 
     Attributes:
-        hashing: Computes the digests.
-        batches: What it was given, oldest first.
-        fault: What ended the parsing.
+        fault: What ended the reading, if anything did.
+        sha256: Digest of what was read, hex, after the last part; empty if it was not asked for.
     """
 
-    def __init__(self) -> None:
-        self.hashing = Hashing()
-        self.batches: deque[Batch] = deque()
+    def __init__(self, feeder: Feeder, *, whole: bool = False) -> None:
         self.fault: TarError | None = None
-        self._parser = Parser()
+        self.sha256 = ""
+        self._feeder = feeder
+        self._hashing = Hashing()
+        self._batches: deque[tuple[Batch, int]] = deque()
+        self._digest = hashlib.sha256() if whole else None
+        self._whole = Worker(self._digest.update, _AHEAD) if self._digest is not None else None
         # Kept, since fresh memory costs as much as reading into it.
         self._buffers = [memoryview(bytearray(_READ_BYTES)) for _ in range(_AHEAD)]
 
-    def buffer(self) -> memoryview:
-        """A buffer that nobody reads any more."""
-        return self._buffers[-1]
+    def __enter__(self) -> TarCheck:
+        return self
 
-    def start(self, data: memoryview) -> None:
-        """Parses one read and has digested what was found before any fault."""
+    def __exit__(self, *_: object) -> None:
+        self._hashing.stop()
+        if self._whole is not None:
+            self._whole.stop()
+
+    def parts(self, source: BinaryIO) -> Iterator[Part]:
+        """Reads to the end, or to a fault, and yields the members that came whole, in order."""
+        while self.fault is None and (data := _fill(source, self._buffers[-1])):
+            self._start(data)
+            if len(self._batches) == _AHEAD:
+                yield from self._oldest()
+        while self._batches:
+            yield from self._oldest()
+        if self._whole is not None and self._digest is not None:
+            self._whole.finish()
+            self.sha256 = self._digest.hexdigest()
+
+    def _start(self, data: memoryview) -> None:
+        """Takes one read and has digested what was found before any fault."""
         batch = Batch(self._buffers.pop())
+        number = self._whole.give(data) if self._whole is not None else 0
         whole, ended = batch.whole, batch.ended
         try:
-            for piece in self._parser.feed(data):
+            for piece in self._feeder.feed(data):
                 part, found, last = piece
                 if last:
                     ended.append(part)
@@ -138,19 +169,14 @@ class _Check:
                     whole.append(piece)
         except TarError as error:
             self.fault = error
-        self.batches.append(batch)
-        self.hashing.give(batch)
+        self._batches.append((batch, number))
+        self._hashing.give(batch)
 
-    def oldest(self) -> Iterator[Member]:
+    def _oldest(self) -> Iterator[Part]:
         """Waits for the oldest read's digests and yields its members."""
-        batch = self.batches.popleft()
-        self.hashing.finish(batch, self.batches)
+        batch, number = self._batches.popleft()
+        self._hashing.finish(batch, (later for later, _ in self._batches))
+        if self._whole is not None:
+            self._whole.wait(number)
         self._buffers.append(batch.buffer)
-        for part in batch.ended:
-            yield Member(part.name, part.offset, part.length, part.sha256)
-
-    def end(self) -> None:
-        """Raises the fault, or the one that the tar is not at its end."""
-        if self.fault is not None:
-            raise self.fault
-        self._parser.end()
+        yield from batch.ended

@@ -8,7 +8,7 @@ it; 5. leave decisions and the rows that the ledger needs; 6. commit.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipelines import layout
 from pipelines.config import Job
-from pipelines.decisions import Decision, delivered, write_decisions
+from pipelines.decisions import delivered, write_decisions
 from pipelines.delivery.stores import Store
 from pipelines.features.store import FeatureStore
 from pipelines.features.unit import unit_name
@@ -38,6 +38,8 @@ from pipelines.shards.tar import Member, TarWriter
 from pipelines.work import json_bytes, read_json, read_parquet, write_table
 from schemas.errors import BadRecord, RunError
 from schemas.profiles.common import CommonSample
+
+_Sample = tuple[CommonSample, Row]
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,18 @@ class ShardReceipt:
 def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec) -> ShardReceipt:
     """Writes one shard and returns its receipt; a shard that is committed is not written again."""
     commit = f"{job.work}/shards/{spec.name}.json"
-    if store.exists(commit):  # 1
+    committed = store.exists(commit)
+    if committed and store.exists(_delivered_key(job, spec)):  # 1
         return ShardReceipt(**read_json(store, commit))
     rows = _planned_rows(store, job, spec)  # 2
     rows.sort(key=lambda row: asset_commitment(job.salt, row["asset_id"]))  # begins with the key
-    samples: list[tuple[CommonSample, Row]] = []
+    if committed:  # by a repair, which leaves the published tar as it is
+        kept = [(make_sample(row, job), row) for row in rows]
+        _check_published(store, job, spec, kept)
+        _leave_rows(store, job, spec, kept)
+        report_progress(job.progress_path, "write", len(kept))
+        return ShardReceipt(**read_json(store, commit))
+    samples: list[_Sample] = []
     base = f"{job.delivery}/shards/{spec.name}"
     with store.open_write(f"{base}.tar") as sink, TarWriter(sink) as tar:  # 3
         for row in rows:
@@ -86,12 +95,7 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
     embedded = [item for item in written if item.embedded]
     if embedded:
         _write_embeddings(store, features, job, spec, embedded)
-    write_decisions(  # 5
-        store, f"{job.work}/agency", f"write-{spec.name}", _decisions(spec.name, written)
-    )
-    write_table(
-        store, f"{job.work}/delivered/{spec.name}.parquet", delivered_table(spec.name, written)
-    )
+    _leave_rows(store, job, spec, samples)  # 5
     store.write_bytes(commit, json_bytes(receipt.__dict__))  # 6
     return receipt
 
@@ -122,7 +126,7 @@ def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: Row) -> Non
     tar.add(f"{sample.key}.json", len(data), [data])
 
 
-def _compare(samples: list[tuple[CommonSample, Row]], members: list[Member]) -> list[WrittenSample]:
+def _compare(samples: list[_Sample], members: list[Member]) -> list[WrittenSample]:
     """The samples with their members, whose digests are known once the tar is closed."""
     written = []
     for at, (sample, row) in enumerate(samples):
@@ -177,8 +181,32 @@ def _npy(vectors: list[list[float]]) -> bytes:
     return sink.getvalue()
 
 
-def _decisions(shard: str, written: list[WrittenSample]) -> list[Decision]:
-    return [
-        delivered(item.row["asset_id"], shard, item.sample.key, item.row["overrides"])
-        for item in written
+def _leave_rows(store: Store, job: Job, spec: ShardSpec, samples: Sequence[_Sample]) -> None:
+    """Leaves the shard's decisions and what the ledger needs of its assets."""
+    decisions = [
+        delivered(row["asset_id"], spec.name, sample.key, row["overrides"])
+        for sample, row in samples
     ]
+    write_decisions(store, f"{job.work}/agency", f"write-{spec.name}", decisions)
+    write_table(store, _delivered_key(job, spec), delivered_table(spec.name, samples))
+
+
+def _delivered_key(job: Job, spec: ShardSpec) -> str:
+    return f"{job.work}/delivered/{spec.name}.parquet"
+
+
+def _check_published(store: Store, job: Job, spec: ShardSpec, samples: Sequence[_Sample]) -> None:
+    """Checks that a shard which is left as it is holds what this run would write."""
+    table = read_parquet(store, f"{job.delivery}/shards/{spec.name}.parquet")
+    published = dict(zip(table["key"].to_pylist(), table["media_sha256"].to_pylist(), strict=True))
+    for sample, row in samples:
+        seen = published.get(sample.key)
+        if seen != sample.media_sha256:
+            was = f"sha256 {sample.media_sha256}, published is {seen or 'none'}"
+            raise _changed(row, was)
+    if len(published) != len(samples):
+        raise RunError(
+            "A published shard holds other samples than this run would write",
+            f"{spec.name}: {len(published)} published, {len(samples)} planned",
+            "Nothing was changed. Run with the catalogue that the delivery was made from.",
+        )

@@ -13,9 +13,11 @@ import pytest
 import rfc8785
 
 from pipelines.delivery.stores import open_store
-from pipelines.shards.check import CheckedShard, check_embeddings, check_shard
+from pipelines.shards.check import CheckedShard, check_shard
+from pipelines.shards.check_embeddings import check_embeddings
 from pipelines.shards.tar import TarWriter
 from pipelines.shards.tar_reader import read_members
+from pipelines.verify_report import Report
 from schemas.manifest import ShardRecord
 from schemas.shard_table import SHARD_TABLE_SCHEMA
 
@@ -49,12 +51,11 @@ class Shard:
                 (root / name).write_bytes((source / name).read_bytes())
 
     def check(self) -> tuple[CheckedShard, list[tuple[str, str]]]:
-        found: list[tuple[str, str]] = []
+        report = Report()
         store = open_store(str(self.root))
-        note = lambda path, message: found.append((path, message))  # noqa: E731
-        checked = check_shard(store, self.record, self.profile, frozenset(), note)
-        check_embeddings(store, self.index, checked, frozenset(), note)
-        return checked, found
+        checked = check_shard(store, self.record, self.profile, report.note)
+        check_embeddings(store, self.index, checked, frozenset(), report.note)
+        return checked, [(problem.path, problem.message) for problem in report.problems]
 
     def members(self) -> Iterator[tuple[str, bytes]]:
         data = self.tar.read_bytes()
@@ -68,6 +69,9 @@ class Shard:
             for name, data in members:
                 tar.add(name, len(data), [data])
             tar.close()
+        # As if it had been published so: only what is in it can be wrong.
+        told = {"bytes": tar.size, "sha256": tar.sha256}
+        self.record = self.record.model_copy(update=told)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from pipelines.delivery.stores import open_store
 from pipelines.shards.energon import EnergonShard, Placed, sample_database, small_files, tar_index
 from pipelines.shards.indexes import check_indexes
+from pipelines.verify_report import Report
 from schemas.manifest import Manifest
 
 from ..end_to_end.command import Demo
@@ -75,13 +76,9 @@ def test_indexes_are_checked(demo: Demo, tmp_path: Path) -> None:
     manifest = Manifest.model_validate(demo.manifest("demo-main"))
 
     def problems() -> list[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
-
-        def note(path: str, said: str) -> None:
-            found.append((path, said))
-
-        check_indexes(open_store(str(root)), manifest, frozenset(), note)
-        return found
+        report = Report()
+        check_indexes(open_store(str(root)), manifest, frozenset(), report.note)
+        return [(problem.path, problem.message) for problem in report.problems]
 
     assert problems() == []
     index = f"shards/{manifest.shards[0].name}.tar.idx"

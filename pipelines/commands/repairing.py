@@ -1,0 +1,89 @@
+"""`fairshard verify --repair`: from the options to a repair."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+
+from pipelines import layout
+from pipelines.commands.common import parse_as_of
+from pipelines.delivery.keys import default_key_path
+from pipelines.delivery.manifest import ManifestError, open_manifest
+from pipelines.delivery.stores import open_store
+from pipelines.jobs import Request, prepare_job
+from pipelines.repair import repair
+from pipelines.repair_place import Published
+from pipelines.verify import verify_delivery
+from pipelines.verify_report import Problem, Report
+from schemas.errors import InputError
+
+_MOST_LISTED = 20
+
+
+def verify_and_repair(options: argparse.Namespace, vkey: str | None, progress: Path) -> Report:
+    """Verifies a delivery, and where something is wrong with it, makes that anew.
+
+    Args:
+        options: The command's.
+        vkey: The verifier key that the reader trusts, if one was given.
+        progress: Where progress is reported to.
+
+    Raises:
+        InputError: If what is needed for it is not given, or is not what the delivery was made of.
+        RunError: If it cannot be made again as it was.
+    """
+    found = _verify(options.delivery, vkey, progress)
+    if found.sound:
+        return found
+    if not options.catalogue or not options.deal:
+        bad = sorted(found.damaged)
+        more = f" and {len(bad) - _MOST_LISTED:,} more" if len(bad) > _MOST_LISTED else ""
+        raise InputError(
+            "Only the agency can make a delivery anew, from its catalogue and deal",
+            f"{options.delivery} is bad in {', '.join(bad[:_MOST_LISTED])}{more}",
+            "As the agency, give --catalogue, --deal and --key. As a buyer, pull these again.",
+        )
+    place = Published.at(options.delivery)
+    if not options.key and not default_key_path(place.output).exists():
+        raise InputError(
+            "The key that signed the delivery is needed",
+            f"there is none at {default_key_path(place.output)}",
+            "Give --key FILE.",
+        )
+    request = Request(
+        catalogue=options.catalogue,
+        deal=options.deal,
+        as_of=_as_of(options, vkey),
+        output=place.output,
+        mapping=options.mapping,
+        key=options.key,
+        roots=tuple(options.allow_root),
+        hosts=tuple(options.allow_host),
+        workers=options.workers,
+        debug=options.debug,
+        progress_path=str(progress),
+    )
+    return repair(found, place, prepare_job(request), vkey, options.take_over)
+
+
+def _verify(uri: str, vkey: str | None, progress: Path) -> Report:
+    """What verification finds; a manifest that is not there is found, not refused."""
+    if open_store(uri).exists(layout.MANIFEST):
+        return verify_delivery(uri, vkey, str(progress))
+    return Report(problems=[Problem(layout.MANIFEST, "missing")])
+
+
+def _as_of(options: argparse.Namespace, vkey: str | None) -> datetime:
+    """The instant that the delivery was made as of: by its manifest, or as the options say."""
+    if options.as_of is not None:
+        return parse_as_of(options.as_of)
+    try:
+        data = open_store(options.delivery).read_bytes(layout.MANIFEST)
+        return parse_as_of(open_manifest(data, vkey).as_of)
+    except (FileNotFoundError, ManifestError) as error:
+        raise InputError(
+            "The manifest cannot say as of when the delivery was made",
+            f"{options.delivery}/{layout.MANIFEST}: {error}",
+            "Give the day or instant of the run: --as-of 2026-06-30.",
+        ) from error

@@ -1,0 +1,91 @@
+"""Proofs from the published tiles of a log, of a few leaves of many, without reading them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipelines.ledger.merkle import HASH_BYTES, ProofError, node_hash, root, verify_inclusion
+from pipelines.ledger.tiles import TILE_WIDTH, entries_path, read_entry_bundle, tile_path
+from schemas.errors import InputError
+
+_LEVELS_BITS = 8  # a tile's hashes are the roots of 256 times as many leaves as the one below
+
+
+class PublishedLog:
+    """A log whose tiles and entries are read as they are asked for, each once.
+
+    Args:
+        size: The tree's size, of a checkpoint that was opened.
+        root_hash: Its root, likewise.
+        read: Returns the bytes at a path below the log's prefix.
+
+    Attributes:
+        read_paths: What was read.
+    """
+
+    def __init__(self, size: int, root_hash: bytes, read: Callable[[str], bytes]) -> None:
+        self.size = size
+        self.read_paths: set[str] = set()
+        self._root = root_hash
+        self._read = read
+        self._cache: dict[str, bytes] = {}
+        self._bundles: dict[str, list[bytes]] = {}
+
+    def leaf(self, index: int) -> bytes:
+        """The leaf at an index, as it is published; nothing is checked of it yet."""
+        path = self.path_of(index)
+        if path not in self._bundles:
+            self._bundles[path] = read_entry_bundle(self._bytes(path))
+        leaves, at = self._bundles[path], index % TILE_WIDTH
+        if at >= len(leaves):
+            raise ProofError("an entry bundle is too short", f"{path}: {len(leaves)} entries")
+        return leaves[at]
+
+    def path_of(self, index: int) -> str:
+        """Path of the bundle that holds a leaf."""
+        if not 0 <= index < self.size:
+            raise InputError("there is no such leaf", f"index {index}, size {self.size}", "")
+        number = index // TILE_WIDTH
+        return entries_path(number, min(TILE_WIDTH, self.size - number * TILE_WIDTH))
+
+    def check(self, leaf_hash: bytes, index: int) -> None:
+        """Checks that a leaf is in the log at an index.
+
+        Raises:
+            ProofError: If the tiles do not lead from it to the root.
+        """
+        proof = []
+        start, stop = 0, self.size
+        while stop - start > 1:
+            middle = start + (1 << ((stop - start - 1).bit_length() - 1))
+            if index < middle:
+                proof.append(self._range_root(middle, stop))
+                stop = middle
+            else:
+                proof.append(self._range_root(start, middle))
+                start = middle
+        verify_inclusion(leaf_hash, index, self.size, proof[::-1], self._root)
+
+    def _range_root(self, start: int, stop: int) -> bytes:
+        """Root of leaves that RFC 6962 makes a subtree: of a full one, from one tile's hashes."""
+        count = stop - start
+        bits = count.bit_length() - 1
+        if count != 1 << bits:
+            middle = start + (1 << bits)
+            return node_hash(self._range_root(start, middle), self._range_root(middle, stop))
+        level, within = divmod(bits, _LEVELS_BITS)
+        first = start >> (_LEVELS_BITS * level)
+        number, at = divmod(first, TILE_WIDTH)
+        there = (self.size >> (_LEVELS_BITS * level)) - number * TILE_WIDTH
+        path = tile_path(level, number, min(TILE_WIDTH, there))
+        data = self._bytes(path)
+        hashes = data[at * HASH_BYTES : (at + (1 << within)) * HASH_BYTES]
+        if len(hashes) != HASH_BYTES << within:
+            raise ProofError("a tile has the wrong length", f"{path}: {len(data)} bytes")
+        return root(hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES))
+
+    def _bytes(self, path: str) -> bytes:
+        if path not in self._cache:
+            self._cache[path] = self._read(path)
+            self.read_paths.add(path)
+        return self._cache[path]

@@ -1,0 +1,65 @@
+"""Why a run that was made again came out otherwise: the assets that were decided otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipelines import layout
+from pipelines.config import Job
+from pipelines.decisions import read_decisions
+from pipelines.delivery.stores import Store
+from pipelines.repair_place import Published
+from pipelines.work import read_parquet
+
+_MOST_NAMED = 5
+_LEDGER = "ledger/ledger-00000.parquet"
+
+
+def explain_difference(store: Store, place: Published, job: Job) -> list[str]:
+    """Names assets whose decision or medium is not what the agency's tables have.
+
+    Args:
+        store: The output.
+        place: The published version.
+        job: The run that was made again.
+    """
+    published = layout.agency_prefix(place.deal_id, place.version)
+    named = [*_decided(store, published, job.agency), *_media(store, published, job.agency)]
+    more = len(named) - _MOST_NAMED
+    return [*named[:_MOST_NAMED], *([f"and {more:,} more assets"] if more > 0 else [])]
+
+
+def _decided(store: Store, published: str, made: str) -> Iterator[str]:
+    before, after = (_decisions(store, prefix) for prefix in (published, made))
+    for asset, was in sorted(before.items()):
+        now = after.get(asset, ("", ""))
+        if now != was:
+            yield f"asset {asset!r} was {_tell(was)}, now {_tell(now)}"
+
+
+def _tell(decision: tuple[str, str]) -> str:
+    outcome, reasons = decision
+    return f"{outcome or 'nowhere'} ({reasons})" if reasons else outcome or "nowhere"
+
+
+def _decisions(store: Store, prefix: str) -> dict[str, tuple[str, str]]:
+    found = {}
+    for batch in read_decisions(store, f"{prefix}/decisions"):
+        for row in batch.select(["asset_id", "outcome", "reasons"]).to_pylist():
+            found[row["asset_id"]] = (row["outcome"], ", ".join(row["reasons"]))
+    return found
+
+
+def _media(store: Store, published: str, made: str) -> Iterator[str]:
+    if not all(store.exists(f"{prefix}/{_LEDGER}") for prefix in (published, made)):
+        return
+    columns = ["asset_id", "media_sha256"]
+    before, after = (
+        read_parquet(store, f"{prefix}/{_LEDGER}", columns) for prefix in (published, made)
+    )
+    digests = dict(zip(*(after[name].to_pylist() for name in columns), strict=True))
+    pairs = zip(*(before[name].to_pylist() for name in columns), strict=True)
+    for asset, was in sorted(set(pairs)):
+        now = digests.get(asset)
+        if now is not None and now != was:
+            yield f"the medium of asset {asset!r} has sha256 {now}, had {was}"
