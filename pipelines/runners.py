@@ -7,20 +7,24 @@ and can lose rows, so it is off. `multi_threading` mode loses rows, so it is nev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+import grpc
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
 from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
 
 from pipelines.config import Job
 from pipelines.worker import worker_command
-from schemas.errors import InputError
+from schemas.errors import InputError, RunError
 
 Graph = Callable[[beam.Pipeline, Job], None]
 
-_FETCHING = ("DirectRunner", "PrismRunner", "SwitchingDirectRunner")
+_EMBEDDED = "FnApiRunner"
+_FETCHING = ("DirectRunner", "PrismRunner", "SwitchingDirectRunner", "TestDirectRunner")
+_ANSWER_S = 10.0
 
 
 def run_graph(job: Job, build: Graph) -> None:
@@ -33,37 +37,85 @@ def run_graph(job: Job, build: Graph) -> None:
 
     Raises:
         InputError: If the options ask for an engine or a mode that is not to be trusted.
+        RunError: If the connection to the engine is lost.
     """
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
     options = PipelineOptions([*_embedded(job.workers), *job.beam_options])
-    asked = options.get_all_options()
-    runner = check_engine(asked.get("runner"), asked.get("direct_running_mode"))
-    engine = runner or FnApiRunner(default_environment=_environment(job))
+    engine = check_engine(job.beam_options) or FnApiRunner(default_environment=_environment(job))
     pipeline = beam.Pipeline(runner=engine, options=options)
     build(pipeline, job)
-    pipeline.run().wait_until_finish()
+    try:
+        pipeline.run().wait_until_finish()
+    except grpc.RpcError as error:
+        raise RunError(
+            "The connection to the engine was lost",
+            " ".join(job.beam_options),
+            "See whether it lives, then run the same command again: it goes on.",
+        ) from error
 
 
-def check_engine(runner: str | None, mode: str | None) -> str | None:
-    """The runner that was asked for, unless it or its mode must not be used.
+def check_engine(beam_options: Sequence[str]) -> str | None:
+    """The runner that Beam's options name; None for the embedded one.
 
     Raises:
-        InputError: If so.
+        InputError: If there is no such runner, it or its mode must not be used, or it needs a
+            service and none answers.
     """
-    if runner in _FETCHING:
+    asked = PipelineOptions([*beam_options]).get_all_options()
+    runner = _full_name(asked["runner"])
+    name = runner.rpartition(".")[2]
+    if name in _FETCHING:
         raise InputError(
             "This runner fetches and executes a binary from the network",
-            f"--runner={runner}",
+            f"--runner={asked['runner']}",
             "Leave the runner out for the embedded one, or name FlinkRunner, PortableRunner or "
             "DataflowRunner.",
         )
-    if mode == "multi_threading":
+    if asked["direct_running_mode"] == "multi_threading":
         raise InputError(
             "This mode loses rows in Beam 2.77",
             "--direct_running_mode=multi_threading",
             "Leave it out; --workers says how many processes are used.",
         )
-    return runner
+    if name == "PortableRunner":
+        _check_endpoint(asked["job_endpoint"])
+    return None if name in ("", _EMBEDDED) else runner
+
+
+def _full_name(given: str | None) -> str:
+    """A runner as Beam spells it, which takes any case and leaves out `Runner`; "" for none."""
+    if not given or "." in given:
+        return given or ""
+    names: list[str] = StandardOptions.KNOWN_RUNNER_NAMES
+    known = {name.lower(): name for name in names}
+    found = known.get(given.lower()) or known.get(f"{given.lower()}runner")
+    if found is None:
+        raise InputError(
+            "Beam has no such runner",
+            f"--runner={given}",
+            "Leave it out for the embedded one, or name FlinkRunner, PortableRunner or "
+            "DataflowRunner.",
+        )
+    return found
+
+
+def _check_endpoint(endpoint: str | None) -> None:
+    """Beam would wait for minutes for a service that is not there."""
+    host, _, port = (endpoint or "").rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(
+            "PortableRunner needs the address of a job service",
+            f"--job_endpoint={endpoint or ''}",
+            "Give --beam=--job_endpoint=HOST:PORT.",
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            "No job service answers",
+            f"--job_endpoint={endpoint}: {error}",
+            "Start it, or correct the address.",
+        ) from error
 
 
 def _embedded(workers: int) -> list[str]:

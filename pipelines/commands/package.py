@@ -21,6 +21,7 @@ from pipelines.jobs import Prepared, Request, prepare_job
 from pipelines.package import Packaged, package
 from pipelines.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
+from pipelines.runners import check_engine
 
 EXAMPLES = """\
 examples:
@@ -58,6 +59,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
+    check_engine(options.beam)  # before anything is written
     results, progress = consoles(options)
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder) / "progress"

@@ -122,8 +122,8 @@ def _rai(job: Job) -> Node:
             f"Least short side: {job.deal.select.min_short_side} pixels.",
         ],
         "rai:dataAnnotationProtocol": [
-            "One caption a sample. Column caption_source says whose words it is: model, title "
-            "(the contributor's) or none."
+            "One caption a sample. Column caption_source says whose words it is: model, or "
+            "the contributor's title or description."
         ],
         "rai:machineAnnotationTools": [models.captioner_id, models.clip_id],
         "rai:dataUseCases": [str(purpose) for purpose in job.deal.purposes],

@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,19 +71,19 @@ def test_every_engine(demo: Demo, deal_id: str, way: str, warm: bool, tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize(
-    ("first", "second"),
+    ("first", "cut", "second"),
     [
-        ("in memory", "portable, loopback"),
-        ("two processes", "in memory"),
-        ("portable, loopback", "four processes"),
-        ("portable, external", "two processes"),
+        ("in memory", "a shard is done", "portable, loopback"),
+        ("two processes", "a unit is done", "in memory"),
+        ("four processes", "a shard is half written", "portable, external"),
+        ("portable, loopback", "a shard is done", "two processes"),
+        ("portable, external", "a unit is done", "four processes"),
     ],
 )
 @pytest.mark.parametrize("deal_id", DEALS)
 def test_a_run_that_another_engine_goes_on_with(
-    demo: Demo, deal_id: str, first: str, second: str, cut: str, tmp_path: Path
+    demo: Demo, deal_id: str, first: str, cut: str, second: str, tmp_path: Path
 ) -> None:
     with engine(first) as chosen:
         arguments = demo.package(deal_id, tmp_path, *chosen.options)
@@ -91,6 +92,22 @@ def test_a_run_that_another_engine_goes_on_with(
     assert killed and not (delivery / "MANIFEST.json").exists()
     run(demo, deal_id, tmp_path, second)
     same(demo, deal_id, tmp_path, f"{first}, killed when {cut}; {second}")
+
+
+@pytest.mark.slow
+def test_an_engine_that_dies(demo: Demo, tmp_path: Path) -> None:
+    """The command ends and says so; another engine goes on."""
+    with engine("portable, loopback") as chosen:
+        arguments = demo.package("demo-strict", tmp_path, *chosen.options)
+        process = subprocess.Popen(
+            command(*arguments), env=environment(), stderr=subprocess.PIPE, text=True
+        )
+        while process.poll() is None and not list(tmp_path.glob(CUTS["a unit is done"])):
+            time.sleep(0.01)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode != 0 and "The connection to the engine was lost" in said
+    run(demo, "demo-strict", tmp_path, "in memory")
+    same(demo, "demo-strict", tmp_path, "portable, whose service died; in memory")
 
 
 def test_another_place_and_time(demo: Demo, tmp_path: Path) -> None:

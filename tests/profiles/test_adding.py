@@ -1,31 +1,42 @@
-"""The page's example of a profile, taken from the page and used."""
+"""The page's example of a profile, taken from the page and used: by itself, and in a delivery."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
 import pytest
+import webdataset
 
 import pipelines.profiles
 import schemas.profiles
 from pipelines.profiles import load_profile, profile_names
 from pipelines.profiles.base import SampleError, schema_text
 
+from ..end_to_end.command import Demo, environment, tables
 from .rows import common_of, picture_row
 
-PAGE = Path(__file__).parents[2] / "docs" / "profiles.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "profiles.md"
+
+
+def example() -> str:
+    """The module that the page shows."""
+    [text] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert isinstance(text, str)
+    return text
 
 
 @pytest.fixture
 def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The example's module beside the others, and a folder of schemas of its own."""
-    [text] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    (tmp_path / "square_image.py").write_text(text, encoding="utf-8")
+    (tmp_path / "square_image.py").write_text(example(), encoding="utf-8")
     monkeypatch.setattr(
         pipelines.profiles, "__path__", [*pipelines.profiles.__path__, str(tmp_path)]
     )
@@ -59,3 +70,56 @@ def test_one_module_and_one_schema_are_a_profile(added: Path) -> None:
     assert (lack.reason, lack.detail) == ("profile.unmet", "600 x 400 is far from a square")
     with pytest.raises(SampleError, match="lost_bp"):
         profile.make(common_of(wide), wide)
+
+
+def test_a_deal_may_name_it(demo: Demo, tmp_path: Path) -> None:
+    """A copy of the program with the module in it: its schema is made, and a delivery, verified."""
+    program, out = tmp_path / "program", tmp_path / "out"
+    for part in ("pipelines", "schemas", "docs"):
+        shutil.copytree(ROOT / part, program / part)
+    (program / "pipelines/profiles/square_image.py").write_text(example(), encoding="utf-8")
+    deal = demo.deal("demo-images").read_text(encoding="utf-8")
+    assert deal.count('"image-text"') == deal.count('"demo-images"') == 1
+    deal = deal.replace('"image-text"', '"square-image"').replace('"demo-images"', '"squares"')
+    (tmp_path / "deal.toml").write_text(deal, encoding="utf-8")
+    demo.copy_features(out)
+    package = demo.package("demo-images", out, "--workers", 1)
+    where = package.index(demo.deal("demo-images"))
+    package[where] = tmp_path / "deal.toml"
+
+    delivery = out / "squares" / "v0001" / "delivery"
+    for module, *arguments in (
+        ["pipelines.generate"],  # what `make schemas` runs
+        ["pipelines.cli", *package],
+        ["pipelines.cli", "verify", delivery, "--quiet"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", module, *map(str, arguments)],
+            cwd=program,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    schema = json.loads((program / "schemas/profiles/square-image.json").read_text())
+    tars = [str(path) for path in sorted(delivery.glob("shards/*.tar"))]
+    check = jsonschema.Draft202012Validator(schema)
+    found = {}
+    for sample in webdataset.WebDataset(tars, shardshuffle=False):
+        told = json.loads(sample["json"])
+        check.validate(told)
+        found[told["media_sha256"]] = told["lost_bp"]
+    # Of what the same deal has of another profile: all that is square enough, and no more.
+    other = tables(demo.delivery("demo-images") / "shards").to_pylist()
+    lost = {row["media_sha256"]: _lost_bp(row["width"], row["height"]) for row in other}
+    assert found and found == {key: part for key, part in lost.items() if part <= 2_000}
+    decisions = tables(out / "squares" / "v0001" / "agency" / "decisions").to_pylist()
+    refused = [row["detail"] for row in decisions if "profile.unmet" in row["reasons"]]
+    assert len(refused) >= len(lost) - len(found) > 0
+    assert all("is far from a square" in detail for detail in refused)
+
+
+def _lost_bp(width: int, height: int) -> int:
+    return 10_000 - 10_000 * min(width, height) // max(width, height)
