@@ -19,10 +19,10 @@ from pipelines.delivery.publish import make_manifest, publish_agency
 from pipelines.delivery.recheck import digest_of, recheck_shards
 from pipelines.delivery.stores import Store, join_uri
 from pipelines.jobs import Prepared
-from pipelines.ledger.attribution import record_attribution
+from pipelines.ledger.attribution import Attribution, record_attribution
 from pipelines.package import run_walk
 from pipelines.reconcile import read_counts, read_receipts, reconcile
-from pipelines.repair_compare import explain_difference
+from pipelines.repair_compare import explain_difference, ledger_is_kept, published_root
 from pipelines.repair_place import Published, check_same_run, copy_file, seed_shard
 from pipelines.shards.indexes import write_indexes
 from pipelines.shards.write import ShardReceipt
@@ -142,7 +142,9 @@ class _Repair:
         files = sorted([*made.values(), *self._kept(kept, made)], key=lambda file: file.path)
         signer = self.prepared.signer
         manifest = make_manifest(self.job, signer, receipts, steps, attribution, files)
-        if self.manifest is not None and manifest != self.manifest:  # 5
+        if self.manifest is None:  # 5
+            self._check_unsigned(attribution)
+        elif manifest != self.manifest:
             raise self._other(_first_difference(self.manifest, manifest))
         return self._replace(made, manifest, anew, lease)
 
@@ -176,6 +178,23 @@ class _Repair:
         groups = group_files(self.manifest)
         own = {path for name in kept for path in groups.shards[name]}
         return [file for file in self.manifest.files if file.path in own and file.path not in made]
+
+    def _check_unsigned(self, attribution: Attribution) -> None:
+        """Without a manifest, checks by what else is left of the version: the log, the ledger."""
+        root = published_root(self.store, self.place, self.prepared.signer.vkey)
+        wanted = (attribution.origin, attribution.entries, attribution.root)
+        if root is not None and root != wanted:
+            raise self._other(f"the checkpoint has {root[1]:,} entries or another root")
+        kept = ledger_is_kept(self.store, self.place)
+        if kept and explain_difference(self.store, self.place, self.job):
+            raise self._other("the agency's tables say otherwise")
+        if root is None and not kept:
+            raise RunError(
+                "Nothing is left that says what was published",
+                f"{self.place.delivery} has no sound manifest or checkpoint, and the agency's "
+                "ledger is gone",
+                "Nothing was changed. Package a new version instead.",
+            )
 
     def _replace(
         self,

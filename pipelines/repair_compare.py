@@ -8,6 +8,7 @@ from pipelines import layout
 from pipelines.config import Job
 from pipelines.decisions import read_decisions
 from pipelines.delivery.stores import Store
+from pipelines.ledger.note import NoteError, open_checkpoint
 from pipelines.repair_place import Published
 from pipelines.work import read_parquet
 
@@ -27,6 +28,23 @@ def explain_difference(store: Store, place: Published, job: Job) -> list[str]:
     named = [*_decided(store, published, job.agency), *_media(store, published, job.agency)]
     more = len(named) - _MOST_NAMED
     return [*named[:_MOST_NAMED], *([f"and {more:,} more assets"] if more > 0 else [])]
+
+
+def ledger_is_kept(store: Store, place: Published) -> bool:
+    """Whether the agency's ledger of the version is there to compare with."""
+    return store.exists(f"{layout.agency_prefix(place.deal_id, place.version)}/{_LEDGER}")
+
+
+def published_root(store: Store, place: Published, vkey: str) -> tuple[str, int, bytes] | None:
+    """Origin, size and root of the version's checkpoint, if the key has signed it."""
+    key = f"{place.delivery}/{layout.CHECKPOINT}"
+    try:
+        text = store.read_bytes(key).decode("utf-8", "replace")
+        origin, size, root = open_checkpoint(text, vkey)
+    except (FileNotFoundError, NoteError):
+        return None
+    ours = origin.partition("/")[2] == f"{place.deal_id}/{place.version}"
+    return (origin, size, root) if ours else None
 
 
 def _decided(store: Store, published: str, made: str) -> Iterator[str]:

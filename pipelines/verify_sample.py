@@ -94,7 +94,7 @@ def check_sample(
             size = _check_one(store, manifest, record, row, report)  # 3
             read_bytes += size
             if log is not None:
-                entries |= _check_entries(log, manifest, record, row, report)  # 4
+                entries |= _check_entries(store, files, log, manifest, record, row, report)  # 4
         report_progress(progress_path, "verify", 1)
     report.samples, report.entries = len(drawn), len(entries)
     return Sampled(
@@ -174,6 +174,8 @@ def _open_log(
 
 
 def _check_entries(
+    store: Store,
+    files: Files,
     log: PublishedLog,
     manifest: Manifest,
     record: ShardRecord,
@@ -183,10 +185,8 @@ def _check_entries(
     """Checks that a sample has an entry for each contributor, each in the log."""
     found: set[int] = set()
     key = row["key"]
-    path = layout.CHECKPOINT
     try:
         for index in _entries_of(log, key):
-            path = log.path_of(index)
             leaf = log.leaf(index)
             log.check(leaf_hash(leaf), index)
             entry = json.loads(leaf)
@@ -202,20 +202,26 @@ def _check_entries(
             }
             other = [name for name, value in wanted.items() if entry[name] != value]
             if other:
-                report.note(path, f"entry {index} says otherwise of {', '.join(other)}", key=key)
-    except (ProofError, InputError) as error:
-        report.note(path, str(error), key=key)
-        return found
-    except FileNotFoundError as error:
-        report.note(path, f"a file of the log is missing: {error}", key=key)
-        return found
-    except (ValueError, KeyError, TypeError) as error:
-        report.note(path, f"an entry cannot be read: {type(error).__name__}: {error}", key=key)
+                text = f"entry {index} says otherwise of {', '.join(other)}"
+                report.note(log.path_of(index), text, key=key)
+    except (ProofError, InputError, FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        _name_log_file(store, files, log, error, report)
         return found
     if len(found) != len(row["contributors"]):
         text = f"{len(found)} ledger entries for {len(row['contributors'])} contributors"
         report.note(f"shards/{record.name}.tar", text, key=key)
     return found
+
+
+def _name_log_file(
+    store: Store, files: Files, log: PublishedLog, error: Exception, report: Report
+) -> None:
+    """Names the files of the log that are not as listed, of those that a proof was made of."""
+    unseen = sorted(log.read_paths & files.found.keys() - files.read.keys())
+    sound = [path for path in unseen if check_file(store, files, path, report)]
+    if not report.damaged & log.read_paths:
+        where = sound[0] if sound else layout.CHECKPOINT
+        report.note(where, f"the log does not prove its entries: {type(error).__name__}: {error}")
 
 
 def _entries_of(log: PublishedLog, key: str) -> Iterator[int]:

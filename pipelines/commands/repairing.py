@@ -54,7 +54,7 @@ def verify_and_repair(options: argparse.Namespace, vkey: str | None, progress: P
     request = Request(
         catalogue=options.catalogue,
         deal=options.deal,
-        as_of=_as_of(options, vkey),
+        as_of=_as_of(options, place, vkey),
         output=place.output,
         mapping=options.mapping,
         key=options.key,
@@ -74,16 +74,21 @@ def _verify(uri: str, vkey: str | None, progress: Path) -> Report:
     return Report(problems=[Problem(layout.MANIFEST, "missing")])
 
 
-def _as_of(options: argparse.Namespace, vkey: str | None) -> datetime:
+def _as_of(options: argparse.Namespace, place: Published, vkey: str | None) -> datetime:
     """The instant that the delivery was made as of: by its manifest, or as the options say."""
     if options.as_of is not None:
         return parse_as_of(options.as_of)
     try:
-        data = open_store(options.delivery).read_bytes(layout.MANIFEST)
-        return parse_as_of(open_manifest(data, vkey).as_of)
-    except (FileNotFoundError, ManifestError) as error:
-        raise InputError(
-            "The manifest cannot say as of when the delivery was made",
-            f"{options.delivery}/{layout.MANIFEST}: {error}",
-            "Give the day or instant of the run: --as-of 2026-06-30.",
-        ) from error
+        manifest = open_manifest(open_store(options.delivery).read_bytes(layout.MANIFEST), vkey)
+        why = f"it is signed for {manifest.delivery}"
+        if manifest.delivery == f"{place.deal_id}/{place.version}":
+            return parse_as_of(manifest.as_of)
+    except FileNotFoundError:
+        why = "it is missing"
+    except ManifestError as error:
+        why = str(error)
+    raise InputError(
+        "The manifest cannot say as of when the delivery was made",
+        f"{options.delivery}/{layout.MANIFEST}: {why}",
+        "Give the day or instant of the run: --as-of 2026-06-30.",
+    )

@@ -20,7 +20,7 @@ class PublishedLog:
         read: Returns the bytes at a path below the log's prefix.
 
     Attributes:
-        read_paths: What was read.
+        read_paths: What was asked for.
     """
 
     def __init__(self, size: int, root_hash: bytes, read: Callable[[str], bytes]) -> None:
@@ -86,6 +86,6 @@ class PublishedLog:
 
     def _bytes(self, path: str) -> bytes:
         if path not in self._cache:
-            self._cache[path] = self._read(path)
             self.read_paths.add(path)
+            self._cache[path] = self._read(path)
         return self._cache[path]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import BinaryIO
 
-from pipelines.shards.tar import BLOCK
+from pipelines.shards.tar import BLOCK, END
 from pipelines.shards.tar_parser import TarError, field_at, parse_header
 from pipelines.shards.tar_places import Fault, Place
 
@@ -15,6 +15,7 @@ MOST_FINDINGS = 20  # of one tar; the rest is counted
 _READ_BYTES = 1 << 20
 _MAGIC = b"ustar\x0000"
 _MAGIC_AT = 257
+_MISSING = "missing: "
 _ZEROS = bytes(BLOCK)
 
 
@@ -88,7 +89,9 @@ class _Look:
         parts = []
         if "header" in told:
             parts.append(self._header(place, told["header"], "data" in told))
-        if "data" in told and not (told.get("header") and self._elsewhere(place)):
+            if parts[0].startswith(_MISSING) or self._elsewhere(place):
+                return Finding(place.key, place.name, parts[0])
+        if "data" in told:
             parts.append(self._data(place, told["data"]))
         if "padding" in told:
             fault = told["padding"]
@@ -103,8 +106,11 @@ class _Look:
         if fault.cut:
             inside = "before" if self.size <= at else "within"
             where = f"the tar ends at byte {self.size}, {inside} its header at byte {at}"
-            return (f"not in its place: {where}" if lies else f"missing: {where}") + lies
+            return (f"not in its place: {where}" if lies else f"{_MISSING}{where}") + lies
         block = self._read(at, BLOCK)
+        if block == _ZEROS and self.size < place.end + len(END):
+            where = f"zeros at byte {at}, where its header is due"
+            return f"{_MISSING}{where}, and the tar ends at byte {self.size}{lies}"
         if block == _ZEROS:
             return f"its header is a hole of zeros, at byte {at}{lies}"
         try:
@@ -115,7 +121,7 @@ class _Look:
         if name == place.name:
             return f"its header at byte {at} says {length:,} bytes, there are {place.length:,}"
         known = "" if name in self.names else ", which is none of this shard's"
-        lost = "" if lies or not data_too else "missing: "
+        lost = "" if lies or not data_too else _MISSING
         return f"{lost}in its place at byte {at} lies {name}{known}{lies}"
 
     def _data(self, place: Place, fault: Fault) -> str:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import struct
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ from pipelines.delivery.manifest import manifest_bytes, open_manifest, sign_mani
 from schemas.manifest import FileRecord
 
 from .command import Demo, fairshard, tree
+from .damaging import copy_delivery, flip, replaced, verify
 
 
 @pytest.fixture(scope="module", params=["demo-main", "demo-strict"])
@@ -25,38 +23,12 @@ def delivery(demo: Demo, request: pytest.FixtureRequest, tmp_path_factory: objec
     """A delivery that may be damaged, and must be mended afterwards."""
     assert isinstance(tmp_path_factory, pytest.TempPathFactory)
     copy = tmp_path_factory.mktemp("damage") / "delivery"
-    shutil.copytree(demo.delivery(request.param), copy)
-    return copy
-
-
-@contextmanager
-def replaced(path: Path, data: bytes) -> Iterator[None]:
-    before = path.read_bytes()
-    assert data != before
-    path.write_bytes(data)
-    try:
-        yield
-    finally:
-        path.write_bytes(before)
-
-
-def verify(delivery: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, set[str]]:
-    """The exit code, and the paths that are named."""
-    code = main(["verify", str(delivery), "--json", "--quiet"])
-    report = json.loads(capsys.readouterr().out)
-    assert report["sound"] == (code == 0) == (not report["problems"])
-    assert all(problem["message"] for problem in report["problems"])
-    return code, {problem["path"] for problem in report["problems"]}
-
-
-def flip(data: bytes, position: int, bit: int) -> bytes:
-    changed = bytearray(data)
-    changed[position] ^= 1 << bit
-    return bytes(changed)
+    return copy_delivery(demo.delivery(request.param), copy)
 
 
 def test_an_undamaged_delivery_is_sound(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verify(delivery, capsys) == (0, set())
+    said = verify(delivery, capsys)
+    assert (said.code, said.paths) == (0, set())
 
 
 def test_a_flipped_bit_in_any_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,34 +38,9 @@ def test_a_flipped_bit_in_any_file(delivery: Path, capsys: pytest.CaptureFixture
         path = delivery / name
         data = path.read_bytes()
         with replaced(path, flip(data, dice.randrange(len(data)), dice.randrange(8))):
-            code, named = verify(delivery, capsys)
-        assert code == 1 and name in named, name
+            said = verify(delivery, capsys)
+        assert said.code == 1 and name in said.paths, name
     assert tree(delivery) == before
-
-
-def test_a_flipped_bit_anywhere_in_a_tar(
-    delivery: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tar = sorted(delivery.glob("shards/*.tar"))[0]
-    data = tar.read_bytes()
-    length = int(data[124:135], 8)
-    places = {
-        "name": 3,
-        "mode": 100,
-        "length": 130,
-        "checksum": 150,
-        "kind": 156,
-        "magic": 258,
-        "padding of the header": 511,
-        "first byte of the data": 512,
-        "padding of the data": 512 + length if length % 512 else 512 + length - 1,
-        "first zero block at the end": len(data) - 1024,
-        "last byte": len(data) - 1,
-    }
-    for place, position in places.items():
-        with replaced(tar, flip(data, position, 0)):
-            code, named = verify(delivery, capsys)
-        assert code == 1 and f"shards/{tar.name}" in named, place
 
 
 @pytest.mark.parametrize("name", ["checkpoint", "log.vkey", "README.md"])
@@ -106,10 +53,93 @@ def test_a_flipped_bit_in_each_line(
     start = 0
     for line in data.splitlines(keepends=True):
         with replaced(path, flip(data, start + dice.randrange(len(line)), dice.randrange(8))):
-            code, named = verify(delivery, capsys)
-        assert code == 1 and name in named, line
+            said = verify(delivery, capsys)
+        assert said.code == 1 and name in said.paths, line
         start += len(line)
     assert start == len(data)
+
+
+def entries_of(delivery: Path) -> Path:
+    """The first bundle of the ledger's entries."""
+    return next(path for path in sorted(delivery.glob("tile/entries/**/*")) if path.is_file())
+
+
+def byte_classes(path: Path) -> dict[str, int]:
+    """A position in each kind of bytes that a file's format has."""
+    data = path.read_bytes()
+    size = len(data)
+    classes = {"middle": size // 2}
+    if path.suffix == ".parquet":
+        footer = int.from_bytes(data[-8:-4], "little")
+        classes |= {
+            "magic at the start": 2,
+            "first page": 40,
+            "footer": size - 8 - footer // 2,
+            "length of the footer": size - 7,
+            "magic at the end": size - 2,
+        }
+    elif path.suffix == ".npy":
+        (header,) = struct.unpack_from("<H", data, 8)
+        classes |= {
+            "version": 6,
+            "length of the header": 8,
+            "header": 12,
+            "first vector": 10 + header,
+        }
+    elif path.suffix == ".sqlite":
+        classes |= {"page size": 16, "SQLite's version": 97, "second page": 4096 + 8}
+    elif path.suffix == ".json":
+        classes |= {"first name": data.index(b'"') + 1, "line end": data.index(b"\n")}
+    elif path.suffix == ".idx":
+        classes |= {"first offset": 1, "last offset": size - 8}
+    elif "tile/entries" in path.as_posix():
+        classes |= {"length of an entry": 1, "entry": 40}
+    elif "tile/" in path.as_posix():
+        classes |= {"first hash": 31, "last hash": size - 32}
+    else:
+        classes |= {"first byte": 0, "last byte": size - 1}
+    return classes
+
+
+def test_every_class_of_bytes(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One file of each kind; the tars have tests of their own."""
+    kinds: dict[str, Path] = {}
+    for name in tree(delivery):
+        path = delivery / name
+        folder, kind = name.split("/")[0], path.suffix or path.name
+        if path.suffix != ".tar":
+            kinds.setdefault(f"{folder if '/' in name else ''} {kind}", path)
+    kinds["entries"] = entries_of(delivery)
+    assert {path.suffix for path in kinds.values()} >= {".parquet", ".npy", ".sqlite", ".idx"}
+    for path in kinds.values():
+        name, data = path.relative_to(delivery).as_posix(), path.read_bytes()
+        for what, position in byte_classes(path).items():
+            with replaced(path, flip(data, position, 4)):
+                said = verify(delivery, capsys)
+            assert said.code == 1 and name in said.paths, f"{name}: {what}"
+
+
+@pytest.mark.slow
+def test_bytes_all_over_every_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dice = random.Random(13)
+    for name in tree(delivery):
+        path = delivery / name
+        data = path.read_bytes()
+        for position in {*byte_classes(path).values(), *dice.sample(range(len(data)), 8)}:
+            with replaced(path, flip(data, position, dice.randrange(8))):
+                said = verify(delivery, capsys)
+            assert said.code == 1 and name in said.paths, f"{name}: byte {position}"
+
+
+def test_a_damaged_entry_is_named(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = entries_of(delivery)
+    data = path.read_bytes()
+    second = 2 + int.from_bytes(data[:2], "big")
+    with replaced(path, flip(data, second + 30)):
+        said = verify(delivery, capsys)
+    assert "entry 1 is not the one hashed in tile/0/" in said.told(
+        path.relative_to(delivery).as_posix()
+    )
 
 
 def test_a_missing_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,9 +147,9 @@ def test_a_missing_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> N
         path = delivery / name
         aside = delivery.parent / "aside"
         path.rename(aside)
-        code, named = verify(delivery, capsys)
+        said = verify(delivery, capsys)
         aside.rename(path)
-        assert code == 1 and name in named, name
+        assert said.code == 1 and name in said.paths, name
 
 
 def test_a_file_too_many(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,19 +157,10 @@ def test_a_file_too_many(delivery: Path, capsys: pytest.CaptureFixture[str]) -> 
         path = delivery / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
-        code, named = verify(delivery, capsys)
+        said = verify(delivery, capsys)
         path.unlink()
-        assert (code, named) == (1, {name}), name
+        assert (said.code, said.paths) == (1, {name}), name
     (delivery / ".hidden").rmdir()
-
-
-def test_swapped_shards(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tars = sorted(delivery.glob("shards/*.tar"))
-    one, other = tars[0], tars[-1]
-    first, second = one.read_bytes(), other.read_bytes()
-    with replaced(one, second), replaced(other, first):
-        code, named = verify(delivery, capsys)
-    assert code == 1 and {f"shards/{one.name}", f"shards/{other.name}"} <= named
 
 
 def test_a_cut_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,19 +168,8 @@ def test_a_cut_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
         data = path.read_bytes()
         for kept in (0, len(data) // 2, len(data) - 1):
             with replaced(path, data[:kept]):
-                code, named = verify(delivery, capsys)
-            assert code == 1 and path.relative_to(delivery).as_posix() in named
-
-
-def test_a_shard_cut_between_members(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every reader takes such a shard without a word."""
-    tar = sorted(delivery.glob("shards/*.tar"))[0]
-    data = tar.read_bytes()
-    length = int(data[124:135], 8)
-    end = 512 + length + -length % 512
-    with replaced(tar, data[:end] + bytes(1024)):
-        code, named = verify(delivery, capsys)
-    assert code == 1 and f"shards/{tar.name}" in named
+                said = verify(delivery, capsys)
+            assert said.code == 1 and path.relative_to(delivery).as_posix() in said.paths
 
 
 def test_a_cut_manifest(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +177,45 @@ def test_a_cut_manifest(delivery: Path, capsys: pytest.CaptureFixture[str]) -> N
     data = path.read_bytes()
     for kept in (*range(0, len(data), 997), len(data) - 1):
         with replaced(path, data[:kept]):
-            assert verify(delivery, capsys) == (1, {"MANIFEST.json"})
+            said = verify(delivery, capsys)
+        assert (said.code, said.paths) == (1, {"MANIFEST.json"})
+
+
+def test_each_line_of_the_manifest(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Flipped, left out, or cut after it; in the last case with the end record kept as well."""
+    dice = random.Random(17)
+    path = delivery / "MANIFEST.json"
+    lines = path.read_bytes().splitlines(keepends=True)
+    end = lines.index(b' "end": {\n')
+    for at in range(0, len(lines), max(1, len(lines) // 60)):
+        line = lines[at]
+        flipped = flip(line, dice.randrange(len(line)), dice.randrange(8))
+        variants = [
+            [*lines[:at], flipped, *lines[at + 1 :]],
+            [*lines[:at], *lines[at + 1 :]],
+            lines[:at],
+            *([[*lines[:at], *lines[end:]]] if 0 < at < end else []),
+        ]
+        for changed in variants:
+            data = b"".join(changed)
+            if data != b"".join(lines):
+                with replaced(path, data):
+                    said = verify(delivery, capsys)
+                assert (said.code, said.paths) == (1, {"MANIFEST.json"}), (at, line)
+
+
+def test_a_manifest_with_files_left_out(
+    demo: Demo, delivery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The end record kept, and a list shorter: even signed by the agency's own key."""
+    signer = load_key(demo.signing_key)
+    own = open_manifest((delivery / "MANIFEST.json").read_bytes(), signer.vkey)
+    for change in ({"files": own.files[:-1]}, {"shards": own.shards[:-1]}):
+        cut = sign_manifest(own.model_copy(update={**change, "signature": ""}), signer)
+        with replaced(delivery / "MANIFEST.json", manifest_bytes(cut)):
+            said = verify(delivery, capsys)
+        assert (said.code, said.paths) == (1, {"MANIFEST.json"})
+        assert "its lists and its end record disagree" in said.told("MANIFEST.json")
 
 
 def test_a_manifest_of_another_key(
@@ -202,8 +250,8 @@ def test_a_signed_manifest_that_points_elsewhere(
     for changed, named in ((more_files, path), (other_shards, f"shards/{path}.tar")):
         data = manifest_bytes(sign_manifest(changed, signer))
         with replaced(delivery / "MANIFEST.json", data):
-            code, found = verify(delivery, capsys)
-        assert code == 1 and named in found
+            said = verify(delivery, capsys)
+        assert said.code == 1 and named in said.paths
 
 
 def test_the_command_names_the_file_and_ends_with_1(delivery: Path) -> None:

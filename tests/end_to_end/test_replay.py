@@ -1,0 +1,136 @@
+"""`verify` against what is signed and sound, and of another version: it is named a replay."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import main
+from pipelines.delivery.keys import load_key
+from pipelines.delivery.manifest import manifest_bytes, open_manifest, sign_manifest
+
+from .command import Demo, fairshard
+from .damaging import copy_delivery, replaced, verify
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Two versions of one deal by the same key, in the layout of an output."""
+
+    out: Path
+
+    def delivery(self, version: str) -> Path:
+        return self.out / "demo-strict" / version / "delivery"
+
+    @property
+    def old(self) -> Path:
+        return self.delivery("v0001")
+
+    @property
+    def new(self) -> Path:
+        return self.delivery("v0002")
+
+
+@pytest.fixture(scope="module")
+def versions(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Versions:
+    """The second is as of a day later; it holds the same samples under other keys."""
+    out = tmp_path_factory.mktemp("versions")
+    shutil.copytree(demo.out / "agency" / "features", out / "agency" / "features")
+    shutil.copytree(demo.out / "demo-strict", out / "demo-strict")
+    arguments = demo.package("demo-strict", out, "--workers", 1)
+    arguments[arguments.index("--as-of") + 1] = "2026-07-01"
+    ended = fairshard(*arguments)
+    assert ended.code == 0, ended.err
+    assert ended.json["delivery"].endswith("v0002/delivery")
+    return Versions(out)
+
+
+def test_both_are_sound(versions: Versions, capsys: pytest.CaptureFixture[str]) -> None:
+    for delivery in (versions.old, versions.new):
+        assert verify(delivery, capsys).code == 0
+
+
+def test_the_older_manifest_over_the_newer_files(
+    versions: Versions, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    older = (versions.old / "MANIFEST.json").read_bytes()
+    with replaced(versions.new / "MANIFEST.json", older):
+        said = verify(versions.new, capsys)
+    told = said.told("MANIFEST.json")
+    assert "replayed: it is signed for demo-strict/v0001" in told
+    assert "this is the folder of demo-strict/v0002" in told
+    # In a folder of any name, what lies beside it tells.
+    copy = copy_delivery(versions.new, tmp_path / "copy")
+    with replaced(copy / "MANIFEST.json", older):
+        said = verify(copy, capsys)
+        assert "checkpoint beside it is of demo-strict/v0002" in said.told("MANIFEST.json")
+        (copy / "checkpoint").write_bytes(b"")
+        said = verify(copy, capsys)
+        assert "beside it is of demo-strict/v0002" in said.told("MANIFEST.json")
+        assert "checkpoint" in said.paths
+
+
+def test_the_older_version_in_the_newer_folder(
+    versions: Versions, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Every file of it is sound, so that only its place tells."""
+    folder = tmp_path / "demo-strict" / "v0002" / "delivery"
+    copy_delivery(versions.old, folder)
+    said = verify(folder, capsys)
+    assert (said.code, said.paths) == (1, {"MANIFEST.json"})
+    assert said.told("MANIFEST.json") == (
+        "replayed: it is signed for demo-strict/v0001, this is the folder of demo-strict/v0002"
+    )
+    assert verify(f"file://{folder}", capsys).paths == {"MANIFEST.json"}
+    assert verify(folder, capsys, "--sample", 1).paths == {"MANIFEST.json"}
+
+
+def test_a_state_knows_an_older_version(
+    versions: Versions, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """In a folder whose name says nothing, as a buyer who keeps the newest has it."""
+    here, state = tmp_path / "newest", tmp_path / "state.json"
+    copy_delivery(versions.old, here)
+    assert verify(here, capsys, "--state", state).code == 0
+    shutil.rmtree(here)
+    copy_delivery(versions.new, here)
+    said = verify(here, capsys, "--state", state)
+    assert said.code == 0
+    assert said.report["resumed"]["before"] == "demo-strict/v0001"
+    kept = state.read_bytes()
+    shutil.rmtree(here)
+    copy_delivery(versions.old, here)
+    said = verify(here, capsys, "--state", state)
+    assert (said.code, said.paths) == (1, {"MANIFEST.json"})
+    assert "replayed: it is of v0001, v0002 was seen before" in said.told("MANIFEST.json")
+    assert state.read_bytes() == kept
+    assert verify(here, capsys).code == 0  # sound in itself: only who has seen more can tell
+
+
+def test_a_state_knows_another_manifest_of_the_same_version(
+    demo: Demo, versions: Versions, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    state = tmp_path / "state.json"
+    copy = copy_delivery(versions.new, tmp_path / "copy")
+    assert verify(copy, capsys, "--state", state).code == 0
+    signer = load_key(demo.signing_key)
+    own = open_manifest((copy / "MANIFEST.json").read_bytes(), signer.vkey)
+    other = own.model_copy(update={"as_of": "2026-06-01T00:00:00+00:00", "signature": ""})
+    data = manifest_bytes(sign_manifest(other, signer))
+    with replaced(copy / "MANIFEST.json", data):
+        said = verify(copy, capsys, "--state", state)
+    assert said.paths == {"MANIFEST.json"}
+    assert "another manifest of v0002 was seen before" in said.told("MANIFEST.json")
+
+
+def test_a_state_is_of_one_deal(
+    demo: Demo, versions: Versions, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    state = tmp_path / "state.json"
+    assert verify(versions.old, capsys, "--state", state).code == 0
+    arguments = ["verify", str(demo.delivery("demo-main")), "--quiet", "--state", str(state)]
+    assert main(arguments) == 2
+    assert "The state is another deal's" in capsys.readouterr().err
