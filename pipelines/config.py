@@ -18,7 +18,7 @@ from pipelines.rights.signals.trust import NO_TRUST, TrustLists
 from schemas.deal import Deal
 
 # Part of a run's identity: a change of what a run writes for the same inputs raises it.
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _ROW_BYTES = 300  # about what a row takes in CSV or JSON Lines
 
 
