@@ -29,10 +29,11 @@ def asset_hash(asset_id: str) -> int:
     return int.from_bytes(digest.digest()[:8], "big")
 
 
-def unit_bits(rows: int, rows_per_unit: int = 64) -> int:
+def unit_bits(rows: int, rows_per_unit: int = 256) -> int:
     """How many leading bits of the hash name a unit, so that units hold about `rows_per_unit`.
 
-    From 4 units to 16,384: few enough to keep their records in hand, small enough to redo.
+    From 4 units to 16,384: few enough to keep their records in hand and to spend little on each,
+    small enough to redo.
     """
     return min(14, max(2, (max(rows, 1) // rows_per_unit).bit_length()))
 

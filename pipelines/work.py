@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.delivery.stores import Store
 from schemas.errors import FairshardError, InputError, RunError
+from schemas.json_text import json_text
 
 _FAILURE = "failure.json"
 # One fixed way to write Parquet, so that the same rows are the same bytes.
@@ -33,13 +34,18 @@ def write_table(store: Store, key: str, table: pa.Table) -> None:
 
 
 def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa.Table:
-    """Reads a Parquet table, or some of its columns."""
-    return pq.read_table(pa.BufferReader(store.read_bytes(key)), columns=columns)
+    """Reads a Parquet table, or some of its columns.
+
+    These tables are small: threads, and the machinery for tables of many files, cost more than the
+    reading.
+    """
+    with pq.ParquetFile(pa.BufferReader(store.read_bytes(key))) as file:
+        return file.read(columns=columns, use_threads=False)
 
 
 def json_bytes(value: Any) -> bytes:
     """JSON for people and machines: sorted keys, one way to write it, a newline at the end."""
-    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    text = json_text(value, 1, sort_keys=True, allow_nan=False)
     return text.encode("utf-8") + b"\n"
 
 

@@ -44,18 +44,18 @@ def test_a_hash_lies_in_the_range_of_its_unit(value: int, bits: int) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "bits"),
-    [(0, 2), (1, 2), (255, 2), (256, 3), (1_000_000, 14), (10**9, 14)],
+    [(0, 2), (1, 2), (1_023, 2), (1_024, 3), (1_000_000, 12), (10**9, 14)],
 )
 def test_bits_of_a_unit(rows: int, bits: int) -> None:
     assert unit_bits(rows) == bits
 
 
 @given(st.integers(0, 10**8))
-def test_units_hold_some_64_assets_up_to_the_bound(rows: int) -> None:
+def test_units_hold_some_256_assets_up_to_the_bound(rows: int) -> None:
     bits = unit_bits(rows)
     assert 2 <= bits <= 14
     if 2 < bits < 14:
-        assert 32 <= rows / 2**bits < 128
+        assert 128 <= rows / 2**bits < 512
 
 
 def test_ids_that_follow_one_another_spread() -> None:

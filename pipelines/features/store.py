@@ -8,11 +8,15 @@ range touches its own; a row counts only if its media digest is the one asked fo
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines import layout
 from pipelines.delivery.stores import Store
@@ -89,6 +93,32 @@ SCORES_SCHEMA = pa.schema(
 FACTS_MODEL = f"facts-v2 {SHOTS_MODEL}"
 
 Row = dict[str, Any]
+Vectors = npt.NDArray[np.float32]
+
+
+class LateRows(dict[str, Row]):
+    """Rows of which the keys are known, and which are read when the first of them is asked for.
+
+    Args:
+        keys: Of what can be read.
+        read: Reads it.
+    """
+
+    def __init__(self, keys: frozenset[str], read: Callable[[], dict[str, Row]]) -> None:
+        super().__init__()
+        self._late = keys
+        self._read = read
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or key in self._late
+
+    def __missing__(self, key: str) -> Row:
+        if key not in self._late:
+            raise KeyError(key)
+        for name, row in self._read().items():
+            self.setdefault(name, row)
+        self._late = frozenset()
+        return self[key]
 
 
 @dataclass(frozen=True)
@@ -125,15 +155,49 @@ class FeatureTable:
                 files.append((int(low, 16), int(high, 16), found.key))
         return files
 
-    def load(self, low: int, high: int) -> dict[str, Row]:
-        """Rows of the files that touch the range of hashes, by their key."""
-        rows: dict[str, Row] = {}
-        name = self.schema.names[0]
-        for first, last, key in self._files:
-            if first <= high and low <= last:
-                for row in read_parquet(self.store, key).to_pylist():
-                    rows[row[name]] = row
-        return rows
+    @property
+    def key(self) -> str:
+        """Name of the column that the rows are found by."""
+        return str(self.schema.names[0])
+
+    def _read(self, low: int, high: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows of the files that touch the range of hashes; the last of a key counts."""
+        names = None if columns is None else [self.key, *columns]
+        parts = [
+            read_parquet(self.store, key, names)
+            for first, last, key in self._files
+            if first <= high and low <= last
+        ]
+        return pa.concat_tables(parts) if parts else self.schema.empty_table()
+
+    def load(self, low: int, high: int, columns: Sequence[str] | None = None) -> dict[str, Row]:
+        """Rows of the files that touch the range of hashes, by their key.
+
+        Args:
+            low: First hash.
+            high: Last hash.
+            columns: What is wanted besides the key; everything if None.
+        """
+        rows = self._read(low, high, columns).to_pylist()
+        return {row[self.key]: row for row in rows}
+
+    def load_late(self, low: int, high: int) -> LateRows:
+        """The same rows; nothing but their keys is read before one is asked for."""
+        keys = self._read(low, high, ())[self.key].to_pylist()
+        return LateRows(frozenset(keys), lambda: self.load(low, high))
+
+    def vectors(self, low: int, high: int, column: str, keys: Sequence[str]) -> Vectors:
+        """A column of vectors, [len(keys), dimensions], in the order of the keys.
+
+        Raises:
+            KeyError: If one is not in the files that touch the range.
+        """
+        table = self._read(low, high, (column,))
+        at = {key: number for number, key in enumerate(table[self.key].to_pylist())}
+        taken = table[column].combine_chunks().take(pa.array([at[key] for key in keys]))
+        [dimensions] = set(pc.list_value_length(taken).to_pylist())
+        values: Vectors = taken.flatten().to_numpy(zero_copy_only=False)
+        return values.reshape(len(keys), dimensions)
 
     def save(self, low: int, high: int, rows: list[Row]) -> None:
         """Adds rows for media in the range of hashes; the same rows again change nothing."""

@@ -81,8 +81,8 @@ def enrich_unit(
     low, high = layout.unit_range(unit, job.unit_bits)
     known = Known(
         features.facts.load(low, high),
-        features.embeddings.load(low, high),
-        features.captions.load(low, high),
+        features.embeddings.load_late(low, high),
+        features.captions.load(low, high, ("caption", "clip_score", "shots")),
         features.scores.load(low, high),
         features.readings.load(low, high),
     )

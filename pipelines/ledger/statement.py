@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from typing import TypedDict
 from pipelines.ledger.commitments import Domain
 from pipelines.ledger.entries import asset_salt, entry_salt
 from schemas.errors import InputError
+from schemas.json_text import json_text
 from schemas.ledger import Entry
 from schemas.money import format_amount
 
@@ -139,7 +139,7 @@ def statements(entries: Iterable[Entry], deal_id: str, salt: bytes) -> Iterator[
 
 def statement_json(statement: Statement) -> str:
     """A statement as JSON to read: indented, keys in fixed order, one newline at the end."""
-    return json.dumps(statement, indent=2, ensure_ascii=False) + "\n"
+    return json_text(statement, 2) + "\n"
 
 
 def statement_csv(statement: Statement) -> str:

@@ -19,7 +19,7 @@ from pipelines import layout
 from pipelines.config import Job
 from pipelines.decisions import delivered, write_decisions
 from pipelines.delivery.stores import Store
-from pipelines.features.store import FeatureStore
+from pipelines.features.store import FeatureStore, Vectors
 from pipelines.features.unit import unit_name
 from pipelines.ledger.entries import asset_commitment
 from pipelines.media.fetch import open_stream
@@ -154,16 +154,16 @@ def _write_embeddings(
     store: Store, features: FeatureStore, job: Job, spec: ShardSpec, written: list[WrittenSample]
 ) -> None:
     low, high = _hash_range(written, job.unit_bits)
-    pictures, texts = features.embeddings.load(low, high), features.captions.load(low, high)
     digests = [item.sample.media_sha256 for item in written]
-    image = [pictures[digest]["embedding"] for digest in digests]
-    text = [texts[digest]["text_embedding"] for digest in digests]
+    image = features.embeddings.vectors(low, high, "embedding", digests)
+    text = features.captions.vectors(low, high, "text_embedding", digests)
     prefix, number = job.delivery, spec.index
     store.write_bytes(f"{prefix}/img_emb/img_emb_{number}.npy", _npy(image))
     store.write_bytes(f"{prefix}/text_emb/text_emb_{number}.npy", _npy(text))
     table = metadata_table(spec.name, written)
     write_table(store, f"{prefix}/metadata/metadata_{number}.parquet", table)
     if any(item.row["shots"] for item in written):
+        texts = features.captions.load(low, high, ("shots",))
         write_table(store, f"{prefix}/shots/shots_{number}.parquet", shots_table(written, texts))
 
 
@@ -173,9 +173,9 @@ def _hash_range(written: list[WrittenSample], bits: int) -> tuple[int, int]:
     return layout.unit_range(min(units), bits)[0], layout.unit_range(max(units), bits)[1]
 
 
-def _npy(vectors: list[list[float]]) -> bytes:
+def _npy(vectors: Vectors) -> bytes:
     """Vectors as clip-retrieval keeps them: float16, [samples, dimensions]."""
-    matrix: npt.NDArray[np.float16] = np.asarray(vectors, np.float32).astype(np.float16)
+    matrix: npt.NDArray[np.float16] = vectors.astype(np.float16)
     sink = io.BytesIO()
     np.save(sink, matrix, allow_pickle=False)
     return sink.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipelines.delivery.stores import Store, open_store
@@ -108,3 +109,32 @@ def test_other_files_are_left_alone(store: Store) -> None:
     table(store).save(0, 9, [row("a")])
     store.write_bytes(f"{table(store).prefix}/README", b"not a table")
     assert set(table(store).load(0, 9)) == {"a"}
+
+
+def test_late_rows_are_read_when_asked_for(store: Store) -> None:
+    table(store).save(0, 9, [row("a"), row("b")])
+    late = table(store).load_late(0, 9)
+    assert "a" in late and "c" not in late and len(late) == 0  # nothing is read
+    late["c"] = row("c")
+    late["a"] = row("a", 7.0)  # what was added meanwhile stays
+    assert late["b"]["embedding"] == [1.0, 0.5]
+    assert late["a"]["embedding"] == [7.0, 0.5] and "c" in late
+    with pytest.raises(KeyError):
+        late["d"]
+
+
+def test_some_columns(store: Store) -> None:
+    table(store).save(0, 9, [row("a")])
+    assert table(store).load(0, 9, ()) == {"a": {"media_sha256": "a"}}
+    assert table(store).load(0, 9, ("embedding",)) == table(store).load(0, 9)
+
+
+def test_vectors_come_in_the_order_of_the_keys(store: Store) -> None:
+    table(store).save(0, 9, [row("a", 1.0), row("b", 2.0)])
+    table(store).save(10, 19, [row("c", 3.0)])
+    keys = ["c", "a", "c", "b"]
+    found = table(store).vectors(0, 19, "embedding", keys)
+    assert found.dtype == np.float32
+    assert found.tolist() == [table(store).load(0, 19)[key]["embedding"] for key in keys]
+    with pytest.raises(KeyError):
+        table(store).vectors(0, 9, "embedding", ["c"])
