@@ -8,8 +8,11 @@ range touches its own; a row counts only if its media digest is the one asked fo
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -115,24 +118,36 @@ class FeatureTable:
         )
 
     @cached_property
-    def _files(self) -> list[tuple[int, int, str]]:
-        """Range and key of every file, listed once."""
-        files = []
+    def _files(self) -> dict[int, list[tuple[int, str]]]:
+        """First hash and key of every file, in their order, by how wide its range is."""
+        files: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for found in self.store.list(self.prefix):
             name = found.key.rsplit("/", 1)[-1]
             if name.endswith(".parquet"):
                 low, high, _ = name.split("-", 2)
-                files.append((int(low, 16), int(high, 16), found.key))
+                first = int(low, 16)
+                files[int(high, 16) - first].append((first, found.key))
         return files
+
+    def _touching(self, low: int, high: int) -> list[str]:
+        """Keys of the files whose range touches this one, in their order.
+
+        Ranges of one width are looked up, not gone through: there is a file a unit.
+        """
+        keys: list[str] = []
+        for width, files in self._files.items():
+            start = bisect_left(files, low - width, key=itemgetter(0))
+            end = bisect_right(files, high, key=itemgetter(0))
+            keys += (key for _, key in files[start:end])
+        return sorted(keys)
 
     def load(self, low: int, high: int) -> dict[str, Row]:
         """Rows of the files that touch the range of hashes, by their key."""
         rows: dict[str, Row] = {}
         name = self.schema.names[0]
-        for first, last, key in self._files:
-            if first <= high and low <= last:
-                for row in read_parquet(self.store, key).to_pylist():
-                    rows[row[name]] = row
+        for key in self._touching(low, high):
+            for row in read_parquet(self.store, key).to_pylist():
+                rows[row[name]] = row
         return rows
 
     def save(self, low: int, high: int, rows: list[Row]) -> None:
