@@ -8,9 +8,12 @@ range touches its own; a row counts only if its media digest is the one asked fo
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -145,14 +148,15 @@ class FeatureTable:
         )
 
     @cached_property
-    def _files(self) -> list[tuple[int, int, str]]:
-        """Range and key of every file, listed once."""
-        files = []
+    def _files(self) -> dict[int, list[tuple[int, str]]]:
+        """First hash and key of every file, in their order, by how wide its range is."""
+        files: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for found in self.store.list(self.prefix):
             name = found.key.rsplit("/", 1)[-1]
             if name.endswith(".parquet"):
                 low, high, _ = name.split("-", 2)
-                files.append((int(low, 16), int(high, 16), found.key))
+                first = int(low, 16)
+                files[int(high, 16) - first].append((first, found.key))
         return files
 
     @property
@@ -160,14 +164,22 @@ class FeatureTable:
         """Name of the column that the rows are found by."""
         return str(self.schema.names[0])
 
+    def _touching(self, low: int, high: int) -> list[str]:
+        """Keys of the files whose range touches this one, in their order.
+
+        Ranges of one width are looked up, not gone through: there is a file a unit.
+        """
+        keys: list[str] = []
+        for width, files in self._files.items():
+            start = bisect_left(files, low - width, key=itemgetter(0))
+            end = bisect_right(files, high, key=itemgetter(0))
+            keys += (key for _, key in files[start:end])
+        return sorted(keys)
+
     def _read(self, low: int, high: int, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of the files that touch the range of hashes; the last of a key counts."""
         names = None if columns is None else [self.key, *columns]
-        parts = [
-            read_parquet(self.store, key, names)
-            for first, last, key in self._files
-            if first <= high and low <= last
-        ]
+        parts = [read_parquet(self.store, key, names) for key in self._touching(low, high)]
         return pa.concat_tables(parts) if parts else self.schema.empty_table()
 
     def load(self, low: int, high: int, columns: Sequence[str] | None = None) -> dict[str, Row]:

@@ -7,19 +7,14 @@ same order, so that a chain of small changes does not swallow pictures that diff
 
 from __future__ import annotations
 
-import itertools
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 
-from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, Look
-
-# Mean colours that cells are made of: of the 4 x 4 grid one channel of four cells far apart.
-_SAMPLED = [3, 19, 29, 44]
-_CELL = NEAR_COLOUR + 1
+from pipelines.media.phash import Look
+from pipelines.selection.near import Looks
 
 
 @dataclass(frozen=True)
@@ -66,28 +61,14 @@ def exact_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
 
 
 def near_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
-    """For each asset that nearly looks like a kept one: the id of the first such.
-
-    Two looks are near only if no mean colour differs by more than `NEAR_COLOUR`, so kept assets
-    lie in cells of a few of those colours, and an asset is compared with its cell's and the
-    neighbouring cells' alone: nothing that is near is missed.
-    """
-    hashes = np.array([_words(item.look.phash) for item in ranked], np.uint64).reshape(-1, 4)
-    colours = np.array([list(bytes.fromhex(item.look.colour)) for item in ranked], np.int16)
-    kept: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    dropped: dict[str, str] = {}
-    for index, candidate in enumerate(ranked):
-        cell = tuple(int(value) // _CELL for value in colours[index, _SAMPLED])
-        around = itertools.product(*((one - 1, one, one + 1) for one in cell))
-        others = np.array([i for near in around for i in kept.get(near, ())], np.intp)
-        bits = np.bitwise_count(hashes[others] ^ hashes[index]).sum(axis=1)
-        shift = np.abs(colours[others] - colours[index]).max(axis=1, initial=0)
-        twins = others[(bits <= NEAR_BITS) & (shift <= NEAR_COLOUR)]
-        if len(twins):
-            dropped[candidate.asset_id] = ranked[int(twins.min())].asset_id
-        else:
-            kept[cell].append(index)
-    return dropped
+    """For each asset that nearly looks like a kept one: the id of the first such."""
+    if not ranked:
+        return {}
+    hashes = np.array([_words(item.look.phash) for item in ranked], np.uint64)
+    colours = np.frombuffer(bytes.fromhex("".join(item.look.colour for item in ranked)), np.uint8)
+    twins = Looks(hashes, colours.reshape(len(ranked), -1)).twins()
+    dropped = np.flatnonzero(twins >= 0).tolist()
+    return {ranked[at].asset_id: ranked[int(twins[at])].asset_id for at in dropped}
 
 
 def _words(phash: str) -> list[int]:

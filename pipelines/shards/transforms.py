@@ -9,7 +9,7 @@ import apache_beam as beam
 
 from pipelines.config import Job
 from pipelines.delivery.stores import open_store
-from pipelines.features.store import open_features
+from pipelines.features.store import FeatureStore, open_features
 from pipelines.gathering.transforms import SpreadKeyed
 from pipelines.shards.plan import ShardSpec
 from pipelines.shards.write import ShardReceipt, write_shard
@@ -24,14 +24,19 @@ class _Numbered(beam.DoFn):
 class _WriteShard(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._features: FeatureStore | None = None
 
     def process(self, element: ShardSpec) -> Iterator[ShardReceipt]:
-        # Opened here, not in setup: the store's list of features must be of now.
         models = self._job.models
         store = open_store(self._job.output_uri)
-        features = open_features(store, models.clip_id, models.captioner_id, self._job.reader_id)
+        # Opened with the first shard, not in setup: the list of features must be of after the
+        # units' end. Nor with each, since the list is as long as the library.
+        if self._features is None:
+            self._features = open_features(
+                store, models.clip_id, models.captioner_id, self._job.reader_id
+            )
         with noting_failure(store, self._job.work):
-            yield write_shard(store, features, self._job, element)
+            yield write_shard(store, self._features, self._job, element)
 
 
 @dataclass

@@ -6,8 +6,9 @@ import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Generic, TypeVar
+
+from tests.bench.scale_watch import family, memory_bytes
 
 _SAMPLE_S = 0.05
 
@@ -42,7 +43,7 @@ def measure(task: Callable[..., _Answer], *arguments: object) -> Measured[_Answe
     sender.close()
     peak = 0
     while not receiver.poll(_SAMPLE_S):
-        peak = max(peak, _memory_bytes(process.pid or 0))
+        peak = max(peak, sum(map(memory_bytes, family(process.pid or 0))))
     try:
         answer: _Answer = receiver.recv()
     except EOFError:
@@ -50,15 +51,3 @@ def measure(task: Callable[..., _Answer], *arguments: object) -> Measured[_Answe
         raise RuntimeError(f"{task.__name__} failed, exit code {process.exitcode}") from None
     process.join()
     return Measured(answer, peak)
-
-
-def _memory_bytes(pid: int) -> int:
-    """Proportional memory of a process and of those below it; 0 for what has just ended."""
-    folder = Path(f"/proc/{pid}")
-    try:
-        rollup = (folder / "smaps_rollup").read_text()
-        children = (folder / "task" / str(pid) / "children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    held = next((line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:")), "0")
-    return int(held) * 1024 + sum(_memory_bytes(int(child)) for child in children)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.delivery.stores import Store, open_store
 from pipelines.features.store import EMBEDDINGS_SCHEMA, FeatureTable, open_features
@@ -54,6 +56,27 @@ def test_files_that_touch_the_range_are_read(store: Store, low: int, high: int, 
     table(store).save(10, 19, [row("b")])
     table(store).save(30, 40, [row("c")])
     assert set(table(store).load(low, high)) == set(found)
+
+
+EDGES = st.tuples(st.integers(0, 40), st.integers(0, 12)).map(lambda at: (at[0], at[0] + at[1]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(EDGES, max_size=12, unique=True), EDGES)
+def test_files_of_any_ranges(
+    tmp_path_factory: pytest.TempPathFactory,
+    ranges: list[tuple[int, int]],
+    asked: tuple[int, int],
+) -> None:
+    store = open_store(str(tmp_path_factory.mktemp("features")))
+    for low, high in ranges:
+        table(store).save(low, high, [row(f"{low}-{high}"), row("all", low)])
+    touching = [(low, high) for low, high in sorted(ranges) if low <= asked[1] and asked[0] <= high]
+    found = table(store).load(*asked)
+    named = {f"{low}-{high}" for low, high in touching}
+    assert set(found) == (named | {"all"} if touching else set())
+    if touching:  # of rows with one key the last file's counts
+        assert found["all"]["embedding"][0] == touching[-1][0]
 
 
 def test_ranges_of_another_size_of_unit_overlap(store: Store) -> None:

@@ -32,7 +32,7 @@ def crowd(dice: random.Random, size: int) -> list[Candidate]:
 
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 90))
-def test_cells_miss_nothing(seed: int, size: int) -> None:
+def test_the_search_misses_nothing(seed: int, size: int) -> None:
     ranked = crowd(random.Random(seed), size)
     assert near_duplicates(ranked) == near_duplicates_by_pairs(ranked)
 
@@ -42,6 +42,17 @@ def test_a_large_crowd() -> None:
     found = near_duplicates(ranked)
     assert found == near_duplicates_by_pairs(ranked)
     assert 100 < len(found) < 1_400
+
+
+@pytest.mark.parametrize("kinds", [1, 3, 700])
+def test_many_that_are_one_picture(kinds: int) -> None:
+    """What no colour tells apart is compared as it is, and one of each is kept."""
+    dice = random.Random(kinds)
+    bits = [dice.getrandbits(BITS) for _ in range(kinds)]
+    grey = bytes([120]) * COLOURS
+    ranked = [candidate(f"a{at:04d}", look(bits[at % kinds], grey)) for at in range(1_400)]
+    assert near_duplicates(ranked) == near_duplicates_by_pairs(ranked)
+    assert len(near_duplicates(ranked)) == 1_400 - kinds
 
 
 @pytest.mark.parametrize(
@@ -66,7 +77,7 @@ def test_the_edges(bits: int, shift: int, near: bool) -> None:
 
 
 def test_the_ends_of_the_colours() -> None:
-    """Cells at 0 and 255, where the neighbouring cell does not exist."""
+    """Looks at 0 and 255, beyond which there are none."""
     for low, high in ((0, NEAR_COLOUR), (255 - NEAR_COLOUR, 255)):
         pair = [
             candidate("a", look(7, bytes([low] * COLOURS))),

@@ -1,4 +1,4 @@
-"""A tar written into a folder: many pieces in one call, which the system may take in part or not."""
+"""A tar written into a folder: many pieces in one call, of which the system may take a part."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path, size: int) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk() -> None:
-    with open("/dev/full", "wb", buffering=0) as file, pytest.raises(OSError) as caught:
+    with Path("/dev/full").open("wb", buffering=0) as file, pytest.raises(OSError) as caught:
         write_pieces(file.fileno(), [b"a", b"b"])
     assert caught.value.errno == errno.ENOSPC
 

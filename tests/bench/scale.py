@@ -1,0 +1,233 @@
+"""Deliveries of growing libraries, packaged as ever: `python -m tests.bench.scale`.
+
+Whether a sample of a large library costs what one of a small library does, and what memory it
+takes. Everything runs as in `fairshard package`, in as many processes: the gate, the rules, the
+fetching and digests of every medium, selection with its search for look-alikes, tars with all
+their digests, indexes, ledger, log, statements, manifest. Not run is what a model or a decoder
+does, since features lie in the store already, and that costs the same for every medium.
+
+Media take one block of the disk each (`tests.bench.scale_library`). Tars are written whole and
+brought to the disk; once a shard is committed, a hole is punched where its tar was, all but the
+first's, so that the disk holds a few at a time. So what is left is no delivery that could be
+verified, but for its first shard, which is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import layout
+from pipelines import package as walk
+from pipelines.delivery.keys import load_or_make_key
+from pipelines.delivery.manifest import open_manifest
+from pipelines.jobs import Prepared, Request, prepare_job
+from pipelines.progress import report_progress
+from pipelines.shards.tar_reader import read_members
+from schemas.manifest import Manifest
+from tests.bench.scale_library import AS_OF, DEAL, make_media, make_tables, planted
+from tests.bench.scale_watch import Taken, Watch
+
+FREE_BYTES = 12 * 10**9  # of the disk, to be left alone
+_LOOK_S = 0.1
+_WEIGH_EVERY = 5  # looks: adding up a large process's pages takes time itself
+_SMALLEST = 10_000
+# What the command does after the graph; each is timed as a step of its own.
+_AFTERWARDS = {
+    "publish_agency": "agency",
+    "reconcile": "reconcile",
+    "record_attribution": "ledger",
+    "publish_delivery": "publish",
+}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A library that was packaged.
+
+    Attributes:
+        assets: How many it had.
+        samples: How many were delivered.
+        shards: In how many tars.
+        bytes: Of the delivery.
+        watch: What it took.
+    """
+
+    assets: int
+    samples: int
+    shards: int
+    bytes: int
+    watch: Watch
+
+    def total(self) -> Taken:
+        """What all steps took."""
+        steps = self.watch.steps.values()
+        return Taken(sum(one.clock_s for one in steps), sum(one.processor_s for one in steps))
+
+
+def bench_scale(assets: int, folder: Path, workers: int) -> Ran:
+    """Makes a library, packages it, and checks that what was planted came out.
+
+    Args:
+        assets: Size of the library.
+        folder: Where to; some 20 KB an asset, and the tars that are not committed yet.
+        workers: Processes to use.
+
+    Raises:
+        RuntimeError: If anything else came out, or the disk became too full.
+    """
+    catalogue, deal = folder / "catalogue", folder / "deal.toml"
+    catalogue.mkdir(parents=True)
+    deal.write_text(DEAL)
+    started = time.monotonic()
+    make_tables(catalogue, assets)
+    progress = folder / "progress"
+    progress.touch()
+    request = Request(
+        catalogue=str(catalogue),
+        deal=deal,
+        as_of=AS_OF,
+        output=str(folder / "out"),
+        key=str(folder / "signing.key"),
+        workers=workers,
+        progress_path=str(progress),
+    )
+    load_or_make_key(folder / "signing.key")
+    prepared = prepare_job(request)
+    make_media(prepared.job, catalogue, assets, workers)
+    print(f"{assets:,} assets: made in {time.monotonic() - started:,.0f} s", flush=True)
+    watch = _watch_run(request, prepared, folder)
+    delivery = folder / "out" / prepared.job.delivery
+    manifest = open_manifest((delivery / layout.MANIFEST).read_bytes(), None)
+    end = manifest.end
+    ran = Ran(assets, end.samples, end.shards, end.bytes, watch)
+    if ran.samples != planted(assets).delivered:
+        raise RuntimeError(f"{ran.samples} samples, not {planted(assets).delivered}")
+    _check_first(delivery, manifest)
+    return ran
+
+
+def _watch_run(request: Request, prepared: Prepared, folder: Path) -> Watch:
+    job = prepared.job
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_run, args=(request,))
+    process.start()
+    watch = Watch(process.pid or 0, Path(request.progress_path))
+    punched = Punched(
+        folder / "out" / job.work / "shards", folder / "out" / job.delivery / "shards"
+    )
+    started, looks = time.monotonic(), 0
+    while process.is_alive():
+        watch.look(time.monotonic() - started)
+        if looks % _WEIGH_EVERY == 0:
+            watch.weigh()
+            punched.punch()
+            if shutil.disk_usage(folder).free < FREE_BYTES:
+                process.terminate()
+                raise RuntimeError(f"{folder} has less than {FREE_BYTES:,} bytes left")
+        looks += 1
+        process.join(_LOOK_S)
+    if process.exitcode != 0:
+        raise RuntimeError(f"the run failed, exit code {process.exitcode}")
+    return watch
+
+
+def _run(request: Request) -> None:
+    """Packages, in a process of its own, and says when each later step has ended."""
+    for name, step in _AFTERWARDS.items():
+        setattr(walk, name, _noted(getattr(walk, name), step, request.progress_path))
+    prepared = prepare_job(request)
+    walk.package(prepared.job, prepared.signer)
+    report_progress(request.progress_path, "tidy", 1)
+    time.sleep(3 * _LOOK_S)  # for the last look
+
+
+def _noted(function: Callable[..., object], step: str, path: str) -> Callable[..., object]:
+    def noted(*arguments: object, **options: object) -> object:
+        answer = function(*arguments, **options)
+        report_progress(path, step, 1)
+        return answer
+
+    return noted
+
+
+class Punched:
+    """Frees the disk of tars whose shards are committed, all but the first's."""
+
+    def __init__(self, commits: Path, shards: Path) -> None:
+        self._commits = commits
+        self._shards = shards
+        self._done: set[str] = set()
+
+    def punch(self) -> None:
+        """Punches a hole into each tar that was committed since the last time."""
+        if not self._commits.is_dir():
+            return
+        names = {path.stem for path in self._commits.glob("*.json")} - self._done
+        for name in names:
+            self._done.add(name)
+            if not name.endswith("-00000"):
+                tar = str(self._shards / f"{name}.tar")
+                length = str(Path(tar).stat().st_size)
+                command = ["fallocate", "--punch-hole", "--offset", "0", "--length", length, tar]
+                subprocess.run(command, check=True)
+
+
+def _check_first(delivery: Path, manifest: Manifest) -> None:
+    first = manifest.shards[0]
+    with (delivery / "shards" / f"{first.name}.tar").open("rb") as source:
+        members = sum(1 for _ in read_members(source))
+    if members != 3 * first.samples:
+        raise RuntimeError(f"{first.name} has {members} members")
+
+
+def show(runs: list[Ran]) -> None:
+    """Prints what each step took, and how that grew."""
+    names = list(dict.fromkeys(step for ran in runs for step in ran.watch.steps))
+    for what, of in (("processor", "processor_s"), ("clock", "clock_s")):
+        print(f"\n{what}, µs a sample")
+        print(f"  {'assets':<12}" + "".join(f"{ran.assets:>14,}" for ran in runs))
+        for name in names:
+            took = [getattr(ran.watch.steps.get(name, Taken()), of) for ran in runs]
+            figures = [1e6 * one / ran.samples for one, ran in zip(took, runs, strict=True)]
+            print(f"  {name:<12}" + "".join(f"{figure:>14,.0f}" for figure in figures))
+        totals = [1e6 * getattr(ran.total(), of) / ran.samples for ran in runs]
+        print(f"  {'all':<12}" + "".join(f"{figure:>14,.0f}" for figure in totals))
+        print(f"  {'ratio':<12}" + "".join(f"{figure / totals[0]:>14.3f}" for figure in totals))
+    print()
+    for label, values in {
+        "samples": [f"{ran.samples:,}" for ran in runs],
+        "shards": [f"{ran.shards:,}" for ran in runs],
+        "delivery, GB": [f"{ran.bytes / 1e9:,.1f}" for ran in runs],
+        "all, s": [f"{ran.total().clock_s:,.0f}" for ran in runs],
+        "memory, MiB": [f"{ran.watch.peak_bytes / 2**20:,.0f}" for ran in runs],
+        "of one, MiB": [f"{max(ran.watch.peak_of.values()) / 2**20:,.0f}" for ran in runs],
+    }.items():
+        print(f"  {label:<12}" + "".join(f"{value:>14}" for value in values))
+
+
+def main() -> None:
+    """Parses the options and measures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--assets", type=int, nargs="+", default=[_SMALLEST, 100_000], help="sizes, smallest first"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--folder", type=Path, help="where to make a temporary folder")
+    options = parser.parse_args()
+    runs = []
+    for assets in options.assets:
+        with tempfile.TemporaryDirectory(prefix="fairshard-scale-", dir=options.folder) as folder:
+            runs.append(bench_scale(assets, Path(folder), options.workers))
+        show(runs)
+
+
+if __name__ == "__main__":
+    main()
