@@ -42,7 +42,7 @@ def _is_plain(value: Any) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        return -_MOST <= value <= _MOST
+        return bool(-_MOST <= value <= _MOST)
     if kind is dict:
         return all(type(name) is str and name.isascii() for name in value) and all(
             map(_is_plain, value.values())

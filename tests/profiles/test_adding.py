@@ -88,11 +88,12 @@ def test_a_deal_may_name_it(demo: Demo, tmp_path: Path) -> None:
     package[where] = tmp_path / "deal.toml"
 
     delivery = out / "squares" / "v0001" / "delivery"
-    for module, *arguments in (
-        ["pipelines.generate"],  # what `make schemas` runs
-        ["pipelines.cli", *package],
-        ["pipelines.cli", "verify", delivery, "--quiet"],
-    ):
+    commands: list[tuple[str, list[object]]] = [
+        ("pipelines.generate", []),  # what `make schemas` runs
+        ("pipelines.cli", package),
+        ("pipelines.cli", ["verify", delivery, "--quiet"]),
+    ]
+    for module, arguments in commands:
         done = subprocess.run(
             [sys.executable, "-m", module, *map(str, arguments)],
             cwd=program,
