@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, sleep
 
 from .command import environment
@@ -67,7 +69,8 @@ def _service(module: str, option: str) -> Iterator[int]:
     words = [sys.executable, "-m", module, f"{option}={port}"]
     process = subprocess.Popen(
         words,
-        env=environment(),
+        # A pool starts its workers by the name of `python` alone.
+        env=environment({"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
