@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -71,6 +72,7 @@ def _service(module: str, option: str) -> Iterator[int]:
         words,
         # A pool starts its workers by the name of `python` alone.
         env=environment({"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}),
+        start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -79,7 +81,7 @@ def _service(module: str, option: str) -> Iterator[int]:
         _await(module, process, port)
         yield port
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # with a pool's workers, which it would leave
         process.wait()
 
 
