@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, sleep
 
 from .command import environment
@@ -67,7 +70,9 @@ def _service(module: str, option: str) -> Iterator[int]:
     words = [sys.executable, "-m", module, f"{option}={port}"]
     process = subprocess.Popen(
         words,
-        env=environment(),
+        # A pool starts its workers by the name of `python` alone.
+        env=environment({"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}),
+        start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -76,7 +81,7 @@ def _service(module: str, option: str) -> Iterator[int]:
         _await(module, process, port)
         yield port
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # with a pool's workers, which it would leave
         process.wait()
 
 

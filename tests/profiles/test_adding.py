@@ -88,14 +88,14 @@ def test_a_deal_may_name_it(demo: Demo, tmp_path: Path) -> None:
     package[where] = tmp_path / "deal.toml"
 
     delivery = out / "squares" / "v0001" / "delivery"
-    commands: list[tuple[str, list[object]]] = [
-        ("pipelines.generate", []),  # what `make schemas` runs
-        ("pipelines.cli", package),
-        ("pipelines.cli", ["verify", delivery, "--quiet"]),
-    ]
-    for module, arguments in commands:
+    steps: tuple[list[object], ...] = (
+        ["pipelines.generate"],  # what `make schemas` runs
+        ["pipelines.cli", *package],
+        ["pipelines.cli", "verify", delivery, "--quiet"],
+    )
+    for step in steps:
         done = subprocess.run(
-            [sys.executable, "-m", module, *map(str, arguments)],
+            [sys.executable, "-m", *map(str, step)],
             cwd=program,
             env=environment(),
             capture_output=True,
