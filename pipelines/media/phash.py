@@ -21,7 +21,7 @@ NEAR_BITS = 72
 NEAR_COLOUR = 28
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Look:
     """How a picture looks.
 

@@ -7,17 +7,21 @@ same order, so that a chain of small changes does not swallow pictures that diff
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from pipelines.media.phash import Look
 from pipelines.selection.near import Looks
 
+Number = TypeVar("Number", np.uint8, np.uint64)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """What selection knows of an asset.
 
@@ -64,13 +68,13 @@ def near_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
     """For each asset that nearly looks like a kept one: the id of the first such."""
     if not ranked:
         return {}
-    hashes = np.array([_words(item.look.phash) for item in ranked], np.uint64)
-    colours = np.frombuffer(bytes.fromhex("".join(item.look.colour for item in ranked)), np.uint8)
-    twins = Looks(hashes, colours.reshape(len(ranked), -1)).twins()
+    hashes = _array((item.look.phash for item in ranked), np.uint64)
+    colours = _array((item.look.colour for item in ranked), np.uint8)
+    twins = Looks(hashes.reshape(len(ranked), -1), colours.reshape(len(ranked), -1)).twins()
     dropped = np.flatnonzero(twins >= 0).tolist()
     return {ranked[at].asset_id: ranked[int(twins[at])].asset_id for at in dropped}
 
 
-def _words(phash: str) -> list[int]:
-    """A 256-bit hash as four 64-bit words."""
-    return [int(phash[start : start + 16], 16) for start in range(0, 64, 16)]
+def _array(digits: Iterable[str], kind: type[Number]) -> npt.NDArray[Number]:
+    """Numbers out of hex digits; in which order their bytes count is the same for all."""
+    return np.frombuffer(bytes.fromhex("".join(digits)), kind)

@@ -58,7 +58,8 @@ class Watch:
         processor = max(self._processor, sum(map(processor_s, pids)))
         steps = self._new_lines()
         if steps:
-            taken = self.steps.setdefault(steps[-1], Taken())
+            # Of several in one look the first took most of the time since the last line.
+            taken = self.steps.setdefault(steps[0], Taken())
             taken.clock_s += clock - self._clock
             taken.processor_s += processor - self._processor
             self._clock, self._processor = clock, processor
