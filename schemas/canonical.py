@@ -42,9 +42,11 @@ def _is_plain(value: Any) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        return -_MOST <= value <= _MOST
+        return bool(-_MOST <= value <= _MOST)
     if kind is dict:
         return all(type(name) is str and name.isascii() for name in value) and all(
             map(_is_plain, value.values())
         )
-    return bool(kind is list and all(map(_is_plain, value)))
+    if kind is list:
+        return all(map(_is_plain, value))
+    return False
