@@ -74,12 +74,18 @@ def near_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
     """
     hashes = np.array([_words(item.look.phash) for item in ranked], np.uint64).reshape(-1, 4)
     colours = np.array([list(bytes.fromhex(item.look.colour)) for item in ranked], np.int16)
+    if not len(colours):
+        return {}
     kept: dict[tuple[int, ...], list[int]] = defaultdict(list)
     dropped: dict[str, str] = {}
-    for index, candidate in enumerate(ranked):
-        cell = tuple(int(value) // _CELL for value in colours[index, _SAMPLED])
+    cells = map(tuple, (colours[:, _SAMPLED] // _CELL).tolist())
+    for index, (candidate, cell) in enumerate(zip(ranked, cells, strict=True)):
         around = itertools.product(*((one - 1, one, one + 1) for one in cell))
-        others = np.array([i for near in around for i in kept.get(near, ())], np.intp)
+        near = [i for other in around for i in kept.get(other, ())]
+        if not near:
+            kept[cell].append(index)
+            continue
+        others = np.array(near, np.intp)
         bits = np.bitwise_count(hashes[others] ^ hashes[index]).sum(axis=1)
         shift = np.abs(colours[others] - colours[index]).max(axis=1, initial=0)
         twins = others[(bits <= NEAR_BITS) & (shift <= NEAR_COLOUR)]
