@@ -26,7 +26,7 @@ from pipelines.runners import run_graph
 from pipelines.selection.transforms import SelectSamples
 from pipelines.shards.transforms import WriteShards
 from pipelines.versions import claim_version
-from pipelines.work import noted_failure
+from pipelines.work import drop_outdated, noted_failure
 from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest
 
@@ -87,6 +87,7 @@ def package(job: Job, signer: Signer, take_over: bool = False) -> Packaged:
 
 def _package(store: Store, job: Job, signer: Signer, lease: Lease) -> Packaged:
     claim_version(store, job.deal, job.version, job.run_id)
+    drop_outdated(store, job.work)
     try:
         run_walk(store, job)
         counts = read_counts(store, job)

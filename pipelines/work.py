@@ -17,6 +17,7 @@ from schemas.errors import FairshardError, InputError, RunError
 from schemas.json_text import json_text
 
 _FAILURE = "failure.json"
+_OUTDATED = "outdated.json"
 # One fixed way to write Parquet, so that the same rows are the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
 
@@ -78,6 +79,17 @@ def noted_failure(store: Store, work: str) -> FairshardError | None:
     store.delete(key)
     kind = InputError if note["exit_code"] == InputError.exit_code else RunError
     return kind(*note["error"])
+
+
+def leave_outdated(store: Store, work: str) -> None:
+    """Notes that what a run left in the work area is not to be gone on with."""
+    store.write_bytes(f"{work}/{_OUTDATED}", json_bytes({"outdated": True}))
+
+
+def drop_outdated(store: Store, work: str) -> None:
+    """Empties a work area that is noted to be outdated."""
+    if store.exists(f"{work}/{_OUTDATED}"):
+        store.delete_prefix(work)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ encoder writes the very same bytes, ten times as fast.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import rfc8785
 
 _MOST = 2**53 - 1
+_SIMPLE = frozenset({str, bool, int, type(None)})
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
 )
@@ -39,12 +41,19 @@ def _is_plain(value: Any) -> bool:
     8785 sorts by UTF-16.
     """
     kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
-    if kind is int:
-        return bool(-_MOST <= value <= _MOST)
     if kind is dict:
-        return all(type(name) is str and name.isascii() for name in value) and all(
-            map(_is_plain, value.values())
-        )
-    return bool(kind is list and all(map(_is_plain, value)))
+        try:
+            return "".join(value).isascii() and _are_plain(value.values())
+        except TypeError:
+            return False  # a name is no text
+    return _are_plain(value if kind is list else (value,))
+
+
+def _are_plain(values: Collection[Any]) -> bool:
+    kinds = set(map(type, values))
+    if int in kinds and not all(-_MOST <= one <= _MOST for one in values if type(one) is int):
+        return False
+    if kinds <= _SIMPLE:
+        return True
+    holders = [one for one in values if type(one) in (dict, list)]
+    return kinds <= _SIMPLE | {dict, list} and all(map(_is_plain, holders))

@@ -7,8 +7,11 @@ no further one is given to that encoder, with the line breaks as its separators.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
+
+_HOLDERS = (dict, list, tuple)
 
 
 def json_text(value: Any, indent: int, *, sort_keys: bool = False, allow_nan: bool = True) -> str:
@@ -28,27 +31,37 @@ class _Form:
         self._allow_nan = allow_nan
 
     def text(self, value: Any, depth: int) -> str:
-        if not isinstance(value, dict | list | tuple) or not value:
+        if not isinstance(value, _HOLDERS) or not value:
             return self._encoder(0).encode(value)
         outer = "\n" + " " * (self._indent * depth)
         inner = "\n" + " " * (self._indent * (depth + 1))
-        items = list(value.values()) if isinstance(value, dict) else value
-        if not any(isinstance(item, dict | list | tuple) for item in items):
-            flat = self._encoder(depth + 1).encode(value)
-            return f"{flat[0]}{inner}{flat[1:-1]}{outer}{flat[-1]}"
-        if isinstance(value, dict):
-            return f"{{{inner}{self._fields(value, depth, inner)}{outer}}}"
-        joined = f",{inner}".join(self.text(item, depth + 1) for item in value)
-        return f"[{inner}{joined}{outer}]"
+        if not isinstance(value, dict):
+            parts = self._items(value, depth)
+            return f"[{inner}{f',{inner}'.join(parts)}{outer}]"
+        parts = self._fields(value, depth)
+        return f"{{{inner}{f',{inner}'.join(parts)}{outer}}}"
 
-    def _fields(self, value: dict[Any, Any], depth: int, inner: str) -> str:
-        items = sorted(value.items()) if self._sort_keys else value.items()
-        parts = []
-        for name, item in items:
+    def _items(self, value: Sequence[Any], depth: int) -> Iterator[str]:
+        if not any(isinstance(item, _HOLDERS) for item in value):
+            yield self._encoder(depth + 1).encode(value)[1:-1]
+            return
+        for item in value:
+            yield self.text(item, depth + 1)
+
+    def _fields(self, value: dict[Any, Any], depth: int) -> Iterator[str]:
+        """Fields in a row that hold no further object or list come out together."""
+        plain: dict[Any, Any] = {}
+        for name, item in sorted(value.items()) if self._sort_keys else value.items():
+            if not isinstance(item, _HOLDERS):
+                plain[name] = item
+                continue
+            if plain:
+                yield self._encoder(depth + 1).encode(plain)[1:-1]
+                plain = {}
             # With an empty text for value: the encoder turns a number that is a name into text.
-            head = self._encoder(0).encode({name: ""})[1:-3]
-            parts.append(head + self.text(item, depth + 1))
-        return f",{inner}".join(parts)
+            yield self._encoder(0).encode({name: ""})[1:-3] + self.text(item, depth + 1)
+        if plain:
+            yield self._encoder(depth + 1).encode(plain)[1:-1]
 
     def _encoder(self, depth: int) -> json.JSONEncoder:
         return _encoder(" " * (self._indent * depth), self._sort_keys, self._allow_nan)

@@ -92,6 +92,15 @@ SCORES_SCHEMA = pa.schema(
         pa.field("clip_score", pa.float32(), nullable=False),
     ]
 )
+SEEN_SCHEMA = pa.schema(
+    [
+        pa.field("state_key", pa.string(), nullable=False),  # of a local file in one state
+        pa.field("media_sha256", pa.string(), nullable=False),  # "" where it is not to be trusted
+        pa.field("format", pa.string(), nullable=False),
+    ]
+)
+# Raised when what a file is known by changes.
+_SEEN_MODEL = "states-v1"
 # Raised when probing or hashing changes what it says of the same bytes.
 FACTS_MODEL = f"facts-v2 {SHOTS_MODEL}"
 
@@ -130,15 +139,18 @@ class FeatureTable:
 
     Attributes:
         store: The output store.
-        kind: `facts`, `embeddings`, `captions`, `scores` or `readings`.
+        kind: `facts`, `embeddings`, `captions`, `scores`, `readings` or `seen`.
         model: Identity of whatever computed it; part of the key.
         schema: Columns; the first is the key.
+        told_apart: Columns of text besides the key by which files are told apart: where two rows
+            may say different things of one key, and both are to be kept.
     """
 
     store: Store
     kind: str
     model: str
     schema: pa.Schema
+    told_apart: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -193,6 +205,10 @@ class FeatureTable:
         rows = self._read(low, high, columns).to_pylist()
         return {row[self.key]: row for row in rows}
 
+    def rows(self, low: int, high: int) -> list[Row]:
+        """All rows of these files, those with one key among them."""
+        return list(self._read(low, high).to_pylist())
+
     def load_late(self, low: int, high: int) -> LateRows:
         """The same rows; nothing but their keys is read before one is asked for."""
         keys = self._read(low, high, ())[self.key].to_pylist()
@@ -216,7 +232,7 @@ class FeatureTable:
         if not rows:
             return
         table = pa.Table.from_pylist(rows, schema=self.schema)
-        digests = "\n".join(row[self.schema.names[0]] for row in rows)
+        digests = "\n".join(row[name] for row in rows for name in (self.key, *self.told_apart))
         tag = hashlib.sha256(digests.encode()).hexdigest()[:12]
         key = f"{self.prefix}/{low:016x}-{high:016x}-{tag}.parquet"
         self.store.write_bytes(key, parquet_bytes(table))
@@ -224,13 +240,14 @@ class FeatureTable:
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """The five tables that a run reads and adds to."""
+    """The six tables that a run reads and adds to."""
 
     facts: FeatureTable
     embeddings: FeatureTable
     captions: FeatureTable
     scores: FeatureTable
     readings: FeatureTable
+    seen: FeatureTable
 
 
 def open_features(store: Store, clip_id: str, captioner_id: str, reader_id: str) -> FeatureStore:
@@ -246,4 +263,5 @@ def open_features(store: Store, clip_id: str, captioner_id: str, reader_id: str)
         ),
         FeatureTable(store, "scores", clip_id, SCORES_SCHEMA),
         FeatureTable(store, "readings", reader_id, READINGS_SCHEMA),
+        FeatureTable(store, "seen", _SEEN_MODEL, SEEN_SCHEMA, ("media_sha256",)),
     )

@@ -8,10 +8,10 @@ refusals and dead letters, and what was said; 6. commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import pyarrow as pa
 
@@ -27,7 +27,8 @@ from pipelines.features.compute import (
     score_key,
     score_rows,
 )
-from pipelines.features.gather import Gathered, Known, gather
+from pipelines.features.gather import Gathered, Known, gather, recall
+from pipelines.features.seen import load_seen
 from pipelines.features.signals_table import signals_table
 from pipelines.features.store import FACTS_SCHEMA, SHOT, SHOT_CAPTION, FeatureStore, Row
 from pipelines.profiles import profile_for
@@ -85,10 +86,12 @@ def enrich_unit(
         features.captions.load(low, high, ("caption", "clip_score", "shots")),
         features.scores.load(low, high),
         features.readings.load(low, high),
+        load_seen(features.seen, low, high),
     )
+    now_s = cache(store.clock)  # asked for once, before the first file is read
     gathered: list[Gathered] = []
     for start in range(0, len(rows), _CHUNK):
-        chunk = _gather_chunk(rows[start : start + _CHUNK], job, known)  # 2
+        chunk = _gather_chunk(rows[start : start + _CHUNK], job, known, now_s)  # 2
         _compute(chunk, known, vision)  # 3
         # Pixels are let go of here: a unit's memory is that of one chunk.
         gathered += [item.without_pixels() for item in chunk]
@@ -98,6 +101,7 @@ def enrich_unit(
     features.captions.save(low, high, known.new_captions)
     features.scores.save(low, high, known.new_scores)
     features.readings.save(low, high, known.new_readings)
+    features.seen.save(low, high, known.new_seen)  # last, since it lets the others be relied on
     return _commit(store, job, unit, commit, gathered, known)
 
 
@@ -112,8 +116,13 @@ def _read_rows(store: Store, blocks: Iterable[Block]) -> list[Row]:
     return list(table.sort_by([("hash", "ascending")]).to_pylist())
 
 
-def _gather_chunk(rows: Sequence[Row], job: Job, known: Known) -> list[Gathered]:
-    return list(_fetchers().map(lambda row: gather(row, job, known), rows))
+def _gather_chunk(
+    rows: Sequence[Row], job: Job, known: Known, now_s: Callable[[], float]
+) -> list[Gathered]:
+    recalled = [recall(row, job, known) for row in rows]
+    rest = [row for row, item in zip(rows, recalled, strict=True) if item is None]
+    read = _fetchers().map(lambda row: gather(row, job, known, now_s), rest)
+    return [next(read) if item is None else item for item in recalled]
 
 
 @lru_cache(maxsize=1)
@@ -127,6 +136,9 @@ def _compute(chunk: Sequence[Gathered], known: Known, vision: Vision) -> None:
         if item.own_reading is not None and item.digest not in known.readings:
             known.new_readings.append(item.own_reading)
             known.readings[item.digest] = item.own_reading
+        if item.seen is not None and item.seen["state_key"] not in known.seen:
+            known.new_seen.append(item.seen)
+            known.seen[item.seen["state_key"]] = item.seen
     fresh = {item.digest: item.prepared for item in chunk if item.prepared is not None}
     facts = [facts_row(media) for digest, media in fresh.items() if digest not in known.facts]
     known.new_facts += facts

@@ -130,4 +130,4 @@ def encode(*texts: str) -> bytes:
         raise InputError(
             "an id is not valid Unicode", ascii(error.object), "Correct it in the catalogue."
         ) from error
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])

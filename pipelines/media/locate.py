@@ -100,7 +100,7 @@ def _check_characters(media_uri: str) -> None:
         raise not_allowed("the media_uri is empty")
     if len(media_uri) > _MAX_URI_CHARS:
         raise not_allowed(f"the media_uri has {len(media_uri)} characters")
-    if any(not letter.isprintable() for letter in media_uri) or "\\" in media_uri:
+    if not media_uri.isprintable() or "\\" in media_uri:
         raise not_allowed(f"a control character or a backslash: {media_uri!r}")
 
 

@@ -19,6 +19,7 @@ from pipelines import layout
 from pipelines.config import Job
 from pipelines.decisions import delivered, write_decisions
 from pipelines.delivery.stores import Store
+from pipelines.features.seen import state_of, strike_off
 from pipelines.features.store import FeatureStore, Vectors
 from pipelines.features.unit import unit_name
 from pipelines.ledger.entries import asset_commitment
@@ -35,7 +36,7 @@ from pipelines.shards.tables import (
     shots_table,
 )
 from pipelines.shards.tar import Member, TarWriter
-from pipelines.work import json_bytes, read_json, read_parquet, write_table
+from pipelines.work import json_bytes, leave_outdated, read_json, read_parquet, write_table
 from schemas.errors import BadRecord, RunError
 from schemas.profiles.common import CommonSample
 
@@ -80,13 +81,17 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
     samples: list[_Sample] = []
     base = f"{job.delivery}/shards/{spec.name}"
     with store.open_write(f"{base}.tar") as sink, TarWriter(sink) as tar:  # 3
-        for row in rows:
-            # Made here rather than before, since the tar's threads digest meanwhile.
-            sample = make_sample(row, job)
-            _add_sample(tar, job, sample, row)
-            samples.append((sample, row))
-            report_progress(job.progress_path, "write", 1)
-        written = _compare(samples, tar.close())
+        try:
+            for row in rows:
+                # Made here rather than before, since the tar's threads digest meanwhile.
+                sample = make_sample(row, job)
+                _add_sample(tar, job, sample, row)
+                samples.append((sample, row))
+                report_progress(job.progress_path, "write", 1)
+            written = _compare(samples, tar.close())
+        except _ChangedError as error:
+            _read_anew(store, features, job, error.row)
+            raise error.told from error
     receipt = ShardReceipt(
         spec.name, spec.family, spec.index, len(written), tar.size, tar.sha256, tar.md5
     )
@@ -120,7 +125,7 @@ def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: Row) -> Non
     try:
         tar.add(name, row["bytes"], _media(job, row))
     except (BadRecord, ValueError) as error:
-        raise _changed(row, str(error)) from error
+        raise _ChangedError(row, str(error)) from error
     text, data = sample.caption.encode(), sample_json(sample)
     tar.add(f"{sample.key}.txt", len(text), [text])
     tar.add(f"{sample.key}.json", len(data), [data])
@@ -132,7 +137,7 @@ def _compare(samples: list[_Sample], members: list[Member]) -> list[WrittenSampl
     for at, (sample, row) in enumerate(samples):
         media, text, data = members[3 * at : 3 * at + 3]
         if media.sha256 != sample.media_sha256:
-            raise _changed(row, f"sha256 {media.sha256}, was {sample.media_sha256}")
+            raise _ChangedError(row, f"sha256 {media.sha256}, was {sample.media_sha256}")
         written.append(WrittenSample(sample, row, media, text, data))
     return written
 
@@ -142,12 +147,28 @@ def _media(job: Job, row: Row) -> Iterator[bytes]:
     return open_stream(location, job.limits.max_bytes)
 
 
-def _changed(row: Row, detail: str) -> RunError:
-    return RunError(
-        "A medium changed while the run was under way",
-        f"asset {row['asset_id']!r}: {detail}",
-        "Let the library rest, then run again.",
-    )
+class _ChangedError(Exception):
+    """A medium is not what its unit found."""
+
+    def __init__(self, row: Row, detail: str) -> None:
+        super().__init__(detail)
+        self.row = row
+        self.told = RunError(
+            "A medium changed while the run was under way",
+            f"asset {row['asset_id']!r}: {detail}",
+            "Let the library rest, then run again.",
+        )
+
+
+def _read_anew(store: Store, features: FeatureStore, job: Job, row: Row) -> None:
+    """Sees to it that the next run reads this medium, which units and plan are outdated by."""
+    low, high = layout.unit_range(layout.unit_of(row["hash"], job.unit_bits), job.unit_bits)
+    try:
+        state = state_of(resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy))
+    except BadRecord:
+        state = None  # it leads elsewhere now, so that no file is known by it
+    strike_off(features.seen, low, high, [] if state is None else [state])
+    leave_outdated(store, job.work)
 
 
 def _write_embeddings(

@@ -1,0 +1,130 @@
+"""Files that were read before are not read again, and nothing comes out otherwise for it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from pipelines.commands.common import parse_as_of
+from pipelines.delivery.stores import open_store
+from pipelines.features import unit as unit_module
+from pipelines.features.gather import Gathered, Known, Terms, gather, recall
+from pipelines.features.seen import seen_row, state_of
+from pipelines.features.store import Row, open_features
+from pipelines.jobs import Prepared, Request, prepare_job
+from pipelines.media.locate import FileLocation
+from pipelines.package import Packaged, package
+from schemas.errors import RunError
+
+from .command import AS_OF, Demo, tables, tree
+
+
+def prepare(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> Prepared:
+    return prepare_job(
+        Request(
+            catalogue=str(catalogue),
+            deal=demo.deal(deal_id),
+            as_of=parse_as_of(AS_OF),
+            output=str(out),
+            key=str(demo.signing_key),
+        )
+    )
+
+
+def run(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> Packaged:
+    prepared = prepare(demo, deal_id, catalogue, out)
+    return package(prepared.job, prepared.signer)
+
+
+@pytest.fixture
+def warm(demo: Demo, tmp_path: Path) -> Path:
+    """An output whose features know every file of the library as it is."""
+    shutil.copytree(demo.out / "agency" / "features", tmp_path / "agency" / "features")
+    run(demo, "demo-main", demo.catalogue, tmp_path)
+    shutil.rmtree(tmp_path / "demo-main")
+    return tmp_path
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def outcome(item: Gathered) -> tuple[Any, ...]:
+    return (item.digest, item.own_reading, item.reading, item.resolution, item.decision)
+
+
+def test_as_if_it_had_been_read(demo: Demo, warm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"recalled": 0, "read": 0}
+
+    def check(row: Row, terms: Terms, known: Known) -> Gathered | None:
+        recalled = recall(row, terms, known)
+        told["read" if recalled is None else "recalled"] += 1
+        if recalled is not None:
+            assert outcome(recalled) == outcome(gather(row, terms, known))
+        return recalled
+
+    monkeypatch.setattr(unit_module, "recall", check)
+    packaged = run(demo, "demo-main", demo.catalogue, warm)
+    assert tree(warm / "demo-main") == tree(demo.out / "demo-main")
+    # What is read again is what has no features: files that are broken, or no files at all.
+    assert told["read"] == packaged.steps["enrich"].dead_assets
+    assert told["recalled"] > 50
+
+
+@pytest.fixture
+def edited(demo: Demo, warm: Path) -> tuple[Path, Path, bytes]:
+    """A copy of the library, a delivered picture in it, and other bytes for it."""
+    catalogue = warm / "library"
+    shutil.copytree(demo.catalogue, catalogue)
+    delivered = set(tables(demo.delivery("demo-main") / "shards")["media_sha256"].to_pylist())
+    media = demo.key["media"]
+    table = pq.read_table(demo.catalogue / "assets.parquet", columns=["asset_id", "sha256"])
+    silent = {row["asset_id"] for row in table.to_pylist() if row["sha256"] is None}
+    name = next(
+        found["path"]
+        for asset_id, found in sorted(media.items())
+        if found["file"] == "jpeg_plain" and found["sha256"] in delivered and asset_id in silent
+    )
+    path = catalogue / name
+    sink = io.BytesIO()
+    with Image.open(path) as picture:
+        picture.save(sink, "JPEG", quality=71)
+    return catalogue, path, sink.getvalue()
+
+
+def test_a_file_that_changed_is_read(demo: Demo, edited: tuple[Path, Path, bytes]) -> None:
+    catalogue, path, data = edited
+    out = catalogue.parent
+    run(demo, "demo-main", catalogue, out)
+    shutil.rmtree(out / "demo-main")
+    path.write_bytes(data)
+    packaged = run(demo, "demo-main", catalogue, out)
+    assert packaged.computed["decoded"] == 1
+
+
+def test_a_file_that_was_taken_for_another(demo: Demo, edited: tuple[Path, Path, bytes]) -> None:
+    """As if a change had left size, times and inode as they were: the run fails, the next ends."""
+    catalogue, path, data = edited
+    out = catalogue.parent
+    old = sha256(path.read_bytes())
+    path.write_bytes(data)
+    state = state_of(FileLocation(str(catalogue), str(path)))
+    assert state is not None
+    job = prepare(demo, "demo-main", catalogue, out).job
+    names = (job.models.clip_id, job.models.captioner_id, job.reader_id)
+    features = open_features(open_store(str(out)), *names)
+    features.seen.save(0, 2**64 - 1, [seen_row(state, old, "jpg")])
+    with pytest.raises(RunError, match="A medium changed while the run was under way"):
+        run(demo, "demo-main", catalogue, out)
+    assert not (out / "demo-main" / "v0001" / "delivery" / "MANIFEST.json").exists()
+    packaged = run(demo, "demo-main", catalogue, out)
+    assert packaged.computed["decoded"] == 1
+    found = tables(out / "demo-main" / "v0001" / "delivery" / "shards")["media_sha256"]
+    assert sha256(data) in found.to_pylist() and old not in found.to_pylist()
