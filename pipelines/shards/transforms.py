@@ -24,7 +24,7 @@ class _WriteShard(beam.DoFn):
         models = self._job.models
         store = open_store(self._job.output_uri)
         features = open_features(store, models.clip_id, models.captioner_id, self._job.reader_id)
-        with noting_failure(store, self._job.work):
+        with noting_failure(store, self._job.work, self._job.progress_path):
             yield write_shard(store, features, self._job, element)
 
 

@@ -2,7 +2,8 @@
 
 The order, marked below: 1. skip what is committed; 2. gather the planned samples' rows and
 features; 3. stream the tar, checking every medium's digest on the way; 4. write what lies beside
-it; 5. leave decisions and the rows that the ledger needs; 6. commit.
+it; 5. leave decisions and the rows that the ledger needs; 6. commit. Before 4 and 6 the run's
+claim is looked at: a worker that outlived its run must not write into another one's version.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from pipelines import layout
 from pipelines.config import Job
 from pipelines.decisions import Decision, delivered, write_decisions
+from pipelines.delivery.claims import confirm_claim
 from pipelines.delivery.stores import Store
 from pipelines.features.store import FeatureStore
 from pipelines.features.unit import unit_name
@@ -73,6 +75,7 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
             _add_sample(tar, job, sample, row)
             report_progress(job.progress_path, "write", 1)
         written = _compare(samples, tar.close())
+        _confirm(store, job)  # before the tar gets its name
     receipt = ShardReceipt(
         spec.name, spec.family, spec.index, len(written), tar.size, tar.sha256, tar.md5
     )
@@ -87,8 +90,14 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
     write_table(
         store, f"{job.work}/delivered/{spec.name}.parquet", delivered_table(spec.name, written)
     )
+    _confirm(store, job)
     store.write_bytes(commit, json_bytes(receipt.__dict__))  # 6
     return receipt
+
+
+def _confirm(store: Store, job: Job) -> None:
+    if job.claim is not None:
+        confirm_claim(store, job.claim)
 
 
 def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> list[Row]:

@@ -67,21 +67,21 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_shim(tmp_path_factory.mktemp("shim"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def runs() -> Iterator[Starter]:
     """Starts runs at once."""
     with starter() as ready:
         yield ready
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def broken_runs(shim: Path) -> Iterator[Starter]:
     """Starts runs whose file operations can be broken."""
     with starter({"LD_PRELOAD": str(shim)}) as ready:
         yield ready
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def expected(library: Library, runs: Starter, tmp_path_factory: pytest.TempPathFactory) -> Expected:
     """What an uninterrupted run leaves, and how long it takes."""
     output = library.warm(tmp_path_factory.mktemp("uninterrupted"))
