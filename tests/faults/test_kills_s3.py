@@ -171,6 +171,7 @@ def how_much(chance: random.Random, server: Server) -> Fault:
     return chance.choice([*ways, Fault.CUT_REQUEST] if server.strict else ways)
 
 
+@pytest.mark.slow
 def test_a_few_kills_at_requests(ground: Ground) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)
     wanted = kinds(ground.expected.manifest)

@@ -58,6 +58,7 @@ class Alone:
         return True
 
 
+@pytest.mark.slow
 def test_nothing_outlives_the_command(
     library: Library, runs: Starter, expected: Expected, tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ def attempt(ground: Ground, schedule: Schedule, ended: Counter[str]) -> Bucket:
     return bucket
 
 
+@pytest.mark.slow
 def test_a_run_through_faults(ground: Ground) -> None:
     """Two faults at most in a row and six attempts: nothing is given up."""
     ended: Counter[str] = Counter()

@@ -6,22 +6,24 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from .conftest import Library
 from .outputs import Expected, Folder, check_ended, check_not_torn, told
 from .runs import Starter
 
-TIMES = 10
 _SAYS = (
     "Another run is making this version",
     "Another run has published this version",
 )
 
 
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_two_runs_at_once(
-    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+    library: Library, runs: Starter, expected: Expected, tmp_path: Path, times: int
 ) -> None:
     refused = late = 0
-    for number in range(TIMES):
+    for number in range(times):
         output = library.warm(tmp_path / str(number))
         arguments = library.package(output.uri, "--workers", 1)
         both = [runs.start(*arguments) for _ in range(2)]
@@ -40,7 +42,7 @@ def test_two_runs_at_once(
                 refused += 1
         assert codes in ([0, 0], [0, 1])
         assert check_ended(output, expected) == 0
-    print(f"{TIMES} pairs: {refused} refused, {late} came after the end")
+    print(f"{times} pairs: {refused} refused, {late} came after the end")
     assert refused > late
 
 
