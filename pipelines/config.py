@@ -11,6 +11,7 @@ import rfc8785
 
 from pipelines import layout
 from pipelines.catalogue.read import Catalogue
+from pipelines.delivery.claims import Claim
 from pipelines.media.limits import MediaLimits
 from pipelines.media.locate import SourcePolicy
 from pipelines.rights.signals.embedded import READER_VERSION
@@ -58,6 +59,7 @@ class Job:
         workers: Processes to run in.
         debug: Whether workers speak of what they do.
         beam_options: Options of Beam, for another engine than the embedded one.
+        claim: The claim that this run holds its version by; none where nothing is written.
     """
 
     deal: Deal
@@ -74,6 +76,7 @@ class Job:
     workers: int = 1
     debug: bool = False
     beam_options: tuple[str, ...] = ()
+    claim: Claim | None = None
 
     @property
     def as_of_us(self) -> int:

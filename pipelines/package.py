@@ -6,7 +6,7 @@ the receipts afterwards, where the key is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
@@ -82,7 +82,7 @@ def package(job: Job, signer: Signer, take_over: bool = False) -> Packaged:
     store.ensure()
     held = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
     with held as lease:
-        return _package(store, job, signer, lease)
+        return _package(store, replace(job, claim=lease.claim), signer, lease)
 
 
 def _package(store: Store, job: Job, signer: Signer, lease: Lease) -> Packaged:
@@ -116,7 +116,7 @@ def run_walk(store: Store, job: Job) -> None:
     try:
         run_graph(job, build_graph)
     except Exception as error:
-        noted = noted_failure(store, job.work)
+        noted = noted_failure(store, job.work, job.progress_path)
         if noted is None:
             raise
         raise noted from error

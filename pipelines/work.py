@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -56,27 +57,40 @@ def read_json(store: Store, key: str) -> Any:
 
 
 @contextmanager
-def noting_failure(store: Store, work: str) -> Iterator[None]:
+def noting_failure(store: Store, work: str, aside: str = "") -> Iterator[None]:
     """Leaves a deliberate error in the work area on its way out.
 
     Engines carry a worker's exception to the command as text at best; the note keeps its parts.
+
+    Args:
+        store: The output.
+        work: Key prefix of the work area.
+        aside: A local file whose neighbour takes the note where the output cannot, or "": a full
+            disk has no room for saying so.
     """
     try:
         yield
     except FairshardError as error:
         parts = [error.what, error.which, error.remedy]
-        note = {"exit_code": error.exit_code, "error": parts}
-        store.write_bytes(f"{work}/{_FAILURE}", json_bytes(note))
+        note = json_bytes({"exit_code": error.exit_code, "error": parts})
+        try:
+            store.write_bytes(f"{work}/{_FAILURE}", note)
+        except (FairshardError, OSError):
+            if aside:
+                _beside(aside).write_bytes(note)
         raise
 
 
-def noted_failure(store: Store, work: str) -> FairshardError | None:
+def noted_failure(store: Store, work: str, aside: str = "") -> FairshardError | None:
     """The error that a worker noted, if one did."""
     key = f"{work}/{_FAILURE}"
-    if not store.exists(key):
+    if aside and _beside(aside).is_file():
+        note = json.loads(_beside(aside).read_bytes())
+    elif store.exists(key):
+        note = read_json(store, key)
+        store.delete(key)
+    else:
         return None
-    note = read_json(store, key)
-    store.delete(key)
     kind = InputError if note["exit_code"] == InputError.exit_code else RunError
     return kind(*note["error"])
 
@@ -90,6 +104,10 @@ def drop_outdated(store: Store, work: str) -> None:
     """Empties a work area that is noted to be outdated."""
     if store.exists(f"{work}/{_OUTDATED}"):
         store.delete_prefix(work)
+
+
+def _beside(path: str) -> Path:
+    return Path(path).with_name(_FAILURE)
 
 
 @dataclass(frozen=True)

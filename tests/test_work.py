@@ -97,6 +97,16 @@ def test_a_workers_error_is_noted_whole(store: Store, kind: type[FairshardError]
     assert noted_failure(store, "agency/work/x") is None
 
 
+def test_an_error_is_noted_beside_where_the_output_takes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "agency").write_bytes(b"")  # in the way of the work area
+    store, aside = open_store(str(tmp_path / "out")), str(tmp_path / "progress")
+    with pytest.raises(RunError), noting_failure(store, "agency/work/x", aside):
+        raise RunError("What", "which: 7", "Do this.")
+    noted = noted_failure(store, "agency/work/x", aside)
+    assert noted is not None and str(noted) == "What: which: 7. Do this."
+
+
 def test_other_errors_are_not_noted(store: Store) -> None:
     for error in (ValueError("x"), BadRecord("media.empty", "x")):
         with pytest.raises(type(error)), noting_failure(store, "w"):

@@ -27,7 +27,7 @@ class _IngestPart(beam.DoFn):
         self._divert = check_divert(self._suite, self._job.deal.gate.divert)
 
     def process(self, element: Part) -> Iterator[BatchReceipt]:
-        with noting_failure(self._store, self._job.work):
+        with noting_failure(self._store, self._job.work, self._job.progress_path):
             yield from ingest_part(self._store, self._job, element, self._suite, self._divert)
 
 
@@ -52,7 +52,7 @@ class _Judge(beam.DoFn):
 
     def process(self, element: list[BatchReceipt]) -> Iterator[Verdict]:
         store = open_store(self._job.output_uri)
-        with noting_failure(store, self._job.work):
+        with noting_failure(store, self._job.work, self._job.progress_path):
             yield judge(store, self._job, load_suite("assets"), element)
 
 

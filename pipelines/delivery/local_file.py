@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -91,7 +92,9 @@ def temporary(path: Path, *, private: bool) -> Iterator[tuple[FileSink, Path]]:
         # Closing flushes; on a full disk that fails again after the error that matters.
         with contextlib.suppress(OSError):
             file.close()
-        name.unlink(missing_ok=True)
+        # One that cannot be removed waits for `clean`; what was written is whole or absent.
+        with contextlib.suppress(OSError):
+            name.unlink(missing_ok=True)
 
 
 def _open_new(name: Path) -> int:
@@ -140,7 +143,8 @@ def listing_failed(error: OSError) -> None:
     """For `os.walk`: a folder that is not there is empty; one that is closed is an error."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return
-    raise denied("listed", Path(str(error.filename)), error) from error
+    with read_errors(Path(str(error.filename))):
+        raise error
 
 
 def denied(verb: str, path: Path, error: OSError) -> FairshardError:
@@ -150,6 +154,42 @@ def denied(verb: str, path: Path, error: OSError) -> FairshardError:
         f"{path} ({error.strerror or error})",
         "Mend its permissions.",
     )
+
+
+class FileSource(io.FileIO):
+    """A file that is read, and named when that fails."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with read_errors(path):
+            super().__init__(path, "rb")
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """See `io.RawIOBase`."""
+        with read_errors(self._path):
+            return super().readinto(buffer) or 0
+
+    def readall(self) -> bytes:
+        """See `io.RawIOBase`."""
+        with read_errors(self._path):
+            return super().readall()
+
+
+@contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Turns what the system raises at reading or asking into the project's errors."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise
+    except PermissionError as error:
+        raise denied("read", path, error) from error
+    except OSError as error:
+        raise RunError(
+            "The file or folder cannot be read",
+            f"{path} ({error.strerror or error})",
+            "Mend the disk, then run again; what is done is kept.",
+        ) from error
 
 
 @contextmanager

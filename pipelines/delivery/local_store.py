@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import io
 import os
 import secrets
 import shutil
@@ -15,11 +16,12 @@ from typing import BinaryIO
 
 from pipelines.delivery.local_file import (
     TEMPORARY_PREFIX,
+    FileSource,
     close_safely,
-    denied,
     is_temporary,
     listing_failed,
     make_folder,
+    read_errors,
     sync_folder,
     temporary,
     write_errors,
@@ -78,11 +80,9 @@ class LocalStore:
         """See `Store.open_read`."""
         path = self.path(key)
         try:
-            return path.open("rb")
+            return io.BufferedReader(FileSource(path))
         except (IsADirectoryError, NotADirectoryError) as error:
             raise FileNotFoundError(str(path)) from error
-        except PermissionError as error:
-            raise denied("read", path, error) from error
 
     def read_range(self, key: str, start: int, size: int) -> bytes:
         """See `Store.read_range`."""
@@ -92,7 +92,9 @@ class LocalStore:
 
     def exists(self, key: str) -> bool:
         """See `Store.exists`."""
-        return self.path(key).is_file()
+        path = self.path(key)
+        with read_errors(path):
+            return path.is_file()
 
     def size(self, key: str) -> int:
         """See `Store.size`."""
@@ -101,9 +103,10 @@ class LocalStore:
     def stat(self, key: str) -> ObjectInfo:
         """See `Store.stat`."""
         path = self.path(key)
-        if not path.is_file():
-            raise FileNotFoundError(str(path))
-        found = path.stat()
+        with read_errors(path):
+            if not path.is_file():
+                raise FileNotFoundError(str(path))
+            found = path.stat()
         return ObjectInfo(key, found.st_size, found.st_mtime)
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
@@ -116,7 +119,7 @@ class LocalStore:
             for name in names:
                 path = Path(folder, name)
                 # A file may be removed while the folder is walked.
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError), read_errors(path):
                     seen = path.stat()
                     key = path.relative_to(self.root).as_posix()
                     yield ObjectInfo(key, seen.st_size, seen.st_mtime, _marker(seen))
@@ -140,8 +143,9 @@ class LocalStore:
     def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
         """See `Store.write_new`."""
         path = self.path(key)
-        if path.exists():
-            return False
+        with read_errors(path):
+            if path.exists():
+                return False
         with temporary(path, private=private) as (sink, name):
             sink.write(data)
             with write_errors(path):

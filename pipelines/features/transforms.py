@@ -37,7 +37,7 @@ class _EnrichUnit(beam.DoFn):
     def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:
         unit, places = element
         blocks = [Block(*place) for place in places]
-        with noting_failure(self._store, self._job.work):
+        with noting_failure(self._store, self._job.work, self._job.progress_path):
             yield enrich_unit(self._store, self._features, self._vision, self._job, unit, blocks)
 
 

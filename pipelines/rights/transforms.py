@@ -14,7 +14,7 @@ from pipelines.decisions import Counts
 from pipelines.delivery.stores import open_store
 from pipelines.gathering.transforms import GatherAll
 from pipelines.rights.store_screened import ScreenReceipt, load_index, screen_stored_batch
-from pipelines.work import json_bytes
+from pipelines.work import json_bytes, noting_failure
 
 
 class _ScreenBatch(beam.DoFn):
@@ -27,7 +27,9 @@ class _ScreenBatch(beam.DoFn):
 
     def process(self, element: BatchReceipt, verdict: Verdict) -> Iterator[ScreenReceipt]:
         if not verdict.stopped:
-            yield screen_stored_batch(self._store, self._job, self._index, element.name, verdict)
+            job = self._job
+            with noting_failure(self._store, job.work, job.progress_path):
+                yield screen_stored_batch(self._store, job, self._index, element.name, verdict)
 
 
 @dataclass
@@ -57,8 +59,10 @@ class _CountScreened(beam.DoFn):
         counts = Counts()
         for receipt in element:
             counts.add(receipt.counts)
-        store = open_store(self._job.output_uri)
-        store.write_bytes(f"{self._job.work}/screen.json", json_bytes(counts.to_json()))
+        job = self._job
+        store = open_store(job.output_uri)
+        with noting_failure(store, job.work, job.progress_path):
+            store.write_bytes(f"{job.work}/screen.json", json_bytes(counts.to_json()))
         yield counts
 
 

@@ -13,6 +13,7 @@ from pipelines.features.unit import UnitReceipt
 from pipelines.gathering.transforms import GatherAll
 from pipelines.selection.plan_run import plan_run
 from pipelines.shards.plan import ShardSpec
+from pipelines.work import noting_failure
 
 
 class _PlanRun(beam.DoFn):
@@ -21,8 +22,10 @@ class _PlanRun(beam.DoFn):
 
     def process(self, element: list[UnitReceipt]) -> Iterator[ShardSpec]:
         # The stopped verdict leaves no receipts and nothing to select from.
-        store = open_store(self._job.output_uri)
-        yield from plan_run(store, self._job, element).shards
+        job = self._job
+        store = open_store(job.output_uri)
+        with noting_failure(store, job.work, job.progress_path):
+            yield from plan_run(store, job, element).shards
 
 
 @dataclass

@@ -35,7 +35,7 @@ class _WriteShard(beam.DoFn):
             self._features = open_features(
                 store, models.clip_id, models.captioner_id, self._job.reader_id
             )
-        with noting_failure(store, self._job.work):
+        with noting_failure(store, self._job.work, self._job.progress_path):
             yield write_shard(store, self._features, self._job, element)
 
 

@@ -2,7 +2,8 @@
 
 The order, marked below: 1. skip what is committed; 2. gather the planned samples' rows and
 features; 3. stream the tar, checking every medium's digest on the way; 4. write what lies beside
-it; 5. leave decisions and the rows that the ledger needs; 6. commit.
+it; 5. leave decisions and the rows that the ledger needs; 6. commit. Before 4 and 6 the run's
+claim is looked at: a worker that outlived its run must not write into another one's version.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from pipelines import layout
 from pipelines.config import Job
 from pipelines.decisions import delivered, write_decisions
+from pipelines.delivery.claims import confirm_claim
 from pipelines.delivery.stores import Store
 from pipelines.features.seen import state_of, strike_off
 from pipelines.features.store import FeatureStore, Vectors
@@ -71,12 +73,8 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
     if committed and store.exists(_delivered_key(job, spec)):  # 1
         return ShardReceipt(**read_json(store, commit))
     rows = _planned_rows(store, job, spec)  # 2
-    rows.sort(key=lambda row: asset_commitment(job.salt, row["asset_id"]))  # begins with the key
-    if committed:  # by a repair, which leaves the published tar as it is
-        kept = [(make_sample(row, job), row) for row in rows]
-        _check_published(store, job, spec, kept)
-        _leave_rows(store, job, spec, kept)
-        report_progress(job.progress_path, "write", len(kept))
+    if committed:
+        _keep_published(store, job, spec, rows)
         return ShardReceipt(**read_json(store, commit))
     samples: list[_Sample] = []
     base = f"{job.delivery}/shards/{spec.name}"
@@ -92,6 +90,7 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
         except _ChangedError as error:
             _read_anew(store, features, job, error.row)
             raise error.told from error
+        _confirm(store, job)  # before the tar gets its name
     receipt = ShardReceipt(
         spec.name, spec.family, spec.index, len(written), tar.size, tar.sha256, tar.md5
     )
@@ -101,8 +100,14 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
     if embedded:
         _write_embeddings(store, features, job, spec, embedded)
     _leave_rows(store, job, spec, samples)  # 5
+    _confirm(store, job)
     store.write_bytes(commit, json_bytes(receipt.__dict__))  # 6
     return receipt
+
+
+def _confirm(store: Store, job: Job) -> None:
+    if job.claim is not None:
+        confirm_claim(store, job.claim)
 
 
 def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> list[Row]:
@@ -117,7 +122,15 @@ def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> list[Row]:
             f"{spec.name}: {len(plan)} planned, {len(rows)} found",
             "The work area was changed during the run; remove it and run again.",
         )
-    return rows
+    return sorted(rows, key=lambda row: asset_commitment(job.salt, row["asset_id"]))  # by key
+
+
+def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: Sequence[Row]) -> None:
+    """For a repair, which leaves a sound tar as it is."""
+    kept = [(make_sample(row, job), row) for row in rows]
+    _check_published(store, job, spec, kept)
+    _leave_rows(store, job, spec, kept)
+    report_progress(job.progress_path, "write", len(kept))
 
 
 def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: Row) -> None:
@@ -224,7 +237,7 @@ def _check_published(store: Store, job: Job, spec: ShardSpec, samples: Sequence[
         seen = published.get(sample.key)
         if seen != sample.media_sha256:
             was = f"sha256 {sample.media_sha256}, published is {seen or 'none'}"
-            raise _changed(row, was)
+            raise _ChangedError(row, was).told
     if len(published) != len(samples):
         raise RunError(
             "A published shard holds other samples than this run would write",

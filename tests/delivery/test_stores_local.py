@@ -189,3 +189,12 @@ def test_a_full_disk_is_a_run_error(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     assert store.read_bytes("x") == b"old"
     assert all_files(tmp_path) == ["x"]
+
+
+def test_a_disk_that_cannot_be_read_is_a_run_error(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    (tmp_path / "x").symlink_to("/proc/self/mem")  # its first page is never mapped: EIO
+    with store.open_read("x") as source, pytest.raises(RunError, match=r"x \(Input/output error"):
+        source.read(10)
+    with pytest.raises(RunError, match="cannot be read"):
+        store.read_bytes("x")

@@ -60,28 +60,23 @@ def library(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 @pytest.fixture(scope="session")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The compiled shim."""
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+    """Starts runs at once, with the shim where it can be compiled: idle unless it is told."""
+    command = compiler()
+    shim = build_shim(command, tmp_path_factory.mktemp("shim")) if command else None
+    with starter({"LD_PRELOAD": str(shim)} if shim else {}) as ready:
+        yield ready
+
+
+@pytest.fixture
+def broken_runs(runs: Starter) -> Starter:
+    """Starts runs whose file operations can be broken."""
     if compiler() is None:
         pytest.skip("no C compiler: file operations cannot be broken")
-    return build_shim(tmp_path_factory.mktemp("shim"))
+    return runs
 
 
-@pytest.fixture(scope="module")
-def runs() -> Iterator[Starter]:
-    """Starts runs at once."""
-    with starter() as ready:
-        yield ready
-
-
-@pytest.fixture(scope="module")
-def broken_runs(shim: Path) -> Iterator[Starter]:
-    """Starts runs whose file operations can be broken."""
-    with starter({"LD_PRELOAD": str(shim)}) as ready:
-        yield ready
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def expected(library: Library, runs: Starter, tmp_path_factory: pytest.TempPathFactory) -> Expected:
     """What an uninterrupted run leaves, and how long it takes."""
     output = library.warm(tmp_path_factory.mktemp("uninterrupted"))

@@ -43,6 +43,7 @@ class Fault(StrEnum):
     CUT_REQUEST = "half the request reaches the server"
     RANGE_IGNORED = "the range does not reach the server"
     DELAY = "a delay"
+    TWICE = "the request arrives twice"
 
 
 ALL = tuple(fault for fault in Fault if fault is not Fault.NONE)
@@ -177,6 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(*_STATUS[fault])
         else:
             answer = self._forward(request, drop_range=fault is Fault.RANGE_IGNORED)
+            if fault is Fault.TWICE:
+                answer = self._forward(request, drop_range=False)
             if fault is Fault.HANG_UP_AFTER:
                 self._hang_up()
             elif fault in _AFTER:

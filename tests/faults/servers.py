@@ -7,8 +7,9 @@ import json
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from pipelines.delivery import s3_client as clients
 from pipelines.delivery.s3_client import S3Options
 from pipelines.delivery.stores import Store, open_store
 
 from .faulty_s3 import Proxy
-from .outputs import Seen
+from .outputs import Expected, Seen, expect
 
 _START = Path(__file__).parents[2] / "infra" / "swift" / "start.py"
 _CANNOT_RUN = 3
@@ -116,6 +118,28 @@ def swift() -> Iterator[Server]:
         assert process.wait(60) == 0
 
 
+@contextmanager
+def strictest() -> Iterator[Server]:
+    """Swift where it is ready, else moto."""
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(swift())
+        except pytest.skip.Exception:
+            found = stack.enter_context(moto())
+        yield found
+
+
+@contextmanager
+def plain_aws(server: Server) -> Iterator[None]:
+    """This process speaks to the server, past any proxy, while the block runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment(server.endpoint).items():
+            patch.setenv(name, value)
+        clients._clients.clear()  # of another server, made by tests before
+        yield
+        clients._clients.clear()
+
+
 @dataclass(frozen=True)
 class Bucket:
     """An output in a bucket of its own, which runs reach through a proxy."""
@@ -134,6 +158,10 @@ class Bucket:
     def store(self) -> Store:
         """See `Output.store`."""
         return open_store(self.uri, S3Options(self.server.endpoint, self.server.region))
+
+    def expected(self, deal_id: str, took_s: float = 0.0) -> Expected:
+        """What a run that has just ended here left."""
+        return expect(self, deal_id, took_s)
 
     def look(self) -> dict[str, Seen]:
         """See `Output.look`. The proxy counts how often an object was written."""
@@ -158,15 +186,18 @@ class Bucket:
         client = self.server.client()
         for path in folder.rglob("*"):
             if path.is_file():
-                key = f"out/{prefix}/{path.relative_to(folder).as_posix()}"
+                key = f"{prefix}/{path.relative_to(folder).as_posix()}"
                 client.put_object(Bucket=self.bucket, Key=key, Body=path.read_bytes())
-
-    def uploads(self) -> int:
-        """How many multipart uploads are not completed."""
-        return len(
-            self.server.client().list_multipart_uploads(Bucket=self.bucket).get("Uploads", ())
-        )
 
     def _get(self, key: str) -> bytes:
         body: bytes = self.server.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
         return body
+
+
+def new_bucket(server: Server, proxy: Proxy, features: Path | None) -> Bucket:
+    """A bucket, with the features of a folder if one is given."""
+    found = Bucket(server, proxy, f"b-{uuid.uuid4().hex}")
+    server.client().create_bucket(Bucket=found.bucket)
+    if features is not None:
+        found.fill(features, "out/agency/features")
+    return found

@@ -17,10 +17,8 @@ def compiler() -> str | None:
     return shutil.which("cc") or shutil.which("gcc")
 
 
-def build_shim(folder: Path) -> Path:
+def build_shim(command: str, folder: Path) -> Path:
     """Compiles the shim."""
-    command = compiler()
-    assert command is not None
     built = folder / "shim.so"
     words = [command, "-O1", "-shared", "-fPIC", "-o", str(built), str(_SOURCE), "-ldl"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)

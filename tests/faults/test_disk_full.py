@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Library
-from .outputs import Expected, Folder, check_ended, check_not_torn, told
+from .outputs import Expected, check_ended, check_not_torn, told
 from .runs import Starter
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -43,7 +43,7 @@ def _root() -> None:
 
 
 def needed(library: Library, runs: Starter, expected: Expected, folder: Path) -> int:
-    """The smallest size that a run fits into, to the page: what it takes at its fullest, or less."""
+    """What a run takes at its fullest, or little less: it is looked at again and again."""
     with disk(folder / "large", 1 << 30) as place:
         output = library.warm(place / "out")
         before = _used(place)

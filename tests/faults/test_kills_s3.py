@@ -11,23 +11,18 @@ import os
 import random
 import re
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-
-from pipelines.delivery import s3_client as clients
 
 from .conftest import DEAL, Library
 from .faulty_s3 import Fault, Proxy, Schedule, faulty_proxy
 from .kills import Chain, Clock, Launch, Moment, Tally, launcher, lengths
-from .outputs import Expected, Output, expect
+from .outputs import Expected, Output
 from .padded import pad_pictures
 from .runs import Run, Starter
-from .servers import Bucket, Server, moto, swift
+from .servers import Bucket, Server, new_bucket, plain_aws, strictest
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 KILLS = int(os.environ.get("FAIRSHARD_S3_KILLS", "60"))
@@ -42,17 +37,8 @@ _COMMIT = re.compile(r"/agency/work/[^/]+/shards/")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with ExitStack() as stack:
-        try:
-            found = stack.enter_context(swift())
-        except pytest.skip.Exception:
-            found = stack.enter_context(moto())
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in found.environment(found.endpoint).items():
-                patch.setenv(name, value)
-            clients._clients.clear()
-            yield found
-            clients._clients.clear()
+    with strictest() as found, plain_aws(found):
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +67,6 @@ class Ground:
         env = self.server.environment(self.proxy.endpoint)
         arguments = self.library.package(output.uri, "--workers", 1)
         return launcher(self.runs, arguments, env, ATTRIBUTES)
-
-
-def new_bucket(server: Server, proxy: Proxy, features: Path | None) -> Bucket:
-    found = Bucket(server, proxy, f"b-{uuid.uuid4().hex}")
-    server.client().create_bucket(Bucket=found.bucket)
-    if features is not None:
-        found.fill(features, "agency/features")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +100,7 @@ def ground(
     assert run.wait() == 0, run.said()
     took = time.monotonic() - begun
     assert any("partNumber=2" in path for _, path in proxy.calls), "no upload has two parts"
-    return Ground(larger, runs, server, proxy, expect(output, DEAL, took), len(proxy.calls))
+    return Ground(larger, runs, server, proxy, output.expected(DEAL, took), len(proxy.calls))
 
 
 @dataclass
@@ -193,6 +171,7 @@ def how_much(chance: random.Random, server: Server) -> Fault:
     return chance.choice([*ways, Fault.CUT_REQUEST] if server.strict else ways)
 
 
+@pytest.mark.slow
 def test_a_few_kills_at_requests(ground: Ground) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)
     wanted = kinds(ground.expected.manifest)

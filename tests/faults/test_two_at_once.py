@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
+import pytest
+
 from .conftest import Library
-from .outputs import Expected, check_ended, told
+from .outputs import Expected, Folder, check_ended, check_not_torn, told
 from .runs import Starter
 
-TIMES = 10
 _SAYS = (
     "Another run is making this version",
     "Another run has published this version",
 )
 
 
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_two_runs_at_once(
-    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+    library: Library, runs: Starter, expected: Expected, tmp_path: Path, times: int
 ) -> None:
     refused = late = 0
-    for number in range(TIMES):
+    for number in range(times):
         output = library.warm(tmp_path / str(number))
         arguments = library.package(output.uri, "--workers", 1)
         both = [runs.start(*arguments) for _ in range(2)]
         codes = sorted(run.wait() for run in both)
-        winners = [run for run in both if run.code == 0 and '"counts"' in run.said()]
+        winners = [run for run in both if run.code == 0 and '"made": true' in run.said()]
         assert len(winners) == 1, [run.said() for run in both]
         for run in both:
             if run is winners[0]:
@@ -38,5 +42,38 @@ def test_two_runs_at_once(
                 refused += 1
         assert codes in ([0, 0], [0, 1])
         assert check_ended(output, expected) == 0
-    print(f"{TIMES} pairs: {refused} refused, {late} came after the end")
+    print(f"{times} pairs: {refused} refused, {late} came after the end")
     assert refused > late
+
+
+def test_a_run_that_was_taken_over_commits_no_shard(
+    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+) -> None:
+    """It notices at its next shard, not at its next beat, which is up to 20 seconds away."""
+    output = library.warm(tmp_path / "out")
+    arguments = library.package(output.uri, "--workers", 1)
+    run = runs.start(*arguments)
+    claim = output.root / "agency" / "claims" / expected.version / "0001.json"
+    while len(commits(output)) < 3:
+        assert not run.ended(), run.said()
+        time.sleep(0.001)
+    taken = json.loads(claim.read_bytes()) | {"number": 2, "token": "another"}
+    taken["holder"] |= {"boot": "another", "host": "elsewhere"}
+    store = output.store
+    store.write_bytes(f"agency/claims/{expected.version}/0002.json", json.dumps(taken).encode())
+    there = commits(output)
+    assert run.wait() == 1, run.said()
+    assert "This run no longer holds its version" in run.errors(), run.errors()
+    told(run.errors())
+    # The one that was confirmed already may still come.
+    assert len(commits(output) - there) <= 1 and len(there) < len(expected.shards) - 1
+    check_not_torn(output, expected)
+    store.delete(f"agency/claims/{expected.version}/0002.json")
+    run = runs.start(*arguments)
+    assert run.wait() == 0, run.said()
+    check_ended(output, expected)
+
+
+def commits(output: Folder) -> set[str]:
+    """Commit records of shards."""
+    return {path.name for path in output.root.glob("agency/work/*/shards/*.json")}
