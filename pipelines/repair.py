@@ -129,6 +129,8 @@ class _Repair:
         if counts.stop is not None:
             raise InputError(*counts.stop)
         publish_agency(self.store, self.job)
+        if explain_difference(self.store, self.place, self.job):
+            raise self._other("assets are decided otherwise")
         if counts.too_many_dead or counts.steps["select"].passed == 0:
             raise self._other("it has nothing, or too little, to deliver")
         receipts = read_receipts(self.store, self.job)

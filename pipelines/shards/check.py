@@ -15,7 +15,7 @@ import pyarrow as pa
 from webdataset.tariterators import group_by_keys
 
 from pipelines.delivery.stores import Store
-from pipelines.media.formats import as_format, media_type_of
+from pipelines.media.formats import FORMATS, as_format, media_type_of
 from pipelines.profiles import profile_for, profile_names
 from pipelines.profiles.base import Profile, SampleError
 from pipelines.shards.pinpoint import MOST_FINDINGS, Finding, pinpoint
@@ -238,7 +238,7 @@ class SampleCheck:
     @classmethod
     def of(cls, record: ShardRecord, profile: str) -> SampleCheck | None:
         """For a shard of a deal's profile; None where this version of the program knows none."""
-        if profile not in profile_names():
+        if profile not in profile_names() or record.family not in FORMATS:
             return None
         known = profile_for(profile, media_type_of(as_format(record.family)))
         return cls(record.family, known) if known is not None else None

@@ -71,7 +71,11 @@ def places_of(rows: Sequence[Mapping[str, Any]]) -> list[Place]:
         PlacesError: If members overlap or leave gaps, or a name is none of a member.
     """
     places, at = [], 0
+    keys: set[str] = set()
     for row in rows:
+        if row["key"] in keys:
+            raise PlacesError(f"key {row['key']} is there twice")
+        keys.add(row["key"])
         for place in places_of_row(row):
             if place.name.partition(".")[0] != place.key:
                 raise PlacesError(f"member {place.name} is not named for its key {place.key}")

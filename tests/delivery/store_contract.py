@@ -42,7 +42,7 @@ class Exercise:
             self._stream,
             self._write_new,
             self._read,
-            self._read,
+            self._read_range,
             self._stat,
             self._list,
             self._delete,
@@ -99,6 +99,17 @@ class Exercise:
             found = None
         assert found in self._may[key], (key, found and len(found), len(self._may[key]))
         self._may[key] = {found}
+
+    def _read_range(self, key: str) -> None:
+        longest = max(len(data) for data in (*self._may[key], b"") if data is not None)
+        start, size = self._chance.randrange(longest + 9), self._chance.randrange(longest + 9)
+        try:
+            found: Content = self._store.read_range(key, start, size)
+        except FileNotFoundError:
+            found = None
+        allowed = {None if data is None else data[start : start + size] for data in self._may[key]}
+        # Of no bytes nothing is asked, so that nobody learns that the object is not there.
+        assert found in allowed or (size == 0 and found == b""), (key, start, size)
 
     def _stat(self, key: str) -> None:
         try:

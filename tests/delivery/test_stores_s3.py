@@ -71,6 +71,23 @@ def test_keys_outside_the_prefix_are_not_seen(options: S3Options, bucket: str) -
     assert [info.key for info in whole.list()] == ["p/suburb", "pq/2"]
 
 
+def test_ranges(store: Store) -> None:
+    store.write_bytes("x", bytes(range(256)))
+    assert store.read_range("x", 10, 3) == bytes([10, 11, 12])
+    assert store.read_range("x", 250, 100) == bytes(range(250, 256))
+    assert store.read_range("x", 256, 5) == store.read_range("x", 3, 0) == b""
+    with pytest.raises(FileNotFoundError):
+        store.read_range("y", 0, 5)
+
+
+def test_a_listing_marks_what_was_written_again(store: Store) -> None:
+    store.write_bytes("x", b"one")
+    [first] = store.list()
+    assert [info.marker for info in store.list()] == [first.marker] != [""]
+    store.write_bytes("x", b"two")
+    assert store.list()[0].marker != first.marker
+
+
 def test_seek(store: Store) -> None:
     store.write_bytes("x", bytes(range(256)))
     with store.open_read("x") as file:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
+
+from .command import Ended
 
 BLOCK = 512
 
@@ -67,6 +70,14 @@ def verify(delivery: object, capsys: pytest.CaptureFixture[str], *options: objec
         if problem["member"]:
             assert problem["member"].partition(".")[0] == problem["key"]
     return Said(code, report)
+
+
+def here(*arguments: object) -> Ended:
+    """Runs a command in this process, where the models are loaded but once."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main([*map(str, arguments)])
+    return Ended(code, out.getvalue(), err.getvalue())
 
 
 @contextmanager

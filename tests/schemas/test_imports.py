@@ -14,8 +14,8 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 GRAPH = {"pipelines/package.py", "pipelines/runners.py", "pipelines/worker.py"}
-# Commands start the graph, and the report shows what came of it.
-STARTS_THE_GRAPH = ("pipelines/commands/", "pipelines/report/")
+# Commands start the graph, a repair starts it again, and the report shows what came of it.
+STARTS_THE_GRAPH = ("pipelines/commands/", "pipelines/report/", "pipelines/repair.py")
 
 
 def may_use_beam(source: str) -> bool:

@@ -209,3 +209,14 @@ def test_embeddings_that_cannot_be_read(shard: Shard) -> None:
     assert shard.check()[1]
     path.unlink()
     assert shard.check()[1]
+
+
+def test_a_key_twice_and_an_unknown_family(shard: Shard) -> None:
+    """Signed, yet not of our making: named, and no fault of the program."""
+    sound = shard.record
+    shard.record = sound.model_copy(update={"family": "tiff"})
+    assert "no profile is known for .tiff" in shard.check()[1][0][1]
+    shard.record = sound
+    table = pq.read_table(shard.table)
+    pq.write_table(pa.concat_tables([table.slice(0, 1), table.slice(0, 1)]), shard.table)
+    assert any("is there twice" in message for _, message in shard.check()[1])

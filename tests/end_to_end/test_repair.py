@@ -1,0 +1,327 @@
+"""`verify --repair`: the bytes that were published come back, and what is sound is left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pyarrow.parquet as pq
+import pytest
+from moto.server import ThreadedMotoServer
+
+from pipelines.delivery.keys import save_key
+from pipelines.ledger.note import Signer
+
+from .command import AS_OF, Demo, Ended, fairshard, folders, tree
+from .damaging import flip, here, placed, smallest_tar, zeroed
+
+DEAL = "demo-strict"
+Damage = Callable[[Path], object]
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of its own with one version, which may be damaged."""
+
+    demo: Demo
+    out: Path
+
+    @property
+    def version(self) -> Path:
+        return self.out / DEAL / "v0001"
+
+    @property
+    def delivery(self) -> Path:
+        return self.version / "delivery"
+
+    def repair(self, *more: object, deal: str = DEAL) -> Ended:
+        return here(*repair_command(self.demo, self.delivery, deal), *more)
+
+    def mend(self) -> None:
+        """As it was published."""
+        shutil.rmtree(self.version)
+        shutil.copytree(self.demo.out / DEAL / "v0001", self.version)
+
+
+def repair_command(demo: Demo, delivery: object, deal: str = DEAL) -> list[object]:
+    return [
+        *("verify", delivery, "--repair", "--quiet", "--json", "--workers", 1),
+        *("--catalogue", demo.catalogue, "--deal", demo.deal(deal), "--key", demo.signing_key),
+    ]
+
+
+@pytest.fixture(scope="module")
+def output(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Output:
+    out = tmp_path_factory.mktemp("repair")
+    shutil.copytree(demo.out / "agency" / "features", out / "agency" / "features")
+    shutil.copytree(demo.out / DEAL, out / DEAL)
+    return Output(demo, out)
+
+
+@pytest.fixture(autouse=True)
+def mended(output: Output) -> Iterator[None]:
+    yield
+    output.mend()
+
+
+def check_repaired(output: Output, ended: Ended, made: set[str] | None = None) -> None:
+    """Sound, of the published bytes, with nothing left behind."""
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.json["sound"]
+    assert tree(output.version) == tree(output.demo.out / DEAL / "v0001")
+    assert folders(output.out / "agency") == {"features"}
+    if made is not None:
+        assert set(ended.json["repaired"]["files"]) == made
+
+
+def times(folder: Path) -> dict[str, tuple[int, int]]:
+    """Inode and time of every file: a file that was written again has others."""
+    return {
+        path.relative_to(folder).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def flip_in(pattern: str, share: float = 0.5) -> Damage:
+    """Flips a bit of the first file of a pattern."""
+
+    def damage(delivery: Path) -> None:
+        path = sorted(path for path in delivery.glob(pattern) if path.is_file())[0]
+        data = path.read_bytes()
+        path.write_bytes(flip(data, int(len(data) * share)))
+
+    return damage
+
+
+def hole(delivery: Path) -> None:
+    tar = smallest_tar(delivery, 3)
+    member = placed(tar)[0]
+    tar.write_bytes(zeroed(tar.read_bytes(), member.start, member.end))
+
+
+def cut(delivery: Path) -> None:
+    tar = smallest_tar(delivery, 3)
+    tar.write_bytes(tar.read_bytes()[: placed(tar)[1].start])
+
+
+def swap(delivery: Path) -> None:
+    one, other = sorted(delivery.glob("shards/*.tar"))[:2]
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+
+
+def remove(pattern: str) -> Damage:
+    return lambda delivery: sorted(delivery.glob(pattern))[0].unlink()
+
+
+def add(delivery: Path) -> None:
+    (delivery / "shards" / "strange.tar").write_bytes(b"strange")
+
+
+DAMAGES: dict[str, Damage] = {
+    "a bit of a tar": flip_in("shards/*.tar"),
+    "a hole in a tar": hole,
+    "a tar cut between members": cut,
+    "two tars swapped": swap,
+    "a tar gone": remove("shards/*.tar"),
+    "a table": flip_in("shards/*.parquet"),
+    "a table gone": remove("shards/*.parquet"),
+    "stats": flip_in("shards/*_stats.json"),
+    "a tar's index": flip_in("shards/*.tar.idx"),
+    "embeddings": flip_in("img_emb/*.npy"),
+    "metadata": flip_in("metadata/*.parquet"),
+    "the database": flip_in(".nv-meta/index.sqlite"),
+    "a card": flip_in("README.md"),
+    "wids' index": flip_in("wids-*.json"),
+    "Croissant": flip_in("croissant.json"),
+    "a tile": flip_in("tile/0/**/*"),
+    "entries": flip_in("tile/entries/**/*"),
+    "the checkpoint": flip_in("checkpoint"),
+    "the key": flip_in("log.vkey"),
+    "a file too many": add,
+}
+FAST = ("a hole in a tar", "the database")
+PARAMETERS = [
+    name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in DAMAGES
+]
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_each_kind_of_damage(output: Output, name: str) -> None:
+    before, untouched = tree(output.delivery), times(output.version)
+    DAMAGES[name](output.delivery)
+    changed = tree(output.delivery)
+    bad = {path for path in before if changed.get(path) != before[path]}
+    found = here("verify", output.delivery, "--quiet", "--json")
+    assert found.code == 1
+    ended = output.repair()
+    check_repaired(output, ended, bad)
+    assert set(ended.json["repaired"]["removed"]) == changed.keys() - before.keys()
+    assert ended.json["repaired"]["found"] == found.json["problems"]
+    after = times(output.version)
+    kept = untouched.keys() - {f"delivery/{path}" for path in bad}
+    assert {path: after[path] for path in kept} == {path: untouched[path] for path in kept}
+
+
+def test_a_sound_delivery_is_left_alone(output: Output) -> None:
+    before = times(output.out)
+    ended = output.repair()
+    assert ended.code == 0 and "repaired" not in ended.json
+    assert times(output.out) == before
+
+
+@pytest.mark.slow
+def test_every_file_at_once(output: Output) -> None:
+    for path in sorted(output.delivery.rglob("*")):
+        if path.is_file() and path.name != "MANIFEST.json":
+            path.write_bytes(b"gone")
+    check_repaired(output, output.repair())
+
+
+def test_a_lost_manifest(output: Output) -> None:
+    """All is made again to be compared; what is sound is left."""
+    manifest = output.delivery / "MANIFEST.json"
+    card = output.delivery / "README.md"
+    manifest.write_bytes(manifest.read_bytes()[:-5])
+    card.unlink()
+    refused = output.repair()
+    assert refused.code == 2 and "--as-of" in refused.err
+    assert not card.exists()
+    ended = output.repair("--as-of", AS_OF)
+    check_repaired(output, ended, {"MANIFEST.json", "README.md"})
+    assert set(ended.json["repaired"]["shards"]) == {
+        path.stem for path in output.delivery.glob("shards/*.tar")
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--deal", "demo-images", "made from another deal"),
+        ("--as-of", "2026-06-29", "made from another as-of"),
+        ("--key", "other", "made from another"),
+    ],
+)
+def test_other_inputs_are_refused(
+    output: Output, option: str, value: str, message: str, tmp_path: Path
+) -> None:
+    flip_in("README.md")(output.delivery)
+    before = times(output.out)
+    if option == "--deal":
+        value = str(output.demo.deal(value))
+    if option == "--key":
+        value = str(tmp_path / "other.key")
+        save_key(Path(value), Signer("other", bytes(32)))
+    ended = output.repair(option, value)
+    assert ended.code == 2 and message in ended.err
+    assert times(output.out) == before
+
+
+def test_a_buyer_is_told_what_to_pull_again(output: Output) -> None:
+    flip_in("README.md")(output.delivery)
+    remove("shards/*.tar")(output.delivery)
+    before = times(output.out)
+    ended = here("verify", output.delivery, "--repair", "--quiet")
+    assert ended.code == 2
+    assert "README.md" in ended.err and ".tar" in ended.err and "pull these again" in ended.err
+    assert times(output.out) == before
+
+
+@pytest.mark.parametrize("which", ["of the bad shard", "of a sound shard"])
+def test_media_that_changed_are_named_and_nothing_is_replaced(
+    demo: Demo, output: Output, which: str, tmp_path: Path
+) -> None:
+    catalogue = tmp_path / "catalogue"
+    shutil.copytree(demo.catalogue, catalogue)
+    tars = sorted(output.delivery.glob("shards/*.tar"))
+    bad = tars[0]
+    bad.write_bytes(flip(bad.read_bytes(), 600))
+    other = bad if which == "of the bad shard" else tars[-1]
+    media = medium_of(demo, other.stem, catalogue)
+    media.write_bytes(media.read_bytes()[:-40])
+    before = times(output.version)
+    arguments = repair_command(demo, output.delivery)
+    arguments[arguments.index("--catalogue") + 1] = catalogue
+    ended = here(*arguments)
+    assert ended.code == 1, ended.err
+    assert "asset" in ended.err and "Nothing was changed" in ended.err
+    assert times(output.version) == before
+    assert folders(output.out / "agency") == {"features"}
+
+
+def medium_of(demo: Demo, shard: str, catalogue: Path) -> Path:
+    """The file of a sample of a shard."""
+    ledger = pq.read_table(demo.agency(DEAL) / "ledger" / "ledger-00000.parquet").to_pylist()
+    asset = next(row["asset_id"] for row in ledger if row["shard"] == shard)
+    rows = pq.read_table(catalogue / "assets.parquet").to_pylist()
+    return catalogue / next(str(row["media_uri"]) for row in rows if row["asset_id"] == asset)
+
+
+@pytest.fixture
+def bucket() -> Iterator[tuple[Any, dict[str, str]]]:
+    """A client of an empty bucket, and the environment to reach it by."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://{host}:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    client.create_bucket(Bucket="agency")
+    yield client, {**keys, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    server.stop()
+
+
+@pytest.mark.slow
+def test_in_a_bucket(demo: Demo, output: Output, bucket: tuple[Any, dict[str, str]]) -> None:
+    """Found by a sample and by a state as well; afterwards the objects are the published ones."""
+    s3, env = bucket
+    for path in sorted(output.out.rglob("*")):
+        if path.is_file():
+            name = f"out/{path.relative_to(output.out).as_posix()}"
+            s3.put_object(Bucket="agency", Key=name, Body=path.read_bytes())
+    uri = f"s3://agency/out/{DEAL}/v0001/delivery"
+    base = f"out/{DEAL}/v0001/delivery"
+    state = output.out.parent / "s3.state"
+    looks = (("--sample", "100%"), ("--state", state), ())
+    for options in looks:
+        assert fairshard("verify", uri, "--quiet", *options, env=env).code == 0
+    tar = smallest_tar(output.delivery, 3)
+    member = placed(tar)[2]
+    damaged = flip(tar.read_bytes(), member.offset)
+    s3.put_object(Bucket="agency", Key=f"{base}/shards/{tar.name}", Body=damaged)
+    s3.delete_object(Bucket="agency", Key=f"{base}/.nv-meta/split.yaml")
+    for options in looks:
+        found = fairshard("verify", uri, "--quiet", "--json", *options, env=env)
+        named = {(item["path"], item["member"]) for item in found.json["problems"]}
+        assert found.code == 1 and (f"shards/{tar.name}", member.name) in named, options
+    before = {item["Key"]: item["LastModified"] for item in objects(s3, "out/")}
+    ended = fairshard(*repair_command(demo, uri), env=env)
+    assert ended.code == 0, ended.err
+    assert set(ended.json["repaired"]["files"]) == {f"shards/{tar.name}", ".nv-meta/split.yaml"}
+    after = {item["Key"]: item["LastModified"] for item in objects(s3, "out/")}
+    assert {name for name in after if after[name] != before.get(name)} == {
+        f"{base}/shards/{tar.name}",
+        f"{base}/.nv-meta/split.yaml",
+    }
+    for name, wanted in tree(output.demo.delivery(DEAL)).items():
+        body = s3.get_object(Bucket="agency", Key=f"{base}/{name}")["Body"].read()
+        assert hashlib.sha256(body).hexdigest() == wanted, name
+
+
+def objects(s3: Any, prefix: str) -> list[dict[str, Any]]:
+    found = []
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket="agency", Prefix=prefix):
+        found += page.get("Contents", [])
+    return found

@@ -1,0 +1,56 @@
+"""Proofs from published tiles: every leaf of trees of many sizes, and none that is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.ledger.merkle import ProofError, Tree, leaf_hash
+from pipelines.ledger.tile_proof import PublishedLog
+from pipelines.ledger.tiles import entry_bundles, tiles
+
+
+def published(size: int) -> tuple[dict[str, bytes], Tree]:
+    """The files of a log of so many leaves, and its tree."""
+    leaves = [b"leaf %d" % index for index in range(size)]
+    hashes = [leaf_hash(leaf) for leaf in leaves]
+    return dict([*tiles(hashes), *entry_bundles(leaves)]), Tree(hashes)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 255, 256, 257, 511, 512, 513, 700, 65_536, 66_000])
+def test_leaves_are_proved(size: int) -> None:
+    files, tree = published(size)
+    log = PublishedLog(size, tree.root(), files.__getitem__)
+    edges = {0, size // 3, size // 2, size - 1, max(0, size - 257), min(255, size - 1)}
+    for index in sorted(edges):
+        leaf = log.leaf(index)
+        assert leaf == b"leaf %d" % index
+        log.check(leaf_hash(leaf), index)
+        with pytest.raises(ProofError):
+            log.check(leaf_hash(b"another"), index)
+    assert size < 65_536 or len(log.read_paths) < 20  # a few files of some five hundred
+
+
+def test_a_changed_tile_proves_nothing() -> None:
+    files, tree = published(700)
+    root = tree.root()
+    for path, data in files.items():
+        if path.startswith("tile/entries/"):
+            continue
+        changed = {**files, path: data[:5] + bytes([data[5] ^ 1]) + data[6:]}
+        log = PublishedLog(700, root, changed.__getitem__)
+        faults = 0
+        for index in (0, 1, 257, 300, 699):
+            try:
+                log.check(leaf_hash(b"leaf %d" % index), index)
+            except ProofError:
+                faults += 1
+        assert faults, path
+
+
+def test_a_cut_tile_and_a_cut_bundle() -> None:
+    files, tree = published(300)
+    for path in ("tile/0/000", "tile/entries/001.p/44"):
+        log = PublishedLog(300, tree.root(), {**files, path: files[path][:-40]}.__getitem__)
+        with pytest.raises(ProofError):
+            log.check(leaf_hash(log.leaf(299)), 299)
+            log.check(leaf_hash(log.leaf(255)), 255)
