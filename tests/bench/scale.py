@@ -18,6 +18,7 @@ import argparse
 import multiprocessing
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -233,7 +234,8 @@ def main() -> None:
     for assets in options.assets:
         with tempfile.TemporaryDirectory(prefix="fairshard-scale-", dir=options.folder) as folder:
             runs.append(bench_scale(assets, Path(folder), options.workers))
-        show(runs)
+            show(runs)  # before the folder is removed, which takes its time
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
