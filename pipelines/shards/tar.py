@@ -11,11 +11,12 @@ import enum
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from types import TracebackType
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 from pipelines.shards.tar_digests import MemberDigests, WholeDigest
+from pipelines.shards.tar_sink import Writable, writev_of
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -37,21 +38,6 @@ _BASE_SUM = _FIXED_SUM - ord("0") - 1  # less the twelfth digit of three sums, a
 _CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
 _LARGE = 16 * 1024  # what is smaller is joined before it is written
 _BATCH_BYTES = 1 << 20  # written at once: fewer calls, and whole pages
-
-
-class Writable(Protocol):
-    """Where tar bytes go."""
-
-    def write(self, data: bytes | memoryview, /) -> int:
-        """Takes bytes, all or the first of them, and returns how many."""
-
-
-@runtime_checkable
-class Gathering(Protocol):
-    """A sink that takes many pieces in one call, without joining them."""
-
-    def writev(self, pieces: Sequence[bytes], /) -> None:
-        """Takes all of the pieces, in order."""
 
 
 class Digests(enum.Flag):
@@ -126,7 +112,7 @@ class TarWriter:
     """
 
     def __init__(self, sink: Writable, digests: Digests = Digests.ALL) -> None:
-        self._writev = sink.writev if isinstance(sink, Gathering) else _one_by_one(sink)
+        self._writev = writev_of(sink)
         self._open = True
         self._small: list[bytes] = []  # what is joined and written with what follows
         self._small_bytes = 0
@@ -258,22 +244,6 @@ class TarWriter:
         for digest in self._of_all:
             digest.update(batch)
         self._writev(batch)
-
-
-def _one_by_one(sink: Writable) -> Callable[[Sequence[bytes]], None]:
-    """Writes pieces to a sink that takes one at a time, and perhaps not all of it."""
-
-    def writev(pieces: Sequence[bytes]) -> None:
-        for piece in pieces:
-            taken = sink.write(piece)
-            rest = memoryview(piece)
-            while taken < len(rest):
-                if taken <= 0:
-                    raise OSError("the sink takes no more bytes")
-                rest = rest[taken:]
-                taken = sink.write(rest)
-
-    return writev
 
 
 def _digest(whole: WholeDigest | None) -> str:

@@ -6,7 +6,7 @@ fetching and digests of every medium, selection with its search for look-alikes,
 their digests, indexes, ledger, log, statements, manifest. Not run is what a model or a decoder
 does, since features lie in the store already, and that costs the same for every medium.
 
-Media take one block of the disk each (`tests.bench.scale_library`). Tars are written whole and
+Media take one block of the disk each (`tests.bench.scale_media`). Tars are written whole and
 brought to the disk; once a shard is committed, a hole is punched where its tar was, all but the
 first's, so that the disk holds a few at a time. So what is left is no delivery that could be
 verified, but for its first shard, which is.
@@ -18,6 +18,7 @@ import argparse
 import multiprocessing
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -32,7 +33,8 @@ from pipelines.jobs import Prepared, Request, prepare_job
 from pipelines.progress import report_progress
 from pipelines.shards.tar_reader import read_members
 from schemas.manifest import Manifest
-from tests.bench.scale_library import AS_OF, DEAL, make_media, make_tables, planted
+from tests.bench.scale_library import AS_OF, DEAL, make_tables, planted
+from tests.bench.scale_media import make_media
 from tests.bench.scale_watch import Taken, Watch
 
 FREE_BYTES = 12 * 10**9  # of the disk, to be left alone
@@ -66,9 +68,9 @@ class Ran:
     bytes: int
     watch: Watch
 
-    def total(self) -> Taken:
-        """What all steps took."""
-        steps = self.watch.steps.values()
+    def total(self, without: str = "") -> Taken:
+        """What all steps took, or all but one."""
+        steps = [taken for step, taken in self.watch.steps.items() if step != without]
         return Taken(sum(one.clock_s for one in steps), sum(one.processor_s for one in steps))
 
 
@@ -189,28 +191,34 @@ def _check_first(delivery: Path, manifest: Manifest) -> None:
 
 
 def show(runs: list[Ran]) -> None:
-    """Prints what each step took, and how that grew."""
+    """Prints what each step took, and how that grew.
+
+    Reading comes first, so that the start of the workers counts to it: the same for any size.
+    """
     names = list(dict.fromkeys(step for ran in runs for step in ran.watch.steps))
     for what, of in (("processor", "processor_s"), ("clock", "clock_s")):
         print(f"\n{what}, µs a sample")
-        print(f"  {'assets':<12}" + "".join(f"{ran.assets:>14,}" for ran in runs))
+        _print_row("assets", [f"{ran.assets:,}" for ran in runs])
         for name in names:
-            took = [getattr(ran.watch.steps.get(name, Taken()), of) for ran in runs]
-            figures = [1e6 * one / ran.samples for one, ran in zip(took, runs, strict=True)]
-            print(f"  {name:<12}" + "".join(f"{figure:>14,.0f}" for figure in figures))
-        totals = [1e6 * getattr(ran.total(), of) / ran.samples for ran in runs]
-        print(f"  {'all':<12}" + "".join(f"{figure:>14,.0f}" for figure in totals))
-        print(f"  {'ratio':<12}" + "".join(f"{figure / totals[0]:>14.3f}" for figure in totals))
+            took = [getattr(ran.watch.steps.get(name, Taken()), of) / ran.samples for ran in runs]
+            _print_row(name, [f"{1e6 * one:,.0f}" for one in took])
+        for label, without in (("all", ""), ("but read", "read")):
+            took = [getattr(ran.total(without), of) / ran.samples for ran in runs]
+            _print_row(label, [f"{1e6 * one:,.0f}" for one in took])
+            _print_row("  ratio", [f"{one / took[0]:.3f}" for one in took])
     print()
-    for label, values in {
-        "samples": [f"{ran.samples:,}" for ran in runs],
-        "shards": [f"{ran.shards:,}" for ran in runs],
-        "delivery, GB": [f"{ran.bytes / 1e9:,.1f}" for ran in runs],
-        "all, s": [f"{ran.total().clock_s:,.0f}" for ran in runs],
-        "memory, MiB": [f"{ran.watch.peak_bytes / 2**20:,.0f}" for ran in runs],
-        "of one, MiB": [f"{max(ran.watch.peak_of.values()) / 2**20:,.0f}" for ran in runs],
-    }.items():
-        print(f"  {label:<12}" + "".join(f"{value:>14}" for value in values))
+    _print_row("samples", [f"{ran.samples:,}" for ran in runs])
+    _print_row("shards", [f"{ran.shards:,}" for ran in runs])
+    _print_row("delivery, GB", [f"{ran.bytes / 1e9:,.1f}" for ran in runs])
+    _print_row("all, s", [f"{ran.total().clock_s:,.0f}" for ran in runs])
+    _print_row("memory, MiB", [f"{ran.watch.peak_bytes / 2**20:,.0f}" for ran in runs])
+    for place, label in enumerate(("  largest", "  second", "  third")):
+        held = [sorted(ran.watch.peak_of.values(), reverse=True)[place] for ran in runs]
+        _print_row(label, [f"{size / 2**20:,.0f}" for size in held])
+
+
+def _print_row(label: str, values: list[str]) -> None:
+    print(f"  {label:<12}" + "".join(f"{value:>14}" for value in values))
 
 
 def main() -> None:
@@ -226,7 +234,8 @@ def main() -> None:
     for assets in options.assets:
         with tempfile.TemporaryDirectory(prefix="fairshard-scale-", dir=options.folder) as folder:
             runs.append(bench_scale(assets, Path(folder), options.workers))
-        show(runs)
+            show(runs)  # before the folder is removed, which takes its time
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,50 +1,22 @@
-"""A library of any size for the benchmark of scale: media of next to no disk, known features.
-
-What an asset is follows from its number alone. Each has a file of its own: a real JPEG, the asset's
-number after its end, where a decoder no longer looks, and then a hole up to some 100 KB; so every
-digest differs, every byte is read, hashed and written, and a file takes one block of the disk. What
-is computed of media (facts, vectors, captions, scores, readings) lies in the feature store already,
-drawn at random, as after a deal on the same library.
-"""
+"""A library of any size for the benchmark of scale: what an asset is follows from its number."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache, partial
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
-from pipelines import layout
-from pipelines.config import Job
-from pipelines.delivery.stores import open_store
-from pipelines.features.compute import facts_row, score_key
-from pipelines.features.store import Row, open_features
-from pipelines.media.guard import this_guard
-from pipelines.media.limits import MediaLimits
-from pipelines.media.prepare import prepare_media
-from pipelines.media.readings import reading_to_json
-from pipelines.rights.signals.trust import TrustLists
+from pipelines.features.store import Row
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTORS_SCHEMA
 
 AS_OF = datetime(2026, 6, 30, 12, tzinfo=UTC)
-MIN_BYTES = 96_000
-_SPREAD_BYTES = 8_192
-_FOLDER = 1_000  # files in one
+FILES_A_FOLDER = 1_000
 _SERIES = 100  # assets of one contributor
-_DIMENSIONS = 512  # of a vector, as ViT-B/32 has them
 _ROW_GROUP = 65_536
-_UNITS_AT_ONCE = 16
 _WORDS = "harbour meadow bridge market garden station river forest window orchard".split()
 
 DEAL = """\
@@ -100,39 +72,40 @@ class Planted:
 
 
 # (every so many assets, this one); no two of them, nor one after a withdrawn or missing, may meet.
-_WITHDRAWN, _MISSING, _TWIN, _ALIKE = (50, 7), (1000, 513), (100, 33), (50, 21)
+WITHDRAWN, MISSING, TWIN, ALIKE = (50, 7), (1000, 513), (100, 33), (50, 21)
 
 
 def planted(assets: int) -> Planted:
     """What `make_tables` puts into a library of this size."""
     return Planted(
         assets,
-        *(
-            len(range(first, assets, every))
-            for every, first in (_WITHDRAWN, _MISSING, _TWIN, _ALIKE)
-        ),
+        *(len(range(first, assets, every)) for every, first in (WITHDRAWN, MISSING, TWIN, ALIKE)),
     )
 
 
-def _is(kind: tuple[int, int], number: int) -> bool:
+def is_kind(kind: tuple[int, int], number: int) -> bool:
+    """Whether an asset is of a planted kind."""
     every, first = kind
     return number % every == first
 
 
-def _first(number: int) -> int:
+def first_of(number: int) -> int:
     """The asset whose bytes an asset has: its own, or those of the one before."""
-    return number - 1 if _is(_TWIN, number) else number
+    return number - 1 if is_kind(TWIN, number) else number
 
 
-def _asset_id(number: int) -> str:
+def asset_id(number: int) -> str:
+    """An asset's id."""
     return f"A{number:08d}"
 
 
-def _media_uri(number: int) -> str:
-    return f"media/{number // _FOLDER:05d}/{number:08d}.jpg"
+def media_uri(number: int) -> str:
+    """Where an asset's file lies, beside the tables."""
+    return f"media/{number // FILES_A_FOLDER:05d}/{number:08d}.jpg"
 
 
-def _title(number: int) -> str:
+def title(number: int) -> str:
+    """What its contributor calls it."""
     first, second = _WORDS[number % 10], _WORDS[number // 10 % 10]
     return f"A {first} beside a {second}, {number // 100}"
 
@@ -165,16 +138,16 @@ def _asset(number: int, people: Sequence[str]) -> Row:
     first = number // _SERIES
     shares = [(first, 7_500), (first + 1, 2_500)] if number % 10 == 3 else [(first, 10_000)]
     return {
-        "asset_id": _asset_id(number),
-        "media_uri": _media_uri(number),
+        "asset_id": asset_id(number),
+        "media_uri": media_uri(number),
         "media_type": "image",
         "contributors": [
             {"contributor_id": people[who], "share_bp": share} for who, share in shares
         ],
         "licence_model": "RF",
         "licence_class": "creative",
-        "status": "withdrawn" if _is(_WITHDRAWN, number) else "active",
-        "title": _title(number),
+        "status": "withdrawn" if is_kind(WITHDRAWN, number) else "active",
+        "title": title(number),
         "keywords": [_WORDS[number % 10], _WORDS[number // 10 % 10]],
         "people_count": 0,
         "minors": False,
@@ -183,133 +156,3 @@ def _asset(number: int, people: Sequence[str]) -> Row:
         "digital_source_type": "digitalCapture",
         "weight": 1 + number % 20,
     }
-
-
-def make_media(job: Job, folder: Path, assets: int, workers: int) -> None:
-    """Makes every asset's file, and puts what is computed of it into the feature store.
-
-    Args:
-        job: The run to come, whose units and models the features are of.
-        folder: The catalogue's.
-        assets: How many assets it has.
-        workers: Processes to use.
-    """
-    for number in range(0, assets, _FOLDER):
-        (folder / _media_uri(number)).parent.mkdir(parents=True)
-    units: dict[int, list[int]] = {}
-    for number in range(assets):
-        place = layout.asset_hash(_asset_id(number))
-        units.setdefault(layout.unit_of(place, job.unit_bits), []).append(number)
-    ordered = sorted(units.items())
-    tasks = [ordered[at : at + _UNITS_AT_ONCE] for at in range(0, len(ordered), _UNITS_AT_ONCE)]
-    with ProcessPoolExecutor(workers) as pool:
-        for _ in pool.map(partial(_make_units, job, folder), tasks):
-            pass
-
-
-def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]]]) -> None:
-    models = job.models
-    store = open_store(job.output_uri)
-    features = open_features(store, models.clip_id, models.captioner_id, job.reader_id)
-    for unit, numbers in units:
-        low, high = layout.unit_range(unit, job.unit_bits)
-        made = {}
-        for number in numbers:
-            if not _is(_WITHDRAWN, number) and not _is(_MISSING, number):
-                made[number] = _make_file(folder, number)
-        features.facts.save(low, high, [_facts(job, at, *file) for at, file in made.items()])
-        digests = [digest for digest, _ in made.values()]
-        dice = np.random.default_rng([3, unit])
-        pictures, texts = _vectors(dice, len(made)), _vectors(dice, len(made))
-        features.embeddings.save(
-            low,
-            high,
-            [
-                {"media_sha256": digest, "embedding": vector}
-                for digest, vector in zip(digests, pictures, strict=True)
-            ],
-        )
-        told = {"clip_score": 0.25, "shots": []}
-        features.captions.save(
-            low,
-            high,
-            [
-                {"media_sha256": digest, "caption": _title(at), "text_embedding": vector, **told}
-                for at, digest, vector in zip(made, digests, texts, strict=True)
-            ],
-        )
-        features.scores.save(
-            low,
-            high,
-            [
-                {"score_key": score_key(digest, _title(at)), "clip_score": 0.25}
-                for at, (digest, _) in made.items()
-            ],
-        )
-        reading = _base(job.limits, job.trust)[1]
-        features.readings.save(
-            low, high, [{"media_sha256": digest, "reading": reading} for digest in digests]
-        )
-
-
-def _make_file(folder: Path, number: int) -> tuple[str, int]:
-    """Makes an asset's file; returns its sha256 and size."""
-    of = _first(number)
-    size = MIN_BYTES + of * 7_919 % _SPREAD_BYTES
-    head = _picture() + b"%016d" % of
-    with (folder / _media_uri(number)).open("wb") as file:
-        file.write(head)
-        file.truncate(size)
-    digest = hashlib.sha256(head)
-    digest.update(_ZEROS[: size - len(head)])
-    return digest.hexdigest(), size
-
-
-_ZEROS = bytes(MIN_BYTES + _SPREAD_BYTES)
-
-
-@lru_cache(maxsize=1)
-def _picture() -> bytes:
-    """A smooth picture of 640 x 512 pixels, in less than 4,000 bytes."""
-    pixels = np.zeros((512, 640, 3), np.uint8)
-    pixels[..., 0] = np.linspace(30, 200, 640)[None, :]
-    pixels[..., 1] = np.linspace(200, 30, 512)[:, None]
-    sink = io.BytesIO()
-    Image.fromarray(pixels).save(sink, "JPEG", quality=30, progressive=True, optimize=True)
-    return sink.getvalue()
-
-
-@lru_cache(maxsize=1)
-def _base(limits: MediaLimits, trust: TrustLists) -> tuple[Row, str]:
-    """What the product itself finds in such a file: its facts, and what it says of rights."""
-    data = (_picture() + b"%016d" % 0).ljust(MIN_BYTES, b"\0")
-    prepared = prepare_media(data, _media_uri(0), "image", None, limits)
-    reading = this_guard().signals(data, prepared.format, trust, limits)
-    return facts_row(prepared), json.dumps(reading_to_json(reading), sort_keys=True)
-
-
-def _facts(job: Job, number: int, digest: str, size: int) -> Row:
-    """The picture's facts, with a look drawn for this asset."""
-    phash, colour = _look(number)
-    drawn = {"media_sha256": digest, "bytes": size, "phash": phash, "colour": colour}
-    return {**_base(job.limits, job.trust)[0], **drawn}
-
-
-def _look(number: int) -> tuple[str, str]:
-    """Hash and colours: random bits; brightness, slopes and noise as a photograph's may be."""
-    like = number - 1 if _is(_ALIKE, number) else _first(number)
-    dice = np.random.default_rng([5, like])
-    bits = dice.integers(0, 256, 32, dtype=np.uint8)
-    slopes = np.linspace(-1, 1, 4)
-    across, down = dice.normal(0, 30, (2, 3))
-    grid = dice.uniform(40, 215, 3) + slopes[None, :, None] * across + slopes[:, None, None] * down
-    colours = np.clip(grid + dice.normal(0, 12, (4, 4, 3)), 0, 255).astype(np.uint8)
-    if _is(_ALIKE, number):
-        bits[:2] ^= np.uint8(0x55)  # eight bits differ
-        colours = np.where(colours > 128, colours - 3, colours + 3)
-    return bits.tobytes().hex(), colours.astype(np.uint8).tobytes().hex()
-
-
-def _vectors(dice: np.random.Generator, count: int) -> list[npt.NDArray[np.float32]]:
-    drawn = dice.normal(size=(count, _DIMENSIONS)).astype(np.float32)
-    return list(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))

@@ -1,0 +1,32 @@
+"""The benchmark of scale: what it plants comes out, and every step's time is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.scale import bench_scale, show
+from tests.bench.scale_library import planted
+
+
+def test_what_is_planted_adds_up() -> None:
+    kinds = planted(10_000)
+    assert (kinds.withdrawn, kinds.missing, kinds.twins, kinds.alike) == (200, 10, 100, 200)
+    assert kinds.delivered == 9_490
+
+
+@pytest.mark.slow
+def test_a_small_library(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = bench_scale(1_100, tmp_path / "scale", workers=2)
+    assert ran.samples == planted(1_100).delivered  # as bench_scale itself demands
+    assert {"read", "screen", "enrich", "select", "write", "ledger", "publish"} <= {
+        *ran.watch.steps
+    }
+    assert all(taken.clock_s >= 0 < ran.total().processor_s for taken in ran.watch.steps.values())
+    assert len(ran.watch.peak_of) >= 3  # the command and two workers
+    assert max(ran.watch.peak_of.values()) < ran.watch.peak_bytes
+    tars = sorted((tmp_path / "scale").glob("out/scale/v0001/delivery/shards/*.tar"))
+    assert sum(tar.stat().st_size for tar in tars) > 96_000 * ran.samples
+    show([ran, ran])
+    assert capsys.readouterr().out.count("1.000") == 8
