@@ -15,7 +15,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_ha
 from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
 
 from pipelines.config import Job
-from pipelines.worker import worker_command
+from pipelines.worker import end_stages_promptly, worker_command
 from schemas.errors import InputError
 
 Graph = Callable[[beam.Pipeline, Job], None]
@@ -35,6 +35,7 @@ def run_graph(job: Job, build: Graph) -> None:
         InputError: If the options ask for an engine or a mode that is not to be trusted.
     """
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
+    end_stages_promptly()
     options = PipelineOptions([*_embedded(job.workers), *job.beam_options])
     asked = options.get_all_options()
     runner = check_engine(asked.get("runner"), asked.get("direct_running_mode"))
