@@ -17,7 +17,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_ha
 from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
 
 from pipelines.config import Job
-from pipelines.worker import worker_command
+from pipelines.worker import end_stages_promptly, worker_command
 from schemas.errors import InputError, RunError
 
 Graph = Callable[[beam.Pipeline, Job], None]
@@ -40,6 +40,7 @@ def run_graph(job: Job, build: Graph) -> None:
         RunError: If the connection to the engine is lost.
     """
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
+    end_stages_promptly()
     options = PipelineOptions([*_embedded(job.workers), *job.beam_options])
     engine = check_engine(job.beam_options) or FnApiRunner(default_environment=_environment(job))
     pipeline = beam.Pipeline(runner=engine, options=options)

@@ -72,6 +72,7 @@ def bench_img2dataset(folder: Path, pictures: int, rounds: int, processes: int) 
         processes: How many img2dataset uses.
     """
     library = make_library(folder, pictures, processes)
+    pictures = library.pictures
     size = library.media_bytes / pictures / 1e3
     print(f"img2dataset: {pictures:,} pictures of {size:,.0f} KB, {rounds} rounds")
     ours = Ours(library, folder)
@@ -131,14 +132,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
     parser.add_argument("--processes", type=int, default=2, help="of img2dataset")
     parser.add_argument("--folder", type=Path, help="where files go (default: memory)")
+    parser.add_argument(
+        "--keep", type=Path, help="keep library and features here, and take them if they are"
+    )
     options = parser.parse_args()
     if not has_peer():
         parser.exit(1, "img2dataset's environment is not there: make bench-peers\n")
     shared_memory = Path("/dev/shm")  # a disk would measure itself
     base = options.folder or (shared_memory if shared_memory.is_dir() else None)
+    base = options.keep or base
     load = " ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"{os.cpu_count()} cores, load {load}; files in {base or 'the temporary folder'}")
     logging.disable(logging.CRITICAL)
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
+        bench_img2dataset(options.keep, options.pictures, options.rounds, options.processes)
+        return
     with tempfile.TemporaryDirectory(prefix="fairshard-bench-", dir=base) as folder:
         bench_img2dataset(Path(folder), options.pictures, options.rounds, options.processes)
 

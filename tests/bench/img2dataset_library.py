@@ -79,9 +79,12 @@ class BenchLibrary:
 
 
 def make_library(folder: Path, pictures: int, workers: int) -> BenchLibrary:
-    """Draws a library; the same bytes for any number of workers."""
+    """Draws a library, or takes the one that is there; the same bytes for any number of workers."""
     catalogue = folder / "catalogue"
-    (catalogue / "media").mkdir(parents=True)
+    if (catalogue / "consents.parquet").exists():  # what is written last
+        sizes = [path.stat().st_size for path in (catalogue / "media").iterdir()]
+        return BenchLibrary(catalogue, len(sizes), sum(sizes))
+    (catalogue / "media").mkdir(parents=True, exist_ok=True)
     starts = range(0, pictures, _AN_EXECUTION)
     with ProcessPoolExecutor(workers) as pool:
         draw = partial(_draw_some, catalogue / "media", pictures)
