@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import io
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow.parquet as pq
 import pytest
@@ -136,8 +136,6 @@ def _is_feature(key: str) -> bool:
 
 def ledger_totals(output: Output, version: str) -> dict[str, tuple[int, int]]:
     """Entries and their sum in minor units, by currency."""
-    import io
-
     totals: Counter[str] = Counter()
     count: Counter[str] = Counter()
     for key in output.look():
@@ -286,8 +284,3 @@ def told(error: str) -> None:
     assert lines and lines[-1].startswith("fairshard package: "), error
     assert "Traceback" not in error and "unexpected fault" not in error, error
     assert len(lines) == 1, error
-
-
-def summary_json(run_output: str) -> Any:
-    """What a run printed with --json."""
-    return json.loads(run_output)

@@ -83,6 +83,7 @@ def attempt(
     run = broken_runs.start(*arguments, env=fault.environment())
     code = run.wait()
     name = f"{fault.call} {fault.how}"
+    print(f"{name}, call {fault.nth}, {fault.row} in a row: exit code {code}")
     check_not_torn(output, expected)
     if code:
         assert code == 1, (fault, code, run.errors())
