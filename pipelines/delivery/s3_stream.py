@@ -99,10 +99,14 @@ class _ObjectStream(io.RawIOBase):
         wanted = min(len(view), self._size - self._position)
         if wanted <= 0:
             return 0
-        data = self._attempt(lambda: self._read_some(wanted))
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        # All of it: readers of Parquet take a short read for the end of the file.
+        filled = 0
+        while filled < wanted:
+            data = self._attempt(lambda left=wanted - filled: self._read_some(left))
+            view[filled : filled + len(data)] = data
+            self._position += len(data)
+            filled += len(data)
+        return filled
 
     def _read_some(self, wanted: int) -> bytes:
         if self._body is None:
