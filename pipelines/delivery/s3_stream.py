@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -102,7 +103,7 @@ class _ObjectStream(io.RawIOBase):
         # All of it: readers of Parquet take a short read for the end of the file.
         filled = 0
         while filled < wanted:
-            data = self._attempt(lambda left=wanted - filled: self._read_some(left))
+            data = self._attempt(partial(self._read_some, wanted - filled))
             view[filled : filled + len(data)] = data
             self._position += len(data)
             filled += len(data)
