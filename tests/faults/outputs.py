@@ -193,10 +193,10 @@ def check_ended(output: Output, expected: Expected) -> int:
         How many things `clean` found.
     """
     found = check_not_torn(output, expected)
-    ours = {key for key in found if key.startswith(f"{expected.version}/")}
+    stray = {key for key in found if TEMPORARY in key}
+    ours = {key for key in found if key.startswith(f"{expected.version}/")} - stray
     assert ours == set(expected.objects), sorted(ours ^ set(expected.objects))
     assert ledger_totals(output, expected.version) == expected.totals
-    stray = {key for key in found if TEMPORARY in key}
     rest = {key for key in found if key not in ours and not _is_feature(key)} - stray
     # The claims of a run that was killed after it had published wait for `clean`.
     claims = {key for key in rest if key.startswith("agency/claims/")}

@@ -125,7 +125,7 @@ def test_every_kind_of_fault(
     chance, tried = random.Random(SEED), Tried()
     counted = count(library, broken_runs, tmp_path, expected)
     kinds = [call for call in WAYS if counted[call]]
-    assert len(kinds) >= 12, counted
+    assert len(kinds) > len(WAYS) - 3, counted
     share = -(-FAULTS // len(kinds))
     for call in kinds:
         many = counted[call]
