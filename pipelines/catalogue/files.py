@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 from botocore.exceptions import ClientError
 
 from pipelines.delivery.s3_client import USUAL_S3, S3Client, error_of, s3_client, s3_errors
+from pipelines.delivery.s3_retry import list_pages
 from pipelines.delivery.s3_stream import open_object
 from schemas.errors import InputError, RunError
 
@@ -98,11 +99,8 @@ _TABLE_FOLDERS = frozenset({"assets", "contributors", "consents", "releases"})
 
 
 def _pages(client: S3Client, bucket: str, prefix: str) -> tuple[list[File], list[str]]:
-    pages = client.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=prefix, Delimiter="/"
-    )
     files, folders = [], []
-    for page in pages:
+    for page in list_pages(client, bucket, prefix, Delimiter="/"):
         folders += [entry["Prefix"] for entry in page.get("CommonPrefixes", [])]
         files += [
             File(entry["Key"], f"s3://{bucket}/{entry['Key']}", entry["Size"], entry["ETag"])

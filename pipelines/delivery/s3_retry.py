@@ -117,13 +117,21 @@ def need(answer: dict[str, Any], *fields: str) -> dict[str, Any]:
 
 def list_objects(client: S3Client, bucket: str, start: str) -> Iterator[dict[str, Any]]:
     """Every object whose name begins with `start`."""
-    token: dict[str, str] = {}
+    for page in list_pages(client, bucket, start):
+        yield from page.get("Contents", ())
+
+
+def list_pages(
+    client: S3Client, bucket: str, start: str, **further: str
+) -> Iterator[dict[str, Any]]:
+    """The pages of a listing; `further` are its other parameters, such as a delimiter."""
+    token = dict(further)
     while True:
         page = _page(client.list_objects_v2, "NextContinuationToken", bucket, start, token)
-        yield from page.get("Contents", ())
+        yield page
         if not page["IsTruncated"]:
             return
-        token = {"ContinuationToken": str(page["NextContinuationToken"])}
+        token["ContinuationToken"] = str(page["NextContinuationToken"])
 
 
 def list_uploads(client: S3Client, bucket: str, start: str) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -142,10 +143,14 @@ class _ObjectStream(io.RawIOBase):
         wanted = min(len(view), self._size - self._position)
         if wanted <= 0:
             return 0
-        data = self._attempt(lambda: self._read_some(wanted))
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        # All of it: readers of Parquet take a short read for the end of the file.
+        filled = 0
+        while filled < wanted:
+            data = self._attempt(partial(self._read_some, wanted - filled))
+            view[filled : filled + len(data)] = data
+            self._position += len(data)
+            filled += len(data)
+        return filled
 
     def _read_some(self, wanted: int) -> bytes:
         if self._body is None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import io
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow.parquet as pq
 import pytest
@@ -136,8 +136,6 @@ def _is_feature(key: str) -> bool:
 
 def ledger_totals(output: Output, version: str) -> dict[str, tuple[int, int]]:
     """Entries and their sum in minor units, by currency."""
-    import io
-
     totals: Counter[str] = Counter()
     count: Counter[str] = Counter()
     for key in output.look():
@@ -195,10 +193,10 @@ def check_ended(output: Output, expected: Expected) -> int:
         How many things `clean` found.
     """
     found = check_not_torn(output, expected)
-    ours = {key for key in found if key.startswith(f"{expected.version}/")}
+    stray = {key for key in found if TEMPORARY in key}
+    ours = {key for key in found if key.startswith(f"{expected.version}/")} - stray
     assert ours == set(expected.objects), sorted(ours ^ set(expected.objects))
     assert ledger_totals(output, expected.version) == expected.totals
-    stray = {key for key in found if TEMPORARY in key}
     rest = {key for key in found if key not in ours and not _is_feature(key)} - stray
     # The claims of a run that was killed after it had published wait for `clean`.
     claims = {key for key in rest if key.startswith("agency/claims/")}
@@ -286,8 +284,3 @@ def told(error: str) -> None:
     assert lines and lines[-1].startswith("fairshard package: "), error
     assert "Traceback" not in error and "unexpected fault" not in error, error
     assert len(lines) == 1, error
-
-
-def summary_json(run_output: str) -> Any:
-    """What a run printed with --json."""
-    return json.loads(run_output)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.end_to_end.command import environment
 
@@ -73,6 +74,10 @@ class Run:
             self._out.with_suffix(kind).read_text(errors="replace") for kind in (".out", ".err")
         ]
         return "\n".join(texts).strip()
+
+    def json(self) -> Any:
+        """What it wrote to stdout, as JSON."""
+        return json.loads(self._out.with_suffix(".out").read_text())
 
     def errors(self) -> str:
         """What it wrote to stderr."""

@@ -83,6 +83,7 @@ def attempt(
     run = broken_runs.start(*arguments, env=fault.environment())
     code = run.wait()
     name = f"{fault.call} {fault.how}"
+    print(f"{name}, call {fault.nth}, {fault.row} in a row: exit code {code}")
     check_not_torn(output, expected)
     if code:
         assert code == 1, (fault, code, run.errors())
@@ -124,7 +125,7 @@ def test_every_kind_of_fault(
     chance, tried = random.Random(SEED), Tried()
     counted = count(library, broken_runs, tmp_path, expected)
     kinds = [call for call in WAYS if counted[call]]
-    assert len(kinds) >= 12, counted
+    assert len(kinds) > len(WAYS) - 3, counted
     share = -(-FAULTS // len(kinds))
     for call in kinds:
         many = counted[call]

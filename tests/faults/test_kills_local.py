@@ -151,3 +151,25 @@ def test_kills_before_anything_is_computed(
         Chain(output, expected, launch, 1, tally).go(moments)
     print(tally.table("kills, cold features"))
     assert tally.kills >= 6
+
+
+def test_clean_finds_what_a_killed_run_left(
+    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+) -> None:
+    output = library.warm(tmp_path / "out")
+    arguments = library.package(output.uri, "--workers", 1)
+    run = runs.start(*arguments)
+    there = Event("a temporary", some(f"{expected.version}/delivery/shards/{TEMPORARY}*"))
+    assert there.strike(run, output)
+    left = {key for key in output.look() if TEMPORARY in key}
+    told = runs.start("clean", output.uri, "--older-than", "0s", "--dry-run", "--json")
+    assert told.wait() == 0 and left <= {item["name"] for item in told.json()["found"]}
+    cleaned = runs.start("clean", output.uri, "--older-than", "0s", "--json")
+    assert cleaned.wait() == 0
+    kinds = {item["kind"] for item in cleaned.json()["found"]}
+    assert kinds >= {"unpublished version"} and cleaned.json()["removed"] >= len(left) + 1
+    # Nothing but the features is left, and from them the same delivery is made.
+    assert all(key.startswith("agency/features/") for key in output.look()), output.look()
+    run = runs.start(*arguments)
+    assert run.wait() == 0, run.said()
+    assert check_ended(output, expected) == 0

@@ -1,0 +1,48 @@
+"""A catalogue in a bucket that breaks: its tables are read whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.catalogue.files import list_files, open_file
+from pipelines.delivery import s3_client as clients
+
+from .faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
+from .servers import moto
+
+ROWS = 200_000
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    path: Path = tmp_path_factory.mktemp("table") / "assets.parquet"
+    pq.write_table(pa.table({"n": range(ROWS)}), path)
+    with (
+        moto() as server,
+        faulty_proxy(server.endpoint, Schedule(0, rate=0.0)) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        server.client().create_bucket(Bucket="agency")
+        server.client().upload_file(str(path), "agency", "c/assets.parquet")
+        for name, value in server.environment(running.endpoint).items():
+            patch.setenv(name, value)
+        patch.setattr("pipelines.delivery.s3_retry.time", SimpleNamespace(sleep=lambda _: None))
+        clients._clients.clear()
+        yield running
+        clients._clients.clear()
+
+
+@pytest.mark.parametrize("fault", ALL)
+def test_each_fault_of_reading_is_survived(proxy: Proxy, fault: Fault) -> None:
+    """The listing, and a table by a reader that takes a short read for the end."""
+    for seed in range(3):
+        proxy.schedule = Schedule(seed, 1.0, (fault,), in_a_row=1)  # every second request
+        (found,) = list_files("s3://agency/c")
+        with open_file(found.uri, found.version) as table:
+            assert pq.ParquetFile(table).read()["n"].to_pylist() == list(range(ROWS))
