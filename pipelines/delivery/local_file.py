@@ -43,9 +43,12 @@ class FileSink:
 
     def writev(self, pieces: Sequence[bytes]) -> None:
         """See `Sink.writev`."""
-        with write_errors(self._path):
+        try:
             self.file.flush()
             self.written += write_pieces(self.file.fileno(), pieces)
+        except OSError:  # asked for only now, since this is called for every few pieces
+            with write_errors(self._path):
+                raise
 
 
 def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> int:

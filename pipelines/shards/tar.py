@@ -37,7 +37,7 @@ _SUMS = tuple(map(sum, _DIGITS))
 _BASE_SUM = _FIXED_SUM - ord("0") - 1  # less the twelfth digit of three sums, and Adler-32's one
 _CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
 _LARGE = 16 * 1024  # what is smaller is joined before it is written
-_BATCH_BYTES = 1 << 20  # written at once: fewer calls, and whole pages
+_BATCH_BYTES = 1 << 17  # written at once: few calls, and not more than the processor's cache
 
 
 class Digests(enum.Flag):
@@ -239,10 +239,11 @@ class TarWriter:
             self._write_batch()
 
     def _write_batch(self) -> None:
-        batch, self._batch, self._batch_bytes = self._batch, [], 0
+        batch, size = self._batch, self._batch_bytes
+        self._batch, self._batch_bytes = [], 0
         # The digests first: they run while the sink writes.
         for digest in self._of_all:
-            digest.update(batch)
+            digest.update(batch, size)
         self._writev(batch)
 
 

@@ -39,20 +39,30 @@ class WholeDigest:
     def __init__(self, digest: Hash) -> None:
         self.hex = ""
         self._digest = digest
+        self._batch: list[bytes] = []
+        self._bytes = 0
         self._worker: Worker[Sequence[bytes]] = Worker(self._do, _DEPTH)
 
-    def update(self, batch: Sequence[bytes]) -> None:
-        """Takes pieces; neither they nor the sequence may change any more."""
-        self._worker.give(batch)
+    def update(self, pieces: Sequence[bytes], size: int) -> None:
+        """Takes pieces of `size` bytes in all, which must not change any more."""
+        self._batch += pieces
+        self._bytes += size
+        if self._bytes >= _BATCH_BYTES or len(self._batch) >= _BATCH_PIECES:
+            self._hand_over()
 
     def finish(self) -> None:
         """Waits for the digest, and ends the thread."""
+        self._hand_over()
         self._worker.finish()
         self.hex = self._digest.hexdigest()
 
     def stop(self) -> None:
         """Ends the thread, whatever is not done. Raises nothing."""
         self._worker.stop()
+
+    def _hand_over(self) -> None:
+        batch, self._batch, self._bytes = self._batch, [], 0
+        self._worker.give(batch)
 
     def _do(self, batch: Sequence[bytes]) -> None:
         for piece in batch:
