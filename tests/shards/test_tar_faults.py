@@ -191,7 +191,7 @@ def test_what_waits_for_a_digest_is_bounded() -> None:
     def feed() -> None:
         nonlocal given
         for _ in range(100):
-            digest.update([BIG])
+            digest.update([BIG], len(BIG))
             given += len(BIG)
 
     writer = threading.Thread(target=feed)
