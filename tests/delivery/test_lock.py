@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +35,15 @@ from schemas.errors import RunError
 
 QUICK = Timing(beat_s=0.05, give_up_s=0.5, stale_s=1.0)
 ELSEWHERE = Holder("far", "another-boot", "pid:[1]", 1, 1)
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Python's own handler: what a shell starts in the background is told to ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 _HOLD = """
 import sys, time

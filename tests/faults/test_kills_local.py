@@ -95,7 +95,7 @@ def test_a_few_kills_at_any_moment(
         launch = launcher(runs, library.package(output.uri, "--workers", 1))
         Chain(output, expected, launch, 1, tally).go(moments)
     print(tally.table("kills, fast"))
-    assert tally.kills >= 6, tally
+    assert tally.kills >= 4, tally  # a busy machine may be past a moment before it is seen
 
 
 @pytest.mark.slow
