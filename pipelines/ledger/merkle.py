@@ -7,7 +7,7 @@ that whoever holds only hashes can prove and check.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from schemas.errors import InputError, RunError
 
@@ -105,17 +105,7 @@ class Tree:
             raise InputError(
                 "there is no such leaf", f"index {index}, size {size}", "Count from 0."
             )
-        proof: list[bytes] = []
-        start, stop = 0, size
-        while stop - start > 1:
-            middle = start + _split_point(stop - start)
-            if index < middle:
-                proof.append(self._range_root(middle, stop))
-                stop = middle
-            else:
-                proof.append(self._range_root(start, middle))
-                start = middle
-        return proof[::-1]
+        return inclusion_path(index, size, self._range_root)
 
     def consistency_proof(self, old_size: int, size: int | None = None) -> list[bytes]:
         """Proof that the first `old_size` leaves of the tree of `size` were never changed.
@@ -270,6 +260,21 @@ def verify_consistency(
         raise ProofError("the consistency proof is too short", f"{len(proof)} hashes")
     _check_root("the old root is not in the tree", old_result, old_root)
     _check_root("the new root does not follow", result, root_hash)
+
+
+def inclusion_path(index: int, size: int, range_root: Callable[[int, int], bytes]) -> list[bytes]:
+    """The inclusion proof of a leaf, lowest hash first, out of the roots of ranges of leaves."""
+    proof: list[bytes] = []
+    start, stop = 0, size
+    while stop - start > 1:
+        middle = start + _split_point(stop - start)
+        if index < middle:
+            proof.append(range_root(middle, stop))
+            stop = middle
+        else:
+            proof.append(range_root(start, middle))
+            start = middle
+    return proof[::-1]
 
 
 def _split_point(count: int) -> int:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipelines.ledger.merkle import HASH_BYTES, ProofError, node_hash, root, verify_inclusion
+from pipelines.ledger.merkle import (
+    HASH_BYTES,
+    ProofError,
+    inclusion_path,
+    node_hash,
+    root,
+    verify_inclusion,
+)
 from pipelines.ledger.tiles import TILE_WIDTH, entries_path, read_entry_bundle, tile_path
 from schemas.errors import InputError
 
@@ -54,17 +61,8 @@ class PublishedLog:
         Raises:
             ProofError: If the tiles do not lead from it to the root.
         """
-        proof = []
-        start, stop = 0, self.size
-        while stop - start > 1:
-            middle = start + (1 << ((stop - start - 1).bit_length() - 1))
-            if index < middle:
-                proof.append(self._range_root(middle, stop))
-                stop = middle
-            else:
-                proof.append(self._range_root(start, middle))
-                start = middle
-        verify_inclusion(leaf_hash, index, self.size, proof[::-1], self._root)
+        proof = inclusion_path(index, self.size, self._range_root)
+        verify_inclusion(leaf_hash, index, self.size, proof, self._root)
 
     def _range_root(self, start: int, stop: int) -> bytes:
         """Root of leaves that RFC 6962 makes a subtree: of a full one, from one tile's hashes."""

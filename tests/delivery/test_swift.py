@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -31,11 +28,10 @@ from pipelines.delivery.stores import Store, open_store
 from pipelines.shards.write import ShardReceipt
 from schemas.errors import InputError, RunError
 from tests.faults.faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
+from tests.faults.servers import started_swift
 
 from .store_contract import SMALLEST_PART, Exercise
 
-START = Path(__file__).parents[2] / "infra" / "swift" / "start.py"
-_CANNOT_RUN = 3
 # Taking the range off a request breaks its signature, and Swift checks that.
 FAULTS = tuple(fault for fault in ALL if fault is not Fault.RANGE_IGNORED)
 BIG = SMALLEST_PART + 100_000
@@ -54,30 +50,14 @@ class Swift:
     scope="module", params=["ready", pytest.param("made", marks=pytest.mark.slow)], name="swift"
 )
 def running_swift(request: pytest.FixtureRequest) -> Iterator[Swift]:
-    words = [sys.executable, str(START), *(["--no-install"] if request.param == "ready" else [])]
-    process = subprocess.Popen(
-        words,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin and process.stdout and process.stderr
-    said = process.stdout.readline()
-    if not said:
-        reason = process.stderr.read().strip()
-        assert process.wait(60) == _CANNOT_RUN, reason
-        pytest.skip(f"Swift cannot run here: {reason}")
-    told = json.loads(said)
-    with pytest.MonkeyPatch.context() as patch:
+    words = ["--no-install"] if request.param == "ready" else []
+    with started_swift(*words) as told, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", told["access_key"])
         patch.setenv("AWS_SECRET_ACCESS_KEY", told["secret_key"])
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         options = S3Options(told["endpoint"], told["region"])
         s3_client(options)  # made while its credentials are set
         yield Swift(options, told["secret_key"], Path(told["data"]))
-    process.stdin.close()
-    assert process.wait(60) == 0
     assert not Path(told["data"]).exists()
 
 

@@ -93,10 +93,10 @@ def moto() -> Iterator[Server]:
 
 
 @contextmanager
-def swift() -> Iterator[Server]:
-    """OpenStack Swift while the block runs; skips the test where it is not ready."""
+def started_swift(*options: str) -> Iterator[dict[str, str]]:
+    """OpenStack Swift while the block runs, as its script tells of it; skips where it cannot."""
     process = subprocess.Popen(
-        [sys.executable, str(_START), "--no-install"],
+        [sys.executable, str(_START), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -108,14 +108,20 @@ def swift() -> Iterator[Server]:
         reason = process.stderr.read().strip()
         assert process.wait(60) == _CANNOT_RUN, reason
         pytest.skip(f"Swift cannot run here: {reason}")
-    told = json.loads(said)
     try:
-        yield Server(
-            told["endpoint"], told["access_key"], told["secret_key"], told["region"], strict=True
-        )
+        yield json.loads(said)
     finally:
         process.stdin.close()
         assert process.wait(60) == 0
+
+
+@contextmanager
+def swift() -> Iterator[Server]:
+    """OpenStack Swift while the block runs; skips the test where it is not ready."""
+    with started_swift("--no-install") as told:
+        yield Server(
+            told["endpoint"], told["access_key"], told["secret_key"], told["region"], strict=True
+        )
 
 
 @contextmanager
