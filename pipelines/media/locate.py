@@ -159,7 +159,7 @@ def _below(folder: str, relative: str) -> FileLocation | None:
     if "\0" in relative:
         return None
     try:
-        there = os.stat(folder)
+        there = _as_path(folder).stat()
         root = _real_folder(folder, there.st_dev, there.st_ino)
         if root == "/":
             return None
@@ -171,6 +171,9 @@ def _below(folder: str, relative: str) -> FileLocation | None:
     except OSError:
         return None
     return FileLocation(root, path)
+
+
+_as_path = lru_cache(maxsize=64)(Path)  # making one costs more than asking for its state
 
 
 @lru_cache(maxsize=64)
