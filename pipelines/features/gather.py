@@ -122,7 +122,7 @@ class Gathered:
 
     def without_pixels(self) -> Gathered:
         """The same without the decoded pictures."""
-        return replace(self, prepared=None)
+        return self if self.prepared is None else replace(self, prepared=None)
 
 
 def recall(row: Row, terms: Terms, known: Known) -> Gathered | None:
@@ -222,10 +222,5 @@ def _judge(gathered: Gathered, kept: Row, served: Reading, terms: Terms) -> Gath
     decision = None
     if resolution.reasons:
         decision = refused(row["asset_id"], resolution.reasons, resolution.detail)
-    return replace(
-        gathered,
-        own_reading=kept,
-        reading=reading,
-        resolution=resolution,
-        decision=decision,
-    )
+    digest, prepared, seen = gathered.digest, gathered.prepared, gathered.seen
+    return Gathered(row, digest, prepared, kept, reading, resolution, decision, seen)

@@ -72,7 +72,11 @@ def extension(media_uri: str) -> str:
             path = unquote(urlsplit(media_uri).path)
         except ValueError:
             return ""
-    return PurePosixPath(path).suffix.removeprefix(".").lower()
+    name = path.rpartition("/")[2]
+    if name in ("", "."):  # these are no segments
+        name = PurePosixPath(path).name
+    stem, _, suffix = name.rpartition(".")
+    return suffix.lower() if stem else ""
 
 
 def check_name(media_uri: str, media_type: str, fmt: Format) -> None:

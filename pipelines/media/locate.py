@@ -110,6 +110,8 @@ def _check_no_way_up(media_uri: str) -> None:
     The file system decodes none of them, but some server may.
     """
     text = media_uri
+    if ".." not in text and "%" not in text:
+        return
     for _ in range(4):
         if ".." in re.split(r"[/\\?#]", text) or "\0" in text:
             raise not_allowed(f"a way up: {media_uri!r}")
@@ -157,7 +159,7 @@ def _below(folder: str, relative: str) -> FileLocation | None:
     if "\0" in relative:
         return None
     try:
-        there = Path(folder).stat()
+        there = _as_path(folder).stat()
         root = _real_folder(folder, there.st_dev, there.st_ino)
         if root == "/":
             return None
@@ -169,6 +171,9 @@ def _below(folder: str, relative: str) -> FileLocation | None:
     except OSError:
         return None
     return FileLocation(root, path)
+
+
+_as_path = lru_cache(maxsize=64)(Path)  # making one costs more than asking for its state
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ stand behind it, should its file or its server say otherwise.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import date
 
 import numpy as np
@@ -118,16 +119,17 @@ def covered_purposes(
 ) -> dict[Purpose, str]:
     """The purposes for which every contributor signed, with what they signed, one line each."""
     names = {share["contributor_id"] for share in contributors}
-    found: dict[Purpose, str] = {}
-    for purpose in Purpose:
-        signed = {
-            item["contributor_id"]: item["ref"]
-            for item in agreements
-            if item["purpose"] == purpose and item["contributor_id"] in names
-        }
-        if names and len(signed) == len(names):
-            found[purpose] = ", ".join(sorted(set(signed.values())))
-    return found
+    if not names or not agreements:
+        return {}
+    signed: dict[str, dict[str, str]] = defaultdict(dict)
+    for item in agreements:
+        if item["contributor_id"] in names:
+            signed[item["purpose"]][item["contributor_id"]] = item["ref"]
+    return {
+        purpose: ", ".join(sorted(set(signed[purpose].values())))
+        for purpose in Purpose
+        if len(signed[purpose]) == len(names)
+    }
 
 
 def deal_agreement(
