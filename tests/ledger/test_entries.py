@@ -129,6 +129,12 @@ def test_no_two_lists_have_one_encoding(one: list[str], two: list[str]) -> None:
     assert (commitments.encode(*one) == commitments.encode(*two)) == (one == two)
 
 
+@given(st.binary(max_size=100), st.sampled_from(list(Domain)), st.lists(st.text(max_size=9)))
+def test_salts_are_hmacs(key: bytes, domain: Domain, ids: list[str]) -> None:
+    data = domain.encode() + b"\x00" + commitments.encode(*ids)
+    assert commitments.item_salt(key, domain, *ids) == hmac.digest(key, data, "sha256")
+
+
 def test_secrets_and_ids_that_cannot_be_used() -> None:
     with pytest.raises(InputError, match="too short"):
         commitments.deal_salt(b"short", DEAL)
