@@ -156,3 +156,12 @@ def encode(*texts: str) -> bytes:
             "an id is not valid Unicode", ascii(error.object), "Correct it in the catalogue."
         ) from error
     return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
+
+
+@lru_cache(maxsize=4_096)
+def encoded(text: str) -> bytes:
+    """One text, of those that come again and again, as `encode` writes it.
+
+    The bytes of several one after another are those of the list of them.
+    """
+    return encode(text)
