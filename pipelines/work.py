@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.delivery.stores import Store
+from pipelines.delivery.stores import Sink, Store
 from schemas.errors import FairshardError, InputError, RunError
 from schemas.json_text import json_text
 
@@ -33,6 +33,33 @@ def parquet_bytes(table: pa.Table) -> bytes:
 def write_table(store: Store, key: str, table: pa.Table) -> None:
     """Writes a table as Parquet, whole or not at all."""
     store.write_bytes(key, parquet_bytes(table))
+
+
+class _Appended(io.RawIOBase):
+    """A sink as pyarrow wants its files."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._sink.write(memoryview(data))
+
+
+@contextmanager
+def open_parquet(store: Store, key: str, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Streams a Parquet table, whole or not at all: every table that is handed over is a row group.
+
+    Yields:
+        What takes the next rows; at most 1,048,576 at a time are one group.
+    """
+    with store.open_write(key) as sink:
+        file = pa.PythonFile(_Appended(sink), mode="w")
+        with pq.ParquetWriter(file, schema, **_PARQUET) as writer:
+            yield writer.write_table
 
 
 def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa.Table:

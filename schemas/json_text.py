@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 _HOLDERS = (dict, list, tuple)
@@ -22,6 +23,11 @@ def json_text(value: Any, indent: int, *, sort_keys: bool = False, allow_nan: bo
         TypeError: For what has no JSON.
     """
     return _Form(indent, sort_keys, allow_nan).text(value, 0)
+
+
+def quoted(text: str) -> str:
+    """A text as JSON has it, with what is beyond ASCII as it stands."""
+    return encode_basestring(text)
 
 
 class _Form:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
@@ -23,23 +23,6 @@ class Allocation(StrEnum):
 
     PER_SAMPLE = "per_sample"
     """Every sample counts: a film cut into four clips counts four times."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One claim on the contributors' part: a contributor's share of one asset.
-
-    Args:
-        contributor_id: Who is paid.
-        key: The asset's key in the delivery; unique for each contributor.
-        weight: What the asset counts under the deal's rule, zero or more.
-        share_bp: The contributor's share of the asset in basis points.
-    """
-
-    contributor_id: str
-    key: str
-    weight: int
-    share_bp: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +83,6 @@ _COLUMNS = tuple(field.name for field in fields(Entry))
 LEDGER_SCHEMA = pa.schema(
     [pa.field(name, _INTEGER_TYPES.get(name, pa.string()), nullable=False) for name in _COLUMNS]
 )
-
-
-def entries_to_table(entries: Iterable[Entry]) -> pa.Table:
-    """Entries as an Arrow table of `LEDGER_SCHEMA`, in the order given."""
-    rows = list(entries)
-    columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
-    return pa.table(columns, schema=LEDGER_SCHEMA)
 
 
 def entries_from_table(table: pa.Table | pa.RecordBatch) -> Iterator[Entry]:

@@ -7,52 +7,40 @@ things that the buyer has anyway. It never holds a contributor id, an asset id o
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
-import rfc8785
+import numpy as np
+import pyarrow as pa
 
 from pipelines.ledger import commitments
-from pipelines.ledger.commitments import Domain
+from pipelines.ledger.claims import Settled
+from pipelines.ledger.commitments import Domain, commit, encode, encoded, salts_of
 from pipelines.ledger.merkle import leaf_hash
-from pipelines.ledger.split import agency_and_contributors, allocate, line_weight
-from schemas.canonical import canonical_json
 from schemas.errors import InputError
-from schemas.ledger import FULL_SPLIT_BP, Allocation, Entry, Line
+from schemas.json_text import quoted
+from schemas.ledger import LEDGER_SCHEMA, Allocation, Entry
 from schemas.money import exponent
 
 #: Names the form of a leaf. A change of its fields is a new version.
 LEAF_VERSION = "fairshard/entry/v1"
 
+#: What an entry has of its asset's row.
+ASSET_COLUMNS = ("asset_id", "shard", "key", "media_sha256", "decision_sha256")
+
+_SALTS = ("asset_salt", "contributor_salt", "amount_salt")
+_MADE = (*_SALTS, "asset_commitment", "contributor_commitment", "amount_commitment")
+#: The ledger's columns, the salts that open an entry, and whose it is, in order of id.
+SEALED_SCHEMA = pa.schema(
+    [
+        *LEDGER_SCHEMA,
+        *(pa.field(name, pa.binary(32), nullable=False) for name in _SALTS),
+        pa.field("person", pa.int32(), nullable=False),
+    ]
+)
+
 _INT64_MAX = 2**63 - 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveredAsset:
-    """One asset that is in a delivery.
-
-    Args:
-        asset_id: The agency's id of the asset.
-        contributors: Pairs of contributor id and share in basis points, summing to 10,000.
-        weight: The asset's integer weight in the catalogue.
-        samples: How many samples of it are in the delivery.
-        shard: Name of the shard with its first sample.
-        key: Key of its first sample, unique in the delivery.
-        media_sha256: Digest of the source media, hex.
-        decision_sha256: Digest of the decision that cleared it, hex.
-    """
-
-    asset_id: str
-    contributors: tuple[tuple[str, int], ...]
-    weight: int
-    samples: int
-    shard: str
-    key: str
-    media_sha256: str
-    decision_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,46 +64,112 @@ class Terms:
     terms_sha256: str
 
 
-def make_entries(
-    assets: Sequence[DeliveredAsset], terms: Terms, salt: bytes, first_index: int = 0
-) -> tuple[list[Entry], int]:
-    """Work out every entry of a delivery.
+@dataclass(frozen=True)
+class SealedEntries:
+    """Entries in the order of the log, with what opens them.
 
-    1. Check the rows.
-    2. Divide the pool between agency and contributors.
-    3. Order the lines by key, then contributor id.
-    4. Share the contributors' part over the lines.
-    5. Commit, and hash the leaves.
+    Attributes:
+        table: Their rows, SEALED_SCHEMA.
+        leaves: Their public leaves; `hashes`: the leaves' hashes.
+    """
+
+    table: pa.Table
+    leaves: list[bytes]
+    hashes: list[bytes]
+
+
+def seal_entries(
+    assets: pa.Table, settled: Settled, first_asset: int, terms: Terms, salt: bytes
+) -> SealedEntries:
+    """Makes the entries of a run of assets: commits to what they say and hashes their leaves.
 
     Args:
-        assets: What was delivered, in any order.
+        assets: Columns `ASSET_COLUMNS` of `DELIVERED_SCHEMA`, in the order of the log.
+        settled: Every line of the delivery.
+        first_asset: Place of the first of these assets in the order of the log.
         terms: The money, the rule and the delivery.
         salt: The deal's salt, of `commitments.deal_salt`.
-        first_index: Position in the log of the first entry.
-
-    Returns:
-        The entries in the order of the log, and the agency's minor units. Together they sum to
-        the pool.
-
-    Raises:
-        InputError: Nothing was delivered, a split does not sum to 10,000, an id, key or digest is
-            wrong, or a number does not fit the ledger's columns.
     """
-    # 1. Check the rows.
-    _check_terms(terms)
-    _check_assets(assets)
-    # 2. Divide the pool.
-    agency_minor, shared_minor = agency_and_contributors(terms.pool_minor, terms.agency_share)
-    # 3. Order the lines.
-    claims = list(_claims(assets, terms.rule))
-    # 4. Share the contributors' part.
-    amounts = allocate([line for _, line in claims], shared_minor)
-    # 5. Commit and hash.
-    entries = [
-        _entry(first_index + offset, asset, line, amount, terms, salt)
-        for offset, ((asset, line), amount) in enumerate(zip(claims, amounts, strict=True))
+    firsts = settled.firsts[first_asset : first_asset + len(assets) + 1]
+    lines = slice(int(firsts[0]), int(firsts[-1]))
+    owners = np.repeat(np.arange(len(assets)), np.diff(firsts))
+    people = [settled.people[at] for at in settled.person[lines].tolist()]
+    amounts, weights = settled.amount_minor[lines], settled.weight[lines]
+    shares = settled.share_bp[lines]
+    currency = encode(terms.currency)
+    values = [  # as `amount_value` has it
+        encoded(str(amount)) + currency + encoded(str(share)) + encoded(str(weight))
+        for amount, share, weight in zip(
+            amounts.tolist(), shares.tolist(), weights.tolist(), strict=True
+        )
     ]
-    return entries, agency_minor
+    sealed = _seal_lines(assets, owners.tolist(), people, values, terms, salt)
+    told = assets.take(pa.array(owners))
+    columns = {name: told[name] for name in ASSET_COLUMNS} | {
+        "entry_index": np.arange(lines.start, lines.stop),
+        "contributor_id": people,
+        "share_bp": shares,
+        "weight": weights,
+        "amount_minor": amounts,
+        "delivery": pa.repeat(terms.delivery, len(people)),
+        "currency": pa.repeat(terms.currency, len(people)),
+        "terms_sha256": pa.repeat(terms.terms_sha256, len(people)),
+        "leaf_hash": [one.hex() for one in sealed.hashes],
+        "person": settled.person[lines],
+        **sealed.columns,
+    }
+    table = pa.table({name: columns[name] for name in SEALED_SCHEMA.names}, schema=SEALED_SCHEMA)
+    return SealedEntries(table, sealed.leaves, sealed.hashes)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """What is worked out line by line."""
+
+    columns: dict[str, list[str] | list[bytes]]
+    leaves: list[bytes]
+    hashes: list[bytes]
+
+
+def _seal_lines(
+    assets: pa.Table,
+    owners: list[int],
+    people: list[str],
+    values: list[bytes],
+    terms: Terms,
+    salt: bytes,
+) -> _Lines:
+    """Salts, commitments, leaves and their hashes; what an asset's lines share is made once.
+
+    A contributor and an amount have a salt of their own in each entry. Were it one for each
+    contributor, a buyer could tell which assets share a maker, and somebody who opens one line
+    would open all.
+    """
+    owned, makers, moneys = (
+        salts_of(salt, domain) for domain in (Domain.ASSET, Domain.CONTRIBUTOR, Domain.AMOUNT)
+    )
+    delivery = encode(terms.delivery)
+    found: list[tuple[bytes, bytes, bytes, str, str, str, bytes, bytes]] = []
+    rows = [assets[name].to_pylist() for name in ASSET_COLUMNS]
+    before = -1
+    for owner, person, value in zip(owners, people, values, strict=True):
+        if owner != before:
+            before = owner
+            asset_id, shard, key, media, decision = (column[owner] for column in rows)
+            own = encode(asset_id)
+            own_salt = owned.of(own)
+            asset = commit(Domain.ASSET, own_salt, own)
+            rest = _leaf_end(terms.delivery, shard, key, media, decision, terms.terms_sha256)
+        who = encoded(person)
+        where = delivery + own + who  # what identifies the item, as `encode` has it
+        maker_salt, money_salt = makers.of(where), moneys.of(where)
+        maker = commit(Domain.CONTRIBUTOR, maker_salt, who)
+        money = commit(Domain.AMOUNT, money_salt, value)
+        leaf = _leaf(money, asset, maker, rest)
+        hashed = leaf_hash(leaf)
+        found.append((own_salt, maker_salt, money_salt, asset, maker, money, leaf, hashed))
+    *columns, leaves, hashes = (list(column) for column in zip(*found, strict=True))
+    return _Lines(dict(zip(_MADE, columns, strict=True)), leaves, hashes)
 
 
 def leaf_bytes(entry: Entry) -> bytes:
@@ -127,24 +181,45 @@ def leaf_bytes(entry: Entry) -> bytes:
     Raises:
         InputError: A name in it has no UTF-8 form.
     """
-    leaf = {
-        "version": LEAF_VERSION,
-        "delivery": entry.delivery,
-        "asset_commitment": entry.asset_commitment,
-        "contributor_commitment": entry.contributor_commitment,
-        "amount_commitment": entry.amount_commitment,
-        "shard": entry.shard,
-        "key": entry.key,
-        "media_sha256": entry.media_sha256,
-        "decision_sha256": entry.decision_sha256,
-        "terms_sha256": entry.terms_sha256,
-    }
+    rest = _leaf_end(
+        entry.delivery,
+        entry.shard,
+        entry.key,
+        entry.media_sha256,
+        entry.decision_sha256,
+        entry.terms_sha256,
+    )
+    return _leaf(
+        entry.amount_commitment, entry.asset_commitment, entry.contributor_commitment, rest
+    )
+
+
+def _leaf(amount: str, asset: str, contributor: str, rest: str) -> bytes:
+    """A leaf of its commitments, which are hex, and of what `_leaf_end` wrote.
+
+    Names in canonical JSON stand in alphabetical order, so that commitments come first.
+    """
+    text = (
+        f'{{"amount_commitment":"{amount}","asset_commitment":"{asset}",'
+        f'"contributor_commitment":"{contributor}",{rest}'
+    )
     try:
-        return canonical_json(leaf)
-    except rfc8785.CanonicalizationError as error:
+        return text.encode()
+    except UnicodeEncodeError as error:
         raise InputError(
-            "an entry cannot be written as JSON", ascii(entry.key), "Use valid Unicode in names."
+            "an entry cannot be written as JSON",
+            ascii(error.object[error.start : error.end]),
+            "Use valid Unicode in names.",
         ) from error
+
+
+def _leaf_end(delivery: str, shard: str, key: str, media: str, decision: str, terms: str) -> str:
+    """The end of a leaf. Strings are escaped as RFC 8785 says, which is as Python does it."""
+    return (
+        f'"decision_sha256":{quoted(decision)},"delivery":{quoted(delivery)},'
+        f'"key":{quoted(key)},"media_sha256":{quoted(media)},"shard":{quoted(shard)},'
+        f'"terms_sha256":{quoted(terms)},"version":"{LEAF_VERSION}"}}'
+    )
 
 
 def asset_salt(salt: bytes, asset_id: str) -> bytes:
@@ -158,113 +233,18 @@ def asset_commitment(salt: bytes, asset_id: str) -> str:
     return commitments.commit(Domain.ASSET, asset_salt(salt, asset_id), value)
 
 
-def entry_salt(salt: bytes, domain: Domain, delivery: str, asset_id: str, person: str) -> bytes:
-    """The salt of a contributor's or an amount's commitment, one for each entry.
+def check_terms(terms: Terms) -> None:
+    """Refuses terms that the ledger has no place for.
 
-    Were it one for each contributor, a buyer could tell which assets share a maker, and somebody
-    who opens one line would open all.
+    Raises:
+        InputError: The currency is unknown, the pool past 64 bits, or the digest none.
     """
-    return commitments.item_salt(salt, domain, delivery, asset_id, person)
-
-
-def _claims(
-    assets: Sequence[DeliveredAsset], rule: Allocation
-) -> Iterator[tuple[DeliveredAsset, Line]]:
-    for asset in sorted(assets, key=lambda asset: asset.key):
-        weight = line_weight(rule, asset.weight, asset.samples)
-        if weight > _INT64_MAX:
-            raise InputError(
-                "a weight does not fit in 64 bits", f"asset {asset.asset_id!r}: {weight}", "Scale."
-            )
-        for person, share_bp in sorted(asset.contributors):
-            yield asset, Line(person, asset.key, weight, share_bp)
-
-
-def _entry(
-    index: int, asset: DeliveredAsset, line: Line, amount: int, terms: Terms, salt: bytes
-) -> Entry:
-    person = line.contributor_id
-    where = (terms.delivery, asset.asset_id, person)
-    person_salt = entry_salt(salt, Domain.CONTRIBUTOR, *where)
-    money_salt = entry_salt(salt, Domain.AMOUNT, *where)
-    money = commitments.amount_value(amount, terms.currency, line.share_bp, line.weight)
-    unhashed = Entry(
-        entry_index=index,
-        delivery=terms.delivery,
-        asset_id=asset.asset_id,
-        contributor_id=person,
-        share_bp=line.share_bp,
-        weight=line.weight,
-        amount_minor=amount,
-        currency=terms.currency,
-        shard=asset.shard,
-        key=asset.key,
-        media_sha256=asset.media_sha256,
-        leaf_hash="",
-        asset_commitment=asset_commitment(salt, asset.asset_id),
-        contributor_commitment=commitments.commit(
-            Domain.CONTRIBUTOR, person_salt, commitments.text_value(person)
-        ),
-        amount_commitment=commitments.commit(Domain.AMOUNT, money_salt, money),
-        decision_sha256=asset.decision_sha256,
-        terms_sha256=terms.terms_sha256,
-    )
-    return replace(unhashed, leaf_hash=leaf_hash(leaf_bytes(unhashed)).hex())
-
-
-def _check_terms(terms: Terms) -> None:
     exponent(terms.currency)
     if terms.pool_minor > _INT64_MAX:
         raise InputError(
             "the pool does not fit in 64 bits of minor units", str(terms.pool_minor), "Divide it."
         )
     if not _SHA256.fullmatch(terms.terms_sha256):
-        raise InputError("terms_sha256 is not a digest", repr(terms.terms_sha256), _HEX)
-
-
-_HEX = "It must be 64 lower-case hex digits."
-
-
-def _check_assets(assets: Sequence[DeliveredAsset]) -> None:
-    if not assets:
         raise InputError(
-            "nothing was delivered, so nobody can be paid",
-            "0 assets",
-            "Widen the deal's selection, or publish no delivery.",
+            "terms_sha256 is not a digest", repr(terms.terms_sha256), "It must be 64 hex digits."
         )
-    for what, values in (
-        ("asset id", [asset.asset_id for asset in assets]),
-        ("key", [asset.key for asset in assets]),
-    ):
-        if len(set(values)) != len(values):
-            repeated = next(name for name, times in Counter(values).items() if times > 1)
-            raise InputError(
-                f"two delivered assets have the same {what}", repr(repeated), "Merge the rows."
-            )
-    for asset in assets:
-        _check_asset(asset)
-
-
-def _check_asset(asset: DeliveredAsset) -> None:
-    people = [person for person, _ in asset.contributors]
-    total = sum(share for _, share in asset.contributors)
-    if len(set(people)) != len(people) or not all(people):
-        raise InputError(
-            "an asset names a contributor twice or not at all",
-            f"asset {asset.asset_id!r}: {people}",
-            "Give every contributor of an asset one share.",
-        )
-    if total != FULL_SPLIT_BP or any(share < 0 for _, share in asset.contributors):
-        raise InputError(
-            "a split does not sum to 10000 basis points",
-            f"asset {asset.asset_id!r}: {list(asset.contributors)}",
-            "Correct the shares in the catalogue.",
-        )
-    for name, digest in (
-        ("media_sha256", asset.media_sha256),
-        ("decision_sha256", asset.decision_sha256),
-    ):
-        if not _SHA256.fullmatch(digest):
-            raise InputError(
-                f"{name} is not a digest", f"asset {asset.asset_id!r}: {digest!r}", _HEX
-            )

@@ -39,15 +39,20 @@ class RootBuilder:
         # Roots of the full subtrees so far, largest first: one for each set bit of the size.
         self._roots: list[bytes] = []
 
-    def add(self, leaf: bytes) -> None:
-        """Append one leaf hash."""
-        carry = leaf
-        bits = self.size
+    def add(self, subtree: bytes, leaves: int = 1) -> None:
+        """Append one leaf hash, or the root of a full subtree.
+
+        Args:
+            subtree: The hash.
+            leaves: How many leaves it stands for: a power of two that divides the size so far.
+        """
+        carry = subtree
+        bits = self.size // leaves
         while bits & 1:
             carry = node_hash(self._roots.pop(), carry)
             bits >>= 1
         self._roots.append(carry)
-        self.size += 1
+        self.size += leaves
 
     def root(self) -> bytes:
         """The root of the leaves so far; more may follow."""
@@ -163,6 +168,14 @@ def root(leaf_hashes: Iterable[bytes]) -> bytes:
     for leaf in leaf_hashes:
         builder.add(leaf)
     return builder.root()
+
+
+def full_root(hashes: Sequence[bytes]) -> bytes:
+    """The root of a full tree: of as many leaves as a power of two."""
+    while len(hashes) > 1:
+        pairs = zip(hashes[::2], hashes[1::2], strict=True)
+        hashes = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs]
+    return hashes[0]
 
 
 def inclusion_proof(leaf_hashes: Iterable[bytes], index: int) -> list[bytes]:

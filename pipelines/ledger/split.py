@@ -7,12 +7,18 @@ the largest remainders; equal remainders are served in order of id. So 100.00 ov
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from schemas.errors import InputError
-from schemas.ledger import Allocation, Line
+from schemas.ledger import Allocation
+
+_INT64_MAX = 2**63 - 1
 
 
 def largest_remainder(total_minor: int, weights: Sequence[tuple[str, int]]) -> dict[str, int]:
@@ -37,7 +43,7 @@ def largest_remainder(total_minor: int, weights: Sequence[tuple[str, int]]) -> d
     if len(set(ids)) != len(ids):
         repeated = next(name for name, times in Counter(ids).items() if times > 1)
         raise InputError("an id stands twice among the weights", repr(repeated), "Merge the two.")
-    amounts = _share(total_minor, ids, [weight for _, weight in weights])
+    amounts = _share(total_minor, [weight for _, weight in weights], ids)
     return dict(zip(ids, amounts, strict=True))
 
 
@@ -71,7 +77,7 @@ def agency_and_contributors(pool_minor: int, agency_share: Decimal) -> tuple[int
         )
     part, whole = agency_share.as_integer_ratio()
     # The ids only decide the tie, and the contributors come first.
-    agency, contributors = _share(pool_minor, ["1 agency", "0 contributors"], [part, whole - part])
+    agency, contributors = _share(pool_minor, [part, whole - part], ["1 agency", "0 contributors"])
     return agency, contributors
 
 
@@ -96,7 +102,13 @@ def line_weight(rule: Allocation, weight: int, samples: int) -> int:
     return _integer("number of samples", samples, 1)
 
 
-def allocate(lines: Sequence[Line], contributors_minor: int) -> list[int]:
+def allocate(
+    person: npt.NDArray[np.int32],
+    weight: npt.NDArray[np.int64],
+    share_bp: npt.NDArray[np.int32],
+    people: int,
+    contributors_minor: int,
+) -> tuple[npt.NDArray[np.int64], list[int]]:
     """Share the contributors' part over lines, in two levels.
 
     1. Over contributors, by the sum of weight times share over their lines; ties by id.
@@ -106,50 +118,76 @@ def allocate(lines: Sequence[Line], contributors_minor: int) -> list[int]:
     share; rounding each line alone could cost a contributor of many lines much more.
 
     Args:
-        lines: The claims, in any order; the order changes nothing.
-        contributors_minor: What is shared, in minor units, zero or more.
+        person: Whose each line is: from 0, in order of id. The lines are in order of key.
+        weight: What each line's asset counts under the deal's rule, zero or more.
+        share_bp: The share in each line's asset, in basis points, zero or more.
+        people: How many contributors there are; each has a line.
+        contributors_minor: What is shared, in minor units, zero or more; below 2**63.
 
     Returns:
-        Minor units for each line, in the order of `lines`. They sum to `contributors_minor`.
+        Minor units for each line, and for each contributor. Either sums to `contributors_minor`.
 
     Raises:
-        InputError: Two lines with the same contributor and key, all weights zero, or a number
-            that is negative or no integer.
+        InputError: All weights are zero.
     """
-    own: defaultdict[str, list[int]] = defaultdict(list)
-    points = [_points(line) for line in lines]
-    for position, line in enumerate(lines):
-        own[line.contributor_id].append(position)
+    order = np.argsort(person, kind="stable")
+    starts = np.searchsorted(person[order], np.arange(people))
+    points = _points(weight[order], share_bp[order])
+    totals = np.add.reduceat(points, starts)
     # 1. Over contributors.
-    people = list(own)
-    totals = [sum(points[position] for position in own[person]) for person in people]
-    earned = _share(contributors_minor, people, totals)
-    # 2. Inside each contributor.
-    amounts = [0] * len(lines)
-    for person, total, minor in zip(people, totals, earned, strict=True):
-        positions = own[person]
-        keys = [lines[position].key for position in positions]
-        if len(set(keys)) != len(keys):
-            raise InputError(
-                "a contributor has two lines with the same key",
-                repr(person),
-                "Each asset must name a contributor once, and keys must be unique.",
-            )
-        if total == 0:
-            continue
-        parts = _share(minor, keys, [points[position] for position in positions])
-        for position, part in zip(positions, parts, strict=True):
-            amounts[position] = part
-    return amounts
+    earned = _share(contributors_minor, totals.tolist())
+    # 2. Inside each contributor: all at once, but for those whose products pass 64 bits.
+    largest = np.maximum.reduceat(points, starts).tolist()
+    narrow = [part * most <= _INT64_MAX for part, most in zip(earned, largest, strict=True)]
+    stops = [*starts[1:].tolist(), len(points)]
+    amounts = np.zeros(len(points), np.int64)
+    for at, (start, stop) in enumerate(zip(starts.tolist(), stops, strict=True)):
+        if not narrow[at]:
+            amounts[start:stop] = _share(earned[at], points[start:stop].tolist())
+            points[start:stop] = totals[at] = 0
+    part = np.array([minor if fits else 0 for minor, fits in zip(earned, narrow, strict=True)])
+    amounts += _share_groups(part, points.astype(np.int64), totals.astype(np.int64), starts)
+    placed = np.empty_like(amounts)
+    placed[order] = amounts
+    return placed, earned
 
 
-def _points(line: Line) -> int:
-    weight = _integer("line weight", line.weight, 0)
-    return weight * _integer("share in basis points", line.share_bp, 0)
+def _points(weight: npt.NDArray[np.int64], share_bp: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
+    """What lines count: as Python's integers where a sum of them might pass 64 bits."""
+    if int(weight.max()) * int(share_bp.max()) * len(weight) > _INT64_MAX:
+        return weight.astype(object) * share_bp
+    return weight * share_bp
 
 
-def _share(total: int, ids: Sequence[str], weights: Sequence[int]) -> list[int]:
-    """Largest remainder over parallel lists. The work is one division and one sort of integers."""
+def _share_groups(
+    earned: npt.NDArray[np.int64],
+    points: npt.NDArray[np.int64],
+    totals: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """Largest remainder inside each group of neighbours; ties by position.
+
+    Args:
+        earned: What each group shares.
+        points: What each member counts; times the group's `earned` it fits in 64 bits.
+        totals: Each group's sum of points.
+        starts: Each group's first member.
+    """
+    sizes = np.diff(starts, append=len(points))
+    group = np.repeat(np.arange(len(starts)), sizes)
+    parts, remainders = np.divmod(points * earned[group], np.maximum(totals, 1)[group])
+    left = earned - np.add.reduceat(parts, starts)
+    order = np.lexsort((-remainders, group))  # stable, so that ties stay in order of position
+    served = np.arange(len(points)) - starts[group] < left[group]
+    parts[order[served]] += 1
+    return parts
+
+
+def _share(total: int, weights: Sequence[int], ids: Sequence[str] | None = None) -> list[int]:
+    """Largest remainder; ties by id, or by position where there are none.
+
+    The work is one division and one sort of integers.
+    """
     _integer("total in minor units", total, 0)
     for weight in weights:
         if type(weight) is not int or weight < 0:
@@ -158,7 +196,7 @@ def _share(total: int, ids: Sequence[str], weights: Sequence[int]) -> list[int]:
     if whole == 0:
         raise InputError(
             "there is nothing to share by: the weights sum to zero",
-            f"{len(ids)} weights, {total} minor units",
+            f"{len(weights)} weights, {total} minor units",
             "At least one delivered asset must have a weight above zero.",
         )
     parts: list[int] = []
@@ -179,7 +217,8 @@ def _share(total: int, ids: Sequence[str], weights: Sequence[int]) -> list[int]:
             left -= 1
         elif remainder == last:
             tied.append(position)
-    tied.sort(key=ids.__getitem__)
+    if ids is not None:
+        tied.sort(key=ids.__getitem__)
     for position in tied[:left]:
         parts[position] += 1
     return parts

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from pipelines.ledger.merkle import HASH_BYTES, ProofError, RootBuilder, root
+from pipelines.ledger.merkle import HASH_BYTES, ProofError, RootBuilder, full_root
 from schemas.errors import InputError
 
 TILE_WIDTH = 256
@@ -48,14 +48,21 @@ def entries_path(index: int, width: int = TILE_WIDTH) -> str:
     return f"{ENTRIES}{_numbered(index, width)}"
 
 
-def tiles(leaf_hashes: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+def tiles(
+    leaf_hashes: Iterable[bytes], builder: RootBuilder | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Every tile of a tree: path and bytes, full ones as they fill, partial ones last.
 
     Memory holds one unfinished tile a level, however large the tree.
 
+    Args:
+        leaf_hashes: The leaf hashes, in order.
+        builder: An empty one, which has the tree's root at the end without hashing it again.
+
     Raises:
         InputError: A leaf hash is not 32 bytes long.
     """
+    builder = builder or RootBuilder()
     open_tiles: list[list[bytes]] = []
     done: list[int] = []
     for leaf in leaf_hashes:
@@ -71,10 +78,14 @@ def tiles(leaf_hashes: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
             full = len(tile) == TILE_WIDTH
             if full:
                 yield tile_path(level, done[level]), b"".join(tile)
-                value = root(tile)
+                value = full_root(tile)
+                if level == 0:
+                    builder.add(value, TILE_WIDTH)
                 open_tiles[level] = []
                 done[level] += 1
                 level += 1
+    for leaf in open_tiles[0] if open_tiles else ():
+        builder.add(leaf)
     for level, tile in enumerate(open_tiles):
         if tile:
             yield tile_path(level, done[level], len(tile)), b"".join(tile)
@@ -157,7 +168,7 @@ def root_from_tiles(size: int, read: Callable[[str], bytes]) -> bytes:
         ProofError: A tile has a wrong length or does not follow from those below it.
     """
     builder = RootBuilder()
-    for path, data in tiles(_leaf_hashes(size, read, builder)):
+    for path, data in tiles(_leaf_hashes(size, read), builder):
         if not path.startswith("tile/0/") and read(path) != data:
             raise ProofError(
                 "a tile does not follow from the tiles below it",
@@ -167,7 +178,7 @@ def root_from_tiles(size: int, read: Callable[[str], bytes]) -> bytes:
     return builder.root()
 
 
-def _leaf_hashes(size: int, read: Callable[[str], bytes], builder: RootBuilder) -> Iterator[bytes]:
+def _leaf_hashes(size: int, read: Callable[[str], bytes]) -> Iterator[bytes]:
     for path, width in log_paths(size):
         data = read(path)
         if len(data) != width * HASH_BYTES:
@@ -177,9 +188,7 @@ def _leaf_hashes(size: int, read: Callable[[str], bytes], builder: RootBuilder) 
                 "Fetch it again; if it stays so, the log is damaged.",
             )
         for at in range(0, len(data), HASH_BYTES):
-            leaf = data[at : at + HASH_BYTES]
-            builder.add(leaf)
-            yield leaf
+            yield data[at : at + HASH_BYTES]
 
 
 def _numbered(index: int, width: int) -> str:

@@ -4,15 +4,73 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from decimal import Decimal
+from itertools import groupby
 
+import numpy as np
+import pyarrow as pa
+
+from pipelines.ledger.claims import Claims
 from pipelines.ledger.commitments import deal_salt
-from pipelines.ledger.entries import DeliveredAsset, Terms
-from schemas.ledger import Allocation
+from pipelines.ledger.entries import (
+    ASSET_COLUMNS,
+    SealedEntries,
+    Terms,
+    check_terms,
+    seal_entries,
+)
+from pipelines.ledger.split import agency_and_contributors, allocate
+from pipelines.ledger.statement import Statement, statement_head, statement_lines
+from schemas.ledger import Allocation, Entry, entries_from_table
+from schemas.sample import DELIVERED_SCHEMA
 
 SECRET = b"a secret of the agency, 32 bytes"
 DEAL = "acme-2026-01"
 SALT = deal_salt(SECRET, DEAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One claim on the contributors' part: a contributor's share of one asset.
+
+    Args:
+        contributor_id: Who is paid.
+        key: The asset's key in the delivery; unique for each contributor.
+        weight: What the asset counts under the deal's rule, zero or more.
+        share_bp: The contributor's share of the asset in basis points.
+    """
+
+    contributor_id: str
+    key: str
+    weight: int
+    share_bp: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredAsset:
+    """One asset that is in a delivery.
+
+    Args:
+        asset_id: The agency's id of the asset.
+        contributors: Pairs of contributor id and share in basis points, summing to 10,000.
+        weight: The asset's integer weight in the catalogue.
+        samples: How many samples of it are in the delivery.
+        shard: Name of the shard with its first sample.
+        key: Key of its first sample, unique in the delivery.
+        media_sha256: Digest of the source media, hex.
+        decision_sha256: Digest of the decision that cleared it, hex.
+    """
+
+    asset_id: str
+    contributors: tuple[tuple[str, int], ...]
+    weight: int
+    samples: int
+    shard: str
+    key: str
+    media_sha256: str
+    decision_sha256: str
 
 
 def digest(text: str) -> str:
@@ -53,3 +111,65 @@ def delivery(rng: random.Random, people: int, assets: int) -> list[DeliveredAsse
         split = tuple(zip(makers, shares, strict=True))
         made.append(asset(number, split, rng.randint(0, 50) if number else 1))
     return made
+
+
+def delivered(assets: Sequence[DeliveredAsset]) -> pa.Table:
+    """Assets as the shards leave them for the ledger."""
+    rows = []
+    for one in assets:
+        row = asdict(one)
+        pairs = row.pop("contributors")
+        row["contributor_ids"] = [person for person, _ in pairs]
+        row["shares_bp"] = [share for _, share in pairs]
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=DELIVERED_SCHEMA)
+
+
+def seal(assets: Sequence[DeliveredAsset], deal: Terms, salt: bytes) -> tuple[SealedEntries, int]:
+    """Every entry of a small delivery at once, and the agency's minor units."""
+    check_terms(deal)
+    table, claims = delivered(assets), Claims(deal.rule)
+    claims.add(table)
+    agency, shared = agency_and_contributors(deal.pool_minor, deal.agency_share)
+    settled = claims.settle(shared)
+    rows = table.select(ASSET_COLUMNS).take(pa.array(np.argsort(settled.ranks)))
+    return seal_entries(rows, settled, 0, deal, salt), agency
+
+
+def make_entries(
+    assets: Sequence[DeliveredAsset], deal: Terms, salt: bytes
+) -> tuple[list[Entry], int]:
+    """The entries as records."""
+    sealed, agency = seal(assets, deal, salt)
+    return list(entries_from_table(sealed.table)), agency
+
+
+def make_statements(
+    assets: Sequence[DeliveredAsset], deal: Terms, salt: bytes, deal_id: str = DEAL
+) -> list[Statement]:
+    """Every contributor's statement, in order of their ids."""
+    table = seal(assets, deal, salt)[0].table.sort_by([("person", "ascending")])
+    made = []
+    lines = zip(table["contributor_id"].to_pylist(), statement_lines(table), strict=True)
+    for person, group in groupby(lines, key=lambda pair: pair[0]):
+        own = sorted((line for _, line in group), key=lambda line: line["entry_index"])
+        total = sum(line["amount_minor"] for line in own)
+        head = statement_head(person, total, deal.currency, deal.delivery, deal_id)
+        made.append(Statement(**head, lines=own))
+    return made
+
+
+def share_lines(lines: Sequence[Line], minor: int) -> list[int]:
+    """`allocate` for lines in any order, given as records."""
+    order = sorted(range(len(lines)), key=lambda at: lines[at].key)
+    people = sorted({line.contributor_id for line in lines})
+    ordered = [lines[at] for at in order]
+    amounts, _ = allocate(
+        np.array([people.index(line.contributor_id) for line in ordered], np.int32),
+        np.array([line.weight for line in ordered], np.int64),
+        np.array([line.share_bp for line in ordered], np.int32),
+        len(people),
+        minor,
+    )
+    placed = dict(zip(order, amounts.tolist(), strict=True))
+    return [placed[at] for at in range(len(lines))]

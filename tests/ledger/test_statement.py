@@ -8,37 +8,56 @@ import io
 import json
 import random
 import re
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.ledger.check import check_statement, read_statement
-from pipelines.ledger.entries import make_entries
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.statement import (
     CSV_COLUMNS,
     Statement,
+    StatementHead,
     statement_csv,
     statement_filename,
     statement_filenames,
     statement_json,
-    statements,
 )
-from schemas.errors import FairshardError, InputError
+from schemas.errors import FairshardError
 from schemas.ledger import Allocation, Entry
 from schemas.money import format_amount, parse_amount
 
-from .ledger_cases import DEAL, SALT, asset, delivery, digest, terms
+from .ledger_cases import (
+    DEAL,
+    SALT,
+    asset,
+    delivery,
+    digest,
+    make_entries,
+    make_statements,
+    terms,
+)
+from .reference import simple_csv, simple_json
 
 
-def by_person(entries: list[Entry]) -> list[Entry]:
-    return sorted(entries, key=lambda entry: entry.contributor_id)
+def as_json(statement: Statement) -> str:
+    return "".join(statement_json(head(statement), statement["lines"]))
+
+
+def as_csv(statement: Statement) -> str:
+    return "".join(statement_csv(head(statement), statement["lines"]))
+
+
+def head(statement: Statement) -> StatementHead:
+    fields = {name: value for name, value in statement.items() if name != "lines"}
+    return cast(StatementHead, fields)
 
 
 def make(rows: int = 30) -> tuple[list[Entry], list[Statement]]:
-    entries, _ = make_entries(delivery(random.Random(3), 7, rows), terms(123_457), SALT)
-    return entries, list(statements(by_person(entries), DEAL, SALT))
+    case = delivery(random.Random(3), 7, rows), terms(123_457), SALT
+    return make_entries(*case)[0], make_statements(*case)
 
 
 @settings(max_examples=15, deadline=None)
@@ -56,8 +75,9 @@ def test_statements_and_agency_sum_to_the_pool(
     currency, shift = money
     pool_minor = parse_amount(pool, "USD") * 10 ** max(shift, 0) // 10 ** max(-shift, 0)
     rows = delivery(random.Random(seed), people, people)
-    entries, agency = make_entries(rows, terms(pool_minor, currency, rule, share), SALT)
-    made = list(statements(by_person(entries), DEAL, SALT))
+    deal = terms(pool_minor, currency, rule, share)
+    entries, agency = make_entries(rows, deal, SALT)
+    made = make_statements(rows, deal, SALT)
     assert sum(statement["total_minor"] for statement in made) + agency == pool_minor
     assert sum(parse_amount(statement["total"], currency) for statement in made) + agency == (
         pool_minor
@@ -71,8 +91,8 @@ def test_ten_thousand_statements_sum_to_every_pool() -> None:
     rows = [asset(number, ((f"person-{number:05d}", 10_000),)) for number in range(10_000)]
     for pool in ("0.01", "1.00", "99999.99"):
         deal = terms(parse_amount(pool, "USD"))
-        entries, agency = make_entries(rows, deal, SALT)
-        total = sum(made["total_minor"] for made in statements(by_person(entries), DEAL, SALT))
+        _, agency = make_entries(rows, deal, SALT)
+        total = sum(made["total_minor"] for made in make_statements(rows, deal, SALT))
         assert format_amount(total + agency, "USD") == pool
 
 
@@ -83,14 +103,14 @@ def test_a_statement_holds_one_persons_lines_alone() -> None:
         assert [line["entry_index"] for line in statement["lines"]] == [
             entry.entry_index for entry in own
         ]
-        text = statement_json(statement)
+        text = as_json(statement)
         assert set(re.findall(r"person-\d+", text)) == {statement["contributor_id"]}
 
 
 def test_a_contributor_checks_with_the_statement_alone() -> None:
     entries, made = make()
     for statement in made:
-        read = read_statement(statement_json(statement))
+        read = read_statement(as_json(statement))
         expected = [e for e in entries if e.contributor_id == statement["contributor_id"]]
         assert check_statement(read) == expected
 
@@ -120,7 +140,7 @@ ALTERATIONS: list[tuple[str, object]] = [
 
 
 def _alter(statement: Statement, where: str, value: object) -> str:
-    found = json.loads(statement_json(statement))
+    found = json.loads(as_json(statement))
     *steps, last = where.split(".")
     place = found
     for step in steps:
@@ -163,7 +183,7 @@ def test_what_is_no_statement_is_refused(text: str) -> None:
 
 
 def test_json_has_its_keys_in_order() -> None:
-    text = statement_json(make()[1][0])
+    text = as_json(make()[1][0])
     found = json.loads(text)
     assert list(found)[:4] == ["version", "contributor_id", "currency", "total_minor"]
     assert list(found)[-1] == "lines"
@@ -171,23 +191,27 @@ def test_json_has_its_keys_in_order() -> None:
     assert text.endswith("}\n")
 
 
-def test_entries_must_be_sorted_and_of_one_delivery() -> None:
-    entries, _ = make()
-    mixed = [*by_person(entries), by_person(entries)[0]]
-    with pytest.raises(InputError, match="not sorted"):
-        list(statements(mixed, DEAL, SALT))
-    others, _ = make_entries(delivery(random.Random(3), 7, 30), terms(5, "EUR"), SALT)
-    with pytest.raises(InputError, match="one currency"):
-        list(statements(by_person(entries + others), DEAL, SALT))
-    assert list(statements([], DEAL, SALT)) == []
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
+
+
+@given(TEXT, TEXT, TEXT, TEXT, TEXT, st.integers(0, 600))
+def test_statements_are_written_as_json_and_csv_are(
+    person: str, deal: str, asset_id: str, key: str, shard: str, count: int
+) -> None:
+    """By the standard library: with any text in them, and however many lines there are."""
+    statement = copy.deepcopy(make(1)[1][0])
+    statement["contributor_id"], statement["deal_id"] = person, deal
+    line = statement["lines"][0] | {"asset_id": asset_id, "key": key, "shard": shard}
+    statement["lines"] = [line] * count
+    assert as_json(statement) == simple_json(cast(dict[str, Any], statement))
+    assert as_csv(statement) == simple_csv(cast(dict[str, Any], statement))
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_no_cell_is_a_formula(start: str) -> None:
     person = start + 'cmd|"/c calc"!A1, and\nmore'
-    entries, _ = make_entries([asset(1, ((person, 10_000),))], terms(), SALT)
-    statement = next(statements(entries, start + DEAL, SALT))
-    rows = list(csv.DictReader(io.StringIO(statement_csv(statement), newline="")))
+    (statement,) = make_statements([asset(1, ((person, 10_000),))], terms(), SALT, start + DEAL)
+    rows = list(csv.DictReader(io.StringIO(as_csv(statement), newline="")))
     assert rows[0]["contributor_id"] == "'" + person
     assert rows[0]["deal_id"] == "'" + start + DEAL
     assert rows[0]["amount_minor"] == "6000" and rows[0]["amount"] == "60.00"
@@ -198,7 +222,7 @@ def test_numbers_of_our_own_stay_numbers() -> None:
     statement = copy.deepcopy(make()[1][0])
     statement["lines"][0]["amount_minor"] = -5
     statement["lines"][0]["amount"] = "-0.05"
-    row = next(csv.DictReader(io.StringIO(statement_csv(statement))))
+    row = next(csv.DictReader(io.StringIO(as_csv(statement))))
     assert (row["amount_minor"], row["amount"]) == ("-5", "-0.05")
     assert tuple(row) == CSV_COLUMNS
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from pipelines.ledger.entries import DeliveredAsset, Terms, make_entries
+from pipelines.ledger.entries import Terms
 from pipelines.shards.tables import backed_by
 from schemas.ledger import Allocation
+from tests.ledger.ledger_cases import DeliveredAsset, make_entries
 
 SALT = bytes(range(32))
 DELIVERY = "deal/v0001"

@@ -1,0 +1,221 @@
+"""Who claims what: all that the exact allocation needs of a delivery, in a few columns of numbers.
+
+The pool cannot be shared out before every asset is known. What is kept of an asset meanwhile is its
+key, a digest of its id, its weight and a few bytes for each contributor; the rest of its row is
+read again when its entries are made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.ledger.split import allocate, line_weight
+from schemas.errors import InputError
+from schemas.ledger import FULL_SPLIT_BP, Allocation
+
+Integers = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int32]
+
+_ID_BYTES = 16
+_SHA256 = r"\A[0-9a-f]{64}\z"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Every line of a delivery with its amount, in the order of the log: by key, then contributor.
+
+    Attributes:
+        ranks: By asset, in the order in which they were added: its place in the order of the log.
+        firsts: By that place: its first line; one more at the end, which is how many there are.
+        people: The contributors' ids, sorted.
+        earned_minor: What each of them earns in all.
+        person: By line: whose it is, a position in `people`.
+        share_bp: By line: share of the asset, in basis points.
+        weight: By line: what the asset counts under the rule.
+        amount_minor: By line: what it pays.
+    """
+
+    ranks: Integers
+    firsts: Integers
+    people: list[str]
+    earned_minor: list[int]
+    person: Small
+    share_bp: Small
+    weight: Integers
+    amount_minor: Integers
+
+
+class Claims:
+    """Takes the assets of a delivery, table by table, and shares the contributors' part over them.
+
+    Args:
+        rule: How the contributors' part is shared.
+    """
+
+    def __init__(self, rule: Allocation) -> None:
+        self._rule = rule
+        self._codes: dict[str, int] = {}  # by contributor's id, in order of appearance
+        self._keys: list[pa.Array] = []
+        self._ids: list[npt.NDArray[np.bytes_]] = []
+        self._weights: list[Integers] = []
+        self._counts: list[Small] = []  # lines of each asset
+        self._people: list[Small] = []
+        self._shares: list[Small] = []
+
+    def add(self, table: pa.Table) -> None:
+        """Takes a table of `DELIVERED_SCHEMA`.
+
+        Raises:
+            InputError: A split does not sum to 10,000, a contributor's id is empty, a digest or a
+                weight is wrong.
+        """
+        for name in ("media_sha256", "decision_sha256"):
+            _check_digests(table, name)
+        self._keys.append(_column(table, "key"))
+        self._ids.append(_id_digests(table))
+        self._weights.append(self._weigh(table))
+        owners, people, shares = self._lines(table)
+        self._counts.append(np.bincount(owners, minlength=len(table)).astype(np.int32))
+        self._people.append(people)
+        self._shares.append(shares)
+
+    def settle(self, shared_minor: int) -> Settled:
+        """Shares the contributors' part over all lines.
+
+        Raises:
+            InputError: Nothing was delivered, two assets have the same id or key, or all weights
+                are zero.
+        """
+        ranks = self._rank()
+        people = sorted(self._codes)
+        places = np.empty(len(people), np.int32)
+        places[[self._codes[person] for person in people]] = np.arange(len(people))
+        counts = np.concatenate(self._counts)
+        owners = np.repeat(ranks, counts)  # the place of each line's asset
+        person = places[np.concatenate(self._people)]
+        order = np.lexsort((person, owners))
+        owners, person = owners[order], person[order]
+        share_bp = np.concatenate(self._shares)[order]
+        weights = np.empty(len(ranks), np.int64)
+        weights[ranks] = np.concatenate(self._weights)
+        firsts = np.searchsorted(owners, np.arange(len(ranks) + 1)).astype(np.int64)
+        weight = weights[owners]
+        amounts, earned = allocate(person, weight, share_bp, len(people), shared_minor)
+        return Settled(ranks, firsts, people, earned, person, share_bp, weight, amounts)
+
+    def _rank(self) -> Integers:
+        """Every asset's place in order of key, code point by code point."""
+        if not sum(map(len, self._keys)):
+            raise InputError(
+                "nothing was delivered, so nobody can be paid",
+                "0 assets",
+                "Widen the deal's selection, or publish no delivery.",
+            )
+        keys = pa.chunked_array(self._keys, pa.string())
+        order = pc.sort_indices(keys).to_numpy()
+        ordered = keys.take(pa.array(order))
+        _check_apart(pc.equal(ordered[1:], ordered[:-1]).to_numpy(), "key", ordered)
+        ids = np.concatenate(self._ids)
+        by_id = np.argsort(ids, kind="stable")
+        ids = ids[by_id]
+        _check_apart(ids[1:] == ids[:-1], "asset id", keys, by_id)
+        ranks = np.empty(len(keys), np.int64)
+        ranks[order] = np.arange(len(keys))
+        return ranks
+
+    def _weigh(self, table: pa.Table) -> Integers:
+        weights = _column(table, "weight").to_numpy()
+        samples = _column(table, "samples").to_numpy()
+        checked = [
+            line_weight(self._rule, weight, count)
+            for weight, count in zip(weights.tolist(), samples.tolist(), strict=True)
+        ]
+        return np.array(checked, np.int64)
+
+    def _lines(self, table: pa.Table) -> tuple[Integers, Small, Small]:
+        """Row, contributor and share of every line; who is named twice holds both shares."""
+        named, given = _column(table, "contributor_ids"), _column(table, "shares_bp")
+        sizes = pc.list_value_length(named).to_numpy()
+        rows = np.repeat(np.arange(len(table)), sizes)
+        people = pc.dictionary_encode(named.flatten())
+        codes = [
+            self._codes.setdefault(person, len(self._codes))
+            for person in people.dictionary.to_pylist()
+        ]
+        who = np.array(codes, np.int32)[people.indices.to_numpy()]
+        shares = given.flatten().to_numpy().astype(np.int64)
+        good = sizes == pc.list_value_length(given).to_numpy()
+        if good.all():
+            order = np.lexsort((who, rows))
+            rows, who, shares = rows[order], who[order], shares[order]
+            starts = np.flatnonzero(
+                (np.diff(rows, prepend=-1) != 0) | (np.diff(who, prepend=-1) != 0)
+            )
+            rows, who = rows[starts], who[starts]
+            shares = np.add.reduceat(shares, starts) if len(starts) else shares
+            total = np.zeros(len(table), np.int64)
+            np.add.at(total, rows, shares)
+            good = total == FULL_SPLIT_BP
+            good[rows[(shares < 0) | (who == self._codes.get("", -1))]] = False
+        if not good.all():
+            _refuse_split(table, int(np.argmin(good)))
+        return rows, who, shares.astype(np.int32)
+
+
+def _column(table: pa.Table, name: str) -> pa.Array:
+    return table.column(name).combine_chunks()
+
+
+def _id_digests(table: pa.Table) -> npt.NDArray[np.bytes_]:
+    """What tells assets apart; two of as many as there may ever be will not meet in 128 bits."""
+    ids = _column(table, "asset_id").to_pylist()
+    data = b"".join(hashlib.sha256(one.encode()).digest()[:_ID_BYTES] for one in ids)
+    return np.frombuffer(data, f"S{_ID_BYTES}")
+
+
+def _check_digests(table: pa.Table, name: str) -> None:
+    sound = pc.match_substring_regex(_column(table, name), _SHA256).to_numpy(zero_copy_only=False)
+    if not sound.all():
+        row = table.slice(int(np.argmin(sound)), 1).to_pylist()[0]
+        raise InputError(
+            f"{name} is not a digest",
+            f"asset {row['asset_id']!r}: {row[name]!r}",
+            "It must be 64 lower-case hex digits.",
+        )
+
+
+def _check_apart(
+    same: npt.NDArray[np.bool_], what: str, keys: pa.ChunkedArray, order: Integers | None = None
+) -> None:
+    """Refuses two assets that have the same `what`, told by their keys."""
+    if not same.any():
+        return
+    at = int(np.argmax(same))
+    pair = [at, at + 1] if order is None else sorted(int(one) for one in order[at : at + 2])
+    told = " and ".join(repr(keys[one].as_py()) for one in pair)
+    raise InputError(
+        f"two delivered assets have the same {what}", f"keys {told}", "Merge the rows."
+    )
+
+
+def _refuse_split(table: pa.Table, at: int) -> None:
+    row = table.slice(at, 1).to_pylist()[0]
+    people = row["contributor_ids"]
+    told = list(zip(people, row["shares_bp"], strict=False))
+    if not all(people):
+        raise InputError(
+            "an asset does not name a contributor",
+            f"asset {row['asset_id']!r}: {people}",
+            "Give every contributor of an asset an id and a share.",
+        )
+    raise InputError(
+        "a split does not sum to 10000 basis points",
+        f"asset {row['asset_id']!r}: {told}",
+        "Correct the shares in the catalogue.",
+    )

@@ -1,0 +1,160 @@
+"""The ledger worked out the simple way, all at once and with one object for every entry.
+
+What the product writes is compared with this, byte for byte.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+import pyarrow as pa
+import rfc8785
+
+from pipelines.ledger import commitments
+from pipelines.ledger.commitments import Domain, commit, item_salt
+from pipelines.ledger.entries import LEAF_VERSION, Terms
+from pipelines.ledger.merkle import leaf_hash
+from pipelines.ledger.split import agency_and_contributors, largest_remainder, line_weight
+from pipelines.ledger.statement import CSV_COLUMNS, STATEMENT_VERSION
+from schemas.ledger import LEDGER_SCHEMA, Entry
+from schemas.money import format_amount
+
+from .ledger_cases import DeliveredAsset, Line
+
+Opened = tuple[Entry, dict[str, str]]
+
+
+def simple_allocate(lines: Sequence[Line], minor: int) -> list[int]:
+    """Amounts of lines, by largest remainder over people and then over each one's lines."""
+    own: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        own[line.contributor_id].append(line)
+    totals = [(who, sum(line.weight * line.share_bp for line in mine)) for who, mine in own.items()]
+    earned = largest_remainder(minor, totals)
+    amounts: dict[tuple[str, str], int] = {}
+    for who, total in totals:
+        weights = [(line.key, line.weight * line.share_bp) for line in own[who]]
+        shared = largest_remainder(earned[who], weights) if total else {}
+        amounts |= {(who, key): shared.get(key, 0) for key, _ in weights}
+    return [amounts[line.contributor_id, line.key] for line in lines]
+
+
+def simple_entries(
+    assets: Sequence[DeliveredAsset], terms: Terms, salt: bytes
+) -> tuple[list[Opened], int]:
+    """Every entry with the salts that open it, and the agency's minor units."""
+    agency, shared = agency_and_contributors(terms.pool_minor, terms.agency_share)
+    claims = [
+        (asset, Line(who, asset.key, line_weight(terms.rule, asset.weight, asset.samples), share))
+        for asset in sorted(assets, key=lambda asset: asset.key)
+        for who, share in sorted(asset.contributors)
+    ]
+    amounts = simple_allocate([line for _, line in claims], shared)
+    return [
+        _entry(index, asset, line, amount, terms, salt)
+        for index, ((asset, line), amount) in enumerate(zip(claims, amounts, strict=True))
+    ], agency
+
+
+def simple_leaf(entry: Entry) -> bytes:
+    """The public leaf of an entry."""
+    names = ["delivery", "asset_commitment", "contributor_commitment", "amount_commitment"]
+    names += ["shard", "key", "media_sha256", "decision_sha256", "terms_sha256"]
+    return rfc8785.dumps({"version": LEAF_VERSION} | {name: getattr(entry, name) for name in names})
+
+
+def simple_table(entries: Sequence[Entry]) -> pa.Table:
+    """The ledger's table."""
+    columns = {
+        field.name: [getattr(entry, field.name) for entry in entries] for field in fields(Entry)
+    }
+    return pa.table(columns, schema=LEDGER_SCHEMA)
+
+
+def simple_statement(opened: Sequence[Opened], deal_id: str) -> dict[str, Any]:
+    """The statement of one contributor, of their entries."""
+    first, total = opened[0][0], sum(entry.amount_minor for entry, _ in opened)
+    names = ["asset_id", "entry_index", "key", "shard", "share_bp", "weight", "amount_minor"]
+    names += ["amount", "leaf_hash", "media_sha256", "decision_sha256", "terms_sha256"]
+    lines = []
+    for entry, salts in opened:
+        said = asdict(entry) | {"amount": format_amount(entry.amount_minor, entry.currency)}
+        lines.append({name: said[name] for name in names} | {"opening": salts})
+    return {
+        "version": STATEMENT_VERSION,
+        "contributor_id": first.contributor_id,
+        "currency": first.currency,
+        "total_minor": total,
+        "total": format_amount(total, first.currency),
+        "delivery": first.delivery,
+        "deal_id": deal_id,
+        "lines": lines,
+    }
+
+
+def simple_json(statement: dict[str, Any]) -> str:
+    """A statement as JSON."""
+    return json.dumps(statement, indent=2, ensure_ascii=False) + "\n"
+
+
+def simple_csv(statement: dict[str, Any]) -> str:
+    """A statement as CSV."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(CSV_COLUMNS)
+    for line in statement["lines"]:
+        row = {**statement, **line, **line["opening"]}
+        writer.writerow(
+            row[name]
+            if name in ("total", "amount")
+            or not str(row[name]).startswith(tuple("=+-@\t\r\n"))
+            or isinstance(row[name], int)
+            else f"'{row[name]}"
+            for name in CSV_COLUMNS
+        )
+    return out.getvalue()
+
+
+def _entry(
+    index: int, asset: DeliveredAsset, line: Line, amount: int, terms: Terms, salt: bytes
+) -> Opened:
+    who = line.contributor_id
+    where = (terms.delivery, asset.asset_id, who)
+    values = {
+        Domain.ASSET: ((asset.asset_id,), commitments.text_value(asset.asset_id)),
+        Domain.CONTRIBUTOR: (where, commitments.text_value(who)),
+        Domain.AMOUNT: (
+            where,
+            commitments.amount_value(amount, terms.currency, line.share_bp, line.weight),
+        ),
+    }
+    salts = {domain: item_salt(salt, domain, *ids) for domain, (ids, _) in values.items()}
+    made = {
+        f"{domain}_commitment": commit(domain, salts[domain], value)
+        for domain, (_, value) in values.items()
+    }
+    entry = Entry(
+        entry_index=index,
+        delivery=terms.delivery,
+        asset_id=asset.asset_id,
+        contributor_id=who,
+        share_bp=line.share_bp,
+        weight=line.weight,
+        amount_minor=amount,
+        currency=terms.currency,
+        shard=asset.shard,
+        key=asset.key,
+        media_sha256=asset.media_sha256,
+        leaf_hash="",
+        decision_sha256=asset.decision_sha256,
+        terms_sha256=terms.terms_sha256,
+        **made,
+    )
+    entry = replace(entry, leaf_hash=leaf_hash(simple_leaf(entry)).hex())
+    return entry, {f"{domain}_salt": value.hex() for domain, value in salts.items()}

@@ -1,0 +1,138 @@
+"""What a ledger leaves is what the simple way comes to, in however small pieces it was made."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.delivery.stores import Store, open_store
+from pipelines.ledger import attribution
+from pipelines.ledger.attribution import Attribution, record_attribution
+from pipelines.ledger.entries import Terms
+from pipelines.ledger.merkle import leaf_hash, root
+from pipelines.ledger.note import Signer, open_checkpoint
+from pipelines.ledger.statement import statement_filenames
+from pipelines.ledger.tiles import entry_bundles, tiles
+from pipelines.work import parquet_bytes, write_table
+from schemas.errors import InputError
+from schemas.ledger import LEDGER_SCHEMA, Allocation
+from tests.bench.ledger import ledger_job
+
+from .ledger_cases import DeliveredAsset, delivered, delivery
+from .reference import (
+    Opened,
+    simple_csv,
+    simple_entries,
+    simple_json,
+    simple_leaf,
+    simple_statement,
+    simple_table,
+)
+
+SIGNER = Signer("acme", bytes(range(32)))
+
+
+def record(
+    store: Store, rows: list[DeliveredAsset], allocation: str = "weighted", shards: int = 5
+) -> Attribution:
+    """Records what lies in so many shards, which come in no order of keys."""
+    job = ledger_job(allocation)
+    names = [f"s-{number}" for number in range(shards)]
+    for number, name in enumerate(names):
+        table = delivered(rows[number::shards])
+        write_table(store, f"{job.work}/delivered/{name}.parquet", table)
+    return record_attribution(store, job, SIGNER, names)
+
+
+def files(store: Store) -> dict[str, bytes]:
+    deal = ledger_job().deal.deal_id
+    return {item.key: store.read_bytes(item.key) for item in store.list(deal)}
+
+
+def expected(rows: list[DeliveredAsset], allocation: str) -> tuple[dict[str, bytes], list[Opened]]:
+    """Every file but the checkpoint, worked out the simple way; and the entries."""
+    job = ledger_job(allocation)
+    price, agency = job.deal.price, f"{job.agency}/statements"
+    rule = Allocation(allocation)
+    deal = Terms(
+        "acme-2026-01/v0001",
+        price.pool_minor,
+        price.currency,
+        rule,
+        price.agency_share,
+        job.terms_sha256,
+    )
+    opened, _ = simple_entries(rows, deal, job.salt)
+    leaves = [simple_leaf(entry) for entry, _ in opened]
+    found = dict([*tiles(map(leaf_hash, leaves)), *entry_bundles(leaves)])
+    found = {f"{job.delivery}/{path}": data for path, data in found.items()}
+    people = sorted({entry.contributor_id for entry, _ in opened})
+    for person, name in statement_filenames(people).items():
+        own = [pair for pair in opened if pair[0].contributor_id == person]
+        statement: dict[str, Any] = simple_statement(own, job.deal.deal_id)
+        found[f"{agency}/{name}.json"] = simple_json(statement).encode()
+        found[f"{agency}/{name}.csv"] = simple_csv(statement).encode()
+    table = simple_table([entry for entry, _ in opened])
+    found[f"{job.agency}/ledger/ledger-00000.parquet"] = parquet_bytes(table)
+    return found, opened
+
+
+@pytest.mark.parametrize("allocation", list(Allocation))
+def test_files_are_those_of_the_simple_way(tmp_path: Path, allocation: Allocation) -> None:
+    rows = delivery(random.Random(7), 25, 700)
+    store = open_store(str(tmp_path))
+    made = record(store, rows, allocation)
+    wanted, opened = expected(rows, allocation)
+    found = files(store)
+    prefix = ledger_job().delivery
+    checkpoint = found.pop(f"{prefix}/checkpoint").decode()
+    assert found.pop(f"{prefix}/log.vkey").decode() == f"{SIGNER.vkey}\n"
+    assert found == wanted
+    top = root(leaf_hash(simple_leaf(entry)) for entry, _ in opened)
+    assert open_checkpoint(checkpoint, SIGNER.vkey) == (made.origin, len(opened), top)
+    assert (made.entries, made.root, made.contributors) == (len(opened), top, 25)
+    assert made.agency_minor + made.contributors_minor == ledger_job().deal.price.pool_minor
+    assert made.contributors_minor == sum(entry.amount_minor for entry, _ in opened)
+
+
+@pytest.mark.parametrize(("chunk", "group"), [(4, 3), (7, 40), (64, 64), (700, 50)])
+def test_pieces_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, group: int
+) -> None:
+    """A chunk of 7 is less than anybody's lines, so that every statement is streamed."""
+    rows = delivery(random.Random(8), 12, 150)
+    whole, pieces = open_store(str(tmp_path / "whole")), open_store(str(tmp_path / "pieces"))
+    one = record(whole, rows)
+    monkeypatch.setattr(attribution, "CHUNK", chunk)
+    monkeypatch.setattr(attribution, "GROUP", group)
+    assert record(pieces, rows, shards=11) == one
+    ledger = f"{ledger_job().agency}/ledger/ledger-00000.parquet"
+    found, wanted = files(pieces), files(whole)
+    del found[ledger], wanted[ledger]  # the same rows in other row groups
+    assert found == wanted
+    tables = [pq.read_table(tmp_path / name / ledger) for name in ("whole", "pieces")]
+    assert tables[0].equals(tables[1])
+    assert tables[1].schema.equals(LEDGER_SCHEMA)
+    groups = pq.read_metadata(tmp_path / "pieces" / ledger).num_row_groups
+    assert groups == -(-one.entries // group)
+
+
+def test_rows_of_different_shards_are_told_apart(tmp_path: Path) -> None:
+    rows = delivery(random.Random(9), 4, 20)
+    store = open_store(str(tmp_path))
+    for name, value in (("key", rows[3].key), ("asset_id", rows[3].asset_id)):
+        fields = {one: getattr(rows[4], one) for one in DeliveredAsset.__slots__} | {name: value}
+        bad = DeliveredAsset(**fields)
+        what = name.replace("_", " ")
+        with pytest.raises(InputError, match=f"the same {what}.*{rows[3].key}"):
+            record(store, [*rows[:4], bad, *rows[5:]])
+    assert files(store) == {}
+
+
+def test_nothing_delivered_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing was delivered"):
+        record(open_store(str(tmp_path)), [])
