@@ -87,7 +87,10 @@ def test_a_few_kills_at_any_moment(
 ) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)
     passed = events(chance, expected)
-    for number, chosen in enumerate(((0, 3, 5, 9), (4, 6, 11), (12,))):
+    # A busy machine may be past a moment before it is seen: then early ones are tried again.
+    for number, chosen in enumerate(((0, 3, 5, 9), (4, 6, 11), (12,), *[(0, 3, 5)] * 5)):
+        if number > 2 and tally.kills >= 6:
+            break
         output = library.warm(tmp_path / str(number))
         moments: list[Moment] = [passed[at] for at in chosen]
         if number == 0:
@@ -95,7 +98,7 @@ def test_a_few_kills_at_any_moment(
         launch = launcher(runs, library.package(output.uri, "--workers", 1))
         Chain(output, expected, launch, 1, tally).go(moments)
     print(tally.table("kills, fast"))
-    assert tally.kills >= 4, tally  # a busy machine may be past a moment before it is seen
+    assert tally.kills >= 6, tally
 
 
 @pytest.mark.slow
