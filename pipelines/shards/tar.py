@@ -11,12 +11,14 @@ import enum
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
-from pipelines.shards.tar_digests import MemberDigests, WholeDigest
+from pipelines.shards.tar_digests import Hash, MemberDigests
 from pipelines.shards.tar_sink import Writable, writev_of
+from pipelines.shards.worker import Worker
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -37,7 +39,9 @@ _SUMS = tuple(map(sum, _DIGITS))
 _BASE_SUM = _FIXED_SUM - ord("0") - 1  # less the twelfth digit of three sums, and Adler-32's one
 _CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
 _LARGE = 16 * 1024  # what is smaller is joined before it is written
-_BATCH_BYTES = 1 << 17  # written at once: few calls, and not more than the processor's cache
+_BATCH_BYTES = 1 << 20  # what is given to the threads at once: a change of thread costs its time
+_BATCH_PIECES = 1024  # tiny pieces weigh more than their bytes
+_DEPTH = 4  # batches that wait for a thread: what bounds the memory
 
 
 class Digests(enum.Flag):
@@ -101,30 +105,33 @@ def _header(name: str, length: int) -> tuple[bytes, ...]:
 
 
 class TarWriter:
-    """Streams members into a sink, with digests in threads beside the writing.
+    """Streams members into a sink: writing and digests have a thread each, beside the caller's.
 
     Close it, or leave its `with` block, so that the threads end. A block that is left by an error
-    gives the tar up; so does any error of a method, and it comes out once.
+    gives the tar up; so does any error of a method, and it comes out once. Either way nothing is
+    written any more afterwards.
 
     Args:
-        sink: Where the bytes go, by `writev` if it has one; only the caller's thread writes to it.
+        sink: Where the bytes go, by `writev` if it has one; only one thread writes to it.
         digests: What to compute.
     """
 
     def __init__(self, sink: Writable, digests: Digests = Digests.ALL) -> None:
-        self._writev = writev_of(sink)
         self._open = True
+        self._whole = False
         self._small: list[bytes] = []  # what is joined and written with what follows
         self._small_bytes = 0
-        self._batch: list[bytes] = []  # what is written at once
+        self._batch: list[bytes] = []
         self._batch_bytes = 0
         self._places: list[tuple[str, int, int]] = []
         self._members = MemberDigests() if Digests.MEMBERS in digests else None
-        self._whole = WholeDigest(hashlib.sha256()) if Digests.TAR in digests else None
-        md5 = hashlib.md5(usedforsecurity=False)
-        self._md5 = WholeDigest(md5) if Digests.MD5 in digests else None
-        self._all = [one for one in (self._members, self._whole, self._md5) if one is not None]
-        self._of_all = [one for one in (self._whole, self._md5) if one is not None]
+        self._sha256 = hashlib.sha256() if Digests.TAR in digests else None
+        self._md5 = hashlib.md5(usedforsecurity=False) if Digests.MD5 in digests else None
+        # The writing is the last to be given a batch: on few cores the digests take longer.
+        self._takers = [
+            *(_digesting(one) for one in (self._sha256, self._md5) if one is not None),
+            Worker(writev_of(sink), _DEPTH, "writing"),
+        ]
         self.size = 0
 
     def __enter__(self) -> TarWriter:
@@ -199,13 +206,13 @@ class TarWriter:
             self._small.append(END)
             self.size += len(END)
             self._join_small()
-            self._write_batch()
-            for digest in self._all:
-                digest.finish()
+            self._give_batch()
+            for thread in self._threads():
+                thread.finish()
         except BaseException:
             self._give_up()
             raise
-        self._open = False
+        self._open, self._whole = False, True
         found = self._members.found if self._members else [""] * len(self._places)
         places = zip(self._places, found, strict=True)
         return [Member(name, at, size, sha256) for (name, at, size), sha256 in places]
@@ -213,17 +220,20 @@ class TarWriter:
     @property
     def sha256(self) -> str:
         """Digest of the whole tar once it is closed, hex."""
-        return _digest(self._whole)
+        return self._digest(self._sha256)
 
     @property
     def md5(self) -> str:
         """MD5 of the whole tar once it is closed, hex; the wids index carries it."""
-        return _digest(self._md5)
+        return self._digest(self._md5)
+
+    def _threads(self) -> list[Worker[Sequence[bytes]] | MemberDigests]:
+        return [*self._takers, *([self._members] if self._members else [])]
 
     def _give_up(self) -> None:
         self._open = False
-        for digest in self._all:
-            digest.stop()
+        for thread in self._threads():
+            thread.stop()
 
     def _join_small(self) -> None:
         if self._small:
@@ -235,19 +245,24 @@ class TarWriter:
     def _gather(self, piece: bytes) -> None:
         self._batch.append(piece)
         self._batch_bytes += len(piece)
-        if self._batch_bytes >= _BATCH_BYTES:
-            self._write_batch()
+        if self._batch_bytes >= _BATCH_BYTES or len(self._batch) >= _BATCH_PIECES:
+            self._give_batch()
 
-    def _write_batch(self) -> None:
-        batch, size = self._batch, self._batch_bytes
-        self._batch, self._batch_bytes = [], 0
-        # The digests first: they run while the sink writes.
-        for digest in self._of_all:
-            digest.update(batch, size)
-        self._writev(batch)
+    def _give_batch(self) -> None:
+        batch, self._batch, self._batch_bytes = self._batch, [], 0
+        for taker in self._takers:
+            taker.give(batch)
+
+    def _digest(self, digest: Hash | None) -> str:
+        if digest is None or not self._whole:
+            raise ValueError("the digest was not asked for, or the tar is not closed")
+        return digest.hexdigest()
 
 
-def _digest(whole: WholeDigest | None) -> str:
-    if whole is None or not whole.hex:
-        raise ValueError("the digest was not asked for, or the tar is not closed")
-    return whole.hex
+def _digesting(digest: Hash) -> Worker[Sequence[bytes]]:
+    return Worker(partial(_update, digest), _DEPTH)
+
+
+def _update(digest: Hash, batch: Sequence[bytes]) -> None:
+    for piece in batch:
+        digest.update(piece)

@@ -1,4 +1,4 @@
-"""Digests of a tar that is being written, computed in threads beside the writing.
+"""Digests of the members of a tar that is being written, computed in a thread beside the writing.
 
 Pieces are handed over in batches: a batch costs two changes of thread, a piece next to nothing.
 """
@@ -6,7 +6,6 @@ Pieces are handed over in batches: a batch costs two changes of thread, a piece 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Protocol
 
 from pipelines.shards.worker import Worker
@@ -24,49 +23,6 @@ class Hash(Protocol):
 
     def hexdigest(self) -> str:
         """The digest of what was taken, hex."""
-
-
-class WholeDigest:
-    """The digest of everything.
-
-    Args:
-        digest: Computes it.
-
-    Attributes:
-        hex: The digest once it is finished, hex; empty before.
-    """
-
-    def __init__(self, digest: Hash) -> None:
-        self.hex = ""
-        self._digest = digest
-        self._batch: list[bytes] = []
-        self._bytes = 0
-        self._worker: Worker[Sequence[bytes]] = Worker(self._do, _DEPTH)
-
-    def update(self, pieces: Sequence[bytes], size: int) -> None:
-        """Takes pieces of `size` bytes in all, which must not change any more."""
-        self._batch += pieces
-        self._bytes += size
-        if self._bytes >= _BATCH_BYTES or len(self._batch) >= _BATCH_PIECES:
-            self._hand_over()
-
-    def finish(self) -> None:
-        """Waits for the digest, and ends the thread."""
-        self._hand_over()
-        self._worker.finish()
-        self.hex = self._digest.hexdigest()
-
-    def stop(self) -> None:
-        """Ends the thread, whatever is not done. Raises nothing."""
-        self._worker.stop()
-
-    def _hand_over(self) -> None:
-        batch, self._batch, self._bytes = self._batch, [], 0
-        self._worker.give(batch)
-
-    def _do(self, batch: Sequence[bytes]) -> None:
-        for piece in batch:
-            self._digest.update(piece)
 
 
 class MemberDigests:

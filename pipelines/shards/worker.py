@@ -1,6 +1,6 @@
 """A thread that does jobs in order, behind a short queue.
 
-Digests of large pieces release Python's lock, so that they run beside reading and writing.
+Writing and the digests of large pieces release Python's lock, so that they run beside the rest.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ class Worker(Generic[Job]):
     Args:
         do: Does one job.
         depth: How many jobs may wait; giving one more blocks.
+        name: The thread's.
     """
 
-    def __init__(self, do: Callable[[Job], None], depth: int) -> None:
+    def __init__(self, do: Callable[[Job], None], depth: int, name: str = "digests") -> None:
         self._do = do
+        self._name = name
         self._depth = depth
         self._waiting: deque[Job] = deque()
         self._change = threading.Condition()
@@ -45,7 +47,7 @@ class Worker(Generic[Job]):
             self._given += 1
             self._change.notify_all()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="digests", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
             return self._given
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.shards.tar import Digests, TarWriter
-from pipelines.shards.tar_digests import WholeDigest
 from pipelines.shards.worker import Worker
 
 from .tar_oracle import slow_tar
@@ -94,7 +94,7 @@ def test_a_full_disk(room: int) -> None:
     sink = FullSink(room)
     tar = TarWriter(sink)
     with pytest.raises(OSError, match="No space left"):
-        for index in range(10):
+        for index in range(100):
             tar.add(f"{index}.jpg", len(BIG), [BIG])
     # What was said once is not said again, and nothing more is written.
     size = len(sink.getvalue())
@@ -174,25 +174,32 @@ def test_memory_that_changes_after_it_was_given() -> None:
     assert tar.sha256 == hashlib.sha256(sink.getvalue()).hexdigest()
 
 
-def test_what_waits_for_a_digest_is_bounded() -> None:
-    """A digest that stands still stops the writing before it has taken much memory."""
+@pytest.mark.parametrize("slow", ["digest", "sink"])
+def test_what_waits_is_bounded(slow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that stands still stops the writing before it has taken much memory."""
     go = threading.Event()
 
-    class Slow:
+    class Slow(io.BytesIO):
         def update(self, data: bytes | memoryview, /) -> None:
             go.wait()
 
         def hexdigest(self) -> str:
             return "done"
 
-    digest = WholeDigest(Slow())
+        def write(self, data: object, /) -> int:
+            go.wait()
+            return len(memoryview(data))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hashlib, "sha256", lambda *_: Slow())
+    sink = Slow() if slow == "sink" else io.BytesIO()
     given = 0
 
     def feed() -> None:
         nonlocal given
-        for _ in range(100):
-            digest.update([BIG], len(BIG))
-            given += len(BIG)
+        with TarWriter(sink, Digests.TAR if slow == "digest" else Digests.NONE) as tar:
+            for index in range(100):
+                tar.add(f"{index}.jpg", len(BIG), [BIG])
+                given += len(BIG)
 
     writer = threading.Thread(target=feed)
     writer.start()
@@ -200,8 +207,25 @@ def test_what_waits_for_a_digest_is_bounded() -> None:
     assert writer.is_alive() and given < 10_000_000
     go.set()
     writer.join()
-    digest.finish()
-    assert digest.hex == "done"
+    assert given == 100 * len(BIG)
+
+
+def test_nothing_is_written_once_a_tar_was_given_up() -> None:
+    """Whoever gave it up may close the sink: what waits must not reach the file that comes next."""
+    taken: list[float] = []
+
+    class Slow(io.BytesIO):
+        def write(self, data: object, /) -> int:
+            time.sleep(0.01)
+            taken.append(time.monotonic())
+            return len(memoryview(data))  # type: ignore[arg-type]
+
+    with pytest.raises(Broken), TarWriter(Slow()) as tar:
+        tar.add("a.jpg", 8 * len(BIG), [BIG] * 8)
+        raise Broken
+    given_up = time.monotonic()
+    time.sleep(0.1)
+    assert taken and max(taken) <= given_up
 
 
 def test_a_worker_does_everything_in_order_and_ends() -> None:
