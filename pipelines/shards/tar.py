@@ -39,7 +39,10 @@ _SUMS = tuple(map(sum, _DIGITS))
 _BASE_SUM = _FIXED_SUM - ord("0") - 1  # less the twelfth digit of three sums, and Adler-32's one
 _CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
 _LARGE = 16 * 1024  # what is smaller is joined before it is written
-_BATCH_BYTES = 1 << 20  # what is given to the threads at once: a change of thread costs its time
+# What threads are given at once. To change threads costs time, and so does each piece to a digest,
+# which needs Python's lock in between: its pieces are joined, and stay in the processor's cache.
+_DIGESTED_BYTES = 1 << 20
+_WRITTEN_BYTES = 1 << 22
 _BATCH_PIECES = 1024  # tiny pieces weigh more than their bytes
 _DEPTH = 4  # batches that wait for a thread: what bounds the memory
 
@@ -132,6 +135,8 @@ class TarWriter:
             *(_digesting(one) for one in (self._sha256, self._md5) if one is not None),
             Worker(writev_of(sink), _DEPTH, "writing"),
         ]
+        self._joins = len(self._takers) > 1
+        self._most_bytes = _DIGESTED_BYTES if self._joins else _WRITTEN_BYTES
         self.size = 0
 
     def __enter__(self) -> TarWriter:
@@ -245,11 +250,13 @@ class TarWriter:
     def _gather(self, piece: bytes) -> None:
         self._batch.append(piece)
         self._batch_bytes += len(piece)
-        if self._batch_bytes >= _BATCH_BYTES or len(self._batch) >= _BATCH_PIECES:
+        if self._batch_bytes >= self._most_bytes or len(self._batch) >= _BATCH_PIECES:
             self._give_batch()
 
     def _give_batch(self) -> None:
         batch, self._batch, self._batch_bytes = self._batch, [], 0
+        if self._joins:
+            batch = [b"".join(batch)]
         for taker in self._takers:
             taker.give(batch)
 
