@@ -69,9 +69,9 @@ class Ran:
     watch: Watch
 
     def total(self, without: str = "") -> Taken:
-        """What all steps took, or all but one."""
+        """The time that all steps took, or all but one."""
         steps = [taken for step, taken in self.watch.steps.items() if step != without]
-        return Taken(sum(one.clock_s for one in steps), sum(one.processor_s for one in steps))
+        return Taken(sum(one.clock_s for one in steps), sum(one.processor_s for one in steps), 0)
 
 
 def bench_scale(assets: int, folder: Path, workers: int) -> Ran:
@@ -206,6 +206,10 @@ def show(runs: list[Ran]) -> None:
             took = [getattr(ran.total(without), of) / ran.samples for ran in runs]
             _print_row(label, [f"{1e6 * one:,.0f}" for one in took])
             _print_row("  ratio", [f"{one / took[0]:.3f}" for one in took])
+    print("\nmemory at most, all processes, MiB")
+    for name in names:
+        held = [ran.watch.steps.get(name, Taken()).peak_bytes for ran in runs]
+        _print_row(name, [f"{size / 2**20:,.0f}" for size in held])
     print()
     _print_row("samples", [f"{ran.samples:,}" for ran in runs])
     _print_row("shards", [f"{ran.shards:,}" for ran in runs])

@@ -18,10 +18,12 @@ class Taken:
     Attributes:
         clock_s: Time on the clock.
         processor_s: Time of the processor, of all processes.
+        peak_bytes: The most memory at once, of all processes, shared pages counted once.
     """
 
     clock_s: float = 0.0
     processor_s: float = 0.0
+    peak_bytes: int = 0
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Watch:
     peak_of: dict[int, int] = field(default_factory=dict)
     _clock: float = 0.0
     _processor: float = 0.0
+    _peak_bytes: int = 0
     _offset: int = 0
 
     def look(self, clock: float) -> None:
@@ -62,12 +65,14 @@ class Watch:
             taken = self.steps.setdefault(steps[0], Taken())
             taken.clock_s += clock - self._clock
             taken.processor_s += processor - self._processor
-            self._clock, self._processor = clock, processor
+            taken.peak_bytes = max(taken.peak_bytes, self._peak_bytes)
+            self._clock, self._processor, self._peak_bytes = clock, processor, 0
 
     def weigh(self) -> None:
         """Takes note of the memory."""
         held = {pid: memory_bytes(pid) for pid in family(self.pid)}
-        self.peak_bytes = max(self.peak_bytes, sum(held.values()))
+        now = sum(held.values())
+        self.peak_bytes, self._peak_bytes = max(self.peak_bytes, now), max(self._peak_bytes, now)
         for pid, size in held.items():
             self.peak_of[pid] = max(self.peak_of.get(pid, 0), size)
 
