@@ -15,13 +15,14 @@ verified, but for its first shard, which is.
 from __future__ import annotations
 
 import argparse
+import itertools
 import multiprocessing
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,6 +207,7 @@ def show(runs: list[Ran]) -> None:
             took = [getattr(ran.total(without), of) / ran.samples for ran in runs]
             _print_row(label, [f"{1e6 * one:,.0f}" for one in took])
             _print_row("  ratio", [f"{one / took[0]:.3f}" for one in took])
+        _print_row("a further", ["", *_further(runs, of)])
     print("\nmemory at most, all processes, MiB")
     for name in names:
         held = [ran.watch.steps.get(name, Taken()).peak_bytes for ran in runs]
@@ -219,6 +221,13 @@ def show(runs: list[Ran]) -> None:
     for place, label in enumerate(("  largest", "  second", "  third")):
         held = [sorted(ran.watch.peak_of.values(), reverse=True)[place] for ran in runs]
         _print_row(label, [f"{size / 2**20:,.0f}" for size in held])
+
+
+def _further(runs: list[Ran], of: str) -> Iterator[str]:
+    """What a sample costs by which a library is larger than the one before: no start is in it."""
+    for before, ran in itertools.pairwise(runs):
+        more = getattr(ran.total(), of) - getattr(before.total(), of)
+        yield f"{1e6 * more / (ran.samples - before.samples):,.0f}"
 
 
 def _print_row(label: str, values: list[str]) -> None:
