@@ -13,10 +13,11 @@ import re
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import torch
-from torch import Tensor
+# A second and a half to import, for names of types: a run with all its features needs no network.
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -91,7 +92,7 @@ def define_operators() -> None:
 
 
 def _define(schema: str) -> None:
-    make = cast("Callable[[str, str], Any]", torch.library.Library)
+    make = cast("Callable[[str, str], Any]", importlib.import_module("torch.library").Library)
     library = make("torchvision", "FRAGMENT")
     library.define(schema)
     _libraries.append(library)

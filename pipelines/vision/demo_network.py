@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import cast
-
-from torch import nn
+from typing import TYPE_CHECKING, cast
 
 from pipelines.vision.compat import Tokenizer, import_open_clip
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FOLDER = Path(__file__).parent / "demo_model"
 ARCHITECTURE = "fairshard-demo"
@@ -34,6 +35,8 @@ def register() -> None:
 
 def build() -> nn.Module:
     """The network with fresh weights, for training alone."""
+    from torch import nn
+
     register()
     open_clip = import_open_clip()
     settings = config()

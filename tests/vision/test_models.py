@@ -6,6 +6,8 @@ import json
 import pickle
 import re
 import shutil
+import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -197,3 +199,9 @@ def test_a_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo: Mode
     with pytest.raises(InputError, match="cannot write captions"):
         load_captioner(demo)
     assert hasattr(network.model, "text_decoder")
+
+
+def test_the_command_is_there_without_torch() -> None:
+    """A run that has all its features loads no model: torch costs it seconds and memory."""
+    script = "import sys, pipelines.commands.package; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
