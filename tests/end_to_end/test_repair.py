@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,7 @@ from moto.server import ThreadedMotoServer
 from pipelines.delivery.keys import save_key
 from pipelines.ledger.note import Signer
 
-from .command import AS_OF, Demo, Ended, fairshard, folders, tree
+from .command import AS_OF, Demo, Ended, environment, fairshard, folders, tree
 from .damaging import flip, here, placed, smallest_tar, zeroed
 
 DEAL = "demo-strict"
@@ -182,6 +185,49 @@ def test_every_file_at_once(output: Output) -> None:
     for path in sorted(output.delivery.rglob("*")):
         if path.is_file() and path.name != "MANIFEST.json":
             path.write_bytes(b"gone")
+    check_repaired(output, output.repair())
+
+
+# The command, killed when it is to replace another file after so many.
+_KILLED = """
+import os, signal, sys
+from pipelines import repair
+from pipelines.cli import main
+
+left, copy = int(sys.argv[1]), repair.copy_file
+
+def copy_or_die(*arguments):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return copy(*arguments)
+
+repair.copy_file = copy_or_die
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replaced", [0, 1, 3])
+def test_killed_between_two_replacements(output: Output, replaced: int) -> None:
+    """What is replaced is sound, the rest is as bad as it was, and the next repair ends it."""
+    for name in ("two tars swapped", "the database", "a card", "embeddings"):
+        DAMAGES[name](output.delivery)
+    found = here("verify", output.delivery, "--quiet", "--json")
+    words = map(str, repair_command(output.demo, output.delivery))
+    ended = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(replaced), *words],
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    left = here("verify", output.delivery, "--quiet", "--json")
+    assert left.code == 1
+    bad = {problem["path"] for problem in found.json["problems"]}
+    still = {problem["path"] for problem in left.json["problems"]}
+    assert still < bad if replaced else still == bad
     check_repaired(output, output.repair())
 
 
