@@ -177,7 +177,7 @@ def main() -> None:
     """Parses the options and measures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=4_000, help="samples in a tar")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each is measured")
+    parser.add_argument("--rounds", type=int, default=15, help="how often each is measured")
     options = parser.parse_args()
     shared_memory = Path("/dev/shm")  # a disk would measure itself
     base = shared_memory if shared_memory.is_dir() else None
