@@ -137,7 +137,7 @@ def _stream_file(location: FileLocation) -> Iterator[bytes]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        # Without the path: tables must not depend on where the catalogue lies.
+        # Without the path, for the same reason as of an object.
         raise _unavailable(error.strerror or type(error).__name__) from error
 
 
@@ -160,19 +160,19 @@ def _open_below(location: FileLocation) -> int:
 
 
 def _stream_object(location: S3Location, options: S3Options) -> Iterator[bytes]:
-    where = f"s3://{location.bucket}/{location.key}"
+    # What is told is without the address: tables must not depend on where the catalogue lies.
     try:
         with open_object(options, location.bucket, location.key) as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 yield chunk
     except FileNotFoundError as error:
-        raise _unavailable(f"{where}: NoSuchKey") from error
+        raise _unavailable("NoSuchKey") from error
     except (InputError, RunError) as error:
         cause = error.__cause__
         # One object's refusal is that object's. What concerns the bucket, the credentials or the
         # service ends the run: to deliver less because S3 was down for a minute would be wrong.
         if isinstance(cause, ClientError) and _is_of_the_object(error_of(cause)):
-            raise _unavailable(f"{where}: {error_of(cause).code}") from error
+            raise _unavailable(error_of(cause).code) from error
         raise
 
 
