@@ -177,6 +177,11 @@ class FileSource(io.FileIO):
         with read_errors(self._path):
             return super().readall()
 
+    def close(self) -> None:
+        """See `io.IOBase`."""
+        with read_errors(self._path):
+            super().close()
+
 
 @contextmanager
 def read_errors(path: Path) -> Iterator[None]:

@@ -198,3 +198,12 @@ def test_a_disk_that_cannot_be_read_is_a_run_error(tmp_path: Path) -> None:
         source.read(10)
     with pytest.raises(RunError, match="cannot be read"):
         store.read_bytes("x")
+
+
+def test_a_file_that_cannot_be_closed(tmp_path: Path) -> None:
+    """Some file systems tell only then what went wrong before."""
+    (tmp_path / "x").write_bytes(b"abc")
+    file = open_store(str(tmp_path)).open_read("x")
+    os.close(file.fileno())
+    with pytest.raises(RunError, match=r"cannot be read.*/x \(Bad file descriptor\)"):
+        file.close()
