@@ -137,7 +137,7 @@ def _stream_file(location: FileLocation) -> Iterator[bytes]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        # Without the path, for the same reason as of an object.
+        # Without the path: tables must not depend on where the catalogue lies.
         raise _unavailable(error.strerror or type(error).__name__) from error
 
 
@@ -160,7 +160,7 @@ def _open_below(location: FileLocation) -> int:
 
 
 def _stream_object(location: S3Location, options: S3Options) -> Iterator[bytes]:
-    # What is told is without the address: tables must not depend on where the catalogue lies.
+    # What is told is without the address, as of a file.
     try:
         with open_object(options, location.bucket, location.key) as stream:
             while chunk := stream.read(CHUNK_BYTES):

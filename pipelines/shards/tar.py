@@ -16,7 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
-from pipelines.shards.tar_digests import Hash, MemberDigests
+from pipelines.shards.tar_digests import BATCH_BYTES, BATCH_PIECES, DEPTH, Hash, MemberDigests
 from pipelines.shards.tar_sink import Writable, writev_of
 from pipelines.shards.worker import Worker
 
@@ -39,12 +39,9 @@ _SUMS = tuple(map(sum, _DIGITS))
 _BASE_SUM = _FIXED_SUM - ord("0") - 1  # less the twelfth digit of three sums, and Adler-32's one
 _CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
 _LARGE = 16 * 1024  # what is smaller is joined before it is written
-# What threads are given at once. To change threads costs time, and so does each piece to a digest,
-# which needs Python's lock in between: its pieces are joined, and stay in the processor's cache.
-_DIGESTED_BYTES = 1 << 20
-_WRITTEN_BYTES = 1 << 22
-_BATCH_PIECES = 1024  # tiny pieces weigh more than their bytes
-_DEPTH = 4  # batches that wait for a thread: what bounds the memory
+# Without digests more is given at once, since to change threads costs time; for digests pieces are
+# joined, since each needs Python's lock in between, and stay in the processor's cache.
+_WRITTEN_BYTES = 4 * BATCH_BYTES
 
 
 class Digests(enum.Flag):
@@ -133,10 +130,10 @@ class TarWriter:
         # The writing is the last to be given a batch: on few cores the digests take longer.
         self._takers = [
             *(_digesting(one) for one in (self._sha256, self._md5) if one is not None),
-            Worker(writev_of(sink), _DEPTH, "writing"),
+            Worker(writev_of(sink), DEPTH, "writing"),
         ]
         self._joins = len(self._takers) > 1
-        self._most_bytes = _DIGESTED_BYTES if self._joins else _WRITTEN_BYTES
+        self._most_bytes = BATCH_BYTES if self._joins else _WRITTEN_BYTES
         self.size = 0
 
     def __enter__(self) -> TarWriter:
@@ -233,7 +230,7 @@ class TarWriter:
         return self._digest(self._md5)
 
     def _threads(self) -> list[Worker[Sequence[bytes]] | MemberDigests]:
-        return [*self._takers, *([self._members] if self._members else [])]
+        return [*self._takers, *([self._members] if self._members is not None else [])]
 
     def _give_up(self) -> None:
         self._open = False
@@ -250,7 +247,7 @@ class TarWriter:
     def _gather(self, piece: bytes) -> None:
         self._batch.append(piece)
         self._batch_bytes += len(piece)
-        if self._batch_bytes >= self._most_bytes or len(self._batch) >= _BATCH_PIECES:
+        if self._batch_bytes >= self._most_bytes or len(self._batch) >= BATCH_PIECES:
             self._give_batch()
 
     def _give_batch(self) -> None:
@@ -267,7 +264,7 @@ class TarWriter:
 
 
 def _digesting(digest: Hash) -> Worker[Sequence[bytes]]:
-    return Worker(partial(_update, digest), _DEPTH)
+    return Worker(partial(_update, digest), DEPTH)
 
 
 def _update(digest: Hash, batch: Sequence[bytes]) -> None:

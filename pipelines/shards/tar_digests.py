@@ -10,9 +10,9 @@ from typing import Protocol
 
 from pipelines.shards.worker import Worker
 
-_BATCH_BYTES = 1 << 20
-_BATCH_PIECES = 1024  # tiny pieces weigh more than their bytes
-_DEPTH = 4  # batches that wait: what bounds the memory
+BATCH_BYTES = 1 << 20
+BATCH_PIECES = 1024  # tiny pieces weigh more than their bytes
+DEPTH = 4  # batches that wait: what bounds the memory
 
 
 class Hash(Protocol):
@@ -37,13 +37,13 @@ class MemberDigests:
         self._digest: Hash | None = None
         self._batch: list[bytes | None] = []  # None ends a member
         self._bytes = 0
-        self._worker: Worker[list[bytes | None]] = Worker(self._do, _DEPTH)
+        self._worker: Worker[list[bytes | None]] = Worker(self._do, DEPTH)
 
     def update(self, data: bytes) -> None:
         """Takes bytes of a member, which must not change any more."""
         self._batch.append(data)
         self._bytes += len(data)
-        if self._bytes >= _BATCH_BYTES or len(self._batch) >= _BATCH_PIECES:
+        if self._bytes >= BATCH_BYTES or len(self._batch) >= BATCH_PIECES:
             self._hand_over()
 
     def end(self) -> None:

@@ -72,7 +72,7 @@ class Ran:
     def total(self, without: str = "") -> Taken:
         """The time that all steps took, or all but one."""
         steps = [taken for step, taken in self.watch.steps.items() if step != without]
-        return Taken(sum(one.clock_s for one in steps), sum(one.processor_s for one in steps), 0)
+        return Taken(sum(one.clock_s for one in steps), sum(one.processor_s for one in steps))
 
 
 def bench_scale(assets: int, folder: Path, workers: int) -> Ran:

@@ -89,7 +89,7 @@ def inputs(demo: Demo, tmp_path: Path) -> Inputs:
     return Inputs(tmp_path, text, str(catalogue), str(tmp_path / "out"))
 
 
-def refused(ended: Ended, *words: str) -> None:
+def assert_refused(ended: Ended, *words: str) -> None:
     """The run was refused, in words that name the thing, the value and the remedy."""
     assert ended.code == 2, (ended.code, ended.err)
     assert "Traceback" not in ended.err and ended.out == ""
@@ -98,7 +98,7 @@ def refused(ended: Ended, *words: str) -> None:
     assert not missing, ended.err
 
 
-def nothing_left(out: str) -> None:
+def assert_nothing_left(out: str) -> None:
     """No deal's folder and no work area; the agency's key may have been made."""
     assert folders(Path(out)) <= {"agency"}
     assert folders(Path(out) / "agency") <= {"signing.key"}
@@ -106,97 +106,97 @@ def nothing_left(out: str) -> None:
 
 def test_an_unknown_key(inputs: Inputs) -> None:
     inputs.replace("[select]", "[select]\nmin_side = 99")
-    refused(inputs.run_apart(), "select.min_side = 99", "unknown key", "min_short_side")
-    nothing_left(inputs.out)
+    assert_refused(inputs.run_apart(), "select.min_side = 99", "unknown key", "min_short_side")
+    assert_nothing_left(inputs.out)
 
 
 def test_a_value_of_another_type(inputs: Inputs) -> None:
     inputs.replace("min_short_side = 512", 'min_short_side = "512"')
     inputs.replace('agency_share = "0.50"', "agency_share = 0.5")
     inputs.replace('target_bytes = "', 'target_bytes = "0B" # "')
-    refused(
+    assert_refused(
         inputs.run(),
         *("select.min_short_side", "price.agency_share = 0.5", 'text such as "0.40"'),
         "shards.target_bytes",
     )
-    nothing_left(inputs.out)
+    assert_nothing_left(inputs.out)
 
 
 def test_an_unknown_territory_in_the_deal(inputs: Inputs) -> None:
     inputs.replace('["WORLD"]', '["DE", "ZZ"]')
-    refused(inputs.run(), "territory", "ZZ", "ISO 3166")
-    nothing_left(inputs.out)
+    assert_refused(inputs.run(), "territory", "ZZ", "ISO 3166")
+    assert_nothing_left(inputs.out)
 
 
 def test_an_unknown_territory_in_the_catalogue(inputs: Inputs) -> None:
     inputs.replace(', "territory_codes"', "")
-    refused(
+    assert_refused(
         inputs.run_apart(), "territory_codes", "DEMO-", "territory UK", "ISO 3166", "gate.divert"
     )
-    nothing_left(inputs.out)
+    assert_nothing_left(inputs.out)
 
 
 def test_splits_that_do_not_sum(inputs: Inputs) -> None:
     inputs.replace('"splits_sum", ', "")
-    refused(inputs.run(), "splits_sum", "contributors", "10000", "gate.divert")
-    nothing_left(inputs.out)
+    assert_refused(inputs.run(), "splits_sum", "contributors", "10000", "gate.divert")
+    assert_nothing_left(inputs.out)
 
 
 def test_an_unknown_rule_to_divert(inputs: Inputs) -> None:
     inputs.replace('"splits_sum"', '"splits_some"')
-    refused(inputs.run(), "gate.divert", "splits_some", "splits_sum")
-    nothing_left(inputs.out)
+    assert_refused(inputs.run(), "gate.divert", "splits_some", "splits_sum")
+    assert_nothing_left(inputs.out)
 
 
 def test_a_required_column_is_missing(inputs: Inputs) -> None:
     inputs.column("licence_model", lambda values: None)
-    refused(inputs.run(), "assets", "licence_model")
-    nothing_left(inputs.out)
+    assert_refused(inputs.run(), "assets", "licence_model")
+    assert_nothing_left(inputs.out)
 
 
 def test_a_missing_catalogue(inputs: Inputs) -> None:
     inputs.catalogue = str(inputs.folder / "nowhere")
-    refused(inputs.run(), "catalogue", inputs.catalogue)
-    nothing_left(inputs.out)
+    assert_refused(inputs.run(), "catalogue", inputs.catalogue)
+    assert_nothing_left(inputs.out)
 
 
 def test_a_catalogue_without_assets(inputs: Inputs) -> None:
     (Path(inputs.catalogue) / "assets.parquet").unlink()
-    refused(inputs.run(), "assets", inputs.catalogue)
-    nothing_left(inputs.out)
+    assert_refused(inputs.run(), "assets", inputs.catalogue)
+    assert_nothing_left(inputs.out)
 
 
 def test_a_damaged_table(inputs: Inputs) -> None:
     path = Path(inputs.catalogue) / "consents.parquet"
     path.write_bytes(path.read_bytes()[:-40])
-    refused(inputs.run(), "consents.parquet")
-    nothing_left(inputs.out)
+    assert_refused(inputs.run(), "consents.parquet")
+    assert_nothing_left(inputs.out)
 
 
 def test_a_missing_deal(demo: Demo, tmp_path: Path) -> None:
     missing = tmp_path / "nowhere.toml"
     out = tmp_path / "out"
     ended = fairshard("package", "--catalogue", demo.catalogue, "--deal", missing, "--out", out)
-    refused(ended, "deal", str(missing), "Give the path")
-    nothing_left(str(out))
+    assert_refused(ended, "deal", str(missing), "Give the path")
+    assert_nothing_left(str(out))
 
 
 def test_an_unknown_model_and_a_missing_checkpoint(inputs: Inputs) -> None:
     before = inputs.deal
     inputs.replace('clip = "demo"', 'clip = "ViT-Q-32:laion9b"')
-    refused(inputs.run(), "ViT-Q-32")
+    assert_refused(inputs.run(), "ViT-Q-32")
     inputs.deal = before
     missing = inputs.folder / "weights.safetensors"
     inputs.replace('clip = "demo"', f'clip = "ViT-B-32:{missing}"')
-    refused(inputs.run(), str(missing))
-    nothing_left(inputs.out)
+    assert_refused(inputs.run(), str(missing))
+    assert_nothing_left(inputs.out)
 
 
 def test_an_output_that_holds_another_deal(demo: Demo, inputs: Inputs) -> None:
     shutil.copytree(demo.out / "demo-strict", Path(inputs.out) / "demo-strict")
     before = tree(Path(inputs.out))
     inputs.replace('pool = "9999.99"', 'pool = "1.00"')
-    refused(inputs.run(), "already holds another deal", "demo-strict/v0001", "deal_id")
+    assert_refused(inputs.run(), "already holds another deal", "demo-strict/v0001", "deal_id")
     after = tree(Path(inputs.out))
     after.pop("agency/signing.key", None)
     assert after == before
@@ -206,7 +206,7 @@ def test_an_output_that_cannot_be_made(inputs: Inputs) -> None:
     blocker = inputs.folder / "file"
     blocker.write_bytes(b"")
     inputs.out = str(blocker / "out")
-    refused(inputs.run(), inputs.out)
+    assert_refused(inputs.run(), inputs.out)
     assert blocker.read_bytes() == b""
 
 
@@ -222,10 +222,10 @@ def moto() -> Iterator[str]:
 def test_a_missing_bucket(inputs: Inputs, moto: str) -> None:
     inputs.env = {"AWS_ENDPOINT_URL": moto}
     inputs.out = "s3://no-such-bucket/out"
-    refused(inputs.run_apart(), "bucket does not exist", "s3://no-such-bucket", "Create it")
+    assert_refused(inputs.run_apart(), "bucket does not exist", "s3://no-such-bucket", "Create it")
     inputs.out, inputs.catalogue = str(inputs.folder / "out"), "s3://no-such-bucket/catalogue"
-    refused(inputs.run_apart(), "bucket does not exist", "s3://no-such-bucket", "Create it")
-    nothing_left(inputs.out)
+    assert_refused(inputs.run_apart(), "bucket does not exist", "s3://no-such-bucket", "Create it")
+    assert_nothing_left(inputs.out)
 
 
 class _Refusing(BaseHTTPRequestHandler):
@@ -252,7 +252,7 @@ def test_no_permission(inputs: Inputs) -> None:
     try:
         inputs.env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
         inputs.out = "s3://private/out"
-        refused(inputs.run_apart(), "denied", "s3://private", "Check the credentials")
+        assert_refused(inputs.run_apart(), "denied", "s3://private", "Check the credentials")
     finally:
         server.shutdown()
         server.server_close()
@@ -263,7 +263,7 @@ def test_nobody_answers(inputs: Inputs) -> None:
         address = f"http://127.0.0.1:{urlsplit(f'//x:{free.server_port}').port}"
     inputs.env = {"AWS_ENDPOINT_URL": address, "AWS_MAX_ATTEMPTS": "1"}
     inputs.out = "s3://somewhere/out"
-    refused(inputs.run_apart(), "cannot be reached", "s3://somewhere")
+    assert_refused(inputs.run_apart(), "cannot be reached", "s3://somewhere")
 
 
 def test_past_the_limit_of_dead_letters_and_on_after_mending(demo: Demo, inputs: Inputs) -> None:

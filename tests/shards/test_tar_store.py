@@ -72,7 +72,7 @@ def test_the_bytes_are_those_of_the_slow_writer(
     folder: Path, items: list[tuple[str, bytes]], seed: int, batch: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tar_module, "_DIGESTED_BYTES", batch)
+        patch.setattr(tar_module, "BATCH_BYTES", batch)
         patch.setattr(tar_module, "_WRITTEN_BYTES", batch)
         slow = slow_tar(items)
         assert write(folder, items) == slow[1]
