@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 import apache_beam as beam
 import grpc
@@ -20,6 +21,7 @@ from pipelines.config import Job
 from pipelines.worker import end_stages_promptly, worker_command
 from schemas.errors import InputError, RunError
 
+_View = TypeVar("_View", bound=PipelineOptions)
 Graph = Callable[[beam.Pipeline, Job], None]
 
 _EMBEDDED = "FnApiRunner"
@@ -41,7 +43,7 @@ def run_graph(job: Job, build: Graph) -> None:
     """
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
     end_stages_promptly()
-    options = PipelineOptions([*_embedded(job.workers), *job.beam_options])
+    options = RunOptions([*_embedded(job.workers), *job.beam_options])
     engine = check_engine(job.beam_options) or FnApiRunner(default_environment=_environment(job))
     pipeline = beam.Pipeline(runner=engine, options=options)
     build(pipeline, job)
@@ -53,6 +55,23 @@ def run_graph(job: Job, build: Graph) -> None:
             " ".join(job.beam_options),
             "See whether it lives, then run the same command again: it goes on.",
         ) from error
+
+
+class RunOptions(PipelineOptions):
+    """Beam's options, which it asks for a view of one kind some 150 times while it lays the graph.
+
+    Every view has its own parser made for it, though all of them share one set of values.
+    """
+
+    def view_as(self, cls: type[_View]) -> _View:
+        """The one view of a kind."""
+        views: dict[type, PipelineOptions] = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return cast(_View, views[cls])
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_views"}
 
 
 def check_engine(beam_options: Sequence[str]) -> str | None:

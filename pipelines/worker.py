@@ -13,7 +13,7 @@ import sys
 from pipelines.delivery.holder import end_with, this_process
 
 _PARENT = "--parent="
-_SAMPLING_PERIOD_MS = 20
+_SAMPLING_PERIOD_MS = 2
 
 
 def worker_command(debug: bool) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 
 import pytest
+from apache_beam.options.pipeline_options import StandardOptions, TypeOptions
 
-from pipelines.runners import check_engine
+from pipelines.runners import RunOptions, check_engine
 from schemas.errors import InputError
 
 
@@ -62,3 +64,15 @@ def test_others_pass() -> None:
 def test_the_embedded_one_has_a_name_too() -> None:
     assert check_engine([]) is None
     assert check_engine(["--runner=FnApiRunner"]) is None
+
+
+def test_views_of_the_options_are_made_once_and_share_their_values() -> None:
+    options = RunOptions(["--runner=FlinkRunner"])
+    view = options.view_as(StandardOptions)
+    assert view is options.view_as(StandardOptions)
+    assert options.view_as(TypeOptions).pipeline_type_check
+    view.runner = "PortableRunner"
+    assert options.get_all_options()["runner"] == "PortableRunner"
+    carried = pickle.loads(pickle.dumps(options))
+    assert carried.view_as(StandardOptions).runner == "PortableRunner"
+    assert carried.view_as(StandardOptions) is not view

@@ -115,6 +115,16 @@ def sample_json(sample: CommonSample) -> bytes:
     return canonical_json(sample.model_dump(mode="json"))
 
 
+def is_embedded(sample: CommonSample) -> bool:
+    """Whether medium and recommended caption have embeddings: whether a model captioned it."""
+    return sample.caption_source == CaptionSource.MODEL.value
+
+
+def clip_score(sample: CommonSample, row: Row) -> float:
+    """Cosine of medium and recommended caption; 0 where none was computed."""
+    return float(row["clip_score"]) if is_embedded(sample) else 0.0
+
+
 @dataclass(frozen=True)
 class WrittenSample:
     """A sample in its tar: what it says, where it lies, and the row it came from."""
@@ -124,13 +134,3 @@ class WrittenSample:
     media: Member
     text: Member
     json: Member
-
-    @property
-    def clip_score(self) -> float:
-        """Cosine of medium and recommended caption; 0 where none was computed."""
-        return float(self.row["clip_score"]) if self.embedded else 0.0
-
-    @property
-    def embedded(self) -> bool:
-        """Whether medium and recommended caption have embeddings: whether a model captioned it."""
-        return self.sample.caption_source == CaptionSource.MODEL.value

@@ -11,7 +11,7 @@ from pipelines import layout
 from pipelines.config import Job
 from pipelines.ledger.commitments import Domain, commit, item_salt, text_value
 from pipelines.profiles.aspect import aspect_bucket
-from pipelines.shards.sample import Row, WrittenSample
+from pipelines.shards.sample import Row, WrittenSample, clip_score
 from schemas.profiles.common import CommonSample
 from schemas.sample import DELIVERED_SCHEMA
 from schemas.shard_table import SHARD_TABLE_SCHEMA, SHOTS_TABLE_SCHEMA
@@ -25,31 +25,38 @@ _SAID = (
 ).split()
 
 
-def shard_table(job: Job, shard: str, written: Sequence[WrittenSample]) -> pa.Table:
-    """A shard's table (SHARD_TABLE_SCHEMA): img2dataset's columns and ours, in the tar's order."""
+def shard_row(job: Job, shard: str, sample: CommonSample, row: Row) -> Row:
+    """A sample's row of the shard's table, all but what is known when the tar is whole."""
     delivery = layout.delivery_id(job.deal.deal_id, job.version)
-    rows = []
-    for item in written:
-        row: Row = {name: getattr(item.sample, name) for name in _SAID}
-        row |= {
-            "shard": shard,
-            "family": item.sample.format,
-            "aspect_bucket": aspect_bucket(item.sample.width, item.sample.height),
-            "motion_milli": item.row["motion_milli"],
-            "clip_score": item.clip_score,
-            **backed_by(job.salt, delivery, item.row),
-            "original_width": item.row["stored_width"],
-            "original_height": item.row["stored_height"],
-            "status": "success",
-            "error_message": None,
-            "sha256": item.media.sha256,
-            "media_member": item.media.name,
-        }
+    return {
+        **{name: getattr(sample, name) for name in _SAID},
+        "shard": shard,
+        "family": sample.format,
+        "aspect_bucket": aspect_bucket(sample.width, sample.height),
+        "motion_milli": row["motion_milli"],
+        "clip_score": clip_score(sample, row),
+        **backed_by(job.salt, delivery, row),
+        "original_width": row["stored_width"],
+        "original_height": row["stored_height"],
+        "status": "success",
+        "error_message": None,
+    }
+
+
+def shard_table(rows: Sequence[Row], written: Sequence[WrittenSample]) -> pa.Table:
+    """A shard's table (SHARD_TABLE_SCHEMA): img2dataset's columns and ours, in the tar's order.
+
+    Args:
+        rows: From `shard_row`, which are completed here.
+        written: Their samples.
+    """
+    for row, item in zip(rows, written, strict=True):
+        row["sha256"] = item.media.sha256
+        row["media_member"] = item.media.name
         for name, member in (("media", item.media), ("txt", item.text), ("json", item.json)):
             row[f"{name}_offset"] = member.offset
             row[f"{name}_length"] = member.length
         row["txt_sha256"], row["json_sha256"] = item.text.sha256, item.json.sha256
-        rows.append(row)
     return pa.Table.from_pylist(rows, schema=SHARD_TABLE_SCHEMA)
 
 
@@ -95,13 +102,14 @@ def shard_stats(written: Sequence[WrittenSample], tar_bytes: int) -> dict[str, A
 
 def metadata_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
     """What clip-retrieval keeps beside embeddings; rows are in the order of the vectors."""
+    scores = [clip_score(item.sample, item.row) for item in written]
     return pa.table(
         {
             "key": [item.sample.key for item in written],
             "shard": [shard] * len(written),
             "image_path": [f"{shard}.tar/{item.media.name}" for item in written],
             "caption": [item.sample.caption for item in written],
-            "clip_score": pa.array([item.clip_score for item in written], pa.float32()),
+            "clip_score": pa.array(scores, pa.float32()),
         }
     )
 

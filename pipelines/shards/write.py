@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import layout
@@ -29,10 +30,11 @@ from pipelines.media.fetch import open_stream
 from pipelines.media.locate import resolve_media_uri
 from pipelines.progress import report_progress
 from pipelines.shards.plan import ShardSpec
-from pipelines.shards.sample import Row, WrittenSample, make_sample, sample_json
+from pipelines.shards.sample import Row, WrittenSample, is_embedded, make_sample, sample_json
 from pipelines.shards.tables import (
     delivered_table,
     metadata_table,
+    shard_row,
     shard_stats,
     shard_table,
     shots_table,
@@ -73,18 +75,21 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
     committed = store.exists(commit)
     if committed and store.exists(_delivered_key(job, spec)):  # 1
         return ShardReceipt(**read_json(store, commit))
-    rows = _planned_rows(store, job, spec)  # 2
+    planned = _planned_rows(store, job, spec)  # 2
     if committed:
-        _keep_published(store, job, spec, rows)
+        _keep_published(store, job, spec, planned.to_pylist())
         return ShardReceipt(**read_json(store, commit))
     samples: list[_Sample] = []
+    said: list[Row] = []
     base = f"{job.delivery}/shards/{spec.name}"
     with store.open_write(f"{base}.tar") as sink, TarWriter(sink) as tar:  # 3
         try:
-            for start in range(0, len(rows), _AT_ONCE):
+            for start in range(0, len(planned), _AT_ONCE):
                 # Made here rather than before, since the tar's threads digest meanwhile; several
                 # at once, since every medium drives all else out of the processor's caches.
-                made = [(make_sample(row, job), row) for row in rows[start : start + _AT_ONCE]]
+                rows = planned.slice(start, _AT_ONCE).to_pylist()
+                made = [(make_sample(row, job), row) for row in rows]
+                said += [shard_row(job, spec.name, *sample) for sample in made]
                 texts = [sample_json(sample) for sample, _ in made]
                 for (sample, row), data in zip(made, texts, strict=True):
                     _add_sample(tar, job, sample, row, data)
@@ -98,9 +103,9 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
     receipt = ShardReceipt(
         spec.name, spec.family, spec.index, len(written), tar.size, tar.sha256, tar.md5
     )
-    write_table(store, f"{base}.parquet", shard_table(job, spec.name, written))  # 4
+    write_table(store, f"{base}.parquet", shard_table(said, written))  # 4
     store.write_bytes(f"{base}_stats.json", json_bytes(shard_stats(written, tar.size)))
-    embedded = [item for item in written if item.embedded]
+    embedded = [item for item in written if is_embedded(item.sample)]
     if embedded:
         _write_embeddings(store, features, job, spec, embedded)
     _leave_rows(store, job, spec, samples)  # 5
@@ -114,19 +119,22 @@ def _confirm(store: Store, job: Job) -> None:
         confirm_claim(store, job.claim)
 
 
-def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> list[Row]:
+def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> pa.Table:
+    """The shard's rows of UNIT_SCHEMA, by key."""
     plan = read_parquet(store, f"{job.work}/plan/{spec.name}.parquet")
-    rows: list[Row] = []
+    units = []
     for unit in sorted(set(plan["unit"].to_pylist())):
         table = read_parquet(store, f"{job.work}/units/{unit_name(unit)}.parquet")
-        rows += table.filter(pc.is_in(table["asset_id"], plan["asset_id"])).to_pylist()
-    if len(rows) != len(plan):
+        units.append(table.filter(pc.is_in(table["asset_id"], plan["asset_id"])))
+    found = pa.concat_tables(units)
+    if len(found) != len(plan):
         raise RunError(
             "A shard's plan and its units disagree",
-            f"{spec.name}: {len(plan)} planned, {len(rows)} found",
+            f"{spec.name}: {len(plan)} planned, {len(found)} found",
             "The work area was changed during the run; remove it and run again.",
         )
-    return sorted(rows, key=lambda row: asset_commitment(job.salt, row["asset_id"]))  # by key
+    keys = [asset_commitment(job.salt, asset_id) for asset_id in found["asset_id"].to_pylist()]
+    return found.take(sorted(range(len(keys)), key=keys.__getitem__))
 
 
 def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: Sequence[Row]) -> None:
