@@ -7,74 +7,104 @@ same order, so that a chain of small changes does not swallow pictures that diff
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipelines.media.phash import Look
-from pipelines.selection.near import Looks
+from pipelines.selection.near import NONE, Looks, Places
 
 Number = TypeVar("Number", np.uint8, np.uint64)
 
+_DIGITS = ("media_sha256", "phash", "colour")  # hex in units
+_SHA256_BYTES, _PHASH_BYTES, _COLOUR_BYTES = 32, 32, 48
+#: What selection knows of an asset. It holds all of them at once, so that every byte counts.
+CANDIDATES_SCHEMA = pa.schema(
+    [
+        pa.field("asset_id", pa.string(), nullable=False),
+        pa.field("hash", pa.uint64(), nullable=False),  # its place in the order of units and shards
+        pa.field("unit", pa.int32(), nullable=False),  # the unit that holds its row
+        pa.field("media_sha256", pa.binary(_SHA256_BYTES), nullable=False),
+        pa.field("family", pa.string(), nullable=False),  # the shard family it goes to
+        pa.field("created_at", pa.date32()),
+        pa.field("short_side", pa.int32(), nullable=False),  # pixels
+        pa.field("bytes", pa.int64(), nullable=False),  # size of its media
+        pa.field("phash", pa.binary(_PHASH_BYTES), nullable=False),
+        pa.field("colour", pa.binary(_COLOUR_BYTES), nullable=False),
+    ]
+)
+#: The columns of a unit (pipelines.features.unit.UNIT_SCHEMA) that it is made of.
+UNIT_COLUMNS = (
+    "asset_id hash media_sha256 format created_at width height bytes phash colour".split()
+)
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What selection knows of an asset.
 
-    Attributes:
-        asset_id: Its id.
-        hash: Its place in the order of units and shards.
-        unit: The unit that holds its row.
-        media_sha256: Digest of its bytes.
-        family: The shard family it goes to.
-        created_at: When it was made, if that is known.
-        short_side: Pixels.
-        bytes: Size of its media.
-        look: Perceptual hash and colours.
+def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
+    """A unit's assets as candidates."""
+    columns = {
+        **{name: rows[name] for name in ("asset_id", "hash", "created_at", "bytes")},
+        **{name: _unhexed(rows[name], CANDIDATES_SCHEMA.field(name).type) for name in _DIGITS},
+        "unit": pa.repeat(pa.scalar(unit, pa.int32()), len(rows)),
+        "family": rows["format"],
+        "short_side": pc.min_element_wise(rows["width"], rows["height"]),
+    }
+    return pa.table([columns[name] for name in CANDIDATES_SCHEMA.names], CANDIDATES_SCHEMA)
+
+
+def _unhexed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+    """Hex digits as bytes, since each of them is held for every asset."""
+    digits = pc.binary_length(column)
+    if not pc.all(pc.equal(digits, 2 * kind.byte_width)).as_py():
+        raise ValueError(f"digests or looks are not of {kind.byte_width} bytes: {digits.unique()}")
+    data = bytes.fromhex("".join(column.to_pylist()))
+    return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(data)])
+
+
+def rank(candidates: pa.Table) -> Places:
+    """Places of the candidates in the order in which duplicates are kept."""
+    created = candidates["created_at"]
+    keys = {"unknown": pc.is_null(created), "at": created, "id": candidates["asset_id"]}
+    order = pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
+    places: Places = order.to_numpy().astype(np.intp)
+    return places
+
+
+def exact_duplicates(candidates: pa.Table, ranked: Places) -> Places:
+    """For each of the ranked: the first that has its bytes, by place; -1 where it is that itself.
+
+    Args:
+        candidates: All (CANDIDATES_SCHEMA).
+        ranked: Places of those that are compared.
     """
-
-    asset_id: str
-    hash: int
-    unit: int
-    media_sha256: str
-    family: str
-    created_at: date | None
-    short_side: int
-    bytes: int
-    look: Look
-
-    @property
-    def rank(self) -> tuple[bool, date, str]:
-        """The order in which duplicates are kept."""
-        return (self.created_at is None, self.created_at or date.max, self.asset_id)
+    digests = candidates["media_sha256"].combine_chunks().dictionary_encode()
+    codes = digests.indices.to_numpy()[ranked]
+    present, at = np.unique(codes, return_index=True)  # the first place of each
+    first = np.full(len(digests.dictionary), NONE, np.intp)
+    first[present] = ranked[at]
+    kept = first[codes]
+    return np.where(kept == ranked, NONE, kept)
 
 
-def exact_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
-    """For each asset whose bytes an earlier one has: the id of the one that is kept."""
-    kept: dict[str, str] = {}
-    dropped: dict[str, str] = {}
-    for candidate in ranked:
-        first = kept.setdefault(candidate.media_sha256, candidate.asset_id)
-        if first != candidate.asset_id:
-            dropped[candidate.asset_id] = first
-    return dropped
+def near_duplicates(candidates: pa.Table, ranked: Places) -> Places:
+    """For each of the ranked: the first kept one that nearly looks like it; -1 where it is kept.
+
+    Args:
+        candidates: All (CANDIDATES_SCHEMA).
+        ranked: Places of those that are compared.
+    """
+    if not len(ranked):
+        return ranked
+    hashes = _bytes_of(candidates["phash"], np.uint64)[ranked]
+    colours = _bytes_of(candidates["colour"], np.uint8)[ranked]
+    twins = Looks(hashes, colours).twins()
+    return np.where(twins == NONE, NONE, ranked[twins])
 
 
-def near_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
-    """For each asset that nearly looks like a kept one: the id of the first such."""
-    if not ranked:
-        return {}
-    hashes = _array((item.look.phash for item in ranked), np.uint64)
-    colours = _array((item.look.colour for item in ranked), np.uint8)
-    twins = Looks(hashes.reshape(len(ranked), -1), colours.reshape(len(ranked), -1)).twins()
-    dropped = np.flatnonzero(twins >= 0).tolist()
-    return {ranked[at].asset_id: ranked[int(twins[at])].asset_id for at in dropped}
-
-
-def _array(digits: Iterable[str], kind: type[Number]) -> npt.NDArray[Number]:
-    """Numbers out of hex digits; in which order their bytes count is the same for all."""
-    return np.frombuffer(bytes.fromhex("".join(digits)), kind)
+def _bytes_of(column: pa.ChunkedArray, kind: type[Number]) -> npt.NDArray[Number]:
+    """[rows, numbers] What values of one length hold; their bytes' order is the same for all."""
+    values = column.combine_chunks()
+    numbers = np.frombuffer(values.buffers()[1], kind)
+    each = column.type.byte_width // numbers.itemsize
+    return numbers.reshape(-1, each)[values.offset : values.offset + len(values)]

@@ -20,7 +20,7 @@ _FEW = 64  # of those asked about: no longer halved
 _NARROWEST = 8  # colours that are tried before pairs are compared
 _PAIRS = 1 << 20  # compared at once: what bounds the memory
 _SAMPLE = 64  # looks by which the colour is chosen
-_NONE = -1
+NONE = -1
 
 
 class Looks:
@@ -33,15 +33,15 @@ class Looks:
 
     def __init__(self, hashes: npt.NDArray[np.uint64], colours: npt.NDArray[np.uint8]) -> None:
         self._hashes = hashes
-        self._colours = colours.astype(np.int16)  # differences have a sign
-        self._columns = np.ascontiguousarray(self._colours.T)
+        self._colours = colours
+        self._columns = np.ascontiguousarray(colours.T)
 
     def twins(self) -> Places:
         """For each look the first kept one that it is near to, -1 if it is kept itself.
 
         A look is kept if it is near no kept one before it.
         """
-        first = np.full(len(self._hashes), _NONE, np.intp)
+        first = np.full(len(self._hashes), NONE, np.intp)
         self._settle(np.arange(len(first)), first)
         return first
 
@@ -53,16 +53,16 @@ class Looks:
         early = self._settle(places[:half], first)
         late = places[half:]
         self._match(late, early, first)
-        late = self._settle(late[first[late] == _NONE], first)
+        late = self._settle(late[first[late] == NONE], first)
         return np.concatenate([early, late])
 
     def _settle_few(self, places: Places, first: Places) -> Places:
         near = self._near(places, places)
         for at, place in enumerate(places):
-            before = near[at, :at] & (first[places[:at]] == _NONE)
+            before = near[at, :at] & (first[places[:at]] == NONE)
             if before.any():
                 first[place] = places[int(before.argmax())]
-        kept: Places = places[first[places] == _NONE]
+        kept: Places = places[first[places] == NONE]
         return kept
 
     def _match(self, late: Places, early: Places, first: Places) -> None:
@@ -105,7 +105,7 @@ class Looks:
 
     def _within(self, late: Places, early: Places) -> Places:
         """The early looks whose colours may be near to one of the late ones'."""
-        found = self._colours[late]
+        found = self._colours[late].astype(np.int16)  # margins lie beyond a byte
         low, high = found.min(axis=0) - NEAR_COLOUR, found.max(axis=0) + NEAR_COLOUR
         # Narrow colours first: most looks fail at the first few.
         for channel in np.argsort(high - low, kind="stable")[:_NARROWEST].tolist():
@@ -123,6 +123,6 @@ class Looks:
             bits += np.bitwise_count(pairs)
         near: npt.NDArray[np.bool_] = bits <= NEAR_BITS
         left, right = np.nonzero(near)
-        shift = np.abs(self._colours[some[left]] - self._colours[others[right]])
-        near[left, right] = (shift <= NEAR_COLOUR).all(axis=1)
+        shift = self._colours[some[left]].astype(np.int16) - self._colours[others[right]]
+        near[left, right] = (np.abs(shift) <= NEAR_COLOUR).all(axis=1)
         return near

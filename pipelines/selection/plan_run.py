@@ -10,14 +10,13 @@ from pipelines.config import Job
 from pipelines.decisions import Counts, write_decisions
 from pipelines.delivery.stores import Store
 from pipelines.features.unit import UnitReceipt, unit_name
-from pipelines.media.phash import Look
 from pipelines.progress import report_progress
-from pipelines.selection.dedupe import Candidate
+from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
 from pipelines.selection.select import select_samples
 from pipelines.shards.plan import PlannedShard, ShardSpec, plan_shards
 from pipelines.work import json_bytes, read_json, read_parquet, write_table
 
-_COLUMNS = "asset_id hash media_sha256 format created_at width height bytes phash colour".split()
+_PLANNED = ["asset_id", "unit", "hash", "family", "bytes"]
 PLAN_SCHEMA = pa.schema(
     [
         pa.field("asset_id", pa.string(), nullable=False),
@@ -60,7 +59,8 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> Plan:
         for decision in selection.refusals:
             selected.note(decision)
         write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
-        planned = plan_shards(job.deal.deal_id, selection.chosen, job.deal.shards.target_bytes)
+        chosen = candidates.select(_PLANNED).take(selection.chosen)
+        planned = plan_shards(job.deal.deal_id, chosen, job.deal.shards.target_bytes)
         for shard in planned:
             _write_plan(store, job.work, shard)
     record = {
@@ -77,31 +77,22 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> Plan:
     return Plan(stopped, tuple(shard.spec for shard in planned))
 
 
-def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[Candidate]:
-    found = []
+def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table:
+    """All units' assets (CANDIDATES_SCHEMA), each column in one piece."""
+    parts: dict[str, list[pa.Array]] = {name: [] for name in CANDIDATES_SCHEMA.names}
     for receipt in sorted(receipts, key=lambda item: item.unit):
         key = f"{job.work}/units/{unit_name(receipt.unit)}.parquet"
-        for row in read_parquet(store, key, _COLUMNS).to_pylist():
-            found.append(
-                Candidate(
-                    asset_id=row["asset_id"],
-                    hash=row["hash"],
-                    unit=receipt.unit,
-                    media_sha256=row["media_sha256"],
-                    family=row["format"],
-                    created_at=row["created_at"],
-                    short_side=min(row["width"], row["height"]),
-                    bytes=row["bytes"],
-                    look=Look(row["phash"], row["colour"]),
-                )
-            )
-    return found
+        table = candidates_of(read_parquet(store, key, UNIT_COLUMNS), receipt.unit)
+        for name, arrays in parts.items():
+            arrays += table[name].chunks
+    # A column at a time, so that only one of them is held twice.
+    columns = [
+        pa.concat_arrays(parts.pop(field.name) or [pa.array([], field.type)])
+        for field in CANDIDATES_SCHEMA
+    ]
+    return pa.table(columns, schema=CANDIDATES_SCHEMA)
 
 
 def _write_plan(store: Store, work: str, shard: PlannedShard) -> None:
-    rows = {
-        "asset_id": [item.asset_id for item in shard.samples],
-        "unit": [item.unit for item in shard.samples],
-    }
-    table = pa.table(rows, schema=PLAN_SCHEMA)
+    table = shard.samples.select(PLAN_SCHEMA.names)
     write_table(store, f"{work}/plan/{shard.spec.name}.parquet", table)

@@ -2,53 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+
 from pipelines.decisions import Decision, refused
-from pipelines.selection.dedupe import Candidate, exact_duplicates, near_duplicates
+from pipelines.selection.dedupe import exact_duplicates, near_duplicates, rank
+from pipelines.selection.near import NONE, Places
 from schemas.deal_terms import SelectTerms
 from schemas.decision import Reason
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What was chosen, in the order of the hash, and what was refused, in the order of ids."""
+    """What was chosen, and what was refused.
 
-    chosen: list[Candidate]
+    Attributes:
+        chosen: Places of candidates, in the order of their hash.
+        refusals: In the order of ids.
+    """
+
+    chosen: Places
     refusals: list[Decision]
 
 
-def select_samples(candidates: Sequence[Candidate], terms: SelectTerms) -> Selection:
+def select_samples(candidates: pa.Table, terms: SelectTerms) -> Selection:
     """Chooses a deal's samples; the same for any order of the candidates.
 
     1. Quality: the shorter side has enough pixels.
     2. Exact duplicates: of assets with the same bytes one is kept.
     3. Near-duplicates: of assets that look alike one is kept.
     4. Cap: the first `max_assets` by hash, which favours nobody.
+
+    Args:
+        candidates: CANDIDATES_SCHEMA (pipelines.selection.dedupe).
+        terms: The deal's.
     """
+    sides, hashes = candidates["short_side"].to_numpy(), candidates["hash"].to_numpy()
     refusals: list[Decision] = []
-    ranked = sorted(candidates, key=lambda candidate: candidate.rank)
-    large = [item for item in ranked if item.short_side >= terms.min_short_side]  # 1
-    for item in ranked:
-        if item.short_side < terms.min_short_side:
-            detail = f"shorter side {item.short_side} px, {terms.min_short_side} asked"
-            refusals.append(refused(item.asset_id, [Reason.SELECT_TOO_SMALL], detail))
+
+    def refuse(places: Places, reason: Reason, details: Iterable[str]) -> None:
+        ids = candidates["asset_id"].take(places).to_pylist()
+        pairs = zip(ids, details, strict=True)
+        refusals.extend(refused(asset_id, [reason], detail) for asset_id, detail in pairs)
+
+    def keep_one(ranked: Places, twins: Places, reason: Reason) -> Places:
+        doubles = twins != NONE
+        kept = candidates["asset_id"].take(twins[doubles]).to_pylist()
+        refuse(ranked[doubles], reason, [f"kept: {asset_id}" for asset_id in kept])
+        left: Places = ranked[~doubles]
+        return left
+
+    ranked = rank(candidates)
+    large = sides[ranked] >= terms.min_short_side  # 1
+    small = ranked[~large]
+    asked = f"{terms.min_short_side} asked"
+    details = [f"shorter side {side} px, {asked}" for side in sides[small].tolist()]
+    refuse(small, Reason.SELECT_TOO_SMALL, details)
+    ranked = ranked[large]
     if terms.dedupe != "none":  # 2
-        twins = exact_duplicates(large)
-        refusals += _refuse(twins, Reason.DUPLICATE_EXACT)
-        large = [item for item in large if item.asset_id not in twins]
+        twins = exact_duplicates(candidates, ranked)
+        ranked = keep_one(ranked, twins, Reason.DUPLICATE_EXACT)
     if terms.dedupe == "near":  # 3
-        twins = near_duplicates(large)
-        refusals += _refuse(twins, Reason.DUPLICATE_NEAR)
-        large = [item for item in large if item.asset_id not in twins]
-    chosen = sorted(large, key=lambda item: item.hash)  # 4
-    for item in chosen[terms.max_assets :]:
-        detail = f"the deal takes {terms.max_assets} assets"
-        refusals.append(refused(item.asset_id, [Reason.SELECT_OVER_CAP], detail))
+        twins = near_duplicates(candidates, ranked)
+        ranked = keep_one(ranked, twins, Reason.DUPLICATE_NEAR)
+    chosen = ranked[np.argsort(hashes[ranked], kind="stable")]  # 4
+    over = chosen[terms.max_assets :]
+    refuse(over, Reason.SELECT_OVER_CAP, [f"the deal takes {terms.max_assets} assets"] * len(over))
     refusals.sort(key=lambda decision: decision.asset_id)
     return Selection(chosen[: terms.max_assets], refusals)
-
-
-def _refuse(twins: dict[str, str], reason: Reason) -> list[Decision]:
-    return [refused(asset_id, [reason], f"kept: {kept}") for asset_id, kept in twins.items()]

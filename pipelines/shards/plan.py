@@ -8,13 +8,17 @@ one: its neighbours need not be fetched with it.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.layout import HASH_BITS, shard_name
-from pipelines.selection.dedupe import Candidate
+
+Places = npt.NDArray[np.intp]
 
 # What a sample has besides its media: caption, JSON and three tar headers, generously.
 _OVERHEAD_BYTES = 8_192
@@ -39,54 +43,77 @@ class ShardSpec:
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """A shard with its samples, in the order of the hash."""
+    """A shard with its samples.
+
+    Attributes:
+        spec: What it is called.
+        samples: Rows of what was chosen, in the order of the hash.
+    """
 
     spec: ShardSpec
-    samples: list[Candidate]
+    samples: pa.Table
 
 
-def plan_shards(deal_id: str, chosen: Sequence[Candidate], target_bytes: int) -> list[PlannedShard]:
+def plan_shards(deal_id: str, chosen: pa.Table, target_bytes: int) -> list[PlannedShard]:
     """Cuts the chosen assets into shards of about `target_bytes`.
 
     Args:
         deal_id: Names the shards.
-        chosen: The assets.
+        chosen: The assets: the columns hash, family and bytes, and others, in any order.
         target_bytes: Size that a shard should have; a larger sample is alone in its shard.
     """
-    families: dict[str, list[Candidate]] = defaultdict(list)
-    for item in chosen:
-        families[item.family].append(item)
     planned: list[PlannedShard] = []
-    for family in sorted(families):
-        for number, samples in enumerate(_cut(families[family], target_bytes)):
+    for family in sorted(pc.unique(chosen["family"]).to_pylist()):
+        members = chosen.filter(pc.equal(chosen["family"], family))
+        members = members.take(np.argsort(members["hash"].to_numpy(), kind="stable"))
+        for number, places in enumerate(_cut(members, target_bytes)):
             name = shard_name(deal_id, family, number)
             spec = ShardSpec(name, family, len(planned))
-            planned.append(PlannedShard(spec, samples))
+            planned.append(PlannedShard(spec, members.take(places)))
     return planned
 
 
-def _cut(items: Sequence[Candidate], target_bytes: int) -> list[list[Candidate]]:
-    """A family's shards, in the order of their first sample's hash."""
-    ordered = sorted(items, key=lambda item: item.hash)
-    alone = [[item] for item in ordered if _size([item]) > target_bytes]
-    others = [item for item in ordered if _size([item]) <= target_bytes]
-    shards = [*alone, *_ranges(others, 0, 1 << HASH_BITS, target_bytes)]
-    return sorted(shards, key=lambda samples: samples[0].hash)
+def _cut(members: pa.Table, target_bytes: int) -> list[Places]:
+    """A family's shards as places, in the order of their first sample's hash."""
+    sizes = members["bytes"].to_numpy() + _OVERHEAD_BYTES
+    alone, others = np.flatnonzero(sizes > target_bytes), np.flatnonzero(sizes <= target_bytes)
+    ranges = _Ranges(members["hash"].to_numpy()[others], sizes[others], target_bytes)
+    shards = [alone[at : at + 1] for at in range(len(alone))]
+    shards += [others[first:end] for first, end in ranges.cut(0, len(others), 0, 1 << HASH_BITS)]
+    return sorted(shards, key=lambda places: int(places[0]))
 
 
-def _ranges(
-    items: list[Candidate], low: int, span: int, target_bytes: int
-) -> Iterator[list[Candidate]]:
-    """Cuts samples whose hashes lie in the `span` from `low` into equal ranges of hashes."""
-    pieces = -(-_size(items) // target_bytes)
-    for at, group in groupby(items, key=lambda item: (item.hash - low) * pieces // span):
-        samples = list(group)
-        start, end = -(-at * span // pieces), -(-(at + 1) * span // pieces)
-        if 2 * _size(samples) > _MOST_HALVES * target_bytes and end - start > 1:
-            yield from _ranges(samples, low + start, end - start, target_bytes)
-        else:
-            yield samples
+class _Ranges:
+    """Cuts samples in the order of their hashes into ranges of hashes.
 
+    Args:
+        hashes: Theirs, ascending.
+        sizes: Their bytes.
+        target_bytes: Size that a range's samples should have.
+    """
 
-def _size(samples: Sequence[Candidate]) -> int:
-    return sum(item.bytes + _OVERHEAD_BYTES for item in samples)
+    def __init__(
+        self, hashes: npt.NDArray[np.uint64], sizes: npt.NDArray[np.int64], target_bytes: int
+    ) -> None:
+        self._hashes = hashes
+        self._before = np.concatenate([[0], np.cumsum(sizes)])
+        self._target_bytes = target_bytes
+
+    def cut(self, first: int, end: int, low: int, span: int) -> Iterator[tuple[int, int]]:
+        """Cuts the samples `first` to `end`, whose hashes lie in the `span` from `low`."""
+        pieces = -(-self._size(first, end) // self._target_bytes)
+        while first < end:
+            at = (int(self._hashes[first]) - low) * pieces // span
+            start, stop = -(-at * span // pieces), -(-(at + 1) * span // pieces)
+            # The last of all hashes is sought, since one more would not fit their type.
+            last = np.uint64(low + stop - 1)
+            beyond = int(np.searchsorted(self._hashes[first:end], last, side="right")) + first
+            size = self._size(first, beyond)
+            if 2 * size > _MOST_HALVES * self._target_bytes and stop - start > 1:
+                yield from self.cut(first, beyond, low + start, stop - start)
+            else:
+                yield first, beyond
+            first = beyond
+
+    def _size(self, first: int, end: int) -> int:
+        return int(self._before[end] - self._before[first])

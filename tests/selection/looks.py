@@ -2,15 +2,59 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+
+import pyarrow as pa
 
 from pipelines.layout import asset_hash
 from pipelines.media.phash import Look, is_near
-from pipelines.selection.dedupe import Candidate
+from pipelines.selection.dedupe import CANDIDATES_SCHEMA
 
 BITS, COLOURS = 256, 48
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One candidate, as people would think of it."""
+
+    asset_id: str
+    look: Look
+    created_at: date | None = None
+    media: str = ""
+    short_side: int = 600
+
+    @property
+    def hash(self) -> int:
+        return asset_hash(self.asset_id)
+
+    @property
+    def rank(self) -> tuple[bool, date, str]:
+        """The order in which duplicates are kept."""
+        return (self.created_at is None, self.created_at or date.max, self.asset_id)
+
+
+def table_of(candidates: Sequence[Candidate]) -> pa.Table:
+    """Candidates as selection has them."""
+    rows = [
+        {
+            "asset_id": item.asset_id,
+            "hash": item.hash,
+            "unit": 0,
+            "media_sha256": hashlib.sha256((item.media or item.asset_id).encode()).digest(),
+            "family": "jpg",
+            "created_at": item.created_at,
+            "short_side": item.short_side,
+            "bytes": 1000,
+            "phash": bytes.fromhex(item.look.phash),
+            "colour": bytes.fromhex(item.look.colour),
+        }
+        for item in candidates
+    ]
+    return pa.Table.from_pylist(rows, schema=CANDIDATES_SCHEMA)
 
 
 def look(bits: int, colour: bytes) -> Look:
@@ -21,20 +65,11 @@ def candidate(
     asset_id: str,
     of: Look | None = None,
     created_at: date | None = None,
-    digest: str = "",
+    media: str = "",
     short_side: int = 600,
 ) -> Candidate:
-    return Candidate(
-        asset_id=asset_id,
-        hash=asset_hash(asset_id),
-        unit=0,
-        media_sha256=digest or f"sha of {asset_id}",
-        family="jpg",
-        created_at=created_at,
-        short_side=short_side,
-        bytes=1000,
-        look=of or look(asset_hash(asset_id) * (2**192 + 3**40) % 2**BITS, bytes(COLOURS)),
-    )
+    own = of or look(asset_hash(asset_id) * (2**192 + 3**40) % 2**BITS, bytes(COLOURS))
+    return Candidate(asset_id, own, created_at, media, short_side)
 
 
 def flipped(dice: random.Random, bits: int, count: int) -> int:
@@ -54,7 +89,7 @@ def shifted(dice: random.Random, colour: bytes, most: int) -> bytes:
 
 
 def near_duplicates_by_pairs(ranked: Sequence[Candidate]) -> dict[str, str]:
-    """What `near_duplicates` must find, by comparing every pair: slow and obvious."""
+    """What the search must find, by comparing every pair: slow and obvious."""
     kept: list[Candidate] = []
     dropped: dict[str, str] = {}
     for candidate in ranked:

@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import date
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, is_near
-from pipelines.selection.dedupe import Candidate, exact_duplicates, near_duplicates
+from pipelines.selection import dedupe
+from pipelines.selection.near import NONE, Places
 
-from .looks import BITS, COLOURS, candidate, flipped, look, near_duplicates_by_pairs, shifted
+from .looks import (
+    BITS,
+    COLOURS,
+    Candidate,
+    candidate,
+    flipped,
+    look,
+    near_duplicates_by_pairs,
+    shifted,
+    table_of,
+)
+
+
+def near_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
+    return by_id(ranked, dedupe.near_duplicates(table_of(ranked), np.arange(len(ranked))))
+
+
+def exact_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
+    return by_id(ranked, dedupe.exact_duplicates(table_of(ranked), np.arange(len(ranked))))
+
+
+def by_id(ranked: Sequence[Candidate], twins: Places) -> dict[str, str]:
+    pairs = zip(ranked, twins.tolist(), strict=True)
+    return {item.asset_id: ranked[at].asset_id for item, at in pairs if at != NONE}
 
 
 def crowd(dice: random.Random, size: int) -> list[Candidate]:
@@ -100,8 +127,12 @@ def test_none_at_all() -> None:
 
 
 def test_exact_duplicates_keep_the_first() -> None:
-    ranked = [candidate(name, digest=digest) for name, digest in zip("abcde", "xyxxy", strict=True)]
+    ranked = [candidate(name, media=media) for name, media in zip("abcde", "xyxxy", strict=True)]
     assert exact_duplicates(ranked) == {"c": "a", "d": "a", "e": "b"}
+
+
+def ranked_ids(*items: Candidate) -> list[str]:
+    return [items[at].asset_id for at in dedupe.rank(table_of(items)).tolist()]
 
 
 def test_the_rank() -> None:
@@ -114,10 +145,37 @@ def test_the_rank() -> None:
         candidate("ä"),
     ]
     shuffled = random.Random(3).sample(ranked, len(ranked))
-    assert sorted(shuffled, key=lambda item: item.rank) == ranked
+    assert ranked_ids(*shuffled) == [item.asset_id for item in ranked]
+
+
+@given(st.lists(st.tuples(st.text(max_size=3), st.none() | st.dates()), unique_by=lambda it: it[0]))
+def test_the_rank_of_any_ids_and_dates(told: list[tuple[str, date | None]]) -> None:
+    items = [candidate(name, created_at=day) for name, day in told]
+    by_hand = sorted(items, key=lambda item: item.rank)
+    assert ranked_ids(*items) == [item.asset_id for item in by_hand]
 
 
 def test_an_unknown_date_is_last_even_after_the_last_day() -> None:
-    last = candidate("b", created_at=date.max)
-    unknown = candidate("a")
-    assert sorted([unknown, last], key=lambda item: item.rank) == [last, unknown]
+    assert ranked_ids(candidate("a"), candidate("b", created_at=date.max)) == ["b", "a"]
+
+
+def test_a_look_that_is_too_short_is_told() -> None:
+    unit = {"asset_id": "a", "hash": 1, "media_sha256": "00" * 32, "format": "jpg"}
+    unit |= {"created_at": None, "width": 9, "height": 8, "bytes": 7, "colour": "00" * COLOURS}
+    whole = dedupe.candidates_of(pa.Table.from_pylist([{**unit, "phash": "ff" * 32}]), 5)
+    assert whole.to_pylist() == [
+        {
+            "asset_id": "a",
+            "hash": 1,
+            "unit": 5,
+            "media_sha256": bytes(32),
+            "family": "jpg",
+            "created_at": None,
+            "short_side": 8,
+            "bytes": 7,
+            "phash": b"\xff" * 32,
+            "colour": bytes(COLOURS),
+        }
+    ]
+    with pytest.raises(ValueError, match="not of 32 bytes"):
+        dedupe.candidates_of(pa.Table.from_pylist([{**unit, "phash": "ff" * 31}]), 5)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.selection.select import select_samples
+from pipelines.selection.select import Selection, select_samples
 from schemas.deal_terms import SelectTerms
 from schemas.decision import Outcome
 
-from .looks import COLOURS, candidate, look
+from .looks import COLOURS, Candidate, candidate, look, table_of
 from .test_dedupe import crowd
 
 
-def reasons(terms: SelectTerms, *items: object) -> dict[str, tuple[str, str]]:
-    found = select_samples(list(items), terms)  # type: ignore[arg-type]
+def reasons(terms: SelectTerms, *items: Candidate) -> dict[str, tuple[str, str]]:
+    found = select_samples(table_of(items), terms)
     return {row.asset_id: (row.reasons[0], row.detail) for row in found.refusals}
+
+
+def chosen_of(items: Sequence[Candidate], found: Selection) -> list[str]:
+    return [items[at].asset_id for at in found.chosen.tolist()]
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["none", "exact", "near"]), st.integers(1, 40))
@@ -26,20 +31,24 @@ def test_order_does_not_matter(seed: int, dedupe: str, cap: int) -> None:
     dice = random.Random(seed)
     items = crowd(dice, 40)
     terms = SelectTerms(dedupe=dedupe, max_assets=cap)  # type: ignore[arg-type]
-    first = select_samples(items, terms)
-    assert select_samples(dice.sample(items, len(items)), terms) == first
+    first = select_samples(table_of(items), terms)
+    others = dice.sample(items, len(items))
+    second = select_samples(table_of(others), terms)
+    names = chosen_of(items, first)
+    assert chosen_of(others, second) == names
+    assert second.refusals == first.refusals
     assert len(first.chosen) <= cap
     assert len(first.chosen) + len(first.refusals) == len(items)
-    names = {item.asset_id for item in first.chosen} | {row.asset_id for row in first.refusals}
-    assert names == {item.asset_id for item in items}
+    told = {row.asset_id for row in first.refusals}
+    assert {*names, *told} == {item.asset_id for item in items}
     assert all(row.outcome is Outcome.REFUSED for row in first.refusals)
 
 
 def test_the_cap_takes_the_smallest_hashes() -> None:
     items = [candidate(f"asset {n}", look(n * 2**100, bytes([n] * COLOURS))) for n in range(200)]
-    found = select_samples(items, SelectTerms(dedupe="exact", max_assets=17))
+    found = select_samples(table_of(items), SelectTerms(dedupe="exact", max_assets=17))
     by_hash = sorted(items, key=lambda item: item.hash)
-    assert found.chosen == by_hash[:17]
+    assert chosen_of(items, found) == [item.asset_id for item in by_hash[:17]]
     assert {row.reasons for row in found.refusals} == {("select.over_cap",)}
     assert {row.detail for row in found.refusals} == {"the deal takes 17 assets"}
 
@@ -55,9 +64,9 @@ def test_a_small_one_is_not_what_a_large_one_is_dropped_for() -> None:
 def test_kinds_of_dedupe() -> None:
     same = look(1, bytes(COLOURS))
     items = (
-        candidate("a", same, date(2001, 1, 1), digest="x"),
-        candidate("b", same, None, digest="x"),
-        candidate("c", same, date(2003, 1, 1), digest="y"),
+        candidate("a", same, date(2001, 1, 1), media="x"),
+        candidate("b", same, None, media="x"),
+        candidate("c", same, date(2003, 1, 1), media="y"),
     )
     assert reasons(SelectTerms(dedupe="none"), *items) == {}
     assert reasons(SelectTerms(dedupe="exact"), *items) == {"b": ("duplicate.exact", "kept: a")}
@@ -68,5 +77,5 @@ def test_kinds_of_dedupe() -> None:
 
 
 def test_nothing_to_choose_from() -> None:
-    found = select_samples([], SelectTerms())
-    assert (found.chosen, found.refusals) == ([], [])
+    found = select_samples(table_of([]), SelectTerms())
+    assert (chosen_of([], found), found.refusals) == ([], [])

@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.layout import asset_hash
-from pipelines.media.phash import Look
-from pipelines.selection.dedupe import Candidate
-from pipelines.shards.plan import plan_shards
+from pipelines.shards import plan
+from pipelines.shards.plan import ShardSpec
+
+
+class Candidate(NamedTuple):
+    """What the plan knows of an asset."""
+
+    asset_id: str
+    hash: int
+    family: str
+    bytes: int
+
+
+class Planned(NamedTuple):
+    """A shard with its samples."""
+
+    spec: ShardSpec
+    samples: list[Candidate]
+
+
+KINDS: dict[str, Any] = {"asset_id": pa.string(), "hash": pa.uint64(), "family": pa.string()}
+SCHEMA = pa.schema({**KINDS, "bytes": pa.int64()})
 
 
 def candidate(asset_id: str, family: str = "jpg", size: int = 1000, at: int = -1) -> Candidate:
-    value = asset_hash(asset_id) if at < 0 else at
-    return Candidate(asset_id, value, 0, "", family, None, 512, size, Look("", ""))
+    return Candidate(asset_id, asset_hash(asset_id) if at < 0 else at, family, size)
+
+
+def plan_shards(deal_id: str, chosen: Sequence[Candidate], target: int) -> list[Planned]:
+    table = pa.Table.from_pylist([item._asdict() for item in chosen], schema=SCHEMA)
+    return [
+        Planned(shard.spec, [Candidate(**row) for row in shard.samples.to_pylist()])
+        for shard in plan.plan_shards(deal_id, table, target)
+    ]
 
 
 CHOSEN = st.lists(
@@ -46,6 +75,36 @@ def test_a_plan_is_a_partition(chosen: list[Candidate], target: int, dice: rando
     shuffled = chosen.copy()
     dice.shuffle(shuffled)
     assert plan_shards("deal", shuffled, target) == planned
+
+
+def ranges_by_hand(
+    items: list[Candidate], low: int, span: int, target: int
+) -> list[list[Candidate]]:
+    """What the plan must cut, sample by sample: slow and obvious."""
+    pieces = -(-sum(item.bytes + 8_192 for item in items) // target)
+    found: dict[int, list[Candidate]] = {}
+    for item in items:
+        found.setdefault((item.hash - low) * pieces // span, []).append(item)
+    shards: list[list[Candidate]] = []
+    for at, samples in found.items():
+        start, end = -(-at * span // pieces), -(-(at + 1) * span // pieces)
+        if 2 * sum(item.bytes + 8_192 for item in samples) > 3 * target and end - start > 1:
+            shards += ranges_by_hand(samples, low + start, end - start, target)
+        else:
+            shards.append(samples)
+    return shards
+
+
+@given(CHOSEN, st.integers(1, 1_000_000))
+def test_the_ranges_are_those_cut_by_hand(chosen: list[Candidate], target: int) -> None:
+    for family in {item.family for item in chosen}:
+        ordered = sorted((it for it in chosen if it.family == family), key=lambda it: it.hash)
+        shards = [[item] for item in ordered if item.bytes + 8_192 > target]
+        others = [item for item in ordered if item.bytes + 8_192 <= target]
+        shards += ranges_by_hand(others, 0, 2**64, target)
+        planned = plan_shards("deal", chosen, target)
+        found = [shard.samples for shard in planned if shard.spec.family == family]
+        assert found == sorted(shards, key=lambda samples: samples[0].hash)
 
 
 @given(CHOSEN, st.integers(10_000, 1_000_000))
