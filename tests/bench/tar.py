@@ -116,11 +116,12 @@ def _show(verb: str, actions: list[Action], total: int) -> None:
     print(f"  {verb:<33} {'MB/s':>6} {'of plain':>17} {'of webdataset':>17} {'processor':>10}")
     print(f"  {'':<33} {'median':>6} {'median':>8} {'best':>8} {'median':>8} {'best':>8} {'s':>10}")
     for action in actions:
-        ratios = [
-            of(other.clock_s) / of(action.clock_s)
-            for other in (actions[0], actions[-1])
-            for of in (statistics.median, min)
-        ]
+        ratios: list[float] = []
+        for other in (actions[0], actions[-1]):
+            # Both sides of a round met the same minute.
+            pairs = zip(other.clock_s, action.clock_s, strict=True)
+            ratios.append(statistics.median(theirs / own for theirs, own in pairs))
+            ratios.append(min(other.clock_s) / min(action.clock_s))
         shown = " ".join(f"{ratio:>8.2f}" for ratio in ratios)
         rate = total / statistics.median(action.clock_s) / 1e6
         print(f"  {action.name:<33} {rate:>6,.0f} {shown} {min(action.processor_s):>10.3f}")
