@@ -227,7 +227,8 @@ def _further(runs: list[Ran], of: str) -> Iterator[str]:
     """What a sample costs by which a library is larger than the one before: no start is in it."""
     for before, ran in itertools.pairwise(runs):
         more = getattr(ran.total(), of) - getattr(before.total(), of)
-        yield f"{1e6 * more / (ran.samples - before.samples):,.0f}"
+        samples = ran.samples - before.samples
+        yield f"{1e6 * more / samples:,.0f}" if samples else ""
 
 
 def _print_row(label: str, values: list[str]) -> None:
