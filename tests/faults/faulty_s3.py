@@ -79,6 +79,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
+        self._met: Counter[Fault] = Counter()
 
     def next(self, possible: set[Fault]) -> Fault:
         """The fault of the next request."""
@@ -88,7 +89,11 @@ class Schedule:
                 self._row = 0
                 return Fault.NONE
             self._row += 1
-            return self._chance.choice(chosen)
+            # Those met least come first, since some can be met by few requests only.
+            least = min(self._met[fault] for fault in chosen)
+            fault = self._chance.choice([one for one in chosen if self._met[one] == least])
+            self._met[fault] += 1
+            return fault
 
 
 @dataclass

@@ -11,8 +11,32 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .conftest import Library
+from .servers import Bucket
+
+# The smallest parts that S3 takes.
+PARTS = {"pipelines.delivery.s3_sink:PART_BYTES": 5 * 2**20}
+_PADDING = 2 * 2**20
 _AFTER_HEADER = 33  # the signature and the IHDR chunk
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def padded_library(library: Library, folder: Path) -> Library:
+    """The library with larger pictures and shards; its features are not computed yet."""
+    catalogue = pad_pictures(library.catalogue, folder / "padded", _PADDING)
+    deal = folder / "deal.toml"
+    text = library.deal.read_text(encoding="utf-8")
+    deal.write_text(text.replace('"64KiB"', '"14MiB"'), encoding="utf-8")
+    return Library(catalogue, deal, library.key, folder / "features")
+
+
+def keep_features(bucket: Bucket, folder: Path) -> None:
+    """Copies what a run in a bucket computed, for others to start with."""
+    for key in bucket.look():
+        if key.startswith("agency/features/"):
+            path = folder / key.removeprefix("agency/features/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bucket.read(key))
 
 
 def pad_pictures(catalogue: Path, target: Path, extra_bytes: int) -> Path:

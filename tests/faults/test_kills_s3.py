@@ -20,18 +20,14 @@ from .conftest import DEAL, Library
 from .faulty_s3 import Fault, Proxy, Schedule, faulty_proxy
 from .kills import Chain, Clock, Launch, Moment, Tally, launcher, lengths
 from .outputs import Expected, Output
-from .padded import pad_pictures
+from .padded import PARTS, keep_features, padded_library
 from .runs import Run, Starter
 from .servers import Bucket, Server, new_bucket, plain_aws, strictest
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 KILLS = int(os.environ.get("FAIRSHARD_S3_KILLS", "60"))
-# The smallest parts that S3 takes; and claims that need not wait for a slow service.
-ATTRIBUTES = {
-    "pipelines.delivery.s3_sink:PART_BYTES": 5 * 2**20,
-    "pipelines.delivery.s3_store:SETTLE_S": 0.05,
-}
-PADDING = 2 * 2**20
+# Claims need not wait for a slow service.
+ATTRIBUTES = {**PARTS, "pipelines.delivery.s3_store:SETTLE_S": 0.05}
 _COMMIT = re.compile(r"/agency/work/[^/]+/shards/")
 
 
@@ -78,21 +74,12 @@ def ground(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Ground:
     """Larger pictures, so that shards are uploads of several parts."""
-    catalogue = pad_pictures(library.catalogue, tmp_path_factory.mktemp("padded") / "c", PADDING)
-    folder = tmp_path_factory.mktemp("deal")
-    deal = folder / "deal.toml"
-    text = library.deal.read_text(encoding="utf-8")
-    deal.write_text(text.replace('"64KiB"', '"14MiB"'), encoding="utf-8")
-    larger = Library(catalogue, deal, library.key, folder / "features")
+    larger = padded_library(library, tmp_path_factory.mktemp("padded"))
     cold = Ground(larger, runs, server, proxy, Expected("", {}, {}, frozenset(), 0.0), 0)
     first = new_bucket(server, proxy, None)
     run = cold.launch(first)({})
     assert run.wait() == 0, run.said()
-    for key in first.look():
-        if key.startswith("agency/features/"):
-            path = larger.features / key.removeprefix("agency/features/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(first.read(key))
+    keep_features(first, larger.features)
     output = cold.bucket()
     proxy.calls.clear()
     begun = time.monotonic()
