@@ -84,7 +84,7 @@ def ground(
         run = ground.package(bucket)
         assert run.wait() == 0, run.said()
         keep_features(bucket, larger.features)
-        yield Ground(library, runs, server, proxy, bucket.expected(DEAL))
+        yield Ground(larger, runs, server, proxy, bucket.expected(DEAL))
 
 
 def attempt(ground: Ground, schedule: Schedule, ended: Counter[str]) -> Bucket:
