@@ -17,8 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.layout import HASH_BITS, shard_name
-
-Places = npt.NDArray[np.intp]
+from pipelines.selection.near import Places
 
 # What a sample has besides its media: caption, JSON and three tar headers, generously.
 _OVERHEAD_BYTES = 8_192

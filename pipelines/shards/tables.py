@@ -47,17 +47,20 @@ def shard_table(rows: Sequence[Row], written: Sequence[WrittenSample]) -> pa.Tab
     """A shard's table (SHARD_TABLE_SCHEMA): img2dataset's columns and ours, in the tar's order.
 
     Args:
-        rows: From `shard_row`, which are completed here.
+        rows: From `shard_row`.
         written: Their samples.
     """
-    for row, item in zip(rows, written, strict=True):
-        row["sha256"] = item.media.sha256
-        row["media_member"] = item.media.name
-        for name, member in (("media", item.media), ("txt", item.text), ("json", item.json)):
-            row[f"{name}_offset"] = member.offset
-            row[f"{name}_length"] = member.length
-        row["txt_sha256"], row["json_sha256"] = item.text.sha256, item.json.sha256
-    return pa.Table.from_pylist(rows, schema=SHARD_TABLE_SCHEMA)
+    whole = [row | _members(item) for row, item in zip(rows, written, strict=True)]
+    return pa.Table.from_pylist(whole, schema=SHARD_TABLE_SCHEMA)
+
+
+def _members(item: WrittenSample) -> Row:
+    """What a row says of its sample's place in the tar."""
+    told: Row = {"sha256": item.media.sha256, "media_member": item.media.name}
+    for name, member in (("media", item.media), ("txt", item.text), ("json", item.json)):
+        told[f"{name}_offset"] = member.offset
+        told[f"{name}_length"] = member.length
+    return told | {"txt_sha256": item.text.sha256, "json_sha256": item.json.sha256}
 
 
 def backed_by(salt: bytes, delivery: str, row: Row) -> dict[str, list[str]]:

@@ -34,6 +34,7 @@ from tests.bench.img2dataset_sides import (
     peer_process,
     server_rate,
 )
+from tests.bench.rounds import times_as_fast
 
 _THREADS_TRIED = (4, 16, 64)
 
@@ -118,9 +119,8 @@ def _show(title: str, sides: Sequence[Side], pictures: int) -> None:
     first = sides[0]
     print(f"  {title:<44} {'images/s':>9} {'ratio':>6} {'clock s':>8} {'processor s':>12}")
     for side in sides:
-        # Both sides of a round met the same minutes.
-        pairs = zip(first.took, side.took, strict=True)
-        ratio = statistics.median(theirs.clock_s / own.clock_s for theirs, own in pairs)
+        theirs, own = ([one.clock_s for one in which.took] for which in (first, side))
+        ratio = times_as_fast(theirs, own)
         print(
             f"  {side.name:<44} {pictures / side.clock_s:>9,.0f} {ratio:>6.2f} "
             f"{side.clock_s:>8.2f} {side.processor_s:>12.2f}"

@@ -26,6 +26,7 @@ import webdataset
 from pipelines.delivery.local_store import LocalStore
 from pipelines.shards.tar import Digests, TarWriter
 from pipelines.shards.tar_reader import read_members
+from tests.bench.rounds import times_as_fast
 
 _PICTURE_BYTES = 112_000
 _TEXT_BYTES = 60
@@ -118,9 +119,7 @@ def _show(verb: str, actions: list[Action], total: int) -> None:
     for action in actions:
         ratios: list[float] = []
         for other in (actions[0], actions[-1]):
-            # Both sides of a round met the same minute.
-            pairs = zip(other.clock_s, action.clock_s, strict=True)
-            ratios.append(statistics.median(theirs / own for theirs, own in pairs))
+            ratios.append(times_as_fast(other.clock_s, action.clock_s))
             ratios.append(min(other.clock_s) / min(action.clock_s))
         shown = " ".join(f"{ratio:>8.2f}" for ratio in ratios)
         rate = total / statistics.median(action.clock_s) / 1e6

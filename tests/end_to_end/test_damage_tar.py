@@ -107,7 +107,7 @@ def test_the_end_of_a_tar(delivery: Path, tar: Path, capsys: pytest.CaptureFixtu
         assert not said.members(path_of(tar))
 
 
-def cut_at_boundaries(
+def assert_every_cut_is_named(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str], step: int = 1
 ) -> None:
     """Every reader takes such a shard for a whole one; here every lost member is named."""
@@ -124,7 +124,7 @@ def cut_at_boundaries(
 def test_a_shard_cut_between_any_two_members(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cut_at_boundaries(delivery, tar, capsys)
+    assert_every_cut_is_named(delivery, tar, capsys)
 
 
 @pytest.mark.slow
@@ -132,7 +132,7 @@ def test_every_shard_cut_between_any_two_members(
     delivery: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for tar in sorted(delivery.glob("shards/*.tar")):
-        cut_at_boundaries(delivery, tar, capsys)
+        assert_every_cut_is_named(delivery, tar, capsys)
 
 
 def test_a_shard_cut_within_a_member(

@@ -133,6 +133,7 @@ def test_kills_at_random_moments(
             Chain(output, expected, launch, 1, tally).go(moments)
             shutil.rmtree(output.root)
     print(tally.table("kills, one worker, a folder"))
+    assert tally.most_redone <= 1, tally
 
 
 @pytest.mark.slow

@@ -196,3 +196,4 @@ def test_kills_at_random_requests(ground: Ground) -> None:
                     moments.append(Request(ground.proxy, lambda *_: True, nth, fault))
             Chain(output, ground.expected, ground.launch(output), 1, tally).go(moments)
     print(tally.table(f"kills in a bucket ({'Swift' if ground.server.strict else 'moto'})"))
+    assert tally.most_redone <= 1, tally

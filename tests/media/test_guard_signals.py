@@ -32,7 +32,7 @@ def warm() -> Iterator[Guard]:
     guard.close()
 
 
-def refused(reading: Reading, detail: str) -> None:
+def assert_one_fault(reading: Reading, detail: str) -> None:
     (fault,) = reading.faults
     assert not reading.signals and not reading.claims
     assert fault.origin is Origin.FILE and fault.where == "metadata" and detail in fault.detail
@@ -93,7 +93,9 @@ class CrashingGuard(Guard):
 def test_what_crashes_twice_is_a_fault(fault: signal.Signals) -> None:
     guard = CrashingGuard()
     guard.fault = fault
-    refused(guard.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS), f"signal {fault.value}")
+    assert_one_fault(
+        guard.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS), f"signal {fault.value}"
+    )
     assert guard.started == 2 and guard.pid is None
 
 
@@ -114,7 +116,7 @@ def test_what_is_late_is_a_fault(warm: Guard) -> None:
     assert warm.pid is not None
     os.kill(warm.pid, signal.SIGSTOP)
     hasty = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, signals_timeout_s=0.3)
-    refused(warm.signals(denying("jpg"), "jpg", NO_TRUST, hasty), "longer than 0.3 s")
+    assert_one_fault(warm.signals(denying("jpg"), "jpg", NO_TRUST, hasty), "longer than 0.3 s")
     assert warm.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS).signals
 
 
@@ -143,7 +145,7 @@ def test_a_file_that_says_too_much_is_a_fault(warm: Guard) -> None:
         for number in range(6)
     ]
     data = sign(plain("jpg"), "jpg", crowd)
-    refused(warm.signals(data, "jpg", NO_TRUST, LIMITS), "statements about rights")
+    assert_one_fault(warm.signals(data, "jpg", NO_TRUST, LIMITS), "statements about rights")
 
 
 def test_a_trust_list_that_the_library_refuses_is_a_fault(warm: Guard) -> None:
@@ -191,4 +193,4 @@ class LyingGuard(Guard):
 
 
 def test_nonsense_from_the_child_is_a_fault() -> None:
-    refused(LyingGuard().signals(denying("jpg"), "jpg", NO_TRUST, LIMITS), "nonsense")
+    assert_one_fault(LyingGuard().signals(denying("jpg"), "jpg", NO_TRUST, LIMITS), "nonsense")

@@ -22,7 +22,7 @@ NOTHING = SourcePolicy()
 S3_CATALOGUE = "s3://library/tables"
 
 
-def refused(uri: str, catalogue: str, policy: SourcePolicy = NOTHING) -> str:
+def assert_refused(uri: str, catalogue: str, policy: SourcePolicy = NOTHING) -> str:
     with pytest.raises(BadRecord) as caught:
         resolve_media_uri(uri, catalogue, policy)
     assert caught.value.reason == "media.not_allowed"
@@ -96,8 +96,8 @@ def test_unusual_names(library: Path, name: str) -> None:
     ],
 )
 def test_refused(library: Path, uri: str) -> None:
-    refused(uri, str(library))
-    refused(uri, S3_CATALOGUE)
+    assert_refused(uri, str(library))
+    assert_refused(uri, S3_CATALOGUE)
 
 
 def test_symlinks_are_followed_before_the_check(library: Path, tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_symlinks_are_followed_before_the_check(library: Path, tmp_path: Path) -
     (library / "away").symlink_to(tmp_path)
     (library / "loop").symlink_to(library / "loop")
     (library / "in.jpg").symlink_to("sub/a.jpg")
-    refused("out.jpg", str(library))
-    refused("away/secret.jpg", str(library))
+    assert_refused("out.jpg", str(library))
+    assert_refused("away/secret.jpg", str(library))
     expected = FileLocation(str(library), str(library / "sub/a.jpg"))
     assert resolve_media_uri("in.jpg", str(library), NOTHING) == expected
     listed = resolve_media_uri("out.jpg", str(library), SourcePolicy(roots=(str(tmp_path),)))
@@ -116,9 +116,9 @@ def test_symlinks_are_followed_before_the_check(library: Path, tmp_path: Path) -
 
 
 def test_a_root_is_a_folder_not_a_beginning(library: Path, tmp_path: Path) -> None:
-    refused(str(tmp_path / "library-other/a.jpg"), str(library))
-    refused(str(library), str(library))
-    refused("s3://library/tables-other/a.jpg", S3_CATALOGUE)
+    assert_refused(str(tmp_path / "library-other/a.jpg"), str(library))
+    assert_refused(str(library), str(library))
+    assert_refused("s3://library/tables-other/a.jpg", S3_CATALOGUE)
     location = resolve_media_uri(f"file://{library}/sub/a.jpg", str(library), NOTHING)
     assert location == FileLocation(str(library), str(library / "sub/a.jpg"))
 
@@ -138,7 +138,7 @@ def test_listed_roots(library: Path, tmp_path: Path) -> None:
         "s3://user@archive/2020/a.jpg",
         "s3://archive:80/2020/a.jpg",
     ):
-        refused(uri, str(library), policy)
+        assert_refused(uri, str(library), policy)
 
 
 @pytest.mark.parametrize("root", ["", "https://x/", "s3://", "s3://b/../c", "file://host/x"])
@@ -209,7 +209,7 @@ def test_listed_hosts(uri: str, expected: tuple[str, str, int, str]) -> None:
     ],
 )
 def test_unlisted_hosts(uri: str) -> None:
-    refused(uri, S3_CATALOGUE, HOSTS)
+    assert_refused(uri, S3_CATALOGUE, HOSTS)
 
 
 @pytest.mark.parametrize(
