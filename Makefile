@@ -98,7 +98,7 @@ fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz.fuzz_xmp -max_total_time=$(FUZZ_SECONDS)
 
 schemas: $(VENV)/.runtime
-	$(BIN)/python -m pipelines.generate
+	$(BIN)/python -m pipelines.report.reference
 
 clean:
 	rm -rf demo-out build dist *.egg-info

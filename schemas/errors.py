@@ -50,7 +50,7 @@ class BadRecord(Exception):  # noqa: N818  (a result in the making, not an error
     """One asset or row could not be read; it becomes a dead letter and the run goes on.
 
     Args:
-        reason: A code of `schemas.decision.Reason`.
+        reason: A code of `schemas.reasons.Reason`.
         detail: The value seen, in at most a line; never the media itself.
     """
 

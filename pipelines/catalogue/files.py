@@ -9,9 +9,9 @@ from typing import BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
-from pipelines.delivery.s3_client import USUAL_S3, S3Client, error_of, s3_client, s3_errors
-from pipelines.delivery.s3_retry import list_pages
-from pipelines.delivery.s3_stream import open_object
+from pipelines.storage.s3_client import USUAL_S3, S3Client, error_of, s3_client, s3_errors
+from pipelines.storage.s3_retry import list_pages
+from pipelines.storage.s3_stream import open_object
 from schemas.errors import InputError, RunError
 
 BLOCK_BYTES = 4 * 2**20

@@ -31,10 +31,10 @@ from pipelines.catalogue.outcome import (
     ordered,
     stop_error,
 )
-from pipelines.catalogue.read import DeadRow
+from pipelines.catalogue.read import Catalogue, DeadRow, read_table
 from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, Suite, load_suite
 from pipelines.catalogue.values import shorten
-from schemas.decision import Reason
+from schemas.reasons import Reason
 
 # Counts first: which rows failed is asked only of rules that some row fails.
 _COUNTS = {"result_format": "BASIC", "partial_unexpected_count": 0}
@@ -190,3 +190,19 @@ def check_table(table: pa.Table, name: str) -> GateSummary:
     if error is not None:
         raise error
     return summary
+
+
+_NAMES = ("contributors", "consents", "releases")
+
+
+def read_small_tables(catalogue: Catalogue) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Contributors, consents and releases.
+
+    Raises:
+        InputError: If a row cannot be read or breaks a rule that stops. A lost row here could be
+            a lost withdrawal, so none is diverted.
+    """
+    tables = {name: read_table(catalogue, name) for name in _NAMES}
+    for name, table in tables.items():
+        check_table(table, name)
+    return tables["contributors"], tables["consents"], tables["releases"]

@@ -11,8 +11,8 @@ from pipelines.catalogue.formats import RawBatch
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.values import shorten
 from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
-from schemas.decision import Reason
 from schemas.errors import InputError
+from schemas.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class DeadRow:
 
     Attributes:
         asset_id: The asset's id, or where it is not readable a locator such as `assets.csv:17`.
-        reason: A code of `schemas.decision.Reason`.
+        reason: A code of `schemas.reasons.Reason`.
         detail: Where it stands, the column, the value and what is wrong with it.
     """
 

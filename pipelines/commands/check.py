@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines.catalogue.gate import gate_batch
+from pipelines.catalogue.gate import gate_batch, read_small_tables
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.outcome import merge, stop_error
 from pipelines.catalogue.read import open_catalogue, read_batches
-from pipelines.catalogue.small import read_small_tables
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.commands.common import add_deal_options, add_general_options, consoles, print_json
-from pipelines.jobs import name_models
+from pipelines.run.prepare import name_models
 from schemas.deal import load_deal
 
 EXAMPLES = """\

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.commands.common import add_general_options, consoles, print_json
-from pipelines.delivery.leftovers import Leftover, clean_output
-from pipelines.delivery.stores import open_store
+from pipelines.run.leftovers import Leftover, clean_output
+from pipelines.storage.open import open_store
 
 EXAMPLES = """\
 examples:

@@ -18,16 +18,17 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.commands.package import package_with_progress
-from pipelines.delivery.keys import demonstration_key, save_key
 from pipelines.demo.library import DEFAULT_ASSETS, make_library
 from pipelines.demo.metadata_only import make_metadata_only
-from pipelines.demo.roles import AS_OF
-from pipelines.jobs import Request, prepare_job
-from pipelines.progress import report_progress, show_progress
+from pipelines.demo.roles.role import AS_OF
+from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.tree import tree_lines
 from pipelines.report.verified import show_report
-from pipelines.verify import verify_delivery
+from pipelines.run.prepare import Request, prepare_job
+from pipelines.run.signing_key import demonstration_key, save_key
+from pipelines.storage.progress import report_progress
+from pipelines.verify.delivery import verify_delivery
 from schemas.errors import InputError
 
 EXAMPLES = """\

@@ -12,10 +12,10 @@ from pipelines.commands.common import (
     parse_as_of,
     print_json,
 )
-from pipelines.explain import explain_asset, open_inquiry
-from pipelines.published import look_up_run
-from pipelines.report.explain_json import explained_json
-from pipelines.report.explain_text import show_explained
+from pipelines.explain.asset import explain_asset, open_inquiry
+from pipelines.explain.published import look_up_run
+from pipelines.explain.record import explained_json
+from pipelines.explain.text import show_explained
 from schemas.deal import load_deal
 
 EXAMPLES = """\

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines import layout
 from pipelines.commands.common import add_general_options, consoles, print_json
-from pipelines.delivery.local_store import LocalStore
-from pipelines.delivery.stores import join_uri, open_store
-from pipelines.rights.odrl_export import export
-from schemas.decision import Outcome
+from pipelines.odrl.export import export
+from pipelines.storage.local_store import LocalStore
+from pipelines.storage.open import open_store
+from pipelines.storage.store import join_uri
+from schemas import layout
 from schemas.errors import InputError
+from schemas.reasons import Outcome
 
 EXAMPLES = """\
 examples:

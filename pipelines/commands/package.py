@@ -17,11 +17,11 @@ from pipelines.commands.common import (
     parse_as_of,
     print_json,
 )
-from pipelines.jobs import Prepared, Request, prepare_job
-from pipelines.package import Packaged, package
-from pipelines.progress import show_progress
+from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
-from pipelines.runners import check_engine
+from pipelines.run.prepare import Prepared, Request, prepare_job
+from pipelines.steps.package import Packaged, package
+from pipelines.steps.runner import check_engine
 
 EXAMPLES = """\
 examples:

@@ -6,16 +6,16 @@ import argparse
 from datetime import datetime
 from pathlib import Path
 
-from pipelines import layout
 from pipelines.commands.common import parse_as_of
-from pipelines.delivery.keys import default_key_path
-from pipelines.delivery.manifest import ManifestError, open_manifest
-from pipelines.delivery.stores import open_store
-from pipelines.jobs import Request, prepare_job
-from pipelines.repair import repair
-from pipelines.repair_place import Published
-from pipelines.verify import verify_delivery
-from pipelines.verify_report import Problem, Report
+from pipelines.format.manifest import ManifestError, open_manifest
+from pipelines.repair.remake import repair
+from pipelines.repair.version import Published
+from pipelines.run.prepare import Request, prepare_job
+from pipelines.run.signing_key import default_key_path
+from pipelines.storage.open import open_store
+from pipelines.verify.delivery import verify_delivery
+from pipelines.verify.report import Problem, Report
+from schemas import layout
 from schemas.errors import InputError
 
 _MOST_LISTED = 20

@@ -16,11 +16,11 @@ from pipelines.commands.common import (
     positive,
     print_json,
 )
-from pipelines.progress import show_progress
+from pipelines.report.progress import show_progress
 from pipelines.report.verified import show_report
-from pipelines.verify import verify_delivery
-from pipelines.verify_sample import DEFAULT_SEED, Draw
-from pipelines.verify_state import Incremental
+from pipelines.verify.delivery import verify_delivery
+from pipelines.verify.sample import DEFAULT_SEED, Draw
+from pipelines.verify.state import Incremental
 from schemas.errors import InputError
 
 EXAMPLES = """\

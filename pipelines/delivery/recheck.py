@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pipelines.config import Job
-from pipelines.delivery.stores import Store
-from pipelines.progress import report_progress
-from pipelines.shards.write import ShardReceipt
+from pipelines.run.job import Job
+from pipelines.run.receipts import ShardReceipt
+from pipelines.storage.progress import report_progress
+from pipelines.storage.store import Store
 from schemas.errors import RunError
 
 _CHUNK_BYTES = 1 << 20

@@ -16,8 +16,8 @@ from math import floor
 
 from pipelines.demo.deals import DEALS, DemoDeal
 from pipelines.demo.plan import Plan, Planned
-from pipelines.demo.roles import AS_OF
-from schemas.decision import REASONS, Outcome, Reason, Stage
+from pipelines.demo.roles.role import AS_OF
+from schemas.reasons import REASONS, Outcome, Reason, Stage
 
 KEY_VERSION = 1
 _SAME = ("", "same")  # members of a group with these copies have equal bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.demo.roles import IMAGES, MAIN, STRICT
+from pipelines.demo.roles.role import IMAGES, MAIN, STRICT
 
 # Rules of the catalogue's expectations that planted rows break. Without these names the gate would
 # stop the run; with them the rows go on and are refused, each with its reason.

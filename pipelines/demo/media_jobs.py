@@ -9,12 +9,18 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from pipelines.demo.broken import BROKEN_FILES, UNWRITTEN, cut, save_broken
-from pipelines.demo.films import FilmSpec, draw_film_spec, film_caption, film_subject, write_film
-from pipelines.demo.media_files import change, save_picture
 from pipelines.demo.plan import FILM_FILES, Planned
-from pipelines.demo.scenes import caption, draw_scene_spec, render, subject
-from pipelines.demo.xmp import SPELLINGS, RightsStatement, with_entity, xmp_packet
+from pipelines.demo.roles.broken import BROKEN_FILES, UNWRITTEN, cut, save_broken
+from pipelines.demo.scenes.films import (
+    FilmSpec,
+    draw_film_spec,
+    film_caption,
+    film_subject,
+    write_film,
+)
+from pipelines.demo.scenes.picture_files import change, save_picture
+from pipelines.demo.scenes.render import caption, draw_scene_spec, render, subject
+from pipelines.demo.scenes.xmp import SPELLINGS, RightsStatement, with_entity, xmp_packet
 
 Progress = Callable[[int, int], None]
 

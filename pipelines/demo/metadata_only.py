@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.demo.cast import CLEAN, TABLE_ROLES
 from pipelines.demo.crowd import Crowd, crowd_consents, crowd_contributors, make_crowd
 from pipelines.demo.deals import DEALS, deal_text
 from pipelines.demo.role_columns import Column, Templates, make_templates, media_uris, numbered
-from pipelines.demo.roles import IMAGES, MAIN, STRICT, Role
-from pipelines.demo.roles_rights import READ_ROLES
+from pipelines.demo.roles.cast import CLEAN, TABLE_ROLES
+from pipelines.demo.roles.rights import READ_ROLES
+from pipelines.demo.roles.role import IMAGES, MAIN, STRICT, Role
 from schemas.catalogue import (
     ASSETS_SCHEMA,
     CONSENTS_SCHEMA,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipelines.demo.roles import Event, at
+from pipelines.demo.roles.role import Event, at
 from schemas.rights import Purpose
 
 _END_OF_AS_OF = at("2026-06-30T23:59:59.999999")

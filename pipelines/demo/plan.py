@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pipelines.demo.cast import FIRST_GROUP, cast_roles
-from pipelines.demo.names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
 from pipelines.demo.people import People, make_people
-from pipelines.demo.roles import COLLECTION, RETIRED, Role
-from pipelines.demo.scene_spec import Dice
+from pipelines.demo.roles.cast import FIRST_GROUP, cast_roles
+from pipelines.demo.roles.names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
+from pipelines.demo.roles.role import COLLECTION, RETIRED, Role
+from pipelines.demo.scenes.scene import Dice
 from schemas.errors import InputError
 
 LEAST_ASSETS = 80

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.demo.crowd import Crowd
-from pipelines.demo.roles import COLLECTION, DEAL_IDS, RETIRED, STRICT, Role
-from pipelines.demo.scene_spec import COLOURS, KINDS
+from pipelines.demo.roles.role import COLLECTION, DEAL_IDS, RETIRED, STRICT, Role
+from pipelines.demo.scenes.scene import COLOURS, KINDS
 from pipelines.demo.tables import ORDINARY_ASSET, release_row
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTOR_SHARE, RELEASES_SCHEMA
-from schemas.decision import Reason
+from schemas.reasons import Reason
 
 Integers = npt.NDArray[np.int64]
 # The stubs of pyarrow know neither joins of arrays with text nor lists of structs.

@@ -10,11 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.demo.broken import OUTSIDE_URIS, WRONG_DIGEST
 from pipelines.demo.media_jobs import MediaFacts
 from pipelines.demo.people import UNSIGNED, People, history_events
 from pipelines.demo.plan import Plan, Planned
-from pipelines.demo.roles import Columns
+from pipelines.demo.roles.broken import OUTSIDE_URIS, WRONG_DIGEST
+from pipelines.demo.roles.role import Columns
 from schemas.catalogue import (
     ASSETS_SCHEMA,
     CONSENTS_SCHEMA,

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipelines.features.prepare import Prepared
 from pipelines.features.store import Row
-from pipelines.media.prepare import Prepared
 
 if TYPE_CHECKING:
     from pipelines.vision.caption import Captioner

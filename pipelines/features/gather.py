@@ -20,24 +20,24 @@ from functools import lru_cache
 from typing import Protocol
 
 from pipelines.catalogue.read import Catalogue
-from pipelines.decisions import Decision, dead_letter, refused
-from pipelines.features.seen import RESTED_S, FileState, seen_row, state_of
+from pipelines.features.digest_cache import RESTED_S, FileState, seen_row, state_of
+from pipelines.features.guard import this_guard
+from pipelines.features.prepare import Prepared, check_bytes, prepare_media
+from pipelines.features.readings import reading_from_json, reading_to_json
 from pipelines.features.store import Row
-from pipelines.media.fetch import Fetched, fetch_with_evidence
+from pipelines.fetch.fetch import Fetched, fetch_with_evidence
+from pipelines.fetch.locate import SourcePolicy, resolve_media_uri
 from pipelines.media.formats import Format, as_format, check_name
-from pipelines.media.guard import this_guard
 from pipelines.media.limits import MediaLimits
-from pipelines.media.locate import SourcePolicy, resolve_media_uri
-from pipelines.media.prepare import Prepared, check_bytes, prepare_media
-from pipelines.media.readings import reading_from_json, reading_to_json
 from pipelines.rights.lines import one_line
 from pipelines.rights.resolve import Resolution, resolve
-from pipelines.rights.signals.catalogue import read_grants
-from pipelines.rights.signals.http import read_http
-from pipelines.rights.signals.trust import TrustLists
+from pipelines.run.decisions import Decision, dead_letter, refused
+from pipelines.signals.catalogue import read_grants
+from pipelines.signals.file.trust import TrustLists
+from pipelines.signals.server.http import read_http
 from schemas.deal import Deal
-from schemas.decision import Reason
 from schemas.errors import BadRecord
+from schemas.reasons import Reason
 from schemas.signal import Reading, merge_readings
 
 

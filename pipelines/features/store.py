@@ -21,10 +21,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import layout
-from pipelines.delivery.stores import Store
 from pipelines.media.shot_rules import SHOTS_MODEL
-from pipelines.work import parquet_bytes, read_parquet
+from pipelines.storage.store import Store
+from pipelines.storage.tables import parquet_bytes, read_parquet
+from schemas import layout
 
 SHOT = pa.struct(
     [

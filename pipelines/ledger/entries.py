@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.ledger import commitments
-from pipelines.ledger.claims import Settled
+from pipelines.ledger.allocation import Settled
 from pipelines.ledger.commitments import Domain, commit, encode, encoded, salts_of
 from pipelines.ledger.merkle import leaf_hash
 from schemas.errors import InputError

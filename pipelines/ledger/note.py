@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from pipelines.ledger.keys import (
+from pipelines.ledger.ed25519 import (
     MARK,
     NoteError,
     Signer,

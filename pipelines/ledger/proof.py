@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.ledger.keys import from_base64, to_base64
+from pipelines.ledger.ed25519 import from_base64, to_base64
 from pipelines.ledger.merkle import HASH_BYTES, ProofError, verify_inclusion
 from pipelines.ledger.note import open_checkpoint
 

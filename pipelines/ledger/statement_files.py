@@ -13,11 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import layout
-from pipelines.config import Job
-from pipelines.delivery.stores import Store
-from pipelines.ledger.claims import Integers, Settled
-from pipelines.ledger.spill import Spill
+from pipelines.ledger.allocation import Integers, Settled
 from pipelines.ledger.statement import (
     StatementHead,
     StatementLine,
@@ -27,6 +23,8 @@ from pipelines.ledger.statement import (
     statement_json,
     statement_lines,
 )
+from pipelines.storage.spill import Spill
+from pipelines.storage.store import Store
 
 _FORMS = {"json": statement_json, "csv": statement_csv}
 
@@ -36,19 +34,24 @@ class StatementFiles:
 
     Args:
         store: The output store.
-        job: The run.
+        deal_id: The deal that the statements name.
+        target: Key prefix of the statements.
+        scratch: Key prefix for lines that are set aside until all entries are known.
         settled: Every line of the delivery.
         most: How many lines to hold at once.
     """
 
-    def __init__(self, store: Store, job: Job, settled: Settled, most: int) -> None:
+    def __init__(
+        self, store: Store, deal_id: str, target: str, scratch: str, settled: Settled, most: int
+    ) -> None:
         self._store = store
-        self._job = job
+        self._deal_id = deal_id
+        self._target = target
         self._settled = settled
         self._most = most
         self._sizes = np.bincount(settled.person, minlength=len(settled.people))
         self._buckets = _buckets(self._sizes, most)
-        self._spill = Spill(store, f"{job.work}/ledger/lines")
+        self._spill = Spill(store, scratch)
 
     def add(self, entries: pa.Table) -> None:
         """Takes entries (`pipelines.ledger.entries.SEALED_SCHEMA`) in the order of the log."""
@@ -96,11 +99,11 @@ class StatementFiles:
         delivery, currency = (entries[name][0].as_py() for name in ("delivery", "currency"))
         settled = self._settled
         name, total = settled.people[person], settled.earned_minor[person]
-        return statement_head(name, total, currency, delivery, self._job.deal.deal_id)
+        return statement_head(name, total, currency, delivery, self._deal_id)
 
     def _key(self, person: int, names: dict[str, str], ending: str) -> str:
         name = names[self._settled.people[person]]
-        return f"{self._job.agency}/{layout.STATEMENTS}/{name}.{ending}"
+        return f"{self._target}/{name}.{ending}"
 
 
 def _buckets(sizes: Integers, most: int) -> Integers:

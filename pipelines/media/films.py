@@ -20,8 +20,8 @@ from pipelines.media.headers import check_mp4
 from pipelines.media.images import check_pixels
 from pipelines.media.limits import MOST_SHOTS
 from pipelines.media.shots import ShotFinder
-from schemas.decision import Reason
 from schemas.errors import BadRecord
+from schemas.reasons import Reason
 
 # An allow-list: a film library carries decoders for hundreds of formats that nobody delivers.
 _CODECS = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from schemas.decision import Reason
 from schemas.errors import BadRecord
+from schemas.reasons import Reason
 
 Format = Literal["jpg", "png", "webp", "mp4"]
 IMAGE_FORMATS: tuple[Format, ...] = ("jpg", "png", "webp")

@@ -21,8 +21,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from pipelines.media.formats import Format
 from pipelines.media.headers import check_png, png_bit_depth, webp_size
-from schemas.decision import Reason
 from schemas.errors import BadRecord
+from schemas.reasons import Reason
 
 _ORIENTATION_TAG = 0x0112
 _TURNS = {

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from schemas.profiles import BESIDE
 from schemas.profiles.common import CommonSample
 
-# A row of a unit's table (pipelines.features.unit.UNIT_SCHEMA).
+# A row of a unit's table (pipelines.steps.enrich.UNIT_SCHEMA).
 Row = Mapping[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -25,7 +25,7 @@ class Lack:
     """What an asset cannot give its profile.
 
     Attributes:
-        reason: A code of `schemas.decision.Reason`.
+        reason: A code of `schemas.reasons.Reason`.
         detail: What was seen, in a line.
     """
 

@@ -9,11 +9,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.config import Job
-from pipelines.decisions import Counts
-from pipelines.package import Packaged
-from schemas.decision import REASONS, Outcome, Reason
+from pipelines.run.counts import Counts
+from pipelines.run.job import Job
+from pipelines.steps.package import Packaged
 from schemas.money import format_amount
+from schemas.reasons import REASONS, Outcome, Reason
 
 _STEP_NAMES = {
     "read": "Read catalogue",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from pipelines.verify_report import Repaired, Report
+from pipelines.verify.report import Repaired, Report
 
 
 def show_report(console: Console, delivery: str, report: Report) -> None:

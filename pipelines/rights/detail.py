@@ -17,7 +17,7 @@ from pipelines.rights.lines import LONGEST, MOST_ITEMS, one_line
 from pipelines.rights.screen import Mask, RightsIndex, reasons_of, silence_is_enough
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
-from schemas.decision import Reason
+from schemas.reasons import Reason
 
 _COLUMNS: dict[Reason, tuple[str, ...]] = {
     Reason.ASSET_DUPLICATE_ID: ("asset_id",),

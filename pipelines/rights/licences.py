@@ -23,7 +23,7 @@ from pipelines.rights.arrow import (
 from pipelines.rights.releases import days
 from schemas.catalogue import LICENCE_CLASSES, LICENCE_MODELS
 from schemas.deal import Deal
-from schemas.decision import Reason
+from schemas.reasons import Reason
 from schemas.rights import Purpose
 
 _FAR = int(np.iinfo(np.int64).max)

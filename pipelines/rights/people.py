@@ -33,7 +33,7 @@ from pipelines.rights.releases import (
     Traits,
 )
 from schemas.deal import Deal
-from schemas.decision import Reason
+from schemas.reasons import Reason
 
 _UNKNOWN = -1
 _OWN_WITNESS = np.uint16(1 << FAULTS.index(Reason.RELEASE_WITNESS))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pipelines.rights.arrow import Bools, bools, column, equals, integers, present
 from pipelines.rights.lookup import StringIndex
 from schemas.deal import Deal
-from schemas.decision import Reason
+from schemas.reasons import Reason
 
 _EPOCH = date(1970, 1, 1)
 DAY_US = 86_400_000_000

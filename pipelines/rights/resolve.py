@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pipelines.rights.claims import claim_conflicts, file_source_types
+from pipelines.rights.file_assertions import claim_conflicts, file_source_types
 from pipelines.rights.lines import one_line
 from pipelines.rights.standing import covered_purposes, deal_agreement
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
-from schemas.decision import Reason
+from schemas.reasons import Reason
 from schemas.rights import Purpose, Value
 from schemas.signal import ClaimKind, Origin, Reading, Signal
 

@@ -45,8 +45,8 @@ from pipelines.rights.releases import (
 )
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
-from schemas.decision import SCREEN_REASONS, Reason
 from schemas.ledger import FULL_SPLIT_BP
+from schemas.reasons import SCREEN_REASONS, Reason
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES, Purpose, Value
 from schemas.territory import COUNTRIES, WORLD
 

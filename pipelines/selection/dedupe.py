@@ -35,7 +35,7 @@ CANDIDATES_SCHEMA = pa.schema(
         pa.field("colour", pa.binary(_COLOUR_BYTES), nullable=False),
     ]
 )
-#: The columns of a unit (pipelines.features.unit.UNIT_SCHEMA) that it is made of.
+#: The columns of a unit (pipelines.steps.enrich.UNIT_SCHEMA) that it is made of.
 UNIT_COLUMNS = (
     "asset_id hash media_sha256 format created_at width height bytes phash colour".split()
 )

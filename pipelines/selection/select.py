@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipelines.decisions import Decision, refused
+from pipelines.run.decisions import Decision, refused
 from pipelines.selection.dedupe import exact_duplicates, near_duplicates, rank
 from pipelines.selection.near import NONE, Places
 from schemas.deal_terms import SelectTerms
-from schemas.decision import Reason
+from schemas.reasons import Reason
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from tests.rights.signals import xmp_builder as build
+from tests.signals.file import xmp_builder as build
 
 Embed = Callable[[bytes], bytes]
 

@@ -22,9 +22,9 @@ from tests.adversarial.roles import (
     Statement,
 )
 from tests.adversarial.terms import BOTH
-from tests.rights.signals import c2pa_builder as sign
-from tests.rights.signals import xmp_builder as build
-from tests.rights.signals.test_xmp_hostile import DOCTYPES, NOT_XMP
+from tests.signals.file import c2pa_builder as sign
+from tests.signals.file import xmp_builder as build
+from tests.signals.file.test_xmp_hostile import DOCTYPES, NOT_XMP
 
 _NAME = "plus:DataMining"
 _DMI = build.VOCABULARY + "DMI-"

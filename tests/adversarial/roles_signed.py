@@ -8,7 +8,7 @@ from functools import partial
 from pipelines.media.formats import Format
 from tests.adversarial.roles import CONDITIONAL, DENIED, ONLY_INFERENCE, Role, Statement
 from tests.adversarial.terms import BOTH
-from tests.rights.signals import c2pa_builder as sign
+from tests.signals.file import c2pa_builder as sign
 
 _FULL_NO: Statement = ("file", DENIED, BOTH)
 

@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.commands.common import parse_as_of
-from pipelines.jobs import Request, prepare_job
-from pipelines.package import package
-from pipelines.verify import verify_delivery
+from pipelines.run.prepare import Request, prepare_job
+from pipelines.steps.package import package
+from pipelines.verify.delivery import verify_delivery
 from tests.bench.img2dataset_library import AS_OF, BenchLibrary, picture_name, write_deal
 
 ROOT = Path(__file__).resolve().parents[2]

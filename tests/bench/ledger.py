@@ -24,14 +24,15 @@ from typing import cast
 
 import pyarrow as pa
 
-from pipelines.config import Job
-from pipelines.delivery.stores import Store, open_store
-from pipelines.ledger.attribution import record_attribution
+from pipelines.delivery.sample import sample_key
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import asset_commitment
 from pipelines.ledger.note import Signer
-from pipelines.shards.sample import sample_key
-from pipelines.work import write_table
+from pipelines.run.job import Job
+from pipelines.steps.attribute import record_attribution
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from pipelines.storage.tables import write_table
 from schemas.sample import DELIVERED_SCHEMA
 
 DEAL = "acme-2026-01"

@@ -26,13 +26,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import layout
-from pipelines import package as walk
-from pipelines.delivery.keys import load_or_make_key
-from pipelines.delivery.manifest import open_manifest
-from pipelines.jobs import Prepared, Request, prepare_job
-from pipelines.progress import report_progress
-from pipelines.shards.tar_reader import read_members
+from pipelines.format.manifest import open_manifest
+from pipelines.format.tar_reader import read_members
+from pipelines.run.prepare import Prepared, Request, prepare_job
+from pipelines.run.signing_key import load_or_make_key
+from pipelines.steps import package as walk
+from pipelines.storage.progress import report_progress
+from schemas import layout
 from schemas.manifest import Manifest
 from tests.bench.scale_library import AS_OF, DEAL, make_tables, planted
 from tests.bench.scale_media import make_media

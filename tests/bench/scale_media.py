@@ -20,16 +20,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipelines import layout
-from pipelines.config import Job
-from pipelines.delivery.stores import open_store
 from pipelines.features.compute import facts_row, score_key
+from pipelines.features.guard import this_guard
+from pipelines.features.prepare import prepare_media
+from pipelines.features.readings import reading_to_json
 from pipelines.features.store import Row, open_features
-from pipelines.media.guard import this_guard
 from pipelines.media.limits import MediaLimits
-from pipelines.media.prepare import prepare_media
-from pipelines.media.readings import reading_to_json
-from pipelines.rights.signals.trust import TrustLists
+from pipelines.run.job import Job
+from pipelines.signals.file.trust import TrustLists
+from pipelines.storage.open import open_store
+from schemas import layout
 from tests.bench.scale_library import (
     ALIKE,
     FILES_A_FOLDER,

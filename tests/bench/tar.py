@@ -23,9 +23,9 @@ from pathlib import Path
 
 import webdataset
 
-from pipelines.delivery.local_store import LocalStore
-from pipelines.shards.tar import Digests, TarWriter
-from pipelines.shards.tar_reader import read_members
+from pipelines.format.tar import Digests, TarWriter
+from pipelines.format.tar_reader import read_members
+from pipelines.storage.local_store import LocalStore
 from tests.bench.rounds import times_as_fast
 
 _PICTURE_BYTES = 112_000

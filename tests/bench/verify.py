@@ -6,7 +6,7 @@ import argparse
 import statistics
 import time
 
-from pipelines.verify import verify_delivery
+from pipelines.verify.delivery import verify_delivery
 
 
 def main() -> None:

@@ -27,8 +27,7 @@ from pipelines.catalogue.outcome import (
 from pipelines.catalogue.suite import Suite, check_divert, load_suite, parse_suite
 from schemas.catalogue import ASSETS_SCHEMA, TABLES
 from schemas.errors import InputError
-
-from .catalogue_cases import Row, asset
+from tests.catalogue.catalogue_cases import Row, asset
 
 SUITE = load_suite()
 NONE: frozenset[str] = frozenset()

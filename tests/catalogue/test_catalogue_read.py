@@ -15,8 +15,7 @@ from pipelines.catalogue.read import open_catalogue, read_batches, read_table
 from pipelines.catalogue.values import BLANKS, parser_of
 from schemas.catalogue import ASSETS_SCHEMA, TABLES
 from schemas.errors import InputError
-
-from .catalogue_cases import (
+from tests.catalogue.catalogue_cases import (
     FORMATS,
     asset,
     batches,

@@ -11,10 +11,9 @@ import pytest
 from moto import mock_aws
 
 from pipelines.catalogue.read import open_catalogue, read_table
-from pipelines.delivery import s3_client
+from pipelines.storage import s3_client
 from schemas.errors import InputError
-
-from .catalogue_cases import FORMATS, asset, batches, table_bytes
+from tests.catalogue.catalogue_cases import FORMATS, asset, batches, table_bytes
 
 CONTRIBUTORS = b"contributor_id\nc-1\n"
 

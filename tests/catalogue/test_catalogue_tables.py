@@ -8,8 +8,14 @@ import pytest
 from pipelines.catalogue.mapping import Mapping, load_mapping, parse_mapping
 from pipelines.catalogue.read import open_catalogue
 from schemas.errors import InputError
-
-from .catalogue_cases import asset, csv_bytes, jsonl_bytes, raw_catalogue, read_all, write_catalogue
+from tests.catalogue.catalogue_cases import (
+    asset,
+    csv_bytes,
+    jsonl_bytes,
+    raw_catalogue,
+    read_all,
+    write_catalogue,
+)
 
 MAPPING = b"""
 [mapping.assets.columns]

@@ -25,8 +25,7 @@ import webdataset
 import wids
 
 from pipelines.profiles import profile_names
-
-from .library import Library, families
+from tests.conformance.library import Library, families
 
 Fields = dict[str, str]
 Samples = dict[str, Fields]

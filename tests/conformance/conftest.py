@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conformance.library import Library, make_library
 from tests.shared import made_once
-
-from .library import Library, make_library
 
 
 @pytest.fixture(scope="session")

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.delivery.keys import demonstration_key, save_key
-from pipelines.demo.films import FilmSpec, Shot, draw_film_spec, write_film
-from pipelines.demo.media_files import save_picture
-from pipelines.demo.scenes import caption, draw_scene_spec, render
+from pipelines.demo.scenes.films import FilmSpec, Shot, draw_film_spec, write_film
+from pipelines.demo.scenes.picture_files import save_picture
+from pipelines.demo.scenes.render import caption, draw_scene_spec, render
 from pipelines.media.formats import FORMATS, as_format, media_type_of
 from pipelines.profiles import profile_names
+from pipelines.run.signing_key import demonstration_key, save_key
 from schemas.profiles import profile_media
-
-from ..end_to_end.command import AS_OF, fairshard
+from tests.end_to_end.command import AS_OF, fairshard
 
 # How each picture is saved. The turned ones' stored size is not the one they are shown at.
 PICTURES = {

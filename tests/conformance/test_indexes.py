@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from .adapters import READERS_PYTHON, everything, family_of, need, run_reader
-from .library import Library, families
-from .test_readers import EVERY_FAMILY, EVERY_PROFILE, rows_of
+from tests.conformance.adapters import READERS_PYTHON, everything, family_of, need, run_reader
+from tests.conformance.library import Library, families
+from tests.conformance.test_readers import EVERY_FAMILY, EVERY_PROFILE, rows_of
 
 
 @EVERY_FAMILY

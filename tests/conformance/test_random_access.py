@@ -10,9 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pipelines.delivery.s3_client import S3Options, s3_client
-
-from ..end_to_end.command import Demo
+from pipelines.storage.s3_client import S3Options, s3_client
+from tests.end_to_end.command import Demo
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ import pytest
 import webdataset
 
 from pipelines.profiles import load_profile, profile_names
-
-from .adapters import (
+from tests.conformance.adapters import (
     READERS,
     Family,
     Samples,
@@ -22,7 +21,7 @@ from .adapters import (
     family_of,
     run_datasets,
 )
-from .library import DELIVERED, Library, families
+from tests.conformance.library import DELIVERED, Library, families
 
 EVERY_FAMILY = pytest.mark.parametrize(("profile", "name"), DELIVERED)
 EVERY_PROFILE = pytest.mark.parametrize("profile", profile_names())

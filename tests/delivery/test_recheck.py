@@ -9,15 +9,15 @@ from typing import cast
 
 import pytest
 
-from pipelines.config import Job
-from pipelines.delivery.manifest import manifest_bytes, sign_manifest
-from pipelines.delivery.publish import _write_manifest
 from pipelines.delivery.recheck import recheck_shards
-from pipelines.delivery.stores import Store, open_store
-from pipelines.shards.write import ShardReceipt
+from pipelines.format.manifest import manifest_bytes, sign_manifest
+from pipelines.run.job import Job
+from pipelines.run.receipts import ShardReceipt
+from pipelines.steps.publish import _write_manifest
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
 from schemas.errors import RunError
-
-from .test_manifest import SIGNER, unsigned
+from tests.format.test_manifest import SIGNER, unsigned
 
 JOB = cast(
     Job, SimpleNamespace(delivery="d", work="w", progress_path="", run_id="mine", output_uri="o")

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 import schemas
 from pipelines.demo.answer_key import answer_key, judge, largest_remainder
-from pipelines.demo.cast import ROLES
 from pipelines.demo.deals import DEALS, GATE_DIVERT, DemoDeal, deal_text
 from pipelines.demo.plan import LEAST_ASSETS, Plan, make_plan
-from pipelines.demo.roles import AS_OF, MAIN, STRICT
+from pipelines.demo.roles.cast import ROLES
+from pipelines.demo.roles.role import AS_OF, MAIN, STRICT
 from schemas.deal import Deal, parse_deal
-from schemas.decision import REASONS, Outcome, Reason, Stage
 from schemas.errors import InputError
+from schemas.reasons import REASONS, Outcome, Reason, Stage
 
 SIZES = (LEAST_ASSETS, 150, 360, 1_000)
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.demo.films import (
+from pipelines.demo.scenes.films import (
     FilmSpec,
     draw_film_spec,
     film_caption,
@@ -21,7 +21,7 @@ from pipelines.demo.films import (
     frames,
     write_film,
 )
-from pipelines.demo.scenes import caption, subject
+from pipelines.demo.scenes.render import caption, subject
 
 
 def _seed_with_shots(count: int) -> int:

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.demo.library import Library, make_library
-from pipelines.demo.names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
 from pipelines.demo.people import HOSTILE_CONTRIBUTOR_ID
 from pipelines.demo.plan import make_plan
+from pipelines.demo.roles.names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
 from schemas.catalogue import TABLES
 from schemas.deal import load_deal
 from schemas.errors import InputError

@@ -12,15 +12,15 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
 
-from pipelines.demo.broken import BROKEN_FILES, OUTSIDE_URIS, save_broken
-from pipelines.demo.cast import ROLES
-from pipelines.demo.icc import srgb_profile, wide_profile
-from pipelines.demo.media_files import change, save_picture
 from pipelines.demo.media_jobs import make_file
 from pipelines.demo.plan import FILM_FILES, Planned, make_plan
-from pipelines.demo.png import BOMB_SIDE
-from pipelines.demo.scenes import caption, draw_scene_spec, render
-from pipelines.demo.xmp import SPELLINGS, RightsStatement, xmp_packet
+from pipelines.demo.roles.broken import BROKEN_FILES, OUTSIDE_URIS, save_broken
+from pipelines.demo.roles.cast import ROLES
+from pipelines.demo.scenes.icc import srgb_profile, wide_profile
+from pipelines.demo.scenes.picture_files import change, save_picture
+from pipelines.demo.scenes.png import BOMB_SIDE
+from pipelines.demo.scenes.render import caption, draw_scene_spec, render
+from pipelines.demo.scenes.xmp import SPELLINGS, RightsStatement, xmp_packet
 
 SEED = 77
 SIZE = (240, 180)

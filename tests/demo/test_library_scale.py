@@ -13,8 +13,8 @@ import pytest
 from pipelines.demo.metadata_only import LARGE_ROLES, ROW_GROUP, make_metadata_only
 from schemas.catalogue import TABLES
 from schemas.deal import load_deal
-from schemas.decision import SCREEN_REASONS
 from schemas.errors import InputError
+from schemas.reasons import SCREEN_REASONS
 
 ROWS = 200_000
 

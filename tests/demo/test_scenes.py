@@ -12,17 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.demo.scene_spec import (
-    BACKGROUND_COLOURS,
-    COLOURS,
-    KINDS,
-    PLACES,
-    RELATIONS,
-    TEXTURES,
-    Placed,
-    Scene,
-)
-from pipelines.demo.scenes import (
+from pipelines.demo.scenes.render import (
     caption,
     caption_variants,
     draw_background,
@@ -31,6 +21,16 @@ from pipelines.demo.scenes import (
     render,
     subject,
     vocabulary,
+)
+from pipelines.demo.scenes.scene import (
+    BACKGROUND_COLOURS,
+    COLOURS,
+    KINDS,
+    PLACES,
+    RELATIONS,
+    TEXTURES,
+    Placed,
+    Scene,
 )
 
 SEEDS = st.integers(0, 2**62)

@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
-
-from .command import Ended
+from tests.end_to_end.command import Ended
 
 BLOCK = 512
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-from .command import environment
+from tests.end_to_end.command import environment
 
 _READY_S = 60.0
 

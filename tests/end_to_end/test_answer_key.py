@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.layout import asset_hash
-from schemas.decision import Reason
-
-from ..demo.test_answer_key import UNPLANTED
-from .command import DEALS, Demo, tables
+from schemas.layout import asset_hash
+from schemas.reasons import Reason
+from tests.demo.test_answer_key import UNPLANTED
+from tests.end_to_end.command import DEALS, Demo, tables
 
 pytestmark = pytest.mark.parametrize("deal_id", DEALS)
 

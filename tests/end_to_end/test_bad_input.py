@@ -18,8 +18,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipelines.cli import main
-
-from .command import AS_OF, Demo, Ended, fairshard, folders, tables, tree
+from tests.end_to_end.command import AS_OF, Demo, Ended, fairshard, folders, tables, tree
 
 _S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from .command import Demo, tables
+from tests.end_to_end.command import Demo, tables
 
 _ENOUGH = 0.80
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
-from pipelines.delivery.keys import load_key
-from pipelines.delivery.manifest import manifest_bytes, open_manifest, sign_manifest
+from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
+from pipelines.run.signing_key import load_key
 from schemas.manifest import FileRecord
-
-from .command import Demo, fairshard, tree
-from .damaging import copy_delivery, flip, replaced, verify
+from tests.end_to_end.command import Demo, fairshard, tree
+from tests.end_to_end.damaging import copy_delivery, flip, replaced, verify
 
 
 @pytest.fixture(scope="module", params=["demo-main", "demo-strict"])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .command import Demo, tree
-from .damaging import (
+from tests.end_to_end.command import Demo, tree
+from tests.end_to_end.damaging import (
     BLOCK,
     Placed,
     Said,

@@ -19,8 +19,18 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from .command import DEALS, Demo, Ended, command, environment, fairshard, folders, kill_when, tree
-from .engines import WAYS, engine
+from tests.end_to_end.command import (
+    DEALS,
+    Demo,
+    Ended,
+    command,
+    environment,
+    fairshard,
+    folders,
+    kill_when,
+    tree,
+)
+from tests.end_to_end.engines import WAYS, engine
 
 ROOT = Path(__file__).parents[2]
 CUTS = {

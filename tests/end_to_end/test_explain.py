@@ -16,13 +16,12 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.commands.common import parse_as_of
-from pipelines.explain import Explained, Inquiry, explain_asset, open_inquiry, read_small
-from pipelines.published import look_up_run
-from pipelines.report.explain_json import explained_json, run_warnings
-from pipelines.report.explain_text import WIDTH, explained_lines
+from pipelines.explain.asset import Explained, Inquiry, explain_asset, open_inquiry, read_small
+from pipelines.explain.published import look_up_run
+from pipelines.explain.record import explained_json, run_warnings
+from pipelines.explain.text import WIDTH, explained_lines
 from schemas.deal import load_deal
-
-from .command import AS_OF, DEALS, Demo, fairshard, tables
+from tests.end_to_end.command import AS_OF, DEALS, Demo, fairshard, tables
 
 Early = tuple[str, str, tuple[str, ...], str]
 

@@ -15,10 +15,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipelines.cli import main
-from schemas.decision import Outcome
-from tests.rights.odrl_rules import check_policy, triples
-
-from .command import Demo, tables, tree
+from schemas.reasons import Outcome
+from tests.end_to_end.command import Demo, tables, tree
+from tests.odrl.odrl_rules import check_policy, triples
 
 DEAL = "demo-main"
 

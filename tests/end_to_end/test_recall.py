@@ -13,17 +13,16 @@ import pytest
 from PIL import Image
 
 from pipelines.commands.common import parse_as_of
-from pipelines.delivery.stores import open_store
-from pipelines.features import unit as unit_module
+from pipelines.features.digest_cache import seen_row, state_of
 from pipelines.features.gather import Gathered, Known, Terms, gather, recall
-from pipelines.features.seen import seen_row, state_of
 from pipelines.features.store import Row, open_features
-from pipelines.jobs import Prepared, Request, prepare_job
-from pipelines.media.locate import FileLocation
-from pipelines.package import Packaged, package
+from pipelines.fetch.locate import FileLocation
+from pipelines.run.prepare import Prepared, Request, prepare_job
+from pipelines.steps import enrich as unit_module
+from pipelines.steps.package import Packaged, package
+from pipelines.storage.open import open_store
 from schemas.errors import RunError
-
-from .command import AS_OF, Demo, tables, tree
+from tests.end_to_end.command import AS_OF, Demo, tables, tree
 
 
 def prepare(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> Prepared:

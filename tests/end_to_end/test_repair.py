@@ -17,11 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pipelines.delivery.keys import save_key
 from pipelines.ledger.note import Signer
-
-from .command import AS_OF, Demo, Ended, environment, fairshard, folders, tree
-from .damaging import flip, here, placed, smallest_tar, zeroed
+from pipelines.run.signing_key import save_key
+from tests.end_to_end.command import AS_OF, Demo, Ended, environment, fairshard, folders, tree
+from tests.end_to_end.damaging import flip, here, placed, smallest_tar, zeroed
 
 DEAL = "demo-strict"
 Damage = Callable[[Path], object]

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from .command import Demo, fairshard, folders, kill_when, tree
+from tests.end_to_end.command import Demo, fairshard, folders, kill_when, tree
 
 _S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 

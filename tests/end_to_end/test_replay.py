@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
-from pipelines.delivery.keys import load_key
-from pipelines.delivery.manifest import manifest_bytes, open_manifest, sign_manifest
-
-from .command import Demo, fairshard
-from .damaging import copy_delivery, replaced, verify
+from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
+from pipelines.run.signing_key import load_key
+from tests.end_to_end.command import Demo, fairshard
+from tests.end_to_end.damaging import copy_delivery, replaced, verify
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from pipelines.media.formats import as_format, media_type_of
 from pipelines.profiles import profile_for
 from schemas.profiles import profile_schema
 from schemas.shard_table import SHARD_TABLE_SCHEMA
-
-from .command import DEALS, Demo, tree
+from tests.end_to_end.command import DEALS, Demo, tree
 
 _TEXT = {".json", ".md", ".csv", ".txt", ".vkey", ""}
 

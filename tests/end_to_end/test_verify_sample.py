@@ -10,10 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
-from pipelines.verify_sample import Draw, chance_of_meeting
-
-from .command import Demo
-from .damaging import copy_delivery, flip, placed, replaced, verify
+from pipelines.verify.sample import Draw, chance_of_meeting
+from tests.end_to_end.command import Demo
+from tests.end_to_end.damaging import copy_delivery, flip, placed, replaced, verify
 
 
 @pytest.fixture(scope="module")

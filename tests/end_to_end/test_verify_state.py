@@ -10,10 +10,9 @@ from typing import BinaryIO
 import pytest
 
 from pipelines.cli import main
-from pipelines.delivery.local_store import LocalStore
-
-from .command import Demo
-from .damaging import copy_delivery, flip, placed, replaced, smallest_tar, verify
+from pipelines.storage.local_store import LocalStore
+from tests.end_to_end.command import Demo
+from tests.end_to_end.damaging import copy_delivery, flip, placed, replaced, smallest_tar, verify
 
 
 @pytest.fixture

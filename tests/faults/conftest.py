@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.command import AS_OF, Demo
-
-from .outputs import Expected, Folder, expect
-from .runs import Starter, starter
-from .shim import build_shim, compiler
+from tests.faults.outputs import Expected, Folder, expect
+from tests.faults.runs import Starter, starter
+from tests.faults.shim import build_shim, compiler
 
 DEAL = "demo-main"
 

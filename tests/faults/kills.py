@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .outputs import (
+from tests.faults.outputs import (
     STAGES,
     Expected,
     Output,
@@ -24,7 +24,7 @@ from .outputs import (
     redone,
     stage,
 )
-from .runs import Run, Starter
+from tests.faults.runs import Run, Starter
 
 Launch = Callable[[Mapping[str, str]], Run]
 

@@ -13,9 +13,10 @@ from typing import Protocol
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.delivery.leftovers import Kind, Leftover, clean_output
-from pipelines.delivery.stores import Store, open_store
-from pipelines.verify import verify_delivery
+from pipelines.run.leftovers import Kind, Leftover, clean_output
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from pipelines.verify.delivery import verify_delivery
 from schemas.errors import InputError
 
 # A folder's temporary files; in a bucket nothing has such a name.

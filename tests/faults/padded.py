@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .conftest import Library
-from .servers import Bucket
+from tests.faults.conftest import Library
+from tests.faults.servers import Bucket
 
 # The smallest parts that S3 takes.
-PARTS = {"pipelines.delivery.s3_sink:PART_BYTES": 5 * 2**20}
+PARTS = {"pipelines.storage.s3_sink:PART_BYTES": 5 * 2**20}
 _PADDING = 2 * 2**20
 _AFTER_HEADER = 33  # the signature and the IHDR chunk
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"

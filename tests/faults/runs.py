@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.command import environment
-
-from .zygote import Request
+from tests.faults.zygote import Request
 
 _START_S = 300.0
 _END_S = 300.0

@@ -18,12 +18,12 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from pipelines.delivery import s3_client as clients
-from pipelines.delivery.s3_client import S3Options
-from pipelines.delivery.stores import Store, open_store
-
-from .faulty_s3 import Proxy
-from .outputs import Expected, Seen, expect
+from pipelines.storage import s3_client as clients
+from pipelines.storage.open import open_store
+from pipelines.storage.s3_client import S3Options
+from pipelines.storage.store import Store
+from tests.faults.faulty_s3 import Proxy
+from tests.faults.outputs import Expected, Seen, expect
 
 _START = Path(__file__).parents[2] / "infra" / "swift" / "start.py"
 _CANNOT_RUN = 3

@@ -11,10 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.catalogue.files import list_files, open_file
-from pipelines.delivery import s3_client as clients
-
-from .faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
-from .servers import moto
+from pipelines.storage import s3_client as clients
+from tests.faults.faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
+from tests.faults.servers import moto
 
 ROWS = 200_000
 
@@ -32,7 +31,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         server.client().upload_file(str(path), "agency", "c/assets.parquet")
         for name, value in server.environment(running.endpoint).items():
             patch.setenv(name, value)
-        patch.setattr("pipelines.delivery.s3_retry.time", SimpleNamespace(sleep=lambda _: None))
+        patch.setattr("pipelines.storage.s3_retry.time", SimpleNamespace(sleep=lambda _: None))
         clients._clients.clear()
         yield running
         clients._clients.clear()

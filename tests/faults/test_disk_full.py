@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Library
-from .outputs import Expected, check_ended, check_not_torn, told
-from .runs import Starter
+from tests.faults.conftest import Library
+from tests.faults.outputs import Expected, check_ended, check_not_torn, told
+from tests.faults.runs import Starter
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 

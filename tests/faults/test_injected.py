@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Library
-from .outputs import Expected, Folder, check_ended, check_not_torn, told
-from .runs import Starter
-from .shim import Fault
+from tests.faults.conftest import Library
+from tests.faults.outputs import Expected, Folder, check_ended, check_not_torn, told
+from tests.faults.runs import Starter
+from tests.faults.shim import Fault
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 FAULTS = int(os.environ.get("FAIRSHARD_FAULTS", "140"))

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Library
-from .kills import Call, Chain, Clock, Event, Moment, Tally, launcher, lengths
-from .outputs import TEMPORARY, Expected, Folder, Output, check_ended
-from .runs import Starter
-from .shim import Fault, compiler
+from tests.faults.conftest import Library
+from tests.faults.kills import Call, Chain, Clock, Event, Moment, Tally, launcher, lengths
+from tests.faults.outputs import TEMPORARY, Expected, Folder, Output, check_ended
+from tests.faults.runs import Starter
+from tests.faults.shim import Fault, compiler
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 KILLS = int(os.environ.get("FAIRSHARD_KILLS", "150"))

@@ -16,18 +16,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from .conftest import DEAL, Library
-from .faulty_s3 import Fault, Proxy, Schedule, faulty_proxy
-from .kills import Chain, Clock, Launch, Moment, Tally, launcher, lengths
-from .outputs import Expected, Output
-from .padded import PARTS, keep_features, padded_library
-from .runs import Run, Starter
-from .servers import Bucket, Server, new_bucket, plain_aws, strictest
+from tests.faults.conftest import DEAL, Library
+from tests.faults.faulty_s3 import Fault, Proxy, Schedule, faulty_proxy
+from tests.faults.kills import Chain, Clock, Launch, Moment, Tally, launcher, lengths
+from tests.faults.outputs import Expected, Output
+from tests.faults.padded import PARTS, keep_features, padded_library
+from tests.faults.runs import Run, Starter
+from tests.faults.servers import Bucket, Server, new_bucket, plain_aws, strictest
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 KILLS = int(os.environ.get("FAIRSHARD_S3_KILLS", "60"))
 # Claims need not wait for a slow service.
-ATTRIBUTES = {**PARTS, "pipelines.delivery.s3_store:SETTLE_S": 0.05}
+ATTRIBUTES = {**PARTS, "pipelines.storage.s3_store:SETTLE_S": 0.05}
 _COMMIT = re.compile(r"/agency/work/[^/]+/shards/")
 
 

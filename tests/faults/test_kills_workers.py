@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Library
-from .kills import Chain, Clock, Event, Moment, Tally, launcher
-from .outputs import Expected, Output, check_ended, check_not_torn, told
-from .runs import Run, Starter, await_that, command_of
-from .test_kills_local import events
+from tests.faults.conftest import Library
+from tests.faults.kills import Chain, Clock, Event, Moment, Tally, launcher
+from tests.faults.outputs import Expected, Output, check_ended, check_not_torn, told
+from tests.faults.runs import Run, Starter, await_that, command_of
+from tests.faults.test_kills_local import events
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 KILLS = int(os.environ.get("FAIRSHARD_WORKER_KILLS", "24"))
@@ -39,7 +39,7 @@ class Alone:
             if run.ended():
                 return False
             time.sleep(0.0005)
-        workers = [pid for pid in run.members() if "pipelines.worker" in command_of(pid)]
+        workers = [pid for pid in run.members() if "pipelines.steps.worker" in command_of(pid)]
         if run.ended() or not workers:
             run.wait()
             return False

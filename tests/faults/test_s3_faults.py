@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pipelines.delivery.s3_client import S3Options, s3_client
-from pipelines.delivery.stores import Store, open_store
+from pipelines.storage.open import open_store
+from pipelines.storage.s3_client import S3Options, s3_client
+from pipelines.storage.store import Store
 from schemas.errors import FairshardError, RunError
-from tests.delivery.store_contract import SMALLEST_PART, Exercise
-
-from .faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
+from tests.faults.faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
+from tests.storage.store_contract import SMALLEST_PART, Exercise
 
 # moto takes a body that broke off for a whole one, which no S3 does: Swift is tried with it.
 FAULTS = tuple(fault for fault in ALL if fault is not Fault.CUT_REQUEST)
@@ -44,8 +44,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     short = SimpleNamespace(sleep=lambda seconds, wait=time.sleep: wait(seconds / 100))
-    monkeypatch.setattr("pipelines.delivery.s3_retry.time", short)
-    monkeypatch.setattr("pipelines.delivery.s3_sink.PART_BYTES", SMALLEST_PART)
+    monkeypatch.setattr("pipelines.storage.s3_retry.time", short)
+    monkeypatch.setattr("pipelines.storage.s3_sink.PART_BYTES", SMALLEST_PART)
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import DEAL, Library
-from .faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
-from .outputs import Expected, check_ended, check_not_torn, told
-from .padded import PARTS, keep_features, padded_library
-from .runs import Run, Starter
-from .servers import Bucket, Server, new_bucket, plain_aws, strictest
+from tests.faults.conftest import DEAL, Library
+from tests.faults.faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
+from tests.faults.outputs import Expected, check_ended, check_not_torn, told
+from tests.faults.padded import PARTS, keep_features, padded_library
+from tests.faults.runs import Run, Starter
+from tests.faults.servers import Bucket, Server, new_bucket, plain_aws, strictest
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 RUNS = int(os.environ.get("FAIRSHARD_S3_RUNS", "20"))
@@ -27,9 +27,9 @@ QUIET = Schedule(0, rate=0.0)
 # Waits are made short, not left out.
 ATTRIBUTES = {
     **PARTS,
-    "pipelines.delivery.s3_retry:_FIRST_WAIT_S": 0.005,
-    "pipelines.delivery.s3_retry:_LONGEST_WAIT_S": 0.05,
-    "pipelines.delivery.s3_store:SETTLE_S": 0.05,
+    "pipelines.storage.s3_retry:_FIRST_WAIT_S": 0.005,
+    "pipelines.storage.s3_retry:_LONGEST_WAIT_S": 0.05,
+    "pipelines.storage.s3_store:SETTLE_S": 0.05,
 }
 
 

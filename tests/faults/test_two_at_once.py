@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Library
-from .outputs import Expected, Folder, check_ended, check_not_torn, told
-from .runs import Starter
+from tests.faults.conftest import Library
+from tests.faults.outputs import Expected, Folder, check_ended, check_not_torn, told
+from tests.faults.runs import Starter
 
 _SAYS = (
     "Another run is making this version",

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.delivery.stores import Store, open_store
 from pipelines.features.store import EMBEDDINGS_SCHEMA, FeatureTable, open_features
-from pipelines.layout import unit_range
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from schemas.layout import unit_range
 
 
 @pytest.fixture

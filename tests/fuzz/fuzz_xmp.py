@@ -1,7 +1,7 @@
 """Looks for bytes that the readers of metadata raise on, or that lose a denial.
 
 `python -m tests.fuzz.fuzz_xmp -max_total_time=300`, with libFuzzer's options. A finding is kept
-as a row of `REGRESSIONS` in tests/rights/signals/test_xmp_hostile.py.
+as a row of `REGRESSIONS` in tests/signals/file/test_xmp_hostile.py.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["pipelines.rights.signals", "rdflib.plugins.parsers"]):
-    from pipelines.rights.signals.metadata import read_metadata
-    from pipelines.rights.signals.parts import MAX_SAID
+with atheris.instrument_imports(include=["pipelines.signals", "rdflib.plugins.parsers"]):
+    from pipelines.signals.file.metadata import read_metadata
+    from pipelines.signals.file.parts import MAX_SAID
 
 from schemas.rights import Value
-from tests.rights.signals import xmp_builder as build
+from tests.signals.file import xmp_builder as build
 
 _DENIAL = build.packet(attributes='plus:DataMining="DMI-PROHIBITED"')
 _CARRIERS = tuple(build.CARRIERS.values())

@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 import pyarrow as pa
 
-from pipelines.ledger.claims import Claims
+from pipelines.ledger.allocation import Claims
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import (
     ASSET_COLUMNS,

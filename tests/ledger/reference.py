@@ -24,8 +24,7 @@ from pipelines.ledger.split import agency_and_contributors, largest_remainder, l
 from pipelines.ledger.statement import CSV_COLUMNS, STATEMENT_VERSION
 from schemas.ledger import LEDGER_SCHEMA, Entry
 from schemas.money import format_amount
-
-from .ledger_cases import DeliveredAsset, Line
+from tests.ledger.ledger_cases import DeliveredAsset, Line
 
 Opened = tuple[Entry, dict[str, str]]
 

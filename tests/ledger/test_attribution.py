@@ -9,21 +9,21 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.delivery.stores import Store, open_store
-from pipelines.ledger import attribution
-from pipelines.ledger.attribution import Attribution, record_attribution
 from pipelines.ledger.entries import Terms
 from pipelines.ledger.merkle import leaf_hash, root
 from pipelines.ledger.note import Signer, open_checkpoint
 from pipelines.ledger.statement import statement_filenames
 from pipelines.ledger.tiles import entry_bundles, tiles
-from pipelines.work import parquet_bytes, write_table
+from pipelines.steps import attribute
+from pipelines.steps.attribute import Attribution, record_attribution
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from pipelines.storage.tables import parquet_bytes, write_table
 from schemas.errors import InputError
 from schemas.ledger import LEDGER_SCHEMA, Allocation
 from tests.bench.ledger import ledger_job
-
-from .ledger_cases import DeliveredAsset, delivered, delivery
-from .reference import (
+from tests.ledger.ledger_cases import DeliveredAsset, delivered, delivery
+from tests.ledger.reference import (
     Opened,
     simple_csv,
     simple_entries,
@@ -107,8 +107,8 @@ def test_pieces_change_nothing(
     rows = delivery(random.Random(8), 12, 150)
     whole, pieces = open_store(str(tmp_path / "whole")), open_store(str(tmp_path / "pieces"))
     one = record(whole, rows)
-    monkeypatch.setattr(attribution, "CHUNK", chunk)
-    monkeypatch.setattr(attribution, "GROUP", group)
+    monkeypatch.setattr(attribute, "CHUNK", chunk)
+    monkeypatch.setattr(attribute, "GROUP", group)
     assert record(pieces, rows, shards=11) == one
     ledger = f"{ledger_job().agency}/ledger/ledger-00000.parquet"
     found, wanted = files(pieces), files(whole)

@@ -19,8 +19,7 @@ from pipelines.ledger.entries import LEAF_VERSION, asset_commitment, leaf_bytes
 from schemas.errors import InputError
 from schemas.ledger import LEDGER_SCHEMA, Allocation, Entry, entries_from_table
 from schemas.money import format_amount
-
-from .ledger_cases import (
+from tests.ledger.ledger_cases import (
     DEAL,
     SALT,
     SECRET,
@@ -32,7 +31,7 @@ from .ledger_cases import (
     seal,
     terms,
 )
-from .reference import simple_entries, simple_leaf, simple_table
+from tests.ledger.reference import simple_entries, simple_leaf, simple_table
 
 CASE = delivery(random.Random(5), 9, 60)
 

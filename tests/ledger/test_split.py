@@ -18,9 +18,8 @@ from pipelines.ledger.split import (
 from schemas.errors import InputError
 from schemas.ledger import Allocation
 from schemas.money import format_amount, parse_amount
-
-from .ledger_cases import Line, share_lines
-from .reference import simple_allocate
+from tests.ledger.ledger_cases import Line, share_lines
+from tests.ledger.reference import simple_allocate
 
 TOTALS = st.one_of(st.integers(0, 100), st.integers(0, 10**7), st.integers(0, 10**30))
 WEIGHTS = st.dictionaries(

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.ledger.check import check_statement, read_statement
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.statement import (
     CSV_COLUMNS,
@@ -25,11 +24,11 @@ from pipelines.ledger.statement import (
     statement_filenames,
     statement_json,
 )
+from pipelines.verify.statement import check_statement, read_statement
 from schemas.errors import FairshardError
 from schemas.ledger import Allocation, Entry
 from schemas.money import format_amount, parse_amount
-
-from .ledger_cases import (
+from tests.ledger.ledger_cases import (
     DEAL,
     SALT,
     asset,
@@ -39,7 +38,7 @@ from .ledger_cases import (
     make_statements,
     terms,
 )
-from .reference import simple_csv, simple_json
+from tests.ledger.reference import simple_csv, simple_json
 
 
 def as_json(statement: Statement) -> str:

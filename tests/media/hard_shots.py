@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.demo.scenes import draw_scene_spec, render
+from pipelines.demo.scenes.render import draw_scene_spec, render
 
 Frame = npt.NDArray[np.uint8]
 _WIDTH, _HEIGHT = 320, 180

@@ -9,11 +9,10 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.media.guard import Guard, this_guard
+from pipelines.features.guard import Guard, this_guard
 from pipelines.media.limits import MediaLimits
 from schemas.errors import BadRecord
-
-from .media_samples import LIMITS, encode, film, picture, turned_film
+from tests.media.media_samples import LIMITS, encode, film, picture, turned_film
 
 
 @pytest.fixture(scope="module")

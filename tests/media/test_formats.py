@@ -6,8 +6,7 @@ import pytest
 
 from pipelines.media.formats import Format, check_name, extension, sniff
 from schemas.errors import BadRecord
-
-from .media_samples import encode, film, picture
+from tests.media.media_samples import encode, film, picture
 
 
 def test_sniff() -> None:

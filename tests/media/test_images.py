@@ -11,8 +11,7 @@ from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
 from pipelines.media.images import decode_for_models, decode_image
 from schemas.errors import BadRecord
-
-from .media_samples import encode, picture, png16, png_bomb
+from tests.media.media_samples import encode, picture, png16, png_bomb
 
 MOST = 10**7
 

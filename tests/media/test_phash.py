@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 from PIL import Image
 
-from pipelines.demo.scenes import draw_scene_spec, render
+from pipelines.demo.scenes.render import draw_scene_spec, render
 from pipelines.media.phash import (
     Look,
     colour_distance,

@@ -14,14 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.demo.films import FilmSpec, Shot, draw_film_spec, write_film
-from pipelines.demo.scenes import draw_scene_spec
-from pipelines.media.guard import this_guard
+from pipelines.demo.scenes.films import FilmSpec, Shot, draw_film_spec, write_film
+from pipelines.demo.scenes.render import draw_scene_spec
+from pipelines.features.guard import this_guard
 from pipelines.media.limits import MOST_SHOTS
 from pipelines.media.shots import ShotFinder, Shots, luma_of
-
-from .hard_shots import HARD, Frame, scene, score
-from .media_samples import LIMITS, film
+from tests.media.hard_shots import HARD, Frame, scene, score
+from tests.media.media_samples import LIMITS, film
 
 SEEDS = range(300, 306)  # of hard films; the rules were made with others
 

@@ -18,8 +18,7 @@ from pipelines.profiles import load_profile, profile_for, profile_names
 from pipelines.profiles.base import Profile, SampleError, schema_text
 from schemas import profiles as schemas
 from schemas.errors import InputError
-
-from .rows import Row, bare, common_of, film_row, picture_row, shot
+from tests.profiles.rows import Row, bare, common_of, film_row, picture_row, shot
 
 NAMES = profile_names()
 

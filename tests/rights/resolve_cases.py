@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from pipelines.rights.resolve import Resolution, resolve
-from pipelines.rights.signals.catalogue import read_grants
+from pipelines.signals.catalogue import read_grants
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal import Deal
 from schemas.rights import Purpose, Value

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from pipelines.rights.resolve import Resolution, resolve
 from pipelines.rights.screen import screen_batch
-from pipelines.rights.signals.catalogue import read_grants
 from pipelines.rights.standing import add_standing
+from pipelines.signals.catalogue import read_grants
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal_terms import Agreement
 from schemas.rights import PURPOSES, Purpose, Value

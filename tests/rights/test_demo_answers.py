@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.demo.deals import DEALS, DemoDeal
 from pipelines.demo.metadata_only import make_metadata_only
-from pipelines.demo.roles import AS_OF
+from pipelines.demo.roles.role import AS_OF
 from pipelines.rights.screen import build_index, reasons_of, screen_batch
 from schemas.deal import load_deal
 from tests.rights.rights_cases import microseconds

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipelines.rights.detail import describe_refusals
 from pipelines.rights.screen import screen_batch
 from schemas.catalogue import ASSETS_SCHEMA
-from schemas.decision import SCREEN_REASONS
+from schemas.reasons import SCREEN_REASONS
 from tests.rights.detail_oracle import slow_details
 from tests.rights.oracle import reasons
 from tests.rights.rights_cases import (

@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from schemas.decision import Reason
+from schemas.reasons import Reason
 from schemas.rights import PURPOSES, Value
 from schemas.signal import Fault, Origin, Reading, merge_readings, raw_sha256
 from tests.rights.resolve_worlds import Spoken, make_spoken, overridden, signal

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pipelines.generate import (
+from pipelines.report.reference import (
     KEYS,
     ROOT,
     deal_keys,
@@ -21,8 +21,8 @@ from pipelines.generate import (
     profile_schemas,
 )
 from schemas.deal import parse_deal
-from schemas.decision import Reason
 from schemas.manifest import Manifest
+from schemas.reasons import Reason
 
 PAGE = (ROOT / "docs/deal.md").read_text()
 

@@ -13,9 +13,9 @@ SOURCES = sorted(
     for folder in ("schemas", "pipelines")
     for path in (ROOT / folder).rglob("*.py")
 )
-GRAPH = {"pipelines/package.py", "pipelines/runners.py", "pipelines/worker.py"}
+GRAPH = {"pipelines/steps/package.py", "pipelines/steps/runner.py", "pipelines/steps/worker.py"}
 # Commands start the graph, a repair starts it again, and the report shows what came of it.
-STARTS_THE_GRAPH = ("pipelines/commands/", "pipelines/report/", "pipelines/repair.py")
+STARTS_THE_GRAPH = ("pipelines/commands/", "pipelines/report/", "pipelines/repair/remake.py")
 
 
 def may_use_beam(source: str) -> bool:

@@ -7,15 +7,8 @@ import re
 import pytest
 
 from schemas.catalogue import OPTIONAL_TABLES, TABLES, grant_column, required_columns
-from schemas.decision import (
-    DEAD_LETTERS_SCHEMA,
-    DECISIONS_SCHEMA,
-    REASONS,
-    SCREEN_REASONS,
-    Outcome,
-    Reason,
-    Stage,
-)
+from schemas.decision import DEAD_LETTERS_SCHEMA, DECISIONS_SCHEMA
+from schemas.reasons import REASONS, SCREEN_REASONS, Outcome, Reason, Stage
 from schemas.rights import DIGITAL_SOURCE_TYPES, PURPOSES
 from schemas.territory import COUNTRIES, WORLD
 

@@ -10,9 +10,9 @@ from datetime import date
 
 import pyarrow as pa
 
-from pipelines.layout import asset_hash
 from pipelines.media.phash import Look, is_near
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA
+from schemas.layout import asset_hash
 
 BITS, COLOURS = 256, 48
 

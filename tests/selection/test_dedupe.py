@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, is_near
 from pipelines.selection import dedupe
 from pipelines.selection.near import NONE, Places
-
-from .looks import (
+from tests.selection.looks import (
     BITS,
     COLOURS,
     Candidate,

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from pipelines.selection.select import Selection, select_samples
 from schemas.deal_terms import SelectTerms
-from schemas.decision import Outcome
-
-from .looks import COLOURS, Candidate, candidate, look, table_of
-from .test_dedupe import crowd
+from schemas.reasons import Outcome
+from tests.selection.looks import COLOURS, Candidate, candidate, look, table_of
+from tests.selection.test_dedupe import crowd
 
 
 def reasons(terms: SelectTerms, *items: Candidate) -> dict[str, tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from pipelines.demo.scenes import draw_scene_spec, render
+from pipelines.demo.scenes.render import draw_scene_spec, render
 from pipelines.vision.models import ModelRef, parse_model
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines.demo.scenes import caption, draw_scene_spec, render
-from pipelines.vision.demo_eval import to_input
-from pipelines.vision.demo_pictures import picture, shrink
+from pipelines.demo.model.figures import to_input
+from pipelines.demo.model.pictures import picture, shrink
+from pipelines.demo.scenes.render import caption, draw_scene_spec, render
 from pipelines.vision.embed import load_encoder, padded
 from pipelines.vision.loading import _load, load_network
 from pipelines.vision.models import ModelRef, parse_model
@@ -53,7 +53,7 @@ def test_vectors_do_not_depend_on_their_neighbours(
 
 def test_another_process_gives_the_same_bits(demo: ModelRef) -> None:
     code = (
-        "import hashlib; from pipelines.demo.scenes import draw_scene_spec, render;"
+        "import hashlib; from pipelines.demo.scenes.render import draw_scene_spec, render;"
         "from pipelines.vision.embed import load_encoder;"
         "from pipelines.vision.models import parse_model;"
         "e = load_encoder(parse_model('demo'));"

@@ -1,0 +1,115 @@
+"""What makes a delivery easy to open: the cards with their configs, and the wids indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.media.formats import as_format, media_type_of
+from pipelines.profiles import profile_for
+from pipelines.run.job import Job
+from pipelines.run.receipts import ShardReceipt
+
+DEMONSTRATION_NOTICE = (
+    "Captions and embeddings were made by the demonstration model, which knows drawn scenes alone. "
+    "They are not fit for training."
+)
+
+
+def families(receipts: Sequence[ShardReceipt]) -> list[str]:
+    """The families that a delivery has, in order."""
+    return sorted({receipt.family for receipt in receipts})
+
+
+def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[str, Any]:
+    """A wids index of one family; its urls are relative to the delivery's folder."""
+    return {
+        "__kind__": "wids-shard-index-v1",
+        "wids_version": 1,
+        "name": f"{job.deal.deal_id}-{family}",
+        "shardlist": [
+            {
+                "url": f"shards/{receipt.name}.tar",
+                "nsamples": receipt.samples,
+                "md5sum": receipt.md5,
+                "filesize": receipt.bytes,
+            }
+            for receipt in receipts
+            if receipt.family == family
+        ],
+    }
+
+
+def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
+    """The delivery's README: a dataset card that `datasets.load_dataset` understands."""
+    deal = job.deal
+    paths = {family: f"shards/{deal.deal_id}-{family}-*.tar" for family in families(receipts)}
+    lines = [*_configs(paths), "", f"# Delivery {deal.deal_id}/{job.version}", ""]
+    if job.models.demonstration:
+        lines += [f"> **Demonstration model.** {DEMONSTRATION_NOTICE}", ""]
+    lines += [
+        f"Licensed for {', '.join(deal.purposes)} in {', '.join(deal.territory)}, "
+        f"{deal.starts} to {deal.ends}. Rights were judged as of {job.as_of.date()}.",
+        "",
+        "| family | shards | samples | bytes |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for family in families(receipts):
+        own = [receipt for receipt in receipts if receipt.family == family]
+        samples, size = sum(item.samples for item in own), sum(item.bytes for item in own)
+        lines.append(f"| {family} | {len(own):,} | {samples:,} | {size:,} |")
+    lines += [
+        "",
+        *_profile_notes(job, receipts),
+        "A sample is `<key>.<family>`, `<key>.txt` (the recommended caption) and `<key>.json`",
+        "(everything else). Beside each tar lies a Parquet table with the same facts, digests and",
+        "byte ranges (`datasets.load_dataset` on the folder `shards/` opens the tables).",
+        "Megatron-Energon opens `energon-<family>.yaml`, wids `wids-<family>.json`, mlcroissant",
+        "`croissant.json`. `MANIFEST.json` lists every file with its sha256 and is signed;",
+        "`checkpoint` and `tile/` are the ledger's transparency log. Check it all:",
+        "",
+        "    fairshard verify .",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _profile_notes(job: Job, receipts: Sequence[ShardReceipt]) -> list[str]:
+    """What to know of each profile that the samples carry."""
+    lines: list[str] = []
+    for kind in sorted({media_type_of(as_format(name)) for name in families(receipts)}):
+        profile = profile_for(job.deal.profile, kind)
+        if profile is not None:
+            lines += [f"Profile `{profile.name}` ({kind}). {profile.card}", ""]
+    return lines
+
+
+def tables_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
+    """The card of the folder of shards, by which `datasets` opens the tables.
+
+    It is a card of its own because `datasets` reads all configs of one card in one format.
+    """
+    deal = job.deal
+    paths = {"all": "*.parquet"}
+    paths |= {family: f"{deal.deal_id}-{family}-*.parquet" for family in families(receipts)}
+    lines = [
+        *_configs(paths, default="all"),
+        "",
+        f"# Tables of delivery {deal.deal_id}/{job.version}",
+        "",
+        "One row a sample, in the order of its tar; the columns are in the delivery's",
+        "documentation. The tars are opened by the card of the folder above.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _configs(paths: Mapping[str, str], default: str = "") -> list[str]:
+    """The head of a card: a config for each name, with the files that it opens."""
+    lines = ["---", "configs:"]
+    for name, path in paths.items():
+        lines += [f"- config_name: {name}", "  data_files:", "  - split: train"]
+        lines.append(f'    path: "{path}"')
+        if name == default:
+            lines.append("  default: true")
+    return [*lines, "---"]

@@ -1,0 +1,187 @@
+"""`croissant.json`: the delivery as Croissant 1.1 (JSON-LD), for catalogues and for mlcroissant.
+
+Record sets are over the shards' tables alone. The tars are listed with their digests, but no record
+set reads from them: mlcroissant keeps what it unpacked under the tar's relative address, so that a
+later version of the same delivery would be read with the pictures of an earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.delivery.card import DEMONSTRATION_NOTICE
+from pipelines.run.job import Job
+from schemas.shard_table import SHARD_TABLE_SCHEMA
+
+Node = dict[str, Any]
+
+CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
+RAI_CONFORMS_TO = "http://mlcommons.org/croissant/RAI/1.0"
+_TERMS = (
+    "arrayShape citeAs column containedIn equivalentProperty extract field fileObject fileProperty "
+    "fileSet format includes isArray isLiveDataset jsonPath key md5 parentField path recordSet "
+    "references regex repeated replace samplingRate separator source subField transform"
+).split()
+_CONTEXT: Node = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "dct": "http://purl.org/dc/terms/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "sc": "https://schema.org/",
+    "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "description": {"@container": "@language"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "name": {"@container": "@language"},
+    **{term: f"cr:{term}" for term in _TERMS},
+}
+_FORMATS = {"tar": "application/x-tar", "parquet": "application/x-parquet"}
+_TYPES = {
+    pa.string(): "sc:Text",
+    pa.bool_(): "sc:Boolean",
+    pa.int32(): "cr:Int32",
+    pa.int64(): "cr:Int64",
+    pa.float32(): "cr:Float32",
+}
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file of the distribution: its path below the delivery, its family, size and digest."""
+
+    path: str
+    family: str
+    bytes: int
+    sha256: str
+
+
+def croissant(job: Job, files: Sequence[ListedFile]) -> Node:
+    """The description of a delivery.
+
+    Args:
+        job: The run; every date is one of its inputs.
+        files: Tars and tables of all shards.
+    """
+    deal, terms = job.deal, job.deal.terms_sha256()
+    families = sorted({file.family for file in files})
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": [CONFORMS_TO, RAI_CONFORMS_TO],
+        "name": f"{deal.deal_id}-{job.version}",
+        "description": (
+            f"Licensed samples of deal {deal.deal_id} as WebDataset shards with tables; families: "
+            f"{', '.join(families)}. Rights were judged as of {job.as_of.date().isoformat()}."
+        ),
+        "version": f"{int(job.version.removeprefix('v'))}.0.0",
+        "datePublished": job.as_of.date().isoformat(),
+        "citeAs": f"Delivery {deal.deal_id}/{job.version}, deal terms sha256 {terms}",
+        "isLiveDataset": False,
+        "license": f"Proprietary; deal {deal.deal_id}, terms sha256 {terms}",
+        "usageInfo": _usage(job),
+        "conditionsOfAccess": "For the deal's buyer alone, within the deal's term and territory.",
+        **_rai(job),
+        "distribution": [
+            *(_file_object(file) for file in files),
+            *(_tables(job, family) for family in families),
+        ],
+        "recordSet": [_record_set(family) for family in families],
+    }
+
+
+def _usage(job: Job) -> str:
+    deal = job.deal
+    return (
+        f"Purposes: {', '.join(deal.purposes)}. Territory: {', '.join(deal.territory)}. "
+        f"Term: {deal.starts.isoformat()} to {deal.ends.isoformat()}. Columns "
+        "alteration_constraints, file_constraints, duplication_constraints and usable_until "
+        "bind the use of single samples."
+    )
+
+
+def _rai(job: Job) -> Node:
+    """What can be said of responsible use; what was not assessed says so."""
+    models, rights = job.models, job.deal.rights
+    limits = ["Biases of the selection were not assessed."]
+    if models.demonstration:
+        limits.append(DEMONSTRATION_NOTICE)
+    return {
+        "rai:dataCollection": (
+            "Chosen from one stock agency's catalogue by rights rules (contributor's consent, "
+            "licence, releases, statements in files), then by size, keywords and duplicates."
+        ),
+        "rai:dataPreprocessingProtocol": [
+            "Media are the contributors' own bytes, not decoded and written again.",
+            f"Duplicates removed: {job.deal.select.dedupe}. "
+            f"Least short side: {job.deal.select.min_short_side} pixels.",
+        ],
+        "rai:dataAnnotationProtocol": [
+            "One caption a sample. Column caption_source says whose words it is: model, or "
+            "the contributor's title or description."
+        ],
+        "rai:machineAnnotationTools": [models.captioner_id, models.clip_id],
+        "rai:dataUseCases": [str(purpose) for purpose in job.deal.purposes],
+        "rai:dataLimitations": limits,
+        "rai:personalSensitiveInformation": [
+            "Contributors and assets are named by salted commitments alone.",
+            f"Recognisable people: {rights.people}. Minors: {rights.minors}. "
+            f"Sensitive content: {rights.sensitive}.",
+            "Titles, descriptions and keywords are the contributors' and may name people.",
+        ],
+        "rai:dataReleaseMaintenancePlan": (
+            "A published version never changes. A change is a new version with its own manifest."
+        ),
+    }
+
+
+def _file_object(file: ListedFile) -> Node:
+    return {
+        "@type": "cr:FileObject",
+        "@id": file.path,
+        "name": file.path.rpartition("/")[2],
+        "contentUrl": file.path,
+        "contentSize": f"{file.bytes} B",
+        "encodingFormat": _FORMATS[file.path.rpartition(".")[2]],
+        "sha256": file.sha256,
+    }
+
+
+def _tables(job: Job, family: str) -> Node:
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"tables-{family}",
+        "name": f"tables-{family}",
+        "description": f"The tables beside the {family} shards.",
+        "encodingFormat": _FORMATS["parquet"],
+        "includes": f"shards/{job.deal.deal_id}-{family}-*.parquet",
+    }
+
+
+def _record_set(family: str) -> Node:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": family,
+        "name": family,
+        "description": f"One record for each {family} sample.",
+        "key": {"@id": f"{family}/key"},
+        "field": [_field(family, field) for field in SHARD_TABLE_SCHEMA],
+    }
+
+
+def _field(family: str, field: pa.Field) -> Node:
+    name, kind = field.name, field.type
+    listed = pa.types.is_list(kind)
+    node: Node = {
+        "@type": "cr:Field",
+        "@id": f"{family}/{name}",
+        "name": name,
+        "dataType": _TYPES[kind.value_type if listed else kind],
+        "source": {"fileSet": {"@id": f"tables-{family}"}, "extract": {"column": name}},
+    }
+    return {**node, "isArray": True, "arrayShape": "-1"} if listed else node

@@ -1,0 +1,136 @@
+"""From a unit's row to a sample: its key, its JSON, its place in the delivery's tables."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pipelines.format.tar import Member
+from pipelines.ledger.entries import asset_commitment
+from pipelines.profiles import profile_for
+from pipelines.profiles.base import SampleError
+from pipelines.run.job import Job
+from schemas.canonical import canonical_json
+from schemas.errors import RunError
+from schemas.profiles.common import CommonSample
+from schemas.reasons import Outcome
+from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
+from schemas.sample import CaptionSource
+
+Row = dict[str, Any]
+
+_KEY_HEX = 24  # 96 bits of the asset's commitment: no two of any delivery will meet
+
+
+def sample_key(commitment: str) -> str:
+    """The key of an asset's sample: the head of its commitment, which tells a stranger nothing."""
+    return commitment[:_KEY_HEX]
+
+
+def decision_sha256(job: Job, commitment: str, overrides: str) -> str:
+    """Digest of the decision that delivers an asset.
+
+    It names the asset by its commitment, since the digest is public and an id could be guessed.
+
+    Args:
+        job: The run.
+        commitment: The asset's.
+        overrides: The denials that signed agreements override, both sides, in one line.
+    """
+    decision = {
+        "asset": commitment,
+        "outcome": Outcome.DELIVERED.value,
+        "deal": job.terms_sha256,
+        "catalogue": job.catalogue.digest,
+        "as_of": job.as_of.isoformat(),
+        "overrides": overrides,
+    }
+    return hashlib.sha256(canonical_json(decision)).hexdigest()
+
+
+def make_sample(row: Row, job: Job) -> CommonSample:
+    """A sample of a unit's row (pipelines.steps.enrich.UNIT_SCHEMA), as the deal's profile has it.
+
+    Raises:
+        RunError: If it is not what the profile's schema says.
+    """
+    profile = profile_for(job.deal.profile, row["media_type"])
+    if profile is None:
+        raise AssertionError("a deal takes no media that its profile does not")
+    try:
+        return profile.make(_common(row, job), row)
+    except SampleError as error:
+        raise RunError(
+            "A sample is not what its profile's schema says",
+            f"asset {row['asset_id']!r}, profile {profile.name}: {error}",
+            "Correct the catalogue, or let the profile's `need` refuse such assets.",
+        ) from error
+
+
+def _common(row: Row, job: Job) -> Row:
+    """The fields of every profile, but for its name and the recommended caption."""
+    commitment = asset_commitment(job.salt, row["asset_id"])
+    source = (row["digital_source_type"] or "").removeprefix(DIGITAL_SOURCE_TYPE_PREFIX)
+    created, until = row["created_at"], row["usable_until"]
+    seen = row["caption_source"] == CaptionSource.MODEL
+    film = row["media_type"] == "video"
+    return {
+        "key": sample_key(commitment),
+        "asset": commitment,
+        "media_sha256": row["media_sha256"],
+        "media_type": row["media_type"],
+        "format": row["format"],
+        "width": row["width"],
+        "height": row["height"],
+        "duration_ms": row["film_ms"],
+        "fps_num": row["fps_num"],
+        "fps_den": row["fps_den"],
+        "frames": row["frames"] if film else 0,
+        "caption_model": job.models.captioner_id if seen else "",
+        "clip_model": job.models.clip_id if seen else "",
+        "title": row["title"] or "",
+        "description": row["description"] or "",
+        "keywords": "; ".join(row["keywords"] or []),
+        "language": row["language"] or "",
+        "category": row["category"] or "",
+        "created_at": created.isoformat() if isinstance(created, date) else "",
+        "licence_model": row["licence_model"],
+        "licence_class": row["licence_class"],
+        "licence_code": row["licence_code"] or "",
+        "digital_source_type": source,
+        "ai_generated": DIGITAL_SOURCE_TYPES.get(source, False),
+        "alteration_constraints": row["alteration_constraints"],
+        "file_constraints": row["file_constraints"],
+        "duplication_constraints": row["duplication_constraints"],
+        "usable_until": until.isoformat() if isinstance(until, date) else "",
+        "deal_id": job.deal.deal_id,
+        "decision_sha256": decision_sha256(job, commitment, row["overrides"]),
+    }
+
+
+def sample_json(sample: CommonSample) -> bytes:
+    """The sample's JSON member: canonical (RFC 8785), so that equal samples are equal bytes."""
+    return canonical_json(sample.model_dump(mode="json"))
+
+
+def is_embedded(sample: CommonSample) -> bool:
+    """Whether medium and recommended caption have embeddings: whether a model captioned it."""
+    return sample.caption_source == CaptionSource.MODEL.value
+
+
+def clip_score(sample: CommonSample, row: Row) -> float:
+    """Cosine of medium and recommended caption; 0 where none was computed."""
+    return float(row["clip_score"]) if is_embedded(sample) else 0.0
+
+
+@dataclass(frozen=True)
+class WrittenSample:
+    """A sample in its tar: what it says, where it lies, and the row it came from."""
+
+    sample: CommonSample
+    row: Row
+    media: Member
+    text: Member
+    json: Member

@@ -1,0 +1,1 @@
+"""The demonstration model: how it is trained and measured."""

@@ -1,0 +1,62 @@
+"""Prints the held-out figures of the demonstration model from its packaged weights.
+
+The pictures take the way of any library's pictures: encoder and captioner as loaded for a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+import torch
+
+from pipelines.demo.model.figures import Figures, judge, nearest_captions
+from pipelines.demo.model.pictures import HELD_OUT_SEED, picture
+from pipelines.demo.scenes.scene import draw_scene_spec
+from pipelines.demo.scenes.words import caption
+from pipelines.vision.caption import load_captioner
+from pipelines.vision.embed import load_encoder
+from pipelines.vision.models import ModelRef, check_model, identity, parse_model
+
+_EPILOG = """examples:
+  python -m pipelines.demo.model.evaluate
+  python -m pipelines.demo.model.evaluate --scenes 1000
+  python -m pipelines.demo.model.evaluate --model fairshard-demo:/tmp/w.safetensors
+"""
+
+
+def evaluate(ref: ModelRef, scenes: int, first: int = HELD_OUT_SEED, threads: int = 1) -> Figures:
+    """The figures of a model on the pictures of `scenes` seeds from `first`."""
+    specs = [draw_scene_spec(seed) for seed in range(first, first + scenes)]
+    pictures = [picture(spec.seed) for spec in specs]
+    encoder = load_encoder(ref, threads=threads)
+    images = torch.from_numpy(encoder.embed_images(pictures))
+    texts = torch.from_numpy(encoder.embed_texts([caption(spec) for spec in specs]))
+    written = load_captioner(ref, threads=threads).caption(pictures)
+    return judge(specs, nearest_captions(images, texts), written)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.demo.model.evaluate",
+        description="Measure the demonstration model on held-out scenes.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--scenes", type=int, default=200, help="how many (default 200)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch (default 1)")
+    parser.add_argument("--model", default="demo", help="a model's name (default demo)")
+    options = parser.parse_args(arguments)
+    ref = parse_model(options.model)
+    check_model(ref, "captioner")
+    figures = evaluate(ref, options.scenes, threads=options.threads)
+    record = {"model": identity(ref), "first_seed": HELD_OUT_SEED, **asdict(figures)}
+    sys.stdout.write(json.dumps(record, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

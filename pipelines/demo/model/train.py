@@ -1,0 +1,236 @@
+"""Trains the demonstration model: an open_clip CoCa of a few megabytes on drawn scenes.
+
+Every training picture comes from the seeds after `pictures.TRAIN_SEED`. A run goes on from
+its own checkpoint, and writes usable weights at every check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from pipelines.demo.model import pictures
+from pipelines.demo.model.figures import Figures, measure, to_input
+from pipelines.demo.model.learning import (
+    Batch,
+    Losses,
+    backward,
+    optimiser_of,
+    patch_head,
+    truth_of,
+    twin,
+)
+from pipelines.vision.demo_network import WEIGHTS_NAME, build
+
+_EPILOG = """examples:
+  python -m pipelines.demo.model.train --out /tmp/demo-model --minutes 60
+  python -m pipelines.demo.model.train --out /tmp/demo-model --steps 500 --scenes 4000
+  python -m pipelines.demo.model.train --out /tmp/demo-model --minutes 60   # again: goes on
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of one training run."""
+
+    out: Path
+    minutes: float
+    steps: int  # 0: as many as the minutes allow
+    scenes: int
+    batch: int
+    rate: float
+    threads: int
+    check_minutes: float
+    check_scenes: int
+    seed: int
+
+
+@dataclass
+class Progress:
+    """How far a run has come; kept in its checkpoint."""
+
+    step: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+    def share(self, plan: Plan) -> float:
+        """How much of the run is done, from 0 to 1."""
+        done = self.step / plan.steps if plan.steps else self.wall_s / (60 * plan.minutes)
+        return min(1.0, done)
+
+
+def parse(arguments: list[str]) -> Plan:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.demo.model.train",
+        description="Train the demonstration model on drawn scenes.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights and checkpoint")
+    parser.add_argument("--minutes", type=float, default=60.0, help="training time (default 60)")
+    parser.add_argument("--steps", type=int, default=0, help="exact steps, in place of minutes")
+    parser.add_argument("--scenes", type=int, default=100_000, help="pictures drawn beforehand")
+    parser.add_argument("--batch", type=int, default=128, help="pictures a step (default 128)")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
+    parser.add_argument("--check-minutes", type=float, default=4.0, help="between two checks")
+    parser.add_argument("--check-scenes", type=int, default=400, help="of a check (default 400)")
+    parser.add_argument("--seed", type=int, default=1, help="of weights and batches")
+    return Plan(**vars(parser.parse_args(arguments)))
+
+
+def rate_at(plan: Plan, progress: Progress) -> float:
+    """Warm-up over 200 steps, then half a cosine down to a hundredth of the peak."""
+    warm = min(1.0, (progress.step + 1) / 200)
+    fall = 0.5 * (1 + math.cos(math.pi * progress.share(plan)))
+    return plan.rate * warm * (0.01 + 0.99 * fall)
+
+
+class Trainer:
+    """One run: the model, its optimiser, the pictures and the place it has come to."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        plan.out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(plan.seed)
+        # Threads work on parts of a batch, each with its own gradients: inside an operator they
+        # would wait for one another thousands of times a step, and for whatever else runs.
+        torch.set_num_threads(1)
+        self.model = build()
+        self.head = patch_head(self.model)
+        self.network = nn.ModuleDict({"model": self.model, "head": self.head})
+        self.replicas = [self.network, *(twin(self.network) for _ in range(plan.threads - 1))]
+        self.pool = ThreadPoolExecutor(plan.threads)
+        self.optimiser = optimiser_of(self.network, plan.rate)
+        self.progress = Progress()
+        path = plan.out / f"pictures-{plan.scenes}.u8"
+        self.pictures = pictures.prepare(path, pictures.TRAIN_SEED, plan.scenes, plan.threads)
+        self.truth = truth_of(pictures.TRAIN_SEED, plan.scenes)
+        self.checkpoint = plan.out / "checkpoint.pt"
+        if self.checkpoint.is_file():
+            self._resume()
+
+    def _resume(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.head.load_state_dict(state["head"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.progress = Progress(**state["progress"])
+        say(f"goes on from step {self.progress.step} after {self.progress.wall_s:.0f} s")
+
+    def batch(self) -> Batch:
+        """The batch of the present step: a walk through a new order of all scenes each epoch."""
+        plan, step = self.plan, self.progress.step
+        each = plan.scenes // plan.batch
+        epoch, index = divmod(step, each)
+        order = np.random.default_rng((plan.seed, epoch)).permutation(plan.scenes)
+        rows = np.sort(order[index * plan.batch : (index + 1) * plan.batch])
+        rng = np.random.default_rng((plan.seed, 7, step))
+        mirrored = rng.random(plan.batch) < 0.5
+        pixels = pictures.vary(self.pictures[rows], mirrored, rng)
+        patches = self.truth.patches[rows]
+        patches = np.where(mirrored[:, None, None], patches[:, :, ::-1], patches)
+        whole = rng.random(plan.batch) >= 0.12
+        text = np.where(whole[:, None], self.truth.tokens[rows, 0], self.truth.tokens[rows, 1])
+        return Batch(
+            to_input(pixels),
+            torch.from_numpy(text),
+            torch.from_numpy(whole),
+            torch.from_numpy(patches.reshape(plan.batch, -1).astype(np.int64)),
+        )
+
+    def step(self) -> Losses:
+        """One step of the optimiser."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate_at(self.plan, self.progress)
+        parts = self.batch().split(len(self.replicas))
+        found = list(self.pool.map(backward, self.replicas, parts))
+        for same in zip(*(replica.parameters() for replica in self.replicas), strict=True):
+            gradients = [one.grad for one in same if one.grad is not None]
+            if gradients:
+                same[0].grad = torch.stack(gradients).mean(0)
+        losses = found[0]
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.progress.step += 1
+        return losses
+
+    def check(self) -> Figures:
+        """Measures on the check seeds and writes weights, record and checkpoint."""
+        self.model.eval()
+        figures = measure(self.model, pictures.CHECK_SEED, self.plan.check_scenes)
+        self.model.train()
+        half = {name: t.detach().half().contiguous() for name, t in self.model.state_dict().items()}
+        target = self.plan.out / WEIGHTS_NAME
+        save_file(half, target.with_suffix(".partial"))
+        target.with_suffix(".partial").rename(target)
+        record = {
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            **asdict(self.progress),
+            "scenes": self.plan.scenes,
+            "batch": self.plan.batch,
+            "check": asdict(figures),
+        }
+        (self.plan.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+        state = {
+            "model": self.model.state_dict(),
+            "head": self.head.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": asdict(self.progress),
+        }
+        torch.save(state, self.checkpoint.with_suffix(".partial"))
+        self.checkpoint.with_suffix(".partial").rename(self.checkpoint)
+        return figures
+
+    def run(self) -> Figures:
+        """Trains until the plan is done."""
+        mark, cpu = time.monotonic(), time.process_time()
+        begun = checked = self.progress.wall_s
+        cpu_before = self.progress.cpu_s
+        while self.progress.share(self.plan) < 1.0:
+            losses = self.step()
+            self.progress.wall_s = begun + time.monotonic() - mark
+            self.progress.cpu_s = cpu_before + time.process_time() - cpu
+            if self.progress.step % 25 == 0:
+                speed = self.progress.step * self.plan.batch / self.progress.wall_s
+                say(
+                    f"step {self.progress.step} {self.progress.wall_s:.0f} s"
+                    f" contrast {losses.contrast:.3f} caption {losses.caption:.4f}"
+                    f" patch {losses.patch:.3f} {speed:.0f} img/s"
+                )
+            if self.progress.wall_s - checked > 60 * self.plan.check_minutes:
+                say(f"check: {self.check()}")
+                checked = self.progress.wall_s
+        return self.check()
+
+
+def say(line: str) -> None:
+    """Writes one line of progress at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command."""
+    plan = parse(sys.argv[1:] if arguments is None else arguments)
+    # On a CPU the fused attention is slow on its way back; the plain one takes half as long.
+    with sdpa_kernel(SDPBackend.MATH):
+        say(f"done: {Trainer(plan).run()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

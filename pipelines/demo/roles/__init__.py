@@ -1,0 +1,1 @@
+"""Roles: the faults and honest varieties that assets of the demo library play."""

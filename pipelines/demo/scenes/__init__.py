@@ -1,0 +1,1 @@
+"""Drawn scenes and films, and the files they are saved as."""

@@ -1,0 +1,1 @@
+"""One asset's whole trace: what every rule and signal said of it."""

@@ -1,0 +1,107 @@
+"""What a published run decided about one asset: its newest version, its decisions, the place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.format.manifest import open_manifest
+from pipelines.run.decisions import place_of, read_decisions
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from schemas import layout
+from schemas.errors import InputError
+from schemas.manifest import Manifest
+from schemas.reasons import Outcome
+
+_VERSION = re.compile(r"v(\d{4,})")
+
+
+@dataclass(frozen=True)
+class Told:
+    """One decision of a run, as its table has it."""
+
+    outcome: str
+    stage: str
+    reasons: tuple[str, ...]
+    detail: str
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Shard and key of a delivered asset."""
+        place = place_of(self.detail) if self.outcome == Outcome.DELIVERED else None
+        return {} if place is None else {"shard": place[0], "key": place[1]}
+
+
+@dataclass(frozen=True)
+class RunAnswer:
+    """What the newest published version of a deal says of an asset.
+
+    Attributes:
+        delivery: `<deal_id>/<version>`.
+        as_of: The instant that its rights were judged at, ISO 8601.
+        terms_sha256: Digest of the terms that it was made under.
+        decisions: What it decided; one for each row, or none for an asset that it did not know.
+    """
+
+    delivery: str
+    as_of: str
+    terms_sha256: str
+    decisions: tuple[Told, ...]
+
+
+def look_up_run(output: str, deal_id: str, asset_id: str) -> RunAnswer:
+    """Looks an asset up in the newest published version of a deal.
+
+    Args:
+        output: Folder or s3:// prefix that runs were written to.
+        deal_id: The deal.
+        asset_id: The asset.
+
+    Raises:
+        InputError: If the output holds no published run of the deal.
+        RunError: If the manifest is damaged.
+    """
+    store = open_store(output)
+    version = _newest(store, deal_id)
+    if version is None:
+        raise InputError(
+            "The output holds no published run of the deal",
+            f"{output} has no {deal_id}/v0001/{layout.DELIVERY}/{layout.MANIFEST} or later",
+            "Give the --out of the run, or leave it out.",
+        )
+    manifest = _manifest(store, deal_id, version)
+    folder = f"{layout.agency_prefix(deal_id, version)}/decisions"
+    return RunAnswer(
+        manifest.delivery,
+        manifest.as_of,
+        manifest.deal.terms_sha256,
+        tuple(_decisions(store, folder, asset_id)),
+    )
+
+
+def _newest(store: Store, deal_id: str) -> str | None:
+    ending = f"/{layout.DELIVERY}/{layout.MANIFEST}"
+    numbers = {}
+    for item in store.list(deal_id):
+        version = item.key.removeprefix(f"{deal_id}/").removesuffix(ending)
+        if item.key.endswith(ending) and (match := _VERSION.fullmatch(version)):
+            numbers[int(match[1])] = version
+    return numbers[max(numbers)] if numbers else None
+
+
+def _manifest(store: Store, deal_id: str, version: str) -> Manifest:
+    key = f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"
+    return open_manifest(store.read_bytes(key), None)
+
+
+def _decisions(store: Store, folder: str, asset_id: str) -> Iterator[Told]:
+    """The asset's decisions, in the order of the table's parts; a batch is held at a time."""
+    for batch in read_decisions(store, folder):
+        mine = batch.filter(pc.equal(batch.column("asset_id"), pa.scalar(asset_id)))
+        for row in mine.to_pylist():
+            yield Told(row["outcome"], row["stage"], tuple(row["reasons"]), row["detail"])

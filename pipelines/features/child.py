@@ -1,0 +1,131 @@
+"""The guarded child: decodes what may crash, hang or swell. Run by `pipelines.features.guard`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import resource
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import av
+
+from pipelines.features.frames import (
+    BrokenPipeFrameError,
+    pack_image,
+    receive_blobs,
+    receive_header,
+    send,
+)
+from pipelines.features.readings import reading_to_json
+from pipelines.media.films import probe_film
+from pipelines.media.formats import as_format
+from pipelines.media.images import decode_for_models
+from schemas.errors import BadRecord
+from schemas.reasons import Reason
+
+if TYPE_CHECKING:
+    from pipelines.signals.file.trust import TrustLists
+
+_Answer = tuple[dict[str, Any], list[bytes]]
+# The parent kills a child that is late; this is for one whose parent is gone.
+_GRACE_S = 30
+# A file that says more than this says it to do harm; the parent takes no longer messages.
+_MOST_STATEMENTS = 5_000
+_trust: dict[str, TrustLists] = {}
+
+
+def _limit(request: dict[str, Any], size_bytes: int) -> None:
+    """Bounds what this one request may use."""
+    timeout_s = int(request["timeout_s"]) + 1
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_s = int(used.ru_utime + used.ru_stime) + timeout_s
+    memory_bytes = int(request["memory_bytes"]) + 2 * size_bytes
+    for kind, soft in ((resource.RLIMIT_CPU, cpu_s), (resource.RLIMIT_AS, memory_bytes)):
+        hard = resource.getrlimit(kind)[1]
+        allowed = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+        resource.setrlimit(kind, (allowed, hard))
+    signal.setitimer(signal.ITIMER_REAL, timeout_s + _GRACE_S)
+
+
+def _film(request: dict[str, Any], data: bytes) -> _Answer:
+    film = probe_film(
+        data, int(request["max_pixels"]), int(request["sample_frames"]), int(request["side"])
+    )
+    packed = [pack_image(image) for image in (*film.samples, *film.shot_samples)]
+    facts = {
+        field.name: getattr(film, field.name)
+        for field in dataclasses.fields(film)
+        if field.name not in ("fps", "shots", "samples", "shot_samples")
+    }
+    facts["fps"] = [film.fps.numerator, film.fps.denominator]
+    facts["shots"] = [dataclasses.astuple(shot) for shot in film.shots]
+    sizes = [size for size, _ in packed]
+    header = {"facts": facts, "sizes": sizes, "samples": len(film.samples)}
+    return header, [blob for _, blob in packed]
+
+
+def _image(request: dict[str, Any], data: bytes) -> _Answer:
+    fmt = as_format(request["format"])
+    decoded = decode_for_models(data, fmt, int(request["max_pixels"]), int(request["side"]))
+    size, blob = pack_image(decoded.image)
+    return {"facts": dataclasses.asdict(decoded.facts), "sizes": [size]}, [blob]
+
+
+def _signals(request: dict[str, Any], data: bytes) -> _Answer:
+    # Imported here: the readers' libraries take a quarter of a second, and films need none.
+    from pipelines.signals.file.embedded import read_embedded
+    from pipelines.signals.file.trust import TrustLists
+
+    if "trust" in request:
+        _trust.clear()
+        _trust[request["trust_sha256"]] = TrustLists(**request["trust"])
+    reading = read_embedded(data, as_format(request["format"]), _trust[request["trust_sha256"]])
+    if len(reading.signals) + len(reading.claims) + len(reading.faults) > _MOST_STATEMENTS:
+        raise BadRecord(Reason.FILE_UNREADABLE, f"over {_MOST_STATEMENTS} statements about rights")
+    return {"reading": reading_to_json(reading)}, []
+
+
+_ANSWERS = {"film": _film, "image": _image, "signals": _signals}
+
+
+def _answer(request: dict[str, Any], data: bytes) -> _Answer:
+    try:
+        return _ANSWERS[request["what"]](request, data)
+    except BadRecord as bad:
+        return {"bad": [str(bad.reason), bad.detail]}, []
+    except MemoryError:
+        return {"bad": [Reason.MEDIA_UNDECODABLE, "the decoder ran out of memory"]}, []
+    # Whatever hostile bytes provoke is the file's fault; see images.py.
+    except Exception as error:
+        detail = f"{type(error).__name__}: {error}"[:200].replace("\n", " ")
+        return {"bad": [Reason.MEDIA_UNDECODABLE, detail]}, []
+
+
+def main() -> None:
+    """Answers requests until the parent closes the pipe."""
+    requests = sys.stdin.buffer
+    # Libraries that print would damage the messages.
+    with os.fdopen(os.dup(1), "wb") as answers:
+        os.dup2(2, 1)
+        for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+            resource.setrlimit(kind, (0, resource.getrlimit(kind)[1]))
+        av.logging.set_level(av.logging.PANIC)
+        send(answers, {"ready": True})
+        while True:
+            try:
+                request = receive_header(requests)
+            except BrokenPipeFrameError:
+                return
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _limit(request, sum(request["blobs"]))
+            (data,) = receive_blobs(requests, request, sum(request["blobs"]))
+            header, blobs = _answer(request, data)
+            del data
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            send(answers, header, blobs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Local files that were read before, and what they held: `git status` finds changes the same way.
+
+A file is known by its path, size, times, inode and device. It is taken down only if it had rested
+for a while before it was read, so that whatever changed it since has given it another time: a clock
+ticks, and two changes within a tick look alike. Whoever sets the modification time back changes the
+time of the last change of status.
+
+Nothing is delivered on the strength of this: a shard's writer digests every medium. Where it finds
+others than these bytes, the file in this state is struck off for good, by a second row that
+contradicts the first: files of features are added to and never changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pipelines.features.store import FeatureTable, Row
+from pipelines.fetch.locate import FileLocation, Location
+from pipelines.media.formats import Format
+
+RESTED_S = 10.0
+_STRUCK_OFF = ""
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as its folder has it.
+
+    Attributes:
+        key: Digest of all that would differ if it were another file or had been changed.
+        size_bytes: Its length.
+        changed_s: When it or its status was changed last, seconds since 1970.
+    """
+
+    key: str
+    size_bytes: int
+    changed_s: float
+
+
+def state_of(location: Location) -> FileState | None:
+    """A file's state; None for what is no regular file of this machine."""
+    if not isinstance(location, FileLocation):
+        return None
+    try:
+        found = os.lstat(location.path)
+    except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    told = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
+    text = "\0".join([location.path, *map(str, told)])
+    key = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return FileState(key, found.st_size, max(found.st_mtime, found.st_ctime))
+
+
+def load_seen(table: FeatureTable, low: int, high: int) -> dict[str, Row]:
+    """What files in a range of hashes held, by the key of their state.
+
+    A state that two rows say different things of has no digest, and is as good as unknown.
+    """
+    seen: dict[str, Row] = {}
+    for row in table.rows(low, high):
+        if seen.setdefault(row["state_key"], row) != row:
+            seen[row["state_key"]] = _row(row["state_key"], _STRUCK_OFF, "")
+    return seen
+
+
+def seen_row(state: FileState, digest: str, fmt: Format) -> Row:
+    """What a file held, as a row of SEEN_SCHEMA."""
+    return _row(state.key, digest, fmt)
+
+
+def strike_off(table: FeatureTable, low: int, high: int, states: Iterable[FileState]) -> None:
+    """Makes files in these states be read again, now and always."""
+    table.save(low, high, [_row(state.key, _STRUCK_OFF, "") for state in states])
+
+
+def _row(key: str, digest: str, fmt: str) -> Row:
+    return {"state_key": key, "media_sha256": digest, "format": fmt}

@@ -1,0 +1,251 @@
+"""A child process for decoders: it may crash, hang or run out of memory, and only it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+from PIL import Image
+
+from pipelines.features.frames import (
+    BrokenPipeFrameError,
+    receive_blobs,
+    receive_header,
+    send,
+    unpack_image,
+)
+from pipelines.features.readings import reading_from_json
+from pipelines.media.films import Film, FilmShot
+from pipelines.media.formats import Format
+from pipelines.media.images import Decoded, ImageFacts
+from pipelines.media.limits import MOST_SHOTS, MediaLimits
+from pipelines.signals.file.embedded import might_speak
+from pipelines.signals.file.parts import file_fault
+from pipelines.signals.file.trust import TrustLists
+from schemas.errors import BadRecord, RunError
+from schemas.reasons import Reason
+from schemas.signal import Reading
+
+_START_TIMEOUT_S = 120.0
+_ATTEMPTS = 2
+_ROOT = Path(__file__).resolve().parents[2]
+# Nothing of the parent's environment: a decoder that is taken over finds no credentials in it.
+_ENVIRONMENT = {
+    "PYTHONPATH": str(_ROOT),
+    "MALLOC_ARENA_MAX": "2",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+_local = threading.local()
+
+
+class Guard:
+    """One child, started on first use and again after it died. For one thread at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stop: weakref.finalize[..., Guard] | None = None
+        self._trust_sha256 = ""  # of the trust lists that the child has
+        self.owner = os.getpid()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None if none runs."""
+        return self._process.pid if self._process else None
+
+    def film(self, data: bytes, limits: MediaLimits) -> Film:
+        """Probes a film; see `films.probe_film`.
+
+        Raises:
+            BadRecord: As there, and `media.undecodable` if the child dies of it.
+        """
+        header, images = self._ask(
+            {"what": "film", "sample_frames": limits.sample_frames}, data, limits
+        )
+        facts = dict(header["facts"])
+        facts["fps"] = Fraction(*facts["fps"])
+        facts["keyframes_ms"] = tuple(facts["keyframes_ms"])
+        facts["shots"] = tuple(FilmShot(*shot) for shot in facts["shots"])
+        count = int(header["samples"])
+        return Film(**facts, samples=tuple(images[:count]), shot_samples=tuple(images[count:]))
+
+    def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> Decoded:
+        """Decodes a picture; see `images.decode_for_models`.
+
+        Raises:
+            BadRecord: As there, and `media.undecodable` if the child dies of it.
+        """
+        header, images = self._ask({"what": "image", "format": fmt}, data, limits)
+        return Decoded(images[0], ImageFacts(**header["facts"]))
+
+    def signals(self, data: bytes, fmt: Format, trust: TrustLists, limits: MediaLimits) -> Reading:
+        """Reads what a file says about rights; see `embedded.read_embedded`.
+
+        Returns:
+            The reading. If the child dies of the file, or is late, one fault: the file may have
+            said no. Plain files cost no child.
+        """
+        if not might_speak(data, fmt):
+            return Reading()
+        request: dict[str, Any] = {"what": "signals", "format": fmt, "trust_sha256": trust.digest}
+        try:
+            hurried = replace(limits, decode_timeout_s=limits.signals_timeout_s)
+            header, _ = self._ask(request, data, hurried, trust)
+            return reading_from_json(header["reading"])
+        except BadRecord as bad:
+            detail = bad.detail
+        # What a child that was taken over makes up.
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            detail = f"the reader answered nonsense: {type(error).__name__}"
+        return Reading(faults=(file_fault("metadata", detail, data),))
+
+    def close(self) -> None:
+        """Ends the child, if one runs."""
+        if self._stop is not None:
+            self._stop()
+        self._process = self._stop = None
+        self._trust_sha256 = ""
+
+    def _ask(
+        self,
+        request: dict[str, Any],
+        data: bytes,
+        limits: MediaLimits,
+        trust: TrustLists | None = None,
+    ) -> tuple[dict[str, Any], list[Image.Image]]:
+        request |= {
+            "max_pixels": limits.max_pixels,
+            "side": limits.side,
+            "timeout_s": limits.decode_timeout_s,
+            "memory_bytes": limits.decode_memory_bytes,
+        }
+        for attempt in range(1, _ATTEMPTS + 1):
+            late = threading.Event()
+            try:
+                return self._exchange(request, data, limits, late, trust)
+            except (OSError, BrokenPipeFrameError) as error:
+                detail = self._autopsy(late.is_set(), limits)
+                # A child may die of something else, such as a machine short of memory: what dies
+                # in a fresh child as well dies of the file.
+                if late.is_set() or attempt == _ATTEMPTS:
+                    raise BadRecord(Reason.MEDIA_UNDECODABLE, detail) from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _exchange(
+        self,
+        request: dict[str, Any],
+        data: bytes,
+        limits: MediaLimits,
+        late: threading.Event,
+        trust: TrustLists | None,
+    ) -> tuple[dict[str, Any], list[Image.Image]]:
+        most_bytes = 3 * limits.side**2 * (limits.sample_frames + MOST_SHOTS)
+        process = self._start()
+        if trust is not None and trust.digest != self._trust_sha256:
+            # Once a child: they may be much longer than what a file says.
+            request = request | {"trust": trust.as_json()}
+        watch = threading.Timer(limits.decode_timeout_s, _kill_late, (process, late))
+        watch.start()
+        try:
+            requests, answers = _pipes(process)
+            send(requests, request, [data])
+            header = receive_header(answers)
+            blobs = receive_blobs(answers, header, most_bytes)
+        finally:
+            watch.cancel()
+        if "bad" in header:
+            reason, detail = header["bad"]
+            raise BadRecord(Reason(reason), detail)
+        if trust is not None:
+            self._trust_sha256 = trust.digest
+        sizes = header.get("sizes", [])
+        return header, [unpack_image(size, blob) for size, blob in zip(sizes, blobs, strict=True)]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self.close()
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "pipelines.features.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_ENVIRONMENT,
+        )
+        self._process = process
+        self._stop = weakref.finalize(self, _end, process, os.getpid())
+        watch = threading.Timer(_START_TIMEOUT_S, process.kill)
+        watch.start()
+        try:
+            receive_header(_pipes(process)[1])
+        except BrokenPipeFrameError as error:
+            self.close()
+            raise RunError(
+                "The decoders' process cannot start",
+                f"{sys.executable} -m pipelines.features.child (exit code {process.returncode})",
+                "Run that command by hand to see why.",
+            ) from error
+        finally:
+            watch.cancel()
+        return process
+
+    def _autopsy(self, late: bool, limits: MediaLimits) -> str:
+        """Ends what is left of the child and says what it died of."""
+        process = self._process
+        self.close()
+        if late:
+            return f"the child took longer than {limits.decode_timeout_s:g} s"
+        code = process.returncode if process else None
+        if code is not None and code < 0:
+            return f"the child crashed: signal {-code}"
+        return f"the child crashed: exit code {code}"
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("the child was started with pipes")
+    return process.stdin, process.stdout
+
+
+def _kill_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    process.kill()
+
+
+def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+    """Ends a child; after a fork the copy must leave its parent's child alone."""
+    if os.getpid() != owner:
+        return
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    try:
+        # A dying child keeps its own exit code; an idle one ends as its input does.
+        process.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def this_guard() -> Guard:
+    """This thread's guard."""
+    guard: Guard | None = getattr(_local, "guard", None)
+    if guard is None or guard.owner != os.getpid():
+        guard = _local.guard = Guard()
+    return guard
+
+
+def close_guard() -> None:
+    """Ends this thread's child, if one runs; it ends with the thread and the process, too."""
+    guard: Guard | None = getattr(_local, "guard", None)
+    if guard is not None and guard.owner == os.getpid():
+        guard.close()

@@ -1,0 +1,198 @@
+"""One asset's bytes, checked and decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+
+from PIL import Image
+
+from pipelines.features.guard import this_guard
+from pipelines.media.films import FilmShot
+from pipelines.media.formats import Format, check_name, media_type_of, sniff
+from pipelines.media.images import decode_for_models
+from pipelines.media.limits import MediaLimits
+from pipelines.media.phash import look_of
+from schemas.errors import BadRecord
+from schemas.reasons import Reason
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that later steps need to know of one asset's media.
+
+    Attributes:
+        media_sha256: Digest of the bytes, in hex.
+        bytes: Their number.
+        format: jpg, png, webp or mp4.
+        media_type: image or video.
+        width: As displayed, in pixels.
+        height: As displayed, in pixels.
+        stored_width: As stored, in pixels.
+        stored_height: As stored, in pixels.
+        mode: Pixel layout as stored, in Pillow's or FFmpeg's name.
+        bit_depth: Bits of a channel as stored.
+        orientation: EXIF orientation; 1 for films.
+        has_icc: Whether a colour profile is embedded.
+        duration_ms: Of a film; 0 for pictures, as the four next.
+        fps_num: Frames a second, over `fps_den`.
+        fps_den: See `fps_num`.
+        frames: Frames decoded.
+        keyframes: How many of them are keyframes.
+        phash: 256-bit perceptual hash in hex; of a film, of its middle frame.
+        colour: Colour signature of the same picture, in hex.
+        motion_milli: How much moves in a film; see `pipelines.media.shots`.
+        shots: A film's shots in order; none of a picture.
+        frames_rgb: Upright RGB pictures for models: one, or a film's samples in order of time.
+        shots_rgb: One of each shot; none of a film with too many.
+    """
+
+    media_sha256: str
+    bytes: int
+    format: Format
+    media_type: str
+    width: int
+    height: int
+    stored_width: int
+    stored_height: int
+    mode: str
+    bit_depth: int
+    orientation: int
+    has_icc: bool
+    duration_ms: int
+    fps_num: int
+    fps_den: int
+    frames: int
+    keyframes: int
+    phash: str
+    colour: str
+    motion_milli: int
+    shots: tuple[FilmShot, ...]
+    frames_rgb: tuple[Image.Image, ...]
+    shots_rgb: tuple[Image.Image, ...]
+
+
+def prepare_media(
+    data: bytes,
+    media_uri: str,
+    media_type: str,
+    expected_sha256: str | None,
+    limits: MediaLimits,
+) -> Prepared:
+    """Checks and decodes one asset's media.
+
+    The checks come in this order, and the first that fails is the reason given: (1) there are
+    bytes; (2) they are those the catalogue describes; (3) their format is one of ours; (4) name and
+    media_type agree with it; (5) they are not too large; (6) they decode whole.
+
+    Args:
+        data: The file.
+        media_uri: Its address, for its name.
+        media_type: `image` or `video`, as the catalogue says.
+        expected_sha256: The catalogue's digest in hex, if it has one.
+        limits: Where to give up.
+
+    Raises:
+        BadRecord: With the reason.
+    """
+    digest, fmt = check_bytes(data, media_uri, media_type, expected_sha256, limits)
+    if fmt == "mp4":  # 6
+        return _prepare_film(data, digest, limits)
+    return _prepare_image(data, digest, fmt, limits)
+
+
+def check_bytes(
+    data: bytes,
+    media_uri: str,
+    media_type: str,
+    expected_sha256: str | None,
+    limits: MediaLimits,
+) -> tuple[str, Format]:
+    """The checks (1) to (5) of `prepare_media`, which need no decoding.
+
+    Returns:
+        The sha256 of the bytes in hex, and their format.
+
+    Raises:
+        BadRecord: With the reason.
+    """
+    if not data:  # 1
+        raise BadRecord(Reason.MEDIA_EMPTY, "0 bytes")
+    digest = hashlib.sha256(data).hexdigest()
+    if expected_sha256 and expected_sha256.lower() != digest:  # 2
+        raise BadRecord(Reason.MEDIA_DIGEST_MISMATCH, f"sha256 of the bytes is {digest}")
+    fmt = sniff(data)
+    if fmt is None:  # 3
+        raise BadRecord(Reason.MEDIA_UNSUPPORTED_FORMAT, f"first bytes {data[:12].hex()}")
+    check_name(media_uri, media_type, fmt)  # 4
+    if len(data) > limits.max_bytes:  # 5, the pixels as soon as they are known
+        raise BadRecord(
+            Reason.MEDIA_TOO_LARGE, f"{len(data)} bytes; the limit is {limits.max_bytes}"
+        )
+    return digest, fmt
+
+
+def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -> Prepared:
+    if limits.guard_images:
+        decoded = this_guard().image(data, fmt, limits)
+    else:
+        decoded = decode_for_models(data, fmt, limits.max_pixels, limits.side)
+    facts = decoded.facts
+    look = look_of(decoded.image)
+    return Prepared(
+        media_sha256=digest,
+        bytes=len(data),
+        format=fmt,
+        media_type=media_type_of(fmt),
+        width=facts.width,
+        height=facts.height,
+        stored_width=facts.stored_width,
+        stored_height=facts.stored_height,
+        mode=facts.mode,
+        bit_depth=facts.bit_depth,
+        orientation=facts.orientation,
+        has_icc=facts.has_icc,
+        duration_ms=0,
+        fps_num=0,
+        fps_den=1,
+        frames=0,
+        keyframes=0,
+        phash=look.phash,
+        colour=look.colour,
+        motion_milli=0,
+        shots=(),
+        frames_rgb=(decoded.image,),
+        shots_rgb=(),
+    )
+
+
+def _prepare_film(data: bytes, digest: str, limits: MediaLimits) -> Prepared:
+    film = this_guard().film(data, limits)
+    look = look_of(film.samples[len(film.samples) // 2])
+    fps: Fraction = film.fps
+    return Prepared(
+        media_sha256=digest,
+        bytes=len(data),
+        format="mp4",
+        media_type=media_type_of("mp4"),
+        width=film.width,
+        height=film.height,
+        stored_width=film.stored_width,
+        stored_height=film.stored_height,
+        mode=film.pixel_format,
+        bit_depth=film.bit_depth,
+        orientation=1,
+        has_icc=False,
+        duration_ms=film.duration_ms,
+        fps_num=fps.numerator,
+        fps_den=fps.denominator,
+        frames=film.frames,
+        keyframes=len(film.keyframes_ms),
+        phash=look.phash,
+        colour=look.colour,
+        motion_milli=film.motion_milli,
+        shots=film.shots,
+        frames_rgb=film.samples,
+        shots_rgb=film.shot_samples,
+    )

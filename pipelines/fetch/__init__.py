@@ -1,0 +1,1 @@
+"""Fetching media and what servers say about them, from allowed places only."""

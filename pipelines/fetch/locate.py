@@ -1,0 +1,249 @@
+"""Where a media_uri leads, and whether a run may go there."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote
+
+from pipelines.fetch.hosts import HttpLocation, parse_hosts, resolve_http
+from pipelines.media.limits import MediaLimits
+from schemas.deal import Deal
+from schemas.errors import BadRecord, InputError
+from schemas.reasons import Reason
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_KNOWN_SCHEMES = frozenset({"file", "s3", "http", "https", "ftp", "data", "gs", "javascript"})
+_MAX_URI_CHARS = 4096
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+@dataclass(frozen=True)
+class SourcePolicy:
+    """What a run may read besides the catalogue's own folder or prefix.
+
+    Attributes:
+        roots: Absolute folders, `file://` folders or `s3://bucket/prefix`.
+        hosts: `host` or `host:port` for https, `http://host[:port]` for plain http. A private
+            address is reached only if that very address is listed.
+    """
+
+    roots: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileLocation:
+    """A file below an allowed root; both paths are free of symlinks."""
+
+    root: str
+    path: str
+
+    @property
+    def segments(self) -> list[str]:
+        """The way down from the root."""
+        return self.path[len(self.root) :].strip("/").split("/")
+
+
+@dataclass(frozen=True)
+class S3Location:
+    """An object of a bucket."""
+
+    bucket: str
+    key: str
+
+
+Location = FileLocation | S3Location | HttpLocation
+
+
+def resolve_media_uri(media_uri: str, catalogue_uri: str, policy: SourcePolicy) -> Location:
+    """Finds where a media_uri leads.
+
+    In this order: (1) no character or length that has no place in an address; (2) no way up, in
+    plain or percent-encoded; (3) the scheme; (4) inside a root, symlinks followed, or on a listed
+    host.
+
+    Args:
+        media_uri: Relative to the tables, an absolute path, `file://`, `s3://` or `https://`.
+        catalogue_uri: The tables' folder or prefix, itself an allowed root.
+        policy: What else may be read.
+
+    Raises:
+        BadRecord: `media.not_allowed`.
+        InputError: If the catalogue's address or the policy is malformed.
+    """
+    _check_characters(media_uri)  # 1
+    _check_no_way_up(media_uri)  # 2
+    match = _SCHEME.match(media_uri)  # 3
+    scheme = match[1].lower() if match else ""
+    if scheme in _KNOWN_SCHEMES or "://" in media_uri:
+        return _absolute(scheme, media_uri, catalogue_uri, policy)
+    if media_uri.startswith("/"):
+        return _file(media_uri, catalogue_uri, policy)
+    relative = _tidy(media_uri)
+    if catalogue_uri.startswith("s3://"):
+        bucket, prefix = _split_root(catalogue_uri)
+        return S3Location(bucket, f"{prefix}/{relative}" if prefix else relative)
+    folder = _folder(catalogue_uri)
+    return _below(folder, relative) or _file(f"{folder}/{relative}", catalogue_uri, policy)
+
+
+def not_allowed(detail: str) -> BadRecord:
+    """The dead letter of a media_uri that may not be followed."""
+    return BadRecord(Reason.MEDIA_NOT_ALLOWED, detail[:200])
+
+
+def _check_characters(media_uri: str) -> None:
+    if not media_uri:
+        raise not_allowed("the media_uri is empty")
+    if len(media_uri) > _MAX_URI_CHARS:
+        raise not_allowed(f"the media_uri has {len(media_uri)} characters")
+    if not media_uri.isprintable() or "\\" in media_uri:
+        raise not_allowed(f"a control character or a backslash: {media_uri!r}")
+
+
+def _check_no_way_up(media_uri: str) -> None:
+    """Refuses `..`, however often it was percent-encoded.
+
+    The file system decodes none of them, but some server may.
+    """
+    text = media_uri
+    if ".." not in text and "%" not in text:
+        return
+    for _ in range(4):
+        if ".." in re.split(r"[/\\?#]", text) or "\0" in text:
+            raise not_allowed(f"a way up: {media_uri!r}")
+        decoded = unquote(text, errors="replace")
+        if decoded == text:
+            return
+        text = decoded
+    raise not_allowed(f"percent-encoded too often: {media_uri!r}")
+
+
+def _tidy(relative: str) -> str:
+    parts = [part for part in relative.split("/") if part != "."]
+    if not parts or "" in parts:
+        raise not_allowed(f"an empty path segment: {relative!r}")
+    return "/".join(parts)
+
+
+def _absolute(scheme: str, uri: str, catalogue_uri: str, policy: SourcePolicy) -> Location:
+    after = uri[len(scheme) + 1 :]
+    if not after.startswith("//"):
+        raise not_allowed(f"a scheme without //: {uri!r}")
+    if scheme == "file":
+        host, slash, path = after[2:].partition("/")
+        if host not in ("", "localhost") or not slash:
+            raise not_allowed(f"a file of another machine: {uri!r}")
+        try:
+            return _file(f"/{unquote(path, errors='strict')}", catalogue_uri, policy)
+        except UnicodeDecodeError as error:
+            raise not_allowed(f"percent-encoded bytes that are no UTF-8: {uri!r}") from error
+    if scheme == "s3":
+        return _s3(after[2:], catalogue_uri, policy)
+    if scheme in ("http", "https"):
+        try:
+            return resolve_http(uri, parse_hosts(policy.hosts))
+        except ValueError as error:
+            raise not_allowed(f"{error}: {uri!r}") from error
+    raise not_allowed(f"scheme {scheme or uri[:20]!r} is not one of file, s3, https")
+
+
+def _below(folder: str, relative: str) -> FileLocation | None:
+    """A file whose way down from its folder has no symlink; None where only `_file` can tell.
+
+    It asks about the segments below the folder alone, since all media have those above in common.
+    """
+    if "\0" in relative:
+        return None
+    try:
+        there = _as_path(folder).stat()
+        root = _real_folder(folder, there.st_dev, there.st_ino)
+        if root == "/":
+            return None
+        path = root
+        for segment in relative.split("/"):
+            path = f"{path}/{segment}"
+            if stat.S_ISLNK(os.lstat(path).st_mode):
+                return None
+    except OSError:
+        return None
+    return FileLocation(root, path)
+
+
+_as_path = lru_cache(maxsize=64)(Path)  # making one costs more than asking for its state
+
+
+@lru_cache(maxsize=64)
+def _real_folder(folder: str, device: int, inode: int) -> str:
+    """A folder's path without symlinks; device and inode make sure that it is of this folder."""
+    return os.path.realpath(folder)
+
+
+def _file(path: str, catalogue_uri: str, policy: SourcePolicy) -> FileLocation:
+    if "\0" in path:
+        raise not_allowed("a zero byte")
+    # realpath, not abspath: what counts is where the bytes are.
+    real = Path(os.path.realpath(path))
+    folders = [_folder(root) for root in policy.roots if not root.startswith("s3://")]
+    if not catalogue_uri.startswith("s3://"):
+        folders.append(_folder(catalogue_uri))
+    for folder in folders:
+        root = Path(os.path.realpath(folder))
+        if real != root and real.is_relative_to(root):
+            return FileLocation(str(root), str(real))
+    raise not_allowed(f"outside the allowed roots: {str(real)!r}")
+
+
+def _s3(rest: str, catalogue_uri: str, policy: SourcePolicy) -> S3Location:
+    bucket, _, key = rest.partition("/")
+    if not _BUCKET.fullmatch(bucket) or not key or "//" in f"/{key}" or key.endswith("/"):
+        raise not_allowed(f"no address of an S3 object: {('s3://' + rest)!r}")
+    if "." in key.split("/"):
+        raise not_allowed(f"a dotted path segment: {('s3://' + rest)!r}")
+    for root in (catalogue_uri, *policy.roots):
+        if root.startswith("s3://"):
+            root_bucket, prefix = _split_root(root)
+            if bucket == root_bucket and (not prefix or key.startswith(f"{prefix}/")):
+                return S3Location(bucket, key)
+    raise not_allowed(f"outside the allowed roots: {('s3://' + rest)!r}")
+
+
+def _split_root(root: str) -> tuple[str, str]:
+    bucket, _, prefix = root.removeprefix("s3://").partition("/")
+    prefix = prefix.strip("/")
+    if not _BUCKET.fullmatch(bucket) or ".." in prefix.split("/"):
+        raise InputError("A source root is not valid", root, "Use s3://bucket/prefix.")
+    return bucket, prefix
+
+
+def _folder(root: str) -> str:
+    if root.startswith("file://"):
+        host, slash, path = root.removeprefix("file://").partition("/")
+        if host in ("", "localhost") and slash:
+            return f"/{unquote(path)}"
+    elif root and "://" not in root and "\0" not in root:
+        return root
+    raise InputError(
+        "A source root is not valid", repr(root), "Use a folder, file:///folder or s3://bucket."
+    )
+
+
+def source_policy(deal: Deal, roots: Iterable[str], hosts: Iterable[str]) -> SourcePolicy:
+    """What media URIs may reach: what the deal lists, and the roots and hosts given besides.
+
+    Roots are made absolute here, since a worker may run in another folder.
+    """
+    places = (*deal.sources.roots, *roots)
+    absolute = (root if "://" in root else str(Path(root).absolute()) for root in places)
+    return SourcePolicy(tuple(absolute), (*deal.sources.hosts, *hosts))
+
+
+def media_limits(deal: Deal) -> MediaLimits:
+    """What one medium may cost."""
+    return MediaLimits(max_bytes=deal.limits.max_media_bytes, max_pixels=deal.limits.max_pixels)

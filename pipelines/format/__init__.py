@@ -1,0 +1,1 @@
+"""Published formats: tar shards and their indexes, the manifest, Energon's index."""

@@ -1,0 +1,57 @@
+"""Energon's index of a delivery, made from the shards' tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from pipelines.format.energon import EnergonShard, Placed, sample_database, small_files, tar_index
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet
+from schemas.layout import ENERGON
+
+DATABASE = f"{ENERGON}/index.sqlite"
+
+
+_KINDS = ("media", "txt", "json")
+
+
+_PLACES = [
+    "key",
+    "media_member",
+    *(f"{kind}_{what}" for kind in _KINDS for what in ("offset", "length")),
+]
+
+
+def energon_files(
+    store: Store, prefix: str, shards: Sequence[EnergonShard]
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Every file of Energon's index: path below the delivery, and its bytes in chunks.
+
+    Args:
+        store: Holds the shards' tables.
+        prefix: Where in the store the delivery lies.
+        shards: In any order.
+    """
+    ordered = sorted(shards, key=lambda shard: shard.path)
+    for shard in ordered:
+        yield f"{shard.path}.idx", iter([tar_index(_placed(store, prefix, shard))])
+    yield DATABASE, sample_database(_placed(store, prefix, shard) for shard in ordered)
+    for path, data in small_files(ordered):
+        yield path, iter([data])
+
+
+def _placed(store: Store, prefix: str, shard: EnergonShard) -> list[Placed]:
+    """Where a shard's samples lie, by its table."""
+    path = f"{shard.path.removesuffix('.tar')}.parquet"
+    table: pa.Table = read_parquet(store, f"{prefix}/{path}" if prefix else path, _PLACES)
+    found = []
+    for row in table.to_pylist():
+        ending = row["media_member"].partition(".")[2]
+        parts = (
+            (ending if kind == "media" else kind, row[f"{kind}_offset"], row[f"{kind}_length"])
+            for kind in _KINDS
+        )
+        found.append(Placed(row["key"], tuple(parts)))
+    return found

@@ -1,0 +1,86 @@
+"""Manifest bytes: written one way only, signed, and read back with suspicion."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pydantic import ValidationError
+
+from pipelines.ledger.note import NoteError, Signer, open_note, parse_vkey
+from pipelines.storage.tables import json_bytes
+from schemas.errors import InputError, RunError
+from schemas.manifest import Manifest
+
+
+class ManifestError(RunError):
+    """A manifest is malformed, altered, cut, or signed by another key."""
+
+
+def sign_manifest(manifest: Manifest, signer: Signer) -> Manifest:
+    """The manifest with its signature; `manifest.vkey` must be the signer's."""
+    text = _signed_text(manifest)
+    line = signer.sign(text)[len(text) + 1 :].rstrip("\n")
+    return manifest.model_copy(update={"signature": line})
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """The manifest as it is published."""
+    return json_bytes(manifest.model_dump(mode="json"))
+
+
+def open_manifest(data: bytes, vkey: str | None) -> Manifest:
+    """Reads a manifest and checks its form, its end record and its signature.
+
+    1. The bytes are those we would write: no byte of the file is free to change.
+    2. The end record agrees with what is listed.
+    3. The signature is by `vkey`, or by the key that the manifest itself names.
+
+    Args:
+        data: The file.
+        vkey: The key that the reader trusts, if there is one.
+
+    Raises:
+        ManifestError: If any of it does not hold.
+    """
+    manifest, ours = _parse(data)
+    if ours != data:  # 1
+        raise ManifestError("The manifest was altered", "its bytes are not in the one form")
+    end = manifest.end  # 2
+    listed = (
+        len(manifest.shards),
+        sum(shard.samples for shard in manifest.shards),
+        len(manifest.files),
+        sum(file.bytes for file in manifest.files),
+    )
+    if listed != (end.shards, end.samples, end.files, end.bytes):
+        raise ManifestError(
+            "The manifest was cut or altered", "its lists and its end record disagree"
+        )
+    _check_signature(manifest, vkey)  # 3
+    return manifest
+
+
+def _parse(data: bytes) -> tuple[Manifest, bytes]:
+    """The manifest, and the bytes that we would write for it."""
+    try:
+        manifest = Manifest.model_validate(json.loads(data))
+        return manifest, manifest_bytes(manifest)
+    except (ValueError, RecursionError) as error:
+        fault = "not in the manifest's form" if isinstance(error, ValidationError) else "not JSON"
+        raise ManifestError("The manifest cannot be read", fault) from error
+
+
+def _check_signature(manifest: Manifest, vkey: str | None) -> None:
+    if vkey is not None and vkey != manifest.vkey:
+        raise ManifestError("The manifest is signed by another key", manifest.vkey)
+    note = f"{_signed_text(manifest)}\n{manifest.signature}\n"
+    try:
+        open_note(note, parse_vkey(manifest.vkey))
+    except (NoteError, InputError) as error:
+        raise ManifestError("The manifest's signature is not valid", str(error)) from error
+
+
+def _signed_text(manifest: Manifest) -> str:
+    unsigned = manifest_bytes(manifest.model_copy(update={"signature": ""}))
+    return f"fairshard manifest v1\n{hashlib.sha256(unsigned).hexdigest()}\n"

@@ -1,0 +1,272 @@
+"""USTAR bytes, deterministic: the one form that every WebDataset reader opens.
+
+Names are ASCII and at most 100 bytes in the name field, without prefix; mtime, uid and gid are 0
+and the mode is fixed; two zero blocks end the archive. Anything else loses samples in some reader
+without an error (PAX names in wids, a prefix in wids, float mtimes in comparisons).
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from functools import partial
+from types import TracebackType
+from typing import NamedTuple
+
+from pipelines.format.background import Worker
+from pipelines.format.tar_digests import BATCH_BYTES, BATCH_PIECES, DEPTH, Hash, MemberDigests
+from pipelines.format.tar_sink import Writable, writev_of
+
+BLOCK = 512
+END = bytes(2 * BLOCK)
+PADDINGS = tuple(map(bytes, range(BLOCK)))
+# Possessive: what was matched is never tried shorter, since no dot is among it.
+_MEMBER = re.compile(r"[a-z0-9_-]++(?:\.[a-z0-9]++)++")
+_LARGEST = 8**11 - 1  # eleven octal digits
+# A header is name, _OWNER, size, _TIME, checksum, _REST; spaces stand for the checksum in its sum.
+# Fields are looked up by their value, four octal digits at a time: formatting costs far more.
+_OWNER = b"0000644\0" + b"0000000\0" * 2
+_TIME = b"\0" + b"00000000000\0"
+_REST = b"\0 0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(167)
+_FIXED_SUM = sum(_OWNER + _TIME + b" " * 6 + _REST.replace(b"\0 0", b"  0", 1))
+_AFTER_NAME = tuple(bytes(100 - size) + _OWNER for size in range(101))
+_DIGITS = tuple(b"%04o" % value for value in range(8**4))
+_FIRST_DIGITS = tuple(b"%03o" % value for value in range(8**3))  # the size has eleven in all
+_SUMS = tuple(map(sum, _DIGITS))
+_BASE_SUM = _FIXED_SUM - ord("0") - 1  # less the twelfth digit of three sums, and Adler-32's one
+_CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
+_LARGE = 16 * 1024  # what is smaller is joined before it is written
+# Without digests more is given at once, since to change threads costs time; for digests pieces are
+# joined, since each needs Python's lock in between, and stay in the processor's cache.
+_WRITTEN_BYTES = 4 * BATCH_BYTES
+
+
+class Digests(enum.Flag):
+    """What a writer computes beside writing, each in a thread of its own."""
+
+    NONE = 0
+    MEMBERS = enum.auto()
+    TAR = enum.auto()
+    MD5 = enum.auto()
+    ALL = MEMBERS | TAR | MD5
+
+
+class Member(NamedTuple):
+    """Where a member lies in its tar. A tuple, since a tar has many and making one is cheap.
+
+    Attributes:
+        name: Its name.
+        offset: Where its data begin, in bytes from the start of the tar.
+        length: How many bytes they are.
+        sha256: Their digest, hex; empty if none was asked for.
+    """
+
+    name: str
+    offset: int
+    length: int
+    sha256: str
+
+
+def header(name: str, length: int) -> bytes:
+    """The 512-byte header of a regular file.
+
+    Raises:
+        ValueError: If the name or length has no place in a USTAR header.
+    """
+    return b"".join(_header(name, length))
+
+
+def _header(name: str, length: int) -> tuple[bytes, ...]:
+    """The header in pieces, for whoever joins them with others anyway."""
+    if len(name) > 100 or _MEMBER.fullmatch(name) is None:
+        raise ValueError(f"not the name of a member: {name!r}")
+    if not 0 <= length <= _LARGEST:
+        raise ValueError(f"{name}: {length} bytes do not fit a USTAR member")
+    encoded = name.encode()
+    high, middle, low = length >> 24, length >> 12 & 4095, length & 4095
+    # The low half of Adler-32 is one more than the sum of the bytes, modulo a prime that the sum
+    # of 100 ASCII characters does not reach: five times as fast as a sum in Python.
+    digits = _SUMS[high] + _SUMS[middle] + _SUMS[low]
+    checksum = _BASE_SUM + (zlib.adler32(encoded) & 0xFFFF) + digits
+    return (
+        encoded,
+        _AFTER_NAME[len(encoded)],
+        _FIRST_DIGITS[high],
+        _DIGITS[middle],
+        _DIGITS[low],
+        _TIME,
+        _CHECKSUMS[checksum >> 12],
+        _DIGITS[checksum & 4095],
+        _REST,
+    )
+
+
+class TarWriter:
+    """Streams members into a sink: writing and digests have a thread each, beside the caller's.
+
+    Close it, or leave its `with` block, so that the threads end. A block that is left by an error
+    gives the tar up; so does any error of a method, and it comes out once. Either way nothing is
+    written any more afterwards.
+
+    Args:
+        sink: Where the bytes go, by `writev` if it has one; only one thread writes to it.
+        digests: What to compute.
+    """
+
+    def __init__(self, sink: Writable, digests: Digests = Digests.ALL) -> None:
+        self._open = True
+        self._whole = False
+        self._small: list[bytes] = []  # what is joined and written with what follows
+        self._small_bytes = 0
+        self._batch: list[bytes] = []
+        self._batch_bytes = 0
+        self._places: list[tuple[str, int, int]] = []
+        self._members = MemberDigests() if Digests.MEMBERS in digests else None
+        self._sha256 = hashlib.sha256() if Digests.TAR in digests else None
+        self._md5 = hashlib.md5(usedforsecurity=False) if Digests.MD5 in digests else None
+        # The writing is the last to be given a batch: on few cores the digests take longer.
+        self._takers = [
+            *(_digesting(one) for one in (self._sha256, self._md5) if one is not None),
+            Worker(writev_of(sink), DEPTH, "writing"),
+        ]
+        self._joins = len(self._takers) > 1
+        self._most_bytes = BATCH_BYTES if self._joins else _WRITTEN_BYTES
+        self.size = 0
+
+    def __enter__(self) -> TarWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._give_up()
+        elif self._open:
+            self.close()
+
+    def add(self, name: str, length: int, chunks: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Writes one member.
+
+        Args:
+            name: Its name.
+            length: How many bytes `chunks` yields in all.
+            chunks: Its data.
+
+        Raises:
+            ValueError: If the name is no member name or `chunks` has another length.
+        """
+        if not self._open:
+            raise ValueError("the tar is closed")
+        try:
+            self._small += _header(name, length)
+            self._small_bytes += BLOCK
+            seen, members = 0, self._members
+            for chunk in chunks:
+                # It is read later, by threads: what may change must be copied.
+                piece = chunk if type(chunk) is bytes else bytes(chunk)
+                if members is not None:
+                    members.update(piece)
+                size = len(piece)
+                seen += size
+                if size < _LARGE:
+                    self._small.append(piece)
+                    self._small_bytes += size
+                    if self._small_bytes >= _LARGE:
+                        self._join_small()
+                else:
+                    self._join_small()
+                    self._gather(piece)
+            if seen != length:
+                raise ValueError(f"{name}: {seen} bytes came where {length} were announced")
+            if members is not None:
+                members.end()
+            offset = self.size + BLOCK
+            self._places.append((name, offset, length))
+            if padding := -length % BLOCK:
+                self._small.append(PADDINGS[padding])
+                self._small_bytes += padding
+            self.size = offset + length + padding
+        except BaseException:
+            self._give_up()
+            raise
+
+    def close(self) -> list[Member]:
+        """Ends the archive and waits for the digests; the sink stays open.
+
+        Returns:
+            The members, in the order in which they were added.
+        """
+        if not self._open:
+            raise ValueError("the tar is closed")
+        try:
+            self._small.append(END)
+            self.size += len(END)
+            self._join_small()
+            self._give_batch()
+            for thread in self._threads():
+                thread.finish()
+        except BaseException:
+            self._give_up()
+            raise
+        self._open, self._whole = False, True
+        found = self._members.found if self._members else [""] * len(self._places)
+        places = zip(self._places, found, strict=True)
+        return [Member(name, at, size, sha256) for (name, at, size), sha256 in places]
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the whole tar once it is closed, hex."""
+        return self._digest(self._sha256)
+
+    @property
+    def md5(self) -> str:
+        """MD5 of the whole tar once it is closed, hex; the wids index carries it."""
+        return self._digest(self._md5)
+
+    def _threads(self) -> list[Worker[Sequence[bytes]] | MemberDigests]:
+        return [*self._takers, *([self._members] if self._members is not None else [])]
+
+    def _give_up(self) -> None:
+        self._open = False
+        for thread in self._threads():
+            thread.stop()
+
+    def _join_small(self) -> None:
+        if self._small:
+            joined = b"".join(self._small)
+            self._small.clear()
+            self._small_bytes = 0
+            self._gather(joined)
+
+    def _gather(self, piece: bytes) -> None:
+        self._batch.append(piece)
+        self._batch_bytes += len(piece)
+        if self._batch_bytes >= self._most_bytes or len(self._batch) >= BATCH_PIECES:
+            self._give_batch()
+
+    def _give_batch(self) -> None:
+        batch, self._batch, self._batch_bytes = self._batch, [], 0
+        if self._joins:
+            batch = [b"".join(batch)]
+        for taker in self._takers:
+            taker.give(batch)
+
+    def _digest(self, digest: Hash | None) -> str:
+        if digest is None or not self._whole:
+            raise ValueError("the digest was not asked for, or the tar is not closed")
+        return digest.hexdigest()
+
+
+def _digesting(digest: Hash) -> Worker[Sequence[bytes]]:
+    return Worker(partial(_update, digest), DEPTH)
+
+
+def _update(digest: Hash, batch: Sequence[bytes]) -> None:
+    for piece in batch:
+        digest.update(piece)

@@ -1,0 +1,183 @@
+"""The strict grammar of our tars: headers, data, zeros, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pipelines.format.tar import BLOCK, PADDINGS, header
+from pipelines.format.tar_digests import Hash
+
+_ZEROS = bytes(BLOCK)
+_SIZE_FIELD = slice(124, 135)
+# Where the fields of a header begin, last first.
+_FIELDS = (
+    *((500, "end"), (345, "prefix"), (329, "device"), (265, "owner's name"), (257, "magic")),
+    *((157, "link"), (156, "type"), (148, "checksum"), (136, "time"), (124, "size")),
+    *((108, "owner"), (100, "mode"), (0, "name")),
+)
+
+
+class TarError(Exception):
+    """The bytes are not a tar of the one form that we write.
+
+    Attributes:
+        offset: The byte at fault, from the start of the tar.
+    """
+
+    def __init__(self, detail: str, offset: int) -> None:
+        super().__init__(detail)
+        self.offset = offset
+
+
+class Part:
+    """A member that is being read.
+
+    Attributes:
+        name: Its name.
+        offset: Where its data begin.
+        length: How many bytes they are.
+        left: How many of them are yet to come.
+        digest: The digest of those that came, for the reader's use.
+        sha256: The digest of all, hex, once it is known; for the reader to fill in.
+    """
+
+    __slots__ = ("digest", "left", "length", "name", "offset", "sha256")
+
+    def __init__(self, name: str, offset: int, length: int) -> None:
+        self.name = name
+        self.offset = offset
+        self.length = length
+        self.left = length
+        self.digest: Hash | None = None
+        self.sha256 = ""
+
+
+class Piece(NamedTuple):
+    """Bytes of a member.
+
+    Attributes:
+        part: The member.
+        data: The bytes; none for a member without data.
+        last: Whether the member ends with them, and its padding is sound.
+    """
+
+    part: Part
+    data: memoryview
+    last: bool
+
+
+class Parser:
+    """Takes a tar in pieces of whole blocks; only the last may be of any length."""
+
+    def __init__(self) -> None:
+        self._at = 0  # of the piece that is being parsed
+        self._part: Part | None = None
+        self._end_blocks = 0
+
+    def feed(self, view: memoryview) -> Iterator[Piece]:
+        """Parses the next piece.
+
+        Raises:
+            TarError: At the first byte that is not as it must be.
+        """
+        position, size = 0, len(view)
+        while position < size:
+            part, self._part = self._part, None
+            if part is None:
+                part = self._header(view, position)
+                position += BLOCK
+                if part is None:
+                    continue
+            found = view[position : position + part.left]
+            position += part.left
+            if position <= size:
+                part.left = 0
+                padding = -part.length % BLOCK
+                if padding:
+                    # Copied: comparing a view goes byte by byte.
+                    zeros = bytes(view[position : position + padding])
+                    if zeros != PADDINGS[padding]:
+                        raise self._no_padding(part, zeros, self._at + position)
+                    position += padding
+                yield Piece(part, found, True)
+            else:
+                part.left = position - size
+                self._part = part
+                if found:
+                    yield Piece(part, found, False)
+        self._at += size
+
+    def end(self) -> None:
+        """Says that there is no more.
+
+        Raises:
+            TarError: If the tar is not at its end.
+        """
+        if self._part is not None:
+            raise TarError(f"cut within {self._part.name}, at byte {self._at}", self._at)
+        if self._end_blocks != 2:
+            raise TarError(f"it does not end in two zero blocks, at byte {self._at}", self._at)
+
+    def _header(self, view: memoryview, position: int) -> Part | None:
+        """The member whose header is there; None for a block of the end."""
+        block, at = bytes(view[position : position + BLOCK]), self._at + position
+        if self._end_blocks == 2:
+            raise TarError(f"bytes after its end, at byte {at}", at)
+        if len(block) < BLOCK:
+            at += len(block)
+            raise TarError(f"cut within a header, at byte {at}", at)
+        if block == _ZEROS:
+            self._end_blocks += 1
+            return None
+        if self._end_blocks:
+            at += first_other(block, _ZEROS)
+            raise TarError(f"it does not end in two zero blocks, at byte {at}", at)
+        name, length = parse_header(block, at)
+        return Part(name, at + BLOCK, length)
+
+    def _no_padding(self, part: Part, found: bytes, at: int) -> TarError:
+        at += first_other(found, _ZEROS)
+        if any(found):
+            return TarError(f"the padding of {part.name} is not zero, at byte {at}", at)
+        return TarError(f"cut within the padding of {part.name}, at byte {at}", at)
+
+
+def parse_header(block: bytes, at: int) -> tuple[str, int]:
+    """Name and length of the member whose header this is.
+
+    Args:
+        block: 512 bytes.
+        at: Where they lie, for the error.
+
+    Raises:
+        TarError: If `TarWriter` would not have written this header, to the byte.
+    """
+    name = block[:100].rstrip(b"\0").decode("ascii", "replace")
+    fault = 0
+    try:
+        fault = _SIZE_FIELD.start
+        length = int(block[_SIZE_FIELD], 8)
+        fault = 0
+        expected = header(name, length)
+    except ValueError:
+        pass
+    else:
+        if expected == block:
+            return name, length
+        fault = first_other(block, expected)
+    detail = f"no header of ours at byte {at}: its {field_at(fault)}, at byte {at + fault}"
+    raise TarError(detail, at + fault)
+
+
+def field_at(position: int) -> str:
+    """The field of a header that has the byte of this position."""
+    return next(label for start, label in _FIELDS if position >= start)
+
+
+def first_other(found: bytes, expected: bytes) -> int:
+    """Where two strings of bytes begin to differ; the shorter length if one begins the other."""
+    for position, (one, other) in enumerate(zip(found, expected, strict=False)):
+        if one != other:
+            return position
+    return min(len(found), len(expected))

@@ -1,1 +1,0 @@
-"""Collections gathered and spread, in few steps of the engine."""

@@ -1,0 +1,1 @@
+"""Deals and decisions as ODRL 2.2 policies."""

@@ -1,0 +1,149 @@
+"""From a published run to files of ODRL policies: the reading and writing around `odrl`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipelines.format.manifest import open_manifest
+from pipelines.odrl.policy import deal_policy, delivered_policy, left_policy, line
+from pipelines.odrl.records import LIMIT_FIELDS, Delivered, Left, Scope, read_limits
+from pipelines.odrl.terms import Node, profile_document
+from pipelines.run.decisions import place_of, read_decisions
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes, read_parquet
+from schemas import layout
+from schemas.deal import Deal, load_deal
+from schemas.errors import InputError, RunError
+from schemas.manifest import Manifest
+from schemas.reasons import Outcome
+
+_DECISIONS = f"{layout.AGENCY}/decisions"
+
+
+def export(published: str, deal_file: Path, destination: str, for_buyer: bool) -> dict[str, int]:
+    """Writes profile, deal and decisions; each file appears whole or not at all.
+
+    Args:
+        published: Folder or s3:// prefix of a published version.
+        deal_file: The deal.
+        destination: Folder or s3:// prefix to write to.
+        for_buyer: Delivered assets alone, by commitment.
+
+    Returns:
+        How many decisions were written, by outcome.
+
+    Raises:
+        InputError: If there is no delivery, or the deal is another.
+        RunError: If the decisions and the manifest disagree.
+    """
+    store = open_store(published)
+    manifest = _read_manifest(store, published)
+    deal = _check_deal(load_deal(deal_file), deal_file, manifest)
+    scope = Scope(deal, manifest.vkey, manifest.delivery.rpartition("/")[2], manifest.as_of)
+    target = open_store(destination)
+    target.ensure()
+    counts: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
+    with target.open_write("decisions.jsonl") as sink:
+        for outcome, policy in _policies(store, scope, manifest, for_buyer):
+            counts[outcome.value] += 1
+            sink.write(line(policy))
+        _check_counts(counts, manifest, for_buyer)
+    target.write_bytes("profile.jsonld", json_bytes(profile_document()))
+    target.write_bytes("deal.jsonld", json_bytes(deal_policy(scope)))
+    return dict(counts)
+
+
+def _read_manifest(store: Store, published: str) -> Manifest:
+    try:
+        data = store.read_bytes(f"{layout.DELIVERY}/{layout.MANIFEST}")
+    except FileNotFoundError as error:
+        raise InputError(
+            "There is no published run here",
+            f"{published} has no {layout.DELIVERY}/{layout.MANIFEST}",
+            "Give the folder of a version, such as out/acme-2026-01/v0001.",
+        ) from error
+    return open_manifest(data, None)
+
+
+def _check_deal(deal: Deal, deal_file: Path, manifest: Manifest) -> Deal:
+    terms = deal.terms_sha256()
+    if terms != manifest.deal.terms_sha256:
+        raise InputError(
+            "The run was made under other terms",
+            f"{deal_file} has {terms[:12]}…, {manifest.delivery} has "
+            f"{manifest.deal.terms_sha256[:12]}…",
+            "Give --deal the file that the run was packaged with.",
+        )
+    return deal
+
+
+def _policies(
+    store: Store, scope: Scope, manifest: Manifest, for_buyer: bool
+) -> Iterator[tuple[Outcome, Node]]:
+    """Every decision as a policy, in the order of the table's parts; a batch is held at a time."""
+    samples = Samples(store, frozenset(shard.name for shard in manifest.shards))
+    rows = (row for batch in read_decisions(store, _DECISIONS) for row in batch.to_pylist())
+    for row in rows:
+        outcome = Outcome(row["outcome"])
+        if outcome is Outcome.DELIVERED:
+            asset = samples.find(row["detail"], None if for_buyer else row["asset_id"])
+            yield outcome, delivered_policy(scope, asset)
+        elif not for_buyer:
+            reasons = tuple(row["reasons"])
+            left = Left(row["asset_id"], outcome, row["stage"], reasons, row["detail"])
+            yield outcome, left_policy(scope, left)
+
+
+def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> None:
+    """No asset may be lost on the way from the manifest's counts to the policies."""
+    expected = {Outcome.DELIVERED.value: manifest.steps[-1].passed}
+    if not for_buyer:
+        expected[Outcome.REFUSED.value] = sum(step.refused for step in manifest.steps)
+        expected[Outcome.DEAD_LETTER.value] = sum(step.dead_letters for step in manifest.steps)
+    for outcome, number in expected.items():
+        if counts[outcome] != number:
+            raise RunError(
+                "The decisions do not agree with the manifest",
+                f"{counts[outcome]:,} {outcome}, the manifest counts {number:,}",
+                "A part of agency/decisions is missing or not this run's.",
+            )
+
+
+class Samples:
+    """What a buyer may know of delivered assets, one shard's table in hand at a time."""
+
+    def __init__(self, store: Store, shards: frozenset[str]) -> None:
+        self._store = store
+        self._shards = shards
+        self._shard = ""
+        self._rows: dict[str, dict[str, Any]] = {}
+
+    def find(self, detail: str, asset_id: str | None) -> Delivered:
+        """The sample that a decision's detail points to.
+
+        Raises:
+            RunError: If the shard does not hold it.
+        """
+        shard, key = place_of(detail) or ("", "")
+        if shard in self._shards and shard != self._shard:
+            self._open(shard)
+        row = self._rows.get(key) if shard == self._shard else None
+        if row is None:
+            raise RunError(
+                "A delivered asset is in no shard of the delivery",
+                repr(detail)[:120],
+                "agency/decisions is not this run's.",
+            )
+        limits = read_limits(row)
+        return Delivered(asset_id, row["asset"], row["decision_sha256"], shard, key, limits)
+
+    def _open(self, shard: str) -> None:
+        table = read_parquet(self._store, f"{layout.DELIVERY}/shards/{shard}.parquet")
+        # A table made before samples had limits has no columns for them.
+        wanted = {"key", "asset", "decision_sha256", *LIMIT_FIELDS} & set(table.column_names)
+        self._rows = {row["key"]: row for row in table.select(sorted(wanted)).to_pylist()}
+        self._shard = shard

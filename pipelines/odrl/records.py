@@ -1,0 +1,140 @@
+"""What ODRL policies are made of: a delivery's scope, and its decisions, delivered or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from pipelines.odrl.terms import agency_iri, below
+from schemas.deal import Deal
+from schemas.errors import InputError
+from schemas.reasons import Outcome
+
+# Fields of a sample that narrow its use, where a sample has them: PLUS codes such as AL-CRP, and
+# the action that each kind of code limits.
+_PLUS_FIELDS = {
+    "alteration_constraints": "fs:alter",
+    "file_constraints": "fs:alter",
+    "duplication_constraints": "odrl:reproduce",
+}
+_UNTIL_FIELD = "usable_until"
+LIMIT_FIELDS = frozenset({_UNTIL_FIELD, *_PLUS_FIELDS})
+_PLUS_NONE = "DP-NDC"  # "no duplication constraints"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the policies of one delivery have in common.
+
+    Attributes:
+        deal: The deal.
+        vkey: The agency's verifier key.
+        version: The delivery's version, `v0001` and so on.
+        as_of: The instant that rights were judged at, ISO 8601.
+    """
+
+    deal: Deal
+    vkey: str
+    version: str
+    as_of: str
+
+    # Kept, because every policy of a run asks for them and digesting the terms takes a while.
+
+    @cached_property
+    def agency(self) -> str:
+        """IRI of the assigner."""
+        return agency_iri(self.vkey)
+
+    @cached_property
+    def buyer(self) -> str:
+        """IRI of the assignee, in the agency's own naming."""
+        return below(self.agency, "buyer", self.deal.buyer)
+
+    @cached_property
+    def deal_root(self) -> str:
+        """IRI that the deal's things lie below."""
+        return below(self.agency, "deal", self.deal.deal_id)
+
+    @cached_property
+    def agreement(self) -> str:
+        """IRI of the deal's policy; other terms are another policy."""
+        return below(self.deal_root, "terms", self.deal.terms_sha256())
+
+    @cached_property
+    def delivery(self) -> str:
+        """IRI of this delivery."""
+        return below(self.deal_root, "delivery", self.version)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What narrows the use of one asset beyond the deal.
+
+    Attributes:
+        until: Last day that it may be used, if that is before the deal's end.
+        plus: Pairs of an action and the PLUS codes that forbid ways of taking it.
+    """
+
+    until: date | None = None
+    plus: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A delivered asset.
+
+    Attributes:
+        asset_id: The agency's id; None in what the buyer gets.
+        commitment: The salted commitment to it, hex.
+        decision_sha256: Digest of the decision, as published.
+        shard: Where its first sample lies; `key`: under which key.
+        limits: What narrows its use.
+    """
+
+    asset_id: str | None
+    commitment: str
+    decision_sha256: str
+    shard: str
+    key: str
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Left:
+    """An asset that the deal does not take, as the decisions table has it."""
+
+    asset_id: str
+    outcome: Outcome
+    stage: str
+    reasons: tuple[str, ...]
+    detail: str
+
+
+def read_limits(sample: Mapping[str, object]) -> Limits:
+    """The limits that a sample's row states; fields it does not have limit nothing.
+
+    Raises:
+        InputError: If the sample's last day is no date.
+    """
+    until = sample.get(_UNTIL_FIELD) or None
+    try:
+        last = None if until is None else date.fromisoformat(str(until))
+    except ValueError as error:
+        raise InputError(
+            f"A sample's {_UNTIL_FIELD} is no date", repr(until)[:80], "Package the deal again."
+        ) from error
+    found: dict[str, list[str]] = {}
+    for name, action in _PLUS_FIELDS.items():
+        codes = [code for code in _listed(sample.get(name)) if code != _PLUS_NONE]
+        found.setdefault(action, []).extend(codes)
+    return Limits(last, tuple((action, tuple(codes)) for action, codes in found.items() if codes))
+
+
+def _listed(value: object) -> list[str]:
+    """A field that holds codes: a list, or one text with `;` between them."""
+    if value is None:
+        return []
+    parts = value if isinstance(value, list | tuple) else str(value).split(";")
+    return [text for part in parts if (text := str(part).strip())]

@@ -1,0 +1,1 @@
+"""Rebuilding damaged files of a published delivery."""

@@ -1,0 +1,162 @@
+"""A published version as a repair sees it: where it lies, who made it, what stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from pipelines.run.job import Job
+from pipelines.run.prepare import Prepared
+from pipelines.run.receipts import ShardReceipt
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes, read_json
+from schemas import layout
+from schemas.errors import InputError, RunError
+from schemas.manifest import FileRecord, Manifest, ShardRecord
+
+_CHUNK_BYTES = 1 << 20
+_PLACE = re.compile(r"(.*)/([a-z0-9-]+)/(v\d{4,})/delivery")
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a published version lies.
+
+    Attributes:
+        output: Root of the output store.
+        deal_id: The deal.
+        version: Name of the version.
+    """
+
+    output: str
+    deal_id: str
+    version: str
+
+    @property
+    def delivery(self) -> str:
+        """Key prefix of what the buyer gets."""
+        return layout.delivery_prefix(self.deal_id, self.version)
+
+    @classmethod
+    def at(cls, uri: str) -> Published:
+        """The version that an address names.
+
+        Raises:
+            InputError: If it is not `<output>/<deal_id>/<version>/delivery`.
+        """
+        match = _PLACE.fullmatch(uri.rstrip("/"))
+        if match is None:
+            raise InputError(
+                "Only a version in its output can be repaired",
+                uri,
+                "Give <output>/<deal_id>/<version>/delivery, as `package` printed it.",
+            )
+        return cls(match[1] or "/", match[2], match[3])
+
+
+def check_same_run(
+    store: Store, place: Published, prepared: Prepared, manifest: Manifest | None
+) -> None:
+    """Checks that a prepared run is the one that made a version.
+
+    Raises:
+        InputError: If not, naming the input that differs.
+    """
+    job = prepared.job
+    if job.deal.deal_id != place.deal_id:
+        raise _another("deal", f"deal_id {job.deal.deal_id}, the delivery is {place.deal_id}'s")
+    if manifest is None:
+        record = f"{layout.agency_prefix(place.deal_id, place.version)}/{layout.RUN_RECORD}"
+        run = str(read_json(store, record)["run_id"]) if store.exists(record) else "of no record"
+        if run != job.run_id:
+            what = "catalogue, deal, as-of, models, trust lists or key"
+            raise _another(what, f"run {job.run_id}, the version was made by run {run}")
+        return
+    if manifest.run_id == job.run_id and manifest.vkey == prepared.signer.vkey:
+        return
+    told = {
+        "deal": (job.deal.terms_sha256(), manifest.deal.terms_sha256),
+        "key": (prepared.signer.vkey, manifest.vkey),
+        "models": (job.models.clip_id, manifest.models.clip),
+        "captioner": (job.models.captioner_id, manifest.models.captioner),
+        "as-of": (job.as_of.isoformat(), manifest.as_of),
+    }
+    for name, (here, published) in told.items():
+        if here != published:
+            raise _another(name, f"{here}, published with {published}")
+    what = "catalogue, trust lists or version of the program"
+    raise _another(what, f"run {job.run_id}, published by run {manifest.run_id}")
+
+
+def _another(what: str, which: str) -> InputError:
+    return InputError(
+        f"The delivery was made from another {what}",
+        which,
+        "Give what it was made from; nothing was changed.",
+    )
+
+
+def seed_shard(
+    store: Store,
+    place: Published,
+    job: Job,
+    record: ShardRecord,
+    index: int,
+    damaged: frozenset[str],
+) -> None:
+    """Commits a sound shard to a run's work area, with its table, which indexes are made of.
+
+    Args:
+        store: The output.
+        place: The published version.
+        job: The run that makes it again.
+        record: What the manifest says of the shard.
+        index: Its position among the shards.
+        damaged: Files that are not as they must be.
+    """
+    table = f"shards/{record.name}.parquet"
+    store.write_bytes(f"{job.delivery}/{table}", store.read_bytes(f"{place.delivery}/{table}"))
+    receipt = ShardReceipt(
+        record.name,
+        record.family,
+        index,
+        record.samples,
+        record.bytes,
+        record.sha256,
+        _md5(store, place, record, damaged),
+    )
+    store.write_bytes(f"{job.work}/shards/{record.name}.json", json_bytes(receipt.__dict__))
+
+
+def _md5(store: Store, place: Published, record: ShardRecord, damaged: frozenset[str]) -> str:
+    """The tar's MD5, by the wids index if that is sound."""
+    index, tar = f"wids-{record.family}.json", f"shards/{record.name}.tar"
+    if index not in damaged:
+        for item in read_json(store, f"{place.delivery}/{index}")["shardlist"]:
+            if item["url"] == tar:
+                return str(item["md5sum"])
+    digest = hashlib.md5(usedforsecurity=False)
+    with store.open_read(f"{place.delivery}/{tar}") as source:
+        while chunk := source.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def copy_file(store: Store, source: str, target: str, record: FileRecord) -> None:
+    """Puts a file in another's place, whole or not at all.
+
+    Raises:
+        RunError: If what was read is not what was made; the target is as it was.
+    """
+    digest = hashlib.sha256()
+    with store.open_read(source) as made, store.open_write(target) as sink:
+        while chunk := made.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            sink.write(chunk)
+        if digest.hexdigest() != record.sha256:
+            raise RunError(
+                "What was made anew changed while it was copied",
+                f"{store.uri}/{source}",
+                "Check the disk or the service, then repair again.",
+            )

@@ -1,1 +1,0 @@
-"""Readers of what catalogues, people, files and servers say about rights; one module each."""

@@ -1,0 +1,1 @@
+"""A run: its job, version, lease, receipts, decisions and signing key."""

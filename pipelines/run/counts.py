@@ -1,0 +1,78 @@
+"""Counts: assets that entered a step, passed it, were refused or could not be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.run.decisions import Decision
+from schemas.reasons import Outcome
+
+
+@dataclass
+class Counts:
+    """How many assets went into a step and what became of them.
+
+    `entered` = `passed` + all of `refused` + all of `dead`; `check` says so where it fails.
+    """
+
+    entered: int = 0
+    passed: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    dead: Counter[str] = field(default_factory=Counter)
+    refused_assets: int = 0
+
+    @property
+    def dead_assets(self) -> int:
+        """Dead letters; each has one reason."""
+        return self.dead.total()
+
+    def note(self, decision: Decision) -> None:
+        """Counts a decision under each of its reasons, and its asset once."""
+        if decision.outcome is Outcome.REFUSED:
+            self.refused_assets += 1
+            self.refused.update(decision.reasons)
+        elif decision.outcome is Outcome.DEAD_LETTER:
+            self.dead.update(decision.reasons)
+
+    def note_refused(self, reasons: Iterable[str], assets: int) -> None:
+        """Counts so many assets that were refused for the same reasons."""
+        self.refused_assets += assets
+        self.refused.update(dict.fromkeys(map(str, reasons), assets))
+
+    def add(self, other: Counts) -> None:
+        """Adds the counts of another part of the same step."""
+        self.entered += other.entered
+        self.passed += other.passed
+        self.refused.update(other.refused)
+        self.dead.update(other.dead)
+        self.refused_assets += other.refused_assets
+
+    @property
+    def balanced(self) -> bool:
+        """Whether what went in is what came out, passed, refused or dead."""
+        return self.entered == self.passed + self.refused_assets + self.dead_assets
+
+    def to_json(self) -> dict[str, object]:
+        """As JSON, with reasons in order."""
+        return {
+            "entered": self.entered,
+            "passed": self.passed,
+            "refused": self.refused_assets,
+            "refused_by_reason": dict(sorted(self.refused.items())),
+            "dead_letters": self.dead_assets,
+            "dead_letters_by_reason": dict(sorted(self.dead.items())),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Counts:
+        """Reads back what `to_json` wrote."""
+        return cls(
+            value["entered"],
+            value["passed"],
+            Counter(value["refused_by_reason"]),
+            Counter(value["dead_letters_by_reason"]),
+            value["refused"],
+        )

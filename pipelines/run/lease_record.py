@@ -1,0 +1,196 @@
+"""Claims: which process may write under a version, as numbered objects that are only ever made new.
+
+agency/claims/<deal_id>/<version>/0001.json   who holds it: written once, never changed
+agency/claims/<deal_id>/<version>/0001.beat   written again while the holder lives
+agency/claims/<deal_id>/<version>/0001.done   the holder has noticed that it was taken over from
+
+The holder is the one with the highest number. To take over is to make the next number, and of all
+that try, the store lets one: `write_new` (a hard link, or `If-None-Match: *`) is all that is asked
+of it. A holder that ends removes the claims, the lowest first and its own last; a new claim counts
+only if it is the last and the one that it follows is still there, so that nobody can follow a claim
+that was removed. Ages are told by the store's clock, never by two machines'. Claims lie outside the
+version: what is delivered depends on nothing in them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipelines.run.process import Holder, Life, life_of
+from pipelines.storage.store import Store
+from schemas import layout
+from schemas.errors import RunError
+
+CLAIMS = f"{layout.AGENCY}/claims"
+_NUMBER = re.compile(r"(\d{4,})\.(json|beat|done)")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One process's claim to a version; it may travel to workers.
+
+    Attributes:
+        deal_id: The deal.
+        version: Name of the version.
+        number: Which claim to it this is, from 1.
+        run_id: The run that holds it.
+        holder: Its process.
+        started: When, ISO 8601; for people, since machines' clocks differ.
+        token: Random, so that a holder knows its own claim again.
+    """
+
+    deal_id: str
+    version: str
+    number: int
+    run_id: str
+    holder: Holder
+    started: str
+    token: str
+
+    @property
+    def folder(self) -> str:
+        """Key prefix of the version's claims."""
+        return claims_folder(self.deal_id, self.version)
+
+    def key(self, kind: str = "json") -> str:
+        """Key of the claim, of its `beat` or of its `done` mark."""
+        return f"{self.folder}/{self.number:04d}.{kind}"
+
+    def to_json(self) -> bytes:
+        """The claim as it is stored."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True).encode() + b"\n"
+
+    def tell(self) -> str:
+        """Who holds it, in words."""
+        who = f"process {self.holder.pid} on {self.holder.host}"
+        return f"{self.deal_id}/{self.version}: run {self.run_id}, {who}, since {self.started}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a claim stands.
+
+    Attributes:
+        held: Whether its version is taken.
+        sure: Whether that is known, and not just likely from a beat of late.
+        age_s: Seconds since it was last heard of, by the store's clock.
+    """
+
+    held: bool
+    sure: bool
+    age_s: float
+
+
+def claims_folder(deal_id: str, version: str) -> str:
+    """Key prefix of the claims to a version."""
+    return f"{CLAIMS}/{deal_id}/{version}"
+
+
+def last_claim(store: Store, deal_id: str, version: str) -> Claim | None:
+    """The claim with the highest number, if the version was ever claimed.
+
+    Raises:
+        RunError: If it cannot be read.
+    """
+    folder = claims_folder(deal_id, version)
+    found = [_NUMBER.fullmatch(item.key.removeprefix(f"{folder}/")) for item in store.list(folder)]
+    number = max((int(match[1]) for match in found if match), default=0)
+    # Some services list late; they do not answer late for a name.
+    while store.exists(f"{folder}/{number + 1:04d}.json"):
+        number += 1
+    return read_claim(store, f"{folder}/{number:04d}.json") if number else None
+
+
+def read_claim(store: Store, key: str) -> Claim | None:
+    """A claim, or none if it went away meanwhile.
+
+    Raises:
+        RunError: If it is damaged.
+    """
+    try:
+        fields = json.loads(store.read_bytes(key))
+        fields["holder"] = Holder(**fields["holder"])
+        return Claim(**fields)
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunError(
+            "A claim cannot be read",
+            f"{store.uri}/{key} ({error})",
+            "If no run of this deal is under way, remove the file and run again.",
+        ) from error
+
+
+def judge_claim(store: Store, claim: Claim, stale_s: float) -> Standing:
+    """How a version's last claim stands.
+
+    Args:
+        store: The output.
+        claim: The claim.
+        stale_s: After how long without a beat a holder that cannot be looked at counts as dead.
+    """
+    if store.exists(claim.key("done")):
+        return Standing(False, True, 0.0)
+    age = max(0.0, store.clock() - _last_seen(store, claim))
+    life = life_of(claim.holder)
+    if life is Life.UNKNOWN:
+        return Standing(age <= stale_s, False, age)
+    return Standing(life is Life.ALIVE, True, age)
+
+
+def _last_seen(store: Store, claim: Claim) -> float:
+    for kind in ("beat", "json"):
+        try:
+            return store.stat(claim.key(kind)).modified_s
+        except FileNotFoundError:
+            continue
+    return store.clock()  # it ended this moment: whoever asks again will see
+
+
+def why_lost(store: Store, claim: Claim) -> str:
+    """Why a version is no longer held by a claim; empty while it is."""
+    if store.exists(dataclasses.replace(claim, number=claim.number + 1).key()):
+        return "another run has taken the version over"
+    if read_claim(store, claim.key()) != claim:
+        return "another run has claimed the version at the same moment, or its claim was removed"
+    return ""
+
+
+def confirm_claim(store: Store, claim: Claim) -> None:
+    """For workers, before they make something final: two questions to the store.
+
+    Raises:
+        RunError: If the version is another process's by now.
+    """
+    why = why_lost(store, claim)
+    if why:
+        raise lost_error(claim, why)
+
+
+def remove_claims(store: Store, claim: Claim) -> None:
+    """Removes a version's claims up to the holder's own, which goes last."""
+    found = {item.key for item in store.list(claim.folder)}
+    for number in range(1, claim.number + 1):
+        each = dataclasses.replace(claim, number=number)
+        for key in (each.key("beat"), each.key("done"), each.key()):
+            # Its own key is asked to go whether it was listed or not.
+            if key in found or key == claim.key():
+                store.delete(key)
+
+
+def lost_error(claim: Claim, why: str) -> RunError:
+    """The error of a run that may write no more."""
+    return RunError(
+        "This run no longer holds its version",
+        f"{claim.deal_id}/{claim.version}, claim {claim.number}: {why}",
+        "Nothing more was written. Let the other run end, or run again.",
+    )
+
+
+def now_text() -> str:
+    """This machine's time, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,135 @@
+"""From what a command was given to a job: everything that can be refused is refused here.
+
+The order, marked below: 1. the deal; 2. the catalogue's tables; 3. the models' weights; 4. the
+output; 5. the key; 6. the version. Nothing is written before 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.catalogue.gate import read_small_tables
+from pipelines.catalogue.mapping import load_mapping
+from pipelines.catalogue.read import open_catalogue
+from pipelines.catalogue.suite import check_divert, load_suite
+from pipelines.fetch.locate import media_limits, source_policy
+from pipelines.ledger.commitments import deal_salt
+from pipelines.ledger.note import Signer
+from pipelines.run.job import Job, Models, run_id
+from pipelines.run.signing_key import default_key_path, load_key, load_or_make_key
+from pipelines.run.versions import Version, find_version
+from pipelines.signals.file.trust import load_trust_lists
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from pipelines.vision.models import check_model, identity, parse_model
+from schemas.deal import Deal, load_deal
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run was asked for.
+
+    Attributes:
+        catalogue: Folder or s3:// prefix of the catalogue.
+        deal: Path of the deal.
+        as_of: The instant that rights are judged at.
+        output: Where to; the deal's own output if it is "".
+        mapping: Path of a column mapping, or "".
+        key: Path of the signing key, or "" for the agency's own.
+        roots: Further roots that media may lie under; `hosts`: further hosts.
+        workers: Processes to use.
+        debug: Whether workers speak of what they do.
+        beam_options: Options of Beam, for another engine than the embedded one.
+    """
+
+    catalogue: str
+    deal: Path
+    as_of: datetime
+    output: str = ""
+    mapping: str = ""
+    key: str = ""
+    roots: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    workers: int = 1
+    debug: bool = False
+    beam_options: tuple[str, ...] = ()
+    progress_path: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job that is ready to run, with what stays on this machine.
+
+    Attributes:
+        job: The job.
+        store: Its output.
+        signer: The agency's key.
+        version: Whether its version is complete already.
+    """
+
+    job: Job
+    store: Store
+    signer: Signer
+    version: Version
+
+
+def name_models(deal: Deal) -> Models:
+    """Resolves the deal's models.
+
+    Raises:
+        InputError: If a model is unknown or its weights are out of reach.
+    """
+    clip, captioner = parse_model(deal.models.clip), parse_model(deal.models.captioner)
+    check_model(clip, "encoder")
+    check_model(captioner, "captioner")
+    return Models(
+        clip=deal.models.clip,
+        clip_id=identity(clip),
+        captioner=deal.models.captioner,
+        captioner_id=identity(captioner),
+        demonstration=clip.is_demo or captioner.is_demo,
+    )
+
+
+def prepare_job(request: Request) -> Prepared:
+    """Checks every input of a run and makes its job.
+
+    Raises:
+        InputError: Naming the first input that is refused.
+    """
+    deal = load_deal(request.deal)  # 1
+    check_divert(load_suite("assets"), deal.gate.divert)
+    mapping = load_mapping(Path(request.mapping)) if request.mapping else None
+    catalogue = open_catalogue(request.catalogue, mapping)  # 2
+    read_small_tables(catalogue)
+    trust = load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists])
+    models = name_models(deal)  # 3
+    output = (request.output or deal.output.uri).rstrip("/") or "/"
+    store = open_store(output)  # 4
+    store.ensure()
+    if request.key:  # 5
+        signer = load_key(Path(request.key))
+    else:
+        signer = load_or_make_key(default_key_path(output))
+    salt = deal_salt(signer.private, deal.deal_id)
+    identity_of_run = run_id(deal, catalogue, request.as_of, models, salt, trust)
+    version = find_version(store, deal, identity_of_run)  # 6
+    job = Job(
+        deal=deal,
+        catalogue=catalogue,
+        as_of=request.as_of,
+        models=models,
+        output_uri=output,
+        version=version.name,
+        salt=salt,
+        policy=source_policy(deal, request.roots, request.hosts),
+        limits=media_limits(deal),
+        trust=trust,
+        progress_path=request.progress_path,
+        workers=request.workers,
+        debug=request.debug,
+        beam_options=request.beam_options,
+    )
+    return Prepared(job, store, signer, version)

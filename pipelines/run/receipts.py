@@ -1,0 +1,110 @@
+"""Receipts: the small records that steps hand to one another; all that crosses a shuffle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.catalogue.outcome import GateSummary
+from pipelines.run.counts import Counts
+from pipelines.storage.tables import Block
+
+Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class BatchReceipt:
+    """One batch that was read, gated and put by.
+
+    Attributes:
+        name: Names the batch in the work area.
+        counts: Rows that entered, passed and are dead letters.
+        gate: What the expectations said.
+    """
+
+    name: str
+    counts: Counts
+    gate: GateSummary
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of the whole catalogue.
+
+    Attributes:
+        stopped: Whether the run ends here; the work area's `verdict.json` says why.
+        repeated: Hashes of the asset ids that stand in more than one row, sorted.
+    """
+
+    stopped: bool
+    repeated: Hashes
+
+
+@dataclass(frozen=True)
+class ScreenReceipt:
+    """One batch that was screened.
+
+    Attributes:
+        name: The batch.
+        counts: Assets that entered, passed and were refused.
+        blocks: For each unit with cleared assets in the batch, where its rows lie.
+    """
+
+    name: str
+    counts: Counts
+    blocks: tuple[tuple[int, Block], ...]
+
+
+@dataclass(frozen=True)
+class UnitReceipt:
+    """One unit that was enriched.
+
+    Attributes:
+        unit: Its number.
+        counts: Assets that entered, passed, were refused and are dead letters.
+        decoded: Media that had to be decoded; `embedded`, `captioned`: computed anew.
+    """
+
+    unit: int
+    counts: Counts
+    decoded: int
+    embedded: int
+    captioned: int
+
+
+@dataclass(frozen=True)
+class ShardReceipt:
+    """One shard that was written.
+
+    Attributes:
+        name: Its base name.
+        family: Extension of its media.
+        index: Position among the delivery's shards.
+        samples: How many it holds.
+        bytes: Size of the tar; `sha256` and `md5` are its digests, hex.
+    """
+
+    name: str
+    family: str
+    index: int
+    samples: int
+    bytes: int
+    sha256: str
+    md5: str
+
+
+@dataclass(frozen=True)
+class ShardSpec:
+    """One shard to be written.
+
+    Attributes:
+        name: Base name, unique across deals.
+        family: Extension of the media in it.
+        index: Position among all shards of the delivery; numbers its embedding files.
+    """
+
+    name: str
+    family: str
+    index: int

@@ -1,0 +1,94 @@
+"""Versions of a deal's deliveries: which one a run makes, resumes, or finds already made."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes, read_json
+from schemas import layout
+from schemas.deal import Deal
+from schemas.errors import InputError, RunError
+
+_VERSION = re.compile(r"v(\d{4,})")
+
+
+@dataclass(frozen=True)
+class Version:
+    """The version a run is about.
+
+    Attributes:
+        name: `v0001` and so on.
+        complete: Whether the same run already ended in a manifest.
+    """
+
+    name: str
+    complete: bool
+
+
+def find_version(store: Store, deal: Deal, run_id: str) -> Version:
+    """Finds the version of a run: its own, begun or complete, or else the next number.
+
+    Raises:
+        InputError: If the output holds another deal under this deal's id.
+    """
+    records = _records(store, deal)
+    for name, record in records.items():
+        if record["deal_sha256"] != deal.core_sha256() and _published(store, deal, name):
+            raise InputError(
+                "The output already holds another deal of this id",
+                f"{store.uri}/{deal.deal_id}/{name} has another buyer, purpose, territory, term "
+                f"or price ({record['deal_sha256'][:12]}…, here {deal.core_sha256()[:12]}…)",
+                "Give the deal another deal_id, or the run another output.",
+            )
+    for name, record in records.items():
+        if record["run_id"] == run_id:
+            return Version(name, _published(store, deal, name))
+    published = [name for name in records if _published(store, deal, name)]
+    numbers = [int(match[1]) for name in published if (match := _VERSION.fullmatch(name))]
+    return Version(layout.version_name(max(numbers, default=0) + 1), False)
+
+
+def _published(store: Store, deal: Deal, version: str) -> bool:
+    return store.exists(f"{layout.delivery_prefix(deal.deal_id, version)}/{layout.MANIFEST}")
+
+
+def claim_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
+    """Records which run a version belongs to, so that it can be resumed.
+
+    The caller holds the version (`pipelines.run.lease`). What another run left under this
+    number without ever publishing it is removed, and so is what receipts speak of that are not of
+    this version.
+
+    Raises:
+        RunError: If the version was published since the run was prepared; nothing is changed.
+    """
+    key = f"{layout.agency_prefix(deal.deal_id, version)}/{layout.RUN_RECORD}"
+    found = read_json(store, key)["run_id"] if store.exists(key) else None
+    if _published(store, deal, version):
+        raise RunError(
+            "Another run has published this version",
+            f"{store.uri}/{deal.deal_id}/{version} by run {found}, this is run {run_id}",
+            "Nothing was changed. Run again to make the next version.",
+        )
+    if found == run_id:
+        return
+    # Receipts first: without them, what is left of the version is nobody's.
+    for receipts_of in filter(None, (found, run_id)):
+        store.delete_prefix(layout.work_prefix(receipts_of))
+    store.delete_prefix(layout.version_prefix(deal.deal_id, version))
+    record = {"run_id": run_id, "deal_sha256": deal.core_sha256(), "deal_id": deal.deal_id}
+    store.write_bytes(key, json_bytes(record))
+
+
+def _records(store: Store, deal: Deal) -> dict[str, dict[str, str]]:
+    ending = f"/{layout.AGENCY}/{layout.RUN_RECORD}"
+    found = {}
+    for item in store.list(deal.deal_id):
+        if item.key.endswith(ending):
+            # A run that is refused takes its record with it.
+            with contextlib.suppress(FileNotFoundError):
+                found[item.key.split("/")[1]] = read_json(store, item.key)
+    return found

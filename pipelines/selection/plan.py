@@ -1,0 +1,104 @@
+"""The shard plan: which sample goes into which shard, settled before a byte is written.
+
+A family (one kind of media file) is cut into ranges of the asset hash, as many as its bytes need;
+a shard is a range, so that it touches few units. Ranges without a sample make no shard, and a range
+that chance made too large is cut again. A sample that is larger than a shard should be is alone in
+one: its neighbours need not be fetched with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.run.receipts import ShardSpec
+from pipelines.selection.near import Places
+from schemas.layout import HASH_BITS, shard_name
+
+# What a sample has besides its media: caption, JSON and three tar headers, generously.
+_OVERHEAD_BYTES = 8_192
+# By how much a shard may be larger than it should be, in halves of that.
+_MOST_HALVES = 3
+
+
+@dataclass(frozen=True)
+class PlannedShard:
+    """A shard with its samples.
+
+    Attributes:
+        spec: What it is called.
+        samples: Rows of what was chosen, in the order of the hash.
+    """
+
+    spec: ShardSpec
+    samples: pa.Table
+
+
+def plan_shards(deal_id: str, chosen: pa.Table, target_bytes: int) -> list[PlannedShard]:
+    """Cuts the chosen assets into shards of about `target_bytes`.
+
+    Args:
+        deal_id: Names the shards.
+        chosen: The assets: the columns hash, family and bytes, and others, in any order.
+        target_bytes: Size that a shard should have; a larger sample is alone in its shard.
+    """
+    planned: list[PlannedShard] = []
+    for family in sorted(pc.unique(chosen["family"]).to_pylist()):
+        members = chosen.filter(pc.equal(chosen["family"], family))
+        members = members.take(np.argsort(members["hash"].to_numpy(), kind="stable"))
+        for number, places in enumerate(_cut(members, target_bytes)):
+            name = shard_name(deal_id, family, number)
+            spec = ShardSpec(name, family, len(planned))
+            planned.append(PlannedShard(spec, members.take(places)))
+    return planned
+
+
+def _cut(members: pa.Table, target_bytes: int) -> list[Places]:
+    """A family's shards as places, in the order of their first sample's hash."""
+    sizes = members["bytes"].to_numpy() + _OVERHEAD_BYTES
+    alone, others = np.flatnonzero(sizes > target_bytes), np.flatnonzero(sizes <= target_bytes)
+    ranges = _Ranges(members["hash"].to_numpy()[others], sizes[others], target_bytes)
+    shards = [alone[at : at + 1] for at in range(len(alone))]
+    shards += [others[first:end] for first, end in ranges.cut(0, len(others), 0, 1 << HASH_BITS)]
+    return sorted(shards, key=lambda places: int(places[0]))
+
+
+class _Ranges:
+    """Cuts samples in the order of their hashes into ranges of hashes.
+
+    Args:
+        hashes: Theirs, ascending.
+        sizes: Their bytes.
+        target_bytes: Size that a range's samples should have.
+    """
+
+    def __init__(
+        self, hashes: npt.NDArray[np.uint64], sizes: npt.NDArray[np.int64], target_bytes: int
+    ) -> None:
+        self._hashes = hashes
+        self._before = np.concatenate([[0], np.cumsum(sizes)])
+        self._target_bytes = target_bytes
+
+    def cut(self, first: int, end: int, low: int, span: int) -> Iterator[tuple[int, int]]:
+        """Cuts the samples `first` to `end`, whose hashes lie in the `span` from `low`."""
+        pieces = -(-self._size(first, end) // self._target_bytes)
+        while first < end:
+            at = (int(self._hashes[first]) - low) * pieces // span
+            start, stop = -(-at * span // pieces), -(-(at + 1) * span // pieces)
+            # The last of all hashes is sought, since one more would not fit their type.
+            last = np.uint64(low + stop - 1)
+            beyond = int(np.searchsorted(self._hashes[first:end], last, side="right")) + first
+            size = self._size(first, beyond)
+            if 2 * size > _MOST_HALVES * self._target_bytes and stop - start > 1:
+                yield from self.cut(first, beyond, low + start, stop - start)
+            else:
+                yield first, beyond
+            first = beyond
+
+    def _size(self, first: int, end: int) -> int:
+        return int(self._before[end] - self._before[first])

@@ -1,0 +1,1 @@
+"""Statements about rights, each with who said it and where."""

@@ -1,0 +1,100 @@
+"""The catalogue's own grants as signals: what the agency says of an asset, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+
+from pipelines.signals.file.parts import printable
+from schemas.catalogue import grant_column
+from schemas.rights import ALL_PURPOSES, PURPOSES, Purpose, Value
+from schemas.signal import Origin, Reading, Signal, raw_sha256
+
+AGENCY = "agency"
+
+
+def read_grants(row: dict[str, Any]) -> Reading:
+    """Reads the grant columns of one row of `assets`; a value that is none of four is a denial."""
+    signals = []
+    for purpose in PURPOSES:
+        column = grant_column(purpose)
+        said = row.get(column)
+        if said is None:
+            continue
+        value = Value(said) if said in list(Value) else Value.DENY
+        where = f"assets.{column}"
+        signals.append(
+            Signal(
+                Origin.CATALOGUE,
+                purpose,
+                value,
+                AGENCY,
+                where,
+                raw_sha256(said),
+                "",
+                printable(said),
+            )
+        )
+    return Reading(tuple(signals))
+
+
+Row = dict[str, Any]
+
+
+def read_consents(
+    events: Iterable[Row], contributor_id: str, asset_id: str, as_of: datetime
+) -> Reading:
+    """Reads one contributor's consents to one asset, in the order in which they were given.
+
+    Every event that counts is a signal of its own, with its date: which of them holds is rule 8 of
+    docs/rights.md. An event for `all` speaks of every purpose; a value that is none of the four is
+    unknown.
+    """
+    signals = []
+    heard = [
+        event
+        for event in events
+        if event["contributor_id"] == contributor_id
+        and event.get("asset_id") in (None, asset_id)
+        and event["given_at"] <= as_of
+    ]
+    for event in sorted(heard, key=_when):
+        raw = rfc8785.dumps({name: _plain(value) for name, value in event.items()})
+        signals += [_signal(event, purpose, raw) for purpose in _purposes(event["purpose"])]
+    return Reading(tuple(signals))
+
+
+def _when(event: Row) -> tuple[datetime, str, str]:
+    return event["given_at"], str(event["purpose"]), str(event["value"])
+
+
+def _purposes(said: str) -> tuple[Purpose, ...]:
+    if said == ALL_PURPOSES:
+        return PURPOSES
+    return (Purpose(said),) if said in list(Purpose) else ()
+
+
+def _plain(value: object) -> str | None:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return None if value is None else str(value)
+
+
+def _signal(event: Row, purpose: Purpose, raw: bytes) -> Signal:
+    said = event["value"]
+    scope = "this asset" if event.get("asset_id") else "all works"
+    agreement = event.get("agreement_ref")
+    signed = f", agreement {agreement}" if agreement and agreement.strip() else ""
+    return Signal(
+        Origin.CONSENT,
+        purpose,
+        Value(said) if said in list(Value) else Value.UNKNOWN,
+        event["contributor_id"],
+        "consents",
+        raw_sha256(raw),
+        event["given_at"].isoformat(),
+        printable(f"{said} to {event['purpose']} for {scope}{signed}"),
+    )

@@ -1,0 +1,252 @@
+"""What C2PA assertions say: from an assertion's JSON to signals and claims. Pure.
+
+Sources: CAWG Training and Data Mining Assertion 1.1; C2PA 1.3 and 1.4, "Training and Data Mining";
+C2PA 2.2, "Actions"; CAWG Metadata Assertion 1.1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import rfc8785
+
+from pipelines.signals.file.c2pa_metadata import read_mining_property, source_term
+from pipelines.signals.file.parts import MAX_SAID, printable
+from schemas.rights import PURPOSES, Purpose, Value
+from schemas.signal import Claim, ClaimKind, Origin, Reading, Signal, raw_sha256
+
+# `ai_training` means models that do not generate, by the definition of 1.1.
+_ENTRIES: dict[str, Purpose] = {
+    "data_mining": Purpose.DATA_MINING,
+    "ai_inference": Purpose.INFERENCE,
+    "ai_training": Purpose.TRAIN_NONGEN,
+    "ai_generative_training": Purpose.TRAIN_GEN,
+}
+_PREFIXES = ("cawg.", "c2pa.")
+# The text of 1.1 says the one, its CDDL the other.
+_CONSTRAINTS = ("constraint_info", "constraints_info")
+# The fields under which a list's element may name its entry.
+_NAME_FIELDS = ("entry", "name", "label", "type")
+_METADATA_LABELS = ("cawg.metadata", "c2pa.metadata", "stds.iptc", "stds.exif")
+_MOST_ENTRIES = 256
+_PROHIBITED = b"DMI-PROHIBITED"
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who makes an assertion, and how much the word counts.
+
+    Attributes:
+        who: The signer's name.
+        when: When it was signed, ISO 8601; "" if no time-stamp says.
+        role: `active` for the manifest of the file itself, else `ingredient`.
+        counts: Whether an `allowed` is the word of a trusted signer about this file.
+    """
+
+    who: str
+    when: str
+    role: str
+    counts: bool
+
+
+def canonical(data: object) -> bytes:
+    """The bytes of a JSON value that its digest is taken of."""
+    try:
+        return rfc8785.dumps(data)  # type: ignore[arg-type]  # checked by the library itself
+    except (rfc8785.CanonicalizationError, UnicodeError):
+        # Integers beyond 2^53 and lone surrogates have no canonical form.
+        return json.dumps(data, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def is_mining(label: str) -> bool:
+    """Whether an assertion speaks of training and mining, whatever its version or instance."""
+    return "training-mining" in label.casefold()
+
+
+def is_metadata(label: str) -> bool:
+    """Whether an assertion may carry IPTC and PLUS properties."""
+    return label.casefold().startswith(_METADATA_LABELS)
+
+
+def read_assertion(label: str, data: object, speaker: Speaker) -> Reading:
+    """Reads one assertion.
+
+    Args:
+        label: As it stands in the manifest, with version and instance.
+        data: Its content, as JSON.
+        speaker: Who makes it.
+
+    Returns:
+        What it says; empty for assertions that do not concern rights.
+    """
+    if is_mining(label):
+        return Reading(signals=tuple(_mining(label, data, speaker)))
+    if label.casefold().startswith("c2pa.actions"):
+        return Reading(claims=tuple(_source_types(label, data, speaker)))
+    if is_metadata(label):
+        return Reading(
+            tuple(_mining_properties(label, data, speaker)),
+            tuple(_source_types(label, data, speaker)),
+        )
+    return Reading()
+
+
+def _where(speaker: Speaker, label: str, entry: str = "") -> str:
+    return printable(f"c2pa {speaker.role} {label}" + (f"/{entry}" if entry else ""))
+
+
+def _signal(
+    speaker: Speaker, purpose: Purpose, value: Value, where: str, sha256: str, said: str
+) -> Signal:
+    # A permission is worth as much as the one who gives it; a denial needs no proof.
+    if value is Value.ALLOW and not speaker.counts:
+        value = Value.UNKNOWN
+    return Signal(
+        Origin.FILE, purpose, value, speaker.who, where, sha256, speaker.when, printable(said)
+    )
+
+
+def _mining(label: str, data: object, speaker: Speaker) -> Iterator[Signal]:
+    """The signals of a training and mining assertion; what is not understood denies."""
+    digest = raw_sha256(canonical(data))
+    entries = _entries(data)
+    if not entries or len(entries) > _MOST_ENTRIES:
+        where = _where(speaker, label)
+        for purpose in PURPOSES:
+            yield _signal(speaker, purpose, Value.DENY, where, digest, _raw(data))
+        return
+    for name, entry in entries:
+        purposes, exact = _named(name)
+        value, said = _use(entry)
+        # Permission for something that is not our vocabulary permits nothing, and denies nothing.
+        if value is Value.ALLOW and not exact:
+            value = Value.UNKNOWN
+        where = _where(speaker, label, name)
+        for purpose in purposes:
+            yield _signal(speaker, purpose, value, where, digest, f"{name}: {said}")
+
+
+def _entries(data: object) -> list[tuple[str, object]]:
+    """Names and contents of an assertion's entries, sorted; empty if there are none.
+
+    The map stands under `entries`, or, after the CDDL of C2PA 1.3, is the assertion itself. Lists
+    are in no version of the text, but are written, and are read all the same.
+    """
+    if not isinstance(data, dict):
+        return []
+    # Of the assertion's own fields, `metadata` describes the assertion and is no entry.
+    found = [(key, value) for key, value in data.items() if key not in ("entries", "metadata")]
+    if "entries" in data:
+        wrapped = data["entries"]
+        if isinstance(wrapped, dict) and wrapped:
+            found += wrapped.items()
+        elif isinstance(wrapped, list) and wrapped:
+            found += [pair for element in wrapped for pair in _listed(element)]
+        else:
+            found.append(("entries", wrapped))
+    return sorted(((str(name), entry) for name, entry in found), key=lambda pair: pair[0])
+
+
+def _listed(element: object) -> list[tuple[str, object]]:
+    """Names and contents in one element of a list of entries."""
+    if not isinstance(element, dict) or not element:
+        return [("entries", element)]
+    if "use" not in element:
+        return list(element.items())
+    for field in _NAME_FIELDS:
+        if isinstance(element.get(field), str):
+            return [(element[field], element)]
+    return [("entries", element)]
+
+
+def _named(name: str) -> tuple[tuple[Purpose, ...], bool]:
+    """The purposes that an entry's name speaks of, and whether it is spelt as the texts have it."""
+    folded = name.strip().casefold()
+    prefix = next((prefix for prefix in _PREFIXES if folded.startswith(prefix)), "")
+    purpose = _ENTRIES.get(folded.removeprefix(prefix))
+    if purpose is None:
+        return PURPOSES, False
+    return (purpose,), bool(prefix) and name == folded
+
+
+def _use(entry: object) -> tuple[Value, str]:
+    """What an entry says, and the words."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("use"), str):
+        return Value.DENY, _raw(entry)
+    use: str = entry["use"]
+    texts = [entry[key] for key in _CONSTRAINTS if entry.get(key) not in (None, "")]
+    said = use + "".join(f" ({text if isinstance(text, str) else _raw(text)})" for text in texts)
+    if use.strip().casefold() == "constrained":
+        return Value.CONDITIONAL, said
+    if use == "allowed":
+        # A permission that comes with a constraint is none without it.
+        return (Value.CONDITIONAL if texts else Value.ALLOW), said
+    # `notAllowed`, and every word that is not in the texts.
+    return Value.DENY, said
+
+
+def _raw(data: object) -> str:
+    return canonical(data)[: 4 * MAX_SAID].decode("utf-8", "replace")
+
+
+def _fields(data: object) -> list[tuple[str, object]]:
+    """Every field at any depth whose name matters here, by its local name; in sorted order."""
+    found: list[tuple[str, object]] = []
+    # No recursion: the depth is the file's choice.
+    rest = [data]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, list):
+            rest.extend(node)
+        elif isinstance(node, dict):
+            for key, value in node.items():
+                local = str(key).rpartition(":")[2].rpartition("/")[2].rpartition("#")[2]
+                if local.casefold() in ("digitalsourcetype", "datamining"):
+                    found.append((local.casefold(), value))
+                else:
+                    rest.append(value)
+    return sorted(found, key=lambda pair: (pair[0], canonical(pair[1])))
+
+
+def _texts(value: object) -> list[str]:
+    """The values of a JSON-LD property: a literal, an `@id`, an `@value`, or several."""
+    # An empty list is a statement that nobody understands, and so is one without end.
+    if isinstance(value, list) and 0 < len(value) <= _MOST_ENTRIES:
+        return [_text(element) for element in value]
+    return [_text(value)]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        for key in ("@id", "@value", "id", "value"):
+            if isinstance(value.get(key), str):
+                return str(value[key])
+    return value if isinstance(value, str) else _raw(value)
+
+
+def _source_types(label: str, data: object, speaker: Speaker) -> Iterator[Claim]:
+    digest = raw_sha256(canonical(data))
+    for name, value in _fields(data):
+        if name == "digitalsourcetype":
+            for text in _texts(value):
+                where = _where(speaker, label, "digitalSourceType")
+                yield Claim(ClaimKind.SOURCE_TYPE, printable(source_term(text)), where, digest)
+
+
+def _mining_properties(label: str, data: object, speaker: Speaker) -> Iterator[Signal]:
+    raw = canonical(data)
+    where = _where(speaker, label, "plus:DataMining")
+    texts = []
+    hidden = raw.count(_PROHIBITED)
+    for name, value in _fields(data):
+        if name == "datamining":
+            hidden -= canonical(value).count(_PROHIBITED)
+            texts += _texts(value)
+    if hidden > 0:
+        # JSON-LD may give the property another name, which nothing here resolves.
+        texts.append("a prohibition under another name: " + _raw(data))
+    for text in texts:
+        for purpose, meaning in read_mining_property(text):
+            yield _signal(speaker, purpose, meaning, where, raw_sha256(raw), text)

@@ -1,0 +1,234 @@
+"""One XMP packet, bytes to RDF graph: bounded, closed to the outside, and blind to spelling.
+
+XMP Specification Part 1 (ISO 16684-1) writes a subset of RDF/XML. The same statement may be an
+attribute or an element, under any prefix, a literal or an `rdf:resource`, with qualifiers or
+without; as triples they are all alike.
+
+A packet is read twice, in order:
+
+1. *Survey*: expat alone, with limits and without document types. It tells which properties may
+   hold a statement; most packets have none, and are done.
+2. *Feed*: those properties' events go to rdflib, see `rdf_feed`.
+
+Nothing here opens a file or a connection: no entity is declared, nothing that is named is fetched.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from xml.parsers import expat
+
+from rdflib import Graph
+
+from pipelines.signals.file.parts import MAX_PACKET_BYTES
+from pipelines.signals.file.rdf_feed import RDF, SEPARATOR, XML, BadPacketError, RdfFeed, joined
+
+_DEEPEST = 100  # elements in one another
+_MOST_ELEMENTS = 500_000
+_MOST_ATTRIBUTES = 500_000
+PROHIBITED = re.compile(r"DMI-PROHIBITED[A-Z-]*")
+_LINKS = frozenset(name for local in ("about", "ID", "nodeID") for name in (local, f"{RDF}{local}"))
+_NO_ELEMENTS = 3  # expat's XML_ERROR_NO_ELEMENTS
+_DECLARED = re.compile(
+    r"""\s*<\?xml\s[^>]{0,200}?\bencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']"""
+)
+_SINGLE_BYTE = {"iso-8859-1": "latin-1", "latin1": "latin-1", "us-ascii": "ascii", "ascii": "ascii"}
+_SINGLE_BYTE |= {"windows-1252": "cp1252"}
+_UNICODE = frozenset(
+    "utf-8 utf8 utf-16 utf-16le utf-16be utf-32 utf-32le utf-32be ucs-2 ucs-4"
+    " iso-10646-ucs-2 iso-10646-ucs-4".split()
+)
+_BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Packet:
+    """What one packet states.
+
+    Attributes:
+        graph: Its triples, those alone that may hold a statement; None where it holds none.
+        prohibitions: Every PLUS code of a prohibition that stands in a value, wherever that is, in
+            a comment or in a processing instruction, which a broken packet may end up in.
+    """
+
+    graph: Graph | None
+    prohibitions: frozenset[str]
+
+
+def parse_packet(raw: bytes, watched: Callable[[str], bool]) -> Packet:
+    """Reads one packet.
+
+    Args:
+        raw: The packet, in its wrapper or not.
+        watched: Says of a property's URI whether it is read.
+
+    Raises:
+        BadPacketError: It cannot be read, and may have said anything.
+    """
+    if len(raw) > MAX_PACKET_BYTES:
+        raise BadPacketError(f"{len(raw)} bytes are more than is read")
+    text = _decode(raw)
+    survey = _Survey(watched)
+    _run(text, survey.start, survey.end, survey.text, survey.aside)
+    prohibitions = frozenset(survey.prohibitions)
+    if not survey.speaks:
+        return Packet(None, prohibitions)
+    if not survey.has_rdf:
+        raise BadPacketError("a statement stands outside rdf:RDF")
+    based = survey.has_base  # names may be relative to it: all are handed on
+    feed = RdfFeed(
+        frozenset(range(survey.properties)) if based else frozenset(survey.keep),
+        None if based else watched,
+    )
+    try:
+        _run(text, feed.start, feed.end, feed.text)
+    except BadPacketError:
+        raise
+    # rdflib promises no closed set of errors for what is not RDF (keys, types, values, its own).
+    except Exception as error:
+        raise BadPacketError(f"not RDF/XML: {error}") from error
+    return Packet(feed.graph, prohibitions)
+
+
+def _decode(raw: bytes) -> str:
+    """The packet's text, without padding and byte order mark."""
+    encoding = _encoding(raw)
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise BadPacketError(f"not {encoding}: {error.reason} at byte {error.start}") from error
+    text = text.strip("\ufeff\0 \t\r\n")
+    declared = _DECLARED.match(text)
+    name = declared[1].lower() if declared else "utf-8"
+    if name not in _UNICODE and _SINGLE_BYTE.get(name) != encoding:
+        raise BadPacketError(f"encoding {name} has no place in XMP")
+    return text
+
+
+def _encoding(raw: bytes) -> str:
+    """The encoding that the first bytes show, else the one declared, else UTF-8."""
+    for mark, name in _BOMS:
+        if raw.startswith(mark):
+            return name
+    zeros = tuple(byte == 0 for byte in raw[:4])
+    if zeros == (True, True, True, False):
+        return "utf-32-be"
+    if zeros == (False, True, True, True):
+        return "utf-32-le"
+    if zeros[:2] == (True, False):
+        return "utf-16-be"
+    if zeros[:2] == (False, True):
+        return "utf-16-le"
+    declared = _DECLARED.match(raw[:300].decode("latin-1"))
+    return _SINGLE_BYTE.get(declared[1].lower(), "utf-8") if declared else "utf-8"
+
+
+class _Survey:
+    """Counts, bounds, and finds what may speak."""
+
+    def __init__(self, watched: Callable[[str], bool]) -> None:
+        self.keep: set[int] = set()
+        self.prohibitions: set[str] = set()
+        self.speaks = self.has_rdf = self.has_base = False
+        self.properties = 0
+        self._watched = watched
+        self._depth = self._rdf_depth = self._elements = self._attributes = 0
+        self._pieces: list[str] = []
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        self._flush()
+        self._depth += 1
+        self._elements += 1
+        self._attributes += len(attributes)
+        if self._depth > _DEEPEST:
+            raise BadPacketError(f"over {_DEEPEST} elements in one another")
+        if self._elements > _MOST_ELEMENTS or self._attributes > _MOST_ATTRIBUTES:
+            raise BadPacketError(f"over {_MOST_ELEMENTS} elements or attributes")
+        uri = joined(name)
+        if uri == f"{RDF}RDF" and not self._rdf_depth:
+            self.has_rdf, self._rdf_depth = True, self._depth
+        level = self._depth - self._rdf_depth if self._rdf_depth else 0
+        self.properties += level == 2
+        speaks = self._watched(uri)
+        linked = False
+        for key, value in attributes.items():
+            known = joined(key)
+            speaks |= self._watched(known)
+            linked |= known in _LINKS
+            if key == f"{XML}{SEPARATOR}base":
+                # A relative name becomes any name.
+                self.has_base = speaks = True
+            self.aside(value)
+        self.speaks |= speaks
+        if level >= 2 and (speaks or linked):
+            self.keep.add(self.properties - 1)
+
+    def text(self, data: str) -> None:
+        self._pieces.append(data)
+
+    def end(self, name: str) -> None:
+        self._flush()
+        if self._depth == self._rdf_depth:
+            self._rdf_depth = 0
+        self._depth -= 1
+
+    def aside(self, text: str) -> None:
+        """Looks for prohibitions."""
+        if "DMI-" in text:
+            self.prohibitions.update(PROHIBITED.findall(text))
+
+    def _flush(self) -> None:
+        if self._pieces:
+            text = "".join(self._pieces)
+            self._pieces.clear()
+            self.aside(text)
+
+
+def _run(
+    text: str,
+    start: Callable[[str, Mapping[str, str]], None],
+    end: Callable[[str], None],
+    characters: Callable[[str], None],
+    aside: Callable[[str], None] | None = None,
+) -> None:
+    """Parses a text that declares no document type; an empty one has no events.
+
+    Raises:
+        BadPacketError: It is not well-formed, or a handler says so.
+    """
+    begun = False
+
+    def begin(name: str, attributes: Mapping[str, str]) -> None:
+        nonlocal begun
+        begun = True
+        start(name, attributes)
+
+    # From text, expat takes the encoding as told, whatever the document declares.
+    parser = expat.ParserCreate(None, SEPARATOR)
+    parser.buffer_text = True
+    parser.StartElementHandler = begin
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = characters
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    if aside:
+        parser.CommentHandler = aside
+        parser.ProcessingInstructionHandler = lambda target, data: aside(f"{target} {data}")
+    try:
+        parser.Parse(text, True)
+    except expat.ExpatError as error:
+        if error.code == _NO_ELEMENTS and not begun:
+            return
+        raise BadPacketError(f"not well-formed XML: {error}") from error
+
+
+def _refuse_doctype(name: str, *_: object) -> None:
+    raise BadPacketError(f"document type {name!r}: XMP has none")

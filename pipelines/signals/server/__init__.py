@@ -1,0 +1,1 @@
+"""What a server says about rights: headers, robots.txt, TDMRep, RSL."""

@@ -1,0 +1,105 @@
+"""AI preferences of the IETF: the `Content-Usage` dictionary, in headers and in robots.txt.
+
+After draft-ietf-aipref-vocab and draft-ietf-aipref-attach as of August 2026. The value is a
+dictionary of RFC 9651: its keys are categories of use, case-sensitive, its values the tokens `y`
+and `n`; of a key that comes twice the last counts; what does not parse says nothing for sure.
+
+`train-ai` is training of models that generate. Drafts until 2025 had more labels. Servers still
+send them, so a no under one of those is a no; a yes is not read, for they are no longer defined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import http_sf
+
+from pipelines.signals.server.server import EVERYTHING, MINING, TRAINING, Page
+from schemas.rights import Purpose, Value
+from schemas.signal import Reading, Signal, raw_sha256
+
+_WHERE = "http Content-Usage"
+_LABELS: dict[str, tuple[Purpose, ...]] = {
+    "train-ai": (Purpose.TRAIN_GEN,),
+    "search": (Purpose.SEARCH,),
+}
+_FORMER_LABELS: dict[str, tuple[Purpose, ...]] = {
+    "bots": EVERYTHING,
+    "tdm": MINING,
+    "ai": TRAINING,
+    "train-genai": (Purpose.TRAIN_GEN,),
+    "genai": (Purpose.TRAIN_GEN,),
+    # Search was a kind of it.
+    "ai-output": (Purpose.INFERENCE, Purpose.SEARCH),
+}
+_CATEGORIES = tuple(purpose for purposes in _LABELS.values() for purpose in purposes)
+_TOKENS = {"y": Value.ALLOW, "n": Value.DENY}
+_SILENT = Value.UNKNOWN
+_LONGEST = 1 << 16
+
+Preferences = dict[Purpose, Value]
+
+
+def parse_preferences(raw: str) -> Preferences | None:
+    """What a statement of preference says of each purpose that it speaks of.
+
+    Returns:
+        Purposes and values; None if it does not parse.
+    """
+    try:
+        data = raw.encode("latin-1")
+        parsed = http_sf.parse(data, tltype="dictionary") if len(data) <= _LONGEST else None
+    except ValueError:
+        # Both what is no Latin-1 and http_sf's own error, StructuredFieldError.
+        return None
+    if not isinstance(parsed, dict):
+        return None
+    found: Preferences = {}
+    for label, member in parsed.items():
+        value = _value_of(member)
+        for purpose in _LABELS.get(label, ()):
+            found[purpose] = Value.DENY if found.get(purpose) is Value.DENY else value
+        for purpose in _FORMER_LABELS.get(label, ()):
+            if value is Value.DENY:
+                found[purpose] = Value.DENY
+    return found
+
+
+def _value_of(member: object) -> Value:
+    """The value of a dictionary's member, whatever its parameters."""
+    token = member[0] if isinstance(member, tuple) else member
+    return _TOKENS.get(str(token), _SILENT) if isinstance(token, http_sf.Token) else _SILENT
+
+
+def preferences_of(page: Page, statement: str, where: str, sha256: str, said: str) -> list[Signal]:
+    """One statement of preference as signals; what does not parse is unknown."""
+    found = parse_preferences(statement)
+    if found is None:
+        return page.says(_CATEGORIES, Value.UNKNOWN, where, sha256, said)
+    return [
+        signal
+        for purpose, value in found.items()
+        for signal in page.says((purpose,), value, where, sha256, said)
+    ]
+
+
+def read_content_usage(page: Page, values: Sequence[str]) -> Reading:
+    """Reads the `Content-Usage` header.
+
+    Several headers are one list, as HTTP has it, and then the last of a repeated key counts. If
+    that list does not parse, one of them may yet on its own: its no is heard, its yes is not.
+
+    Args:
+        page: What was fetched.
+        values: The headers' values.
+    """
+    values = [value for value in values if value.strip()]
+    if not values:
+        return Reading()
+    whole = ", ".join(values)
+    signals = preferences_of(page, whole, _WHERE, raw_sha256(whole), whole)
+    if parse_preferences(whole) is None:
+        for value in values:
+            alone = preferences_of(page, value, _WHERE, raw_sha256(value), value)
+            signals += [signal for signal in alone if signal.value is Value.DENY]
+    return Reading(tuple(signals))

@@ -1,0 +1,77 @@
+"""Where a server's answer and its robots.txt say that a licence document lies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import urldefrag, urljoin
+
+from pipelines.signals.server.robots_txt import license_lines
+from pipelines.signals.server.rsl import LicenseLink
+
+_TYPE = "application/rsl+xml"
+# One parameter of RFC 8288, or the comma before the next link.
+_PARAMETER = re.compile(
+    r"[ \t]*;[ \t]*([^\s=;,\"<>]*)[ \t]*(?:=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]*)))?"
+)
+
+
+def license_links(
+    url: str, link_headers: Sequence[str], robots_url: str, robots: bytes | None
+) -> tuple[LicenseLink, ...]:
+    """All links to RSL documents, each address once.
+
+    Args:
+        url: What was fetched; links are relative to it.
+        link_headers: Values of its `Link` headers.
+        robots_url: Where robots.txt lies.
+        robots: Its bytes; None if the server has none.
+    """
+    links = [
+        LicenseLink(_absolute(url, target), "http Link", value)
+        for value in link_headers
+        for target in _license_targets(value)
+    ]
+    links += [
+        LicenseLink(_absolute(robots_url, line), robots_url, line)
+        for line in (license_lines(robots) if robots is not None else ())
+    ]
+    return tuple({link.url or link.raw: link for link in reversed(links)}.values())[::-1]
+
+
+def _absolute(base: str, target: str) -> str:
+    """An address without its fragment; "" if there is no telling it."""
+    try:
+        return urldefrag(urljoin(base, target.strip())).url if target.strip() else ""
+    except ValueError:
+        return ""
+
+
+def _license_targets(value: str) -> Iterator[str]:
+    """Targets of a `Link` header's RSL licences; "" where it names one but cannot be read."""
+    found = False
+    for target, parameters in _links(value):
+        kind = parameters.get("type", "").partition(";")[0].strip().casefold()
+        if kind == _TYPE and "license" in parameters.get("rel", "").casefold().split():
+            found = True
+            yield target
+    if not found and _TYPE in value.casefold():
+        yield ""
+
+
+def _links(value: str) -> Iterator[tuple[str, dict[str, str]]]:
+    at = value.find("<")
+    while at >= 0:
+        end = value.find(">", at)
+        if end < 0:
+            return
+        target, at = value[at + 1 : end], end + 1
+        parameters: dict[str, str] = {}
+        while (match := _PARAMETER.match(value, at)) and match.end() > at:
+            quoted = match[2]
+            text = match[3] or "" if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+            # The first of a repeated name counts.
+            parameters.setdefault(match[1].casefold(), text)
+            at = match.end()
+        yield target, parameters
+        at = value.find("<", at)

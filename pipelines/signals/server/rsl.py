@@ -1,0 +1,214 @@
+"""Really Simple Licensing (RSL) 1.0: a licence in XML, which robots.txt or a header links to.
+
+A document has `content` elements, each for the paths that its `url` matches, each with licences. A
+licence permits and prohibits uses; who pays, where and for whom is said beside it.
+
+1. Of the contents that match, the one with the longest pattern is heard first, for each purpose; a
+   broader one is heard where the narrower ones are silent.
+2. Within a content a prohibition beats a permission, and where licences enumerate what they permit,
+   what they leave out is not permitted.
+3. A permission with any condition (payment, a kind of user, a region, a licence server, reporting,
+   a legal statement) is conditional.
+4. A document that does not conform cannot be read, and a word that is not known but prohibits
+   something makes everything conditional.
+
+The words of the drafts before 1.0 are still found, with commas between them, and are read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pipelines.signals.server.patterns import matches, path_of
+from pipelines.signals.server.rsl_xml import NAMESPACE, Element, parse_xml
+from pipelines.signals.server.server import (
+    AI_USES,
+    EVERYTHING,
+    TRAINING,
+    Page,
+    faulty,
+    one_line,
+    strictest,
+    without_query,
+)
+from schemas.rights import Purpose, Value
+from schemas.signal import Reading, Signal, raw_sha256
+
+_USES: dict[str, tuple[Purpose, ...]] = {
+    "all": EVERYTHING,
+    "ai-all": AI_USES,
+    "ai-train": TRAINING,
+    "ai-input": (Purpose.INFERENCE,),
+    "ai-index": (Purpose.INDEX,),
+    "search": (Purpose.SEARCH,),
+    # Drafts before 1.0.
+    "train-ai": TRAINING,
+    "train-genai": (Purpose.TRAIN_GEN,),
+    "ai-use": (Purpose.INFERENCE,),
+    "ai-summarize": (Purpose.INFERENCE,),
+}
+_CONTENT_PARTS = frozenset({"license", "alternate", "schema", "copyright", "terms"})
+_LICENSE_PARTS = frozenset({"permits", "prohibits", "payment", "reporting", "legal"})
+
+
+@dataclass(frozen=True)
+class _License:
+    """One licence.
+
+    Attributes:
+        permitted: What it permits; None where it does not enumerate.
+        prohibited: What it prohibits.
+        doubtful: Whether it prohibits something that is not known.
+        bound: Whether it has conditions.
+    """
+
+    permitted: frozenset[Purpose] | None
+    prohibited: frozenset[Purpose]
+    doubtful: bool
+    bound: bool
+
+
+def read_rsl(page: Page, url: str, body: bytes) -> Reading:
+    """Reads a licence document for one file.
+
+    Args:
+        page: What was fetched.
+        url: Where the document lies.
+        body: Its bytes.
+    """
+    where, digest = without_query(url), raw_sha256(body)
+    try:
+        contents = [_content(element) for element in _contents(parse_xml(body))]
+    except ValueError as error:
+        return faulty(where, f"not an RSL document: {error}", body)
+    signals: list[Signal] = []
+    for target in page.targets:
+        heard: dict[Purpose, tuple[Value, str]] = {}
+        for pattern, licenses in _matching(contents, page.host, target):
+            for purpose in EVERYTHING:
+                value = _value(purpose, licenses)
+                if value is not None:
+                    _hear(heard, purpose, value, pattern)
+        for purpose, (value, pattern) in heard.items():
+            said = f'<content url="{one_line(pattern)}"> {value}'
+            signals += page.says((purpose,), value, where, digest, said)
+    return Reading(tuple(dict.fromkeys(signals)))
+
+
+def _hear(
+    heard: dict[Purpose, tuple[Value, str]], purpose: Purpose, value: Value, pattern: str
+) -> None:
+    """Keeps the first word on a purpose, or a stricter one from a pattern as long."""
+    before = heard.get(purpose)
+    if before is not None:
+        stricter = strictest((before[0], value)) is not before[0]
+        if len(before[1]) != len(pattern) or not stricter:
+            return
+    heard[purpose] = (value, pattern)
+
+
+_Content = tuple[str, list[_License]]
+
+
+def _matching(contents: list[_Content], host: str, target: str) -> Iterator[_Content]:
+    """The contents for a path, the longest pattern first."""
+    found: list[_Content] = []
+    for pattern, licenses in contents:
+        path = path_of(pattern, host)
+        if path is not None and matches(path, target):
+            found.append((path, licenses))
+    yield from sorted(found, key=lambda content: -len(content[0]))
+
+
+def _contents(root: Element) -> list[Element]:
+    if root.name != "rsl" or not root.ours:
+        raise ValueError(f"the root is not rsl in the namespace {NAMESPACE}")
+    contents = [child for child in root.children if child.ours]
+    if not contents or any(child.name != "content" for child in contents):
+        raise ValueError("rsl holds no content, or something else")
+    return contents
+
+
+def _content(element: Element) -> _Content:
+    parts = [child for child in element.children if child.ours]
+    unknown = next((part.name for part in parts if part.name not in _CONTENT_PARTS), None)
+    if unknown is not None:
+        raise ValueError(f"content holds {unknown[:50]}")
+    licenses = [part for part in parts if part.name == "license"]
+    if "url" not in element.attributes or not licenses:
+        raise ValueError("a content without url or license")
+    encrypted = element.attributes.get("encrypted", "").strip().casefold() == "true"
+    bound = "server" in element.attributes or encrypted
+    return element.attributes["url"].strip(), [_license(part, bound) for part in licenses]
+
+
+def _license(element: Element, bound: bool) -> _License:
+    permitted: set[Purpose] | None = None
+    prohibited: set[Purpose] = set()
+    doubtful = False
+    for part in element.children:
+        if not part.ours:
+            continue
+        if part.name not in _LICENSE_PARTS:
+            raise ValueError(f"license holds {part.name[:50]}")
+        if part.name in ("permits", "prohibits") and part.children:
+            raise ValueError(f"{part.name} holds an element")
+        of_use = part.attributes.get("type", "usage").strip().casefold() == "usage"
+        words = part.text.casefold().replace(",", " ").split()
+        named = {purpose for word in words for purpose in _USES.get(word, ())}
+        if part.name == "permits" and of_use:
+            permitted = (permitted or set()) | named
+        elif part.name == "prohibits" and of_use:
+            prohibited |= named
+            doubtful |= any(word not in _USES for word in words)
+        else:
+            bound |= part.name != "payment" or not _is_free(part)
+    listed = None if permitted is None else frozenset(permitted)
+    return _License(listed, frozenset(prohibited), doubtful, bound)
+
+
+def _is_free(payment: Element) -> bool:
+    kind = payment.attributes.get("type", "free").strip().casefold()
+    return kind == "free" and not payment.children
+
+
+def _value(purpose: Purpose, licenses: list[_License]) -> Value | None:
+    """What the licences of one content say of a purpose; None if nothing."""
+    if any(purpose in each.prohibited for each in licenses):
+        return Value.DENY
+    if any(each.doubtful for each in licenses):
+        return Value.CONDITIONAL
+    granting = [each for each in licenses if each.permitted is None or purpose in each.permitted]
+    if any(not each.bound and each.permitted is not None for each in granting):
+        return Value.ALLOW
+    if any(each.bound for each in granting):
+        return Value.CONDITIONAL
+    return None if granting else Value.DENY
+
+
+@dataclass(frozen=True)
+class LicenseLink:
+    """A link to a licence document.
+
+    Attributes:
+        url: Where it leads, absolute; "" if that cannot be told.
+        where: Where the link stands.
+        raw: The link as it stands.
+    """
+
+    url: str
+    where: str
+    raw: str
+
+
+def read_unfetched(page: Page, links: Iterable[LicenseLink]) -> Reading:
+    """Reads links to licences that are not there, or were not fetched: those of other origins.
+
+    Somebody set terms, and they are not known: everything is conditional.
+    """
+    signals: list[Signal] = []
+    for link in links:
+        said = without_query(link.url or link.raw)
+        signals += page.says(EVERYTHING, Value.CONDITIONAL, link.where, raw_sha256(link.raw), said)
+    return Reading(tuple(signals))

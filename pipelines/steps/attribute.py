@@ -1,0 +1,192 @@
+"""RecordAttribution: from what the shards hold to entries, the published log and statements.
+
+Memory holds a few numbers for each asset, which the exact allocation needs, and otherwise a chunk
+of the ledger. Shards come in another order than the log, and the log in another than statements, so
+rows are put aside twice. The order, marked below: 1. read what the allocation needs; 2. share the
+pool out; 3. read the rows again and put them aside in the order of the log; 4. make the entries, a
+chunk at a time: ledger, entry bundles, and lines put aside for the statements; 5. tiles and
+checkpoint; 6. statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.ledger.allocation import Claims, Integers, Settled
+from pipelines.ledger.entries import ASSET_COLUMNS, SEALED_SCHEMA, Terms, check_terms, seal_entries
+from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
+from pipelines.ledger.note import Signer, sign_checkpoint
+from pipelines.ledger.split import agency_and_contributors
+from pipelines.ledger.statement_files import StatementFiles
+from pipelines.ledger.tiles import entry_bundles, tiles
+from pipelines.run.job import Job
+from pipelines.storage.spill import Spill
+from pipelines.storage.store import Store
+from pipelines.storage.tables import open_parquet, read_parquet
+from schemas import layout
+from schemas.errors import RunError
+from schemas.ledger import LEDGER_SCHEMA, Allocation
+
+CHUNK = 8_192  # assets whose entries are made at once, and lines of statements written at once
+GROUP = 32_768  # entries of a row group; rows that are put aside at once
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What the ledger of a delivery comes to.
+
+    Attributes:
+        entries: How many entries it has.
+        contributors: How many contributors have a statement.
+        agency_minor: The agency's share; `contributors_minor`: theirs, in minor units.
+        root: Root of the tree, 32 bytes.
+        origin: The log's identity.
+    """
+
+    entries: int
+    contributors: int
+    agency_minor: int
+    contributors_minor: int
+    root: bytes
+    origin: str
+
+
+def record_attribution(
+    store: Store, job: Job, signer: Signer, shards: Sequence[str]
+) -> Attribution:
+    """Works out who earns what, and leaves ledger, statements, tiles and checkpoint.
+
+    Args:
+        store: The output store.
+        job: The run.
+        signer: Signs the checkpoint.
+        shards: Base names of all shards.
+
+    Raises:
+        InputError: Nothing was delivered, two assets have one id or key, or a row is wrong.
+        RunError: If the sums do not come to the pool; nothing is published then.
+    """
+    price = job.deal.price
+    terms = Terms(
+        layout.delivery_id(job.deal.deal_id, job.version),
+        price.pool_minor,
+        price.currency,
+        Allocation(price.allocation),
+        price.agency_share,
+        job.terms_sha256,
+    )
+    check_terms(terms)
+    claims = Claims(terms.rule)
+    for shard in shards:  # 1
+        claims.add(read_parquet(store, _delivered(job, shard)))
+    agency_minor, shared_minor = agency_and_contributors(terms.pool_minor, terms.agency_share)
+    settled = claims.settle(shared_minor)  # 2
+    del claims
+    recording = _Recording(store, job, signer, terms, settled)
+    root = recording.write_log(shards)
+    paid = recording.statements.write()  # 6
+    if agency_minor + paid != terms.pool_minor:
+        raise RunError(
+            "The statements do not sum to the pool",
+            f"agency {agency_minor} + contributors {paid}, pool {terms.pool_minor}",
+            "This is a fault of the program; nothing was published.",
+        )
+    entries, people = len(settled.person), len(settled.people)
+    return Attribution(entries, people, agency_minor, paid, root, recording.origin)
+
+
+def _delivered(job: Job, shard: str) -> str:
+    return f"{job.work}/delivered/{shard}.parquet"
+
+
+class _Recording:
+    """The writing of a ledger that is settled."""
+
+    def __init__(
+        self, store: Store, job: Job, signer: Signer, terms: Terms, settled: Settled
+    ) -> None:
+        self._store = store
+        self._job = job
+        self._signer = signer
+        self._terms = terms
+        self._settled = settled
+        self._hashes = bytearray()  # of all leaves, joined
+        self._assets = Spill(store, f"{job.work}/ledger/assets")
+        self.statements = StatementFiles(
+            store,
+            job.deal.deal_id,
+            f"{job.agency}/{layout.STATEMENTS}",
+            f"{job.work}/ledger/lines",
+            settled,
+            CHUNK,
+        )
+        self.origin = f"{signer.name}/{terms.delivery}"
+
+    def write_log(self, shards: Sequence[str]) -> bytes:
+        """Writes ledger, entry bundles, tiles and checkpoint; returns the root."""
+        store, prefix = self._store, self._job.delivery
+        for rows, ranks in _gathered(self._ranked(shards)):  # 3
+            self._assets.add(rows.append_column("rank", pa.array(ranks)), ranks // CHUNK)
+        for path, data in entry_bundles(self._leaves()):  # 4
+            store.write_bytes(f"{prefix}/{path}", data)
+        whole, builder = memoryview(self._hashes), RootBuilder()  # 5
+        hashes = (bytes(whole[at : at + HASH_BYTES]) for at in range(0, len(whole), HASH_BYTES))
+        for path, data in tiles(hashes, builder):
+            store.write_bytes(f"{prefix}/{path}", data)
+        root = builder.root()
+        checkpoint = sign_checkpoint(self._signer, self.origin, builder.size, root)
+        store.write_bytes(f"{prefix}/{layout.CHECKPOINT}", checkpoint.encode())
+        store.write_bytes(f"{prefix}/{layout.LOG_VKEY}", f"{self._signer.vkey}\n".encode())
+        return root
+
+    def _ranked(self, shards: Sequence[str]) -> Iterator[tuple[pa.Table, Integers]]:
+        """The shards' rows with the places of their assets in the order of the log."""
+        at = 0
+        for shard in shards:
+            rows = read_parquet(self._store, _delivered(self._job, shard), list(ASSET_COLUMNS))
+            yield rows, self._settled.ranks[at : at + len(rows)]
+            at += len(rows)
+
+    def _leaves(self) -> Iterator[bytes]:
+        """Makes the entries, chunk by chunk, writes the ledger, and yields the leaves in order."""
+        key = f"{self._job.agency}/ledger/ledger-00000.parquet"
+        waiting = SEALED_SCHEMA.empty_table()
+        with open_parquet(self._store, key, LEDGER_SCHEMA) as write:
+            for first in range(0, len(self._settled.ranks), CHUNK):
+                rows = pa.concat_tables(self._assets.read(first // CHUNK)).sort_by("rank")
+                sealed = seal_entries(rows, self._settled, first, self._terms, self._job.salt)
+                self._hashes += b"".join(sealed.hashes)
+                yield from sealed.leaves
+                waiting = pa.concat_tables([waiting, sealed.table])
+                while len(waiting) >= GROUP:
+                    self._keep(waiting.slice(0, GROUP), write)
+                    waiting = waiting.slice(GROUP)
+            if len(waiting):
+                self._keep(waiting, write)
+
+    def _keep(self, entries: pa.Table, write: Callable[[pa.Table], None]) -> None:
+        """Writes a row group of the ledger and puts its lines aside for the statements."""
+        entries = entries.combine_chunks()
+        write(entries.select(LEDGER_SCHEMA.names))
+        self.statements.add(entries)
+
+
+def _gathered(parts: Iterator[tuple[pa.Table, Integers]]) -> Iterator[tuple[pa.Table, Integers]]:
+    """Joins tables, so that about as many rows as make a group are put aside at once."""
+    held: list[tuple[pa.Table, Integers]] = []
+    for part in parts:
+        held.append(part)
+        if sum(len(rows) for rows, _ in held) >= GROUP:
+            yield _joined(held)
+            held = []
+    if any(len(rows) for rows, _ in held):
+        yield _joined(held)
+
+
+def _joined(parts: list[tuple[pa.Table, Integers]]) -> tuple[pa.Table, Integers]:
+    tables, ranks = zip(*parts, strict=True)
+    return pa.concat_tables(tables), np.concatenate(ranks)

@@ -1,0 +1,172 @@
+"""The whole walk on a page: from a catalogue and a deal to a signed delivery and a ledger.
+
+One Beam graph plans with ids and leaves receipts; the ledger and the signed manifest are made of
+the receipts afterwards, where the key is.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+
+from pipelines.ledger.note import Signer
+from pipelines.run.counts import Counts
+from pipelines.run.failures import drop_outdated, noted_failure
+from pipelines.run.job import Job
+from pipelines.run.lease import Lease, hold_version
+from pipelines.run.versions import claim_version
+from pipelines.steps.attribute import Attribution, record_attribution
+from pipelines.steps.publish import publish_agency, publish_delivery
+from pipelines.steps.reconcile import RunCounts, read_counts, read_receipts, reconcile
+from pipelines.steps.runner import run_graph
+from pipelines.steps.transforms import (
+    CountScreened,
+    EnrichAssets,
+    JudgeCatalogue,
+    ReadCatalogue,
+    ScreenRights,
+    SelectSamples,
+    WriteShards,
+)
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from schemas import layout
+from schemas.errors import InputError, RunError
+from schemas.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A run that ended in a delivery.
+
+    Attributes:
+        manifest: What was published.
+        attribution: What the ledger comes to.
+        steps: Each step's counts, in the order of the walk.
+        computed: How many media were decoded, embedded and captioned anew.
+    """
+
+    manifest: Manifest
+    attribution: Attribution
+    steps: dict[str, Counts]
+    computed: dict[str, int]
+
+
+def build_graph(root: beam.Pipeline, job: Job) -> None:
+    """Lays the graph: every step that touches rows or media."""
+    listed = job.catalogue.parts("assets")
+    parts = root | "Parts" >> beam.Create(listed, reshuffle=len(listed) > 1)
+    batches = parts | "ReadCatalogue" >> ReadCatalogue(job)
+    verdict = batches | "JudgeCatalogue" >> JudgeCatalogue(job)
+    screened = batches | "ScreenRights" >> ScreenRights(job, verdict)
+    screened | "CountScreened" >> CountScreened(job)
+    (
+        screened
+        | "EnrichAssets" >> EnrichAssets(job)
+        | "SelectSamples" >> SelectSamples(job)
+        | "WriteShards" >> WriteShards(job)
+    )
+
+
+def package(job: Job, signer: Signer, take_over: bool = False) -> Packaged:
+    """Runs a job to its end, holding its version all the while.
+
+    Args:
+        job: The run.
+        signer: The agency's key.
+        take_over: Whether a holder on another machine counts as dead.
+
+    Raises:
+        InputError: If the gate refuses the catalogue; nothing is left behind.
+        RunError: If too much could not be read, nothing is left to deliver, or counts do not
+            reconcile. The agency's tables are left, to be looked into; no manifest is. Or if
+            another run holds or has published the version: then nothing is changed.
+    """
+    store = open_store(job.output_uri)
+    store.ensure()
+    held = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
+    with held as lease, _sparing_collector():
+        return _package(store, replace(job, claim=lease.claim), signer, lease)
+
+
+@contextmanager
+def _sparing_collector() -> Iterator[None]:
+    """Keeps what is there before the run out of the garbage collector's rounds.
+
+    Modules and classes by the hundred thousand outlive the run, and each full round would go
+    through all of them.
+    """
+    if gc.get_freeze_count():  # somebody else's, who thaws it
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _package(store: Store, job: Job, signer: Signer, lease: Lease) -> Packaged:
+    claim_version(store, job.deal, job.version, job.run_id)
+    drop_outdated(store, job.work)
+    try:
+        run_walk(store, job)
+        counts = read_counts(store, job)
+        if counts.stop is not None:
+            raise InputError(*counts.stop)
+    except InputError:
+        _discard(store, job)
+        raise
+    publish_agency(store, job)
+    _check_worth_publishing(store, job, counts)
+    receipts = read_receipts(store, job)
+    steps = reconcile(store, job, counts, receipts)
+    shards = [receipt.name for receipt in receipts]
+    attribution = record_attribution(store, job, signer, shards)
+    manifest = publish_delivery(store, job, signer, receipts, steps, attribution, lease.confirm)
+    store.delete_prefix(job.work)
+    return Packaged(manifest, attribution, steps, counts.computed)
+
+
+def run_walk(store: Store, job: Job) -> None:
+    """Runs the graph to its end.
+
+    Raises:
+        FairshardError: The error that a worker noted, with its parts.
+    """
+    try:
+        run_graph(job, build_graph)
+    except Exception as error:
+        noted = noted_failure(store, job.work, job.progress_path)
+        if noted is None:
+            raise
+        raise noted from error
+
+
+def _discard(store: Store, job: Job) -> None:
+    """Leaves nothing of a run whose input was refused; features stay, for they are true."""
+    store.delete_prefix(job.work)
+    store.delete_prefix(layout.version_prefix(job.deal.deal_id, job.version))
+
+
+def _check_worth_publishing(store: Store, job: Job, counts: RunCounts) -> None:
+    where = f"{job.output_uri}/{job.agency}"
+    if counts.too_many_dead:
+        store.delete_prefix(job.work)
+        raise RunError(
+            "Too many dead letters",
+            f"{counts.dead_letters:,} of {counts.steps['read'].entered:,} assets, limit "
+            f"limits.dead_letter_share = {job.deal.limits.dead_letter_share}",
+            f"Look into {where}/dead_letters, mend the media, or raise the limit.",
+        )
+    if counts.steps["select"].passed == 0:
+        store.delete_prefix(job.work)
+        raise RunError(
+            "Nothing is left to deliver",
+            f"all {counts.steps['read'].entered:,} assets were refused or could not be read",
+            f"The reasons are in {where}/decisions.",
+        )

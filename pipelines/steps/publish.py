@@ -1,0 +1,197 @@
+"""Publish: cards and indexes, the agency's tables, then the signed manifest, last of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pipelines.delivery.card import DEMONSTRATION_NOTICE
+from pipelines.delivery.indexes import write_indexes
+from pipelines.delivery.recheck import digest_of, recheck_shards
+from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
+from pipelines.ledger.note import Signer
+from pipelines.run.counts import Counts
+from pipelines.run.job import Job
+from pipelines.run.receipts import ShardReceipt
+from pipelines.steps.attribute import Attribution
+from pipelines.storage.progress import report_progress
+from pipelines.storage.store import Store
+from schemas import layout
+from schemas.errors import RunError
+from schemas.manifest import (
+    DealRecord,
+    EndRecord,
+    FileRecord,
+    LedgerRecord,
+    Manifest,
+    ModelRecord,
+    ShardRecord,
+    StepRecord,
+)
+
+
+def publish_agency(store: Store, job: Job) -> None:
+    """Copies decisions, dead letters and data docs from the work area to the agency's folder.
+
+    What an earlier try at this version left there goes first: it may have failed on other media.
+    """
+    store.sweep(job.agency)
+    for found in store.list(job.agency):
+        if found.key != f"{job.agency}/{layout.RUN_RECORD}":
+            store.delete(found.key)
+    staged = f"{job.work}/agency"
+    for found in store.list(staged):
+        name = found.key.removeprefix(f"{staged}/")
+        store.write_bytes(f"{job.agency}/{name}", store.read_bytes(found.key))
+
+
+def publish_delivery(
+    store: Store,
+    job: Job,
+    signer: Signer,
+    receipts: Sequence[ShardReceipt],
+    steps: dict[str, Counts],
+    attribution: Attribution,
+    confirm: Callable[[], None] | None = None,
+) -> Manifest:
+    """Writes what makes the shards a delivery, the signed manifest last.
+
+    Args:
+        store: The output store.
+        job: The run.
+        signer: The agency's key.
+        receipts: What was written, in the shards' order.
+        steps: Each step's counts.
+        attribution: What the ledger comes to.
+        confirm: Called right before the manifest is written; raises if this run may not publish.
+
+    Raises:
+        RunError: If a shard in the store is not what was written, or the version is published
+            already; the manifest that is there stays as it is.
+    """
+    store.sweep(job.delivery)
+    write_indexes(store, job, receipts)
+    recheck_shards(store, job, receipts)
+    files = _list_files(store, job, receipts)
+    signed = make_manifest(job, signer, receipts, steps, attribution, files)
+    if confirm is not None:
+        confirm()
+    _write_manifest(store, job, manifest_bytes(signed))
+    return signed
+
+
+def _write_manifest(store: Store, job: Job, data: bytes) -> None:
+    key = f"{job.delivery}/{layout.MANIFEST}"
+    # What is there decides, not what was told: the answer to a first attempt may be lost and the
+    # second told that there is one, and some services tell two writers that each was the first.
+    store.write_new(key, data)
+    there = store.read_bytes(key)
+    if there == data:
+        return
+    winner = open_manifest(there, None)
+    raise RunError(
+        "Another run has published this version",
+        f"{store.uri}/{key}: {winner.delivery} by run {winner.run_id}, this is run {job.run_id}",
+        "Its manifest was left as it is. Check that delivery with `fairshard verify`.",
+    )
+
+
+def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> list[FileRecord]:
+    """Every file of the delivery with its digest; the tars' are known from their writing."""
+    tars = {f"shards/{receipt.name}.tar": receipt for receipt in receipts}
+    expected = _expected_files(receipts)
+    files = []
+    found = store.list(job.delivery)
+    report_progress(job.progress_path, "publish", 0, len(found))
+    for item in found:
+        path = item.key.removeprefix(f"{job.delivery}/")
+        if path == layout.MANIFEST:
+            continue
+        if path.split("/")[0] in expected and path not in expected[path.split("/")[0]]:
+            store.delete(item.key)  # left by an earlier, interrupted try at this version
+            continue
+        tar = tars.get(path)
+        digest = tar.sha256 if tar else digest_of(store, item.key)
+        files.append(FileRecord(path=path, bytes=item.size_bytes, sha256=digest))
+        report_progress(job.progress_path, "publish", 1)
+    return files
+
+
+def _expected_files(receipts: Sequence[ShardReceipt]) -> dict[str, set[str]]:
+    """Files that may lie in the folders that shards write to, by folder."""
+    paths = ["shards/README.md"]
+    for receipt in receipts:
+        paths += layout.shard_paths(receipt.name, receipt.index)
+    folders = ("shards", "img_emb", "text_emb", "metadata", "shots")
+    return {name: {path for path in paths if path.startswith(f"{name}/")} for name in folders}
+
+
+def make_manifest(
+    job: Job,
+    signer: Signer,
+    receipts: Sequence[ShardReceipt],
+    steps: dict[str, Counts],
+    attribution: Attribution,
+    files: list[FileRecord],
+) -> Manifest:
+    """The signed manifest of these files; parameters are those of `publish_delivery`."""
+    shards = [
+        ShardRecord(
+            name=item.name,
+            family=item.family,
+            samples=item.samples,
+            bytes=item.bytes,
+            sha256=item.sha256,
+        )
+        for item in receipts
+    ]
+    manifest = Manifest(
+        fairshard_manifest=1,
+        delivery=layout.delivery_id(job.deal.deal_id, job.version),
+        as_of=job.as_of.isoformat(),
+        run_id=job.run_id,
+        deal=_deal_record(job),
+        models=_model_record(job),
+        steps=[
+            StepRecord.model_validate({"step": name, **counts.to_json()})
+            for name, counts in steps.items()
+        ],
+        shards=shards,
+        ledger=LedgerRecord(
+            entries=attribution.entries,
+            root=attribution.root.hex(),
+            origin=attribution.origin,
+        ),
+        files=files,
+        vkey=signer.vkey,
+        end=EndRecord(
+            shards=len(shards),
+            samples=sum(item.samples for item in shards),
+            files=len(files),
+            bytes=sum(item.bytes for item in files),
+        ),
+    )
+    return sign_manifest(manifest, signer)
+
+
+def _deal_record(job: Job) -> DealRecord:
+    deal = job.deal
+    return DealRecord(
+        deal_id=deal.deal_id,
+        buyer=deal.buyer,
+        purposes=[str(purpose) for purpose in deal.purposes],
+        territory=list(deal.territory),
+        starts=deal.starts.isoformat(),
+        ends=deal.ends.isoformat(),
+        profile=deal.profile,
+        terms_sha256=deal.terms_sha256(),
+    )
+
+
+def _model_record(job: Job) -> ModelRecord:
+    models = job.models
+    return ModelRecord(
+        clip=models.clip_id,
+        captioner=models.captioner_id,
+        demonstration=models.demonstration,
+        notice=DEMONSTRATION_NOTICE if models.demonstration else "",
+    )

@@ -1,0 +1,109 @@
+"""From parts of the catalogue to gated batches in the work area, and the verdict on all of them."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.catalogue.data_docs import write_data_docs
+from pipelines.catalogue.gate import gate_batch
+from pipelines.catalogue.outcome import GateSummary, merge, stop_error
+from pipelines.catalogue.read import Part, read_batches
+from pipelines.catalogue.suite import Suite
+from pipelines.rights.arrow import column
+from pipelines.run.counts import Counts
+from pipelines.run.decisions import Decision, dead_letter, write_decisions
+from pipelines.run.job import Job
+from pipelines.run.receipts import BatchReceipt, Hashes, Verdict
+from pipelines.storage.progress import report_progress
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes
+from schemas import layout
+from schemas.errors import InputError
+
+
+def ingest_part(
+    store: Store, job: Job, part: Part, suite: Suite, divert: frozenset[str]
+) -> Iterator[BatchReceipt]:
+    """Reads a part batch by batch through the gate and leaves what passed in the work area."""
+    for batch in read_batches(part, job.catalogue.mapping):
+        name = f"{batch.part_index:05d}-{batch.batch_index:06d}"
+        gated = gate_batch(batch.table, suite, divert)
+        dead = [
+            dead_letter(row.asset_id, row.reason, row.detail) for row in (*batch.dead, *gated.dead)
+        ]
+        counts = Counts(entered=len(batch.table) + len(batch.dead), passed=len(gated.table))
+        for decision in dead:
+            counts.note(decision)
+        _write_batch(store, job.work, name, gated.table, dead)
+        report_progress(job.progress_path, "read", counts.entered)
+        yield BatchReceipt(name, counts, gated.summary)
+
+
+def _write_batch(store: Store, work: str, name: str, table: pa.Table, dead: list[Decision]) -> None:
+    hashes = hash_ids(column(table, "asset_id").to_pylist())
+    kept = table.append_column("hash", pa.array(hashes))
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, kept.schema) as writer:
+        writer.write_table(kept)
+    store.write_bytes(f"{work}/batches/{name}.arrow", sink.getvalue())
+    # Dead rows count as rows of their id: which of two rows is meant, nobody can say.
+    every = np.concatenate([hashes, hash_ids(row.asset_id for row in dead)])
+    ids = io.BytesIO()
+    np.save(ids, every)
+    store.write_bytes(f"{work}/ids/{name}.npy", ids.getvalue())
+    write_decisions(store, f"{work}/agency", f"read-{name}", dead)
+
+
+def judge(store: Store, job: Job, suite: Suite, receipts: list[BatchReceipt]) -> Verdict:
+    """The verdict on all batches; leaves it and the data docs in the work area."""
+    summary = merge(receipt.gate for receipt in receipts)
+    error = stop_error(summary, suite)
+    counts = Counts()
+    for receipt in receipts:
+        counts.add(receipt.counts)
+    if error is None and counts.entered == 0:
+        error = InputError(
+            "The catalogue has no assets", job.catalogue.uri, "Give a catalogue with rows."
+        )
+    names = sorted(receipt.name for receipt in receipts)
+    repeated = _repeated(store, job.work, names) if error is None else np.zeros(0, np.uint64)
+    _write_docs(store, job, summary, suite)
+    stop = [error.what, error.which, error.remedy] if error else None
+    verdict = {"stop": stop, "counts": counts.to_json(), "batches": len(receipts)}
+    store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
+    report_progress(job.progress_path, "read", 0, counts.entered)  # the total, known only now
+    report_progress(job.progress_path, "screen", 0, counts.passed)
+    return Verdict(error is not None, repeated)
+
+
+def _repeated(store: Store, work: str, names: list[str]) -> Hashes:
+    """Hashes that occur more than once: 8 bytes an asset, sorted once."""
+    parts = [np.load(io.BytesIO(store.read_bytes(f"{work}/ids/{name}.npy"))) for name in names]
+    ordered = np.sort(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
+    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+
+
+def _write_docs(store: Store, job: Job, summary: GateSummary, suite: Suite) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_data_docs(summary, suite, Path(folder), job.as_of)
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file():
+                name = path.relative_to(folder).as_posix()
+                store.write_bytes(f"{job.work}/agency/expectations/{name}", path.read_bytes())
+
+
+def hash_ids(asset_ids: Iterable[str]) -> Hashes:
+    """The hash of each asset id, [n] uint64."""
+    return np.fromiter((layout.asset_hash(text) for text in asset_ids), np.uint64)
+
+
+def read_batch(store: Store, work: str, name: str) -> pa.Table:
+    """A batch from the work area: schemas.catalogue.ASSETS_SCHEMA and the column `hash`."""
+    data = store.read_bytes(f"{work}/batches/{name}.arrow")
+    return pa.ipc.open_file(pa.BufferReader(data)).read_all()

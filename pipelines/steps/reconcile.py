@@ -1,0 +1,107 @@
+"""Reconciling: what went into every step is what came out of it, and of all of them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+
+from pipelines.run.counts import Counts
+from pipelines.run.job import Job
+from pipelines.run.receipts import ShardReceipt
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_json, read_parquet
+from schemas.errors import RunError
+from schemas.reasons import Outcome
+
+
+@dataclass(frozen=True)
+class RunCounts:
+    """What the graph left in the work area.
+
+    Attributes:
+        stop: What, which and remedy, where the gate stopped the run.
+        steps: Counts of read, screen, enrich and select; none where it stopped.
+        computed: How many media were decoded, embedded and captioned anew.
+        dead_letters: How many in all.
+        too_many_dead: Whether they are past the deal's limit.
+        shards: How many were planned.
+    """
+
+    stop: tuple[str, str, str] | None
+    steps: dict[str, Counts]
+    computed: dict[str, int]
+    dead_letters: int
+    too_many_dead: bool
+    shards: int
+
+
+def read_counts(store: Store, job: Job) -> RunCounts:
+    """Reads what the graph left."""
+    verdict = read_json(store, f"{job.work}/verdict.json")
+    if verdict["stop"] is not None:
+        what, which, remedy = verdict["stop"]
+        return RunCounts((what, which, remedy), {}, {}, 0, False, 0)
+    plan = read_json(store, f"{job.work}/plan.json")
+    steps = {
+        "read": Counts.from_json(verdict["counts"]),
+        "screen": Counts.from_json(read_json(store, f"{job.work}/screen.json")),
+        "enrich": Counts.from_json(plan["enrich"]),
+        "select": Counts.from_json(plan["select"]),
+    }
+    return RunCounts(
+        None, steps, plan["computed"], plan["dead_letters"], plan["stopped"], plan["shards"]
+    )
+
+
+def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:
+    """The receipts of all shards, in the order of their index."""
+    keys = [found.key for found in store.list(f"{job.work}/shards")]
+    receipts = [ShardReceipt(**read_json(store, key)) for key in keys]
+    return sorted(receipts, key=lambda receipt: receipt.index)
+
+
+def reconcile(
+    store: Store, job: Job, counts: RunCounts, receipts: list[ShardReceipt]
+) -> dict[str, Counts]:
+    """Checks every sum of the run.
+
+    1. Each step: entered = passed + refused + dead letters.
+    2. Each step takes what the one before it passed.
+    3. Every planned shard was written, and the shards hold what was selected.
+    4. The decisions table has one row for each row of the catalogue, delivered ones as many as
+       the shards hold.
+
+    Returns:
+        The steps' counts, `write` among them.
+
+    Raises:
+        RunError: Naming the first sum that fails.
+    """
+    written = sum(receipt.samples for receipt in receipts)
+    steps = dict(counts.steps)
+    steps["write"] = Counts(entered=steps["select"].passed, passed=written)
+    before = steps["read"].entered
+    for name, step in steps.items():
+        _equal(f"assets that entered {name}", step.entered, before)  # 2
+        out = step.passed + step.refused_assets + step.dead_assets
+        _equal(f"assets that left {name}", out, step.entered)  # 1
+        before = step.passed
+    _equal("shards written", len(receipts), counts.shards)  # 3
+    rows = delivered = 0  # 4
+    for found in store.list(f"{job.agency}/decisions"):
+        outcomes = read_parquet(store, found.key, ["outcome"])["outcome"]
+        rows += len(outcomes)
+        delivered += pc.sum(pc.equal(outcomes, Outcome.DELIVERED.value)).as_py()
+    _equal("rows of the decisions table", rows, steps["read"].entered)
+    _equal("decisions to deliver", delivered, written)
+    return steps
+
+
+def _equal(what: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise RunError(
+            "The counts do not reconcile",
+            f"{what}: {found:,}, expected {expected:,}",
+            "Nothing was published. Run again; if it happens twice, report it.",
+        )

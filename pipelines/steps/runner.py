@@ -1,0 +1,150 @@
+"""Which engine runs the graph: Beam's FnApiRunner by name, or any other by Beam's own options.
+
+Three findings about Beam 2.77 are built in. The default DirectRunner would fetch and execute a
+binary from the network, so the runner is always named. The timed output buffer races its writer
+and can lose rows, so it is off. `multi_threading` mode loses rows, so it is never used.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
+
+import apache_beam as beam
+import grpc
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
+from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
+
+from pipelines.run.job import Job
+from pipelines.steps.worker import end_stages_promptly, worker_command
+from schemas.errors import InputError, RunError
+
+_View = TypeVar("_View", bound=PipelineOptions)
+Graph = Callable[[beam.Pipeline, Job], None]
+
+_EMBEDDED = "FnApiRunner"
+_FETCHING = ("DirectRunner", "PrismRunner", "SwitchingDirectRunner", "TestDirectRunner")
+_ANSWER_S = 10.0
+
+
+def run_graph(job: Job, build: Graph) -> None:
+    """Builds the graph and runs it to its end.
+
+    Args:
+        job: The run. Where `job.beam_options` names a runner, that one is used; else the embedded
+            one, in `job.workers` processes of this machine.
+        build: Lays the graph.
+
+    Raises:
+        InputError: If the options ask for an engine or a mode that is not to be trusted.
+        RunError: If the connection to the engine is lost.
+    """
+    worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
+    end_stages_promptly()
+    options = RunOptions([*_embedded(job.workers), *job.beam_options])
+    engine = check_engine(job.beam_options) or FnApiRunner(default_environment=_environment(job))
+    pipeline = beam.Pipeline(runner=engine, options=options)
+    build(pipeline, job)
+    try:
+        pipeline.run().wait_until_finish()
+    except grpc.RpcError as error:
+        raise RunError(
+            "The connection to the engine was lost",
+            " ".join(job.beam_options),
+            "See whether it lives, then run the same command again: it goes on.",
+        ) from error
+
+
+class RunOptions(PipelineOptions):
+    """Beam's options, which it asks for a view of one kind some 150 times while it lays the graph.
+
+    Every view has its own parser made for it, though all of them share one set of values.
+    """
+
+    def view_as(self, cls: type[_View]) -> _View:
+        """The one view of a kind."""
+        views: dict[type, PipelineOptions] = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return cast(_View, views[cls])
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_views"}
+
+
+def check_engine(beam_options: Sequence[str]) -> str | None:
+    """The runner that Beam's options name; None for the embedded one.
+
+    Raises:
+        InputError: If there is no such runner, it or its mode must not be used, or it needs a
+            service and none answers.
+    """
+    asked = PipelineOptions([*beam_options]).get_all_options()
+    runner = _full_name(asked["runner"])
+    name = runner.rpartition(".")[2]
+    if name in _FETCHING:
+        raise InputError(
+            "This runner fetches and executes a binary from the network",
+            f"--runner={asked['runner']}",
+            "Leave the runner out for the embedded one, or name FlinkRunner, PortableRunner or "
+            "DataflowRunner.",
+        )
+    if asked["direct_running_mode"] == "multi_threading":
+        raise InputError(
+            "This mode loses rows in Beam 2.77",
+            "--direct_running_mode=multi_threading",
+            "Leave it out; --workers says how many processes are used.",
+        )
+    if name == "PortableRunner":
+        _check_endpoint(asked["job_endpoint"])
+    return None if name in ("", _EMBEDDED) else runner
+
+
+def _full_name(given: str | None) -> str:
+    """A runner as Beam spells it, which takes any case and leaves out `Runner`; "" for none."""
+    if not given or "." in given:
+        return given or ""
+    names: list[str] = StandardOptions.KNOWN_RUNNER_NAMES
+    known = {name.lower(): name for name in names}
+    found = known.get(given.lower()) or known.get(f"{given.lower()}runner")
+    if found is None:
+        raise InputError(
+            "Beam has no such runner",
+            f"--runner={given}",
+            "Leave it out for the embedded one, or name FlinkRunner, PortableRunner or "
+            "DataflowRunner.",
+        )
+    return found
+
+
+def _check_endpoint(endpoint: str | None) -> None:
+    """Beam would wait for minutes for a service that is not there."""
+    host, _, port = (endpoint or "").rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(
+            "PortableRunner needs the address of a job service",
+            f"--job_endpoint={endpoint or ''}",
+            "Give --beam=--job_endpoint=HOST:PORT.",
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            "No job service answers",
+            f"--job_endpoint={endpoint}: {error}",
+            "Start it, or correct the address.",
+        ) from error
+
+
+def _embedded(workers: int) -> list[str]:
+    # What makes it many processes is the environment below; this says only how many.
+    return ["--direct_running_mode=in_memory", f"--direct_num_workers={workers}"]
+
+
+def _environment(job: Job) -> Environment | None:
+    """Worker processes of our own starting; with one worker, none: all is done in this process."""
+    if job.workers == 1:
+        return None
+    return SubprocessSDKEnvironment.from_command_string(worker_command(job.debug))

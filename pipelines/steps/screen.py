@@ -1,0 +1,86 @@
+"""Screening of one batch in the work area: decisions for the refused, blocks for the cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.catalogue.read import read_table
+from pipelines.rights.arrow import column
+from pipelines.rights.detail import describe_refusals
+from pipelines.rights.screen import (
+    Mask,
+    RightsIndex,
+    build_index,
+    reasons_of,
+    screen_batch,
+)
+from pipelines.rights.standing import add_standing
+from pipelines.run.counts import Counts
+from pipelines.run.decisions import refusals_table
+from pipelines.run.job import Job
+from pipelines.run.receipts import ScreenReceipt, Verdict
+from pipelines.steps.read import read_batch
+from pipelines.storage.progress import report_progress
+from pipelines.storage.store import Store
+from pipelines.storage.tables import Block, write_blocks, write_table
+from schemas.layout import HASH_BITS
+
+
+def load_index(job: Job) -> RightsIndex:
+    """Reads contributors, consents and releases, checked when the job was made, for the deal."""
+    contributors, consents, releases = (
+        read_table(job.catalogue, name) for name in ("contributors", "consents", "releases")
+    )
+    return build_index(contributors, consents, releases, job.deal, job.as_of_us)
+
+
+def screen_stored_batch(
+    store: Store, job: Job, index: RightsIndex, name: str, verdict: Verdict
+) -> ScreenReceipt:
+    """Screens a batch; the cleared rows are put by in blocks, one a unit, in order of hash."""
+    batch = read_batch(store, job.work, name)
+    hashes = np.asarray(column(batch, "hash"))
+    mask = screen_batch(batch, index, job.deal, np.isin(hashes, verdict.repeated))
+    counts = Counts(entered=len(batch), passed=int((mask == 0).sum()))
+    _write_refusals(store, job, index, name, batch.filter(pa.array(mask != 0)), mask, counts)
+    cleared = batch.filter(pa.array(mask == 0)).sort_by([("hash", "ascending")])
+    cleared = add_standing(cleared, index, job.deal)
+    blocks: tuple[tuple[int, Block], ...] = ()
+    if len(cleared):
+        key = f"{job.work}/cleared/{name}.arrows"
+        blocks = tuple(write_blocks(store, key, _by_unit(cleared, job.unit_bits)))
+    report_progress(job.progress_path, "screen", counts.entered)
+    report_progress(job.progress_path, "enrich", 0, counts.passed)
+    return ScreenReceipt(name, counts, blocks)
+
+
+def _by_unit(cleared: pa.Table, bits: int) -> Iterator[tuple[int, pa.Table]]:
+    units = np.asarray(column(cleared, "hash")) >> np.uint64(HASH_BITS - bits)
+    numbers, starts = np.unique(units, return_index=True)
+    stops = np.append(starts[1:], len(units))
+    for number, start, stop in zip(numbers, starts, stops, strict=True):
+        yield int(number), cleared.slice(int(start), int(stop - start))
+
+
+def _write_refusals(
+    store: Store,
+    job: Job,
+    index: RightsIndex,
+    name: str,
+    rows: pa.Table,
+    mask: Mask,
+    counts: Counts,
+) -> None:
+    masks = mask[mask != 0]
+    if len(masks) == 0:
+        return
+    details = describe_refusals(rows, masks, index, job.deal)
+    kinds, kind_of, sizes = np.unique(masks, return_inverse=True, return_counts=True)
+    reasons = [reasons_of(int(bits)) for bits in kinds]
+    for codes, size in zip(reasons, sizes, strict=True):
+        counts.note_refused(codes, int(size))
+    table = refusals_table(column(rows, "asset_id"), reasons, kind_of, details)
+    write_table(store, f"{job.work}/agency/decisions/screen-{name}.parquet", table)

@@ -1,0 +1,100 @@
+"""Selection over a run's units: reads what they computed, chooses, plans the shards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pipelines.run.counts import Counts
+from pipelines.run.decisions import write_decisions
+from pipelines.run.job import Job
+from pipelines.run.receipts import ShardSpec, UnitReceipt
+from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
+from pipelines.selection.plan import PlannedShard, plan_shards
+from pipelines.selection.select import select_samples
+from pipelines.storage.progress import report_progress
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes, read_json, read_parquet, write_table
+from schemas.layout import unit_name
+
+_PLANNED = ["asset_id", "unit", "hash", "family", "bytes"]
+PLAN_SCHEMA = pa.schema(
+    [
+        pa.field("asset_id", pa.string(), nullable=False),
+        pa.field("unit", pa.int32(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What selection settled.
+
+    Attributes:
+        stopped: Whether the run ends here because too much could not be read.
+        shards: The shards to write.
+    """
+
+    stopped: bool
+    shards: tuple[ShardSpec, ...]
+
+
+def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> Plan:
+    """Selects samples among all units' assets and leaves one plan a shard in the work area."""
+    counts = Counts()
+    for receipt in receipts:
+        counts.add(receipt.counts)
+    computed = {
+        name: sum(getattr(receipt, name) for receipt in receipts)
+        for name in ("decoded", "embedded", "captioned")
+    }
+    read = Counts.from_json(read_json(store, f"{job.work}/verdict.json")["counts"])
+    dead = read.dead_assets + counts.dead_assets
+    stopped = dead > job.deal.limits.dead_letter_share * read.entered
+    selected = Counts(entered=counts.passed)
+    planned: list[PlannedShard] = []
+    if not stopped:
+        candidates = _candidates(store, job, receipts)
+        selection = select_samples(candidates, job.deal.select)
+        selected.passed = len(selection.chosen)
+        for decision in selection.refusals:
+            selected.note(decision)
+        write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
+        chosen = candidates.select(_PLANNED).take(selection.chosen)
+        planned = plan_shards(job.deal.deal_id, chosen, job.deal.shards.target_bytes)
+        for shard in planned:
+            _write_plan(store, job.work, shard)
+    record = {
+        "enrich": counts.to_json(),
+        "select": selected.to_json(),
+        "computed": computed,
+        "dead_letters": dead,
+        "stopped": stopped,
+        "shards": len(planned),
+    }
+    store.write_bytes(f"{job.work}/plan.json", json_bytes(record))
+    report_progress(job.progress_path, "select", counts.passed, counts.passed)
+    report_progress(job.progress_path, "write", 0, selected.passed)
+    return Plan(stopped, tuple(shard.spec for shard in planned))
+
+
+def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table:
+    """All units' assets (CANDIDATES_SCHEMA), each column in one piece."""
+    parts: dict[str, list[pa.Array]] = {name: [] for name in CANDIDATES_SCHEMA.names}
+    for receipt in sorted(receipts, key=lambda item: item.unit):
+        key = f"{job.work}/units/{unit_name(receipt.unit)}.parquet"
+        table = candidates_of(read_parquet(store, key, UNIT_COLUMNS), receipt.unit)
+        for name, arrays in parts.items():
+            arrays += table[name].chunks
+    # A column at a time, so that only one of them is held twice.
+    columns = [
+        pa.concat_arrays(parts.pop(field.name) or [pa.array([], field.type)])
+        for field in CANDIDATES_SCHEMA
+    ]
+    return pa.table(columns, schema=CANDIDATES_SCHEMA)
+
+
+def _write_plan(store: Store, work: str, shard: PlannedShard) -> None:
+    table = shard.samples.select(PLAN_SCHEMA.names)
+    write_table(store, f"{work}/plan/{shard.spec.name}.parquet", table)

@@ -1,0 +1,272 @@
+"""Every step of the pipeline as a Beam transform: thin wrappers around the pure step functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.pvalue import AsSingleton
+
+from pipelines.catalogue.read import Part
+from pipelines.catalogue.suite import check_divert, load_suite
+from pipelines.features.compute import LazyVision
+from pipelines.features.store import FeatureStore, open_features
+from pipelines.run.counts import Counts
+from pipelines.run.failures import noting_failure
+from pipelines.run.job import Job
+from pipelines.run.receipts import (
+    BatchReceipt,
+    ScreenReceipt,
+    ShardReceipt,
+    ShardSpec,
+    UnitReceipt,
+    Verdict,
+)
+from pipelines.steps.enrich import enrich_unit
+from pipelines.steps.gathering import GatherAll, SpreadKeyed
+from pipelines.steps.read import ingest_part, judge
+from pipelines.steps.screen import load_index, screen_stored_batch
+from pipelines.steps.select import plan_run
+from pipelines.steps.write import write_shard
+from pipelines.storage.open import open_store
+from pipelines.storage.tables import Block, json_bytes
+
+
+class _IngestPart(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def setup(self) -> None:
+        self._store = open_store(self._job.output_uri)
+        self._suite = load_suite("assets")
+        self._divert = check_divert(self._suite, self._job.deal.gate.divert)
+
+    def process(self, element: Part) -> Iterator[BatchReceipt]:
+        with noting_failure(self._store, self._job.work, self._job.progress_path):
+            yield from ingest_part(self._store, self._job, element, self._suite, self._divert)
+
+
+@dataclass
+class ReadCatalogue(beam.PTransform):
+    """Reads parts of the catalogue into gated batches in the work area.
+
+    Args:
+        job: The run.
+    """
+
+    job: Job
+
+    def expand(self, pcoll: beam.PCollection[Part]) -> beam.PCollection[BatchReceipt]:
+        """From parts to receipts of batches."""
+        return pcoll | "IngestPart" >> beam.ParDo(_IngestPart(self.job))
+
+
+class _Judge(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def process(self, element: list[BatchReceipt]) -> Iterator[Verdict]:
+        store = open_store(self._job.output_uri)
+        with noting_failure(store, self._job.work, self._job.progress_path):
+            yield judge(store, self._job, load_suite("assets"), element)
+
+
+@dataclass
+class JudgeCatalogue(beam.PTransform):
+    """Makes one verdict of the receipts of all batches: go on, or stop before any fetch.
+
+    Args:
+        job: The run.
+    """
+
+    job: Job
+
+    def expand(self, pcoll: beam.PCollection[BatchReceipt]) -> beam.PCollection[Verdict]:
+        """From receipts to the one verdict."""
+        return pcoll | "GatherReceipts" >> GatherAll() | "Judge" >> beam.ParDo(_Judge(self.job))
+
+
+class _ScreenBatch(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def setup(self) -> None:
+        self._store = open_store(self._job.output_uri)
+        self._index = load_index(self._job)
+
+    def process(self, element: BatchReceipt, verdict: Verdict) -> Iterator[ScreenReceipt]:
+        if not verdict.stopped:
+            job = self._job
+            with noting_failure(self._store, job.work, job.progress_path):
+                yield screen_stored_batch(self._store, job, self._index, element.name, verdict)
+
+
+@dataclass
+class ScreenRights(beam.PTransform):
+    """Decides on every asset of every batch, from the catalogue alone.
+
+    Args:
+        job: The run.
+        verdict: The gate's verdict, a collection of one.
+    """
+
+    job: Job
+    verdict: beam.PCollection[Verdict]
+
+    def expand(self, pcoll: beam.PCollection[BatchReceipt]) -> beam.PCollection[ScreenReceipt]:
+        """From batches that were read to batches that were screened."""
+        return pcoll | "ScreenBatch" >> beam.ParDo(
+            _ScreenBatch(self.job), AsSingleton(self.verdict)
+        )
+
+
+class _CountScreened(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def process(self, element: list[ScreenReceipt]) -> Iterator[Counts]:
+        counts = Counts()
+        for receipt in element:
+            counts.add(receipt.counts)
+        job = self._job
+        store = open_store(job.output_uri)
+        with noting_failure(store, job.work, job.progress_path):
+            store.write_bytes(f"{job.work}/screen.json", json_bytes(counts.to_json()))
+        yield counts
+
+
+@dataclass
+class CountScreened(beam.PTransform):
+    """Leaves the sum of all batches' counts in the work area, to be reconciled.
+
+    Args:
+        job: The run.
+    """
+
+    job: Job
+
+    def expand(self, pcoll: beam.PCollection[ScreenReceipt]) -> beam.PCollection[Counts]:
+        """From screened batches to their counts in sum."""
+        return (
+            pcoll
+            | "GatherScreened" >> GatherAll()
+            | "CountScreened" >> beam.ParDo(_CountScreened(self.job))
+        )
+
+
+class _SpreadBlocks(beam.DoFn):
+    def process(self, element: ScreenReceipt) -> Iterator[tuple[int, tuple[str, int, int]]]:
+        for unit, block in element.blocks:
+            yield unit, (block.key, block.offset, block.length)
+
+
+class _EnrichUnit(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def setup(self) -> None:
+        models = self._job.models
+        self._store = open_store(self._job.output_uri)
+        self._features = open_features(
+            self._store, models.clip_id, models.captioner_id, self._job.reader_id
+        )
+        self._vision = LazyVision(models.clip, models.captioner)
+
+    def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:
+        unit, places = element
+        blocks = [Block(*place) for place in places]
+        with noting_failure(self._store, self._job.work, self._job.progress_path):
+            yield enrich_unit(self._store, self._features, self._vision, self._job, unit, blocks)
+
+
+@dataclass
+class EnrichAssets(beam.PTransform):
+    """Fetches, prepares, embeds and captions the cleared assets, a unit at a time.
+
+    What crosses the shuffle is where a unit's rows lie, never the rows or the media.
+
+    Args:
+        job: The run.
+    """
+
+    job: Job
+
+    def expand(self, pcoll: beam.PCollection[ScreenReceipt]) -> beam.PCollection[UnitReceipt]:
+        """From screened batches to units that were enriched."""
+        return (
+            pcoll
+            | "SpreadBlocks" >> beam.ParDo(_SpreadBlocks())
+            | "GroupByUnit" >> beam.GroupByKey()
+            | "EnrichUnit" >> beam.ParDo(_EnrichUnit(self.job))
+        )
+
+
+class _PlanRun(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def process(self, element: list[UnitReceipt]) -> Iterator[ShardSpec]:
+        # The stopped verdict leaves no receipts and nothing to select from.
+        job = self._job
+        store = open_store(job.output_uri)
+        with noting_failure(store, job.work, job.progress_path):
+            yield from plan_run(store, job, element).shards
+
+
+@dataclass
+class SelectSamples(beam.PTransform):
+    """Chooses among the enriched assets and plans the shards.
+
+    Args:
+        job: The run.
+    """
+
+    job: Job
+
+    def expand(self, pcoll: beam.PCollection[UnitReceipt]) -> beam.PCollection[ShardSpec]:
+        """From enriched units to shards to be written."""
+        return pcoll | "GatherUnits" >> GatherAll() | "PlanRun" >> beam.ParDo(_PlanRun(self.job))
+
+
+class _Numbered(beam.DoFn):
+    def process(self, element: ShardSpec) -> Iterator[tuple[int, ShardSpec]]:
+        yield element.index, element
+
+
+class _WriteShard(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._features: FeatureStore | None = None
+
+    def process(self, element: ShardSpec) -> Iterator[ShardReceipt]:
+        models = self._job.models
+        store = open_store(self._job.output_uri)
+        # Opened with the first shard, not in setup: the list of features must be of after the
+        # units' end. Nor with each, since the list is as long as the library.
+        if self._features is None:
+            self._features = open_features(
+                store, models.clip_id, models.captioner_id, self._job.reader_id
+            )
+        with noting_failure(store, self._job.work, self._job.progress_path):
+            yield write_shard(store, self._features, self._job, element)
+
+
+@dataclass
+class WriteShards(beam.PTransform):
+    """Writes each planned shard: one element, one tar.
+
+    Args:
+        job: The run.
+    """
+
+    job: Job
+
+    def expand(self, pcoll: beam.PCollection[ShardSpec]) -> beam.PCollection[ShardReceipt]:
+        """From shards to be written to receipts of shards that were."""
+        return (
+            pcoll
+            | "Numbered" >> beam.ParDo(_Numbered())
+            | "SpreadShards" >> SpreadKeyed()
+            | "WriteShard" >> beam.ParDo(_WriteShard(self.job))
+        )

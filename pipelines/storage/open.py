@@ -1,0 +1,39 @@
+"""Open the store at an address: a folder, a file:// URI or an S3 prefix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipelines.storage.s3_client import USUAL_S3, S3Options
+from pipelines.storage.store import Store
+from schemas.errors import InputError
+
+
+def open_store(uri: str, options: S3Options = USUAL_S3) -> Store:
+    """The store at an address; nothing is touched before its first use.
+
+    Args:
+        uri: A folder's path, `file:///…` or `s3://bucket/prefix`.
+        options: Which S3 to speak to.
+
+    Raises:
+        InputError: If the address has another form.
+    """
+    from pipelines.storage.local_store import LocalStore
+    from pipelines.storage.s3_store import S3Store
+
+    if "://" not in uri:
+        if not uri or "\0" in uri:
+            raise InputError("A store needs a folder or an s3:// prefix", repr(uri), "Name one.")
+        return LocalStore(uri if uri.strip("/") == "" else uri.rstrip("/"))
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+            raise InputError("A file URI names a folder of this machine", uri, "Use file:///path.")
+        return LocalStore(uri.rstrip("/"), str(Path(unquote(parts.path))))
+    if parts.scheme == "s3":
+        return S3Store.at(uri, options)
+    raise InputError(
+        "A store is a folder, file:// or s3://bucket/prefix", uri, "Use one of these three forms."
+    )

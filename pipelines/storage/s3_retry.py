@@ -1,0 +1,181 @@
+"""Asking an S3 service again, a bounded number of times, with jitter.
+
+boto3's own retries are off: they share a budget between all calls of a process, so that in a storm
+of faults a call may be given up after its first. They also pass over an answer that is cut to
+nothing, an error whose body is cut, and two conditional writes that met. boto3 does turn a 200 with
+an error for a body, or with cut XML, into a 500, which is asked again here.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    SSLError,
+)
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
+
+from pipelines.storage.s3_client import GarbledAnswerError, S3Client, error_of
+
+_ATTEMPTS = 6
+_FIRST_WAIT_S = 0.25
+_LONGEST_WAIT_S = 8.0
+
+_BROKEN = (
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    HTTPError,
+    ResponseParserError,
+    GarbledAnswerError,
+)
+_PASSING_STATUS = frozenset({429, 500, 502, 503, 504, 509})
+_PASSING_CODES = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "InternalError",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+_Answer = TypeVar("_Answer")
+
+
+def back_off(attempt: int) -> None:
+    """Waits before the next attempt: a random time below a bound that doubles each time.
+
+    Args:
+        attempt: How many attempts there were, from 1.
+    """
+    # Chance decides nothing but how long we wait.
+    bound = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt)
+    time.sleep(random.uniform(0, bound))  # noqa: S311
+
+
+def retried(action: Callable[[], _Answer]) -> _Answer:
+    """Calls until there is an answer, six times at most.
+
+    Raises:
+        ClientError: If the service refuses for good, or fails at the last attempt.
+        BotoCoreError, HTTPError: If no attempt brought an answer.
+        ResponseParserError, GarbledAnswerError: If no attempt brought a whole answer.
+    """
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return action()
+        except (*_BROKEN, ClientError) as error:
+            if not _passes(error):
+                raise
+        back_off(attempt)
+    return action()
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the next attempt may end better."""
+    if not isinstance(error, ClientError):
+        return not isinstance(error, SSLError)
+    if is_taken(error):
+        return False
+    seen = error_of(error)
+    return seen.status in _PASSING_STATUS or seen.code in _PASSING_CODES
+
+
+def is_taken(error: ClientError) -> bool:
+    """Whether a write that asked for a free name was refused; it may be told in a 200's body."""
+    seen = error_of(error)
+    return seen.status == 412 or seen.code == "PreconditionFailed"
+
+
+def need(answer: dict[str, Any], *fields: str) -> dict[str, Any]:
+    """The answer, if it has what such an answer always has.
+
+    A body that was cut before its first byte parses as an empty answer: an upload without an id, a
+    listing of nothing.
+
+    Raises:
+        GarbledAnswerError: If it has not.
+    """
+    missing = [field for field in fields if answer.get(field) in (None, "")]
+    if missing:
+        raise GarbledAnswerError(f"the answer has no {', '.join(missing)}")
+    return answer
+
+
+def list_objects(client: S3Client, bucket: str, start: str) -> Iterator[dict[str, Any]]:
+    """Every object whose name begins with `start`."""
+    for page in list_pages(client, bucket, start):
+        yield from page.get("Contents", ())
+
+
+def list_pages(
+    client: S3Client, bucket: str, start: str, **further: str
+) -> Iterator[dict[str, Any]]:
+    """The pages of a listing; `further` are its other parameters, such as a delimiter."""
+    token = dict(further)
+    while True:
+        page = _page(client.list_objects_v2, "NextContinuationToken", bucket, start, token)
+        yield page
+        if not page["IsTruncated"]:
+            return
+        token["ContinuationToken"] = str(page["NextContinuationToken"])
+
+
+def list_uploads(client: S3Client, bucket: str, start: str) -> Iterator[dict[str, Any]]:
+    """Every multipart upload that is not completed, of names that begin with `start`."""
+    token: dict[str, str] = {}
+    while True:
+        page = _page(client.list_multipart_uploads, "NextKeyMarker", bucket, start, token)
+        yield from page.get("Uploads", ())
+        if not page["IsTruncated"]:
+            return
+        token = {
+            "KeyMarker": str(page["NextKeyMarker"]),
+            "UploadIdMarker": str(page.get("NextUploadIdMarker", "")),
+        }
+
+
+def upload_bytes(client: S3Client, bucket: str, name: str, upload_id: str) -> int:
+    """What the parts of an unfinished upload take."""
+    total, marker = 0, 0
+    while True:
+        page = _ask_parts(client, bucket, name, upload_id, marker)
+        total += sum(int(part["Size"]) for part in page.get("Parts", ()))
+        if not page["IsTruncated"]:
+            return total
+        marker = int(page["NextPartNumberMarker"])
+
+
+def _page(
+    call: Callable[..., dict[str, Any]], more: str, bucket: str, start: str, token: dict[str, str]
+) -> dict[str, Any]:
+    def ask() -> dict[str, Any]:
+        page = need(call(Bucket=bucket, Prefix=start, **token), "IsTruncated")
+        return need(page, more) if page["IsTruncated"] else page
+
+    return retried(ask)
+
+
+def _ask_parts(
+    client: S3Client, bucket: str, name: str, upload_id: str, marker: int
+) -> dict[str, Any]:
+    def ask() -> dict[str, Any]:
+        answer = client.list_parts(
+            Bucket=bucket, Key=name, UploadId=upload_id, PartNumberMarker=marker
+        )
+        return need(answer, "IsTruncated")
+
+    return retried(ask)

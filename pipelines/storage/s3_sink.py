@@ -1,0 +1,187 @@
+"""Streaming an object into S3: a part at a time, completed once, counted afterwards."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipelines.storage.s3_client import S3Client, error_of, s3_errors
+from pipelines.storage.s3_retry import is_taken, need, retried
+from schemas.errors import FairshardError, RunError
+
+PART_BYTES = 16 * 2**20
+_MAX_PARTS = 10_000
+
+
+def put_object(client: S3Client, bucket: str, name: str, data: bytes, **condition: str) -> None:
+    """Writes an object at once, with its sha256 for the service to check."""
+    digest = base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
+    retried(
+        lambda: client.put_object(
+            Bucket=bucket, Key=name, Body=data, ChecksumSHA256=digest, **condition
+        )
+    )
+
+
+def object_bytes(client: S3Client, bucket: str, name: str) -> dict[str, Any]:
+    """What the service says of an object, its length among it."""
+    return retried(
+        lambda: need(client.head_object(Bucket=bucket, Key=name), "ContentLength", "LastModified")
+    )
+
+
+class MultipartSink:
+    """Collects a part at a time; one small part is a plain put.
+
+    Args:
+        client: The client.
+        bucket: The bucket.
+        name: The object's name.
+    """
+
+    def __init__(self, client: S3Client, bucket: str, name: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._name = name
+        self._buffer = bytearray()
+        self._upload_id = ""
+        self._parts: list[dict[str, str | int]] = []
+        self._written = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """See `Sink.write`."""
+        view = memoryview(data).cast("B")
+        taken = 0
+        while taken < len(view):
+            room = PART_BYTES - len(self._buffer)
+            self._buffer += view[taken : taken + room]
+            taken = min(len(view), taken + room)
+            if len(self._buffer) >= PART_BYTES:
+                self._send_part()
+        self._written += len(view)
+        return len(view)
+
+    def writev(self, pieces: Sequence[bytes]) -> None:
+        """See `Sink.writev`."""
+        for piece in pieces:
+            self.write(piece)
+
+    def complete(self) -> None:
+        """Makes the object appear, if there is none with these bytes yet, and counts its bytes.
+
+        Raises:
+            RunError: If the service failed, or holds another number of bytes than were written.
+        """
+        with s3_errors(self._bucket):
+            if not self._upload_id:
+                self._unless_there(self._put)
+            else:
+                if self._buffer:
+                    self._send_part()
+                self._unless_there(self._complete_parts)
+                self._upload_id = ""
+            self._count()
+
+    def abort(self) -> None:
+        """Removes the parts sent; the error that led here is the one to show, so none is raised."""
+        if self._upload_id:
+            with contextlib.suppress(FairshardError), s3_errors(self._bucket):
+                retried(
+                    lambda: self._client.abort_multipart_upload(
+                        **self._where, UploadId=self._upload_id
+                    )
+                )
+
+    @property
+    def _where(self) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": self._name}
+
+    def _unless_there(self, write: Callable[[dict[str, str]], None]) -> None:
+        """Writes if the name is free. Otherwise looks at what has it before writing over it.
+
+        An earlier attempt may have been obeyed and its answer lost, or a run that was killed have
+        written the same: then it stays as it is.
+        """
+        for condition in ({"IfNoneMatch": "*"}, {}):
+            try:
+                return write(condition)
+            except ClientError as error:
+                taken = is_taken(error)
+                # Of an upload that was completed, some services say that there is none.
+                if not taken and error_of(error).code != "NoSuchUpload":
+                    raise
+                if self._is_there():
+                    return self.abort()
+                if not (taken and condition):
+                    raise
+        raise AssertionError("a write without a condition is not refused for one")
+
+    def _put(self, condition: dict[str, str]) -> None:
+        put_object(self._client, self._bucket, self._name, bytes(self._buffer), **condition)
+
+    def _complete_parts(self, condition: dict[str, str]) -> None:
+        parts = {"Parts": self._parts}
+        where = {**self._where, "UploadId": self._upload_id, "MultipartUpload": parts}
+        complete = self._client.complete_multipart_upload
+        retried(lambda: need(complete(**where, **condition), "ETag"))
+
+    def _is_there(self) -> bool:
+        """Whether the object has these very bytes; only where ETags are made of MD5s.
+
+        The sha256 of each part was checked when it came, so the list of parts names the object.
+        """
+        try:
+            found = object_bytes(self._client, self._bucket, self._name)
+            etag = self._expected_etag()
+        except (ClientError, ValueError):
+            return False
+        return str(found.get("ETag", "")).strip('"') == etag
+
+    def _expected_etag(self) -> str:
+        if not self._upload_id:
+            return hashlib.md5(self._buffer, usedforsecurity=False).hexdigest()
+        md5s = [bytes.fromhex(str(part["ETag"]).strip('"')) for part in self._parts]
+        whole = hashlib.md5(b"".join(md5s), usedforsecurity=False).hexdigest()
+        return f"{whole}-{len(md5s)}"
+
+    def _count(self) -> None:
+        there = int(object_bytes(self._client, self._bucket, self._name)["ContentLength"])
+        if there != self._written:
+            with contextlib.suppress(FairshardError), s3_errors(self._bucket):
+                retried(lambda: self._client.delete_object(**self._where))
+            raise RunError(
+                "The service holds another number of bytes than were sent",
+                f"s3://{self._bucket}/{self._name}: {there}, sent {self._written}",
+                "Check the service, and run again; what is done is kept.",
+            )
+
+    def _send_part(self) -> None:
+        with s3_errors(self._bucket):
+            if not self._upload_id:
+                answer = retried(
+                    lambda: need(self._client.create_multipart_upload(**self._where), "UploadId")
+                )
+                self._upload_id = str(answer["UploadId"])
+            number = len(self._parts) + 1
+            if number > _MAX_PARTS:
+                raise RunError(
+                    "An object has more parts than S3 allows",
+                    f"s3://{self._bucket}/{self._name} ({_MAX_PARTS} of {PART_BYTES} bytes)",
+                    "Cut the delivery into smaller shards.",
+                )
+            body = bytes(self._buffer)
+            answer = retried(
+                lambda: need(
+                    self._client.upload_part(
+                        **self._where, UploadId=self._upload_id, PartNumber=number, Body=body
+                    ),
+                    "ETag",
+                )
+            )
+        self._parts.append({"PartNumber": number, "ETag": str(answer["ETag"])})
+        self._buffer.clear()

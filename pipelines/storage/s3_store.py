@@ -1,0 +1,252 @@
+"""A store below an S3 prefix."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from pipelines.storage.s3_client import (
+    GarbledAnswerError,
+    S3Client,
+    S3Options,
+    error_of,
+    is_aws,
+    s3_client,
+    s3_errors,
+)
+from pipelines.storage.s3_retry import (
+    is_taken,
+    list_objects,
+    list_uploads,
+    retried,
+    upload_bytes,
+)
+from pipelines.storage.s3_sink import MultipartSink, object_bytes, put_object
+from pipelines.storage.s3_stream import open_object, read_object_range
+from pipelines.storage.store import ObjectInfo, Sink, Unfinished, check_key, check_prefix
+from schemas.errors import InputError, RunError
+
+# Written and removed to learn whether a bucket may be written.
+PROBE = ".fairshard-probe"
+# Many times what writing a claim of some 300 bytes takes.
+SETTLE_S = 2.0
+
+
+@dataclass(frozen=True)
+class S3Store:
+    """Objects of a bucket whose names begin with a prefix.
+
+    Attributes:
+        uri: The address as given.
+        bucket: The bucket.
+        prefix: Empty, or segments without a slash at either end.
+        options: Which S3 to speak to.
+    """
+
+    uri: str
+    bucket: str
+    prefix: str
+    options: S3Options
+
+    @classmethod
+    def at(cls, uri: str, options: S3Options) -> S3Store:
+        """The store of an `s3://bucket/prefix` address.
+
+        Raises:
+            InputError: If it is none.
+        """
+        parts = urlsplit(uri)
+        prefix = parts.path.strip("/")
+        try:
+            if prefix:
+                check_key(prefix)
+            if not parts.netloc or "@" in parts.netloc or ":" in parts.netloc:
+                raise ValueError("the bucket is missing or not a plain name")
+            if parts.query or parts.fragment:
+                raise ValueError("a prefix has no ? or #")
+        except ValueError as error:
+            raise InputError(
+                "The S3 address is not valid", f"{uri} ({error})", "Use s3://bucket/prefix."
+            ) from error
+        return cls(uri.rstrip("/"), parts.netloc, prefix, options)
+
+    @property
+    def _client(self) -> S3Client:
+        return s3_client(self.options)
+
+    @property
+    def far(self) -> bool:
+        """See `Store.far`."""
+        return True
+
+    @property
+    def settle_s(self) -> float:
+        """See `Store.settle_s`. Of AWS it is documented that one conditional write wins."""
+        return 0.0 if is_aws(self._client) else SETTLE_S
+
+    def clock(self) -> float:
+        """See `Store.clock`. The service's, from the date of an answer."""
+        with s3_errors(self.bucket):
+            answer = retried(lambda: self._client.head_bucket(Bucket=self.bucket))
+            date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+            try:
+                return _instant(parsedate_to_datetime(date))
+            except (TypeError, ValueError) as error:
+                raise GarbledAnswerError(f"the answer's date is {date!r}") from error
+
+    def _name(self, key: str) -> str:
+        check_key(key)
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def read_bytes(self, key: str) -> bytes:
+        """See `Store.read_bytes`."""
+        with self.open_read(key) as file:
+            return file.read()
+
+    def open_read(self, key: str) -> BinaryIO:
+        """See `Store.open_read`. The stream resumes where a connection broke."""
+        return open_object(self.options, self.bucket, self._name(key))
+
+    def read_range(self, key: str, start: int, size: int) -> bytes:
+        """See `Store.read_range`. One request, and no more bytes than were asked for."""
+        return read_object_range(self.options, self.bucket, self._name(key), start, size)
+
+    def exists(self, key: str) -> bool:
+        """See `Store.exists`."""
+        try:
+            self.size(key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def size(self, key: str) -> int:
+        """See `Store.size`."""
+        return self.stat(key).size_bytes
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See `Store.stat`."""
+        name = self._name(key)
+        with s3_errors(self.bucket, name):
+            found = object_bytes(self._client, self.bucket, name)
+        return ObjectInfo(key, int(found["ContentLength"]), _instant(found["LastModified"]))
+
+    def list(self, prefix: str = "") -> list[ObjectInfo]:
+        """See `Store.list`."""
+        folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
+        start = f"{folder}/" if folder else ""
+        base = f"{self.prefix}/" if self.prefix else ""
+        found = []
+        with s3_errors(self.bucket):
+            for item in list_objects(self._client, self.bucket, start):
+                key = str(item["Key"])[len(base) :]
+                # Consoles leave empty objects that stand for folders.
+                if not key.endswith("/"):
+                    modified = _instant(item["LastModified"])
+                    marker = f"{item.get('ETag', '')}-{modified}-{item['Size']}"
+                    found.append(ObjectInfo(key, int(item["Size"]), modified, marker))
+        return sorted(found, key=lambda info: info.key)
+
+    def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
+        """See `Store.write_bytes`. `private` has no meaning here: the bucket's policy decides."""
+        name = self._name(key)
+        with s3_errors(self.bucket):
+            put_object(self._client, self.bucket, name, data)
+
+    @contextmanager
+    def open_write(self, key: str, *, private: bool = False) -> Iterator[Sink]:
+        """See `Store.open_write`. Parts of 16 MiB; what is given up is aborted."""
+        sink = MultipartSink(self._client, self.bucket, self._name(key))
+        try:
+            yield sink
+            sink.complete()
+        except BaseException:
+            sink.abort()
+            raise
+
+    def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
+        """See `Store.write_new`."""
+        name = self._name(key)
+        with s3_errors(self.bucket):
+            try:
+                put_object(self._client, self.bucket, name, data, IfNoneMatch="*")
+            except ClientError as error:
+                if is_taken(error):
+                    return False
+                seen = error_of(error)
+                if seen.status == 409 and seen.code == "ConditionalRequestConflict":
+                    raise RunError(
+                        "Another run is writing the same object",
+                        f"s3://{self.bucket}/{name}",
+                        "Let one run finish, then run again.",
+                    ) from error
+                raise
+        return True
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`."""
+        name = self._name(key)
+        with s3_errors(self.bucket), contextlib.suppress(FileNotFoundError):
+            retried(lambda: self._client.delete_object(Bucket=self.bucket, Key=name))
+
+    def delete_prefix(self, prefix: str) -> None:
+        """See `Store.delete_prefix`."""
+        self._name(check_prefix(prefix))
+        for info in self.list(prefix):
+            self.delete(info.key)
+
+    def unfinished(self, prefix: str = "") -> builtins.list[Unfinished]:
+        """See `Store.unfinished`. Parts of uploads that were never completed are paid for."""
+        folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
+        base = f"{self.prefix}/" if self.prefix else ""
+        client, left = self._client, []
+        with s3_errors(self.bucket):
+            for item in list_uploads(client, self.bucket, f"{folder}/" if folder else ""):
+                name, upload_id = str(item["Key"]), str(item["UploadId"])
+                begun = _instant(item["Initiated"])
+                try:
+                    size = upload_bytes(client, self.bucket, name, upload_id)
+                except ClientError as error:
+                    if error_of(error).code != "NoSuchUpload":  # it ended meanwhile
+                        raise
+                else:
+                    left.append(Unfinished(name[len(base) :], size, begun, upload_id))
+        return left
+
+    def discard(self, left: Unfinished) -> None:
+        """See `Store.discard`."""
+        where = {"Bucket": self.bucket, "Key": self._name(left.key)}
+        with s3_errors(self.bucket):
+            try:
+                retried(
+                    lambda: self._client.abort_multipart_upload(**where, UploadId=left.upload_id)
+                )
+            except ClientError as error:
+                if error_of(error).code != "NoSuchUpload":
+                    raise
+
+    def sweep(self, prefix: str) -> None:
+        """See `Store.sweep`."""
+        self._name(check_prefix(prefix))
+        for left in self.unfinished(prefix):
+            self.discard(left)
+
+    def ensure(self) -> None:
+        """See `Store.ensure`. Writes and removes a small object, the only proof of permission."""
+        with s3_errors(self.bucket):
+            retried(lambda: self._client.head_bucket(Bucket=self.bucket))
+            probe = self._name(PROBE)
+            put_object(self._client, self.bucket, probe, b"")
+            retried(lambda: self._client.delete_object(Bucket=self.bucket, Key=probe))
+
+
+def _instant(moment: datetime) -> float:
+    return moment.timestamp()

@@ -1,0 +1,123 @@
+"""tables."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.storage.store import Sink, Store
+from schemas.json_text import json_text
+
+# One fixed way to write Parquet, so that the same rows are the same bytes.
+_PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """A table as the bytes of a Parquet file."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, **_PARQUET)
+    return sink.getvalue()
+
+
+def write_table(store: Store, key: str, table: pa.Table) -> None:
+    """Writes a table as Parquet, whole or not at all."""
+    store.write_bytes(key, parquet_bytes(table))
+
+
+class _Appended(io.RawIOBase):
+    """A sink as pyarrow wants its files."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._sink.write(memoryview(data))
+
+
+@contextmanager
+def open_parquet(store: Store, key: str, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Streams a Parquet table, whole or not at all: every table that is handed over is a row group.
+
+    Yields:
+        What takes the next rows; at most 1,048,576 at a time are one group.
+    """
+    with store.open_write(key) as sink:
+        file = pa.PythonFile(_Appended(sink), mode="w")
+        with pq.ParquetWriter(file, schema, **_PARQUET) as writer:
+            yield writer.write_table
+
+
+def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa.Table:
+    """Reads a Parquet table, or some of its columns.
+
+    These tables are small: threads, and the machinery for tables of many files, cost more than the
+    reading.
+    """
+    with pq.ParquetFile(pa.BufferReader(store.read_bytes(key))) as file:
+        return file.read(columns=columns, use_threads=False)
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON for people and machines: sorted keys, one way to write it, a newline at the end."""
+    text = json_text(value, 1, sort_keys=True, allow_nan=False)
+    return text.encode("utf-8") + b"\n"
+
+
+def read_json(store: Store, key: str) -> Any:
+    """Reads a JSON file of our own making."""
+    return json.loads(store.read_bytes(key))
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of bytes in a file of the store: one group of rows as an Arrow stream."""
+
+    key: str
+    offset: int
+    length: int
+
+
+def write_blocks(
+    store: Store, key: str, groups: Iterable[tuple[int, pa.Table]]
+) -> Iterator[tuple[int, Block]]:
+    """Writes groups of rows one after another into one file and says where each lies.
+
+    Args:
+        store: Where to.
+        key: Name of the file.
+        groups: Pairs of a group's number and its rows.
+
+    Yields:
+        Pairs of a group's number and its block, once the file is whole.
+    """
+    placed = []
+    with store.open_write(key) as sink:
+        offset = 0
+        for number, table in groups:
+            buffer = io.BytesIO()
+            with pa.ipc.new_stream(buffer, table.schema) as writer:
+                writer.write_table(table)
+            data = buffer.getvalue()
+            sink.write(data)
+            placed.append((number, Block(key, offset, len(data))))
+            offset += len(data)
+    yield from placed
+
+
+def read_block(store: Store, block: Block) -> pa.Table:
+    """Reads a block back."""
+    with store.open_read(block.key) as source:
+        source.seek(block.offset)
+        data = source.read(block.length)
+    return pa.ipc.open_stream(data).read_all()

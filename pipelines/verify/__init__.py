@@ -1,0 +1,1 @@
+"""Checking a delivery from its published bytes alone."""

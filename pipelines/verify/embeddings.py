@@ -1,0 +1,80 @@
+"""Checking what lies beside a shard's samples: embeddings, their metadata, the table of shots."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet
+from pipelines.verify.report import Note
+from pipelines.verify.shard import CheckedShard
+from schemas import layout
+from schemas.shard_table import SHOTS_TABLE_SCHEMA
+
+SHOTS_KEY = ("key", "shot", "first_frame", "end_frame", "caption")
+
+
+def check_embeddings(
+    store: Store, index: int, shard: CheckedShard, damaged: frozenset[str], note: Note
+) -> None:
+    """Checks that a shard's vectors and their metadata are of its samples, in their order.
+
+    A shard none of whose samples may be embedded has none of these files.
+    """
+    paths = [
+        layout.metadata_path(index),
+        layout.image_embeddings_path(index),
+        layout.text_embeddings_path(index),
+    ]
+    if not shard.whole or damaged.intersection(paths):
+        return
+    shots_path = layout.shots_path(index)
+    if not shard.embedded:
+        for path in filter(store.exists, [*paths, shots_path]):
+            note(path, f"no sample of {shard.name} may be embedded")
+        return
+    for path in paths:
+        try:
+            look = _metadata_fault if path == paths[0] else _vectors_fault
+            fault = look(store, path, shard)
+        except FileNotFoundError:
+            fault = f"missing: samples of {shard.name} are embedded"
+        except (ValueError, pa.ArrowException) as error:
+            fault = f"cannot be read: {error}"
+        if fault:
+            note(path, fault)
+    if shots_path not in damaged:
+        _check_shots(store, shots_path, shard, note)
+
+
+def _metadata_fault(store: Store, path: str, shard: CheckedShard) -> str:
+    keys = read_parquet(store, path, ["key"])["key"].to_pylist()
+    return "" if keys == shard.embedded else f"its keys are not those of {shard.name}"
+
+
+def _vectors_fault(store: Store, path: str, shard: CheckedShard) -> str:
+    vectors = np.load(io.BytesIO(store.read_bytes(path)), allow_pickle=False)
+    count = len(shard.embedded)
+    return "" if len(vectors) == count else f"{len(vectors)} vectors for {count} samples"
+
+
+def _check_shots(store: Store, path: str, shard: CheckedShard, note: Note) -> None:
+    """Checks that the table of shots has those of the samples' JSON, in their order."""
+    if not store.exists(path):
+        if shard.shots:
+            note(path, f"missing: {shard.name} has films")
+        return
+    try:
+        table = read_parquet(store, path)
+    except (ValueError, pa.ArrowException) as error:
+        note(path, f"cannot be read: {error}")
+        return
+    if not table.schema.equals(SHOTS_TABLE_SCHEMA):
+        note(path, "not the columns of a table of shots")
+        return
+    columns = [table[name].to_pylist() for name in SHOTS_KEY]
+    if list(zip(*columns, strict=True)) != shard.shots:
+        note(path, f"its shots are not those of {shard.name}")

@@ -1,0 +1,54 @@
+"""Files that are checked together: what one says is compared with what the others say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas import layout
+from schemas.layout import ENERGON, shard_paths
+from schemas.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A delivery's files, each in one group.
+
+    Attributes:
+        shards: Tar, table, stats, embeddings and shots, by the shard's name.
+        tars: The tars among them.
+        log: Checkpoint, key, tiles and entries.
+        index: What Energon opens.
+        alone: What stands by itself.
+    """
+
+    shards: dict[str, list[str]]
+    tars: frozenset[str]
+    log: list[str]
+    index: list[str]
+    alone: list[str]
+
+    def all(self) -> list[list[str]]:
+        """Every group, in the order in which they are checked."""
+        return [*([path] for path in self.alone), *self.shards.values(), self.log, self.index]
+
+
+def group_files(manifest: Manifest) -> Groups:
+    """Groups the files that a manifest lists."""
+    listed = {file.path for file in manifest.files}
+    index = {
+        path
+        for path in listed
+        if path.startswith((f"{ENERGON}/", "energon-")) or path.endswith(".tar.idx")
+    }
+    log = {
+        path
+        for path in listed
+        if path.startswith("tile/") or path in (layout.CHECKPOINT, layout.LOG_VKEY)
+    }
+    shards = {
+        record.name: sorted(listed.intersection(shard_paths(record.name, number)) - index)
+        for number, record in enumerate(manifest.shards)
+    }
+    alone = listed - index - log - {path for group in shards.values() for path in group}
+    tars = frozenset(f"shards/{record.name}.tar" for record in manifest.shards)
+    return Groups(shards, tars, sorted(log), sorted(index), sorted(alone))

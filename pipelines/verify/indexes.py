@@ -1,0 +1,48 @@
+"""Check that the published Energon index is the one that the shards' tables give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipelines.format.energon import EnergonShard
+from pipelines.format.energon_index import energon_files
+from pipelines.storage.store import Store
+from pipelines.verify.report import Note
+from schemas.manifest import Manifest
+
+
+def check_indexes(
+    store: Store, manifest: Manifest, damaged: frozenset[str], note: Note, prefix: str = ""
+) -> None:
+    """Makes Energon's index again from the shards' tables and compares it with the published one.
+
+    Args:
+        store: The delivery.
+        manifest: Its manifest, which was checked.
+        damaged: Paths that are known not to be as listed; with a damaged table among them there is
+            nothing to compare with.
+        note: Takes what is wrong.
+        prefix: Where in the store the delivery lies.
+    """
+    if any(f"shards/{item.name}.parquet" in damaged for item in manifest.shards):
+        return
+    shards = [
+        EnergonShard(f"shards/{item.name}.tar", item.family, item.samples, item.sha256)
+        for item in manifest.shards
+    ]
+    for path, chunks in energon_files(store, prefix, shards):
+        if path in damaged:
+            continue
+        key = f"{prefix}/{path}" if prefix else path
+        if not store.exists(key):
+            note(path, "missing")
+        elif not _same(store, key, chunks):
+            note(path, "not the index of these shards")
+
+
+def _same(store: Store, key: str, chunks: Iterator[bytes]) -> bool:
+    with store.open_read(key) as source:
+        for chunk in chunks:
+            if source.read(len(chunk)) != chunk:
+                return False
+        return not source.read(1)

@@ -1,0 +1,61 @@
+"""Where a shard's members lie when its table is lost: by Energon's index and by the ledger."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from pipelines.format.tar import BLOCK
+from pipelines.format.tar_places import Place
+from pipelines.storage.store import Store
+from schemas.layout import ENERGON
+from schemas.manifest import Manifest
+
+DATABASE = f"{ENERGON}/index.sqlite"
+_PLACES = """
+SELECT samples.sample_key, part_name, content_byte_offset, content_byte_size
+FROM sample_parts JOIN samples USING (tar_file_id, sample_index)
+WHERE tar_file_id = ? ORDER BY content_byte_offset
+"""
+
+
+def lost_places(
+    store: Store, manifest: Manifest, name: str, index: str, media: Mapping[str, tuple[str, str]]
+) -> list[Place]:
+    """A shard's places by Energon's index, with the media's digests by the ledger.
+
+    Args:
+        store: The delivery.
+        manifest: Its manifest.
+        name: Base name of the shard.
+        index: Where a sound copy of the index lies, or "": then nothing is known.
+        media: By key, the shard and the digest of the media, as far as the ledger is sound.
+
+    Returns:
+        The places; texts and JSON have no digest. None where the index does not fit a tar.
+    """
+    if not index:
+        return []
+    number = sorted(shard.name for shard in manifest.shards).index(name)
+    places, at = [], 0
+    for key, part, offset, length in _rows(store, index, number):
+        kind = part if part in ("txt", "json") else "media"
+        shard, digest = media.get(key, ("", ""))
+        known = digest if kind == "media" and shard == name else ""
+        place = Place(key, kind, f"{key}.{part}", offset, length, known)
+        if offset != at + BLOCK:
+            return []
+        places.append(place)
+        at = place.end
+    return places
+
+
+def _rows(store: Store, index: str, number: int) -> list[tuple[str, str, int, int]]:
+    with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
+        path = Path(folder, "index.sqlite")
+        path.write_bytes(store.read_bytes(index))
+        with closing(sqlite3.connect(path)) as database:
+            return database.execute(_PLACES, (number,)).fetchall()

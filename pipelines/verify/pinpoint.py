@@ -1,0 +1,188 @@
+"""What is wrong with a damaged tar, member by member: by looking again where faults were found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import BinaryIO
+
+from pipelines.format.tar import BLOCK, END
+from pipelines.format.tar_parser import TarError, field_at, parse_header
+from pipelines.format.tar_places import Fault, Place
+
+MOST_FINDINGS = 20  # of one tar; the rest is counted
+_READ_BYTES = 1 << 20
+_MAGIC = b"ustar\x0000"
+_MAGIC_AT = 257
+_MISSING = "missing: "
+_ZEROS = bytes(BLOCK)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with one member.
+
+    Attributes:
+        key: Its sample's; empty for what is no member's.
+        member: Its name, likewise.
+        message: What is wrong, and at which byte of the tar.
+    """
+
+    key: str
+    member: str
+    message: str
+
+
+def pinpoint(
+    source: BinaryIO, places: Sequence[Place], faults: Sequence[Fault], size: int
+) -> list[Finding]:
+    """Says what is wrong with each member that has faults, the first of them in full.
+
+    Args:
+        source: The tar, seekable. It is read once more if a header is wrong, since the member may
+            lie elsewhere; else only the members at fault are.
+        places: Where its members must lie.
+        faults: What `TarComparison` found.
+        size: Length of the tar.
+    """
+    grouped = [(place, list(of)) for place, of in groupby(faults, key=lambda fault: fault.place)]
+    found: dict[str, list[int]] = {}
+    if any(fault.part in ("header", "end") for fault in faults):
+        found = _find_members(source, {place.name for place in places})
+    look = _Look(source, {place.name for place in places}, found, size)
+    findings = [look.finding(place, of) for place, of in grouped[:MOST_FINDINGS]]
+    more = [place for place, _ in grouped[MOST_FINDINGS:] if place is not None]
+    if more:
+        keys = len({place.key for place in more})
+        text = f"{len(more):,} more members of {keys:,} keys are wrong, {more[0].name} the first"
+        findings.append(Finding("", "", text))
+    return findings
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Looks into a damaged tar.
+
+    Attributes:
+        source: The tar.
+        names: Of its members.
+        found: Where headers of theirs were found: offsets of the data behind them.
+        size: Length of the tar.
+    """
+
+    source: BinaryIO
+    names: set[str]
+    found: dict[str, list[int]]
+    size: int
+
+    def finding(self, place: Place | None, faults: Sequence[Fault]) -> Finding:
+        """What is wrong with one member, or with what follows the last."""
+        if place is None:
+            [fault] = faults
+            if fault.cut:
+                text = f"cut: it ends at byte {self.size}, without two zero blocks at its end"
+            else:
+                text = f"what follows the last member is not two zero blocks, at byte {fault.at}"
+            return Finding("", "", text)
+        told = {fault.part: fault for fault in faults}
+        parts = []
+        if "header" in told:
+            parts.append(self._header(place, told["header"], "data" in told))
+            if parts[0].startswith(_MISSING) or self._elsewhere(place):
+                return Finding(place.key, place.name, parts[0])
+        if "data" in told:
+            parts.append(self._data(place, told["data"]))
+        if "padding" in told:
+            fault = told["padding"]
+            fate = "is cut" if fault.cut else "is not zero"
+            parts.append(f"its padding {fate}, at byte {fault.at}")
+        return Finding(place.key, place.name, "; ".join(filter(None, parts)))
+
+    def _header(self, place: Place, fault: Fault, data_too: bool) -> str:
+        at = place.offset - BLOCK
+        elsewhere = self._elsewhere(place)
+        lies = f"; it lies at byte {elsewhere[0]}" if elsewhere else ""
+        if fault.cut:
+            inside = "before" if self.size <= at else "within"
+            where = f"the tar ends at byte {self.size}, {inside} its header at byte {at}"
+            return (f"not in its place: {where}" if lies else f"{_MISSING}{where}") + lies
+        block = self._read(at, BLOCK)
+        if block == _ZEROS and self.size < place.end + len(END):
+            where = f"zeros at byte {at}, where its header is due"
+            return f"{_MISSING}{where}, and the tar ends at byte {self.size}{lies}"
+        if block == _ZEROS:
+            return f"its header is a hole of zeros, at byte {at}{lies}"
+        try:
+            name, length = parse_header(block, at)
+        except TarError:
+            field = field_at(fault.at - at)
+            return f"its header is wrong in its {field}, at byte {fault.at}{lies}"
+        if name == place.name:
+            return f"its header at byte {at} says {length:,} bytes, there are {place.length:,}"
+        known = "" if name in self.names else ", which is none of this shard's"
+        lost = "" if lies or not data_too else _MISSING
+        return f"{lost}in its place at byte {at} lies {name}{known}{lies}"
+
+    def _data(self, place: Place, fault: Fault) -> str:
+        last = place.offset + place.length - 1
+        where = f"its data, bytes {place.offset} to {last},"
+        if fault.cut:
+            return f"{where} are cut: the tar ends at byte {self.size}"
+        holes = list(self._holes(place))
+        if not holes:
+            return f"{where} are not those of its sha256"
+        first, end = max(holes, key=lambda hole: hole[1] - hole[0])
+        total = sum(stop - start for start, stop in holes)
+        more = f", {total:,} zeros in all" if len(holes) > 1 else ""
+        return f"{where} have a hole of zeros, bytes {first} to {end - 1}{more}"
+
+    def _elsewhere(self, place: Place) -> list[int]:
+        return [at for at in self.found.get(place.name, ()) if at != place.offset]
+
+    def _holes(self, place: Place) -> Iterator[tuple[int, int]]:
+        """Runs of zero blocks in a member's data: first byte, and the one after the last."""
+        start = at = place.offset
+        end = place.offset + place.length
+        self.source.seek(at)
+        while at < end:
+            data = self.source.read(min(_READ_BYTES, end - at))
+            if not data:
+                break
+            for position in range(0, len(data), BLOCK):
+                block = data[position : position + BLOCK]
+                if block != _ZEROS[: len(block)]:
+                    if start < at + position:
+                        yield start, at + position
+                    start = at + position + len(block)
+            at += len(data)
+        if start < at:
+            yield start, at
+
+    def _read(self, at: int, size: int) -> bytes:
+        self.source.seek(at)
+        return self.source.read(size)
+
+
+def _find_members(source: BinaryIO, names: set[str]) -> dict[str, list[int]]:
+    """Where the headers of these members lie, aligned or not: offsets of the data behind them."""
+    found: dict[str, list[int]] = {}
+    source.seek(0)
+    kept, start = b"", 0  # what was read last, and where it begins
+    while data := source.read(_READ_BYTES):
+        kept += data
+        position = kept.find(_MAGIC)
+        while position >= 0:
+            at = position - _MAGIC_AT
+            if at >= 0 and at + BLOCK <= len(kept):
+                try:
+                    name, _ = parse_header(kept[at : at + BLOCK], start + at)
+                except TarError:
+                    name = ""
+                if name in names and start + at + BLOCK not in found.get(name, ()):
+                    found.setdefault(name, []).append(start + at + BLOCK)
+            position = kept.find(_MAGIC, position + 1)
+        # A header that is not whole yet is found again with the next read.
+        drop = max(0, len(kept) - BLOCK)
+        kept, start = kept[drop:], start + drop
+    return found

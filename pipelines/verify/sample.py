@@ -1,0 +1,238 @@
+"""Verifying a sample: some samples of a delivery, fetched by byte range, with proofs of their
+ledger entries.
+
+The order, marked below: 1. draw; 2. the tables of the drawn samples' shards; 3. each drawn sample:
+headers, digests, padding, profile; 4. its entries, by proofs from the tiles to the signed root.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate, groupby
+from typing import Any
+
+from pipelines.ledger.entries import LEAF_VERSION
+from pipelines.ledger.merkle import ProofError, leaf_hash
+from pipelines.ledger.note import open_checkpoint
+from pipelines.ledger.tile_proof import PublishedLog
+from pipelines.storage.progress import report_progress
+from pipelines.storage.store import Store
+from pipelines.verify.byte_range import read_sample
+from pipelines.verify.files import Files, check_file
+from pipelines.verify.pinpoint import MOST_FINDINGS
+from pipelines.verify.report import Report, Sampled
+from pipelines.verify.shard import SampleCheck, open_table
+from schemas import layout
+from schemas.errors import FairshardError, InputError
+from schemas.manifest import Manifest, ShardRecord
+
+DEFAULT_SEED = 0
+_RARE = Fraction(1, 100)  # the damage whose chance of being met is told
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which samples to look at.
+
+    Attributes:
+        count: So many of all, at most; or
+        share: so large a part of all, at least one.
+        seed: What the draw is made from: the same seed draws the same samples.
+    """
+
+    count: int = 0
+    share: Fraction = Fraction(0)
+    seed: int = DEFAULT_SEED
+
+    def of(self, samples: int) -> list[int]:
+        """Numbers of the drawn samples among so many, in order."""
+        wanted = self.count or -(-self.share.numerator * samples // self.share.denominator)
+        chosen = random.Random(self.seed)  # noqa: S311 (chosen to repeat, not to be secret)
+        return sorted(chosen.sample(range(samples), min(samples, max(1, wanted))))
+
+
+def chance_of_meeting(drawn: int, of: int) -> float:
+    """Chance that a draw holds one of the bad samples, where one in a hundred is bad, at least one.
+
+    Exactly: one less the chance that all drawn are among the good.
+    """
+    bad = max(1, -(-of // _RARE.denominator))
+    if drawn + bad > of:
+        return 1.0
+    missed = 1.0
+    for at in range(min(drawn, bad)):
+        missed *= (of - max(drawn, bad) - at) / (of - at)
+    return 1.0 - missed
+
+
+def check_sample(
+    store: Store,
+    manifest: Manifest,
+    files: Files,
+    draw: Draw,
+    report: Report,
+    progress_path: str = "",
+) -> Sampled:
+    """Checks the drawn samples, and says what was not looked at."""
+    counts = [shard.samples for shard in manifest.shards]
+    total = sum(counts)
+    drawn = draw.of(total) if total else []  # 1
+    starts = [0, *accumulate(counts)]
+    read_bytes = 0
+    log = _open_log(store, manifest, files, report)
+    entries: set[int] = set()
+    touched = {_shard_of(starts, at) for at in drawn}
+    report_progress(progress_path, "verify", 0, len(touched))
+    for number, of in groupby(drawn, key=lambda at: _shard_of(starts, at)):
+        record, rows = manifest.shards[number], [at - starts[number] for at in of]
+        chosen = _chosen_rows(store, manifest, files, record, rows, report)  # 2
+        for row in chosen:
+            size = _check_one(store, manifest, record, row, report)  # 3
+            read_bytes += size
+            if log is not None:
+                entries |= _check_entries(store, files, log, manifest, record, row, report)  # 4
+        report_progress(progress_path, "verify", 1)
+    report.samples, report.entries = len(drawn), len(entries)
+    return Sampled(
+        seed=draw.seed,
+        samples=len(drawn),
+        of=total,
+        bytes=read_bytes,
+        of_bytes=sum(shard.bytes for shard in manifest.shards),
+        chance=chance_of_meeting(len(drawn), total) if total else 0.0,
+        unread=(
+            f"{total - len(drawn):,} of {total:,} samples",
+            f"{len(counts) - len(touched):,} of {len(counts):,} shards, tables and all",
+            f"{manifest.ledger.entries - len(entries):,} of {manifest.ledger.entries:,} entries",
+            "embeddings, shots, cards and indexes: their sizes alone were compared",
+        ),
+    )
+
+
+def _shard_of(starts: list[int], at: int) -> int:
+    return next(number for number in range(len(starts) - 1, -1, -1) if starts[number] <= at)
+
+
+def _chosen_rows(
+    store: Store,
+    manifest: Manifest,
+    files: Files,
+    record: ShardRecord,
+    numbers: list[int],
+    report: Report,
+) -> list[dict[str, Any]]:
+    path = f"shards/{record.name}.parquet"
+    tar = f"shards/{record.name}.tar"
+    if tar in files.listed and tar not in files.found:
+        report.note(tar, "missing")
+        return []
+    if path not in files.found or not check_file(store, files, path, report):
+        return []
+    _, rows, _ = open_table(store, record, path, report.note)
+    return [rows[number] for number in numbers if number < len(rows)] if rows is not None else []
+
+
+def _check_one(
+    store: Store, manifest: Manifest, record: ShardRecord, row: Mapping[str, Any], report: Report
+) -> int:
+    """Checks one sample and returns how many bytes were read."""
+    tar = f"shards/{record.name}.tar"
+    size, faults, members = read_sample(store, tar, row)
+    for member, message in faults[:MOST_FINDINGS]:
+        report.note(tar, message, key=row["key"], member=member)
+    if not faults:
+        check = SampleCheck.of(record, manifest.deal.profile)
+        if check is None:
+            report.note(tar, f"no profile is known for .{record.family}")
+            return size
+        for kind, message in check.faults_of(row["key"], members, row):
+            report.note(tar, message, key=row["key"], member=f"{row['key']}.{kind}")
+    return size
+
+
+def _open_log(
+    store: Store, manifest: Manifest, files: Files, report: Report
+) -> PublishedLog | None:
+    """The log by its checkpoint, which must be signed and the manifest's."""
+    for path in (layout.CHECKPOINT, layout.LOG_VKEY):
+        if path not in files.found or not check_file(store, files, path, report):
+            return None
+    try:
+        text = store.read_bytes(layout.CHECKPOINT).decode("utf-8", "replace")
+        _, size, root = open_checkpoint(text, manifest.vkey, manifest.ledger.origin)
+    except FairshardError as error:
+        report.note(layout.CHECKPOINT, str(error))
+        return None
+    if (size, root.hex()) != (manifest.ledger.entries, manifest.ledger.root):
+        report.note(layout.CHECKPOINT, "size or root is not the manifest's")
+        return None
+    return PublishedLog(size, root, store.read_bytes)
+
+
+def _check_entries(
+    store: Store,
+    files: Files,
+    log: PublishedLog,
+    manifest: Manifest,
+    record: ShardRecord,
+    row: Mapping[str, Any],
+    report: Report,
+) -> set[int]:
+    """Checks that a sample has an entry for each contributor, each in the log."""
+    found: set[int] = set()
+    key = row["key"]
+    try:
+        for index in _entries_of(log, key):
+            leaf = log.leaf(index)
+            log.check(leaf_hash(leaf), index)
+            entry = json.loads(leaf)
+            found.add(index)
+            wanted = {
+                "version": LEAF_VERSION,
+                "delivery": manifest.delivery,
+                "terms_sha256": manifest.deal.terms_sha256,
+                "shard": record.name,
+                "media_sha256": row["media_sha256"],
+                "asset_commitment": row["asset"],
+                "decision_sha256": row["decision_sha256"],
+            }
+            other = [name for name, value in wanted.items() if entry[name] != value]
+            if other:
+                text = f"entry {index} says otherwise of {', '.join(other)}"
+                report.note(log.path_of(index), text, key=key)
+    except (ProofError, InputError, FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        _name_log_file(store, files, log, error, report)
+        return found
+    if len(found) != len(row["contributors"]):
+        text = f"{len(found)} ledger entries for {len(row['contributors'])} contributors"
+        report.note(f"shards/{record.name}.tar", text, key=key)
+    return found
+
+
+def _name_log_file(
+    store: Store, files: Files, log: PublishedLog, error: Exception, report: Report
+) -> None:
+    """Names the files of the log that are not as listed, of those that a proof was made of."""
+    unseen = sorted(log.read_paths & files.found.keys() - files.read.keys())
+    sound = [path for path in unseen if check_file(store, files, path, report)]
+    if not report.damaged & log.read_paths:
+        where = sound[0] if sound else layout.CHECKPOINT
+        report.note(where, f"the log does not prove its entries: {type(error).__name__}: {error}")
+
+
+def _entries_of(log: PublishedLog, key: str) -> Iterator[int]:
+    """Indexes of a key's entries; the log is in the order of its keys."""
+    low, high = 0, log.size
+    while low < high:
+        middle = (low + high) // 2
+        if json.loads(log.leaf(middle))["key"] < key:
+            low = middle + 1
+        else:
+            high = middle
+    while low < log.size and json.loads(log.leaf(low))["key"] == key:
+        yield low
+        low += 1

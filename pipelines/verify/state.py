@@ -1,0 +1,288 @@
+"""What a verifier remembers: which files it found sound, and the newest manifest it has seen.
+
+The state is the reader's own file. A digest in it tells damage; whoever can write the file can
+write the digest as well, so it belongs where the delivery's writer cannot reach.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from pipelines.storage.local_store import LocalStore
+from pipelines.storage.store import ObjectInfo
+from pipelines.storage.tables import json_bytes
+from pipelines.verify.files import Files
+from pipelines.verify.report import Report, Resumed
+from schemas import layout
+from schemas.errors import InputError
+from schemas.manifest import FileRecord, Manifest
+
+_FORM = 1
+_SAVE_EVERY_S = 2.0
+_VERSION = re.compile(r"v(\d{4,})")
+
+
+@dataclass(frozen=True)
+class Incremental:
+    """How to go on from an earlier verification.
+
+    Attributes:
+        path: The state's file; made where there is none.
+        reread: Share of the bytes known sound that are read again, those read longest ago first.
+        full: Whether everything is read again.
+    """
+
+    path: Path
+    reread: Fraction = Fraction(0)
+    full: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The newest manifest that was seen."""
+
+    delivery: str
+    as_of: str
+    manifest_sha256: str
+    vkey: str
+    origin: str
+    size: int
+    root: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file that was found sound.
+
+    Attributes:
+        bytes: Its size; `sha256`: its digest, hex.
+        marker: The store's, by which a change is noticed.
+        round: The verification that read it last.
+    """
+
+    bytes: int
+    sha256: str
+    marker: str
+    round: int
+
+
+@dataclass
+class Memory:
+    """A state that is being used.
+
+    Attributes:
+        settings: How to go on.
+        uri: Address of the delivery that `known` is of.
+        seen: The newest manifest that was seen, if any was.
+        round: Number of this verification.
+        known: What was found sound, by path.
+    """
+
+    settings: Incremental
+    uri: str = ""
+    seen: Seen | None = None
+    round: int = 0
+    known: dict[str, Known] = field(default_factory=dict)
+    _saved_at: float = 0.0
+    _open: bool = False
+
+    @classmethod
+    def open(cls, settings: Incremental) -> Memory:
+        """Reads the state, or begins one where there is none.
+
+        Raises:
+            InputError: If it is damaged or no state; it is not used then.
+        """
+        try:
+            data = settings.path.read_bytes()
+        except FileNotFoundError:
+            return cls(settings)
+        except OSError as error:
+            raise _unusable(settings.path, str(error)) from error
+        try:
+            record = json.loads(data)
+            told = record.pop("sha256")
+            if told != _digest(record) or record["fairshard_state"] != _FORM:
+                raise ValueError("its digest is not that of its content")
+            seen = Seen(**record["seen"]) if record["seen"] is not None else None
+            known = {path: Known(**item) for path, item in record["files"].items()}
+            return cls(settings, str(record["uri"]), seen, int(record["round"]), known)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise _unusable(settings.path, str(error)) from error
+
+    def begin(
+        self,
+        uri: str,
+        manifest: Manifest,
+        data: bytes,
+        found: Mapping[str, ObjectInfo],
+        groups: Iterable[list[str]],
+        report: Report,
+    ) -> frozenset[str]:
+        """Compares the manifest with the newest seen, and says what need not be read.
+
+        Args:
+            uri: Address of the delivery.
+            manifest: Its manifest, verified.
+            data: The manifest's bytes.
+            found: What lies there.
+            groups: Files that are checked together: none is passed over unless all are.
+            report: Takes what is wrong, and what was passed over.
+
+        Returns:
+            Paths of files that were found sound before and look the same.
+
+        Raises:
+            InputError: If the state is another deal's.
+        """
+        before = self.seen.delivery if self.seen is not None else ""
+        report.resumed = Resumed(str(self.settings.path), 0, 0, 0, before)
+        seen = _seen_of(manifest, data)
+        if self.seen is not None and self.seen != seen:
+            self._check_newer(self.seen, seen, report)
+        if report.problems and any("replayed" in item.message for item in report.problems):
+            return frozenset()  # nothing is remembered of a replay
+        self._open = True
+        self.round += 1
+        if uri != self.uri:
+            self.known.clear()
+        self.uri, self.seen = uri, seen
+        listed = {file.path: file for file in manifest.files}
+        unchanged = [
+            group for group in groups if group and all(self._same(p, listed, found) for p in group)
+        ]
+        again = self._to_reread(unchanged)
+        same = {path for group in unchanged for path in group}
+        reread = {path for at in again for path in unchanged[at]}
+        trusted = frozenset(same - reread)
+        # What is read again, or anew, is not known sound until it was found so.
+        self.known = {path: self.known[path] for path in trusted}
+        report.resumed = Resumed(
+            str(self.settings.path),
+            len(trusted),
+            sum(self.known[path].bytes for path in trusted),
+            len(reread),
+            before,
+        )
+        return trusted
+
+    def keep(self, group: Iterable[str], files: Files) -> None:
+        """Remembers files that were found sound together."""
+        if not self._open:
+            return
+        for path in group:
+            record, marker = files.listed[path], files.found[path].marker
+            self.known[path] = Known(record.bytes, record.sha256, marker, self.round)
+        if time.monotonic() - self._saved_at >= _SAVE_EVERY_S:
+            self._save()
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Writes the state when the block ends, however it ends."""
+        try:
+            yield
+        finally:
+            if self._open:
+                self._save()
+
+    def _same(
+        self, path: str, listed: Mapping[str, FileRecord], found: Mapping[str, ObjectInfo]
+    ) -> bool:
+        known = self.known.get(path)
+        return (
+            known is not None
+            and path in found
+            and found[path].marker != ""
+            and (known.bytes, known.sha256) == (listed[path].bytes, listed[path].sha256)
+            and known.marker == found[path].marker
+        )
+
+    def _to_reread(self, unchanged: list[list[str]]) -> frozenset[int]:
+        """Which of the unchanged groups are read again: those read longest ago."""
+        if self.settings.full:
+            return frozenset(range(len(unchanged)))
+        sizes = [sum(self.known[path].bytes for path in group) for group in unchanged]
+        ages = [min(self.known[path].round for path in group) for group in unchanged]
+        wanted, chosen = self.settings.reread * sum(sizes), set()
+        for at in sorted(range(len(unchanged)), key=lambda at: (ages[at], unchanged[at])):
+            if wanted <= 0:
+                break
+            chosen.add(at)
+            wanted -= sizes[at]
+        return frozenset(chosen)
+
+    def _check_newer(self, before: Seen, now: Seen, report: Report) -> None:
+        deal, _, version = now.delivery.partition("/")
+        deal_before, _, version_before = before.delivery.partition("/")
+        if deal != deal_before:
+            raise InputError(
+                "The state is another deal's",
+                f"{self.settings.path} has seen {before.delivery}, this is {now.delivery}",
+                "Keep one state a deal.",
+            )
+        note = report.note
+        if now.vkey != before.vkey:
+            note(layout.MANIFEST, f"replayed or forged: signed by {now.vkey}, was {before.vkey}")
+        if _number(version) < _number(version_before):
+            note(layout.MANIFEST, f"replayed: it is of {version}, {version_before} was seen before")
+        elif version == version_before:
+            text = f"replayed or forged: another manifest of {version} was seen before, as of "
+            text += f"{before.as_of} with {before.size} ledger entries; this one is as of "
+            note(layout.MANIFEST, f"{text}{now.as_of} with {now.size}")
+        elif now.as_of < before.as_of:
+            text = f"replayed: {version} is as of {now.as_of}, "
+            note(layout.MANIFEST, f"{text}{version_before} was as of {before.as_of}")
+
+    def _save(self) -> None:
+        record: dict[str, Any] = {
+            "fairshard_state": _FORM,
+            "uri": self.uri,
+            "seen": dataclasses.asdict(self.seen) if self.seen is not None else None,
+            "round": self.round,
+            "files": {path: dataclasses.asdict(item) for path, item in self.known.items()},
+        }
+        path = self.settings.path.absolute()
+        data = json_bytes({**record, "sha256": _digest(record)})
+        LocalStore(str(path.parent)).write_bytes(path.name, data)
+        self._saved_at = time.monotonic()
+
+
+def _seen_of(manifest: Manifest, data: bytes) -> Seen:
+    ledger = manifest.ledger
+    return Seen(
+        manifest.delivery,
+        manifest.as_of,
+        hashlib.sha256(data).hexdigest(),
+        manifest.vkey,
+        ledger.origin,
+        ledger.entries,
+        ledger.root,
+    )
+
+
+def _number(version: str) -> int:
+    match = _VERSION.fullmatch(version)
+    return int(match[1]) if match else 0
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(b"fairshard/state\x00" + json_bytes(record)).hexdigest()
+
+
+def _unusable(path: Path, why: str) -> InputError:
+    return InputError(
+        "The state of an earlier verification cannot be used",
+        f"{path}: {why}",
+        "Remove it to verify everything anew. What it had seen is forgotten then, so that an "
+        "older delivery can no longer be told from this.",
+    )

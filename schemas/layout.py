@@ -1,0 +1,125 @@
+"""Where everything of a run lies: pure functions from names to keys of the output store.
+
+<output>/<deal_id>/<version>/delivery/…   what the buyer gets
+<output>/<deal_id>/<version>/agency/…     what never reaches the buyer
+<output>/agency/features/…                features of media, shared by all deals
+<output>/agency/work/<run_id>/…           receipts and plans of a run under way
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+AGENCY = "agency"
+DELIVERY = "delivery"
+MANIFEST = "MANIFEST.json"
+CHECKPOINT = "checkpoint"
+LOG_VKEY = "log.vkey"
+FEATURES = f"{AGENCY}/features"
+RUN_RECORD = "run.json"
+STATEMENTS = "statements"
+ENERGON = ".nv-meta"  # folder of Energon's index
+
+# Hash of an asset id: 64 bits, of which the leading ones name the unit and order the shards.
+HASH_BITS = 64
+
+
+def asset_hash(asset_id: str) -> int:
+    """Where an asset stands in the order that units and shards are cut from: 64 bits of sha256."""
+    digest = hashlib.sha256(b"fairshard/asset\x00" + asset_id.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(digest.digest()[:8], "big")
+
+
+def unit_bits(rows: int, rows_per_unit: int = 256) -> int:
+    """How many leading bits of the hash name a unit, so that units hold about `rows_per_unit`.
+
+    From 4 units to 16,384: few enough to keep their records in hand and to spend little on each,
+    small enough to redo.
+    """
+    return min(14, max(2, (max(rows, 1) // rows_per_unit).bit_length()))
+
+
+def unit_of(hash_value: int, bits: int) -> int:
+    """The unit that a hash belongs to."""
+    return hash_value >> (HASH_BITS - bits)
+
+
+def unit_range(unit: int, bits: int) -> tuple[int, int]:
+    """First and last hash of a unit."""
+    width = HASH_BITS - bits
+    return unit << width, ((unit + 1) << width) - 1
+
+
+def version_name(number: int) -> str:
+    """`v0001` and so on."""
+    return f"v{number:04d}"
+
+
+def version_prefix(deal_id: str, version: str) -> str:
+    """Key prefix of one version of a deal."""
+    return f"{deal_id}/{version}"
+
+
+def delivery_prefix(deal_id: str, version: str) -> str:
+    """Key prefix of what the buyer gets."""
+    return f"{version_prefix(deal_id, version)}/{DELIVERY}"
+
+
+def agency_prefix(deal_id: str, version: str) -> str:
+    """Key prefix of what stays with the agency."""
+    return f"{version_prefix(deal_id, version)}/{AGENCY}"
+
+
+def work_prefix(run_id: str) -> str:
+    """Key prefix of a run's receipts and plans."""
+    return f"{AGENCY}/work/{run_id}"
+
+
+def shard_name(deal_id: str, family: str, number: int) -> str:
+    """Base name of a shard, unique across deals because readers cache by base name."""
+    return f"{deal_id}-{family}-{number:05d}"
+
+
+def delivery_id(deal_id: str, version: str) -> str:
+    """Id of a delivery, as entries and checkpoints name it."""
+    return f"{deal_id}/{version}"
+
+
+def image_embeddings_path(index: int) -> str:
+    """Where the image embeddings of a delivery's `index`-th shard lie, below the delivery."""
+    return f"img_emb/img_emb_{index}.npy"
+
+
+def text_embeddings_path(index: int) -> str:
+    """Where the text embeddings of a delivery's `index`-th shard lie."""
+    return f"text_emb/text_emb_{index}.npy"
+
+
+def metadata_path(index: int) -> str:
+    """Where the metadata of the embeddings of a delivery's `index`-th shard lie."""
+    return f"metadata/metadata_{index}.parquet"
+
+
+def shots_path(index: int) -> str:
+    """Where the shots of a delivery's `index`-th shard lie, if it holds films."""
+    return f"shots/shots_{index}.parquet"
+
+
+def shard_paths(name: str, index: int) -> list[str]:
+    """Every file that a shard may have, below the delivery; those of embeddings are numbered.
+
+    Args:
+        name: Base name of the shard.
+        index: Its position in the manifest.
+    """
+    endings = (".tar", ".tar.idx", ".parquet", "_stats.json")
+    numbered = (image_embeddings_path, text_embeddings_path, metadata_path, shots_path)
+    return [
+        *(f"shards/{name}{ending}" for ending in endings),
+        *(path(index) for path in numbered),
+    ]
+
+
+def unit_name(unit: int) -> str:
+    """How a unit's files are named."""
+    return f"{unit:05d}"

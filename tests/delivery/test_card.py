@@ -1,0 +1,45 @@
+"""The cards: what their heads tell `datasets` to open is there, and is all there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import DatasetCard
+
+from tests.end_to_end.command import DEALS, Demo
+
+
+def configs(card: Path) -> dict[str, Any]:
+    told = DatasetCard.load(card).data.to_dict()["configs"]
+    return {item["config_name"]: item for item in told}
+
+
+def opened(folder: Path, config: Any) -> list[str]:
+    (files,) = config["data_files"]
+    assert files["split"] == "train"
+    return sorted(path.name for path in folder.glob(files["path"]))
+
+
+@pytest.mark.parametrize("deal", DEALS)
+def test_each_family_opens_its_tars(demo: Demo, deal: str) -> None:
+    delivery = demo.delivery(deal)
+    found = configs(delivery / "README.md")
+    shards = demo.manifest(deal)["shards"]
+    assert set(found) == {shard["family"] for shard in shards}
+    for family, config in found.items():
+        own = sorted(f"{shard['name']}.tar" for shard in shards if shard["family"] == family)
+        assert opened(delivery, config) == own
+
+
+@pytest.mark.parametrize("deal", DEALS)
+def test_the_tables_open_by_a_card_of_their_own(demo: Demo, deal: str) -> None:
+    folder = demo.delivery(deal) / "shards"
+    found = configs(folder / "README.md")
+    shards = demo.manifest(deal)["shards"]
+    assert [name for name, config in found.items() if config.get("default")] == ["all"]
+    assert opened(folder, found["all"]) == sorted(f"{shard['name']}.parquet" for shard in shards)
+    for family in {shard["family"] for shard in shards}:
+        own = sorted(f"{shard['name']}.parquet" for shard in shards if shard["family"] == family)
+        assert opened(folder, found[family]) == own

@@ -1,0 +1,42 @@
+"""The Croissant description: what it lists, and that it says nothing that the run was not given."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from schemas.shard_table import SHARD_TABLE_SCHEMA
+from tests.end_to_end.command import AS_OF, DEALS, Demo
+
+
+def described(demo: Demo, deal: str) -> Any:
+    return json.loads((demo.delivery(deal) / "croissant.json").read_bytes())
+
+
+@pytest.mark.parametrize("deal", DEALS)
+def test_files_are_those_of_the_manifest(demo: Demo, deal: str) -> None:
+    files = {file["path"]: file for file in demo.manifest(deal)["files"]}
+    listed = [item for item in described(demo, deal)["distribution"] if "contentUrl" in item]
+    assert len(listed) == 2 * len(demo.manifest(deal)["shards"])
+    for item in listed:
+        file = files[item["contentUrl"]]
+        assert (item["sha256"], item["contentSize"]) == (file["sha256"], f"{file['bytes']} B")
+
+
+@pytest.mark.parametrize("deal", DEALS)
+def test_every_column_is_a_field(demo: Demo, deal: str) -> None:
+    sets = described(demo, deal)["recordSet"]
+    assert [item["@id"] for item in sets] == sorted(
+        {shard["family"] for shard in demo.manifest(deal)["shards"]}
+    )
+    for item in sets:
+        assert [field["name"] for field in item["field"]] == SHARD_TABLE_SCHEMA.names
+
+
+def test_dates_are_the_runs_inputs(demo: Demo) -> None:
+    told = described(demo, "demo-main")
+    assert told["datePublished"] == AS_OF
+    assert demo.manifest("demo-main")["deal"]["terms_sha256"] in told["license"]
+    assert any("not fit for training" in item for item in told["rai:dataLimitations"])

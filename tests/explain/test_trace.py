@@ -1,0 +1,288 @@
+"""The trace of one row: each step, consent and release says what screening made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.explain.consents import group_consents
+from pipelines.explain.file import file_trace
+from pipelines.explain.rules import NAMES, rule_of
+from pipelines.explain.trace import (
+    RowTrace,
+    SmallTables,
+    add_file,
+    trace_dead,
+    trace_screened,
+    verdict_of,
+)
+from pipelines.rights.resolve import resolve
+from pipelines.rights.screen import reasons_of, screen_batch
+from pipelines.rights.standing import add_standing
+from pipelines.run.decisions import dead_letter, refused
+from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, RELEASES_SCHEMA
+from schemas.deal import Deal
+from schemas.reasons import SCREEN_REASONS, Reason
+from schemas.rights import Purpose, Value
+from schemas.signal import Claim, ClaimKind, Fault, Origin, Reading, Signal
+from tests.rights.rights_cases import (
+    AS_OF,
+    ENDS,
+    Row,
+    asset,
+    deal,
+    event,
+    index,
+    microseconds,
+    property_release,
+    release,
+    rights,
+    split,
+)
+
+
+def traced(
+    row: Row,
+    terms: Deal | None = None,
+    consents: Sequence[Row] | None = None,
+    releases: Sequence[Row] = (),
+    rows: int = 1,
+) -> RowTrace:
+    """Screens a row as the walk does, and traces it."""
+    terms = terms or deal()
+    events = [event("allow"), event("allow", who="c-2")] if consents is None else consents
+    small = SmallTables(
+        pa.Table.from_pylist(list(events), CONSENTS_SCHEMA),
+        pa.Table.from_pylist(list(releases), RELEASES_SCHEMA),
+        index(terms, events, releases),
+        microseconds(AS_OF),
+    )
+    one = pa.Table.from_pylist([row], ASSETS_SCHEMA)
+    bits = int(screen_batch(one, small.index, terms, np.array([rows > 1]))[0])
+    trace = trace_screened(
+        one if bits else add_standing(one, small.index, terms), bits, small, terms, rows
+    )
+    codes = () if trace.decision is None else trace.decision.reasons
+    assert list(codes) == reasons_of(bits)
+    assert tuple(finding.reason for finding in trace.findings) == codes
+    # Every reason stands at the rule that gives it, and at no other.
+    at_rules = [reason for step in trace.steps for reason in step.reasons]
+    assert sorted(at_rules) == sorted(codes)
+    assert [step.rule for step in trace.steps] == sorted(NAMES)
+    return trace
+
+
+def words(trace: RowTrace, contributor: str = "c-1") -> list[str]:
+    return [
+        group.words
+        for group in group_consents(trace.consents)
+        if group.contributor_id == contributor
+    ]
+
+
+def test_every_reason_of_screening_has_its_rule() -> None:
+    for reason in SCREEN_REASONS:
+        assert rule_of(reason) in NAMES
+    assert rule_of(Reason.ASSET_DUPLICATE_ID) == 1
+    assert rule_of(Reason.ASSET_WITHDRAWN) == 2
+
+
+def test_a_cleared_row_has_nothing_against_it() -> None:
+    trace = traced(asset())
+    assert trace.decision is None and not trace.findings
+    assert verdict_of([trace]) == trace.outcome == "cleared"
+    assert words(trace) == ["allow since 2026-06-30T11:00:00Z"]
+
+
+def test_all_reasons_are_told_with_their_values() -> None:
+    row = asset(status="withdrawn", licence_class="editorial", grant_train_gen="deny")
+    trace = traced(row, rows=2)
+    seen = {finding.reason: finding.seen for finding in trace.findings}
+    assert seen == {
+        Reason.ASSET_DUPLICATE_ID: ("asset_id=a-1",),
+        Reason.ASSET_WITHDRAWN: ("status=withdrawn",),
+        Reason.CLASS_EDITORIAL: ("licence_class=editorial",),
+        Reason.GRANT_DENIED: ("grant_train_gen=deny; grant_inference=None",),
+    }
+    assert trace.steps[0].said == "2 rows have this asset_id"
+
+
+def test_a_withdrawal_is_told_with_its_dates() -> None:
+    trace = traced(asset(), consents=[event("allow", -120), event("deny", -60)])
+    assert words(trace) == [
+        "withdrawn on 2026-06-30T11:00:00Z; the first allow was of 2026-06-30T10:00:00Z"
+    ]
+    [finding] = trace.findings
+    assert finding.reason is Reason.CONSENT_WITHDRAWN
+    assert finding.seen == (f"c-1, train_gen, inference: {words(trace)[0]}",)
+
+
+def test_what_holds_for_this_asset_is_told_beside_the_general_line() -> None:
+    mine = event("allow", -30, asset_id="a-1", agreement_ref="AG-1")
+    trace = traced(asset(), consents=[event("deny", -60), mine])
+    assert words(trace) == [
+        "allow since 2026-06-30T11:30:00Z, for this asset, agreement AG-1; "
+        "in general deny since 2026-06-30T11:00:00Z"
+    ]
+    older = event("allow", -90, asset_id="a-1")
+    trace = traced(asset(), consents=[event("deny", -60), older])
+    assert words(trace) == [
+        "withdrawn on 2026-06-30T11:00:00Z; the first allow was of 2026-06-30T10:30:00Z; "
+        "for this asset allow since 2026-06-30T10:30:00Z"
+    ]
+
+
+def test_what_comes_after_the_instant_is_told_and_does_not_count() -> None:
+    later = [event("deny", 60), event("deny", 30, purpose="search"), event("deny", 1, asset_id="b")]
+    trace = traced(asset(), consents=[event("allow"), *later])
+    assert trace.decision is None
+    assert words(trace) == [
+        "allow since 2026-06-30T11:00:00Z; deny from 2026-06-30T13:00:00Z, after as_of"
+    ]
+
+
+def test_each_contributor_and_purpose_has_its_own_reason() -> None:
+    events = [event("allow", purpose="train_gen"), event("conditional", who="c-2")]
+    row = asset(contributors=split(("c-1", 5_000), ("c-2", 5_000)))
+    found = [(c.contributor_id, c.purpose, c.reason) for c in traced(row, None, events).consents]
+    assert found == [
+        ("c-1", Purpose.TRAIN_GEN, None),
+        ("c-1", Purpose.INFERENCE, Reason.CONSENT_MISSING),
+        ("c-2", Purpose.TRAIN_GEN, Reason.CONSENT_CONDITIONAL),
+        ("c-2", Purpose.INFERENCE, Reason.CONSENT_CONDITIONAL),
+    ]
+    silent = traced(asset(), rights(inference="unless-denied"), events[:1])
+    assert silent.decision is None
+    assert [c.reason for c in silent.consents] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault", "seen"),
+    [
+        ({"valid_until": ENDS - timedelta(1)}, Reason.RELEASE_EXPIRED, "valid_until=2028-12-31"),
+        ({"revoked_at": AS_OF}, Reason.RELEASE_REVOKED, "revoked_at=2026-06-30 12:00:00+00:00"),
+        (
+            {"subject_signed": False},
+            Reason.RELEASE_UNSIGNED,
+            "signed_at=2025-05-01, subject_signed=False, photographer_signed=True",
+        ),
+        ({"ml_use": "deny"}, Reason.RELEASE_PURPOSE_NOT_COVERED, "ml_use=deny"),
+        (
+            {"shoot_until": date(2027, 1, 1)},
+            Reason.RELEASE_BLANKET_RANGE,
+            "shoot_from=2025-01-01, shoot_until=2027-01-01",
+        ),
+        (
+            {"witness_ref": "c-1"},
+            Reason.RELEASE_WITNESS,
+            "witness_ref=c-1, subject_ref=None",
+        ),
+    ],
+)
+def test_a_releases_fault_is_its_own(changes: Row, fault: Reason, seen: str) -> None:
+    bad = release(release_id="r-2", **changes)
+    one_of_two = asset(people_count=2, minors=False, release_ids=["r-1", "r-2"])
+    trace = traced(one_of_two, releases=[release(), bad])
+    assert [(line.counts, line.faults) for line in trace.releases] == [
+        (True, ()),
+        (False, (fault,)),
+    ]
+    [finding] = [f for f in trace.findings if f.reason is fault]
+    assert finding.seen[-1] == f"r-2: {seen}"
+    # A fault of a release that nothing needs is told, and is no reason.
+    spare = traced(
+        asset(people_count=1, minors=False, release_ids=["r-1", "r-2"]), releases=[release(), bad]
+    )
+    assert spare.decision is None
+    assert [line.faults for line in spare.releases] == [(), (fault,)]
+
+
+def test_releases_are_judged_without_the_assets_own_matters() -> None:
+    row = asset(people_count=0, property=True, release_ids=["p-1", "none", "x-1", "p-1"])
+    other = release(release_id="x-1", kind="else")
+    trace = traced(row, releases=[property_release(), other])
+    assert [(line.release_id, line.counts, line.faults) for line in trace.releases] == [
+        ("p-1", True, ()),
+        ("none", False, (Reason.RELEASE_UNKNOWN_ID,)),
+        ("x-1", False, ()),
+    ]
+    guarded = rights(minors="guardian-release")
+    child = asset(people_count=2, minors=True, release_ids=["r-1", "r-2"])
+    minor = release(release_id="r-2", minor=True, subject_signed=None)
+    trace = traced(child, guarded, releases=[release(), minor])
+    assert [line.faults for line in trace.releases] == [(), (Reason.RELEASE_GUARDIAN_MISSING,)]
+
+
+def signal(value: Value = Value.DENY, purpose: Purpose = Purpose.TRAIN_GEN) -> Signal:
+    return Signal(Origin.FILE, purpose, value, "", "XMP plus:DataMining", "0" * 64, "", "DMI-X")
+
+
+def with_file(row: Row, reading: Reading, **given: Any) -> RowTrace:
+    terms = given.pop("terms", None) or deal()
+    trace = traced(row, terms, **given)
+    resolution = resolve(trace.row, reading, terms, AS_OF.date())
+    decision = refused("a-1", resolution.reasons, resolution.detail) if resolution.reasons else None
+    file = file_trace(trace.row, "f" * 64, reading, resolution, terms, AS_OF.date())
+    found = add_file(trace, file, decision)
+    # What statements give one by one is what they give together.
+    alone = {reason for item in file.statements for reason in item.reasons}
+    assert alone == set(resolution.reasons)
+    assert {item.overridden_by for item in file.overridden} == {
+        item.agreement for item in resolution.overrides
+    }
+    return found
+
+
+def test_a_conflict_names_both_sides() -> None:
+    claim = Claim(ClaimKind.MODEL_RELEASE, "MR-UMR", "XMP plus:ModelReleaseStatus", "0" * 64)
+    reading = Reading((signal(), signal(Value.ALLOW, Purpose.SEARCH)), (claim,))
+    trace = with_file(asset(grant_train_gen="allow"), reading)
+    seen = {finding.reason: finding.seen for finding in trace.findings}
+    no = "XMP plus:DataMining = DMI-X (train_gen deny)"
+    assert seen == {
+        Reason.FILE_DENIED: (no,),
+        Reason.CONFLICT_GRANT: (f"{no}, but the catalogue has grant_train_gen=allow",),
+        Reason.CONFLICT_MODEL_RELEASE: (
+            "XMP plus:ModelReleaseStatus = MR-UMR, but the catalogue has people_count=0",
+        ),
+    }
+    assert trace.file is not None
+    assert [item.needed for item in trace.file.statements] == [True, False, True]
+
+
+def test_owners_conflict_among_themselves() -> None:
+    claims = tuple(
+        Claim(ClaimKind.COPYRIGHT, owner, where, "0" * 64)
+        for owner, where in (("One Agency", "EXIF Copyright"), ("Another", "XMP dc:rights"))
+    )
+    trace = with_file(asset(), Reading(claims=claims))
+    [finding] = trace.findings
+    assert finding.reason is Reason.CONFLICT_COPYRIGHT
+    assert finding.seen == ("EXIF Copyright = One Agency", "XMP dc:rights = Another")
+
+
+def test_an_agreement_that_overrides_is_told_with_the_no() -> None:
+    events = [event("allow", agreement_ref="AG-9")]
+    trace = with_file(asset(), Reading((signal(),)), consents=events)
+    assert trace.decision is None and trace.file is not None
+    [item] = trace.file.overridden
+    assert (item.value, item.overridden_by, item.reasons) == ("deny", "AG-9", ())
+
+
+def test_a_fault_and_a_hostile_value_stay_on_one_line() -> None:
+    fault = Fault(Origin.FILE, "XMP", "\x1b[2Jtorn\n[red]", "0" * 64)
+    trace = with_file(asset(title="\u202e\x07"), Reading(faults=(fault,)))
+    [finding] = trace.findings
+    assert finding.reason is Reason.FILE_UNREADABLE
+    assert all(text.isprintable() for text in finding.seen)
+
+
+def test_a_dead_row_is_its_own_trace() -> None:
+    dead = trace_dead(dead_letter("a-1", Reason.ROW_INVALID, "rule: column = ''"))
+    assert dead.outcome == "dead_letter" and not dead.steps
+    assert verdict_of([traced(asset()), dead]) == "dead_letter"

@@ -1,0 +1,106 @@
+"""Files that were read before: what counts as the same file, and what is struck off."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.features.digest_cache import FileState, load_seen, seen_row, state_of, strike_off
+from pipelines.features.store import FeatureTable, open_features
+from pipelines.fetch.locate import FileLocation, S3Location
+from pipelines.storage.open import open_store
+
+_TICK_S = 0.02  # more than the clock that files are stamped by takes to tick
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path.resolve() / "a.jpg"
+    path.write_bytes(b"one")
+    return path
+
+
+def state(path: Path) -> FileState:
+    found = state_of(FileLocation(str(path.parent), str(path)))
+    assert found is not None
+    return found
+
+
+def test_an_untouched_file_is_the_same(file: Path) -> None:
+    before = state(file)
+    file.read_bytes()
+    assert state(file) == before
+    assert before.size_bytes == 3
+
+
+def test_every_change_shows(file: Path) -> None:
+    states = [state(file)]
+    times = file.stat()
+
+    def note() -> None:
+        time.sleep(_TICK_S)
+        states.append(state(file))
+
+    time.sleep(_TICK_S)
+    file.write_bytes(b"two")  # of the same length
+    note()
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # set back, as some copies do
+    assert file.stat().st_mtime_ns == times.st_mtime_ns
+    note()
+    file.chmod(0o600)
+    note()
+    other = file.with_name("b.jpg")
+    other.write_bytes(b"one")
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(file)
+    note()
+    assert len({one.key for one in states}) == len(states)
+    moved = file.rename(file.with_name("c.jpg"))
+    assert state(moved).key not in {one.key for one in states}
+
+
+def test_what_is_no_file_has_no_state(file: Path) -> None:
+    root = file.parent
+    (root / "link").symlink_to(file)
+    os.mkfifo(root / "pipe")
+    for name in ("link", "pipe", "missing"):
+        assert state_of(FileLocation(str(root), str(root / name))) is None
+    assert state_of(FileLocation(str(root.parent), str(root))) is None
+    assert state_of(S3Location("bucket", "a.jpg")) is None
+
+
+def table(folder: Path) -> FeatureTable:
+    return open_features(open_store(str(folder)), "clip", "captioner", "readers").seen
+
+
+def test_what_was_seen_is_found(file: Path, tmp_path: Path) -> None:
+    row = seen_row(state(file), "ab" * 32, "jpg")
+    table(tmp_path).save(0, 9, [row])
+    table(tmp_path).save(0, 19, [row])  # units of another size saw it as well
+    assert load_seen(table(tmp_path), 5, 5) == {state(file).key: row}
+    assert load_seen(table(tmp_path), 20, 29) == {}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_struck_off_is_for_good(order: tuple[int, ...], file: Path, tmp_path: Path) -> None:
+    """Whichever of the files of features comes first."""
+    at = state(file)
+    steps = [
+        lambda: table(tmp_path).save(0, 9, [seen_row(at, "ab" * 32, "jpg")]),
+        lambda: strike_off(table(tmp_path), 0, 9, [at]),
+        lambda: table(tmp_path).save(0, 19, [seen_row(at, "ab" * 32, "jpg")]),
+    ]
+    for step in order:
+        steps[step]()
+    assert load_seen(table(tmp_path), 0, 9)[at.key]["media_sha256"] == ""
+
+
+def test_two_that_disagree_are_not_believed(file: Path, tmp_path: Path) -> None:
+    at = state(file)
+    table(tmp_path).save(0, 9, [seen_row(at, "ab" * 32, "jpg")])
+    table(tmp_path).save(0, 9, [seen_row(at, "cd" * 32, "jpg")])
+    assert load_seen(table(tmp_path), 0, 9)[at.key]["media_sha256"] == ""

@@ -1,0 +1,160 @@
+"""The guarded child: what happens to it happens to nobody else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.features.guard import Guard, close_guard, this_guard
+from pipelines.media.limits import MediaLimits
+from schemas.errors import BadRecord
+from tests.media.media_samples import LIMITS, encode, film, picture
+
+
+@pytest.fixture
+def guard() -> Guard:
+    return Guard()
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 20
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+def test_one_child_serves_many_requests(guard: Guard) -> None:
+    data = film(frames=6)
+    assert guard.film(data, LIMITS).frames == 6
+    first = guard.pid
+    assert guard.image(encode(picture(), "PNG"), "png", LIMITS).facts.width == 160
+    with pytest.raises(BadRecord, match=r"media\.undecodable"):
+        guard.film(data[:-10], LIMITS)
+    assert guard.pid == first is not None
+    guard.close()
+    assert first is not None and gone(first)
+
+
+def stopped_child(guard: Guard) -> int:
+    """A child that has stopped, as one does that is caught in a decoder's endless loop."""
+    guard.film(film(frames=2), LIMITS)
+    assert guard.pid is not None
+    os.kill(guard.pid, signal.SIGSTOP)
+    return guard.pid
+
+
+class CrashingGuard(Guard):
+    """A guard whose every child dies as soon as it is asked."""
+
+    fault = signal.SIGKILL
+    started = 0
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = super()._start()
+        self.started += 1
+        process.send_signal(self.fault)
+        process.wait()
+        return process
+
+
+@pytest.mark.parametrize("fault", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
+def test_what_crashes_twice_is_a_dead_letter(fault: signal.Signals) -> None:
+    guard = CrashingGuard()
+    guard.fault = fault
+    with pytest.raises(BadRecord) as caught:
+        guard.film(film(frames=2), LIMITS)
+    assert caught.value.reason == "media.undecodable"
+    assert caught.value.detail == f"the child crashed: signal {fault.value}"
+    assert guard.started == 2 and guard.pid is None
+
+
+def test_a_child_that_dies_of_something_else_costs_nothing(guard: Guard) -> None:
+    first = stopped_child(guard)
+    killer = threading.Timer(0.2, os.kill, (first, signal.SIGKILL))
+    killer.start()
+    assert guard.film(film(frames=2), LIMITS).frames == 2
+    killer.join()
+    assert guard.pid != first
+
+
+def test_a_child_killed_between_requests_is_replaced(guard: Guard) -> None:
+    guard.film(film(frames=2), LIMITS)
+    first = guard.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    assert gone(first)
+    assert guard.film(film(frames=2), LIMITS).frames == 2
+
+
+def test_a_film_that_takes_too_long(guard: Guard) -> None:
+    first = stopped_child(guard)
+    hasty = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, decode_timeout_s=0.3)
+    with pytest.raises(BadRecord, match=r"media.undecodable: the child took longer than 0.3 s"):
+        guard.film(film(frames=2), hasty)
+    assert gone(first)
+    assert guard.film(film(frames=2), LIMITS).frames == 2
+
+
+def test_a_picture_that_takes_too_much_memory(guard: Guard) -> None:
+    data = encode(picture(1500, 1000), "PNG", compress_level=1)
+    poor = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, decode_memory_bytes=1 << 20)
+    with pytest.raises(BadRecord, match=r"media\.undecodable: .*(memory|Memory|crashed)"):
+        guard.image(data, "png", poor)
+    assert guard.image(data, "png", LIMITS).facts.width == 1500
+
+
+def test_the_child_has_none_of_the_parents_environment(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
+    guard.film(film(frames=2), LIMITS)
+    assert b"do-not-tell" not in Path(f"/proc/{guard.pid}/environ").read_bytes()
+
+
+def test_the_child_ends_with_its_parent() -> None:
+    here = Path(__file__).parent
+    program = (
+        f"import sys, os, signal; sys.path.insert(0, {str(here)!r})\n"
+        "from media_samples import LIMITS, film\n"
+        "from pipelines.features.guard import this_guard\n"
+        "this_guard().film(film(frames=2), LIMITS)\n"
+        "print(this_guard().pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == -signal.SIGKILL
+    assert gone(int(run.stdout))
+
+
+def test_a_thread_has_its_own_child() -> None:
+    seen: list[int | None] = []
+
+    def work() -> None:
+        this_guard().film(film(frames=2), LIMITS)
+        seen.append(this_guard().pid)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(seen)) == 2
+    assert all(pid is not None and gone(pid) for pid in seen)
+    close_guard()

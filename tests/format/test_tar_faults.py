@@ -1,0 +1,256 @@
+"""Writing a tar where something fails: one error, nothing hangs, no thread is left."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.format.background import Worker
+from pipelines.format.tar import Digests, TarWriter
+from pipelines.format.tar_sink import Writable
+from tests.format.tar_oracle import slow_tar
+
+BIG = bytes(range(256)) * 2000  # half a MB
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) == before
+
+
+class ShortSink(io.BytesIO):
+    """Takes only some bytes at a time, as a raw file may."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def write(self, data: bytes | memoryview, /) -> int:  # type: ignore[override]
+        return super().write(data[: self.most])
+
+
+class FullSink(io.BytesIO):
+    """A disk with so much room."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def write(self, data: bytes | memoryview, /) -> int:  # type: ignore[override]
+        self.room -= len(data)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+class Broken(Exception):
+    """Something that nobody foresaw."""
+
+
+class BrokenDigest:
+    """Fails after so many updates."""
+
+    def __init__(self, good: int) -> None:
+        self.good = good
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        self.good -= 1
+        if self.good < 0:
+            raise Broken
+
+    def hexdigest(self) -> str:
+        return ""
+
+
+@settings(deadline=None, max_examples=25)
+@given(most=st.integers(100, 5000))
+def test_a_sink_that_writes_short(most: int) -> None:
+    items = [("a.jpg", BIG[:70_000]), ("a.txt", b"x"), ("b.jpg", b"")]
+    sink = ShortSink(most)
+    with TarWriter(sink) as tar:
+        for name, data in items:
+            tar.add(name, len(data), [data])
+    assert sink.getvalue() == slow_tar(items)[0]
+    assert tar.sha256 == hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def test_a_sink_that_takes_nothing() -> None:
+    with pytest.raises(OSError, match="takes no more"), TarWriter(ShortSink(0)) as tar:
+        tar.add("a.jpg", len(BIG), [BIG])
+
+
+@pytest.mark.parametrize("room", [0, 600, 100_000, 3_000_000])
+def test_a_full_disk(room: int) -> None:
+    sink = FullSink(room)
+    tar = TarWriter(sink)
+    with pytest.raises(OSError, match="No space left"):
+        for index in range(100):
+            tar.add(f"{index}.jpg", len(BIG), [BIG])
+    # What was said once is not said again, and nothing more is written.
+    size = len(sink.getvalue())
+    for again in (lambda: tar.add("z.jpg", 1, [b"x"]), tar.close):
+        with pytest.raises(ValueError, match="the tar is closed"):
+            again()
+    assert len(sink.getvalue()) == size
+    with pytest.raises(ValueError, match="not closed"):
+        _ = tar.sha256
+
+
+def test_a_disk_that_is_full_at_the_end() -> None:
+    with pytest.raises(OSError, match="No space left"), TarWriter(FullSink(2000)) as tar:
+        tar.add("a.jpg", 3, [b"abc"])
+
+
+@pytest.mark.parametrize("good", [0, 1, 5, 17])
+@pytest.mark.parametrize("pieces", [1, 20, 200])
+def test_a_digest_that_fails(good: int, pieces: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashlib, "sha256", lambda *_: BrokenDigest(good))
+    seen = []
+    with TarWriter(io.BytesIO(), Digests.TAR | Digests.MD5) as tar:
+        try:
+            for index in range(pieces):
+                tar.add(f"{index}.jpg", len(BIG), [BIG])
+            tar.close()
+        except Broken as error:
+            seen.append(error)
+    # It is given three members at a time, which are over a MiB, and at last the end.
+    assert len(seen) == (pieces // 3 + 1 > good)
+
+
+def test_a_member_digest_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise Broken
+
+    tar = TarWriter(io.BytesIO(), Digests.MEMBERS)
+    monkeypatch.setattr(hashlib, "sha256", fail)
+    with pytest.raises(Broken):
+        for index in range(200):
+            tar.add(f"{index}.jpg", len(BIG), [BIG])
+
+
+def test_a_medium_that_fails() -> None:
+    def chunks() -> Iterator[bytes]:
+        yield BIG
+        raise Broken
+
+    tar = TarWriter(io.BytesIO())
+    tar.add("a.jpg", len(BIG) * 4, [BIG] * 4)
+    with pytest.raises(Broken):
+        tar.add("b.jpg", 2 * len(BIG), chunks())
+
+
+def test_a_block_that_is_left_by_an_error_gives_the_tar_up() -> None:
+    sink = io.BytesIO()
+    with pytest.raises(Broken), TarWriter(sink) as tar:
+        tar.add("a.jpg", len(BIG) * 4, [BIG] * 4)
+        raise Broken
+    assert not sink.getvalue().endswith(bytes(1024))
+
+
+def test_memory_that_changes_after_it_was_given() -> None:
+    buffer = bytearray(BIG)
+
+    def chunks() -> Iterator[bytearray]:
+        for value in range(8):
+            buffer[:] = bytes([value]) * len(buffer)
+            yield buffer
+
+    content = b"".join(bytes([value]) * len(BIG) for value in range(8))
+    sink = io.BytesIO()
+    with TarWriter(sink) as tar:
+        tar.add("a.jpg", len(content), chunks())
+        members = tar.close()
+    assert (sink.getvalue(), members) == slow_tar([("a.jpg", content)])
+    assert tar.sha256 == hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+@pytest.mark.parametrize("slow", ["digest", "sink"])
+def test_what_waits_is_bounded(slow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that stands still stops the writing before it has taken much memory."""
+    go = threading.Event()
+
+    class Slow:
+        def update(self, data: bytes | memoryview, /) -> None:
+            go.wait()
+
+        def hexdigest(self) -> str:
+            return "done"
+
+        def write(self, data: bytes | memoryview, /) -> int:
+            go.wait()
+            return len(data)
+
+    monkeypatch.setattr(hashlib, "sha256", lambda *_: Slow())
+    sink: Writable = Slow() if slow == "sink" else io.BytesIO()
+    given = 0
+
+    def feed() -> None:
+        nonlocal given
+        with TarWriter(sink, Digests.TAR if slow == "digest" else Digests.NONE) as tar:
+            for index in range(200):
+                tar.add(f"{index}.jpg", len(BIG), [BIG])
+                given += len(BIG)
+
+    writer = threading.Thread(target=feed)
+    writer.start()
+    writer.join(0.5)
+    stood, taken = writer.is_alive(), given
+    go.set()
+    writer.join()
+    assert stood and taken < 32_000_000
+    assert given == 200 * len(BIG)
+
+
+def test_nothing_is_written_once_a_tar_was_given_up() -> None:
+    """Whoever gave it up may close the sink: what waits must not reach the file that comes next."""
+    begun, go, taken = threading.Event(), threading.Event(), []
+
+    class Slow:
+        def write(self, data: bytes | memoryview, /) -> int:
+            begun.set()
+            go.wait()
+            taken.append(len(data))
+            return len(data)
+
+    with pytest.raises(Broken), TarWriter(Slow()) as tar:
+        tar.add("a.jpg", 8 * len(BIG), [BIG] * 8)
+        begun.wait()
+        threading.Timer(0.05, go.set).start()
+        raise Broken
+    # What was under way was waited for, what waited was dropped, and nobody is left to write more.
+    assert len(taken) == 1
+    assert "writing" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_worker_does_everything_in_order_and_ends() -> None:
+    done: list[int] = []
+    worker = Worker(done.append, 3)
+    numbers = [worker.give(job) for job in range(100)]
+    worker.wait(numbers[50])
+    assert done[:51] == list(range(51))
+    worker.finish()
+    assert done == list(range(100))
+    worker.stop()
+    with pytest.raises(RuntimeError, match="has ended"):
+        worker.give(1)
+
+
+def test_a_worker_that_failed_keeps_nobody_waiting() -> None:
+    def fail(job: int) -> None:
+        raise Broken(job)
+
+    worker = Worker(fail, 1)
+    number = worker.give(7)
+    for action in (lambda: worker.wait(number), lambda: worker.give(8), worker.finish):
+        with pytest.raises(Broken, match="7"):
+            action()
+    worker.stop()

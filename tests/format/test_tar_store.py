@@ -1,0 +1,167 @@
+"""A tar written into a folder: many pieces in one call, of which the system may take a part."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import random
+import resource
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.format import tar as tar_module
+from pipelines.format.tar import Member, TarWriter
+from pipelines.storage.local_file import write_pieces
+from pipelines.storage.local_store import LocalStore
+from schemas.errors import RunError
+from tests.format.tar_oracle import slow_tar
+from tests.format.test_tar import members
+
+BIG = bytes(range(256)) * 2000  # half a MB
+Items = Sequence[tuple[str, bytes]]
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) == before
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tars")
+
+
+def write(folder: Path, items: Items) -> list[Member]:
+    """Writes a tar through the folder's store, and checks its digests."""
+    with LocalStore(str(folder)).open_write("a.tar") as sink, TarWriter(sink) as tar:
+        for name, data in items:
+            tar.add(name, len(data), [data])
+        placed = tar.close()
+    data = (folder / "a.tar").read_bytes()
+    assert tar.sha256 == hashlib.sha256(data).hexdigest()
+    assert tar.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return placed
+
+
+@contextmanager
+def short_writes(most: Iterator[int]) -> Iterator[None]:
+    """Has the system take no more than so many bytes of each call."""
+    real = os.writev
+
+    def writev(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
+        return real(descriptor, [b"".join(pieces)[: next(most)]])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "writev", writev)
+        yield
+
+
+@settings(deadline=None)
+@given(members(), st.integers(0, 2**32), st.sampled_from([600, 20_000, 2_000_000]))
+def test_the_bytes_are_those_of_the_slow_writer(
+    folder: Path, items: list[tuple[str, bytes]], seed: int, batch: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tar_module, "BATCH_BYTES", batch)
+        patch.setattr(tar_module, "_WRITTEN_BYTES", batch)
+        slow = slow_tar(items)
+        assert write(folder, items) == slow[1]
+        assert (folder / "a.tar").read_bytes() == slow[0]
+        draw = random.Random(seed)
+        with short_writes(iter(lambda: draw.choice([1, 511, 512, 70_000]), 0)):
+            assert write(folder, items) == slow[1]
+        assert (folder / "a.tar").read_bytes() == slow[0]
+
+
+@pytest.mark.parametrize(
+    "sizes", [[at % 40 for at in range(7000)], [0] * 7000, [5_000_000, 0, 16_384, 1 << 20] * 2]
+)
+def test_thousands_of_tiny_members_and_some_huge_ones(folder: Path, sizes: Sequence[int]) -> None:
+    items = [(f"{at:x}.txt", bytes([at % 256]) * size) for at, size in enumerate(sizes)]
+    placed = write(folder, items)
+    assert ((folder / "a.tar").read_bytes(), placed) == slow_tar(items)
+
+
+def test_what_was_written_before_comes_before(tmp_path: Path) -> None:
+    with LocalStore(str(tmp_path)).open_write("x") as sink:
+        sink.write(b"a")
+        sink.writev([b"b", b"", b"c"])
+        sink.write(b"d")
+        sink.writev([])
+        sink.writev([b"", b"e"])
+    assert (tmp_path / "x").read_bytes() == b"abcde"
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=30), max_size=40), st.integers(1, 50), st.integers(1, 9))
+def test_pieces_in_calls_of_any_length(
+    folder: Path, pieces: list[bytes], short: int, most: int
+) -> None:
+    path = folder / "pieces"
+    with pytest.MonkeyPatch.context() as patch, path.open("wb", buffering=0) as file:
+        patch.setattr("pipelines.storage.local_file._MOST_PIECES", most)
+        with short_writes(iter(lambda: short, 0)):
+            written = write_pieces(file.fileno(), pieces)
+    assert path.read_bytes() == b"".join(pieces)
+    assert written == len(b"".join(pieces))
+
+
+def test_more_pieces_than_one_call_takes(tmp_path: Path) -> None:
+    pieces = [bytes([at % 251]) for at in range(3 * os.sysconf("SC_IOV_MAX") + 1)]
+    with LocalStore(str(tmp_path)).open_write("x") as sink:
+        sink.writev(pieces)
+    assert (tmp_path / "x").read_bytes() == b"".join(pieces)
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """The system takes no byte beyond the first three million of a file, and some of a call."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("small_files")
+@pytest.mark.parametrize("size", [100, 100_000, 4_000_000])
+def test_a_file_that_may_not_grow(tmp_path: Path, size: int) -> None:
+    items = [(f"{at:x}.jpg", BIG[:100] * (size // 100)) for at in range(6_000_000 // size)]
+    with pytest.raises(RunError, match="File too large"):
+        write(tmp_path, items)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk() -> None:
+    with Path("/dev/full").open("wb", buffering=0) as file, pytest.raises(OSError) as caught:
+        write_pieces(file.fileno(), [b"a", b"b"])
+    assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("good", [0, 1, 3])
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO, 0])
+def test_a_disk_that_fails(
+    tmp_path: Path, good: int, fault: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = os.writev, iter(range(good))
+
+    def writev(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
+        if next(calls, None) is not None:
+            return real(descriptor, pieces)
+        if fault:
+            raise OSError(fault, os.strerror(fault))
+        return 0
+
+    monkeypatch.setattr(os, "writev", writev)
+    with pytest.raises(RunError, match=os.strerror(fault) if fault else "takes no more bytes"):
+        write(tmp_path, [(f"{at}.jpg", BIG) for at in range(20)])
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,386 @@
+"""Deals and decisions as ODRL 2.2: the information model's rules, the triples, the exact bytes."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rdflib import RDF, XSD, Graph, Literal, URIRef
+
+from pipelines.odrl.export import Samples
+from pipelines.odrl.policy import deal_policy, delivered_policy, left_policy, line
+from pipelines.odrl.records import Delivered, Left, Limits, Scope, read_limits
+from pipelines.odrl.terms import (
+    ACTIONS,
+    COUNTRY,
+    CURRENCY,
+    IDS,
+    PROFILE,
+    Node,
+    profile_document,
+)
+from pipelines.storage.open import open_store
+from pipelines.storage.tables import json_bytes
+from schemas.deal import Deal, parse_deal
+from schemas.errors import InputError, RunError
+from schemas.money import EXPONENTS
+from schemas.reasons import REASONS, Outcome
+from schemas.rights import PURPOSES, Purpose
+from schemas.territory import COUNTRIES
+from tests.odrl.odrl_rules import FS, ODRL, check_policy, fs, odrl, one, triples
+
+VKEY = "fairshard-demonstration+904e5c97+AfuBU4hBoY4NCMAu/EJcDiHZNPYsE8lVHwsEgX8t6QRV"
+AS_OF = "2026-06-30T23:59:59.999999+00:00"
+AGENCY = f"{IDS}agency:fairshard-demonstration%2B904e5c97"
+WORDS = {
+    Purpose.TRAIN_GEN: FS + "trainGenerative",
+    Purpose.TRAIN_NONGEN: FS + "trainNonGenerative",
+    Purpose.INFERENCE: FS + "infer",
+    Purpose.DATA_MINING: FS + "mineData",
+    Purpose.INDEX: ODRL + "index",
+    Purpose.SEARCH: FS + "search",
+}
+HOSTILE = [
+    "..",
+    "../../agency",
+    "@id",
+    "@type",
+    'a", "@id": "http://evil.example/',
+    "http://evil.example/#x",
+    "javascript:alert(1)",
+    "_:b0",
+    "fs:trainGenerative",
+    "odrl:use",
+    "a b\t<>{}|\\^`%2F%",
+    "naïve 日本 \u202e\u2028\U0001f600",
+    "\x00\x1f\x7f\n",
+    "?q#f",
+    "permission",
+    " ",
+]
+
+
+def a_deal(**changes: object) -> Deal:
+    values: dict[str, object] = {
+        "deal_id": "acme-2026-01",
+        "buyer": "Acme Models",
+        "purposes": [Purpose.TRAIN_GEN, Purpose.SEARCH],
+        "territory": ["US", "NO"],
+        "starts": date(2026, 1, 1),
+        "ends": date(2029, 1, 1),
+        "price": {"currency": "USD", "pool": "100000.00"},
+    }
+    return Deal.model_validate({**values, **changes})
+
+
+def a_scope(**changes: object) -> Scope:
+    return Scope(a_deal(**changes), VKEY, "v0001", AS_OF)
+
+
+def delivered(asset_id: str | None = "A-1", limits: Limits | None = None) -> Delivered:
+    return Delivered(asset_id, "ab" * 32, "cd" * 32, "s-jpg-00000", "ab" * 12, limits or Limits())
+
+
+def left(asset_id: str = "A-2", detail: str = "status=withdrawn") -> Left:
+    return Left(asset_id, Outcome.REFUSED, "screen", ("asset.withdrawn", "consent.denied"), detail)
+
+
+def actions(graph: Graph, policy: URIRef, rule: str) -> set[str]:
+    found = [one(graph, node, "action") for node in graph.objects(policy, odrl(rule))]
+    return {str(next(graph.objects(action, RDF.value), action)) for action in found}
+
+
+buyers = st.text(min_size=1, max_size=40).filter(lambda text: text.strip() and text.isprintable())
+amounts = st.sampled_from(sorted(EXPONENTS)).flatmap(
+    lambda code: st.integers(0, 10**12).map(lambda whole: {"currency": code, "pool": str(whole)})
+)
+deals = st.builds(
+    lambda days, **values: a_deal(ends=values["starts"] + timedelta(days=days), **values),
+    days=st.integers(1, 20_000),
+    deal_id=st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True).filter(
+        lambda text: text != "agency"
+    ),
+    buyer=buyers,
+    purposes=st.lists(st.sampled_from(PURPOSES), min_size=1, unique=True),
+    territory=st.just(["WORLD"])
+    | st.lists(st.sampled_from(sorted(COUNTRIES)), min_size=1, max_size=30, unique=True),
+    starts=st.dates(date(2000, 1, 1), date(2100, 1, 1)),
+    price=amounts,
+)
+
+
+@given(deals)
+def test_any_deal_says_what_it_says_and_no_more(deal: Deal) -> None:
+    scope = Scope(deal, VKEY, "v0001", AS_OF)
+    graph = triples(json_bytes(deal_policy(scope)))
+    policy = check_policy(graph)
+    assert (policy, RDF.type, odrl("Agreement")) in graph
+    assert one(graph, policy, "profile") == URIRef(PROFILE)
+    sold = {WORDS[purpose] for purpose in deal.purposes}
+    assert actions(graph, policy, "permission") == sold
+    assert actions(graph, policy, "prohibition") == set(WORDS.values()) - sold
+    duties = set()
+    for permission in graph.objects(policy, odrl("permission")):
+        said = {
+            (str(one(graph, item, "leftOperand")), str(one(graph, item, "operator")), str(value))
+            for item in graph.objects(permission, odrl("constraint"))
+            for value in graph.objects(item, odrl("rightOperand"))
+        }
+        term = {
+            (ODRL + "dateTime", ODRL + "gteq", deal.starts.isoformat()),
+            (ODRL + "dateTime", ODRL + "lteq", deal.ends.isoformat()),
+        }
+        places = set() if deal.territory == ["WORLD"] else set(deal.territory)
+        assert said == term | {(ODRL + "spatial", ODRL + "isAnyOf", COUNTRY + p) for p in places}
+        duties |= set(graph.objects(permission, odrl("duty")))
+    assert len(duties) == (1 if int(deal.price.pool) else 0)
+    for duty in duties:
+        (amount,) = graph.objects(one(graph, duty, "action"), odrl("refinement"))
+        assert str(one(graph, amount, "rightOperand")) == deal.price.pool
+        assert one(graph, amount, "unit") == URIRef(CURRENCY + deal.price.currency)
+    buyer = one(graph, policy, "assignee")
+    assert (
+        str(next(graph.objects(buyer, URIRef("http://www.w3.org/2006/vcard/ns#fn")))) == deal.buyer
+    )
+
+
+def test_the_deal_to_the_byte() -> None:
+    """The file that readers were given, but for the digest, which covers terms not exported."""
+    scope = a_scope()
+    text = json_bytes(deal_policy(scope)).decode()
+    golden = Path(__file__).with_name("odrl_deal.jsonld").read_text(encoding="utf-8")
+    assert text.replace(scope.deal.terms_sha256(), "TERMS") == golden
+    assert golden.count("TERMS") > 1
+
+
+@pytest.mark.parametrize("sold", PURPOSES)
+def test_no_purpose_brings_another(sold: Purpose) -> None:
+    """Generative and other training are two actions, and neither holds the other."""
+    graph = triples(line(deal_policy(a_scope(purposes=[sold]))))
+    policy = check_policy(graph)
+    assert actions(graph, policy, "permission") == {WORDS[sold]}
+    others = {word for purpose, word in WORDS.items() if purpose is not sold}
+    assert actions(graph, policy, "prohibition") == others
+
+
+def test_the_checks_would_notice_the_network() -> None:
+    with pytest.raises(AssertionError, match="the network was asked"):
+        triples('{"@context": "http://192.0.2.1/odrl.jsonld", "@type": "Set"}')
+
+
+def test_a_delivered_asset_has_the_deals_permissions_narrowed() -> None:
+    limits = Limits(date(2027, 5, 6), (("fs:alter", ("AL-CRP", "AL-FLP", "say <what>")),))
+    graph = triples(line(delivered_policy(a_scope(), delivered(limits=limits))))
+    policy = check_policy(graph)
+    target = one(graph, policy, "target")
+    assert target == URIRef(f"{AGENCY}/asset:A-1")
+    assert (target, fs("commitment"), Literal("ab" * 32)) in graph
+    delivery = one(graph, target, "partOf")
+    assert delivery == URIRef(f"{AGENCY}/deal:acme-2026-01/delivery:v0001")
+    deal = check_policy(triples(line(deal_policy(a_scope()))))
+    assert (policy, fs("deal"), deal) in graph
+    dates = {
+        str(one(graph, item, "rightOperand"))
+        for item in graph.subjects(odrl("leftOperand"), odrl("dateTime"))
+    }
+    assert dates == {"2026-01-01", "2027-05-06"}
+    (plus,) = graph.subjects(odrl("leftOperand"), fs("plusConstraint"))
+    plus_ns = "http://ns.useplus.org/ldf/vocab/"
+    assert set(graph.objects(plus, odrl("rightOperand"))) == {
+        *(URIRef(plus_ns + code) for code in ("AL-CRP", "AL-FLP")),
+        Literal("say <what>"),
+    }
+    assert FS + "alter" in actions(graph, policy, "prohibition")
+
+
+def test_a_later_last_day_does_not_widen_the_deal() -> None:
+    policy = delivered_policy(a_scope(), delivered(limits=Limits(date(2099, 1, 1))))
+    assert b"2099" not in line(policy) and b"2029-01-01" in line(policy)
+
+
+def test_the_buyer_gets_commitments_and_no_ids() -> None:
+    text = line(delivered_policy(a_scope(), delivered(None)))
+    policy = check_policy(triples(text))
+    assert str(policy).endswith("/decision:" + "ab" * 32)
+    assert b"A-1" not in text and b"assetId" not in text.split(b'"assignee"')[-1]
+    assert text != line(delivered_policy(a_scope(), delivered()))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.DEAD_LETTER])
+def test_what_is_left_out_is_forbidden_by_this_deal_with_its_reasons(outcome: Outcome) -> None:
+    codes = tuple(code for code, info in REASONS.items() if info.outcome is outcome)
+    item = Left("A-9", outcome, "screen", tuple(map(str, codes)), "seen: x")
+    graph = triples(line(left_policy(a_scope(), item)))
+    policy = check_policy(graph)
+    assert (policy, RDF.type, odrl("Set")) in graph
+    assert not list(graph.objects(policy, odrl("permission")))
+    assert actions(graph, policy, "prohibition") == {ODRL + "use"}
+    (rule,) = graph.objects(policy, odrl("prohibition"))
+    constraint = one(graph, rule, "constraint")
+    assert one(graph, constraint, "leftOperand") == fs("relyingOn")
+    (deal,) = graph.objects(policy, fs("deal"))
+    assert one(graph, constraint, "rightOperand") == deal
+    said = {
+        (str(graph.value(reason, fs("code"))), str(graph.value(reason, fs("sentence"))))
+        for reason in graph.objects(policy, fs("reason"))
+    }
+    assert said == {(str(code), REASONS[code].sentence) for code in codes}
+    assert (policy, fs("outcome"), Literal(outcome.value)) in graph
+    assert (policy, fs("asOf"), Literal(AS_OF, datatype=XSD.dateTime)) in graph
+
+
+def test_an_unknown_reason_is_refused() -> None:
+    with pytest.raises(InputError, match="not known"):
+        left_policy(a_scope(), Left("A", Outcome.REFUSED, "screen", ("no.such",), ""))
+
+
+def test_two_rows_of_one_id_are_two_policies() -> None:
+    one_row, other = (left_policy(a_scope(), left(detail=text)) for text in ("row 1", "row 2"))
+    assert one_row["uid"] != other["uid"] and one_row["target"] == other["target"]
+
+
+def shape(value: object) -> object:
+    """The keys of a JSON value, and where its texts stand, without the texts themselves."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return [shape(item) for item in value] if isinstance(value, list) else type(value).__name__
+
+
+def policies(scope: Scope, asset_id: str, detail: str) -> list[Node]:
+    return [
+        delivered_policy(scope, delivered(asset_id)),
+        left_policy(scope, left(asset_id, detail)),
+        deal_policy(scope),
+    ]
+
+
+def check_names(scope: Scope, asset_id: str, detail: str) -> None:
+    """The names change no key, no type and no triple but the literals and IRIs made for them."""
+    plain = policies(a_scope(), "A-1", "x")
+    for policy, model in zip(policies(scope, asset_id, detail), plain, strict=True):
+        text = line(policy)
+        assert text.isascii() and text.count(b"\n") == 1 and text.endswith(b"\n")
+        read = json.loads(text)
+        assert shape(read) == shape(json.loads(line(model)))
+        graph = triples(text)
+        check_policy(graph)
+        assert len(graph) == len(triples(line(model)))
+        for term in {term for triple in graph for term in triple if isinstance(term, URIRef)}:
+            named = (IDS, ODRL, FS, PROFILE, COUNTRY, CURRENCY, str(RDF))
+            assert str(term).startswith((*named, "http://www.w3.org/2006/vcard/ns#"))
+            assert not set(str(term)) & set(' "<>{}|\\^`') and str(term).isascii()
+            assert not {".", ".."} & set(str(term).split("/"))
+        ids = {str(value) for value in graph.objects(None, fs("assetId"))}
+        assert ids <= {asset_id}
+        targets = {str(value) for value in graph.objects(None, odrl("target"))}
+        assert len(targets) == 1
+        if ids:
+            (target,) = targets
+            assert unquote(target.removeprefix(f"{AGENCY}/asset:")) == asset_id
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_names(name: str) -> None:
+    printable = name.isprintable() and bool(name.strip())
+    check_names(a_scope(buyer=name) if printable else a_scope(), name, name)
+
+
+@given(buyers, st.text(max_size=60), st.text(max_size=60))
+def test_any_name_stays_a_name(buyer: str, asset_id: str, detail: str) -> None:
+    surrogates = any("\ud800" <= letter <= "\udfff" for letter in asset_id + detail)
+    if not surrogates:  # a Parquet table cannot hold them
+        check_names(a_scope(buyer=buyer), asset_id, detail)
+
+
+@given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
+def test_two_ids_are_two_targets(one_id: str, other_id: str) -> None:
+    if not any("\ud800" <= letter <= "\udfff" for letter in one_id + other_id):
+        targets = {
+            str(delivered_policy(a_scope(), delivered(name))["target"])
+            for name in (one_id, other_id)
+        }
+        assert len(targets) == len({one_id, other_id})
+
+
+def test_limits_are_read_from_whatever_fields_a_sample_has() -> None:
+    assert read_limits({"key": "k", "width": 3}) == Limits()
+    assert read_limits({"usable_until": "", "alteration_constraints": ""}) == Limits()
+    assert read_limits({"usable_until": "2027-01-31"}) == Limits(date(2027, 1, 31))
+    assert read_limits(
+        {
+            "alteration_constraints": "AL-CRP; AL-FLP",
+            "file_constraints": ["IF-MMD"],
+            "duplication_constraints": "DP-NDC",
+        }
+    ) == Limits(plus=(("fs:alter", ("AL-CRP", "AL-FLP", "IF-MMD")),))
+    with pytest.raises(InputError, match="no date"):
+        read_limits({"usable_until": "soon"})
+
+
+def test_limits_come_from_the_samples_of_the_shard(tmp_path: Path) -> None:
+    """A shard's table that has no such columns limits nothing."""
+    shards = tmp_path / "delivery" / "shards"
+    shards.mkdir(parents=True)
+    limits = {"usable_until": "2027-01-31", "alteration_constraints": "AL-CRP; AL-FLP"}
+    for shard, extra in (("plain", {}), ("limited", limits)):
+        row = {"key": "k", "asset": "ab", "decision_sha256": "cd", "width": 3, **extra}
+        pq.write_table(pa.Table.from_pylist([row]), shards / f"{shard}.parquet")
+    samples = Samples(open_store(str(tmp_path)), frozenset({"plain", "limited"}))
+    narrowed = Limits(date(2027, 1, 31), (("fs:alter", ("AL-CRP", "AL-FLP")),))
+    found = samples.find("shard=limited; key=k", "A-1")
+    assert found == Delivered("A-1", "ab", "cd", "limited", "k", narrowed)
+    assert samples.find("shard=plain; key=k", None) == Delivered(None, "ab", "cd", "plain", "k")
+    for detail in ("shard=plain; key=other", "shard=../plain; key=k", "shard=none; key=k", ""):
+        with pytest.raises(RunError, match="no shard"):
+            samples.find(detail, "A-1")
+
+
+def test_the_profile_defines_every_term_that_policies_use() -> None:
+    profile = triples(json_bytes(profile_document()))
+    for action in ACTIONS.values():
+        if action.startswith("fs:"):
+            term = fs(action.removeprefix("fs:"))
+            assert (term, RDF.type, odrl("Action")) in profile
+            assert (term, odrl("includedIn"), odrl("use")) in profile
+    used = set()
+    limits = Limits(plus=(("fs:alter", ("AL-CRP",)),))
+    scope = a_scope()
+    for policy in (
+        deal_policy(scope),
+        delivered_policy(scope, delivered(limits=limits)),
+        left_policy(scope, left()),
+    ):
+        used |= {
+            str(term)
+            for triple in triples(line(policy))
+            for term in triple
+            if str(term).startswith(FS)
+        }
+    defined = {str(term) for term in profile.subjects() if str(term).startswith(FS)}
+    assert used <= defined
+    assert FS + "relyingOn" in used and FS + "sentence" in used
+
+
+def test_a_parsed_deal_is_exported_as_it_was_written() -> None:
+    text = """
+deal_id = "d-1"
+buyer = "b"
+purposes = ["index"]
+territory = ["NO"]
+starts = 2026-01-01
+ends = 2026-12-31
+price.currency = "JPY"
+price.pool = "5000"
+"""
+    graph = triples(line(deal_policy(Scope(parse_deal(text, "test"), VKEY, "v0001", AS_OF))))
+    policy = check_policy(graph)
+    assert actions(graph, policy, "permission") == {ODRL + "index"}
+    assert URIRef(COUNTRY + "NO") in set(graph.objects())
+    assert Literal("5000", datatype=XSD.decimal) in set(graph.objects())

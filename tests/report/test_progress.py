@@ -1,0 +1,92 @@
+"""Progress: lines that workers add, and what is shown of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipelines.report.progress import STEPS, show_progress
+from pipelines.storage.progress import report_progress
+
+
+def console(terminal: bool = False) -> tuple[Console, io.StringIO]:
+    sink = io.StringIO()
+    return Console(file=sink, force_terminal=terminal, width=120), sink
+
+
+def test_plain_lines(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+    shown, sink = console()
+    with show_progress(path, shown):
+        report_progress(str(path), "screen", 1_200, 1_200)
+        report_progress(str(path), "enrich", 0, 4)
+        report_progress(str(path), "enrich", 3)
+        report_progress(str(path), "enrich", 1)
+    lines = sink.getvalue().splitlines()
+    assert [line.split() for line in lines] == [
+        ["Screen", "rights", "1,200/1,200"],
+        ["Enrich", "assets", "4/4"],
+    ]
+    assert not any(mark in sink.getvalue() for mark in ("\r", "\x1b", "━"))
+
+
+def test_a_step_that_did_not_end_says_nothing_false(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+    shown, sink = console()
+    with show_progress(path, shown):
+        report_progress(str(path), "write", 2, 5)
+    assert "5/5" not in sink.getvalue()
+
+
+def test_bars_on_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+    shown, sink = console(terminal=True)
+    with show_progress(path, shown):
+        report_progress(str(path), "read", 7, 9)
+        time.sleep(0.3)
+        report_progress(str(path), "read", 2)
+    assert "Read catalogue" in sink.getvalue() and "9/9" in sink.getvalue()
+
+
+def test_quiet(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+    shown, sink = console()
+    with show_progress(path, shown, quiet=True):
+        report_progress(str(path), "read", 1, 1)
+    assert sink.getvalue() == ""
+
+
+def test_nothing_is_written_without_a_file() -> None:
+    report_progress("", "read", 1, 1)
+
+
+def test_lines_of_many_writers_stay_whole(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+
+    def work() -> None:
+        for _ in range(200):
+            report_progress(str(path), "enrich", 1)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = path.read_text(encoding="ascii").splitlines()
+    assert [json.loads(line) for line in lines] == [["enrich", 1, None]] * 1_600
+
+
+def test_the_block_s_own_error_comes_through(tmp_path: Path) -> None:
+    shown, _ = console()
+    with pytest.raises(KeyError), show_progress(tmp_path / "progress", shown):
+        raise KeyError("x")
+
+
+def test_every_step_has_a_name() -> None:
+    assert {"read", "screen", "enrich", "select", "write", "publish", "verify"} <= set(STEPS)

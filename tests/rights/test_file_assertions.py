@@ -1,0 +1,202 @@
+"""Rules 17 to 20, one at a time: what a file states, against the catalogue, both ways."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.reasons import Reason
+from schemas.signal import Claim, ClaimKind, raw_sha256
+from tests.rights.resolve_cases import codes, judge, state
+from tests.rights.rights_cases import Row, rights
+
+K = ClaimKind
+
+# 17. Releases.
+
+_NOBODY, _SOMEBODY, _UNKNOWN = {"people_count": 0}, {"people_count": 2}, {"people_count": None}
+_LESS = {"people_count": -1}
+
+
+@pytest.mark.parametrize(
+    ("status", "fits", "conflicts"),
+    [
+        ("MR-UMR", [_SOMEBODY, _UNKNOWN, _LESS], [_NOBODY]),
+        ("MR-NAP", [_NOBODY, _UNKNOWN, _LESS], [_SOMEBODY]),
+        ("MR-NON", [_NOBODY], [_SOMEBODY, _UNKNOWN, _LESS]),
+        ("MR-LMR", [], [_NOBODY, _SOMEBODY, _UNKNOWN]),
+        ("PR-UPR", [], [_NOBODY, _SOMEBODY, _UNKNOWN]),
+        ("mr-umr", [], [_NOBODY, _SOMEBODY, _UNKNOWN]),
+    ],
+)
+def test_a_model_release_status(status: str, fits: list[Row], conflicts: list[Row]) -> None:
+    claim = state(K.MODEL_RELEASE, status)
+    for row in fits:
+        assert codes(claim, **row) == []
+    for row in conflicts:
+        no = judge(claim, **row)
+        assert no.reasons == (Reason.CONFLICT_MODEL_RELEASE,)
+        assert f"{claim.where}={status}, people_count={row['people_count']}" in no.detail
+        assert codes(claim, licence_class="editorial", **row) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "fits", "conflicts"),
+    [
+        ("PR-UPR", [True, None], [False]),
+        ("PR-NAP", [False, None], [True]),
+        ("PR-NON", [False], [True, None]),
+        ("PR-LPR", [], [True, False, None]),
+        ("MR-UMR", [], [True, False, None]),
+    ],
+)
+def test_a_property_release_status(
+    status: str, fits: list[bool | None], conflicts: list[bool | None]
+) -> None:
+    claim = state(K.PROPERTY_RELEASE, status)
+    for shown in fits:
+        assert codes(claim, property=shown) == []
+    for shown in conflicts:
+        no = judge(claim, property=shown)
+        assert no.reasons == (Reason.CONFLICT_PROPERTY_RELEASE,)
+        assert f"{claim.where}={status}, property={shown}" in no.detail
+        assert codes(claim, property=shown, licence_class="editorial") == []
+
+
+@pytest.mark.parametrize("kind", [K.MODEL_RELEASE_ID, K.PROPERTY_RELEASE_ID])
+def test_release_ids_stand_in_the_catalogue(kind: ClaimKind) -> None:
+    one, two = state(kind, "r-1"), state(kind, "r-2")
+    assert codes(one, two, release_ids=["r-2", "r-1", "r-3"]) == []
+    assert codes(one, release_ids=None) == ["conflict.release_ids"]
+    assert codes(state(kind, "R-1"), release_ids=["r-1"]) == ["conflict.release_ids"]
+    assert codes(one, release_ids=[], licence_class="editorial") == []
+    no = judge(one, two, release_ids=["r-1", "r\n9"])
+    assert no.reasons == (Reason.CONFLICT_RELEASE_IDS,)
+    assert rf"{two.where}=r-2, release_ids=[r\n9, r-1]" in no.detail
+    assert "=r-1," not in no.detail
+
+
+# 18. Minors.
+
+
+@pytest.mark.parametrize(
+    ("age", "of_minors"),
+    [
+        *(("AG-U14", True), ("AG-A15", True), ("AG-A17", True)),
+        *(("AG-A18", False), ("AG-A24", False), ("AG-A25", False)),
+    ],
+)
+@pytest.mark.parametrize("licence_class", ["creative", "editorial"])
+def test_ages(age: str, of_minors: bool, licence_class: str) -> None:
+    claim = state(K.MINOR_AGE, age)
+    for minors in (True, False, None):
+        no = judge(claim, minors=minors, licence_class=licence_class)
+        agrees = bool(minors) == of_minors
+        assert no.reasons == (() if agrees else (Reason.CONFLICT_MINORS,))
+        assert agrees or f"{claim.where}={age}, minors={minors}" in no.detail
+
+
+@pytest.mark.parametrize("minors", [True, False, None])
+def test_an_age_that_says_nothing_and_one_that_nobody_knows(minors: bool | None) -> None:
+    assert codes(state(K.MINOR_AGE, "AG-UNK"), minors=minors) == []
+    for age in ("AG-A14", "AG-A26", "17", ""):
+        assert codes(state(K.MINOR_AGE, age), minors=minors) == ["conflict.minors"]
+
+
+# 19. Source.
+
+_PREFIX = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+
+@pytest.mark.parametrize(
+    ("said", "stated", "refusing", "labelling"),
+    [
+        ("digitalCapture", "digitalCapture", [], []),
+        ("print", "digitalCapture", [], []),  # neither is generated
+        ("trainedAlgorithmicMedia", None, ["file.ai_generated"], []),
+        ("minted", None, ["file.ai_generated"], []),
+        (
+            *("trainedAlgorithmicMedia", "digitalCapture"),
+            *(["file.ai_generated", "conflict.source"], ["conflict.source"]),
+        ),
+        (
+            *("minted", f"{_PREFIX}print"),
+            *(["file.ai_generated", "conflict.source"], ["conflict.source"]),
+        ),
+        ("digitalCapture", "composite", ["conflict.source"], ["conflict.source"]),
+        ("algorithmicMedia", "composite", ["file.ai_generated"], []),
+        ("digitalCapture", None, [], []),
+    ],
+)
+def test_how_it_was_made(
+    said: str, stated: str | None, refusing: list[str], labelling: list[str]
+) -> None:
+    claim = state(K.SOURCE_TYPE, said)
+    assert codes(claim, digital_source_type=stated) == refusing
+    terms = rights(ai_generated="label")
+    labelled = judge(claim, digital_source_type=stated, terms=terms)
+    assert [reason.value for reason in labelled.reasons] == labelling
+    assert labelled.source_type == (stated or said)
+    if labelling:
+        assert f"{claim.where}={said}, digital_source_type={stated}" in labelled.detail
+
+
+def test_the_file_is_believed_where_the_catalogue_is_silent_and_the_worst_of_it() -> None:
+    claims = [state(K.SOURCE_TYPE, "print"), state(K.SOURCE_TYPE, "algorithmicMedia")]
+    terms = rights(ai_generated="label", unknown_source="accept")
+    for order in (claims, claims[::-1]):
+        believed = judge(*order, terms=terms, digital_source_type=None)
+        assert believed.source_type == "algorithmicMedia"
+    assert judge(terms=terms, digital_source_type=None).source_type == ""
+
+
+# 20. Owners.
+
+_EXIF, _IIM, _XMP = "EXIF Copyright, IFD0", "IIM 2:116, APP13", "XMP dc:rights, APP1"
+
+
+@pytest.mark.parametrize(
+    ("notices", "conflict"),
+    [
+        ([(_EXIF, "© 2024 Ann Bell"), (_XMP, "Copyright ANN BELL, all rights reserved")], False),
+        ([(_EXIF, "© 2024 Ann Bell"), (_XMP, "© 2024 Bo Carr")], True),
+        ([(_EXIF, "Ann Bell"), (_IIM, "Ann Bell"), (_XMP, "Bo Carr")], True),
+        ([(_XMP, "Ann Bell"), (_XMP, "Bo Carr")], False),  # one source: both may own it
+        ([(_EXIF, "Bo Carr"), (_XMP, "Ann Bell"), (_XMP, "Bo Carr")], False),
+        ([(_EXIF, "© 2024"), (_XMP, "Ann Bell")], False),  # names nobody
+        ([(_EXIF, "Ann Bell"), (_XMP, "Ann Bell / Bo Carr")], False),
+        ([(_EXIF, "Ann"), (_XMP, "Anna")], True),
+        ([(_EXIF, "Ann Bell")], False),
+    ],
+)
+def test_copyright_notices(notices: list[tuple[str, str]], conflict: bool) -> None:
+    claims = [state(K.COPYRIGHT, text, where) for where, text in notices]
+    for order in (claims, claims[::-1]):
+        no = judge(*order)
+        assert no.reasons == ((Reason.CONFLICT_COPYRIGHT,) if conflict else ())
+        if conflict:
+            assert f"{_EXIF}={notices[0][1]}" in no.detail
+            assert f"{_XMP}={notices[-1][1]}" in no.detail
+        assert codes(*order, terms=rights(copyright_conflicts="accept")) == []
+
+
+def test_who_made_it_is_not_who_owns_it() -> None:
+    made = [state(K.CREATOR, "Ann Bell", _EXIF), state(K.CREATOR, "Bo Carr", _XMP)]
+    assert codes(*made) == []
+
+
+def test_what_does_not_refuse_is_carried() -> None:
+    codes_ = [(K.ALTERATION, "AL-FLP"), (K.ALTERATION, "AL-CRP"), (K.FILE_CONSTRAINT, "IF-MFT")]
+    claims = [state(kind, code) for kind, code in [*codes_, (K.ALTERATION, "AL-CRP")]]
+    carried = judge(*claims)
+    assert carried.reasons == ()
+    assert carried.constraints == {
+        K.ALTERATION: ("AL-CRP", "AL-FLP"),
+        K.FILE_CONSTRAINT: ("IF-MFT",),
+        K.DUPLICATION: (),
+    }
+
+
+def test_detail_is_one_line_whatever_is_said() -> None:
+    for kind in ClaimKind:
+        for text in ("a\nb\u2028c\x1b[0m", "\ud800", "x" * 5000):
+            judge(Claim(kind, text, "XMP plus:x", raw_sha256(text)))

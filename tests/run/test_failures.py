@@ -1,0 +1,119 @@
+"""What steps leave for one another."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.run.failures import noted_failure, noting_failure
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from pipelines.storage.tables import (
+    json_bytes,
+    parquet_bytes,
+    read_block,
+    read_json,
+    read_parquet,
+    write_blocks,
+    write_table,
+)
+from schemas.errors import BadRecord, FairshardError, InputError, RunError
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path))
+
+
+def rows(*values: int) -> pa.Table:
+    return pa.table({"n": pa.array(values, pa.int64()), "text": [f"ä{n}" for n in values]})
+
+
+def test_blocks(store: Store) -> None:
+    groups = [(3, rows(1, 2)), (0, rows()), (7, rows(*range(5_000)))]
+    blocks = list(write_blocks(store, "b.arrow", groups))
+    assert [number for number, _ in blocks] == [3, 0, 7]
+    end = 0
+    for (_, block), (_, table) in zip(blocks, groups, strict=True):
+        assert block.key == "b.arrow" and block.offset == end
+        end += block.length
+        assert read_block(store, block).equals(table)
+    assert store.size("b.arrow") == end
+
+
+def test_blocks_of_a_file_that_was_not_finished(store: Store) -> None:
+    def broken() -> object:
+        yield 0, rows(1)
+        raise RunError("stop")
+
+    with pytest.raises(RunError):
+        list(write_blocks(store, "b.arrow", broken()))  # type: ignore[arg-type]
+    assert store.list() == []
+
+
+def test_a_table_is_the_same_bytes_and_reads_back(store: Store) -> None:
+    table = rows(1, 2, 3)
+    assert parquet_bytes(table) == parquet_bytes(rows(1, 2, 3))
+    write_table(store, "t.parquet", table)
+    assert read_parquet(store, "t.parquet").equals(table)
+    assert read_parquet(store, "t.parquet", ["text"]).column_names == ["text"]
+    assert pq.read_table(io.BytesIO(store.read_bytes("t.parquet"))).equals(table)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
+    )
+)
+def test_json_reads_back(value: object) -> None:
+    import json
+
+    assert json.loads(json_bytes(value)) == value
+    assert json_bytes(value).endswith(b"\n")
+
+
+def test_json_has_one_form() -> None:
+    assert json_bytes({"b": 1, "a": "ö"}) == '{\n "a": "ö",\n "b": 1\n}\n'.encode()
+    with pytest.raises(ValueError):
+        json_bytes(float("nan"))
+
+
+@pytest.mark.parametrize("kind", [InputError, RunError])
+def test_a_workers_error_is_noted_whole(store: Store, kind: type[FairshardError]) -> None:
+    error = kind("What", "which: 7", "Do this.")
+    with pytest.raises(kind), noting_failure(store, "agency/work/x"):
+        raise error
+    noted = noted_failure(store, "agency/work/x")
+    assert type(noted) is kind
+    assert (noted.what, noted.which, noted.remedy) == ("What", "which: 7", "Do this.")
+    assert noted_failure(store, "agency/work/x") is None
+
+
+def test_an_error_is_noted_beside_where_the_output_takes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "agency").write_bytes(b"")  # in the way of the work area
+    store, aside = open_store(str(tmp_path / "out")), str(tmp_path / "progress")
+    with pytest.raises(RunError), noting_failure(store, "agency/work/x", aside):
+        raise RunError("What", "which: 7", "Do this.")
+    noted = noted_failure(store, "agency/work/x", aside)
+    assert noted is not None and str(noted) == "What: which: 7. Do this."
+
+
+def test_other_errors_are_not_noted(store: Store) -> None:
+    for error in (ValueError("x"), BadRecord("media.empty", "x")):
+        with pytest.raises(type(error)), noting_failure(store, "w"):
+            raise error
+    assert noted_failure(store, "w") is None
+
+
+def test_json_of_a_store(store: Store) -> None:
+    store.write_bytes("a.json", json_bytes([1, "ü"]))
+    assert read_json(store, "a.json") == [1, "ü"]

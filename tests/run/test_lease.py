@@ -1,0 +1,340 @@
+"""Holding a version: never two at a time, whoever dies, lies still or comes late."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from pipelines.run import lease as lock_module
+from pipelines.run.lease import Timing, claim_number, hold_version
+from pipelines.run.lease_record import (
+    Claim,
+    claims_folder,
+    judge_claim,
+    last_claim,
+    lost_error,
+    now_text,
+    remove_claims,
+)
+from pipelines.run.process import Holder, Life, life_of, this_process
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from schemas.errors import RunError
+
+QUICK = Timing(beat_s=0.05, give_up_s=0.5, stale_s=1.0)
+ELSEWHERE = Holder("far", "another-boot", "pid:[1]", 1, 1)
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Python's own handler: what a shell starts in the background is told to ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+_HOLD = """
+import sys, time
+from pipelines.run.lease import hold_version
+from pipelines.storage.store import open_store
+with hold_version(open_store(sys.argv[1]), "acme", "v0001", "first"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path))
+
+
+def claims(store: Store) -> list[str]:
+    folder = claims_folder("acme", "v0001")
+    return [item.key.removeprefix(f"{folder}/") for item in store.list(folder)]
+
+
+def leave(store: Store, number: int, holder: Holder, age_s: float = 0.0) -> Claim:
+    """A claim of a process of another time or place."""
+    claim = Claim("acme", "v0001", number, "left", holder, now_text(), f"token {number}")
+    store.write_bytes(claim.key(), claim.to_json())
+    path = Path(store.uri) / claim.key()
+    then = time.time() - age_s
+    os.utime(path, (then, then))
+    return claim
+
+
+def begin(store: Store) -> None:
+    """Something that can be resumed."""
+    store.write_bytes("acme/v0001/agency/run.json", b"{}")
+
+
+def test_one_holds_and_leaves_nothing(store: Store) -> None:
+    with hold_version(store, "acme", "v0001", "run") as lease:
+        assert claims(store) == ["0001.json"]
+        lease.confirm()
+        with (
+            pytest.raises(RunError, match=r"acme/v0001: run run, process \d+ on ") as refused,
+            hold_version(store, "acme", "v0001", "other"),
+        ):
+            pytest.fail("two hold one version")
+        assert refused.value.exit_code == 1 and "end that process" in refused.value.remedy
+        with hold_version(store, "acme", "v0002", "other"):
+            pass
+    assert store.list() == [] and store.unfinished() == []
+    assert list(Path(store.uri).iterdir()) == []
+
+
+def test_a_run_that_fails_leaves_no_claim(store: Store) -> None:
+    dead = dataclasses.replace(this_process(), started_ticks=1)
+    leave(store, 1, dead)
+    with pytest.raises(ZeroDivisionError), hold_version(store, "acme", "v0001", "run") as lease:
+        assert lease.claim.number == 2
+        begin(store)
+        raise ZeroDivisionError
+    assert claims(store) == []
+
+
+def test_a_killed_holder_is_followed_at_once(store: Store) -> None:
+    process = subprocess.Popen([sys.executable, "-c", _HOLD, store.uri], stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"held\n"
+    try:
+        with pytest.raises(RunError, match=f"process {process.pid} "):
+            claim_number(store, "acme", "v0001", "second")
+        with pytest.raises(RunError, match="Another run is making this version"):
+            claim_number(store, "acme", "v0001", "second", take_over=True)
+        process.send_signal(signal.SIGSTOP)  # lies still, but lives
+        with pytest.raises(RunError, match="Another run is making this version"):
+            claim_number(store, "acme", "v0001", "second", timing=Timing(stale_s=0.0))
+    finally:
+        process.kill()
+    # Not yet waited for: a zombie writes no more.
+    until = time.monotonic() + 10
+    last = last_claim(store, "acme", "v0001")
+    assert last is not None
+    while life_of(last.holder) is Life.ALIVE and time.monotonic() < until:
+        time.sleep(0.01)
+    assert claim_number(store, "acme", "v0001", "second").number == 2
+    process.communicate()
+
+
+def test_a_reused_pid_is_another_process() -> None:
+    here = this_process()
+    assert life_of(here) is Life.ALIVE
+    assert life_of(dataclasses.replace(here, started_ticks=here.started_ticks - 1)) is Life.DEAD
+    assert life_of(dataclasses.replace(here, pid=2**22 + 5)) is Life.DEAD
+    assert life_of(dataclasses.replace(here, boot="another")) is Life.UNKNOWN
+    assert life_of(dataclasses.replace(here, pid_space="pid:[7]")) is Life.UNKNOWN
+
+
+def test_a_worker_ends_with_the_run_that_started_it() -> None:
+    worker = (
+        "import sys, time; from pipelines.run.process import end_with;"
+        "end_with(int(sys.argv[1]), int(sys.argv[2])); print('up', flush=True); time.sleep(600)"
+    )
+    run = (
+        "import subprocess, sys; from pipelines.run.process import this_process;"
+        f"me = this_process(); subprocess.run([sys.executable, '-c', {worker!r},"
+        " str(me.pid), str(me.started_ticks)])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", run], stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"up\n"
+    process.kill()
+    # The pipe ends when the last that holds it, the worker, is gone.
+    assert process.communicate(timeout=30)[0] == b""
+
+
+def test_a_holder_elsewhere_is_waited_for(store: Store) -> None:
+    claim = leave(store, 1, ELSEWHERE, age_s=100)
+    with pytest.raises(RunError, match=r"on far.*heard of 1\d\d s ago") as refused:
+        claim_number(store, "acme", "v0001", "run")
+    assert "--take-over" in refused.value.remedy
+    assert re.search(r"run again in (4\d\d|500) s", refused.value.remedy)
+    store.write_bytes(claim.key("beat"), b"{}")
+    with pytest.raises(RunError, match=r"heard of 0 s ago"):
+        claim_number(store, "acme", "v0001", "run")
+
+
+def test_a_stale_holder_elsewhere_is_followed(store: Store) -> None:
+    leave(store, 1, ELSEWHERE, age_s=601)
+    assert claim_number(store, "acme", "v0001", "run").number == 2
+
+
+def test_taking_over_waits_until_the_other_has_noticed(store: Store) -> None:
+    claim = leave(store, 1, ELSEWHERE)
+    timing = Timing(beat_s=0.3)
+    began = time.monotonic()
+    assert claim_number(store, "acme", "v0001", "run", take_over=True, timing=timing).number == 2
+    assert time.monotonic() - began > 2 * timing.beat_s
+    store.delete(claim.key())
+
+
+def test_who_was_taken_over_from_stops(store: Store) -> None:
+    began = time.monotonic()
+    with (
+        pytest.raises(RunError, match="another run has taken the version over"),
+        hold_version(store, "acme", "v0001", "run", timing=QUICK) as lease,
+    ):
+        begin(store)
+        leave(store, 2, ELSEWHERE)
+        with pytest.raises(RunError, match="no longer holds"):
+            lease.confirm()  # at once, before any beat
+        time.sleep(30)  # a signal ends it
+    assert time.monotonic() - began < 20
+    assert "0002.json" in claims(store) and "0001.done" in claims(store)
+
+
+def test_who_cannot_reach_the_output_stops(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bool:
+        raise RunError("The S3 service failed")
+
+    with (
+        pytest.raises(RunError, match=r"could not be reached.*The S3 service failed"),
+        hold_version(store, "acme", "v0001", "run", timing=QUICK),
+    ):
+        monkeypatch.setattr(lock_module, "why_lost", broken)
+        time.sleep(30)
+
+
+def test_an_interrupt_of_ones_own_stays_one(store: Store) -> None:
+    with pytest.raises(KeyboardInterrupt), hold_version(store, "acme", "v0001", "run"):
+        raise KeyboardInterrupt
+    assert claims(store) == []
+
+
+def test_it_beats(store: Store) -> None:
+    with hold_version(store, "acme", "v0001", "run", timing=QUICK) as lease:
+        until = time.monotonic() + 20
+        while not store.exists(lease.claim.key("beat")) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert json.loads(store.read_bytes(lease.claim.key("beat")))["token"] == lease.claim.token
+    assert claims(store) == []
+
+
+def test_a_lost_answer_is_no_lost_claim(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = type(store).write_new
+
+    def deaf(self: Store, key: str, data: bytes, *, private: bool = False) -> bool:
+        honest(self, key, data)
+        return False
+
+    monkeypatch.setattr(type(store), "write_new", deaf)
+    assert claim_number(store, "acme", "v0001", "run").number == 1
+
+
+def test_who_comes_late_withdraws(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its look and its claim, claim 1 goes, and another run begins at 1 anew."""
+    dead = dataclasses.replace(this_process(), started_ticks=1)
+    leave(store, 1, dead)
+    honest = type(store).write_new
+    late: list[Claim] = []
+
+    def slow(self: Store, key: str, data: bytes, *, private: bool = False) -> bool:
+        if not late:
+            late.append(leave(store, 1, this_process()))
+        return honest(self, key, data)
+
+    monkeypatch.setattr(type(store), "write_new", slow)
+    with pytest.raises(RunError, match="Another run is making this version"):
+        claim_number(store, "acme", "v0001", "run")
+    assert claims(store) == ["0001.json"]
+
+
+def test_a_damaged_claim_is_named(store: Store) -> None:
+    store.write_bytes(f"{claims_folder('acme', 'v0001')}/0001.json", b"{")
+    with pytest.raises(RunError, match=r"claims/acme/v0001/0001\.json"):
+        claim_number(store, "acme", "v0001", "run")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_never_two_at_a_time(store: Store, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that claim, end, die and come late, with every call to the store delayed by chance.
+
+    Each thread stands for a process of its own: its holder is alive until it says otherwise.
+    """
+    living: set[int] = set()
+    me = threading.local()
+    chance = random.Random(seed)
+    inside: list[int] = []
+    worst: list[int] = []
+    wins = [0]
+
+    def life(holder: Holder) -> Life:
+        return Life.ALIVE if holder.pid in living else Life.DEAD
+
+    monkeypatch.setattr("pipelines.run.lease_record.life_of", life)
+    monkeypatch.setattr(lock_module, "this_process", lambda: Holder("h", "b", "p", me.number, 1))
+    slow = cast(Store, _Slow(store, random.Random(seed)))
+    guard = threading.Lock()
+
+    def process(number: int) -> None:
+        me.number = number
+        living.add(number)
+        try:
+            claim = claim_number(slow, "acme", "v0001", f"run {number}")
+        except RunError:
+            living.discard(number)
+            return
+        with guard:
+            inside.append(number)
+            worst.append(len(inside))
+            wins[0] += 1
+            ends = chance.random() < 0.5
+        time.sleep(0.002)
+        with guard:
+            inside.remove(number)
+        if ends:
+            remove_claims(slow, claim)
+        living.discard(number)
+
+    def churn(first: int) -> None:
+        for step in range(12):
+            process(first + 100 * step)
+
+    threads = [threading.Thread(target=churn, args=(number,)) for number in range(1, 7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(worst) == 1
+    assert wins[0] > 3
+
+
+class _Slow:
+    """A store whose every answer takes a random while."""
+
+    def __init__(self, store: Store, chance: random.Random) -> None:
+        self._store = store
+        self._chance = chance
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._store, name)
+        if not callable(found):
+            return found
+
+        def call(*given: object, **named: object) -> object:
+            time.sleep(self._chance.random() * 0.003)
+            answer = found(*given, **named)
+            time.sleep(self._chance.random() * 0.003)
+            return answer
+
+        return call
+
+
+def test_judging_uses_the_stores_clock(store: Store) -> None:
+    claim = leave(store, 1, ELSEWHERE, age_s=-5000)  # written by a machine that is ahead
+    standing = judge_claim(store, claim, 600)
+    assert standing.held and not standing.sure and standing.age_s == 0.0
+    assert "claim 1" in str(lost_error(claim, "why"))

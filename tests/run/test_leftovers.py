@@ -1,0 +1,185 @@
+"""Cleaning: what runs left goes; what is published, shared, held or young stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from pipelines.cli import main
+from pipelines.run.lease import hold_version
+from pipelines.run.lease_record import Claim
+from pipelines.run.leftovers import Kind, clean_output
+from pipelines.run.process import Holder
+from pipelines.storage.open import open_store
+from pipelines.storage.s3_client import S3Options, s3_client
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes
+
+DAY = 86_400.0
+KEEP = {
+    "agency/signing.key": b"PRIVATE",
+    "agency/features/a/part.parquet": b"features",
+    "acme/v0001/delivery/MANIFEST.json": b"{}",
+    "acme/v0001/delivery/shards/s.tar": b"tar",
+    "acme/v0001/agency/run.json": json_bytes({"run_id": "done"}),
+    "notes/v0001/delivery/mine.txt": b"no run made this",
+    "letters/v0001.txt": b"nor this",
+    "agency/other.txt": b"nor this",
+}
+LEFT = {
+    "acme/v0002/agency/run.json": json_bytes({"run_id": "cut"}),
+    "acme/v0002/delivery/shards/s.tar": b"tar",
+    "agency/work/cut/plan/s.parquet": b"plan",
+    "agency/work/done/units/1.json": b"{}",
+}
+
+
+def fill(store: Store) -> None:
+    for key, data in {**KEEP, **LEFT}.items():
+        store.write_bytes(key, data)
+
+
+def age(folder: Path, seconds: float) -> None:
+    then = time.time() - seconds
+    for path in folder.rglob("*"):
+        os.utime(path, (then, then))
+
+
+def contents(store: Store) -> dict[str, bytes]:
+    return {item.key: store.read_bytes(item.key) for item in store.list()}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = open_store(str(tmp_path))
+    fill(store)
+    (tmp_path / "agency/features/a/.tmp-01").write_bytes(b"half")
+    (tmp_path / "acme/v0001/delivery/shards/.tmp-02").write_bytes(b"half")
+    age(tmp_path, 2 * DAY)
+    return store
+
+
+def test_what_runs_left_goes_and_nothing_else(store: Store) -> None:
+    found = clean_output(store, DAY)
+    assert [(item.kind, item.name, item.objects, item.kept) for item in found] == [
+        (Kind.TEMPORARY, "acme/v0001/delivery/shards/.tmp-02", 1, ""),
+        (Kind.TEMPORARY, "agency/features/a/.tmp-01", 1, ""),
+        (Kind.VERSION, "acme/v0002", 3, ""),
+        (Kind.WORK, "agency/work/done", 1, ""),
+    ]
+    assert all(abs(item.age_s - 2 * DAY) < 600 for item in found)
+    version = LEFT.keys() - {"agency/work/done/units/1.json"}
+    assert found[2].size_bytes == sum(len(LEFT[key]) for key in version)
+    assert contents(store) == KEEP
+    assert store.unfinished() == []
+    assert clean_output(store, DAY) == []
+
+
+def test_a_dry_run_removes_nothing(store: Store) -> None:
+    before = sorted(path for path in Path(store.uri).rglob("*"))
+    dry = clean_output(store, DAY, dry_run=True)
+    assert sorted(path for path in Path(store.uri).rglob("*")) == before
+    assert dry == [
+        type(item)(**{**item.__dict__, "age_s": dry[index].age_s})
+        for index, item in enumerate(clean_output(store, DAY))
+    ]
+
+
+def test_what_is_young_stays(store: Store) -> None:
+    assert {item.kept for item in clean_output(store, 3 * DAY)} == {"too young"}
+    assert contents(store) == {**KEEP, **LEFT}
+    (Path(store.uri) / "acme/v0002/delivery/shards/s.tar").touch()
+    kept = {item.name: item.kept for item in clean_output(store, DAY)}
+    assert kept["acme/v0002"] == "too young" and kept["agency/work/done"] == ""
+    assert store.exists("agency/work/cut/plan/s.parquet")
+
+
+def test_what_a_live_run_holds_stays(store: Store) -> None:
+    with hold_version(store, "acme", "v0002", "cut"):
+        age(Path(store.uri), 2 * DAY)
+        found = {item.name: item.kept for item in clean_output(store, 0.0)}
+        assert "held by run cut, process" in found["acme/v0002"]
+        assert found["agency/features/a/.tmp-01"] == "a run is under way"
+        assert found["agency/work/done"] == ""
+        assert contents(store).keys() >= KEEP.keys() | {
+            "acme/v0002/delivery/shards/s.tar",
+            "agency/work/cut/plan/s.parquet",
+        }
+        assert len(store.unfinished()) == 2
+
+
+def test_the_work_of_a_run_that_has_just_begun_stays(store: Store) -> None:
+    """Its version has no record yet: the claim alone speaks for it."""
+    with hold_version(store, "beta", "v0001", "done"):
+        found = {item.name: item.kept for item in clean_output(store, 0.0)}
+    assert found["agency/work/done"] == "the run is under way"
+    assert store.exists("agency/work/done/units/1.json")
+
+
+def test_claims_of_what_is_published_or_gone_go(store: Store) -> None:
+    elsewhere = Holder("far", "another boot", "pid:[1]", 1, 1)
+    for deal_id, version in (("acme", "v0001"), ("gone", "v0003")):
+        claim = Claim(deal_id, version, 1, "r", elsewhere, "", "")
+        store.write_bytes(claim.key(), claim.to_json())
+    age(Path(store.uri), 2 * DAY)
+    found = clean_output(store, DAY)
+    assert [item.name for item in found if item.kind is Kind.CLAIM] == [
+        "agency/claims/acme/v0001",
+        "agency/claims/gone/v0003",
+    ]
+    assert contents(store) == KEEP
+
+
+def test_the_command(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["clean", store.uri, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "unpublished version" in said and "acme/v0002" in said and "2.0 d" in said
+    assert "4 would be removed" in said
+    assert main(["clean", store.uri, "--older-than", "1d", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["removed"] == 4 and not told["dry_run"]
+    assert contents(store) == KEEP
+    assert main(["clean", store.uri]) == 0
+    assert "Nothing was left behind" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["clean", store.uri, "--older-than", "soon"])
+    assert "write 90m, 24h or 7d" in capsys.readouterr().err
+
+
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setattr("pipelines.storage.s3_store.SETTLE_S", 0.0)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    options, bucket = S3Options(f"http://{host}:{port}", "us-east-1"), f"b-{uuid.uuid4().hex}"
+    s3_client(options).create_bucket(Bucket=bucket)
+    yield open_store(f"s3://{bucket}/out", options)
+    server.stop()
+
+
+def test_a_bucket_is_cleaned_alike(far: Store) -> None:
+    fill(far)
+    far.write_bytes(".fairshard-probe", b"")
+    client = s3_client(far.options)  # type: ignore[attr-defined]  # the S3 store has them
+    bucket = far.uri.split("/")[2]
+    where = {"Bucket": bucket, "Key": "out/acme/v0001/delivery/shards/s.tar"}
+    upload = client.create_multipart_upload(**where)["UploadId"]
+    client.upload_part(**where, UploadId=upload, PartNumber=1, Body=bytes(1000))
+    # To moto every upload was begun in 2010.
+    young = {item.kept for item in clean_output(far, DAY, dry_run=True) if item.kind != Kind.UPLOAD}
+    assert young == {"too young"} and contents(far).keys() > KEEP.keys()
+    found = {item.name: (str(item.kind), item.size_bytes) for item in clean_output(far, 0.0)}
+    assert found["acme/v0001/delivery/shards/s.tar"] == ("unfinished upload", 1000)
+    assert found.keys() >= {".fairshard-probe", "acme/v0002", "agency/work/done"}
+    assert contents(far) == KEEP
+    assert far.unfinished() == []

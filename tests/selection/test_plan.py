@@ -1,0 +1,155 @@
+"""The shard plan: every sample in one shard, none empty, whatever the order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.run.receipts import ShardSpec
+from pipelines.selection import plan
+from schemas.layout import asset_hash
+
+
+class Candidate(NamedTuple):
+    """What the plan knows of an asset."""
+
+    asset_id: str
+    hash: int
+    family: str
+    bytes: int
+
+
+class Planned(NamedTuple):
+    """A shard with its samples."""
+
+    spec: ShardSpec
+    samples: list[Candidate]
+
+
+KINDS: dict[str, Any] = {"asset_id": pa.string(), "hash": pa.uint64(), "family": pa.string()}
+SCHEMA = pa.schema({**KINDS, "bytes": pa.int64()})
+
+
+def candidate(asset_id: str, family: str = "jpg", size: int = 1000, at: int = -1) -> Candidate:
+    return Candidate(asset_id, asset_hash(asset_id) if at < 0 else at, family, size)
+
+
+def plan_shards(deal_id: str, chosen: Sequence[Candidate], target: int) -> list[Planned]:
+    table = pa.Table.from_pylist([item._asdict() for item in chosen], schema=SCHEMA)
+    return [
+        Planned(shard.spec, [Candidate(**row) for row in shard.samples.to_pylist()])
+        for shard in plan.plan_shards(deal_id, table, target)
+    ]
+
+
+CHOSEN = st.lists(
+    st.builds(
+        candidate,
+        st.text(min_size=1, max_size=8),
+        st.sampled_from(["jpg", "png", "webp", "mp4"]),
+        st.integers(1, 200_000),
+    ),
+    unique_by=lambda item: item.asset_id,
+    max_size=60,
+)
+
+
+@given(CHOSEN, st.integers(1, 1_000_000), st.randoms(use_true_random=False))
+def test_a_plan_is_a_partition(chosen: list[Candidate], target: int, dice: random.Random) -> None:
+    planned = plan_shards("deal", chosen, target)
+    placed = [item.asset_id for shard in planned for item in shard.samples]
+    assert sorted(placed) == sorted(item.asset_id for item in chosen)
+    assert all(shard.samples for shard in planned)
+    assert [shard.spec.index for shard in planned] == list(range(len(planned)))
+    assert len({shard.spec.name for shard in planned}) == len(planned)
+    for shard in planned:
+        assert {item.family for item in shard.samples} == {shard.spec.family}
+        hashes = [item.hash for item in shard.samples]
+        assert hashes == sorted(hashes)
+        assert shard.spec.name.startswith(f"deal-{shard.spec.family}-")
+    shuffled = chosen.copy()
+    dice.shuffle(shuffled)
+    assert plan_shards("deal", shuffled, target) == planned
+
+
+def ranges_by_hand(
+    items: list[Candidate], low: int, span: int, target: int
+) -> list[list[Candidate]]:
+    """What the plan must cut, sample by sample: slow and obvious."""
+    pieces = -(-sum(item.bytes + 8_192 for item in items) // target)
+    found: dict[int, list[Candidate]] = {}
+    for item in items:
+        found.setdefault((item.hash - low) * pieces // span, []).append(item)
+    shards: list[list[Candidate]] = []
+    for at, samples in found.items():
+        start, end = -(-at * span // pieces), -(-(at + 1) * span // pieces)
+        if 2 * sum(item.bytes + 8_192 for item in samples) > 3 * target and end - start > 1:
+            shards += ranges_by_hand(samples, low + start, end - start, target)
+        else:
+            shards.append(samples)
+    return shards
+
+
+@given(CHOSEN, st.integers(1, 1_000_000))
+def test_the_ranges_are_those_cut_by_hand(chosen: list[Candidate], target: int) -> None:
+    for family in {item.family for item in chosen}:
+        ordered = sorted((it for it in chosen if it.family == family), key=lambda it: it.hash)
+        shards = [[item] for item in ordered if item.bytes + 8_192 > target]
+        others = [item for item in ordered if item.bytes + 8_192 <= target]
+        shards += ranges_by_hand(others, 0, 2**64, target)
+        planned = plan_shards("deal", chosen, target)
+        found = [shard.samples for shard in planned if shard.spec.family == family]
+        assert found == sorted(shards, key=lambda samples: samples[0].hash)
+
+
+@given(CHOSEN, st.integers(10_000, 1_000_000))
+def test_no_shard_is_far_above_its_size(chosen: list[Candidate], target: int) -> None:
+    for shard in plan_shards("deal", chosen, target):
+        sizes = [item.bytes + 8_192 for item in shard.samples]
+        if max(sizes) > target:
+            assert len(sizes) == 1
+        else:
+            assert sum(sizes) <= 1.5 * target
+
+
+def test_a_very_large_film_is_alone() -> None:
+    films = [candidate(f"a{n}", "mp4", 9_000_000 if n == 20 else 50_000) for n in range(40)]
+    planned = plan_shards("d", films, 4_000_000)
+    sizes = [[item.bytes for item in shard.samples] for shard in planned]
+    assert [9_000_000] in sizes and len(planned) == 2
+
+
+def test_hashes_that_meet_stay_together() -> None:
+    planned = plan_shards("d", [candidate(f"a{n}", at=7) for n in range(9)], 10_000)
+    assert len(planned) == 1
+
+
+def test_numbers_of_a_family_have_no_gap() -> None:
+    planned = plan_shards("d", [candidate(f"a{n}") for n in range(40)], 20_000)
+    assert [item.spec.name for item in planned] == [f"d-jpg-{n:05d}" for n in range(len(planned))]
+    assert len(planned) > 5
+
+
+def test_the_ends_of_the_hash_range_have_their_place() -> None:
+    ends = [candidate("first", at=0), candidate("last", at=2**64 - 1)]
+    planned = plan_shards("d", ends, 1)
+    assert [[item.asset_id for item in shard.samples] for shard in planned] == [["first"], ["last"]]
+
+
+def test_sizes_are_near_the_target() -> None:
+    target = 100 * (100_000 + 8_192)
+    planned = plan_shards("d", [candidate(f"a{n}", size=100_000) for n in range(5_000)], target)
+    sizes = [sum(item.bytes + 8_192 for item in shard.samples) for shard in planned]
+    assert len(planned) == 50
+    assert all(0.4 < size / target <= 1.5 for size in sizes), sorted(sizes)
+
+
+def test_one_shard_where_all_fits() -> None:
+    planned = plan_shards("d", [candidate(f"a{n}") for n in range(100)], 2**30)
+    assert len(planned) == 1
+    assert plan_shards("d", [], 2**30) == []

@@ -1,0 +1,249 @@
+"""All readers of one file, and the look at its frame that says whether they are needed."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from pipelines.media.formats import Format, sniff
+from pipelines.signals.file.embedded import READER_VERSION, might_speak, read_embedded
+from pipelines.signals.file.trust import NO_TRUST
+from schemas.rights import PURPOSES, Purpose, Value
+from schemas.signal import ClaimKind, Reading
+from tests.media.media_samples import film, png_chunk
+from tests.signals.file.c2pa_builder import (
+    Assertion,
+    allowing,
+    denying,
+    identity,
+    mining,
+    plain,
+    sign,
+)
+
+VECTORS = Path(__file__).parents[4] / "shared" / "vectors"
+FORMATS: tuple[Format, ...] = ("jpg", "png", "webp", "mp4")
+_DMI = "http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED"
+PACKET = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+    f'xmlns:plus="http://ns.useplus.org/ldf/xmp/1.0/" plus:DataMining="{_DMI}"/>'
+    "</rdf:RDF></x:xmpmeta>"
+).encode()
+XMP_UUID = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body) + 8) + kind + body
+
+
+def riff(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+
+
+def picture(kind: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    Image.radial_gradient("L").convert("RGB").save(out, kind, **options)
+    return out.getvalue()
+
+
+def in_png(chunk: bytes) -> bytes:
+    data = plain("png")
+    return data[:33] + chunk + data[33:]
+
+
+def in_webp(chunk: bytes) -> bytes:
+    body = plain("webp")[12:] + chunk
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+def scans_with(body: bytes) -> bytes:
+    """A progressive JPEG with a segment between two of its scans."""
+    data = picture("JPEG", progressive=True)
+    at = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    return data[:at] + body + data[at:]
+
+
+APP1 = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + PACKET)
+JPEG = plain("jpg")
+ICC = segment(0xE2, b"ICC_PROFILE\0\1\1" + APP1)
+SPEAKING: dict[str, bytes] = {
+    "jpeg app1": JPEG[:2] + APP1 + JPEG[2:],
+    "jpeg app1 after the first tables": JPEG[:20] + APP1 + JPEG[20:],
+    "jpeg app1 between scans": scans_with(APP1),
+    "jpeg app1 before the end": JPEG[:-2] + APP1 + JPEG[-2:],
+    "jpeg app1 after the end": JPEG + APP1,
+    "jpeg app1 after the end, and an end": JPEG + APP1 + b"\xff\xd9",
+    "jpeg app1 in a profile": JPEG[:2] + ICC + JPEG[2:],
+    "jpeg packet after the end": JPEG + PACKET,
+    "jpeg packet in utf-16": JPEG[:2]
+    + segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + PACKET.decode().encode("utf-16"))
+    + JPEG[2:],
+    "jpeg comment": JPEG[:2] + segment(0xFE, PACKET) + JPEG[2:],
+    "jpeg fill bytes": JPEG[:2] + b"\xff\xff" + APP1 + JPEG[2:],
+    "png itxt": in_png(png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + PACKET)),
+    "png itxt packed": in_png(
+        png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(PACKET))
+    ),
+    "png ztxt": in_png(png_chunk(b"zTXt", b"XML:com.adobe.xmp\0\0" + zlib.compress(PACKET))),
+    "png after the end": plain("png") + png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + PACKET),
+    "webp xmp": in_webp(riff(b"XMP ", PACKET)),
+    "webp xmp of an early writer": in_webp(riff(b"XMP\0", PACKET)),
+    "mp4 uuid": film(frames=2) + box(b"uuid", XMP_UUID + PACKET),
+    "mp4 udta": film(frames=2) + box(b"moov", box(b"udta", box(b"XMP_", PACKET))),
+    "mp4 uuid to the end": film(frames=2) + b"\0\0\0\0uuid" + XMP_UUID + PACKET,
+    "stray prohibition": JPEG[:2] + segment(0xE0, b"JFIF\0DMI-PROHIBITED") + JPEG[2:],
+    **{f"c2pa {fmt}": denying(fmt) for fmt in FORMATS},
+    "c2pa remote": sign(JPEG, "jpg", [], remote="https://x.example/m.c2pa"),
+}
+
+
+def fmt_of(data: bytes) -> Format:
+    fmt = sniff(data)
+    assert fmt is not None
+    return fmt
+
+
+@pytest.mark.parametrize("name", SPEAKING)
+def test_what_speaks_is_heard(name: str) -> None:
+    data = SPEAKING[name]
+    assert might_speak(data, fmt_of(data))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SPEAKING if not name.startswith(("jpeg comment", "jpeg packet a"))]
+)
+def test_what_speaks_is_read(name: str) -> None:
+    data = SPEAKING[name]
+    reading = read_embedded(data, fmt_of(data), NO_TRUST)
+    denied = {signal.value for signal in reading.signals} == {Value.DENY}
+    assert denied or reading.faults or name == "c2pa remote"
+    assert reading
+
+
+def test_plain_files_are_plain() -> None:
+    profile = segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(500))
+    files = {
+        **{fmt: plain(fmt) for fmt in ("jpg", "png", "webp")},
+        "progressive": picture("JPEG", progressive=True),
+        "restarts": picture("JPEG", restart_marker_blocks=2),
+        "grey": JPEG[:2] + profile + JPEG[2:],
+        "lossless": picture("WEBP", lossless=True),
+        "dpi": picture("PNG", dpi=(300, 300)),
+    }
+    for name, data in files.items():
+        assert not might_speak(data, fmt_of(data)), name
+        assert not read_embedded(data, fmt_of(data), NO_TRUST), name
+    film_alone = box(b"ftyp", b"isom\0\0\2\0isommp41") + box(b"moov", bytes(90)) + box(b"mdat", b"")
+    assert not might_speak(film_alone, "mp4")
+
+
+def test_a_file_of_another_format_than_is_said_may_speak() -> None:
+    assert might_speak(plain("png"), "jpg")
+    assert might_speak(b"", "jpg")
+
+
+def test_a_text_chunk_may_speak() -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", "a program")
+    assert might_speak(picture("PNG", pnginfo=info), "png")
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_cut_files_may_speak_or_say_nothing(fmt: Format) -> None:
+    data = plain(fmt)
+    for end in range(16, len(data), 7):
+        if not might_speak(data[:end], fmt):
+            assert not read_embedded(data[:end], fmt, NO_TRUST)
+
+
+_PLACES = sorted(SPEAKING)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_no_reader_finds_what_the_look_did_not(draw: st.DataObject) -> None:
+    data = bytearray(SPEAKING[draw.draw(st.sampled_from(_PLACES))])
+    fmt = sniff(bytes(data))
+    for _ in range(draw.draw(st.integers(0, 6))):
+        at = draw.draw(st.integers(0, len(data) - 1))
+        data[at] ^= draw.draw(st.integers(1, 255))
+    start, count = draw.draw(st.integers(0, len(data))), draw.draw(st.integers(0, 40))
+    del data[start : start + count]
+    if fmt is not None and not might_speak(bytes(data), fmt):
+        assert not read_embedded(bytes(data), fmt, identity().trust)
+
+
+def test_xmp_and_c2pa_are_one_reading() -> None:
+    data = sign(
+        SPEAKING["jpeg app1"],
+        "jpg",
+        [mining("cawg.training-mining", {"entries": {"cawg.data_mining": {"use": "allowed"}}})],
+    )
+    reading = read_embedded(data, "jpg", identity().trust)
+    assert {signal.value for signal in reading.signals} == {Value.ALLOW, Value.DENY}
+    assert ClaimKind.C2PA_STATE in {claim.kind for claim in reading.claims}
+    assert read_embedded(allowing("png"), "png", NO_TRUST).signals
+    assert not read_embedded(plain("png"), "png", NO_TRUST)
+    assert READER_VERSION == "signals-v1"
+
+
+def plus_assertion(code: str) -> Assertion:
+    context = {"plus": "http://ns.useplus.org/ldf/xmp/1.0/"}
+    value = f"http://ns.useplus.org/ldf/vocab/DMI-{code}"
+    return mining("cawg.metadata", {"@context": context, "plus:DataMining": value}, json=True)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_a_prohibition_in_a_manifest_is_read_once(fmt: Format) -> None:
+    data = sign(plain(fmt), fmt, [plus_assertion("PROHIBITED-GENAIMLTRAINING")])
+    reading = read_embedded(data, fmt, identity().trust)
+    assert not reading.faults
+    assert [(s.purpose, s.value) for s in reading.signals] == [(Purpose.TRAIN_GEN, Value.DENY)]
+
+
+def test_a_prohibition_in_a_manifest_hides_no_other() -> None:
+    signed = sign(plain("png"), "png", [plus_assertion("PROHIBITED-GENAIMLTRAINING")])
+    chunk = png_chunk(b"teSt", b"DMI-PROHIBITED")
+    for data in (signed + chunk, signed[:33] + chunk + signed[33:]):
+        assert read_embedded(data, "png", identity().trust).faults
+    packet = png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + PACKET)
+    reading = read_embedded(signed[:33] + packet + signed[33:], "png", identity().trust)
+    assert {s.purpose for s in reading.signals if s.value is Value.DENY} == set(PURPOSES)
+
+
+def test_the_look_loads_no_reader() -> None:
+    program = (
+        "import json, sys, pipelines.signals.file.embedded, pipelines.features.guard\n"
+        "print(json.dumps([name for name in ('c2pa', 'rdflib') if name in sys.modules]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert json.loads(run.stdout) == []
+
+
+@pytest.mark.skipif(not VECTORS.exists(), reason="the outside test files are not here")
+def test_vectors_that_speak_are_heard() -> None:
+    for path in sorted(VECTORS.glob("*/*.jpg")):
+        data = path.read_bytes()
+        assert might_speak(data, "jpg") or read_embedded(data, "jpg", NO_TRUST) == Reading(), path

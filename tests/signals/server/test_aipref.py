@@ -1,0 +1,79 @@
+"""AI preferences: RFC 9651 dictionaries, and what the drafts make of them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.signals.server.aipref import parse_preferences, read_content_usage
+from pipelines.signals.server.server import Page
+from schemas.rights import Purpose, Value
+
+PAGE = Page("https://media.example/a.jpg")
+GEN, SEARCH = Purpose.TRAIN_GEN, Purpose.SEARCH
+Y, N, UNKNOWN = Value.ALLOW, Value.DENY, Value.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        # The examples of draft-ietf-aipref-vocab.
+        ("train-ai=y, search=n", {GEN: Y, SEARCH: N}),
+        ('train-ai=y, train-ai, search=n, search="n"', {GEN: UNKNOWN, SEARCH: UNKNOWN}),
+        ("train-ai;allow=n, train-ai=y", {GEN: Y}),
+        ('train-ai;has;parameters="?";', None),
+        ('train-ai;has;parameters="?"', {GEN: UNKNOWN}),
+        ("", {}),
+        ("train-ai=N", {GEN: UNKNOWN}),
+        ("train-ai=(n)", {GEN: UNKNOWN}),
+        ("train-ai=?0", {GEN: UNKNOWN}),
+        ("train-ai=n,", None),
+        ("TRAIN-AI=n", None),
+        ("train-ai=n search=n", None),
+        ('x=@1, y=%"a", train-ai=n', {GEN: N}),
+        ("train-ai=\u0144", None),
+        ("train-ai=n" + " " * 70_000, None),
+        # Two labels of one purpose: a no is not undone.
+        ("train-genai=n, train-ai=y", {GEN: N}),
+        ("train-ai=y, train-genai=n", {GEN: N}),
+    ],
+)
+def test_statements(statement: str, found: dict[Purpose, Value] | None) -> None:
+    assert parse_preferences(statement) == found
+
+
+def test_what_does_not_parse_is_said_to_be_unknown() -> None:
+    signals = read_content_usage(PAGE, ["train-ai:n"]).signals
+    assert {(signal.purpose, signal.value) for signal in signals} == {
+        (GEN, UNKNOWN),
+        (SEARCH, UNKNOWN),
+    }
+    assert {signal.said for signal in signals} == {"train-ai:n"}
+
+
+def test_lines_are_one_list() -> None:
+    signals = read_content_usage(PAGE, ["train-ai=n", "", "train-ai=y", "search=n"]).signals
+    assert {(signal.purpose, signal.value) for signal in signals} == {(GEN, Y), (SEARCH, N)}
+    assert {signal.said for signal in signals} == {"train-ai=n, train-ai=y, search=n"}
+    assert not read_content_usage(PAGE, ["", " "])
+
+
+def test_of_lines_that_do_not_parse_together_each_no_is_heard() -> None:
+    signals = read_content_usage(PAGE, ["train-ai=n", "search=y", "a b"]).signals
+    heard = {(signal.purpose, signal.value) for signal in signals}
+    assert heard == {(GEN, N), (GEN, UNKNOWN), (SEARCH, UNKNOWN)}
+
+
+@given(st.text(max_size=100) | st.text('train-ai=yn, ;"()?@:%*0123.\\', max_size=100))
+def test_nothing_raises(statement: str) -> None:
+    parse_preferences(statement)
+
+
+others = st.sampled_from(["search=y", "a", "b=(1 2);c", 'd="x"', "e=:aGk=:", "f=?1;g", "search=n"])
+
+
+@given(st.lists(others, max_size=4), st.lists(others, max_size=4), st.sampled_from([",", " ,\t"]))
+def test_a_no_is_heard_in_any_dictionary(before: list[str], after: list[str], comma: str) -> None:
+    found = parse_preferences(comma.join([*before, "train-ai=n", *after]))
+    assert found is not None and found[GEN] is N

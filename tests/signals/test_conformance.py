@@ -1,0 +1,223 @@
+"""The conformance table: every statement of every vocabulary, from its bytes to the decision."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import date
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from pipelines.rights.resolve import Resolution, resolve
+from pipelines.signals.file.c2pa import read_c2pa
+from pipelines.signals.file.trust import NO_TRUST
+from pipelines.signals.server.evidence import HttpEvidence
+from pipelines.signals.server.http import read_http
+from schemas.catalogue import ASSETS_SCHEMA
+from schemas.deal import Deal
+from schemas.reasons import Reason
+from schemas.rights import Purpose, Value
+from schemas.signal import ClaimKind, Origin, Reading
+from tests.rights.rights_cases import AS_OF, asset, deal
+from tests.signals.case import Case
+
+TABLES = sorted(path.stem for path in Path(__file__).parent.glob("cases_*.py"))
+CASES: list[Case] = [
+    case for name in TABLES for case in import_module(f"tests.signals.{name}").CASES
+]
+STRICTEST_FIRST = (Value.DENY, Value.CONDITIONAL, Value.UNKNOWN, Value.ALLOW)
+VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "c2pa"
+SIGNED = {
+    "ref": "MSA-7",
+    "signed_at": date(2026, 1, 1),
+    "purposes": list(Purpose),
+    "contributors": ["all"],
+}
+NOES = (
+    *(Reason.FILE_DENIED, Reason.FILE_CONDITIONAL),
+    *(Reason.SERVER_DENIED, Reason.SERVER_CONDITIONAL),
+)
+
+# Every value of every vocabulary that is read, as a name in the table must have it.
+VOCABULARY: dict[str, tuple[str, ...]] = {
+    "CAWG": (
+        *("cawg.data_mining", "cawg.ai_inference", "cawg.ai_training"),
+        *("cawg.ai_generative_training", "constraint_info", "constraints_info"),
+        *("allowed", "notAllowed", "constrained"),
+    ),
+    "C2PA": (
+        *("c2pa.data_mining", "c2pa.ai_inference", "c2pa.ai_training"),
+        *("c2pa.ai_generative_training", "without entries", "untrusted", "altered"),
+    ),
+    "PLUS": tuple(
+        f"plus:DataMining=DMI-{code}"
+        for code in (
+            *("UNSPECIFIED", "ALLOWED", "PROHIBITED", "PROHIBITED-AIMLTRAINING"),
+            *("PROHIBITED-GENAIMLTRAINING", "PROHIBITED-EXCEPTSEARCHENGINEINDEXING"),
+            *("PROHIBITED-SEECONSTRAINT", "PROHIBITED-SEEEMBEDDEDRIGHTSEXPR"),
+            "PROHIBITED-SEELINKEDRIGHTSEXPR",
+        )
+    ),
+    "PLUS duplication": ("DP-NDC", "DP-LIC", "DP-NOD"),
+    "TDMRep": (
+        *("tdm:reservation='1'", "tdm:reservation='0'", "tdm:reservation='2'", "policy"),
+        *("TDM-Reservation: 1", "tdm-reservation 0", "tdm-reservation 2", "tdmrep.json 1"),
+        *("tdmrep.json 0", "tdmrep.json the first match", "tdmrep.json * and"),
+        "tdmrep.json a policy",
+    ),
+    "AIPREF": (
+        *("train-ai=n", "train-ai=y", "search=n", "search=y", "train-ai=n, train-ai=y"),
+        "does not parse",
+    ),
+    "X-Robots-Tag": ("'noai'", "'noimageai'", "'NoAI'", "'googlebot: noai'"),
+    "RSL": tuple(
+        f"RSL {verb} {word}"
+        for verb in ("permits", "prohibits")
+        for word in ("all", "ai-all", "ai-train", "train-ai", "ai-input", "ai-index", "search")
+    ),
+}
+
+
+@cache
+def reading_of(number: int) -> Reading:
+    return CASES[number].read()
+
+
+def terms_for(purpose: Purpose, **changes: object) -> Deal:
+    """A deal for one purpose alone, which needs no inference for its own sake."""
+    rights = {} if purpose is Purpose.INFERENCE else {"inference": "pack-without"}
+    return deal(purposes=[purpose.value], rights={"ai_generated": "label"} | rights, **changes)
+
+
+def judge(reading: Reading, purpose: Purpose, signed: bool = False) -> Resolution:
+    """Resolves an asset that the catalogue clears; of how it was made both say the same."""
+    row = dict.fromkeys(ASSETS_SCHEMA.names) | asset() | {"inference": True, "usable_until": None}
+    for claim in reading.claims:
+        if claim.kind is ClaimKind.SOURCE_TYPE:
+            row["digital_source_type"] = claim.value
+    own = {"purpose": purpose.value, "contributor_id": "c-1", "ref": "MSA-7"}
+    row["agreements"] = [own] if signed else []
+    agreements = [SIGNED] if signed else []
+    return resolve(row, reading, terms_for(purpose, agreements=agreements), AS_OF.date())
+
+
+def strictest(reading: Reading, purpose: Purpose) -> Value | None:
+    said = {signal.value for signal in reading.signals if signal.purpose is purpose}
+    return next((value for value in STRICTEST_FIRST if value in said), None)
+
+
+EVERY = pytest.mark.parametrize("number", range(len(CASES)), ids=[case.name for case in CASES])
+
+
+def test_the_table_is_whole() -> None:
+    assert {"cases_c2pa", "cases_http", "cases_xmp"} <= set(TABLES)
+    assert len(CASES) >= 150
+    twice = [name for name, times in Counter(case.name for case in CASES).items() if times > 1]
+    assert not twice
+    assert {case.value for case in CASES} == {*Value, None}
+    assert {case.purpose for case in CASES} == set(Purpose)
+    assert {case.reason for case in CASES} >= {
+        *NOES,
+        Reason.FILE_UNREADABLE,
+        Reason.SERVER_UNREADABLE,
+        None,
+    }
+
+
+@pytest.mark.parametrize(
+    "word", [pytest.param(word, id=f"{of} {word}") for of, ws in VOCABULARY.items() for word in ws]
+)
+def test_the_table_has_every_value_of_every_vocabulary(word: str) -> None:
+    # As a word of its own: DMI-PROHIBITED does not stand for DMI-PROHIBITED-SEECONSTRAINT.
+    whole = re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
+    assert any(whole.search(case.name) for case in CASES)
+
+
+@EVERY
+def test_what_the_readers_say(number: int) -> None:
+    case, reading = CASES[number], reading_of(number)
+    assert strictest(reading, case.purpose) is case.value
+    for signal in reading.signals:
+        assert signal.origin in (Origin.FILE, Origin.SERVER)
+        assert re.fullmatch("[0-9a-f]{64}", signal.sha256)
+        for text in (signal.said, signal.where):
+            assert text.isprintable()
+            assert len(text) <= 200
+        assert signal.where
+    for fault in reading.faults:
+        assert re.fullmatch("[0-9a-f]{64}", fault.sha256)
+        assert fault.where and fault.detail
+        assert (fault.where + fault.detail).isprintable()
+        assert len(fault.detail) <= 200
+    for claim in reading.claims:
+        assert claim.where.split()
+        assert claim.value.isprintable()
+
+
+@EVERY
+def test_what_it_comes_to(number: int) -> None:
+    case = CASES[number]
+    resolution = judge(reading_of(number), case.purpose)
+    assert list(resolution.reasons) == ([] if case.reason is None else [case.reason])
+    assert bool(resolution.detail) == bool(resolution.reasons)
+    assert resolution.detail.isprintable()
+    assert not resolution.overrides
+
+
+@EVERY
+def test_what_a_signed_agreement_makes_of_it(number: int) -> None:
+    case, reading = CASES[number], reading_of(number)
+    resolution = judge(reading, case.purpose, signed=True)
+    expected = [case.reason] if case.reason is Reason.FILE_UNREADABLE else []
+    assert list(resolution.reasons) == expected
+    noes = [
+        signal
+        for signal in reading.signals
+        if signal.purpose is case.purpose and signal.value in (Value.DENY, Value.CONDITIONAL)
+    ]
+    overrides = [item for item in resolution.overrides if item.signal.purpose is case.purpose]
+    assert [item.signal for item in overrides] == noes
+    assert {item.agreement for item in overrides} <= {"MSA-7"}
+    assert bool(noes) == (case.value in (Value.DENY, Value.CONDITIONAL))
+
+
+@EVERY
+def test_a_no_to_inference_leaves_the_rest(number: int) -> None:
+    """Packed without caption and embedding, for a deal that can do without them."""
+    reading = reading_of(number)
+    resolution = judge(reading, Purpose.INDEX)
+    denied = strictest(reading, Purpose.INFERENCE) in (Value.DENY, Value.CONDITIONAL)
+    assert resolution.reasons or resolution.inference != denied
+
+
+# Four denials that a published library for opt-outs took for permission.
+MISSED = [
+    ("X-Robots-Tag", "NoAI", (Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN, Purpose.DATA_MINING)),
+    ("TDM-Reservation", "1", (Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN, Purpose.DATA_MINING)),
+    ("Content-Usage", "train-ai=n", (Purpose.TRAIN_GEN,)),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "purposes"), MISSED)
+def test_headers_that_others_miss(name: str, value: str, purposes: tuple[Purpose, ...]) -> None:
+    reading = read_http(HttpEvidence("https://media.example/a.jpg", ((name, value),), ()))
+    for purpose in purposes:
+        resolution = judge(reading, purpose)
+        assert resolution.reasons == (Reason.SERVER_DENIED,)
+        assert value in resolution.detail
+
+
+def test_a_file_that_others_miss() -> None:
+    path = VECTORS / "C_with_CAWG_data.jpg"
+    if not path.exists():
+        pytest.skip(f"the test file of c2pa-rs is not at {path}")
+    reading = read_c2pa(path.read_bytes(), "jpg", NO_TRUST)
+    resolution = judge(reading, Purpose.TRAIN_GEN)
+    assert Reason.FILE_DENIED in resolution.reasons
+    assert "cawg.training-mining" in resolution.detail
+    signed = judge(reading, Purpose.TRAIN_GEN, signed=True)
+    assert Reason.FILE_DENIED not in signed.reasons
+    assert signed.overrides

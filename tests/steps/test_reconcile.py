@@ -1,0 +1,145 @@
+"""Reconciling: every sum that can fail, fails the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from pipelines.run.counts import Counts
+from pipelines.run.decisions import Decision, dead_letter, refused, write_decisions
+from pipelines.run.job import Job
+from pipelines.run.receipts import ShardReceipt
+from pipelines.steps.reconcile import RunCounts, read_counts, read_receipts, reconcile
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes
+from schemas.errors import RunError
+from schemas.reasons import Outcome, Reason, Stage
+
+# All that reconciling asks of a job is where its files lie.
+JOB = cast(Job, SimpleNamespace(agency="acme/v0001/agency", work="agency/work/x"))
+
+
+def counts() -> RunCounts:
+    steps = {
+        "read": Counts(10, 9, dead=Counter({"row.unreadable": 1})),
+        "screen": Counts(
+            9, 7, Counter({"asset.withdrawn": 2, "consent.missing": 1}), refused_assets=2
+        ),
+        "enrich": Counts(7, 6, dead=Counter({"media.empty": 1})),
+        "select": Counts(6, 5, Counter({"duplicate.exact": 1}), refused_assets=1),
+    }
+    return RunCounts(None, steps, {"decoded": 6}, 2, False, 2)
+
+
+def receipts() -> list[ShardReceipt]:
+    return [
+        ShardReceipt("s-0", "jpg", 0, 3, 1, "", ""),
+        ShardReceipt("s-1", "png", 1, 2, 1, "", ""),
+    ]
+
+
+def decided() -> list[Decision]:
+    return [
+        dead_letter("0", "row.unreadable", ""),
+        refused("1", [Reason.ASSET_WITHDRAWN], ""),
+        refused("2", [Reason.ASSET_WITHDRAWN, Reason.CONSENT_MISSING], ""),
+        dead_letter("3", "media.empty", ""),
+        refused("4", [Reason.DUPLICATE_EXACT], ""),
+        *(Decision(str(n), Outcome.DELIVERED, Stage.WRITE, (), "") for n in range(5, 10)),
+    ]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = open_store(str(tmp_path))
+    rows = decided()
+    write_decisions(store, JOB.agency, "a", rows[:4])
+    write_decisions(store, JOB.agency, "b", rows[4:])
+    return store
+
+
+def test_what_adds_up(store: Store) -> None:
+    steps = reconcile(store, JOB, counts(), receipts())
+    assert list(steps) == ["read", "screen", "enrich", "select", "write"]
+    assert (steps["write"].entered, steps["write"].passed) == (5, 5)
+
+
+@pytest.mark.parametrize("step", ["read", "screen", "enrich", "select"])
+@pytest.mark.parametrize("field", ["entered", "passed", "refused_assets"])
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_step_that_does_not_add_up(store: Store, step: str, field: str, by: int) -> None:
+    bad = counts()
+    setattr(bad.steps[step], field, getattr(bad.steps[step], field) + by)
+    with pytest.raises(RunError, match="do not reconcile"):
+        reconcile(store, JOB, bad, receipts())
+
+
+def test_an_asset_lost_between_steps(store: Store) -> None:
+    bad = counts()
+    bad.steps["screen"].passed -= 1
+    bad.steps["screen"].refused_assets += 1
+    with pytest.raises(RunError, match="entered enrich: 7, expected 6"):
+        reconcile(store, JOB, bad, receipts())
+
+
+def test_a_lost_shard(store: Store) -> None:
+    with pytest.raises(RunError, match="left write: 3, expected 5"):
+        reconcile(store, JOB, counts(), receipts()[:1])
+    empty = replace(receipts()[1], name="s-2", index=2, samples=0)
+    with pytest.raises(RunError, match="shards written: 3, expected 2"):
+        reconcile(store, JOB, counts(), [*receipts(), empty])
+
+
+def test_a_lost_sample(store: Store) -> None:
+    bad = [receipts()[0], replace(receipts()[1], samples=1)]
+    with pytest.raises(RunError, match="left write: 4, expected 5"):
+        reconcile(store, JOB, counts(), bad)
+
+
+def test_a_lost_or_repeated_decision(store: Store) -> None:
+    write_decisions(store, JOB.agency, "c", [decided()[1]])
+    with pytest.raises(RunError, match="rows of the decisions table: 11, expected 10"):
+        reconcile(store, JOB, counts(), receipts())
+    store.delete(f"{JOB.agency}/decisions/c.parquet")
+    store.delete(f"{JOB.agency}/decisions/a.parquet")
+    with pytest.raises(RunError, match="rows of the decisions table: 6, expected 10"):
+        reconcile(store, JOB, counts(), receipts())
+
+
+def test_a_wrong_outcome(store: Store) -> None:
+    rows = decided()
+    rows[9] = refused("9", [Reason.SELECT_OVER_CAP], "")
+    write_decisions(store, JOB.agency, "b", rows[4:])
+    with pytest.raises(RunError, match="decisions to deliver: 4, expected 5"):
+        reconcile(store, JOB, counts(), receipts())
+
+
+def test_what_the_graph_left_is_read_back(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    told = counts()
+    steps = {name: step.to_json() for name, step in told.steps.items()}
+    plan = {
+        "enrich": steps["enrich"],
+        "select": steps["select"],
+        "computed": told.computed,
+        "dead_letters": 2,
+        "stopped": False,
+        "shards": 2,
+    }
+    verdict = {"stop": None, "counts": steps["read"]}
+    for name, value in (("verdict", verdict), ("screen", steps["screen"]), ("plan", plan)):
+        store.write_bytes(f"{JOB.work}/{name}.json", json_bytes(value))
+    for receipt in reversed(receipts()):
+        key = f"{JOB.work}/shards/{receipt.name}.json"
+        store.write_bytes(key, json_bytes(receipt.__dict__))
+    assert read_counts(store, JOB) == told
+    assert read_receipts(store, JOB) == receipts()
+    stop = {"stop": ["what", "which", "remedy"]}
+    store.write_bytes(f"{JOB.work}/verdict.json", json_bytes(stop))
+    assert read_counts(store, JOB).stop == ("what", "which", "remedy")

@@ -1,0 +1,132 @@
+"""What every store keeps to, whatever breaks: bytes are exact or there is an error.
+
+A store is exercised beside a model that knows, for each key, what may lie there: after a write that
+failed, the old or the new; never a part of either.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from pipelines.storage.store import Store
+from schemas.errors import FairshardError
+
+Content = bytes | None
+
+# A streamed object of several parts where these are the smallest that S3 takes.
+SMALLEST_PART = 5 * 2**20
+_KEYS = ("a", "b/c", "b/d e", "ü/f")
+
+
+class Exercise:
+    """A seeded course of calls on a store, and what may lie in it.
+
+    Args:
+        store: An empty store.
+        seed: Decides the calls.
+        big_bytes: Length of the streamed objects.
+    """
+
+    def __init__(self, store: Store, seed: int, big_bytes: int) -> None:
+        self._store = store
+        self._chance = random.Random(seed)
+        self._big = big_bytes
+        self._may: dict[str, set[Content]] = {key: {None} for key in _KEYS}
+        self.errors: list[str] = []
+
+    def run(self, calls: int) -> None:
+        """Makes calls; each ends well or in one of the project's errors."""
+        actions: list[Callable[[str], None]] = [
+            self._write,
+            self._stream,
+            self._write_new,
+            self._read,
+            self._read_range,
+            self._stat,
+            self._list,
+            self._delete,
+        ]
+        for _ in range(calls):
+            action = self._chance.choice(actions)
+            try:
+                action(self._chance.choice(_KEYS))
+            except FairshardError as error:
+                self.errors.append(f"{action.__name__}: {error}")
+
+    def check(self) -> None:
+        """Reads everything back; to be called once nothing breaks any more."""
+        for key in _KEYS:
+            self._read(key)
+        self._list("")
+        self._store.sweep("b")
+        assert self._store.unfinished("b") == []
+
+    def _data(self, length: int) -> bytes:
+        return self._chance.randbytes(length)
+
+    def _write(self, key: str) -> None:
+        data = self._data(self._chance.choice((0, 1, 1000, 70_000)))
+        self._may[key].add(data)
+        self._store.write_bytes(key, data)
+        self._may[key] = {data}
+
+    def _stream(self, key: str) -> None:
+        data = self._data(self._big)
+        self._may[key].add(data)
+        with self._store.open_write(key) as sink:
+            for start in range(0, len(data), 1_500_000):
+                sink.write(data[start : start + 1_500_000])
+        self._may[key] = {data}
+
+    def _write_new(self, key: str) -> None:
+        data = self._data(100)
+        before = set(self._may[key])
+        if None in before:
+            self._may[key].add(data)
+        if self._store.write_new(key, data):
+            assert None in before
+            self._may[key] = {data}
+        else:
+            # There was one, or an attempt of this very call was obeyed and its answer lost.
+            self._may[key] -= {None}
+            assert self._may[key]
+
+    def _read(self, key: str) -> None:
+        try:
+            found: Content = self._store.read_bytes(key)
+        except FileNotFoundError:
+            found = None
+        assert found in self._may[key], (key, found and len(found), len(self._may[key]))
+        self._may[key] = {found}
+
+    def _read_range(self, key: str) -> None:
+        longest = max(len(data) for data in (*self._may[key], b"") if data is not None)
+        start, size = self._chance.randrange(longest + 9), self._chance.randrange(longest + 9)
+        try:
+            found: Content = self._store.read_range(key, start, size)
+        except FileNotFoundError:
+            found = None
+        allowed = {None if data is None else data[start : start + size] for data in self._may[key]}
+        # Of no bytes nothing is asked, so that nobody learns that the object is not there.
+        assert found in allowed or (size == 0 and found == b""), (key, start, size)
+
+    def _stat(self, key: str) -> None:
+        try:
+            size = self._store.size(key)
+        except FileNotFoundError:
+            assert None in self._may[key]
+        else:
+            assert size in {len(data) for data in self._may[key] if data is not None}
+
+    def _list(self, _key: str) -> None:
+        found = {info.key: info.size_bytes for info in self._store.list()}
+        assert found.keys() <= set(_KEYS)
+        for key, may in self._may.items():
+            sizes = {None if data is None else len(data) for data in may}
+            assert found.get(key) in sizes, (key, found.get(key), sizes)
+
+    def _delete(self, key: str) -> None:
+        self._may[key].add(None)
+        self._store.delete(key)
+        self._may[key] = {None}

@@ -1,0 +1,210 @@
+"""A store in a folder: whole objects or none, under any fault."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipelines.storage.open import open_store
+from pipelines.storage.store import join_uri
+from schemas.errors import InputError, RunError
+
+BAD_KEYS = ["", "/a", "a//b", "a/", "../a", "a/../b", ".", "a/./b", "a\0b", "a\nb", "a\\b"]
+
+
+def all_files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    store = pickle.loads(pickle.dumps(open_store(f"{tmp_path}/")))
+    store.write_bytes("b/c.txt", b"hello")
+    store.write_bytes("a.txt", b"")
+    assert store.uri == str(tmp_path)
+    assert store.read_bytes("b/c.txt") == b"hello"
+    assert store.exists("a.txt") and store.size("a.txt") == 0
+    assert not store.exists("b") and not store.exists("b/c.txt/d")
+    with store.open_read("b/c.txt") as file:
+        file.seek(2)
+        assert file.read() == b"llo"
+    assert [(info.key, info.size_bytes) for info in store.list()] == [("a.txt", 0), ("b/c.txt", 5)]
+    assert [info.key for info in store.list("b/")] == ["b/c.txt"]
+    assert store.list("none") == []
+
+
+def test_modes(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.write_bytes("public", b"")
+    store.write_bytes("secret", b"", private=True)
+    assert store.write_new("fresh", b"", private=True)
+    modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in all_files(tmp_path)}
+    assert modes == {"public": 0o644, "secret": 0o600, "fresh": 0o600}
+
+
+def test_file_uri_with_escapes(tmp_path: Path) -> None:
+    folder = tmp_path / "with space"
+    store = open_store(f"file://{tmp_path}/with%20space")
+    store.write_bytes("x", b"1")
+    assert (folder / "x").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("key", BAD_KEYS)
+def test_bad_keys_are_faults_of_the_program(tmp_path: Path, key: str) -> None:
+    store = open_store(str(tmp_path))
+    for call in (store.read_bytes, store.exists, store.size, store.delete):
+        with pytest.raises(ValueError):
+            call(key)
+    if key != "a/":  # a folder may be named with its slash
+        with pytest.raises(ValueError):
+            store.delete_prefix(key)
+    with pytest.raises(ValueError):
+        store.write_bytes(key, b"")
+    assert all_files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "ftp://h/x", "file://host/x", "s3://", "s3://b/../c", "s3://b/?x"]
+)
+def test_bad_addresses(uri: str) -> None:
+    with pytest.raises(InputError):
+        open_store(uri)
+
+
+def test_join_uri() -> None:
+    assert join_uri("s3://b/p/", "x", "y/z") == "s3://b/p/x/y/z"
+    assert join_uri("/", "x") == "/x"
+    with pytest.raises(ValueError):
+        join_uri("s3://b", "../x")
+
+
+def test_missing(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    for key in ("nothing", "no/thing", "folder"):
+        with pytest.raises(FileNotFoundError):
+            store.read_bytes(key)
+        with pytest.raises(FileNotFoundError):
+            store.size(key)
+    store.delete("nothing")
+    store.delete_prefix("no/thing")
+
+
+def test_a_failed_block_leaves_the_old_object_and_nothing_else(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.write_bytes("x", b"old")
+    with pytest.raises(ZeroDivisionError), store.open_write("x") as sink:
+        sink.write(b"half of the new")
+        assert store.read_bytes("x") == b"old"
+        assert [info.key for info in store.list()] == ["x"]
+        raise ZeroDivisionError
+    assert store.read_bytes("x") == b"old"
+    assert all_files(tmp_path) == ["x"]
+
+
+def test_streamed_write_takes_views(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    with store.open_write("x") as sink:
+        assert sink.write(memoryview(b"abc")) == 3
+        assert sink.write(bytearray(b"def")) == 3
+    assert store.read_bytes("x") == b"abcdef"
+
+
+def test_a_temporary_left_by_a_killed_run_is_not_listed(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-0123").write_bytes(b"half")
+    assert open_store(str(tmp_path)).list() == []
+
+
+def test_only_one_of_many_writers_is_first(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    wins: list[int] = []
+    start = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        start.wait()
+        if store.write_new("commit", str(number).encode()):
+            wins.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(wins) == 1
+    assert store.read_bytes("commit") == str(wins[0]).encode()
+    assert all_files(tmp_path) == ["commit"]
+
+
+def test_concurrent_overwrites_are_whole(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    contents = [bytes([65 + number]) * 300_000 for number in range(4)]
+    seen: list[bytes] = []
+
+    def work(data: bytes) -> None:
+        for _ in range(5):
+            store.write_bytes("x", data)
+            seen.append(store.read_bytes("x"))
+
+    threads = [threading.Thread(target=work, args=(data,)) for data in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 20
+    assert set(seen) <= set(contents)
+    assert all_files(tmp_path) == ["x"]
+
+
+def test_delete_prefix(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    for key in ("a/1", "a/b/2", "ab/3"):
+        store.write_bytes(key, b"")
+    store.delete_prefix("a")
+    assert [info.key for info in store.list()] == ["ab/3"]
+
+
+def test_ensure(tmp_path: Path) -> None:
+    open_store(f"{tmp_path}/new/folder").ensure()
+    assert (tmp_path / "new/folder").is_dir()
+    assert all_files(tmp_path) == []
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match="cannot be made or written"):
+        open_store(f"{tmp_path}/file").ensure()
+
+
+def test_a_full_disk_is_a_run_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(str(tmp_path))
+    store.write_bytes("x", b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pipelines.delivery.local_store.os.fsync", full)
+    with pytest.raises(RunError, match="No space left"):
+        store.write_bytes("x", b"new")
+    monkeypatch.undo()
+    assert store.read_bytes("x") == b"old"
+    assert all_files(tmp_path) == ["x"]
+
+
+def test_a_disk_that_cannot_be_read_is_a_run_error(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    (tmp_path / "x").symlink_to("/proc/self/mem")  # its first page is never mapped: EIO
+    with store.open_read("x") as source, pytest.raises(RunError, match=r"x \(Input/output error"):
+        source.read(10)
+    with pytest.raises(RunError, match="cannot be read"):
+        store.read_bytes("x")
+
+
+def test_a_file_that_cannot_be_closed(tmp_path: Path) -> None:
+    """Some file systems tell only then what went wrong before."""
+    (tmp_path / "x").write_bytes(b"abc")
+    file = open_store(str(tmp_path)).open_read("x")
+    os.close(file.fileno())
+    with pytest.raises(RunError, match=r"cannot be read.*/x \(Bad file descriptor\)"):
+        file.close()

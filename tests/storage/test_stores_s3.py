@@ -1,0 +1,279 @@
+"""A store below an S3 prefix, against a local server and against one that refuses or breaks off."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from pipelines.storage.open import open_store
+from pipelines.storage.s3_client import S3Options, s3_client
+from pipelines.storage.s3_sink import PART_BYTES
+from pipelines.storage.store import Store
+from schemas.errors import InputError, RunError
+
+
+@pytest.fixture(scope="module")
+def options() -> Iterator[S3Options]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield S3Options(f"http://{host}:{port}", "us-east-1")
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def bucket(options: S3Options) -> str:
+    name = f"b-{uuid.uuid4().hex}"
+    s3_client(options).create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def store(options: S3Options, bucket: str) -> Store:
+    return open_store(f"s3://{bucket}/some/prefix/", options)
+
+
+def test_round_trip(store: Store, bucket: str) -> None:
+    again = pickle.loads(pickle.dumps(store))
+    again.write_bytes("b/c.txt", b"hello")
+    again.write_bytes("a.txt", b"")
+    assert store.uri == f"s3://{bucket}/some/prefix"
+    assert store.read_bytes("b/c.txt") == b"hello"
+    assert store.read_bytes("a.txt") == b""
+    assert store.exists("a.txt") and not store.exists("b")
+    assert store.size("b/c.txt") == 5
+    assert [(info.key, info.size_bytes) for info in store.list()] == [("a.txt", 0), ("b/c.txt", 5)]
+    assert [info.key for info in store.list("b")] == ["b/c.txt"]
+
+
+def test_keys_outside_the_prefix_are_not_seen(options: S3Options, bucket: str) -> None:
+    whole = open_store(f"s3://{bucket}", options)
+    for key in ("p/1", "pq/2", "p/sub/3", "p/suburb"):
+        whole.write_bytes(key, b"")
+    part = open_store(f"s3://{bucket}/p", options)
+    assert [info.key for info in part.list()] == ["1", "sub/3", "suburb"]
+    part.delete_prefix("sub")
+    part.delete("1")
+    part.delete("1")
+    assert [info.key for info in whole.list()] == ["p/suburb", "pq/2"]
+
+
+def test_ranges(store: Store) -> None:
+    store.write_bytes("x", bytes(range(256)))
+    assert store.read_range("x", 10, 3) == bytes([10, 11, 12])
+    assert store.read_range("x", 250, 100) == bytes(range(250, 256))
+    assert store.read_range("x", 256, 5) == store.read_range("x", 3, 0) == b""
+    with pytest.raises(FileNotFoundError):
+        store.read_range("y", 0, 5)
+
+
+def test_a_listing_marks_what_was_written_again(store: Store) -> None:
+    store.write_bytes("x", b"one")
+    [first] = store.list()
+    assert [info.marker for info in store.list()] == [first.marker] != [""]
+    store.write_bytes("x", b"two")
+    assert store.list()[0].marker != first.marker
+
+
+def test_seek(store: Store) -> None:
+    store.write_bytes("x", bytes(range(256)))
+    with store.open_read("x") as file:
+        file.seek(-4, 2)
+        assert file.read() == bytes([252, 253, 254, 255])
+        file.seek(10)
+        assert file.read(2) == bytes([10, 11])
+
+
+@pytest.mark.parametrize(
+    "size", [0, 10, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES]
+)
+def test_streamed_write(store: Store, options: S3Options, bucket: str, size: int) -> None:
+    data = bytes(size % 251 for size in range(1009)) * (size // 1009 + 1)
+    data = data[:size]
+    with store.open_write("big") as sink:
+        for start in range(0, size, 5_000_011):
+            sink.write(memoryview(data)[start : start + 5_000_011])
+        assert not store.exists("big")
+    assert store.read_bytes("big") == data
+    assert "Uploads" not in s3_client(options).list_multipart_uploads(Bucket=bucket)
+
+
+@pytest.mark.parametrize("size", [10, PART_BYTES + 1])
+def test_a_streamed_object_is_completed_if_its_name_is_free(
+    store: Store, options: S3Options, size: int
+) -> None:
+    """Bytes that are there already stay; others are looked at before they are written over."""
+    conditions: list[str | None] = []
+
+    def note(params: dict[str, str], **_: object) -> None:
+        conditions.append(params.get("IfNoneMatch"))
+
+    def stream(data: bytes) -> list[str | None]:
+        conditions.clear()
+        with store.open_write("big") as sink:
+            sink.write(data)
+        assert store.read_bytes("big") == data
+        return list(conditions)
+
+    events = s3_client(options).meta.events
+    calls = [
+        f"provide-client-params.s3.{name}" for name in ("PutObject", "CompleteMultipartUpload")
+    ]
+    for call in calls:
+        events.register(call, note)
+    try:
+        assert stream(bytes(size)) == ["*"]
+        assert stream(bytes(size)) == ["*"]
+        assert stream(b"x" * size) == ["*", None]
+        assert store.unfinished() == []
+    finally:
+        for call in calls:
+            events.unregister(call, note)
+
+
+def test_a_failed_block_leaves_nothing(store: Store, options: S3Options, bucket: str) -> None:
+    with pytest.raises(ZeroDivisionError), store.open_write("big") as sink:
+        sink.write(bytes(PART_BYTES + 1))
+        assert s3_client(options).list_multipart_uploads(Bucket=bucket)["Uploads"]
+        raise ZeroDivisionError
+    assert store.list() == []
+    assert "Uploads" not in s3_client(options).list_multipart_uploads(Bucket=bucket)
+
+
+def test_write_new(store: Store) -> None:
+    assert store.write_new("commit", b"first")
+    assert not store.write_new("commit", b"second")
+    assert store.read_bytes("commit") == b"first"
+
+
+def test_missing_object(store: Store) -> None:
+    for call in (store.read_bytes, store.open_read, store.size):
+        with pytest.raises(FileNotFoundError):
+            call("nothing")
+
+
+def test_missing_bucket(options: S3Options) -> None:
+    store = open_store("s3://no-such-bucket-here/p", options)
+    for call in (
+        store.ensure,
+        store.list,
+        lambda: store.read_bytes("x"),
+        lambda: store.write_bytes("x", b""),
+        lambda: store.write_new("x", b""),
+    ):
+        with pytest.raises(InputError, match="does not exist: s3://no-such-bucket-here"):
+            call()
+
+
+def test_ensure_leaves_nothing(store: Store) -> None:
+    store.ensure()
+    assert store.list() == []
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """Answers everything as a service does whose policy grants nothing."""
+
+    def _refuse(self) -> None:
+        body = (
+            b'<?xml version="1.0" encoding="UTF-8"?>'
+            b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        )
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(403)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _refuse
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class _BreakingOff(_Refusing):
+    """Sends 1,000 bytes of what was asked for and hangs up."""
+
+    content = bytes(range(250)) * 14
+    requests = 0
+    give_up = False
+
+    def do_GET(self) -> None:
+        type(self).requests += 1
+        wanted = self.headers.get("Range", "bytes=0-")
+        start = int(wanted.removeprefix("bytes=").split("-")[0])
+        body = self.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", '"e"')
+        if start:
+            total = len(self.content)
+            self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+        self.end_headers()
+        if not (self.give_up and start):
+            self.wfile.write(body[:1000])
+        self.close_connection = True
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[S3Options]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield S3Options(f"http://127.0.0.1:{server.server_port}", "us-east-1")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_no_permission() -> None:
+    with serving(_Refusing) as options:
+        store = open_store("s3://closed/p", options)
+        for call in (
+            store.ensure,
+            store.list,
+            lambda: store.read_bytes("x"),
+            lambda: store.write_bytes("x", b""),
+        ):
+            with pytest.raises(InputError, match=r"denied: s3://closed.*Check the credentials"):
+                call()
+
+
+def test_unreachable_endpoint() -> None:
+    with serving(_Refusing) as options:
+        pass
+    with pytest.raises(InputError, match="cannot be reached"):
+        open_store("s3://b/p", options).list()
+
+
+def test_a_broken_body_is_resumed() -> None:
+    class Handler(_BreakingOff):
+        requests = 0
+
+    with serving(Handler) as options:
+        assert open_store("s3://b", options).read_bytes("x") == Handler.content
+    assert Handler.requests == 4
+
+
+def test_a_body_that_never_goes_on_is_a_run_error() -> None:
+    class Handler(_BreakingOff):
+        give_up = True
+
+    with serving(Handler) as options, pytest.raises(RunError, match=r"broke off.*1000 of 3500"):
+        open_store("s3://b", options).read_bytes("x")

@@ -1,0 +1,274 @@
+"""A store on a real S3: OpenStack Swift with s3api, which refuses what moto lets pass.
+
+It is started by `infra/swift/start.py`. The fast suite uses an environment that is ready and skips
+where there is none; the slow suite makes it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pipelines.delivery.recheck import recheck_shards
+from pipelines.run.job import Job
+from pipelines.run.lease import claim_number, hold_version
+from pipelines.run.receipts import ShardReceipt
+from pipelines.storage.open import open_store
+from pipelines.storage.s3_client import S3Options, s3_client
+from pipelines.storage.store import Store
+from schemas.errors import InputError, RunError
+from tests.faults.faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
+from tests.faults.servers import started_swift
+from tests.storage.store_contract import SMALLEST_PART, Exercise
+
+# Taking the range off a request breaks its signature, and Swift checks that.
+FAULTS = tuple(fault for fault in ALL if fault is not Fault.RANGE_IGNORED)
+BIG = SMALLEST_PART + 100_000
+
+
+@dataclass(frozen=True)
+class Swift:
+    """A running server."""
+
+    options: S3Options
+    secret: str
+    data: Path
+
+
+@pytest.fixture(
+    scope="module", params=["ready", pytest.param("made", marks=pytest.mark.slow)], name="swift"
+)
+def running_swift(request: pytest.FixtureRequest) -> Iterator[Swift]:
+    words = ["--no-install"] if request.param == "ready" else []
+    with started_swift(*words) as told, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", told["access_key"])
+        patch.setenv("AWS_SECRET_ACCESS_KEY", told["secret_key"])
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        options = S3Options(told["endpoint"], told["region"])
+        s3_client(options)  # made while its credentials are set
+        yield Swift(options, told["secret_key"], Path(told["data"]))
+    assert not Path(told["data"]).exists()
+
+
+@pytest.fixture
+def client(swift: Swift) -> Any:
+    """boto3 makes its clients at run time, so they have no static type."""
+    return s3_client(swift.options)
+
+
+@pytest.fixture
+def bucket(client: Any) -> str:
+    name = f"b-{uuid.uuid4().hex}"
+    client.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def store(swift: Swift, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr("pipelines.storage.s3_sink.PART_BYTES", SMALLEST_PART)
+    return open_store(f"s3://{bucket}/p", swift.options)
+
+
+@pytest.fixture(scope="module")
+def proxy(swift: Swift) -> Iterator[Proxy]:
+    with faulty_proxy(swift.options.endpoint_url or "", Schedule(0, rate=0.0)) as running:
+        s3_client(S3Options(running.endpoint, "us-east-1"))
+        yield running
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_contract(store: Store, seed: int) -> None:
+    course = Exercise(store, seed, BIG)
+    course.run(40)
+    course.check()
+    assert course.errors == []
+
+
+@pytest.mark.parametrize(("seed", "rate"), [(1, 0.35), (2, 0.35), (3, 0.9)])
+def test_the_contract_through_a_faulty_network(
+    swift: Swift,
+    proxy: Proxy,
+    store: Store,
+    bucket: str,
+    seed: int,
+    rate: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    short = SimpleNamespace(sleep=lambda seconds, wait=time.sleep: wait(seconds / 100))
+    monkeypatch.setattr("pipelines.storage.s3_retry.time", short)
+    far = open_store(f"s3://{bucket}/p", S3Options(proxy.endpoint, "us-east-1"))
+    course = Exercise(far, seed, BIG)
+    proxy.schedule = Schedule(seed, rate, FAULTS, in_a_row=2 if rate < 0.5 else 1000)
+    course.run(30)
+    proxy.schedule = Schedule(0, rate=0.0)
+    course.check()
+    assert rate > 0.5 or course.errors == []
+
+
+def test_a_wrong_secret_is_refused(
+    swift: Swift, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{swift.secret}x")
+    # Another name of the host makes another client, with the credentials of now.
+    endpoint = (swift.options.endpoint_url or "").replace("127.0.0.1", "localhost")
+    store = open_store(f"s3://{bucket}/p", S3Options(endpoint, "us-east-1"))
+    for call in (store.ensure, store.list, lambda: store.read_bytes("x")):
+        with pytest.raises(InputError, match=r"denied: s3://b-.*Check the credentials"):
+            call()
+
+
+def test_a_missing_bucket_is_named(swift: Swift) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        open_store("s3://no-such-bucket-here/p", swift.options).ensure()
+
+
+def test_a_wrong_sha256_is_refused(client: Any, bucket: str, store: Store) -> None:
+    wrong = base64.b64encode(hashlib.sha256(b"other").digest()).decode()
+    with pytest.raises(ClientError) as refused:
+        client.put_object(Bucket=bucket, Key="p/x", Body=b"data", ChecksumSHA256=wrong)
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert not store.exists("x")
+
+
+def test_a_body_that_was_changed_on_its_way_is_refused(
+    client: Any, bucket: str, store: Store
+) -> None:
+    """The signature covers the body's sha256: parts are checked as well as whole objects."""
+
+    def change(request: Any, **_: Any) -> None:
+        request.body = b"other" + request.body.read()[5:]
+
+    upload = client.create_multipart_upload(Bucket=bucket, Key="p/x")["UploadId"]
+    where = {"Bucket": bucket, "Key": "p/x"}
+    client.meta.events.register("before-send.s3", change)
+    try:
+        with pytest.raises(ClientError) as refused:
+            client.put_object(**where, Body=b"12345678")
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
+        with pytest.raises(ClientError) as refused:
+            client.upload_part(**where, UploadId=upload, PartNumber=1, Body=b"12345678")
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
+    finally:
+        client.meta.events.unregister("before-send.s3", change)
+    assert not store.exists("x")
+
+
+def test_a_name_is_taken_once(client: Any, bucket: str, store: Store) -> None:
+    with pytest.raises(ClientError) as refused:
+        store.write_bytes("x", b"1")
+        client.put_object(Bucket=bucket, Key="p/x", Body=b"2", IfNoneMatch="*")
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
+    assert not store.write_new("x", b"3") and store.read_bytes("x") == b"1"
+
+
+def test_one_of_many_claims_at_a_moment_counts(store: Store) -> None:
+    """Swift tells several simultaneous writers that theirs is new; claims must bear that."""
+    wins, refusals = [], []
+    start = threading.Barrier(6)
+
+    def work(number: int) -> None:
+        start.wait()
+        try:
+            wins.append(claim_number(store, "acme", "v0001", f"run {number}"))
+        except RunError as error:
+            refusals.append(str(error))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(wins) == 1 and len(refusals) == 5
+    assert all(
+        f"acme/v0001: {wins[0].run_id}" in said.replace("run run", "run") for said in refusals
+    )
+
+
+def test_parts_below_5_mib_are_refused(client: Any, bucket: str) -> None:
+    where = {"Bucket": bucket, "Key": "x"}
+    upload = client.create_multipart_upload(**where)["UploadId"]
+    parts = [
+        {
+            "PartNumber": number,
+            "ETag": client.upload_part(
+                **where, UploadId=upload, PartNumber=number, Body=bytes(1000)
+            )["ETag"],
+        }
+        for number in (1, 2)
+    ]
+    with pytest.raises(ClientError, match="EntityTooSmall"):
+        client.complete_multipart_upload(**where, UploadId=upload, MultipartUpload={"Parts": parts})
+
+
+def test_a_listing_of_many_pages(client: Any, store: Store) -> None:
+    def small_pages(params: dict[str, Any], **_: Any) -> None:
+        params["MaxKeys"] = 3
+
+    keys = sorted(f"{number}/ä b{number}" for number in range(10))
+    for key in keys:
+        store.write_bytes(key, b"1")
+    client.meta.events.register("provide-client-params.s3.ListObjectsV2", small_pages)
+    try:
+        assert [info.key for info in store.list()] == keys
+    finally:
+        client.meta.events.unregister("provide-client-params.s3.ListObjectsV2", small_pages)
+
+
+def test_unfinished_uploads_are_found_and_removed(client: Any, bucket: str, store: Store) -> None:
+    upload = client.create_multipart_upload(Bucket=bucket, Key="p/a/x")["UploadId"]
+    client.upload_part(
+        Bucket=bucket, Key="p/a/x", UploadId=upload, PartNumber=1, Body=bytes(100_000)
+    )
+    (left,) = store.unfinished()
+    assert (left.key, left.size_bytes, left.upload_id) == ("a/x", 100_000, upload)
+    assert abs(left.modified_s - store.clock()) < 60
+    assert store.unfinished("b") == []
+    store.discard(left)
+    store.discard(left)
+    assert store.unfinished() == []
+
+
+def test_the_services_clock(store: Store) -> None:
+    store.write_bytes("x", b"")
+    assert abs(store.clock() - time.time()) < 5
+    assert abs(store.stat("x").modified_s - store.clock()) < 5
+
+
+def test_one_holds_a_version(store: Store) -> None:
+    with hold_version(store, "acme", "v0001", "first") as lease:
+        lease.confirm()
+        with (
+            pytest.raises(RunError, match="acme/v0001: run first"),
+            hold_version(store, "acme", "v0001", "second"),
+        ):
+            pytest.fail("two hold one version")
+    assert store.list() == []
+
+
+def test_a_byte_that_flips_on_the_servers_disk_is_found(swift: Swift, store: Store) -> None:
+    """The service hands it out with 200; only the digest of what was written tells."""
+    data = uuid.uuid4().bytes * 5_000
+    receipt = ShardReceipt("s", "jpg", 0, 1, len(data), hashlib.sha256(data).hexdigest(), "")
+    job = cast(Job, SimpleNamespace(delivery="d", work="w", progress_path=""))
+    with store.open_write("d/shards/s.tar") as sink:
+        sink.write(data)
+    store.write_bytes("w/shards/s.json", b"{}")
+    recheck_shards(store, job, [receipt])
+    (path,) = (found for found in swift.data.rglob("*.data") if found.read_bytes() == data)
+    with path.open("r+b") as file:
+        file.seek(40_000)
+        file.write(bytes([data[40_000] ^ 1]))
+    with pytest.raises(RunError, match=r"not what was written: s: sha256"):
+        recheck_shards(store, job, [receipt])
+    assert not store.exists("w/shards/s.json")

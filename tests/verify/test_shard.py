@@ -1,0 +1,221 @@
+"""Checking a published shard: what its files hold against what the manifest and table say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import rfc8785
+
+from pipelines.format.tar import TarWriter
+from pipelines.format.tar_reader import read_members
+from pipelines.storage.open import open_store
+from pipelines.verify.embeddings import check_embeddings
+from pipelines.verify.report import Report
+from pipelines.verify.shard import CheckedShard, check_shard
+from schemas.manifest import ShardRecord
+from schemas.shard_table import SHARD_TABLE_SCHEMA
+from tests.end_to_end.command import Demo
+
+
+class Shard:
+    """A shard of the shared library, copied, whose files may be written anew."""
+
+    def __init__(self, demo: Demo, root: Path, family: str = "jpg") -> None:
+        shards = demo.manifest("demo-main")["shards"]
+        told = next(shard for shard in shards if shard["family"] == family)
+        self.index = shards.index(told)
+        self.record = ShardRecord(**told)
+        self.profile = demo.manifest("demo-main")["deal"]["profile"]
+        self.tar = root / "shards" / f"{self.record.name}.tar"
+        self.table = self.tar.with_suffix(".parquet")
+        self.root = root
+        source = demo.delivery("demo-main")
+        for path in (self.tar, self.table):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes((source / "shards" / path.name).read_bytes())
+        for name in (
+            f"metadata/metadata_{self.index}.parquet",
+            f"img_emb/img_emb_{self.index}.npy",
+            f"text_emb/text_emb_{self.index}.npy",
+            f"shots/shots_{self.index}.parquet",
+        ):
+            if (source / name).exists():
+                (root / name).parent.mkdir(exist_ok=True)
+                (root / name).write_bytes((source / name).read_bytes())
+
+    def check(self) -> tuple[CheckedShard, list[tuple[str, str]]]:
+        report = Report()
+        store = open_store(str(self.root))
+        checked = check_shard(store, self.record, self.profile, report.note)
+        check_embeddings(store, self.index, checked, frozenset(), report.note)
+        return checked, [(problem.path, problem.message) for problem in report.problems]
+
+    def members(self) -> Iterator[tuple[str, bytes]]:
+        data = self.tar.read_bytes()
+        with self.tar.open("rb") as source:
+            for member in list(read_members(source)):
+                yield member.name, data[member.offset : member.offset + member.length]
+
+    def rewrite(self, members: list[tuple[str, bytes]]) -> None:
+        with self.tar.open("wb") as sink:
+            tar = TarWriter(sink)
+            for name, data in members:
+                tar.add(name, len(data), [data])
+            tar.close()
+        # As if it had been published so: only what is in it can be wrong.
+        told = {"bytes": tar.size, "sha256": tar.sha256}
+        self.record = self.record.model_copy(update=told)
+
+
+@pytest.fixture
+def shard(demo: Demo, tmp_path: Path) -> Shard:
+    return Shard(demo, tmp_path)
+
+
+def test_a_sound_shard(shard: Shard) -> None:
+    checked, found = shard.check()
+    assert checked.whole and found == []
+    assert len(checked.samples) == shard.record.samples > 3
+
+
+def test_the_tar_is_what_we_would_write(shard: Shard) -> None:
+    before = shard.tar.read_bytes()
+    shard.rewrite(list(shard.members()))
+    assert shard.tar.read_bytes() == before
+
+
+def test_a_tar_of_other_members(shard: Shard) -> None:
+    """Well formed, and not what the table says, so that only the comparison can tell."""
+    members = list(shard.members())
+    text = next(at for at, (name, _) in enumerate(members) if name.endswith(".txt"))
+    other_text = [*members]
+    other_text[text] = (members[text][0], members[text][1][:-1] + b"!")
+    variants = {
+        "another text": other_text,
+        "a sample short": members[3:],
+        "a sample more": [*members, *((f"zz{name}", data) for name, data in members[:3])],
+        "another order": [*members[3:], *members[:3]],
+        "no JSON": [item for item in members if not item[0].endswith(".json")],
+        "nothing": [],
+    }
+    for variant, changed in variants.items():
+        shard.rewrite(changed)
+        checked, found = shard.check()
+        assert found and not checked.whole, variant
+        assert {path for path, _ in found} == {f"shards/{shard.tar.name}"}, variant
+
+
+def rewritten(shard: Shard, change: Callable[[dict[str, Any]], None]) -> list[str]:
+    """What is said of a shard whose first sample was changed, its table and digests with it."""
+    members = list(shard.members())
+    at = next(at for at, (name, _) in enumerate(members) if name.endswith(".json"))
+    sample = json.loads(members[at][1])
+    change(sample)
+    members[at] = (members[at][0], rfc8785.dumps(sample))
+    shard.rewrite(members)
+    with shard.tar.open("rb") as source:
+        places = list(read_members(source))
+    rows = pq.read_table(shard.table).to_pylist()
+    for row, start in zip(rows, range(0, len(places), 3), strict=True):
+        kinds = ("media", "txt", "json")
+        for kind, place in zip(kinds, places[start : start + 3], strict=True):
+            row[f"{kind}_offset"], row[f"{kind}_length"] = place.offset, place.length
+        row["json_sha256"] = places[start + 2].sha256
+    pq.write_table(pa.Table.from_pylist(rows, schema=SHARD_TABLE_SCHEMA), shard.table)
+    return [message for _, message in shard.check()[1]]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("p_synthetic_bp", 10_001, "p_synthetic_bp: Input should be less than or equal to 10000"),
+        ("aspect_bucket", "5:4", "aspect_bucket: Input should be '9:21'"),
+        ("clip_score_bp", 0.5, "clip_score_bp: Input should be a valid integer"),
+        ("contributor_id", "C-1", "contributor_id: Extra inputs are not permitted"),
+        ("profile", "caption-only", "profile: Input should be 'image-text'"),
+        ("width", 1, "its table says otherwise of width"),
+        ("decision_sha256", "0" * 64, "its table says otherwise of decision_sha256"),
+    ],
+)
+def test_a_sample_that_is_not_of_its_profile(
+    shard: Shard, field: str, value: object, message: str
+) -> None:
+    """Every digest is right: only the schema, or the table, can tell."""
+    [fault] = rewritten(shard, lambda sample: sample.update({field: value}))
+    assert "is not one of image-text" in fault
+    assert message in fault
+
+
+def test_a_sample_without_a_field(shard: Shard) -> None:
+    [fault] = rewritten(shard, lambda sample: sample.pop("language"))
+    assert "language: Field required" in fault
+
+
+def test_a_profile_that_is_not_known(shard: Shard) -> None:
+    shard.profile = "later-profile"
+    assert (
+        "no profile is known for .jpg in a delivery for 'later-profile'" in shard.check()[1][0][1]
+    )
+
+
+def test_the_table_of_shots(demo: Demo, tmp_path: Path) -> None:
+    films = Shard(demo, tmp_path, "mp4")
+    path = tmp_path / "shots" / f"shots_{films.index}.parquet"
+    table = pq.read_table(path)
+    assert table.num_rows > len(films.check()[0].samples) > 0
+    assert films.check()[1] == []
+    pq.write_table(table.slice(1), path)
+    assert films.check()[1] == [
+        (f"shots/{path.name}", f"its shots are not those of {films.record.name}")
+    ]
+    pq.write_table(table.drop_columns(["embedding"]), path)
+    assert "not the columns" in films.check()[1][0][1]
+    path.unlink()
+    assert "missing" in films.check()[1][0][1]
+
+
+def test_a_table_of_other_rows(shard: Shard) -> None:
+    table = pq.read_table(shard.table)
+    pq.write_table(table.slice(1), shard.table)
+    assert "the manifest says" in shard.check()[1][0][1]
+    pq.write_table(table.drop_columns(["caption"]), shard.table)
+    assert shard.check()[1] == [
+        (f"shards/{shard.table.name}", "not the columns of a shard's table")
+    ]
+    shard.table.write_bytes(b"no Parquet")
+    assert shard.check()[1]
+    shard.table.unlink()
+    assert shard.check()[1]
+
+
+def test_embeddings_of_other_samples(shard: Shard) -> None:
+    path = shard.root / "metadata" / "metadata_0.parquet"
+    pq.write_table(pq.read_table(path).slice(1), path)
+    assert shard.check()[1] == [
+        ("metadata/metadata_0.parquet", f"its keys are not those of {shard.record.name}")
+    ]
+
+
+def test_embeddings_that_cannot_be_read(shard: Shard) -> None:
+    path = shard.root / "img_emb" / "img_emb_0.npy"
+    path.write_bytes(path.read_bytes()[:100])
+    assert shard.check()[1]
+    path.unlink()
+    assert shard.check()[1]
+
+
+def test_a_key_twice_and_an_unknown_family(shard: Shard) -> None:
+    """Signed, yet not of our making: named, and no fault of the program."""
+    sound = shard.record
+    shard.record = sound.model_copy(update={"family": "tiff"})
+    assert "no profile is known for .tiff" in shard.check()[1][0][1]
+    shard.record = sound
+    table = pq.read_table(shard.table)
+    pq.write_table(pa.concat_tables([table.slice(0, 1), table.slice(0, 1)]), shard.table)
+    assert any("is there twice" in message for _, message in shard.check()[1])
