@@ -1,13 +1,16 @@
 """The picture in docs/architecture.md, drawn from the code: levels as bands, folders as boxes.
 
-A line leads down from a folder to each folder on a lower level that it imports. Imports within one
-level are listed by name in the box, so that no line runs sideways.
+A line leads down from a folder to the folders on lower levels that it imports; a line that follows
+from others is left out. Imports within one level are listed by name below the box, so that no line
+runs sideways.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+
+import networkx
 
 from tests.structure.figures import ROOT, arrows, levels
 
@@ -36,7 +39,9 @@ def picture(modules: Mapping[str, set[str]]) -> str:
     level_of = {name: number for number, names in enumerate(rows) for name in names}
     lines = [
         _line(places[one], places[other])
-        for one, other in sorted(edges)
+        for one, other in sorted(
+            networkx.transitive_reduction(networkx.DiGraph(sorted(edges))).edges
+        )
         if level_of[one] < level_of[other]
     ]
     beside: dict[str, list[str]] = {}
