@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
+from pipelines.vision.models import ModelRef, parse_model
 from tests.end_to_end.command import Demo, make_demo
 from tests.shared import made_once
 
@@ -21,3 +22,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
     """The shared library."""
     made = made_once(tmp_path_factory, worker_id, "demo", lambda root: make_demo(root, ASSETS))
     return Demo(*made)
+
+
+@pytest.fixture(scope="session")
+def demo_model() -> ModelRef:
+    """The demonstration model."""
+    return parse_model("demo")

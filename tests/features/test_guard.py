@@ -17,6 +17,8 @@ from pipelines.media.limits import MediaLimits
 from schemas.errors import BadRecord
 from tests.media.media_samples import LIMITS, encode, film, picture
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def guard() -> Guard:
@@ -127,17 +129,16 @@ def test_the_child_has_none_of_the_parents_environment(
 
 
 def test_the_child_ends_with_its_parent() -> None:
-    here = Path(__file__).parent
     program = (
-        f"import sys, os, signal; sys.path.insert(0, {str(here)!r})\n"
-        "from media_samples import LIMITS, film\n"
+        "import os, signal\n"
+        "from tests.media.media_samples import LIMITS, film\n"
         "from pipelines.features.guard import this_guard\n"
         "this_guard().film(film(frames=2), LIMITS)\n"
         "print(this_guard().pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert run.returncode == -signal.SIGKILL
     assert gone(int(run.stdout))

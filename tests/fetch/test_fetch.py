@@ -236,7 +236,7 @@ def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
 
-    monkeypatch.setattr("pipelines.media.http.socket.getaddrinfo", resolve)
+    monkeypatch.setattr("pipelines.fetch.http.socket.getaddrinfo", resolve)
     return asked
 
 

@@ -49,7 +49,7 @@ def heeded() -> Iterator[None]:
 _HOLD = """
 import sys, time
 from pipelines.run.lease import hold_version
-from pipelines.storage.store import open_store
+from pipelines.storage.open import open_store
 with hold_version(open_store(sys.argv[1]), "acme", "v0001", "first"):
     print("held", flush=True)
     time.sleep(600)

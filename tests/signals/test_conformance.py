@@ -24,7 +24,9 @@ from schemas.signal import ClaimKind, Origin, Reading
 from tests.rights.rights_cases import AS_OF, asset, deal
 from tests.signals.case import Case
 
-TABLES = sorted(path.stem for path in Path(__file__).parent.glob("cases_*.py"))
+TABLES = sorted(
+    f"{path.parent.name}.{path.stem}" for path in Path(__file__).parent.glob("*/cases_*.py")
+)
 CASES: list[Case] = [
     case for name in TABLES for case in import_module(f"tests.signals.{name}").CASES
 ]
@@ -113,7 +115,7 @@ EVERY = pytest.mark.parametrize("number", range(len(CASES)), ids=[case.name for 
 
 
 def test_the_table_is_whole() -> None:
-    assert {"cases_c2pa", "cases_http", "cases_xmp"} <= set(TABLES)
+    assert {"file.cases_c2pa", "server.cases_http", "file.cases_xmp"} <= set(TABLES)
     assert len(CASES) >= 150
     twice = [name for name, times in Counter(case.name for case in CASES).items() if times > 1]
     assert not twice

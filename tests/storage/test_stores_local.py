@@ -184,7 +184,7 @@ def test_a_full_disk_is_a_run_error(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("pipelines.delivery.local_store.os.fsync", full)
+    monkeypatch.setattr("pipelines.storage.local_store.os.fsync", full)
     with pytest.raises(RunError, match="No space left"):
         store.write_bytes("x", b"new")
     monkeypatch.undo()

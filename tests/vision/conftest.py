@@ -6,12 +6,6 @@ import pytest
 from PIL import Image
 
 from pipelines.demo.scenes.render import draw_scene_spec, render
-from pipelines.vision.models import ModelRef, parse_model
-
-
-@pytest.fixture(scope="session")
-def demo() -> ModelRef:
-    return parse_model("demo")
 
 
 @pytest.fixture(scope="session")

@@ -78,10 +78,12 @@ def test_a_row_that_ends_at_once_is_empty() -> None:
     assert greedy(chain, _seen(), LIMITS)[1] != []
 
 
-def test_greedy_agrees_with_teacher_forcing(demo: ModelRef, pictures: list[Image.Image]) -> None:
+def test_greedy_agrees_with_teacher_forcing(
+    demo_model: ModelRef, pictures: list[Image.Image]
+) -> None:
     """One pass over the whole caption must choose, at every step, the token that was written."""
-    network = load_network(demo, 1)
-    limits = load_captioner(demo).limits
+    network = load_network(demo_model, 1)
+    limits = load_captioner(demo_model).limits
     with torch.inference_mode():
         seen = look(network.model, network.preprocess(pictures))
         rows = greedy(network.model, seen, limits)
@@ -96,9 +98,9 @@ def test_greedy_agrees_with_teacher_forcing(demo: ModelRef, pictures: list[Image
 
 
 def test_captions_do_not_depend_on_their_neighbours(
-    demo: ModelRef, pictures: list[Image.Image]
+    demo_model: ModelRef, pictures: list[Image.Image]
 ) -> None:
-    captioner = load_captioner(demo, batch=8)
+    captioner = load_captioner(demo_model, batch=8)
     together = captioner.caption(pictures)
     assert [captioner.caption([one])[0] for one in pictures] == together
     assert captioner.caption(pictures[::-1]) == together[::-1]
@@ -106,20 +108,20 @@ def test_captions_do_not_depend_on_their_neighbours(
 
 
 @pytest.mark.parametrize("beams", [1, 3])
-def test_captions_are_clean(demo: ModelRef, pictures: list[Image.Image], beams: int) -> None:
-    captioner = load_captioner(demo, beams=beams)
+def test_captions_are_clean(demo_model: ModelRef, pictures: list[Image.Image], beams: int) -> None:
+    captioner = load_captioner(demo_model, beams=beams)
     for text in captioner.caption([*pictures, Image.new("RGB", (64, 64), "teal")]):
         assert text == " ".join(text.split())
         assert "<" not in text
         assert text
 
 
-def test_beams_are_part_of_a_captions_identity(demo: ModelRef) -> None:
-    assert load_captioner(demo, beams=2).identity != load_captioner(demo).identity
+def test_beams_are_part_of_a_captions_identity(demo_model: ModelRef) -> None:
+    assert load_captioner(demo_model, beams=2).identity != load_captioner(demo_model).identity
 
 
-def test_encoder_and_captioner_share_their_weights(demo: ModelRef) -> None:
-    assert load_network(demo, 1) is load_network(demo, 1)
+def test_encoder_and_captioner_share_their_weights(demo_model: ModelRef) -> None:
+    assert load_network(demo_model, 1) is load_network(demo_model, 1)
     assert np.isfinite(
-        np.asarray(load_network(demo, 1).preprocess([Image.new("RGB", (5, 9))]))
+        np.asarray(load_network(demo_model, 1).preprocess([Image.new("RGB", (5, 9))]))
     ).all()

@@ -20,8 +20,8 @@ from pipelines.vision.loading import _load, load_network
 from pipelines.vision.models import ModelRef, parse_model
 
 
-def test_vectors_have_length_one(demo: ModelRef, pictures: list[Image.Image]) -> None:
-    encoder = load_encoder(demo, batch=8)
+def test_vectors_have_length_one(demo_model: ModelRef, pictures: list[Image.Image]) -> None:
+    encoder = load_encoder(demo_model, batch=8)
     vectors = encoder.embed_images(pictures)
     assert vectors.shape == (11, encoder.dimension)
     assert vectors.dtype == np.float32
@@ -31,17 +31,17 @@ def test_vectors_have_length_one(demo: ModelRef, pictures: list[Image.Image]) ->
     assert np.allclose(np.linalg.norm(words, axis=1), 1, atol=1e-6)
 
 
-def test_nothing_gives_nothing(demo: ModelRef) -> None:
-    encoder = load_encoder(demo)
+def test_nothing_gives_nothing(demo_model: ModelRef) -> None:
+    encoder = load_encoder(demo_model)
     assert encoder.embed_images([]).shape == (0, encoder.dimension)
     assert encoder.embed_texts([]).shape == (0, encoder.dimension)
 
 
 def test_vectors_do_not_depend_on_their_neighbours(
-    demo: ModelRef, pictures: list[Image.Image]
+    demo_model: ModelRef, pictures: list[Image.Image]
 ) -> None:
     """Bit for bit: alone, together, in another order and in another place of the batch."""
-    encoder = load_encoder(demo, batch=8)
+    encoder = load_encoder(demo_model, batch=8)
     together = encoder.embed_images(pictures)
     alone = np.concatenate([encoder.embed_images([one]) for one in pictures])
     assert np.array_equal(alone, together)
@@ -51,7 +51,7 @@ def test_vectors_do_not_depend_on_their_neighbours(
     assert np.array_equal(np.concatenate([encoder.embed_texts([one]) for one in texts]), words)
 
 
-def test_another_process_gives_the_same_bits(demo: ModelRef) -> None:
+def test_another_process_gives_the_same_bits(demo_model: ModelRef) -> None:
     code = (
         "import hashlib; from pipelines.demo.scenes.render import draw_scene_spec, render;"
         "from pipelines.vision.embed import load_encoder;"
@@ -74,20 +74,20 @@ def test_every_batch_has_one_shape() -> None:
     assert parts[1][0][3].tolist() == [0, 0, 0]
 
 
-def test_bf16_stays_near_fp32(demo: ModelRef, pictures: list[Image.Image]) -> None:
-    exact = load_encoder(demo, batch=8).embed_images(pictures)
+def test_bf16_stays_near_fp32(demo_model: ModelRef, pictures: list[Image.Image]) -> None:
+    exact = load_encoder(demo_model, batch=8).embed_images(pictures)
     short = load_encoder(parse_model("demo", "bf16"), batch=8).embed_images(pictures)
     assert not np.array_equal(exact, short)
     assert (exact * short).sum(axis=1).min() > 0.999
 
 
 def test_loading_is_silent_and_gives_a_resting_model(
-    demo: ModelRef, caplog: pytest.LogCaptureFixture
+    demo_model: ModelRef, caplog: pytest.LogCaptureFixture
 ) -> None:
     _load.cache_clear()
     with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
         warnings.simplefilter("error")
-        model = load_network(demo, 1).model
+        model = load_network(demo_model, 1).model
     assert caplog.records == []
     assert isinstance(model, torch.nn.Module)
     assert not model.training
@@ -95,8 +95,8 @@ def test_loading_is_silent_and_gives_a_resting_model(
     assert torch.get_num_threads() == 1
 
 
-def test_pictures_of_training_are_prepared_as_those_of_a_run(demo: ModelRef) -> None:
-    preprocess = load_network(demo, 1).preprocess
+def test_pictures_of_training_are_prepared_as_those_of_a_run(demo_model: ModelRef) -> None:
+    preprocess = load_network(demo_model, 1).preprocess
     assert (preprocess.height, preprocess.width, preprocess.side) == (64, 64, 64)
     for seed in range(40_000_000, 40_000_024):
         image = picture(seed)
@@ -105,8 +105,8 @@ def test_pictures_of_training_are_prepared_as_those_of_a_run(demo: ModelRef) -> 
         assert torch.allclose(ours, theirs, atol=1e-5), image.size
 
 
-def test_a_large_picture_and_a_small_one_of_a_scene_are_near(demo: ModelRef) -> None:
-    encoder = load_encoder(demo, batch=8)
+def test_a_large_picture_and_a_small_one_of_a_scene_are_near(demo_model: ModelRef) -> None:
+    encoder = load_encoder(demo_model, batch=8)
     for seed in range(50_000_000, 50_000_004):
         scene = draw_scene_spec(seed)
         sizes = [(160, 120), (1200, 900)]

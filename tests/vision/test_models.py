@@ -77,8 +77,8 @@ def test_what_cannot_be_had_is_refused_with_a_way_out(name: str, role: Role, mes
 
 
 @pytest.mark.parametrize("role", ["encoder", "captioner"])
-def test_the_demo_does_both(demo: ModelRef, role: Role) -> None:
-    check_model(demo, role)
+def test_the_demo_does_both(demo_model: ModelRef, role: Role) -> None:
+    check_model(demo_model, role)
 
 
 def test_an_empty_weights_file_is_refused(tmp_path: Path) -> None:
@@ -125,7 +125,10 @@ def _never(*_arguments: object, **_options: object) -> None:
 
 
 def test_a_cached_tag_loads_without_a_network(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, demo: ModelRef, pictures: list[Image.Image]
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    demo_model: ModelRef,
+    pictures: list[Image.Image],
 ) -> None:
     """A tag of our own architecture, laid into the hub's cache as the hub lays it."""
     open_clip = import_open_clip()
@@ -149,15 +152,15 @@ def test_a_cached_tag_loads_without_a_network(
     encoder = load_encoder(ref, batch=8)
     assert re.fullmatch(r"fairshard-demo\.mine@sha256-[0-9a-f]{64}@fp32", encoder.identity)
     # The tag's own normalisation is used, so the same weights see other pictures.
-    ours = load_encoder(demo, batch=8).embed_images(pictures)
+    ours = load_encoder(demo_model, batch=8).embed_images(pictures)
     assert not np.allclose(encoder.embed_images(pictures), ours, atol=1e-3)
     assert np.array_equal(
-        encoder.embed_texts(["x"]), load_encoder(demo, batch=8).embed_texts(["x"])
+        encoder.embed_texts(["x"]), load_encoder(demo_model, batch=8).embed_texts(["x"])
     )
 
 
 def test_a_local_folder_is_the_same_model(
-    tmp_path: Path, demo: ModelRef, pictures: list[Image.Image]
+    tmp_path: Path, demo_model: ModelRef, pictures: list[Image.Image]
 ) -> None:
     config = demo_network.config()
     text = config["text_cfg"]
@@ -169,35 +172,37 @@ def test_a_local_folder_is_the_same_model(
         check_model(ref, "encoder")
     shutil.copy(WEIGHTS, tmp_path / "open_clip_model.safetensors")
     check_model(ref, "captioner")
-    mine, ours = load_encoder(ref, batch=8), load_encoder(demo, batch=8)
+    mine, ours = load_encoder(ref, batch=8), load_encoder(demo_model, batch=8)
     assert np.array_equal(mine.embed_images(pictures), ours.embed_images(pictures))
-    assert load_captioner(ref).caption(pictures[:2]) == load_captioner(demo).caption(pictures[:2])
+    assert load_captioner(ref).caption(pictures[:2]) == load_captioner(demo_model).caption(
+        pictures[:2]
+    )
     assert mine.identity != ours.identity
 
 
-def test_a_checkpoint_file_is_the_same_model(tmp_path: Path, demo: ModelRef) -> None:
+def test_a_checkpoint_file_is_the_same_model(tmp_path: Path, demo_model: ModelRef) -> None:
     shutil.copy(WEIGHTS, tmp_path / "w.safetensors")
     ref = parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")
     check_model(ref, "captioner")
     # The path says nothing about the features; the bytes do.
-    assert identity(ref) == identity(demo)
+    assert identity(ref) == identity(demo_model)
 
 
-def test_identity_tells_weights_and_precision_apart(tmp_path: Path, demo: ModelRef) -> None:
-    assert re.fullmatch(r"fairshard-demo@sha256-[0-9a-f]{64}@fp32", identity(demo))
-    assert identity(parse_model("demo", "bf16")) == identity(demo).replace("@fp32", "@bf16")
+def test_identity_tells_weights_and_precision_apart(tmp_path: Path, demo_model: ModelRef) -> None:
+    assert re.fullmatch(r"fairshard-demo@sha256-[0-9a-f]{64}@fp32", identity(demo_model))
+    assert identity(parse_model("demo", "bf16")) == identity(demo_model).replace("@fp32", "@bf16")
     changed = bytearray(WEIGHTS.read_bytes())
     changed[-1] ^= 1
     (tmp_path / "w.safetensors").write_bytes(changed)
-    assert identity(parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")) != identity(demo)
+    assert identity(parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")) != identity(demo_model)
 
 
-def test_a_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo: ModelRef) -> None:
-    network = load_network(demo, 1)
+def test_a_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo_model: ModelRef) -> None:
+    network = load_network(demo_model, 1)
     without = type("Bare", (), {"model": object()})()
     monkeypatch.setattr("pipelines.vision.caption.load_network", lambda ref, threads: without)
     with pytest.raises(InputError, match="cannot write captions"):
-        load_captioner(demo)
+        load_captioner(demo_model)
     assert hasattr(network.model, "text_decoder")
 
 

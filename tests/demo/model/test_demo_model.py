@@ -78,8 +78,8 @@ def test_the_subject_is_read_from_a_caption(text: str, expected: tuple[str, str]
     assert subject_of(text) == expected
 
 
-def test_held_out_figures(demo: ModelRef) -> None:
+def test_held_out_figures(demo_model: ModelRef) -> None:
     """The promise of the model card, kept by the packaged weights."""
-    figures = evaluate(demo, 200)
+    figures = evaluate(demo_model, 200)
     assert figures.retrieval_at_1 >= 0.85
     assert figures.subject >= 0.85

@@ -295,7 +295,7 @@ def test_tdm_names_are_case_folded(spaces: str, name: str) -> None:
 
 def test_the_same_bytes_give_the_same_reading_in_another_process() -> None:
     program = (
-        "from tests.signals import xmp_builder as b\n"
+        "from tests.signals.file import xmp_builder as b\n"
         "from pipelines.signals.file.metadata import read_metadata\n"
         "items = ''.join(f'<rdf:li>{n}</rdf:li>' for n in range(30))\n"
         "raw = b.packet(f'<dc:creator><rdf:Bag>{items}</rdf:Bag></dc:creator>'\n"
