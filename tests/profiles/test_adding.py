@@ -56,19 +56,19 @@ def test_one_module_and_one_schema_are_a_profile(added: Path) -> None:
     assert schemas.profiles.profile_media("square-image") == {"image": "square-image"}
 
     square, wide = picture_row(width=600, height=540), picture_row(width=600, height=400)
-    sample = profile.make({**common_of(square), "width": 600, "height": 540}, square)
-    said = sample.model_dump(mode="json")
-    assert said["lost_bp"] == 1000
+    sample = profile.make_sample({**common_of(square), "width": 600, "height": 540}, square)
+    carried = sample.model_dump(mode="json")
+    assert carried["lost_bp"] == 1000
     schema = schemas.profiles.profile_schema("square-image")
-    jsonschema.Draft202012Validator(schema).validate(said)
-    assert profile.read(json.dumps(said).encode()) == sample
+    jsonschema.Draft202012Validator(schema).validate(carried)
+    assert profile.parse_sample(json.dumps(carried).encode()) == sample
 
-    assert profile.need(square) is None
-    lack = profile.need(wide)
-    assert lack is not None
-    assert (lack.reason, lack.detail) == ("profile.unmet", "600 x 400 is far from a square")
+    assert profile.find_unmet(square) is None
+    unmet = profile.find_unmet(wide)
+    assert unmet is not None
+    assert (unmet.reason, unmet.detail) == ("profile.unmet", "600 x 400 is far from a square")
     with pytest.raises(SampleError, match="lost_bp"):
-        profile.make(common_of(wide), wide)
+        profile.make_sample(common_of(wide), wide)
 
 
 def test_a_deal_may_name_it(demo: Demo, tmp_path: Path) -> None:
@@ -108,9 +108,9 @@ def test_a_deal_may_name_it(demo: Demo, tmp_path: Path) -> None:
     check = jsonschema.Draft202012Validator(schema)
     found = {}
     for sample in webdataset.WebDataset(tars, shardshuffle=False):
-        told = json.loads(sample["json"])
-        check.validate(told)
-        found[told["media_sha256"]] = told["lost_bp"]
+        carried = json.loads(sample["json"])
+        check.validate(carried)
+        found[carried["media_sha256"]] = carried["lost_bp"]
     # Of what the same deal has of another profile: all that is square enough, and no more.
     other = tables(demo.delivery("demo-images") / "shards").to_pylist()
     lost = {row["media_sha256"]: _lost_bp(row["width"], row["height"]) for row in other}
