@@ -59,7 +59,8 @@ def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
 def _decode_hex(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
     """Hex digits as bytes, since each of them is held for every asset."""
     digits = pc.binary_length(column)
-    if not pc.all(pc.equal(digits, 2 * kind.byte_width)).as_py():
+    # A unit whose assets were all refused has no rows; without `min_count` their `all` is null.
+    if not pc.all(pc.equal(digits, 2 * kind.byte_width), min_count=0).as_py():
         raise ValueError(f"digests or looks are not of {kind.byte_width} bytes: {digits.unique()}")
     data = bytes.fromhex("".join(column.to_pylist()))
     return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(data)])

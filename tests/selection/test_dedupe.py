@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.features.unit import UNIT_SCHEMA
 from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, is_near
 from pipelines.selection import dedupe
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
@@ -178,3 +179,15 @@ def test_a_look_that_is_too_short_is_told() -> None:
     ]
     with pytest.raises(ValueError, match="not of 32 bytes"):
         dedupe.candidates_of(pa.Table.from_pylist([{**unit, "phash": "ff" * 31}]), 5)
+
+
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_a_unit_without_assets_has_no_candidates(chunks: int) -> None:
+    """Enrichment may refuse all of a unit; readers of Parquet give an empty column either form."""
+    empty = [
+        pa.chunked_array([pa.array([], kind)] * chunks, kind)
+        for kind in (UNIT_SCHEMA.field(name).type for name in dedupe.UNIT_COLUMNS)
+    ]
+    found = dedupe.candidates_of(pa.table(empty, dedupe.UNIT_COLUMNS), 5)
+    assert found.schema.equals(dedupe.CANDIDATES_SCHEMA)
+    assert len(found) == 0
