@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pipelines.demo.films import FilmSpec, Shot, write_film
-from pipelines.demo.scenes import draw_scene_spec
+from pipelines.demo.scenes.films import FilmSpec, SceneShot, write_film
+from pipelines.demo.scenes.render import draw_scene_spec
 from schemas.catalogue import ASSETS_SCHEMA
-
-from .sparse import Fate, Library, Planted
+from tests.end_to_end.sparse import Fate, Library, Planted
 
 _DENIAL = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
@@ -102,7 +101,7 @@ def write_media(asset: Planted, catalogue: Path) -> None:
     if asset.fate in (Fate.MISSING, Fate.WITHDRAWN):
         return
     if asset.family == "mp4":
-        shots = (Shot(draw_scene_spec(asset.picture), 12),)
+        shots = (SceneShot(draw_scene_spec(asset.picture), 12),)
         write_film(path, FilmSpec(asset.picture, shots, 160, 120, 12))
     else:
         path.write_bytes(_picture(asset))

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipelines.delivery.keys import demonstration_key, save_key
-from pipelines.verify import verify_delivery
-from pipelines.verify_sample import Draw
-
-from .command import AS_OF, Ended, folders, tables
-from .damaging import here
-from .sparse import (
+from pipelines.run.signing_key import demonstration_key, save_key
+from pipelines.verify.delivery import verify_delivery
+from pipelines.verify.sample import SampleDraw
+from tests.end_to_end.command import AS_OF, CommandResult, folders, tables
+from tests.end_to_end.damage import run_in_process
+from tests.end_to_end.sparse import (
     AGENCY_MINOR,
     DEAL_ID,
     POOL_MINOR,
@@ -29,7 +28,7 @@ from .sparse import (
     answer_key,
     enriched_units,
 )
-from .sparse_files import write_library
+from tests.end_to_end.sparse_files import write_library
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Run:
 
     library: Library
     root: Path
-    ended: Ended
+    ended: CommandResult
 
     @property
     def out(self) -> Path:
@@ -79,14 +78,17 @@ def package_options(root: Path, out: Path | None = None, workers: int = 1) -> li
 
 
 def package(
-    library: Library, root: Path, call: Callable[..., Ended] = here, workers: int = 1
+    library: Library,
+    root: Path,
+    call: Callable[..., CommandResult] = run_in_process,
+    workers: int = 1,
 ) -> Run:
     """Writes a library into a folder and packages it.
 
     Args:
         library: The library.
         root: The folder.
-        call: Runs the command: `here` in this process, `fairshard` in one of its own.
+        call: Runs the command: `run_in_process` in this process, `fairshard` in one of its own.
         workers: Processes of the run.
     """
     write_library(library, root)
@@ -177,7 +179,7 @@ def _assert_paid(run: Run, key: Key) -> None:
 def _assert_verified(run: Run, key: Key) -> None:
     """Verification finds it sound: whole, and every sample by its byte range."""
     entries = sum(len(asset.people) for asset in key.delivered.values())
-    for draw in (None, Draw(share=Fraction(1))):
+    for draw in (None, SampleDraw(share=Fraction(1))):
         report = verify_delivery(str(run.delivery), draw=draw)
         assert report.sound, report.problems
         assert (report.samples, report.entries) == (len(key.delivered), entries)

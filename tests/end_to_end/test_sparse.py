@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .command import Ended, fairshard, folders, tree
-from .damaging import here
-from .sparse import (
+from tests.end_to_end.command import CommandResult, fairshard, folders, tree
+from tests.end_to_end.damage import run_in_process
+from tests.end_to_end.sparse import (
     DEAL_ID,
     STOPPED,
     Fate,
@@ -21,8 +21,8 @@ from .sparse import (
     draw_library,
     id_in,
 )
-from .sparse_files import write_media
-from .sparse_run import (
+from tests.end_to_end.sparse_files import write_media
+from tests.end_to_end.sparse_run import (
     Run,
     assert_decided,
     assert_reconciled,
@@ -109,7 +109,7 @@ def test_a_sparse_library(library: Library, tmp_path: Path) -> None:
     assert_reconciled(package(library, tmp_path))
 
 
-def assert_nothing_left(run: Run, ended: Ended) -> None:
+def assert_nothing_left(run: Run, ended: CommandResult) -> None:
     """The run said that nothing is left to deliver, and left its decisions alone."""
     assert ended.code == 1
     assert ended.err.startswith("fairshard package: Nothing is left to deliver"), ended.err
@@ -122,7 +122,9 @@ def assert_nothing_left(run: Run, ended: Ended) -> None:
 def test_nothing_is_left(library: Library, tmp_path: Path) -> None:
     run = package(library, tmp_path)
     assert_nothing_left(run, run.ended)
-    assert_nothing_left(run, here(*package_options(tmp_path)))  # and again, with what is known now
+    assert_nothing_left(
+        run, run_in_process(*package_options(tmp_path))
+    )  # and again, with what is known now
 
 
 def test_nothing_is_left_in_processes_of_its_own(tmp_path: Path) -> None:
@@ -136,7 +138,7 @@ def test_on_after_a_file_was_replaced(tmp_path: Path) -> None:
     allowed = replace(library.assets[2], fate=Fate.TAKEN)
     write_media(allowed, tmp_path / "catalogue")
     library = Library((*library.assets[:2], allowed, library.assets[3]))
-    assert_reconciled(Run(library, tmp_path, here(*package_options(tmp_path))))
+    assert_reconciled(Run(library, tmp_path, run_in_process(*package_options(tmp_path))))
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +157,7 @@ def test_any_number_of_processes_leaves_the_same_bytes(survivor: Run, tmp_path: 
 
 def test_what_is_known_is_not_computed_again(survivor: Run, tmp_path: Path) -> None:
     shutil.copytree(survivor.out / "agency" / "features", tmp_path / "agency" / "features")
-    ended = here(*package_options(survivor.root, tmp_path))
+    ended = run_in_process(*package_options(survivor.root, tmp_path))
     assert ended.code == 0, ended.err
     assert ended.json["computed"] == {"decoded": 0, "embedded": 0, "captioned": 0}
     assert tree(tmp_path / DEAL_ID) == tree(survivor.out / DEAL_ID)
@@ -165,7 +167,7 @@ def test_every_asset_is_explained(survivor: Run) -> None:
     verdicts = answer_key(survivor.library).verdicts
     for asset in survivor.library.assets[3:8]:  # every fate that it has
         options = ["explain", asset.asset_id, *inputs(survivor.root), "--json"]
-        said = here(*options, "--out", survivor.out).json
+        said = run_in_process(*options, "--out", survivor.out).json
         [told] = said["run"]["decisions"]
         found = (told["outcome"], told["stage"], ",".join(told["reasons"]))
         assert found == verdicts[asset.asset_id]
@@ -177,7 +179,7 @@ def test_every_asset_is_explained(survivor: Run) -> None:
 @pytest.mark.parametrize("audience", ["agency", "buyer"])
 def test_every_decision_is_a_policy(survivor: Run, audience: str, tmp_path: Path) -> None:
     options = ["--run", survivor.version, "--deal", survivor.root / "deal.toml", "--json"]
-    ended = here("odrl", *options, "--for", audience, "--to", tmp_path)
+    ended = run_in_process("odrl", *options, "--for", audience, "--to", tmp_path)
     due = Counter(outcome for outcome, _, _ in answer_key(survivor.library).verdicts.values())
     if audience == "buyer":
         due = Counter(delivered=1, refused=0, dead_letter=0)
@@ -191,9 +193,9 @@ def test_the_only_sample_is_repaired(survivor: Run, tmp_path: Path) -> None:
     delivery = tmp_path / DEAL_ID / "v0001" / "delivery"
     for path in ("shards/sparse-jpg-00000.tar", "img_emb/img_emb_0.npy", "checkpoint"):
         (delivery / path).unlink()
-    assert here("verify", delivery, "--quiet").code == 1
+    assert run_in_process("verify", delivery, "--quiet").code == 1
     options = [*inputs(survivor.root), "--key", survivor.root / "key", "--workers", 1, "--quiet"]
-    ended = here("verify", delivery, "--repair", *options)
+    ended = run_in_process("verify", delivery, "--repair", *options)
     assert ended.code == 0, ended.err + ended.out
     assert tree(tmp_path / DEAL_ID) == tree(survivor.out / DEAL_ID)
 

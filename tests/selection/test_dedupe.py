@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.features.unit import UNIT_SCHEMA
 from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, is_near
 from pipelines.selection import dedupe
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
+from pipelines.steps.enrich import UNIT_SCHEMA
 from tests.selection.candidates import (
     BITS,
     COLOURS,
