@@ -48,11 +48,11 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if "--debug" not in given:
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    if "--debug" not in argv:
         # Libraries speak of things that are none of the user's concern, some while imported.
         logging.disable(logging.CRITICAL)
-    options = build_parser([word for word in given[:1] if word in COMMANDS]).parse_args(given)
+    options = build_parser([word for word in argv[:1] if word in COMMANDS]).parse_args(argv)
     try:
         return int(options.run(options))
     except FairshardError as error:
@@ -63,9 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        fault = f"{type(error).__name__}: {error}".splitlines()[0][:400]
+        summary = f"{type(error).__name__}: {error}".splitlines()[0][:400]
         print(  # noqa: T201
-            f"fairshard {options.command}: unexpected fault: {fault}. "
+            f"fairshard {options.command}: unexpected fault: {summary}. "
             "Run again with --debug for the traceback, and report it.",
             file=sys.stderr,
         )

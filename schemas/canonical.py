@@ -13,8 +13,8 @@ from typing import Any
 
 import rfc8785
 
-_MOST = 2**53 - 1
-_SIMPLE = frozenset({str, bool, int, type(None)})
+_MAX_INTEGER = 2**53 - 1
+_SCALAR_TYPES = frozenset({str, bool, int, type(None)})
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
 )
@@ -40,20 +40,22 @@ def _is_plain(value: Any) -> bool:
     They differ in floats, in numbers that are refused, and in the order of names beyond ASCII: RFC
     8785 sorts by UTF-16.
     """
-    kind = type(value)
-    if kind is dict:
+    value_type = type(value)
+    if value_type is dict:
         try:
             return "".join(value).isascii() and _are_plain(value.values())
         except TypeError:
             return False  # a name is no text
-    return _are_plain(value if kind is list else (value,))
+    return _are_plain(value if value_type is list else (value,))
 
 
 def _are_plain(values: Collection[Any]) -> bool:
-    kinds = set(map(type, values))
-    if int in kinds and not all(-_MOST <= one <= _MOST for one in values if type(one) is int):
+    types = set(map(type, values))
+    if int in types and not all(
+        -_MAX_INTEGER <= item <= _MAX_INTEGER for item in values if type(item) is int
+    ):
         return False
-    if kinds <= _SIMPLE:
+    if types <= _SCALAR_TYPES:
         return True
-    holders = [one for one in values if type(one) in (dict, list)]
-    return kinds <= _SIMPLE | {dict, list} and all(map(_is_plain, holders))
+    containers = [item for item in values if type(item) in (dict, list)]
+    return types <= _SCALAR_TYPES | {dict, list} and all(map(_is_plain, containers))

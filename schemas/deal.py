@@ -11,34 +11,34 @@ from typing import Annotated, Literal
 import rfc8785
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from schemas.deal_faults import explain
+from schemas.deal_faults import describe_fault
 from schemas.deal_terms import (
     Agreement,
+    DealSection,
     GateTerms,
     LimitTerms,
     ModelTerms,
     OutputTerms,
     PriceTerms,
     RightsTerms,
-    Section,
     SelectTerms,
     ShardTerms,
     SourceTerms,
 )
-from schemas.deal_values import CalendarDate, Line, ProfileName, Territory, not_twice
+from schemas.deal_values import CalendarDate, OneLine, ProfileName, TerritoryCode, refuse_repeats
 from schemas.errors import InputError
 from schemas.profiles import profile_media
 from schemas.rights import Purpose
 from schemas.territory import WORLD
 
 
-class Deal(Section):
+class Deal(DealSection):
     """A deal as docs/deal.md describes it."""
 
     deal_id: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")
-    buyer: Line
+    buyer: OneLine
     purposes: list[Annotated[Purpose, Field(strict=False)]] = Field(min_length=1)
-    territory: list[Territory] = Field(min_length=1)
+    territory: list[TerritoryCode] = Field(min_length=1)
     starts: CalendarDate
     ends: CalendarDate
     profile: ProfileName = "image-text"
@@ -69,7 +69,7 @@ class Deal(Section):
     @field_validator("purposes", "territory", "media")
     @classmethod
     def _check_repeats(cls, values: list[str]) -> list[str]:
-        return not_twice(values)
+        return refuse_repeats(values)
 
     @field_validator("territory")
     @classmethod
@@ -92,12 +92,12 @@ class Deal(Section):
         profile = info.data.get("profile")
         if profile is None:
             return values
-        carried = profile_media(profile)
+        media_profiles = profile_media(profile)
         for kind in values:
-            if kind not in carried:
+            if kind not in media_profiles:
                 names = {"image": "pictures", "video": "films"}
                 raise ValueError(f'profile "{profile}" carries no {names[kind]}')
-        [own] = (kind for kind, name in carried.items() if name == profile)
+        [own] = (kind for kind, name in media_profiles.items() if name == profile)
         if own not in values:
             raise ValueError(f'profile "{profile}" needs "{own}" among media')
         return values
@@ -114,11 +114,11 @@ class Deal(Section):
     @field_validator("agreements")
     @classmethod
     def _check_agreements(cls, values: list[Agreement]) -> list[Agreement]:
-        not_twice([agreement.ref for agreement in values])
+        refuse_repeats([agreement.ref for agreement in values])
         return values
 
     @property
-    def world(self) -> bool:
+    def is_worldwide(self) -> bool:
         """Whether the deal covers every territory."""
         return self.territory == [WORLD]
 
@@ -134,10 +134,10 @@ class Deal(Section):
             return tuple(self.purposes)
         return self.judged_purposes
 
-    def core_sha256(self) -> str:
+    def identity_sha256(self) -> str:
         """Digest of what makes it this deal and no other: buyer, purposes, where, when, price."""
-        core = {"deal_id", "buyer", "purposes", "territory", "starts", "ends", "price"}
-        terms = self.model_dump(mode="json", include=core)
+        identity_keys = {"deal_id", "buyer", "purposes", "territory", "starts", "ends", "price"}
+        terms = self.model_dump(mode="json", include=identity_keys)
         return hashlib.sha256(rfc8785.dumps(terms)).hexdigest()
 
     def terms_sha256(self) -> str:
@@ -165,7 +165,7 @@ def parse_deal(text: str, origin: str) -> Deal:
     try:
         return Deal.model_validate(values)
     except ValidationError as error:
-        faults = (explain(Deal, fault) for fault in error.errors(include_url=False))
+        faults = (describe_fault(Deal, fault) for fault in error.errors(include_url=False))
         lines = "".join(f"\n  {fault}" for fault in faults)
         raise InputError(
             "The deal is refused", f"{origin}{lines}", "docs/deal.md lists every key."

@@ -8,16 +8,16 @@ from datetime import date, time
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def _where(location: tuple[int | str, ...]) -> str:
+def _key_path(location: tuple[int | str, ...]) -> str:
     """A key as TOML writes it: quoted where it is not bare, so that it stays on one line."""
     parts = [str(part) for part in location]
-    return ".".join(part if _BARE.fullmatch(part) else repr(part) for part in parts)
+    return ".".join(part if _BARE_KEY.fullmatch(part) else repr(part) for part in parts)
 
 
-def _allowed(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     """The keys that a section takes, for the message about an unknown one."""
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
@@ -28,17 +28,17 @@ def _allowed(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     return ", ".join(model.model_fields)
 
 
-def explain(model: type[BaseModel], error: ErrorDetails) -> str:
+def describe_fault(model: type[BaseModel], error: ErrorDetails) -> str:
     """One fault that pydantic found in a model's values: key, value seen, what is allowed."""
-    name = _where(error["loc"])
+    name = _key_path(error["loc"])
     value = error["input"]
-    seen = value.isoformat() if isinstance(value, date | time) else repr(value)
-    seen = seen if len(seen) <= 80 else seen[:77] + "..."
+    shown = value.isoformat() if isinstance(value, date | time) else repr(value)
+    shown = shown if len(shown) <= 80 else shown[:77] + "..."
     if error["type"] == "extra_forbidden":
-        return f"{name} = {seen}: unknown key; allowed here: {_allowed(model, error['loc'])}"
+        return f"{name} = {shown}: unknown key; allowed here: {_allowed_keys(model, error['loc'])}"
     if error["type"] == "missing":
         return f"{name}: required, and missing"
     if error["type"] == "model_type":
-        return f"{name} = {seen}: this is a section, written as [{name}]"
+        return f"{name} = {shown}: this is a section, written as [{name}]"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{name} = {seen}: {message}"
+    return f"{name} = {shown}: {message}"

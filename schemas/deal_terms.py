@@ -7,96 +7,104 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from schemas.deal_values import MOST, CalendarDate, Line, Share, Size, Word, not_twice
+from schemas.deal_values import (
+    MAX_INTEGER,
+    ByteSize,
+    CalendarDate,
+    ExactShare,
+    Keyword,
+    OneLine,
+    refuse_repeats,
+)
 from schemas.errors import InputError
 from schemas.money import exponent, parse_amount
 from schemas.rights import Purpose
 
 # Stands for every contributor in an agreement.
-EVERYBODY = "all"
+ALL_CONTRIBUTORS = "all"
 
 
-class Section(BaseModel):
+class DealSection(BaseModel):
     """What all sections share: no unknown keys, no conversions, no changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-_Accept = Literal["refuse", "accept"]
+_RefuseOrAccept = Literal["refuse", "accept"]
 
 
-class RightsTerms(Section):
+class RightsTerms(DealSection):
     """How strict the deal is. Every default is the strict one."""
 
-    editorial: _Accept = "refuse"
+    editorial: _RefuseOrAccept = "refuse"
     ai_generated: Literal["refuse", "label"] = "refuse"
     minors: Literal["refuse", "guardian-release"] = "refuse"
     people: Literal["release", "biometric-release", "refuse"] = "release"
-    unknown_people_count: _Accept = "refuse"
-    sensitive: _Accept = "refuse"
+    unknown_people_count: _RefuseOrAccept = "refuse"
+    sensitive: _RefuseOrAccept = "refuse"
     # Captions and embeddings are inference. "require": every contributor allows it;
     # "unless-denied": silence is enough, a no is still a no; "pack-without": an asset that does
     # not allow it is delivered without either.
     inference: Literal["require", "unless-denied", "pack-without"] = "require"
-    unknown_property: _Accept = "refuse"
-    unknown_source: _Accept = "refuse"
-    non_commercial: _Accept = "refuse"
-    no_derivatives: _Accept = "refuse"
-    share_alike: _Accept = "refuse"
+    unknown_property: _RefuseOrAccept = "refuse"
+    unknown_source: _RefuseOrAccept = "refuse"
+    non_commercial: _RefuseOrAccept = "refuse"
+    no_derivatives: _RefuseOrAccept = "refuse"
+    share_alike: _RefuseOrAccept = "refuse"
     # "until": rights that end within the deal's term are taken, and each sample says when.
     ends_early: Literal["refuse", "until"] = "refuse"
     shoot_range: Literal["required", "when-given"] = "required"
-    max_shoot_days: int = Field(default=366, ge=1, le=MOST)
+    max_shoot_days: int = Field(default=366, ge=1, le=MAX_INTEGER)
     # "independent": a witness who is named is neither subject nor contributor; "required": and
     # there is one.
     witness: Literal["independent", "required", "any"] = "independent"
-    copyright_conflicts: _Accept = "refuse"
+    copyright_conflicts: _RefuseOrAccept = "refuse"
 
 
-class Agreement(Section):
+class Agreement(DealSection):
     """A signed agreement that the deal rests on; it overrides preferences, never contributors."""
 
-    ref: Line
+    ref: OneLine
     signed_at: CalendarDate
     purposes: list[Annotated[Purpose, Field(strict=False)]] = Field(min_length=1)
-    contributors: list[Line] = Field(min_length=1)  # ids, or "all" alone
+    contributors: list[OneLine] = Field(min_length=1)  # ids, or "all" alone
 
     @field_validator("purposes", "contributors")
     @classmethod
     def _check_repeats(cls, values: list[str]) -> list[str]:
-        return not_twice(values)
+        return refuse_repeats(values)
 
     @field_validator("contributors")
     @classmethod
     def _check_all(cls, values: list[str]) -> list[str]:
-        if EVERYBODY in values and len(values) > 1:
-            raise ValueError(f'contributors are "{EVERYBODY}" or a list of ids, not both')
+        if ALL_CONTRIBUTORS in values and len(values) > 1:
+            raise ValueError(f'contributors are "{ALL_CONTRIBUTORS}" or a list of ids, not both')
         return values
 
 
-class SelectTerms(Section):
+class SelectTerms(DealSection):
     """Which of the cleared assets the buyer takes."""
 
-    min_short_side: int = Field(default=512, ge=1, le=MOST)  # pixels
-    keywords_any: list[Word] = []
-    keywords_none: list[Word] = []
+    min_short_side: int = Field(default=512, ge=1, le=MAX_INTEGER)  # pixels
+    keywords_any: list[Keyword] = []
+    keywords_none: list[Keyword] = []
     dedupe: Literal["none", "exact", "near"] = "near"
-    max_assets: int = Field(default=100_000, ge=1, le=MOST)
+    max_assets: int = Field(default=100_000, ge=1, le=MAX_INTEGER)
 
 
-class ModelTerms(Section):
+class ModelTerms(DealSection):
     """Which models embed and caption; see docs/models.md for how they are named."""
 
     clip: str = "demo"
     captioner: str = "demo"
 
 
-class PriceTerms(Section):
+class PriceTerms(DealSection):
     """What the buyer pays and how it is shared."""
 
     currency: str  # before the pool, whose decimals it decides
     pool: str  # in the currency's major unit, exact: "100000.00"
-    agency_share: Share = Decimal("0.40")
+    agency_share: ExactShare = Decimal("0.40")
     allocation: Literal["per_asset", "weighted", "per_sample"] = "per_asset"
 
     @field_validator("currency")
@@ -124,19 +132,19 @@ class PriceTerms(Section):
         return parse_amount(self.pool, self.currency)
 
 
-class ShardTerms(Section):
+class ShardTerms(DealSection):
     """How the delivery is cut."""
 
-    target_bytes: Size = 512 * 2**20
+    target_bytes: ByteSize = 512 * 2**20
 
 
-class OutputTerms(Section):
+class OutputTerms(DealSection):
     """Where deliveries go: a folder or an s3:// prefix."""
 
     uri: str = "out/"
 
 
-class SourceTerms(Section):
+class SourceTerms(DealSection):
     """What a media_uri may reach besides the catalogue's own folder or prefix."""
 
     roots: list[str] = []  # folders, file:// or s3://bucket/prefix
@@ -144,15 +152,15 @@ class SourceTerms(Section):
     trust_lists: list[str] = []  # PEM files of certificates that C2PA signers are trusted by
 
 
-class GateTerms(Section):
+class GateTerms(DealSection):
     """Rules of the catalogue's expectations that divert rows here instead of stopping the run."""
 
     divert: list[str] = []
 
 
-class LimitTerms(Section):
+class LimitTerms(DealSection):
     """Where a run gives up."""
 
-    dead_letter_share: Share = Decimal("0.05")  # of the catalogue's rows
-    max_pixels: int = Field(default=178_956_970, ge=1, le=MOST)
-    max_media_bytes: Size = 4 * 2**30
+    dead_letter_share: ExactShare = Decimal("0.05")  # of the catalogue's rows
+    max_pixels: int = Field(default=178_956_970, ge=1, le=MAX_INTEGER)
+    max_media_bytes: ByteSize = 4 * 2**30

@@ -12,12 +12,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from schemas.profiles import profile_names
 from schemas.territory import COUNTRIES, WORLD
 
-_SIZE = re.compile(r"([0-9]{1,18}) ?(B|KB|MB|GB|KiB|MiB|GiB)?")
-_SHARE = r"0(\.[0-9]{1,30})?|1(\.0{1,30})?"
+_SIZE_PATTERN = re.compile(r"([0-9]{1,18}) ?(B|KB|MB|GB|KiB|MiB|GiB)?")
+_SHARE_PATTERN = r"0(\.[0-9]{1,30})?|1(\.0{1,30})?"
 # The largest integer that RFC 8785 can write, and so that the digest of the terms can cover.
-MOST = 2**53 - 1
+MAX_INTEGER = 2**53 - 1
 _Item = TypeVar("_Item")
-_UNITS = {
+_UNIT_BYTES = {
     None: 1,
     "B": 1,
     "KB": 10**3,
@@ -37,42 +37,42 @@ def parse_size(value: object) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    match = _SIZE_PATTERN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError('a size is a whole number of bytes, or text such as "512MiB"')
-    return int(match[1]) * _UNITS[match[2]]
+    return int(match[1]) * _UNIT_BYTES[match[2]]
 
 
-def _share(value: object) -> Decimal:
+def _read_share(value: object) -> Decimal:
     """Reads a share between 0 and 1; text, because a TOML float is not exact."""
     if not isinstance(value, str):
         raise ValueError('a share is text such as "0.40", so that it is exact')
-    if re.fullmatch(_SHARE, value) is None:
+    if re.fullmatch(_SHARE_PATTERN, value) is None:
         raise ValueError('a share is text such as "0.40", from 0 to 1')
     return Decimal(value)
 
 
-def _territory_code(value: object) -> str:
+def _check_territory_code(value: object) -> str:
     if isinstance(value, str) and (value == WORLD or value in COUNTRIES):
         return value
     raise ValueError("a territory is an ISO 3166-1 alpha-2 code in capitals, or WORLD")
 
 
-def _calendar_date(value: object) -> date:
+def _check_calendar_date(value: object) -> date:
     """Takes a TOML date. A date with a time is refused: a term is counted in whole days."""
     if type(value) is date:
         return value
     raise ValueError("a date is written as 2026-01-31, without quotes and without a time")
 
 
-def _word(value: str) -> str:
+def _check_keyword(value: str) -> str:
     """A keyword; one with a stray blank would match nothing, and so bar nothing."""
     if not value or value != value.strip():
         raise ValueError("a keyword has no blanks around it and is not empty")
     return value
 
 
-def _profile(value: str) -> str:
+def _check_profile_name(value: str) -> str:
     """A profile's name; there are as many as there are schemas."""
     names = profile_names()
     if value not in names:
@@ -84,14 +84,14 @@ def _list_profiles(schema: dict[str, Any]) -> None:
     schema["enum"] = list(profile_names())
 
 
-def _line(value: str) -> str:
+def _check_one_line(value: str) -> str:
     """A name or reference, which people read in a line."""
     if not value.strip() or not value.isprintable():
         raise ValueError("this is one line of text, and not empty")
     return value
 
 
-def not_twice(values: list[_Item]) -> list[_Item]:
+def refuse_repeats(values: list[_Item]) -> list[_Item]:
     """Refuses a list that repeats itself."""
     if len(set(values)) != len(values):
         raise ValueError("names a value twice")
@@ -99,21 +99,25 @@ def not_twice(values: list[_Item]) -> list[_Item]:
 
 
 # The second argument of each is what the JSON Schema says that a deal may hold.
-Size = Annotated[
-    int, Field(gt=0, le=MOST), BeforeValidator(parse_size, json_schema_input_type=int | str)
+ByteSize = Annotated[
+    int, Field(gt=0, le=MAX_INTEGER), BeforeValidator(parse_size, json_schema_input_type=int | str)
 ]
-Share = Annotated[
+ExactShare = Annotated[
     Decimal,
-    BeforeValidator(_share, json_schema_input_type=Annotated[str, Field(pattern=f"^({_SHARE})$")]),
+    BeforeValidator(
+        _read_share, json_schema_input_type=Annotated[str, Field(pattern=f"^({_SHARE_PATTERN})$")]
+    ),
 ]
-Territory = Annotated[
+TerritoryCode = Annotated[
     str,
     BeforeValidator(
-        _territory_code,
+        _check_territory_code,
         json_schema_input_type=Annotated[str, Field(pattern=f"^([A-Z]{{2}}|{WORLD})$")],
     ),
 ]
-CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
-Word = Annotated[str, AfterValidator(_word)]
-ProfileName = Annotated[str, AfterValidator(_profile), Field(json_schema_extra=_list_profiles)]
-Line = Annotated[str, AfterValidator(_line)]
+CalendarDate = Annotated[date, BeforeValidator(_check_calendar_date)]
+Keyword = Annotated[str, AfterValidator(_check_keyword)]
+ProfileName = Annotated[
+    str, AfterValidator(_check_profile_name), Field(json_schema_extra=_list_profiles)
+]
+OneLine = Annotated[str, AfterValidator(_check_one_line)]

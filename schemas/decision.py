@@ -14,7 +14,7 @@ DECISIONS_SCHEMA = pa.schema(
     ]
 )
 
-DEAD_LETTERS_SCHEMA = pa.schema(
+FAILED_ASSETS_SCHEMA = pa.schema(
     [
         pa.field("asset_id", pa.string(), nullable=False),
         pa.field("stage", pa.string(), nullable=False),

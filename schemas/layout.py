@@ -112,11 +112,11 @@ def shard_paths(name: str, index: int) -> list[str]:
         name: Base name of the shard.
         index: Its position in the manifest.
     """
-    endings = (".tar", ".tar.idx", ".parquet", "_stats.json")
-    numbered = (image_embeddings_path, text_embeddings_path, metadata_path, shots_path)
+    suffixes = (".tar", ".tar.idx", ".parquet", "_stats.json")
+    indexed_paths = (image_embeddings_path, text_embeddings_path, metadata_path, shots_path)
     return [
-        *(f"shards/{name}{ending}" for ending in endings),
-        *(path(index) for path in numbered),
+        *(f"shards/{name}{suffix}" for suffix in suffixes),
+        *(path(index) for path in indexed_paths),
     ]
 
 

@@ -26,7 +26,7 @@ class Allocation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One line of the ledger: what one contributor earns by one asset in one delivery.
 
     The fields stand in the order of `LEDGER_SCHEMA`. Everything up to `amount_minor` and
@@ -77,7 +77,7 @@ _INTEGER_TYPES = {
     "weight": pa.int64(),
     "amount_minor": pa.int64(),
 }
-_COLUMNS = tuple(field.name for field in fields(Entry))
+_COLUMNS = tuple(field.name for field in fields(LedgerEntry))
 
 #: The ledger's table. The first twelve columns are a contract with readers; add only at the end.
 LEDGER_SCHEMA = pa.schema(
@@ -85,8 +85,8 @@ LEDGER_SCHEMA = pa.schema(
 )
 
 
-def entries_from_table(table: pa.Table | pa.RecordBatch) -> Iterator[Entry]:
+def entries_from_table(table: pa.Table | pa.RecordBatch) -> Iterator[LedgerEntry]:
     """Entries of a table or batch that has the columns of `LEDGER_SCHEMA`; others are ignored."""
     columns = [table.column(name).to_pylist() for name in _COLUMNS]
     for row in zip(*columns, strict=True):
-        yield Entry(*row)
+        yield LedgerEntry(*row)

@@ -53,14 +53,14 @@ def exponent(currency: str) -> int:
     Raises:
         InputError: The code is not an active ISO 4217 currency with a minor unit.
     """
-    found = EXPONENTS.get(currency) if isinstance(currency, str) else None
-    if found is None:
+    decimals = EXPONENTS.get(currency) if isinstance(currency, str) else None
+    if decimals is None:
         raise InputError(
             "unknown currency",
-            _shown(currency),
+            _shorten(currency),
             "Use an active ISO 4217 code in capitals, such as USD, EUR or JPY.",
         )
-    return found
+    return decimals
 
 
 def parse_amount(text: str, currency: str) -> int:
@@ -85,23 +85,23 @@ def parse_amount(text: str, currency: str) -> int:
     if not isinstance(text, str):
         raise InputError(
             f"an amount must be text, not {type(text).__name__}",
-            _shown(text),
+            _shorten(text),
             f'Put it in quotes, such as "{example}": a float cannot hold money exactly.',
         )
     if len(text) > _MAX_DIGITS or not _AMOUNT.fullmatch(text):
         raise InputError(
             "not an amount of money",
-            _shown(text),
+            _shorten(text),
             f'Write digits and at most one point, without sign or spaces, such as "{example}".',
         )
-    given = len(text.partition(".")[2])
-    if given > decimals:
+    decimals_given = len(text.partition(".")[2])
+    if decimals_given > decimals:
         raise InputError(
-            f"{currency} has {decimals} decimals, and this amount has {given}",
-            _shown(text),
+            f"{currency} has {decimals} decimals, and this amount has {decimals_given}",
+            _shorten(text),
             f'Write it as "{example}" is written; a point is never a thousands separator.',
         )
-    return int(text.replace(".", "") + "0" * (decimals - given))
+    return int(text.replace(".", "") + "0" * (decimals - decimals_given))
 
 
 def format_amount(minor: int, currency: str) -> str:
@@ -123,7 +123,7 @@ def format_amount(minor: int, currency: str) -> str:
     """
     decimals = exponent(currency)
     if isinstance(minor, bool) or not isinstance(minor, int):
-        raise InputError("minor units must be an integer", _shown(minor), "Pass an int.")
+        raise InputError("minor units must be an integer", _shorten(minor), "Pass an int.")
     sign = "-" if minor < 0 else ""
     digits = str(abs(minor)).rjust(decimals + 1, "0")
     if decimals == 0:
@@ -131,7 +131,7 @@ def format_amount(minor: int, currency: str) -> str:
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     """The value as a message shows it: quoted, and short however long it was."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"

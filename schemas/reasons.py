@@ -11,7 +11,7 @@ class Outcome(StrEnum):
 
     DELIVERED = "delivered"
     REFUSED = "refused"
-    DEAD_LETTER = "dead_letter"
+    FAILED = "dead_letter"
 
 
 class Stage(StrEnum):
@@ -33,20 +33,20 @@ class ReasonInfo:
         outcome: Refused (a rule said no) or dead letter (we could not read it).
         sentence: What it means, in plain words.
         source: The column, table or signal at fault.
-        cure: What would clear it.
+        remedy: What would clear it.
     """
 
     stage: Stage
     outcome: Outcome
     sentence: str
     source: str
-    cure: str
+    remedy: str
 
 
 _REFUSED = Outcome.REFUSED
 
 
-_DEAD = Outcome.DEAD_LETTER
+_FAILED = Outcome.FAILED
 
 
 _SCREEN = Stage.SCREEN
@@ -151,37 +151,37 @@ class Reason(StrEnum):
         return REASONS[self]
 
 
-def _screen(sentence: str, source: str, cure: str) -> ReasonInfo:
-    return ReasonInfo(_SCREEN, _REFUSED, sentence, source, cure)
+def _screen(sentence: str, source: str, remedy: str) -> ReasonInfo:
+    return ReasonInfo(_SCREEN, _REFUSED, sentence, source, remedy)
 
 
-def _profile(sentence: str, source: str, cure: str) -> ReasonInfo:
-    return ReasonInfo(_ENRICH, _REFUSED, sentence, source, cure)
+def _profile(sentence: str, source: str, remedy: str) -> ReasonInfo:
+    return ReasonInfo(_ENRICH, _REFUSED, sentence, source, remedy)
 
 
-def _media(sentence: str, cure: str) -> ReasonInfo:
-    return ReasonInfo(_ENRICH, _DEAD, sentence, "assets.media_uri", cure)
+def _media(sentence: str, remedy: str) -> ReasonInfo:
+    return ReasonInfo(_ENRICH, _FAILED, sentence, "assets.media_uri", remedy)
 
 
-def _signal(sentence: str, source: str, cure: str) -> ReasonInfo:
-    return ReasonInfo(_ENRICH, _REFUSED, sentence, source, cure)
+def _signal(sentence: str, source: str, remedy: str) -> ReasonInfo:
+    return ReasonInfo(_ENRICH, _REFUSED, sentence, source, remedy)
 
 
-def _select(sentence: str, source: str, cure: str) -> ReasonInfo:
-    return ReasonInfo(Stage.SELECT, _REFUSED, sentence, source, cure)
+def _select(sentence: str, source: str, remedy: str) -> ReasonInfo:
+    return ReasonInfo(Stage.SELECT, _REFUSED, sentence, source, remedy)
 
 
 REASONS: dict[Reason, ReasonInfo] = {
     Reason.ROW_UNREADABLE: ReasonInfo(
         Stage.READ,
-        _DEAD,
+        _FAILED,
         "The row could not be read as an asset.",
         "assets",
         "Correct the value named in the detail.",
     ),
     Reason.ROW_INVALID: ReasonInfo(
         Stage.READ,
-        _DEAD,
+        _FAILED,
         "The row failed a rule of the catalogue's expectations.",
         "assets",
         "Correct the column that the rule names.",

@@ -16,7 +16,7 @@ class Purpose(StrEnum):
     SEARCH = "search"
 
 
-class Value(StrEnum):
+class Permission(StrEnum):
     """What a signal says of a purpose. Only `ALLOW` permits anything."""
 
     ALLOW = "allow"

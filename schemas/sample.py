@@ -20,7 +20,7 @@ class CaptionSource(StrEnum):
 
 
 # One row an asset in the work area, for the ledger; never published.
-DELIVERED_SCHEMA = pa.schema(
+DELIVERED_ASSETS_SCHEMA = pa.schema(
     [
         pa.field("asset_id", pa.string(), nullable=False),
         pa.field("contributor_ids", pa.list_(pa.string()), nullable=False),

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from schemas.rights import Purpose, Value
+from schemas.rights import Permission, Purpose
 
 
 class Origin(StrEnum):
@@ -39,7 +39,7 @@ class Signal:
 
     origin: Origin
     purpose: Purpose
-    value: Value
+    value: Permission
     who: str
     where: str
     sha256: str
@@ -47,7 +47,7 @@ class Signal:
     said: str
 
 
-class ClaimKind(StrEnum):
+class AssertionKind(StrEnum):
     """What a file may state besides purposes."""
 
     MODEL_RELEASE = "model_release"  # MR-NON, MR-NAP, MR-UMR, MR-LMR
@@ -67,17 +67,17 @@ class ClaimKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Claim:
+class FileAssertion:
     """One statement of fact in a file. Attributes as in `Signal`."""
 
-    kind: ClaimKind
+    kind: AssertionKind
     value: str
     where: str
     sha256: str
 
 
 @dataclass(frozen=True)
-class Fault:
+class ReadingFault:
     """Rights metadata that could not be read: it may have said no, so it refuses.
 
     Attributes:
@@ -98,8 +98,8 @@ class Reading:
     """All that one reader, or several, found."""
 
     signals: tuple[Signal, ...] = ()
-    claims: tuple[Claim, ...] = ()
-    faults: tuple[Fault, ...] = ()
+    claims: tuple[FileAssertion, ...] = ()
+    faults: tuple[ReadingFault, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.signals or self.claims or self.faults)
@@ -107,11 +107,11 @@ class Reading:
 
 def merge_readings(readings: Iterable[Reading]) -> Reading:
     """Several readings as one, in their order; what is said twice in one place is kept once."""
-    every = list(readings)
+    all_readings = list(readings)
     return Reading(
-        tuple(dict.fromkeys(signal for reading in every for signal in reading.signals)),
-        tuple(dict.fromkeys(claim for reading in every for claim in reading.claims)),
-        tuple(dict.fromkeys(fault for reading in every for fault in reading.faults)),
+        tuple(dict.fromkeys(signal for reading in all_readings for signal in reading.signals)),
+        tuple(dict.fromkeys(assertion for reading in all_readings for assertion in reading.claims)),
+        tuple(dict.fromkeys(fault for reading in all_readings for fault in reading.faults)),
     )
 
 

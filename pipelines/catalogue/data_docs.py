@@ -26,15 +26,15 @@ from great_expectations.render.view.view import DefaultJinjaPageView
 
 from pipelines.catalogue.gate import expectation_suite
 from pipelines.catalogue.outcome import GateSummary, RuleOutcome
-from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, Suite
+from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, RuleSuite
 
 _EFFECTS = {
     STOP: "stops the run",
     DIVERT: "turns the row into a dead letter",
     REPORT: "is only reported here; screening decides",
 }
-_EXCEPTION = ("exception_message", "exception_traceback")
-_SUITE_PAGE = re.compile(r'href="(\.\./)+expectations/[^"]*"')  # a page that is not written
+_EXCEPTION_KEYS = ("exception_message", "exception_traceback")
+_SUITE_LINK = re.compile(r'href="(\.\./)+expectations/[^"]*"')  # a page that is not written
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 _PAGE = """<!DOCTYPE html>
@@ -84,7 +84,7 @@ a[data-toggle] { display: none; }
 
 
 @dataclass(frozen=True)
-class _Row:
+class _RuleRow:
     """One rule in the table at the head of the page."""
 
     name: str
@@ -108,15 +108,15 @@ class _OfflineView(DefaultJinjaPageView):
     def generate_html_element_uuid(self, prefix: str | None = None) -> str:
         return f"{prefix or ''}{next(self._numbers)}"
 
-    def page(self, document: dict[str, object], note: str, rows: list[_Row]) -> str:
+    def page(self, document: dict[str, object], note: str, rows: list[_RuleRow]) -> str:
         """Renders a document of Great Expectations as a page, under a table of the rules."""
         self._numbers = itertools.count(1)
         template = self.env.from_string(_PAGE)
         page = template.render(document, note=note, rows=rows, policy=_CONTENT_POLICY)
-        return _SUITE_PAGE.sub('href="#rules"', page)
+        return _SUITE_LINK.sub('href="#rules"', page)
 
 
-def write_data_docs(summary: GateSummary, suite: Suite, folder: Path, as_of: datetime) -> Path:
+def write_data_docs(summary: GateSummary, suite: RuleSuite, folder: Path, as_of: datetime) -> Path:
     """Writes the data docs of a run.
 
     Args:
@@ -129,7 +129,7 @@ def write_data_docs(summary: GateSummary, suite: Suite, folder: Path, as_of: dat
         The page to open. The same summary and instant give the same bytes.
     """
     instant = as_of.astimezone(UTC)
-    report = _report(summary, suite, instant)
+    report = _validation_report(summary, suite, instant)
     document = ValidationResultsPageRenderer().render(report).to_json_dict()
     document["page_title"] = f"Catalogue gate: {suite.table} as of {instant:%Y-%m-%d %H:%M} UTC"
     note = (
@@ -139,19 +139,19 @@ def write_data_docs(summary: GateSummary, suite: Suite, folder: Path, as_of: dat
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
     with _LOCK:
-        text = _view().page(document, note, _rows(summary, suite))
+        text = _page_view().page(document, note, _rule_rows(summary, suite))
     page.write_text(text, encoding="utf-8")
     return page
 
 
 @functools.cache
-def _view() -> _OfflineView:
+def _page_view() -> _OfflineView:
     """One view a process: it keeps the templates that it has compiled."""
     return _OfflineView()
 
 
-def _report(
-    summary: GateSummary, suite: Suite, instant: datetime
+def _validation_report(
+    summary: GateSummary, suite: RuleSuite, instant: datetime
 ) -> ExpectationSuiteValidationResult:
     """The merged outcomes as Great Expectations holds the results of one validation."""
     outcomes = {outcome.rule: outcome for outcome in summary.rules}
@@ -164,8 +164,8 @@ def _report(
             ExpectationValidationResult(
                 success=outcome.failed == 0,
                 expectation_config=configuration,
-                result=_result(summary, outcome),
-                exception_info=dict.fromkeys(_EXCEPTION, None) | {"raised_exception": False},
+                result=_result_counts(summary, outcome),
+                exception_info=dict.fromkeys(_EXCEPTION_KEYS, None) | {"raised_exception": False},
                 meta={},
             )
         )
@@ -188,24 +188,24 @@ def _report(
     )
 
 
-def _rows(summary: GateSummary, suite: Suite) -> list[_Row]:
+def _rule_rows(summary: GateSummary, suite: RuleSuite) -> list[_RuleRow]:
     outcomes = {outcome.rule: outcome for outcome in summary.rules}
-    return [_row(rule, outcomes[rule.name]) for rule in suite.rules if rule.name in outcomes]
+    return [_rule_row(rule, outcomes[rule.name]) for rule in suite.rules if rule.name in outcomes]
 
 
-def _row(rule: Rule, outcome: RuleOutcome) -> _Row:
+def _rule_row(rule: Rule, outcome: RuleOutcome) -> _RuleRow:
     lines = tuple(
-        f"{example.asset_id}: {rule.seen.replace('{value}', example.value)}"
+        f"{example.row_id}: {rule.failure_text.replace('{value}', example.value)}"
         for example in outcome.examples
     )
     remedy = (rule.remedy,) if outcome.failed else ()
     effect = _EFFECTS[outcome.on_failure]
-    return _Row(
+    return _RuleRow(
         rule.name, rule.sentence, effect, outcome.evaluated, outcome.failed, (*lines, *remedy)
     )
 
 
-def _result(summary: GateSummary, outcome: RuleOutcome) -> dict[str, object]:
+def _result_counts(summary: GateSummary, outcome: RuleOutcome) -> dict[str, object]:
     missing = summary.rows - outcome.evaluated
     return {
         "element_count": summary.rows,

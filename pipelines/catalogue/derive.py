@@ -12,76 +12,78 @@ import pyarrow.compute as pc
 
 from schemas.territory import COUNTRIES, WORLD
 
-_CODES = pa.array([*sorted(COUNTRIES), WORLD], pa.string())
+_TERRITORY_CODES = pa.array([*sorted(COUNTRIES), WORLD], pa.string())
 
 
-def frame_of(table: pa.Table, columns: Iterable[str]) -> pd.DataFrame:
+def build_frame(table: pa.Table, columns: Iterable[str]) -> pd.DataFrame:
     """The named columns of a table, derived where the table has none of that name."""
     arrays = {name: _column(table, name) for name in dict.fromkeys(columns)}
     return pa.table(arrays).to_pandas()
 
 
 def _column(table: pa.Table, name: str) -> pa.Array:
-    derive = DERIVED.get(name)
-    column = derive(table) if derive else _whole(table, name)
+    derive = DERIVED_COLUMNS.get(name)
+    column = derive(table) if derive else _single_chunk(table, name)
     # Great Expectations compares 64-bit numbers at once and all others one by one.
     return column.cast(pa.int64()) if pa.types.is_integer(column.type) else column
 
 
-def _whole(table: pa.Table, name: str) -> pa.Array:
+def _single_chunk(table: pa.Table, name: str) -> pa.Array:
     chunks = table.column(name).combine_chunks()
     return chunks if isinstance(chunks, pa.Array) else pa.concat_arrays(chunks.chunks)
 
 
 def _contributor_count(table: pa.Table) -> pa.Array:
-    return pc.list_value_length(_whole(table, "contributors"))
+    return pc.list_value_length(_single_chunk(table, "contributors"))
 
 
-def _splits(table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _share_rows(table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """For each share of the batch its row, and the share."""
-    lists = _whole(table, "contributors")
+    lists = _single_chunk(table, "contributors")
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     shares = pc.struct_field(lists.flatten(), "share_bp").to_numpy(zero_copy_only=False)
     return np.repeat(np.arange(len(lists)), lengths), shares.astype(np.int64)
 
 
-def _splits_total(table: pa.Table) -> pa.Array:
-    rows, shares = _splits(table)
+def _share_total(table: pa.Table) -> pa.Array:
+    rows, shares = _share_rows(table)
     totals = np.zeros(table.num_rows, np.int64)
     np.add.at(totals, rows, shares)
-    return _where_any(totals, rows)
+    return _null_where_empty(totals, rows)
 
 
-def _splits_least(table: pa.Table) -> pa.Array:
-    rows, shares = _splits(table)
-    least = np.full(table.num_rows, np.iinfo(np.int64).max)
-    np.minimum.at(least, rows, shares)
-    return _where_any(least, rows)
+def _share_minimum(table: pa.Table) -> pa.Array:
+    rows, shares = _share_rows(table)
+    minimum = np.full(table.num_rows, np.iinfo(np.int64).max)
+    np.minimum.at(minimum, rows, shares)
+    return _null_where_empty(minimum, rows)
 
 
-def _where_any(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> pa.Array:
+def _null_where_empty(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> pa.Array:
     """The values as a column, null in rows without any contributor."""
     return pa.array(values, mask=np.bincount(rows, minlength=len(values)) == 0)
 
 
-def _territory_unknown(table: pa.Table) -> pa.Array:
+def _unknown_territory(table: pa.Table) -> pa.Array:
     """The first territory of each row that is no code; null where all are."""
     first = pa.nulls(table.num_rows, pa.string())
     for name in ("territories_in", "territories_out"):
-        lists = _whole(table, name)
+        lists = _single_chunk(table, name)
         flat = lists.flatten()
-        unknown = pc.invert(pc.is_in(flat, value_set=_CODES)).to_numpy(zero_copy_only=False)
-        owners = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)[unknown]
-        rows, at = np.unique(owners, return_index=True)
+        unknown = pc.invert(pc.is_in(flat, value_set=_TERRITORY_CODES)).to_numpy(
+            zero_copy_only=False
+        )
+        rows_of_unknown = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)[unknown]
+        rows, first_index = np.unique(rows_of_unknown, return_index=True)
         places = np.full(table.num_rows, -1, np.int64)
-        places[rows] = np.flatnonzero(unknown)[at]
+        places[rows] = np.flatnonzero(unknown)[first_index]
         first = pc.coalesce(first, flat.take(pa.array(places, mask=places < 0)))
     return first
 
 
-DERIVED: dict[str, Callable[[pa.Table], pa.Array]] = {
+DERIVED_COLUMNS: dict[str, Callable[[pa.Table], pa.Array]] = {
     "contributor_count": _contributor_count,
-    "splits_total_bp": _splits_total,
-    "splits_least_bp": _splits_least,
-    "territory_unknown": _territory_unknown,
+    "splits_total_bp": _share_total,
+    "splits_least_bp": _share_minimum,
+    "territory_unknown": _unknown_territory,
 }

@@ -8,7 +8,7 @@ from pipelines.catalogue.suite import load_suite
 from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
 
 # What a name alone does not say.
-_NOTES = {
+_COLUMN_NOTES = {
     "media_uri": "relative to the catalogue, or `file://`, `s3://`, `https://`",
     "media_type": "`image`, `video`",
     "contributors": "shares in basis points, which sum to 10000",
@@ -33,10 +33,10 @@ _NOTES = {
     "kind": "`model`, `property`",
     "ml_use": "`allow`, `deny`, `conditional`, `unknown`",
 }
-_EFFECTS = {"stop": "stops the run", "divert": "dead letter", "report": "is reported"}
+_FAILURE_EFFECTS = {"stop": "stops the run", "divert": "dead letter", "report": "is reported"}
 
 
-def _kind(kind: pa.DataType) -> str:
+def _type_name(kind: pa.DataType) -> str:
     if kind == pa.list_(CONTRIBUTOR_SHARE):
         return "splits"
     if pa.types.is_list(kind):
@@ -50,12 +50,12 @@ def _kind(kind: pa.DataType) -> str:
     return "whole number" if pa.types.is_integer(kind) else "text"
 
 
-def _note(table: str, name: str) -> str:
+def _column_note(table: str, name: str) -> str:
     if name.startswith("grant_"):
-        return _NOTES["value"]
+        return _COLUMN_NOTES["value"]
     if (table, name) == ("consents", "asset_id"):
         return "narrows the event to one asset"
-    return _NOTES.get(name, "")
+    return _COLUMN_NOTES.get(name, "")
 
 
 def columns_table(table: str) -> str:
@@ -63,7 +63,7 @@ def columns_table(table: str) -> str:
     lines = ["| column | holds | |", "| --- | --- | --- |"]
     for field in TABLES[table]:
         name = f"`{field.name}`" if field.nullable else f"**`{field.name}`**"
-        lines.append(f"| {name} | {_kind(field.type)} | {_note(table, field.name)} |")
+        lines.append(f"| {name} | {_type_name(field.type)} | {_column_note(table, field.name)} |")
     return "\n".join(lines)
 
 
@@ -71,27 +71,27 @@ def rules_table(table: str) -> str:
     """The gate's rules of a table as Markdown."""
     lines = ["| rule | what holds | a failure |", "| --- | --- | --- |"]
     for rule in load_suite(table).rules:
-        lines.append(f"| `{rule.name}` | {rule.sentence} | {_EFFECTS[rule.on_failure]} |")
+        lines.append(f"| `{rule.name}` | {rule.sentence} | {_FAILURE_EFFECTS[rule.on_failure]} |")
     return "\n".join(lines)
 
 
-def sections() -> dict[str, str]:
+def generated_sections() -> dict[str, str]:
     """Every generated section of docs/catalogue.md, by the name in its markers."""
     columns = {f"columns {table}": columns_table(table) for table in TABLES}
     return columns | {f"rules {table}": rules_table(table) for table in TABLES}
 
 
-def fill(document: str) -> str:
+def fill_sections(document: str) -> str:
     """The document with its generated sections written anew.
 
     Raises:
         ValueError: If a section's markers are missing.
     """
-    for name, body in sections().items():
+    for name, body in generated_sections().items():
         start, end = f"<!-- {name} -->\n", f"\n<!-- end {name} -->"
-        head, found, rest = document.partition(start)
+        head, opened, rest = document.partition(start)
         _, closed, tail = rest.partition(end)
-        if not found or not closed:
+        if not opened or not closed:
             raise ValueError(f"the document has no section {name!r}")
         document = f"{head}{start}{body}{end}{tail}"
     return document

@@ -9,17 +9,23 @@ from typing import BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
-from pipelines.storage.s3_client import USUAL_S3, S3Client, error_of, s3_client, s3_errors
+from pipelines.storage.s3_client import (
+    DEFAULT_S3,
+    S3Client,
+    error_info,
+    s3_client,
+    translate_s3_errors,
+)
 from pipelines.storage.s3_retry import list_pages
 from pipelines.storage.s3_stream import open_object
 from schemas.errors import InputError, RunError
 
 BLOCK_BYTES = 4 * 2**20
-_OTHER_VERSION = 412
+_PRECONDITION_FAILED = 412
 
 
 @dataclass(frozen=True)
-class File:
+class CatalogueFile:
     """A file of the catalogue.
 
     Attributes:
@@ -35,7 +41,7 @@ class File:
     version: str
 
 
-def split_s3(uri: str) -> tuple[str, str]:
+def split_s3_uri(uri: str) -> tuple[str, str]:
     """Splits `s3://bucket/key` into bucket and key.
 
     Raises:
@@ -47,7 +53,7 @@ def split_s3(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def list_files(uri: str) -> list[File]:
+def list_files(uri: str) -> list[CatalogueFile]:
     """Lists the files of a catalogue, by name: its own and those one folder down.
 
     Raises:
@@ -57,7 +63,7 @@ def list_files(uri: str) -> list[File]:
     return sorted(found, key=lambda file: file.name)
 
 
-def _list_folder(uri: str) -> list[File]:
+def _list_folder(uri: str) -> list[CatalogueFile]:
     root = Path(uri.removeprefix("file://"))
     if not root.is_dir():
         raise InputError(
@@ -65,45 +71,53 @@ def _list_folder(uri: str) -> list[File]:
         )
     try:
         # Only folders of tables are looked into: media may lie beside them by the million.
-        inside = [path for name in sorted(_TABLE_FOLDERS) for path in (root / name).glob("*")]
-        files = [path for path in [*root.glob("*"), *inside] if path.is_file()]
-        return [_local(path, path.relative_to(root).as_posix()) for path in files]
+        in_table_folders = [
+            path for name in sorted(_TABLE_FOLDERS) for path in (root / name).glob("*")
+        ]
+        files = [path for path in [*root.glob("*"), *in_table_folders] if path.is_file()]
+        return [_local_file(path, path.relative_to(root).as_posix()) for path in files]
     except OSError as error:
         raise InputError(
             "The catalogue cannot be listed", f"{root}: {error.strerror}", "Grant access to it."
         ) from error
 
 
-def _local(path: Path, name: str) -> File:
+def _local_file(path: Path, name: str) -> CatalogueFile:
     stat = path.stat()
-    return File(name, str(path), stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}")
+    return CatalogueFile(name, str(path), stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}")
 
 
-def _list_s3(uri: str) -> list[File]:
-    bucket, prefix = split_s3(uri)
+def _list_s3(uri: str) -> list[CatalogueFile]:
+    bucket, prefix = split_s3_uri(uri)
     prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
-    client = s3_client(USUAL_S3)
-    found: list[File] = []
-    with s3_errors(bucket):
+    client = s3_client(DEFAULT_S3)
+    found: list[CatalogueFile] = []
+    with translate_s3_errors(bucket):
         # The folders a catalogue knows are one level deep, so media below are not walked through.
-        top = _pages(client, bucket, prefix)
+        top = _list_level(client, bucket, prefix)
         found += top[0]
         for folder in top[1]:
             if folder.removeprefix(prefix).rstrip("/") in _TABLE_FOLDERS:
-                found += _pages(client, bucket, folder)[0]
-    return [File(f.name.removeprefix(prefix), f.uri, f.size_bytes, f.version) for f in found]
+                found += _list_level(client, bucket, folder)[0]
+    return [
+        CatalogueFile(f.name.removeprefix(prefix), f.uri, f.size_bytes, f.version) for f in found
+    ]
 
 
 _S3_REMEDY = "Check the bucket's name, the credentials and s3:ListBucket, s3:GetObject."
 _TABLE_FOLDERS = frozenset({"assets", "contributors", "consents", "releases"})
 
 
-def _pages(client: S3Client, bucket: str, prefix: str) -> tuple[list[File], list[str]]:
+def _list_level(
+    client: S3Client, bucket: str, prefix: str
+) -> tuple[list[CatalogueFile], list[str]]:
     files, folders = [], []
     for page in list_pages(client, bucket, prefix, Delimiter="/"):
         folders += [entry["Prefix"] for entry in page.get("CommonPrefixes", [])]
         files += [
-            File(entry["Key"], f"s3://{bucket}/{entry['Key']}", entry["Size"], entry["ETag"])
+            CatalogueFile(
+                entry["Key"], f"s3://{bucket}/{entry['Key']}", entry["Size"], entry["ETag"]
+            )
             for entry in page.get("Contents", [])
             if not entry["Key"].endswith("/")
         ]
@@ -114,8 +128,8 @@ def open_file(uri: str, version: str) -> BinaryIO:
     """Opens a file for reading at any place.
 
     Args:
-        uri: The address in `File`.
-        version: The version in `File`.
+        uri: The address in `CatalogueFile`.
+        version: The version in `CatalogueFile`.
 
     Raises:
         InputError: If it cannot be opened, or has changed since it was listed.
@@ -124,34 +138,34 @@ def open_file(uri: str, version: str) -> BinaryIO:
         return _open_object(uri, version)
     try:
         path = Path(uri)
-        if _local(path, "").version != version:
-            raise _changed(uri)
+        if _local_file(path, "").version != version:
+            raise _changed_error(uri)
         return path.open("rb", buffering=0)
     except OSError as error:
         raise InputError("A table cannot be read", f"{uri}: {error.strerror}", "") from error
 
 
-def _changed(uri: str) -> InputError:
+def _changed_error(uri: str) -> InputError:
     return InputError(
         "A table changed while it was being read", uri, "Run again once the catalogue is at rest."
     )
 
 
 def _open_object(uri: str, version: str) -> BinaryIO:
-    bucket, key = split_s3(uri)
+    bucket, key = split_s3_uri(uri)
     try:
         # Unbuffered, as a local file is: its readers buffer in blocks of their own.
-        return cast(BinaryIO, open_object(USUAL_S3, bucket, key, version).detach())
+        return cast(BinaryIO, open_object(DEFAULT_S3, bucket, key, version).detach())
     except FileNotFoundError as error:
         raise InputError("A table cannot be read", f"{uri} is gone", _S3_REMEDY) from error
     except RunError as error:
         cause = error.__cause__
-        if isinstance(cause, ClientError) and error_of(cause).status == _OTHER_VERSION:
-            raise _changed(uri) from error
+        if isinstance(cause, ClientError) and error_info(cause).status == _PRECONDITION_FAILED:
+            raise _changed_error(uri) from error
         raise
 
 
-def blocks(stream: BinaryIO) -> Iterator[bytes]:
+def read_blocks(stream: BinaryIO) -> Iterator[bytes]:
     """The bytes of a stream, a block at a time."""
     while block := stream.read(BLOCK_BYTES):
         yield block

@@ -15,20 +15,20 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.catalogue.convert import Raw
-from pipelines.catalogue.lines import Lines, OverlongError
-from pipelines.catalogue.values import BLANKS, shorten
+from pipelines.catalogue.convert import RawColumn
+from pipelines.catalogue.lines import LineReader, LineTooLongError
+from pipelines.catalogue.values import BLANK_CHARACTERS, shorten
 from schemas.errors import InputError
 
-SAMPLE_LINES = 1000  # lines of JSON from which its columns are learned
+JSON_SAMPLE_LINES = 1000  # lines of JSON from which its columns are learned
 
 
 @dataclass(frozen=True)
-class LostRow:
-    """A row that could not be split into columns; `place` is its line or row, from 1."""
+class MalformedRow:
+    """A row that could not be split into columns; `position` is its line or row, from 1."""
 
-    place: int
-    why: str
+    position: int
+    problem: str
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ class RawBatch:
 
     Attributes:
         columns: By the file's own names; only those asked for.
-        places: The line (CSV, JSON) or row (Parquet) of each row, from 1.
-        lost: Rows that could not be split into columns.
+        positions: The line (CSV, JSON) or row (Parquet) of each row, from 1.
+        malformed: Rows that could not be split into columns.
     """
 
-    columns: dict[str, Raw]
-    places: Sequence[int]
-    lost: tuple[LostRow, ...]
+    columns: dict[str, RawColumn]
+    positions: Sequence[int]
+    malformed: tuple[MalformedRow, ...]
 
 
-def csv_header(lines: Lines, origin: str) -> list[str]:
+def csv_header(lines: LineReader, origin: str) -> list[str]:
     """Reads the first row of a CSV file as column names; empty for a file without rows.
 
     Raises:
@@ -54,9 +54,9 @@ def csv_header(lines: Lines, origin: str) -> list[str]:
     """
     try:
         header = next((row for row in csv.reader(lines, strict=True) if row), [])
-    except (csv.Error, OverlongError) as error:
+    except (csv.Error, LineTooLongError) as error:
         raise InputError("The header cannot be read", f"{origin}: {error}", "") from error
-    return [name.strip(BLANKS) for name in header]
+    return [name.strip(BLANK_CHARACTERS) for name in header]
 
 
 def csv_batches(
@@ -67,78 +67,83 @@ def csv_batches(
     A quote that is never closed, or is followed by text, costs the line it stands on, not the
     lines it would swallow.
     """
-    lines = Lines(stream)
+    lines = LineReader(stream)
     names = csv_header(lines, origin)
-    kept = [(i, name) for i, name in enumerate(names) if name in wanted]
+    wanted_columns = [(i, name) for i, name in enumerate(names) if name in wanted]
     rows: list[list[str]] = []
-    places: list[int] = []
-    lost: list[LostRow] = []
-    for row in _records(lines, len(names)):
-        if isinstance(row, LostRow):
-            lost.append(row)
+    positions: list[int] = []
+    malformed: list[MalformedRow] = []
+    for row in _csv_records(lines, len(names)):
+        if isinstance(row, MalformedRow):
+            malformed.append(row)
         else:
             rows.append(row)
-            places.append(lines.taken[0][0])
-        if len(rows) + len(lost) >= batch_rows:
-            yield _csv_batch(rows, places, lost, kept)
-            rows, places, lost = [], [], []
-    if rows or lost:
-        yield _csv_batch(rows, places, lost, kept)
+            positions.append(lines.consumed[0][0])
+        if len(rows) + len(malformed) >= batch_rows:
+            yield _csv_batch(rows, positions, malformed, wanted_columns)
+            rows, positions, malformed = [], [], []
+    if rows or malformed:
+        yield _csv_batch(rows, positions, malformed, wanted_columns)
 
 
-def _records(lines: Lines, width: int) -> Iterator[list[str] | LostRow]:
+def _csv_records(lines: LineReader, width: int) -> Iterator[list[str] | MalformedRow]:
     reader = csv.reader(lines, strict=True)
     while True:
-        lines.taken.clear()
+        lines.consumed.clear()
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield LostRow(lines.back_but_first(), f"not CSV: {error}")
+            yield MalformedRow(lines.push_back_continuation(), f"not CSV: {error}")
             continue
-        except OverlongError as error:
-            if lines.taken:  # an open quote led to the overlong line
-                yield LostRow(lines.back_but_first(), "not CSV: a quote is not closed")
-            yield LostRow(error.args[0], "a line of more than 16 MiB")
+        except LineTooLongError as error:
+            if lines.consumed:  # an open quote led to the overlong line
+                yield MalformedRow(lines.push_back_continuation(), "not CSV: a quote is not closed")
+            yield MalformedRow(error.args[0], "a line of more than 16 MiB")
             reader = csv.reader(lines, strict=True)
             continue
         if not row:
             continue
         if len(row) != width:
-            seen = shorten(",".join(row))
-            why = f"{len(row)} columns where the header has {width}: {seen}"
-            yield LostRow(lines.taken[0][0], why)
+            shown = shorten(",".join(row))
+            problem = f"{len(row)} columns where the header has {width}: {shown}"
+            yield MalformedRow(lines.consumed[0][0], problem)
             continue
         yield row
 
 
 def _csv_batch(
-    rows: list[list[str]], places: list[int], lost: list[LostRow], kept: list[tuple[int, str]]
+    rows: list[list[str]],
+    positions: list[int],
+    malformed: list[MalformedRow],
+    wanted_columns: list[tuple[int, str]],
 ) -> RawBatch:
-    columns: dict[str, Raw] = {}
-    across = list(zip(*rows, strict=True))
-    for i, name in kept:
-        values: Raw = across[i] if rows else ()
+    columns: dict[str, RawColumn] = {}
+    transposed = list(zip(*rows, strict=True))
+    for i, name in wanted_columns:
+        values: RawColumn = transposed[i] if rows else ()
         try:
             columns[name] = pa.array(values, pa.string())
         except UnicodeEncodeError:
             columns[name] = values
-    return RawBatch(columns, places, tuple(lost))
+    return RawBatch(columns, positions, tuple(malformed))
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _object_with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
         raise ValueError("a key stands twice")
-    return found
+    return record
 
 
-def _no_constant(name: str) -> object:
+def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object_with_unique_keys, parse_constant=_refuse_constant
+)
 
 
 def _json_row(line: str) -> dict[str, object] | str:
@@ -151,18 +156,18 @@ def _json_row(line: str) -> dict[str, object] | str:
 
 
 def _json_rows(stream: BinaryIO) -> Iterator[tuple[int, dict[str, object] | str]]:
-    lines = Lines(stream)
+    lines = LineReader(stream)
     while True:
-        lines.taken.clear()
+        lines.consumed.clear()
         try:
             line = next(lines)
         except StopIteration:
             return
-        except OverlongError as error:
+        except LineTooLongError as error:
             yield error.args[0], "a line of more than 16 MiB"
             continue
         if line.strip():
-            yield lines.taken[0][0], _json_row(line)
+            yield lines.consumed[0][0], _json_row(line)
 
 
 def json_columns(stream: BinaryIO) -> set[str] | None:
@@ -171,7 +176,7 @@ def json_columns(stream: BinaryIO) -> set[str] | None:
     for number, row in _json_rows(stream):
         if isinstance(row, dict):
             keys = (keys or set()) | row.keys()
-        if number >= SAMPLE_LINES:
+        if number >= JSON_SAMPLE_LINES:
             break
     return keys
 
@@ -182,22 +187,24 @@ def json_batches(
     """Reads a file of one JSON object a line; empty lines are no rows."""
     del origin
     rows: list[dict[str, object]] = []
-    places: list[int] = []
-    lost: list[LostRow] = []
+    positions: list[int] = []
+    malformed: list[MalformedRow] = []
     for number, row in _json_rows(stream):
         if isinstance(row, dict):
             rows.append(row)
-            places.append(number)
+            positions.append(number)
         else:
-            lost.append(LostRow(number, row))
-        if len(rows) + len(lost) >= batch_rows:
-            yield RawBatch(_columns(rows, wanted), places, tuple(lost))
-            rows, places, lost = [], [], []
-    if rows or lost:
-        yield RawBatch(_columns(rows, wanted), places, tuple(lost))
+            malformed.append(MalformedRow(number, row))
+        if len(rows) + len(malformed) >= batch_rows:
+            yield RawBatch(_json_batch_columns(rows, wanted), positions, tuple(malformed))
+            rows, positions, malformed = [], [], []
+    if rows or malformed:
+        yield RawBatch(_json_batch_columns(rows, wanted), positions, tuple(malformed))
 
 
-def _columns(rows: list[dict[str, object]], wanted: frozenset[str]) -> dict[str, Raw]:
+def _json_batch_columns(
+    rows: list[dict[str, object]], wanted: frozenset[str]
+) -> dict[str, RawColumn]:
     return {name: [row.get(name) for row in rows] for name in sorted(wanted)}
 
 
@@ -229,13 +236,13 @@ def parquet_batches(
     """
     file = open_parquet(stream, origin)
     meta = file.metadata
-    place = 1 + sum(meta.row_group(i).num_rows for i in range(min(row_groups, default=0)))
+    position = 1 + sum(meta.row_group(i).num_rows for i in range(min(row_groups, default=0)))
     names = [name for name in file.schema_arrow.names if name in wanted]
     try:
         for batch in file.iter_batches(batch_rows, row_groups=list(row_groups), columns=names):
-            columns: dict[str, Raw] = {name: batch.column(name) for name in names}
-            yield RawBatch(columns, range(place, place + batch.num_rows), ())
-            place += batch.num_rows
+            columns: dict[str, RawColumn] = {name: batch.column(name) for name in names}
+            yield RawBatch(columns, range(position, position + batch.num_rows), ())
+            position += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             "A Parquet file is damaged", f"{origin}: {error}", "Write it anew."

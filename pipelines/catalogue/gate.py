@@ -22,37 +22,37 @@ from great_expectations.core import ExpectationSuiteValidationResult
 from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
-from pipelines.catalogue.derive import frame_of
+from pipelines.catalogue.derive import build_frame
 from pipelines.catalogue.outcome import (
-    EXAMPLES,
-    Example,
+    MAX_EXAMPLES,
     GateSummary,
+    RuleExample,
     RuleOutcome,
-    ordered,
+    sort_outcomes,
     stop_error,
 )
-from pipelines.catalogue.read import Catalogue, DeadRow, read_table
-from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, Suite, load_suite
+from pipelines.catalogue.read import Catalogue, FailedRow, read_table
+from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, RuleSuite, load_suite
 from pipelines.catalogue.values import shorten
 from schemas.reasons import Reason
 
 # Counts first: which rows failed is asked only of rules that some row fails.
-_COUNTS = {"result_format": "BASIC", "partial_unexpected_count": 0}
-_ROWS = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
+_COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
+_WITH_FAILING_ROWS = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
 _LOCK = threading.Lock()  # a context of Great Expectations holds state, so one thread at a time
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """One batch after the gate: `table.num_rows + len(dead)` rows entered."""
+    """One batch after the gate: `table.num_rows + len(failed_rows)` rows entered."""
 
     table: pa.Table
-    dead: tuple[DeadRow, ...]
+    failed_rows: tuple[FailedRow, ...]
     summary: GateSummary
 
 
 @functools.cache
-def _batches() -> BatchDefinition[None]:
+def _batch_definition() -> BatchDefinition[None]:
     """One context in memory per process. It writes no file and calls nobody."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -67,42 +67,50 @@ def expectation_suite(source: str) -> gx.ExpectationSuite:
 
 
 @functools.lru_cache(maxsize=256)
-def _bare_suite(source: str, only: frozenset[str] | None = None) -> gx.ExpectationSuite:
+def _minimal_suite(source: str, rule_names: frozenset[str] | None = None) -> gx.ExpectationSuite:
     """A suite, or some rules of it, without what people are told: it is copied for every metric."""
     suite = json.loads(source)
     rules = [{**entry, "meta": {"rule": entry["meta"]["rule"]}} for entry in suite["expectations"]]
-    wanted = [entry for entry in rules if only is None or entry["meta"]["rule"] in only]
+    wanted = [entry for entry in rules if rule_names is None or entry["meta"]["rule"] in rule_names]
     return gx.ExpectationSuite(**{**suite, "expectations": wanted})
 
 
-def _validate(frame: pd.DataFrame, suite: Suite) -> dict[str, tuple[int, list[int]]]:
+def _validate(frame: pd.DataFrame, suite: RuleSuite) -> dict[str, tuple[int, list[int]]]:
     """For each rule how many values it looked at and which rows failed.
 
     Raises:
         RuntimeError: If an expectation could not be evaluated, which is never a pass.
     """
     with _LOCK:
-        batch = _batches().get_batch(batch_parameters={"dataframe": frame})
-        counted = _results(batch.validate(_bare_suite(suite.source), result_format=_COUNTS))
+        batch = _batch_definition().get_batch(batch_parameters={"dataframe": frame})
+        counted = _results_by_rule(
+            batch.validate(_minimal_suite(suite.source), result_format=_COUNTS_ONLY)
+        )
         if counted.keys() != {rule.name for rule in suite.rules}:
             raise RuntimeError("a rule of the suite was not evaluated")
         failed = frozenset(name for name, found in counted.items() if found["unexpected_count"])
         rows: dict[str, dict[str, Any]] = {}
         if failed:
-            again = batch.validate(_bare_suite(suite.source, failed), result_format=_ROWS)
-            rows = _results(again)
+            second_pass = batch.validate(
+                _minimal_suite(suite.source, failed), result_format=_WITH_FAILING_ROWS
+            )
+            rows = _results_by_rule(second_pass)
     if rows.keys() != failed:
         raise RuntimeError("a rule that failed was not evaluated again")
     found = {}
     for name, result in counted.items():
-        at = [int(row) for row in rows[name]["unexpected_index_list"]] if name in failed else []
-        if len(at) != result["unexpected_count"]:
-            raise RuntimeError(f"the rule {name} failed {result['unexpected_count']} rows: {at}")
-        found[name] = (int(result["element_count"] - result.get("missing_count", 0)), at)
+        failing_rows = (
+            [int(row) for row in rows[name]["unexpected_index_list"]] if name in failed else []
+        )
+        if len(failing_rows) != result["unexpected_count"]:
+            raise RuntimeError(
+                f"the rule {name} failed {result['unexpected_count']} rows: {failing_rows}"
+            )
+        found[name] = (int(result["element_count"] - result.get("missing_count", 0)), failing_rows)
     return found
 
 
-def _results(report: ExpectationSuiteValidationResult) -> dict[str, dict[str, Any]]:
+def _results_by_rule(report: ExpectationSuiteValidationResult) -> dict[str, dict[str, Any]]:
     """What Great Expectations found, by rule."""
     found = {}
     for entry in report.results:
@@ -118,7 +126,7 @@ def _results(report: ExpectationSuiteValidationResult) -> dict[str, dict[str, An
     return found
 
 
-def gate_batch(batch: pa.Table, suite: Suite, divert: frozenset[str]) -> GateResult:
+def gate_batch(batch: pa.Table, suite: RuleSuite, divert: frozenset[str]) -> GateResult:
     """Evaluates a suite on a batch.
 
     Args:
@@ -130,38 +138,42 @@ def gate_batch(batch: pa.Table, suite: Suite, divert: frozenset[str]) -> GateRes
         The rows that go on, those diverted, and what each rule said.
     """
     if batch.num_rows == 0:
-        nothing = (RuleOutcome(r.name, _effect(r, divert), 0, 0, ()) for r in suite.rules)
-        return GateResult(batch, (), GateSummary(0, 0, ordered(nothing)))
-    frame = frame_of(batch, [batch.schema.names[0], *(rule.column for rule in suite.rules)])
+        empty_outcomes = (RuleOutcome(r.name, _effect(r, divert), 0, 0, ()) for r in suite.rules)
+        return GateResult(batch, (), GateSummary(0, 0, sort_outcomes(empty_outcomes)))
+    frame = build_frame(batch, [batch.schema.names[0], *(rule.column for rule in suite.rules)])
     ids = frame.iloc[:, 0].to_numpy(dtype=object)
     found = _validate(frame, suite)
     outcomes: list[RuleOutcome] = []
-    dead: dict[int, DeadRow] = {}
+    failed_by_row: dict[int, FailedRow] = {}
     for rule in suite.rules:
         evaluated, rows = found[rule.name]
         values = frame[rule.column]
-        first = heapq.nsmallest(EXAMPLES, ((str(ids[row]), row) for row in rows))
-        examples = tuple(sorted(Example(name, _shown(values.iloc[row])) for name, row in first))
+        first = heapq.nsmallest(MAX_EXAMPLES, ((str(ids[row]), row) for row in rows))
+        examples = tuple(
+            sorted(RuleExample(name, _value_text(values.iloc[row])) for name, row in first)
+        )
         effect = _effect(rule, divert)
         outcomes.append(RuleOutcome(rule.name, effect, evaluated, len(rows), examples))
         if effect == DIVERT:
             for row in rows:
-                detail = _detail(rule, _shown(values.iloc[row]))
-                dead.setdefault(row, DeadRow(str(ids[row] or ""), Reason.ROW_INVALID, detail))
-    summary = GateSummary(batch.num_rows, len(dead), ordered(outcomes))
-    if not dead:
+                detail = _failure_detail(rule, _value_text(values.iloc[row]))
+                failed_by_row.setdefault(
+                    row, FailedRow(str(ids[row] or ""), Reason.ROW_INVALID, detail)
+                )
+    summary = GateSummary(batch.num_rows, len(failed_by_row), sort_outcomes(outcomes))
+    if not failed_by_row:
         return GateResult(batch, (), summary)
-    good = np.ones(batch.num_rows, np.bool_)
-    good[sorted(dead)] = False
-    gone = tuple(dead[row] for row in sorted(dead))
-    return GateResult(batch.filter(pa.array(good)), gone, summary)
+    passing = np.ones(batch.num_rows, np.bool_)
+    passing[sorted(failed_by_row)] = False
+    failed_rows = tuple(failed_by_row[row] for row in sorted(failed_by_row))
+    return GateResult(batch.filter(pa.array(passing)), failed_rows, summary)
 
 
 def _effect(rule: Rule, divert: frozenset[str]) -> str:
     return REPORT if rule.on_failure == STOP and rule.name in divert else rule.on_failure
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     """A value of the frame as text; pandas holds integers with nulls as floats."""
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
@@ -170,8 +182,8 @@ def _shown(value: object) -> str:
     return shorten(value if isinstance(value, str) else str(value))
 
 
-def _detail(rule: Rule, value: str) -> str:
-    return f"{rule.name}: {rule.column} = '{value}': {rule.seen.replace('{value}', value)}"
+def _failure_detail(rule: Rule, value: str) -> str:
+    return f"{rule.name}: {rule.column} = '{value}': {rule.failure_text.replace('{value}', value)}"
 
 
 def check_table(table: pa.Table, name: str) -> GateSummary:
@@ -192,7 +204,7 @@ def check_table(table: pa.Table, name: str) -> GateSummary:
     return summary
 
 
-_NAMES = ("contributors", "consents", "releases")
+_SMALL_TABLES = ("contributors", "consents", "releases")
 
 
 def read_small_tables(catalogue: Catalogue) -> tuple[pa.Table, pa.Table, pa.Table]:
@@ -202,7 +214,7 @@ def read_small_tables(catalogue: Catalogue) -> tuple[pa.Table, pa.Table, pa.Tabl
         InputError: If a row cannot be read or breaks a rule that stops. A lost row here could be
             a lost withdrawal, so none is diverted.
     """
-    tables = {name: read_table(catalogue, name) for name in _NAMES}
+    tables = {name: read_table(catalogue, name) for name in _SMALL_TABLES}
     for name, table in tables.items():
         check_table(table, name)
     return tables["contributors"], tables["consents"], tables["releases"]

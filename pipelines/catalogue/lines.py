@@ -11,7 +11,7 @@ from pipelines.catalogue.files import BLOCK_BYTES
 MAX_LINE_BYTES = 16 * 2**20
 
 
-class Lines:
+class LineReader:
     """Decoded lines of a stream, numbered from 1; lines can be handed back.
 
     Bytes that are no UTF-8 become lone surrogates, which no column takes: they cost
@@ -19,17 +19,17 @@ class Lines:
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._buffered = io.BufferedReader(_raw(stream), BLOCK_BYTES)
-        self._again: deque[tuple[int, str]] = deque()
+        self._buffered = io.BufferedReader(_require_unbuffered(stream), BLOCK_BYTES)
+        self._pushed_back: deque[tuple[int, str]] = deque()
         self._count = 0
-        self.taken: list[tuple[int, str]] = []  # since the last record began
+        self.consumed: list[tuple[int, str]] = []  # since the last record began
 
-    def __iter__(self) -> Lines:
+    def __iter__(self) -> LineReader:
         return self
 
     def __next__(self) -> str:
-        numbered = self._again.popleft() if self._again else self._read()
-        self.taken.append(numbered)
+        numbered = self._pushed_back.popleft() if self._pushed_back else self._read()
+        self.consumed.append(numbered)
         return numbered[1]
 
     def _read(self) -> tuple[int, str]:
@@ -42,21 +42,21 @@ class Lines:
         if len(line) >= MAX_LINE_BYTES and not line.endswith(b"\n"):
             while (rest := self._buffered.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
                 pass
-            raise OverlongError(self._count)
+            raise LineTooLongError(self._count)
         return self._count, line.decode("utf-8", "surrogateescape")
 
-    def back_but_first(self) -> int:
+    def push_back_continuation(self) -> int:
         """Hands back all lines of the record but its first, whose number it returns."""
-        first, *rest = self.taken
-        self._again.extendleft(reversed(rest))
+        first, *rest = self.consumed
+        self._pushed_back.extendleft(reversed(rest))
         return first[0]
 
 
-class OverlongError(Exception):
+class LineTooLongError(Exception):
     """A line is longer than any row may be; `args[0]` is its number."""
 
 
-def _raw(stream: BinaryIO) -> io.RawIOBase:
+def _require_unbuffered(stream: BinaryIO) -> io.RawIOBase:
     if not isinstance(stream, io.RawIOBase):
         raise TypeError("lines are read from an unbuffered stream")
     return stream

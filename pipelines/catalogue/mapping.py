@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.catalogue.values import BLANKS, parser_of, shorten
+from pipelines.catalogue.values import BLANK_CHARACTERS, shorten, value_parser
 from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
 from schemas.errors import InputError
 
@@ -33,13 +33,13 @@ class TableMapping:
     values: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     constants: tuple[tuple[str, str], ...] = ()
 
-    def theirs(self, column: str) -> str:
+    def agency_column(self, column: str) -> str:
         """The name that our column has in the agency's table."""
         return dict(self.columns).get(column, column)
 
 
 @dataclass(frozen=True)
-class Mapping:
+class CatalogueMapping:
     """A parsed `mapping.toml`.
 
     Attributes:
@@ -50,119 +50,125 @@ class Mapping:
     source: bytes = b""
     tables: tuple[tuple[str, TableMapping], ...] = ()
 
-    def of(self, table: str) -> TableMapping:
+    def for_table(self, table: str) -> TableMapping:
         """The mapping of a table; empty where the file does not speak of it."""
         return dict(self.tables).get(table, TableMapping())
 
 
-def near(name: str, names: Iterable[str]) -> list[str]:
+def close_matches(name: str, names: Iterable[str]) -> list[str]:
     """Names that look like `name`, the nearest first, without regard to case and separators."""
-    plain = {_plain(other): other for other in sorted(names, reverse=True)}
-    found = difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.6)
-    return [plain[key] for key in found]
+    by_comparable = {_comparable(other): other for other in sorted(names, reverse=True)}
+    found = difflib.get_close_matches(_comparable(name), by_comparable, n=3, cutoff=0.6)
+    return [by_comparable[key] for key in found]
 
 
-def _plain(name: str) -> str:
+def _comparable(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-def _text(value: object, where: str) -> str:
+def _cell_text(value: object, where: str) -> str:
     """A TOML value as the text that a CSV cell would hold."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int):
-        return str(value).strip(BLANKS)
+        return str(value).strip(BLANK_CHARACTERS)
     if isinstance(value, date | datetime):
         return value.isoformat()
     if isinstance(value, list):
-        return ";".join(_text(item, where) for item in value)
+        return ";".join(_cell_text(item, where) for item in value)
     raise InputError(
         "The mapping holds a value of no use here", f"{where} = {value!r}", "Use text."
     )
 
 
-def _known(name: str, allowed: Iterable[str], where: str) -> None:
+def _check_known(name: str, allowed: Iterable[str], where: str) -> None:
     names = list(allowed)
     if name not in names:
-        guess = near(name, names)
-        hint = f"Did you mean {guess[0]}? " if guess else ""
+        guesses = close_matches(name, names)
+        hint = f"Did you mean {guesses[0]}? " if guesses else ""
         raise InputError(
             "The mapping has an unknown key", f"{where}", f"{hint}Allowed here: {', '.join(names)}."
         )
 
 
-def _section(value: object, where: str) -> dict[str, object]:
+def _require_section(value: object, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise InputError("The mapping wants a table here", f"{where} = {value!r}", f"[{where}]")
     return value
 
 
-def _columns(raw: dict[str, object], table: str, where: str) -> tuple[tuple[str, str], ...]:
+def _parse_columns(raw: dict[str, object], table: str, where: str) -> tuple[tuple[str, str], ...]:
     for ours, theirs in raw.items():
-        _known(ours, TABLES[table].names, f"{where}.{ours}")
+        _check_known(ours, TABLES[table].names, f"{where}.{ours}")
         if not isinstance(theirs, str) or not theirs:
             raise InputError(
                 "A mapped column is given by its name", f"{where}.{ours} = {theirs!r}", "Use text."
             )
-    return tuple((ours, str(theirs).strip(BLANKS)) for ours, theirs in sorted(raw.items()))
+    return tuple(
+        (ours, str(theirs).strip(BLANK_CHARACTERS)) for ours, theirs in sorted(raw.items())
+    )
 
 
-def _values(
+def _parse_values(
     raw: dict[str, object], table: str, where: str
 ) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     result = []
     for ours, pairs in sorted(raw.items()):
-        place = f"{where}.{ours}"
-        _known(ours, TABLES[table].names, place)
+        key_path = f"{where}.{ours}"
+        _check_known(ours, TABLES[table].names, key_path)
         field = TABLES[table].field(ours)
         if field.type == pa.list_(CONTRIBUTOR_SHARE):
-            raise InputError("Splits have no values to map", place, "Remove the section.")
+            raise InputError("Splits have no values to map", key_path, "Remove the section.")
         mapped = {
-            theirs.strip(BLANKS): _text(value, f"{place}.{theirs}")
-            for theirs, value in sorted(_section(pairs, place).items())
+            theirs.strip(BLANK_CHARACTERS): _cell_text(value, f"{key_path}.{theirs}")
+            for theirs, value in sorted(_require_section(pairs, key_path).items())
         }
         if pa.types.is_list(field.type) and "" in mapped.values():
             raise InputError(
-                "An item of a list cannot be mapped to nothing", place, "Name the value it means."
+                "An item of a list cannot be mapped to nothing",
+                key_path,
+                "Name the value it means.",
             )
         result.append((ours, tuple(mapped.items())))
     return tuple(result)
 
 
-def _constants(raw: dict[str, object], table: str, where: str) -> tuple[tuple[str, str], ...]:
+def _parse_constants(raw: dict[str, object], table: str, where: str) -> tuple[tuple[str, str], ...]:
     result = []
     for ours, value in sorted(raw.items()):
-        place = f"{where}.{ours}"
-        _known(ours, TABLES[table].names, place)
-        text = _text(value, place)
+        key_path = f"{where}.{ours}"
+        _check_known(ours, TABLES[table].names, key_path)
+        text = _cell_text(value, key_path)
         try:
-            parser_of(TABLES[table].field(ours))(text)
+            value_parser(TABLES[table].field(ours))(text)
         except ValueError as error:
             raise InputError(
-                "The mapping's constant cannot be read", f"{place} = {shorten(value)}", f"{error}"
+                "The mapping's constant cannot be read",
+                f"{key_path} = {shorten(value)}",
+                f"{error}",
             ) from error
         result.append((ours, text))
     return tuple(result)
 
 
-def _table(raw: dict[str, object], table: str) -> TableMapping:
+def _parse_table(raw: dict[str, object], table: str) -> TableMapping:
     where = f"mapping.{table}"
     for key in raw:
-        _known(key, _SECTIONS, f"{where}.{key}")
-    parts = {key: _section(raw.get(key, {}), f"{where}.{key}") for key in _SECTIONS}
+        _check_known(key, _SECTIONS, f"{where}.{key}")
+    parts = {key: _require_section(raw.get(key, {}), f"{where}.{key}") for key in _SECTIONS}
     both = sorted(parts["columns"].keys() & parts["constants"].keys())
     if both:
         raise InputError(
             "A column is mapped and constant at once", f"{where}: {', '.join(both)}", "Keep one."
         )
     return TableMapping(
-        _columns(parts["columns"], table, f"{where}.columns"),
-        _values(parts["values"], table, f"{where}.values"),
-        _constants(parts["constants"], table, f"{where}.constants"),
+        _parse_columns(parts["columns"], table, f"{where}.columns"),
+        _parse_values(parts["values"], table, f"{where}.values"),
+        _parse_constants(parts["constants"], table, f"{where}.constants"),
     )
 
 
-def parse_mapping(source: bytes, origin: str) -> Mapping:
+def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
     """Parses a mapping.
 
     Args:
@@ -178,20 +184,20 @@ def parse_mapping(source: bytes, origin: str) -> Mapping:
         raise InputError("The mapping is not valid TOML", f"{origin}: {error}", "") from error
     try:
         for key in document:
-            _known(key, ["mapping"], key)
-        tables = _section(document.get("mapping", {}), "mapping")
+            _check_known(key, ["mapping"], key)
+        tables = _require_section(document.get("mapping", {}), "mapping")
         for table in tables:
-            _known(table, TABLES, f"mapping.{table}")
+            _check_known(table, TABLES, f"mapping.{table}")
         parsed = tuple(
-            (table, _table(_section(raw, f"mapping.{table}"), table))
+            (table, _parse_table(_require_section(raw, f"mapping.{table}"), table))
             for table, raw in sorted(tables.items())
         )
     except InputError as error:
         raise InputError(error.what, f"{origin}: {error.which}", error.remedy) from error
-    return Mapping(source, parsed)
+    return CatalogueMapping(source, parsed)
 
 
-def load_mapping(path: Path) -> Mapping:
+def load_mapping(path: Path) -> CatalogueMapping:
     """Reads and parses a mapping file.
 
     Raises:

@@ -9,17 +9,17 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipelines.catalogue.suite import STOP, Suite
+from pipelines.catalogue.suite import STOP, RuleSuite
 from schemas.errors import InputError
 
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 
 
 @dataclass(frozen=True, order=True)
-class Example:
-    """A row that failed a rule; `asset_id` is the id of whatever the table holds."""
+class RuleExample:
+    """A row that failed a rule; `row_id` is the id of whatever the table holds."""
 
-    asset_id: str
+    row_id: str
     value: str
 
 
@@ -32,19 +32,19 @@ class RuleOutcome:
         on_failure: What a failure does in this run.
         evaluated: Values it looked at; nulls count only where the rule is about them.
         failed: Values that failed.
-        examples: The first failing rows by id, at most `EXAMPLES`.
+        examples: The first failing rows by id, at most `MAX_EXAMPLES`.
     """
 
     rule: str
     on_failure: str
     evaluated: int
     failed: int
-    examples: tuple[Example, ...]
+    examples: tuple[RuleExample, ...]
 
 
 @dataclass(frozen=True)
 class GateSummary:
-    """What the suite said of some rows. `merge` joins summaries in any order.
+    """What the suite said of some rows. `merge_summaries` joins summaries in any order.
 
     Attributes:
         rows: Rows that entered the gate.
@@ -62,12 +62,12 @@ class GateSummary:
         return GateSummary()
 
 
-def ordered(outcomes: Iterable[RuleOutcome]) -> tuple[RuleOutcome, ...]:
+def sort_outcomes(outcomes: Iterable[RuleOutcome]) -> tuple[RuleOutcome, ...]:
     """Outcomes by the name of their rule."""
     return tuple(sorted(outcomes, key=lambda outcome: outcome.rule))
 
 
-def merge(summaries: Iterable[GateSummary]) -> GateSummary:
+def merge_summaries(summaries: Iterable[GateSummary]) -> GateSummary:
     """Joins summaries of one suite; their order and grouping change nothing."""
     rows = diverted = 0
     by_rule: dict[str, list[RuleOutcome]] = {}
@@ -77,22 +77,24 @@ def merge(summaries: Iterable[GateSummary]) -> GateSummary:
         for outcome in summary.rules:
             by_rule.setdefault(outcome.rule, []).append(outcome)
         if len(by_rule) and len(by_rule[next(iter(by_rule))]) > 64:
-            by_rule = {name: [_joined(several)] for name, several in by_rule.items()}
-    return GateSummary(rows, diverted, ordered(_joined(several) for several in by_rule.values()))
+            by_rule = {name: [_merge_outcomes(outcomes)] for name, outcomes in by_rule.items()}
+    return GateSummary(
+        rows, diverted, sort_outcomes(_merge_outcomes(outcomes) for outcomes in by_rule.values())
+    )
 
 
-def _joined(outcomes: Sequence[RuleOutcome]) -> RuleOutcome:
-    every = (example for outcome in outcomes for example in outcome.examples)
+def _merge_outcomes(outcomes: Sequence[RuleOutcome]) -> RuleOutcome:
+    examples = (example for outcome in outcomes for example in outcome.examples)
     return RuleOutcome(
         outcomes[0].rule,
         outcomes[0].on_failure,
         sum(outcome.evaluated for outcome in outcomes),
         sum(outcome.failed for outcome in outcomes),
-        tuple(heapq.nsmallest(EXAMPLES, every)),
+        tuple(heapq.nsmallest(MAX_EXAMPLES, examples)),
     )
 
 
-def stop_error(summary: GateSummary, suite: Suite) -> InputError | None:
+def stop_error(summary: GateSummary, suite: RuleSuite) -> InputError | None:
     """The error that ends the run, if a rule that stops has failed."""
     rules = {rule.name: rule for rule in suite.rules}
     failed = [o for o in summary.rules if o.on_failure == STOP and o.failed]
@@ -102,12 +104,12 @@ def stop_error(summary: GateSummary, suite: Suite) -> InputError | None:
     lines = []
     for outcome in failed:
         rule = rules[outcome.rule]
-        seen = "; ".join(
-            f"{noun} {example.asset_id}: {rule.seen.replace('{value}', example.value)}"
+        shown = "; ".join(
+            f"{noun} {example.row_id}: {rule.failure_text.replace('{value}', example.value)}"
             for example in outcome.examples
         )
         lines.append(
-            f"\n  {rule.name}: {outcome.failed} of {summary.rows} rows. {seen}. {rule.remedy}"
+            f"\n  {rule.name}: {outcome.failed} of {summary.rows} rows. {shown}. {rule.remedy}"
         )
     remedy = "Or let screening refuse these rows: name the rules in the deal's gate.divert"
     return InputError(

@@ -15,19 +15,19 @@ from functools import cached_property
 import pyarrow as pa
 
 from pipelines.catalogue import formats
-from pipelines.catalogue.files import File, blocks, list_files, open_file
-from pipelines.catalogue.lines import Lines
-from pipelines.catalogue.mapping import MAPPING_FILE, Mapping, TableMapping, parse_mapping
-from pipelines.catalogue.rows import DeadRow, convert_rows
+from pipelines.catalogue.files import CatalogueFile, list_files, open_file, read_blocks
+from pipelines.catalogue.lines import LineReader
+from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping, TableMapping, parse_mapping
+from pipelines.catalogue.rows import FailedRow, convert_rows
 from pipelines.catalogue.tables import TableFiles, check_columns, find_tables
 from schemas.catalogue import TABLES
 from schemas.errors import InputError
 
 __all__ = [
-    "Batch",
     "Catalogue",
-    "DeadRow",
-    "Part",
+    "FailedRow",
+    "TableBatch",
+    "TablePart",
     "open_catalogue",
     "read_batches",
     "read_table",
@@ -38,7 +38,7 @@ PART_ROWS = 4 * BATCH_ROWS  # row groups are joined into one part up to this man
 
 
 @dataclass(frozen=True)
-class Part:
+class TablePart:
     """One readable piece of a table: a run of Parquet row groups, or a whole CSV or JSON file.
 
     Attributes:
@@ -66,18 +66,18 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Batch:
+class TableBatch:
     """Rows of one table.
 
     Attributes:
         table: Good rows; its schema is exactly that of `schemas.catalogue.TABLES`.
-        dead: Rows that could not be read. Rows read are `table.num_rows + len(dead)`.
+        failed_rows: Rows that could not be read. Rows read are `table.num_rows + len(failed_rows)`.
         part_index: The part's index.
         batch_index: Its place in the part, from 0.
     """
 
     table: pa.Table
-    dead: tuple[DeadRow, ...]
+    failed_rows: tuple[FailedRow, ...]
     part_index: int
     batch_index: int
 
@@ -90,19 +90,19 @@ class Catalogue:
         uri: Its folder or s3:// prefix.
         mapping: How its columns are mapped.
         tables: Its files, by table.
-        pieces: Its parts, of all tables.
+        all_parts: Its parts, of all tables.
         ignored_columns: Columns that nothing reads, as `assets.Column`.
     """
 
     uri: str
-    mapping: Mapping
+    mapping: CatalogueMapping
     tables: tuple[TableFiles, ...]
-    pieces: tuple[Part, ...]
+    all_parts: tuple[TablePart, ...]
     ignored_columns: tuple[str, ...]
 
-    def parts(self, table: str) -> list[Part]:
+    def parts(self, table: str) -> list[TablePart]:
         """The parts of a table, in order; none where an optional table is absent."""
-        return [part for part in self.pieces if part.table == table]
+        return [part for part in self.all_parts if part.table == table]
 
     @property
     def rows(self) -> int | None:
@@ -124,15 +124,15 @@ class Catalogue:
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _sha256(file: File) -> str:
+def _sha256(file: CatalogueFile) -> str:
     sha256 = hashlib.sha256()
     with open_file(file.uri, file.version) as stream:
-        for block in blocks(stream):
+        for block in read_blocks(stream):
             sha256.update(block)
     return sha256.hexdigest()
 
 
-def open_catalogue(uri: str, mapping: Mapping | None = None) -> Catalogue:
+def open_catalogue(uri: str, mapping: CatalogueMapping | None = None) -> Catalogue:
     """Opens a catalogue: finds its tables and checks their columns, without reading their rows.
 
     Args:
@@ -142,56 +142,56 @@ def open_catalogue(uri: str, mapping: Mapping | None = None) -> Catalogue:
     Raises:
         InputError: If it cannot be listed or read, or a required table or column is missing.
     """
-    listed = list_files(uri)
+    files_found = list_files(uri)
     if mapping is None:
-        mapping = _mapping_beside(listed)
-    tables = find_tables(listed, uri)
-    pieces: list[Part] = []
+        mapping = _find_mapping(files_found)
+    tables = find_tables(files_found, uri)
+    all_parts: list[TablePart] = []
     ignored: set[str] = set()
     for table in tables.values():
-        parts: list[Part] = []
+        parts: list[TablePart] = []
         for file in table.files:
-            found, unread = _inspect(table, file, mapping.of(table.table), len(parts))
+            found, unused = _inspect_file(table, file, mapping.for_table(table.table), len(parts))
             parts += found
-            ignored |= {f"{table.table}.{name}" for name in unread}
-        pieces += parts
-    return Catalogue(uri, mapping, tuple(tables.values()), tuple(pieces), tuple(sorted(ignored)))
+            ignored |= {f"{table.table}.{name}" for name in unused}
+        all_parts += parts
+    return Catalogue(uri, mapping, tuple(tables.values()), tuple(all_parts), tuple(sorted(ignored)))
 
 
-def _mapping_beside(listed: list[File]) -> Mapping:
-    for file in listed:
+def _find_mapping(files_found: list[CatalogueFile]) -> CatalogueMapping:
+    for file in files_found:
         if file.name == MAPPING_FILE:
             with open_file(file.uri, file.version) as stream:
-                return parse_mapping(b"".join(blocks(stream)), file.uri)
-    return Mapping()
+                return parse_mapping(b"".join(read_blocks(stream)), file.uri)
+    return CatalogueMapping()
 
 
-def _inspect(
-    table: TableFiles, file: File, mapping: TableMapping, index: int
-) -> tuple[list[Part], frozenset[str]]:
+def _inspect_file(
+    table: TableFiles, file: CatalogueFile, mapping: TableMapping, index: int
+) -> tuple[list[TablePart], frozenset[str]]:
     """The parts of one file, and its columns that nothing reads."""
     with open_file(file.uri, file.version) as stream:
         if table.format == "parquet":
             parquet = formats.open_parquet(stream, file.uri)
-            unread = check_columns(table.table, parquet.schema_arrow.names, mapping, file.uri)
+            unused = check_columns(table.table, parquet.schema_arrow.names, mapping, file.uri)
             counts = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
             parts = [
-                Part(table.table, file.uri, "parquet", index + i, groups, rows, file.version)
-                for i, (groups, rows) in enumerate(_runs(counts))
+                TablePart(table.table, file.uri, "parquet", index + i, groups, rows, file.version)
+                for i, (groups, rows) in enumerate(_join_row_groups(counts))
             ]
-            return parts, unread
+            return parts, unused
         names: list[str] | None
         if table.format == "csv":
-            names = formats.csv_header(Lines(stream), file.uri)
+            names = formats.csv_header(LineReader(stream), file.uri)
         else:
             keys = formats.json_columns(stream)
             names = None if keys is None else sorted(keys)
     # A JSON Lines file without a readable object has no columns to check, and no good rows.
-    unread = frozenset() if names is None else check_columns(table.table, names, mapping, file.uri)
-    return [Part(table.table, file.uri, table.format, index, (), None, file.version)], unread
+    unused = frozenset() if names is None else check_columns(table.table, names, mapping, file.uri)
+    return [TablePart(table.table, file.uri, table.format, index, (), None, file.version)], unused
 
 
-def _runs(counts: list[int]) -> Iterator[tuple[tuple[int, ...], int]]:
+def _join_row_groups(counts: list[int]) -> Iterator[tuple[tuple[int, ...], int]]:
     """Joins neighbouring row groups into runs of at most `PART_ROWS` rows, or of one group."""
     run: list[int] = []
     for group, rows in enumerate(counts):
@@ -204,8 +204,8 @@ def _runs(counts: list[int]) -> Iterator[tuple[tuple[int, ...], int]]:
 
 
 def read_batches(
-    part: Part, mapping: Mapping | None, batch_rows: int = BATCH_ROWS
-) -> Iterator[Batch]:
+    part: TablePart, mapping: CatalogueMapping | None, batch_rows: int = BATCH_ROWS
+) -> Iterator[TableBatch]:
     """Reads a part, holding one batch at a time.
 
     Args:
@@ -217,8 +217,8 @@ def read_batches(
         InputError: If the file has changed or is damaged as a whole, or if a row of a table other
             than `assets` cannot be read.
     """
-    mapped = (mapping or Mapping()).of(part.table)
-    wanted = frozenset(mapped.theirs(name) for name in TABLES[part.table].names)
+    table_mapping = (mapping or CatalogueMapping()).for_table(part.table)
+    wanted = frozenset(table_mapping.agency_column(name) for name in TABLES[part.table].names)
     with open_file(part.uri, part.version) as stream:
         batches: Iterator[formats.RawBatch]
         if part.format == "parquet":
@@ -228,14 +228,14 @@ def read_batches(
         else:
             batches = formats.json_batches(stream, part.uri, wanted, batch_rows)
         for index, raw in enumerate(batches):
-            table, dead = convert_rows(raw, part.name, part.table, mapped)
-            if dead and part.table != "assets":
+            table, failed_rows = convert_rows(raw, part.name, part.table, table_mapping)
+            if failed_rows and part.table != "assets":
                 raise InputError(
                     f"A row of the table {part.table} cannot be read",
-                    dead[0].detail,
+                    failed_rows[0].detail,
                     "Correct it: no row of this table may be left out.",
                 )
-            yield Batch(table, dead, part.index, index)
+            yield TableBatch(table, failed_rows, part.index, index)
 
 
 def read_table(catalogue: Catalogue, name: str) -> pa.Table:
@@ -247,9 +247,9 @@ def read_table(catalogue: Catalogue, name: str) -> pa.Table:
     tables = []
     for part in catalogue.parts(name):
         for batch in read_batches(part, catalogue.mapping):
-            if batch.dead:
+            if batch.failed_rows:
                 raise InputError(
-                    f"A row of the table {name} cannot be read", batch.dead[0].detail, ""
+                    f"A row of the table {name} cannot be read", batch.failed_rows[0].detail, ""
                 )
             tables.append(batch.table)
     return pa.concat_tables(tables) if tables else TABLES[name].empty_table()

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipelines.catalogue.convert import Fault, Raw, convert_column, map_items, map_values
+from pipelines.catalogue.convert import (
+    BadValue,
+    RawColumn,
+    convert_column,
+    map_list_items,
+    map_values,
+)
 from pipelines.catalogue.formats import RawBatch
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.values import shorten
@@ -16,7 +22,7 @@ from schemas.reasons import Reason
 
 
 @dataclass(frozen=True)
-class DeadRow:
+class FailedRow:
     """A row to be left out, as a dead letter.
 
     Attributes:
@@ -31,66 +37,72 @@ class DeadRow:
 
 
 def convert_rows(
-    raw: RawBatch, name: str, table_name: str, mapped: TableMapping
-) -> tuple[pa.Table, tuple[DeadRow, ...]]:
+    raw: RawBatch, name: str, table_name: str, mapping: TableMapping
+) -> tuple[pa.Table, tuple[FailedRow, ...]]:
     """Brings raw rows into a table's schema and sets aside those with a bad value.
 
     Args:
         raw: Rows as the file gave them.
         name: The file's name, for locators.
         table_name: The table that they belong to.
-        mapped: How its columns are mapped.
+        mapping: How its columns are mapped.
     """
     schema = TABLES[table_name]
-    faults: dict[int, Fault] = {}
+    bad_values: dict[int, BadValue] = {}
     columns = []
-    for our_field in schema:
-        column, bad = _column(raw, our_field, mapped)
+    for field in schema:
+        column, bad_in_column = _convert_field(raw, field, mapping)
         columns.append(column)
-        for fault in bad:
-            faults.setdefault(fault.row, fault)  # the first column at fault speaks for the row
+        for bad in bad_in_column:
+            bad_values.setdefault(bad.row, bad)  # the first column at fault speaks for the row
     table = pa.table(columns, schema=schema.remove_metadata())
-    dead = [
-        DeadRow(
-            f"{name}:{lost.place}",
+    failed_rows = [
+        FailedRow(
+            f"{name}:{malformed.position}",
             Reason.ROW_UNREADABLE,
-            f"{name}:{lost.place}: {lost.why}",
+            f"{name}:{malformed.position}: {malformed.problem}",
         )
-        for lost in raw.lost
+        for malformed in raw.malformed
     ]
-    if faults:
+    if bad_values:
         ids = columns[0]  # the table's id stands first
-        for row in sorted(faults):
-            place = f"{name}:{raw.places[row]}"
-            known = ids[row].as_py() if table_name == "assets" else None
-            dead.append(DeadRow(known or place, Reason.ROW_UNREADABLE, _detail(place, faults[row])))
-        good = [i not in faults for i in range(table.num_rows)]
+        for row in sorted(bad_values):
+            locator = f"{name}:{raw.positions[row]}"
+            asset_id = ids[row].as_py() if table_name == "assets" else None
+            failed_rows.append(
+                FailedRow(
+                    asset_id or locator,
+                    Reason.ROW_UNREADABLE,
+                    _bad_value_detail(locator, bad_values[row]),
+                )
+            )
+        good = [i not in bad_values for i in range(table.num_rows)]
         table = table.filter(pa.array(good, pa.bool_()))
-    return table, tuple(dead)
+    return table, tuple(failed_rows)
 
 
-def _column(
-    raw: RawBatch, our_field: pa.Field, mapped: TableMapping
-) -> tuple[pa.Array, list[Fault]]:
-    name, rows = our_field.name, len(raw.places)
-    constant = dict(mapped.constants).get(name)
+def _convert_field(
+    raw: RawBatch, field: pa.Field, mapping: TableMapping
+) -> tuple[pa.Array, list[BadValue]]:
+    name, rows = field.name, len(raw.positions)
+    constant = dict(mapping.constants).get(name)
     if constant is not None:
-        one, faults = convert_column(pa.array([constant], pa.string()), our_field)
-        if faults:
+        constant_column, bad_values = convert_column(pa.array([constant], pa.string()), field)
+        if bad_values:
             raise InputError("The mapping's constant is empty", f"{name} = {constant!r}", "")
-        return one.take(pa.array([0] * rows, pa.int32())), []
-    values: Raw | None = raw.columns.get(mapped.theirs(name))
+        return constant_column.take(pa.array([0] * rows, pa.int32())), []
+    values: RawColumn | None = raw.columns.get(mapping.agency_column(name))
     if values is None:
         values = pa.nulls(rows)
-    pairs = dict(mapped.values).get(name)
-    is_list = pa.types.is_list(our_field.type)
+    pairs = dict(mapping.values).get(name)
+    is_list = pa.types.is_list(field.type)
     if pairs and not is_list:
         values = map_values(values, pairs)
-    column, faults = convert_column(values, our_field)
-    if pairs and is_list and our_field.type.value_type != CONTRIBUTOR_SHARE:
-        column = map_items(column, pairs)
-    return column, faults
+    column, bad_values = convert_column(values, field)
+    if pairs and is_list and field.type.value_type != CONTRIBUTOR_SHARE:
+        column = map_list_items(column, pairs)
+    return column, bad_values
 
 
-def _detail(place: str, fault: Fault) -> str:
-    return f"{place}: {fault.column} = '{shorten(fault.value)}': {fault.why}"
+def _bad_value_detail(locator: str, bad: BadValue) -> str:
+    return f"{locator}: {bad.column} = '{shorten(bad.value)}': {bad.problem}"

@@ -6,29 +6,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.catalogue.values import (
-    BLANKS,
-    DATE,
+    BLANK_CHARACTERS,
+    COLUMNS_TAKING_INSTANT_AS_DAY,
+    DATE_PATTERN,
     FALSE_WORDS,
-    INSTANT_AS_DAY,
-    INTEGER,
+    INTEGER_PATTERN,
     TRUE_WORDS,
 )
 
 UTC_US = pa.timestamp("us", tz="UTC")
-_PLAIN_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
-_ZONELESS = rf"^{_PLAIN_TIME}$"
-_ZONED = rf"^{_PLAIN_TIME}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"
+_TIME_PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+_INSTANT_WITHOUT_ZONE = rf"^{_TIME_PATTERN}$"
+_INSTANT_WITH_ZONE = rf"^{_TIME_PATTERN}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"
 
 
-class UnsureError(Exception):
+class NeedsSlowPathError(Exception):
     """The fast way does not cover a value of the column, which goes the slow way."""
 
 
-def plain(raw: pa.Array) -> pa.Array:
+def normalise_encoding(raw: pa.Array) -> pa.Array:
     """Undoes encodings that mean nothing: dictionaries, wide offsets, finer or zoneless times."""
     kind = raw.type
     if pa.types.is_dictionary(kind):
-        return plain(raw.dictionary_decode())
+        return normalise_encoding(raw.dictionary_decode())
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return raw.cast(pa.string())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -39,10 +39,10 @@ def plain(raw: pa.Array) -> pa.Array:
     return raw
 
 
-def sure(mask: pa.Array) -> None:
+def require_all(mask: pa.Array) -> None:
     """Goes the slow way unless the mask is true wherever it is not null."""
     if pc.all(mask).as_py() is False:
-        raise UnsureError
+        raise NeedsSlowPathError
 
 
 def text_column(raw: pa.Array) -> pa.Array:
@@ -50,9 +50,9 @@ def text_column(raw: pa.Array) -> pa.Array:
     if pa.types.is_integer(raw.type) or pa.types.is_boolean(raw.type):
         return raw.cast(pa.string())
     if not pa.types.is_string(raw.type):
-        raise UnsureError
+        raise NeedsSlowPathError
     raw.validate(full=True)  # Parquet may hold bytes that are no UTF-8
-    trimmed = pc.utf8_trim(raw, characters=BLANKS)
+    trimmed = pc.utf8_trim(raw, characters=BLANK_CHARACTERS)
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
 
 
@@ -60,15 +60,15 @@ def integer_column(raw: pa.Array, kind: pa.DataType) -> pa.Array:
     """Whole numbers of a kind."""
     if pa.types.is_string(raw.type):
         raw = text_column(raw)
-        sure(pc.match_substring_regex(raw, INTEGER))
+        require_all(pc.match_substring_regex(raw, INTEGER_PATTERN))
         return raw.cast(kind)
     if pa.types.is_floating(raw.type):
         raw = pc.if_else(pc.is_nan(raw), pa.scalar(None, raw.type), raw)
-        sure(pc.less(pc.abs(raw), 2.0**53))
+        require_all(pc.less(pc.abs(raw), 2.0**53))
         return raw.cast(kind)
     if pa.types.is_integer(raw.type):
         return raw.cast(kind)
-    raise UnsureError
+    raise NeedsSlowPathError
 
 
 def boolean_column(raw: pa.Array) -> pa.Array:
@@ -76,15 +76,15 @@ def boolean_column(raw: pa.Array) -> pa.Array:
     if pa.types.is_boolean(raw.type):
         return raw
     if pa.types.is_integer(raw.type):
-        sure(pc.is_in(raw, value_set=pa.array([0, 1, None], raw.type)))
+        require_all(pc.is_in(raw, value_set=pa.array([0, 1, None], raw.type)))
         return pc.equal(raw, pa.scalar(1, raw.type))
     words = pc.utf8_lower(text_column(raw)) if pa.types.is_string(raw.type) else None
     if words is None:
-        raise UnsureError
-    known = pa.array([*TRUE_WORDS, *FALSE_WORDS, None], pa.string())
-    sure(pc.is_in(words, value_set=known))
-    truth = pc.is_in(words, value_set=known[: len(TRUE_WORDS)])
-    return pc.if_else(pc.is_valid(words), truth, pa.scalar(None, pa.bool_()))
+        raise NeedsSlowPathError
+    known_words = pa.array([*TRUE_WORDS, *FALSE_WORDS, None], pa.string())
+    require_all(pc.is_in(words, value_set=known_words))
+    is_true = pc.is_in(words, value_set=known_words[: len(TRUE_WORDS)])
+    return pc.if_else(pc.is_valid(words), is_true, pa.scalar(None, pa.bool_()))
 
 
 def date_column(raw: pa.Array, column: str) -> pa.Array:
@@ -93,14 +93,14 @@ def date_column(raw: pa.Array, column: str) -> pa.Array:
         return raw.cast(pa.date32())
     if pa.types.is_string(raw.type):
         raw = text_column(raw)
-        sure(pc.match_substring_regex(raw, DATE))
+        require_all(pc.match_substring_regex(raw, DATE_PATTERN))
         return raw.cast(pa.date32())
     if pa.types.is_timestamp(raw.type):
         day = pc.floor_temporal(raw, unit="day")
-        if column not in INSTANT_AS_DAY:
-            sure(pc.equal(day, raw))
+        if column not in COLUMNS_TAKING_INSTANT_AS_DAY:
+            require_all(pc.equal(day, raw))
         return day.cast(pa.timestamp("us")).cast(pa.date32())
-    raise UnsureError
+    raise NeedsSlowPathError
 
 
 def instant_column(raw: pa.Array) -> pa.Array:
@@ -110,9 +110,9 @@ def instant_column(raw: pa.Array) -> pa.Array:
     if pa.types.is_date(raw.type):
         return raw.cast(pa.timestamp("us")).cast(UTC_US)
     if not pa.types.is_string(raw.type):
-        raise UnsureError
+        raise NeedsSlowPathError
     raw = text_column(raw)
-    if pc.all(pc.match_substring_regex(raw, _ZONED)).as_py() is not False:
+    if pc.all(pc.match_substring_regex(raw, _INSTANT_WITH_ZONE)).as_py() is not False:
         return raw.cast(UTC_US)
-    sure(pc.match_substring_regex(raw, _ZONELESS))
+    require_all(pc.match_substring_regex(raw, _INSTANT_WITHOUT_ZONE))
     return raw.cast(pa.timestamp("us")).cast(UTC_US)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import schemas
-from pipelines.catalogue.mapping import near
+from pipelines.catalogue.mapping import close_matches
 from schemas.errors import InputError
 
 _FOLDER = Path(schemas.__file__).parent / "expectations"
@@ -25,7 +25,7 @@ class Rule:
         column: The column it looks at, which may be derived by `pipelines.catalogue.derive`.
         on_failure: `stop` the run, `divert` the row to the dead letters, or only `report`.
         sentence: What holds.
-        seen: What is said of a row that fails; `{value}` stands for the value.
+        failure_text: What is said of a row that fails; `{value}` stands for the value.
         remedy: What to do.
     """
 
@@ -34,12 +34,12 @@ class Rule:
     column: str
     on_failure: str
     sentence: str
-    seen: str
+    failure_text: str
     remedy: str
 
 
 @dataclass(frozen=True)
-class Suite:
+class RuleSuite:
     """A suite of one table.
 
     Attributes:
@@ -53,12 +53,12 @@ class Suite:
     source: str
 
 
-def load_suite(table: str = "assets") -> Suite:
+def load_suite(table: str = "assets") -> RuleSuite:
     """Loads the suite of a table from `schemas/expectations`."""
     return parse_suite((_FOLDER / f"{table}.json").read_text(encoding="utf-8"))
 
 
-def parse_suite(source: str) -> Suite:
+def parse_suite(source: str) -> RuleSuite:
     """Parses a suite.
 
     Raises:
@@ -68,7 +68,7 @@ def parse_suite(source: str) -> Suite:
     rules = tuple(_rule(entry) for entry in document["expectations"])
     if len({rule.name for rule in rules}) != len(rules):
         raise ValueError(f"the suite {document['name']} names a rule twice")
-    return Suite(str(document["name"]), rules, source)
+    return RuleSuite(str(document["name"]), rules, source)
 
 
 def _rule(entry: dict[str, dict[str, str]]) -> Rule:
@@ -87,7 +87,7 @@ def _rule(entry: dict[str, dict[str, str]]) -> Rule:
     )
 
 
-def check_divert(suite: Suite, divert: Iterable[str]) -> frozenset[str]:
+def check_divert(suite: RuleSuite, divert: Iterable[str]) -> frozenset[str]:
     """Checks the rule names of a deal's `gate.divert`.
 
     Raises:
@@ -96,8 +96,8 @@ def check_divert(suite: Suite, divert: Iterable[str]) -> frozenset[str]:
     names = [rule.name for rule in suite.rules]
     for name in divert:
         if name not in names:
-            guess = near(name, names)
-            hint = f"Did you mean {guess[0]}? " if guess else ""
+            guesses = close_matches(name, names)
+            hint = f"Did you mean {guesses[0]}? " if guesses else ""
             raise InputError(
                 "The deal diverts a rule that does not exist",
                 f"gate.divert names {name!r}",

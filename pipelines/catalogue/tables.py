@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipelines.catalogue.files import File
-from pipelines.catalogue.mapping import TableMapping, near
+from pipelines.catalogue.files import CatalogueFile
+from pipelines.catalogue.mapping import TableMapping, close_matches
 from schemas.catalogue import OPTIONAL_TABLES, TABLES, required_columns
 from schemas.errors import InputError
 
 # By the ending of a file's name.
-FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_ENDINGS = ", ".join(FORMATS)
+FORMAT_BY_ENDING = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_ENDINGS = ", ".join(FORMAT_BY_ENDING)
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class TableFiles:
 
     table: str
     format: str
-    files: tuple[File, ...]
+    files: tuple[CatalogueFile, ...]
 
 
-def _form(table: str, name: str) -> str | None:
+def _placement(table: str, name: str) -> str | None:
     """How a file belongs to a table: alone, as a numbered piece, in its folder, or not at all."""
     if name.startswith(f"{table}/"):
         hidden = name.rpartition("/")[2].startswith(("_", "."))
@@ -40,7 +40,7 @@ def _ending(name: str) -> str:
     return name[name.rfind(".") :] if "." in name.rpartition("/")[2] else ""
 
 
-def find_tables(files: Sequence[File], origin: str) -> dict[str, TableFiles]:
+def find_tables(files: Sequence[CatalogueFile], origin: str) -> dict[str, TableFiles]:
     """Sorts a catalogue's files into tables; files that belong to none are left alone.
 
     Args:
@@ -52,31 +52,45 @@ def find_tables(files: Sequence[File], origin: str) -> dict[str, TableFiles]:
     """
     found: dict[str, TableFiles] = {}
     for table in TABLES:
-        mine = {file: form for file in files if (form := _form(table, file.name)) is not None}
-        _refuse_unread(table, files, mine, origin)
-        mine = {file: form for file, form in mine.items() if _ending(file.name) in FORMATS}
-        if not mine:
+        candidates = {
+            file: placement
+            for file in files
+            if (placement := _placement(table, file.name)) is not None
+        }
+        _refuse_unreadable(table, files, candidates, origin)
+        candidates = {
+            file: placement
+            for file, placement in candidates.items()
+            if _ending(file.name) in FORMAT_BY_ENDING
+        }
+        if not candidates:
             if table not in OPTIONAL_TABLES:
-                raise _missing(table, files, origin)
+                raise _missing_table_error(table, files, origin)
             continue
-        formats = sorted({FORMATS[_ending(file.name)] for file in mine})
-        if len(formats) > 1 or len(set(mine.values())) > 1:
-            names = ", ".join(file.name for file in list(mine)[:6])
+        formats = sorted({FORMAT_BY_ENDING[_ending(file.name)] for file in candidates})
+        if len(formats) > 1 or len(set(candidates.values())) > 1:
+            names = ", ".join(file.name for file in list(candidates)[:6])
             raise InputError(
                 f"The table {table} is there more than once",
                 f"{origin}: {names}",
                 "Leave one format, as one file, as pieces named alike or as one folder.",
             )
-        found[table] = TableFiles(table, formats[0], tuple(sorted(mine, key=lambda f: f.name)))
+        found[table] = TableFiles(
+            table, formats[0], tuple(sorted(candidates, key=lambda f: f.name))
+        )
     return found
 
 
-def _refuse_unread(table: str, files: Sequence[File], mine: dict[File, str], origin: str) -> None:
+def _refuse_unreadable(
+    table: str, files: Sequence[CatalogueFile], candidates: dict[CatalogueFile, str], origin: str
+) -> None:
     """A table in a format that is not read must not pass for a table that is not there."""
     for file in files:
-        in_folder = file in mine and "/" in file.name
+        in_folder = file in candidates and "/" in file.name
         named = "/" not in file.name and file.name.lower().split(".")[0] == table
-        if (in_folder or named) and (_ending(file.name) not in FORMATS or file not in mine):
+        if (in_folder or named) and (
+            _ending(file.name) not in FORMAT_BY_ENDING or file not in candidates
+        ):
             raise InputError(
                 f"The table {table} has a format or name that is not read",
                 f"{origin}: {file.name}",
@@ -84,14 +98,14 @@ def _refuse_unread(table: str, files: Sequence[File], mine: dict[File, str], ori
             )
 
 
-def _missing(table: str, files: Sequence[File], origin: str) -> InputError:
+def _missing_table_error(table: str, files: Sequence[CatalogueFile], origin: str) -> InputError:
     names = [file.name for file in files]
-    guess = near(table, [name.partition("/")[0].partition(".")[0] for name in names])
-    hint = f"Is it {', '.join(guess)}? " if guess else ""
-    seen = ", ".join(names[:8]) or "nothing"
+    guesses = close_matches(table, [name.partition("/")[0].partition(".")[0] for name in names])
+    hint = f"Is it {', '.join(guesses)}? " if guesses else ""
+    listing = ", ".join(names[:8]) or "nothing"
     return InputError(
         f"The catalogue has no table {table}",
-        f"{origin} holds {seen}",
+        f"{origin} holds {listing}",
         f"{hint}Put {table}.parquet, {table}.csv or {table}.jsonl there.",
     )
 
@@ -113,31 +127,33 @@ def check_columns(
     Raises:
         InputError: If a required or mapped column is not there, or a column is there twice.
     """
-    there = list(names)
-    twice = sorted({name for name in there if name and there.count(name) > 1})
-    if twice:
-        raise InputError("A column stands twice", f"{origin}: {', '.join(twice)}", "Rename one.")
+    present = list(names)
+    repeated = sorted({name for name in present if name and present.count(name) > 1})
+    if repeated:
+        raise InputError("A column stands twice", f"{origin}: {', '.join(repeated)}", "Rename one.")
     constant = dict(mapping.constants)
     mapped = dict(mapping.columns)
-    must = [name for name in required_columns(table) if name not in constant]
-    for ours in [*must, *mapped]:
-        theirs = mapping.theirs(ours)
-        if theirs not in there:
-            raise _no_column(table, ours, theirs, there, origin)
-    read = {mapping.theirs(ours) for ours in TABLES[table].names if ours not in constant}
-    return frozenset(there) - read
+    required = [name for name in required_columns(table) if name not in constant]
+    for ours in [*required, *mapped]:
+        theirs = mapping.agency_column(ours)
+        if theirs not in present:
+            raise _missing_column_error(table, ours, theirs, present, origin)
+    read = {mapping.agency_column(ours) for ours in TABLES[table].names if ours not in constant}
+    return frozenset(present) - read
 
 
-def _no_column(table: str, ours: str, theirs: str, there: Sequence[str], origin: str) -> InputError:
-    guess = near(theirs, there)
+def _missing_column_error(
+    table: str, ours: str, theirs: str, present: Sequence[str], origin: str
+) -> InputError:
+    guesses = close_matches(theirs, present)
     wanted = f"{table}.{ours}" if ours == theirs else f"{table}.{ours} (mapped to {theirs!r})"
-    line = f'[mapping.{table}.columns] {ours} = "{guess[0] if guess else "Their Column"}"'
-    hint = f"Near it: {', '.join(guess)}. " if guess else ""
+    line = f'[mapping.{table}.columns] {ours} = "{guesses[0] if guesses else "Their Column"}"'
+    hint = f"Near it: {', '.join(guesses)}. " if guesses else ""
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
-        if len(there) == 1 and mark in there[0]:
+        if len(present) == 1 and mark in present[0]:
             hint = f"The file seems to be separated by {word}; save it with commas. "
     return InputError(
         f"The table {table} lacks the column {ours}",
-        f"{wanted} in {origin}, which has {', '.join(there) or 'no columns'}",
+        f"{wanted} in {origin}, which has {', '.join(present) or 'no columns'}",
         f"{hint}Add it, or name it in mapping.toml: {line}",
     )

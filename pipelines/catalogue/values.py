@@ -18,18 +18,18 @@ import pyarrow as pa
 from schemas.catalogue import CONTRIBUTOR_SHARE
 
 # What is stripped from both ends of every text: an id with a stray blank would miss its consents.
-BLANKS = " \t\r\n\v\f\u00a0\u1680\u2000\u2003\u2009\u200b\u202f\u3000\ufeff"
+BLANK_CHARACTERS = " \t\r\n\v\f\u00a0\u1680\u2000\u2003\u2009\u200b\u202f\u3000\ufeff"
 TRUE_WORDS = ("true", "1", "yes")
 FALSE_WORDS = ("false", "0", "no")
-INTEGER = r"^[+-]?[0-9]{1,19}$"
-DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-INSTANT = (
+INTEGER_PATTERN = r"^[+-]?[0-9]{1,19}$"
+DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+INSTANT_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
     r"(Z|[+-][0-9]{2}:?[0-9]{2})?$"
 )
 # Date columns that may hold an instant, of which the UTC day is kept. Where rights begin or end a
 # time of day is refused instead: rounding it could lengthen them.
-INSTANT_AS_DAY = frozenset({"created_at"})
+COLUMNS_TAKING_INSTANT_AS_DAY = frozenset({"created_at"})
 
 _INTEGER_RANGE = {pa.int32(): 2**31, pa.int64(): 2**63}
 _MIDNIGHT = time(0)
@@ -55,7 +55,7 @@ def parse_text(value: object) -> str | None:
     """
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("not a text")
-    text = str(value).strip(BLANKS)
+    text = str(value).strip(BLANK_CHARACTERS)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -78,10 +78,10 @@ def parse_integer(value: object, kind: pa.DataType) -> int | None:
             raise ValueError("not a whole number")
         value = int(value)
     if isinstance(value, str):
-        value = value.strip(BLANKS)
+        value = value.strip(BLANK_CHARACTERS)
         if not value:
             return None
-        if not re.match(INTEGER, value):
+        if not re.match(INTEGER_PATTERN, value):
             raise ValueError("not a whole number")
         value = int(value)
     if not isinstance(value, int):
@@ -105,7 +105,7 @@ def parse_boolean(value: object) -> bool | None:
     if isinstance(value, int | float) and value in (0, 1):
         return bool(value)
     if isinstance(value, str):
-        word = value.strip(BLANKS).lower()
+        word = value.strip(BLANK_CHARACTERS).lower()
         if not word:
             return None
         if word in TRUE_WORDS or word in FALSE_WORDS:
@@ -120,10 +120,10 @@ def parse_instant(value: object) -> datetime | None:
         ValueError: If it is none.
     """
     if isinstance(value, str):
-        value = value.strip(BLANKS)
+        value = value.strip(BLANK_CHARACTERS)
         if not value:
             return None
-        if not re.match(INSTANT, value) and not re.match(DATE, value):
+        if not re.match(INSTANT_PATTERN, value) and not re.match(DATE_PATTERN, value):
             raise ValueError("not an ISO 8601 instant such as 2026-01-31T12:00:00Z")
         try:
             value = datetime.fromisoformat(value)
@@ -153,7 +153,7 @@ def parse_date(value: object, column: str) -> date | None:
         raise ValueError("not a date such as 2026-01-31") from error
     if instant is None:
         return None
-    if instant.time() != _MIDNIGHT and column not in INSTANT_AS_DAY:
+    if instant.time() != _MIDNIGHT and column not in COLUMNS_TAKING_INSTANT_AS_DAY:
         raise ValueError("a date is expected here, without a time of day")
     return instant.date()
 
@@ -165,7 +165,7 @@ def parse_list(value: object) -> list[str] | None:
         ValueError: If it is none, or an item is null or no text.
     """
     if isinstance(value, str):
-        if not value.strip(BLANKS):
+        if not value.strip(BLANK_CHARACTERS):
             return None
         value = value.split(";")
     if not isinstance(value, list):
@@ -184,9 +184,9 @@ def parse_contributors(value: object) -> list[dict[str, object]] | None:
         ValueError: If it is neither, or a contributor lacks an id or a share.
     """
     if isinstance(value, str):
-        if not value.strip(BLANKS):
+        if not value.strip(BLANK_CHARACTERS):
             return None
-        pairs = [item.rpartition(":") for item in value.split(";") if item.strip(BLANKS)]
+        pairs = [item.rpartition(":") for item in value.split(";") if item.strip(BLANK_CHARACTERS)]
         value = [{"contributor_id": name, "share_bp": share} for name, _, share in pairs]
     if not isinstance(value, list):
         raise ValueError("not a list of contributors such as c-1:6000;c-2:4000")
@@ -195,17 +195,17 @@ def parse_contributors(value: object) -> list[dict[str, object]] | None:
         if not isinstance(item, dict):
             raise ValueError("not a list of contributors such as c-1:6000;c-2:4000")
         name, share = item.get("contributor_id"), item.get("share_bp")
-        known = None if name is None else parse_text(name)
-        if known is None:
+        contributor_id = None if name is None else parse_text(name)
+        if contributor_id is None:
             raise ValueError("a contributor without an id")
-        points = None if share is None else parse_integer(share, pa.int32())
-        if points is None:
+        share_bp = None if share is None else parse_integer(share, pa.int32())
+        if share_bp is None:
             raise ValueError("a contributor without a share")
-        result.append({"contributor_id": known, "share_bp": points})
+        result.append({"contributor_id": contributor_id, "share_bp": share_bp})
     return result
 
 
-def parser_of(field: pa.Field) -> Callable[[object], object]:
+def value_parser(field: pa.Field) -> Callable[[object], object]:
     """The function that reads one value of a column."""
     kind = field.type
     if pa.types.is_boolean(kind):
@@ -217,6 +217,6 @@ def parser_of(field: pa.Field) -> Callable[[object], object]:
     if pa.types.is_timestamp(kind):
         return parse_instant
     if pa.types.is_list(kind):
-        is_split = cast(pa.ListType, kind).value_type == CONTRIBUTOR_SHARE
-        return parse_contributors if is_split else parse_list
+        is_contributors = cast(pa.ListType, kind).value_type == CONTRIBUTOR_SHARE
+        return parse_contributors if is_contributors else parse_list
     return parse_text

@@ -18,7 +18,7 @@ examples:
   fairshard clean s3://agency/out --older-than 7d
 """
 
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d{1,6})([smhd])")
 
 
@@ -39,11 +39,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
     results, _ = consoles(options)
-    found = clean_output(open_store(options.out), options.older_than, dry_run=options.dry_run)
+    leftovers = clean_output(open_store(options.out), options.older_than, dry_run=options.dry_run)
     if options.json:
-        print_json(_as_json(found, options.dry_run))
+        print_json(_as_json(leftovers, options.dry_run))
     else:
-        _show(results, found, options.dry_run)
+        _print_leftovers(results, leftovers, options.dry_run)
     return 0
 
 
@@ -52,15 +52,15 @@ def duration_s(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90m, 24h or 7d")
-    return float(int(match[1]) * _UNITS_S[match[2]])
+    return float(int(match[1]) * _UNIT_SECONDS[match[2]])
 
 
-def _as_json(found: list[Leftover], dry_run: bool) -> dict[str, object]:
-    gone = [item for item in found if not item.kept]
+def _as_json(leftovers: list[Leftover], dry_run: bool) -> dict[str, object]:
+    removable = [item for item in leftovers if not item.kept_reason]
     return {
         "dry_run": dry_run,
-        "removed": 0 if dry_run else len(gone),
-        "bytes": sum(item.size_bytes for item in gone),
+        "removed": 0 if dry_run else len(removable),
+        "bytes": sum(item.size_bytes for item in removable),
         "found": [
             {
                 "kind": str(item.kind),
@@ -68,40 +68,42 @@ def _as_json(found: list[Leftover], dry_run: bool) -> dict[str, object]:
                 "objects": item.objects,
                 "bytes": item.size_bytes,
                 "age_s": round(item.age_s),
-                "kept": item.kept,
+                "kept": item.kept_reason,
             }
-            for item in found
+            for item in leftovers
         ],
     }
 
 
-def _show(console: Console, found: list[Leftover], dry_run: bool) -> None:
-    if not found:
+def _print_leftovers(console: Console, leftovers: list[Leftover], dry_run: bool) -> None:
+    if not leftovers:
         console.print("Nothing was left behind.")
         return
-    done = "would be removed" if dry_run else "removed"
+    action = "would be removed" if dry_run else "removed"
     table = Table(box=None, pad_edge=False)
     table.add_column("what")
     table.add_column("name", overflow="fold")
     for title in ("objects", "bytes", "age"):
         table.add_column(title, justify="right")
     table.add_column("", overflow="fold")
-    for item in found:
+    for item in leftovers:
         table.add_row(
             str(item.kind),
             item.name,
             f"{item.objects:,}",
             f"{item.size_bytes:,}",
-            _age(item.age_s),
-            f"kept: {item.kept}" if item.kept else done,
+            _format_age(item.age_s),
+            f"kept: {item.kept_reason}" if item.kept_reason else action,
         )
     console.print(table)
-    gone = [item for item in found if not item.kept]
-    console.print(f"{len(gone)} {done}, {sum(item.size_bytes for item in gone):,} bytes.")
+    removable = [item for item in leftovers if not item.kept_reason]
+    console.print(
+        f"{len(removable)} {action}, {sum(item.size_bytes for item in removable):,} bytes."
+    )
 
 
-def _age(seconds: float) -> str:
+def _format_age(seconds: float) -> str:
     for unit in ("d", "h", "m"):
-        if seconds >= _UNITS_S[unit]:
-            return f"{seconds / _UNITS_S[unit]:.1f} {unit}"
+        if seconds >= _UNIT_SECONDS[unit]:
+            return f"{seconds / _UNIT_SECONDS[unit]:.1f} {unit}"
     return f"{seconds:.0f} s"

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from schemas.errors import InputError
 
-Options = argparse.ArgumentParser | argparse._ArgumentGroup  # what options can be added to
-_MOST_WORKERS = 8
+OptionsParent = argparse.ArgumentParser | argparse._ArgumentGroup  # what options can be added to
+_MAX_WORKERS = 8
 _END_OF_DAY = time(23, 59, 59, 999_999, UTC)
 
 
@@ -39,13 +39,13 @@ def parse_as_of(text: str | None) -> datetime:
             return datetime.combine(date.fromisoformat(text), _END_OF_DAY)
         instant = datetime.fromisoformat(text)
     except ValueError as error:
-        raise _bad_as_of(text) from error
+        raise _as_of_error(text) from error
     if instant.tzinfo is None:
-        raise _bad_as_of(text)
+        raise _as_of_error(text)
     return instant.astimezone(UTC)
 
 
-def _bad_as_of(text: str) -> InputError:
+def _as_of_error(text: str) -> InputError:
     return InputError(
         "Not an instant", f"--as-of {text}", "Write 2026-01-31 or 2026-01-31T12:00:00+00:00."
     )
@@ -54,7 +54,7 @@ def _bad_as_of(text: str) -> InputError:
 def default_workers() -> int:
     """As many processes as this machine gives us cores, up to eight: each has its own models."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return min(cores, _MOST_WORKERS)
+    return min(cores, _MAX_WORKERS)
 
 
 def print_json(value: Any) -> None:
@@ -70,7 +70,7 @@ def add_general_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
-def add_deal_options(parser: Options, *, required: bool = True) -> None:
+def add_deal_options(parser: OptionsParent, *, required: bool = True) -> None:
     """Options of commands that judge a catalogue by a deal."""
     parser.add_argument(
         "--catalogue", required=required, metavar="URI", help="folder or s3:// prefix"
@@ -79,7 +79,7 @@ def add_deal_options(parser: Options, *, required: bool = True) -> None:
     parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
 
 
-def add_judging_options(parser: Options) -> None:
+def add_evaluation_options(parser: OptionsParent) -> None:
     """Options of commands that fetch media: as of when rights are judged, and what is reached."""
     parser.add_argument(
         "--as-of",
@@ -94,18 +94,18 @@ def add_judging_options(parser: Options) -> None:
     )
 
 
-def add_run_options(parser: Options) -> None:
+def add_run_options(parser: OptionsParent) -> None:
     """Options of commands that run the walk."""
     parser.add_argument(
         "--workers",
-        type=positive,
+        type=positive_int,
         default=default_workers(),
         metavar="N",
         help="processes to use (default: one a core, at most 8; %(default)s here)",
     )
 
 
-def positive(text: str) -> int:
+def positive_int(text: str) -> int:
     """A whole number above 0, for argparse."""
     number = int(text)
     if number < 1:

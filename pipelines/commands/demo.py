@@ -14,7 +14,7 @@ from pipelines.commands.common import (
     add_run_options,
     consoles,
     parse_as_of,
-    positive,
+    positive_int,
     print_json,
 )
 from pipelines.commands.package import package_with_progress
@@ -24,8 +24,8 @@ from pipelines.demo.roles.role import AS_OF
 from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.tree import tree_lines
-from pipelines.report.verified import show_report
-from pipelines.run.prepare import Request, prepare_job
+from pipelines.report.verification import show_report
+from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.run.signing_key import demonstration_key, save_key
 from pipelines.storage.progress import report_progress
 from pipelines.verify.delivery import verify_delivery
@@ -48,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
     parser.add_argument(
         "--assets",
-        type=positive,
+        type=positive_int,
         default=DEFAULT_ASSETS,
         metavar="N",
         help="assets in the library (default: %(default)s)",
@@ -75,30 +75,30 @@ def run(options: argparse.Namespace) -> int:
         folder = make_metadata_only(options.out, options.seed, options.assets)
         results.print(f"Tables of {options.assets:,} assets: {folder}", soft_wrap=True)
         return 0
-    _make(options, progress)
-    return _package(options, results, progress)
+    _make_library(options, progress)
+    return _package_and_verify(options, results, progress)
 
 
-def _make(options: argparse.Namespace, console: Console) -> None:
+def _make_library(options: argparse.Namespace, console: Console) -> None:
     console.print(f"Drawing a library of {options.assets:,} assets…")
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder) / "progress"
-        told = 0
+        reported = 0
 
         def report(done: int, total: int) -> None:
-            nonlocal told
-            report_progress(str(path), "draw", done - told, 0 if told else total)
-            told = done
+            nonlocal reported
+            report_progress(str(path), "draw", done - reported, 0 if reported else total)
+            reported = done
 
         with show_progress(path, console, options.quiet):
             make_library(options.out, options.seed, options.assets, report, options.workers)
 
 
-def _package(options: argparse.Namespace, results: Console, console: Console) -> int:
+def _package_and_verify(options: argparse.Namespace, results: Console, console: Console) -> int:
     out: Path = options.out
     key = out / "out" / "agency" / "signing.key"
     save_key(key, demonstration_key(options.seed))
-    request = Request(
+    request = JobRequest(
         catalogue=str(out / "catalogue"),
         deal=out / "deal.toml",
         as_of=parse_as_of(AS_OF.isoformat()),

@@ -6,16 +6,16 @@ import argparse
 
 from pipelines.commands.common import (
     add_deal_options,
+    add_evaluation_options,
     add_general_options,
-    add_judging_options,
     consoles,
     parse_as_of,
     print_json,
 )
-from pipelines.explain.asset import explain_asset, open_inquiry
+from pipelines.explain.asset import explain_asset, open_decision_inputs
 from pipelines.explain.published import look_up_run
-from pipelines.explain.record import explained_json
-from pipelines.explain.text import show_explained
+from pipelines.explain.record import asset_trace_json
+from pipelines.explain.text import print_asset_trace
 from schemas.deal import load_deal
 
 EXAMPLES = """\
@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("asset", metavar="ASSET", help="an asset_id of the catalogue")
     add_deal_options(parser)
-    add_judging_options(parser)
+    add_evaluation_options(parser)
     parser.add_argument(
         "--out", default="", metavar="URI", help="also say what the newest run there decided"
     )
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
     results, _ = consoles(options)
     deal = load_deal(options.deal)
-    inquiry = open_inquiry(
+    inquiry = open_decision_inputs(
         options.catalogue,
         deal,
         parse_as_of(options.as_of),
@@ -53,9 +53,9 @@ def run(options: argparse.Namespace) -> int:
         tuple(options.allow_host),
     )
     explained = explain_asset(options.asset, inquiry, not options.no_fetch)
-    decided = look_up_run(options.out, deal.deal_id, options.asset) if options.out else None
+    published = look_up_run(options.out, deal.deal_id, options.asset) if options.out else None
     if options.json:
-        print_json(explained_json(explained, inquiry, decided))
+        print_json(asset_trace_json(explained, inquiry, published))
     else:
-        show_explained(results, explained, inquiry, decided)
+        print_asset_trace(results, explained, inquiry, published)
     return 0

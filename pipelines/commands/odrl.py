@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipelines.commands.common import add_general_options, consoles, print_json
-from pipelines.odrl.export import export
+from pipelines.odrl.export import export_policies
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
 from pipelines.storage.store import join_uri
@@ -21,7 +21,7 @@ examples:
   fairshard odrl --run out/acme-2026-01/v0001 --deal acme.toml --for buyer --to policies/
 """
 
-_FOLDER = f"{layout.AGENCY}/odrl"
+_DEFAULT_FOLDER = f"{layout.AGENCY}/odrl"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "(default: %(default)s)",
     )
     parser.add_argument(
-        "--to", default="", metavar="DIR", help=f"instead of RUN/{_FOLDER}; needed for the buyer"
+        "--to",
+        default="",
+        metavar="DIR",
+        help=f"instead of RUN/{_DEFAULT_FOLDER}; needed for the buyer",
     )
     add_general_options(parser)
 
@@ -54,12 +57,14 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
     results, _ = consoles(options)
     destination = _destination(options.published, options.to, options.audience)
-    counts = export(options.published, options.deal, destination, options.audience == "buyer")
+    counts = export_policies(
+        options.published, options.deal, destination, options.audience == "buyer"
+    )
     if options.json:
         print_json({"policies": destination, "decisions": counts})
         return 0
-    named = ", ".join(f"{counts[outcome.value]:,} {outcome.value}" for outcome in Outcome)
-    results.print(f"{destination}: the deal, and {named}", soft_wrap=True, highlight=False)
+    counts_text = ", ".join(f"{counts[outcome.value]:,} {outcome.value}" for outcome in Outcome)
+    results.print(f"{destination}: the deal, and {counts_text}", soft_wrap=True, highlight=False)
     return 0
 
 
@@ -68,20 +73,20 @@ def _destination(published: str, to: str, audience: str) -> str:
         raise InputError(
             "The buyer's policies need a place", "--for buyer without --to", "Give --to a folder."
         )
-    place = to or join_uri(published, _FOLDER)
+    target = to or join_uri(published, _DEFAULT_FOLDER)
     if to and _in_delivery(to):
         raise InputError(
-            "Policies are no part of a signed delivery", place, "Give --to another folder."
+            "Policies are no part of a signed delivery", target, "Give --to another folder."
         )
-    return place
+    return target
 
 
-def _in_delivery(place: str) -> bool:
+def _in_delivery(target: str) -> bool:
     """Whether a file written there would be one too many in a delivery."""
-    store = open_store(place)
+    store = open_store(target)
     path = store.root.resolve().as_posix() if isinstance(store, LocalStore) else store.uri
     parts = path.split("/")
-    above = [
+    ancestors = [
         "/".join(parts[: end + 1]) for end, part in enumerate(parts) if part == layout.DELIVERY
     ]
-    return any(open_store(folder).exists(layout.MANIFEST) for folder in {path, *above})
+    return any(open_store(folder).exists(layout.MANIFEST) for folder in {path, *ancestors})

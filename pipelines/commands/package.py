@@ -10,8 +10,8 @@ from rich.console import Console
 
 from pipelines.commands.common import (
     add_deal_options,
+    add_evaluation_options,
     add_general_options,
-    add_judging_options,
     add_run_options,
     consoles,
     parse_as_of,
@@ -19,8 +19,8 @@ from pipelines.commands.common import (
 )
 from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
-from pipelines.run.prepare import Prepared, Request, prepare_job
-from pipelines.steps.package import Packaged, package
+from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
+from pipelines.steps.package import PackageResult, package
 from pipelines.steps.runner import check_engine
 
 EXAMPLES = """\
@@ -36,7 +36,7 @@ examples:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add_deal_options(parser)
-    add_judging_options(parser)
+    add_evaluation_options(parser)
     parser.add_argument("--out", default="", metavar="URI", help="instead of the deal's output.uri")
     parser.add_argument(
         "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     results, progress = consoles(options)
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder) / "progress"
-        request = Request(
+        request = JobRequest(
             catalogue=options.catalogue,
             deal=options.deal,
             as_of=parse_as_of(options.as_of),
@@ -90,8 +90,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def package_with_progress(
-    prepared: Prepared, path: Path, console: Console, quiet: bool, take_over: bool = False
-) -> Packaged:
+    prepared: PreparedJob, path: Path, console: Console, quiet: bool, take_over: bool = False
+) -> PackageResult:
     """Packages, and shows how far it is."""
     job = prepared.job
     if job.models.demonstration and not quiet:
@@ -104,7 +104,7 @@ def package_with_progress(
         return package(job, prepared.signer, take_over)
 
 
-def _say_complete(prepared: Prepared, as_json: bool, console: Console) -> int:
+def _say_complete(prepared: PreparedJob, as_json: bool, console: Console) -> int:
     where = f"{prepared.job.output_uri}/{prepared.job.delivery}"
     if as_json:
         print_json({"delivery": where, "complete": True, "made": False})

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from pipelines.commands.common import (
     add_deal_options,
+    add_evaluation_options,
     add_general_options,
-    add_judging_options,
     add_run_options,
     consoles,
-    positive,
+    positive_int,
     print_json,
 )
 from pipelines.report.progress import show_progress
-from pipelines.report.verified import show_report
+from pipelines.report.verification import show_report
 from pipelines.verify.delivery import verify_delivery
-from pipelines.verify.sample import DEFAULT_SEED, Draw
-from pipelines.verify.state import Incremental
+from pipelines.verify.sample import DEFAULT_SEED, SampleDraw
+from pipelines.verify.state import IncrementalSettings
 from schemas.errors import InputError
 
 EXAMPLES = """\
@@ -47,64 +47,66 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the agency's verifier key, or a file that holds it; without it the delivery's own "
         "key is used, which shows that nothing was damaged but not who made it",
     )
-    sampled = parser.add_argument_group("a sample")
-    sampled.add_argument(
+    sample_group = parser.add_argument_group("a sample")
+    sample_group.add_argument(
         "--sample",
         metavar="N|P%",
         help="check so many samples, or so large a part of them, by byte range; of all other "
         "files the sizes alone",
     )
-    sampled.add_argument(
+    sample_group.add_argument(
         "--seed",
         type=int,
         metavar="N",
         help=f"what the draw is made from (default: {DEFAULT_SEED})",
     )
-    since = parser.add_argument_group("what is new since the last time")
-    since.add_argument(
+    incremental_group = parser.add_argument_group("what is new since the last time")
+    incremental_group.add_argument(
         "--state",
         type=Path,
         metavar="FILE",
         help="read only what is not known sound by this file, and write it anew; made where there "
         "is none",
     )
-    since.add_argument(
+    incremental_group.add_argument(
         "--reread", metavar="P%", help="read this part of what is known sound again, oldest first"
     )
-    since.add_argument("--full", action="store_true", help="read all that is known sound again")
-    mend = parser.add_argument_group("repair, by the agency")
-    mend.add_argument(
+    incremental_group.add_argument(
+        "--full", action="store_true", help="read all that is known sound again"
+    )
+    repair_group = parser.add_argument_group("repair, by the agency")
+    repair_group.add_argument(
         "--repair",
         action="store_true",
         help="make what is bad anew, from the catalogue, deal and key that it was made from",
     )
-    add_deal_options(mend, required=False)
-    add_judging_options(mend)
-    mend.add_argument(
+    add_deal_options(repair_group, required=False)
+    add_evaluation_options(repair_group)
+    repair_group.add_argument(
         "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
     )
-    mend.add_argument(
+    repair_group.add_argument(
         "--take-over", action="store_true", help="though a process elsewhere holds the version"
     )
-    add_run_options(mend)
+    add_run_options(repair_group)
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
     results, progress = consoles(options)
-    draw, incremental = _draw(options), _incremental(options)
+    draw, incremental = _parse_draw(options), _parse_incremental(options)
     if draw is not None and incremental is not None:
-        raise _clash("--sample", "--state")
+        raise _exclusive_options_error("--sample", "--state")
     if options.repair and (draw is not None or incremental is not None):
-        raise _clash("--repair", "--sample, --state")
+        raise _exclusive_options_error("--repair", "--sample, --state")
     vkey = _read_vkey(options.vkey)
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder) / "progress"
         with show_progress(path, progress, options.quiet):
             if options.repair:
                 # Engines and models take seconds to import, and only a repair needs them.
-                from pipelines.commands.repairing import verify_and_repair
+                from pipelines.commands.verify_repair import verify_and_repair
 
                 report = verify_and_repair(options, vkey, path)
             else:
@@ -118,33 +120,33 @@ def run(options: argparse.Namespace) -> int:
     return 0 if report.sound else 1
 
 
-def _draw(options: argparse.Namespace) -> Draw | None:
+def _parse_draw(options: argparse.Namespace) -> SampleDraw | None:
     if options.sample is None:
         if options.seed is not None:
-            raise _needs("--seed", "--sample")
+            raise _missing_option_error("--seed", "--sample")
         return None
     seed = DEFAULT_SEED if options.seed is None else options.seed
     if options.sample.endswith("%"):
-        return Draw(share=_share("--sample", options.sample), seed=seed)
+        return SampleDraw(share=_parse_percentage("--sample", options.sample), seed=seed)
     try:
-        return Draw(count=positive(options.sample), seed=seed)
+        return SampleDraw(count=positive_int(options.sample), seed=seed)
     except ValueError as error:
         raise InputError(
             "Not a size of a sample", f"--sample {options.sample}", "Write 1000, or 2%."
         ) from error
 
 
-def _incremental(options: argparse.Namespace) -> Incremental | None:
+def _parse_incremental(options: argparse.Namespace) -> IncrementalSettings | None:
     if options.state is None:
         for name, given in (("--reread", options.reread), ("--full", options.full)):
             if given:
-                raise _needs(name, "--state")
+                raise _missing_option_error(name, "--state")
         return None
-    reread = _share("--reread", options.reread) if options.reread else Fraction(0)
-    return Incremental(options.state, reread, options.full)
+    reread = _parse_percentage("--reread", options.reread) if options.reread else Fraction(0)
+    return IncrementalSettings(options.state, reread, options.full)
 
 
-def _share(option: str, text: str) -> Fraction:
+def _parse_percentage(option: str, text: str) -> Fraction:
     """A percentage as a share."""
     try:
         share = Fraction(text.removesuffix("%")) / 100
@@ -155,11 +157,11 @@ def _share(option: str, text: str) -> Fraction:
     return share
 
 
-def _needs(option: str, other: str) -> InputError:
+def _missing_option_error(option: str, other: str) -> InputError:
     return InputError(f"{option} says nothing without {other}", option, f"Give {other} as well.")
 
 
-def _clash(one: str, other: str) -> InputError:
+def _exclusive_options_error(one: str, other: str) -> InputError:
     return InputError("These options exclude each other", f"{one} and {other}", "Give one of them.")
 
 

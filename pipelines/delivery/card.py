@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.media.formats import as_format, media_type_of
+from pipelines.media.formats import media_type_of, parse_format
 from pipelines.profiles import profile_for
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
@@ -77,7 +77,7 @@ def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
 def _profile_notes(job: Job, receipts: Sequence[ShardReceipt]) -> list[str]:
     """What to know of each profile that the samples carry."""
     lines: list[str] = []
-    for kind in sorted({media_type_of(as_format(name)) for name in families(receipts)}):
+    for kind in sorted({media_type_of(parse_format(name)) for name in families(receipts)}):
         profile = profile_for(job.deal.profile, kind)
         if profile is not None:
             lines += [f"Profile `{profile.name}` ({kind}). {profile.card}", ""]

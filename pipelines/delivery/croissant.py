@@ -21,7 +21,7 @@ Node = dict[str, Any]
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
 RAI_CONFORMS_TO = "http://mlcommons.org/croissant/RAI/1.0"
-_TERMS = (
+_CROISSANT_TERMS = (
     "arrayShape citeAs column containedIn equivalentProperty extract field fileObject fileProperty "
     "fileSet format includes isArray isLiveDataset jsonPath key md5 parentField path recordSet "
     "references regex repeated replace samplingRate separator source subField transform"
@@ -39,7 +39,7 @@ _CONTEXT: Node = {
     "description": {"@container": "@language"},
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "name": {"@container": "@language"},
-    **{term: f"cr:{term}" for term in _TERMS},
+    **{term: f"cr:{term}" for term in _CROISSANT_TERMS},
 }
 _FORMATS = {"tar": "application/x-tar", "parquet": "application/x-parquet"}
 _TYPES = {

@@ -18,10 +18,10 @@ from pipelines.storage.store import Store
 from schemas.errors import RunError
 
 _CHUNK_BYTES = 1 << 20
-_READERS = 4
+_READ_THREADS = 4
 
 
-def digest_of(store: Store, key: str) -> str:
+def object_sha256(store: Store, key: str) -> str:
     """Sha256 of an object's bytes, hex, in bounded memory."""
     digest = hashlib.sha256()
     with store.open_read(key) as source:
@@ -41,38 +41,40 @@ def recheck_shards(
         store: The output store.
         job: The run.
         receipts: What was written.
-        reread: Whether to read the shards again; None does so where `store.far`.
+        reread: Whether to read the shards again; None does so where `store.is_remote`.
 
     Raises:
         RunError: Naming the shards that are not what was written.
     """
-    read = store.far if reread is None else reread
+    must_read = store.is_remote if reread is None else reread
     report_progress(job.progress_path, "publish", 0, len(receipts))
 
     def check(receipt: ShardReceipt) -> str:
-        seen = _difference(store, f"{job.delivery}/shards/{receipt.name}.tar", receipt, read)
+        difference = _difference(
+            store, f"{job.delivery}/shards/{receipt.name}.tar", receipt, must_read
+        )
         report_progress(job.progress_path, "publish", 1)
-        return seen
+        return difference
 
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(_READ_THREADS) as pool:
         found = list(zip(receipts, pool.map(check, receipts), strict=True))
-    bad = {receipt.name: seen for receipt, seen in found if seen}
+    bad = {receipt.name: difference for receipt, difference in found if difference}
     for name in bad:
         store.delete(f"{job.work}/shards/{name}.json")
     if bad:
         raise RunError(
             "Shards in the store are not what was written",
-            "; ".join(f"{name}: {seen}" for name, seen in bad.items()),
+            "; ".join(f"{name}: {difference}" for name, difference in bad.items()),
             "Nothing was published. Run again: these alone are written anew.",
         )
 
 
-def _difference(store: Store, key: str, receipt: ShardReceipt, read: bool) -> str:
+def _difference(store: Store, key: str, receipt: ShardReceipt, must_read: bool) -> str:
     try:
         size = store.size(key)
         if size != receipt.bytes:
             return f"{size} bytes, {receipt.bytes} were written"
-        if read and (digest := digest_of(store, key)) != receipt.sha256:
+        if must_read and (digest := object_sha256(store, key)) != receipt.sha256:
             return f"sha256 {digest}, {receipt.sha256} was written"
     except FileNotFoundError:
         return "it is gone"

@@ -60,7 +60,7 @@ def make_sample(row: Row, job: Job) -> CommonSample:
     if profile is None:
         raise AssertionError("a deal takes no media that its profile does not")
     try:
-        return profile.make(_common(row, job), row)
+        return profile.make_sample(_common(row, job), row)
     except SampleError as error:
         raise RunError(
             "A sample is not what its profile's schema says",
@@ -74,8 +74,8 @@ def _common(row: Row, job: Job) -> Row:
     commitment = asset_commitment(job.salt, row["asset_id"])
     source = (row["digital_source_type"] or "").removeprefix(DIGITAL_SOURCE_TYPE_PREFIX)
     created, until = row["created_at"], row["usable_until"]
-    seen = row["caption_source"] == CaptionSource.MODEL
-    film = row["media_type"] == "video"
+    captioned_by_model = row["caption_source"] == CaptionSource.MODEL
+    is_video = row["media_type"] == "video"
     return {
         "key": sample_key(commitment),
         "asset": commitment,
@@ -87,9 +87,9 @@ def _common(row: Row, job: Job) -> Row:
         "duration_ms": row["film_ms"],
         "fps_num": row["fps_num"],
         "fps_den": row["fps_den"],
-        "frames": row["frames"] if film else 0,
-        "caption_model": job.models.captioner_id if seen else "",
-        "clip_model": job.models.clip_id if seen else "",
+        "frames": row["frames"] if is_video else 0,
+        "caption_model": job.models.captioner_id if captioned_by_model else "",
+        "clip_model": job.models.clip_id if captioned_by_model else "",
         "title": row["title"] or "",
         "description": row["description"] or "",
         "keywords": "; ".join(row["keywords"] or []),

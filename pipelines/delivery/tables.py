@@ -13,10 +13,10 @@ from pipelines.profiles.aspect import aspect_bucket
 from pipelines.run.job import Job
 from schemas import layout
 from schemas.profiles.common import CommonSample
-from schemas.sample import DELIVERED_SCHEMA
+from schemas.sample import DELIVERED_ASSETS_SCHEMA
 from schemas.shard_table import SHARD_TABLE_SCHEMA, SHOTS_TABLE_SCHEMA
 
-_SAID = (
+SHARD_COLUMNS = (
     "key asset profile media_type deal_id media_sha256 width height caption caption_source "
     "caption_model title "
     "licence_model licence_class licence_code digital_source_type ai_generated "
@@ -29,13 +29,13 @@ def shard_row(job: Job, shard: str, sample: CommonSample, row: Row) -> Row:
     """A sample's row of the shard's table, all but what is known when the tar is whole."""
     delivery = layout.delivery_id(job.deal.deal_id, job.version)
     return {
-        **{name: getattr(sample, name) for name in _SAID},
+        **{name: getattr(sample, name) for name in SHARD_COLUMNS},
         "shard": shard,
         "family": sample.format,
         "aspect_bucket": aspect_bucket(sample.width, sample.height),
         "motion_milli": row["motion_milli"],
         "clip_score": clip_score(sample, row),
-        **backed_by(job.salt, delivery, row),
+        **rights_commitments(job.salt, delivery, row),
         "original_width": row["stored_width"],
         "original_height": row["stored_height"],
         "status": "success",
@@ -50,20 +50,20 @@ def shard_table(rows: Sequence[Row], written: Sequence[WrittenSample]) -> pa.Tab
         rows: From `shard_row`.
         written: Their samples.
     """
-    whole = [row | _members(item) for row, item in zip(rows, written, strict=True)]
-    return pa.Table.from_pylist(whole, schema=SHARD_TABLE_SCHEMA)
+    complete_rows = [row | _members(item) for row, item in zip(rows, written, strict=True)]
+    return pa.Table.from_pylist(complete_rows, schema=SHARD_TABLE_SCHEMA)
 
 
 def _members(item: WrittenSample) -> Row:
     """What a row says of its sample's place in the tar."""
-    told: Row = {"sha256": item.media.sha256, "media_member": item.media.name}
+    columns: Row = {"sha256": item.media.sha256, "media_member": item.media.name}
     for name, member in (("media", item.media), ("txt", item.text), ("json", item.json)):
-        told[f"{name}_offset"] = member.offset
-        told[f"{name}_length"] = member.length
-    return told | {"txt_sha256": item.text.sha256, "json_sha256": item.json.sha256}
+        columns[f"{name}_offset"] = member.offset
+        columns[f"{name}_length"] = member.length
+    return columns | {"txt_sha256": item.text.sha256, "json_sha256": item.json.sha256}
 
 
-def backed_by(salt: bytes, delivery: str, row: Row) -> dict[str, list[str]]:
+def rights_commitments(salt: bytes, delivery: str, row: Row) -> dict[str, list[str]]:
     """Commitments to who made an asset and to what they signed.
 
     Each has a salt of its own for every asset of every delivery: with one a person, a buyer could
@@ -76,8 +76,8 @@ def backed_by(salt: bytes, delivery: str, row: Row) -> dict[str, list[str]]:
     """
 
     def commitment(domain: Domain, *ids: str) -> str:
-        own = item_salt(salt, domain, delivery, row["asset_id"], *ids)
-        return commit(domain, own, text_value(ids[-1]))
+        value_salt = item_salt(salt, domain, delivery, row["asset_id"], *ids)
+        return commit(domain, value_salt, text_value(ids[-1]))
 
     people = sorted(who["contributor_id"] for who in row["contributors"])
     signed = sorted({(item["contributor_id"], item["ref"]) for item in row["agreements"]})
@@ -117,19 +117,19 @@ def metadata_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
     )
 
 
-def shots_table(written: Sequence[WrittenSample], told: Mapping[str, Row]) -> pa.Table:
+def shots_table(written: Sequence[WrittenSample], texts: Mapping[str, Row]) -> pa.Table:
     """The shots of a shard's embedded films (SHOTS_TABLE_SCHEMA), in the order of the tar.
 
     Args:
         written: The shard's samples.
-        told: Captions and embeddings by media digest (pipelines.features.store.CAPTIONS_SCHEMA).
+        texts: Captions and embeddings by media digest (pipelines.features.store.CAPTIONS_SCHEMA).
     """
     rows = [
         {
             "key": item.sample.key,
             "shot": number,
             **shot,
-            "embedding": told[item.sample.media_sha256]["shots"][number]["embedding"],
+            "embedding": texts[item.sample.media_sha256]["shots"][number]["embedding"],
         }
         for item in written
         for number, shot in enumerate(item.row["shots"])
@@ -153,4 +153,4 @@ def delivered_table(shard: str, samples: Sequence[tuple[CommonSample, Row]]) -> 
         }
         for sample, row in samples
     ]
-    return pa.Table.from_pylist(rows, schema=DELIVERED_SCHEMA)
+    return pa.Table.from_pylist(rows, schema=DELIVERED_ASSETS_SCHEMA)

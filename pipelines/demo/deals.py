@@ -25,10 +25,10 @@ class DemoDeal:
         deal_id: As in its text.
         file_name: Under the library's folder.
         text: The TOML, whole but for `{max_assets}` and `{divert}`.
-        near: Whether look-alikes are refused as well as equal files.
-        by_keyword: Whether the planted keywords decide.
-        capped: Whether `max_assets` is low enough to refuse some.
-        weighted: Whether assets count with their weight rather than once.
+        dedupes_near: Whether look-alikes are refused as well as equal files.
+        filters_keywords: Whether the planted keywords decide.
+        caps_assets: Whether `max_assets` is low enough to refuse some.
+        weights_assets: Whether assets count with their weight rather than once.
         pool_minor: The pool in minor units.
         currency: ISO 4217.
         agency_share: Exact.
@@ -37,10 +37,10 @@ class DemoDeal:
     deal_id: str
     file_name: str
     text: str
-    near: bool
-    by_keyword: bool
-    capped: bool
-    weighted: bool
+    dedupes_near: bool
+    filters_keywords: bool
+    caps_assets: bool
+    weights_assets: bool
     pool_minor: int
     currency: str
     agency_share: Fraction
@@ -173,10 +173,10 @@ DEALS = (
         MAIN,
         "deal.toml",
         _MAIN_TEXT,
-        near=True,
-        by_keyword=False,
-        capped=False,
-        weighted=False,
+        dedupes_near=True,
+        filters_keywords=False,
+        caps_assets=False,
+        weights_assets=False,
         pool_minor=10_000_000,
         currency="USD",
         agency_share=Fraction(40, 100),
@@ -185,10 +185,10 @@ DEALS = (
         IMAGES,
         "deal-images.toml",
         _IMAGES_TEXT,
-        near=False,
-        by_keyword=False,
-        capped=False,
-        weighted=True,
+        dedupes_near=False,
+        filters_keywords=False,
+        caps_assets=False,
+        weights_assets=True,
         pool_minor=1_500_001,
         currency="JPY",
         agency_share=Fraction(35, 100),
@@ -197,10 +197,10 @@ DEALS = (
         STRICT,
         "deal-strict.toml",
         _STRICT_TEXT,
-        near=True,
-        by_keyword=True,
-        capped=True,
-        weighted=False,
+        dedupes_near=True,
+        filters_keywords=True,
+        caps_assets=True,
+        weights_assets=False,
         pool_minor=999_999,
         currency="EUR",
         agency_share=Fraction(50, 100),

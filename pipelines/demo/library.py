@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.demo.answer_key import answer_key, judge
+from pipelines.demo.answer_key import answer_deal, answer_key
 from pipelines.demo.deals import DEALS, deal_text
-from pipelines.demo.media_jobs import MediaFacts, Progress, make_media
-from pipelines.demo.plan import Plan, make_plan
+from pipelines.demo.media_jobs import MediaFacts, ProgressCallback, draw_media
+from pipelines.demo.plan import LibraryPlan, make_plan
 from pipelines.demo.tables import write_tables
 from schemas.errors import InputError
 
@@ -18,7 +18,7 @@ DEFAULT_ASSETS = 360
 
 
 @dataclass(frozen=True)
-class Library:
+class DemoLibrary:
     """Where a library was made.
 
     Attributes:
@@ -33,16 +33,16 @@ class Library:
     catalogue: Path
     deals: dict[str, Path]
     answer_key: Path
-    plan: Plan
+    plan: LibraryPlan
 
 
 def make_library(
     out: Path,
     seed: int = 0,
     assets: int = DEFAULT_ASSETS,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     workers: int = 1,
-) -> Library:
+) -> DemoLibrary:
     """Makes a library.
 
     Args:
@@ -64,47 +64,51 @@ def make_library(
     if catalogue.exists():
         raise InputError("There is a catalogue already", str(catalogue), "Name another folder.")
     catalogue.mkdir(parents=True)
-    facts = make_media(catalogue, plan.assets, workers, progress)
-    write_tables(catalogue, plan, facts)
+    all_facts = draw_media(catalogue, plan.assets, workers, progress)
+    write_tables(catalogue, plan, all_facts)
     deals = write_deals(out, plan)
     key_path = out / "answer_key.json"
-    key = {**answer_key(plan), **_drawn(plan, facts)}
+    key = {**answer_key(plan), **_facts_after_drawing(plan, all_facts)}
     key_path.write_text(json.dumps(key, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return Library(out, catalogue, deals, key_path, plan)
+    return DemoLibrary(out, catalogue, deals, key_path, plan)
 
 
-def write_deals(out: Path, plan: Plan) -> dict[str, Path]:
+def write_deals(out: Path, plan: LibraryPlan) -> dict[str, Path]:
     """Writes the three deals and tells where they are."""
     paths: dict[str, Path] = {}
     for deal in DEALS:
         paths[deal.deal_id] = out / deal.file_name
-        text = deal_text(deal, judge(plan, deal).max_assets)
+        text = deal_text(deal, answer_deal(plan, deal).max_assets)
         paths[deal.deal_id].write_text(text, encoding="utf-8")
     return paths
 
 
-def _drawn(plan: Plan, facts: Sequence[MediaFacts]) -> dict[str, object]:
+def _facts_after_drawing(plan: LibraryPlan, all_facts: Sequence[MediaFacts]) -> dict[str, object]:
     """The part of the key that is known once the pictures are drawn."""
     pairs = [
-        (asset, made)
-        for asset, made in zip(plan.assets, facts, strict=True)
+        (asset, media_facts)
+        for asset, media_facts in zip(plan.assets, all_facts, strict=True)
         if asset.asset_id is not None
     ]
     return {
         "subjects": {
-            asset.asset_id: {"noun": made.noun, "colour": made.colour, "caption": made.caption}
-            for asset, made in pairs
+            asset.asset_id: {
+                "noun": media_facts.noun,
+                "colour": media_facts.colour,
+                "caption": media_facts.caption,
+            }
+            for asset, media_facts in pairs
         },
         "media": {
             asset.asset_id: {
-                "file": asset.file,
-                "path": asset.path if made.sha256 else None,
-                "sha256": made.sha256 or None,
-                "bytes": made.size_bytes,
-                "width": made.width,
-                "height": made.height,
-                "duration_ms": made.duration_ms,
+                "file": asset.file_style,
+                "path": asset.path if media_facts.sha256 else None,
+                "sha256": media_facts.sha256 or None,
+                "bytes": media_facts.size_bytes,
+                "width": media_facts.width,
+                "height": media_facts.height,
+                "duration_ms": media_facts.duration_ms,
             }
-            for asset, made in pairs
+            for asset, media_facts in pairs
         },
     }

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from pipelines.demo.plan import FILM_FILES, Planned
-from pipelines.demo.roles.broken import BROKEN_FILES, UNWRITTEN, cut, save_broken
+from pipelines.demo.plan import FILM_FILES, PlannedAsset
+from pipelines.demo.roles.broken_files import BROKEN_STYLES, UNWRITTEN_STYLES, save_broken, truncate
 from pipelines.demo.scenes.films import (
     FilmSpec,
     draw_film_spec,
@@ -18,13 +18,13 @@ from pipelines.demo.scenes.films import (
     film_subject,
     write_film,
 )
-from pipelines.demo.scenes.picture_files import change, save_picture
+from pipelines.demo.scenes.picture_files import make_lookalike, save_picture
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render, subject
-from pipelines.demo.scenes.xmp import SPELLINGS, RightsStatement, with_entity, xmp_packet
+from pipelines.demo.scenes.xmp import SPELLINGS, RightsStatement, with_xml_entity, xmp_packet
 
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
-_JOBS_AT_A_TIME = 8
+_CHUNK_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class MediaFacts:
     caption: str
 
 
-def make_media(
-    root: Path, assets: Sequence[Planned], workers: int, progress: Progress | None
+def draw_media(
+    root: Path, assets: Sequence[PlannedAsset], workers: int, progress: ProgressCallback | None
 ) -> list[MediaFacts]:
     """Writes the files of all assets.
 
@@ -69,55 +69,57 @@ def make_media(
     for folder in sorted({(root / asset.path).parent for asset in assets}):
         folder.mkdir(parents=True, exist_ok=True)
     facts: list[MediaFacts] = []
-    for made in _run(root, assets, workers):
-        facts.append(made)
+    for media_facts in _draw_files(root, assets, workers):
+        facts.append(media_facts)
         if progress is not None:
             progress(len(facts), len(assets))
     return facts
 
 
-def _run(root: Path, assets: Sequence[Planned], workers: int) -> Iterator[MediaFacts]:
+def _draw_files(root: Path, assets: Sequence[PlannedAsset], workers: int) -> Iterator[MediaFacts]:
     roots = [root] * len(assets)
     if workers <= 1:
-        yield from map(make_file, roots, assets)
+        yield from map(draw_file, roots, assets)
         return
     # Spawned, not forked: the caller may run threads.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(make_file, roots, assets, chunksize=_JOBS_AT_A_TIME)
+        yield from pool.map(draw_file, roots, assets, chunksize=_CHUNK_SIZE)
 
 
-def make_file(root: Path, asset: Planned) -> MediaFacts:
+def draw_file(root: Path, asset: PlannedAsset) -> MediaFacts:
     """Draws one asset, writes its file if it has one, and tells what is true of it."""
-    return _make_film(root, asset) if asset.file in FILM_FILES else _make_picture(root, asset)
+    return _draw_film(root, asset) if asset.file_style in FILM_FILES else _draw_picture(root, asset)
 
 
-def _make_picture(root: Path, asset: Planned) -> MediaFacts:
+def _draw_picture(root: Path, asset: PlannedAsset) -> MediaFacts:
     scene = draw_scene_spec(asset.scene_seed)
     noun, colour = subject(scene)
     text = caption(scene)
-    if asset.file in UNWRITTEN:
+    if asset.file_style in UNWRITTEN_STYLES:
         return MediaFacts("", 0, 0, 0, None, noun, colour, text)
     # Nobody will ever see what the bomb would have shown.
-    size = (16, 16) if asset.file == "bomb" else (asset.width, asset.height)
-    image = change(render(scene, *size), asset.role.copy)
-    if asset.file in BROKEN_FILES:
-        data = save_broken(image, asset.file, asset.scene_seed, text)
+    size = (16, 16) if asset.file_style == "bomb" else (asset.width, asset.height)
+    image = make_lookalike(render(scene, *size), asset.role.change)
+    if asset.file_style in BROKEN_STYLES:
+        data = save_broken(image, asset.file_style, asset.scene_seed, text)
     else:
-        data = save_picture(image, asset.file, asset.scene_seed, text, _packet(asset, text))
+        data = save_picture(
+            image, asset.file_style, asset.scene_seed, text, _rights_packet(asset, text)
+        )
     (root / asset.path).write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
     return MediaFacts(digest, len(data), image.width, image.height, None, noun, colour, text)
 
 
-def _make_film(root: Path, asset: Planned) -> MediaFacts:
+def _draw_film(root: Path, asset: PlannedAsset) -> MediaFacts:
     spec: FilmSpec = draw_film_spec(asset.scene_seed)
-    if asset.file == "still_film":
+    if asset.file_style == "still_film":
         spec = replace(spec, shots=(replace(spec.shots[0], frames=1),))
     path = root / asset.path
     write_film(path, spec)
     data = path.read_bytes()
-    if asset.file == "cut_film":
-        data = cut(data)
+    if asset.file_style == "cut_film":
+        data = truncate(data)
         path.write_bytes(data)
     noun, colour = film_subject(spec)
     return MediaFacts(
@@ -137,19 +139,19 @@ def _duration_ms(spec: FilmSpec) -> int:
     return (2_000 * spec.frames + spec.rate) // (2 * spec.rate)
 
 
-def _packet(asset: Planned, description: str) -> bytes:
+def _rights_packet(asset: PlannedAsset, description: str) -> bytes:
     """The rights statement: it agrees with the asset's row, but for what the role says."""
     columns = asset.role.columns
     if columns.get("grant_train_gen") == "deny":
-        mining = "PROHIBITED-GENAIMLTRAINING"
+        data_mining = "PROHIBITED-GENAIMLTRAINING"
     else:
-        mining = ("ALLOWED", "UNSPECIFIED")[asset.index // len(SPELLINGS) % 2]
+        data_mining = ("ALLOWED", "UNSPECIFIED")[asset.index // len(SPELLINGS) % 2]
     statement = RightsStatement(
-        data_mining=mining,
+        data_mining=data_mining,
         source_type=str(columns.get("digital_source_type") or ""),
         creator="Demo Agency",
         description=description,
         spelling=SPELLINGS[asset.index % len(SPELLINGS)],
     )
-    packet = xmp_packet(replace(statement, **asset.role.says))
-    return with_entity(packet) if asset.file.endswith("_entity") else packet
+    packet = xmp_packet(replace(statement, **asset.role.xmp_fields))
+    return with_xml_entity(packet) if asset.file_style.endswith("_entity") else packet

@@ -16,12 +16,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.demo.crowd import Crowd, crowd_consents, crowd_contributors, make_crowd
 from pipelines.demo.deals import DEALS, deal_text
-from pipelines.demo.role_columns import Column, Templates, make_templates, media_uris, numbered
-from pipelines.demo.roles.cast import CLEAN, TABLE_ROLES
+from pipelines.demo.large_roster import (
+    LargeRoster,
+    make_large_roster,
+    roster_consents,
+    roster_contributors,
+)
+from pipelines.demo.roles.instances import CLEAN, TABLE_ROLES
 from pipelines.demo.roles.rights import READ_ROLES
 from pipelines.demo.roles.role import IMAGES, MAIN, STRICT, Role
+from pipelines.demo.row_templates import (
+    ArrowColumn,
+    RowTemplates,
+    make_row_templates,
+    media_uris,
+    numbered_ids,
+)
 from schemas.catalogue import (
     ASSETS_SCHEMA,
     CONSENTS_SCHEMA,
@@ -31,13 +42,16 @@ from schemas.catalogue import (
 from schemas.errors import InputError
 from schemas.ledger import FULL_SPLIT_BP
 
-ROW_GROUP = 65_536
-Integers = npt.NDArray[np.int64]
+ROW_GROUP_ROWS = 65_536
+IntArray = npt.NDArray[np.int64]
 
 # Rows that cannot be read are no matter of rights, and one without an id would have no answer.
-LARGE_ROLES: tuple[Role, ...] = (CLEAN, *(role for role in TABLE_ROLES if role not in READ_ROLES))
-_RARE = 0.3  # in a thousand: the share of a role that states none
-_ONE_DAY_OF_2019 = 17_897  # 2019-01-01 in days since 1970
+METADATA_ROLES: tuple[Role, ...] = (
+    CLEAN,
+    *(role for role in TABLE_ROLES if role not in READ_ROLES),
+)
+_DEFAULT_PER_THOUSAND = 0.3  # in a thousand: the share of a role that states none
+_FIRST_DAY = 17_897  # 2019-01-01 in days since 1970
 _STRICT_MAX_ASSETS = 100_000
 
 ANSWER_SCHEMA = pa.schema(
@@ -66,11 +80,11 @@ def make_metadata_only(out: Path, seed: int = 0, assets: int = 1_000_000) -> Pat
     Raises:
         InputError: If there are fewer rows than roles, or a catalogue is there already.
     """
-    if assets < 2 * len(LARGE_ROLES):
+    if assets < 2 * len(METADATA_ROLES):
         raise InputError(
             "A catalogue that small cannot hold every case",
             f"{assets} assets",
-            f"Ask for at least {2 * len(LARGE_ROLES)}.",
+            f"Ask for at least {2 * len(METADATA_ROLES)}.",
         )
     catalogue = out / "catalogue"
     if catalogue.exists():
@@ -79,49 +93,54 @@ def make_metadata_only(out: Path, seed: int = 0, assets: int = 1_000_000) -> Pat
     for deal in DEALS:
         text = deal_text(deal, _STRICT_MAX_ASSETS)
         (out / deal.file_name).write_text(text, encoding="utf-8")
-    crowd = make_crowd(assets)
-    contributors = pa.Table.from_pylist(crowd_contributors(crowd), schema=CONTRIBUTORS_SCHEMA)
+    roster = make_large_roster(assets)
+    contributors = pa.Table.from_pylist(roster_contributors(roster), schema=CONTRIBUTORS_SCHEMA)
     pq.write_table(contributors, catalogue / "contributors.parquet", compression="zstd")
-    _write_rows(out, catalogue, _draw(seed, assets), crowd)
+    _write_rows(out, catalogue, _draw_rows(seed, assets), roster)
     return catalogue
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _DrawnRows:
     """What is drawn for every row at once: its role and the number in its id."""
 
     seed: int
     roles: npt.NDArray[np.int16]
-    numbers: Integers
+    numbers: IntArray
 
 
-def _draw(seed: int, assets: int) -> _Drawn:
-    weights = np.array([role.share or _RARE for role in LARGE_ROLES[1:]]) / 1_000
+def _draw_rows(seed: int, assets: int) -> _DrawnRows:
+    weights = (
+        np.array([role.per_thousand or _DEFAULT_PER_THOUSAND for role in METADATA_ROLES[1:]])
+        / 1_000
+    )
     edges = np.cumsum(weights)
-    throws = np.random.default_rng(seed).random(assets)
-    roles = np.searchsorted(edges, throws, side="right").astype(np.int16) + np.int16(1)
-    roles[roles == len(LARGE_ROLES)] = 0  # beyond the last edge: a clean one
+    draws = np.random.default_rng(seed).random(assets)
+    roles = np.searchsorted(edges, draws, side="right").astype(np.int16) + np.int16(1)
+    roles[roles == len(METADATA_ROLES)] = 0  # beyond the last edge: a clean one
     # One of each at least, evenly apart.
-    roles[np.arange(len(LARGE_ROLES)) * assets // len(LARGE_ROLES)] = np.arange(len(LARGE_ROLES))
+    roles[np.arange(len(METADATA_ROLES)) * assets // len(METADATA_ROLES)] = np.arange(
+        len(METADATA_ROLES)
+    )
     numbers = np.arange(assets, dtype=np.int64)
-    twice = next(index for index, role in enumerate(LARGE_ROLES) if role.rows == 2)
-    places = np.flatnonzero(roles == twice)
-    if len(places) == 1:
+    duplicate_role = next(index for index, role in enumerate(METADATA_ROLES) if role.rows == 2)
+    rows_of_role = np.flatnonzero(roles == duplicate_role)
+    if len(rows_of_role) == 1:
         # Its twin must be a row that nobody needs.
-        twin = int(np.flatnonzero(roles == 0)[-1])
-        roles[twin] = twice
-        places = np.flatnonzero(roles == twice)
-    if len(places) % 2:
-        roles[places[-1]] = 0
-        places = places[:-1]
+        other_row = int(np.flatnonzero(roles == 0)[-1])
+        roles[other_row] = duplicate_role
+        rows_of_role = np.flatnonzero(roles == duplicate_role)
+    if len(rows_of_role) % 2:
+        roles[rows_of_role[-1]] = 0
+        rows_of_role = rows_of_role[:-1]
     # A row and its twin lie half the catalogue apart, in different row groups.
-    half = len(places) // 2
-    numbers[places[half:]] = places[:half]
-    return _Drawn(seed, roles, numbers)
+    half = len(rows_of_role) // 2
+    numbers[rows_of_role[half:]] = rows_of_role[:half]
+    return _DrawnRows(seed, roles, numbers)
 
 
-def _write_rows(out: Path, catalogue: Path, drawn: _Drawn, crowd: Crowd) -> None:
-    templates = make_templates(LARGE_ROLES, crowd)
+def _write_rows(out: Path, catalogue: Path, drawn: _DrawnRows, roster: LargeRoster) -> None:
+    templates = make_row_templates(METADATA_ROLES, roster)
     files = {
         "assets": (catalogue / "assets.parquet", ASSETS_SCHEMA),
         "consents": (catalogue / "consents.parquet", CONSENTS_SCHEMA),
@@ -133,60 +152,68 @@ def _write_rows(out: Path, catalogue: Path, drawn: _Drawn, crowd: Crowd) -> None
             name: stack.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
             for name, (path, schema) in files.items()
         }
-        general = pa.Table.from_pylist(crowd_consents(crowd), schema=CONSENTS_SCHEMA)
-        writers["consents"].write_table(general)
-        for start in range(0, len(drawn.roles), ROW_GROUP):
-            for name, table in _chunk(drawn, start, templates).items():
-                writers[name].write_table(table, row_group_size=ROW_GROUP)
+        contributor_consents = pa.Table.from_pylist(roster_consents(roster), schema=CONSENTS_SCHEMA)
+        writers["consents"].write_table(contributor_consents)
+        for start in range(0, len(drawn.roles), ROW_GROUP_ROWS):
+            for name, table in _row_group_tables(drawn, start, templates).items():
+                writers[name].write_table(table, row_group_size=ROW_GROUP_ROWS)
 
 
-def _chunk(drawn: _Drawn, start: int, templates: Templates) -> dict[str, pa.Table]:
+def _row_group_tables(
+    drawn: _DrawnRows, start: int, templates: RowTemplates
+) -> dict[str, pa.Table]:
     """One row group of assets, with the releases, consents and answers that belong to it."""
-    roles = drawn.roles[start : start + ROW_GROUP].astype(np.int64)
-    numbers = drawn.numbers[start : start + ROW_GROUP]
+    roles = drawn.roles[start : start + ROW_GROUP_ROWS].astype(np.int64)
+    numbers = drawn.numbers[start : start + ROW_GROUP_ROWS]
     rows = np.arange(start, start + len(roles))
-    dice = np.random.default_rng([drawn.seed, 1 + start // ROW_GROUP])
-    asset_ids = numbered("A", numbers)
-    looks = dice.integers(0, templates.look_count, len(roles))
+    rng = np.random.default_rng([drawn.seed, 1 + start // ROW_GROUP_ROWS])
+    asset_ids = numbered_ids("A", numbers)
+    subjects = rng.integers(0, templates.subject_count, len(roles))
     # A few contributors have made most of the library.
-    turns = (dice.random(len(roles)) ** 2 * FULL_SPLIT_BP).astype(np.int64)
-    contributors, first_authors = templates.contributors(roles, turns)
+    rotations = (rng.random(len(roles)) ** 2 * FULL_SPLIT_BP).astype(np.int64)
+    contributors, first_authors = templates.contributors(roles, rotations)
     release_ids, releases = templates.releases(roles, rows)
     columns = {
         "asset_id": asset_ids,
         "media_uri": media_uris(asset_ids),
         "contributors": contributors,
         "release_ids": release_ids,
-        "title": templates.titles.take(looks),
-        "keywords": templates.keywords.take(looks),
-        "created_at": _created(dice, roles, templates),
-        "weight": pa.array(dice.integers(1, 21, len(roles)), mask=dice.random(len(roles)) < 0.1),
-        "width": pa.array(dice.integers(560, 6_000, len(roles)), pa.int32()),
-        "height": pa.array(dice.integers(560, 6_000, len(roles)), pa.int32()),
+        "title": templates.titles.take(subjects),
+        "keywords": templates.keywords.take(subjects),
+        "created_at": _created_dates(rng, roles, templates),
+        "weight": pa.array(rng.integers(1, 21, len(roles)), mask=rng.random(len(roles)) < 0.1),
+        "width": pa.array(rng.integers(560, 6_000, len(roles)), pa.int32()),
+        "height": pa.array(rng.integers(560, 6_000, len(roles)), pa.int32()),
     }
     return {
         "assets": templates.assets(roles, columns),
         "releases": releases,
         "consents": templates.asset_consents(roles, asset_ids, first_authors),
-        "answer": _answers(roles, looks, asset_ids, templates),
+        "answer": _answers(roles, subjects, asset_ids, templates),
     }
 
 
-def _created(dice: np.random.Generator, roles: Integers, templates: Templates) -> Column:
-    days = dice.integers(0, 2_400, len(roles)).astype(np.int32) + np.int32(_ONE_DAY_OF_2019)
-    drawn = pa.array(days, pa.int32(), mask=dice.random(len(roles)) < 0.1).cast(pa.date32())
-    chosen: Column = pc.if_else(templates.dated.take(roles), templates.dates.take(roles), drawn)
-    return chosen
+def _created_dates(
+    rng: np.random.Generator, roles: IntArray, templates: RowTemplates
+) -> ArrowColumn:
+    days = rng.integers(0, 2_400, len(roles)).astype(np.int32) + np.int32(_FIRST_DAY)
+    drawn = pa.array(days, pa.int32(), mask=rng.random(len(roles)) < 0.1).cast(pa.date32())
+    dates: ArrowColumn = pc.if_else(
+        templates.has_fixed_date.take(roles), templates.fixed_dates.take(roles), drawn
+    )
+    return dates
 
 
-def _answers(roles: Integers, looks: Integers, asset_ids: Column, templates: Templates) -> pa.Table:
+def _answers(
+    roles: IntArray, subjects: IntArray, asset_ids: ArrowColumn, templates: RowTemplates
+) -> pa.Table:
     # The strict deal's reasons stand twice: without and with those of the keywords.
-    by_keyword = roles + templates.misses_keywords[looks] * len(LARGE_ROLES)
+    with_keywords = roles + templates.misses_keywords[subjects] * len(METADATA_ROLES)
     arrays = [
         asset_ids,
         templates.names.take(roles),
         templates.reasons[MAIN].take(roles),
         templates.reasons[IMAGES].take(roles),
-        templates.reasons[STRICT].take(by_keyword),
+        templates.reasons[STRICT].take(with_keywords),
     ]
     return pa.Table.from_arrays(arrays, schema=ANSWER_SCHEMA)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pipelines.demo.people import People, make_people
-from pipelines.demo.roles.cast import FIRST_GROUP, cast_roles
-from pipelines.demo.roles.names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
+from pipelines.demo.contributors import ContributorRoster, make_roster
+from pipelines.demo.roles.hostile_names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
+from pipelines.demo.roles.instances import FIRST_GROUP_SUFFIX, role_instances
 from pipelines.demo.roles.role import COLLECTION, RETIRED, Role
-from pipelines.demo.scenes.scene import Dice
+from pipelines.demo.scenes.scene import SeededDice
 from schemas.errors import InputError
 
-LEAST_ASSETS = 80
+MIN_ASSETS = 80
 FILM_FILES = frozenset({"film", "cut_film", "still_film"})
 
 # Seeds of scenes below 10,000,000 belong to libraries; those above train and check the demo models.
@@ -25,7 +25,7 @@ _CLEAN_FILES = ("jpeg_plain", "jpeg_plain", "jpeg_plain", "jpeg_progressive", "w
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedAsset:
     """One asset as planned; `columns` are those of its role over the ordinary ones.
 
     Attributes:
@@ -36,12 +36,12 @@ class Planned:
         scene_seed: What it shows, as a picture or as a film; look-alikes share it.
         width: Pixels, as displayed; of the drawing, before a copy is changed.
         height: Pixels, likewise.
-        file: How it is saved.
-        path: Its file, relative to the catalogue's folder; ends as `file` demands.
-        look: Id of its group of look-alikes, or empty.
+        file_style: How it is saved.
+        path: Its file, relative to the catalogue's folder; ends as `file_style` demands.
+        group_id: Id of its group of look-alikes, or empty.
         in_collection: Whether its keywords have the strict deal's collection.
         retired: Whether its keywords have what the strict deal excludes.
-        states_facts: Whether its row tells the file's digest and size.
+        states_file_facts: Whether its row tells the file's digest and size.
         title: Only where a hostile one is planted.
         created_at: None where unknown.
         weight: For weighted allocation; None where the column is empty.
@@ -54,12 +54,12 @@ class Planned:
     scene_seed: int
     width: int
     height: int
-    file: str
+    file_style: str
     path: str
-    look: str
+    group_id: str
     in_collection: bool
     retired: bool
-    states_facts: bool
+    states_file_facts: bool
     title: str | None
     created_at: date | None
     weight: int | None
@@ -79,51 +79,53 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Plan:
+class LibraryPlan:
     """A whole library before it is made."""
 
     seed: int
-    people: People
-    assets: tuple[Planned, ...]
+    roster: ContributorRoster
+    assets: tuple[PlannedAsset, ...]
 
 
-def make_plan(seed: int, assets: int) -> Plan:
+def make_plan(seed: int, assets: int) -> LibraryPlan:
     """Plans a library.
 
     Args:
         seed: Any whole number from 0; another seed gives other pictures and another order.
-        assets: Rows of the catalogue, at least `LEAST_ASSETS`.
+        assets: Rows of the catalogue, at least `MIN_ASSETS`.
 
     Raises:
         InputError: If there is no room for every essential role.
     """
-    if assets < LEAST_ASSETS:
+    if assets < MIN_ASSETS:
         raise InputError(
             "A library that small cannot hold every case",
             f"{assets} assets",
-            f"Ask for at least {LEAST_ASSETS}.",
+            f"Ask for at least {MIN_ASSETS}.",
         )
-    people = make_people(assets)
-    cast = list(cast_roles(assets))
-    _shuffle(Dice(seed * 2 + 1), cast)
-    hostile = _Hostile(seed)
+    roster = make_roster(assets)
+    instances = list(role_instances(assets))
+    _shuffle(SeededDice(seed * 2 + 1), instances)
+    hostile = _HostileNames(seed)
     # Numbers of the groups come after those of the rows.
-    looks = {group: assets + n for n, group in enumerate(sorted({g for _, g in cast if g}))}
-    planned: list[Planned] = []
-    for role, group in cast:
-        made = _plan_one(seed, len(planned), role, group, looks, people, hostile)
+    group_numbers = {
+        group: assets + n for n, group in enumerate(sorted({g for _, g in instances if g}))
+    }
+    planned: list[PlannedAsset] = []
+    for role, group in instances:
+        asset = _plan_asset(seed, len(planned), role, group, group_numbers, roster, hostile)
         # A role that repeats its id takes as many rows, alike in everything but the index.
-        planned.extend([made] * role.rows)
-    return Plan(seed, people, tuple(planned))
+        planned.extend([asset] * role.rows)
+    return LibraryPlan(seed, roster, tuple(planned))
 
 
-def _shuffle(dice: Dice, items: list[tuple[Role, str]]) -> None:
+def _shuffle(dice: SeededDice, items: list[tuple[Role, str]]) -> None:
     for last in range(len(items) - 1, 0, -1):
         other = dice.below(last + 1)
         items[last], items[other] = items[other], items[last]
 
 
-class _Hostile:
+class _HostileNames:
     """Hands out the hostile names, each once, to assets that would otherwise be delivered."""
 
     def __init__(self, seed: int) -> None:
@@ -132,89 +134,89 @@ class _Hostile:
         self._files = list(HOSTILE_FILE_NAMES)
         self._turn = seed
 
-    def next(self, role: Role) -> tuple[str | None, str | None, str | None]:
+    def take(self, role: Role) -> tuple[str | None, str | None, str | None]:
         """An asset_id, a title and a file name; None where the asset gets an ordinary one."""
-        if role.reasons or role.file_reasons or role.fault or role.rows > 1 or role.group:
+        if role.reasons or role.file_reasons or role.failure_reason or role.rows > 1 or role.group:
             return (None, None, None)
         self._turn += 1
         pools = (self._ids, self._titles, self._files)
         taken = [
-            pool.pop() if pool and self._turn % 3 == place else None
-            for place, pool in enumerate(pools)
+            pool.pop() if pool and self._turn % 3 == position else None
+            for position, pool in enumerate(pools)
         ]
         return (taken[0], taken[1], taken[2])
 
 
-def _plan_one(
+def _plan_asset(
     seed: int,
     index: int,
     role: Role,
     group: str,
-    looks: Mapping[str, int],
-    people: People,
-    hostile: _Hostile,
-) -> Planned:
-    dice = Dice((seed << 32) + index)
-    asset_id, title, name = hostile.next(role)
+    group_numbers: Mapping[str, int],
+    roster: ContributorRoster,
+    hostile: _HostileNames,
+) -> PlannedAsset:
+    dice = SeededDice((seed << 32) + index)
+    asset_id, title, name = hostile.take(role)
     if asset_id is None and role.columns.get("asset_id", "") is not None:
         asset_id = f"DEMO-{index:06d}"
     # All look-alikes of a group share their draws, and so what they show and who wants it.
-    number = looks[group] if group else index
-    look_dice = Dice((seed << 32) + number) if group else dice
-    width, height = _size(look_dice, role)
-    in_collection, retired = look_dice.chance(0.6), look_dice.chance(0.1)
-    if group.endswith(FIRST_GROUP):
+    number = group_numbers[group] if group else index
+    group_dice = SeededDice((seed << 32) + number) if group else dice
+    width, height = _size(group_dice, role)
+    in_collection, retired = group_dice.chance(0.6), group_dice.chance(0.1)
+    if group.endswith(FIRST_GROUP_SUFFIX):
         # The strict deal gets them, so that even the smallest library has more than its cap.
         in_collection, retired = True, False
-    file = role.file or _CLEAN_FILES[dice.below(len(_CLEAN_FILES))]
+    file_style = role.file_style or _CLEAN_FILES[dice.below(len(_CLEAN_FILES))]
     # A smaller copy is by the same contributor as its original, the others by somebody else.
-    turn = number if role.copy in ("", "resized") else index
+    rotation = number if role.change in ("", "resized") else index
     created = date(2019, 1, 1) + timedelta(days=dice.below(2_400))
-    return Planned(
+    return PlannedAsset(
         index=index,
         asset_id=asset_id,
         role=role,
         authors=tuple(
-            (people.author(author.history, turn + place), author.share_bp)
-            for place, author in enumerate(role.authors)
+            (roster.pick_author(author.history, rotation + position), author.share_bp)
+            for position, author in enumerate(role.authors)
         ),
         scene_seed=_scene_seed(role, seed * _SCENE_STEP + number),
         width=width,
         height=height,
-        file=file,
-        path=f"media/{index % 16:02d}/{name or f'{index:06d}'}.{_ending(file)}",
-        look=group,
+        file_style=file_style,
+        path=f"media/{index % 16:02d}/{name or f'{index:06d}'}.{_ending(file_style)}",
+        group_id=group,
         in_collection=in_collection,
         retired=retired,
-        states_facts=dice.chance(0.6),
+        states_file_facts=dice.chance(0.6),
         title=title,
-        created_at=_created(role, created, known=dice.chance(0.9)),
+        created_at=_created_at(role, created, known=dice.chance(0.9)),
         weight=None if dice.chance(0.1) else 1 + dice.below(20),
     )
 
 
 def _scene_seed(role: Role, number: int) -> int:
-    if role.file in FILM_FILES:
+    if role.file_style in FILM_FILES:
         return _FILM_SEEDS[number % len(_FILM_SEEDS)]
     return number % SCENE_SEEDS
 
 
-def _created(role: Role, drawn: date, *, known: bool) -> date | None:
+def _created_at(role: Role, drawn: date, *, known: bool) -> date | None:
     if "created_at" in role.columns:
         given = role.columns["created_at"]
         return given if isinstance(given, date) else None
     return drawn if known else None
 
 
-def _size(dice: Dice, role: Role) -> tuple[int, int]:
+def _size(dice: SeededDice, role: Role) -> tuple[int, int]:
     """Pixels across and down."""
-    least, most = role.short_side
-    short = least + dice.below(most - least)
-    long = min(1_600, round(short * dice.between(1.0, 1.78)))
-    return (long, short) if dice.chance(0.7) else (short, long)
+    shortest, longest = role.short_side
+    short_side = shortest + dice.below(longest - shortest)
+    long_side = min(1_600, round(short_side * dice.between(1.0, 1.78)))
+    return (long_side, short_side) if dice.chance(0.7) else (short_side, long_side)
 
 
-_ENDINGS = {
+_FILE_ENDINGS = {
     "gif": "gif",
     "tiff": "tif",
     "film": "mp4",
@@ -228,8 +230,8 @@ _ENDINGS = {
 }
 
 
-def _ending(file: str) -> str:
-    if file in _ENDINGS:
-        return _ENDINGS[file]
-    family = file.partition("_")[0]
+def _ending(file_style: str) -> str:
+    if file_style in _FILE_ENDINGS:
+        return _FILE_ENDINGS[file_style]
+    family = file_style.partition("_")[0]
     return {"png": "png", "png16": "png", "webp": "webp"}.get(family, "jpg")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.demo.contributors import UNSIGNED_HISTORIES, ContributorRoster, history_events
 from pipelines.demo.media_jobs import MediaFacts
-from pipelines.demo.people import UNSIGNED, People, history_events
-from pipelines.demo.plan import Plan, Planned
-from pipelines.demo.roles.broken import OUTSIDE_URIS, WRONG_DIGEST
+from pipelines.demo.plan import LibraryPlan, PlannedAsset
+from pipelines.demo.roles.broken_files import FORBIDDEN_URIS, WRONG_DIGEST_STYLE
 from pipelines.demo.roles.role import Columns
 from schemas.catalogue import (
     ASSETS_SCHEMA,
@@ -51,14 +51,17 @@ GOOD_RELEASE: Row = {
     "shoot_from": date(2024, 1, 1),
     "shoot_until": date(2024, 12, 31),
 }
-_ROWS_A_GROUP = 64  # small, so that even a small library has several row groups
+_ROW_GROUP_ROWS = 64  # small, so that even a small library has several row groups
 
 
-def write_tables(root: Path, plan: Plan, facts: Sequence[MediaFacts]) -> None:
+def write_tables(root: Path, plan: LibraryPlan, all_facts: Sequence[MediaFacts]) -> None:
     """Writes the four Parquet files of a planned library into the catalogue's folder."""
-    assets = [asset_row(asset, made) for asset, made in zip(plan.assets, facts, strict=True)]
+    assets = [
+        asset_row(asset, media_facts)
+        for asset, media_facts in zip(plan.assets, all_facts, strict=True)
+    ]
     write_parquet(root / "assets.parquet", assets, ASSETS_SCHEMA)
-    write_parquet(root / "contributors.parquet", contributor_rows(plan.people), CONTRIBUTORS_SCHEMA)
+    write_parquet(root / "contributors.parquet", contributor_rows(plan.roster), CONTRIBUTORS_SCHEMA)
     write_parquet(root / "consents.parquet", consent_rows(plan), CONSENTS_SCHEMA)
     releases = [row for asset in plan.assets for row in release_rows(asset)]
     write_parquet(root / "releases.parquet", releases, RELEASES_SCHEMA)
@@ -66,27 +69,27 @@ def write_tables(root: Path, plan: Plan, facts: Sequence[MediaFacts]) -> None:
 
 def write_parquet(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
     """Writes rows; required columns may be null too, as they are in catalogues at fault."""
-    loose = pa.schema([field.with_nullable(True) for field in schema])
-    table = pa.Table.from_pylist(list(rows), schema=loose)
-    pq.write_table(table, path, row_group_size=_ROWS_A_GROUP, compression="zstd")
+    nullable_schema = pa.schema([field.with_nullable(True) for field in schema])
+    table = pa.Table.from_pylist(list(rows), schema=nullable_schema)
+    pq.write_table(table, path, row_group_size=_ROW_GROUP_ROWS, compression="zstd")
 
 
-def asset_row(asset: Planned, made: MediaFacts) -> Row:
+def asset_row(asset: PlannedAsset, media_facts: MediaFacts) -> Row:
     """One row of `assets`."""
     row: Row = {
         **ORDINARY_ASSET,
         "asset_id": asset.asset_id,
-        "media_uri": OUTSIDE_URIS.get(asset.file, asset.path),
+        "media_uri": FORBIDDEN_URIS.get(asset.file_style, asset.path),
         "contributors": [
             {"contributor_id": name, "share_bp": share} for name, share in asset.authors
         ],
-        "title": made.caption.capitalize() if asset.title is None else asset.title,
-        "description": None if asset.index % 7 == 0 else f"Stock picture: {made.caption}.",
-        "keywords": [made.noun, made.colour, *asset.keywords],
+        "title": media_facts.caption.capitalize() if asset.title is None else asset.title,
+        "description": None if asset.index % 7 == 0 else f"Stock picture: {media_facts.caption}.",
+        "keywords": [media_facts.noun, media_facts.colour, *asset.keywords],
         "created_at": asset.created_at,
         "weight": asset.weight,
         "release_ids": list(asset.release_ids) or None,
-        **_facts(asset, made),
+        **_stated_file_facts(asset, media_facts),
     }
     if asset.role.kind == "film":
         row["media_type"] = "video"
@@ -95,24 +98,24 @@ def asset_row(asset: Planned, made: MediaFacts) -> Row:
     return {**row, **asset.role.columns}
 
 
-def _facts(asset: Planned, made: MediaFacts) -> Row:
+def _stated_file_facts(asset: PlannedAsset, media_facts: MediaFacts) -> Row:
     """What the row says of its file: nothing, or the truth, but for one role."""
-    if asset.file == WRONG_DIGEST:
+    if asset.file_style == WRONG_DIGEST_STYLE:
         return {"sha256": hashlib.sha256(b"another file").hexdigest()}
-    if asset.role.fault or not asset.states_facts or not made.sha256:
+    if asset.role.failure_reason or not asset.states_file_facts or not media_facts.sha256:
         return {}
     stated: Row = {
-        "sha256": made.sha256,
-        "bytes": made.size_bytes,
-        "duration_ms": made.duration_ms,
+        "sha256": media_facts.sha256,
+        "bytes": media_facts.size_bytes,
+        "duration_ms": media_facts.duration_ms,
     }
     # Of a picture that is turned for display, agencies disagree which side is the width.
-    if not asset.file.startswith("jpeg_turned"):
-        stated |= {"width": made.width, "height": made.height}
+    if not asset.file_style.startswith("jpeg_turned"):
+        stated |= {"width": media_facts.width, "height": media_facts.height}
     return stated
 
 
-def release_rows(asset: Planned) -> list[Row]:
+def release_rows(asset: PlannedAsset) -> list[Row]:
     """Rows of `releases` for one asset; ids beyond the role's releases get none."""
     pairs = zip(asset.release_ids, asset.role.releases, strict=False)
     return [release_row(release_id, columns) for release_id, columns in pairs]
@@ -120,38 +123,38 @@ def release_rows(asset: Planned) -> list[Row]:
 
 def release_row(release_id: str, columns: Columns) -> Row:
     """A good model release but for the columns given."""
-    named = {"release_id": release_id, "subject_ref": f"subject of {release_id}"}
-    return {**GOOD_RELEASE, **named, **columns}
+    ids = {"release_id": release_id, "subject_ref": f"subject of {release_id}"}
+    return {**GOOD_RELEASE, **ids, **columns}
 
 
-def contributor_rows(people: People) -> list[Row]:
+def contributor_rows(roster: ContributorRoster) -> list[Row]:
     """Rows of `contributors`."""
     return [
         {
-            "contributor_id": person.contributor_id,
-            "display_name": person.display_name,
-            "country": person.country,
-            "currency": person.currency,
-            "payee_ref": person.payee_ref,
+            "contributor_id": contributor.contributor_id,
+            "display_name": contributor.display_name,
+            "country": contributor.country,
+            "currency": contributor.currency,
+            "payee_ref": contributor.payee_ref,
         }
-        for person in people.everyone
+        for contributor in roster.contributors
     ]
 
 
-def consent_rows(plan: Plan) -> list[Row]:
+def consent_rows(plan: LibraryPlan) -> list[Row]:
     """Rows of `consents`: contributor-wide and for one asset, the latest first within each."""
     rows: list[Row] = []
-    for person in plan.people.everyone:
-        for number, event in enumerate(reversed(history_events(person.history))):
+    for contributor in plan.roster.contributors:
+        for number, event in enumerate(reversed(history_events(contributor.history))):
             rows.append(
                 {
-                    "contributor_id": person.contributor_id,
+                    "contributor_id": contributor.contributor_id,
                     "purpose": event.purpose,
                     "value": event.value,
                     "given_at": event.given_at,
                     "agreement_ref": None
-                    if person.history in UNSIGNED
-                    else f"{person.payee_ref}/{number}",
+                    if contributor.history in UNSIGNED_HISTORIES
+                    else f"{contributor.payee_ref}/{number}",
                 }
             )
     for asset in plan.assets:

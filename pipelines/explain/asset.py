@@ -16,36 +16,36 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.catalogue.mapping import load_mapping, near
-from pipelines.catalogue.read import Catalogue, DeadRow, open_catalogue, read_batches
+from pipelines.catalogue.mapping import close_matches, load_mapping
+from pipelines.catalogue.read import Catalogue, FailedRow, open_catalogue, read_batches
 from pipelines.explain.file import FileTrace, file_trace
 from pipelines.explain.trace import (
     RowTrace,
-    SmallTables,
-    add_file,
-    trace_dead,
-    trace_screened,
-    verdict_of,
+    ScreeningTables,
+    add_file_trace,
+    combined_outcome,
+    trace_failed_row,
+    trace_screened_row,
 )
 from pipelines.fetch.locate import SourcePolicy, media_limits, source_policy
 from pipelines.media.limits import MediaLimits
 from pipelines.rights.arrow import column, equals
-from pipelines.rights.lines import one_line
-from pipelines.rights.screen import build_index, screen_batch
-from pipelines.rights.standing import add_standing
-from pipelines.run.decisions import dead_letter
+from pipelines.rights.cleared_rights import add_cleared_rights
+from pipelines.rights.formatting import one_line
+from pipelines.rights.screen import build_rights_index, screen_batch
+from pipelines.run.decisions import failed_asset
 from pipelines.signals.file.trust import NO_TRUST, TrustLists, load_trust_lists
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal import Deal
 from schemas.errors import InputError
 
-_MOST_ALIKE = 2_000  # ids that are kept to guess which one was meant
-_ALIKE_CHARS = 3
-_MOST_ROWS = 20  # of one id that are traced
+_MAX_SIMILAR_IDS = 2_000  # ids that are kept to guess which one was meant
+_SIMILAR_PREFIX_CHARS = 3
+_MAX_TRACED_ROWS = 20  # of one id that are traced
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class DecisionInputs:
     """What an asset is judged by: all of a run's inputs that its decision depends on.
 
     Attributes:
@@ -71,47 +71,47 @@ class Inquiry:
 
 
 @dataclass(frozen=True)
-class Explained:
+class AssetTrace:
     """An asset's whole trace.
 
     Attributes:
         asset_id: The asset.
-        count: How many rows have its id.
+        row_count: How many rows have its id.
         rows: The first of them: those that were screened, then those that could not be read.
         warnings: What keeps a run of this deal from coming as far as this asset.
-        why_no_file: Why the file was not fetched; "" where it was.
+        no_file_reason: Why the file was not fetched; "" where it was.
     """
 
     asset_id: str
-    count: int
+    row_count: int
     rows: tuple[RowTrace, ...]
     warnings: tuple[str, ...] = ()
-    why_no_file: str = ""
+    no_file_reason: str = ""
 
     @property
-    def unread(self) -> bool:
+    def file_not_read(self) -> bool:
         """Whether the catalogue clears the asset and its file, which may say no, was not read."""
-        return bool(self.why_no_file) and verdict_of(self.rows) == "cleared"
+        return bool(self.no_file_reason) and combined_outcome(self.rows) == "cleared"
 
 
 @dataclass
-class _Found:
+class _FoundRows:
     """How many rows have one id, the first of them, and some ids that look like it."""
 
-    count: int = 0
+    row_count: int = 0
     table: pa.Table = field(default_factory=ASSETS_SCHEMA.empty_table)
-    dead: list[DeadRow] = field(default_factory=list)
-    alike: dict[str, None] = field(default_factory=dict)
+    failed_rows: list[FailedRow] = field(default_factory=list)
+    similar_ids: dict[str, None] = field(default_factory=dict)
 
 
-def open_inquiry(
+def open_decision_inputs(
     catalogue: str,
     deal: Deal,
     as_of: datetime,
     mapping: str = "",
     roots: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
-) -> Inquiry:
+) -> DecisionInputs:
     """Opens what an asset is judged by; nothing is written.
 
     Args:
@@ -125,7 +125,7 @@ def open_inquiry(
     Raises:
         InputError: Naming the first input that is refused.
     """
-    return Inquiry(
+    return DecisionInputs(
         deal=deal,
         catalogue=open_catalogue(catalogue, load_mapping(Path(mapping)) if mapping else None),
         as_of=as_of,
@@ -135,7 +135,7 @@ def open_inquiry(
     )
 
 
-def read_small(inquiry: Inquiry) -> SmallTables:
+def read_small(inputs: DecisionInputs) -> ScreeningTables:
     """Reads what assets are joined to.
 
     Raises:
@@ -143,27 +143,30 @@ def read_small(inquiry: Inquiry) -> SmallTables:
     """
     from pipelines.catalogue.gate import read_small_tables
 
-    contributors, consents, releases = read_small_tables(inquiry.catalogue)
-    index = build_index(contributors, consents, releases, inquiry.deal, inquiry.as_of_us)
-    return SmallTables(consents, releases, index, inquiry.as_of_us)
+    contributors, consents, releases = read_small_tables(inputs.catalogue)
+    index = build_rights_index(contributors, consents, releases, inputs.deal, inputs.as_of_us)
+    return ScreeningTables(consents, releases, index, inputs.as_of_us)
 
 
 def explain_asset(
-    asset_id: str, inquiry: Inquiry, fetch: bool = True, small: SmallTables | None = None
-) -> Explained:
+    asset_id: str,
+    inputs: DecisionInputs,
+    fetch: bool = True,
+    screening_tables: ScreeningTables | None = None,
+) -> AssetTrace:
     """Traces one asset.
 
     Args:
         asset_id: Its id, or the place of a row whose id cannot be read.
-        inquiry: What it is judged by.
+        inputs: What it is judged by.
         fetch: Whether its file may be fetched.
-        small: What it is joined to, where that was read before.
+        screening_tables: What it is joined to, where that was read before.
 
     Raises:
         InputError: If no row has the id, or an input is refused.
         RunError: If a store fails.
     """
-    found = _find(_text(asset_id), inquiry.catalogue)  # 1
+    found = _find_rows(_replace_surrogates(asset_id), inputs.catalogue)  # 1
     # Imported here and in `read_small`: Great Expectations takes seconds to load, and that an id is
     # not there is told without it.
     from pipelines.catalogue.gate import gate_batch
@@ -171,92 +174,96 @@ def explain_asset(
     from pipelines.catalogue.suite import check_divert, load_suite
 
     suite = load_suite("assets")
-    gated = gate_batch(found.table, suite, check_divert(suite, inquiry.deal.gate.divert))  # 2
-    stopped = stop_error(gated.summary, suite)
-    small = small or read_small(inquiry)  # 3
+    checked = gate_batch(found.table, suite, check_divert(suite, inputs.deal.gate.divert))  # 2
+    stopped = stop_error(checked.summary, suite)
+    screening_tables = screening_tables or read_small(inputs)  # 3
     dead = [
-        trace_dead(dead_letter(row.asset_id, row.reason, row.detail))
-        for row in (*found.dead, *gated.dead)
+        trace_failed_row(failed_asset(row.asset_id, row.reason, row.detail))
+        for row in (*found.failed_rows, *checked.failed_rows)
     ]
-    screened = list(_screen(gated.table, small, inquiry.deal, found.count))  # 4
-    why = _why_no_file(screened, fetch, stopped is not None)
-    if not why:
-        screened = [_with_file(trace, inquiry) for trace in screened]  # 5
+    screened = list(_trace_rows(checked.table, screening_tables, inputs.deal, found.row_count))  # 4
+    no_file_reason = _no_file_reason(screened, fetch, stopped is not None)
+    if not no_file_reason:
+        screened = [_trace_with_file(row_trace, inputs) for row_trace in screened]  # 5
     warnings = () if stopped is None else (f"A run of this deal stops at the gate: {stopped}",)
-    return Explained(asset_id, found.count, (*screened, *dead), warnings, why)
+    return AssetTrace(asset_id, found.row_count, (*screened, *dead), warnings, no_file_reason)
 
 
-def _find(asset_id: str, catalogue: Catalogue) -> _Found:
+def _find_rows(asset_id: str, catalogue: Catalogue) -> _FoundRows:
     """Reads the whole table once, a batch in hand at a time."""
-    found = _Found()
+    found = _FoundRows()
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
             ids = column(batch.table, "asset_id")
-            mine = batch.table.filter(pa.array(equals(ids, asset_id)))
-            dead = [row for row in batch.dead if row.asset_id == asset_id]
-            found.count += len(mine) + len(dead)
-            room = _MOST_ROWS - len(found.table) - len(found.dead)
-            found.table = pa.concat_tables([found.table, mine.slice(0, room)])
-            found.dead += dead[: max(0, room - len(mine))]
-            if len(found.alike) < _MOST_ALIKE:
-                found.alike.update(dict.fromkeys(_alike(ids, asset_id)))
-    if not found.count:
-        guesses = ", ".join(one_line(name) for name in near(asset_id, found.alike))
+            own_rows = batch.table.filter(pa.array(equals(ids, asset_id)))
+            dead = [row for row in batch.failed_rows if row.asset_id == asset_id]
+            found.row_count += len(own_rows) + len(dead)
+            rows_left = _MAX_TRACED_ROWS - len(found.table) - len(found.failed_rows)
+            found.table = pa.concat_tables([found.table, own_rows.slice(0, rows_left)])
+            found.failed_rows += dead[: max(0, rows_left - len(own_rows))]
+            if len(found.similar_ids) < _MAX_SIMILAR_IDS:
+                found.similar_ids.update(dict.fromkeys(_similar_ids(ids, asset_id)))
+    if not found.row_count:
+        suggestions = ", ".join(
+            one_line(name) for name in close_matches(asset_id, found.similar_ids)
+        )
         raise InputError(
             "The catalogue has no such asset",
             one_line(asset_id),
-            f"Is it one of {guesses}?" if guesses else "Give an asset_id of the catalogue.",
+            f"Is it one of {suggestions}?" if suggestions else "Give an asset_id of the catalogue.",
         )
     return found
 
 
-def _text(asset_id: str) -> str:
+def _replace_surrogates(asset_id: str) -> str:
     """An argument as text: bytes that are no UTF-8 come as lone surrogates, which no id has."""
     return asset_id.encode("utf-8", "replace").decode()
 
 
-def _alike(ids: pa.Array, asset_id: str) -> list[str]:
+def _similar_ids(ids: pa.Array, asset_id: str) -> list[str]:
     """Some ids that hold the one asked for, or begin alike."""
-    start = asset_id.strip()[:_ALIKE_CHARS]
+    start = asset_id.strip()[:_SIMILAR_PREFIX_CHARS]
     chosen = pc.starts_with(ids, start, ignore_case=True)
     if asset_id.strip():
         chosen = pc.or_(chosen, pc.match_substring(ids, asset_id.strip(), ignore_case=True))
-    found: list[str] = ids.filter(chosen).slice(0, _MOST_ALIKE).to_pylist()
+    found: list[str] = ids.filter(chosen).slice(0, _MAX_SIMILAR_IDS).to_pylist()
     return found
 
 
-def _screen(table: pa.Table, small: SmallTables, deal: Deal, rows: int) -> Iterator[RowTrace]:
-    mask = screen_batch(table, small.index, deal, np.full(len(table), rows > 1))
+def _trace_rows(
+    table: pa.Table, screening_tables: ScreeningTables, deal: Deal, rows: int
+) -> Iterator[RowTrace]:
+    mask = screen_batch(table, screening_tables.index, deal, np.full(len(table), rows > 1))
     for i, bits in enumerate(mask):
         one = table.slice(i, 1)
         if not bits:
-            one = add_standing(one, small.index, deal)
-        yield trace_screened(one, int(bits), small, deal, rows)
+            one = add_cleared_rights(one, screening_tables.index, deal)
+        yield trace_screened_row(one, int(bits), screening_tables, deal, rows)
 
 
-def _why_no_file(screened: list[RowTrace], fetch: bool, stopped: bool) -> str:
+def _no_file_reason(screened: list[RowTrace], fetch: bool, stopped: bool) -> str:
     if not screened:
         return "The file was not fetched: the row cannot be read."
-    if any(trace.decision is not None for trace in screened):
+    if any(row_trace.decision is not None for row_trace in screened):
         return "The file was not fetched: the catalogue alone refuses the asset."
     if stopped:
         return "The file was not fetched: a run would stop before."
     return "" if fetch else "The file was not fetched, as --no-fetch asks: it may say no."
 
 
-def _with_file(trace: RowTrace, inquiry: Inquiry) -> RowTrace:
+def _trace_with_file(row_trace: RowTrace, inputs: DecisionInputs) -> RowTrace:
     # Imported here: decoders take a while to load, and most refusals need none.
-    from pipelines.features.gather import Known, gather
+    from pipelines.features.assets import UnitFeatures, fetch_asset
 
-    gathered = gather(trace.row, inquiry, Known({}, {}, {}, {}, {})).without_pixels()
+    gathered = fetch_asset(row_trace.row, inputs, UnitFeatures({}, {}, {}, {}, {})).without_pixels()
     file = FileTrace(gathered.digest)
     if gathered.resolution is not None:
         file = file_trace(
-            trace.row,
+            row_trace.row,
             gathered.digest,
             gathered.reading,
             gathered.resolution,
-            inquiry.deal,
-            inquiry.as_of.date(),
+            inputs.deal,
+            inputs.as_of.date(),
         )
-    return add_file(trace, file, gathered.decision)
+    return add_file_trace(row_trace, file, gathered.decision)

@@ -11,23 +11,31 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.rights.arrow import column, integers, one_of, present
-from pipelines.rights.consents import ALLOW, CONDITIONAL, DENY, MISSING, UNKNOWN, Places, Said
-from pipelines.rights.lines import one_line
-from pipelines.rights.screen import RightsIndex, silence_is_enough
+from pipelines.rights.arrow import as_integers, column, is_present, one_of
+from pipelines.rights.consents import (
+    ALLOW,
+    CONDITIONAL,
+    DENY,
+    MISSING,
+    UNKNOWN,
+    ConsentPositions,
+    ConsentStates,
+)
+from pipelines.rights.formatting import one_line
+from pipelines.rights.screen import RightsIndex, missing_consent_passes
 from schemas.deal import Deal
 from schemas.reasons import Reason
 from schemas.rights import ALL_PURPOSES, Purpose
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NAMES = {
+_STATE_TEXT = {
     MISSING: "nothing on record",
     ALLOW: "allow",
     UNKNOWN: "unknown",
     CONDITIONAL: "conditional",
     DENY: "deny",
 }
-_REASONS = {
+_STATE_REASON = {
     MISSING: Reason.CONSENT_MISSING,
     UNKNOWN: Reason.CONSENT_MISSING,
     CONDITIONAL: Reason.CONSENT_CONDITIONAL,
@@ -64,7 +72,7 @@ class ConsentLine:
     reason: Reason | None
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """What holds, without whom and of what."""
         text = "withdrawn" if self.withdrawn else self.value
         if self.since:
@@ -83,28 +91,28 @@ class ConsentGroup:
     Attributes:
         contributor_id: Who.
         purposes: Of what.
-        words: What holds.
+        description: What holds.
         needed: Whether the deal needs them.
         reason: The reason that it gives against the asset, if it does.
     """
 
     contributor_id: str
     purposes: tuple[Purpose, ...]
-    words: str
+    description: str
     needed: bool
     reason: Reason | None
 
     @property
     def sentence(self) -> str:
         """The whole line."""
-        return f"{self.contributor_id}, {', '.join(self.purposes)}: {self.words}"
+        return f"{self.contributor_id}, {', '.join(self.purposes)}: {self.description}"
 
 
 def group_consents(lines: Iterable[ConsentLine]) -> tuple[ConsentGroup, ...]:
     """Joins the lines that differ in their purpose alone, in their order."""
     groups: dict[tuple[str, str, bool, Reason | None], list[Purpose]] = defaultdict(list)
     for line in lines:
-        key = (line.contributor_id, line.words, line.needed, line.reason)
+        key = (line.contributor_id, line.description, line.needed, line.reason)
         groups[key].append(line.purpose)
     return tuple(
         ConsentGroup(who, tuple(purposes), words, needed, reason)
@@ -125,95 +133,115 @@ def consent_lines(
         as_of_us: The instant, µs since 1970.
     """
     who = list(dict.fromkeys(share["contributor_id"] for share in row["contributors"] or ()))
-    later = _said_later(consents, who, row["asset_id"], as_of_us)
+    later_events = _later_events(consents, who, row["asset_id"], as_of_us)
     lines = []
     for purpose in deal.judged_purposes:
-        places = _places(index, row["asset_id"], who)
-        said, wide, thin = _said(index, purpose, places)
-        agreements = index.consents.agreement_of(purpose, places)
+        positions = _locate_consents(index, row["asset_id"], who)
+        states, general_states, narrowed_states = _consent_states(index, purpose, positions)
+        agreements = index.consents.agreement_of(purpose, positions)
         for i, name in enumerate(who):
-            events = [e for e in later if e[0] == name and e[1] in (purpose, ALL_PURPOSES)]
-            missing = int(said.state[i]) == MISSING
-            narrowed = _same(thin, said, i) and not missing
+            events = [
+                event
+                for event in later_events
+                if event[0] == name and event[1] in (purpose, ALL_PURPOSES)
+            ]
+            missing = int(states.state[i]) == MISSING
+            narrowed = _is_same_state(narrowed_states, states, i) and not missing
             lines.append(
                 ConsentLine(
                     contributor_id=one_line(name),
                     purpose=purpose,
-                    value=_NAMES[int(said.state[i])],
-                    since="" if missing else instant(int(said.since[i])),
+                    value=_STATE_TEXT[int(states.state[i])],
+                    since="" if missing else iso_instant(int(states.since[i])),
                     narrowed=narrowed,
-                    withdrawn=bool(said.withdrawn[i]),
-                    agreement=_reference(index, int(agreements[i])),
-                    notes=tuple(_notes(said, wide if narrowed else thin, narrowed, i, events)),
+                    withdrawn=bool(states.withdrawn[i]),
+                    agreement=_agreement_ref(index, int(agreements[i])),
+                    notes=tuple(
+                        _notes(
+                            states,
+                            general_states if narrowed else narrowed_states,
+                            narrowed,
+                            i,
+                            events,
+                        )
+                    ),
                     needed=purpose in deal.needed_purposes,
-                    reason=_reason(said, i, purpose, deal),
+                    reason=_reason(states, i, purpose, deal),
                 )
             )
     # Told contributor by contributor, in the asset's order.
-    place = {one_line(name): i for i, name in enumerate(who)}
-    return tuple(sorted(lines, key=lambda line: place[line.contributor_id]))
+    order = {one_line(name): i for i, name in enumerate(who)}
+    return tuple(sorted(lines, key=lambda line: order[line.contributor_id]))
 
 
-def _places(index: RightsIndex, asset_id: str, who: list[str | None]) -> Places:
+def _locate_consents(index: RightsIndex, asset_id: str, who: list[str | None]) -> ConsentPositions:
     people = pa.array(who, pa.string())
-    return index.consents.places(pa.array([asset_id] * len(who), pa.string()), people)
+    return index.consents.locate(pa.array([asset_id] * len(who), pa.string()), people)
 
 
-def _said(index: RightsIndex, purpose: Purpose, places: Places) -> tuple[Said, Said, Said]:
+def _consent_states(
+    index: RightsIndex, purpose: Purpose, positions: ConsentPositions
+) -> tuple[ConsentStates, ConsentStates, ConsentStates]:
     """What holds, and the general and the narrowed lines behind it."""
     return (
-        index.consents.said_at(purpose, places),
-        index.consents.general[purpose].at(places.person),
-        index.consents.narrowed[purpose].at(places.pair),
+        index.consents.states_at(purpose, positions),
+        index.consents.general[purpose].at(positions.contributor),
+        index.consents.narrowed[purpose].at(positions.pair),
     )
 
 
-def _same(line: Said, said: Said, i: int) -> bool:
-    return bool(line.state[i] == said.state[i] and line.since[i] == said.since[i])
+def _is_same_state(line: ConsentStates, states: ConsentStates, i: int) -> bool:
+    return bool(line.state[i] == states.state[i] and line.since[i] == states.since[i])
 
 
-def _reason(said: Said, i: int, purpose: Purpose, deal: Deal) -> Reason | None:
-    state = int(said.state[i])
-    silent = state == MISSING and silence_is_enough(deal, purpose)
-    if purpose not in deal.needed_purposes or silent:
+def _reason(states: ConsentStates, i: int, purpose: Purpose, deal: Deal) -> Reason | None:
+    state = int(states.state[i])
+    missing_passes = state == MISSING and missing_consent_passes(deal, purpose)
+    if purpose not in deal.needed_purposes or missing_passes:
         return None
-    return Reason.CONSENT_WITHDRAWN if said.withdrawn[i] else _REASONS.get(state)
+    return Reason.CONSENT_WITHDRAWN if states.withdrawn[i] else _STATE_REASON.get(state)
 
 
-def _reference(index: RightsIndex, ref: int) -> str:
+def _agreement_ref(index: RightsIndex, ref: int) -> str:
     return "" if ref < 0 else one_line(index.consents.refs[ref].as_py())
 
 
 def _notes(
-    said: Said, other: Said, narrowed: bool, i: int, later: list[tuple[str | None, str, str, int]]
+    states: ConsentStates,
+    other: ConsentStates,
+    narrowed: bool,
+    i: int,
+    later_events: list[tuple[str | None, str, str, int]],
 ) -> Iterator[str]:
-    if said.withdrawn[i]:
-        yield f"the first allow was of {instant(int(said.first_allow[i]))}"
+    if states.withdrawn[i]:
+        yield f"the first allow was of {iso_instant(int(states.first_allow[i]))}"
     if int(other.state[i]) != MISSING:
         scope = "in general" if narrowed else "for this asset"
-        yield f"{scope} {_NAMES[int(other.state[i])]} since {instant(int(other.since[i]))}"
-    if later:
-        value, when = min(((e[2], e[3]) for e in later), key=lambda e: e[1])
-        yield f"{one_line(value)} from {instant(when)}, after as_of"
+        yield f"{scope} {_STATE_TEXT[int(other.state[i])]} since {iso_instant(int(other.since[i]))}"
+    if later_events:
+        value, when = min(
+            ((event[2], event[3]) for event in later_events), key=lambda event: event[1]
+        )
+        yield f"{one_line(value)} from {iso_instant(when)}, after as_of"
 
 
-def _said_later(
+def _later_events(
     consents: pa.Table, who: list[str | None], asset_id: str, as_of_us: int
 ) -> list[tuple[str | None, str, str, int]]:
     """Events of the contributors after the instant: who, of what, what, when (µs since 1970)."""
     given = column(consents, "given_at")
-    chosen = (integers(given, as_of_us) > as_of_us) & present(given)
+    chosen = (as_integers(given, as_of_us) > as_of_us) & is_present(given)
     chosen &= one_of(column(consents, "contributor_id"), [name for name in who if name])
     asset = column(consents, "asset_id")
-    chosen &= ~present(asset) | one_of(asset, [asset_id])
+    chosen &= ~is_present(asset) | one_of(asset, [asset_id])
     found = consents.filter(pa.array(chosen))
-    whens = pc.cast(column(found, "given_at"), pa.int64())
+    times = pc.cast(column(found, "given_at"), pa.int64())
     names = ("contributor_id", "purpose", "value")
     values = (column(found, name).to_pylist() for name in names)
-    return list(zip(*values, whens.to_pylist(), strict=True))
+    return list(zip(*values, times.to_pylist(), strict=True))
 
 
-def instant(us: int) -> str:
+def iso_instant(us: int) -> str:
     """An instant in µs since 1970 as ISO 8601, its date alone where it is midnight, UTC."""
     try:
         when = _EPOCH + timedelta(microseconds=us)

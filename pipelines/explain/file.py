@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pipelines.rights.lines import one_line
-from pipelines.rights.resolve import Resolution, resolve
+from pipelines.rights.formatting import one_line
+from pipelines.rights.resolve import Resolution, resolve_rights
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.reasons import Reason
-from schemas.signal import Claim, ClaimKind, Fault, Origin, Reading, Signal
+from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, ReadingFault, Signal
 
 Row = dict[str, Any]
 
 # The catalogue's side of a conflict.
-_COLUMNS = {
+_CONFLICT_COLUMNS = {
     Reason.CONFLICT_MODEL_RELEASE: "people_count",
     Reason.CONFLICT_PROPERTY_RELEASE: "property",
     Reason.CONFLICT_RELEASE_IDS: "release_ids",
@@ -27,7 +27,7 @@ _COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Statement:
+class FileStatement:
     """One statement, and what it does when it is weighed.
 
     Attributes:
@@ -68,13 +68,17 @@ class Statement:
     @property
     def meaning(self) -> str:
         """The source, and what it is read as."""
-        read = f" ({self.purpose} {self.value})" if self.purpose else ""
-        return f"{self.source}{read}"
+        reading_text = f" ({self.purpose} {self.value})" if self.purpose else ""
+        return f"{self.source}{reading_text}"
 
-    def against(self, reason: Reason) -> str:
+    def evidence(self, reason: Reason) -> str:
         """What gave a reason: for a conflict, both sides."""
-        ours = dict(self.conflicts).get(reason)
-        return self.meaning if ours is None else f"{self.meaning}, but the catalogue has {ours}"
+        catalogue_value = dict(self.conflicts).get(reason)
+        return (
+            self.meaning
+            if catalogue_value is None
+            else f"{self.meaning}, but the catalogue has {catalogue_value}"
+        )
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,13 @@ class FileTrace:
     """
 
     media_sha256: str
-    statements: tuple[Statement, ...] = ()
+    statements: tuple[FileStatement, ...] = ()
     inference: bool = True
     constraints: tuple[tuple[str, tuple[str, ...]], ...] = ()
     source_type: str = ""
 
     @property
-    def overridden(self) -> tuple[Statement, ...]:
+    def overridden(self) -> tuple[FileStatement, ...]:
         """Every no that a signed agreement overrides."""
         return tuple(item for item in self.statements if item.overridden_by)
 
@@ -130,24 +134,26 @@ def file_trace(
     )
 
 
-def _statements(row: Row, reading: Reading, deal: Deal, as_of: date) -> Iterator[Statement]:
-    """Each statement with what `resolve` makes of it alone."""
+def _statements(row: Row, reading: Reading, deal: Deal, as_of: date) -> Iterator[FileStatement]:
+    """Each statement with what `resolve_rights` makes of it alone."""
     for signal in reading.signals:
-        found = resolve(row, Reading(signals=(signal,)), deal, as_of)
-        over = next((one_line(item.agreement) for item in found.overrides), "")
-        if signal.origin is not Origin.CATALOGUE or over:
-            yield _of_signal(row, signal, found, over, deal)
-    for claim in reading.claims:
-        found = resolve(row, Reading(claims=(claim,)), deal, as_of)
-        yield _of_claim(row, claim, found.reasons, reading, deal, as_of)
+        resolution = resolve_rights(row, Reading(signals=(signal,)), deal, as_of)
+        overriding_agreement = next((one_line(item.agreement) for item in resolution.overrides), "")
+        if signal.origin is not Origin.CATALOGUE or overriding_agreement:
+            yield _signal_statement(row, signal, resolution, overriding_agreement, deal)
+    for assertion in reading.claims:
+        resolution = resolve_rights(row, Reading(claims=(assertion,)), deal, as_of)
+        yield _assertion_statement(row, assertion, resolution.reasons, reading, deal, as_of)
     for fault in reading.faults:
-        found = resolve(row, Reading(faults=(fault,)), deal, as_of)
-        yield _of_fault(fault, found.reasons)
+        resolution = resolve_rights(row, Reading(faults=(fault,)), deal, as_of)
+        yield _fault_statement(fault, resolution.reasons)
 
 
-def _of_signal(row: Row, signal: Signal, found: Resolution, over: str, deal: Deal) -> Statement:
+def _signal_statement(
+    row: Row, signal: Signal, resolution: Resolution, overriding_agreement: str, deal: Deal
+) -> FileStatement:
     column = grant_column(signal.purpose)
-    return Statement(
+    return FileStatement(
         kind="signal",
         origin=signal.origin,
         purpose=signal.purpose,
@@ -158,50 +164,52 @@ def _of_signal(row: Row, signal: Signal, found: Resolution, over: str, deal: Dea
         sha256=signal.sha256,
         when=one_line(signal.when),
         needed=signal.purpose in deal.judged_purposes,
-        reasons=found.reasons,
+        reasons=resolution.reasons,
         conflicts=tuple(
             (reason, f"{column}={one_line(row[column])}")
-            for reason in found.reasons
+            for reason in resolution.reasons
             if reason is Reason.CONFLICT_GRANT
         ),
-        overridden_by=over,
+        overridden_by=overriding_agreement,
     )
 
 
-def _of_claim(
+def _assertion_statement(
     row: Row,
-    claim: Claim,
-    alone: tuple[Reason, ...],
+    assertion: FileAssertion,
+    own_reasons: tuple[Reason, ...],
     reading: Reading,
     deal: Deal,
     as_of: date,
-) -> Statement:
-    reasons = alone
-    if claim.kind is ClaimKind.COPYRIGHT:  # a notice contradicts other notices, never the catalogue
-        notices = tuple(item for item in reading.claims if item.kind is ClaimKind.COPYRIGHT)
-        reasons = resolve(row, Reading(claims=notices), deal, as_of).reasons
-    return Statement(
-        kind=claim.kind,
+) -> FileStatement:
+    reasons = own_reasons
+    if (
+        assertion.kind is AssertionKind.COPYRIGHT
+    ):  # a notice contradicts other notices, never the catalogue
+        notices = tuple(item for item in reading.claims if item.kind is AssertionKind.COPYRIGHT)
+        reasons = resolve_rights(row, Reading(claims=notices), deal, as_of).reasons
+    return FileStatement(
+        kind=assertion.kind,
         origin=Origin.FILE,
         purpose="",
-        value=one_line(claim.value),
+        value=one_line(assertion.value),
         who="",
-        where=one_line(claim.where),
+        where=one_line(assertion.where),
         said="",
-        sha256=claim.sha256,
+        sha256=assertion.sha256,
         when="",
         needed=True,
         reasons=reasons,
         conflicts=tuple(
-            (reason, f"{_COLUMNS[reason]}={one_line(row[_COLUMNS[reason]])}")
+            (reason, f"{_CONFLICT_COLUMNS[reason]}={one_line(row[_CONFLICT_COLUMNS[reason]])}")
             for reason in reasons
-            if reason in _COLUMNS
+            if reason in _CONFLICT_COLUMNS
         ),
     )
 
 
-def _of_fault(fault: Fault, reasons: tuple[Reason, ...]) -> Statement:
-    return Statement(
+def _fault_statement(fault: ReadingFault, reasons: tuple[Reason, ...]) -> FileStatement:
+    return FileStatement(
         kind="fault",
         origin=fault.origin,
         purpose="",

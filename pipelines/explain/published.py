@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.format.manifest import open_manifest
-from pipelines.run.decisions import place_of, read_decisions
+from pipelines.run.decisions import delivered_location, read_decisions
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas import layout
@@ -22,7 +22,7 @@ _VERSION = re.compile(r"v(\d{4,})")
 
 
 @dataclass(frozen=True)
-class Told:
+class PublishedDecision:
     """One decision of a run, as its table has it."""
 
     outcome: str
@@ -33,12 +33,12 @@ class Told:
     @property
     def place(self) -> dict[str, str]:
         """Shard and key of a delivered asset."""
-        place = place_of(self.detail) if self.outcome == Outcome.DELIVERED else None
+        place = delivered_location(self.detail) if self.outcome == Outcome.DELIVERED else None
         return {} if place is None else {"shard": place[0], "key": place[1]}
 
 
 @dataclass(frozen=True)
-class RunAnswer:
+class RunLookup:
     """What the newest published version of a deal says of an asset.
 
     Attributes:
@@ -51,10 +51,10 @@ class RunAnswer:
     delivery: str
     as_of: str
     terms_sha256: str
-    decisions: tuple[Told, ...]
+    decisions: tuple[PublishedDecision, ...]
 
 
-def look_up_run(output: str, deal_id: str, asset_id: str) -> RunAnswer:
+def look_up_run(output: str, deal_id: str, asset_id: str) -> RunLookup:
     """Looks an asset up in the newest published version of a deal.
 
     Args:
@@ -67,41 +67,43 @@ def look_up_run(output: str, deal_id: str, asset_id: str) -> RunAnswer:
         RunError: If the manifest is damaged.
     """
     store = open_store(output)
-    version = _newest(store, deal_id)
+    version = _newest_version(store, deal_id)
     if version is None:
         raise InputError(
             "The output holds no published run of the deal",
             f"{output} has no {deal_id}/v0001/{layout.DELIVERY}/{layout.MANIFEST} or later",
             "Give the --out of the run, or leave it out.",
         )
-    manifest = _manifest(store, deal_id, version)
+    manifest = _read_manifest(store, deal_id, version)
     folder = f"{layout.agency_prefix(deal_id, version)}/decisions"
-    return RunAnswer(
+    return RunLookup(
         manifest.delivery,
         manifest.as_of,
         manifest.deal.terms_sha256,
-        tuple(_decisions(store, folder, asset_id)),
+        tuple(_asset_decisions(store, folder, asset_id)),
     )
 
 
-def _newest(store: Store, deal_id: str) -> str | None:
-    ending = f"/{layout.DELIVERY}/{layout.MANIFEST}"
-    numbers = {}
+def _newest_version(store: Store, deal_id: str) -> str | None:
+    suffix = f"/{layout.DELIVERY}/{layout.MANIFEST}"
+    versions_by_number = {}
     for item in store.list(deal_id):
-        version = item.key.removeprefix(f"{deal_id}/").removesuffix(ending)
-        if item.key.endswith(ending) and (match := _VERSION.fullmatch(version)):
-            numbers[int(match[1])] = version
-    return numbers[max(numbers)] if numbers else None
+        version = item.key.removeprefix(f"{deal_id}/").removesuffix(suffix)
+        if item.key.endswith(suffix) and (match := _VERSION.fullmatch(version)):
+            versions_by_number[int(match[1])] = version
+    return versions_by_number[max(versions_by_number)] if versions_by_number else None
 
 
-def _manifest(store: Store, deal_id: str, version: str) -> Manifest:
+def _read_manifest(store: Store, deal_id: str, version: str) -> Manifest:
     key = f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"
     return open_manifest(store.read_bytes(key), None)
 
 
-def _decisions(store: Store, folder: str, asset_id: str) -> Iterator[Told]:
+def _asset_decisions(store: Store, folder: str, asset_id: str) -> Iterator[PublishedDecision]:
     """The asset's decisions, in the order of the table's parts; a batch is held at a time."""
     for batch in read_decisions(store, folder):
-        mine = batch.filter(pc.equal(batch.column("asset_id"), pa.scalar(asset_id)))
-        for row in mine.to_pylist():
-            yield Told(row["outcome"], row["stage"], tuple(row["reasons"]), row["detail"])
+        asset_rows = batch.filter(pc.equal(batch.column("asset_id"), pa.scalar(asset_id)))
+        for row in asset_rows.to_pylist():
+            yield PublishedDecision(
+                row["outcome"], row["stage"], tuple(row["reasons"]), row["detail"]
+            )

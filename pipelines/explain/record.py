@@ -5,64 +5,70 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from pipelines.explain.asset import Explained, Inquiry
-from pipelines.explain.file import FileTrace, Statement
-from pipelines.explain.published import RunAnswer, Told
-from pipelines.explain.trace import RowTrace, verdict_of
-from pipelines.rights.lines import one_line
+from pipelines.explain.asset import AssetTrace, DecisionInputs
+from pipelines.explain.file import FileStatement, FileTrace
+from pipelines.explain.published import PublishedDecision, RunLookup
+from pipelines.explain.trace import RowTrace, combined_outcome
+from pipelines.rights.formatting import one_line
 
 Json = dict[str, Any]
 
 
-def explained_json(explained: Explained, inquiry: Inquiry, run: RunAnswer | None) -> Json:
+def asset_trace_json(
+    asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
+) -> Json:
     """The whole trace."""
     return {
-        "asset_id": explained.asset_id,
-        "deal_id": inquiry.deal.deal_id,
-        "terms_sha256": inquiry.deal.terms_sha256(),
-        "as_of": inquiry.as_of.isoformat(),
-        "verdict": verdict_of(explained.rows),
-        "rows_in_catalogue": explained.count,
-        "rows": [_row(trace) for trace in explained.rows],
-        "why_no_file": explained.why_no_file,
-        "warnings": list(explained.warnings) + run_warnings(explained, inquiry, run),
+        "asset_id": asset_trace.asset_id,
+        "deal_id": inputs.deal.deal_id,
+        "terms_sha256": inputs.deal.terms_sha256(),
+        "as_of": inputs.as_of.isoformat(),
+        "verdict": combined_outcome(asset_trace.rows),
+        "rows_in_catalogue": asset_trace.row_count,
+        "rows": [_row(row_trace) for row_trace in asset_trace.rows],
+        "why_no_file": asset_trace.no_file_reason,
+        "warnings": list(asset_trace.warnings) + run_warnings(asset_trace, inputs, run),
         "run": None if run is None else dataclasses.asdict(run) | {"place": _place(run)},
     }
 
 
-def run_warnings(explained: Explained, inquiry: Inquiry, run: RunAnswer | None) -> list[str]:
+def run_warnings(
+    asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
+) -> list[str]:
     """Where a run was asked something else, or answered otherwise."""
     if run is None:
         return []
-    found = []
-    if run.as_of != inquiry.as_of.isoformat():
-        found.append(f"That run judged rights as of {run.as_of}.")
-    if run.terms_sha256 != inquiry.deal.terms_sha256():
-        found.append("That run was made under other terms than the deal has now.")
-    if found or explained.unread or not run.decisions:
-        return found
+    warnings = []
+    if run.as_of != inputs.as_of.isoformat():
+        warnings.append(f"That run judged rights as of {run.as_of}.")
+    if run.terms_sha256 != inputs.deal.terms_sha256():
+        warnings.append("That run was made under other terms than the deal has now.")
+    if warnings or asset_trace.file_not_read or not run.decisions:
+        return warnings
     # Later steps may refuse what is cleared here, but nothing that is refused here comes so far.
-    passed = all(map(_came_past_rights, run.decisions))
-    cleared = verdict_of(explained.rows) == "cleared"
+    passed = all(map(_passed_rights, run.decisions))
+    cleared = combined_outcome(asset_trace.rows) == "cleared"
     if passed != cleared:
-        found.append("That run decided otherwise: the catalogue or the file has changed since.")
-    return found
+        warnings.append("That run decided otherwise: the catalogue or the file has changed since.")
+    return warnings
 
 
-def _came_past_rights(told: Told) -> bool:
+def _passed_rights(published: PublishedDecision) -> bool:
     """Whether a run refused an asset, if at all, for what is not judged here."""
-    own = bool(told.reasons) and all(code.startswith("profile.") for code in told.reasons)
-    return own or told.stage in ("select", "write")
+    profile_refusal = bool(published.reasons) and all(
+        code.startswith("profile.") for code in published.reasons
+    )
+    return profile_refusal or published.stage in ("select", "write")
 
 
-def _place(run: RunAnswer) -> Json | None:
-    return next((told.place for told in run.decisions if told.place), None)
+def _place(run: RunLookup) -> Json | None:
+    return next((published.place for published in run.decisions if published.place), None)
 
 
-def _row(trace: RowTrace) -> Json:
-    decision, row = trace.decision, trace.row
+def _row(row_trace: RowTrace) -> Json:
+    decision, row = row_trace.decision, row_trace.row
     return {
-        "outcome": trace.outcome,
+        "outcome": row_trace.outcome,
         "stage": None if decision is None else decision.stage.value,
         "detail": "" if decision is None else decision.detail,
         "title": None if row.get("title") is None else one_line(row["title"]),
@@ -71,28 +77,28 @@ def _row(trace: RowTrace) -> Json:
             {
                 "code": finding.reason.value,
                 "sentence": finding.reason.info.sentence,
-                "seen": list(finding.seen),
+                "seen": list(finding.evidence),
                 "where": finding.reason.info.source,
-                "cure": finding.reason.info.cure,
+                "cure": finding.reason.info.remedy,
             }
-            for finding in trace.findings
+            for finding in row_trace.findings
         ],
-        "rules": [dataclasses.asdict(step) for step in trace.steps],
-        "consents": [dataclasses.asdict(line) for line in trace.consents],
+        "rules": [dataclasses.asdict(check) for check in row_trace.rule_checks],
+        "consents": [dataclasses.asdict(line) for line in row_trace.consents],
         "releases": [
             {
                 "release_id": line.release_id,
                 "kind": line.kind,
                 "facts": dict(line.facts),
                 "faults": list(line.faults),
-                "at_fault": dict(line.at_fault),
-                "counts": line.counts,
+                "at_fault": dict(line.fault_values),
+                "counts": line.is_valid,
             }
-            for line in trace.releases
+            for line in row_trace.releases
         ],
         "agreements": list(row.get("agreements") or ()),
         "usable_until": None if not row.get("usable_until") else str(row["usable_until"]),
-        "file": None if trace.file is None else _file(trace.file),
+        "file": None if row_trace.file is None else _file(row_trace.file),
     }
 
 
@@ -106,7 +112,9 @@ def _file(file: FileTrace) -> Json:
     }
 
 
-def _statement(item: Statement) -> Json:
-    fields = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
-    fields["conflicts"] = {reason.value: ours for reason, ours in item.conflicts}
-    return fields
+def _statement(item: FileStatement) -> Json:
+    values = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+    values["conflicts"] = {
+        reason.value: catalogue_value for reason, catalogue_value in item.conflicts
+    }
+    return values

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.rights.lines import one_line
+from pipelines.rights.formatting import one_line
 from pipelines.rights.screen import RightsIndex
 from schemas.catalogue import ASSETS_SCHEMA, grant_column
 from schemas.deal import Deal
@@ -17,7 +17,7 @@ from schemas.reasons import Reason
 Row = dict[str, Any]
 
 # By the number of the rule in docs/rights.md.
-NAMES = {
+RULE_NAMES = {
     1: "identity",
     2: "status",
     3: "licence",
@@ -33,7 +33,7 @@ NAMES = {
     13: "selection",
 }
 # Which rule gives a reason: by the beginning of its code, the longest that fits.
-_RULES = {
+_RULE_BY_CODE_PREFIX = {
     "asset.duplicate_id": 1,
     "asset.": 2,
     "class.": 3,
@@ -52,11 +52,11 @@ _RULES = {
     "sensitive.": 12,
     "select.": 13,
 }
-_MOST_KEYWORDS = 8
+_MAX_KEYWORDS = 8
 
 
 @dataclass(frozen=True)
-class Step:
+class RuleCheck:
     """One rule.
 
     Attributes:
@@ -74,13 +74,13 @@ class Step:
 
 def rule_of(reason: Reason) -> int:
     """The number of the rule that gives a reason of screening's."""
-    fitting = [start for start in _RULES if reason.startswith(start)]
-    return _RULES[max(fitting, key=len)]
+    fitting = [start for start in _RULE_BY_CODE_PREFIX if reason.startswith(start)]
+    return _RULE_BY_CODE_PREFIX[max(fitting, key=len)]
 
 
-def catalogue_steps(
+def trace_rules(
     row: Row, deal: Deal, index: RightsIndex, reasons: Sequence[Reason], rows: int
-) -> tuple[Step, ...]:
+) -> tuple[RuleCheck, ...]:
     """Every rule of screening's, in order.
 
     Args:
@@ -101,51 +101,51 @@ def catalogue_steps(
         8: _needed(deal),
         9: _people(row),
         10: _property(row),
-        11: _or(row["digital_source_type"], "not stated"),
-        12: _yes(row["sensitive"], "yes", "no", "not marked"),
+        11: _text_or(row["digital_source_type"], "not stated"),
+        12: _yes_or_no(row["sensitive"], "yes", "no", "not marked"),
         13: _selection(row, deal),
     }
     return tuple(
-        Step(rule, NAMES[rule], text, tuple(r for r in reasons if rule_of(r) == rule))
+        RuleCheck(rule, RULE_NAMES[rule], text, tuple(r for r in reasons if rule_of(r) == rule))
         for rule, text in said.items()
     )
 
 
-def _or(value: object, absent: str) -> str:
+def _text_or(value: object, absent: str) -> str:
     return absent if value is None or value == "" else one_line(value)
 
 
-def _yes(value: bool | None, true: str, false: str, absent: str) -> str:
+def _yes_or_no(value: bool | None, true: str, false: str, absent: str) -> str:
     return absent if value is None else (true if value else false)
 
 
-def _listed(values: Iterable[object] | None) -> str:
+def _comma_list(values: Iterable[object] | None) -> str:
     return ", ".join(one_line(value) for value in values or ())
 
 
 def _licence(row: Row) -> str:
     model = f"{one_line(row['licence_model'])} {one_line(row['licence_class'])}"
-    parts = [model, _or(row["licence_code"], "no licence code")]
-    narrow = ("exclusive_purposes", "exclusive_from", "exclusive_until")
-    given = [f"{name} {one_line(row[name])}" for name in narrow if row[name]]
-    held = _yes(row["exclusive"], "exclusive", "not exclusive", "exclusive not stated")
+    parts = [model, _text_or(row["licence_code"], "no licence code")]
+    exclusive_columns = ("exclusive_purposes", "exclusive_from", "exclusive_until")
+    given = [f"{name} {one_line(row[name])}" for name in exclusive_columns if row[name]]
+    held = _yes_or_no(row["exclusive"], "exclusive", "not exclusive", "exclusive not stated")
     return ", ".join([*parts, held, *given])
 
 
 def _term(row: Row, deal: Deal) -> str:
     first, last = row["valid_from"], row["valid_until"]
     if first is None and last is None:
-        ours = "no first or last day"
+        asset_term = "no first or last day"
     else:
-        ours = f"{_or(first, 'no first day')} to {_or(last, 'no last day')}"
-    return f"{ours}; the deal {deal.starts} to {deal.ends}"
+        asset_term = f"{_text_or(first, 'no first day')} to {_text_or(last, 'no last day')}"
+    return f"{asset_term}; the deal {deal.starts} to {deal.ends}"
 
 
 def _territory(row: Row, deal: Deal) -> str:
-    inside = _listed(row["territories_in"]) or "everywhere"
-    outside = _listed(row["territories_out"])
-    without = f" without {outside}" if outside else ""
-    return f"{inside}{without}; the deal {', '.join(deal.territory)}"
+    inside = _comma_list(row["territories_in"]) or "everywhere"
+    outside = _comma_list(row["territories_out"])
+    exception = f" without {outside}" if outside else ""
+    return f"{inside}{exception}; the deal {', '.join(deal.territory)}"
 
 
 def _grants(row: Row, deal: Deal, index: RightsIndex) -> str:
@@ -153,7 +153,7 @@ def _grants(row: Row, deal: Deal, index: RightsIndex) -> str:
     asset = pa.table({"contributors": pa.array([row["contributors"]], kind)})
     parts = []
     for purpose in deal.judged_purposes:
-        text = f"{purpose} {_or(row[grant_column(purpose)], 'not stated')}"
+        text = f"{purpose} {_text_or(row[grant_column(purpose)], 'not stated')}"
         if index.agreements[purpose].covers(asset)[0]:
             text += " (an agreement of the deal covers it)"
         parts.append(text)
@@ -179,13 +179,13 @@ def _needed(deal: Deal) -> str:
 
 def _people(row: Row) -> str:
     count = row["people_count"]
-    few = {None: "number of people not known", 0: "nobody shown", 1: "1 person shown"}
-    shown = few.get(count, f"{count} people shown")
-    return f"{shown}, {_yes(row['minors'], 'a minor', 'no minor', 'minors not stated')}"
+    text_by_count = {None: "number of people not known", 0: "nobody shown", 1: "1 person shown"}
+    shown = text_by_count.get(count, f"{count} people shown")
+    return f"{shown}, {_yes_or_no(row['minors'], 'a minor', 'no minor', 'minors not stated')}"
 
 
 def _property(row: Row) -> str:
-    shown = _yes(row["property"], "property shown", "no property", "property not stated")
+    shown = _yes_or_no(row["property"], "property shown", "no property", "property not stated")
     named = len(set(row["release_ids"] or ()))
     return f"{shown}; {named or 'no'} release{'' if named == 1 else 's'} named"
 
@@ -195,5 +195,5 @@ def _selection(row: Row, deal: Deal) -> str:
     if not (deal.select.keywords_any or deal.select.keywords_none):
         return f"{kind}; the deal asks for no keywords"
     words = row["keywords"] or []
-    more = f" and {len(words) - _MOST_KEYWORDS} more" if len(words) > _MOST_KEYWORDS else ""
-    return f"{kind}; keywords {_listed(words[:_MOST_KEYWORDS]) or 'none'}{more}"
+    more = f" and {len(words) - _MAX_KEYWORDS} more" if len(words) > _MAX_KEYWORDS else ""
+    return f"{kind}; keywords {_comma_list(words[:_MAX_KEYWORDS]) or 'none'}{more}"

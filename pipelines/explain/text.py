@@ -12,130 +12,143 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.explain.asset import Explained, Inquiry
+from pipelines.explain.asset import AssetTrace, DecisionInputs
 from pipelines.explain.consents import ConsentLine, group_consents
-from pipelines.explain.file import FileTrace, Row, Statement
-from pipelines.explain.published import RunAnswer, Told
+from pipelines.explain.file import FileStatement, FileTrace, Row
+from pipelines.explain.published import PublishedDecision, RunLookup
 from pipelines.explain.record import run_warnings
 from pipelines.explain.releases import ReleaseLine
-from pipelines.explain.rules import Step
-from pipelines.explain.trace import Finding, RowTrace, verdict_of
-from pipelines.rights.lines import one_line
+from pipelines.explain.rules import RuleCheck
+from pipelines.explain.trace import RowTrace, RuleFinding, combined_outcome
+from pipelines.rights.formatting import one_line
 from schemas.reasons import Outcome, Reason, Stage
-from schemas.signal import ClaimKind, Origin
+from schemas.signal import AssertionKind, Origin
 
 WIDTH = 100
-_LONGEST = 240  # characters of a line's text before it is cut: --json has it whole
-_MOST = 8  # lines of one kind
-_MOST_ROWS = 3  # of one id
-_VERDICT_AT = 76  # the column of a rule's verdict, where it fits
-_VERDICTS = {
+_MAX_CHARS = 240  # characters of a line's text before it is cut: --json has it whole
+_MAX_LINES = 8  # lines of one kind
+_MAX_ROWS = 3  # of one id
+_VERDICT_COLUMN = 76  # the column of a rule's verdict, where it fits
+_OUTCOME_LABELS = {
     "cleared": ("CLEARED", "bold green"),
     "refused": ("REFUSED", "bold red"),
     "dead_letter": ("CANNOT BE READ", "bold red"),
 }
-_CARRIED = frozenset({ClaimKind.ALTERATION, ClaimKind.FILE_CONSTRAINT, ClaimKind.DUPLICATION})
-_UNREAD = ("CLEARED SO FAR", "bold yellow")
+_CARRIED_KINDS = frozenset(
+    {AssertionKind.ALTERATION, AssertionKind.FILE_CONSTRAINT, AssertionKind.DUPLICATION}
+)
+_FILE_NOT_READ_LABEL = ("CLEARED SO FAR", "bold yellow")
 
 
-def show_explained(
-    console: Console, explained: Explained, inquiry: Inquiry, run: RunAnswer | None
+def print_asset_trace(
+    console: Console, asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
 ) -> None:
     """Prints a trace."""
-    word, style = _headword(explained)
-    lines = explained_lines(explained, inquiry, run)
+    label, style = _outcome_label(asset_trace)
+    lines = asset_trace_lines(asset_trace, inputs, run)
     first = Text(next(lines))
-    first.stylize(style, 0, len(word))
+    first.stylize(style, 0, len(label))
     console.print(first, soft_wrap=True)
     for line in lines:
         console.print(Text(line), soft_wrap=True)
 
 
-def explained_lines(explained: Explained, inquiry: Inquiry, run: RunAnswer | None) -> Iterator[str]:
+def asset_trace_lines(
+    asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
+) -> Iterator[str]:
     """The lines of a trace."""
-    deal = inquiry.deal
-    title = next((trace.row["title"] for trace in explained.rows if trace.row.get("title")), None)
-    head = f"{_headword(explained)[0]}  {_cut(one_line(explained.asset_id), 60)}"
-    room = min(50, WIDTH - len(head) - len('  "…"'))
-    yield head + (f'  "{_cut(one_line(title), room)}"' if title else "")
-    yield f"deal {deal.deal_id}, rights as of {inquiry.as_of.isoformat().replace('+00:00', 'Z')}"
-    for warning in explained.warnings:
-        yield from _wrap(_cut(" ".join(warning.split()), 2 * _LONGEST), "warning: ", "  ")
-    if explained.count > 1:
-        yield f"{explained.count} rows of the catalogue have this asset_id; each is refused."
-    if verdict_of(explained.rows) == "cleared":
-        yield from _wrap(_clear(explained))
-    if explained.count == 1:
-        yield from _row(explained.rows[0])
+    deal = inputs.deal
+    title = next(
+        (row_trace.row["title"] for row_trace in asset_trace.rows if row_trace.row.get("title")),
+        None,
+    )
+    head = f"{_outcome_label(asset_trace)[0]}  {_cut(one_line(asset_trace.asset_id), 60)}"
+    title_chars = min(50, WIDTH - len(head) - len('  "…"'))
+    yield head + (f'  "{_cut(one_line(title), title_chars)}"' if title else "")
+    yield f"deal {deal.deal_id}, rights as of {inputs.as_of.isoformat().replace('+00:00', 'Z')}"
+    for warning in asset_trace.warnings:
+        yield from _wrap(_cut(" ".join(warning.split()), 2 * _MAX_CHARS), "warning: ", "  ")
+    if asset_trace.row_count > 1:
+        yield f"{asset_trace.row_count} rows of the catalogue have this asset_id; each is refused."
+    if combined_outcome(asset_trace.rows) == "cleared":
+        yield from _wrap(_cleared_sentence(asset_trace))
+    if asset_trace.row_count == 1:
+        yield from _row(asset_trace.rows[0])
     else:
-        yield from _several(explained)
-    if explained.why_no_file:
-        yield from ("", *_wrap(explained.why_no_file))
-    decided = list(_run(explained, inquiry, run))
-    if decided:
-        yield from ("", *decided)
+        yield from _duplicate_rows(asset_trace)
+    if asset_trace.no_file_reason:
+        yield from ("", *_wrap(asset_trace.no_file_reason))
+    run_lines = list(_run_lines(asset_trace, inputs, run))
+    if run_lines:
+        yield from ("", *run_lines)
 
 
-def _headword(explained: Explained) -> tuple[str, str]:
-    return _UNREAD if explained.unread else _VERDICTS[verdict_of(explained.rows)]
+def _outcome_label(asset_trace: AssetTrace) -> tuple[str, str]:
+    return (
+        _FILE_NOT_READ_LABEL
+        if asset_trace.file_not_read
+        else _OUTCOME_LABELS[combined_outcome(asset_trace.rows)]
+    )
 
 
-def _clear(explained: Explained) -> str:
-    if explained.unread:
+def _cleared_sentence(asset_trace: AssetTrace) -> str:
+    if asset_trace.file_not_read:
         return "Nothing in the catalogue is against it."
-    if any(trace.file and trace.file.overridden for trace in explained.rows):
+    if any(row_trace.file and row_trace.file.overridden for row_trace in asset_trace.rows):
         return "Nothing is against it but what a signed agreement overrides."
     return "Nothing in the catalogue, in the file or on its server is against it."
 
 
-def _several(explained: Explained) -> Iterator[str]:
+def _duplicate_rows(asset_trace: AssetTrace) -> Iterator[str]:
     """Rows of one id: their reasons alone, since no row is cleared."""
-    for number, trace in enumerate(explained.rows[:_MOST_ROWS], 1):
-        uri = trace.row.get("media_uri")
+    for number, row_trace in enumerate(asset_trace.rows[:_MAX_ROWS], 1):
+        uri = row_trace.row.get("media_uri")
         named = f": {_cut(one_line(uri), 70)}" if uri else ""
-        yield from ("", f"Row {number} of {explained.count}{named}")
-        for finding in trace.findings:
+        yield from ("", f"Row {number} of {asset_trace.row_count}{named}")
+        for finding in row_trace.findings:
             yield from _finding(finding)
-    if explained.count > _MOST_ROWS:
-        yield from ("", f"and {explained.count - _MOST_ROWS} more rows")
+    if asset_trace.row_count > _MAX_ROWS:
+        yield from ("", f"and {asset_trace.row_count - _MAX_ROWS} more rows")
 
 
-def _row(trace: RowTrace) -> Iterator[str]:
-    if trace.findings:
+def _row(row_trace: RowTrace) -> Iterator[str]:
+    if row_trace.findings:
         yield from ("", "Why")
-    for finding in trace.findings:
+    for finding in row_trace.findings:
         yield from _finding(finding)
-    if trace.steps:
+    if row_trace.rule_checks:
         yield from ("", "What the catalogue says, by rule")
-    for step in trace.steps:
-        yield from _step(step)
-        if step.name == "consents":
-            yield from _limited(_consents(trace.consents))
-        if step.name == "releases":
-            yield from _limited(_release(line) for line in trace.releases)
-    if trace.file is not None:
-        yield from _file(trace.file, trace.row)
+    for check in row_trace.rule_checks:
+        yield from _rule_lines(check)
+        if check.name == "consents":
+            yield from _limited_lines(_consents(row_trace.consents))
+        if check.name == "releases":
+            yield from _limited_lines(_release(line) for line in row_trace.releases)
+    if row_trace.file is not None:
+        yield from _file(row_trace.file, row_trace.row)
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: RuleFinding) -> Iterator[str]:
     info = finding.reason.info
     yield from _wrap(info.sentence, f"  {finding.reason}: ", "    ")
-    seen = [_cut(text) for text in finding.seen[:_MOST]]
-    if len(finding.seen) > _MOST:
-        seen.append(f"and {len(finding.seen) - _MOST} more")
+    evidence = [_cut(text) for text in finding.evidence[:_MAX_LINES]]
+    if len(finding.evidence) > _MAX_LINES:
+        evidence.append(f"and {len(finding.evidence) - _MAX_LINES} more")
     # What files and servers say is seen with the place where it stands.
     said = info.stage is Stage.ENRICH and info.outcome is Outcome.REFUSED
-    yield from _wrap("; ".join(seen), f"    seen{'' if said else f' in {info.source}'}: ", "      ")
-    yield from _wrap(info.cure, "    cure: ", "      ")
+    yield from _wrap(
+        "; ".join(evidence), f"    seen{'' if said else f' in {info.source}'}: ", "      "
+    )
+    yield from _wrap(info.remedy, "    cure: ", "      ")
 
 
-def _step(step: Step) -> Iterator[str]:
-    verdict = ", ".join(step.reasons) or "ok"
-    said = _cut(step.said)
-    head = f"  {step.rule:2} {step.name:<13}"
+def _rule_lines(check: RuleCheck) -> Iterator[str]:
+    verdict = ", ".join(check.reasons) or "ok"
+    said = _cut(check.said)
+    head = f"  {check.rule:2} {check.name:<13}"
     line = f"{head}{said}"
-    if len(line) < _VERDICT_AT - 1 and _VERDICT_AT + len(verdict) <= WIDTH:
-        yield f"{line:<{_VERDICT_AT}}{verdict}"
+    if len(line) < _VERDICT_COLUMN - 1 and _VERDICT_COLUMN + len(verdict) <= WIDTH:
+        yield f"{line:<{_VERDICT_COLUMN}}{verdict}"
     elif len(line) + len(verdict) + 2 <= WIDTH:
         yield f"{line}{verdict:>{WIDTH - len(line)}}"
     else:
@@ -158,13 +171,13 @@ def _release(line: ReleaseLine) -> str:
     if "shoot_from" in facts or "shoot_until" in facts:
         told.append(f"shoot {facts.get('shoot_from', '?')} to {facts.get('shoot_until', '?')}")
     told.append(f"until {facts['valid_until']}" if "valid_until" in facts else "no end")
-    counts = "valid" if line.counts else "counts as neither"
-    faults = "; ".join(f"{fault} ({_at_fault(line, fault)})" for fault in line.faults)
-    return f"{line.release_id}  {', '.join(told)}: {faults or counts}"
+    valid_text = "valid" if line.is_valid else "counts as neither"
+    faults = "; ".join(f"{fault} ({_fault_evidence(line, fault)})" for fault in line.faults)
+    return f"{line.release_id}  {', '.join(told)}: {faults or valid_text}"
 
 
-def _at_fault(line: ReleaseLine, fault: Reason) -> str:
-    return line.seen(fault).removeprefix(f"{line.release_id}: ")
+def _fault_evidence(line: ReleaseLine, fault: Reason) -> str:
+    return line.evidence(fault).removeprefix(f"{line.release_id}: ")
 
 
 def _file(file: FileTrace, row: Row) -> Iterator[str]:
@@ -181,44 +194,44 @@ def _file(file: FileTrace, row: Row) -> Iterator[str]:
         said = [item for item in file.statements if item.origin is origin]
         if said:
             yield f"  {name}"
-            yield from _limited(_statements(said), "    ")
+            yield from _limited_lines(_statements(said), "    ")
         elif origin is Origin.FILE:
             yield "  It says nothing of rights."
-    yield from _travels(file, row)
+    yield from _sample_conditions(file, row)
 
 
-def _statements(said: Iterable[Statement]) -> Iterator[str]:
+def _statements(said: Iterable[FileStatement]) -> Iterator[str]:
     """A line for each thing that was said, with all purposes that it is read into."""
-    alike: dict[tuple[str, str], list[str]] = {}
+    meanings_by_effect: dict[tuple[str, str], list[str]] = {}
     for item in sorted(said, key=_rank):
-        alike.setdefault((item.source, _effect(item)), []).append(
+        meanings_by_effect.setdefault((item.source, _effect(item)), []).append(
             f"{item.purpose} {item.value}" if item.purpose else ""
         )
-    for (source, effect), read in alike.items():
-        means = ", ".join(text for text in read if text)
-        yield f"{source}{f' ({means})' if means else ''}: {effect}"
+    for (source, effect), meanings in meanings_by_effect.items():
+        meaning_text = ", ".join(text for text in meanings if text)
+        yield f"{source}{f' ({meaning_text})' if meaning_text else ''}: {effect}"
 
 
-def _rank(item: Statement) -> int:
+def _rank(item: FileStatement) -> int:
     """What decides comes first, then what was meant to, then the rest."""
     if item.reasons or item.overridden_by:
         return 0
-    return 1 if item.purpose or item.kind in _CARRIED else 2
+    return 1 if item.purpose or item.kind in _CARRIED_KINDS else 2
 
 
-def _effect(item: Statement) -> str:
+def _effect(item: FileStatement) -> str:
     """What a statement does to the decision."""
     if item.reasons:
-        sides = "; ".join(dict.fromkeys(ours for _, ours in item.conflicts))
-        return f"{', '.join(item.reasons)}{f'; the catalogue has {sides}' if sides else ''}"
+        conflicts = "; ".join(dict.fromkeys(ours for _, ours in item.conflicts))
+        return f"{', '.join(item.reasons)}{f'; the catalogue has {conflicts}' if conflicts else ''}"
     if item.overridden_by:
         return f"overridden by the signed agreement {item.overridden_by}"
-    if item.kind in _CARRIED:
+    if item.kind in _CARRIED_KINDS:
         return "travels with the sample"
     return "changes nothing" if item.needed else "not asked for by the deal"
 
 
-def _travels(file: FileTrace, row: Row) -> Iterator[str]:
+def _sample_conditions(file: FileTrace, row: Row) -> Iterator[str]:
     """What is delivered with the asset, or left out, because of its rights."""
     told = []
     if not file.inference:
@@ -230,9 +243,11 @@ def _travels(file: FileTrace, row: Row) -> Iterator[str]:
         yield from _wrap("; ".join(told), "  With the sample: ", "    ")
 
 
-def _run(explained: Explained, inquiry: Inquiry, run: RunAnswer | None) -> Iterator[str]:
+def _run_lines(
+    asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
+) -> Iterator[str]:
     if run is None:
-        if verdict_of(explained.rows) == "cleared":
+        if combined_outcome(asset_trace.rows) == "cleared":
             yield from _wrap(
                 "What the profile needs, its size, duplicates and the deal's cap were not judged: "
                 "they depend on models or on other assets. --out shows what a run decided."
@@ -240,14 +255,14 @@ def _run(explained: Explained, inquiry: Inquiry, run: RunAnswer | None) -> Itera
         return
     if not run.decisions:
         yield f"Run {run.delivery}: it has no decision on this asset."
-    ours = {trace.decision.reasons for trace in explained.rows if trace.decision}
+    ours = {row_trace.decision.reasons for row_trace in asset_trace.rows if row_trace.decision}
     for told in run.decisions[:2]:
-        yield from _wrap(_told(told, told.reasons in ours), f"Run {run.delivery}: ", "  ")
-    for warning in run_warnings(explained, inquiry, run):
+        yield from _wrap(_decision_text(told, told.reasons in ours), f"Run {run.delivery}: ", "  ")
+    for warning in run_warnings(asset_trace, inputs, run):
         yield from _wrap(warning, "  warning: ", "    ")
 
 
-def _told(told: Told, same: bool) -> str:
+def _decision_text(told: PublishedDecision, same: bool) -> str:
     if told.place:
         return f"delivered in shard {told.place.get('shard')} under the key {told.place.get('key')}"
     outcome = f"{told.outcome.replace('_', ' ')} at {told.stage}"
@@ -256,16 +271,16 @@ def _told(told: Told, same: bool) -> str:
     return f"{outcome}: {', '.join(told.reasons)} ({_cut(one_line(told.detail))})"
 
 
-def _limited(lines: Iterable[str], indent: str = " " * 7) -> Iterator[str]:
-    every = list(lines)
-    for line in every[:_MOST]:
+def _limited_lines(lines: Iterable[str], indent: str = " " * 7) -> Iterator[str]:
+    all_lines = list(lines)
+    for line in all_lines[:_MAX_LINES]:
         yield from _wrap(_cut(line), indent, f"{indent}  ")
-    if len(every) > _MOST:
-        yield f"{indent}and {len(every) - _MOST} more (--json has all)"
+    if len(all_lines) > _MAX_LINES:
+        yield f"{indent}and {len(all_lines) - _MAX_LINES} more (--json has all)"
 
 
-def _cut(text: str, most: int = _LONGEST) -> str:
-    return text if len(text) <= most else f"{text[:most]}…"
+def _cut(text: str, max_chars: int = _MAX_CHARS) -> str:
+    return text if len(text) <= max_chars else f"{text[:max_chars]}…"
 
 
 def _wrap(text: str, first: str = "", rest: str = "") -> list[str]:

@@ -15,20 +15,20 @@ import pyarrow as pa
 from pipelines.explain.consents import ConsentLine, consent_lines, group_consents
 from pipelines.explain.file import FileTrace, Row
 from pipelines.explain.releases import ReleaseLine, release_lines
-from pipelines.explain.rules import Step, catalogue_steps
+from pipelines.explain.rules import RuleCheck, trace_rules
 from pipelines.rights.detail import describe_refusals
 from pipelines.rights.screen import RightsIndex, reasons_of
-from pipelines.run.decisions import Decision, refused
+from pipelines.run.decisions import Decision, refused_asset
 from schemas.deal import Deal
 from schemas.reasons import SCREEN_REASONS, Outcome, Reason, Stage
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleFinding:
     """A reason against an asset, with the values that gave it."""
 
     reason: Reason
-    seen: tuple[str, ...]
+    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RowTrace:
             not be read.
         decision: Why it goes no further, as the walk writes it; None if nothing is against it.
         findings: Its reasons one by one.
-        steps: Rules 1 to 13 in order; none where the row could not be read.
+        rule_checks: Rules 1 to 13 in order; none where the row could not be read.
         consents: What each contributor said, by purpose.
         releases: Each release named, with its faults.
         file: What was read of the file and its server; None if it was not fetched.
@@ -48,8 +48,8 @@ class RowTrace:
 
     row: Row
     decision: Decision | None
-    findings: tuple[Finding, ...] = ()
-    steps: tuple[Step, ...] = ()
+    findings: tuple[RuleFinding, ...] = ()
+    rule_checks: tuple[RuleCheck, ...] = ()
     consents: tuple[ConsentLine, ...] = ()
     releases: tuple[ReleaseLine, ...] = ()
     file: FileTrace | None = None
@@ -61,7 +61,7 @@ class RowTrace:
 
 
 @dataclass(frozen=True)
-class SmallTables:
+class ScreeningTables:
     """What rows are joined to: the tables as they are, and the index that screening made of them.
 
     Attributes:
@@ -77,39 +77,50 @@ class SmallTables:
     as_of_us: int
 
 
-def trace_dead(decision: Decision) -> RowTrace:
+def trace_failed_row(decision: Decision) -> RowTrace:
     """The trace of a row that could not be read, or that the gate diverted."""
-    findings = (Finding(Reason(code), (decision.detail,)) for code in decision.reasons)
+    findings = (RuleFinding(Reason(code), (decision.detail,)) for code in decision.reasons)
     return RowTrace({}, decision, tuple(findings))
 
 
-def trace_screened(one: pa.Table, mask: int, small: SmallTables, deal: Deal, rows: int) -> RowTrace:
+def trace_screened_row(
+    row_table: pa.Table, mask: int, screening_tables: ScreeningTables, deal: Deal, rows: int
+) -> RowTrace:
     """The trace of a row that screening judged.
 
     Args:
-        one: The row, a table of one.
+        row_table: The row, a table of one.
         mask: Screening's verdict on it.
-        small: What it was joined to.
+        screening_tables: What it was joined to.
         deal: The deal.
         rows: How many rows of the catalogue have its id.
     """
-    row: Row = one.to_pylist()[0]
+    row: Row = row_table.to_pylist()[0]
     reasons = reasons_of(mask)
-    consents = consent_lines(row, small.consents, small.index, deal, small.as_of_us)
-    releases = release_lines(one, small.releases, small.index, deal)
+    consents = consent_lines(
+        row, screening_tables.consents, screening_tables.index, deal, screening_tables.as_of_us
+    )
+    releases = release_lines(row_table, screening_tables.releases, screening_tables.index, deal)
     decision = None
     if reasons:
-        detail = describe_refusals(one, np.array([mask], np.uint64), small.index, deal)[0].as_py()
-        decision = refused(row["asset_id"], reasons, detail)
+        detail = describe_refusals(
+            row_table, np.array([mask], np.uint64), screening_tables.index, deal
+        )[0].as_py()
+        decision = refused_asset(row["asset_id"], reasons, detail)
     findings = (
-        Finding(reason, _seen(reason, one, small.index, deal, consents, releases))
+        RuleFinding(
+            reason,
+            _screening_evidence(
+                reason, row_table, screening_tables.index, deal, consents, releases
+            ),
+        )
         for reason in reasons
     )
-    steps = catalogue_steps(row, deal, small.index, reasons, rows)
-    return RowTrace(row, decision, tuple(findings), steps, consents, releases)
+    rule_checks = trace_rules(row, deal, screening_tables.index, reasons, rows)
+    return RowTrace(row, decision, tuple(findings), rule_checks, consents, releases)
 
 
-def add_file(trace: RowTrace, file: FileTrace, decision: Decision | None) -> RowTrace:
+def add_file_trace(trace: RowTrace, file: FileTrace, decision: Decision | None) -> RowTrace:
     """The trace of a row that the catalogue cleared, with what its file and its server say.
 
     Args:
@@ -118,13 +129,15 @@ def add_file(trace: RowTrace, file: FileTrace, decision: Decision | None) -> Row
         decision: Why the asset goes no further, if it does not.
     """
     codes = () if decision is None else decision.reasons
-    findings = (Finding(Reason(code), _said_of(Reason(code), file, decision)) for code in codes)
+    findings = (
+        RuleFinding(Reason(code), _file_evidence(Reason(code), file, decision)) for code in codes
+    )
     return replace(trace, decision=decision, findings=tuple(findings), file=file)
 
 
-def _seen(
+def _screening_evidence(
     reason: Reason,
-    one: pa.Table,
+    row_table: pa.Table,
     index: RightsIndex,
     deal: Deal,
     consents: Iterable[ConsentLine],
@@ -135,22 +148,22 @@ def _seen(
         lines = (line for line in consents if line.reason is reason)
         return tuple(group.sentence for group in group_consents(lines))
     bit = np.array([1 << SCREEN_REASONS.index(reason)], np.uint64)
-    notes = describe_refusals(one, bit, index, deal).to_pylist()
-    return (*notes, *(line.seen(reason) for line in releases if reason in line.faults))
+    notes = describe_refusals(row_table, bit, index, deal).to_pylist()
+    return (*notes, *(line.evidence(reason) for line in releases if reason in line.faults))
 
 
-def _said_of(reason: Reason, file: FileTrace, decision: Decision | None) -> tuple[str, ...]:
+def _file_evidence(reason: Reason, file: FileTrace, decision: Decision | None) -> tuple[str, ...]:
     """The values that gave a reason of the file's or its server's."""
-    seen = [item.against(reason) for item in file.statements if reason in item.reasons]
-    if not seen and decision is not None:  # of the file as such, or of several statements
-        seen = [decision.detail]
-    return tuple(dict.fromkeys(seen))
+    evidence = [item.evidence(reason) for item in file.statements if reason in item.reasons]
+    if not evidence and decision is not None:  # of the file as such, or of several statements
+        evidence = [decision.detail]
+    return tuple(dict.fromkeys(evidence))
 
 
-def verdict_of(rows: Sequence[RowTrace]) -> str:
+def combined_outcome(rows: Sequence[RowTrace]) -> str:
     """What several rows of one id come to: cleared, refused or dead_letter."""
     outcomes = {trace.outcome for trace in rows}
-    order = ("cleared", Outcome.REFUSED.value, Outcome.DEAD_LETTER.value)
+    order = ("cleared", Outcome.REFUSED.value, Outcome.FAILED.value)
     return next(outcome for outcome in reversed(order) if outcome in outcomes)
 
 

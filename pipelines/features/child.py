@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
-from pipelines.features.frames import (
-    BrokenPipeFrameError,
+from pipelines.features.pipe_messages import (
+    PipeMessageError,
     pack_image,
     receive_blobs,
     receive_header,
-    send,
+    send_message,
 )
-from pipelines.features.readings import reading_to_json
+from pipelines.features.reading_json import reading_to_json
 from pipelines.media.films import probe_film
-from pipelines.media.formats import as_format
+from pipelines.media.formats import parse_format
 from pipelines.media.images import decode_for_models
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
@@ -32,7 +32,7 @@ _Answer = tuple[dict[str, Any], list[bytes]]
 # The parent kills a child that is late; this is for one whose parent is gone.
 _GRACE_S = 30
 # A file that says more than this says it to do harm; the parent takes no longer messages.
-_MOST_STATEMENTS = 5_000
+_MAX_STATEMENTS = 5_000
 _trust: dict[str, TrustLists] = {}
 
 
@@ -67,7 +67,7 @@ def _film(request: dict[str, Any], data: bytes) -> _Answer:
 
 
 def _image(request: dict[str, Any], data: bytes) -> _Answer:
-    fmt = as_format(request["format"])
+    fmt = parse_format(request["format"])
     decoded = decode_for_models(data, fmt, int(request["max_pixels"]), int(request["side"]))
     size, blob = pack_image(decoded.image)
     return {"facts": dataclasses.asdict(decoded.facts), "sizes": [size]}, [blob]
@@ -81,9 +81,9 @@ def _signals(request: dict[str, Any], data: bytes) -> _Answer:
     if "trust" in request:
         _trust.clear()
         _trust[request["trust_sha256"]] = TrustLists(**request["trust"])
-    reading = read_embedded(data, as_format(request["format"]), _trust[request["trust_sha256"]])
-    if len(reading.signals) + len(reading.claims) + len(reading.faults) > _MOST_STATEMENTS:
-        raise BadRecord(Reason.FILE_UNREADABLE, f"over {_MOST_STATEMENTS} statements about rights")
+    reading = read_embedded(data, parse_format(request["format"]), _trust[request["trust_sha256"]])
+    if len(reading.signals) + len(reading.claims) + len(reading.faults) > _MAX_STATEMENTS:
+        raise BadRecord(Reason.FILE_UNREADABLE, f"over {_MAX_STATEMENTS} statements about rights")
     return {"reading": reading_to_json(reading)}, []
 
 
@@ -112,11 +112,11 @@ def main() -> None:
         for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
             resource.setrlimit(kind, (0, resource.getrlimit(kind)[1]))
         av.logging.set_level(av.logging.PANIC)
-        send(answers, {"ready": True})
+        send_message(answers, {"ready": True})
         while True:
             try:
                 request = receive_header(requests)
-            except BrokenPipeFrameError:
+            except PipeMessageError:
                 return
             signal.setitimer(signal.ITIMER_REAL, 0)
             _limit(request, sum(request["blobs"]))
@@ -124,7 +124,7 @@ def main() -> None:
             header, blobs = _answer(request, data)
             del data
             signal.setitimer(signal.ITIMER_REAL, 0)
-            send(answers, header, blobs)
+            send_message(answers, header, blobs)
 
 
 if __name__ == "__main__":

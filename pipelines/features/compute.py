@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipelines.features.prepare import Prepared
+from pipelines.features.prepare import PreparedMedia
 from pipelines.features.store import Row
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Vectors = npt.NDArray[np.float32]
 
 
-class Vision(Protocol):
+class VisionModels(Protocol):
     """What a unit needs of models."""
 
     def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
@@ -36,7 +36,7 @@ class Vision(Protocol):
 
 
 @dataclass(frozen=True)
-class LazyVision:
+class LazyVisionModels:
     """Models that are loaded when first asked for: a run that computes nothing loads nothing.
 
     Not even torch, whose import takes seconds in every process; hence the imports below.
@@ -76,7 +76,7 @@ class LazyVision:
         return self._captioner.caption(list(images))
 
 
-def facts_row(prepared: Prepared) -> Row:
+def facts_row(prepared: PreparedMedia) -> Row:
     """The probed facts of one medium, as a row of FACTS_SCHEMA."""
     return {
         "media_sha256": prepared.media_sha256,
@@ -102,7 +102,7 @@ def facts_row(prepared: Prepared) -> Row:
     }
 
 
-def embedding_rows(media: Sequence[Prepared], vision: Vision) -> list[Row]:
+def embedding_rows(media: Sequence[PreparedMedia], vision: VisionModels) -> list[Row]:
     """One embedding a medium; a film's is the normalised mean of its sampled frames'."""
     if not media:
         return []
@@ -121,7 +121,7 @@ def embedding_rows(media: Sequence[Prepared], vision: Vision) -> list[Row]:
 
 
 def caption_rows(
-    media: Sequence[Prepared], embeddings: dict[str, Row], vision: Vision
+    media: Sequence[PreparedMedia], embeddings: dict[str, Row], vision: VisionModels
 ) -> list[Row]:
     """One caption a medium: of its sampled frames' captions the one that fits the whole best.
 
@@ -135,12 +135,12 @@ def caption_rows(
     shots = [frame for prepared in media for frame in prepared.shots_rgb]
     captions = vision.caption(frames + shots)
     texts = vision.embed_texts(captions)
-    seen = vision.embed_images(shots) if shots else texts[:0]
+    shot_vectors = vision.embed_images(shots) if shots else texts[:0]
     rows, start, shot = [], 0, 0
     for prepared in media:
         stop, last = start + len(prepared.frames_rgb), shot + len(prepared.shots_rgb)
-        whole = np.asarray(embeddings[prepared.media_sha256]["embedding"], np.float64)
-        scores = texts[start:stop].astype(np.float64) @ whole
+        medium_vector = np.asarray(embeddings[prepared.media_sha256]["embedding"], np.float64)
+        scores = texts[start:stop].astype(np.float64) @ medium_vector
         best = int(scores.argmax())
         rows.append(
             {
@@ -149,7 +149,7 @@ def caption_rows(
                 "text_embedding": texts[start + best].tolist(),
                 "clip_score": float(np.float32(scores[best])),
                 "shots": [
-                    _shot_row(captions[len(frames) + at], texts[len(frames) + at], seen[at])
+                    _shot_row(captions[len(frames) + at], texts[len(frames) + at], shot_vectors[at])
                     for at in range(shot, last)
                 ],
             }
@@ -158,11 +158,11 @@ def caption_rows(
     return rows
 
 
-def _shot_row(caption: str, text: Vectors, picture: Vectors) -> Row:
+def _shot_row(caption: str, text: Vectors, shot_vector: Vectors) -> Row:
     return {
         "caption": caption,
-        "clip_score": float(np.float32(text.astype(np.float64) @ picture.astype(np.float64))),
-        "embedding": picture.tolist(),
+        "clip_score": float(np.float32(text.astype(np.float64) @ shot_vector.astype(np.float64))),
+        "embedding": shot_vector.tolist(),
     }
 
 
@@ -172,18 +172,18 @@ def score_key(media_sha256: str, text: str) -> str:
 
 
 def score_rows(
-    wanted: Sequence[tuple[str, str]], embeddings: dict[str, Row], vision: Vision
+    media_texts: Sequence[tuple[str, str]], embeddings: dict[str, Row], vision: VisionModels
 ) -> list[Row]:
     """The cosine of each text and the medium that it is about.
 
     Args:
-        wanted: Digest of the medium, and the text.
+        media_texts: Digest of the medium, and the text.
         embeddings: Of these media.
         vision: The models.
     """
-    if not wanted:
+    if not media_texts:
         return []
-    texts = vision.embed_texts([text for _, text in wanted]).astype(np.float64)
+    texts = vision.embed_texts([text for _, text in media_texts]).astype(np.float64)
     return [
         {
             "score_key": score_key(digest, text),
@@ -191,5 +191,5 @@ def score_rows(
                 np.float32(vector @ np.asarray(embeddings[digest]["embedding"], np.float64))
             ),
         }
-        for (digest, text), vector in zip(wanted, texts, strict=True)
+        for (digest, text), vector in zip(media_texts, texts, strict=True)
     ]

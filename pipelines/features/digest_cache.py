@@ -22,8 +22,8 @@ from pipelines.features.store import FeatureTable, Row
 from pipelines.fetch.locate import FileLocation, Location
 from pipelines.media.formats import Format
 
-RESTED_S = 10.0
-_STRUCK_OFF = ""
+MIN_UNCHANGED_S = 10.0
+_INVALIDATED = ""
 
 
 @dataclass(frozen=True)
@@ -41,42 +41,48 @@ class FileState:
     changed_s: float
 
 
-def state_of(location: Location) -> FileState | None:
+def file_state(location: Location) -> FileState | None:
     """A file's state; None for what is no regular file of this machine."""
     if not isinstance(location, FileLocation):
         return None
     try:
-        found = os.lstat(location.path)
+        status = os.lstat(location.path)
     except OSError:
         return None
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return None
-    told = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
-    text = "\0".join([location.path, *map(str, told)])
+    identity = (
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+        status.st_dev,
+    )
+    text = "\0".join([location.path, *map(str, identity)])
     key = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-    return FileState(key, found.st_size, max(found.st_mtime, found.st_ctime))
+    return FileState(key, status.st_size, max(status.st_mtime, status.st_ctime))
 
 
-def load_seen(table: FeatureTable, low: int, high: int) -> dict[str, Row]:
+def load_digest_cache(table: FeatureTable, low: int, high: int) -> dict[str, Row]:
     """What files in a range of hashes held, by the key of their state.
 
     A state that two rows say different things of has no digest, and is as good as unknown.
     """
-    seen: dict[str, Row] = {}
+    cached: dict[str, Row] = {}
     for row in table.rows(low, high):
-        if seen.setdefault(row["state_key"], row) != row:
-            seen[row["state_key"]] = _row(row["state_key"], _STRUCK_OFF, "")
-    return seen
+        if cached.setdefault(row["state_key"], row) != row:
+            cached[row["state_key"]] = _row(row["state_key"], _INVALIDATED, "")
+    return cached
 
 
-def seen_row(state: FileState, digest: str, fmt: Format) -> Row:
-    """What a file held, as a row of SEEN_SCHEMA."""
+def digest_cache_row(state: FileState, digest: str, fmt: Format) -> Row:
+    """What a file held, as a row of DIGEST_CACHE_SCHEMA."""
     return _row(state.key, digest, fmt)
 
 
-def strike_off(table: FeatureTable, low: int, high: int, states: Iterable[FileState]) -> None:
+def invalidate(table: FeatureTable, low: int, high: int, states: Iterable[FileState]) -> None:
     """Makes files in these states be read again, now and always."""
-    table.save(low, high, [_row(state.key, _STRUCK_OFF, "") for state in states])
+    table.save(low, high, [_row(state.key, _INVALIDATED, "") for state in states])
 
 
 def _row(key: str, digest: str, fmt: str) -> Row:

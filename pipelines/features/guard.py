@@ -15,20 +15,20 @@ from typing import IO, Any
 
 from PIL import Image
 
-from pipelines.features.frames import (
-    BrokenPipeFrameError,
+from pipelines.features.pipe_messages import (
+    PipeMessageError,
     receive_blobs,
     receive_header,
-    send,
+    send_message,
     unpack_image,
 )
-from pipelines.features.readings import reading_from_json
+from pipelines.features.reading_json import reading_from_json
 from pipelines.media.films import Film, FilmShot
 from pipelines.media.formats import Format
-from pipelines.media.images import Decoded, ImageFacts
-from pipelines.media.limits import MOST_SHOTS, MediaLimits
-from pipelines.signals.file.embedded import might_speak
-from pipelines.signals.file.parts import file_fault
+from pipelines.media.images import DecodedImage, ImageFacts
+from pipelines.media.limits import MAX_SHOTS, MediaLimits
+from pipelines.signals.file.embedded import may_state_rights
+from pipelines.signals.file.metadata_blocks import file_fault
 from pipelines.signals.file.trust import TrustLists
 from schemas.errors import BadRecord, RunError
 from schemas.reasons import Reason
@@ -77,14 +77,14 @@ class Guard:
         count = int(header["samples"])
         return Film(**facts, samples=tuple(images[:count]), shot_samples=tuple(images[count:]))
 
-    def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> Decoded:
+    def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> DecodedImage:
         """Decodes a picture; see `images.decode_for_models`.
 
         Raises:
             BadRecord: As there, and `media.undecodable` if the child dies of it.
         """
         header, images = self._ask({"what": "image", "format": fmt}, data, limits)
-        return Decoded(images[0], ImageFacts(**header["facts"]))
+        return DecodedImage(images[0], ImageFacts(**header["facts"]))
 
     def signals(self, data: bytes, fmt: Format, trust: TrustLists, limits: MediaLimits) -> Reading:
         """Reads what a file says about rights; see `embedded.read_embedded`.
@@ -93,7 +93,7 @@ class Guard:
             The reading. If the child dies of the file, or is late, one fault: the file may have
             said no. Plain files cost no child.
         """
-        if not might_speak(data, fmt):
+        if not may_state_rights(data, fmt):
             return Reading()
         request: dict[str, Any] = {"what": "signals", "format": fmt, "trust_sha256": trust.digest}
         try:
@@ -131,7 +131,7 @@ class Guard:
             late = threading.Event()
             try:
                 return self._exchange(request, data, limits, late, trust)
-            except (OSError, BrokenPipeFrameError) as error:
+            except (OSError, PipeMessageError) as error:
                 detail = self._autopsy(late.is_set(), limits)
                 # A child may die of something else, such as a machine short of memory: what dies
                 # in a fresh child as well dies of the file.
@@ -147,7 +147,7 @@ class Guard:
         late: threading.Event,
         trust: TrustLists | None,
     ) -> tuple[dict[str, Any], list[Image.Image]]:
-        most_bytes = 3 * limits.side**2 * (limits.sample_frames + MOST_SHOTS)
+        most_bytes = 3 * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
         process = self._start()
         if trust is not None and trust.digest != self._trust_sha256:
             # Once a child: they may be much longer than what a file says.
@@ -156,7 +156,7 @@ class Guard:
         watch.start()
         try:
             requests, answers = _pipes(process)
-            send(requests, request, [data])
+            send_message(requests, request, [data])
             header = receive_header(answers)
             blobs = receive_blobs(answers, header, most_bytes)
         finally:
@@ -186,7 +186,7 @@ class Guard:
         watch.start()
         try:
             receive_header(_pipes(process)[1])
-        except BrokenPipeFrameError as error:
+        except PipeMessageError as error:
             self.close()
             raise RunError(
                 "The decoders' process cannot start",

@@ -10,16 +10,16 @@ from PIL import Image
 
 from pipelines.features.guard import this_guard
 from pipelines.media.films import FilmShot
-from pipelines.media.formats import Format, check_name, media_type_of, sniff
+from pipelines.media.formats import Format, check_declared_type, media_type_of, sniff_format
 from pipelines.media.images import decode_for_models
 from pipelines.media.limits import MediaLimits
-from pipelines.media.phash import look_of
+from pipelines.media.phash import perceptual_signature
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedMedia:
     """All that later steps need to know of one asset's media.
 
     Attributes:
@@ -79,7 +79,7 @@ def prepare_media(
     media_type: str,
     expected_sha256: str | None,
     limits: MediaLimits,
-) -> Prepared:
+) -> PreparedMedia:
     """Checks and decodes one asset's media.
 
     The checks come in this order, and the first that fails is the reason given: (1) there are
@@ -122,10 +122,10 @@ def check_bytes(
     digest = hashlib.sha256(data).hexdigest()
     if expected_sha256 and expected_sha256.lower() != digest:  # 2
         raise BadRecord(Reason.MEDIA_DIGEST_MISMATCH, f"sha256 of the bytes is {digest}")
-    fmt = sniff(data)
+    fmt = sniff_format(data)
     if fmt is None:  # 3
         raise BadRecord(Reason.MEDIA_UNSUPPORTED_FORMAT, f"first bytes {data[:12].hex()}")
-    check_name(media_uri, media_type, fmt)  # 4
+    check_declared_type(media_uri, media_type, fmt)  # 4
     if len(data) > limits.max_bytes:  # 5, the pixels as soon as they are known
         raise BadRecord(
             Reason.MEDIA_TOO_LARGE, f"{len(data)} bytes; the limit is {limits.max_bytes}"
@@ -133,14 +133,14 @@ def check_bytes(
     return digest, fmt
 
 
-def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -> Prepared:
+def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -> PreparedMedia:
     if limits.guard_images:
         decoded = this_guard().image(data, fmt, limits)
     else:
         decoded = decode_for_models(data, fmt, limits.max_pixels, limits.side)
     facts = decoded.facts
-    look = look_of(decoded.image)
-    return Prepared(
+    signature = perceptual_signature(decoded.image)
+    return PreparedMedia(
         media_sha256=digest,
         bytes=len(data),
         format=fmt,
@@ -158,8 +158,8 @@ def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -
         fps_den=1,
         frames=0,
         keyframes=0,
-        phash=look.phash,
-        colour=look.colour,
+        phash=signature.phash,
+        colour=signature.colour,
         motion_milli=0,
         shots=(),
         frames_rgb=(decoded.image,),
@@ -167,11 +167,11 @@ def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -
     )
 
 
-def _prepare_film(data: bytes, digest: str, limits: MediaLimits) -> Prepared:
+def _prepare_film(data: bytes, digest: str, limits: MediaLimits) -> PreparedMedia:
     film = this_guard().film(data, limits)
-    look = look_of(film.samples[len(film.samples) // 2])
+    signature = perceptual_signature(film.samples[len(film.samples) // 2])
     fps: Fraction = film.fps
-    return Prepared(
+    return PreparedMedia(
         media_sha256=digest,
         bytes=len(data),
         format="mp4",
@@ -189,8 +189,8 @@ def _prepare_film(data: bytes, digest: str, limits: MediaLimits) -> Prepared:
         fps_den=fps.denominator,
         frames=film.frames,
         keyframes=len(film.keyframes_ms),
-        phash=look.phash,
-        colour=look.colour,
+        phash=signature.phash,
+        colour=signature.colour,
         motion_milli=film.motion_milli,
         shots=film.shots,
         frames_rgb=film.samples,

@@ -6,34 +6,34 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from pipelines.features.gather import Gathered
+from pipelines.features.assets import FetchedAsset
 from schemas.signal import SIGNALS_SCHEMA, Origin
 
 Row = dict[str, str]
 
 
-def signals_table(items: Iterable[Gathered], as_of: str) -> pa.Table:
+def signals_table(assets: Iterable[FetchedAsset], as_of: str) -> pa.Table:
     """Every statement of the assets' files and servers, and every no that was overridden.
 
     What the catalogue and the contributors say stands in their tables; a row of theirs is here only
     if an agreement overrides it.
 
     Args:
-        items: The assets, in order.
+        assets: The assets, in order.
         as_of: When undated statements were read: the run's instant, ISO 8601.
     """
-    rows = [row for item in items for row in _rows(item, as_of)]
+    rows = [row for asset in assets for row in _rows(asset, as_of)]
     return pa.Table.from_pylist(rows, schema=SIGNALS_SCHEMA)
 
 
-def _rows(item: Gathered, as_of: str) -> Iterable[Row]:
-    asset = dict.fromkeys(SIGNALS_SCHEMA.names, "") | {"asset_id": item.row["asset_id"]}
-    resolution = item.resolution
+def _rows(asset: FetchedAsset, as_of: str) -> Iterable[Row]:
+    asset_fields = dict.fromkeys(SIGNALS_SCHEMA.names, "") | {"asset_id": asset.row["asset_id"]}
+    resolution = asset.resolution
     overrides = {} if resolution is None else {o.signal: o.agreement for o in resolution.overrides}
-    for signal in item.reading.signals:
+    for signal in asset.reading.signals:
         if signal.origin is Origin.CATALOGUE and signal not in overrides:
             continue
-        yield asset | {
+        yield asset_fields | {
             "kind": "signal",
             "origin": signal.origin,
             "purpose": signal.purpose,
@@ -45,17 +45,17 @@ def _rows(item: Gathered, as_of: str) -> Iterable[Row]:
             "when": signal.when or as_of,
             "overridden_by": overrides.get(signal, ""),
         }
-    for claim in item.reading.claims:
-        yield asset | {
-            "kind": claim.kind,
+    for assertion in asset.reading.claims:
+        yield asset_fields | {
+            "kind": assertion.kind,
             "origin": Origin.FILE,
-            "value": claim.value,
-            "where": claim.where,
-            "sha256": claim.sha256,
+            "value": assertion.value,
+            "where": assertion.where,
+            "sha256": assertion.sha256,
             "when": as_of,
         }
-    for fault in item.reading.faults:
-        yield asset | {
+    for fault in asset.reading.faults:
+        yield asset_fields | {
             "kind": "fault",
             "origin": fault.origin,
             "where": fault.where,

@@ -26,7 +26,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes, read_parquet
 from schemas import layout
 
-SHOT = pa.struct(
+SHOT_TYPE = pa.struct(
     [
         pa.field("first_frame", pa.int64(), nullable=False),
         pa.field("end_frame", pa.int64(), nullable=False),
@@ -55,7 +55,7 @@ FACTS_SCHEMA = pa.schema(
         pa.field("phash", pa.string(), nullable=False),  # 256 bits, hex
         pa.field("colour", pa.string(), nullable=False),  # mean colours, hex
         pa.field("motion_milli", pa.int64(), nullable=False),
-        pa.field("shots", pa.list_(SHOT), nullable=False),  # of a picture none
+        pa.field("shots", pa.list_(SHOT_TYPE), nullable=False),  # of a picture none
     ]
 )
 EMBEDDINGS_SCHEMA = pa.schema(
@@ -64,7 +64,7 @@ EMBEDDINGS_SCHEMA = pa.schema(
         pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
     ]
 )
-SHOT_CAPTION = pa.struct(
+SHOT_CAPTION_TYPE = pa.struct(
     [
         pa.field("caption", pa.string(), nullable=False),
         pa.field("clip_score", pa.float32(), nullable=False),  # cosine of the shot and its caption
@@ -77,7 +77,7 @@ CAPTIONS_SCHEMA = pa.schema(
         pa.field("caption", pa.string(), nullable=False),
         pa.field("text_embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
         pa.field("clip_score", pa.float32(), nullable=False),  # cosine of picture and caption
-        pa.field("shots", pa.list_(SHOT_CAPTION), nullable=False),  # as many as the facts'
+        pa.field("shots", pa.list_(SHOT_CAPTION_TYPE), nullable=False),  # as many as the facts'
     ]
 )
 READINGS_SCHEMA = pa.schema(
@@ -92,7 +92,7 @@ SCORES_SCHEMA = pa.schema(
         pa.field("clip_score", pa.float32(), nullable=False),
     ]
 )
-SEEN_SCHEMA = pa.schema(
+DIGEST_CACHE_SCHEMA = pa.schema(
     [
         pa.field("state_key", pa.string(), nullable=False),  # of a local file in one state
         pa.field("media_sha256", pa.string(), nullable=False),  # "" where it is not to be trusted
@@ -100,7 +100,7 @@ SEEN_SCHEMA = pa.schema(
     ]
 )
 # Raised when what a file is known by changes.
-_SEEN_MODEL = "states-v1"
+_DIGEST_CACHE_MODEL = "states-v1"
 # Raised when probing or hashing changes what it says of the same bytes.
 FACTS_MODEL = f"facts-v2 {SHOTS_MODEL}"
 
@@ -108,7 +108,7 @@ Row = dict[str, Any]
 Vectors = npt.NDArray[np.float32]
 
 
-class LateRows(dict[str, Row]):
+class LazyRows(dict[str, Row]):
     """Rows of which the keys are known, and which are read when the first of them is asked for.
 
     Args:
@@ -118,18 +118,18 @@ class LateRows(dict[str, Row]):
 
     def __init__(self, keys: frozenset[str], read: Callable[[], dict[str, Row]]) -> None:
         super().__init__()
-        self._late = keys
+        self._unread_keys = keys
         self._read = read
 
     def __contains__(self, key: object) -> bool:
-        return super().__contains__(key) or key in self._late
+        return super().__contains__(key) or key in self._unread_keys
 
     def __missing__(self, key: str) -> Row:
-        if key not in self._late:
+        if key not in self._unread_keys:
             raise KeyError(key)
         for name, row in self._read().items():
             self.setdefault(name, row)
-        self._late = frozenset()
+        self._unread_keys = frozenset()
         return self[key]
 
 
@@ -139,10 +139,10 @@ class FeatureTable:
 
     Attributes:
         store: The output store.
-        kind: `facts`, `embeddings`, `captions`, `scores`, `readings` or `seen`.
+        kind: `facts`, `embeddings`, `captions`, `scores`, `readings` or "seen".
         model: Identity of whatever computed it; part of the key.
         schema: Columns; the first is the key.
-        told_apart: Columns of text besides the key by which files are told apart: where two rows
+        extra_keys: Columns of text besides the key by which files are told apart: where two rows
             may say different things of one key, and both are to be kept.
     """
 
@@ -150,7 +150,7 @@ class FeatureTable:
     kind: str
     model: str
     schema: pa.Schema
-    told_apart: tuple[str, ...] = ()
+    extra_keys: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -176,7 +176,7 @@ class FeatureTable:
         """Name of the column that the rows are found by."""
         return str(self.schema.names[0])
 
-    def _touching(self, low: int, high: int) -> list[str]:
+    def _overlapping_files(self, low: int, high: int) -> list[str]:
         """Keys of the files whose range touches this one, in their order.
 
         Ranges of one width are looked up, not gone through: there is a file a unit.
@@ -191,7 +191,7 @@ class FeatureTable:
     def _read(self, low: int, high: int, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of the files that touch the range of hashes; the last of a key counts."""
         names = None if columns is None else [self.key, *columns]
-        parts = [read_parquet(self.store, key, names) for key in self._touching(low, high)]
+        parts = [read_parquet(self.store, key, names) for key in self._overlapping_files(low, high)]
         return pa.concat_tables(parts) if parts else self.schema.empty_table()
 
     def load(self, low: int, high: int, columns: Sequence[str] | None = None) -> dict[str, Row]:
@@ -209,10 +209,10 @@ class FeatureTable:
         """All rows of these files, those with one key among them."""
         return list(self._read(low, high).to_pylist())
 
-    def load_late(self, low: int, high: int) -> LateRows:
+    def load_lazily(self, low: int, high: int) -> LazyRows:
         """The same rows; nothing but their keys is read before one is asked for."""
         keys = self._read(low, high, ())[self.key].to_pylist()
-        return LateRows(frozenset(keys), lambda: self.load(low, high))
+        return LazyRows(frozenset(keys), lambda: self.load(low, high))
 
     def vectors(self, low: int, high: int, column: str, keys: Sequence[str]) -> Vectors:
         """A column of vectors, [len(keys), dimensions], in the order of the keys.
@@ -221,10 +221,10 @@ class FeatureTable:
             KeyError: If one is not in the files that touch the range.
         """
         table = self._read(low, high, (column,))
-        at = {key: number for number, key in enumerate(table[self.key].to_pylist())}
-        taken = table[column].combine_chunks().take(pa.array([at[key] for key in keys]))
-        [dimensions] = set(pc.list_value_length(taken).to_pylist())
-        values: Vectors = taken.flatten().to_numpy(zero_copy_only=False)
+        position = {key: number for number, key in enumerate(table[self.key].to_pylist())}
+        selected = table[column].combine_chunks().take(pa.array([position[key] for key in keys]))
+        [dimensions] = set(pc.list_value_length(selected).to_pylist())
+        values: Vectors = selected.flatten().to_numpy(zero_copy_only=False)
         return values.reshape(len(keys), dimensions)
 
     def save(self, low: int, high: int, rows: list[Row]) -> None:
@@ -232,7 +232,7 @@ class FeatureTable:
         if not rows:
             return
         table = pa.Table.from_pylist(rows, schema=self.schema)
-        digests = "\n".join(row[name] for row in rows for name in (self.key, *self.told_apart))
+        digests = "\n".join(row[name] for row in rows for name in (self.key, *self.extra_keys))
         tag = hashlib.sha256(digests.encode()).hexdigest()[:12]
         key = f"{self.prefix}/{low:016x}-{high:016x}-{tag}.parquet"
         self.store.write_bytes(key, parquet_bytes(table))
@@ -247,10 +247,12 @@ class FeatureStore:
     captions: FeatureTable
     scores: FeatureTable
     readings: FeatureTable
-    seen: FeatureTable
+    digest_cache: FeatureTable
 
 
-def open_features(store: Store, clip_id: str, captioner_id: str, reader_id: str) -> FeatureStore:
+def open_feature_store(
+    store: Store, clip_id: str, captioner_id: str, reader_id: str
+) -> FeatureStore:
     """The tables for a pair of models and the readers of rights; a score depends on both models."""
     return FeatureStore(
         FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA),
@@ -263,5 +265,5 @@ def open_features(store: Store, clip_id: str, captioner_id: str, reader_id: str)
         ),
         FeatureTable(store, "scores", clip_id, SCORES_SCHEMA),
         FeatureTable(store, "readings", reader_id, READINGS_SCHEMA),
-        FeatureTable(store, "seen", _SEEN_MODEL, SEEN_SCHEMA, ("media_sha256",)),
+        FeatureTable(store, "seen", _DIGEST_CACHE_MODEL, DIGEST_CACHE_SCHEMA, ("media_sha256",)),
     )

@@ -10,29 +10,29 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from pipelines.fetch.hosts import HttpLocation
-from pipelines.fetch.http import Head, Heed, stream_http, url_of
+from pipelines.fetch.http import OnResponseHead, ResponseHead, stream_http, url_of
 from pipelines.fetch.locate import FileLocation, Location, S3Location
-from pipelines.fetch.side_files import USUAL_SIDE_FILES, SideFiles
+from pipelines.fetch.origin_files import DEFAULT_ORIGIN_FILE_CACHE, OriginFileCache
 from pipelines.signals.server.evidence import HttpEvidence
 from pipelines.storage.s3_client import (
-    USUAL_S3,
-    S3Error,
+    DEFAULT_S3,
+    S3ErrorInfo,
     S3Options,
-    error_of,
+    error_info,
 )
 from pipelines.storage.s3_stream import open_object
 from schemas.errors import BadRecord, InputError, RunError
 from schemas.reasons import Reason
 
 CHUNK_BYTES = 1 << 20
-_RUN_CODES = frozenset(
+_RUN_FAILURE_CODES = frozenset(
     {"NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "AuthorizationHeaderMalformed"}
     | {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
     | {"RequestTimeTooSkewed", "SlowDown", "Throttling", "TooManyRequests"}
 )
 
 
-def fetch(location: Location, max_bytes: int, options: S3Options = USUAL_S3) -> bytes:
+def fetch(location: Location, max_bytes: int, options: S3Options = DEFAULT_S3) -> bytes:
     """Fetches a whole file.
 
     Args:
@@ -49,7 +49,7 @@ def fetch(location: Location, max_bytes: int, options: S3Options = USUAL_S3) -> 
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedFile:
     """A whole file, and what its server said with it.
 
     Attributes:
@@ -64,16 +64,16 @@ class Fetched:
 def fetch_with_evidence(
     location: Location,
     max_bytes: int,
-    options: S3Options = USUAL_S3,
-    side_files: SideFiles = USUAL_SIDE_FILES,
-) -> Fetched:
+    options: S3Options = DEFAULT_S3,
+    origin_files: OriginFileCache = DEFAULT_ORIGIN_FILE_CACHE,
+) -> FetchedFile:
     """Fetches a whole file with what its web server says about rights.
 
     Args:
         location: Where it is.
         max_bytes: As for `fetch`.
         options: Which S3 to speak to.
-        side_files: Keeps the files beside the media, so that an origin is asked once.
+        origin_files: Keeps the files beside the media, so that an origin is asked once.
 
     Raises:
         BadRecord: As `fetch`. What lies beside the file never fails it: that is a fault in the
@@ -82,20 +82,20 @@ def fetch_with_evidence(
         RunError: As `fetch`.
     """
     if not isinstance(location, HttpLocation):
-        return Fetched(fetch(location, max_bytes, options), None)
-    heads: list[Head] = []
-    data = b"".join(_bounded(_chunks(location, options, heads.append), max_bytes))
+        return FetchedFile(fetch(location, max_bytes, options), None)
+    heads: list[ResponseHead] = []
+    data = b"".join(_bounded(_stream(location, options, heads.append), max_bytes))
     # An attempt may have failed after its head: the last one is that of the bytes.
     head = heads[-1]
-    beside = side_files.of(location, head.headers)
-    return Fetched(data, HttpEvidence(url_of(location), head.headers, beside, head.fault))
+    beside_media = origin_files.files_for(location, head.headers)
+    return FetchedFile(data, HttpEvidence(url_of(location), head.headers, beside_media, head.fault))
 
 
 def open_stream(
-    location: Location, max_bytes: int, options: S3Options = USUAL_S3
+    location: Location, max_bytes: int, options: S3Options = DEFAULT_S3
 ) -> Iterator[bytes]:
     """Streams a file in chunks of at most 1 MiB; see `fetch`, whose errors come while iterating."""
-    return _bounded(_chunks(location, options), max_bytes)
+    return _bounded(_stream(location, options), max_bytes)
 
 
 def _bounded(chunks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
@@ -109,11 +109,13 @@ def _bounded(chunks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
         raise BadRecord(Reason.MEDIA_EMPTY, "0 bytes")
 
 
-def _chunks(location: Location, options: S3Options, heed: Heed | None = None) -> Iterator[bytes]:
+def _stream(
+    location: Location, options: S3Options, on_head: OnResponseHead | None = None
+) -> Iterator[bytes]:
     if isinstance(location, FileLocation):
         return _stream_file(location)
     if isinstance(location, HttpLocation):
-        return stream_http(location, CHUNK_BYTES, heed)
+        return stream_http(location, CHUNK_BYTES, on_head)
     return _stream_object(location, options)
 
 
@@ -126,14 +128,14 @@ def _stream_file(location: FileLocation) -> Iterator[bytes]:
         descriptor = _open_below(location)
         try:
             # A FIFO or a device would block or never end.
-            about = os.fstat(descriptor)
-            if not stat.S_ISREG(about.st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise _unavailable("not a regular file")
             # No more room than the file takes; one that grew meanwhile is read to its end as well.
-            wanted = min(CHUNK_BYTES, about.st_size + 1)
-            while chunk := os.read(descriptor, wanted):
+            read_bytes = min(CHUNK_BYTES, status.st_size + 1)
+            while chunk := os.read(descriptor, read_bytes):
                 yield chunk
-                wanted = CHUNK_BYTES if len(chunk) == wanted else 1
+                read_bytes = CHUNK_BYTES if len(chunk) == read_bytes else 1
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -147,14 +149,14 @@ def _open_below(location: FileLocation) -> int:
     The path was free of symlinks when it was checked; one put there since must not be followed.
     """
     *folders, name = location.segments
-    base = os.O_RDONLY | os.O_CLOEXEC
-    descriptor = os.open(location.root, base | os.O_DIRECTORY)
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    descriptor = os.open(location.root, flags | os.O_DIRECTORY)
     try:
         for folder in folders:
-            inner = os.open(folder, base | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+            inner = os.open(folder, flags | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = inner
-        return os.open(name, base | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
     finally:
         os.close(descriptor)
 
@@ -171,10 +173,10 @@ def _stream_object(location: S3Location, options: S3Options) -> Iterator[bytes]:
         cause = error.__cause__
         # One object's refusal is that object's. What concerns the bucket, the credentials or the
         # service ends the run: to deliver less because S3 was down for a minute would be wrong.
-        if isinstance(cause, ClientError) and _is_of_the_object(error_of(cause)):
-            raise _unavailable(error_of(cause).code) from error
+        if isinstance(cause, ClientError) and _concerns_one_object(error_info(cause)):
+            raise _unavailable(error_info(cause).code) from error
         raise
 
 
-def _is_of_the_object(answer: S3Error) -> bool:
-    return 400 <= answer.status < 500 and answer.code not in _RUN_CODES
+def _concerns_one_object(s3_error: S3ErrorInfo) -> bool:
+    return 400 <= s3_error.status < 500 and s3_error.code not in _RUN_FAILURE_CODES

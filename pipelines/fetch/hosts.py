@@ -13,12 +13,12 @@ from schemas.errors import InputError
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-_NAME = re.compile(
+_HOST_NAME = re.compile(
     r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 )
 # 127.1, 2130706433, 0x7f.1 and 0177.0.0.1 are all the same machine to a resolver.
-_NUMBERS = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+_NUMERIC_HOST = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
+_NAT64_NETWORK = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ def _host_and_port(scheme: str, authority: str) -> tuple[str, int]:
     else:
         host, colon, rest = authority.partition(":")
         rest = colon + rest
-        if _NUMBERS.fullmatch(host):
+        if _NUMERIC_HOST.fullmatch(host):
             host = str(ipaddress.IPv4Address(host))
-        elif not _NAME.fullmatch(host):
+        elif not _HOST_NAME.fullmatch(host):
             raise ValueError("a malformed host name")
     if not rest:
         return host, _DEFAULT_PORTS[scheme]
@@ -117,8 +117,8 @@ def resolve_http(url: str, hosts: Sequence[Host]) -> HttpLocation:
     if Host(scheme, host, port) not in hosts:
         raise ValueError(f"{scheme}://{host}:{port} is not among the listed hosts")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    listed = {entry.name for entry in hosts}
-    private = sorted(name for name in listed if _is_private_literal(name))
+    host_names = {entry.name for entry in hosts}
+    private = sorted(name for name in host_names if _is_private_literal(name))
     return HttpLocation(scheme, host, port, target, tuple(private))
 
 
@@ -133,7 +133,7 @@ def is_public(address: IPAddress) -> bool:
     """Whether an address is on the open internet, seen through the ways of embedding IPv4."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
-        if address in _TRANSLATED:
+        if address in _NAT64_NETWORK:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if address.teredo is not None or (inner is not None and not is_public(inner)):
             return False

@@ -25,22 +25,22 @@ _ATTEMPTS = 3
 _PAUSE_S = 0.5
 # A server that drips bytes to keep a worker busy is given up.
 _GRACE_S = 60.0
-_SLOWEST_BYTES_PER_S = 10_000
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_MIN_BYTES_PER_S = 10_000
+_TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 # Headers beyond these are not believed; http.client itself gives up at 100, and at 64 KiB a line.
-_MOST_HEADERS = 90
-_MOST_HEADER_BYTES = 1 << 16
-_FOLD = re.compile(r"\r?\n[ \t]+")
+_MAX_HEADERS = 90
+_MAX_HEADER_BYTES = 1 << 16
+_HEADER_FOLD = re.compile(r"\r?\n[ \t]+")
 
 
-class _PassingError(Exception):
+class _TransientError(Exception):
     """A failure that another attempt may not meet."""
 
 
 @dataclass(frozen=True)
-class Head:
+class ResponseHead:
     """The head of an answer.
 
     Attributes:
@@ -55,18 +55,18 @@ class Head:
 
 
 # Is shown the head before the body; what it raises ends the fetch.
-Heed = Callable[[Head], None]
+OnResponseHead = Callable[[ResponseHead], None]
 
 
 def stream_http(
-    location: HttpLocation, chunk_bytes: int, heed: Heed | None = None
+    location: HttpLocation, chunk_bytes: int, on_head: OnResponseHead | None = None
 ) -> Iterator[bytes]:
     """Streams a file. Once bytes have been handed on, a failure is final.
 
     Args:
         location: Where it is.
         chunk_bytes: Longest chunk.
-        heed: Is shown the head of each attempt's answer, unless the attempt is made again.
+        on_head: Is shown the head of each attempt's answer, unless the attempt is made again.
 
     Raises:
         BadRecord: `media.unavailable`; `media.not_allowed` if the name leads to a private address.
@@ -74,23 +74,23 @@ def stream_http(
     for attempt in range(1, _ATTEMPTS + 1):
         started = False
         try:
-            for chunk in _attempt(location, chunk_bytes, heed):
+            for chunk in _request_once(location, chunk_bytes, on_head):
                 started = True
                 yield chunk
             return
-        except _PassingError as error:
+        except _TransientError as error:
             if started or attempt == _ATTEMPTS:
                 raise _unavailable(location, str(error)) from error
             time.sleep(_PAUSE_S * 2 ** (attempt - 1))
 
 
-def read_whole_http(location: HttpLocation, max_bytes: int, heed: Heed) -> bytes:
+def read_whole_http(location: HttpLocation, max_bytes: int, on_head: OnResponseHead) -> bytes:
     """Reads a small file; what breaks off is read again from its start.
 
     Args:
         location: Where it is.
         max_bytes: Most bytes to take.
-        heed: As for `stream_http`.
+        on_head: As for `stream_http`.
 
     Raises:
         BadRecord: As `stream_http`; `media.too_large` where there are more bytes.
@@ -98,13 +98,13 @@ def read_whole_http(location: HttpLocation, max_bytes: int, heed: Heed) -> bytes
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             body = bytearray()
-            for chunk in _attempt(location, max_bytes + 1, heed):
+            for chunk in _request_once(location, max_bytes + 1, on_head):
                 body += chunk
                 if len(body) > max_bytes:
                     detail = f"more than the limit of {max_bytes} bytes"
                     raise BadRecord(Reason.MEDIA_TOO_LARGE, detail)
             return bytes(body)
-        except _PassingError as error:
+        except _TransientError as error:
             if attempt == _ATTEMPTS:
                 raise _unavailable(location, str(error)) from error
             time.sleep(_PAUSE_S * 2 ** (attempt - 1))
@@ -128,7 +128,7 @@ def _addresses(location: HttpLocation) -> list[str]:
     try:
         found = socket.getaddrinfo(location.host, location.port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        raise _PassingError("the host name does not resolve") from error
+        raise _TransientError("the host name does not resolve") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         if not may_reach(address, location):
@@ -140,7 +140,7 @@ def _addresses(location: HttpLocation) -> list[str]:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
@@ -153,7 +153,7 @@ def _pool(location: HttpLocation, address: str) -> urllib3.HTTPConnectionPool:
         address,
         location.port,
         timeout=timeout,
-        ssl_context=_tls(),
+        ssl_context=_tls_context(),
         server_hostname=location.host,
         assert_hostname=location.host,
     )
@@ -161,13 +161,15 @@ def _pool(location: HttpLocation, address: str) -> urllib3.HTTPConnectionPool:
 
 def _host_header(location: HttpLocation) -> str:
     host = f"[{location.host}]" if ":" in location.host else location.host
-    usual = {"https": 443, "http": 80}[location.scheme]
-    return host if location.port == usual else f"{host}:{location.port}"
+    default_port = {"https": 443, "http": 80}[location.scheme]
+    return host if location.port == default_port else f"{host}:{location.port}"
 
 
-def _attempt(location: HttpLocation, chunk_bytes: int, heed: Heed | None) -> Iterator[bytes]:
-    began = time.monotonic()
-    last: Exception | None = None
+def _request_once(
+    location: HttpLocation, chunk_bytes: int, on_head: OnResponseHead | None
+) -> Iterator[bytes]:
+    start_s = time.monotonic()
+    last_error: Exception | None = None
     for address in _addresses(location):
         with _pool(location, address) as pool:
             try:
@@ -184,44 +186,44 @@ def _attempt(location: HttpLocation, chunk_bytes: int, heed: Heed | None) -> Ite
             except SSLError as error:
                 raise _unavailable(location, f"TLS failed: {error}") from error
             except HTTPError as error:
-                last = error
+                last_error = error
                 continue
             try:
-                if response.status in _PASSING:
-                    raise _PassingError(f"HTTP {response.status}")
-                if heed is not None:
-                    heed(_head_of(response))
-                yield from _body(location, response, chunk_bytes, began)
+                if response.status in _TRANSIENT_STATUSES:
+                    raise _TransientError(f"HTTP {response.status}")
+                if on_head is not None:
+                    on_head(_response_head(response))
+                yield from _body(location, response, chunk_bytes, start_s)
             except HTTPError as error:
-                raise _PassingError(f"broke off ({type(error).__name__})") from error
+                raise _TransientError(f"broke off ({type(error).__name__})") from error
             finally:
                 response.close()
             return
-    raise _PassingError(f"no connection ({type(last).__name__})") from last
+    raise _TransientError(f"no connection ({type(last_error).__name__})") from last_error
 
 
-def _head_of(response: urllib3.BaseHTTPResponse) -> Head:
+def _response_head(response: urllib3.BaseHTTPResponse) -> ResponseHead:
     headers = tuple(response.headers.iteritems())
     fault = ""
     original = getattr(response, "_original_response", None)
     if isinstance(original, http.client.HTTPResponse):
         # urllib3 keeps repeated headers apart, but not in their order. A header may go on in the
         # next line, which means no more than a space; urllib3 has not always seen to that.
-        headers = tuple((name, _FOLD.sub(" ", text)) for name, text in original.msg.items())
+        headers = tuple((name, _HEADER_FOLD.sub(" ", text)) for name, text in original.msg.items())
         try:
             assert_header_parsing(original.msg)
         except HeaderParsingError:
             # The parser stops at a line it cannot read, and takes those after it for the body.
             fault = "headers that cannot be parsed"
-    if len(headers) > _MOST_HEADERS:
-        fault = f"more than {_MOST_HEADERS} headers"
-    elif sum(len(name) + len(value) for name, value in headers) > _MOST_HEADER_BYTES:
-        fault = f"headers of more than {_MOST_HEADER_BYTES} bytes"
-    return Head(response.status, () if fault else headers, fault)
+    if len(headers) > _MAX_HEADERS:
+        fault = f"more than {_MAX_HEADERS} headers"
+    elif sum(len(name) + len(value) for name, value in headers) > _MAX_HEADER_BYTES:
+        fault = f"headers of more than {_MAX_HEADER_BYTES} bytes"
+    return ResponseHead(response.status, () if fault else headers, fault)
 
 
 def _body(
-    location: HttpLocation, response: urllib3.BaseHTTPResponse, chunk_bytes: int, began: float
+    location: HttpLocation, response: urllib3.BaseHTTPResponse, chunk_bytes: int, start_s: float
 ) -> Iterator[bytes]:
     if response.status != 200:
         kind = " (redirects are not followed)" if 300 <= response.status < 400 else ""
@@ -230,6 +232,6 @@ def _body(
     # read1, not read: a chunk must not wait for a dripping server to fill it.
     while chunk := response.read1(chunk_bytes):
         received += len(chunk)
-        if time.monotonic() - began > _GRACE_S + received / _SLOWEST_BYTES_PER_S:
+        if time.monotonic() - start_s > _GRACE_S + received / _MIN_BYTES_PER_S:
             raise _unavailable(location, "the server is too slow")
         yield chunk

@@ -78,19 +78,21 @@ def resolve_media_uri(media_uri: str, catalogue_uri: str, policy: SourcePolicy) 
         InputError: If the catalogue's address or the policy is malformed.
     """
     _check_characters(media_uri)  # 1
-    _check_no_way_up(media_uri)  # 2
+    _check_no_parent_segments(media_uri)  # 2
     match = _SCHEME.match(media_uri)  # 3
     scheme = match[1].lower() if match else ""
     if scheme in _KNOWN_SCHEMES or "://" in media_uri:
-        return _absolute(scheme, media_uri, catalogue_uri, policy)
+        return _resolve_absolute(scheme, media_uri, catalogue_uri, policy)
     if media_uri.startswith("/"):
-        return _file(media_uri, catalogue_uri, policy)
-    relative = _tidy(media_uri)
+        return _resolve_file(media_uri, catalogue_uri, policy)
+    relative = _normalise(media_uri)
     if catalogue_uri.startswith("s3://"):
         bucket, prefix = _split_root(catalogue_uri)
         return S3Location(bucket, f"{prefix}/{relative}" if prefix else relative)
-    folder = _folder(catalogue_uri)
-    return _below(folder, relative) or _file(f"{folder}/{relative}", catalogue_uri, policy)
+    folder = _folder_path(catalogue_uri)
+    return _resolve_below(folder, relative) or _resolve_file(
+        f"{folder}/{relative}", catalogue_uri, policy
+    )
 
 
 def not_allowed(detail: str) -> BadRecord:
@@ -107,7 +109,7 @@ def _check_characters(media_uri: str) -> None:
         raise not_allowed(f"a control character or a backslash: {media_uri!r}")
 
 
-def _check_no_way_up(media_uri: str) -> None:
+def _check_no_parent_segments(media_uri: str) -> None:
     """Refuses `..`, however often it was percent-encoded.
 
     The file system decodes none of them, but some server may.
@@ -125,14 +127,14 @@ def _check_no_way_up(media_uri: str) -> None:
     raise not_allowed(f"percent-encoded too often: {media_uri!r}")
 
 
-def _tidy(relative: str) -> str:
+def _normalise(relative: str) -> str:
     parts = [part for part in relative.split("/") if part != "."]
     if not parts or "" in parts:
         raise not_allowed(f"an empty path segment: {relative!r}")
     return "/".join(parts)
 
 
-def _absolute(scheme: str, uri: str, catalogue_uri: str, policy: SourcePolicy) -> Location:
+def _resolve_absolute(scheme: str, uri: str, catalogue_uri: str, policy: SourcePolicy) -> Location:
     after = uri[len(scheme) + 1 :]
     if not after.startswith("//"):
         raise not_allowed(f"a scheme without //: {uri!r}")
@@ -141,11 +143,11 @@ def _absolute(scheme: str, uri: str, catalogue_uri: str, policy: SourcePolicy) -
         if host not in ("", "localhost") or not slash:
             raise not_allowed(f"a file of another machine: {uri!r}")
         try:
-            return _file(f"/{unquote(path, errors='strict')}", catalogue_uri, policy)
+            return _resolve_file(f"/{unquote(path, errors='strict')}", catalogue_uri, policy)
         except UnicodeDecodeError as error:
             raise not_allowed(f"percent-encoded bytes that are no UTF-8: {uri!r}") from error
     if scheme == "s3":
-        return _s3(after[2:], catalogue_uri, policy)
+        return _resolve_s3(after[2:], catalogue_uri, policy)
     if scheme in ("http", "https"):
         try:
             return resolve_http(uri, parse_hosts(policy.hosts))
@@ -154,16 +156,16 @@ def _absolute(scheme: str, uri: str, catalogue_uri: str, policy: SourcePolicy) -
     raise not_allowed(f"scheme {scheme or uri[:20]!r} is not one of file, s3, https")
 
 
-def _below(folder: str, relative: str) -> FileLocation | None:
-    """A file whose way down from its folder has no symlink; None where only `_file` can tell.
+def _resolve_below(folder: str, relative: str) -> FileLocation | None:
+    """A file whose way from its folder has no symlink; None where only `_resolve_file` can tell.
 
     It asks about the segments below the folder alone, since all media have those above in common.
     """
     if "\0" in relative:
         return None
     try:
-        there = _as_path(folder).stat()
-        root = _real_folder(folder, there.st_dev, there.st_ino)
+        status = _cached_path(folder).stat()
+        root = _real_folder(folder, status.st_dev, status.st_ino)
         if root == "/":
             return None
         path = root
@@ -176,7 +178,7 @@ def _below(folder: str, relative: str) -> FileLocation | None:
     return FileLocation(root, path)
 
 
-_as_path = lru_cache(maxsize=64)(Path)  # making one costs more than asking for its state
+_cached_path = lru_cache(maxsize=64)(Path)  # making one costs more than asking for its state
 
 
 @lru_cache(maxsize=64)
@@ -185,22 +187,22 @@ def _real_folder(folder: str, device: int, inode: int) -> str:
     return os.path.realpath(folder)
 
 
-def _file(path: str, catalogue_uri: str, policy: SourcePolicy) -> FileLocation:
+def _resolve_file(path: str, catalogue_uri: str, policy: SourcePolicy) -> FileLocation:
     if "\0" in path:
         raise not_allowed("a zero byte")
     # realpath, not abspath: what counts is where the bytes are.
-    real = Path(os.path.realpath(path))
-    folders = [_folder(root) for root in policy.roots if not root.startswith("s3://")]
+    real_path = Path(os.path.realpath(path))
+    folders = [_folder_path(root) for root in policy.roots if not root.startswith("s3://")]
     if not catalogue_uri.startswith("s3://"):
-        folders.append(_folder(catalogue_uri))
+        folders.append(_folder_path(catalogue_uri))
     for folder in folders:
         root = Path(os.path.realpath(folder))
-        if real != root and real.is_relative_to(root):
-            return FileLocation(str(root), str(real))
-    raise not_allowed(f"outside the allowed roots: {str(real)!r}")
+        if real_path != root and real_path.is_relative_to(root):
+            return FileLocation(str(root), str(real_path))
+    raise not_allowed(f"outside the allowed roots: {str(real_path)!r}")
 
 
-def _s3(rest: str, catalogue_uri: str, policy: SourcePolicy) -> S3Location:
+def _resolve_s3(rest: str, catalogue_uri: str, policy: SourcePolicy) -> S3Location:
     bucket, _, key = rest.partition("/")
     if not _BUCKET.fullmatch(bucket) or not key or "//" in f"/{key}" or key.endswith("/"):
         raise not_allowed(f"no address of an S3 object: {('s3://' + rest)!r}")
@@ -222,7 +224,7 @@ def _split_root(root: str) -> tuple[str, str]:
     return bucket, prefix
 
 
-def _folder(root: str) -> str:
+def _folder_path(root: str) -> str:
     if root.startswith("file://"):
         host, slash, path = root.removeprefix("file://").partition("/")
         if host in ("", "localhost") and slash:
@@ -239,8 +241,8 @@ def source_policy(deal: Deal, roots: Iterable[str], hosts: Iterable[str]) -> Sou
 
     Roots are made absolute here, since a worker may run in another folder.
     """
-    places = (*deal.sources.roots, *roots)
-    absolute = (root if "://" in root else str(Path(root).absolute()) for root in places)
+    roots_given = (*deal.sources.roots, *roots)
+    absolute = (root if "://" in root else str(Path(root).absolute()) for root in roots_given)
     return SourcePolicy(tuple(absolute), (*deal.sources.hosts, *hosts))
 
 

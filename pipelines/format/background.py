@@ -10,46 +10,46 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-Job = TypeVar("Job")
+Task = TypeVar("Task")
 
 
-class Worker(Generic[Job]):
+class BackgroundWorker(Generic[Task]):
     """Does jobs one after the other in a thread of its own, which starts with the first.
 
     Whoever makes one must end it with `finish` or `stop`. Nothing waits for a thread that failed:
     its error comes out of every call but `stop`.
 
     Args:
-        do: Does one job.
+        handle: Does one job.
         depth: How many jobs may wait; giving one more blocks.
         name: The thread's.
     """
 
-    def __init__(self, do: Callable[[Job], None], depth: int, name: str = "digests") -> None:
-        self._do = do
+    def __init__(self, handle: Callable[[Task], None], depth: int, name: str = "digests") -> None:
+        self._handle = handle
         self._name = name
         self._depth = depth
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[Task] = deque()
         self._change = threading.Condition()
-        self._given = 0
+        self._submitted = 0
         self._done = 0
         self._ended = False
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
 
-    def give(self, job: Job) -> int:
+    def submit(self, task: Task) -> int:
         """Queues a job and returns its number; waits while the queue is full."""
         with self._change:
             self._wait_until(lambda: len(self._waiting) < self._depth)
             if self._ended:
                 raise RuntimeError("the worker has ended")
-            self._waiting.append(job)
-            self._given += 1
+            self._waiting.append(task)
+            self._submitted += 1
             self._change.notify_all()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
-            return self._given
+            return self._submitted
 
     def wait(self, number: int) -> None:
         """Waits until the job of this number, and all before it, are done."""
@@ -58,7 +58,7 @@ class Worker(Generic[Job]):
 
     def finish(self) -> None:
         """Waits until everything is done, and ends the thread."""
-        self.wait(self._given)
+        self.wait(self._submitted)
         self.stop()
 
     def stop(self) -> None:
@@ -81,16 +81,16 @@ class Worker(Generic[Job]):
                 self._change.wait_for(lambda: self._ended or bool(self._waiting))
                 if self._ended:
                     return
-                job = self._waiting.popleft()
+                task = self._waiting.popleft()
                 self._change.notify_all()
             try:
-                self._do(job)
+                self._handle(task)
             except BaseException as error:  # it is raised again where somebody waits
                 with self._change:
                     self._error = error
                     self._change.notify_all()
                 return
-            del job  # the thread may idle for long, and pieces are large
+            del task  # the thread may idle for long, and pieces are large
             with self._change:
                 self._done += 1
                 self._change.notify_all()

@@ -26,7 +26,7 @@ from schemas.layout import ENERGON
 
 #: The release whose formats these are.
 ENERGON_VERSION = "7.4.1"
-PICTURES = frozenset({"jpg", "png", "webp"})
+IMAGE_FAMILIES = frozenset({"jpg", "png", "webp"})
 
 _NAMESPACE = uuid.UUID("5d7f1d0e-8a4c-5c55-9a0f-3f6f0a1c2b7e")  # ours; any fixed one will do
 _CHUNK_BYTES = 1 << 20
@@ -67,7 +67,7 @@ splits:
 
 
 @dataclass(frozen=True)
-class Placed:
+class SampleExtent:
     """Where a sample lies in its tar.
 
     Attributes:
@@ -107,13 +107,13 @@ class EnergonShard:
     sha256: str
 
 
-def tar_index(placed: Sequence[Placed]) -> bytes:
+def tar_index(extents: Sequence[SampleExtent]) -> bytes:
     """The content of a `.tar.idx`: where each sample begins and the last one ends, 64 bits each."""
-    offsets = [item.start for item in placed] + [placed[-1].end if placed else 0]
+    offsets = [item.start for item in extents] + [extents[-1].end if extents else 0]
     return struct.pack(f"<{len(offsets)}Q", *offsets)
 
 
-def small_files(shards: Sequence[EnergonShard]) -> Iterator[tuple[str, bytes]]:
+def metadata_files(shards: Sequence[EnergonShard]) -> Iterator[tuple[str, bytes]]:
     """Everything but the `.tar.idx` files and `index.sqlite`: path below the delivery, and bytes.
 
     Args:
@@ -122,16 +122,18 @@ def small_files(shards: Sequence[EnergonShard]) -> Iterator[tuple[str, bytes]]:
     counts = {shard.path: shard.samples for shard in shards}
     info = {"energon_version": ENERGON_VERSION, "shard_counts": counts}
     yield f"{ENERGON}/.info.json", json_bytes(info)
-    yield f"{ENERGON}/index.uuid", str(_identity(shards)).encode()
+    yield f"{ENERGON}/index.uuid", str(_index_uuid(shards)).encode()
     yield f"{ENERGON}/split.yaml", _split(shards).encode()
     yield f"{ENERGON}/{_RAW_CONFIG}", _RAW.encode()
     families = sorted({shard.family for shard in shards})
-    pictures = [family for family in families if family in PICTURES]
-    whole = _CAPTIONING.format(image=",".join(pictures)) if pictures == families else _RAW
-    yield f"{ENERGON}/dataset.yaml", whole.encode()
+    image_families = [family for family in families if family in IMAGE_FAMILIES]
+    root_config = (
+        _CAPTIONING.format(image=",".join(image_families)) if image_families == families else _RAW
+    )
+    yield f"{ENERGON}/dataset.yaml", root_config.encode()
     for family in families:
-        config = f"dataset-{family}.yaml" if family in pictures else _RAW_CONFIG
-        if family in pictures:
+        config = f"dataset-{family}.yaml" if family in image_families else _RAW_CONFIG
+        if family in image_families:
             yield f"{ENERGON}/{config}", _CAPTIONING.format(image=family).encode()
         yield f"energon-{family}.yaml", _FAMILY.format(family=family, config=config).encode()
 
@@ -145,7 +147,7 @@ def _split(shards: Sequence[EnergonShard]) -> str:
     return "\n".join([*lines, "exclude: []", ""])
 
 
-def _identity(shards: Sequence[EnergonShard]) -> uuid.UUID:
+def _index_uuid(shards: Sequence[EnergonShard]) -> uuid.UUID:
     """Energon knows an index by its UUID: the same shards have the same one."""
     digest = hashlib.sha256()
     for shard in shards:
@@ -153,7 +155,7 @@ def _identity(shards: Sequence[EnergonShard]) -> uuid.UUID:
     return uuid.uuid5(_NAMESPACE, digest.hexdigest())
 
 
-def sample_database(shards: Iterable[Sequence[Placed]]) -> Iterator[bytes]:
+def sample_database(shards: Iterable[Sequence[SampleExtent]]) -> Iterator[bytes]:
     """The content of `index.sqlite`, in chunks; memory is that of one shard's rows.
 
     Args:
@@ -166,10 +168,10 @@ def sample_database(shards: Iterable[Sequence[Placed]]) -> Iterator[bytes]:
             for pragma in ("page_size = 4096", "journal_mode = OFF", "synchronous = OFF"):
                 database.execute(f"PRAGMA {pragma}")
             database.execute("BEGIN")
-            _run(database, _TABLES)
-            for number, placed in enumerate(shards):
-                _add_shard(database, number, placed)
-            _run(database, _INDEXES)
+            _execute(database, _TABLES)
+            for number, extents in enumerate(shards):
+                _add_shard(database, number, extents)
+            _execute(database, _INDEXES)
             database.execute("COMMIT")
         with path.open("r+b") as file:
             file.seek(_SQLITE_VERSION_AT)
@@ -179,22 +181,22 @@ def sample_database(shards: Iterable[Sequence[Placed]]) -> Iterator[bytes]:
                 yield chunk
 
 
-def _run(database: sqlite3.Connection, statements: str) -> None:
+def _execute(database: sqlite3.Connection, statements: str) -> None:
     # Not executescript: that commits first.
     for statement in statements.split(";")[:-1]:
         database.execute(" ".join(statement.split()))
 
 
-def _add_shard(database: sqlite3.Connection, number: int, placed: Sequence[Placed]) -> None:
-    ends = [item.start for item in placed[1:]] + [item.end for item in placed[-1:]]
+def _add_shard(database: sqlite3.Connection, number: int, extents: Sequence[SampleExtent]) -> None:
+    ends = [item.start for item in extents[1:]] + [item.end for item in extents[-1:]]
     database.executemany(
         "INSERT INTO samples VALUES (?, ?, ?, ?, ?)",
         (
             (number, item.key, at, item.start, end - item.start)
-            for at, (item, end) in enumerate(zip(placed, ends, strict=True))
+            for at, (item, end) in enumerate(zip(extents, ends, strict=True))
         ),
     )
     database.executemany(
         "INSERT INTO sample_parts VALUES (?, ?, ?, ?, ?)",
-        ((number, at, *part) for at, item in enumerate(placed) for part in item.parts),
+        ((number, at, *part) for at, item in enumerate(extents) for part in item.parts),
     )

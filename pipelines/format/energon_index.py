@@ -6,18 +6,24 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from pipelines.format.energon import EnergonShard, Placed, sample_database, small_files, tar_index
+from pipelines.format.energon import (
+    EnergonShard,
+    SampleExtent,
+    metadata_files,
+    sample_database,
+    tar_index,
+)
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from schemas.layout import ENERGON
 
-DATABASE = f"{ENERGON}/index.sqlite"
+INDEX_DATABASE = f"{ENERGON}/index.sqlite"
 
 
 _KINDS = ("media", "txt", "json")
 
 
-_PLACES = [
+_EXTENT_COLUMNS = [
     "key",
     "media_member",
     *(f"{kind}_{what}" for kind in _KINDS for what in ("offset", "length")),
@@ -36,16 +42,19 @@ def energon_files(
     """
     ordered = sorted(shards, key=lambda shard: shard.path)
     for shard in ordered:
-        yield f"{shard.path}.idx", iter([tar_index(_placed(store, prefix, shard))])
-    yield DATABASE, sample_database(_placed(store, prefix, shard) for shard in ordered)
-    for path, data in small_files(ordered):
+        yield f"{shard.path}.idx", iter([tar_index(_sample_extents(store, prefix, shard))])
+    yield (
+        INDEX_DATABASE,
+        sample_database(_sample_extents(store, prefix, shard) for shard in ordered),
+    )
+    for path, data in metadata_files(ordered):
         yield path, iter([data])
 
 
-def _placed(store: Store, prefix: str, shard: EnergonShard) -> list[Placed]:
+def _sample_extents(store: Store, prefix: str, shard: EnergonShard) -> list[SampleExtent]:
     """Where a shard's samples lie, by its table."""
     path = f"{shard.path.removesuffix('.tar')}.parquet"
-    table: pa.Table = read_parquet(store, f"{prefix}/{path}" if prefix else path, _PLACES)
+    table: pa.Table = read_parquet(store, f"{prefix}/{path}" if prefix else path, _EXTENT_COLUMNS)
     found = []
     for row in table.to_pylist():
         ending = row["media_member"].partition(".")[2]
@@ -53,5 +62,5 @@ def _placed(store: Store, prefix: str, shard: EnergonShard) -> list[Placed]:
             (ending if kind == "media" else kind, row[f"{kind}_offset"], row[f"{kind}_length"])
             for kind in _KINDS
         )
-        found.append(Placed(row["key"], tuple(parts)))
+        found.append(SampleExtent(row["key"], tuple(parts)))
     return found

@@ -7,7 +7,7 @@ import json
 
 from pydantic import ValidationError
 
-from pipelines.ledger.note import NoteError, Signer, open_note, parse_vkey
+from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey
 from pipelines.storage.tables import json_bytes
 from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest

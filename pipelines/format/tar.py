@@ -16,16 +16,22 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
-from pipelines.format.background import Worker
-from pipelines.format.tar_digests import BATCH_BYTES, BATCH_PIECES, DEPTH, Hash, MemberDigests
-from pipelines.format.tar_sink import Writable, writev_of
+from pipelines.format.background import BackgroundWorker
+from pipelines.format.tar_sink import Writable, writev_for
+from pipelines.format.tar_write_digests import (
+    BATCH_BYTES,
+    BATCH_PIECES,
+    QUEUE_DEPTH,
+    Hash,
+    MemberDigests,
+)
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
 PADDINGS = tuple(map(bytes, range(BLOCK)))
 # Possessive: what was matched is never tried shorter, since no dot is among it.
 _MEMBER = re.compile(r"[a-z0-9_-]++(?:\.[a-z0-9]++)++")
-_LARGEST = 8**11 - 1  # eleven octal digits
+_MAX_LENGTH = 8**11 - 1  # eleven octal digits
 # A header is name, _OWNER, size, _TIME, checksum, _REST; spaces stand for the checksum in its sum.
 # Fields are looked up by their value, four octal digits at a time: formatting costs far more.
 _OWNER = b"0000644\0" + b"0000000\0" * 2
@@ -38,7 +44,7 @@ _FIRST_DIGITS = tuple(b"%03o" % value for value in range(8**3))  # the size has 
 _SUMS = tuple(map(sum, _DIGITS))
 _BASE_SUM = _FIXED_SUM - ord("0") - 1  # less the twelfth digit of three sums, and Adler-32's one
 _CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
-_LARGE = 16 * 1024  # what is smaller is joined before it is written
+_LARGE_PIECE_BYTES = 16 * 1024  # what is smaller is joined before it is written
 # Without digests more is given at once, since to change threads costs time; for digests pieces are
 # joined, since each needs Python's lock in between, and stay in the processor's cache.
 _WRITTEN_BYTES = 4 * BATCH_BYTES
@@ -83,7 +89,7 @@ def _header(name: str, length: int) -> tuple[bytes, ...]:
     """The header in pieces, for whoever joins them with others anyway."""
     if len(name) > 100 or _MEMBER.fullmatch(name) is None:
         raise ValueError(f"not the name of a member: {name!r}")
-    if not 0 <= length <= _LARGEST:
+    if not 0 <= length <= _MAX_LENGTH:
         raise ValueError(f"{name}: {length} bytes do not fit a USTAR member")
     encoded = name.encode()
     high, middle, low = length >> 24, length >> 12 & 4095, length & 4095
@@ -118,22 +124,22 @@ class TarWriter:
 
     def __init__(self, sink: Writable, digests: Digests = Digests.ALL) -> None:
         self._open = True
-        self._whole = False
+        self._complete = False
         self._small: list[bytes] = []  # what is joined and written with what follows
         self._small_bytes = 0
         self._batch: list[bytes] = []
         self._batch_bytes = 0
-        self._places: list[tuple[str, int, int]] = []
+        self._extents: list[tuple[str, int, int]] = []
         self._members = MemberDigests() if Digests.MEMBERS in digests else None
         self._sha256 = hashlib.sha256() if Digests.TAR in digests else None
         self._md5 = hashlib.md5(usedforsecurity=False) if Digests.MD5 in digests else None
         # The writing is the last to be given a batch: on few cores the digests take longer.
-        self._takers = [
-            *(_digesting(one) for one in (self._sha256, self._md5) if one is not None),
-            Worker(writev_of(sink), DEPTH, "writing"),
+        self._consumers = [
+            *(_digest_worker(one) for one in (self._sha256, self._md5) if one is not None),
+            BackgroundWorker(writev_for(sink), QUEUE_DEPTH, "writing"),
         ]
-        self._joins = len(self._takers) > 1
-        self._most_bytes = BATCH_BYTES if self._joins else _WRITTEN_BYTES
+        self._joins_batches = len(self._consumers) > 1
+        self._max_batch_bytes = BATCH_BYTES if self._joins_batches else _WRITTEN_BYTES
         self.size = 0
 
     def __enter__(self) -> TarWriter:
@@ -146,7 +152,7 @@ class TarWriter:
         trace: TracebackType | None,
     ) -> None:
         if kind is not None:
-            self._give_up()
+            self._abort()
         elif self._open:
             self.close()
 
@@ -166,34 +172,34 @@ class TarWriter:
         try:
             self._small += _header(name, length)
             self._small_bytes += BLOCK
-            seen, members = 0, self._members
+            received, members = 0, self._members
             for chunk in chunks:
                 # It is read later, by threads: what may change must be copied.
                 piece = chunk if type(chunk) is bytes else bytes(chunk)
                 if members is not None:
                     members.update(piece)
                 size = len(piece)
-                seen += size
-                if size < _LARGE:
+                received += size
+                if size < _LARGE_PIECE_BYTES:
                     self._small.append(piece)
                     self._small_bytes += size
-                    if self._small_bytes >= _LARGE:
+                    if self._small_bytes >= _LARGE_PIECE_BYTES:
                         self._join_small()
                 else:
                     self._join_small()
-                    self._gather(piece)
-            if seen != length:
-                raise ValueError(f"{name}: {seen} bytes came where {length} were announced")
+                    self._append_piece(piece)
+            if received != length:
+                raise ValueError(f"{name}: {received} bytes came where {length} were announced")
             if members is not None:
                 members.end()
             offset = self.size + BLOCK
-            self._places.append((name, offset, length))
+            self._extents.append((name, offset, length))
             if padding := -length % BLOCK:
                 self._small.append(PADDINGS[padding])
                 self._small_bytes += padding
             self.size = offset + length + padding
         except BaseException:
-            self._give_up()
+            self._abort()
             raise
 
     def close(self) -> list[Member]:
@@ -208,15 +214,15 @@ class TarWriter:
             self._small.append(END)
             self.size += len(END)
             self._join_small()
-            self._give_batch()
+            self._submit_batch()
             for thread in self._threads():
                 thread.finish()
         except BaseException:
-            self._give_up()
+            self._abort()
             raise
-        self._open, self._whole = False, True
-        found = self._members.found if self._members else [""] * len(self._places)
-        places = zip(self._places, found, strict=True)
+        self._open, self._complete = False, True
+        found = self._members.hex_digests if self._members else [""] * len(self._extents)
+        places = zip(self._extents, found, strict=True)
         return [Member(name, at, size, sha256) for (name, at, size), sha256 in places]
 
     @property
@@ -229,10 +235,10 @@ class TarWriter:
         """MD5 of the whole tar once it is closed, hex; the wids index carries it."""
         return self._digest(self._md5)
 
-    def _threads(self) -> list[Worker[Sequence[bytes]] | MemberDigests]:
-        return [*self._takers, *([self._members] if self._members is not None else [])]
+    def _threads(self) -> list[BackgroundWorker[Sequence[bytes]] | MemberDigests]:
+        return [*self._consumers, *([self._members] if self._members is not None else [])]
 
-    def _give_up(self) -> None:
+    def _abort(self) -> None:
         self._open = False
         for thread in self._threads():
             thread.stop()
@@ -242,29 +248,29 @@ class TarWriter:
             joined = b"".join(self._small)
             self._small.clear()
             self._small_bytes = 0
-            self._gather(joined)
+            self._append_piece(joined)
 
-    def _gather(self, piece: bytes) -> None:
+    def _append_piece(self, piece: bytes) -> None:
         self._batch.append(piece)
         self._batch_bytes += len(piece)
-        if self._batch_bytes >= self._most_bytes or len(self._batch) >= BATCH_PIECES:
-            self._give_batch()
+        if self._batch_bytes >= self._max_batch_bytes or len(self._batch) >= BATCH_PIECES:
+            self._submit_batch()
 
-    def _give_batch(self) -> None:
+    def _submit_batch(self) -> None:
         batch, self._batch, self._batch_bytes = self._batch, [], 0
-        if self._joins:
+        if self._joins_batches:
             batch = [b"".join(batch)]
-        for taker in self._takers:
-            taker.give(batch)
+        for consumer in self._consumers:
+            consumer.submit(batch)
 
     def _digest(self, digest: Hash | None) -> str:
-        if digest is None or not self._whole:
+        if digest is None or not self._complete:
             raise ValueError("the digest was not asked for, or the tar is not closed")
         return digest.hexdigest()
 
 
-def _digesting(digest: Hash) -> Worker[Sequence[bytes]]:
-    return Worker(partial(_update, digest), DEPTH)
+def _digest_worker(digest: Hash) -> BackgroundWorker[Sequence[bytes]]:
+    return BackgroundWorker(partial(_update, digest), QUEUE_DEPTH)
 
 
 def _update(digest: Hash, batch: Sequence[bytes]) -> None:

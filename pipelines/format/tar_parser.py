@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipelines.format.tar import BLOCK, PADDINGS, header
-from pipelines.format.tar_digests import Hash
+from pipelines.format.tar_write_digests import Hash
 
 _ZEROS = bytes(BLOCK)
 _SIZE_FIELD = slice(124, 135)
@@ -30,7 +30,7 @@ class TarError(Exception):
         self.offset = offset
 
 
-class Part:
+class ParsedMember:
     """A member that is being read.
 
     Attributes:
@@ -57,22 +57,22 @@ class Piece(NamedTuple):
     """Bytes of a member.
 
     Attributes:
-        part: The member.
+        member: The member.
         data: The bytes; none for a member without data.
         last: Whether the member ends with them, and its padding is sound.
     """
 
-    part: Part
+    member: ParsedMember
     data: memoryview
     last: bool
 
 
-class Parser:
+class TarParser:
     """Takes a tar in pieces of whole blocks; only the last may be of any length."""
 
     def __init__(self) -> None:
         self._at = 0  # of the piece that is being parsed
-        self._part: Part | None = None
+        self._member: ParsedMember | None = None
         self._end_blocks = 0
 
     def feed(self, view: memoryview) -> Iterator[Piece]:
@@ -83,29 +83,29 @@ class Parser:
         """
         position, size = 0, len(view)
         while position < size:
-            part, self._part = self._part, None
-            if part is None:
-                part = self._header(view, position)
+            member, self._member = self._member, None
+            if member is None:
+                member = self._header(view, position)
                 position += BLOCK
-                if part is None:
+                if member is None:
                     continue
-            found = view[position : position + part.left]
-            position += part.left
+            found = view[position : position + member.left]
+            position += member.left
             if position <= size:
-                part.left = 0
-                padding = -part.length % BLOCK
+                member.left = 0
+                padding = -member.length % BLOCK
                 if padding:
                     # Copied: comparing a view goes byte by byte.
                     zeros = bytes(view[position : position + padding])
                     if zeros != PADDINGS[padding]:
-                        raise self._no_padding(part, zeros, self._at + position)
+                        raise self._padding_error(member, zeros, self._at + position)
                     position += padding
-                yield Piece(part, found, True)
+                yield Piece(member, found, True)
             else:
-                part.left = position - size
-                self._part = part
+                member.left = position - size
+                self._member = member
                 if found:
-                    yield Piece(part, found, False)
+                    yield Piece(member, found, False)
         self._at += size
 
     def end(self) -> None:
@@ -114,12 +114,12 @@ class Parser:
         Raises:
             TarError: If the tar is not at its end.
         """
-        if self._part is not None:
-            raise TarError(f"cut within {self._part.name}, at byte {self._at}", self._at)
+        if self._member is not None:
+            raise TarError(f"cut within {self._member.name}, at byte {self._at}", self._at)
         if self._end_blocks != 2:
             raise TarError(f"it does not end in two zero blocks, at byte {self._at}", self._at)
 
-    def _header(self, view: memoryview, position: int) -> Part | None:
+    def _header(self, view: memoryview, position: int) -> ParsedMember | None:
         """The member whose header is there; None for a block of the end."""
         block, at = bytes(view[position : position + BLOCK]), self._at + position
         if self._end_blocks == 2:
@@ -131,16 +131,16 @@ class Parser:
             self._end_blocks += 1
             return None
         if self._end_blocks:
-            at += first_other(block, _ZEROS)
+            at += first_difference(block, _ZEROS)
             raise TarError(f"it does not end in two zero blocks, at byte {at}", at)
         name, length = parse_header(block, at)
-        return Part(name, at + BLOCK, length)
+        return ParsedMember(name, at + BLOCK, length)
 
-    def _no_padding(self, part: Part, found: bytes, at: int) -> TarError:
-        at += first_other(found, _ZEROS)
+    def _padding_error(self, member: ParsedMember, found: bytes, at: int) -> TarError:
+        at += first_difference(found, _ZEROS)
         if any(found):
-            return TarError(f"the padding of {part.name} is not zero, at byte {at}", at)
-        return TarError(f"cut within the padding of {part.name}, at byte {at}", at)
+            return TarError(f"the padding of {member.name} is not zero, at byte {at}", at)
+        return TarError(f"cut within the padding of {member.name}, at byte {at}", at)
 
 
 def parse_header(block: bytes, at: int) -> tuple[str, int]:
@@ -165,7 +165,7 @@ def parse_header(block: bytes, at: int) -> tuple[str, int]:
     else:
         if expected == block:
             return name, length
-        fault = first_other(block, expected)
+        fault = first_difference(block, expected)
     detail = f"no header of ours at byte {at}: its {field_at(fault)}, at byte {at + fault}"
     raise TarError(detail, at + fault)
 
@@ -175,7 +175,7 @@ def field_at(position: int) -> str:
     return next(label for start, label in _FIELDS if position >= start)
 
 
-def first_other(found: bytes, expected: bytes) -> int:
+def first_difference(found: bytes, expected: bytes) -> int:
     """Where two strings of bytes begin to differ; the shorter length if one begins the other."""
     for position, (one, other) in enumerate(zip(found, expected, strict=False)):
         if one != other:

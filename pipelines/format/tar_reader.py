@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
-from pipelines.format.background import Worker
+from pipelines.format.background import BackgroundWorker
 from pipelines.format.tar import BLOCK, Member, header
-from pipelines.format.tar_hashing import SMALL, Batch, Hashing, hash_piece
-from pipelines.format.tar_parser import Parser, Part, Piece, TarError, first_other
+from pipelines.format.tar_parser import ParsedMember, Piece, TarError, TarParser, first_difference
+from pipelines.format.tar_read_digests import SMALL_BYTES, BatchHasher, ReadBatch, hash_piece
 
 _READ_BYTES = 1 << 20  # whole blocks, so that no header is ever split
-_AHEAD = 3  # reads whose digests are awaited: what bounds the memory
+_READS_AHEAD = 3  # reads whose digests are awaited: what bounds the memory
 
 
 def read_members(source: BinaryIO) -> Iterator[Member]:
@@ -32,12 +32,12 @@ def read_members(source: BinaryIO) -> Iterator[Member]:
     Raises:
         TarError: If it is cut, goes on after its end, or any header or padding is not ours.
     """
-    parser = Parser()
-    with TarCheck(parser) as check:
-        for part in check.parts(source):
-            yield Member(part.name, part.offset, part.length, part.sha256)
-        if check.fault is not None:
-            raise check.fault
+    parser = TarParser()
+    with HashingTarReader(parser) as reader:
+        for member in reader.members(source):
+            yield Member(member.name, member.offset, member.length, member.sha256)
+        if reader.fault is not None:
+            raise reader.fault
         parser.end()
 
 
@@ -53,10 +53,10 @@ def read_member(source: BinaryIO, member: Member) -> bytes:
     """
     start, padding = member.offset - BLOCK, -member.length % BLOCK
     source.seek(start)
-    wanted = header(member.name, member.length)
+    expected = header(member.name, member.length)
     found = _read(source, BLOCK)
-    if found != wanted:
-        at = start + first_other(found, wanted)
+    if found != expected:
+        at = start + first_difference(found, expected)
         raise TarError(f"not the header of {member.name}, at byte {at}", at)
     data = _read(source, member.length)
     end = member.offset + len(data)
@@ -64,7 +64,7 @@ def read_member(source: BinaryIO, member: Member) -> bytes:
         raise TarError(f"cut within {member.name}, at byte {end}", end)
     zeros = _read(source, padding)
     if zeros != bytes(padding):
-        at = end + first_other(zeros, bytes(padding))
+        at = end + first_difference(zeros, bytes(padding))
         raise TarError(f"the padding of {member.name} is cut or not zero, at byte {at}", at)
     if member.sha256 and hashlib.sha256(data).hexdigest() != member.sha256:
         detail = f"the data of {member.name} are not those of its sha256, at byte {member.offset}"
@@ -72,7 +72,7 @@ def read_member(source: BinaryIO, member: Member) -> bytes:
     return data
 
 
-def _fill(source: BinaryIO, buffer: memoryview) -> memoryview:
+def _fill_buffer(source: BinaryIO, buffer: memoryview) -> memoryview:
     """Reads until the buffer is full or nothing is left: a raw stream may give few at a time."""
     read_into: Callable[[memoryview], int | None] | None = getattr(source, "readinto", None)
     got = 0
@@ -94,10 +94,10 @@ def _fill(source: BinaryIO, buffer: memoryview) -> memoryview:
 
 def _read(source: BinaryIO, size: int) -> bytes:
     """So many bytes, fewer only at the end."""
-    return bytes(_fill(source, memoryview(bytearray(size))))
+    return bytes(_fill_buffer(source, memoryview(bytearray(size))))
 
 
-class Feeder(Protocol):
+class PieceParser(Protocol):
     """Makes pieces of members of the pieces that a tar is read in."""
 
     def feed(self, view: memoryview, /) -> Iterator[Piece]:
@@ -108,75 +108,79 @@ class Feeder(Protocol):
         """
 
 
-class TarCheck:
+class HashingTarReader:
     """Reads a tar ahead, with digests in threads beside; leave its `with` block to end them.
 
     Args:
-        feeder: Finds the members.
-        whole: Whether the digest of the tar itself is computed as well, in a thread of its own.
+        parser: Finds the members.
+        hash_tar: Whether the digest of the tar itself is computed as well, in a thread of its own.
 
     Attributes:
         fault: What ended the reading, if anything did.
         sha256: Digest of what was read, hex, after the last part; empty if it was not asked for.
     """
 
-    def __init__(self, feeder: Feeder, *, whole: bool = False) -> None:
+    def __init__(self, parser: PieceParser, *, hash_tar: bool = False) -> None:
         self.fault: TarError | None = None
         self.sha256 = ""
-        self._feeder = feeder
-        self._hashing = Hashing()
-        self._batches: deque[tuple[Batch, int]] = deque()
-        self._digest = hashlib.sha256() if whole else None
-        self._whole = Worker(self._digest.update, _AHEAD) if self._digest is not None else None
+        self._parser = parser
+        self._hasher = BatchHasher()
+        self._batches: deque[tuple[ReadBatch, int]] = deque()
+        self._digest = hashlib.sha256() if hash_tar else None
+        self._tar_worker = (
+            BackgroundWorker(self._digest.update, _READS_AHEAD)
+            if self._digest is not None
+            else None
+        )
         # Kept, since fresh memory costs as much as reading into it.
-        self._buffers = [memoryview(bytearray(_READ_BYTES)) for _ in range(_AHEAD)]
+        self._buffers = [memoryview(bytearray(_READ_BYTES)) for _ in range(_READS_AHEAD)]
 
-    def __enter__(self) -> TarCheck:
+    def __enter__(self) -> HashingTarReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hashing.stop()
-        if self._whole is not None:
-            self._whole.stop()
+        self._hasher.stop()
+        if self._tar_worker is not None:
+            self._tar_worker.stop()
 
-    def parts(self, source: BinaryIO) -> Iterator[Part]:
+    def members(self, source: BinaryIO) -> Iterator[ParsedMember]:
         """Reads to the end, or to a fault, and yields the members that came whole, in order."""
-        while self.fault is None and (data := _fill(source, self._buffers[-1])):
-            self._start(data)
-            if len(self._batches) == _AHEAD:
-                yield from self._oldest()
+        while self.fault is None and (data := _fill_buffer(source, self._buffers[-1])):
+            self._submit_read(data)
+            if len(self._batches) == _READS_AHEAD:
+                yield from self._finish_oldest()
         while self._batches:
-            yield from self._oldest()
-        if self._whole is not None and self._digest is not None:
-            self._whole.finish()
+            yield from self._finish_oldest()
+        if self._tar_worker is not None and self._digest is not None:
+            self._tar_worker.finish()
             self.sha256 = self._digest.hexdigest()
 
-    def _start(self, data: memoryview) -> None:
+    def _submit_read(self, data: memoryview) -> None:
         """Takes one read and has digested what was found before any fault."""
-        batch = Batch(self._buffers.pop())
-        number = self._whole.give(data) if self._whole is not None else 0
+        batch = ReadBatch(self._buffers.pop())
+        number = self._tar_worker.submit(data) if self._tar_worker is not None else 0
         whole, ended = batch.whole, batch.ended
         try:
-            for piece in self._feeder.feed(data):
-                part, found, last = piece
+            for piece in self._parser.feed(data):
+                member, found, last = piece
                 if last:
-                    ended.append(part)
-                if len(found) != part.length:
+                    ended.append(member)
+                if len(found) != member.length:
                     (batch.tail if not last else batch.head).append(piece)
-                elif part.length < SMALL:
+                elif member.length < SMALL_BYTES:
                     hash_piece(piece)
                 else:
                     whole.append(piece)
         except TarError as error:
             self.fault = error
         self._batches.append((batch, number))
-        self._hashing.give(batch)
+        self._hasher.submit(batch)
 
-    def _oldest(self) -> Iterator[Part]:
+    def _finish_oldest(self) -> Iterator[ParsedMember]:
         """Waits for the oldest read's digests and yields its members."""
         batch, number = self._batches.popleft()
-        self._hashing.finish(batch, (later for later, _ in self._batches))
-        if self._whole is not None:
-            self._whole.wait(number)
+        self._hasher.finish(batch, (later for later, _ in self._batches))
+        if self._tar_worker is not None:
+            self._tar_worker.wait(number)
         self._buffers.append(batch.buffer)
         yield from batch.ended

@@ -14,19 +14,19 @@ class Writable(Protocol):
 
 
 @runtime_checkable
-class Gathering(Protocol):
+class VectoredWritable(Protocol):
     """A sink that takes many pieces in one call, without joining them."""
 
     def writev(self, pieces: Sequence[bytes], /) -> None:
         """Takes all of the pieces, in order."""
 
 
-def writev_of(sink: Writable) -> Callable[[Sequence[bytes]], None]:
+def writev_for(sink: Writable) -> Callable[[Sequence[bytes]], None]:
     """How all of some pieces are written to a sink: by its own `writev` if it has one."""
-    return sink.writev if isinstance(sink, Gathering) else _one_by_one(sink)
+    return sink.writev if isinstance(sink, VectoredWritable) else _write_one_by_one(sink)
 
 
-def _one_by_one(sink: Writable) -> Callable[[Sequence[bytes]], None]:
+def _write_one_by_one(sink: Writable) -> Callable[[Sequence[bytes]], None]:
     """Writes pieces to a sink that takes one at a time, and perhaps not all of it."""
 
     def writev(pieces: Sequence[bytes]) -> None:

@@ -20,14 +20,14 @@ from schemas.errors import InputError
 from schemas.ledger import FULL_SPLIT_BP, Allocation
 
 Integers = npt.NDArray[np.int64]
-Small = npt.NDArray[np.int32]
+Integers32 = npt.NDArray[np.int32]
 
 _ID_BYTES = 16
 _SHA256 = r"\A[0-9a-f]{64}\z"
 
 
 @dataclass(frozen=True)
-class Settled:
+class AllocatedLines:
     """Every line of a delivery with its amount, in the order of the log: by key, then contributor.
 
     Attributes:
@@ -45,13 +45,13 @@ class Settled:
     firsts: Integers
     people: list[str]
     earned_minor: list[int]
-    person: Small
-    share_bp: Small
+    person: Integers32
+    share_bp: Integers32
     weight: Integers
     amount_minor: Integers
 
 
-class Claims:
+class Allocator:
     """Takes the assets of a delivery, table by table, and shares the contributors' part over them.
 
     Args:
@@ -64,9 +64,9 @@ class Claims:
         self._keys: list[pa.Array] = []
         self._ids: list[npt.NDArray[np.bytes_]] = []
         self._weights: list[Integers] = []
-        self._counts: list[Small] = []  # lines of each asset
-        self._people: list[Small] = []
-        self._shares: list[Small] = []
+        self._counts: list[Integers32] = []  # lines of each asset
+        self._people: list[Integers32] = []
+        self._shares: list[Integers32] = []
 
     def add(self, table: pa.Table) -> None:
         """Takes a table of `DELIVERED_SCHEMA`.
@@ -79,13 +79,13 @@ class Claims:
             _check_digests(table, name)
         self._keys.append(_column(table, "key"))
         self._ids.append(_id_digests(table))
-        self._weights.append(self._weigh(table))
+        self._weights.append(self._line_weights(table))
         owners, people, shares = self._lines(table)
         self._counts.append(np.bincount(owners, minlength=len(table)).astype(np.int32))
         self._people.append(people)
         self._shares.append(shares)
 
-    def settle(self, shared_minor: int) -> Settled:
+    def allocate(self, shared_minor: int) -> AllocatedLines:
         """Shares the contributors' part over all lines.
 
         Raises:
@@ -107,7 +107,7 @@ class Claims:
         firsts = np.searchsorted(owners, np.arange(len(ranks) + 1)).astype(np.int64)
         weight = weights[owners]
         amounts, earned = allocate(person, weight, share_bp, len(people), shared_minor)
-        return Settled(ranks, firsts, people, earned, person, share_bp, weight, amounts)
+        return AllocatedLines(ranks, firsts, people, earned, person, share_bp, weight, amounts)
 
     def _rank(self) -> Integers:
         """Every asset's place in order of key, code point by code point."""
@@ -120,16 +120,16 @@ class Claims:
         keys = pa.chunked_array(self._keys, pa.string())
         order = pc.sort_indices(keys).to_numpy()
         ordered = keys.take(pa.array(order))
-        _check_apart(pc.equal(ordered[1:], ordered[:-1]).to_numpy(), "key", ordered)
+        _check_distinct(pc.equal(ordered[1:], ordered[:-1]).to_numpy(), "key", ordered)
         ids = np.concatenate(self._ids)
         by_id = np.argsort(ids, kind="stable")
         ids = ids[by_id]
-        _check_apart(ids[1:] == ids[:-1], "asset id", keys, by_id)
+        _check_distinct(ids[1:] == ids[:-1], "asset id", keys, by_id)
         ranks = np.empty(len(keys), np.int64)
         ranks[order] = np.arange(len(keys))
         return ranks
 
-    def _weigh(self, table: pa.Table) -> Integers:
+    def _line_weights(self, table: pa.Table) -> Integers:
         weights = _column(table, "weight").to_numpy()
         samples = _column(table, "samples").to_numpy()
         checked = [
@@ -138,34 +138,37 @@ class Claims:
         ]
         return np.array(checked, np.int64)
 
-    def _lines(self, table: pa.Table) -> tuple[Integers, Small, Small]:
+    def _lines(self, table: pa.Table) -> tuple[Integers, Integers32, Integers32]:
         """Row, contributor and share of every line; who is named twice holds both shares."""
-        named, given = _column(table, "contributor_ids"), _column(table, "shares_bp")
-        sizes = pc.list_value_length(named).to_numpy()
+        contributor_lists, share_lists = (
+            _column(table, "contributor_ids"),
+            _column(table, "shares_bp"),
+        )
+        sizes = pc.list_value_length(contributor_lists).to_numpy()
         rows = np.repeat(np.arange(len(table)), sizes)
-        people = pc.dictionary_encode(named.flatten())
+        people = pc.dictionary_encode(contributor_lists.flatten())
         codes = [
             self._codes.setdefault(person, len(self._codes))
             for person in people.dictionary.to_pylist()
         ]
-        who = np.array(codes, np.int32)[people.indices.to_numpy()]
-        shares = given.flatten().to_numpy().astype(np.int64)
-        good = sizes == pc.list_value_length(given).to_numpy()
-        if good.all():
-            order = np.lexsort((who, rows))
-            rows, who, shares = rows[order], who[order], shares[order]
+        contributor = np.array(codes, np.int32)[people.indices.to_numpy()]
+        shares = share_lists.flatten().to_numpy().astype(np.int64)
+        valid = sizes == pc.list_value_length(share_lists).to_numpy()
+        if valid.all():
+            order = np.lexsort((contributor, rows))
+            rows, contributor, shares = rows[order], contributor[order], shares[order]
             starts = np.flatnonzero(
-                (np.diff(rows, prepend=-1) != 0) | (np.diff(who, prepend=-1) != 0)
+                (np.diff(rows, prepend=-1) != 0) | (np.diff(contributor, prepend=-1) != 0)
             )
-            rows, who = rows[starts], who[starts]
+            rows, contributor = rows[starts], contributor[starts]
             shares = np.add.reduceat(shares, starts) if len(starts) else shares
             total = np.zeros(len(table), np.int64)
             np.add.at(total, rows, shares)
-            good = total == FULL_SPLIT_BP
-            good[rows[(shares < 0) | (who == self._codes.get("", -1))]] = False
-        if not good.all():
-            _refuse_split(table, int(np.argmin(good)))
-        return rows, who, shares.astype(np.int32)
+            valid = total == FULL_SPLIT_BP
+            valid[rows[(shares < 0) | (contributor == self._codes.get("", -1))]] = False
+        if not valid.all():
+            _refuse_split(table, int(np.argmin(valid)))
+        return rows, contributor, shares.astype(np.int32)
 
 
 def _column(table: pa.Table, name: str) -> pa.Array:
@@ -180,9 +183,11 @@ def _id_digests(table: pa.Table) -> npt.NDArray[np.bytes_]:
 
 
 def _check_digests(table: pa.Table, name: str) -> None:
-    sound = pc.match_substring_regex(_column(table, name), _SHA256).to_numpy(zero_copy_only=False)
-    if not sound.all():
-        row = table.slice(int(np.argmin(sound)), 1).to_pylist()[0]
+    is_digest = pc.match_substring_regex(_column(table, name), _SHA256).to_numpy(
+        zero_copy_only=False
+    )
+    if not is_digest.all():
+        row = table.slice(int(np.argmin(is_digest)), 1).to_pylist()[0]
         raise InputError(
             f"{name} is not a digest",
             f"asset {row['asset_id']!r}: {row[name]!r}",
@@ -190,7 +195,7 @@ def _check_digests(table: pa.Table, name: str) -> None:
         )
 
 
-def _check_apart(
+def _check_distinct(
     same: npt.NDArray[np.bool_], what: str, keys: pa.ChunkedArray, order: Integers | None = None
 ) -> None:
     """Refuses two assets that have the same `what`, told by their keys."""
@@ -198,16 +203,16 @@ def _check_apart(
         return
     at = int(np.argmax(same))
     pair = [at, at + 1] if order is None else sorted(int(one) for one in order[at : at + 2])
-    told = " and ".join(repr(keys[one].as_py()) for one in pair)
+    described = " and ".join(repr(keys[one].as_py()) for one in pair)
     raise InputError(
-        f"two delivered assets have the same {what}", f"keys {told}", "Merge the rows."
+        f"two delivered assets have the same {what}", f"keys {described}", "Merge the rows."
     )
 
 
 def _refuse_split(table: pa.Table, at: int) -> None:
     row = table.slice(at, 1).to_pylist()[0]
     people = row["contributor_ids"]
-    told = list(zip(people, row["shares_bp"], strict=False))
+    described = list(zip(people, row["shares_bp"], strict=False))
     if not all(people):
         raise InputError(
             "an asset does not name a contributor",
@@ -216,6 +221,6 @@ def _refuse_split(table: pa.Table, at: int) -> None:
         )
     raise InputError(
         "a split does not sum to 10000 basis points",
-        f"asset {row['asset_id']!r}: {told}",
+        f"asset {row['asset_id']!r}: {described}",
         "Correct the shares in the catalogue.",
     )

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from schemas.errors import InputError
 
 SALT_BYTES = 32
-_LEAST_SECRET_BYTES = 16
+_MIN_SECRET_BYTES = 16
 _DEAL_INFO = b"fairshard/deal-salt/v1\x00"
 
 
@@ -54,11 +54,11 @@ def deal_salt(secret: bytes, deal_id: str) -> bytes:
     Raises:
         InputError: The secret is too short to be one.
     """
-    if len(secret) < _LEAST_SECRET_BYTES:
+    if len(secret) < _MIN_SECRET_BYTES:
         raise InputError(
             "the agency's secret is too short",
             f"{len(secret)} bytes",
-            f"Use at least {_LEAST_SECRET_BYTES} random bytes; 32 are usual.",
+            f"Use at least {_MIN_SECRET_BYTES} random bytes; 32 are usual.",
         )
     info = _DEAL_INFO + encode(deal_id)
     return HKDF(algorithm=SHA256(), length=SALT_BYTES, salt=None, info=info).derive(secret)
@@ -75,10 +75,10 @@ def item_salt(salt: bytes, domain: Domain, *ids: str) -> bytes:
     Returns:
         32 bytes.
     """
-    return salts_of(salt, domain).of(encode(*ids))
+    return domain_salts(salt, domain).salt_for(encode(*ids))
 
 
-class Salts:
+class DomainSalts:
     """The items' salts of one deal and domain: HMAC-SHA256 (RFC 2104) with its key set up once.
 
     Setting a key up costs more than using it, and the standard library's object more than both.
@@ -94,7 +94,7 @@ class Salts:
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded) + _PREFIXES[domain])
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
 
-    def of(self, ids: bytes) -> bytes:
+    def salt_for(self, ids: bytes) -> bytes:
         """The salt of the item with these ids, as `encode` writes them."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(ids)
@@ -103,9 +103,9 @@ class Salts:
 
 
 @lru_cache(maxsize=16)
-def salts_of(salt: bytes, domain: Domain) -> Salts:
+def domain_salts(salt: bytes, domain: Domain) -> DomainSalts:
     """The items' salts of a deal and domain."""
-    return Salts(salt, domain)
+    return DomainSalts(salt, domain)
 
 
 def commit(domain: Domain, salt: bytes, value: bytes) -> str:
@@ -159,7 +159,7 @@ def encode(*texts: str) -> bytes:
 
 
 @lru_cache(maxsize=4_096)
-def encoded(text: str) -> bytes:
+def encode_cached(text: str) -> bytes:
     """One text, of those that come again and again, as `encode` writes it.
 
     The bytes of several one after another are those of the list of them.

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from schemas.errors import InputError, RunError
 
 #: What stands before the name in a signature line.
-MARK = "— "
+SIGNATURE_MARK = "— "
 
 _ED25519 = b"\x01"
 _KEY_BYTES = 32
@@ -72,7 +72,7 @@ class Signer:
     private: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not is_name(self.name):
+        if not is_key_name(self.name):
             raise InputError("not a name for a key", repr(self.name), "Leave out spaces and +.")
         if len(self.private) != _KEY_BYTES:
             raise InputError("a private key has 32 bytes", f"{len(self.private)} bytes", "Fix it.")
@@ -105,14 +105,14 @@ class Signer:
         Raises:
             InputError: The text cannot be a note's.
         """
-        if not is_text(text):
+        if not is_note_text(text):
             raise InputError(
                 "this text cannot be signed as a note",
                 ascii(text[:60]),
                 "It must end in a newline and hold no other control characters.",
             )
         signature = self.verifier.key_id + self._key().sign(text.encode())
-        return f"{text}\n{MARK}{self.name} {to_base64(signature)}\n"
+        return f"{text}\n{SIGNATURE_MARK}{self.name} {to_base64(signature)}\n"
 
     def _key(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self.private)
@@ -151,7 +151,7 @@ def _parse_key(text: str, what: str, secret: bool = False) -> tuple[str, bytes]:
     name, _, rest = text.partition("+")
     _, _, encoded = rest.partition("+")  # Base64 may itself hold a plus.
     raw = from_base64(encoded)
-    if not is_name(name) or raw is None or raw[:1] != _ED25519 or len(raw) != 1 + _KEY_BYTES:
+    if not is_key_name(name) or raw is None or raw[:1] != _ED25519 or len(raw) != 1 + _KEY_BYTES:
         shown = f"{len(text)} characters" if secret else ascii(text[:120])
         raise InputError(
             f"not an Ed25519 {what}", shown, "Its form is name+hex key id+base64(0x01 and key)."
@@ -159,13 +159,13 @@ def _parse_key(text: str, what: str, secret: bool = False) -> tuple[str, bytes]:
     return name, raw[1:]
 
 
-def is_name(name: str) -> bool:
+def is_key_name(name: str) -> bool:
     """Whether a key may have this name."""
     # str.split() drops every Unicode space; a name must come through it unchanged.
     return name.split() == [name] and "+" not in name and _is_clean(name)
 
 
-def is_text(text: str) -> bool:
+def is_note_text(text: str) -> bool:
     """Whether this can be signed as a note."""
     return text.endswith("\n") and _is_clean(text.replace("\n", ""))
 

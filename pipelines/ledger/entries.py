@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.ledger import commitments
-from pipelines.ledger.allocation import Settled
-from pipelines.ledger.commitments import Domain, commit, encode, encoded, salts_of
+from pipelines.ledger.allocation import AllocatedLines
+from pipelines.ledger.commitments import Domain, commit, domain_salts, encode, encode_cached
 from pipelines.ledger.merkle import leaf_hash
 from schemas.errors import InputError
-from schemas.json_text import quoted
-from schemas.ledger import LEDGER_SCHEMA, Allocation, Entry
+from schemas.json_text import json_quote
+from schemas.ledger import LEDGER_SCHEMA, Allocation, LedgerEntry
 from schemas.money import exponent
 
 #: Names the form of a leaf. A change of its fields is a new version.
@@ -29,7 +29,7 @@ LEAF_VERSION = "fairshard/entry/v1"
 ASSET_COLUMNS = ("asset_id", "shard", "key", "media_sha256", "decision_sha256")
 
 _SALTS = ("asset_salt", "contributor_salt", "amount_salt")
-_MADE = (*_SALTS, "asset_commitment", "contributor_commitment", "amount_commitment")
+_SEALED_COLUMNS = (*_SALTS, "asset_commitment", "contributor_commitment", "amount_commitment")
 #: The ledger's columns, the salts that open an entry, and whose it is, in order of id.
 SEALED_SCHEMA = pa.schema(
     [
@@ -44,7 +44,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class DeliveryTerms:
     """What a deal says about money, and which delivery it is said of.
 
     Args:
@@ -79,33 +79,36 @@ class SealedEntries:
 
 
 def seal_entries(
-    assets: pa.Table, settled: Settled, first_asset: int, terms: Terms, salt: bytes
+    assets: pa.Table, allocated: AllocatedLines, first_asset: int, terms: DeliveryTerms, salt: bytes
 ) -> SealedEntries:
     """Makes the entries of a run of assets: commits to what they say and hashes their leaves.
 
     Args:
         assets: Columns `ASSET_COLUMNS` of `DELIVERED_SCHEMA`, in the order of the log.
-        settled: Every line of the delivery.
+        allocated: Every line of the delivery.
         first_asset: Place of the first of these assets in the order of the log.
         terms: The money, the rule and the delivery.
         salt: The deal's salt, of `commitments.deal_salt`.
     """
-    firsts = settled.firsts[first_asset : first_asset + len(assets) + 1]
+    firsts = allocated.firsts[first_asset : first_asset + len(assets) + 1]
     lines = slice(int(firsts[0]), int(firsts[-1]))
     owners = np.repeat(np.arange(len(assets)), np.diff(firsts))
-    people = [settled.people[at] for at in settled.person[lines].tolist()]
-    amounts, weights = settled.amount_minor[lines], settled.weight[lines]
-    shares = settled.share_bp[lines]
+    people = [allocated.people[at] for at in allocated.person[lines].tolist()]
+    amounts, weights = allocated.amount_minor[lines], allocated.weight[lines]
+    shares = allocated.share_bp[lines]
     currency = encode(terms.currency)
     values = [  # as `amount_value` has it
-        encoded(str(amount)) + currency + encoded(str(share)) + encoded(str(weight))
+        encode_cached(str(amount))
+        + currency
+        + encode_cached(str(share))
+        + encode_cached(str(weight))
         for amount, share, weight in zip(
             amounts.tolist(), shares.tolist(), weights.tolist(), strict=True
         )
     ]
     sealed = _seal_lines(assets, owners.tolist(), people, values, terms, salt)
-    told = assets.take(pa.array(owners))
-    columns = {name: told[name] for name in ASSET_COLUMNS} | {
+    asset_rows = assets.take(pa.array(owners))
+    columns = {name: asset_rows[name] for name in ASSET_COLUMNS} | {
         "entry_index": np.arange(lines.start, lines.stop),
         "contributor_id": people,
         "share_bp": shares,
@@ -115,7 +118,7 @@ def seal_entries(
         "currency": pa.repeat(terms.currency, len(people)),
         "terms_sha256": pa.repeat(terms.terms_sha256, len(people)),
         "leaf_hash": [one.hex() for one in sealed.hashes],
-        "person": settled.person[lines],
+        "person": allocated.person[lines],
         **sealed.columns,
     }
     table = pa.table({name: columns[name] for name in SEALED_SCHEMA.names}, schema=SEALED_SCHEMA)
@@ -123,7 +126,7 @@ def seal_entries(
 
 
 @dataclass(frozen=True)
-class _Lines:
+class _SealedLines:
     """What is worked out line by line."""
 
     columns: dict[str, list[str] | list[bytes]]
@@ -136,43 +139,58 @@ def _seal_lines(
     owners: list[int],
     people: list[str],
     values: list[bytes],
-    terms: Terms,
+    terms: DeliveryTerms,
     salt: bytes,
-) -> _Lines:
+) -> _SealedLines:
     """Salts, commitments, leaves and their hashes; what an asset's lines share is made once.
 
     A contributor and an amount have a salt of their own in each entry. Were it one for each
     contributor, a buyer could tell which assets share a maker, and somebody who opens one line
     would open all.
     """
-    owned, makers, moneys = (
-        salts_of(salt, domain) for domain in (Domain.ASSET, Domain.CONTRIBUTOR, Domain.AMOUNT)
+    asset_salts, contributor_salts, amount_salts = (
+        domain_salts(salt, domain) for domain in (Domain.ASSET, Domain.CONTRIBUTOR, Domain.AMOUNT)
     )
     delivery = encode(terms.delivery)
     found: list[tuple[bytes, bytes, bytes, str, str, str, bytes, bytes]] = []
     rows = [assets[name].to_pylist() for name in ASSET_COLUMNS]
-    before = -1
+    previous_owner = -1
     for owner, person, value in zip(owners, people, values, strict=True):
-        if owner != before:
-            before = owner
+        if owner != previous_owner:
+            previous_owner = owner
             asset_id, shard, key, media, decision = (column[owner] for column in rows)
-            own = encode(asset_id)
-            own_salt = owned.of(own)
-            asset = commit(Domain.ASSET, own_salt, own)
-            rest = _leaf_end(terms.delivery, shard, key, media, decision, terms.terms_sha256)
-        who = encoded(person)
-        where = delivery + own + who  # what identifies the item, as `encode` has it
-        maker_salt, money_salt = makers.of(where), moneys.of(where)
-        maker = commit(Domain.CONTRIBUTOR, maker_salt, who)
-        money = commit(Domain.AMOUNT, money_salt, value)
-        leaf = _leaf(money, asset, maker, rest)
+            asset_value = encode(asset_id)
+            asset_item_salt = asset_salts.salt_for(asset_value)
+            asset = commit(Domain.ASSET, asset_item_salt, asset_value)
+            rest = _leaf_suffix(terms.delivery, shard, key, media, decision, terms.terms_sha256)
+        contributor_value = encode_cached(person)
+        # What identifies the item, as `encode` has it.
+        item_ids = delivery + asset_value + contributor_value
+        contributor_salt, amount_salt = (
+            contributor_salts.salt_for(item_ids),
+            amount_salts.salt_for(item_ids),
+        )
+        contributor_commitment = commit(Domain.CONTRIBUTOR, contributor_salt, contributor_value)
+        amount_commitment = commit(Domain.AMOUNT, amount_salt, value)
+        leaf = _leaf(amount_commitment, asset, contributor_commitment, rest)
         hashed = leaf_hash(leaf)
-        found.append((own_salt, maker_salt, money_salt, asset, maker, money, leaf, hashed))
+        found.append(
+            (
+                asset_item_salt,
+                contributor_salt,
+                amount_salt,
+                asset,
+                contributor_commitment,
+                amount_commitment,
+                leaf,
+                hashed,
+            )
+        )
     *columns, leaves, hashes = (list(column) for column in zip(*found, strict=True))
-    return _Lines(dict(zip(_MADE, columns, strict=True)), leaves, hashes)
+    return _SealedLines(dict(zip(_SEALED_COLUMNS, columns, strict=True)), leaves, hashes)
 
 
-def leaf_bytes(entry: Entry) -> bytes:
+def leaf_bytes(entry: LedgerEntry) -> bytes:
     """The public leaf of an entry: what goes into the log's entry bundles.
 
     Returns:
@@ -181,7 +199,7 @@ def leaf_bytes(entry: Entry) -> bytes:
     Raises:
         InputError: A name in it has no UTF-8 form.
     """
-    rest = _leaf_end(
+    rest = _leaf_suffix(
         entry.delivery,
         entry.shard,
         entry.key,
@@ -195,7 +213,7 @@ def leaf_bytes(entry: Entry) -> bytes:
 
 
 def _leaf(amount: str, asset: str, contributor: str, rest: str) -> bytes:
-    """A leaf of its commitments, which are hex, and of what `_leaf_end` wrote.
+    """A leaf of its commitments, which are hex, and of what `_leaf_suffix` wrote.
 
     Names in canonical JSON stand in alphabetical order, so that commitments come first.
     """
@@ -213,12 +231,12 @@ def _leaf(amount: str, asset: str, contributor: str, rest: str) -> bytes:
         ) from error
 
 
-def _leaf_end(delivery: str, shard: str, key: str, media: str, decision: str, terms: str) -> str:
+def _leaf_suffix(delivery: str, shard: str, key: str, media: str, decision: str, terms: str) -> str:
     """The end of a leaf. Strings are escaped as RFC 8785 says, which is as Python does it."""
     return (
-        f'"decision_sha256":{quoted(decision)},"delivery":{quoted(delivery)},'
-        f'"key":{quoted(key)},"media_sha256":{quoted(media)},"shard":{quoted(shard)},'
-        f'"terms_sha256":{quoted(terms)},"version":"{LEAF_VERSION}"}}'
+        f'"decision_sha256":{json_quote(decision)},"delivery":{json_quote(delivery)},'
+        f'"key":{json_quote(key)},"media_sha256":{json_quote(media)},"shard":{json_quote(shard)},'
+        f'"terms_sha256":{json_quote(terms)},"version":"{LEAF_VERSION}"}}'
     )
 
 
@@ -233,7 +251,7 @@ def asset_commitment(salt: bytes, asset_id: str) -> str:
     return commitments.commit(Domain.ASSET, asset_salt(salt, asset_id), value)
 
 
-def check_terms(terms: Terms) -> None:
+def check_terms(terms: DeliveryTerms) -> None:
     """Refuses terms that the ledger has no place for.
 
     Raises:

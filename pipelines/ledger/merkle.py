@@ -93,7 +93,7 @@ class Tree:
 
     def root(self, size: int | None = None) -> bytes:
         """The root of the first `size` leaves, or of all."""
-        size = self._checked(size)
+        size = self._check_size(size)
         return self._range_root(0, size) if size else EMPTY_ROOT
 
     def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
@@ -105,7 +105,7 @@ class Tree:
         Raises:
             InputError: There is no such leaf or size.
         """
-        size = self._checked(size)
+        size = self._check_size(size)
         if not 0 <= index < size:
             raise InputError(
                 "there is no such leaf", f"index {index}, size {size}", "Count from 0."
@@ -121,7 +121,7 @@ class Tree:
         Raises:
             InputError: The sizes are not 1 ≤ old ≤ size ≤ the tree's.
         """
-        size = self._checked(size)
+        size = self._check_size(size)
         if not 1 <= old_size <= size:
             raise InputError(
                 "there is no proof between these sizes",
@@ -142,7 +142,7 @@ class Tree:
             proof.append(self._range_root(start, stop))
         return proof[::-1]
 
-    def _checked(self, size: int | None) -> int:
+    def _check_size(self, size: int | None) -> int:
         if size is None:
             return self.size
         if not 0 <= size <= self.size:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipelines.ledger.ed25519 import from_base64, to_base64
 from pipelines.ledger.merkle import HASH_BYTES, ProofError, verify_inclusion
-from pipelines.ledger.note import open_checkpoint
+from pipelines.ledger.signed_note import open_checkpoint
 
 _HEADER = "c2sp.org/tlog-proof@v1"
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")

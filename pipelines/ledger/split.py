@@ -98,8 +98,8 @@ def line_weight(rule: Allocation, weight: int, samples: int) -> int:
     if rule is Allocation.PER_ASSET:
         return 1
     if rule is Allocation.WEIGHTED:
-        return _integer("weight", weight, 0)
-    return _integer("number of samples", samples, 1)
+        return _check_integer("weight", weight, 0)
+    return _check_integer("number of samples", samples, 1)
 
 
 def allocate(
@@ -138,7 +138,10 @@ def allocate(
     earned = _share(contributors_minor, totals.tolist())
     # 2. Inside each contributor: all at once, but for those whose products pass 64 bits.
     largest = np.maximum.reduceat(points, starts).tolist()
-    narrow = [part * most <= _INT64_MAX for part, most in zip(earned, largest, strict=True)]
+    narrow = [
+        part * largest_points <= _INT64_MAX
+        for part, largest_points in zip(earned, largest, strict=True)
+    ]
     stops = [*starts[1:].tolist(), len(points)]
     amounts = np.zeros(len(points), np.int64)
     for at, (start, stop) in enumerate(zip(starts.tolist(), stops, strict=True)):
@@ -178,8 +181,8 @@ def _share_groups(
     parts, remainders = np.divmod(points * earned[group], np.maximum(totals, 1)[group])
     left = earned - np.add.reduceat(parts, starts)
     order = np.lexsort((-remainders, group))  # stable, so that ties stay in order of position
-    served = np.arange(len(points)) - starts[group] < left[group]
-    parts[order[served]] += 1
+    gets_unit = np.arange(len(points)) - starts[group] < left[group]
+    parts[order[gets_unit]] += 1
     return parts
 
 
@@ -188,7 +191,7 @@ def _share(total: int, weights: Sequence[int], ids: Sequence[str] | None = None)
 
     The work is one division and one sort of integers.
     """
-    _integer("total in minor units", total, 0)
+    _check_integer("total in minor units", total, 0)
     for weight in weights:
         if type(weight) is not int or weight < 0:
             raise InputError("a weight must be an integer of zero or more", repr(weight), "Fix it.")
@@ -224,9 +227,9 @@ def _share(total: int, weights: Sequence[int], ids: Sequence[str] | None = None)
     return parts
 
 
-def _integer(name: str, value: int, least: int) -> int:
-    if type(value) is not int or value < least:
+def _check_integer(name: str, value: int, minimum: int) -> int:
+    if type(value) is not int or value < minimum:
         raise InputError(
-            f"the {name} must be an integer of {least} or more", repr(value), "Fix it."
+            f"the {name} must be an integer of {minimum} or more", repr(value), "Fix it."
         )
     return value

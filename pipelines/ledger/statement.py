@@ -17,7 +17,7 @@ from typing import TypedDict
 
 import pyarrow as pa
 
-from schemas.json_text import json_text, quoted
+from schemas.json_text import json_quote, json_text
 from schemas.money import format_amount
 
 #: Names the form of a statement. A change of its fields is a new version.
@@ -100,12 +100,12 @@ CSV_COLUMNS = (
     "contributor_salt",
     "amount_salt",
 )
-_FROM_ENTRIES = (
+_ENTRY_COLUMNS = (
     *("asset_id", "entry_index", "key", "shard", "share_bp", "weight", "amount_minor", "currency"),
     *("leaf_hash", "media_sha256", "decision_sha256", "terms_sha256"),
     *("asset_salt", "contributor_salt", "amount_salt"),
 )
-_AT_A_TIME = 256
+_CHUNK_LINES = 256
 # Numbers of our own making, which must stay numbers even where they are negative.
 _NUMBERS = frozenset(("total_minor", "total"))
 
@@ -127,7 +127,7 @@ def statement_head(
 
 def statement_lines(entries: pa.Table) -> Iterator[StatementLine]:
     """The lines of entries (`pipelines.ledger.entries.SEALED_SCHEMA`) in their order."""
-    columns = (entries[name].to_pylist() for name in _FROM_ENTRIES)
+    columns = (entries[name].to_pylist() for name in _ENTRY_COLUMNS)
     for row in zip(*columns, strict=True):
         asset, index, key, shard, share, weight, minor, currency, leaf, media, decision = row[:11]
         yield StatementLine(
@@ -157,8 +157,8 @@ def statement_json(head: StatementHead, lines: Iterable[StatementLine]) -> Itera
     """
     start = json_text(head, 2).removesuffix("\n}") + ',\n  "lines": ['
     end = "]\n}\n"
-    for some in _some(lines):
-        yield start + ",".join(map(_json_line, some))
+    for chunk in _chunks(lines):
+        yield start + ",".join(map(_json_line, chunk))
         start, end = ",", "\n  ]\n}\n"
     yield end if start == "," else start + end
 
@@ -172,16 +172,16 @@ def statement_csv(head: StatementHead, lines: Iterable[StatementLine]) -> Iterat
     Yields:
         Its text, some hundred rows at a time.
     """
-    fixed = ",".join(_cell(name, value) for name, value in head.items() if name in CSV_COLUMNS)
+    head_cells = ",".join(_cell(name, value) for name, value in head.items() if name in CSV_COLUMNS)
     yield ",".join(CSV_COLUMNS) + _CSV_END
-    for some in _some(lines):
-        yield "".join([_csv_line(fixed, line) for line in some])
+    for chunk in _chunks(lines):
+        yield "".join([_csv_line(head_cells, line) for line in chunk])
 
 
-def _csv_line(fixed: str, line: StatementLine) -> str:
+def _csv_line(head_cells: str, line: StatementLine) -> str:
     opening = line["opening"]
     return (
-        f"{fixed},{_text_cell(line['asset_id'])},{line['entry_index']},"
+        f"{head_cells},{_text_cell(line['asset_id'])},{line['entry_index']},"
         f"{_text_cell(line['key'])},{_text_cell(line['shard'])},{line['share_bp']},"
         f"{line['weight']},{line['amount_minor']},{line['amount']},{line['leaf_hash']},"
         f"{line['media_sha256']},{line['decision_sha256']},{line['terms_sha256']},"
@@ -189,10 +189,10 @@ def _csv_line(fixed: str, line: StatementLine) -> str:
     )
 
 
-def _some(lines: Iterable[StatementLine]) -> Iterator[list[StatementLine]]:
-    left = iter(lines)
-    while some := list(islice(left, _AT_A_TIME)):
-        yield some
+def _chunks(lines: Iterable[StatementLine]) -> Iterator[list[StatementLine]]:
+    remaining = iter(lines)
+    while chunk := list(islice(remaining, _CHUNK_LINES)):
+        yield chunk
 
 
 def _json_line(line: StatementLine) -> str:
@@ -203,10 +203,10 @@ def _json_line(line: StatementLine) -> str:
     opening = line["opening"]
     return f"""
     {{
-      "asset_id": {quoted(line["asset_id"])},
+      "asset_id": {json_quote(line["asset_id"])},
       "entry_index": {line["entry_index"]},
-      "key": {quoted(line["key"])},
-      "shard": {quoted(line["shard"])},
+      "key": {json_quote(line["key"])},
+      "shard": {json_quote(line["shard"])},
       "share_bp": {line["share_bp"]},
       "weight": {line["weight"]},
       "amount_minor": {line["amount_minor"]},

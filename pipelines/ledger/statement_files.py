@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.ledger.allocation import Integers, Settled
+from pipelines.ledger.allocation import AllocatedLines, Integers
 from pipelines.ledger.statement import (
     StatementHead,
     StatementLine,
@@ -26,10 +26,10 @@ from pipelines.ledger.statement import (
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
 
-_FORMS = {"json": statement_json, "csv": statement_csv}
+_RENDERERS = {"json": statement_json, "csv": statement_csv}
 
 
-class StatementFiles:
+class StatementWriter:
     """Takes all entries of a delivery, then writes every contributor's statement.
 
     Args:
@@ -37,20 +37,26 @@ class StatementFiles:
         deal_id: The deal that the statements name.
         target: Key prefix of the statements.
         scratch: Key prefix for lines that are set aside until all entries are known.
-        settled: Every line of the delivery.
-        most: How many lines to hold at once.
+        allocated: Every line of the delivery.
+        max_lines: How many lines to hold at once.
     """
 
     def __init__(
-        self, store: Store, deal_id: str, target: str, scratch: str, settled: Settled, most: int
+        self,
+        store: Store,
+        deal_id: str,
+        target: str,
+        scratch: str,
+        allocated: AllocatedLines,
+        max_lines: int,
     ) -> None:
         self._store = store
         self._deal_id = deal_id
         self._target = target
-        self._settled = settled
-        self._most = most
-        self._sizes = np.bincount(settled.person, minlength=len(settled.people))
-        self._buckets = _buckets(self._sizes, most)
+        self._allocated = allocated
+        self._max_lines = max_lines
+        self._sizes = np.bincount(allocated.person, minlength=len(allocated.people))
+        self._buckets = _buckets(self._sizes, max_lines)
         self._spill = Spill(store, scratch)
 
     def add(self, entries: pa.Table) -> None:
@@ -59,12 +65,12 @@ class StatementFiles:
 
     def write(self) -> int:
         """Writes every statement; returns what their lines sum to, in minor units."""
-        names = statement_filenames(self._settled.people)
+        names = statement_filenames(self._allocated.people)
         paid = 0
         firsts = np.flatnonzero(np.diff(self._buckets, prepend=-1, append=-1)).tolist()
         for bucket, (first, stop) in enumerate(pairwise(firsts)):
             people = range(first, stop)
-            if self._sizes[people[0]] > self._most:
+            if self._sizes[people[0]] > self._max_lines:
                 paid += self._stream(people[0], bucket, names)
                 continue
             lines = pa.concat_tables(self._spill.read(bucket)).combine_chunks()
@@ -78,16 +84,16 @@ class StatementFiles:
 
     def _write(self, person: int, entries: pa.Table, names: dict[str, str]) -> int:
         head, lines = self._head(person, entries), list(statement_lines(entries))
-        for ending, form in _FORMS.items():
-            data = "".join(form(head, lines)).encode()
+        for ending, render in _RENDERERS.items():
+            data = "".join(render(head, lines)).encode()
             self._store.write_bytes(self._key(person, names, ending), data)
         return sum(line["amount_minor"] for line in lines)
 
     def _stream(self, person: int, bucket: int, names: dict[str, str]) -> int:
         head = self._head(person, next(self._spill.read(bucket)))
-        for ending, form in _FORMS.items():
+        for ending, render in _RENDERERS.items():
             with self._store.open_write(self._key(person, names, ending)) as sink:
-                for text in form(head, self._lines(bucket)):
+                for text in render(head, self._lines(bucket)):
                     sink.write(text.encode())
         return sum(pc.sum(block["amount_minor"]).as_py() for block in self._spill.read(bucket))
 
@@ -97,21 +103,21 @@ class StatementFiles:
 
     def _head(self, person: int, entries: pa.Table) -> StatementHead:
         delivery, currency = (entries[name][0].as_py() for name in ("delivery", "currency"))
-        settled = self._settled
-        name, total = settled.people[person], settled.earned_minor[person]
+        allocated = self._allocated
+        name, total = allocated.people[person], allocated.earned_minor[person]
         return statement_head(name, total, currency, delivery, self._deal_id)
 
     def _key(self, person: int, names: dict[str, str], ending: str) -> str:
-        name = names[self._settled.people[person]]
+        name = names[self._allocated.people[person]]
         return f"{self._target}/{name}.{ending}"
 
 
-def _buckets(sizes: Integers, most: int) -> Integers:
+def _buckets(sizes: Integers, max_lines: int) -> Integers:
     """The bucket of each contributor: neighbours share one up to so many lines."""
-    found, bucket, held = np.zeros(len(sizes), np.int64), -1, most
+    found, bucket, lines_held = np.zeros(len(sizes), np.int64), -1, max_lines
     for person, size in enumerate(sizes.tolist()):
-        if held + size > most:
-            bucket, held = bucket + 1, 0
+        if lines_held + size > max_lines:
+            bucket, lines_held = bucket + 1, 0
         found[person] = bucket
-        held += size
+        lines_held += size
     return found

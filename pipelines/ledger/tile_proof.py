@@ -40,7 +40,7 @@ class PublishedLog:
 
     def leaf(self, index: int) -> bytes:
         """The leaf at an index, as it is published; nothing is checked of it yet."""
-        path = self.path_of(index)
+        path = self.bundle_path(index)
         if path not in self._bundles:
             self._bundles[path] = read_entry_bundle(self._bytes(path))
         leaves, at = self._bundles[path], index % TILE_WIDTH
@@ -48,7 +48,7 @@ class PublishedLog:
             raise ProofError("an entry bundle is too short", f"{path}: {len(leaves)} entries")
         return leaves[at]
 
-    def path_of(self, index: int) -> str:
+    def bundle_path(self, index: int) -> str:
         """Path of the bundle that holds a leaf."""
         if not 0 <= index < self.size:
             raise InputError("there is no such leaf", f"index {index}, size {self.size}", "")
@@ -74,8 +74,8 @@ class PublishedLog:
         level, within = divmod(bits, _LEVELS_BITS)
         first = start >> (_LEVELS_BITS * level)
         number, at = divmod(first, TILE_WIDTH)
-        there = (self.size >> (_LEVELS_BITS * level)) - number * TILE_WIDTH
-        path = tile_path(level, number, min(TILE_WIDTH, there))
+        available = (self.size >> (_LEVELS_BITS * level)) - number * TILE_WIDTH
+        path = tile_path(level, number, min(TILE_WIDTH, available))
         data = self._bytes(path)
         hashes = data[at * HASH_BYTES : (at + (1 << within)) * HASH_BYTES]
         if len(hashes) != HASH_BYTES << within:

@@ -13,7 +13,7 @@ from pipelines.ledger.merkle import HASH_BYTES, ProofError, RootBuilder, full_ro
 from schemas.errors import InputError
 
 TILE_WIDTH = 256
-ENTRIES = "tile/entries/"  # where the bundles lie
+ENTRIES_PREFIX = "tile/entries/"  # where the bundles lie
 _MAX_LEVEL = 63
 _MAX_ENTRY_BYTES = 0xFFFF
 
@@ -35,7 +35,7 @@ def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
     """
     if not 0 <= level <= _MAX_LEVEL:
         raise InputError("a tile's level is from 0 to 63", str(level), "Ask for another level.")
-    return f"tile/{level}/{_numbered(index, width)}"
+    return f"tile/{level}/{_tile_suffix(index, width)}"
 
 
 def entries_path(index: int, width: int = TILE_WIDTH) -> str:
@@ -45,7 +45,7 @@ def entries_path(index: int, width: int = TILE_WIDTH) -> str:
         >>> entries_path(3, 8)
         'tile/entries/003.p/8'
     """
-    return f"{ENTRIES}{_numbered(index, width)}"
+    return f"{ENTRIES_PREFIX}{_tile_suffix(index, width)}"
 
 
 def tiles(
@@ -64,31 +64,31 @@ def tiles(
     """
     builder = builder or RootBuilder()
     open_tiles: list[list[bytes]] = []
-    done: list[int] = []
+    full_tiles: list[int] = []
     for leaf in leaf_hashes:
         if len(leaf) != HASH_BYTES:
             raise InputError("a leaf hash is not 32 bytes long", leaf.hex(), "Use `leaf_hash`.")
-        value, level, full = leaf, 0, True
-        while full:
+        value, level, is_full = leaf, 0, True
+        while is_full:
             if level == len(open_tiles):
                 open_tiles.append([])
-                done.append(0)
+                full_tiles.append(0)
             tile = open_tiles[level]
             tile.append(value)
-            full = len(tile) == TILE_WIDTH
-            if full:
-                yield tile_path(level, done[level]), b"".join(tile)
+            is_full = len(tile) == TILE_WIDTH
+            if is_full:
+                yield tile_path(level, full_tiles[level]), b"".join(tile)
                 value = full_root(tile)
                 if level == 0:
                     builder.add(value, TILE_WIDTH)
                 open_tiles[level] = []
-                done[level] += 1
+                full_tiles[level] += 1
                 level += 1
     for leaf in open_tiles[0] if open_tiles else ():
         builder.add(leaf)
     for level, tile in enumerate(open_tiles):
         if tile:
-            yield tile_path(level, done[level], len(tile)), b"".join(tile)
+            yield tile_path(level, full_tiles[level], len(tile)), b"".join(tile)
 
 
 def entry_bundles(leaves: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
@@ -143,7 +143,7 @@ def read_entry_bundle(data: bytes) -> list[bytes]:
     return leaves
 
 
-def log_paths(size: int) -> Iterator[tuple[str, int]]:
+def leaf_tile_paths(size: int) -> Iterator[tuple[str, int]]:
     """Path and number of hashes of every level-0 tile that a tree of `size` leaves has."""
     for index in range(size // TILE_WIDTH):
         yield tile_path(0, index), TILE_WIDTH
@@ -179,7 +179,7 @@ def root_from_tiles(size: int, read: Callable[[str], bytes]) -> bytes:
 
 
 def _leaf_hashes(size: int, read: Callable[[str], bytes]) -> Iterator[bytes]:
-    for path, width in log_paths(size):
+    for path, width in leaf_tile_paths(size):
         data = read(path)
         if len(data) != width * HASH_BYTES:
             raise ProofError(
@@ -191,7 +191,7 @@ def _leaf_hashes(size: int, read: Callable[[str], bytes]) -> Iterator[bytes]:
             yield data[at : at + HASH_BYTES]
 
 
-def _numbered(index: int, width: int) -> str:
+def _tile_suffix(index: int, width: int) -> str:
     if index < 0 or not 1 <= width <= TILE_WIDTH:
         raise InputError(
             "there is no such tile", f"index {index}, width {width}", "Widths are from 1 to 256."

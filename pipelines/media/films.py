@@ -18,14 +18,14 @@ from PIL import Image
 
 from pipelines.media.headers import check_mp4
 from pipelines.media.images import check_pixels
-from pipelines.media.limits import MOST_SHOTS
-from pipelines.media.shots import ShotFinder
+from pipelines.media.limits import MAX_SHOTS
+from pipelines.media.shots import ShotDetector
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
 # An allow-list: a film library carries decoders for hundreds of formats that nobody delivers.
 _CODECS = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
-_TURNS = {
+_ROTATIONS = {
     90: Image.Transpose.ROTATE_90,
     180: Image.Transpose.ROTATE_180,
     270: Image.Transpose.ROTATE_270,
@@ -62,7 +62,7 @@ class Film:
         motion_milli: Mean absolute difference of luma from frame to frame, in thousandths.
         shots: The film in order; at least one.
         samples: RGB pictures of keyframes, evenly spread, in the order of time.
-        shot_samples: One of each shot; none where there are more than MOST_SHOTS.
+        shot_samples: One of each shot; none where there are more than MAX_SHOTS.
     """
 
     duration_ms: int
@@ -84,17 +84,17 @@ class Film:
 
 
 @dataclass(frozen=True)
-class _Index:
+class _PacketIndex:
     """What the packets say; times in the stream's ticks."""
 
-    expected: int
+    frame_count: int
     keyframes: tuple[int, ...]
     start: int
     end: int
 
 
 @dataclass(frozen=True)
-class _Decoded:
+class _DecodedFrames:
     """What decoding every frame gave; `ticks` are the frames', in the order of time."""
 
     ticks: list[int]
@@ -123,19 +123,19 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         stream = container.streams.video[0]
         _check_stream(stream, max_pixels)  # 2
         index = _read_index(container, stream)  # 3
-        wanted = _nearest_keyframes(index, sample_frames)
+        sample_ticks = _nearest_keyframes(index, sample_frames)
         container.seek(0)
-        seen = _decode_all(container, stream, set(wanted), max_pixels, side)
-        if len(seen.ticks) < index.expected:  # 4
+        decoded = _decode_all(container, stream, set(sample_ticks), max_pixels, side)
+        if len(decoded.ticks) < index.frame_count:  # 4
             raise BadRecord(
                 Reason.MEDIA_UNDECODABLE,
-                f"{len(seen.ticks)} of {index.expected} frames can be decoded",
+                f"{len(decoded.ticks)} of {index.frame_count} frames can be decoded",
             )
-        if any(tick not in seen.pictures for tick in wanted):
+        if any(tick not in decoded.pictures for tick in sample_ticks):
             raise BadRecord(Reason.MEDIA_UNDECODABLE, "a keyframe cannot be decoded")
-        shot_samples = _shot_samples(container, stream, index, seen, side)  # 5
-        samples = tuple(seen.pictures[tick] for tick in wanted)
-        return _describe(container, stream, index, seen, samples, shot_samples)
+        shot_samples = _shot_samples(container, stream, index, decoded, side)  # 5
+        samples = tuple(decoded.pictures[tick] for tick in sample_ticks)
+        return _describe(container, stream, index, decoded, samples, shot_samples)
 
 
 def _check_stream(stream: Any, max_pixels: int) -> None:
@@ -151,7 +151,7 @@ def _check_stream(stream: Any, max_pixels: int) -> None:
     stream.codec_context.thread_count = 1
 
 
-def _read_index(container: Any, stream: Any) -> _Index:
+def _read_index(container: Any, stream: Any) -> _PacketIndex:
     packets = discarded = 0
     keyframes: list[int] = []
     ends: list[int] = []
@@ -170,24 +170,24 @@ def _read_index(container: Any, stream: Any) -> _Index:
     if not starts or not keyframes:
         raise BadRecord(Reason.MEDIA_UNDECODABLE, "no frames, or no keyframe")
     # The index's count where there is one; a fragmented film has none.
-    expected = max(stream.frames, packets) - discarded
-    return _Index(expected, tuple(sorted(keyframes)), min(starts), max(ends))
+    frame_count = max(stream.frames, packets) - discarded
+    return _PacketIndex(frame_count, tuple(sorted(keyframes)), min(starts), max(ends))
 
 
-def _nearest_keyframes(index: _Index, count: int) -> list[int]:
+def _nearest_keyframes(index: _PacketIndex, count: int) -> list[int]:
     """Keyframes next to the middles of `count` equal parts; one may be taken twice."""
     span = index.end - index.start
-    wanted = []
+    sample_ticks = []
     for part in range(count):
         target = index.start + span * (2 * part + 1) // (2 * count)
-        wanted.append(min(index.keyframes, key=lambda tick: (abs(tick - target), tick)))
-    return wanted
+        sample_ticks.append(min(index.keyframes, key=lambda tick: (abs(tick - target), tick)))
+    return sample_ticks
 
 
 def _decode_all(
-    container: Any, stream: Any, wanted: set[int], max_pixels: int, side: int
-) -> _Decoded:
-    finder, rotation = ShotFinder(), 0
+    container: Any, stream: Any, sample_ticks: set[int], max_pixels: int, side: int
+) -> _DecodedFrames:
+    detector, rotation = ShotDetector(), 0
     ticks: list[int] = []
     pictures: dict[int, Image.Image] = {}
     for frame in container.decode(stream):
@@ -196,33 +196,37 @@ def _decode_all(
         check_pixels(frame.width, frame.height, max_pixels)
         if not ticks:
             rotation = round(frame.rotation) % 360
-        if frame.pts in wanted and frame.pts not in pictures:
-            pictures[frame.pts] = _picture(frame, rotation, side)
-        finder.add(frame)
+        if frame.pts in sample_ticks and frame.pts not in pictures:
+            pictures[frame.pts] = _frame_image(frame, rotation, side)
+        detector.add(frame)
         # A frame without a time of its own is shown with the one before it.
         ticks.append(frame.pts if frame.pts is not None else (ticks or [0])[-1])
     if not ticks:
-        return _Decoded(ticks, pictures, rotation, (), 0)
-    found = finder.finish()
-    return _Decoded(ticks, pictures, rotation, found.starts, found.motion_milli)
+        return _DecodedFrames(ticks, pictures, rotation, (), 0)
+    found = detector.finish()
+    return _DecodedFrames(ticks, pictures, rotation, found.starts, found.motion_milli)
 
 
 def _shot_samples(
-    container: Any, stream: Any, index: _Index, seen: _Decoded, side: int
+    container: Any, stream: Any, index: _PacketIndex, decoded: _DecodedFrames, side: int
 ) -> tuple[Image.Image, ...]:
     """A picture of each shot: its keyframe next to the middle, or else its middle frame."""
-    if len(seen.starts) > MOST_SHOTS:
+    if len(decoded.starts) > MAX_SHOTS:
         return ()
-    pictures = dict(seen.pictures)
-    wanted = []
-    for first, end in pairwise((*seen.starts, len(seen.ticks))):
-        middle, inside = seen.ticks[(first + end) // 2], set(seen.ticks[first:end])
-        keys = [tick for tick in index.keyframes if tick in inside]
-        wanted.append(min(keys, key=lambda tick: (abs(tick - middle), tick), default=middle))
-    for tick in wanted:
+    pictures = dict(decoded.pictures)
+    sample_ticks = []
+    for first, end in pairwise((*decoded.starts, len(decoded.ticks))):
+        middle, inside = decoded.ticks[(first + end) // 2], set(decoded.ticks[first:end])
+        shot_keyframes = [tick for tick in index.keyframes if tick in inside]
+        sample_ticks.append(
+            min(shot_keyframes, key=lambda tick: (abs(tick - middle), tick), default=middle)
+        )
+    for tick in sample_ticks:
         if tick not in pictures:
-            pictures[tick] = _picture(_frame_at(container, stream, tick), seen.rotation, side)
-    return tuple(pictures[tick] for tick in wanted)
+            pictures[tick] = _frame_image(
+                _frame_at(container, stream, tick), decoded.rotation, side
+            )
+    return tuple(pictures[tick] for tick in sample_ticks)
 
 
 def _frame_at(container: Any, stream: Any, tick: int) -> Any:
@@ -234,27 +238,27 @@ def _frame_at(container: Any, stream: Any, tick: int) -> Any:
     raise BadRecord(Reason.MEDIA_UNDECODABLE, "a frame cannot be decoded again")
 
 
-def _picture(frame: Any, rotation: int, side: int) -> Image.Image:
+def _frame_image(frame: Any, rotation: int, side: int) -> Image.Image:
     image: Image.Image = frame.to_image()
     image.thumbnail((side, side), Image.Resampling.BICUBIC)
-    return image.transpose(_TURNS[rotation]) if rotation in _TURNS else image
+    return image.transpose(_ROTATIONS[rotation]) if rotation in _ROTATIONS else image
 
 
 def _describe(
     container: Any,
     stream: Any,
-    index: _Index,
-    seen: _Decoded,
+    index: _PacketIndex,
+    decoded: _DecodedFrames,
     samples: tuple[Image.Image, ...],
     shot_samples: tuple[Image.Image, ...],
 ) -> Film:
     tick_ms = stream.time_base * 1000
     rate = stream.average_rate or stream.guessed_rate or Fraction(0)
     width, height = stream.width, stream.height
-    sideways = seen.rotation in (90, 270)
+    sideways = decoded.rotation in (90, 270)
     layout = stream.codec_context.format
     duration_ms = round((index.end - index.start) * tick_ms)
-    starts_ms = [round((seen.ticks[at] - index.start) * tick_ms) for at in seen.starts]
+    starts_ms = [round((decoded.ticks[at] - index.start) * tick_ms) for at in decoded.starts]
     return Film(
         duration_ms=duration_ms,
         fps=Fraction(rate),
@@ -262,17 +266,17 @@ def _describe(
         height=width if sideways else height,
         stored_width=width,
         stored_height=height,
-        frames=len(seen.ticks),
+        frames=len(decoded.ticks),
         keyframes_ms=tuple(round((tick - index.start) * tick_ms) for tick in index.keyframes),
         codec=stream.codec_context.codec.canonical_name,
         pixel_format=layout.name if layout else "",
         bit_depth=layout.components[0].bits if layout and layout.components else 8,
         has_audio=bool(container.streams.audio),
-        motion_milli=seen.motion_milli,
+        motion_milli=decoded.motion_milli,
         shots=tuple(
             FilmShot(*frames, *times)
             for frames, times in zip(
-                pairwise((*seen.starts, len(seen.ticks))),
+                pairwise((*decoded.starts, len(decoded.ticks))),
                 pairwise((*starts_ms, duration_ms)),
                 strict=True,
             )

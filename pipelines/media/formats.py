@@ -41,7 +41,7 @@ _MP4_BRANDS = frozenset(
 )
 
 
-def sniff(data: bytes) -> Format | None:
+def sniff_format(data: bytes) -> Format | None:
     """The format of a file by its first bytes; None if it is none of ours."""
     if data[:3] == b"\xff\xd8\xff":
         return "jpg"
@@ -79,7 +79,7 @@ def extension(media_uri: str) -> str:
     return suffix.lower() if stem else ""
 
 
-def check_name(media_uri: str, media_type: str, fmt: Format) -> None:
+def check_declared_type(media_uri: str, media_type: str, fmt: Format) -> None:
     """Checks that name and declared type agree with the bytes.
 
     Args:
@@ -90,9 +90,11 @@ def check_name(media_uri: str, media_type: str, fmt: Format) -> None:
     Raises:
         BadRecord: `media.type_mismatch`.
     """
-    named = extension(media_uri)
-    if _EXTENSIONS.get(named, fmt) != fmt:
-        raise BadRecord(Reason.MEDIA_TYPE_MISMATCH, f"the name says {named}, the bytes are {fmt}")
+    from_name = extension(media_uri)
+    if _EXTENSIONS.get(from_name, fmt) != fmt:
+        raise BadRecord(
+            Reason.MEDIA_TYPE_MISMATCH, f"the name says {from_name}, the bytes are {fmt}"
+        )
     if media_type != media_type_of(fmt):
         raise BadRecord(
             Reason.MEDIA_TYPE_MISMATCH, f"media_type is {media_type[:40]!r}, the bytes are {fmt}"
@@ -104,7 +106,7 @@ def media_type_of(fmt: Format) -> str:
     return "image" if fmt in IMAGE_FORMATS else "video"
 
 
-def as_format(text: str) -> Format:
+def parse_format(text: str) -> Format:
     """A format read back from text.
 
     Raises:

@@ -9,7 +9,7 @@ _PNG_SIGNATURE_BYTES = 8
 _MAX_CHUNKS = 1_000_000
 
 
-class DamagedError(ValueError):
+class DamagedFileError(ValueError):
     """The container is damaged or cut."""
 
 
@@ -19,14 +19,14 @@ def check_png(data: bytes) -> None:
     Pillow skips the checksums of picture data and does not miss the end.
 
     Raises:
-        DamagedError: If not.
+        DamagedFileError: If not.
     """
     for kind, body, checksum in _png_chunks(data):
         if zlib.crc32(body, zlib.crc32(kind)) != checksum:
-            raise DamagedError(f"PNG chunk {kind!r} has a wrong checksum")
+            raise DamagedFileError(f"PNG chunk {kind!r} has a wrong checksum")
         if kind == b"IEND":
             return
-    raise DamagedError("PNG without its end")
+    raise DamagedFileError("PNG without its end")
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
@@ -38,10 +38,10 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
         length = int.from_bytes(view[at : at + 4], "big")
         end = at + 8 + length
         if end + 4 > len(data):
-            raise DamagedError("PNG cut within a chunk")
+            raise DamagedFileError("PNG cut within a chunk")
         yield data[at + 4 : at + 8], view[at + 8 : end], int.from_bytes(view[end : end + 4], "big")
         at = end + 4
-    raise DamagedError("PNG with more chunks than any honest file")
+    raise DamagedFileError("PNG with more chunks than any honest file")
 
 
 def png_bit_depth(data: bytes) -> int:
@@ -53,10 +53,10 @@ def webp_size(data: bytes) -> tuple[int, int]:
     """Width and height in pixels of a whole WebP.
 
     Raises:
-        DamagedError: If the file is shorter than it says or has another kind of first chunk.
+        DamagedFileError: If the file is shorter than it says or has another kind of first chunk.
     """
     if len(data) < 30 or len(data) < int.from_bytes(data[4:8], "little") + 8:
-        raise DamagedError("WebP is cut")
+        raise DamagedFileError("WebP is cut")
     kind = data[12:16]
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
@@ -67,14 +67,14 @@ def webp_size(data: bytes) -> tuple[int, int]:
     if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
         width = int.from_bytes(data[26:28], "little") & 0x3FFF
         return width, int.from_bytes(data[28:30], "little") & 0x3FFF
-    raise DamagedError(f"WebP with a first chunk {kind!r}")
+    raise DamagedFileError(f"WebP with a first chunk {kind!r}")
 
 
 def check_mp4(data: bytes) -> None:
     """Walks the outermost boxes of an MP4: none reaches past the end, and there is an index.
 
     Raises:
-        DamagedError: If not.
+        DamagedFileError: If not.
     """
     at, kinds = 0, set()
     while at < len(data):
@@ -85,8 +85,8 @@ def check_mp4(data: bytes) -> None:
         elif size == 0:
             size = len(data) - at
         if size < header or at + size > len(data):
-            raise DamagedError(f"MP4 cut or damaged in box {kind!r}")
+            raise DamagedFileError(f"MP4 cut or damaged in box {kind!r}")
         kinds.add(kind)
         at += size
     if b"moov" not in kinds:
-        raise DamagedError("MP4 without its index (moov)")
+        raise DamagedFileError("MP4 without its index (moov)")

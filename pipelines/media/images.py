@@ -25,7 +25,7 @@ from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
 _ORIENTATION_TAG = 0x0112
-_TURNS = {
+_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -36,8 +36,8 @@ _TURNS = {
 }
 _SIDEWAYS = (5, 6, 7, 8)
 # A few stray bytes between segments are common and harmless; many are a hole in the data.
-_STRAY = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes")
-_MOST_STRAY_BYTES = 16
+_STRAY_BYTES = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes")
+_MAX_STRAY_BYTES = 16
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
@@ -73,23 +73,23 @@ class ImageFacts:
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedImage:
     """Pixels (RGB, upright, sRGB) and facts."""
 
     image: Image.Image
     facts: ImageFacts
 
 
-def decode_image(data: bytes, fmt: Format, max_pixels: int) -> Decoded:
+def decode_image(data: bytes, fmt: Format, max_pixels: int) -> DecodedImage:
     """Decodes a picture at its full size.
 
     Raises:
         BadRecord: `media.too_large` or `media.undecodable`.
     """
-    return _guarded(lambda: _decode(data, fmt, max_pixels, None))
+    return _convert_errors(lambda: _decode(data, fmt, max_pixels, None))
 
 
-def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> Decoded:
+def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> DecodedImage:
     """Decodes a picture whose longest side is at most `side`; the facts are of the full one.
 
     A JPEG is decoded at a reduced scale, which still reads every byte of it: a cut file is found.
@@ -97,10 +97,10 @@ def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512
     Raises:
         BadRecord: `media.too_large` or `media.undecodable`.
     """
-    return _guarded(lambda: _decode(data, fmt, max_pixels, side))
+    return _convert_errors(lambda: _decode(data, fmt, max_pixels, side))
 
 
-def _guarded(action: Callable[[], Decoded]) -> Decoded:
+def _convert_errors(action: Callable[[], DecodedImage]) -> DecodedImage:
     try:
         return action()
     except BadRecord:
@@ -129,10 +129,10 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> Decoded:
+def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> DecodedImage:
     # A process-wide switch of Pillow's that other libraries turn on: half a file would pass.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    with _open(data, fmt, max_pixels) as file:  # 1
+    with _open_header(data, fmt, max_pixels) as file:  # 1
         check_pixels(*file.size, max_pixels)  # 2
         if file.width == 0 or file.height == 0:
             raise ValueError("no pixels")
@@ -145,13 +145,13 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> Deco
         progressive = bool(file.info.get("progressive") or file.info.get("progression"))
         bits = {"png": png_bit_depth(data), "jpg": getattr(file, "bits", 8)}.get(fmt, 8)
         frames = int(getattr(file, "n_frames", 1))
-        target = None if side is None else _reduced(file.size, side)
-        flat = _flatten(_pixels(file, data, fmt, target))  # 4, 5
+        target = None if side is None else _fitted_size(file.size, side)
+        flat = _flatten(_load_pixels(file, data, fmt, target))  # 4, 5
     if target is not None and flat.size != target:
         flat = flat.resize(target, Image.Resampling.BICUBIC)  # 6
-    image, note = _to_srgb(flat, profile)  # 7
-    if orientation in _TURNS:
-        image = image.transpose(_TURNS[orientation])  # 8
+    image, icc_note = _to_srgb(flat, profile)  # 7
+    if orientation in _TRANSPOSES:
+        image = image.transpose(_TRANSPOSES[orientation])  # 8
     # A profile or orientation left in there would be applied twice.
     image.info = {}
     sideways = orientation in _SIDEWAYS
@@ -164,14 +164,14 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> Deco
         bit_depth=bits,
         orientation=orientation,
         has_icc=profile is not None,
-        icc_note=note,
+        icc_note=icc_note,
         progressive=progressive,
         frames=frames,
     )
-    return Decoded(image, facts)
+    return DecodedImage(image, facts)
 
 
-def _open(data: bytes, fmt: Format, max_pixels: int) -> ImageFile.ImageFile:
+def _open_header(data: bytes, fmt: Format, max_pixels: int) -> ImageFile.ImageFile:
     """Reads a header by the one plugin that is meant.
 
     `Image.open` would try others, and only warns of large pictures.
@@ -196,7 +196,7 @@ def _orientation(file: ImageFile.ImageFile) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _reduced(size: tuple[int, int], side: int) -> tuple[int, int]:
+def _fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:
     """The size that fits into a square of `side`; never larger than it is."""
     longest = max(size)
     if longest <= side:
@@ -205,11 +205,11 @@ def _reduced(size: tuple[int, int], side: int) -> tuple[int, int]:
     return width, height
 
 
-def _pixels(
+def _load_pixels(
     file: ImageFile.ImageFile, data: bytes, fmt: Format, target: tuple[int, int] | None
 ) -> Image.Image:
     if fmt == "jpg" and file.mode in ("RGB", "L"):
-        array = _turbo(data, file.mode, target)
+        array = _decode_jpeg(data, file.mode, target)
         if array is not None:
             return Image.fromarray(array if file.mode == "RGB" else array[:, :, 0])
         if target is not None:
@@ -218,7 +218,7 @@ def _pixels(
     return file.copy()
 
 
-def _turbo(data: bytes, mode: str, target: tuple[int, int] | None) -> np.ndarray | None:
+def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int] | None) -> np.ndarray | None:
     """Decodes a JPEG and takes libjpeg's warnings seriously; None if Pillow is to judge.
 
     Pillow finds a cut file but takes one with an end mark put behind the cut, or with a hole.
@@ -235,9 +235,9 @@ def _turbo(data: bytes, mode: str, target: tuple[int, int] | None) -> np.ndarray
         )
     except ValueError as error:
         text = str(error)
-        stray = _STRAY.match(text)
-        few = stray is not None and int(stray[1]) <= _MOST_STRAY_BYTES
-        if text.startswith(("Corrupt JPEG data", "Premature end")) and not few:
+        stray = _STRAY_BYTES.match(text)
+        is_harmless = stray is not None and int(stray[1]) <= _MAX_STRAY_BYTES
+        if text.startswith(("Corrupt JPEG data", "Premature end")) and not is_harmless:
             raise
         return None
     return array
@@ -263,10 +263,10 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
         return image.convert("RGB"), ""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        wanted = _PROFILE_MODES.get(str(source.profile.xcolor_space).strip())
-        if wanted == "RGB" and image.mode == "L":
+        profile_mode = _PROFILE_MODES.get(str(source.profile.xcolor_space).strip())
+        if profile_mode == "RGB" and image.mode == "L":
             image = image.convert("RGB")
-        if wanted != image.mode:
+        if profile_mode != image.mode:
             return image.convert("RGB"), "the profile is for other pixels"
         target = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")

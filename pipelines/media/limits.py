@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Shots of a film that are looked at, one frame each; of a film with more, none is.
-MOST_SHOTS = 64
+MAX_SHOTS = 64
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ NEAR_COLOUR = 28
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PerceptualSignature:
     """How a picture looks.
 
     Attributes:
@@ -34,9 +34,9 @@ class Look:
     colour: str
 
 
-def look_of(image: Image.Image) -> Look:
+def perceptual_signature(image: Image.Image) -> PerceptualSignature:
     """Hash and colours of an RGB picture."""
-    return Look(phash256(image), colour_signature(image))
+    return PerceptualSignature(phash256(image), colour_signature(image))
 
 
 def _cosines(count: int) -> NDArray[np.int64]:
@@ -104,7 +104,7 @@ def colour_distance(a: str, b: str) -> int:
     return max(abs(one - other) for one, other in pairs)
 
 
-def is_near(a: Look, b: Look) -> bool:
+def is_near(a: PerceptualSignature, b: PerceptualSignature) -> bool:
     """Whether two pictures show nearly the same: resized, recompressed or cropped a little."""
     return (
         hamming(a.phash, b.phash) <= NEAR_BITS

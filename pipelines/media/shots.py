@@ -17,35 +17,37 @@ from av import VideoFormat, VideoFrame
 
 from pipelines.media.shot_rules import (
     CELLS,
-    COLUMNS,
+    GRID_COLUMNS,
+    GRID_ROWS,
+    IS_MIX,
     LAGS,
-    LEAST_CUT,
     LEVEL,
-    LIGHT,
+    LIGHT_CHANGE,
     MEAN,
-    MIX,
+    MIN_CUT,
     MOVED,
-    ROWS,
+    SERIES_WIDTH,
     SPREAD,
     TAPS,
-    WIDTH,
-    Numbers,
-    cuts_of,
-    fades_of,
-    stand_out,
+    IntArray,
+    candidate_cuts,
+    fade_cuts,
+    hard_cuts,
 )
 
 _BATCH = 64  # frames whose differences are worked out together
 _BINS = 32
-_ALIKE = 9  # tenths: correlation of a picture and the same in other light
-_MIXED = 12  # hundredths of a cut's difference that a mix of both sides is off by at most
+_MIN_CORRELATION_TENTHS = 9  # tenths: correlation of a picture and the same in other light
+_MAX_MIX_ERROR_HUNDREDTHS = (
+    12  # hundredths of a cut's difference that a mix of both sides is off by at most
+)
 
 Grid = npt.NDArray[np.uint8]
 Cells = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True)
-class Shots:
+class ShotBoundaries:
     """The shots of a film.
 
     Attributes:
@@ -58,17 +60,17 @@ class Shots:
     motion_milli: int
 
 
-class ShotFinder:
+class ShotDetector:
     """Takes the frames of a film one by one and tells its shots in the end.
 
     Keeps some numbers a frame, and the grids of the last few.
     """
 
     def __init__(self) -> None:
-        self._batch = np.zeros((_BATCH, ROWS * TAPS, COLUMNS * TAPS), np.uint8)
+        self._batch = np.zeros((_BATCH, GRID_ROWS * TAPS, GRID_COLUMNS * TAPS), np.uint8)
         self._filled = 0
-        self._last = np.zeros((0, CELLS), np.int16)
-        self._series: list[Numbers] = []
+        self._last_cells = np.zeros((0, CELLS), np.int16)
+        self._series: list[IntArray] = []
 
     def add(self, frame: VideoFrame) -> None:
         """Takes the next frame, as the decoder gives it."""
@@ -76,37 +78,37 @@ class ShotFinder:
 
     def add_luma(self, luma: Grid) -> None:
         """Takes the next frame's luma: [height, width], any size."""
-        sample(luma, self._batch[self._filled])
+        sample_luma(luma, self._batch[self._filled])
         self._filled += 1
         if self._filled == _BATCH:
-            self._work_out()
+            self._process_batch()
 
-    def finish(self) -> Shots:
+    def finish(self) -> ShotBoundaries:
         """The shots of all frames taken.
 
         Raises:
             ValueError: If there were none.
         """
-        self._work_out()
+        self._process_batch()
         if not self._series:
             raise ValueError("a film has at least one frame")
         series = np.concatenate(self._series)
-        found = stand_out(series)
-        cuts = cuts_of(series, found)
-        cuts = sorted({*cuts, *fades_of(series, found)})
+        candidates = candidate_cuts(series)
+        cuts = hard_cuts(series, candidates)
+        cuts = sorted({*cuts, *fade_cuts(series, candidates)})
         inside = np.ones(len(series), bool)
         inside[[0, *cuts]] = False
         pairs = max(1, int(inside.sum()))
         motion = 1000 * int(series[inside, 0].sum()) // (LEVEL * pairs)
-        return Shots((0, *cuts), motion)
+        return ShotBoundaries((0, *cuts), motion)
 
-    def _work_out(self) -> None:
+    def _process_batch(self) -> None:
         """Adds a row a frame to the series."""
         if not self._filled:
             return
-        new = _add_up(self._batch[: self._filled])
-        cells, old = np.concatenate([self._last, new]), len(self._last)
-        rows = np.zeros((len(cells), WIDTH), np.int64)
+        new = _sum_cells(self._batch[: self._filled])
+        cells, old = np.concatenate([self._last_cells, new]), len(self._last_cells)
+        rows = np.zeros((len(cells), SERIES_WIDTH), np.int64)
         for lag in range(1, LAGS + 1):
             change = np.abs(cells[lag:] - cells[:-lag])
             rows[lag:, lag - 1] = change.sum(axis=1, dtype=np.int64)
@@ -115,19 +117,19 @@ class ShotFinder:
         histograms = _histograms(cells)
         rows[1:, MOVED] = np.abs(np.diff(histograms, axis=0)).sum(axis=1) // 2
         # Few frames change that much, so the next two cost little.
-        changed = rows[:, 0] >= LEAST_CUT * LEVEL
+        changed = rows[:, 0] >= MIN_CUT * LEVEL
         for at in np.flatnonzero(changed[1:]) + 1:
-            rows[at, LIGHT] = _same_but_light(cells[at - 1], cells[at])
+            rows[at, LIGHT_CHANGE] = _differs_only_in_light(cells[at - 1], cells[at])
             if at > 1 and changed[at - 1]:
-                rows[at, MIX] = _is_mix(cells[at - 2], cells[at - 1], cells[at])
+                rows[at, IS_MIX] = _is_mix(cells[at - 2], cells[at - 1], cells[at])
         self._series.append(rows[old:])
-        self._last = cells[-LAGS:]
+        self._last_cells = cells[-LAGS:]
         self._filled = 0
 
 
-def _add_up(samples: Grid) -> Cells:
+def _sum_cells(samples: Grid) -> Cells:
     """Samples of frames, [n, 72, 128], added up to cells, [n, 576]: at most 4,080 each."""
-    taps = samples.reshape(-1, ROWS, TAPS, COLUMNS, TAPS)
+    taps = samples.reshape(-1, GRID_ROWS, TAPS, GRID_COLUMNS, TAPS)
     # Whole planes at a time: a sum over an axis of four would be slower by far.
     down = taps[:, :, 0].astype(np.int16)
     for tap in range(1, TAPS):
@@ -163,7 +165,7 @@ def _luma_bits(layout: str) -> int:
     return int(first.bits) if alone and plain and 8 <= first.bits <= 16 else 0
 
 
-def sample(luma: Grid, into: Grid) -> None:
+def sample_luma(luma: Grid, into: Grid) -> None:
     """Reads samples at even distances; of a frame smaller than the grid some are read twice."""
     height, width = luma.shape
     rows, columns = into.shape
@@ -177,7 +179,7 @@ def sample(luma: Grid, into: Grid) -> None:
     into[:] = luma[down_at[:, None], across_at]
 
 
-def _histograms(cells: Cells) -> Numbers:
+def _histograms(cells: Cells) -> IntArray:
     """How many cells have which level, [n, 32]."""
     shift = (256 * TAPS * TAPS // _BINS).bit_length() - 1
     numbered = (cells >> shift) + _BINS * np.arange(len(cells))[:, None]
@@ -185,21 +187,24 @@ def _histograms(cells: Cells) -> Numbers:
     return counted.reshape(-1, _BINS)
 
 
-def _same_but_light(before: Cells, after: Cells) -> bool:
+def _differs_only_in_light(before: Cells, after: Cells) -> bool:
     """Whether two grids are one picture in different light: one a linear function of the other."""
     one, two = before.astype(np.int64), after.astype(np.int64)
     one, two = one - one.sum() // CELLS, two - two.sum() // CELLS
     # Squares in Python's numbers, which do not overflow.
     both, own, other = (int((a * b).sum()) for a, b in ((one, two), (one, one), (two, two)))
-    return both > 0 and 100 * both * both >= _ALIKE * _ALIKE * own * other
+    return (
+        both > 0
+        and 100 * both * both >= _MIN_CORRELATION_TENTHS * _MIN_CORRELATION_TENTHS * own * other
+    )
 
 
 def _is_mix(before: Cells, middle: Cells, after: Cells) -> bool:
     """Whether a grid is a weighted mean of its neighbours."""
     first, mid, last = (grid.astype(np.int64) for grid in (before, middle, after))
-    way = int(np.abs(last - first).sum())
-    if not way:
+    distance = int(np.abs(last - first).sum())
+    if not distance:
         return False
-    part = min(256, 256 * int(np.abs(mid - first).sum()) // way)
-    off = int(np.abs(256 * mid - (256 - part) * first - part * last).sum())
-    return 100 * off <= _MIXED * 256 * way
+    part = min(256, 256 * int(np.abs(mid - first).sum()) // distance)
+    error = int(np.abs(256 * mid - (256 - part) * first - part * last).sum())
+    return 100 * error <= _MAX_MIX_ERROR_HUNDREDTHS * 256 * distance

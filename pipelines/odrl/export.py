@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.format.manifest import open_manifest
-from pipelines.odrl.policy import deal_policy, delivered_policy, left_policy, line
-from pipelines.odrl.records import LIMIT_FIELDS, Delivered, Left, Scope, read_limits
-from pipelines.odrl.terms import Node, profile_document
-from pipelines.run.decisions import place_of, read_decisions
+from pipelines.odrl.policy import deal_policy, delivered_policy, excluded_policy, policy_line
+from pipelines.odrl.records import (
+    LIMIT_FIELDS,
+    DeliveredDecision,
+    ExcludedDecision,
+    PolicyScope,
+    read_usage_limits,
+)
+from pipelines.odrl.terms import JsonNode, profile_document
+from pipelines.run.decisions import delivered_location, read_decisions
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_parquet
@@ -24,7 +30,9 @@ from schemas.reasons import Outcome
 _DECISIONS = f"{layout.AGENCY}/decisions"
 
 
-def export(published: str, deal_file: Path, destination: str, for_buyer: bool) -> dict[str, int]:
+def export_policies(
+    published: str, deal_file: Path, destination: str, for_buyer: bool
+) -> dict[str, int]:
     """Writes profile, deal and decisions; each file appears whole or not at all.
 
     Args:
@@ -43,14 +51,14 @@ def export(published: str, deal_file: Path, destination: str, for_buyer: bool) -
     store = open_store(published)
     manifest = _read_manifest(store, published)
     deal = _check_deal(load_deal(deal_file), deal_file, manifest)
-    scope = Scope(deal, manifest.vkey, manifest.delivery.rpartition("/")[2], manifest.as_of)
+    scope = PolicyScope(deal, manifest.vkey, manifest.delivery.rpartition("/")[2], manifest.as_of)
     target = open_store(destination)
-    target.ensure()
+    target.ensure_writable()
     counts: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
-    with target.open_write("decisions.jsonl") as sink:
+    with target.open_write("decisions.jsonl") as file:
         for outcome, policy in _policies(store, scope, manifest, for_buyer):
             counts[outcome.value] += 1
-            sink.write(line(policy))
+            file.write(policy_line(policy))
         _check_counts(counts, manifest, for_buyer)
     target.write_bytes("profile.jsonld", json_bytes(profile_document()))
     target.write_bytes("deal.jsonld", json_bytes(deal_policy(scope)))
@@ -82,10 +90,10 @@ def _check_deal(deal: Deal, deal_file: Path, manifest: Manifest) -> Deal:
 
 
 def _policies(
-    store: Store, scope: Scope, manifest: Manifest, for_buyer: bool
-) -> Iterator[tuple[Outcome, Node]]:
+    store: Store, scope: PolicyScope, manifest: Manifest, for_buyer: bool
+) -> Iterator[tuple[Outcome, JsonNode]]:
     """Every decision as a policy, in the order of the table's parts; a batch is held at a time."""
-    samples = Samples(store, frozenset(shard.name for shard in manifest.shards))
+    samples = SampleLookup(store, frozenset(shard.name for shard in manifest.shards))
     rows = (row for batch in read_decisions(store, _DECISIONS) for row in batch.to_pylist())
     for row in rows:
         outcome = Outcome(row["outcome"])
@@ -94,8 +102,10 @@ def _policies(
             yield outcome, delivered_policy(scope, asset)
         elif not for_buyer:
             reasons = tuple(row["reasons"])
-            left = Left(row["asset_id"], outcome, row["stage"], reasons, row["detail"])
-            yield outcome, left_policy(scope, left)
+            excluded = ExcludedDecision(
+                row["asset_id"], outcome, row["stage"], reasons, row["detail"]
+            )
+            yield outcome, excluded_policy(scope, excluded)
 
 
 def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> None:
@@ -103,7 +113,7 @@ def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> 
     expected = {Outcome.DELIVERED.value: manifest.steps[-1].passed}
     if not for_buyer:
         expected[Outcome.REFUSED.value] = sum(step.refused for step in manifest.steps)
-        expected[Outcome.DEAD_LETTER.value] = sum(step.dead_letters for step in manifest.steps)
+        expected[Outcome.FAILED.value] = sum(step.dead_letters for step in manifest.steps)
     for outcome, number in expected.items():
         if counts[outcome] != number:
             raise RunError(
@@ -113,7 +123,7 @@ def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> 
             )
 
 
-class Samples:
+class SampleLookup:
     """What a buyer may know of delivered assets, one shard's table in hand at a time."""
 
     def __init__(self, store: Store, shards: frozenset[str]) -> None:
@@ -122,15 +132,15 @@ class Samples:
         self._shard = ""
         self._rows: dict[str, dict[str, Any]] = {}
 
-    def find(self, detail: str, asset_id: str | None) -> Delivered:
+    def find(self, detail: str, asset_id: str | None) -> DeliveredDecision:
         """The sample that a decision's detail points to.
 
         Raises:
             RunError: If the shard does not hold it.
         """
-        shard, key = place_of(detail) or ("", "")
+        shard, key = delivered_location(detail) or ("", "")
         if shard in self._shards and shard != self._shard:
-            self._open(shard)
+            self._load_shard(shard)
         row = self._rows.get(key) if shard == self._shard else None
         if row is None:
             raise RunError(
@@ -138,10 +148,10 @@ class Samples:
                 repr(detail)[:120],
                 "agency/decisions is not this run's.",
             )
-        limits = read_limits(row)
-        return Delivered(asset_id, row["asset"], row["decision_sha256"], shard, key, limits)
+        limits = read_usage_limits(row)
+        return DeliveredDecision(asset_id, row["asset"], row["decision_sha256"], shard, key, limits)
 
-    def _open(self, shard: str) -> None:
+    def _load_shard(self, shard: str) -> None:
         table = read_parquet(self._store, f"{layout.DELIVERY}/shards/{shard}.parquet")
         # A table made before samples had limits has no columns for them.
         wanted = {"key", "asset", "decision_sha256", *LIMIT_FIELDS} & set(table.column_names)

@@ -13,18 +13,18 @@ from collections.abc import Sequence
 
 import rfc8785
 
-from pipelines.odrl.records import Delivered, Left, Limits, Scope
+from pipelines.odrl.records import DeliveredDecision, ExcludedDecision, PolicyScope, UsageLimits
 from pipelines.odrl.terms import (
     ACTIONS,
     CONTEXT,
-    COUNTRY,
-    CURRENCY,
-    PLUS,
+    COUNTRY_BASE,
+    CURRENCY_BASE,
+    PLUS_BASE,
     PROFILE,
-    Node,
+    JsonNode,
     agency_name,
-    below,
-    literal,
+    child_iri,
+    typed_literal,
 )
 from schemas.deal import Deal
 from schemas.errors import InputError
@@ -34,7 +34,7 @@ from schemas.rights import PURPOSES
 _PLUS_CODE = re.compile(r"[A-Z]{2}-[A-Z0-9]{2,5}")
 
 
-def line(policy: Node) -> bytes:
+def policy_line(policy: JsonNode) -> bytes:
     """A policy as one line of JSON, always the same bytes.
 
     ASCII alone: some readers end a line at U+2028.
@@ -42,65 +42,65 @@ def line(policy: Node) -> bytes:
     return json.dumps(policy, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def deal_policy(scope: Scope) -> Node:
+def deal_policy(scope: PolicyScope) -> JsonNode:
     """The deal: an Agreement over all its deliveries."""
-    target = below(scope.deal_root, "collection", "deliveries")
+    target = child_iri(scope.deal_iri, "collection", "deliveries")
     return {
-        **_head("Agreement", scope.agreement, scope),
+        **_policy_header("Agreement", scope.agreement, scope),
         "target": {"@type": "AssetCollection", "uid": target},
         "termsSha256": scope.deal.terms_sha256(),
-        **_rules(scope, target, Limits()),
+        **_rule_nodes(scope, target, UsageLimits()),
     }
 
 
-def delivered_policy(scope: Scope, asset: Delivered) -> Node:
+def delivered_policy(scope: PolicyScope, asset: DeliveredDecision) -> JsonNode:
     """A decision to deliver: an Agreement over one asset, by id or, without one, by commitment."""
     if asset.asset_id is not None:
-        target = below(scope.agency, "asset", asset.asset_id)
+        target = child_iri(scope.agency, "asset", asset.asset_id)
         uid = _decision_iri(scope, [asset.asset_id, Outcome.DELIVERED, asset.commitment])
     else:
-        target = below(scope.deal_root, "commitment", asset.commitment)
-        uid = below(scope.delivery, "decision", asset.commitment)
-    named = {} if asset.asset_id is None else {"assetId": asset.asset_id}
+        target = child_iri(scope.deal_iri, "commitment", asset.commitment)
+        uid = child_iri(scope.delivery, "decision", asset.commitment)
+    id_fields = {} if asset.asset_id is None else {"assetId": asset.asset_id}
     return {
-        **_head("Agreement", uid, scope),
+        **_policy_header("Agreement", uid, scope),
         "deal": scope.agreement,
         "asOf": scope.as_of,
         "outcome": Outcome.DELIVERED.value,
         "decisionSha256": asset.decision_sha256,
         "target": {
-            **_asset(scope, target),
-            **named,
+            **_asset_node(scope, target),
+            **id_fields,
             "commitment": asset.commitment,
             "shard": asset.shard,
             "key": asset.key,
         },
-        **_rules(scope, target, asset.limits),
+        **_rule_nodes(scope, target, asset.limits),
     }
 
 
-def left_policy(scope: Scope, asset: Left) -> Node:
+def excluded_policy(scope: PolicyScope, asset: ExcludedDecision) -> JsonNode:
     """A refusal or dead letter: a Set that forbids the deal's buyer any use, with the reasons.
 
     Raises:
         InputError: If a reason is none that this version knows.
     """
-    target = below(scope.agency, "asset", asset.asset_id)
+    target = child_iri(scope.agency, "asset", asset.asset_id)
     parts = [asset.asset_id, asset.outcome, asset.stage, *asset.reasons, asset.detail]
     return {
-        **_head("Set", _decision_iri(scope, parts), scope),
+        **_policy_header("Set", _decision_iri(scope, parts), scope),
         "deal": scope.agreement,
         "asOf": scope.as_of,
         "outcome": asset.outcome.value,
         "stage": asset.stage,
         "detail": asset.detail,
-        "reason": [_reason(code) for code in asset.reasons],
+        "reason": [_reason_node(code) for code in asset.reasons],
         "target": {"@type": "Asset", "uid": target, "assetId": asset.asset_id},
-        "prohibition": [_not_by_deal(scope, target, "use")],
+        "prohibition": [_prohibited_by_deal(scope, target, "use")],
     }
 
 
-def _head(kind: str, uid: str, scope: Scope) -> Node:
+def _policy_header(kind: str, uid: str, scope: PolicyScope) -> JsonNode:
     assigner = {
         "@type": "Party",
         "uid": scope.agency,
@@ -118,64 +118,75 @@ def _head(kind: str, uid: str, scope: Scope) -> Node:
     }
 
 
-def _rules(scope: Scope, target: str, limits: Limits) -> Node:
+def _rule_nodes(scope: PolicyScope, target: str, limits: UsageLimits) -> JsonNode:
     """A permission for each purpose of the deal, and a prohibition of each of the others."""
-    sold = [purpose for purpose in PURPOSES if purpose in scope.deal.purposes]
-    terms: Node = {"constraint": _constraints(scope.deal, limits)}
+    licensed = [purpose for purpose in PURPOSES if purpose in scope.deal.purposes]
+    terms: JsonNode = {"constraint": _deal_constraints(scope.deal, limits)}
     if scope.deal.price.pool_minor:
-        terms["duty"] = [_payment(scope)]
+        terms["duty"] = [_payment_duty(scope)]
     permissions = [
-        {**_rule("Permission", scope, target), "action": ACTIONS[purpose], **terms}
-        for purpose in sold
+        {**_rule_node("Permission", scope, target), "action": ACTIONS[purpose], **terms}
+        for purpose in licensed
     ]
     prohibitions = [
-        *(_not_by_deal(scope, target, ACTIONS[other]) for other in PURPOSES if other not in sold),
         *(
-            {**_rule("Prohibition", scope, target), "action": _against(action, codes)}
-            for action, codes in limits.plus
+            _prohibited_by_deal(scope, target, ACTIONS[other])
+            for other in PURPOSES
+            if other not in licensed
+        ),
+        *(
+            {**_rule_node("Prohibition", scope, target), "action": _refined_action(action, codes)}
+            for action, codes in limits.plus_codes
         ),
     ]
     return {"permission": permissions, **({"prohibition": prohibitions} if prohibitions else {})}
 
 
-def _rule(kind: str, scope: Scope, target: str) -> Node:
+def _rule_node(kind: str, scope: PolicyScope, target: str) -> JsonNode:
     return {"@type": kind, "assigner": scope.agency, "assignee": scope.buyer, "target": target}
 
 
-def _not_by_deal(scope: Scope, target: str, action: str) -> Node:
+def _prohibited_by_deal(scope: PolicyScope, target: str, action: str) -> JsonNode:
     """What this deal gives no right to. The same buyer may have the right by another deal."""
-    by_deal = _constraint("fs:relyingOn", "eq", {"@id": scope.agreement})
-    return {**_rule("Prohibition", scope, target), "action": action, "constraint": [by_deal]}
+    relying_on_deal = _constraint("fs:relyingOn", "eq", {"@id": scope.agreement})
+    return {
+        **_rule_node("Prohibition", scope, target),
+        "action": action,
+        "constraint": [relying_on_deal],
+    }
 
 
-def _constraints(deal: Deal, limits: Limits) -> list[Node]:
-    ends = min(deal.ends, limits.until) if limits.until else deal.ends
+def _deal_constraints(deal: Deal, limits: UsageLimits) -> list[JsonNode]:
+    ends = min(deal.ends, limits.usable_until) if limits.usable_until else deal.ends
     term = [
-        _constraint("dateTime", "gteq", literal(deal.starts.isoformat(), "xsd:date")),
-        _constraint("dateTime", "lteq", literal(ends.isoformat(), "xsd:date")),
+        _constraint("dateTime", "gteq", typed_literal(deal.starts.isoformat(), "xsd:date")),
+        _constraint("dateTime", "lteq", typed_literal(ends.isoformat(), "xsd:date")),
     ]
-    if deal.world:
+    if deal.is_worldwide:
         return term
-    countries = [{"@id": COUNTRY + code} for code in sorted(deal.territory)]
+    countries = [{"@id": COUNTRY_BASE + code} for code in sorted(deal.territory)]
     return [_constraint("spatial", "isAnyOf", countries), *term]
 
 
-def _constraint(left: str, operator: str, right: object, **more: str) -> Node:
+def _constraint(left_operand: str, operator: str, operand: object, **more: str) -> JsonNode:
     return {
         "@type": "odrl:Constraint",
-        "leftOperand": left,
+        "leftOperand": left_operand,
         "operator": operator,
-        "rightOperand": right,
+        "rightOperand": operand,
         **more,
     }
 
 
-def _payment(scope: Scope) -> Node:
+def _payment_duty(scope: PolicyScope) -> JsonNode:
     """The price: one duty however many permissions name it, because every node of it has a name."""
     price = scope.deal.price
-    uid = below(scope.agreement, "duty", "payment")
+    uid = child_iri(scope.agreement, "duty", "payment")
     amount = _constraint(
-        "payAmount", "eq", literal(price.pool, "xsd:decimal"), unit=CURRENCY + price.currency
+        "payAmount",
+        "eq",
+        typed_literal(price.pool, "xsd:decimal"),
+        unit=CURRENCY_BASE + price.currency,
     )
     refined = {"uid": f"{uid}/action", "rdf:value": {"@id": "odrl:compensate"}}
     return {
@@ -185,30 +196,30 @@ def _payment(scope: Scope) -> Node:
     }
 
 
-def _against(action: str, codes: Sequence[str]) -> Node:
+def _refined_action(action: str, codes: Sequence[str]) -> JsonNode:
     """An action in the ways that PLUS codes rule out; any other text stands as it was said."""
-    right: list[object] = [
-        {"@id": PLUS + code} if _PLUS_CODE.fullmatch(code) else code for code in codes
+    operand: list[object] = [
+        {"@id": PLUS_BASE + code} if _PLUS_CODE.fullmatch(code) else code for code in codes
     ]
     return {
         "rdf:value": {"@id": action},
-        "refinement": [_constraint("fs:plusConstraint", "isAnyOf", right)],
+        "refinement": [_constraint("fs:plusConstraint", "isAnyOf", operand)],
     }
 
 
-def _asset(scope: Scope, target: str) -> Node:
-    deliveries = below(scope.deal_root, "collection", "deliveries")
+def _asset_node(scope: PolicyScope, target: str) -> JsonNode:
+    deliveries = child_iri(scope.deal_iri, "collection", "deliveries")
     part = {"@type": "AssetCollection", "uid": scope.delivery, "partOf": deliveries}
     return {"@type": "Asset", "uid": target, "partOf": part}
 
 
-def _decision_iri(scope: Scope, parts: Sequence[str]) -> str:
+def _decision_iri(scope: PolicyScope, parts: Sequence[str]) -> str:
     """Two rows of one asset id are two decisions, so their content names them."""
     digest = hashlib.sha256(rfc8785.dumps([str(part) for part in parts])).hexdigest()
-    return below(scope.delivery, "decision", digest)
+    return child_iri(scope.delivery, "decision", digest)
 
 
-def _reason(code: str) -> Node:
+def _reason_node(code: str) -> JsonNode:
     try:
         info = Reason(code).info
     except ValueError as error:
@@ -221,6 +232,6 @@ def _reason(code: str) -> Node:
         "code": code,
         "sentence": info.sentence,
         "foundIn": info.source,
-        "cure": info.cure,
+        "cure": info.remedy,
         "stage": info.stage.value,
     }

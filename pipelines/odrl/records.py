@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from pipelines.odrl.terms import agency_iri, below
+from pipelines.odrl.terms import agency_iri, child_iri
 from schemas.deal import Deal
 from schemas.errors import InputError
 from schemas.reasons import Outcome
@@ -21,11 +21,11 @@ _PLUS_FIELDS = {
 }
 _UNTIL_FIELD = "usable_until"
 LIMIT_FIELDS = frozenset({_UNTIL_FIELD, *_PLUS_FIELDS})
-_PLUS_NONE = "DP-NDC"  # "no duplication constraints"
+_NO_DUPLICATION_CONSTRAINTS = "DP-NDC"  # "no duplication constraints"
 
 
 @dataclass(frozen=True)
-class Scope:
+class PolicyScope:
     """What the policies of one delivery have in common.
 
     Attributes:
@@ -50,39 +50,39 @@ class Scope:
     @cached_property
     def buyer(self) -> str:
         """IRI of the assignee, in the agency's own naming."""
-        return below(self.agency, "buyer", self.deal.buyer)
+        return child_iri(self.agency, "buyer", self.deal.buyer)
 
     @cached_property
-    def deal_root(self) -> str:
+    def deal_iri(self) -> str:
         """IRI that the deal's things lie below."""
-        return below(self.agency, "deal", self.deal.deal_id)
+        return child_iri(self.agency, "deal", self.deal.deal_id)
 
     @cached_property
     def agreement(self) -> str:
         """IRI of the deal's policy; other terms are another policy."""
-        return below(self.deal_root, "terms", self.deal.terms_sha256())
+        return child_iri(self.deal_iri, "terms", self.deal.terms_sha256())
 
     @cached_property
     def delivery(self) -> str:
         """IRI of this delivery."""
-        return below(self.deal_root, "delivery", self.version)
+        return child_iri(self.deal_iri, "delivery", self.version)
 
 
 @dataclass(frozen=True)
-class Limits:
+class UsageLimits:
     """What narrows the use of one asset beyond the deal.
 
     Attributes:
-        until: Last day that it may be used, if that is before the deal's end.
-        plus: Pairs of an action and the PLUS codes that forbid ways of taking it.
+        usable_until: Last day that it may be used, if that is before the deal's end.
+        plus_codes: Pairs of an action and the PLUS codes that forbid ways of taking it.
     """
 
-    until: date | None = None
-    plus: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    usable_until: date | None = None
+    plus_codes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
-class Delivered:
+class DeliveredDecision:
     """A delivered asset.
 
     Attributes:
@@ -98,11 +98,11 @@ class Delivered:
     decision_sha256: str
     shard: str
     key: str
-    limits: Limits = Limits()
+    limits: UsageLimits = UsageLimits()
 
 
 @dataclass(frozen=True)
-class Left:
+class ExcludedDecision:
     """An asset that the deal does not take, as the decisions table has it."""
 
     asset_id: str
@@ -112,27 +112,34 @@ class Left:
     detail: str
 
 
-def read_limits(sample: Mapping[str, object]) -> Limits:
+def read_usage_limits(sample: Mapping[str, object]) -> UsageLimits:
     """The limits that a sample's row states; fields it does not have limit nothing.
 
     Raises:
         InputError: If the sample's last day is no date.
     """
-    until = sample.get(_UNTIL_FIELD) or None
+    usable_until = sample.get(_UNTIL_FIELD) or None
     try:
-        last = None if until is None else date.fromisoformat(str(until))
+        last_day = None if usable_until is None else date.fromisoformat(str(usable_until))
     except ValueError as error:
         raise InputError(
-            f"A sample's {_UNTIL_FIELD} is no date", repr(until)[:80], "Package the deal again."
+            f"A sample's {_UNTIL_FIELD} is no date",
+            repr(usable_until)[:80],
+            "Package the deal again.",
         ) from error
-    found: dict[str, list[str]] = {}
+    codes_by_action: dict[str, list[str]] = {}
     for name, action in _PLUS_FIELDS.items():
-        codes = [code for code in _listed(sample.get(name)) if code != _PLUS_NONE]
-        found.setdefault(action, []).extend(codes)
-    return Limits(last, tuple((action, tuple(codes)) for action, codes in found.items() if codes))
+        codes = [
+            code for code in _split_codes(sample.get(name)) if code != _NO_DUPLICATION_CONSTRAINTS
+        ]
+        codes_by_action.setdefault(action, []).extend(codes)
+    return UsageLimits(
+        last_day,
+        tuple((action, tuple(codes)) for action, codes in codes_by_action.items() if codes),
+    )
 
 
-def _listed(value: object) -> list[str]:
+def _split_codes(value: object) -> list[str]:
     """A field that holds codes: a list, or one text with `;` between them."""
     if value is None:
         return []

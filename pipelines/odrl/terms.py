@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from schemas.rights import Purpose
 
-Node = dict[str, object]
+JsonNode = dict[str, object]
 
 ODRL = "http://www.w3.org/ns/odrl/2/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -21,12 +21,12 @@ _XSD = "http://www.w3.org/2001/XMLSchema#"
 _VCARD = "http://www.w3.org/2006/vcard/ns#"
 # The domain .invalid (RFC 6761) can never belong to anybody, so these names mislead nobody.
 PROFILE = "https://fairshard.invalid/ns/odrl"
-TERMS = f"{PROFILE}#"
-IDS = "https://fairshard.invalid/id/"
+TERM_BASE = f"{PROFILE}#"
+ID_BASE = "https://fairshard.invalid/id/"
 # One IRI for each ISO 3166-1 alpha-2 code (OMG LCC) and ISO 4217 code (EU Publications Office).
-COUNTRY = "https://www.omg.org/spec/LCC/Countries/ISO3166-1-CountryCodes-Adjunct/"
-CURRENCY = "http://publications.europa.eu/resource/authority/currency/"
-PLUS = "http://ns.useplus.org/ldf/vocab/"
+COUNTRY_BASE = "https://www.omg.org/spec/LCC/Countries/ISO3166-1-CountryCodes-Adjunct/"
+CURRENCY_BASE = "http://publications.europa.eu/resource/authority/currency/"
+PLUS_BASE = "http://ns.useplus.org/ldf/vocab/"
 
 ACTIONS: dict[Purpose, str] = {
     Purpose.TRAIN_GEN: "fs:trainGenerative",
@@ -37,27 +37,27 @@ ACTIONS: dict[Purpose, str] = {
     Purpose.SEARCH: "fs:search",
 }
 
-_LINK = {"@type": "@id"}  # the value is an IRI or a node
-_WORD = {"@type": "@vocab"}  # the value is a word of this context
+_IRI_TYPE = {"@type": "@id"}  # the value is an IRI or a node
+_VOCABULARY_TYPE = {"@type": "@vocab"}  # the value is a word of this context
 
 
-def _odrl(names: str, kind: dict[str, str] | None = None) -> Node:
+def _odrl(names: str, kind: dict[str, str] | None = None) -> JsonNode:
     return {
         name: {"@id": f"odrl:{name}", **kind} if kind else f"odrl:{name}" for name in names.split()
     }
 
 
 # Everything a reader needs to turn a policy into triples, so that none of them fetches a context.
-CONTEXT: Node = {
+CONTEXT: JsonNode = {
     "odrl": ODRL,
-    "fs": TERMS,
+    "fs": TERM_BASE,
     "rdf": _RDF,
     "xsd": _XSD,
     "uid": "@id",
     **_odrl("Agreement Set Asset AssetCollection Party Permission Prohibition Duty"),
-    **_odrl("profile assigner assignee target partOf permission prohibition duty", _LINK),
-    **_odrl("constraint refinement unit", _LINK),
-    **_odrl("action leftOperand operator conflict", _WORD),
+    **_odrl("profile assigner assignee target partOf permission prohibition duty", _IRI_TYPE),
+    **_odrl("constraint refinement unit", _IRI_TYPE),
+    **_odrl("action leftOperand operator conflict", _VOCABULARY_TYPE),
     **_odrl("rightOperand"),
     **_odrl("use index spatial dateTime payAmount"),
     **_odrl("eq gteq lteq isAnyOf prohibit"),
@@ -82,7 +82,7 @@ _ACTION_TEXTS = {
     "search": "To answer searches with the Asset or a link to it.",
     "alter": "To change what the Asset shows, or its file, whether or not a new Asset results.",
 }
-_LEFT_TEXTS = {
+_LEFT_OPERAND_TEXTS = {
     "relyingOn": "The agreement that somebody relies on in taking an action.",
     "plusConstraint": "The PLUS constraint that an action would go against.",
 }
@@ -107,18 +107,18 @@ _PROPERTY_TEXTS = {
 }
 
 
-def profile_document() -> Node:
+def profile_document() -> JsonNode:
     """The profile itself: every term that is not ODRL's, as JSON-LD."""
-    context: Node = {
-        **{"odrl": ODRL, "fs": TERMS, "rdf": _RDF, "rdfs": _RDFS, "skos": _SKOS},
-        **_odrl("includedIn", _LINK),
+    context: JsonNode = {
+        **{"odrl": ODRL, "fs": TERM_BASE, "rdf": _RDF, "rdfs": _RDFS, "skos": _SKOS},
+        **_odrl("includedIn", _IRI_TYPE),
         "isDefinedBy": {"@id": "rdfs:isDefinedBy", "@type": "@id"},
         "definition": {"@id": "skos:definition", "@language": "en"},
     }
 
-    def term(name: str, kind: str, text: str, **more: str) -> Node:
+    def term(name: str, kind: str, text: str, **more: str) -> JsonNode:
         kinds = [kind, "skos:Concept"]
-        base: Node = {"@id": f"fs:{name}", "@type": kinds, "isDefinedBy": PROFILE}
+        base: JsonNode = {"@id": f"fs:{name}", "@type": kinds, "isDefinedBy": PROFILE}
         return {**base, "definition": text, **more}
 
     graph = [
@@ -126,7 +126,7 @@ def profile_document() -> Node:
             term(name, "odrl:Action", text, includedIn=f"{ODRL}use")
             for name, text in _ACTION_TEXTS.items()
         ),
-        *(term(name, "odrl:LeftOperand", text) for name, text in _LEFT_TEXTS.items()),
+        *(term(name, "odrl:LeftOperand", text) for name, text in _LEFT_OPERAND_TEXTS.items()),
         *(term(name, "rdf:Property", text) for name, text in _PROPERTY_TEXTS.items()),
     ]
     return {"@context": context, "@graph": graph}
@@ -140,10 +140,10 @@ def agency_name(vkey: str) -> str:
 
 def agency_iri(vkey: str) -> str:
     """IRI of the agency; everything that it names lies below."""
-    return f"{IDS}{_segment('agency', agency_name(vkey))}"
+    return f"{ID_BASE}{_segment('agency', agency_name(vkey))}"
 
 
-def below(iri: str, kind: str, name: str) -> str:
+def child_iri(iri: str, kind: str, name: str) -> str:
     """IRI of a thing that the agency names."""
     return f"{iri}/{_segment(kind, name)}"
 
@@ -155,6 +155,6 @@ def _segment(kind: str, name: str) -> str:
     return f"{kind}:{quote(name, safe='')}"
 
 
-def literal(value: str, datatype: str) -> Node:
+def typed_literal(value: str, datatype: str) -> JsonNode:
     """A typed literal."""
     return {"@value": value, "@type": datatype}

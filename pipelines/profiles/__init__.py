@@ -14,13 +14,13 @@ from pipelines.profiles.base import Profile
 from schemas.errors import InputError
 
 # Modules of this package that help profiles and are none.
-_HELPERS = frozenset({"base", "aspect", "captions"})
+_HELPER_MODULES = frozenset({"base", "aspect", "captions"})
 
 
 def profile_names() -> tuple[str, ...]:
     """Every profile, in order."""
     found = (module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(sorted(name.replace("_", "-") for name in found if name not in _HELPERS))
+    return tuple(sorted(name.replace("_", "-") for name in found if name not in _HELPER_MODULES))
 
 
 @lru_cache(maxsize=64)
@@ -44,4 +44,4 @@ def profile_for(name: str, media_type: str) -> Profile | None:
     profile = load_profile(name)
     if media_type == profile.media_type:
         return profile
-    return profile_for(profile.beside, media_type) if profile.beside else None
+    return profile_for(profile.companion_profile, media_type) if profile.companion_profile else None

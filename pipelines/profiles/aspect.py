@@ -9,7 +9,7 @@ from schemas.profiles.common import AspectBucket
 
 
 @lru_cache(maxsize=1)
-def buckets() -> tuple[tuple[AspectBucket, int, int], ...]:
+def aspect_buckets() -> tuple[tuple[AspectBucket, int, int], ...]:
     """Each bucket with its width and height, from the tallest to the widest."""
     parsed = [(name, *map(int, name.split(":"))) for name in get_args(AspectBucket)]
     return tuple(sorted(parsed, key=lambda bucket: bucket[1] / bucket[2]))
@@ -22,7 +22,7 @@ def aspect_bucket(width: int, height: int) -> AspectBucket:
     (width / height)² against (a c) / (b d) is a comparison of whole numbers. None is ever equal:
     no two neighbours of the table have a product that is a square.
     """
-    table = buckets()
+    table = aspect_buckets()
     chosen = table[0]
     for wider in table[1:]:
         _, a, b = chosen

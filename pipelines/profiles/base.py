@@ -9,19 +9,19 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from schemas.profiles import BESIDE
+from schemas.profiles import COMPANION_KEYWORD
 from schemas.profiles.common import CommonSample
 
 # A row of a unit's table (pipelines.steps.enrich.UNIT_SCHEMA).
 Row = Mapping[str, Any]
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Faults that are named of one sample.
-_FAULTS = 3
+_MAX_LISTED_FAULTS = 3
 
 
 @dataclass(frozen=True)
-class Lack:
+class UnmetRequirement:
     """What an asset cannot give its profile.
 
     Attributes:
@@ -44,7 +44,7 @@ class Profile:
     Attributes:
         name: As a deal names it.
         sample: Its fields; the JSON Schema is made of it.
-        need: Tells what an asset cannot give, if there is anything.
+        find_unmet: Tells what an asset cannot give, if there is anything.
         fields: The fields that its samples have besides those of every profile; may also give
             another value to one of these.
         card: What a delivery's card says of training with it, in Markdown.
@@ -52,7 +52,7 @@ class Profile:
 
     name: str
     sample: type[CommonSample]
-    need: Callable[[Row], Lack | None]
+    find_unmet: Callable[[Row], UnmetRequirement | None]
     fields: Callable[[Row], dict[str, Any]]
     card: str
 
@@ -63,11 +63,11 @@ class Profile:
         return str(kind)
 
     @property
-    def beside(self) -> str:
+    def companion_profile(self) -> str:
         """The profile that other media of such a deal carry; "" where there are none."""
-        return self.sample.beside
+        return self.sample.companion_profile
 
-    def make(self, common: Mapping[str, Any], row: Row) -> CommonSample:
+    def make_sample(self, common: Mapping[str, Any], row: Row) -> CommonSample:
         """A sample of this profile.
 
         Args:
@@ -75,14 +75,14 @@ class Profile:
             row: The asset's row.
 
         Raises:
-            SampleError: If the asset does not meet the profile; `need` would have said so.
+            SampleError: If the asset does not meet the profile; `find_unmet` would have said so.
         """
         try:
             return self.sample(**{**common, "profile": self.name, **self.fields(row)})
         except ValidationError as error:
-            raise SampleError(_first_faults(error)) from error
+            raise SampleError(_fault_summary(error)) from error
 
-    def read(self, data: bytes) -> CommonSample:
+    def parse_sample(self, data: bytes) -> CommonSample:
         """A sample of its JSON member.
 
         Raises:
@@ -91,30 +91,30 @@ class Profile:
         try:
             return self.sample.model_validate_json(data)
         except ValidationError as error:
-            raise SampleError(_first_faults(error)) from error
+            raise SampleError(_fault_summary(error)) from error
 
 
-def _first_faults(error: ValidationError) -> str:
+def _fault_summary(error: ValidationError) -> str:
     faults = [
         f"{'.'.join(map(str, fault['loc'])) or 'sample'}: {fault['msg']}"
         for fault in error.errors(include_url=False, include_input=False)
     ]
-    more = len(faults) - _FAULTS
-    return "; ".join(faults[:_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    more = len(faults) - _MAX_LISTED_FAULTS
+    return "; ".join(faults[:_MAX_LISTED_FAULTS]) + (f"; and {more} more" if more > 0 else "")
 
 
 def schema_text(profile: Profile) -> str:
     """A profile's JSON Schema, as schemas/profiles/<name>.json has it."""
-    made = profile.sample.model_json_schema(mode="serialization")
+    model_schema = profile.sample.model_json_schema(mode="serialization")
     schema: dict[str, Any] = {
-        "$schema": _DIALECT,
+        "$schema": _SCHEMA_DIALECT,
         "title": profile.name,
-        "description": made.pop("description", "").strip(),
+        "description": model_schema.pop("description", "").strip(),
     }
-    if profile.beside:
-        schema[BESIDE] = profile.beside
-    del made["title"]
-    schema |= made
+    if profile.companion_profile:
+        schema[COMPANION_KEYWORD] = profile.companion_profile
+    del model_schema["title"]
+    schema |= model_schema
     for part in (schema, *schema.get("$defs", {}).values()):
         part["required"] = list(part["properties"])
         for field in part["properties"].values():

@@ -12,21 +12,21 @@ from pydantic import Field
 
 from pipelines.profiles.base import Profile, Row
 from pipelines.profiles.captions import (
+    contributor_captions,
+    find_missing_caption,
     model_caption,
-    need_caption,
-    own_captions,
-    recommended,
+    recommended_caption,
     score_bp,
 )
-from schemas.profiles.common import Fields, PictureSample, ScoreBp, Text
+from schemas.profiles.common import NonEmptyText, PictureSample, SampleFields, ScoreBp
 
 
-class Caption(Fields):
+class Caption(SampleFields):
     """One caption."""
 
     source: Literal["title", "description", "model"]
     """Whose: the first two are the contributor's."""
-    text: Text
+    text: NonEmptyText
     score_bp: ScoreBp
     """Its cosine with the picture; 0 where none was computed."""
 
@@ -41,18 +41,21 @@ class CaptionOnly(PictureSample):
 
 def _fields(row: Row) -> dict[str, Any]:
     captions = [
-        Caption(source=kind, text=text, score_bp=score) for kind, text, score in own_captions(row)
+        Caption(source=kind, text=text, score_bp=score)
+        for kind, text, score in contributor_captions(row)
     ]
-    written = model_caption(row)
-    if written:
-        captions.append(Caption(source="model", text=written, score_bp=score_bp(row["clip_score"])))
-    return {**recommended(row), "captions": captions}
+    model_text = model_caption(row)
+    if model_text:
+        captions.append(
+            Caption(source="model", text=model_text, score_bp=score_bp(row["clip_score"]))
+        )
+    return {**recommended_caption(row), "captions": captions}
 
 
 PROFILE = Profile(
     name="caption-only",
     sample=CaptionOnly,
-    need=need_caption,
+    find_unmet=find_missing_caption,
     fields=_fields,
     card=(
         "`captions` has every caption with its source. One that a model wrote teaches a captioner\n"

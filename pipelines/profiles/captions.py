@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pipelines.profiles.base import Lack, Row
+from pipelines.profiles.base import Row, UnmetRequirement
 
 BASIS_POINTS = 10_000
-OWN_CAPTIONS: tuple[Literal["title", "description"], ...] = ("title", "description")
+CONTRIBUTOR_CAPTION_COLUMNS: tuple[Literal["title", "description"], ...] = ("title", "description")
 
 CaptionKind = Literal["model", "title", "description"]
 
@@ -22,22 +22,22 @@ def model_caption(row: Row) -> str:
     return str(row["caption"]) if row["caption_source"] == "model" else ""
 
 
-def own_captions(row: Row) -> list[tuple[CaptionKind, str, int]]:
+def contributor_captions(row: Row) -> list[tuple[CaptionKind, str, int]]:
     """The contributor's captions with their scores: title and description, where given."""
     return [
         (kind, text, score_bp(row[f"{kind}_score"]))
-        for kind in OWN_CAPTIONS
+        for kind in CONTRIBUTOR_CAPTION_COLUMNS
         if (text := (row[kind] or "").strip())
     ]
 
 
 def contributor_caption(row: Row) -> tuple[str, int]:
     """The contributor's caption and its score: the title, or else the description, or else ""."""
-    own = own_captions(row)
+    own = contributor_captions(row)
     return (own[0][1], own[0][2]) if own else ("", 0)
 
 
-def recommended(row: Row) -> dict[str, Any]:
+def recommended_caption(row: Row) -> dict[str, Any]:
     """The fields of the recommended caption: a model's if there is one, else the contributor's."""
     if model_caption(row):
         chosen: tuple[CaptionKind, str, int] = (
@@ -46,13 +46,13 @@ def recommended(row: Row) -> dict[str, Any]:
             score_bp(row["clip_score"]),
         )
     else:
-        chosen = own_captions(row)[0]
+        chosen = contributor_captions(row)[0]
     return {"caption_source": chosen[0], "caption": chosen[1], "clip_score_bp": chosen[2]}
 
 
-def need_caption(row: Row) -> Lack | None:
+def find_missing_caption(row: Row) -> UnmetRequirement | None:
     """Every profile needs one caption at least."""
-    if model_caption(row) or own_captions(row):
+    if model_caption(row) or contributor_captions(row):
         return None
     why = "no model may caption it" if row["caption_source"] != "model" else "the model wrote none"
-    return Lack("profile.no_caption", f"no title, no description, and {why}")
+    return UnmetRequirement("profile.no_caption", f"no title, no description, and {why}")

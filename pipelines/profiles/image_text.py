@@ -15,9 +15,9 @@ from pipelines.profiles.base import Profile, Row
 from pipelines.profiles.captions import (
     BASIS_POINTS,
     contributor_caption,
+    find_missing_caption,
     model_caption,
-    need_caption,
-    recommended,
+    recommended_caption,
     score_bp,
 )
 from schemas.profiles.common import AspectBucket, PictureSample, ScoreBp
@@ -49,7 +49,7 @@ def _fields(row: Row) -> dict[str, Any]:
     own, own_score = contributor_caption(row)
     short = model_caption(row)
     return {
-        **recommended(row),
+        **recommended_caption(row),
         "aspect_bucket": aspect_bucket(row["width"], row["height"]),
         "contributor_caption": own,
         "contributor_caption_score_bp": own_score,
@@ -65,7 +65,7 @@ def _fields(row: Row) -> dict[str, Any]:
 PROFILE = Profile(
     name="image-text",
     sample=ImageText,
-    need=need_caption,
+    find_unmet=find_missing_caption,
     fields=_fields,
     card=(
         "Contributors' and synthetic captions are apart. Mix them when sampling: take the\n"

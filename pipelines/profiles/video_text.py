@@ -11,29 +11,34 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.media.limits import MOST_SHOTS
+from pipelines.media.limits import MAX_SHOTS
 from pipelines.profiles.aspect import aspect_bucket
-from pipelines.profiles.base import Lack, Profile, Row
-from pipelines.profiles.captions import contributor_caption, need_caption, recommended, score_bp
+from pipelines.profiles.base import Profile, Row, UnmetRequirement
+from pipelines.profiles.captions import (
+    contributor_caption,
+    find_missing_caption,
+    recommended_caption,
+    score_bp,
+)
 from schemas.profiles.common import (
     AspectBucket,
     CommonSample,
     Count,
-    Fields,
+    NonEmptyText,
     Pixels,
+    SampleFields,
     ScoreBp,
-    Text,
 )
 
 
-class Shot(Fields):
+class Shot(SampleFields):
     """One shot of a film: the frames from `first_frame` up to, and without, `end_frame`."""
 
     first_frame: Count
     end_frame: Pixels
     start_ms: Count
     end_ms: Count
-    caption: Text
+    caption: NonEmptyText
     """A model's; of a film of one shot that no model may see, the contributor's."""
     caption_score_bp: ScoreBp
 
@@ -41,7 +46,7 @@ class Shot(Fields):
 class VideoText(CommonSample):
     """A film, untouched, with its shots."""
 
-    beside: ClassVar[str] = "image-text"
+    companion_profile: ClassVar[str] = "image-text"
 
     profile: Literal["video-text"]
     media_type: Literal["video"]
@@ -57,7 +62,7 @@ class VideoText(CommonSample):
     """Its cosine with the film's embedding; 0 where none was computed."""
     motion_milli: Count
     """Mean absolute difference of luma from frame to frame, in thousandths of a level of 255."""
-    shots: Annotated[list[Shot], Field(min_length=1, max_length=MOST_SHOTS)]
+    shots: Annotated[list[Shot], Field(min_length=1, max_length=MAX_SHOTS)]
 
     @model_validator(mode="after")
     def _check_shots(self) -> Self:
@@ -69,50 +74,58 @@ class VideoText(CommonSample):
         return self
 
 
-def _need(row: Row) -> Lack | None:
+def _find_unmet(row: Row) -> UnmetRequirement | None:
     if row["frames"] < 2 or row["film_ms"] < 1:
-        return Lack("profile.not_moving", f"{row['frames']} frames in {row['film_ms']} ms")
+        return UnmetRequirement(
+            "profile.not_moving", f"{row['frames']} frames in {row['film_ms']} ms"
+        )
     if row["fps_num"] < 1:
-        return Lack("profile.no_frame_rate", "the film states no frame rate")
-    if len(row["shots"]) > MOST_SHOTS:
-        return Lack("profile.too_many_shots", f"{len(row['shots'])}; at most {MOST_SHOTS}")
-    lack = need_caption(row)
-    if lack is None and len(row["shots"]) > 1:
-        bare = sum(not shot["caption"] for shot in row["shots"])
-        if bare:
-            return Lack("profile.no_shot_captions", f"{bare} of {len(row['shots'])} shots")
-    return lack
+        return UnmetRequirement("profile.no_frame_rate", "the film states no frame rate")
+    if len(row["shots"]) > MAX_SHOTS:
+        return UnmetRequirement(
+            "profile.too_many_shots", f"{len(row['shots'])}; at most {MAX_SHOTS}"
+        )
+    unmet = find_missing_caption(row)
+    if unmet is None and len(row["shots"]) > 1:
+        uncaptioned = sum(not shot["caption"] for shot in row["shots"])
+        if uncaptioned:
+            return UnmetRequirement(
+                "profile.no_shot_captions", f"{uncaptioned} of {len(row['shots'])} shots"
+            )
+    return unmet
 
 
 def _fields(row: Row) -> dict[str, Any]:
-    whole = recommended(row)
+    film_caption = recommended_caption(row)
     own, own_score = contributor_caption(row)
     return {
-        **whole,
+        **film_caption,
         "aspect_bucket": aspect_bucket(row["width"], row["height"]),
         "contributor_caption": own,
         "contributor_caption_score_bp": own_score,
         "motion_milli": row["motion_milli"],
-        "shots": [_shot(shot, whole) for shot in row["shots"]],
+        "shots": [_shot(shot, film_caption) for shot in row["shots"]],
     }
 
 
-def _shot(shot: Row, whole: dict[str, Any]) -> Shot:
-    told = bool(shot["caption"])
+def _shot(shot: Row, film_caption: dict[str, Any]) -> Shot:
+    has_caption = bool(shot["caption"])
     return Shot(
         first_frame=shot["first_frame"],
         end_frame=shot["end_frame"],
         start_ms=shot["start_ms"],
         end_ms=shot["end_ms"],
-        caption=shot["caption"] if told else whole["caption"],
-        caption_score_bp=score_bp(shot["clip_score"]) if told else whole["clip_score_bp"],
+        caption=shot["caption"] if has_caption else film_caption["caption"],
+        caption_score_bp=score_bp(shot["clip_score"])
+        if has_caption
+        else film_caption["clip_score_bp"],
     )
 
 
 PROFILE = Profile(
     name="video-text",
     sample=VideoText,
-    need=_need,
+    find_unmet=_find_unmet,
     fields=_fields,
     card=(
         "Films are native: sizes, lengths and rates differ. `shots` cuts each into captioned\n"

@@ -4,58 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.ledger.note import NoteError, open_checkpoint
-from pipelines.repair.version import Published
+from pipelines.ledger.signed_note import NoteError, open_checkpoint
+from pipelines.repair.version import PublishedVersion
 from pipelines.run.decisions import read_decisions
 from pipelines.run.job import Job
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from schemas import layout
 
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 _LEDGER = "ledger/ledger-00000.parquet"
 
 
-def explain_difference(store: Store, place: Published, job: Job) -> list[str]:
+def explain_difference(store: Store, published: PublishedVersion, job: Job) -> list[str]:
     """Names assets whose decision or medium is not what the agency's tables have.
 
     Args:
         store: The output.
-        place: The published version.
+        published: The published version.
         job: The run that was made again.
     """
-    published = layout.agency_prefix(place.deal_id, place.version)
-    named = [*_decided(store, published, job.agency), *_media(store, published, job.agency)]
-    more = len(named) - _MOST_NAMED
-    return [*named[:_MOST_NAMED], *([f"and {more:,} more assets"] if more > 0 else [])]
+    published_prefix = layout.agency_prefix(published.deal_id, published.version)
+    named = [
+        *_changed_decisions(store, published_prefix, job.agency),
+        *_changed_media(store, published_prefix, job.agency),
+    ]
+    more = len(named) - _MAX_NAMED
+    return [*named[:_MAX_NAMED], *([f"and {more:,} more assets"] if more > 0 else [])]
 
 
-def ledger_is_kept(store: Store, place: Published) -> bool:
+def has_agency_ledger(store: Store, published: PublishedVersion) -> bool:
     """Whether the agency's ledger of the version is there to compare with."""
-    return store.exists(f"{layout.agency_prefix(place.deal_id, place.version)}/{_LEDGER}")
+    return store.exists(f"{layout.agency_prefix(published.deal_id, published.version)}/{_LEDGER}")
 
 
-def published_root(store: Store, place: Published, vkey: str) -> tuple[str, int, bytes] | None:
+def published_checkpoint(
+    store: Store, published: PublishedVersion, vkey: str
+) -> tuple[str, int, bytes] | None:
     """Origin, size and root of the version's checkpoint, if the key has signed it."""
-    key = f"{place.delivery}/{layout.CHECKPOINT}"
+    key = f"{published.delivery}/{layout.CHECKPOINT}"
     try:
         text = store.read_bytes(key).decode("utf-8", "replace")
         origin, size, root = open_checkpoint(text, vkey)
     except (FileNotFoundError, NoteError):
         return None
-    ours = origin.partition("/")[2] == f"{place.deal_id}/{place.version}"
+    ours = origin.partition("/")[2] == f"{published.deal_id}/{published.version}"
     return (origin, size, root) if ours else None
 
 
-def _decided(store: Store, published: str, made: str) -> Iterator[str]:
-    before, after = (_decisions(store, prefix) for prefix in (published, made))
+def _changed_decisions(store: Store, published_prefix: str, rebuilt_prefix: str) -> Iterator[str]:
+    before, after = (_decisions(store, prefix) for prefix in (published_prefix, rebuilt_prefix))
     for asset, was in sorted(before.items()):
         now = after.get(asset, ("", ""))
         if now != was:
-            yield f"asset {asset!r} was {_tell(was)}, now {_tell(now)}"
+            yield f"asset {asset!r} was {_describe(was)}, now {_describe(now)}"
 
 
-def _tell(decision: tuple[str, str]) -> str:
+def _describe(decision: tuple[str, str]) -> str:
     outcome, reasons = decision
     return f"{outcome or 'nowhere'} ({reasons})" if reasons else outcome or "nowhere"
 
@@ -68,12 +73,15 @@ def _decisions(store: Store, prefix: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _media(store: Store, published: str, made: str) -> Iterator[str]:
-    if not all(store.exists(f"{prefix}/{_LEDGER}") for prefix in (published, made)):
+def _changed_media(store: Store, published_prefix: str, rebuilt_prefix: str) -> Iterator[str]:
+    if not all(
+        store.exists(f"{prefix}/{_LEDGER}") for prefix in (published_prefix, rebuilt_prefix)
+    ):
         return
     columns = ["asset_id", "media_sha256"]
     before, after = (
-        read_parquet(store, f"{prefix}/{_LEDGER}", columns) for prefix in (published, made)
+        read_parquet(store, f"{prefix}/{_LEDGER}", columns)
+        for prefix in (published_prefix, rebuilt_prefix)
     )
     digests = dict(zip(*(after[name].to_pylist() for name in columns), strict=True))
     pairs = zip(*(before[name].to_pylist() for name in columns), strict=True)

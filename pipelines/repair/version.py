@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from pipelines.run.job import Job
-from pipelines.run.prepare import Prepared
+from pipelines.run.prepare import PreparedJob
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
@@ -16,11 +16,11 @@ from schemas.errors import InputError, RunError
 from schemas.manifest import FileRecord, Manifest, ShardRecord
 
 _CHUNK_BYTES = 1 << 20
-_PLACE = re.compile(r"(.*)/([a-z0-9-]+)/(v\d{4,})/delivery")
+_DELIVERY_URI = re.compile(r"(.*)/([a-z0-9-]+)/(v\d{4,})/delivery")
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedVersion:
     """Where a published version lies.
 
     Attributes:
@@ -39,13 +39,13 @@ class Published:
         return layout.delivery_prefix(self.deal_id, self.version)
 
     @classmethod
-    def at(cls, uri: str) -> Published:
+    def from_uri(cls, uri: str) -> PublishedVersion:
         """The version that an address names.
 
         Raises:
             InputError: If it is not `<output>/<deal_id>/<version>/delivery`.
         """
-        match = _PLACE.fullmatch(uri.rstrip("/"))
+        match = _DELIVERY_URI.fullmatch(uri.rstrip("/"))
         if match is None:
             raise InputError(
                 "Only a version in its output can be repaired",
@@ -56,7 +56,7 @@ class Published:
 
 
 def check_same_run(
-    store: Store, place: Published, prepared: Prepared, manifest: Manifest | None
+    store: Store, published: PublishedVersion, prepared: PreparedJob, manifest: Manifest | None
 ) -> None:
     """Checks that a prepared run is the one that made a version.
 
@@ -64,32 +64,34 @@ def check_same_run(
         InputError: If not, naming the input that differs.
     """
     job = prepared.job
-    if job.deal.deal_id != place.deal_id:
-        raise _another("deal", f"deal_id {job.deal.deal_id}, the delivery is {place.deal_id}'s")
+    if job.deal.deal_id != published.deal_id:
+        raise _different_input(
+            "deal", f"deal_id {job.deal.deal_id}, the delivery is {published.deal_id}'s"
+        )
     if manifest is None:
-        record = f"{layout.agency_prefix(place.deal_id, place.version)}/{layout.RUN_RECORD}"
+        record = f"{layout.agency_prefix(published.deal_id, published.version)}/{layout.RUN_RECORD}"
         run = str(read_json(store, record)["run_id"]) if store.exists(record) else "of no record"
         if run != job.run_id:
             what = "catalogue, deal, as-of, models, trust lists or key"
-            raise _another(what, f"run {job.run_id}, the version was made by run {run}")
+            raise _different_input(what, f"run {job.run_id}, the version was made by run {run}")
         return
     if manifest.run_id == job.run_id and manifest.vkey == prepared.signer.vkey:
         return
-    told = {
+    inputs = {
         "deal": (job.deal.terms_sha256(), manifest.deal.terms_sha256),
         "key": (prepared.signer.vkey, manifest.vkey),
         "models": (job.models.clip_id, manifest.models.clip),
         "captioner": (job.models.captioner_id, manifest.models.captioner),
         "as-of": (job.as_of.isoformat(), manifest.as_of),
     }
-    for name, (here, published) in told.items():
-        if here != published:
-            raise _another(name, f"{here}, published with {published}")
+    for name, (here, recorded) in inputs.items():
+        if here != recorded:
+            raise _different_input(name, f"{here}, published with {recorded}")
     what = "catalogue, trust lists or version of the program"
-    raise _another(what, f"run {job.run_id}, published by run {manifest.run_id}")
+    raise _different_input(what, f"run {job.run_id}, published by run {manifest.run_id}")
 
 
-def _another(what: str, which: str) -> InputError:
+def _different_input(what: str, which: str) -> InputError:
     return InputError(
         f"The delivery was made from another {what}",
         which,
@@ -99,7 +101,7 @@ def _another(what: str, which: str) -> InputError:
 
 def seed_shard(
     store: Store,
-    place: Published,
+    published: PublishedVersion,
     job: Job,
     record: ShardRecord,
     index: int,
@@ -109,14 +111,14 @@ def seed_shard(
 
     Args:
         store: The output.
-        place: The published version.
+        published: The published version.
         job: The run that makes it again.
         record: What the manifest says of the shard.
         index: Its position among the shards.
         damaged: Files that are not as they must be.
     """
     table = f"shards/{record.name}.parquet"
-    store.write_bytes(f"{job.delivery}/{table}", store.read_bytes(f"{place.delivery}/{table}"))
+    store.write_bytes(f"{job.delivery}/{table}", store.read_bytes(f"{published.delivery}/{table}"))
     receipt = ShardReceipt(
         record.name,
         record.family,
@@ -124,20 +126,22 @@ def seed_shard(
         record.samples,
         record.bytes,
         record.sha256,
-        _md5(store, place, record, damaged),
+        _md5(store, published, record, damaged),
     )
     store.write_bytes(f"{job.work}/shards/{record.name}.json", json_bytes(receipt.__dict__))
 
 
-def _md5(store: Store, place: Published, record: ShardRecord, damaged: frozenset[str]) -> str:
+def _md5(
+    store: Store, published: PublishedVersion, record: ShardRecord, damaged: frozenset[str]
+) -> str:
     """The tar's MD5, by the wids index if that is sound."""
     index, tar = f"wids-{record.family}.json", f"shards/{record.name}.tar"
     if index not in damaged:
-        for item in read_json(store, f"{place.delivery}/{index}")["shardlist"]:
+        for item in read_json(store, f"{published.delivery}/{index}")["shardlist"]:
             if item["url"] == tar:
                 return str(item["md5sum"])
     digest = hashlib.md5(usedforsecurity=False)
-    with store.open_read(f"{place.delivery}/{tar}") as source:
+    with store.open_read(f"{published.delivery}/{tar}") as source:
         while chunk := source.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

@@ -36,10 +36,10 @@ STEPS = {
     "verify": "Verify",
 }
 _POLL_S = 0.2
-_PLAIN_EVERY_S = 5.0
+_LINE_INTERVAL_S = 5.0
 
 
-class _Totals:
+class _ProgressTotals:
     """Follows a progress file and sums it up."""
 
     def __init__(self, path: Path) -> None:
@@ -73,7 +73,7 @@ def show_progress(path: Path, console: Console, quiet: bool = False) -> Iterator
         return
     stop = threading.Event()
     show = _show_bars if console.is_terminal else _show_lines
-    thread = threading.Thread(target=show, args=(_Totals(path), console, stop), daemon=True)
+    thread = threading.Thread(target=show, args=(_ProgressTotals(path), console, stop), daemon=True)
     thread.start()
     try:
         yield
@@ -82,7 +82,7 @@ def show_progress(path: Path, console: Console, quiet: bool = False) -> Iterator
         thread.join()
 
 
-def _show_bars(totals: _Totals, console: Console, stop: threading.Event) -> None:
+def _show_bars(totals: _ProgressTotals, console: Console, stop: threading.Event) -> None:
     bars = Progress(
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description:<16}"),
@@ -109,9 +109,9 @@ def _show_bars(totals: _Totals, console: Console, stop: threading.Event) -> None
                 bars.update(task, completed=totals.done[step], total=total, rate=rate)
 
 
-def _show_lines(totals: _Totals, console: Console, stop: threading.Event) -> None:
-    started: dict[str, float] = {}
-    said: dict[str, float] = {}
+def _show_lines(totals: _ProgressTotals, console: Console, stop: threading.Event) -> None:
+    started_s: dict[str, float] = {}
+    last_shown_s: dict[str, float] = {}
     finished: set[str] = set()
     running = True
     while running:
@@ -119,12 +119,12 @@ def _show_lines(totals: _Totals, console: Console, stop: threading.Event) -> Non
         totals.refresh()
         now = time.monotonic()
         for step in [name for name in STEPS if name in totals.done and name not in finished]:
-            started.setdefault(step, now)
+            started_s.setdefault(step, now)
             done, total = totals.done[step], totals.total[step]
             ended = 0 < total <= done
-            if ended or now - said.get(step, started[step]) >= _PLAIN_EVERY_S:
-                said[step] = now
-                line = _plain_line(step, done, total, now - started[step])
+            if ended or now - last_shown_s.get(step, started_s[step]) >= _LINE_INTERVAL_S:
+                last_shown_s[step] = now
+                line = _plain_line(step, done, total, now - started_s[step])
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
             if ended:
                 finished.add(step)

@@ -19,7 +19,15 @@ from pipelines import profiles
 from pipelines.catalogue import describe
 from pipelines.profiles.base import schema_text
 from schemas.deal import Deal
-from schemas.deal_values import CalendarDate, Line, ProfileName, Share, Size, Territory, Word
+from schemas.deal_values import (
+    ByteSize,
+    CalendarDate,
+    ExactShare,
+    Keyword,
+    OneLine,
+    ProfileName,
+    TerritoryCode,
+)
 from schemas.manifest import Manifest
 from schemas.profiles import profile_names
 from schemas.reasons import REASONS, Reason
@@ -27,19 +35,19 @@ from schemas.reasons import REASONS, Reason
 ROOT = Path(__file__).resolve().parents[2]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-_KINDS: tuple[tuple[object, str], ...] = (
-    (Size, 'size: bytes, or text such as `"512MiB"`'),
-    (Share, 'share: text from `"0"` to `"1"`'),
-    (Territory, 'ISO 3166-1 alpha-2 codes, or `"WORLD"` alone'),
+_TYPE_DESCRIPTIONS: tuple[tuple[object, str], ...] = (
+    (ByteSize, 'size: bytes, or text such as `"512MiB"`'),
+    (ExactShare, 'share: text from `"0"` to `"1"`'),
+    (TerritoryCode, 'ISO 3166-1 alpha-2 codes, or `"WORLD"` alone'),
     (CalendarDate, "date"),
-    (Word, "texts"),
-    (Line, "text"),
+    (Keyword, "texts"),
+    (OneLine, "text"),
     (str, "text"),
     (int, "whole number, 1 or more"),
 )
 
 # What a key means; its type, default and allowed values come from the model.
-KEYS = {
+DEAL_KEY_MEANINGS = {
     "deal_id": "names the deal: up to 64 of a-z, 0-9 and `-`, no `-` at an end; not `agency`",
     "buyer": "who buys, on one line",
     "purposes": "what the buyer may do; `inference` is always needed besides",
@@ -93,35 +101,37 @@ KEYS = {
 }
 
 
-def fill(document: str, name: str, body: str) -> str:
+def fill_section(document: str, name: str, body: str) -> str:
     """The document with one generated section written anew.
 
     Raises:
         ValueError: If the section's markers are missing.
     """
     start, end = f"<!-- {name} -->\n", f"\n<!-- end {name} -->"
-    head, found, rest = document.partition(start)
+    head, opened, rest = document.partition(start)
     _, closed, tail = rest.partition(end)
-    if not found or not closed:
+    if not opened or not closed:
         raise ValueError(f"the document has no section {name!r}")
     return f"{head}{start}{body}{end}{tail}"
 
 
-def _row(*cells: str) -> str:
+def _table_row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def reasons_table() -> str:
     """Every reason as Markdown, in the order of the enumeration."""
     lines = [
-        _row("code", "stage", "outcome", "meaning", "found in", "what clears it"),
-        _row(*["---"] * 6),
+        _table_row("code", "stage", "outcome", "meaning", "found in", "what clears it"),
+        _table_row(*["---"] * 6),
     ]
     for reason in Reason:
         info = REASONS[reason]
         outcome = info.outcome.replace("_", " ")
         lines.append(
-            _row(f"`{reason}`", info.stage, outcome, info.sentence, f"`{info.source}`", info.cure)
+            _table_row(
+                f"`{reason}`", info.stage, outcome, info.sentence, f"`{info.source}`", info.remedy
+            )
         )
     return "\n".join(lines)
 
@@ -130,35 +140,35 @@ def deal_keys(model: type[BaseModel] = Deal, prefix: str = "") -> Iterator[tuple
     """Each key of a deal: its name, what it holds, and its default in TOML ("" if it has none)."""
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
-        kind = hints[name]
-        inner = get_args(kind)[0] if get_origin(kind) is list else kind
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from deal_keys(inner, f"{name}.")
+        annotation = hints[name]
+        item_type = get_args(annotation)[0] if get_origin(annotation) is list else annotation
+        if isinstance(item_type, type) and issubclass(item_type, BaseModel):
+            yield from deal_keys(item_type, f"{name}.")
         else:
-            default = "" if field.is_required() else _toml(field, kind)
-            yield prefix + name, _holds(kind), default
+            default = "" if field.is_required() else _toml_default(field, annotation)
+            yield prefix + name, _describe_type(annotation), default
 
 
-def _holds(kind: Any) -> str:
-    if get_origin(kind) is list:
-        return f"list: {_holds(get_args(kind)[0])}"
-    if get_origin(kind) is Literal:
-        return ", ".join(f'`"{value}"`' for value in get_args(kind))
-    if kind == ProfileName:
+def _describe_type(annotation: Any) -> str:
+    if get_origin(annotation) is list:
+        return f"list: {_describe_type(get_args(annotation)[0])}"
+    if get_origin(annotation) is Literal:
+        return ", ".join(f'`"{value}"`' for value in get_args(annotation))
+    if annotation == ProfileName:
         return ", ".join(f'`"{name}"`' for name in profile_names())
-    for known, words in _KINDS:
-        if kind == known:
-            return words
-    [purpose, *_] = get_args(kind)
+    for described, description in _TYPE_DESCRIPTIONS:
+        if annotation == described:
+            return description
+    [purpose, *_] = get_args(annotation)
     if not (isinstance(purpose, type) and issubclass(purpose, StrEnum)):
-        raise ValueError(f"nothing says in words what {kind} holds")
+        raise ValueError(f"nothing says in words what {annotation} holds")
     return ", ".join(f'`"{value}"`' for value in purpose)
 
 
-def _toml(field: FieldInfo, kind: Any) -> str:
+def _toml_default(field: FieldInfo, annotation: Any) -> str:
     """A default as it is written in a deal."""
     value = field.default
-    if kind == Size:
+    if annotation == ByteSize:
         for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
             if value % factor == 0:
                 return f'"{value // factor}{unit}"'
@@ -167,28 +177,30 @@ def _toml(field: FieldInfo, kind: Any) -> str:
 
 def deal_table() -> str:
     """Every key of a deal as Markdown; required keys are bold."""
-    lines = [_row("key", "holds", "default", "meaning"), _row(*["---"] * 4)]
+    lines = [_table_row("key", "holds", "default", "meaning"), _table_row(*["---"] * 4)]
     for name, holds, default in deal_keys():
         shown = f"`{name}`" if default else f"**`{name}`**"
-        lines.append(_row(shown, holds, f"`{default}`" if default else "", KEYS[name]))
+        lines.append(
+            _table_row(shown, holds, f"`{default}`" if default else "", DEAL_KEY_MEANINGS[name])
+        )
     return "\n".join(lines)
 
 
 def _deal_schema() -> dict[str, Any]:
     """The JSON Schema of a deal, with each key's meaning, for editors that show it."""
     schema = Deal.model_json_schema()
-    for name, means in KEYS.items():
+    for name, meaning in DEAL_KEY_MEANINGS.items():
         section, _, key = name.rpartition(".")
-        holder = schema
+        section_schema = schema
         if section:
-            kind = Deal.model_fields[section].annotation
-            [kind] = get_args(kind) or [kind]  # of a list of sections, one
-            holder = schema["$defs"][getattr(kind, "__name__", "")]
-        holder["properties"][key]["description"] = means
+            annotation = Deal.model_fields[section].annotation
+            [annotation] = get_args(annotation) or [annotation]  # of a list of sections, one
+            section_schema = schema["$defs"][getattr(annotation, "__name__", "")]
+        section_schema["properties"][key]["description"] = meaning
     return schema
 
 
-def _as_written(model: type[BaseModel]) -> dict[str, Any]:
+def _published_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of what we publish: every field is there, defaults included."""
     schema = model.model_json_schema(mode="serialization")
     for part in (schema, *schema.get("$defs", {}).values()):
@@ -201,7 +213,7 @@ def json_schemas() -> dict[str, str]:
     """The JSON Schemas, by path below the root."""
     schemas = {
         "deal": _deal_schema(),
-        "manifest": _as_written(Manifest),
+        "manifest": _published_schema(Manifest),
     }
     return {
         f"schemas/jsonschema/{name}.json": json.dumps(
@@ -220,24 +232,24 @@ def profile_schemas() -> dict[str, str]:
     }
 
 
-def pages(root: Path = ROOT) -> dict[str, str]:
+def generated_pages(root: Path = ROOT) -> dict[str, str]:
     """The pages with generated parts, written anew, by path below the root."""
     rights, deal, catalogue = (
         (root / "docs" / f"{name}.md").read_text(encoding="utf-8")
         for name in ("rights", "deal", "catalogue")
     )
     return {
-        "docs/rights.md": fill(rights, "reasons", reasons_table()),
-        "docs/deal.md": fill(deal, "keys", deal_table()),
-        "docs/catalogue.md": describe.fill(catalogue),
+        "docs/rights.md": fill_section(rights, "reasons", reasons_table()),
+        "docs/deal.md": fill_section(deal, "keys", deal_table()),
+        "docs/catalogue.md": describe.fill_sections(catalogue),
     }
 
 
 def main() -> None:
     """Writes everything that is generated."""
     # The profiles first: what a deal may name is read from their schemas.
-    for made in (profile_schemas, json_schemas, pages):
-        for path, text in made().items():
+    for generate in (profile_schemas, json_schemas, generated_pages):
+        for path, text in generate().items():
             target = ROOT / path
             target.parent.mkdir(exist_ok=True)
             target.write_text(text, encoding="utf-8")

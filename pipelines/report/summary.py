@@ -9,9 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.run.counts import Counts
+from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
-from pipelines.steps.package import Packaged
+from pipelines.steps.package import PackageResult
 from schemas.money import format_amount
 from schemas.reasons import REASONS, Outcome, Reason
 
@@ -24,7 +24,7 @@ _STEP_NAMES = {
 }
 
 
-def packaged_json(job: Job, packaged: Packaged) -> dict[str, Any]:
+def packaged_json(job: Job, packaged: PackageResult) -> dict[str, Any]:
     """The summary for machines."""
     attribution, end = packaged.attribution, packaged.manifest.end
     return {
@@ -46,7 +46,7 @@ def packaged_json(job: Job, packaged: Packaged) -> dict[str, Any]:
     }
 
 
-def show_packaged(console: Console, job: Job, packaged: Packaged) -> None:
+def show_packaged(console: Console, job: Job, packaged: PackageResult) -> None:
     """Prints the summary for people."""
     console.print()
     console.print(_funnel(packaged.steps))
@@ -57,7 +57,7 @@ def show_packaged(console: Console, job: Job, packaged: Packaged) -> None:
     _show_delivery(console, job, packaged)
 
 
-def _funnel(steps: dict[str, Counts]) -> Table:
+def _funnel(steps: dict[str, StepCounts]) -> Table:
     table = Table(title="From catalogue to delivery", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("step")
     for name in ("in", "refused", "dead letters", "out"):
@@ -67,13 +67,13 @@ def _funnel(steps: dict[str, Counts]) -> Table:
             _STEP_NAMES[name],
             f"{counts.entered:,}",
             f"{counts.refused_assets:,}",
-            f"{counts.dead_assets:,}",
+            f"{counts.failed_assets:,}",
             f"{counts.passed:,}",
         )
     return table
 
 
-def _reasons(steps: dict[str, Counts]) -> Table:
+def _reasons(steps: dict[str, StepCounts]) -> Table:
     table = Table(title="Left out, and why", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("assets", justify="right")
     table.add_column("reason", no_wrap=True)
@@ -81,15 +81,15 @@ def _reasons(steps: dict[str, Counts]) -> Table:
     found: Counter[str] = Counter()
     for counts in steps.values():
         found.update(counts.refused)
-        found.update(counts.dead)
+        found.update(counts.failed)
     for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
         info = REASONS[Reason(code)]
-        mark = " (dead letter)" if info.outcome is Outcome.DEAD_LETTER else ""
+        mark = " (dead letter)" if info.outcome is Outcome.FAILED else ""
         table.add_row(f"{count:,}", code, info.sentence + mark)
     return table
 
 
-def _show_delivery(console: Console, job: Job, packaged: Packaged) -> None:
+def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
     end, attribution = packaged.manifest.end, packaged.attribution
     currency = job.deal.price.currency
     computed = packaged.computed
@@ -131,7 +131,7 @@ def _show_delivery(console: Console, job: Job, packaged: Packaged) -> None:
     console.print(facts)
 
 
-def _known_before(packaged: Packaged) -> int:
+def _known_before(packaged: PackageResult) -> int:
     """Media that needed no decoding; what is refused for what its file says was decoded, too."""
     enrich = packaged.steps["enrich"]
-    return enrich.entered - enrich.dead_assets - packaged.computed["decoded"]
+    return enrich.entered - enrich.failed_assets - packaged.computed["decoded"]

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-_START = re.compile(r"[A-Za-z]+")
-_LONG_NAME = 26
-_CLOSED = frozenset({"features", "media", "tile"})  # what is in them is for programs
+_LEADING_LETTERS = re.compile(r"[A-Za-z]+")
+_MAX_NAME_LENGTH = 26
+_NOT_OPENED = frozenset({"features", "media", "tile"})  # what is in them is for programs
 
 
 def tree_lines(root: Path, depth: int) -> Iterator[str]:
@@ -26,21 +26,21 @@ def _lines(folder: Path, name: str, level: int, depth: int) -> Iterator[str]:
     children = sorted(folder.iterdir())
     folders = [child for child in children if child.is_dir()]
     files = [child.name for child in children if child.is_file()]
-    yield (f"{'  ' * level}{name}/".ljust(28) + "  ".join(_patterns(files))).rstrip()
-    if level == depth or name in _CLOSED:
+    yield (f"{'  ' * level}{name}/".ljust(28) + "  ".join(_name_patterns(files))).rstrip()
+    if level == depth or name in _NOT_OPENED:
         return
     for child in folders:
         yield from _lines(child, child.name, level + 1, depth)
 
 
-def _patterns(files: list[str]) -> list[str]:
+def _name_patterns(files: list[str]) -> list[str]:
     """File names, those that begin and end alike as one pattern."""
-    alike: dict[str, list[str]] = defaultdict(list)
+    by_pattern: dict[str, list[str]] = defaultdict(list)
     for name in files:
         path = Path(name)
-        start = _START.match(path.stem)
-        alike[f"{start[0] if start else ''}*{path.suffix}"].append(name)
+        start = _LEADING_LETTERS.match(path.stem)
+        by_pattern[f"{start[0] if start else ''}*{path.suffix}"].append(name)
     return sorted(
-        pattern if len(names) > 1 or len(names[0]) > _LONG_NAME else names[0]
-        for pattern, names in alike.items()
+        pattern if len(names) > 1 or len(names[0]) > _MAX_NAME_LENGTH else names[0]
+        for pattern, names in by_pattern.items()
     )

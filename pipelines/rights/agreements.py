@@ -7,48 +7,50 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipelines.rights.arrow import Bools, Ints, column, lists, lookup
-from pipelines.rights.releases import DAY_US, days
+from pipelines.rights.arrow import BoolArray, IntArray, column, list_column, positions_in
+from pipelines.rights.releases import DAY_US, epoch_days
 from schemas.deal import Deal
-from schemas.deal_terms import EVERYBODY
+from schemas.deal_terms import ALL_CONTRIBUTORS
 from schemas.rights import Purpose
 
 
 @dataclass(frozen=True)
-class DealCover:
+class AgreementCoverage:
     """Whom a deal's agreements cover for one purpose.
 
     Attributes:
-        names: Contributors who are named, each once.
-        by_name: For each, the agreement that names them first, a position in the deal's list.
-        everybody: The first agreement that covers all contributors, or -1.
+        contributor_ids: Contributors who are named, each once.
+        agreements: For each, the agreement that names them first, a position in the deal's list.
+        blanket_agreement: The first agreement that covers all contributors, or -1.
     """
 
-    names: pa.Array
-    by_name: Ints
-    everybody: int
+    contributor_ids: pa.Array
+    agreements: IntArray
+    blanket_agreement: int
 
-    def agreement_of(self, contributor_ids: pa.Array) -> Ints:
+    def agreement_of(self, contributor_ids: pa.Array) -> IntArray:
         """For each contributor the agreement that covers them, or -1, [contributors]."""
-        position = lookup(contributor_ids, self.names)
-        if len(self.names) == 0:
-            return np.full(len(position), self.everybody, np.int64)
-        return np.where(position >= 0, self.by_name[position], self.everybody)
+        position = positions_in(contributor_ids, self.contributor_ids)
+        if len(self.contributor_ids) == 0:
+            return np.full(len(position), self.blanket_agreement, np.int64)
+        return np.where(position >= 0, self.agreements[position], self.blanket_agreement)
 
-    def covers(self, assets: pa.Table) -> Bools:
+    def covers(self, assets: pa.Table) -> BoolArray:
         """Where all of an asset's contributors are covered; nobody is not all, [rows]."""
-        shares = lists(column(assets, "contributors"))
-        outside = self.agreement_of(shares.values.field("contributor_id")) < 0
-        return np.asarray((shares.lengths > 0) & ~shares.any(outside))
+        shares = list_column(column(assets, "contributors"))
+        uncovered = self.agreement_of(shares.values.field("contributor_id")) < 0
+        return np.asarray((shares.lengths > 0) & ~shares.any(uncovered))
 
 
-def deal_cover(deal: Deal, purpose: Purpose, as_of_us: int) -> DealCover:
+def agreement_coverage(deal: Deal, purpose: Purpose, as_of_us: int) -> AgreementCoverage:
     """Whom the deal's agreements signed at or before `as_of_us` (µs since 1970) cover."""
-    by_name: dict[str, int] = {}
+    agreements: dict[str, int] = {}
     for position, agreement in enumerate(deal.agreements):
-        if purpose in agreement.purposes and days(agreement.signed_at) <= as_of_us // DAY_US:
-            for name in agreement.contributors:
-                by_name.setdefault(name, position)
-    everybody = by_name.pop(EVERYBODY, -1)
-    names = pa.array(list(by_name), pa.string())
-    return DealCover(names, np.array(list(by_name.values()), np.int64), everybody)
+        if purpose in agreement.purposes and epoch_days(agreement.signed_at) <= as_of_us // DAY_US:
+            for contributor_id in agreement.contributors:
+                agreements.setdefault(contributor_id, position)
+    blanket_agreement = agreements.pop(ALL_CONTRIBUTORS, -1)
+    covered_contributors = pa.array(list(agreements), pa.string())
+    return AgreementCoverage(
+        covered_contributors, np.array(list(agreements.values()), np.int64), blanket_agreement
+    )

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
 
-_FEW = 4  # texts that are sooner compared one by one than looked up
+_MAX_COMPARED = 4  # texts that are sooner compared one by one than looked up
 
 
 def column(table: pa.Table, name: str) -> pa.Array:
@@ -31,50 +31,50 @@ def column(table: pa.Table, name: str) -> pa.Array:
     return combined
 
 
-def _bits(buffer: pa.Buffer, offset: int, length: int) -> Bools:
+def _bitmap_slice(buffer: pa.Buffer, offset: int, length: int) -> BoolArray:
     """A stretch of a bitmap, one item a bit."""
     octets = np.frombuffer(buffer, np.uint8)[offset // 8 : (offset + length + 7) // 8]
     unpacked = np.unpackbits(octets, bitorder="little")
     return unpacked[offset % 8 : offset % 8 + length].view(np.bool_)
 
 
-def bools(values: pa.Array) -> Bools:
+def as_bools(values: pa.Array) -> BoolArray:
     """A boolean array as numpy; null is False."""
     if not pa.types.is_boolean(values.type):
         values = values.cast(pa.bool_())
     if len(values) == 0:
         return np.zeros(0, np.bool_)
-    held = _bits(values.buffers()[1], values.offset, len(values))
-    return held & present(values) if values.null_count else held
+    bits = _bitmap_slice(values.buffers()[1], values.offset, len(values))
+    return bits & is_present(values) if values.null_count else bits
 
 
-def equals(values: pa.Array, text: str) -> Bools:
+def equals(values: pa.Array, text: str) -> BoolArray:
     """Where a string column holds exactly `text`; null never does."""
     if pa.types.is_dictionary(values.type):
-        return texts(values).where(text.__eq__)
-    return bools(pc.equal(values, text))
+        return distinct_texts(values).where(text.__eq__)
+    return as_bools(pc.equal(values, text))
 
 
-def one_of(values: pa.Array, allowed: list[str]) -> Bools:
+def one_of(values: pa.Array, allowed: list[str]) -> BoolArray:
     """Where a string column holds one of `allowed`; null never does."""
     if pa.types.is_dictionary(values.type):
-        return texts(values).where(set(allowed).__contains__)
-    if 0 < len(allowed) <= _FEW:
+        return distinct_texts(values).where(set(allowed).__contains__)
+    if 0 < len(allowed) <= _MAX_COMPARED:
         return np.asarray(np.logical_or.reduce([equals(values, text) for text in allowed]))
-    return bools(pc.is_in(values, value_set=pa.array(allowed, pa.string())))
+    return as_bools(pc.is_in(values, value_set=pa.array(allowed, pa.string())))
 
 
-def present(values: pa.Array) -> Bools:
+def is_present(values: pa.Array) -> BoolArray:
     """Where a column is not null."""
     if values.null_count == 0:
         return np.ones(len(values), np.bool_)
     valid = values.buffers()[0]
     if valid is None:  # the null type has no bitmap
-        return bools(pc.is_valid(values))
-    return _bits(valid, values.offset, len(values))
+        return as_bools(pc.is_valid(values))
+    return _bitmap_slice(valid, values.offset, len(values))
 
 
-def integers(values: pa.Array, absent: int) -> Ints:
+def as_integers(values: pa.Array, absent: int) -> IntArray:
     """An integer, date (days) or timestamp (µs) column as int64, with `absent` for null."""
     if pa.types.is_date32(values.type):
         values = values.view(pa.int32())
@@ -84,39 +84,39 @@ def integers(values: pa.Array, absent: int) -> Ints:
         return np.zeros(0, np.int64)
     kind: type[np.signedinteger] = np.int32 if pa.types.is_int32(values.type) else np.int64
     start = values.offset * np.dtype(kind).itemsize
-    found = np.frombuffer(values.buffers()[1], kind, len(values), start).astype(np.int64)
+    result = np.frombuffer(values.buffers()[1], kind, len(values), start).astype(np.int64)
     if values.null_count:
-        found[~present(values)] = absent
-    return found
+        result[~is_present(values)] = absent
+    return result
 
 
 @dataclass(frozen=True)
-class Texts:
+class DistinctTexts:
     """A string column as its different texts, to be judged once each.
 
     Attributes:
-        texts: The different texts.
+        values: The different texts.
         codes: For each row, which text it holds; the number of texts for null.
     """
 
-    texts: list[str]
-    codes: Ints
+    values: list[str]
+    codes: IntArray
 
-    def where(self, judge: Callable[[str], bool], null: bool = False) -> Bools:
+    def where(self, judge: Callable[[str], bool], null: bool = False) -> BoolArray:
         """Where a text is judged True."""
-        verdicts = np.array([*(judge(text) for text in self.texts), null], np.bool_)
+        verdicts = np.array([*(judge(text) for text in self.values), null], np.bool_)
         return verdicts[self.codes]
 
 
-def texts(values: pa.Array) -> Texts:
+def distinct_texts(values: pa.Array) -> DistinctTexts:
     """Tells the texts of a string column apart."""
-    coded = values.dictionary_encode()
-    known = coded.dictionary.to_pylist()
-    return Texts(known, integers(coded.indices, len(known)))
+    encoded = values.dictionary_encode()
+    known = encoded.dictionary.to_pylist()
+    return DistinctTexts(known, as_integers(encoded.indices, len(known)))
 
 
 @dataclass(frozen=True)
-class Lists:
+class ListColumn:
     """A list column, flattened.
 
     Attributes:
@@ -125,31 +125,31 @@ class Lists:
     """
 
     values: pa.Array
-    lengths: Ints
+    lengths: IntArray
 
     @cached_property
-    def rows(self) -> Ints:
+    def rows(self) -> IntArray:
         """For each item, the row it belongs to."""
         return np.repeat(np.arange(len(self.lengths), dtype=np.int64), self.lengths)
 
-    def count(self, chosen: Bools) -> Ints:
+    def count(self, chosen: BoolArray) -> IntArray:
         """For each row, how many of its items are chosen."""
         return np.bincount(self.rows[chosen], minlength=len(self.lengths)).astype(np.int64)
 
-    def any(self, chosen: Bools) -> Bools:
+    def any(self, chosen: BoolArray) -> BoolArray:
         """For each row, whether one of its items is chosen."""
-        found = np.zeros(len(self.lengths), np.bool_)
-        found[self.rows[np.flatnonzero(chosen)]] = True
-        return found
+        result = np.zeros(len(self.lengths), np.bool_)
+        result[self.rows[np.flatnonzero(chosen)]] = True
+        return result
 
 
-def lists(values: pa.Array) -> Lists:
+def list_column(values: pa.Array) -> ListColumn:
     """Flattens a list column."""
-    return Lists(values.flatten(), integers(pc.list_value_length(values), 0))
+    return ListColumn(values.flatten(), as_integers(pc.list_value_length(values), 0))
 
 
-def lookup(values: pa.Array, known: pa.Array) -> Ints:
+def positions_in(values: pa.Array, known: pa.Array) -> IntArray:
     """Position of each value in `known`, or -1; for few known values, which are gone through."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    return integers(pc.index_in(values, value_set=known), -1)
+    return as_integers(pc.index_in(values, value_set=known), -1)

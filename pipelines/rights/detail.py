@@ -11,15 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.rights.arrow import Ints, column, lists
+from pipelines.rights.arrow import IntArray, column, list_column
 from pipelines.rights.consents import ALLOW, MISSING
-from pipelines.rights.lines import LONGEST, MOST_ITEMS, one_line
-from pipelines.rights.screen import Mask, RightsIndex, reasons_of, silence_is_enough
+from pipelines.rights.formatting import MAX_CHARS, MAX_ITEMS, one_line
+from pipelines.rights.screen import ReasonMask, RightsIndex, missing_consent_passes, reasons_of
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.reasons import Reason
 
-_COLUMNS: dict[Reason, tuple[str, ...]] = {
+_REASON_COLUMNS: dict[Reason, tuple[str, ...]] = {
     Reason.ASSET_DUPLICATE_ID: ("asset_id",),
     Reason.ASSET_WITHDRAWN: ("status",),
     Reason.ASSET_LEGAL_HOLD: ("status",),
@@ -58,16 +58,18 @@ _COLUMNS: dict[Reason, tuple[str, ...]] = {
     Reason.SELECT_MEDIA_TYPE: ("media_type",),
     Reason.SELECT_KEYWORDS: ("keywords",),
 }
-_GRANTS = (Reason.GRANT_DENIED, Reason.GRANT_CONDITIONAL, Reason.GRANT_UNREADABLE)
+_GRANT_REASONS = (Reason.GRANT_DENIED, Reason.GRANT_CONDITIONAL, Reason.GRANT_UNREADABLE)
 # By state, and last a withdrawal.
 _STATE_NAMES = pa.array(["none", "allow", "unknown", "conditional", "deny", "withdrawn"])
-_WITHDRAWN = len(_STATE_NAMES) - 1
-_CONSENTS = "consents"  # stands among a mask's columns for what people said
+_WITHDRAWN_STATE = len(_STATE_NAMES) - 1
+_CONSENT_NOTES = "consents"  # stands among a mask's columns for what people said
 # Shown as it is; everything else goes through `one_line`.
-_PLAIN = rf"^[ -~]{{0,{LONGEST}}}$"
+_PLAIN_PATTERN = rf"^[ -~]{{0,{MAX_CHARS}}}$"
 
 
-def describe_refusals(assets: pa.Table, mask: Mask, index: RightsIndex, deal: Deal) -> pa.Array:
+def describe_refusals(
+    assets: pa.Table, mask: ReasonMask, index: RightsIndex, deal: Deal
+) -> pa.Array:
     """One line of detail for each asset of a batch that was refused, [rows].
 
     Args:
@@ -76,14 +78,14 @@ def describe_refusals(assets: pa.Table, mask: Mask, index: RightsIndex, deal: De
         index: What they were screened with.
         deal: The deal.
     """
-    kinds, kind_of = np.unique(mask, return_inverse=True)
-    shown = [_columns_of(int(bits), deal) for bits in kinds]
-    words = _Words(assets, index, deal)
+    distinct_masks, mask_numbers = np.unique(mask, return_inverse=True)
+    columns_by_mask = [_columns_of(int(bits), deal) for bits in distinct_masks]
+    texts = _ColumnTexts(assets, index, deal)
     rows, parts = [np.zeros(0, np.int64)], [pa.array([], pa.string())]
-    for number, names in enumerate(shown):
-        own = np.flatnonzero(kind_of == number)
-        pieces = [words.of(name).take(pa.array(own)) for name in names]
-        rows.append(own)
+    for number, names in enumerate(columns_by_mask):
+        matching = np.flatnonzero(mask_numbers == number)
+        pieces = [texts.column_text(name).take(pa.array(matching)) for name in names]
+        rows.append(matching)
         # No consents to name leave a null, which is skipped.
         parts.append(pc.binary_join_element_wise(*pieces, "; ", null_handling="skip"))
     return pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(rows))))
@@ -93,108 +95,112 @@ def _columns_of(bits: int, deal: Deal) -> list[str]:
     """The columns that a mask's reasons are about, each once, in the order of the reasons."""
     names: dict[str, None] = {}
     for reason in reasons_of(bits):
-        columns = _COLUMNS.get(reason, ())
-        if reason in _GRANTS:
+        columns = _REASON_COLUMNS.get(reason, ())
+        if reason in _GRANT_REASONS:
             columns = tuple(grant_column(purpose) for purpose in deal.needed_purposes)
         if reason.startswith("release."):
             columns = columns or ("release_ids",)
         if reason.startswith("consent."):
-            columns = (_CONSENTS,)
+            columns = (_CONSENT_NOTES,)
         names.update(dict.fromkeys(columns))
     return list(names)
 
 
-class _Words:
+class _ColumnTexts:
     """A batch's columns in words, `name=value`, each made when it is first asked for."""
 
     def __init__(self, assets: pa.Table, index: RightsIndex, deal: Deal) -> None:
         self._assets, self._index, self._deal = assets, index, deal
-        self._made: dict[str, pa.Array] = {}
+        self._cache: dict[str, pa.Array] = {}
 
-    def of(self, name: str) -> pa.Array:
+    def column_text(self, name: str) -> pa.Array:
         """The words of a column, [rows]."""
-        if name not in self._made:
-            if name == _CONSENTS:
-                self._made[name] = _consent_notes(self._assets, self._index, self._deal)
+        if name not in self._cache:
+            if name == _CONSENT_NOTES:
+                self._cache[name] = _consent_notes(self._assets, self._index, self._deal)
             else:
-                words = _in_words(column(self._assets, name))
-                self._made[name] = pc.binary_join_element_wise(name, words, "=")
-        return self._made[name]
+                texts = _as_text(column(self._assets, name))
+                self._cache[name] = pc.binary_join_element_wise(name, texts, "=")
+        return self._cache[name]
 
 
-def _in_words(values: pa.Array) -> pa.Array:
+def _as_text(values: pa.Array) -> pa.Array:
     """Values as `one_line` puts them."""
     kind = values.type
     if pa.types.is_list(kind):
-        return _lists_in_words(values)
+        return _lists_as_text(values)
     if pa.types.is_struct(kind):
-        fields = [_in_words(values.field(i)) for i in range(kind.num_fields)]
+        fields = [_as_text(values.field(i)) for i in range(kind.num_fields)]
         return pc.binary_join_element_wise(*fields, ":")
     if pa.types.is_boolean(kind):
-        words = pc.if_else(values, "True", "False")
+        texts = pc.if_else(values, "True", "False")
     elif pa.types.is_dictionary(kind):
-        words = values.cast(pa.string())
+        texts = values.cast(pa.string())
     else:
-        words = values if pa.types.is_string(kind) else values.cast(pa.string())
-    return _tidied(pc.fill_null(words, "None"))
+        texts = values if pa.types.is_string(kind) else values.cast(pa.string())
+    return _as_one_line(pc.fill_null(texts, "None"))
 
 
-def _tidied(words: pa.Array) -> pa.Array:
+def _as_one_line(texts: pa.Array) -> pa.Array:
     """Texts with those that are not short plain ASCII put into one line."""
-    odd = pc.invert(pc.match_substring_regex(words, _PLAIN))
-    if not pc.any(odd).as_py():
-        return words
-    lines = pa.array([one_line(text) for text in words.filter(odd).to_pylist()], pa.string())
-    return pc.replace_with_mask(words, odd, lines)
+    not_plain = pc.invert(pc.match_substring_regex(texts, _PLAIN_PATTERN))
+    if not pc.any(not_plain).as_py():
+        return texts
+    lines = pa.array([one_line(text) for text in texts.filter(not_plain).to_pylist()], pa.string())
+    return pc.replace_with_mask(texts, not_plain, lines)
 
 
-def _lists_in_words(values: pa.Array) -> pa.Array:
-    found = lists(values)
-    items = _in_words(found.values)
-    ends = np.cumsum(found.lengths)
-    starts = ends - found.lengths
-    kept = np.minimum(found.lengths, MOST_ITEMS)
-    joined = pc.binary_join(_relisted(items, starts, kept), ", ")
-    long = found.lengths > MOST_ITEMS
-    if long.any():
-        counts = pa.array(found.lengths).cast(pa.string())
-        more = pc.binary_join_element_wise(joined, ", … ", counts, " in all", "")
-        joined = pc.if_else(pa.array(long), more, joined)
-    words = pc.binary_join_element_wise("[", joined, "]", "")
-    return pc.if_else(pc.is_valid(values), words, "None")
+def _lists_as_text(values: pa.Array) -> pa.Array:
+    list_values = list_column(values)
+    items = _as_text(list_values.values)
+    ends = np.cumsum(list_values.lengths)
+    starts = ends - list_values.lengths
+    kept = np.minimum(list_values.lengths, MAX_ITEMS)
+    joined = pc.binary_join(_slice_lists(items, starts, kept), ", ")
+    too_long = list_values.lengths > MAX_ITEMS
+    if too_long.any():
+        counts = pa.array(list_values.lengths).cast(pa.string())
+        shortened = pc.binary_join_element_wise(joined, ", … ", counts, " in all", "")
+        joined = pc.if_else(pa.array(too_long), shortened, joined)
+    texts = pc.binary_join_element_wise("[", joined, "]", "")
+    return pc.if_else(pc.is_valid(values), texts, "None")
 
 
-def _relisted(items: pa.Array, starts: Ints, lengths: Ints) -> pa.Array:
+def _slice_lists(items: pa.Array, starts: IntArray, lengths: IntArray) -> pa.Array:
     """Lists of some items each, from where they start."""
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    taken = items.take(pa.array(np.repeat(starts, lengths) + within))
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), taken)
+    items_taken = items.take(pa.array(np.repeat(starts, lengths) + within))
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), items_taken)
 
 
 def _consent_notes(assets: pa.Table, index: RightsIndex, deal: Deal) -> pa.Array:
     """For each row, which contributor's consent falls short for which purpose; null for none."""
-    shares = lists(column(assets, "contributors"))
-    who = shares.values.field("contributor_id")
-    names = _in_words(who)
-    places = index.consents.places(column(assets, "asset_id"), who, shares.rows)
+    shares = list_column(column(assets, "contributors"))
+    contributor_ids = shares.values.field("contributor_id")
+    names = _as_text(contributor_ids)
+    positions = index.consents.locate(column(assets, "asset_id"), contributor_ids, shares.rows)
     rows: list[npt.NDArray[np.int64]] = []
     notes: list[pa.Array] = []
     for purpose in deal.needed_purposes:
-        said = index.consents.said_at(purpose, places)
-        short = said.state != ALLOW
-        if silence_is_enough(deal, purpose):
-            short = short & (said.state != MISSING)
-        held = np.flatnonzero(short)
-        states = np.where(said.withdrawn, _WITHDRAWN, said.state)[held].astype(np.int64)
-        words = _STATE_NAMES.take(pa.array(states))
-        own = names.take(pa.array(held))
-        notes.append(pc.binary_join_element_wise(f"consent {purpose} of ", own, ": ", words, ""))
-        rows.append(shares.rows[held])
+        states = index.consents.states_at(purpose, positions)
+        falls_short = states.state != ALLOW
+        if missing_consent_passes(deal, purpose):
+            falls_short = falls_short & (states.state != MISSING)
+        items_short = np.flatnonzero(falls_short)
+        state_numbers = np.where(states.withdrawn, _WITHDRAWN_STATE, states.state)[
+            items_short
+        ].astype(np.int64)
+        texts = _STATE_NAMES.take(pa.array(state_numbers))
+        matching = names.take(pa.array(items_short))
+        notes.append(
+            pc.binary_join_element_wise(f"consent {purpose} of ", matching, ": ", texts, "")
+        )
+        rows.append(shares.rows[items_short])
     row = np.concatenate(rows)
     order = np.argsort(row, kind="stable")
     lengths = np.bincount(row, minlength=len(assets))
-    texts = pa.concat_arrays(notes).take(pa.array(order))
+    joined_notes = pa.concat_arrays(notes).take(pa.array(order))
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts), "; ")
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), joined_notes), "; ")
     return pc.if_else(pa.array(lengths > 0), joined, None)

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
-from pipelines.rights.lines import one_line
-from pipelines.signals.file.legacy import same_owner
+from pipelines.rights.formatting import one_line
+from pipelines.signals.file.exif_iim import same_owner
 from schemas.deal import Deal
 from schemas.reasons import Reason
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
-from schemas.signal import Claim, ClaimKind
+from schemas.signal import AssertionKind, FileAssertion
 
 Row = dict[str, Any]
 _Conflict = tuple[Reason, str]
@@ -26,21 +26,25 @@ _ADULT_AGES = frozenset(f"AG-A{age}" for age in range(18, 26))
 _UNKNOWN_AGE = "AG-UNK"
 
 
-def claim_conflicts(row: Row, claims: Sequence[Claim], deal: Deal) -> Iterator[_Conflict]:
+def assertion_conflicts(
+    row: Row, assertions: Sequence[FileAssertion], deal: Deal
+) -> Iterator[_Conflict]:
     """Every contradiction between a file's claims and its catalogue row, with a note each."""
-    if not claims:
+    if not assertions:
         return  # most files state nothing
     if row["licence_class"] != "editorial":  # which needs no releases
-        yield from _release_conflicts(row, claims)  # 17
-    yield from _minor_conflicts(row, claims)  # 18
-    yield from _source_conflicts(row, claims, deal)  # 19
+        yield from _release_conflicts(row, assertions)  # 17
+    yield from _minor_conflicts(row, assertions)  # 18
+    yield from _source_conflicts(row, assertions, deal)  # 19
     if deal.rights.copyright_conflicts == "refuse":
-        yield from _copyright_conflicts(claims)  # 20
+        yield from _copyright_conflicts(assertions)  # 20
 
 
-def file_source_types(claims: Iterable[Claim]) -> list[str]:
+def file_source_types(assertions: Iterable[FileAssertion]) -> list[str]:
     """The digital source types that a file states: generated ones first, else in their order."""
-    terms = [claim.value for claim in claims if claim.kind is ClaimKind.SOURCE_TYPE]
+    terms = [
+        assertion.value for assertion in assertions if assertion.kind is AssertionKind.SOURCE_TYPE
+    ]
     return sorted(dict.fromkeys(terms), key=lambda term: not is_generated(term))
 
 
@@ -49,70 +53,82 @@ def is_generated(term: str) -> bool:
     return DIGITAL_SOURCE_TYPES.get(term.removeprefix(DIGITAL_SOURCE_TYPE_PREFIX), True)
 
 
-def _release_conflicts(row: Row, claims: Sequence[Claim]) -> Iterator[_Conflict]:
+def _release_conflicts(row: Row, assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
     people = row["people_count"]
-    shown = None if people is None or people < 0 else people > 0
-    held = set(row["release_ids"] or ())
-    for claim in claims:
-        note = f"{claim.where}={one_line(claim.value)}"
-        if claim.kind is ClaimKind.MODEL_RELEASE and not _fits(claim.value, "M", shown):
+    is_shown = None if people is None or people < 0 else people > 0
+    release_ids = set(row["release_ids"] or ())
+    for assertion in assertions:
+        note = f"{assertion.where}={one_line(assertion.value)}"
+        if assertion.kind is AssertionKind.MODEL_RELEASE and not _fits(
+            assertion.value, "M", is_shown
+        ):
             yield Reason.CONFLICT_MODEL_RELEASE, f"{note}, people_count={people}"
-        if claim.kind is ClaimKind.PROPERTY_RELEASE and not _fits(
-            claim.value, "P", row["property"]
+        if assertion.kind is AssertionKind.PROPERTY_RELEASE and not _fits(
+            assertion.value, "P", row["property"]
         ):
             yield Reason.CONFLICT_PROPERTY_RELEASE, f"{note}, property={row['property']}"
-        named = claim.kind in (ClaimKind.MODEL_RELEASE_ID, ClaimKind.PROPERTY_RELEASE_ID)
-        if named and claim.value not in held:
-            yield Reason.CONFLICT_RELEASE_IDS, f"{note}, release_ids={one_line(sorted(held))}"
+        is_release_id = assertion.kind in (
+            AssertionKind.MODEL_RELEASE_ID,
+            AssertionKind.PROPERTY_RELEASE_ID,
+        )
+        if is_release_id and assertion.value not in release_ids:
+            yield (
+                Reason.CONFLICT_RELEASE_IDS,
+                f"{note}, release_ids={one_line(sorted(release_ids))}",
+            )
 
 
-def _fits(status: str, letter: str, shown: bool | None) -> bool:
-    """Whether a release status agrees with what is shown; `shown` is None where nobody knows.
+def _fits(status: str, letter: str, is_shown: bool | None) -> bool:
+    """Whether a release status agrees with what is shown; `is_shown` is None where nobody knows.
 
     An asset that shows people or property came this far by its releases, so a file that has none,
     or limited ones, contradicts the catalogue.
     """
     agrees = {
-        f"{letter}R-U{letter}R": shown is not False,  # unlimited releases
-        f"{letter}R-NAP": shown is not True,  # not applicable
-        f"{letter}R-NON": shown is False,  # none
+        f"{letter}R-U{letter}R": is_shown is not False,  # unlimited releases
+        f"{letter}R-NAP": is_shown is not True,  # not applicable
+        f"{letter}R-NON": is_shown is False,  # none
         f"{letter}R-L{letter}R": False,  # limited or incomplete
     }
     return agrees.get(status, False)
 
 
-def _minor_conflicts(row: Row, claims: Sequence[Claim]) -> Iterator[_Conflict]:
-    for claim in claims:
-        if claim.kind is not ClaimKind.MINOR_AGE or claim.value == _UNKNOWN_AGE:
+def _minor_conflicts(row: Row, assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
+    for assertion in assertions:
+        if assertion.kind is not AssertionKind.MINOR_AGE or assertion.value == _UNKNOWN_AGE:
             continue
         # An age that is neither agrees with nothing.
-        if claim.value not in (_MINOR_AGES if row["minors"] else _ADULT_AGES):
-            note = f"{claim.where}={one_line(claim.value)}, minors={row['minors']}"
+        if assertion.value not in (_MINOR_AGES if row["minors"] else _ADULT_AGES):
+            note = f"{assertion.where}={one_line(assertion.value)}, minors={row['minors']}"
             yield Reason.CONFLICT_MINORS, note
 
 
-def _source_conflicts(row: Row, claims: Sequence[Claim], deal: Deal) -> Iterator[_Conflict]:
+def _source_conflicts(
+    row: Row, assertions: Sequence[FileAssertion], deal: Deal
+) -> Iterator[_Conflict]:
     stated = row["digital_source_type"]
-    for claim in claims:
-        if claim.kind is not ClaimKind.SOURCE_TYPE:
+    for assertion in assertions:
+        if assertion.kind is not AssertionKind.SOURCE_TYPE:
             continue
-        note = f"{claim.where}={one_line(claim.value)}"
-        generated = is_generated(claim.value)
+        note = f"{assertion.where}={one_line(assertion.value)}"
+        generated = is_generated(assertion.value)
         if generated and deal.rights.ai_generated == "refuse":
             yield Reason.FILE_AI_GENERATED, note
         if stated is not None and is_generated(stated) != generated:
             yield Reason.CONFLICT_SOURCE, f"{note}, digital_source_type={one_line(stated)}"
 
 
-def _copyright_conflicts(claims: Sequence[Claim]) -> Iterator[_Conflict]:
+def _copyright_conflicts(assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
     """Between EXIF, IIM and XMP: no notice of the one names an owner that the other names."""
-    notices: dict[str, list[Claim]] = defaultdict(list)
-    for claim in claims:
-        if claim.kind is ClaimKind.COPYRIGHT:
-            notices[claim.where.split()[0]].append(claim)
-    for one, other in combinations(sorted(notices), 2):
-        pairs = product(notices[one], notices[other])
+    notices: dict[str, list[FileAssertion]] = defaultdict(list)
+    for assertion in assertions:
+        if assertion.kind is AssertionKind.COPYRIGHT:
+            notices[assertion.where.split()[0]].append(assertion)
+    for first, second in combinations(sorted(notices), 2):
+        pairs = product(notices[first], notices[second])
         if not any(same_owner(a.value, b.value) for a, b in pairs):
-            sides = (notices[one][0], notices[other][0])
-            note = ", ".join(f"{claim.where}={one_line(claim.value)}" for claim in sides)
+            sides = (notices[first][0], notices[second][0])
+            note = ", ".join(
+                f"{assertion.where}={one_line(assertion.value)}" for assertion in sides
+            )
             yield Reason.CONFLICT_COPYRIGHT, note

@@ -17,26 +17,26 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+WordArray = npt.NDArray[np.uint64]
 
-_WORD = 8  # bytes
-_MOST_WORDS = 16  # of a text that is hashed word by word; longer ones are hashed by themselves
-_LONGEST = _WORD * _MOST_WORDS
-_FAR = np.iinfo(np.int64).max
-_CHUNK = 8_192  # values at a time: what is worked on stays in the processor's cache
-_SECRET_BYTES = 2 * _WORD * _MOST_WORDS
+_WORD_BYTES = 8  # bytes
+_MAX_WORDS = 16  # of a text that is hashed word by word; longer ones are hashed by themselves
+_MAX_HASHED_BYTES = _WORD_BYTES * _MAX_WORDS
+_MAX_INT64 = np.iinfo(np.int64).max
+_CHUNK_ROWS = 8_192  # values at a time: what is worked on stays in the processor's cache
+_SECRET_BYTES = 2 * _WORD_BYTES * _MAX_WORDS
 _BLAKE_KEY_BYTES = 64  # the most that BLAKE2b takes
-_ODD = np.uint64(1)
-_HALF = np.uint64(32)
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-_FINISH = np.uint64(0xD6E8FEB86659FD93)
-_END = np.uint64(2**64 - 1)  # larger than any key; every walk ends at it
+_MAKE_ODD = np.uint64(1)
+_HALF_WORD_BITS = np.uint64(32)
+_MIX_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_FINAL_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
+_SENTINEL_KEY = np.uint64(2**64 - 1)  # larger than any key; every walk ends at it
 
 
 @dataclass(frozen=True)
-class _Texts:
+class _TextBuffer:
     """Texts one behind another.
 
     Attributes:
@@ -50,18 +50,18 @@ class _Texts:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def part(self, start: int, stop: int) -> _Texts:
+    def rows(self, start: int, stop: int) -> _TextBuffer:
         """The texts from `start` up to `stop`."""
-        return _Texts(self.data, self.offsets[start : stop + 1])
+        return _TextBuffer(self.data, self.offsets[start : stop + 1])
 
-    def spans(self, rows: Ints | slice) -> tuple[Ints, Ints]:
+    def spans(self, rows: IntArray | slice) -> tuple[IntArray, IntArray]:
         """First byte and length of some texts."""
         starts = self.offsets[:-1][rows].astype(np.int64)
         return starts, self.offsets[1:][rows].astype(np.int64) - starts
 
-    def words(self, at: Ints) -> Words:
+    def words(self, at: IntArray) -> WordArray:
         """The 8 bytes that begin at each of the byte positions, as integers."""
-        size = len(self.data) - _WORD + 1
+        size = len(self.data) - _WORD_BYTES + 1
         return np.ndarray((size,), "<u8", self.data, strides=(1,))[at]
 
     def text(self, row: int) -> bytes:
@@ -69,81 +69,83 @@ class _Texts:
         return self.data[self.offsets[row] : self.offsets[row + 1]].tobytes()
 
 
-def _texts(values: pa.Array) -> _Texts:
+def _text_buffer(values: pa.Array) -> _TextBuffer:
     """The texts of an array, nulls included as whatever lies in their place."""
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
         values = values.cast(pa.large_string())
     kind: type[np.signedinteger] = np.int32 if pa.types.is_string(values.type) else np.int64
     if len(values) == 0:
-        return _Texts(np.zeros(_WORD, np.uint8), np.zeros(1, kind))
+        return _TextBuffer(np.zeros(_WORD_BYTES, np.uint8), np.zeros(1, kind))
     _, places, content = values.buffers()
-    skipped = values.offset * np.dtype(kind).itemsize
-    offsets = np.frombuffer(places, kind, len(values) + 1, skipped)
+    offset_bytes = values.offset * np.dtype(kind).itemsize
+    offsets = np.frombuffer(places, kind, len(values) + 1, offset_bytes)
     first, last = int(offsets[0]), int(offsets[-1])
-    data = np.empty(last - first + _WORD, np.uint8)
-    data[-_WORD:] = 0
+    data = np.empty(last - first + _WORD_BYTES, np.uint8)
+    data[-_WORD_BYTES:] = 0
     if last > first:
-        data[:-_WORD] = np.frombuffer(content, np.uint8, last - first, first)
-    return _Texts(data, offsets - offsets[0])
+        data[:-_WORD_BYTES] = np.frombuffer(content, np.uint8, last - first, first)
+    return _TextBuffer(data, offsets - offsets[0])
 
 
-def _tails(lengths: Ints, word: int) -> Words:
+def _bits_past_end(lengths: IntArray, word: int) -> WordArray:
     """How many bits of a text's word lie behind its end, to be shifted out."""
-    bits = _WORD * (word + 1) - lengths
+    bits = _WORD_BYTES * (word + 1) - lengths
     np.maximum(bits, 0, out=bits)
     bits <<= 3
     return bits.view(np.uint64)
 
 
-def _longer(lengths: Ints, shortest: int, word: int) -> Ints | slice:
+def _rows_reaching(lengths: IntArray, shortest: int, word: int) -> IntArray | slice:
     """The texts that reach into a word; mostly it is all of them."""
-    if shortest > _WORD * word:
+    if shortest > _WORD_BYTES * word:
         return slice(None)
-    return np.flatnonzero(lengths > _WORD * word)
+    return np.flatnonzero(lengths > _WORD_BYTES * word)
 
 
-def _hash(texts: _Texts, secret: bytes) -> Words:
+def _hash_texts(texts: _TextBuffer, secret: bytes) -> WordArray:
     """A 64-bit hash of each text, of which nothing is known without the secret."""
-    keys = np.frombuffer(secret, "<u8").reshape(2, _MOST_WORDS)
+    keys = np.frombuffer(secret, "<u8").reshape(2, _MAX_WORDS)
     starts, lengths = texts.spans(slice(None))
-    found: Words = lengths.astype(np.uint64) * (keys[1, 0] | _ODD)
-    shortest, longest = int(lengths.min(initial=_FAR)), int(lengths.max(initial=0))
-    for word in range(min(-(-longest // _WORD), _MOST_WORDS)):
-        at = _longer(lengths, shortest, word)
-        mixed = texts.words(starts[at] + _WORD * word)
-        if shortest < _WORD * (word + 1):
-            mixed <<= _tails(lengths[at], word)
+    found: WordArray = lengths.astype(np.uint64) * (keys[1, 0] | _MAKE_ODD)
+    shortest, longest = int(lengths.min(initial=_MAX_INT64)), int(lengths.max(initial=0))
+    for word in range(min(-(-longest // _WORD_BYTES), _MAX_WORDS)):
+        at = _rows_reaching(lengths, shortest, word)
+        mixed = texts.words(starts[at] + _WORD_BYTES * word)
+        if shortest < _WORD_BYTES * (word + 1):
+            mixed <<= _bits_past_end(lengths[at], word)
         mixed ^= keys[0, word]
-        mixed *= _MIX
-        mixed ^= mixed >> _HALF
-        mixed *= keys[1, word] | _ODD
+        mixed *= _MIX_MULTIPLIER
+        mixed ^= mixed >> _HALF_WORD_BITS
+        mixed *= keys[1, word] | _MAKE_ODD
         found[at] += mixed
-    found ^= found >> _HALF
-    found *= _FINISH
-    if longest > _LONGEST:
-        for row in np.flatnonzero(lengths > _LONGEST).tolist():  # rare: no id is so long
+    found ^= found >> _HALF_WORD_BITS
+    found *= _FINAL_MULTIPLIER
+    if longest > _MAX_HASHED_BYTES:
+        for row in np.flatnonzero(lengths > _MAX_HASHED_BYTES).tolist():  # rare: no id is so long
             key = secret[:_BLAKE_KEY_BYTES]
-            digest = hashlib.blake2b(texts.text(row), digest_size=_WORD, key=key).digest()
+            digest = hashlib.blake2b(texts.text(row), digest_size=_WORD_BYTES, key=key).digest()
             found[row] = int.from_bytes(digest, "little")
     return found
 
 
-def _same(left: _Texts, left_rows: Ints, right: _Texts, right_rows: Ints) -> Bools:
+def _texts_equal(
+    left: _TextBuffer, left_rows: IntArray, right: _TextBuffer, right_rows: IntArray
+) -> BoolArray:
     """Where texts are the same, byte for byte."""
     starts, lengths = left.spans(left_rows)
-    others, other_lengths = right.spans(right_rows)
-    same: Bools = lengths == other_lengths
+    right_starts, right_lengths = right.spans(right_rows)
+    same: BoolArray = lengths == right_lengths
     lengths *= same  # so that no word of the shorter one's neighbour is read
-    shortest, longest = int(lengths.min(initial=_FAR)), int(lengths.max(initial=0))
-    for word in range(min(-(-longest // _WORD), _MOST_WORDS)):
-        at = _longer(lengths, shortest, word)
-        differ = left.words(starts[at] + _WORD * word)
-        differ ^= right.words(others[at] + _WORD * word)
-        if shortest < _WORD * (word + 1):
-            differ <<= _tails(lengths[at], word)
+    shortest, longest = int(lengths.min(initial=_MAX_INT64)), int(lengths.max(initial=0))
+    for word in range(min(-(-longest // _WORD_BYTES), _MAX_WORDS)):
+        at = _rows_reaching(lengths, shortest, word)
+        differ = left.words(starts[at] + _WORD_BYTES * word)
+        differ ^= right.words(right_starts[at] + _WORD_BYTES * word)
+        if shortest < _WORD_BYTES * (word + 1):
+            differ <<= _bits_past_end(lengths[at], word)
         same[at] &= differ == 0
-    if longest > _LONGEST:
-        for row in np.flatnonzero(same & (lengths > _LONGEST)).tolist():
+    if longest > _MAX_HASHED_BYTES:
+        for row in np.flatnonzero(same & (lengths > _MAX_HASHED_BYTES)).tolist():
             same[row] = left.text(int(left_rows[row])) == right.text(int(right_rows[row]))
     return same
 
@@ -162,98 +164,100 @@ class StringIndex:
 
     def __init__(self, known: pa.Array | pa.ChunkedArray, secret: bytes | None = None) -> None:
         if isinstance(known, pa.ChunkedArray):
-            known = pa.concat_arrays(known.cast(pa.large_string()).chunks or [_NOTHING])
+            known = pa.concat_arrays(known.cast(pa.large_string()).chunks or [_NO_TEXTS])
         if pa.types.is_dictionary(known.type):
             known = known.dictionary_decode()
         self._secret = secrets.token_bytes(_SECRET_BYTES) if secret is None else secret
         self._size = len(known)
         # Where nulls are left out, the positions of the others.
-        self._valid: Ints | None = None
+        self._valid_positions: IntArray | None = None
         if known.null_count:
-            self._valid = np.flatnonzero(pc.is_valid(known).to_numpy(zero_copy_only=False))
+            self._valid_positions = np.flatnonzero(
+                pc.is_valid(known).to_numpy(zero_copy_only=False)
+            )
             known = known.drop_null()
-        self._texts = _texts(known)
-        self._place()
+        self._known_texts = _text_buffer(known)
+        self._build_buckets()
 
-    def _place(self) -> None:
+    def _build_buckets(self) -> None:
         """Puts the texts in order of their hashes, and notes where each bucket of these begins."""
-        texts = self._texts
+        texts = self._known_texts
         bits = max(1, (len(texts) - 1).bit_length())
         # A key is the top bits of a hash, a 0, and below them the position: sorting brings texts
         # alike together, the first in front, and one look finds a hash and whose it is.
-        self._position = np.uint64(2**bits - 1)
-        self._top = np.uint64(2**64 - 2 ** (bits + 1))
+        self._position_mask = np.uint64(2**bits - 1)
+        self._hash_mask = np.uint64(2**64 - 2 ** (bits + 1))
         keys = np.empty(len(texts) + 1, np.uint64)
-        for start in range(0, len(texts), _CHUNK):
-            part = texts.part(start, min(start + _CHUNK, len(texts)))
-            keys[start : start + len(part)] = _hash(part, self._secret)
-        keys &= self._top
+        for start in range(0, len(texts), _CHUNK_ROWS):
+            chunk = texts.rows(start, min(start + _CHUNK_ROWS, len(texts)))
+            keys[start : start + len(chunk)] = _hash_texts(chunk, self._secret)
+        keys &= self._hash_mask
         keys |= np.arange(len(keys), dtype=np.uint64)
-        keys[-1] = _END
+        keys[-1] = _SENTINEL_KEY
         keys.sort()
-        self._keys = keys = np.delete(keys, self._repeats(keys))
+        self._keys = keys = np.delete(keys, self._repeated_keys(keys))
         # For each value of the top bits: where the first key that has them, or more, stands.
         self._shift = np.uint64(64 - bits)
         sizes = np.bincount((keys[:-1] >> self._shift).view(np.int64), minlength=2**bits)
-        self._begins = np.zeros(2**bits, np.int32 if len(texts) < 2**31 else np.int64)
-        np.cumsum(sizes[:-1], out=self._begins[1:])
+        self._bucket_starts = np.zeros(2**bits, np.int32 if len(texts) < 2**31 else np.int64)
+        np.cumsum(sizes[:-1], out=self._bucket_starts[1:])
 
-    def _repeats(self, keys: Words) -> Ints:
+    def _repeated_keys(self, keys: WordArray) -> IntArray:
         """Where a key is of the same text as the one before, so that no walk is long for them."""
-        alike = np.flatnonzero((keys[1:] ^ keys[:-1]) <= self._position) + 1
-        repeats = [np.zeros(0, np.int64)]
-        for start in range(0, len(alike), _CHUNK):
-            at = alike[start : start + _CHUNK]
-            rows, before = ((keys[i] & self._position).view(np.int64) for i in (at, at - 1))
-            repeats.append(at[_same(self._texts, rows, self._texts, before)])
-        return np.concatenate(repeats)
+        same_hash = np.flatnonzero((keys[1:] ^ keys[:-1]) <= self._position_mask) + 1
+        repeated = [np.zeros(0, np.int64)]
+        for start in range(0, len(same_hash), _CHUNK_ROWS):
+            at = same_hash[start : start + _CHUNK_ROWS]
+            rows, before = ((keys[i] & self._position_mask).view(np.int64) for i in (at, at - 1))
+            repeated.append(at[_texts_equal(self._known_texts, rows, self._known_texts, before)])
+        return np.concatenate(repeated)
 
     def __len__(self) -> int:
         return self._size
 
-    def positions(self, values: pa.Array) -> Ints:
+    def positions(self, values: pa.Array) -> IntArray:
         """Position of each value among the known texts, or -1."""
         if pa.types.is_dictionary(values.type) and len(values) < len(values.dictionary):
             values = values.dictionary_decode()
         if pa.types.is_dictionary(values.type):
             places = self.positions(values.dictionary)
             codes = pc.fill_null(values.indices.cast(pa.int64()), len(places))
-            found: Ints = np.append(places, -1)[codes.to_numpy(zero_copy_only=False)]
+            found: IntArray = np.append(places, -1)[codes.to_numpy(zero_copy_only=False)]
             return found
         found = np.full(len(values), -1, np.int64)
-        if len(self._texts) == 0 or pa.types.is_null(values.type):
+        if len(self._known_texts) == 0 or pa.types.is_null(values.type):
             return found
-        texts = _texts(values)
-        for start in range(0, len(texts), _CHUNK):
-            part = texts.part(start, min(start + _CHUNK, len(texts)))
-            self._find(part, found[start : start + len(part)])
+        texts = _text_buffer(values)
+        for start in range(0, len(texts), _CHUNK_ROWS):
+            chunk = texts.rows(start, min(start + _CHUNK_ROWS, len(texts)))
+            self._write_positions(chunk, found[start : start + len(chunk)])
         if values.null_count:
             found[pc.is_null(values).to_numpy(zero_copy_only=False)] = -1
         return found
 
-    def _find(self, texts: _Texts, found: Ints) -> None:
+    def _write_positions(self, texts: _TextBuffer, found: IntArray) -> None:
         """Writes the positions of texts to `found`."""
-        wanted = _hash(texts, self._secret) & self._top
-        at = self._begins[(wanted >> self._shift).view(np.int64)].astype(np.int64)
-        rows = np.flatnonzero(self._keys[at] < wanted)
+        hashes = _hash_texts(texts, self._secret) & self._hash_mask
+        at = self._bucket_starts[(hashes >> self._shift).view(np.int64)].astype(np.int64)
+        rows = np.flatnonzero(self._keys[at] < hashes)
         while len(rows):
             at[rows] += 1
-            rows = rows[self._keys[at[rows]] < wanted[rows]]
+            rows = rows[self._keys[at[rows]] < hashes[rows]]
         keys = self._keys[at]
-        rows = np.flatnonzero((keys ^ wanted) <= self._position)
+        rows = np.flatnonzero((keys ^ hashes) <= self._position_mask)
         keys = keys[rows]
         while len(rows):
-            candidates = (keys & self._position).view(np.int64)
-            same = _same(texts, rows, self._texts, candidates)
+            candidates = (keys & self._position_mask).view(np.int64)
+            same = _texts_equal(texts, rows, self._known_texts, candidates)
             found[rows[same]] = candidates[same]
             rows = rows[~same]  # texts whose hashes begin alike: the next may be the one
             at[rows] += 1
             keys = self._keys[at[rows]]
-            alike = (keys ^ wanted[rows]) <= self._position
-            rows, keys = rows[alike], keys[alike]
-        if self._valid is not None:
-            hit = found >= 0
-            found[hit] = self._valid[found[hit]]
+            same_hash = (keys ^ hashes[rows]) <= self._position_mask
+            rows, keys = rows[same_hash], keys[same_hash]
+        if self._valid_positions is not None:
+            is_known = found >= 0
+            found[is_known] = self._valid_positions[found[is_known]]
 
 
 class PairIndex:
@@ -264,26 +268,28 @@ class PairIndex:
         right: Second positions, none negative, [n].
 
     Attributes:
-        lines: The number of each given pair among the different ones, [n].
+        timelines: The number of each given pair among the different ones, [n].
     """
 
-    def __init__(self, left: Ints, right: Ints) -> None:
-        self._width = int(right.max(initial=0)) + 1
-        self._known, self.lines = np.unique(left * self._width + right, return_inverse=True)
+    def __init__(self, left: IntArray, right: IntArray) -> None:
+        self._right_count = int(right.max(initial=0)) + 1
+        self._known, self.timelines = np.unique(
+            left * self._right_count + right, return_inverse=True
+        )
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def positions(self, left: Ints, right: Ints) -> Ints:
+    def positions(self, left: IntArray, right: IntArray) -> IntArray:
         """The number of each pair, or -1 where it is not known or one side of it is -1."""
         found = np.full(len(left), -1, np.int64)
-        able = np.flatnonzero((left >= 0) & (right >= 0) & (right < self._width))
-        keys = left[able] * self._width + right[able]
+        valid_rows = np.flatnonzero((left >= 0) & (right >= 0) & (right < self._right_count))
+        keys = left[valid_rows] * self._right_count + right[valid_rows]
         at = np.searchsorted(self._known, keys)
-        able, at, keys = able[at < len(self)], at[at < len(self)], keys[at < len(self)]
+        valid_rows, at, keys = valid_rows[at < len(self)], at[at < len(self)], keys[at < len(self)]
         same = self._known[at] == keys
-        found[able[same]] = at[same]
+        found[valid_rows[same]] = at[same]
         return found
 
 
-_NOTHING = pa.array([], pa.large_string())
+_NO_TEXTS = pa.array([], pa.large_string())

@@ -11,21 +11,24 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pipelines.rights.file_assertions import claim_conflicts, file_source_types
-from pipelines.rights.lines import one_line
-from pipelines.rights.standing import covered_purposes, deal_agreement
+from pipelines.rights.cleared_rights import agreements_by_purpose, deal_agreement
+from pipelines.rights.file_assertions import assertion_conflicts, file_source_types
+from pipelines.rights.formatting import one_line
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.reasons import Reason
-from schemas.rights import Purpose, Value
-from schemas.signal import ClaimKind, Origin, Reading, Signal
+from schemas.rights import Permission, Purpose
+from schemas.signal import AssertionKind, Origin, Reading, Signal
 
 Row = dict[str, Any]
 
-_DENIED = {Origin.FILE: Reason.FILE_DENIED, Origin.SERVER: Reason.SERVER_DENIED}
-_CONDITIONAL = {Origin.FILE: Reason.FILE_CONDITIONAL, Origin.SERVER: Reason.SERVER_CONDITIONAL}
-_UNREADABLE = {Origin.FILE: Reason.FILE_UNREADABLE, Origin.SERVER: Reason.SERVER_UNREADABLE}
-_ORDER = {reason: number for number, reason in enumerate(Reason)}
+_DENIED_REASONS = {Origin.FILE: Reason.FILE_DENIED, Origin.SERVER: Reason.SERVER_DENIED}
+_CONDITIONAL_REASONS = {
+    Origin.FILE: Reason.FILE_CONDITIONAL,
+    Origin.SERVER: Reason.SERVER_CONDITIONAL,
+}
+_UNREADABLE_REASONS = {Origin.FILE: Reason.FILE_UNREADABLE, Origin.SERVER: Reason.SERVER_UNREADABLE}
+_REASON_ORDER = {reason: number for number, reason in enumerate(Reason)}
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,14 @@ class Resolution:
     overrides: tuple[Override, ...]
     inference: bool
     source_type: str
-    constraints: dict[ClaimKind, tuple[str, ...]]
+    constraints: dict[AssertionKind, tuple[str, ...]]
 
 
-def resolve(row: Row, reading: Reading, deal: Deal, as_of: date) -> Resolution:
+def resolve_rights(row: Row, reading: Reading, deal: Deal, as_of: date) -> Resolution:
     """Decides on an asset that the catalogue cleared.
 
     Args:
-        row: Its row, with `pipelines.rights.standing.STANDING_FIELDS`.
+        row: Its row, with `pipelines.rights.cleared_rights.CLEARED_RIGHTS_FIELDS`.
         reading: All that the catalogue's grants, the file and its server say.
         deal: The deal.
         as_of: The day on which the deal's agreements must be signed.
@@ -71,18 +74,24 @@ def resolve(row: Row, reading: Reading, deal: Deal, as_of: date) -> Resolution:
     def refuse(reason: Reason, note: str) -> None:
         notes.setdefault(reason, []).append(note)
 
-    signed = covered_purposes(row["contributors"], row["agreements"])
-    readable = _refuse_unreadable(reading, signed, deal, refuse)  # 14
-    overrides, inference = _weigh(row, reading, signed, deal, as_of, refuse)  # 15, 16
+    agreements = agreements_by_purpose(row["contributors"], row["agreements"])
+    readable = _refuse_unreadable(reading, agreements, deal, refuse)  # 14
+    overrides, inference = _weigh_signals(row, reading, agreements, deal, as_of, refuse)  # 15, 16
     # What cannot be read may have said no to inference, too, where no deal needs it.
-    inference = inference and (readable or Purpose.INFERENCE in signed)
-    for reason, note in claim_conflicts(row, reading.claims, deal):  # 17 to 20
+    inference = inference and (readable or Purpose.INFERENCE in agreements)
+    for reason, note in assertion_conflicts(row, reading.claims, deal):  # 17 to 20
         refuse(reason, note)
-    reasons = tuple(sorted(notes, key=_ORDER.__getitem__))
+    reasons = tuple(sorted(notes, key=_REASON_ORDER.__getitem__))
     detail = "; ".join(dict.fromkeys(note for reason in reasons for note in notes[reason]))
     constraints = {
-        kind: tuple(sorted({claim.value for claim in reading.claims if claim.kind is kind}))
-        for kind in (ClaimKind.ALTERATION, ClaimKind.FILE_CONSTRAINT, ClaimKind.DUPLICATION)
+        kind: tuple(
+            sorted({assertion.value for assertion in reading.claims if assertion.kind is kind})
+        )
+        for kind in (
+            AssertionKind.ALTERATION,
+            AssertionKind.FILE_CONSTRAINT,
+            AssertionKind.DUPLICATION,
+        )
     }
     return Resolution(
         reasons, detail, overrides, inference, _source_type(row, reading), constraints
@@ -91,33 +100,36 @@ def resolve(row: Row, reading: Reading, deal: Deal, as_of: date) -> Resolution:
 
 def _refuse_unreadable(
     reading: Reading,
-    signed: dict[Purpose, str],
+    agreements: dict[Purpose, str],
     deal: Deal,
     refuse: Callable[[Reason, str], None],
 ) -> bool:
     """Refuses for what no agreement settles; gives whether all could be read."""
-    settled = all(purpose in signed for purpose in deal.needed_purposes)
+    all_covered = all(purpose in agreements for purpose in deal.needed_purposes)
     for fault in reading.faults:
         # A server's file can only speak of purposes; a file's metadata of people, too.
-        if fault.origin is Origin.SERVER and settled:
+        if fault.origin is Origin.SERVER and all_covered:
             continue
-        refuse(_UNREADABLE[fault.origin], f"{fault.where}: {fault.detail}")
+        refuse(_UNREADABLE_REASONS[fault.origin], f"{fault.where}: {fault.detail}")
     return not reading.faults
 
 
-def _weigh(
+def _weigh_signals(
     row: Row,
     reading: Reading,
-    signed: dict[Purpose, str],
+    agreements: dict[Purpose, str],
     deal: Deal,
     as_of: date,
     refuse: Callable[[Reason, str], None],
 ) -> tuple[tuple[Override, ...], bool]:
     """Weighs every no against the agreements; gives what they override, and the inference left."""
     overrides, inference = [], bool(row["inference"])
-    asked = [p for p in deal.judged_purposes if p is not Purpose.INFERENCE or inference]
+    judged_purposes = [p for p in deal.judged_purposes if p is not Purpose.INFERENCE or inference]
     for signal in reading.signals:
-        if signal.purpose not in asked or signal.value not in (Value.DENY, Value.CONDITIONAL):
+        if signal.purpose not in judged_purposes or signal.value not in (
+            Permission.DENY,
+            Permission.CONDITIONAL,
+        ):
             continue
         if signal.origin is Origin.CONSENT:
             continue  # 8: screening let it pass, and nothing overrides the no that holds
@@ -126,18 +138,18 @@ def _weigh(
             # 6: screening let it pass, so an agreement of the deal covers it.
             agreement = deal_agreement(deal, purpose, row["contributors"], as_of)
         else:
-            agreement = signed.get(purpose)
+            agreement = agreements.get(purpose)
         if agreement is not None:
             overrides.append(Override(signal, agreement))
         elif purpose not in deal.needed_purposes:
             inference = False
         else:
-            denied = signal.value is Value.DENY
-            by_origin = _DENIED if denied else _CONDITIONAL
+            denied = signal.value is Permission.DENY
+            by_origin = _DENIED_REASONS if denied else _CONDITIONAL_REASONS
             note = f"{signal.where}={signal.said} ({purpose} {signal.value})"
             refuse(by_origin[signal.origin], note)  # 15
             column = grant_column(purpose)
-            if row.get(column) == Value.ALLOW:  # 16
+            if row.get(column) == Permission.ALLOW:  # 16
                 refuse(Reason.CONFLICT_GRANT, f"{column}=allow, {note}")
     return tuple(overrides), inference
 
@@ -149,7 +161,7 @@ def _source_type(row: Row, reading: Reading) -> str:
     return next(iter(file_source_types(reading.claims)), "")
 
 
-def overrides_line(overrides: tuple[Override, ...]) -> str:
+def describe_overrides(overrides: tuple[Override, ...]) -> str:
     """Both sides of every denial that was overridden, in one line."""
     return "; ".join(
         f"{item.signal.where}={item.signal.said} ({item.signal.purpose} {item.signal.value}) "

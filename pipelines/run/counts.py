@@ -12,48 +12,48 @@ from schemas.reasons import Outcome
 
 
 @dataclass
-class Counts:
+class StepCounts:
     """How many assets went into a step and what became of them.
 
-    `entered` = `passed` + all of `refused` + all of `dead`; `check` says so where it fails.
+    `entered` = `passed` + all of `refused` + all of `failed`; `check` says so where it fails.
     """
 
     entered: int = 0
     passed: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-    dead: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
     refused_assets: int = 0
 
     @property
-    def dead_assets(self) -> int:
+    def failed_assets(self) -> int:
         """Dead letters; each has one reason."""
-        return self.dead.total()
+        return self.failed.total()
 
-    def note(self, decision: Decision) -> None:
+    def add_decision(self, decision: Decision) -> None:
         """Counts a decision under each of its reasons, and its asset once."""
         if decision.outcome is Outcome.REFUSED:
             self.refused_assets += 1
             self.refused.update(decision.reasons)
-        elif decision.outcome is Outcome.DEAD_LETTER:
-            self.dead.update(decision.reasons)
+        elif decision.outcome is Outcome.FAILED:
+            self.failed.update(decision.reasons)
 
-    def note_refused(self, reasons: Iterable[str], assets: int) -> None:
+    def add_refusals(self, reasons: Iterable[str], assets: int) -> None:
         """Counts so many assets that were refused for the same reasons."""
         self.refused_assets += assets
         self.refused.update(dict.fromkeys(map(str, reasons), assets))
 
-    def add(self, other: Counts) -> None:
+    def add(self, other: StepCounts) -> None:
         """Adds the counts of another part of the same step."""
         self.entered += other.entered
         self.passed += other.passed
         self.refused.update(other.refused)
-        self.dead.update(other.dead)
+        self.failed.update(other.failed)
         self.refused_assets += other.refused_assets
 
     @property
-    def balanced(self) -> bool:
+    def is_balanced(self) -> bool:
         """Whether what went in is what came out, passed, refused or dead."""
-        return self.entered == self.passed + self.refused_assets + self.dead_assets
+        return self.entered == self.passed + self.refused_assets + self.failed_assets
 
     def to_json(self) -> dict[str, object]:
         """As JSON, with reasons in order."""
@@ -62,12 +62,12 @@ class Counts:
             "passed": self.passed,
             "refused": self.refused_assets,
             "refused_by_reason": dict(sorted(self.refused.items())),
-            "dead_letters": self.dead_assets,
-            "dead_letters_by_reason": dict(sorted(self.dead.items())),
+            "dead_letters": self.failed_assets,
+            "dead_letters_by_reason": dict(sorted(self.failed.items())),
         }
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Counts:
+    def from_json(cls, value: dict[str, Any]) -> StepCounts:
         """Reads back what `to_json` wrote."""
         return cls(
             value["entered"],

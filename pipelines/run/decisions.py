@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
-from schemas.decision import DEAD_LETTERS_SCHEMA, DECISIONS_SCHEMA
+from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
 from schemas.reasons import Outcome, Reason, Stage
 
-_PLACE = re.compile(r"shard=([^;]+); key=([^;]+)(?:; |$)")
+_LOCATION = re.compile(r"shard=([^;]+); key=([^;]+)(?:; |$)")
 _BATCH_ROWS = 4_096
 
 
@@ -39,27 +39,27 @@ class Decision:
     detail: str
 
 
-def refused(asset_id: str, reasons: Iterable[Reason], detail: str) -> Decision:
+def refused_asset(asset_id: str, reasons: Iterable[Reason], detail: str) -> Decision:
     """A refusal; its stage is that of its reasons."""
     codes = tuple(reasons)
     return Decision(asset_id, Outcome.REFUSED, codes[0].info.stage, codes, detail)
 
 
-def dead_letter(asset_id: str, code: str, detail: str) -> Decision:
+def failed_asset(asset_id: str, code: str, detail: str) -> Decision:
     """A dead letter; its stage is that of its reason."""
     reason = Reason(code)
-    return Decision(asset_id, Outcome.DEAD_LETTER, reason.info.stage, (reason,), detail)
+    return Decision(asset_id, Outcome.FAILED, reason.info.stage, (reason,), detail)
 
 
-def delivered(asset_id: str, shard: str, key: str, overrides: str) -> Decision:
+def delivered_asset(asset_id: str, shard: str, key: str, overrides: str) -> Decision:
     """A delivery; its detail begins with its place, since what files say may imitate one."""
     detail = f"shard={shard}; key={key}" + (f"; {overrides}" if overrides else "")
     return Decision(asset_id, Outcome.DELIVERED, Stage.WRITE, (), detail)
 
 
-def place_of(detail: str) -> tuple[str, str] | None:
+def delivered_location(detail: str) -> tuple[str, str] | None:
     """The shard and the key that a delivered asset's detail names; None where it names none."""
-    match = _PLACE.match(detail)
+    match = _LOCATION.match(detail)
     return (match[1], match[2]) if match else None
 
 
@@ -88,29 +88,31 @@ def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
 
 def refusals_table(
     asset_ids: pa.Array,
-    kinds: Sequence[Sequence[Reason]],
-    kind_of: npt.NDArray[np.int64],
+    reason_lists: Sequence[Sequence[Reason]],
+    list_index: npt.NDArray[np.int64],
     details: pa.Array,
 ) -> pa.Table:
     """Refusals of one step as a table (DECISIONS_SCHEMA), without a Python object each.
 
     Args:
         asset_ids: The assets, [rows].
-        kinds: The different lists of reasons, each in order and not empty.
-        kind_of: For each asset which of them it has, [rows].
+        reason_lists: The different lists of reasons, each in order and not empty.
+        list_index: For each asset which of them it has, [rows].
         details: What is said of each, [rows].
     """
-    which = pa.array(kind_of)
-    codes = pa.array([[str(code) for code in codes] for codes in kinds], pa.list_(pa.string()))
-    stages = pa.array([codes[0].info.stage.value for codes in kinds], pa.string())
+    list_indices = pa.array(list_index)
+    codes = pa.array(
+        [[str(code) for code in codes] for codes in reason_lists], pa.list_(pa.string())
+    )
+    stages = pa.array([codes[0].info.stage.value for codes in reason_lists], pa.string())
     outcome = pa.array([Outcome.REFUSED.value] * len(asset_ids), pa.string())
-    columns = [asset_ids, outcome, stages.take(which), codes.take(which), details]
+    columns = [asset_ids, outcome, stages.take(list_indices), codes.take(list_indices), details]
     return pa.Table.from_arrays(columns, schema=DECISIONS_SCHEMA)
 
 
-def dead_letters_table(decisions: Iterable[Decision]) -> pa.Table:
+def failed_assets_table(decisions: Iterable[Decision]) -> pa.Table:
     """The dead letters among decisions as a table (DEAD_LETTERS_SCHEMA)."""
-    rows = [row for row in decisions if row.outcome is Outcome.DEAD_LETTER]
+    rows = [row for row in decisions if row.outcome is Outcome.FAILED]
     return pa.table(
         {
             "asset_id": [row.asset_id for row in rows],
@@ -118,7 +120,7 @@ def dead_letters_table(decisions: Iterable[Decision]) -> pa.Table:
             "reason": [str(row.reasons[0]) for row in rows],
             "detail": [row.detail for row in rows],
         },
-        schema=DEAD_LETTERS_SCHEMA,
+        schema=FAILED_ASSETS_SCHEMA,
     )
 
 
@@ -130,6 +132,6 @@ def write_decisions(store: Store, prefix: str, name: str, decisions: list[Decisi
     if not decisions:
         return
     write_table(store, f"{prefix}/decisions/{name}.parquet", decisions_table(decisions))
-    dead = dead_letters_table(decisions)
-    if len(dead):
-        write_table(store, f"{prefix}/dead_letters/{name}.parquet", dead)
+    failed = failed_assets_table(decisions)
+    if len(failed):
+        write_table(store, f"{prefix}/dead_letters/{name}.parquet", failed)

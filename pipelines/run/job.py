@@ -12,7 +12,7 @@ import rfc8785
 from pipelines.catalogue.read import Catalogue
 from pipelines.fetch.locate import SourcePolicy
 from pipelines.media.limits import MediaLimits
-from pipelines.run.lease_record import Claim
+from pipelines.run.lease_record import LeaseRecord
 from pipelines.signals.file.embedded import READER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
 from schemas import layout
@@ -59,7 +59,7 @@ class Job:
         workers: Processes to run in.
         debug: Whether workers speak of what they do.
         beam_options: Options of Beam, for another engine than the embedded one.
-        claim: The claim that this run holds its version by; none where nothing is written.
+        lease_record: The claim that this run holds its version by; none where nothing is written.
     """
 
     deal: Deal
@@ -76,7 +76,7 @@ class Job:
     workers: int = 1
     debug: bool = False
     beam_options: tuple[str, ...] = ()
-    claim: Claim | None = None
+    lease_record: LeaseRecord | None = None
 
     @property
     def as_of_us(self) -> int:

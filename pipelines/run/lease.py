@@ -19,63 +19,63 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pipelines.run.lease_record import (
-    Claim,
-    Standing,
-    confirm_claim,
-    judge_claim,
-    last_claim,
-    lost_error,
-    now_text,
-    read_claim,
-    remove_claims,
-    why_lost,
+    LeaseRecord,
+    LeaseStatus,
+    assess_lease,
+    confirm_lease,
+    latest_lease_record,
+    lease_lost_error,
+    loss_reason,
+    read_lease_record,
+    remove_lease_records,
+    utc_now_text,
 )
 from pipelines.run.process import this_process
 from pipelines.storage.store import Store
 from schemas.errors import FairshardError, RunError
 
-_ROUNDS = 5
+_MAX_ATTEMPTS = 5
 _POLL_S = 0.5
 
 
 @dataclass(frozen=True)
-class Timing:
+class LeaseTiming:
     """How long what takes, in seconds.
 
     Attributes:
-        beat_s: Between two beats.
+        heartbeat_s: Between two beats.
         give_up_s: A holder that could not reach the store for so long stops itself.
         stale_s: Without a beat for so long, a holder that cannot be looked at counts as dead. Twice
             `give_up_s`, so that it has stopped before.
     """
 
-    beat_s: float = 20.0
+    heartbeat_s: float = 20.0
     give_up_s: float = 300.0
     stale_s: float = 600.0
 
 
-USUAL_TIMING = Timing()
+DEFAULT_TIMING = LeaseTiming()
 
 
 class Lease:
     """A version that this process holds. A thread beats; it stops the run if the hold is lost."""
 
-    def __init__(self, store: Store, claim: Claim, timing: Timing) -> None:
-        self.claim = claim
+    def __init__(self, store: Store, record: LeaseRecord, timing: LeaseTiming) -> None:
+        self.lease_record = record
         self._store = store
         self._timing = timing
-        self._seen = _elapsed()
-        self._lost = ""
+        self._last_heartbeat_s = _boottime_s()
+        self._lost_reason = ""
         self._closing = threading.Event()
         # Held while a signal is sent, so that none is sent once the block has ended.
         self._ending = threading.Lock()
-        self._interrupts = threading.current_thread() is threading.main_thread()
-        self._thread = threading.Thread(target=self._beat_on, name="beat", daemon=True)
+        self._can_interrupt = threading.current_thread() is threading.main_thread()
+        self._thread = threading.Thread(target=self._heartbeat_loop, name="beat", daemon=True)
 
     @property
-    def lost(self) -> str:
+    def lost_reason(self) -> str:
         """Why the version is no longer held; empty while it is."""
-        return self._lost
+        return self._lost_reason
 
     def confirm(self) -> None:
         """To be called before anything is made final.
@@ -83,9 +83,9 @@ class Lease:
         Raises:
             RunError: If another process may hold the version by now.
         """
-        if self._lost:
-            raise lost_error(self.claim, self._lost)
-        confirm_claim(self._store, self.claim)
+        if self._lost_reason:
+            raise lease_lost_error(self.lease_record, self._lost_reason)
+        confirm_lease(self._store, self.lease_record)
 
     def start(self) -> None:
         """Begins to beat."""
@@ -97,32 +97,32 @@ class Lease:
             self._closing.set()
         self._thread.join()
 
-    def _beat_on(self) -> None:
+    def _heartbeat_loop(self) -> None:
         count = 0
-        while not self._lost and not self._closing.wait(self._timing.beat_s):
+        while not self._lost_reason and not self._closing.wait(self._timing.heartbeat_s):
             count += 1
-            self._lost = self._beat(count)
+            self._lost_reason = self._send_heartbeat(count)
         with self._ending:
-            if self._lost and self._interrupts and not self._closing.is_set():
+            if self._lost_reason and self._can_interrupt and not self._closing.is_set():
                 # A real signal wakes the main thread out of whatever it waits for.
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    def _beat(self, count: int) -> str:
+    def _send_heartbeat(self, count: int) -> str:
         """Beats once; says why the version is lost, if it is."""
-        asked = _elapsed()
-        trouble = ""
+        started_s = _boottime_s()
+        last_error = ""
         try:
-            why = why_lost(self._store, self.claim)
-            if why:
-                return why
-            told = json.dumps({"beat": count, "token": self.claim.token}).encode() + b"\n"
-            self._store.write_bytes(self.claim.key("beat"), told)
-            self._seen = asked
+            reason = loss_reason(self._store, self.lease_record)
+            if reason:
+                return reason
+            payload = json.dumps({"beat": count, "token": self.lease_record.token}).encode() + b"\n"
+            self._store.write_bytes(self.lease_record.key("beat"), payload)
+            self._last_heartbeat_s = started_s
         except (FairshardError, OSError) as error:
-            trouble = str(error)
-        silent = _elapsed() - self._seen
-        if silent > self._timing.give_up_s:
-            return f"the output could not be reached for {silent:,.0f} s ({trouble})"
+            last_error = str(error)
+        silence_s = _boottime_s() - self._last_heartbeat_s
+        if silence_s > self._timing.give_up_s:
+            return f"the output could not be reached for {silence_s:,.0f} s ({last_error})"
         return ""
 
 
@@ -134,7 +134,7 @@ def hold_version(
     run_id: str,
     *,
     take_over: bool = False,
-    timing: Timing = USUAL_TIMING,
+    timing: LeaseTiming = DEFAULT_TIMING,
 ) -> Iterator[Lease]:
     """Holds a version while the block runs; nothing is written if another process holds it.
 
@@ -150,113 +150,120 @@ def hold_version(
     Raises:
         RunError: If another process holds it, naming that; or, at the block's end, if it was lost.
     """
-    claim = claim_number(store, deal_id, version, run_id, take_over=take_over, timing=timing)
-    lease = Lease(store, claim, timing)
+    record = acquire_lease(store, deal_id, version, run_id, take_over=take_over, timing=timing)
+    lease = Lease(store, record, timing)
     lease.start()  # 6
     try:
         yield lease
     except (KeyboardInterrupt, Exception) as error:
-        if lease.lost:
-            raise lost_error(claim, lease.lost) from error
+        if lease.lost_reason:
+            raise lease_lost_error(record, lease.lost_reason) from error
         raise
     finally:
-        _close(lease)
-        _end(store, lease)  # 7
+        _stop_heartbeat(lease)
+        _release(store, lease)  # 7
 
 
-def _close(lease: Lease) -> None:
+def _stop_heartbeat(lease: Lease) -> None:
     try:
         lease.close()
     except KeyboardInterrupt:
         # The signal that the hold was lost came as the block ended; what is final was confirmed.
         lease.close()
-        if not lease.lost:
+        if not lease.lost_reason:
             raise
 
 
-def claim_number(
+def acquire_lease(
     store: Store,
     deal_id: str,
     version: str,
     run_id: str,
     *,
     take_over: bool = False,
-    timing: Timing = USUAL_TIMING,
-) -> Claim:
+    timing: LeaseTiming = DEFAULT_TIMING,
+) -> LeaseRecord:
     """Makes the next claim to a version.
 
     Raises:
         RunError: If another process holds it.
     """
     token = secrets.token_hex(8)
-    for _ in range(_ROUNDS):
-        last = last_claim(store, deal_id, version)  # 1
-        standing = None if last is None else judge_claim(store, last, timing.stale_s)
-        held = standing is not None and standing.held
-        if last is not None and standing is not None and held:  # 2
-            forced = take_over and not standing.sure
+    for _ in range(_MAX_ATTEMPTS):
+        latest = latest_lease_record(store, deal_id, version)  # 1
+        status = None if latest is None else assess_lease(store, latest, timing.stale_s)
+        held = status is not None and status.held
+        if latest is not None and status is not None and held:  # 2
+            forced = take_over and not status.certain
             if not forced:
-                raise _held(last, standing, timing)
-        number = 1 if last is None else last.number + 1
-        claim = Claim(deal_id, version, number, run_id, this_process(), now_text(), token)
-        data = claim.to_json()
+                raise _held_error(latest, status, timing)
+        number = 1 if latest is None else latest.number + 1
+        record = LeaseRecord(
+            deal_id, version, number, run_id, this_process(), utc_now_text(), token
+        )
+        data = record.to_json()
         # The answer to a first attempt may be lost, and the second told that there is one.
-        if not store.write_new(claim.key(), data) and read_claim(store, claim.key()) != claim:  # 3
+        if (
+            not store.write_new(record.key(), data)
+            and read_lease_record(store, record.key()) != record
+        ):  # 3
             continue
         time.sleep(store.settle_s)
-        if last_claim(store, deal_id, version) != claim or _changed(store, last):  # 4
-            if read_claim(store, claim.key()) != claim:
+        if latest_lease_record(store, deal_id, version) != record or _record_changed(
+            store, latest
+        ):  # 4
+            if read_lease_record(store, record.key()) != record:
                 continue  # another's has taken its place: that one is not ours to remove
-            store.delete(claim.key())
+            store.delete(record.key())
             continue
-        if last is not None and held:
-            _await_end(store, last, timing)  # 5
-        return claim
+        if latest is not None and held:
+            _await_end(store, latest, timing)  # 5
+        return record
     raise RunError(
         "The version cannot be claimed",
-        f"{deal_id}/{version}: other runs were quicker {_ROUNDS} times",
+        f"{deal_id}/{version}: other runs were quicker {_MAX_ATTEMPTS} times",
         "Run again when they have ended.",
     )
 
 
-def _held(claim: Claim, standing: Standing, timing: Timing) -> RunError:
-    if standing.sure:
+def _held_error(record: LeaseRecord, status: LeaseStatus, timing: LeaseTiming) -> RunError:
+    if status.certain:
         remedy = "Let it end, or end that process, then run again."
     else:
-        left = max(0.0, timing.stale_s - standing.age_s)
+        wait_s = max(0.0, timing.stale_s - status.age_s)
         remedy = (
-            f"Let it end. If that process is dead, run again in {left:,.0f} s, or at once with "
+            f"Let it end. If that process is dead, run again in {wait_s:,.0f} s, or at once with "
             "--take-over."
         )
-    which = f"{claim.tell()}, heard of {standing.age_s:,.0f} s ago"
+    which = f"{record.describe()}, heard of {status.age_s:,.0f} s ago"
     return RunError("Another run is making this version", which, remedy)
 
 
-def _await_end(store: Store, claim: Claim, timing: Timing) -> None:
+def _await_end(store: Store, record: LeaseRecord, timing: LeaseTiming) -> None:
     """Waits until a holder that was taken over from has ended, or would have noticed by now."""
-    until = _elapsed() + 2 * timing.beat_s
-    while _elapsed() < until and not store.exists(claim.key("done")):
-        time.sleep(min(_POLL_S, timing.beat_s))
+    deadline_s = _boottime_s() + 2 * timing.heartbeat_s
+    while _boottime_s() < deadline_s and not store.exists(record.key("done")):
+        time.sleep(min(_POLL_S, timing.heartbeat_s))
 
 
-def _changed(store: Store, last: Claim | None) -> bool:
-    return last is not None and read_claim(store, last.key()) != last
+def _record_changed(store: Store, latest: LeaseRecord | None) -> bool:
+    return latest is not None and read_lease_record(store, latest.key()) != latest
 
 
-def _end(store: Store, lease: Lease) -> None:
+def _release(store: Store, lease: Lease) -> None:
     """Leaves nothing of the claims; one that was taken over from says that it has ended.
 
     Where the store fails here there is an error to be shown already, or none worth failing for:
     `clean` removes such claims, and the next run sees that this process is dead.
     """
     with contextlib.suppress(FairshardError, OSError):
-        if lease.lost:
-            store.write_new(lease.claim.key("done"), b"{}\n")
+        if lease.lost_reason:
+            store.write_new(lease.lease_record.key("done"), b"{}\n")
         else:
-            remove_claims(store, lease.claim)
+            remove_lease_records(store, lease.lease_record)
 
 
-def _elapsed() -> float:
+def _boottime_s() -> float:
     """Seconds that pass while a machine sleeps as well, where it can tell them."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)

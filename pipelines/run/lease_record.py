@@ -20,17 +20,17 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipelines.run.process import Holder, Life, life_of
+from pipelines.run.process import Liveness, ProcessIdentity, liveness_of
 from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import RunError
 
-CLAIMS = f"{layout.AGENCY}/claims"
-_NUMBER = re.compile(r"(\d{4,})\.(json|beat|done)")
+LEASE_RECORDS = f"{layout.AGENCY}/claims"
+_RECORD_NAME = re.compile(r"(\d{4,})\.(json|beat|done)")
 
 
 @dataclass(frozen=True)
-class Claim:
+class LeaseRecord:
     """One process's claim to a version; it may travel to workers.
 
     Attributes:
@@ -47,14 +47,14 @@ class Claim:
     version: str
     number: int
     run_id: str
-    holder: Holder
+    holder: ProcessIdentity
     started: str
     token: str
 
     @property
     def folder(self) -> str:
         """Key prefix of the version's claims."""
-        return claims_folder(self.deal_id, self.version)
+        return lease_folder(self.deal_id, self.version)
 
     def key(self, kind: str = "json") -> str:
         """Key of the claim, of its `beat` or of its `done` mark."""
@@ -64,48 +64,50 @@ class Claim:
         """The claim as it is stored."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True).encode() + b"\n"
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Who holds it, in words."""
         who = f"process {self.holder.pid} on {self.holder.host}"
         return f"{self.deal_id}/{self.version}: run {self.run_id}, {who}, since {self.started}"
 
 
 @dataclass(frozen=True)
-class Standing:
+class LeaseStatus:
     """How a claim stands.
 
     Attributes:
         held: Whether its version is taken.
-        sure: Whether that is known, and not just likely from a beat of late.
+        certain: Whether that is known, and not just likely from a beat of late.
         age_s: Seconds since it was last heard of, by the store's clock.
     """
 
     held: bool
-    sure: bool
+    certain: bool
     age_s: float
 
 
-def claims_folder(deal_id: str, version: str) -> str:
+def lease_folder(deal_id: str, version: str) -> str:
     """Key prefix of the claims to a version."""
-    return f"{CLAIMS}/{deal_id}/{version}"
+    return f"{LEASE_RECORDS}/{deal_id}/{version}"
 
 
-def last_claim(store: Store, deal_id: str, version: str) -> Claim | None:
+def latest_lease_record(store: Store, deal_id: str, version: str) -> LeaseRecord | None:
     """The claim with the highest number, if the version was ever claimed.
 
     Raises:
         RunError: If it cannot be read.
     """
-    folder = claims_folder(deal_id, version)
-    found = [_NUMBER.fullmatch(item.key.removeprefix(f"{folder}/")) for item in store.list(folder)]
+    folder = lease_folder(deal_id, version)
+    found = [
+        _RECORD_NAME.fullmatch(item.key.removeprefix(f"{folder}/")) for item in store.list(folder)
+    ]
     number = max((int(match[1]) for match in found if match), default=0)
     # Some services list late; they do not answer late for a name.
     while store.exists(f"{folder}/{number + 1:04d}.json"):
         number += 1
-    return read_claim(store, f"{folder}/{number:04d}.json") if number else None
+    return read_lease_record(store, f"{folder}/{number:04d}.json") if number else None
 
 
-def read_claim(store: Store, key: str) -> Claim | None:
+def read_lease_record(store: Store, key: str) -> LeaseRecord | None:
     """A claim, or none if it went away meanwhile.
 
     Raises:
@@ -113,8 +115,8 @@ def read_claim(store: Store, key: str) -> Claim | None:
     """
     try:
         fields = json.loads(store.read_bytes(key))
-        fields["holder"] = Holder(**fields["holder"])
-        return Claim(**fields)
+        fields["holder"] = ProcessIdentity(**fields["holder"])
+        return LeaseRecord(**fields)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError) as error:
@@ -125,72 +127,72 @@ def read_claim(store: Store, key: str) -> Claim | None:
         ) from error
 
 
-def judge_claim(store: Store, claim: Claim, stale_s: float) -> Standing:
+def assess_lease(store: Store, record: LeaseRecord, stale_s: float) -> LeaseStatus:
     """How a version's last claim stands.
 
     Args:
         store: The output.
-        claim: The claim.
+        record: The claim.
         stale_s: After how long without a beat a holder that cannot be looked at counts as dead.
     """
-    if store.exists(claim.key("done")):
-        return Standing(False, True, 0.0)
-    age = max(0.0, store.clock() - _last_seen(store, claim))
-    life = life_of(claim.holder)
-    if life is Life.UNKNOWN:
-        return Standing(age <= stale_s, False, age)
-    return Standing(life is Life.ALIVE, True, age)
+    if store.exists(record.key("done")):
+        return LeaseStatus(False, True, 0.0)
+    age = max(0.0, store.now_s() - _last_heartbeat_s(store, record))
+    life = liveness_of(record.holder)
+    if life is Liveness.UNKNOWN:
+        return LeaseStatus(age <= stale_s, False, age)
+    return LeaseStatus(life is Liveness.ALIVE, True, age)
 
 
-def _last_seen(store: Store, claim: Claim) -> float:
+def _last_heartbeat_s(store: Store, record: LeaseRecord) -> float:
     for kind in ("beat", "json"):
         try:
-            return store.stat(claim.key(kind)).modified_s
+            return store.stat(record.key(kind)).modified_s
         except FileNotFoundError:
             continue
-    return store.clock()  # it ended this moment: whoever asks again will see
+    return store.now_s()  # it ended this moment: whoever asks again will see
 
 
-def why_lost(store: Store, claim: Claim) -> str:
+def loss_reason(store: Store, record: LeaseRecord) -> str:
     """Why a version is no longer held by a claim; empty while it is."""
-    if store.exists(dataclasses.replace(claim, number=claim.number + 1).key()):
+    if store.exists(dataclasses.replace(record, number=record.number + 1).key()):
         return "another run has taken the version over"
-    if read_claim(store, claim.key()) != claim:
+    if read_lease_record(store, record.key()) != record:
         return "another run has claimed the version at the same moment, or its claim was removed"
     return ""
 
 
-def confirm_claim(store: Store, claim: Claim) -> None:
+def confirm_lease(store: Store, record: LeaseRecord) -> None:
     """For workers, before they make something final: two questions to the store.
 
     Raises:
         RunError: If the version is another process's by now.
     """
-    why = why_lost(store, claim)
-    if why:
-        raise lost_error(claim, why)
+    reason = loss_reason(store, record)
+    if reason:
+        raise lease_lost_error(record, reason)
 
 
-def remove_claims(store: Store, claim: Claim) -> None:
+def remove_lease_records(store: Store, record: LeaseRecord) -> None:
     """Removes a version's claims up to the holder's own, which goes last."""
-    found = {item.key for item in store.list(claim.folder)}
-    for number in range(1, claim.number + 1):
-        each = dataclasses.replace(claim, number=number)
-        for key in (each.key("beat"), each.key("done"), each.key()):
+    found = {item.key for item in store.list(record.folder)}
+    for number in range(1, record.number + 1):
+        older = dataclasses.replace(record, number=number)
+        for key in (older.key("beat"), older.key("done"), older.key()):
             # Its own key is asked to go whether it was listed or not.
-            if key in found or key == claim.key():
+            if key in found or key == record.key():
                 store.delete(key)
 
 
-def lost_error(claim: Claim, why: str) -> RunError:
+def lease_lost_error(record: LeaseRecord, reason: str) -> RunError:
     """The error of a run that may write no more."""
     return RunError(
         "This run no longer holds its version",
-        f"{claim.deal_id}/{claim.version}, claim {claim.number}: {why}",
+        f"{record.deal_id}/{record.version}, claim {record.number}: {reason}",
         "Nothing more was written. Let the other run end, or run again.",
     )
 
 
-def now_text() -> str:
+def utc_now_text() -> str:
     """This machine's time, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

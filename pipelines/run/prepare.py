@@ -16,9 +16,9 @@ from pipelines.catalogue.read import open_catalogue
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.ledger.commitments import deal_salt
-from pipelines.ledger.note import Signer
+from pipelines.ledger.signed_note import Signer
 from pipelines.run.job import Job, Models, run_id
-from pipelines.run.signing_key import default_key_path, load_key, load_or_make_key
+from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key
 from pipelines.run.versions import Version, find_version
 from pipelines.signals.file.trust import load_trust_lists
 from pipelines.storage.open import open_store
@@ -28,7 +28,7 @@ from schemas.deal import Deal, load_deal
 
 
 @dataclass(frozen=True)
-class Request:
+class JobRequest:
     """What a run was asked for.
 
     Attributes:
@@ -59,7 +59,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedJob:
     """A job that is ready to run, with what stays on this machine.
 
     Attributes:
@@ -75,7 +75,7 @@ class Prepared:
     version: Version
 
 
-def name_models(deal: Deal) -> Models:
+def resolve_models(deal: Deal) -> Models:
     """Resolves the deal's models.
 
     Raises:
@@ -93,7 +93,7 @@ def name_models(deal: Deal) -> Models:
     )
 
 
-def prepare_job(request: Request) -> Prepared:
+def prepare_job(request: JobRequest) -> PreparedJob:
     """Checks every input of a run and makes its job.
 
     Raises:
@@ -105,17 +105,17 @@ def prepare_job(request: Request) -> Prepared:
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
     read_small_tables(catalogue)
     trust = load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists])
-    models = name_models(deal)  # 3
+    models = resolve_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
-    store.ensure()
+    store.ensure_writable()
     if request.key:  # 5
         signer = load_key(Path(request.key))
     else:
-        signer = load_or_make_key(default_key_path(output))
+        signer = load_or_create_key(default_key_path(output))
     salt = deal_salt(signer.private, deal.deal_id)
-    identity_of_run = run_id(deal, catalogue, request.as_of, models, salt, trust)
-    version = find_version(store, deal, identity_of_run)  # 6
+    current_run_id = run_id(deal, catalogue, request.as_of, models, salt, trust)
+    version = find_version(store, deal, current_run_id)  # 6
     job = Job(
         deal=deal,
         catalogue=catalogue,
@@ -132,4 +132,4 @@ def prepare_job(request: Request) -> Prepared:
         debug=request.debug,
         beam_options=request.beam_options,
     )
-    return Prepared(job, store, signer, version)
+    return PreparedJob(job, store, signer, version)

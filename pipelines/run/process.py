@@ -16,11 +16,11 @@ from enum import StrEnum
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_PID_SPACE = Path("/proc/self/ns/pid")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
 _PARENT_POLL_S = 0.2
 
 
-class Life(StrEnum):
+class Liveness(StrEnum):
     """What can be said of a process from here."""
 
     ALIVE = "alive"
@@ -29,7 +29,7 @@ class Life(StrEnum):
 
 
 @dataclass(frozen=True)
-class Holder:
+class ProcessIdentity:
     """A process.
 
     Attributes:
@@ -47,19 +47,21 @@ class Holder:
     started_ticks: int
 
 
-def this_process() -> Holder:
+def this_process() -> ProcessIdentity:
     """The process that asks."""
     pid = os.getpid()
-    return Holder(socket.gethostname(), _boot(), _pid_space(), pid, _started_ticks(pid) or 0)
+    return ProcessIdentity(
+        socket.gethostname(), _boot_id(), _pid_namespace(), pid, _started_ticks(pid) or 0
+    )
 
 
-def life_of(holder: Holder) -> Life:
+def liveness_of(holder: ProcessIdentity) -> Liveness:
     """Whether a process lives; `unknown` unless this machine's own /proc can tell."""
-    here = (_boot(), _pid_space())
+    here = (_boot_id(), _pid_namespace())
     if not all(here) or (holder.boot, holder.pid_space) != here:
-        return Life.UNKNOWN
+        return Liveness.UNKNOWN
     started = _started_ticks(holder.pid)
-    return Life.DEAD if started is None or started != holder.started_ticks else Life.ALIVE
+    return Liveness.DEAD if started is None or started != holder.started_ticks else Liveness.ALIVE
 
 
 def end_with(pid: int, started_ticks: int) -> None:
@@ -70,7 +72,7 @@ def end_with(pid: int, started_ticks: int) -> None:
 
     Args:
         pid: The other process, of this pid namespace.
-        started_ticks: When it was started, as in `Holder`.
+        started_ticks: When it was started, as in `ProcessIdentity`.
     """
 
     def watch() -> None:
@@ -82,12 +84,12 @@ def end_with(pid: int, started_ticks: int) -> None:
         threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
-def _boot() -> str:
+def _boot_id() -> str:
     return _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else ""
 
 
-def _pid_space() -> str:
-    return str(_PID_SPACE.readlink()) if _PID_SPACE.is_symlink() else ""
+def _pid_namespace() -> str:
+    return str(_PID_NAMESPACE.readlink()) if _PID_NAMESPACE.is_symlink() else ""
 
 
 def _started_ticks(pid: int) -> int | None:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.catalogue.outcome import GateSummary
-from pipelines.run.counts import Counts
-from pipelines.storage.tables import Block
+from pipelines.run.counts import StepCounts
+from pipelines.storage.tables import RowBlock
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -25,12 +25,12 @@ class BatchReceipt:
     """
 
     name: str
-    counts: Counts
+    counts: StepCounts
     gate: GateSummary
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CatalogueVerdict:
     """What the gate says of the whole catalogue.
 
     Attributes:
@@ -53,8 +53,8 @@ class ScreenReceipt:
     """
 
     name: str
-    counts: Counts
-    blocks: tuple[tuple[int, Block], ...]
+    counts: StepCounts
+    blocks: tuple[tuple[int, RowBlock], ...]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class UnitReceipt:
     """
 
     unit: int
-    counts: Counts
+    counts: StepCounts
     decoded: int
     embedded: int
     captioned: int

@@ -8,10 +8,10 @@ import secrets
 import stat
 from pathlib import Path
 
-from pipelines.ledger.note import Signer, parse_skey
+from pipelines.ledger.signed_note import Signer, parse_skey
 from schemas.errors import InputError
 
-DEFAULT_NAME = "fairshard-agency"
+DEFAULT_KEY_NAME = "fairshard-agency"
 _KEY_FILE = "signing.key"
 
 
@@ -23,14 +23,14 @@ def default_key_path(output_uri: str) -> Path:
     return base / _KEY_FILE
 
 
-def load_or_make_key(path: Path) -> Signer:
+def load_or_create_key(path: Path) -> Signer:
     """Reads the key, or makes one where there is none.
 
     Raises:
         InputError: If the file is no key, or others may read it.
     """
     if not path.exists():
-        save_key(path, Signer(DEFAULT_NAME, secrets.token_bytes(32)))
+        save_key(path, Signer(DEFAULT_KEY_NAME, secrets.token_bytes(32)))
     return load_key(path)
 
 

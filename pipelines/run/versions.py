@@ -34,28 +34,28 @@ def find_version(store: Store, deal: Deal, run_id: str) -> Version:
     Raises:
         InputError: If the output holds another deal under this deal's id.
     """
-    records = _records(store, deal)
+    records = _run_records(store, deal)
     for name, record in records.items():
-        if record["deal_sha256"] != deal.core_sha256() and _published(store, deal, name):
+        if record["deal_sha256"] != deal.identity_sha256() and _is_published(store, deal, name):
             raise InputError(
                 "The output already holds another deal of this id",
                 f"{store.uri}/{deal.deal_id}/{name} has another buyer, purpose, territory, term "
-                f"or price ({record['deal_sha256'][:12]}…, here {deal.core_sha256()[:12]}…)",
+                f"or price ({record['deal_sha256'][:12]}…, here {deal.identity_sha256()[:12]}…)",
                 "Give the deal another deal_id, or the run another output.",
             )
     for name, record in records.items():
         if record["run_id"] == run_id:
-            return Version(name, _published(store, deal, name))
-    published = [name for name in records if _published(store, deal, name)]
+            return Version(name, _is_published(store, deal, name))
+    published = [name for name in records if _is_published(store, deal, name)]
     numbers = [int(match[1]) for name in published if (match := _VERSION.fullmatch(name))]
     return Version(layout.version_name(max(numbers, default=0) + 1), False)
 
 
-def _published(store: Store, deal: Deal, version: str) -> bool:
+def _is_published(store: Store, deal: Deal, version: str) -> bool:
     return store.exists(f"{layout.delivery_prefix(deal.deal_id, version)}/{layout.MANIFEST}")
 
 
-def claim_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
+def begin_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
     """Records which run a version belongs to, so that it can be resumed.
 
     The caller holds the version (`pipelines.run.lease`). What another run left under this
@@ -67,7 +67,7 @@ def claim_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
     """
     key = f"{layout.agency_prefix(deal.deal_id, version)}/{layout.RUN_RECORD}"
     found = read_json(store, key)["run_id"] if store.exists(key) else None
-    if _published(store, deal, version):
+    if _is_published(store, deal, version):
         raise RunError(
             "Another run has published this version",
             f"{store.uri}/{deal.deal_id}/{version} by run {found}, this is run {run_id}",
@@ -76,14 +76,14 @@ def claim_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
     if found == run_id:
         return
     # Receipts first: without them, what is left of the version is nobody's.
-    for receipts_of in filter(None, (found, run_id)):
-        store.delete_prefix(layout.work_prefix(receipts_of))
+    for stale_run_id in filter(None, (found, run_id)):
+        store.delete_prefix(layout.work_prefix(stale_run_id))
     store.delete_prefix(layout.version_prefix(deal.deal_id, version))
-    record = {"run_id": run_id, "deal_sha256": deal.core_sha256(), "deal_id": deal.deal_id}
+    record = {"run_id": run_id, "deal_sha256": deal.identity_sha256(), "deal_id": deal.deal_id}
     store.write_bytes(key, json_bytes(record))
 
 
-def _records(store: Store, deal: Deal) -> dict[str, dict[str, str]]:
+def _run_records(store: Store, deal: Deal) -> dict[str, dict[str, str]]:
     ending = f"/{layout.AGENCY}/{layout.RUN_RECORD}"
     found = {}
     for item in store.list(deal.deal_id):

@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.selection.near import NONE, Looks, Places
+from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
 
 Number = TypeVar("Number", np.uint8, np.uint64)
 
-_DIGITS = ("media_sha256", "phash", "colour")  # hex in units
+_HEX_COLUMNS = ("media_sha256", "phash", "colour")  # hex in units
 _SHA256_BYTES, _PHASH_BYTES, _COLOUR_BYTES = 32, 32, 48
 #: What selection knows of an asset. It holds all of them at once, so that every byte counts.
 CANDIDATES_SCHEMA = pa.schema(
@@ -45,7 +45,10 @@ def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
     """A unit's assets as candidates."""
     columns = {
         **{name: rows[name] for name in ("asset_id", "hash", "created_at", "bytes")},
-        **{name: _unhexed(rows[name], CANDIDATES_SCHEMA.field(name).type) for name in _DIGITS},
+        **{
+            name: _decode_hex(rows[name], CANDIDATES_SCHEMA.field(name).type)
+            for name in _HEX_COLUMNS
+        },
         "unit": pa.repeat(pa.scalar(unit, pa.int32()), len(rows)),
         "family": rows["format"],
         "short_side": pc.min_element_wise(rows["width"], rows["height"]),
@@ -53,25 +56,26 @@ def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
     return pa.table([columns[name] for name in CANDIDATES_SCHEMA.names], CANDIDATES_SCHEMA)
 
 
-def _unhexed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+def _decode_hex(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
     """Hex digits as bytes, since each of them is held for every asset."""
     digits = pc.binary_length(column)
-    if not pc.all(pc.equal(digits, 2 * kind.byte_width)).as_py():
+    # A unit whose assets were all refused has no rows; without `min_count` their `all` is null.
+    if not pc.all(pc.equal(digits, 2 * kind.byte_width), min_count=0).as_py():
         raise ValueError(f"digests or looks are not of {kind.byte_width} bytes: {digits.unique()}")
     data = bytes.fromhex("".join(column.to_pylist()))
     return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(data)])
 
 
-def rank(candidates: pa.Table) -> Places:
+def keep_order(candidates: pa.Table) -> Indices:
     """Places of the candidates in the order in which duplicates are kept."""
     created = candidates["created_at"]
     keys = {"unknown": pc.is_null(created), "at": created, "id": candidates["asset_id"]}
     order = pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
-    places: Places = order.to_numpy().astype(np.intp)
-    return places
+    indices: Indices = order.to_numpy().astype(np.intp)
+    return indices
 
 
-def exact_duplicates(candidates: pa.Table, ranked: Places) -> Places:
+def exact_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
     """For each of the ranked: the first that has its bytes, by place; -1 where it is that itself.
 
     Args:
@@ -81,13 +85,13 @@ def exact_duplicates(candidates: pa.Table, ranked: Places) -> Places:
     digests = candidates["media_sha256"].combine_chunks().dictionary_encode()
     codes = digests.indices.to_numpy()[ranked]
     present, at = np.unique(codes, return_index=True)  # the first place of each
-    first = np.full(len(digests.dictionary), NONE, np.intp)
+    first = np.full(len(digests.dictionary), NO_MATCH, np.intp)
     first[present] = ranked[at]
     kept = first[codes]
-    return np.where(kept == ranked, NONE, kept)
+    return np.where(kept == ranked, NO_MATCH, kept)
 
 
-def near_duplicates(candidates: pa.Table, ranked: Places) -> Places:
+def near_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
     """For each of the ranked: the first kept one that nearly looks like it; -1 where it is kept.
 
     Args:
@@ -98,8 +102,8 @@ def near_duplicates(candidates: pa.Table, ranked: Places) -> Places:
         return ranked
     hashes = _bytes_of(candidates["phash"], np.uint64)[ranked]
     colours = _bytes_of(candidates["colour"], np.uint8)[ranked]
-    twins = Looks(hashes, colours).twins()
-    return np.where(twins == NONE, NONE, ranked[twins])
+    originals = PerceptualIndex(hashes, colours).nearest_kept()
+    return np.where(originals == NO_MATCH, NO_MATCH, ranked[originals])
 
 
 def _bytes_of(column: pa.ChunkedArray, kind: type[Number]) -> npt.NDArray[Number]:

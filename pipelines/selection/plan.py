@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.run.receipts import ShardSpec
-from pipelines.selection.near import Places
+from pipelines.selection.perceptual_index import Indices
 from schemas.layout import HASH_BITS, shard_name
 
 # What a sample has besides its media: caption, JSON and three tar headers, generously.
 _OVERHEAD_BYTES = 8_192
 # By how much a shard may be larger than it should be, in halves of that.
-_MOST_HALVES = 3
+_MAX_HALVES = 3
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,21 @@ def plan_shards(deal_id: str, chosen: pa.Table, target_bytes: int) -> list[Plann
     for family in sorted(pc.unique(chosen["family"]).to_pylist()):
         members = chosen.filter(pc.equal(chosen["family"], family))
         members = members.take(np.argsort(members["hash"].to_numpy(), kind="stable"))
-        for number, places in enumerate(_cut(members, target_bytes)):
+        for number, indices in enumerate(_cut(members, target_bytes)):
             name = shard_name(deal_id, family, number)
             spec = ShardSpec(name, family, len(planned))
-            planned.append(PlannedShard(spec, members.take(places)))
+            planned.append(PlannedShard(spec, members.take(indices)))
     return planned
 
 
-def _cut(members: pa.Table, target_bytes: int) -> list[Places]:
+def _cut(members: pa.Table, target_bytes: int) -> list[Indices]:
     """A family's shards as places, in the order of their first sample's hash."""
     sizes = members["bytes"].to_numpy() + _OVERHEAD_BYTES
-    alone, others = np.flatnonzero(sizes > target_bytes), np.flatnonzero(sizes <= target_bytes)
+    oversized, others = np.flatnonzero(sizes > target_bytes), np.flatnonzero(sizes <= target_bytes)
     ranges = _Ranges(members["hash"].to_numpy()[others], sizes[others], target_bytes)
-    shards = [alone[at : at + 1] for at in range(len(alone))]
+    shards = [oversized[at : at + 1] for at in range(len(oversized))]
     shards += [others[first:end] for first, end in ranges.cut(0, len(others), 0, 1 << HASH_BITS)]
-    return sorted(shards, key=lambda places: int(places[0]))
+    return sorted(shards, key=lambda indices: int(indices[0]))
 
 
 class _Ranges:
@@ -81,7 +81,7 @@ class _Ranges:
         self, hashes: npt.NDArray[np.uint64], sizes: npt.NDArray[np.int64], target_bytes: int
     ) -> None:
         self._hashes = hashes
-        self._before = np.concatenate([[0], np.cumsum(sizes)])
+        self._cumulative_bytes = np.concatenate([[0], np.cumsum(sizes)])
         self._target_bytes = target_bytes
 
     def cut(self, first: int, end: int, low: int, span: int) -> Iterator[tuple[int, int]]:
@@ -94,11 +94,11 @@ class _Ranges:
             last = np.uint64(low + stop - 1)
             beyond = int(np.searchsorted(self._hashes[first:end], last, side="right")) + first
             size = self._size(first, beyond)
-            if 2 * size > _MOST_HALVES * self._target_bytes and stop - start > 1:
+            if 2 * size > _MAX_HALVES * self._target_bytes and stop - start > 1:
                 yield from self.cut(first, beyond, low + start, stop - start)
             else:
                 yield first, beyond
             first = beyond
 
     def _size(self, first: int, end: int) -> int:
-        return int(self._before[end] - self._before[first])
+        return int(self._cumulative_bytes[end] - self._cumulative_bytes[first])

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipelines.run.decisions import Decision, refused
-from pipelines.selection.dedupe import exact_duplicates, near_duplicates, rank
-from pipelines.selection.near import NONE, Places
+from pipelines.run.decisions import Decision, refused_asset
+from pipelines.selection.dedupe import exact_duplicates, keep_order, near_duplicates
+from pipelines.selection.perceptual_index import NO_MATCH, Indices
 from schemas.deal_terms import SelectTerms
 from schemas.reasons import Reason
 
@@ -24,7 +24,7 @@ class Selection:
         refusals: In the order of ids.
     """
 
-    chosen: Places
+    chosen: Indices
     refusals: list[Decision]
 
 
@@ -43,33 +43,37 @@ def select_samples(candidates: pa.Table, terms: SelectTerms) -> Selection:
     sides, hashes = candidates["short_side"].to_numpy(), candidates["hash"].to_numpy()
     refusals: list[Decision] = []
 
-    def refuse(places: Places, reason: Reason, details: Iterable[str]) -> None:
-        ids = candidates["asset_id"].take(places).to_pylist()
+    def refuse(indices: Indices, reason: Reason, details: Iterable[str]) -> None:
+        ids = candidates["asset_id"].take(indices).to_pylist()
         pairs = zip(ids, details, strict=True)
-        refusals.extend(refused(asset_id, [reason], detail) for asset_id, detail in pairs)
+        refusals.extend(refused_asset(asset_id, [reason], detail) for asset_id, detail in pairs)
 
-    def keep_one(ranked: Places, twins: Places, reason: Reason) -> Places:
-        doubles = twins != NONE
-        kept = candidates["asset_id"].take(twins[doubles]).to_pylist()
-        refuse(ranked[doubles], reason, [f"kept: {asset_id}" for asset_id in kept])
-        left: Places = ranked[~doubles]
-        return left
+    def keep_one(ranked: Indices, originals: Indices, reason: Reason) -> Indices:
+        is_duplicate = originals != NO_MATCH
+        kept = candidates["asset_id"].take(originals[is_duplicate]).to_pylist()
+        refuse(ranked[is_duplicate], reason, [f"kept: {asset_id}" for asset_id in kept])
+        remaining: Indices = ranked[~is_duplicate]
+        return remaining
 
-    ranked = rank(candidates)
+    ranked = keep_order(candidates)
     large = sides[ranked] >= terms.min_short_side  # 1
     small = ranked[~large]
-    asked = f"{terms.min_short_side} asked"
-    details = [f"shorter side {side} px, {asked}" for side in sides[small].tolist()]
+    required = f"{terms.min_short_side} asked"
+    details = [f"shorter side {side} px, {required}" for side in sides[small].tolist()]
     refuse(small, Reason.SELECT_TOO_SMALL, details)
     ranked = ranked[large]
     if terms.dedupe != "none":  # 2
-        twins = exact_duplicates(candidates, ranked)
-        ranked = keep_one(ranked, twins, Reason.DUPLICATE_EXACT)
+        originals = exact_duplicates(candidates, ranked)
+        ranked = keep_one(ranked, originals, Reason.DUPLICATE_EXACT)
     if terms.dedupe == "near":  # 3
-        twins = near_duplicates(candidates, ranked)
-        ranked = keep_one(ranked, twins, Reason.DUPLICATE_NEAR)
+        originals = near_duplicates(candidates, ranked)
+        ranked = keep_one(ranked, originals, Reason.DUPLICATE_NEAR)
     chosen = ranked[np.argsort(hashes[ranked], kind="stable")]  # 4
-    over = chosen[terms.max_assets :]
-    refuse(over, Reason.SELECT_OVER_CAP, [f"the deal takes {terms.max_assets} assets"] * len(over))
+    over_cap = chosen[terms.max_assets :]
+    refuse(
+        over_cap,
+        Reason.SELECT_OVER_CAP,
+        [f"the deal takes {terms.max_assets} assets"] * len(over_cap),
+    )
     refusals.sort(key=lambda decision: decision.asset_id)
     return Selection(chosen[: terms.max_assets], refusals)

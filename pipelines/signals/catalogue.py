@@ -8,9 +8,9 @@ from typing import Any
 
 import rfc8785
 
-from pipelines.signals.file.parts import printable
+from pipelines.signals.file.metadata_blocks import printable
 from schemas.catalogue import grant_column
-from schemas.rights import ALL_PURPOSES, PURPOSES, Purpose, Value
+from schemas.rights import ALL_PURPOSES, PURPOSES, Permission, Purpose
 from schemas.signal import Origin, Reading, Signal, raw_sha256
 
 AGENCY = "agency"
@@ -24,7 +24,7 @@ def read_grants(row: dict[str, Any]) -> Reading:
         said = row.get(column)
         if said is None:
             continue
-        value = Value(said) if said in list(Value) else Value.DENY
+        value = Permission(said) if said in list(Permission) else Permission.DENY
         where = f"assets.{column}"
         signals.append(
             Signal(
@@ -54,20 +54,20 @@ def read_consents(
     unknown.
     """
     signals = []
-    heard = [
+    counted = [
         event
         for event in events
         if event["contributor_id"] == contributor_id
         and event.get("asset_id") in (None, asset_id)
         and event["given_at"] <= as_of
     ]
-    for event in sorted(heard, key=_when):
-        raw = rfc8785.dumps({name: _plain(value) for name, value in event.items()})
-        signals += [_signal(event, purpose, raw) for purpose in _purposes(event["purpose"])]
+    for event in sorted(counted, key=_order):
+        raw = rfc8785.dumps({name: _as_text(value) for name, value in event.items()})
+        signals += [_consent_signal(event, purpose, raw) for purpose in _purposes(event["purpose"])]
     return Reading(tuple(signals))
 
 
-def _when(event: Row) -> tuple[datetime, str, str]:
+def _order(event: Row) -> tuple[datetime, str, str]:
     return event["given_at"], str(event["purpose"]), str(event["value"])
 
 
@@ -77,13 +77,13 @@ def _purposes(said: str) -> tuple[Purpose, ...]:
     return (Purpose(said),) if said in list(Purpose) else ()
 
 
-def _plain(value: object) -> str | None:
+def _as_text(value: object) -> str | None:
     if isinstance(value, datetime):
         return value.isoformat()
     return None if value is None else str(value)
 
 
-def _signal(event: Row, purpose: Purpose, raw: bytes) -> Signal:
+def _consent_signal(event: Row, purpose: Purpose, raw: bytes) -> Signal:
     said = event["value"]
     scope = "this asset" if event.get("asset_id") else "all works"
     agreement = event.get("agreement_ref")
@@ -91,7 +91,7 @@ def _signal(event: Row, purpose: Purpose, raw: bytes) -> Signal:
     return Signal(
         Origin.CONSENT,
         purpose,
-        Value(said) if said in list(Value) else Value.UNKNOWN,
+        Permission(said) if said in list(Permission) else Permission.UNKNOWN,
         event["contributor_id"],
         "consents",
         raw_sha256(raw),

@@ -16,12 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipelines.ledger.allocation import Claims, Integers, Settled
-from pipelines.ledger.entries import ASSET_COLUMNS, SEALED_SCHEMA, Terms, check_terms, seal_entries
+from pipelines.ledger.allocation import AllocatedLines, Allocator, Integers
+from pipelines.ledger.entries import (
+    ASSET_COLUMNS,
+    SEALED_SCHEMA,
+    DeliveryTerms,
+    check_terms,
+    seal_entries,
+)
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
-from pipelines.ledger.note import Signer, sign_checkpoint
+from pipelines.ledger.signed_note import Signer, sign_checkpoint
 from pipelines.ledger.split import agency_and_contributors
-from pipelines.ledger.statement_files import StatementFiles
+from pipelines.ledger.statement_files import StatementWriter
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.run.job import Job
 from pipelines.storage.spill import Spill
@@ -31,8 +37,8 @@ from schemas import layout
 from schemas.errors import RunError
 from schemas.ledger import LEDGER_SCHEMA, Allocation
 
-CHUNK = 8_192  # assets whose entries are made at once, and lines of statements written at once
-GROUP = 32_768  # entries of a row group; rows that are put aside at once
+CHUNK_ROWS = 8_192  # assets whose entries are made at once, and lines of statements written at once
+ROW_GROUP_ROWS = 32_768  # entries of a row group; rows that are put aside at once
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def record_attribution(
         RunError: If the sums do not come to the pool; nothing is published then.
     """
     price = job.deal.price
-    terms = Terms(
+    terms = DeliveryTerms(
         layout.delivery_id(job.deal.deal_id, job.version),
         price.pool_minor,
         price.currency,
@@ -80,57 +86,62 @@ def record_attribution(
         job.terms_sha256,
     )
     check_terms(terms)
-    claims = Claims(terms.rule)
+    allocator = Allocator(terms.rule)
     for shard in shards:  # 1
-        claims.add(read_parquet(store, _delivered(job, shard)))
+        allocator.add(read_parquet(store, _delivered_key(job, shard)))
     agency_minor, shared_minor = agency_and_contributors(terms.pool_minor, terms.agency_share)
-    settled = claims.settle(shared_minor)  # 2
-    del claims
-    recording = _Recording(store, job, signer, terms, settled)
-    root = recording.write_log(shards)
-    paid = recording.statements.write()  # 6
+    allocated = allocator.allocate(shared_minor)  # 2
+    del allocator
+    writer = _LedgerWriter(store, job, signer, terms, allocated)
+    root = writer.write_log(shards)
+    paid = writer.statements.write()  # 6
     if agency_minor + paid != terms.pool_minor:
         raise RunError(
             "The statements do not sum to the pool",
             f"agency {agency_minor} + contributors {paid}, pool {terms.pool_minor}",
             "This is a fault of the program; nothing was published.",
         )
-    entries, people = len(settled.person), len(settled.people)
-    return Attribution(entries, people, agency_minor, paid, root, recording.origin)
+    entries, people = len(allocated.person), len(allocated.people)
+    return Attribution(entries, people, agency_minor, paid, root, writer.origin)
 
 
-def _delivered(job: Job, shard: str) -> str:
+def _delivered_key(job: Job, shard: str) -> str:
     return f"{job.work}/delivered/{shard}.parquet"
 
 
-class _Recording:
+class _LedgerWriter:
     """The writing of a ledger that is settled."""
 
     def __init__(
-        self, store: Store, job: Job, signer: Signer, terms: Terms, settled: Settled
+        self,
+        store: Store,
+        job: Job,
+        signer: Signer,
+        terms: DeliveryTerms,
+        allocated: AllocatedLines,
     ) -> None:
         self._store = store
         self._job = job
         self._signer = signer
         self._terms = terms
-        self._settled = settled
+        self._allocated = allocated
         self._hashes = bytearray()  # of all leaves, joined
         self._assets = Spill(store, f"{job.work}/ledger/assets")
-        self.statements = StatementFiles(
+        self.statements = StatementWriter(
             store,
             job.deal.deal_id,
             f"{job.agency}/{layout.STATEMENTS}",
             f"{job.work}/ledger/lines",
-            settled,
-            CHUNK,
+            allocated,
+            CHUNK_ROWS,
         )
         self.origin = f"{signer.name}/{terms.delivery}"
 
     def write_log(self, shards: Sequence[str]) -> bytes:
         """Writes ledger, entry bundles, tiles and checkpoint; returns the root."""
         store, prefix = self._store, self._job.delivery
-        for rows, ranks in _gathered(self._ranked(shards)):  # 3
-            self._assets.add(rows.append_column("rank", pa.array(ranks)), ranks // CHUNK)
+        for rows, ranks in _batched(self._ranked_rows(shards)):  # 3
+            self._assets.add(rows.append_column("rank", pa.array(ranks)), ranks // CHUNK_ROWS)
         for path, data in entry_bundles(self._leaves()):  # 4
             store.write_bytes(f"{prefix}/{path}", data)
         whole, builder = memoryview(self._hashes), RootBuilder()  # 5
@@ -143,50 +154,50 @@ class _Recording:
         store.write_bytes(f"{prefix}/{layout.LOG_VKEY}", f"{self._signer.vkey}\n".encode())
         return root
 
-    def _ranked(self, shards: Sequence[str]) -> Iterator[tuple[pa.Table, Integers]]:
+    def _ranked_rows(self, shards: Sequence[str]) -> Iterator[tuple[pa.Table, Integers]]:
         """The shards' rows with the places of their assets in the order of the log."""
         at = 0
         for shard in shards:
-            rows = read_parquet(self._store, _delivered(self._job, shard), list(ASSET_COLUMNS))
-            yield rows, self._settled.ranks[at : at + len(rows)]
+            rows = read_parquet(self._store, _delivered_key(self._job, shard), list(ASSET_COLUMNS))
+            yield rows, self._allocated.ranks[at : at + len(rows)]
             at += len(rows)
 
     def _leaves(self) -> Iterator[bytes]:
         """Makes the entries, chunk by chunk, writes the ledger, and yields the leaves in order."""
         key = f"{self._job.agency}/ledger/ledger-00000.parquet"
-        waiting = SEALED_SCHEMA.empty_table()
+        pending_rows = SEALED_SCHEMA.empty_table()
         with open_parquet(self._store, key, LEDGER_SCHEMA) as write:
-            for first in range(0, len(self._settled.ranks), CHUNK):
-                rows = pa.concat_tables(self._assets.read(first // CHUNK)).sort_by("rank")
-                sealed = seal_entries(rows, self._settled, first, self._terms, self._job.salt)
+            for first in range(0, len(self._allocated.ranks), CHUNK_ROWS):
+                rows = pa.concat_tables(self._assets.read(first // CHUNK_ROWS)).sort_by("rank")
+                sealed = seal_entries(rows, self._allocated, first, self._terms, self._job.salt)
                 self._hashes += b"".join(sealed.hashes)
                 yield from sealed.leaves
-                waiting = pa.concat_tables([waiting, sealed.table])
-                while len(waiting) >= GROUP:
-                    self._keep(waiting.slice(0, GROUP), write)
-                    waiting = waiting.slice(GROUP)
-            if len(waiting):
-                self._keep(waiting, write)
+                pending_rows = pa.concat_tables([pending_rows, sealed.table])
+                while len(pending_rows) >= ROW_GROUP_ROWS:
+                    self._write_row_group(pending_rows.slice(0, ROW_GROUP_ROWS), write)
+                    pending_rows = pending_rows.slice(ROW_GROUP_ROWS)
+            if len(pending_rows):
+                self._write_row_group(pending_rows, write)
 
-    def _keep(self, entries: pa.Table, write: Callable[[pa.Table], None]) -> None:
+    def _write_row_group(self, entries: pa.Table, write: Callable[[pa.Table], None]) -> None:
         """Writes a row group of the ledger and puts its lines aside for the statements."""
         entries = entries.combine_chunks()
         write(entries.select(LEDGER_SCHEMA.names))
         self.statements.add(entries)
 
 
-def _gathered(parts: Iterator[tuple[pa.Table, Integers]]) -> Iterator[tuple[pa.Table, Integers]]:
+def _batched(parts: Iterator[tuple[pa.Table, Integers]]) -> Iterator[tuple[pa.Table, Integers]]:
     """Joins tables, so that about as many rows as make a group are put aside at once."""
-    held: list[tuple[pa.Table, Integers]] = []
+    pending: list[tuple[pa.Table, Integers]] = []
     for part in parts:
-        held.append(part)
-        if sum(len(rows) for rows, _ in held) >= GROUP:
-            yield _joined(held)
-            held = []
-    if any(len(rows) for rows, _ in held):
-        yield _joined(held)
+        pending.append(part)
+        if sum(len(rows) for rows, _ in pending) >= ROW_GROUP_ROWS:
+            yield _concatenated(pending)
+            pending = []
+    if any(len(rows) for rows, _ in pending):
+        yield _concatenated(pending)
 
 
-def _joined(parts: list[tuple[pa.Table, Integers]]) -> tuple[pa.Table, Integers]:
+def _concatenated(parts: list[tuple[pa.Table, Integers]]) -> tuple[pa.Table, Integers]:
     tables, ranks = zip(*parts, strict=True)
     return pa.concat_tables(tables), np.concatenate(ranks)

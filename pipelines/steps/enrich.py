@@ -14,49 +14,49 @@ from functools import cache, lru_cache
 
 import pyarrow as pa
 
+from pipelines.features.assets import FetchedAsset, UnitFeatures, fetch_asset, recall_asset
 from pipelines.features.compute import (
-    Vision,
+    VisionModels,
     caption_rows,
     embedding_rows,
     facts_row,
     score_key,
     score_rows,
 )
-from pipelines.features.digest_cache import load_seen
-from pipelines.features.gather import Gathered, Known, gather, recall
+from pipelines.features.digest_cache import load_digest_cache
 from pipelines.features.signals_table import signals_table
-from pipelines.features.store import FACTS_SCHEMA, SHOT, SHOT_CAPTION, FeatureStore, Row
+from pipelines.features.store import FACTS_SCHEMA, SHOT_CAPTION_TYPE, SHOT_TYPE, FeatureStore, Row
 from pipelines.profiles import profile_for
-from pipelines.profiles.captions import OWN_CAPTIONS
-from pipelines.rights.lines import one_line
-from pipelines.rights.resolve import overrides_line
-from pipelines.rights.standing import STANDING_FIELDS
-from pipelines.run.counts import Counts
-from pipelines.run.decisions import Decision, refused, write_decisions
+from pipelines.profiles.captions import CONTRIBUTOR_CAPTION_COLUMNS
+from pipelines.rights.cleared_rights import CLEARED_RIGHTS_FIELDS
+from pipelines.rights.formatting import one_line
+from pipelines.rights.resolve import describe_overrides
+from pipelines.run.counts import StepCounts
+from pipelines.run.decisions import Decision, refused_asset, write_decisions
 from pipelines.run.job import Job
 from pipelines.run.receipts import UnitReceipt
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
-from pipelines.storage.tables import Block, json_bytes, read_block, read_json, write_table
+from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json, write_table
 from schemas import layout
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.layout import unit_name
 from schemas.reasons import Reason
 from schemas.sample import CaptionSource
-from schemas.signal import ClaimKind
+from schemas.signal import AssertionKind
 
 # Assets in hand at once; also what fixes which pictures share a batch of the model's.
-_CHUNK = 64
+_CHUNK_ASSETS = 64
 _FETCH_THREADS = 2
 
 
 def enrich_unit(
     store: Store,
     features: FeatureStore,
-    vision: Vision,
+    vision: VisionModels,
     job: Job,
     unit: int,
-    blocks: Iterable[Block],
+    blocks: Iterable[RowBlock],
 ) -> UnitReceipt:
     """Enriches one unit and returns its receipt; a unit that is committed is not done again."""
     name = unit_name(unit)
@@ -65,44 +65,46 @@ def enrich_unit(
         return _receipt(unit, read_json(store, commit))
     rows = _read_rows(store, blocks)
     low, high = layout.unit_range(unit, job.unit_bits)
-    known = Known(
+    unit_features = UnitFeatures(
         features.facts.load(low, high),
-        features.embeddings.load_late(low, high),
+        features.embeddings.load_lazily(low, high),
         features.captions.load(low, high, ("caption", "clip_score", "shots")),
         features.scores.load(low, high),
         features.readings.load(low, high),
-        load_seen(features.seen, low, high),
+        load_digest_cache(features.digest_cache, low, high),
     )
-    now_s = cache(store.clock)  # asked for once, before the first file is read
-    gathered: list[Gathered] = []
-    for start in range(0, len(rows), _CHUNK):
-        chunk = _gather_chunk(rows[start : start + _CHUNK], job, known, now_s)  # 2
-        _compute(chunk, known, vision)  # 3
+    now_s = cache(store.now_s)  # asked for once, before the first file is read
+    fetched_assets: list[FetchedAsset] = []
+    for start in range(0, len(rows), _CHUNK_ASSETS):
+        chunk = _fetch_chunk(rows[start : start + _CHUNK_ASSETS], job, unit_features, now_s)  # 2
+        _compute_features(chunk, unit_features, vision)  # 3
         # Pixels are let go of here: a unit's memory is that of one chunk.
-        gathered += [item.without_pixels() for item in chunk]
+        fetched_assets += [item.without_pixels() for item in chunk]
         report_progress(job.progress_path, "enrich", len(chunk))
-    features.facts.save(low, high, known.new_facts)  # 4
-    features.embeddings.save(low, high, known.new_embeddings)
-    features.captions.save(low, high, known.new_captions)
-    features.scores.save(low, high, known.new_scores)
-    features.readings.save(low, high, known.new_readings)
-    features.seen.save(low, high, known.new_seen)  # last, since it lets the others be relied on
-    return _commit(store, job, unit, commit, gathered, known)
+    features.facts.save(low, high, unit_features.new_facts)  # 4
+    features.embeddings.save(low, high, unit_features.new_embeddings)
+    features.captions.save(low, high, unit_features.new_captions)
+    features.scores.save(low, high, unit_features.new_scores)
+    features.readings.save(low, high, unit_features.new_readings)
+    features.digest_cache.save(
+        low, high, unit_features.new_digest_cache
+    )  # last, since it lets the others be relied on
+    return _commit(store, job, unit, commit, fetched_assets, unit_features)
 
 
-def _read_rows(store: Store, blocks: Iterable[Block]) -> list[Row]:
+def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[Row]:
     ordered = sorted(blocks, key=lambda block: (block.key, block.offset))
     table = pa.concat_tables([read_block(store, block) for block in ordered])
     return list(table.sort_by([("hash", "ascending")]).to_pylist())
 
 
-def _gather_chunk(
-    rows: Sequence[Row], job: Job, known: Known, now_s: Callable[[], float]
-) -> list[Gathered]:
-    recalled = [recall(row, job, known) for row in rows]
-    rest = [row for row, item in zip(rows, recalled, strict=True) if item is None]
-    read = _fetchers().map(lambda row: gather(row, job, known, now_s), rest)
-    return [next(read) if item is None else item for item in recalled]
+def _fetch_chunk(
+    rows: Sequence[Row], job: Job, unit_features: UnitFeatures, now_s: Callable[[], float]
+) -> list[FetchedAsset]:
+    recalled = [recall_asset(row, job, unit_features) for row in rows]
+    not_recalled = [row for row, item in zip(rows, recalled, strict=True) if item is None]
+    fetched = _fetchers().map(lambda row: fetch_asset(row, job, unit_features, now_s), not_recalled)
+    return [next(fetched) if item is None else item for item in recalled]
 
 
 @lru_cache(maxsize=1)
@@ -111,72 +113,82 @@ def _fetchers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_FETCH_THREADS, "fetch")
 
 
-def _compute(chunk: Sequence[Gathered], known: Known, vision: Vision) -> None:
+def _compute_features(
+    chunk: Sequence[FetchedAsset], unit_features: UnitFeatures, vision: VisionModels
+) -> None:
     for item in chunk:
-        if item.own_reading is not None and item.digest not in known.readings:
-            known.new_readings.append(item.own_reading)
-            known.readings[item.digest] = item.own_reading
-        if item.seen is not None and item.seen["state_key"] not in known.seen:
-            known.new_seen.append(item.seen)
-            known.seen[item.seen["state_key"]] = item.seen
-    fresh = {item.digest: item.prepared for item in chunk if item.prepared is not None}
-    facts = [facts_row(media) for digest, media in fresh.items() if digest not in known.facts]
-    known.new_facts += facts
-    known.facts.update((row["media_sha256"], row) for row in facts)
+        if item.file_reading is not None and item.digest not in unit_features.readings:
+            unit_features.new_readings.append(item.file_reading)
+            unit_features.readings[item.digest] = item.file_reading
+        if (
+            item.cache_row is not None
+            and item.cache_row["state_key"] not in unit_features.digest_cache
+        ):
+            unit_features.new_digest_cache.append(item.cache_row)
+            unit_features.digest_cache[item.cache_row["state_key"]] = item.cache_row
+    new_media = {item.digest: item.prepared for item in chunk if item.prepared is not None}
+    facts = [
+        facts_row(media) for digest, media in new_media.items() if digest not in unit_features.facts
+    ]
+    unit_features.new_facts += facts
+    unit_features.facts.update((row["media_sha256"], row) for row in facts)
     # No model sees what was refused, nor what may not be embedded.
-    open_to = {item.digest for item in chunk if item.decision is None and item.inference}
-    media = [prepared for digest, prepared in fresh.items() if digest in open_to]
-    unseen = [item for item in media if item.media_sha256 not in known.embeddings]
-    embedded = embedding_rows(unseen, vision)
-    known.new_embeddings += embedded
-    known.embeddings.update((row["media_sha256"], row) for row in embedded)
-    untold = [item for item in media if item.media_sha256 not in known.captions]
-    captioned = caption_rows(untold, known.embeddings, vision)
-    known.new_captions += captioned
-    known.captions.update((row["media_sha256"], row) for row in captioned)
+    allowed = {item.digest for item in chunk if item.decision is None and item.inference}
+    media = [prepared for digest, prepared in new_media.items() if digest in allowed]
+    unembedded = [item for item in media if item.media_sha256 not in unit_features.embeddings]
+    embedded = embedding_rows(unembedded, vision)
+    unit_features.new_embeddings += embedded
+    unit_features.embeddings.update((row["media_sha256"], row) for row in embedded)
+    uncaptioned = [item for item in media if item.media_sha256 not in unit_features.captions]
+    captioned = caption_rows(uncaptioned, unit_features.embeddings, vision)
+    unit_features.new_captions += captioned
+    unit_features.captions.update((row["media_sha256"], row) for row in captioned)
     unscored = {
         score_key(item.digest, text): (item.digest, text)
         for item in chunk
         if item.decision is None and item.inference
-        for text in _own_texts(item.row).values()
+        for text in _contributor_texts(item.row).values()
     }
     scored = score_rows(
-        [pair for key, pair in unscored.items() if key not in known.scores],
-        known.embeddings,
+        [pair for key, pair in unscored.items() if key not in unit_features.scores],
+        unit_features.embeddings,
         vision,
     )
-    known.new_scores += scored
-    known.scores.update((row["score_key"], row) for row in scored)
+    unit_features.new_scores += scored
+    unit_features.scores.update((row["score_key"], row) for row in scored)
 
 
-def _own_texts(row: Row) -> dict[str, str]:
+def _contributor_texts(row: Row) -> dict[str, str]:
     """What the contributor wrote of an asset, by column."""
-    return {name: row[name] for name in OWN_CAPTIONS if row[name]}
+    return {name: row[name] for name in CONTRIBUTOR_CAPTION_COLUMNS if row[name]}
 
 
 # What binds whoever uses the file, by the sample's field.
 _CONSTRAINTS = {
-    "alteration": ClaimKind.ALTERATION,
-    "file": ClaimKind.FILE_CONSTRAINT,
-    "duplication": ClaimKind.DUPLICATION,
+    "alteration": AssertionKind.ALTERATION,
+    "file": AssertionKind.FILE_CONSTRAINT,
+    "duplication": AssertionKind.DUPLICATION,
 }
 # Embeddings of shots stay in the feature store until a shard is written.
-_UNIT_SHOT = pa.struct([*SHOT, *(f for f in SHOT_CAPTION if f.name != "embedding")])
+_UNIT_SHOT_TYPE = pa.struct([*SHOT_TYPE, *(f for f in SHOT_CAPTION_TYPE if f.name != "embedding")])
 UNIT_SCHEMA = pa.schema(
     [
         *(f for f in ASSETS_SCHEMA if f.name not in ("sha256", "bytes", "width", "height")),
-        *STANDING_FIELDS,
+        *CLEARED_RIGHTS_FIELDS,
         pa.field("hash", pa.uint64(), nullable=False),
         *(
             pa.field("film_ms" if f.name == "duration_ms" else f.name, f.type, f.nullable)
             for f in FACTS_SCHEMA
             if f.name != "shots"
         ),
-        pa.field("shots", pa.list_(_UNIT_SHOT), nullable=False),
+        pa.field("shots", pa.list_(_UNIT_SHOT_TYPE), nullable=False),
         pa.field("caption", pa.string(), nullable=False),
         pa.field("caption_source", pa.string(), nullable=False),
         pa.field("clip_score", pa.float32(), nullable=False),
-        *(pa.field(f"{name}_score", pa.float32(), nullable=False) for name in OWN_CAPTIONS),
+        *(
+            pa.field(f"{name}_score", pa.float32(), nullable=False)
+            for name in CONTRIBUTOR_CAPTION_COLUMNS
+        ),
         *(pa.field(f"{kind}_constraints", pa.string(), nullable=False) for kind in _CONSTRAINTS),
         pa.field("overrides", pa.string(), nullable=False),
     ]
@@ -184,80 +196,99 @@ UNIT_SCHEMA = pa.schema(
 
 
 def _commit(
-    store: Store, job: Job, unit: int, commit: str, gathered: Sequence[Gathered], known: Known
+    store: Store,
+    job: Job,
+    unit: int,
+    commit: str,
+    fetched_assets: Sequence[FetchedAsset],
+    unit_features: UnitFeatures,
 ) -> UnitReceipt:
     decisions: list[Decision] = []
     rows: list[Row] = []
-    for item in gathered:
-        row = _unit_row(item, known) if item.decision is None else item.row
+    for item in fetched_assets:
+        row = _unit_row(item, unit_features) if item.decision is None else item.row
         decision = item.decision or _profile_refusal(row, job.deal.profile)
         if decision is None:
             rows.append(row)
         else:
             decisions.append(decision)
-    counts = Counts(entered=len(gathered), passed=len(gathered) - len(decisions))
+    counts = StepCounts(entered=len(fetched_assets), passed=len(fetched_assets) - len(decisions))
     for decision in decisions:
-        counts.note(decision)
+        counts.add_decision(decision)
     name = unit_name(unit)
     write_decisions(store, f"{job.work}/agency", f"enrich-{name}", decisions)  # 5
-    said = signals_table(gathered, job.as_of.isoformat())
-    if len(said):
-        write_table(store, f"{job.work}/agency/signals/enrich-{name}.parquet", said)
+    signals = signals_table(fetched_assets, job.as_of.isoformat())
+    if len(signals):
+        write_table(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
     table = pa.Table.from_pylist(rows, schema=UNIT_SCHEMA)
     write_table(store, f"{job.work}/units/{name}.parquet", table)
     record = {
         "counts": counts.to_json(),
-        "decoded": len(known.new_facts),
-        "embedded": len(known.new_embeddings),
-        "captioned": len(known.new_captions),
+        "decoded": len(unit_features.new_facts),
+        "embedded": len(unit_features.new_embeddings),
+        "captioned": len(unit_features.new_captions),
     }
     store.write_bytes(commit, json_bytes(record))  # 6
     return _receipt(unit, record)
 
 
-def _unit_row(item: Gathered, known: Known) -> Row:
-    facts = dict(known.facts[item.digest])
+def _unit_row(item: FetchedAsset, unit_features: UnitFeatures) -> Row:
+    facts = dict(unit_features.facts[item.digest])
     facts["film_ms"] = facts.pop("duration_ms")
     shots = facts.pop("shots")
-    told = known.captions[item.digest]["shots"] if item.inference else []
-    untold = {"caption": "", "clip_score": 0.0}
+    captions = unit_features.captions[item.digest]["shots"] if item.inference else []
+    no_caption = {"caption": "", "clip_score": 0.0}
     facts["shots"] = [
-        {**shot, **({name: told[at][name] for name in untold} if at < len(told) else untold)}
+        {
+            **shot,
+            **(
+                {name: captions[at][name] for name in no_caption}
+                if at < len(captions)
+                else no_caption
+            ),
+        }
         for at, shot in enumerate(shots)
     ]
-    return {**item.row, **facts, **_caption(item, known), **_resolved(item)}
+    return {
+        **item.row,
+        **facts,
+        **_caption_columns(item, unit_features),
+        **_resolution_columns(item),
+    }
 
 
 def _profile_refusal(row: Row, name: str) -> Decision | None:
     profile = profile_for(name, row["media_type"])
     if profile is None:
         raise AssertionError("a deal takes no media that its profile does not")
-    lack = profile.need(row)
-    if lack is None:
+    unmet = profile.find_unmet(row)
+    if unmet is None:
         return None
-    detail = one_line(f"{profile.name}: {lack.detail}")
-    return refused(row["asset_id"], (Reason(lack.reason),), detail)
+    detail = one_line(f"{profile.name}: {unmet.detail}")
+    return refused_asset(row["asset_id"], (Reason(unmet.reason),), detail)
 
 
-def _caption(item: Gathered, known: Known) -> Row:
-    own = _own_texts(item.row)
-    scores = {f"{name}_score": 0.0 for name in OWN_CAPTIONS}
+def _caption_columns(item: FetchedAsset, unit_features: UnitFeatures) -> Row:
+    contributor_texts = _contributor_texts(item.row)
+    scores = {f"{name}_score": 0.0 for name in CONTRIBUTOR_CAPTION_COLUMNS}
     if item.inference:
-        told = known.captions[item.digest]
-        for name, text in own.items():
-            scores[f"{name}_score"] = known.scores[score_key(item.digest, text)]["clip_score"]
+        captions = unit_features.captions[item.digest]
+        for name, text in contributor_texts.items():
+            scores[f"{name}_score"] = unit_features.scores[score_key(item.digest, text)][
+                "clip_score"
+            ]
         return {
-            "caption": told["caption"],
+            "caption": captions["caption"],
             "caption_source": CaptionSource.MODEL,
-            "clip_score": told["clip_score"],
+            "clip_score": captions["clip_score"],
             **scores,
         }
     # What the contributor wrote needs no model.
-    source, text = next(iter(own.items()), (CaptionSource.NONE, ""))
+    source, text = next(iter(contributor_texts.items()), (CaptionSource.NONE, ""))
     return {"caption": text, "caption_source": source, "clip_score": 0.0, **scores}
 
 
-def _resolved(item: Gathered) -> Row:
+def _resolution_columns(item: FetchedAsset) -> Row:
     resolution = item.resolution
     if resolution is None:
         raise AssertionError("an asset that goes on was resolved")
@@ -269,10 +300,10 @@ def _resolved(item: Gathered) -> Row:
         **constraints,
         "inference": resolution.inference,
         "digital_source_type": resolution.source_type or None,
-        "overrides": overrides_line(resolution.overrides),
+        "overrides": describe_overrides(resolution.overrides),
     }
 
 
 def _receipt(unit: int, record: Row) -> UnitReceipt:
-    counts = Counts.from_json(record["counts"])
+    counts = StepCounts.from_json(record["counts"])
     return UnitReceipt(unit, counts, record["decoded"], record["embedded"], record["captioned"])

@@ -14,7 +14,7 @@ import apache_beam as beam
 from apache_beam.pvalue import AsIter
 
 
-class _AllOf(beam.DoFn):
+class _ToList(beam.DoFn):
     def process(self, element: bytes, items: Iterable[Any]) -> Iterator[list[Any]]:
         yield list(items)
 
@@ -26,7 +26,7 @@ class GatherAll(beam.PTransform):
     def expand(self, pcoll: beam.PCollection[Any]) -> beam.PCollection[list[Any]]:
         """From elements to the one list."""
         once = pcoll.pipeline | "Once" >> beam.Impulse()
-        return once | "AllOf" >> beam.ParDo(_AllOf(), AsIter(pcoll))
+        return once | "AllOf" >> beam.ParDo(_ToList(), AsIter(pcoll))
 
 
 class _Values(beam.DoFn):
@@ -35,7 +35,7 @@ class _Values(beam.DoFn):
 
 
 @dataclass
-class SpreadKeyed(beam.PTransform):
+class SpreadByKey(beam.PTransform):
     """Elements under different numbers, spread over the workers; the numbers are dropped."""
 
     def expand(self, pcoll: beam.PCollection[tuple[int, Any]]) -> beam.PCollection[Any]:

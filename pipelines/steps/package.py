@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
-from pipelines.ledger.note import Signer
-from pipelines.run.counts import Counts
-from pipelines.run.failures import drop_outdated, noted_failure
+from pipelines.ledger.signed_note import Signer
+from pipelines.run.counts import StepCounts
+from pipelines.run.failures import clear_outdated, recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
-from pipelines.run.versions import claim_version
+from pipelines.run.versions import begin_version
 from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.steps.publish import publish_agency, publish_delivery
 from pipelines.steps.reconcile import RunCounts, read_counts, read_receipts, reconcile
@@ -40,7 +40,7 @@ from schemas.manifest import Manifest
 
 
 @dataclass(frozen=True)
-class Packaged:
+class PackageResult:
     """A run that ended in a delivery.
 
     Attributes:
@@ -52,14 +52,14 @@ class Packaged:
 
     manifest: Manifest
     attribution: Attribution
-    steps: dict[str, Counts]
+    steps: dict[str, StepCounts]
     computed: dict[str, int]
 
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
     """Lays the graph: every step that touches rows or media."""
-    listed = job.catalogue.parts("assets")
-    parts = root | "Parts" >> beam.Create(listed, reshuffle=len(listed) > 1)
+    asset_parts = job.catalogue.parts("assets")
+    parts = root | "Parts" >> beam.Create(asset_parts, reshuffle=len(asset_parts) > 1)
     batches = parts | "ReadCatalogue" >> ReadCatalogue(job)
     verdict = batches | "JudgeCatalogue" >> JudgeCatalogue(job)
     screened = batches | "ScreenRights" >> ScreenRights(job, verdict)
@@ -72,7 +72,7 @@ def build_graph(root: beam.Pipeline, job: Job) -> None:
     )
 
 
-def package(job: Job, signer: Signer, take_over: bool = False) -> Packaged:
+def package(job: Job, signer: Signer, take_over: bool = False) -> PackageResult:
     """Runs a job to its end, holding its version all the while.
 
     Args:
@@ -87,14 +87,14 @@ def package(job: Job, signer: Signer, take_over: bool = False) -> Packaged:
             another run holds or has published the version: then nothing is changed.
     """
     store = open_store(job.output_uri)
-    store.ensure()
-    held = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
-    with held as lease, _sparing_collector():
-        return _package(store, replace(job, claim=lease.claim), signer, lease)
+    store.ensure_writable()
+    hold = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
+    with hold as lease, _frozen_gc():
+        return _run_and_publish(store, replace(job, lease_record=lease.lease_record), signer, lease)
 
 
 @contextmanager
-def _sparing_collector() -> Iterator[None]:
+def _frozen_gc() -> Iterator[None]:
     """Keeps what is there before the run out of the garbage collector's rounds.
 
     Modules and classes by the hundred thousand outlive the run, and each full round would go
@@ -110,16 +110,16 @@ def _sparing_collector() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _package(store: Store, job: Job, signer: Signer, lease: Lease) -> Packaged:
-    claim_version(store, job.deal, job.version, job.run_id)
-    drop_outdated(store, job.work)
+def _run_and_publish(store: Store, job: Job, signer: Signer, lease: Lease) -> PackageResult:
+    begin_version(store, job.deal, job.version, job.run_id)
+    clear_outdated(store, job.work)
     try:
-        run_walk(store, job)
+        run_pipeline(store, job)
         counts = read_counts(store, job)
         if counts.stop is not None:
             raise InputError(*counts.stop)
     except InputError:
-        _discard(store, job)
+        _discard_run(store, job)
         raise
     publish_agency(store, job)
     _check_worth_publishing(store, job, counts)
@@ -129,10 +129,10 @@ def _package(store: Store, job: Job, signer: Signer, lease: Lease) -> Packaged:
     attribution = record_attribution(store, job, signer, shards)
     manifest = publish_delivery(store, job, signer, receipts, steps, attribution, lease.confirm)
     store.delete_prefix(job.work)
-    return Packaged(manifest, attribution, steps, counts.computed)
+    return PackageResult(manifest, attribution, steps, counts.computed)
 
 
-def run_walk(store: Store, job: Job) -> None:
+def run_pipeline(store: Store, job: Job) -> None:
     """Runs the graph to its end.
 
     Raises:
@@ -141,13 +141,13 @@ def run_walk(store: Store, job: Job) -> None:
     try:
         run_graph(job, build_graph)
     except Exception as error:
-        noted = noted_failure(store, job.work, job.progress_path)
-        if noted is None:
+        failure = recorded_failure(store, job.work, job.progress_path)
+        if failure is None:
             raise
-        raise noted from error
+        raise failure from error
 
 
-def _discard(store: Store, job: Job) -> None:
+def _discard_run(store: Store, job: Job) -> None:
     """Leaves nothing of a run whose input was refused; features stay, for they are true."""
     store.delete_prefix(job.work)
     store.delete_prefix(layout.version_prefix(job.deal.deal_id, job.version))
@@ -155,11 +155,11 @@ def _discard(store: Store, job: Job) -> None:
 
 def _check_worth_publishing(store: Store, job: Job, counts: RunCounts) -> None:
     where = f"{job.output_uri}/{job.agency}"
-    if counts.too_many_dead:
+    if counts.too_many_failed:
         store.delete_prefix(job.work)
         raise RunError(
             "Too many dead letters",
-            f"{counts.dead_letters:,} of {counts.steps['read'].entered:,} assets, limit "
+            f"{counts.failed_assets:,} of {counts.steps['read'].entered:,} assets, limit "
             f"limits.dead_letter_share = {job.deal.limits.dead_letter_share}",
             f"Look into {where}/dead_letters, mend the media, or raise the limit.",
         )

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from pipelines.delivery.card import DEMONSTRATION_NOTICE
 from pipelines.delivery.indexes import write_indexes
-from pipelines.delivery.recheck import digest_of, recheck_shards
+from pipelines.delivery.recheck import object_sha256, recheck_shards
 from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
-from pipelines.ledger.note import Signer
-from pipelines.run.counts import Counts
+from pipelines.ledger.signed_note import Signer
+from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution
@@ -34,7 +34,7 @@ def publish_agency(store: Store, job: Job) -> None:
 
     What an earlier try at this version left there goes first: it may have failed on other media.
     """
-    store.sweep(job.agency)
+    store.discard_unfinished(job.agency)
     for found in store.list(job.agency):
         if found.key != f"{job.agency}/{layout.RUN_RECORD}":
             store.delete(found.key)
@@ -49,7 +49,7 @@ def publish_delivery(
     job: Job,
     signer: Signer,
     receipts: Sequence[ShardReceipt],
-    steps: dict[str, Counts],
+    steps: dict[str, StepCounts],
     attribution: Attribution,
     confirm: Callable[[], None] | None = None,
 ) -> Manifest:
@@ -68,7 +68,7 @@ def publish_delivery(
         RunError: If a shard in the store is not what was written, or the version is published
             already; the manifest that is there stays as it is.
     """
-    store.sweep(job.delivery)
+    store.discard_unfinished(job.delivery)
     write_indexes(store, job, receipts)
     recheck_shards(store, job, receipts)
     files = _list_files(store, job, receipts)
@@ -84,10 +84,10 @@ def _write_manifest(store: Store, job: Job, data: bytes) -> None:
     # What is there decides, not what was told: the answer to a first attempt may be lost and the
     # second told that there is one, and some services tell two writers that each was the first.
     store.write_new(key, data)
-    there = store.read_bytes(key)
-    if there == data:
+    stored = store.read_bytes(key)
+    if stored == data:
         return
-    winner = open_manifest(there, None)
+    winner = open_manifest(stored, None)
     raise RunError(
         "Another run has published this version",
         f"{store.uri}/{key}: {winner.delivery} by run {winner.run_id}, this is run {job.run_id}",
@@ -110,7 +110,7 @@ def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> lis
             store.delete(item.key)  # left by an earlier, interrupted try at this version
             continue
         tar = tars.get(path)
-        digest = tar.sha256 if tar else digest_of(store, item.key)
+        digest = tar.sha256 if tar else object_sha256(store, item.key)
         files.append(FileRecord(path=path, bytes=item.size_bytes, sha256=digest))
         report_progress(job.progress_path, "publish", 1)
     return files
@@ -129,7 +129,7 @@ def make_manifest(
     job: Job,
     signer: Signer,
     receipts: Sequence[ShardReceipt],
-    steps: dict[str, Counts],
+    steps: dict[str, StepCounts],
     attribution: Attribution,
     files: list[FileRecord],
 ) -> Manifest:

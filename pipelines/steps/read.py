@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from pipelines.catalogue.data_docs import write_data_docs
 from pipelines.catalogue.gate import gate_batch
-from pipelines.catalogue.outcome import GateSummary, merge, stop_error
-from pipelines.catalogue.read import Part, read_batches
-from pipelines.catalogue.suite import Suite
+from pipelines.catalogue.outcome import GateSummary, merge_summaries, stop_error
+from pipelines.catalogue.read import TablePart, read_batches
+from pipelines.catalogue.suite import RuleSuite
 from pipelines.rights.arrow import column
-from pipelines.run.counts import Counts
-from pipelines.run.decisions import Decision, dead_letter, write_decisions
+from pipelines.run.counts import StepCounts
+from pipelines.run.decisions import Decision, failed_asset, write_decisions
 from pipelines.run.job import Job
-from pipelines.run.receipts import BatchReceipt, Hashes, Verdict
+from pipelines.run.receipts import BatchReceipt, CatalogueVerdict, Hashes
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
@@ -28,43 +28,50 @@ from schemas.errors import InputError
 
 
 def ingest_part(
-    store: Store, job: Job, part: Part, suite: Suite, divert: frozenset[str]
+    store: Store, job: Job, part: TablePart, suite: RuleSuite, divert: frozenset[str]
 ) -> Iterator[BatchReceipt]:
     """Reads a part batch by batch through the gate and leaves what passed in the work area."""
     for batch in read_batches(part, job.catalogue.mapping):
         name = f"{batch.part_index:05d}-{batch.batch_index:06d}"
-        gated = gate_batch(batch.table, suite, divert)
-        dead = [
-            dead_letter(row.asset_id, row.reason, row.detail) for row in (*batch.dead, *gated.dead)
+        checked = gate_batch(batch.table, suite, divert)
+        failed = [
+            failed_asset(row.asset_id, row.reason, row.detail)
+            for row in (*batch.failed_rows, *checked.failed_rows)
         ]
-        counts = Counts(entered=len(batch.table) + len(batch.dead), passed=len(gated.table))
-        for decision in dead:
-            counts.note(decision)
-        _write_batch(store, job.work, name, gated.table, dead)
+        counts = StepCounts(
+            entered=len(batch.table) + len(batch.failed_rows), passed=len(checked.table)
+        )
+        for decision in failed:
+            counts.add_decision(decision)
+        _write_batch(store, job.work, name, checked.table, failed)
         report_progress(job.progress_path, "read", counts.entered)
-        yield BatchReceipt(name, counts, gated.summary)
+        yield BatchReceipt(name, counts, checked.summary)
 
 
-def _write_batch(store: Store, work: str, name: str, table: pa.Table, dead: list[Decision]) -> None:
+def _write_batch(
+    store: Store, work: str, name: str, table: pa.Table, failed: list[Decision]
+) -> None:
     hashes = hash_ids(column(table, "asset_id").to_pylist())
-    kept = table.append_column("hash", pa.array(hashes))
+    hashed = table.append_column("hash", pa.array(hashes))
     sink = io.BytesIO()
-    with pa.ipc.new_file(sink, kept.schema) as writer:
-        writer.write_table(kept)
+    with pa.ipc.new_file(sink, hashed.schema) as writer:
+        writer.write_table(hashed)
     store.write_bytes(f"{work}/batches/{name}.arrow", sink.getvalue())
     # Dead rows count as rows of their id: which of two rows is meant, nobody can say.
-    every = np.concatenate([hashes, hash_ids(row.asset_id for row in dead)])
+    all_hashes = np.concatenate([hashes, hash_ids(row.asset_id for row in failed)])
     ids = io.BytesIO()
-    np.save(ids, every)
+    np.save(ids, all_hashes)
     store.write_bytes(f"{work}/ids/{name}.npy", ids.getvalue())
-    write_decisions(store, f"{work}/agency", f"read-{name}", dead)
+    write_decisions(store, f"{work}/agency", f"read-{name}", failed)
 
 
-def judge(store: Store, job: Job, suite: Suite, receipts: list[BatchReceipt]) -> Verdict:
+def judge_catalogue(
+    store: Store, job: Job, suite: RuleSuite, receipts: list[BatchReceipt]
+) -> CatalogueVerdict:
     """The verdict on all batches; leaves it and the data docs in the work area."""
-    summary = merge(receipt.gate for receipt in receipts)
+    summary = merge_summaries(receipt.gate for receipt in receipts)
     error = stop_error(summary, suite)
-    counts = Counts()
+    counts = StepCounts()
     for receipt in receipts:
         counts.add(receipt.counts)
     if error is None and counts.entered == 0:
@@ -72,24 +79,24 @@ def judge(store: Store, job: Job, suite: Suite, receipts: list[BatchReceipt]) ->
             "The catalogue has no assets", job.catalogue.uri, "Give a catalogue with rows."
         )
     names = sorted(receipt.name for receipt in receipts)
-    repeated = _repeated(store, job.work, names) if error is None else np.zeros(0, np.uint64)
-    _write_docs(store, job, summary, suite)
+    repeated = _repeated_hashes(store, job.work, names) if error is None else np.zeros(0, np.uint64)
+    _write_data_docs(store, job, summary, suite)
     stop = [error.what, error.which, error.remedy] if error else None
     verdict = {"stop": stop, "counts": counts.to_json(), "batches": len(receipts)}
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total, known only now
     report_progress(job.progress_path, "screen", 0, counts.passed)
-    return Verdict(error is not None, repeated)
+    return CatalogueVerdict(error is not None, repeated)
 
 
-def _repeated(store: Store, work: str, names: list[str]) -> Hashes:
+def _repeated_hashes(store: Store, work: str, names: list[str]) -> Hashes:
     """Hashes that occur more than once: 8 bytes an asset, sorted once."""
     parts = [np.load(io.BytesIO(store.read_bytes(f"{work}/ids/{name}.npy"))) for name in names]
     ordered = np.sort(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
-def _write_docs(store: Store, job: Job, summary: GateSummary, suite: Suite) -> None:
+def _write_data_docs(store: Store, job: Job, summary: GateSummary, suite: RuleSuite) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_data_docs(summary, suite, Path(folder), job.as_of)
         for path in sorted(Path(folder).rglob("*")):

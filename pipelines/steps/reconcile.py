@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
-from pipelines.run.counts import Counts
+from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.store import Store
@@ -23,16 +23,16 @@ class RunCounts:
         stop: What, which and remedy, where the gate stopped the run.
         steps: Counts of read, screen, enrich and select; none where it stopped.
         computed: How many media were decoded, embedded and captioned anew.
-        dead_letters: How many in all.
-        too_many_dead: Whether they are past the deal's limit.
+        failed_assets: How many in all.
+        too_many_failed: Whether they are past the deal's limit.
         shards: How many were planned.
     """
 
     stop: tuple[str, str, str] | None
-    steps: dict[str, Counts]
+    steps: dict[str, StepCounts]
     computed: dict[str, int]
-    dead_letters: int
-    too_many_dead: bool
+    failed_assets: int
+    too_many_failed: bool
     shards: int
 
 
@@ -44,10 +44,10 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         return RunCounts((what, which, remedy), {}, {}, 0, False, 0)
     plan = read_json(store, f"{job.work}/plan.json")
     steps = {
-        "read": Counts.from_json(verdict["counts"]),
-        "screen": Counts.from_json(read_json(store, f"{job.work}/screen.json")),
-        "enrich": Counts.from_json(plan["enrich"]),
-        "select": Counts.from_json(plan["select"]),
+        "read": StepCounts.from_json(verdict["counts"]),
+        "screen": StepCounts.from_json(read_json(store, f"{job.work}/screen.json")),
+        "enrich": StepCounts.from_json(plan["enrich"]),
+        "select": StepCounts.from_json(plan["select"]),
     }
     return RunCounts(
         None, steps, plan["computed"], plan["dead_letters"], plan["stopped"], plan["shards"]
@@ -63,7 +63,7 @@ def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:
 
 def reconcile(
     store: Store, job: Job, counts: RunCounts, receipts: list[ShardReceipt]
-) -> dict[str, Counts]:
+) -> dict[str, StepCounts]:
     """Checks every sum of the run.
 
     1. Each step: entered = passed + refused + dead letters.
@@ -80,25 +80,25 @@ def reconcile(
     """
     written = sum(receipt.samples for receipt in receipts)
     steps = dict(counts.steps)
-    steps["write"] = Counts(entered=steps["select"].passed, passed=written)
+    steps["write"] = StepCounts(entered=steps["select"].passed, passed=written)
     before = steps["read"].entered
     for name, step in steps.items():
-        _equal(f"assets that entered {name}", step.entered, before)  # 2
-        out = step.passed + step.refused_assets + step.dead_assets
-        _equal(f"assets that left {name}", out, step.entered)  # 1
+        _check_equal(f"assets that entered {name}", step.entered, before)  # 2
+        out = step.passed + step.refused_assets + step.failed_assets
+        _check_equal(f"assets that left {name}", out, step.entered)  # 1
         before = step.passed
-    _equal("shards written", len(receipts), counts.shards)  # 3
+    _check_equal("shards written", len(receipts), counts.shards)  # 3
     rows = delivered = 0  # 4
     for found in store.list(f"{job.agency}/decisions"):
         outcomes = read_parquet(store, found.key, ["outcome"])["outcome"]
         rows += len(outcomes)
         delivered += pc.sum(pc.equal(outcomes, Outcome.DELIVERED.value)).as_py()
-    _equal("rows of the decisions table", rows, steps["read"].entered)
-    _equal("decisions to deliver", delivered, written)
+    _check_equal("rows of the decisions table", rows, steps["read"].entered)
+    _check_equal("decisions to deliver", delivered, written)
     return steps
 
 
-def _equal(what: str, found: int, expected: int) -> None:
+def _check_equal(what: str, found: int, expected: int) -> None:
     if found != expected:
         raise RunError(
             "The counts do not reconcile",

@@ -9,23 +9,23 @@ import pyarrow as pa
 
 from pipelines.catalogue.read import read_table
 from pipelines.rights.arrow import column
+from pipelines.rights.cleared_rights import add_cleared_rights
 from pipelines.rights.detail import describe_refusals
 from pipelines.rights.screen import (
-    Mask,
+    ReasonMask,
     RightsIndex,
-    build_index,
+    build_rights_index,
     reasons_of,
     screen_batch,
 )
-from pipelines.rights.standing import add_standing
-from pipelines.run.counts import Counts
+from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import refusals_table
 from pipelines.run.job import Job
-from pipelines.run.receipts import ScreenReceipt, Verdict
+from pipelines.run.receipts import CatalogueVerdict, ScreenReceipt
 from pipelines.steps.read import read_batch
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
-from pipelines.storage.tables import Block, write_blocks, write_table
+from pipelines.storage.tables import RowBlock, write_blocks, write_table
 from schemas.layout import HASH_BITS
 
 
@@ -34,21 +34,21 @@ def load_index(job: Job) -> RightsIndex:
     contributors, consents, releases = (
         read_table(job.catalogue, name) for name in ("contributors", "consents", "releases")
     )
-    return build_index(contributors, consents, releases, job.deal, job.as_of_us)
+    return build_rights_index(contributors, consents, releases, job.deal, job.as_of_us)
 
 
 def screen_stored_batch(
-    store: Store, job: Job, index: RightsIndex, name: str, verdict: Verdict
+    store: Store, job: Job, index: RightsIndex, name: str, verdict: CatalogueVerdict
 ) -> ScreenReceipt:
     """Screens a batch; the cleared rows are put by in blocks, one a unit, in order of hash."""
     batch = read_batch(store, job.work, name)
     hashes = np.asarray(column(batch, "hash"))
     mask = screen_batch(batch, index, job.deal, np.isin(hashes, verdict.repeated))
-    counts = Counts(entered=len(batch), passed=int((mask == 0).sum()))
+    counts = StepCounts(entered=len(batch), passed=int((mask == 0).sum()))
     _write_refusals(store, job, index, name, batch.filter(pa.array(mask != 0)), mask, counts)
     cleared = batch.filter(pa.array(mask == 0)).sort_by([("hash", "ascending")])
-    cleared = add_standing(cleared, index, job.deal)
-    blocks: tuple[tuple[int, Block], ...] = ()
+    cleared = add_cleared_rights(cleared, index, job.deal)
+    blocks: tuple[tuple[int, RowBlock], ...] = ()
     if len(cleared):
         key = f"{job.work}/cleared/{name}.arrows"
         blocks = tuple(write_blocks(store, key, _by_unit(cleared, job.unit_bits)))
@@ -71,16 +71,16 @@ def _write_refusals(
     index: RightsIndex,
     name: str,
     rows: pa.Table,
-    mask: Mask,
-    counts: Counts,
+    mask: ReasonMask,
+    counts: StepCounts,
 ) -> None:
     masks = mask[mask != 0]
     if len(masks) == 0:
         return
     details = describe_refusals(rows, masks, index, job.deal)
-    kinds, kind_of, sizes = np.unique(masks, return_inverse=True, return_counts=True)
-    reasons = [reasons_of(int(bits)) for bits in kinds]
+    distinct_masks, mask_index, sizes = np.unique(masks, return_inverse=True, return_counts=True)
+    reasons = [reasons_of(int(bits)) for bits in distinct_masks]
     for codes, size in zip(reasons, sizes, strict=True):
-        counts.note_refused(codes, int(size))
-    table = refusals_table(column(rows, "asset_id"), reasons, kind_of, details)
+        counts.add_refusals(codes, int(size))
+    table = refusals_table(column(rows, "asset_id"), reasons, mask_index, details)
     write_table(store, f"{job.work}/agency/decisions/screen-{name}.parquet", table)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipelines.run.counts import Counts
+from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import write_decisions
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardSpec, UnitReceipt
@@ -18,7 +18,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json, read_parquet, write_table
 from schemas.layout import unit_name
 
-_PLANNED = ["asset_id", "unit", "hash", "family", "bytes"]
+_PLAN_COLUMNS = ["asset_id", "unit", "hash", "family", "bytes"]
 PLAN_SCHEMA = pa.schema(
     [
         pa.field("asset_id", pa.string(), nullable=False),
@@ -28,7 +28,7 @@ PLAN_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Plan:
+class DeliveryPlan:
     """What selection settled.
 
     Attributes:
@@ -40,28 +40,28 @@ class Plan:
     shards: tuple[ShardSpec, ...]
 
 
-def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> Plan:
+def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> DeliveryPlan:
     """Selects samples among all units' assets and leaves one plan a shard in the work area."""
-    counts = Counts()
+    counts = StepCounts()
     for receipt in receipts:
         counts.add(receipt.counts)
     computed = {
         name: sum(getattr(receipt, name) for receipt in receipts)
         for name in ("decoded", "embedded", "captioned")
     }
-    read = Counts.from_json(read_json(store, f"{job.work}/verdict.json")["counts"])
-    dead = read.dead_assets + counts.dead_assets
-    stopped = dead > job.deal.limits.dead_letter_share * read.entered
-    selected = Counts(entered=counts.passed)
+    read_counts = StepCounts.from_json(read_json(store, f"{job.work}/verdict.json")["counts"])
+    failed = read_counts.failed_assets + counts.failed_assets
+    stopped = failed > job.deal.limits.dead_letter_share * read_counts.entered
+    selected = StepCounts(entered=counts.passed)
     planned: list[PlannedShard] = []
     if not stopped:
         candidates = _candidates(store, job, receipts)
         selection = select_samples(candidates, job.deal.select)
         selected.passed = len(selection.chosen)
         for decision in selection.refusals:
-            selected.note(decision)
+            selected.add_decision(decision)
         write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
-        chosen = candidates.select(_PLANNED).take(selection.chosen)
+        chosen = candidates.select(_PLAN_COLUMNS).take(selection.chosen)
         planned = plan_shards(job.deal.deal_id, chosen, job.deal.shards.target_bytes)
         for shard in planned:
             _write_plan(store, job.work, shard)
@@ -69,14 +69,14 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> Plan:
         "enrich": counts.to_json(),
         "select": selected.to_json(),
         "computed": computed,
-        "dead_letters": dead,
+        "dead_letters": failed,
         "stopped": stopped,
         "shards": len(planned),
     }
     store.write_bytes(f"{job.work}/plan.json", json_bytes(record))
     report_progress(job.progress_path, "select", counts.passed, counts.passed)
     report_progress(job.progress_path, "write", 0, selected.passed)
-    return Plan(stopped, tuple(shard.spec for shard in planned))
+    return DeliveryPlan(stopped, tuple(shard.spec for shard in planned))
 
 
 def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table:

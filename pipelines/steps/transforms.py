@@ -8,29 +8,29 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
-from pipelines.catalogue.read import Part
+from pipelines.catalogue.read import TablePart
 from pipelines.catalogue.suite import check_divert, load_suite
-from pipelines.features.compute import LazyVision
-from pipelines.features.store import FeatureStore, open_features
-from pipelines.run.counts import Counts
-from pipelines.run.failures import noting_failure
+from pipelines.features.compute import LazyVisionModels
+from pipelines.features.store import FeatureStore, open_feature_store
+from pipelines.run.counts import StepCounts
+from pipelines.run.failures import record_failure
 from pipelines.run.job import Job
 from pipelines.run.receipts import (
     BatchReceipt,
+    CatalogueVerdict,
     ScreenReceipt,
     ShardReceipt,
     ShardSpec,
     UnitReceipt,
-    Verdict,
 )
 from pipelines.steps.enrich import enrich_unit
-from pipelines.steps.gathering import GatherAll, SpreadKeyed
-from pipelines.steps.read import ingest_part, judge
+from pipelines.steps.gathering import GatherAll, SpreadByKey
+from pipelines.steps.read import ingest_part, judge_catalogue
 from pipelines.steps.screen import load_index, screen_stored_batch
 from pipelines.steps.select import plan_run
 from pipelines.steps.write import write_shard
 from pipelines.storage.open import open_store
-from pipelines.storage.tables import Block, json_bytes
+from pipelines.storage.tables import RowBlock, json_bytes
 
 
 class _IngestPart(beam.DoFn):
@@ -42,8 +42,8 @@ class _IngestPart(beam.DoFn):
         self._suite = load_suite("assets")
         self._divert = check_divert(self._suite, self._job.deal.gate.divert)
 
-    def process(self, element: Part) -> Iterator[BatchReceipt]:
-        with noting_failure(self._store, self._job.work, self._job.progress_path):
+    def process(self, element: TablePart) -> Iterator[BatchReceipt]:
+        with record_failure(self._store, self._job.work, self._job.progress_path):
             yield from ingest_part(self._store, self._job, element, self._suite, self._divert)
 
 
@@ -57,7 +57,7 @@ class ReadCatalogue(beam.PTransform):
 
     job: Job
 
-    def expand(self, pcoll: beam.PCollection[Part]) -> beam.PCollection[BatchReceipt]:
+    def expand(self, pcoll: beam.PCollection[TablePart]) -> beam.PCollection[BatchReceipt]:
         """From parts to receipts of batches."""
         return pcoll | "IngestPart" >> beam.ParDo(_IngestPart(self.job))
 
@@ -66,10 +66,10 @@ class _Judge(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def process(self, element: list[BatchReceipt]) -> Iterator[Verdict]:
+    def process(self, element: list[BatchReceipt]) -> Iterator[CatalogueVerdict]:
         store = open_store(self._job.output_uri)
-        with noting_failure(store, self._job.work, self._job.progress_path):
-            yield judge(store, self._job, load_suite("assets"), element)
+        with record_failure(store, self._job.work, self._job.progress_path):
+            yield judge_catalogue(store, self._job, load_suite("assets"), element)
 
 
 @dataclass
@@ -82,7 +82,7 @@ class JudgeCatalogue(beam.PTransform):
 
     job: Job
 
-    def expand(self, pcoll: beam.PCollection[BatchReceipt]) -> beam.PCollection[Verdict]:
+    def expand(self, pcoll: beam.PCollection[BatchReceipt]) -> beam.PCollection[CatalogueVerdict]:
         """From receipts to the one verdict."""
         return pcoll | "GatherReceipts" >> GatherAll() | "Judge" >> beam.ParDo(_Judge(self.job))
 
@@ -95,10 +95,10 @@ class _ScreenBatch(beam.DoFn):
         self._store = open_store(self._job.output_uri)
         self._index = load_index(self._job)
 
-    def process(self, element: BatchReceipt, verdict: Verdict) -> Iterator[ScreenReceipt]:
+    def process(self, element: BatchReceipt, verdict: CatalogueVerdict) -> Iterator[ScreenReceipt]:
         if not verdict.stopped:
             job = self._job
-            with noting_failure(self._store, job.work, job.progress_path):
+            with record_failure(self._store, job.work, job.progress_path):
                 yield screen_stored_batch(self._store, job, self._index, element.name, verdict)
 
 
@@ -112,7 +112,7 @@ class ScreenRights(beam.PTransform):
     """
 
     job: Job
-    verdict: beam.PCollection[Verdict]
+    verdict: beam.PCollection[CatalogueVerdict]
 
     def expand(self, pcoll: beam.PCollection[BatchReceipt]) -> beam.PCollection[ScreenReceipt]:
         """From batches that were read to batches that were screened."""
@@ -125,13 +125,13 @@ class _CountScreened(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def process(self, element: list[ScreenReceipt]) -> Iterator[Counts]:
-        counts = Counts()
+    def process(self, element: list[ScreenReceipt]) -> Iterator[StepCounts]:
+        counts = StepCounts()
         for receipt in element:
             counts.add(receipt.counts)
         job = self._job
         store = open_store(job.output_uri)
-        with noting_failure(store, job.work, job.progress_path):
+        with record_failure(store, job.work, job.progress_path):
             store.write_bytes(f"{job.work}/screen.json", json_bytes(counts.to_json()))
         yield counts
 
@@ -146,7 +146,7 @@ class CountScreened(beam.PTransform):
 
     job: Job
 
-    def expand(self, pcoll: beam.PCollection[ScreenReceipt]) -> beam.PCollection[Counts]:
+    def expand(self, pcoll: beam.PCollection[ScreenReceipt]) -> beam.PCollection[StepCounts]:
         """From screened batches to their counts in sum."""
         return (
             pcoll
@@ -168,15 +168,15 @@ class _EnrichUnit(beam.DoFn):
     def setup(self) -> None:
         models = self._job.models
         self._store = open_store(self._job.output_uri)
-        self._features = open_features(
+        self._features = open_feature_store(
             self._store, models.clip_id, models.captioner_id, self._job.reader_id
         )
-        self._vision = LazyVision(models.clip, models.captioner)
+        self._vision = LazyVisionModels(models.clip, models.captioner)
 
     def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:
-        unit, places = element
-        blocks = [Block(*place) for place in places]
-        with noting_failure(self._store, self._job.work, self._job.progress_path):
+        unit, locations = element
+        blocks = [RowBlock(*location) for location in locations]
+        with record_failure(self._store, self._job.work, self._job.progress_path):
             yield enrich_unit(self._store, self._features, self._vision, self._job, unit, blocks)
 
 
@@ -210,7 +210,7 @@ class _PlanRun(beam.DoFn):
         # The stopped verdict leaves no receipts and nothing to select from.
         job = self._job
         store = open_store(job.output_uri)
-        with noting_failure(store, job.work, job.progress_path):
+        with record_failure(store, job.work, job.progress_path):
             yield from plan_run(store, job, element).shards
 
 
@@ -245,10 +245,10 @@ class _WriteShard(beam.DoFn):
         # Opened with the first shard, not in setup: the list of features must be of after the
         # units' end. Nor with each, since the list is as long as the library.
         if self._features is None:
-            self._features = open_features(
+            self._features = open_feature_store(
                 store, models.clip_id, models.captioner_id, self._job.reader_id
             )
-        with noting_failure(store, self._job.work, self._job.progress_path):
+        with record_failure(store, self._job.work, self._job.progress_path):
             yield write_shard(store, self._features, self._job, element)
 
 
@@ -267,6 +267,6 @@ class WriteShards(beam.PTransform):
         return (
             pcoll
             | "Numbered" >> beam.ParDo(_Numbered())
-            | "SpreadShards" >> SpreadKeyed()
+            | "SpreadShards" >> SpreadByKey()
             | "WriteShard" >> beam.ParDo(_WriteShard(self.job))
         )

@@ -25,16 +25,16 @@ from pipelines.delivery.tables import (
     shard_table,
     shots_table,
 )
-from pipelines.features.digest_cache import state_of, strike_off
+from pipelines.features.digest_cache import file_state, invalidate
 from pipelines.features.store import FeatureStore, Vectors
 from pipelines.fetch.fetch import open_stream
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.format.tar import Member, TarWriter
 from pipelines.ledger.entries import asset_commitment
-from pipelines.run.decisions import delivered, write_decisions
-from pipelines.run.failures import leave_outdated
+from pipelines.run.decisions import delivered_asset, write_decisions
+from pipelines.run.failures import mark_outdated
 from pipelines.run.job import Job
-from pipelines.run.lease_record import confirm_claim
+from pipelines.run.lease_record import confirm_lease
 from pipelines.run.receipts import ShardReceipt, ShardSpec
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
@@ -44,7 +44,7 @@ from schemas.errors import BadRecord, RunError
 from schemas.layout import unit_name
 from schemas.profiles.common import CommonSample
 
-_AT_ONCE = 16  # samples made, and told of, together
+_BATCH_SAMPLES = 16  # samples made, and told of, together
 _Sample = tuple[CommonSample, Row]
 
 
@@ -59,43 +59,43 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
         _keep_published(store, job, spec, planned.to_pylist())
         return ShardReceipt(**read_json(store, commit))
     samples: list[_Sample] = []
-    said: list[Row] = []
+    shard_rows: list[Row] = []
     base = f"{job.delivery}/shards/{spec.name}"
     with store.open_write(f"{base}.tar") as sink, TarWriter(sink) as tar:  # 3
         try:
-            for start in range(0, len(planned), _AT_ONCE):
+            for start in range(0, len(planned), _BATCH_SAMPLES):
                 # Made here rather than before, since the tar's threads digest meanwhile; several
                 # at once, since every medium drives all else out of the processor's caches.
-                rows = planned.slice(start, _AT_ONCE).to_pylist()
-                made = [(make_sample(row, job), row) for row in rows]
-                said += [shard_row(job, spec.name, *sample) for sample in made]
-                texts = [sample_json(sample) for sample, _ in made]
-                for (sample, row), data in zip(made, texts, strict=True):
+                rows = planned.slice(start, _BATCH_SAMPLES).to_pylist()
+                batch = [(make_sample(row, job), row) for row in rows]
+                shard_rows += [shard_row(job, spec.name, *sample) for sample in batch]
+                texts = [sample_json(sample) for sample, _ in batch]
+                for (sample, row), data in zip(batch, texts, strict=True):
                     _add_sample(tar, job, sample, row, data)
-                samples += made
-                report_progress(job.progress_path, "write", len(made))
-            written = _compare(samples, tar.close())
-        except _ChangedError as error:
-            _read_anew(store, features, job, error.row)
-            raise error.told from error
-        _confirm(store, job)  # before the tar gets its name
+                samples += batch
+                report_progress(job.progress_path, "write", len(batch))
+            written = _match_members(samples, tar.close())
+        except _MediaChangedError as error:
+            _mark_media_changed(store, features, job, error.row)
+            raise error.run_error from error
+        _confirm_lease(store, job)  # before the tar gets its name
     receipt = ShardReceipt(
         spec.name, spec.family, spec.index, len(written), tar.size, tar.sha256, tar.md5
     )
-    write_table(store, f"{base}.parquet", shard_table(said, written))  # 4
+    write_table(store, f"{base}.parquet", shard_table(shard_rows, written))  # 4
     store.write_bytes(f"{base}_stats.json", json_bytes(shard_stats(written, tar.size)))
     embedded = [item for item in written if is_embedded(item.sample)]
     if embedded:
         _write_embeddings(store, features, job, spec, embedded)
-    _leave_rows(store, job, spec, samples)  # 5
-    _confirm(store, job)
+    _record_delivered(store, job, spec, samples)  # 5
+    _confirm_lease(store, job)
     store.write_bytes(commit, json_bytes(receipt.__dict__))  # 6
     return receipt
 
 
-def _confirm(store: Store, job: Job) -> None:
-    if job.claim is not None:
-        confirm_claim(store, job.claim)
+def _confirm_lease(store: Store, job: Job) -> None:
+    if job.lease_record is not None:
+        confirm_lease(store, job.lease_record)
 
 
 def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> pa.Table:
@@ -118,61 +118,61 @@ def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> pa.Table:
 
 def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: Sequence[Row]) -> None:
     """For a repair, which leaves a sound tar as it is."""
-    kept = [(make_sample(row, job), row) for row in rows]
-    _check_published(store, job, spec, kept)
-    _leave_rows(store, job, spec, kept)
-    report_progress(job.progress_path, "write", len(kept))
+    published_samples = [(make_sample(row, job), row) for row in rows]
+    _check_published(store, job, spec, published_samples)
+    _record_delivered(store, job, spec, published_samples)
+    report_progress(job.progress_path, "write", len(published_samples))
 
 
 def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: Row, data: bytes) -> None:
     name = f"{sample.key}.{sample.format}"
     try:
-        tar.add(name, row["bytes"], _media(job, row))
+        tar.add(name, row["bytes"], _open_media(job, row))
     except (BadRecord, ValueError) as error:
-        raise _ChangedError(row, str(error)) from error
+        raise _MediaChangedError(row, str(error)) from error
     text = sample.caption.encode()
     tar.add(f"{sample.key}.txt", len(text), [text])
     tar.add(f"{sample.key}.json", len(data), [data])
 
 
-def _compare(samples: list[_Sample], members: list[Member]) -> list[WrittenSample]:
+def _match_members(samples: list[_Sample], members: list[Member]) -> list[WrittenSample]:
     """The samples with their members, whose digests are known once the tar is closed."""
     written = []
     for at, (sample, row) in enumerate(samples):
         media, text, data = members[3 * at : 3 * at + 3]
         if media.sha256 != sample.media_sha256:
-            raise _ChangedError(row, f"sha256 {media.sha256}, was {sample.media_sha256}")
+            raise _MediaChangedError(row, f"sha256 {media.sha256}, was {sample.media_sha256}")
         written.append(WrittenSample(sample, row, media, text, data))
     return written
 
 
-def _media(job: Job, row: Row) -> Iterator[bytes]:
+def _open_media(job: Job, row: Row) -> Iterator[bytes]:
     location = resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy)
     return open_stream(location, job.limits.max_bytes)
 
 
-class _ChangedError(Exception):
+class _MediaChangedError(Exception):
     """A medium is not what its unit found."""
 
     def __init__(self, row: Row, detail: str) -> None:
         super().__init__(detail)
         self.row = row
-        self.told = RunError(
+        self.run_error = RunError(
             "A medium changed while the run was under way",
             f"asset {row['asset_id']!r}: {detail}",
             "Let the library rest, then run again.",
         )
 
 
-def _read_anew(store: Store, features: FeatureStore, job: Job, row: Row) -> None:
+def _mark_media_changed(store: Store, features: FeatureStore, job: Job, row: Row) -> None:
     """Sees to it that the next run reads this medium, which units and plan are outdated by."""
     low, high = layout.unit_range(layout.unit_of(row["hash"], job.unit_bits), job.unit_bits)
     try:
-        state = state_of(resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy))
+        state = file_state(resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy))
     except BadRecord:
         state = None  # it leads elsewhere now, so that no file is known by it
-    strike_off(features.seen, low, high, [] if state is None else [state])
-    leave_outdated(store, job.work)
+    invalidate(features.digest_cache, low, high, [] if state is None else [state])
+    mark_outdated(store, job.work)
 
 
 def _write_embeddings(
@@ -183,8 +183,8 @@ def _write_embeddings(
     image = features.embeddings.vectors(low, high, "embedding", digests)
     text = features.captions.vectors(low, high, "text_embedding", digests)
     prefix, number = job.delivery, spec.index
-    store.write_bytes(f"{prefix}/{layout.image_embeddings_path(number)}", _npy(image))
-    store.write_bytes(f"{prefix}/{layout.text_embeddings_path(number)}", _npy(text))
+    store.write_bytes(f"{prefix}/{layout.image_embeddings_path(number)}", _npy_bytes(image))
+    store.write_bytes(f"{prefix}/{layout.text_embeddings_path(number)}", _npy_bytes(text))
     table = metadata_table(spec.name, written)
     write_table(store, f"{prefix}/{layout.metadata_path(number)}", table)
     if any(item.row["shots"] for item in written):
@@ -198,7 +198,7 @@ def _hash_range(written: list[WrittenSample], bits: int) -> tuple[int, int]:
     return layout.unit_range(min(units), bits)[0], layout.unit_range(max(units), bits)[1]
 
 
-def _npy(vectors: Vectors) -> bytes:
+def _npy_bytes(vectors: Vectors) -> bytes:
     """Vectors as clip-retrieval keeps them: float16, [samples, dimensions]."""
     matrix: npt.NDArray[np.float16] = vectors.astype(np.float16)
     sink = io.BytesIO()
@@ -206,10 +206,10 @@ def _npy(vectors: Vectors) -> bytes:
     return sink.getvalue()
 
 
-def _leave_rows(store: Store, job: Job, spec: ShardSpec, samples: Sequence[_Sample]) -> None:
+def _record_delivered(store: Store, job: Job, spec: ShardSpec, samples: Sequence[_Sample]) -> None:
     """Leaves the shard's decisions and what the ledger needs of its assets."""
     decisions = [
-        delivered(row["asset_id"], spec.name, sample.key, row["overrides"])
+        delivered_asset(row["asset_id"], spec.name, sample.key, row["overrides"])
         for sample, row in samples
     ]
     write_decisions(store, f"{job.work}/agency", f"write-{spec.name}", decisions)
@@ -228,7 +228,7 @@ def _check_published(store: Store, job: Job, spec: ShardSpec, samples: Sequence[
     table = read_parquet(store, f"{job.delivery}/shards/{spec.name}.parquet")
     published = dict(zip(table["key"].to_pylist(), table["media_sha256"].to_pylist(), strict=True))
     for sample, row in samples:
-        seen = published.get(sample.key)
-        if seen != sample.media_sha256:
-            was = f"sha256 {sample.media_sha256}, published is {seen or 'none'}"
-            raise _ChangedError(row, was).told
+        published_sha256 = published.get(sample.key)
+        if published_sha256 != sample.media_sha256:
+            mismatch = f"sha256 {sample.media_sha256}, published is {published_sha256 or 'none'}"
+            raise _MediaChangedError(row, mismatch).run_error

@@ -17,7 +17,7 @@ TEMPORARY_PREFIX = ".tmp-"
 _FOLDER_ATTEMPTS = 20
 _PUBLIC_MODE = 0o644
 _PRIVATE_MODE = 0o600
-_MOST_PIECES = os.sysconf("SC_IOV_MAX")  # in one call
+_MAX_PIECES = os.sysconf("SC_IOV_MAX")  # in one call
 
 
 def is_temporary(key: str) -> bool:
@@ -35,7 +35,7 @@ class FileSink:
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """See `Sink.write`."""
-        with write_errors(self._path):
+        with translate_write_errors(self._path):
             self.file.write(data)
         length = memoryview(data).nbytes
         self.written += length
@@ -47,7 +47,7 @@ class FileSink:
             self.file.flush()
             self.written += write_pieces(self.file.fileno(), pieces)
         except OSError:  # asked for only now, since this is called for every few pieces
-            with write_errors(self._path):
+            with translate_write_errors(self._path):
                 raise
 
 
@@ -58,21 +58,23 @@ def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> int:
         OSError: If the system takes no more; some of the pieces may have been written.
     """
     total = 0
-    for start in range(0, len(pieces), _MOST_PIECES):
-        rest: Sequence[bytes | memoryview] = pieces[start : start + _MOST_PIECES]
-        left = sum(map(len, rest))
-        while left:
+    for start in range(0, len(pieces), _MAX_PIECES):
+        rest: Sequence[bytes | memoryview] = pieces[start : start + _MAX_PIECES]
+        remaining_bytes = sum(map(len, rest))
+        while remaining_bytes:
             taken = os.writev(descriptor, rest)
             if taken <= 0:
                 raise OSError("the file takes no more bytes")
             total += taken
-            left -= taken
-            if left:
-                rest = _without(rest, taken)
+            remaining_bytes -= taken
+            if remaining_bytes:
+                rest = _remaining_pieces(rest, taken)
     return total
 
 
-def _without(pieces: Sequence[bytes | memoryview], taken: int) -> Sequence[bytes | memoryview]:
+def _remaining_pieces(
+    pieces: Sequence[bytes | memoryview], taken: int
+) -> Sequence[bytes | memoryview]:
     """What is left of the pieces once so many bytes of them were taken."""
     at = 0
     while taken >= len(pieces[at]):
@@ -82,11 +84,11 @@ def _without(pieces: Sequence[bytes | memoryview], taken: int) -> Sequence[bytes
 
 
 @contextmanager
-def temporary(path: Path, *, private: bool) -> Iterator[tuple[FileSink, Path]]:
+def temporary_file(path: Path, *, private: bool) -> Iterator[tuple[FileSink, Path]]:
     """An open file beside `path`, gone when the block ends unless it was renamed."""
     name = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
-    with write_errors(path):
-        descriptor = _open_new(name)
+    with translate_write_errors(path):
+        descriptor = _create_file(name)
         file = os.fdopen(descriptor, "wb", buffering=1 << 20)
         os.fchmod(descriptor, _PRIVATE_MODE if private else _PUBLIC_MODE)
     try:
@@ -100,7 +102,7 @@ def temporary(path: Path, *, private: bool) -> Iterator[tuple[FileSink, Path]]:
             name.unlink(missing_ok=True)
 
 
-def _open_new(name: Path) -> int:
+def _create_file(name: Path) -> int:
     """Makes a file and the folders above it.
 
     Another run that ends takes empty folders away, perhaps between the two steps.
@@ -113,13 +115,13 @@ def _open_new(name: Path) -> int:
     raise OSError(f"the folder {name.parent} is taken away again and again")
 
 
-def close_safely(sink: FileSink) -> None:
+def sync_and_close(sink: FileSink) -> None:
     """Brings the bytes to the disk and counts them there before the file gets its name."""
     sink.file.flush()
     os.fsync(sink.file.fileno())
-    there = os.fstat(sink.file.fileno()).st_size
-    if there != sink.written:
-        raise OSError(f"{sink.written} bytes were written and {there} are there")
+    stored_bytes = os.fstat(sink.file.fileno()).st_size
+    if stored_bytes != sink.written:
+        raise OSError(f"{sink.written} bytes were written and {stored_bytes} are there")
     sink.file.close()
 
 
@@ -142,15 +144,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def listing_failed(error: OSError) -> None:
+def raise_listing_error(error: OSError) -> None:
     """For `os.walk`: a folder that is not there is empty; one that is closed is an error."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return
-    with read_errors(Path(str(error.filename))):
+    with translate_read_errors(Path(str(error.filename))):
         raise error
 
 
-def denied(verb: str, path: Path, error: OSError) -> FairshardError:
+def access_error(verb: str, path: Path, error: OSError) -> FairshardError:
     """The error to show where permission is missing or a folder is in the way."""
     return InputError(
         f"The file or folder cannot be {verb}",
@@ -164,34 +166,34 @@ class FileSource(io.FileIO):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with read_errors(path):
+        with translate_read_errors(path):
             super().__init__(path, "rb")
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """See `io.RawIOBase`."""
-        with read_errors(self._path):
+        with translate_read_errors(self._path):
             return super().readinto(buffer) or 0
 
     def readall(self) -> bytes:
         """See `io.RawIOBase`."""
-        with read_errors(self._path):
+        with translate_read_errors(self._path):
             return super().readall()
 
     def close(self) -> None:
         """See `io.IOBase`."""
-        with read_errors(self._path):
+        with translate_read_errors(self._path):
             super().close()
 
 
 @contextmanager
-def read_errors(path: Path) -> Iterator[None]:
+def translate_read_errors(path: Path) -> Iterator[None]:
     """Turns what the system raises at reading or asking into the project's errors."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise
     except PermissionError as error:
-        raise denied("read", path, error) from error
+        raise access_error("read", path, error) from error
     except OSError as error:
         raise RunError(
             "The file or folder cannot be read",
@@ -201,14 +203,14 @@ def read_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def write_errors(path: Path) -> Iterator[None]:
+def translate_write_errors(path: Path) -> Iterator[None]:
     """Turns what the system raises into the project's errors."""
     try:
         yield
     except FileNotFoundError:
         raise
     except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
-        raise denied("written", path, error) from error
+        raise access_error("written", path, error) from error
     except OSError as error:
         raise RunError(
             "The output cannot be written",

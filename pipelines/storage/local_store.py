@@ -17,16 +17,16 @@ from typing import BinaryIO
 from pipelines.storage.local_file import (
     TEMPORARY_PREFIX,
     FileSource,
-    close_safely,
     is_temporary,
-    listing_failed,
     make_folder,
-    read_errors,
+    raise_listing_error,
+    sync_and_close,
     sync_folder,
-    temporary,
-    write_errors,
+    temporary_file,
+    translate_read_errors,
+    translate_write_errors,
 )
-from pipelines.storage.store import ObjectInfo, Sink, Unfinished, check_key, check_prefix
+from pipelines.storage.store import ObjectInfo, Sink, UnfinishedWrite, check_key, check_prefix
 from schemas.errors import InputError
 
 
@@ -52,8 +52,8 @@ class LocalStore:
         return self.root / check_key(key)
 
     @property
-    def far(self) -> bool:
-        """See `Store.far`."""
+    def is_remote(self) -> bool:
+        """See `Store.is_remote`."""
         return False
 
     @property
@@ -61,10 +61,10 @@ class LocalStore:
         """See `Store.settle_s`."""
         return 0.0
 
-    def clock(self) -> float:
-        """See `Store.clock`. Asked of a new file: a folder may be another machine's."""
+    def now_s(self) -> float:
+        """See `Store.now_s`. Asked of a new file: a folder may be another machine's."""
         probe = self._probe()
-        with write_errors(probe):
+        with translate_write_errors(probe):
             probe.touch(exist_ok=False)
             try:
                 return probe.stat().st_mtime
@@ -93,7 +93,7 @@ class LocalStore:
     def exists(self, key: str) -> bool:
         """See `Store.exists`."""
         path = self.path(key)
-        with read_errors(path):
+        with translate_read_errors(path):
             return path.is_file()
 
     def size(self, key: str) -> int:
@@ -103,7 +103,7 @@ class LocalStore:
     def stat(self, key: str) -> ObjectInfo:
         """See `Store.stat`."""
         path = self.path(key)
-        with read_errors(path):
+        with translate_read_errors(path):
             if not path.is_file():
                 raise FileNotFoundError(str(path))
             found = path.stat()
@@ -115,14 +115,16 @@ class LocalStore:
         return sorted(found, key=lambda info: info.key)
 
     def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
-        for folder, _, names in os.walk(self.root / check_prefix(prefix), onerror=listing_failed):
+        for folder, _, names in os.walk(
+            self.root / check_prefix(prefix), onerror=raise_listing_error
+        ):
             for name in names:
                 path = Path(folder, name)
                 # A file may be removed while the folder is walked.
-                with contextlib.suppress(FileNotFoundError), read_errors(path):
-                    seen = path.stat()
+                with contextlib.suppress(FileNotFoundError), translate_read_errors(path):
+                    stat = path.stat()
                     key = path.relative_to(self.root).as_posix()
-                    yield ObjectInfo(key, seen.st_size, seen.st_mtime, _marker(seen))
+                    yield ObjectInfo(key, stat.st_size, stat.st_mtime, _change_marker(stat))
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
         """See `Store.write_bytes`."""
@@ -133,23 +135,23 @@ class LocalStore:
     def open_write(self, key: str, *, private: bool = False) -> Iterator[Sink]:
         """See `Store.open_write`."""
         path = self.path(key)
-        with temporary(path, private=private) as (sink, name):
+        with temporary_file(path, private=private) as (sink, name):
             yield sink
-            with write_errors(path):
-                close_safely(sink)
+            with translate_write_errors(path):
+                sync_and_close(sink)
                 name.replace(path)
                 sync_folder(path.parent)
 
     def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
         """See `Store.write_new`."""
         path = self.path(key)
-        with read_errors(path):
+        with translate_read_errors(path):
             if path.exists():
                 return False
-        with temporary(path, private=private) as (sink, name):
+        with temporary_file(path, private=private) as (sink, name):
             sink.write(data)
-            with write_errors(path):
-                close_safely(sink)
+            with translate_write_errors(path):
+                sync_and_close(sink)
                 try:
                     # Unlike a rename, a link fails if the name is taken; unlike an exclusive
                     # open, it brings the whole content at once.
@@ -162,7 +164,10 @@ class LocalStore:
     def delete(self, key: str) -> None:
         """See `Store.delete`. Folders that are left empty go as well."""
         path = self.path(key)
-        with write_errors(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with (
+            translate_write_errors(path),
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+        ):
             path.unlink()
             sync_folder(path.parent)
         self._prune(path.parent)
@@ -170,7 +175,10 @@ class LocalStore:
     def delete_prefix(self, prefix: str) -> None:
         """See `Store.delete_prefix`. Folders above it that are left empty go as well."""
         folder = self.path(check_prefix(prefix))
-        with write_errors(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with (
+            translate_write_errors(folder),
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+        ):
             shutil.rmtree(folder)
             sync_folder(folder.parent)
         self._prune(folder.parent)
@@ -181,25 +189,25 @@ class LocalStore:
                 folder.rmdir()
                 folder = folder.parent
 
-    def unfinished(self, prefix: str = "") -> builtins.list[Unfinished]:
-        """See `Store.unfinished`."""
-        left = [info for info in self._walk(prefix) if is_temporary(info.key)]
-        ordered = sorted(left, key=lambda info: info.key)
-        return [Unfinished(info.key, info.size_bytes, info.modified_s) for info in ordered]
+    def unfinished_writes(self, prefix: str = "") -> builtins.list[UnfinishedWrite]:
+        """See `Store.unfinished_writes`."""
+        unfinished = [info for info in self._walk(prefix) if is_temporary(info.key)]
+        ordered = sorted(unfinished, key=lambda info: info.key)
+        return [UnfinishedWrite(info.key, info.size_bytes, info.modified_s) for info in ordered]
 
-    def discard(self, left: Unfinished) -> None:
+    def discard(self, unfinished: UnfinishedWrite) -> None:
         """See `Store.discard`."""
-        if not is_temporary(left.key):
-            raise ValueError(f"not a temporary file: {left.key!r}")
-        self.delete(left.key)
+        if not is_temporary(unfinished.key):
+            raise ValueError(f"not a temporary file: {unfinished.key!r}")
+        self.delete(unfinished.key)
 
-    def sweep(self, prefix: str) -> None:
-        """See `Store.sweep`."""
-        for left in self.unfinished(prefix):
-            self.discard(left)
+    def discard_unfinished(self, prefix: str) -> None:
+        """See `Store.discard_unfinished`."""
+        for unfinished in self.unfinished_writes(prefix):
+            self.discard(unfinished)
 
-    def ensure(self) -> None:
-        """See `Store.ensure`."""
+    def ensure_writable(self) -> None:
+        """See `Store.ensure_writable`."""
         probe = self._probe()
         try:
             make_folder(self.root)
@@ -216,6 +224,6 @@ class LocalStore:
         return self.root / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
 
 
-def _marker(seen: os.stat_result) -> str:
+def _change_marker(stat: os.stat_result) -> str:
     """What changes with a file: size, times of content and of entry to the nanosecond, inode."""
-    return f"{seen.st_size}-{seen.st_mtime_ns}-{seen.st_ctime_ns}-{seen.st_ino}"
+    return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ctime_ns}-{stat.st_ino}"

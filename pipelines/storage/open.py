@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pipelines.storage.s3_client import USUAL_S3, S3Options
+from pipelines.storage.s3_client import DEFAULT_S3, S3Options
 from pipelines.storage.store import Store
 from schemas.errors import InputError
 
 
-def open_store(uri: str, options: S3Options = USUAL_S3) -> Store:
+def open_store(uri: str, options: S3Options = DEFAULT_S3) -> Store:
     """The store at an address; nothing is touched before its first use.
 
     Args:
@@ -33,7 +33,7 @@ def open_store(uri: str, options: S3Options = USUAL_S3) -> Store:
             raise InputError("A file URI names a folder of this machine", uri, "Use file:///path.")
         return LocalStore(uri.rstrip("/"), str(Path(unquote(parts.path))))
     if parts.scheme == "s3":
-        return S3Store.at(uri, options)
+        return S3Store.from_uri(uri, options)
     raise InputError(
         "A store is a folder, file:// or s3://bucket/prefix", uri, "Use one of these three forms."
     )

@@ -13,8 +13,8 @@ def report_progress(
     if not path:
         return
     line = json.dumps([step, done, total]).encode() + b"\n"
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(handle, line)
+        os.write(descriptor, line)
     finally:
-        os.close(handle)
+        os.close(descriptor)

@@ -60,18 +60,18 @@ class S3Options:
     region: str | None = None
 
 
-USUAL_S3 = S3Options()
+DEFAULT_S3 = S3Options()
 
 
 @dataclass(frozen=True)
-class S3Error:
+class S3ErrorInfo:
     """The parts of a service's answer that decide what it means."""
 
     code: str
     status: int
 
 
-class GarbledAnswerError(Exception):
+class InvalidResponseError(Exception):
     """The service's answer lacks what such an answer always has: it was cut."""
 
 
@@ -97,11 +97,11 @@ def s3_client(options: S3Options) -> S3Client:
 
 def _make_client(options: S3Options) -> S3Client:
     try:
-        client = _build(options, "auto")
+        client = _build_client(options, "auto")
         if is_aws(client):
             return client
         # Other services seldom have a wildcard name for every bucket.
-        return _build(options, "path")
+        return _build_client(options, "path")
     except (BotoCoreError, ValueError) as error:
         raise InputError(
             "The S3 client cannot be set up",
@@ -116,7 +116,7 @@ def is_aws(client: S3Client) -> bool:
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
-def _build(options: S3Options, addressing: Literal["auto", "path"]) -> S3Client:
+def _build_client(options: S3Options, addressing: Literal["auto", "path"]) -> S3Client:
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
@@ -139,21 +139,21 @@ def _build(options: S3Options, addressing: Literal["auto", "path"]) -> S3Client:
     )
 
 
-def error_of(error: ClientError) -> S3Error:
+def error_info(error: ClientError) -> S3ErrorInfo:
     """Code and HTTP status of a service's answer."""
     response: dict[str, Any] = dict(error.response)
     code = str(response.get("Error", {}).get("Code", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return S3Error(code, status)
+    return S3ErrorInfo(code, status)
 
 
 def is_missing(error: ClientError) -> bool:
     """Whether the object, not the bucket, is absent."""
-    return error_of(error).code in MISSING_CODES
+    return error_info(error).code in MISSING_CODES
 
 
 @contextmanager
-def s3_errors(bucket: str, key: str = "") -> Iterator[None]:
+def translate_s3_errors(bucket: str, key: str = "") -> Iterator[None]:
     """Turns what boto3 raises into the project's errors.
 
     Raises:
@@ -166,25 +166,25 @@ def s3_errors(bucket: str, key: str = "") -> Iterator[None]:
     except ClientError as error:
         if key and is_missing(error):
             raise FileNotFoundError(f"s3://{bucket}/{key}") from error
-        raise explain_answer(error, bucket, key) from error
-    except (BotoCoreError, HTTPError, ResponseParserError, GarbledAnswerError) as error:
-        raise explain_failure(error, bucket, key) from error
+        raise response_error(error, bucket, key) from error
+    except (BotoCoreError, HTTPError, ResponseParserError, InvalidResponseError) as error:
+        raise request_error(error, bucket, key) from error
 
 
-def explain_answer(error: ClientError, bucket: str, key: str = "") -> FairshardError:
+def response_error(error: ClientError, bucket: str, key: str = "") -> FairshardError:
     """The error to show for a service's refusal."""
-    seen = error_of(error)
-    where = f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
-    if seen.code == "NoSuchBucket" or (not key and seen.status == 404):
-        return InputError("The bucket does not exist", where, "Create it, or correct the URI.")
-    if seen.code in DENIED_CODES or seen.status in (401, 403):
+    info = error_info(error)
+    address = f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
+    if info.code == "NoSuchBucket" or (not key and info.status == 404):
+        return InputError("The bucket does not exist", address, "Create it, or correct the URI.")
+    if info.code in DENIED_CODES or info.status in (401, 403):
         return InputError(
             "Access to the bucket is denied",
-            f"{where} ({seen.code or seen.status})",
+            f"{address} ({info.code or info.status})",
             "Check the credentials and the bucket's policy.",
         )
     # "400" is all that is told where an answer has no body.
-    if seen.code in (
+    if info.code in (
         "400",
         "AuthorizationHeaderMalformed",
         "InvalidBucketName",
@@ -192,33 +192,33 @@ def explain_answer(error: ClientError, bucket: str, key: str = "") -> FairshardE
     ):
         return InputError(
             "The bucket cannot be addressed",
-            f"{where} ({seen.code})",
+            f"{address} ({info.code})",
             "Check the bucket's name and region.",
         )
     return RunError(
         "The S3 service failed",
-        f"{where} ({seen.code or seen.status}: {error})",
+        f"{address} ({info.code or info.status}: {error})",
         "Run again; what is done is kept.",
     )
 
 
-def explain_failure(error: Exception, bucket: str, key: str = "") -> FairshardError:
+def request_error(error: Exception, bucket: str, key: str = "") -> FairshardError:
     """The error to show where no answer came."""
-    where = f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
+    address = f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return InputError(
-            "There are no S3 credentials", where, "Set them as for any AWS tool, then run again."
+            "There are no S3 credentials", address, "Set them as for any AWS tool, then run again."
         )
     if isinstance(error, ParamValidationError):
-        return InputError("The S3 name is not valid", f"{where} ({error})", "Correct the URI.")
+        return InputError("The S3 name is not valid", f"{address} ({error})", "Correct the URI.")
     if isinstance(error, EndpointConnectionError):
         return InputError(
             "The S3 endpoint cannot be reached",
-            f"{where} ({error})",
+            f"{address} ({error})",
             "Check the endpoint's address and the network.",
         )
     return RunError(
         "The S3 service could not be spoken to",
-        f"{where} ({error})",
+        f"{address} ({error})",
         "Check the network and run again; what is done is kept.",
     )

@@ -23,22 +23,22 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from pipelines.storage.s3_client import GarbledAnswerError, S3Client, error_of
+from pipelines.storage.s3_client import InvalidResponseError, S3Client, error_info
 
 _ATTEMPTS = 6
 _FIRST_WAIT_S = 0.25
-_LONGEST_WAIT_S = 8.0
+_MAX_WAIT_S = 8.0
 
-_BROKEN = (
+_TRANSIENT_ERRORS = (
     ConnectionError,
     HTTPClientError,
     IncompleteReadError,
     HTTPError,
     ResponseParserError,
-    GarbledAnswerError,
+    InvalidResponseError,
 )
-_PASSING_STATUS = frozenset({429, 500, 502, 503, 504, 509})
-_PASSING_CODES = frozenset(
+_TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504, 509})
+_TRANSIENT_CODES = frozenset(
     {
         "ConditionalRequestConflict",
         "InternalError",
@@ -52,7 +52,7 @@ _PASSING_CODES = frozenset(
     }
 )
 
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 
 def back_off(attempt: int) -> None:
@@ -62,11 +62,11 @@ def back_off(attempt: int) -> None:
         attempt: How many attempts there were, from 1.
     """
     # Chance decides nothing but how long we wait.
-    bound = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt)
+    bound = min(_MAX_WAIT_S, _FIRST_WAIT_S * 2**attempt)
     time.sleep(random.uniform(0, bound))  # noqa: S311
 
 
-def retried(action: Callable[[], _Answer]) -> _Answer:
+def with_retries(action: Callable[[], _Result]) -> _Result:
     """Calls until there is an answer, six times at most.
 
     Raises:
@@ -77,30 +77,30 @@ def retried(action: Callable[[], _Answer]) -> _Answer:
     for attempt in range(1, _ATTEMPTS):
         try:
             return action()
-        except (*_BROKEN, ClientError) as error:
-            if not _passes(error):
+        except (*_TRANSIENT_ERRORS, ClientError) as error:
+            if not _is_transient(error):
                 raise
         back_off(attempt)
     return action()
 
 
-def _passes(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     """Whether the next attempt may end better."""
     if not isinstance(error, ClientError):
         return not isinstance(error, SSLError)
-    if is_taken(error):
+    if is_name_taken(error):
         return False
-    seen = error_of(error)
-    return seen.status in _PASSING_STATUS or seen.code in _PASSING_CODES
+    info = error_info(error)
+    return info.status in _TRANSIENT_STATUS or info.code in _TRANSIENT_CODES
 
 
-def is_taken(error: ClientError) -> bool:
+def is_name_taken(error: ClientError) -> bool:
     """Whether a write that asked for a free name was refused; it may be told in a 200's body."""
-    seen = error_of(error)
-    return seen.status == 412 or seen.code == "PreconditionFailed"
+    info = error_info(error)
+    return info.status == 412 or info.code == "PreconditionFailed"
 
 
-def need(answer: dict[str, Any], *fields: str) -> dict[str, Any]:
+def require_fields(response: dict[str, Any], *fields: str) -> dict[str, Any]:
     """The answer, if it has what such an answer always has.
 
     A body that was cut before its first byte parses as an empty answer: an upload without an id, a
@@ -109,10 +109,10 @@ def need(answer: dict[str, Any], *fields: str) -> dict[str, Any]:
     Raises:
         GarbledAnswerError: If it has not.
     """
-    missing = [field for field in fields if answer.get(field) in (None, "")]
+    missing = [field for field in fields if response.get(field) in (None, "")]
     if missing:
-        raise GarbledAnswerError(f"the answer has no {', '.join(missing)}")
-    return answer
+        raise InvalidResponseError(f"the answer has no {', '.join(missing)}")
+    return response
 
 
 def list_objects(client: S3Client, bucket: str, start: str) -> Iterator[dict[str, Any]]:
@@ -121,13 +121,11 @@ def list_objects(client: S3Client, bucket: str, start: str) -> Iterator[dict[str
         yield from page.get("Contents", ())
 
 
-def list_pages(
-    client: S3Client, bucket: str, start: str, **further: str
-) -> Iterator[dict[str, Any]]:
-    """The pages of a listing; `further` are its other parameters, such as a delimiter."""
-    token = dict(further)
+def list_pages(client: S3Client, bucket: str, start: str, **extra: str) -> Iterator[dict[str, Any]]:
+    """The pages of a listing; `extra` are its other parameters, such as a delimiter."""
+    token = dict(extra)
     while True:
-        page = _page(client.list_objects_v2, "NextContinuationToken", bucket, start, token)
+        page = _list_page(client.list_objects_v2, "NextContinuationToken", bucket, start, token)
         yield page
         if not page["IsTruncated"]:
             return
@@ -138,7 +136,7 @@ def list_uploads(client: S3Client, bucket: str, start: str) -> Iterator[dict[str
     """Every multipart upload that is not completed, of names that begin with `start`."""
     token: dict[str, str] = {}
     while True:
-        page = _page(client.list_multipart_uploads, "NextKeyMarker", bucket, start, token)
+        page = _list_page(client.list_multipart_uploads, "NextKeyMarker", bucket, start, token)
         yield from page.get("Uploads", ())
         if not page["IsTruncated"]:
             return
@@ -152,30 +150,34 @@ def upload_bytes(client: S3Client, bucket: str, name: str, upload_id: str) -> in
     """What the parts of an unfinished upload take."""
     total, marker = 0, 0
     while True:
-        page = _ask_parts(client, bucket, name, upload_id, marker)
+        page = _list_parts_page(client, bucket, name, upload_id, marker)
         total += sum(int(part["Size"]) for part in page.get("Parts", ()))
         if not page["IsTruncated"]:
             return total
         marker = int(page["NextPartNumberMarker"])
 
 
-def _page(
-    call: Callable[..., dict[str, Any]], more: str, bucket: str, start: str, token: dict[str, str]
+def _list_page(
+    call: Callable[..., dict[str, Any]],
+    next_field: str,
+    bucket: str,
+    start: str,
+    token: dict[str, str],
 ) -> dict[str, Any]:
-    def ask() -> dict[str, Any]:
-        page = need(call(Bucket=bucket, Prefix=start, **token), "IsTruncated")
-        return need(page, more) if page["IsTruncated"] else page
+    def request() -> dict[str, Any]:
+        page = require_fields(call(Bucket=bucket, Prefix=start, **token), "IsTruncated")
+        return require_fields(page, next_field) if page["IsTruncated"] else page
 
-    return retried(ask)
+    return with_retries(request)
 
 
-def _ask_parts(
+def _list_parts_page(
     client: S3Client, bucket: str, name: str, upload_id: str, marker: int
 ) -> dict[str, Any]:
-    def ask() -> dict[str, Any]:
-        answer = client.list_parts(
+    def request() -> dict[str, Any]:
+        response = client.list_parts(
             Bucket=bucket, Key=name, UploadId=upload_id, PartNumberMarker=marker
         )
-        return need(answer, "IsTruncated")
+        return require_fields(response, "IsTruncated")
 
-    return retried(ask)
+    return with_retries(request)

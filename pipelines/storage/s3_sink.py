@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines.storage.s3_client import S3Client, error_of, s3_errors
-from pipelines.storage.s3_retry import is_taken, need, retried
+from pipelines.storage.s3_client import S3Client, error_info, translate_s3_errors
+from pipelines.storage.s3_retry import is_name_taken, require_fields, with_retries
 from schemas.errors import FairshardError, RunError
 
 PART_BYTES = 16 * 2**20
@@ -21,17 +21,19 @@ _MAX_PARTS = 10_000
 def put_object(client: S3Client, bucket: str, name: str, data: bytes, **condition: str) -> None:
     """Writes an object at once, with its sha256 for the service to check."""
     digest = base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
-    retried(
+    with_retries(
         lambda: client.put_object(
             Bucket=bucket, Key=name, Body=data, ChecksumSHA256=digest, **condition
         )
     )
 
 
-def object_bytes(client: S3Client, bucket: str, name: str) -> dict[str, Any]:
+def head_object(client: S3Client, bucket: str, name: str) -> dict[str, Any]:
     """What the service says of an object, its length among it."""
-    return retried(
-        lambda: need(client.head_object(Bucket=bucket, Key=name), "ContentLength", "LastModified")
+    return with_retries(
+        lambda: require_fields(
+            client.head_object(Bucket=bucket, Key=name), "ContentLength", "LastModified"
+        )
     )
 
 
@@ -77,31 +79,31 @@ class MultipartSink:
         Raises:
             RunError: If the service failed, or holds another number of bytes than were written.
         """
-        with s3_errors(self._bucket):
+        with translate_s3_errors(self._bucket):
             if not self._upload_id:
-                self._unless_there(self._put)
+                self._write_if_absent(self._put)
             else:
                 if self._buffer:
                     self._send_part()
-                self._unless_there(self._complete_parts)
+                self._write_if_absent(self._complete_parts)
                 self._upload_id = ""
-            self._count()
+            self._verify_length()
 
     def abort(self) -> None:
         """Removes the parts sent; the error that led here is the one to show, so none is raised."""
         if self._upload_id:
-            with contextlib.suppress(FairshardError), s3_errors(self._bucket):
-                retried(
+            with contextlib.suppress(FairshardError), translate_s3_errors(self._bucket):
+                with_retries(
                     lambda: self._client.abort_multipart_upload(
-                        **self._where, UploadId=self._upload_id
+                        **self._target, UploadId=self._upload_id
                     )
                 )
 
     @property
-    def _where(self) -> dict[str, str]:
+    def _target(self) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._name}
 
-    def _unless_there(self, write: Callable[[dict[str, str]], None]) -> None:
+    def _write_if_absent(self, write: Callable[[dict[str, str]], None]) -> None:
         """Writes if the name is free. Otherwise looks at what has it before writing over it.
 
         An earlier attempt may have been obeyed and its answer lost, or a run that was killed have
@@ -111,13 +113,13 @@ class MultipartSink:
             try:
                 return write(condition)
             except ClientError as error:
-                taken = is_taken(error)
+                name_taken = is_name_taken(error)
                 # Of an upload that was completed, some services say that there is none.
-                if not taken and error_of(error).code != "NoSuchUpload":
+                if not name_taken and error_info(error).code != "NoSuchUpload":
                     raise
-                if self._is_there():
+                if self._is_already_stored():
                     return self.abort()
-                if not (taken and condition):
+                if not (name_taken and condition):
                     raise
         raise AssertionError("a write without a condition is not refused for one")
 
@@ -126,17 +128,17 @@ class MultipartSink:
 
     def _complete_parts(self, condition: dict[str, str]) -> None:
         parts = {"Parts": self._parts}
-        where = {**self._where, "UploadId": self._upload_id, "MultipartUpload": parts}
+        request = {**self._target, "UploadId": self._upload_id, "MultipartUpload": parts}
         complete = self._client.complete_multipart_upload
-        retried(lambda: need(complete(**where, **condition), "ETag"))
+        with_retries(lambda: require_fields(complete(**request, **condition), "ETag"))
 
-    def _is_there(self) -> bool:
+    def _is_already_stored(self) -> bool:
         """Whether the object has these very bytes; only where ETags are made of MD5s.
 
         The sha256 of each part was checked when it came, so the list of parts names the object.
         """
         try:
-            found = object_bytes(self._client, self._bucket, self._name)
+            found = head_object(self._client, self._bucket, self._name)
             etag = self._expected_etag()
         except (ClientError, ValueError):
             return False
@@ -149,24 +151,26 @@ class MultipartSink:
         whole = hashlib.md5(b"".join(md5s), usedforsecurity=False).hexdigest()
         return f"{whole}-{len(md5s)}"
 
-    def _count(self) -> None:
-        there = int(object_bytes(self._client, self._bucket, self._name)["ContentLength"])
-        if there != self._written:
-            with contextlib.suppress(FairshardError), s3_errors(self._bucket):
-                retried(lambda: self._client.delete_object(**self._where))
+    def _verify_length(self) -> None:
+        stored_bytes = int(head_object(self._client, self._bucket, self._name)["ContentLength"])
+        if stored_bytes != self._written:
+            with contextlib.suppress(FairshardError), translate_s3_errors(self._bucket):
+                with_retries(lambda: self._client.delete_object(**self._target))
             raise RunError(
                 "The service holds another number of bytes than were sent",
-                f"s3://{self._bucket}/{self._name}: {there}, sent {self._written}",
+                f"s3://{self._bucket}/{self._name}: {stored_bytes}, sent {self._written}",
                 "Check the service, and run again; what is done is kept.",
             )
 
     def _send_part(self) -> None:
-        with s3_errors(self._bucket):
+        with translate_s3_errors(self._bucket):
             if not self._upload_id:
-                answer = retried(
-                    lambda: need(self._client.create_multipart_upload(**self._where), "UploadId")
+                response = with_retries(
+                    lambda: require_fields(
+                        self._client.create_multipart_upload(**self._target), "UploadId"
+                    )
                 )
-                self._upload_id = str(answer["UploadId"])
+                self._upload_id = str(response["UploadId"])
             number = len(self._parts) + 1
             if number > _MAX_PARTS:
                 raise RunError(
@@ -175,13 +179,13 @@ class MultipartSink:
                     "Cut the delivery into smaller shards.",
                 )
             body = bytes(self._buffer)
-            answer = retried(
-                lambda: need(
+            response = with_retries(
+                lambda: require_fields(
                     self._client.upload_part(
-                        **self._where, UploadId=self._upload_id, PartNumber=number, Body=body
+                        **self._target, UploadId=self._upload_id, PartNumber=number, Body=body
                     ),
                     "ETag",
                 )
             )
-        self._parts.append({"PartNumber": number, "ETag": str(answer["ETag"])})
+        self._parts.append({"PartNumber": number, "ETag": str(response["ETag"])})
         self._buffer.clear()

@@ -15,28 +15,28 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from pipelines.storage.s3_client import (
-    GarbledAnswerError,
+    InvalidResponseError,
     S3Client,
     S3Options,
-    error_of,
+    error_info,
     is_aws,
     s3_client,
-    s3_errors,
+    translate_s3_errors,
 )
 from pipelines.storage.s3_retry import (
-    is_taken,
+    is_name_taken,
     list_objects,
     list_uploads,
-    retried,
     upload_bytes,
+    with_retries,
 )
-from pipelines.storage.s3_sink import MultipartSink, object_bytes, put_object
+from pipelines.storage.s3_sink import MultipartSink, head_object, put_object
 from pipelines.storage.s3_stream import open_object, read_object_range
-from pipelines.storage.store import ObjectInfo, Sink, Unfinished, check_key, check_prefix
+from pipelines.storage.store import ObjectInfo, Sink, UnfinishedWrite, check_key, check_prefix
 from schemas.errors import InputError, RunError
 
 # Written and removed to learn whether a bucket may be written.
-PROBE = ".fairshard-probe"
+PROBE_KEY = ".fairshard-probe"
 # Many times what writing a claim of some 300 bytes takes.
 SETTLE_S = 2.0
 
@@ -58,7 +58,7 @@ class S3Store:
     options: S3Options
 
     @classmethod
-    def at(cls, uri: str, options: S3Options) -> S3Store:
+    def from_uri(cls, uri: str, options: S3Options) -> S3Store:
         """The store of an `s3://bucket/prefix` address.
 
         Raises:
@@ -84,8 +84,8 @@ class S3Store:
         return s3_client(self.options)
 
     @property
-    def far(self) -> bool:
-        """See `Store.far`."""
+    def is_remote(self) -> bool:
+        """See `Store.is_remote`."""
         return True
 
     @property
@@ -93,17 +93,17 @@ class S3Store:
         """See `Store.settle_s`. Of AWS it is documented that one conditional write wins."""
         return 0.0 if is_aws(self._client) else SETTLE_S
 
-    def clock(self) -> float:
-        """See `Store.clock`. The service's, from the date of an answer."""
-        with s3_errors(self.bucket):
-            answer = retried(lambda: self._client.head_bucket(Bucket=self.bucket))
-            date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+    def now_s(self) -> float:
+        """See `Store.now_s`. The service's, from the date of an answer."""
+        with translate_s3_errors(self.bucket):
+            response = with_retries(lambda: self._client.head_bucket(Bucket=self.bucket))
+            date = response["ResponseMetadata"]["HTTPHeaders"].get("date", "")
             try:
-                return _instant(parsedate_to_datetime(date))
+                return _timestamp(parsedate_to_datetime(date))
             except (TypeError, ValueError) as error:
-                raise GarbledAnswerError(f"the answer's date is {date!r}") from error
+                raise InvalidResponseError(f"the answer's date is {date!r}") from error
 
-    def _name(self, key: str) -> str:
+    def _object_name(self, key: str) -> str:
         check_key(key)
         return f"{self.prefix}/{key}" if self.prefix else key
 
@@ -114,11 +114,11 @@ class S3Store:
 
     def open_read(self, key: str) -> BinaryIO:
         """See `Store.open_read`. The stream resumes where a connection broke."""
-        return open_object(self.options, self.bucket, self._name(key))
+        return open_object(self.options, self.bucket, self._object_name(key))
 
     def read_range(self, key: str, start: int, size: int) -> bytes:
         """See `Store.read_range`. One request, and no more bytes than were asked for."""
-        return read_object_range(self.options, self.bucket, self._name(key), start, size)
+        return read_object_range(self.options, self.bucket, self._object_name(key), start, size)
 
     def exists(self, key: str) -> bool:
         """See `Store.exists`."""
@@ -134,10 +134,10 @@ class S3Store:
 
     def stat(self, key: str) -> ObjectInfo:
         """See `Store.stat`."""
-        name = self._name(key)
-        with s3_errors(self.bucket, name):
-            found = object_bytes(self._client, self.bucket, name)
-        return ObjectInfo(key, int(found["ContentLength"]), _instant(found["LastModified"]))
+        name = self._object_name(key)
+        with translate_s3_errors(self.bucket, name):
+            found = head_object(self._client, self.bucket, name)
+        return ObjectInfo(key, int(found["ContentLength"]), _timestamp(found["LastModified"]))
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
         """See `Store.list`."""
@@ -145,26 +145,26 @@ class S3Store:
         start = f"{folder}/" if folder else ""
         base = f"{self.prefix}/" if self.prefix else ""
         found = []
-        with s3_errors(self.bucket):
+        with translate_s3_errors(self.bucket):
             for item in list_objects(self._client, self.bucket, start):
                 key = str(item["Key"])[len(base) :]
                 # Consoles leave empty objects that stand for folders.
                 if not key.endswith("/"):
-                    modified = _instant(item["LastModified"])
+                    modified = _timestamp(item["LastModified"])
                     marker = f"{item.get('ETag', '')}-{modified}-{item['Size']}"
                     found.append(ObjectInfo(key, int(item["Size"]), modified, marker))
         return sorted(found, key=lambda info: info.key)
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
         """See `Store.write_bytes`. `private` has no meaning here: the bucket's policy decides."""
-        name = self._name(key)
-        with s3_errors(self.bucket):
+        name = self._object_name(key)
+        with translate_s3_errors(self.bucket):
             put_object(self._client, self.bucket, name, data)
 
     @contextmanager
     def open_write(self, key: str, *, private: bool = False) -> Iterator[Sink]:
         """See `Store.open_write`. Parts of 16 MiB; what is given up is aborted."""
-        sink = MultipartSink(self._client, self.bucket, self._name(key))
+        sink = MultipartSink(self._client, self.bucket, self._object_name(key))
         try:
             yield sink
             sink.complete()
@@ -174,15 +174,15 @@ class S3Store:
 
     def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
         """See `Store.write_new`."""
-        name = self._name(key)
-        with s3_errors(self.bucket):
+        name = self._object_name(key)
+        with translate_s3_errors(self.bucket):
             try:
                 put_object(self._client, self.bucket, name, data, IfNoneMatch="*")
             except ClientError as error:
-                if is_taken(error):
+                if is_name_taken(error):
                     return False
-                seen = error_of(error)
-                if seen.status == 409 and seen.code == "ConditionalRequestConflict":
+                info = error_info(error)
+                if info.status == 409 and info.code == "ConditionalRequestConflict":
                     raise RunError(
                         "Another run is writing the same object",
                         f"s3://{self.bucket}/{name}",
@@ -193,60 +193,70 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         """See `Store.delete`."""
-        name = self._name(key)
-        with s3_errors(self.bucket), contextlib.suppress(FileNotFoundError):
-            retried(lambda: self._client.delete_object(Bucket=self.bucket, Key=name))
+        name = self._object_name(key)
+        with translate_s3_errors(self.bucket), contextlib.suppress(FileNotFoundError):
+            with_retries(lambda: self._client.delete_object(Bucket=self.bucket, Key=name))
 
     def delete_prefix(self, prefix: str) -> None:
         """See `Store.delete_prefix`."""
-        self._name(check_prefix(prefix))
+        self._object_name(check_prefix(prefix))
         for info in self.list(prefix):
             self.delete(info.key)
 
-    def unfinished(self, prefix: str = "") -> builtins.list[Unfinished]:
-        """See `Store.unfinished`. Parts of uploads that were never completed are paid for."""
+    def unfinished_writes(self, prefix: str = "") -> builtins.list[UnfinishedWrite]:
+        """See `Store.unfinished_writes`.
+
+        Parts of uploads that were never completed are paid for.
+        """
         folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
         base = f"{self.prefix}/" if self.prefix else ""
-        client, left = self._client, []
-        with s3_errors(self.bucket):
+        client, unfinished = self._client, []
+        with translate_s3_errors(self.bucket):
             for item in list_uploads(client, self.bucket, f"{folder}/" if folder else ""):
                 name, upload_id = str(item["Key"]), str(item["UploadId"])
-                begun = _instant(item["Initiated"])
+                started_s = _timestamp(item["Initiated"])
                 try:
                     size = upload_bytes(client, self.bucket, name, upload_id)
                 except ClientError as error:
-                    if error_of(error).code != "NoSuchUpload":  # it ended meanwhile
+                    if error_info(error).code != "NoSuchUpload":  # it ended meanwhile
                         raise
                 else:
-                    left.append(Unfinished(name[len(base) :], size, begun, upload_id))
-        return left
+                    unfinished.append(
+                        UnfinishedWrite(name[len(base) :], size, started_s, upload_id)
+                    )
+        return unfinished
 
-    def discard(self, left: Unfinished) -> None:
+    def discard(self, unfinished: UnfinishedWrite) -> None:
         """See `Store.discard`."""
-        where = {"Bucket": self.bucket, "Key": self._name(left.key)}
-        with s3_errors(self.bucket):
+        target = {"Bucket": self.bucket, "Key": self._object_name(unfinished.key)}
+        with translate_s3_errors(self.bucket):
             try:
-                retried(
-                    lambda: self._client.abort_multipart_upload(**where, UploadId=left.upload_id)
+                with_retries(
+                    lambda: self._client.abort_multipart_upload(
+                        **target, UploadId=unfinished.upload_id
+                    )
                 )
             except ClientError as error:
-                if error_of(error).code != "NoSuchUpload":
+                if error_info(error).code != "NoSuchUpload":
                     raise
 
-    def sweep(self, prefix: str) -> None:
-        """See `Store.sweep`."""
-        self._name(check_prefix(prefix))
-        for left in self.unfinished(prefix):
-            self.discard(left)
+    def discard_unfinished(self, prefix: str) -> None:
+        """See `Store.discard_unfinished`."""
+        self._object_name(check_prefix(prefix))
+        for unfinished in self.unfinished_writes(prefix):
+            self.discard(unfinished)
 
-    def ensure(self) -> None:
-        """See `Store.ensure`. Writes and removes a small object, the only proof of permission."""
-        with s3_errors(self.bucket):
-            retried(lambda: self._client.head_bucket(Bucket=self.bucket))
-            probe = self._name(PROBE)
+    def ensure_writable(self) -> None:
+        """See `Store.ensure_writable`.
+
+        Writes and removes a small object, the only proof of permission.
+        """
+        with translate_s3_errors(self.bucket):
+            with_retries(lambda: self._client.head_bucket(Bucket=self.bucket))
+            probe = self._object_name(PROBE_KEY)
             put_object(self._client, self.bucket, probe, b"")
-            retried(lambda: self._client.delete_object(Bucket=self.bucket, Key=probe))
+            with_retries(lambda: self._client.delete_object(Bucket=self.bucket, Key=probe))
 
 
-def _instant(moment: datetime) -> float:
+def _timestamp(moment: datetime) -> float:
     return moment.timestamp()

@@ -11,14 +11,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipelines.storage.s3_client import (
-    GarbledAnswerError,
+    InvalidResponseError,
     S3Options,
-    error_of,
+    error_info,
     s3_client,
-    s3_errors,
+    translate_s3_errors,
 )
-from pipelines.storage.s3_retry import back_off, retried
-from pipelines.storage.s3_sink import object_bytes
+from pipelines.storage.s3_retry import back_off, with_retries
+from pipelines.storage.s3_sink import head_object
 from schemas.errors import RunError
 
 _BUFFER_BYTES = 1 << 20
@@ -60,25 +60,31 @@ def read_object_range(options: S3Options, bucket: str, name: str, start: int, si
         return b""
     client = s3_client(options)
 
-    def ask() -> bytes:
-        wanted = f"bytes={start}-{start + size - 1}"
-        answer = client.get_object(Bucket=bucket, Key=name, Range=wanted)
-        with answer["Body"] as body:
+    def request() -> bytes:
+        requested = f"bytes={start}-{start + size - 1}"
+        response = client.get_object(Bucket=bucket, Key=name, Range=requested)
+        with response["Body"] as body:
             data = bytes(body.read())
-        told = _RANGE.fullmatch(str(answer.get("ContentRange", "")))
-        if told is None or int(told[1]) != start or len(data) != int(told[2]) + 1 - start:
+        reported = _RANGE.fullmatch(str(response.get("ContentRange", "")))
+        if (
+            reported is None
+            or int(reported[1]) != start
+            or len(data) != int(reported[2]) + 1 - start
+        ):
             # A service that passes over the range would hand us other bytes.
-            raise GarbledAnswerError(f"asked for {wanted}, got {answer.get('ContentRange')}")
-        whole = int(told[3])
-        if len(data) != min(size, whole - start):
-            raise GarbledAnswerError(f"{len(data)} bytes where {size} of {whole} were asked for")
+            raise InvalidResponseError(f"asked for {requested}, got {response.get('ContentRange')}")
+        total_size = int(reported[3])
+        if len(data) != min(size, total_size - start):
+            raise InvalidResponseError(
+                f"{len(data)} bytes where {size} of {total_size} were asked for"
+            )
         return data
 
-    with s3_errors(bucket, name):
+    with translate_s3_errors(bucket, name):
         try:
-            return retried(ask)
+            return with_retries(request)
         except ClientError as error:
-            if error_of(error).status == 416:  # it ends before
+            if error_info(error).status == 416:  # it ends before
                 return b""
             raise
 
@@ -94,30 +100,32 @@ class _ObjectStream(io.RawIOBase):
         super().__init__()
         self._options = options
         self._bucket = bucket
-        self._object = name
+        self._object_name = name
         self._position = 0
         self._failures = 0
         self._body: Any = None
-        with s3_errors(bucket, name):
-            answer = retried(lambda: self._get({"IfMatch": etag} if etag else {}))
-            self._size = self._length(answer)
-        self._etag = str(answer.get("ETag", ""))
-        self._body = answer["Body"]
+        with translate_s3_errors(bucket, name):
+            response = with_retries(lambda: self._get({"IfMatch": etag} if etag else {}))
+            self._size = self._length(response)
+        self._etag = str(response.get("ETag", ""))
+        self._body = response["Body"]
 
-    def _length(self, answer: dict[str, Any]) -> int:
+    def _length(self, response: dict[str, Any]) -> int:
         """The object's length; without it, a body that was cut could pass for a whole one."""
-        if "ContentLength" in answer:
-            return int(answer["ContentLength"])
+        if "ContentLength" in response:
+            return int(response["ContentLength"])
         client = s3_client(self._options)
-        told = object_bytes(client, self._bucket, self._object)
-        if told.get("ETag") != answer.get("ETag"):
-            raise GarbledAnswerError("the object changed while its length was asked for")
-        return int(told["ContentLength"])
+        reported = head_object(client, self._bucket, self._object_name)
+        if reported.get("ETag") != response.get("ETag"):
+            raise InvalidResponseError("the object changed while its length was asked for")
+        return int(reported["ContentLength"])
 
     def _get(self, extra: dict[str, str]) -> dict[str, Any]:
         client = s3_client(self._options)
-        answer: dict[str, Any] = client.get_object(Bucket=self._bucket, Key=self._object, **extra)
-        return answer
+        response: dict[str, Any] = client.get_object(
+            Bucket=self._bucket, Key=self._object_name, **extra
+        )
+        return response
 
     def readable(self) -> bool:
         return True
@@ -140,60 +148,62 @@ class _ObjectStream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        wanted = min(len(view), self._size - self._position)
-        if wanted <= 0:
+        requested = min(len(view), self._size - self._position)
+        if requested <= 0:
             return 0
         # All of it: readers of Parquet take a short read for the end of the file.
         filled = 0
-        while filled < wanted:
-            data = self._attempt(partial(self._read_some, wanted - filled))
+        while filled < requested:
+            data = self._read_with_resume(partial(self._read_some, requested - filled))
             view[filled : filled + len(data)] = data
             self._position += len(data)
             filled += len(data)
         return filled
 
-    def _read_some(self, wanted: int) -> bytes:
+    def _read_some(self, requested: int) -> bytes:
         if self._body is None:
-            self._body = self._from_here()
-        data = bytes(self._body.read(wanted))
+            self._body = self._reopen_body()
+        data = bytes(self._body.read(requested))
         if not data:
-            raise GarbledAnswerError(f"the body ended at byte {self._position} of {self._size}")
+            raise InvalidResponseError(f"the body ended at byte {self._position} of {self._size}")
         return data
 
-    def _from_here(self) -> Any:
+    def _reopen_body(self) -> Any:
         condition = {"IfMatch": self._etag} if self._etag else {}
-        answer = retried(lambda: self._get({"Range": f"bytes={self._position}-", **condition}))
+        response = with_retries(
+            lambda: self._get({"Range": f"bytes={self._position}-", **condition})
+        )
         expected = f"bytes {self._position}-{self._size - 1}/{self._size}"
-        if answer.get("ContentRange") != expected or answer.get("ETag", "") != self._etag:
+        if response.get("ContentRange") != expected or response.get("ETag", "") != self._etag:
             # A service that passes over the range or the condition would hand us other bytes.
-            answer["Body"].close()
-            raise GarbledAnswerError(
-                f"asked for {expected}, got {answer.get('ContentRange', 'the whole object')}"
+            response["Body"].close()
+            raise InvalidResponseError(
+                f"asked for {expected}, got {response.get('ContentRange', 'the whole object')}"
             )
-        return answer["Body"]
+        return response["Body"]
 
-    def _attempt(self, action: Callable[[], bytes]) -> bytes:
+    def _read_with_resume(self, action: Callable[[], bytes]) -> bytes:
         while True:
             try:
-                with s3_errors(self._bucket, self._object):
+                with translate_s3_errors(self._bucket, self._object_name):
                     data = action()
             except RunError as error:
-                self._failed(error)
+                self._record_failure(error)
                 back_off(self._failures)
             else:
                 self._failures = 0
                 return data
 
-    def _failed(self, error: Exception) -> None:
+    def _record_failure(self, error: Exception) -> None:
         self._drop_body()
         self._failures += 1
         changed = (
-            isinstance(error.__cause__, ClientError) and error_of(error.__cause__).status == 412
+            isinstance(error.__cause__, ClientError) and error_info(error.__cause__).status == 412
         )
         if changed or self._failures >= _FAILURES_IN_A_ROW:
             raise RunError(
                 "The object changed while it was read" if changed else "The object broke off",
-                f"s3://{self._bucket}/{self._object} at byte {self._position} of {self._size}",
+                f"s3://{self._bucket}/{self._object_name} at byte {self._position} of {self._size}",
                 "Check the service and the network, and run again.",
             ) from error
 

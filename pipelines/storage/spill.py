@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.storage.store import Store
-from pipelines.storage.tables import Block, read_block, write_blocks
+from pipelines.storage.tables import RowBlock, read_block, write_blocks
 
 
 class Spill:
@@ -25,7 +25,7 @@ class Spill:
         self._store = store
         self._prefix = prefix
         self._files = 0
-        self._blocks: defaultdict[int, list[Block]] = defaultdict(list)
+        self._blocks: defaultdict[int, list[RowBlock]] = defaultdict(list)
 
     def add(self, rows: pa.Table, groups: npt.NDArray[np.int64]) -> None:
         """Puts rows aside, in one file.

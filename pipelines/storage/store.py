@@ -27,7 +27,7 @@ class ObjectInfo:
 
 
 @dataclass(frozen=True)
-class Unfinished:
+class UnfinishedWrite:
     """What a write left that never ended, or one that is under way.
 
     Attributes:
@@ -69,7 +69,7 @@ class Store(Protocol):
         ...
 
     @property
-    def far(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether bytes cross a network and a service on their way: then they are read again."""
         ...
 
@@ -82,7 +82,7 @@ class Store(Protocol):
         """
         ...
 
-    def clock(self) -> float:
+    def now_s(self) -> float:
         """Seconds since 1970 by the clock that `modified_s` is of, whatever this machine's says."""
         ...
 
@@ -172,19 +172,19 @@ class Store(Protocol):
         """Removes everything below a folder. The prefix must not be empty."""
         ...
 
-    def unfinished(self, prefix: str = "") -> builtins.list[Unfinished]:
+    def unfinished_writes(self, prefix: str = "") -> builtins.list[UnfinishedWrite]:
         """What interrupted writes left below a folder, and what is being written there now."""
         ...
 
-    def discard(self, left: Unfinished) -> None:
+    def discard(self, unfinished: UnfinishedWrite) -> None:
         """Removes one of those; one that is gone is no error."""
         ...
 
-    def sweep(self, prefix: str) -> None:
+    def discard_unfinished(self, prefix: str) -> None:
         """Removes what interrupted writes left below a folder; nobody may be writing there."""
         ...
 
-    def ensure(self) -> None:
+    def ensure_writable(self) -> None:
         """Makes the local folder, or checks that the bucket exists and may be written.
 
         Raises:

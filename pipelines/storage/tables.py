@@ -31,7 +31,7 @@ def write_table(store: Store, key: str, table: pa.Table) -> None:
     store.write_bytes(key, parquet_bytes(table))
 
 
-class _Appended(io.RawIOBase):
+class _SinkFile(io.RawIOBase):
     """A sink as pyarrow wants its files."""
 
     def __init__(self, sink: Sink) -> None:
@@ -53,7 +53,7 @@ def open_parquet(store: Store, key: str, schema: pa.Schema) -> Iterator[Callable
         What takes the next rows; at most 1,048,576 at a time are one group.
     """
     with store.open_write(key) as sink:
-        file = pa.PythonFile(_Appended(sink), mode="w")
+        file = pa.PythonFile(_SinkFile(sink), mode="w")
         with pq.ParquetWriter(file, schema, **_PARQUET) as writer:
             yield writer.write_table
 
@@ -80,7 +80,7 @@ def read_json(store: Store, key: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Block:
+class RowBlock:
     """A run of bytes in a file of the store: one group of rows as an Arrow stream."""
 
     key: str
@@ -90,7 +90,7 @@ class Block:
 
 def write_blocks(
     store: Store, key: str, groups: Iterable[tuple[int, pa.Table]]
-) -> Iterator[tuple[int, Block]]:
+) -> Iterator[tuple[int, RowBlock]]:
     """Writes groups of rows one after another into one file and says where each lies.
 
     Args:
@@ -101,7 +101,7 @@ def write_blocks(
     Yields:
         Pairs of a group's number and its block, once the file is whole.
     """
-    placed = []
+    written_blocks = []
     with store.open_write(key) as sink:
         offset = 0
         for number, table in groups:
@@ -110,12 +110,12 @@ def write_blocks(
                 writer.write_table(table)
             data = buffer.getvalue()
             sink.write(data)
-            placed.append((number, Block(key, offset, len(data))))
+            written_blocks.append((number, RowBlock(key, offset, len(data))))
             offset += len(data)
-    yield from placed
+    yield from written_blocks
 
 
-def read_block(store: Store, block: Block) -> pa.Table:
+def read_block(store: Store, block: RowBlock) -> pa.Table:
     """Reads a block back."""
     with store.open_read(block.key) as source:
         source.seek(block.offset)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.format.tar import BLOCK, PADDINGS, header
-from pipelines.format.tar_parser import first_other
-from pipelines.format.tar_places import Place, places_of_row
+from pipelines.format.tar_comparison import MemberPlace, places_of_row
+from pipelines.format.tar_parser import first_difference
 from pipelines.storage.store import Store
 
 _PIECE_BYTES = 8 << 20  # what is asked for at once: what bounds the memory
-_KEPT = frozenset({"txt", "json"})
+_KEPT_KINDS = frozenset({"txt", "json"})
 
 
 def read_sample(
@@ -30,77 +30,79 @@ def read_sample(
         and for the medium no bytes, by the members' extensions.
     """
     places = places_of_row(row)
-    ranged = _Ranged(store, tar, places[0].offset - BLOCK, places[-1].end)
+    reader = _RangeReader(store, tar, places[0].offset - BLOCK, places[-1].end)
     faults: list[tuple[str, str]] = []
     members: dict[str, bytes] = {}
     for place in places:
-        message, data = _member(ranged, place)
+        message, data = _check_member(reader, place)
         members[place.name.partition(".")[2]] = data
         if message:
             faults.append((place.name, message))
-    return ranged.taken, faults, members
+    return reader.bytes_read, faults, members
 
 
-class _Ranged:
+class _RangeReader:
     """A range of an object, taken in order, asked for in pieces."""
 
     def __init__(self, store: Store, key: str, start: int, end: int) -> None:
         self._store = store
         self._key = key
-        self._at = start
+        self._position = start
         self._end = end
         self._piece = b""
-        self._used = 0
-        self.taken = 0
+        self._piece_offset = 0
+        self.bytes_read = 0
 
     def take(self, size: int) -> bytes:
         """The next bytes, fewer only where the object ends."""
         parts = []
         while size > 0:
-            if self._used == len(self._piece):
-                self._piece = self._ask()
-                self._used = 0
+            if self._piece_offset == len(self._piece):
+                self._piece = self._fetch()
+                self._piece_offset = 0
                 if not self._piece:
                     break
-            part = self._piece[self._used : self._used + size]
-            self._used += len(part)
+            part = self._piece[self._piece_offset : self._piece_offset + size]
+            self._piece_offset += len(part)
             size -= len(part)
             parts.append(part)
         data = b"".join(parts)
-        self.taken += len(data)
+        self.bytes_read += len(data)
         return data
 
-    def _ask(self) -> bytes:
-        wanted = min(_PIECE_BYTES, self._end - self._at)
-        data = self._store.read_range(self._key, self._at, wanted) if wanted > 0 else b""
-        self._at += len(data)
+    def _fetch(self) -> bytes:
+        size = min(_PIECE_BYTES, self._end - self._position)
+        data = self._store.read_range(self._key, self._position, size) if size > 0 else b""
+        self._position += len(data)
         return data
 
 
-def _member(ranged: _Ranged, place: Place) -> tuple[str, bytes]:
+def _check_member(reader: _RangeReader, place: MemberPlace) -> tuple[str, bytes]:
     """What is wrong with the next member, in a line, and its data if they are kept."""
     faults = []
     at = place.offset - BLOCK
-    found, wanted = ranged.take(BLOCK), header(place.name, place.length)
+    found, expected = reader.take(BLOCK), header(place.name, place.length)
     if len(found) < BLOCK:
         return f"missing or cut: the tar ends at byte {at + len(found)}", b""
-    if found != wanted:
-        faults.append(f"its header is not its own, at byte {at + first_other(found, wanted)}")
+    if found != expected:
+        faults.append(
+            f"its header is not its own, at byte {at + first_difference(found, expected)}"
+        )
     kind = place.name.partition(".")[2]
-    digest, kept, left = hashlib.sha256(), [], place.length
-    while left and (data := ranged.take(min(left, _PIECE_BYTES))):
+    digest, kept, remaining = hashlib.sha256(), [], place.length
+    while remaining and (data := reader.take(min(remaining, _PIECE_BYTES))):
         digest.update(data)
-        left -= len(data)
-        if kind in _KEPT:
+        remaining -= len(data)
+        if kind in _KEPT_KINDS:
             kept.append(data)
     last = place.offset + place.length - 1
-    if left:
-        end = place.offset + place.length - left
+    if remaining:
+        end = place.offset + place.length - remaining
         faults.append(f"its data are cut: the tar ends at byte {end}")
     elif digest.hexdigest() != place.sha256:
         faults.append(f"its data, bytes {place.offset} to {last}, are not those of its sha256")
-    zeros = ranged.take(-place.length % BLOCK)
-    if not left and zeros != PADDINGS[-place.length % BLOCK]:
-        where = last + 1 + first_other(zeros, PADDINGS[-place.length % BLOCK])
+    zeros = reader.take(-place.length % BLOCK)
+    if not remaining and zeros != PADDINGS[-place.length % BLOCK]:
+        where = last + 1 + first_difference(zeros, PADDINGS[-place.length % BLOCK])
         faults.append(f"its padding is cut or not zero, at byte {where}")
     return "; ".join(faults), b"".join(kept)

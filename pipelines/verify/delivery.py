@@ -14,21 +14,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pipelines.format.manifest import ManifestError, open_manifest
-from pipelines.format.tar_places import Place
+from pipelines.format.tar_comparison import MemberPlace
 from pipelines.storage.open import open_store
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.verify.embeddings import check_embeddings
-from pipelines.verify.files import Files, check_file, check_sizes, survey
-from pipelines.verify.groups import Groups, group_files
+from pipelines.verify.files import DeliveryFiles, check_file, check_sizes, survey_files
+from pipelines.verify.groups import FileGroups, group_files
 from pipelines.verify.indexes import check_indexes
-from pipelines.verify.ledger import check_ledger, logged_media, name_entries
-from pipelines.verify.lost_table import DATABASE, lost_places
-from pipelines.verify.place import check_place
+from pipelines.verify.ledger import check_ledger, logged_media, report_wrong_entries
+from pipelines.verify.lost_table import INDEX_DATABASE, places_without_table
+from pipelines.verify.replay import check_not_replayed
 from pipelines.verify.report import Report, shards_by_path
-from pipelines.verify.sample import Draw, check_sample
-from pipelines.verify.shard import CheckedShard, check_shard, name_missing, read_table
-from pipelines.verify.state import Incremental, Memory
+from pipelines.verify.sample import SampleDraw, check_sample
+from pipelines.verify.shard import CheckedShard, check_shard, report_missing_tar, shard_from_table
+from pipelines.verify.state import IncrementalSettings, VerificationState
 from schemas import layout
 from schemas.errors import InputError
 from schemas.manifest import Manifest, ShardRecord
@@ -39,8 +39,8 @@ def verify_delivery(
     vkey: str | None = None,
     progress_path: str = "",
     *,
-    draw: Draw | None = None,
-    incremental: Incremental | None = None,
+    draw: SampleDraw | None = None,
+    incremental: IncrementalSettings | None = None,
 ) -> Report:
     """Verifies a delivery: in full, or a sample of it, or what is new since a state.
 
@@ -56,17 +56,17 @@ def verify_delivery(
     """
     store = open_store(uri)
     report = Report()
-    memory = Memory.open(incremental) if incremental is not None else None
+    state = VerificationState.open(incremental) if incremental is not None else None
     data = _read_manifest(store, uri)
     try:
         manifest = open_manifest(data, vkey)  # 1
     except ManifestError as error:
-        report.note(layout.MANIFEST, str(error))
+        report.add_problem(layout.MANIFEST, str(error))
         return report
     report.signer, report.delivery = manifest.vkey.split("+")[0], manifest.delivery
     report.shard_of = shards_by_path(manifest)
-    files = survey(store, manifest, report)  # 2, 3
-    check_place(store, uri, manifest, files.found, report)
+    files = survey_files(store, manifest, report)  # 2, 3
+    check_not_replayed(store, uri, manifest, files.found, report)
     report.files = len(files.listed)
     report.bytes = sum(file.bytes for file in files.listed.values())
     report.shards = len(manifest.shards)
@@ -75,13 +75,15 @@ def verify_delivery(
         report.sampled = check_sample(store, manifest, files, draw, report, progress_path)
         return report
     groups = group_files(manifest)
-    full = _Full(store, manifest, files, groups, report, progress_path, memory)
-    if memory is None:
-        full.check()
+    verification = _FullVerification(store, manifest, files, groups, report, progress_path, state)
+    if state is None:
+        verification.check()
     else:
-        full.trusted = memory.begin(store.uri, manifest, data, files.found, groups.all(), report)
-        with memory.saving():
-            full.check()
+        verification.trusted = state.begin(
+            store.uri, manifest, data, files.found, groups.all_groups(), report
+        )
+        with state.saving():
+            verification.check()
     return report
 
 
@@ -97,7 +99,7 @@ def _read_manifest(store: Store, uri: str) -> bytes:
 
 
 @dataclass
-class _Full:
+class _FullVerification:
     """A verification of everything, less what a state vouches for.
 
     Attributes:
@@ -105,24 +107,24 @@ class _Full:
         groups: Its files by what is checked together.
         report: Takes what is wrong.
         progress_path: Where progress is reported to, or "".
-        memory: Keeps what was found sound, group by group.
+        state: Keeps what was found sound, group by group.
         trusted: Paths that need not be read.
     """
 
     store: Store
     manifest: Manifest
-    files: Files
-    groups: Groups
+    files: DeliveryFiles
+    groups: FileGroups
     report: Report
     progress_path: str
-    memory: Memory | None
+    state: VerificationState | None
     trusted: frozenset[str] = frozenset()
 
     def check(self) -> None:
         """Checks it."""
         groups = self.groups
         report_progress(self.progress_path, "verify", 0, len(self.files.listed))
-        self._check_small()  # 3
+        self._check_other_files()  # 3
         shards = [
             self._check_shard(index, record, groups.shards[record.name])  # 4
             for index, record in enumerate(self.manifest.shards)
@@ -131,13 +133,17 @@ class _Full:
         if self.trusted.issuperset(groups.log):
             self.report.entries = self.manifest.ledger.entries
         else:
-            with self._keeping(groups.log):
+            with self._remembering(groups.log):
                 self._check_log(shards)  # 5
-        if not self.trusted.issuperset(groups.index) and all(shard.known for shard in shards):
-            with self._keeping(groups.index):
-                check_indexes(self.store, self.manifest, self.report.damaged, self.report.note)  # 6
+        if not self.trusted.issuperset(groups.index) and all(
+            shard.table_is_sound for shard in shards
+        ):
+            with self._remembering(groups.index):
+                check_indexes(
+                    self.store, self.manifest, self.report.damaged, self.report.add_problem
+                )  # 6
 
-    def _check_small(self) -> None:
+    def _check_other_files(self) -> None:
         """Every file but the tars, whose digests are computed while their members are checked."""
         for path in self.files.listed:
             if path in self.groups.tars:
@@ -145,63 +151,71 @@ class _Full:
             if path in self.files.found and path not in self.trusted:
                 check_file(self.store, self.files, path, self.report)
             report_progress(self.progress_path, "verify", 1)
-        for path in self.groups.alone:
-            with self._keeping([path]):
+        for path in self.groups.ungrouped:
+            with self._remembering([path]):
                 pass  # its digest is all there is to it
 
     def _check_shard(self, index: int, record: ShardRecord, group: list[str]) -> CheckedShard:
         tar, table = f"shards/{record.name}.tar", f"shards/{record.name}.parquet"
-        copy = self.files.sound_copy(table, self.trusted)
-        note = self.report.note
+        table_copy = self.files.sound_copy(table, self.trusted)
+        report_problem = self.report.add_problem
         if self.trusted.issuperset(group):
-            shard = read_table(self.store, record, copy, note)
+            shard = shard_from_table(self.store, record, table_copy, report_problem)
         elif tar not in self.files.found:
-            shard = read_table(self.store, record, copy, note)
+            shard = shard_from_table(self.store, record, table_copy, report_problem)
             if tar in self.files.listed:
-                name_missing(tar, shard, note)
+                report_missing_tar(tar, shard, report_problem)
         else:
-            with self._keeping(group):
+            with self._remembering(group):
                 shard = check_shard(
                     self.store,
                     record,
                     self.manifest.deal.profile,
-                    note,
-                    table=copy,
+                    report_problem,
+                    table=table_copy,
                     lost_table=lambda: self._lost_table(record.name),
-                    whose=self.files.whose(tar),
+                    owner_finder=self.files.owner_finder(tar),
                 )
-                check_embeddings(self.store, index, shard, self.report.damaged, note)
+                check_embeddings(self.store, index, shard, self.report.damaged, report_problem)
         shard.shots.clear()
         report_progress(self.progress_path, "verify", 1)
         return shard
 
-    def _lost_table(self, name: str) -> list[Place]:
-        media = logged_media(self.store, self.manifest, self._sound())
-        index = self.files.sound_copy(DATABASE, self.trusted)
-        return lost_places(self.store, self.manifest, name, index, media)
+    def _lost_table(self, name: str) -> list[MemberPlace]:
+        media = logged_media(self.store, self.manifest, self._sound_paths())
+        index = self.files.sound_copy(INDEX_DATABASE, self.trusted)
+        return places_without_table(self.store, self.manifest, name, index, media)
 
-    def _sound(self) -> frozenset[str]:
-        read = {path for path, of in self.files.listed.items() if self.files.is_sound(path, of)}
+    def _sound_paths(self) -> frozenset[str]:
+        read = {
+            path for path, record in self.files.listed.items() if self.files.is_sound(path, record)
+        }
         return self.trusted | read
 
     def _check_log(self, shards: list[CheckedShard]) -> None:
         damaged = self.report.damaged
         if any(path.startswith(("tile/", layout.CHECKPOINT, layout.LOG_VKEY)) for path in damaged):
-            name_entries(self.store, self.manifest, self._sound(), damaged, self.report.note)
+            report_wrong_entries(
+                self.store, self.manifest, self._sound_paths(), damaged, self.report.add_problem
+            )
             return
         samples = {
             key: (shard.name, digest) for shard in shards for key, digest in shard.samples.items()
         }
-        unknown = frozenset(shard.name for shard in shards if not shard.known)
+        unknown = frozenset(shard.name for shard in shards if not shard.table_is_sound)
         self.report.entries = check_ledger(
-            self.store, self.manifest, samples, unknown, self.report.note
+            self.store, self.manifest, samples, unknown, self.report.add_problem
         )
 
     @contextmanager
-    def _keeping(self, group: list[str]) -> Iterator[None]:
+    def _remembering(self, group: list[str]) -> Iterator[None]:
         """Remembers a group of files as sound if the block finds nothing wrong with any."""
         before = len(self.report.problems)
         yield
-        found_none = len(self.report.problems) == before
-        if self.memory is not None and found_none and not self.report.damaged.intersection(group):
-            self.memory.keep(group, self.files)
+        no_new_problems = len(self.report.problems) == before
+        if (
+            self.state is not None
+            and no_new_problems
+            and not self.report.damaged.intersection(group)
+        ):
+            self.state.remember(group, self.files)

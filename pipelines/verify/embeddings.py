@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
-from pipelines.verify.report import Note
+from pipelines.verify.report import ProblemReporter
 from pipelines.verify.shard import CheckedShard
 from schemas import layout
 from schemas.shard_table import SHOTS_TABLE_SCHEMA
@@ -18,7 +18,11 @@ SHOTS_KEY = ("key", "shot", "first_frame", "end_frame", "caption")
 
 
 def check_embeddings(
-    store: Store, index: int, shard: CheckedShard, damaged: frozenset[str], note: Note
+    store: Store,
+    index: int,
+    shard: CheckedShard,
+    damaged: frozenset[str],
+    report_problem: ProblemReporter,
 ) -> None:
     """Checks that a shard's vectors and their metadata are of its samples, in their order.
 
@@ -29,12 +33,12 @@ def check_embeddings(
         layout.image_embeddings_path(index),
         layout.text_embeddings_path(index),
     ]
-    if not shard.whole or damaged.intersection(paths):
+    if not shard.is_sound or damaged.intersection(paths):
         return
     shots_path = layout.shots_path(index)
     if not shard.embedded:
         for path in filter(store.exists, [*paths, shots_path]):
-            note(path, f"no sample of {shard.name} may be embedded")
+            report_problem(path, f"no sample of {shard.name} may be embedded")
         return
     for path in paths:
         try:
@@ -45,9 +49,9 @@ def check_embeddings(
         except (ValueError, pa.ArrowException) as error:
             fault = f"cannot be read: {error}"
         if fault:
-            note(path, fault)
+            report_problem(path, fault)
     if shots_path not in damaged:
-        _check_shots(store, shots_path, shard, note)
+        _check_shots(store, shots_path, shard, report_problem)
 
 
 def _metadata_fault(store: Store, path: str, shard: CheckedShard) -> str:
@@ -61,20 +65,22 @@ def _vectors_fault(store: Store, path: str, shard: CheckedShard) -> str:
     return "" if len(vectors) == count else f"{len(vectors)} vectors for {count} samples"
 
 
-def _check_shots(store: Store, path: str, shard: CheckedShard, note: Note) -> None:
+def _check_shots(
+    store: Store, path: str, shard: CheckedShard, report_problem: ProblemReporter
+) -> None:
     """Checks that the table of shots has those of the samples' JSON, in their order."""
     if not store.exists(path):
         if shard.shots:
-            note(path, f"missing: {shard.name} has films")
+            report_problem(path, f"missing: {shard.name} has films")
         return
     try:
         table = read_parquet(store, path)
     except (ValueError, pa.ArrowException) as error:
-        note(path, f"cannot be read: {error}")
+        report_problem(path, f"cannot be read: {error}")
         return
     if not table.schema.equals(SHOTS_TABLE_SCHEMA):
-        note(path, "not the columns of a table of shots")
+        report_problem(path, "not the columns of a table of shots")
         return
     columns = [table[name].to_pylist() for name in SHOTS_KEY]
     if list(zip(*columns, strict=True)) != shard.shots:
-        note(path, f"its shots are not those of {shard.name}")
+        report_problem(path, f"its shots are not those of {shard.name}")

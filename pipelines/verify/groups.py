@@ -10,7 +10,7 @@ from schemas.manifest import Manifest
 
 
 @dataclass(frozen=True)
-class Groups:
+class FileGroups:
     """A delivery's files, each in one group.
 
     Attributes:
@@ -18,21 +18,21 @@ class Groups:
         tars: The tars among them.
         log: Checkpoint, key, tiles and entries.
         index: What Energon opens.
-        alone: What stands by itself.
+        ungrouped: What stands by itself.
     """
 
     shards: dict[str, list[str]]
     tars: frozenset[str]
     log: list[str]
     index: list[str]
-    alone: list[str]
+    ungrouped: list[str]
 
-    def all(self) -> list[list[str]]:
+    def all_groups(self) -> list[list[str]]:
         """Every group, in the order in which they are checked."""
-        return [*([path] for path in self.alone), *self.shards.values(), self.log, self.index]
+        return [*([path] for path in self.ungrouped), *self.shards.values(), self.log, self.index]
 
 
-def group_files(manifest: Manifest) -> Groups:
+def group_files(manifest: Manifest) -> FileGroups:
     """Groups the files that a manifest lists."""
     listed = {file.path for file in manifest.files}
     index = {
@@ -49,6 +49,6 @@ def group_files(manifest: Manifest) -> Groups:
         record.name: sorted(listed.intersection(shard_paths(record.name, number)) - index)
         for number, record in enumerate(manifest.shards)
     }
-    alone = listed - index - log - {path for group in shards.values() for path in group}
+    ungrouped = listed - index - log - {path for group in shards.values() for path in group}
     tars = frozenset(f"shards/{record.name}.tar" for record in manifest.shards)
-    return Groups(shards, tars, sorted(log), sorted(index), sorted(alone))
+    return FileGroups(shards, tars, sorted(log), sorted(index), sorted(ungrouped))

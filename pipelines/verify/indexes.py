@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pipelines.format.energon import EnergonShard
 from pipelines.format.energon_index import energon_files
 from pipelines.storage.store import Store
-from pipelines.verify.report import Note
+from pipelines.verify.report import ProblemReporter
 from schemas.manifest import Manifest
 
 
 def check_indexes(
-    store: Store, manifest: Manifest, damaged: frozenset[str], note: Note, prefix: str = ""
+    store: Store,
+    manifest: Manifest,
+    damaged: frozenset[str],
+    report_problem: ProblemReporter,
+    prefix: str = "",
 ) -> None:
     """Makes Energon's index again from the shards' tables and compares it with the published one.
 
@@ -21,7 +25,7 @@ def check_indexes(
         manifest: Its manifest, which was checked.
         damaged: Paths that are known not to be as listed; with a damaged table among them there is
             nothing to compare with.
-        note: Takes what is wrong.
+        report_problem: Takes what is wrong.
         prefix: Where in the store the delivery lies.
     """
     if any(f"shards/{item.name}.parquet" in damaged for item in manifest.shards):
@@ -35,12 +39,12 @@ def check_indexes(
             continue
         key = f"{prefix}/{path}" if prefix else path
         if not store.exists(key):
-            note(path, "missing")
-        elif not _same(store, key, chunks):
-            note(path, "not the index of these shards")
+            report_problem(path, "missing")
+        elif not _has_bytes(store, key, chunks):
+            report_problem(path, "not the index of these shards")
 
 
-def _same(store: Store, key: str, chunks: Iterator[bytes]) -> bool:
+def _has_bytes(store: Store, key: str, chunks: Iterator[bytes]) -> bool:
     with store.open_read(key) as source:
         for chunk in chunks:
             if source.read(len(chunk)) != chunk:

@@ -8,27 +8,31 @@ from collections.abc import Iterator
 
 from pipelines.ledger.entries import LEAF_VERSION
 from pipelines.ledger.merkle import HASH_BYTES, ProofError, leaf_hash
-from pipelines.ledger.note import open_checkpoint
+from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.ledger.tiles import (
-    ENTRIES,
+    ENTRIES_PREFIX,
     TILE_WIDTH,
     entries_path,
-    log_paths,
+    leaf_tile_paths,
     read_entry_bundle,
     root_from_tiles,
 )
 from pipelines.storage.store import Store
-from pipelines.verify.report import Note
+from pipelines.verify.report import ProblemReporter
 from schemas import layout
 from schemas.errors import FairshardError
 from schemas.manifest import Manifest
 
-_MOST_NAMED = 20
-Samples = dict[str, tuple[str, str]]  # key: (shard, sha256 of the media)
+_MAX_NAMED = 20
+SampleMedia = dict[str, tuple[str, str]]  # key: (shard, sha256 of the media)
 
 
 def check_ledger(
-    store: Store, manifest: Manifest, samples: Samples, unknown: frozenset[str], note: Note
+    store: Store,
+    manifest: Manifest,
+    samples: SampleMedia,
+    unknown: frozenset[str],
+    report_problem: ProblemReporter,
 ) -> int:
     """Checks the log of a delivery.
 
@@ -44,7 +48,7 @@ def check_ledger(
         manifest: Its manifest, verified.
         samples: What the shards hold, as far as it is known.
         unknown: Names of the shards of which it is not.
-        note: Takes what is wrong.
+        report_problem: Takes what is wrong.
 
     Returns:
         How many entries there are.
@@ -52,25 +56,27 @@ def check_ledger(
     record = manifest.ledger
     published = store.read_bytes(layout.LOG_VKEY).decode("ascii", "replace").strip()
     if published != manifest.vkey:  # 1
-        note(layout.LOG_VKEY, "not the key that signed the manifest")
+        report_problem(layout.LOG_VKEY, "not the key that signed the manifest")
     try:
         text = store.read_bytes(layout.CHECKPOINT).decode("utf-8", "replace")
         origin, size, root = open_checkpoint(text, manifest.vkey, record.origin)
         if (origin, size, root.hex()) != (record.origin, record.entries, record.root):  # 2
-            note(layout.CHECKPOINT, "size or root is not the manifest's")
+            report_problem(layout.CHECKPOINT, "size or root is not the manifest's")
             return 0
         if root_from_tiles(size, store.read_bytes) != root:  # 3
-            note(layout.CHECKPOINT, "the tiles do not come to its root")
+            report_problem(layout.CHECKPOINT, "the tiles do not come to its root")
             return 0
-        _check_entries(store, manifest, size, samples, unknown, note)  # 4, 5
+        _check_entries(store, manifest, size, samples, unknown, report_problem)  # 4, 5
     except FairshardError as error:
-        note(layout.CHECKPOINT, str(error))
+        report_problem(layout.CHECKPOINT, str(error))
         return 0
     except FileNotFoundError as error:
-        note(layout.CHECKPOINT, f"a file of the log is missing: {error}")
+        report_problem(layout.CHECKPOINT, f"a file of the log is missing: {error}")
         return 0
     except (ValueError, KeyError, TypeError) as error:  # signed, yet not of our making
-        note(layout.CHECKPOINT, f"an entry cannot be read: {type(error).__name__}: {error}")
+        report_problem(
+            layout.CHECKPOINT, f"an entry cannot be read: {type(error).__name__}: {error}"
+        )
         return 0
     return size
 
@@ -79,26 +85,26 @@ def _check_entries(
     store: Store,
     manifest: Manifest,
     size: int,
-    samples: Samples,
+    samples: SampleMedia,
     unknown: frozenset[str],
-    note: Note,
+    report_problem: ProblemReporter,
 ) -> None:
-    unseen = set(samples)
-    for path, leaf in _leaves(store, size, note):
+    without_entry = set(samples)
+    for path, leaf in _published_leaves(store, size, report_problem):
         entry = json.loads(leaf)
         expected = (LEAF_VERSION, manifest.delivery, manifest.deal.terms_sha256)
         key = entry["key"]
         if (entry["version"], entry["delivery"], entry["terms_sha256"]) != expected:
-            note(path, f"an entry of another delivery: {entry['delivery']}", key=key)
-        told = (entry["shard"], entry["media_sha256"])
-        if samples.get(key) != told and entry["shard"] not in unknown:
-            note(path, "an entry of a sample that the shards do not hold", key=key)
-        unseen.discard(key)
-    for key in sorted(unseen):
-        note(f"shards/{samples[key][0]}.tar", "the sample has no ledger entry", key=key)
+            report_problem(path, f"an entry of another delivery: {entry['delivery']}", key=key)
+        logged = (entry["shard"], entry["media_sha256"])
+        if samples.get(key) != logged and entry["shard"] not in unknown:
+            report_problem(path, "an entry of a sample that the shards do not hold", key=key)
+        without_entry.discard(key)
+    for key in sorted(without_entry):
+        report_problem(f"shards/{samples[key][0]}.tar", "the sample has no ledger entry", key=key)
 
 
-def logged_media(store: Store, manifest: Manifest, sound: frozenset[str]) -> Samples:
+def logged_media(store: Store, manifest: Manifest, sound: frozenset[str]) -> SampleMedia:
     """What the ledger says of samples, by those of its bundles that are sound.
 
     Args:
@@ -106,20 +112,24 @@ def logged_media(store: Store, manifest: Manifest, sound: frozenset[str]) -> Sam
         manifest: Its manifest.
         sound: Paths of the files that are as the manifest lists them.
     """
-    found: Samples = {}
+    found: SampleMedia = {}
     for path in sorted(sound):
-        if path.startswith(ENTRIES):
+        if path.startswith(ENTRIES_PREFIX):
             for leaf in read_entry_bundle(store.read_bytes(path)):
                 entry = json.loads(leaf)
                 found[entry["key"]] = (entry["shard"], entry["media_sha256"])
     return found
 
 
-def name_entries(
-    store: Store, manifest: Manifest, sound: frozenset[str], damaged: frozenset[str], note: Note
+def report_wrong_entries(
+    store: Store,
+    manifest: Manifest,
+    sound: frozenset[str],
+    damaged: frozenset[str],
+    report_problem: ProblemReporter,
 ) -> None:
     """Names the entries at fault in damaged bundles whose tiles are sound."""
-    for index, (tile_path, width) in enumerate(log_paths(manifest.ledger.entries)):
+    for index, (tile_path, width) in enumerate(leaf_tile_paths(manifest.ledger.entries)):
         path = entries_path(index, width) if width < TILE_WIDTH else entries_path(index)
         if path not in damaged or tile_path not in sound or not store.exists(path):
             continue
@@ -127,7 +137,7 @@ def name_entries(
         try:
             leaves = read_entry_bundle(store.read_bytes(path))
         except ProofError as error:
-            note(path, str(error))
+            report_problem(path, str(error))
             continue
         hashes = [tile[at : at + HASH_BYTES] for at in range(0, len(tile), HASH_BYTES)]
         wrong = [
@@ -135,19 +145,25 @@ def name_entries(
             for at, (leaf, wanted) in enumerate(zip(leaves, hashes, strict=False))
             if leaf_hash(leaf) != wanted
         ]
-        for at in wrong[:_MOST_NAMED]:
-            note(path, f"entry {index * TILE_WIDTH + at} is not the one hashed in {tile_path}")
-        if len(wrong) > _MOST_NAMED or len(leaves) != len(hashes):
-            note(path, f"{len(leaves)} entries, {len(wrong)} of them wrong, {len(hashes)} are due")
+        for at in wrong[:_MAX_NAMED]:
+            report_problem(
+                path, f"entry {index * TILE_WIDTH + at} is not the one hashed in {tile_path}"
+            )
+        if len(wrong) > _MAX_NAMED or len(leaves) != len(hashes):
+            report_problem(
+                path, f"{len(leaves)} entries, {len(wrong)} of them wrong, {len(hashes)} are due"
+            )
 
 
-def _leaves(store: Store, size: int, note: Note) -> Iterator[tuple[str, bytes]]:
+def _published_leaves(
+    store: Store, size: int, report_problem: ProblemReporter
+) -> Iterator[tuple[str, bytes]]:
     """Every leaf with the path of its bundle; a bundle that is not its tile's is noted."""
-    for index, (tile_path, width) in enumerate(log_paths(size)):
+    for index, (tile_path, width) in enumerate(leaf_tile_paths(size)):
         path = entries_path(index, width) if width < TILE_WIDTH else entries_path(index)
         leaves = read_entry_bundle(store.read_bytes(path))
         hashes = b"".join(leaf_hash(leaf) for leaf in leaves)
         if hashlib.sha256(hashes).digest() != hashlib.sha256(store.read_bytes(tile_path)).digest():
-            note(path, f"its entries are not those hashed in {tile_path}")
+            report_problem(path, f"its entries are not those hashed in {tile_path}")
             return
         yield from ((path, leaf) for leaf in leaves)

@@ -9,22 +9,22 @@ from contextlib import closing
 from pathlib import Path
 
 from pipelines.format.tar import BLOCK
-from pipelines.format.tar_places import Place
+from pipelines.format.tar_comparison import MemberPlace
 from pipelines.storage.store import Store
 from schemas.layout import ENERGON
 from schemas.manifest import Manifest
 
-DATABASE = f"{ENERGON}/index.sqlite"
-_PLACES = """
+INDEX_DATABASE = f"{ENERGON}/index.sqlite"
+_PLACES_SQL = """
 SELECT samples.sample_key, part_name, content_byte_offset, content_byte_size
 FROM sample_parts JOIN samples USING (tar_file_id, sample_index)
 WHERE tar_file_id = ? ORDER BY content_byte_offset
 """
 
 
-def lost_places(
+def places_without_table(
     store: Store, manifest: Manifest, name: str, index: str, media: Mapping[str, tuple[str, str]]
-) -> list[Place]:
+) -> list[MemberPlace]:
     """A shard's places by Energon's index, with the media's digests by the ledger.
 
     Args:
@@ -45,7 +45,7 @@ def lost_places(
         kind = part if part in ("txt", "json") else "media"
         shard, digest = media.get(key, ("", ""))
         known = digest if kind == "media" and shard == name else ""
-        place = Place(key, kind, f"{key}.{part}", offset, length, known)
+        place = MemberPlace(key, kind, f"{key}.{part}", offset, length, known)
         if offset != at + BLOCK:
             return []
         places.append(place)
@@ -58,4 +58,4 @@ def _rows(store: Store, index: str, number: int) -> list[tuple[str, str, int, in
         path = Path(folder, "index.sqlite")
         path.write_bytes(store.read_bytes(index))
         with closing(sqlite3.connect(path)) as database:
-            return database.execute(_PLACES, (number,)).fetchall()
+            return database.execute(_PLACES_SQL, (number,)).fetchall()

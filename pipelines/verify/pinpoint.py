@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import BinaryIO
 
 from pipelines.format.tar import BLOCK, END
+from pipelines.format.tar_comparison import MemberPlace, TarFault
 from pipelines.format.tar_parser import TarError, field_at, parse_header
-from pipelines.format.tar_places import Fault, Place
 
-MOST_FINDINGS = 20  # of one tar; the rest is counted
+MAX_MEMBER_PROBLEMS = 20  # of one tar; the rest is counted
 _READ_BYTES = 1 << 20
 _MAGIC = b"ustar\x0000"
 _MAGIC_AT = 257
@@ -20,7 +20,7 @@ _ZEROS = bytes(BLOCK)
 
 
 @dataclass(frozen=True)
-class Finding:
+class MemberProblem:
     """What is wrong with one member.
 
     Attributes:
@@ -35,8 +35,8 @@ class Finding:
 
 
 def pinpoint(
-    source: BinaryIO, places: Sequence[Place], faults: Sequence[Fault], size: int
-) -> list[Finding]:
+    source: BinaryIO, places: Sequence[MemberPlace], faults: Sequence[TarFault], size: int
+) -> list[MemberProblem]:
     """Says what is wrong with each member that has faults, the first of them in full.
 
     Args:
@@ -46,22 +46,28 @@ def pinpoint(
         faults: What `TarComparison` found.
         size: Length of the tar.
     """
-    grouped = [(place, list(of)) for place, of in groupby(faults, key=lambda fault: fault.place)]
+    grouped = [
+        (place, list(member_faults))
+        for place, member_faults in groupby(faults, key=lambda fault: fault.place)
+    ]
     found: dict[str, list[int]] = {}
     if any(fault.part in ("header", "end") for fault in faults):
         found = _find_members(source, {place.name for place in places})
-    look = _Look(source, {place.name for place in places}, found, size)
-    findings = [look.finding(place, of) for place, of in grouped[:MOST_FINDINGS]]
-    more = [place for place, _ in grouped[MOST_FINDINGS:] if place is not None]
+    damaged_tar = _DamagedTar(source, {place.name for place in places}, found, size)
+    problems = [
+        damaged_tar.describe(place, member_faults)
+        for place, member_faults in grouped[:MAX_MEMBER_PROBLEMS]
+    ]
+    more = [place for place, _ in grouped[MAX_MEMBER_PROBLEMS:] if place is not None]
     if more:
         keys = len({place.key for place in more})
         text = f"{len(more):,} more members of {keys:,} keys are wrong, {more[0].name} the first"
-        findings.append(Finding("", "", text))
-    return findings
+        problems.append(MemberProblem("", "", text))
+    return problems
 
 
 @dataclass(frozen=True)
-class _Look:
+class _DamagedTar:
     """Looks into a damaged tar.
 
     Attributes:
@@ -76,7 +82,7 @@ class _Look:
     found: dict[str, list[int]]
     size: int
 
-    def finding(self, place: Place | None, faults: Sequence[Fault]) -> Finding:
+    def describe(self, place: MemberPlace | None, faults: Sequence[TarFault]) -> MemberProblem:
         """What is wrong with one member, or with what follows the last."""
         if place is None:
             [fault] = faults
@@ -84,25 +90,25 @@ class _Look:
                 text = f"cut: it ends at byte {self.size}, without two zero blocks at its end"
             else:
                 text = f"what follows the last member is not two zero blocks, at byte {fault.at}"
-            return Finding("", "", text)
-        told = {fault.part: fault for fault in faults}
+            return MemberProblem("", "", text)
+        fault_by_part = {fault.part: fault for fault in faults}
         parts = []
-        if "header" in told:
-            parts.append(self._header(place, told["header"], "data" in told))
-            if parts[0].startswith(_MISSING) or self._elsewhere(place):
-                return Finding(place.key, place.name, parts[0])
-        if "data" in told:
-            parts.append(self._data(place, told["data"]))
-        if "padding" in told:
-            fault = told["padding"]
+        if "header" in fault_by_part:
+            parts.append(self._header(place, fault_by_part["header"], "data" in fault_by_part))
+            if parts[0].startswith(_MISSING) or self._other_offsets(place):
+                return MemberProblem(place.key, place.name, parts[0])
+        if "data" in fault_by_part:
+            parts.append(self._data(place, fault_by_part["data"]))
+        if "padding" in fault_by_part:
+            fault = fault_by_part["padding"]
             fate = "is cut" if fault.cut else "is not zero"
             parts.append(f"its padding {fate}, at byte {fault.at}")
-        return Finding(place.key, place.name, "; ".join(filter(None, parts)))
+        return MemberProblem(place.key, place.name, "; ".join(filter(None, parts)))
 
-    def _header(self, place: Place, fault: Fault, data_too: bool) -> str:
+    def _header(self, place: MemberPlace, fault: TarFault, data_too: bool) -> str:
         at = place.offset - BLOCK
-        elsewhere = self._elsewhere(place)
-        lies = f"; it lies at byte {elsewhere[0]}" if elsewhere else ""
+        other_offsets = self._other_offsets(place)
+        lies = f"; it lies at byte {other_offsets[0]}" if other_offsets else ""
         if fault.cut:
             inside = "before" if self.size <= at else "within"
             where = f"the tar ends at byte {self.size}, {inside} its header at byte {at}"
@@ -124,7 +130,7 @@ class _Look:
         lost = "" if lies or not data_too else _MISSING
         return f"{lost}in its place at byte {at} lies {name}{known}{lies}"
 
-    def _data(self, place: Place, fault: Fault) -> str:
+    def _data(self, place: MemberPlace, fault: TarFault) -> str:
         last = place.offset + place.length - 1
         where = f"its data, bytes {place.offset} to {last},"
         if fault.cut:
@@ -137,10 +143,10 @@ class _Look:
         more = f", {total:,} zeros in all" if len(holes) > 1 else ""
         return f"{where} have a hole of zeros, bytes {first} to {end - 1}{more}"
 
-    def _elsewhere(self, place: Place) -> list[int]:
+    def _other_offsets(self, place: MemberPlace) -> list[int]:
         return [at for at in self.found.get(place.name, ()) if at != place.offset]
 
-    def _holes(self, place: Place) -> Iterator[tuple[int, int]]:
+    def _holes(self, place: MemberPlace) -> Iterator[tuple[int, int]]:
         """Runs of zero blocks in a member's data: first byte, and the one after the last."""
         start = at = place.offset
         end = place.offset + place.length

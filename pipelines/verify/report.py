@@ -28,7 +28,7 @@ class Problem:
     key: str = ""
     member: str = ""
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """The problem in a line."""
         where = f"{self.path}: "
         if self.member:
@@ -36,7 +36,7 @@ class Problem:
         return f"{where}key {self.key}: {self.message}" if self.key else where + self.message
 
 
-class Note(Protocol):
+class ProblemReporter(Protocol):
     """Takes what is wrong."""
 
     def __call__(self, path: str, message: str, *, key: str = "", member: str = "") -> None:
@@ -51,7 +51,7 @@ class Note(Protocol):
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampleSummary:
     """What a sampled verification looked at.
 
     Attributes:
@@ -72,7 +72,7 @@ class Sampled:
 
 
 @dataclass(frozen=True)
-class Resumed:
+class ResumeSummary:
     """What an incremental verification took from its state.
 
     Attributes:
@@ -90,7 +90,7 @@ class Resumed:
 
 
 @dataclass(frozen=True)
-class Repaired:
+class RepairSummary:
     """What a repair did.
 
     Attributes:
@@ -129,9 +129,9 @@ class Report:
     entries: int = 0
     signer: str = ""
     delivery: str = ""
-    sampled: Sampled | None = None
-    resumed: Resumed | None = None
-    repaired: Repaired | None = None
+    sampled: SampleSummary | None = None
+    resumed: ResumeSummary | None = None
+    repaired: RepairSummary | None = None
     shard_of: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -144,8 +144,8 @@ class Report:
         """The files that something is wrong with."""
         return frozenset(problem.path for problem in self.problems)
 
-    def note(self, path: str, message: str, *, key: str = "", member: str = "") -> None:
-        """Adds a problem; see `Note`."""
+    def add_problem(self, path: str, message: str, *, key: str = "", member: str = "") -> None:
+        """Adds a problem; see `ProblemReporter`."""
         self.problems.append(Problem(path, message, self.shard_of.get(path, ""), key, member))
 
     def to_json(self) -> dict[str, object]:

@@ -17,25 +17,25 @@ from typing import Any
 
 from pipelines.ledger.entries import LEAF_VERSION
 from pipelines.ledger.merkle import ProofError, leaf_hash
-from pipelines.ledger.note import open_checkpoint
+from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.verify.byte_range import read_sample
-from pipelines.verify.files import Files, check_file
-from pipelines.verify.pinpoint import MOST_FINDINGS
-from pipelines.verify.report import Report, Sampled
-from pipelines.verify.shard import SampleCheck, open_table
+from pipelines.verify.files import DeliveryFiles, check_file
+from pipelines.verify.pinpoint import MAX_MEMBER_PROBLEMS
+from pipelines.verify.report import Report, SampleSummary
+from pipelines.verify.shard import SampleCheck, open_shard_table
 from schemas import layout
 from schemas.errors import FairshardError, InputError
 from schemas.manifest import Manifest, ShardRecord
 
 DEFAULT_SEED = 0
-_RARE = Fraction(1, 100)  # the damage whose chance of being met is told
+_DAMAGE_RATE = Fraction(1, 100)  # the damage whose chance of being met is told
 
 
 @dataclass(frozen=True)
-class Draw:
+class SampleDraw:
     """Which samples to look at.
 
     Attributes:
@@ -51,16 +51,16 @@ class Draw:
     def of(self, samples: int) -> list[int]:
         """Numbers of the drawn samples among so many, in order."""
         wanted = self.count or -(-self.share.numerator * samples // self.share.denominator)
-        chosen = random.Random(self.seed)  # noqa: S311 (chosen to repeat, not to be secret)
-        return sorted(chosen.sample(range(samples), min(samples, max(1, wanted))))
+        generator = random.Random(self.seed)  # noqa: S311 (chosen to repeat, not to be secret)
+        return sorted(generator.sample(range(samples), min(samples, max(1, wanted))))
 
 
-def chance_of_meeting(drawn: int, of: int) -> float:
+def detection_chance(drawn: int, of: int) -> float:
     """Chance that a draw holds one of the bad samples, where one in a hundred is bad, at least one.
 
     Exactly: one less the chance that all drawn are among the good.
     """
-    bad = max(1, -(-of // _RARE.denominator))
+    bad = max(1, -(-of // _DAMAGE_RATE.denominator))
     if drawn + bad > of:
         return 1.0
     missed = 1.0
@@ -72,11 +72,11 @@ def chance_of_meeting(drawn: int, of: int) -> float:
 def check_sample(
     store: Store,
     manifest: Manifest,
-    files: Files,
-    draw: Draw,
+    files: DeliveryFiles,
+    draw: SampleDraw,
     report: Report,
     progress_path: str = "",
-) -> Sampled:
+) -> SampleSummary:
     """Checks the drawn samples, and says what was not looked at."""
     counts = [shard.samples for shard in manifest.shards]
     total = sum(counts)
@@ -85,28 +85,28 @@ def check_sample(
     read_bytes = 0
     log = _open_log(store, manifest, files, report)
     entries: set[int] = set()
-    touched = {_shard_of(starts, at) for at in drawn}
-    report_progress(progress_path, "verify", 0, len(touched))
-    for number, of in groupby(drawn, key=lambda at: _shard_of(starts, at)):
-        record, rows = manifest.shards[number], [at - starts[number] for at in of]
-        chosen = _chosen_rows(store, manifest, files, record, rows, report)  # 2
-        for row in chosen:
-            size = _check_one(store, manifest, record, row, report)  # 3
+    touched_shards = {_shard_of(starts, at) for at in drawn}
+    report_progress(progress_path, "verify", 0, len(touched_shards))
+    for number, group in groupby(drawn, key=lambda at: _shard_of(starts, at)):
+        record, rows = manifest.shards[number], [at - starts[number] for at in group]
+        drawn_rows = _drawn_rows(store, manifest, files, record, rows, report)  # 2
+        for row in drawn_rows:
+            size = _check_drawn(store, manifest, record, row, report)  # 3
             read_bytes += size
             if log is not None:
                 entries |= _check_entries(store, files, log, manifest, record, row, report)  # 4
         report_progress(progress_path, "verify", 1)
     report.samples, report.entries = len(drawn), len(entries)
-    return Sampled(
+    return SampleSummary(
         seed=draw.seed,
         samples=len(drawn),
         of=total,
         bytes=read_bytes,
         of_bytes=sum(shard.bytes for shard in manifest.shards),
-        chance=chance_of_meeting(len(drawn), total) if total else 0.0,
+        chance=detection_chance(len(drawn), total) if total else 0.0,
         unread=(
             f"{total - len(drawn):,} of {total:,} samples",
-            f"{len(counts) - len(touched):,} of {len(counts):,} shards, tables and all",
+            f"{len(counts) - len(touched_shards):,} of {len(counts):,} shards, tables and all",
             f"{manifest.ledger.entries - len(entries):,} of {manifest.ledger.entries:,} entries",
             "embeddings, shots, cards and indexes: their sizes alone were compared",
         ),
@@ -117,10 +117,10 @@ def _shard_of(starts: list[int], at: int) -> int:
     return next(number for number in range(len(starts) - 1, -1, -1) if starts[number] <= at)
 
 
-def _chosen_rows(
+def _drawn_rows(
     store: Store,
     manifest: Manifest,
-    files: Files,
+    files: DeliveryFiles,
     record: ShardRecord,
     numbers: list[int],
     report: Report,
@@ -128,34 +128,34 @@ def _chosen_rows(
     path = f"shards/{record.name}.parquet"
     tar = f"shards/{record.name}.tar"
     if tar in files.listed and tar not in files.found:
-        report.note(tar, "missing")
+        report.add_problem(tar, "missing")
         return []
     if path not in files.found or not check_file(store, files, path, report):
         return []
-    _, rows, _ = open_table(store, record, path, report.note)
+    _, rows, _ = open_shard_table(store, record, path, report.add_problem)
     return [rows[number] for number in numbers if number < len(rows)] if rows is not None else []
 
 
-def _check_one(
+def _check_drawn(
     store: Store, manifest: Manifest, record: ShardRecord, row: Mapping[str, Any], report: Report
 ) -> int:
     """Checks one sample and returns how many bytes were read."""
     tar = f"shards/{record.name}.tar"
     size, faults, members = read_sample(store, tar, row)
-    for member, message in faults[:MOST_FINDINGS]:
-        report.note(tar, message, key=row["key"], member=member)
+    for member, message in faults[:MAX_MEMBER_PROBLEMS]:
+        report.add_problem(tar, message, key=row["key"], member=member)
     if not faults:
         check = SampleCheck.of(record, manifest.deal.profile)
         if check is None:
-            report.note(tar, f"no profile is known for .{record.family}")
+            report.add_problem(tar, f"no profile is known for .{record.family}")
             return size
         for kind, message in check.faults_of(row["key"], members, row):
-            report.note(tar, message, key=row["key"], member=f"{row['key']}.{kind}")
+            report.add_problem(tar, message, key=row["key"], member=f"{row['key']}.{kind}")
     return size
 
 
 def _open_log(
-    store: Store, manifest: Manifest, files: Files, report: Report
+    store: Store, manifest: Manifest, files: DeliveryFiles, report: Report
 ) -> PublishedLog | None:
     """The log by its checkpoint, which must be signed and the manifest's."""
     for path in (layout.CHECKPOINT, layout.LOG_VKEY):
@@ -165,17 +165,17 @@ def _open_log(
         text = store.read_bytes(layout.CHECKPOINT).decode("utf-8", "replace")
         _, size, root = open_checkpoint(text, manifest.vkey, manifest.ledger.origin)
     except FairshardError as error:
-        report.note(layout.CHECKPOINT, str(error))
+        report.add_problem(layout.CHECKPOINT, str(error))
         return None
     if (size, root.hex()) != (manifest.ledger.entries, manifest.ledger.root):
-        report.note(layout.CHECKPOINT, "size or root is not the manifest's")
+        report.add_problem(layout.CHECKPOINT, "size or root is not the manifest's")
         return None
     return PublishedLog(size, root, store.read_bytes)
 
 
 def _check_entries(
     store: Store,
-    files: Files,
+    files: DeliveryFiles,
     log: PublishedLog,
     manifest: Manifest,
     record: ShardRecord,
@@ -203,25 +203,27 @@ def _check_entries(
             other = [name for name, value in wanted.items() if entry[name] != value]
             if other:
                 text = f"entry {index} says otherwise of {', '.join(other)}"
-                report.note(log.path_of(index), text, key=key)
+                report.add_problem(log.bundle_path(index), text, key=key)
     except (ProofError, InputError, FileNotFoundError, ValueError, KeyError, TypeError) as error:
-        _name_log_file(store, files, log, error, report)
+        _report_log_file(store, files, log, error, report)
         return found
     if len(found) != len(row["contributors"]):
         text = f"{len(found)} ledger entries for {len(row['contributors'])} contributors"
-        report.note(f"shards/{record.name}.tar", text, key=key)
+        report.add_problem(f"shards/{record.name}.tar", text, key=key)
     return found
 
 
-def _name_log_file(
-    store: Store, files: Files, log: PublishedLog, error: Exception, report: Report
+def _report_log_file(
+    store: Store, files: DeliveryFiles, log: PublishedLog, error: Exception, report: Report
 ) -> None:
     """Names the files of the log that are not as listed, of those that a proof was made of."""
-    unseen = sorted(log.read_paths & files.found.keys() - files.read.keys())
-    sound = [path for path in unseen if check_file(store, files, path, report)]
+    unchecked = sorted(log.read_paths & files.found.keys() - files.read.keys())
+    sound = [path for path in unchecked if check_file(store, files, path, report)]
     if not report.damaged & log.read_paths:
         where = sound[0] if sound else layout.CHECKPOINT
-        report.note(where, f"the log does not prove its entries: {type(error).__name__}: {error}")
+        report.add_problem(
+            where, f"the log does not prove its entries: {type(error).__name__}: {error}"
+        )
 
 
 def _entries_of(log: PublishedLog, key: str) -> Iterator[int]:

@@ -21,19 +21,19 @@ from typing import Any
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.store import ObjectInfo
 from pipelines.storage.tables import json_bytes
-from pipelines.verify.files import Files
-from pipelines.verify.report import Report, Resumed
+from pipelines.verify.files import DeliveryFiles
+from pipelines.verify.report import Report, ResumeSummary
 from schemas import layout
 from schemas.errors import InputError
 from schemas.manifest import FileRecord, Manifest
 
-_FORM = 1
+_STATE_FORMAT = 1
 _SAVE_EVERY_S = 2.0
 _VERSION = re.compile(r"v(\d{4,})")
 
 
 @dataclass(frozen=True)
-class Incremental:
+class IncrementalSettings:
     """How to go on from an earlier verification.
 
     Attributes:
@@ -48,7 +48,7 @@ class Incremental:
 
 
 @dataclass(frozen=True)
-class Seen:
+class LatestManifest:
     """The newest manifest that was seen."""
 
     delivery: str
@@ -61,7 +61,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Known:
+class VerifiedFile:
     """A file that was found sound.
 
     Attributes:
@@ -77,27 +77,27 @@ class Known:
 
 
 @dataclass
-class Memory:
+class VerificationState:
     """A state that is being used.
 
     Attributes:
         settings: How to go on.
-        uri: Address of the delivery that `known` is of.
-        seen: The newest manifest that was seen, if any was.
+        uri: Address of the delivery that `verified_files` is of.
+        latest: The newest manifest that was seen, if any was.
         round: Number of this verification.
-        known: What was found sound, by path.
+        verified_files: What was found sound, by path.
     """
 
-    settings: Incremental
+    settings: IncrementalSettings
     uri: str = ""
-    seen: Seen | None = None
+    latest: LatestManifest | None = None
     round: int = 0
-    known: dict[str, Known] = field(default_factory=dict)
+    verified_files: dict[str, VerifiedFile] = field(default_factory=dict)
     _saved_at: float = 0.0
     _open: bool = False
 
     @classmethod
-    def open(cls, settings: Incremental) -> Memory:
+    def open(cls, settings: IncrementalSettings) -> VerificationState:
         """Reads the state, or begins one where there is none.
 
         Raises:
@@ -108,17 +108,17 @@ class Memory:
         except FileNotFoundError:
             return cls(settings)
         except OSError as error:
-            raise _unusable(settings.path, str(error)) from error
+            raise _unusable_state(settings.path, str(error)) from error
         try:
             record = json.loads(data)
-            told = record.pop("sha256")
-            if told != _digest(record) or record["fairshard_state"] != _FORM:
+            stored_digest = record.pop("sha256")
+            if stored_digest != _digest(record) or record["fairshard_state"] != _STATE_FORMAT:
                 raise ValueError("its digest is not that of its content")
-            seen = Seen(**record["seen"]) if record["seen"] is not None else None
-            known = {path: Known(**item) for path, item in record["files"].items()}
-            return cls(settings, str(record["uri"]), seen, int(record["round"]), known)
+            latest = LatestManifest(**record["seen"]) if record["seen"] is not None else None
+            verified = {path: VerifiedFile(**item) for path, item in record["files"].items()}
+            return cls(settings, str(record["uri"]), latest, int(record["round"]), verified)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise _unusable(settings.path, str(error)) from error
+            raise _unusable_state(settings.path, str(error)) from error
 
     def begin(
         self,
@@ -145,44 +145,48 @@ class Memory:
         Raises:
             InputError: If the state is another deal's.
         """
-        before = self.seen.delivery if self.seen is not None else ""
-        report.resumed = Resumed(str(self.settings.path), 0, 0, 0, before)
-        seen = _seen_of(manifest, data)
-        if self.seen is not None and self.seen != seen:
-            self._check_newer(self.seen, seen, report)
+        before = self.latest.delivery if self.latest is not None else ""
+        report.resumed = ResumeSummary(str(self.settings.path), 0, 0, 0, before)
+        latest = _latest_manifest(manifest, data)
+        if self.latest is not None and self.latest != latest:
+            self._check_newer(self.latest, latest, report)
         if report.problems and any("replayed" in item.message for item in report.problems):
             return frozenset()  # nothing is remembered of a replay
         self._open = True
         self.round += 1
         if uri != self.uri:
-            self.known.clear()
-        self.uri, self.seen = uri, seen
+            self.verified_files.clear()
+        self.uri, self.latest = uri, latest
         listed = {file.path: file for file in manifest.files}
         unchanged = [
-            group for group in groups if group and all(self._same(p, listed, found) for p in group)
+            group
+            for group in groups
+            if group and all(self._is_unchanged(p, listed, found) for p in group)
         ]
-        again = self._to_reread(unchanged)
-        same = {path for group in unchanged for path in group}
-        reread = {path for at in again for path in unchanged[at]}
-        trusted = frozenset(same - reread)
+        reread_groups = self._to_reread(unchanged)
+        unchanged_paths = {path for group in unchanged for path in group}
+        reread = {path for at in reread_groups for path in unchanged[at]}
+        trusted = frozenset(unchanged_paths - reread)
         # What is read again, or anew, is not known sound until it was found so.
-        self.known = {path: self.known[path] for path in trusted}
-        report.resumed = Resumed(
+        self.verified_files = {path: self.verified_files[path] for path in trusted}
+        report.resumed = ResumeSummary(
             str(self.settings.path),
             len(trusted),
-            sum(self.known[path].bytes for path in trusted),
+            sum(self.verified_files[path].bytes for path in trusted),
             len(reread),
             before,
         )
         return trusted
 
-    def keep(self, group: Iterable[str], files: Files) -> None:
+    def remember(self, group: Iterable[str], files: DeliveryFiles) -> None:
         """Remembers files that were found sound together."""
         if not self._open:
             return
         for path in group:
             record, marker = files.listed[path], files.found[path].marker
-            self.known[path] = Known(record.bytes, record.sha256, marker, self.round)
+            self.verified_files[path] = VerifiedFile(
+                record.bytes, record.sha256, marker, self.round
+            )
         if time.monotonic() - self._saved_at >= _SAVE_EVERY_S:
             self._save()
 
@@ -195,24 +199,24 @@ class Memory:
             if self._open:
                 self._save()
 
-    def _same(
+    def _is_unchanged(
         self, path: str, listed: Mapping[str, FileRecord], found: Mapping[str, ObjectInfo]
     ) -> bool:
-        known = self.known.get(path)
+        verified = self.verified_files.get(path)
         return (
-            known is not None
+            verified is not None
             and path in found
             and found[path].marker != ""
-            and (known.bytes, known.sha256) == (listed[path].bytes, listed[path].sha256)
-            and known.marker == found[path].marker
+            and (verified.bytes, verified.sha256) == (listed[path].bytes, listed[path].sha256)
+            and verified.marker == found[path].marker
         )
 
     def _to_reread(self, unchanged: list[list[str]]) -> frozenset[int]:
         """Which of the unchanged groups are read again: those read longest ago."""
         if self.settings.full:
             return frozenset(range(len(unchanged)))
-        sizes = [sum(self.known[path].bytes for path in group) for group in unchanged]
-        ages = [min(self.known[path].round for path in group) for group in unchanged]
+        sizes = [sum(self.verified_files[path].bytes for path in group) for group in unchanged]
+        ages = [min(self.verified_files[path].round for path in group) for group in unchanged]
         wanted, chosen = self.settings.reread * sum(sizes), set()
         for at in sorted(range(len(unchanged)), key=lambda at: (ages[at], unchanged[at])):
             if wanted <= 0:
@@ -221,7 +225,7 @@ class Memory:
             wanted -= sizes[at]
         return frozenset(chosen)
 
-    def _check_newer(self, before: Seen, now: Seen, report: Report) -> None:
+    def _check_newer(self, before: LatestManifest, now: LatestManifest, report: Report) -> None:
         deal, _, version = now.delivery.partition("/")
         deal_before, _, version_before = before.delivery.partition("/")
         if deal != deal_before:
@@ -230,26 +234,30 @@ class Memory:
                 f"{self.settings.path} has seen {before.delivery}, this is {now.delivery}",
                 "Keep one state a deal.",
             )
-        note = report.note
+        report_problem = report.add_problem
         if now.vkey != before.vkey:
-            note(layout.MANIFEST, f"replayed or forged: signed by {now.vkey}, was {before.vkey}")
-        if _number(version) < _number(version_before):
-            note(layout.MANIFEST, f"replayed: it is of {version}, {version_before} was seen before")
+            report_problem(
+                layout.MANIFEST, f"replayed or forged: signed by {now.vkey}, was {before.vkey}"
+            )
+        if _version_number(version) < _version_number(version_before):
+            report_problem(
+                layout.MANIFEST, f"replayed: it is of {version}, {version_before} was seen before"
+            )
         elif version == version_before:
             text = f"replayed or forged: another manifest of {version} was seen before, as of "
             text += f"{before.as_of} with {before.size} ledger entries; this one is as of "
-            note(layout.MANIFEST, f"{text}{now.as_of} with {now.size}")
+            report_problem(layout.MANIFEST, f"{text}{now.as_of} with {now.size}")
         elif now.as_of < before.as_of:
             text = f"replayed: {version} is as of {now.as_of}, "
-            note(layout.MANIFEST, f"{text}{version_before} was as of {before.as_of}")
+            report_problem(layout.MANIFEST, f"{text}{version_before} was as of {before.as_of}")
 
     def _save(self) -> None:
         record: dict[str, Any] = {
-            "fairshard_state": _FORM,
+            "fairshard_state": _STATE_FORMAT,
             "uri": self.uri,
-            "seen": dataclasses.asdict(self.seen) if self.seen is not None else None,
+            "seen": dataclasses.asdict(self.latest) if self.latest is not None else None,
             "round": self.round,
-            "files": {path: dataclasses.asdict(item) for path, item in self.known.items()},
+            "files": {path: dataclasses.asdict(item) for path, item in self.verified_files.items()},
         }
         path = self.settings.path.absolute()
         data = json_bytes({**record, "sha256": _digest(record)})
@@ -257,9 +265,9 @@ class Memory:
         self._saved_at = time.monotonic()
 
 
-def _seen_of(manifest: Manifest, data: bytes) -> Seen:
+def _latest_manifest(manifest: Manifest, data: bytes) -> LatestManifest:
     ledger = manifest.ledger
-    return Seen(
+    return LatestManifest(
         manifest.delivery,
         manifest.as_of,
         hashlib.sha256(data).hexdigest(),
@@ -270,7 +278,7 @@ def _seen_of(manifest: Manifest, data: bytes) -> Seen:
     )
 
 
-def _number(version: str) -> int:
+def _version_number(version: str) -> int:
     match = _VERSION.fullmatch(version)
     return int(match[1]) if match else 0
 
@@ -279,7 +287,7 @@ def _digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(b"fairshard/state\x00" + json_bytes(record)).hexdigest()
 
 
-def _unusable(path: Path, why: str) -> InputError:
+def _unusable_state(path: Path, why: str) -> InputError:
     return InputError(
         "The state of an earlier verification cannot be used",
         f"{path}: {why}",

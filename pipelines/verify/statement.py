@@ -16,7 +16,7 @@ from pipelines.ledger.commitments import SALT_BYTES, Domain
 from pipelines.ledger.entries import leaf_bytes
 from pipelines.ledger.merkle import ProofError, leaf_hash
 from pipelines.ledger.statement import STATEMENT_VERSION, Opening, Statement, StatementLine
-from schemas.ledger import Entry
+from schemas.ledger import LedgerEntry
 from schemas.money import format_amount
 
 
@@ -43,7 +43,7 @@ def read_statement(text: str) -> Statement:
     return cast(Statement, found)
 
 
-def check_statement(statement: Statement) -> list[Entry]:
+def check_statement(statement: Statement) -> list[LedgerEntry]:
     """Check every line of a statement and its sum.
 
     1. Each line's salts and values give commitments, and with them the public leaf.
@@ -85,7 +85,7 @@ def _check_fields(found: object, form: type, where: str) -> None:
             )
 
 
-def _check_line(statement: Statement, line: StatementLine) -> Entry:
+def _check_line(statement: Statement, line: StatementLine) -> LedgerEntry:
     where = f"entry {line['entry_index']}"
     amount, currency = line["amount_minor"], statement["currency"]
     if format_amount(amount, currency) != line["amount"]:
@@ -93,7 +93,7 @@ def _check_line(statement: Statement, line: StatementLine) -> Entry:
     # 1. Commitments and leaf.
     opening = line["opening"]
     money = commitments.amount_value(amount, currency, line["share_bp"], line["weight"])
-    entry = Entry(
+    entry = LedgerEntry(
         entry_index=line["entry_index"],
         delivery=statement["delivery"],
         asset_id=line["asset_id"],

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 
-from pipelines.vision.decode import Limits, beam, greedy, look
-from pipelines.vision.embed import padded
+from pipelines.vision.decode import TokenLimits, beam, encode_image_tokens, greedy
+from pipelines.vision.embed import padded_batches
 from pipelines.vision.loading import Network, load_network
 from pipelines.vision.models import ModelRef
 from schemas.errors import InputError
 
-_MOST_TOKENS = 40  # of a caption, for models whose context is longer
+_MAX_TOKENS = 40  # of a caption, for models whose context is longer
 
 
 class Captioner:
@@ -32,27 +32,27 @@ class Captioner:
         self.identity = f"{network.identity}@{'greedy' if beams == 1 else f'beam{beams}'}"
         tokenizer = network.tokenizer
         pad = int(getattr(network.model, "pad_id", 0))
-        self.limits = Limits(
+        self.limits = TokenLimits(
             tokenizer.sot_token_id,
             tokenizer.eot_token_id,
             pad=pad,
-            length=min(network.context_length, _MOST_TOKENS),
+            length=min(network.context_length, _MAX_TOKENS),
         )
 
     def caption(self, images: Sequence[Image.Image]) -> list[str]:
         """Captions of RGB pictures, without special tokens, trimmed."""
         network = self._network
         pixels = network.preprocess(images).to(network.dtype)
-        written: list[str] = []
+        captions: list[str] = []
         with torch.inference_mode():
-            for part, count in padded(pixels, self._batch):
-                seen = look(network.model, part)
+            for chunk, count in padded_batches(pixels, self._batch):
+                image_tokens = encode_image_tokens(network.model, chunk)
                 if self._beams == 1:
-                    rows = greedy(network.model, seen, self.limits)
+                    rows = greedy(network.model, image_tokens, self.limits)
                 else:
-                    rows = beam(network.model, seen, self.limits, self._beams)
-                written += [self._text(row) for row in rows[:count]]
-        return written
+                    rows = beam(network.model, image_tokens, self.limits, self._beams)
+                captions += [self._text(row) for row in rows[:count]]
+        return captions
 
     def _text(self, tokens: list[int]) -> str:
         return " ".join(self._network.tokenizer.decode(tokens).split())

@@ -86,14 +86,16 @@ def define_operators() -> None:
             if missing is None:
                 raise
             _define(_SCHEMAS[missing])
-            _forget("torchvision")
+            _unload("torchvision")
         else:
             return
 
 
 def _define(schema: str) -> None:
-    make = cast("Callable[[str, str], Any]", importlib.import_module("torch.library").Library)
-    library = make("torchvision", "FRAGMENT")
+    library_type = cast(
+        "Callable[[str, str], Any]", importlib.import_module("torch.library").Library
+    )
+    library = library_type("torchvision", "FRAGMENT")
     library.define(schema)
     _libraries.append(library)
 
@@ -104,7 +106,7 @@ def _missing_operator(message: str) -> str | None:
     return name if name in _SCHEMAS else None
 
 
-def _forget(package: str) -> None:
+def _unload(package: str) -> None:
     """Drops a half-imported package, so that the next import starts anew."""
     for name in list(sys.modules):
         if name == package or name.startswith(f"{package}."):

@@ -18,7 +18,7 @@ Decoder = Callable[..., dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
-class Limits:
+class TokenLimits:
     """Special tokens and the most tokens a caption may have, start and end included."""
 
     start: int
@@ -28,60 +28,73 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ImageTokens:
     """What the image tower made of a batch: latents [n, d] and tokens [n, t, w]."""
 
     latent: Tensor
     tokens: Tensor
 
-    def repeat(self, times: int) -> Seen:
+    def repeat(self, times: int) -> ImageTokens:
         """Every row `times` times in a row, for beams."""
-        return Seen(
+        return ImageTokens(
             self.latent.repeat_interleave(times, 0), self.tokens.repeat_interleave(times, 0)
         )
 
 
-def look(model: Decoder, images: Tensor) -> Seen:
+def encode_image_tokens(model: Decoder, images: Tensor) -> ImageTokens:
     """Runs the image tower on [n, 3, h, w]."""
-    out = model(images)
-    return Seen(out["image_features"], out["image_embs"])
+    outputs = model(images)
+    return ImageTokens(outputs["image_features"], outputs["image_embs"])
 
 
-def all_logits(model: Decoder, seen: Seen, text: Tensor) -> Tensor:
+def next_token_logits(model: Decoder, image_tokens: ImageTokens, text: Tensor) -> Tensor:
     """Logits of the token after each position of `text` [n, t]: [n, t, vocabulary]."""
-    out = model(None, text, image_latent=seen.latent, image_embs=seen.tokens, output_labels=False)
-    logits: Tensor = out["logits"]
+    outputs = model(
+        None,
+        text,
+        image_latent=image_tokens.latent,
+        image_embs=image_tokens.tokens,
+        output_labels=False,
+    )
+    logits: Tensor = outputs["logits"]
     return logits
 
 
-def greedy(model: Decoder, seen: Seen, limits: Limits) -> list[list[int]]:
+def greedy(model: Decoder, image_tokens: ImageTokens, limits: TokenLimits) -> list[list[int]]:
     """The likeliest next token, step by step, until each row has ended: tokens without specials."""
-    rows = seen.latent.shape[0]
+    rows = image_tokens.latent.shape[0]
     text = torch.full((rows, 1), limits.start, dtype=torch.long)
     ended = torch.zeros(rows, dtype=torch.bool)
     while text.shape[1] < limits.length and not bool(ended.all()):
-        token = all_logits(model, seen, text)[:, -1].float().argmax(-1)
+        token = next_token_logits(model, image_tokens, text)[:, -1].float().argmax(-1)
         token = torch.where(ended, torch.full_like(token, limits.pad), token)
         ended |= token == limits.end
         text = torch.cat([text, token[:, None]], 1)
-    return [_strip(row, limits) for row in text.tolist()]
+    return [_strip_special_tokens(row, limits) for row in text.tolist()]
 
 
-def beam(model: Decoder, seen: Seen, limits: Limits, beams: int) -> list[list[int]]:
+def beam(
+    model: Decoder, image_tokens: ImageTokens, limits: TokenLimits, beams: int
+) -> list[list[int]]:
     """Beam search: the ended caption with the best mean log-probability of each row.
 
     Ended beams keep their score and go on with padding at no cost.
     """
-    rows = seen.latent.shape[0]
-    wide = seen.repeat(beams)
+    rows = image_tokens.latent.shape[0]
+    repeated = image_tokens.repeat(beams)
     text = torch.full((rows * beams, 1), limits.start, dtype=torch.long)
     scores = torch.full((rows, beams), float("-inf"))
     scores[:, 0] = 0.0  # all beams start alike, so only one may grow at first
     lengths = torch.zeros(rows, beams, dtype=torch.long)
     ended = torch.zeros(rows, beams, dtype=torch.bool)
     while text.shape[1] < limits.length and not bool(ended.all()):
-        step = all_logits(model, wide, text)[:, -1].float().log_softmax(-1).view(rows, beams, -1)
-        step = _hold_ended(step, ended, limits.pad)
+        step = (
+            next_token_logits(model, repeated, text)[:, -1]
+            .float()
+            .log_softmax(-1)
+            .view(rows, beams, -1)
+        )
+        step = _freeze_ended(step, ended, limits.pad)
         vocabulary = step.shape[-1]
         scores, flat = (scores[:, :, None] + step).view(rows, -1).topk(beams, dim=1)
         parent, token = flat // vocabulary, flat % vocabulary
@@ -96,16 +109,16 @@ def beam(model: Decoder, seen: Seen, limits: Limits, beams: int) -> list[list[in
     # A beam cut at the length limit loses to any that ended by itself.
     mean = torch.where(ended, mean, mean - 1e4) if bool(ended.any()) else mean
     best = text.view(rows, beams, -1)[torch.arange(rows), mean.argmax(1)]
-    return [_strip(row, limits) for row in best.tolist()]
+    return [_strip_special_tokens(row, limits) for row in best.tolist()]
 
 
-def _hold_ended(step: Tensor, ended: Tensor, pad: int) -> Tensor:
-    held = torch.full_like(step, float("-inf"))
-    held[:, :, pad] = 0.0
-    return torch.where(ended[:, :, None], held, step)
+def _freeze_ended(step: Tensor, ended: Tensor, pad: int) -> Tensor:
+    frozen = torch.full_like(step, float("-inf"))
+    frozen[:, :, pad] = 0.0
+    return torch.where(ended[:, :, None], frozen, step)
 
 
-def _strip(row: list[int], limits: Limits) -> list[int]:
+def _strip_special_tokens(row: list[int], limits: TokenLimits) -> list[int]:
     kept: list[int] = []
     for token in row[1:]:
         if token == limits.end:

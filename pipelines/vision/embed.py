@@ -17,7 +17,7 @@ from pipelines.vision.models import ModelRef
 Vectors = npt.NDArray[np.float32]
 
 
-def padded(rows: Tensor, batch: int) -> Iterator[tuple[Tensor, int]]:
+def padded_batches(rows: Tensor, batch: int) -> Iterator[tuple[Tensor, int]]:
     """Cuts [n, …] into parts of exactly `batch` rows, the last filled with zeros.
 
     Kernels choose their way by shape, so only one shape gives one result per picture, however many
@@ -27,12 +27,12 @@ def padded(rows: Tensor, batch: int) -> Iterator[tuple[Tensor, int]]:
         A part and how many of its rows count.
     """
     for start in range(0, len(rows), batch):
-        part = rows[start : start + batch]
-        count = len(part)
+        chunk = rows[start : start + batch]
+        count = len(chunk)
         if count < batch:
-            filler = part.new_zeros((batch - count, *part.shape[1:]))
-            part = torch.cat([part, filler])
-        yield part, count
+            filler = chunk.new_zeros((batch - count, *chunk.shape[1:]))
+            chunk = torch.cat([chunk, filler])
+        yield chunk, count
 
 
 class ImageTextEncoder:
@@ -55,8 +55,8 @@ class ImageTextEncoder:
         pixels = network.preprocess(images).to(network.dtype)
         with torch.inference_mode():
             parts = [
-                _unit(network.model.encode_image(part))[:count]
-                for part, count in padded(pixels, self._batch)
+                _normalised(network.model.encode_image(chunk))[:count]
+                for chunk, count in padded_batches(pixels, self._batch)
             ]
         return self._join(parts)
 
@@ -67,8 +67,8 @@ class ImageTextEncoder:
         tokens = self._network.tokenizer(list(texts))
         with torch.inference_mode():
             parts = [
-                _unit(self._network.model.encode_text(part))[:count]
-                for part, count in padded(tokens, self._batch)
+                _normalised(self._network.model.encode_text(chunk))[:count]
+                for chunk, count in padded_batches(tokens, self._batch)
             ]
         return self._join(parts)
 
@@ -79,7 +79,7 @@ class ImageTextEncoder:
         return joined
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def _normalised(vectors: Tensor) -> Tensor:
     return functional.normalize(vectors.float(), dim=-1)
 
 

@@ -18,7 +18,7 @@ from pipelines.vision.models import ModelRef, identity, tag_settings, weights_fi
 from pipelines.vision.preprocess import Preprocess
 from schemas.errors import InputError
 
-_PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
+_PREPROCESSING_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,16 @@ def _create(ref: ModelRef, path: str) -> Model:
     }
     if ref.kind == "dir":
         model = open_clip.create_model(f"local-dir:{ref.weights}", **options)
-        return _resting(model)
+        return _for_inference(model)
     # A tag is loaded from its file, so that a cached one needs no network; what open_clip would
     # have taken from the tag besides the weights is handed on.
     if settings.get("quick_gelu"):
         options["force_quick_gelu"] = True
-    options["force_preprocess_cfg"] = {k: settings[k] for k in _PREPROCESSING if k in settings}
-    return _resting(open_clip.create_model(ref.architecture, pretrained=path, **options))
+    options["force_preprocess_cfg"] = {k: settings[k] for k in _PREPROCESSING_KEYS if k in settings}
+    return _for_inference(open_clip.create_model(ref.architecture, pretrained=path, **options))
 
 
-def _resting(model: nn.Module) -> Model:
+def _for_inference(model: nn.Module) -> Model:
     """Sets a network to inference: no dropout, no gradients."""
     return cast(Model, model.eval().requires_grad_(False))
 

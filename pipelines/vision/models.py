@@ -17,21 +17,21 @@ from typing import Literal
 from pipelines.vision import demo_network
 from pipelines.vision.compat import import_open_clip
 from pipelines.vision.weights import (
-    digest,
+    digest_files,
     directory_config,
     directory_weights,
-    locate_tag,
+    locate_tag_weights,
     require_readable,
 )
 from schemas.errors import InputError
 
-Role = Literal["encoder", "captioner"]
-Kind = Literal["demo", "tag", "file", "dir"]
+ModelRole = Literal["encoder", "captioner"]
+WeightsKind = Literal["demo", "tag", "file", "dir"]
 PRECISIONS = ("fp32", "bf16")
 _LOCAL = "local-dir:"
 _HUB = "hf-hub:"
 _SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".ckpt")
-_HOW = (
+_NAME_SYNTAX = (
     "Give demo, Architecture:pretrained-tag, Architecture:/path/to/weights.safetensors"
     " or local-dir:/path"
 )
@@ -50,7 +50,7 @@ class ModelRef:
     """
 
     name: str
-    kind: Kind
+    kind: WeightsKind
     architecture: str
     weights: str
     precision: str = "fp32"
@@ -88,8 +88,8 @@ def parse_model(name: str, precision: str = "fp32") -> ModelRef:
         return _parse_folder(text, precision)
     architecture, colon, weights = text.partition(":")
     if not architecture or not colon or not weights:
-        raise InputError("A model needs a name and weights", repr(name), _HOW)
-    kind: Kind = "file" if "/" in weights or weights.endswith(_SUFFIXES) else "tag"
+        raise InputError("A model needs a name and weights", repr(name), _NAME_SYNTAX)
+    kind: WeightsKind = "file" if "/" in weights or weights.endswith(_SUFFIXES) else "tag"
     return ModelRef(text, kind, architecture.replace("/", "-"), weights, precision)
 
 
@@ -100,7 +100,7 @@ def _parse_folder(text: str, precision: str) -> ModelRef:
     return ModelRef(text, "dir", "", folder, precision)
 
 
-def check_model(ref: ModelRef, role: Role) -> None:
+def check_model(ref: ModelRef, role: ModelRole) -> None:
     """Makes sure that a model can be loaded and can do its work, before anything is loaded.
 
     Args:
@@ -116,7 +116,7 @@ def check_model(ref: ModelRef, role: Role) -> None:
         raise InputError(
             "This architecture cannot write captions",
             ref.name,
-            f"Use demo or a CoCa: {', '.join(_captioning())}",
+            f"Use demo or a CoCa: {', '.join(_captioning_architectures())}",
         )
     text = config.get("text_cfg", {})
     if isinstance(text, dict) and (text.get("hf_model_name") or text.get("hf_tokenizer_name")):
@@ -131,7 +131,7 @@ def weights_file(ref: ModelRef) -> Path:
         InputError: There is no such file, or it cannot be reached.
     """
     if ref.kind == "tag":
-        return locate_tag(ref.name, _tag_config(ref))
+        return locate_tag_weights(ref.name, _tag_config(ref))
     if ref.kind == "dir":
         return directory_weights(Path(ref.weights))
     path = Path(ref.weights)
@@ -162,7 +162,7 @@ def _identity(ref: ModelRef) -> str:
     elif ref.architecture == demo_network.ARCHITECTURE:
         files += [demo_network.CONFIG, demo_network.VOCABULARY]
     safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in label)
-    return f"{safe}@sha256-{digest(files)}@{ref.precision}"
+    return f"{safe}@sha256-{digest_files(files)}@{ref.precision}"
 
 
 def _config(ref: ModelRef) -> dict[str, object]:
@@ -178,7 +178,7 @@ def _config(ref: ModelRef) -> dict[str, object]:
         raise InputError(
             "Unknown model architecture",
             ref.architecture,
-            _near("Near names", ref.architecture, known) or _HOW,
+            _suggestions("Near names", ref.architecture, known) or _NAME_SYNTAX,
         )
     if ref.kind == "tag":
         _tag_config(ref)
@@ -191,7 +191,9 @@ def _tag_config(ref: ModelRef) -> dict[str, object]:
     found: dict[str, object] = open_clip.get_pretrained_cfg(ref.architecture, ref.weights)
     if not found:
         tags: list[str] = open_clip.list_pretrained_tags_by_model(ref.architecture)
-        listed = _near("Near tags", ref.weights, tags) or f"Its tags: {', '.join(tags) or 'none'}"
+        listed = (
+            _suggestions("Near tags", ref.weights, tags) or f"Its tags: {', '.join(tags) or 'none'}"
+        )
         raise InputError(
             f"{ref.architecture} has no pretrained tag of this name",
             ref.weights,
@@ -205,13 +207,13 @@ def tag_settings(ref: ModelRef) -> dict[str, object]:
     return _tag_config(ref) if ref.kind == "tag" else {}
 
 
-def _near(title: str, wanted: str, known: Iterable[str]) -> str:
+def _suggestions(title: str, wanted: str, known: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(wanted.lower(), by_lower, n=4, cutoff=0.5)
     return f"{title}: {', '.join(by_lower[name] for name in near)}" if near else ""
 
 
-def _captioning() -> list[str]:
+def _captioning_architectures() -> list[str]:
     open_clip = import_open_clip()
     return [name for name in open_clip.list_models() if name.startswith("coca_ViT")]
 

@@ -23,7 +23,7 @@ class Preprocess:
         transform = import_open_clip().transform
         self.settings = model.visual.preprocess_cfg
         config = transform.PreprocessCfg(**self.settings)
-        self._one = cast(
+        self._transform = cast(
             "Callable[[Image.Image], Tensor]", transform.image_transform_v2(config, is_train=False)
         )
         size = self.settings["size"]
@@ -39,4 +39,4 @@ class Preprocess:
         """Model input of RGB pictures: fp32 [n, 3, height, width]."""
         if not images:
             return torch.empty(0, 3, self.height, self.width)
-        return torch.stack([self._one(image) for image in images])
+        return torch.stack([self._transform(image) for image in images])

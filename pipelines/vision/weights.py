@@ -18,8 +18,8 @@ from pipelines.vision.compat import import_open_clip
 from schemas.errors import InputError
 
 _CONFIG = "open_clip_config.json"
-_PROBE_S = 5.0
-_GIVE = (
+_PROBE_TIMEOUT_S = 5.0
+_OFFLINE_REMEDY = (
     "Fetch the weights where there is a network and give them as Architecture:/path/to/weights"
     " or local-dir:/path, or run once with a network so that they are cached"
 )
@@ -78,7 +78,7 @@ def directory_weights(folder: Path) -> Path:
     return path
 
 
-def locate_tag(name: str, tag: Mapping[str, object]) -> Path:
+def locate_tag_weights(name: str, tag: Mapping[str, object]) -> Path:
     """The weights of a pretrained tag, from the hub's cache or the network.
 
     Args:
@@ -99,7 +99,9 @@ def locate_tag(name: str, tag: Mapping[str, object]) -> Path:
         path = Path(open_clip.download_pretrained(dict(tag)))
     # Besides OSError, open_clip and the hub raise RuntimeError and its kin for failed downloads.
     except (OSError, RuntimeError) as error:
-        raise InputError("The weights could not be fetched", f"{name} ({error})", _GIVE) from error
+        raise InputError(
+            "The weights could not be fetched", f"{name} ({error})", _OFFLINE_REMEDY
+        ) from error
     require_readable(path)
     return path
 
@@ -119,21 +121,25 @@ def _hub_names(hub: str) -> tuple[str, list[str]]:
 def _require_reachable(name: str) -> None:
     """One short request, so that a machine without a network hears so at once."""
     if constants.HF_HUB_OFFLINE:
-        raise InputError("The weights are not cached and the hub is set offline", name, _GIVE)
+        raise InputError(
+            "The weights are not cached and the hub is set offline", name, _OFFLINE_REMEDY
+        )
     url = constants.ENDPOINT
     request = urllib.request.Request(url, method="HEAD")  # noqa: S310  (the hub's own setting)
     try:
-        with urllib.request.urlopen(request, timeout=_PROBE_S):  # noqa: S310  (as above)
+        with urllib.request.urlopen(request, timeout=_PROBE_TIMEOUT_S):  # noqa: S310  (as above)
             return
     except urllib.error.HTTPError:
         return  # an answer, whatever it says: the fetch itself will judge
     except OSError as error:
         raise InputError(
-            "The weights are not cached and cannot be reached", f"{name} ({url}: {error})", _GIVE
+            "The weights are not cached and cannot be reached",
+            f"{name} ({url}: {error})",
+            _OFFLINE_REMEDY,
         ) from error
 
 
-def digest(files: Sequence[Path]) -> str:
+def digest_files(files: Sequence[Path]) -> str:
     """SHA-256 over the digests of files, in order; of a single file, its own."""
     parts = [_file_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     if len(parts) == 1:

@@ -11,14 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent
+SCHEMA_FOLDER = Path(__file__).parent
 # The schema's keyword for the profile that other media of a deal carry.
-BESIDE = "x-beside"
+COMPANION_KEYWORD = "x-beside"
 
 
 def profile_names() -> tuple[str, ...]:
     """Every profile, in order."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+    return tuple(sorted(path.stem for path in SCHEMA_FOLDER.glob("*.json")))
 
 
 @lru_cache(maxsize=64)
@@ -28,7 +28,9 @@ def profile_schema(name: str) -> dict[str, Any]:
     Raises:
         FileNotFoundError: If there is no such profile.
     """
-    loaded: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = json.loads(
+        (SCHEMA_FOLDER / f"{name}.json").read_text(encoding="utf-8")
+    )
     return loaded
 
 
@@ -36,5 +38,5 @@ def profile_media(name: str) -> dict[str, str]:
     """Which media a deal of this profile may take: the profile that samples of each carry."""
     schema = profile_schema(name)
     media = {schema["properties"]["media_type"]["const"]: name}
-    beside = schema.get(BESIDE)
-    return media if beside is None else {**profile_media(beside), **media}
+    companion = schema.get(COMPANION_KEYWORD)
+    return media if companion is None else {**profile_media(companion), **media}

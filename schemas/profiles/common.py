@@ -15,15 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Pixels = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Text = Annotated[str, Field(min_length=1)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
 ScoreBp = Annotated[int, Field(ge=-10_000, le=10_000)]
-MaybeDate = Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
+OptionalDate = Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
 PlusCodes = Annotated[str, Field(pattern=r"^([A-Z]{2}-[A-Z]{3}(; [A-Z]{2}-[A-Z]{3})*)?$")]
 AspectBucket = Literal["9:21", "9:16", "2:3", "3:4", "1:1", "4:3", "3:2", "16:9", "21:9"]
 PictureFormat = Literal["jpg", "png", "webp"]
 
 
-class Fields(BaseModel):
+class SampleFields(BaseModel):
     """A part of a sample: every field required, of one type, and no other field."""
 
     model_config = ConfigDict(
@@ -31,14 +31,14 @@ class Fields(BaseModel):
     )
 
 
-class CommonSample(Fields):
+class CommonSample(SampleFields):
     """Everything a buyer may know of one sample, whatever its profile.
 
     Names and ids of contributors and assets are never here, only commitments.
     """
 
     # The profile that media of another kind carry, where a deal takes them beside this one's.
-    beside: ClassVar[str] = ""
+    companion_profile: ClassVar[str] = ""
 
     key: Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
     """Unique in the delivery."""
@@ -61,7 +61,7 @@ class CommonSample(Fields):
     """Frames a second are `fps_num` / `fps_den`."""
     fps_den: Annotated[int, Field(ge=1, le=2**31 - 1)]
     frames: Count
-    caption: Text
+    caption: NonEmptyText
     """The recommended caption, as in the text member."""
     caption_source: Literal["model", "title", "description"]
     """Whose words `caption` is; the last two are the contributor's."""
@@ -78,7 +78,7 @@ class CommonSample(Fields):
     """The contributor's tags, separated by "; "."""
     language: str
     category: str
-    created_at: MaybeDate
+    created_at: OptionalDate
     licence_model: Literal["RF", "RM"]
     licence_class: Literal["creative", "editorial"]
     licence_code: str
@@ -90,7 +90,7 @@ class CommonSample(Fields):
     """What the file's owner asks of whoever uses it: AL-CRP, AL-FLP …, separated by "; "."""
     file_constraints: PlusCodes
     duplication_constraints: PlusCodes
-    usable_until: MaybeDate
+    usable_until: OptionalDate
     """Where the rights end within the deal's term."""
     deal_id: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
     decision_sha256: Hex64

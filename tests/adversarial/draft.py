@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from tests.adversarial.people import People
-from tests.adversarial.terms import RELEASE_WORD, SHOT
+from tests.adversarial.contributors import ContributorPool
+from tests.adversarial.terms import RELEASE_WORD, SHOOT_DAY
 
 Row = dict[str, Any]
 
 
 @dataclass
-class Draft:
+class AssetDraft:
     """One row of `assets` in the making.
 
     Attributes:
         number: Its number, from which ids and paths come.
-        people: All contributors; faults take theirs from it.
+        contributors: All contributors; faults take theirs from it.
         row: Its columns, `contributors` and `release_ids` aside.
         authors: Contributors and shares.
         consents: Events narrowed to it, or to others with similar ids.
@@ -28,7 +28,7 @@ class Draft:
     """
 
     number: int
-    people: People
+    contributors: ContributorPool
     row: Row
     authors: list[tuple[str, int]]
     consents: list[Row] = field(default_factory=list)
@@ -40,21 +40,21 @@ class Draft:
         """Its id, as it stands once blanks around it are dropped."""
         return str(self.row["asset_id"])
 
-    def by(self, history: str) -> None:
+    def set_authors(self, history: str) -> None:
         """Makes contributors of a history its makers: one, or one beside somebody who agrees."""
-        who = self.people.pick(history, self.number)
+        who = self.contributors.pick(history, self.number)
         if self.number % 3:
             self.authors = [(who, 10_000)]
         else:
-            self.authors = [(self.people.pick("signed", self.number), 9_999), (who, 1)]
+            self.authors = [(self.contributors.pick("signed", self.number), 9_999), (who, 1)]
 
-    def by_fresh(self, history: str) -> str:
+    def set_new_author(self, history: str) -> str:
         """Makes it the only work of a new contributor, whom no other row can disturb."""
-        who = self.people.fresh(history)
+        who = self.contributors.add(history)
         self.authors = [(who, 10_000)]
         return who
 
-    def release(self, **changes: object) -> str:
+    def add_release(self, **changes: object) -> str:
         """Adds a model release without a fault but for the changes; gives its id."""
         # Of several, each is a prefix of the next.
         release_id = f"{RELEASE_WORD}{self.number}" + "x" * len(self.releases)
@@ -70,8 +70,8 @@ class Draft:
                 "minor": False,
                 "ml_use": "allow",
                 "biometric_rider": True,
-                "shoot_from": SHOT,
-                "shoot_until": SHOT,
+                "shoot_from": SHOOT_DAY,
+                "shoot_until": SHOOT_DAY,
                 **changes,
             }
         )
@@ -94,17 +94,17 @@ class Trap:
     name: str
     reasons: frozenset[str]
     slots: frozenset[str]
-    plant: Callable[[Draft], None]
+    plant: Callable[[AssetDraft], None]
     captioned: bool = True
 
 
-def trap(
-    name: str, reasons: str, slots: str, plant: Callable[[Draft], None], captioned: bool = True
+def make_trap(
+    name: str, reasons: str, slots: str, plant: Callable[[AssetDraft], None], captioned: bool = True
 ) -> Trap:
     """A trap from texts with spaces between the codes."""
     return Trap(name, frozenset(reasons.split()), frozenset(slots.split()), plant, captioned)
 
 
-def columns(name: str, reasons: str, slots: str, **values: object) -> Trap:
+def column_trap(name: str, reasons: str, slots: str, **values: object) -> Trap:
     """A trap that only sets columns."""
-    return trap(name, reasons, slots, lambda draft: draft.row.update(values))
+    return make_trap(name, reasons, slots, lambda draft: draft.row.update(values))

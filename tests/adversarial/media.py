@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.signals.file import xmp_builder as build
 
-Embed = Callable[[bytes], bytes]
+EmbedStatement = Callable[[bytes], bytes]
 
 FORMATS = ("jpg", "png", "webp")
 _PILLOW = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
@@ -121,9 +121,9 @@ def _ztxt(name: bytes, raw: bytes) -> bytes:
     return build.png_chunk(b"zTXt", b"Raw profile type " + name + b"\0\0" + text)
 
 
-Place = Callable[[bytes, bytes], bytes]
+InsertPacket = Callable[[bytes, bytes], bytes]
 # Where a packet may stand in a real picture: format, and picture and packet to file.
-PLACES: dict[str, tuple[str, Place]] = {
+PACKET_PLACES: dict[str, tuple[str, InsertPacket]] = {
     "JPEG": ("jpg", lambda data, raw: jpeg_with(data, app1(raw))),
     "JPEG extended": ("jpg", lambda data, raw: jpeg_with(data, *_extended(raw))),
     "JPEG behind": ("jpg", lambda data, raw: data + build.jpeg_xmp(raw)),
@@ -159,7 +159,7 @@ PLACES: dict[str, tuple[str, Place]] = {
 }
 _HIDDEN = b"plus:DataMining=DMI-PROHIBITED"
 # A prohibition where no reader looks.
-STRAY: dict[str, tuple[str, Embed]] = {
+STRAY_STATEMENTS: dict[str, tuple[str, EmbedStatement]] = {
     "JPEG comment": ("jpg", lambda data: jpeg_with(data, build.jpeg_segment(0xFE, _HIDDEN))),
     "JPEG APP7": ("jpg", lambda data: jpeg_with(data, build.jpeg_segment(0xE7, _HIDDEN))),
     "JPEG behind": ("jpg", lambda data: data + _HIDDEN),

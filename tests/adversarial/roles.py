@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.adversarial.contributors import CONSENTING
 from tests.adversarial.draft import Row
-from tests.adversarial.media import Embed
-from tests.adversarial.people import MAKERS
-from tests.adversarial.server import Answer
-from tests.adversarial.terms import BOTH, GEN, INFERENCE, Terms
+from tests.adversarial.media import EmbedStatement
+from tests.adversarial.server import ServerAnswer
+from tests.adversarial.terms import BOTH_PURPOSES, INFERENCE, TRAIN_GEN, AdversaryTerms
 
 DENIED, CONDITIONAL = "denied", "conditional"
 # Who says it (file or server, or the catalogue's own grant), how, and of which purposes.
-Statement = tuple[str, str, frozenset[str]]
-ONLY_GEN, ONLY_INFERENCE = frozenset({GEN}), frozenset({INFERENCE})
-EVERY_MAKER = tuple(MAKERS)
+Objection = tuple[str, str, frozenset[str]]
+GEN_ONLY, INFERENCE_ONLY = frozenset({TRAIN_GEN}), frozenset({INFERENCE})
+CONSENTING_NAMES = tuple(CONSENTING)
 
 
 def _same(data: bytes) -> bytes:
@@ -23,58 +23,58 @@ def _same(data: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Role:
+class MediaRole:
     """One kind of asset that the catalogue clears.
 
     Attributes:
         name: Unique.
-        fmt: Format of its picture, or "" for any.
+        media_format: Format of its picture, or "" for any.
         embed: Puts what it says into the picture.
-        says: Statements against needed purposes.
+        objections: Statements against needed purposes.
         reasons: Refusals that no agreement lifts.
-        lifted: Refusals that agreements on every needed purpose lift.
+        liftable_reasons: Refusals that agreements on every needed purpose lift.
         row: Columns; `slots` are what traps must leave alone then.
         site: Which server.
         folder: Path of its file, from slash to slash.
         headers: What the server sends with it.
         answer: Makes the server's answer of the file; for files that cannot be had.
-        dead: The reason of the dead letter.
-        small: Whether the picture is smaller than the deal wants.
+        failure_reason: The reason of the dead letter.
+        too_small: Whether the picture is smaller than the deal wants.
         constraints: PLUS's alteration codes that the sample must show.
         extension: Of its name, where that is not its format's.
         uri: Replaces the address; `{port}` and `{path}` stand for the usual one's parts.
-        most_requests: How often its file may be asked for.
-        by_deal: Whether an agreement of the deal must cover all its makers.
+        max_requests: How often its file may be asked for.
+        needs_deal_agreement: Whether an agreement of the deal must cover all its makers.
     """
 
     name: str
-    fmt: str = ""
-    embed: Embed = _same
-    says: tuple[Statement, ...] = ()
+    media_format: str = ""
+    embed: EmbedStatement = _same
+    objections: tuple[Objection, ...] = ()
     reasons: tuple[str, ...] = ()
-    lifted: tuple[str, ...] = ()
+    liftable_reasons: tuple[str, ...] = ()
     row: Row = field(default_factory=dict)
     slots: frozenset[str] = frozenset()
     site: str = "main"
     folder: str = "/open/"
     headers: tuple[tuple[str, str], ...] = ()
-    answer: Callable[[Answer], Answer] | None = None
-    dead: str = ""
-    small: bool = False
+    answer: Callable[[ServerAnswer], ServerAnswer] | None = None
+    failure_reason: str = ""
+    too_small: bool = False
     constraints: str = ""
     extension: str = ""
     uri: str = ""
-    most_requests: int = 2
-    by_deal: bool = False
+    max_requests: int = 2
+    needs_deal_agreement: bool = False
 
     @property
-    def speaks(self) -> bool:
+    def depends_on_agreements(self) -> bool:
         """Whether its makers' agreements matter."""
-        return bool(self.says or self.lifted) and not self.by_deal
+        return bool(self.objections or self.liftable_reasons) and not self.needs_deal_agreement
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ExpectedResult:
     """What must become of an asset whose catalogue row is clear.
 
     Attributes:
@@ -88,7 +88,9 @@ class Verdict:
     overridden: frozenset[tuple[str, str]]
 
 
-def verdict(role: Role, signed: frozenset[str], terms: Terms, captioned: bool) -> Verdict:
+def expected_result(
+    role: MediaRole, signed: frozenset[str], terms: AdversaryTerms, captioned: bool
+) -> ExpectedResult:
     """The answer to a role: what its statements come to under the agreements of its makers.
 
     Args:
@@ -98,8 +100,8 @@ def verdict(role: Role, signed: frozenset[str], terms: Terms, captioned: bool) -
         captioned: Whether the catalogue lets it be captioned.
     """
     reasons, overridden = set(role.reasons), set()
-    asked = {GEN, INFERENCE} if captioned else {GEN}
-    for origin, how, purposes in role.says:
+    asked = {TRAIN_GEN, INFERENCE} if captioned else {TRAIN_GEN}
+    for origin, how, purposes in role.objections:
         for purpose in purposes & asked:
             if purpose in signed:
                 overridden.add((origin, purpose))
@@ -110,27 +112,27 @@ def verdict(role: Role, signed: frozenset[str], terms: Terms, captioned: bool) -
             else:
                 captioned = False
     if not set(terms.needed) <= signed:
-        reasons |= set(role.lifted)
-    elif role.lifted and INFERENCE not in signed:
+        reasons |= set(role.liftable_reasons)
+    elif role.liftable_reasons and INFERENCE not in signed:
         captioned = False  # what cannot be read may have said no to that, too
-    return Verdict(frozenset(reasons), captioned, frozenset(overridden))
+    return ExpectedResult(frozenset(reasons), captioned, frozenset(overridden))
 
 
 PLAIN = (
-    *(Role(f"plain {fmt}", fmt=fmt) for fmt in ("jpg", "png", "webp")),
-    Role("plain, 404 beside it", site="bare"),
-    Role("too small", small=True),
+    *(MediaRole(f"plain {fmt}", media_format=fmt) for fmt in ("jpg", "png", "webp")),
+    MediaRole("plain, 404 beside it", site="bare"),
+    MediaRole("too small", too_small=True),
     # The deal's agreement overrides the agency's own no, as every preference.
-    Role(
+    MediaRole(
         "grant denied, agreed",
-        says=(("catalogue", DENIED, ONLY_GEN),),
+        objections=(("catalogue", DENIED, GEN_ONLY),),
         row={"grant_train_gen": "deny"},
-        by_deal=True,
+        needs_deal_agreement=True,
     ),
-    Role(
+    MediaRole(
         "grants on a condition, agreed",
-        says=(("catalogue", CONDITIONAL, BOTH),),
+        objections=(("catalogue", CONDITIONAL, BOTH_PURPOSES),),
         row={"grant_train_gen": "conditional", "grant_inference": "conditional"},
-        by_deal=True,
+        needs_deal_agreement=True,
     ),
 )

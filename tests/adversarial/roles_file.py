@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from tests.adversarial.media import (
-    PLACES,
-    STRAY,
-    Embed,
+    PACKET_PLACES,
+    STRAY_STATEMENTS,
+    EmbedStatement,
     app1,
     itxt,
     jpeg_with,
@@ -17,11 +17,11 @@ from tests.adversarial.media import (
 from tests.adversarial.roles import (
     CONDITIONAL,
     DENIED,
-    ONLY_GEN,
-    Role,
-    Statement,
+    GEN_ONLY,
+    MediaRole,
+    Objection,
 )
-from tests.adversarial.terms import BOTH
+from tests.adversarial.terms import BOTH_PURPOSES
 from tests.signals.file import c2pa_builder as sign
 from tests.signals.file import xmp_builder as build
 from tests.signals.file.test_xmp_hostile import DOCTYPES, NOT_XMP
@@ -29,23 +29,23 @@ from tests.signals.file.test_xmp_hostile import DOCTYPES, NOT_XMP
 _NAME = "plus:DataMining"
 _DMI = build.VOCABULARY + "DMI-"
 # Values of PLUS, and what is none of them.
-_DENIALS: dict[str, Statement] = {
-    "PROHIBITED": ("file", DENIED, BOTH),
-    "PROHIBITED-AIMLTRAINING": ("file", DENIED, ONLY_GEN),
-    "PROHIBITED-GENAIMLTRAINING": ("file", DENIED, ONLY_GEN),
-    "PROHIBITED-EXCEPTSEARCHENGINEINDEXING": ("file", DENIED, BOTH),
-    "PROHIBITED-SEECONSTRAINT": ("file", CONDITIONAL, BOTH),
-    "PROHIBITED-SEEEMBEDDEDRIGHTSEXPR": ("file", CONDITIONAL, BOTH),
-    "PROHIBITED-SEELINKEDRIGHTSEXPR": ("file", CONDITIONAL, BOTH),
-    "ALLOWED-NOT": ("file", DENIED, BOTH),
-    "allowed": ("file", DENIED, BOTH),
-    "АLLOWED": ("file", DENIED, BOTH),
-    "MAYBE": ("file", DENIED, BOTH),
+_DENIALS: dict[str, Objection] = {
+    "PROHIBITED": ("file", DENIED, BOTH_PURPOSES),
+    "PROHIBITED-AIMLTRAINING": ("file", DENIED, GEN_ONLY),
+    "PROHIBITED-GENAIMLTRAINING": ("file", DENIED, GEN_ONLY),
+    "PROHIBITED-EXCEPTSEARCHENGINEINDEXING": ("file", DENIED, BOTH_PURPOSES),
+    "PROHIBITED-SEECONSTRAINT": ("file", CONDITIONAL, BOTH_PURPOSES),
+    "PROHIBITED-SEEEMBEDDEDRIGHTSEXPR": ("file", CONDITIONAL, BOTH_PURPOSES),
+    "PROHIBITED-SEELINKEDRIGHTSEXPR": ("file", CONDITIONAL, BOTH_PURPOSES),
+    "ALLOWED-NOT": ("file", DENIED, BOTH_PURPOSES),
+    "allowed": ("file", DENIED, BOTH_PURPOSES),
+    "АLLOWED": ("file", DENIED, BOTH_PURPOSES),
+    "MAYBE": ("file", DENIED, BOTH_PURPOSES),
 }
-_FULL_NO: Statement = ("file", DENIED, BOTH)
+_FULL_NO: Objection = ("file", DENIED, BOTH_PURPOSES)
 
 
-def file_roles() -> list[Role]:
+def file_roles() -> list[MediaRole]:
     """All of them."""
     return [
         *_spelled(),
@@ -58,18 +58,18 @@ def file_roles() -> list[Role]:
     ]
 
 
-def _in(place: str, packet: bytes) -> tuple[str, Embed]:
-    fmt, put = PLACES[place]
+def _in(place: str, packet: bytes) -> tuple[str, EmbedStatement]:
+    fmt, put = PACKET_PLACES[place]
     return fmt, lambda data: put(data, packet)
 
 
-def _role(name: str, place: str, packet: bytes, *says: Statement, **more: object) -> Role:
+def _role(name: str, place: str, packet: bytes, *says: Objection, **more: object) -> MediaRole:
     fmt, embed = _in(place, packet)
-    return Role(f"{name}, {place}", fmt=fmt, embed=embed, says=says, **more)  # type: ignore[arg-type]
+    return MediaRole(f"{name}, {place}", media_format=fmt, embed=embed, objections=says, **more)  # type: ignore[arg-type]
 
 
-def _spelled() -> Iterator[Role]:
-    places, values = list(PLACES), list(_DENIALS)
+def _spelled() -> Iterator[MediaRole]:
+    places, values = list(PACKET_PLACES), list(_DENIALS)
     for at, (name, spell) in enumerate(build.SPELLINGS.items()):
         for more in range(2):
             value = values[(at + 6 * more) % len(values)]
@@ -78,8 +78,8 @@ def _spelled() -> Iterator[Role]:
             yield _role(f"{name} {value}", place, packet, _DENIALS[value])
 
 
-def _placed() -> Iterator[Role]:
-    for place in PLACES:
+def _placed() -> Iterator[MediaRole]:
+    for place in PACKET_PLACES:
         for value in ("PROHIBITED", "PROHIBITED-GENAIMLTRAINING", "PROHIBITED-SEECONSTRAINT"):
             packet = build.packet(attributes=f'{_NAME}="DMI-{value}"')
             yield _role(f"bare {value}", place, packet, _DENIALS[value])
@@ -94,13 +94,13 @@ def _placed() -> Iterator[Role]:
         )
 
 
-def _encoded() -> Iterator[Role]:
+def _encoded() -> Iterator[MediaRole]:
     packet = build.packet(attributes=f'{_NAME}="DMI-PROHIBITED"')
     for name, encode in build.ENCODINGS.items():
         yield _role(name, "JPEG", encode(packet), _FULL_NO)
 
 
-def _harmless() -> Iterator[Role]:
+def _harmless() -> Iterator[MediaRole]:
     for value in ("ALLOWED", "UNSPECIFIED"):
         packet = build.packet(f"<{_NAME}>{_DMI}{value}</{_NAME}>")
         yield _role(value, "JPEG", packet)
@@ -109,19 +109,19 @@ def _harmless() -> Iterator[Role]:
     policy = build.packet(attributes='tdm:reservation="1" tdm:policy="https://p.example"')
     yield _role("tdm 0", "PNG", tdm(0).encode())
     yield _role("tdm 2", "PNG", tdm(2).encode())
-    yield _role("tdm 1", "PNG", tdm(1).encode(), ("file", DENIED, ONLY_GEN))
-    yield _role("tdm 1 with a policy", "WebP", policy, ("file", CONDITIONAL, ONLY_GEN))
+    yield _role("tdm 1", "PNG", tdm(1).encode(), ("file", DENIED, GEN_ONLY))
+    yield _role("tdm 1 with a policy", "WebP", policy, ("file", CONDITIONAL, GEN_ONLY))
     name = "plus:ImageAlterationConstraints"
     crop = f"<{name}>{build.VOCABULARY}AL-CRP</{name}>"
     yield _role("not to be cropped", "JPEG", build.packet(crop), constraints="AL-CRP")
     terms = build.packet("<plus:OtherConstraints>ask first</plus:OtherConstraints>")
-    yield _role("a condition in words", "JPEG", terms, ("file", CONDITIONAL, BOTH))
+    yield _role("a condition in words", "JPEG", terms, ("file", CONDITIONAL, BOTH_PURPOSES))
 
 
-def _contradicting() -> Iterator[Role]:
+def _contradicting() -> Iterator[MediaRole]:
     yes = build.packet(attributes=f'{_NAME}="DMI-ALLOWED"')
     no = build.packet(attributes=f'{_NAME}="DMI-PROHIBITED"')
-    pairs: dict[str, tuple[str, Embed]] = {
+    pairs: dict[str, tuple[str, EmbedStatement]] = {
         "yes, no": ("jpg", lambda data: jpeg_with(data, app1(yes), app1(no))),
         "no, yes": ("jpg", lambda data: jpeg_with(data, app1(no), app1(yes))),
         "yes, no behind": ("jpg", lambda data: jpeg_with(data, app1(yes)) + build.jpeg_xmp(no)),
@@ -132,14 +132,14 @@ def _contradicting() -> Iterator[Role]:
         "no twice": ("png", lambda data: png_with(data, itxt(no), itxt(no))),
     }
     for name, (fmt, embed) in pairs.items():
-        yield Role(name, fmt=fmt, embed=embed, says=(_FULL_NO,))
+        yield MediaRole(name, media_format=fmt, embed=embed, objections=(_FULL_NO,))
     both = build.packet(f"<{_NAME}>{_DMI}ALLOWED</{_NAME}><{_NAME}>{_DMI}PROHIBITED</{_NAME}>")
     yield _role("yes and no", "PNG", both, _FULL_NO)
     against = {"row": {"grant_train_gen": "allow"}}
     yield _role("against the grant", "JPEG", no, _FULL_NO, **against)
 
 
-def _hostile() -> Iterator[Role]:
+def _hostile() -> Iterator[MediaRole]:
     unreadable = {"reasons": ("file.unreadable",)}
     for name, text in DOCTYPES.items():
         yield _role(name, "PNG", text.encode(), **unreadable)
@@ -148,11 +148,13 @@ def _hostile() -> Iterator[Role]:
         yield _role(name, "WebP", raw, **unreadable)
     deep = "<q:a rdf:parseType='Resource'>" * 200 + "</q:a>" * 200
     yield _role("deep", "PNG", build.packet(deep, f'{_NAME}="DMI-ALLOWED"'), **unreadable)
-    for name, (fmt, embed) in STRAY.items():
-        yield Role(f"stray, {name}", fmt=fmt, embed=embed, **unreadable)  # type: ignore[arg-type]
+    for name, (fmt, embed) in STRAY_STATEMENTS.items():
+        yield MediaRole(f"stray, {name}", media_format=fmt, embed=embed, **unreadable)  # type: ignore[arg-type]
     hidden = build.packet("<q:note>DMI-PROHIBITED</q:note>")
     yield _role("under no property", "JPEG", hidden, **unreadable)
-    yield Role("extended, cut", fmt="jpg", embed=_cut_extended, reasons=("file.unreadable",))
+    yield MediaRole(
+        "extended, cut", media_format="jpg", embed=_cut_extended, reasons=("file.unreadable",)
+    )
 
 
 def _cut_extended(data: bytes) -> bytes:
@@ -160,7 +162,7 @@ def _cut_extended(data: bytes) -> bytes:
     return jpeg_with(data, *build.extended_segments(raw, 100)[:-1])
 
 
-def _conflicts() -> Iterator[Role]:
+def _conflicts() -> Iterator[MediaRole]:
     def stated(name: str, value: str) -> bytes:
         return build.packet(f"<{name}>{value}</{name}>")
 
@@ -198,10 +200,10 @@ def _conflicts() -> Iterator[Role]:
     owners = {"Ann Lee": (), "Bob Moss": ("conflict.copyright",)}
     for owner, reasons in owners.items():
         for name, fmt, embed in _owned(f"© 2025 {owner}"):
-            yield Role(f"{name} {owner}", fmt=fmt, embed=embed, reasons=reasons)
+            yield MediaRole(f"{name} {owner}", media_format=fmt, embed=embed, reasons=reasons)
 
 
-def _owned(notice: str) -> Iterator[tuple[str, str, Embed]]:
+def _owned(notice: str) -> Iterator[tuple[str, str, EmbedStatement]]:
     """Files whose XMP names Ann Lee, and whose EXIF or IIM has the notice."""
     xmp = build.packet("<dc:rights>Copyright Ann Lee. All rights reserved.</dc:rights>")
     exif = build.tiff({0x8298: notice.encode() + b"\0"})

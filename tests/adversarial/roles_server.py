@@ -8,13 +8,13 @@ from dataclasses import replace
 from tests.adversarial.roles import (
     CONDITIONAL,
     DENIED,
-    ONLY_GEN,
-    ONLY_INFERENCE,
-    Role,
-    Statement,
+    GEN_ONLY,
+    INFERENCE_ONLY,
+    MediaRole,
+    Objection,
 )
-from tests.adversarial.server import Answer
-from tests.adversarial.terms import BOTH
+from tests.adversarial.server import ServerAnswer
+from tests.adversarial.terms import BOTH_PURPOSES
 
 SITES = ("main", "broken", "bare", "garbled")
 _ROBOTS = """\
@@ -43,41 +43,41 @@ _RSL = (
 )
 _TRAIN = '<prohibits type="usage">ai-train</prohibits>'
 _PAID = '<permits type="usage">all</permits><payment type="training"/>'
-_NO_GEN: Statement = ("server", DENIED, ONLY_GEN)
-_NO_BOTH: Statement = ("server", DENIED, BOTH)
-_BOTH_IF: Statement = ("server", CONDITIONAL, BOTH)
-_GEN_IF: Statement = ("server", CONDITIONAL, ONLY_GEN)
-_SIDE_FILES: dict[str, dict[str, Answer]] = {
+_NO_GEN: Objection = ("server", DENIED, GEN_ONLY)
+_NO_BOTH: Objection = ("server", DENIED, BOTH_PURPOSES)
+_BOTH_IF: Objection = ("server", CONDITIONAL, BOTH_PURPOSES)
+_GEN_IF: Objection = ("server", CONDITIONAL, GEN_ONLY)
+_SIDE_FILES: dict[str, dict[str, ServerAnswer]] = {
     "main": {
-        "/robots.txt": Answer(_ROBOTS.encode()),
-        "/.well-known/tdmrep.json": Answer(b"\xef\xbb\xbf" + _TDMREP.encode()),
-        "/train.xml": Answer(_RSL.format(_TRAIN).encode()),
-        "/paid.xml": Answer(_RSL.format(_PAID).encode()),
+        "/robots.txt": ServerAnswer(_ROBOTS.encode()),
+        "/.well-known/tdmrep.json": ServerAnswer(b"\xef\xbb\xbf" + _TDMREP.encode()),
+        "/train.xml": ServerAnswer(_RSL.format(_TRAIN).encode()),
+        "/paid.xml": ServerAnswer(_RSL.format(_PAID).encode()),
     },
     "broken": {
-        "/robots.txt": Answer(b"oops", 500),
-        "/.well-known/tdmrep.json": Answer(b"oops", 500),
+        "/robots.txt": ServerAnswer(b"oops", 500),
+        "/.well-known/tdmrep.json": ServerAnswer(b"oops", 500),
     },
     "bare": {},
     "garbled": {
-        "/.well-known/tdmrep.json": Answer(b'[{"location": "/", "tdm-res'),
-        "/robots.txt": Answer(b"", 204),
+        "/.well-known/tdmrep.json": ServerAnswer(b'[{"location": "/", "tdm-res'),
+        "/robots.txt": ServerAnswer(b"", 204),
     },
 }
 
 
-def side_file(site: str, path: str) -> Answer | None:
+def side_file(site: str, path: str) -> ServerAnswer | None:
     """What a server keeps beside its media."""
     return _SIDE_FILES[site].get(path)
 
 
-def server_roles() -> list[Role]:
+def server_roles() -> list[MediaRole]:
     """All of them."""
     return [*_headers(), *_folders(), *_licences(), *_sites(), *_lost()]
 
 
-def _headers() -> Iterator[Role]:
-    cases: list[tuple[Statement | None, tuple[tuple[str, str], ...]]] = [
+def _headers() -> Iterator[MediaRole]:
+    cases: list[tuple[Objection | None, tuple[tuple[str, str], ...]]] = [
         (_NO_BOTH, (("X-Robots-Tag", "noai"),)),
         (_NO_BOTH, (("x-ROBOTS-tag", "NoAI"),)),
         (_NO_BOTH, (("X-Robots-Tag", "  NOIMAGEAI"),)),
@@ -101,23 +101,23 @@ def _headers() -> Iterator[Role]:
         (_NO_GEN, (("Content-Usage", "train-ai=n"), ("Content-Usage", "???"))),
         (_NO_GEN, (("Content-Usage", "train-genai=n"),)),
         (_NO_BOTH, (("Content-Usage", "bots=n"),)),
-        (("server", DENIED, ONLY_INFERENCE), (("Content-Usage", "ai-output=n"),)),
+        (("server", DENIED, INFERENCE_ONLY), (("Content-Usage", "ai-output=n"),)),
         (None, (("Content-Usage", "train-ai=y"),)),
         (None, (("Content-Usage", "train-ai=n, train-ai=y"),)),
     ]
     for says, headers in cases:
-        yield Role(f"headers {headers}", says=(says,) if says else (), headers=headers)
+        yield MediaRole(f"headers {headers}", objections=(says,) if says else (), headers=headers)
     # On a server that says nothing else, too.
-    yield Role(
+    yield MediaRole(
         "headers on a bare server",
-        says=(_NO_BOTH,),
+        objections=(_NO_BOTH,),
         site="bare",
         headers=(("X-Robots-Tag", "noai"),),
     )
 
 
-def _folders() -> Iterator[Role]:
-    cases: list[tuple[str, Statement | None, str]] = [
+def _folders() -> Iterator[MediaRole]:
+    cases: list[tuple[str, Objection | None, str]] = [
         ("/reserved/", _NO_GEN, ""),
         ("/Reserved/", None, ""),
         ("/policy/", _GEN_IF, ""),
@@ -127,35 +127,48 @@ def _folders() -> Iterator[Role]:
         ("/no-ai/", _NO_GEN, ""),
         ("/no-ai/but-this/", None, ""),
         ("/signal/", _NO_GEN, ""),
-        ("/input/", ("server", DENIED, ONLY_INFERENCE), ""),
+        ("/input/", ("server", DENIED, INFERENCE_ONLY), ""),
     ]
     for folder, says, fmt in cases:
-        yield Role(f"{folder} {fmt}", fmt=fmt, says=(says,) if says else (), folder=folder)
-    yield Role("a header before the file", folder="/reserved/", headers=(("TDM-Reservation", "0"),))
-    yield Role(
-        "an unset header", folder="/reserved/", headers=(("TDM-Reservation", ""),), says=(_NO_GEN,)
+        yield MediaRole(
+            f"{folder} {fmt}", media_format=fmt, objections=(says,) if says else (), folder=folder
+        )
+    yield MediaRole(
+        "a header before the file", folder="/reserved/", headers=(("TDM-Reservation", "0"),)
+    )
+    yield MediaRole(
+        "an unset header",
+        folder="/reserved/",
+        headers=(("TDM-Reservation", ""),),
+        objections=(_NO_GEN,),
     )
 
 
-def _licences() -> Iterator[Role]:
+def _licences() -> Iterator[MediaRole]:
     def link(path: str) -> tuple[tuple[str, str], ...]:
         return (("Link", f'<{path}>; rel="license"; type="application/rsl+xml"'),)
 
-    yield Role("RSL prohibits", says=(_NO_GEN,), headers=link("/train.xml"))
-    yield Role("RSL wants money", says=(_BOTH_IF,), headers=link("/paid.xml"))
-    yield Role("RSL is gone", says=(_BOTH_IF,), headers=link("/gone.xml"))
-    yield Role("RSL is elsewhere", says=(_BOTH_IF,), headers=link("https://rsl.example/all.xml"))
+    yield MediaRole("RSL prohibits", objections=(_NO_GEN,), headers=link("/train.xml"))
+    yield MediaRole("RSL wants money", objections=(_BOTH_IF,), headers=link("/paid.xml"))
+    yield MediaRole("RSL is gone", objections=(_BOTH_IF,), headers=link("/gone.xml"))
+    yield MediaRole(
+        "RSL is elsewhere", objections=(_BOTH_IF,), headers=link("https://rsl.example/all.xml")
+    )
 
 
-def _sites() -> Iterator[Role]:
+def _sites() -> Iterator[MediaRole]:
     for number in range(3):
-        yield Role(f"beside what fails {number}", site="broken", lifted=("server.unreadable",))
-        yield Role(f"beside a cut file {number}", site="garbled", lifted=("server.unreadable",))
+        yield MediaRole(
+            f"beside what fails {number}", site="broken", liftable_reasons=("server.unreadable",)
+        )
+        yield MediaRole(
+            f"beside a cut file {number}", site="garbled", liftable_reasons=("server.unreadable",)
+        )
 
 
-def _lost() -> Iterator[Role]:
-    def status(code: int, *headers: tuple[str, str]) -> Answer:
-        return Answer(b"<html></html>", code, headers)
+def _lost() -> Iterator[MediaRole]:
+    def status(code: int, *headers: tuple[str, str]) -> ServerAnswer:
+        return ServerAnswer(b"<html></html>", code, headers)
 
     gone = {
         "404": lambda found: status(404),
@@ -164,33 +177,42 @@ def _lost() -> Iterator[Role]:
         "moved": lambda found: status(302, ("Location", "/open/1.jpg")),
     }
     for name, answer in gone.items():
-        yield Role(f"lost: {name}", answer=answer, dead="media.unavailable")
-    yield Role(
+        yield MediaRole(f"lost: {name}", answer=answer, failure_reason="media.unavailable")
+    yield MediaRole(
         "lost: breaks off",
         answer=lambda found: replace(found, missing=100),
-        dead="media.unavailable",
-        most_requests=3,
+        failure_reason="media.unavailable",
+        max_requests=3,
     )
-    yield Role(
+    yield MediaRole(
         "lost: cut",
-        fmt="png",
-        answer=lambda found: Answer(found.body[:-100]),
-        dead="media.undecodable",
+        media_format="png",
+        answer=lambda found: ServerAnswer(found.body[:-100]),
+        failure_reason="media.undecodable",
     )
-    yield Role("lost: empty", answer=lambda found: Answer(), dead="media.empty")
-    yield Role(
+    yield MediaRole(
+        "lost: empty", answer=lambda found: ServerAnswer(), failure_reason="media.empty"
+    )
+    yield MediaRole(
         "lost: a page",
-        answer=lambda found: Answer(b"<html>not here</html>"),
-        dead="media.unsupported_format",
+        answer=lambda found: ServerAnswer(b"<html>not here</html>"),
+        failure_reason="media.unsupported_format",
     )
-    yield Role(
+    yield MediaRole(
         "lost: too long",
-        fmt="jpg",
-        answer=lambda found: Answer(found.body + bytes(1 << 20)),
-        dead="media.too_large",
+        media_format="jpg",
+        answer=lambda found: ServerAnswer(found.body + bytes(1 << 20)),
+        failure_reason="media.too_large",
     )
-    yield Role("lost: wrong digest", row={"sha256": "0" * 64}, dead="media.digest_mismatch")
-    yield Role("lost: wrong name", fmt="png", extension="jpg", dead="media.type_mismatch")
+    yield MediaRole(
+        "lost: wrong digest", row={"sha256": "0" * 64}, failure_reason="media.digest_mismatch"
+    )
+    yield MediaRole(
+        "lost: wrong name",
+        media_format="png",
+        extension="jpg",
+        failure_reason="media.type_mismatch",
+    )
     outside = (
         "http://192.0.2.1{path}",
         "http://127.0.0.1:9{path}",
@@ -203,4 +225,4 @@ def _lost() -> Iterator[Role]:
         "../../etc/hostname",
     )
     for uri in outside:
-        yield Role(f"lost: {uri}", uri=uri, dead="media.not_allowed", most_requests=0)
+        yield MediaRole(f"lost: {uri}", uri=uri, failure_reason="media.not_allowed", max_requests=0)

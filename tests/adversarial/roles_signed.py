@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from functools import partial
 
 from pipelines.media.formats import Format
-from tests.adversarial.roles import CONDITIONAL, DENIED, ONLY_INFERENCE, Role, Statement
-from tests.adversarial.terms import BOTH
+from tests.adversarial.roles import CONDITIONAL, DENIED, INFERENCE_ONLY, MediaRole, Objection
+from tests.adversarial.terms import BOTH_PURPOSES
 from tests.signals.file import c2pa_builder as sign
 
-_FULL_NO: Statement = ("file", DENIED, BOTH)
+_FULL_NO: Objection = ("file", DENIED, BOTH_PURPOSES)
 
 
-def signed_roles() -> list[Role]:
+def signed_roles() -> list[MediaRole]:
     """All of them."""
     return list(_signed())
 
 
-def _signed() -> Iterator[Role]:
-    uses: dict[str, tuple[Statement, ...]] = {
+def _signed() -> Iterator[MediaRole]:
+    uses: dict[str, tuple[Objection, ...]] = {
         "notAllowed": (_FULL_NO,),
-        "constrained": (("file", CONDITIONAL, BOTH),),
+        "constrained": (("file", CONDITIONAL, BOTH_PURPOSES),),
         "allowed": (),
     }
     formats: dict[str, tuple[Format, ...]] = {"cawg": ("jpg", "png", "webp"), "c2pa": ("jpg",)}
@@ -32,27 +32,29 @@ def _signed() -> Iterator[Role]:
             )
             for fmt in taken:
                 embed = partial(_sign, fmt, assertion)
-                yield Role(f"C2PA {prefix} {use} {fmt}", fmt=fmt, embed=embed, says=says)
+                yield MediaRole(
+                    f"C2PA {prefix} {use} {fmt}", media_format=fmt, embed=embed, objections=says
+                )
     entry = sign.mining(
         "cawg.training-mining", {"entries": {"cawg.ai_inference": {"use": "notAllowed"}}}
     )
-    yield Role(
+    yield MediaRole(
         "C2PA inference",
-        fmt="jpg",
+        media_format="jpg",
         embed=partial(_sign, "jpg", entry),
-        says=(("file", DENIED, ONLY_INFERENCE),),
+        objections=(("file", DENIED, INFERENCE_ONLY),),
     )
     no = sign.mining("cawg.training-mining", sign.every_entry("notAllowed"))
-    yield Role(
+    yield MediaRole(
         "C2PA altered",
-        fmt="jpg",
-        says=(_FULL_NO,),
+        media_format="jpg",
+        objections=(_FULL_NO,),
         embed=lambda data: _altered(_sign("jpg", no, data)),
     )
-    yield Role(
+    yield MediaRole(
         "C2PA of a part",
-        fmt="jpg",
-        says=(_FULL_NO,),
+        media_format="jpg",
+        objections=(_FULL_NO,),
         embed=lambda data: sign.sign(data, "jpg", [], [sign.denying("jpg")]),
     )
 

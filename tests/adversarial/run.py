@@ -21,11 +21,11 @@ from schemas.catalogue import (
     CONTRIBUTORS_SCHEMA,
     RELEASES_SCHEMA,
 )
-from tests.adversarial.plan import make_plan
-from tests.adversarial.planned import Plan, Planned
+from tests.adversarial.plan import AdversaryPlan, PlannedRow
+from tests.adversarial.planner import make_plan
 from tests.adversarial.roles_server import SITES
-from tests.adversarial.server import Answer, Log, serving
-from tests.adversarial.terms import AS_OF_TEXT, FRAME, LATER_FRAME, Terms, deal_text
+from tests.adversarial.server import RequestLog, ServerAnswer, serving
+from tests.adversarial.terms import AGREEMENT, AS_OF_TEXT, LATE_AGREEMENT, AdversaryTerms, deal_text
 from tests.end_to_end.command import fairshard, tables
 
 WORKERS = 2
@@ -33,7 +33,7 @@ _ROW_GROUP = 4_096
 
 
 @dataclass(frozen=True)
-class Run:
+class AdversaryRun:
     """A run that ended.
 
     Attributes:
@@ -45,9 +45,9 @@ class Run:
         peak_bytes: Most memory of one of its processes.
     """
 
-    plan: Plan
+    plan: AdversaryPlan
     root: Path
-    log: Log
+    log: RequestLog
     summary: Any
     seconds: dict[str, float]
     peak_bytes: int
@@ -68,18 +68,18 @@ class Run:
 
 
 @contextmanager
-def _sites(log: Log, plans: list[Plan]) -> Iterator[dict[str, str]]:
+def _sites(log: RequestLog, plans: list[AdversaryPlan]) -> Iterator[dict[str, str]]:
     """The servers; they serve the plan as soon as there is one. Yields their origins."""
 
     @lru_cache(maxsize=1)
-    def files() -> dict[str, dict[str, Planned]]:
-        found: dict[str, dict[str, Planned]] = defaultdict(dict)
+    def files() -> dict[str, dict[str, PlannedRow]]:
+        found: dict[str, dict[str, PlannedRow]] = defaultdict(dict)
         for asset in plans[0].assets:
             found[asset.role.site][asset.path] = asset
         return found
 
     @cache  # signed files would be others the next time
-    def answer(site: str, path: str) -> Answer:
+    def answer(site: str, path: str) -> ServerAnswer:
         return plans[0].site(site, path, files()[site])
 
     with ExitStack() as stack:
@@ -88,20 +88,23 @@ def _sites(log: Log, plans: list[Plan]) -> Iterator[dict[str, str]]:
         }
 
 
-def run_adversary(root: Path, seed: int, rows: int, terms: Terms) -> Run:
+def run_adversary(root: Path, seed: int, rows: int, terms: AdversaryTerms) -> AdversaryRun:
     """Plans, serves, packages; the command must end well."""
-    log, plans = Log(), list[Plan]()
+    log, plans = RequestLog(), list[AdversaryPlan]()
     with _sites(log, plans) as origins:
         plans.append(make_plan(seed, rows, terms, origins))
         plan = plans[0]
         _write_catalogue(root / "catalogue", plan)
-        people = plan.people
+        contributors = plan.contributors
         text = deal_text(
-            terms, list(origins.values()), people.named_in(FRAME), people.named_in(LATER_FRAME)
+            terms,
+            list(origins.values()),
+            contributors.covered_by(AGREEMENT),
+            contributors.covered_by(LATE_AGREEMENT),
         )
         (root / "deal.toml").write_text(text, encoding="utf-8")
         began = time.monotonic()
-        ended = fairshard(
+        result = fairshard(
             *("package", "--catalogue", root / "catalogue", "--deal", root / "deal.toml"),
             *("--out", root / "out", "--as-of", AS_OF_TEXT, "--workers", WORKERS),
             *("--quiet", "--json"),
@@ -112,17 +115,17 @@ def run_adversary(root: Path, seed: int, rows: int, terms: Terms) -> Run:
             "select, write and publish": time.monotonic() - log.last_new_s,
             "all": time.monotonic() - began,
         }
-    assert ended.code == 0, ended.err[-4_000:]
+    assert result.code == 0, result.err[-4_000:]
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    return Run(plan, root, log, ended.json, seconds, peak)
+    return AdversaryRun(plan, root, log, result.json, seconds, peak)
 
 
-def _write_catalogue(folder: Path, plan: Plan) -> None:
+def _write_catalogue(folder: Path, plan: AdversaryPlan) -> None:
     folder.mkdir(parents=True)
-    people = plan.people
-    consents = [*people.consent_rows(), *plan.consents]
+    contributors = plan.contributors
+    consents = [*contributors.consent_rows(), *plan.consents]
     _write(folder, "assets", [asset.row for asset in plan.assets], ASSETS_SCHEMA)
-    _write(folder, "contributors", people.contributor_rows(), CONTRIBUTORS_SCHEMA)
+    _write(folder, "contributors", contributors.contributor_rows(), CONTRIBUTORS_SCHEMA)
     _write(folder, "consents", consents, CONSENTS_SCHEMA)
     _write(folder, "releases", plan.releases, RELEASES_SCHEMA)
 

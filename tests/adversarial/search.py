@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 _MEDIA = (".jpg", ".png", ".webp")
 
 
-def everything(delivery: Path) -> Iterator[tuple[str, bytes]]:
+def searchable_content(delivery: Path) -> Iterator[tuple[str, bytes]]:
     """Every file, and what tables, JSON and members of tars hold, named."""
     for path in sorted(delivery.rglob("*")):
         if not path.is_file():

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerAnswer:
     """An answer.
 
     Attributes:
@@ -29,25 +29,25 @@ class Answer:
     missing: int = 0
 
 
-Answers = Callable[[str], Answer]
+PathHandler = Callable[[str], ServerAnswer]
 
 
 @dataclass
-class Log:
+class RequestLog:
     """What was asked for, by origin and path."""
 
-    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     first_s: float = 0.0  # of the monotonic clock, as the next: when new media were asked for
     last_new_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, origin: str, path: str) -> None:
+    def record(self, origin: str, path: str) -> None:
         """Counts a request."""
         now = time.monotonic()
         with self._lock:
-            self.asked[origin, path] += 1
+            self.requests[origin, path] += 1
             self.first_s = self.first_s or now
-            if self.asked[origin, path] == 1:
+            if self.requests[origin, path] == 1:
                 self.last_new_s = now
 
 
@@ -57,7 +57,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(name: str, answers: Answers, log: Log) -> Iterator[str]:
+def serving(name: str, answers: PathHandler, log: RequestLog) -> Iterator[str]:
     """Serves on a free port of this machine.
 
     Args:
@@ -78,7 +78,7 @@ def serving(name: str, answers: Answers, log: Log) -> Iterator[str]:
                 super().handle()
 
         def do_GET(self) -> None:
-            log.note(name, self.path)
+            log.record(name, self.path)
             found = answers(self.path)
             lines = [f"HTTP/1.1 {found.status} X", f"Content-Length: {len(found.body)}"]
             lines += [f"{key}: {value}" for key, value in found.headers]

@@ -10,21 +10,21 @@ from datetime import UTC, date, datetime, timedelta
 AS_OF = datetime(2026, 6, 30, 11, 59, 59, 999_999, UTC)
 AS_OF_TEXT = "2026-06-30T11:59:59.999999Z"
 STARTS, ENDS = date(2026, 7, 1), date(2029, 7, 1)
-TICK, DAY = timedelta(microseconds=1), timedelta(days=1)
+MICROSECOND, DAY = timedelta(microseconds=1), timedelta(days=1)
 LONG_AGO = AS_OF - 400 * DAY
-SHOT = date(2024, 6, 15)
+SHOOT_DAY = date(2024, 6, 15)
 COUNTRIES = ("US", "NO", "DE")
-FRAME, LATER_FRAME = "Frame 2026/1", "Frame 2026/2"
+AGREEMENT, LATE_AGREEMENT = "Frame 2026/1", "Frame 2026/2"
 
 # Every id holds one of these words, so that one search finds any of them in a delivery.
 ASSET_WORD, CONTRIBUTOR_WORD, RELEASE_WORD, PAYEE_WORD = "aszt-", "kontr-", "relz-", "paye-"
 
-GEN, INFERENCE = "train_gen", "inference"
-BOTH = frozenset({GEN, INFERENCE})
+TRAIN_GEN, INFERENCE = "train_gen", "inference"
+BOTH_PURPOSES = frozenset({TRAIN_GEN, INFERENCE})
 
 
 @dataclass(frozen=True)
-class Terms:
+class AdversaryTerms:
     """What the answers depend on.
 
     Attributes:
@@ -42,25 +42,27 @@ class Terms:
     @property
     def needed(self) -> tuple[str, ...]:
         """Purposes that an asset must be cleared for."""
-        return (GEN, INFERENCE) if self.inference == "require" else (GEN,)
+        return (TRAIN_GEN, INFERENCE) if self.inference == "require" else (TRAIN_GEN,)
 
     @property
-    def if_people(self) -> tuple[str, ...]:
+    def people_reasons(self) -> tuple[str, ...]:
         """Reasons that people shown give by themselves."""
         return ("people.refused",) if self.people == "refuse" else ()
 
     @property
-    def if_minors(self) -> tuple[str, ...]:
+    def minors_reasons(self) -> tuple[str, ...]:
         """Reasons that a minor gives by itself."""
         return ("minors.refused",) if self.minors == "refuse" else ()
 
 
-REQUIRE = Terms("adversary-require", "require", "biometric-release", "guardian-release")
-WITHOUT = Terms("adversary-without", "pack-without", "refuse", "refuse")
+REQUIRE_INFERENCE = AdversaryTerms(
+    "adversary-require", "require", "biometric-release", "guardian-release"
+)
+PACK_WITHOUT_INFERENCE = AdversaryTerms("adversary-without", "pack-without", "refuse", "refuse")
 
 
 def deal_text(
-    terms: Terms, hosts: Sequence[str], covered: Sequence[str], later: Sequence[str]
+    terms: AdversaryTerms, hosts: Sequence[str], covered: Sequence[str], later: Sequence[str]
 ) -> str:
     """The deal as TOML.
 
@@ -73,7 +75,7 @@ def deal_text(
     return f"""
 deal_id = "{terms.name}"
 buyer = "Adversary Models"
-purposes = ["{GEN}"]
+purposes = ["{TRAIN_GEN}"]
 territory = {_texts(COUNTRIES)}
 starts = {STARTS}
 ends = {ENDS}
@@ -84,15 +86,15 @@ people = "{terms.people}"
 minors = "{terms.minors}"
 
 [[agreements]]
-ref = "{FRAME}"
+ref = "{AGREEMENT}"
 signed_at = {AS_OF.date()}
-purposes = ["{GEN}", "{INFERENCE}"]
+purposes = ["{TRAIN_GEN}", "{INFERENCE}"]
 contributors = {_texts(covered)}
 
 [[agreements]]
-ref = "{LATER_FRAME}"
+ref = "{LATE_AGREEMENT}"
 signed_at = {AS_OF.date() + DAY}
-purposes = ["{GEN}", "{INFERENCE}"]
+purposes = ["{TRAIN_GEN}", "{INFERENCE}"]
 contributors = {_texts(later)}
 
 [select]

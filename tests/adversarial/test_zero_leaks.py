@@ -16,17 +16,17 @@ from typing import Any
 
 import pytest
 
-from tests.adversarial.run import WORKERS, Run, run_adversary
-from tests.adversarial.search import everything, samples
+from tests.adversarial.run import WORKERS, AdversaryRun, run_adversary
+from tests.adversarial.search import samples, searchable_content
 from tests.adversarial.terms import (
     ASSET_WORD,
     CONTRIBUTOR_WORD,
-    GEN,
     INFERENCE,
+    PACK_WITHOUT_INFERENCE,
     PAYEE_WORD,
     RELEASE_WORD,
-    REQUIRE,
-    WITHOUT,
+    REQUIRE_INFERENCE,
+    TRAIN_GEN,
 )
 from tests.end_to_end.command import fairshard
 
@@ -43,10 +43,10 @@ _SECRETS = re.compile(
 _SLOW = pytest.mark.slow
 
 
-class Left:
+class RunResults:
     """What a run left, read once."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: AdversaryRun) -> None:
         self.run = run
         self.plan = run.plan
         self.delivered = [asset for asset in run.plan.assets if asset.outcome == "delivered"]
@@ -76,29 +76,29 @@ class Left:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param((1, 2_000, REQUIRE), id="require"),
-        pytest.param((2, 100_000, WITHOUT), id="large, pack-without", marks=_SLOW),
+        pytest.param((1, 2_000, REQUIRE_INFERENCE), id="require"),
+        pytest.param((2, 100_000, PACK_WITHOUT_INFERENCE), id="large, pack-without", marks=_SLOW),
     ],
 )
-def left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Left:
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunResults:
     seed, rows, terms = request.param
     run = run_adversary(tmp_path_factory.mktemp("adversary"), seed, rows, terms)
-    took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.seconds.items())
+    timings = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.seconds.items())
     peak = run.peak_bytes / 2**20
-    print(f"\nseed {seed}, {rows:,} rows, {WORKERS} workers: {took}; peak {peak:,.0f} MiB")
-    return Left(run)
+    print(f"\nseed {seed}, {rows:,} rows, {WORKERS} workers: {timings}; peak {peak:,.0f} MiB")
+    return RunResults(run)
 
 
-def test_every_row_has_its_planted_outcome_and_reasons(left: Left) -> None:
+def test_every_row_has_its_planted_outcome_and_reasons(results: RunResults) -> None:
     planted: Counter[tuple[str, str, str, tuple[str, ...]]] = Counter()
     why: dict[str, str] = {}
-    for asset in left.plan.assets:
+    for asset in results.plan.assets:
         reasons = tuple(sorted(asset.reasons))
         planted[asset.asset_id, asset.outcome, asset.stage, reasons] += 1
-        why[asset.asset_id] = asset.why
+        why[asset.asset_id] = asset.description
     found = Counter(
         (row["asset_id"], row["outcome"], row["stage"], tuple(sorted(row["reasons"])))
-        for row in left.run.agency("decisions")
+        for row in results.run.agency("decisions")
     )
     wrong = [
         f"{asset_id!r}: planted {outcome} {stage} {reasons} by {why[str(asset_id)]}"
@@ -108,76 +108,76 @@ def test_every_row_has_its_planted_outcome_and_reasons(left: Left) -> None:
     assert planted == found
 
 
-def test_nothing_is_asked_for_that_the_catalogue_refuses(left: Left) -> None:
-    asked = left.run.log.asked
+def test_nothing_is_asked_for_that_the_catalogue_refuses(results: RunResults) -> None:
+    requests = results.run.log.requests
     counts: Counter[str] = Counter()
-    for asset in left.plan.assets:
-        times = asked[asset.role.site, asset.path]
+    for asset in results.plan.assets:
+        times = requests[asset.role.site, asset.path]
         # Enriching takes a file once, and writing a shard once more.
         usual = 2 if asset.outcome == "delivered" else 1
-        most = max(usual, asset.role.most_requests) if asset.role.dead else usual
-        least = min(usual, most) if asset.role.most_requests else 0
+        most = max(usual, asset.role.max_requests) if asset.role.failure_reason else usual
+        least = min(usual, most) if asset.role.max_requests else 0
         if not asset.fetched:
             least = most = 0
-        elif not asset.role.most_requests:
+        elif not asset.role.max_requests:
             most = 0
-        assert least <= times <= most, (asset.asset_id, asset.why, times)
+        assert least <= times <= most, (asset.asset_id, asset.description, times)
         counts["of assets that the catalogue refuses" if not asset.fetched else "of media"] += times
-    for (site, path), times in asked.items():
+    for (site, path), times in requests.items():
         if path in _SIDE_PATHS:
             assert times <= WORKERS * (_ATTEMPTS if site == "broken" else 1), (site, path)
             counts["of files beside them"] += times
     print(f"\nrequests: {dict(counts)}")
     assert counts["of assets that the catalogue refuses"] == 0
-    assert counts.total() == asked.total()  # and for nothing else
+    assert counts.total() == requests.total()  # and for nothing else
 
 
-def test_the_shards_hold_the_planted_media_and_no_other(left: Left) -> None:
-    assert left.sample_of.keys() == {asset.number for asset in left.delivered}
-    assert len(left.samples) == len(left.delivered)
-    for sample in left.samples:
+def test_the_shards_hold_the_planted_media_and_no_other(results: RunResults) -> None:
+    assert results.sample_of.keys() == {asset.number for asset in results.delivered}
+    assert len(results.samples) == len(results.delivered)
+    for sample in results.samples:
         digest = hashlib.sha256(sample["media"]).hexdigest()
         assert digest == sample["json"]["media_sha256"]
-    for asset in left.delivered:
+    for asset in results.delivered:
         if "C2PA" not in asset.role.name:  # signed anew each time
-            served = left.plan.serve(asset).body
-            assert left.sample_of[asset.number]["media"] == served, asset.why
+            served = results.plan.answer_for(asset).body
+            assert results.sample_of[asset.number]["media"] == served, asset.description
 
 
-def test_no_byte_of_a_refused_file_and_no_id_is_in_the_delivery(left: Left) -> None:
-    allowed = {left.plan.marker(asset) for asset in left.delivered}
+def test_no_byte_of_a_refused_file_and_no_id_is_in_the_delivery(results: RunResults) -> None:
+    allowed = {results.plan.marker(asset) for asset in results.delivered}
     markers: set[bytes] = set()
     searched = 0
-    for name, data in everything(left.run.delivery):
+    for name, data in searchable_content(results.run.delivery):
         secret = _SECRETS.search(data)
         assert secret is None, (name, secret)
         markers |= set(_MARKER.findall(data))
         searched += len(data)
     assert markers == allowed
     # The search finds what is there: the agency's own tables are full of ids.
-    own = left.run.version / "agency"
-    assert any(_SECRETS.search(data) for _, data in everything(own))
+    own = results.run.version / "agency"
+    assert any(_SECRETS.search(data) for _, data in searchable_content(own))
     print(f"\n{searched:,} bytes searched, {len(markers):,} markers")
 
 
-def test_captions_and_constraints_are_as_planted(left: Left) -> None:
-    for asset in left.delivered:
-        sample = left.sample_of[asset.number]["json"]
+def test_captions_and_constraints_are_as_planted(results: RunResults) -> None:
+    for asset in results.delivered:
+        sample = results.sample_of[asset.number]["json"]
         source = "model" if asset.captioned else "title"
-        assert sample["caption_source"] == source, (asset.asset_id, asset.why)
-        assert sample["alteration_constraints"] == asset.role.constraints, asset.why
+        assert sample["caption_source"] == source, (asset.asset_id, asset.description)
+        assert sample["alteration_constraints"] == asset.role.constraints, asset.description
 
 
-def test_every_overridden_no_is_on_record_with_its_agreement(left: Left) -> None:
+def test_every_overridden_no_is_on_record_with_its_agreement(results: RunResults) -> None:
     planted = {
-        (asset.asset_id, *override) for asset in left.delivered for override in asset.overridden
+        (asset.asset_id, *override) for asset in results.delivered for override in asset.overridden
     }
-    delivered = {asset.asset_id: asset for asset in left.delivered}
-    needed = left.plan.terms.needed
+    delivered = {asset.asset_id: asset for asset in results.delivered}
+    needed = results.plan.terms.needed
     found = set()
-    for row in left.run.agency("signals"):
+    for row in results.run.agency("signals"):
         asset = delivered.get(row["asset_id"])
-        if asset is None or row["kind"] != "signal" or row["purpose"] not in (GEN, INFERENCE):
+        if asset is None or row["kind"] != "signal" or row["purpose"] not in (TRAIN_GEN, INFERENCE):
             continue
         if row["value"] in ("deny", "conditional"):
             if row["overridden_by"]:
@@ -187,13 +187,13 @@ def test_every_overridden_no_is_on_record_with_its_agreement(left: Left) -> None
                 assert not asset.captioned, row
     assert planted
     assert found == planted
-    details = {row["asset_id"]: row["detail"] for row in left.run.agency("decisions")}
+    details = {row["asset_id"]: row["detail"] for row in results.run.agency("decisions")}
     assert all(ref in details[asset_id] for asset_id, _, _, ref in planted)
 
 
-def test_the_counts_reconcile(left: Left) -> None:
-    run, assets = left.run, left.plan.assets
-    for steps in (run.summary["steps"], left.published):
+def test_the_counts_reconcile(results: RunResults) -> None:
+    run, assets = results.run, results.plan.assets
+    for steps in (run.summary["steps"], results.published):
         entered = len(assets)
         for stage in ("read", "screen", "enrich", "select", "write"):
             of_stage = [asset for asset in assets if asset.stage == stage]
@@ -208,10 +208,10 @@ def test_the_counts_reconcile(left: Left) -> None:
                 reason for asset in refused for reason in asset.reasons
             )
             entered = passed
-        assert entered == len(left.delivered)
-    print(f"\n{len(assets):,} rows, {len(left.delivered):,} delivered")
+        assert entered == len(results.delivered)
+    print(f"\n{len(assets):,} rows, {len(results.delivered):,} delivered")
 
 
-def test_the_delivery_verifies(left: Left) -> None:
-    ended = fairshard("verify", left.run.delivery, "--json")
+def test_the_delivery_verifies(results: RunResults) -> None:
+    ended = fairshard("verify", results.run.delivery, "--json")
     assert ended.code == 0, ended.out

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX as IPTC
-from tests.adversarial.draft import Trap, columns
-from tests.adversarial.terms import AS_OF, COUNTRIES, DAY, ENDS, STARTS, Terms
+from tests.adversarial.draft import Trap, column_trap
+from tests.adversarial.terms import AS_OF, COUNTRIES, DAY, ENDS, STARTS, AdversaryTerms
 
 # Near misses: letters of other scripts, characters without width, wide letters, another case.
 _NOT_ACTIVE = (
@@ -36,7 +36,7 @@ _NOT_A_SOURCE = (
 )
 
 
-def asset_traps(terms: Terms) -> list[Trap]:
+def asset_traps(terms: AdversaryTerms) -> list[Trap]:
     """All of them, harmless ones included."""
     return [
         *_status(),
@@ -52,16 +52,16 @@ def asset_traps(terms: Terms) -> list[Trap]:
 
 def _status() -> list[Trap]:
     return [
-        columns("withdrawn", "asset.withdrawn", "status", status="withdrawn"),
-        columns("withdrawn, blanks", "asset.withdrawn", "status", status="\u00a0withdrawn \t"),
-        columns("legal hold", "asset.legal_hold", "status", status="legal_hold"),
+        column_trap("withdrawn", "asset.withdrawn", "status", status="withdrawn"),
+        column_trap("withdrawn, blanks", "asset.withdrawn", "status", status="\u00a0withdrawn \t"),
+        column_trap("legal hold", "asset.legal_hold", "status", status="legal_hold"),
         *(
-            columns(f"status {text!r}", "asset.status_unknown", "status", status=text)
+            column_trap(f"status {text!r}", "asset.status_unknown", "status", status=text)
             for text in (*_NOT_ACTIVE, "Withdrawn", "legal hold")
         ),
-        columns("active, blanks", "", "status", status=" active\u00a0"),
-        columns("sensitive", "sensitive.refused", "sensitive", sensitive=True),
-        columns("not sensitive", "", "sensitive", sensitive=False),
+        column_trap("active, blanks", "", "status", status=" active\u00a0"),
+        column_trap("sensitive", "sensitive.refused", "sensitive", sensitive=True),
+        column_trap("not sensitive", "", "sensitive", sensitive=False),
     ]
 
 
@@ -85,19 +85,19 @@ def _licence() -> list[Trap]:
         " CC0-1.0 ": "",
     }
     return [
-        columns("editorial", "class.editorial", "class", licence_class="editorial"),
-        columns("editorial, blanks", "class.editorial", "class", licence_class="editorial "),
+        column_trap("editorial", "class.editorial", "class", licence_class="editorial"),
+        column_trap("editorial, blanks", "class.editorial", "class", licence_class="editorial "),
         *(
-            columns(f"class {text!r}", "class.unknown", "class", licence_class=text)
+            column_trap(f"class {text!r}", "class.unknown", "class", licence_class=text)
             for text in ("Creative", "crеative", "creative\u200bx", "Editorial")
         ),
         *(
-            columns(f"model {text!r}", "class.unknown", "class", licence_model=text)
+            column_trap(f"model {text!r}", "class.unknown", "class", licence_model=text)
             for text in ("rf", "RF/RM", "ＲＦ", "R\u200bF")
         ),
-        columns("rights managed", "", "class", licence_model="RM"),
+        column_trap("rights managed", "", "class", licence_model="RM"),
         *(
-            columns(f"code {code!r}", reasons, "code", licence_code=code)
+            column_trap(f"code {code!r}", reasons, "code", licence_code=code)
             for code, reasons in codes.items()
         ),
     ]
@@ -106,29 +106,31 @@ def _licence() -> list[Trap]:
 def _exclusive() -> list[Trap]:
     no, slot = "licence.exclusive", "exclusive"
     return [
-        columns("exclusive", no, slot, exclusive=True),
-        columns(
+        column_trap("exclusive", no, slot, exclusive=True),
+        column_trap(
             "exclusive for training", no, slot, exclusive=True, exclusive_purposes=["train_gen"]
         ),
-        columns("exclusive, unsaid", no, slot, exclusive_purposes=["search", "train_gen"]),
-        columns("exclusive, misspelt", no, slot, exclusive=True, exclusive_purposes=["Search"]),
-        columns("exclusive to the first day", no, slot, exclusive=True, exclusive_until=STARTS),
-        columns("exclusive from the last day", no, slot, exclusive=True, exclusive_from=ENDS),
-        columns("exclusive from a day, unsaid", no, slot, exclusive_from=ENDS - DAY),
-        columns("exclusive before", "", slot, exclusive=True, exclusive_until=STARTS - DAY),
-        columns("exclusive after", "", slot, exclusive=True, exclusive_from=ENDS + DAY),
-        columns("exclusive for search", "", slot, exclusive=True, exclusive_purposes=["search"]),
-        columns("not exclusive", "", slot, exclusive=False, exclusive_purposes=["train_gen"]),
+        column_trap("exclusive, unsaid", no, slot, exclusive_purposes=["search", "train_gen"]),
+        column_trap("exclusive, misspelt", no, slot, exclusive=True, exclusive_purposes=["Search"]),
+        column_trap("exclusive to the first day", no, slot, exclusive=True, exclusive_until=STARTS),
+        column_trap("exclusive from the last day", no, slot, exclusive=True, exclusive_from=ENDS),
+        column_trap("exclusive from a day, unsaid", no, slot, exclusive_from=ENDS - DAY),
+        column_trap("exclusive before", "", slot, exclusive=True, exclusive_until=STARTS - DAY),
+        column_trap("exclusive after", "", slot, exclusive=True, exclusive_from=ENDS + DAY),
+        column_trap(
+            "exclusive for search", "", slot, exclusive=True, exclusive_purposes=["search"]
+        ),
+        column_trap("not exclusive", "", slot, exclusive=False, exclusive_purposes=["train_gen"]),
     ]
 
 
 def _term() -> list[Trap]:
     return [
-        columns("a day late", "term.not_started", "from", valid_from=STARTS + DAY),
-        columns("on the first day", "", "from", valid_from=STARTS),
-        columns("a day short", "term.ends_early", "until", valid_until=ENDS - DAY),
-        columns("over already", "term.ends_early", "until", valid_until=AS_OF.date()),
-        columns("to the last day", "", "until", valid_until=ENDS),
+        column_trap("a day late", "term.not_started", "from", valid_from=STARTS + DAY),
+        column_trap("on the first day", "", "from", valid_from=STARTS),
+        column_trap("a day short", "term.ends_early", "until", valid_until=ENDS - DAY),
+        column_trap("over already", "term.ends_early", "until", valid_until=AS_OF.date()),
+        column_trap("to the last day", "", "until", valid_until=ENDS),
     ]
 
 
@@ -156,7 +158,7 @@ def _territory() -> list[Trap]:
         (both, ["US,NO,DE"], None),
     ]
     return [
-        columns(
+        column_trap(
             f"in {inside} out {outside}",
             reasons,
             slot,
@@ -167,13 +169,13 @@ def _territory() -> list[Trap]:
     ]
 
 
-def _grants(terms: Terms) -> list[Trap]:
+def _grants(terms: AdversaryTerms) -> list[Trap]:
     found = [
-        columns("grant for search alone denied", "", "grant", grant_search="deny"),
-        columns("grant unknown", "", "grant", grant_train_gen="unknown", grant_inference=" "),
-        columns("grant allowed, blanks", "", "grant", grant_train_gen=" allow\u00a0"),
-        columns("grant for search unreadable", "", "grant", grant_search="DENY"),
-        columns(
+        column_trap("grant for search alone denied", "", "grant", grant_search="deny"),
+        column_trap("grant unknown", "", "grant", grant_train_gen="unknown", grant_inference=" "),
+        column_trap("grant allowed, blanks", "", "grant", grant_train_gen=" allow\u00a0"),
+        column_trap("grant for search unreadable", "", "grant", grant_search="DENY"),
+        column_trap(
             "grant denied and unreadable" if terms.inference == "require" else "grant denied twice",
             "grant.denied grant.unreadable" if terms.inference == "require" else "grant.denied",
             "grant",
@@ -184,10 +186,12 @@ def _grants(terms: Terms) -> list[Trap]:
     for purpose in terms.needed:
         grant = f"grant_{purpose}"
         found += [
-            columns(f"{grant} denied", "grant.denied", "grant", **{grant: "deny"}),
-            columns(f"{grant} conditional", "grant.conditional", "grant", **{grant: "conditional"}),
+            column_trap(f"{grant} denied", "grant.denied", "grant", **{grant: "deny"}),
+            column_trap(
+                f"{grant} conditional", "grant.conditional", "grant", **{grant: "conditional"}
+            ),
             *(
-                columns(f"{grant} {text!r}", "grant.unreadable", "grant", **{grant: text})
+                column_trap(f"{grant} {text!r}", "grant.unreadable", "grant", **{grant: text})
                 for text in _NOT_A_GRANT
             ),
         ]
@@ -207,7 +211,7 @@ def _source() -> list[Trap]:
         ("digitalCreation", ""),
         (IPTC + "digitalCapture", ""),
     ]
-    return [columns(f"source {text!r}", why, slot, **{name: text}) for text, why in cases]
+    return [column_trap(f"source {text!r}", why, slot, **{name: text}) for text, why in cases]
 
 
 def _selection() -> list[Trap]:
@@ -229,6 +233,6 @@ def _selection() -> list[Trap]:
         ("", ["stock", "barre"]),
     ]
     return [
-        columns("a film", "select.media_type", "media", media_type="video"),
-        *(columns(f"keywords {words!r}", why, slot, keywords=words) for why, words in cases),
+        column_trap("a film", "select.media_type", "media", media_type="video"),
+        *(column_trap(f"keywords {words!r}", why, slot, keywords=words) for why, words in cases),
     ]

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 _THREADS = 16
-_MOST_REQUEST_BYTES = 16_384
+_MAX_REQUEST_BYTES = 16_384
 
 
 def serve(listener: socket.socket, root: Path) -> None:
@@ -29,7 +29,7 @@ def serve(listener: socket.socket, root: Path) -> None:
 
 def _answer(connection: socket.socket, root: Path) -> None:
     request = b""
-    while b"\r\n\r\n" not in request and len(request) < _MOST_REQUEST_BYTES:
+    while b"\r\n\r\n" not in request and len(request) < _MAX_REQUEST_BYTES:
         piece = connection.recv(4096)
         if not piece:
             return

@@ -26,36 +26,36 @@ from tests.bench.img2dataset_sides import (
     MODES,
     PEER,
     ROOT,
-    Img2dataset,
-    Mode,
-    Ours,
-    Took,
+    FairshardSide,
+    Img2datasetMode,
+    Img2datasetSide,
+    PackingTime,
     file_server,
     peer_process,
     server_rate,
 )
-from tests.bench.rounds import times_as_fast
+from tests.bench.rounds import median_speedup
 
 _THREADS_TRIED = (4, 16, 64)
 
 
 @dataclass
-class Side:
+class TimedSide:
     """One thing that is measured, round after round."""
 
     name: str
-    run: Callable[[], Took]
-    took: list[Took] = field(default_factory=list)
+    run: Callable[[], PackingTime]
+    timings: list[PackingTime] = field(default_factory=list)
 
     @property
     def clock_s(self) -> float:
         """Median of the rounds."""
-        return statistics.median(one.clock_s for one in self.took)
+        return statistics.median(one.clock_s for one in self.timings)
 
     @property
     def processor_s(self) -> float:
         """Median of the rounds."""
-        return statistics.median(one.processor_s for one in self.took)
+        return statistics.median(one.processor_s for one in self.timings)
 
 
 def has_peer() -> bool:
@@ -76,24 +76,26 @@ def bench_img2dataset(folder: Path, pictures: int, rounds: int, processes: int) 
     pictures = library.pictures
     size = library.media_bytes / pictures / 1e3
     print(f"img2dataset: {pictures:,} pictures of {size:,.0f} KB, {rounds} rounds")
-    ours = Ours(library, folder)
+    ours = FairshardSide(library, folder)
     ours.warm()
     with file_server(library.catalogue / "media") as address, peer_process() as process:
         print(f"  the server alone: {server_rate(address, pictures):,.0f} pictures a second")
-        tried = [Img2dataset(folder, pictures, processes, threads) for threads in _THREADS_TRIED]
+        tried = [
+            Img2datasetSide(folder, pictures, processes, threads) for threads in _THREADS_TRIED
+        ]
         tried[0].write_list(address)
         best = min(tried, key=lambda peer: peer.call(process, MODES[0]).clock_s)
         print(f"  {processes} processes of {best.threads} threads were its fastest")
         workers = {"one worker": 1}
         calls = [
             *(_peer_call(best, process, mode) for mode in MODES),
-            *(Side(f"ours, {name}", _bound(ours.call, n)) for name, n in workers.items()),
+            *(TimedSide(f"ours, {name}", _bound(ours.call, n)) for name, n in workers.items()),
         ]
         _measure(calls, rounds)
         _show("the call in a warm process", calls, pictures)
         commands = [
-            Side(f"img2dataset, {MODES[0].name}", lambda: best.command(MODES[0])),
-            *(Side(f"ours, {name}", _bound(ours.command, n)) for name, n in workers.items()),
+            TimedSide(f"img2dataset, {MODES[0].name}", lambda: best.command(MODES[0])),
+            *(TimedSide(f"ours, {name}", _bound(ours.command, n)) for name, n in workers.items()),
         ]
         _measure(commands, rounds)
         _show("the whole command", commands, pictures)
@@ -101,26 +103,26 @@ def bench_img2dataset(folder: Path, pictures: int, rounds: int, processes: int) 
     print(f"  both packed {pictures:,} samples each time; ours verifies")
 
 
-def _peer_call(peer: Img2dataset, process: Popen[str], mode: Mode) -> Side:
-    return Side(f"img2dataset, {mode.name}", lambda: peer.call(process, mode))
+def _peer_call(peer: Img2datasetSide, process: Popen[str], mode: Img2datasetMode) -> TimedSide:
+    return TimedSide(f"img2dataset, {mode.name}", lambda: peer.call(process, mode))
 
 
-def _bound(call: Callable[[int], Took], workers: int) -> Callable[[], Took]:
+def _bound(call: Callable[[int], PackingTime], workers: int) -> Callable[[], PackingTime]:
     return lambda: call(workers)
 
 
-def _measure(sides: Sequence[Side], rounds: int) -> None:
+def _measure(sides: Sequence[TimedSide], rounds: int) -> None:
     for _ in range(rounds):
         for side in sides:
-            side.took.append(side.run())
+            side.timings.append(side.run())
 
 
-def _show(title: str, sides: Sequence[Side], pictures: int) -> None:
+def _show(title: str, sides: Sequence[TimedSide], pictures: int) -> None:
     first = sides[0]
     print(f"  {title:<44} {'images/s':>9} {'ratio':>6} {'clock s':>8} {'processor s':>12}")
     for side in sides:
-        theirs, own = ([one.clock_s for one in which.took] for which in (first, side))
-        ratio = times_as_fast(theirs, own)
+        theirs, own = ([one.clock_s for one in which.timings] for which in (first, side))
+        ratio = median_speedup(theirs, own)
         print(
             f"  {side.name:<44} {pictures / side.clock_s:>9,.0f} {ratio:>6.2f} "
             f"{side.clock_s:>8.2f} {side.processor_s:>12.2f}"

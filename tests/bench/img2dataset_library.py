@@ -30,7 +30,7 @@ _QUALITY = 85
 _GRAIN = 2.6  # standard deviation, of 255; with the quality it makes the files about 200 KB
 _TEXTURES = 2
 _CONTRIBUTORS = 40
-_AN_EXECUTION = 50  # pictures that a process draws at a time
+_PICTURES_PER_TASK = 50  # pictures that a process draws at a time
 
 _DEAL = """\
 deal_id = "{deal_id}"
@@ -85,7 +85,7 @@ def make_library(folder: Path, pictures: int, workers: int) -> BenchLibrary:
         sizes = [path.stat().st_size for path in (catalogue / "media").iterdir()]
         return BenchLibrary(catalogue, len(sizes), sum(sizes))
     (catalogue / "media").mkdir(parents=True, exist_ok=True)
-    starts = range(0, pictures, _AN_EXECUTION)
+    starts = range(0, pictures, _PICTURES_PER_TASK)
     with ProcessPoolExecutor(workers) as pool:
         draw = partial(_draw_some, catalogue / "media", pictures)
         sizes = list(pool.map(draw, starts))
@@ -107,7 +107,7 @@ def picture_name(number: int) -> str:
 
 def _draw_some(folder: Path, pictures: int, start: int) -> int:
     total = 0
-    for number in range(start, min(start + _AN_EXECUTION, pictures)):
+    for number in range(start, min(start + _PICTURES_PER_TASK, pictures)):
         data = simplejpeg.encode_jpeg(_picture(number), quality=_QUALITY, colorsubsampling="420")
         (folder / picture_name(number)).write_bytes(data)
         total += len(data)

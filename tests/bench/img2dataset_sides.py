@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.commands.common import parse_as_of
-from pipelines.run.prepare import Request, prepare_job
+from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.steps.package import package
 from pipelines.verify.delivery import verify_delivery
 from tests.bench.img2dataset_library import AS_OF, BenchLibrary, picture_name, write_deal
@@ -33,7 +33,7 @@ _READERS = 8
 
 
 @dataclass(frozen=True)
-class Took:
+class PackingTime:
     """What packing all pictures took.
 
     Attributes:
@@ -46,7 +46,7 @@ class Took:
 
 
 @dataclass(frozen=True)
-class Mode:
+class Img2datasetMode:
     """How img2dataset is asked to treat a picture."""
 
     name: str
@@ -56,18 +56,18 @@ class Mode:
 # With `resize_mode` alone pictures are decoded and encoded again; with the second their own bytes
 # are kept, as ours are, but decoded; with the third nobody looks whether they are pictures.
 MODES = (
-    Mode("resize_mode=no", {}),
-    Mode("resize_mode=no, skip_reencode", {"skip_reencode": True}),
-    Mode("disable_all_reencoding", {"disable_all_reencoding": True}),
+    Img2datasetMode("resize_mode=no", {}),
+    Img2datasetMode("resize_mode=no, skip_reencode", {"skip_reencode": True}),
+    Img2datasetMode("disable_all_reencoding", {"disable_all_reencoding": True}),
 )
 
 
 @contextmanager
 def file_server(folder: Path) -> Iterator[str]:
     """Serves a folder from a process of its own while the block runs; yields its address."""
-    words = [sys.executable, "-m", "tests.bench.file_server", str(folder)]
+    command = [sys.executable, "-m", "tests.bench.file_server", str(folder)]
     with subprocess.Popen(
-        words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             yield f"http://127.0.0.1:{int(_line(process))}"
@@ -96,7 +96,7 @@ def server_rate(address: str, pictures: int) -> float:
 
 
 @dataclass(frozen=True)
-class Img2dataset:
+class Img2datasetSide:
     """img2dataset over one list of addresses.
 
     Attributes:
@@ -123,7 +123,7 @@ class Img2dataset:
         }
         pq.write_table(pa.table(rows), self.folder / "urls.parquet")
 
-    def options(self, mode: Mode) -> dict[str, object]:
+    def options(self, mode: Img2datasetMode) -> dict[str, object]:
         """The arguments of `img2dataset.download`; what is left out is at its default."""
         return {
             "url_list": str(self.folder / "urls.parquet"),
@@ -139,24 +139,24 @@ class Img2dataset:
             **mode.options,
         }
 
-    def call(self, process: subprocess.Popen[str], mode: Mode) -> Took:
+    def call(self, process: subprocess.Popen[str], mode: Img2datasetMode) -> PackingTime:
         """One call in a process that has imported it."""
         self._clear()
         if process.stdin is None:
             raise RuntimeError("the process has no input")
         process.stdin.write(json.dumps(self.options(mode)) + "\n")
         process.stdin.flush()
-        told = json.loads(_line(process))
+        answer = json.loads(_line(process))
         self._check()
-        return Took(told["clock_s"], told["processor_s"])
+        return PackingTime(answer["clock_s"], answer["processor_s"])
 
-    def command(self, mode: Mode) -> Took:
+    def command(self, mode: Img2datasetMode) -> PackingTime:
         """The whole command from the shell."""
         self._clear()
-        words = [f"--{name}={value}" for name, value in self.options(mode).items()]
-        took = run_command([str(ROOT / PEER / "bin" / "img2dataset"), *words])
+        command = [f"--{name}={value}" for name, value in self.options(mode).items()]
+        packing_time = run_command([str(ROOT / PEER / "bin" / "img2dataset"), *command])
         self._check()
-        return took
+        return packing_time
 
     def _clear(self) -> None:
         shutil.rmtree(self._output, ignore_errors=True)
@@ -173,9 +173,9 @@ class Img2dataset:
 @contextmanager
 def peer_process() -> Iterator[subprocess.Popen[str]]:
     """A process of img2dataset's environment that has imported it and waits for calls."""
-    words = [str(ROOT / PEER / "bin" / "python"), str(_PEER_SCRIPT)]
+    command = [str(ROOT / PEER / "bin" / "python"), str(_PEER_SCRIPT)]
     with subprocess.Popen(
-        words,
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -189,7 +189,7 @@ def peer_process() -> Iterator[subprocess.Popen[str]]:
 
 
 @dataclass
-class Ours:
+class FairshardSide:
     """Our side: every packaging is of a deal of its own, over one store of features.
 
     Attributes:
@@ -206,24 +206,24 @@ class Ours:
         """Packages once, which computes and keeps the features of every picture."""
         self._call(self._next())
 
-    def call(self, workers: int) -> Took:
+    def call(self, workers: int) -> PackingTime:
         """One packaging by the library's functions, in this process."""
         deal = self._next()
         clock, processor = time.perf_counter(), processor_s()
         self._call(deal, workers, computed=0)
-        took = Took(time.perf_counter() - clock, processor_s() - processor)
+        packing_time = PackingTime(time.perf_counter() - clock, processor_s() - processor)
         self._forget(deal)
-        return took
+        return packing_time
 
-    def command(self, workers: int) -> Took:
+    def command(self, workers: int) -> PackingTime:
         """The whole command from the shell."""
         deal = self._next()
-        words = [sys.executable, "-m", "pipelines", "package", "--quiet"]
-        words += ["--catalogue", str(self.library.catalogue), "--deal", str(deal)]
-        words += ["--as-of", AS_OF, "--out", str(self.output), "--workers", str(workers)]
-        took = run_command(words)
+        command = [sys.executable, "-m", "pipelines", "package", "--quiet"]
+        command += ["--catalogue", str(self.library.catalogue), "--deal", str(deal)]
+        command += ["--as-of", AS_OF, "--out", str(self.output), "--workers", str(workers)]
+        packing_time = run_command(command)
         self._forget(deal)
-        return took
+        return packing_time
 
     def verify(self) -> None:
         """Packages once more and verifies the delivery from its bytes."""
@@ -245,7 +245,7 @@ class Ours:
 
     def _call(self, deal: Path, workers: int = 1, computed: int | None = None) -> None:
         prepared = prepare_job(
-            Request(
+            JobRequest(
                 catalogue=str(self.library.catalogue),
                 deal=deal,
                 as_of=parse_as_of(AS_OF),
@@ -270,14 +270,14 @@ def processor_s() -> float:
     return sum(used.ru_utime + used.ru_stime for used in both)
 
 
-def run_command(words: list[str]) -> Took:
+def run_command(command: list[str]) -> PackingTime:
     """Runs a command to its end; its processes' work is known once they are waited for."""
     clock, processor = time.perf_counter(), processor_s()
     environment = {**os.environ, "NO_COLOR": "1"}
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"{words[:4]} failed: {done.stderr.decode()[-800:]}")
-    return Took(time.perf_counter() - clock, processor_s() - processor)
+        raise RuntimeError(f"{command[:4]} failed: {done.stderr.decode()[-800:]}")
+    return PackingTime(time.perf_counter() - clock, processor_s() - processor)
 
 
 def _line(process: subprocess.Popen[str]) -> str:

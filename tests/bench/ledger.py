@@ -27,17 +27,17 @@ import pyarrow as pa
 from pipelines.delivery.sample import sample_key
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import asset_commitment
-from pipelines.ledger.note import Signer
+from pipelines.ledger.signed_note import Signer
 from pipelines.run.job import Job
 from pipelines.steps.attribute import record_attribution
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
-from schemas.sample import DELIVERED_SCHEMA
+from schemas.sample import DELIVERED_ASSETS_SCHEMA
 
 DEAL = "acme-2026-01"
 SALT = deal_salt(b"a secret of the agency, 32 bytes", DEAL)
-_A_SHARD = 4_000
+_ASSETS_PER_SHARD = 4_000
 _PEOPLE_PER_ASSET = 0.01
 
 
@@ -64,11 +64,11 @@ def ledger_job(allocation: str = "weighted", pool_minor: int = 10_000_000) -> Jo
 def make_tables(store: Store, job: Job, assets: int) -> list[str]:
     """Leaves the shards' tables in the work area and returns the shards' names."""
     names: list[str] = []
-    for start in range(0, assets, _A_SHARD):
+    for start in range(0, assets, _ASSETS_PER_SHARD):
         name = f"{DEAL}-jpg-{len(names):05d}"
-        count = range(start, min(assets, start + _A_SHARD))
+        count = range(start, min(assets, start + _ASSETS_PER_SHARD))
         rows = sorted(_rows(count, assets, name), key=lambda row: str(row["key"]))
-        table = pa.Table.from_pylist(rows, schema=DELIVERED_SCHEMA)
+        table = pa.Table.from_pylist(rows, schema=DELIVERED_ASSETS_SCHEMA)
         write_table(store, f"{job.work}/delivered/{name}.parquet", table)
         names.append(name)
     return names
@@ -104,7 +104,7 @@ def _measure(assets: int) -> None:
         names = make_tables(store, job, assets)
         signer = Signer(DEAL, bytes(32))
         before, clock, used = _peak_kib(), time.perf_counter(), time.process_time()
-        found = record_attribution(store, job, signer, names)
+        attribution = record_attribution(store, job, signer, names)
         used, clock = time.process_time() - used, time.perf_counter() - clock
         grown = _peak_kib() - before
         digest = hashlib.sha256()
@@ -117,7 +117,7 @@ def _measure(assets: int) -> None:
             json.dumps(
                 {
                     "assets": assets,
-                    "entries": found.entries,
+                    "entries": attribution.entries,
                     "peak_mib_before": before >> 10,
                     "peak_mib_grown": grown >> 10,
                     "processor_us_per_asset": round(1e6 * used / assets, 1),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
-from tests.bench.scale_watch import family, memory_bytes
+from tests.bench.scale_watch import memory_bytes, process_tree
 
 _SAMPLE_S = 0.05
 
@@ -43,7 +43,7 @@ def measure(task: Callable[..., _Answer], *arguments: object) -> Measured[_Answe
     sender.close()
     peak = 0
     while not receiver.poll(_SAMPLE_S):
-        peak = max(peak, sum(map(memory_bytes, family(process.pid or 0))))
+        peak = max(peak, sum(map(memory_bytes, process_tree(process.pid or 0))))
     try:
         answer: _Answer = receiver.recv()
     except EOFError:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 
-def times_as_fast(theirs: Sequence[float], ours: Sequence[float]) -> float:
+def median_speedup(theirs: Sequence[float], ours: Sequence[float]) -> float:
     """How many times as fast as another a side is, by its and the other's seconds.
 
     It is the median of the rounds' own ratios, since both sides of a round met the same minute.

@@ -28,22 +28,22 @@ from pathlib import Path
 
 from pipelines.format.manifest import open_manifest
 from pipelines.format.tar_reader import read_members
-from pipelines.run.prepare import Prepared, Request, prepare_job
-from pipelines.run.signing_key import load_or_make_key
-from pipelines.steps import package as walk
+from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
+from pipelines.run.signing_key import load_or_create_key
+from pipelines.steps import package as package_module
 from pipelines.storage.progress import report_progress
 from schemas import layout
 from schemas.manifest import Manifest
-from tests.bench.scale_library import AS_OF, DEAL, make_tables, planted
+from tests.bench.scale_library import AS_OF, DEAL, make_tables, planted_counts
 from tests.bench.scale_media import make_media
-from tests.bench.scale_watch import Taken, Watch
+from tests.bench.scale_watch import ProcessWatch, StepCost
 
 FREE_BYTES = 12 * 10**9  # of the disk, to be left alone
-_LOOK_S = 0.1
-_WEIGH_EVERY = 5  # looks: adding up a large process's pages takes time itself
+_POLL_S = 0.1
+_MEMORY_EVERY = 5  # looks: adding up a large process's pages takes time itself
 _SMALLEST = 10_000
 # What the command does after the graph; each is timed as a step of its own.
-_AFTERWARDS = {
+_LATER_STEPS = {
     "publish_agency": "agency",
     "reconcile": "reconcile",
     "record_attribution": "ledger",
@@ -52,7 +52,7 @@ _AFTERWARDS = {
 
 
 @dataclass(frozen=True)
-class Ran:
+class ScaleResult:
     """A library that was packaged.
 
     Attributes:
@@ -67,15 +67,15 @@ class Ran:
     samples: int
     shards: int
     bytes: int
-    watch: Watch
+    watch: ProcessWatch
 
-    def total(self, without: str = "") -> Taken:
+    def total(self, without: str = "") -> StepCost:
         """The time that all steps took, or all but one."""
         steps = [taken for step, taken in self.watch.steps.items() if step != without]
-        return Taken(sum(one.clock_s for one in steps), sum(one.processor_s for one in steps))
+        return StepCost(sum(one.clock_s for one in steps), sum(one.processor_s for one in steps))
 
 
-def bench_scale(assets: int, folder: Path, workers: int) -> Ran:
+def bench_scale(assets: int, folder: Path, workers: int) -> ScaleResult:
     """Makes a library, packages it, and checks that what was planted came out.
 
     Args:
@@ -93,7 +93,7 @@ def bench_scale(assets: int, folder: Path, workers: int) -> Ran:
     make_tables(catalogue, assets)
     progress = folder / "progress"
     progress.touch()
-    request = Request(
+    request = JobRequest(
         catalogue=str(catalogue),
         deal=deal,
         as_of=AS_OF,
@@ -102,7 +102,7 @@ def bench_scale(assets: int, folder: Path, workers: int) -> Ran:
         workers=workers,
         progress_path=str(progress),
     )
-    load_or_make_key(folder / "signing.key")
+    load_or_create_key(folder / "signing.key")
     prepared = prepare_job(request)
     make_media(prepared.job, catalogue, assets, workers)
     print(f"{assets:,} assets: made in {time.monotonic() - started:,.0f} s", flush=True)
@@ -110,58 +110,62 @@ def bench_scale(assets: int, folder: Path, workers: int) -> Ran:
     delivery = folder / "out" / prepared.job.delivery
     manifest = open_manifest((delivery / layout.MANIFEST).read_bytes(), None)
     end = manifest.end
-    ran = Ran(assets, end.samples, end.shards, end.bytes, watch)
-    if ran.samples != planted(assets).delivered:
-        raise RuntimeError(f"{ran.samples} samples, not {planted(assets).delivered}")
+    result = ScaleResult(assets, end.samples, end.shards, end.bytes, watch)
+    if result.samples != planted_counts(assets).delivered:
+        raise RuntimeError(f"{result.samples} samples, not {planted_counts(assets).delivered}")
     _check_first(delivery, manifest)
-    return ran
+    return result
 
 
-def _watch_run(request: Request, prepared: Prepared, folder: Path) -> Watch:
+def _watch_run(request: JobRequest, prepared: PreparedJob, folder: Path) -> ProcessWatch:
     job = prepared.job
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_run, args=(request,))
     process.start()
-    watch = Watch(process.pid or 0, Path(request.progress_path))
-    punched = Punched(
+    watch = ProcessWatch(process.pid or 0, Path(request.progress_path))
+    puncher = TarPuncher(
         folder / "out" / job.work / "shards", folder / "out" / job.delivery / "shards"
     )
     started, looks = time.monotonic(), 0
     while process.is_alive():
-        watch.look(time.monotonic() - started)
-        if looks % _WEIGH_EVERY == 0:
-            watch.weigh()
-            punched.punch()
+        watch.poll(time.monotonic() - started)
+        if looks % _MEMORY_EVERY == 0:
+            watch.measure_memory()
+            puncher.punch()
             if shutil.disk_usage(folder).free < FREE_BYTES:
                 process.terminate()
                 raise RuntimeError(f"{folder} has less than {FREE_BYTES:,} bytes left")
         looks += 1
-        process.join(_LOOK_S)
+        process.join(_POLL_S)
     if process.exitcode != 0:
         raise RuntimeError(f"the run failed, exit code {process.exitcode}")
     return watch
 
 
-def _run(request: Request) -> None:
+def _run(request: JobRequest) -> None:
     """Packages, in a process of its own, and says when each later step has ended."""
-    for name, step in _AFTERWARDS.items():
-        setattr(walk, name, _noted(getattr(walk, name), step, request.progress_path))
+    for name, step in _LATER_STEPS.items():
+        setattr(
+            package_module,
+            name,
+            _reporting_end(getattr(package_module, name), step, request.progress_path),
+        )
     prepared = prepare_job(request)
-    walk.package(prepared.job, prepared.signer)
+    package_module.package(prepared.job, prepared.signer)
     report_progress(request.progress_path, "tidy", 1)
-    time.sleep(3 * _LOOK_S)  # for the last look
+    time.sleep(3 * _POLL_S)  # for the last look
 
 
-def _noted(function: Callable[..., object], step: str, path: str) -> Callable[..., object]:
-    def noted(*arguments: object, **options: object) -> object:
+def _reporting_end(function: Callable[..., object], step: str, path: str) -> Callable[..., object]:
+    def wrapper(*arguments: object, **options: object) -> object:
         answer = function(*arguments, **options)
         report_progress(path, step, 1)
         return answer
 
-    return noted
+    return wrapper
 
 
-class Punched:
+class TarPuncher:
     """Frees the disk of tars whose shards are committed, all but the first's."""
 
     def __init__(self, commits: Path, shards: Path) -> None:
@@ -191,43 +195,46 @@ def _check_first(delivery: Path, manifest: Manifest) -> None:
         raise RuntimeError(f"{first.name} has {members} members")
 
 
-def show(runs: list[Ran]) -> None:
+def show(runs: list[ScaleResult]) -> None:
     """Prints what each step took, and how that grew.
 
     Reading comes first, so that the start of the workers counts to it: the same for any size.
     """
-    names = list(dict.fromkeys(step for ran in runs for step in ran.watch.steps))
-    for what, of in (("processor", "processor_s"), ("clock", "clock_s")):
+    names = list(dict.fromkeys(step for result in runs for step in result.watch.steps))
+    for what, field in (("processor", "processor_s"), ("clock", "clock_s")):
         print(f"\n{what}, µs a sample")
-        _print_row("assets", [f"{ran.assets:,}" for ran in runs])
+        _print_row("assets", [f"{result.assets:,}" for result in runs])
         for name in names:
-            took = [getattr(ran.watch.steps.get(name, Taken()), of) / ran.samples for ran in runs]
-            _print_row(name, [f"{1e6 * one:,.0f}" for one in took])
+            costs = [
+                getattr(result.watch.steps.get(name, StepCost()), field) / result.samples
+                for result in runs
+            ]
+            _print_row(name, [f"{1e6 * one:,.0f}" for one in costs])
         for label, without in (("all", ""), ("but read", "read")):
-            took = [getattr(ran.total(without), of) / ran.samples for ran in runs]
-            _print_row(label, [f"{1e6 * one:,.0f}" for one in took])
-            _print_row("  ratio", [f"{one / took[0]:.3f}" for one in took])
-        _print_row("a further", ["", *_further(runs, of)])
+            costs = [getattr(result.total(without), field) / result.samples for result in runs]
+            _print_row(label, [f"{1e6 * one:,.0f}" for one in costs])
+            _print_row("  ratio", [f"{one / costs[0]:.3f}" for one in costs])
+        _print_row("a further", ["", *_marginal_costs(runs, field)])
     print("\nmemory at most, all processes, MiB")
     for name in names:
-        held = [ran.watch.steps.get(name, Taken()).peak_bytes for ran in runs]
+        held = [result.watch.steps.get(name, StepCost()).peak_bytes for result in runs]
         _print_row(name, [f"{size / 2**20:,.0f}" for size in held])
     print()
-    _print_row("samples", [f"{ran.samples:,}" for ran in runs])
-    _print_row("shards", [f"{ran.shards:,}" for ran in runs])
-    _print_row("delivery, GB", [f"{ran.bytes / 1e9:,.1f}" for ran in runs])
-    _print_row("all, s", [f"{ran.total().clock_s:,.0f}" for ran in runs])
-    _print_row("memory, MiB", [f"{ran.watch.peak_bytes / 2**20:,.0f}" for ran in runs])
+    _print_row("samples", [f"{result.samples:,}" for result in runs])
+    _print_row("shards", [f"{result.shards:,}" for result in runs])
+    _print_row("delivery, GB", [f"{result.bytes / 1e9:,.1f}" for result in runs])
+    _print_row("all, s", [f"{result.total().clock_s:,.0f}" for result in runs])
+    _print_row("memory, MiB", [f"{result.watch.peak_bytes / 2**20:,.0f}" for result in runs])
     for place, label in enumerate(("  largest", "  second", "  third")):
-        held = [sorted(ran.watch.peak_of.values(), reverse=True)[place] for ran in runs]
+        held = [sorted(result.watch.peak_of.values(), reverse=True)[place] for result in runs]
         _print_row(label, [f"{size / 2**20:,.0f}" for size in held])
 
 
-def _further(runs: list[Ran], of: str) -> Iterator[str]:
+def _marginal_costs(runs: list[ScaleResult], field: str) -> Iterator[str]:
     """What a sample costs by which a library is larger than the one before: no start is in it."""
-    for before, ran in itertools.pairwise(runs):
-        more = getattr(ran.total(), of) - getattr(before.total(), of)
-        samples = ran.samples - before.samples
+    for before, result in itertools.pairwise(runs):
+        more = getattr(result.total(), field) - getattr(before.total(), field)
+        samples = result.samples - before.samples
         yield f"{1e6 * more / samples:,.0f}" if samples else ""
 
 

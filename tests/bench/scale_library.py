@@ -14,7 +14,7 @@ from pipelines.features.store import Row
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTORS_SCHEMA
 
 AS_OF = datetime(2026, 6, 30, 12, tzinfo=UTC)
-FILES_A_FOLDER = 1_000
+FILES_PER_FOLDER = 1_000
 _SERIES = 100  # assets of one contributor
 _ROW_GROUP = 65_536
 _WORDS = "harbour meadow bridge market garden station river forest window orchard".split()
@@ -48,7 +48,7 @@ target_bytes = "128MiB"
 
 
 @dataclass(frozen=True)
-class Planted:
+class PlantedCounts:
     """How many assets of each kind a library has.
 
     Attributes:
@@ -75,9 +75,9 @@ class Planted:
 WITHDRAWN, MISSING, TWIN, ALIKE = (50, 7), (1000, 513), (100, 33), (50, 21)
 
 
-def planted(assets: int) -> Planted:
+def planted_counts(assets: int) -> PlantedCounts:
     """What `make_tables` puts into a library of this size."""
-    return Planted(
+    return PlantedCounts(
         assets,
         *(len(range(first, assets, every)) for every, first in (WITHDRAWN, MISSING, TWIN, ALIKE)),
     )
@@ -89,7 +89,7 @@ def is_kind(kind: tuple[int, int], number: int) -> bool:
     return number % every == first
 
 
-def first_of(number: int) -> int:
+def bytes_from(number: int) -> int:
     """The asset whose bytes an asset has: its own, or those of the one before."""
     return number - 1 if is_kind(TWIN, number) else number
 
@@ -101,7 +101,7 @@ def asset_id(number: int) -> str:
 
 def media_uri(number: int) -> str:
     """Where an asset's file lies, beside the tables."""
-    return f"media/{number // FILES_A_FOLDER:05d}/{number:08d}.jpg"
+    return f"media/{number // FILES_PER_FOLDER:05d}/{number:08d}.jpg"
 
 
 def title(number: int) -> str:

@@ -23,8 +23,8 @@ from PIL import Image
 from pipelines.features.compute import facts_row, score_key
 from pipelines.features.guard import this_guard
 from pipelines.features.prepare import prepare_media
-from pipelines.features.readings import reading_to_json
-from pipelines.features.store import Row, open_features
+from pipelines.features.reading_json import reading_to_json
+from pipelines.features.store import Row, open_feature_store
 from pipelines.media.limits import MediaLimits
 from pipelines.run.job import Job
 from pipelines.signals.file.trust import TrustLists
@@ -32,11 +32,11 @@ from pipelines.storage.open import open_store
 from schemas import layout
 from tests.bench.scale_library import (
     ALIKE,
-    FILES_A_FOLDER,
+    FILES_PER_FOLDER,
     MISSING,
     WITHDRAWN,
     asset_id,
-    first_of,
+    bytes_from,
     is_kind,
     media_uri,
     title,
@@ -57,7 +57,7 @@ def make_media(job: Job, folder: Path, assets: int, workers: int) -> None:
         assets: How many assets it has.
         workers: Processes to use.
     """
-    for number in range(0, assets, FILES_A_FOLDER):
+    for number in range(0, assets, FILES_PER_FOLDER):
         (folder / media_uri(number)).parent.mkdir(parents=True)
     units: dict[int, list[int]] = {}
     for number in range(assets):
@@ -73,7 +73,7 @@ def make_media(job: Job, folder: Path, assets: int, workers: int) -> None:
 def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]]]) -> None:
     models = job.models
     store = open_store(job.output_uri)
-    features = open_features(store, models.clip_id, models.captioner_id, job.reader_id)
+    features = open_feature_store(store, models.clip_id, models.captioner_id, job.reader_id)
     for unit, numbers in units:
         low, high = layout.unit_range(unit, job.unit_bits)
         made = {}
@@ -92,12 +92,12 @@ def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]
                 for digest, vector in zip(digests, pictures, strict=True)
             ],
         )
-        told = {"clip_score": 0.25, "shots": []}
+        defaults = {"clip_score": 0.25, "shots": []}
         features.captions.save(
             low,
             high,
             [
-                {"media_sha256": digest, "caption": title(at), "text_embedding": vector, **told}
+                {"media_sha256": digest, "caption": title(at), "text_embedding": vector, **defaults}
                 for at, digest, vector in zip(made, digests, texts, strict=True)
             ],
         )
@@ -109,7 +109,7 @@ def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]
                 for at, (digest, _) in made.items()
             ],
         )
-        reading = _base(job.limits, job.trust)[1]
+        reading = _base_features(job.limits, job.trust)[1]
         features.readings.save(
             low, high, [{"media_sha256": digest, "reading": reading} for digest in digests]
         )
@@ -117,9 +117,9 @@ def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]
 
 def _make_file(folder: Path, number: int) -> tuple[str, int]:
     """Makes an asset's file; returns its sha256 and size."""
-    of = first_of(number)
-    size = MIN_BYTES + of * 7_919 % _SPREAD_BYTES
-    head = _picture() + b"%016d" % of
+    source_number = bytes_from(number)
+    size = MIN_BYTES + source_number * 7_919 % _SPREAD_BYTES
+    head = _picture() + b"%016d" % source_number
     with (folder / media_uri(number)).open("wb") as file:
         file.write(head)
         file.truncate(size)
@@ -143,7 +143,7 @@ def _picture() -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _base(limits: MediaLimits, trust: TrustLists) -> tuple[Row, str]:
+def _base_features(limits: MediaLimits, trust: TrustLists) -> tuple[Row, str]:
     """What the product itself finds in such a file: its facts, and what it says of rights."""
     data = (_picture() + b"%016d" % 0).ljust(MIN_BYTES, b"\0")
     prepared = prepare_media(data, media_uri(0), "image", None, limits)
@@ -153,15 +153,15 @@ def _base(limits: MediaLimits, trust: TrustLists) -> tuple[Row, str]:
 
 def _facts(job: Job, number: int, digest: str, size: int) -> Row:
     """The picture's facts, with a look drawn for this asset."""
-    phash, colour = _look(number)
+    phash, colour = _perceptual_features(number)
     drawn = {"media_sha256": digest, "bytes": size, "phash": phash, "colour": colour}
-    return {**_base(job.limits, job.trust)[0], **drawn}
+    return {**_base_features(job.limits, job.trust)[0], **drawn}
 
 
-def _look(number: int) -> tuple[str, str]:
+def _perceptual_features(number: int) -> tuple[str, str]:
     """Hash and colours: random bits; brightness, slopes and noise as a photograph's may be."""
-    like = number - 1 if is_kind(ALIKE, number) else first_of(number)
-    dice = np.random.default_rng([5, like])
+    like_number = number - 1 if is_kind(ALIKE, number) else bytes_from(number)
+    dice = np.random.default_rng([5, like_number])
     bits = dice.integers(0, 256, 32, dtype=np.uint8)
     slopes = np.linspace(-1, 1, 4)
     across, down = dice.normal(0, 30, (2, 3))

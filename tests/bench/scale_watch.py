@@ -12,7 +12,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
-class Taken:
+class StepCost:
     """What a step took.
 
     Attributes:
@@ -27,7 +27,7 @@ class Taken:
 
 
 @dataclass
-class Watch:
+class ProcessWatch:
     """Follows a process and those below it.
 
     Time goes to the step that the next progress line is of: lines are written when work is done.
@@ -42,7 +42,7 @@ class Watch:
 
     pid: int
     progress: Path
-    steps: dict[str, Taken] = field(default_factory=dict)
+    steps: dict[str, StepCost] = field(default_factory=dict)
     peak_bytes: int = 0
     peak_of: dict[int, int] = field(default_factory=dict)
     _clock: float = 0.0
@@ -50,27 +50,27 @@ class Watch:
     _peak_bytes: int = 0
     _offset: int = 0
 
-    def look(self, clock: float) -> None:
+    def poll(self, clock: float) -> None:
         """Takes note of the time and of what was done since the last look.
 
         Args:
             clock: Seconds since the run began.
         """
-        pids = family(self.pid)
+        pids = process_tree(self.pid)
         # The times of what has ended are those of its parent by now.
         processor = max(self._processor, sum(map(processor_s, pids)))
         steps = self._new_lines()
         if steps:
             # Of several in one look the first took most of the time since the last line.
-            taken = self.steps.setdefault(steps[0], Taken())
+            taken = self.steps.setdefault(steps[0], StepCost())
             taken.clock_s += clock - self._clock
             taken.processor_s += processor - self._processor
             taken.peak_bytes = max(taken.peak_bytes, self._peak_bytes)
             self._clock, self._processor, self._peak_bytes = clock, processor, 0
 
-    def weigh(self) -> None:
+    def measure_memory(self) -> None:
         """Takes note of the memory."""
-        held = {pid: memory_bytes(pid) for pid in family(self.pid)}
+        held = {pid: memory_bytes(pid) for pid in process_tree(self.pid)}
         now = sum(held.values())
         self.peak_bytes, self._peak_bytes = max(self.peak_bytes, now), max(self._peak_bytes, now)
         for pid, size in held.items():
@@ -87,13 +87,15 @@ class Watch:
         return [step for step, done, _ in lines if done]
 
 
-def family(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """A process and those below it, as far as they live."""
     found = [pid]
     # A child is listed with the thread that started it.
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            found += [below for child in listed.read_text().split() for below in family(int(child))]
+            found += [
+                below for child in listed.read_text().split() for below in process_tree(int(child))
+            ]
     return found
 
 

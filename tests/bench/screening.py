@@ -24,14 +24,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.rights.arrow import column
-from pipelines.rights.screen import RightsIndex, build_index, screen_batch
+from pipelines.rights.screen import RightsIndex, build_rights_index, screen_batch
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.rights import Purpose
 from tests.bench.measure import Measured, measure
 from tests.bench.screening_assets import write_assets
+from tests.bench.screening_library import AS_OF_US, LibrarySize, bench_deal, write_small_tables
 from tests.bench.screening_sql import cleared_query, connect
-from tests.bench.screening_world import AS_OF_US, Size, bench_deal, write_small
 
 WORKERS = 2
 DUCKDB_MEMORY = "3GB"
@@ -56,7 +56,7 @@ _DICTIONARIES = [
 
 
 @dataclass(frozen=True)
-class Screened:
+class ScreeningResult:
     """What screening a library came to.
 
     Attributes:
@@ -105,7 +105,7 @@ def _screen_group(place: tuple[str, int]) -> tuple[int, int, float, float]:
     return len(assets), len(ids), read - start, screened - read
 
 
-def screen_library(folder: Path) -> Screened:
+def screen_library(folder: Path) -> ScreeningResult:
     """Screens a library in two processes that share the index."""
     start, used = time.perf_counter(), _cpu_s()
     deal = bench_deal()
@@ -114,7 +114,7 @@ def screen_library(folder: Path) -> Screened:
         pq.read_table(folder / "consents.parquet", read_dictionary=["purpose", "value"]),
         pq.read_table(folder / "releases.parquet", read_dictionary=["kind", "ml_use"]),
     )
-    index = build_index(*small, deal, AS_OF_US)
+    index = build_rights_index(*small, deal, AS_OF_US)
     del small
     pa.default_memory_pool().release_unused()
     indexed = time.perf_counter()
@@ -132,7 +132,7 @@ def screen_library(folder: Path) -> Screened:
         pool.close()
         pool.join()  # so that the workers' processor time is known
     rows, cleared, read_s, screen_s = np.array(results).sum(axis=0).tolist()
-    return Screened(
+    return ScreeningResult(
         assets=int(rows),
         cleared=int(cleared),
         wall_s=wall_s,
@@ -166,12 +166,12 @@ def same_cleared(folder: Path) -> bool:
     return bool(ours.sort().equals(theirs.sort()) and len(pc.unique(ours)) == len(ours) > 0)
 
 
-def _write_file(place: tuple[Path, Size, int]) -> None:
+def _write_file(place: tuple[Path, LibrarySize, int]) -> None:
     write_assets(*place)
 
 
 @contextmanager
-def library(size: Size, base: Path | None) -> Iterator[Path]:
+def library(size: LibrarySize, base: Path | None) -> Iterator[Path]:
     """Makes a library in a folder that is removed afterwards."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="fairshard-bench-", dir=base) as name:
@@ -180,7 +180,7 @@ def library(size: Size, base: Path | None) -> Iterator[Path]:
             made = pool.imap_unordered(
                 _write_file, [(folder, size, number) for number in range(size.files)]
             )
-            write_small(folder, size)
+            write_small_tables(folder, size)
             list(made)
         held = sum(path.stat().st_size for path in folder.iterdir())
         print(
@@ -193,7 +193,7 @@ def library(size: Size, base: Path | None) -> Iterator[Path]:
         yield folder
 
 
-def report(measured: Measured[Screened]) -> Screened:
+def report(measured: Measured[ScreeningResult]) -> ScreeningResult:
     """Prints what screening came to."""
     done = measured.answer
     print(f"  ours       {done.assets / done.wall_s:>12,.0f} assets/s, Parquet to ids")
@@ -208,7 +208,7 @@ def report(measured: Measured[Screened]) -> Screened:
     return done
 
 
-def compare(folder: Path, ours: Screened) -> None:
+def compare(folder: Path, ours: ScreeningResult) -> None:
     """Prints what DuckDB took, and whether the answers agree."""
     theirs = measure(ask_duckdb, folder)
     wall_s, cpu_s = theirs.answer
@@ -223,14 +223,14 @@ def compare(folder: Path, ours: Screened) -> None:
 
 def bench(assets: int, more: int, base: Path | None) -> None:
     """Screens a library and compares; then one that is larger, if `more` is not 0."""
-    with library(Size(assets), base) as folder:
-        few = report(measure(screen_library, folder))
-        compare(folder, few)
+    with library(LibrarySize(assets), base) as folder:
+        small = report(measure(screen_library, folder))
+        compare(folder, small)
     if more:
-        with library(Size(more), base) as folder:
-            many = report(measure(screen_library, folder))
-        clock = many.wall_s / many.assets / (few.wall_s / few.assets)
-        processor = many.cpu_s / many.assets / (few.cpu_s / few.assets)
+        with library(LibrarySize(more), base) as folder:
+            large = report(measure(screen_library, folder))
+        clock = large.wall_s / large.assets / (small.wall_s / small.assets)
+        processor = large.cpu_s / large.assets / (small.cpu_s / small.assets)
         print(
             f"an asset among {more:,} over one among {assets:,}: "
             f"{clock:.3f} by the clock, {processor:.3f} of processor time"

@@ -12,19 +12,19 @@ import pyarrow.parquet as pq
 
 from schemas.catalogue import ASSETS_SCHEMA, CONTRIBUTOR_SHARE, grant_column
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, PURPOSES
-from tests.bench.screening_world import (
-    A_SHOOT,
-    GROUPS_A_FILE,
-    ROW_GROUP,
+from tests.bench.screening_library import (
+    GROUPS_PER_FILE,
+    RELEASES_PER_SHOOT,
+    ROW_GROUP_ROWS,
     TODAY,
-    Dice,
-    Ints,
-    Size,
+    HashDice,
+    IntArray,
+    LibrarySize,
     as_table,
     asset_ids,
     contributor_ids,
     dates,
-    leading,
+    first_contributors,
     release_ids,
     shoot_day,
 )
@@ -66,10 +66,10 @@ _OUTSIDE: Sequence[tuple[object, float]] = (
 )
 
 
-def make_assets(size: Size, group: int) -> pa.Table:
+def make_assets(size: LibrarySize, group: int) -> pa.Table:
     """One row group of assets."""
-    numbers = np.arange(group * ROW_GROUP, min((group + 1) * ROW_GROUP, size.assets))
-    dice = Dice(numbers, 6)
+    numbers = np.arange(group * ROW_GROUP_ROWS, min((group + 1) * ROW_GROUP_ROWS, size.assets))
+    dice = HashDice(numbers, 6)
     ids = asset_ids(numbers)
     text = pa.string()
     columns = {
@@ -89,12 +89,12 @@ def make_assets(size: Size, group: int) -> pa.Table:
         "exclusive_purposes": dice.pick(
             [(None, 0.0), (["search"], 0.01), (["train_gen", "index"], 0.005)], _STRINGS
         ),
-        "exclusive_until": dates(TODAY - 900 + dice.below(1_800), dice.often(0.99)),
+        "exclusive_until": dates(TODAY - 900 + dice.below(1_800), dice.bernoulli(0.99)),
         "territories_in": dice.pick(_INSIDE, _STRINGS),
         "territories_out": dice.pick(_OUTSIDE, _STRINGS),
-        "valid_from": dates(TODAY - 2_000 + dice.below(1_850), dice.often(0.7)),
-        "valid_until": dates(TODAY + 800 + dice.below(8_000), dice.often(0.7)),
-        "sensitive": pa.array(dice.often(0.01), mask=dice.often(0.3)),
+        "valid_from": dates(TODAY - 2_000 + dice.below(1_850), dice.bernoulli(0.7)),
+        "valid_until": dates(TODAY + 800 + dice.below(8_000), dice.bernoulli(0.7)),
+        "sensitive": pa.array(dice.bernoulli(0.01), mask=dice.bernoulli(0.3)),
         "digital_source_type": dice.pick(_SOURCES, text),
         "width": pa.array(np.full(len(numbers), 4_000)),
         "height": pa.array(np.full(len(numbers), 3_000)),
@@ -112,13 +112,15 @@ def make_assets(size: Size, group: int) -> pa.Table:
     return as_table(columns, ASSETS_SCHEMA)
 
 
-def _contributors(numbers: Ints, dice: Dice, size: Size) -> pa.Array:
+def _contributors(numbers: IntArray, dice: HashDice, size: LibrarySize) -> pa.Array:
     """One to three contributors an asset; here and there an unknown one or shares that are off."""
-    extra = np.searchsorted([0.65, 0.9], dice.throw(), side="right")
-    who = np.stack([leading(numbers, size), *(dice.below(size.contributors) for _ in "23")], 1)
-    who[dice.often(0.002), 0] = size.contributors  # one more than there are
+    extra = np.searchsorted([0.65, 0.9], dice.uniform(), side="right")
+    who = np.stack(
+        [first_contributors(numbers, size), *(dice.below(size.contributors) for _ in "23")], 1
+    )
+    who[dice.bernoulli(0.002), 0] = size.contributors  # one more than there are
     parts = _SHARES[extra]
-    parts[dice.often(0.002), 0] -= 1
+    parts[dice.bernoulli(0.002), 0] -= 1
     held = np.arange(3) <= extra[:, None]
     shares = pa.StructArray.from_arrays(
         [contributor_ids(who[held]), pa.array(parts[held], pa.int32())],
@@ -127,42 +129,42 @@ def _contributors(numbers: Ints, dice: Dice, size: Size) -> pa.Array:
     return pa.ListArray.from_arrays(_offsets(extra + 1), shares)
 
 
-def _keywords(dice: Dice, rows: int) -> pa.Array:
+def _keywords(dice: HashDice, rows: int) -> pa.Array:
     """Four keywords each."""
     places = np.stack([dice.below(len(_WORDS)) for _ in range(4)], 1).reshape(-1)
     words = pa.array(_WORDS).take(pa.array(places))
     return pa.ListArray.from_arrays(_offsets(np.full(rows, 4)), words)
 
 
-def _people(dice: Dice, size: Size) -> dict[str, pa.Array]:
+def _people(dice: HashDice, size: LibrarySize) -> dict[str, pa.Array]:
     """People on three assets of ten, and the releases of one shoot for them and the property."""
     shoot = dice.below(size.shoots)
-    people = np.searchsorted([0.7, 0.9], dice.throw(), side="right")
-    owned = dice.often(0.04)
-    unnamed = dice.often(0.02)  # a release too few
+    people = np.searchsorted([0.7, 0.9], dice.uniform(), side="right")
+    owned = dice.bernoulli(0.04)
+    unnamed = dice.bernoulli(0.02)  # a release too few
     names = np.stack([people > 0, (people > 1) & ~unnamed, owned], 1)
-    releases = shoot[:, None] * A_SHOOT + np.array([0, 1, 3])
-    stray = (people > 0) & dice.often(0.003)
-    releases[stray, 0] = size.shoots * A_SHOOT  # one more than there are
+    releases = shoot[:, None] * RELEASES_PER_SHOOT + np.array([0, 1, 3])
+    stray = (people > 0) & dice.bernoulli(0.003)
+    releases[stray, 0] = size.shoots * RELEASES_PER_SHOOT  # one more than there are
     lists = pa.ListArray.from_arrays(
         _offsets(names.sum(axis=1)), release_ids(releases[names]), mask=pa.array(~names.any(axis=1))
     )
     return {
         "release_ids": lists,
-        "people_count": pa.array(people, mask=dice.often(0.005)),
-        "minors": pa.array(dice.often(0.01), mask=dice.often(0.01)),
-        "property": pa.array(owned, mask=dice.often(0.01)),
-        "created_at": dates(shoot_day(shoot) + dice.below(29), dice.often(0.01)),
+        "people_count": pa.array(people, mask=dice.bernoulli(0.005)),
+        "minors": pa.array(dice.bernoulli(0.01), mask=dice.bernoulli(0.01)),
+        "property": pa.array(owned, mask=dice.bernoulli(0.01)),
+        "created_at": dates(shoot_day(shoot) + dice.below(29), dice.bernoulli(0.01)),
     }
 
 
-def _offsets(lengths: Ints) -> pa.Array:
+def _offsets(lengths: IntArray) -> pa.Array:
     return pa.array(np.append(0, np.cumsum(lengths)).astype(np.int32))
 
 
-def write_assets(folder: Path, size: Size, number: int) -> None:
+def write_assets(folder: Path, size: LibrarySize, number: int) -> None:
     """Writes one file of assets, a row group for every batch."""
-    first = number * GROUPS_A_FILE
+    first = number * GROUPS_PER_FILE
     with pq.ParquetWriter(folder / f"assets-{number:05d}.parquet", ASSETS_SCHEMA) as writer:
-        for group in range(first, min(first + GROUPS_A_FILE, size.groups)):
-            writer.write_table(make_assets(size, group), row_group_size=ROW_GROUP)
+        for group in range(first, min(first + GROUPS_PER_FILE, size.groups)):
+            writer.write_table(make_assets(size, group), row_group_size=ROW_GROUP_ROWS)

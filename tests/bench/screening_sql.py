@@ -12,12 +12,12 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.rights.licences import licence_faults
+from pipelines.rights.licences import licence_reasons
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES, Purpose
 from schemas.territory import COUNTRIES, WORLD
-from tests.bench.screening_world import AS_OF, AS_OF_US
+from tests.bench.screening_library import AS_OF, AS_OF_US
 
 _STRICTNESS = (
     "CASE value WHEN 'allow' THEN 1 WHEN 'conditional' THEN 3 WHEN 'deny' THEN 4 ELSE 2 END"
@@ -167,7 +167,7 @@ def connect(folder: Path, deal: Deal, memory: str) -> duckdb.DuckDBPyConnection:
     ).fetchall()
     database.execute("CREATE TABLE sound_licences (code VARCHAR)")
     for (code,) in codes:
-        if not licence_faults(code):
+        if not licence_reasons(code):
             database.execute("INSERT INTO sound_licences VALUES (?)", [code])
     # The deal of the benchmark has one agreement, about all that it needs.
     names = _list(deal.agreements[0].contributors)

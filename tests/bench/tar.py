@@ -26,7 +26,7 @@ import webdataset
 from pipelines.format.tar import Digests, TarWriter
 from pipelines.format.tar_reader import read_members
 from pipelines.storage.local_store import LocalStore
-from tests.bench.rounds import times_as_fast
+from tests.bench.rounds import median_speedup
 
 _PICTURE_BYTES = 112_000
 _TEXT_BYTES = 60
@@ -44,7 +44,7 @@ _WRITERS = {
 
 
 @dataclass
-class Action:
+class TimedAction:
     """Something that is timed.
 
     Attributes:
@@ -84,24 +84,24 @@ def bench_tar(folder: Path, samples: int, rounds: int) -> None:
     print(f"tar: {samples:,} samples, {total / 1e6:,.0f} MB, {rounds} rounds")
     target = folder / "bench.tar"
     writers = [
-        Action("plain sequential write", lambda: _write_plain(target, data)),
+        TimedAction("plain sequential write", lambda: _write_plain(target, data)),
         *(_writer(name, target, data, digests) for name, digests in _WRITERS.items()),
-        Action("webdataset TarWriter", lambda: _write_webdataset(target, records)),
+        TimedAction("webdataset TarWriter", lambda: _write_webdataset(target, records)),
     ]
     _measure(writers, rounds, target)
     _show("write", writers, total)
     _write_ours(target, data, Digests.NONE)
     readers = [
-        Action("plain sequential read", lambda: _read_plain(target)),
-        Action("ours, sha256 of members", lambda: _read_ours(target, samples)),
-        Action("webdataset, no digest", lambda: _read_webdataset(target, samples)),
+        TimedAction("plain sequential read", lambda: _read_plain(target)),
+        TimedAction("ours, sha256 of members", lambda: _read_ours(target, samples)),
+        TimedAction("webdataset, no digest", lambda: _read_webdataset(target, samples)),
     ]
     _measure(readers, rounds, None)
     _show("read", readers, total)
     target.unlink()
 
 
-def _measure(actions: list[Action], rounds: int, target: Path | None) -> None:
+def _measure(actions: list[TimedAction], rounds: int, target: Path | None) -> None:
     for first in range(rounds):
         # Each takes every place in turn: memory that another gave back comes at another cost.
         for action in actions[first % len(actions) :] + actions[: first % len(actions)]:
@@ -113,13 +113,13 @@ def _measure(actions: list[Action], rounds: int, target: Path | None) -> None:
             action.processor_s.append(time.process_time() - processor)
 
 
-def _show(verb: str, actions: list[Action], total: int) -> None:
+def _show(verb: str, actions: list[TimedAction], total: int) -> None:
     print(f"  {verb:<33} {'MB/s':>6} {'of plain':>17} {'of webdataset':>17} {'processor':>10}")
     print(f"  {'':<33} {'median':>6} {'median':>8} {'best':>8} {'median':>8} {'best':>8} {'s':>10}")
     for action in actions:
         ratios: list[float] = []
         for other in (actions[0], actions[-1]):
-            ratios.append(times_as_fast(other.clock_s, action.clock_s))
+            ratios.append(median_speedup(other.clock_s, action.clock_s))
             ratios.append(min(other.clock_s) / min(action.clock_s))
         shown = " ".join(f"{ratio:>8.2f}" for ratio in ratios)
         rate = total / statistics.median(action.clock_s) / 1e6
@@ -136,8 +136,8 @@ def _write_plain(target: Path, data: Data) -> None:
                 sink.write(content)
 
 
-def _writer(name: str, target: Path, data: Data, digests: Digests) -> Action:
-    return Action(name, lambda: _write_ours(target, data, digests))
+def _writer(name: str, target: Path, data: Data, digests: Digests) -> TimedAction:
+    return TimedAction(name, lambda: _write_ours(target, data, digests))
 
 
 def _write_ours(target: Path, data: Data, digests: Digests) -> None:

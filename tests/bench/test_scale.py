@@ -7,26 +7,28 @@ from pathlib import Path
 import pytest
 
 from tests.bench.scale import bench_scale, show
-from tests.bench.scale_library import planted
+from tests.bench.scale_library import planted_counts
 
 
 def test_what_is_planted_adds_up() -> None:
-    kinds = planted(10_000)
+    kinds = planted_counts(10_000)
     assert (kinds.withdrawn, kinds.missing, kinds.twins, kinds.alike) == (200, 10, 100, 200)
     assert kinds.delivered == 9_490
 
 
 @pytest.mark.slow
 def test_a_small_library(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ran = bench_scale(1_100, tmp_path / "scale", workers=2)
-    assert ran.samples == planted(1_100).delivered  # as bench_scale itself demands
+    result = bench_scale(1_100, tmp_path / "scale", workers=2)
+    assert result.samples == planted_counts(1_100).delivered  # as bench_scale itself demands
     assert {"read", "screen", "enrich", "select", "write", "ledger", "publish"} <= {
-        *ran.watch.steps
+        *result.watch.steps
     }
-    assert all(taken.clock_s >= 0 < ran.total().processor_s for taken in ran.watch.steps.values())
-    assert len(ran.watch.peak_of) >= 3  # the command and two workers
-    assert max(ran.watch.peak_of.values()) < ran.watch.peak_bytes
+    assert all(
+        taken.clock_s >= 0 < result.total().processor_s for taken in result.watch.steps.values()
+    )
+    assert len(result.watch.peak_of) >= 3  # the command and two workers
+    assert max(result.watch.peak_of.values()) < result.watch.peak_bytes
     tars = sorted((tmp_path / "scale").glob("out/scale/v0001/delivery/shards/*.tar"))
-    assert sum(tar.stat().st_size for tar in tars) > 96_000 * ran.samples
-    show([ran, ran])
+    assert sum(tar.stat().st_size for tar in tars) > 96_000 * result.samples
+    show([result, result])
     assert capsys.readouterr().out.count("1.000") == 8

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.bench.screening_assets import make_assets, write_assets
-from tests.bench.screening_world import ROW_GROUP, Size, write_small
+from tests.bench.screening_library import ROW_GROUP_ROWS, LibrarySize, write_small_tables
 
 pytest.importorskip("duckdb", reason="duckdb is needed by the benchmark alone")
 
@@ -16,8 +16,8 @@ pytest.importorskip("duckdb", reason="duckdb is needed by the benchmark alone")
 def test_sql_clears_the_same_assets(tmp_path: Path) -> None:
     from tests.bench.screening import ask_duckdb, same_cleared, screen_library
 
-    size = Size(ROW_GROUP + 10_000)
-    write_small(tmp_path, size)
+    size = LibrarySize(ROW_GROUP_ROWS + 10_000)
+    write_small_tables(tmp_path, size)
     write_assets(tmp_path, size, 0)
     screened = screen_library(tmp_path)
     ask_duckdb(tmp_path)
@@ -31,6 +31,6 @@ def test_sql_clears_the_same_assets(tmp_path: Path) -> None:
 
 
 def test_the_library_is_the_same_every_time() -> None:
-    size = Size(70_000)
+    size = LibrarySize(70_000)
     assert make_assets(size, 1).equals(make_assets(size, 1))
-    assert len(make_assets(size, 1)) == 70_000 - ROW_GROUP
+    assert len(make_assets(size, 1)) == 70_000 - ROW_GROUP_ROWS

@@ -23,7 +23,7 @@ def main() -> None:
         clock_s.append(time.perf_counter() - clock)
         processor_s.append(time.process_time() - processor)
         if not report.sound:
-            raise RuntimeError(f"not a sound delivery: {report.problems[0].tell()}")
+            raise RuntimeError(f"not a sound delivery: {report.problems[0].describe()}")
     for name, seconds in (("clock", clock_s), ("processor", processor_s)):
         middle = statistics.median(seconds)
         print(f"{name:<10} {middle:>8.2f} s {size / middle / 1e6:>8,.0f} MB/s")

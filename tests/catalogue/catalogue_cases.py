@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.catalogue.read import Batch, Catalogue, open_catalogue, read_batches
+from pipelines.catalogue.read import Catalogue, TableBatch, open_catalogue, read_batches
 from schemas.catalogue import TABLES
 
 Row = dict[str, Any]
@@ -90,7 +90,9 @@ def raw_catalogue(folder: Path, name: str, data: bytes) -> Path:
     return folder
 
 
-def batches(catalogue: Catalogue, table: str = "assets", rows: int = 65_536) -> list[Batch]:
+def read_table_batches(
+    catalogue: Catalogue, table: str = "assets", rows: int = 65_536
+) -> list[TableBatch]:
     return [
         batch
         for part in catalogue.parts(table)
@@ -100,10 +102,10 @@ def batches(catalogue: Catalogue, table: str = "assets", rows: int = 65_536) -> 
 
 def read_all(uri: Path | str) -> tuple[pa.Table, list[tuple[str, str]]]:
     """The good rows of assets, and (id, detail) of the dead ones."""
-    found = batches(open_catalogue(str(uri)))
+    found = read_table_batches(open_catalogue(str(uri)))
     schema = TABLES["assets"]
     table = pa.concat_tables([batch.table for batch in found] or [schema.empty_table()])
     for batch in found:
         assert batch.table.schema.equals(schema)
         batch.table.validate(full=True)
-    return table, [(row.asset_id, row.detail) for batch in found for row in batch.dead]
+    return table, [(row.asset_id, row.detail) for batch in found for row in batch.failed_rows]

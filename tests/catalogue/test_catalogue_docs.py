@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pipelines.catalogue.describe import fill, sections
+from pipelines.catalogue.describe import fill_sections, generated_sections
 from pipelines.catalogue.mapping import parse_mapping
 from schemas.catalogue import TABLES
 
@@ -11,14 +11,14 @@ PAGE = Path(__file__).parents[2] / "docs/catalogue.md"
 
 
 def test_the_page_says_what_the_code_does() -> None:
-    """Write it anew with `pipelines.catalogue.describe.fill`."""
-    assert fill(PAGE.read_text()) == PAGE.read_text()
+    """Write it anew with `pipelines.catalogue.describe.fill_sections`."""
+    assert fill_sections(PAGE.read_text()) == PAGE.read_text()
 
 
 def test_every_column_is_on_the_page() -> None:
     text = PAGE.read_text()
     for table, schema in TABLES.items():
-        section = sections()[f"columns {table}"]
+        section = generated_sections()[f"columns {table}"]
         assert section in text
         for field in schema:
             mark = f"`{field.name}`" if field.nullable else f"**`{field.name}`**"
@@ -27,4 +27,7 @@ def test_every_column_is_on_the_page() -> None:
 
 def test_the_mapping_on_the_page_parses() -> None:
     [example] = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert parse_mapping(example.encode(), "docs").of("assets").theirs("asset_id") == "Image ID"
+    assert (
+        parse_mapping(example.encode(), "docs").for_table("assets").agency_column("asset_id")
+        == "Image ID"
+    )

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from pipelines.catalogue.data_docs import write_data_docs
 from pipelines.catalogue.gate import check_table, gate_batch
 from pipelines.catalogue.outcome import (
-    EXAMPLES,
-    Example,
+    MAX_EXAMPLES,
     GateSummary,
+    RuleExample,
     RuleOutcome,
-    merge,
+    merge_summaries,
     stop_error,
 )
-from pipelines.catalogue.suite import Suite, check_divert, load_suite, parse_suite
+from pipelines.catalogue.suite import RuleSuite, check_divert, load_suite, parse_suite
 from schemas.catalogue import ASSETS_SCHEMA, TABLES
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import Row, asset
@@ -72,17 +72,19 @@ def test_a_rule_does_what_its_meta_says(name: str) -> None:
     changes, shown = FAILING[name]
     result = gate_batch(_table([asset(1), asset(2, **changes), asset(3)]), SUITE, NONE)
     failed = [outcome for outcome in result.summary.rules if outcome.failed]
-    assert [(o.rule, o.failed, o.examples) for o in failed] == [(name, 1, (Example("a-2", shown),))]
+    assert [(o.rule, o.failed, o.examples) for o in failed] == [
+        (name, 1, (RuleExample("a-2", shown),))
+    ]
     rule = next(rule for rule in SUITE.rules if rule.name == name)
     ids = result.table["asset_id"].to_pylist()
     error = stop_error(result.summary, SUITE)
     if rule.on_failure == "divert":
         assert ids == ["a-1", "a-3"]
-        [dead] = result.dead
+        [dead] = result.failed_rows
         assert (dead.asset_id, dead.reason) == ("a-2", "row.invalid")
         assert dead.detail.startswith(f"{name}: {rule.column} = '{shown}'")
     else:
-        assert (ids, result.dead) == (["a-1", "a-2", "a-3"], ())
+        assert (ids, result.failed_rows) == (["a-1", "a-2", "a-3"], ())
     assert (error is not None) == (rule.on_failure == "stop")
     if error is not None:
         assert error.exit_code == 2
@@ -123,14 +125,14 @@ def test_what_every_rule_passes() -> None:
 
 def test_an_empty_batch_passes() -> None:
     result = gate_batch(ASSETS_SCHEMA.empty_table(), SUITE, NONE)
-    assert (result.table.num_rows, result.dead, result.summary.rows) == (0, (), 0)
+    assert (result.table.num_rows, result.failed_rows, result.summary.rows) == (0, (), 0)
 
 
 def test_an_expectation_that_cannot_be_evaluated_is_no_pass() -> None:
     document = json.loads(SUITE.source)
     entry = next(e for e in document["expectations"] if e["meta"]["rule"] == "sha256_hex")
     entry["kwargs"]["regex"] = "("
-    broken = Suite("assets", SUITE.rules, json.dumps(document))
+    broken = RuleSuite("assets", SUITE.rules, json.dumps(document))
     with pytest.raises(RuntimeError, match="sha256_hex"):
         gate_batch(_table([asset(1, sha256="x")]), broken, NONE)
 
@@ -157,12 +159,12 @@ def test_a_no_to_a_misspelt_purpose_stops() -> None:
         check_table(bad, "consents")
 
 
-EXAMPLE = st.builds(Example, st.text("ab", max_size=2), st.text("01", max_size=1))
+EXAMPLE = st.builds(RuleExample, st.text("ab", max_size=2), st.text("01", max_size=1))
 SUMMARY = st.builds(
     lambda rows, failed, examples: GateSummary(
         rows,
         failed,
-        (RuleOutcome("r", "divert", rows, failed, tuple(sorted(examples)[:EXAMPLES])),),
+        (RuleOutcome("r", "divert", rows, failed, tuple(sorted(examples)[:MAX_EXAMPLES])),),
     ),
     st.integers(0, 9),
     st.integers(0, 9),
@@ -175,18 +177,20 @@ SUMMARY = st.builds(
 def test_merging_does_not_care_about_order_or_grouping(
     several: list[GateSummary], data: st.DataObject
 ) -> None:
-    whole = merge(several)
-    assert merge(data.draw(st.permutations(several))) == whole
+    whole = merge_summaries(several)
+    assert merge_summaries(data.draw(st.permutations(several))) == whole
     cut = data.draw(st.integers(0, len(several)))
-    assert merge([merge(several[:cut]), merge(several[cut:])]) == whole
+    assert (
+        merge_summaries([merge_summaries(several[:cut]), merge_summaries(several[cut:])]) == whole
+    )
     assert whole.rows == sum(summary.rows for summary in several)
-    examples = sorted(e for s in several for r in s.rules for e in r.examples)[:EXAMPLES]
+    examples = sorted(e for s in several for r in s.rules for e in r.examples)[:MAX_EXAMPLES]
     assert [e for r in whole.rules for e in r.examples] == examples
 
 
 def test_many_summaries_merge_as_few_do() -> None:
     one = gate_batch(_table([asset(1, status="x")]), SUITE, NONE).summary
-    total = merge(itertools.repeat(one, 500))
+    total = merge_summaries(itertools.repeat(one, 500))
     assert total.rows == 500
     assert {o.rule: o.failed for o in total.rules if o.failed} == {"status_known": 500}
 
@@ -196,13 +200,13 @@ def test_many_summaries_merge_as_few_do() -> None:
 def test_batches_of_any_cut_agree(picks: list[str | None]) -> None:
     rows = [asset(i, **(FAILING[name][0] if name else {})) for i, name in enumerate(picks)]
     whole = gate_batch(_table(rows), SUITE, NONE)
-    assert whole.table.num_rows + len(whole.dead) == len(rows)
+    assert whole.table.num_rows + len(whole.failed_rows) == len(rows)
     cut = len(rows) // 2
     halves = [gate_batch(_table(part), SUITE, NONE) for part in (rows[:cut], rows[cut:])]
-    assert merge(half.summary for half in halves) == whole.summary
-    assert (*halves[0].dead, *halves[1].dead) == whole.dead
+    assert merge_summaries(half.summary for half in halves) == whole.summary
+    assert (*halves[0].failed_rows, *halves[1].failed_rows) == whole.failed_rows
     diverted = {rule.name for rule in SUITE.rules if rule.on_failure == "divert"}
-    assert len(whole.dead) == sum(name in diverted for name in picks)
+    assert len(whole.failed_rows) == sum(name in diverted for name in picks)
 
 
 AS_OF = datetime(2026, 1, 31, tzinfo=UTC)

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from pipelines.catalogue.convert import convert_column
 from pipelines.catalogue.read import open_catalogue, read_batches, read_table
-from pipelines.catalogue.values import BLANKS, parser_of
+from pipelines.catalogue.values import BLANK_CHARACTERS, value_parser
 from schemas.catalogue import ASSETS_SCHEMA, TABLES
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import (
     FORMATS,
     asset,
-    batches,
     csv_bytes,
     jsonl_bytes,
     parquet_bytes,
     raw_catalogue,
     read_all,
+    read_table_batches,
     table_bytes,
     write_catalogue,
 )
@@ -35,9 +35,11 @@ QUICK = settings(
 )
 # Text that is its own trimmed form and that a list's item or an id can hold.
 WORDS = st.text(
-    st.characters(codec="utf-8", exclude_characters=";:" + BLANKS), min_size=1, max_size=8
+    st.characters(codec="utf-8", exclude_characters=";:" + BLANK_CHARACTERS), min_size=1, max_size=8
 )
-FREE = st.text(st.characters(codec="utf-8"), max_size=12).map(lambda t: t.strip(BLANKS) or None)
+FREE = st.text(st.characters(codec="utf-8"), max_size=12).map(
+    lambda t: t.strip(BLANK_CHARACTERS) or None
+)
 DAYS = st.dates(date(1900, 1, 1), date(2200, 1, 1))
 ROWS = st.fixed_dictionaries(
     {
@@ -126,7 +128,7 @@ def test_columns_read_as_their_values_do(texts: list[str], name: str) -> None:
     bad = set()
     for row, text in enumerate(texts):
         try:
-            expected.append(parser_of(field)(text))
+            expected.append(value_parser(field)(text))
         except ValueError:
             expected.append(None)
             bad.add(row)
@@ -322,7 +324,7 @@ def test_parts_cover_a_table_once_and_in_order(tmp_path: Path) -> None:
     assert catalogue.rows == 250
     parts = catalogue.parts("assets")
     assert [part.index for part in parts] == list(range(len(parts)))
-    found = batches(catalogue, rows=7)
+    found = read_table_batches(catalogue, rows=7)
     assert max(batch.table.num_rows for batch in found) <= 7
     ids = [name for batch in found for name in batch.table["asset_id"].to_pylist()]
     assert ids == [row["asset_id"] for row in rows]

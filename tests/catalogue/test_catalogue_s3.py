@@ -13,7 +13,7 @@ from moto import mock_aws
 from pipelines.catalogue.read import open_catalogue, read_table
 from pipelines.storage import s3_client
 from schemas.errors import InputError
-from tests.catalogue.catalogue_cases import FORMATS, asset, batches, table_bytes
+from tests.catalogue.catalogue_cases import FORMATS, asset, read_table_batches, table_bytes
 
 CONTRIBUTORS = b"contributor_id\nc-1\n"
 
@@ -46,7 +46,7 @@ def _put(client: Any, prefix: str, kind: str, count: int = 500) -> None:
 def test_reads_as_a_folder_does(client: Any, kind: str, prefix: str) -> None:
     _put(client, prefix, kind)
     catalogue = pickle.loads(pickle.dumps(open_catalogue(f"s3://library/{prefix}")))
-    found = batches(catalogue)
+    found = read_table_batches(catalogue)
     ids = [name for batch in found for name in batch.table["asset_id"].to_pylist()]
     assert ids == [f"a-{i}" for i in range(500)]
     assert read_table(catalogue, "contributors").num_rows == 1
@@ -78,7 +78,7 @@ def test_an_object_that_changed_is_refused(client: Any) -> None:
     catalogue = open_catalogue("s3://library/")
     _put(client, "", "jsonl", count=7)
     with pytest.raises(InputError, match="changed while"):
-        batches(catalogue)
+        read_table_batches(catalogue)
 
 
 def test_a_body_that_breaks_off_is_asked_for_again(
@@ -99,5 +99,5 @@ def test_a_body_that_breaks_off_is_asked_for_again(
         return whole(self, amt)
 
     monkeypatch.setattr(StreamingBody, "read", read)
-    assert sum(batch.table.num_rows for batch in batches(catalogue)) == 500
+    assert sum(batch.table.num_rows for batch in read_table_batches(catalogue)) == 500
     assert len(broken) == 2

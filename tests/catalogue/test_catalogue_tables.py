@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.catalogue.mapping import Mapping, load_mapping, parse_mapping
+from pipelines.catalogue.mapping import CatalogueMapping, load_mapping, parse_mapping
 from pipelines.catalogue.read import open_catalogue
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import (
@@ -72,7 +72,7 @@ def test_columns_values_and_constants_are_mapped(kind: str, tmp_path: Path) -> N
 def test_a_mapping_given_comes_before_the_one_beside(tmp_path: Path) -> None:
     folder = write_catalogue(tmp_path, [asset()])
     (folder / "mapping.toml").write_text('[mapping.assets.columns]\nstatus = "State"\n')
-    assert open_catalogue(str(folder), Mapping()).mapping == Mapping()
+    assert open_catalogue(str(folder), CatalogueMapping()).mapping == CatalogueMapping()
     with pytest.raises(InputError, match="mapped to 'State'"):
         open_catalogue(str(folder))
 

@@ -25,7 +25,7 @@ import webdataset
 import wids
 
 from pipelines.profiles import profile_names
-from tests.conformance.library import Library, families
+from tests.conformance.library import ReaderLibrary, families
 
 Fields = dict[str, str]
 Samples = dict[str, Fields]
@@ -54,7 +54,7 @@ class Family:
     all: Deliveries
 
 
-def family_of(library: Library, profile: str, name: str) -> Family:
+def family_of(library: ReaderLibrary, profile: str, name: str) -> Family:
     shards = library.manifest(profile)["shards"]
     delivery = library.delivery(profile)
     own = [item["name"] for item in shards if item["family"] == name]
@@ -62,7 +62,7 @@ def family_of(library: Library, profile: str, name: str) -> Family:
     return Family(delivery, name, tars, everything(library))
 
 
-def everything(library: Library) -> Deliveries:
+def everything(library: ReaderLibrary) -> Deliveries:
     """Every profile's delivery with its families."""
     return tuple((library.delivery(profile), families(profile)) for profile in profile_names())
 
@@ -143,20 +143,20 @@ def by_datasets(way: str) -> Callable[[Family], Samples]:
     """An adapter of `datasets.load_dataset(folder, family)`, `whole` or `streaming`."""
 
     def read(family: Family) -> Samples:
-        told = run_datasets("samples", way, family.all)
-        return cast(Samples, told[str(family.delivery)][family.name])
+        printed = run_datasets("samples", way, family.all)
+        return cast(Samples, printed[str(family.delivery)][family.name])
 
     return read
 
 
 def by_energon(family: Family) -> Samples:
-    told = run_reader("energon_reader.py", "megatron.energon", family.all, "raw")
-    return cast(Samples, told[str(family.delivery)][family.name])
+    printed = run_reader("energon_reader.py", "megatron.energon", family.all, "raw")
+    return cast(Samples, printed[str(family.delivery)][family.name])
 
 
 def by_dali(family: Family) -> Samples:
-    told = run_reader("dali_reader.py", "nvidia.dali", family.all)
-    return cast(Samples, told[str(family.delivery)][family.name])
+    printed = run_reader("dali_reader.py", "nvidia.dali", family.all)
+    return cast(Samples, printed[str(family.delivery)][family.name])
 
 
 @cache
@@ -196,9 +196,9 @@ def _has(package: str) -> bool:
 def _json(command: list[str], deliveries: Deliveries, settings: dict[str, str]) -> Any:
     """What a script prints of the deliveries: by folder, then by family."""
     python, script, *more = command
-    asked = json.dumps({str(folder): names for folder, names in deliveries})
+    request = json.dumps({str(folder): names for folder, names in deliveries})
     done = subprocess.run(
-        [python, str(SCRIPTS / script), *more, asked],
+        [python, str(SCRIPTS / script), *more, request],
         env={**os.environ, **settings},
         capture_output=True,
         text=True,

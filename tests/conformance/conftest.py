@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.library import Library, make_library
+from tests.conformance.library import ReaderLibrary, make_library
 from tests.shared import made_once
 
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Library:
+def library(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> ReaderLibrary:
     """The library with a delivery of every profile."""
     root, _ = made_once(tmp_path_factory, worker_id, "library", make_library)
-    return Library(root)
+    return ReaderLibrary(root)

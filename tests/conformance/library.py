@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.demo.scenes.films import FilmSpec, Shot, draw_film_spec, write_film
+from pipelines.demo.scenes.films import FilmSpec, SceneShot, draw_film_spec, write_film
 from pipelines.demo.scenes.picture_files import save_picture
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render
-from pipelines.media.formats import FORMATS, as_format, media_type_of
+from pipelines.media.formats import FORMATS, media_type_of, parse_format
 from pipelines.profiles import profile_names
 from pipelines.run.signing_key import demonstration_key, save_key
 from schemas.profiles import profile_media
@@ -66,7 +66,7 @@ target_bytes = "32KiB"
 
 
 @dataclass(frozen=True)
-class Library:
+class ReaderLibrary:
     """The catalogue, and the deliveries of it by profile. Tests read it and never change it."""
 
     root: Path
@@ -99,8 +99,8 @@ def make_library(root: Path) -> None:
         "contributors": [{"contributor_id": _WHO, "country": "US", "currency": "USD"}],
         "consents": [{**signed, "purpose": "all", "agreement_ref": "a-1"}],
     }
-    for name, told in tables.items():
-        lines = "".join(json.dumps(row) + "\n" for row in told)
+    for name, table_rows in tables.items():
+        lines = "".join(json.dumps(row) + "\n" for row in table_rows)
         (root / "catalogue" / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     save_key(root / "key", demonstration_key(_SEED))
     for profile in profile_names():
@@ -133,7 +133,7 @@ def _films(folder: Path) -> Iterator[dict[str, Any]]:
     for number in range(FILMS):
         drawn = draw_film_spec(_SEED + number)
         scenes = [draw_scene_spec(_SEED + 10 * number + at) for at in range(max(1, number))]
-        shots = tuple(Shot(scene, 12) for scene in scenes)
+        shots = tuple(SceneShot(scene, 12) for scene in scenes)
         path = f"media/mp4/{number}.mp4"
         film = FilmSpec(drawn.seed, shots, drawn.width, drawn.height, drawn.rate)
         write_film(folder / path, film)
@@ -141,11 +141,11 @@ def _films(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _row(family: str, number: int, path: str, words: str) -> dict[str, Any]:
-    unseen = number in (TITLED, DESCRIBED)
+    no_model = number in (TITLED, DESCRIBED)
     return {
         "asset_id": f"{family}-{number}",
         "media_uri": path,
-        "media_type": media_type_of(as_format(family)),
+        "media_type": media_type_of(parse_format(family)),
         "contributors": [{"contributor_id": _WHO, "share_bp": 10_000}],
         "licence_model": "RF",
         "licence_class": "creative",
@@ -158,5 +158,5 @@ def _row(family: str, number: int, path: str, words: str) -> dict[str, Any]:
         "property": False,
         "sensitive": False,
         "digital_source_type": "digitalCapture",
-        **({"grant_inference": "deny"} if unseen else {}),
+        **({"grant_inference": "deny"} if no_model else {}),
     }

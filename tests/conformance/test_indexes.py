@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from tests.conformance.adapters import READERS_PYTHON, everything, family_of, need, run_reader
-from tests.conformance.library import Library, families
+from tests.conformance.library import ReaderLibrary, families
 from tests.conformance.test_readers import EVERY_FAMILY, EVERY_PROFILE, rows_of
 
 
 @EVERY_FAMILY
-def test_energon_makes_typed_samples(library: Library, profile: str, name: str) -> None:
+def test_energon_makes_typed_samples(library: ReaderLibrary, profile: str, name: str) -> None:
     """By the family's metadataset: captioned pictures, and films that can be decoded."""
     read = run_reader("energon_reader.py", "megatron.energon", everything(library), "typed")
     found = read[str(library.delivery(profile))][name]
@@ -40,7 +40,7 @@ def test_energon_makes_typed_samples(library: Library, profile: str, name: str) 
 
 
 @EVERY_PROFILE
-def test_energon_prepares_the_same(library: Library, profile: str, tmp_path: Path) -> None:
+def test_energon_prepares_the_same(library: ReaderLibrary, profile: str, tmp_path: Path) -> None:
     """Its own `prepare` over our tars comes to the counts, offsets and rows that we publish."""
     need("megatron.energon")
     delivery = library.delivery(profile)
@@ -73,21 +73,21 @@ def database(path: Path) -> list[list[Any]]:
 
 
 @EVERY_PROFILE
-def test_mlcroissant_validates_and_reads(library: Library, profile: str) -> None:
+def test_mlcroissant_validates_and_reads(library: ReaderLibrary, profile: str) -> None:
     read = run_reader("croissant_reader.py", "mlcroissant", everything(library))
-    told = read[str(library.delivery(profile))]
-    assert told["issues"] == []
-    assert told["record_sets"] == list(families(profile))
+    printed = read[str(library.delivery(profile))]
+    assert printed["issues"] == []
+    assert printed["record_sets"] == list(families(profile))
     files = {file["path"]: file["sha256"] for file in library.manifest(profile)["files"]}
     shown = {path for path in files if path.startswith("shards/")}
     shown = {path for path in shown if path.endswith((".tar", ".parquet"))}
-    assert told["files"] == {path: files[path] for path in shown}
+    assert printed["files"] == {path: files[path] for path in shown}
     for name in families(profile):
-        assert told["records"][name] == rows_of(family_of(library, profile, name))
+        assert printed["records"][name] == rows_of(family_of(library, profile, name))
 
 
 @EVERY_PROFILE
-def test_clip_retrieval_reads_the_embeddings(library: Library, profile: str) -> None:
+def test_clip_retrieval_reads_the_embeddings(library: ReaderLibrary, profile: str) -> None:
     """Every vector with its own sample's facts, though some shards have no embeddings."""
     read = run_reader("clip_retrieval_reader.py", "embedding_reader", everything(library))
     delivery = library.delivery(profile)
@@ -99,9 +99,9 @@ def test_clip_retrieval_reads_the_embeddings(library: Library, profile: str) -> 
     }
     seen = [key for key, row in samples.items() if row["caption_source"] == "model"]
     for kind in ("img_emb", "text_emb"):
-        told = read[str(delivery)][kind]
-        assert told["count"] == len(seen) < len(samples)
-        assert sorted(row["key"] for row in told["rows"]) == sorted(seen)
+        printed = read[str(delivery)][kind]
+        assert printed["count"] == len(seen) < len(samples)
+        assert sorted(row["key"] for row in printed["rows"]) == sorted(seen)
         vectors: dict[str, str] = {}
         for number in range(len(shards)):
             metadata = delivery / "metadata" / f"metadata_{number}.parquet"
@@ -109,13 +109,13 @@ def test_clip_retrieval_reads_the_embeddings(library: Library, profile: str) -> 
                 assert not (delivery / kind / f"{kind}_{number}.npy").exists()
                 continue
             matrix = np.load(delivery / kind / f"{kind}_{number}.npy")
-            assert matrix.dtype == np.float16 and matrix.shape[1] == told["dimension"]
+            assert matrix.dtype == np.float16 and matrix.shape[1] == printed["dimension"]
             keys = pq.read_table(metadata)["key"].to_pylist()
             digests = (
                 hashlib.sha256(one.tobytes()).hexdigest() for one in matrix.astype(np.float32)
             )
             vectors |= dict(zip(keys, digests, strict=True))
-        for row in told["rows"]:
+        for row in printed["rows"]:
             sample = samples[row["key"]]
             assert {name: row[name] for name in ("shard", "caption", "clip_score")} == {
                 name: sample[name] for name in ("shard", "caption", "clip_score")

@@ -21,7 +21,7 @@ from tests.conformance.adapters import (
     family_of,
     run_datasets,
 )
-from tests.conformance.library import DELIVERED, Library, families
+from tests.conformance.library import DELIVERED, ReaderLibrary, families
 
 EVERY_FAMILY = pytest.mark.parametrize(("profile", "name"), DELIVERED)
 EVERY_PROFILE = pytest.mark.parametrize("profile", profile_names())
@@ -33,7 +33,7 @@ def rows_of(family: Family) -> list[dict[str, Any]]:
     return [row for table in tables for row in table.to_pylist()]
 
 
-def told_by_tables(family: Family) -> Samples:
+def samples_by_tables(family: Family) -> Samples:
     """What the tables say that the tars hold: the members and their sha256, in order."""
     return {
         row["key"]: {
@@ -46,7 +46,7 @@ def told_by_tables(family: Family) -> Samples:
 
 
 @EVERY_PROFILE
-def test_a_delivery_has_all_that_readers_must_bear(library: Library, profile: str) -> None:
+def test_a_delivery_has_all_that_readers_must_bear(library: ReaderLibrary, profile: str) -> None:
     """Every family, several shards and samples of each, and captions by model and contributor."""
     shards = library.manifest(profile)["shards"]
     assert {item["family"] for item in shards} == set(families(profile))
@@ -63,33 +63,33 @@ def test_a_delivery_has_all_that_readers_must_bear(library: Library, profile: st
 
 @pytest.mark.parametrize("reader", READERS)
 @EVERY_FAMILY
-def test_readers_agree(library: Library, profile: str, name: str, reader: str) -> None:
+def test_readers_agree(library: ReaderLibrary, profile: str, name: str, reader: str) -> None:
     family = family_of(library, profile, name)
-    expected = told_by_tables(family)
+    expected = samples_by_tables(family)
     found = READERS[reader](family)
     assert found == expected
     assert list(found) == list(expected)  # in one order
 
 
 @EVERY_FAMILY
-def test_the_tables_say_what_the_tars_hold(library: Library, profile: str, name: str) -> None:
+def test_the_tables_say_what_the_tars_hold(library: ReaderLibrary, profile: str, name: str) -> None:
     family = family_of(library, profile, name)
     found = by_tarfile(family)
-    assert list(found.items()) == list(told_by_tables(family).items())
+    assert list(found.items()) == list(samples_by_tables(family).items())
     assert all(list(fields) == [name, "txt", "json"] for fields in found.values())
     shards = library.manifest(profile)["shards"]
-    told = [item["samples"] for item in shards if item["family"] == name]
-    for tar, samples in zip(family.tars, told, strict=True):
+    reported = [item["samples"] for item in shards if item["family"] == name]
+    for tar, samples in zip(family.tars, reported, strict=True):
         stats = json.loads(tar.with_name(f"{tar.stem}_stats.json").read_bytes())
         count = pq.read_metadata(tar.with_suffix(".parquet")).num_rows
         assert stats["count"] == stats["successes"] == count == samples
         assert stats["status_dict"] == {"success": count}
         assert stats["bytes"] == tar.stat().st_size
-    assert len(found) == sum(told)
+    assert len(found) == sum(reported)
 
 
 @EVERY_PROFILE
-def test_keys_are_unique_in_a_delivery(library: Library, profile: str) -> None:
+def test_keys_are_unique_in_a_delivery(library: ReaderLibrary, profile: str) -> None:
     keys = Counter(
         row["key"]
         for name in families(profile)
@@ -99,27 +99,27 @@ def test_keys_are_unique_in_a_delivery(library: Library, profile: str) -> None:
 
 
 @pytest.mark.parametrize(("profile", "name"), [one for one in DELIVERED if one[1] != "mp4"])
-def test_webdataset_decodes(library: Library, profile: str, name: str) -> None:
+def test_webdataset_decodes(library: ReaderLibrary, profile: str, name: str) -> None:
     """Pictures, text and JSON through the loader's own decoders."""
     family = family_of(library, profile, name)
     source = webdataset.WebDataset([str(tar) for tar in family.tars], shardshuffle=False)
     rows = iter(rows_of(family))
-    for picture, text, told in source.decode("pil").to_tuple(name, "txt", "json"):
+    for picture, text, reported in source.decode("pil").to_tuple(name, "txt", "json"):
         row = next(rows)
         # It does not turn pictures by their EXIF, hence the stored sizes.
         assert picture.size == (row["original_width"], row["original_height"])
-        assert text == told["caption"] == row["caption"]
+        assert text == reported["caption"] == row["caption"]
     assert next(rows, None) is None
 
 
 @EVERY_FAMILY
 def test_the_index_of_wids_says_what_the_tars_are(
-    library: Library, profile: str, name: str
+    library: ReaderLibrary, profile: str, name: str
 ) -> None:
     family = family_of(library, profile, name)
     index = json.loads((family.delivery / f"wids-{name}.json").read_bytes())
-    told = [(item["url"], item["filesize"], item["md5sum"]) for item in index["shardlist"]]
-    assert told == [
+    reported = [(item["url"], item["filesize"], item["md5sum"]) for item in index["shardlist"]]
+    assert reported == [
         (
             tar.relative_to(family.delivery).as_posix(),
             tar.stat().st_size,
@@ -131,25 +131,25 @@ def test_the_index_of_wids_says_what_the_tars_are(
 
 @pytest.mark.parametrize("way", ["whole", "streaming"])
 @EVERY_PROFILE
-def test_datasets_opens_the_tables(library: Library, profile: str, way: str) -> None:
-    told = run_datasets("tables", way, everything(library))[str(library.delivery(profile))]
+def test_datasets_opens_the_tables(library: ReaderLibrary, profile: str, way: str) -> None:
+    reported = run_datasets("tables", way, everything(library))[str(library.delivery(profile))]
     expected = {name: rows_of(family_of(library, profile, name)) for name in families(profile)}
     for name in families(profile):
-        assert told[name] == expected[name]
+        assert reported[name] == expected[name]
     everyone = [row for name in families(profile) for row in expected[name]]
-    assert told["all"] == told[""] == everyone
+    assert reported["all"] == reported[""] == everyone
 
 
 @pytest.mark.parametrize("way", ["whole", "streaming"])
 @pytest.mark.parametrize("profile", [one for one, name in DELIVERED if name == "mp4"])
-def test_datasets_opens_the_shots(library: Library, profile: str, way: str) -> None:
+def test_datasets_opens_the_shots(library: ReaderLibrary, profile: str, way: str) -> None:
     """As they are written, and as the films' JSON has them."""
     delivery = library.delivery(profile)
-    told = run_datasets("shots", way, everything(library))[str(delivery)]["shots"]
+    reported = run_datasets("shots", way, everything(library))[str(delivery)]["shots"]
     # `datasets` takes the files in the order that it is given.
     paths = sorted(delivery.glob("shots/*.parquet"), key=str)
-    assert told == [row for path in paths for row in pq.read_table(path).to_pylist()]
-    found = {(row["key"], row["first_frame"], row["end_frame"], row["caption"]) for row in told}
+    assert reported == [row for path in paths for row in pq.read_table(path).to_pylist()]
+    found = {(row["key"], row["first_frame"], row["end_frame"], row["caption"]) for row in reported}
     films = family_of(library, profile, "mp4")
     samples = webdataset.WebDataset([str(tar) for tar in films.tars], shardshuffle=False)
     seen = [json.loads(sample["json"]) for sample in samples]

@@ -12,8 +12,8 @@ from tests.end_to_end.command import DEALS, Demo
 
 
 def configs(card: Path) -> dict[str, Any]:
-    told = DatasetCard.load(card).data.to_dict()["configs"]
-    return {item["config_name"]: item for item in told}
+    entries = DatasetCard.load(card).data.to_dict()["configs"]
+    return {item["config_name"]: item for item in entries}
 
 
 def opened(folder: Path, config: Any) -> list[str]:

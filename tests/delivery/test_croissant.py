@@ -36,7 +36,7 @@ def test_every_column_is_a_field(demo: Demo, deal: str) -> None:
 
 
 def test_dates_are_the_runs_inputs(demo: Demo) -> None:
-    told = described(demo, "demo-main")
-    assert told["datePublished"] == AS_OF
-    assert demo.manifest("demo-main")["deal"]["terms_sha256"] in told["license"]
-    assert any("not fit for training" in item for item in told["rai:dataLimitations"])
+    description = described(demo, "demo-main")
+    assert description["datePublished"] == AS_OF
+    assert demo.manifest("demo-main")["deal"]["terms_sha256"] in description["license"]
+    assert any("not fit for training" in item for item in description["rai:dataLimitations"])

@@ -48,9 +48,9 @@ def test_each_shard_that_differs_is_named_and_will_be_written_anew(store: Store)
     store.write_bytes("d/shards/d.tar", b"12345679")
     with pytest.raises(RunError) as refused:
         recheck_shards(store, JOB, [good, cut, gone, flipped], reread=True)
-    said = refused.value.which
-    assert "b: 7 bytes, 8 were written" in said and "c: it is gone" in said
-    assert "d: sha256" in said and "a:" not in said
+    message = refused.value.which
+    assert "b: 7 bytes, 8 were written" in message and "c: it is gone" in message
+    assert "d: sha256" in message and "a:" not in message
     assert [item.key for item in store.list("w")] == ["w/shards/a.json"]
 
 

@@ -15,21 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from pipelines.demo.answer_key import answer_key, judge, largest_remainder
+from pipelines.demo.answer_key import answer_deal, answer_key, largest_remainder
 from pipelines.demo.deals import DEALS, GATE_DIVERT, DemoDeal, deal_text
-from pipelines.demo.plan import LEAST_ASSETS, Plan, make_plan
-from pipelines.demo.roles.cast import ROLES
+from pipelines.demo.plan import MIN_ASSETS, LibraryPlan, make_plan
+from pipelines.demo.roles.instances import ROLES
 from pipelines.demo.roles.role import AS_OF, MAIN, STRICT
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError
 from schemas.reasons import REASONS, Outcome, Reason, Stage
 
-SIZES = (LEAST_ASSETS, 150, 360, 1_000)
+SIZES = (MIN_ASSETS, 150, 360, 1_000)
 
 
 # The demo runs offline: no server says anything. Of what a profile asks for, one case stands for
 # all; tests/profiles has the others.
-UNPLANTED = {
+UNPLANTED_REASONS = {
     reason.value
     for reason in Reason
     if reason.startswith(("server.", "profile.")) and reason is not Reason.PROFILE_NOT_MOVING
@@ -37,12 +37,12 @@ UNPLANTED = {
 
 
 @pytest.fixture(params=SIZES, scope="module")
-def plan(request: pytest.FixtureRequest) -> Plan:
+def plan(request: pytest.FixtureRequest) -> LibraryPlan:
     return make_plan(5, request.param)
 
 
 @pytest.fixture(scope="module")
-def key(plan: Plan) -> dict[str, Any]:
+def key(plan: LibraryPlan) -> dict[str, Any]:
     # Through JSON, because that is how the key is read.
     loaded: dict[str, Any] = json.loads(json.dumps(answer_key(plan)))
     return loaded
@@ -55,11 +55,11 @@ def test_every_reason_is_planted(key: dict[str, Any]) -> None:
         for asset in deal["assets"].values()
         for code in asset["reasons"]
     }
-    assert planted == {reason.value for reason in Reason} - UNPLANTED
+    assert planted == {reason.value for reason in Reason} - UNPLANTED_REASONS
 
 
 def test_rows_are_as_many_as_asked_and_ids_are_unique_but_for_the_planted_twins(
-    plan: Plan, key: dict[str, Any]
+    plan: LibraryPlan, key: dict[str, Any]
 ) -> None:
     assert len(plan.assets) == key["rows"]
     counts = Counter(asset.asset_id for asset in plan.assets if asset.asset_id is not None)
@@ -102,11 +102,11 @@ def test_what_goes_into_a_step_comes_out_or_is_counted(key: dict[str, Any]) -> N
         assert deal["dead_letters"] == {
             asset_id: asset["reasons"][0]
             for asset_id, asset in deal["assets"].items()
-            if asset["outcome"] == Outcome.DEAD_LETTER
+            if asset["outcome"] == Outcome.FAILED
         }
 
 
-def test_the_pool_is_paid_out_to_the_last_unit(plan: Plan, key: dict[str, Any]) -> None:
+def test_the_pool_is_paid_out_to_the_last_unit(plan: LibraryPlan, key: dict[str, Any]) -> None:
     for deal in DEALS:
         answer = key["deals"][deal.deal_id]
         assert answer["pool_minor"] == answer["agency_minor"] + sum(answer["payouts"].values())
@@ -116,7 +116,7 @@ def test_the_pool_is_paid_out_to_the_last_unit(plan: Plan, key: dict[str, Any]) 
         for asset in plan.assets:
             verdict = answer["assets"].get(asset.asset_id)
             if verdict is not None and verdict["outcome"] == Outcome.DELIVERED:
-                weight = (asset.weight or 1) if deal.weighted else 1
+                weight = (asset.weight or 1) if deal.weights_assets else 1
                 for contributor, share_bp in asset.authors:
                     points[contributor] += weight * share_bp
         assert points.keys() == answer["payouts"].keys()
@@ -126,13 +126,17 @@ def test_the_pool_is_paid_out_to_the_last_unit(plan: Plan, key: dict[str, Any]) 
             assert abs(answer["payouts"][contributor] - exact) < 1
 
 
-def test_the_odd_unit_of_a_tie_goes_to_the_contributors(plan: Plan, key: dict[str, Any]) -> None:
+def test_the_odd_unit_of_a_tie_goes_to_the_contributors(
+    plan: LibraryPlan, key: dict[str, Any]
+) -> None:
     strict = key["deals"][STRICT]
     assert strict["pool_minor"] % 2 == 1
     assert strict["agency_minor"] == strict["pool_minor"] // 2
 
 
-def test_a_look_alike_loses_to_an_earlier_one_that_is_kept(plan: Plan, key: dict[str, Any]) -> None:
+def test_a_look_alike_loses_to_an_earlier_one_that_is_kept(
+    plan: LibraryPlan, key: dict[str, Any]
+) -> None:
     assets = {asset.asset_id: asset for asset in plan.assets}
     for deal in key["deals"].values():
         for lost, how in deal["duplicates"].items():
@@ -147,8 +151,10 @@ def test_a_look_alike_loses_to_an_earlier_one_that_is_kept(plan: Plan, key: dict
     assert all(main["assets"][h["kept"]]["reasons"] == [] for h in main["duplicates"].values())
 
 
-def test_pictures_of_different_groups_show_different_scenes(plan: Plan) -> None:
-    shown = {(a.look or a.asset_id, a.scene_seed) for a in plan.assets if a.asset_id is not None}
+def test_pictures_of_different_groups_show_different_scenes(plan: LibraryPlan) -> None:
+    shown = {
+        (a.group_id or a.asset_id, a.scene_seed) for a in plan.assets if a.asset_id is not None
+    }
     assert len({seed for _, seed in shown}) == len(shown)
     # Those that the demo models are trained and checked on begin at ten million.
     assert max(asset.scene_seed for asset in plan.assets) < 5_000_000
@@ -173,10 +179,10 @@ def test_deals_say_what_the_key_takes_them_to_say(deal: DemoDeal) -> None:
     assert parsed.price.pool_minor == deal.pool_minor
     assert parsed.price.currency == deal.currency
     assert Fraction(parsed.price.agency_share) == deal.agency_share
-    assert parsed.price.allocation == ("weighted" if deal.weighted else "per_asset")
-    assert parsed.select.dedupe == ("near" if deal.near else "exact")
-    assert bool(parsed.select.keywords_any) == deal.by_keyword
-    assert (parsed.select.max_assets == 17) == deal.capped
+    assert parsed.price.allocation == ("weighted" if deal.weights_assets else "per_asset")
+    assert parsed.select.dedupe == ("near" if deal.dedupes_near else "exact")
+    assert bool(parsed.select.keywords_any) == deal.filters_keywords
+    assert (parsed.select.max_assets == 17) == deal.caps_assets
     assert parsed.starts <= date(2026, 9, 1)
     assert parsed.models.clip == parsed.models.captioner == "demo"
 
@@ -188,7 +194,7 @@ def test_small_pictures_are_small_for_the_deals_that_refuse_them() -> None:
         if role.kind == "film":
             continue
         for deal_id, side in sides.items():
-            if deal_id in role.small_for:
+            if deal_id in role.too_small_for:
                 assert most <= side
             else:
                 # A look-alike may be a fifth smaller than its original.
@@ -207,23 +213,23 @@ def test_roles_have_names_of_their_own_and_reasons_that_exist() -> None:
         for codes in role.reasons.values():
             stages = {REASONS[Reason(code)].stage for code in codes}
             assert stages in ({Stage.SCREEN}, {Stage.READ})
-        if role.fault:
-            assert REASONS[Reason(role.fault)].stage is Stage.ENRICH
+        if role.failure_reason:
+            assert REASONS[Reason(role.failure_reason)].stage is Stage.ENRICH
 
 
 def test_the_cap_is_what_the_strict_deal_says() -> None:
     plan = make_plan(1, 360)
     deal = next(deal for deal in DEALS if deal.deal_id == STRICT)
-    answer = judge(plan, deal)
+    answer = answer_deal(plan, deal)
     text = parse_deal(deal_text(deal, answer.max_assets), "deal")
     delivered = [
         str(asset.asset_id)
-        for asset, verdict in zip(plan.assets, answer.verdicts, strict=True)
+        for asset, verdict in zip(plan.assets, answer.decisions, strict=True)
         if not verdict.reasons
     ]
     capped = [
         str(asset.asset_id)
-        for asset, verdict in zip(plan.assets, answer.verdicts, strict=True)
+        for asset, verdict in zip(plan.assets, answer.decisions, strict=True)
         if verdict.reasons == ("select.over_cap",)
     ]
     assert len(delivered) == text.select.max_assets
@@ -236,8 +242,8 @@ def test_the_cap_is_what_the_strict_deal_says() -> None:
 
 
 def test_a_library_without_room_for_every_case_is_refused() -> None:
-    with pytest.raises(InputError, match=f"{LEAST_ASSETS - 1} assets"):
-        make_plan(0, LEAST_ASSETS - 1)
+    with pytest.raises(InputError, match=f"{MIN_ASSETS - 1} assets"):
+        make_plan(0, MIN_ASSETS - 1)
 
 
 def test_plans_depend_on_the_seed_alone() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.demo.library import Library, make_library
-from pipelines.demo.people import HOSTILE_CONTRIBUTOR_ID
+from pipelines.demo.contributors import HOSTILE_CONTRIBUTOR_ID
+from pipelines.demo.library import DemoLibrary, make_library
 from pipelines.demo.plan import make_plan
-from pipelines.demo.roles.names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
+from pipelines.demo.roles.hostile_names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
 from schemas.catalogue import TABLES
 from schemas.deal import load_deal
 from schemas.errors import InputError
@@ -23,20 +23,20 @@ ASSETS = 150  # about one of each role
 
 
 @dataclass(frozen=True)
-class Made:
+class LoadedDemo:
     """A library with what its tables and its key say."""
 
-    library: Library
+    library: DemoLibrary
     key: dict[str, Any]
     rows: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def loaded_demo(tmp_path_factory: pytest.TempPathFactory) -> LoadedDemo:
     library = make_library(tmp_path_factory.mktemp("library"), seed=0, assets=ASSETS)
     key = json.loads(library.answer_key.read_text(encoding="utf-8"))
     rows = pq.read_table(library.catalogue / "assets.parquet").to_pylist()
-    return Made(library, key, rows)
+    return LoadedDemo(library, key, rows)
 
 
 def _digests(root: Path) -> dict[str, str]:
@@ -55,48 +55,50 @@ def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(tmp_path:
     assert done == [(number, 80) for number in range(1, 81)]
 
 
-def test_tables_have_the_columns_of_the_schema_and_several_row_groups(made: Made) -> None:
+def test_tables_have_the_columns_of_the_schema_and_several_row_groups(
+    loaded_demo: LoadedDemo,
+) -> None:
     for name, schema in TABLES.items():
-        table = pq.read_schema(made.library.catalogue / f"{name}.parquet")
+        table = pq.read_schema(loaded_demo.library.catalogue / f"{name}.parquet")
         assert table.names == schema.names
         assert table.types == schema.types
-    assert pq.read_metadata(made.library.catalogue / "assets.parquet").num_row_groups > 1
-    assert len(made.rows) == ASSETS == made.key["rows"]
+    assert pq.read_metadata(loaded_demo.library.catalogue / "assets.parquet").num_row_groups > 1
+    assert len(loaded_demo.rows) == ASSETS == loaded_demo.key["rows"]
 
 
-def test_deals_can_be_loaded_and_the_key_is_about_them(made: Made) -> None:
-    loaded = {load_deal(path).deal_id for path in made.library.deals.values()}
-    assert loaded == set(made.library.deals) == set(made.key["deals"])
-    strict = load_deal(made.library.deals["demo-strict"])
-    assert strict.select.max_assets == made.key["deals"]["demo-strict"]["max_assets"]
+def test_deals_can_be_loaded_and_the_key_is_about_them(loaded_demo: LoadedDemo) -> None:
+    loaded = {load_deal(path).deal_id for path in loaded_demo.library.deals.values()}
+    assert loaded == set(loaded_demo.library.deals) == set(loaded_demo.key["deals"])
+    strict = load_deal(loaded_demo.library.deals["demo-strict"])
+    assert strict.select.max_assets == loaded_demo.key["deals"]["demo-strict"]["max_assets"]
 
 
-def test_files_are_those_that_the_key_describes(made: Made) -> None:
-    paths = {media["path"] for media in made.key["media"].values() if media["path"]}
-    for media in made.key["media"].values():
+def test_files_are_those_that_the_key_describes(loaded_demo: LoadedDemo) -> None:
+    paths = {media["path"] for media in loaded_demo.key["media"].values() if media["path"]}
+    for media in loaded_demo.key["media"].values():
         if media["path"] is not None:
-            data = (made.library.catalogue / media["path"]).read_bytes()
+            data = (loaded_demo.library.catalogue / media["path"]).read_bytes()
             assert len(data) == media["bytes"]
             assert hashlib.sha256(data).hexdigest() == media["sha256"]
     on_disk = {
-        path.relative_to(made.library.catalogue).as_posix()
-        for path in (made.library.catalogue / "media").rglob("*")
+        path.relative_to(loaded_demo.library.catalogue).as_posix()
+        for path in (loaded_demo.library.catalogue / "media").rglob("*")
         if path.is_file()
     }
     # The one file more belongs to the row without an id.
     assert paths <= on_disk
-    assert len(on_disk - paths) == made.key["unnamed_rows"]
+    assert len(on_disk - paths) == loaded_demo.key["unnamed_rows"]
 
 
-def test_rows_tell_the_truth_about_their_files_or_nothing(made: Made) -> None:
+def test_rows_tell_the_truth_about_their_files_or_nothing(loaded_demo: LoadedDemo) -> None:
     stated = 0
-    for row in made.rows:
-        media = made.key["media"].get(row["asset_id"])
+    for row in loaded_demo.rows:
+        media = loaded_demo.key["media"].get(row["asset_id"])
         if media is None or row["sha256"] is None:
             continue
         stated += 1
         honest = row["sha256"] == media["sha256"]
-        assert honest == (made.key["roles"][row["asset_id"]] != "wrong_digest")
+        assert honest == (loaded_demo.key["roles"][row["asset_id"]] != "wrong_digest")
         if row["bytes"] is not None:
             assert row["bytes"] == media["bytes"]
         if row["width"] is not None:
@@ -104,12 +106,12 @@ def test_rows_tell_the_truth_about_their_files_or_nothing(made: Made) -> None:
     assert ASSETS // 4 < stated < ASSETS
 
 
-def test_uris_lead_to_the_files_or_outside(made: Made) -> None:
-    for row in made.rows:
+def test_uris_lead_to_the_files_or_outside(loaded_demo: LoadedDemo) -> None:
+    for row in loaded_demo.rows:
         if row["media_uri"] is None or row["asset_id"] is None:
             continue
-        role = made.key["roles"][row["asset_id"]]
-        written = made.key["media"][row["asset_id"]]["path"]
+        role = loaded_demo.key["roles"][row["asset_id"]]
+        written = loaded_demo.key["media"][row["asset_id"]]["path"]
         unreachable = role.startswith("outside_") or role in (
             "missing",
             "line_break",
@@ -119,13 +121,13 @@ def test_uris_lead_to_the_files_or_outside(made: Made) -> None:
         assert (row["media_uri"] == written) == (not unreachable)
 
 
-def test_exact_copies_have_equal_bytes_and_others_do_not(made: Made) -> None:
-    media, roles = made.key["media"], made.key["roles"]
-    main = made.key["deals"]["demo-main"]["duplicates"]
+def test_exact_copies_have_equal_bytes_and_others_do_not(loaded_demo: LoadedDemo) -> None:
+    media, roles = loaded_demo.key["media"], loaded_demo.key["roles"]
+    main = loaded_demo.key["deals"]["demo-main"]["duplicates"]
     for lost, how in main.items():
         equal = media[lost]["sha256"] == media[how["kept"]]["sha256"]
         assert equal == (how["kind"] == "exact")
-    contributors = {row["asset_id"]: row["contributors"] for row in made.rows}
+    contributors = {row["asset_id"]: row["contributors"] for row in loaded_demo.rows}
     pairs = [(lost, how["kept"]) for lost, how in main.items() if how["kind"] == "exact"]
     assert pairs
     assert all(contributors[lost] != contributors[kept] for lost, kept in pairs)
@@ -134,23 +136,23 @@ def test_exact_copies_have_equal_bytes_and_others_do_not(made: Made) -> None:
     assert len(named) == len(set(named))
 
 
-def test_subjects_stand_in_the_rows(made: Made) -> None:
-    for row in made.rows:
+def test_subjects_stand_in_the_rows(loaded_demo: LoadedDemo) -> None:
+    for row in loaded_demo.rows:
         if row["asset_id"] is None:
             continue
-        subject = made.key["subjects"][row["asset_id"]]
+        subject = loaded_demo.key["subjects"][row["asset_id"]]
         assert row["keywords"][:2] == [subject["noun"], subject["colour"]]
         assert subject["colour"] in subject["caption"]
 
 
-def test_hostile_names_are_there(made: Made) -> None:
-    ids = {row["asset_id"] for row in made.rows}
-    titles = {row["title"] for row in made.rows}
-    stems = {Path(row["media_uri"] or "").name.rpartition(".")[0] for row in made.rows}
+def test_hostile_names_are_there(loaded_demo: LoadedDemo) -> None:
+    ids = {row["asset_id"] for row in loaded_demo.rows}
+    titles = {row["title"] for row in loaded_demo.rows}
+    stems = {Path(row["media_uri"] or "").name.rpartition(".")[0] for row in loaded_demo.rows}
     assert len(ids & set(HOSTILE_ASSET_IDS)) >= 5
     assert len(titles & set(HOSTILE_TITLES)) >= 5
     assert len(stems & set(HOSTILE_FILE_NAMES)) >= 5
-    people = pq.read_table(made.library.catalogue / "contributors.parquet").to_pylist()
+    people = pq.read_table(loaded_demo.library.catalogue / "contributors.parquet").to_pylist()
     assert HOSTILE_CONTRIBUTOR_ID in {person["contributor_id"] for person in people}
     assert len({person["currency"] for person in people}) >= 8
     assert "JPY" in {person["currency"] for person in people}
@@ -165,8 +167,8 @@ def test_a_large_enough_library_has_all_hostile_names() -> None:
     assert set(HOSTILE_FILE_NAMES) <= stems
 
 
-def test_a_folder_with_a_catalogue_is_left_alone(made: Made) -> None:
-    before = _digests(made.library.root)
+def test_a_folder_with_a_catalogue_is_left_alone(loaded_demo: LoadedDemo) -> None:
+    before = _digests(loaded_demo.library.root)
     with pytest.raises(InputError, match="catalogue already"):
-        make_library(made.library.root, assets=80)
-    assert _digests(made.library.root) == before
+        make_library(loaded_demo.library.root, assets=80)
+    assert _digests(loaded_demo.library.root) == before

@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
 
-from pipelines.demo.media_jobs import make_file
-from pipelines.demo.plan import FILM_FILES, Planned, make_plan
-from pipelines.demo.roles.broken import BROKEN_FILES, OUTSIDE_URIS, save_broken
-from pipelines.demo.roles.cast import ROLES
+from pipelines.demo.media_jobs import draw_file
+from pipelines.demo.plan import FILM_FILES, PlannedAsset, make_plan
+from pipelines.demo.roles.broken_files import BROKEN_STYLES, FORBIDDEN_URIS, save_broken
+from pipelines.demo.roles.instances import ROLES
 from pipelines.demo.scenes.icc import srgb_profile, wide_profile
-from pipelines.demo.scenes.picture_files import change, save_picture
+from pipelines.demo.scenes.picture_files import make_lookalike, save_picture
 from pipelines.demo.scenes.png import BOMB_SIDE
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render
 from pipelines.demo.scenes.xmp import SPELLINGS, RightsStatement, xmp_packet
@@ -45,9 +45,9 @@ def _distance(image: Image.Image, other: Image.Image) -> float:
 
 
 PLAIN_STYLES = sorted(
-    {role.file for role in ROLES if role.file}
-    - BROKEN_FILES
-    - set(OUTSIDE_URIS)
+    {role.file_style for role in ROLES if role.file_style}
+    - BROKEN_STYLES
+    - set(FORBIDDEN_URIS)
     - {"missing", *FILM_FILES}
 )
 
@@ -174,7 +174,7 @@ def test_rights_statements_agree_with_the_rows(tmp_path: Path) -> None:
             continue
         seen.add(asset.role.name)
         (tmp_path / asset.path).parent.mkdir(parents=True, exist_ok=True)
-        make_file(tmp_path, asset)
+        draw_file(tmp_path, asset)
         data = (tmp_path / asset.path).read_bytes()
         assert (b"digitalsourcetype/trainedAlgorithmicMedia" in data) == (
             asset.role.name == "ai_generated"
@@ -221,15 +221,15 @@ def test_the_bomb_is_small_to_store_and_huge_to_open() -> None:
         Image.open(BytesIO(data))
 
 
-def _first(file: str) -> Planned:
-    return next(asset for asset in make_plan(0, 360).assets if asset.file == file)
+def _first(file: str) -> PlannedAsset:
+    return next(asset for asset in make_plan(0, 360).assets if asset.file_style == file)
 
 
 def test_films_play_and_the_cut_one_does_not_to_its_end(tmp_path: Path) -> None:
     for name in ("film", "cut_film"):
         asset = _first(name)
         (tmp_path / asset.path).parent.mkdir(parents=True, exist_ok=True)
-        facts = make_file(tmp_path, asset)
+        facts = draw_file(tmp_path, asset)
         assert facts.size_bytes == (tmp_path / asset.path).stat().st_size
         assert facts.duration_ms is not None
         decoded = 0
@@ -246,9 +246,9 @@ def test_films_play_and_the_cut_one_does_not_to_its_end(tmp_path: Path) -> None:
 
 def test_copies_are_a_little_different() -> None:
     original = render(draw_scene_spec(SEED), 800, 600)
-    resized, cropped = change(original, "resized"), change(original, "cropped")
+    resized, cropped = make_lookalike(original, "resized"), make_lookalike(original, "cropped")
     assert resized.size == (640, 480)
     assert cropped.size == (784, 588)
     assert _distance(resized.resize((80, 60)), original.resize((80, 60))) < 3
     assert _distance(cropped.resize((80, 60)), original.resize((80, 60))) < 8
-    assert change(original, "same") is original
+    assert make_lookalike(original, "same") is original

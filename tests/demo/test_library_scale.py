@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.demo.metadata_only import LARGE_ROLES, ROW_GROUP, make_metadata_only
+from pipelines.demo.metadata_only import METADATA_ROLES, ROW_GROUP_ROWS, make_metadata_only
 from schemas.catalogue import TABLES
 from schemas.deal import load_deal
 from schemas.errors import InputError
@@ -36,7 +36,7 @@ def test_tables_conform_and_row_groups_are_bounded(out: Path) -> None:
         file = pq.ParquetFile(out / "catalogue" / f"{name}.parquet")
         assert file.schema_arrow.equals(schema)
         groups = range(file.num_row_groups)
-        assert max(file.metadata.row_group(i).num_rows for i in groups) <= ROW_GROUP
+        assert max(file.metadata.row_group(i).num_rows for i in groups) <= ROW_GROUP_ROWS
     assert pq.read_metadata(out / "catalogue" / "assets.parquet").num_rows == ROWS
     for name in ("deal.toml", "deal-images.toml", "deal-strict.toml"):
         load_deal(out / name)
@@ -46,7 +46,7 @@ def test_the_key_stands_row_by_row_beside_the_assets(out: Path) -> None:
     ids = pq.read_table(out / "catalogue" / "assets.parquet", columns=["asset_id"])["asset_id"]
     key = pq.read_table(out / "answer_key.parquet")
     assert key["asset_id"].equals(ids)
-    assert set(key["role"].to_pylist()) == {role.name for role in LARGE_ROLES}
+    assert set(key["role"].to_pylist()) == {role.name for role in METADATA_ROLES}
 
 
 def test_every_screening_reason_is_planted_and_most_assets_are_cleared(out: Path) -> None:

@@ -29,7 +29,7 @@ from pipelines.demo.scenes.scene import (
     PLACES,
     RELATIONS,
     TEXTURES,
-    Placed,
+    PlacedObject,
     Scene,
 )
 
@@ -97,7 +97,7 @@ def test_a_scene_holds_what_its_caption_says(seed: int) -> None:
         _check_relation(scene, other)
 
 
-def _check_relation(scene: Scene, other: Placed) -> None:
+def _check_relation(scene: Scene, other: PlacedObject) -> None:
     if scene.relation == "above":
         assert all(one.y + one.radius < other.y for one in scene.main)
     elif scene.relation == "below":

@@ -28,7 +28,7 @@ _TIMEOUT_S = 1_800
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """A command that ended: its exit code and what it said."""
 
     code: int
@@ -52,7 +52,7 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
 
 
-def fairshard(*arguments: object, env: Mapping[str, str] | None = None) -> Ended:
+def fairshard(*arguments: object, env: Mapping[str, str] | None = None) -> CommandResult:
     """Runs a command to its end."""
     done = subprocess.run(
         command(*arguments),
@@ -62,7 +62,7 @@ def fairshard(*arguments: object, env: Mapping[str, str] | None = None) -> Ended
         env=environment(env),
         check=False,
     )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 def kill_when(arguments: list[object], ready: Callable[[], bool]) -> bool:

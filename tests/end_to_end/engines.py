@@ -19,7 +19,7 @@ _READY_S = 60.0
 
 
 @dataclass(frozen=True)
-class Way:
+class EngineOptions:
     """One way: the processes that are asked for, and Beam's own options."""
 
     workers: int
@@ -32,16 +32,16 @@ class Way:
 
 
 EMBEDDED = {
-    "in memory": Way(1),
-    "two processes": Way(2),
-    "four processes": Way(4),
+    "in memory": EngineOptions(1),
+    "two processes": EngineOptions(2),
+    "four processes": EngineOptions(4),
 }
 PORTABLE = ("portable, loopback", "portable, external")
-WAYS = (*EMBEDDED, *PORTABLE)
+ENGINES = (*EMBEDDED, *PORTABLE)
 
 
 @contextmanager
-def engine(name: str) -> Iterator[Way]:
+def engine(name: str) -> Iterator[EngineOptions]:
     """What a way needs is started, and ended afterwards."""
     if name in EMBEDDED:
         yield EMBEDDED[name]
@@ -58,7 +58,7 @@ def engine(name: str) -> Iterator[Way]:
             options += ["--environment_type=EXTERNAL", f"--environment_config=127.0.0.1:{pool}"]
         else:
             options.append("--environment_type=LOOPBACK")
-        yield Way(1, tuple(options))
+        yield EngineOptions(1, tuple(options))
 
 
 @contextmanager

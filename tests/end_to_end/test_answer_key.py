@@ -13,7 +13,7 @@ import pytest
 
 from schemas.layout import asset_hash
 from schemas.reasons import Reason
-from tests.demo.test_answer_key import UNPLANTED
+from tests.demo.test_answer_key import UNPLANTED_REASONS
 from tests.end_to_end.command import DEALS, Demo, tables
 
 pytestmark = pytest.mark.parametrize("deal_id", DEALS)
@@ -36,8 +36,9 @@ def test_decisions(demo: Demo, deal_id: str) -> None:
     for name in unnamed:  # a row locator stands for an id that cannot be read
         assert found.pop(name) == [("dead_letter", "read", ("row.unreadable",))]
     expected = {
-        name: [(told["outcome"], told["stage"], tuple(sorted(told["reasons"])))] * told["rows"]
-        for name, told in key["assets"].items()
+        name: [(recorded["outcome"], recorded["stage"], tuple(sorted(recorded["reasons"])))]
+        * recorded["rows"]
+        for name, recorded in key["assets"].items()
     }
     assert found == expected
 
@@ -49,13 +50,13 @@ def test_dead_letters(demo: Demo, deal_id: str) -> None:
     assert {row["asset_id"]: row["reason"] for row in named} == key["dead_letters"]
     assert len(rows) - len(named) == demo.key["unnamed_rows"]
     assert all(row["detail"] and row["stage"] == Reason(row["reason"]).info.stage for row in rows)
-    told = [
+    recorded = [
         {"asset_id": row["asset_id"], "stage": row["stage"], "reason": row["reasons"][0]}
         | {"detail": row["detail"]}
         for row in tables(demo.agency(deal_id) / "decisions").to_pylist()
         if row["outcome"] == "dead_letter"
     ]
-    by_id = sorted(told, key=lambda row: str(row["asset_id"]))
+    by_id = sorted(recorded, key=lambda row: str(row["asset_id"]))
     assert sorted(rows, key=lambda row: row["asset_id"]) == by_id
 
 
@@ -75,13 +76,13 @@ def test_counts(demo: Demo, deal_id: str) -> None:
     key = demo.key["deals"][deal_id]["counts"]
     steps = demo.summaries[deal_id]["steps"]
     for name in ("read", "screen", "enrich", "select"):
-        told = {
+        recorded = {
             "in": steps[name]["entered"],
             "refused": steps[name]["refused"],
             "dead_letters": steps[name]["dead_letters"],
             "out": steps[name]["passed"],
         }
-        assert told == key[name], name
+        assert recorded == key[name], name
     assert steps["write"]["passed"] == steps["write"]["entered"] == key["delivered"]
     assert demo.summaries[deal_id]["samples"] == key["delivered"]
     reasons: Counter[str] = Counter()
@@ -104,9 +105,11 @@ def test_payouts(demo: Demo, deal_id: str) -> None:
         with path.with_suffix(".csv").open(newline="", encoding="utf-8") as source:
             assert len(list(csv.reader(source))) > len(statement["lines"])
     assert paid == key["payouts"]
-    said = demo.summaries[deal_id]
-    assert said["agency_minor"] == key["agency_minor"]
-    assert said["agency_minor"] + sum(paid.values()) == key["pool_minor"] == said["pool_minor"]
+    summary = demo.summaries[deal_id]
+    assert summary["agency_minor"] == key["agency_minor"]
+    assert (
+        summary["agency_minor"] + sum(paid.values()) == key["pool_minor"] == summary["pool_minor"]
+    )
     ledger = pq.read_table(demo.agency(deal_id) / "ledger" / "ledger-00000.parquet")
     assert len(ledger) == lines == demo.manifest(deal_id)["ledger"]["entries"]
     grouped = ledger.group_by("contributor_id").aggregate([("amount_minor", "sum")])
@@ -153,4 +156,4 @@ def test_every_reason_is_planted(demo: Demo, deal_id: str) -> None:
     codes: set[str] = set()
     for deal in demo.key["deals"].values():
         codes.update(deal["counts"]["by_reason"])
-    assert codes == {reason.value for reason in Reason} - UNPLANTED
+    assert codes == {reason.value for reason in Reason} - UNPLANTED_REASONS

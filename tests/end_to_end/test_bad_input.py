@@ -18,7 +18,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipelines.cli import main
-from tests.end_to_end.command import AS_OF, Demo, Ended, fairshard, folders, tables, tree
+from tests.end_to_end.command import AS_OF, CommandResult, Demo, fairshard, folders, tables, tree
 
 _S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
@@ -59,15 +59,15 @@ class Inputs:
             table = table.set_column(at, kept, pa.array(values, kept.type))
         pq.write_table(table, path)
 
-    def run(self) -> Ended:
+    def run(self) -> CommandResult:
         """Packages in this process, by what the command calls."""
         arguments = self._arguments()
-        said, errors = io.StringIO(), io.StringIO()
-        with redirect_stdout(said), redirect_stderr(errors):
+        output, errors = io.StringIO(), io.StringIO()
+        with redirect_stdout(output), redirect_stderr(errors):
             code = main(arguments)
-        return Ended(code, said.getvalue(), errors.getvalue())
+        return CommandResult(code, output.getvalue(), errors.getvalue())
 
-    def run_apart(self) -> Ended:
+    def run_apart(self) -> CommandResult:
         """Packages in a process of its own."""
         return fairshard(*self._arguments(), env={**_S3, **self.env})
 
@@ -88,7 +88,7 @@ def inputs(demo: Demo, tmp_path: Path) -> Inputs:
     return Inputs(tmp_path, text, str(catalogue), str(tmp_path / "out"))
 
 
-def assert_refused(ended: Ended, *words: str) -> None:
+def assert_refused(ended: CommandResult, *words: str) -> None:
     """The run was refused, in words that name the thing, the value and the remedy."""
     assert ended.code == 2, (ended.code, ended.err)
     assert "Traceback" not in ended.err and ended.out == ""
@@ -227,7 +227,7 @@ def test_a_missing_bucket(inputs: Inputs, moto: str) -> None:
     assert_nothing_left(inputs.out)
 
 
-class _Refusing(BaseHTTPRequestHandler):
+class _DenyingHandler(BaseHTTPRequestHandler):
     """An S3 that denies everything."""
 
     def _deny(self) -> None:
@@ -246,7 +246,7 @@ class _Refusing(BaseHTTPRequestHandler):
 
 
 def test_no_permission(inputs: Inputs) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _DenyingHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         inputs.env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
@@ -258,7 +258,7 @@ def test_no_permission(inputs: Inputs) -> None:
 
 
 def test_nobody_answers(inputs: Inputs) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as free:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _DenyingHandler) as free:
         address = f"http://127.0.0.1:{urlsplit(f'//x:{free.server_port}').port}"
     inputs.env = {"AWS_ENDPOINT_URL": address, "AWS_MAX_ATTEMPTS": "1"}
     inputs.out = "s3://somewhere/out"

@@ -18,25 +18,25 @@ _ENOUGH = 0.80
 def captions(demo: Demo, deal_id: str) -> dict[str, tuple[str, bool]]:
     """Caption, and whether the picture is in colour, by asset id."""
     delivery = demo.delivery(deal_id)
-    told: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for tar in sorted(delivery.glob("shards/*.tar")):
         with tarfile.open(tar) as source:
             for member in source:
                 data = source.extractfile(member)
                 if data is not None and member.name.endswith(".txt"):
-                    told[member.name.removesuffix(".txt")] = data.read().decode()
+                    texts[member.name.removesuffix(".txt")] = data.read().decode()
     grey = _grey(demo)
     found = {}
     for row in tables(demo.agency(deal_id) / "decisions").to_pylist():
         if row["outcome"] == "delivered":
             key = row["detail"].split("key=")[1].split(";")[0]
-            found[row["asset_id"]] = (told[key], row["asset_id"] not in grey)
+            found[row["asset_id"]] = (texts[key], row["asset_id"] not in grey)
     return found
 
 
 def _grey(demo: Demo) -> set[str]:
     """Assets whose file has no colour; the answer key names how each file was saved."""
-    return {name for name, told in demo.key["media"].items() if "grey" in told["file"]}
+    return {name for name, texts in demo.key["media"].items() if "grey" in texts["file"]}
 
 
 def names(caption: str, word: str) -> bool:
@@ -48,37 +48,39 @@ def names(caption: str, word: str) -> bool:
 def test_captions_name_what_is_drawn(demo: Demo) -> None:
     subjects: dict[str, Any] = demo.key["subjects"]
     hits = 0
-    told = captions(demo, "demo-main") | captions(demo, "demo-images")
-    assert len(told) > 40
-    for asset_id, (caption, in_colour) in told.items():
+    texts = captions(demo, "demo-main") | captions(demo, "demo-images")
+    assert len(texts) > 40
+    for asset_id, (caption, in_colour) in texts.items():
         subject = subjects[asset_id]
         hits += names(caption, subject["noun"]) and (
             not in_colour or names(caption, subject["colour"])
         )
-    assert hits / len(told) >= _ENOUGH, f"{hits} of {len(told)}"
+    assert hits / len(texts) >= _ENOUGH, f"{hits} of {len(texts)}"
 
 
 def test_a_caption_stands_alike_everywhere(demo: Demo) -> None:
     delivery = demo.delivery("demo-main")
     table = tables(delivery / "shards")
-    said = dict(zip(table["key"].to_pylist(), table["caption"].to_pylist(), strict=True))
+    table_captions = dict(zip(table["key"].to_pylist(), table["caption"].to_pylist(), strict=True))
     beside = {}
     for path in sorted((delivery / "metadata").glob("*.parquet")):
         metadata = pq.read_table(path)
         pairs = zip(metadata["key"].to_pylist(), metadata["caption"].to_pylist(), strict=True)
         beside.update(dict(pairs))
-    assert beside == said
+    assert beside == table_captions
     for shard in demo.manifest("demo-main")["shards"]:
         with tarfile.open(delivery / "shards" / f"{shard['name']}.tar") as source:
             for member in source:
-                _compare(source, member, said)
+                _compare(source, member, table_captions)
 
 
-def _compare(source: tarfile.TarFile, member: tarfile.TarInfo, said: dict[str, str]) -> None:
+def _compare(
+    source: tarfile.TarFile, member: tarfile.TarInfo, table_captions: dict[str, str]
+) -> None:
     path = Path(member.name)
     data = source.extractfile(member)
     assert data is not None
     if path.suffix == ".txt":
-        assert data.read().decode() == said[path.stem]
+        assert data.read().decode() == table_captions[path.stem]
     elif path.suffix == ".json":
-        assert json.loads(data.read())["caption"] == said[path.stem]
+        assert json.loads(data.read())["caption"] == table_captions[path.stem]

@@ -14,7 +14,7 @@ from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manife
 from pipelines.run.signing_key import load_key
 from schemas.manifest import FileRecord
 from tests.end_to_end.command import Demo, fairshard, tree
-from tests.end_to_end.damaging import copy_delivery, flip, replaced, verify
+from tests.end_to_end.damage import copy_delivery, flip, replaced, verify
 
 
 @pytest.fixture(scope="module", params=["demo-main", "demo-strict"])
@@ -26,8 +26,8 @@ def delivery(demo: Demo, request: pytest.FixtureRequest, tmp_path_factory: objec
 
 
 def test_an_undamaged_delivery_is_sound(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = verify(delivery, capsys)
-    assert (said.code, said.paths) == (0, set())
+    result = verify(delivery, capsys)
+    assert (result.code, result.paths) == (0, set())
 
 
 def test_a_flipped_bit_in_any_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,8 +37,8 @@ def test_a_flipped_bit_in_any_file(delivery: Path, capsys: pytest.CaptureFixture
         path = delivery / name
         data = path.read_bytes()
         with replaced(path, flip(data, dice.randrange(len(data)), dice.randrange(8))):
-            said = verify(delivery, capsys)
-        assert said.code == 1 and name in said.paths, name
+            result = verify(delivery, capsys)
+        assert result.code == 1 and name in result.paths, name
     assert tree(delivery) == before
 
 
@@ -52,8 +52,8 @@ def test_a_flipped_bit_in_each_line(
     start = 0
     for line in data.splitlines(keepends=True):
         with replaced(path, flip(data, start + dice.randrange(len(line)), dice.randrange(8))):
-            said = verify(delivery, capsys)
-        assert said.code == 1 and name in said.paths, line
+            result = verify(delivery, capsys)
+        assert result.code == 1 and name in result.paths, line
         start += len(line)
     assert start == len(data)
 
@@ -114,8 +114,8 @@ def test_every_class_of_bytes(delivery: Path, capsys: pytest.CaptureFixture[str]
         name, data = path.relative_to(delivery).as_posix(), path.read_bytes()
         for what, position in byte_classes(path).items():
             with replaced(path, flip(data, position, 4)):
-                said = verify(delivery, capsys)
-            assert said.code == 1 and name in said.paths, f"{name}: {what}"
+                result = verify(delivery, capsys)
+            assert result.code == 1 and name in result.paths, f"{name}: {what}"
 
 
 @pytest.mark.slow
@@ -126,8 +126,8 @@ def test_bytes_all_over_every_file(delivery: Path, capsys: pytest.CaptureFixture
         data = path.read_bytes()
         for position in {*byte_classes(path).values(), *dice.sample(range(len(data)), 8)}:
             with replaced(path, flip(data, position, dice.randrange(8))):
-                said = verify(delivery, capsys)
-            assert said.code == 1 and name in said.paths, f"{name}: byte {position}"
+                result = verify(delivery, capsys)
+            assert result.code == 1 and name in result.paths, f"{name}: byte {position}"
 
 
 def test_a_damaged_entry_is_named(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,8 +135,8 @@ def test_a_damaged_entry_is_named(delivery: Path, capsys: pytest.CaptureFixture[
     data = path.read_bytes()
     second = 2 + int.from_bytes(data[:2], "big")
     with replaced(path, flip(data, second + 30)):
-        said = verify(delivery, capsys)
-    assert "entry 1 is not the one hashed in tile/0/" in said.told(
+        result = verify(delivery, capsys)
+    assert "entry 1 is not the one hashed in tile/0/" in result.messages(
         path.relative_to(delivery).as_posix()
     )
 
@@ -146,9 +146,9 @@ def test_a_missing_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> N
         path = delivery / name
         aside = delivery.parent / "aside"
         path.rename(aside)
-        said = verify(delivery, capsys)
+        result = verify(delivery, capsys)
         aside.rename(path)
-        assert said.code == 1 and name in said.paths, name
+        assert result.code == 1 and name in result.paths, name
 
 
 def test_a_file_too_many(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,9 +156,9 @@ def test_a_file_too_many(delivery: Path, capsys: pytest.CaptureFixture[str]) -> 
         path = delivery / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
-        said = verify(delivery, capsys)
+        result = verify(delivery, capsys)
         path.unlink()
-        assert (said.code, said.paths) == (1, {name}), name
+        assert (result.code, result.paths) == (1, {name}), name
     (delivery / ".hidden").rmdir()
 
 
@@ -167,8 +167,8 @@ def test_a_cut_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
         data = path.read_bytes()
         for kept in (0, len(data) // 2, len(data) - 1):
             with replaced(path, data[:kept]):
-                said = verify(delivery, capsys)
-            assert said.code == 1 and path.relative_to(delivery).as_posix() in said.paths
+                result = verify(delivery, capsys)
+            assert result.code == 1 and path.relative_to(delivery).as_posix() in result.paths
 
 
 def test_a_cut_manifest(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,8 +176,8 @@ def test_a_cut_manifest(delivery: Path, capsys: pytest.CaptureFixture[str]) -> N
     data = path.read_bytes()
     for kept in (*range(0, len(data), 997), len(data) - 1):
         with replaced(path, data[:kept]):
-            said = verify(delivery, capsys)
-        assert (said.code, said.paths) == (1, {"MANIFEST.json"})
+            result = verify(delivery, capsys)
+        assert (result.code, result.paths) == (1, {"MANIFEST.json"})
 
 
 def test_each_line_of_the_manifest(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,8 +199,8 @@ def test_each_line_of_the_manifest(delivery: Path, capsys: pytest.CaptureFixture
             data = b"".join(changed)
             if data != b"".join(lines):
                 with replaced(path, data):
-                    said = verify(delivery, capsys)
-                assert (said.code, said.paths) == (1, {"MANIFEST.json"}), (at, line)
+                    result = verify(delivery, capsys)
+                assert (result.code, result.paths) == (1, {"MANIFEST.json"}), (at, line)
 
 
 def test_a_manifest_with_files_left_out(
@@ -212,9 +212,9 @@ def test_a_manifest_with_files_left_out(
     for change in ({"files": own.files[:-1]}, {"shards": own.shards[:-1]}):
         cut = sign_manifest(own.model_copy(update={**change, "signature": ""}), signer)
         with replaced(delivery / "MANIFEST.json", manifest_bytes(cut)):
-            said = verify(delivery, capsys)
-        assert (said.code, said.paths) == (1, {"MANIFEST.json"})
-        assert "its lists and its end record disagree" in said.told("MANIFEST.json")
+            result = verify(delivery, capsys)
+        assert (result.code, result.paths) == (1, {"MANIFEST.json"})
+        assert "its lists and its end record disagree" in result.messages("MANIFEST.json")
 
 
 def test_a_manifest_of_another_key(
@@ -249,8 +249,8 @@ def test_a_signed_manifest_that_points_elsewhere(
     for changed, named in ((more_files, path), (other_shards, f"shards/{path}.tar")):
         data = manifest_bytes(sign_manifest(changed, signer))
         with replaced(delivery / "MANIFEST.json", data):
-            said = verify(delivery, capsys)
-        assert said.code == 1 and named in said.paths
+            result = verify(delivery, capsys)
+        assert result.code == 1 and named in result.paths
 
 
 def test_the_command_names_the_file_and_ends_with_1(delivery: Path) -> None:

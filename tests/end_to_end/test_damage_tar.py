@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.command import Demo, tree
-from tests.end_to_end.damaging import (
+from tests.end_to_end.damage import (
     BLOCK,
-    Placed,
-    Said,
+    TarMember,
+    VerifyResult,
     copy_delivery,
     flip,
-    placed,
     replaced,
     smallest_tar,
     swapped,
+    tar_members,
     verify,
     zeroed,
 )
@@ -56,38 +56,41 @@ def path_of(tar: Path) -> str:
     return f"shards/{tar.name}"
 
 
-def named_alone(said: Said, tar: Path, member: Placed) -> str:
+def named_alone(result: VerifyResult, tar: Path, member: TarMember) -> str:
     """Checks that one member of one tar is named and nothing else; returns what is said of it."""
-    assert (said.code, said.paths) == (1, {path_of(tar)})
-    assert {problem["shard"] for problem in said.problems} == {tar.stem}
-    assert (said.members(path_of(tar)), said.keys(path_of(tar))) == ({member.name}, {member.key})
-    return next(item["message"] for item in said.problems if item["member"])
+    assert (result.code, result.paths) == (1, {path_of(tar)})
+    assert {problem["shard"] for problem in result.problems} == {tar.stem}
+    assert (result.members(path_of(tar)), result.keys(path_of(tar))) == (
+        {member.name},
+        {member.key},
+    )
+    return next(item["message"] for item in result.problems if item["member"])
 
 
 def test_each_field_of_a_header(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data, member = tar.read_bytes(), placed(tar)[4]
+    data, member = tar.read_bytes(), tar_members(tar)[4]
     for field, at in FIELDS.items():
         with replaced(tar, flip(data, member.start + at, 1)):
-            told = named_alone(verify(delivery, capsys), tar, member)
-        assert f"its header is wrong in its {field}, at byte {member.start + at}" in told
+            named = named_alone(verify(delivery, capsys), tar, member)
+        assert f"its header is wrong in its {field}, at byte {member.start + at}" in named
 
 
 def test_data_and_padding_of_each_kind(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tar.read_bytes()
-    for member in placed(tar)[:3]:
+    for member in tar_members(tar)[:3]:
         for at in {member.offset, member.offset + member.length - 1}:
             with replaced(tar, flip(data, at)):
-                told = named_alone(verify(delivery, capsys), tar, member)
-            assert f"its data, bytes {member.offset} to" in told
+                named = named_alone(verify(delivery, capsys), tar, member)
+            assert f"its data, bytes {member.offset} to" in named
         if member.length % BLOCK:
             at = member.offset + member.length
             with replaced(tar, flip(data, at)):
-                told = named_alone(verify(delivery, capsys), tar, member)
-            assert told == f"its padding is not zero, at byte {at}"
+                named = named_alone(verify(delivery, capsys), tar, member)
+            assert named == f"its padding is not zero, at byte {at}"
 
 
 def test_the_end_of_a_tar(delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,24 +104,24 @@ def test_the_end_of_a_tar(delivery: Path, tar: Path, capsys: pytest.CaptureFixtu
         data + b"x",
     ):
         with replaced(tar, changed):
-            said = verify(delivery, capsys)
-        assert (said.code, said.paths) == (1, {path_of(tar)})
-        assert re.search(r"two zero blocks", said.told(path_of(tar)))
-        assert not said.members(path_of(tar))
+            result = verify(delivery, capsys)
+        assert (result.code, result.paths) == (1, {path_of(tar)})
+        assert re.search(r"two zero blocks", result.messages(path_of(tar)))
+        assert not result.members(path_of(tar))
 
 
 def assert_every_cut_is_named(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str], step: int = 1
 ) -> None:
     """Every reader takes such a shard for a whole one; here every lost member is named."""
-    data, members = tar.read_bytes(), placed(tar)
+    data, members = tar.read_bytes(), tar_members(tar)
     for at in range(0, len(members), step):
         with replaced(tar, data[: members[at].start] + bytes(1024)):
-            said = verify(delivery, capsys)
+            result = verify(delivery, capsys)
         lost = {member.name for member in members[at : at + 20]}
-        assert (said.code, said.paths) == (1, {path_of(tar)})
-        assert said.members(path_of(tar)) == lost
-        assert "missing" in said.told(path_of(tar))
+        assert (result.code, result.paths) == (1, {path_of(tar)})
+        assert result.members(path_of(tar)) == lost
+        assert "missing" in result.messages(path_of(tar))
 
 
 def test_a_shard_cut_between_any_two_members(
@@ -138,62 +141,62 @@ def test_every_shard_cut_between_any_two_members(
 def test_a_shard_cut_within_a_member(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data, members = tar.read_bytes(), placed(tar)
+    data, members = tar.read_bytes(), tar_members(tar)
     member = members[-3]
     for at in (member.start + 100, member.offset, member.offset + member.length // 2):
         with replaced(tar, data[:at]):
-            said = verify(delivery, capsys)
-        assert said.members(path_of(tar)) == {item.name for item in members[-3:]}
-        assert f"ends at byte {at}" in said.told(path_of(tar))
+            result = verify(delivery, capsys)
+        assert result.members(path_of(tar)) == {item.name for item in members[-3:]}
+        assert f"ends at byte {at}" in result.messages(path_of(tar))
 
 
 def test_a_member_left_out(delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All that follows has moved: that is said, and which one is missing."""
-    data, members = tar.read_bytes(), placed(tar)
+    data, members = tar.read_bytes(), tar_members(tar)
     gone = members[4]
     with replaced(tar, data[: gone.start] + data[gone.end :]):
-        said = verify(delivery, capsys)
-    told = {item["member"]: item["message"] for item in said.problems if item["member"]}
-    assert told[gone.name].startswith("missing")
+        result = verify(delivery, capsys)
+    named = {item["member"]: item["message"] for item in result.problems if item["member"]}
+    assert named[gone.name].startswith("missing")
     after = members[5]
     moved = after.offset - (gone.end - gone.start)
-    assert f"it lies at byte {moved}" in told[after.name]
+    assert f"it lies at byte {moved}" in named[after.name]
 
 
 def test_holes_of_zeros(delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data, members = tar.read_bytes(), placed(tar)
+    data, members = tar.read_bytes(), tar_members(tar)
     media = next(member for member in members if member.length > 3 * 4096)
     start = media.offset + -media.offset % 4096
     for size in (512, 4096):
         with replaced(tar, zeroed(data, start, start + size)):
-            told = named_alone(verify(delivery, capsys), tar, media)
-        assert f"a hole of zeros, bytes {start} to {start + size - 1}" in told
+            named = named_alone(verify(delivery, capsys), tar, media)
+        assert f"a hole of zeros, bytes {start} to {start + size - 1}" in named
     with replaced(tar, zeroed(data, media.start, media.offset)):
-        told = named_alone(verify(delivery, capsys), tar, media)
-    assert told == f"its header is a hole of zeros, at byte {media.start}"
+        named = named_alone(verify(delivery, capsys), tar, media)
+    assert named == f"its header is a hole of zeros, at byte {media.start}"
     with replaced(tar, zeroed(data, media.start, media.end)):
-        told = named_alone(verify(delivery, capsys), tar, media)
-    assert "its header is a hole of zeros" in told and f"bytes {media.offset} to" in told
+        named = named_alone(verify(delivery, capsys), tar, media)
+    assert "its header is a hole of zeros" in named and f"bytes {media.offset} to" in named
     text = members[members.index(media) + 1]
     with replaced(tar, zeroed(data, media.offset, text.end)):
-        said = verify(delivery, capsys)
-    assert said.members(path_of(tar)) == {media.name, text.name}
+        result = verify(delivery, capsys)
+    assert result.members(path_of(tar)) == {media.name, text.name}
 
 
 def test_members_that_trade_places(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data, members = tar.read_bytes(), placed(tar)
+    data, members = tar.read_bytes(), tar_members(tar)
     one, other = members[1], members[4]  # two texts, each of one block
     assert (one.end - one.start, other.end - other.start) == (1024, 1024)
     first, second = data[one.start : one.end], data[other.start : other.end]
     changed = data[: one.start] + second + data[one.end : other.start] + first + data[other.end :]
     with replaced(tar, changed):
-        said = verify(delivery, capsys)
-    told = {item["member"]: item["message"] for item in said.problems if item["member"]}
-    assert set(told) == {one.name, other.name}
-    assert f"lies {other.name}; it lies at byte {other.offset}" in told[one.name]
-    assert f"lies {one.name}; it lies at byte {one.offset}" in told[other.name]
+        result = verify(delivery, capsys)
+    named = {item["member"]: item["message"] for item in result.problems if item["member"]}
+    assert set(named) == {one.name, other.name}
+    assert f"lies {other.name}; it lies at byte {other.offset}" in named[one.name]
+    assert f"lies {one.name}; it lies at byte {one.offset}" in named[other.name]
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -206,60 +209,62 @@ def test_shards_that_trade_places(
         (delivery / form.format(one.stem), delivery / form.format(other.stem))
         for form in KINDS[:count]
     ]
-    members = placed(one), placed(other)
+    members = tar_members(one), tar_members(other)
     with swapped(pairs):
-        said = verify(delivery, capsys)
-    assert said.paths >= {path.relative_to(delivery).as_posix() for pair in pairs for path in pair}
+        result = verify(delivery, capsys)
+    assert result.paths >= {
+        path.relative_to(delivery).as_posix() for pair in pairs for path in pair
+    }
     for tar, own, impostor in ((one, members[0], other), (other, members[1], one)):
-        assert f"these are the bytes of {path_of(impostor)}" in said.told(path_of(tar))
-        assert said.members(path_of(tar)) == {member.name for member in own[:20]}
+        assert f"these are the bytes of {path_of(impostor)}" in result.messages(path_of(tar))
+        assert result.members(path_of(tar)) == {member.name for member in own[:20]}
 
 
 def test_a_shard_twice_and_a_shard_missing(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = next(path for path in sorted(delivery.glob("shards/*.tar")) if path != tar)
-    keys = {member.key for member in placed(tar)}
+    keys = {member.key for member in tar_members(tar)}
     with replaced(tar, other.read_bytes()):
-        said = verify(delivery, capsys)
-    assert f"these are the bytes of {path_of(other)}" in said.told(path_of(tar))
+        result = verify(delivery, capsys)
+    assert f"these are the bytes of {path_of(other)}" in result.messages(path_of(tar))
     aside = delivery.parent / "aside"
     tar.rename(aside)
-    said = verify(delivery, capsys)
+    result = verify(delivery, capsys)
     aside.rename(tar)
-    assert (said.code, said.paths) == (1, {path_of(tar)})
-    assert said.keys(path_of(tar)) == keys
+    assert (result.code, result.paths) == (1, {path_of(tar)})
+    assert result.keys(path_of(tar)) == keys
 
 
 def test_a_lost_table_and_a_damaged_tar(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What lies where is known from Energon's index, the media's digests from the ledger."""
-    table, data, members = tar.with_suffix(".parquet"), tar.read_bytes(), placed(tar)
+    table, data, members = tar.with_suffix(".parquet"), tar.read_bytes(), tar_members(tar)
     media, text = members[3], members[4]
     for member, at in ((media, media.offset + 7), (text, text.offset), (text, text.start)):
         with replaced(table, b"no table"), replaced(tar, flip(data, at)):
-            said = verify(delivery, capsys)
-        assert said.paths >= {path_of(tar), f"shards/{table.name}"}
-        assert said.keys(path_of(tar)) == {member.key}
+            result = verify(delivery, capsys)
+        assert result.paths >= {path_of(tar), f"shards/{table.name}"}
+        assert result.keys(path_of(tar)) == {member.key}
     index = delivery / ".nv-meta" / "index.sqlite"
     with replaced(table, b""), replaced(tar, flip(data, 600)), replaced(index, b""):
-        said = verify(delivery, capsys)
-    assert said.paths >= {path_of(tar), f"shards/{table.name}", ".nv-meta/index.sqlite"}
+        result = verify(delivery, capsys)
+    assert result.paths >= {path_of(tar), f"shards/{table.name}", ".nv-meta/index.sqlite"}
 
 
 def test_no_more_than_twenty_members_a_shard(
     delivery: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tar = max(delivery.glob("shards/*.tar"), key=lambda path: len(placed(path)))
-    members = placed(tar)
+    tar = max(delivery.glob("shards/*.tar"), key=lambda path: len(tar_members(path)))
+    members = tar_members(tar)
     data = bytearray(tar.read_bytes())
     for member in members:
         data[member.offset] ^= 1
     with replaced(tar, bytes(data)):
-        said = verify(delivery, capsys)
-    assert said.members(path_of(tar)) == {member.name for member in members[:20]}
-    assert f"{len(members) - 20} more members of" in said.told(path_of(tar))
+        result = verify(delivery, capsys)
+    assert result.members(path_of(tar)) == {member.name for member in members[:20]}
+    assert f"{len(members) - 20} more members of" in result.messages(path_of(tar))
 
 
 @pytest.mark.slow
@@ -268,7 +273,7 @@ def test_every_member_of_every_tar(delivery: Path, capsys: pytest.CaptureFixture
     before = tree(delivery)
     for tar in sorted(delivery.glob("shards/*.tar")):
         data = tar.read_bytes()
-        for number, member in enumerate(placed(tar)):
+        for number, member in enumerate(tar_members(tar)):
             field, at = list(FIELDS.items())[number % len(FIELDS)]
             for changed in (
                 flip(data, member.start + at, 2),

@@ -21,8 +21,8 @@ import pytest
 
 from tests.end_to_end.command import (
     DEALS,
+    CommandResult,
     Demo,
-    Ended,
     command,
     environment,
     fairshard,
@@ -30,7 +30,7 @@ from tests.end_to_end.command import (
     kill_when,
     tree,
 )
-from tests.end_to_end.engines import WAYS, engine
+from tests.end_to_end.engines import ENGINES, engine
 
 ROOT = Path(__file__).parents[2]
 CUTS = {
@@ -62,21 +62,21 @@ def run(demo: Demo, deal_id: str, out: Path, way: str) -> Any:
 @pytest.mark.parametrize("way", ["two processes", "portable, loopback"])
 def test_another_engine_that_computes_afresh(demo: Demo, way: str, tmp_path: Path) -> None:
     """What the shared library's deal took from features, this run computes."""
-    told = run(demo, "demo-strict", tmp_path, way)
-    assert min(told["computed"].values()) > 0
+    summary = run(demo, "demo-strict", tmp_path, way)
+    assert min(summary["computed"].values()) > 0
     same(demo, "demo-strict", tmp_path, way)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("warm", [False, True], ids=["computed", "from features"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ENGINES)
 @pytest.mark.parametrize("deal_id", DEALS)
 def test_every_engine(demo: Demo, deal_id: str, way: str, warm: bool, tmp_path: Path) -> None:
     if warm:
         demo.copy_features(tmp_path)
-    told = run(demo, deal_id, tmp_path, way)
-    assert told["computed"] == dict.fromkeys(told["computed"], 0) or not warm
-    assert warm or min(told["computed"].values()) > 0
+    summary = run(demo, deal_id, tmp_path, way)
+    assert summary["computed"] == dict.fromkeys(summary["computed"], 0) or not warm
+    assert warm or min(summary["computed"].values()) > 0
     same(demo, deal_id, tmp_path, f"{way}, {'from features' if warm else 'computed'}")
 
 
@@ -114,8 +114,8 @@ def test_an_engine_that_dies(demo: Demo, tmp_path: Path) -> None:
         )
         while process.poll() is None and not list(tmp_path.glob(CUTS["a unit is done"])):
             time.sleep(0.01)
-    _, said = process.communicate(timeout=300)
-    assert process.returncode != 0 and "The connection to the engine was lost" in said
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode != 0 and "The connection to the engine was lost" in stderr
     run(demo, "demo-strict", tmp_path, "in memory")
     same(demo, "demo-strict", tmp_path, "portable, whose service died; in memory")
 
@@ -167,7 +167,9 @@ def test_the_order_of_the_catalogue(demo: Demo, tmp_path: Path) -> None:
             pq.write_table(rows.take(taken), catalogue / f"{name}.parquet")
     demo.copy_features(out)
     arguments = demo.package("demo-strict", out, "--workers", 1)
-    ended: Ended = fairshard(*[catalogue if word == demo.catalogue else word for word in arguments])
+    ended: CommandResult = fairshard(
+        *[catalogue if word == demo.catalogue else word for word in arguments]
+    )
     assert ended.code == 0, ended.err
     ours, theirs = out / "demo-strict" / "v0001", demo.out / "demo-strict" / "v0001"
     assert shown(ours / "delivery") == shown(theirs / "delivery")
@@ -177,9 +179,9 @@ def test_the_order_of_the_catalogue(demo: Demo, tmp_path: Path) -> None:
 
 def shown(delivery: Path) -> list[dict[str, Any]]:
     """The rows of all shards' tables but for what a decision's digest is part of."""
-    told = []
+    rows = []
     for path in sorted((delivery / "shards").glob("*.parquet")):
         for row in pq.read_table(path).to_pylist():
             del row["decision_sha256"], row["json_sha256"]
-            told.append(row)
-    return told
+            rows.append(row)
+    return rows

@@ -16,10 +16,16 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.commands.common import parse_as_of
-from pipelines.explain.asset import Explained, Inquiry, explain_asset, open_inquiry, read_small
+from pipelines.explain.asset import (
+    AssetTrace,
+    DecisionInputs,
+    explain_asset,
+    open_decision_inputs,
+    read_small,
+)
 from pipelines.explain.published import look_up_run
-from pipelines.explain.record import explained_json, run_warnings
-from pipelines.explain.text import WIDTH, explained_lines
+from pipelines.explain.record import asset_trace_json, run_warnings
+from pipelines.explain.text import WIDTH, asset_trace_lines
 from schemas.deal import load_deal
 from tests.end_to_end.command import AS_OF, DEALS, Demo, fairshard, tables
 
@@ -31,21 +37,21 @@ _SCREEN_LINES = 45
 _DIGEST = re.compile(r"sha256 [0-9a-f]{12}…")
 
 
-def inquiry(demo: Demo, deal_id: str, catalogue: Path | None = None) -> Inquiry:
+def inquiry(demo: Demo, deal_id: str, catalogue: Path | None = None) -> DecisionInputs:
     deal = load_deal(demo.deal(deal_id))
-    return open_inquiry(str(catalogue or demo.catalogue), deal, parse_as_of(AS_OF))
+    return open_decision_inputs(str(catalogue or demo.catalogue), deal, parse_as_of(AS_OF))
 
 
 def decided(demo: Demo, deal_id: str) -> dict[str, list[Early | None]]:
     """What the run decided before selection, by asset; None for what went on to it."""
     found: dict[str, list[Early | None]] = {}
     for row in tables(demo.agency(deal_id) / "decisions").to_pylist():
-        told = (row["outcome"], row["stage"], tuple(row["reasons"]), row["detail"])
-        found.setdefault(row["asset_id"], []).append(told if row["stage"] in EARLY else None)
+        answer = (row["outcome"], row["stage"], tuple(row["reasons"]), row["detail"])
+        found.setdefault(row["asset_id"], []).append(answer if row["stage"] in EARLY else None)
     return found
 
 
-def explained_decisions(explained: Explained) -> list[Early | None]:
+def explained_decisions(explained: AssetTrace) -> list[Early | None]:
     return [
         (str(d.outcome), str(d.stage), tuple(map(str, d.reasons)), d.detail)
         if (d := trace.decision)
@@ -54,41 +60,43 @@ def explained_decisions(explained: Explained) -> list[Early | None]:
     ]
 
 
-def codes(explained: Explained) -> list[tuple[str, ...]]:
+def codes(explained: AssetTrace) -> list[tuple[str, ...]]:
     """The reasons of each row."""
     return [row[2] for row in explained_decisions(explained) if row]
 
 
 def check_all(demo: Demo, deal_id: str, asset_ids: Iterable[str]) -> None:
     """Each asset's explanation against the run's decision and against the answer key."""
-    asked = inquiry(demo, deal_id)
-    small = read_small(asked)
+    query = inquiry(demo, deal_id)
+    screening_tables = read_small(query)
     run, key = decided(demo, deal_id), demo.key["deals"][deal_id]["assets"]
     count = 0
     for asset_id in asset_ids:
-        explained = explain_asset(asset_id, asked, small=small)
+        explained = explain_asset(asset_id, query, screening_tables=screening_tables)
         if "'profile." in str(run[asset_id]):
             # What a profile needs is no matter of rights: these are clear, and no more is said.
-            assert explained_decisions(explained) == [None] * explained.count, asset_id
+            assert explained_decisions(explained) == [None] * explained.row_count, asset_id
             continue
         found = explained_decisions(explained)
         assert sorted(map(str, found)) == sorted(map(str, run[asset_id])), asset_id
-        if told := key.get(asset_id):
-            early = told["stage"] in EARLY
-            wanted = (told["outcome"], told["stage"], sorted(told["reasons"])) if early else None
+        if answer := key.get(asset_id):
+            early = answer["stage"] in EARLY
+            wanted = (
+                (answer["outcome"], answer["stage"], sorted(answer["reasons"])) if early else None
+            )
             for row in found:
                 assert (row and (row[0], row[1], sorted(row[2]))) == wanted, asset_id
-            assert len(found) == told["rows"] == explained.count
-        lines = list(explained_lines(explained, asked, None))
+            assert len(found) == answer["rows"] == explained.row_count
+        lines = list(asset_trace_lines(explained, query, None))
         reasons = len(explained.rows[0].findings)
         check_lines(lines, _SCREEN_LINES + 4 * max(0, reasons - 3))
-        json.dumps(explained_json(explained, asked, None))
+        json.dumps(asset_trace_json(explained, query, None))
         count += 1
     assert count
 
 
-def check_lines(lines: list[str], most: int = _SCREEN_LINES) -> None:
-    assert len(lines) <= most
+def check_lines(lines: list[str], max_lines: int = _SCREEN_LINES) -> None:
+    assert len(lines) <= max_lines
     assert all(line.isprintable() and len(line) <= WIDTH for line in lines), lines
 
 
@@ -131,14 +139,14 @@ def test_the_docs_show_what_is_printed(demo: Demo, capsys: pytest.CaptureFixture
 def test_json_is_one_document(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
     asset_id = by_role(demo, "file_against_grant")
     assert explain(demo, asset_id, "--json", "--out", demo.out) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["asset_id"], told["verdict"], told["warnings"]) == (asset_id, "refused", [])
-    [row] = told["rows"]
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["asset_id"], answer["verdict"], answer["warnings"]) == (asset_id, "refused", [])
+    [row] = answer["rows"]
     assert [reason["code"] for reason in row["reasons"]] == ["file.denied", "conflict.grant"]
     assert "grant_train_gen=allow" in row["reasons"][1]["seen"][0]
     [no] = [item for item in row["file"]["statements"] if item["reasons"]]
     assert (no["purpose"], no["value"], len(no["sha256"])) == ("train_gen", "deny", 64)
-    assert told["run"]["decisions"][0]["stage"] == "enrich" and told["run"]["place"] is None
+    assert answer["run"]["decisions"][0]["stage"] == "enrich" and answer["run"]["place"] is None
 
 
 def test_a_file_is_never_fetched_before_screening(
@@ -147,15 +155,15 @@ def test_a_file_is_never_fetched_before_screening(
     """Without any media at all, what the catalogue refuses is told as before."""
     for path in demo.catalogue.glob("*.parquet"):
         shutil.copy(path, tmp_path)
-    asked = inquiry(demo, "demo-main", tmp_path)
-    refused = explain_asset(by_role(demo, "withdrawn_and_missing"), asked)
+    query = inquiry(demo, "demo-main", tmp_path)
+    refused = explain_asset(by_role(demo, "withdrawn_and_missing"), query)
     assert codes(refused) == [("asset.withdrawn",)]
-    assert "the catalogue alone refuses" in refused.why_no_file
+    assert "the catalogue alone refuses" in refused.no_file_reason
     film = by_role(demo, "film")
-    assert codes(explain_asset(film, asked)) == [("media.unavailable",)]
-    unread = explain_asset(film, asked, fetch=False)
+    assert codes(explain_asset(film, query)) == [("media.unavailable",)]
+    unread = explain_asset(film, query, fetch=False)
     assert explained_decisions(unread) == [None]
-    first, *_ = explained_lines(unread, asked, None)
+    first, *_ = asset_trace_lines(unread, query, None)
     assert first.startswith("CLEARED SO FAR")
 
 
@@ -166,7 +174,7 @@ def test_a_run_is_looked_up(demo: Demo, capsys: pytest.CaptureFixture[str]) -> N
     assert "Run demo-main/v0001: delivered in shard demo-main-" in out and "warning" not in out
     assert explain(demo, by_role(demo, "exact_second"), "--out", demo.out) == 0
     assert "refused at select: duplicate.exact" in " ".join(capsys.readouterr().out.split())
-    asked = inquiry(demo, "demo-main")
+    query = inquiry(demo, "demo-main")
     run = look_up_run(str(demo.out), "demo-main", delivered)
     place = next(
         row["detail"]
@@ -174,17 +182,17 @@ def test_a_run_is_looked_up(demo: Demo, capsys: pytest.CaptureFixture[str]) -> N
         if row["asset_id"] == delivered
     )
     assert all(f"{name}={text}" in place for name, text in run.decisions[0].place.items())
-    other = Inquiry(
+    other = DecisionInputs(
         load_deal(demo.deal("demo-strict")),
-        asked.catalogue,
+        query.catalogue,
         parse_as_of("2027-01-01"),
-        asked.policy,
-        asked.limits,
+        query.policy,
+        query.limits,
     )
     explained = explain_asset(delivered, other, fetch=False)
     assert len(run_warnings(explained, other, run)) == 2
-    refused = explain_asset(by_role(demo, "withdrawn"), asked)
-    assert "decided otherwise" in run_warnings(refused, asked, run)[0]
+    refused = explain_asset(by_role(demo, "withdrawn"), query)
+    assert "decided otherwise" in run_warnings(refused, query, run)[0]
 
 
 @pytest.fixture
@@ -211,8 +219,8 @@ def test_hostile_values_never_reach_the_terminal(demo: Demo, hostile: Path) -> N
     assert all(line.isprintable() and len(line) <= WIDTH for line in lines)
     assert "[red]:boom:" in ended.out  # shown as it is, not taken for markup
     assert "licence.unknown_code" in ended.out and "and 93 more" in ended.out
-    told = fairshard("explain", "hostile", *arguments, "--json").json
-    assert told["verdict"] == "refused"
+    answer = fairshard("explain", "hostile", *arguments, "--json").json
+    assert answer["verdict"] == "refused"
 
 
 def test_bad_input_is_told(demo: Demo, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -240,11 +248,11 @@ def test_a_row_that_stops_the_run_says_so(demo: Demo, tmp_path: Path) -> None:
     text = demo.deal("demo-main").read_text(encoding="utf-8")
     strict = tmp_path / "deal.toml"
     strict.write_text(re.sub(r"divert = .*", "divert = []", text), encoding="utf-8")
-    asked = open_inquiry(str(demo.catalogue), load_deal(strict), parse_as_of(AS_OF))
-    explained = explain_asset(by_role(demo, "splits_short"), asked)
+    query = open_decision_inputs(str(demo.catalogue), load_deal(strict), parse_as_of(AS_OF))
+    explained = explain_asset(by_role(demo, "splits_short"), query)
     assert "stops at the gate" in explained.warnings[0]
     assert codes(explained) == [("splits.not_whole",)]
-    check_lines(list(explained_lines(explained, asked, None)))
+    check_lines(list(asset_trace_lines(explained, query, None)))
 
 
 def test_it_counts_more_rows_than_it_shows(demo: Demo, tmp_path: Path) -> None:
@@ -254,10 +262,10 @@ def test_it_counts_more_rows_than_it_shows(demo: Demo, tmp_path: Path) -> None:
     film = by_role(demo, "film")
     one = assets.filter(pc.equal(assets["asset_id"], film))
     pq.write_table(pa.concat_tables([assets, *[one] * 40]), tmp_path / "assets.parquet")
-    asked = inquiry(demo, "demo-main", tmp_path)
-    explained = explain_asset(film, asked)
-    assert (explained.count, len(explained.rows)) == (41, 20)
+    query = inquiry(demo, "demo-main", tmp_path)
+    explained = explain_asset(film, query)
+    assert (explained.row_count, len(explained.rows)) == (41, 20)
     assert set(codes(explained)) == {("asset.duplicate_id",)}
-    lines = list(explained_lines(explained, asked, None))
+    lines = list(asset_trace_lines(explained, query, None))
     check_lines(lines)
     assert "and 38 more rows" in lines

@@ -43,10 +43,10 @@ def test_every_decision_is_a_policy(
 ) -> None:
     before = tree(published)
     assert odrl(demo, published, "--json") == 0
-    said = json.loads(capsys.readouterr().out)
+    summary = json.loads(capsys.readouterr().out)
     decisions = tables(demo.agency(DEAL) / "decisions").to_pylist()
     outcomes = Counter(row["outcome"] for row in decisions)
-    assert said == {"policies": f"{published}/agency/odrl", "decisions": dict(outcomes)}
+    assert summary == {"policies": f"{published}/agency/odrl", "decisions": dict(outcomes)}
     assert set(outcomes) == {outcome.value for outcome in Outcome}
 
     folder = published / "agency" / "odrl"

@@ -13,21 +13,27 @@ import pytest
 from PIL import Image
 
 from pipelines.commands.common import parse_as_of
-from pipelines.features.digest_cache import seen_row, state_of
-from pipelines.features.gather import Gathered, Known, Terms, gather, recall
-from pipelines.features.store import Row, open_features
+from pipelines.features.assets import (
+    FetchContext,
+    FetchedAsset,
+    UnitFeatures,
+    fetch_asset,
+    recall_asset,
+)
+from pipelines.features.digest_cache import digest_cache_row, file_state
+from pipelines.features.store import Row, open_feature_store
 from pipelines.fetch.locate import FileLocation
-from pipelines.run.prepare import Prepared, Request, prepare_job
+from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
 from pipelines.steps import enrich as unit_module
-from pipelines.steps.package import Packaged, package
+from pipelines.steps.package import PackageResult, package
 from pipelines.storage.open import open_store
 from schemas.errors import RunError
 from tests.end_to_end.command import AS_OF, Demo, tables, tree
 
 
-def prepare(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> Prepared:
+def prepare(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> PreparedJob:
     return prepare_job(
-        Request(
+        JobRequest(
             catalogue=str(catalogue),
             deal=demo.deal(deal_id),
             as_of=parse_as_of(AS_OF),
@@ -37,7 +43,7 @@ def prepare(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> Prepared:
     )
 
 
-def run(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> Packaged:
+def run(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> PackageResult:
     prepared = prepare(demo, deal_id, catalogue, out)
     return package(prepared.job, prepared.signer)
 
@@ -55,26 +61,26 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def outcome(item: Gathered) -> tuple[Any, ...]:
-    return (item.digest, item.own_reading, item.reading, item.resolution, item.decision)
+def outcome(item: FetchedAsset) -> tuple[Any, ...]:
+    return (item.digest, item.file_reading, item.reading, item.resolution, item.decision)
 
 
 def test_as_if_it_had_been_read(demo: Demo, warm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {"recalled": 0, "read": 0}
+    counts = {"recalled": 0, "read": 0}
 
-    def check(row: Row, terms: Terms, known: Known) -> Gathered | None:
-        recalled = recall(row, terms, known)
-        told["read" if recalled is None else "recalled"] += 1
+    def check(row: Row, terms: FetchContext, known: UnitFeatures) -> FetchedAsset | None:
+        recalled = recall_asset(row, terms, known)
+        counts["read" if recalled is None else "recalled"] += 1
         if recalled is not None:
-            assert outcome(recalled) == outcome(gather(row, terms, known))
+            assert outcome(recalled) == outcome(fetch_asset(row, terms, known))
         return recalled
 
-    monkeypatch.setattr(unit_module, "recall", check)
+    monkeypatch.setattr(unit_module, "recall_asset", check)
     packaged = run(demo, "demo-main", demo.catalogue, warm)
     assert tree(warm / "demo-main") == tree(demo.out / "demo-main")
     # What is read again is what has no features: files that are broken, or no files at all.
-    assert told["read"] == packaged.steps["enrich"].dead_assets
-    assert told["recalled"] > 50
+    assert counts["read"] == packaged.steps["enrich"].failed_assets
+    assert counts["recalled"] > 50
 
 
 @pytest.fixture
@@ -114,12 +120,12 @@ def test_a_file_that_was_taken_for_another(demo: Demo, edited: tuple[Path, Path,
     out = catalogue.parent
     old = sha256(path.read_bytes())
     path.write_bytes(data)
-    state = state_of(FileLocation(str(catalogue), str(path)))
+    state = file_state(FileLocation(str(catalogue), str(path)))
     assert state is not None
     job = prepare(demo, "demo-main", catalogue, out).job
     names = (job.models.clip_id, job.models.captioner_id, job.reader_id)
-    features = open_features(open_store(str(out)), *names)
-    features.seen.save(0, 2**64 - 1, [seen_row(state, old, "jpg")])
+    features = open_feature_store(open_store(str(out)), *names)
+    features.digest_cache.save(0, 2**64 - 1, [digest_cache_row(state, old, "jpg")])
     with pytest.raises(RunError, match="A medium changed while the run was under way"):
         run(demo, "demo-main", catalogue, out)
     assert not (out / "demo-main" / "v0001" / "delivery" / "MANIFEST.json").exists()

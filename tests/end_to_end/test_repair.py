@@ -17,17 +17,25 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pipelines.ledger.note import Signer
+from pipelines.ledger.signed_note import Signer
 from pipelines.run.signing_key import save_key
-from tests.end_to_end.command import AS_OF, Demo, Ended, environment, fairshard, folders, tree
-from tests.end_to_end.damaging import flip, here, placed, smallest_tar, zeroed
+from tests.end_to_end.command import (
+    AS_OF,
+    CommandResult,
+    Demo,
+    environment,
+    fairshard,
+    folders,
+    tree,
+)
+from tests.end_to_end.damage import flip, run_in_process, smallest_tar, tar_members, zeroed
 
 DEAL = "demo-strict"
 Damage = Callable[[Path], object]
 
 
 @dataclass(frozen=True)
-class Output:
+class RepairOutput:
     """An output of its own with one version, which may be damaged."""
 
     demo: Demo
@@ -41,10 +49,10 @@ class Output:
     def delivery(self) -> Path:
         return self.version / "delivery"
 
-    def repair(self, *more: object, deal: str = DEAL) -> Ended:
-        return here(*repair_command(self.demo, self.delivery, deal), *more)
+    def repair(self, *more: object, deal: str = DEAL) -> CommandResult:
+        return run_in_process(*repair_command(self.demo, self.delivery, deal), *more)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """As it was published."""
         shutil.rmtree(self.version)
         shutil.copytree(self.demo.out / DEAL / "v0001", self.version)
@@ -58,20 +66,22 @@ def repair_command(demo: Demo, delivery: object, deal: str = DEAL) -> list[objec
 
 
 @pytest.fixture(scope="module")
-def output(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Output:
+def output(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> RepairOutput:
     out = tmp_path_factory.mktemp("repair")
     shutil.copytree(demo.out / "agency" / "features", out / "agency" / "features")
     shutil.copytree(demo.out / DEAL, out / DEAL)
-    return Output(demo, out)
+    return RepairOutput(demo, out)
 
 
 @pytest.fixture(autouse=True)
-def mended(output: Output) -> Iterator[None]:
+def restored(output: RepairOutput) -> Iterator[None]:
     yield
-    output.mend()
+    output.restore()
 
 
-def check_repaired(output: Output, ended: Ended, made: set[str] | None = None) -> None:
+def check_repaired(
+    output: RepairOutput, ended: CommandResult, made: set[str] | None = None
+) -> None:
     """Sound, of the published bytes, with nothing left behind."""
     assert ended.code == 0, ended.err + ended.out
     assert ended.json["sound"]
@@ -103,13 +113,13 @@ def flip_in(pattern: str, share: float = 0.5) -> Damage:
 
 def hole(delivery: Path) -> None:
     tar = smallest_tar(delivery, 3)
-    member = placed(tar)[0]
+    member = tar_members(tar)[0]
     tar.write_bytes(zeroed(tar.read_bytes(), member.start, member.end))
 
 
 def cut(delivery: Path) -> None:
     tar = smallest_tar(delivery, 3)
-    tar.write_bytes(tar.read_bytes()[: placed(tar)[1].start])
+    tar.write_bytes(tar.read_bytes()[: tar_members(tar)[1].start])
 
 
 def swap(delivery: Path) -> None:
@@ -156,12 +166,12 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_each_kind_of_damage(output: Output, name: str) -> None:
+def test_each_kind_of_damage(output: RepairOutput, name: str) -> None:
     before, untouched = tree(output.delivery), times(output.version)
     DAMAGES[name](output.delivery)
     changed = tree(output.delivery)
     bad = {path for path in before if changed.get(path) != before[path]}
-    found = here("verify", output.delivery, "--quiet", "--json")
+    found = run_in_process("verify", output.delivery, "--quiet", "--json")
     assert found.code == 1
     ended = output.repair()
     check_repaired(output, ended, bad)
@@ -172,7 +182,7 @@ def test_each_kind_of_damage(output: Output, name: str) -> None:
     assert {path: after[path] for path in kept} == {path: untouched[path] for path in kept}
 
 
-def test_a_sound_delivery_is_left_alone(output: Output) -> None:
+def test_a_sound_delivery_is_left_alone(output: RepairOutput) -> None:
     before = times(output.out)
     ended = output.repair()
     assert ended.code == 0 and "repaired" not in ended.json
@@ -180,7 +190,7 @@ def test_a_sound_delivery_is_left_alone(output: Output) -> None:
 
 
 @pytest.mark.slow
-def test_every_file_at_once(output: Output) -> None:
+def test_every_file_at_once(output: RepairOutput) -> None:
     for path in sorted(output.delivery.rglob("*")):
         if path.is_file() and path.name != "MANIFEST.json":
             path.write_bytes(b"gone")
@@ -209,11 +219,11 @@ sys.exit(main(sys.argv[2:]))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("replaced", [0, 1, 3])
-def test_killed_between_two_replacements(output: Output, replaced: int) -> None:
+def test_killed_between_two_replacements(output: RepairOutput, replaced: int) -> None:
     """What is replaced is sound, the rest is as bad as it was, and the next repair ends it."""
     for name in ("two tars swapped", "the database", "a card", "embeddings"):
         DAMAGES[name](output.delivery)
-    found = here("verify", output.delivery, "--quiet", "--json")
+    found = run_in_process("verify", output.delivery, "--quiet", "--json")
     words = map(str, repair_command(output.demo, output.delivery))
     ended = subprocess.run(
         [sys.executable, "-c", _KILLED, str(replaced), *words],
@@ -222,7 +232,7 @@ def test_killed_between_two_replacements(output: Output, replaced: int) -> None:
         check=False,
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    left = here("verify", output.delivery, "--quiet", "--json")
+    left = run_in_process("verify", output.delivery, "--quiet", "--json")
     assert left.code == 1
     bad = {problem["path"] for problem in found.json["problems"]}
     still = {problem["path"] for problem in left.json["problems"]}
@@ -230,7 +240,7 @@ def test_killed_between_two_replacements(output: Output, replaced: int) -> None:
     check_repaired(output, output.repair())
 
 
-def test_a_lost_manifest(output: Output) -> None:
+def test_a_lost_manifest(output: RepairOutput) -> None:
     """All is made again to be compared; what is sound is left."""
     manifest = output.delivery / "MANIFEST.json"
     card = output.delivery / "README.md"
@@ -255,7 +265,7 @@ def test_a_lost_manifest(output: Output) -> None:
     ],
 )
 def test_other_inputs_are_refused(
-    output: Output, option: str, value: str, message: str, tmp_path: Path
+    output: RepairOutput, option: str, value: str, message: str, tmp_path: Path
 ) -> None:
     flip_in("README.md")(output.delivery)
     before = times(output.out)
@@ -269,11 +279,11 @@ def test_other_inputs_are_refused(
     assert times(output.out) == before
 
 
-def test_a_buyer_is_told_what_to_pull_again(output: Output) -> None:
+def test_a_buyer_is_told_what_to_pull_again(output: RepairOutput) -> None:
     flip_in("README.md")(output.delivery)
     remove("shards/*.tar")(output.delivery)
     before = times(output.out)
-    ended = here("verify", output.delivery, "--repair", "--quiet")
+    ended = run_in_process("verify", output.delivery, "--repair", "--quiet")
     assert ended.code == 2
     assert "README.md" in ended.err and ".tar" in ended.err and "pull these again" in ended.err
     assert times(output.out) == before
@@ -281,7 +291,7 @@ def test_a_buyer_is_told_what_to_pull_again(output: Output) -> None:
 
 @pytest.mark.parametrize("which", ["of the bad shard", "of a sound shard"])
 def test_media_that_changed_are_named_and_nothing_is_replaced(
-    demo: Demo, output: Output, which: str, tmp_path: Path
+    demo: Demo, output: RepairOutput, which: str, tmp_path: Path
 ) -> None:
     catalogue = tmp_path / "catalogue"
     shutil.copytree(demo.catalogue, catalogue)
@@ -294,7 +304,7 @@ def test_media_that_changed_are_named_and_nothing_is_replaced(
     before = times(output.version)
     arguments = repair_command(demo, output.delivery)
     arguments[arguments.index("--catalogue") + 1] = catalogue
-    ended = here(*arguments)
+    ended = run_in_process(*arguments)
     assert ended.code == 1, ended.err
     assert "asset" in ended.err and "Nothing was changed" in ended.err
     assert times(output.version) == before
@@ -329,7 +339,7 @@ def bucket() -> Iterator[tuple[Any, dict[str, str]]]:
 
 
 @pytest.mark.slow
-def test_in_a_bucket(demo: Demo, output: Output, bucket: tuple[Any, dict[str, str]]) -> None:
+def test_in_a_bucket(demo: Demo, output: RepairOutput, bucket: tuple[Any, dict[str, str]]) -> None:
     """Found by a sample and by a state as well; afterwards the objects are the published ones."""
     s3, env = bucket
     for path in sorted(output.out.rglob("*")):
@@ -343,7 +353,7 @@ def test_in_a_bucket(demo: Demo, output: Output, bucket: tuple[Any, dict[str, st
     for options in looks:
         assert fairshard("verify", uri, "--quiet", *options, env=env).code == 0
     tar = smallest_tar(output.delivery, 3)
-    member = placed(tar)[2]
+    member = tar_members(tar)[2]
     damaged = flip(tar.read_bytes(), member.offset)
     s3.put_object(Bucket="agency", Key=f"{base}/shards/{tar.name}", Body=damaged)
     s3.delete_object(Bucket="agency", Key=f"{base}/.nv-meta/split.yaml")

@@ -12,7 +12,7 @@ from pipelines.cli import main
 from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
 from pipelines.run.signing_key import load_key
 from tests.end_to_end.command import Demo, fairshard
-from tests.end_to_end.damaging import copy_delivery, replaced, verify
+from tests.end_to_end.damage import copy_delivery, replaced, verify
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,19 @@ def test_the_older_manifest_over_the_newer_files(
 ) -> None:
     older = (versions.old / "MANIFEST.json").read_bytes()
     with replaced(versions.new / "MANIFEST.json", older):
-        said = verify(versions.new, capsys)
-    told = said.told("MANIFEST.json")
-    assert "replayed: it is signed for demo-strict/v0001" in told
-    assert "this is the folder of demo-strict/v0002" in told
+        result = verify(versions.new, capsys)
+    messages = result.messages("MANIFEST.json")
+    assert "replayed: it is signed for demo-strict/v0001" in messages
+    assert "this is the folder of demo-strict/v0002" in messages
     # In a folder of any name, what lies beside it tells.
     copy = copy_delivery(versions.new, tmp_path / "copy")
     with replaced(copy / "MANIFEST.json", older):
-        said = verify(copy, capsys)
-        assert "checkpoint beside it is of demo-strict/v0002" in said.told("MANIFEST.json")
+        result = verify(copy, capsys)
+        assert "checkpoint beside it is of demo-strict/v0002" in result.messages("MANIFEST.json")
         (copy / "checkpoint").write_bytes(b"")
-        said = verify(copy, capsys)
-        assert "beside it is of demo-strict/v0002" in said.told("MANIFEST.json")
-        assert "checkpoint" in said.paths
+        result = verify(copy, capsys)
+        assert "beside it is of demo-strict/v0002" in result.messages("MANIFEST.json")
+        assert "checkpoint" in result.paths
 
 
 def test_the_older_version_in_the_newer_folder(
@@ -78,9 +78,9 @@ def test_the_older_version_in_the_newer_folder(
     """Every file of it is sound, so that only its place tells."""
     folder = tmp_path / "demo-strict" / "v0002" / "delivery"
     copy_delivery(versions.old, folder)
-    said = verify(folder, capsys)
-    assert (said.code, said.paths) == (1, {"MANIFEST.json"})
-    assert said.told("MANIFEST.json") == (
+    result = verify(folder, capsys)
+    assert (result.code, result.paths) == (1, {"MANIFEST.json"})
+    assert result.messages("MANIFEST.json") == (
         "replayed: it is signed for demo-strict/v0001, this is the folder of demo-strict/v0002"
     )
     assert verify(f"file://{folder}", capsys).paths == {"MANIFEST.json"}
@@ -96,15 +96,15 @@ def test_a_state_knows_an_older_version(
     assert verify(here, capsys, "--state", state).code == 0
     shutil.rmtree(here)
     copy_delivery(versions.new, here)
-    said = verify(here, capsys, "--state", state)
-    assert said.code == 0
-    assert said.report["resumed"]["before"] == "demo-strict/v0001"
+    result = verify(here, capsys, "--state", state)
+    assert result.code == 0
+    assert result.report["resumed"]["before"] == "demo-strict/v0001"
     kept = state.read_bytes()
     shutil.rmtree(here)
     copy_delivery(versions.old, here)
-    said = verify(here, capsys, "--state", state)
-    assert (said.code, said.paths) == (1, {"MANIFEST.json"})
-    assert "replayed: it is of v0001, v0002 was seen before" in said.told("MANIFEST.json")
+    result = verify(here, capsys, "--state", state)
+    assert (result.code, result.paths) == (1, {"MANIFEST.json"})
+    assert "replayed: it is of v0001, v0002 was seen before" in result.messages("MANIFEST.json")
     assert state.read_bytes() == kept
     assert verify(here, capsys).code == 0  # sound in itself: only who has seen more can tell
 
@@ -120,9 +120,9 @@ def test_a_state_knows_another_manifest_of_the_same_version(
     other = own.model_copy(update={"as_of": "2026-06-01T00:00:00+00:00", "signature": ""})
     data = manifest_bytes(sign_manifest(other, signer))
     with replaced(copy / "MANIFEST.json", data):
-        said = verify(copy, capsys, "--state", state)
-    assert said.paths == {"MANIFEST.json"}
-    assert "another manifest of v0002 was seen before" in said.told("MANIFEST.json")
+        result = verify(copy, capsys, "--state", state)
+    assert result.paths == {"MANIFEST.json"}
+    assert "another manifest of v0002 was seen before" in result.messages("MANIFEST.json")
 
 
 def test_a_state_is_of_one_deal(

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.media.formats import as_format, media_type_of
+from pipelines.media.formats import media_type_of, parse_format
 from pipelines.profiles import profile_for
 from schemas.profiles import profile_schema
 from schemas.shard_table import SHARD_TABLE_SCHEMA
@@ -62,11 +62,11 @@ def test_a_delivery_names_nobody(demo: Demo, deal_id: str) -> None:
     for column in ("contributor_id", "display_name", "payee_ref"):
         secret |= {name for name in people[column].to_pylist() if name and len(name) > 3}
     secret |= {str(demo.root), str(demo.root.resolve()), str(Path.home()), "DEMO-0"}
-    secret |= {told["path"] for told in key["media"].values() if told["path"]}
+    secret |= {answer["path"] for answer in key["media"].values() if answer["path"]}
     secret = {word for word in secret if word not in titles}
     assert len(secret) > demo.key["rows"]
-    told = key["deals"][deal_id]
-    money = [told["agency_minor"], told["pool_minor"], *told["payouts"].values()]
+    answer = key["deals"][deal_id]
+    money = [answer["agency_minor"], answer["pool_minor"], *answer["payouts"].values()]
     # Numbers stand alone: neither the digits of a longer one nor those behind a point.
     amounts = "|".join(str(amount) for amount in money if amount > 99_999)
     pattern = re.compile(rf"(?<![0-9.])({amounts})(?![0-9])")
@@ -85,13 +85,13 @@ def test_samples_have_one_schema(demo: Demo, deal_id: str) -> None:
         for name, text in members(tar, tar.name):
             if name.endswith(".json") and text.startswith("{"):
                 value = json.loads(text)
-                fmt = as_format(tar.name.split("-")[-2])
+                fmt = parse_format(tar.name.split("-")[-2])
                 profile = profile_for(demo.manifest(deal_id)["deal"]["profile"], media_type_of(fmt))
                 assert profile is not None
                 schema = profile_schema(profile.name)
                 jsonschema.Draft202012Validator(schema).validate(value)
-                for field, told in value.items():
-                    types.setdefault(field, set()).add(type(told).__name__)
+                for field, item in value.items():
+                    types.setdefault(field, set()).add(type(item).__name__)
     assert types and all(len(kinds) == 1 for kinds in types.values()), types
     assert not types.keys() & {"asset_id", "contributors", "contributor_id"}
 

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
-from pipelines.verify.sample import Draw, chance_of_meeting
+from pipelines.verify.sample import SampleDraw, detection_chance
 from tests.end_to_end.command import Demo
-from tests.end_to_end.damaging import copy_delivery, flip, placed, replaced, verify
+from tests.end_to_end.damage import copy_delivery, flip, replaced, tar_members, verify
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def delivery(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_delivery(demo.delivery("demo-main"), root)
 
 
-def drawn_keys(delivery: Path, draw: Draw) -> list[tuple[Path, str]]:
+def drawn_keys(delivery: Path, draw: SampleDraw) -> list[tuple[Path, str]]:
     """Tar and key of what a draw takes, by the tables alone."""
     tars = sorted(delivery.glob("shards/*.tar"))
     all_keys = [
@@ -34,11 +34,13 @@ def drawn_keys(delivery: Path, draw: Draw) -> list[tuple[Path, str]]:
 
 
 def test_a_sound_delivery(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = verify(delivery, capsys, "--sample", 10)
-    assert said.code == 0
-    seen = said.report["sampled"]
+    result = verify(delivery, capsys, "--sample", 10)
+    assert result.code == 0
+    seen = result.report["sampled"]
     assert (seen["samples"], seen["seed"]) == (10, 0)
-    assert seen["of"] == sum(1 for tar in delivery.glob("shards/*.tar") for _ in placed(tar)) // 3
+    assert (
+        seen["of"] == sum(1 for tar in delivery.glob("shards/*.tar") for _ in tar_members(tar)) // 3
+    )
     assert 0 < seen["bytes"] < seen["of_bytes"]
     assert f"{seen['of'] - 10:,} of {seen['of']:,} samples" in seen["unread"]
     whole = verify(delivery, capsys, "--sample", "100%").report["sampled"]
@@ -46,27 +48,27 @@ def test_a_sound_delivery(delivery: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_same_seed_draws_the_same(delivery: Path) -> None:
-    assert Draw(count=7, seed=3).of(100) == Draw(count=7, seed=3).of(100)
-    assert Draw(count=7, seed=3).of(100) != Draw(count=7, seed=4).of(100)
-    assert len(Draw(share=Fraction(1, 10)).of(95)) == 10
-    assert Draw(count=500).of(3) == [0, 1, 2]
+    assert SampleDraw(count=7, seed=3).of(100) == SampleDraw(count=7, seed=3).of(100)
+    assert SampleDraw(count=7, seed=3).of(100) != SampleDraw(count=7, seed=4).of(100)
+    assert len(SampleDraw(share=Fraction(1, 10)).of(95)) == 10
+    assert SampleDraw(count=500).of(3) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(("drawn", "of"), [(1, 100), (10, 100), (300, 1000), (40, 60), (999, 1000)])
 def test_the_chance_is_the_hypergeometric(drawn: int, of: int) -> None:
     bad = max(1, -(-of // 100))
     missed = Fraction(math.comb(of - bad, drawn), math.comb(of, drawn))
-    assert chance_of_meeting(drawn, of) == pytest.approx(float(1 - missed), abs=1e-12)
+    assert detection_chance(drawn, of) == pytest.approx(float(1 - missed), abs=1e-12)
 
 
 @pytest.mark.parametrize("where", ["header", "data", "padding"])
 def test_damage_of_a_drawn_sample_is_named(
     delivery: Path, where: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    draw = Draw(count=4, seed=5)
+    draw = SampleDraw(count=4, seed=5)
     for tar, key in drawn_keys(delivery, draw):
         data = tar.read_bytes()
-        for member in [item for item in placed(tar) if item.key == key]:
+        for member in [item for item in tar_members(tar) if item.key == key]:
             if where == "padding" and not member.length % 512:
                 continue
             at = {
@@ -75,24 +77,24 @@ def test_damage_of_a_drawn_sample_is_named(
                 "padding": member.offset + member.length,
             }[where]
             with replaced(tar, flip(data, at)):
-                said = verify(delivery, capsys, "--sample", 4, "--seed", 5)
+                result = verify(delivery, capsys, "--sample", 4, "--seed", 5)
             path = f"shards/{tar.name}"
-            assert (said.code, said.paths) == (1, {path})
-            assert said.members(path) == {member.name}
-            assert said.problems[0]["shard"] == tar.stem
+            assert (result.code, result.paths) == (1, {path})
+            assert result.members(path) == {member.name}
+            assert result.problems[0]["shard"] == tar.stem
 
 
 def test_damage_elsewhere_is_not_met(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    drawn = drawn_keys(delivery, Draw(count=4, seed=5))
+    drawn = drawn_keys(delivery, SampleDraw(count=4, seed=5))
     tar = drawn[0][0]
-    member = next(item for item in placed(tar) if (tar, item.key) not in drawn)
+    member = next(item for item in tar_members(tar) if (tar, item.key) not in drawn)
     with replaced(tar, flip(tar.read_bytes(), member.offset)):
         assert verify(delivery, capsys, "--sample", 4, "--seed", 5).code == 0
         assert verify(delivery, capsys, "--sample", "100%").code == 1
 
 
 def test_sizes_tables_and_the_log(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tar, _ = drawn_keys(delivery, Draw(count=1))[0]
+    tar, _ = drawn_keys(delivery, SampleDraw(count=1))[0]
     table = tar.with_suffix(".parquet")
     card = delivery / "README.md"
     entries = next(path for path in delivery.glob("tile/entries/**/*") if path.is_file())
@@ -104,19 +106,19 @@ def test_sizes_tables_and_the_log(delivery: Path, capsys: pytest.CaptureFixture[
         (delivery / "log.vkey", flip((delivery / "log.vkey").read_bytes(), 3)),
     ):
         with replaced(path, data):
-            said = verify(delivery, capsys, "--sample", 1)
-        assert said.paths == {path.relative_to(delivery).as_posix()}
+            result = verify(delivery, capsys, "--sample", 1)
+        assert result.paths == {path.relative_to(delivery).as_posix()}
     for path in (entries, tile):
         spoilt = bytearray(path.read_bytes())
         spoilt[2::32] = bytes(byte ^ 1 for byte in spoilt[2::32])
         with replaced(path, bytes(spoilt)):
-            said = verify(delivery, capsys, "--sample", 1)
-        assert said.paths == {path.relative_to(delivery).as_posix()}
+            result = verify(delivery, capsys, "--sample", 1)
+        assert result.paths == {path.relative_to(delivery).as_posix()}
     aside = delivery.parent / "aside"
     tar.rename(aside)
-    said = verify(delivery, capsys, "--sample", 1)
+    result = verify(delivery, capsys, "--sample", 1)
     aside.rename(tar)
-    assert said.paths == {f"shards/{tar.name}"}
+    assert result.paths == {f"shards/{tar.name}"}
 
 
 @pytest.mark.parametrize(

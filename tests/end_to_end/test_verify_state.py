@@ -12,7 +12,7 @@ import pytest
 from pipelines.cli import main
 from pipelines.storage.local_store import LocalStore
 from tests.end_to_end.command import Demo
-from tests.end_to_end.damaging import copy_delivery, flip, placed, replaced, smallest_tar, verify
+from tests.end_to_end.damage import copy_delivery, flip, replaced, smallest_tar, tar_members, verify
 
 
 @pytest.fixture
@@ -61,21 +61,21 @@ def test_what_changed_is_found_and_nothing_else_is_read(
 ) -> None:
     assert verify(delivery, capsys, "--state", state).code == 0
     tar = smallest_tar(delivery)
-    member = placed(tar)[3]
+    member = tar_members(tar)[3]
     others = {f"shards/{path.name}" for path in delivery.glob("shards/*.tar") if path != tar}
     times = tar.stat()
     with replaced(tar, flip(tar.read_bytes(), member.offset)):
         # Its time is put back, as who tampers would; the entry's own time tells.
         os.utime(tar, ns=(times.st_atime_ns, times.st_mtime_ns))
         opened.clear()
-        said = verify(delivery, capsys, "--state", state)
-        assert said.members(f"shards/{tar.name}") == {member.name}
+        result = verify(delivery, capsys, "--state", state)
+        assert result.members(f"shards/{tar.name}") == {member.name}
         assert not others.intersection(opened)
         again = verify(delivery, capsys, "--state", state)  # it is not forgotten
         assert again.paths == {f"shards/{tar.name}"}
-    mended = verify(delivery, capsys, "--state", state)
-    assert mended.code == 0
-    assert 0 < mended.report["resumed"]["files"] < mended.report["files"]
+    repaired = verify(delivery, capsys, "--state", state)
+    assert repaired.code == 0
+    assert 0 < repaired.report["resumed"]["files"] < repaired.report["files"]
 
 
 def test_every_other_file_that_changed(
@@ -91,8 +91,8 @@ def test_every_other_file_that_changed(
         next(iter(delivery.glob("shards/*.parquet"))),
     ):
         with replaced(path, flip(path.read_bytes(), 90)):
-            said = verify(delivery, capsys, "--state", state)
-            assert path.relative_to(delivery).as_posix() in said.paths
+            result = verify(delivery, capsys, "--state", state)
+            assert path.relative_to(delivery).as_posix() in result.paths
         assert verify(delivery, capsys, "--state", state).code == 0
 
 
@@ -107,13 +107,13 @@ def test_a_rotating_share_and_all(
         rounds += 1
         assert rounds <= 8, "a quarter each time must come round"
         opened.clear()
-        said = verify(delivery, capsys, "--state", state, "--reread", "25%")
-        assert said.code == 0 and said.report["resumed"]["reread"] > 0
+        result = verify(delivery, capsys, "--state", state, "--reread", "25%")
+        assert result.code == 0 and result.report["resumed"]["reread"] > 0
         seen.update(opened)
     assert rounds > 1
     opened.clear()
-    said = verify(delivery, capsys, "--state", state, "--full")
-    assert said.report["resumed"]["files"] == 0
+    result = verify(delivery, capsys, "--state", state, "--full")
+    assert result.report["resumed"]["files"] == 0
     assert tars <= set(opened)
 
 
@@ -136,8 +136,8 @@ def test_a_cut_off_verification_goes_on(
         cut.setattr(LocalStore, "open_read", open_read)
         assert main(["verify", str(delivery), "--quiet", "--state", str(state)]) == 130
     opened.clear()
-    said = verify(delivery, capsys, "--state", state)
-    assert said.code == 0
+    result = verify(delivery, capsys, "--state", state)
+    assert result.code == 0
     assert [name for name in opened if name.endswith(".tar")] == tars[2:]
 
 
@@ -145,8 +145,8 @@ def test_a_state_of_another_place_vouches_for_nothing(
     demo: Demo, delivery: Path, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert verify(demo.delivery("demo-main"), capsys, "--state", state).code == 0
-    said = verify(delivery, capsys, "--state", state)
-    assert said.code == 0 and said.report["resumed"]["files"] == 0
+    result = verify(delivery, capsys, "--state", state)
+    assert result.code == 0 and result.report["resumed"]["files"] == 0
 
 
 def test_a_damaged_state_is_refused(

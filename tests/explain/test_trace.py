@@ -12,37 +12,37 @@ import pytest
 
 from pipelines.explain.consents import group_consents
 from pipelines.explain.file import file_trace
-from pipelines.explain.rules import NAMES, rule_of
+from pipelines.explain.rules import RULE_NAMES, rule_of
 from pipelines.explain.trace import (
     RowTrace,
-    SmallTables,
-    add_file,
-    trace_dead,
-    trace_screened,
-    verdict_of,
+    ScreeningTables,
+    add_file_trace,
+    combined_outcome,
+    trace_failed_row,
+    trace_screened_row,
 )
-from pipelines.rights.resolve import resolve
+from pipelines.rights.cleared_rights import add_cleared_rights
+from pipelines.rights.resolve import resolve_rights
 from pipelines.rights.screen import reasons_of, screen_batch
-from pipelines.rights.standing import add_standing
-from pipelines.run.decisions import dead_letter, refused
+from pipelines.run.decisions import failed_asset, refused_asset
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, RELEASES_SCHEMA
 from schemas.deal import Deal
 from schemas.reasons import SCREEN_REASONS, Reason
-from schemas.rights import Purpose, Value
-from schemas.signal import Claim, ClaimKind, Fault, Origin, Reading, Signal
+from schemas.rights import Permission, Purpose
+from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, ReadingFault, Signal
 from tests.rights.rights_cases import (
     AS_OF,
     ENDS,
     Row,
     asset,
     deal,
+    deal_with_rights,
     event,
-    index,
     microseconds,
     property_release,
     release,
-    rights,
-    split,
+    rights_index,
+    split_shares,
 )
 
 
@@ -56,30 +56,30 @@ def traced(
     """Screens a row as the walk does, and traces it."""
     terms = terms or deal()
     events = [event("allow"), event("allow", who="c-2")] if consents is None else consents
-    small = SmallTables(
+    small = ScreeningTables(
         pa.Table.from_pylist(list(events), CONSENTS_SCHEMA),
         pa.Table.from_pylist(list(releases), RELEASES_SCHEMA),
-        index(terms, events, releases),
+        rights_index(terms, events, releases),
         microseconds(AS_OF),
     )
     one = pa.Table.from_pylist([row], ASSETS_SCHEMA)
     bits = int(screen_batch(one, small.index, terms, np.array([rows > 1]))[0])
-    trace = trace_screened(
-        one if bits else add_standing(one, small.index, terms), bits, small, terms, rows
+    trace = trace_screened_row(
+        one if bits else add_cleared_rights(one, small.index, terms), bits, small, terms, rows
     )
     codes = () if trace.decision is None else trace.decision.reasons
     assert list(codes) == reasons_of(bits)
     assert tuple(finding.reason for finding in trace.findings) == codes
     # Every reason stands at the rule that gives it, and at no other.
-    at_rules = [reason for step in trace.steps for reason in step.reasons]
+    at_rules = [reason for step in trace.rule_checks for reason in step.reasons]
     assert sorted(at_rules) == sorted(codes)
-    assert [step.rule for step in trace.steps] == sorted(NAMES)
+    assert [step.rule for step in trace.rule_checks] == sorted(RULE_NAMES)
     return trace
 
 
 def words(trace: RowTrace, contributor: str = "c-1") -> list[str]:
     return [
-        group.words
+        group.description
         for group in group_consents(trace.consents)
         if group.contributor_id == contributor
     ]
@@ -87,7 +87,7 @@ def words(trace: RowTrace, contributor: str = "c-1") -> list[str]:
 
 def test_every_reason_of_screening_has_its_rule() -> None:
     for reason in SCREEN_REASONS:
-        assert rule_of(reason) in NAMES
+        assert rule_of(reason) in RULE_NAMES
     assert rule_of(Reason.ASSET_DUPLICATE_ID) == 1
     assert rule_of(Reason.ASSET_WITHDRAWN) == 2
 
@@ -95,21 +95,21 @@ def test_every_reason_of_screening_has_its_rule() -> None:
 def test_a_cleared_row_has_nothing_against_it() -> None:
     trace = traced(asset())
     assert trace.decision is None and not trace.findings
-    assert verdict_of([trace]) == trace.outcome == "cleared"
+    assert combined_outcome([trace]) == trace.outcome == "cleared"
     assert words(trace) == ["allow since 2026-06-30T11:00:00Z"]
 
 
 def test_all_reasons_are_told_with_their_values() -> None:
     row = asset(status="withdrawn", licence_class="editorial", grant_train_gen="deny")
     trace = traced(row, rows=2)
-    seen = {finding.reason: finding.seen for finding in trace.findings}
+    seen = {finding.reason: finding.evidence for finding in trace.findings}
     assert seen == {
         Reason.ASSET_DUPLICATE_ID: ("asset_id=a-1",),
         Reason.ASSET_WITHDRAWN: ("status=withdrawn",),
         Reason.CLASS_EDITORIAL: ("licence_class=editorial",),
         Reason.GRANT_DENIED: ("grant_train_gen=deny; grant_inference=None",),
     }
-    assert trace.steps[0].said == "2 rows have this asset_id"
+    assert trace.rule_checks[0].said == "2 rows have this asset_id"
 
 
 def test_a_withdrawal_is_told_with_its_dates() -> None:
@@ -119,7 +119,7 @@ def test_a_withdrawal_is_told_with_its_dates() -> None:
     ]
     [finding] = trace.findings
     assert finding.reason is Reason.CONSENT_WITHDRAWN
-    assert finding.seen == (f"c-1, train_gen, inference: {words(trace)[0]}",)
+    assert finding.evidence == (f"c-1, train_gen, inference: {words(trace)[0]}",)
 
 
 def test_what_holds_for_this_asset_is_told_beside_the_general_line() -> None:
@@ -148,7 +148,7 @@ def test_what_comes_after_the_instant_is_told_and_does_not_count() -> None:
 
 def test_each_contributor_and_purpose_has_its_own_reason() -> None:
     events = [event("allow", purpose="train_gen"), event("conditional", who="c-2")]
-    row = asset(contributors=split(("c-1", 5_000), ("c-2", 5_000)))
+    row = asset(contributors=split_shares(("c-1", 5_000), ("c-2", 5_000)))
     found = [(c.contributor_id, c.purpose, c.reason) for c in traced(row, None, events).consents]
     assert found == [
         ("c-1", Purpose.TRAIN_GEN, None),
@@ -156,7 +156,7 @@ def test_each_contributor_and_purpose_has_its_own_reason() -> None:
         ("c-2", Purpose.TRAIN_GEN, Reason.CONSENT_CONDITIONAL),
         ("c-2", Purpose.INFERENCE, Reason.CONSENT_CONDITIONAL),
     ]
-    silent = traced(asset(), rights(inference="unless-denied"), events[:1])
+    silent = traced(asset(), deal_with_rights(inference="unless-denied"), events[:1])
     assert silent.decision is None
     assert [c.reason for c in silent.consents] == [None, None]
 
@@ -188,12 +188,12 @@ def test_a_releases_fault_is_its_own(changes: Row, fault: Reason, seen: str) -> 
     bad = release(release_id="r-2", **changes)
     one_of_two = asset(people_count=2, minors=False, release_ids=["r-1", "r-2"])
     trace = traced(one_of_two, releases=[release(), bad])
-    assert [(line.counts, line.faults) for line in trace.releases] == [
+    assert [(line.is_valid, line.faults) for line in trace.releases] == [
         (True, ()),
         (False, (fault,)),
     ]
     [finding] = [f for f in trace.findings if f.reason is fault]
-    assert finding.seen[-1] == f"r-2: {seen}"
+    assert finding.evidence[-1] == f"r-2: {seen}"
     # A fault of a release that nothing needs is told, and is no reason.
     spare = traced(
         asset(people_count=1, minors=False, release_ids=["r-1", "r-2"]), releases=[release(), bad]
@@ -206,29 +206,31 @@ def test_releases_are_judged_without_the_assets_own_matters() -> None:
     row = asset(people_count=0, property=True, release_ids=["p-1", "none", "x-1", "p-1"])
     other = release(release_id="x-1", kind="else")
     trace = traced(row, releases=[property_release(), other])
-    assert [(line.release_id, line.counts, line.faults) for line in trace.releases] == [
+    assert [(line.release_id, line.is_valid, line.faults) for line in trace.releases] == [
         ("p-1", True, ()),
         ("none", False, (Reason.RELEASE_UNKNOWN_ID,)),
         ("x-1", False, ()),
     ]
-    guarded = rights(minors="guardian-release")
+    guarded = deal_with_rights(minors="guardian-release")
     child = asset(people_count=2, minors=True, release_ids=["r-1", "r-2"])
     minor = release(release_id="r-2", minor=True, subject_signed=None)
     trace = traced(child, guarded, releases=[release(), minor])
     assert [line.faults for line in trace.releases] == [(), (Reason.RELEASE_GUARDIAN_MISSING,)]
 
 
-def signal(value: Value = Value.DENY, purpose: Purpose = Purpose.TRAIN_GEN) -> Signal:
+def signal(value: Permission = Permission.DENY, purpose: Purpose = Purpose.TRAIN_GEN) -> Signal:
     return Signal(Origin.FILE, purpose, value, "", "XMP plus:DataMining", "0" * 64, "", "DMI-X")
 
 
 def with_file(row: Row, reading: Reading, **given: Any) -> RowTrace:
     terms = given.pop("terms", None) or deal()
     trace = traced(row, terms, **given)
-    resolution = resolve(trace.row, reading, terms, AS_OF.date())
-    decision = refused("a-1", resolution.reasons, resolution.detail) if resolution.reasons else None
+    resolution = resolve_rights(trace.row, reading, terms, AS_OF.date())
+    decision = (
+        refused_asset("a-1", resolution.reasons, resolution.detail) if resolution.reasons else None
+    )
     file = file_trace(trace.row, "f" * 64, reading, resolution, terms, AS_OF.date())
-    found = add_file(trace, file, decision)
+    found = add_file_trace(trace, file, decision)
     # What statements give one by one is what they give together.
     alone = {reason for item in file.statements for reason in item.reasons}
     assert alone == set(resolution.reasons)
@@ -239,10 +241,12 @@ def with_file(row: Row, reading: Reading, **given: Any) -> RowTrace:
 
 
 def test_a_conflict_names_both_sides() -> None:
-    claim = Claim(ClaimKind.MODEL_RELEASE, "MR-UMR", "XMP plus:ModelReleaseStatus", "0" * 64)
-    reading = Reading((signal(), signal(Value.ALLOW, Purpose.SEARCH)), (claim,))
+    claim = FileAssertion(
+        AssertionKind.MODEL_RELEASE, "MR-UMR", "XMP plus:ModelReleaseStatus", "0" * 64
+    )
+    reading = Reading((signal(), signal(Permission.ALLOW, Purpose.SEARCH)), (claim,))
     trace = with_file(asset(grant_train_gen="allow"), reading)
-    seen = {finding.reason: finding.seen for finding in trace.findings}
+    seen = {finding.reason: finding.evidence for finding in trace.findings}
     no = "XMP plus:DataMining = DMI-X (train_gen deny)"
     assert seen == {
         Reason.FILE_DENIED: (no,),
@@ -257,13 +261,13 @@ def test_a_conflict_names_both_sides() -> None:
 
 def test_owners_conflict_among_themselves() -> None:
     claims = tuple(
-        Claim(ClaimKind.COPYRIGHT, owner, where, "0" * 64)
+        FileAssertion(AssertionKind.COPYRIGHT, owner, where, "0" * 64)
         for owner, where in (("One Agency", "EXIF Copyright"), ("Another", "XMP dc:rights"))
     )
     trace = with_file(asset(), Reading(claims=claims))
     [finding] = trace.findings
     assert finding.reason is Reason.CONFLICT_COPYRIGHT
-    assert finding.seen == ("EXIF Copyright = One Agency", "XMP dc:rights = Another")
+    assert finding.evidence == ("EXIF Copyright = One Agency", "XMP dc:rights = Another")
 
 
 def test_an_agreement_that_overrides_is_told_with_the_no() -> None:
@@ -275,14 +279,14 @@ def test_an_agreement_that_overrides_is_told_with_the_no() -> None:
 
 
 def test_a_fault_and_a_hostile_value_stay_on_one_line() -> None:
-    fault = Fault(Origin.FILE, "XMP", "\x1b[2Jtorn\n[red]", "0" * 64)
+    fault = ReadingFault(Origin.FILE, "XMP", "\x1b[2Jtorn\n[red]", "0" * 64)
     trace = with_file(asset(title="\u202e\x07"), Reading(faults=(fault,)))
     [finding] = trace.findings
     assert finding.reason is Reason.FILE_UNREADABLE
-    assert all(text.isprintable() for text in finding.seen)
+    assert all(text.isprintable() for text in finding.evidence)
 
 
 def test_a_dead_row_is_its_own_trace() -> None:
-    dead = trace_dead(dead_letter("a-1", Reason.ROW_INVALID, "rule: column = ''"))
-    assert dead.outcome == "dead_letter" and not dead.steps
-    assert verdict_of([traced(asset()), dead]) == "dead_letter"
+    dead = trace_failed_row(failed_asset("a-1", Reason.ROW_INVALID, "rule: column = ''"))
+    assert dead.outcome == "dead_letter" and not dead.rule_checks
+    assert combined_outcome([traced(asset()), dead]) == "dead_letter"

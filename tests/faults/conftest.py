@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.command import AS_OF, Demo
-from tests.faults.outputs import Expected, Folder, expect
-from tests.faults.runs import Starter, starter
+from tests.faults.outputs import Expected, Folder, record_expected
+from tests.faults.runs import RunStarter, run_starter
 from tests.faults.shim import build_shim, compiler
 
 DEAL = "demo-main"
 
 
 @dataclass(frozen=True)
-class Library:
+class ShardedLibrary:
     """A catalogue, a deal that cuts it into many shards, and its features.
 
     Attributes:
@@ -49,26 +49,26 @@ class Library:
 
 
 @pytest.fixture(scope="session")
-def library(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Library:
+def library(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> ShardedLibrary:
     """The shared library, cut into some forty shards."""
     deal = tmp_path_factory.mktemp("many") / "deal.toml"
     text = demo.deal(DEAL).read_text(encoding="utf-8")
     assert 'target_bytes = "4MiB"' in text
     deal.write_text(text.replace('"4MiB"', '"64KiB"'), encoding="utf-8")
-    return Library(demo.catalogue, deal, demo.signing_key, demo.out / "agency" / "features")
+    return ShardedLibrary(demo.catalogue, deal, demo.signing_key, demo.out / "agency" / "features")
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStarter]:
     """Starts runs at once, with the shim where it can be compiled: idle unless it is told."""
     command = compiler()
     shim = build_shim(command, tmp_path_factory.mktemp("shim")) if command else None
-    with starter({"LD_PRELOAD": str(shim)} if shim else {}) as ready:
+    with run_starter({"LD_PRELOAD": str(shim)} if shim else {}) as ready:
         yield ready
 
 
 @pytest.fixture
-def broken_runs(runs: Starter) -> Starter:
+def broken_runs(runs: RunStarter) -> RunStarter:
     """Starts runs whose file operations can be broken."""
     if compiler() is None:
         pytest.skip("no C compiler: file operations cannot be broken")
@@ -76,12 +76,14 @@ def broken_runs(runs: Starter) -> Starter:
 
 
 @pytest.fixture(scope="session")
-def expected(library: Library, runs: Starter, tmp_path_factory: pytest.TempPathFactory) -> Expected:
+def expected(
+    library: ShardedLibrary, runs: RunStarter, tmp_path_factory: pytest.TempPathFactory
+) -> Expected:
     """What an uninterrupted run leaves, and how long it takes."""
     output = library.warm(tmp_path_factory.mktemp("uninterrupted"))
     begun = time.monotonic()
     run = runs.start(*library.package(output.uri, "--workers", 1))
-    assert run.wait() == 0, run.said()
-    found = expect(output, DEAL, time.monotonic() - begun)
+    assert run.wait() == 0, run.output_text()
+    found = record_expected(output, DEAL, time.monotonic() - begun)
     assert len(found.shards) >= 30
     return found

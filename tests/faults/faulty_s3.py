@@ -1,7 +1,7 @@
 """A small proxy in front of an S3 server that breaks what passes through it, by a seeded schedule.
 
 It speaks HTTP/1.1, hands on the client's headers as they are (the signature covers the Host that
-the client saw) and never repairs anything. What it did is in `Proxy.done`.
+the client saw) and never repairs anything. What it did is in `FaultyProxy.fault_counts`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>x
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
-class Fault(StrEnum):
+class S3Fault(StrEnum):
     """What can go wrong with one request. `AFTER`: it was obeyed, and the client is not told."""
 
     NONE = "none"
@@ -46,15 +46,15 @@ class Fault(StrEnum):
     TWICE = "the request arrives twice"
 
 
-ALL = tuple(fault for fault in Fault if fault is not Fault.NONE)
-_AFTER = {Fault.ERROR_500_AFTER, Fault.HANG_UP_AFTER, Fault.ERROR_IN_200_AFTER}
+ALL_FAULTS = tuple(fault for fault in S3Fault if fault is not S3Fault.NONE)
+_AFTER = {S3Fault.ERROR_500_AFTER, S3Fault.HANG_UP_AFTER, S3Fault.ERROR_IN_200_AFTER}
 _STATUS = {
-    Fault.ERROR_500: (500, "InternalError"),
-    Fault.ERROR_500_AFTER: (500, "InternalError"),
-    Fault.SLOW_DOWN: (503, "SlowDown"),
-    Fault.TOO_MANY: (429, "TooMany"),
-    Fault.ERROR_IN_200: (200, "InternalError"),
-    Fault.ERROR_IN_200_AFTER: (200, "InternalError"),
+    S3Fault.ERROR_500: (500, "InternalError"),
+    S3Fault.ERROR_500_AFTER: (500, "InternalError"),
+    S3Fault.SLOW_DOWN: (503, "SlowDown"),
+    S3Fault.TOO_MANY: (429, "TooMany"),
+    S3Fault.ERROR_IN_200: (200, "InternalError"),
+    S3Fault.ERROR_IN_200_AFTER: (200, "InternalError"),
 }
 
 
@@ -72,66 +72,66 @@ class Schedule:
 
     seed: int
     rate: float = 0.3
-    faults: Sequence[Fault] = ALL
+    faults: Sequence[S3Fault] = ALL_FAULTS
     in_a_row: int = 2
     _row: int = field(default=0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
-        self._met: Counter[Fault] = Counter()
+        self._drawn: Counter[S3Fault] = Counter()
 
-    def next(self, possible: set[Fault]) -> Fault:
+    def next(self, possible: set[S3Fault]) -> S3Fault:
         """The fault of the next request."""
         with self._lock:
             chosen = [fault for fault in self.faults if fault in possible]
             if not chosen or self._row >= self.in_a_row or self._chance.random() >= self.rate:
                 self._row = 0
-                return Fault.NONE
+                return S3Fault.NONE
             self._row += 1
             # Those met least come first, since some can be met by few requests only.
-            least = min(self._met[fault] for fault in chosen)
-            fault = self._chance.choice([one for one in chosen if self._met[one] == least])
-            self._met[fault] += 1
+            least = min(self._drawn[fault] for fault in chosen)
+            fault = self._chance.choice([one for one in chosen if self._drawn[one] == least])
+            self._drawn[fault] += 1
             return fault
 
 
 @dataclass
-class Proxy:
+class FaultyProxy:
     """A running proxy.
 
     Attributes:
         endpoint: Its address.
         schedule: What it does; may be replaced while it runs.
-        done: How often it did what.
-        steer: Asked for each request by its method and path; a fault that it names comes first.
+        fault_counts: How often it did what.
+        override: Asked for each request by its method and path; a fault that it names comes first.
         written: How often which path was written whole, by a put or by completing an upload.
         calls: Method and path of every request, in their order.
     """
 
     endpoint: str
     schedule: Schedule
-    done: Counter[Fault] = field(default_factory=Counter)
-    steer: Callable[[str, str], Fault | None] | None = None
+    fault_counts: Counter[S3Fault] = field(default_factory=Counter)
+    override: Callable[[str, str], S3Fault | None] | None = None
     written: Counter[str] = field(default_factory=Counter)
     calls: list[tuple[str, str]] = field(default_factory=list)
     _under_way: int = 0
     _change: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
-    def serving(self, method: str, path: str) -> Iterator[Fault]:
+    def serving(self, method: str, path: str) -> Iterator[S3Fault]:
         """Around each request; gives the fault that is steered to, if any."""
         with self._change:
             self._under_way += 1
             self.calls.append((method, path))
         try:
-            yield (self.steer(method, path) if self.steer else None) or Fault.NONE
+            yield (self.override(method, path) if self.override else None) or S3Fault.NONE
         finally:
             with self._change:
                 self._under_way -= 1
                 self._change.notify_all()
 
-    def obeyed(self, method: str, path: str) -> None:
+    def count_write(self, method: str, path: str) -> None:
         """Counts what was written."""
         place, _, query = path.partition("?")
         made = method == "PUT" and "partNumber=" not in query
@@ -139,14 +139,14 @@ class Proxy:
             with self._change:
                 self.written[place] += 1
 
-    def rest(self) -> None:
+    def wait_idle(self) -> None:
         """Waits until no request is under way: those of a killed client, say."""
         with self._change:
             assert self._change.wait_for(lambda: not self._under_way, 60)
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _Response:
     status: int
     reason: str
     headers: list[tuple[str, str]]
@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Passes one request on, or breaks it."""
 
     protocol_version = "HTTP/1.1"
-    proxy: Proxy
+    proxy: FaultyProxy
     upstream: str
 
     def _serve(self) -> None:
@@ -168,24 +168,24 @@ class _Handler(BaseHTTPRequestHandler):
             return
         with self.proxy.serving(self.command, self.path) as steered:
             drawn = self.proxy.schedule.next(self._possible())
-            self._meet(drawn if steered is Fault.NONE else steered, request)
+            self._apply(drawn if steered is S3Fault.NONE else steered, request)
 
-    def _meet(self, fault: Fault, request: bytes) -> None:
-        self.proxy.done[fault] += 1
-        if fault is Fault.DELAY:
+    def _apply(self, fault: S3Fault, request: bytes) -> None:
+        self.proxy.fault_counts[fault] += 1
+        if fault is S3Fault.DELAY:
             time.sleep(0.05)
-        if fault is Fault.HANG_UP:
+        if fault is S3Fault.HANG_UP:
             self._hang_up()
-        elif fault is Fault.CUT_REQUEST:
+        elif fault is S3Fault.CUT_REQUEST:
             self._send_half(request)
             self._hang_up()
         elif fault in _STATUS and fault not in _AFTER:
             self._refuse(*_STATUS[fault])
         else:
-            answer = self._forward(request, drop_range=fault is Fault.RANGE_IGNORED)
-            if fault is Fault.TWICE:
+            answer = self._forward(request, drop_range=fault is S3Fault.RANGE_IGNORED)
+            if fault is S3Fault.TWICE:
                 answer = self._forward(request, drop_range=False)
-            if fault is Fault.HANG_UP_AFTER:
+            if fault is S3Fault.HANG_UP_AFTER:
                 self._hang_up()
             elif fault in _AFTER:
                 self._refuse(*_STATUS[fault])
@@ -194,21 +194,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _serve
 
-    def _possible(self) -> set[Fault]:
+    def _possible(self) -> set[S3Fault]:
         """The faults that a real server or network could show for such a request."""
-        faults: set[Fault] = set(ALL)
+        faults: set[S3Fault] = set(ALL_FAULTS)
         query = urlsplit(self.path).query
         if not (self.command == "POST" and "uploadId" in query):
-            faults -= {Fault.ERROR_IN_200, Fault.ERROR_IN_200_AFTER}
+            faults -= {S3Fault.ERROR_IN_200, S3Fault.ERROR_IN_200_AFTER}
         if self.command == "HEAD":
-            faults -= {Fault.CUT, Fault.CUT_UNSAID, Fault.CUT_CHUNKED, Fault.EMPTY, Fault.NO_LENGTH}
+            faults -= {
+                S3Fault.CUT,
+                S3Fault.CUT_UNSAID,
+                S3Fault.CUT_CHUNKED,
+                S3Fault.EMPTY,
+                S3Fault.NO_LENGTH,
+            }
         if self.command == "GET" and not query:
             # A whole object of no bytes, said with its length, is no fault that can be seen here.
-            faults -= {Fault.EMPTY}
+            faults -= {S3Fault.EMPTY}
         if self.command != "PUT":
-            faults -= {Fault.CUT_REQUEST}
+            faults -= {S3Fault.CUT_REQUEST}
         if "Range" not in self.headers:
-            faults -= {Fault.RANGE_IGNORED}
+            faults -= {S3Fault.RANGE_IGNORED}
         return faults
 
     def _head(self, request: bytes, drop_range: bool) -> list[tuple[str, str]]:
@@ -223,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _connection(self) -> HTTPConnection:
         return HTTPConnection(self.upstream, timeout=30)
 
-    def _forward(self, request: bytes, drop_range: bool) -> _Answer:
+    def _forward(self, request: bytes, drop_range: bool) -> _Response:
         connection = self._connection()
         try:
             connection.putrequest(
@@ -235,8 +241,8 @@ class _Handler(BaseHTTPRequestHandler):
             answer = connection.getresponse()
             body = answer.read()
             if answer.status == 200:
-                self.proxy.obeyed(self.command, self.path)
-            return _Answer(answer.status, answer.reason, answer.getheaders(), body)
+                self.proxy.count_write(self.command, self.path)
+            return _Response(answer.status, answer.reason, answer.getheaders(), body)
         finally:
             connection.close()
 
@@ -251,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
             connection.endheaders(request[: len(request) // 2])
         connection.close()
 
-    def _answer(self, answer: _Answer, fault: Fault) -> None:
+    def _answer(self, answer: _Response, fault: S3Fault) -> None:
         body = answer.body
         half = body[: len(body) // 2]
         length = next(
@@ -261,22 +267,24 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.headers:
             if name.lower() not in _HOP:
                 self.send_header(name, value)
-        if fault in (Fault.CUT_UNSAID, Fault.NO_LENGTH):
-            self._end(half if fault is Fault.CUT_UNSAID else body, close=True)
-        elif fault is Fault.CUT_CHUNKED:
+        if fault in (S3Fault.CUT_UNSAID, S3Fault.NO_LENGTH):
+            self._end(half if fault is S3Fault.CUT_UNSAID else body, close=True)
+        elif fault is S3Fault.CUT_CHUNKED:
             self.send_header("Transfer-Encoding", "chunked")
             self._end(f"{len(body):x}\r\n".encode() + half, close=True)
-        elif fault is Fault.CUT:
+        elif fault is S3Fault.CUT:
             self.send_header("Content-Length", str(len(body)))
             self._end(half, close=True)
-        elif fault is Fault.EMPTY:
+        elif fault is S3Fault.EMPTY:
             self.send_header("Content-Length", "0")
             self._end(b"", close=False)
         else:
             # The answer to HEAD has a length and no body.
-            told = length if self.command == "HEAD" and length is not None else str(len(body))
+            shown_length = (
+                length if self.command == "HEAD" and length is not None else str(len(body))
+            )
             if answer.status != 204:
-                self.send_header("Content-Length", told)
+                self.send_header("Content-Length", shown_length)
             self._end(b"" if self.command == "HEAD" else body, close=False)
 
     def _refuse(self, status: int, code: str) -> None:
@@ -304,7 +312,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-class _Server(ThreadingHTTPServer):
+class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -312,12 +320,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def faulty_proxy(endpoint: str, schedule: Schedule) -> Iterator[Proxy]:
+def faulty_proxy(endpoint: str, schedule: Schedule) -> Iterator[FaultyProxy]:
     """A proxy in front of `endpoint` while the block runs."""
     place = urlsplit(endpoint).netloc
     handler = type("Handler", (_Handler,), {"upstream": place})
-    server = _Server(("127.0.0.1", 0), handler)
-    proxy = Proxy(f"http://127.0.0.1:{server.server_port}", schedule)
+    server = _QuietServer(("127.0.0.1", 0), handler)
+    proxy = FaultyProxy(f"http://127.0.0.1:{server.server_port}", schedule)
     handler.proxy = proxy  # type: ignore[attr-defined]  # the class was made in this function
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

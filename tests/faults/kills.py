@@ -16,20 +16,20 @@ from typing import Protocol
 from tests.faults.outputs import (
     STAGES,
     Expected,
-    Output,
-    Seen,
+    ObjectState,
+    RunOutput,
     check_ended,
     check_not_torn,
-    committed,
+    committed_shards,
     redone,
     stage,
 )
-from tests.faults.runs import Run, Starter
+from tests.faults.runs import CommandRun, RunStarter
 
-Launch = Callable[[Mapping[str, str]], Run]
+Launch = Callable[[Mapping[str, str]], CommandRun]
 
 
-class Moment(Protocol):
+class KillMoment(Protocol):
     """When a run is killed."""
 
     @property
@@ -40,20 +40,20 @@ class Moment(Protocol):
     def env(self) -> Mapping[str, str]:
         """What the run is told, where it is to kill itself."""
 
-    def strike(self, run: Run, output: Output) -> bool:
+    def strike(self, run: CommandRun, output: RunOutput) -> bool:
         """Waits for the moment and kills the run's group; False if it ended before."""
 
 
 @dataclass(frozen=True)
-class Clock:
+class AfterDelay:
     """So long after the start."""
 
     after_s: float
     kind: str = "time"
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def strike(self, run: Run, output: Output) -> bool:
-        """See `Moment.strike`."""
+    def strike(self, run: CommandRun, output: RunOutput) -> bool:
+        """See `KillMoment.strike`."""
         until = time.monotonic() + self.after_s
         while time.monotonic() < until and not run.ended():
             time.sleep(0.002)
@@ -61,17 +61,17 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Event:
+class AfterEvent:
     """As soon as something is there, or a little later."""
 
     what: str
-    happened: Callable[[Output], bool]
+    happened: Callable[[RunOutput], bool]
     later_s: float = 0.0
     kind: str = "event"
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def strike(self, run: Run, output: Output) -> bool:
-        """See `Moment.strike`."""
+    def strike(self, run: CommandRun, output: RunOutput) -> bool:
+        """See `KillMoment.strike`."""
         while not self.happened(output) and not run.ended():
             time.sleep(0.0005)
         time.sleep(self.later_s)
@@ -79,14 +79,14 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Call:
+class AtFileOperation:
     """At one file operation of the run, which kills its own group right before or after it."""
 
     env: Mapping[str, str]
     kind: str = "file operation"
 
-    def strike(self, run: Run, output: Output) -> bool:
-        """See `Moment.strike`."""
+    def strike(self, run: CommandRun, output: RunOutput) -> bool:
+        """See `KillMoment.strike`."""
         return run.wait() < 0
 
 
@@ -131,7 +131,7 @@ class Tally:
 
 
 @dataclass
-class Chain:
+class KillChain:
     """One output and what happens to it.
 
     Attributes:
@@ -142,13 +142,13 @@ class Chain:
         tally: What is counted.
     """
 
-    output: Output
+    output: RunOutput
     expected: Expected
     launch: Launch
     workers: int
     tally: Tally
 
-    def go(self, moments: Sequence[Moment]) -> None:
+    def go(self, moments: Sequence[KillMoment]) -> None:
         """Kills a run at each moment, unless one ends before; then lets one end, and checks."""
         self.tally.chains += 1
         runs = 0
@@ -163,13 +163,13 @@ class Chain:
         self.tally.most_runs = max(self.tally.most_runs, runs)
         self.tally.left += check_ended(self.output, self.expected)
 
-    def _kill(self, moment: Moment) -> bool:
-        before = self.output.look()
+    def _kill(self, moment: KillMoment) -> bool:
+        before = self.output.snapshot()
         run = self.launch(moment.env)
         killed = moment.strike(run, self.output)
         if not killed:
-            assert run.code == 0, run.said()
-        self.settle(run)
+            assert run.code == 0, run.output_text()
+        self.wait_until_gone(run)
         found = check_not_torn(self.output, self.expected)
         self._count_redone(before, found)
         if killed:
@@ -178,27 +178,27 @@ class Chain:
             self.tally.stages[stage(found, self.expected)] += 1
         return killed
 
-    def _end(self, run: Run) -> None:
-        before = self.output.look()
-        assert run.wait() == 0, run.said()
-        self._count_redone(before, self.output.look())
+    def _end(self, run: CommandRun) -> None:
+        before = self.output.snapshot()
+        assert run.wait() == 0, run.output_text()
+        self._count_redone(before, self.output.snapshot())
 
-    def settle(self, run: Run) -> None:
+    def wait_until_gone(self, run: CommandRun) -> None:
         """Waits until nothing of the group lives."""
         until = time.monotonic() + 30
         while left := run.members():
             assert time.monotonic() < until, left
             time.sleep(0.005)
 
-    def _count_redone(self, before: dict[str, Seen], after: dict[str, Seen]) -> None:
+    def _count_redone(self, before: dict[str, ObjectState], after: dict[str, ObjectState]) -> None:
         again = redone(before, after, self.expected)
-        assert not again & committed(before, self.expected), again
+        assert not again & committed_shards(before, self.expected), again
         assert len(again) <= self.workers, again
         self.tally.redone += len(again)
         self.tally.most_redone = max(self.tally.most_redone, len(again))
 
 
-def lengths(chance: random.Random, kills: int) -> Iterator[int]:
+def chain_lengths(chance: random.Random, kills: int) -> Iterator[int]:
     """Random lengths of chains that come to so many kills."""
     while kills > 0:
         length = min(kills, chance.choice((1, 1, 2, 2, 3, 4, 6)))
@@ -207,7 +207,7 @@ def lengths(chance: random.Random, kills: int) -> Iterator[int]:
 
 
 def launcher(
-    starter: Starter,
+    starter: RunStarter,
     arguments: Sequence[object],
     env: Mapping[str, str] | None = None,
     attributes: Mapping[str, int | float] | None = None,

@@ -13,7 +13,7 @@ from typing import Protocol
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.run.leftovers import Kind, Leftover, clean_output
+from pipelines.run.leftovers import Leftover, LeftoverKind, clean_output
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.verify.delivery import verify_delivery
@@ -24,14 +24,14 @@ TEMPORARY = ".tmp-"
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObjectState:
     """One object: what tells whether it was written again, and its digest."""
 
     written: tuple[object, ...]
     sha256: str
 
 
-class Output(Protocol):
+class RunOutput(Protocol):
     """An output that can be looked at without the code under test."""
 
     @property
@@ -42,7 +42,7 @@ class Output(Protocol):
     def store(self) -> Store:
         """The store, for what is tested by its own means."""
 
-    def look(self) -> dict[str, Seen]:
+    def snapshot(self) -> dict[str, ObjectState]:
         """Every object by key, temporary ones too."""
 
     def read(self, key: str) -> bytes:
@@ -57,26 +57,28 @@ class Folder:
 
     @property
     def uri(self) -> str:
-        """See `Output.uri`."""
+        """See `RunOutput.uri`."""
         return str(self.root)
 
     @property
     def store(self) -> Store:
-        """See `Output.store`."""
+        """See `RunOutput.store`."""
         return open_store(self.uri)
 
-    def look(self) -> dict[str, Seen]:
-        """See `Output.look`. A file that is written again has another inode or time."""
+    def snapshot(self) -> dict[str, ObjectState]:
+        """See `RunOutput.snapshot`. A file that is written again has another inode or time."""
         found = {}
         for path in self.root.rglob("*"):
             if path.is_file():
                 of = path.stat()
                 mark = (str(path), of.st_ino, of.st_mtime_ns, of.st_size)
-                found[path.relative_to(self.root).as_posix()] = Seen(mark[1:], _digest(*mark))
+                found[path.relative_to(self.root).as_posix()] = ObjectState(
+                    mark[1:], _digest(*mark)
+                )
         return found
 
     def read(self, key: str) -> bytes:
-        """See `Output.read`."""
+        """See `RunOutput.read`."""
         return (self.root / key).read_bytes()
 
 
@@ -119,9 +121,9 @@ class Expected:
         return sorted(key for key in self.objects if key.endswith(".tar"))
 
 
-def expect(output: Output, deal_id: str, took_s: float) -> Expected:
+def record_expected(output: RunOutput, deal_id: str, took_s: float) -> Expected:
     """Takes an output that a run has just ended in for what is expected of others."""
-    found = output.look()
+    found = output.snapshot()
     ours = {key: seen.sha256 for key, seen in found.items() if key.startswith(f"{deal_id}/v0001/")}
     rest = frozenset(key for key in found if key not in ours and not _is_feature(key))
     assert not [key for key in found if TEMPORARY in key]
@@ -135,11 +137,11 @@ def _is_feature(key: str) -> bool:
     return key.startswith("agency/features/")
 
 
-def ledger_totals(output: Output, version: str) -> dict[str, tuple[int, int]]:
+def ledger_totals(output: RunOutput, version: str) -> dict[str, tuple[int, int]]:
     """Entries and their sum in minor units, by currency."""
     totals: Counter[str] = Counter()
     count: Counter[str] = Counter()
-    for key in output.look():
+    for key in output.snapshot():
         if key.startswith(f"{version}/agency/ledger/") and key.endswith(".parquet"):
             for row in pq.read_table(io.BytesIO(output.read(key))).to_pylist():
                 totals[row["currency"]] += row["amount_minor"]
@@ -147,20 +149,20 @@ def ledger_totals(output: Output, version: str) -> dict[str, tuple[int, int]]:
     return {currency: (count[currency], totals[currency]) for currency in totals}
 
 
-def check_not_torn(output: Output, expected: Expected) -> dict[str, Seen]:
+def check_not_torn(output: RunOutput, expected: Expected) -> dict[str, ObjectState]:
     """Asserts that no delivery is readable unless it is whole; returns what is there.
 
     Whatever has its final name has its final bytes, tar or table or index, and an index is there
     only when everything that it speaks of is.
     """
-    found = output.look()
+    found = output.snapshot()
     named = {
         key: seen
         for key, seen in found.items()
         if key.startswith(f"{expected.deal_id}/") and TEMPORARY not in key
     }
-    strangers = sorted(set(named) - set(expected.objects))
-    assert not strangers, strangers
+    unexpected = sorted(set(named) - set(expected.objects))
+    assert not unexpected, unexpected
     torn = [key for key, seen in named.items() if seen.sha256 != expected.objects[key]]
     assert not torn, torn
     delivery = f"{output.uri}/{expected.version}/delivery"
@@ -182,44 +184,51 @@ def check_not_torn(output: Output, expected: Expected) -> dict[str, Seen]:
         if key.startswith(f"{expected.version}/delivery/")
         and key.rsplit("/", 1)[-1].startswith(("README", "wids", "croissant", "energon", "index."))
     ]
-    unbacked = [key for key in expected.shards if key not in named] if indexes else []
-    assert not unbacked, (indexes, unbacked)
+    missing_tars = [key for key in expected.shards if key not in named] if indexes else []
+    assert not missing_tars, (indexes, missing_tars)
     return found
 
 
-def check_ended(output: Output, expected: Expected) -> int:
+def check_ended(output: RunOutput, expected: Expected) -> int:
     """Asserts that a run that ended left what an uninterrupted one leaves, and `clean` the rest.
 
     Returns:
         How many things `clean` found.
     """
     found = check_not_torn(output, expected)
-    stray = {key for key in found if TEMPORARY in key}
-    ours = {key for key in found if key.startswith(f"{expected.version}/")} - stray
+    temporary_keys = {key for key in found if TEMPORARY in key}
+    ours = {key for key in found if key.startswith(f"{expected.version}/")} - temporary_keys
     assert ours == set(expected.objects), sorted(ours ^ set(expected.objects))
     assert ledger_totals(output, expected.version) == expected.totals
-    rest = {key for key in found if key not in ours and not _is_feature(key)} - stray
+    rest = {key for key in found if key not in ours and not _is_feature(key)} - temporary_keys
     # The claims of a run that was killed after it had published wait for `clean`.
     claims = {key for key in rest if key.startswith("agency/claims/")}
     assert rest - claims == expected.clean, sorted(rest ^ expected.clean)
     removed = clean(output)
     # Uploads, which no listing shows, are removed as well.
-    assert stray == {item.name for item in removed if item.kind is Kind.TEMPORARY}
-    assert bool(claims) == any(item.kind is Kind.CLAIM for item in removed)
-    assert {item.kind for item in removed} <= {Kind.TEMPORARY, Kind.UPLOAD, Kind.CLAIM}, removed
-    assert set(output.look()) == set(found) - stray - claims and not output.store.unfinished()
+    assert temporary_keys == {item.name for item in removed if item.kind is LeftoverKind.TEMPORARY}
+    assert bool(claims) == any(item.kind is LeftoverKind.LEASE for item in removed)
+    assert {item.kind for item in removed} <= {
+        LeftoverKind.TEMPORARY,
+        LeftoverKind.UPLOAD,
+        LeftoverKind.LEASE,
+    }, removed
+    assert (
+        set(output.snapshot()) == set(found) - temporary_keys - claims
+        and not output.store.unfinished_writes()
+    )
     return len(removed)
 
 
-def clean(output: Output) -> list[Leftover]:
+def clean(output: RunOutput) -> list[Leftover]:
     """What `fairshard clean` removes, asked at once."""
     found = clean_output(output.store, 0.0)
-    kept = [item for item in found if item.kept]
+    kept = [item for item in found if item.kept_reason]
     assert not kept, kept
     return found
 
 
-def committed(found: dict[str, Seen], expected: Expected) -> set[str]:
+def committed_shards(found: dict[str, ObjectState], expected: Expected) -> set[str]:
     """Keys of the tars whose commit record is there."""
     names = {
         key.rsplit("/", 1)[-1].removesuffix(".json")
@@ -229,7 +238,9 @@ def committed(found: dict[str, Seen], expected: Expected) -> set[str]:
     return {key for key in expected.shards if key.rsplit("/", 1)[-1][:-4] in names}
 
 
-def redone(before: dict[str, Seen], after: dict[str, Seen], expected: Expected) -> set[str]:
+def redone(
+    before: dict[str, ObjectState], after: dict[str, ObjectState], expected: Expected
+) -> set[str]:
     """Tars that were there before and were written again."""
     return {
         key
@@ -253,7 +264,7 @@ STAGES = (
 )
 
 
-def stage(found: dict[str, Seen], expected: Expected) -> str:
+def stage(found: dict[str, ObjectState], expected: Expected) -> str:
     """How far a run came, by what it left."""
     delivery, agency = f"{expected.version}/delivery", f"{expected.version}/agency"
     keys = [key for key in found if TEMPORARY not in key]
@@ -279,7 +290,7 @@ def stage(found: dict[str, Seen], expected: Expected) -> str:
     return "before the claim"
 
 
-def told(error: str) -> None:
+def check_error_message(error: str) -> None:
     """Asserts that a failed run said so in its own words: what, which, what to do."""
     lines = error.strip().splitlines()
     assert lines and lines[-1].startswith("fairshard package: "), error

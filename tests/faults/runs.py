@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.command import environment
-from tests.faults.zygote import Request
+from tests.faults.zygote import RunRequest
 
 _START_S = 300.0
 _END_S = 300.0
@@ -26,28 +26,28 @@ _END_S = 300.0
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-class Run:
+class CommandRun:
     """A run of the command in a process group of its own."""
 
-    def __init__(self, out: Path, told: int) -> None:
+    def __init__(self, out: Path, status_fd: int) -> None:
         self._out = out
-        self._told = os.fdopen(told, "r", encoding="ascii")
-        self.pid = int(self._told.readline())
+        self._status = os.fdopen(status_fd, "r", encoding="ascii")
+        self.pid = int(self._status.readline())
         self.code: int | None = None
 
     def ended(self) -> bool:
         """Whether it has ended."""
-        if self.code is None and select.select([self._told], [], [], 0)[0]:
+        if self.code is None and select.select([self._status], [], [], 0)[0]:
             self._read()
         return self.code is not None
 
     def wait(self, limit_s: float = _END_S) -> int:
         """Waits for its end; returns its exit code, negative if a signal ended it."""
         if self.code is None:
-            if not select.select([self._told], [], [], limit_s)[0]:
-                said = self.said()
+            if not select.select([self._status], [], [], limit_s)[0]:
+                text = self.output_text()
                 self.kill()
-                raise AssertionError(f"the run did not end within {limit_s:g} s: {said}")
+                raise AssertionError(f"the run did not end within {limit_s:g} s: {text}")
             self._read()
         assert self.code is not None
         return self.code
@@ -67,7 +67,7 @@ class Run:
         """Processes of the group that have not ended."""
         return sorted(pid for pid, group, state in _processes() if group == self.pid != 0 and state)
 
-    def said(self) -> str:
+    def output_text(self) -> str:
         """What it wrote to stdout and stderr."""
         texts = [
             self._out.with_suffix(kind).read_text(errors="replace") for kind in (".out", ".err")
@@ -83,8 +83,8 @@ class Run:
         return self._out.with_suffix(".err").read_text(errors="replace").strip()
 
     def _read(self) -> None:
-        self.code = int(self._told.readline())
-        self._told.close()
+        self.code = int(self._status.readline())
+        self._status.close()
 
 
 def _processes() -> Iterator[tuple[int, int, bool]]:
@@ -104,7 +104,7 @@ def command_of(pid: int) -> str:
     return ""
 
 
-class Starter:
+class RunStarter:
     """Starts runs."""
 
     def __init__(self, control: socket.socket, folder: Path) -> None:
@@ -117,9 +117,9 @@ class Starter:
         *arguments: object,
         env: Mapping[str, str] | None = None,
         attributes: Mapping[str, int | float] | None = None,
-    ) -> Run:
+    ) -> CommandRun:
         """Starts a run of `fairshard` with these arguments."""
-        request = Request(list(map(str, arguments)), environment(env), attributes or {})
+        request = RunRequest(list(map(str, arguments)), environment(env), attributes or {})
         self._count += 1
         out = self._folder / f"{self._count:05d}"
         reading, writing = os.pipe()
@@ -132,11 +132,11 @@ class Starter:
         finally:
             for descriptor in (*files, writing):
                 os.close(descriptor)
-        return Run(out, reading)
+        return CommandRun(out, reading)
 
 
 @contextmanager
-def starter(env: Mapping[str, str] | None = None) -> Iterator[Starter]:
+def run_starter(env: Mapping[str, str] | None = None) -> Iterator[RunStarter]:
     """A warm process to start runs from, while the block runs."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with tempfile.TemporaryDirectory(prefix="fairshard-runs-") as folder, ours:
@@ -154,17 +154,17 @@ def starter(env: Mapping[str, str] | None = None) -> Iterator[Starter]:
         theirs.close()
         try:
             ours.settimeout(_START_S)
-            said = ours.recv(1 << 16)
-            assert said, log.read_text(errors="replace")[-2_000:]
+            text = ours.recv(1 << 16)
+            assert text, log.read_text(errors="replace")[-2_000:]
             # A fork of a process with threads at work would not be as good as a new one.
-            assert json.loads(said) == {"threads": []}, said
-            yield Starter(ours, Path(folder))
+            assert json.loads(text) == {"threads": []}, text
+            yield RunStarter(ours, Path(folder))
         finally:
             ours.close()
             process.wait(_END_S)
 
 
-def await_that(happened: object, limit_s: float) -> bool:
+def wait_until(happened: object, limit_s: float) -> bool:
     """Waits until a callable says yes; False if it did not in time."""
     assert callable(happened)
     until = time.monotonic() + limit_s

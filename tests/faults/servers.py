@@ -22,10 +22,10 @@ from pipelines.storage import s3_client as clients
 from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Options
 from pipelines.storage.store import Store
-from tests.faults.faulty_s3 import Proxy
-from tests.faults.outputs import Expected, Seen, expect
+from tests.faults.faulty_s3 import FaultyProxy
+from tests.faults.outputs import Expected, ObjectState, record_expected
 
-_START = Path(__file__).parents[2] / "infra" / "swift" / "start.py"
+_START_SCRIPT = Path(__file__).parents[2] / "infra" / "swift" / "start.py"
 _CANNOT_RUN = 3
 
 
@@ -96,20 +96,20 @@ def moto() -> Iterator[Server]:
 def started_swift(*options: str) -> Iterator[dict[str, str]]:
     """OpenStack Swift while the block runs, as its script tells of it; skips where it cannot."""
     process = subprocess.Popen(
-        [sys.executable, str(_START), *options],
+        [sys.executable, str(_START_SCRIPT), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdin and process.stdout and process.stderr
-    said = process.stdout.readline()
-    if not said:
+    first_line = process.stdout.readline()
+    if not first_line:
         reason = process.stderr.read().strip()
         assert process.wait(60) == _CANNOT_RUN, reason
         pytest.skip(f"Swift cannot run here: {reason}")
     try:
-        yield json.loads(said)
+        yield json.loads(first_line)
     finally:
         process.stdin.close()
         assert process.wait(60) == 0
@@ -118,14 +118,18 @@ def started_swift(*options: str) -> Iterator[dict[str, str]]:
 @contextmanager
 def swift() -> Iterator[Server]:
     """OpenStack Swift while the block runs; skips the test where it is not ready."""
-    with started_swift("--no-install") as told:
+    with started_swift("--no-install") as settings:
         yield Server(
-            told["endpoint"], told["access_key"], told["secret_key"], told["region"], strict=True
+            settings["endpoint"],
+            settings["access_key"],
+            settings["secret_key"],
+            settings["region"],
+            strict=True,
         )
 
 
 @contextmanager
-def strictest() -> Iterator[Server]:
+def strictest_server() -> Iterator[Server]:
     """Swift where it is ready, else moto."""
     with ExitStack() as stack:
         try:
@@ -136,7 +140,7 @@ def strictest() -> Iterator[Server]:
 
 
 @contextmanager
-def plain_aws(server: Server) -> Iterator[None]:
+def direct_aws(server: Server) -> Iterator[None]:
     """This process speaks to the server, past any proxy, while the block runs."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in server.environment(server.endpoint).items():
@@ -151,7 +155,7 @@ class Bucket:
     """An output in a bucket of its own, which runs reach through a proxy."""
 
     server: Server
-    proxy: Proxy
+    proxy: FaultyProxy
     bucket: str
     _digests: dict[tuple[str, str, int], str] = field(default_factory=dict)
 
@@ -167,10 +171,10 @@ class Bucket:
 
     def expected(self, deal_id: str, took_s: float = 0.0) -> Expected:
         """What a run that has just ended here left."""
-        return expect(self, deal_id, took_s)
+        return record_expected(self, deal_id, took_s)
 
-    def look(self) -> dict[str, Seen]:
-        """See `Output.look`. The proxy counts how often an object was written."""
+    def snapshot(self) -> dict[str, ObjectState]:
+        """See `Output.snapshot`. The proxy counts how often an object was written."""
         found = {}
         pages = self.server.client().get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self.bucket, Prefix="out/"):
@@ -180,7 +184,7 @@ class Bucket:
                 if mark not in self._digests:
                     self._digests[mark] = hashlib.sha256(self._get(key)).hexdigest()
                 times = self.proxy.written[f"/{self.bucket}/{key}"]
-                found[key.removeprefix("out/")] = Seen((times,), self._digests[mark])
+                found[key.removeprefix("out/")] = ObjectState((times,), self._digests[mark])
         return found
 
     def read(self, key: str) -> bytes:
@@ -200,7 +204,7 @@ class Bucket:
         return body
 
 
-def new_bucket(server: Server, proxy: Proxy, features: Path | None) -> Bucket:
+def new_bucket(server: Server, proxy: FaultyProxy, features: Path | None) -> Bucket:
     """A bucket, with the features of a folder if one is given."""
     found = Bucket(server, proxy, f"b-{uuid.uuid4().hex}")
     server.client().create_bucket(Bucket=found.bucket)

@@ -27,7 +27,7 @@ def build_shim(command: str, folder: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class Fault:
+class FileFault:
     """Which file operation meets what.
 
     Attributes:

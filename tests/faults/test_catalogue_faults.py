@@ -12,14 +12,14 @@ import pytest
 
 from pipelines.catalogue.files import list_files, open_file
 from pipelines.storage import s3_client as clients
-from tests.faults.faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
+from tests.faults.faulty_s3 import ALL_FAULTS, FaultyProxy, S3Fault, Schedule, faulty_proxy
 from tests.faults.servers import moto
 
 ROWS = 200_000
 
 
 @pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyProxy]:
     path: Path = tmp_path_factory.mktemp("table") / "assets.parquet"
     pq.write_table(pa.table({"n": range(ROWS)}), path)
     with (
@@ -37,8 +37,8 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         clients._clients.clear()
 
 
-@pytest.mark.parametrize("fault", ALL)
-def test_each_fault_of_reading_is_survived(proxy: Proxy, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", ALL_FAULTS)
+def test_each_fault_of_reading_is_survived(proxy: FaultyProxy, fault: S3Fault) -> None:
     """The listing, and a table by a reader that takes a short read for the end."""
     for seed in range(3):
         proxy.schedule = Schedule(seed, 1.0, (fault,), in_a_row=1)  # every second request

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Library
-from tests.faults.outputs import Expected, check_ended, check_not_torn, told
-from tests.faults.runs import Starter
+from tests.faults.conftest import ShardedLibrary
+from tests.faults.outputs import Expected, check_ended, check_error_message, check_not_torn
+from tests.faults.runs import RunStarter
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -42,19 +42,19 @@ def _root() -> None:
         pytest.skip("mounting a tmpfs needs root")
 
 
-def needed(library: Library, runs: Starter, expected: Expected, folder: Path) -> int:
+def needed(library: ShardedLibrary, runs: RunStarter, expected: Expected, folder: Path) -> int:
     """What a run takes at its fullest, or little less: it is looked at again and again."""
     with disk(folder / "large", 1 << 30) as place:
         output = library.warm(place / "out")
         before = _used(place)
         run = runs.start(*library.package(output.uri, "--workers", 1))
-        most = before
+        peak_bytes = before
         while not run.ended():
-            most = max(most, _used(place))
-        assert run.wait() == 0, run.said()
+            peak_bytes = max(peak_bytes, _used(place))
+        assert run.wait() == 0, run.output_text()
         check_ended(output, expected)
-    assert most > before
-    return most
+    assert peak_bytes > before
+    return peak_bytes
 
 
 def _used(place: Path) -> int:
@@ -63,7 +63,7 @@ def _used(place: Path) -> int:
 
 
 def fill(
-    library: Library, runs: Starter, expected: Expected, place: Path, sizes: Sequence[int]
+    library: ShardedLibrary, runs: RunStarter, expected: Expected, place: Path, sizes: Sequence[int]
 ) -> int:
     """Runs on a disk that grows; returns how many runs found it full."""
     full = 0
@@ -74,23 +74,23 @@ def fill(
             run = runs.start(*library.package(output.uri, "--workers", 1))
             if run.wait() == 0:
                 break
-            assert run.code == 1, run.said()
-            told(run.errors())
+            assert run.code == 1, run.output_text()
+            check_error_message(run.errors())
             # What, where, in words, and what to do.
-            said = rf"cannot be written: {re.escape(str(place))}\S* \(No space left on device\)"
-            assert re.search(said, run.errors()), run.errors()
+            pattern = rf"cannot be written: {re.escape(str(place))}\S* \(No space left on device\)"
+            assert re.search(pattern, run.errors()), run.errors()
             assert "Free space" in run.errors()
             check_not_torn(output, expected)
             full += 1
         assert not _mount("-o", f"remount,size={1 << 30}", place)
         run = runs.start(*library.package(output.uri, "--workers", 1))
-        assert run.wait() == 0, run.said()
+        assert run.wait() == 0, run.output_text()
         check_ended(output, expected)
     return full
 
 
 def test_a_disk_that_fills_up(
-    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+    library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     features = sum(path.stat().st_size for path in library.features.rglob("*") if path.is_file())
     sizes = [features + 200 * PAGE, features + 2_000_000]
@@ -99,16 +99,16 @@ def test_a_disk_that_fills_up(
 
 @pytest.mark.slow
 def test_disks_of_every_size(
-    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+    library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     """From a disk that takes the claim alone to one that lacks a block."""
-    most = needed(library, runs, expected, tmp_path)
+    peak_bytes = needed(library, runs, expected, tmp_path)
     features = sum(path.stat().st_size for path in library.features.rglob("*") if path.is_file())
     start = features + 40 * PAGE
-    tried = [start + (most - start) * step // 10 for step in range(10)]
-    tried += [most - pages * PAGE for pages in (64, 16, 4, 1)]
+    tried = [start + (peak_bytes - start) * step // 10 for step in range(10)]
+    tried += [peak_bytes - pages * PAGE for pages in (64, 16, 4, 1)]
     full = 0
     for number, size in enumerate(tried):
         full += fill(library, runs, expected, tmp_path / str(number), [size])
-    print(f"{len(tried)} sizes from {start:,} to {most - PAGE:,} bytes; full {full} times")
+    print(f"{len(tried)} sizes from {start:,} to {peak_bytes - PAGE:,} bytes; full {full} times")
     assert full >= 10

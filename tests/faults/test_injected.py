@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Library
-from tests.faults.outputs import Expected, Folder, check_ended, check_not_torn, told
-from tests.faults.runs import Starter
-from tests.faults.shim import Fault
+from tests.faults.conftest import ShardedLibrary
+from tests.faults.outputs import Expected, Folder, check_ended, check_error_message, check_not_torn
+from tests.faults.runs import RunStarter
+from tests.faults.shim import FileFault
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 FAULTS = int(os.environ.get("FAIRSHARD_FAULTS", "140"))
@@ -42,7 +42,7 @@ WAYS = {
 
 
 @dataclass
-class Tried:
+class FaultTally:
     """What faults were tried and what became of the runs."""
 
     failed: Counter[str] = field(default_factory=Counter)
@@ -56,26 +56,28 @@ class Tried:
         return "\n".join(lines)
 
 
-def count(library: Library, broken_runs: Starter, folder: Path, expected: Expected) -> Counter[str]:
+def count(
+    library: ShardedLibrary, broken_runs: RunStarter, folder: Path, expected: Expected
+) -> Counter[str]:
     """How often a whole run makes each kind of call on the output."""
     counted: Counter[str] = Counter()
     for call in ("*", "read", "stat", "list"):
         log, output = folder / f"log-{ord(call[0])}", library.warm(folder / f"o-{ord(call[0])}")
-        env = Fault(output.uri, call, log=str(log)).environment()
+        env = FileFault(output.uri, call, log=str(log)).environment()
         run = broken_runs.start(*library.package(output.uri, "--workers", 1), env=env)
-        assert run.wait() == 0, run.said()
+        assert run.wait() == 0, run.output_text()
         check_ended(output, expected)
         counted.update(line.split(" ", 1)[0] for line in log.read_text().splitlines())
     return counted
 
 
 def attempt(
-    library: Library,
-    broken_runs: Starter,
+    library: ShardedLibrary,
+    broken_runs: RunStarter,
     expected: Expected,
     output: Folder,
-    fault: Fault,
-    tried: Tried,
+    fault: FileFault,
+    tally: FaultTally,
     again: bool,
 ) -> None:
     """A run that meets a fault; then, if it failed, the same without."""
@@ -87,21 +89,21 @@ def attempt(
     check_not_torn(output, expected)
     if code:
         assert code == 1, (fault, code, run.errors())
-        told(run.errors())
-        tried.failed[name] += 1
+        check_error_message(run.errors())
+        tally.failed[name] += 1
         if again:
             run = broken_runs.start(*arguments)
-            assert run.wait() == 0, run.said()
+            assert run.wait() == 0, run.output_text()
     else:
-        tried.passed[name] += 1
+        tally.passed[name] += 1
     if again or not code:
         check_ended(output, expected)
 
 
 def test_a_few_faults(
-    library: Library, broken_runs: Starter, expected: Expected, tmp_path: Path
+    library: ShardedLibrary, broken_runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
-    tried = Tried()
+    tally = FaultTally()
     for number, (call, how, nth, row) in enumerate(
         (
             ("write", "ENOSPC", 60, 10_000),
@@ -112,17 +114,17 @@ def test_a_few_faults(
         )
     ):
         output = library.warm(tmp_path / str(number))
-        fault = Fault(output.uri, call, nth, how, row)
-        attempt(library, broken_runs, expected, output, fault, tried, again=number < 2)
-    print(tried.table())
-    assert tried.passed["write short"] == 1 and tried.failed.total() == 4
+        fault = FileFault(output.uri, call, nth, how, row)
+        attempt(library, broken_runs, expected, output, fault, tally, again=number < 2)
+    print(tally.table())
+    assert tally.passed["write short"] == 1 and tally.failed.total() == 4
 
 
 @pytest.mark.slow
 def test_every_kind_of_fault(
-    library: Library, broken_runs: Starter, expected: Expected, tmp_path: Path
+    library: ShardedLibrary, broken_runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
-    chance, tried = random.Random(SEED), Tried()
+    chance, tally = random.Random(SEED), FaultTally()
     counted = count(library, broken_runs, tmp_path, expected)
     kinds = [call for call in WAYS if counted[call]]
     assert len(kinds) > len(WAYS) - 3, counted
@@ -136,8 +138,8 @@ def test_every_kind_of_fault(
             how = WAYS[call][number % len(WAYS[call])]
             row = chance.choice((1, 1, 10_000))
             output = library.warm(tmp_path / "out")
-            fault = Fault(output.uri, call, nth, how, row)
-            attempt(library, broken_runs, expected, output, fault, tried, again=number % 3 == 0)
+            fault = FileFault(output.uri, call, nth, how, row)
+            attempt(library, broken_runs, expected, output, fault, tally, again=number % 3 == 0)
             shutil.rmtree(output.root)
     print(f"seed {SEED}, calls of a whole run: {dict(counted)}")
-    print(tried.table())
+    print(tally.table())

@@ -15,26 +15,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Library
-from tests.faults.kills import Call, Chain, Clock, Event, Moment, Tally, launcher, lengths
-from tests.faults.outputs import TEMPORARY, Expected, Folder, Output, check_ended
-from tests.faults.runs import Starter
-from tests.faults.shim import Fault, compiler
+from tests.faults.conftest import ShardedLibrary
+from tests.faults.kills import (
+    AfterDelay,
+    AfterEvent,
+    AtFileOperation,
+    KillChain,
+    KillMoment,
+    Tally,
+    chain_lengths,
+    launcher,
+)
+from tests.faults.outputs import TEMPORARY, Expected, Folder, RunOutput, check_ended
+from tests.faults.runs import RunStarter
+from tests.faults.shim import FileFault, compiler
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 KILLS = int(os.environ.get("FAIRSHARD_KILLS", "150"))
 
 
-def some(pattern: str, count: int = 1) -> Callable[[Output], bool]:
+def some(pattern: str, count: int = 1) -> Callable[[RunOutput], bool]:
     """Whether so many files of this pattern are there."""
 
-    def happened(output: Output) -> bool:
+    def happened(output: RunOutput) -> bool:
         return len(list(islice(Path(output.uri).glob(pattern), count))) == count
 
     return happened
 
 
-def events(chance: random.Random, expected: Expected) -> list[Event]:
+def events(chance: random.Random, expected: Expected) -> list[AfterEvent]:
     """Moments that a run surely passes if nothing of it is done yet, in their order."""
     version, shards = expected.version, len(expected.shards)
     names = [
@@ -53,37 +62,39 @@ def events(chance: random.Random, expected: Expected) -> list[Event]:
         ("the manifest is there", expected.manifest, 1),
     ]
     return [
-        Event(what, some(pattern, count), chance.choice((0.0, 0.0, 0.001, 0.01)))
+        AfterEvent(what, some(pattern, count), chance.choice((0.0, 0.0, 0.001, 0.01)))
         for what, pattern, count in names
     ]
 
 
-def operations(library: Library, runs: Starter, expected: Expected, folder: Path) -> list[str]:
+def operations(
+    library: ShardedLibrary, runs: RunStarter, expected: Expected, folder: Path
+) -> list[str]:
     """Every file operation of a whole run, by the shim's log."""
     log = folder / "operations"
     output = library.warm(folder / "counted")
-    env = Fault(output.uri, log=str(log)).environment()
+    env = FileFault(output.uri, log=str(log)).environment()
     run = runs.start(*library.package(output.uri, "--workers", 1), env=env)
-    assert run.wait() == 0, run.said()
+    assert run.wait() == 0, run.output_text()
     check_ended(output, expected)
     return log.read_text().splitlines()
 
 
 def cuts(
     chance: random.Random, output: Folder, counted: list[str], kills: int, last: bool
-) -> list[Moment]:
+) -> list[KillMoment]:
     """Kills at file operations: anywhere, or among the last before and after the manifest."""
     first = next(at for at, line in enumerate(counted) if line.endswith("/checkpoint")) - 20
-    moments: list[Moment] = []
+    moments: list[KillMoment] = []
     for _ in range(kills):
         nth = chance.randint(first if last and not moments else 1, len(counted))
         how = chance.choice(("before", "after"))
-        moments.append(Call(Fault(output.uri, nth=nth, how=how).environment()))
+        moments.append(AtFileOperation(FileFault(output.uri, nth=nth, how=how).environment()))
     return moments
 
 
 def test_a_few_kills_at_any_moment(
-    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+    library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)
     passed = events(chance, expected)
@@ -92,19 +103,19 @@ def test_a_few_kills_at_any_moment(
         if number > 2 and tally.kills >= 6:
             break
         output = library.warm(tmp_path / str(number))
-        moments: list[Moment] = [passed[at] for at in chosen]
+        moments: list[KillMoment] = [passed[at] for at in chosen]
         if number == 0:
-            moments.insert(1, Clock(chance.uniform(0, expected.took_s)))
+            moments.insert(1, AfterDelay(chance.uniform(0, expected.took_s)))
         launch = launcher(runs, library.package(output.uri, "--workers", 1))
-        Chain(output, expected, launch, 1, tally).go(moments)
+        KillChain(output, expected, launch, 1, tally).go(moments)
     print(tally.table("kills, fast"))
     assert tally.kills >= 6, tally
 
 
 @pytest.mark.slow
 def test_kills_at_random_moments(
-    library: Library,
-    runs: Starter,
+    library: ShardedLibrary,
+    runs: RunStarter,
     expected: Expected,
     tmp_path: Path,
 ) -> None:
@@ -114,15 +125,15 @@ def test_kills_at_random_moments(
     counted = operations(library, runs, expected, tmp_path) if compiler() else []
     number = 0
     while tally.kills < KILLS:
-        for length in lengths(chance, KILLS - tally.kills):
+        for length in chain_lengths(chance, KILLS - tally.kills):
             number += 1
             output = library.warm(tmp_path / f"out-{number}")
             arguments = library.package(output.uri, "--workers", 1)
             kind = number % kinds
-            moments: list[Moment]
+            moments: list[KillMoment]
             if kind == 0:
                 took = expected.took_s
-                moments = [Clock(chance.uniform(0, took)) for _ in range(length)]
+                moments = [AfterDelay(chance.uniform(0, took)) for _ in range(length)]
             elif kind == 1:
                 at = sorted(chance.sample(range(13), length))
                 passed = events(chance, expected)
@@ -130,7 +141,7 @@ def test_kills_at_random_moments(
             else:
                 moments = cuts(chance, output, counted, length, chance.random() < 0.5)
             launch = launcher(runs, arguments)
-            Chain(output, expected, launch, 1, tally).go(moments)
+            KillChain(output, expected, launch, 1, tally).go(moments)
             shutil.rmtree(output.root)
     print(tally.table("kills, one worker, a folder"))
     assert tally.most_redone <= 1, tally
@@ -138,14 +149,14 @@ def test_kills_at_random_moments(
 
 @pytest.mark.slow
 def test_kills_before_anything_is_computed(
-    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+    library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     """What was computed before the kill is kept, and the bytes are those of a warm run."""
     chance, tally = random.Random(SEED + 1), Tally(SEED + 1)
     begun = time.monotonic()
     output = Folder(tmp_path / "cold")
     run = runs.start(*library.package(output.uri, "--workers", 1))
-    assert run.wait() == 0, run.said()
+    assert run.wait() == 0, run.output_text()
     took = time.monotonic() - begun
     check_ended(output, expected)
     for number in range(12):
@@ -154,29 +165,29 @@ def test_kills_before_anything_is_computed(
         output = Folder(tmp_path / str(number))
         launch = launcher(runs, library.package(output.uri, "--workers", 1))
         # A run finds the features of the one before it, and takes less time.
-        moments = [Clock(chance.uniform(0, took / at)) for at in (1, 2, 3)]
-        Chain(output, expected, launch, 1, tally).go(moments)
+        moments = [AfterDelay(chance.uniform(0, took / at)) for at in (1, 2, 3)]
+        KillChain(output, expected, launch, 1, tally).go(moments)
     print(tally.table("kills, cold features"))
     assert tally.kills >= 6, tally
 
 
 def test_clean_finds_what_a_killed_run_left(
-    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+    library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     output = library.warm(tmp_path / "out")
     arguments = library.package(output.uri, "--workers", 1)
     run = runs.start(*arguments)
-    there = Event("a temporary", some(f"{expected.version}/delivery/shards/{TEMPORARY}*"))
+    there = AfterEvent("a temporary", some(f"{expected.version}/delivery/shards/{TEMPORARY}*"))
     assert there.strike(run, output)
-    left = {key for key in output.look() if TEMPORARY in key}
-    told = runs.start("clean", output.uri, "--older-than", "0s", "--dry-run", "--json")
-    assert told.wait() == 0 and left <= {item["name"] for item in told.json()["found"]}
+    left = {key for key in output.snapshot() if TEMPORARY in key}
+    cleaning = runs.start("clean", output.uri, "--older-than", "0s", "--dry-run", "--json")
+    assert cleaning.wait() == 0 and left <= {item["name"] for item in cleaning.json()["found"]}
     cleaned = runs.start("clean", output.uri, "--older-than", "0s", "--json")
     assert cleaned.wait() == 0
     kinds = {item["kind"] for item in cleaned.json()["found"]}
     assert kinds >= {"unpublished version"} and cleaned.json()["removed"] >= len(left) + 1
     # Nothing but the features is left, and from them the same delivery is made.
-    assert all(key.startswith("agency/features/") for key in output.look()), output.look()
+    assert all(key.startswith("agency/features/") for key in output.snapshot()), output.snapshot()
     run = runs.start(*arguments)
-    assert run.wait() == 0, run.said()
+    assert run.wait() == 0, run.output_text()
     assert check_ended(output, expected) == 0

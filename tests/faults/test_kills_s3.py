@@ -16,41 +16,49 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.faults.conftest import DEAL, Library
-from tests.faults.faulty_s3 import Fault, Proxy, Schedule, faulty_proxy
-from tests.faults.kills import Chain, Clock, Launch, Moment, Tally, launcher, lengths
-from tests.faults.outputs import Expected, Output
-from tests.faults.padded import PARTS, keep_features, padded_library
-from tests.faults.runs import Run, Starter
-from tests.faults.servers import Bucket, Server, new_bucket, plain_aws, strictest
+from tests.faults.conftest import DEAL, ShardedLibrary
+from tests.faults.faulty_s3 import FaultyProxy, S3Fault, Schedule, faulty_proxy
+from tests.faults.kills import (
+    AfterDelay,
+    KillChain,
+    KillMoment,
+    Launch,
+    Tally,
+    chain_lengths,
+    launcher,
+)
+from tests.faults.outputs import Expected, RunOutput
+from tests.faults.padded_library import SMALL_PARTS, keep_features, padded_library
+from tests.faults.runs import CommandRun, RunStarter
+from tests.faults.servers import Bucket, Server, direct_aws, new_bucket, strictest_server
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 KILLS = int(os.environ.get("FAIRSHARD_S3_KILLS", "60"))
 # Claims need not wait for a slow service.
-ATTRIBUTES = {**PARTS, "pipelines.storage.s3_store:SETTLE_S": 0.05}
+ATTRIBUTES = {**SMALL_PARTS, "pipelines.storage.s3_store:SETTLE_S": 0.05}
 _COMMIT = re.compile(r"/agency/work/[^/]+/shards/")
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with strictest() as found, plain_aws(found):
+    with strictest_server() as found, direct_aws(found):
         yield found
 
 
 @pytest.fixture(scope="module")
-def proxy(server: Server) -> Iterator[Proxy]:
+def proxy(server: Server) -> Iterator[FaultyProxy]:
     with faulty_proxy(server.endpoint, Schedule(0, rate=0.0)) as running:
         yield running
 
 
 @dataclass(frozen=True)
-class Ground:
+class S3KillSetup:
     """All that a chain of kills in a bucket needs."""
 
-    library: Library
-    runs: Starter
+    library: ShardedLibrary
+    runs: RunStarter
     server: Server
-    proxy: Proxy
+    proxy: FaultyProxy
     expected: Expected
     requests: int
 
@@ -58,7 +66,7 @@ class Ground:
         """A new bucket with the features."""
         return new_bucket(self.server, self.proxy, self.library.features)
 
-    def launch(self, output: Output) -> Launch:
+    def launch(self, output: RunOutput) -> Launch:
         """Starts the command."""
         env = self.server.environment(self.proxy.endpoint)
         arguments = self.library.package(output.uri, "--workers", 1)
@@ -66,32 +74,32 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def ground(
-    library: Library,
-    runs: Starter,
+def kill_setup(
+    library: ShardedLibrary,
+    runs: RunStarter,
     server: Server,
-    proxy: Proxy,
+    proxy: FaultyProxy,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Ground:
+) -> S3KillSetup:
     """Larger pictures, so that shards are uploads of several parts."""
     larger = padded_library(library, tmp_path_factory.mktemp("padded"))
-    cold = Ground(larger, runs, server, proxy, Expected("", {}, {}, frozenset(), 0.0), 0)
+    cold = S3KillSetup(larger, runs, server, proxy, Expected("", {}, {}, frozenset(), 0.0), 0)
     first = new_bucket(server, proxy, None)
     run = cold.launch(first)({})
-    assert run.wait() == 0, run.said()
+    assert run.wait() == 0, run.output_text()
     keep_features(first, larger.features)
     output = cold.bucket()
     proxy.calls.clear()
     begun = time.monotonic()
     run = cold.launch(output)({})
-    assert run.wait() == 0, run.said()
+    assert run.wait() == 0, run.output_text()
     took = time.monotonic() - begun
     assert any("partNumber=2" in path for _, path in proxy.calls), "no upload has two parts"
-    return Ground(larger, runs, server, proxy, output.expected(DEAL, took), len(proxy.calls))
+    return S3KillSetup(larger, runs, server, proxy, output.expected(DEAL, took), len(proxy.calls))
 
 
 @dataclass
-class Request:
+class KillAtRequest:
     """At a request: the n-th, or the first that is of a kind.
 
     Attributes:
@@ -101,21 +109,21 @@ class Request:
         fault: How much of it reaches the server: none, half, all.
     """
 
-    proxy: Proxy
+    proxy: FaultyProxy
     wanted: Callable[[str, str], bool]
     nth: int
-    fault: Fault
+    fault: S3Fault
     kind: str = "request"
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def strike(self, run: Run, output: Output) -> bool:
-        """See `Moment.strike`."""
+    def strike(self, run: CommandRun, output: RunOutput) -> bool:
+        """See `KillMoment.strike`."""
         seen, killed = 0, False
 
-        def steer(method: str, path: str) -> Fault | None:
+        def override(method: str, path: str) -> S3Fault | None:
             nonlocal seen, killed
             if killed:
-                return Fault.HANG_UP  # what else was on its way
+                return S3Fault.HANG_UP  # what else was on its way
             seen += self.wanted(method, path)
             if seen < self.nth:
                 return None
@@ -123,12 +131,12 @@ class Request:
             run.strike()
             return self.fault
 
-        self.proxy.steer = steer
+        self.proxy.override = override
         try:
             code = run.wait()
-            self.proxy.rest()
+            self.proxy.wait_idle()
         finally:
-            self.proxy.steer = None
+            self.proxy.override = None
         return code < 0
 
 
@@ -152,48 +160,51 @@ def kinds(manifest: str) -> dict[str, Callable[[str, str], bool]]:
     }
 
 
-def how_much(chance: random.Random, server: Server) -> Fault:
-    ways = [Fault.HANG_UP, Fault.HANG_UP_AFTER]
+def random_cut(chance: random.Random, server: Server) -> S3Fault:
+    ways = [S3Fault.HANG_UP, S3Fault.HANG_UP_AFTER]
     # moto takes half a body for a whole one, which no S3 does.
-    return chance.choice([*ways, Fault.CUT_REQUEST] if server.strict else ways)
+    return chance.choice([*ways, S3Fault.CUT_REQUEST] if server.strict else ways)
 
 
 @pytest.mark.slow
-def test_a_few_kills_at_requests(ground: Ground) -> None:
+def test_a_few_kills_at_requests(kill_setup: S3KillSetup) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)
-    wanted = kinds(ground.expected.manifest)
+    wanted = kinds(kill_setup.expected.manifest)
     for names in (("a claim", "an upload is completed", "the manifest"), ("a part", "the ledger")):
-        output = ground.bucket()
-        moments: list[Moment] = [
-            Request(ground.proxy, wanted[name], 1, how_much(chance, ground.server))
+        output = kill_setup.bucket()
+        moments: list[KillMoment] = [
+            KillAtRequest(kill_setup.proxy, wanted[name], 1, random_cut(chance, kill_setup.server))
             for name in names
         ]
-        Chain(output, ground.expected, ground.launch(output), 1, tally).go(moments)
+        KillChain(output, kill_setup.expected, kill_setup.launch(output), 1, tally).go(moments)
     print(tally.table("kills in a bucket, fast"))
     assert tally.kills >= 4, tally
 
 
 @pytest.mark.slow
-def test_kills_at_random_requests(ground: Ground) -> None:
+def test_kills_at_random_requests(kill_setup: S3KillSetup) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)
-    wanted = list(kinds(ground.expected.manifest).values())
+    wanted = list(kinds(kill_setup.expected.manifest).values())
     number = 0
     while tally.kills < KILLS:
-        for length in lengths(chance, KILLS - tally.kills):
+        for length in chain_lengths(chance, KILLS - tally.kills):
             number += 1
-            output = ground.bucket()
-            moments: list[Moment] = []
+            output = kill_setup.bucket()
+            moments: list[KillMoment] = []
             if number % 3 == 0:
-                took = ground.expected.took_s
-                moments += [Clock(chance.uniform(0, took)) for _ in range(length)]
+                took = kill_setup.expected.took_s
+                moments += [AfterDelay(chance.uniform(0, took)) for _ in range(length)]
             elif number % 3 == 1:
                 for at in sorted(chance.sample(range(len(wanted)), length)):
-                    fault = how_much(chance, ground.server)
-                    moments.append(Request(ground.proxy, wanted[at], 1, fault))
+                    fault = random_cut(chance, kill_setup.server)
+                    moments.append(KillAtRequest(kill_setup.proxy, wanted[at], 1, fault))
             else:
                 for _ in range(length):
-                    nth, fault = chance.randint(1, ground.requests), how_much(chance, ground.server)
-                    moments.append(Request(ground.proxy, lambda *_: True, nth, fault))
-            Chain(output, ground.expected, ground.launch(output), 1, tally).go(moments)
-    print(tally.table(f"kills in a bucket ({'Swift' if ground.server.strict else 'moto'})"))
+                    nth, fault = (
+                        chance.randint(1, kill_setup.requests),
+                        random_cut(chance, kill_setup.server),
+                    )
+                    moments.append(KillAtRequest(kill_setup.proxy, lambda *_: True, nth, fault))
+            KillChain(output, kill_setup.expected, kill_setup.launch(output), 1, tally).go(moments)
+    print(tally.table(f"kills in a bucket ({'Swift' if kill_setup.server.strict else 'moto'})"))
     assert tally.most_redone <= 1, tally

@@ -14,11 +14,11 @@ from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Options, s3_client
 from pipelines.storage.store import Store
 from schemas.errors import FairshardError, RunError
-from tests.faults.faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
+from tests.faults.faulty_s3 import ALL_FAULTS, FaultyProxy, S3Fault, Schedule, faulty_proxy
 from tests.storage.store_contract import SMALLEST_PART, Exercise
 
 # moto takes a body that broke off for a whole one, which no S3 does: Swift is tried with it.
-FAULTS = tuple(fault for fault in ALL if fault is not Fault.CUT_REQUEST)
+FAULTS = tuple(fault for fault in ALL_FAULTS if fault is not S3Fault.CUT_REQUEST)
 BIG = SMALLEST_PART + 100_000
 
 
@@ -32,7 +32,7 @@ def moto() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def proxy(moto: str) -> Iterator[Proxy]:
+def proxy(moto: str) -> Iterator[FaultyProxy]:
     with faulty_proxy(moto, Schedule(0, rate=0.0)) as running:
         yield running
 
@@ -49,14 +49,14 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store(moto: str, proxy: Proxy) -> Iterator[Store]:
+def store(moto: str, proxy: FaultyProxy) -> Iterator[Store]:
     bucket = f"b-{uuid.uuid4().hex}"
     s3_client(S3Options(moto, "us-east-1")).create_bucket(Bucket=bucket)
     yield open_store(f"s3://{bucket}/p", S3Options(proxy.endpoint, "us-east-1"))
     proxy.schedule = Schedule(0, rate=0.0)
 
 
-def exercise(store: Store, proxy: Proxy, schedule: Schedule, calls: int) -> Exercise:
+def exercise(store: Store, proxy: FaultyProxy, schedule: Schedule, calls: int) -> Exercise:
     course = Exercise(store, schedule.seed, BIG)
     proxy.schedule = schedule
     course.run(calls)
@@ -66,27 +66,27 @@ def exercise(store: Store, proxy: Proxy, schedule: Schedule, calls: int) -> Exer
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_third_of_all_requests_breaks(store: Store, proxy: Proxy, seed: int) -> None:
+def test_a_third_of_all_requests_breaks(store: Store, proxy: FaultyProxy, seed: int) -> None:
     course = exercise(store, proxy, Schedule(seed, 0.35, FAULTS), 30)
     # Two faults at most in a row, six attempts: nothing is given up.
     assert course.errors == []
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nearly_every_request_breaks(store: Store, proxy: Proxy, seed: int) -> None:
+def test_nearly_every_request_breaks(store: Store, proxy: FaultyProxy, seed: int) -> None:
     course = exercise(store, proxy, Schedule(seed, 0.95, FAULTS, in_a_row=1000), 30)
     assert course.errors
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 160))
-def test_long_courses(store: Store, proxy: Proxy, seed: int) -> None:
+def test_long_courses(store: Store, proxy: FaultyProxy, seed: int) -> None:
     exercise(store, proxy, Schedule(seed, 0.3 + seed % 7 / 10, FAULTS, 1 + seed % 9), 120)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_alone_is_survived(store: Store, proxy: Proxy, fault: Fault) -> None:
-    before = proxy.done[fault]
+def test_each_fault_alone_is_survived(store: Store, proxy: FaultyProxy, fault: S3Fault) -> None:
+    before = proxy.fault_counts[fault]
     proxy.schedule = Schedule(1, 1.0, (fault,), in_a_row=1)  # every second request
     data = bytes(range(256)) * (BIG // 256)
     with store.open_write("a") as sink:
@@ -95,14 +95,14 @@ def test_each_fault_alone_is_survived(store: Store, proxy: Proxy, fault: Fault) 
         file.seek(1_000_000)
         assert file.read() == data[1_000_000:]
     store.delete("a")
-    assert proxy.done[fault] > before
+    assert proxy.fault_counts[fault] > before
     course = exercise(store, proxy, Schedule(1, 1.0, (fault,), in_a_row=1), 15)
     assert course.errors == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_fault_for_good_leaves_part_of_a_stream(
-    store: Store, proxy: Proxy, fault: Fault
+    store: Store, proxy: FaultyProxy, fault: S3Fault
 ) -> None:
     store.write_bytes("x", b"old")
     data = bytes(range(256)) * (BIG // 256)
@@ -117,30 +117,36 @@ def test_no_fault_for_good_leaves_part_of_a_stream(
     assert store.read_bytes("x") in ((data,) if written else (b"old", data))
 
 
-def test_a_listing_that_is_cut_to_nothing_is_no_empty_listing(store: Store, proxy: Proxy) -> None:
+def test_a_listing_that_is_cut_to_nothing_is_no_empty_listing(
+    store: Store, proxy: FaultyProxy
+) -> None:
     store.write_bytes("x", b"1")
-    for fault in (Fault.EMPTY, Fault.CUT_UNSAID, Fault.CUT):
+    for fault in (S3Fault.EMPTY, S3Fault.CUT_UNSAID, S3Fault.CUT):
         proxy.schedule = Schedule(3, 1.0, (fault,), in_a_row=10_000)
         with pytest.raises(RunError):
             store.list()
 
 
-def test_a_body_whose_end_is_unsaid_is_not_taken_for_whole(store: Store, proxy: Proxy) -> None:
+def test_a_body_whose_end_is_unsaid_is_not_taken_for_whole(
+    store: Store, proxy: FaultyProxy
+) -> None:
     store.write_bytes("x", bytes(100_000))
-    proxy.schedule = Schedule(4, 1.0, (Fault.CUT_UNSAID,), in_a_row=3)
+    proxy.schedule = Schedule(4, 1.0, (S3Fault.CUT_UNSAID,), in_a_row=3)
     # Each answer brings half of what is left, so reading ends, and ends right.
     assert store.read_bytes("x") == bytes(100_000)
-    proxy.schedule = Schedule(5, 1.0, (Fault.CUT_UNSAID,), in_a_row=10_000)
+    proxy.schedule = Schedule(5, 1.0, (S3Fault.CUT_UNSAID,), in_a_row=10_000)
     # Half of one byte is none.
     with pytest.raises(RunError, match=r"broke off.*99999 of 100000"):
         store.read_bytes("x")
 
 
-def test_a_service_that_passes_over_ranges_is_not_believed(store: Store, proxy: Proxy) -> None:
+def test_a_service_that_passes_over_ranges_is_not_believed(
+    store: Store, proxy: FaultyProxy
+) -> None:
     store.write_bytes("x", bytes(range(250)) * 400)
     with store.open_read("x") as file:
         file.seek(1_000)
-        proxy.schedule = Schedule(6, 1.0, (Fault.RANGE_IGNORED,), in_a_row=10_000)
+        proxy.schedule = Schedule(6, 1.0, (S3Fault.RANGE_IGNORED,), in_a_row=10_000)
         with pytest.raises(RunError, match="broke off"):
             file.read(10)
         proxy.schedule = Schedule(0, rate=0.0)
@@ -148,9 +154,9 @@ def test_a_service_that_passes_over_ranges_is_not_believed(store: Store, proxy: 
 
 
 def test_faults_follow_from_the_seed() -> None:
-    def drawn(seed: int) -> list[Fault]:
+    def drawn(seed: int) -> list[S3Fault]:
         schedule = Schedule(seed, 0.5)
-        return [schedule.next(set(ALL)) for _ in range(200)]
+        return [schedule.next(set(ALL_FAULTS)) for _ in range(200)]
 
     assert drawn(7) == drawn(7) != drawn(8)
-    assert set(drawn(7)) > {Fault.NONE, Fault.SLOW_DOWN}
+    assert set(drawn(7)) > {S3Fault.NONE, S3Fault.SLOW_DOWN}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Library
-from tests.faults.outputs import Expected, Folder, check_ended, check_not_torn, told
-from tests.faults.runs import Starter
+from tests.faults.conftest import ShardedLibrary
+from tests.faults.outputs import Expected, Folder, check_ended, check_error_message, check_not_torn
+from tests.faults.runs import RunStarter
 
 _SAYS = (
     "Another run is making this version",
@@ -20,7 +20,7 @@ _SAYS = (
 
 @pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_two_runs_at_once(
-    library: Library, runs: Starter, expected: Expected, tmp_path: Path, times: int
+    library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path, times: int
 ) -> None:
     refused = late = 0
     for number in range(times):
@@ -28,16 +28,16 @@ def test_two_runs_at_once(
         arguments = library.package(output.uri, "--workers", 1)
         both = [runs.start(*arguments) for _ in range(2)]
         codes = sorted(run.wait() for run in both)
-        winners = [run for run in both if run.code == 0 and '"made": true' in run.said()]
-        assert len(winners) == 1, [run.said() for run in both]
+        winners = [run for run in both if run.code == 0 and '"made": true' in run.output_text()]
+        assert len(winners) == 1, [run.output_text() for run in both]
         for run in both:
             if run is winners[0]:
                 continue
             if run.code == 0:  # it came when the other had ended
-                assert '"made": false' in run.said(), run.said()
+                assert '"made": false' in run.output_text(), run.output_text()
                 late += 1
             else:
-                told(run.errors())
+                check_error_message(run.errors())
                 assert run.code == 1 and any(text in run.errors() for text in _SAYS), run.errors()
                 refused += 1
         assert codes in ([0, 0], [0, 1])
@@ -47,7 +47,7 @@ def test_two_runs_at_once(
 
 
 def test_a_run_that_was_taken_over_commits_no_shard(
-    library: Library, runs: Starter, expected: Expected, tmp_path: Path
+    library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     """It notices at its next shard, not at its next beat, which is up to 20 seconds away."""
     output = library.warm(tmp_path / "out")
@@ -55,22 +55,22 @@ def test_a_run_that_was_taken_over_commits_no_shard(
     run = runs.start(*arguments)
     claim = output.root / "agency" / "claims" / expected.version / "0001.json"
     while len(commits(output)) < 3:
-        assert not run.ended(), run.said()
+        assert not run.ended(), run.output_text()
         time.sleep(0.001)
     taken = json.loads(claim.read_bytes()) | {"number": 2, "token": "another"}
     taken["holder"] |= {"boot": "another", "host": "elsewhere"}
     store = output.store
     store.write_bytes(f"agency/claims/{expected.version}/0002.json", json.dumps(taken).encode())
     there = commits(output)
-    assert run.wait() == 1, run.said()
+    assert run.wait() == 1, run.output_text()
     assert "This run no longer holds its version" in run.errors(), run.errors()
-    told(run.errors())
+    check_error_message(run.errors())
     # The one that was confirmed already may still come.
     assert len(commits(output) - there) <= 1 and len(there) < len(expected.shards) - 1
     check_not_torn(output, expected)
     store.delete(f"agency/claims/{expected.version}/0002.json")
     run = runs.start(*arguments)
-    assert run.wait() == 0, run.said()
+    assert run.wait() == 0, run.output_text()
     check_ended(output, expected)
 
 

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 # What a run would import later, each time again.
-_LATE = (
+_PRELOADED = (
     "great_expectations apache_beam.typehints.opcodes apache_beam.typehints.intrinsic_one_ops "
     "apache_beam.runners.portability.fn_api_runner jinja2.ext multiprocessing.synchronize "
     "pipelines.cli pipelines.commands.clean pipelines.commands.package pipelines.commands.verify "
@@ -38,7 +38,7 @@ _MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """One run.
 
     Attributes:
@@ -56,7 +56,7 @@ class Request:
         return json.dumps(asdict(self)).encode()
 
 
-def _run(request: Request) -> int:
+def _run(request: RunRequest) -> int:
     os.environ.clear()
     os.environ.update(request.environment)
     for place, value in request.attributes.items():
@@ -70,7 +70,7 @@ def _run(request: Request) -> int:
         return ended.code if isinstance(ended.code, int) else 2
 
 
-def _child(request: Request, out: int, err: int) -> None:
+def _child(request: RunRequest, out: int, err: int) -> None:
     os.setpgid(0, 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
@@ -85,17 +85,17 @@ def _child(request: Request, out: int, err: int) -> None:
         os._exit(code)
 
 
-def _keep(request: Request, out: int, err: int, told: int) -> None:
+def _run_and_report(request: RunRequest, out: int, err: int, status_fd: int) -> None:
     """Forks the run and tells its process id, then how it ended."""
     pid = os.fork()
     if pid == 0:
-        os.close(told)
+        os.close(status_fd)
         _child(request, out, err)
     with contextlib.suppress(OSError):  # the child did it itself, or has ended
         os.setpgid(pid, pid)
-    os.write(told, f"{pid}\n".encode())
+    os.write(status_fd, f"{pid}\n".encode())
     _, status = os.waitpid(pid, 0)
-    os.write(told, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os.write(status_fd, f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 
 
@@ -107,7 +107,7 @@ def busy_threads() -> list[str]:
 
 def serve(control: socket.socket) -> None:
     """Answers requests until the other end is closed."""
-    for name in _LATE:
+    for name in _PRELOADED:
         importlib.import_module(name)
     gc.collect()
     # Copies of pages that the collector merely looks at would cost each fork seconds.
@@ -119,7 +119,7 @@ def serve(control: socket.socket) -> None:
             return
         if os.fork() == 0:
             control.close()
-            _keep(Request(**json.loads(packet)), *descriptors)
+            _run_and_report(RunRequest(**json.loads(packet)), *descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         with contextlib.suppress(ChildProcessError):

@@ -9,8 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.features.digest_cache import FileState, load_seen, seen_row, state_of, strike_off
-from pipelines.features.store import FeatureTable, open_features
+from pipelines.features.digest_cache import (
+    FileState,
+    digest_cache_row,
+    file_state,
+    invalidate,
+    load_digest_cache,
+)
+from pipelines.features.store import FeatureTable, open_feature_store
 from pipelines.fetch.locate import FileLocation, S3Location
 from pipelines.storage.open import open_store
 
@@ -25,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def state(path: Path) -> FileState:
-    found = state_of(FileLocation(str(path.parent), str(path)))
+    found = file_state(FileLocation(str(path.parent), str(path)))
     assert found is not None
     return found
 
@@ -68,21 +74,21 @@ def test_what_is_no_file_has_no_state(file: Path) -> None:
     (root / "link").symlink_to(file)
     os.mkfifo(root / "pipe")
     for name in ("link", "pipe", "missing"):
-        assert state_of(FileLocation(str(root), str(root / name))) is None
-    assert state_of(FileLocation(str(root.parent), str(root))) is None
-    assert state_of(S3Location("bucket", "a.jpg")) is None
+        assert file_state(FileLocation(str(root), str(root / name))) is None
+    assert file_state(FileLocation(str(root.parent), str(root))) is None
+    assert file_state(S3Location("bucket", "a.jpg")) is None
 
 
 def table(folder: Path) -> FeatureTable:
-    return open_features(open_store(str(folder)), "clip", "captioner", "readers").seen
+    return open_feature_store(open_store(str(folder)), "clip", "captioner", "readers").digest_cache
 
 
 def test_what_was_seen_is_found(file: Path, tmp_path: Path) -> None:
-    row = seen_row(state(file), "ab" * 32, "jpg")
+    row = digest_cache_row(state(file), "ab" * 32, "jpg")
     table(tmp_path).save(0, 9, [row])
     table(tmp_path).save(0, 19, [row])  # units of another size saw it as well
-    assert load_seen(table(tmp_path), 5, 5) == {state(file).key: row}
-    assert load_seen(table(tmp_path), 20, 29) == {}
+    assert load_digest_cache(table(tmp_path), 5, 5) == {state(file).key: row}
+    assert load_digest_cache(table(tmp_path), 20, 29) == {}
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -90,17 +96,17 @@ def test_struck_off_is_for_good(order: tuple[int, ...], file: Path, tmp_path: Pa
     """Whichever of the files of features comes first."""
     at = state(file)
     steps = [
-        lambda: table(tmp_path).save(0, 9, [seen_row(at, "ab" * 32, "jpg")]),
-        lambda: strike_off(table(tmp_path), 0, 9, [at]),
-        lambda: table(tmp_path).save(0, 19, [seen_row(at, "ab" * 32, "jpg")]),
+        lambda: table(tmp_path).save(0, 9, [digest_cache_row(at, "ab" * 32, "jpg")]),
+        lambda: invalidate(table(tmp_path), 0, 9, [at]),
+        lambda: table(tmp_path).save(0, 19, [digest_cache_row(at, "ab" * 32, "jpg")]),
     ]
     for step in order:
         steps[step]()
-    assert load_seen(table(tmp_path), 0, 9)[at.key]["media_sha256"] == ""
+    assert load_digest_cache(table(tmp_path), 0, 9)[at.key]["media_sha256"] == ""
 
 
 def test_two_that_disagree_are_not_believed(file: Path, tmp_path: Path) -> None:
     at = state(file)
-    table(tmp_path).save(0, 9, [seen_row(at, "ab" * 32, "jpg")])
-    table(tmp_path).save(0, 9, [seen_row(at, "cd" * 32, "jpg")])
-    assert load_seen(table(tmp_path), 0, 9)[at.key]["media_sha256"] == ""
+    table(tmp_path).save(0, 9, [digest_cache_row(at, "ab" * 32, "jpg")])
+    table(tmp_path).save(0, 9, [digest_cache_row(at, "cd" * 32, "jpg")])
+    assert load_digest_cache(table(tmp_path), 0, 9)[at.key]["media_sha256"] == ""

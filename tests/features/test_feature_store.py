@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.features.store import EMBEDDINGS_SCHEMA, FeatureTable, open_features
+from pipelines.features.store import EMBEDDINGS_SCHEMA, FeatureTable, open_feature_store
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.layout import unit_range
@@ -123,7 +123,9 @@ def test_only_the_digest_that_is_asked_for_counts(store: Store) -> None:
 
 
 def test_scores_depend_on_both_models(store: Store) -> None:
-    one, other = (open_features(store, clip, "cap", "readers") for clip in ("clip 1", "clip 2"))
+    one, other = (
+        open_feature_store(store, clip, "cap", "readers") for clip in ("clip 1", "clip 2")
+    )
     assert one.captions.prefix != other.captions.prefix
     assert one.embeddings.prefix != other.embeddings.prefix
     assert one.facts.prefix == other.facts.prefix
@@ -137,7 +139,7 @@ def test_other_files_are_left_alone(store: Store) -> None:
 
 def test_late_rows_are_read_when_asked_for(store: Store) -> None:
     table(store).save(0, 9, [row("a"), row("b")])
-    late = table(store).load_late(0, 9)
+    late = table(store).load_lazily(0, 9)
     assert "a" in late and "c" not in late and len(late) == 0  # nothing is read
     late["c"] = row("c")
     late["a"] = row("a", 7.0)  # what was added meanwhile stays

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 
 from pipelines.features.guard import Guard
-from pipelines.features.readings import reading_from_json, reading_to_json
+from pipelines.features.reading_json import reading_from_json, reading_to_json
 from pipelines.media.formats import Format
 from pipelines.media.limits import MediaLimits
 from pipelines.signals.file.embedded import read_embedded
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
-from schemas.rights import Purpose, Value
-from schemas.signal import Claim, ClaimKind, Fault, Origin, Reading, Signal
+from schemas.rights import Permission, Purpose
+from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, ReadingFault, Signal
 from tests.media.media_samples import LIMITS, encode, picture
 from tests.signals.file.c2pa_builder import allowing, denying, identity, plain, sign
 
 
 @pytest.fixture(scope="module")
-def warm() -> Iterator[Guard]:
+def live_guard() -> Iterator[Guard]:
     """One child for the tests that do it no harm."""
     guard = Guard()
     yield guard
@@ -39,10 +39,10 @@ def assert_one_fault(reading: Reading, detail: str) -> None:
 
 
 @pytest.mark.parametrize("fmt", ["jpg", "png", "webp", "mp4"])
-def test_the_child_reads_what_a_reader_here_reads(warm: Guard, fmt: Format) -> None:
+def test_the_child_reads_what_a_reader_here_reads(live_guard: Guard, fmt: Format) -> None:
     for data in (denying(fmt), allowing(fmt), plain(fmt)):
         for trust in (identity().trust, NO_TRUST):
-            assert warm.signals(data, fmt, trust, LIMITS) == read_embedded(data, fmt, trust)
+            assert live_guard.signals(data, fmt, trust, LIMITS) == read_embedded(data, fmt, trust)
 
 
 def test_plain_files_start_no_child() -> None:
@@ -51,30 +51,30 @@ def test_plain_files_start_no_child() -> None:
     assert guard.pid is None
 
 
-def test_trust_follows_the_request(warm: Guard) -> None:
+def test_trust_follows_the_request(live_guard: Guard) -> None:
     data = allowing("jpg")
-    for trust, value in ((identity().trust, Value.ALLOW), (NO_TRUST, Value.UNKNOWN)) * 2:
-        reading = warm.signals(data, "jpg", trust, LIMITS)
+    for trust, value in ((identity().trust, Permission.ALLOW), (NO_TRUST, Permission.UNKNOWN)) * 2:
+        reading = live_guard.signals(data, "jpg", trust, LIMITS)
         assert {signal.value for signal in reading.signals} == {value}
 
 
-def test_a_new_child_is_told_of_trust_again(warm: Guard) -> None:
+def test_a_new_child_is_told_of_trust_again(live_guard: Guard) -> None:
     for _ in range(2):
-        reading = warm.signals(allowing("jpg"), "jpg", identity().trust, LIMITS)
-        assert {signal.value for signal in reading.signals} == {Value.ALLOW}
-        assert warm.pid is not None
-        os.kill(warm.pid, signal.SIGKILL)
+        reading = live_guard.signals(allowing("jpg"), "jpg", identity().trust, LIMITS)
+        assert {signal.value for signal in reading.signals} == {Permission.ALLOW}
+        assert live_guard.pid is not None
+        os.kill(live_guard.pid, signal.SIGKILL)
 
 
-def test_reading_and_decoding_share_a_child(warm: Guard) -> None:
-    assert warm.signals(denying("png"), "png", NO_TRUST, LIMITS).signals
-    pid = warm.pid
-    assert warm.image(encode(picture(), "PNG"), "png", LIMITS).facts.width == 160
-    assert warm.signals(denying("png"), "png", NO_TRUST, LIMITS).signals
-    assert warm.pid == pid
+def test_reading_and_decoding_share_a_child(live_guard: Guard) -> None:
+    assert live_guard.signals(denying("png"), "png", NO_TRUST, LIMITS).signals
+    pid = live_guard.pid
+    assert live_guard.image(encode(picture(), "PNG"), "png", LIMITS).facts.width == 160
+    assert live_guard.signals(denying("png"), "png", NO_TRUST, LIMITS).signals
+    assert live_guard.pid == pid
 
 
-class CrashingGuard(Guard):
+class CrashingReaderGuard(Guard):
     """A guard whose every child dies as soon as it is asked."""
 
     fault = signal.SIGKILL
@@ -90,7 +90,7 @@ class CrashingGuard(Guard):
 
 @pytest.mark.parametrize("fault", [signal.SIGSEGV, signal.SIGABRT])
 def test_what_crashes_twice_is_a_fault(fault: signal.Signals) -> None:
-    guard = CrashingGuard()
+    guard = CrashingReaderGuard()
     guard.fault = fault
     assert_one_fault(
         guard.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS), f"signal {fault.value}"
@@ -98,44 +98,46 @@ def test_what_crashes_twice_is_a_fault(fault: signal.Signals) -> None:
     assert guard.started == 2 and guard.pid is None
 
 
-def test_what_crashes_once_is_read(warm: Guard) -> None:
-    warm.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS)
-    first = warm.pid
+def test_what_crashes_once_is_read(live_guard: Guard) -> None:
+    live_guard.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS)
+    first = live_guard.pid
     assert first is not None
     os.kill(first, signal.SIGSTOP)
     killer = threading.Timer(0.2, os.kill, (first, signal.SIGKILL))
     killer.start()
-    assert warm.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS).signals
+    assert live_guard.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS).signals
     killer.join()
-    assert warm.pid != first
+    assert live_guard.pid != first
 
 
-def test_what_is_late_is_a_fault(warm: Guard) -> None:
-    warm.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS)
-    assert warm.pid is not None
-    os.kill(warm.pid, signal.SIGSTOP)
-    hasty = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, signals_timeout_s=0.3)
-    assert_one_fault(warm.signals(denying("jpg"), "jpg", NO_TRUST, hasty), "longer than 0.3 s")
-    assert warm.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS).signals
+def test_what_is_late_is_a_fault(live_guard: Guard) -> None:
+    live_guard.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS)
+    assert live_guard.pid is not None
+    os.kill(live_guard.pid, signal.SIGSTOP)
+    short = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, signals_timeout_s=0.3)
+    assert_one_fault(
+        live_guard.signals(denying("jpg"), "jpg", NO_TRUST, short), "longer than 0.3 s"
+    )
+    assert live_guard.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS).signals
 
 
-def test_too_little_memory_is_a_fault_and_no_lasting_one(warm: Guard) -> None:
-    warm.close()
-    poor = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, decode_memory_bytes=1 << 20)
-    reading = warm.signals(allowing("jpg"), "jpg", identity().trust, poor)
+def test_too_little_memory_is_a_fault_and_no_lasting_one(live_guard: Guard) -> None:
+    live_guard.close()
+    little = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, decode_memory_bytes=1 << 20)
+    reading = live_guard.signals(allowing("jpg"), "jpg", identity().trust, little)
     assert reading.faults and not reading.signals
-    reading = warm.signals(allowing("jpg"), "jpg", identity().trust, LIMITS)
-    assert {signal.value for signal in reading.signals} == {Value.ALLOW}
+    reading = live_guard.signals(allowing("jpg"), "jpg", identity().trust, LIMITS)
+    assert {signal.value for signal in reading.signals} == {Permission.ALLOW}
 
 
-def test_less_than_the_default_memory_is_enough(warm: Guard) -> None:
-    warm.close()
+def test_less_than_the_default_memory_is_enough(live_guard: Guard) -> None:
+    live_guard.close()
     limits = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, decode_memory_bytes=2 << 30)
     data = sign(encode(picture(2000, 1500), "JPEG", quality=95), "jpg", [])
-    assert warm.signals(data, "jpg", identity().trust, limits).claims[0].value == "Trusted"
+    assert live_guard.signals(data, "jpg", identity().trust, limits).claims[0].value == "Trusted"
 
 
-def test_a_file_that_says_too_much_is_a_fault(warm: Guard) -> None:
+def test_a_file_that_says_too_much_is_a_fault(live_guard: Guard) -> None:
     crowd = [
         {
             "label": f"cawg.training-mining.n{number}",
@@ -144,18 +146,18 @@ def test_a_file_that_says_too_much_is_a_fault(warm: Guard) -> None:
         for number in range(6)
     ]
     data = sign(plain("jpg"), "jpg", crowd)
-    assert_one_fault(warm.signals(data, "jpg", NO_TRUST, LIMITS), "statements about rights")
+    assert_one_fault(live_guard.signals(data, "jpg", NO_TRUST, LIMITS), "statements about rights")
 
 
-def test_a_trust_list_that_the_library_refuses_is_a_fault(warm: Guard) -> None:
-    reading = warm.signals(denying("jpg"), "jpg", TrustLists("rubbish"), LIMITS)
+def test_a_trust_list_that_the_library_refuses_is_a_fault(live_guard: Guard) -> None:
+    reading = live_guard.signals(denying("jpg"), "jpg", TrustLists("rubbish"), LIMITS)
     assert reading.faults
 
 
 _READING = Reading(
-    (Signal(Origin.FILE, Purpose.INDEX, Value.DENY, "w", "x", "0" * 64, "", "s"),),
-    (Claim(ClaimKind.CREATOR, "\ud800", "x", "0" * 64),),
-    (Fault(Origin.SERVER, "x", "d", "0" * 64),),
+    (Signal(Origin.FILE, Purpose.INDEX, Permission.DENY, "w", "x", "0" * 64, "", "s"),),
+    (FileAssertion(AssertionKind.CREATOR, "\ud800", "x", "0" * 64),),
+    (ReadingFault(Origin.SERVER, "x", "d", "0" * 64),),
 )
 
 

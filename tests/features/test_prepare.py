@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.features.prepare import Prepared, prepare_media
+from pipelines.features.prepare import PreparedMedia, prepare_media
 from pipelines.media.limits import MediaLimits
 from schemas.errors import BadRecord
 from tests.media.media_samples import LIMITS, encode, film, picture, png_bomb
@@ -31,7 +31,7 @@ FILMS = {
 }
 
 
-def prepare(data: bytes, kind: str = "jpg", limits: MediaLimits = LIMITS) -> Prepared:
+def prepare(data: bytes, kind: str = "jpg", limits: MediaLimits = LIMITS) -> PreparedMedia:
     media_type = "video" if kind == "mp4" else "image"
     return prepare_media(data, f"a.{kind}", media_type, None, limits)
 

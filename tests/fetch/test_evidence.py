@@ -10,30 +10,30 @@ from pipelines.fetch import http
 from pipelines.fetch.fetch import fetch, fetch_with_evidence
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.locate import FileLocation
-from pipelines.fetch.side_files import SideFiles
+from pipelines.fetch.origin_files import OriginFileCache
+from pipelines.signals.server.common import strictest
 from pipelines.signals.server.evidence import HttpEvidence
 from pipelines.signals.server.http import read_http
-from pipelines.signals.server.server import strictest
 from schemas.errors import BadRecord
-from schemas.rights import Purpose, Value
+from schemas.rights import Permission, Purpose
 from tests.fetch.web_server import answer, in_turn, raw, serving
 
 DATA = b"a picture" * 1_000
 
 
 @pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_PAUSE_S", 0.01)
 
 
 def evidence_of(location: HttpLocation) -> HttpEvidence:
-    fetched = fetch_with_evidence(location, len(DATA), side_files=SideFiles())
+    fetched = fetch_with_evidence(location, len(DATA), origin_files=OriginFileCache())
     assert fetched.data == DATA
     assert fetched.evidence is not None
     return fetched.evidence
 
 
-def value(evidence: HttpEvidence, purpose: Purpose = Purpose.TRAIN_GEN) -> Value | None:
+def value(evidence: HttpEvidence, purpose: Purpose = Purpose.TRAIN_GEN) -> Permission | None:
     signals = read_http(evidence).signals
     return strictest(signal.value for signal in signals if signal.purpose is purpose)
 
@@ -52,7 +52,11 @@ def test_headers_are_kept_in_order_and_apart() -> None:
         assert evidence.headers == (("Content-Length", str(len(DATA))), *two)
         assert evidence.url == f"{site.origin}/a?sig=5ec4e7"
         assert evidence.fault == ""
-        assert site.asked == {"/a?sig=5ec4e7": 1, "/robots.txt": 1, "/.well-known/tdmrep.json": 1}
+        assert site.request_counts == {
+            "/a?sig=5ec4e7": 1,
+            "/robots.txt": 1,
+            "/.well-known/tdmrep.json": 1,
+        }
     reading = read_http(evidence)
     assert {s.purpose for s in reading.signals} == set(Purpose)
     assert "5ec4e7" not in repr(reading)
@@ -64,7 +68,7 @@ def test_headers_are_kept_in_order_and_apart() -> None:
 )
 def test_a_servers_no_comes_through(header: tuple[str, str]) -> None:
     with serving({"/a": answer(DATA, 200, header)}) as site:
-        assert value(evidence_of(site.at("/a"))) is Value.DENY
+        assert value(evidence_of(site.at("/a"))) is Permission.DENY
 
 
 def test_a_header_that_goes_on_in_the_next_line() -> None:
@@ -72,7 +76,7 @@ def test_a_header_that_goes_on_in_the_next_line() -> None:
     with serving({"/a": answer(DATA, 200, folded)}) as site:
         evidence = evidence_of(site.at("/a"))
     assert evidence.headers[1] == ("Content-Usage", "search=y, train-ai=n")
-    assert value(evidence) is Value.DENY
+    assert value(evidence) is Permission.DENY
 
 
 def test_everything_beside_the_file_is_read() -> None:
@@ -86,14 +90,14 @@ def test_everything_beside_the_file_is_read() -> None:
         body = b'[{"location": "/a", "tdm-reservation": 1}]'
         site.answers["/.well-known/tdmrep.json"] = answer(body)
         evidence = evidence_of(site.at("/a"))
-    assert [file.url.removeprefix(site.origin) for file in evidence.side_files] == [
+    assert [file.url.removeprefix(site.origin) for file in evidence.origin_files] == [
         "/.well-known/tdmrep.json",
         "/robots.txt",
         "/rsl.xml",
     ]
-    assert value(evidence, Purpose.SEARCH) is Value.DENY
-    assert value(evidence, Purpose.INFERENCE) is Value.DENY
-    assert value(evidence, Purpose.DATA_MINING) is Value.DENY
+    assert value(evidence, Purpose.SEARCH) is Permission.DENY
+    assert value(evidence, Purpose.INFERENCE) is Permission.DENY
+    assert value(evidence, Purpose.DATA_MINING) is Permission.DENY
     assert value(evidence, Purpose.INDEX) is None
 
 
@@ -101,7 +105,7 @@ def test_the_headers_are_those_of_the_answer_that_had_the_bytes() -> None:
     down = answer(b"", 503, ("X-Robots-Tag", "noindex"))
     with serving({"/a": in_turn(down, answer(DATA, 200, ("Server", "x")))}) as site:
         evidence = evidence_of(site.at("/a"))
-        assert site.asked["/a"] == 2
+        assert site.request_counts["/a"] == 2
         assert dict(evidence.headers).keys() == {"Content-Length", "Server"}
         # One that breaks off before its first byte is asked for again, too.
         cut = answer(b"", 200, ("X-Robots-Tag", "noindex"), length=9)
@@ -136,4 +140,4 @@ def test_what_cannot_be_fetched_asks_for_nothing_beside_it(target: str, reason: 
     with serving(answers) as site:
         with pytest.raises(BadRecord, match=reason):
             evidence_of(site.at(target))
-        assert site.asked == {target: 1}
+        assert site.request_counts == {target: 1}

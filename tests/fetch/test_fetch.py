@@ -32,13 +32,13 @@ from pipelines.fetch.locate import (
     SourcePolicy,
     resolve_media_uri,
 )
-from pipelines.storage.s3_client import USUAL_S3, S3Options, s3_client
+from pipelines.storage.s3_client import DEFAULT_S3, S3Options, s3_client
 from schemas.errors import BadRecord, InputError, RunError
 
 BODY = bytes(range(256)) * 20_000
 
 
-def reason(location: Location, max_bytes: int = 10**7, options: S3Options = USUAL_S3) -> str:
+def reason(location: Location, max_bytes: int = 10**7, options: S3Options = DEFAULT_S3) -> str:
     with pytest.raises(BadRecord) as caught:
         fetch(location, max_bytes, options)
     return f"{caught.value.reason} {caught.value.detail}"
@@ -194,7 +194,7 @@ def serving(
 
 
 @pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_PAUSE_S", 0.01)
 
 
@@ -290,7 +290,7 @@ def test_the_certificate_is_for_the_name_not_the_address(
     asked = _resolve_to(monkeypatch, "127.0.0.1")
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    http._tls.cache_clear()
+    http._tls_context.cache_clear()
     try:
         with serving(server) as port:
             location = web(port, "/a", "cdn.example", "https")
@@ -302,4 +302,4 @@ def test_the_certificate_is_for_the_name_not_the_address(
                 assert "TLS failed" in reason(location)
                 assert Handler.tries == {}
     finally:
-        http._tls.cache_clear()
+        http._tls_context.cache_clear()

@@ -23,7 +23,7 @@ class Site:
 
     answers: dict[str, Answer]
     port: int = 0
-    asked: Counter[str] = field(default_factory=Counter)
+    request_counts: Counter[str] = field(default_factory=Counter)
     headers: list[dict[str, str]] = field(default_factory=list)
 
     @property
@@ -60,9 +60,9 @@ def serving(answers: dict[str, Answer]) -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             with lock:
-                site.asked[self.path] += 1
+                site.request_counts[self.path] += 1
                 site.headers.append(dict(self.headers.items()))
-                count = site.asked[self.path]
+                count = site.request_counts[self.path]
             found = site.answers.get(self.path.partition("?")[0], answer(status=404))
             with contextlib.suppress(OSError):  # the client may have had enough
                 self.wfile.write(found(count))

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.format.energon import EnergonShard, Placed, sample_database, small_files, tar_index
+from pipelines.format.energon import (
+    EnergonShard,
+    SampleExtent,
+    metadata_files,
+    sample_database,
+    tar_index,
+)
 from pipelines.storage.open import open_store
 from pipelines.verify.indexes import check_indexes
 from pipelines.verify.report import Report
@@ -18,9 +24,11 @@ from schemas.manifest import Manifest
 from tests.end_to_end.command import Demo
 
 
-def placed(shard: int, at: int) -> Placed:
+def placed(shard: int, at: int) -> SampleExtent:
     start = at * 4096
-    return Placed(f"{shard:02x}{at:04x}", (("jpg", start + 512, 1000), ("txt", start + 2048, 7)))
+    return SampleExtent(
+        f"{shard:02x}{at:04x}", (("jpg", start + 512, 1000), ("txt", start + 2048, 7))
+    )
 
 
 SHARDS = [[placed(shard, at) for at in range(200)] for shard in range(3)]
@@ -31,7 +39,10 @@ def named(*families: str) -> list[EnergonShard]:
 
 
 def test_offsets_of_samples_and_the_end() -> None:
-    one, two = Placed("a", (("jpg", 512, 5), ("txt", 1536, 513))), Placed("b", (("jpg", 3072, 0),))
+    one, two = (
+        SampleExtent("a", (("jpg", 512, 5), ("txt", 1536, 513))),
+        SampleExtent("b", (("jpg", 3072, 0),)),
+    )
     assert struct.unpack("<3Q", tar_index([one, two])) == (0, 2560, 3072)
     assert tar_index([]) == bytes(8)
 
@@ -60,13 +71,16 @@ def test_a_key_twice_is_refused() -> None:
 
 
 def test_films_among_pictures_make_the_root_raw() -> None:
-    pictures, mixed = dict(small_files(named("jpg", "png"))), dict(small_files(named("jpg", "mp4")))
+    pictures, mixed = (
+        dict(metadata_files(named("jpg", "png"))),
+        dict(metadata_files(named("jpg", "mp4"))),
+    )
     assert b"image: jpg,png" in pictures[".nv-meta/dataset.yaml"]
     assert b"CrudeWebdataset" in mixed[".nv-meta/dataset.yaml"]
     assert b"image: jpg\n" in mixed[".nv-meta/dataset-jpg.yaml"]
     assert b"dataset_config: dataset-raw.yaml" in mixed["energon-mp4.yaml"]
     assert pictures[".nv-meta/index.uuid"] != mixed[".nv-meta/index.uuid"]
-    assert pictures == dict(small_files(named("jpg", "png")))
+    assert pictures == dict(metadata_files(named("jpg", "png")))
 
 
 def test_indexes_are_checked(demo: Demo, tmp_path: Path) -> None:
@@ -76,7 +90,7 @@ def test_indexes_are_checked(demo: Demo, tmp_path: Path) -> None:
 
     def problems() -> list[tuple[str, str]]:
         report = Report()
-        check_indexes(open_store(str(root)), manifest, frozenset(), report.note)
+        check_indexes(open_store(str(root)), manifest, frozenset(), report.add_problem)
         return [(problem.path, problem.message) for problem in report.problems]
 
     assert problems() == []

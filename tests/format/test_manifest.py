@@ -16,7 +16,7 @@ from pipelines.format.manifest import (
     open_manifest,
     sign_manifest,
 )
-from pipelines.ledger.note import Signer
+from pipelines.ledger.signed_note import Signer
 from schemas.manifest import Manifest
 
 SIGNER = Signer("an-agency", bytes(range(32)))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.format.background import Worker
+from pipelines.format.background import BackgroundWorker
 from pipelines.format.tar import Digests, TarWriter
 from pipelines.format.tar_sink import Writable
 from tests.format.tar_oracle import slow_tar
@@ -30,12 +30,12 @@ def _no_thread_is_left() -> Iterator[None]:
 class ShortSink(io.BytesIO):
     """Takes only some bytes at a time, as a raw file may."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__()
-        self.most = most
+        self.limit = limit
 
     def write(self, data: bytes | memoryview, /) -> int:  # type: ignore[override]
-        return super().write(data[: self.most])
+        return super().write(data[: self.limit])
 
 
 class FullSink(io.BytesIO):
@@ -52,7 +52,7 @@ class FullSink(io.BytesIO):
         return super().write(data)
 
 
-class Broken(Exception):
+class InjectedError(Exception):
     """Something that nobody foresaw."""
 
 
@@ -65,17 +65,17 @@ class BrokenDigest:
     def update(self, data: bytes | memoryview, /) -> None:
         self.good -= 1
         if self.good < 0:
-            raise Broken
+            raise InjectedError
 
     def hexdigest(self) -> str:
         return ""
 
 
 @settings(deadline=None, max_examples=25)
-@given(most=st.integers(100, 5000))
-def test_a_sink_that_writes_short(most: int) -> None:
+@given(limit=st.integers(100, 5000))
+def test_a_sink_that_writes_short(limit: int) -> None:
     items = [("a.jpg", BIG[:70_000]), ("a.txt", b"x"), ("b.jpg", b"")]
-    sink = ShortSink(most)
+    sink = ShortSink(limit)
     with TarWriter(sink) as tar:
         for name, data in items:
             tar.add(name, len(data), [data])
@@ -120,7 +120,7 @@ def test_a_digest_that_fails(good: int, pieces: int, monkeypatch: pytest.MonkeyP
             for index in range(pieces):
                 tar.add(f"{index}.jpg", len(BIG), [BIG])
             tar.close()
-        except Broken as error:
+        except InjectedError as error:
             seen.append(error)
     # It is given three members at a time, which are over a MiB, and at last the end.
     assert len(seen) == (pieces // 3 + 1 > good)
@@ -128,11 +128,11 @@ def test_a_digest_that_fails(good: int, pieces: int, monkeypatch: pytest.MonkeyP
 
 def test_a_member_digest_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
-        raise Broken
+        raise InjectedError
 
     tar = TarWriter(io.BytesIO(), Digests.MEMBERS)
     monkeypatch.setattr(hashlib, "sha256", fail)
-    with pytest.raises(Broken):
+    with pytest.raises(InjectedError):
         for index in range(200):
             tar.add(f"{index}.jpg", len(BIG), [BIG])
 
@@ -140,19 +140,19 @@ def test_a_member_digest_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_medium_that_fails() -> None:
     def chunks() -> Iterator[bytes]:
         yield BIG
-        raise Broken
+        raise InjectedError
 
     tar = TarWriter(io.BytesIO())
     tar.add("a.jpg", len(BIG) * 4, [BIG] * 4)
-    with pytest.raises(Broken):
+    with pytest.raises(InjectedError):
         tar.add("b.jpg", 2 * len(BIG), chunks())
 
 
 def test_a_block_that_is_left_by_an_error_gives_the_tar_up() -> None:
     sink = io.BytesIO()
-    with pytest.raises(Broken), TarWriter(sink) as tar:
+    with pytest.raises(InjectedError), TarWriter(sink) as tar:
         tar.add("a.jpg", len(BIG) * 4, [BIG] * 4)
-        raise Broken
+        raise InjectedError
     assert not sink.getvalue().endswith(bytes(1024))
 
 
@@ -221,11 +221,11 @@ def test_nothing_is_written_once_a_tar_was_given_up() -> None:
             taken.append(len(data))
             return len(data)
 
-    with pytest.raises(Broken), TarWriter(Slow()) as tar:
+    with pytest.raises(InjectedError), TarWriter(Slow()) as tar:
         tar.add("a.jpg", 8 * len(BIG), [BIG] * 8)
         begun.wait()
         threading.Timer(0.05, go.set).start()
-        raise Broken
+        raise InjectedError
     # What was under way was waited for, what waited was dropped, and nobody is left to write more.
     assert len(taken) == 1
     assert "writing" not in {thread.name for thread in threading.enumerate()}
@@ -233,24 +233,24 @@ def test_nothing_is_written_once_a_tar_was_given_up() -> None:
 
 def test_a_worker_does_everything_in_order_and_ends() -> None:
     done: list[int] = []
-    worker = Worker(done.append, 3)
-    numbers = [worker.give(job) for job in range(100)]
+    worker = BackgroundWorker(done.append, 3)
+    numbers = [worker.submit(job) for job in range(100)]
     worker.wait(numbers[50])
     assert done[:51] == list(range(51))
     worker.finish()
     assert done == list(range(100))
     worker.stop()
     with pytest.raises(RuntimeError, match="has ended"):
-        worker.give(1)
+        worker.submit(1)
 
 
 def test_a_worker_that_failed_keeps_nobody_waiting() -> None:
     def fail(job: int) -> None:
-        raise Broken(job)
+        raise InjectedError(job)
 
-    worker = Worker(fail, 1)
-    number = worker.give(7)
-    for action in (lambda: worker.wait(number), lambda: worker.give(8), worker.finish):
-        with pytest.raises(Broken, match="7"):
+    worker = BackgroundWorker(fail, 1)
+    number = worker.submit(7)
+    for action in (lambda: worker.wait(number), lambda: worker.submit(8), worker.finish):
+        with pytest.raises(InjectedError, match="7"):
             action()
     worker.stop()

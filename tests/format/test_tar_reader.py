@@ -43,25 +43,25 @@ def _no_thread_is_left() -> Iterator[None]:
 class Trickle(io.RawIOBase):
     """Gives few bytes at a time, as a socket does."""
 
-    def __init__(self, data: bytes, most: int) -> None:
+    def __init__(self, data: bytes, limit: int) -> None:
         super().__init__()
-        self.source, self.most = io.BytesIO(data), most
+        self.source, self.limit = io.BytesIO(data), limit
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        return self.source.readinto(memoryview(buffer)[: self.most])
+        return self.source.readinto(memoryview(buffer)[: self.limit])
 
 
 class OnlyRead:
     """Has `read` and no more, as some clients' streams."""
 
-    def __init__(self, data: bytes, most: int) -> None:
-        self.source, self.most = io.BytesIO(data), most
+    def __init__(self, data: bytes, limit: int) -> None:
+        self.source, self.limit = io.BytesIO(data), limit
 
     def read(self, size: int) -> bytes:
-        return self.source.read(min(size, self.most))
+        return self.source.read(min(size, self.limit))
 
 
 def read(data: bytes) -> list[Member]:
@@ -84,11 +84,11 @@ def flip(data: bytes, at: int, bit: int = 0) -> bytes:
 
 @settings(deadline=None)
 @given(members(), st.integers(1, 4), st.integers(1, 70_000))
-def test_what_was_written_is_read(items: list[tuple[str, bytes]], blocks: int, most: int) -> None:
+def test_what_was_written_is_read(items: list[tuple[str, bytes]], blocks: int, limit: int) -> None:
     data, placed = slow_tar(items)
     assert read(data) == placed
-    assert list(read_members(cast(BinaryIO, Trickle(data, most)))) == placed
-    assert list(read_members(cast(BinaryIO, OnlyRead(data, most)))) == placed
+    assert list(read_members(cast(BinaryIO, Trickle(data, limit)))) == placed
+    assert list(read_members(cast(BinaryIO, OnlyRead(data, limit)))) == placed
     with pytest.MonkeyPatch.context() as patch:  # members, and the end, lie across reads
         patch.setattr(tar_reader, "_READ_BYTES", blocks * BLOCK)
         assert read(data) == placed
@@ -291,8 +291,8 @@ def test_one_member_that_is_not_there() -> None:
         "is cut or not zero": (good[: end + 1], end + 1),
         "not the header": (good[:100], 100),
     }
-    for said, (data, at) in damaged.items():
-        with pytest.raises(TarError, match=said) as caught:
+    for message, (data, at) in damaged.items():
+        with pytest.raises(TarError, match=message) as caught:
             read_member(io.BytesIO(data), member)
         assert caught.value.offset == at
     elsewhere = Member("a.txt", member.offset, member.length, member.sha256)

@@ -53,12 +53,12 @@ def write(folder: Path, items: Items) -> list[Member]:
 
 
 @contextmanager
-def short_writes(most: Iterator[int]) -> Iterator[None]:
+def short_writes(limit: Iterator[int]) -> Iterator[None]:
     """Has the system take no more than so many bytes of each call."""
     real = os.writev
 
     def writev(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
-        return real(descriptor, [b"".join(pieces)[: next(most)]])
+        return real(descriptor, [b"".join(pieces)[: next(limit)]])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "writev", writev)
@@ -104,11 +104,11 @@ def test_what_was_written_before_comes_before(tmp_path: Path) -> None:
 @settings(deadline=None)
 @given(st.lists(st.binary(max_size=30), max_size=40), st.integers(1, 50), st.integers(1, 9))
 def test_pieces_in_calls_of_any_length(
-    folder: Path, pieces: list[bytes], short: int, most: int
+    folder: Path, pieces: list[bytes], short: int, limit: int
 ) -> None:
     path = folder / "pieces"
     with pytest.MonkeyPatch.context() as patch, path.open("wb", buffering=0) as file:
-        patch.setattr("pipelines.storage.local_file._MOST_PIECES", most)
+        patch.setattr("pipelines.storage.local_file._MAX_PIECES", limit)
         with short_writes(iter(lambda: short, 0)):
             written = write_pieces(file.fileno(), pieces)
     assert path.read_bytes() == b"".join(pieces)

@@ -12,9 +12,9 @@ import atheris
 
 with atheris.instrument_imports(include=["pipelines.signals", "rdflib.plugins.parsers"]):
     from pipelines.signals.file.metadata import read_metadata
-    from pipelines.signals.file.parts import MAX_SAID
+    from pipelines.signals.file.metadata_blocks import MAX_STATEMENT_CHARS
 
-from schemas.rights import Value
+from schemas.rights import Permission
 from tests.signals.file import xmp_builder as build
 
 _DENIAL = build.packet(attributes='plus:DataMining="DMI-PROHIBITED"')
@@ -34,10 +34,10 @@ def check(data: bytes) -> None:
     for file in files:
         reading = read_metadata(file)
         for line in (*(s.said for s in reading.signals), *(f.detail for f in reading.faults)):
-            if len(line) > MAX_SAID or not line.isprintable():
+            if len(line) > MAX_STATEMENT_CHARS or not line.isprintable():
                 raise AssertionError(f"no printable line: {line!r}")
     beside = read_metadata(build.jpeg_xmp(_DENIAL) + data)
-    if sum(signal.value is Value.DENY for signal in beside.signals) < 6:
+    if sum(signal.value is Permission.DENY for signal in beside.signals) < 6:
         raise AssertionError("a denial is lost")
 
 

@@ -12,19 +12,19 @@ from itertools import groupby
 import numpy as np
 import pyarrow as pa
 
-from pipelines.ledger.allocation import Claims
+from pipelines.ledger.allocation import Allocator
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import (
     ASSET_COLUMNS,
+    DeliveryTerms,
     SealedEntries,
-    Terms,
     check_terms,
     seal_entries,
 )
 from pipelines.ledger.split import agency_and_contributors, allocate
 from pipelines.ledger.statement import Statement, statement_head, statement_lines
-from schemas.ledger import Allocation, Entry, entries_from_table
-from schemas.sample import DELIVERED_SCHEMA
+from schemas.ledger import Allocation, LedgerEntry, entries_from_table
+from schemas.sample import DELIVERED_ASSETS_SCHEMA
 
 SECRET = b"a secret of the agency, 32 bytes"
 DEAL = "acme-2026-01"
@@ -82,8 +82,10 @@ def terms(
     currency: str = "USD",
     rule: Allocation = Allocation.PER_ASSET,
     share: str = "0.40",
-) -> Terms:
-    return Terms("acme-2026-01/1", pool_minor, currency, rule, Decimal(share), digest("terms"))
+) -> DeliveryTerms:
+    return DeliveryTerms(
+        "acme-2026-01/1", pool_minor, currency, rule, Decimal(share), digest("terms")
+    )
 
 
 def asset(
@@ -122,30 +124,32 @@ def delivered(assets: Sequence[DeliveredAsset]) -> pa.Table:
         row["contributor_ids"] = [person for person, _ in pairs]
         row["shares_bp"] = [share for _, share in pairs]
         rows.append(row)
-    return pa.Table.from_pylist(rows, schema=DELIVERED_SCHEMA)
+    return pa.Table.from_pylist(rows, schema=DELIVERED_ASSETS_SCHEMA)
 
 
-def seal(assets: Sequence[DeliveredAsset], deal: Terms, salt: bytes) -> tuple[SealedEntries, int]:
+def seal(
+    assets: Sequence[DeliveredAsset], deal: DeliveryTerms, salt: bytes
+) -> tuple[SealedEntries, int]:
     """Every entry of a small delivery at once, and the agency's minor units."""
     check_terms(deal)
-    table, claims = delivered(assets), Claims(deal.rule)
-    claims.add(table)
+    table, allocator = delivered(assets), Allocator(deal.rule)
+    allocator.add(table)
     agency, shared = agency_and_contributors(deal.pool_minor, deal.agency_share)
-    settled = claims.settle(shared)
-    rows = table.select(ASSET_COLUMNS).take(pa.array(np.argsort(settled.ranks)))
-    return seal_entries(rows, settled, 0, deal, salt), agency
+    allocated = allocator.allocate(shared)
+    rows = table.select(ASSET_COLUMNS).take(pa.array(np.argsort(allocated.ranks)))
+    return seal_entries(rows, allocated, 0, deal, salt), agency
 
 
 def make_entries(
-    assets: Sequence[DeliveredAsset], deal: Terms, salt: bytes
-) -> tuple[list[Entry], int]:
+    assets: Sequence[DeliveredAsset], deal: DeliveryTerms, salt: bytes
+) -> tuple[list[LedgerEntry], int]:
     """The entries as records."""
     sealed, agency = seal(assets, deal, salt)
     return list(entries_from_table(sealed.table)), agency
 
 
 def make_statements(
-    assets: Sequence[DeliveredAsset], deal: Terms, salt: bytes, deal_id: str = DEAL
+    assets: Sequence[DeliveredAsset], deal: DeliveryTerms, salt: bytes, deal_id: str = DEAL
 ) -> list[Statement]:
     """Every contributor's statement, in order of their ids."""
     table = seal(assets, deal, salt)[0].table.sort_by([("person", "ascending")])

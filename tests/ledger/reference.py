@@ -18,15 +18,15 @@ import rfc8785
 
 from pipelines.ledger import commitments
 from pipelines.ledger.commitments import Domain, commit, item_salt
-from pipelines.ledger.entries import LEAF_VERSION, Terms
+from pipelines.ledger.entries import LEAF_VERSION, DeliveryTerms
 from pipelines.ledger.merkle import leaf_hash
 from pipelines.ledger.split import agency_and_contributors, largest_remainder, line_weight
 from pipelines.ledger.statement import CSV_COLUMNS, STATEMENT_VERSION
-from schemas.ledger import LEDGER_SCHEMA, Entry
+from schemas.ledger import LEDGER_SCHEMA, LedgerEntry
 from schemas.money import format_amount
 from tests.ledger.ledger_cases import DeliveredAsset, Line
 
-Opened = tuple[Entry, dict[str, str]]
+Opened = tuple[LedgerEntry, dict[str, str]]
 
 
 def simple_allocate(lines: Sequence[Line], minor: int) -> list[int]:
@@ -45,7 +45,7 @@ def simple_allocate(lines: Sequence[Line], minor: int) -> list[int]:
 
 
 def simple_entries(
-    assets: Sequence[DeliveredAsset], terms: Terms, salt: bytes
+    assets: Sequence[DeliveredAsset], terms: DeliveryTerms, salt: bytes
 ) -> tuple[list[Opened], int]:
     """Every entry with the salts that open it, and the agency's minor units."""
     agency, shared = agency_and_contributors(terms.pool_minor, terms.agency_share)
@@ -61,17 +61,18 @@ def simple_entries(
     ], agency
 
 
-def simple_leaf(entry: Entry) -> bytes:
+def simple_leaf(entry: LedgerEntry) -> bytes:
     """The public leaf of an entry."""
     names = ["delivery", "asset_commitment", "contributor_commitment", "amount_commitment"]
     names += ["shard", "key", "media_sha256", "decision_sha256", "terms_sha256"]
     return rfc8785.dumps({"version": LEAF_VERSION} | {name: getattr(entry, name) for name in names})
 
 
-def simple_table(entries: Sequence[Entry]) -> pa.Table:
+def simple_table(entries: Sequence[LedgerEntry]) -> pa.Table:
     """The ledger's table."""
     columns = {
-        field.name: [getattr(entry, field.name) for entry in entries] for field in fields(Entry)
+        field.name: [getattr(entry, field.name) for entry in entries]
+        for field in fields(LedgerEntry)
     }
     return pa.table(columns, schema=LEDGER_SCHEMA)
 
@@ -83,8 +84,8 @@ def simple_statement(opened: Sequence[Opened], deal_id: str) -> dict[str, Any]:
     names += ["amount", "leaf_hash", "media_sha256", "decision_sha256", "terms_sha256"]
     lines = []
     for entry, salts in opened:
-        said = asdict(entry) | {"amount": format_amount(entry.amount_minor, entry.currency)}
-        lines.append({name: said[name] for name in names} | {"opening": salts})
+        entry_fields = asdict(entry) | {"amount": format_amount(entry.amount_minor, entry.currency)}
+        lines.append({name: entry_fields[name] for name in names} | {"opening": salts})
     return {
         "version": STATEMENT_VERSION,
         "contributor_id": first.contributor_id,
@@ -121,7 +122,7 @@ def simple_csv(statement: dict[str, Any]) -> str:
 
 
 def _entry(
-    index: int, asset: DeliveredAsset, line: Line, amount: int, terms: Terms, salt: bytes
+    index: int, asset: DeliveredAsset, line: Line, amount: int, terms: DeliveryTerms, salt: bytes
 ) -> Opened:
     who = line.contributor_id
     where = (terms.delivery, asset.asset_id, who)
@@ -138,7 +139,7 @@ def _entry(
         f"{domain}_commitment": commit(domain, salts[domain], value)
         for domain, (_, value) in values.items()
     }
-    entry = Entry(
+    entry = LedgerEntry(
         entry_index=index,
         delivery=terms.delivery,
         asset_id=asset.asset_id,

@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.ledger.entries import Terms
+from pipelines.ledger.entries import DeliveryTerms
 from pipelines.ledger.merkle import leaf_hash, root
-from pipelines.ledger.note import Signer, open_checkpoint
+from pipelines.ledger.signed_note import Signer, open_checkpoint
 from pipelines.ledger.statement import statement_filenames
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.steps import attribute
@@ -58,7 +58,7 @@ def expected(rows: list[DeliveredAsset], allocation: str) -> tuple[dict[str, byt
     job = ledger_job(allocation)
     price, agency = job.deal.price, f"{job.agency}/statements"
     rule = Allocation(allocation)
-    deal = Terms(
+    deal = DeliveryTerms(
         "acme-2026-01/v0001",
         price.pool_minor,
         price.currency,
@@ -107,8 +107,8 @@ def test_pieces_change_nothing(
     rows = delivery(random.Random(8), 12, 150)
     whole, pieces = open_store(str(tmp_path / "whole")), open_store(str(tmp_path / "pieces"))
     one = record(whole, rows)
-    monkeypatch.setattr(attribute, "CHUNK", chunk)
-    monkeypatch.setattr(attribute, "GROUP", group)
+    monkeypatch.setattr(attribute, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(attribute, "ROW_GROUP_ROWS", group)
     assert record(pieces, rows, shards=11) == one
     ledger = f"{ledger_job().agency}/ledger/ledger-00000.parquet"
     found, wanted = files(pieces), files(whole)

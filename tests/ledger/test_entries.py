@@ -17,7 +17,7 @@ from pipelines.ledger import commitments
 from pipelines.ledger.commitments import Domain
 from pipelines.ledger.entries import LEAF_VERSION, asset_commitment, leaf_bytes
 from schemas.errors import InputError
-from schemas.ledger import LEDGER_SCHEMA, Allocation, Entry, entries_from_table
+from schemas.ledger import LEDGER_SCHEMA, Allocation, LedgerEntry, entries_from_table
 from schemas.money import format_amount
 from tests.ledger.ledger_cases import (
     DEAL,
@@ -188,7 +188,7 @@ def test_the_table_keeps_every_field_and_the_agreed_columns() -> None:
         "entry_index,delivery,asset_id,contributor_id,share_bp,weight,amount_minor,currency,"
         "shard,key,media_sha256,leaf_hash"
     )
-    assert LEDGER_SCHEMA.names == [field.name for field in dataclasses.fields(Entry)]
+    assert LEDGER_SCHEMA.names == [field.name for field in dataclasses.fields(LedgerEntry)]
     sealed, _ = seal(CASE, terms(), SALT)
     table = sealed.table.select(LEDGER_SCHEMA.names)
     assert table.schema.equals(LEDGER_SCHEMA)
@@ -213,7 +213,7 @@ def test_leaves_are_canonical_json(texts: list[str]) -> None:
     hexed = ("asset_commitment", "contributor_commitment", "amount_commitment")
     fields |= dict(zip(free, texts, strict=False))
     fields |= {name: digest(text) for name, text in zip(hexed, texts[6:], strict=True)}
-    entry = Entry(**fields)  # type: ignore[arg-type]  # a leaf has none of the numbers
+    entry = LedgerEntry(**fields)  # type: ignore[arg-type]  # a leaf has none of the numbers
     assert leaf_bytes(entry) == simple_leaf(entry)
 
 

@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipelines.ledger.merkle import ProofError, Tree, leaf_hash
-from pipelines.ledger.note import NoteError, Signer, sign_checkpoint
 from pipelines.ledger.proof import read_proof, verify_proof, write_proof
+from pipelines.ledger.signed_note import NoteError, Signer, sign_checkpoint
 from schemas.errors import RunError
 
 SIGNER = Signer("agency.example/log", bytes(range(32)))

@@ -26,7 +26,7 @@ from pipelines.ledger.statement import (
 )
 from pipelines.verify.statement import check_statement, read_statement
 from schemas.errors import FairshardError
-from schemas.ledger import Allocation, Entry
+from schemas.ledger import Allocation, LedgerEntry
 from schemas.money import format_amount, parse_amount
 from tests.ledger.ledger_cases import (
     DEAL,
@@ -54,7 +54,7 @@ def head(statement: Statement) -> StatementHead:
     return cast(StatementHead, fields)
 
 
-def make(rows: int = 30) -> tuple[list[Entry], list[Statement]]:
+def make(rows: int = 30) -> tuple[list[LedgerEntry], list[Statement]]:
     case = delivery(random.Random(3), 7, rows), terms(123_457), SALT
     return make_entries(*case)[0], make_statements(*case)
 

@@ -129,12 +129,12 @@ HARD: dict[str, Callable[[int], HardFilm]] = {
 
 def score(film: HardFilm, found: tuple[int, ...]) -> tuple[int, int, int]:
     """Cuts found, cuts that are none, and cuts missed."""
-    left = list(film.cuts)
-    wrong = 0
+    missed = list(film.cuts)
+    false_cuts = 0
     for at in found:
-        near = [cut for cut in left if abs(cut - at) <= film.slack]
-        if near:
-            left.remove(near[0])
+        matching = [cut for cut in missed if abs(cut - at) <= film.slack]
+        if matching:
+            missed.remove(matching[0])
         else:
-            wrong += 1
-    return len(film.cuts) - len(left), wrong, len(left)
+            false_cuts += 1
+    return len(film.cuts) - len(missed), false_cuts, len(missed)

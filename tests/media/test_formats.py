@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.media.formats import Format, check_name, extension, sniff
+from pipelines.media.formats import Format, check_declared_type, extension, sniff_format
 from schemas.errors import BadRecord
 from tests.media.media_samples import encode, film, picture
 
 
 def test_sniff() -> None:
-    assert sniff(encode(picture(), "JPEG")) == "jpg"
-    assert sniff(encode(picture(), "PNG")) == "png"
-    assert sniff(encode(picture(), "WEBP")) == "webp"
-    assert sniff(film(frames=2)) == "mp4"
+    assert sniff_format(encode(picture(), "JPEG")) == "jpg"
+    assert sniff_format(encode(picture(), "PNG")) == "png"
+    assert sniff_format(encode(picture(), "WEBP")) == "webp"
+    assert sniff_format(film(frames=2)) == "mp4"
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ def test_sniff() -> None:
     ],
 )
 def test_other_formats(data: bytes) -> None:
-    assert sniff(data) is None
+    assert sniff_format(data) is None
 
 
 def test_a_private_brand_is_taken_by_its_compatible_ones() -> None:
-    assert sniff(b"\0\0\0\x18ftypXYZ1\0\0\0\0mp42isom" + bytes(20)) == "mp4"
-    assert sniff(b"\0\0\0\x10ftypXYZ1\0\0\0\0mp42isom" + bytes(20)) is None
+    assert sniff_format(b"\0\0\0\x18ftypXYZ1\0\0\0\0mp42isom" + bytes(20)) == "mp4"
+    assert sniff_format(b"\0\0\0\x10ftypXYZ1\0\0\0\0mp42isom" + bytes(20)) is None
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_extension(uri: str, expected: str) -> None:
     [("a.jpeg", "jpg"), ("a.JPE", "jpg"), ("a.m4v", "mp4"), ("a", "png"), ("a.dat", "webp")],
 )
 def test_names_that_agree(uri: str, fmt: Format) -> None:
-    check_name(uri, "video" if fmt == "mp4" else "image", fmt)
+    check_declared_type(uri, "video" if fmt == "mp4" else "image", fmt)
 
 
 @pytest.mark.parametrize(
@@ -79,5 +79,5 @@ def test_names_that_agree(uri: str, fmt: Format) -> None:
 )
 def test_names_that_contradict(uri: str, media_type: str, fmt: Format) -> None:
     with pytest.raises(BadRecord) as caught:
-        check_name(uri, media_type, fmt)
+        check_declared_type(uri, media_type, fmt)
     assert caught.value.reason == "media.type_mismatch"

@@ -13,7 +13,7 @@ from pipelines.media.images import decode_for_models, decode_image
 from schemas.errors import BadRecord
 from tests.media.media_samples import encode, picture, png16, png_bomb
 
-MOST = 10**7
+LIMIT = 10**7
 
 
 def exif(orientation: int) -> bytes:
@@ -42,7 +42,7 @@ def test_orientation(kind: str, orientation: int) -> None:
     stored = upright.transpose(undo[orientation]) if orientation in undo else upright
     data = encode(stored, kind, exif=exif(orientation), quality=90)
     fmt = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}[kind]
-    for decoded in (decode_image(data, fmt, MOST), decode_for_models(data, fmt, MOST, 320)):  # type: ignore[arg-type]
+    for decoded in (decode_image(data, fmt, LIMIT), decode_for_models(data, fmt, LIMIT, 320)):  # type: ignore[arg-type]
         facts = decoded.facts
         assert (facts.width, facts.height, facts.orientation) == (640, 384, orientation)
         assert (facts.stored_width, facts.stored_height) == stored.size
@@ -54,7 +54,7 @@ def test_orientation(kind: str, orientation: int) -> None:
 
 def test_reduction_keeps_facts_and_colours() -> None:
     data = encode(picture(1000, 600), "JPEG", quality=92)
-    full, small = decode_image(data, "jpg", MOST), decode_for_models(data, "jpg", MOST, 250)
+    full, small = decode_image(data, "jpg", LIMIT), decode_for_models(data, "jpg", LIMIT, 250)
     assert small.facts == full.facts
     assert small.image.size == (250, 150)
     reference = full.image.resize((250, 150), Image.Resampling.BICUBIC)
@@ -63,15 +63,15 @@ def test_reduction_keeps_facts_and_colours() -> None:
 
 
 def test_nothing_is_enlarged_and_no_side_vanishes() -> None:
-    small = decode_for_models(encode(picture(60, 40), "PNG"), "png", MOST, 512)
+    small = decode_for_models(encode(picture(60, 40), "PNG"), "png", LIMIT, 512)
     assert small.image.size == (60, 40)
-    thin = decode_for_models(encode(Image.new("RGB", (3000, 2)), "JPEG"), "jpg", MOST, 512)
+    thin = decode_for_models(encode(Image.new("RGB", (3000, 2)), "JPEG"), "jpg", LIMIT, 512)
     assert thin.image.size == (512, 1)
 
 
 def test_sixteen_bits_are_scaled_not_clipped() -> None:
     values = np.array([[0, 257, 32768, 65278, 65535]], dtype=np.uint16)
-    decoded = decode_image(png16(values), "png", MOST)
+    decoded = decode_image(png16(values), "png", LIMIT)
     assert [decoded.image.getpixel((x, 0)) for x in range(5)] == [
         (level, level, level) for level in (0, 1, 128, 254, 255)
     ]
@@ -89,14 +89,14 @@ def test_transparency_is_white(mode: str) -> None:
         data = encode(flat, "PNG", transparency=1)
     else:
         data = encode(image.convert(mode), "PNG")
-    decoded = decode_image(data, "png", MOST).image
+    decoded = decode_image(data, "png", LIMIT).image
     assert decoded.getpixel((7, 0)) == (255, 255, 255)
     assert decoded.getpixel((0, 0)) != (255, 255, 255)
 
 
 def test_cmyk() -> None:
     data = encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
-    decoded = decode_image(data, "jpg", MOST)
+    decoded = decode_image(data, "jpg", LIMIT)
     assert decoded.facts.mode == "CMYK"
     assert close(decoded.image.getpixel((8, 8)), (255, 0, 0))
 
@@ -119,7 +119,7 @@ def test_profiles_are_applied(kind: str) -> None:
     fmt = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}[kind]
     image = Image.new("RGB", (32, 32), (255, 0, 0))
     data = encode(image, kind, quality=95, icc_profile=_swapped_profile())
-    decoded = decode_for_models(data, fmt, MOST)  # type: ignore[arg-type]
+    decoded = decode_for_models(data, fmt, LIMIT)  # type: ignore[arg-type]
     assert decoded.facts.has_icc and decoded.facts.icc_note == ""
     assert close(decoded.image.getpixel((16, 16)), (0, 0, 255))
 
@@ -127,19 +127,19 @@ def test_profiles_are_applied(kind: str) -> None:
 @pytest.mark.parametrize("profile", [b"nonsense", _swapped_profile()[:300]])
 def test_a_broken_profile_is_noted(profile: bytes) -> None:
     data = encode(Image.new("RGB", (32, 32), (255, 0, 0)), "JPEG", icc_profile=profile)
-    decoded = decode_image(data, "jpg", MOST)
+    decoded = decode_image(data, "jpg", LIMIT)
     assert decoded.facts.has_icc and decoded.facts.icc_note
     assert close(decoded.image.getpixel((16, 16)), (255, 0, 0))
 
 
 def test_a_profile_for_other_pixels_is_noted() -> None:
     data = encode(Image.new("CMYK", (32, 32)), "JPEG", icc_profile=_swapped_profile())
-    assert decode_image(data, "jpg", MOST).facts.icc_note == "the profile is for other pixels"
+    assert decode_image(data, "jpg", LIMIT).facts.icc_note == "the profile is for other pixels"
 
 
 def test_facts() -> None:
-    progressive = decode_image(encode(picture(), "JPEG", progressive=True), "jpg", MOST).facts
-    plain = decode_image(encode(picture(), "JPEG"), "jpg", MOST).facts
+    progressive = decode_image(encode(picture(), "JPEG", progressive=True), "jpg", LIMIT).facts
+    plain = decode_image(encode(picture(), "JPEG"), "jpg", LIMIT).facts
     assert progressive.progressive and not plain.progressive
     assert (plain.mode, plain.bit_depth, plain.frames, plain.has_icc) == ("RGB", 8, 1, False)
 
@@ -165,7 +165,7 @@ def test_a_cut_file_is_refused_though_another_library_asked_pillow_to_be_lax(
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     data = encode(picture().convert("CMYK"), "JPEG")
     with pytest.raises(BadRecord, match=r"media\.undecodable"):
-        decode_image(data[: len(data) // 2], "jpg", MOST)
+        decode_image(data[: len(data) // 2], "jpg", LIMIT)
 
 
 def test_a_zip_bomb_in_a_text_chunk() -> None:
@@ -174,4 +174,4 @@ def test_a_zip_bomb_in_a_text_chunk() -> None:
     out = io.BytesIO()
     picture().save(out, "PNG", pnginfo=notes)
     with pytest.raises(BadRecord, match=r"media\.undecodable"):
-        decode_image(out.getvalue(), "png", MOST)
+        decode_image(out.getvalue(), "png", LIMIT)

@@ -10,12 +10,12 @@ from PIL import Image
 
 from pipelines.demo.scenes.render import draw_scene_spec, render
 from pipelines.media.phash import (
-    Look,
+    PerceptualSignature,
     colour_distance,
     colour_signature,
     hamming,
     is_near,
-    look_of,
+    perceptual_signature,
     phash64,
     phash256,
 )
@@ -37,7 +37,7 @@ def cropped(image: Image.Image, share: float) -> Image.Image:
 
 
 def test_different_scenes_are_never_near() -> None:
-    looks = [look_of(scene(seed)) for seed in range(150)]
+    looks = [perceptual_signature(scene(seed)) for seed in range(150)]
     near = [pair for pair in combinations(range(150), 2) if is_near(looks[pair[0]], looks[pair[1]])]
     assert near == []
 
@@ -46,7 +46,7 @@ def test_variants_are_near() -> None:
     missed = 0
     for seed in range(1000, 1040):
         image = scene(seed)
-        look = look_of(image)
+        look = perceptual_signature(image)
         half = image.resize((160, 120), Image.Resampling.BICUBIC)
         for variant in (
             half,
@@ -54,8 +54,8 @@ def test_variants_are_near() -> None:
             recompressed(half, 60),
             cropped(image, 0.01),
         ):
-            assert is_near(look, look_of(variant)), seed
-        missed += not is_near(look, look_of(cropped(image, 0.02)))
+            assert is_near(look, perceptual_signature(variant)), seed
+        missed += not is_near(look, perceptual_signature(cropped(image, 0.02)))
     assert missed <= 1
 
 
@@ -77,10 +77,10 @@ def test_distances() -> None:
     assert colour_distance("00ff", "10fe") == 16
     with pytest.raises(ValueError):
         hamming("00", "0000")
-    same = Look("00" * 32, "00" * 48)
+    same = PerceptualSignature("00" * 32, "00" * 48)
     assert is_near(same, same)
-    assert not is_near(same, Look("ff" * 32, "00" * 48))
-    assert not is_near(same, Look("00" * 32, "ff" * 48))
+    assert not is_near(same, PerceptualSignature("ff" * 32, "00" * 48))
+    assert not is_near(same, PerceptualSignature("00" * 32, "ff" * 48))
 
 
 def test_a_flat_picture_has_a_hash() -> None:

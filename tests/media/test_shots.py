@@ -14,19 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.demo.scenes.films import FilmSpec, Shot, draw_film_spec, write_film
+from pipelines.demo.scenes.films import FilmSpec, SceneShot, draw_film_spec, write_film
 from pipelines.demo.scenes.render import draw_scene_spec
 from pipelines.features.guard import this_guard
-from pipelines.media.limits import MOST_SHOTS
-from pipelines.media.shots import ShotFinder, Shots, luma_of
+from pipelines.media.limits import MAX_SHOTS
+from pipelines.media.shots import ShotBoundaries, ShotDetector, luma_of
 from tests.media.hard_shots import HARD, Frame, scene, score
 from tests.media.media_samples import LIMITS, film
 
 SEEDS = range(300, 306)  # of hard films; the rules were made with others
 
 
-def shots_of(frames: Iterable[Frame]) -> Shots:
-    finder = ShotFinder()
+def shots_of(frames: Iterable[Frame]) -> ShotBoundaries:
+    finder = ShotDetector()
     for luma in frames:
         finder.add_luma(luma)
     return finder.finish()
@@ -113,14 +113,14 @@ def test_a_shot_without_a_keyframe_gives_its_middle_frame(tmp_path: Path) -> Non
 
 def test_a_film_of_too_many_shots_has_no_pictures_of_them(tmp_path: Path) -> None:
     scenes = [draw_scene_spec(seed) for seed in (1, 2)]
-    shots = tuple(Shot(scenes[number % 2], 3) for number in range(MOST_SHOTS + 1))
+    shots = tuple(SceneShot(scenes[number % 2], 3) for number in range(MAX_SHOTS + 1))
     seen = this_guard().film(film_bytes(FilmSpec(1, shots, 320, 240, 24), tmp_path), LIMITS)
-    assert len(seen.shots) == MOST_SHOTS + 1
+    assert len(seen.shots) == MAX_SHOTS + 1
     assert seen.shot_samples == ()
 
 
 def test_one_frame(tmp_path: Path) -> None:
-    spec = FilmSpec(1, (Shot(draw_scene_spec(1), 1),), 320, 240, 24)
+    spec = FilmSpec(1, (SceneShot(draw_scene_spec(1), 1),), 320, 240, 24)
     seen = this_guard().film(film_bytes(spec, tmp_path), LIMITS)
     assert [(shot.first_frame, shot.end_frame) for shot in seen.shots] == [(0, 1)]
     assert seen.motion_milli == 0
@@ -128,7 +128,7 @@ def test_one_frame(tmp_path: Path) -> None:
 
 def test_no_frames() -> None:
     with pytest.raises(ValueError, match="at least one frame"):
-        ShotFinder().finish()
+        ShotDetector().finish()
 
 
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 150), st.integers(0, 2**32 - 1))

@@ -14,16 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdflib import RDF, XSD, Graph, Literal, URIRef
 
-from pipelines.odrl.export import Samples
-from pipelines.odrl.policy import deal_policy, delivered_policy, left_policy, line
-from pipelines.odrl.records import Delivered, Left, Limits, Scope, read_limits
+from pipelines.odrl.export import SampleLookup
+from pipelines.odrl.policy import deal_policy, delivered_policy, excluded_policy, policy_line
+from pipelines.odrl.records import (
+    DeliveredDecision,
+    ExcludedDecision,
+    PolicyScope,
+    UsageLimits,
+    read_usage_limits,
+)
 from pipelines.odrl.terms import (
     ACTIONS,
-    COUNTRY,
-    CURRENCY,
-    IDS,
+    COUNTRY_BASE,
+    CURRENCY_BASE,
+    ID_BASE,
     PROFILE,
-    Node,
+    JsonNode,
     profile_document,
 )
 from pipelines.storage.open import open_store
@@ -38,7 +44,7 @@ from tests.odrl.odrl_rules import FS, ODRL, check_policy, fs, odrl, one, triples
 
 VKEY = "fairshard-demonstration+904e5c97+AfuBU4hBoY4NCMAu/EJcDiHZNPYsE8lVHwsEgX8t6QRV"
 AS_OF = "2026-06-30T23:59:59.999999+00:00"
-AGENCY = f"{IDS}agency:fairshard-demonstration%2B904e5c97"
+AGENCY = f"{ID_BASE}agency:fairshard-demonstration%2B904e5c97"
 WORDS = {
     Purpose.TRAIN_GEN: FS + "trainGenerative",
     Purpose.TRAIN_NONGEN: FS + "trainNonGenerative",
@@ -80,16 +86,20 @@ def a_deal(**changes: object) -> Deal:
     return Deal.model_validate({**values, **changes})
 
 
-def a_scope(**changes: object) -> Scope:
-    return Scope(a_deal(**changes), VKEY, "v0001", AS_OF)
+def a_scope(**changes: object) -> PolicyScope:
+    return PolicyScope(a_deal(**changes), VKEY, "v0001", AS_OF)
 
 
-def delivered(asset_id: str | None = "A-1", limits: Limits | None = None) -> Delivered:
-    return Delivered(asset_id, "ab" * 32, "cd" * 32, "s-jpg-00000", "ab" * 12, limits or Limits())
+def delivered(asset_id: str | None = "A-1", limits: UsageLimits | None = None) -> DeliveredDecision:
+    return DeliveredDecision(
+        asset_id, "ab" * 32, "cd" * 32, "s-jpg-00000", "ab" * 12, limits or UsageLimits()
+    )
 
 
-def left(asset_id: str = "A-2", detail: str = "status=withdrawn") -> Left:
-    return Left(asset_id, Outcome.REFUSED, "screen", ("asset.withdrawn", "consent.denied"), detail)
+def left(asset_id: str = "A-2", detail: str = "status=withdrawn") -> ExcludedDecision:
+    return ExcludedDecision(
+        asset_id, Outcome.REFUSED, "screen", ("asset.withdrawn", "consent.denied"), detail
+    )
 
 
 def actions(graph: Graph, policy: URIRef, rule: str) -> set[str]:
@@ -118,7 +128,7 @@ deals = st.builds(
 
 @given(deals)
 def test_any_deal_says_what_it_says_and_no_more(deal: Deal) -> None:
-    scope = Scope(deal, VKEY, "v0001", AS_OF)
+    scope = PolicyScope(deal, VKEY, "v0001", AS_OF)
     graph = triples(json_bytes(deal_policy(scope)))
     policy = check_policy(graph)
     assert (policy, RDF.type, odrl("Agreement")) in graph
@@ -138,13 +148,15 @@ def test_any_deal_says_what_it_says_and_no_more(deal: Deal) -> None:
             (ODRL + "dateTime", ODRL + "lteq", deal.ends.isoformat()),
         }
         places = set() if deal.territory == ["WORLD"] else set(deal.territory)
-        assert said == term | {(ODRL + "spatial", ODRL + "isAnyOf", COUNTRY + p) for p in places}
+        assert said == term | {
+            (ODRL + "spatial", ODRL + "isAnyOf", COUNTRY_BASE + p) for p in places
+        }
         duties |= set(graph.objects(permission, odrl("duty")))
     assert len(duties) == (1 if int(deal.price.pool) else 0)
     for duty in duties:
         (amount,) = graph.objects(one(graph, duty, "action"), odrl("refinement"))
         assert str(one(graph, amount, "rightOperand")) == deal.price.pool
-        assert one(graph, amount, "unit") == URIRef(CURRENCY + deal.price.currency)
+        assert one(graph, amount, "unit") == URIRef(CURRENCY_BASE + deal.price.currency)
     buyer = one(graph, policy, "assignee")
     assert (
         str(next(graph.objects(buyer, URIRef("http://www.w3.org/2006/vcard/ns#fn")))) == deal.buyer
@@ -163,7 +175,7 @@ def test_the_deal_to_the_byte() -> None:
 @pytest.mark.parametrize("sold", PURPOSES)
 def test_no_purpose_brings_another(sold: Purpose) -> None:
     """Generative and other training are two actions, and neither holds the other."""
-    graph = triples(line(deal_policy(a_scope(purposes=[sold]))))
+    graph = triples(policy_line(deal_policy(a_scope(purposes=[sold]))))
     policy = check_policy(graph)
     assert actions(graph, policy, "permission") == {WORDS[sold]}
     others = {word for purpose, word in WORDS.items() if purpose is not sold}
@@ -176,15 +188,15 @@ def test_the_checks_would_notice_the_network() -> None:
 
 
 def test_a_delivered_asset_has_the_deals_permissions_narrowed() -> None:
-    limits = Limits(date(2027, 5, 6), (("fs:alter", ("AL-CRP", "AL-FLP", "say <what>")),))
-    graph = triples(line(delivered_policy(a_scope(), delivered(limits=limits))))
+    limits = UsageLimits(date(2027, 5, 6), (("fs:alter", ("AL-CRP", "AL-FLP", "say <what>")),))
+    graph = triples(policy_line(delivered_policy(a_scope(), delivered(limits=limits))))
     policy = check_policy(graph)
     target = one(graph, policy, "target")
     assert target == URIRef(f"{AGENCY}/asset:A-1")
     assert (target, fs("commitment"), Literal("ab" * 32)) in graph
     delivery = one(graph, target, "partOf")
     assert delivery == URIRef(f"{AGENCY}/deal:acme-2026-01/delivery:v0001")
-    deal = check_policy(triples(line(deal_policy(a_scope()))))
+    deal = check_policy(triples(policy_line(deal_policy(a_scope()))))
     assert (policy, fs("deal"), deal) in graph
     dates = {
         str(one(graph, item, "rightOperand"))
@@ -201,23 +213,23 @@ def test_a_delivered_asset_has_the_deals_permissions_narrowed() -> None:
 
 
 def test_a_later_last_day_does_not_widen_the_deal() -> None:
-    policy = delivered_policy(a_scope(), delivered(limits=Limits(date(2099, 1, 1))))
-    assert b"2099" not in line(policy) and b"2029-01-01" in line(policy)
+    policy = delivered_policy(a_scope(), delivered(limits=UsageLimits(date(2099, 1, 1))))
+    assert b"2099" not in policy_line(policy) and b"2029-01-01" in policy_line(policy)
 
 
 def test_the_buyer_gets_commitments_and_no_ids() -> None:
-    text = line(delivered_policy(a_scope(), delivered(None)))
+    text = policy_line(delivered_policy(a_scope(), delivered(None)))
     policy = check_policy(triples(text))
     assert str(policy).endswith("/decision:" + "ab" * 32)
     assert b"A-1" not in text and b"assetId" not in text.split(b'"assignee"')[-1]
-    assert text != line(delivered_policy(a_scope(), delivered()))
+    assert text != policy_line(delivered_policy(a_scope(), delivered()))
 
 
-@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.DEAD_LETTER])
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.FAILED])
 def test_what_is_left_out_is_forbidden_by_this_deal_with_its_reasons(outcome: Outcome) -> None:
     codes = tuple(code for code, info in REASONS.items() if info.outcome is outcome)
-    item = Left("A-9", outcome, "screen", tuple(map(str, codes)), "seen: x")
-    graph = triples(line(left_policy(a_scope(), item)))
+    item = ExcludedDecision("A-9", outcome, "screen", tuple(map(str, codes)), "seen: x")
+    graph = triples(policy_line(excluded_policy(a_scope(), item)))
     policy = check_policy(graph)
     assert (policy, RDF.type, odrl("Set")) in graph
     assert not list(graph.objects(policy, odrl("permission")))
@@ -238,11 +250,13 @@ def test_what_is_left_out_is_forbidden_by_this_deal_with_its_reasons(outcome: Ou
 
 def test_an_unknown_reason_is_refused() -> None:
     with pytest.raises(InputError, match="not known"):
-        left_policy(a_scope(), Left("A", Outcome.REFUSED, "screen", ("no.such",), ""))
+        excluded_policy(
+            a_scope(), ExcludedDecision("A", Outcome.REFUSED, "screen", ("no.such",), "")
+        )
 
 
 def test_two_rows_of_one_id_are_two_policies() -> None:
-    one_row, other = (left_policy(a_scope(), left(detail=text)) for text in ("row 1", "row 2"))
+    one_row, other = (excluded_policy(a_scope(), left(detail=text)) for text in ("row 1", "row 2"))
     assert one_row["uid"] != other["uid"] and one_row["target"] == other["target"]
 
 
@@ -253,27 +267,27 @@ def shape(value: object) -> object:
     return [shape(item) for item in value] if isinstance(value, list) else type(value).__name__
 
 
-def policies(scope: Scope, asset_id: str, detail: str) -> list[Node]:
+def policies(scope: PolicyScope, asset_id: str, detail: str) -> list[JsonNode]:
     return [
         delivered_policy(scope, delivered(asset_id)),
-        left_policy(scope, left(asset_id, detail)),
+        excluded_policy(scope, left(asset_id, detail)),
         deal_policy(scope),
     ]
 
 
-def check_names(scope: Scope, asset_id: str, detail: str) -> None:
+def check_names(scope: PolicyScope, asset_id: str, detail: str) -> None:
     """The names change no key, no type and no triple but the literals and IRIs made for them."""
     plain = policies(a_scope(), "A-1", "x")
     for policy, model in zip(policies(scope, asset_id, detail), plain, strict=True):
-        text = line(policy)
+        text = policy_line(policy)
         assert text.isascii() and text.count(b"\n") == 1 and text.endswith(b"\n")
         read = json.loads(text)
-        assert shape(read) == shape(json.loads(line(model)))
+        assert shape(read) == shape(json.loads(policy_line(model)))
         graph = triples(text)
         check_policy(graph)
-        assert len(graph) == len(triples(line(model)))
+        assert len(graph) == len(triples(policy_line(model)))
         for term in {term for triple in graph for term in triple if isinstance(term, URIRef)}:
-            named = (IDS, ODRL, FS, PROFILE, COUNTRY, CURRENCY, str(RDF))
+            named = (ID_BASE, ODRL, FS, PROFILE, COUNTRY_BASE, CURRENCY_BASE, str(RDF))
             assert str(term).startswith((*named, "http://www.w3.org/2006/vcard/ns#"))
             assert not set(str(term)) & set(' "<>{}|\\^`') and str(term).isascii()
             assert not {".", ".."} & set(str(term).split("/"))
@@ -310,18 +324,18 @@ def test_two_ids_are_two_targets(one_id: str, other_id: str) -> None:
 
 
 def test_limits_are_read_from_whatever_fields_a_sample_has() -> None:
-    assert read_limits({"key": "k", "width": 3}) == Limits()
-    assert read_limits({"usable_until": "", "alteration_constraints": ""}) == Limits()
-    assert read_limits({"usable_until": "2027-01-31"}) == Limits(date(2027, 1, 31))
-    assert read_limits(
+    assert read_usage_limits({"key": "k", "width": 3}) == UsageLimits()
+    assert read_usage_limits({"usable_until": "", "alteration_constraints": ""}) == UsageLimits()
+    assert read_usage_limits({"usable_until": "2027-01-31"}) == UsageLimits(date(2027, 1, 31))
+    assert read_usage_limits(
         {
             "alteration_constraints": "AL-CRP; AL-FLP",
             "file_constraints": ["IF-MMD"],
             "duplication_constraints": "DP-NDC",
         }
-    ) == Limits(plus=(("fs:alter", ("AL-CRP", "AL-FLP", "IF-MMD")),))
+    ) == UsageLimits(plus_codes=(("fs:alter", ("AL-CRP", "AL-FLP", "IF-MMD")),))
     with pytest.raises(InputError, match="no date"):
-        read_limits({"usable_until": "soon"})
+        read_usage_limits({"usable_until": "soon"})
 
 
 def test_limits_come_from_the_samples_of_the_shard(tmp_path: Path) -> None:
@@ -332,11 +346,13 @@ def test_limits_come_from_the_samples_of_the_shard(tmp_path: Path) -> None:
     for shard, extra in (("plain", {}), ("limited", limits)):
         row = {"key": "k", "asset": "ab", "decision_sha256": "cd", "width": 3, **extra}
         pq.write_table(pa.Table.from_pylist([row]), shards / f"{shard}.parquet")
-    samples = Samples(open_store(str(tmp_path)), frozenset({"plain", "limited"}))
-    narrowed = Limits(date(2027, 1, 31), (("fs:alter", ("AL-CRP", "AL-FLP")),))
+    samples = SampleLookup(open_store(str(tmp_path)), frozenset({"plain", "limited"}))
+    narrowed = UsageLimits(date(2027, 1, 31), (("fs:alter", ("AL-CRP", "AL-FLP")),))
     found = samples.find("shard=limited; key=k", "A-1")
-    assert found == Delivered("A-1", "ab", "cd", "limited", "k", narrowed)
-    assert samples.find("shard=plain; key=k", None) == Delivered(None, "ab", "cd", "plain", "k")
+    assert found == DeliveredDecision("A-1", "ab", "cd", "limited", "k", narrowed)
+    assert samples.find("shard=plain; key=k", None) == DeliveredDecision(
+        None, "ab", "cd", "plain", "k"
+    )
     for detail in ("shard=plain; key=other", "shard=../plain; key=k", "shard=none; key=k", ""):
         with pytest.raises(RunError, match="no shard"):
             samples.find(detail, "A-1")
@@ -350,16 +366,16 @@ def test_the_profile_defines_every_term_that_policies_use() -> None:
             assert (term, RDF.type, odrl("Action")) in profile
             assert (term, odrl("includedIn"), odrl("use")) in profile
     used = set()
-    limits = Limits(plus=(("fs:alter", ("AL-CRP",)),))
+    limits = UsageLimits(plus_codes=(("fs:alter", ("AL-CRP",)),))
     scope = a_scope()
     for policy in (
         deal_policy(scope),
         delivered_policy(scope, delivered(limits=limits)),
-        left_policy(scope, left()),
+        excluded_policy(scope, left()),
     ):
         used |= {
             str(term)
-            for triple in triples(line(policy))
+            for triple in triples(policy_line(policy))
             for term in triple
             if str(term).startswith(FS)
         }
@@ -379,8 +395,10 @@ ends = 2026-12-31
 price.currency = "JPY"
 price.pool = "5000"
 """
-    graph = triples(line(deal_policy(Scope(parse_deal(text, "test"), VKEY, "v0001", AS_OF))))
+    graph = triples(
+        policy_line(deal_policy(PolicyScope(parse_deal(text, "test"), VKEY, "v0001", AS_OF)))
+    )
     policy = check_policy(graph)
     assert actions(graph, policy, "permission") == {ODRL + "index"}
-    assert URIRef(COUNTRY + "NO") in set(graph.objects())
+    assert URIRef(COUNTRY_BASE + "NO") in set(graph.objects())
     assert Literal("5000", datatype=XSD.decimal) in set(graph.objects())

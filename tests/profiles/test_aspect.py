@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.profiles.aspect import aspect_bucket, buckets
+from pipelines.profiles.aspect import aspect_bucket, aspect_buckets
 
 getcontext().prec = 50
 SIZES = st.integers(1, 2**31 - 1)
@@ -24,7 +24,7 @@ def turned(name: str) -> str:
 @given(SIZES, SIZES)
 def test_nearest_by_logarithm(width: int, height: int) -> None:
     ratio = (Decimal(width) / Decimal(height)).ln()
-    apart = {name: abs(ratio - (Decimal(a) / Decimal(b)).ln()) for name, a, b in buckets()}
+    apart = {name: abs(ratio - (Decimal(a) / Decimal(b)).ln()) for name, a, b in aspect_buckets()}
     assert aspect_bucket(width, height) == min(apart, key=lambda name: apart[name])
 
 
@@ -51,7 +51,7 @@ def test_known_sizes(width: int, height: int, bucket: str) -> None:
 
 
 def test_no_size_lies_between_two_buckets() -> None:
-    table = buckets()
+    table = aspect_buckets()
     for (_, a, b), (_, c, d) in pairwise(table):
         product = a * b * c * d  # a c / (b d) is a square of a ratio only if this is a square
         assert a * d < b * c

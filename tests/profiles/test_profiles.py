@@ -27,8 +27,8 @@ def row_of(name: str) -> Row:
     return film_row() if load_profile(name).media_type == "video" else picture_row()
 
 
-def made(name: str, row: Row) -> Row:
-    sample = load_profile(name).make(common_of(row), row)
+def make_json(name: str, row: Row) -> Row:
+    sample = load_profile(name).make_sample(common_of(row), row)
     return sample.model_dump(mode="json")
 
 
@@ -48,7 +48,7 @@ def test_the_three_profiles_are_there() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_schemas_are_as_generated(name: str) -> None:
-    committed = (schemas.FOLDER / f"{name}.json").read_text(encoding="utf-8")
+    committed = (schemas.SCHEMA_FOLDER / f"{name}.json").read_text(encoding="utf-8")
     assert committed == schema_text(load_profile(name))
 
 
@@ -74,12 +74,12 @@ def test_a_sample_meets_its_schema(name: str, seen: bool) -> None:
         row |= {"shots": row["shots"][:1]} if "shots" in row else {}
         row |= {"frames": 20} if "shots" in row else {}
     profile = load_profile(name)
-    assert profile.need(row) is None
+    assert profile.find_unmet(row) is None
     common = {**common_of(row), "frames": row.get("frames", 0) if "shots" in row else 0}
-    sample = profile.make(common, row)
+    sample = profile.make_sample(common, row)
     data = rfc8785.dumps(sample.model_dump(mode="json"))
     validator(name).validate(json.loads(data))
-    assert profile.read(data) == sample
+    assert profile.parse_sample(data) == sample
     assert b"." not in b"".join(part for part in data.split(b'"')[::2])  # no fractions
 
 
@@ -89,7 +89,7 @@ def test_loaders_find_the_same_types_in_every_sample(name: str) -> None:
     row = row_of(name)
     lone: Row = {"shots": [shot(0, 50, "", 0.0)]} if "shots" in row else {}
     full, empty = (
-        pyarrow.json.read_json(io.BytesIO(rfc8785.dumps(made(name, one)) + b"\n")).schema
+        pyarrow.json.read_json(io.BytesIO(rfc8785.dumps(make_json(name, one)) + b"\n")).schema
         for one in (row, bare({**row, **lone}))
     )
     assert full == empty
@@ -98,7 +98,7 @@ def test_loaders_find_the_same_types_in_every_sample(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_field_is_needed_and_typed(name: str) -> None:
-    sample, profile, check = made(name, row_of(name)), load_profile(name), validator(name)
+    sample, profile, check = make_json(name, row_of(name)), load_profile(name), validator(name)
     assert check.is_valid(sample)
     for field, value in sample.items():
         others: list[Any] = [None, 1.5, str(value) + "\n" if isinstance(value, int) else 7, {}, []]
@@ -106,9 +106,9 @@ def test_every_field_is_needed_and_typed(name: str) -> None:
         for changed in [without, *({**sample, field: other} for other in others)]:
             assert not check.is_valid(changed), field
             with pytest.raises(SampleError, match=field):
-                profile.read(json.dumps(changed).encode())
+                profile.parse_sample(json.dumps(changed).encode())
     with pytest.raises(SampleError, match="extra: Extra inputs are not permitted"):
-        profile.read(json.dumps({**sample, "extra": ""}).encode())
+        profile.parse_sample(json.dumps({**sample, "extra": ""}).encode())
     assert not check.is_valid({**sample, "extra": ""})
 
 
@@ -128,12 +128,12 @@ _ANYTHING = st.one_of(
 @settings(max_examples=150, deadline=None)
 def test_schema_and_model_agree(name: str, data: st.DataObject) -> None:
     """Any value in any field: what the code accepts the schema does, and the other way round."""
-    sample = made(name, row_of(name))
+    sample = make_json(name, row_of(name))
     field = data.draw(st.sampled_from(sorted(sample)))
     changed = {**sample, field: data.draw(_ANYTHING)}
     valid = validator(name).is_valid(changed)
     try:
-        load_profile(name).read(json.dumps(changed).encode())
+        load_profile(name).parse_sample(json.dumps(changed).encode())
     except SampleError as error:
         # Whether shots make up the film is more than a schema can say.
         assert not valid or "shots are not" in str(error)
@@ -141,20 +141,20 @@ def test_schema_and_model_agree(name: str, data: st.DataObject) -> None:
         assert valid
 
 
-def lack_of(name: str, row: Row) -> str:
-    lack = load_profile(name).need(row)
-    return lack.reason if lack else ""
+def unmet_reason(name: str, row: Row) -> str:
+    unmet = load_profile(name).find_unmet(row)
+    return unmet.reason if unmet else ""
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_caption_at_all(name: str) -> None:
     wordless = {**row_of(name), "title": None, "description": " "}
-    assert lack_of(name, wordless) == ""
-    assert lack_of(name, {**wordless, "caption": ""}) == "profile.no_caption"
+    assert unmet_reason(name, wordless) == ""
+    assert unmet_reason(name, {**wordless, "caption": ""}) == "profile.no_caption"
     unseen = {**wordless, "caption": "", "caption_source": "none"}
-    assert lack_of(name, unseen) == "profile.no_caption"
+    assert unmet_reason(name, unseen) == "profile.no_caption"
     if name != "video-text":
-        assert lack_of(name, {**unseen, "description": "A boat."}) == ""
+        assert unmet_reason(name, {**unseen, "description": "A boat."}) == ""
 
 
 @pytest.mark.parametrize(
@@ -170,15 +170,15 @@ def test_no_caption_at_all(name: str) -> None:
 )
 def test_what_a_film_cannot_give(changes: Row, reason: str) -> None:
     row = film_row(**changes)
-    assert lack_of("video-text", row) == reason
+    assert unmet_reason("video-text", row) == reason
     if reason in ("profile.not_moving", "profile.too_many_shots", "profile.no_frame_rate"):
         common = {**common_of(row), "frames": row["frames"], "duration_ms": row["film_ms"]}
         with pytest.raises(SampleError):
-            load_profile("video-text").make({**common, "fps_num": row["fps_num"]}, row)
+            load_profile("video-text").make_sample({**common, "fps_num": row["fps_num"]}, row)
 
 
 def test_captions_of_pictures_are_apart() -> None:
-    sample = made("image-text", picture_row())
+    sample = make_json("image-text", picture_row())
     assert sample["caption"] == sample["short_caption"] == "a red boat on water"
     assert sample["contributor_caption"] == "A red boat"
     assert sample["short_caption_score_bp"] == sample["clip_score_bp"] == 3127
@@ -196,11 +196,11 @@ def test_captions_of_pictures_are_apart() -> None:
     ],
 )
 def test_the_share_of_synthetic_captions(row: Row, share: int) -> None:
-    assert made("image-text", row)["p_synthetic_bp"] == share
+    assert make_json("image-text", row)["p_synthetic_bp"] == share
 
 
 def test_without_a_model_the_contributor_speaks() -> None:
-    sample = made("image-text", bare(picture_row(title="")))
+    sample = make_json("image-text", bare(picture_row(title="")))
     assert (sample["caption"], sample["caption_source"]) == (
         "A boat at its mooring.",
         "description",
@@ -210,23 +210,23 @@ def test_without_a_model_the_contributor_speaks() -> None:
 
 
 def test_every_caption_has_its_source() -> None:
-    sample = made("caption-only", picture_row())
+    sample = make_json("caption-only", picture_row())
     assert [(one["source"], one["score_bp"]) for one in sample["captions"]] == [
         ("title", 2500),
         ("description", 2000),
         ("model", 3127),
     ]
-    alone = made("caption-only", bare(picture_row(description="")))
+    alone = make_json("caption-only", bare(picture_row(description="")))
     assert [one["source"] for one in alone["captions"]] == ["title"]
 
 
 def test_shots_of_a_film() -> None:
-    sample = made("video-text", film_row())
+    sample = make_json("video-text", film_row())
     assert [one["caption"] for one in sample["shots"]] == ["a red boat", "a green tree"]
     assert sample["shots"][1]["start_ms"] == 800
     assert sample["motion_milli"] == 1234
     alone = film_row(shots=[shot(0, 50, "", 0.0)])
-    assert made("video-text", bare(alone))["shots"][0]["caption"] == "A red boat"
+    assert make_json("video-text", bare(alone))["shots"][0]["caption"] == "A red boat"
 
 
 @pytest.mark.parametrize(
@@ -235,13 +235,13 @@ def test_shots_of_a_film() -> None:
 def test_shots_that_are_not_the_film(borders: list[tuple[int, int]]) -> None:
     row = film_row(shots=[shot(first, end, "x", 0.1) for first, end in borders])
     with pytest.raises(SampleError, match="the shots are not the film's frames in order"):
-        made("video-text", row)
+        make_json("video-text", row)
 
 
 @pytest.mark.parametrize("cosine", [1.0000001, -1.0000001])
 def test_a_score_stays_within_its_bounds(cosine: float) -> None:
     bound = 10_000 if cosine > 0 else -10_000
-    assert made("image-text", picture_row(clip_score=cosine))["clip_score_bp"] == bound
+    assert make_json("image-text", picture_row(clip_score=cosine))["clip_score_bp"] == bound
 
 
 def test_pictures_beside_films_carry_their_own_profile() -> None:

@@ -26,7 +26,7 @@ PURPOSES = {"train_gen", "train_nongen", "inference", "data_mining", "index", "s
 STRICTNESS = ["allow", "unknown", "conditional", "deny"]
 
 
-def reasons(
+def expected_reasons(
     asset: Row,
     terms: Row,
     contributors: Sequence[str],
@@ -40,7 +40,7 @@ def reasons(
     needed = list(terms["purposes"])
     if "inference" not in needed and terms["inference"] != "pack-without":
         needed.append("inference")
-    found |= _standing(asset, terms, needed)  # 2, 3
+    found |= _status_and_licence(asset, terms, needed)  # 2, 3
     found |= _term(asset, terms, as_of) | _territory(asset, terms)  # 4, 5
     for purpose in needed:  # 6
         if not _deal_covers(asset, terms, purpose, as_of):
@@ -48,11 +48,11 @@ def reasons(
     found |= _splits(asset, contributors)  # 7
     for share in asset["contributors"]:  # 8
         for purpose in needed:
-            said = _consent(consents, share["contributor_id"], asset["asset_id"], purpose, as_of)
+            stated = _consent(consents, share["contributor_id"], asset["asset_id"], purpose, as_of)
             silent = purpose == "inference" and purpose not in terms["purposes"]
-            if not (said == "silent" and silent and terms["inference"] == "unless-denied"):
-                said = "missing" if said == "silent" else said
-                found |= set() if said == "allow" else {f"consent.{said}"}
+            if not (stated == "silent" and silent and terms["inference"] == "unless-denied"):
+                stated = "missing" if stated == "silent" else stated
+                found |= set() if stated == "allow" else {f"consent.{stated}"}
     found |= _people(asset, terms, releases)  # 9
     found |= _releases(asset, terms, releases, as_of)  # 10
     found |= _source(asset, terms)  # 11
@@ -71,7 +71,7 @@ def _deal_covers(asset: Row, terms: Row, purpose: str, as_of: datetime) -> bool:
     return bool(makers) and ("all" in covered or makers <= covered)
 
 
-def _standing(asset: Row, terms: Row, needed: Sequence[str]) -> set[str]:
+def _status_and_licence(asset: Row, terms: Row, needed: Sequence[str]) -> set[str]:
     by_status = {
         "active": set(),
         "withdrawn": {"asset.withdrawn"},
@@ -104,8 +104,8 @@ def _exclusive(asset: Row, terms: Row, needed: Sequence[str]) -> bool:
         return False
     if last is not None and last < terms["starts"]:
         return False
-    unread = [purpose for purpose in purposes if purpose not in PURPOSES]
-    return not purposes or bool(unread) or bool(set(purposes) & set(needed))
+    unknown_purposes = [purpose for purpose in purposes if purpose not in PURPOSES]
+    return not purposes or bool(unknown_purposes) or bool(set(purposes) & set(needed))
 
 
 def _last_day(terms: Row, as_of: datetime) -> date:
@@ -141,11 +141,11 @@ def _territory(asset: Row, terms: Row) -> set[str]:
     return found if covered else found | {"territory.not_covered"}
 
 
-def _grant(said: str | None) -> set[str]:
-    if said in (None, "allow", "unknown"):
+def _grant(stated: str | None) -> set[str]:
+    if stated in (None, "allow", "unknown"):
         return set()
     return {
-        {"deny": "grant.denied", "conditional": "grant.conditional"}.get(said, "grant.unreadable")
+        {"deny": "grant.denied", "conditional": "grant.conditional"}.get(stated, "grant.unreadable")
     }
 
 
@@ -164,28 +164,32 @@ def _consent(
     consents: Sequence[Row], who: str, asset_id: str, purpose: str, as_of: datetime
 ) -> str:
     """allow, silent, missing, denied, withdrawn or conditional."""
-    heard = [
+    known_events = [
         event
         for event in consents
         if event["contributor_id"] == who
         and event["purpose"] in (purpose, "all")
         and event["given_at"] <= as_of
     ]
-    general = [event for event in heard if event.get("asset_id") is None]
-    particular = [event for event in heard if event.get("asset_id") == asset_id]
-    holds = _last(particular) or _last(general)
-    if holds is None:
+    general = [event for event in known_events if event.get("asset_id") is None]
+    narrowed = [event for event in known_events if event.get("asset_id") == asset_id]
+    effective = _last(narrowed) or _last(general)
+    if effective is None:
         return "silent"
-    against = _last(general)
-    if against is not None and _strict(against) > _strict(holds):
-        holds = against if against["given_at"] >= holds["given_at"] else holds
-    if holds["value"] == "deny":
-        earlier = [event for event in general + particular if event["given_at"] < holds["given_at"]]
-        return "withdrawn" if any(e["value"] == "allow" for e in earlier) else "denied"
-    return holds["value"] if holds["value"] in ("allow", "conditional") else "missing"
+    general_event = _last(general)
+    if general_event is not None and _strictness(general_event) > _strictness(effective):
+        effective = (
+            general_event if general_event["given_at"] >= effective["given_at"] else effective
+        )
+    if effective["value"] == "deny":
+        earlier = [
+            event for event in general + narrowed if event["given_at"] < effective["given_at"]
+        ]
+        return "withdrawn" if any(event["value"] == "allow" for event in earlier) else "denied"
+    return effective["value"] if effective["value"] in ("allow", "conditional") else "missing"
 
 
-def _strict(event: Row) -> int:
+def _strictness(event: Row) -> int:
     value = event["value"]
     return STRICTNESS.index(value if value in STRICTNESS else "unknown")
 
@@ -194,7 +198,7 @@ def _last(events: Sequence[Row]) -> Row | None:
     if not events:
         return None
     latest = max(event["given_at"] for event in events)
-    return max((event for event in events if event["given_at"] == latest), key=_strict)
+    return max((event for event in events if event["given_at"] == latest), key=_strictness)
 
 
 def _named(asset: Row, releases: Sequence[Row]) -> list[Row | None]:
@@ -211,7 +215,9 @@ def _people(asset: Row, terms: Row, releases: Sequence[Row]) -> set[str]:
         found.add("people.unknown_count")
     if shown and terms["people"] == "refuse":
         found.add("people.refused")
-    minor_release = any(held is not None and held.get("minor") for held in _named(asset, releases))
+    minor_release = any(
+        release is not None and release.get("minor") for release in _named(asset, releases)
+    )
     if (asset.get("minors") is True or minor_release) and terms["minors"] == "refuse":
         found.add("minors.refused")
     if shown and asset.get("minors") is None:
@@ -221,20 +227,20 @@ def _people(asset: Row, terms: Row, releases: Sequence[Row]) -> set[str]:
 
 def _releases(asset: Row, terms: Row, releases: Sequence[Row], as_of: datetime) -> set[str]:
     named = _named(asset, releases)
-    found = {"release.unknown_id"} if any(held is None for held in named) else set()
+    found = {"release.unknown_id"} if any(release is None for release in named) else set()
     if asset["licence_class"] == "editorial" and terms["editorial"] == "accept":
         return found
     valid: dict[str, set[str]] = {"model": set(), "property": set()}
     faulty: dict[str, set[str]] = {"model": set(), "property": set()}
     guarded = False
-    for held in named:
-        if held is None or held["kind"] not in valid:
+    for release in named:
+        if release is None or release["kind"] not in valid:
             continue
-        faults = _faults(held, asset, terms, as_of)
-        faulty[held["kind"]] |= faults
+        faults = _faults(release, asset, terms, as_of)
+        faulty[release["kind"]] |= faults
         if not faults:
-            valid[held["kind"]].add(held["release_id"])
-            guarded = guarded or (held["kind"] == "model" and bool(held.get("minor")))
+            valid[release["kind"]].add(release["release_id"])
+            guarded = guarded or (release["kind"] == "model" and bool(release.get("minor")))
     if max(asset.get("people_count") or 0, 0) > len(valid["model"]):
         found |= {"release.model_missing"} | faulty["model"]
     if asset.get("property") is None and terms["unknown_property"] == "refuse":
@@ -246,28 +252,28 @@ def _releases(asset: Row, terms: Row, releases: Sequence[Row], as_of: datetime) 
     return found
 
 
-def _faults(held: Row, asset: Row, terms: Row, as_of: datetime) -> set[str]:
+def _faults(release: Row, asset: Row, terms: Row, as_of: datetime) -> set[str]:
     faults = set()
     created = asset.get("created_at")
-    if held.get("revoked_at") is not None and held["revoked_at"] <= as_of:
+    if release.get("revoked_at") is not None and release["revoked_at"] <= as_of:
         faults.add("release.revoked")
-    if held.get("valid_until") is not None and held["valid_until"] < _last_day(terms, as_of):
+    if release.get("valid_until") is not None and release["valid_until"] < _last_day(terms, as_of):
         faults.add("release.expired")
-    if held.get("signed_at") is None or held["signed_at"] > as_of.date():
+    if release.get("signed_at") is None or release["signed_at"] > as_of.date():
         faults.add("release.unsigned")
-    if not held.get("photographer_signed"):
+    if not release.get("photographer_signed"):
         faults.add("release.unsigned")
-    if held.get("minor"):
-        if not held.get("guardian_signed"):
+    if release.get("minor"):
+        if not release.get("guardian_signed"):
             faults.add("release.guardian_missing")
-    elif not held.get("subject_signed"):
+    elif not release.get("subject_signed"):
         faults.add("release.unsigned")
-    if held.get("ml_use") != "allow":
+    if release.get("ml_use") != "allow":
         faults.add("release.purpose_not_covered")
-    asked = terms["people"] == "biometric-release" and held["kind"] == "model"
-    if asked and not held.get("biometric_rider"):
+    rider_needed = terms["people"] == "biometric-release" and release["kind"] == "model"
+    if rider_needed and not release.get("biometric_rider"):
         faults.add("release.biometric_missing")
-    first, last = held.get("shoot_from"), held.get("shoot_until")
+    first, last = release.get("shoot_from"), release.get("shoot_until")
     if first is not None and (created is None or created < first):
         faults.add("release.shoot_range")
     if last is not None and (created is None or created > last):
@@ -279,21 +285,21 @@ def _faults(held: Row, asset: Row, terms: Row, as_of: datetime) -> set[str]:
     elif first is not None and last is not None:
         days = (last - first).days + 1
         faults |= {"release.blanket_range"} if days > terms["max_shoot_days"] else set()
-    witness = held.get("witness_ref")
+    witness = release.get("witness_ref")
     if terms["witness"] == "required" and witness is None:
         faults.add("release.witness")
     if terms["witness"] != "any" and witness is not None:
         makers = [share["contributor_id"] for share in asset["contributors"]]
-        if witness == held.get("subject_ref") or witness in makers:
+        if witness == release.get("subject_ref") or witness in makers:
             faults.add("release.witness")
     return faults
 
 
 def _source(asset: Row, terms: Row) -> set[str]:
-    said = asset.get("digital_source_type")
-    if said is None:
+    stated = asset.get("digital_source_type")
+    if stated is None:
         return {"source.unstated"} if terms["unknown_source"] == "refuse" else set()
-    name = said.removeprefix("http://cv.iptc.org/newscodes/digitalsourcetype/")
+    name = stated.removeprefix("http://cv.iptc.org/newscodes/digitalsourcetype/")
     if name not in GENERATED:
         return {"source.unknown_type"}
     barred = GENERATED[name] and terms["ai_generated"] == "refuse"

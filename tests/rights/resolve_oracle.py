@@ -12,12 +12,12 @@ from datetime import date, datetime
 from itertools import combinations
 from typing import Any
 
-from schemas.signal import Claim, Reading
+from schemas.signal import FileAssertion, Reading
 from tests.rights import oracle
 
 Row = Mapping[str, Any]
 # What overrules whom: origin, purpose, value, where, the raw word, and the agreement.
-Overridden = tuple[str, str, str, str, str, str]
+ExpectedOverride = tuple[str, str, str, str, str, str]
 
 AGES_UNDER_18 = {"AG-U14", "AG-A15", "AG-A16", "AG-A17"}
 AGES_FROM_18 = {f"AG-A{age}" for age in range(18, 26)}
@@ -41,7 +41,7 @@ NOTICES: dict[str, set[str]] = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ExpectedResolution:
     """What the rules come to.
 
     Attributes:
@@ -54,33 +54,33 @@ class Verdict:
     reasons: set[str]
     inference: bool
     usable_until: date | None
-    overrides: set[Overridden]
+    overrides: set[ExpectedOverride]
 
 
-def resolved(
+def expected_resolution(
     asset: Row,
     terms: Row,
     consents: Sequence[Row],
     releases: Sequence[Row],
     reading: Reading,
     as_of: datetime,
-) -> Verdict:
+) -> ExpectedResolution:
     """Judges an asset that rules 1 to 13 clear; `reading` is what its file and server say."""
-    apart = terms["inference"] == "pack-without"
+    packs_without = terms["inference"] == "pack-without"
     needed = list(terms["purposes"])
-    if "inference" not in needed and not apart:
+    if "inference" not in needed and not packs_without:
         needed.append("inference")
     signed = {
         purpose: _signed(asset, terms, consents, purpose, as_of) for purpose in oracle.PURPOSES
     }
     inference = "inference" in needed or _open_to_inference(asset, terms, consents, as_of)
-    judged = [*needed, "inference"] if apart and inference else needed
+    judged = [*needed, "inference"] if packs_without and inference else needed
     found: set[str] = set()
     overrides = _grants(asset, terms, judged, as_of)
     for fault in reading.faults:  # 14
         if fault.origin == "file" or not all(signed[purpose] for purpose in needed):
             found.add(f"{fault.origin}.unreadable")
-        elif apart and not signed["inference"]:
+        elif packs_without and not signed["inference"]:
             inference = False  # for it may have said no to that as well
     for signal in reading.signals:  # 15
         if signal.value not in ("deny", "conditional") or signal.purpose not in judged:
@@ -96,25 +96,27 @@ def resolved(
             found.add(f"{signal.origin}.{word}")
             if asset.get(f"grant_{signal.purpose}") == "allow":  # 16
                 found.add("conflict.grant")
-    for claim in reading.claims:  # 17 to 19
-        found |= _claim(claim, asset, terms)
+    for assertion in reading.claims:  # 17 to 19
+        found |= _assertion_reasons(assertion, asset, terms)
     if terms["copyright_conflicts"] == "refuse":  # 20
         found |= _copyright(reading.claims)
-    return Verdict(found, inference, _usable_until(asset, terms, releases, as_of), overrides)
+    return ExpectedResolution(
+        found, inference, _usable_until(asset, terms, releases, as_of), overrides
+    )
 
 
-def _makers(asset: Row) -> list[str]:
+def _contributor_ids(asset: Row) -> list[str]:
     return [share["contributor_id"] for share in asset["contributors"]]
 
 
 def _open_to_inference(asset: Row, terms: Row, consents: Sequence[Row], as_of: datetime) -> bool:
     """For a deal that takes assets without captions: whether everybody says yes to them."""
-    closed = asset.get("grant_inference") not in (None, "allow", "unknown")
-    if closed and not _by_deal(asset, terms, "inference", as_of):
+    grant_closes = asset.get("grant_inference") not in (None, "allow", "unknown")
+    if grant_closes and not _by_deal(asset, terms, "inference", as_of):
         return False
     return all(
         oracle._consent(consents, who, asset["asset_id"], "inference", as_of) == "allow"
-        for who in _makers(asset)
+        for who in _contributor_ids(asset)
     )
 
 
@@ -128,7 +130,7 @@ def _agreements(terms: Row, purpose: str, as_of: datetime) -> list[Row]:
 
 def _by_deal(asset: Row, terms: Row, purpose: str, as_of: datetime) -> str:
     """The deal's agreements that cover everybody, each that adds somebody; "" for none."""
-    left = set(_makers(asset))
+    left = set(_contributor_ids(asset))
     refs = []
     for agreement in _agreements(terms, purpose, as_of):
         covers = {who for who in left if who in agreement["contributors"]}
@@ -142,8 +144,8 @@ def _by_deal(asset: Row, terms: Row, purpose: str, as_of: datetime) -> str:
 def _signed(asset: Row, terms: Row, consents: Sequence[Row], purpose: str, as_of: datetime) -> str:
     """What everybody signed for the purpose, each a yes of their own or the deal's; "" if not."""
     refs = set()
-    for who in _makers(asset):
-        ref = _own_ref(asset, consents, who, purpose, as_of)
+    for who in _contributor_ids(asset):
+        ref = _consent_agreement(asset, consents, who, purpose, as_of)
         agreements = _agreements(terms, purpose, as_of)
         named = [one["ref"] for one in agreements if who in one["contributors"]]
         general = [one["ref"] for one in agreements if one["contributors"] == ["all"]]
@@ -154,7 +156,9 @@ def _signed(asset: Row, terms: Row, consents: Sequence[Row], purpose: str, as_of
     return ", ".join(sorted(refs))
 
 
-def _own_ref(asset: Row, consents: Sequence[Row], who: str, purpose: str, as_of: datetime) -> str:
+def _consent_agreement(
+    asset: Row, consents: Sequence[Row], who: str, purpose: str, as_of: datetime
+) -> str:
     """The agreement behind a contributor's yes; "" where there is none.
 
     It is that of the latest yes that names one, if nothing but a yes was said since: a yes for the
@@ -162,30 +166,34 @@ def _own_ref(asset: Row, consents: Sequence[Row], who: str, purpose: str, as_of:
     """
     if oracle._consent(consents, who, asset["asset_id"], purpose, as_of) != "allow":
         return ""
-    heard = [
+    known_events = [
         event
         for event in consents
         if event["contributor_id"] == who
         and event["purpose"] in (purpose, "all")
         and event["given_at"] <= as_of
     ]
-    for about in (asset["asset_id"], None):
-        line = [event for event in heard if event.get("asset_id") in (asset["asset_id"], None)]
-        noes = [event["given_at"] for event in line if event["value"] != "allow"]
+    for event_asset_id in (asset["asset_id"], None):
+        timeline = [
+            event for event in known_events if event.get("asset_id") in (asset["asset_id"], None)
+        ]
+        non_allow_times = [event["given_at"] for event in timeline if event["value"] != "allow"]
         signed = [
             (event["given_at"], event["agreement_ref"].strip())
-            for event in line
-            if event.get("asset_id") == about
+            for event in timeline
+            if event.get("asset_id") == event_asset_id
             and event["value"] == "allow"
             and (event.get("agreement_ref") or "").strip()
         ]
-        if signed and not (noes and max(noes) >= max(signed)[0]):
+        if signed and not (non_allow_times and max(non_allow_times) >= max(signed)[0]):
             latest: str = max(signed)[1]
             return latest
     return ""
 
 
-def _grants(asset: Row, terms: Row, judged: Sequence[str], as_of: datetime) -> set[Overridden]:
+def _grants(
+    asset: Row, terms: Row, judged: Sequence[str], as_of: datetime
+) -> set[ExpectedOverride]:
     """Rule 6: the catalogue's noes, which came this far by an agreement of the deal."""
     found = set()
     for purpose in judged:
@@ -199,30 +207,41 @@ def _grants(asset: Row, terms: Row, judged: Sequence[str], as_of: datetime) -> s
     return found
 
 
-def _claim(claim: Claim, asset: Row, terms: Row) -> set[str]:
+def _assertion_reasons(assertion: FileAssertion, asset: Row, terms: Row) -> set[str]:
     creative = asset["licence_class"] != "editorial"
     people = asset.get("people_count")
     shown = "unknown" if people is None or people < 0 else "yes" if people else "no"
     protected = {None: "unknown", True: "yes", False: "no"}[asset.get("property")]
-    match claim.kind.value:
-        case "model_release" if creative and shown not in _fits(claim.value, "MR", "MR-UMR"):
+    match assertion.kind.value:
+        case "model_release" if creative and shown not in _agreeing_answers(
+            assertion.value, "MR", "MR-UMR"
+        ):
             return {"conflict.model_release"}
-        case "property_release" if creative and protected not in _fits(claim.value, "PR", "PR-UPR"):
+        case "property_release" if creative and protected not in _agreeing_answers(
+            assertion.value, "PR", "PR-UPR"
+        ):
             return {"conflict.property_release"}
-        case "model_release_id" | "property_release_id" if creative and claim.value not in (
+        case "model_release_id" | "property_release_id" if creative and assertion.value not in (
             asset.get("release_ids") or []
         ):
             return {"conflict.release_ids"}
-        case "minor_age" if claim.value != "AG-UNK":
-            young, grown = claim.value in AGES_UNDER_18, claim.value in AGES_FROM_18
+        case "minor_age" if assertion.value != "AG-UNK":
+            is_minor_age, is_adult_age = (
+                assertion.value in AGES_UNDER_18,
+                assertion.value in AGES_FROM_18,
+            )
             minor = asset.get("minors") is True
-            return set() if (young and minor) or (grown and not minor) else {"conflict.minors"}
+            return (
+                set()
+                if (is_minor_age and minor) or (is_adult_age and not minor)
+                else {"conflict.minors"}
+            )
         case "source_type":
-            return _source(claim.value, asset, terms)
+            return _source(assertion.value, asset, terms)
     return set()
 
 
-def _fits(status: str, prefix: str, unlimited: str) -> set[str]:
+def _agreeing_answers(status: str, prefix: str, unlimited: str) -> set[str]:
     """The answers to "is somebody (something) shown?" that a release status agrees with."""
     if status == unlimited:
         return {"yes", "unknown"}
@@ -241,11 +260,17 @@ def _source(said: str, asset: Row, terms: Row) -> set[str]:
     return found
 
 
-def _copyright(claims: Sequence[Claim]) -> set[str]:
-    notices = [claim for claim in claims if claim.kind.value == "copyright"]
-    for one, other in combinations(sorted({claim.where.split()[0] for claim in notices}), 2):
-        left = [NOTICES[claim.value] for claim in notices if claim.where.startswith(one)]
-        right = [NOTICES[claim.value] for claim in notices if claim.where.startswith(other)]
+def _copyright(claims: Sequence[FileAssertion]) -> set[str]:
+    notices = [assertion for assertion in claims if assertion.kind.value == "copyright"]
+    for one, other in combinations(
+        sorted({assertion.where.split()[0] for assertion in notices}), 2
+    ):
+        left = [
+            NOTICES[assertion.value] for assertion in notices if assertion.where.startswith(one)
+        ]
+        right = [
+            NOTICES[assertion.value] for assertion in notices if assertion.where.startswith(other)
+        ]
         if not any(not a or not b or a & b for a in left for b in right):
             return {"conflict.copyright"}
     return set()
@@ -254,9 +279,9 @@ def _copyright(claims: Sequence[Claim]) -> set[str]:
 def _usable_until(asset: Row, terms: Row, releases: Sequence[Row], as_of: datetime) -> date | None:
     ends: date = terms["ends"]
     last = [asset.get("valid_until")]
-    for held in releases:
-        if held["release_id"] in (asset.get("release_ids") or []):
-            end = held.get("valid_until")
+    for release in releases:
+        if release["release_id"] in (asset.get("release_ids") or []):
+            end = release.get("valid_until")
             # One that had ended already did not help to clear the asset.
             if end is not None and end >= oracle._last_day(terms, as_of):
                 last.append(end)

@@ -10,33 +10,33 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.rights.resolve import Resolution, resolve
+from pipelines.rights.cleared_rights import add_cleared_rights
+from pipelines.rights.resolve import Resolution, resolve_rights
 from pipelines.rights.screen import screen_batch
-from pipelines.rights.standing import add_standing
 from pipelines.signals.catalogue import read_grants
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal_terms import Agreement
-from schemas.rights import PURPOSES, Purpose, Value
+from schemas.rights import PURPOSES, Permission, Purpose
 from schemas.signal import (
-    Claim,
-    ClaimKind,
-    Fault,
+    AssertionKind,
+    FileAssertion,
     Origin,
     Reading,
+    ReadingFault,
     Signal,
     merge_readings,
     raw_sha256,
 )
 from tests.rights import resolve_oracle
-from tests.rights.resolve_oracle import NOTICES, SOURCES, Overridden, Verdict
-from tests.rights.rights_cases import AS_OF, Row, index
-from tests.rights.worlds import KNOWN, World, make_world
+from tests.rights.resolve_oracle import NOTICES, SOURCES, ExpectedOverride, ExpectedResolution
+from tests.rights.rights_cases import AS_OF, Row, rights_index
+from tests.rights.worlds import CONTRIBUTORS, World, make_world
 
-_POOL = 900  # assets of which a world keeps those that the catalogue clears, and some others
-_KEPT = 250
-_OTHERS = 30
-_NOES = (Value.DENY, Value.CONDITIONAL)
-_YESES = (Value.ALLOW, Value.UNKNOWN)
+_POOL_SIZE = 900  # assets of which a world keeps those that the catalogue clears, and some others
+_KEPT_ASSETS = 250
+_KEPT_REFUSED = 30
+_REFUSING = (Permission.DENY, Permission.CONDITIONAL)
+_NOT_REFUSING = (Permission.ALLOW, Permission.UNKNOWN)
 _REFS = ("A-1", "A-2", " A-3 ", "", "  ", None)
 
 
@@ -45,7 +45,7 @@ class Judged:
     """What became of one asset that the catalogue cleared."""
 
     resolution: Resolution
-    verdict: Verdict
+    verdict: ExpectedResolution
 
     @property
     def cleared(self) -> bool:
@@ -53,7 +53,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SignalWorld:
     """A world, and what the file and the server of each of its assets say."""
 
     world: World
@@ -62,26 +62,26 @@ class Spoken:
     def resolutions(self) -> dict[str, tuple[Resolution, Any]]:
         """What the code makes of each asset that screening clears, and until when it is usable."""
         made = self.world
-        joined = index(made.deal, made.consents, made.releases, KNOWN)
+        joined = rights_index(made.deal, made.consents, made.releases, CONTRIBUTORS)
         table = pa.Table.from_pylist(made.assets, ASSETS_SCHEMA)
         mask = screen_batch(table, joined, made.deal, np.array(made.repeated, np.bool_))
-        rows = add_standing(table.filter(pa.array(mask == 0)), joined, made.deal).to_pylist()
+        rows = add_cleared_rights(table.filter(pa.array(mask == 0)), joined, made.deal).to_pylist()
         found = {}
         for row in rows:
             name = row["asset_id"]
             reading = merge_readings((read_grants(row), self.readings[name]))
-            resolution = resolve(row, reading, made.deal, AS_OF.date())
+            resolution = resolve_rights(row, reading, made.deal, AS_OF.date())
             found[name] = (resolution, row["usable_until"])
         return found
 
-    def verdicts(self) -> dict[str, Verdict]:
+    def expected_resolutions(self) -> dict[str, ExpectedResolution]:
         """What the oracle says of the same."""
         made = self.world
         return {
-            row["asset_id"]: resolve_oracle.resolved(
+            row["asset_id"]: resolve_oracle.expected_resolution(
                 row, made.terms, made.consents, made.releases, self.readings[row["asset_id"]], AS_OF
             )
-            for row, reasons in zip(made.assets, made.expected(), strict=True)
+            for row, reasons in zip(made.assets, made.expected_codes(), strict=True)
             if not reasons
         }
 
@@ -93,16 +93,16 @@ class Spoken:
             if not resolution.reasons
         }
 
-    def also(self, **changes: Any) -> Spoken:
+    def with_changes(self, **changes: Any) -> SignalWorld:
         """The same with something changed in the world."""
-        return replace(self, world=self.world.also(**changes))
+        return replace(self, world=self.world.with_changes(**changes))
 
-    def read(self, change: Callable[[str, Reading], Reading]) -> Spoken:
+    def with_readings(self, change: Callable[[str, Reading], Reading]) -> SignalWorld:
         """The same with every reading changed."""
         return replace(self, readings={name: change(name, r) for name, r in self.readings.items()})
 
 
-def overridden(resolution: Resolution) -> set[Overridden]:
+def override_tuples(resolution: Resolution) -> set[ExpectedOverride]:
     """The overrides of a resolution as the oracle says them."""
     return {
         (
@@ -117,12 +117,12 @@ def overridden(resolution: Resolution) -> set[Overridden]:
     }
 
 
-def make_spoken(seed: int) -> Spoken:
+def make_signal_world(seed: int) -> SignalWorld:
     """A world in which the catalogue clears what it can, and files and servers say the rest."""
     rng = random.Random(seed)
-    made = make_world(seed, _POOL)
-    made = _own_terms(rng, made)
-    made = made.also(assets=[row | _own_word(rng, made) for row in made.assets])
+    made = make_world(seed, _POOL_SIZE)
+    made = _with_deal_terms(rng, made)
+    made = made.with_changes(assets=[row | _grant_changes(rng, made) for row in made.assets])
     # How many yeses name an agreement.
     signs = rng.choice((0.0, 0.3) if made.deal.agreements else (0.0, 0.3, 0.9, 1.0))
     signed = [
@@ -131,20 +131,22 @@ def make_spoken(seed: int) -> Spoken:
         else event
         for event in made.consents
     ]
-    clear = [number for number, reasons in enumerate(made.expected()) if not reasons]
-    clear = clear[: _KEPT - _OTHERS]
-    others = sorted(set(range(_POOL)) - set(clear))[: _KEPT - len(clear)]
+    clear = [number for number, reasons in enumerate(made.expected_codes()) if not reasons]
+    clear = clear[: _KEPT_ASSETS - _KEPT_REFUSED]
+    others = sorted(set(range(_POOL_SIZE)) - set(clear))[: _KEPT_ASSETS - len(clear)]
     kept = sorted([*clear, *others])
-    made = made.also(
+    made = made.with_changes(
         consents=signed,
         assets=[made.assets[number] for number in kept],
         repeated=[made.repeated[number] for number in kept],
     )
     likely = list(dict.fromkeys([*made.deal.judged_purposes, *PURPOSES]))
-    return Spoken(made, {row["asset_id"]: _reading(rng, row, likely) for row in made.assets})
+    return SignalWorld(
+        made, {row["asset_id"]: _random_reading(rng, row, likely) for row in made.assets}
+    )
 
 
-def _own_terms(rng: random.Random, made: World) -> World:
+def _with_deal_terms(rng: random.Random, made: World) -> World:
     """The deal with terms of its own on owners, and with an agreement on just what it sells."""
     chosen = rng.choice(("refuse", "refuse", "accept"))
     rights = made.deal.rights.model_copy(update={"copyright_conflicts": chosen})
@@ -153,14 +155,14 @@ def _own_terms(rng: random.Random, made: World) -> World:
         purposes = list(made.deal.purposes)
         day = AS_OF.date()
         signed.append(Agreement(ref="sold", signed_at=day, purposes=purposes, contributors=["all"]))
-    return made.also(
+    return made.with_changes(
         terms=made.terms
         | {"copyright_conflicts": chosen, "agreements": [one.model_dump() for one in signed]},
         deal=made.deal.model_copy(update={"rights": rights, "agreements": signed}),
     )
 
 
-def _own_word(rng: random.Random, made: World) -> Row:
+def _grant_changes(rng: random.Random, made: World) -> Row:
     """Now and then a word of the agency's own on a purpose, and none on how the asset was made."""
     changes: Row = {}
     if rng.random() < 0.4:
@@ -172,20 +174,22 @@ def _own_word(rng: random.Random, made: World) -> Row:
     return changes
 
 
-def _reading(rng: random.Random, row: Row, likely: list[Purpose]) -> Reading:
+def _random_reading(rng: random.Random, row: Row, likely: list[Purpose]) -> Reading:
     noise = rng.choice((0.0, 0.0, 0.05, 0.3))
     signals = [
-        signal(rng, rng.choice(_NOES if rng.random() < 0.5 else _YESES), likely)
+        make_random_signal(
+            rng, rng.choice(_REFUSING if rng.random() < 0.5 else _NOT_REFUSING), likely
+        )
         for _ in range(rng.choice((0, 0, 1, 1, 2, 4)))
     ]
-    kinds = [*ClaimKind, ClaimKind.COPYRIGHT, ClaimKind.COPYRIGHT]
-    claims = [claim for kind in kinds if (claim := _claim(rng, kind, row, noise))]
-    faults = [fault(rng)] if rng.random() < 0.06 else []
+    kinds = [*AssertionKind, AssertionKind.COPYRIGHT, AssertionKind.COPYRIGHT]
+    claims = [claim for kind in kinds if (claim := _random_assertion(rng, kind, row, noise))]
+    faults = [make_random_fault(rng)] if rng.random() < 0.06 else []
     rng.shuffle(claims)
     return Reading(tuple(signals), tuple(claims), tuple(faults))
 
 
-def signal(rng: random.Random, value: Value, likely: list[Purpose]) -> Signal:
+def make_random_signal(rng: random.Random, value: Permission, likely: list[Purpose]) -> Signal:
     """A word of a file or a server, mostly of the first of the purposes."""
     origin = rng.choice((Origin.FILE, Origin.SERVER))
     purpose = rng.choice(likely[:2] if rng.random() < 0.7 else likely)
@@ -196,13 +200,15 @@ def signal(rng: random.Random, value: Value, likely: list[Purpose]) -> Signal:
     return Signal(origin, purpose, value, "", where, raw_sha256(said), "", said)
 
 
-def fault(rng: random.Random) -> Fault:
+def make_random_fault(rng: random.Random) -> ReadingFault:
     """Something that cannot be read."""
     origin = rng.choice((Origin.FILE, Origin.SERVER, Origin.SERVER))
-    return Fault(origin, f"{origin} part", "cut short", raw_sha256("cut"))
+    return ReadingFault(origin, f"{origin} part", "cut short", raw_sha256("cut"))
 
 
-def _claim(rng: random.Random, kind: ClaimKind, row: Row, noise: float) -> Claim | None:
+def _random_assertion(
+    rng: random.Random, kind: AssertionKind, row: Row, noise: float
+) -> FileAssertion | None:
     """Mostly nothing, else mostly what the catalogue says too."""
     odd = rng.random() < noise
     if not odd and rng.random() < 0.7:
@@ -210,28 +216,28 @@ def _claim(rng: random.Random, kind: ClaimKind, row: Row, noise: float) -> Claim
     people, held = row["people_count"], row["release_ids"]
     ages = ("AG-A16", "AG-U14") if row["minors"] else ("AG-A18", "AG-A25", "AG-UNK")
     stated = row["digital_source_type"]
-    agreeing: dict[ClaimKind, list[str]] = {
-        ClaimKind.MODEL_RELEASE: ["MR-UMR"] if people else ["MR-NAP", "MR-NON"],
-        ClaimKind.PROPERTY_RELEASE: ["PR-UPR"] if row["property"] else ["PR-NAP", "PR-NON"],
-        ClaimKind.MODEL_RELEASE_ID: held or [],
-        ClaimKind.PROPERTY_RELEASE_ID: held or [],
-        ClaimKind.MINOR_AGE: list(ages),
-        ClaimKind.SOURCE_TYPE: [stated.rpartition("/")[2]] if stated else list(SOURCES),
-        ClaimKind.COPYRIGHT: list(NOTICES)[:2],
+    agreeing: dict[AssertionKind, list[str]] = {
+        AssertionKind.MODEL_RELEASE: ["MR-UMR"] if people else ["MR-NAP", "MR-NON"],
+        AssertionKind.PROPERTY_RELEASE: ["PR-UPR"] if row["property"] else ["PR-NAP", "PR-NON"],
+        AssertionKind.MODEL_RELEASE_ID: held or [],
+        AssertionKind.PROPERTY_RELEASE_ID: held or [],
+        AssertionKind.MINOR_AGE: list(ages),
+        AssertionKind.SOURCE_TYPE: [stated.rpartition("/")[2]] if stated else list(SOURCES),
+        AssertionKind.COPYRIGHT: list(NOTICES)[:2],
     }
-    anything: dict[ClaimKind, list[str]] = {
-        ClaimKind.MODEL_RELEASE: ["MR-NON", "MR-NAP", "MR-UMR", "MR-LMR", "MR-NEW", "PR-UPR"],
-        ClaimKind.PROPERTY_RELEASE: ["PR-NON", "PR-NAP", "PR-UPR", "PR-LPR", "", "MR-UMR"],
-        ClaimKind.MODEL_RELEASE_ID: ["r-1", "r-99", "R-1"],
-        ClaimKind.PROPERTY_RELEASE_ID: ["r-2", "r-98", " r-2"],
-        ClaimKind.MINOR_AGE: ["AG-UNK", "AG-A17", "AG-A18", "AG-A25", "AG-U14", "AG-A14"],
-        ClaimKind.SOURCE_TYPE: list(SOURCES),
-        ClaimKind.COPYRIGHT: list(NOTICES),
+    anything: dict[AssertionKind, list[str]] = {
+        AssertionKind.MODEL_RELEASE: ["MR-NON", "MR-NAP", "MR-UMR", "MR-LMR", "MR-NEW", "PR-UPR"],
+        AssertionKind.PROPERTY_RELEASE: ["PR-NON", "PR-NAP", "PR-UPR", "PR-LPR", "", "MR-UMR"],
+        AssertionKind.MODEL_RELEASE_ID: ["r-1", "r-99", "R-1"],
+        AssertionKind.PROPERTY_RELEASE_ID: ["r-2", "r-98", " r-2"],
+        AssertionKind.MINOR_AGE: ["AG-UNK", "AG-A17", "AG-A18", "AG-A25", "AG-U14", "AG-A14"],
+        AssertionKind.SOURCE_TYPE: list(SOURCES),
+        AssertionKind.COPYRIGHT: list(NOTICES),
     }
     values = (anything if odd else agreeing).get(kind, ["AL-CRP", "AL-FLP"])
     if not values:
         return None
     value = rng.choice(values)
     place = rng.choice(("EXIF Copyright", "IIM 2:116", "XMP dc:rights"))
-    where = place if kind is ClaimKind.COPYRIGHT else f"XMP {kind}"
-    return Claim(kind, value, where, raw_sha256(value))
+    where = place if kind is AssertionKind.COPYRIGHT else f"XMP {kind}"
+    return FileAssertion(kind, value, where, raw_sha256(value))

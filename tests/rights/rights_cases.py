@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.rights.detail import describe_refusals
-from pipelines.rights.screen import RightsIndex, build_index, reasons_of, screen_batch
+from pipelines.rights.screen import RightsIndex, build_rights_index, reasons_of, screen_batch
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTORS_SCHEMA, RELEASES_SCHEMA
 from schemas.deal import Deal
 
@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 SHOT = date(2025, 1, 1)
 
 
-def deal_row(**changes: Any) -> Row:
+def deal_values(**changes: Any) -> Row:
     """A deal as TOML gives it; a section's keys are changed as `rights={...}`."""
     row: Row = {
         "deal_id": "acme-2026-01",
@@ -38,10 +38,10 @@ def deal_row(**changes: Any) -> Row:
 
 
 def deal(**changes: Any) -> Deal:
-    return Deal.model_validate(deal_row(**changes))
+    return Deal.model_validate(deal_values(**changes))
 
 
-def rights(**changes: str) -> Deal:
+def deal_with_rights(**changes: str) -> Deal:
     return deal(rights=changes)
 
 
@@ -51,7 +51,7 @@ def asset(**changes: Any) -> Row:
         "asset_id": "a-1",
         "media_uri": "a-1.jpg",
         "media_type": "image",
-        "contributors": split(("c-1", 10_000)),
+        "contributors": split_shares(("c-1", 10_000)),
         "licence_model": "RF",
         "licence_class": "creative",
         "status": "active",
@@ -63,7 +63,7 @@ def asset(**changes: Any) -> Row:
     return row | changes
 
 
-def split(*shares: tuple[str | None, int | None]) -> list[Row]:
+def split_shares(*shares: tuple[str | None, int | None]) -> list[Row]:
     return [{"contributor_id": who, "share_bp": part} for who, part in shares]
 
 
@@ -101,7 +101,7 @@ def microseconds(instant: datetime) -> int:
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // TICK
 
 
-def index(
+def rights_index(
     terms: Deal,
     consents: Sequence[Row] | None = None,
     releases: Sequence[Row] = (),
@@ -110,7 +110,7 @@ def index(
 ) -> RightsIndex:
     """What screening joins to; without consents given, everyone allows everything."""
     events = [event("allow", who=who) for who in contributors] if consents is None else consents
-    return build_index(
+    return build_rights_index(
         pa.Table.from_pylist([{"contributor_id": c} for c in contributors], CONTRIBUTORS_SCHEMA),
         pa.Table.from_pylist(list(events), CONSENTS_SCHEMA),
         pa.Table.from_pylist(list(releases), RELEASES_SCHEMA),
@@ -119,7 +119,7 @@ def index(
     )
 
 
-def codes(
+def reason_codes(
     assets: Sequence[Row], terms: Deal, joined: RightsIndex, repeated: Sequence[bool] | None = None
 ) -> list[set[str]]:
     """The reasons of each asset; what is said in detail must name none for no reason."""
@@ -138,8 +138,8 @@ def details(assets: Sequence[Row], terms: Deal, joined: RightsIndex) -> list[str
     return lines
 
 
-def screened(row: Row, terms: Deal | None = None, **joined: Any) -> set[str]:
+def screened_codes(row: Row, terms: Deal | None = None, **joined: Any) -> set[str]:
     """The reasons of one asset."""
     terms = terms or deal()
-    [found] = codes([row], terms, index(terms, **joined))
+    [found] = reason_codes([row], terms, rights_index(terms, **joined))
     return found

@@ -13,16 +13,16 @@ from tests.rights.rights_cases import (
     TICK,
     Row,
     asset,
-    codes,
     deal,
+    deal_with_rights,
     event,
-    index,
-    rights,
-    screened,
-    split,
+    reason_codes,
+    rights_index,
+    screened_codes,
+    split_shares,
 )
 
-SILENT = rights(inference="unless-denied")
+SILENT = deal_with_rights(inference="unless-denied")
 
 
 def train(value: str, minutes: int = -60, **changes: Any) -> Row:
@@ -113,7 +113,7 @@ CASES: list[tuple[str, list[Row], str]] = [
     ("events", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
 def test_consents(events: list[Row], expected: str) -> None:
-    assert screened(asset(), consents=events) == set(expected.split())
+    assert screened_codes(asset(), consents=events) == set(expected.split())
 
 
 @pytest.mark.parametrize(
@@ -137,46 +137,48 @@ def test_consents(events: list[Row], expected: str) -> None:
     ],
 )  # fmt: skip
 def test_unless_denied_lets_silence_on_inference_pass(events: list[Row], expected: str) -> None:
-    assert screened(asset(), SILENT, consents=events) == set(expected.split())
+    assert screened_codes(asset(), SILENT, consents=events) == set(expected.split())
 
 
 def test_inference_that_is_sold_needs_a_yes() -> None:
     terms = deal(purposes=["train_gen", "inference"], rights={"inference": "unless-denied"})
-    assert screened(asset(), terms, consents=[train("allow")]) == {"consent.missing"}
-    assert screened(asset(), terms, consents=[train("allow"), infer("allow")]) == set()
+    assert screened_codes(asset(), terms, consents=[train("allow")]) == {"consent.missing"}
+    assert screened_codes(asset(), terms, consents=[train("allow"), infer("allow")]) == set()
 
 
 def test_events_after_as_of_have_not_happened() -> None:
     yes, no = event("allow", given_at=AS_OF - TICK), event("deny")
-    assert screened(asset(), consents=[yes, no | {"given_at": AS_OF + TICK}]) == set()
-    assert screened(asset(), consents=[yes, no | {"given_at": AS_OF}]) == {"consent.withdrawn"}
-    assert screened(asset(), consents=[event("allow", 1)]) == {"consent.missing"}
-    assert screened(asset(), consents=[event("allow", 0)]) == set()
+    assert screened_codes(asset(), consents=[yes, no | {"given_at": AS_OF + TICK}]) == set()
+    assert screened_codes(asset(), consents=[yes, no | {"given_at": AS_OF}]) == {
+        "consent.withdrawn"
+    }
+    assert screened_codes(asset(), consents=[event("allow", 1)]) == {"consent.missing"}
+    assert screened_codes(asset(), consents=[event("allow", 0)]) == set()
 
 
 def test_the_same_record_read_at_different_instants() -> None:
     events = [event("allow", -30), event("deny", -20), event("allow", -10)]
     at = [
-        screened(asset(), consents=events, as_of=events[0]["given_at"] - TICK),
-        *(screened(asset(), consents=events, as_of=given["given_at"]) for given in events),
+        screened_codes(asset(), consents=events, as_of=events[0]["given_at"] - TICK),
+        *(screened_codes(asset(), consents=events, as_of=given["given_at"]) for given in events),
     ]
     assert at == [{"consent.missing"}, set(), {"consent.withdrawn"}, set()]
 
 
 def test_times_before_1970() -> None:
     old = datetime(1969, 12, 31, 23, 59, tzinfo=UTC)
-    assert screened(asset(), consents=[event("allow", given_at=old)]) == set()
+    assert screened_codes(asset(), consents=[event("allow", given_at=old)]) == set()
     events = [event("allow", given_at=old), event("deny", given_at=old + TICK)]
-    assert screened(asset(), consents=events) == {"consent.withdrawn"}
+    assert screened_codes(asset(), consents=events) == {"consent.withdrawn"}
 
 
 def test_every_contributor_is_asked() -> None:
-    both = asset(contributors=split(("c-1", 5_000), ("c-2", 5_000)))
-    assert screened(both, consents=[event("allow")]) == {"consent.missing"}
+    both = asset(contributors=split_shares(("c-1", 5_000), ("c-2", 5_000)))
+    assert screened_codes(both, consents=[event("allow")]) == {"consent.missing"}
     mixed = [event("deny"), event("conditional", who="c-2")]
-    assert screened(both, consents=mixed) == {"consent.denied", "consent.conditional"}
+    assert screened_codes(both, consents=mixed) == {"consent.denied", "consent.conditional"}
     mixed = [event("allow", -90), event("deny"), event("deny", who="c-2")]
-    assert screened(both, consents=mixed) == {"consent.denied", "consent.withdrawn"}
+    assert screened_codes(both, consents=mixed) == {"consent.denied", "consent.withdrawn"}
 
 
 @pytest.mark.parametrize(
@@ -193,13 +195,13 @@ def test_ids_that_look_alike_when_joined(
 ) -> None:
     """A yes for one contributor and asset is not one for another pair."""
     terms: Deal = deal()
-    joined = index(
+    joined = rights_index(
         terms,
         [event("allow", who=who, asset_id=which)],
         contributors=(who, other_who),
     )
     rows = [
-        asset(asset_id=which, contributors=split((who, 10_000))),
-        asset(asset_id=other_which, contributors=split((other_who, 10_000))),
+        asset(asset_id=which, contributors=split_shares((who, 10_000))),
+        asset(asset_id=other_which, contributors=split_shares((other_who, 10_000))),
     ]
-    assert codes(rows, terms, joined) == [set(), {"consent.missing"}]
+    assert reason_codes(rows, terms, joined) == [set(), {"consent.missing"}]

@@ -12,7 +12,7 @@ import pytest
 from pipelines.demo.deals import DEALS, DemoDeal
 from pipelines.demo.metadata_only import make_metadata_only
 from pipelines.demo.roles.role import AS_OF
-from pipelines.rights.screen import build_index, reasons_of, screen_batch
+from pipelines.rights.screen import build_rights_index, reasons_of, screen_batch
 from schemas.deal import load_deal
 from tests.rights.rights_cases import microseconds
 
@@ -31,7 +31,7 @@ def test_every_row_is_decided_as_it_was_made(library: Path, demo: DemoDeal) -> N
     deal = load_deal(library.parent / demo.file_name)
     tables = {path.stem: pq.read_table(path) for path in library.glob("*.parquet")}
     assets = tables["assets"]
-    index = build_index(
+    index = build_rights_index(
         tables["contributors"], tables["consents"], tables["releases"], deal, END_OF_DAY
     )
     ids = assets["asset_id"].to_pylist()

@@ -6,23 +6,23 @@ from typing import Any
 
 import pytest
 
-from pipelines.rights.lines import one_line
+from pipelines.rights.formatting import one_line
 from tests.rights.rights_cases import (
     Row,
     asset,
     deal,
+    deal_with_rights,
     details,
     event,
-    index,
     release,
-    rights,
-    split,
+    rights_index,
+    split_shares,
 )
 
 
 def detail(row: Row, **joined: Any) -> str:
     terms = joined.pop("terms", deal())
-    [line] = details([row], terms, index(terms, **joined))
+    [line] = details([row], terms, rights_index(terms, **joined))
     return line
 
 
@@ -34,7 +34,7 @@ def detail(row: Row, **joined: Any) -> str:
         ({"territories_in": ["UK", "US", "NO"]}, "territories_in=[UK, US, NO]"),
         ({"grant_train_gen": "deny"}, "grant_train_gen=deny; grant_inference=None"),
         ({"people_count": None}, "people_count=None"),
-        ({"contributors": split(("c-1", 9))}, "contributors=[c-1:9]"),
+        ({"contributors": split_shares(("c-1", 9))}, "contributors=[c-1:9]"),
         ({"release_ids": ["r-9"]}, "release_ids=[r-9]"),
         ({"status": "a\nb\u2028c\x1b[0m"}, r"status=a\nb\u2028c\x1b[0m"),
     ],
@@ -49,7 +49,7 @@ def test_a_value_is_said_once_for_several_reasons() -> None:
 
 
 def test_consents_name_who_and_which_purpose() -> None:
-    row = asset(contributors=split(("c-1", 5_000), ("c-2", 5_000)))
+    row = asset(contributors=split_shares(("c-1", 5_000), ("c-2", 5_000)))
     events = [
         event("allow", -90),
         event("deny", purpose="train_gen"),
@@ -65,13 +65,13 @@ def test_consents_name_who_and_which_purpose() -> None:
 
 
 def test_a_silence_that_passes_is_not_held_against_anyone() -> None:
-    terms = rights(inference="unless-denied")
+    terms = deal_with_rights(inference="unless-denied")
     line = detail(asset(), terms=terms, consents=[event("deny", purpose="train_gen")])
     assert line == "consent train_gen of c-1: deny"
 
 
 def test_names_cannot_break_the_line() -> None:
-    row = asset(contributors=split(("c\n; consent x of c-2: deny", 5_000), (None, 5_000)))
+    row = asset(contributors=split_shares(("c\n; consent x of c-2: deny", 5_000), (None, 5_000)))
     line = detail(row)
     assert line.isprintable()
     assert r"of c\n; consent x of c-2: deny: none" in line
@@ -93,4 +93,4 @@ def test_long_values_are_cut() -> None:
 
 
 def test_no_refusals_no_lines() -> None:
-    assert details([], deal(), index(deal())) == []
+    assert details([], deal(), rights_index(deal())) == []

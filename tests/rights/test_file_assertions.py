@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from schemas.reasons import Reason
-from schemas.signal import Claim, ClaimKind, raw_sha256
-from tests.rights.resolve_cases import codes, judge, state
-from tests.rights.rights_cases import Row, rights
+from schemas.signal import AssertionKind, FileAssertion, raw_sha256
+from tests.rights.resolve_cases import make_assertion, resolve_case, resolved_codes
+from tests.rights.rights_cases import Row, deal_with_rights
 
-K = ClaimKind
+K = AssertionKind
 
 # 17. Releases.
 
@@ -29,14 +29,14 @@ _LESS = {"people_count": -1}
     ],
 )
 def test_a_model_release_status(status: str, fits: list[Row], conflicts: list[Row]) -> None:
-    claim = state(K.MODEL_RELEASE, status)
+    claim = make_assertion(K.MODEL_RELEASE, status)
     for row in fits:
-        assert codes(claim, **row) == []
+        assert resolved_codes(claim, **row) == []
     for row in conflicts:
-        no = judge(claim, **row)
+        no = resolve_case(claim, **row)
         assert no.reasons == (Reason.CONFLICT_MODEL_RELEASE,)
         assert f"{claim.where}={status}, people_count={row['people_count']}" in no.detail
-        assert codes(claim, licence_class="editorial", **row) == []
+        assert resolved_codes(claim, licence_class="editorial", **row) == []
 
 
 @pytest.mark.parametrize(
@@ -52,24 +52,26 @@ def test_a_model_release_status(status: str, fits: list[Row], conflicts: list[Ro
 def test_a_property_release_status(
     status: str, fits: list[bool | None], conflicts: list[bool | None]
 ) -> None:
-    claim = state(K.PROPERTY_RELEASE, status)
+    claim = make_assertion(K.PROPERTY_RELEASE, status)
     for shown in fits:
-        assert codes(claim, property=shown) == []
+        assert resolved_codes(claim, property=shown) == []
     for shown in conflicts:
-        no = judge(claim, property=shown)
+        no = resolve_case(claim, property=shown)
         assert no.reasons == (Reason.CONFLICT_PROPERTY_RELEASE,)
         assert f"{claim.where}={status}, property={shown}" in no.detail
-        assert codes(claim, property=shown, licence_class="editorial") == []
+        assert resolved_codes(claim, property=shown, licence_class="editorial") == []
 
 
 @pytest.mark.parametrize("kind", [K.MODEL_RELEASE_ID, K.PROPERTY_RELEASE_ID])
-def test_release_ids_stand_in_the_catalogue(kind: ClaimKind) -> None:
-    one, two = state(kind, "r-1"), state(kind, "r-2")
-    assert codes(one, two, release_ids=["r-2", "r-1", "r-3"]) == []
-    assert codes(one, release_ids=None) == ["conflict.release_ids"]
-    assert codes(state(kind, "R-1"), release_ids=["r-1"]) == ["conflict.release_ids"]
-    assert codes(one, release_ids=[], licence_class="editorial") == []
-    no = judge(one, two, release_ids=["r-1", "r\n9"])
+def test_release_ids_stand_in_the_catalogue(kind: AssertionKind) -> None:
+    one, two = make_assertion(kind, "r-1"), make_assertion(kind, "r-2")
+    assert resolved_codes(one, two, release_ids=["r-2", "r-1", "r-3"]) == []
+    assert resolved_codes(one, release_ids=None) == ["conflict.release_ids"]
+    assert resolved_codes(make_assertion(kind, "R-1"), release_ids=["r-1"]) == [
+        "conflict.release_ids"
+    ]
+    assert resolved_codes(one, release_ids=[], licence_class="editorial") == []
+    no = resolve_case(one, two, release_ids=["r-1", "r\n9"])
     assert no.reasons == (Reason.CONFLICT_RELEASE_IDS,)
     assert rf"{two.where}=r-2, release_ids=[r\n9, r-1]" in no.detail
     assert "=r-1," not in no.detail
@@ -87,9 +89,9 @@ def test_release_ids_stand_in_the_catalogue(kind: ClaimKind) -> None:
 )
 @pytest.mark.parametrize("licence_class", ["creative", "editorial"])
 def test_ages(age: str, of_minors: bool, licence_class: str) -> None:
-    claim = state(K.MINOR_AGE, age)
+    claim = make_assertion(K.MINOR_AGE, age)
     for minors in (True, False, None):
-        no = judge(claim, minors=minors, licence_class=licence_class)
+        no = resolve_case(claim, minors=minors, licence_class=licence_class)
         agrees = bool(minors) == of_minors
         assert no.reasons == (() if agrees else (Reason.CONFLICT_MINORS,))
         assert agrees or f"{claim.where}={age}, minors={minors}" in no.detail
@@ -97,9 +99,11 @@ def test_ages(age: str, of_minors: bool, licence_class: str) -> None:
 
 @pytest.mark.parametrize("minors", [True, False, None])
 def test_an_age_that_says_nothing_and_one_that_nobody_knows(minors: bool | None) -> None:
-    assert codes(state(K.MINOR_AGE, "AG-UNK"), minors=minors) == []
+    assert resolved_codes(make_assertion(K.MINOR_AGE, "AG-UNK"), minors=minors) == []
     for age in ("AG-A14", "AG-A26", "17", ""):
-        assert codes(state(K.MINOR_AGE, age), minors=minors) == ["conflict.minors"]
+        assert resolved_codes(make_assertion(K.MINOR_AGE, age), minors=minors) == [
+            "conflict.minors"
+        ]
 
 
 # 19. Source.
@@ -130,10 +134,10 @@ _PREFIX = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 def test_how_it_was_made(
     said: str, stated: str | None, refusing: list[str], labelling: list[str]
 ) -> None:
-    claim = state(K.SOURCE_TYPE, said)
-    assert codes(claim, digital_source_type=stated) == refusing
-    terms = rights(ai_generated="label")
-    labelled = judge(claim, digital_source_type=stated, terms=terms)
+    claim = make_assertion(K.SOURCE_TYPE, said)
+    assert resolved_codes(claim, digital_source_type=stated) == refusing
+    terms = deal_with_rights(ai_generated="label")
+    labelled = resolve_case(claim, digital_source_type=stated, terms=terms)
     assert [reason.value for reason in labelled.reasons] == labelling
     assert labelled.source_type == (stated or said)
     if labelling:
@@ -141,12 +145,15 @@ def test_how_it_was_made(
 
 
 def test_the_file_is_believed_where_the_catalogue_is_silent_and_the_worst_of_it() -> None:
-    claims = [state(K.SOURCE_TYPE, "print"), state(K.SOURCE_TYPE, "algorithmicMedia")]
-    terms = rights(ai_generated="label", unknown_source="accept")
+    claims = [
+        make_assertion(K.SOURCE_TYPE, "print"),
+        make_assertion(K.SOURCE_TYPE, "algorithmicMedia"),
+    ]
+    terms = deal_with_rights(ai_generated="label", unknown_source="accept")
     for order in (claims, claims[::-1]):
-        believed = judge(*order, terms=terms, digital_source_type=None)
+        believed = resolve_case(*order, terms=terms, digital_source_type=None)
         assert believed.source_type == "algorithmicMedia"
-    assert judge(terms=terms, digital_source_type=None).source_type == ""
+    assert resolve_case(terms=terms, digital_source_type=None).source_type == ""
 
 
 # 20. Owners.
@@ -169,25 +176,28 @@ _EXIF, _IIM, _XMP = "EXIF Copyright, IFD0", "IIM 2:116, APP13", "XMP dc:rights, 
     ],
 )
 def test_copyright_notices(notices: list[tuple[str, str]], conflict: bool) -> None:
-    claims = [state(K.COPYRIGHT, text, where) for where, text in notices]
+    claims = [make_assertion(K.COPYRIGHT, text, where) for where, text in notices]
     for order in (claims, claims[::-1]):
-        no = judge(*order)
+        no = resolve_case(*order)
         assert no.reasons == ((Reason.CONFLICT_COPYRIGHT,) if conflict else ())
         if conflict:
             assert f"{_EXIF}={notices[0][1]}" in no.detail
             assert f"{_XMP}={notices[-1][1]}" in no.detail
-        assert codes(*order, terms=rights(copyright_conflicts="accept")) == []
+        assert resolved_codes(*order, terms=deal_with_rights(copyright_conflicts="accept")) == []
 
 
 def test_who_made_it_is_not_who_owns_it() -> None:
-    made = [state(K.CREATOR, "Ann Bell", _EXIF), state(K.CREATOR, "Bo Carr", _XMP)]
-    assert codes(*made) == []
+    made = [
+        make_assertion(K.CREATOR, "Ann Bell", _EXIF),
+        make_assertion(K.CREATOR, "Bo Carr", _XMP),
+    ]
+    assert resolved_codes(*made) == []
 
 
 def test_what_does_not_refuse_is_carried() -> None:
     codes_ = [(K.ALTERATION, "AL-FLP"), (K.ALTERATION, "AL-CRP"), (K.FILE_CONSTRAINT, "IF-MFT")]
-    claims = [state(kind, code) for kind, code in [*codes_, (K.ALTERATION, "AL-CRP")]]
-    carried = judge(*claims)
+    claims = [make_assertion(kind, code) for kind, code in [*codes_, (K.ALTERATION, "AL-CRP")]]
+    carried = resolve_case(*claims)
     assert carried.reasons == ()
     assert carried.constraints == {
         K.ALTERATION: ("AL-CRP", "AL-FLP"),
@@ -197,6 +207,6 @@ def test_what_does_not_refuse_is_carried() -> None:
 
 
 def test_detail_is_one_line_whatever_is_said() -> None:
-    for kind in ClaimKind:
+    for kind in AssertionKind:
         for text in ("a\nb\u2028c\x1b[0m", "\ud800", "x" * 5000):
-            judge(Claim(kind, text, "XMP plus:x", raw_sha256(text)))
+            resolve_case(FileAssertion(kind, text, "XMP plus:x", raw_sha256(text)))

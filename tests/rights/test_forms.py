@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.rights.screen import screen_batch
 from schemas.catalogue import ASSETS_SCHEMA
-from tests.rights.rights_cases import index
-from tests.rights.worlds import KNOWN, make_world
+from tests.rights.rights_cases import rights_index
+from tests.rights.worlds import CONTRIBUTORS, make_world
 
 
 def as_dictionaries(table: pa.Table) -> pa.Table:
@@ -52,7 +52,7 @@ def in_chunks(table: pa.Table) -> pa.Table:
 @pytest.mark.parametrize("seed", range(12))
 def test_the_form_changes_nothing(seed: int, form: Callable[[pa.Table], pa.Table]) -> None:
     world = make_world(seed, 150)
-    joined = index(world.deal, world.consents, world.releases, KNOWN)
+    joined = rights_index(world.deal, world.consents, world.releases, CONTRIBUTORS)
     table = pa.Table.from_pylist(world.assets, ASSETS_SCHEMA)
     once = np.zeros(len(table), np.bool_)
     expected = screen_batch(table, joined, world.deal, once)
@@ -63,7 +63,7 @@ def test_the_form_changes_nothing(seed: int, form: Callable[[pa.Table], pa.Table
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_to_screen(seed: int) -> None:
     world = make_world(seed, 3)
-    joined = index(world.deal, world.consents, world.releases, KNOWN)
+    joined = rights_index(world.deal, world.consents, world.releases, CONTRIBUTORS)
     table = pa.Table.from_pylist([], ASSETS_SCHEMA)
     for empty in (table, as_dictionaries(table)):
         assert len(screen_batch(empty, joined, world.deal, np.zeros(0, np.bool_))) == 0

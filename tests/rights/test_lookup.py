@@ -80,7 +80,7 @@ def test_texts_that_share_a_hash_are_told_apart() -> None:
     place = {text: n for n, text in enumerate(known)}
     expected = [place.get(text, -1) for text in values]
     assert index.positions(strings(*values)).tolist() == expected
-    shared = len(known) - len(np.unique(index._keys[:-1] & index._top))
+    shared = len(known) - len(np.unique(index._keys[:-1] & index._hash_mask))
     assert shared >= 400  # what this test is about
 
 
@@ -155,7 +155,7 @@ def test_pairs(known: list[tuple[int, int]], asked: list[tuple[int, int]]) -> No
     index = PairIndex(*_columns(known))
     numbers = {pair: n for n, pair in enumerate(sorted(set(known)))}
     assert len(index) == len(numbers)
-    assert index.lines.tolist() == [numbers[pair] for pair in known]
+    assert index.timelines.tolist() == [numbers[pair] for pair in known]
     assert index.positions(*_columns(asked)).tolist() == [numbers.get(pair, -1) for pair in asked]
 
 

@@ -17,20 +17,20 @@ from pipelines.rights.detail import describe_refusals
 from pipelines.rights.screen import screen_batch
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.reasons import SCREEN_REASONS
-from tests.rights.detail_oracle import slow_details
-from tests.rights.oracle import reasons
+from tests.rights.detail_oracle import expected_details
+from tests.rights.oracle import expected_reasons
 from tests.rights.rights_cases import (
     AS_OF,
     ENDS,
     Row,
     asset,
+    deal_with_rights,
     details,
     event,
-    index,
-    rights,
-    screened,
+    rights_index,
+    screened_codes,
 )
-from tests.rights.worlds import KNOWN, World, make_world
+from tests.rights.worlds import CONTRIBUTORS, World, make_world
 
 WORLDS = 40
 ASSETS = 150
@@ -44,13 +44,15 @@ def world(seed: int) -> World:
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_the_rules_agree_with_the_oracle(seed: int) -> None:
     made = world(seed)
-    for row, got, expected in zip(made.assets, made.screened(), made.expected(), strict=True):
+    for row, got, expected in zip(
+        made.assets, made.screened_codes(), made.expected_codes(), strict=True
+    ):
         assert got == expected, row
 
 
 def test_the_worlds_have_something_of_everything() -> None:
     """Else the agreement above would be worth little."""
-    found = [codes for seed in range(WORLDS) for codes in world(seed).expected()]
+    found = [codes for seed in range(WORLDS) for codes in world(seed).expected_codes()]
     each = Counter(code for codes in found for code in codes)
     alone = Counter(min(codes) for codes in found if len(codes) == 1)
     assert {reason.value for reason in SCREEN_REASONS} == each.keys()
@@ -95,12 +97,14 @@ TERMS = {
 @given(st.lists(EVENT, max_size=7), st.sampled_from(["require", "unless-denied", "pack-without"]))
 def test_consents_agree_with_the_oracle(events: list[Row], inference: str) -> None:
     terms = TERMS | {"inference": inference}
-    expected = reasons(asset(), terms, ["c-1", "c-2"], events, [], AS_OF)
-    assert screened(asset(), rights(inference=inference), consents=events) == expected
+    expected = expected_reasons(asset(), terms, ["c-1", "c-2"], events, [], AS_OF)
+    assert (
+        screened_codes(asset(), deal_with_rights(inference=inference), consents=events) == expected
+    )
 
 
 def cleared(made: World) -> list[bool]:
-    return [not codes for codes in made.screened()]
+    return [not codes for codes in made.screened_codes()]
 
 
 def assert_never_clearer(before: World, after: World) -> list[bool]:
@@ -114,10 +118,10 @@ def assert_never_clearer(before: World, after: World) -> list[bool]:
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_a_no_refuses_all_that_the_contributor_made(seed: int) -> None:
     made = world(seed)
-    who = KNOWN[seed % len(KNOWN)]
+    who = CONTRIBUTORS[seed % len(CONTRIBUTORS)]
     purpose = ("all", "inference", made.terms["purposes"][0])[seed % 3]
     no = event("deny", 0, who, purpose=purpose)
-    now = assert_never_clearer(made, made.also(consents=[*made.consents, no]))
+    now = assert_never_clearer(made, made.with_changes(consents=[*made.consents, no]))
     for row, is_cleared in zip(made.assets, now, strict=True):
         assert not (
             is_cleared and who in {share["contributor_id"] for share in row["contributors"]}
@@ -133,7 +137,7 @@ def test_a_no_for_one_asset_refuses_it_and_no_other(seed: int) -> None:
         event("deny", 0, row["contributors"][0]["contributor_id"], asset_id=name)
         for name, row in chosen.items()
     ]
-    now = assert_never_clearer(made, made.also(consents=[*made.consents, *noes]))
+    now = assert_never_clearer(made, made.with_changes(consents=[*made.consents, *noes]))
     for row, was, is_now in zip(made.assets, cleared(made), now, strict=True):
         assert is_now == (was and row["asset_id"] not in chosen)
 
@@ -142,14 +146,14 @@ def test_a_no_for_one_asset_refuses_it_and_no_other(seed: int) -> None:
 def test_a_denial_of_another_sort_never_clears(seed: int) -> None:
     made = world(seed)
     purpose = made.deal.needed_purposes[seed % len(made.deal.needed_purposes)]
-    country = "NO" if made.deal.world else made.deal.territory[0]
+    country = "NO" if made.deal.is_worldwide else made.deal.territory[0]
     denied = [row | {f"grant_{purpose}": "deny"} for row in made.assets]
-    now = assert_never_clearer(made, made.also(assets=denied))
+    now = assert_never_clearer(made, made.with_changes(assets=denied))
     assert made.deal.agreements or not any(now)
     barred = [
         row | {"territories_out": [*(row["territories_out"] or []), country]} for row in made.assets
     ]
-    assert not any(assert_never_clearer(made, made.also(assets=barred)))
+    assert not any(assert_never_clearer(made, made.with_changes(assets=barred)))
     for change in (
         {"valid_until": ENDS - timedelta(days=1)},
         {"revoked_at": AS_OF},
@@ -160,7 +164,7 @@ def test_a_denial_of_another_sort_never_clears(seed: int) -> None:
             held | change if number % 3 == seed % 3 else held
             for number, held in enumerate(made.releases)
         ]
-        assert_never_clearer(made, made.also(releases=spoiled))
+        assert_never_clearer(made, made.with_changes(releases=spoiled))
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
@@ -168,37 +172,37 @@ def test_a_yes_that_is_lost_never_clears(seed: int) -> None:
     made = world(seed)
     rng = random.Random(seed)
     kept = [e for e in made.consents if e["value"] != "allow" or rng.random() < 0.7]
-    assert_never_clearer(made, made.also(consents=kept))
-    assert_never_clearer(made, made.also(releases=made.releases[::2]))
+    assert_never_clearer(made, made.with_changes(consents=kept))
+    assert_never_clearer(made, made.with_changes(releases=made.releases[::2]))
     silent = [held | {"ml_use": None} for held in made.releases]
-    assert_never_clearer(made, made.also(releases=silent))
+    assert_never_clearer(made, made.with_changes(releases=silent))
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_order_of_rows_is_no_matter(seed: int) -> None:
     made = world(seed)
-    turned = made.also(consents=made.consents[::-1], releases=made.releases[::-1])
-    assert turned.screened() == made.screened()
+    turned = made.with_changes(consents=made.consents[::-1], releases=made.releases[::-1])
+    assert turned.screened_codes() == made.screened_codes()
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_details_are_said_as_they_are_row_by_row(seed: int) -> None:
     made = world(seed)
-    joined = index(made.deal, made.consents, made.releases, KNOWN)
+    joined = rights_index(made.deal, made.consents, made.releases, CONTRIBUTORS)
     table = pa.Table.from_pylist(made.assets, ASSETS_SCHEMA)
     mask = screen_batch(table, joined, made.deal, np.array(made.repeated))
     refused, masks = table.filter(pa.array(mask != 0)), mask[mask != 0]
     got = describe_refusals(refused, masks, joined, made.deal).to_pylist()
-    assert got == slow_details(refused, masks, joined, made.deal)
+    assert got == expected_details(refused, masks, joined, made.deal)
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_every_refusal_can_be_told_in_a_line(seed: int) -> None:
     made = world(seed)
-    joined = index(made.deal, made.consents, made.releases, KNOWN)
-    made = made.also(repeated=[False] * len(made.assets))
+    joined = rights_index(made.deal, made.consents, made.releases, CONTRIBUTORS)
+    made = made.with_changes(repeated=[False] * len(made.assets))
     refused = [
-        (row, codes) for row, codes in zip(made.assets, made.screened(), strict=True) if codes
+        (row, codes) for row, codes in zip(made.assets, made.screened_codes(), strict=True) if codes
     ]
     for (row, codes), line in zip(
         refused, details([row for row, _ in refused], made.deal, joined), strict=True

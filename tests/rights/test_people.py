@@ -16,18 +16,18 @@ from tests.rights.rights_cases import (
     Row,
     asset,
     deal,
+    deal_with_rights,
     event,
     property_release,
     release,
-    rights,
-    screened,
+    screened_codes,
 )
 
 TODAY = AS_OF.date()
-GUARDED = rights(minors="guardian-release")
-BIOMETRIC = rights(people="biometric-release")
-COUNTED = rights(unknown_people_count="accept")
-EDITORIAL = rights(editorial="accept")
+GUARDED = deal_with_rights(minors="guardian-release")
+BIOMETRIC = deal_with_rights(people="biometric-release")
+COUNTED = deal_with_rights(unknown_people_count="accept")
+EDITORIAL = deal_with_rights(editorial="accept")
 
 
 def person(count: int | None = 1, **changes: Any) -> Row:
@@ -45,7 +45,7 @@ def building(**changes: Any) -> Row:
 
 
 def test_a_person_with_a_release_is_cleared() -> None:
-    assert screened(person(), releases=[release()]) == set()
+    assert screened_codes(person(), releases=[release()]) == set()
 
 
 @pytest.mark.parametrize(
@@ -56,94 +56,98 @@ def test_a_person_with_a_release_is_cleared() -> None:
         (deal(), {"people_count": -7}, "people.unknown_count"),
         (COUNTED, {"people_count": None}, ""),
         (COUNTED, {"people_count": None, "minors": True}, "minors.refused"),
-        (rights(people="refuse"), {}, ""),
-        (rights(people="refuse"), {"people_count": None}, "people.unknown_count"),
+        (deal_with_rights(people="refuse"), {}, ""),
+        (deal_with_rights(people="refuse"), {"people_count": None}, "people.unknown_count"),
         (deal(), {"minors": True}, "minors.refused"),
         (deal(), {"minors": None}, ""),  # nobody is shown
         (GUARDED, {"minors": True}, "release.guardian_missing"),
     ],
 )
 def test_rule_9_without_releases(terms: Deal, changes: dict[str, Any], expected: str) -> None:
-    assert screened(asset(**changes), terms) == set(expected.split())
+    assert screened_codes(asset(**changes), terms) == set(expected.split())
 
 
 def test_rule_9_people_where_the_deal_takes_none() -> None:
-    terms = rights(people="refuse")
-    assert screened(person(), terms, releases=[release()]) == {"people.refused"}
+    terms = deal_with_rights(people="refuse")
+    assert screened_codes(person(), terms, releases=[release()]) == {"people.refused"}
 
 
 def test_rule_9_minors() -> None:
     adult, child = release(), minor_release()
-    assert screened(person(minors=None), releases=[adult]) == {"minors.unknown"}
-    assert screened(person(minors=None), GUARDED, releases=[adult]) == {"minors.unknown"}
-    assert screened(person(minors=True), releases=[child]) == {"minors.refused"}
-    assert screened(person(), releases=[child]) == {"minors.refused"}
-    assert screened(person(minors=True), GUARDED, releases=[child]) == set()
+    assert screened_codes(person(minors=None), releases=[adult]) == {"minors.unknown"}
+    assert screened_codes(person(minors=None), GUARDED, releases=[adult]) == {"minors.unknown"}
+    assert screened_codes(person(minors=True), releases=[child]) == {"minors.refused"}
+    assert screened_codes(person(), releases=[child]) == {"minors.refused"}
+    assert screened_codes(person(minors=True), GUARDED, releases=[child]) == set()
     # The release says what the asset does not, even a property release.
     owner = property_release(minor=True, guardian_signed=True)
-    assert screened(building(), releases=[owner]) == {"minors.refused"}
+    assert screened_codes(building(), releases=[owner]) == {"minors.refused"}
 
 
 def test_rule_10_a_minor_is_not_cleared_by_an_adults_release() -> None:
     row = person(minors=True)
-    assert screened(row, GUARDED, releases=[release()]) == {"release.guardian_missing"}
+    assert screened_codes(row, GUARDED, releases=[release()]) == {"release.guardian_missing"}
     two = person(2, minors=True, release_ids=["r-1", "r-2"])
     both = [release(), minor_release(release_id="r-2")]
-    assert screened(two, GUARDED, releases=both) == set()
+    assert screened_codes(two, GUARDED, releases=both) == set()
     # A minor's release with a fault does not count, though adults' are enough in number.
     enough = [release(), release(release_id="r-3"), minor_release(release_id="r-2", ml_use=None)]
     three = person(2, minors=True, release_ids=["r-1", "r-2", "r-3"])
-    assert screened(three, GUARDED, releases=enough) == {"release.guardian_missing"}
+    assert screened_codes(three, GUARDED, releases=enough) == {"release.guardian_missing"}
 
 
 def test_rule_10_release_ids() -> None:
-    assert screened(asset(release_ids=["r-9"])) == {"release.unknown_id"}
-    assert screened(asset(release_ids=[None])) == {"release.unknown_id"}
-    assert screened(person(release_ids=None), releases=[release()]) == {"release.model_missing"}
-    found = screened(person(release_ids=["r-9"]), releases=[release()])
+    assert screened_codes(asset(release_ids=["r-9"])) == {"release.unknown_id"}
+    assert screened_codes(asset(release_ids=[None])) == {"release.unknown_id"}
+    assert screened_codes(person(release_ids=None), releases=[release()]) == {
+        "release.model_missing"
+    }
+    found = screened_codes(person(release_ids=["r-9"]), releases=[release()])
     assert found == {"release.unknown_id", "release.model_missing"}
-    found = screened(person(release_ids=["r-1", "r-9"]), releases=[release()])
+    found = screened_codes(person(release_ids=["r-1", "r-9"]), releases=[release()])
     assert found == {"release.unknown_id"}
 
 
 def test_rule_10_as_many_releases_as_people() -> None:
     two = [release(), release(release_id="r-2")]
-    assert screened(person(2, release_ids=["r-1", "r-2"]), releases=two) == set()
-    assert screened(person(2), releases=two) == {"release.model_missing"}
-    assert screened(person(1, release_ids=["r-1", "r-2"]), releases=two) == set()
+    assert screened_codes(person(2, release_ids=["r-1", "r-2"]), releases=two) == set()
+    assert screened_codes(person(2), releases=two) == {"release.model_missing"}
+    assert screened_codes(person(1, release_ids=["r-1", "r-2"]), releases=two) == set()
     # One release named twice is one release.
-    assert screened(person(2, release_ids=["r-1", "r-1"]), releases=two) == {
+    assert screened_codes(person(2, release_ids=["r-1", "r-1"]), releases=two) == {
         "release.model_missing"
     }
-    assert screened(person(3, release_ids=["r-1", "r-2", "r-1"]), releases=two) == {
+    assert screened_codes(person(3, release_ids=["r-1", "r-2", "r-1"]), releases=two) == {
         "release.model_missing"
     }
     # A property release is not a person's.
     mixed = [release(), property_release()]
-    assert screened(person(2, release_ids=["r-1", "p-1"]), releases=mixed) == {
+    assert screened_codes(person(2, release_ids=["r-1", "p-1"]), releases=mixed) == {
         "release.model_missing"
     }
 
 
 def test_rule_10_property() -> None:
-    assert screened(building(), releases=[property_release()]) == set()
-    assert screened(building(property=False, release_ids=[])) == set()
-    assert screened(building(property=None, release_ids=None)) == {"property.unknown"}
-    lax = rights(unknown_property="accept")
-    assert screened(building(property=None, release_ids=None), lax) == set()
-    assert screened(building(release_ids=[])) == {"release.property_missing"}
-    assert screened(building(release_ids=["r-1"]), releases=[release()]) == {
+    assert screened_codes(building(), releases=[property_release()]) == set()
+    assert screened_codes(building(property=False, release_ids=[])) == set()
+    assert screened_codes(building(property=None, release_ids=None)) == {"property.unknown"}
+    lax = deal_with_rights(unknown_property="accept")
+    assert screened_codes(building(property=None, release_ids=None), lax) == set()
+    assert screened_codes(building(release_ids=[])) == {"release.property_missing"}
+    assert screened_codes(building(release_ids=["r-1"]), releases=[release()]) == {
         "release.property_missing"
     }
     spare = [property_release(ml_use="deny"), property_release(release_id="p-2")]
-    assert screened(building(release_ids=["p-1", "p-2"]), releases=spare) == set()
+    assert screened_codes(building(release_ids=["p-1", "p-2"]), releases=spare) == set()
 
 
 def test_rule_10_a_release_of_another_kind_counts_as_neither() -> None:
     for kind in ("Property", "location", ""):
         odd = [property_release(kind=kind)]
-        assert screened(building(), releases=odd) == {"release.property_missing"}
-        assert screened(person(release_ids=["p-1"]), releases=odd) == {"release.model_missing"}
+        assert screened_codes(building(), releases=odd) == {"release.property_missing"}
+        assert screened_codes(person(release_ids=["p-1"]), releases=odd) == {
+            "release.model_missing"
+        }
 
 
 FAULTS: list[tuple[dict[str, Any], str]] = [
@@ -191,14 +195,14 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
 def test_rule_10_faults_of_a_model_release(changes: dict[str, Any], faults: str) -> None:
     row = person(created_at=date(2025, 1, 1))
     expected = {*faults.split(), "release.model_missing"} if faults else set()
-    assert screened(row, releases=[release(**changes)]) == expected
+    assert screened_codes(row, releases=[release(**changes)]) == expected
 
 
 @pytest.mark.parametrize(("changes", "faults"), FAULTS)
 def test_rule_10_faults_of_a_property_release(changes: dict[str, Any], faults: str) -> None:
     row = building(created_at=date(2025, 1, 1))
     expected = {*faults.split(), "release.property_missing"} if faults else set()
-    assert screened(row, releases=[property_release(**changes)]) == expected
+    assert screened_codes(row, releases=[property_release(**changes)]) == expected
 
 
 @pytest.mark.parametrize(("changes", "faults"), FAULTS)
@@ -206,22 +210,22 @@ def test_rule_10_a_fault_is_no_reason_where_releases_suffice(
     changes: dict[str, Any], faults: str
 ) -> None:
     row = person(release_ids=["r-1", "r-2"], created_at=date(2025, 1, 1))
-    assert screened(row, releases=[release(**changes), release(release_id="r-2")]) == set()
+    assert screened_codes(row, releases=[release(**changes), release(release_id="r-2")]) == set()
     # Nor is that of a release that nothing needs.
     spare = asset(release_ids=["r-1"], created_at=date(2025, 1, 1))
-    assert screened(spare, releases=[release(**changes)]) == set()
+    assert screened_codes(spare, releases=[release(**changes)]) == set()
 
 
 def test_rule_10_a_fault_of_the_other_kind_is_no_reason() -> None:
     row = person(2, property=True, release_ids=["r-1", "p-1"])
     both = [release(), property_release(ml_use="deny")]
-    assert screened(row, releases=both) == {
+    assert screened_codes(row, releases=both) == {
         "release.model_missing",
         "release.property_missing",
         "release.purpose_not_covered",
     }
     fine = person(1, property=True, release_ids=["r-1", "p-1"])
-    assert screened(fine, releases=[release(ml_use="deny"), property_release()]) == {
+    assert screened_codes(fine, releases=[release(ml_use="deny"), property_release()]) == {
         "release.model_missing",
         "release.purpose_not_covered",
     }
@@ -230,22 +234,22 @@ def test_rule_10_a_fault_of_the_other_kind_is_no_reason() -> None:
 def test_rule_10_shoot_dates_need_a_creation_date() -> None:
     bound = [release(shoot_from=date(2024, 12, 31), shoot_until=date(2025, 1, 1))]
     both = {"release.shoot_range", "release.model_missing"}
-    assert screened(person(created_at=None), releases=bound) == both
-    assert screened(person(created_at=date(1969, 12, 31)), releases=bound) == both
+    assert screened_codes(person(created_at=None), releases=bound) == both
+    assert screened_codes(person(created_at=date(1969, 12, 31)), releases=bound) == both
 
 
 def test_rule_10_shoot_dates_as_the_deal_wants_them() -> None:
     free = release(shoot_from=None, shoot_until=None)
-    lax = rights(shoot_range="when-given")
-    assert screened(person(created_at=None), lax, releases=[free]) == set()
+    lax = deal_with_rights(shoot_range="when-given")
+    assert screened_codes(person(created_at=None), lax, releases=[free]) == set()
     open_ended = release(shoot_from=date(2025, 1, 1), shoot_until=None)
-    assert screened(person(), lax, releases=[open_ended]) == {
+    assert screened_codes(person(), lax, releases=[open_ended]) == {
         "release.blanket_range",
         "release.model_missing",
     }
     month = release(shoot_from=date(2025, 1, 1), shoot_until=date(2025, 1, 31))
-    assert screened(person(), deal(rights={"max_shoot_days": 31}), releases=[month]) == set()
-    assert screened(person(), deal(rights={"max_shoot_days": 30}), releases=[month]) == {
+    assert screened_codes(person(), deal(rights={"max_shoot_days": 31}), releases=[month]) == set()
+    assert screened_codes(person(), deal(rights={"max_shoot_days": 30}), releases=[month]) == {
         "release.blanket_range",
         "release.model_missing",
     }
@@ -267,17 +271,17 @@ def test_rule_10_shoot_dates_as_the_deal_wants_them() -> None:
 )
 def test_rule_10_witnesses(witness: str | None, terms: str, fit: bool) -> None:
     held = release(witness_ref=witness, subject_ref="s-1")
-    found = screened(person(), rights(witness=terms), releases=[held])
+    found = screened_codes(person(), deal_with_rights(witness=terms), releases=[held])
     assert found == (set() if fit else {"release.witness", "release.model_missing"})
 
 
 def test_rule_10_minors_releases() -> None:
     row = person(minors=True)
-    assert screened(row, GUARDED, releases=[minor_release(subject_signed=None)]) == set()
+    assert screened_codes(row, GUARDED, releases=[minor_release(subject_signed=None)]) == set()
     for lacking in (False, None):
-        found = screened(row, GUARDED, releases=[minor_release(guardian_signed=lacking)])
+        found = screened_codes(row, GUARDED, releases=[minor_release(guardian_signed=lacking)])
         assert found == {"release.guardian_missing", "release.model_missing"}
-    undated = screened(row, GUARDED, releases=[minor_release(signed_at=None)])
+    undated = screened_codes(row, GUARDED, releases=[minor_release(signed_at=None)])
     assert undated == {
         "release.unsigned",
         "release.model_missing",
@@ -287,24 +291,24 @@ def test_rule_10_minors_releases() -> None:
 
 def test_rule_10_biometric_riders() -> None:
     for lacking in (False, None):
-        found = screened(person(), BIOMETRIC, releases=[release(biometric_rider=lacking)])
+        found = screened_codes(person(), BIOMETRIC, releases=[release(biometric_rider=lacking)])
         assert found == {"release.biometric_missing", "release.model_missing"}
-    assert screened(person(), BIOMETRIC, releases=[release(biometric_rider=True)]) == set()
+    assert screened_codes(person(), BIOMETRIC, releases=[release(biometric_rider=True)]) == set()
     # Of property nobody asks one.
-    assert screened(building(), BIOMETRIC, releases=[property_release()]) == set()
+    assert screened_codes(building(), BIOMETRIC, releases=[property_release()]) == set()
 
 
 def test_rule_10_editorial_material_needs_no_release() -> None:
     row = person(2, licence_class="editorial", property=True, release_ids=None)
-    assert screened(row, EDITORIAL) == set()
-    assert screened(row) == {
+    assert screened_codes(row, EDITORIAL) == set()
+    assert screened_codes(row) == {
         "class.editorial",
         "release.model_missing",
         "release.property_missing",
     }
     # What rule 9 and unknown ids say holds all the same.
-    assert screened(row | {"minors": None}, EDITORIAL) == {"minors.unknown"}
-    assert screened(row | {"release_ids": ["r-9"]}, EDITORIAL) == {"release.unknown_id"}
+    assert screened_codes(row | {"minors": None}, EDITORIAL) == {"minors.unknown"}
+    assert screened_codes(row | {"release_ids": ["r-9"]}, EDITORIAL) == {"release.unknown_id"}
 
 
 def test_as_of_moves_what_is_signed_and_revoked() -> None:
@@ -313,7 +317,8 @@ def test_as_of_moves_what_is_signed_and_revoked() -> None:
     midnight = AS_OF.replace(hour=0)
     instants = (midnight - TICK, midnight, AS_OF, AS_OF + timedelta(days=30))
     faults = [
-        screened(person(), releases=held, consents=long_ago, as_of=when) - {"release.model_missing"}
+        screened_codes(person(), releases=held, consents=long_ago, as_of=when)
+        - {"release.model_missing"}
         for when in instants
     ]
     assert faults == [{"release.unsigned"}, set(), set(), {"release.revoked"}]

@@ -6,45 +6,55 @@ from datetime import date
 
 import pytest
 
-from pipelines.rights.resolve import overrides_line
+from pipelines.rights.resolve import describe_overrides
 from schemas.rights import Purpose
-from schemas.signal import Claim, ClaimKind, Fault, Origin, Signal
-from tests.rights.resolve_cases import TODAY, broken, codes, judge, say, standing, state
-from tests.rights.rights_cases import DAY, Row, deal, rights, split
+from schemas.signal import AssertionKind, FileAssertion, Origin, ReadingFault, Signal
+from tests.rights.resolve_cases import (
+    TODAY,
+    make_assertion,
+    make_fault,
+    make_signal,
+    resolve_case,
+    resolved_codes,
+    signed_by,
+)
+from tests.rights.rights_cases import DAY, Row, deal, deal_with_rights, split_shares
 
 GEN, INFERENCE, SEARCH = Purpose.TRAIN_GEN, Purpose.INFERENCE, Purpose.SEARCH
 FILE, SERVER = Origin.FILE, Origin.SERVER
-K = ClaimKind
+K = AssertionKind
 
 
 def test_silence_clears() -> None:
-    assert codes() == []
-    assert judge().inference
-    assert judge().overrides == ()
+    assert resolved_codes() == []
+    assert resolve_case().inference
+    assert resolve_case().overrides == ()
 
 
 # 14. Unreadable.
 
 
 def test_a_file_that_cannot_be_read_refuses_whatever_was_signed() -> None:
-    assert codes(broken()) == ["file.unreadable"]
-    assert codes(broken(), agreements=standing(*Purpose)) == ["file.unreadable"]
-    assert "file part: cut short" in judge(broken()).detail
+    assert resolved_codes(make_fault()) == ["file.unreadable"]
+    assert resolved_codes(make_fault(), agreements=signed_by(*Purpose)) == ["file.unreadable"]
+    assert "file part: cut short" in resolve_case(make_fault()).detail
 
 
 def test_a_server_that_cannot_be_read_gives_way_to_agreements_on_all_that_is_needed() -> None:
-    assert codes(broken(SERVER)) == ["server.unreadable"]
-    assert codes(broken(SERVER), agreements=standing(GEN)) == ["server.unreadable"]
-    assert codes(broken(SERVER), agreements=standing(INFERENCE, SEARCH)) == ["server.unreadable"]
-    assert codes(broken(SERVER), agreements=standing(GEN, INFERENCE)) == []
+    assert resolved_codes(make_fault(SERVER)) == ["server.unreadable"]
+    assert resolved_codes(make_fault(SERVER), agreements=signed_by(GEN)) == ["server.unreadable"]
+    assert resolved_codes(make_fault(SERVER), agreements=signed_by(INFERENCE, SEARCH)) == [
+        "server.unreadable"
+    ]
+    assert resolved_codes(make_fault(SERVER), agreements=signed_by(GEN, INFERENCE)) == []
 
 
 def test_a_server_that_cannot_be_read_may_have_said_no_to_inference() -> None:
-    apart = rights(inference="pack-without")
-    unsettled = judge(broken(SERVER), terms=apart, agreements=standing(GEN))
+    apart = deal_with_rights(inference="pack-without")
+    unsettled = resolve_case(make_fault(SERVER), terms=apart, agreements=signed_by(GEN))
     assert unsettled.reasons == ()
     assert not unsettled.inference
-    settled = judge(broken(SERVER), terms=apart, agreements=standing(GEN, INFERENCE))
+    settled = resolve_case(make_fault(SERVER), terms=apart, agreements=signed_by(GEN, INFERENCE))
     assert settled.reasons == ()
     assert settled.inference
 
@@ -61,57 +71,71 @@ def test_a_server_that_cannot_be_read_may_have_said_no_to_inference() -> None:
 def test_a_preference(origin: Origin, value: str, reason: str | None, purpose: Purpose) -> None:
     needed = purpose in (GEN, INFERENCE)
     expected = [f"{origin}.{reason}"] if needed and reason else []
-    assert codes(say(value, purpose, origin)) == expected
-    assert codes(say(value, purpose, origin), agreements=standing(purpose)) == []
+    assert resolved_codes(make_signal(value, purpose, origin)) == expected
+    assert resolved_codes(make_signal(value, purpose, origin), agreements=signed_by(purpose)) == []
 
 
 def test_one_no_is_enough() -> None:
-    found = [say("allow"), say("allow", origin=SERVER), say("conditional"), say("allow", where="y")]
-    assert codes(*found) == ["file.conditional"]
-    every = [
-        say(v, origin=o, where=f"{o}") for v in ("deny", "conditional") for o in (FILE, SERVER)
+    found = [
+        make_signal("allow"),
+        make_signal("allow", origin=SERVER),
+        make_signal("conditional"),
+        make_signal("allow", where="y"),
     ]
-    assert codes(*every) == [
+    assert resolved_codes(*found) == ["file.conditional"]
+    every = [
+        make_signal(v, origin=o, where=f"{o}")
+        for v in ("deny", "conditional")
+        for o in (FILE, SERVER)
+    ]
+    assert resolved_codes(*every) == [
         *("file.denied", "file.conditional", "server.denied", "server.conditional")
     ]
 
 
 def test_an_agreement_covers_its_purpose_alone_and_everybody() -> None:
-    no = say("deny")
-    assert codes(no, agreements=standing(INFERENCE, SEARCH)) == ["file.denied"]
-    two = split(("c-1", 5000), ("c-2", 5000))
-    assert codes(no, contributors=two, agreements=standing(GEN)) == ["file.denied"]
-    assert codes(no, contributors=two, agreements=standing(GEN, who="c-3")) == ["file.denied"]
-    both = standing(GEN) + standing(GEN, ref="A-2", who="c-2")
-    cleared = judge(no, contributors=two, agreements=both)
+    no = make_signal("deny")
+    assert resolved_codes(no, agreements=signed_by(INFERENCE, SEARCH)) == ["file.denied"]
+    two = split_shares(("c-1", 5000), ("c-2", 5000))
+    assert resolved_codes(no, contributors=two, agreements=signed_by(GEN)) == ["file.denied"]
+    assert resolved_codes(no, contributors=two, agreements=signed_by(GEN, who="c-3")) == [
+        "file.denied"
+    ]
+    both = signed_by(GEN) + signed_by(GEN, ref="A-2", who="c-2")
+    cleared = resolve_case(no, contributors=two, agreements=both)
     assert cleared.reasons == ()
     assert [(item.signal, item.agreement) for item in cleared.overrides] == [(no, "A-1, A-2")]
 
 
 def test_both_sides_of_an_override_are_told() -> None:
-    no = judge(say("deny"), agreements=standing(GEN, ref="A\n1"))
-    assert overrides_line(no.overrides) == r"XMP x=says-deny (train_gen deny) overridden by A\n1"
-    assert overrides_line(()) == ""
+    no = resolve_case(make_signal("deny"), agreements=signed_by(GEN, ref="A\n1"))
+    assert (
+        describe_overrides(no.overrides) == r"XMP x=says-deny (train_gen deny) overridden by A\n1"
+    )
+    assert describe_overrides(()) == ""
 
 
 def test_inference_is_done_without_where_the_deal_can() -> None:
-    apart = rights(inference="pack-without")
+    apart = deal_with_rights(inference="pack-without")
     for value in ("deny", "conditional"):
         for origin in (FILE, SERVER):
-            no = say(value, INFERENCE, origin)
-            left = judge(no, terms=apart)
+            no = make_signal(value, INFERENCE, origin)
+            left = resolve_case(no, terms=apart)
             assert left.reasons == ()
             assert left.overrides == ()
             assert not left.inference
-            signed = judge(no, terms=apart, agreements=standing(INFERENCE))
+            signed = resolve_case(no, terms=apart, agreements=signed_by(INFERENCE))
             assert signed.inference
             assert [item.signal for item in signed.overrides] == [no]
-    assert judge(say("unknown", INFERENCE), terms=apart).inference
+    assert resolve_case(make_signal("unknown", INFERENCE), terms=apart).inference
     # Nothing turns on what the catalogue leaves off.
-    off = judge(say("allow", INFERENCE), terms=apart, inference=False)
+    off = resolve_case(make_signal("allow", INFERENCE), terms=apart, inference=False)
     assert not off.inference
-    late = judge(
-        say("deny", INFERENCE), terms=apart, inference=False, agreements=standing(INFERENCE)
+    late = resolve_case(
+        make_signal("deny", INFERENCE),
+        terms=apart,
+        inference=False,
+        agreements=signed_by(INFERENCE),
     )
     assert not late.inference
     assert late.overrides == ()
@@ -120,7 +144,7 @@ def test_inference_is_done_without_where_the_deal_can() -> None:
 def test_a_contributors_no_is_no_preference() -> None:
     """Screening judged it, and no agreement stands against it."""
     signed = {"ref": "D-1", "signed_at": TODAY, "purposes": list(Purpose), "contributors": ["all"]}
-    said = judge(say("deny", origin=Origin.CONSENT), terms=deal(agreements=[signed]))
+    said = resolve_case(make_signal("deny", origin=Origin.CONSENT), terms=deal(agreements=[signed]))
     assert said.reasons == ()
     assert said.overrides == ()
 
@@ -139,18 +163,20 @@ def test_the_catalogues_no_stays_on_record(said: str) -> None:
             "contributors": list(who),
         }
 
-    two = split(("c-1", 5000), ("c-2", 5000))
+    two = split_shares(("c-1", 5000), ("c-2", 5000))
     terms = deal(
         agreements=[signed(TODAY + DAY, "all"), signed(TODAY, "c-1", "c-2"), signed(TODAY, "c-9")]
     )
-    own = judge(terms=terms, grant_train_gen=said, contributors=two, agreements=standing(GEN))
+    own = resolve_case(
+        terms=terms, grant_train_gen=said, contributors=two, agreements=signed_by(GEN)
+    )
     assert own.reasons == ()
     [override] = own.overrides
     assert override.agreement == "D-c-1"
     assert override.signal.where == "assets.grant_train_gen"
     assert override.signal.said == said
     parts = deal(agreements=[signed(TODAY, "c-2"), signed(TODAY, "c-1")])
-    [override] = judge(terms=parts, grant_train_gen=said, contributors=two).overrides
+    [override] = resolve_case(terms=parts, grant_train_gen=said, contributors=two).overrides
     assert override.agreement == "D-c-2, D-c-1"
 
 
@@ -166,30 +192,35 @@ def test_the_catalogues_no_stays_on_record(said: str) -> None:
     ],
 )
 def test_a_grant_that_the_file_contradicts(grant: str | None, expected: list[str]) -> None:
-    no = judge(say("deny"), grant_train_gen=grant)
+    no = resolve_case(make_signal("deny"), grant_train_gen=grant)
     assert [reason.value for reason in no.reasons] == expected
     if grant == "allow":
         assert "grant_train_gen=allow, XMP x=says-deny (train_gen deny)" in no.detail
 
 
 def test_a_grant_of_another_purpose_or_one_that_is_signed_contradicts_nothing() -> None:
-    assert codes(say("deny"), grant_inference="allow") == ["file.denied"]
-    assert codes(say("deny"), grant_train_gen="allow", agreements=standing(GEN)) == []
-    apart = rights(inference="pack-without")
-    assert codes(say("deny", INFERENCE), terms=apart, grant_inference="allow") == []
+    assert resolved_codes(make_signal("deny"), grant_inference="allow") == ["file.denied"]
+    assert (
+        resolved_codes(make_signal("deny"), grant_train_gen="allow", agreements=signed_by(GEN))
+        == []
+    )
+    apart = deal_with_rights(inference="pack-without")
+    assert (
+        resolved_codes(make_signal("deny", INFERENCE), terms=apart, grant_inference="allow") == []
+    )
 
 
 def test_reasons_stand_in_the_order_of_the_enumeration_each_once() -> None:
-    found: list[Signal | Claim | Fault] = [
-        state(K.MINOR_AGE, "AG-A16"),
-        say("deny", origin=SERVER),
-        broken(),
-        broken(),
-        state(K.MODEL_RELEASE, "MR-LMR"),
-        say("deny"),
-        say("deny", INFERENCE),
+    found: list[Signal | FileAssertion | ReadingFault] = [
+        make_assertion(K.MINOR_AGE, "AG-A16"),
+        make_signal("deny", origin=SERVER),
+        make_fault(),
+        make_fault(),
+        make_assertion(K.MODEL_RELEASE, "MR-LMR"),
+        make_signal("deny"),
+        make_signal("deny", INFERENCE),
     ]
-    assert codes(*found) == [
+    assert resolved_codes(*found) == [
         *("file.denied", "file.unreadable", "server.denied"),
         *("conflict.model_release", "conflict.minors"),
     ]

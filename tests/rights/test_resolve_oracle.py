@@ -10,9 +10,14 @@ from functools import cache
 import pytest
 
 from schemas.reasons import Reason
-from schemas.rights import PURPOSES, Value
-from schemas.signal import Fault, Origin, Reading, merge_readings, raw_sha256
-from tests.rights.resolve_worlds import Spoken, make_spoken, overridden, signal
+from schemas.rights import PURPOSES, Permission
+from schemas.signal import Origin, Reading, ReadingFault, merge_readings, raw_sha256
+from tests.rights.resolve_worlds import (
+    SignalWorld,
+    make_random_signal,
+    make_signal_world,
+    override_tuples,
+)
 from tests.rights.rights_cases import AS_OF, Row, event
 
 WORLDS = 40
@@ -22,8 +27,8 @@ RESOLVE_REASONS = {
 
 
 @cache
-def spoken(seed: int) -> Spoken:
-    return make_spoken(seed)
+def spoken(seed: int) -> SignalWorld:
+    return make_signal_world(seed)
 
 
 @cache
@@ -34,13 +39,13 @@ def cleared(seed: int) -> dict[str, bool]:
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_resolving_agrees_with_the_oracle(seed: int) -> None:
     made = spoken(seed)
-    found, expected = made.resolutions(), made.verdicts()
+    found, expected = made.resolutions(), made.expected_resolutions()
     assert found.keys() == expected.keys()
     for name, verdict in expected.items():
         resolution, until = found[name]
         assert {reason.value for reason in resolution.reasons} == verdict.reasons, name
         assert len(set(resolution.reasons)) == len(resolution.reasons)
-        assert overridden(resolution) == verdict.overrides, name
+        assert override_tuples(resolution) == verdict.overrides, name
         assert until == verdict.usable_until, name
         assert verdict.reasons or resolution.inference is verdict.inference, name
         assert bool(resolution.detail) == bool(verdict.reasons)
@@ -50,7 +55,9 @@ def test_resolving_agrees_with_the_oracle(seed: int) -> None:
 def test_the_worlds_have_something_of_everything() -> None:
     """Else the agreement above would be worth little."""
     assert sum(len(spoken(seed).world.assets) for seed in range(WORLDS)) == 10_000
-    verdicts = [one for seed in range(WORLDS) for one in spoken(seed).verdicts().values()]
+    verdicts = [
+        one for seed in range(WORLDS) for one in spoken(seed).expected_resolutions().values()
+    ]
     each = Counter(reason for one in verdicts for reason in one.reasons)
     alone = Counter(min(one.reasons) for one in verdicts if len(one.reasons) == 1)
     assert each.keys() == RESOLVE_REASONS
@@ -67,7 +74,7 @@ def test_the_worlds_have_something_of_everything() -> None:
     assert min(origins.values()) >= 50, origins
 
 
-def assert_never_clearer(seed: int, after: Spoken) -> dict[str, bool]:
+def assert_never_clearer(seed: int, after: SignalWorld) -> dict[str, bool]:
     """Nothing is cleared, nor opened to inference, that was not; gives what is cleared after."""
     before, now = cleared(seed), after.cleared()
     assert now.keys() <= before.keys()
@@ -75,18 +82,18 @@ def assert_never_clearer(seed: int, after: Spoken) -> dict[str, bool]:
     return now
 
 
-def plus(made: Spoken, change: Callable[[Row], Reading]) -> Spoken:
+def plus(made: SignalWorld, change: Callable[[Row], Reading]) -> SignalWorld:
     """With more in every reading."""
     rows = {row["asset_id"]: row for row in made.world.assets}
-    return made.read(lambda name, reading: merge_readings((reading, change(rows[name]))))
+    return made.with_readings(lambda name, reading: merge_readings((reading, change(rows[name]))))
 
 
-@pytest.mark.parametrize("value", [Value.DENY, Value.CONDITIONAL])
+@pytest.mark.parametrize("value", [Permission.DENY, Permission.CONDITIONAL])
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_a_no_of_a_file_or_server_never_clears(seed: int, value: Value) -> None:
+def test_a_no_of_a_file_or_server_never_clears(seed: int, value: Permission) -> None:
     made, rng = spoken(seed), random.Random(seed)
     likely = list(made.world.deal.judged_purposes)
-    after = plus(made, lambda row: Reading((signal(rng, value, likely),)))
+    after = plus(made, lambda row: Reading((make_random_signal(rng, value, likely),)))
     now = assert_never_clearer(seed, after)
     resolutions = after.resolutions()
     for name in now:  # it rests on an agreement, or goes without captions
@@ -97,7 +104,7 @@ def test_a_no_of_a_file_or_server_never_clears(seed: int, value: Value) -> None:
 @pytest.mark.parametrize("origin", [Origin.FILE, Origin.SERVER])
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_what_cannot_be_read_never_clears(seed: int, origin: Origin) -> None:
-    broken = Fault(origin, "somewhere", "cut short", raw_sha256("cut"))
+    broken = ReadingFault(origin, "somewhere", "cut short", raw_sha256("cut"))
     now = assert_never_clearer(seed, plus(spoken(seed), lambda row: Reading(faults=(broken,))))
     assert origin is Origin.SERVER or not now
 
@@ -117,15 +124,15 @@ def test_a_no_of_people_or_the_catalogue_never_clears(seed: int) -> None:
         for row in world.assets
         if row["contributors"] and rng.random() < 0.5
     ]
-    assert_never_clearer(seed, made.also(consents=[*world.consents, *noes]))
+    assert_never_clearer(seed, made.with_changes(consents=[*world.consents, *noes]))
     for value in ("deny", "conditional", "maybe"):
         denied = [
             row | {f"grant_{rng.choice(world.deal.judged_purposes)}": value} for row in world.assets
         ]
-        assert_never_clearer(seed, made.also(assets=denied))
+        assert_never_clearer(seed, made.with_changes(assets=denied))
     sold = [row | {"exclusive": True} for row in world.assets]
     # Where another term was given, the exclusive licence may have ended.
-    now = assert_never_clearer(seed, made.also(assets=sold))
+    now = assert_never_clearer(seed, made.with_changes(assets=sold))
     assert len(now) <= len(cleared(seed)) // 5
 
 
@@ -136,12 +143,12 @@ def test_an_agreement_that_is_lost_never_clears(seed: int) -> None:
     unsigned = [
         one | {"agreement_ref": None} if rng.random() < 0.5 else one for one in world.consents
     ]
-    assert_never_clearer(seed, made.also(consents=unsigned))
+    assert_never_clearer(seed, made.with_changes(consents=unsigned))
     for number in range(len(world.deal.agreements)):
         fewer = [one for at, one in enumerate(world.deal.agreements) if at != number]
         less = world.deal.model_copy(update={"agreements": fewer})
-        assert_never_clearer(seed, made.also(deal=less))
-    bare = made.also(
+        assert_never_clearer(seed, made.with_changes(deal=less))
+    bare = made.with_changes(
         consents=[one | {"agreement_ref": None} for one in world.consents],
         deal=world.deal.model_copy(update={"agreements": []}),
     )
@@ -154,29 +161,31 @@ def test_a_yes_or_a_release_that_is_lost_never_clears(seed: int) -> None:
     made, rng = spoken(seed), random.Random(seed)
     world = made.world
     kept = [one for one in world.consents if one["value"] != "allow" or rng.random() < 0.7]
-    assert_never_clearer(seed, made.also(consents=kept))
+    assert_never_clearer(seed, made.with_changes(consents=kept))
     lost = rng.choice(sorted({one["contributor_id"] for one in world.consents}))
     silenced = [
         one
         for one in world.consents
         if not (one["value"] == "allow" and one["contributor_id"] == lost)
     ]
-    now = assert_never_clearer(seed, made.also(consents=silenced))
+    now = assert_never_clearer(seed, made.with_changes(consents=silenced))
     for row in world.assets:
         makers = {share["contributor_id"] for share in row["contributors"]}
         assert lost not in makers or row["asset_id"] not in now
     for start in (0, 1):
-        assert_never_clearer(seed, made.also(releases=world.releases[start::2]))
+        assert_never_clearer(seed, made.with_changes(releases=world.releases[start::2]))
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_a_yes_of_a_file_or_server_changes_nothing(seed: int) -> None:
     made, rng = spoken(seed), random.Random(seed)
     likely = list(PURPOSES)
-    yeses = [Value.ALLOW, Value.UNKNOWN]
+    yeses = [Permission.ALLOW, Permission.UNKNOWN]
     more = plus(
         made,
-        lambda row: Reading(tuple(signal(rng, rng.choice(yeses), likely) for _ in range(6))),
+        lambda row: Reading(
+            tuple(make_random_signal(rng, rng.choice(yeses), likely) for _ in range(6))
+        ),
     )
     assert more.resolutions() == made.resolutions()
 
@@ -193,7 +202,9 @@ def test_order_is_no_matter(seed: int) -> None:
         )
 
     world = made.world
-    turned = made.read(turn).also(consents=world.consents[::-1], releases=world.releases[::-1])
+    turned = made.with_readings(turn).with_changes(
+        consents=world.consents[::-1], releases=world.releases[::-1]
+    )
     before, after = made.resolutions(), turned.resolutions()
     assert before.keys() == after.keys()
     for name, (resolution, until) in before.items():
@@ -201,7 +212,7 @@ def test_order_is_no_matter(seed: int) -> None:
         assert other.reasons == resolution.reasons
         assert other.inference == resolution.inference
         assert other.constraints == resolution.constraints
-        assert overridden(other) == overridden(resolution)
+        assert override_tuples(other) == override_tuples(resolution)
         assert other_until == until
 
 
@@ -211,7 +222,7 @@ def test_what_comes_after_as_of_is_not_known(seed: int) -> None:
     made = spoken(seed)
     world = made.world
     signed = [one for one in world.deal.agreements if one.signed_at <= AS_OF.date()]
-    known = made.also(
+    known = made.with_changes(
         consents=[one for one in world.consents if one["given_at"] <= AS_OF],
         deal=world.deal.model_copy(update={"agreements": signed}),
     )

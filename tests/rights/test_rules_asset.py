@@ -13,12 +13,12 @@ from tests.rights.rights_cases import (
     ENDS,
     STARTS,
     asset,
-    codes,
     deal,
-    index,
-    rights,
-    screened,
-    split,
+    deal_with_rights,
+    reason_codes,
+    rights_index,
+    screened_codes,
+    split_shares,
 )
 
 WORLD = deal(territory=["WORLD"])
@@ -32,16 +32,16 @@ def words(
 
 
 def test_an_asset_without_a_reason_is_cleared() -> None:
-    assert screened(asset()) == set()
+    assert screened_codes(asset()) == set()
 
 
 def test_no_assets_at_all() -> None:
-    assert codes([], deal(), index(deal())) == []
+    assert reason_codes([], deal(), rights_index(deal())) == []
 
 
 def test_rule_1_a_repeated_id_refuses_every_row_of_it() -> None:
     rows = [asset(), asset(asset_id="a-2"), asset(status="withdrawn")]
-    found = codes(rows, deal(), index(deal()), [True, False, True])
+    found = reason_codes(rows, deal(), rights_index(deal()), [True, False, True])
     assert found == [
         {"asset.duplicate_id"},
         set(),
@@ -125,17 +125,21 @@ def test_rule_1_a_repeated_id_refuses_every_row_of_it() -> None:
     ],
 )
 def test_rules_on_the_strict_deal(changes: dict[str, Any], expected: str) -> None:
-    assert screened(asset(**changes)) == set(expected.split())
+    assert screened_codes(asset(**changes)) == set(expected.split())
 
 
 @pytest.mark.parametrize(
     ("terms", "changes", "expected"),
     [
-        (rights(editorial="accept"), {"licence_class": "editorial"}, ""),
-        (rights(editorial="accept"), {"licence_class": "Editorial"}, "class.unknown"),
-        (rights(ai_generated="label"), {"digital_source_type": "algorithmicMedia"}, ""),
-        (rights(ai_generated="label"), {"digital_source_type": "madeUp"}, "source.unknown_type"),
-        (rights(sensitive="accept"), {"sensitive": True}, ""),
+        (deal_with_rights(editorial="accept"), {"licence_class": "editorial"}, ""),
+        (deal_with_rights(editorial="accept"), {"licence_class": "Editorial"}, "class.unknown"),
+        (deal_with_rights(ai_generated="label"), {"digital_source_type": "algorithmicMedia"}, ""),
+        (
+            deal_with_rights(ai_generated="label"),
+            {"digital_source_type": "madeUp"},
+            "source.unknown_type",
+        ),
+        (deal_with_rights(sensitive="accept"), {"sensitive": True}, ""),
         (WORLD, {}, ""),
         (WORLD, {"territories_in": []}, ""),
         (WORLD, {"territories_in": ["WORLD"]}, ""),
@@ -171,7 +175,7 @@ def test_rules_on_the_strict_deal(changes: dict[str, Any], expected: str) -> Non
     ],
 )
 def test_rules_on_other_deals(terms: Deal, changes: dict[str, Any], expected: str) -> None:
-    assert screened(asset(**changes), terms) == set(expected.split())
+    assert screened_codes(asset(**changes), terms) == set(expected.split())
 
 
 @pytest.mark.parametrize(
@@ -205,7 +209,7 @@ def test_rules_on_other_deals(terms: Deal, changes: dict[str, Any], expected: st
     ],
 )
 def test_rule_3_licence_codes(code: str | None, expected: str) -> None:
-    assert screened(asset(licence_code=code)) == set(expected.split())
+    assert screened_codes(asset(licence_code=code)) == set(expected.split())
 
 
 NEEDED = ("train_gen", "inference")
@@ -226,19 +230,19 @@ NEEDED = ("train_gen", "inference")
     ],
 )
 def test_rule_6_grants(purpose: str, grant: str | None, expected: str) -> None:
-    found = screened(asset(**{f"grant_{purpose}": grant}))
+    found = screened_codes(asset(**{f"grant_{purpose}": grant}))
     assert found == (set(expected.split()) if purpose in NEEDED else set())
 
 
 def test_rule_6_a_grant_does_not_stand_in_for_a_consent() -> None:
     row = asset(grant_train_gen="allow", grant_inference="allow")
-    assert screened(row, consents=[]) == {"consent.missing"}
+    assert screened_codes(row, consents=[]) == {"consent.missing"}
 
 
 def test_rule_6_a_deal_for_everything_needs_every_grant() -> None:
     terms = deal(purposes=[purpose.value for purpose in PURPOSES])
     for purpose in PURPOSES:
-        assert screened(asset(**{f"grant_{purpose}": "deny"}), terms) == {"grant.denied"}
+        assert screened_codes(asset(**{f"grant_{purpose}": "deny"}), terms) == {"grant.denied"}
 
 
 @pytest.mark.parametrize(
@@ -260,19 +264,19 @@ def test_rule_6_a_deal_for_everything_needs_every_grant() -> None:
     ],
 )
 def test_rule_7_splits(shares: list[tuple[str | None, int | None]], expected: str) -> None:
-    assert screened(asset(contributors=split(*shares))) == set(expected.split())
+    assert screened_codes(asset(contributors=split_shares(*shares))) == set(expected.split())
 
 
 def test_rule_7_a_stranger_with_consents_is_still_a_stranger() -> None:
     terms = deal()
-    joined = index(terms, contributors=("c-1", "c-2"))
-    row = asset(contributors=split(("c-3", 10_000)))
-    assert codes([row], terms, joined) == [{"contributor.unknown", "consent.missing"}]
+    joined = rights_index(terms, contributors=("c-1", "c-2"))
+    row = asset(contributors=split_shares(("c-3", 10_000)))
+    assert reason_codes([row], terms, joined) == [{"contributor.unknown", "consent.missing"}]
 
 
 def test_every_reason_is_given_at_once() -> None:
     row = asset(status="?", exclusive=True, sensitive=True, grant_train_gen="deny")
-    assert screened(row, consents=[]) == {
+    assert screened_codes(row, consents=[]) == {
         "asset.status_unknown",
         "licence.exclusive",
         "sensitive.refused",
@@ -285,11 +289,11 @@ def test_rows_do_not_touch_each_other() -> None:
     rows = [
         asset(keywords=["a", "b"], territories_in=["US", "NO"]),
         asset(contributors=[], territories_in=None),
-        asset(status="withdrawn", contributors=split(("c-1", 4_000), ("c-2", 6_000))),
+        asset(status="withdrawn", contributors=split_shares(("c-1", 4_000), ("c-2", 6_000))),
         asset(territories_in=["DE"]),
         asset(),
     ]
-    found = codes(rows, deal(), index(deal()))
+    found = reason_codes(rows, deal(), rights_index(deal()))
     assert found == [
         set(),
         {"splits.not_whole"},

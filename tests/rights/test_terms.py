@@ -14,11 +14,11 @@ from tests.rights.rights_cases import (
     Row,
     asset,
     deal,
+    deal_with_rights,
     event,
     release,
-    rights,
-    screened,
-    split,
+    screened_codes,
+    split_shares,
 )
 
 TODAY = AS_OF.date()
@@ -46,31 +46,31 @@ def agreement(**changes: object) -> Row:
 )
 def test_a_signed_agreement_of_the_deal_overrides_the_column(changes: Row, expected: str) -> None:
     terms = deal(agreements=[agreement(**changes)])
-    assert screened(asset(grant_train_gen="deny"), terms) == set(expected.split())
+    assert screened_codes(asset(grant_train_gen="deny"), terms) == set(expected.split())
     said = {"grant.conditional"} if expected else set()
-    assert screened(asset(grant_train_gen="conditional"), terms) == said
+    assert screened_codes(asset(grant_train_gen="conditional"), terms) == said
 
 
 def test_an_agreement_must_cover_every_contributor() -> None:
-    row = asset(grant_train_gen="deny", contributors=split(("c-1", 5_000), ("c-2", 5_000)))
-    assert screened(row, deal(agreements=[agreement()])) == {"grant.denied"}
+    row = asset(grant_train_gen="deny", contributors=split_shares(("c-1", 5_000), ("c-2", 5_000)))
+    assert screened_codes(row, deal(agreements=[agreement()])) == {"grant.denied"}
     two = [agreement(), agreement(ref="other", contributors=["c-2"])]
-    assert screened(row, deal(agreements=two)) == set()
+    assert screened_codes(row, deal(agreements=two)) == set()
     nobody = asset(grant_train_gen="deny", contributors=[])
     everybody = deal(agreements=[agreement(contributors=["all"])])
-    assert "grant.denied" in screened(nobody, everybody)
+    assert "grant.denied" in screened_codes(nobody, everybody)
 
 
 @pytest.mark.parametrize("value", ["deny", "conditional", "unknown"])
 def test_no_agreement_of_the_deal_overrides_a_contributor(value: str) -> None:
     terms = deal(agreements=[agreement(contributors=["all"])])
-    assert screened(asset(), terms, consents=[event(value)])
+    assert screened_codes(asset(), terms, consents=[event(value)])
 
 
 def test_what_cannot_be_read_is_at_worst_a_denial() -> None:
     row = asset(grant_train_gen="yes, please")
-    assert screened(row) == {"grant.unreadable"}
-    assert screened(row, deal(agreements=[agreement()])) == set()
+    assert screened_codes(row) == {"grant.unreadable"}
+    assert screened_codes(row, deal(agreements=[agreement()])) == set()
 
 
 @pytest.mark.parametrize(
@@ -87,37 +87,46 @@ def test_what_cannot_be_read_is_at_worst_a_denial() -> None:
 def test_licence_parts_that_the_deal_accepts(
     code: str, keys: dict[str, str], expected: str
 ) -> None:
-    assert screened(asset(licence_code=code), rights(**keys)) == set(expected.split())
+    assert screened_codes(asset(licence_code=code), deal_with_rights(**keys)) == set(
+        expected.split()
+    )
 
 
 def test_rights_that_end_within_the_term() -> None:
-    until = rights(ends_early="until")
-    assert screened(asset(valid_until=ENDS - DAY)) == {"term.ends_early"}
-    assert screened(asset(valid_until=ENDS - DAY), until) == set()
-    assert screened(asset(valid_until=TODAY), until) == set()
-    assert screened(asset(valid_until=TODAY - DAY), until) == {"term.ends_early"}
+    until = deal_with_rights(ends_early="until")
+    assert screened_codes(asset(valid_until=ENDS - DAY)) == {"term.ends_early"}
+    assert screened_codes(asset(valid_until=ENDS - DAY), until) == set()
+    assert screened_codes(asset(valid_until=TODAY), until) == set()
+    assert screened_codes(asset(valid_until=TODAY - DAY), until) == {"term.ends_early"}
     later = deal(starts=date(2027, 1, 1), rights={"ends_early": "until"})
-    assert screened(asset(valid_until=date(2026, 12, 31)), later) == {"term.ends_early"}
-    assert screened(asset(valid_until=date(2027, 1, 1)), later) == set()
+    assert screened_codes(asset(valid_until=date(2026, 12, 31)), later) == {"term.ends_early"}
+    assert screened_codes(asset(valid_until=date(2027, 1, 1)), later) == set()
     shown = asset(people_count=1, minors=False, release_ids=["r-1"])
     short = [release(valid_until=ENDS - DAY)]
-    assert "release.expired" in screened(shown, releases=short)
-    assert screened(shown, until, releases=short) == set()
+    assert "release.expired" in screened_codes(shown, releases=short)
+    assert screened_codes(shown, until, releases=short) == set()
     assert STARTS < TODAY
 
 
 def test_what_is_not_stated_is_unknown() -> None:
-    assert screened(asset(digital_source_type=None)) == {"source.unstated"}
-    assert screened(asset(digital_source_type=None), rights(unknown_source="accept")) == set()
-    assert screened(asset(property=None)) == {"property.unknown"}
-    assert screened(asset(property=None), rights(unknown_property="accept")) == set()
+    assert screened_codes(asset(digital_source_type=None)) == {"source.unstated"}
+    assert (
+        screened_codes(asset(digital_source_type=None), deal_with_rights(unknown_source="accept"))
+        == set()
+    )
+    assert screened_codes(asset(property=None)) == {"property.unknown"}
+    assert (
+        screened_codes(asset(property=None), deal_with_rights(unknown_property="accept")) == set()
+    )
 
 
 def test_pack_without_asks_nobody_about_inference() -> None:
-    without = rights(inference="pack-without")
+    without = deal_with_rights(inference="pack-without")
     train = event("allow", purpose="train_gen")
-    assert screened(asset(), consents=[train]) == {"consent.missing"}
-    assert screened(asset(), without, consents=[train]) == set()
+    assert screened_codes(asset(), consents=[train]) == {"consent.missing"}
+    assert screened_codes(asset(), without, consents=[train]) == set()
     no = event("deny", purpose="inference")
-    assert screened(asset(grant_inference="deny"), without, consents=[train, no]) == set()
-    assert screened(asset(grant_train_gen="deny"), without, consents=[train]) == {"grant.denied"}
+    assert screened_codes(asset(grant_inference="deny"), without, consents=[train, no]) == set()
+    assert screened_codes(asset(grant_train_gen="deny"), without, consents=[train]) == {
+        "grant.denied"
+    }

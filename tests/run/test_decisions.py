@@ -7,34 +7,34 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.run.counts import Counts
+from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import (
     Decision,
-    dead_letter,
-    dead_letters_table,
     decisions_table,
-    delivered,
-    place_of,
+    delivered_asset,
+    delivered_location,
+    failed_asset,
+    failed_assets_table,
     read_decisions,
-    refused,
+    refused_asset,
     write_decisions,
 )
 from pipelines.storage.open import open_store
 from pipelines.storage.tables import read_parquet
-from schemas.decision import DEAD_LETTERS_SCHEMA, DECISIONS_SCHEMA
+from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
 from schemas.reasons import REASONS, Outcome, Reason, Stage
 
 _REFUSALS = [r for r in Reason if REASONS[r].outcome is Outcome.REFUSED]
-_DEAD = [r for r in Reason if REASONS[r].outcome is Outcome.DEAD_LETTER]
+_DEAD = [r for r in Reason if REASONS[r].outcome is Outcome.FAILED]
 
 DECISIONS = st.one_of(
     st.builds(
-        refused,
+        refused_asset,
         st.text(max_size=9),
         st.lists(st.sampled_from(_REFUSALS), min_size=1, unique=True),
         st.text(),
     ),
-    st.builds(dead_letter, st.text(max_size=9), st.sampled_from(_DEAD).map(str), st.text()),
+    st.builds(failed_asset, st.text(max_size=9), st.sampled_from(_DEAD).map(str), st.text()),
     st.builds(
         Decision,
         st.text(max_size=9),
@@ -50,29 +50,29 @@ def test_every_reason_is_described() -> None:
     assert set(REASONS) == set(Reason)
     for reason in Reason:
         info = reason.info
-        assert info.sentence.endswith(".") and info.source and info.cure
+        assert info.sentence.endswith(".") and info.source and info.remedy
         assert info.outcome is not Outcome.DELIVERED
 
 
 @given(st.lists(DECISIONS, max_size=30), st.integers(0, 50))
 def test_counts_balance(decisions: list[Decision], passed: int) -> None:
     left_out = [row for row in decisions if row.outcome is not Outcome.DELIVERED]
-    counts = Counts(entered=len(left_out) + passed, passed=passed)
+    counts = StepCounts(entered=len(left_out) + passed, passed=passed)
     for row in decisions:
-        counts.note(row)
-    assert counts.balanced
-    assert counts.refused_assets + counts.dead_assets == len(left_out)
-    assert Counts.from_json(counts.to_json()) == counts
+        counts.add_decision(row)
+    assert counts.is_balanced
+    assert counts.refused_assets + counts.failed_assets == len(left_out)
+    assert StepCounts.from_json(counts.to_json()) == counts
     counts.entered += 1
-    assert not counts.balanced
+    assert not counts.is_balanced
 
 
 @given(st.lists(DECISIONS, max_size=20), st.integers(0, 20))
 def test_parts_add_up(decisions: list[Decision], cut: int) -> None:
-    whole, first, second = Counts(), Counts(), Counts()
+    whole, first, second = StepCounts(), StepCounts(), StepCounts()
     for at, row in enumerate(decisions):
-        whole.note(row)
-        (first if at < cut else second).note(row)
+        whole.add_decision(row)
+        (first if at < cut else second).add_decision(row)
     for part in (first, second):
         part.entered, part.passed = 5, 3
     first.add(second)
@@ -87,42 +87,54 @@ def test_tables_keep_the_order(decisions: list[Decision]) -> None:
     rows = table.to_pylist()
     assert [row["asset_id"] for row in rows] == [row.asset_id for row in decisions]
     assert [tuple(row["reasons"]) for row in rows] == [row.reasons for row in decisions]
-    dead = dead_letters_table(decisions)
-    assert dead.schema.equals(DEAD_LETTERS_SCHEMA)
+    failed = failed_assets_table(decisions)
+    assert failed.schema.equals(FAILED_ASSETS_SCHEMA)
     expected = [
         {"asset_id": row.asset_id, "stage": row.stage, "reason": row.reasons[0]}
         | {"detail": row.detail}
         for row in decisions
-        if row.outcome is Outcome.DEAD_LETTER
+        if row.outcome is Outcome.FAILED
     ]
-    assert dead.to_pylist() == expected
+    assert failed.to_pylist() == expected
 
 
 def test_parts_without_rows_are_not_written(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     write_decisions(store, "x", "none", [])
-    write_decisions(store, "x", "some", [refused("a", [Reason.ASSET_WITHDRAWN], "d")])
+    write_decisions(store, "x", "some", [refused_asset("a", [Reason.ASSET_WITHDRAWN], "d")])
     assert [item.key for item in store.list()] == ["x/decisions/some.parquet"]
-    write_decisions(store, "x", "dead", [dead_letter("b", "media.empty", "0 bytes")])
+    write_decisions(store, "x", "dead", [failed_asset("b", "media.empty", "0 bytes")])
     assert read_parquet(store, "x/dead_letters/dead.parquet").to_pylist() == [
         {"asset_id": "b", "stage": "enrich", "reason": "media.empty", "detail": "0 bytes"}
     ]
 
 
 def test_a_delivery_names_its_place_whatever_a_file_says() -> None:
-    assert place_of(delivered("a", "acme-jpg-00001", "k1", "").detail) == ("acme-jpg-00001", "k1")
+    assert delivered_location(delivered_asset("a", "acme-jpg-00001", "k1", "").detail) == (
+        "acme-jpg-00001",
+        "k1",
+    )
     hostile = "XMP x=no; shard=other; key=other (train_gen deny) overridden by A-1; key=third"
-    told = delivered("a", "acme-jpg-00001", "k1", hostile)
-    assert place_of(told.detail) == ("acme-jpg-00001", "k1") and hostile in told.detail
-    assert (told.outcome, told.stage, told.reasons) == (Outcome.DELIVERED, Stage.WRITE, ())
+    decision = delivered_asset("a", "acme-jpg-00001", "k1", hostile)
+    assert (
+        delivered_location(decision.detail) == ("acme-jpg-00001", "k1")
+        and hostile in decision.detail
+    )
+    assert (decision.outcome, decision.stage, decision.reasons) == (
+        Outcome.DELIVERED,
+        Stage.WRITE,
+        (),
+    )
     for detail in ("", "status=withdrawn", "title=x; shard=s; key=k", "shard=s"):
-        assert place_of(detail) is None
+        assert delivered_location(detail) is None
 
 
 def test_decisions_are_read_back_in_the_order_of_their_parts(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     for name in ("b", "a"):
-        write_decisions(store, "x", name, [delivered(f"{name}-{n}", "s", "k", "") for n in (1, 2)])
+        write_decisions(
+            store, "x", name, [delivered_asset(f"{name}-{n}", "s", "k", "") for n in (1, 2)]
+        )
     store.write_bytes("x/decisions/note.txt", b"no table")
     found = [i for batch in read_decisions(store, "x") for i in batch["asset_id"].to_pylist()]
     assert found == ["a-1", "a-2", "b-1", "b-2"]

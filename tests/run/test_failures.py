@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.run.failures import noted_failure, noting_failure
+from pipelines.run.failures import record_failure, recorded_failure
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import (
@@ -89,29 +89,29 @@ def test_json_has_one_form() -> None:
 @pytest.mark.parametrize("kind", [InputError, RunError])
 def test_a_workers_error_is_noted_whole(store: Store, kind: type[FairshardError]) -> None:
     error = kind("What", "which: 7", "Do this.")
-    with pytest.raises(kind), noting_failure(store, "agency/work/x"):
+    with pytest.raises(kind), record_failure(store, "agency/work/x"):
         raise error
-    noted = noted_failure(store, "agency/work/x")
-    assert type(noted) is kind
-    assert (noted.what, noted.which, noted.remedy) == ("What", "which: 7", "Do this.")
-    assert noted_failure(store, "agency/work/x") is None
+    failure = recorded_failure(store, "agency/work/x")
+    assert type(failure) is kind
+    assert (failure.what, failure.which, failure.remedy) == ("What", "which: 7", "Do this.")
+    assert recorded_failure(store, "agency/work/x") is None
 
 
 def test_an_error_is_noted_beside_where_the_output_takes_nothing(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "agency").write_bytes(b"")  # in the way of the work area
-    store, aside = open_store(str(tmp_path / "out")), str(tmp_path / "progress")
-    with pytest.raises(RunError), noting_failure(store, "agency/work/x", aside):
+    store, fallback = open_store(str(tmp_path / "out")), str(tmp_path / "progress")
+    with pytest.raises(RunError), record_failure(store, "agency/work/x", fallback):
         raise RunError("What", "which: 7", "Do this.")
-    noted = noted_failure(store, "agency/work/x", aside)
-    assert noted is not None and str(noted) == "What: which: 7. Do this."
+    failure = recorded_failure(store, "agency/work/x", fallback)
+    assert failure is not None and str(failure) == "What: which: 7. Do this."
 
 
 def test_other_errors_are_not_noted(store: Store) -> None:
     for error in (ValueError("x"), BadRecord("media.empty", "x")):
-        with pytest.raises(type(error)), noting_failure(store, "w"):
+        with pytest.raises(type(error)), record_failure(store, "w"):
             raise error
-    assert noted_failure(store, "w") is None
+    assert recorded_failure(store, "w") is None
 
 
 def test_json_of_a_store(store: Store) -> None:

@@ -19,27 +19,27 @@ from typing import cast
 import pytest
 
 from pipelines.run import lease as lock_module
-from pipelines.run.lease import Timing, claim_number, hold_version
+from pipelines.run.lease import LeaseTiming, acquire_lease, hold_version
 from pipelines.run.lease_record import (
-    Claim,
-    claims_folder,
-    judge_claim,
-    last_claim,
-    lost_error,
-    now_text,
-    remove_claims,
+    LeaseRecord,
+    assess_lease,
+    latest_lease_record,
+    lease_folder,
+    lease_lost_error,
+    remove_lease_records,
+    utc_now_text,
 )
-from pipelines.run.process import Holder, Life, life_of, this_process
+from pipelines.run.process import Liveness, ProcessIdentity, liveness_of, this_process
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.errors import RunError
 
-QUICK = Timing(beat_s=0.05, give_up_s=0.5, stale_s=1.0)
-ELSEWHERE = Holder("far", "another-boot", "pid:[1]", 1, 1)
+QUICK = LeaseTiming(heartbeat_s=0.05, give_up_s=0.5, stale_s=1.0)
+ELSEWHERE = ProcessIdentity("far", "another-boot", "pid:[1]", 1, 1)
 
 
 @pytest.fixture(autouse=True)
-def heeded() -> Iterator[None]:
+def default_sigint_handler() -> Iterator[None]:
     """Python's own handler: what a shell starts in the background is told to ignore SIGINT."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
@@ -61,19 +61,21 @@ def store(tmp_path: Path) -> Store:
     return open_store(str(tmp_path))
 
 
-def claims(store: Store) -> list[str]:
-    folder = claims_folder("acme", "v0001")
+def record_names(store: Store) -> list[str]:
+    folder = lease_folder("acme", "v0001")
     return [item.key.removeprefix(f"{folder}/") for item in store.list(folder)]
 
 
-def leave(store: Store, number: int, holder: Holder, age_s: float = 0.0) -> Claim:
+def leave_record(
+    store: Store, number: int, holder: ProcessIdentity, age_s: float = 0.0
+) -> LeaseRecord:
     """A claim of a process of another time or place."""
-    claim = Claim("acme", "v0001", number, "left", holder, now_text(), f"token {number}")
-    store.write_bytes(claim.key(), claim.to_json())
-    path = Path(store.uri) / claim.key()
+    record = LeaseRecord("acme", "v0001", number, "left", holder, utc_now_text(), f"token {number}")
+    store.write_bytes(record.key(), record.to_json())
+    path = Path(store.uri) / record.key()
     then = time.time() - age_s
     os.utime(path, (then, then))
-    return claim
+    return record
 
 
 def begin(store: Store) -> None:
@@ -83,7 +85,7 @@ def begin(store: Store) -> None:
 
 def test_one_holds_and_leaves_nothing(store: Store) -> None:
     with hold_version(store, "acme", "v0001", "run") as lease:
-        assert claims(store) == ["0001.json"]
+        assert record_names(store) == ["0001.json"]
         lease.confirm()
         with (
             pytest.raises(RunError, match=r"acme/v0001: run run, process \d+ on ") as refused,
@@ -93,18 +95,18 @@ def test_one_holds_and_leaves_nothing(store: Store) -> None:
         assert refused.value.exit_code == 1 and "end that process" in refused.value.remedy
         with hold_version(store, "acme", "v0002", "other"):
             pass
-    assert store.list() == [] and store.unfinished() == []
+    assert store.list() == [] and store.unfinished_writes() == []
     assert list(Path(store.uri).iterdir()) == []
 
 
 def test_a_run_that_fails_leaves_no_claim(store: Store) -> None:
     dead = dataclasses.replace(this_process(), started_ticks=1)
-    leave(store, 1, dead)
+    leave_record(store, 1, dead)
     with pytest.raises(ZeroDivisionError), hold_version(store, "acme", "v0001", "run") as lease:
-        assert lease.claim.number == 2
+        assert lease.lease_record.number == 2
         begin(store)
         raise ZeroDivisionError
-    assert claims(store) == []
+    assert record_names(store) == []
 
 
 def test_a_killed_holder_is_followed_at_once(store: Store) -> None:
@@ -112,31 +114,34 @@ def test_a_killed_holder_is_followed_at_once(store: Store) -> None:
     assert process.stdout is not None and process.stdout.readline() == b"held\n"
     try:
         with pytest.raises(RunError, match=f"process {process.pid} "):
-            claim_number(store, "acme", "v0001", "second")
+            acquire_lease(store, "acme", "v0001", "second")
         with pytest.raises(RunError, match="Another run is making this version"):
-            claim_number(store, "acme", "v0001", "second", take_over=True)
+            acquire_lease(store, "acme", "v0001", "second", take_over=True)
         process.send_signal(signal.SIGSTOP)  # lies still, but lives
         with pytest.raises(RunError, match="Another run is making this version"):
-            claim_number(store, "acme", "v0001", "second", timing=Timing(stale_s=0.0))
+            acquire_lease(store, "acme", "v0001", "second", timing=LeaseTiming(stale_s=0.0))
     finally:
         process.kill()
     # Not yet waited for: a zombie writes no more.
     until = time.monotonic() + 10
-    last = last_claim(store, "acme", "v0001")
-    assert last is not None
-    while life_of(last.holder) is Life.ALIVE and time.monotonic() < until:
+    latest = latest_lease_record(store, "acme", "v0001")
+    assert latest is not None
+    while liveness_of(latest.holder) is Liveness.ALIVE and time.monotonic() < until:
         time.sleep(0.01)
-    assert claim_number(store, "acme", "v0001", "second").number == 2
+    assert acquire_lease(store, "acme", "v0001", "second").number == 2
     process.communicate()
 
 
 def test_a_reused_pid_is_another_process() -> None:
     here = this_process()
-    assert life_of(here) is Life.ALIVE
-    assert life_of(dataclasses.replace(here, started_ticks=here.started_ticks - 1)) is Life.DEAD
-    assert life_of(dataclasses.replace(here, pid=2**22 + 5)) is Life.DEAD
-    assert life_of(dataclasses.replace(here, boot="another")) is Life.UNKNOWN
-    assert life_of(dataclasses.replace(here, pid_space="pid:[7]")) is Life.UNKNOWN
+    assert liveness_of(here) is Liveness.ALIVE
+    assert (
+        liveness_of(dataclasses.replace(here, started_ticks=here.started_ticks - 1))
+        is Liveness.DEAD
+    )
+    assert liveness_of(dataclasses.replace(here, pid=2**22 + 5)) is Liveness.DEAD
+    assert liveness_of(dataclasses.replace(here, boot="another")) is Liveness.UNKNOWN
+    assert liveness_of(dataclasses.replace(here, pid_space="pid:[7]")) is Liveness.UNKNOWN
 
 
 def test_a_worker_ends_with_the_run_that_started_it() -> None:
@@ -157,28 +162,28 @@ def test_a_worker_ends_with_the_run_that_started_it() -> None:
 
 
 def test_a_holder_elsewhere_is_waited_for(store: Store) -> None:
-    claim = leave(store, 1, ELSEWHERE, age_s=100)
+    record = leave_record(store, 1, ELSEWHERE, age_s=100)
     with pytest.raises(RunError, match=r"on far.*heard of 1\d\d s ago") as refused:
-        claim_number(store, "acme", "v0001", "run")
+        acquire_lease(store, "acme", "v0001", "run")
     assert "--take-over" in refused.value.remedy
     assert re.search(r"run again in (4\d\d|500) s", refused.value.remedy)
-    store.write_bytes(claim.key("beat"), b"{}")
+    store.write_bytes(record.key("beat"), b"{}")
     with pytest.raises(RunError, match=r"heard of 0 s ago"):
-        claim_number(store, "acme", "v0001", "run")
+        acquire_lease(store, "acme", "v0001", "run")
 
 
 def test_a_stale_holder_elsewhere_is_followed(store: Store) -> None:
-    leave(store, 1, ELSEWHERE, age_s=601)
-    assert claim_number(store, "acme", "v0001", "run").number == 2
+    leave_record(store, 1, ELSEWHERE, age_s=601)
+    assert acquire_lease(store, "acme", "v0001", "run").number == 2
 
 
 def test_taking_over_waits_until_the_other_has_noticed(store: Store) -> None:
-    claim = leave(store, 1, ELSEWHERE)
-    timing = Timing(beat_s=0.3)
+    record = leave_record(store, 1, ELSEWHERE)
+    timing = LeaseTiming(heartbeat_s=0.3)
     began = time.monotonic()
-    assert claim_number(store, "acme", "v0001", "run", take_over=True, timing=timing).number == 2
-    assert time.monotonic() - began > 2 * timing.beat_s
-    store.delete(claim.key())
+    assert acquire_lease(store, "acme", "v0001", "run", take_over=True, timing=timing).number == 2
+    assert time.monotonic() - began > 2 * timing.heartbeat_s
+    store.delete(record.key())
 
 
 def test_who_was_taken_over_from_stops(store: Store) -> None:
@@ -188,12 +193,12 @@ def test_who_was_taken_over_from_stops(store: Store) -> None:
         hold_version(store, "acme", "v0001", "run", timing=QUICK) as lease,
     ):
         begin(store)
-        leave(store, 2, ELSEWHERE)
+        leave_record(store, 2, ELSEWHERE)
         with pytest.raises(RunError, match="no longer holds"):
             lease.confirm()  # at once, before any beat
         time.sleep(30)  # a signal ends it
     assert time.monotonic() - began < 20
-    assert "0002.json" in claims(store) and "0001.done" in claims(store)
+    assert "0002.json" in record_names(store) and "0001.done" in record_names(store)
 
 
 def test_who_cannot_reach_the_output_stops(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,23 +209,26 @@ def test_who_cannot_reach_the_output_stops(store: Store, monkeypatch: pytest.Mon
         pytest.raises(RunError, match=r"could not be reached.*The S3 service failed"),
         hold_version(store, "acme", "v0001", "run", timing=QUICK),
     ):
-        monkeypatch.setattr(lock_module, "why_lost", broken)
+        monkeypatch.setattr(lock_module, "loss_reason", broken)
         time.sleep(30)
 
 
 def test_an_interrupt_of_ones_own_stays_one(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt), hold_version(store, "acme", "v0001", "run"):
         raise KeyboardInterrupt
-    assert claims(store) == []
+    assert record_names(store) == []
 
 
 def test_it_beats(store: Store) -> None:
     with hold_version(store, "acme", "v0001", "run", timing=QUICK) as lease:
         until = time.monotonic() + 20
-        while not store.exists(lease.claim.key("beat")) and time.monotonic() < until:
+        while not store.exists(lease.lease_record.key("beat")) and time.monotonic() < until:
             time.sleep(0.01)
-        assert json.loads(store.read_bytes(lease.claim.key("beat")))["token"] == lease.claim.token
-    assert claims(store) == []
+        assert (
+            json.loads(store.read_bytes(lease.lease_record.key("beat")))["token"]
+            == lease.lease_record.token
+        )
+    assert record_names(store) == []
 
 
 def test_a_lost_answer_is_no_lost_claim(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,31 +239,31 @@ def test_a_lost_answer_is_no_lost_claim(store: Store, monkeypatch: pytest.Monkey
         return False
 
     monkeypatch.setattr(type(store), "write_new", deaf)
-    assert claim_number(store, "acme", "v0001", "run").number == 1
+    assert acquire_lease(store, "acme", "v0001", "run").number == 1
 
 
 def test_who_comes_late_withdraws(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between its look and its claim, claim 1 goes, and another run begins at 1 anew."""
     dead = dataclasses.replace(this_process(), started_ticks=1)
-    leave(store, 1, dead)
+    leave_record(store, 1, dead)
     honest = type(store).write_new
-    late: list[Claim] = []
+    late_records: list[LeaseRecord] = []
 
     def slow(self: Store, key: str, data: bytes, *, private: bool = False) -> bool:
-        if not late:
-            late.append(leave(store, 1, this_process()))
+        if not late_records:
+            late_records.append(leave_record(store, 1, this_process()))
         return honest(self, key, data)
 
     monkeypatch.setattr(type(store), "write_new", slow)
     with pytest.raises(RunError, match="Another run is making this version"):
-        claim_number(store, "acme", "v0001", "run")
-    assert claims(store) == ["0001.json"]
+        acquire_lease(store, "acme", "v0001", "run")
+    assert record_names(store) == ["0001.json"]
 
 
 def test_a_damaged_claim_is_named(store: Store) -> None:
-    store.write_bytes(f"{claims_folder('acme', 'v0001')}/0001.json", b"{")
+    store.write_bytes(f"{lease_folder('acme', 'v0001')}/0001.json", b"{")
     with pytest.raises(RunError, match=r"claims/acme/v0001/0001\.json"):
-        claim_number(store, "acme", "v0001", "run")
+        acquire_lease(store, "acme", "v0001", "run")
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -271,11 +279,13 @@ def test_never_two_at_a_time(store: Store, seed: int, monkeypatch: pytest.Monkey
     worst: list[int] = []
     wins = [0]
 
-    def life(holder: Holder) -> Life:
-        return Life.ALIVE if holder.pid in living else Life.DEAD
+    def liveness(holder: ProcessIdentity) -> Liveness:
+        return Liveness.ALIVE if holder.pid in living else Liveness.DEAD
 
-    monkeypatch.setattr("pipelines.run.lease_record.life_of", life)
-    monkeypatch.setattr(lock_module, "this_process", lambda: Holder("h", "b", "p", me.number, 1))
+    monkeypatch.setattr("pipelines.run.lease_record.liveness_of", liveness)
+    monkeypatch.setattr(
+        lock_module, "this_process", lambda: ProcessIdentity("h", "b", "p", me.number, 1)
+    )
     slow = cast(Store, _Slow(store, random.Random(seed)))
     guard = threading.Lock()
 
@@ -283,7 +293,7 @@ def test_never_two_at_a_time(store: Store, seed: int, monkeypatch: pytest.Monkey
         me.number = number
         living.add(number)
         try:
-            claim = claim_number(slow, "acme", "v0001", f"run {number}")
+            record = acquire_lease(slow, "acme", "v0001", f"run {number}")
         except RunError:
             living.discard(number)
             return
@@ -296,7 +306,7 @@ def test_never_two_at_a_time(store: Store, seed: int, monkeypatch: pytest.Monkey
         with guard:
             inside.remove(number)
         if ends:
-            remove_claims(slow, claim)
+            remove_lease_records(slow, record)
         living.discard(number)
 
     def churn(first: int) -> None:
@@ -334,7 +344,7 @@ class _Slow:
 
 
 def test_judging_uses_the_stores_clock(store: Store) -> None:
-    claim = leave(store, 1, ELSEWHERE, age_s=-5000)  # written by a machine that is ahead
-    standing = judge_claim(store, claim, 600)
-    assert standing.held and not standing.sure and standing.age_s == 0.0
-    assert "claim 1" in str(lost_error(claim, "why"))
+    record = leave_record(store, 1, ELSEWHERE, age_s=-5000)  # written by a machine that is ahead
+    status = assess_lease(store, record, 600)
+    assert status.held and not status.certain and status.age_s == 0.0
+    assert "claim 1" in str(lease_lost_error(record, "why"))

@@ -14,9 +14,9 @@ from moto.server import ThreadedMotoServer
 
 from pipelines.cli import main
 from pipelines.run.lease import hold_version
-from pipelines.run.lease_record import Claim
-from pipelines.run.leftovers import Kind, clean_output
-from pipelines.run.process import Holder
+from pipelines.run.lease_record import LeaseRecord
+from pipelines.run.leftovers import LeftoverKind, clean_output
+from pipelines.run.process import ProcessIdentity
 from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Options, s3_client
 from pipelines.storage.store import Store
@@ -68,17 +68,17 @@ def store(tmp_path: Path) -> Store:
 
 def test_what_runs_left_goes_and_nothing_else(store: Store) -> None:
     found = clean_output(store, DAY)
-    assert [(item.kind, item.name, item.objects, item.kept) for item in found] == [
-        (Kind.TEMPORARY, "acme/v0001/delivery/shards/.tmp-02", 1, ""),
-        (Kind.TEMPORARY, "agency/features/a/.tmp-01", 1, ""),
-        (Kind.VERSION, "acme/v0002", 3, ""),
-        (Kind.WORK, "agency/work/done", 1, ""),
+    assert [(item.kind, item.name, item.objects, item.kept_reason) for item in found] == [
+        (LeftoverKind.TEMPORARY, "acme/v0001/delivery/shards/.tmp-02", 1, ""),
+        (LeftoverKind.TEMPORARY, "agency/features/a/.tmp-01", 1, ""),
+        (LeftoverKind.VERSION, "acme/v0002", 3, ""),
+        (LeftoverKind.WORK, "agency/work/done", 1, ""),
     ]
     assert all(abs(item.age_s - 2 * DAY) < 600 for item in found)
     version = LEFT.keys() - {"agency/work/done/units/1.json"}
     assert found[2].size_bytes == sum(len(LEFT[key]) for key in version)
     assert contents(store) == KEEP
-    assert store.unfinished() == []
+    assert store.unfinished_writes() == []
     assert clean_output(store, DAY) == []
 
 
@@ -93,10 +93,10 @@ def test_a_dry_run_removes_nothing(store: Store) -> None:
 
 
 def test_what_is_young_stays(store: Store) -> None:
-    assert {item.kept for item in clean_output(store, 3 * DAY)} == {"too young"}
+    assert {item.kept_reason for item in clean_output(store, 3 * DAY)} == {"too young"}
     assert contents(store) == {**KEEP, **LEFT}
     (Path(store.uri) / "acme/v0002/delivery/shards/s.tar").touch()
-    kept = {item.name: item.kept for item in clean_output(store, DAY)}
+    kept = {item.name: item.kept_reason for item in clean_output(store, DAY)}
     assert kept["acme/v0002"] == "too young" and kept["agency/work/done"] == ""
     assert store.exists("agency/work/cut/plan/s.parquet")
 
@@ -104,7 +104,7 @@ def test_what_is_young_stays(store: Store) -> None:
 def test_what_a_live_run_holds_stays(store: Store) -> None:
     with hold_version(store, "acme", "v0002", "cut"):
         age(Path(store.uri), 2 * DAY)
-        found = {item.name: item.kept for item in clean_output(store, 0.0)}
+        found = {item.name: item.kept_reason for item in clean_output(store, 0.0)}
         assert "held by run cut, process" in found["acme/v0002"]
         assert found["agency/features/a/.tmp-01"] == "a run is under way"
         assert found["agency/work/done"] == ""
@@ -112,25 +112,25 @@ def test_what_a_live_run_holds_stays(store: Store) -> None:
             "acme/v0002/delivery/shards/s.tar",
             "agency/work/cut/plan/s.parquet",
         }
-        assert len(store.unfinished()) == 2
+        assert len(store.unfinished_writes()) == 2
 
 
 def test_the_work_of_a_run_that_has_just_begun_stays(store: Store) -> None:
     """Its version has no record yet: the claim alone speaks for it."""
     with hold_version(store, "beta", "v0001", "done"):
-        found = {item.name: item.kept for item in clean_output(store, 0.0)}
+        found = {item.name: item.kept_reason for item in clean_output(store, 0.0)}
     assert found["agency/work/done"] == "the run is under way"
     assert store.exists("agency/work/done/units/1.json")
 
 
 def test_claims_of_what_is_published_or_gone_go(store: Store) -> None:
-    elsewhere = Holder("far", "another boot", "pid:[1]", 1, 1)
+    elsewhere = ProcessIdentity("far", "another boot", "pid:[1]", 1, 1)
     for deal_id, version in (("acme", "v0001"), ("gone", "v0003")):
-        claim = Claim(deal_id, version, 1, "r", elsewhere, "", "")
+        claim = LeaseRecord(deal_id, version, 1, "r", elsewhere, "", "")
         store.write_bytes(claim.key(), claim.to_json())
     age(Path(store.uri), 2 * DAY)
     found = clean_output(store, DAY)
-    assert [item.name for item in found if item.kind is Kind.CLAIM] == [
+    assert [item.name for item in found if item.kind is LeftoverKind.LEASE] == [
         "agency/claims/acme/v0001",
         "agency/claims/gone/v0003",
     ]
@@ -139,12 +139,12 @@ def test_claims_of_what_is_published_or_gone_go(store: Store) -> None:
 
 def test_the_command(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["clean", store.uri, "--dry-run"]) == 0
-    said = capsys.readouterr().out
-    assert "unpublished version" in said and "acme/v0002" in said and "2.0 d" in said
-    assert "4 would be removed" in said
+    output = capsys.readouterr().out
+    assert "unpublished version" in output and "acme/v0002" in output and "2.0 d" in output
+    assert "4 would be removed" in output
     assert main(["clean", store.uri, "--older-than", "1d", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["removed"] == 4 and not told["dry_run"]
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["removed"] == 4 and not summary["dry_run"]
     assert contents(store) == KEEP
     assert main(["clean", store.uri]) == 0
     assert "Nothing was left behind" in capsys.readouterr().out
@@ -154,7 +154,7 @@ def test_the_command(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.fixture
-def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def remote_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setattr("pipelines.storage.s3_store.SETTLE_S", 0.0)
@@ -167,19 +167,25 @@ def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     server.stop()
 
 
-def test_a_bucket_is_cleaned_alike(far: Store) -> None:
-    fill(far)
-    far.write_bytes(".fairshard-probe", b"")
-    client = s3_client(far.options)  # type: ignore[attr-defined]  # the S3 store has them
-    bucket = far.uri.split("/")[2]
+def test_a_bucket_is_cleaned_alike(remote_store: Store) -> None:
+    fill(remote_store)
+    remote_store.write_bytes(".fairshard-probe", b"")
+    client = s3_client(remote_store.options)  # type: ignore[attr-defined]  # the S3 store has them
+    bucket = remote_store.uri.split("/")[2]
     where = {"Bucket": bucket, "Key": "out/acme/v0001/delivery/shards/s.tar"}
     upload = client.create_multipart_upload(**where)["UploadId"]
     client.upload_part(**where, UploadId=upload, PartNumber=1, Body=bytes(1000))
     # To moto every upload was begun in 2010.
-    young = {item.kept for item in clean_output(far, DAY, dry_run=True) if item.kind != Kind.UPLOAD}
-    assert young == {"too young"} and contents(far).keys() > KEEP.keys()
-    found = {item.name: (str(item.kind), item.size_bytes) for item in clean_output(far, 0.0)}
+    young = {
+        item.kept_reason
+        for item in clean_output(remote_store, DAY, dry_run=True)
+        if item.kind != LeftoverKind.UPLOAD
+    }
+    assert young == {"too young"} and contents(remote_store).keys() > KEEP.keys()
+    found = {
+        item.name: (str(item.kind), item.size_bytes) for item in clean_output(remote_store, 0.0)
+    }
     assert found["acme/v0001/delivery/shards/s.tar"] == ("unfinished upload", 1000)
     assert found.keys() >= {".fairshard-probe", "acme/v0002", "agency/work/done"}
-    assert contents(far) == KEEP
-    assert far.unfinished() == []
+    assert contents(remote_store) == KEEP
+    assert remote_store.unfinished_writes() == []

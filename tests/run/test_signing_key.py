@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ledger.note import Signer
+from pipelines.ledger.signed_note import Signer
 from pipelines.run.signing_key import (
-    DEFAULT_NAME,
+    DEFAULT_KEY_NAME,
     default_key_path,
     demonstration_key,
     load_key,
-    load_or_make_key,
+    load_or_create_key,
     save_key,
 )
 from schemas.errors import InputError
@@ -23,13 +23,13 @@ SIGNER = Signer("an-agency", bytes(32))
 
 def test_a_key_is_made_once(tmp_path: Path) -> None:
     path = tmp_path / "agency" / "signing.key"
-    made = load_or_make_key(path)
-    assert made.name == DEFAULT_NAME
+    made = load_or_create_key(path)
+    assert made.name == DEFAULT_KEY_NAME
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     before = path.read_bytes()
-    assert load_or_make_key(path) == made == load_key(path)
+    assert load_or_create_key(path) == made == load_key(path)
     assert path.read_bytes() == before
-    assert load_or_make_key(tmp_path / "other.key") != made
+    assert load_or_create_key(tmp_path / "other.key") != made
 
 
 def test_a_key_is_never_replaced(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_key_that_others_can_read(tmp_path: Path, mode: int) -> None:
     save_key(path, SIGNER)
     path.chmod(mode)
     with pytest.raises(InputError, match=f"mode {mode:o}.*chmod 600") as caught:
-        load_or_make_key(path)
+        load_or_create_key(path)
     assert str(path) in str(caught.value)
     assert bytes.hex(SIGNER.private) not in str(caught.value)
     path.chmod(0o400)

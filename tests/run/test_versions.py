@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.run.versions import Version, claim_version, find_version
+from pipelines.run.versions import Version, begin_version, find_version
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.deal import Deal, parse_deal
@@ -43,73 +43,73 @@ def test_the_first_version(store: Store) -> None:
 
 
 def test_a_begun_run_is_resumed(store: Store) -> None:
-    claim_version(store, deal(), "v0001", "run")
-    claim_version(store, deal(), "v0001", "run")
+    begin_version(store, deal(), "v0001", "run")
+    begin_version(store, deal(), "v0001", "run")
     assert find_version(store, deal(), "run") == Version("v0001", False)
 
 
 def test_a_complete_run_is_found(store: Store) -> None:
-    claim_version(store, deal(), "v0001", "run")
+    begin_version(store, deal(), "v0001", "run")
     publish(store, "v0001")
     assert find_version(store, deal(), "run") == Version("v0001", True)
 
 
 def test_another_run_takes_the_next_number(store: Store) -> None:
     for number in (1, 2, 9):
-        claim_version(store, deal(), f"v{number:04d}", f"run {number}")
+        begin_version(store, deal(), f"v{number:04d}", f"run {number}")
         publish(store, f"v{number:04d}")
     assert find_version(store, deal(), "new") == Version("v0010", False)
     assert find_version(store, deal(), "run 2") == Version("v0002", True)
 
 
 def test_numbers_grow_past_four_digits(store: Store) -> None:
-    claim_version(store, deal(), "v9999", "run")
+    begin_version(store, deal(), "v9999", "run")
     publish(store, "v9999")
-    claim_version(store, deal(), "v10000", "later")
+    begin_version(store, deal(), "v10000", "later")
     publish(store, "v10000")
     assert find_version(store, deal(), "new") == Version("v10001", False)
 
 
 def test_what_was_never_published_gives_way(store: Store) -> None:
-    claim_version(store, deal(), "v0001", "abandoned")
+    begin_version(store, deal(), "v0001", "abandoned")
     store.write_bytes("acme/v0001/delivery/shards/s.tar", b"")
     assert find_version(store, deal(), "new") == Version("v0001", False)
-    claim_version(store, deal(), "v0001", "new")
+    begin_version(store, deal(), "v0001", "new")
     assert [item.key for item in store.list("acme")] == ["acme/v0001/agency/run.json"]
 
 
 def test_what_a_run_itself_left_is_kept_for_it(store: Store) -> None:
-    claim_version(store, deal(), "v0001", "run")
+    begin_version(store, deal(), "v0001", "run")
     store.write_bytes("acme/v0001/delivery/shards/s.tar", b"")
-    claim_version(store, deal(), "v0001", "run")
+    begin_version(store, deal(), "v0001", "run")
     assert store.exists("acme/v0001/delivery/shards/s.tar")
 
 
 def test_receipts_go_with_what_they_speak_of(store: Store) -> None:
     """A receipt of a shard that is gone would be believed."""
-    claim_version(store, deal(), "v0001", "abandoned")
+    begin_version(store, deal(), "v0001", "abandoned")
     for run in ("abandoned", "new", "bystander"):
         store.write_bytes(f"agency/work/{run}/shards/s.json", b"{}")
-    claim_version(store, deal(), "v0001", "new")
+    begin_version(store, deal(), "v0001", "new")
     assert [item.key for item in store.list("agency")] == ["agency/work/bystander/shards/s.json"]
     store.write_bytes("agency/work/new/shards/s.json", b"{}")
-    claim_version(store, deal(), "v0001", "new")
+    begin_version(store, deal(), "v0001", "new")
     assert store.exists("agency/work/new/shards/s.json")
 
 
 @pytest.mark.parametrize("run", ["first", "second"])
 def test_what_was_published_meanwhile_is_left(store: Store, run: str) -> None:
-    claim_version(store, deal(), "v0001", "first")
+    begin_version(store, deal(), "v0001", "first")
     publish(store, "v0001")
     before = {item.key: store.read_bytes(item.key) for item in store.list()}
     with pytest.raises(RunError, match=rf"acme/v0001 by run first, this is run {run}") as refused:
-        claim_version(store, deal(), "v0001", run)
+        begin_version(store, deal(), "v0001", run)
     assert refused.value.exit_code == 1
     assert {item.key: store.read_bytes(item.key) for item in store.list()} == before
 
 
 def test_a_delivery_on_other_terms_is_in_the_way(store: Store) -> None:
-    claim_version(store, deal(), "v0001", "run")
+    begin_version(store, deal(), "v0001", "run")
     assert find_version(store, deal("2.00"), "new") == Version("v0001", False)
     publish(store, "v0001")
     with pytest.raises(InputError, match="already holds another deal") as caught:
@@ -119,6 +119,6 @@ def test_a_delivery_on_other_terms_is_in_the_way(store: Store) -> None:
 
 def test_other_deals_are_not_looked_at(store: Store) -> None:
     other = deal(text=_TEXT.replace('"acme"', '"acme-2"'))
-    claim_version(store, other, "v0007", "run")
+    begin_version(store, other, "v0007", "run")
     publish(store, "v0007", "acme-2")
     assert find_version(store, deal(), "run") == Version("v0001", False)

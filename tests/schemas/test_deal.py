@@ -27,7 +27,7 @@ def test_the_sample_deal_parses() -> None:
     assert deal.price.pool_minor == 10_000_000
     assert deal.price.agency_share == Decimal("0.40")
     assert deal.shards.target_bytes == 512 * 2**20
-    assert not deal.world
+    assert not deal.is_worldwide
 
 
 def test_the_sample_says_the_defaults() -> None:

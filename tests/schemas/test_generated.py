@@ -12,12 +12,12 @@ import jsonschema
 import pytest
 
 from pipelines.report.reference import (
-    KEYS,
+    DEAL_KEY_MEANINGS,
     ROOT,
     deal_keys,
-    fill,
+    fill_section,
+    generated_pages,
     json_schemas,
-    pages,
     profile_schemas,
 )
 from schemas.deal import parse_deal
@@ -36,28 +36,28 @@ def test_json_schemas_are_as_generated(path: str) -> None:
     assert committed(path) == (json_schemas() | profile_schemas())[path]
 
 
-@pytest.mark.parametrize("path", pages())
+@pytest.mark.parametrize("path", generated_pages())
 def test_pages_are_as_generated(path: str) -> None:
-    assert committed(path) == pages()[path]
+    assert committed(path) == generated_pages()[path]
 
 
 def test_a_page_that_drifted_is_written_anew() -> None:
     drifted = committed("docs/rights.md").replace("| `asset.withdrawn` |", "| `asset.gone` |")
     assert drifted != committed("docs/rights.md")
-    body = pages()["docs/rights.md"].partition("<!-- reasons -->\n")[2]
+    body = generated_pages()["docs/rights.md"].partition("<!-- reasons -->\n")[2]
     body = body.partition("\n<!-- end reasons -->")[0]
-    assert fill(drifted, "reasons", body) == committed("docs/rights.md")
+    assert fill_section(drifted, "reasons", body) == committed("docs/rights.md")
 
 
 def test_a_page_without_markers_is_an_error() -> None:
     for document in ("", "<!-- keys -->\n", "<!-- keys -->\nx\n<!-- end reasons -->"):
         with pytest.raises(ValueError, match="no section 'keys'"):
-            fill(document, "keys", "body")
+            fill_section(document, "keys", "body")
 
 
 def test_every_key_has_a_meaning_and_a_row() -> None:
-    assert [name for name, *_ in deal_keys()] == list(KEYS)
-    for name in KEYS:
+    assert [name for name, *_ in deal_keys()] == list(DEAL_KEY_MEANINGS)
+    for name in DEAL_KEY_MEANINGS:
         assert len(re.findall(rf"^\| \*{{0,2}}`{re.escape(name)}`", PAGE, re.MULTILINE)) == 1
 
 
@@ -99,7 +99,7 @@ def schema_of(name: str) -> dict[str, Any]:
 
 def test_the_schema_of_a_deal_knows_every_key() -> None:
     schema = schema_of("deal")
-    for name, means in KEYS.items():
+    for name, means in DEAL_KEY_MEANINGS.items():
         section, _, key = name.rpartition(".")
         holder = schema
         if section:

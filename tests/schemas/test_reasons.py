@@ -7,7 +7,7 @@ import re
 import pytest
 
 from schemas.catalogue import OPTIONAL_TABLES, TABLES, grant_column, required_columns
-from schemas.decision import DEAD_LETTERS_SCHEMA, DECISIONS_SCHEMA
+from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
 from schemas.reasons import REASONS, SCREEN_REASONS, Outcome, Reason, Stage
 from schemas.rights import DIGITAL_SOURCE_TYPES, PURPOSES
 from schemas.territory import COUNTRIES, WORLD
@@ -27,10 +27,10 @@ def test_codes_are_unique_and_of_one_form() -> None:
 def test_a_reason_says_what_where_and_what_to_do(reason: Reason) -> None:
     info = reason.info
     assert info.sentence.endswith(".") and info.sentence[0].isupper()
-    assert info.cure.endswith(".") and info.source
-    assert all(text.isprintable() for text in (info.sentence, info.source, info.cure))
+    assert info.remedy.endswith(".") and info.source
+    assert all(text.isprintable() for text in (info.sentence, info.source, info.remedy))
     dead = info.stage is Stage.READ or reason.startswith("media.")
-    assert info.outcome is (Outcome.DEAD_LETTER if dead else Outcome.REFUSED)
+    assert info.outcome is (Outcome.FAILED if dead else Outcome.REFUSED)
 
 
 # Where files and servers say something.
@@ -58,7 +58,7 @@ def test_a_mask_has_room_for_every_screening_reason() -> None:
 
 def test_published_tables_begin_as_they_must() -> None:
     assert DECISIONS_SCHEMA.names == ["asset_id", "outcome", "stage", "reasons", "detail"]
-    assert DEAD_LETTERS_SCHEMA.names == ["asset_id", "stage", "reason", "detail"]
+    assert FAILED_ASSETS_SCHEMA.names == ["asset_id", "stage", "reason", "detail"]
 
 
 def test_required_columns_of_the_catalogue() -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, is_near
 from pipelines.selection import dedupe
-from pipelines.selection.near import NONE, Places
-from tests.selection.looks import (
+from pipelines.selection.perceptual_index import NO_MATCH, Indices
+from pipelines.steps.enrich import UNIT_SCHEMA
+from tests.selection.candidates import (
     BITS,
     COLOURS,
     Candidate,
@@ -36,9 +37,9 @@ def exact_duplicates(ranked: Sequence[Candidate]) -> dict[str, str]:
     return by_id(ranked, dedupe.exact_duplicates(table_of(ranked), np.arange(len(ranked))))
 
 
-def by_id(ranked: Sequence[Candidate], twins: Places) -> dict[str, str]:
-    pairs = zip(ranked, twins.tolist(), strict=True)
-    return {item.asset_id: ranked[at].asset_id for item, at in pairs if at != NONE}
+def by_id(ranked: Sequence[Candidate], originals: Indices) -> dict[str, str]:
+    pairs = zip(ranked, originals.tolist(), strict=True)
+    return {item.asset_id: ranked[at].asset_id for item, at in pairs if at != NO_MATCH}
 
 
 def crowd(dice: random.Random, size: int) -> list[Candidate]:
@@ -48,8 +49,8 @@ def crowd(dice: random.Random, size: int) -> list[Candidate]:
     for number in range(size):
         bits, colour = dice.choice(centres)
         bits = flipped(dice, bits, dice.choice([0, 1, NEAR_BITS // 2, NEAR_BITS, NEAR_BITS + 1]))
-        most = dice.choice([0, 1, NEAR_COLOUR // 2, NEAR_COLOUR, NEAR_COLOUR + 1])
-        colour = shifted(dice, colour, most)
+        max_shift = dice.choice([0, 1, NEAR_COLOUR // 2, NEAR_COLOUR, NEAR_COLOUR + 1])
+        colour = shifted(dice, colour, max_shift)
         if dice.random() < 0.3:
             centres.append((bits, colour))  # a chain: the next may be near this and not the first
         found.append(candidate(f"a{number:04d}", look(bits, colour)))
@@ -131,7 +132,7 @@ def test_exact_duplicates_keep_the_first() -> None:
 
 
 def ranked_ids(*items: Candidate) -> list[str]:
-    return [items[at].asset_id for at in dedupe.rank(table_of(items)).tolist()]
+    return [items[at].asset_id for at in dedupe.keep_order(table_of(items)).tolist()]
 
 
 def test_the_rank() -> None:
@@ -148,8 +149,8 @@ def test_the_rank() -> None:
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.none() | st.dates()), unique_by=lambda it: it[0]))
-def test_the_rank_of_any_ids_and_dates(told: list[tuple[str, date | None]]) -> None:
-    items = [candidate(name, created_at=day) for name, day in told]
+def test_the_rank_of_any_ids_and_dates(rows: list[tuple[str, date | None]]) -> None:
+    items = [candidate(name, created_at=day) for name, day in rows]
     by_hand = sorted(items, key=lambda item: item.rank)
     assert ranked_ids(*items) == [item.asset_id for item in by_hand]
 
@@ -178,3 +179,15 @@ def test_a_look_that_is_too_short_is_told() -> None:
     ]
     with pytest.raises(ValueError, match="not of 32 bytes"):
         dedupe.candidates_of(pa.Table.from_pylist([{**unit, "phash": "ff" * 31}]), 5)
+
+
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_a_unit_without_assets_has_no_candidates(chunks: int) -> None:
+    """Enrichment may refuse all of a unit; readers of Parquet give an empty column either form."""
+    empty = [
+        pa.chunked_array([pa.array([], kind)] * chunks, kind)
+        for kind in (UNIT_SCHEMA.field(name).type for name in dedupe.UNIT_COLUMNS)
+    ]
+    found = dedupe.candidates_of(pa.table(empty, dedupe.UNIT_COLUMNS), 5)
+    assert found.schema.equals(dedupe.CANDIDATES_SCHEMA)
+    assert len(found) == 0

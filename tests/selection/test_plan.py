@@ -15,7 +15,7 @@ from pipelines.selection import plan
 from schemas.layout import asset_hash
 
 
-class Candidate(NamedTuple):
+class PlanCandidate(NamedTuple):
     """What the plan knows of an asset."""
 
     asset_id: str
@@ -24,25 +24,27 @@ class Candidate(NamedTuple):
     bytes: int
 
 
-class Planned(NamedTuple):
+class PlannedCandidates(NamedTuple):
     """A shard with its samples."""
 
     spec: ShardSpec
-    samples: list[Candidate]
+    samples: list[PlanCandidate]
 
 
 KINDS: dict[str, Any] = {"asset_id": pa.string(), "hash": pa.uint64(), "family": pa.string()}
 SCHEMA = pa.schema({**KINDS, "bytes": pa.int64()})
 
 
-def candidate(asset_id: str, family: str = "jpg", size: int = 1000, at: int = -1) -> Candidate:
-    return Candidate(asset_id, asset_hash(asset_id) if at < 0 else at, family, size)
+def candidate(asset_id: str, family: str = "jpg", size: int = 1000, at: int = -1) -> PlanCandidate:
+    return PlanCandidate(asset_id, asset_hash(asset_id) if at < 0 else at, family, size)
 
 
-def plan_shards(deal_id: str, chosen: Sequence[Candidate], target: int) -> list[Planned]:
+def plan_shards(
+    deal_id: str, chosen: Sequence[PlanCandidate], target: int
+) -> list[PlannedCandidates]:
     table = pa.Table.from_pylist([item._asdict() for item in chosen], schema=SCHEMA)
     return [
-        Planned(shard.spec, [Candidate(**row) for row in shard.samples.to_pylist()])
+        PlannedCandidates(shard.spec, [PlanCandidate(**row) for row in shard.samples.to_pylist()])
         for shard in plan.plan_shards(deal_id, table, target)
     ]
 
@@ -60,7 +62,9 @@ CHOSEN = st.lists(
 
 
 @given(CHOSEN, st.integers(1, 1_000_000), st.randoms(use_true_random=False))
-def test_a_plan_is_a_partition(chosen: list[Candidate], target: int, dice: random.Random) -> None:
+def test_a_plan_is_a_partition(
+    chosen: list[PlanCandidate], target: int, dice: random.Random
+) -> None:
     planned = plan_shards("deal", chosen, target)
     placed = [item.asset_id for shard in planned for item in shard.samples]
     assert sorted(placed) == sorted(item.asset_id for item in chosen)
@@ -78,14 +82,14 @@ def test_a_plan_is_a_partition(chosen: list[Candidate], target: int, dice: rando
 
 
 def ranges_by_hand(
-    items: list[Candidate], low: int, span: int, target: int
-) -> list[list[Candidate]]:
+    items: list[PlanCandidate], low: int, span: int, target: int
+) -> list[list[PlanCandidate]]:
     """What the plan must cut, sample by sample: slow and obvious."""
     pieces = -(-sum(item.bytes + 8_192 for item in items) // target)
-    found: dict[int, list[Candidate]] = {}
+    found: dict[int, list[PlanCandidate]] = {}
     for item in items:
         found.setdefault((item.hash - low) * pieces // span, []).append(item)
-    shards: list[list[Candidate]] = []
+    shards: list[list[PlanCandidate]] = []
     for at, samples in found.items():
         start, end = -(-at * span // pieces), -(-(at + 1) * span // pieces)
         if 2 * sum(item.bytes + 8_192 for item in samples) > 3 * target and end - start > 1:
@@ -96,7 +100,7 @@ def ranges_by_hand(
 
 
 @given(CHOSEN, st.integers(1, 1_000_000))
-def test_the_ranges_are_those_cut_by_hand(chosen: list[Candidate], target: int) -> None:
+def test_the_ranges_are_those_cut_by_hand(chosen: list[PlanCandidate], target: int) -> None:
     for family in {item.family for item in chosen}:
         ordered = sorted((it for it in chosen if it.family == family), key=lambda it: it.hash)
         shards = [[item] for item in ordered if item.bytes + 8_192 > target]
@@ -108,7 +112,7 @@ def test_the_ranges_are_those_cut_by_hand(chosen: list[Candidate], target: int) 
 
 
 @given(CHOSEN, st.integers(10_000, 1_000_000))
-def test_no_shard_is_far_above_its_size(chosen: list[Candidate], target: int) -> None:
+def test_no_shard_is_far_above_its_size(chosen: list[PlanCandidate], target: int) -> None:
     for shard in plan_shards("deal", chosen, target):
         sizes = [item.bytes + 8_192 for item in shard.samples]
         if max(sizes) > target:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipelines.selection.select import Selection, select_samples
 from schemas.deal_terms import SelectTerms
 from schemas.reasons import Outcome
-from tests.selection.looks import COLOURS, Candidate, candidate, look, table_of
+from tests.selection.candidates import COLOURS, Candidate, candidate, look, table_of
 from tests.selection.test_dedupe import crowd
 
 
@@ -38,8 +38,8 @@ def test_order_does_not_matter(seed: int, dedupe: str, cap: int) -> None:
     assert second.refusals == first.refusals
     assert len(first.chosen) <= cap
     assert len(first.chosen) + len(first.refusals) == len(items)
-    told = {row.asset_id for row in first.refusals}
-    assert {*names, *told} == {item.asset_id for item in items}
+    refused = {row.asset_id for row in first.refusals}
+    assert {*names, *refused} == {item.asset_id for item in items}
     assert all(row.outcome is Outcome.REFUSED for row in first.refusals)
 
 
@@ -56,8 +56,8 @@ def test_a_small_one_is_not_what_a_large_one_is_dropped_for() -> None:
     """The senior of two alike is too small, so that the junior is delivered."""
     small = candidate("a", look(1, bytes(COLOURS)), date(2001, 1, 1), short_side=99)
     large = candidate("b", look(1, bytes(COLOURS)), date(2002, 1, 1), short_side=100)
-    told = reasons(SelectTerms(min_short_side=100), small, large)
-    assert told == {"a": ("select.too_small", "shorter side 99 px, 100 asked")}
+    refused = reasons(SelectTerms(min_short_side=100), small, large)
+    assert refused == {"a": ("select.too_small", "shorter side 99 px, 100 asked")}
 
 
 def test_kinds_of_dedupe() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.reasons import Reason
-from schemas.rights import Purpose, Value
+from schemas.rights import Permission, Purpose
 from schemas.signal import Reading
 
 
@@ -27,5 +27,5 @@ class Case:
     name: str
     read: Callable[[], Reading]
     purpose: Purpose
-    value: Value | None
+    value: Permission | None
     reason: Reason | None

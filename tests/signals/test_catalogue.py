@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from pipelines.signals.catalogue import read_consents, read_grants
-from schemas.rights import PURPOSES, Purpose, Value
+from schemas.rights import PURPOSES, Permission, Purpose
 from schemas.signal import Origin, Signal
 from tests.rights.rights_cases import AS_OF, TICK, Row, asset, event
 
 
-def said(
+def consent_signals(
     *events: Row, who: str = "c-1", asset_id: str = "a-1", purpose: Purpose = Purpose.TRAIN_GEN
 ) -> list[Signal]:
     reading = read_consents(events, who, asset_id, AS_OF)
@@ -26,11 +26,16 @@ def said(
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        *((value.value, value) for value in Value),
-        *(("maybe", Value.DENY), ("Allow", Value.DENY), ("", Value.DENY), (" allow", Value.DENY)),
+        *((value.value, value) for value in Permission),
+        *(
+            ("maybe", Permission.DENY),
+            ("Allow", Permission.DENY),
+            ("", Permission.DENY),
+            (" allow", Permission.DENY),
+        ),
     ],
 )
-def test_a_grant(purpose: Purpose, text: str, value: Value) -> None:
+def test_a_grant(purpose: Purpose, text: str, value: Permission) -> None:
     reading = read_grants(asset(**{f"grant_{purpose}": text}))
     [signal] = reading.signals
     assert signal.origin is Origin.CATALOGUE
@@ -60,10 +65,14 @@ def test_what_a_grant_says_is_one_short_line() -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [*((value.value, value) for value in Value), ("maybe", Value.UNKNOWN), ("", Value.UNKNOWN)],
+    [
+        *((value.value, value) for value in Permission),
+        ("maybe", Permission.UNKNOWN),
+        ("", Permission.UNKNOWN),
+    ],
 )
-def test_a_consent(text: str, value: Value) -> None:
-    [signal] = said(event(text, -60, purpose="train_gen"))
+def test_a_consent(text: str, value: Permission) -> None:
+    [signal] = consent_signals(event(text, -60, purpose="train_gen"))
     assert signal.origin is Origin.CONSENT
     assert signal.value is value
     assert signal.who == "c-1"
@@ -75,7 +84,7 @@ def test_a_consent(text: str, value: Value) -> None:
 
 def test_a_consent_to_all_is_one_to_each_purpose() -> None:
     for purpose in PURPOSES:
-        assert len(said(event("allow", purpose="all"), purpose=purpose)) == 1
+        assert len(consent_signals(event("allow", purpose="all"), purpose=purpose)) == 1
     reading = read_consents([event("deny", purpose="fun")], "c-1", "a-1", AS_OF)
     assert not reading
     alone = read_consents([event("deny", purpose="search")], "c-1", "a-1", AS_OF)
@@ -83,30 +92,34 @@ def test_a_consent_to_all_is_one_to_each_purpose() -> None:
 
 
 def test_who_is_meant_and_what() -> None:
-    assert not said(event("allow", who="c-2"))
-    assert not said(event("allow", asset_id="a-2"))
-    [narrow] = said(event("allow", asset_id="a-1"))
+    assert not consent_signals(event("allow", who="c-2"))
+    assert not consent_signals(event("allow", asset_id="a-2"))
+    [narrow] = consent_signals(event("allow", asset_id="a-1"))
     assert narrow.said == "allow to all for this asset"
 
 
 def test_only_what_was_given_by_then_counts() -> None:
     instant = event("deny", 0)
-    assert len(said(instant)) == 1
-    assert not said(instant | {"given_at": AS_OF + TICK})
+    assert len(consent_signals(instant)) == 1
+    assert not consent_signals(instant | {"given_at": AS_OF + TICK})
 
 
 def test_events_come_in_the_order_in_which_they_were_given() -> None:
     events = [event("deny", -1), event("allow", -3), event("unknown", -2)]
     for order in (events, events[::-1]):
-        assert [signal.value.value for signal in said(*order)] == ["allow", "unknown", "deny"]
+        assert [signal.value.value for signal in consent_signals(*order)] == [
+            "allow",
+            "unknown",
+            "deny",
+        ]
 
 
 def test_the_agreement_is_named_and_part_of_the_digest() -> None:
     plain, signed = event("allow"), event("allow", agreement_ref="MSA-7")
-    [without], [with_it] = said(plain), said(signed)
+    [without], [with_it] = consent_signals(plain), consent_signals(signed)
     assert with_it.said == "allow to all for all works, agreement MSA-7"
     assert with_it.sha256 != without.sha256
-    assert "agreement" not in said(event("allow", agreement_ref=" "))[0].said
-    [long] = said(event("allow\n", agreement_ref="x\x1b" * 400))
+    assert "agreement" not in consent_signals(event("allow", agreement_ref=" "))[0].said
+    [long] = consent_signals(event("allow\n", agreement_ref="x\x1b" * 400))
     assert long.said.isprintable()
     assert len(long.said) <= 200

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.rights.resolve import Resolution, resolve
+from pipelines.rights.resolve import Resolution, resolve_rights
 from pipelines.signals.file.c2pa import read_c2pa
 from pipelines.signals.file.trust import NO_TRUST
 from pipelines.signals.server.evidence import HttpEvidence
@@ -19,8 +19,8 @@ from pipelines.signals.server.http import read_http
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal import Deal
 from schemas.reasons import Reason
-from schemas.rights import Purpose, Value
-from schemas.signal import ClaimKind, Origin, Reading
+from schemas.rights import Permission, Purpose
+from schemas.signal import AssertionKind, Origin, Reading
 from tests.rights.rights_cases import AS_OF, asset, deal
 from tests.signals.case import Case
 
@@ -30,7 +30,7 @@ TABLES = sorted(
 CASES: list[Case] = [
     case for name in TABLES for case in import_module(f"tests.signals.{name}").CASES
 ]
-STRICTEST_FIRST = (Value.DENY, Value.CONDITIONAL, Value.UNKNOWN, Value.ALLOW)
+STRICTEST_FIRST = (Permission.DENY, Permission.CONDITIONAL, Permission.UNKNOWN, Permission.ALLOW)
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "c2pa"
 SIGNED = {
     "ref": "MSA-7",
@@ -98,15 +98,15 @@ def judge(reading: Reading, purpose: Purpose, signed: bool = False) -> Resolutio
     """Resolves an asset that the catalogue clears; of how it was made both say the same."""
     row = dict.fromkeys(ASSETS_SCHEMA.names) | asset() | {"inference": True, "usable_until": None}
     for claim in reading.claims:
-        if claim.kind is ClaimKind.SOURCE_TYPE:
+        if claim.kind is AssertionKind.SOURCE_TYPE:
             row["digital_source_type"] = claim.value
     own = {"purpose": purpose.value, "contributor_id": "c-1", "ref": "MSA-7"}
     row["agreements"] = [own] if signed else []
     agreements = [SIGNED] if signed else []
-    return resolve(row, reading, terms_for(purpose, agreements=agreements), AS_OF.date())
+    return resolve_rights(row, reading, terms_for(purpose, agreements=agreements), AS_OF.date())
 
 
-def strictest(reading: Reading, purpose: Purpose) -> Value | None:
+def strictest(reading: Reading, purpose: Purpose) -> Permission | None:
     said = {signal.value for signal in reading.signals if signal.purpose is purpose}
     return next((value for value in STRICTEST_FIRST if value in said), None)
 
@@ -119,7 +119,7 @@ def test_the_table_is_whole() -> None:
     assert len(CASES) >= 150
     twice = [name for name, times in Counter(case.name for case in CASES).items() if times > 1]
     assert not twice
-    assert {case.value for case in CASES} == {*Value, None}
+    assert {case.value for case in CASES} == {*Permission, None}
     assert {case.purpose for case in CASES} == set(Purpose)
     assert {case.reason for case in CASES} >= {
         *NOES,
@@ -178,12 +178,13 @@ def test_what_a_signed_agreement_makes_of_it(number: int) -> None:
     noes = [
         signal
         for signal in reading.signals
-        if signal.purpose is case.purpose and signal.value in (Value.DENY, Value.CONDITIONAL)
+        if signal.purpose is case.purpose
+        and signal.value in (Permission.DENY, Permission.CONDITIONAL)
     ]
     overrides = [item for item in resolution.overrides if item.signal.purpose is case.purpose]
     assert [item.signal for item in overrides] == noes
     assert {item.agreement for item in overrides} <= {"MSA-7"}
-    assert bool(noes) == (case.value in (Value.DENY, Value.CONDITIONAL))
+    assert bool(noes) == (case.value in (Permission.DENY, Permission.CONDITIONAL))
 
 
 @EVERY
@@ -191,7 +192,7 @@ def test_a_no_to_inference_leaves_the_rest(number: int) -> None:
     """Packed without caption and embedding, for a deal that can do without them."""
     reading = reading_of(number)
     resolution = judge(reading, Purpose.INDEX)
-    denied = strictest(reading, Purpose.INFERENCE) in (Value.DENY, Value.CONDITIONAL)
+    denied = strictest(reading, Purpose.INFERENCE) in (Permission.DENY, Permission.CONDITIONAL)
     assert resolution.reasons or resolution.inference != denied
 
 

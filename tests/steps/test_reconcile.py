@@ -10,8 +10,8 @@ from typing import cast
 
 import pytest
 
-from pipelines.run.counts import Counts
-from pipelines.run.decisions import Decision, dead_letter, refused, write_decisions
+from pipelines.run.counts import StepCounts
+from pipelines.run.decisions import Decision, failed_asset, refused_asset, write_decisions
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.reconcile import RunCounts, read_counts, read_receipts, reconcile
@@ -27,12 +27,12 @@ JOB = cast(Job, SimpleNamespace(agency="acme/v0001/agency", work="agency/work/x"
 
 def counts() -> RunCounts:
     steps = {
-        "read": Counts(10, 9, dead=Counter({"row.unreadable": 1})),
-        "screen": Counts(
+        "read": StepCounts(10, 9, failed=Counter({"row.unreadable": 1})),
+        "screen": StepCounts(
             9, 7, Counter({"asset.withdrawn": 2, "consent.missing": 1}), refused_assets=2
         ),
-        "enrich": Counts(7, 6, dead=Counter({"media.empty": 1})),
-        "select": Counts(6, 5, Counter({"duplicate.exact": 1}), refused_assets=1),
+        "enrich": StepCounts(7, 6, failed=Counter({"media.empty": 1})),
+        "select": StepCounts(6, 5, Counter({"duplicate.exact": 1}), refused_assets=1),
     }
     return RunCounts(None, steps, {"decoded": 6}, 2, False, 2)
 
@@ -46,11 +46,11 @@ def receipts() -> list[ShardReceipt]:
 
 def decided() -> list[Decision]:
     return [
-        dead_letter("0", "row.unreadable", ""),
-        refused("1", [Reason.ASSET_WITHDRAWN], ""),
-        refused("2", [Reason.ASSET_WITHDRAWN, Reason.CONSENT_MISSING], ""),
-        dead_letter("3", "media.empty", ""),
-        refused("4", [Reason.DUPLICATE_EXACT], ""),
+        failed_asset("0", "row.unreadable", ""),
+        refused_asset("1", [Reason.ASSET_WITHDRAWN], ""),
+        refused_asset("2", [Reason.ASSET_WITHDRAWN, Reason.CONSENT_MISSING], ""),
+        failed_asset("3", "media.empty", ""),
+        refused_asset("4", [Reason.DUPLICATE_EXACT], ""),
         *(Decision(str(n), Outcome.DELIVERED, Stage.WRITE, (), "") for n in range(5, 10)),
     ]
 
@@ -114,7 +114,7 @@ def test_a_lost_or_repeated_decision(store: Store) -> None:
 
 def test_a_wrong_outcome(store: Store) -> None:
     rows = decided()
-    rows[9] = refused("9", [Reason.SELECT_OVER_CAP], "")
+    rows[9] = refused_asset("9", [Reason.SELECT_OVER_CAP], "")
     write_decisions(store, JOB.agency, "b", rows[4:])
     with pytest.raises(RunError, match="decisions to deliver: 4, expected 5"):
         reconcile(store, JOB, counts(), receipts())
@@ -122,12 +122,12 @@ def test_a_wrong_outcome(store: Store) -> None:
 
 def test_what_the_graph_left_is_read_back(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
-    told = counts()
-    steps = {name: step.to_json() for name, step in told.steps.items()}
+    written = counts()
+    steps = {name: step.to_json() for name, step in written.steps.items()}
     plan = {
         "enrich": steps["enrich"],
         "select": steps["select"],
-        "computed": told.computed,
+        "computed": written.computed,
         "dead_letters": 2,
         "stopped": False,
         "shards": 2,
@@ -138,7 +138,7 @@ def test_what_the_graph_left_is_read_back(tmp_path: Path) -> None:
     for receipt in reversed(receipts()):
         key = f"{JOB.work}/shards/{receipt.name}.json"
         store.write_bytes(key, json_bytes(receipt.__dict__))
-    assert read_counts(store, JOB) == told
+    assert read_counts(store, JOB) == written
     assert read_receipts(store, JOB) == receipts()
     stop = {"stop": ["what", "which", "remedy"]}
     store.write_bytes(f"{JOB.work}/verdict.json", json_bytes(stop))

@@ -32,7 +32,7 @@ class Exercise:
         self._store = store
         self._chance = random.Random(seed)
         self._big = big_bytes
-        self._may: dict[str, set[Content]] = {key: {None} for key in _KEYS}
+        self._allowed: dict[str, set[Content]] = {key: {None} for key in _KEYS}
         self.errors: list[str] = []
 
     def run(self, calls: int) -> None:
@@ -59,55 +59,57 @@ class Exercise:
         for key in _KEYS:
             self._read(key)
         self._list("")
-        self._store.sweep("b")
-        assert self._store.unfinished("b") == []
+        self._store.discard_unfinished("b")
+        assert self._store.unfinished_writes("b") == []
 
     def _data(self, length: int) -> bytes:
         return self._chance.randbytes(length)
 
     def _write(self, key: str) -> None:
         data = self._data(self._chance.choice((0, 1, 1000, 70_000)))
-        self._may[key].add(data)
+        self._allowed[key].add(data)
         self._store.write_bytes(key, data)
-        self._may[key] = {data}
+        self._allowed[key] = {data}
 
     def _stream(self, key: str) -> None:
         data = self._data(self._big)
-        self._may[key].add(data)
+        self._allowed[key].add(data)
         with self._store.open_write(key) as sink:
             for start in range(0, len(data), 1_500_000):
                 sink.write(data[start : start + 1_500_000])
-        self._may[key] = {data}
+        self._allowed[key] = {data}
 
     def _write_new(self, key: str) -> None:
         data = self._data(100)
-        before = set(self._may[key])
+        before = set(self._allowed[key])
         if None in before:
-            self._may[key].add(data)
+            self._allowed[key].add(data)
         if self._store.write_new(key, data):
             assert None in before
-            self._may[key] = {data}
+            self._allowed[key] = {data}
         else:
             # There was one, or an attempt of this very call was obeyed and its answer lost.
-            self._may[key] -= {None}
-            assert self._may[key]
+            self._allowed[key] -= {None}
+            assert self._allowed[key]
 
     def _read(self, key: str) -> None:
         try:
             found: Content = self._store.read_bytes(key)
         except FileNotFoundError:
             found = None
-        assert found in self._may[key], (key, found and len(found), len(self._may[key]))
-        self._may[key] = {found}
+        assert found in self._allowed[key], (key, found and len(found), len(self._allowed[key]))
+        self._allowed[key] = {found}
 
     def _read_range(self, key: str) -> None:
-        longest = max(len(data) for data in (*self._may[key], b"") if data is not None)
+        longest = max(len(data) for data in (*self._allowed[key], b"") if data is not None)
         start, size = self._chance.randrange(longest + 9), self._chance.randrange(longest + 9)
         try:
             found: Content = self._store.read_range(key, start, size)
         except FileNotFoundError:
             found = None
-        allowed = {None if data is None else data[start : start + size] for data in self._may[key]}
+        allowed = {
+            None if data is None else data[start : start + size] for data in self._allowed[key]
+        }
         # Of no bytes nothing is asked, so that nobody learns that the object is not there.
         assert found in allowed or (size == 0 and found == b""), (key, start, size)
 
@@ -115,18 +117,18 @@ class Exercise:
         try:
             size = self._store.size(key)
         except FileNotFoundError:
-            assert None in self._may[key]
+            assert None in self._allowed[key]
         else:
-            assert size in {len(data) for data in self._may[key] if data is not None}
+            assert size in {len(data) for data in self._allowed[key] if data is not None}
 
     def _list(self, _key: str) -> None:
         found = {info.key: info.size_bytes for info in self._store.list()}
         assert found.keys() <= set(_KEYS)
-        for key, may in self._may.items():
+        for key, may in self._allowed.items():
             sizes = {None if data is None else len(data) for data in may}
             assert found.get(key) in sizes, (key, found.get(key), sizes)
 
     def _delete(self, key: str) -> None:
-        self._may[key].add(None)
+        self._allowed[key].add(None)
         self._store.delete(key)
-        self._may[key] = {None}
+        self._allowed[key] = {None}

@@ -169,12 +169,12 @@ def test_delete_prefix(tmp_path: Path) -> None:
 
 
 def test_ensure(tmp_path: Path) -> None:
-    open_store(f"{tmp_path}/new/folder").ensure()
+    open_store(f"{tmp_path}/new/folder").ensure_writable()
     assert (tmp_path / "new/folder").is_dir()
     assert all_files(tmp_path) == []
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match="cannot be made or written"):
-        open_store(f"{tmp_path}/file").ensure()
+        open_store(f"{tmp_path}/file").ensure_writable()
 
 
 def test_a_full_disk_is_a_run_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,7 +139,7 @@ def test_a_streamed_object_is_completed_if_its_name_is_free(
         assert stream(bytes(size)) == ["*"]
         assert stream(bytes(size)) == ["*"]
         assert stream(b"x" * size) == ["*", None]
-        assert store.unfinished() == []
+        assert store.unfinished_writes() == []
     finally:
         for call in calls:
             events.unregister(call, note)
@@ -169,7 +169,7 @@ def test_missing_object(store: Store) -> None:
 def test_missing_bucket(options: S3Options) -> None:
     store = open_store("s3://no-such-bucket-here/p", options)
     for call in (
-        store.ensure,
+        store.ensure_writable,
         store.list,
         lambda: store.read_bytes("x"),
         lambda: store.write_bytes("x", b""),
@@ -180,11 +180,11 @@ def test_missing_bucket(options: S3Options) -> None:
 
 
 def test_ensure_leaves_nothing(store: Store) -> None:
-    store.ensure()
+    store.ensure_writable()
     assert store.list() == []
 
 
-class _Refusing(BaseHTTPRequestHandler):
+class _RefusingHandler(BaseHTTPRequestHandler):
     """Answers everything as a service does whose policy grants nothing."""
 
     def _refuse(self) -> None:
@@ -206,7 +206,7 @@ class _Refusing(BaseHTTPRequestHandler):
         pass
 
 
-class _BreakingOff(_Refusing):
+class _TruncatingHandler(_RefusingHandler):
     """Sends 1,000 bytes of what was asked for and hangs up."""
 
     content = bytes(range(250)) * 14
@@ -243,10 +243,10 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[S3Options]:
 
 
 def test_no_permission() -> None:
-    with serving(_Refusing) as options:
+    with serving(_RefusingHandler) as options:
         store = open_store("s3://closed/p", options)
         for call in (
-            store.ensure,
+            store.ensure_writable,
             store.list,
             lambda: store.read_bytes("x"),
             lambda: store.write_bytes("x", b""),
@@ -256,14 +256,14 @@ def test_no_permission() -> None:
 
 
 def test_unreachable_endpoint() -> None:
-    with serving(_Refusing) as options:
+    with serving(_RefusingHandler) as options:
         pass
     with pytest.raises(InputError, match="cannot be reached"):
         open_store("s3://b/p", options).list()
 
 
 def test_a_broken_body_is_resumed() -> None:
-    class Handler(_BreakingOff):
+    class Handler(_TruncatingHandler):
         requests = 0
 
     with serving(Handler) as options:
@@ -272,7 +272,7 @@ def test_a_broken_body_is_resumed() -> None:
 
 
 def test_a_body_that_never_goes_on_is_a_run_error() -> None:
-    class Handler(_BreakingOff):
+    class Handler(_TruncatingHandler):
         give_up = True
 
     with serving(Handler) as options, pytest.raises(RunError, match=r"broke off.*1000 of 3500"):

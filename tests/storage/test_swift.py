@@ -22,18 +22,18 @@ from botocore.exceptions import ClientError
 
 from pipelines.delivery.recheck import recheck_shards
 from pipelines.run.job import Job
-from pipelines.run.lease import claim_number, hold_version
+from pipelines.run.lease import acquire_lease, hold_version
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Options, s3_client
 from pipelines.storage.store import Store
 from schemas.errors import InputError, RunError
-from tests.faults.faulty_s3 import ALL, Fault, Proxy, Schedule, faulty_proxy
+from tests.faults.faulty_s3 import ALL_FAULTS, FaultyProxy, S3Fault, Schedule, faulty_proxy
 from tests.faults.servers import started_swift
 from tests.storage.store_contract import SMALLEST_PART, Exercise
 
 # Taking the range off a request breaks its signature, and Swift checks that.
-FAULTS = tuple(fault for fault in ALL if fault is not Fault.RANGE_IGNORED)
+FAULTS = tuple(fault for fault in ALL_FAULTS if fault is not S3Fault.RANGE_IGNORED)
 BIG = SMALLEST_PART + 100_000
 
 
@@ -51,14 +51,14 @@ class Swift:
 )
 def running_swift(request: pytest.FixtureRequest) -> Iterator[Swift]:
     words = ["--no-install"] if request.param == "ready" else []
-    with started_swift(*words) as told, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", told["access_key"])
-        patch.setenv("AWS_SECRET_ACCESS_KEY", told["secret_key"])
+    with started_swift(*words) as settings, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", settings["access_key"])
+        patch.setenv("AWS_SECRET_ACCESS_KEY", settings["secret_key"])
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        options = S3Options(told["endpoint"], told["region"])
+        options = S3Options(settings["endpoint"], settings["region"])
         s3_client(options)  # made while its credentials are set
-        yield Swift(options, told["secret_key"], Path(told["data"]))
-    assert not Path(told["data"]).exists()
+        yield Swift(options, settings["secret_key"], Path(settings["data"]))
+    assert not Path(settings["data"]).exists()
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def store(swift: Swift, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 @pytest.fixture(scope="module")
-def proxy(swift: Swift) -> Iterator[Proxy]:
+def proxy(swift: Swift) -> Iterator[FaultyProxy]:
     with faulty_proxy(swift.options.endpoint_url or "", Schedule(0, rate=0.0)) as running:
         s3_client(S3Options(running.endpoint, "us-east-1"))
         yield running
@@ -98,7 +98,7 @@ def test_the_contract(store: Store, seed: int) -> None:
 @pytest.mark.parametrize(("seed", "rate"), [(1, 0.35), (2, 0.35), (3, 0.9)])
 def test_the_contract_through_a_faulty_network(
     swift: Swift,
-    proxy: Proxy,
+    proxy: FaultyProxy,
     store: Store,
     bucket: str,
     seed: int,
@@ -123,14 +123,14 @@ def test_a_wrong_secret_is_refused(
     # Another name of the host makes another client, with the credentials of now.
     endpoint = (swift.options.endpoint_url or "").replace("127.0.0.1", "localhost")
     store = open_store(f"s3://{bucket}/p", S3Options(endpoint, "us-east-1"))
-    for call in (store.ensure, store.list, lambda: store.read_bytes("x")):
+    for call in (store.ensure_writable, store.list, lambda: store.read_bytes("x")):
         with pytest.raises(InputError, match=r"denied: s3://b-.*Check the credentials"):
             call()
 
 
 def test_a_missing_bucket_is_named(swift: Swift) -> None:
     with pytest.raises(InputError, match="does not exist"):
-        open_store("s3://no-such-bucket-here/p", swift.options).ensure()
+        open_store("s3://no-such-bucket-here/p", swift.options).ensure_writable()
 
 
 def test_a_wrong_sha256_is_refused(client: Any, bucket: str, store: Store) -> None:
@@ -180,7 +180,7 @@ def test_one_of_many_claims_at_a_moment_counts(store: Store) -> None:
     def work(number: int) -> None:
         start.wait()
         try:
-            wins.append(claim_number(store, "acme", "v0001", f"run {number}"))
+            wins.append(acquire_lease(store, "acme", "v0001", f"run {number}"))
         except RunError as error:
             refusals.append(str(error))
 
@@ -191,7 +191,7 @@ def test_one_of_many_claims_at_a_moment_counts(store: Store) -> None:
         thread.join()
     assert len(wins) == 1 and len(refusals) == 5
     assert all(
-        f"acme/v0001: {wins[0].run_id}" in said.replace("run run", "run") for said in refusals
+        f"acme/v0001: {wins[0].run_id}" in message.replace("run run", "run") for message in refusals
     )
 
 
@@ -230,19 +230,19 @@ def test_unfinished_uploads_are_found_and_removed(client: Any, bucket: str, stor
     client.upload_part(
         Bucket=bucket, Key="p/a/x", UploadId=upload, PartNumber=1, Body=bytes(100_000)
     )
-    (left,) = store.unfinished()
-    assert (left.key, left.size_bytes, left.upload_id) == ("a/x", 100_000, upload)
-    assert abs(left.modified_s - store.clock()) < 60
-    assert store.unfinished("b") == []
-    store.discard(left)
-    store.discard(left)
-    assert store.unfinished() == []
+    (unfinished,) = store.unfinished_writes()
+    assert (unfinished.key, unfinished.size_bytes, unfinished.upload_id) == ("a/x", 100_000, upload)
+    assert abs(unfinished.modified_s - store.now_s()) < 60
+    assert store.unfinished_writes("b") == []
+    store.discard(unfinished)
+    store.discard(unfinished)
+    assert store.unfinished_writes() == []
 
 
 def test_the_services_clock(store: Store) -> None:
     store.write_bytes("x", b"")
-    assert abs(store.clock() - time.time()) < 5
-    assert abs(store.stat("x").modified_s - store.clock()) < 5
+    assert abs(store.now_s() - time.time()) < 5
+    assert abs(store.stat("x").modified_s - store.now_s()) < 5
 
 
 def test_one_holds_a_version(store: Store) -> None:

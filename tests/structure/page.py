@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipelines.report.reference import fill
+from pipelines.report.reference import fill_section
 from tests.structure.figures import ROOT
 
 PAGE = ROOT / "docs" / "architecture.md"
@@ -32,4 +32,4 @@ def table(after: Mapping[str, int]) -> str:
 
 def written(after: Mapping[str, int]) -> str:
     """The page with its table as it should be."""
-    return fill(PAGE.read_text(encoding="utf-8"), "figures", table(after))
+    return fill_section(PAGE.read_text(encoding="utf-8"), "figures", table(after))

@@ -28,9 +28,9 @@ class Shard:
 
     def __init__(self, demo: Demo, root: Path, family: str = "jpg") -> None:
         shards = demo.manifest("demo-main")["shards"]
-        told = next(shard for shard in shards if shard["family"] == family)
-        self.index = shards.index(told)
-        self.record = ShardRecord(**told)
+        record = next(shard for shard in shards if shard["family"] == family)
+        self.index = shards.index(record)
+        self.record = ShardRecord(**record)
         self.profile = demo.manifest("demo-main")["deal"]["profile"]
         self.tar = root / "shards" / f"{self.record.name}.tar"
         self.table = self.tar.with_suffix(".parquet")
@@ -52,8 +52,8 @@ class Shard:
     def check(self) -> tuple[CheckedShard, list[tuple[str, str]]]:
         report = Report()
         store = open_store(str(self.root))
-        checked = check_shard(store, self.record, self.profile, report.note)
-        check_embeddings(store, self.index, checked, frozenset(), report.note)
+        checked = check_shard(store, self.record, self.profile, report.add_problem)
+        check_embeddings(store, self.index, checked, frozenset(), report.add_problem)
         return checked, [(problem.path, problem.message) for problem in report.problems]
 
     def members(self) -> Iterator[tuple[str, bytes]]:
@@ -69,8 +69,8 @@ class Shard:
                 tar.add(name, len(data), [data])
             tar.close()
         # As if it had been published so: only what is in it can be wrong.
-        told = {"bytes": tar.size, "sha256": tar.sha256}
-        self.record = self.record.model_copy(update=told)
+        record = {"bytes": tar.size, "sha256": tar.sha256}
+        self.record = self.record.model_copy(update=record)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def shard(demo: Demo, tmp_path: Path) -> Shard:
 
 def test_a_sound_shard(shard: Shard) -> None:
     checked, found = shard.check()
-    assert checked.whole and found == []
+    assert checked.is_sound and found == []
     assert len(checked.samples) == shard.record.samples > 3
 
 
@@ -107,7 +107,7 @@ def test_a_tar_of_other_members(shard: Shard) -> None:
     for variant, changed in variants.items():
         shard.rewrite(changed)
         checked, found = shard.check()
-        assert found and not checked.whole, variant
+        assert found and not checked.is_sound, variant
         assert {path for path, _ in found} == {f"shards/{shard.tar.name}"}, variant
 
 

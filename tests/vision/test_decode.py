@@ -11,15 +11,22 @@ from PIL import Image
 from torch import Tensor
 
 from pipelines.vision.caption import load_captioner
-from pipelines.vision.decode import Limits, Seen, all_logits, beam, greedy, look
+from pipelines.vision.decode import (
+    ImageTokens,
+    TokenLimits,
+    beam,
+    encode_image_tokens,
+    greedy,
+    next_token_logits,
+)
 from pipelines.vision.loading import load_network
 from pipelines.vision.models import ModelRef
 
 START, END, PAD = 5, 4, 0
-LIMITS = Limits(START, END, PAD, length=5)
+LIMITS = TokenLimits(START, END, PAD, length=5)
 
 
-class Chain:
+class TableDecoder:
     """A decoder whose next token hangs on the last one and on the picture, by a fixed table."""
 
     def __init__(self, seed: int) -> None:
@@ -40,14 +47,14 @@ class Chain:
         return total / (len(path) - 1) - (0 if ended else 1e4)
 
 
-def _seen() -> Seen:
-    return Seen(torch.tensor([[0.0], [1.0]]), torch.zeros(2, 1, 1))
+def _image_tokens() -> ImageTokens:
+    return ImageTokens(torch.tensor([[0.0], [1.0]]), torch.zeros(2, 1, 1))
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_wide_beams_find_the_best_of_all_captions(seed: int) -> None:
-    chain = Chain(seed)
-    found = beam(chain, _seen(), LIMITS, beams=30)
+    decoder = TableDecoder(seed)
+    found = beam(decoder, _image_tokens(), LIMITS, beams=30)
     words = [token for token in range(6) if token not in (START, END, PAD)]
     for row in range(2):
         every = [
@@ -55,27 +62,29 @@ def test_wide_beams_find_the_best_of_all_captions(seed: int) -> None:
             for length in range(LIMITS.length)
             for tokens in itertools.product(words, repeat=length)
         ]
-        best = max(every, key=lambda tokens: chain.score(row, tokens))
-        assert chain.score(row, found[row]) == pytest.approx(chain.score(row, best), abs=1e-4)
+        best = max(every, key=lambda tokens: decoder.score(row, tokens))
+        assert decoder.score(row, found[row]) == pytest.approx(decoder.score(row, best), abs=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_one_beam_is_greedy(seed: int) -> None:
-    assert beam(Chain(seed), _seen(), LIMITS, beams=1) == greedy(Chain(seed), _seen(), LIMITS)
+    assert beam(TableDecoder(seed), _image_tokens(), LIMITS, beams=1) == greedy(
+        TableDecoder(seed), _image_tokens(), LIMITS
+    )
 
 
 def test_a_row_that_never_ends_stops_at_the_length() -> None:
-    chain = Chain(1)
-    chain.table[:, :, END] = -20.0
-    assert [len(row) for row in greedy(chain, _seen(), LIMITS)] == [4, 4]
-    assert [len(row) for row in beam(chain, _seen(), LIMITS, beams=3)] == [4, 4]
+    decoder = TableDecoder(1)
+    decoder.table[:, :, END] = -20.0
+    assert [len(row) for row in greedy(decoder, _image_tokens(), LIMITS)] == [4, 4]
+    assert [len(row) for row in beam(decoder, _image_tokens(), LIMITS, beams=3)] == [4, 4]
 
 
 def test_a_row_that_ends_at_once_is_empty() -> None:
-    chain = Chain(1)
-    chain.table[0, START, END] = 20.0
-    assert greedy(chain, _seen(), LIMITS)[0] == []
-    assert greedy(chain, _seen(), LIMITS)[1] != []
+    decoder = TableDecoder(1)
+    decoder.table[0, START, END] = 20.0
+    assert greedy(decoder, _image_tokens(), LIMITS)[0] == []
+    assert greedy(decoder, _image_tokens(), LIMITS)[1] != []
 
 
 def test_greedy_agrees_with_teacher_forcing(
@@ -85,13 +94,13 @@ def test_greedy_agrees_with_teacher_forcing(
     network = load_network(demo_model, 1)
     limits = load_captioner(demo_model).limits
     with torch.inference_mode():
-        seen = look(network.model, network.preprocess(pictures))
-        rows = greedy(network.model, seen, limits)
+        image_tokens = encode_image_tokens(network.model, network.preprocess(pictures))
+        rows = greedy(network.model, image_tokens, limits)
         text = torch.full((len(rows), limits.length), limits.pad)
         for index, row in enumerate(rows):
             full = [limits.start, *row, limits.end]
             text[index, : len(full)] = torch.tensor(full)
-        chosen = all_logits(network.model, seen, text).argmax(-1)
+        chosen = next_token_logits(network.model, image_tokens, text).argmax(-1)
     for index, row in enumerate(rows):
         assert len(row) > 3
         assert chosen[index, : len(row) + 1].tolist() == [*row, limits.end]

@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines.demo.model.figures import to_input
-from pipelines.demo.model.pictures import picture, shrink
+from pipelines.demo.model.metrics import to_input
+from pipelines.demo.model.pictures import draw_picture, shrink
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render
-from pipelines.vision.embed import load_encoder, padded
+from pipelines.vision.embed import load_encoder, padded_batches
 from pipelines.vision.loading import _load, load_network
 from pipelines.vision.models import ModelRef, parse_model
 
@@ -68,7 +68,7 @@ def test_another_process_gives_the_same_bits(demo_model: ModelRef) -> None:
 
 
 def test_every_batch_has_one_shape() -> None:
-    parts = list(padded(torch.ones(7, 3), 4))
+    parts = list(padded_batches(torch.ones(7, 3), 4))
     assert [part.shape for part, _ in parts] == [(4, 3), (4, 3)]
     assert [count for _, count in parts] == [4, 3]
     assert parts[1][0][3].tolist() == [0, 0, 0]
@@ -99,7 +99,7 @@ def test_pictures_of_training_are_prepared_as_those_of_a_run(demo_model: ModelRe
     preprocess = load_network(demo_model, 1).preprocess
     assert (preprocess.height, preprocess.width, preprocess.side) == (64, 64, 64)
     for seed in range(40_000_000, 40_000_024):
-        image = picture(seed)
+        image = draw_picture(seed)
         ours = to_input(shrink(image)[None])
         theirs = preprocess([image])
         assert torch.allclose(ours, theirs, atol=1e-5), image.size

@@ -23,7 +23,7 @@ from pipelines.vision.caption import load_captioner
 from pipelines.vision.compat import import_open_clip
 from pipelines.vision.embed import load_encoder
 from pipelines.vision.loading import load_network
-from pipelines.vision.models import ModelRef, Role, check_model, identity, parse_model
+from pipelines.vision.models import ModelRef, ModelRole, check_model, identity, parse_model
 from schemas.errors import InputError
 
 WEIGHTS = demo_network.FOLDER / demo_network.WEIGHTS_NAME
@@ -70,14 +70,16 @@ def test_an_unknown_precision_is_refused() -> None:
         ("local-dir:/no/such", "encoder", "No open_clip model in this folder"),
     ],
 )
-def test_what_cannot_be_had_is_refused_with_a_way_out(name: str, role: Role, message: str) -> None:
+def test_what_cannot_be_had_is_refused_with_a_way_out(
+    name: str, role: ModelRole, message: str
+) -> None:
     with pytest.raises(InputError, match=message) as caught:
         check_model(parse_model(name), role)
     assert caught.value.remedy
 
 
 @pytest.mark.parametrize("role", ["encoder", "captioner"])
-def test_the_demo_does_both(demo_model: ModelRef, role: Role) -> None:
+def test_the_demo_does_both(demo_model: ModelRef, role: ModelRole) -> None:
     check_model(demo_model, role)
 
 

@@ -12,10 +12,10 @@ from dataclasses import asdict
 
 import torch
 
-from pipelines.demo.model.figures import Figures, judge, nearest_captions
-from pipelines.demo.model.pictures import HELD_OUT_SEED, picture
+from pipelines.demo.model.metrics import CaptionMetrics, nearest_captions, score_captions
+from pipelines.demo.model.pictures import FIRST_HELD_OUT_SEED, draw_picture
+from pipelines.demo.scenes.captions import caption
 from pipelines.demo.scenes.scene import draw_scene_spec
-from pipelines.demo.scenes.words import caption
 from pipelines.vision.caption import load_captioner
 from pipelines.vision.embed import load_encoder
 from pipelines.vision.models import ModelRef, check_model, identity, parse_model
@@ -27,15 +27,17 @@ _EPILOG = """examples:
 """
 
 
-def evaluate(ref: ModelRef, scenes: int, first: int = HELD_OUT_SEED, threads: int = 1) -> Figures:
+def evaluate(
+    ref: ModelRef, scenes: int, first: int = FIRST_HELD_OUT_SEED, threads: int = 1
+) -> CaptionMetrics:
     """The figures of a model on the pictures of `scenes` seeds from `first`."""
-    specs = [draw_scene_spec(seed) for seed in range(first, first + scenes)]
-    pictures = [picture(spec.seed) for spec in specs]
+    scene_specs = [draw_scene_spec(seed) for seed in range(first, first + scenes)]
+    pictures = [draw_picture(spec.seed) for spec in scene_specs]
     encoder = load_encoder(ref, threads=threads)
     images = torch.from_numpy(encoder.embed_images(pictures))
-    texts = torch.from_numpy(encoder.embed_texts([caption(spec) for spec in specs]))
-    written = load_captioner(ref, threads=threads).caption(pictures)
-    return judge(specs, nearest_captions(images, texts), written)
+    texts = torch.from_numpy(encoder.embed_texts([caption(spec) for spec in scene_specs]))
+    captions = load_captioner(ref, threads=threads).caption(pictures)
+    return score_captions(scene_specs, nearest_captions(images, texts), captions)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     ref = parse_model(options.model)
     check_model(ref, "captioner")
-    figures = evaluate(ref, options.scenes, threads=options.threads)
-    record = {"model": identity(ref), "first_seed": HELD_OUT_SEED, **asdict(figures)}
+    metrics = evaluate(ref, options.scenes, threads=options.threads)
+    record = {"model": identity(ref), "first_seed": FIRST_HELD_OUT_SEED, **asdict(metrics)}
     sys.stdout.write(json.dumps(record, indent=1) + "\n")
     return 0
 

@@ -22,15 +22,15 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pipelines.demo.model import pictures
-from pipelines.demo.model.figures import Figures, measure, to_input
-from pipelines.demo.model.learning import (
-    Batch,
+from pipelines.demo.model.metrics import CaptionMetrics, measure, to_input
+from pipelines.demo.model.training_step import (
     Losses,
+    TrainingBatch,
     backward,
-    optimiser_of,
-    patch_head,
-    truth_of,
-    twin,
+    label_scenes,
+    make_optimiser,
+    make_patch_head,
+    make_replica,
 )
 from pipelines.vision.demo_network import WEIGHTS_NAME, build
 
@@ -42,7 +42,7 @@ _EPILOG = """examples:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingSettings:
     """The settings of one training run."""
 
     out: Path
@@ -58,20 +58,22 @@ class Plan:
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far a run has come; kept in its checkpoint."""
 
     step: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
-    def share(self, plan: Plan) -> float:
+    def share(self, settings: TrainingSettings) -> float:
         """How much of the run is done, from 0 to 1."""
-        done = self.step / plan.steps if plan.steps else self.wall_s / (60 * plan.minutes)
+        done = (
+            self.step / settings.steps if settings.steps else self.wall_s / (60 * settings.minutes)
+        )
         return min(1.0, done)
 
 
-def parse(arguments: list[str]) -> Plan:
+def parse_settings(arguments: list[str]) -> TrainingSettings:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.demo.model.train",
@@ -89,37 +91,42 @@ def parse(arguments: list[str]) -> Plan:
     parser.add_argument("--check-minutes", type=float, default=4.0, help="between two checks")
     parser.add_argument("--check-scenes", type=int, default=400, help="of a check (default 400)")
     parser.add_argument("--seed", type=int, default=1, help="of weights and batches")
-    return Plan(**vars(parser.parse_args(arguments)))
+    return TrainingSettings(**vars(parser.parse_args(arguments)))
 
 
-def rate_at(plan: Plan, progress: Progress) -> float:
+def learning_rate(settings: TrainingSettings, progress: TrainingProgress) -> float:
     """Warm-up over 200 steps, then half a cosine down to a hundredth of the peak."""
-    warm = min(1.0, (progress.step + 1) / 200)
-    fall = 0.5 * (1 + math.cos(math.pi * progress.share(plan)))
-    return plan.rate * warm * (0.01 + 0.99 * fall)
+    warm_up = min(1.0, (progress.step + 1) / 200)
+    decay = 0.5 * (1 + math.cos(math.pi * progress.share(settings)))
+    return settings.rate * warm_up * (0.01 + 0.99 * decay)
 
 
 class Trainer:
     """One run: the model, its optimiser, the pictures and the place it has come to."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        plan.out.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(plan.seed)
+    def __init__(self, settings: TrainingSettings) -> None:
+        self.settings = settings
+        settings.out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(settings.seed)
         # Threads work on parts of a batch, each with its own gradients: inside an operator they
         # would wait for one another thousands of times a step, and for whatever else runs.
         torch.set_num_threads(1)
         self.model = build()
-        self.head = patch_head(self.model)
+        self.head = make_patch_head(self.model)
         self.network = nn.ModuleDict({"model": self.model, "head": self.head})
-        self.replicas = [self.network, *(twin(self.network) for _ in range(plan.threads - 1))]
-        self.pool = ThreadPoolExecutor(plan.threads)
-        self.optimiser = optimiser_of(self.network, plan.rate)
-        self.progress = Progress()
-        path = plan.out / f"pictures-{plan.scenes}.u8"
-        self.pictures = pictures.prepare(path, pictures.TRAIN_SEED, plan.scenes, plan.threads)
-        self.truth = truth_of(pictures.TRAIN_SEED, plan.scenes)
-        self.checkpoint = plan.out / "checkpoint.pt"
+        self.replicas = [
+            self.network,
+            *(make_replica(self.network) for _ in range(settings.threads - 1)),
+        ]
+        self.pool = ThreadPoolExecutor(settings.threads)
+        self.optimiser = make_optimiser(self.network, settings.rate)
+        self.progress = TrainingProgress()
+        path = settings.out / f"pictures-{settings.scenes}.u8"
+        self.pictures = pictures.load_or_draw(
+            path, pictures.FIRST_TRAIN_SEED, settings.scenes, settings.threads
+        )
+        self.labels = label_scenes(pictures.FIRST_TRAIN_SEED, settings.scenes)
+        self.checkpoint = settings.out / "checkpoint.pt"
         if self.checkpoint.is_file():
             self._resume()
 
@@ -128,63 +135,65 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.head.load_state_dict(state["head"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.progress = Progress(**state["progress"])
-        say(f"goes on from step {self.progress.step} after {self.progress.wall_s:.0f} s")
+        self.progress = TrainingProgress(**state["progress"])
+        print_line(f"goes on from step {self.progress.step} after {self.progress.wall_s:.0f} s")
 
-    def batch(self) -> Batch:
+    def batch(self) -> TrainingBatch:
         """The batch of the present step: a walk through a new order of all scenes each epoch."""
-        plan, step = self.plan, self.progress.step
-        each = plan.scenes // plan.batch
-        epoch, index = divmod(step, each)
-        order = np.random.default_rng((plan.seed, epoch)).permutation(plan.scenes)
-        rows = np.sort(order[index * plan.batch : (index + 1) * plan.batch])
-        rng = np.random.default_rng((plan.seed, 7, step))
-        mirrored = rng.random(plan.batch) < 0.5
-        pixels = pictures.vary(self.pictures[rows], mirrored, rng)
-        patches = self.truth.patches[rows]
+        settings, step = self.settings, self.progress.step
+        steps_per_epoch = settings.scenes // settings.batch
+        epoch, index = divmod(step, steps_per_epoch)
+        order = np.random.default_rng((settings.seed, epoch)).permutation(settings.scenes)
+        rows = np.sort(order[index * settings.batch : (index + 1) * settings.batch])
+        rng = np.random.default_rng((settings.seed, 7, step))
+        mirrored = rng.random(settings.batch) < 0.5
+        pixels = pictures.augment(self.pictures[rows], mirrored, rng)
+        patches = self.labels.patches[rows]
         patches = np.where(mirrored[:, None, None], patches[:, :, ::-1], patches)
-        whole = rng.random(plan.batch) >= 0.12
-        text = np.where(whole[:, None], self.truth.tokens[rows, 0], self.truth.tokens[rows, 1])
-        return Batch(
+        says_all = rng.random(settings.batch) >= 0.12
+        text = np.where(says_all[:, None], self.labels.tokens[rows, 0], self.labels.tokens[rows, 1])
+        return TrainingBatch(
             to_input(pixels),
             torch.from_numpy(text),
-            torch.from_numpy(whole),
-            torch.from_numpy(patches.reshape(plan.batch, -1).astype(np.int64)),
+            torch.from_numpy(says_all),
+            torch.from_numpy(patches.reshape(settings.batch, -1).astype(np.int64)),
         )
 
     def step(self) -> Losses:
         """One step of the optimiser."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(self.plan, self.progress)
+            group["lr"] = learning_rate(self.settings, self.progress)
         parts = self.batch().split(len(self.replicas))
-        found = list(self.pool.map(backward, self.replicas, parts))
-        for same in zip(*(replica.parameters() for replica in self.replicas), strict=True):
-            gradients = [one.grad for one in same if one.grad is not None]
+        losses_by_part = list(self.pool.map(backward, self.replicas, parts))
+        for replicated in zip(*(replica.parameters() for replica in self.replicas), strict=True):
+            gradients = [parameter.grad for parameter in replicated if parameter.grad is not None]
             if gradients:
-                same[0].grad = torch.stack(gradients).mean(0)
-        losses = found[0]
+                replicated[0].grad = torch.stack(gradients).mean(0)
+        losses = losses_by_part[0]
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.progress.step += 1
         return losses
 
-    def check(self) -> Figures:
+    def check(self) -> CaptionMetrics:
         """Measures on the check seeds and writes weights, record and checkpoint."""
         self.model.eval()
-        figures = measure(self.model, pictures.CHECK_SEED, self.plan.check_scenes)
+        metrics = measure(self.model, pictures.FIRST_CHECK_SEED, self.settings.check_scenes)
         self.model.train()
-        half = {name: t.detach().half().contiguous() for name, t in self.model.state_dict().items()}
-        target = self.plan.out / WEIGHTS_NAME
-        save_file(half, target.with_suffix(".partial"))
+        half_precision = {
+            name: t.detach().half().contiguous() for name, t in self.model.state_dict().items()
+        }
+        target = self.settings.out / WEIGHTS_NAME
+        save_file(half_precision, target.with_suffix(".partial"))
         target.with_suffix(".partial").rename(target)
         record = {
             "parameters": sum(p.numel() for p in self.model.parameters()),
             **asdict(self.progress),
-            "scenes": self.plan.scenes,
-            "batch": self.plan.batch,
-            "check": asdict(figures),
+            "scenes": self.settings.scenes,
+            "batch": self.settings.batch,
+            "check": asdict(metrics),
         }
-        (self.plan.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+        (self.settings.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
         state = {
             "model": self.model.state_dict(),
             "head": self.head.state_dict(),
@@ -193,31 +202,31 @@ class Trainer:
         }
         torch.save(state, self.checkpoint.with_suffix(".partial"))
         self.checkpoint.with_suffix(".partial").rename(self.checkpoint)
-        return figures
+        return metrics
 
-    def run(self) -> Figures:
+    def run(self) -> CaptionMetrics:
         """Trains until the plan is done."""
-        mark, cpu = time.monotonic(), time.process_time()
-        begun = checked = self.progress.wall_s
+        clock_start, cpu_start = time.monotonic(), time.process_time()
+        wall_before = last_check_s = self.progress.wall_s
         cpu_before = self.progress.cpu_s
-        while self.progress.share(self.plan) < 1.0:
+        while self.progress.share(self.settings) < 1.0:
             losses = self.step()
-            self.progress.wall_s = begun + time.monotonic() - mark
-            self.progress.cpu_s = cpu_before + time.process_time() - cpu
+            self.progress.wall_s = wall_before + time.monotonic() - clock_start
+            self.progress.cpu_s = cpu_before + time.process_time() - cpu_start
             if self.progress.step % 25 == 0:
-                speed = self.progress.step * self.plan.batch / self.progress.wall_s
-                say(
+                speed = self.progress.step * self.settings.batch / self.progress.wall_s
+                print_line(
                     f"step {self.progress.step} {self.progress.wall_s:.0f} s"
-                    f" contrast {losses.contrast:.3f} caption {losses.caption:.4f}"
+                    f" contrast {losses.contrastive:.3f} caption {losses.caption:.4f}"
                     f" patch {losses.patch:.3f} {speed:.0f} img/s"
                 )
-            if self.progress.wall_s - checked > 60 * self.plan.check_minutes:
-                say(f"check: {self.check()}")
-                checked = self.progress.wall_s
+            if self.progress.wall_s - last_check_s > 60 * self.settings.check_minutes:
+                print_line(f"check: {self.check()}")
+                last_check_s = self.progress.wall_s
         return self.check()
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Writes one line of progress at once."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -225,10 +234,10 @@ def say(line: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command."""
-    plan = parse(sys.argv[1:] if arguments is None else arguments)
+    settings = parse_settings(sys.argv[1:] if arguments is None else arguments)
     # On a CPU the fused attention is slow on its way back; the plain one takes half as long.
     with sdpa_kernel(SDPBackend.MATH):
-        say(f"done: {Trainer(plan).run()}")
+        print_line(f"done: {Trainer(settings).run()}")
     return 0
 
 

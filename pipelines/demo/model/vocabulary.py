@@ -11,23 +11,23 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
-Word = tuple[str, ...]
+SplitWord = tuple[str, ...]
 _HEADER = "#version: 0.2 Fairshard demo captions"
 
 
-def merges(words: Iterable[str]) -> list[tuple[str, str]]:
+def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
     """The merges that make every word one token, the commonest pair first, ties by spelling."""
-    split: list[Word] = [(*word[:-1], f"{word[-1]}</w>") for word in sorted(set(words))]
-    found: list[tuple[str, str]] = []
+    split: list[SplitWord] = [(*word[:-1], f"{word[-1]}</w>") for word in sorted(set(words))]
+    merges_found: list[tuple[str, str]] = []
     while any(len(word) > 1 for word in split):
         pairs = Counter(pair for word in split for pair in pairwise(word))
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
-        found.append(best)
-        split = [_joined(word, best) for word in split]
-    return found
+        commonest = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges_found.append(commonest)
+        split = [_merge_pair(word, commonest) for word in split]
+    return merges_found
 
 
-def _joined(word: Word, pair: tuple[str, str]) -> Word:
+def _merge_pair(word: SplitWord, pair: tuple[str, str]) -> SplitWord:
     out: list[str] = []
     for part in word:
         # A part just made by joining is not joined again in the same pass.
@@ -40,7 +40,7 @@ def _joined(word: Word, pair: tuple[str, str]) -> Word:
 
 def write_vocabulary(path: Path, words: Iterable[str]) -> int:
     """Writes the file that open_clip's SimpleTokenizer reads; returns the number of tokens."""
-    pairs = merges(words)
+    pairs = learn_merges(words)
     # No newline at the end: the tokenizer would take the empty line for one more token.
     text = "\n".join([_HEADER, *(" ".join(pair) for pair in pairs)])
     path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))

@@ -2,100 +2,114 @@
 
 from __future__ import annotations
 
-from pipelines.demo.roles.role import Author, Role, every, generative, reasons
+from pipelines.demo.roles.role import Author, Role, all_deals, by_deal, generative_deals
 
 # Someone who says yes, but signed nothing that would prevail over the file's no.
 _UNSIGNED = (Author("unsigned", 10_000),)
-_NO_GENERATORS = {"data_mining": "PROHIBITED-GENAIMLTRAINING"}
-_GENERATED = {"source_type": "trainedAlgorithmicMedia"}
+_NO_GENERATIVE_TRAINING = {"data_mining": "PROHIBITED-GENAIMLTRAINING"}
+_AI_GENERATED = {"source_type": "trainedAlgorithmicMedia"}
 
 FILE_ROLES = (
     Role(
         "file_denies",
-        file_reasons=generative("file.denied"),
+        file_reasons=generative_deals("file.denied"),
         authors=_UNSIGNED,
-        file="jpeg_xmp",
-        says=_NO_GENERATORS,
-        share=4,
+        file_style="jpeg_xmp",
+        xmp_fields=_NO_GENERATIVE_TRAINING,
+        per_thousand=4,
     ),
     # An agreement prevails over a preference; both stay on record.
-    Role("file_denies_agreed", file="jpeg_xmp", says=_NO_GENERATORS, share=3),
+    Role(
+        "file_denies_agreed",
+        file_style="jpeg_xmp",
+        xmp_fields=_NO_GENERATIVE_TRAINING,
+        per_thousand=3,
+    ),
     Role(
         "file_denies_all",
-        file_reasons=every("file.denied"),
+        file_reasons=all_deals("file.denied"),
         authors=_UNSIGNED,
-        file="png_xmp",
-        says={"data_mining": "PROHIBITED"},
+        file_style="png_xmp",
+        xmp_fields={"data_mining": "PROHIBITED"},
         essential=False,
     ),
     Role(
         "file_denies_but_search",
-        file_reasons=every("file.denied"),
+        file_reasons=all_deals("file.denied"),
         authors=_UNSIGNED,
-        file="webp_xmp",
-        says={"data_mining": "PROHIBITED-EXCEPTSEARCHENGINEINDEXING"},
+        file_style="webp_xmp",
+        xmp_fields={"data_mining": "PROHIBITED-EXCEPTSEARCHENGINEINDEXING"},
         essential=False,
     ),
     Role(
         "file_against_grant",
-        file_reasons=generative("conflict.grant file.denied"),
+        file_reasons=generative_deals("conflict.grant file.denied"),
         columns={"grant_train_gen": "allow"},
         authors=_UNSIGNED,
-        file="jpeg_xmp",
-        says=_NO_GENERATORS,
+        file_style="jpeg_xmp",
+        xmp_fields=_NO_GENERATIVE_TRAINING,
     ),
     Role(
         "file_conditional",
-        file_reasons=every("file.conditional"),
+        file_reasons=all_deals("file.conditional"),
         authors=_UNSIGNED,
-        file="jpeg_xmp",
-        says={"data_mining": "PROHIBITED-SEECONSTRAINT"},
+        file_style="jpeg_xmp",
+        xmp_fields={"data_mining": "PROHIBITED-SEECONSTRAINT"},
     ),
-    Role("file_unreadable", file_reasons=every("file.unreadable"), file="jpeg_xmp_entity"),
+    Role(
+        "file_unreadable", file_reasons=all_deals("file.unreadable"), file_style="jpeg_xmp_entity"
+    ),
     Role(
         "file_generated",
-        file_reasons=reasons(
+        file_reasons=by_deal(
             "conflict.source file.ai_generated",
             "conflict.source",
             "conflict.source file.ai_generated",
         ),
-        file="jpeg_xmp",
-        says=_GENERATED,
+        file_style="jpeg_xmp",
+        xmp_fields=_AI_GENERATED,
     ),
     # A deal that takes what nobody stated, and labels what is generated, believes the file.
     Role(
         "file_generated_unstated",
-        generative("source.unstated"),
+        generative_deals("source.unstated"),
         {"digital_source_type": None},
-        file="jpeg_xmp",
-        says=_GENERATED,
+        file_style="jpeg_xmp",
+        xmp_fields=_AI_GENERATED,
         essential=False,
     ),
     Role(
         "file_has_model",
-        file_reasons=every("conflict.model_release"),
-        file="jpeg_xmp",
-        says={"model_release": "MR-UMR"},
+        file_reasons=all_deals("conflict.model_release"),
+        file_style="jpeg_xmp",
+        xmp_fields={"model_release": "MR-UMR"},
     ),
     Role(
         "file_has_property",
-        file_reasons=every("conflict.property_release"),
-        file="jpeg_xmp",
-        says={"property_release": "PR-LPR"},
+        file_reasons=all_deals("conflict.property_release"),
+        file_style="jpeg_xmp",
+        xmp_fields={"property_release": "PR-LPR"},
     ),
     Role(
         "file_names_release",
-        file_reasons=every("conflict.release_ids"),
-        file="jpeg_xmp",
-        says={"release_id": "MR-2019-0044"},
+        file_reasons=all_deals("conflict.release_ids"),
+        file_style="jpeg_xmp",
+        xmp_fields={"release_id": "MR-2019-0044"},
     ),
     Role(
         "file_shows_minor",
-        file_reasons=every("conflict.minors"),
-        file="jpeg_xmp",
-        says={"minor_age": "AG-A16"},
+        file_reasons=all_deals("conflict.minors"),
+        file_style="jpeg_xmp",
+        xmp_fields={"minor_age": "AG-A16"},
     ),
-    Role("file_of_another", file_reasons=every("conflict.copyright"), file="jpeg_xmp_owner"),
+    Role(
+        "file_of_another", file_reasons=all_deals("conflict.copyright"), file_style="jpeg_xmp_owner"
+    ),
     # Delivered, with what it asks of whoever uses it.
-    Role("file_not_to_crop", file="jpeg_xmp", says={"alteration": "AL-CRP"}, share=3),
+    Role(
+        "file_not_to_crop",
+        file_style="jpeg_xmp",
+        xmp_fields={"alteration": "AL-CRP"},
+        per_thousand=3,
+    ),
 )

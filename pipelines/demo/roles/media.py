@@ -4,60 +4,66 @@ from __future__ import annotations
 
 from datetime import date
 
-from pipelines.demo.roles.role import DEAL_IDS, IMAGES, MAIN, STRICT, Role, reasons
+from pipelines.demo.roles.role import DEAL_IDS, IMAGES, MAIN, STRICT, Role, by_deal
 
-_FILM = reasons("", "select.media_type", "select.media_type")
+_FILM_REASONS = by_deal("", "select.media_type", "select.media_type")
 
 
-def _broken(name: str, fault: str, *, essential: bool = False) -> Role:
-    return Role(name, file=name, fault=f"media.{fault}", essential=essential)
+def _broken_role(name: str, reason: str, *, essential: bool = False) -> Role:
+    return Role(name, file_style=name, failure_reason=f"media.{reason}", essential=essential)
 
 
 BROKEN_ROLES = (
-    _broken("outside_above", "not_allowed", essential=True),
-    _broken("outside_absolute", "not_allowed"),
-    _broken("outside_file", "not_allowed"),
-    _broken("outside_http", "not_allowed"),
-    _broken("outside_s3", "not_allowed"),
-    _broken("line_break", "not_allowed"),
-    _broken("missing", "unavailable", essential=True),
-    _broken("empty", "empty", essential=True),
-    _broken("wrong_digest", "digest_mismatch", essential=True),
-    _broken("gif", "unsupported_format", essential=True),
-    _broken("tiff", "unsupported_format"),
-    _broken("text_named_jpg", "unsupported_format"),
-    _broken("png_named_jpg", "type_mismatch", essential=True),
-    _broken("bomb", "too_large", essential=True),
-    _broken("cut_jpeg", "undecodable", essential=True),
-    _broken("cut_png", "undecodable"),
-    _broken("cut_webp", "undecodable"),
+    _broken_role("outside_above", "not_allowed", essential=True),
+    _broken_role("outside_absolute", "not_allowed"),
+    _broken_role("outside_file", "not_allowed"),
+    _broken_role("outside_http", "not_allowed"),
+    _broken_role("outside_s3", "not_allowed"),
+    _broken_role("line_break", "not_allowed"),
+    _broken_role("missing", "unavailable", essential=True),
+    _broken_role("empty", "empty", essential=True),
+    _broken_role("wrong_digest", "digest_mismatch", essential=True),
+    _broken_role("gif", "unsupported_format", essential=True),
+    _broken_role("tiff", "unsupported_format"),
+    _broken_role("text_named_jpg", "unsupported_format"),
+    _broken_role("png_named_jpg", "type_mismatch", essential=True),
+    _broken_role("bomb", "too_large", essential=True),
+    _broken_role("cut_jpeg", "undecodable", essential=True),
+    _broken_role("cut_png", "undecodable"),
+    _broken_role("cut_webp", "undecodable"),
     Role(
         "cut_film",
-        _FILM,
+        _FILM_REASONS,
         kind="film",
-        file="cut_film",
-        fault="media.undecodable",
+        file_style="cut_film",
+        failure_reason="media.undecodable",
         essential=False,
     ),
     Role(
         "jpeg_called_film",
-        _FILM,
+        _FILM_REASONS,
         kind="film",
-        file="jpeg_called_film",
-        fault="media.type_mismatch",
+        file_style="jpeg_called_film",
+        failure_reason="media.type_mismatch",
         essential=False,
     ),
 )
 
 SIZE_ROLES = (
-    Role("tiny", short_side=(120, 220), small_for=DEAL_IDS, share=3),
+    Role("tiny", short_side=(120, 220), too_small_for=DEAL_IDS, per_thousand=3),
     # Passes the main deal, which takes 240 pixels for the sake of its films.
-    Role("small", short_side=(300, 500), small_for=(IMAGES, STRICT), essential=False, share=3),
+    Role(
+        "small",
+        short_side=(300, 500),
+        too_small_for=(IMAGES, STRICT),
+        essential=False,
+        per_thousand=3,
+    ),
 )
 
 FORMAT_ROLES = tuple(
-    Role(name, file=name, essential=False, share=share)
-    for name, share in (
+    Role(name, file_style=name, essential=False, per_thousand=per_thousand)
+    for name, per_thousand in (
         ("png", 60),
         ("png_alpha", 6),
         ("png_palette", 6),
@@ -81,45 +87,47 @@ FORMAT_ROLES = tuple(
 )
 
 FILM_ROLES = (
-    Role("film", _FILM, kind="film", file="film", share=36),
+    Role("film", _FILM_REASONS, kind="film", file_style="film", per_thousand=36),
     # One frame is no film to learn motion from.
     Role(
         "still_film",
-        _FILM,
+        _FILM_REASONS,
         kind="film",
-        file="still_film",
+        file_style="still_film",
         file_reasons={MAIN: ("profile.not_moving",)},
     ),
 )
 
-_D1, _D2 = date(2023, 4, 1), date(2024, 4, 1)
+_EARLIER, _LATER = date(2023, 4, 1), date(2024, 4, 1)
 
 
-def _member(group: str, name: str, created: date | None, copy: str, *, first: bool) -> Role:
+def _duplicate_role(
+    group: str, name: str, created: date | None, change: str, *, essential: bool
+) -> Role:
     return Role(
         f"{group}_{name}",
         columns={"created_at": created},
         group=group,
-        copy=copy,
-        file={"squeezed": "jpeg_squeezed", "webp": "webp"}.get(copy, "jpeg_plain"),
+        change=change,
+        file_style={"squeezed": "jpeg_squeezed", "webp": "webp"}.get(change, "jpeg_plain"),
         short_side=(720, 920),  # so that a smaller copy is still large enough
-        essential=first,
+        essential=essential,
     )
 
 
 # In each group one is kept: the earliest; a date beats none; the asset_id breaks ties.
 DUPLICATE_ROLES = (
-    _member("exact", "first", _D1, "", first=True),
-    _member("exact", "second", _D2, "same", first=True),
-    _member("near_small", "first", _D1, "", first=True),
-    _member("near_small", "second", _D2, "resized", first=True),
-    _member("near_cut", "second", _D2, "", first=False),
-    _member("near_cut", "first", _D1, "cropped", first=False),
-    _member("near_squeezed", "dated", _D2, "", first=False),
-    _member("near_squeezed", "undated", None, "squeezed", first=False),
-    _member("near_webp", "a", _D1, "", first=False),
-    _member("near_webp", "b", _D1, "webp", first=False),
-    _member("trio", "first", _D1, "", first=False),
-    _member("trio", "same", _D2, "same", first=False),
-    _member("trio", "near", _D2, "resized", first=False),
+    _duplicate_role("exact", "first", _EARLIER, "", essential=True),
+    _duplicate_role("exact", "second", _LATER, "same", essential=True),
+    _duplicate_role("near_small", "first", _EARLIER, "", essential=True),
+    _duplicate_role("near_small", "second", _LATER, "resized", essential=True),
+    _duplicate_role("near_cut", "second", _LATER, "", essential=False),
+    _duplicate_role("near_cut", "first", _EARLIER, "cropped", essential=False),
+    _duplicate_role("near_squeezed", "dated", _LATER, "", essential=False),
+    _duplicate_role("near_squeezed", "undated", None, "squeezed", essential=False),
+    _duplicate_role("near_webp", "a", _EARLIER, "", essential=False),
+    _duplicate_role("near_webp", "b", _EARLIER, "webp", essential=False),
+    _duplicate_role("trio", "first", _EARLIER, "", essential=False),
+    _duplicate_role("trio", "same", _LATER, "same", essential=False),
+    _duplicate_role("trio", "near", _LATER, "resized", essential=False),
 )

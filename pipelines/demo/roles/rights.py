@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from datetime import date
 
-from pipelines.demo.roles.role import Author, Role, every, generative, reasons
+from pipelines.demo.roles.role import Author, Role, all_deals, by_deal, generative_deals
 
 READ_ROLES = (
-    Role("no_media_uri", every("row.unreadable"), {"media_uri": None}),
-    Role("no_asset_id", every("row.unreadable"), {"asset_id": None}, essential=False),
-    Role("no_contributors", every("row.unreadable"), {"contributors": None}, essential=False),
-    Role("negative_people", every("row.invalid"), {"people_count": -1}),
-    Role("weight_zero", every("row.invalid"), {"weight": 0}, essential=False),
+    Role("no_media_uri", all_deals("row.unreadable"), {"media_uri": None}),
+    Role("no_asset_id", all_deals("row.unreadable"), {"asset_id": None}, essential=False),
+    Role("no_contributors", all_deals("row.unreadable"), {"contributors": None}, essential=False),
+    Role("negative_people", all_deals("row.invalid"), {"people_count": -1}),
+    Role("weight_zero", all_deals("row.invalid"), {"weight": 0}, essential=False),
 )
 
 STANDING_ROLES = (
-    Role("duplicate_id", every("asset.duplicate_id"), rows=2),
-    Role("withdrawn", every("asset.withdrawn"), {"status": "withdrawn"}, share=6),
-    Role("legal_hold", every("asset.legal_hold"), {"status": "legal_hold"}),
-    Role("status_unknown", every("asset.status_unknown"), {"status": "on shelf"}),
-    Role("class_unknown", every("class.unknown"), {"licence_class": "other"}),
-    Role("model_unknown", every("class.unknown"), {"licence_model": "RR"}, essential=False),
+    Role("duplicate_id", all_deals("asset.duplicate_id"), rows=2),
+    Role("withdrawn", all_deals("asset.withdrawn"), {"status": "withdrawn"}, per_thousand=6),
+    Role("legal_hold", all_deals("asset.legal_hold"), {"status": "legal_hold"}),
+    Role("status_unknown", all_deals("asset.status_unknown"), {"status": "on shelf"}),
+    Role("class_unknown", all_deals("class.unknown"), {"licence_class": "other"}),
+    Role("model_unknown", all_deals("class.unknown"), {"licence_model": "RR"}, essential=False),
     Role(
         "editorial_people",
-        reasons(
+        by_deal(
             "class.editorial release.model_missing",
             "",
             "class.editorial people.refused release.model_missing",
@@ -31,13 +31,18 @@ STANDING_ROLES = (
         {"licence_class": "editorial", "people_count": 2},
         essential=False,
     ),
-    Role("editorial", generative("class.editorial"), {"licence_class": "editorial"}, share=14),
-    Role("exclusive", every("licence.exclusive"), {"exclusive": True}, share=4),
+    Role(
+        "editorial",
+        generative_deals("class.editorial"),
+        {"licence_class": "editorial"},
+        per_thousand=14,
+    ),
+    Role("exclusive", all_deals("licence.exclusive"), {"exclusive": True}, per_thousand=4),
     Role(
         "exclusive_search",
-        reasons("", "licence.exclusive", ""),
+        by_deal("", "licence.exclusive", ""),
         {"exclusive": True, "exclusive_purposes": ["search"]},
-        share=3,
+        per_thousand=3,
     ),
     Role(
         "exclusive_until_then",
@@ -45,63 +50,72 @@ STANDING_ROLES = (
         {"exclusive": True, "exclusive_until": date(2026, 2, 28)},
         essential=False,
     ),
-    Role("code_nc", every("licence.non_commercial"), {"licence_code": "CC-BY-NC-4.0"}, share=3),
-    Role("code_nd", every("licence.no_derivatives"), {"licence_code": "CC-BY-ND-4.0"}),
+    Role(
+        "code_nc",
+        all_deals("licence.non_commercial"),
+        {"licence_code": "CC-BY-NC-4.0"},
+        per_thousand=3,
+    ),
+    Role("code_nd", all_deals("licence.no_derivatives"), {"licence_code": "CC-BY-ND-4.0"}),
     Role(
         "code_nc_nd",
-        every("licence.non_commercial licence.no_derivatives"),
+        all_deals("licence.non_commercial licence.no_derivatives"),
         {"licence_code": "CC-BY-NC-ND-4.0"},
         essential=False,
     ),
-    Role("code_sa", every("licence.share_alike"), {"licence_code": "CC-BY-SA-4.0"}),
-    Role("code_unknown", every("licence.unknown_code"), {"licence_code": "Agency Standard 9"}),
-    Role("code_free", {}, {"licence_code": "CC-BY-4.0"}, essential=False, share=6),
+    Role("code_sa", all_deals("licence.share_alike"), {"licence_code": "CC-BY-SA-4.0"}),
+    Role("code_unknown", all_deals("licence.unknown_code"), {"licence_code": "Agency Standard 9"}),
+    Role("code_free", {}, {"licence_code": "CC-BY-4.0"}, essential=False, per_thousand=6),
 )
 
 TERM_ROLES = (
-    Role("starts_late", every("term.not_started"), {"valid_from": date(2026, 9, 1)}),
+    Role("starts_late", all_deals("term.not_started"), {"valid_from": date(2026, 9, 1)}),
     Role(
-        "starts_between", generative(""), {"valid_from": date(2026, 3, 1)}, essential=False, share=3
+        "starts_between",
+        generative_deals(""),
+        {"valid_from": date(2026, 3, 1)},
+        essential=False,
+        per_thousand=3,
     ),
-    Role("ends_early", every("term.ends_early"), {"valid_until": date(2026, 12, 31)}),
+    Role("ends_early", all_deals("term.ends_early"), {"valid_until": date(2026, 12, 31)}),
     Role(
         "ends_between",
-        reasons("", "", "term.ends_early"),
+        by_deal("", "", "term.ends_early"),
         {"valid_until": date(2030, 6, 30)},
         essential=False,
-        share=4,
+        per_thousand=4,
     ),
     # The first and the last day of the main deal's own term: both are still enough.
     Role(
         "ends_that_day",
-        reasons("", "", "term.ends_early"),
+        by_deal("", "", "term.ends_early"),
         {"valid_from": date(2026, 3, 1), "valid_until": date(2029, 7, 1)},
         essential=False,
     ),
     Role(
         "territory_out",
-        generative("territory.not_covered"),
+        generative_deals("territory.not_covered"),
         {"territories_out": ["US"]},
-        share=5,
+        per_thousand=5,
     ),
     Role(
         "territory_in",
-        reasons("", "territory.not_covered", "territory.not_covered"),
+        by_deal("", "territory.not_covered", "territory.not_covered"),
         {"territories_in": ["DE", "FR", "NO", "US"]},
         essential=False,
-        share=6,
+        per_thousand=6,
     ),
     Role(
         "territory_both",
-        reasons("", "", "territory.not_covered"),
+        by_deal("", "", "territory.not_covered"),
         {"territories_in": ["DE", "FR", "GB", "JP", "NO", "US"], "territories_out": ["KP"]},
         essential=False,
-        share=4,
+        per_thousand=4,
     ),
     # UK is what people write for GB.
     Role(
         "territory_code",
-        reasons(
+        by_deal(
             "territory.unknown_code",
             "territory.unknown_code",
             "territory.not_covered territory.unknown_code",
@@ -113,81 +127,83 @@ TERM_ROLES = (
 GRANT_ROLES = (
     Role(
         "grant_denied",
-        generative("grant.denied"),
+        generative_deals("grant.denied"),
         {"grant_train_gen": "deny"},
-        file="jpeg_xmp",
-        share=4,
+        file_style="jpeg_xmp",
+        per_thousand=4,
     ),
     Role(
         "grant_nongen_denied",
-        reasons("", "grant.denied", ""),
+        by_deal("", "grant.denied", ""),
         {"grant_train_nongen": "deny"},
         essential=False,
-        share=3,
+        per_thousand=3,
     ),
-    Role("grant_conditional", every("grant.conditional"), {"grant_inference": "conditional"}),
-    Role("grant_unreadable", generative("grant.unreadable"), {"grant_train_gen": "yes, please"}),
+    Role("grant_conditional", all_deals("grant.conditional"), {"grant_inference": "conditional"}),
+    Role(
+        "grant_unreadable", generative_deals("grant.unreadable"), {"grant_train_gen": "yes, please"}
+    ),
     Role(
         "grants_allowed",
         {},
         {"grant_train_gen": "allow", "grant_inference": "allow", "grant_index": "deny"},
         essential=False,
-        share=20,
+        per_thousand=20,
     ),
-    Role("grant_left_open", {}, {"grant_train_gen": "unknown"}, essential=False, share=4),
+    Role("grant_left_open", {}, {"grant_train_gen": "unknown"}, essential=False, per_thousand=4),
 )
 
 SPLIT_ROLES = (
     Role(
         "contributor_unknown",
-        every("consent.missing contributor.unknown"),
+        all_deals("consent.missing contributor.unknown"),
         authors=(Author("unlisted", 10_000),),
     ),
-    Role("splits_short", every("splits.not_whole"), authors=(Author("good", 9_990),)),
+    Role("splits_short", all_deals("splits.not_whole"), authors=(Author("good", 9_990),)),
     Role(
         "splits_negative",
-        every("splits.not_whole"),
+        all_deals("splits.not_whole"),
         authors=(Author("good", 11_000), Author("good", -1_000)),
         essential=False,
     ),
-    Role("splits_empty", every("splits.not_whole"), authors=(), essential=False),
+    Role("splits_empty", all_deals("splits.not_whole"), authors=(), essential=False),
     Role(
         "three_authors",
         {},
         authors=(Author("good", 3_333), Author("good", 3_333), Author("good", 3_334)),
         essential=False,
-        share=25,
+        per_thousand=25,
     ),
     Role(
         "two_authors",
         {},
         authors=(Author("good", 7_000), Author("good", 3_000)),
         essential=False,
-        share=30,
+        per_thousand=30,
     ),
 )
 
 SOURCE_ROLES = (
     Role(
         "ai_generated",
-        generative("source.ai_generated"),
+        generative_deals("source.ai_generated"),
         {"digital_source_type": "trainedAlgorithmicMedia"},
-        file="jpeg_xmp",
-        share=8,
+        file_style="jpeg_xmp",
+        per_thousand=8,
     ),
-    Role("source_unstated", generative("source.unstated"), {"digital_source_type": None}),
-    Role("source_unknown", every("source.unknown_type"), {"digital_source_type": "camera"}),
+    Role("source_unstated", generative_deals("source.unstated"), {"digital_source_type": None}),
+    Role("source_unknown", all_deals("source.unknown_type"), {"digital_source_type": "camera"}),
     Role(
         "source_stated",
         {},
         {"digital_source_type": "digitalCapture"},
         essential=False,
-        share=30,
+        per_thousand=30,
     ),
-    Role("sensitive", generative("sensitive.refused"), {"sensitive": True}, share=4),
+    Role("sensitive", generative_deals("sensitive.refused"), {"sensitive": True}, per_thousand=4),
     Role(
         "several_reasons",
-        reasons(
+        by_deal(
             "asset.withdrawn class.editorial grant.denied licence.exclusive term.ends_early",
             "asset.withdrawn licence.exclusive term.ends_early",
             "asset.withdrawn class.editorial grant.denied licence.exclusive term.ends_early",
@@ -200,14 +216,14 @@ SOURCE_ROLES = (
             "valid_until": date(2026, 12, 31),
         },
         essential=False,
-        share=3,
+        per_thousand=3,
     ),
     # Refused by the catalogue, so nobody may ever find out that its file is missing.
     Role(
         "withdrawn_and_missing",
-        every("asset.withdrawn"),
+        all_deals("asset.withdrawn"),
         {"status": "withdrawn"},
-        file="missing",
+        file_style="missing",
         essential=False,
     ),
 )

@@ -24,13 +24,13 @@ RETIRED = "retired"  # the strict deal's keywords_none
 Columns = Mapping[str, object]
 
 
-def at(text: str) -> datetime:
+def utc(text: str) -> datetime:
     """An instant in UTC, from ISO 8601 text without an offset."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Event:
+class ConsentEvent:
     """A consent event as a template: of a contributor, or of a contributor for one asset."""
 
     value: str
@@ -59,16 +59,16 @@ class Role:
         events: Consent events for this one asset, of its first author.
         unknown_releases: How many release ids are named that no table has.
         kind: `image` or `film`.
-        file: How the file is saved or broken; see `media_files` and `broken`.
-        says: What the file's rights statement says otherwise than an ordinary one; see `xmp`.
+        file_style: How the file is saved or broken; see `media_files` and `broken`.
+        xmp_fields: What the file's rights statement says otherwise than an ordinary one; see `xmp`.
         file_reasons: Reasons by deal that the statement gives.
-        fault: The dead letter that the file causes when it is fetched.
+        failure_reason: The dead letter that the file causes when it is fetched.
         short_side: Pixels, from and up to; of the drawing.
-        small_for: Deals that refuse the picture for its size.
+        too_small_for: Deals that refuse the picture for its size.
         group: Name of a group of look-alikes of which one instance of each member is made.
-        copy: How this member of the group differs from the first: `same`, or a change of picture.
+        change: How this member of the group differs from the first: `same`, or a change of picture.
         rows: Rows of the catalogue that share the asset_id.
-        share: Instances in a thousand assets, beside the one that every role has.
+        per_thousand: Instances in a thousand assets, beside the one that every role has.
         essential: Whether even the smallest library has it.
     """
 
@@ -77,33 +77,33 @@ class Role:
     columns: Columns = field(default_factory=dict)
     authors: tuple[Author, ...] = (Author("good", 10_000),)
     releases: tuple[Columns, ...] = ()
-    events: tuple[Event, ...] = ()
+    events: tuple[ConsentEvent, ...] = ()
     unknown_releases: int = 0
     kind: str = "image"
-    file: str = ""
-    says: Mapping[str, str] = field(default_factory=dict)
+    file_style: str = ""
+    xmp_fields: Mapping[str, str] = field(default_factory=dict)
     file_reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    fault: str = ""
+    failure_reason: str = ""
     short_side: tuple[int, int] = (560, 960)
-    small_for: tuple[str, ...] = ()
+    too_small_for: tuple[str, ...] = ()
     group: str = ""
-    copy: str = ""
+    change: str = ""
     rows: int = 1
-    share: int = 0
+    per_thousand: int = 0
     essential: bool = True
 
 
-def reasons(main: str = "", images: str = "", strict: str = "") -> dict[str, tuple[str, ...]]:
+def by_deal(main: str = "", images: str = "", strict: str = "") -> dict[str, tuple[str, ...]]:
     """Reasons by deal, from codes with spaces between them."""
     texts = {MAIN: main, IMAGES: images, STRICT: strict}
     return {deal: tuple(sorted(text.split())) for deal, text in texts.items() if text}
 
 
-def every(codes: str) -> dict[str, tuple[str, ...]]:
+def all_deals(codes: str) -> dict[str, tuple[str, ...]]:
     """The same reasons in every deal."""
-    return reasons(codes, codes, codes)
+    return by_deal(codes, codes, codes)
 
 
-def generative(codes: str) -> dict[str, tuple[str, ...]]:
+def generative_deals(codes: str) -> dict[str, tuple[str, ...]]:
     """Reasons of the two deals that train generators; the images deal does not ask."""
-    return reasons(codes, "", codes)
+    return by_deal(codes, "", codes)

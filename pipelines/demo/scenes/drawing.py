@@ -10,11 +10,11 @@ from math import cos, sin
 
 from PIL import Image, ImageChops, ImageDraw
 
-from pipelines.demo.scenes.backdrops import Rgb, draw_background, jitter, mix
-from pipelines.demo.scenes.scene import Dice, Placed, Scene
+from pipelines.demo.scenes.backgrounds import RgbColour, draw_background, jitter, mix
+from pipelines.demo.scenes.scene import PlacedObject, Scene, SeededDice
 from pipelines.demo.scenes.shapes import SHAPES, Polygon, ellipse
 
-_PAINT: dict[str, Rgb] = {
+_OBJECT_COLOURS: dict[str, RgbColour] = {
     "red": (214, 38, 40),
     "orange": (246, 128, 28),
     "yellow": (250, 216, 44),
@@ -26,7 +26,7 @@ _PAINT: dict[str, Rgb] = {
     "black": (30, 30, 34),
     "white": (250, 250, 248),
 }
-_LIGHT = ("yellow", "pink", "white", "orange")
+_LIGHT_COLOURS = ("yellow", "pink", "white", "orange")
 
 
 def render(scene: Scene, width: int, height: int) -> Image.Image:
@@ -34,14 +34,14 @@ def render(scene: Scene, width: int, height: int) -> Image.Image:
     return draw_objects(draw_background(scene, width, height), scene, scene.main + scene.second)
 
 
-def draw_objects(image: Image.Image, scene: Scene, objects: Sequence[Placed]) -> Image.Image:
+def draw_objects(image: Image.Image, scene: Scene, objects: Sequence[PlacedObject]) -> Image.Image:
     """Paints objects, which need not stand where the scene has them, onto `image`."""
     for number, placed in enumerate(objects):
-        _draw_object(Dice(scene.seed * 31 + number), image, placed)
+        _draw_object(SeededDice(scene.seed * 31 + number), image, placed)
     return image
 
 
-def _draw_object(dice: Dice, image: Image.Image, placed: Placed) -> None:
+def _draw_object(dice: SeededDice, image: Image.Image, placed: PlacedObject) -> None:
     half = min(image.size) / 2
     radius = placed.radius * half
     scale = 3 if radius < 120 else 2
@@ -55,8 +55,8 @@ def _draw_object(dice: Dice, image: Image.Image, placed: Placed) -> None:
     def outline(polygon: Polygon) -> list[tuple[float, float]]:
         return _to_sprite(polygon, placed, origin, radius * scale)
 
-    colour = jitter(dice, _PAINT[placed.colour], 9)
-    masks = _masks(placed, outline, side * scale, radius * scale)
+    colour = jitter(dice, _OBJECT_COLOURS[placed.colour], 9)
+    masks = _draw_masks(placed, outline, side * scale, radius * scale)
     edge, body, pattern, accents = (mask.reduce(scale) for mask in masks)
     image.paste(_edge_tone(placed.colour, colour), (left, top), edge)
     image.paste(colour, (left, top), body)
@@ -66,32 +66,32 @@ def _draw_object(dice: Dice, image: Image.Image, placed: Placed) -> None:
     image.paste(_edge_tone(placed.colour, colour), (left, top), accents)
 
 
-def _edge_tone(name: str, colour: Rgb) -> Rgb:
+def _edge_tone(name: str, colour: RgbColour) -> RgbColour:
     return (96, 96, 104) if name == "black" else mix(colour, (20, 20, 30), 0.42)
 
 
-def _texture_tone(name: str, colour: Rgb) -> Rgb:
-    if name in _LIGHT:
+def _texture_tone(name: str, colour: RgbColour) -> RgbColour:
+    if name in _LIGHT_COLOURS:
         return mix(colour, (60, 40, 40), 0.5)
     return mix(colour, (255, 255, 255), 0.72)
 
 
 def _to_sprite(
-    polygon: Polygon, placed: Placed, origin: tuple[float, float], size: float
+    polygon: Polygon, placed: PlacedObject, origin: tuple[float, float], size: float
 ) -> list[tuple[float, float]]:
-    turn_x, turn_y = cos(placed.angle), sin(placed.angle)
+    cosine, sine = cos(placed.angle), sin(placed.angle)
     mirror = -placed.stretch if placed.flipped else placed.stretch
     return [
         (
-            origin[0] + size * (x * mirror * turn_x - y * turn_y),
-            origin[1] + size * (x * mirror * turn_y + y * turn_x),
+            origin[0] + size * (x * mirror * cosine - y * sine),
+            origin[1] + size * (x * mirror * sine + y * cosine),
         )
         for x, y in polygon
     ]
 
 
-def _masks(
-    placed: Placed,
+def _draw_masks(
+    placed: PlacedObject,
     outline: Callable[[Polygon], list[tuple[float, float]]],
     side: int,
     radius: float,
@@ -105,12 +105,12 @@ def _masks(
         pens[1].polygon(points, fill=255 if filled else 0)
     for polygon in shape.accents:
         pens[3].polygon(outline(polygon), fill=255)
-    for polygon in _texture(placed):
+    for polygon in _texture_polygons(placed):
         pens[2].polygon(outline(polygon), fill=255)
     return edge, body, pattern, accents
 
 
-def _texture(placed: Placed) -> list[Polygon]:
+def _texture_polygons(placed: PlacedObject) -> list[Polygon]:
     """The polygons of a texture, over the whole square of the object."""
     phase = placed.phase
     if placed.texture == "striped":

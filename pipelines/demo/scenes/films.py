@@ -16,10 +16,10 @@ import av
 import numpy as np
 from PIL import Image
 
-from pipelines.demo.scenes.backdrops import draw_background
+from pipelines.demo.scenes.backgrounds import draw_background
+from pipelines.demo.scenes.captions import caption, subject
 from pipelines.demo.scenes.drawing import draw_objects
-from pipelines.demo.scenes.scene import Dice, Placed, Scene, draw_scene_spec
-from pipelines.demo.scenes.words import caption, subject
+from pipelines.demo.scenes.scene import PlacedObject, Scene, SeededDice, draw_scene_spec
 
 _SIZES = ((320, 240), (426, 240), (480, 270), (640, 360), (240, 320))
 _RATES = (12, 15, 24, 25)
@@ -29,7 +29,7 @@ _BIT_EXACT = {"flags": "+bitexact", "fflags": "+bitexact", "sws_flags": "+bitexa
 
 
 @dataclass(frozen=True)
-class Shot:
+class SceneShot:
     """One scene, held for a number of frames."""
 
     scene: Scene
@@ -41,7 +41,7 @@ class FilmSpec:
     """A film: its shots in order, its size in pixels and its frames a second."""
 
     seed: int
-    shots: tuple[Shot, ...]
+    shots: tuple[SceneShot, ...]
     width: int
     height: int
     rate: int
@@ -59,16 +59,16 @@ class FilmSpec:
     @property
     def cut_frames(self) -> tuple[int, ...]:
         """The number of the first frame of every shot but the first."""
-        cuts, at = [], 0
+        cuts, frame_number = [], 0
         for shot in self.shots[:-1]:
-            at += shot.frames
-            cuts.append(at)
+            frame_number += shot.frames
+            cuts.append(frame_number)
         return tuple(cuts)
 
 
 def draw_film_spec(seed: int) -> FilmSpec:
     """A film of two to six seconds and one to four shots, the first the longest."""
-    dice = Dice(seed ^ 0xF117)
+    dice = SeededDice(seed ^ 0xF117)
     width, height = _SIZES[dice.below(len(_SIZES))]
     rate = _RATES[dice.below(len(_RATES))]
     total = round(rate * dice.between(2.2, 6.0))
@@ -77,7 +77,7 @@ def draw_film_spec(seed: int) -> FilmSpec:
     each = int(total / (count + 0.5))
     lengths = [total - each * (count - 1)] + [each] * (count - 1)
     scenes = [draw_scene_spec(seed * 8 + number) for number in range(count)]
-    shots = tuple(Shot(scene, length) for scene, length in zip(scenes, lengths, strict=True))
+    shots = tuple(SceneShot(scene, length) for scene, length in zip(scenes, lengths, strict=True))
     return FilmSpec(seed, shots, width, height, rate)
 
 
@@ -97,10 +97,10 @@ def frames(spec: FilmSpec) -> Iterator[Image.Image]:
         yield from _shot_frames(spec, shot)
 
 
-def _shot_frames(spec: FilmSpec, shot: Shot) -> Iterator[Image.Image]:
+def _shot_frames(spec: FilmSpec, shot: SceneShot) -> Iterator[Image.Image]:
     scene = shot.scene
     background = draw_background(scene, spec.width, spec.height)
-    dice = Dice(scene.seed ^ 0x30F)
+    dice = SeededDice(scene.seed ^ 0x30F)
     swing = (dice.between(-_SWAY, _SWAY), dice.between(-_SWAY, _SWAY) / 2)
     speed, start = dice.between(0.4, 0.9), dice.between(0.0, 2 * pi)
     for number in range(shot.frames):
@@ -109,7 +109,7 @@ def _shot_frames(spec: FilmSpec, shot: Shot) -> Iterator[Image.Image]:
         yield draw_objects(background.copy(), scene, moved)
 
 
-def _moved(placed: Placed, swing: tuple[float, float], wave: float) -> Placed:
+def _moved(placed: PlacedObject, swing: tuple[float, float], wave: float) -> PlacedObject:
     """The object a part of its way along; all of a shot move alike, so relations stay true."""
     return replace(
         placed,

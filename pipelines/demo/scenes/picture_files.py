@@ -10,43 +10,45 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from pipelines.demo.scenes.icc import srgb_profile, wide_profile
-from pipelines.demo.scenes.png import deep_png
-from pipelines.demo.scenes.scene import Dice
+from pipelines.demo.scenes.png import sixteen_bit_png
+from pipelines.demo.scenes.scene import SeededDice
 
 # ASCII, which is all that EXIF promises to hold.
 _COPYRIGHT = "(c) Demo Agency"
 _ANOTHER_OWNER = "(c) Somebody Else Pictures"
 # How the upright picture is laid down so that the EXIF orientation turns it back.
-_LAID = {
+_STORED_TRANSPOSE = {
     3: Image.Transpose.ROTATE_180,
     6: Image.Transpose.ROTATE_90,
     8: Image.Transpose.ROTATE_270,
 }
 
 
-def save_picture(image: Image.Image, file: str, seed: int, description: str, xmp: bytes) -> bytes:
+def save_picture(
+    image: Image.Image, file_style: str, seed: int, description: str, xmp: bytes
+) -> bytes:
     """Encodes a picture.
 
     Args:
         image: RGB, upright.
-        file: One of the names below: `jpeg_plain`, `png16`, `webp_lossless` and so on.
-        seed: Draws quality and subsampling where `file` leaves them open.
+        file_style: One of the names below: `jpeg_plain`, `png16`, `webp_lossless` and so on.
+        seed: Draws quality and subsampling where `file_style` leaves them open.
         description: What it shows; goes into EXIF.
         xmp: A packet, for the files whose name has `_xmp` in it.
 
     Returns:
         The same bytes for the same input.
     """
-    return _SAVERS[file](image, Dice(seed ^ 0xF11E), description, xmp)
+    return _SAVERS[file_style](image, SeededDice(seed ^ 0xF11E), description, xmp)
 
 
-def change(image: Image.Image, copy: str) -> Image.Image:
+def make_lookalike(image: Image.Image, change: str) -> Image.Image:
     """Makes a look-alike: `resized` or `cropped`; the other copies differ in their file alone."""
     width, height = image.size
-    if copy == "resized":
+    if change == "resized":
         size = (round(width * 0.8), round(height * 0.8))
         return image.resize(size, Image.Resampling.LANCZOS)
-    if copy == "cropped":
+    if change == "cropped":
         # Two parts in a hundred of each side are cut off.
         return image.crop(
             (width // 100, height // 100, width - width // 100, height - height // 100)
@@ -87,20 +89,20 @@ def _webp(image: Image.Image, description: str, **options: Any) -> bytes:
     return out.getvalue()
 
 
-def _plain(image: Image.Image, dice: Dice, description: str, xmp: bytes) -> bytes:
+def _plain(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
     quality, subsampling = 78 + dice.below(18), (2, 2, 1, 0)[dice.below(4)]
     return _jpeg(image, description, quality=quality, subsampling=subsampling)
 
 
-def _squeezed(image: Image.Image, dice: Dice, description: str, xmp: bytes) -> bytes:
+def _squeezed(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
     return _jpeg(image, description, quality=45, subsampling=2)
 
 
-def _progressive(image: Image.Image, dice: Dice, description: str, xmp: bytes) -> bytes:
+def _progressive(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
     return _jpeg(image, description, quality=75 + dice.below(20), progressive=True)
 
 
-def _wide(image: Image.Image, dice: Dice, description: str, xmp: bytes) -> bytes:
+def _wide(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
     narrow = ImageCms.getOpenProfile(BytesIO(srgb_profile()))
     wide = ImageCms.getOpenProfile(BytesIO(wide_profile()))
     converted = ImageCms.profileToProfile(image, narrow, wide)
@@ -109,31 +111,33 @@ def _wide(image: Image.Image, dice: Dice, description: str, xmp: bytes) -> bytes
     return _jpeg(converted, description, quality=92, icc_profile=wide_profile())
 
 
-def _turned(orientation: int) -> _Saver:
-    def save(image: Image.Image, dice: Dice, description: str, xmp: bytes) -> bytes:
-        return _jpeg(image.transpose(_LAID[orientation]), description, orientation, quality=88)
+def _turned_saver(orientation: int) -> _Saver:
+    def save(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
+        return _jpeg(
+            image.transpose(_STORED_TRANSPOSE[orientation]), description, orientation, quality=88
+        )
 
     return save
 
 
-def _alpha(image: Image.Image, dice: Dice, description: str, xmp: bytes) -> bytes:
-    opaque = image.convert("RGBA")
+def _alpha(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
+    with_alpha = image.convert("RGBA")
     # A vignette: opaque in the middle, so that every word of the caption stays true.
-    veil = Image.radial_gradient("L").resize(image.size)
-    opaque.putalpha(
-        veil.point([255 if level < 200 else 255 - (level - 200) for level in range(256)])
+    vignette = Image.radial_gradient("L").resize(image.size)
+    with_alpha.putalpha(
+        vignette.point([255 if level < 200 else 255 - (level - 200) for level in range(256)])
     )
-    return _png(opaque)
+    return _png(with_alpha)
 
 
-def _png_xmp(image: Image.Image, dice: Dice, description: str, xmp: bytes) -> bytes:
+def _png_xmp(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
     info = PngImagePlugin.PngInfo()
     info.add_itxt("XML:com.adobe.xmp", xmp.decode())
     info.add_itxt("Copyright", _COPYRIGHT)
     return _png(image, pnginfo=info, exif=_exif(description))
 
 
-_Saver = Callable[[Image.Image, Dice, str, bytes], bytes]
+_Saver = Callable[[Image.Image, SeededDice, str, bytes], bytes]
 _SAVERS: dict[str, _Saver] = {
     "jpeg_plain": _plain,
     "jpeg_squeezed": _squeezed,
@@ -141,9 +145,9 @@ _SAVERS: dict[str, _Saver] = {
     "jpeg_444": lambda i, d, t, x: _jpeg(i, t, quality=90 + d.below(8), subsampling=0),
     "jpeg_grey": lambda i, d, t, x: _jpeg(i.convert("L"), t, quality=88),
     "jpeg_cmyk": lambda i, d, t, x: _jpeg(i.convert("CMYK"), t, quality=90),
-    "jpeg_turned_3": _turned(3),
-    "jpeg_turned_6": _turned(6),
-    "jpeg_turned_8": _turned(8),
+    "jpeg_turned_3": _turned_saver(3),
+    "jpeg_turned_6": _turned_saver(6),
+    "jpeg_turned_8": _turned_saver(8),
     "jpeg_icc_srgb": lambda i, d, t, x: _jpeg(i, t, quality=90, icc_profile=srgb_profile()),
     "jpeg_icc_wide": _wide,
     "jpeg_xmp": lambda i, d, t, x: _jpeg(i, t, quality=85 + d.below(10), xmp=x),
@@ -152,8 +156,8 @@ _SAVERS: dict[str, _Saver] = {
     "png": lambda i, d, t, x: _png(i, exif=_exif(t)),
     "png_alpha": _alpha,
     "png_palette": lambda i, d, t, x: _png(i.quantize(256, dither=Image.Dither.NONE)),
-    "png16": lambda i, d, t, x: deep_png(np.asarray(i)),
-    "png16_grey": lambda i, d, t, x: deep_png(np.asarray(i.convert("L"))),
+    "png16": lambda i, d, t, x: sixteen_bit_png(np.asarray(i)),
+    "png16_grey": lambda i, d, t, x: sixteen_bit_png(np.asarray(i.convert("L"))),
     "png_xmp": _png_xmp,
     "webp": lambda i, d, t, x: _webp(i, t, quality=80 + d.below(15)),
     "webp_lossless": lambda i, d, t, x: _webp(i, t, lossless=True, quality=20),

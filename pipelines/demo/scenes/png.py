@@ -13,7 +13,7 @@ _GREY, _RGB = 0, 2
 BOMB_SIDE = 30_000  # pixels
 
 
-def deep_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+def sixteen_bit_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     """A PNG with 16 bits a channel.
 
     Args:
@@ -23,12 +23,12 @@ def deep_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     height, width = pixels.shape[:2]
     rows, columns = np.indices((height, width), dtype=np.uint16)
     ramp = (rows * 13 + columns * 7) % 256
-    deep = pixels.astype(np.uint16) * 256 + (ramp if pixels.ndim == 2 else ramp[:, :, None])
-    lines = deep.astype(">u2").reshape(height, -1).view(np.uint8)
+    values = pixels.astype(np.uint16) * 256 + (ramp if pixels.ndim == 2 else ramp[:, :, None])
+    lines = values.astype(">u2").reshape(height, -1).view(np.uint8)
     filtered = np.concatenate([np.zeros((height, 1), np.uint8), lines], axis=1)  # filter: none
     colour = _GREY if pixels.ndim == 2 else _RGB
     return (
-        _start(width, height, 16, colour)
+        _header(width, height, 16, colour)
         + _chunk(b"IDAT", zlib.compress(filtered.tobytes(), 6))
         + _chunk(b"IEND", b"")
     )
@@ -36,13 +36,15 @@ def deep_png(pixels: npt.NDArray[np.uint8]) -> bytes:
 
 def bomb_png() -> bytes:
     """A valid black PNG of 900 megapixels in about a hundred kilobytes, made line by line."""
-    packer = zlib.compressobj(9)
+    compressor = zlib.compressobj(9)
     line = bytes(1 + (BOMB_SIDE + 7) // 8)  # one bit a pixel
-    packed = b"".join(packer.compress(line) for _ in range(BOMB_SIDE)) + packer.flush()
-    return _start(BOMB_SIDE, BOMB_SIDE, 1, _GREY) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+    compressed = b"".join(compressor.compress(line) for _ in range(BOMB_SIDE)) + compressor.flush()
+    return (
+        _header(BOMB_SIDE, BOMB_SIDE, 1, _GREY) + _chunk(b"IDAT", compressed) + _chunk(b"IEND", b"")
+    )
 
 
-def _start(width: int, height: int, bits: int, colour: int) -> bytes:
+def _header(width: int, height: int, bits: int, colour: int) -> bytes:
     return _SIGNATURE + _chunk(
         b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     )

@@ -1,13 +1,13 @@
 """The drawn stock library: one face for the specification of scenes and their rendering."""
 
-from pipelines.demo.scenes.backdrops import draw_background
+from pipelines.demo.scenes.backgrounds import draw_background
+from pipelines.demo.scenes.captions import caption, caption_variants, subject, vocabulary
 from pipelines.demo.scenes.drawing import draw_objects, render
-from pipelines.demo.scenes.scene import Background, Placed, Scene, draw_scene_spec
-from pipelines.demo.scenes.words import caption, caption_variants, subject, vocabulary
+from pipelines.demo.scenes.scene import Background, PlacedObject, Scene, draw_scene_spec
 
 __all__ = [
     "Background",
-    "Placed",
+    "PlacedObject",
     "Scene",
     "caption",
     "caption_variants",

@@ -59,7 +59,7 @@ PLACES: dict[str, str] = {
 }
 BACKGROUND_COLOURS: tuple[str, ...] = ("white", "grey", "blue", "green", "yellow", "pink", "purple")
 # Colours that would be lost against a place.
-_HIDDEN: dict[str, tuple[str, ...]] = {
+_INVISIBLE_ON: dict[str, tuple[str, ...]] = {
     "meadow": ("green", "blue"),
     "sea": ("blue", "white"),
     "night": ("black", "blue"),
@@ -71,7 +71,7 @@ _HIDDEN: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedObject:
     """One drawn object.
 
     Lengths are in halves of the shorter side of the canvas; (0, 0) is its centre, y points down.
@@ -111,11 +111,11 @@ class Scene:
     second_colour: str
     relation: str
     background: Background
-    main: tuple[Placed, ...]
-    second: tuple[Placed, ...]
+    main: tuple[PlacedObject, ...]
+    second: tuple[PlacedObject, ...]
 
 
-class Dice:
+class SeededDice:
     """Draws from a seeded source by `random()` alone, whose values Python keeps across versions."""
 
     def __init__(self, seed: int) -> None:
@@ -140,7 +140,7 @@ class Dice:
 
 def draw_scene_spec(seed: int) -> Scene:
     """The scene of a seed; the same on every machine."""
-    dice = Dice(seed)
+    dice = SeededDice(seed)
     kind, colour = dice.pick(KINDS), dice.pick(COLOURS)
     count = (1, 1, 1, 2, 2, 3, 4)[dice.below(7)]
     second_kind = second_colour = relation = ""
@@ -148,19 +148,19 @@ def draw_scene_spec(seed: int) -> Scene:
         second_kind = dice.pick([other for other in KINDS if other != kind])
         second_colour = dice.pick([other for other in COLOURS if other != colour])
         relation = dice.pick(RELATIONS)
-    size = _draw_size(dice, count, paired=bool(second_kind))
+    size = _choose_size(dice, count, paired=bool(second_kind))
     # Texture shows on large objects only.
     textured = size == "large" and dice.chance(0.6)
     texture = dice.pick(TEXTURES[1:]) if textured else "plain"
-    background = _draw_background(dice, {colour, second_colour})
+    background = _choose_background(dice, {colour, second_colour})
     side = -1 if dice.chance(0.5) else 1
     main = tuple(
-        _place(dice, kind, colour, texture, spot)
-        for spot in _main_spots(dice, count, size, relation, side)
+        _place_object(dice, kind, colour, texture, circle)
+        for circle in _main_circles(dice, count, size, relation, side)
     )
     second = tuple(
-        _place(dice, second_kind, second_colour, "plain", spot)
-        for spot in _second_spots(dice, relation, side)
+        _place_object(dice, second_kind, second_colour, "plain", circle)
+        for circle in _second_circles(dice, relation, side)
     )
     return Scene(
         seed,
@@ -178,7 +178,7 @@ def draw_scene_spec(seed: int) -> Scene:
     )
 
 
-def _draw_size(dice: Dice, count: int, *, paired: bool) -> str:
+def _choose_size(dice: SeededDice, count: int, *, paired: bool) -> str:
     if count > 2:
         return ""
     # Beside a second object a single subject must be the larger one, or nobody could tell them.
@@ -187,9 +187,11 @@ def _draw_size(dice: Dice, count: int, *, paired: bool) -> str:
     return "large" if dice.chance(0.6) else "small"
 
 
-def _draw_background(dice: Dice, taken: set[str]) -> Background:
+def _choose_background(dice: SeededDice, used_colours: set[str]) -> Background:
     def visible(name: str) -> bool:
-        return name not in taken and not taken.intersection(_HIDDEN.get(name, ()))
+        return name not in used_colours and not used_colours.intersection(
+            _INVISIBLE_ON.get(name, ())
+        )
 
     if dice.chance(0.3):
         places = [place for place in PLACES if visible(place)]
@@ -199,24 +201,26 @@ def _draw_background(dice: Dice, taken: set[str]) -> Background:
     return Background(dice.pick(PATTERNS), dice.pick(colours))
 
 
-Spot = tuple[float, float, float]
+Circle = tuple[float, float, float]
 
 
-def _main_spots(dice: Dice, count: int, size: str, relation: str, side: int) -> list[Spot]:
+def _main_circles(
+    dice: SeededDice, count: int, size: str, relation: str, side: int
+) -> list[Circle]:
     """Centre and radius of each object of the subject."""
-    low, high = _radii(count, size, paired=bool(relation))
+    low, high = _radius_range(count, size, paired=bool(relation))
     radius = dice.between(low, high)
     step = 1.05 * radius + dice.between(0.02, 0.06)
     offsets = _offsets(dice, count, relation, step)
     reach_x = max(abs(x) for x, _ in offsets) + 1.08 * radius
     reach_y = max(abs(y) for _, y in offsets) + 1.08 * radius
-    left, top, right, bottom = _box(relation, side)
-    centre_x = _inside(dice, left, right, reach_x)
-    centre_y = _inside(dice, top, bottom, reach_y)
+    left, top, right, bottom = _allowed_box(relation, side)
+    centre_x = _centre_within(dice, left, right, reach_x)
+    centre_y = _centre_within(dice, top, bottom, reach_y)
     return [(centre_x + x, centre_y + y, radius) for x, y in offsets]
 
 
-def _radii(count: int, size: str, *, paired: bool) -> tuple[float, float]:
+def _radius_range(count: int, size: str, *, paired: bool) -> tuple[float, float]:
     if count == 1:
         if size == "small":
             return (0.27, 0.33)
@@ -226,7 +230,7 @@ def _radii(count: int, size: str, *, paired: bool) -> tuple[float, float]:
     return (0.25, 0.29)
 
 
-def _offsets(dice: Dice, count: int, relation: str, step: float) -> list[tuple[float, float]]:
+def _offsets(dice: SeededDice, count: int, relation: str, step: float) -> list[tuple[float, float]]:
     upright = relation == "beside" or (not relation and dice.chance(0.3))
     if count == 1:
         return [(0.0, 0.0)]
@@ -242,7 +246,7 @@ def _offsets(dice: Dice, count: int, relation: str, step: float) -> list[tuple[f
     return [(value, tilt * index) for index, value in enumerate(line)]
 
 
-def _box(relation: str, side: int) -> tuple[float, float, float, float]:
+def _allowed_box(relation: str, side: int) -> tuple[float, float, float, float]:
     if relation == "above":
         return (-0.97, -0.97, 0.97, 0.3)
     if relation == "below":
@@ -252,12 +256,12 @@ def _box(relation: str, side: int) -> tuple[float, float, float, float]:
     return (-0.97, -0.97, 0.97, 0.97)
 
 
-def _inside(dice: Dice, low: float, high: float, reach: float) -> float:
+def _centre_within(dice: SeededDice, low: float, high: float, reach: float) -> float:
     slack = max(0.0, (high - low) / 2 - reach)
     return (low + high) / 2 + dice.between(-slack, slack)
 
 
-def _second_spots(dice: Dice, relation: str, side: int) -> list[Spot]:
+def _second_circles(dice: SeededDice, relation: str, side: int) -> list[Circle]:
     if not relation:
         return []
     radius = dice.between(0.27, 0.31)
@@ -268,9 +272,11 @@ def _second_spots(dice: Dice, relation: str, side: int) -> list[Spot]:
     return [(dice.between(-0.6, 0.6), sign * near, radius)]
 
 
-def _place(dice: Dice, kind: str, colour: str, texture: str, spot: Spot) -> Placed:
-    x, y, radius = spot
-    return Placed(
+def _place_object(
+    dice: SeededDice, kind: str, colour: str, texture: str, circle: Circle
+) -> PlacedObject:
+    x, y, radius = circle
+    return PlacedObject(
         kind,
         colour,
         texture,

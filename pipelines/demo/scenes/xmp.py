@@ -72,7 +72,7 @@ def xmp_packet(statement: RightsStatement) -> bytes:
     return "\n".join(lines).encode()
 
 
-def with_entity(packet: bytes) -> bytes:
+def with_xml_entity(packet: bytes) -> bytes:
     """The same packet as hostile XML writes it: with an entity of its own, which nobody expands."""
     entity = b'<!DOCTYPE x [<!ENTITY who "Demo Agency">]>\n<x:xmpmeta '
     return packet.replace(b"<x:xmpmeta ", entity, 1)

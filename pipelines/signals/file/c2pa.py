@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from pipelines.media.formats import Format
 from pipelines.signals.file.c2pa_assertions import (
-    Speaker,
-    is_metadata,
-    is_mining,
+    AssertionSigner,
+    is_metadata_label,
+    is_mining_label,
     read_assertion,
 )
-from pipelines.signals.file.parts import file_fault, printable
+from pipelines.signals.file.metadata_blocks import file_fault, printable
 from pipelines.signals.file.trust import TrustLists
 from schemas.signal import (
-    Claim,
-    ClaimKind,
+    AssertionKind,
+    FileAssertion,
     Reading,
     merge_readings,
     raw_sha256,
@@ -36,23 +36,25 @@ _MIME: dict[Format, str] = {
     "mp4": "video/mp4",
 }
 # How the labels begin of assertions that may speak of rights.
-_SPEAKS = r"(?:cawg|c2pa)\.(?:training-mining|metadata)|stds\.(?:iptc|exif)"
+_RIGHTS_LABEL = r"(?:cawg|c2pa)\.(?:training-mining|metadata)|stds\.(?:iptc|exif)"
 # The description box of such an assertion: a fixed head, 16 bytes of content type, a byte of
 # toggles, the label.
-_LABELLED = re.compile(rb"jumd.{16}.(?:" + _SPEAKS.encode() + rb")[^\0]*\0", re.DOTALL)
+_RIGHTS_ASSERTION = re.compile(
+    rb"jumd.{16}.(?:" + _RIGHTS_LABEL.encode() + rb")[^\0]*\0", re.DOTALL
+)
 _REMOTE = re.compile(r"^Remote: .*?(?:from url|remote URI)\s+(\S+)", re.DOTALL)
 # What validation says where something could not be read that may have been a denial.
-_UNREAD = (
+_UNREADABLE_CODES = (
     *("assertion.cbor.invalid", "assertion.json.invalid", "assertion.missing"),
     *("assertion.inaccessible", "claim.missing", "claim.multiple", "claim.cbor.invalid"),
     "ingredient.manifest.missing",
 )
 _WHERE = "c2pa"
-_JUMD_AT = 12  # from the start of an assertion's box to the type of its description box
-_PROHIBITION, _BLANK = b"DMI-PROHIBITED", b"DMI-READ-ABOVE"
+_JUMD_OFFSET = 12  # from the start of an assertion's box to the type of its description box
+_PROHIBITION, _REPLACEMENT = b"DMI-PROHIBITED", b"DMI-READ-ABOVE"
 
 
-def holds_c2pa(data: bytes) -> bool:
+def may_hold_c2pa(data: bytes) -> bool:
     """Whether the bytes may hold a manifest, or say where one lies; cheap, and never wrongly no.
 
     A manifest store is made of boxes of type `jumb`, each with one of type `jumd`, in all
@@ -76,24 +78,26 @@ def read_c2pa(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
         Signals, claims, and a fault for what could not be read. Never raises for hostile bytes,
         but the native library may crash or hang: call it in the guarded child.
     """
-    if not holds_c2pa(data):
+    if not may_hold_c2pa(data):
         return Reading()
     # Imported here: most files have no manifest, and the library takes 60 ms to load.
     import c2pa
 
     try:
-        with c2pa.Reader(_MIME[fmt], io.BytesIO(data), context=_context(trust, os.getpid())) as r:
-            report = json.loads(r.detailed_json())
+        with c2pa.Reader(
+            _MIME[fmt], io.BytesIO(data), context=_context(trust, os.getpid())
+        ) as reader:
+            report = json.loads(reader.detailed_json())
     except c2pa.C2paError.ManifestNotFound:
         # Other JUMBF than C2PA's is no business of ours; a store that is not found is. XMP alone
         # may name one that was taken out (`self#jumbf=c2pa/…`): then nothing is left to read.
         if b"jumd" in data and b"c2pa" in data:
-            return _fault(data, "there are parts of a manifest, and no manifest")
+            return _fault_reading(data, "there are parts of a manifest, and no manifest")
         return Reading()
     except c2pa.C2paError as error:
-        return _unread(data, str(error))
+        return _error_reading(data, str(error))
     except (ValueError, RecursionError) as error:
-        return _fault(data, f"{type(error).__name__}: {error}")
+        return _fault_reading(data, f"{type(error).__name__}: {error}")
     return read_report(report, data)
 
 
@@ -104,44 +108,54 @@ def read_report(report: object, data: bytes) -> Reading:
         report: The parsed `detailed_json`.
         data: The file it was made of.
     """
-    manifests = _map(_map(report).get("manifests"))
-    active = _map(report).get("active_manifest")
-    state = _map(report).get("validation_state")
+    manifests = _as_dict(_as_dict(report).get("manifests"))
+    active = _as_dict(report).get("active_manifest")
+    state = _as_dict(report).get("validation_state")
     if not isinstance(active, str) or active not in manifests or not isinstance(state, str):
-        return _fault(data, "the active manifest cannot be read: " + ", ".join(_failures(report)))
+        return _fault_reading(
+            data, "the active manifest cannot be read: " + ", ".join(_failures(report))
+        )
     readings = [
-        Reading(claims=(Claim(ClaimKind.C2PA_STATE, printable(state), _WHERE, raw_sha256(data)),))
+        Reading(
+            claims=(
+                FileAssertion(AssertionKind.C2PA_STATE, printable(state), _WHERE, raw_sha256(data)),
+            )
+        )
     ]
-    unread = [code for code in _failures(report) if code in _UNREAD]
-    if unread:
-        readings.append(_fault(data, "a part of the manifest cannot be read: " + ", ".join(unread)))
-    seen = 0
+    unreadable = [code for code in _failures(report) if code in _UNREADABLE_CODES]
+    if unreadable:
+        readings.append(
+            _fault_reading(data, "a part of the manifest cannot be read: " + ", ".join(unreadable))
+        )
+    read_count = 0
     # The library's maps come in no fixed order.
     for name in sorted(manifests, key=lambda name: (name != active, name)):
-        manifest = _map(manifests[name])
+        manifest = _as_dict(manifests[name])
         store = manifest.get("assertion_store")
         if not isinstance(store, dict):
-            readings.append(_fault(data, f"a manifest without assertions: {name}"))
+            readings.append(_fault_reading(data, f"a manifest without assertions: {name}"))
             continue
-        seen += sum(re.match(_SPEAKS, label) is not None for label in store)
+        read_count += sum(re.match(_RIGHTS_LABEL, label) is not None for label in store)
         readings += [
-            _assertion(label, store[label], manifest, name == active, state, data)
+            _assertion_reading(label, store[label], manifest, name == active, state, data)
             for label in sorted(store)
         ]
     # Of assertions with one label the library keeps one, and of manifests those that are used.
     # What it does not show may have been a denial.
-    if len(_LABELLED.findall(data)) > seen:
-        readings.append(_fault(data, "there are more assertions about rights than could be read"))
+    if len(_RIGHTS_ASSERTION.findall(data)) > read_count:
+        readings.append(
+            _fault_reading(data, "there are more assertions about rights than could be read")
+        )
     return merge_readings(readings)
 
 
-def blank_read(data: bytes) -> bytes:
+def blank_prohibitions(data: bytes) -> bytes:
     """The file without the prohibitions of PLUS that stand in its metadata assertions.
 
     For the reader of XMP, which holds a prohibition in a place that it does not know to be one that
     nobody read. Should one have been in a packet after all, what is left of it still denies.
     """
-    found = [match.start() - _JUMD_AT for match in _LABELLED.finditer(data)]
+    found = [match.start() - _JUMD_OFFSET for match in _RIGHTS_ASSERTION.finditer(data)]
     blanked = bytearray(data) if found and _PROHIBITION in data else None
     if blanked is None:
         return data
@@ -149,31 +163,33 @@ def blank_read(data: bytes) -> bytes:
         if start >= 0:
             end = start + int.from_bytes(data[start : start + 4])
             part = bytes(blanked[start:end])
-            blanked[start:end] = part.replace(_PROHIBITION, _BLANK)
+            blanked[start:end] = part.replace(_PROHIBITION, _REPLACEMENT)
     return bytes(blanked)
 
 
-def _assertion(
+def _assertion_reading(
     label: str, content: object, manifest: dict[str, object], active: bool, state: str, data: bytes
 ) -> Reading:
-    signature = _map(manifest.get("signature"))
+    signature = _as_dict(manifest.get("signature"))
     names = [signature.get(key) for key in ("common_name", "issuer")]
     when = signature.get("time")
-    speaker = Speaker(
+    signer = AssertionSigner(
         who=printable(", ".join(name for name in names if isinstance(name, str) and name)),
         when=printable(when) if isinstance(when, str) else "",
         role="active" if active else "ingredient",
-        counts=active and state == "Trusted" and _vouched(label, _map(manifest.get("claim"))),
+        can_allow=active
+        and state == "Trusted"
+        and _is_vouched_for(label, _as_dict(manifest.get("claim"))),
     )
     if label.startswith("c2pa.cloud-data"):
-        meant = _map(content).get("label")
+        target = _as_dict(content).get("label")
         # What lies elsewhere is not fetched.
-        if not isinstance(meant, str) or is_mining(meant) or is_metadata(meant):
-            return _fault(data, f"the assertion {meant} lies elsewhere")
-    return read_assertion(label, content, speaker)
+        if not isinstance(target, str) or is_mining_label(target) or is_metadata_label(target):
+            return _fault_reading(data, f"the assertion {target} lies elsewhere")
+    return read_assertion(label, content, signer)
 
 
-def _vouched(label: str, claim: dict[str, object]) -> bool:
+def _is_vouched_for(label: str, claim: dict[str, object]) -> bool:
     """Whether the signer vouches for an assertion.
 
     C2PA 2 parts what the signer created from what it merely gathered from others.
@@ -182,40 +198,42 @@ def _vouched(label: str, claim: dict[str, object]) -> bool:
         listed = claim.get("assertions")
     else:
         listed = claim.get("created_assertions")
-    urls = [_map(entry).get("url") for entry in listed] if isinstance(listed, list) else []
+    urls = [_as_dict(entry).get("url") for entry in listed] if isinstance(listed, list) else []
     return any(isinstance(url, str) and url.rpartition("/")[2] == label for url in urls)
 
 
 def _failures(report: object) -> list[str]:
     """Codes of everything that validation calls a failure, of ingredients too; sorted."""
     codes: set[str] = set()
-    results = _map(_map(report).get("validation_results"))
+    results = _as_dict(_as_dict(report).get("validation_results"))
     deltas = results.get("ingredientDeltas")
     groups = [results.get("activeManifest")]
     if isinstance(deltas, list):
-        groups += [_map(delta).get("validationDeltas") for delta in deltas]
+        groups += [_as_dict(delta).get("validationDeltas") for delta in deltas]
     for group in groups:
-        failures = _map(group).get("failure")
+        failures = _as_dict(group).get("failure")
         for status in failures if isinstance(failures, list) else []:
-            code = _map(status).get("code")
+            code = _as_dict(status).get("code")
             codes.add(code if isinstance(code, str) else "unknown")
     return sorted(codes)
 
 
-def _map(value: object) -> dict[str, object]:
+def _as_dict(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _unread(data: bytes, message: str) -> Reading:
+def _error_reading(data: bytes, message: str) -> Reading:
     remote = _REMOTE.match(message)
     if remote is None:
-        return _fault(data, message)
+        return _fault_reading(data, message)
     address = printable(remote[1].strip('"'))
-    claim = Claim(ClaimKind.REMOTE_MANIFEST, address, "dcterms:provenance", raw_sha256(data))
+    claim = FileAssertion(
+        AssertionKind.REMOTE_MANIFEST, address, "dcterms:provenance", raw_sha256(data)
+    )
     return Reading(claims=(claim,))
 
 
-def _fault(data: bytes, detail: str) -> Reading:
+def _fault_reading(data: bytes, detail: str) -> Reading:
     return Reading(faults=(file_fault(_WHERE, detail, data),))
 
 

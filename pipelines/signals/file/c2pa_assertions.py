@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import rfc8785
 
-from pipelines.signals.file.c2pa_metadata import read_mining_property, source_term
-from pipelines.signals.file.parts import MAX_SAID, printable
-from schemas.rights import PURPOSES, Purpose, Value
-from schemas.signal import Claim, ClaimKind, Origin, Reading, Signal, raw_sha256
+from pipelines.signals.file.c2pa_metadata import read_mining_property, source_type_term
+from pipelines.signals.file.metadata_blocks import MAX_STATEMENT_CHARS, printable
+from schemas.rights import PURPOSES, Permission, Purpose
+from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, Signal, raw_sha256
 
 # `ai_training` means models that do not generate, by the definition of 1.1.
-_ENTRIES: dict[str, Purpose] = {
+_ENTRY_PURPOSES: dict[str, Purpose] = {
     "data_mining": Purpose.DATA_MINING,
     "ai_inference": Purpose.INFERENCE,
     "ai_training": Purpose.TRAIN_NONGEN,
@@ -26,32 +26,32 @@ _ENTRIES: dict[str, Purpose] = {
 }
 _PREFIXES = ("cawg.", "c2pa.")
 # The text of 1.1 says the one, its CDDL the other.
-_CONSTRAINTS = ("constraint_info", "constraints_info")
+_CONSTRAINT_FIELDS = ("constraint_info", "constraints_info")
 # The fields under which a list's element may name its entry.
 _NAME_FIELDS = ("entry", "name", "label", "type")
 _METADATA_LABELS = ("cawg.metadata", "c2pa.metadata", "stds.iptc", "stds.exif")
-_MOST_ENTRIES = 256
+_MAX_ENTRIES = 256
 _PROHIBITED = b"DMI-PROHIBITED"
 
 
 @dataclass(frozen=True)
-class Speaker:
+class AssertionSigner:
     """Who makes an assertion, and how much the word counts.
 
     Attributes:
         who: The signer's name.
         when: When it was signed, ISO 8601; "" if no time-stamp says.
         role: `active` for the manifest of the file itself, else `ingredient`.
-        counts: Whether an `allowed` is the word of a trusted signer about this file.
+        can_allow: Whether an `allowed` is the word of a trusted signer about this file.
     """
 
     who: str
     when: str
     role: str
-    counts: bool
+    can_allow: bool
 
 
-def canonical(data: object) -> bytes:
+def canonical_bytes(data: object) -> bytes:
     """The bytes of a JSON value that its digest is taken of."""
     try:
         return rfc8785.dumps(data)  # type: ignore[arg-type]  # checked by the library itself
@@ -60,72 +60,72 @@ def canonical(data: object) -> bytes:
         return json.dumps(data, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
-def is_mining(label: str) -> bool:
+def is_mining_label(label: str) -> bool:
     """Whether an assertion speaks of training and mining, whatever its version or instance."""
     return "training-mining" in label.casefold()
 
 
-def is_metadata(label: str) -> bool:
+def is_metadata_label(label: str) -> bool:
     """Whether an assertion may carry IPTC and PLUS properties."""
     return label.casefold().startswith(_METADATA_LABELS)
 
 
-def read_assertion(label: str, data: object, speaker: Speaker) -> Reading:
+def read_assertion(label: str, data: object, signer: AssertionSigner) -> Reading:
     """Reads one assertion.
 
     Args:
         label: As it stands in the manifest, with version and instance.
         data: Its content, as JSON.
-        speaker: Who makes it.
+        signer: Who makes it.
 
     Returns:
         What it says; empty for assertions that do not concern rights.
     """
-    if is_mining(label):
-        return Reading(signals=tuple(_mining(label, data, speaker)))
+    if is_mining_label(label):
+        return Reading(signals=tuple(_mining_signals(label, data, signer)))
     if label.casefold().startswith("c2pa.actions"):
-        return Reading(claims=tuple(_source_types(label, data, speaker)))
-    if is_metadata(label):
+        return Reading(claims=tuple(_source_type_assertions(label, data, signer)))
+    if is_metadata_label(label):
         return Reading(
-            tuple(_mining_properties(label, data, speaker)),
-            tuple(_source_types(label, data, speaker)),
+            tuple(_mining_property_signals(label, data, signer)),
+            tuple(_source_type_assertions(label, data, signer)),
         )
     return Reading()
 
 
-def _where(speaker: Speaker, label: str, entry: str = "") -> str:
-    return printable(f"c2pa {speaker.role} {label}" + (f"/{entry}" if entry else ""))
+def _where(signer: AssertionSigner, label: str, entry: str = "") -> str:
+    return printable(f"c2pa {signer.role} {label}" + (f"/{entry}" if entry else ""))
 
 
 def _signal(
-    speaker: Speaker, purpose: Purpose, value: Value, where: str, sha256: str, said: str
+    signer: AssertionSigner, purpose: Purpose, value: Permission, where: str, sha256: str, said: str
 ) -> Signal:
     # A permission is worth as much as the one who gives it; a denial needs no proof.
-    if value is Value.ALLOW and not speaker.counts:
-        value = Value.UNKNOWN
+    if value is Permission.ALLOW and not signer.can_allow:
+        value = Permission.UNKNOWN
     return Signal(
-        Origin.FILE, purpose, value, speaker.who, where, sha256, speaker.when, printable(said)
+        Origin.FILE, purpose, value, signer.who, where, sha256, signer.when, printable(said)
     )
 
 
-def _mining(label: str, data: object, speaker: Speaker) -> Iterator[Signal]:
+def _mining_signals(label: str, data: object, signer: AssertionSigner) -> Iterator[Signal]:
     """The signals of a training and mining assertion; what is not understood denies."""
-    digest = raw_sha256(canonical(data))
+    digest = raw_sha256(canonical_bytes(data))
     entries = _entries(data)
-    if not entries or len(entries) > _MOST_ENTRIES:
-        where = _where(speaker, label)
+    if not entries or len(entries) > _MAX_ENTRIES:
+        where = _where(signer, label)
         for purpose in PURPOSES:
-            yield _signal(speaker, purpose, Value.DENY, where, digest, _raw(data))
+            yield _signal(signer, purpose, Permission.DENY, where, digest, _raw_text(data))
         return
     for name, entry in entries:
-        purposes, exact = _named(name)
-        value, said = _use(entry)
+        purposes, exact = _entry_purposes(name)
+        value, said = _entry_value(entry)
         # Permission for something that is not our vocabulary permits nothing, and denies nothing.
-        if value is Value.ALLOW and not exact:
-            value = Value.UNKNOWN
-        where = _where(speaker, label, name)
+        if value is Permission.ALLOW and not exact:
+            value = Permission.UNKNOWN
+        where = _where(signer, label, name)
         for purpose in purposes:
-            yield _signal(speaker, purpose, value, where, digest, f"{name}: {said}")
+            yield _signal(signer, purpose, value, where, digest, f"{name}: {said}")
 
 
 def _entries(data: object) -> list[tuple[str, object]]:
@@ -143,13 +143,13 @@ def _entries(data: object) -> list[tuple[str, object]]:
         if isinstance(wrapped, dict) and wrapped:
             found += wrapped.items()
         elif isinstance(wrapped, list) and wrapped:
-            found += [pair for element in wrapped for pair in _listed(element)]
+            found += [pair for element in wrapped for pair in _list_element_entries(element)]
         else:
             found.append(("entries", wrapped))
     return sorted(((str(name), entry) for name, entry in found), key=lambda pair: pair[0])
 
 
-def _listed(element: object) -> list[tuple[str, object]]:
+def _list_element_entries(element: object) -> list[tuple[str, object]]:
     """Names and contents in one element of a list of entries."""
     if not isinstance(element, dict) or not element:
         return [("entries", element)]
@@ -161,92 +161,98 @@ def _listed(element: object) -> list[tuple[str, object]]:
     return [("entries", element)]
 
 
-def _named(name: str) -> tuple[tuple[Purpose, ...], bool]:
+def _entry_purposes(name: str) -> tuple[tuple[Purpose, ...], bool]:
     """The purposes that an entry's name speaks of, and whether it is spelt as the texts have it."""
     folded = name.strip().casefold()
     prefix = next((prefix for prefix in _PREFIXES if folded.startswith(prefix)), "")
-    purpose = _ENTRIES.get(folded.removeprefix(prefix))
+    purpose = _ENTRY_PURPOSES.get(folded.removeprefix(prefix))
     if purpose is None:
         return PURPOSES, False
     return (purpose,), bool(prefix) and name == folded
 
 
-def _use(entry: object) -> tuple[Value, str]:
+def _entry_value(entry: object) -> tuple[Permission, str]:
     """What an entry says, and the words."""
     if not isinstance(entry, dict) or not isinstance(entry.get("use"), str):
-        return Value.DENY, _raw(entry)
+        return Permission.DENY, _raw_text(entry)
     use: str = entry["use"]
-    texts = [entry[key] for key in _CONSTRAINTS if entry.get(key) not in (None, "")]
-    said = use + "".join(f" ({text if isinstance(text, str) else _raw(text)})" for text in texts)
+    texts = [entry[key] for key in _CONSTRAINT_FIELDS if entry.get(key) not in (None, "")]
+    said = use + "".join(
+        f" ({text if isinstance(text, str) else _raw_text(text)})" for text in texts
+    )
     if use.strip().casefold() == "constrained":
-        return Value.CONDITIONAL, said
+        return Permission.CONDITIONAL, said
     if use == "allowed":
         # A permission that comes with a constraint is none without it.
-        return (Value.CONDITIONAL if texts else Value.ALLOW), said
+        return (Permission.CONDITIONAL if texts else Permission.ALLOW), said
     # `notAllowed`, and every word that is not in the texts.
-    return Value.DENY, said
+    return Permission.DENY, said
 
 
-def _raw(data: object) -> str:
-    return canonical(data)[: 4 * MAX_SAID].decode("utf-8", "replace")
+def _raw_text(data: object) -> str:
+    return canonical_bytes(data)[: 4 * MAX_STATEMENT_CHARS].decode("utf-8", "replace")
 
 
-def _fields(data: object) -> list[tuple[str, object]]:
+def _rights_fields(data: object) -> list[tuple[str, object]]:
     """Every field at any depth whose name matters here, by its local name; in sorted order."""
     found: list[tuple[str, object]] = []
     # No recursion: the depth is the file's choice.
-    rest = [data]
-    while rest:
-        node = rest.pop()
+    pending = [data]
+    while pending:
+        node = pending.pop()
         if isinstance(node, list):
-            rest.extend(node)
+            pending.extend(node)
         elif isinstance(node, dict):
             for key, value in node.items():
                 local = str(key).rpartition(":")[2].rpartition("/")[2].rpartition("#")[2]
                 if local.casefold() in ("digitalsourcetype", "datamining"):
                     found.append((local.casefold(), value))
                 else:
-                    rest.append(value)
-    return sorted(found, key=lambda pair: (pair[0], canonical(pair[1])))
+                    pending.append(value)
+    return sorted(found, key=lambda pair: (pair[0], canonical_bytes(pair[1])))
 
 
-def _texts(value: object) -> list[str]:
+def _property_texts(value: object) -> list[str]:
     """The values of a JSON-LD property: a literal, an `@id`, an `@value`, or several."""
     # An empty list is a statement that nobody understands, and so is one without end.
-    if isinstance(value, list) and 0 < len(value) <= _MOST_ENTRIES:
-        return [_text(element) for element in value]
-    return [_text(value)]
+    if isinstance(value, list) and 0 < len(value) <= _MAX_ENTRIES:
+        return [_property_text(element) for element in value]
+    return [_property_text(value)]
 
 
-def _text(value: object) -> str:
+def _property_text(value: object) -> str:
     if isinstance(value, dict):
         for key in ("@id", "@value", "id", "value"):
             if isinstance(value.get(key), str):
                 return str(value[key])
-    return value if isinstance(value, str) else _raw(value)
+    return value if isinstance(value, str) else _raw_text(value)
 
 
-def _source_types(label: str, data: object, speaker: Speaker) -> Iterator[Claim]:
-    digest = raw_sha256(canonical(data))
-    for name, value in _fields(data):
+def _source_type_assertions(
+    label: str, data: object, signer: AssertionSigner
+) -> Iterator[FileAssertion]:
+    digest = raw_sha256(canonical_bytes(data))
+    for name, value in _rights_fields(data):
         if name == "digitalsourcetype":
-            for text in _texts(value):
-                where = _where(speaker, label, "digitalSourceType")
-                yield Claim(ClaimKind.SOURCE_TYPE, printable(source_term(text)), where, digest)
+            for text in _property_texts(value):
+                where = _where(signer, label, "digitalSourceType")
+                yield FileAssertion(
+                    AssertionKind.SOURCE_TYPE, printable(source_type_term(text)), where, digest
+                )
 
 
-def _mining_properties(label: str, data: object, speaker: Speaker) -> Iterator[Signal]:
-    raw = canonical(data)
-    where = _where(speaker, label, "plus:DataMining")
+def _mining_property_signals(label: str, data: object, signer: AssertionSigner) -> Iterator[Signal]:
+    raw = canonical_bytes(data)
+    where = _where(signer, label, "plus:DataMining")
     texts = []
     hidden = raw.count(_PROHIBITED)
-    for name, value in _fields(data):
+    for name, value in _rights_fields(data):
         if name == "datamining":
-            hidden -= canonical(value).count(_PROHIBITED)
-            texts += _texts(value)
+            hidden -= canonical_bytes(value).count(_PROHIBITED)
+            texts += _property_texts(value)
     if hidden > 0:
         # JSON-LD may give the property another name, which nothing here resolves.
-        texts.append("a prohibition under another name: " + _raw(data))
+        texts.append("a prohibition under another name: " + _raw_text(data))
     for text in texts:
         for purpose, meaning in read_mining_property(text):
-            yield _signal(speaker, purpose, meaning, where, raw_sha256(raw), text)
+            yield _signal(signer, purpose, meaning, where, raw_sha256(raw), text)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import re
 
-from pipelines.signals.file.xmp_vocabulary import DMI, VOCABULARY
-from schemas.rights import PURPOSES, Purpose, Value
+from pipelines.signals.file.xmp_vocabulary import DMI_VALUES, PLUS_VOCABULARY
+from schemas.rights import PURPOSES, Permission, Purpose
 
 _SOURCE_TYPES = re.compile(
     r"https?://(?:cv\.iptc\.org/newscodes|c2pa\.org)/digitalsourcetype/(?P<term>[A-Za-z0-9_-]+)/?"
 )
 
 
-def read_mining_property(text: str) -> tuple[tuple[Purpose, Value], ...]:
+def read_mining_property(text: str) -> tuple[tuple[Purpose, Permission], ...]:
     """What a value of `plus:DataMining` says; whatever is not in the vocabulary denies it all.
 
     JSON-LD may shorten the vocabulary's address to a prefix or leave it out.
     """
     term = text.strip()
-    for prefix in (VOCABULARY, VOCABULARY.replace("http:", "https:"), "plus:", ""):
-        said = DMI.get(term.removeprefix(prefix))
-        if said is not None:
-            return tuple(said.items())
-    return tuple((purpose, Value.DENY) for purpose in PURPOSES)
+    for prefix in (PLUS_VOCABULARY, PLUS_VOCABULARY.replace("http:", "https:"), "plus:", ""):
+        meanings = DMI_VALUES.get(term.removeprefix(prefix))
+        if meanings is not None:
+            return tuple(meanings.items())
+    return tuple((purpose, Permission.DENY) for purpose in PURPOSES)
 
 
-def source_term(text: str) -> str:
+def source_type_term(text: str) -> str:
     """The bare term of a digital source type; what has neither IPTC's nor C2PA's prefix, as is."""
     match = _SOURCE_TYPES.fullmatch(text.strip())
     return match["term"] if match else text.strip()

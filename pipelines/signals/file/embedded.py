@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pipelines.media.formats import Format, sniff
-from pipelines.signals.file.c2pa import blank_read, holds_c2pa, read_c2pa
+from pipelines.media.formats import Format, sniff_format
+from pipelines.signals.file.c2pa import blank_prohibitions, may_hold_c2pa, read_c2pa
 from pipelines.signals.file.trust import TrustLists
 from schemas.signal import Reading, merge_readings
 
@@ -13,22 +13,24 @@ from schemas.signal import Reading, merge_readings
 READER_VERSION = "signals-v1"
 
 # The readers look for a prohibition anywhere, so that it is found in places of nobody's.
-_PROHIBITED = tuple("DMI-PROHIBITED".encode(name) for name in ("ascii", "utf-16-le", "utf-16-be"))
+_PROHIBITION_ENCODINGS = tuple(
+    "DMI-PROHIBITED".encode(name) for name in ("ascii", "utf-16-le", "utf-16-be")
+)
 # They look for a JPEG's packets inside other segments as well.
 _XMP_HEADERS = b"http://ns.adobe.com/x"
 # A frame of more pieces than this is looked at in the child.
-_MOST_PIECES = 20_000
-_PNG_PLAIN = frozenset(
+_MAX_PIECES = 20_000
+_PLAIN_PNG_CHUNKS = frozenset(
     b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD hIST pHYs sPLT tIME iCCP cICP".split()
 )
-_WEBP_PLAIN = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
-_MP4_PLAIN = frozenset((b"ftyp", b"mdat", b"moov"))
+_PLAIN_WEBP_CHUNKS = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
+_PLAIN_MP4_BOXES = frozenset((b"ftyp", b"mdat", b"moov"))
 # Boxes of a film that hold text of whatever kind.
-_MP4_TEXT = (b"udta", b"meta", b"uuid", b"XMP_")
+_MP4_TEXT_BOXES = (b"udta", b"meta", b"uuid", b"XMP_")
 # Segments of a JPEG before its first scan that hold no metadata: APP0 (JFIF), APP2 if it is a
 # colour profile, APP14 (Adobe), the tables and the frame headers.
 _JPEG_TABLES = frozenset((0xDB, 0xC4, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), 0xC9, 0xCA))
-_JPEG_NAMED = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+_JPEG_APP_NAMES = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 # 0xFF and what is neither stuffing, a restart marker, a table nor the head of another scan.
 _AFTER_SCANS = re.compile(rb"\xff[^\x00\xc4\xd0-\xd7\xda\xdb\xdd]")
 
@@ -49,26 +51,31 @@ def read_embedded(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
 
     manifests = read_c2pa(data, fmt, trust)
     if manifests.signals and not manifests.faults:
-        data = blank_read(data)
+        data = blank_prohibitions(data)
     return merge_readings((read_metadata(data), manifests))
 
 
-def might_speak(data: bytes, fmt: Format) -> bool:
+def may_state_rights(data: bytes, fmt: Format) -> bool:
     """Whether a file could say anything about rights; False only if no reader would find anything.
 
     Looks at the file's frame alone, so that plain files need no child process. Anything that is
     not known to be plain may speak.
     """
-    plain = {"jpg": _plain_jpeg, "png": _plain_png, "webp": _plain_webp, "mp4": _plain_mp4}
+    is_plain = {
+        "jpg": _is_plain_jpeg,
+        "png": _is_plain_png,
+        "webp": _is_plain_webp,
+        "mp4": _is_plain_mp4,
+    }
     return (
-        sniff(data) != fmt
-        or not plain[fmt](data)
-        or holds_c2pa(data)
-        or any(token in data for token in _PROHIBITED)
+        sniff_format(data) != fmt
+        or not is_plain[fmt](data)
+        or may_hold_c2pa(data)
+        or any(token in data for token in _PROHIBITION_ENCODINGS)
     )
 
 
-def _plain_jpeg(data: bytes) -> bool:
+def _is_plain_jpeg(data: bytes) -> bool:
     at = 2
     while True:
         if data[at : at + 1] != b"\xff" or at + 4 > len(data):
@@ -82,46 +89,46 @@ def _plain_jpeg(data: bytes) -> bool:
                 and (end.start(), end[0]) == (len(data) - 2, b"\xff\xd9")
                 and data.find(_XMP_HEADERS, 0, at) < 0
             )
-        named = _JPEG_NAMED.get(marker)
-        if named is None and marker not in _JPEG_TABLES:
+        app_name = _JPEG_APP_NAMES.get(marker)
+        if app_name is None and marker not in _JPEG_TABLES:
             return False
-        if named is not None and not data.startswith(named, at + 4):
+        if app_name is not None and not data.startswith(app_name, at + 4):
             return False
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
 
 
-def _plain_png(data: bytes) -> bool:
+def _is_plain_png(data: bytes) -> bool:
     at = 8
-    for _ in range(_MOST_PIECES):
+    for _ in range(_MAX_PIECES):
         size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
         at += 12 + size
-        if kind not in _PNG_PLAIN or at > len(data):
+        if kind not in _PLAIN_PNG_CHUNKS or at > len(data):
             return False
         if kind == b"IEND":
             return at == len(data)
     return False
 
 
-def _plain_webp(data: bytes) -> bool:
+def _is_plain_webp(data: bytes) -> bool:
     at = 12
-    for _ in range(_MOST_PIECES):
+    for _ in range(_MAX_PIECES):
         kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         at += 8 + size + size % 2
-        if kind not in _WEBP_PLAIN or at > len(data):
+        if kind not in _PLAIN_WEBP_CHUNKS or at > len(data):
             return False
         if at == len(data):
             return True
     return False
 
 
-def _plain_mp4(data: bytes) -> bool:
+def _is_plain_mp4(data: bytes) -> bool:
     at = 0
-    for _ in range(_MOST_PIECES):
+    for _ in range(_MAX_PIECES):
         size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
         # Sizes 0 and 1 mean "to the end" and "in 64 bits": rare enough to be looked at closely.
-        if kind not in _MP4_PLAIN or size < 8 or at + size > len(data):
+        if kind not in _PLAIN_MP4_BOXES or size < 8 or at + size > len(data):
             return False
-        if kind == b"moov" and any(data.find(text, at, at + size) >= 0 for text in _MP4_TEXT):
+        if kind == b"moov" and any(data.find(text, at, at + size) >= 0 for text in _MP4_TEXT_BOXES):
             return False
         at += size
         if at == len(data):

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 
-from pipelines.signals.file.legacy import exif_claims, iim_claims, photoshop_parts
-from pipelines.signals.file.packets import bound_parts, find_parts, stray_prohibition
-from pipelines.signals.file.packets_jpeg import extension_guids
-from pipelines.signals.file.parts import (
-    MAX_PARTS,
+from pipelines.signals.file.container_jpeg import extension_guids
+from pipelines.signals.file.containers import bounded_blocks, find_blocks, stray_prohibition
+from pipelines.signals.file.exif_iim import exif_assertions, iim_assertions, photoshop_blocks
+from pipelines.signals.file.metadata_blocks import (
+    MAX_BLOCKS,
     MAX_TOTAL_BYTES,
-    Part,
-    PartKind,
-    Parts,
+    BlockKind,
+    MetadataBlock,
+    MetadataBlocks,
     file_fault,
 )
-from pipelines.signals.file.plus import read_packet
-from schemas.signal import Claim, Fault, Reading, merge_readings
+from pipelines.signals.file.xmp_rights import read_packet
+from schemas.signal import FileAssertion, Reading, ReadingFault, merge_readings
 
-_DEEPEST = 4  # parts in parts: TIFF, Photoshop's resources, EXIF, XMP
+_MAX_DEPTH = 4  # parts in parts: TIFF, Photoshop's resources, EXIF, XMP
 
 
 def read_metadata(data: bytes) -> Reading:
@@ -32,48 +32,50 @@ def read_metadata(data: bytes) -> Reading:
     Args:
         data: The file: JPEG, PNG, WebP, TIFF, MP4 or QuickTime. Any other says nothing.
     """
-    found = find_parts(data)
-    claims, packets, faults = _open_all(found)
-    bounded = bound_parts(Parts(tuple(packets), tuple(faults)))
-    readings = [read_packet(part) for part in bounded.parts]
-    promised = frozenset[str]().union(*(reading.extended for reading in readings))
-    missing = sorted(promised - extension_guids(found))
+    found = find_blocks(data)
+    assertions, packets, faults = _open_nested(found)
+    bounded = bounded_blocks(MetadataBlocks(tuple(packets), tuple(faults)))
+    readings = [read_packet(block) for block in bounded.blocks]
+    expected = frozenset[str]().union(*(reading.extended for reading in readings))
+    missing = sorted(expected - extension_guids(found))
     if missing:
-        what = f"the extended packet {missing[0]} is not there"
-        faults = [file_fault("XMP xmpNote:HasExtendedXMP", what, missing[0].encode())]
+        detail = f"the extended packet {missing[0]} is not there"
+        faults = [file_fault("XMP xmpNote:HasExtendedXMP", detail, missing[0].encode())]
     else:
         faults = []
-    stray = stray_prohibition(data, bounded.parts)
-    every = (*bounded.faults, *faults, *((stray,) if stray else ()))
-    told = Reading(claims=tuple(claims), faults=every)
-    return merge_readings([*(reading.reading for reading in readings), told])
+    stray = stray_prohibition(data, bounded.blocks)
+    all_faults = (*bounded.faults, *faults, *((stray,) if stray else ()))
+    extra = Reading(claims=tuple(assertions), faults=all_faults)
+    return merge_readings([*(reading.reading for reading in readings), extra])
 
 
-def _open_all(found: Parts) -> tuple[list[Claim], list[Part], list[Fault]]:
+def _open_nested(
+    found: MetadataBlocks,
+) -> tuple[list[FileAssertion], list[MetadataBlock], list[ReadingFault]]:
     """Claims of EXIF and IIM, and the XMP packets, those inside other parts too."""
-    claims: list[Claim] = []
-    packets: list[Part] = []
+    assertions: list[FileAssertion] = []
+    packets: list[MetadataBlock] = []
     faults = list(found.faults)
-    waiting = deque((part, 0) for part in found.parts)
+    pending = deque((block, 0) for block in found.blocks)
     opened = size = 0
-    while waiting:
-        part, depth = waiting.popleft()
-        inner = Parts()
-        if part.kind is PartKind.XMP:
-            packets.append(part)
+    while pending:
+        block, depth = pending.popleft()
+        inner = MetadataBlocks()
+        if block.kind is BlockKind.XMP:
+            packets.append(block)
             continue
         opened += 1
-        if opened > MAX_PARTS or depth > _DEEPEST or size > MAX_TOTAL_BYTES:
-            faults.append(file_fault(part.where, "too much metadata within metadata", part.data))
+        if opened > MAX_BLOCKS or depth > _MAX_DEPTH or size > MAX_TOTAL_BYTES:
+            faults.append(file_fault(block.where, "too much metadata within metadata", block.data))
             break
-        if part.kind is PartKind.EXIF:
-            told, inner = exif_claims(part)
-            claims += told
-        elif part.kind is PartKind.PHOTOSHOP:
-            inner = photoshop_parts(part)
+        if block.kind is BlockKind.EXIF:
+            extra, inner = exif_assertions(block)
+            assertions += extra
+        elif block.kind is BlockKind.PHOTOSHOP:
+            inner = photoshop_blocks(block)
         else:
-            claims += iim_claims(part)
+            assertions += iim_assertions(block)
         faults += inner.faults
-        size += sum(len(one.data) for one in inner.parts)
-        waiting.extend((one, depth + 1) for one in inner.parts)
-    return claims, packets, faults
+        size += sum(len(child.data) for child in inner.blocks)
+        pending.extend((child, depth + 1) for child in inner.blocks)
+    return assertions, packets, faults

@@ -23,7 +23,7 @@ logging.getLogger("rdflib.term").setLevel(logging.CRITICAL)
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XML = "http://www.w3.org/XML/1998/namespace"
 SEPARATOR = "\f"  # between namespace and name; no XML document can hold it
-_MOST_FED = 20_000  # elements
+_MAX_ELEMENTS = 20_000  # elements
 
 
 class BadPacketError(Exception):
@@ -31,7 +31,7 @@ class BadPacketError(Exception):
 
 
 @dataclass
-class _Open:
+class _OpenElement:
     """An element whose end has not come.
 
     `rdf:RDF` holds nodes; a node holds properties; a property holds a node or text.
@@ -49,52 +49,54 @@ class RdfFeed:
     """Takes expat's events of one packet and fills a graph.
 
     Args:
-        keep: Numbers of the properties of top nodes, in document order, that are handed on.
-        wanted: Says of an attribute of a top node whether it is handed on; None for every one.
+        kept: Numbers of the properties of top nodes, in document order, that are handed on.
+        is_wanted: Says of an attribute of a top node whether it is handed on; None for every one.
     """
 
-    def __init__(self, keep: frozenset[int], wanted: Callable[[str], bool] | None) -> None:
+    def __init__(self, kept: frozenset[int], is_wanted: Callable[[str], bool] | None) -> None:
         self.graph = Graph(SimpleMemory(), bind_namespaces="none")
         self._handler = RDFXMLHandler(self.graph)
         self._handler.setDocumentLocator(Locator())
-        self._keep = keep
-        self._wanted = wanted
-        self._open: list[_Open] = []
+        self._kept = kept
+        self._is_wanted = is_wanted
+        self._open: list[_OpenElement] = []
         self._skipped = 0  # elements open below a property that is not handed on
         self._property = -1
-        self._fed = 0
+        self._element_count = 0
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """An element starts."""
         if self._skipped:
             self._skipped += 1
             return
-        if not self._open and joined(name) != f"{RDF}RDF":
+        if not self._open and full_name(name) != f"{RDF}RDF":
             return
         if len(self._open) == 2:
             self._property += 1
-            if self._property not in self._keep:
+            if self._property not in self._kept:
                 self._skipped = 1
                 return
-        self._fed += 1
-        if self._fed > _MOST_FED:
-            raise BadPacketError(f"over {_MOST_FED} elements that may speak of rights")
-        if len(self._open) == 1 and self._wanted is not None:
-            wanted = self._wanted
-            attributes = {k: v for k, v in attributes.items() if _is_syntax(k) or wanted(joined(k))}
-        element = self._enter(name, attributes)
-        given = {
-            _pair(key): value
+        self._element_count += 1
+        if self._element_count > _MAX_ELEMENTS:
+            raise BadPacketError(f"over {_MAX_ELEMENTS} elements that may speak of rights")
+        if len(self._open) == 1 and self._is_wanted is not None:
+            is_wanted = self._is_wanted
+            attributes = {
+                k: v for k, v in attributes.items() if _is_rdf_syntax(k) or is_wanted(full_name(k))
+            }
+        element = self._push(name, attributes)
+        forwarded = {
+            _name_pair(key): value
             for key, value in attributes.items()
             # Languages and types change nothing in what is said, and rdflib judges them.
             if not (key.startswith(XML + SEPARATOR) and not key.endswith("base"))
-            and joined(key) not in (f"{RDF}datatype", "datatype")
+            and full_name(key) not in (f"{RDF}datatype", "datatype")
         }
         # The handler reads names as pairs, as SAX gives them; its annotation forgets the pairs.
-        pairs = cast("AttributesImpl[str]", AttributesNSImpl(given, {}))
+        pairs = cast("AttributesImpl[str]", AttributesNSImpl(forwarded, {}))
         self._handler.startElementNS(element.name, None, pairs)
 
-    def _enter(self, name: str, attributes: Mapping[str, str]) -> _Open:
+    def _push(self, name: str, attributes: Mapping[str, str]) -> _OpenElement:
         parent = self._open[-1] if self._open else None
         is_property = parent is not None and parent.holds_properties
         parse_type = attributes.get(f"{RDF}{SEPARATOR}parseType", attributes.get("parseType"))
@@ -103,12 +105,12 @@ class RdfFeed:
         if parent is not None:
             parent.has_children = True
             _check_text(parent)
-        plain = all(_is_plain(key) for key in attributes)
-        element = _Open(
-            name=_pair(name),
+        allows_text = all(_allows_text(key) for key in attributes)
+        element = _OpenElement(
+            name=_name_pair(name),
             is_property=is_property,
             holds_properties=(parse_type == "Resource" if is_property else parent is not None),
-            takes_text=is_property and plain and parse_type is None,
+            takes_text=is_property and allows_text and parse_type is None,
         )
         self._open.append(element)
         return element
@@ -132,30 +134,30 @@ class RdfFeed:
         self._handler.endElementNS(element.name, None)
 
 
-def _check_text(element: _Open) -> None:
+def _check_text(element: _OpenElement) -> None:
     if element.takes_text and not element.has_children:
         return
     if any(not piece.isspace() for piece in element.text):
         raise BadPacketError("text stands where RDF has none")
 
 
-def joined(name: str) -> str:
+def full_name(name: str) -> str:
     """A name as RDF reads it: namespace and name in one."""
     return name.replace(SEPARATOR, "", 1)
 
 
-def _pair(name: str) -> tuple[str | None, str]:
+def _name_pair(name: str) -> tuple[str | None, str]:
     space, found, local = name.partition(SEPARATOR)
     return (space, local) if found else (None, name)
 
 
-def _is_syntax(key: str) -> bool:
+def _is_rdf_syntax(key: str) -> bool:
     return SEPARATOR not in key or key.startswith((RDF, XML))
 
 
-def _is_plain(key: str) -> bool:
+def _allows_text(key: str) -> bool:
     """Whether a property element with this attribute may hold text."""
-    return key.startswith(XML + SEPARATOR) or joined(key) in (
+    return key.startswith(XML + SEPARATOR) or full_name(key) in (
         f"{RDF}ID",
         "ID",
         f"{RDF}datatype",

@@ -17,7 +17,7 @@ _NIL = URIRef(f"{RDF}nil")
 
 
 @dataclass(frozen=True, order=True)
-class Leaf:
+class PropertyValue:
     """One value of a property.
 
     Attributes:
@@ -29,35 +29,35 @@ class Leaf:
     nested: bool = False
 
 
-def values_of(graph: Graph, predicates: Iterable[str]) -> list[Leaf]:
+def property_values(graph: Graph, predicates: Iterable[str]) -> list[PropertyValue]:
     """Every value of some properties, of whatever they are said, sorted.
 
     Members of containers and lists, and what `rdf:value` qualifies, count as the values themselves.
     A structure gives what it holds, marked as nested; one that holds nothing gives the empty text.
     """
     values = {value for uri in predicates for value in graph.objects(None, URIRef(uri))}
-    found = {Leaf("")} if _NIL in values else set[Leaf]()
+    found = {PropertyValue("")} if _NIL in values else set[PropertyValue]()
     # Each node is followed once, however often it is named: circles end, and the cost is linear.
-    waiting, seen = [(value, False) for value in values], set[tuple[Node, bool]]()
-    while waiting:
-        node, nested = waiting.pop()
-        if (node, nested) in seen or node == _NIL:
+    pending, visited = [(value, False) for value in values], set[tuple[Node, bool]]()
+    while pending:
+        node, nested = pending.pop()
+        if (node, nested) in visited or node == _NIL:
             continue
-        seen.add((node, nested))
+        visited.add((node, nested))
         if isinstance(node, Literal):
-            found.add(Leaf(str(node).strip(), nested))
+            found.add(PropertyValue(str(node).strip(), nested))
             continue
-        held = [(p, o) for p, o in graph.predicate_objects(node) if p != _TYPE]
-        waiting.extend((o, nested) for p, o in held if _is_member(p))
+        statements = [(p, o) for p, o in graph.predicate_objects(node) if p != _TYPE]
+        pending.extend((o, nested) for p, o in statements if _is_member(p))
         if isinstance(node, URIRef):
-            found.add(Leaf(str(node).strip(), nested))
-        elif not held:
+            found.add(PropertyValue(str(node).strip(), nested))
+        elif not statements:
             is_container = any(o in _CONTAINERS for o in graph.objects(node, _TYPE))
-            found.add(Leaf("", nested or not is_container))
-        elif not any(p == _VALUE for p, _ in held):
-            waiting.extend((o, True) for p, o in held if not _is_member(p))
+            found.add(PropertyValue("", nested or not is_container))
+        elif not any(p == _VALUE for p, _ in statements):
+            pending.extend((o, True) for p, o in statements if not _is_member(p))
     if values and not found:  # circles alone
-        found.add(Leaf("", nested=True))
+        found.add(PropertyValue("", nested=True))
     return sorted(found)
 
 

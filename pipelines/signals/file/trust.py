@@ -13,7 +13,7 @@ from cryptography import x509
 from schemas.errors import InputError
 from schemas.signal import raw_sha256
 
-_MOST_BYTES = 8 << 20
+_MAX_FILE_BYTES = 8 << 20
 _OID = re.compile(r"[0-2](\.[0-9]+)+")
 _CERTIFICATE = re.compile(
     rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", flags=re.DOTALL
@@ -77,15 +77,15 @@ def _certificates(path: Path) -> str:
     """The certificates of one file, without what stands between them."""
     try:
         with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+            data = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(
             "A trust list cannot be read", f"{path}: {error.strerror}", "Give a PEM file."
         ) from error
-    if len(data) > _MOST_BYTES:
+    if len(data) > _MAX_FILE_BYTES:
         raise InputError(
             "A trust list is too long",
-            f"{path}: more than {_MOST_BYTES} bytes",
+            f"{path}: more than {_MAX_FILE_BYTES} bytes",
             "Give the roots alone.",
         )
     blocks = _CERTIFICATE.findall(data)

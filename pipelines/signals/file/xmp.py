@@ -23,16 +23,18 @@ from xml.parsers import expat
 
 from rdflib import Graph
 
-from pipelines.signals.file.parts import MAX_PACKET_BYTES
-from pipelines.signals.file.rdf_feed import RDF, SEPARATOR, XML, BadPacketError, RdfFeed, joined
+from pipelines.signals.file.metadata_blocks import MAX_PACKET_BYTES
+from pipelines.signals.file.rdf_feed import RDF, SEPARATOR, XML, BadPacketError, RdfFeed, full_name
 
-_DEEPEST = 100  # elements in one another
-_MOST_ELEMENTS = 500_000
-_MOST_ATTRIBUTES = 500_000
+_MAX_DEPTH = 100  # elements in one another
+_MAX_ELEMENTS = 500_000
+_MAX_ATTRIBUTES = 500_000
 PROHIBITED = re.compile(r"DMI-PROHIBITED[A-Z-]*")
-_LINKS = frozenset(name for local in ("about", "ID", "nodeID") for name in (local, f"{RDF}{local}"))
+_NODE_NAMES = frozenset(
+    name for local in ("about", "ID", "nodeID") for name in (local, f"{RDF}{local}")
+)
 _NO_ELEMENTS = 3  # expat's XML_ERROR_NO_ELEMENTS
-_DECLARED = re.compile(
+_DECLARED_ENCODING = re.compile(
     r"""\s*<\?xml\s[^>]{0,200}?\bencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']"""
 )
 _SINGLE_BYTE = {"iso-8859-1": "latin-1", "latin1": "latin-1", "us-ascii": "ascii", "ascii": "ascii"}
@@ -51,7 +53,7 @@ _BOMS = (
 
 
 @dataclass(frozen=True)
-class Packet:
+class XmpPacket:
     """What one packet states.
 
     Attributes:
@@ -64,12 +66,12 @@ class Packet:
     prohibitions: frozenset[str]
 
 
-def parse_packet(raw: bytes, watched: Callable[[str], bool]) -> Packet:
+def parse_packet(raw: bytes, is_watched: Callable[[str], bool]) -> XmpPacket:
     """Reads one packet.
 
     Args:
         raw: The packet, in its wrapper or not.
-        watched: Says of a property's URI whether it is read.
+        is_watched: Says of a property's URI whether it is read.
 
     Raises:
         BadPacketError: It cannot be read, and may have said anything.
@@ -77,26 +79,26 @@ def parse_packet(raw: bytes, watched: Callable[[str], bool]) -> Packet:
     if len(raw) > MAX_PACKET_BYTES:
         raise BadPacketError(f"{len(raw)} bytes are more than is read")
     text = _decode(raw)
-    survey = _Survey(watched)
-    _run(text, survey.start, survey.end, survey.text, survey.aside)
+    survey = _Survey(is_watched)
+    _parse_xml(text, survey.start, survey.end, survey.text, survey.find_prohibitions)
     prohibitions = frozenset(survey.prohibitions)
-    if not survey.speaks:
-        return Packet(None, prohibitions)
+    if not survey.has_statements:
+        return XmpPacket(None, prohibitions)
     if not survey.has_rdf:
         raise BadPacketError("a statement stands outside rdf:RDF")
-    based = survey.has_base  # names may be relative to it: all are handed on
+    has_base = survey.has_base  # names may be relative to it: all are handed on
     feed = RdfFeed(
-        frozenset(range(survey.properties)) if based else frozenset(survey.keep),
-        None if based else watched,
+        frozenset(range(survey.property_count)) if has_base else frozenset(survey.relevant),
+        None if has_base else is_watched,
     )
     try:
-        _run(text, feed.start, feed.end, feed.text)
+        _parse_xml(text, feed.start, feed.end, feed.text)
     except BadPacketError:
         raise
     # rdflib promises no closed set of errors for what is not RDF (keys, types, values, its own).
     except Exception as error:
         raise BadPacketError(f"not RDF/XML: {error}") from error
-    return Packet(feed.graph, prohibitions)
+    return XmpPacket(feed.graph, prohibitions)
 
 
 def _decode(raw: bytes) -> str:
@@ -107,7 +109,7 @@ def _decode(raw: bytes) -> str:
     except UnicodeDecodeError as error:
         raise BadPacketError(f"not {encoding}: {error.reason} at byte {error.start}") from error
     text = text.strip("\ufeff\0 \t\r\n")
-    declared = _DECLARED.match(text)
+    declared = _DECLARED_ENCODING.match(text)
     name = declared[1].lower() if declared else "utf-8"
     if name not in _UNICODE and _SINGLE_BYTE.get(name) != encoding:
         raise BadPacketError(f"encoding {name} has no place in XMP")
@@ -128,19 +130,19 @@ def _encoding(raw: bytes) -> str:
         return "utf-16-be"
     if zeros[:2] == (False, True):
         return "utf-16-le"
-    declared = _DECLARED.match(raw[:300].decode("latin-1"))
+    declared = _DECLARED_ENCODING.match(raw[:300].decode("latin-1"))
     return _SINGLE_BYTE.get(declared[1].lower(), "utf-8") if declared else "utf-8"
 
 
 class _Survey:
     """Counts, bounds, and finds what may speak."""
 
-    def __init__(self, watched: Callable[[str], bool]) -> None:
-        self.keep: set[int] = set()
+    def __init__(self, is_watched: Callable[[str], bool]) -> None:
+        self.relevant: set[int] = set()
         self.prohibitions: set[str] = set()
-        self.speaks = self.has_rdf = self.has_base = False
-        self.properties = 0
-        self._watched = watched
+        self.has_statements = self.has_rdf = self.has_base = False
+        self.property_count = 0
+        self._is_watched = is_watched
         self._depth = self._rdf_depth = self._elements = self._attributes = 0
         self._pieces: list[str] = []
 
@@ -149,28 +151,28 @@ class _Survey:
         self._depth += 1
         self._elements += 1
         self._attributes += len(attributes)
-        if self._depth > _DEEPEST:
-            raise BadPacketError(f"over {_DEEPEST} elements in one another")
-        if self._elements > _MOST_ELEMENTS or self._attributes > _MOST_ATTRIBUTES:
-            raise BadPacketError(f"over {_MOST_ELEMENTS} elements or attributes")
-        uri = joined(name)
+        if self._depth > _MAX_DEPTH:
+            raise BadPacketError(f"over {_MAX_DEPTH} elements in one another")
+        if self._elements > _MAX_ELEMENTS or self._attributes > _MAX_ATTRIBUTES:
+            raise BadPacketError(f"over {_MAX_ELEMENTS} elements or attributes")
+        uri = full_name(name)
         if uri == f"{RDF}RDF" and not self._rdf_depth:
             self.has_rdf, self._rdf_depth = True, self._depth
         level = self._depth - self._rdf_depth if self._rdf_depth else 0
-        self.properties += level == 2
-        speaks = self._watched(uri)
-        linked = False
+        self.property_count += level == 2
+        has_statement = self._is_watched(uri)
+        is_linked = False
         for key, value in attributes.items():
-            known = joined(key)
-            speaks |= self._watched(known)
-            linked |= known in _LINKS
+            attribute = full_name(key)
+            has_statement |= self._is_watched(attribute)
+            is_linked |= attribute in _NODE_NAMES
             if key == f"{XML}{SEPARATOR}base":
                 # A relative name becomes any name.
-                self.has_base = speaks = True
-            self.aside(value)
-        self.speaks |= speaks
-        if level >= 2 and (speaks or linked):
-            self.keep.add(self.properties - 1)
+                self.has_base = has_statement = True
+            self.find_prohibitions(value)
+        self.has_statements |= has_statement
+        if level >= 2 and (has_statement or is_linked):
+            self.relevant.add(self.property_count - 1)
 
     def text(self, data: str) -> None:
         self._pieces.append(data)
@@ -181,7 +183,7 @@ class _Survey:
             self._rdf_depth = 0
         self._depth -= 1
 
-    def aside(self, text: str) -> None:
+    def find_prohibitions(self, text: str) -> None:
         """Looks for prohibitions."""
         if "DMI-" in text:
             self.prohibitions.update(PROHIBITED.findall(text))
@@ -190,26 +192,26 @@ class _Survey:
         if self._pieces:
             text = "".join(self._pieces)
             self._pieces.clear()
-            self.aside(text)
+            self.find_prohibitions(text)
 
 
-def _run(
+def _parse_xml(
     text: str,
     start: Callable[[str, Mapping[str, str]], None],
     end: Callable[[str], None],
     characters: Callable[[str], None],
-    aside: Callable[[str], None] | None = None,
+    on_other_text: Callable[[str], None] | None = None,
 ) -> None:
     """Parses a text that declares no document type; an empty one has no events.
 
     Raises:
         BadPacketError: It is not well-formed, or a handler says so.
     """
-    begun = False
+    has_started = False
 
     def begin(name: str, attributes: Mapping[str, str]) -> None:
-        nonlocal begun
-        begun = True
+        nonlocal has_started
+        has_started = True
         start(name, attributes)
 
     # From text, expat takes the encoding as told, whatever the document declares.
@@ -219,13 +221,13 @@ def _run(
     parser.EndElementHandler = end
     parser.CharacterDataHandler = characters
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    if aside:
-        parser.CommentHandler = aside
-        parser.ProcessingInstructionHandler = lambda target, data: aside(f"{target} {data}")
+    if on_other_text:
+        parser.CommentHandler = on_other_text
+        parser.ProcessingInstructionHandler = lambda target, data: on_other_text(f"{target} {data}")
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
-        if error.code == _NO_ELEMENTS and not begun:
+        if error.code == _NO_ELEMENTS and not has_started:
             return
         raise BadPacketError(f"not well-formed XML: {error}") from error
 

@@ -14,30 +14,30 @@ from collections.abc import Sequence
 
 import http_sf
 
-from pipelines.signals.server.server import EVERYTHING, MINING, TRAINING, Page
-from schemas.rights import Purpose, Value
+from pipelines.signals.server.common import ALL_USES, MINING_USES, TRAINING_USES, ServedFile
+from schemas.rights import Permission, Purpose
 from schemas.signal import Reading, Signal, raw_sha256
 
 _WHERE = "http Content-Usage"
-_LABELS: dict[str, tuple[Purpose, ...]] = {
+_LABEL_PURPOSES: dict[str, tuple[Purpose, ...]] = {
     "train-ai": (Purpose.TRAIN_GEN,),
     "search": (Purpose.SEARCH,),
 }
-_FORMER_LABELS: dict[str, tuple[Purpose, ...]] = {
-    "bots": EVERYTHING,
-    "tdm": MINING,
-    "ai": TRAINING,
+_FORMER_LABEL_PURPOSES: dict[str, tuple[Purpose, ...]] = {
+    "bots": ALL_USES,
+    "tdm": MINING_USES,
+    "ai": TRAINING_USES,
     "train-genai": (Purpose.TRAIN_GEN,),
     "genai": (Purpose.TRAIN_GEN,),
     # Search was a kind of it.
     "ai-output": (Purpose.INFERENCE, Purpose.SEARCH),
 }
-_CATEGORIES = tuple(purpose for purposes in _LABELS.values() for purpose in purposes)
-_TOKENS = {"y": Value.ALLOW, "n": Value.DENY}
-_SILENT = Value.UNKNOWN
-_LONGEST = 1 << 16
+_CATEGORIES = tuple(purpose for purposes in _LABEL_PURPOSES.values() for purpose in purposes)
+_TOKENS = {"y": Permission.ALLOW, "n": Permission.DENY}
+_UNRECOGNISED = Permission.UNKNOWN
+_MAX_BYTES = 1 << 16
 
-Preferences = dict[Purpose, Value]
+Preferences = dict[Purpose, Permission]
 
 
 def parse_preferences(raw: str) -> Preferences | None:
@@ -48,58 +48,66 @@ def parse_preferences(raw: str) -> Preferences | None:
     """
     try:
         data = raw.encode("latin-1")
-        parsed = http_sf.parse(data, tltype="dictionary") if len(data) <= _LONGEST else None
+        parsed = http_sf.parse(data, tltype="dictionary") if len(data) <= _MAX_BYTES else None
     except ValueError:
         # Both what is no Latin-1 and http_sf's own error, StructuredFieldError.
         return None
     if not isinstance(parsed, dict):
         return None
-    found: Preferences = {}
+    preferences: Preferences = {}
     for label, member in parsed.items():
         value = _value_of(member)
-        for purpose in _LABELS.get(label, ()):
-            found[purpose] = Value.DENY if found.get(purpose) is Value.DENY else value
-        for purpose in _FORMER_LABELS.get(label, ()):
-            if value is Value.DENY:
-                found[purpose] = Value.DENY
-    return found
+        for purpose in _LABEL_PURPOSES.get(label, ()):
+            preferences[purpose] = (
+                Permission.DENY if preferences.get(purpose) is Permission.DENY else value
+            )
+        for purpose in _FORMER_LABEL_PURPOSES.get(label, ()):
+            if value is Permission.DENY:
+                preferences[purpose] = Permission.DENY
+    return preferences
 
 
-def _value_of(member: object) -> Value:
+def _value_of(member: object) -> Permission:
     """The value of a dictionary's member, whatever its parameters."""
     token = member[0] if isinstance(member, tuple) else member
-    return _TOKENS.get(str(token), _SILENT) if isinstance(token, http_sf.Token) else _SILENT
+    return (
+        _TOKENS.get(str(token), _UNRECOGNISED)
+        if isinstance(token, http_sf.Token)
+        else _UNRECOGNISED
+    )
 
 
-def preferences_of(page: Page, statement: str, where: str, sha256: str, said: str) -> list[Signal]:
+def preference_signals(
+    served: ServedFile, statement: str, where: str, sha256: str, said: str
+) -> list[Signal]:
     """One statement of preference as signals; what does not parse is unknown."""
-    found = parse_preferences(statement)
-    if found is None:
-        return page.says(_CATEGORIES, Value.UNKNOWN, where, sha256, said)
+    preferences = parse_preferences(statement)
+    if preferences is None:
+        return served.signals(_CATEGORIES, Permission.UNKNOWN, where, sha256, said)
     return [
         signal
-        for purpose, value in found.items()
-        for signal in page.says((purpose,), value, where, sha256, said)
+        for purpose, value in preferences.items()
+        for signal in served.signals((purpose,), value, where, sha256, said)
     ]
 
 
-def read_content_usage(page: Page, values: Sequence[str]) -> Reading:
+def read_content_usage(served: ServedFile, values: Sequence[str]) -> Reading:
     """Reads the `Content-Usage` header.
 
     Several headers are one list, as HTTP has it, and then the last of a repeated key counts. If
     that list does not parse, one of them may yet on its own: its no is heard, its yes is not.
 
     Args:
-        page: What was fetched.
+        served: What was fetched.
         values: The headers' values.
     """
     values = [value for value in values if value.strip()]
     if not values:
         return Reading()
-    whole = ", ".join(values)
-    signals = preferences_of(page, whole, _WHERE, raw_sha256(whole), whole)
-    if parse_preferences(whole) is None:
+    combined = ", ".join(values)
+    signals = preference_signals(served, combined, _WHERE, raw_sha256(combined), combined)
+    if parse_preferences(combined) is None:
         for value in values:
-            alone = preferences_of(page, value, _WHERE, raw_sha256(value), value)
-            signals += [signal for signal in alone if signal.value is Value.DENY]
+            alone = preference_signals(served, value, _WHERE, raw_sha256(value), value)
+            signals += [signal for signal in alone if signal.value is Permission.DENY]
     return Reading(tuple(signals))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class SideFile:
+class OriginFile:
     """A file that a server keeps beside its media.
 
     Attributes:
@@ -29,11 +29,11 @@ class HttpEvidence:
     Attributes:
         url: The file's URL. Its query may hold a signature: it is matched against, never shown.
         headers: Names and values of the final answer, in their order; repeated ones are kept apart.
-        side_files: What lies beside it on its own origin.
+        origin_files: What lies beside it on its own origin.
         fault: Why the headers cannot be relied on; "" where they can.
     """
 
     url: str
     headers: tuple[tuple[str, str], ...]
-    side_files: tuple[SideFile, ...]
+    origin_files: tuple[OriginFile, ...]
     fault: str = ""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from urllib.parse import urljoin
 
 from pipelines.signals.server.aipref import read_content_usage
-from pipelines.signals.server.evidence import HttpEvidence, SideFile
+from pipelines.signals.server.common import ServedFile, fault_reading, without_query
+from pipelines.signals.server.evidence import HttpEvidence, OriginFile
 from pipelines.signals.server.links import license_links
 from pipelines.signals.server.robots_tag import read_robots_tag
 from pipelines.signals.server.robots_txt import read_robots_txt
-from pipelines.signals.server.rsl import read_rsl, read_unfetched
-from pipelines.signals.server.server import Page, faulty, without_query
-from pipelines.signals.server.tdmrep import WELL_KNOWN, read_tdmrep
+from pipelines.signals.server.rsl import read_rsl, read_unfetched_licenses
+from pipelines.signals.server.tdmrep import TDMREP_PATH, read_tdmrep
 from schemas.signal import Reading, merge_readings
 
-ROBOTS = "/robots.txt"
+ROBOTS_TXT_PATH = "/robots.txt"
 
 
 def read_http(evidence: HttpEvidence) -> Reading:
@@ -26,39 +26,41 @@ def read_http(evidence: HttpEvidence) -> Reading:
     Args:
         evidence: What the fetcher kept.
     """
-    page = Page(evidence.url)
+    served = ServedFile(evidence.url)
     robots_url, tdmrep_url = (
-        urljoin_quietly(page.url, ROBOTS),
-        urljoin_quietly(page.url, WELL_KNOWN),
+        safe_urljoin(served.url, ROBOTS_TXT_PATH),
+        safe_urljoin(served.url, TDMREP_PATH),
     )
-    files = {file.url: file for file in evidence.side_files}
+    files = {file.url: file for file in evidence.origin_files}
     robots, tdmrep = _body(files, robots_url), _body(files, tdmrep_url)
     readings = [
-        read_robots_tag(page, _values(evidence, "x-robots-tag")),
+        read_robots_tag(served, _values(evidence, "x-robots-tag")),
         read_tdmrep(
-            page,
+            served,
             _values(evidence, "tdm-reservation"),
             _values(evidence, "tdm-policy"),
             tdmrep,
             tdmrep_url,
         ),
-        read_content_usage(page, _values(evidence, "content-usage")),
+        read_content_usage(served, _values(evidence, "content-usage")),
     ]
     if robots is not None:
-        readings.append(read_robots_txt(page, robots_url, robots))
-    links = license_links(page.url, _values(evidence, "link"), robots_url, robots)
+        readings.append(read_robots_txt(served, robots_url, robots))
+    links = license_links(served.url, _values(evidence, "link"), robots_url, robots)
     for link in links:
         body = _body(files, link.url)
         if body is not None:
-            readings.append(read_rsl(page, link.url, body))
-    readings.append(read_unfetched(page, (link for link in links if _lacks(files, link.url))))
-    readings += map(_fault, evidence.side_files)
+            readings.append(read_rsl(served, link.url, body))
+    readings.append(
+        read_unfetched_licenses(served, (link for link in links if _is_missing(files, link.url)))
+    )
+    readings += map(_file_fault, evidence.origin_files)
     if evidence.fault:
-        readings.append(faulty("http headers", evidence.fault, ""))
+        readings.append(fault_reading("http headers", evidence.fault, ""))
     return merge_readings(readings)
 
 
-def urljoin_quietly(url: str, path: str) -> str:
+def safe_urljoin(url: str, path: str) -> str:
     """A path on a URL's origin; the path alone if the URL is none."""
     try:
         return urljoin(url, path)
@@ -71,18 +73,18 @@ def _values(evidence: HttpEvidence, name: str) -> list[str]:
     return [value for key, value in evidence.headers if key.strip().casefold() == name]
 
 
-def _body(files: dict[str, SideFile], url: str) -> bytes | None:
+def _body(files: dict[str, OriginFile], url: str) -> bytes | None:
     file = files.get(url)
     return None if file is None or file.fault else file.body
 
 
-def _lacks(files: dict[str, SideFile], url: str) -> bool:
+def _is_missing(files: dict[str, OriginFile], url: str) -> bool:
     """Whether a file was not asked for, or the server has none."""
     file = files.get(url)
     return file is None or (file.body is None and not file.fault)
 
 
-def _fault(file: SideFile) -> Reading:
+def _file_fault(file: OriginFile) -> Reading:
     if not file.fault:
         return Reading()
-    return faulty(without_query(file.url), file.fault, file.body or b"")
+    return fault_reading(without_query(file.url), file.fault, file.body or b"")

@@ -9,7 +9,7 @@ from urllib.parse import urldefrag, urljoin
 from pipelines.signals.server.robots_txt import license_lines
 from pipelines.signals.server.rsl import LicenseLink
 
-_TYPE = "application/rsl+xml"
+_RSL_TYPE = "application/rsl+xml"
 # One parameter of RFC 8288, or the comma before the next link.
 _PARAMETER = re.compile(
     r"[ \t]*;[ \t]*([^\s=;,\"<>]*)[ \t]*(?:=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]*)))?"
@@ -28,18 +28,18 @@ def license_links(
         robots: Its bytes; None if the server has none.
     """
     links = [
-        LicenseLink(_absolute(url, target), "http Link", value)
+        LicenseLink(_absolute_url(url, target), "http Link", value)
         for value in link_headers
         for target in _license_targets(value)
     ]
     links += [
-        LicenseLink(_absolute(robots_url, line), robots_url, line)
+        LicenseLink(_absolute_url(robots_url, line), robots_url, line)
         for line in (license_lines(robots) if robots is not None else ())
     ]
     return tuple({link.url or link.raw: link for link in reversed(links)}.values())[::-1]
 
 
-def _absolute(base: str, target: str) -> str:
+def _absolute_url(base: str, target: str) -> str:
     """An address without its fragment; "" if there is no telling it."""
     try:
         return urldefrag(urljoin(base, target.strip())).url if target.strip() else ""
@@ -51,11 +51,11 @@ def _license_targets(value: str) -> Iterator[str]:
     """Targets of a `Link` header's RSL licences; "" where it names one but cannot be read."""
     found = False
     for target, parameters in _links(value):
-        kind = parameters.get("type", "").partition(";")[0].strip().casefold()
-        if kind == _TYPE and "license" in parameters.get("rel", "").casefold().split():
+        link_type = parameters.get("type", "").partition(";")[0].strip().casefold()
+        if link_type == _RSL_TYPE and "license" in parameters.get("rel", "").casefold().split():
             found = True
             yield target
-    if not found and _TYPE in value.casefold():
+    if not found and _RSL_TYPE in value.casefold():
         yield ""
 
 

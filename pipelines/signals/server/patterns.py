@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, urlsplit
 
-_ENCODED = re.compile("%([0-9a-fA-F]{2})")
-_ABSOLUTE = re.compile(r"\s*https?://", re.IGNORECASE)
+_PERCENT_ENCODED = re.compile("%([0-9a-fA-F]{2})")
+_WHOLE_URL = re.compile(r"\s*https?://", re.IGNORECASE)
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ASCII = "".join(map(chr, range(128)))
 
@@ -25,23 +25,23 @@ def _canonical(text: str) -> str:
             text = quote(text, safe=_ASCII, errors="surrogateescape")
         except UnicodeEncodeError:
             text = quote(text, safe=_ASCII, errors="surrogatepass")
-    return _ENCODED.sub(_decoded, text) if "%" in text else text
+    return _PERCENT_ENCODED.sub(_decode_unreserved, text) if "%" in text else text
 
 
-def _decoded(match: re.Match[str]) -> str:
+def _decode_unreserved(match: re.Match[str]) -> str:
     letter = chr(int(match[1], 16))
     return letter if letter in _UNRESERVED else match[0].upper()
 
 
 def canonical_target(target: str) -> str:
-    """A path and query in the form that `matches` compares.
+    """A path and query in the form that `matches_pattern` compares.
 
     A `*` or `$` of the path itself is encoded: in a pattern they mean something else.
     """
     return _canonical(target).replace("*", "%2A").replace("$", "%24")
 
 
-def matches(pattern: str, target: str) -> bool:
+def matches_pattern(pattern: str, target: str) -> bool:
     """Whether a pattern of a path matches.
 
     Args:
@@ -73,9 +73,9 @@ def matches(pattern: str, target: str) -> bool:
     return target.find(last, at) >= 0
 
 
-def path_of(location: str, host: str) -> str | None:
+def path_pattern(location: str, host: str) -> str | None:
     """The pattern of a path that may be written as a whole URL; None if it is another host's."""
-    if not _ABSOLUTE.match(location):
+    if not _WHOLE_URL.match(location):
         return location
     try:
         parts = urlsplit(location.strip())

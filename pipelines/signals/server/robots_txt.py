@@ -15,18 +15,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from pipelines.signals.server.aipref import parse_preferences, preferences_of
-from pipelines.signals.server.patterns import matches
-from pipelines.signals.server.server import TRAINING, Page, faulty, without_query
-from schemas.rights import Purpose, Value
+from pipelines.signals.server.aipref import parse_preferences, preference_signals
+from pipelines.signals.server.common import TRAINING_USES, ServedFile, fault_reading, without_query
+from pipelines.signals.server.patterns import matches_pattern
+from schemas.rights import Permission, Purpose
 from schemas.signal import Reading, Signal, raw_sha256
 
-_CONTENT_SIGNALS: dict[str, tuple[Purpose, ...]] = {
+_CONTENT_SIGNAL_PURPOSES: dict[str, tuple[Purpose, ...]] = {
     "search": (Purpose.SEARCH,),
     "ai-input": (Purpose.INFERENCE,),
-    "ai-train": TRAINING,
+    "ai-train": TRAINING_USES,
 }
-_ANSWERS = {"yes": Value.ALLOW, "no": Value.DENY}
+_ANSWER_VALUES = {"yes": Permission.ALLOW, "no": Permission.DENY}
 
 
 @dataclass(frozen=True)
@@ -44,27 +44,27 @@ class _Group:
     rules: list[_Rule] = field(default_factory=list)
 
 
-_Speak = Callable[[Page, _Rule, str, str], list[Signal]]
+_RuleReader = Callable[[ServedFile, _Rule, str, str], list[Signal]]
 
 
-def read_robots_txt(page: Page, url: str, body: bytes) -> Reading:
+def read_robots_txt(served: ServedFile, url: str, body: bytes) -> Reading:
     """Reads the preferences for a file out of its origin's robots.txt.
 
     Args:
-        page: What was fetched.
+        served: What was fetched.
         url: Where robots.txt lies.
         body: Its bytes.
     """
     where, digest = without_query(url), raw_sha256(body)
     # UTF-16, most likely: crawlers read nothing in it, but its author wrote something.
-    faults = faulty(where, "not a text in UTF-8", body).faults if b"\0" in body else ()
+    faults = fault_reading(where, "not a text in UTF-8", body).faults if b"\0" in body else ()
     # Thousands of groups may say the same: one signal for each purpose and value is enough.
-    found: dict[tuple[Purpose, Value], Signal] = {}
+    found: dict[tuple[Purpose, Permission], Signal] = {}
     for group in _groups(body):
-        for name, speak in _SPEAKERS.items():
+        for name, read_rule in _RULE_READERS.items():
             rules = [rule for rule in group.rules if rule.name == name]
-            for rule in dict.fromkeys(_applicable(rules, page)):
-                for signal in speak(page, rule, where, digest):
+            for rule in dict.fromkeys(_applicable(rules, served)):
+                for signal in read_rule(served, rule, where, digest):
                     found.setdefault((signal.purpose, signal.value), signal)
     return Reading(tuple(found.values()), faults=faults)
 
@@ -87,16 +87,16 @@ def _lines(body: bytes) -> Iterator[tuple[str, str]]:
 def _groups(body: bytes) -> list[_Group]:
     """The groups of a file; what stands before the first `User-agent` is one, too."""
     groups = [_Group()]
-    naming = True
+    in_heading = True
     for name, value in _lines(body):
         if name == "user-agent":
-            if not naming:
+            if not in_heading:
                 groups.append(_Group())
-            naming = True
+            in_heading = True
         elif name in ("allow", "disallow"):
-            naming = False
-        elif name in _SPEAKERS:
-            naming = False
+            in_heading = False
+        elif name in _RULE_READERS:
+            in_heading = False
             path, _, rest = value.replace("\t", " ").partition(" ")
             has_path = path.startswith("/")
             statement = rest.strip() if has_path else value
@@ -105,33 +105,38 @@ def _groups(body: bytes) -> list[_Group]:
     return groups
 
 
-def _applicable(rules: list[_Rule], page: Page) -> Iterator[_Rule]:
+def _applicable(rules: list[_Rule], served: ServedFile) -> Iterator[_Rule]:
     """Those of a group's rules of one name whose matching path is the longest.
 
     A rule that cannot be read does not hide shorter ones: they may say no.
     """
-    for target in page.targets:
-        fitting = [rule for rule in rules if matches(rule.path, target)]
-        heard = 0
-        for rule in sorted(fitting, key=lambda rule: -len(rule.path)):
-            if len(rule.path) < heard:
+    for target in served.targets:
+        matching = [rule for rule in rules if matches_pattern(rule.path, target)]
+        longest = 0
+        for rule in sorted(matching, key=lambda rule: -len(rule.path)):
+            if len(rule.path) < longest:
                 break
             yield rule
             if rule.name == "content-signal" or parse_preferences(rule.statement) is not None:
-                heard = len(rule.path)
+                longest = len(rule.path)
 
 
-def _usage(page: Page, rule: _Rule, where: str, sha256: str) -> list[Signal]:
-    return preferences_of(page, rule.statement, where, sha256, rule.line)
+def _usage_signals(served: ServedFile, rule: _Rule, where: str, sha256: str) -> list[Signal]:
+    return preference_signals(served, rule.statement, where, sha256, rule.line)
 
 
-def _signal(page: Page, rule: _Rule, where: str, sha256: str) -> list[Signal]:
+def _content_signals(served: ServedFile, rule: _Rule, where: str, sha256: str) -> list[Signal]:
     signals: list[Signal] = []
     for part in rule.statement.casefold().replace(";", ",").split(","):
         name, _, answer = (piece.strip() for piece in part.partition("="))
-        value = _ANSWERS.get(answer, Value.UNKNOWN)
-        signals += page.says(_CONTENT_SIGNALS.get(name, ()), value, where, sha256, rule.line)
+        value = _ANSWER_VALUES.get(answer, Permission.UNKNOWN)
+        signals += served.signals(
+            _CONTENT_SIGNAL_PURPOSES.get(name, ()), value, where, sha256, rule.line
+        )
     return signals
 
 
-_SPEAKERS: dict[str, _Speak] = {"content-usage": _usage, "content-signal": _signal}
+_RULE_READERS: dict[str, _RuleReader] = {
+    "content-usage": _usage_signals,
+    "content-signal": _content_signals,
+}

@@ -20,30 +20,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pipelines.signals.server.patterns import matches, path_of
-from pipelines.signals.server.rsl_xml import NAMESPACE, Element, parse_xml
-from pipelines.signals.server.server import (
+from pipelines.signals.server.common import (
     AI_USES,
-    EVERYTHING,
-    TRAINING,
-    Page,
-    faulty,
-    one_line,
+    ALL_USES,
+    TRAINING_USES,
+    ServedFile,
+    escaped_line,
+    fault_reading,
     strictest,
     without_query,
 )
-from schemas.rights import Purpose, Value
+from pipelines.signals.server.patterns import matches_pattern, path_pattern
+from pipelines.signals.server.rsl_xml import NAMESPACE, Element, parse_xml
+from schemas.rights import Permission, Purpose
 from schemas.signal import Reading, Signal, raw_sha256
 
-_USES: dict[str, tuple[Purpose, ...]] = {
-    "all": EVERYTHING,
+_USE_PURPOSES: dict[str, tuple[Purpose, ...]] = {
+    "all": ALL_USES,
     "ai-all": AI_USES,
-    "ai-train": TRAINING,
+    "ai-train": TRAINING_USES,
     "ai-input": (Purpose.INFERENCE,),
     "ai-index": (Purpose.INDEX,),
     "search": (Purpose.SEARCH,),
     # Drafts before 1.0.
-    "train-ai": TRAINING,
+    "train-ai": TRAINING_USES,
     "train-genai": (Purpose.TRAIN_GEN,),
     "ai-use": (Purpose.INFERENCE,),
     "ai-summarize": (Purpose.INFERENCE,),
@@ -59,79 +59,82 @@ class _License:
     Attributes:
         permitted: What it permits; None where it does not enumerate.
         prohibited: What it prohibits.
-        doubtful: Whether it prohibits something that is not known.
-        bound: Whether it has conditions.
+        prohibits_unknown: Whether it prohibits something that is not known.
+        has_conditions: Whether it has conditions.
     """
 
     permitted: frozenset[Purpose] | None
     prohibited: frozenset[Purpose]
-    doubtful: bool
-    bound: bool
+    prohibits_unknown: bool
+    has_conditions: bool
 
 
-def read_rsl(page: Page, url: str, body: bytes) -> Reading:
+def read_rsl(served: ServedFile, url: str, body: bytes) -> Reading:
     """Reads a licence document for one file.
 
     Args:
-        page: What was fetched.
+        served: What was fetched.
         url: Where the document lies.
         body: Its bytes.
     """
     where, digest = without_query(url), raw_sha256(body)
     try:
-        contents = [_content(element) for element in _contents(parse_xml(body))]
+        contents = [_parse_content(element) for element in _content_elements(parse_xml(body))]
     except ValueError as error:
-        return faulty(where, f"not an RSL document: {error}", body)
+        return fault_reading(where, f"not an RSL document: {error}", body)
     signals: list[Signal] = []
-    for target in page.targets:
-        heard: dict[Purpose, tuple[Value, str]] = {}
-        for pattern, licenses in _matching(contents, page.host, target):
-            for purpose in EVERYTHING:
-                value = _value(purpose, licenses)
+    for target in served.targets:
+        decided: dict[Purpose, tuple[Permission, str]] = {}
+        for pattern, licenses in _matching_contents(contents, served.host, target):
+            for purpose in ALL_USES:
+                value = _combined_value(purpose, licenses)
                 if value is not None:
-                    _hear(heard, purpose, value, pattern)
-        for purpose, (value, pattern) in heard.items():
-            said = f'<content url="{one_line(pattern)}"> {value}'
-            signals += page.says((purpose,), value, where, digest, said)
+                    _keep_strictest(decided, purpose, value, pattern)
+        for purpose, (value, pattern) in decided.items():
+            said = f'<content url="{escaped_line(pattern)}"> {value}'
+            signals += served.signals((purpose,), value, where, digest, said)
     return Reading(tuple(dict.fromkeys(signals)))
 
 
-def _hear(
-    heard: dict[Purpose, tuple[Value, str]], purpose: Purpose, value: Value, pattern: str
+def _keep_strictest(
+    decided: dict[Purpose, tuple[Permission, str]],
+    purpose: Purpose,
+    value: Permission,
+    pattern: str,
 ) -> None:
     """Keeps the first word on a purpose, or a stricter one from a pattern as long."""
-    before = heard.get(purpose)
-    if before is not None:
-        stricter = strictest((before[0], value)) is not before[0]
-        if len(before[1]) != len(pattern) or not stricter:
+    earlier = decided.get(purpose)
+    if earlier is not None:
+        stricter = strictest((earlier[0], value)) is not earlier[0]
+        if len(earlier[1]) != len(pattern) or not stricter:
             return
-    heard[purpose] = (value, pattern)
+    decided[purpose] = (value, pattern)
 
 
 _Content = tuple[str, list[_License]]
 
 
-def _matching(contents: list[_Content], host: str, target: str) -> Iterator[_Content]:
+def _matching_contents(contents: list[_Content], host: str, target: str) -> Iterator[_Content]:
     """The contents for a path, the longest pattern first."""
     found: list[_Content] = []
     for pattern, licenses in contents:
-        path = path_of(pattern, host)
-        if path is not None and matches(path, target):
+        path = path_pattern(pattern, host)
+        if path is not None and matches_pattern(path, target):
             found.append((path, licenses))
     yield from sorted(found, key=lambda content: -len(content[0]))
 
 
-def _contents(root: Element) -> list[Element]:
-    if root.name != "rsl" or not root.ours:
+def _content_elements(root: Element) -> list[Element]:
+    if root.name != "rsl" or not root.in_namespace:
         raise ValueError(f"the root is not rsl in the namespace {NAMESPACE}")
-    contents = [child for child in root.children if child.ours]
+    contents = [child for child in root.children if child.in_namespace]
     if not contents or any(child.name != "content" for child in contents):
         raise ValueError("rsl holds no content, or something else")
     return contents
 
 
-def _content(element: Element) -> _Content:
-    parts = [child for child in element.children if child.ours]
+def _parse_content(element: Element) -> _Content:
+    parts = [child for child in element.children if child.in_namespace]
     unknown = next((part.name for part in parts if part.name not in _CONTENT_PARTS), None)
     if unknown is not None:
         raise ValueError(f"content holds {unknown[:50]}")
@@ -139,33 +142,35 @@ def _content(element: Element) -> _Content:
     if "url" not in element.attributes or not licenses:
         raise ValueError("a content without url or license")
     encrypted = element.attributes.get("encrypted", "").strip().casefold() == "true"
-    bound = "server" in element.attributes or encrypted
-    return element.attributes["url"].strip(), [_license(part, bound) for part in licenses]
+    has_conditions = "server" in element.attributes or encrypted
+    return element.attributes["url"].strip(), [
+        _parse_license(part, has_conditions) for part in licenses
+    ]
 
 
-def _license(element: Element, bound: bool) -> _License:
+def _parse_license(element: Element, has_conditions: bool) -> _License:
     permitted: set[Purpose] | None = None
     prohibited: set[Purpose] = set()
-    doubtful = False
+    prohibits_unknown = False
     for part in element.children:
-        if not part.ours:
+        if not part.in_namespace:
             continue
         if part.name not in _LICENSE_PARTS:
             raise ValueError(f"license holds {part.name[:50]}")
         if part.name in ("permits", "prohibits") and part.children:
             raise ValueError(f"{part.name} holds an element")
-        of_use = part.attributes.get("type", "usage").strip().casefold() == "usage"
+        is_usage = part.attributes.get("type", "usage").strip().casefold() == "usage"
         words = part.text.casefold().replace(",", " ").split()
-        named = {purpose for word in words for purpose in _USES.get(word, ())}
-        if part.name == "permits" and of_use:
+        named = {purpose for word in words for purpose in _USE_PURPOSES.get(word, ())}
+        if part.name == "permits" and is_usage:
             permitted = (permitted or set()) | named
-        elif part.name == "prohibits" and of_use:
+        elif part.name == "prohibits" and is_usage:
             prohibited |= named
-            doubtful |= any(word not in _USES for word in words)
+            prohibits_unknown |= any(word not in _USE_PURPOSES for word in words)
         else:
-            bound |= part.name != "payment" or not _is_free(part)
+            has_conditions |= part.name != "payment" or not _is_free(part)
     listed = None if permitted is None else frozenset(permitted)
-    return _License(listed, frozenset(prohibited), doubtful, bound)
+    return _License(listed, frozenset(prohibited), prohibits_unknown, has_conditions)
 
 
 def _is_free(payment: Element) -> bool:
@@ -173,18 +178,18 @@ def _is_free(payment: Element) -> bool:
     return kind == "free" and not payment.children
 
 
-def _value(purpose: Purpose, licenses: list[_License]) -> Value | None:
+def _combined_value(purpose: Purpose, licenses: list[_License]) -> Permission | None:
     """What the licences of one content say of a purpose; None if nothing."""
     if any(purpose in each.prohibited for each in licenses):
-        return Value.DENY
-    if any(each.doubtful for each in licenses):
-        return Value.CONDITIONAL
+        return Permission.DENY
+    if any(each.prohibits_unknown for each in licenses):
+        return Permission.CONDITIONAL
     granting = [each for each in licenses if each.permitted is None or purpose in each.permitted]
-    if any(not each.bound and each.permitted is not None for each in granting):
-        return Value.ALLOW
-    if any(each.bound for each in granting):
-        return Value.CONDITIONAL
-    return None if granting else Value.DENY
+    if any(not each.has_conditions and each.permitted is not None for each in granting):
+        return Permission.ALLOW
+    if any(each.has_conditions for each in granting):
+        return Permission.CONDITIONAL
+    return None if granting else Permission.DENY
 
 
 @dataclass(frozen=True)
@@ -202,7 +207,7 @@ class LicenseLink:
     raw: str
 
 
-def read_unfetched(page: Page, links: Iterable[LicenseLink]) -> Reading:
+def read_unfetched_licenses(served: ServedFile, links: Iterable[LicenseLink]) -> Reading:
     """Reads links to licences that are not there, or were not fetched: those of other origins.
 
     Somebody set terms, and they are not known: everything is conditional.
@@ -210,5 +215,7 @@ def read_unfetched(page: Page, links: Iterable[LicenseLink]) -> Reading:
     signals: list[Signal] = []
     for link in links:
         said = without_query(link.url or link.raw)
-        signals += page.says(EVERYTHING, Value.CONDITIONAL, link.where, raw_sha256(link.raw), said)
+        signals += served.signals(
+            ALL_USES, Permission.CONDITIONAL, link.where, raw_sha256(link.raw), said
+        )
     return Reading(tuple(signals))

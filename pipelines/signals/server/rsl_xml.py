@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 NAMESPACE = "https://rslstandard.org/rsl"
-_DEEPEST = 32
-_MOST_ELEMENTS = 50_000
+_MAX_DEPTH = 32
+_MAX_ELEMENTS = 50_000
 
 
 @dataclass
@@ -16,14 +16,14 @@ class Element:
 
     Attributes:
         name: Local name.
-        ours: Whether it is in RSL's namespace.
+        in_namespace: Whether it is in RSL's namespace.
         attributes: Those without a namespace.
         text: All text directly within it.
         children: The elements within it.
     """
 
     name: str
-    ours: bool
+    in_namespace: bool
     attributes: dict[str, str]
     text: str = ""
     children: list[Element] = field(default_factory=list)
@@ -38,11 +38,11 @@ class _Builder:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._count += 1
-        if len(self._open) >= _DEEPEST or self._count > _MOST_ELEMENTS:
+        if len(self._open) >= _MAX_DEPTH or self._count > _MAX_ELEMENTS:
             raise ValueError("too deep or too many elements")
-        space, _, local = name.rpartition(" ")
+        namespace, _, local = name.rpartition(" ")
         plain = {key: value for key, value in attributes.items() if " " not in key}
-        element = Element(local, space.rstrip("/") == NAMESPACE, plain)
+        element = Element(local, namespace.rstrip("/") == NAMESPACE, plain)
         if self._open:
             self._open[-1].children.append(element)
         else:

@@ -16,18 +16,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.signals.server.patterns import matches, path_of
-from pipelines.signals.server.server import MINING, Page, faulty, one_line, without_query
-from schemas.rights import Value
+from pipelines.signals.server.common import (
+    MINING_USES,
+    ServedFile,
+    escaped_line,
+    fault_reading,
+    without_query,
+)
+from pipelines.signals.server.patterns import matches_pattern, path_pattern
+from schemas.rights import Permission
 from schemas.signal import Reading, Signal, raw_sha256
 
-WELL_KNOWN = "/.well-known/tdmrep.json"
+TDMREP_PATH = "/.well-known/tdmrep.json"
 _WHERE = "http tdm-reservation"
-_UNSET = "tdm-reservation is neither 1 nor 0"
+_UNSET_DETAIL = "tdm-reservation is neither 1 nor 0"
 
 
 @dataclass(frozen=True)
-class _Word:
+class _Reservation:
     """What one place says.
 
     Attributes:
@@ -46,7 +52,7 @@ class _Word:
 
 
 def read_tdmrep(
-    page: Page,
+    served: ServedFile,
     reservations: Sequence[str],
     policies: Sequence[str],
     file: bytes | None,
@@ -55,44 +61,48 @@ def read_tdmrep(
     """Reads the headers and the file together, for the header has precedence.
 
     Args:
-        page: What was fetched.
+        served: What was fetched.
         reservations: Values of the `tdm-reservation` headers.
         policies: Values of the `tdm-policy` headers.
         file: `/.well-known/tdmrep.json`; None if the server has none.
         file_url: Where it lies.
     """
-    header = _header(reservations, policies)
+    header = _header_reservation(reservations, policies)
     rules: list[dict[str, object]] = []
     faults: Reading = Reading()
     where = without_query(file_url)
     if file is not None:
         try:
-            rules = _rules(file)
+            rules = _parse_rules(file)
         except (ValueError, RecursionError) as error:
-            faults = faulty(where, f"not a TDMRep file: {error or type(error).__name__}", file)
+            faults = fault_reading(
+                where, f"not a TDMRep file: {error or type(error).__name__}", file
+            )
     digest = raw_sha256(file or b"")
     signals: list[Signal] = []
     # For the path with its query and without; where they differ, both answers are kept.
-    for target in page.targets:
-        rule = _first(rules, page.host, target, where, digest)
-        signals += _signals(page, header, rule)
+    for target in served.targets:
+        rule = _deciding_rule(rules, served.host, target, where, digest)
+        signals += _signals(served, header, rule)
     return Reading(tuple(dict.fromkeys(signals)), faults=faults.faults)
 
 
-def _header(reservations: Sequence[str], policies: Sequence[str]) -> _Word | None:
+def _header_reservation(
+    reservations: Sequence[str], policies: Sequence[str]
+) -> _Reservation | None:
     if not reservations and not policies:
         return None
-    found = [_reserved(part) for value in reservations for part in value.split(",")]
+    found = [_parse_reserved(part) for value in reservations for part in value.split(",")]
     reserved = True if True in found else False if found and set(found) == {False} else None
     policy = next((value.strip() for value in policies if value.strip()), "")
     digest = raw_sha256("\n".join([*reservations, *policies]))
     said = f"tdm-reservation: {', '.join(reservations)}" if reservations else ""
     # A policy is a URL, and may hold what should not be shown.
     shown = f"tdm-policy: {without_query(policy)}" if policy else ""
-    return _Word(reserved, policy, _WHERE, digest, "; ".join(filter(None, (said, shown))))
+    return _Reservation(reserved, policy, _WHERE, digest, "; ".join(filter(None, (said, shown))))
 
 
-def _reserved(value: object) -> bool | None:
+def _parse_reserved(value: object) -> bool | None:
     """A reservation's value: lenient with a no, strict with a yes."""
     if isinstance(value, str):
         value = value.strip().strip("\"'").strip()
@@ -103,13 +113,13 @@ def _reserved(value: object) -> bool | None:
     return None
 
 
-def _rules(file: bytes) -> list[dict[str, object]]:
+def _parse_rules(file: bytes) -> list[dict[str, object]]:
     """The rules of a file, their names in lower case.
 
     Raises:
         ValueError: If it is not an array of objects.
     """
-    loaded = json.loads(file.decode("utf-8-sig"), object_pairs_hook=_folded)
+    loaded = json.loads(file.decode("utf-8-sig"), object_pairs_hook=_with_lower_case_names)
     if not isinstance(loaded, list):
         raise ValueError("not an array")
     rules: list[dict[str, object]] = []
@@ -120,48 +130,58 @@ def _rules(file: bytes) -> list[dict[str, object]]:
     return rules
 
 
-def _folded(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _with_lower_case_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """An object with names in lower case; a no is not lost to a name that comes again."""
     folded: dict[str, object] = {}
     for name, value in pairs:
         key = name.strip().casefold()
-        if key != "tdm-reservation" or _reserved(folded.get(key)) is not True:
+        if key != "tdm-reservation" or _parse_reserved(folded.get(key)) is not True:
             folded[key] = value
     return folded
 
 
-def _first(
+def _deciding_rule(
     rules: list[dict[str, object]], host: str, target: str, where: str, sha256: str
-) -> _Word | None:
+) -> _Reservation | None:
     """The first rule that matches and is set; else the first that matches."""
-    unset: _Word | None = None
+    unset: _Reservation | None = None
     for rule in rules:
         location = str(rule["location"])
-        path = path_of(location, host)
-        if path is None or not matches(path, target):
+        path = path_pattern(location, host)
+        if path is None or not matches_pattern(path, target):
             continue
-        value, given = rule.get("tdm-reservation"), rule.get("tdm-policy")
-        policy = given.strip() if isinstance(given, str) else ""
+        value, raw_policy = rule.get("tdm-reservation"), rule.get("tdm-policy")
+        policy = raw_policy.strip() if isinstance(raw_policy, str) else ""
         # The value at full length could be megabytes.
-        said = f"location={location[:100]} tdm-reservation={one_line(str(value)[:200])}"
+        said = f"location={location[:100]} tdm-reservation={escaped_line(str(value)[:200])}"
         said += f" tdm-policy={without_query(policy)}" if policy else ""
-        word = _Word(_reserved(value), policy, where, sha256, said)
-        if word.reserved is not None:
-            return word
-        unset = unset or word
+        reservation = _Reservation(_parse_reserved(value), policy, where, sha256, said)
+        if reservation.reserved is not None:
+            return reservation
+        unset = unset or reservation
     return unset
 
 
-def _signals(page: Page, header: _Word | None, rule: _Word | None) -> list[Signal]:
+def _signals(
+    served: ServedFile, header: _Reservation | None, rule: _Reservation | None
+) -> list[Signal]:
     """The header's word, or else the file's, as signals."""
-    word = rule if header is None or (header.reserved is None and rule is not None) else header
-    if word is None:
+    reservation = (
+        rule if header is None or (header.reserved is None and rule is not None) else header
+    )
+    if reservation is None:
         return []
     policy = (header.policy if header is not None else "") or (rule.policy if rule else "")
-    if word.reserved is None:
-        said = f"{_UNSET}: {word.said}" if word.said else _UNSET
-        return page.says(MINING, Value.UNKNOWN, word.where, word.sha256, said)
-    if not word.reserved:
-        return page.says(MINING, Value.ALLOW, word.where, word.sha256, word.said)
-    value = Value.CONDITIONAL if policy else Value.DENY
-    return page.says(MINING, value, word.where, word.sha256, word.said)
+    if reservation.reserved is None:
+        said = f"{_UNSET_DETAIL}: {reservation.said}" if reservation.said else _UNSET_DETAIL
+        return served.signals(
+            MINING_USES, Permission.UNKNOWN, reservation.where, reservation.sha256, said
+        )
+    if not reservation.reserved:
+        return served.signals(
+            MINING_USES, Permission.ALLOW, reservation.where, reservation.sha256, reservation.said
+        )
+    value = Permission.CONDITIONAL if policy else Permission.DENY
+    return served.signals(
+        MINING_USES, value, reservation.where, reservation.sha256, reservation.said
+    )

@@ -32,11 +32,11 @@ def main() -> None:
         clock, processor = time.perf_counter(), _processor_s()
         with contextlib.redirect_stdout(sys.stderr):
             download(**json.loads(line))
-        told = {
+        timing = {
             "clock_s": time.perf_counter() - clock,
             "processor_s": _processor_s() - processor,
         }
-        answers.write(json.dumps(told) + "\n")
+        answers.write(json.dumps(timing) + "\n")
         answers.flush()
 
 

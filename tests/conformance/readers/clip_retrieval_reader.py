@@ -27,8 +27,8 @@ def read(delivery: str, kind: str) -> dict[str, Any]:
     )
     rows: list[dict[str, Any]] = []
     # Batches that end within files, as a reader's do.
-    for vectors, told in reader(batch_size=5, start=0, end=reader.count, show_progress=False):
-        for vector, row in zip(vectors, told.to_dict("records"), strict=True):
+    for vectors, metadata in reader(batch_size=5, start=0, end=reader.count, show_progress=False):
+        for vector, row in zip(vectors, metadata.to_dict("records"), strict=True):
             place = row.pop("i")
             assert place == len(rows)
             rows.append({**row, "vector": hashlib.sha256(vector.tobytes()).hexdigest()})
@@ -36,8 +36,8 @@ def read(delivery: str, kind: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    asked = json.loads(sys.argv[1])
-    found = {folder: {kind: read(folder, kind) for kind in _KINDS} for folder in asked}
+    deliveries = json.loads(sys.argv[1])
+    found = {folder: {kind: read(folder, kind) for kind in _KINDS} for folder in deliveries}
     json.dump(found, sys.stdout)
 
 

@@ -41,8 +41,10 @@ def read(delivery: Path, families: list[str]) -> dict[str, Any]:
 
 
 def main() -> None:
-    asked = json.loads(sys.argv[1])
-    json.dump({folder: read(Path(folder), names) for folder, names in asked.items()}, sys.stdout)
+    deliveries = json.loads(sys.argv[1])
+    json.dump(
+        {folder: read(Path(folder), names) for folder, names in deliveries.items()}, sys.stdout
+    )
 
 
 if __name__ == "__main__":

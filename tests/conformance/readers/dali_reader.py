@@ -36,17 +36,17 @@ def read(tars: list[str], family: str) -> dict[str, dict[str, str]]:
 
 
 def read_all(delivery: Path, families: list[str]) -> dict[str, Any]:
-    told = json.loads((delivery / "MANIFEST.json").read_bytes())["shards"]
+    shard_records = json.loads((delivery / "MANIFEST.json").read_bytes())["shards"]
     found = {}
     for family in families:
-        names = [item["name"] for item in told if item["family"] == family]
+        names = [item["name"] for item in shard_records if item["family"] == family]
         found[family] = read([str(delivery / "shards" / f"{name}.tar") for name in names], family)
     return found
 
 
 def main() -> None:
-    asked = json.loads(sys.argv[1])
-    found = {folder: read_all(Path(folder), names) for folder, names in asked.items()}
+    deliveries = json.loads(sys.argv[1])
+    found = {folder: read_all(Path(folder), names) for folder, names in deliveries.items()}
     json.dump(found, sys.stdout)
 
 

@@ -55,9 +55,9 @@ def read(what: str, delivery: str, families: list[str], streaming: bool) -> dict
 
 
 def main() -> None:
-    what, way, asked = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    what, way, deliveries = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     found = {}
-    for folder, families in asked.items():
+    for folder, families in deliveries.items():
         if what != "shots" or "mp4" in families:
             found[folder] = read(what, folder, families, way == "streaming")
     json.dump(found, sys.stdout)

@@ -69,13 +69,13 @@ def read(delivery: Path, family: str, mode: str) -> dict[str, Any]:
     source = get_val_dataset(where, worker_config=alone, batch_size=1, **more)
     batches = get_loader(source, watchdog_timeout_seconds=None)
     return {
-        sample.__key__.rpartition("/")[2]: said(sample, mode)
+        sample.__key__.rpartition("/")[2]: sample_fields(sample, mode)
         for batch in batches
         for sample in batch
     }
 
 
-def said(sample: Any, mode: str) -> dict[str, Any]:
+def sample_fields(sample: Any, mode: str) -> dict[str, Any]:
     if mode == "raw":
         return {name: hashlib.sha256(data).hexdigest() for name, data in sample.parts.items()}
     if isinstance(sample, Raw):
@@ -85,10 +85,10 @@ def said(sample: Any, mode: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    mode, asked = sys.argv[1], json.loads(sys.argv[2])
+    mode, deliveries = sys.argv[1], json.loads(sys.argv[2])
     found = {
         folder: {name: read(Path(folder), name, mode) for name in names}
-        for folder, names in asked.items()
+        for folder, names in deliveries.items()
     }
     json.dump(found, sys.stdout)
 

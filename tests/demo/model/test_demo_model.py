@@ -8,9 +8,9 @@ import pytest
 from safetensors import safe_open
 
 from pipelines.demo.model.evaluate import evaluate
-from pipelines.demo.model.figures import subject_of
-from pipelines.demo.model.pictures import CHECK_SEED, HELD_OUT_SEED, TRAIN_SEED
-from pipelines.demo.model.vocabulary import merges, write_vocabulary
+from pipelines.demo.model.metrics import named_subject
+from pipelines.demo.model.pictures import FIRST_CHECK_SEED, FIRST_HELD_OUT_SEED, FIRST_TRAIN_SEED
+from pipelines.demo.model.vocabulary import learn_merges, write_vocabulary
 from pipelines.demo.scenes.render import caption, draw_scene_spec, vocabulary
 from pipelines.vision import demo_network
 from pipelines.vision.models import ModelRef
@@ -50,7 +50,7 @@ def test_captions_survive_the_tokenizer() -> None:
 
 def test_merges_by_hand() -> None:
     # "ab" occurs twice, so it comes first; then what is left, by spelling.
-    assert merges(["abc", "abd"]) == [("a", "b"), ("ab", "c</w>"), ("ab", "d</w>")]
+    assert learn_merges(["abc", "abd"]) == [("a", "b"), ("ab", "c</w>"), ("ab", "d</w>")]
 
 
 def test_weights_are_half_precision_and_nothing_else() -> None:
@@ -59,8 +59,8 @@ def test_weights_are_half_precision_and_nothing_else() -> None:
 
 
 def test_seeds_of_training_and_figures_never_meet() -> None:
-    assert TRAIN_SEED + 4_000_000 < CHECK_SEED
-    assert CHECK_SEED + 4_000_000 < HELD_OUT_SEED
+    assert FIRST_TRAIN_SEED + 4_000_000 < FIRST_CHECK_SEED
+    assert FIRST_CHECK_SEED + 4_000_000 < FIRST_HELD_OUT_SEED
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_seeds_of_training_and_figures_never_meet() -> None:
     ],
 )
 def test_the_subject_is_read_from_a_caption(text: str, expected: tuple[str, str]) -> None:
-    assert subject_of(text) == expected
+    assert named_subject(text) == expected
 
 
 def test_held_out_figures(demo_model: ModelRef) -> None:

@@ -39,7 +39,7 @@ def test_training_repeats_and_resumes(tmp_path: Path) -> None:
 def test_patches_show_what_the_scene_has() -> None:
     for seed in range(100):
         scene = draw_scene_spec(seed)
-        patches = pictures.patch_kinds(scene)
+        patches = pictures.patch_labels(scene)
         assert patches.shape == (8, 8)
         shown = {KINDS[value - 1] for value in np.unique(patches) if value}
         assert shown == {scene.kind, *([scene.second_kind] if scene.relation else [])}
@@ -50,13 +50,13 @@ def test_patches_show_what_the_scene_has() -> None:
 
 def test_pictures_are_drawn_once(tmp_path: Path) -> None:
     path = tmp_path / "some.u8"
-    first = np.array(pictures.prepare(path, 60_000_000, 3, 1))
+    first = np.array(pictures.load_or_draw(path, 60_000_000, 3, 1))
     assert first.shape == (3, 64, 64, 3)
     changed = path.stat().st_mtime_ns
-    again = pictures.prepare(path, 60_000_000, 3, 1)
+    again = pictures.load_or_draw(path, 60_000_000, 3, 1)
     assert path.stat().st_mtime_ns == changed
     assert np.array_equal(first, again)
-    expected = pictures.shrink(pictures.picture(60_000_001))
+    expected = pictures.shrink(pictures.draw_picture(60_000_001))
     assert np.array_equal(first[1], expected)
 
 
@@ -64,7 +64,7 @@ def test_varied_pictures_keep_their_content() -> None:
     batch = np.zeros((4, 64, 64, 3), np.uint8)
     batch[:, 20:30, 4:12] = 200
     mirrored = np.array([True, False, True, False])
-    varied = pictures.vary(batch, mirrored, np.random.default_rng(1))
+    varied = pictures.augment(batch, mirrored, np.random.default_rng(1))
     assert varied.shape == batch.shape
     for index in range(4):
         columns = np.nonzero(varied[index].max(axis=(0, 2)))[0]

@@ -12,10 +12,10 @@ from typing import Any
 
 from pipelines.media.formats import Format
 from pipelines.signals.file.c2pa import read_c2pa
-from pipelines.signals.file.c2pa_assertions import Speaker, read_assertion
+from pipelines.signals.file.c2pa_assertions import AssertionSigner, read_assertion
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
 from schemas.reasons import Reason
-from schemas.rights import Purpose, Value
+from schemas.rights import Permission, Purpose
 from schemas.signal import Reading
 from tests.signals.case import Case
 from tests.signals.file.c2pa_builder import (
@@ -30,11 +30,16 @@ from tests.signals.file.c2pa_builder import (
     sign,
 )
 
-TRUSTED = Speaker("Photo Desk, Test Agency", "2026-03-04T05:06:07+00:00", "active", True)
-UNTRUSTED = Speaker("Somebody", "", "active", False)
-PART = Speaker("Photo Desk, Test Agency", "", "ingredient", False)
+TRUSTED = AssertionSigner("Photo Desk, Test Agency", "2026-03-04T05:06:07+00:00", "active", True)
+UNTRUSTED = AssertionSigner("Somebody", "", "active", False)
+PART = AssertionSigner("Photo Desk, Test Agency", "", "ingredient", False)
 
-_ALLOW, _DENY, _CONDITIONAL, _UNKNOWN = Value.ALLOW, Value.DENY, Value.CONDITIONAL, Value.UNKNOWN
+_ALLOW, _DENY, _CONDITIONAL, _UNKNOWN = (
+    Permission.ALLOW,
+    Permission.DENY,
+    Permission.CONDITIONAL,
+    Permission.UNKNOWN,
+)
 _REASONS = {_DENY: Reason.FILE_DENIED, _CONDITIONAL: Reason.FILE_CONDITIONAL}
 _GEN, _NONGEN = Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN
 _MINING, _INFER, _INDEX = Purpose.DATA_MINING, Purpose.INFERENCE, Purpose.INDEX
@@ -46,9 +51,9 @@ def _mapped(
     name: str,
     data: object,
     purpose: Purpose,
-    value: Value | None,
+    value: Permission | None,
     label: str = _CAWG,
-    speaker: Speaker = TRUSTED,
+    speaker: AssertionSigner = TRUSTED,
 ) -> Case:
     reason = _REASONS.get(value) if value else None
     return Case(name, lambda: read_assertion(label, data, speaker), purpose, value, reason)
@@ -63,7 +68,7 @@ def _signed(
     name: str,
     make: Callable[[], bytes],
     purpose: Purpose,
-    value: Value | None,
+    value: Permission | None,
     trust: Callable[[], TrustLists] = lambda: identity().trust,
     fmt: Format = "jpg",
 ) -> Case:

@@ -7,24 +7,29 @@ from itertools import cycle
 
 from pipelines.signals.file.metadata import read_metadata
 from schemas.reasons import Reason
-from schemas.rights import PURPOSES, Purpose, Value
+from schemas.rights import PURPOSES, Permission, Purpose
 from schemas.signal import Reading
 from tests.signals.case import Case
 from tests.signals.file import xmp_builder as build
 
-_ALLOW, _DENY, _CONDITIONAL, _UNKNOWN = Value.ALLOW, Value.DENY, Value.CONDITIONAL, Value.UNKNOWN
+_ALLOW, _DENY, _CONDITIONAL, _UNKNOWN = (
+    Permission.ALLOW,
+    Permission.DENY,
+    Permission.CONDITIONAL,
+    Permission.UNKNOWN,
+)
 _REASONS = {_DENY: Reason.FILE_DENIED, _CONDITIONAL: Reason.FILE_CONDITIONAL}
 _GEN, _NONGEN = Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN
 _MINING, _INFER = Purpose.DATA_MINING, Purpose.INFERENCE
 _INDEX, _SEARCH = Purpose.INDEX, Purpose.SEARCH
 
 
-def _all(value: Value) -> dict[Purpose, Value]:
+def _all(value: Permission) -> dict[Purpose, Permission]:
     return dict.fromkeys(PURPOSES, value)
 
 
 # The key, written by hand from the definitions of PLUS; a purpose that is not named is not decided.
-DMI_KEY: dict[str, dict[Purpose, Value]] = {
+DMI_KEY: dict[str, dict[Purpose, Permission]] = {
     "DMI-UNSPECIFIED": _all(_UNKNOWN),
     "DMI-ALLOWED": _all(_ALLOW),
     "DMI-PROHIBITED-AIMLTRAINING": {_GEN: _DENY, _NONGEN: _DENY},
@@ -48,7 +53,7 @@ def _reader(carrier: str, raw: bytes) -> Callable[[], Reading]:
     return lambda: read_metadata(build.CARRIERS[carrier](raw))
 
 
-def _case(name: str, raw: bytes, purpose: Purpose, value: Value | None) -> Case:
+def _case(name: str, raw: bytes, purpose: Purpose, value: Permission | None) -> Case:
     carrier = next(_carriers)
     reason = _REASONS.get(value) if value else None
     title = f"xmp {name}, {carrier}: {purpose}"
@@ -59,7 +64,7 @@ _carriers = cycle(build.CARRIERS)
 
 
 def _rows(
-    name: str, values: list[str], key: dict[Purpose, Value], spellings: list[str]
+    name: str, values: list[str], key: dict[Purpose, Permission], spellings: list[str]
 ) -> list[Case]:
     """A property's values by purpose, in the spellings given."""
     return [
@@ -82,7 +87,7 @@ _MINED_CONDITIONAL = dict.fromkeys(_MINED, _CONDITIONAL)
 _POLICY = 'tdm:policy="https://example.org/policy.json"'
 
 
-def _packets(name: str, raw: bytes, key: dict[Purpose, Value]) -> list[Case]:
+def _packets(name: str, raw: bytes, key: dict[Purpose, Permission]) -> list[Case]:
     return [_case(name, raw, purpose, key.get(purpose)) for purpose in PURPOSES]
 
 

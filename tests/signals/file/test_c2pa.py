@@ -19,12 +19,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.media.formats import Format, sniff
-from pipelines.signals.file.c2pa import holds_c2pa, read_c2pa, read_report
+from pipelines.media.formats import Format, sniff_format
+from pipelines.signals.file.c2pa import may_hold_c2pa, read_c2pa, read_report
 from pipelines.signals.file.trust import NO_TRUST, TrustLists, load_trust_lists
 from schemas.errors import InputError
-from schemas.rights import Purpose, Value
-from schemas.signal import ClaimKind, Reading
+from schemas.rights import Permission, Purpose
+from schemas.signal import AssertionKind, Reading
 from tests.signals.file.c2pa_builder import (
     CLAIM_SIGNING,
     MIME,
@@ -47,22 +47,22 @@ FORMATS: tuple[Format, ...] = ("jpg", "png", "webp", "mp4")
 
 
 def state(reading: Reading) -> list[str]:
-    return [claim.value for claim in reading.claims if claim.kind is ClaimKind.C2PA_STATE]
+    return [claim.value for claim in reading.claims if claim.kind is AssertionKind.C2PA_STATE]
 
 
-def values(reading: Reading) -> set[Value]:
+def values(reading: Reading) -> set[Permission]:
     return {signal.value for signal in reading.signals}
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_only_trust_makes_a_permission(fmt: Format) -> None:
     trusted = read_c2pa(allowing(fmt), fmt, identity().trust)
-    assert state(trusted) == ["Trusted"] and values(trusted) == {Value.ALLOW}
+    assert state(trusted) == ["Trusted"] and values(trusted) == {Permission.ALLOW}
     assert {signal.who for signal in trusted.signals} == {SIGNER}
     valid = read_c2pa(allowing(fmt), fmt, NO_TRUST)
-    assert state(valid) == ["Valid"] and values(valid) == {Value.UNKNOWN}
+    assert state(valid) == ["Valid"] and values(valid) == {Permission.UNKNOWN}
     stranger = read_c2pa(allowing(fmt), fmt, identity(CLAIM_SIGNING).trust)
-    assert state(stranger) == ["Valid"] and values(stranger) == {Value.UNKNOWN}
+    assert state(stranger) == ["Valid"] and values(stranger) == {Permission.UNKNOWN}
     for reading in (trusted, valid, stranger):
         assert not reading.faults
         assert [claim.value for claim in reading.claims][1:] == ["digitalCapture"]
@@ -70,16 +70,16 @@ def test_only_trust_makes_a_permission(fmt: Format) -> None:
 
 def test_what_was_altered_denies_and_does_not_allow() -> None:
     reading = read_c2pa(altered(allowing("jpg")), "jpg", identity().trust)
-    assert state(reading) == ["Invalid"] and values(reading) == {Value.UNKNOWN}
+    assert state(reading) == ["Invalid"] and values(reading) == {Permission.UNKNOWN}
     reading = read_c2pa(altered(denying("jpg")), "jpg", identity().trust)
-    assert state(reading) == ["Invalid"] and values(reading) == {Value.DENY}
+    assert state(reading) == ["Invalid"] and values(reading) == {Permission.DENY}
 
 
 def test_an_assertion_that_was_altered_does_not_allow() -> None:
     data = denying("jpg").replace(b"jnotAllowed", b"gallowed\x61x", 1)
     reading = read_c2pa(data, "jpg", identity().trust)
-    assert Value.ALLOW not in values(reading)
-    assert reading.faults or Value.DENY in values(reading)
+    assert Permission.ALLOW not in values(reading)
+    assert reading.faults or Permission.DENY in values(reading)
 
 
 def test_key_usages_and_allowed_certificates_are_configuration() -> None:
@@ -112,9 +112,9 @@ def test_the_same_bytes_give_the_same_reading() -> None:
 
 def test_a_file_without_a_manifest_says_nothing() -> None:
     for fmt in FORMATS:
-        assert not holds_c2pa(plain(fmt))
+        assert not may_hold_c2pa(plain(fmt))
         assert not read_c2pa(plain(fmt), fmt, NO_TRUST)
-        assert holds_c2pa(denying(fmt)) and sniff(denying(fmt)) == fmt
+        assert may_hold_c2pa(denying(fmt)) and sniff_format(denying(fmt)) == fmt
 
 
 # --- What the library does not show ---------------------------------------------------------
@@ -137,7 +137,7 @@ def test_two_assertions_of_one_name_are_a_fault(
     names: tuple[bytes, bytes], uses: tuple[str, str]
 ) -> None:
     reading = read_c2pa(_two(*uses).replace(*names), "jpg", identity().trust)
-    assert reading.faults and Value.ALLOW not in values(reading)
+    assert reading.faults and Permission.ALLOW not in values(reading)
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -145,7 +145,7 @@ def test_an_assertion_that_is_missing_is_a_fault(which: int) -> None:
     data = _two("allowed", "notAllowed")
     at = [data.index(b"mining.ab"), data.rindex(b"mining.ab")][which]
     reading = read_c2pa(data[:at] + b"mining.zz" + data[at + 9 :], "jpg", identity().trust)
-    assert reading.faults and Value.ALLOW not in values(reading)
+    assert reading.faults and Permission.ALLOW not in values(reading)
 
 
 @pytest.mark.parametrize("damage", [b"knotAllowed", b"jn\xfftAllowed", b"\xffnotAllowed"])
@@ -210,7 +210,7 @@ def test_a_remote_manifest_is_named_and_never_fetched(server: tuple[str, list[st
     address, asked = server
     data = sign(plain("jpg"), "jpg", [], remote=f"{address}/m.c2pa")
     (claim,) = read_c2pa(data, "jpg", identity().trust).claims
-    assert (claim.kind, claim.value) == (ClaimKind.REMOTE_MANIFEST, f"{address}/m.c2pa")
+    assert (claim.kind, claim.value) == (AssertionKind.REMOTE_MANIFEST, f"{address}/m.c2pa")
     assert asked == []
     # The same library asks if it is told to: the server would have noticed.
     fetching = c2pa.Context.from_dict({"verify": {"remote_manifest_fetch": True}})
@@ -258,8 +258,8 @@ def refuses(data: bytes, fmt: Format) -> None:
     started = time.monotonic()
     reading = read_c2pa(data, fmt, identity().trust)
     assert time.monotonic() - started < 20
-    assert Value.ALLOW not in values(reading)
-    denied = {s.purpose for s in reading.signals if s.value is Value.DENY}
+    assert Permission.ALLOW not in values(reading)
+    denied = {s.purpose for s in reading.signals if s.value is Permission.DENY}
     assert reading.faults or Purpose.TRAIN_GEN in denied
 
 
@@ -274,10 +274,10 @@ def test_flips_lose_no_denial(draw: st.DataObject) -> None:
         at = draw.draw(st.integers(start, end))
         data[at] ^= draw.draw(st.integers(1, 255))
     reading = read_c2pa(bytes(data), fmt, identity().trust)
-    assert Value.ALLOW not in values(reading)
+    assert Permission.ALLOW not in values(reading)
     # A flip may turn `notAllowed` into another word, or an entry into one that nobody knows: both
     # deny. It cannot turn all four.
-    assert reading.faults or Value.DENY in values(reading)
+    assert reading.faults or Permission.DENY in values(reading)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
@@ -289,7 +289,7 @@ def test_flips_make_no_permission(draw: st.DataObject) -> None:
     data[at] ^= draw.draw(st.integers(1, 255))
     reading = read_c2pa(bytes(data), fmt, identity().trust)
     # Bytes that no signature covers, such as padding, may change.
-    assert Value.ALLOW not in values(reading) or state(reading) == ["Trusted"]
+    assert Permission.ALLOW not in values(reading) or state(reading) == ["Trusted"]
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -386,9 +386,9 @@ def test_vectors(name: str, states: list[str], denied: set[Purpose], source: lis
         pytest.skip(f"the C2PA project's test file {name} is not here")
     reading = read_c2pa(path.read_bytes(), "jpg", NO_TRUST)
     assert not reading.faults and state(reading) == states
-    assert {s.purpose for s in reading.signals if s.value is Value.DENY} == denied
-    assert values(reading) <= {Value.DENY}
-    found = [claim.value for claim in reading.claims if claim.kind is ClaimKind.SOURCE_TYPE]
+    assert {s.purpose for s in reading.signals if s.value is Permission.DENY} == denied
+    assert values(reading) <= {Permission.DENY}
+    found = [claim.value for claim in reading.claims if claim.kind is AssertionKind.SOURCE_TYPE]
     assert found == source
     if denied:
         assert {signal.when for signal in reading.signals} == {"2025-07-29T23:13:49+00:00"}

@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.signals.file.c2pa_assertions import Speaker, canonical, read_assertion
+from pipelines.signals.file.c2pa_assertions import AssertionSigner, canonical_bytes, read_assertion
 from schemas.reasons import Reason
-from schemas.rights import PURPOSES, Purpose, Value
-from schemas.signal import ClaimKind, Reading
+from schemas.rights import PURPOSES, Permission, Purpose
+from schemas.signal import AssertionKind, Reading
 from tests.signals.case import Case
 from tests.signals.file.cases_c2pa import CASES, TRUSTED
 
-_STRICTEST = (Value.DENY, Value.CONDITIONAL, Value.UNKNOWN, Value.ALLOW)
+_STRICTEST = (Permission.DENY, Permission.CONDITIONAL, Permission.UNKNOWN, Permission.ALLOW)
 _REFUSING = {
-    Reason.FILE_DENIED: Value.DENY,
-    Reason.FILE_CONDITIONAL: Value.CONDITIONAL,
+    Reason.FILE_DENIED: Permission.DENY,
+    Reason.FILE_CONDITIONAL: Permission.CONDITIONAL,
 }
 
 
-def strictest(reading: Reading, purpose: Purpose) -> Value | None:
+def strictest(reading: Reading, purpose: Purpose) -> Permission | None:
     said = {signal.value for signal in reading.signals if signal.purpose is purpose}
     return next((value for value in _STRICTEST if value in said), None)
 
@@ -72,7 +72,7 @@ def test_source_types(label: str, source: str, term: str) -> None:
     if label == "cawg.metadata":
         data = {"Iptc4xmpExt:DigitalSourceType": source}
     (claim,) = read_assertion(label, data, TRUSTED).claims
-    assert (claim.kind, claim.value) == (ClaimKind.SOURCE_TYPE, term)
+    assert (claim.kind, claim.value) == (AssertionKind.SOURCE_TYPE, term)
     assert claim.where == f"c2pa active {label}/digitalSourceType"
 
 
@@ -87,7 +87,7 @@ def test_source_types_of_templates_and_of_several_actions() -> None:
 
 def test_every_word_is_one_printable_line() -> None:
     bad = "x\x00\x1b[2J‮\n" + "y" * 500
-    speaker = Speaker("who", "", "active", True)
+    speaker = AssertionSigner("who", "", "active", True)
     for data in (
         {"entries": {bad: {"use": bad, "constraint_info": bad}}},
         {"entries": bad},
@@ -118,7 +118,7 @@ def test_whatever_the_assertion_holds_it_says_something(data: object) -> None:
     assert reading == read_assertion("cawg.training-mining", data, TRUSTED)
     if not isinstance(data, dict):
         assert {signal.purpose for signal in reading.signals} == set(PURPOSES)
-        assert {signal.value for signal in reading.signals} == {Value.DENY}
+        assert {signal.value for signal in reading.signals} == {Permission.DENY}
 
 
 @settings(max_examples=300, deadline=None)
@@ -135,11 +135,11 @@ def test_no_addition_takes_a_denial_away(extra: dict[str, object]) -> None:
     denial = {"cawg.ai_generative_training": {"use": "notAllowed"}}
     data = {**extra, "entries": {**extra, **denial}}
     assert strictest(read_assertion("cawg.training-mining", data, TRUSTED), Purpose.TRAIN_GEN) is (
-        Value.DENY
+        Permission.DENY
     )
 
 
 def test_canonical_takes_every_json() -> None:
-    assert canonical({"b": 1, "a": [1.5, None]}) == b'{"a":[1.5,null],"b":1}'
-    assert canonical({"a": 2**60}) == b'{"a":1152921504606846976}'
-    assert canonical("\ud800") == b'"\\ud800"'
+    assert canonical_bytes({"b": 1, "a": [1.5, None]}) == b'{"a":[1.5,null],"b":1}'
+    assert canonical_bytes({"a": 2**60}) == b'{"a":1152921504606846976}'
+    assert canonical_bytes("\ud800") == b'"\\ud800"'

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from pipelines.media.formats import Format, sniff
-from pipelines.signals.file.embedded import might_speak, read_embedded
+from pipelines.media.formats import Format, sniff_format
+from pipelines.signals.file.embedded import may_state_rights, read_embedded
 from pipelines.signals.file.trust import NO_TRUST
-from schemas.rights import PURPOSES, Purpose, Value
-from schemas.signal import ClaimKind, Reading
+from schemas.rights import PURPOSES, Permission, Purpose
+from schemas.signal import AssertionKind, Reading
 from tests.media.media_samples import film, png_chunk
 from tests.signals.file.c2pa_builder import (
     Assertion,
@@ -82,7 +82,7 @@ def scans_with(body: bytes) -> bytes:
 APP1 = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + PACKET)
 JPEG = plain("jpg")
 ICC = segment(0xE2, b"ICC_PROFILE\0\1\1" + APP1)
-SPEAKING: dict[str, bytes] = {
+WITH_RIGHTS: dict[str, bytes] = {
     "jpeg app1": JPEG[:2] + APP1 + JPEG[2:],
     "jpeg app1 after the first tables": JPEG[:20] + APP1 + JPEG[20:],
     "jpeg app1 between scans": scans_with(APP1),
@@ -114,24 +114,24 @@ SPEAKING: dict[str, bytes] = {
 
 
 def fmt_of(data: bytes) -> Format:
-    fmt = sniff(data)
+    fmt = sniff_format(data)
     assert fmt is not None
     return fmt
 
 
-@pytest.mark.parametrize("name", SPEAKING)
+@pytest.mark.parametrize("name", WITH_RIGHTS)
 def test_what_speaks_is_heard(name: str) -> None:
-    data = SPEAKING[name]
-    assert might_speak(data, fmt_of(data))
+    data = WITH_RIGHTS[name]
+    assert may_state_rights(data, fmt_of(data))
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in SPEAKING if not name.startswith(("jpeg comment", "jpeg packet a"))]
+    "name", [name for name in WITH_RIGHTS if not name.startswith(("jpeg comment", "jpeg packet a"))]
 )
 def test_what_speaks_is_read(name: str) -> None:
-    data = SPEAKING[name]
+    data = WITH_RIGHTS[name]
     reading = read_embedded(data, fmt_of(data), NO_TRUST)
-    denied = {signal.value for signal in reading.signals} == {Value.DENY}
+    denied = {signal.value for signal in reading.signals} == {Permission.DENY}
     assert denied or reading.faults or name == "c2pa remote"
     assert reading
 
@@ -147,57 +147,57 @@ def test_plain_files_are_plain() -> None:
         "dpi": picture("PNG", dpi=(300, 300)),
     }
     for name, data in files.items():
-        assert not might_speak(data, fmt_of(data)), name
+        assert not may_state_rights(data, fmt_of(data)), name
         assert not read_embedded(data, fmt_of(data), NO_TRUST), name
     film_alone = box(b"ftyp", b"isom\0\0\2\0isommp41") + box(b"moov", bytes(90)) + box(b"mdat", b"")
-    assert not might_speak(film_alone, "mp4")
+    assert not may_state_rights(film_alone, "mp4")
 
 
 def test_a_file_of_another_format_than_is_said_may_speak() -> None:
-    assert might_speak(plain("png"), "jpg")
-    assert might_speak(b"", "jpg")
+    assert may_state_rights(plain("png"), "jpg")
+    assert may_state_rights(b"", "jpg")
 
 
 def test_a_text_chunk_may_speak() -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", "a program")
-    assert might_speak(picture("PNG", pnginfo=info), "png")
+    assert may_state_rights(picture("PNG", pnginfo=info), "png")
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_cut_files_may_speak_or_say_nothing(fmt: Format) -> None:
     data = plain(fmt)
     for end in range(16, len(data), 7):
-        if not might_speak(data[:end], fmt):
+        if not may_state_rights(data[:end], fmt):
             assert not read_embedded(data[:end], fmt, NO_TRUST)
 
 
-_PLACES = sorted(SPEAKING)
+_PLACES = sorted(WITH_RIGHTS)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_no_reader_finds_what_the_look_did_not(draw: st.DataObject) -> None:
-    data = bytearray(SPEAKING[draw.draw(st.sampled_from(_PLACES))])
-    fmt = sniff(bytes(data))
+    data = bytearray(WITH_RIGHTS[draw.draw(st.sampled_from(_PLACES))])
+    fmt = sniff_format(bytes(data))
     for _ in range(draw.draw(st.integers(0, 6))):
         at = draw.draw(st.integers(0, len(data) - 1))
         data[at] ^= draw.draw(st.integers(1, 255))
     start, count = draw.draw(st.integers(0, len(data))), draw.draw(st.integers(0, 40))
     del data[start : start + count]
-    if fmt is not None and not might_speak(bytes(data), fmt):
+    if fmt is not None and not may_state_rights(bytes(data), fmt):
         assert not read_embedded(bytes(data), fmt, identity().trust)
 
 
 def test_xmp_and_c2pa_are_one_reading() -> None:
     data = sign(
-        SPEAKING["jpeg app1"],
+        WITH_RIGHTS["jpeg app1"],
         "jpg",
         [mining("cawg.training-mining", {"entries": {"cawg.data_mining": {"use": "allowed"}}})],
     )
     reading = read_embedded(data, "jpg", identity().trust)
-    assert {signal.value for signal in reading.signals} == {Value.ALLOW, Value.DENY}
-    assert ClaimKind.C2PA_STATE in {claim.kind for claim in reading.claims}
+    assert {signal.value for signal in reading.signals} == {Permission.ALLOW, Permission.DENY}
+    assert AssertionKind.C2PA_STATE in {claim.kind for claim in reading.claims}
     assert read_embedded(allowing("png"), "png", NO_TRUST).signals
     assert not read_embedded(plain("png"), "png", NO_TRUST)
 
@@ -213,7 +213,7 @@ def test_a_prohibition_in_a_manifest_is_read_once(fmt: Format) -> None:
     data = sign(plain(fmt), fmt, [plus_assertion("PROHIBITED-GENAIMLTRAINING")])
     reading = read_embedded(data, fmt, identity().trust)
     assert not reading.faults
-    assert [(s.purpose, s.value) for s in reading.signals] == [(Purpose.TRAIN_GEN, Value.DENY)]
+    assert [(s.purpose, s.value) for s in reading.signals] == [(Purpose.TRAIN_GEN, Permission.DENY)]
 
 
 def test_a_prohibition_in_a_manifest_hides_no_other() -> None:
@@ -223,7 +223,7 @@ def test_a_prohibition_in_a_manifest_hides_no_other() -> None:
         assert read_embedded(data, "png", identity().trust).faults
     packet = png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + PACKET)
     reading = read_embedded(signed[:33] + packet + signed[33:], "png", identity().trust)
-    assert {s.purpose for s in reading.signals if s.value is Value.DENY} == set(PURPOSES)
+    assert {s.purpose for s in reading.signals if s.value is Permission.DENY} == set(PURPOSES)
 
 
 def test_the_look_loads_no_reader() -> None:
@@ -245,4 +245,6 @@ def test_the_look_loads_no_reader() -> None:
 def test_vectors_that_speak_are_heard() -> None:
     for path in sorted(VECTORS.glob("*/*.jpg")):
         data = path.read_bytes()
-        assert might_speak(data, "jpg") or read_embedded(data, "jpg", NO_TRUST) == Reading(), path
+        assert may_state_rights(data, "jpg") or read_embedded(data, "jpg", NO_TRUST) == Reading(), (
+            path
+        )

@@ -8,13 +8,13 @@ import sys
 import pytest
 
 from pipelines.signals.file.metadata import read_metadata
-from schemas.rights import DIGITAL_SOURCE_TYPES, PURPOSES, Purpose, Value
-from schemas.signal import Claim, ClaimKind, Reading
+from schemas.rights import DIGITAL_SOURCE_TYPES, PURPOSES, Permission, Purpose
+from schemas.signal import AssertionKind, FileAssertion, Reading
 from tests.signals.case import Case
 from tests.signals.file import xmp_builder as build
 from tests.signals.file.cases_xmp import CASES, DMI_KEY
 
-_ORDER = (Value.DENY, Value.CONDITIONAL, Value.UNKNOWN, Value.ALLOW)
+_ORDER = (Permission.DENY, Permission.CONDITIONAL, Permission.UNKNOWN, Permission.ALLOW)
 V = build.VOCABULARY
 
 
@@ -22,7 +22,7 @@ def read(raw: bytes) -> Reading:
     return read_metadata(build.jpeg_xmp(raw))
 
 
-def strictest(reading: Reading, purpose: Purpose) -> Value | None:
+def strictest(reading: Reading, purpose: Purpose) -> Permission | None:
     said = {signal.value for signal in reading.signals if signal.purpose is purpose}
     return next((value for value in _ORDER if value in said), None)
 
@@ -55,8 +55,8 @@ def test_every_spelling_is_read_in_every_container(spelling: str, carrier: str) 
     raw = build.SPELLINGS[spelling]("plus:DataMining", V + "DMI-PROHIBITED-AIMLTRAINING")
     reading = read_metadata(build.CARRIERS[carrier](raw))
     assert {(s.purpose, s.value) for s in reading.signals} == {
-        (Purpose.TRAIN_GEN, Value.DENY),
-        (Purpose.TRAIN_NONGEN, Value.DENY),
+        (Purpose.TRAIN_GEN, Permission.DENY),
+        (Purpose.TRAIN_NONGEN, Permission.DENY),
     }
     assert reading.faults == ()
 
@@ -77,7 +77,7 @@ _STRANGE = [
 @pytest.mark.parametrize("value", _STRANGE)
 def test_what_plus_does_not_know_is_denied_and_named(value: str, spelling: str) -> None:
     reading = read(build.SPELLINGS[spelling]("plus:DataMining", value))
-    denied = [signal for signal in reading.signals if signal.value is Value.DENY]
+    denied = [signal for signal in reading.signals if signal.value is Permission.DENY]
     assert {signal.purpose for signal in denied} == set(PURPOSES)
     assert all(value in signal.said for signal in denied)
 
@@ -97,7 +97,7 @@ def test_what_plus_does_not_know_is_denied_and_named(value: str, spelling: str) 
 )
 def test_a_structure_for_a_value_is_denied(inner: str) -> None:
     reading = read(build.packet(f"<plus:DataMining>{inner}</plus:DataMining>"))
-    denied = {signal.purpose for signal in reading.signals if signal.value is Value.DENY}
+    denied = {signal.purpose for signal in reading.signals if signal.value is Permission.DENY}
     assert denied == set(PURPOSES)
 
 
@@ -105,7 +105,7 @@ def test_several_values_all_count() -> None:
     values = "".join(f"<rdf:li>{code}</rdf:li>" for code in ("DMI-ALLOWED", "DMI-PROHIBITED"))
     reading = read(build.packet(f"<plus:DataMining><rdf:Bag>{values}</rdf:Bag></plus:DataMining>"))
     assert len(reading.signals) == 12
-    assert all(strictest(reading, purpose) is Value.DENY for purpose in PURPOSES)
+    assert all(strictest(reading, purpose) is Permission.DENY for purpose in PURPOSES)
 
 
 def test_two_blocks_that_disagree_both_count() -> None:
@@ -114,8 +114,8 @@ def test_two_blocks_that_disagree_both_count() -> None:
         for code in ("DMI-PROHIBITED-GENAIMLTRAINING", "DMI-ALLOWED")
     )
     reading = read(build.wrap(build.rdf(blocks)).encode())
-    assert strictest(reading, Purpose.TRAIN_GEN) is Value.DENY
-    assert strictest(reading, Purpose.TRAIN_NONGEN) is Value.ALLOW
+    assert strictest(reading, Purpose.TRAIN_GEN) is Permission.DENY
+    assert strictest(reading, Purpose.TRAIN_NONGEN) is Permission.ALLOW
 
 
 @pytest.mark.parametrize(
@@ -144,31 +144,33 @@ def test_what_a_condition_refers_to_is_said(code: str, property_xml: str, text: 
         reading = read(build.packet(properties))
         assert {signal.purpose for signal in reading.signals} == set(PURPOSES)
         for signal in reading.signals:
-            assert signal.value is Value.CONDITIONAL
+            assert signal.value is Permission.CONDITIONAL
             assert text in signal.said
 
 
 def test_a_constraint_beside_data_mining_is_a_claim() -> None:
     raw = build.packet(attributes='plus:DataMining="DMI-ALLOWED" plus:OtherConstraints="no war"')
     reading = read(raw)
-    assert {signal.value for signal in reading.signals} == {Value.ALLOW}
-    assert [(c.kind, c.value) for c in reading.claims] == [(ClaimKind.CONSTRAINT_TEXT, "no war")]
+    assert {signal.value for signal in reading.signals} == {Permission.ALLOW}
+    assert [(c.kind, c.value) for c in reading.claims] == [
+        (AssertionKind.CONSTRAINT_TEXT, "no war")
+    ]
 
 
 _PLUS_CODES = {
-    "ModelReleaseStatus": (ClaimKind.MODEL_RELEASE, "MR-NON MR-NAP MR-UMR MR-LMR"),
-    "PropertyReleaseStatus": (ClaimKind.PROPERTY_RELEASE, "PR-NON PR-NAP PR-UPR PR-LPR"),
+    "ModelReleaseStatus": (AssertionKind.MODEL_RELEASE, "MR-NON MR-NAP MR-UMR MR-LMR"),
+    "PropertyReleaseStatus": (AssertionKind.PROPERTY_RELEASE, "PR-NON PR-NAP PR-UPR PR-LPR"),
     "MinorModelAgeDisclosure": (
-        ClaimKind.MINOR_AGE,
+        AssertionKind.MINOR_AGE,
         "AG-UNK AG-A25 AG-A24 AG-A23 AG-A22 AG-A21 AG-A20 AG-A19 AG-A18 AG-A17 AG-A16 AG-A15"
         " AG-U14",
     ),
     "ImageAlterationConstraints": (
-        ClaimKind.ALTERATION,
+        AssertionKind.ALTERATION,
         "AL-CRP AL-FLP AL-RET AL-CLR AL-DCL AL-MRG",
     ),
-    "ImageFileConstraints": (ClaimKind.FILE_CONSTRAINT, "IF-MFN IF-MID IF-MMD IF-MFT"),
-    "ImageDuplicationConstraints": (ClaimKind.DUPLICATION, "DP-NDC DP-LIC DP-NOD"),
+    "ImageFileConstraints": (AssertionKind.FILE_CONSTRAINT, "IF-MFN IF-MID IF-MMD IF-MFT"),
+    "ImageDuplicationConstraints": (AssertionKind.DUPLICATION, "DP-NDC DP-LIC DP-NOD"),
 }
 
 
@@ -205,10 +207,12 @@ def test_source_types(term: str, spelling: str) -> None:
     for prefix in ("", "http://cv.iptc.org/newscodes/digitalsourcetype/"):
         for name in ("DigitalSourceType", "DigitalSourcefileType"):
             reading = read(build.SPELLINGS[spelling](f"Iptc4xmpExt:{name}", prefix + term))
-            assert [(c.kind, c.value) for c in reading.claims] == [(ClaimKind.SOURCE_TYPE, term)]
+            assert [(c.kind, c.value) for c in reading.claims] == [
+                (AssertionKind.SOURCE_TYPE, term)
+            ]
 
 
-def _claims(raw: bytes) -> set[tuple[ClaimKind, str, str]]:
+def _claims(raw: bytes) -> set[tuple[AssertionKind, str, str]]:
     return {(claim.kind, claim.value, claim.where) for claim in read(raw).claims}
 
 
@@ -228,17 +232,17 @@ def test_texts_are_claims() -> None:
     )
     tail = ", JPEG APP1"
     assert _claims(raw) == {
-        (ClaimKind.COPYRIGHT, "© A", f"XMP dc:rights{tail}"),
-        (ClaimKind.COPYRIGHT, "© B", f"XMP dc:rights{tail}"),
-        (ClaimKind.COPYRIGHT, "Agency", f"XMP xmpRights:Owner{tail}"),
-        (ClaimKind.COPYRIGHT, "Cy", f"XMP plus:CopyrightOwner{tail}"),
-        (ClaimKind.CREATOR, "Ann", f"XMP dc:creator{tail}"),
-        (ClaimKind.CREATOR, "Bob", f"XMP dc:creator{tail}"),
-        (ClaimKind.MODEL_RELEASE_ID, "M1", f"XMP plus:ModelReleaseID{tail}"),
-        (ClaimKind.MODEL_RELEASE_ID, "M2", f"XMP plus:ModelReleaseID{tail}"),
-        (ClaimKind.PROPERTY_RELEASE_ID, "P1", f"XMP plus:PropertyReleaseID{tail}"),
+        (AssertionKind.COPYRIGHT, "© A", f"XMP dc:rights{tail}"),
+        (AssertionKind.COPYRIGHT, "© B", f"XMP dc:rights{tail}"),
+        (AssertionKind.COPYRIGHT, "Agency", f"XMP xmpRights:Owner{tail}"),
+        (AssertionKind.COPYRIGHT, "Cy", f"XMP plus:CopyrightOwner{tail}"),
+        (AssertionKind.CREATOR, "Ann", f"XMP dc:creator{tail}"),
+        (AssertionKind.CREATOR, "Bob", f"XMP dc:creator{tail}"),
+        (AssertionKind.MODEL_RELEASE_ID, "M1", f"XMP plus:ModelReleaseID{tail}"),
+        (AssertionKind.MODEL_RELEASE_ID, "M2", f"XMP plus:ModelReleaseID{tail}"),
+        (AssertionKind.PROPERTY_RELEASE_ID, "P1", f"XMP plus:PropertyReleaseID{tail}"),
         (
-            ClaimKind.REMOTE_MANIFEST,
+            AssertionKind.REMOTE_MANIFEST,
             "https://example.org/m.c2pa",
             f"XMP dcterms:provenance{tail}",
         ),
@@ -251,7 +255,7 @@ def test_a_manifest_in_the_file_is_not_a_remote_one() -> None:
 
 def test_a_long_claim_is_cut_and_a_line() -> None:
     (claim,) = read(build.packet(f"<dc:rights>{'a&#9;' * 5000}</dc:rights>")).claims
-    assert isinstance(claim, Claim)
+    assert isinstance(claim, FileAssertion)
     assert len(claim.value) == 1000
     assert claim.value.isprintable()
 
@@ -290,7 +294,7 @@ def test_tdm_names_are_case_folded(spaces: str, name: str) -> None:
     found = {(signal.purpose, signal.value) for signal in read(raw).signals}
     expected = {Purpose.DATA_MINING, Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN}
     # Prefixes of a namespace have no case to fold; only what begins as TDMRep's does is read.
-    assert found == ({(p, Value.DENY) for p in expected} if "/tdmrep" in spaces else set())
+    assert found == ({(p, Permission.DENY) for p in expected} if "/tdmrep" in spaces else set())
 
 
 def test_the_same_bytes_give_the_same_reading_in_another_process() -> None:

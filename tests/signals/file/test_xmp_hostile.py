@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.signals.file.metadata import read_metadata
-from schemas.rights import PURPOSES, Value
+from schemas.rights import PURPOSES, Permission
 from schemas.signal import Reading
 from tests.signals.file import xmp_builder as build
 
@@ -188,7 +188,7 @@ NOT_XMP = {
 def test_what_is_not_xmp_is_a_fault(name: str) -> None:
     reading = read(NOT_XMP[name])
     assert reading.faults
-    assert not any(signal.value is Value.ALLOW for signal in reading.signals)
+    assert not any(signal.value is Permission.ALLOW for signal in reading.signals)
 
 
 _P = "DMI-PROHIBITED"
@@ -198,7 +198,9 @@ def test_a_value_that_is_its_own_value_is_denied() -> None:
     circle = "<rdf:Description rdf:nodeID='a'><rdf:value rdf:nodeID='a'/></rdf:Description>"
     mining = "<rdf:Description><plus:DataMining rdf:nodeID='a'/></rdf:Description>"
     reading = read(build.wrap(build.rdf(circle + mining)))
-    assert {(s.purpose, s.value) for s in reading.signals} == {(p, Value.DENY) for p in PURPOSES}
+    assert {(s.purpose, s.value) for s in reading.signals} == {
+        (p, Permission.DENY) for p in PURPOSES
+    }
 
 
 # A denial that a reader of RDF alone would drop without a word.
@@ -238,7 +240,7 @@ DROPPED = {
 @pytest.mark.parametrize("name", DROPPED)
 def test_a_denial_in_no_legal_place_is_a_fault_or_a_denial(name: str) -> None:
     reading = read(build.packet(DROPPED[name]))
-    denied = {signal.purpose for signal in reading.signals if signal.value is Value.DENY}
+    denied = {signal.purpose for signal in reading.signals if signal.value is Permission.DENY}
     assert reading.faults or denied == set(PURPOSES)
 
 
@@ -268,9 +270,9 @@ def test_mutated_packets_never_turn_into_permissions(data: st.DataObject) -> Non
     noise = data.draw(st.one_of(st.binary(max_size=8), st.sampled_from([b"<!--", b"]]>", b"&#x"])))
     mutated = raw[:at] + noise + raw[at + data.draw(st.integers(0, 8)) :]
     reading = read(mutated)
-    assert not any(signal.value is Value.ALLOW for signal in reading.signals)
+    assert not any(signal.value is Permission.ALLOW for signal in reading.signals)
     if b"DMI-PROHIBITED" in mutated:
-        assert reading.faults or any(signal.value is Value.DENY for signal in reading.signals)
+        assert reading.faults or any(signal.value is Permission.DENY for signal in reading.signals)
 
 
 @settings(max_examples=300, deadline=None)
@@ -313,7 +315,7 @@ _TREES: st.SearchStrategy[str] = st.recursive(
 def test_whatever_is_built_of_rdf_words_is_read(tree: str) -> None:
     """Legal or not, a denial beside it stands, or the packet is a fault."""
     reading = read(build.packet(tree, 'plus:DataMining="DMI-PROHIBITED"'))
-    denied = {signal.purpose for signal in reading.signals if signal.value is Value.DENY}
+    denied = {signal.purpose for signal in reading.signals if signal.value is Permission.DENY}
     assert reading.faults or denied == set(PURPOSES)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from pipelines.signals.server.evidence import HttpEvidence, SideFile
+from pipelines.signals.server.evidence import HttpEvidence, OriginFile
 from pipelines.signals.server.http import read_http
 from schemas.reasons import Reason
-from schemas.rights import Purpose, Value
+from schemas.rights import Permission, Purpose
 from schemas.signal import Reading
 from tests.signals.case import Case
 
@@ -19,44 +19,44 @@ RSL_LINK = ("Link", f'<{RSL_URL}>; rel="license"; type="application/rsl+xml"')
 GEN, NONGEN = Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN
 MINING, INFERENCE = Purpose.DATA_MINING, Purpose.INFERENCE
 INDEX, SEARCH = Purpose.INDEX, Purpose.SEARCH
-DENY, ALLOW = Value.DENY, Value.ALLOW
-CONDITIONAL, UNKNOWN = Value.CONDITIONAL, Value.UNKNOWN
+DENY, ALLOW = Permission.DENY, Permission.ALLOW
+CONDITIONAL, UNKNOWN = Permission.CONDITIONAL, Permission.UNKNOWN
 
 _REASONS = {DENY: Reason.SERVER_DENIED, CONDITIONAL: Reason.SERVER_CONDITIONAL}
 Headers = tuple[tuple[str, str], ...]
 
 
-def read(headers: Headers = (), files: tuple[SideFile, ...] = (), url: str = URL) -> Reading:
+def read(headers: Headers = (), files: tuple[OriginFile, ...] = (), url: str = URL) -> Reading:
     return read_http(HttpEvidence(url, headers, files))
 
 
-def file(path: str, body: str | bytes, url: str = HOST) -> SideFile:
+def file(path: str, body: str | bytes, url: str = HOST) -> OriginFile:
     data = body.encode() if isinstance(body, str) else body
-    return SideFile(f"{url}{path}", 200, data, "")
+    return OriginFile(f"{url}{path}", 200, data, "")
 
 
-def tdmrep(body: str | bytes) -> SideFile:
+def tdmrep(body: str | bytes) -> OriginFile:
     return file("/.well-known/tdmrep.json", body)
 
 
-def robots(body: str | bytes) -> SideFile:
+def robots(body: str | bytes) -> OriginFile:
     return file("/robots.txt", body)
 
 
-def rsl(content: str) -> SideFile:
+def rsl(content: str) -> OriginFile:
     return file("/license.xml", f'<rsl xmlns="https://rslstandard.org/rsl">{content}</rsl>')
 
 
-def licensed(inner: str, attributes: str = 'url="/"') -> SideFile:
+def licensed(inner: str, attributes: str = 'url="/"') -> OriginFile:
     return rsl(f"<content {attributes}><license>{inner}</license></content>")
 
 
 def _row(
     name: str,
     purpose: Purpose,
-    value: Value | None,
+    value: Permission | None,
     *headers: tuple[str, str],
-    files: tuple[SideFile, ...] = (),
+    files: tuple[OriginFile, ...] = (),
     reason: Reason | None = None,
     url: str = URL,
 ) -> Case:
@@ -65,7 +65,7 @@ def _row(
 
 
 def _robots_tag() -> list[Case]:
-    rows: list[tuple[str, Purpose, Value | None]] = [
+    rows: list[tuple[str, Purpose, Permission | None]] = [
         ("noai", GEN, DENY),
         ("noai", NONGEN, DENY),
         ("noai", MINING, DENY),
@@ -107,7 +107,7 @@ def _tdmrep() -> list[Case]:
     everywhere, nowhere = tdmrep(f"[{rule % ('/', 1)}]"), tdmrep(f"[{rule % ('/', 0)}]")
     one, zero = ("TDM-Reservation", "1"), ("tdm-reservation", "0")
 
-    def by_file(name: str, value: Value | None, body: str) -> Case:
+    def by_file(name: str, value: Permission | None, body: str) -> Case:
         return _row(f"tdmrep.json {name}", GEN, value, files=(tdmrep(body),))
 
     return [
@@ -172,7 +172,7 @@ def _tdmrep() -> list[Case]:
 
 
 def _aipref() -> list[Case]:
-    rows: list[tuple[str, Purpose, Value | None]] = [
+    rows: list[tuple[str, Purpose, Permission | None]] = [
         ("train-ai=n", GEN, DENY),
         ("train-ai=n", NONGEN, None),
         ("train-ai=y", GEN, ALLOW),
@@ -208,7 +208,7 @@ def _aipref() -> list[Case]:
 
 def _robots_txt() -> list[Case]:
     any_agent = "User-agent: *\n"
-    rows: list[tuple[str, Purpose, Value | None, str]] = [
+    rows: list[tuple[str, Purpose, Permission | None, str]] = [
         ("a no", GEN, DENY, f"{any_agent}Content-Usage: train-ai=n"),
         ("a yes", GEN, ALLOW, f"{any_agent}Content-Usage: train-ai=y"),
         ("odd spaces and case", GEN, DENY, "user-AGENT :*\r\n CONTENT-usage : train-ai=n # so"),
@@ -263,10 +263,10 @@ def _rsl() -> list[Case]:
     def usage(tag: str, words: str) -> str:
         return f'<{tag} type="usage">{words}</{tag}>'
 
-    def row(name: str, purpose: Purpose, value: Value | None, document: SideFile) -> Case:
+    def row(name: str, purpose: Purpose, value: Permission | None, document: OriginFile) -> Case:
         return _row(f"RSL {name}", purpose, value, RSL_LINK, files=(document,))
 
-    def broken(name: str, document: SideFile) -> Case:
+    def broken(name: str, document: OriginFile) -> Case:
         files = (document,)
         return _row(
             f"RSL {name}", GEN, None, RSL_LINK, files=files, reason=Reason.SERVER_UNREADABLE
@@ -361,7 +361,7 @@ def _rsl() -> list[Case]:
             GEN,
             CONDITIONAL,
             RSL_LINK,
-            files=(SideFile(RSL_URL, 404, None, ""),),
+            files=(OriginFile(RSL_URL, 404, None, ""),),
         ),
         _row(
             "RSL link cut",
@@ -379,8 +379,8 @@ def _rsl() -> list[Case]:
 
 
 def _faults() -> list[Case]:
-    down = SideFile(f"{HOST}/robots.txt", None, None, "HTTP 503")
-    absent = SideFile(f"{HOST}/robots.txt", 404, None, "")
+    down = OriginFile(f"{HOST}/robots.txt", None, None, "HTTP 503")
+    absent = OriginFile(f"{HOST}/robots.txt", 404, None, "")
     unreadable = Reason.SERVER_UNREADABLE
     return [
         _row("nothing said", GEN, None),

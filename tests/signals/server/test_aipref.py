@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.signals.server.aipref import parse_preferences, read_content_usage
-from pipelines.signals.server.server import Page
-from schemas.rights import Purpose, Value
+from pipelines.signals.server.common import ServedFile
+from schemas.rights import Permission, Purpose
 
-PAGE = Page("https://media.example/a.jpg")
+PAGE = ServedFile("https://media.example/a.jpg")
 GEN, SEARCH = Purpose.TRAIN_GEN, Purpose.SEARCH
-Y, N, UNKNOWN = Value.ALLOW, Value.DENY, Value.UNKNOWN
+Y, N, UNKNOWN = Permission.ALLOW, Permission.DENY, Permission.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ Y, N, UNKNOWN = Value.ALLOW, Value.DENY, Value.UNKNOWN
         ("train-ai=y, train-genai=n", {GEN: N}),
     ],
 )
-def test_statements(statement: str, found: dict[Purpose, Value] | None) -> None:
+def test_statements(statement: str, found: dict[Purpose, Permission] | None) -> None:
     assert parse_preferences(statement) == found
 
 

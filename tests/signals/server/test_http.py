@@ -6,20 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.signals.server.evidence import HttpEvidence, SideFile
+from pipelines.signals.server.common import strictest
+from pipelines.signals.server.evidence import HttpEvidence, OriginFile
 from pipelines.signals.server.http import read_http
-from pipelines.signals.server.server import strictest
 from schemas.reasons import Reason
-from schemas.rights import Purpose, Value
+from schemas.rights import Permission, Purpose
 from schemas.signal import Origin, Reading, raw_sha256
 from tests.signals.case import Case
 from tests.signals.server.cases_http import CASES, HOST, RSL_URL, URL, read, robots, tdmrep
 
-_REFUSES = {Value.DENY: Reason.SERVER_DENIED, Value.CONDITIONAL: Reason.SERVER_CONDITIONAL}
+_REFUSES = {
+    Permission.DENY: Reason.SERVER_DENIED,
+    Permission.CONDITIONAL: Reason.SERVER_CONDITIONAL,
+}
 NAMES = ("X-Robots-Tag", "tdm-reservation", "tdm-policy", "Content-Usage", "Link", "Server")
 
 
-def value_of(reading: Reading, purpose: Purpose) -> Value | None:
+def value_of(reading: Reading, purpose: Purpose) -> Permission | None:
     return strictest(signal.value for signal in reading.signals if signal.purpose is purpose)
 
 
@@ -58,7 +61,7 @@ def is_shown_well(reading: Reading) -> None:
     [("X-Robots-Tag", "NoAI"), ("TDM-Reservation", "1"), ("Content-Usage", "train-ai=n")],
 )
 def test_what_the_usual_library_misses(header: tuple[str, str]) -> None:
-    assert value_of(read((header,)), Purpose.TRAIN_GEN) is Value.DENY
+    assert value_of(read((header,)), Purpose.TRAIN_GEN) is Permission.DENY
 
 
 def test_a_signal_says_who_where_and_what() -> None:
@@ -75,8 +78,8 @@ def test_a_signal_says_who_where_and_what() -> None:
 def test_several_vocabularies_at_once() -> None:
     headers = (("X-Robots-Tag", "noindex"), ("Content-Usage", "train-ai=n"))
     reading = read(headers, (robots("Content-Usage: search=y"), tdmrep("[")))
-    assert value_of(reading, Purpose.SEARCH) is Value.DENY
-    assert value_of(reading, Purpose.TRAIN_GEN) is Value.DENY
+    assert value_of(reading, Purpose.SEARCH) is Permission.DENY
+    assert value_of(reading, Purpose.TRAIN_GEN) is Permission.DENY
     assert len(reading.faults) == 1
 
 
@@ -105,17 +108,17 @@ bodies = st.one_of(
         max_size=12,
     ).map(b"".join),
 )  # fmt: skip
-side_files = st.lists(
-    st.builds(SideFile, st.sampled_from([HOST + path for path in PATHS]), st.just(200), bodies,
+origin_files = st.lists(
+    st.builds(OriginFile, st.sampled_from([HOST + path for path in PATHS]), st.just(200), bodies,
               st.just("")),
     max_size=3,
 )  # fmt: skip
 urls = st.just(URL) | st.text(max_size=60) | st.text(max_size=20).map(lambda t: f"{HOST}/{t}")
 
 
-@given(urls, headers, side_files)
+@given(urls, headers, origin_files)
 def test_nothing_raises_and_all_is_shown_well(
-    url: str, found: list[tuple[str, str]], files: list[SideFile]
+    url: str, found: list[tuple[str, str]], files: list[OriginFile]
 ) -> None:
     reading = read_http(HttpEvidence(url, tuple(found), tuple(files)))
     for signal in reading.signals:
@@ -130,15 +133,15 @@ planted = st.sampled_from(
 )  # fmt: skip
 
 
-@given(headers, planted, st.integers(0, 6), side_files)
+@given(headers, planted, st.integers(0, 6), origin_files)
 def test_a_planted_denial_is_never_lost(
-    found: list[tuple[str, str]], denial: tuple[str, str], at: int, files: list[SideFile]
+    found: list[tuple[str, str]], denial: tuple[str, str], at: int, files: list[OriginFile]
 ) -> None:
     found.insert(at, denial)
     reading = read_http(HttpEvidence(URL, tuple(found), tuple(files)))
     value = value_of(reading, Purpose.TRAIN_GEN)
     # Only a policy of its own softens a reservation, and that refuses as well.
-    assert value in (Value.DENY, Value.CONDITIONAL)
+    assert value in (Permission.DENY, Permission.CONDITIONAL)
 
 
 noise = st.text(st.characters(exclude_characters="\r\n"), max_size=60)
@@ -148,4 +151,4 @@ noise = st.text(st.characters(exclude_characters="\r\n"), max_size=60)
 def test_a_planted_line_of_robots_txt_is_never_lost(lines: list[str], at: int) -> None:
     lines.insert(at, "Content-Usage: /pictures/2024/a.jpg train-ai=n")
     body = "\n".join(lines).encode("utf-8", "surrogatepass")
-    assert value_of(read(files=(robots(body),)), Purpose.TRAIN_GEN) is Value.DENY
+    assert value_of(read(files=(robots(body),)), Purpose.TRAIN_GEN) is Permission.DENY

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.signals.server.common import ServedFile
 from pipelines.signals.server.robots_tag import read_robots_tag
-from pipelines.signals.server.server import Page
-from schemas.rights import Purpose, Value
+from schemas.rights import Permission, Purpose
 from schemas.signal import raw_sha256
 
-PAGE = Page("https://media.example/a.jpg")
+PAGE = ServedFile("https://media.example/a.jpg")
 NO_AI = {Purpose.DATA_MINING, Purpose.INFERENCE, Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN}
 FINDING = {Purpose.INDEX, Purpose.SEARCH}
 
 
 def denied(*values: str) -> set[Purpose]:
     reading = read_robots_tag(PAGE, values)
-    assert {signal.value for signal in reading.signals} <= {Value.DENY}
+    assert {signal.value for signal in reading.signals} <= {Permission.DENY}
     return {signal.purpose for signal in reading.signals}
 
 

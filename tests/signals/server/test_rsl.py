@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.signals.server.common import ServedFile, strictest
 from pipelines.signals.server.links import license_links
 from pipelines.signals.server.rsl import read_rsl
-from pipelines.signals.server.server import Page, strictest
-from schemas.rights import Purpose, Value
+from schemas.rights import Permission, Purpose
 from schemas.signal import Reading
 
 URL = "https://media.example/license.xml"
-PAGE = Page("https://media.example/a/b.jpg?sig=5ec4e7")
+PAGE = ServedFile("https://media.example/a/b.jpg?sig=5ec4e7")
 NS = "https://rslstandard.org/rsl"
 LINK = 'rel="license"; type="application/rsl+xml"'
 
@@ -27,7 +27,7 @@ def document(*licenses: str, url: str = "/") -> str:
     return f'<rsl xmlns="{NS}"><content url="{url}">{inner}</content></rsl>'
 
 
-def value(reading: Reading, purpose: Purpose = Purpose.TRAIN_GEN) -> Value | None:
+def value(reading: Reading, purpose: Purpose = Purpose.TRAIN_GEN) -> Permission | None:
     assert not reading.faults
     return strictest(signal.value for signal in reading.signals if signal.purpose is purpose)
 
@@ -37,11 +37,11 @@ PAID = '<payment type="purchase"/>'
 
 
 def test_several_licences_of_one_content() -> None:
-    assert value(read(document(PERMITS + PAID, PERMITS))) is Value.ALLOW
-    assert value(read(document(PERMITS, PROHIBITS))) is Value.DENY
+    assert value(read(document(PERMITS + PAID, PERMITS))) is Permission.ALLOW
+    assert value(read(document(PERMITS, PROHIBITS))) is Permission.DENY
     search = '<permits type="usage">search</permits>'
-    assert value(read(document(search, PERMITS + PAID))) is Value.CONDITIONAL
-    assert value(read(document(search))) is Value.DENY
+    assert value(read(document(search, PERMITS + PAID))) is Permission.CONDITIONAL
+    assert value(read(document(search))) is Permission.DENY
     assert (
         value(
             read(
@@ -49,7 +49,7 @@ def test_several_licences_of_one_content() -> None:
             ),
             Purpose.DATA_MINING,
         )
-        is Value.DENY
+        is Permission.DENY
     )
 
 
@@ -57,7 +57,7 @@ def test_contents_with_patterns_of_one_length() -> None:
     both = document(PERMITS, url="/a").replace("</rsl>", "") + document(
         PROHIBITS, url="/*"
     ).replace(f'<rsl xmlns="{NS}">', "")
-    assert value(read(both)) is Value.DENY
+    assert value(read(both)) is Permission.DENY
 
 
 def test_prefixes_foreign_elements_and_encodings() -> None:
@@ -66,11 +66,11 @@ def test_prefixes_foreign_elements_and_encodings() -> None:
         '<x:y/><r:license><x:permits>all</x:permits><r:prohibits type="usage">ai-<!-- -->train'
         "</r:prohibits></r:license></r:content></r:rsl>"
     )
-    assert value(read(prefixed)) is Value.DENY
-    assert value(read(prefixed.encode("utf-16"))) is Value.DENY
+    assert value(read(prefixed)) is Permission.DENY
+    assert value(read(prefixed.encode("utf-16"))) is Permission.DENY
     cdata = PROHIBITS.replace("ai-train", "<![CDATA[ai-train]]>")
-    assert value(read("\ufeff" + document(cdata))) is Value.DENY
-    assert value(read(document(PROHIBITS.replace("ai-train", "ai&#45;train")))) is Value.DENY
+    assert value(read("\ufeff" + document(cdata))) is Permission.DENY
+    assert value(read(document(PROHIBITS.replace("ai-train", "ai&#45;train")))) is Permission.DENY
 
 
 def test_what_is_said_names_the_pattern_and_the_file() -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.signals.server.patterns import canonical_target, matches, path_of
-from pipelines.signals.server.server import Page
+from pipelines.signals.server.common import ServedFile
+from pipelines.signals.server.patterns import canonical_target, matches_pattern, path_pattern
 from pipelines.signals.server.tdmrep import read_tdmrep
-from schemas.rights import Purpose, Value
+from schemas.rights import Permission, Purpose
 from schemas.signal import Reading
 
 FILE_URL = "https://media.example/.well-known/tdmrep.json"
@@ -20,10 +20,12 @@ FILE_URL = "https://media.example/.well-known/tdmrep.json"
 
 def read(file: object, target: str = "/a/b.jpg", *reservations: str) -> Reading:
     body = file if isinstance(file, bytes | None) else json.dumps(file).encode()
-    return read_tdmrep(Page(f"https://media.example{target}"), reservations, (), body, FILE_URL)
+    return read_tdmrep(
+        ServedFile(f"https://media.example{target}"), reservations, (), body, FILE_URL
+    )
 
 
-def values(reading: Reading) -> set[Value]:
+def values(reading: Reading) -> set[Permission]:
     purposes = {signal.purpose for signal in reading.signals}
     mining = {Purpose.DATA_MINING, Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN}
     assert purposes == (mining if reading.signals else set())
@@ -42,9 +44,9 @@ def test_the_example_of_the_report() -> None:
         rule("/directory-b/html/", 1, **{"tdm-policy": policy}),
         rule("/directory-b/images/*.jpg", 0),
     ]
-    assert values(read(file, "/directory-a/x.pdf")) == {Value.DENY}
-    assert values(read(file, "/directory-b/html/x.html")) == {Value.CONDITIONAL}
-    assert values(read(file, "/directory-b/images/x.jpg")) == {Value.ALLOW}
+    assert values(read(file, "/directory-a/x.pdf")) == {Permission.DENY}
+    assert values(read(file, "/directory-b/html/x.html")) == {Permission.CONDITIONAL}
+    assert values(read(file, "/directory-b/images/x.jpg")) == {Permission.ALLOW}
     assert values(read(file, "/directory-c/")) == set()
 
 
@@ -86,7 +88,7 @@ def test_the_example_of_the_report() -> None:
     ],
 )
 def test_patterns(pattern: str, target: str, fits: bool) -> None:
-    assert matches(pattern, canonical_target(target)) is fits
+    assert matches_pattern(pattern, canonical_target(target)) is fits
 
 
 def fits_slowly(pattern: str, target: str) -> bool:
@@ -112,15 +114,15 @@ def fits_slowly(pattern: str, target: str) -> bool:
     st.text("ab", max_size=10).map(lambda text: f"/{text}"),
 )
 def test_patterns_against_the_definition(start: str, end: str, target: str) -> None:
-    assert matches(start + end, target) is fits_slowly(start + end, target)
+    assert matches_pattern(start + end, target) is fits_slowly(start + end, target)
 
 
 def test_a_pattern_made_to_be_slow() -> None:
     target = "/" + "a" * 8_000
-    assert not matches("/" + "*a" * 4_000 + "*b", target)
-    assert matches("/" + "*a" * 4_000 + "$", target)
+    assert not matches_pattern("/" + "*a" * 4_000 + "*b", target)
+    assert matches_pattern("/" + "*a" * 4_000 + "$", target)
     rules = [rule("/" + "*a" * 500 + f"b{index}$", 1) for index in range(500)]
-    assert values(read([*rules, rule("/", 0)], target)) == {Value.ALLOW}
+    assert values(read([*rules, rule("/", 0)], target)) == {Permission.ALLOW}
 
 
 @pytest.mark.parametrize(
@@ -135,31 +137,31 @@ def test_a_pattern_made_to_be_slow() -> None:
     ],
 )
 def test_patterns_that_are_whole_urls(location: str, path: str | None) -> None:
-    assert path_of(location, "media.example") == path
+    assert path_pattern(location, "media.example") == path
 
 
 def test_a_query_neither_hides_a_no_nor_is_shown() -> None:
     file = [rule("/a/*.jpg$", 1), rule("/", 0)]
     # Without its query the path is reserved, with it the second rule would free it.
     reading = read(file, "/a/b.jpg?sig=5ec4e7")
-    assert values(reading) == {Value.DENY, Value.ALLOW}
+    assert values(reading) == {Permission.DENY, Permission.ALLOW}
     assert "5ec4e7" not in repr(reading)
 
 
 @pytest.mark.parametrize("value", [2, -1, "yes", None, [], {}, False, 1.5, "", "10", 1e999])
 def test_other_values_are_unset(value: object) -> None:
-    assert values(read([rule("/", value)])) == {Value.UNKNOWN}
-    assert values(read([rule("/", value), rule("/", 1)])) == {Value.DENY}
+    assert values(read([rule("/", value)])) == {Permission.UNKNOWN}
+    assert values(read([rule("/", value), rule("/", 1)])) == {Permission.DENY}
 
 
 @pytest.mark.parametrize("value", [1, 1.0, "1", " 1 ", True])
 def test_spellings_of_a_reservation(value: object) -> None:
-    assert values(read([rule("/", value)])) == {Value.DENY}
+    assert values(read([rule("/", value)])) == {Permission.DENY}
 
 
 def test_a_name_that_comes_twice() -> None:
     both = b'[{"location": "/", "tdm-reservation": 1, "TDM-RESERVATION": 0}]'
-    assert values(read(both)) == {Value.DENY}
+    assert values(read(both)) == {Permission.DENY}
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_what_is_no_such_file(body: bytes) -> None:
 
 def test_a_header_is_heard_though_the_file_is_none() -> None:
     reading = read(b"<html>", "/", "1")
-    assert values(reading) == {Value.DENY} and len(reading.faults) == 1
+    assert values(reading) == {Permission.DENY} and len(reading.faults) == 1
 
 
 @given(st.binary(max_size=200) | st.text(max_size=80).map(str.encode))

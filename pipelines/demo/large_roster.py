@@ -1,0 +1,81 @@
+"""Contributors of a large catalogue: one for about 400 assets, pooled by their consents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.demo.contributors import (
+    CONSENTING_HISTORIES,
+    OTHER_HISTORIES,
+    UNLISTED_ID,
+    history_events,
+)
+
+_ASSETS_PER_CONTRIBUTOR = 400
+_MIN_CONSENTING = 24
+_CONSENTING_PER_OTHER = 200
+_COUNTRIES = ("US", "DE", "GB", "FR", "JP", "NO", "IN", "BR", "KR", "ZA")
+_CURRENCIES = ("USD", "EUR", "GBP", "EUR", "JPY", "NOK", "INR", "BRL", "KRW", "ZAR")
+
+
+@dataclass(frozen=True)
+class LargeRoster:
+    """Contributors in one list, those of a history next to each other.
+
+    Attributes:
+        ids: Contributor ids; the very last is the one that no table lists.
+        histories: The history of each but the last.
+        pools: First position and number of the contributors of each history, and of `good` and
+            `unlisted`.
+    """
+
+    ids: tuple[str, ...]
+    histories: tuple[str, ...]
+    pools: dict[str, tuple[int, int]]
+
+
+def make_large_roster(assets: int) -> LargeRoster:
+    """Contributors for so many assets."""
+    good = max(_MIN_CONSENTING, assets // _ASSETS_PER_CONTRIBUTOR)
+    names = tuple(CONSENTING_HISTORIES)
+    sizes = {
+        name: good // len(names) + (index < good % len(names)) for index, name in enumerate(names)
+    }
+    sizes |= dict.fromkeys(OTHER_HISTORIES, 1 + good // _CONSENTING_PER_OTHER)
+    histories = tuple(name for name, size in sizes.items() for _ in range(size))
+    pools: dict[str, tuple[int, int]] = {"good": (0, good), "unlisted": (len(histories), 1)}
+    start = 0
+    for name, size in sizes.items():
+        pools[name] = (start, size)
+        start += size
+    ids = (*(f"c{number:06d}" for number in range(len(histories))), UNLISTED_ID)
+    return LargeRoster(ids, histories, pools)
+
+
+def roster_contributors(roster: LargeRoster) -> list[dict[str, object]]:
+    """Rows of `contributors`."""
+    return [
+        {
+            "contributor_id": contributor_id,
+            "display_name": f"Contributor {number}",
+            "country": _COUNTRIES[number % len(_COUNTRIES)],
+            "currency": _CURRENCIES[number % len(_CURRENCIES)],
+            "payee_ref": f"payee-{number:06d}",
+        }
+        for number, contributor_id in enumerate(roster.ids[:-1])
+    ]
+
+
+def roster_consents(roster: LargeRoster) -> list[dict[str, object]]:
+    """Rows of `consents` that hold for all of a contributor's assets."""
+    return [
+        {
+            "contributor_id": contributor_id,
+            "purpose": event.purpose,
+            "value": event.value,
+            "given_at": event.given_at,
+            "agreement_ref": f"agreement-{contributor_id}",
+        }
+        for contributor_id, history in zip(roster.ids, roster.histories, strict=False)
+        for event in history_events(history)
+    ]

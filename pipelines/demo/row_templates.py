@@ -1,0 +1,224 @@
+"""Roles as Arrow columns: one row a role, from which the rows of a large catalogue are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.demo.large_roster import LargeRoster
+from pipelines.demo.roles.role import COLLECTION, DEAL_IDS, RETIRED, STRICT, Role
+from pipelines.demo.scenes.scene import COLOURS, KINDS
+from pipelines.demo.tables import ORDINARY_ASSET, release_row
+from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTOR_SHARE, RELEASES_SCHEMA
+from schemas.reasons import Reason
+
+IntArray = npt.NDArray[np.int64]
+# The stubs of pyarrow know neither joins of arrays with text nor lists of structs.
+ArrowColumn: TypeAlias = "pa.Array[Any]"
+_join_text: Callable[..., ArrowColumn] = pc.binary_join_element_wise
+_list_array: Callable[..., ArrowColumn] = pa.ListArray.from_arrays
+_STRINGS = pa.list_(pa.string())
+_ID_DIGITS = 9
+
+
+def numbered_ids(prefix: str, numbers: IntArray) -> ArrowColumn:
+    """Ids such as `A000000017`."""
+    digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), _ID_DIGITS, "0")
+    return _join_text(prefix, digits, "")
+
+
+def media_uris(asset_ids: ArrowColumn) -> ArrowColumn:
+    """Where each asset's file would lie."""
+    return _join_text("media/", asset_ids, ".jpg", "")
+
+
+@dataclass(frozen=True)
+class RaggedIndex:
+    """Several things a role: how many each has, and where its first stands in the flat table."""
+
+    counts: IntArray
+    first: IntArray
+
+    @classmethod
+    def from_counts(cls, counts: Sequence[int]) -> RaggedIndex:
+        """Slots of so many things each."""
+        sizes = np.array(counts, dtype=np.int64)
+        return cls(sizes, np.cumsum(sizes) - sizes)
+
+    def flatten(self, roles: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """For rows of these roles, of each thing: its row, its place there, its flat position."""
+        counts = self.counts[roles]
+        owners = np.repeat(np.arange(len(roles)), counts)
+        ordinals = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return owners, ordinals, self.first[roles[owners]] + ordinals
+
+    def offsets(self, roles: IntArray) -> ArrowColumn:
+        """List offsets for rows of these roles."""
+        ends = np.concatenate([[0], np.cumsum(self.counts[roles])])
+        return pa.array(ends.astype(np.int32))
+
+
+@dataclass(frozen=True)
+class RowTemplates:
+    """All that rows are taken from; the first axis of every array is the role, unless said."""
+
+    names: ArrowColumn
+    columns: pa.Table
+    has_fixed_date: ArrowColumn  # whether the role fixes created_at
+    fixed_dates: ArrowColumn
+    reasons: Mapping[str, ArrowColumn]  # by deal; the strict one's twice as long
+    titles: ArrowColumn  # by look, as the next two
+    keywords: ArrowColumn
+    misses_keywords: IntArray
+    contributor_ids: ArrowColumn  # contributor ids by number
+    authors: RaggedIndex
+    author_pools: IntArray  # by flat author: first number, size, share_bp
+    releases_by_role: RaggedIndex
+    release_ids_by_role: RaggedIndex
+    release_rows: pa.Table
+    events: RaggedIndex
+    event_rows: pa.Table
+
+    @property
+    def subject_count(self) -> int:
+        """How many titles and lists of keywords there are."""
+        return len(self.titles)
+
+    def assets(self, roles: IntArray, columns: Mapping[str, ArrowColumn]) -> pa.Table:
+        """Rows of `assets`: the role's columns, with those given in their places."""
+        selected = self.columns.take(roles)
+        arrays = [
+            columns[field.name].cast(field.type) if field.name in columns else selected[field.name]
+            for field in ASSETS_SCHEMA
+        ]
+        return pa.Table.from_arrays(arrays, schema=ASSETS_SCHEMA)
+
+    def contributors(self, roles: IntArray, rotations: IntArray) -> tuple[ArrowColumn, ArrowColumn]:
+        """The column `contributors`, and each row's first author."""
+        owners, ordinals, flat = self.authors.flatten(roles)
+        start, size, share_bp = self.author_pools[flat].T
+        # Neighbours in a pool, so that no work names anybody twice.
+        contributor_ids = self.contributor_ids.take(start + (rotations[owners] + ordinals) % size)
+        shares = pa.StructArray.from_arrays(
+            [contributor_ids, pa.array(share_bp, pa.int32())], fields=list(CONTRIBUTOR_SHARE)
+        )
+        offsets = self.authors.offsets(roles)
+        lists = _list_array(offsets, shares)
+        # A work without authors ends up with a neighbour's, and has no consents to give it to.
+        first = np.minimum(offsets.to_numpy()[:-1], len(contributor_ids) - 1)
+        return lists, contributor_ids.take(first)
+
+    def releases(self, roles: IntArray, rows: IntArray) -> tuple[ArrowColumn, pa.Table]:
+        """The column `release_ids`, and the rows of `releases` that it names."""
+        owners, ordinals, _ = self.release_ids_by_role.flatten(roles)
+        ids = _release_ids(rows[owners], ordinals)
+        lists = _list_array(self.release_ids_by_role.offsets(roles), ids)
+        owners, ordinals, flat = self.releases_by_role.flatten(roles)
+        table = self.release_rows.take(flat)
+        named = _release_ids(rows[owners], ordinals)
+        return lists, table.set_column(0, RELEASES_SCHEMA.field("release_id"), named)
+
+    def asset_consents(
+        self, roles: IntArray, asset_ids: ArrowColumn, authors: ArrowColumn
+    ) -> pa.Table:
+        """Rows of `consents` that narrow to one asset."""
+        owners, _, flat = self.events.flatten(roles)
+        table = self.event_rows.take(flat)
+        overrides = {"contributor_id": authors.take(owners), "asset_id": asset_ids.take(owners)}
+        arrays = [overrides.get(field.name, table[field.name]) for field in CONSENTS_SCHEMA]
+        return pa.Table.from_arrays(arrays, schema=CONSENTS_SCHEMA)
+
+
+def _release_ids(rows: IntArray, ordinals: IntArray) -> ArrowColumn:
+    suffix = pa.array(ordinals).cast(pa.string())
+    return _join_text(numbered_ids("R", rows), suffix, "-")
+
+
+def make_row_templates(roles: Sequence[Role], roster: LargeRoster) -> RowTemplates:
+    """Turns roles into columns.
+
+    Args:
+        roles: The roles by number.
+        roster: Who the authors are taken from.
+    """
+    subjects = [
+        (kind, colour, keyword_variant)
+        for kind in KINDS
+        for colour in COLOURS
+        for keyword_variant in range(4)
+    ]
+    pools = [
+        (*roster.pools[author.history], author.share_bp)
+        for role in roles
+        for author in role.authors
+    ]
+    releases = [release_row("", columns) for role in roles for columns in role.releases]
+    events = [
+        {
+            "contributor_id": "",
+            "purpose": event.purpose,
+            "value": event.value,
+            "given_at": event.given_at,
+        }
+        for role in roles
+        for event in role.events
+    ]
+    return RowTemplates(
+        names=pa.array([role.name for role in roles]),
+        columns=_role_table(roles),
+        has_fixed_date=pa.array(["created_at" in role.columns for role in roles]),
+        fixed_dates=pa.array([role.columns.get("created_at") for role in roles], pa.date32()),
+        reasons={deal: _reasons(roles, deal) for deal in DEAL_IDS},
+        titles=pa.array([f"A {colour} {kind}" for kind, colour, _ in subjects]),
+        keywords=pa.array([_keywords(*look) for look in subjects], _STRINGS),
+        misses_keywords=np.array(
+            [_misses_keywords(keyword_variant) for _, _, keyword_variant in subjects],
+            dtype=np.int64,
+        ),
+        contributor_ids=pa.array(roster.ids),
+        authors=RaggedIndex.from_counts([len(role.authors) for role in roles]),
+        author_pools=np.array(pools, dtype=np.int64),
+        releases_by_role=RaggedIndex.from_counts([len(role.releases) for role in roles]),
+        release_ids_by_role=RaggedIndex.from_counts(
+            [len(role.releases) + role.unknown_releases for role in roles]
+        ),
+        release_rows=pa.Table.from_pylist(releases, schema=RELEASES_SCHEMA),
+        events=RaggedIndex.from_counts([len(role.events) for role in roles]),
+        event_rows=pa.Table.from_pylist(events, schema=CONSENTS_SCHEMA),
+    )
+
+
+def _role_table(roles: Sequence[Role]) -> pa.Table:
+    nullable_schema = pa.schema([field.with_nullable(True) for field in ASSETS_SCHEMA])
+    return pa.Table.from_pylist(
+        [{**ORDINARY_ASSET, **role.columns} for role in roles], schema=nullable_schema
+    )
+
+
+def _reasons(roles: Sequence[Role], deal: str) -> ArrowColumn:
+    screening_reasons = [list(role.reasons.get(deal, ())) for role in roles]
+    if deal != STRICT:
+        return pa.array(screening_reasons, _STRINGS)
+    code = Reason.SELECT_KEYWORDS.value
+    return pa.array(
+        [*screening_reasons, *(sorted([*codes, code]) for codes in screening_reasons)], _STRINGS
+    )
+
+
+def _keywords(kind: str, colour: str, keyword_variant: int) -> list[str]:
+    """Three in four are in the strict deal's collection; of these, one in three is retired."""
+    return [
+        kind,
+        colour,
+        *((), (COLLECTION,), (COLLECTION.upper(),), (COLLECTION, RETIRED))[keyword_variant],
+    ]
+
+
+def _misses_keywords(keyword_variant: int) -> bool:
+    return keyword_variant in (0, 3)

@@ -1,0 +1,77 @@
+"""Digests of the members of a tar that is being written, computed in a thread beside the writing.
+
+Pieces are handed over in batches: a batch costs two changes of thread, a piece next to nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+from pipelines.format.background import BackgroundWorker
+
+BATCH_BYTES = 1 << 20
+BATCH_PIECES = 1024  # tiny pieces weigh more than their bytes
+QUEUE_DEPTH = 4  # batches that wait: what bounds the memory
+
+
+class Hash(Protocol):
+    """A digest of hashlib's."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Takes more bytes."""
+
+    def hexdigest(self) -> str:
+        """The digest of what was taken, hex."""
+
+
+class MemberDigests:
+    """The sha256 of each member.
+
+    Attributes:
+        hex_digests: Digests of the members that are done, in order, hex.
+    """
+
+    def __init__(self) -> None:
+        self.hex_digests: list[str] = []
+        self._digest: Hash | None = None
+        self._batch: list[bytes | None] = []  # None ends a member
+        self._bytes = 0
+        self._worker: BackgroundWorker[list[bytes | None]] = BackgroundWorker(
+            self._digest_batch, QUEUE_DEPTH
+        )
+
+    def update(self, data: bytes) -> None:
+        """Takes bytes of a member, which must not change any more."""
+        self._batch.append(data)
+        self._bytes += len(data)
+        if self._bytes >= BATCH_BYTES or len(self._batch) >= BATCH_PIECES:
+            self._submit_batch()
+
+    def end(self) -> None:
+        """Ends a member."""
+        self._batch.append(None)
+
+    def finish(self) -> None:
+        """Waits until all that was taken is digested, and ends the thread."""
+        self._submit_batch()
+        self._worker.finish()
+
+    def stop(self) -> None:
+        """Ends the thread, whatever is not done. Raises nothing."""
+        self._worker.stop()
+
+    def _submit_batch(self) -> None:
+        if self._batch:
+            batch, self._batch, self._bytes = self._batch, [], 0
+            self._worker.submit(batch)
+
+    def _digest_batch(self, batch: list[bytes | None]) -> None:
+        for piece in batch:
+            if piece is None:
+                self.hex_digests.append((self._digest or hashlib.sha256()).hexdigest())
+                self._digest = None
+            elif self._digest is None:
+                self._digest = hashlib.sha256(piece)
+            else:
+                self._digest.update(piece)

@@ -1,0 +1,150 @@
+"""Signed notes and checkpoints in the forms of C2SP signed-note and tlog-checkpoint, with Ed25519.
+
+A note is text, a blank line and signature lines `— name base64(key id ‖ signature)`. A checkpoint
+is a note of three lines: the log's origin, its size, its root. Reading is strict: whatever this
+module would not write is refused, except signatures by keys that nobody asked about, which the
+specification says to ignore.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pipelines.ledger.ed25519 import (
+    SIGNATURE_MARK,
+    NoteError,
+    Signer,
+    Verifier,
+    from_base64,
+    is_key_name,
+    is_note_text,
+    parse_skey,
+    parse_vkey,
+    to_base64,
+)
+from pipelines.ledger.merkle import EMPTY_ROOT, HASH_BYTES
+from schemas.errors import InputError
+
+__all__ = [
+    "NoteError",
+    "Signer",
+    "Verifier",
+    "open_checkpoint",
+    "open_note",
+    "parse_skey",
+    "parse_vkey",
+    "sign_checkpoint",
+]
+
+_MAX_SIGNATURES = 100
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+
+
+def open_note(note: str, verifier: Verifier) -> str:
+    """Check a note's form and the key's signature.
+
+    1. Only characters that a note may have.
+    2. Text and signatures, parted by the last blank line.
+    3. Every signature line well formed; those of other keys are skipped.
+    4. The key's signature is there, once, and valid.
+
+    Args:
+        note: The whole note.
+        verifier: The key that must have signed.
+
+    Returns:
+        The signed text, which ends in a newline.
+
+    Raises:
+        NoteError: Any of these fails.
+    """
+    # 1. Characters.
+    if not is_note_text(note):
+        raise NoteError("not a note", ascii(note[:60]), "Fetch it again, byte for byte.")
+    # 2. Text and signatures.
+    body, separator, signature_block = note.rpartition("\n\n")
+    lines = signature_block.removesuffix("\n").split("\n")
+    if not separator or not body or len(lines) > _MAX_SIGNATURES:
+        raise NoteError("a note needs text, a blank line and signatures", ascii(note[:60]))
+    text = body + "\n"
+    # 3. Signature lines.
+    key_signatures = []
+    for line in lines:
+        name, key_id, signature = _parse_signature(line)
+        if (name, key_id) == (verifier.name, verifier.key_id):
+            key_signatures.append(signature)
+    # 4. Our signature.
+    if len(key_signatures) != 1:
+        raise NoteError(
+            f"the note has {len(key_signatures)} signatures by the key",
+            ascii(verifier.vkey),
+            "Check that this is the log's key.",
+        )
+    verifier.verify(text, key_signatures[0])
+    return text
+
+
+def sign_checkpoint(signer: Signer, origin: str, size: int, root: bytes) -> str:
+    """Write a log's checkpoint.
+
+    Args:
+        signer: The log's key; its name should be the origin.
+        origin: The log's identity, one line.
+        size: How many leaves the tree has.
+        root: The tree's root, 32 bytes.
+
+    Raises:
+        InputError: One of them has no place in a checkpoint.
+    """
+    text = f"{origin}\n{size}\n{to_base64(root)}\n"
+    if _parse_checkpoint(text) != (origin, size, root):
+        raise InputError(
+            "this cannot be a checkpoint",
+            f"origin {origin!a}, size {size}, root of {len(root)} bytes",
+            "Origin is one line that is not empty, size at least 0, root 32 bytes.",
+        )
+    return signer.sign(text)
+
+
+def open_checkpoint(text: str, vkey: str, origin: str | None = None) -> tuple[str, int, bytes]:
+    """Check a checkpoint's form and signature.
+
+    Args:
+        text: The whole checkpoint.
+        vkey: The log's verifier key.
+        origin: The origin that it must have, where one is expected.
+
+    Returns:
+        Origin, size and root.
+
+    Raises:
+        NoteError: The note is malformed, not signed by the key, no checkpoint, of another origin,
+            or has extension lines, which our logs never write and nobody could audit.
+        InputError: The key is malformed.
+    """
+    signed = open_note(text, parse_vkey(vkey))
+    found = _parse_checkpoint(signed)
+    if found is None:
+        raise NoteError("the signed text is no checkpoint", ascii(signed[:200]))
+    if origin is not None and found[0] != origin:
+        raise NoteError("the checkpoint is another log's", ascii(found[0]), f"Expected {origin}.")
+    return found
+
+
+def _parse_checkpoint(text: str) -> tuple[str, int, bytes] | None:
+    lines = text.split("\n")
+    if len(lines) != 4 or lines[3] or not lines[0] or not _SIZE.fullmatch(lines[1]):
+        return None
+    size, root = int(lines[1]), from_base64(lines[2])
+    if root is None or len(root) != HASH_BYTES or (size == 0 and root != EMPTY_ROOT):
+        return None
+    return lines[0], size, root
+
+
+def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
+    mark, rest = line[: len(SIGNATURE_MARK)], line[len(SIGNATURE_MARK) :]
+    name, space, encoded = rest.partition(" ")
+    raw = from_base64(encoded)
+    if mark != SIGNATURE_MARK or not space or not is_key_name(name) or raw is None or len(raw) < 5:
+        raise NoteError("a signature line is malformed", ascii(line[:80]))
+    return name, raw[:4], raw[4:]

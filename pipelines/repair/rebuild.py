@@ -1,0 +1,260 @@
+"""Repairing a published version: what is bad is made anew, and ends with the published bytes.
+
+The order, marked below: 1. verify; 2. the run that made it, from its catalogue, deal and key, which
+must be the same run; 3. hold the version; 4. run the walk into the work area, passing over sound
+shards; 5. compare with the manifest, file by file: with one difference nothing is replaced;
+6. replace what is bad; 7. verify again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+from pipelines.delivery.indexes import write_indexes
+from pipelines.delivery.recheck import object_sha256, recheck_shards
+from pipelines.format.manifest import ManifestError, manifest_bytes, open_manifest
+from pipelines.repair.compare import explain_difference, has_agency_ledger, published_checkpoint
+from pipelines.repair.version import PublishedVersion, check_same_run, copy_file, seed_shard
+from pipelines.run.job import Job
+from pipelines.run.lease import Lease, hold_version
+from pipelines.run.prepare import PreparedJob
+from pipelines.run.receipts import ShardReceipt
+from pipelines.steps.attribute import Attribution, record_attribution
+from pipelines.steps.package import run_pipeline
+from pipelines.steps.publish import make_manifest, publish_agency
+from pipelines.steps.reconcile import read_counts, read_receipts, reconcile
+from pipelines.storage.store import Store, join_uri
+from pipelines.verify.delivery import verify_delivery
+from pipelines.verify.groups import group_files
+from pipelines.verify.report import RepairSummary, Report
+from schemas import layout
+from schemas.errors import InputError, RunError
+from schemas.manifest import FileRecord, Manifest
+
+
+@dataclass(frozen=True)
+class RepairJob(Job):
+    """A run that makes a published version again: all that it writes lies in a work area."""
+
+    @property
+    def work(self) -> str:
+        """Key prefix of its receipts and plans; `package` with the same inputs has another."""
+        return f"{layout.work_prefix(self.run_id)}-repair"
+
+    @property
+    def delivery(self) -> str:
+        """Key prefix of what is made."""
+        return f"{self.work}/made/{layout.DELIVERY}"
+
+    @property
+    def agency(self) -> str:
+        """Key prefix of what would stay with the agency; what is there stays as it is."""
+        return f"{self.work}/made/{layout.AGENCY}"
+
+    @classmethod
+    def of(cls, job: Job, version: str) -> RepairJob:
+        """The run that made a version, to be made again."""
+        given = {item.name: getattr(job, item.name) for item in fields(job)}
+        return cls(**{**given, "version": version})
+
+
+def repair_version(
+    initial_report: Report,
+    published: PublishedVersion,
+    prepared: PreparedJob,
+    vkey: str | None,
+    take_over: bool = False,
+) -> Report:
+    """Makes the bad files of a version anew.
+
+    Args:
+        initial_report: What verification found.
+        published: Where the version lies.
+        prepared: The run that made it, by its inputs.
+        vkey: The verifier key that the reader trusts, for the verification at the end.
+        take_over: Whether a holder on another machine counts as dead.
+
+    Returns:
+        What verification finds afterwards, with what was repaired.
+
+    Raises:
+        InputError: If the inputs are not those of the run that made the version.
+        RunError: If what was made is not what was published, or another run holds the version;
+            nothing is changed then.
+    """
+    store = prepared.store
+    manifest = _sound_manifest(store, published, vkey)
+    check_same_run(store, published, prepared, manifest)  # 2
+    job = RepairJob.of(prepared.job, published.version)
+    owner = f"{job.run_id}-repair"
+    held = hold_version(store, published.deal_id, published.version, owner, take_over=take_over)
+    with held as lease:  # 3
+        store.delete_prefix(job.work)
+        try:
+            summary = _Repair(store, published, job, prepared, manifest, initial_report).run(lease)
+        finally:
+            store.delete_prefix(job.work)
+    report = verify_delivery(join_uri(job.output_uri, published.delivery), vkey)  # 7
+    return replace(report, repaired=summary)
+
+
+def _sound_manifest(store: Store, published: PublishedVersion, vkey: str | None) -> Manifest | None:
+    try:
+        manifest = open_manifest(store.read_bytes(f"{published.delivery}/{layout.MANIFEST}"), vkey)
+    except (FileNotFoundError, ManifestError):
+        return None
+    return manifest if manifest.delivery == f"{published.deal_id}/{published.version}" else None
+
+
+@dataclass(frozen=True)
+class _Repair:
+    """A repair under way; the version is held.
+
+    Attributes:
+        store: The output; `published`: the version in it; `job`: the run that makes it again.
+        prepared: The run as it was prepared, with the key.
+        manifest: The published manifest, if it is sound.
+        initial_report: What verification found.
+    """
+
+    store: Store
+    published: PublishedVersion
+    job: RepairJob
+    prepared: PreparedJob
+    manifest: Manifest | None
+    initial_report: Report
+
+    def run(self, lease: Lease) -> RepairSummary:
+        """Makes, compares, replaces."""
+        kept_shards = self._seed_sound_shards()  # 4
+        run_pipeline(self.store, self.job)
+        counts = read_counts(self.store, self.job)
+        if counts.stop is not None:
+            raise InputError(*counts.stop)
+        publish_agency(self.store, self.job)
+        if explain_difference(self.store, self.published, self.job):
+            raise self._difference_error("assets are decided otherwise")
+        if counts.too_many_failed or counts.steps["select"].passed == 0:
+            raise self._difference_error("it has nothing, or too little, to deliver")
+        receipts = read_receipts(self.store, self.job)
+        steps = reconcile(self.store, self.job, counts, receipts)
+        names = [receipt.name for receipt in receipts]
+        attribution = record_attribution(self.store, self.job, self.prepared.signer, names)
+        write_indexes(self.store, self.job, receipts)
+        rebuilt_shards = [receipt for receipt in receipts if receipt.name not in kept_shards]
+        recheck_shards(self.store, self.job, rebuilt_shards)
+        rebuilt = self._rebuilt_files(rebuilt_shards)
+        files = sorted(
+            [*rebuilt.values(), *self._kept_files(kept_shards, rebuilt)], key=lambda file: file.path
+        )
+        signer = self.prepared.signer
+        manifest = make_manifest(self.job, signer, receipts, steps, attribution, files)
+        if self.manifest is None:  # 5
+            self._check_without_manifest(attribution)
+        elif manifest != self.manifest:
+            raise self._difference_error(_first_difference(self.manifest, manifest))
+        return self._replace(rebuilt, manifest, rebuilt_shards, lease)
+
+    def _seed_sound_shards(self) -> frozenset[str]:
+        """Commits the sound shards beforehand, so that the walk leaves their tars alone."""
+        if self.manifest is None:
+            return frozenset()
+        groups = group_files(self.manifest)
+        damaged = self.initial_report.damaged
+        kept_shards = set()
+        for index, record in enumerate(self.manifest.shards):
+            if not damaged.intersection(groups.shards[record.name]):
+                seed_shard(self.store, self.published, self.job, record, index, damaged)
+                kept_shards.add(record.name)
+        return frozenset(kept_shards)
+
+    def _rebuilt_files(self, rebuilt_shards: Sequence[ShardReceipt]) -> dict[str, FileRecord]:
+        """Every file that was made, with its digest."""
+        tars = {f"shards/{receipt.name}.tar": receipt.sha256 for receipt in rebuilt_shards}
+        rebuilt = {}
+        for item in self.store.list(self.job.delivery):
+            path = item.key.removeprefix(f"{self.job.delivery}/")
+            digest = tars.get(path) or object_sha256(self.store, item.key)
+            rebuilt[path] = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
+        return rebuilt
+
+    def _kept_files(
+        self, kept_shards: frozenset[str], rebuilt: dict[str, FileRecord]
+    ) -> list[FileRecord]:
+        """The files of sound shards that were not made again, as the manifest has them."""
+        if self.manifest is None:
+            return []
+        groups = group_files(self.manifest)
+        own = {path for name in kept_shards for path in groups.shards[name]}
+        return [
+            file for file in self.manifest.files if file.path in own and file.path not in rebuilt
+        ]
+
+    def _check_without_manifest(self, attribution: Attribution) -> None:
+        """Without a manifest, checks by what else is left of the version: the log, the ledger."""
+        root = published_checkpoint(self.store, self.published, self.prepared.signer.vkey)
+        wanted = (attribution.origin, attribution.entries, attribution.root)
+        if root is not None and root != wanted:
+            raise self._difference_error(f"the checkpoint has {root[1]:,} entries or another root")
+        has_ledger = has_agency_ledger(self.store, self.published)
+        if has_ledger and explain_difference(self.store, self.published, self.job):
+            raise self._difference_error("the agency's tables say otherwise")
+        if root is None and not has_ledger:
+            raise RunError(
+                "Nothing is left that says what was published",
+                f"{self.published.delivery} has no sound manifest or checkpoint, and the agency's "
+                "ledger is gone",
+                "Nothing was changed. Package a new version instead.",
+            )
+
+    def _replace(
+        self,
+        rebuilt: dict[str, FileRecord],
+        manifest: Manifest,
+        rebuilt_shards: Sequence[ShardReceipt],
+        lease: Lease,
+    ) -> RepairSummary:
+        """Replaces what is bad, each file at once, the manifest last."""
+        base = self.published.delivery
+        present = {item.key.removeprefix(f"{base}/") for item in self.store.list(base)}
+        bad = [path for path, record in rebuilt.items() if self._is_bad(path, record, present)]
+        extra = sorted(present - {file.path for file in manifest.files} - {layout.MANIFEST})
+        lease.confirm()
+        for path in bad:  # 6
+            copy_file(self.store, f"{self.job.delivery}/{path}", f"{base}/{path}", rebuilt[path])
+        for path in extra:
+            self.store.delete(f"{base}/{path}")
+        if self.manifest is None:
+            self.store.write_bytes(f"{base}/{layout.MANIFEST}", manifest_bytes(manifest))
+            bad.append(layout.MANIFEST)
+        shards = tuple(receipt.name for receipt in rebuilt_shards)
+        return RepairSummary(tuple(bad), tuple(extra), shards, tuple(self.initial_report.problems))
+
+    def _is_bad(self, path: str, record: FileRecord, present: set[str]) -> bool:
+        if self.manifest is not None:
+            return path in self.initial_report.damaged
+        key = f"{self.published.delivery}/{path}"
+        return path not in present or object_sha256(self.store, key) != record.sha256
+
+    def _difference_error(self, what: str) -> RunError:
+        why = explain_difference(self.store, self.published, self.job)
+        return RunError(
+            "What was made anew is not what was published",
+            "; ".join([what, *why]),
+            "Nothing was changed. Media or their servers' answers changed since, or the program.",
+        )
+
+
+def _first_difference(published: Manifest, rebuilt: Manifest) -> str:
+    """What of two manifests differs, in a line."""
+    before = {file.path: file.sha256 for file in published.files}
+    after = {file.path: file.sha256 for file in rebuilt.files}
+    paths = sorted(path for path in before | after if before.get(path) != after.get(path))
+    if paths:
+        more = f" and {len(paths) - 3:,} more" if len(paths) > 3 else ""
+        return f"other bytes in {', '.join(paths[:3])}{more}"
+    other = [
+        name for name in Manifest.model_fields if getattr(published, name) != getattr(rebuilt, name)
+    ]
+    return f"the manifests differ in {', '.join(other)}"

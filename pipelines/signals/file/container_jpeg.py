@@ -1,0 +1,158 @@
+"""Parts of a JPEG file: XMP and extended XMP in APP1, EXIF in APP1, Photoshop resources in APP13.
+
+XMP Specification Part 3 (Adobe, 2020), 1.1.3: the header of each segment, and how a packet that is
+too long for one segment is cut into chunks, each with the MD5 of the whole, its length and offset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections import defaultdict
+from collections.abc import Iterator
+
+from pipelines.signals.file.metadata_blocks import (
+    MAX_BLOCKS,
+    MAX_PACKET_BYTES,
+    BlockKind,
+    MetadataBlock,
+    MetadataBlocks,
+    file_fault,
+)
+from schemas.signal import ReadingFault
+
+XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
+EXTENSION_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
+EXIF_HEADER = b"Exif\0"
+PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
+_APP1, _APP13, _SOS, _EOI = 0xE1, 0xED, 0xDA, 0xD9
+_CHUNK = struct.Struct(">32sII")  # GUID, full length, offset
+_Chunk = tuple[int, bytes, tuple[int, int]]  # offset, bytes, where they stand
+
+
+def jpeg_blocks(data: bytes) -> MetadataBlocks:
+    """Everything in a JPEG file that may speak of rights.
+
+    APP1 segments with XMP are found wherever they stand, behind the picture too: other pictures of
+    the same file carry their own.
+    """
+    blocks: list[MetadataBlock] = []
+    faults: list[ReadingFault] = []
+    for start, end, is_complete in _xmp_segments(data, XMP_HEADER):
+        if len(blocks) + len(faults) >= MAX_BLOCKS:
+            faults.append(file_fault("JPEG APP1", f"over {MAX_BLOCKS} XMP segments", data))
+            break
+        if not is_complete:
+            faults.append(file_fault("JPEG APP1", "an XMP segment is cut short", data[start:end]))
+        else:
+            blocks.append(
+                MetadataBlock(BlockKind.XMP, "JPEG APP1", data[start:end], ((start, end),))
+            )
+    extended = _extended_blocks(data)
+    return MetadataBlocks(
+        (*blocks, *extended.blocks, *_exif_and_photoshop_blocks(data)),
+        (*faults, *extended.faults),
+    )
+
+
+def extension_guids(found: MetadataBlocks) -> frozenset[str]:
+    """GUIDs of the extended packets that were put together."""
+    return frozenset(
+        hashlib.md5(block.data, usedforsecurity=False).hexdigest().upper()
+        for block in found.blocks
+        if block.where == _EXTENDED_WHERE
+    )
+
+
+_EXTENDED_WHERE = "JPEG extended XMP"
+
+
+def _xmp_segments(data: bytes, header: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Start and end of what follows each APP1 header, and whether all of it is there."""
+    at = data.find(header, 4)
+    while at >= 0:
+        if data[at - 4 : at - 2] == b"\xff\xe1":
+            end = at - 2 + int.from_bytes(data[at - 2 : at])
+            start = at + len(header)
+            yield start, max(start, min(end, len(data))), start <= end <= len(data)
+        at = data.find(header, at + len(header))
+
+
+def _extended_blocks(data: bytes) -> MetadataBlocks:
+    """Extended packets, put together; a part that is missing or wrong is a fault."""
+    groups: dict[tuple[bytes, int], list[_Chunk]] = defaultdict(list)
+    faults: list[ReadingFault] = []
+    total = 0
+    for start, end, is_complete in _xmp_segments(data, EXTENSION_HEADER):
+        total += end - start
+        if not is_complete or end - start < _CHUNK.size or total > 2 * MAX_PACKET_BYTES:
+            why = "a segment is cut short" if total <= 2 * MAX_PACKET_BYTES else "too large"
+            faults.append(file_fault(_EXTENDED_WHERE, why, data[start:end]))
+            break
+        guid, length, offset = _CHUNK.unpack_from(data, start)
+        span = (start + _CHUNK.size, end)
+        groups[guid, length].append((offset, data[slice(*span)], span))
+    blocks = []
+    for (guid, length), chunks in groups.items():
+        packet = _join_chunks(chunks, length)
+        spans = tuple(span for _, _, span in chunks)
+        if packet is None:
+            raw = b"".join(chunk for _, chunk, _ in chunks)
+            faults.append(file_fault(_EXTENDED_WHERE, f"{length} bytes are not all there", raw))
+            continue
+        # The MD5 is the format's own; nothing trusts it but the order of the chunks.
+        if hashlib.md5(packet, usedforsecurity=False).hexdigest().upper() != (
+            guid.decode("latin-1").upper()
+        ):
+            faults.append(file_fault(_EXTENDED_WHERE, "the MD5 is not its GUID", packet))
+        blocks.append(MetadataBlock(BlockKind.XMP, _EXTENDED_WHERE, packet, spans))
+    return MetadataBlocks(tuple(blocks), tuple(faults))
+
+
+def _join_chunks(chunks: list[_Chunk], length: int) -> bytes | None:
+    """Chunks in their order as one packet; None where they leave a gap or do not end with it."""
+    if length > MAX_PACKET_BYTES:
+        return None
+    pieces: list[bytes] = []
+    reached = 0
+    for offset, chunk in sorted({(offset, chunk) for offset, chunk, _ in chunks}):
+        if offset != reached:
+            return None
+        pieces.append(chunk)
+        reached += len(chunk)
+    return b"".join(pieces) if reached == length else None
+
+
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each segment's payload before the first scan."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if marker in (_SOS, _EOI):
+            return
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        if end < at + 4 or end > len(data):
+            return
+        yield marker, at + 4, end
+        at = end
+
+
+def _exif_and_photoshop_blocks(data: bytes) -> Iterator[MetadataBlock]:
+    """EXIF, each segment alone, and Photoshop's resources, all segments put together."""
+    resources: list[bytes] = []
+    spans: list[tuple[int, int]] = []
+    count = 0
+    for marker, start, end in jpeg_segments(data):
+        if marker == _APP1 and data.startswith(EXIF_HEADER, start) and count < MAX_BLOCKS:
+            count += 1
+            begin = min(start + len(EXIF_HEADER) + 1, end)
+            yield MetadataBlock(BlockKind.EXIF, "JPEG APP1", data[begin:end], ((begin, end),))
+        if marker == _APP13 and data.startswith(PHOTOSHOP_HEADER, start):
+            begin = start + len(PHOTOSHOP_HEADER)
+            resources.append(data[begin:end])
+            spans.append((begin, end))
+    if resources:
+        yield MetadataBlock(BlockKind.PHOTOSHOP, "JPEG APP13", b"".join(resources), tuple(spans))

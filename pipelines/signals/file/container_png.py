@@ -1,0 +1,127 @@
+"""Parts of a PNG file: XMP in iTXt, ImageMagick's raw profiles in text chunks, EXIF in eXIf.
+
+XMP Specification Part 3, 1.1.5, and the PNG specification, 11.3.3: `iTXt` is keyword, NUL, a flag
+and a method of compression, language, NUL, translated keyword, NUL, text; `zTXt` is keyword, NUL,
+method, text; `tEXt` is keyword, NUL, text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipelines.signals.file.container_jpeg import EXIF_HEADER, PHOTOSHOP_HEADER, XMP_HEADER
+from pipelines.signals.file.metadata_blocks import (
+    MAX_BLOCKS,
+    MAX_PACKET_BYTES,
+    MAX_TOTAL_BYTES,
+    BlockKind,
+    MetadataBlock,
+    MetadataBlocks,
+    file_fault,
+    inflate,
+)
+from schemas.signal import ReadingFault
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+XMP_KEYWORD = b"XML:com.adobe.xmp"
+_PROFILE_PREFIX = b"Raw profile type "
+_PROFILE_NAMES = (b"xmp", b"app1", b"exif", b"iptc", b"8bim", b"app13")
+_TEXT_CHUNKS = (b"iTXt", b"zTXt", b"tEXt")
+
+
+def png_blocks(data: bytes) -> MetadataBlocks:
+    """Everything in a PNG file that may speak of rights."""
+    blocks: list[MetadataBlock] = []
+    faults: list[ReadingFault] = []
+    remaining_bytes = MAX_TOTAL_BYTES
+    for kind, start, end, is_complete in _chunks(data):
+        if kind == b"eXIf":
+            blocks.append(
+                MetadataBlock(BlockKind.EXIF, "PNG eXIf", data[start:end], ((start, end),))
+            )
+            continue
+        where = f"PNG {kind.decode()}"
+        found = _text_block(data, kind, (start, end), remaining_bytes)
+        if isinstance(found, MetadataBlock):
+            blocks.append(found)
+            remaining_bytes -= len(found.data)
+        if isinstance(found, ReadingFault) or (found and not is_complete):
+            cut = file_fault(where, "the chunk is cut short", data[start:end])
+            faults.append(found if isinstance(found, ReadingFault) else cut)
+        if len(blocks) + len(faults) >= MAX_BLOCKS:
+            faults.append(file_fault("PNG", f"over {MAX_BLOCKS} texts on rights", data))
+            break
+    return MetadataBlocks(tuple(blocks), tuple(faults))
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
+    """Kind, start and end of each chunk that may hold a part, and whether it is all there."""
+    at = len(SIGNATURE)
+    while at + 8 <= len(data):
+        kind = data[at + 4 : at + 8]
+        start, end = at + 8, at + 8 + int.from_bytes(data[at : at + 4])
+        if kind in _TEXT_CHUNKS or kind == b"eXIf":
+            yield kind, start, min(end, len(data)), end <= len(data)
+        at = end + 4
+
+
+def _text_block(
+    data: bytes, kind: bytes, span: tuple[int, int], max_bytes: int
+) -> MetadataBlock | ReadingFault | None:
+    """The part in a text chunk, inflated to `max_bytes`; None where its keyword promises none."""
+    (start, end), where = span, f"PNG {kind.decode()}"
+    # A keyword has at most 79 bytes; what has more is no keyword that we look for.
+    head = data[start : min(start + 80, end)]
+    keyword, found, _ = head.partition(b"\0")
+    profile = (
+        keyword.removeprefix(_PROFILE_PREFIX).lower()
+        if keyword.startswith(_PROFILE_PREFIX)
+        else b""
+    )
+    if not found or (keyword != XMP_KEYWORD and profile not in _PROFILE_NAMES):
+        return None
+    body = start + len(keyword) + 1
+    is_compressed = kind == b"zTXt"
+    if kind == b"zTXt":
+        body += 1
+    elif kind == b"iTXt":
+        is_compressed = data[body : body + 1] != b"\0"
+        language = data.find(b"\0", body + 2, end)
+        translated = data.find(b"\0", language + 1, end)
+        if min(language, translated) < 0:
+            return file_fault(where, "the chunk has no text", data[start:end])
+        body = translated + 1
+    text: bytes | None = data[body:end]
+    if is_compressed:
+        text = inflate(data[body:end], min(max_bytes, MAX_PACKET_BYTES))
+    if text is None:
+        return file_fault(where, "the text cannot be inflated", data[start:end])
+    spans = () if is_compressed else ((body, end),)
+    if keyword == XMP_KEYWORD:
+        return MetadataBlock(BlockKind.XMP, where, text, spans)
+    return _profile_block(profile, text, where)
+
+
+def _profile_block(name: bytes, text: bytes, where: str) -> MetadataBlock | ReadingFault | None:
+    """A raw profile: newline, its name, its length in decimal, then its bytes in hexadecimal."""
+    fields = text.split(maxsplit=2)
+    try:
+        raw = bytes.fromhex(fields[2].decode("ascii"))
+        if len(raw) != int(fields[1]):
+            raise ValueError("length")
+    except (ValueError, IndexError):
+        # EXIF and IIM hold no permission: that they are damaged hides none.
+        if name in (b"xmp", b"app1"):
+            return file_fault(where, f"the raw profile {name.decode()} is broken", text)
+        return None
+    where = f"{where}, raw profile"
+    if raw.startswith(XMP_HEADER):
+        return MetadataBlock(BlockKind.XMP, where, raw.removeprefix(XMP_HEADER))
+    if name == b"xmp":
+        return MetadataBlock(BlockKind.XMP, where, raw)
+    if name in (b"app1", b"exif"):
+        exif = raw[len(EXIF_HEADER) + 1 :] if raw.startswith(EXIF_HEADER) else raw
+        return MetadataBlock(BlockKind.EXIF, where, exif)
+    raw = raw.removeprefix(PHOTOSHOP_HEADER)
+    kind = BlockKind.PHOTOSHOP if raw.startswith(b"8BIM") else BlockKind.IIM
+    return MetadataBlock(kind, where, raw)

@@ -1,0 +1,91 @@
+"""Every part of a media file that may speak of rights: the format is found from its first bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipelines.signals.file.container_jpeg import jpeg_blocks
+from pipelines.signals.file.container_mp4 import mp4_blocks
+from pipelines.signals.file.container_png import SIGNATURE, png_blocks
+from pipelines.signals.file.container_webp import webp_blocks
+from pipelines.signals.file.metadata_blocks import (
+    MAX_PACKET_BYTES,
+    MAX_TOTAL_BYTES,
+    BlockKind,
+    MetadataBlock,
+    MetadataBlocks,
+    file_fault,
+    merge_blocks,
+)
+from schemas.signal import ReadingFault
+
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MP4_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"uuid")
+_PROHIBITION = "DMI-PROHIBITED"
+_PROHIBITION_ENCODINGS = tuple(
+    _PROHIBITION.encode(name) for name in ("utf-8", "utf-16-le", "utf-16-be")
+)
+
+
+def find_blocks(data: bytes) -> MetadataBlocks:
+    """All parts that the file's container holds; none where the format is none of the five.
+
+    A TIFF file is one EXIF part: what is inside is read with it.
+    """
+    if data.startswith(b"\xff\xd8\xff"):
+        return jpeg_blocks(data)
+    if data.startswith(SIGNATURE):
+        return png_blocks(data)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return webp_blocks(data)
+    if data[4:8] in _MP4_FIRST_BOXES:
+        return mp4_blocks(data)
+    if data.startswith(_TIFF_MARKS):
+        return MetadataBlocks((MetadataBlock(BlockKind.EXIF, "TIFF", data, ((0, len(data)),)),))
+    return MetadataBlocks()
+
+
+def bounded_blocks(found: MetadataBlocks) -> MetadataBlocks:
+    """Parts without copies, and without what is larger than we read; that is a fault instead."""
+    kept: dict[tuple[BlockKind, bytes], MetadataBlock] = {}
+    faults: list[ReadingFault] = []
+    total = 0
+    for block in found.blocks:
+        if block.kind is BlockKind.EXIF:  # a slice of the file, or bounded where it was inflated
+            kept[block.kind, block.data] = block
+            continue
+        key = (block.kind, block.data)
+        if key in kept:
+            existing = kept[key]
+            kept[key] = MetadataBlock(
+                existing.kind, existing.where, existing.data, existing.spans + block.spans
+            )
+            continue
+        total += len(block.data)
+        if len(block.data) > MAX_PACKET_BYTES or total > MAX_TOTAL_BYTES:
+            if block.kind is BlockKind.XMP:
+                detail = f"{len(block.data)} bytes are more than is read"
+                faults.append(file_fault(block.where, detail, block.data))
+            continue
+        kept[key] = block
+    return merge_blocks(
+        [MetadataBlocks(tuple(kept.values()), tuple(faults)), MetadataBlocks((), found.faults)]
+    )
+
+
+def stray_prohibition(data: bytes, packets: Iterable[MetadataBlock]) -> ReadingFault | None:
+    """A fault where the file's bytes hold a prohibition of PLUS outside every packet that was read.
+
+    It may stand in a box that no reader knows, or in a packet that a writer put where none belongs.
+    """
+    spans = sorted(span for block in packets for span in block.spans)
+    for token in _PROHIBITION_ENCODINGS:
+        at, next_span = data.find(token), 0
+        while at >= 0:
+            while next_span < len(spans) and spans[next_span][1] <= at:
+                next_span += 1
+            if next_span == len(spans) or spans[next_span][0] > at:
+                detail = "a prohibition stands in the file where no reader looks"
+                return file_fault(f"byte {at}", detail, data[at : at + 80])
+            at = data.find(token, max(spans[next_span][1], at + 1))
+    return None

@@ -1,0 +1,158 @@
+"""Traps of the makers of an asset: rules 7 and 8 of docs/rights.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from tests.adversarial.contributors import HARMLESS, HOSTILE, WITHOUT_INFERENCE
+from tests.adversarial.draft import AssetDraft, Trap, make_trap
+from tests.adversarial.terms import AS_OF, CONTRIBUTOR_WORD, LONG_AGO, MICROSECOND, AdversaryTerms
+
+_Event = tuple[str, datetime]
+
+
+def contributor_traps(terms: AdversaryTerms) -> list[Trap]:
+    """All of them, harmless ones included."""
+    return [*_histories(terms), *_narrowed(), *_splits()]
+
+
+def _histories(terms: AdversaryTerms) -> list[Trap]:
+    return [
+        make_trap(
+            f"contributor: {name}",
+            history.reasons(terms),
+            "authors",
+            _made_by(name),
+            name not in WITHOUT_INFERENCE,
+        )
+        for name, history in {**HARMLESS, **HOSTILE, **WITHOUT_INFERENCE}.items()
+    ]
+
+
+def _made_by(history: str) -> Callable[[AssetDraft], None]:
+    return lambda draft: draft.set_authors(history)
+
+
+def _similar(asset_id: str) -> list[str]:
+    """Ids that are not this one, whatever they look like; some are other assets'."""
+    head, tail = asset_id[:-1], asset_id[-1]
+    return [
+        asset_id + "0",
+        asset_id.swapcase(),
+        f"{head}\u200b{tail}",
+        f"{asset_id}\u0301",
+        asset_id.replace("-", "\u2010"),
+        head + chr(0xFF00 + ord(tail) - 0x20) if tail.isdigit() else f"x{asset_id}",
+    ]
+
+
+def _speaks(
+    general: str, *events: _Event, about: Callable[[str], list[str]] = lambda own: [own]
+) -> Callable[[AssetDraft], None]:
+    """The only work of a contributor, who also speaks of single assets."""
+
+    def plant(draft: AssetDraft) -> None:
+        who = draft.set_new_author(general)
+        draft.consents += [
+            {
+                "contributor_id": who,
+                "purpose": "all",
+                "value": value,
+                "given_at": when,
+                "asset_id": asset_id,
+            }
+            for asset_id in about(draft.asset_id)
+            for value, when in events
+        ]
+
+    return plant
+
+
+def _narrowed() -> list[Trap]:
+    early, late = LONG_AGO - MICROSECOND, AS_OF
+    yes, no, none, gone = "yes in general", "no long ago", "nothing in general", "no at last"
+    denied, withdrawn = "consent.denied", "consent.withdrawn"
+    cases: list[tuple[str, str, Callable[[AssetDraft], None]]] = [
+        ("an early no to one", denied, _speaks(yes, ("deny", early))),
+        ("a no to one at the same instant", denied, _speaks(yes, ("deny", LONG_AGO))),
+        ("a late no to one", withdrawn, _speaks(yes, ("deny", late))),
+        ("a condition for one", "consent.conditional", _speaks(yes, ("conditional", early))),
+        ("unknown for one", "consent.missing", _speaks(yes, ("unknown", early))),
+        ("a no to one, too late", "", _speaks(yes, ("deny", AS_OF + MICROSECOND))),
+        ("a no to similar ones", "", _speaks(yes, ("deny", late), about=_similar)),
+        (
+            "a no to one, with blanks",
+            withdrawn,
+            _speaks(yes, ("deny", late), about=lambda own: [f"\u00a0{own} \t"]),
+        ),
+        ("a late yes to one", "", _speaks(no, ("allow", LONG_AGO + MICROSECOND))),
+        ("a yes and no to one at once", denied, _speaks(no, ("allow", late), ("deny", late))),
+        ("a yes to one at the same instant", denied, _speaks(no, ("allow", LONG_AGO))),
+        ("a yes to one, then a no to all", withdrawn, _speaks(gone, ("allow", LONG_AGO))),
+        ("a yes to one, and a no to all at once", denied, _speaks(gone, ("allow", AS_OF))),
+        ("a yes to one alone", "", _speaks(none, ("allow", late))),
+        (
+            "a yes to one, too late",
+            "consent.missing",
+            _speaks(none, ("allow", AS_OF + MICROSECOND)),
+        ),
+        (
+            "a yes to similar ones",
+            "consent.missing",
+            _speaks(none, ("allow", LONG_AGO), about=_similar),
+        ),
+        (
+            "a yes to similar ones against a no",
+            denied,
+            _speaks(no, ("allow", late), about=_similar),
+        ),
+        ("somebody else's no to one", "", _others_no),
+    ]
+    return [make_trap(f"consent: {name}", why, "authors id", plant) for name, why, plant in cases]
+
+
+def _others_no(draft: AssetDraft) -> None:
+    draft.set_new_author("yes in general")
+    for who in (draft.contributors.pick("no", 0), f"{CONTRIBUTOR_WORD}1:{draft.asset_id}"):
+        draft.consents.append(
+            {
+                "contributor_id": who,
+                "purpose": "all",
+                "value": "deny",
+                "given_at": AS_OF,
+                "asset_id": draft.asset_id,
+            }
+        )
+
+
+def _splits() -> list[Trap]:
+    cases: list[tuple[str, list[int]]] = [
+        ("splits.not_whole", []),
+        ("splits.not_whole", [9_999]),
+        ("splits.not_whole", [10_001]),
+        ("splits.not_whole", [10_000, 0]),
+        ("splits.not_whole", [10_001, -1]),
+        ("splits.not_whole", [5_000, 4_999]),
+        ("splits.not_whole", [2_147_483_647, 2_147_483_647, 10_002]),
+        ("", [1, 9_999]),
+        ("", [3_333, 3_333, 3_334]),
+    ]
+
+    def share(parts: list[int], same: bool = False) -> Callable[[AssetDraft], None]:
+        def plant(draft: AssetDraft) -> None:
+            first = draft.number
+            draft.authors = [
+                (draft.contributors.pick("signed", first if same else first + place), part)
+                for place, part in enumerate(parts)
+            ]
+
+        return plant
+
+    return [
+        *(make_trap(f"shares {parts}", why, "authors", share(parts)) for why, parts in cases),
+        make_trap("twice the same", "", "authors", share([5_000, 5_000], same=True)),
+        make_trap(
+            "twice the same, too much", "splits.not_whole", "authors", share([10_000] * 2, True)
+        ),
+    ]

@@ -1,0 +1,163 @@
+"""Damaging a delivery, one thing at a time, and what `verify` says of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.cli import main
+from tests.end_to_end.command import CommandResult
+
+BLOCK = 512
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """What `verify` said.
+
+    Attributes:
+        code: Its exit code.
+        report: Its JSON.
+    """
+
+    code: int
+    report: dict[str, Any]
+
+    @property
+    def problems(self) -> list[dict[str, str]]:
+        """Every problem."""
+        found: list[dict[str, str]] = self.report["problems"]
+        return found
+
+    @property
+    def paths(self) -> set[str]:
+        """The files that are named."""
+        return {problem["path"] for problem in self.problems}
+
+    def members(self, path: str) -> set[str]:
+        """The members of one tar that are named."""
+        return {item["member"] for item in self.problems if item["path"] == path} - {""}
+
+    def keys(self, path: str) -> set[str]:
+        """The keys that are named with one file."""
+        return {item["key"] for item in self.problems if item["path"] == path} - {""}
+
+    def messages(self, path: str) -> str:
+        """Everything that is said of one file."""
+        return "\n".join(item["message"] for item in self.problems if item["path"] == path)
+
+
+def verify(delivery: object, capsys: pytest.CaptureFixture[str], *options: object) -> VerifyResult:
+    """Runs `verify` in this process and checks the form of what it prints."""
+    code = main(["verify", str(delivery), "--json", "--quiet", *map(str, options)])
+    report = json.loads(capsys.readouterr().out)
+    assert report["sound"] == (code == 0) == (not report["problems"])
+    for problem in report["problems"]:
+        assert problem["message"]
+        assert set(problem) == {"path", "message", "shard", "key", "member"}
+        if problem["path"].startswith("shards/") and problem["path"] != "shards/README.md":
+            assert problem["shard"] in problem["path"]
+        if problem["member"]:
+            assert problem["member"].partition(".")[0] == problem["key"]
+    return VerifyResult(code, report)
+
+
+def run_in_process(*arguments: object) -> CommandResult:
+    """Runs a command in this process, where the models are loaded but once."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main([*map(str, arguments)])
+    return CommandResult(code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def replaced(path: Path, data: bytes) -> Iterator[None]:
+    """Gives a file other bytes while the block runs."""
+    before = path.read_bytes()
+    assert data != before
+    path.write_bytes(data)
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+@contextmanager
+def swapped(pairs: Sequence[tuple[Path, Path]]) -> Iterator[None]:
+    """Lets pairs of files trade places while the block runs."""
+
+    def swap() -> None:
+        for one, other in pairs:
+            aside = one.with_name("aside")
+            one.rename(aside)
+            other.rename(one)
+            aside.rename(other)
+
+    swap()
+    try:
+        yield
+    finally:
+        swap()
+
+
+def flip(data: bytes, position: int, bit: int = 0) -> bytes:
+    """The same bytes with one bit flipped."""
+    changed = bytearray(data)
+    changed[position] ^= 1 << bit
+    return bytes(changed)
+
+
+def zeroed(data: bytes, start: int, end: int) -> bytes:
+    """The same bytes with a hole of zeros."""
+    return data[:start] + bytes(end - start) + data[end:]
+
+
+@dataclass(frozen=True)
+class TarMember:
+    """A member, as the shard's table places it."""
+
+    key: str
+    name: str
+    offset: int
+    length: int
+
+    @property
+    def start(self) -> int:
+        """Where its header begins."""
+        return self.offset - BLOCK
+
+    @property
+    def end(self) -> int:
+        """Where its padding ends."""
+        return self.offset + self.length + -self.length % BLOCK
+
+
+def tar_members(tar: Path) -> list[TarMember]:
+    """The members of a tar, by its table, in order."""
+    found = []
+    for row in pq.read_table(tar.with_suffix(".parquet")).to_pylist():
+        names = (row["media_member"], f"{row['key']}.txt", f"{row['key']}.json")
+        for kind, name in zip(("media", "txt", "json"), names, strict=True):
+            found.append(TarMember(row["key"], name, row[f"{kind}_offset"], row[f"{kind}_length"]))
+    return found
+
+
+def smallest_tar(delivery: Path, members: int = 6) -> Path:
+    """The smallest tar of a delivery that has so many members."""
+    tars = sorted(delivery.glob("shards/*.tar"), key=lambda path: path.stat().st_size)
+    return next(tar for tar in tars if len(tar_members(tar)) >= members)
+
+
+def copy_delivery(source: Path, target: Path) -> Path:
+    """A copy that may be damaged."""
+    shutil.copytree(source, target)
+    return target

@@ -1,0 +1,101 @@
+"""Candidates for selection."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+
+from pipelines.media.phash import PerceptualSignature, is_near
+from pipelines.selection.dedupe import CANDIDATES_SCHEMA
+from schemas.layout import asset_hash
+
+BITS, COLOURS = 256, 48
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One candidate, as people would think of it."""
+
+    asset_id: str
+    look: PerceptualSignature
+    created_at: date | None = None
+    media: str = ""
+    short_side: int = 600
+
+    @property
+    def hash(self) -> int:
+        return asset_hash(self.asset_id)
+
+    @property
+    def rank(self) -> tuple[bool, date, str]:
+        """The order in which duplicates are kept."""
+        return (self.created_at is None, self.created_at or date.max, self.asset_id)
+
+
+def table_of(candidates: Sequence[Candidate]) -> pa.Table:
+    """Candidates as selection has them."""
+    rows = [
+        {
+            "asset_id": item.asset_id,
+            "hash": item.hash,
+            "unit": 0,
+            "media_sha256": hashlib.sha256((item.media or item.asset_id).encode()).digest(),
+            "family": "jpg",
+            "created_at": item.created_at,
+            "short_side": item.short_side,
+            "bytes": 1000,
+            "phash": bytes.fromhex(item.look.phash),
+            "colour": bytes.fromhex(item.look.colour),
+        }
+        for item in candidates
+    ]
+    return pa.Table.from_pylist(rows, schema=CANDIDATES_SCHEMA)
+
+
+def look(bits: int, colour: bytes) -> PerceptualSignature:
+    return PerceptualSignature(f"{bits:064x}", colour.hex())
+
+
+def candidate(
+    asset_id: str,
+    of: PerceptualSignature | None = None,
+    created_at: date | None = None,
+    media: str = "",
+    short_side: int = 600,
+) -> Candidate:
+    own = of or look(asset_hash(asset_id) * (2**192 + 3**40) % 2**BITS, bytes(COLOURS))
+    return Candidate(asset_id, own, created_at, media, short_side)
+
+
+def flipped(dice: random.Random, bits: int, count: int) -> int:
+    """The hash with so many bits changed."""
+    for position in dice.sample(range(BITS), count):
+        bits ^= 1 << position
+    return bits
+
+
+def shifted(dice: random.Random, colour: bytes, max_shift: int) -> bytes:
+    """The colours, one of them moved by exactly `max_shift`, the others by less or as much."""
+    moved = [min(255, max(0, value + dice.randint(-max_shift, max_shift))) for value in colour]
+    at = dice.randrange(len(colour))
+    value = colour[at]
+    moved[at] = value + max_shift if value + max_shift <= 255 else value - max_shift
+    return bytes(moved)
+
+
+def near_duplicates_by_pairs(ranked: Sequence[Candidate]) -> dict[str, str]:
+    """What the search must find, by comparing every pair: slow and obvious."""
+    kept: list[Candidate] = []
+    dropped: dict[str, str] = {}
+    for candidate in ranked:
+        twin = next((other for other in kept if is_near(candidate.look, other.look)), None)
+        if twin is None:
+            kept.append(candidate)
+        else:
+            dropped[candidate.asset_id] = twin.asset_id
+    return dropped
