@@ -26,6 +26,9 @@ OUTSIDE = {
 }
 _INSIDE = {site: repository for repository, site in OUTSIDE.items()}
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]\n]*)\]\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
+_FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+# A module, or a name in it, in a line that is no heading and not inside a link.
+_NAMED = re.compile(r"(?<!\[)`(?P<module>(?:pipelines|schemas)/[\w/]+\.py)(?::(?P<name>[\w.]+))?`")
 
 
 def modules() -> Iterator[str]:
@@ -74,9 +77,10 @@ def linked(source: str, target: str) -> str:
 
 
 def rewrite(markdown: str, source: str, page: str) -> str:
-    """The text of a page with links that fit the site.
+    """The text of a page with links that fit the site; fenced blocks stay as they are.
 
-    A link to a folder of the repository becomes plain text: the site has no page for it.
+    A link to a folder of the repository becomes plain text, since the site has no page for it. The
+    name of a module, or of a function in it, becomes a link to the module's page.
 
     Args:
         markdown: The text.
@@ -84,44 +88,51 @@ def rewrite(markdown: str, source: str, page: str) -> str:
         page: Path of the page in the site.
     """
 
-    def replace(found: re.Match[str]) -> str:
-        text, target, anchor = found["text"], found["target"], found["anchor"] or ""
-        path = linked(source, target)
-        if (ROOT / path).is_dir():
-            return f"[{text}]" if text.startswith("^") else text
-        there = site_path(path)
-        if there is None:
-            return found[0]  # it leads nowhere, which a strict build reports
-        relative = posixpath.relpath(there, posixpath.dirname(page) or ".")
-        return f"[{text}]({relative}{anchor})"
+    def to(there: str) -> str:
+        return posixpath.relpath(there, posixpath.dirname(page) or ".")
 
-    return _LINK.sub(replace, markdown)
+    def relink(found: re.Match[str]) -> str:
+        text, anchor = found["text"], found["anchor"] or ""
+        path = linked(source, found["target"])
+        if (ROOT / path).is_dir():
+            return text
+        there = site_path(path)
+        # One that leads nowhere stays, and a strict build reports it.
+        return found[0] if there is None else f"[{text}]({to(there)}{anchor})"
+
+    def name(found: re.Match[str]) -> str:
+        module, part = found["module"], found["name"] or ""
+        if not (ROOT / module).is_file():
+            return found[0]
+        # Constants have no place of their own on the page.
+        anchor = f"#{dotted(module)}.{part}" if part and not part.isupper() else ""
+        return f"[{found[0]}]({to(reference_page(module))}{anchor})"
+
+    def line(text: str) -> str:
+        text = _LINK.sub(relink, text)
+        return text if text.startswith("#") else _NAMED.sub(name, text)
+
+    parts = _FENCED.split(markdown)
+    return "".join(
+        part if number % 2 else "".join(map(line, part.splitlines(keepends=True)))
+        for number, part in enumerate(parts)
+    )
 
 
 def _reference_nav() -> list[object]:
-    """The modules as nested sections, a folder each, in the form of mkdocs.yml."""
+    """The modules as nested sections, one for each folder, in the form of mkdocs.yml."""
+    every = list(modules())
 
     def section(folder: str) -> list[object]:
-        here = [path for path in every if posixpath.dirname(path) == folder]
-        inner = sorted(
-            {
-                path.split("/")[depth]
-                for path in every
-                if path.startswith(f"{folder}/")
-                for depth in [folder.count("/") + 1]
-                if path.count("/") > depth
-            }
-        )
-        pages: list[object] = [reference_page(f"{folder}/__init__.py")]
-        pages += [{name: section(f"{folder}/{name}")} for name in inner]
-        pages += [
-            {Path(path).stem: reference_page(path)}
-            for path in here
-            if not path.endswith("__init__.py")
+        below = [path.removeprefix(f"{folder}/") for path in every if path.startswith(f"{folder}/")]
+        inner = sorted({path.partition("/")[0] for path in below if "/" in path})
+        here = [path for path in below if "/" not in path and path != "__init__.py"]
+        return [
+            reference_page(f"{folder}/__init__.py"),
+            *({name: section(f"{folder}/{name}")} for name in inner),
+            *({path.removesuffix(".py"): reference_page(f"{folder}/{path}")} for path in here),
         ]
-        return pages
 
-    every = list(modules())
     return [{package: section(package)} for package in PACKAGES]
 
 
@@ -136,7 +147,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds what lies outside docs/: pages of the root, modules, and files that pages link to."""
     for repository, page in OUTSIDE.items():
         text = (ROOT / repository).read_text(encoding="utf-8")
-        files.append(File.generated(config, page, content=text))
+        # The first page has no neighbours to list beside it.
+        start = "---\nhide: [navigation]\n---\n\n" if page == "index.md" else ""
+        files.append(File.generated(config, page, content=start + text))
     for module in modules():
         text = f"---\ntitle: {dotted(module)}\n---\n\n::: {dotted(module)}\n"
         files.append(File.generated(config, reference_page(module), content=text))

@@ -20,18 +20,22 @@ NAMED = re.compile(r"`((?:pipelines|schemas|tests|infra|docs)/[^`\s:]+?\.\w+)(?:
 
 
 def defines(path: Path, name: str) -> bool:
-    """Whether a module defines a function, a class, or a method as `Class.method`."""
+    """Whether a module defines a function, a class, a constant, or a method as `Class.method`."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
     for part in name.split("."):
-        found = [
-            node
-            for node in body
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == part
-        ]
+        found = [node for node in body if part in names_of(node)]
         if not found:
             return False
-        body = found[0].body
+        body = getattr(found[0], "body", [])
     return True
+
+
+def names_of(node: ast.stmt) -> set[str]:
+    """The names that a statement defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: path.name)
@@ -47,7 +51,7 @@ def test_every_file_and_function_that_a_page_names_is_there(page: Path) -> None:
 
 def test_the_check_of_names_notices_what_is_not_there() -> None:
     path = ROOT / "pipelines/format/tar.py"
-    assert defines(path, "TarWriter.add") and defines(path, "header")
+    assert defines(path, "TarWriter.add") and defines(path, "header") and defines(path, "BLOCK")
     assert not defines(path, "TarWriter.nothing")
     assert not defines(path, "add")
     assert NAMED.findall("`schemas/deal.py` `pipelines/a/b.py:C.d`") == [
