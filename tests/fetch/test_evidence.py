@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tenacity import wait_fixed
 
 from pipelines.fetch import http
 from pipelines.fetch.fetch import fetch, fetch_with_evidence
@@ -23,7 +24,7 @@ DATA = b"a picture" * 1_000
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(http._with_retries, "wait", wait_fixed(0.01))
 
 
 def evidence_of(location: HttpLocation) -> HttpEvidence:
