@@ -32,7 +32,7 @@ from pipelines.rights.cleared_rights import CLEARED_RIGHTS_FIELDS
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import describe_overrides
 from pipelines.run.counts import StepCounts
-from pipelines.run.decisions import Decision, refused_asset, write_decisions
+from pipelines.run.decisions import Decision, refused_asset, write_decisions, write_part
 from pipelines.run.job import Job
 from pipelines.run.receipts import UnitReceipt
 from pipelines.storage.progress import report_progress
@@ -218,8 +218,7 @@ def _commit(
     name = unit_name(unit)
     write_decisions(store, f"{job.work}/agency", f"enrich-{name}", decisions)  # 5
     signals = signals_table(fetched_assets, job.as_of.isoformat())
-    if len(signals):
-        write_table(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
+    write_part(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
     table = pa.Table.from_pylist(rows, schema=UNIT_SCHEMA)
     write_table(store, f"{job.work}/units/{name}.parquet", table)
     record = {
