@@ -235,7 +235,8 @@ class VerificationState:
                 "Keep one state a deal.",
             )
         report_problem = report.add_problem
-        if now.vkey != before.vkey:
+        pinned = report.signed_by is not None and report.signed_by.pinned
+        if now.vkey != before.vkey and not pinned:
             report_problem(
                 layout.MANIFEST, f"replayed or forged: signed by {now.vkey}, was {before.vkey}"
             )
