@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -15,7 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
-from tests.end_to_end.command import CommandResult
+from pipelines.format.manifest import manifest_bytes, sign_manifest
+from pipelines.ledger.signed_note import Signer, sign_checkpoint
+from schemas.manifest import Manifest
+from tests.end_to_end.command import CommandResult, tree
 
 BLOCK = 512
 
@@ -162,3 +166,34 @@ def copy_delivery(source: Path, target: Path) -> Path:
     """A copy that may be damaged."""
     shutil.copytree(source, target)
     return target
+
+
+def sign_again(delivery: Path, signer: Signer) -> Path:
+    """Signs a copy of a delivery with another key: checkpoint, key, checksums and manifest."""
+    manifest = json.loads((delivery / "MANIFEST.json").read_bytes())
+    origin = f"{signer.name}/{manifest['delivery']}"
+    ledger = {**manifest["ledger"], "origin": origin}
+    root = bytes.fromhex(ledger["root"])
+    checkpoint = sign_checkpoint(signer, origin, ledger["entries"], root)
+    (delivery / "checkpoint").write_text(checkpoint, encoding="utf-8")
+    (delivery / "log.vkey").write_text(f"{signer.vkey}\n", encoding="utf-8")
+    manifest |= {"ledger": ledger, "vkey": signer.vkey}
+    return sign_files(delivery, manifest, signer)
+
+
+def sign_files(delivery: Path, manifest: dict[str, Any], signer: Signer) -> Path:
+    """Lists a delivery's files as they are now, in `SHA256SUMS` and in a signed manifest."""
+    found = {name: (delivery / name).stat().st_size for name in tree(delivery)}
+    digests = {name: digest for name, digest in tree(delivery).items() if name != "MANIFEST.json"}
+    lines = [f"{digests[name]}  {name}\n" for name in sorted(digests) if name != "SHA256SUMS"]
+    (delivery / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+    found["SHA256SUMS"] = len("".join(lines).encode())
+    digests["SHA256SUMS"] = hashlib.sha256("".join(lines).encode()).hexdigest()
+    files = [
+        {"path": name, "bytes": found[name], "sha256": digests[name]} for name in sorted(digests)
+    ]
+    end = {**manifest["end"], "files": len(files), "bytes": sum(found[name] for name in digests)}
+    unsigned = Manifest.model_validate({**manifest, "files": files, "end": end, "signature": ""})
+    data = manifest_bytes(sign_manifest(unsigned, signer))
+    (delivery / "MANIFEST.json").write_bytes(data)
+    return delivery

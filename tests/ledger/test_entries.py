@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pipelines.ledger import commitments
 from pipelines.ledger.commitments import Domain
-from pipelines.ledger.entries import LEAF_VERSION, asset_commitment, leaf_bytes
+from pipelines.ledger.entries import asset_commitment
+from pipelines.ledger.leaf import LEAF_VERSION, leaf_bytes
 from schemas.errors import InputError
 from schemas.ledger import LEDGER_SCHEMA, Allocation, LedgerEntry, entries_from_table
 from schemas.money import format_amount
