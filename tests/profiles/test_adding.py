@@ -39,7 +39,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(
         pipelines.profiles, "__path__", [*pipelines.profiles.__path__, str(tmp_path)]
     )
-    monkeypatch.setattr(schemas.profiles, "FOLDER", tmp_path)
+    monkeypatch.setattr(schemas.profiles, "SCHEMA_FOLDER", tmp_path)
     load_profile.cache_clear()
     schemas.profiles.profile_schema.cache_clear()
     yield tmp_path
