@@ -1,4 +1,4 @@
-"""Rows of a unit's table, and the fields that every sample has."""
+"""Makes rows of a unit's table, and the fields that every sample has."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ FILM_COMMON: Row = {
 
 
 def picture_row(**changes: Any) -> Row:
-    """A picture that a model captioned."""
+    """Returns the row of a picture that a model captioned."""
     row = {
         "media_type": "image",
         "width": 640,
@@ -67,7 +67,7 @@ def picture_row(**changes: Any) -> Row:
 
 
 def film_row(**changes: Any) -> Row:
-    """A film of two shots that a model captioned."""
+    """Returns the row of a film of two shots that a model captioned."""
     row = picture_row(
         media_type="video",
         frames=50,
@@ -81,7 +81,7 @@ def film_row(**changes: Any) -> Row:
 
 
 def shot(first: int, end: int, caption: str, score: float) -> Row:
-    """One shot at 25 frames a second."""
+    """Returns one shot at 25 frames per second."""
     return {
         "first_frame": first,
         "end_frame": end,
@@ -93,7 +93,7 @@ def shot(first: int, end: int, caption: str, score: float) -> Row:
 
 
 def bare(row: Row) -> Row:
-    """The same asset where no model may see it."""
+    """Returns the row of the same asset if no model may see it."""
     unseen = {"caption": row["title"], "caption_source": "title", "clip_score": 0.0}
     if "shots" in row:
         unseen["shots"] = [{**one, "caption": "", "clip_score": 0.0} for one in row["shots"]]
@@ -101,7 +101,7 @@ def bare(row: Row) -> Row:
 
 
 def common_of(row: Row) -> Row:
-    """The common fields that belong to a row."""
+    """Returns the fields that all profiles share, for a row."""
     base = FILM_COMMON if row["media_type"] == "video" else COMMON
     seen = row["caption_source"] == "model"
     unnamed = {} if seen else {"caption_model": "", "clip_model": ""}

@@ -1,4 +1,4 @@
-"""The page's example of a profile, taken from the page and used: by itself, and in a delivery."""
+"""The example profile in docs/profiles.md works, by itself and in a delivery."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAGE = ROOT / "docs" / "profiles.md"
 
 
 def example() -> str:
-    """The module that the page shows."""
+    """Returns the module that the page shows."""
     [text] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert isinstance(text, str)
     return text
@@ -34,7 +34,7 @@ def example() -> str:
 
 @pytest.fixture
 def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The example's module beside the others, and a folder of schemas of its own."""
+    """Adds the example's module to the profiles, with a separate folder of schemas."""
     (tmp_path / "square_image.py").write_text(example(), encoding="utf-8")
     monkeypatch.setattr(
         pipelines.profiles, "__path__", [*pipelines.profiles.__path__, str(tmp_path)]
@@ -48,7 +48,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.pop("pipelines.profiles.square_image", None)
 
 
-def test_one_module_and_one_schema_are_a_profile(added: Path) -> None:
+def test_a_profile_needs_only_a_module_and_a_schema(added: Path) -> None:
     assert "square-image" in profile_names()
     profile = load_profile("square-image")
     (added / "square-image.json").write_text(schema_text(profile), encoding="utf-8")
@@ -71,8 +71,8 @@ def test_one_module_and_one_schema_are_a_profile(added: Path) -> None:
         profile.make_sample(common_of(wide), wide)
 
 
-def test_a_deal_may_name_it(demo: Demo, tmp_path: Path) -> None:
-    """A copy of the program with the module in it: its schema is made, and a delivery, verified."""
+def test_a_deal_can_use_the_example_profile(demo: Demo, tmp_path: Path) -> None:
+    """In a copy of the program, its schema is generated and a delivery is made and verified."""
     program, out = tmp_path / "program", tmp_path / "out"
     for part in ("pipelines", "schemas", "docs"):
         shutil.copytree(ROOT / part, program / part)
@@ -111,7 +111,8 @@ def test_a_deal_may_name_it(demo: Demo, tmp_path: Path) -> None:
         carried = json.loads(sample["json"])
         check.validate(carried)
         found[carried["media_sha256"]] = carried["lost_bp"]
-    # Of what the same deal has of another profile: all that is square enough, and no more.
+    # The delivery has exactly those assets of the same deal with another profile that are
+    # square enough.
     other = tables(demo.delivery("demo-images") / "shards").to_pylist()
     lost = {row["media_sha256"]: _lost_bp(row["width"], row["height"]) for row in other}
     assert found and found == {key: part for key, part in lost.items() if part <= 2_000}
