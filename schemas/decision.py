@@ -11,6 +11,9 @@ DECISIONS_SCHEMA = pa.schema(
         pa.field("stage", pa.string(), nullable=False),
         pa.field("reasons", pa.list_(pa.string()), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
+        pa.field("shard", pa.string()),  # where a delivered asset's sample lies, and its key there
+        pa.field("key", pa.string()),
+        pa.field("kept_asset_id", pa.string()),  # the asset that is delivered for a duplicate
     ]
 )
 
