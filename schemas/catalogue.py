@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from typing import Literal, TypedDict, cast
+
 import pyarrow as pa
 
+from schemas.fields import required
 from schemas.rights import PURPOSES
 
 LICENCE_MODELS = ("RF", "RM")
@@ -19,24 +23,87 @@ _STRINGS = pa.list_(pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
 
 
-def grant_column(purpose: str) -> str:
+GrantColumn = Literal[
+    "grant_train_gen",
+    "grant_train_nongen",
+    "grant_inference",
+    "grant_data_mining",
+    "grant_index",
+    "grant_search",
+]
+
+
+def grant_column(purpose: str) -> GrantColumn:
     """Name of the assets column that holds the catalogue's grant for a purpose."""
-    return f"grant_{purpose}"
+    return cast("GrantColumn", f"grant_{purpose}")
 
 
-def _required(name: str, kind: pa.DataType) -> pa.Field:
-    return pa.field(name, kind, nullable=False)
+class ContributorShare(TypedDict):
+    """One of an asset's contributors."""
+
+    contributor_id: str
+    share_bp: int
+
+
+class AssetDescription(TypedDict):
+    """What the catalogue says of an asset, all but what its file says better."""
+
+    asset_id: str
+    media_uri: str
+    media_type: str
+    contributors: list[ContributorShare]
+    licence_model: str
+    licence_class: str
+    status: str
+    title: str | None
+    description: str | None
+    keywords: list[str] | None
+    language: str | None
+    category: str | None
+    created_at: date | None
+    licence_code: str | None
+    exclusive: bool | None
+    exclusive_purposes: list[str] | None
+    exclusive_from: date | None
+    exclusive_until: date | None
+    territories_in: list[str] | None
+    territories_out: list[str] | None
+    valid_from: date | None
+    valid_until: date | None
+    grant_train_gen: str | None
+    grant_train_nongen: str | None
+    grant_inference: str | None
+    grant_data_mining: str | None
+    grant_index: str | None
+    grant_search: str | None
+    people_count: int | None
+    minors: bool | None
+    property: bool | None
+    sensitive: bool | None
+    release_ids: list[str] | None
+    digital_source_type: str | None
+    duration_ms: int | None
+    weight: int | None
+
+
+class AssetRow(AssetDescription):
+    """A row of ASSETS_SCHEMA."""
+
+    sha256: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
 
 
 ASSETS_SCHEMA = pa.schema(
     [
-        _required("asset_id", pa.string()),
-        _required("media_uri", pa.string()),
-        _required("media_type", pa.string()),
-        _required("contributors", pa.list_(CONTRIBUTOR_SHARE)),
-        _required("licence_model", pa.string()),
-        _required("licence_class", pa.string()),
-        _required("status", pa.string()),
+        required("asset_id", pa.string()),
+        required("media_uri", pa.string()),
+        required("media_type", pa.string()),
+        required("contributors", pa.list_(CONTRIBUTOR_SHARE)),
+        required("licence_model", pa.string()),
+        required("licence_class", pa.string()),
+        required("status", pa.string()),
         pa.field("title", pa.string()),
         pa.field("description", pa.string()),
         pa.field("keywords", _STRINGS),
@@ -68,9 +135,20 @@ ASSETS_SCHEMA = pa.schema(
     ]
 )
 
+
+class ContributorRow(TypedDict):
+    """A row of CONTRIBUTORS_SCHEMA."""
+
+    contributor_id: str
+    display_name: str | None
+    country: str | None
+    currency: str | None
+    payee_ref: str | None
+
+
 CONTRIBUTORS_SCHEMA = pa.schema(
     [
-        _required("contributor_id", pa.string()),
+        required("contributor_id", pa.string()),
         pa.field("display_name", pa.string()),
         pa.field("country", pa.string()),
         pa.field("currency", pa.string()),
@@ -78,21 +156,54 @@ CONTRIBUTORS_SCHEMA = pa.schema(
     ]
 )
 
+
+class ConsentRow(TypedDict):
+    """A row of CONSENTS_SCHEMA: one event."""
+
+    contributor_id: str
+    purpose: str
+    value: str
+    given_at: datetime
+    agreement_ref: str | None
+    asset_id: str | None
+
+
 CONSENTS_SCHEMA = pa.schema(
     [
-        _required("contributor_id", pa.string()),
-        _required("purpose", pa.string()),  # one of the six, or `all`
-        _required("value", pa.string()),
-        _required("given_at", _TIME),
+        required("contributor_id", pa.string()),
+        required("purpose", pa.string()),  # one of the six, or `all`
+        required("value", pa.string()),
+        required("given_at", _TIME),
         pa.field("agreement_ref", pa.string()),
         pa.field("asset_id", pa.string()),  # narrows the event to one asset
     ]
 )
 
+
+class ReleaseRow(TypedDict):
+    """A row of RELEASES_SCHEMA."""
+
+    release_id: str
+    kind: str
+    subject_ref: str | None
+    signed_at: date | None
+    subject_signed: bool | None
+    photographer_signed: bool | None
+    guardian_signed: bool | None
+    witness_ref: str | None
+    minor: bool | None
+    valid_until: date | None
+    revoked_at: datetime | None
+    ml_use: str | None
+    biometric_rider: bool | None
+    shoot_from: date | None
+    shoot_until: date | None
+
+
 RELEASES_SCHEMA = pa.schema(
     [
-        _required("release_id", pa.string()),
-        _required("kind", pa.string()),  # model or property
+        required("release_id", pa.string()),
+        required("kind", pa.string()),  # model or property
         pa.field("subject_ref", pa.string()),
         pa.field("signed_at", pa.date32()),
         pa.field("subject_signed", pa.bool_()),

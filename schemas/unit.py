@@ -1,0 +1,105 @@
+"""A unit's table: cleared assets with what their files were found to be."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, TypedDict
+
+import pyarrow as pa
+
+from schemas.catalogue import ASSETS_SCHEMA, AssetDescription, AssetRow
+from schemas.features import FACTS_SCHEMA, SHOT_CAPTION_TYPE, SHOT_TYPE, MediaFacts, ShotFrames
+from schemas.fields import required
+from schemas.signal import AssertionKind
+
+
+class Agreement(TypedDict):
+    """What a contributor signed for a purpose."""
+
+    purpose: str
+    contributor_id: str
+    ref: str
+
+
+AGREEMENT_TYPE = pa.struct(
+    [
+        required("purpose", pa.string()),
+        required("contributor_id", pa.string()),
+        required("ref", pa.string()),
+    ]
+)
+
+
+class ClearedRights(TypedDict):
+    """What CLEARED_RIGHTS_FIELDS hold."""
+
+    inference: bool
+    usable_until: date | None
+    agreements: list[Agreement]
+
+
+CLEARED_RIGHTS_FIELDS = (
+    required("inference", pa.bool_()),
+    pa.field("usable_until", pa.date32()),  # where it is before the deal's last day
+    required("agreements", pa.list_(AGREEMENT_TYPE)),
+)
+
+
+class ClearedRow(AssetRow, ClearedRights):
+    """A row of the catalogue that screening cleared."""
+
+
+CONTRIBUTOR_CAPTION_COLUMNS: tuple[Literal["title", "description"], ...] = ("title", "description")
+# What binds whoever uses the file, by the sample's field.
+CONSTRAINTS = {
+    "alteration": AssertionKind.ALTERATION,
+    "file": AssertionKind.FILE_CONSTRAINT,
+    "duplication": AssertionKind.DUPLICATION,
+}
+
+
+class UnitShot(ShotFrames):
+    """A shot with what a model says of it, but for its embedding, which the store keeps."""
+
+    caption: str
+    clip_score: float
+
+
+class UnitRow(AssetDescription, ClearedRights, MediaFacts):
+    """A row of UNIT_SCHEMA."""
+
+    hash: int
+    film_ms: int
+    shots: list[UnitShot]
+    caption: str
+    caption_source: str
+    clip_score: float
+    title_score: float
+    description_score: float
+    alteration_constraints: str
+    file_constraints: str
+    duplication_constraints: str
+    overrides: str
+
+
+# Embeddings of shots stay in the feature store until a shard is written.
+_UNIT_SHOT_TYPE = pa.struct([*SHOT_TYPE, *(f for f in SHOT_CAPTION_TYPE if f.name != "embedding")])
+UNIT_SCHEMA = pa.schema(
+    [
+        *(f for f in ASSETS_SCHEMA if f.name not in ("sha256", "bytes", "width", "height")),
+        *CLEARED_RIGHTS_FIELDS,
+        required("hash", pa.uint64()),
+        *(
+            pa.field("film_ms" if f.name == "duration_ms" else f.name, f.type, f.nullable)
+            for f in FACTS_SCHEMA
+            if f.name != "shots"
+        ),
+        required("shots", pa.list_(_UNIT_SHOT_TYPE)),
+        required("caption", pa.string()),
+        required("caption_source", pa.string()),
+        required("clip_score", pa.float32()),
+        *(required(f"{name}_score", pa.float32()) for name in CONTRIBUTOR_CAPTION_COLUMNS),
+        *(required(f"{kind}_constraints", pa.string()) for kind in CONSTRAINTS),
+        required("overrides", pa.string()),
+    ]
+)
