@@ -24,7 +24,7 @@ _SCHEMAS = {
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
 # Definitions last as long as the library that made them.
-_libraries: list[Any] = []
+_libraries: list[object] = []
 
 
 class ImageTower(Protocol):
