@@ -6,7 +6,7 @@ another model did.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -39,7 +39,7 @@ class CaptionOnly(PictureSample):
     """The contributor's first; `caption_model` names the model of a model's."""
 
 
-def _fields(row: Row) -> dict[str, Any]:
+def _fields(row: Row) -> dict[str, object]:
     captions = [
         Caption(source=kind, text=text, score_bp=score)
         for kind, text, score in contributor_captions(row)

@@ -6,7 +6,7 @@ when sampling: 0.95 was the best of those that DALL·E 3's authors tried (65, 80
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -45,7 +45,7 @@ class ImageText(PictureSample):
     """How often to take the synthetic caption; all or nothing where the other is missing."""
 
 
-def _fields(row: Row) -> dict[str, Any]:
+def _fields(row: Row) -> dict[str, object]:
     own, own_score = contributor_caption(row)
     short = model_caption(row)
     return {
