@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.storage.columns import Column
 from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
@@ -87,10 +88,10 @@ def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
 
 
 def refusals_table(
-    asset_ids: pa.Array,
+    asset_ids: Column,
     reason_lists: Sequence[Sequence[Reason]],
     list_index: npt.NDArray[np.int64],
-    details: pa.Array,
+    details: Column,
 ) -> pa.Table:
     """Refusals of one step as a table (DECISIONS_SCHEMA), without a Python object each.
 
@@ -100,13 +101,12 @@ def refusals_table(
         list_index: For each asset which of them it has, [rows].
         details: What is said of each, [rows].
     """
-    list_indices = pa.array(list_index)
     codes = pa.array(
         [[str(code) for code in codes] for codes in reason_lists], pa.list_(pa.string())
     )
     stages = pa.array([codes[0].info.stage.value for codes in reason_lists], pa.string())
     outcome = pa.array([Outcome.REFUSED.value] * len(asset_ids), pa.string())
-    columns = [asset_ids, outcome, stages.take(list_indices), codes.take(list_indices), details]
+    columns = [asset_ids, outcome, stages.take(list_index), codes.take(list_index), details]
     return pa.Table.from_arrays(columns, schema=DECISIONS_SCHEMA)
 
 
