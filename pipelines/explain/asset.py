@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -35,9 +36,11 @@ from pipelines.rights.formatting import one_line
 from pipelines.rights.screen import build_rights_index, screen_batch
 from pipelines.run.decisions import failed_asset
 from pipelines.signals.file.trust import NO_TRUST, TrustLists, load_trust_lists
+from pipelines.storage.columns import Column, values_of
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal import Deal
 from schemas.errors import InputError
+from schemas.unit import ClearedRow
 
 _MAX_SIMILAR_IDS = 2_000  # ids that are kept to guess which one was meant
 _SIMILAR_PREFIX_CHARS = 3
@@ -220,14 +223,13 @@ def _replace_surrogates(asset_id: str) -> str:
     return asset_id.encode("utf-8", "replace").decode()
 
 
-def _similar_ids(ids: pa.Array, asset_id: str) -> list[str]:
+def _similar_ids(ids: Column, asset_id: str) -> list[str]:
     """Some ids that hold the one asked for, or begin alike."""
     start = asset_id.strip()[:_SIMILAR_PREFIX_CHARS]
     chosen = pc.starts_with(ids, start, ignore_case=True)
     if asset_id.strip():
         chosen = pc.or_(chosen, pc.match_substring(ids, asset_id.strip(), ignore_case=True))
-    found: list[str] = ids.filter(chosen).slice(0, _MAX_SIMILAR_IDS).to_pylist()
-    return found
+    return values_of(ids.filter(chosen).slice(0, _MAX_SIMILAR_IDS), str)
 
 
 def _trace_rows(
@@ -255,11 +257,12 @@ def _trace_with_file(row_trace: RowTrace, inputs: DecisionInputs) -> RowTrace:
     # Imported here: decoders take a while to load, and most refusals need none.
     from pipelines.features.assets import UnitFeatures, fetch_asset
 
-    gathered = fetch_asset(row_trace.row, inputs, UnitFeatures({}, {}, {}, {}, {})).without_pixels()
+    row = cast("ClearedRow", row_trace.row)  # since nothing is against it
+    gathered = fetch_asset(row, inputs, UnitFeatures({}, {}, {}, {}, {})).without_pixels()
     file = FileTrace(gathered.digest)
     if gathered.resolution is not None:
         file = file_trace(
-            row_trace.row,
+            row,
             gathered.digest,
             gathered.reading,
             gathered.resolution,

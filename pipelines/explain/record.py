@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from pipelines.explain.asset import AssetTrace, DecisionInputs
 from pipelines.explain.file import FileStatement, FileTrace
@@ -11,7 +10,7 @@ from pipelines.explain.published import PublishedDecision, RunLookup
 from pipelines.explain.trace import RowTrace, combined_outcome
 from pipelines.rights.formatting import one_line
 
-Json = dict[str, Any]
+Json = dict[str, object]
 
 
 def asset_trace_json(
@@ -61,7 +60,7 @@ def _passed_rights(published: PublishedDecision) -> bool:
     return profile_refusal or published.stage in ("select", "write")
 
 
-def _place(run: RunLookup) -> Json | None:
+def _place(run: RunLookup) -> dict[str, str] | None:
     return next((published.place for published in run.decisions if published.place), None)
 
 
@@ -96,7 +95,7 @@ def _row(row_trace: RowTrace) -> Json:
             }
             for line in row_trace.releases
         ],
-        "agreements": list(row.get("agreements") or ()),
+        "agreements": row.get("agreements") or [],
         "usable_until": None if not row.get("usable_until") else str(row["usable_until"]),
         "file": None if row_trace.file is None else _file(row_trace.file),
     }
