@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal, TypedDict, cast
+from typing import Literal, TypedDict, cast, get_args
 
 import pyarrow as pa
-
-from schemas.fields import required
-from schemas.rights import PURPOSES
 
 LICENCE_MODELS = ("RF", "RM")
 LICENCE_CLASSES = ("creative", "editorial")
@@ -36,6 +33,10 @@ GrantColumn = Literal[
 def grant_column(purpose: str) -> GrantColumn:
     """Name of the assets column that holds the catalogue's grant for a purpose."""
     return cast("GrantColumn", f"grant_{purpose}")
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field[pa.DataType]:
+    return pa.field(name, kind, nullable=False)
 
 
 class ContributorShare(TypedDict):
@@ -97,13 +98,13 @@ class AssetRow(AssetDescription):
 
 ASSETS_SCHEMA = pa.schema(
     [
-        required("asset_id", pa.string()),
-        required("media_uri", pa.string()),
-        required("media_type", pa.string()),
-        required("contributors", pa.list_(CONTRIBUTOR_SHARE)),
-        required("licence_model", pa.string()),
-        required("licence_class", pa.string()),
-        required("status", pa.string()),
+        _required("asset_id", pa.string()),
+        _required("media_uri", pa.string()),
+        _required("media_type", pa.string()),
+        _required("contributors", pa.list_(CONTRIBUTOR_SHARE)),
+        _required("licence_model", pa.string()),
+        _required("licence_class", pa.string()),
+        _required("status", pa.string()),
         pa.field("title", pa.string()),
         pa.field("description", pa.string()),
         pa.field("keywords", _STRINGS),
@@ -119,7 +120,7 @@ ASSETS_SCHEMA = pa.schema(
         pa.field("territories_out", _STRINGS),
         pa.field("valid_from", pa.date32()),
         pa.field("valid_until", pa.date32()),
-        *(pa.field(grant_column(purpose), pa.string()) for purpose in PURPOSES),
+        *(pa.field(column, pa.string()) for column in get_args(GrantColumn)),
         pa.field("people_count", pa.int32()),
         pa.field("minors", pa.bool_()),
         pa.field("property", pa.bool_()),
@@ -148,7 +149,7 @@ class ContributorRow(TypedDict):
 
 CONTRIBUTORS_SCHEMA = pa.schema(
     [
-        required("contributor_id", pa.string()),
+        _required("contributor_id", pa.string()),
         pa.field("display_name", pa.string()),
         pa.field("country", pa.string()),
         pa.field("currency", pa.string()),
@@ -170,10 +171,10 @@ class ConsentRow(TypedDict):
 
 CONSENTS_SCHEMA = pa.schema(
     [
-        required("contributor_id", pa.string()),
-        required("purpose", pa.string()),  # one of the six, or `all`
-        required("value", pa.string()),
-        required("given_at", _TIME),
+        _required("contributor_id", pa.string()),
+        _required("purpose", pa.string()),  # one of the six, or `all`
+        _required("value", pa.string()),
+        _required("given_at", _TIME),
         pa.field("agreement_ref", pa.string()),
         pa.field("asset_id", pa.string()),  # narrows the event to one asset
     ]
@@ -202,8 +203,8 @@ class ReleaseRow(TypedDict):
 
 RELEASES_SCHEMA = pa.schema(
     [
-        required("release_id", pa.string()),
-        required("kind", pa.string()),  # model or property
+        _required("release_id", pa.string()),
+        _required("kind", pa.string()),  # model or property
         pa.field("subject_ref", pa.string()),
         pa.field("signed_at", pa.date32()),
         pa.field("subject_signed", pa.bool_()),

@@ -6,8 +6,6 @@ from typing import TypedDict
 
 import pyarrow as pa
 
-from schemas.fields import required
-
 
 class ShotFrames(TypedDict):
     """Where a shot lies in its film."""
@@ -20,10 +18,10 @@ class ShotFrames(TypedDict):
 
 SHOT_TYPE = pa.struct(
     [
-        required("first_frame", pa.int64()),
-        required("end_frame", pa.int64()),
-        required("start_ms", pa.int64()),
-        required("end_ms", pa.int64()),
+        pa.field("first_frame", pa.int64(), nullable=False),
+        pa.field("end_frame", pa.int64(), nullable=False),
+        pa.field("start_ms", pa.int64(), nullable=False),
+        pa.field("end_ms", pa.int64(), nullable=False),
     ]
 )
 
@@ -58,30 +56,29 @@ class FactsRow(MediaFacts):
     shots: list[ShotFrames]
 
 
-FACTS_SCHEMA = pa.schema(
-    [
-        required("media_sha256", pa.string()),
-        required("bytes", pa.int64()),
-        required("format", pa.string()),
-        required("width", pa.int32()),  # pixels, as displayed
-        required("height", pa.int32()),
-        required("stored_width", pa.int32()),
-        required("stored_height", pa.int32()),
-        required("mode", pa.string()),
-        required("bit_depth", pa.int32()),
-        required("orientation", pa.int32()),
-        required("has_icc", pa.bool_()),
-        required("duration_ms", pa.int64()),  # 0 for images
-        required("fps_num", pa.int32()),
-        required("fps_den", pa.int32()),
-        required("frames", pa.int64()),
-        required("keyframes", pa.int32()),
-        required("phash", pa.string()),  # 256 bits, hex
-        required("colour", pa.string()),  # mean colours, hex
-        required("motion_milli", pa.int64()),
-        required("shots", pa.list_(SHOT_TYPE)),  # of a picture none
-    ]
-)
+_FACTS_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("media_sha256", pa.string(), nullable=False),
+    pa.field("bytes", pa.int64(), nullable=False),
+    pa.field("format", pa.string(), nullable=False),
+    pa.field("width", pa.int32(), nullable=False),  # pixels, as displayed
+    pa.field("height", pa.int32(), nullable=False),
+    pa.field("stored_width", pa.int32(), nullable=False),
+    pa.field("stored_height", pa.int32(), nullable=False),
+    pa.field("mode", pa.string(), nullable=False),
+    pa.field("bit_depth", pa.int32(), nullable=False),
+    pa.field("orientation", pa.int32(), nullable=False),
+    pa.field("has_icc", pa.bool_(), nullable=False),
+    pa.field("duration_ms", pa.int64(), nullable=False),  # 0 for images
+    pa.field("fps_num", pa.int32(), nullable=False),
+    pa.field("fps_den", pa.int32(), nullable=False),
+    pa.field("frames", pa.int64(), nullable=False),
+    pa.field("keyframes", pa.int32(), nullable=False),
+    pa.field("phash", pa.string(), nullable=False),  # 256 bits, hex
+    pa.field("colour", pa.string(), nullable=False),  # mean colours, hex
+    pa.field("motion_milli", pa.int64(), nullable=False),
+    pa.field("shots", pa.list_(SHOT_TYPE), nullable=False),  # of a picture none
+]
+FACTS_SCHEMA = pa.schema(_FACTS_FIELDS)
 
 
 class EmbeddingRow(TypedDict):
@@ -93,8 +90,8 @@ class EmbeddingRow(TypedDict):
 
 EMBEDDINGS_SCHEMA = pa.schema(
     [
-        required("media_sha256", pa.string()),
-        required("embedding", pa.list_(pa.float32())),  # L2-normalised
+        pa.field("media_sha256", pa.string(), nullable=False),
+        pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
     ]
 )
 
@@ -109,9 +106,9 @@ class ShotCaption(TypedDict):
 
 SHOT_CAPTION_TYPE = pa.struct(
     [
-        required("caption", pa.string()),
-        required("clip_score", pa.float32()),  # cosine of the shot and its caption
-        required("embedding", pa.list_(pa.float32())),  # L2-normalised
+        pa.field("caption", pa.string(), nullable=False),
+        pa.field("clip_score", pa.float32(), nullable=False),  # cosine of the shot and its caption
+        pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
     ]
 )
 
@@ -138,11 +135,11 @@ class CaptionRow(ScoredCaption):
 
 CAPTIONS_SCHEMA = pa.schema(
     [
-        required("media_sha256", pa.string()),
-        required("caption", pa.string()),
-        required("text_embedding", pa.list_(pa.float32())),  # L2-normalised
-        required("clip_score", pa.float32()),  # cosine of picture and caption
-        required("shots", pa.list_(SHOT_CAPTION_TYPE)),  # as many as the facts'
+        pa.field("media_sha256", pa.string(), nullable=False),
+        pa.field("caption", pa.string(), nullable=False),
+        pa.field("text_embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
+        pa.field("clip_score", pa.float32(), nullable=False),  # cosine of picture and caption
+        pa.field("shots", pa.list_(SHOT_CAPTION_TYPE), nullable=False),  # as many as the facts'
     ]
 )
 
@@ -156,8 +153,8 @@ class ReadingRow(TypedDict):
 
 READINGS_SCHEMA = pa.schema(
     [
-        required("media_sha256", pa.string()),
-        required("reading", pa.string()),  # what the file says of rights, JSON
+        pa.field("media_sha256", pa.string(), nullable=False),
+        pa.field("reading", pa.string(), nullable=False),  # what the file says of rights, JSON
     ]
 )
 
@@ -169,12 +166,11 @@ class ScoreRow(TypedDict):
     clip_score: float
 
 
-SCORES_SCHEMA = pa.schema(
-    [
-        required("score_key", pa.string()),  # of a medium and a contributor's text
-        required("clip_score", pa.float32()),
-    ]
-)
+_SCORES_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("score_key", pa.string(), nullable=False),  # of a medium and a contributor's text
+    pa.field("clip_score", pa.float32(), nullable=False),
+]
+SCORES_SCHEMA = pa.schema(_SCORES_FIELDS)
 
 
 class DigestCacheRow(TypedDict):
@@ -187,8 +183,8 @@ class DigestCacheRow(TypedDict):
 
 DIGEST_CACHE_SCHEMA = pa.schema(
     [
-        required("state_key", pa.string()),  # of a local file in one state
-        required("media_sha256", pa.string()),  # "" where it is not to be trusted
-        required("format", pa.string()),
+        pa.field("state_key", pa.string(), nullable=False),  # of a local file in one state
+        pa.field("media_sha256", pa.string(), nullable=False),  # "" where it is not to be trusted
+        pa.field("format", pa.string(), nullable=False),
     ]
 )

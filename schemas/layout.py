@@ -17,6 +17,7 @@ CHECKPOINT = "checkpoint"
 LOG_VKEY = "log.vkey"
 FEATURES = f"{AGENCY}/features"
 RUN_RECORD = "run.json"
+UNDELIVERED = "undelivered.json"
 STATEMENTS = "statements"
 ENERGON = ".nv-meta"  # folder of Energon's index
 

@@ -6,8 +6,6 @@ from typing import TypedDict
 
 import pyarrow as pa
 
-from schemas.fields import required
-
 
 class SampleRow(TypedDict):
     """A row of SHARD_TABLE_SCHEMA, all but where the sample lies in the tar."""
@@ -134,16 +132,15 @@ SHARD_TABLE_SCHEMA = pa.schema(
 )
 
 # One row a shot of a shard's films, beside the other embeddings; joined to samples by key.
-SHOTS_TABLE_SCHEMA = pa.schema(
-    [
-        required("key", pa.string()),
-        required("shot", pa.int32()),  # from 0
-        required("first_frame", pa.int64()),
-        required("end_frame", pa.int64()),  # the next shot's first
-        required("start_ms", pa.int64()),
-        required("end_ms", pa.int64()),
-        required("caption", pa.string()),
-        required("clip_score", pa.float32()),  # cosine of the shot and its caption
-        required("embedding", pa.list_(pa.float32())),  # L2-normalised
-    ]
-)
+_SHOTS_TABLE_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("key", pa.string(), nullable=False),
+    pa.field("shot", pa.int32(), nullable=False),  # from 0
+    pa.field("first_frame", pa.int64(), nullable=False),
+    pa.field("end_frame", pa.int64(), nullable=False),  # the next shot's first
+    pa.field("start_ms", pa.int64(), nullable=False),
+    pa.field("end_ms", pa.int64(), nullable=False),
+    pa.field("caption", pa.string(), nullable=False),
+    pa.field("clip_score", pa.float32(), nullable=False),  # cosine of the shot and its caption
+    pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
+]
+SHOTS_TABLE_SCHEMA = pa.schema(_SHOTS_TABLE_FIELDS)

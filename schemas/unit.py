@@ -9,8 +9,6 @@ import pyarrow as pa
 
 from schemas.catalogue import ASSETS_SCHEMA, AssetDescription, AssetRow
 from schemas.features import FACTS_SCHEMA, SHOT_CAPTION_TYPE, SHOT_TYPE, MediaFacts, ShotFrames
-from schemas.fields import required
-from schemas.signal import AssertionKind
 
 
 class Agreement(TypedDict):
@@ -23,9 +21,9 @@ class Agreement(TypedDict):
 
 AGREEMENT_TYPE = pa.struct(
     [
-        required("purpose", pa.string()),
-        required("contributor_id", pa.string()),
-        required("ref", pa.string()),
+        pa.field("purpose", pa.string(), nullable=False),
+        pa.field("contributor_id", pa.string(), nullable=False),
+        pa.field("ref", pa.string(), nullable=False),
     ]
 )
 
@@ -38,10 +36,10 @@ class ClearedRights(TypedDict):
     agreements: list[Agreement]
 
 
-CLEARED_RIGHTS_FIELDS = (
-    required("inference", pa.bool_()),
+CLEARED_RIGHTS_FIELDS: tuple[pa.Field[pa.DataType], ...] = (
+    pa.field("inference", pa.bool_(), nullable=False),
     pa.field("usable_until", pa.date32()),  # where it is before the deal's last day
-    required("agreements", pa.list_(AGREEMENT_TYPE)),
+    pa.field("agreements", pa.list_(AGREEMENT_TYPE), nullable=False),
 )
 
 
@@ -50,12 +48,8 @@ class ClearedRow(AssetRow, ClearedRights):
 
 
 CONTRIBUTOR_CAPTION_COLUMNS: tuple[Literal["title", "description"], ...] = ("title", "description")
-# What binds whoever uses the file, by the sample's field.
-CONSTRAINTS = {
-    "alteration": AssertionKind.ALTERATION,
-    "file": AssertionKind.FILE_CONSTRAINT,
-    "duplication": AssertionKind.DUPLICATION,
-}
+#: What binds whoever uses the file; each kind has a column.
+CONSTRAINTS = ("alteration", "file", "duplication")
 
 
 class UnitShot(ShotFrames):
@@ -88,18 +82,21 @@ UNIT_SCHEMA = pa.schema(
     [
         *(f for f in ASSETS_SCHEMA if f.name not in ("sha256", "bytes", "width", "height")),
         *CLEARED_RIGHTS_FIELDS,
-        required("hash", pa.uint64()),
+        pa.field("hash", pa.uint64(), nullable=False),
         *(
             pa.field("film_ms" if f.name == "duration_ms" else f.name, f.type, f.nullable)
             for f in FACTS_SCHEMA
             if f.name != "shots"
         ),
-        required("shots", pa.list_(_UNIT_SHOT_TYPE)),
-        required("caption", pa.string()),
-        required("caption_source", pa.string()),
-        required("clip_score", pa.float32()),
-        *(required(f"{name}_score", pa.float32()) for name in CONTRIBUTOR_CAPTION_COLUMNS),
-        *(required(f"{kind}_constraints", pa.string()) for kind in CONSTRAINTS),
-        required("overrides", pa.string()),
+        pa.field("shots", pa.list_(_UNIT_SHOT_TYPE), nullable=False),
+        pa.field("caption", pa.string(), nullable=False),
+        pa.field("caption_source", pa.string(), nullable=False),
+        pa.field("clip_score", pa.float32(), nullable=False),
+        *(
+            pa.field(f"{name}_score", pa.float32(), nullable=False)
+            for name in CONTRIBUTOR_CAPTION_COLUMNS
+        ),
+        *(pa.field(f"{kind}_constraints", pa.string(), nullable=False) for kind in CONSTRAINTS),
+        pa.field("overrides", pa.string(), nullable=False),
     ]
 )

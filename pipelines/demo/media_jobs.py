@@ -1,4 +1,4 @@
-"""Draws and saves one file of the library. Every job stands alone, so that many can run at once."""
+"""Draws and saves the library's files, each independently, so that many can be drawn at once."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _CHUNK_SIZE = 8
 
 @dataclass(frozen=True)
 class MediaFacts:
-    """What is true of a file and of what it shows.
+    """The true properties of a file and of what it shows.
 
     Attributes:
-        sha256: Of the bytes; empty where no file was written, as the sizes are 0.
-        size_bytes: Of the file.
-        width: Pixels, as displayed.
-        height: Pixels, as displayed.
-        duration_ms: Of a film, else None.
-        noun: Of the main object, singular.
-        colour: Of the main object.
+        sha256: Digest of the bytes; empty if no file was written, and then all sizes are 0.
+        size_bytes: Size of the file.
+        width: Width as displayed, in pixels.
+        height: Height as displayed, in pixels.
+        duration_ms: Length of a film; None for a picture.
+        noun: Name of the main object, singular.
+        colour: Colour of the main object.
         caption: The canonical caption.
     """
 
@@ -59,9 +59,9 @@ def draw_media(
 
     Args:
         root: The catalogue's folder.
-        assets: The plan.
-        workers: Processes; the bytes are the same for any number.
-        progress: Called with how many are done, and of how many.
+        assets: The planned assets.
+        workers: Number of processes; the bytes are the same for any number.
+        progress: Called after each file with the number done and the total.
 
     Returns:
         Facts in the order of `assets`.
@@ -81,13 +81,13 @@ def _draw_files(root: Path, assets: Sequence[PlannedAsset], workers: int) -> Ite
     if workers <= 1:
         yield from map(draw_file, roots, assets)
         return
-    # Spawned, not forked: the caller may run threads.
+    # Spawned, not forked, because the caller may be running threads.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         yield from pool.map(draw_file, roots, assets, chunksize=_CHUNK_SIZE)
 
 
 def draw_file(root: Path, asset: PlannedAsset) -> MediaFacts:
-    """Draws one asset, writes its file if it has one, and tells what is true of it."""
+    """Draws one asset, writes its file if it has one, and returns its properties."""
     return _draw_film(root, asset) if asset.file_style in FILM_FILES else _draw_picture(root, asset)
 
 
@@ -97,7 +97,7 @@ def _draw_picture(root: Path, asset: PlannedAsset) -> MediaFacts:
     text = caption(scene)
     if asset.file_style in UNWRITTEN_STYLES:
         return MediaFacts("", 0, 0, 0, None, noun, colour, text)
-    # Nobody will ever see what the bomb would have shown.
+    # The bomb's file does not contain the picture, so a tiny one is enough.
     size = (16, 16) if asset.file_style == "bomb" else (asset.width, asset.height)
     image = make_lookalike(render(scene, *size), asset.role.change)
     if asset.file_style in BROKEN_STYLES:
@@ -135,12 +135,12 @@ def _draw_film(root: Path, asset: PlannedAsset) -> MediaFacts:
 
 
 def _duration_ms(spec: FilmSpec) -> int:
-    """To the nearest millisecond."""
+    """Returns the film's length, rounded to the nearest millisecond."""
     return (2_000 * spec.frames + spec.rate) // (2 * spec.rate)
 
 
 def _rights_packet(asset: PlannedAsset, description: str) -> bytes:
-    """The rights statement: it agrees with the asset's row, but for what the role says."""
+    """Returns the file's rights statement: as in the asset's row, with the role's changes."""
     columns = asset.role.columns
     if columns.get("grant_train_gen") == "deny":
         data_mining = "PROHIBITED-GENAIMLTRAINING"

@@ -15,12 +15,13 @@ from rich.text import Text
 from pipelines.explain.asset import AssetTrace, DecisionInputs
 from pipelines.explain.consents import ConsentLine, group_consents
 from pipelines.explain.file import FileStatement, FileTrace
-from pipelines.explain.published import PublishedDecision, RunLookup
+from pipelines.explain.published import RunLookup
 from pipelines.explain.record import run_warnings
 from pipelines.explain.releases import ReleaseLine
 from pipelines.explain.rules import RuleCheck
 from pipelines.explain.trace import RowTrace, RuleFinding, combined_outcome
 from pipelines.rights.formatting import one_line
+from pipelines.run.decisions import Decision
 from schemas.reasons import Outcome, Reason, Stage
 from schemas.signal import AssertionKind, Origin
 
@@ -262,9 +263,9 @@ def _run_lines(
         yield from _wrap(warning, "  warning: ", "    ")
 
 
-def _decision_text(told: PublishedDecision, same: bool) -> str:
-    if told.place:
-        return f"delivered in shard {told.place.get('shard')} under the key {told.place.get('key')}"
+def _decision_text(told: Decision, same: bool) -> str:
+    if told.shard:
+        return f"delivered in shard {told.shard} under the key {told.key}"
     outcome = f"{told.outcome.replace('_', ' ')} at {told.stage}"
     if same:
         return f"{outcome}, for the same reason{'' if len(told.reasons) == 1 else 's'}"

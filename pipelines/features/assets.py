@@ -26,6 +26,7 @@ from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
 from pipelines.features.reading_json import reading_from_json, reading_to_json
 from pipelines.fetch.fetch import FetchedFile, fetch_with_evidence
 from pipelines.fetch.locate import SourcePolicy, resolve_media_uri
+from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.media.formats import Format, check_declared_type, parse_format
 from pipelines.media.limits import MediaLimits
 from pipelines.rights.formatting import one_line
@@ -167,6 +168,7 @@ def fetch_asset(
     row: ClearedRow,
     context: FetchContext,
     features: UnitFeatures,
+    origin_files: OriginFileCache,
     now_s: Callable[[], float] | None = None,
 ) -> FetchedAsset:
     """Fetches one asset's media and reads it; what is wrong with it becomes a decision.
@@ -175,13 +177,14 @@ def fetch_asset(
         row: The asset's row.
         context: What it is fetched, read and judged by.
         features: What is known of media.
+        origin_files: What the run's servers keep beside their media, as far as they were asked.
         now_s: Tells the time before the file is read; without it no file is taken down as seen.
     """
     try:
         location = resolve_media_uri(row["media_uri"], context.catalogue.uri, context.policy)
         state = file_state(location)
         is_settled = state is not None and now_s is not None and _is_settled(state, now_s())
-        fetched = fetch_with_evidence(location, context.limits.max_bytes)  # 1
+        fetched = fetch_with_evidence(location, context.limits.max_bytes, origin_files)  # 1
         declared = (row["media_uri"], row["media_type"], row["sha256"], context.limits)
         digest, fmt = check_bytes(fetched.data, *declared)
         prepared, is_known = None, digest in features.facts

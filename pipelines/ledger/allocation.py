@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.ledger.split import allocate, line_weight
-from pipelines.storage.columns import Column, list_items, values_of
+from pipelines.storage.columns import Column, list_items, rows_of, values_of
 from schemas.errors import InputError
 from schemas.ledger import FULL_SPLIT_BP, Allocation
+from schemas.sample import DeliveredAssetRow
 
 Integers = npt.NDArray[np.int64]
 Integers32 = npt.NDArray[np.int32]
@@ -214,7 +215,7 @@ def _check_distinct(
 
 
 def _refuse_split(table: pa.Table, at: int) -> None:
-    row = table.slice(at, 1).to_pylist()[0]
+    [row] = rows_of(table.slice(at, 1), DeliveredAssetRow)
     people = row["contributor_ids"]
     described = list(zip(people, row["shares_bp"], strict=False))
     if not all(people):

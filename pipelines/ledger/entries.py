@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from pipelines.ledger import commitments
@@ -19,7 +20,6 @@ from pipelines.ledger.commitments import Domain, commit, domain_salts, encode, e
 from pipelines.ledger.merkle import leaf_hash
 from pipelines.storage.columns import values_of
 from schemas.errors import InputError
-from schemas.json_text import json_quote
 from schemas.ledger import LEDGER_SCHEMA, Allocation, LedgerEntry
 from schemas.money import exponent
 
@@ -163,7 +163,7 @@ def _seal_lines(
             asset_value = encode(asset_id)
             asset_item_salt = asset_salts.salt_for(asset_value)
             asset = commit(Domain.ASSET, asset_item_salt, asset_value)
-            rest = _leaf_suffix(terms.delivery, shard, key, media, decision, terms.terms_sha256)
+            suffix = _leaf_suffix(terms.delivery, shard, key, media, decision, terms.terms_sha256)
         contributor_value = encode_cached(person)
         # What identifies the item, as `encode` has it.
         item_ids = delivery + asset_value + contributor_value
@@ -173,7 +173,7 @@ def _seal_lines(
         )
         contributor_commitment = commit(Domain.CONTRIBUTOR, contributor_salt, contributor_value)
         amount_commitment = commit(Domain.AMOUNT, amount_salt, value)
-        leaf = _leaf(amount_commitment, asset, contributor_commitment, rest)
+        leaf = _leaf(amount_commitment, asset, contributor_commitment, suffix)
         hashed = leaf_hash(leaf)
         found.append(
             (
@@ -200,7 +200,7 @@ def leaf_bytes(entry: LedgerEntry) -> bytes:
     Raises:
         InputError: A name in it has no UTF-8 form.
     """
-    rest = _leaf_suffix(
+    suffix = _leaf_suffix(
         entry.delivery,
         entry.shard,
         entry.key,
@@ -209,36 +209,41 @@ def leaf_bytes(entry: LedgerEntry) -> bytes:
         entry.terms_sha256,
     )
     return _leaf(
-        entry.amount_commitment, entry.asset_commitment, entry.contributor_commitment, rest
+        entry.amount_commitment, entry.asset_commitment, entry.contributor_commitment, suffix
     )
 
 
-def _leaf(amount: str, asset: str, contributor: str, rest: str) -> bytes:
-    """A leaf of its commitments, which are hex, and of what `_leaf_suffix` wrote.
+def _leaf(amount: str, asset: str, contributor: str, suffix: bytes) -> bytes:
+    """A leaf of its commitments, which are hex, and of `_leaf_suffix`.
 
     Names in canonical JSON stand in alphabetical order, so that commitments come first.
     """
-    text = (
+    commitment_fields = (
         f'{{"amount_commitment":"{amount}","asset_commitment":"{asset}",'
-        f'"contributor_commitment":"{contributor}",{rest}'
+        f'"contributor_commitment":"{contributor}",'
     )
+    return commitment_fields.encode() + suffix
+
+
+def _leaf_suffix(
+    delivery: str, shard: str, key: str, media: str, decision: str, terms: str
+) -> bytes:
+    """The end of a leaf. orjson escapes texts as RFC 8785 says."""
+    fields = {
+        "decision_sha256": decision,
+        "delivery": delivery,
+        "key": key,
+        "media_sha256": media,
+        "shard": shard,
+        "terms_sha256": terms,
+        "version": LEAF_VERSION,
+    }
     try:
-        return text.encode()
-    except UnicodeEncodeError as error:
+        return orjson.dumps(fields).removeprefix(b"{")
+    except orjson.JSONEncodeError as error:
         raise InputError(
-            "an entry cannot be written as JSON",
-            ascii(error.object[error.start : error.end]),
-            "Use valid Unicode in names.",
+            "an entry cannot be written as JSON", ascii(fields), "Use valid Unicode in names."
         ) from error
-
-
-def _leaf_suffix(delivery: str, shard: str, key: str, media: str, decision: str, terms: str) -> str:
-    """The end of a leaf. Strings are escaped as RFC 8785 says, which is as Python does it."""
-    return (
-        f'"decision_sha256":{json_quote(decision)},"delivery":{json_quote(delivery)},'
-        f'"key":{json_quote(key)},"media_sha256":{json_quote(media)},"shard":{json_quote(shard)},'
-        f'"terms_sha256":{json_quote(terms)},"version":"{LEAF_VERSION}"}}'
-    )
 
 
 def asset_salt(salt: bytes, asset_id: str) -> bytes:

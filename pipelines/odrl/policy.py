@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import rfc8785
 
-from pipelines.odrl.records import DeliveredDecision, ExcludedDecision, PolicyScope, UsageLimits
+from pipelines.odrl.records import DeliveredDecision, PolicyScope, UsageLimits
 from pipelines.odrl.terms import (
     ACTIONS,
     CONTEXT,
@@ -26,6 +26,7 @@ from pipelines.odrl.terms import (
     child_iri,
     typed_literal,
 )
+from pipelines.run.decisions import Decision
 from schemas.deal import Deal
 from schemas.errors import InputError
 from schemas.reasons import Outcome, Reason
@@ -79,7 +80,7 @@ def delivered_policy(scope: PolicyScope, asset: DeliveredDecision) -> JsonNode:
     }
 
 
-def excluded_policy(scope: PolicyScope, asset: ExcludedDecision) -> JsonNode:
+def excluded_policy(scope: PolicyScope, asset: Decision) -> JsonNode:
     """A refusal or dead letter: a Set that forbids the deal's buyer any use, with the reasons.
 
     Raises:
@@ -92,7 +93,7 @@ def excluded_policy(scope: PolicyScope, asset: ExcludedDecision) -> JsonNode:
         "deal": scope.agreement,
         "asOf": scope.as_of,
         "outcome": asset.outcome.value,
-        "stage": asset.stage,
+        "stage": asset.stage.value,
         "detail": asset.detail,
         "reason": [_reason_node(code) for code in asset.reasons],
         "target": {"@type": "Asset", "uid": target, "assetId": asset.asset_id},

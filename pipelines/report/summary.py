@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.run.counts import StepCounts
+from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
 from pipelines.steps.package import PackageResult
 from schemas.money import format_amount
@@ -47,13 +45,18 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
 
 def show_packaged(console: Console, job: Job, packaged: PackageResult) -> None:
     """Prints the summary for people."""
+    show_counts(console, packaged.steps)
+    _show_delivery(console, job, packaged)
+
+
+def show_counts(console: Console, steps: dict[str, StepCounts]) -> None:
+    """Prints the funnel and, where assets were left out, the table of reasons."""
     console.print()
-    console.print(_funnel(packaged.steps))
-    reasons = _reasons(packaged.steps)
+    console.print(_funnel(steps))
+    reasons = _reasons(steps)
     if reasons.row_count:
         console.print(reasons)
         console.print("An asset may have several reasons, so these can sum to more than it.\n")
-    _show_delivery(console, job, packaged)
 
 
 def _funnel(steps: dict[str, StepCounts]) -> Table:
@@ -77,10 +80,7 @@ def _reasons(steps: dict[str, StepCounts]) -> Table:
     table.add_column("assets", justify="right")
     table.add_column("reason", no_wrap=True)
     table.add_column("meaning")
-    found: Counter[str] = Counter()
-    for counts in steps.values():
-        found.update(counts.refused)
-        found.update(counts.failed)
+    found = count_reasons(steps.values())
     for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
         info = REASONS[Reason(code)]
         mark = " (dead letter)" if info.outcome is Outcome.FAILED else ""

@@ -76,3 +76,12 @@ class StepCounts:
             Counter(value["dead_letters_by_reason"]),
             value["refused"],
         )
+
+
+def count_reasons(steps: Iterable[StepCounts]) -> Counter[str]:
+    """How many assets the steps left out for each reason; an asset counts under each of its own."""
+    found: Counter[str] = Counter()
+    for counts in steps:
+        found.update(counts.refused)
+        found.update(counts.failed)
+    return found

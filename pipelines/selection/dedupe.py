@@ -16,27 +16,25 @@ import pyarrow.compute as pc
 
 from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
 from pipelines.storage.columns import Column, numbers_in, values_of
-from schemas.fields import required
 
 Number = TypeVar("Number", np.uint8, np.uint64)
 
 _HEX_COLUMNS = ("media_sha256", "phash", "colour")  # hex in units
 _SHA256_BYTES, _PHASH_BYTES, _COLOUR_BYTES = 32, 32, 48
 #: What selection knows of an asset. It holds all of them at once, so that every byte counts.
-CANDIDATES_SCHEMA = pa.schema(
-    [
-        required("asset_id", pa.string()),
-        required("hash", pa.uint64()),  # its place in the order of units and shards
-        required("unit", pa.int32()),  # the unit that holds its row
-        required("media_sha256", pa.binary(_SHA256_BYTES)),
-        required("family", pa.string()),  # the shard family it goes to
-        pa.field("created_at", pa.date32()),
-        required("short_side", pa.int32()),  # pixels
-        required("bytes", pa.int64()),  # size of its media
-        required("phash", pa.binary(_PHASH_BYTES)),
-        required("colour", pa.binary(_COLOUR_BYTES)),
-    ]
-)
+_CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("asset_id", pa.string(), nullable=False),
+    pa.field("hash", pa.uint64(), nullable=False),  # its place in the order of units and shards
+    pa.field("unit", pa.int32(), nullable=False),  # the unit that holds its row
+    pa.field("media_sha256", pa.binary(_SHA256_BYTES), nullable=False),
+    pa.field("family", pa.string(), nullable=False),  # the shard family it goes to
+    pa.field("created_at", pa.date32()),
+    pa.field("short_side", pa.int32(), nullable=False),  # pixels
+    pa.field("bytes", pa.int64(), nullable=False),  # size of its media
+    pa.field("phash", pa.binary(_PHASH_BYTES), nullable=False),
+    pa.field("colour", pa.binary(_COLOUR_BYTES), nullable=False),
+]
+CANDIDATES_SCHEMA = pa.schema(_CANDIDATES_FIELDS)
 #: The columns of a unit (schemas.unit.UNIT_SCHEMA) that it is made of.
 UNIT_COLUMNS = (
     "asset_id hash media_sha256 format created_at width height bytes phash colour".split()

@@ -51,8 +51,12 @@ def select_samples(candidates: pa.Table, terms: SelectTerms) -> Selection:
 
     def keep_one(ranked: Indices, originals: Indices, reason: Reason) -> Indices:
         is_duplicate = originals != NO_MATCH
-        kept = candidates["asset_id"].take(originals[is_duplicate]).to_pylist()
-        refuse(ranked[is_duplicate], reason, [f"kept: {asset_id}" for asset_id in kept])
+        ids = values_of(candidates["asset_id"].take(ranked[is_duplicate]), str)
+        kept_ids = values_of(candidates["asset_id"].take(originals[is_duplicate]), str)
+        refusals.extend(
+            refused_asset(asset_id, [reason], f"kept: {kept}", kept)
+            for asset_id, kept in zip(ids, kept_ids, strict=True)
+        )
         remaining: Indices = ranked[~is_duplicate]
         return remaining
 

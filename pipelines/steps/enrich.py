@@ -27,11 +27,12 @@ from pipelines.features.compute import (
 from pipelines.features.digest_cache import load_digest_cache
 from pipelines.features.signals_table import signals_table
 from pipelines.features.store import FeatureStore
+from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.profiles import profile_for
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import describe_overrides
 from pipelines.run.counts import StepCounts
-from pipelines.run.decisions import Decision, refused_asset, write_decisions
+from pipelines.run.decisions import Decision, refused_asset, write_decisions, write_part
 from pipelines.run.job import Job
 from pipelines.run.receipts import UnitReceipt
 from pipelines.storage.columns import rows_of
@@ -43,6 +44,7 @@ from schemas.features import ScoredCaption, ShotCaption, ShotFrames
 from schemas.layout import unit_name
 from schemas.reasons import Reason
 from schemas.sample import CaptionSource
+from schemas.signal import AssertionKind
 from schemas.unit import (
     CONSTRAINTS,
     CONTRIBUTOR_CAPTION_COLUMNS,
@@ -55,17 +57,34 @@ from schemas.unit import (
 # Assets in hand at once; also what fixes which pictures share a batch of the model's.
 _CHUNK_ASSETS = 64
 _FETCH_THREADS = 2
+# What binds whoever uses the file, by the sample's field.
+_CONSTRAINT_KINDS = {
+    "alteration": AssertionKind.ALTERATION,
+    "file": AssertionKind.FILE_CONSTRAINT,
+    "duplication": AssertionKind.DUPLICATION,
+}
 
 
 def enrich_unit(
     store: Store,
     features: FeatureStore,
     vision: VisionModels,
+    origin_files: OriginFileCache,
     job: Job,
     unit: int,
     blocks: Iterable[RowBlock],
 ) -> UnitReceipt:
-    """Enriches one unit and returns its receipt; a unit that is committed is not done again."""
+    """Enriches one unit and returns its receipt; a unit that is committed is not done again.
+
+    Args:
+        store: The output.
+        features: What was computed of media before.
+        vision: The models.
+        origin_files: What servers keep beside their media; of this run alone.
+        job: The run.
+        unit: The unit's number.
+        blocks: Where its rows lie.
+    """
     name = unit_name(unit)
     commit = f"{job.work}/units/{name}.json"
     if store.exists(commit):  # 1
@@ -83,7 +102,8 @@ def enrich_unit(
     now_s = cache(store.now_s)  # asked for once, before the first file is read
     fetched_assets: list[FetchedAsset] = []
     for start in range(0, len(rows), _CHUNK_ASSETS):
-        chunk = _fetch_chunk(rows[start : start + _CHUNK_ASSETS], job, unit_features, now_s)  # 2
+        chunk_rows = rows[start : start + _CHUNK_ASSETS]
+        chunk = _fetch_chunk(chunk_rows, job, unit_features, origin_files, now_s)  # 2
         _compute_features(chunk, unit_features, vision)  # 3
         # Pixels are let go of here: a unit's memory is that of one chunk.
         fetched_assets += [item.without_pixels() for item in chunk]
@@ -106,11 +126,17 @@ def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
 
 
 def _fetch_chunk(
-    rows: Sequence[ClearedRow], job: Job, unit_features: UnitFeatures, now_s: Callable[[], float]
+    rows: Sequence[ClearedRow],
+    job: Job,
+    unit_features: UnitFeatures,
+    origin_files: OriginFileCache,
+    now_s: Callable[[], float],
 ) -> list[FetchedAsset]:
     recalled = [recall_asset(row, job, unit_features) for row in rows]
     not_recalled = [row for row, item in zip(rows, recalled, strict=True) if item is None]
-    fetched = _fetchers().map(lambda row: fetch_asset(row, job, unit_features, now_s), not_recalled)
+    fetched = _fetchers().map(
+        lambda row: fetch_asset(row, job, unit_features, origin_files, now_s), not_recalled
+    )
     return [next(fetched) if item is None else item for item in recalled]
 
 
@@ -195,8 +221,7 @@ def _commit(
     name = unit_name(unit)
     write_decisions(store, f"{job.work}/agency", f"enrich-{name}", decisions)  # 5
     signals = signals_table(fetched_assets, job.as_of.isoformat())
-    if len(signals):
-        write_table(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
+    write_part(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
     table = pa.Table.from_pylist(rows, schema=UNIT_SCHEMA)
     write_table(store, f"{job.work}/units/{name}.parquet", table)
     record = {
@@ -268,8 +293,8 @@ def _resolution_columns(item: FetchedAsset) -> dict[str, object]:
     if resolution is None:
         raise AssertionError("an asset that goes on was resolved")
     constraints = {
-        f"{name}_constraints": "; ".join(resolution.constraints[kind])
-        for name, kind in CONSTRAINTS.items()
+        f"{name}_constraints": "; ".join(resolution.constraints[_CONSTRAINT_KINDS[name]])
+        for name in CONSTRAINTS
     }
     return {
         **constraints,

@@ -17,16 +17,14 @@ from pipelines.storage.columns import Column
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json, read_parquet, write_table
-from schemas.fields import required
 from schemas.layout import unit_name
 
 _PLAN_COLUMNS = ["asset_id", "unit", "hash", "family", "bytes"]
-PLAN_SCHEMA = pa.schema(
-    [
-        required("asset_id", pa.string()),
-        required("unit", pa.int32()),
-    ]
-)
+_PLAN_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("asset_id", pa.string(), nullable=False),
+    pa.field("unit", pa.int32(), nullable=False),
+]
+PLAN_SCHEMA = pa.schema(_PLAN_FIELDS)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
+from schemas import layout
 from schemas.layout import shard_paths
 from schemas.manifest import Manifest
+
+
+class ProblemKind(StrEnum):
+    """What sort of thing is wrong."""
+
+    DAMAGE = "damage"
+    """A file is missing, does not belong, or is not what was published."""
+
+    REPLAY = "replay"
+    """The manifest is signed, but it is not the one that belongs here."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,7 @@ class Problem:
         shard: Base name of the shard that the file belongs to, or "".
         key: Key of the sample at fault, or "".
         member: Name of the tar's member at fault, or "".
+        kind: Whether files are damaged or a manifest is replayed.
     """
 
     path: str
@@ -27,6 +40,7 @@ class Problem:
     shard: str = ""
     key: str = ""
     member: str = ""
+    kind: ProblemKind = ProblemKind.DAMAGE
 
     def describe(self) -> str:
         """The problem in a line."""
@@ -144,9 +158,18 @@ class Report:
         """The files that something is wrong with."""
         return frozenset(problem.path for problem in self.problems)
 
+    @property
+    def replayed(self) -> bool:
+        """Whether the manifest is not the one that belongs here."""
+        return any(problem.kind is ProblemKind.REPLAY for problem in self.problems)
+
     def add_problem(self, path: str, message: str, *, key: str = "", member: str = "") -> None:
-        """Adds a problem; see `ProblemReporter`."""
+        """Adds damage; see `ProblemReporter`."""
         self.problems.append(Problem(path, message, self.shard_of.get(path, ""), key, member))
+
+    def add_replay(self, message: str) -> None:
+        """Adds a reason why the manifest is not the one that belongs here."""
+        self.problems.append(Problem(layout.MANIFEST, message, kind=ProblemKind.REPLAY))
 
     def to_json(self) -> dict[str, object]:
         """As JSON."""

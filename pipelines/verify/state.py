@@ -23,7 +23,6 @@ from pipelines.storage.store import ObjectInfo
 from pipelines.storage.tables import json_bytes
 from pipelines.verify.files import DeliveryFiles
 from pipelines.verify.report import Report, ResumeSummary
-from schemas import layout
 from schemas.errors import InputError
 from schemas.manifest import FileRecord, Manifest
 
@@ -150,7 +149,7 @@ class VerificationState:
         latest = _latest_manifest(manifest, data)
         if self.latest is not None and self.latest != latest:
             self._check_newer(self.latest, latest, report)
-        if report.problems and any("replayed" in item.message for item in report.problems):
+        if report.replayed:
             return frozenset()  # nothing is remembered of a replay
         self._open = True
         self.round += 1
@@ -234,22 +233,17 @@ class VerificationState:
                 f"{self.settings.path} has seen {before.delivery}, this is {now.delivery}",
                 "Keep one state a deal.",
             )
-        report_problem = report.add_problem
         if now.vkey != before.vkey:
-            report_problem(
-                layout.MANIFEST, f"replayed or forged: signed by {now.vkey}, was {before.vkey}"
-            )
+            report.add_replay(f"replayed or forged: signed by {now.vkey}, was {before.vkey}")
         if _version_number(version) < _version_number(version_before):
-            report_problem(
-                layout.MANIFEST, f"replayed: it is of {version}, {version_before} was seen before"
-            )
+            report.add_replay(f"replayed: it is of {version}, {version_before} was seen before")
         elif version == version_before:
             text = f"replayed or forged: another manifest of {version} was seen before, as of "
             text += f"{before.as_of} with {before.size} ledger entries; this one is as of "
-            report_problem(layout.MANIFEST, f"{text}{now.as_of} with {now.size}")
+            report.add_replay(f"{text}{now.as_of} with {now.size}")
         elif now.as_of < before.as_of:
             text = f"replayed: {version} is as of {now.as_of}, "
-            report_problem(layout.MANIFEST, f"{text}{version_before} was as of {before.as_of}")
+            report.add_replay(f"{text}{version_before} was as of {before.as_of}")
 
     def _save(self) -> None:
         record: dict[str, Any] = {

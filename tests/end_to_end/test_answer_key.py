@@ -64,7 +64,7 @@ def test_dead_letters(demo: Demo, deal_id: str) -> None:
 def test_duplicates(demo: Demo, deal_id: str) -> None:
     key = demo.key["deals"][deal_id]
     found = {
-        row["asset_id"]: {"kept": str(row["detail"]).removeprefix("kept: "), "kind": code[10:]}
+        row["asset_id"]: {"kept": row["kept_asset_id"], "kind": code[10:]}
         for row in decisions(demo, deal_id)
         for code in row["reasons"]
         if code.startswith("duplicate.")
@@ -141,9 +141,7 @@ def test_delivered_media_are_the_planted_files(demo: Demo, deal_id: str) -> None
     rows = decisions(demo, deal_id)
     planted = demo.key["media"]
     wanted = {
-        dict(part.split("=") for part in str(row["detail"]).split("; "))["key"]: planted[
-            str(row["asset_id"])
-        ]["sha256"]
+        row["key"]: planted[str(row["asset_id"])]["sha256"]
         for row in rows
         if row["outcome"] == "delivered"
     }

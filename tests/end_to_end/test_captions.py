@@ -30,8 +30,7 @@ def captions(demo: Demo, deal_id: str) -> dict[str, tuple[str, bool]]:
     found = {}
     for row in tables(demo.agency(deal_id) / "decisions").to_pylist():
         if row["outcome"] == "delivered":
-            key = row["detail"].split("key=")[1].split(";")[0]
-            found[row["asset_id"]] = (texts[key], row["asset_id"] not in grey)
+            found[row["asset_id"]] = (texts[row["key"]], row["asset_id"] not in grey)
     return found
 
 

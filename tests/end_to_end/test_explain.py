@@ -177,11 +177,14 @@ def test_a_run_is_looked_up(demo: Demo, capsys: pytest.CaptureFixture[str]) -> N
     query = inquiry(demo, "demo-main")
     run = look_up_run(str(demo.out), "demo-main", delivered)
     place = next(
-        row["detail"]
+        (row["shard"], row["key"])
         for row in tables(demo.agency("demo-main") / "decisions").to_pylist()
         if row["asset_id"] == delivered
     )
-    assert all(f"{name}={text}" in place for name, text in run.decisions[0].place.items())
+    assert place == (run.decisions[0].shard, run.decisions[0].key)
+    assert asset_trace_json(explain_asset(delivered, query, fetch=False), query, run)["run"][
+        "place"
+    ] == {"shard": place[0], "key": place[1]}
     other = DecisionInputs(
         load_deal(demo.deal("demo-strict")),
         query.catalogue,

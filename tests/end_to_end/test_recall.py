@@ -23,6 +23,7 @@ from pipelines.features.assets import (
 from pipelines.features.digest_cache import digest_cache_row, file_state
 from pipelines.features.store import open_feature_store
 from pipelines.fetch.locate import FileLocation
+from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
 from pipelines.steps import enrich as unit_module
 from pipelines.steps.package import PackageResult, package
@@ -73,7 +74,8 @@ def test_as_if_it_had_been_read(demo: Demo, warm: Path, monkeypatch: pytest.Monk
         recalled = recall_asset(row, terms, known)
         counts["read" if recalled is None else "recalled"] += 1
         if recalled is not None:
-            assert outcome(recalled) == outcome(fetch_asset(row, terms, known))
+            read = fetch_asset(row, terms, known, OriginFileCache())
+            assert outcome(recalled) == outcome(read)
         return recalled
 
     monkeypatch.setattr(unit_module, "recall_asset", check)

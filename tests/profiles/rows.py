@@ -1,4 +1,4 @@
-"""Rows of a unit's table, and the fields that every sample has."""
+"""Makes rows of a unit's table, and the fields that every sample has."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FILM_COMMON: Row = {
 
 
 def picture_row(**changes: Any) -> UnitRow:
-    """A picture that a model captioned."""
+    """Returns the row of a picture that a model captioned."""
     row: Row = {
         "media_type": "image",
         "width": 640,
@@ -69,7 +69,7 @@ def picture_row(**changes: Any) -> UnitRow:
 
 
 def film_row(**changes: Any) -> UnitRow:
-    """A film of two shots that a model captioned."""
+    """Returns the row of a film of two shots that a model captioned."""
     row = picture_row(
         media_type="video",
         frames=50,
@@ -83,13 +83,13 @@ def film_row(**changes: Any) -> UnitRow:
 
 
 def with_values(row: UnitRow, **changes: Any) -> UnitRow:
-    """The row with other values."""
+    """Returns the row with other values."""
     columns: Row = {**row, **changes}
     return cast("UnitRow", columns)
 
 
 def shot(first: int, end: int, caption: str, score: float) -> UnitShot:
-    """One shot at 25 frames a second."""
+    """Returns one shot at 25 frames per second."""
     return {
         "first_frame": first,
         "end_frame": end,
@@ -101,7 +101,7 @@ def shot(first: int, end: int, caption: str, score: float) -> UnitShot:
 
 
 def bare(row: UnitRow) -> UnitRow:
-    """The same asset where no model may see it."""
+    """Returns the row of the same asset if no model may see it."""
     unseen: Row = {"caption": row["title"], "caption_source": "title", "clip_score": 0.0}
     if "shots" in row:
         unseen["shots"] = [{**one, "caption": "", "clip_score": 0.0} for one in row["shots"]]
@@ -109,7 +109,7 @@ def bare(row: UnitRow) -> UnitRow:
 
 
 def common_of(row: UnitRow) -> Row:
-    """The common fields that belong to a row."""
+    """Returns the fields that all profiles share, for a row."""
     base = FILM_COMMON if row["media_type"] == "video" else COMMON
     seen = row["caption_source"] == "model"
     unnamed = {} if seen else {"caption_model": "", "clip_model": ""}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.storage.columns import rows_of
-from schemas import catalogue, features, sample, shard_table, signal, unit
+from schemas import catalogue, decision, features, sample, shard_table, signal, unit
 from schemas.catalogue import GrantColumn, grant_column
 from schemas.rights import PURPOSES
 
@@ -20,6 +20,7 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     catalogue.ConsentRow: catalogue.CONSENTS_SCHEMA,
     catalogue.ReleaseRow: catalogue.RELEASES_SCHEMA,
     catalogue.ContributorShare: catalogue.CONTRIBUTOR_SHARE,
+    decision.DecisionRow: decision.DECISIONS_SCHEMA,
     features.FactsRow: features.FACTS_SCHEMA,
     features.ShotFrames: features.SHOT_TYPE,
     features.EmbeddingRow: features.EMBEDDINGS_SCHEMA,
@@ -93,7 +94,7 @@ def test_a_row_is_its_schema(row: type) -> None:
 
 
 def test_every_row_of_the_schemas_is_compared() -> None:
-    modules = (catalogue, features, sample, shard_table, signal, unit)
+    modules = (catalogue, decision, features, sample, shard_table, signal, unit)
     declared = {
         kind
         for module in modules
