@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import pyarrow as pa
+
+
+class DecisionRow(TypedDict):
+    """A row of DECISIONS_SCHEMA."""
+
+    asset_id: str
+    outcome: str
+    stage: str
+    reasons: list[str]
+    detail: str
+    shard: str | None
+    key: str | None
+    kept_asset_id: str | None
+
 
 DECISIONS_SCHEMA = pa.schema(
     [

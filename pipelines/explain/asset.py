@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
@@ -36,9 +36,11 @@ from pipelines.rights.formatting import one_line
 from pipelines.rights.screen import build_rights_index, screen_batch
 from pipelines.run.decisions import failed_asset
 from pipelines.signals.file.trust import NO_TRUST, TrustLists, load_trust_lists
+from pipelines.storage.columns import Column, values_of
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal import Deal
 from schemas.errors import InputError
+from schemas.unit import ClearedRow
 
 if TYPE_CHECKING:
     from pipelines.features.assets import FetchedAsset
@@ -224,14 +226,13 @@ def _replace_surrogates(asset_id: str) -> str:
     return asset_id.encode("utf-8", "replace").decode()
 
 
-def _similar_ids(ids: pa.Array, asset_id: str) -> list[str]:
+def _similar_ids(ids: Column, asset_id: str) -> list[str]:
     """Some ids that hold the one asked for, or begin alike."""
     start = asset_id.strip()[:_SIMILAR_PREFIX_CHARS]
     chosen = pc.starts_with(ids, start, ignore_case=True)
     if asset_id.strip():
         chosen = pc.or_(chosen, pc.match_substring(ids, asset_id.strip(), ignore_case=True))
-    found: list[str] = ids.filter(chosen).slice(0, _MAX_SIMILAR_IDS).to_pylist()
-    return found
+    return values_of(ids.filter(chosen).slice(0, _MAX_SIMILAR_IDS), str)
 
 
 def _trace_rows(
@@ -264,7 +265,8 @@ def _trace_with_files(screened: list[RowTrace], inputs: DecisionInputs) -> list[
     traces = []
     for row_trace in screened:
         features = UnitFeatures({}, {}, {}, {}, {})
-        asset = fetch_asset(row_trace.row, inputs, features, origin_files).without_pixels()
+        row = cast("ClearedRow", row_trace.row)  # since nothing is against it
+        asset = fetch_asset(row, inputs, features, origin_files).without_pixels()
         traces.append(_with_file(row_trace, asset, inputs))
     return traces
 
@@ -273,7 +275,7 @@ def _with_file(row_trace: RowTrace, asset: FetchedAsset, inputs: DecisionInputs)
     file = FileTrace(asset.digest)
     if asset.resolution is not None:
         file = file_trace(
-            row_trace.row,
+            asset.row,
             asset.digest,
             asset.reading,
             asset.resolution,

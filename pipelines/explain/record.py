@@ -63,7 +63,7 @@ def _passed_rights(published: Decision) -> bool:
     return profile_refusal or published.stage in (Stage.SELECT, Stage.WRITE)
 
 
-def _place(run: RunLookup) -> Json | None:
+def _place(run: RunLookup) -> dict[str, str | None] | None:
     """Shard and key of the asset's sample, if it was delivered."""
     places = ({"shard": told.shard, "key": told.key} for told in run.decisions if told.shard)
     return next(places, None)
@@ -100,7 +100,7 @@ def _row(row_trace: RowTrace) -> Json:
             }
             for line in row_trace.releases
         ],
-        "agreements": list(row.get("agreements") or ()),
+        "agreements": row.get("agreements") or [],
         "usable_until": None if not row.get("usable_until") else str(row["usable_until"]),
         "file": None if row_trace.file is None else _file(row_trace.file),
     }

@@ -11,11 +11,12 @@ import weakref
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from PIL import Image
 
 from pipelines.features.pipe_messages import (
+    Header,
     PipeMessageError,
     receive_blobs,
     receive_header,
@@ -95,7 +96,7 @@ class Guard:
         """
         if not may_state_rights(data, fmt):
             return Reading()
-        request: dict[str, Any] = {"what": "signals", "format": fmt, "trust_sha256": trust.digest}
+        request: Header = {"what": "signals", "format": fmt, "trust_sha256": trust.digest}
         try:
             hurried = replace(limits, decode_timeout_s=limits.signals_timeout_s)
             header, _ = self._ask(request, data, hurried, trust)
@@ -116,11 +117,11 @@ class Guard:
 
     def _ask(
         self,
-        request: dict[str, Any],
+        request: Header,
         data: bytes,
         limits: MediaLimits,
         trust: TrustLists | None = None,
-    ) -> tuple[dict[str, Any], list[Image.Image]]:
+    ) -> tuple[Header, list[Image.Image]]:
         request |= {
             "max_pixels": limits.max_pixels,
             "side": limits.side,
@@ -141,12 +142,12 @@ class Guard:
 
     def _exchange(
         self,
-        request: dict[str, Any],
+        request: Header,
         data: bytes,
         limits: MediaLimits,
         late: threading.Event,
         trust: TrustLists | None,
-    ) -> tuple[dict[str, Any], list[Image.Image]]:
+    ) -> tuple[Header, list[Image.Image]]:
         most_bytes = 3 * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
         process = self._start()
         if trust is not None and trust.digest != self._trust_sha256:

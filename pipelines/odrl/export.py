@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from pipelines.format.manifest import open_manifest
 from pipelines.odrl.policy import deal_policy, delivered_policy, excluded_policy, policy_line
@@ -17,6 +17,7 @@ from pipelines.odrl.records import (
 )
 from pipelines.odrl.terms import JsonNode, profile_document
 from pipelines.run.decisions import Decision, decisions_of, read_decisions
+from pipelines.storage.columns import rows_of
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_parquet
@@ -116,6 +117,14 @@ def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> 
             )
 
 
+class _NamedSample(TypedDict):
+    """What every shard's table says of a sample; the limits, where it has them, stand beside."""
+
+    key: str
+    asset: str
+    decision_sha256: str
+
+
 class SampleLookup:
     """What a buyer may know of delivered assets, one shard's table in hand at a time."""
 
@@ -123,7 +132,7 @@ class SampleLookup:
         self._store = store
         self._shards = shards
         self._shard = ""
-        self._rows: dict[str, dict[str, Any]] = {}
+        self._rows: dict[str, _NamedSample] = {}
 
     def find(self, decision: Decision, for_buyer: bool) -> DeliveredDecision:
         """The sample of a delivered asset.
@@ -153,5 +162,7 @@ class SampleLookup:
         table = read_parquet(self._store, f"{layout.DELIVERY}/shards/{shard}.parquet")
         # A table made before samples had limits has no columns for them.
         wanted = {"key", "asset", "decision_sha256", *LIMIT_FIELDS} & set(table.column_names)
-        self._rows = {row["key"]: row for row in table.select(sorted(wanted)).to_pylist()}
+        self._rows = {
+            row["key"]: row for row in rows_of(table.select(sorted(wanted)), _NamedSample)
+        }
         self._shard = shard

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -25,7 +24,7 @@ _STEP_NAMES = {
 }
 
 
-def packaged_json(job: Job, packaged: PackageResult) -> dict[str, Any]:
+def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
     """The summary for machines."""
     attribution, end = packaged.attribution, packaged.manifest.end
     return {

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.storage.columns import Column, nulls, rows_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
-from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
+from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA, DecisionRow
 from schemas.errors import InputError
 from schemas.reasons import Outcome, Reason, Stage
 
@@ -95,7 +96,7 @@ def _check_columns(where: str, schema: pa.Schema, columns: Sequence[str]) -> Non
 
 def decisions_of(batch: pa.RecordBatch) -> Iterator[Decision]:
     """The decisions of a batch that has all columns of the table."""
-    for row in batch.to_pylist():
+    for row in rows_of(batch, DecisionRow):
         yield Decision(
             row["asset_id"],
             Outcome(row["outcome"]),
@@ -127,10 +128,10 @@ def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
 
 
 def refusals_table(
-    asset_ids: pa.Array,
+    asset_ids: Column,
     reason_lists: Sequence[Sequence[Reason]],
     list_index: npt.NDArray[np.int64],
-    details: pa.Array,
+    details: Column,
 ) -> pa.Table:
     """Refusals of one step as a table (DECISIONS_SCHEMA), without a Python object each.
 
@@ -140,14 +141,13 @@ def refusals_table(
         list_index: For each asset which of them it has, [rows].
         details: What is said of each, [rows].
     """
-    list_indices = pa.array(list_index)
     codes = pa.array(
         [[str(code) for code in codes] for codes in reason_lists], pa.list_(pa.string())
     )
     stages = pa.array([codes[0].info.stage.value for codes in reason_lists], pa.string())
     outcome = pa.array([Outcome.REFUSED.value] * len(asset_ids), pa.string())
-    columns = [asset_ids, outcome, stages.take(list_indices), codes.take(list_indices), details]
-    columns += [pa.nulls(len(asset_ids), pa.string())] * (len(DECISIONS_SCHEMA) - len(columns))
+    columns = [asset_ids, outcome, stages.take(list_index), codes.take(list_index), details]
+    columns += [nulls(len(asset_ids), pa.string())] * (len(DECISIONS_SCHEMA) - len(columns))
     return pa.Table.from_arrays(columns, schema=DECISIONS_SCHEMA)
 
 

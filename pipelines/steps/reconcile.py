@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.run.counts import StepCounts
@@ -99,7 +100,7 @@ def reconcile(
     for found in store.list(f"{job.agency}/decisions"):
         outcomes = read_parquet(store, found.key, ["outcome"])["outcome"]
         rows += len(outcomes)
-        delivered += pc.sum(pc.equal(outcomes, Outcome.DELIVERED.value)).as_py()
+        delivered += len(outcomes.filter(pc.equal(outcomes, pa.scalar(Outcome.DELIVERED.value))))
     _check_equal("rows of the decisions table", rows, steps["read"].entered)
     _check_equal("decisions to deliver", delivered, written)
     return steps

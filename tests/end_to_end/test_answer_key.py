@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.storage.columns import values_of
 from schemas.layout import asset_hash
 from schemas.reasons import Reason
 from tests.demo.test_answer_key import UNPLANTED_REASONS
@@ -118,7 +119,7 @@ def test_payouts(demo: Demo, deal_id: str) -> None:
 
 def _pairs(grouped: pa.Table) -> dict[str, int]:
     names, sums = grouped["contributor_id"], grouped["amount_minor_sum"]
-    return dict(zip(names.to_pylist(), sums.to_pylist(), strict=True))
+    return dict(zip(values_of(names, str), values_of(sums, int), strict=True))
 
 
 def test_the_cap_takes_the_first_by_hash(demo: Demo, deal_id: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from pipelines.storage.columns import values_of
 from tests.end_to_end.command import Demo, tables
 
 _ENOUGH = 0.80
@@ -60,7 +61,8 @@ def test_captions_name_what_is_drawn(demo: Demo) -> None:
 def test_a_caption_stands_alike_everywhere(demo: Demo) -> None:
     delivery = demo.delivery("demo-main")
     table = tables(delivery / "shards")
-    table_captions = dict(zip(table["key"].to_pylist(), table["caption"].to_pylist(), strict=True))
+    keys, captions = values_of(table["key"], str), values_of(table["caption"], str)
+    table_captions = dict(zip(keys, captions, strict=True))
     beside = {}
     for path in sorted((delivery / "metadata").glob("*.parquet")):
         metadata = pq.read_table(path)

@@ -263,7 +263,7 @@ def test_it_counts_more_rows_than_it_shows(demo: Demo, tmp_path: Path) -> None:
         shutil.copy(path, tmp_path)
     assets = pq.read_table(tmp_path / "assets.parquet")
     film = by_role(demo, "film")
-    one = assets.filter(pc.equal(assets["asset_id"], film))
+    one = assets.filter(pc.equal(assets["asset_id"], pa.scalar(film)))
     pq.write_table(pa.concat_tables([assets, *[one] * 40]), tmp_path / "assets.parquet")
     query = inquiry(demo, "demo-main", tmp_path)
     explained = explain_asset(film, query)

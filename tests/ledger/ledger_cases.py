@@ -136,7 +136,7 @@ def seal(
     allocator.add(table)
     agency, shared = agency_and_contributors(deal.pool_minor, deal.agency_share)
     allocated = allocator.allocate(shared)
-    rows = table.select(ASSET_COLUMNS).take(pa.array(np.argsort(allocated.ranks)))
+    rows = table.select(ASSET_COLUMNS).take(np.argsort(allocated.ranks))
     return seal_entries(rows, allocated, 0, deal, salt), agency
 
 

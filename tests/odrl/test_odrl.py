@@ -349,15 +349,15 @@ def test_limits_come_from_the_samples_of_the_shard(tmp_path: Path) -> None:
     assert found == DeliveredDecision("A-1", "ab", "cd", "limited", "k", narrowed)
     plain = delivered_asset("A-1", "plain", "k", "XMP x=no; shard=limited; key=k overridden")
     assert samples.find(plain, for_buyer=True) == DeliveredDecision(None, "ab", "cd", "plain", "k")
-    absent: list[tuple[str | None, str | None]] = [
+    elsewhere: list[tuple[str | None, str | None]] = [
         ("plain", "other"),
         ("../plain", "k"),
         ("none", "k"),
         (None, None),
     ]
-    for where in absent:
+    for other_shard, other_key in elsewhere:
         with pytest.raises(RunError, match="no shard"):
-            samples.find(replace(plain, shard=where[0], key=where[1]), for_buyer=False)
+            samples.find(replace(plain, shard=other_shard, key=other_key), for_buyer=False)
 
 
 def test_the_profile_defines_every_term_that_policies_use() -> None:
