@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,19 +181,32 @@ def sign_again(delivery: Path, signer: Signer) -> Path:
     return sign_files(delivery, manifest, signer)
 
 
-def sign_files(delivery: Path, manifest: dict[str, Any], signer: Signer) -> Path:
-    """Lists a delivery's files as they are now, in `SHA256SUMS` and in a signed manifest."""
-    found = {name: (delivery / name).stat().st_size for name in tree(delivery)}
+def sign_files(
+    delivery: Path,
+    manifest: dict[str, Any],
+    signer: Signer,
+    records: Mapping[str, Mapping[str, object] | None] | None = None,
+) -> Path:
+    """Lists a delivery's files as they are now, in `SHA256SUMS` and in a signed manifest.
+
+    Args:
+        delivery: The delivery.
+        manifest: Its manifest's other fields.
+        signer: Signs it.
+        records: What the manifest says instead of some paths; None leaves a path out.
+    """
     digests = {name: digest for name, digest in tree(delivery).items() if name != "MANIFEST.json"}
     lines = [f"{digests[name]}  {name}\n" for name in sorted(digests) if name != "SHA256SUMS"]
     (delivery / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
-    found["SHA256SUMS"] = len("".join(lines).encode())
     digests["SHA256SUMS"] = hashlib.sha256("".join(lines).encode()).hexdigest()
-    files = [
-        {"path": name, "bytes": found[name], "sha256": digests[name]} for name in sorted(digests)
-    ]
-    end = {**manifest["end"], "files": len(files), "bytes": sum(found[name] for name in digests)}
-    unsigned = Manifest.model_validate({**manifest, "files": files, "end": end, "signature": ""})
-    data = manifest_bytes(sign_manifest(unsigned, signer))
-    (delivery / "MANIFEST.json").write_bytes(data)
+    files: dict[str, dict[str, Any]] = {
+        name: {"path": name, "bytes": (delivery / name).stat().st_size, "sha256": digests[name]}
+        for name in sorted(digests)
+    }
+    for name, record in (records or {}).items():
+        files[name] = {**files[name], **record} if record else {}
+    listed = [file for file in files.values() if file]
+    end = {**manifest["end"], "files": len(listed), "bytes": sum(file["bytes"] for file in listed)}
+    unsigned = Manifest.model_validate({**manifest, "files": listed, "end": end, "signature": ""})
+    (delivery / "MANIFEST.json").write_bytes(manifest_bytes(sign_manifest(unsigned, signer)))
     return delivery
