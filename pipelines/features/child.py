@@ -126,7 +126,3 @@ def main() -> None:
             del data
             signal.setitimer(signal.ITIMER_REAL, 0)
             send_message(answers, header, blobs)
-
-
-if __name__ == "__main__":
-    main()

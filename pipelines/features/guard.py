@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
-import sys
 import threading
 import weakref
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import IO
 
 from PIL import Image
 
+from pipelines.children import python_command
 from pipelines.features.pipe_messages import (
     Header,
     PipeMessageError,
@@ -37,10 +37,8 @@ from schemas.signal import Reading
 
 _START_TIMEOUT_S = 120.0
 _ATTEMPTS = 2
-_ROOT = Path(__file__).resolve().parents[2]
 # Nothing of the parent's environment: a decoder that is taken over finds no credentials in it.
 _ENVIRONMENT = {
-    "PYTHONPATH": str(_ROOT),
     "MALLOC_ARENA_MAX": "2",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -174,8 +172,9 @@ class Guard:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self.close()
+        command = python_command(f"{__package__}.child")
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "pipelines.features.child"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -191,7 +190,7 @@ class Guard:
             self.close()
             raise RunError(
                 "The decoders' process cannot start",
-                f"{sys.executable} -m pipelines.features.child (exit code {process.returncode})",
+                f"{shlex.join(command)} (exit code {process.returncode})",
                 "Run that command by hand to see why.",
             ) from error
         finally:

@@ -10,6 +10,7 @@ import logging
 import shlex
 import sys
 
+from pipelines.children import python_command
 from pipelines.run.process import end_with, this_process
 
 _PARENT = "--parent="
@@ -20,14 +21,7 @@ def worker_command(debug: bool) -> str:
     """The command line that starts a worker, which ends with this process."""
     me = this_process()
     parent = f"{_PARENT}{me.pid}:{me.started_ticks}"
-    words = [
-        sys.executable,
-        "-m",
-        "pipelines.steps.worker",
-        parent,
-        *(["--debug"] if debug else []),
-    ]
-    return shlex.join(words)
+    return shlex.join(python_command(__name__, parent, *(["--debug"] if debug else [])))
 
 
 def end_stages_promptly() -> None:
@@ -54,7 +48,3 @@ def main() -> None:
 
     end_stages_promptly()
     sdk_worker_main.main(sys.argv)
-
-
-if __name__ == "__main__":
-    main()
