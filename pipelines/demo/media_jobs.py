@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 
-from pipelines.children import python_command
 from pipelines.demo.plan import FILM_FILES, PlannedAsset
 from pipelines.demo.roles.broken_files import BROKEN_STYLES, UNWRITTEN_STYLES, save_broken, truncate
 from pipelines.demo.scenes.films import (
@@ -25,6 +24,7 @@ from pipelines.demo.scenes.films import (
 from pipelines.demo.scenes.picture_files import make_lookalike, save_picture
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render, subject
 from pipelines.demo.scenes.xmp import SPELLINGS, RightsStatement, with_xml_entity, xmp_packet
+from pipelines.process.isolated import python_command
 from schemas.errors import RunError
 
 ProgressCallback = Callable[[int, int], None]

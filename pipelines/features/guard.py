@@ -14,7 +14,6 @@ from typing import IO
 
 from PIL import Image
 
-from pipelines.children import python_command
 from pipelines.features.pipe_messages import (
     Header,
     PipeMessageError,
@@ -28,6 +27,7 @@ from pipelines.media.films import Film, FilmShot
 from pipelines.media.formats import Format
 from pipelines.media.images import DecodedImage, ImageFacts
 from pipelines.media.limits import MAX_SHOTS, MediaLimits
+from pipelines.process.isolated import python_command
 from pipelines.signals.file.embedded import may_state_rights
 from pipelines.signals.file.metadata_blocks import file_fault
 from pipelines.signals.file.trust import TrustLists

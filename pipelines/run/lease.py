@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pipelines.process.identity import this_process
 from pipelines.run.lease_record import (
     LeaseRecord,
     assess_lease,
@@ -28,7 +29,6 @@ from pipelines.run.lease_record import (
     remove_lease_records,
     utc_now_text,
 )
-from pipelines.run.process import this_process
 from pipelines.storage.store import Store
 from schemas.errors import FairshardError, RunError
 

@@ -33,7 +33,7 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.run.process import Liveness, ProcessIdentity, liveness_of
+from pipelines.process.identity import Liveness, ProcessIdentity, liveness_of
 from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import RunError

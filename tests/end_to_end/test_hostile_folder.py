@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.hostile import Hostile
 
-from .command import AS_OF, environment, tree
+from tests.end_to_end.command import AS_OF, environment, tree
 
 # As pip writes it for the command.
 SCRIPT = """\

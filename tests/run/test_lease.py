@@ -17,6 +17,7 @@ from typing import cast
 
 import pytest
 
+from pipelines.process.identity import Liveness, ProcessIdentity, liveness_of, this_process
 from pipelines.run import lease as lock_module
 from pipelines.run.lease import LeaseTiming, acquire_lease, hold_version
 from pipelines.run.lease_record import (
@@ -28,7 +29,6 @@ from pipelines.run.lease_record import (
     remove_lease_records,
     utc_now_text,
 )
-from pipelines.run.process import Liveness, ProcessIdentity, liveness_of, this_process
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.errors import RunError
@@ -145,11 +145,11 @@ def test_a_reused_pid_is_another_process() -> None:
 
 def test_a_worker_ends_with_the_run_that_started_it() -> None:
     worker = (
-        "import sys, time; from pipelines.run.process import end_with;"
+        "import sys, time; from pipelines.process.identity import end_with;"
         "end_with(int(sys.argv[1]), int(sys.argv[2])); print('up', flush=True); time.sleep(600)"
     )
     run = (
-        "import subprocess, sys; from pipelines.run.process import this_process;"
+        "import subprocess, sys; from pipelines.process.identity import this_process;"
         f"me = this_process(); subprocess.run([sys.executable, '-c', {worker!r},"
         " str(me.pid), str(me.started_ticks)])"
     )

@@ -13,10 +13,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipelines.cli import main
+from pipelines.process.identity import ProcessIdentity
 from pipelines.run.lease import hold_version
 from pipelines.run.lease_record import LeaseRecord
 from pipelines.run.leftovers import LeftoverKind, clean_output
-from pipelines.run.process import ProcessIdentity
 from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Options, s3_client
 from pipelines.storage.store import Store

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.children import python_command
+from pipelines.process.isolated import python_command
+from tests.hostile import Hostile
 
-from .hostile import Hostile
-
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # What a child of a copied tree says of itself.
 SPEAKS = """
 import json, sys
@@ -30,7 +29,7 @@ def main():
 STARTS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from pipelines.children import python_command
+from pipelines.process.isolated import python_command
 import subprocess
 command = python_command("pipelines.speaks", "one", "two words")
 sys.exit(subprocess.run(command).returncode)
