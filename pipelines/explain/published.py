@@ -80,7 +80,7 @@ def _newest_version(store: Store, deal_id: str) -> str | None:
 
 def _read_manifest(store: Store, deal_id: str, version: str) -> Manifest:
     key = f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"
-    return open_manifest(store.read_bytes(key), None)
+    return open_manifest(store.read_bytes(key))
 
 
 def _asset_decisions(store: Store, folder: str, asset_id: str) -> Iterator[Decision]:

@@ -74,7 +74,7 @@ def _read_manifest(store: Store, published: str) -> Manifest:
             f"{published} has no {layout.DELIVERY}/{layout.MANIFEST}",
             "Give the folder of a version, such as out/acme-2026-01/v0001.",
         ) from error
-    return open_manifest(data, None)
+    return open_manifest(data)
 
 
 def _check_deal(deal: Deal, deal_file: Path, manifest: Manifest) -> Deal:

@@ -48,7 +48,7 @@ def published_checkpoint(
         origin, size, root = open_checkpoint(text, vkey)
     except (FileNotFoundError, NoteError):
         return None
-    ours = origin.partition("/")[2] == f"{published.deal_id}/{published.version}"
+    ours = layout.delivery_of_origin(origin) == f"{published.deal_id}/{published.version}"
     return (origin, size, root) if ours else None
 
 

@@ -19,7 +19,7 @@ from schemas import layout
 from schemas.deal import Deal
 
 # Part of a run's identity: a change of what a run writes for the same inputs raises it.
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 _ROW_BYTES = 300  # about what a row takes in CSV or JSON Lines
 
 

@@ -61,7 +61,7 @@ def check_not_replayed(
         report.add_replay(
             f"replayed: it is signed for {manifest.delivery}, {location} beside it is of {logged}"
         )
-    if manifest.ledger.origin.partition("/")[2] != manifest.delivery:
+    if layout.delivery_of_origin(manifest.ledger.origin) != manifest.delivery:
         report.add_replay(f"its log is another delivery's: {manifest.ledger.origin}")
 
 
@@ -76,7 +76,7 @@ def _logged_delivery(
         except (NoteError, FairshardError):
             origin = ""  # damaged or another key's: named with the ledger
         if "/" in origin:
-            return origin.partition("/")[2], layout.CHECKPOINT
+            return layout.delivery_of_origin(origin), layout.CHECKPOINT
     for path in sorted(found):
         if path.startswith(ENTRIES_PREFIX):
             try:

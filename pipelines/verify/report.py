@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from pipelines.verify.signer import SignedBy
 from schemas import layout
 from schemas.layout import shard_paths
 from schemas.manifest import Manifest
@@ -128,7 +129,7 @@ class Report:
         problems: What is wrong, in the order it was found.
         files: How many files were compared with the manifest; `bytes`: their size.
         shards: How many shards; `samples`: what they hold; `entries`: of the ledger.
-        signer: Name of the key that signed; `delivery`: what it signed.
+        signed_by: The key that signed; `delivery`: what it signed.
         sampled: What a sampled verification looked at.
         resumed: What an incremental one took from its state.
         repaired: What a repair did before this verification.
@@ -141,7 +142,7 @@ class Report:
     shards: int = 0
     samples: int = 0
     entries: int = 0
-    signer: str = ""
+    signed_by: SignedBy | None = None
     delivery: str = ""
     sampled: SampleSummary | None = None
     resumed: ResumeSummary | None = None
@@ -163,6 +164,11 @@ class Report:
         """Whether the manifest is not the one that belongs here."""
         return any(problem.kind is ProblemKind.REPLAY for problem in self.problems)
 
+    @property
+    def signer_accepted(self) -> bool:
+        """Whether the key that signed is a pinned one, or the demo's."""
+        return self.signed_by is not None and self.signed_by.accepted
+
     def add_problem(self, path: str, message: str, *, key: str = "", member: str = "") -> None:
         """Adds damage; see `ProblemReporter`."""
         self.problems.append(Problem(path, message, self.shard_of.get(path, ""), key, member))
@@ -181,10 +187,20 @@ class Report:
         return {
             "sound": self.sound,
             "problems": [asdict(problem) for problem in self.problems],
-            "signer": self.signer,
+            **self._signer_json(),
             "delivery": self.delivery,
             **numbers,
             **more,
+        }
+
+    def _signer_json(self) -> dict[str, object]:
+        key = self.signed_by
+        return {
+            "signer": key.name if key else "",
+            "key_id": key.key_id if key else "",
+            "fingerprint": key.fingerprint if key else "",
+            "key_pinned": key is not None and key.pinned,
+            "key_demonstration": key is not None and key.demonstration,
         }
 
 

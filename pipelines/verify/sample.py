@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, groupby
 
-from pipelines.ledger.entries import LEAF_VERSION
+from pipelines.ledger.leaf import LEAF_VERSION
 from pipelines.ledger.merkle import ProofError, leaf_hash
 from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.ledger.tile_proof import PublishedLog

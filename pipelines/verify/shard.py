@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-from webdataset.tariterators import group_by_keys
 
 from pipelines.format.tar_comparison import MemberPlace, PlacesError, TarComparison, places_of
 from pipelines.media.formats import FORMATS, media_type_of, parse_format
@@ -218,6 +217,9 @@ def _check_samples(
     checked: CheckedShard,
 ) -> tuple[list[MemberProblem], int]:
     """Reads the tar's samples as WebDataset groups them, their media left out."""
+    # webdataset imports torch where that is installed, which takes seconds.
+    from webdataset.tariterators import group_by_keys
+
     files = (
         {"fname": place.name, "data": data, "__url__": checked.name} for place, data in comparison
     )

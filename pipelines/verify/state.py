@@ -232,7 +232,8 @@ class VerificationState:
                 f"{self.settings.path} has seen {before.delivery}, this is {now.delivery}",
                 "Keep one state a deal.",
             )
-        if now.vkey != before.vkey:
+        pinned = report.signed_by is not None and report.signed_by.pinned
+        if now.vkey != before.vkey and not pinned:
             report.add_replay(f"replayed or forged: signed by {now.vkey}, was {before.vkey}")
         if _version_number(version) < _version_number(version_before):
             report.add_replay(f"replayed: it is of {version}, {version_before} was seen before")

@@ -137,7 +137,7 @@ def test_a_state_knows_another_manifest_of_the_same_version(
     copy = copy_delivery(versions.new, tmp_path / "copy")
     assert verify(copy, capsys, "--state", state).code == 0
     signer = load_key(demo.signing_key)
-    own = open_manifest((copy / "MANIFEST.json").read_bytes(), signer.vkey)
+    own = open_manifest((copy / "MANIFEST.json").read_bytes(), (signer.vkey,))
     other = own.model_copy(update={"as_of": "2026-06-01T00:00:00+00:00", "signature": ""})
     data = manifest_bytes(sign_manifest(other, signer))
     with replaced(copy / "MANIFEST.json", data):
