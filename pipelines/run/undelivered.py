@@ -38,7 +38,7 @@ class Cost:
     assets: int
     alone: int | None
 
-    def to_json(self, deal: Deal) -> dict[str, Any]:
+    def to_json(self, deal: Deal) -> dict[str, object]:
         """As JSON, with the deal's keys that govern the rule and what the deal says there."""
         info = self.reason.info
         return {
@@ -74,7 +74,7 @@ class Undelivered:
         costs.sort(key=lambda cost: (-cost.assets, -(cost.alone or 0), cost.reason))
         return costs[:most]
 
-    def to_json(self, deal: Deal) -> dict[str, Any]:
+    def to_json(self, deal: Deal) -> dict[str, object]:
         """As JSON, for `--json` and for the agency's folder."""
         return {
             "steps": {name: counts.to_json() for name, counts in self.steps.items()},

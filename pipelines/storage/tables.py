@@ -67,7 +67,7 @@ def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa
         return file.read(columns=columns, use_threads=False)
 
 
-def json_bytes(value: Any) -> bytes:
+def json_bytes(value: object) -> bytes:
     """JSON for people and machines: sorted keys, one way to write it, a newline at the end."""
     # Not orjson: it indents by two, has null for a float without JSON, and no integer past 64 bits.
     text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)

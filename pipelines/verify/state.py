@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.store import ObjectInfo
@@ -247,7 +246,7 @@ class VerificationState:
             report.add_replay(f"{text}{version_before} was as of {before.as_of}")
 
     def _save(self) -> None:
-        record: dict[str, Any] = {
+        record: dict[str, object] = {
             "fairshard_state": _STATE_FORMAT,
             "uri": self.uri,
             "seen": dataclasses.asdict(self.latest) if self.latest is not None else None,
@@ -278,7 +277,7 @@ def _version_number(version: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _digest(record: Mapping[str, Any]) -> str:
+def _digest(record: Mapping[str, object]) -> str:
     return hashlib.sha256(b"fairshard/state\x00" + json_bytes(record)).hexdigest()
 
 
