@@ -11,8 +11,6 @@ import json
 import re
 from collections.abc import Sequence
 
-import rfc8785
-
 from pipelines.odrl.records import DeliveredDecision, PolicyScope, UsageLimits
 from pipelines.odrl.terms import (
     ACTIONS,
@@ -27,6 +25,7 @@ from pipelines.odrl.terms import (
     typed_literal,
 )
 from pipelines.run.decisions import Decision
+from schemas.canonical import canonical_json
 from schemas.deal import Deal
 from schemas.errors import InputError
 from schemas.reasons import Outcome, Reason
@@ -216,7 +215,7 @@ def _asset_node(scope: PolicyScope, target: str) -> JsonNode:
 
 def _decision_iri(scope: PolicyScope, parts: Sequence[str]) -> str:
     """Two rows of one asset id are two decisions, so their content names them."""
-    digest = hashlib.sha256(rfc8785.dumps([str(part) for part in parts])).hexdigest()
+    digest = hashlib.sha256(canonical_json([str(part) for part in parts])).hexdigest()
     return child_iri(scope.delivery, "decision", digest)
 
 
