@@ -8,12 +8,13 @@ later version of the same delivery would be read with the pictures of an earlier
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipelines.delivery.card import DEMONSTRATION_NOTICE
+from pipelines.delivery.card import DEMONSTRATION_NOTICE, delivered_families
 from pipelines.run.job import Job
+from pipelines.run.receipts import ShardReceipt
+from schemas.manifest import FileRecord
 from schemas.shard_table import SHARD_TABLE_SCHEMA
 
 Node = dict[str, object]
@@ -50,25 +51,15 @@ _TYPES: dict[pa.DataType, str] = {
 }
 
 
-@dataclass(frozen=True)
-class ListedFile:
-    """A file of the distribution: its path below the delivery, its family, size and digest."""
-
-    path: str
-    family: str
-    bytes: int
-    sha256: str
-
-
-def croissant(job: Job, files: Sequence[ListedFile]) -> Node:
+def croissant(job: Job, receipts: Sequence[ShardReceipt]) -> Node:
     """The description of a delivery.
 
     Args:
         job: The run; every date is one of its inputs.
-        files: Tars and tables of all shards.
+        receipts: Its shards, whose tars and tables are listed.
     """
     deal, terms = job.deal, job.deal.terms_sha256()
-    families = sorted({file.family for file in files})
+    families = delivered_families(receipts)
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -87,7 +78,7 @@ def croissant(job: Job, files: Sequence[ListedFile]) -> Node:
         "conditionsOfAccess": "For the deal's buyer alone, within the deal's term and territory.",
         **_rai(job),
         "distribution": [
-            *(_file_object(file) for file in files),
+            *(_file_object(file) for item in receipts for file in (item.tar, item.table)),
             *(_tables(job, family) for family in families),
         ],
         "recordSet": [_record_set(family) for family in families],
@@ -139,7 +130,7 @@ def _rai(job: Job) -> Node:
     }
 
 
-def _file_object(file: ListedFile) -> Node:
+def _file_object(file: FileRecord) -> Node:
     return {
         "@type": "cr:FileObject",
         "@id": file.path,

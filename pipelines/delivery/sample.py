@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import date
 
-from pipelines.format.tar import Member
 from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles import profile_for
 from pipelines.profiles.base import SampleError
@@ -121,14 +119,3 @@ def is_embedded(sample: CommonSample) -> bool:
 def clip_score(sample: CommonSample, row: UnitRow) -> float:
     """Cosine of medium and recommended caption; 0 where none was computed."""
     return float(row["clip_score"]) if is_embedded(sample) else 0.0
-
-
-@dataclass(frozen=True)
-class WrittenSample:
-    """A sample in its tar: what it says, where it lies, and the row it came from."""
-
-    sample: CommonSample
-    row: UnitRow
-    media: Member
-    text: Member
-    json: Member

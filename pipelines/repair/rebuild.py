@@ -15,7 +15,13 @@ from pipelines.delivery.indexes import write_indexes
 from pipelines.delivery.recheck import object_sha256, recheck_shards
 from pipelines.format.manifest import ManifestError, manifest_bytes, open_manifest
 from pipelines.repair.compare import explain_difference, has_agency_ledger, published_checkpoint
-from pipelines.repair.version import PublishedVersion, check_same_run, copy_file, seed_shard
+from pipelines.repair.version import (
+    PublishedVersion,
+    check_same_run,
+    copy_file,
+    seed_shard,
+    tar_md5,
+)
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
 from pipelines.run.prepare import PreparedJob
@@ -144,10 +150,10 @@ class _Repair:
             raise self._difference_error("it has nothing, or too little, to deliver")
         receipts = read_receipts(self.store, self.job)
         steps = reconcile(self.store, self.job, counts, receipts)
-        names = [receipt.name for receipt in receipts]
+        names = [receipt.shard.name for receipt in receipts]
         attribution = record_attribution(self.store, self.job, self.prepared.signer, names)
         write_indexes(self.store, self.job, receipts)
-        rebuilt_shards = [receipt for receipt in receipts if receipt.name not in kept_shards]
+        rebuilt_shards = [item for item in receipts if item.shard.name not in kept_shards]
         recheck_shards(self.store, self.job, rebuilt_shards)
         rebuilt = self._rebuilt_files(rebuilt_shards)
         kept = self._kept_files(kept_shards, rebuilt)
@@ -167,21 +173,29 @@ class _Repair:
             return frozenset()
         groups = group_files(self.manifest)
         damaged = self.initial_report.damaged
+        listed = {file.path: file for file in self.manifest.files}
         kept_shards = set()
         for index, record in enumerate(self.manifest.shards):
-            if not damaged.intersection(groups.shards[record.name]):
-                seed_shard(self.store, self.published, self.job, record, index, damaged)
+            paths = groups.shards[record.name]
+            if not damaged.intersection(paths):
+                files = [listed[path] for path in paths if path != layout.tar_path(record.name)]
+                md5 = tar_md5(self.store, self.published, record, damaged)
+                receipt = ShardReceipt(record, index, md5, tuple(files))
+                seed_shard(self.store, self.published, self.job, receipt)
                 kept_shards.add(record.name)
         return frozenset(kept_shards)
 
     def _rebuilt_files(self, rebuilt_shards: Sequence[ShardReceipt]) -> dict[str, FileRecord]:
         """Every file that was made, with its digest."""
-        tars = {f"shards/{receipt.name}.tar": receipt.sha256 for receipt in rebuilt_shards}
+        written = {file.path: file for item in rebuilt_shards for file in (item.tar, *item.files)}
         rebuilt = {}
         for item in self.store.list(self.job.delivery):
             path = item.key.removeprefix(f"{self.job.delivery}/")
-            digest = tars.get(path) or object_sha256(self.store, item.key)
-            rebuilt[path] = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
+            file = written.get(path)
+            if file is None:
+                digest = object_sha256(self.store, item.key)
+                file = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
+            rebuilt[path] = file
         return rebuilt
 
     def _kept_files(
@@ -233,7 +247,7 @@ class _Repair:
         if self.manifest is None:
             self.store.write_bytes(f"{base}/{layout.MANIFEST}", manifest_bytes(manifest))
             bad.append(layout.MANIFEST)
-        shards = tuple(receipt.name for receipt in rebuilt_shards)
+        shards = tuple(receipt.shard.name for receipt in rebuilt_shards)
         return RepairSummary(tuple(bad), tuple(extra), shards, tuple(self.initial_report.problems))
 
     def _is_bad(self, path: str, record: FileRecord, present: set[str]) -> bool:

@@ -35,10 +35,11 @@ from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import Decision, refused_asset, write_decisions, write_part
 from pipelines.run.job import Job
 from pipelines.run.receipts import UnitReceipt
+from pipelines.steps.units import write_unit
 from pipelines.storage.columns import rows_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
-from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json, write_table
+from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json
 from schemas import layout
 from schemas.features import ScoredCaption, ShotCaption, ShotFrames
 from schemas.layout import unit_name
@@ -222,8 +223,7 @@ def _commit(
     write_decisions(store, f"{job.work}/agency", f"enrich-{name}", decisions)  # 5
     signals = signals_table(fetched_assets, job.as_of.isoformat())
     write_part(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
-    table = pa.Table.from_pylist(rows, schema=UNIT_SCHEMA)
-    write_table(store, f"{job.work}/units/{name}.parquet", table)
+    write_unit(store, job, unit, pa.Table.from_pylist(rows, schema=UNIT_SCHEMA))
     record = {
         "counts": counts.to_json(),
         "decoded": len(unit_features.new_facts),

@@ -25,7 +25,6 @@ from schemas.manifest import (
     LedgerRecord,
     Manifest,
     ModelRecord,
-    ShardRecord,
     StepRecord,
 )
 
@@ -97,8 +96,8 @@ def _write_manifest(store: Store, job: Job, data: bytes) -> None:
 
 
 def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> list[FileRecord]:
-    """Every file of the delivery with its digest; the tars' are known from their writing."""
-    tars = {f"shards/{receipt.name}.tar": receipt for receipt in receipts}
+    """Every file of the delivery with its digest; the shards' are known from their writing."""
+    written = {file.path: file for item in receipts for file in (item.tar, *item.files)}
     expected = _expected_files(receipts)
     files = []
     found = store.list(job.delivery)
@@ -110,9 +109,11 @@ def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> lis
         if path.split("/")[0] in expected and path not in expected[path.split("/")[0]]:
             store.delete(item.key)  # left by an earlier, interrupted try at this version
             continue
-        tar = tars.get(path)
-        digest = tar.sha256 if tar else object_sha256(store, item.key)
-        files.append(FileRecord(path=path, bytes=item.size_bytes, sha256=digest))
+        file = written.get(path)
+        if file is None:
+            digest = object_sha256(store, item.key)
+            file = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
+        files.append(file)
         report_progress(job.progress_path, "publish", 1)
     return files
 
@@ -128,7 +129,7 @@ def _expected_files(receipts: Sequence[ShardReceipt]) -> dict[str, set[str]]:
     """Files that may lie in the folders that shards write to, by folder."""
     paths = ["shards/README.md"]
     for receipt in receipts:
-        paths += layout.shard_paths(receipt.name, receipt.index)
+        paths += layout.shard_paths(receipt.shard.name, receipt.index)
     folders = ("shards", "img_emb", "text_emb", "metadata", "shots")
     return {name: {path for path in paths if path.startswith(f"{name}/")} for name in folders}
 
@@ -142,16 +143,7 @@ def make_manifest(
     files: list[FileRecord],
 ) -> Manifest:
     """The signed manifest of these files; parameters are those of `publish_delivery`."""
-    shards = [
-        ShardRecord(
-            name=item.name,
-            family=item.family,
-            samples=item.samples,
-            bytes=item.bytes,
-            sha256=item.sha256,
-        )
-        for item in receipts
-    ]
+    shards = [item.shard for item in receipts]
     manifest = Manifest(
         fairshard_manifest=1,
         delivery=layout.delivery_id(job.deal.deal_id, job.version),

@@ -65,7 +65,7 @@ def read_counts(store: Store, job: Job) -> RunCounts:
 def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:
     """The receipts of all shards, in the order of their index."""
     keys = [found.key for found in store.list(f"{job.work}/shards")]
-    receipts = [ShardReceipt(**read_json(store, key)) for key in keys]
+    receipts = [ShardReceipt.from_json(read_json(store, key)) for key in keys]
     return sorted(receipts, key=lambda receipt: receipt.index)
 
 
@@ -86,7 +86,7 @@ def reconcile(
     Raises:
         RunError: Naming the first sum that fails.
     """
-    written = sum(receipt.samples for receipt in receipts)
+    written = sum(receipt.shard.samples for receipt in receipts)
     steps = dict(counts.steps)
     steps["write"] = StepCounts(entered=steps["select"].passed, passed=written)
     before = steps["read"].entered

@@ -29,6 +29,7 @@ from pipelines.steps.gathering import GatherAll, SpreadByKey
 from pipelines.steps.read import ingest_part, judge_catalogue
 from pipelines.steps.screen import load_index, screen_stored_batch
 from pipelines.steps.select import plan_run
+from pipelines.steps.units import UnitTables
 from pipelines.steps.write import write_shard
 from pipelines.storage.open import open_store
 from pipelines.storage.tables import RowBlock, json_bytes
@@ -221,7 +222,7 @@ class _PlanRun(beam.DoFn):
         job = self._job
         store = open_store(job.output_uri)
         with record_failure(store, job.work, job.progress_path):
-            yield from plan_run(store, job, element).shards
+            yield from plan_run(store, job, element)
 
 
 @dataclass
@@ -249,9 +250,12 @@ class _WriteShard(beam.DoFn):
         self._job = job
         self._features: FeatureStore | None = None
 
+    def setup(self) -> None:
+        self._store = open_store(self._job.output_uri)
+        self._units = UnitTables(self._store, self._job)
+
     def process(self, element: ShardSpec) -> Iterator[ShardReceipt]:
-        models = self._job.models
-        store = open_store(self._job.output_uri)
+        models, store = self._job.models, self._store
         # Opened with the first shard, not in setup: the list of features must be of after the
         # units' end. Nor with each, since the list is as long as the library.
         if self._features is None:
@@ -259,7 +263,7 @@ class _WriteShard(beam.DoFn):
                 store, models.clip_id, models.captioner_id, self._job.reader_id
             )
         with record_failure(store, self._job.work, self._job.progress_path):
-            yield write_shard(store, self._features, self._job, element)
+            yield write_shard(store, self._features, self._units, self._job, element)
 
 
 @dataclass

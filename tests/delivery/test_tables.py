@@ -5,10 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, cast
 
-from pipelines.delivery.tables import rights_commitments
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.delivery.tables import delivered_table, rights_commitments
 from pipelines.ledger.entries import DeliveryTerms
 from schemas.ledger import Allocation
-from schemas.unit import UnitRow
+from schemas.sample import DELIVERED_ASSETS_SCHEMA
+from schemas.unit import UNIT_SCHEMA, UnitRow
 from tests.ledger.ledger_cases import DeliveredAsset, make_entries
 
 SALT = bytes(range(32))
@@ -65,3 +70,45 @@ def test_the_order_of_rows_changes_nothing() -> None:
         agreements=row()["agreements"][::-1],
     )
     assert rights_commitments(SALT, DELIVERY, turned) == rights_commitments(SALT, DELIVERY, row())
+
+
+ASSETS = st.lists(
+    st.tuples(
+        st.lists(st.tuples(st.text(max_size=3), st.integers(1, 10_000)), max_size=3),
+        st.none() | st.integers(1, 9),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(ASSETS, st.integers(1, 12))
+def test_the_ledger_is_told_of_every_asset(assets: list[Any], cut: int) -> None:
+    """Rows come in pieces of several units, and samples in one."""
+    fields = [UNIT_SCHEMA.field(name) for name in ("asset_id", "contributors", "weight")]
+    rows = [
+        {
+            "asset_id": f"a{at}",
+            "contributors": [{"contributor_id": who, "share_bp": part} for who, part in people],
+            "weight": weight,
+        }
+        for at, (people, weight) in enumerate(assets)
+    ]
+    whole = pa.Table.from_pylist(rows, schema=pa.schema(fields))
+    pieces = pa.concat_tables([whole.slice(0, cut), whole.slice(cut)])
+    names = ("shard", "key", "media_sha256", "decision_sha256")
+    samples = [{name: f"{name} {at}" for name in names} for at in range(len(rows))]
+    due = [
+        {
+            "asset_id": row["asset_id"],
+            "contributor_ids": [who for who, _ in people],
+            "shares_bp": [part for _, part in people],
+            "weight": weight or 1,
+            "samples": 1,
+            **sample,
+        }
+        for row, (people, weight), sample in zip(rows, assets, samples, strict=True)
+    ]
+    found = delivered_table(pieces, pa.Table.from_pylist(samples))
+    assert found.schema.equals(DELIVERED_ASSETS_SCHEMA)
+    assert found.to_pylist() == due

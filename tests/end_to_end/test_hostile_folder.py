@@ -8,9 +8,8 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.hostile import Hostile
-
 from tests.end_to_end.command import AS_OF, environment, tree
+from tests.hostile import Hostile
 
 # As pip writes it for the command.
 SCRIPT = """\
