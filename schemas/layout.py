@@ -13,6 +13,7 @@ import hashlib
 AGENCY = "agency"
 DELIVERY = "delivery"
 MANIFEST = "MANIFEST.json"
+SHA256SUMS = "SHA256SUMS"
 CHECKPOINT = "checkpoint"
 LOG_VKEY = "log.vkey"
 FEATURES = f"{AGENCY}/features"
@@ -86,6 +87,34 @@ def delivery_id(deal_id: str, version: str) -> str:
     return f"{deal_id}/{version}"
 
 
+def delivery_of_origin(origin: str) -> str:
+    """The delivery that a log is of, by its origin `<key name>/<deal_id>/<version>`.
+
+    The name of a key may hold slashes itself.
+    """
+    return "/".join(origin.split("/")[-2:])
+
+
+def tar_path(shard: str) -> str:
+    """Where a shard's tar lies, below the delivery."""
+    return f"shards/{shard}.tar"
+
+
+def shard_table_path(shard: str) -> str:
+    """Where the table beside a shard's tar lies."""
+    return f"shards/{shard}.parquet"
+
+
+def shard_stats_path(shard: str) -> str:
+    """Where a shard's stats lie."""
+    return f"shards/{shard}_stats.json"
+
+
+def tar_index_path(shard: str) -> str:
+    """Where Energon's index of a shard's tar lies."""
+    return f"{tar_path(shard)}.idx"
+
+
 def image_embeddings_path(index: int) -> str:
     """Where the image embeddings of a delivery's `index`-th shard lie, below the delivery."""
     return f"img_emb/img_emb_{index}.npy"
@@ -113,12 +142,9 @@ def shard_paths(name: str, index: int) -> list[str]:
         name: Base name of the shard.
         index: Its position in the manifest.
     """
-    suffixes = (".tar", ".tar.idx", ".parquet", "_stats.json")
+    named_paths = (tar_path, tar_index_path, shard_table_path, shard_stats_path)
     indexed_paths = (image_embeddings_path, text_embeddings_path, metadata_path, shots_path)
-    return [
-        *(f"shards/{name}{suffix}" for suffix in suffixes),
-        *(path(index) for path in indexed_paths),
-    ]
+    return [*(path(name) for path in named_paths), *(path(index) for path in indexed_paths)]
 
 
 def unit_name(unit: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pipelines.media.formats import media_type_of, parse_format
 from pipelines.profiles import profile_for
@@ -16,12 +15,12 @@ DEMONSTRATION_NOTICE = (
 )
 
 
-def families(receipts: Sequence[ShardReceipt]) -> list[str]:
+def delivered_families(receipts: Sequence[ShardReceipt]) -> list[str]:
     """The families that a delivery has, in order."""
-    return sorted({receipt.family for receipt in receipts})
+    return sorted({receipt.shard.family for receipt in receipts})
 
 
-def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[str, Any]:
+def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[str, object]:
     """A wids index of one family; its urls are relative to the delivery's folder."""
     return {
         "__kind__": "wids-shard-index-v1",
@@ -29,13 +28,13 @@ def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[
         "name": f"{job.deal.deal_id}-{family}",
         "shardlist": [
             {
-                "url": f"shards/{receipt.name}.tar",
-                "nsamples": receipt.samples,
+                "url": receipt.tar.path,
+                "nsamples": receipt.shard.samples,
                 "md5sum": receipt.md5,
-                "filesize": receipt.bytes,
+                "filesize": receipt.shard.bytes,
             }
             for receipt in receipts
-            if receipt.family == family
+            if receipt.shard.family == family
         ],
     }
 
@@ -43,7 +42,9 @@ def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[
 def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
     """The delivery's README: a dataset card that `datasets.load_dataset` understands."""
     deal = job.deal
-    paths = {family: f"shards/{deal.deal_id}-{family}-*.tar" for family in families(receipts)}
+    paths = {
+        family: f"shards/{deal.deal_id}-{family}-*.tar" for family in delivered_families(receipts)
+    }
     lines = [*_configs(paths), "", f"# Delivery {deal.deal_id}/{job.version}", ""]
     if job.models.demonstration:
         lines += [f"> **Demonstration model.** {DEMONSTRATION_NOTICE}", ""]
@@ -54,8 +55,8 @@ def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
         "| family | shards | samples | bytes |",
         "| --- | ---: | ---: | ---: |",
     ]
-    for family in families(receipts):
-        own = [receipt for receipt in receipts if receipt.family == family]
+    for family in delivered_families(receipts):
+        own = [receipt.shard for receipt in receipts if receipt.shard.family == family]
         samples, size = sum(item.samples for item in own), sum(item.bytes for item in own)
         lines.append(f"| {family} | {len(own):,} | {samples:,} | {size:,} |")
     lines += [
@@ -77,7 +78,9 @@ def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
 def _profile_notes(job: Job, receipts: Sequence[ShardReceipt]) -> list[str]:
     """What to know of each profile that the samples carry."""
     lines: list[str] = []
-    for kind in sorted({media_type_of(parse_format(name)) for name in families(receipts)}):
+    for kind in sorted(
+        {media_type_of(parse_format(name)) for name in delivered_families(receipts)}
+    ):
         profile = profile_for(job.deal.profile, kind)
         if profile is not None:
             lines += [f"Profile `{profile.name}` ({kind}). {profile.card}", ""]
@@ -91,7 +94,9 @@ def tables_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
     """
     deal = job.deal
     paths = {"all": "*.parquet"}
-    paths |= {family: f"{deal.deal_id}-{family}-*.parquet" for family in families(receipts)}
+    paths |= {
+        family: f"{deal.deal_id}-{family}-*.parquet" for family in delivered_families(receipts)
+    }
     lines = [
         *_configs(paths, default="all"),
         "",

@@ -8,16 +8,16 @@ later version of the same delivery would be read with the pictures of an earlier
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
-from pipelines.delivery.card import DEMONSTRATION_NOTICE
+from pipelines.delivery.card import DEMONSTRATION_NOTICE, delivered_families
 from pipelines.run.job import Job
+from pipelines.run.receipts import ShardReceipt
+from schemas.manifest import FileRecord
 from schemas.shard_table import SHARD_TABLE_SCHEMA
 
-Node = dict[str, Any]
+Node = dict[str, object]
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
 RAI_CONFORMS_TO = "http://mlcommons.org/croissant/RAI/1.0"
@@ -42,7 +42,7 @@ _CONTEXT: Node = {
     **{term: f"cr:{term}" for term in _CROISSANT_TERMS},
 }
 _FORMATS = {"tar": "application/x-tar", "parquet": "application/x-parquet"}
-_TYPES = {
+_TYPES: dict[pa.DataType, str] = {
     pa.string(): "sc:Text",
     pa.bool_(): "sc:Boolean",
     pa.int32(): "cr:Int32",
@@ -51,25 +51,15 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True)
-class ListedFile:
-    """A file of the distribution: its path below the delivery, its family, size and digest."""
-
-    path: str
-    family: str
-    bytes: int
-    sha256: str
-
-
-def croissant(job: Job, files: Sequence[ListedFile]) -> Node:
+def croissant(job: Job, receipts: Sequence[ShardReceipt]) -> Node:
     """The description of a delivery.
 
     Args:
         job: The run; every date is one of its inputs.
-        files: Tars and tables of all shards.
+        receipts: Its shards, whose tars and tables are listed.
     """
     deal, terms = job.deal, job.deal.terms_sha256()
-    families = sorted({file.family for file in files})
+    families = delivered_families(receipts)
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -88,7 +78,7 @@ def croissant(job: Job, files: Sequence[ListedFile]) -> Node:
         "conditionsOfAccess": "For the deal's buyer alone, within the deal's term and territory.",
         **_rai(job),
         "distribution": [
-            *(_file_object(file) for file in files),
+            *(_file_object(file) for item in receipts for file in (item.tar, item.table)),
             *(_tables(job, family) for family in families),
         ],
         "recordSet": [_record_set(family) for family in families],
@@ -140,7 +130,7 @@ def _rai(job: Job) -> Node:
     }
 
 
-def _file_object(file: ListedFile) -> Node:
+def _file_object(file: FileRecord) -> Node:
     return {
         "@type": "cr:FileObject",
         "@id": file.path,
@@ -174,14 +164,15 @@ def _record_set(family: str) -> Node:
     }
 
 
-def _field(family: str, field: pa.Field) -> Node:
+def _field(family: str, field: pa.Field[pa.DataType]) -> Node:
     name, kind = field.name, field.type
-    listed = pa.types.is_list(kind)
+    listed = isinstance(kind, pa.ListType)
+    item_kind = kind.value_type if isinstance(kind, pa.ListType) else kind
     node: Node = {
         "@type": "cr:Field",
         "@id": f"{family}/{name}",
         "name": name,
-        "dataType": _TYPES[kind.value_type if listed else kind],
+        "dataType": _TYPES[item_kind],
         "source": {"fileSet": {"@id": f"tables-{family}"}, "extract": {"column": name}},
     }
     return {**node, "isArray": True, "arrayShape": "-1"} if listed else node

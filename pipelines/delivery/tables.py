@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipelines.delivery.sample import Row, WrittenSample, clip_score
+from pipelines.delivery.sample import clip_score
+from pipelines.format.tar import Member
 from pipelines.ledger.commitments import Domain, commit, item_salt, text_value
 from pipelines.profiles.aspect import aspect_bucket
 from pipelines.run.job import Job
+from pipelines.storage.columns import join_text, list_array
 from schemas import layout
+from schemas.features import ShotCaptions
 from schemas.profiles.common import CommonSample
 from schemas.sample import DELIVERED_ASSETS_SCHEMA
-from schemas.shard_table import SHARD_TABLE_SCHEMA, SHOTS_TABLE_SCHEMA
+from schemas.shard_table import (
+    SHARD_TABLE_SCHEMA,
+    SHOTS_TABLE_SCHEMA,
+    MemberColumns,
+    SampleRow,
+    ShardRow,
+    ShotRow,
+)
+from schemas.unit import UnitRow
 
 SHARD_COLUMNS = (
     "key asset profile media_type deal_id media_sha256 width height caption caption_source "
@@ -25,10 +38,10 @@ SHARD_COLUMNS = (
 ).split()
 
 
-def shard_row(job: Job, shard: str, sample: CommonSample, row: Row) -> Row:
+def shard_row(job: Job, shard: str, sample: CommonSample, row: UnitRow) -> SampleRow:
     """A sample's row of the shard's table, all but what is known when the tar is whole."""
     delivery = layout.delivery_id(job.deal.deal_id, job.version)
-    return {
+    columns: dict[str, object] = {
         **{name: getattr(sample, name) for name in SHARD_COLUMNS},
         "shard": shard,
         "family": sample.format,
@@ -41,29 +54,40 @@ def shard_row(job: Job, shard: str, sample: CommonSample, row: Row) -> Row:
         "status": "success",
         "error_message": None,
     }
+    return cast("SampleRow", columns)
 
 
-def shard_table(rows: Sequence[Row], written: Sequence[WrittenSample]) -> pa.Table:
+def shard_table(rows: Sequence[SampleRow], members: Sequence[Member]) -> pa.Table:
     """A shard's table (SHARD_TABLE_SCHEMA): img2dataset's columns and ours, in the tar's order.
 
     Args:
         rows: From `shard_row`.
-        written: Their samples.
+        members: The tar's: each sample's medium, text and JSON.
     """
-    complete_rows = [row | _members(item) for row, item in zip(rows, written, strict=True)]
+    triples = zip(members[::3], members[1::3], members[2::3], strict=True)
+    complete_rows: list[ShardRow] = [
+        {**row, **_places(*triple)} for row, triple in zip(rows, triples, strict=True)
+    ]
     return pa.Table.from_pylist(complete_rows, schema=SHARD_TABLE_SCHEMA)
 
 
-def _members(item: WrittenSample) -> Row:
-    """What a row says of its sample's place in the tar."""
-    columns: Row = {"sha256": item.media.sha256, "media_member": item.media.name}
-    for name, member in (("media", item.media), ("txt", item.text), ("json", item.json)):
-        columns[f"{name}_offset"] = member.offset
-        columns[f"{name}_length"] = member.length
-    return columns | {"txt_sha256": item.text.sha256, "json_sha256": item.json.sha256}
+def _places(media: Member, text: Member, json: Member) -> MemberColumns:
+    """The columns of a row that tell where its sample lies in the tar."""
+    return {
+        "sha256": media.sha256,
+        "media_member": media.name,
+        "media_offset": media.offset,
+        "media_length": media.length,
+        "txt_offset": text.offset,
+        "txt_length": text.length,
+        "txt_sha256": text.sha256,
+        "json_offset": json.offset,
+        "json_length": json.length,
+        "json_sha256": json.sha256,
+    }
 
 
-def rights_commitments(salt: bytes, delivery: str, row: Row) -> dict[str, list[str]]:
+def rights_commitments(salt: bytes, delivery: str, row: UnitRow) -> dict[str, list[str]]:
     """Commitments to who made an asset and to what they signed.
 
     Each has a salt of its own for every asset of every delivery: with one a person, a buyer could
@@ -72,7 +96,7 @@ def rights_commitments(salt: bytes, delivery: str, row: Row) -> dict[str, list[s
     Args:
         salt: The deal's.
         delivery: Id of the delivery.
-        row: The asset's (pipelines.steps.enrich.UNIT_SCHEMA).
+        row: The asset's (schemas.unit.UNIT_SCHEMA).
     """
 
     def commitment(domain: Domain, *ids: str) -> str:
@@ -90,67 +114,78 @@ def rights_commitments(salt: bytes, delivery: str, row: Row) -> dict[str, list[s
     }
 
 
-def shard_stats(written: Sequence[WrittenSample], tar_bytes: int) -> dict[str, Any]:
+def shard_stats(table: pa.Table, tar_bytes: int) -> dict[str, object]:
     """A shard's stats in img2dataset's words; durations are left out, since bytes must repeat."""
     return {
-        "count": len(written),
-        "successes": len(written),
+        "count": len(table),
+        "successes": len(table),
         "failed_to_download": 0,
         "failed_to_resize": 0,
-        "status_dict": {"success": len(written)},
+        "status_dict": {"success": len(table)},
         "bytes": tar_bytes,
-        "media_bytes": sum(item.media.length for item in written),
+        "media_bytes": pc.sum(table["media_length"], min_count=0).as_py(),
     }
 
 
-def metadata_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
-    """What clip-retrieval keeps beside embeddings; rows are in the order of the vectors."""
-    scores = [clip_score(item.sample, item.row) for item in written]
+def metadata_table(embedded: pa.Table) -> pa.Table:
+    """What clip-retrieval keeps beside embeddings.
+
+    Args:
+        embedded: Rows of the shard's table, in the order of the vectors.
+    """
+    shards, members = (embedded[name].combine_chunks() for name in ("shard", "media_member"))
+    paths = join_text(shards, members, ".tar/")
     return pa.table(
         {
-            "key": [item.sample.key for item in written],
-            "shard": [shard] * len(written),
-            "image_path": [f"{shard}.tar/{item.media.name}" for item in written],
-            "caption": [item.sample.caption for item in written],
-            "clip_score": pa.array(scores, pa.float32()),
+            "key": embedded["key"],
+            "shard": embedded["shard"],
+            "image_path": paths,
+            "caption": embedded["caption"],
+            "clip_score": embedded["clip_score"],
         }
     )
 
 
-def shots_table(written: Sequence[WrittenSample], texts: Mapping[str, Row]) -> pa.Table:
+def shots_table(
+    keys: Sequence[str], rows: Sequence[UnitRow], texts: Mapping[str, ShotCaptions]
+) -> pa.Table:
     """The shots of a shard's embedded films (SHOTS_TABLE_SCHEMA), in the order of the tar.
 
     Args:
-        written: The shard's samples.
-        texts: Captions and embeddings by media digest (pipelines.features.store.CAPTIONS_SCHEMA).
+        keys: The samples' keys.
+        rows: Their units' rows, in the same order.
+        texts: Captions and embeddings by media digest (schemas.features.CAPTIONS_SCHEMA).
     """
-    rows = [
+    shots: list[ShotRow] = [
         {
-            "key": item.sample.key,
+            "key": key,
             "shot": number,
             **shot,
-            "embedding": texts[item.sample.media_sha256]["shots"][number]["embedding"],
+            "embedding": texts[row["media_sha256"]]["shots"][number]["embedding"],
         }
-        for item in written
-        for number, shot in enumerate(item.row["shots"])
+        for key, row in zip(keys, rows, strict=True)
+        for number, shot in enumerate(row["shots"])
     ]
-    return pa.Table.from_pylist(rows, schema=SHOTS_TABLE_SCHEMA)
+    return pa.Table.from_pylist(shots, schema=SHOTS_TABLE_SCHEMA)
 
 
-def delivered_table(shard: str, samples: Sequence[tuple[CommonSample, Row]]) -> pa.Table:
-    """What the ledger needs of a shard's assets (DELIVERED_SCHEMA): of samples and their rows."""
-    rows = [
-        {
-            "asset_id": row["asset_id"],
-            "contributor_ids": [who["contributor_id"] for who in row["contributors"]],
-            "shares_bp": [who["share_bp"] for who in row["contributors"]],
-            "weight": 1 if row["weight"] is None else row["weight"],
-            "samples": 1,
-            "shard": shard,
-            "key": sample.key,
-            "media_sha256": sample.media_sha256,
-            "decision_sha256": sample.decision_sha256,
-        }
-        for sample, row in samples
-    ]
-    return pa.Table.from_pylist(rows, schema=DELIVERED_ASSETS_SCHEMA)
+def delivered_table(rows: pa.Table, samples: pa.Table) -> pa.Table:
+    """What the ledger needs of a shard's assets (DELIVERED_ASSETS_SCHEMA).
+
+    Args:
+        rows: Theirs (schemas.unit.UNIT_SCHEMA).
+        samples: Their samples, in the same order: columns of the shard's table.
+    """
+    contributors = rows["contributors"].combine_chunks()
+    ends = np.cumsum(pc.list_value_length(contributors).to_numpy())
+    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    ids, shares = pc.list_flatten(contributors).flatten()
+    columns = {
+        "asset_id": rows["asset_id"],
+        "contributor_ids": list_array(offsets, ids),
+        "shares_bp": list_array(offsets, shares),
+        "weight": pc.fill_null(rows["weight"].combine_chunks(), pa.scalar(1, pa.int64())),
+        "samples": pa.repeat(pa.scalar(1, pa.int32()), len(rows)),
+        **{name: samples[name] for name in ("shard", "key", "media_sha256", "decision_sha256")},
+    }
+    return pa.table(columns, schema=DELIVERED_ASSETS_SCHEMA)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
+from queue import SimpleQueue
 
 from pipelines.demo.plan import FILM_FILES, PlannedAsset
 from pipelines.demo.roles.broken_files import BROKEN_STYLES, UNWRITTEN_STYLES, save_broken, truncate
@@ -21,6 +24,8 @@ from pipelines.demo.scenes.films import (
 from pipelines.demo.scenes.picture_files import make_lookalike, save_picture
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render, subject
 from pipelines.demo.scenes.xmp import SPELLINGS, RightsStatement, with_xml_entity, xmp_packet
+from pipelines.process.isolated import python_command
+from schemas.errors import RunError
 
 ProgressCallback = Callable[[int, int], None]
 
@@ -77,13 +82,57 @@ def draw_media(
 
 
 def _draw_files(root: Path, assets: Sequence[PlannedAsset], workers: int) -> Iterator[MediaFacts]:
-    roots = [root] * len(assets)
     if workers <= 1:
-        yield from map(draw_file, roots, assets)
+        for asset in assets:
+            yield draw_file(root, asset)
         return
-    # Spawned, not forked, because the caller may be running threads.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(draw_file, roots, assets, chunksize=_CHUNK_SIZE)
+    # Not multiprocessing: its children import from the current directory.
+    jobs = [assets[start : start + _CHUNK_SIZE] for start in range(0, len(assets), _CHUNK_SIZE)]
+    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+
+    def ask(job: Sequence[PlannedAsset]) -> list[MediaFacts]:
+        child = idle.get()
+        try:
+            return _ask(child, root, job)
+        finally:
+            idle.put(child)
+
+    with ExitStack() as stack:
+        command = python_command("pipelines.demo.media_child")
+        for _ in range(min(workers, len(jobs))):
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            idle.put(stack.enter_context(child))
+        pool = stack.enter_context(ThreadPoolExecutor(workers))
+        for media_facts in pool.map(ask, jobs):
+            yield from media_facts
+
+
+def _ask(
+    child: subprocess.Popen[bytes], root: Path, job: Sequence[PlannedAsset]
+) -> list[MediaFacts]:
+    """Has a child draw some assets.
+
+    Raises:
+        RunError: If the child died.
+    """
+    if child.stdin is None or child.stdout is None:
+        raise AssertionError("the child was started with pipes")
+    try:
+        pickle.dump((root, job), child.stdin)
+        child.stdin.flush()
+        answer = pickle.load(child.stdout)  # noqa: S301  (our own code's)
+    except (OSError, EOFError, pickle.UnpicklingError) as error:
+        with suppress(OSError):
+            child.stdin.close()  # what it holds cannot be sent
+        raise RunError(
+            "A process that draws the library died",
+            f"process {child.pid}, exit status {child.wait()}",
+            "Run the same command again, perhaps with fewer --workers.",
+        ) from error
+    if isinstance(answer, Exception):
+        raise answer
+    media_facts: list[MediaFacts] = answer
+    return media_facts
 
 
 def draw_file(root: Path, asset: PlannedAsset) -> MediaFacts:

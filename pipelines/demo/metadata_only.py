@@ -27,12 +27,12 @@ from pipelines.demo.roles.instances import CLEAN, TABLE_ROLES
 from pipelines.demo.roles.rights import READ_ROLES
 from pipelines.demo.roles.role import IMAGES, MAIN, STRICT, Role
 from pipelines.demo.row_templates import (
-    ArrowColumn,
     RowTemplates,
     make_row_templates,
     media_uris,
     numbered_ids,
 )
+from pipelines.storage.columns import Column
 from schemas.catalogue import (
     ASSETS_SCHEMA,
     CONSENTS_SCHEMA,
@@ -194,19 +194,17 @@ def _row_group_tables(
     }
 
 
-def _created_dates(
-    rng: np.random.Generator, roles: IntArray, templates: RowTemplates
-) -> ArrowColumn:
+def _created_dates(rng: np.random.Generator, roles: IntArray, templates: RowTemplates) -> Column:
     days = rng.integers(0, 2_400, len(roles)).astype(np.int32) + np.int32(_FIRST_DAY)
     drawn = pa.array(days, pa.int32(), mask=rng.random(len(roles)) < 0.1).cast(pa.date32())
-    dates: ArrowColumn = pc.if_else(
+    dates: Column = pc.if_else(
         templates.has_fixed_date.take(roles), templates.fixed_dates.take(roles), drawn
     )
     return dates
 
 
 def _answers(
-    roles: IntArray, subjects: IntArray, asset_ids: ArrowColumn, templates: RowTemplates
+    roles: IntArray, subjects: IntArray, asset_ids: Column, templates: RowTemplates
 ) -> pa.Table:
     # The strict deal has two entries per role: without and with the keywords' reason.
     with_keywords = roles + templates.misses_keywords[subjects] * len(METADATA_ROLES)

@@ -12,17 +12,21 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import struct
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from pipelines.format.tar import BLOCK
 from pipelines.storage.tables import json_bytes
+from schemas import layout
 from schemas.layout import ENERGON
+from schemas.manifest import ShardRecord
 
 #: The release whose formats these are.
 ENERGON_VERSION = "7.4.1"
@@ -45,6 +49,13 @@ CREATE INDEX idx_sample_parts_seq
 CREATE INDEX idx_sample_parts_full ON sample_parts(
     tar_file_id, sample_index, part_name, content_byte_offset, content_byte_size);
 """
+#: Where a sample's members lie, by its row of the shard's table; in the order of the tar.
+_KINDS = ("media", "txt", "json")
+EXTENT_COLUMNS = (
+    "key",
+    "media_member",
+    *(f"{kind}_{what}" for kind in _KINDS for what in ("offset", "length")),
+)
 _RAW_CONFIG = "dataset-raw.yaml"
 _RAW = "__module__: megatron.energon\n__class__: CrudeWebdataset\n"
 _CAPTIONING = """\
@@ -66,60 +77,32 @@ splits:
 """
 
 
-@dataclass(frozen=True)
-class SampleExtent:
-    """Where a sample lies in its tar.
+def sample_offsets(extents: pa.Table) -> npt.NDArray[np.int64]:
+    """Where each sample's first header begins and the last one's padding ends, [samples + 1].
 
-    Attributes:
-        key: Its key.
-        parts: Each member's extension, and offset and length of its data in bytes, in order.
+    Args:
+        extents: The columns `EXTENT_COLUMNS` of a shard's table, in the order of its tar.
     """
-
-    key: str
-    parts: tuple[tuple[str, int, int], ...]
-
-    @property
-    def start(self) -> int:
-        """Where its first header begins."""
-        return self.parts[0][1] - BLOCK
-
-    @property
-    def end(self) -> int:
-        """Where its last member's padding ends."""
-        _, offset, length = self.parts[-1]
-        return offset + length + -length % BLOCK
+    starts: npt.NDArray[np.int64] = extents["media_offset"].to_numpy() - BLOCK
+    if not len(extents):
+        return np.zeros(1, np.int64)
+    length = extents["json_length"][-1].as_py()
+    end = extents["json_offset"][-1].as_py() + length + -length % BLOCK
+    return np.append(starts, end)
 
 
-@dataclass(frozen=True)
-class EnergonShard:
-    """A shard as the index names it.
-
-    Attributes:
-        path: Of its tar, below the delivery.
-        family: Extension of its media.
-        samples: How many it holds.
-        sha256: Of its tar, hex.
-    """
-
-    path: str
-    family: str
-    samples: int
-    sha256: str
-
-
-def tar_index(extents: Sequence[SampleExtent]) -> bytes:
+def tar_index(extents: pa.Table) -> bytes:
     """The content of a `.tar.idx`: where each sample begins and the last one ends, 64 bits each."""
-    offsets = [item.start for item in extents] + [extents[-1].end if extents else 0]
-    return struct.pack(f"<{len(offsets)}Q", *offsets)
+    return sample_offsets(extents).astype("<u8").tobytes()
 
 
-def metadata_files(shards: Sequence[EnergonShard]) -> Iterator[tuple[str, bytes]]:
+def metadata_files(shards: Sequence[ShardRecord]) -> Iterator[tuple[str, bytes]]:
     """Everything but the `.tar.idx` files and `index.sqlite`: path below the delivery, and bytes.
 
     Args:
         shards: In the order of their paths.
     """
-    counts = {shard.path: shard.samples for shard in shards}
+    counts = {layout.tar_path(shard.name): shard.samples for shard in shards}
     info = {"energon_version": ENERGON_VERSION, "shard_counts": counts}
     yield f"{ENERGON}/.info.json", json_bytes(info)
     yield f"{ENERGON}/index.uuid", str(_index_uuid(shards)).encode()
@@ -138,65 +121,95 @@ def metadata_files(shards: Sequence[EnergonShard]) -> Iterator[tuple[str, bytes]
         yield f"energon-{family}.yaml", _FAMILY.format(family=family, config=config).encode()
 
 
-def _split(shards: Sequence[EnergonShard]) -> str:
+def _split(shards: Sequence[ShardRecord]) -> str:
     """All shards are for training; a part of each family's name has its shards alone."""
-    lines = ["split_parts:", "  train:", *(f"  - {shard.path}" for shard in shards)]
+    paths = [layout.tar_path(shard.name) for shard in shards]
+    lines = ["split_parts:", "  train:", *(f"  - {path}" for path in paths)]
     for family in sorted({shard.family for shard in shards}):
-        own = [shard.path for shard in shards if shard.family == family]
+        own = [path for path, shard in zip(paths, shards, strict=True) if shard.family == family]
         lines += [f"  {family}:", *(f"  - {path}" for path in own)]
     return "\n".join([*lines, "exclude: []", ""])
 
 
-def _index_uuid(shards: Sequence[EnergonShard]) -> uuid.UUID:
+def _index_uuid(shards: Sequence[ShardRecord]) -> uuid.UUID:
     """Energon knows an index by its UUID: the same shards have the same one."""
     digest = hashlib.sha256()
     for shard in shards:
-        digest.update(f"{shard.sha256}  {shard.path}\n".encode())
+        digest.update(f"{shard.sha256}  {layout.tar_path(shard.name)}\n".encode())
     return uuid.uuid5(_NAMESPACE, digest.hexdigest())
 
 
-def sample_database(shards: Iterable[Sequence[SampleExtent]]) -> Iterator[bytes]:
-    """The content of `index.sqlite`, in chunks; memory is that of one shard's rows.
+class SampleDatabase:
+    """Makes `index.sqlite`, a shard at a time: memory is that of one shard's rows.
 
-    Args:
-        shards: What each holds, in the order of their paths.
+    Its file is temporary, and gone when the block ends.
     """
-    with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
-        path = Path(folder, "index.sqlite")
-        with closing(sqlite3.connect(path, isolation_level=None)) as database:
-            # One transaction without a journal: the file changes once, so its bytes repeat.
-            for pragma in ("page_size = 4096", "journal_mode = OFF", "synchronous = OFF"):
-                database.execute(f"PRAGMA {pragma}")
-            database.execute("BEGIN")
-            _execute(database, _TABLES)
-            for number, extents in enumerate(shards):
-                _add_shard(database, number, extents)
-            _execute(database, _INDEXES)
-            database.execute("COMMIT")
-        with path.open("r+b") as file:
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="fairshard-")
+        self._path = Path(self._folder.name, "index.sqlite")
+        self._database = sqlite3.connect(self._path, isolation_level=None)
+        self._shards = 0
+
+    def __enter__(self) -> SampleDatabase:
+        # One transaction without a journal: the file changes once, so its bytes repeat.
+        for pragma in ("page_size = 4096", "journal_mode = OFF", "synchronous = OFF"):
+            self._database.execute(f"PRAGMA {pragma}")
+        self._database.execute("BEGIN")
+        self._execute(_TABLES)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._database.close()
+        self._folder.cleanup()
+
+    def add_shard(self, extents: pa.Table) -> None:
+        """Adds the next shard, in the order of the paths.
+
+        Args:
+            extents: The columns `EXTENT_COLUMNS` of its table.
+        """
+        number, self._shards = self._shards, self._shards + 1
+        offsets = sample_offsets(extents).tolist()
+        self._database.executemany(
+            "INSERT INTO samples VALUES (?, ?, ?, ?, ?)",
+            (
+                (number, key, at, offsets[at], offsets[at + 1] - offsets[at])
+                for at, key in enumerate(extents["key"].to_pylist())
+            ),
+        )
+        self._database.executemany(
+            "INSERT INTO sample_parts VALUES (?, ?, ?, ?, ?)",
+            ((number, *part) for part in _parts(extents)),
+        )
+
+    def content(self) -> Iterator[bytes]:
+        """Ends the database and returns its bytes, in chunks; no shard can be added then."""
+        self._execute(_INDEXES)
+        self._database.execute("COMMIT")
+        self._database.close()
+        with self._path.open("r+b") as file:
             file.seek(_SQLITE_VERSION_AT)
             file.write(_SQLITE_VERSION)
-        with path.open("rb") as file:
+        with self._path.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
 
+    def _execute(self, statements: str) -> None:
+        # Not executescript: that commits first.
+        for statement in statements.split(";")[:-1]:
+            self._database.execute(" ".join(statement.split()))
 
-def _execute(database: sqlite3.Connection, statements: str) -> None:
-    # Not executescript: that commits first.
-    for statement in statements.split(";")[:-1]:
-        database.execute(" ".join(statement.split()))
 
-
-def _add_shard(database: sqlite3.Connection, number: int, extents: Sequence[SampleExtent]) -> None:
-    ends = [item.start for item in extents[1:]] + [item.end for item in extents[-1:]]
-    database.executemany(
-        "INSERT INTO samples VALUES (?, ?, ?, ?, ?)",
-        (
-            (number, item.key, at, item.start, end - item.start)
-            for at, (item, end) in enumerate(zip(extents, ends, strict=True))
-        ),
-    )
-    database.executemany(
-        "INSERT INTO sample_parts VALUES (?, ?, ?, ?, ?)",
-        ((number, at, *part) for at, item in enumerate(extents) for part in item.parts),
-    )
+def _parts(extents: pa.Table) -> Iterator[tuple[int, str, int, int]]:
+    """Every member in order: number of its sample, extension, offset and length of its data."""
+    rows = zip(*(extents[name].to_pylist() for name in EXTENT_COLUMNS[1:]), strict=True)
+    for at, (member, *places) in enumerate(rows):
+        extensions = (member.partition(".")[2], *_KINDS[1:])
+        for extension, offset, length in zip(extensions, places[::2], places[1::2], strict=True):
+            yield at, extension, offset, length

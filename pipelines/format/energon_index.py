@@ -4,63 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import pyarrow as pa
-
-from pipelines.format.energon import (
-    EnergonShard,
-    SampleExtent,
-    metadata_files,
-    sample_database,
-    tar_index,
-)
+from pipelines.format.energon import EXTENT_COLUMNS, SampleDatabase, metadata_files, tar_index
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
+from schemas import layout
 from schemas.layout import ENERGON
+from schemas.manifest import ShardRecord
 
 INDEX_DATABASE = f"{ENERGON}/index.sqlite"
 
 
-_KINDS = ("media", "txt", "json")
-
-
-_EXTENT_COLUMNS = [
-    "key",
-    "media_member",
-    *(f"{kind}_{what}" for kind in _KINDS for what in ("offset", "length")),
-]
-
-
 def energon_files(
-    store: Store, prefix: str, shards: Sequence[EnergonShard]
+    store: Store, prefix: str, shards: Sequence[ShardRecord]
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Every file of Energon's index: path below the delivery, and its bytes in chunks.
+
+    The bytes are to be taken before the next file is asked for. Each shard's table is read once.
 
     Args:
         store: Holds the shards' tables.
         prefix: Where in the store the delivery lies.
         shards: In any order.
     """
-    ordered = sorted(shards, key=lambda shard: shard.path)
-    for shard in ordered:
-        yield f"{shard.path}.idx", iter([tar_index(_sample_extents(store, prefix, shard))])
-    yield (
-        INDEX_DATABASE,
-        sample_database(_sample_extents(store, prefix, shard) for shard in ordered),
-    )
+    ordered = sorted(shards, key=lambda shard: layout.tar_path(shard.name))
+    with SampleDatabase() as database:
+        for shard in ordered:
+            path = layout.shard_table_path(shard.name)
+            key = f"{prefix}/{path}" if prefix else path
+            extents = read_parquet(store, key, [*EXTENT_COLUMNS])
+            database.add_shard(extents)
+            yield layout.tar_index_path(shard.name), iter([tar_index(extents)])
+        yield INDEX_DATABASE, database.content()
     for path, data in metadata_files(ordered):
         yield path, iter([data])
-
-
-def _sample_extents(store: Store, prefix: str, shard: EnergonShard) -> list[SampleExtent]:
-    """Where a shard's samples lie, by its table."""
-    path = f"{shard.path.removesuffix('.tar')}.parquet"
-    table: pa.Table = read_parquet(store, f"{prefix}/{path}" if prefix else path, _EXTENT_COLUMNS)
-    found = []
-    for row in table.to_pylist():
-        ending = row["media_member"].partition(".")[2]
-        parts = (
-            (ending if kind == "media" else kind, row[f"{kind}_offset"], row[f"{kind}_length"])
-            for kind in _KINDS
-        )
-        found.append(SampleExtent(row["key"], tuple(parts)))
-    return found

@@ -75,7 +75,7 @@ class StatementWriter:
                 continue
             lines = pa.concat_tables(self._spill.read(bucket)).combine_chunks()
             order = np.argsort(lines["person"].to_numpy(), kind="stable")
-            lines = lines.take(pa.array(order))
+            lines = lines.take(order)
             at = 0
             for person in people:
                 paid += self._write(person, lines.slice(at, self._sizes[person]), names)

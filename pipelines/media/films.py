@@ -15,6 +15,9 @@ from itertools import pairwise
 from typing import Any
 
 import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from PIL import Image
 
 from pipelines.media.headers import check_mp4
@@ -140,7 +143,7 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         return _describe(container, stream, index, decoded, samples, shot_samples)
 
 
-def _check_stream(stream: Any, max_pixels: int) -> None:
+def _check_stream(stream: VideoStream, max_pixels: int) -> None:
     codec = stream.codec_context.name
     canonical = stream.codec_context.codec.canonical_name
     if canonical not in _CODECS and codec not in _CODECS:
@@ -153,7 +156,7 @@ def _check_stream(stream: Any, max_pixels: int) -> None:
     stream.codec_context.thread_count = 1
 
 
-def _read_index(container: Any, stream: Any) -> _PacketIndex:
+def _read_index(container: InputContainer, stream: VideoStream) -> _PacketIndex:
     packets = discarded = 0
     keyframes: list[int] = []
     ends: list[int] = []
@@ -187,7 +190,11 @@ def _nearest_keyframes(index: _PacketIndex, count: int) -> list[int]:
 
 
 def _decode_all(
-    container: Any, stream: Any, sample_ticks: set[int], max_pixels: int, side: int
+    container: InputContainer,
+    stream: VideoStream,
+    sample_ticks: set[int],
+    max_pixels: int,
+    side: int,
 ) -> _DecodedFrames:
     detector, rotation = ShotDetector(), 0
     ticks: list[int] = []
@@ -210,7 +217,11 @@ def _decode_all(
 
 
 def _shot_samples(
-    container: Any, stream: Any, index: _PacketIndex, decoded: _DecodedFrames, side: int
+    container: InputContainer,
+    stream: VideoStream,
+    index: _PacketIndex,
+    decoded: _DecodedFrames,
+    side: int,
 ) -> tuple[Image.Image, ...]:
     """Returns an image of each shot: the keyframe nearest its middle, or else its middle frame."""
     if len(decoded.starts) > MAX_SHOTS:
@@ -231,7 +242,7 @@ def _shot_samples(
     return tuple(pictures[tick] for tick in sample_ticks)
 
 
-def _frame_at(container: Any, stream: Any, tick: int) -> Any:
+def _frame_at(container: InputContainer, stream: VideoStream, tick: int) -> VideoFrame:
     """Returns the frame at a time, decoded from the keyframe before it."""
     container.seek(tick, stream=stream)
     for frame in container.decode(stream):
@@ -247,13 +258,15 @@ def _frame_image(frame: Any, rotation: int, side: int) -> Image.Image:
 
 
 def _describe(
-    container: Any,
-    stream: Any,
+    container: InputContainer,
+    stream: VideoStream,
     index: _PacketIndex,
     decoded: _DecodedFrames,
     samples: tuple[Image.Image, ...],
     shot_samples: tuple[Image.Image, ...],
 ) -> Film:
+    if stream.time_base is None:
+        raise BadRecord(Reason.MEDIA_UNDECODABLE, "the picture track has no time base")
     tick_ms = stream.time_base * 1000
     rate = stream.average_rate or stream.guessed_rate or Fraction(0)
     width, height = stream.width, stream.height

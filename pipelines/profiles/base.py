@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from schemas.profiles import COMPANION_KEYWORD
 from schemas.profiles.common import CommonSample
+from schemas.unit import UnitRow
 
-# A row of a unit's table (pipelines.steps.enrich.UNIT_SCHEMA).
-Row = Mapping[str, Any]
+# A row of a unit's table (schemas.unit.UNIT_SCHEMA).
+Row = UnitRow
 
 _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # How many faults of one sample a message lists.
@@ -53,7 +54,7 @@ class Profile:
     name: str
     sample: type[CommonSample]
     find_unmet: Callable[[Row], UnmetRequirement | None]
-    fields: Callable[[Row], dict[str, Any]]
+    fields: Callable[[Row], dict[str, object]]
     card: str
 
     @property
@@ -67,7 +68,7 @@ class Profile:
         """The profile of the other media type in a deal with this profile, or ""."""
         return self.sample.companion_profile
 
-    def make_sample(self, common: Mapping[str, Any], row: Row) -> CommonSample:
+    def make_sample(self, common: Mapping[str, object], row: Row) -> CommonSample:
         """Returns an asset's sample for this profile.
 
         Args:
@@ -78,7 +79,7 @@ class Profile:
             SampleError: The asset does not meet the profile; `find_unmet` would have said so.
         """
         try:
-            return self.sample(**{**common, "profile": self.name, **self.fields(row)})
+            return self.sample.model_validate({**common, "profile": self.name, **self.fields(row)})
         except ValidationError as error:
             raise SampleError(_fault_summary(error)) from error
 

@@ -6,7 +6,7 @@ able to tell them from those written by a model.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -39,7 +39,7 @@ class CaptionOnly(PictureSample):
     """The contributor's come first; `caption_model` names the model that wrote a model's."""
 
 
-def _fields(row: Row) -> dict[str, Any]:
+def _fields(row: Row) -> dict[str, object]:
     captions = [
         Caption(source=kind, text=text, score_bp=score)
         for kind, text, score in contributor_captions(row)

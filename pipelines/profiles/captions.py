@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from pipelines.profiles.base import Row, UnmetRequirement
+from schemas.unit import CONTRIBUTOR_CAPTION_COLUMNS
 
 BASIS_POINTS = 10_000
-CONTRIBUTOR_CAPTION_COLUMNS: tuple[Literal["title", "description"], ...] = ("title", "description")
 
 CaptionKind = Literal["model", "title", "description"]
 
@@ -24,8 +24,9 @@ def model_caption(row: Row) -> str:
 
 def contributor_captions(row: Row) -> list[tuple[CaptionKind, str, int]]:
     """Returns the contributor's captions with their scores: title and description, if given."""
+    scores = {"title": row["title_score"], "description": row["description_score"]}
     return [
-        (kind, text, score_bp(row[f"{kind}_score"]))
+        (kind, text, score_bp(scores[kind]))
         for kind in CONTRIBUTOR_CAPTION_COLUMNS
         if (text := (row[kind] or "").strip())
     ]
@@ -37,7 +38,15 @@ def contributor_caption(row: Row) -> tuple[str, int]:
     return (own[0][1], own[0][2]) if own else ("", 0)
 
 
-def recommended_caption(row: Row) -> dict[str, Any]:
+class RecommendedCaption(TypedDict):
+    """The fields of a sample's recommended caption."""
+
+    caption_source: CaptionKind
+    caption: str
+    clip_score_bp: int
+
+
+def recommended_caption(row: Row) -> RecommendedCaption:
     """Returns the fields of the recommended caption: the model's, else the contributor's."""
     if model_caption(row):
         chosen: tuple[CaptionKind, str, int] = (

@@ -6,7 +6,7 @@ sampling: 0.95 was the best that the authors of DALL·E 3 tried (65, 80, 90 and 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -45,7 +45,7 @@ class ImageText(PictureSample):
     """How often to use the synthetic caption, of 10000 times; 0 or 10000 if one is missing."""
 
 
-def _fields(row: Row) -> dict[str, Any]:
+def _fields(row: Row) -> dict[str, object]:
     own, own_score = contributor_caption(row)
     short = model_caption(row)
     return {

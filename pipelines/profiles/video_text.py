@@ -7,7 +7,7 @@ Parquet tables, because as JSON they would take a hundred times the space of the
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,7 @@ from pipelines.media.limits import MAX_SHOTS
 from pipelines.profiles.aspect import aspect_bucket
 from pipelines.profiles.base import Profile, Row, UnmetRequirement
 from pipelines.profiles.captions import (
+    RecommendedCaption,
     contributor_caption,
     find_missing_caption,
     recommended_caption,
@@ -29,6 +30,7 @@ from schemas.profiles.common import (
     SampleFields,
     ScoreBp,
 )
+from schemas.unit import UnitShot
 
 
 class Shot(SampleFields):
@@ -96,7 +98,7 @@ def _find_unmet(row: Row) -> UnmetRequirement | None:
     return unmet
 
 
-def _fields(row: Row) -> dict[str, Any]:
+def _fields(row: Row) -> dict[str, object]:
     film_caption = recommended_caption(row)
     own, own_score = contributor_caption(row)
     return {
@@ -109,7 +111,7 @@ def _fields(row: Row) -> dict[str, Any]:
     }
 
 
-def _shot(shot: Row, film_caption: dict[str, Any]) -> Shot:
+def _shot(shot: UnitShot, film_caption: RecommendedCaption) -> Shot:
     has_caption = bool(shot["caption"])
     return Shot(
         first_frame=shot["first_frame"],

@@ -15,14 +15,20 @@ from pipelines.delivery.indexes import write_indexes
 from pipelines.delivery.recheck import object_sha256, recheck_shards
 from pipelines.format.manifest import ManifestError, manifest_bytes, open_manifest
 from pipelines.repair.compare import explain_difference, has_agency_ledger, published_checkpoint
-from pipelines.repair.version import PublishedVersion, check_same_run, copy_file, seed_shard
+from pipelines.repair.version import (
+    PublishedVersion,
+    check_same_run,
+    copy_file,
+    seed_shard,
+    tar_md5,
+)
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
 from pipelines.run.prepare import PreparedJob
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.steps.package import run_pipeline
-from pipelines.steps.publish import make_manifest, publish_agency
+from pipelines.steps.publish import make_manifest, publish_agency, write_checksums
 from pipelines.steps.reconcile import read_counts, read_receipts, reconcile
 from pipelines.storage.store import Store, join_uri
 from pipelines.verify.delivery import verify_delivery
@@ -63,7 +69,7 @@ def repair_version(
     initial_report: Report,
     published: PublishedVersion,
     prepared: PreparedJob,
-    vkey: str | None,
+    pinned: tuple[str, ...] | None,
     take_over: bool = False,
 ) -> Report:
     """Makes the bad files of a version anew.
@@ -72,7 +78,8 @@ def repair_version(
         initial_report: What verification found.
         published: Where the version lies.
         prepared: The run that made it, by its inputs.
-        vkey: The verifier key that the reader trusts, for the verification at the end.
+        pinned: The verifier keys that the reader trusts, if any were given; else the run's own
+            key is what the verification at the end goes by.
         take_over: Whether a holder on another machine counts as dead.
 
     Returns:
@@ -84,7 +91,7 @@ def repair_version(
             nothing is changed then.
     """
     store = prepared.store
-    manifest = _sound_manifest(store, published, vkey)
+    manifest = _sound_manifest(store, published, pinned)
     check_same_run(store, published, prepared, manifest)  # 2
     job = RepairJob.of(prepared.job, published.version)
     owner = f"{job.run_id}-repair"
@@ -95,13 +102,17 @@ def repair_version(
             summary = _Repair(store, published, job, prepared, manifest, initial_report).run(lease)
         finally:
             store.delete_prefix(job.work)
-    report = verify_delivery(join_uri(job.output_uri, published.delivery), vkey)  # 7
+    uri = join_uri(job.output_uri, published.delivery)
+    report = verify_delivery(uri, pinned or (prepared.signer.vkey,))  # 7
     return replace(report, repaired=summary)
 
 
-def _sound_manifest(store: Store, published: PublishedVersion, vkey: str | None) -> Manifest | None:
+def _sound_manifest(
+    store: Store, published: PublishedVersion, pinned: tuple[str, ...] | None
+) -> Manifest | None:
+    data_key = f"{published.delivery}/{layout.MANIFEST}"
     try:
-        manifest = open_manifest(store.read_bytes(f"{published.delivery}/{layout.MANIFEST}"), vkey)
+        manifest = open_manifest(store.read_bytes(data_key), pinned)
     except (FileNotFoundError, ManifestError):
         return None
     return manifest if manifest.delivery == f"{published.deal_id}/{published.version}" else None
@@ -139,15 +150,15 @@ class _Repair:
             raise self._difference_error("it has nothing, or too little, to deliver")
         receipts = read_receipts(self.store, self.job)
         steps = reconcile(self.store, self.job, counts, receipts)
-        names = [receipt.name for receipt in receipts]
+        names = [receipt.shard.name for receipt in receipts]
         attribution = record_attribution(self.store, self.job, self.prepared.signer, names)
         write_indexes(self.store, self.job, receipts)
-        rebuilt_shards = [receipt for receipt in receipts if receipt.name not in kept_shards]
+        rebuilt_shards = [item for item in receipts if item.shard.name not in kept_shards]
         recheck_shards(self.store, self.job, rebuilt_shards)
         rebuilt = self._rebuilt_files(rebuilt_shards)
-        files = sorted(
-            [*rebuilt.values(), *self._kept_files(kept_shards, rebuilt)], key=lambda file: file.path
-        )
+        kept = self._kept_files(kept_shards, rebuilt)
+        files = write_checksums(self.store, self.job, [*rebuilt.values(), *kept])
+        rebuilt |= {file.path: file for file in files if file.path == layout.SHA256SUMS}
         signer = self.prepared.signer
         manifest = make_manifest(self.job, signer, receipts, steps, attribution, files)
         if self.manifest is None:  # 5
@@ -162,21 +173,29 @@ class _Repair:
             return frozenset()
         groups = group_files(self.manifest)
         damaged = self.initial_report.damaged
+        listed = {file.path: file for file in self.manifest.files}
         kept_shards = set()
         for index, record in enumerate(self.manifest.shards):
-            if not damaged.intersection(groups.shards[record.name]):
-                seed_shard(self.store, self.published, self.job, record, index, damaged)
+            paths = groups.shards[record.name]
+            if not damaged.intersection(paths):
+                files = [listed[path] for path in paths if path != layout.tar_path(record.name)]
+                md5 = tar_md5(self.store, self.published, record, damaged)
+                receipt = ShardReceipt(record, index, md5, tuple(files))
+                seed_shard(self.store, self.published, self.job, receipt)
                 kept_shards.add(record.name)
         return frozenset(kept_shards)
 
     def _rebuilt_files(self, rebuilt_shards: Sequence[ShardReceipt]) -> dict[str, FileRecord]:
         """Every file that was made, with its digest."""
-        tars = {f"shards/{receipt.name}.tar": receipt.sha256 for receipt in rebuilt_shards}
+        written = {file.path: file for item in rebuilt_shards for file in (item.tar, *item.files)}
         rebuilt = {}
         for item in self.store.list(self.job.delivery):
             path = item.key.removeprefix(f"{self.job.delivery}/")
-            digest = tars.get(path) or object_sha256(self.store, item.key)
-            rebuilt[path] = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
+            file = written.get(path)
+            if file is None:
+                digest = object_sha256(self.store, item.key)
+                file = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
+            rebuilt[path] = file
         return rebuilt
 
     def _kept_files(
@@ -228,7 +247,7 @@ class _Repair:
         if self.manifest is None:
             self.store.write_bytes(f"{base}/{layout.MANIFEST}", manifest_bytes(manifest))
             bad.append(layout.MANIFEST)
-        shards = tuple(receipt.name for receipt in rebuilt_shards)
+        shards = tuple(receipt.shard.name for receipt in rebuilt_shards)
         return RepairSummary(tuple(bad), tuple(extra), shards, tuple(self.initial_report.problems))
 
     def _is_bad(self, path: str, record: FileRecord, present: set[str]) -> bool:

@@ -99,42 +99,32 @@ def _different_input(what: str, which: str) -> InputError:
     )
 
 
-def seed_shard(
-    store: Store,
-    published: PublishedVersion,
-    job: Job,
-    record: ShardRecord,
-    index: int,
-    damaged: frozenset[str],
-) -> None:
+def seed_shard(store: Store, published: PublishedVersion, job: Job, receipt: ShardReceipt) -> None:
     """Commits a sound shard to a run's work area, with its table, which indexes are made of.
 
     Args:
         store: The output.
         published: The published version.
         job: The run that makes it again.
-        record: What the manifest says of the shard.
-        index: Its position among the shards.
-        damaged: Files that are not as they must be.
+        receipt: The shard, as the manifest has it.
     """
-    table = f"shards/{record.name}.parquet"
+    table = receipt.table.path
     store.write_bytes(f"{job.delivery}/{table}", store.read_bytes(f"{published.delivery}/{table}"))
-    receipt = ShardReceipt(
-        record.name,
-        record.family,
-        index,
-        record.samples,
-        record.bytes,
-        record.sha256,
-        _md5(store, published, record, damaged),
-    )
-    store.write_bytes(f"{job.work}/shards/{record.name}.json", json_bytes(receipt.__dict__))
+    key = f"{job.work}/shards/{receipt.shard.name}.json"
+    store.write_bytes(key, json_bytes(receipt.to_json()))
 
 
-def _md5(
+def tar_md5(
     store: Store, published: PublishedVersion, record: ShardRecord, damaged: frozenset[str]
 ) -> str:
-    """The tar's MD5, by the wids index if that is sound."""
+    """The MD5 of a shard's tar, by the wids index if that is sound.
+
+    Args:
+        store: The output.
+        published: The published version.
+        record: What the manifest says of the shard.
+        damaged: Files that are not as they must be.
+    """
     index, tar = f"wids-{record.family}.json", f"shards/{record.name}.tar"
     if index not in damaged:
         for item in read_json(store, f"{published.delivery}/{index}")["shardlist"]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shlex
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
 from pipelines.steps.package import PackageResult
@@ -23,7 +24,7 @@ _STEP_NAMES = {
 }
 
 
-def packaged_json(job: Job, packaged: PackageResult) -> dict[str, Any]:
+def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
     """The summary for machines."""
     attribution, end = packaged.attribution, packaged.manifest.end
     return {
@@ -42,7 +43,16 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, Any]:
         "agency_minor": attribution.agency_minor,
         "contributors_minor": attribution.contributors_minor,
         "demonstration": job.models.demonstration,
+        "vkey": packaged.manifest.vkey,
+        "fingerprint": parse_vkey(packaged.manifest.vkey).fingerprint,
+        "verify": verify_command(job, packaged.manifest.vkey),
     }
+
+
+def verify_command(job: Job, vkey: str) -> str:
+    """What the buyer runs, once the delivery and the agency's key have reached them."""
+    delivery = f"{job.output_uri}/{job.delivery}"
+    return shlex.join(["fairshard", "verify", delivery, "--vkey", vkey])
 
 
 def show_packaged(console: Console, job: Job, packaged: PackageResult) -> None:
@@ -125,11 +135,23 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         ("For the buyer", f"{base}/{job.delivery}"),
         ("For the agency", f"{base}/{job.agency}"),
         ("Data docs", f"{base}/{job.agency}/expectations/index.html"),
-        ("Verify", f"fairshard verify {base}/{job.delivery}"),
     ]
     for name, text in rows:
         facts.add_row(name, text)
     console.print(facts)
+    _show_key(console, job, packaged.manifest.vkey)
+
+
+def _show_key(console: Console, job: Job, vkey: str) -> None:
+    """What the buyer needs besides the delivery; each in one line, to be copied."""
+    fingerprint = parse_vkey(vkey).fingerprint
+    console.print("\nTell the buyer by another way than the delivery which key signs:")
+    for name, text in (
+        ("verifier key", vkey),
+        ("fingerprint", f"sha256 {fingerprint}"),
+        ("they run", verify_command(job, vkey)),
+    ):
+        console.print(f"  {name:<13} {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _known_before(packaged: PackageResult) -> int:

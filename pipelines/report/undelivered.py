@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +17,7 @@ _TITLES = ("", "The rule that cost most", "The two rules that cost most")
 _MOST = "The three rules that cost most"
 
 
-def undelivered_json(job: Job, error: UndeliveredError) -> dict[str, Any]:
+def undelivered_json(job: Job, error: UndeliveredError) -> dict[str, object]:
     """The same for machines."""
     return {
         "made": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ import numpy.typing as npt
 from pipelines.catalogue.outcome import GateSummary
 from pipelines.run.counts import StepCounts
 from pipelines.storage.tables import RowBlock
+from schemas import layout
+from schemas.manifest import FileRecord, ShardRecord
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -79,20 +82,43 @@ class ShardReceipt:
     """One shard that was written.
 
     Attributes:
-        name: Its base name.
-        family: Extension of its media.
+        shard: What the manifest says of it and its tar.
         index: Position among the delivery's shards.
-        samples: How many it holds.
-        bytes: Size of the tar; `sha256` and `md5` are its digests, hex.
+        md5: Of the tar, hex.
+        files: Its other files as they were written, so that none is read again to be digested.
     """
 
-    name: str
-    family: str
+    shard: ShardRecord
     index: int
-    samples: int
-    bytes: int
-    sha256: str
     md5: str
+    files: tuple[FileRecord, ...]
+
+    @property
+    def tar(self) -> FileRecord:
+        """The tar."""
+        path = layout.tar_path(self.shard.name)
+        return FileRecord(path=path, bytes=self.shard.bytes, sha256=self.shard.sha256)
+
+    @property
+    def table(self) -> FileRecord:
+        """The table beside the tar."""
+        path = layout.shard_table_path(self.shard.name)
+        return next(file for file in self.files if file.path == path)
+
+    def to_json(self) -> dict[str, object]:
+        """As JSON."""
+        return {
+            "shard": self.shard.model_dump(),
+            "index": self.index,
+            "md5": self.md5,
+            "files": [file.model_dump() for file in self.files],
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ShardReceipt:
+        """Reads back what `to_json` wrote."""
+        files = tuple(FileRecord(**file) for file in value["files"])
+        return cls(ShardRecord(**value["shard"]), value["index"], value["md5"], files)
 
 
 @dataclass(frozen=True)

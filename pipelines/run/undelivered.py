@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
+from pipelines.storage.columns import struct_field, values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_parquet
 from schemas import layout
@@ -37,7 +38,7 @@ class Cost:
     assets: int
     alone: int | None
 
-    def to_json(self, deal: Deal) -> dict[str, Any]:
+    def to_json(self, deal: Deal) -> dict[str, object]:
         """As JSON, with the deal's keys that govern the rule and what the deal says there."""
         info = self.reason.info
         return {
@@ -73,7 +74,7 @@ class Undelivered:
         costs.sort(key=lambda cost: (-cost.assets, -(cost.alone or 0), cost.reason))
         return costs[:most]
 
-    def to_json(self, deal: Deal) -> dict[str, Any]:
+    def to_json(self, deal: Deal) -> dict[str, object]:
         """As JSON, for `--json` and for the agency's folder."""
         return {
             "steps": {name: counts.to_json() for name, counts in self.steps.items()},
@@ -114,11 +115,12 @@ def look_back(store: Store, prefix: str, steps: dict[str, StepCounts]) -> Undeli
     return Undelivered(steps, alone)
 
 
-def _lone_reasons(reasons: pa.ChunkedArray) -> Counter[str]:
+def _lone_reasons(reasons: pa.ChunkedArray[Any]) -> Counter[str]:
     """How often each code is the only one of its list."""
-    lone = reasons.filter(pc.equal(pc.list_value_length(reasons), 1))
-    counted = pc.value_counts(pc.list_flatten(lone)).to_pylist()
-    return Counter({pair["values"]: pair["counts"] for pair in counted})
+    lone = reasons.filter(pc.equal(pc.list_value_length(reasons), pa.scalar(1)))
+    counted = pc.value_counts(pc.list_flatten(lone))
+    codes, counts = struct_field(counted, "values"), struct_field(counted, "counts")
+    return Counter(dict(zip(values_of(codes, str), values_of(counts, int), strict=True)))
 
 
 def leave_undelivered(store: Store, job: Job, undelivered: Undelivered) -> None:

@@ -141,7 +141,7 @@ def _publish(
 ) -> PackageResult:
     receipts = read_receipts(store, job)
     steps = reconcile(store, job, counts, receipts)
-    shards = [receipt.name for receipt in receipts]
+    shards = [receipt.shard.name for receipt in receipts]
     attribution = record_attribution(store, job, signer, shards)
     manifest = publish_delivery(store, job, signer, receipts, steps, attribution, lease.confirm)
     store.delete_prefix(job.work)

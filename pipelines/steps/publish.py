@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pipelines.delivery.card import DEMONSTRATION_NOTICE
 from pipelines.delivery.indexes import write_indexes
 from pipelines.delivery.recheck import object_sha256, recheck_shards
+from pipelines.format.checksums import checksums, checksums_record
 from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
 from pipelines.ledger.signed_note import Signer
 from pipelines.run.counts import StepCounts
@@ -24,7 +25,6 @@ from schemas.manifest import (
     LedgerRecord,
     Manifest,
     ModelRecord,
-    ShardRecord,
     StepRecord,
 )
 
@@ -71,7 +71,7 @@ def publish_delivery(
     store.discard_unfinished(job.delivery)
     write_indexes(store, job, receipts)
     recheck_shards(store, job, receipts)
-    files = _list_files(store, job, receipts)
+    files = write_checksums(store, job, _list_files(store, job, receipts))
     signed = make_manifest(job, signer, receipts, steps, attribution, files)
     if confirm is not None:
         confirm()
@@ -87,7 +87,7 @@ def _write_manifest(store: Store, job: Job, data: bytes) -> None:
     stored = store.read_bytes(key)
     if stored == data:
         return
-    winner = open_manifest(stored, None)
+    winner = open_manifest(stored)
     raise RunError(
         "Another run has published this version",
         f"{store.uri}/{key}: {winner.delivery} by run {winner.run_id}, this is run {job.run_id}",
@@ -96,31 +96,40 @@ def _write_manifest(store: Store, job: Job, data: bytes) -> None:
 
 
 def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> list[FileRecord]:
-    """Every file of the delivery with its digest; the tars' are known from their writing."""
-    tars = {f"shards/{receipt.name}.tar": receipt for receipt in receipts}
+    """Every file of the delivery with its digest; the shards' are known from their writing."""
+    written = {file.path: file for item in receipts for file in (item.tar, *item.files)}
     expected = _expected_files(receipts)
     files = []
     found = store.list(job.delivery)
     report_progress(job.progress_path, "publish", 0, len(found))
     for item in found:
         path = item.key.removeprefix(f"{job.delivery}/")
-        if path == layout.MANIFEST:
+        if path in (layout.MANIFEST, layout.SHA256SUMS):
             continue
         if path.split("/")[0] in expected and path not in expected[path.split("/")[0]]:
             store.delete(item.key)  # left by an earlier, interrupted try at this version
             continue
-        tar = tars.get(path)
-        digest = tar.sha256 if tar else object_sha256(store, item.key)
-        files.append(FileRecord(path=path, bytes=item.size_bytes, sha256=digest))
+        file = written.get(path)
+        if file is None:
+            digest = object_sha256(store, item.key)
+            file = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
+        files.append(file)
         report_progress(job.progress_path, "publish", 1)
     return files
+
+
+def write_checksums(store: Store, job: Job, files: Sequence[FileRecord]) -> list[FileRecord]:
+    """Writes `SHA256SUMS`; returns the files with it among them, in order of path."""
+    ordered = sorted(files, key=lambda file: file.path)
+    store.write_bytes(f"{job.delivery}/{layout.SHA256SUMS}", checksums(ordered))
+    return sorted([*ordered, checksums_record(ordered)], key=lambda file: file.path)
 
 
 def _expected_files(receipts: Sequence[ShardReceipt]) -> dict[str, set[str]]:
     """Files that may lie in the folders that shards write to, by folder."""
     paths = ["shards/README.md"]
     for receipt in receipts:
-        paths += layout.shard_paths(receipt.name, receipt.index)
+        paths += layout.shard_paths(receipt.shard.name, receipt.index)
     folders = ("shards", "img_emb", "text_emb", "metadata", "shots")
     return {name: {path for path in paths if path.startswith(f"{name}/")} for name in folders}
 
@@ -134,16 +143,7 @@ def make_manifest(
     files: list[FileRecord],
 ) -> Manifest:
     """The signed manifest of these files; parameters are those of `publish_delivery`."""
-    shards = [
-        ShardRecord(
-            name=item.name,
-            family=item.family,
-            samples=item.samples,
-            bytes=item.bytes,
-            sha256=item.sha256,
-        )
-        for item in receipts
-    ]
+    shards = [item.shard for item in receipts]
     manifest = Manifest(
         fairshard_manifest=1,
         delivery=layout.delivery_id(job.deal.deal_id, job.version),

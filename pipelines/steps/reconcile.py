@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.run.counts import StepCounts
@@ -64,7 +65,7 @@ def read_counts(store: Store, job: Job) -> RunCounts:
 def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:
     """The receipts of all shards, in the order of their index."""
     keys = [found.key for found in store.list(f"{job.work}/shards")]
-    receipts = [ShardReceipt(**read_json(store, key)) for key in keys]
+    receipts = [ShardReceipt.from_json(read_json(store, key)) for key in keys]
     return sorted(receipts, key=lambda receipt: receipt.index)
 
 
@@ -85,7 +86,7 @@ def reconcile(
     Raises:
         RunError: Naming the first sum that fails.
     """
-    written = sum(receipt.samples for receipt in receipts)
+    written = sum(receipt.shard.samples for receipt in receipts)
     steps = dict(counts.steps)
     steps["write"] = StepCounts(entered=steps["select"].passed, passed=written)
     before = steps["read"].entered
@@ -99,7 +100,7 @@ def reconcile(
     for found in store.list(f"{job.agency}/decisions"):
         outcomes = read_parquet(store, found.key, ["outcome"])["outcome"]
         rows += len(outcomes)
-        delivered += pc.sum(pc.equal(outcomes, Outcome.DELIVERED.value)).as_py()
+        delivered += len(outcomes.filter(pc.equal(outcomes, pa.scalar(Outcome.DELIVERED.value))))
     _check_equal("rows of the decisions table", rows, steps["read"].entered)
     _check_equal("decisions to deliver", delivered, written)
     return steps

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
 from pipelines.run.counts import StepCounts
@@ -13,35 +11,26 @@ from pipelines.run.receipts import ShardSpec, UnitReceipt
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
 from pipelines.selection.plan import PlannedShard, plan_shards
 from pipelines.selection.select import select_samples
+from pipelines.steps.units import read_unit
+from pipelines.storage.columns import Column
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_bytes, read_json, read_parquet, write_table
-from schemas.layout import unit_name
+from pipelines.storage.tables import json_bytes, read_json, write_table
 
 _PLAN_COLUMNS = ["asset_id", "unit", "hash", "family", "bytes"]
-PLAN_SCHEMA = pa.schema(
-    [
-        pa.field("asset_id", pa.string(), nullable=False),
-        pa.field("unit", pa.int32(), nullable=False),
-    ]
-)
+_PLAN_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("asset_id", pa.string(), nullable=False),
+    pa.field("unit", pa.int32(), nullable=False),
+]
+PLAN_SCHEMA = pa.schema(_PLAN_FIELDS)
 
 
-@dataclass(frozen=True)
-class DeliveryPlan:
-    """What selection settled.
+def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardSpec]:
+    """Selects samples among all units' assets and leaves one plan a shard in the work area.
 
-    Attributes:
-        stopped: Whether the run ends here because too much could not be read.
-        shards: The shards to write.
+    Returns:
+        The shards to write; none where the run ends here because too much could not be read.
     """
-
-    stopped: bool
-    shards: tuple[ShardSpec, ...]
-
-
-def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> DeliveryPlan:
-    """Selects samples among all units' assets and leaves one plan a shard in the work area."""
     counts = StepCounts()
     for receipt in receipts:
         counts.add(receipt.counts)
@@ -76,15 +65,15 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> DeliveryPla
     store.write_bytes(f"{job.work}/plan.json", json_bytes(record))
     report_progress(job.progress_path, "select", counts.passed, counts.passed)
     report_progress(job.progress_path, "write", 0, selected.passed)
-    return DeliveryPlan(stopped, tuple(shard.spec for shard in planned))
+    return [shard.spec for shard in planned]
 
 
 def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table:
     """All units' assets (CANDIDATES_SCHEMA), each column in one piece."""
-    parts: dict[str, list[pa.Array]] = {name: [] for name in CANDIDATES_SCHEMA.names}
+    parts: dict[str, list[Column]] = {name: [] for name in CANDIDATES_SCHEMA.names}
     for receipt in sorted(receipts, key=lambda item: item.unit):
-        key = f"{job.work}/units/{unit_name(receipt.unit)}.parquet"
-        table = candidates_of(read_parquet(store, key, UNIT_COLUMNS), receipt.unit)
+        rows = read_unit(store, job, receipt.unit, UNIT_COLUMNS)
+        table = candidates_of(rows, receipt.unit)
         for name, arrays in parts.items():
             arrays += table[name].chunks
     # A column at a time, so that only one of them is held twice.

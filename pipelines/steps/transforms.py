@@ -12,6 +12,7 @@ from pipelines.catalogue.read import TablePart
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.features.compute import LazyVisionModels
 from pipelines.features.store import FeatureStore, open_feature_store
+from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.counts import StepCounts
 from pipelines.run.failures import record_failure
 from pipelines.run.job import Job
@@ -28,6 +29,7 @@ from pipelines.steps.gathering import GatherAll, SpreadByKey
 from pipelines.steps.read import ingest_part, judge_catalogue
 from pipelines.steps.screen import load_index, screen_stored_batch
 from pipelines.steps.select import plan_run
+from pipelines.steps.units import UnitTables
 from pipelines.steps.write import write_shard
 from pipelines.storage.open import open_store
 from pipelines.storage.tables import RowBlock, json_bytes
@@ -172,12 +174,21 @@ class _EnrichUnit(beam.DoFn):
             self._store, models.clip_id, models.captioner_id, self._job.reader_id
         )
         self._vision = LazyVisionModels(models.clip, models.captioner)
+        self._origin_files = OriginFileCache()
 
     def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:
         unit, locations = element
         blocks = [RowBlock(*location) for location in locations]
         with record_failure(self._store, self._job.work, self._job.progress_path):
-            yield enrich_unit(self._store, self._features, self._vision, self._job, unit, blocks)
+            yield enrich_unit(
+                self._store,
+                self._features,
+                self._vision,
+                self._origin_files,
+                self._job,
+                unit,
+                blocks,
+            )
 
 
 @dataclass
@@ -211,7 +222,7 @@ class _PlanRun(beam.DoFn):
         job = self._job
         store = open_store(job.output_uri)
         with record_failure(store, job.work, job.progress_path):
-            yield from plan_run(store, job, element).shards
+            yield from plan_run(store, job, element)
 
 
 @dataclass
@@ -239,9 +250,12 @@ class _WriteShard(beam.DoFn):
         self._job = job
         self._features: FeatureStore | None = None
 
+    def setup(self) -> None:
+        self._store = open_store(self._job.output_uri)
+        self._units = UnitTables(self._store, self._job)
+
     def process(self, element: ShardSpec) -> Iterator[ShardReceipt]:
-        models = self._job.models
-        store = open_store(self._job.output_uri)
+        models, store = self._job.models, self._store
         # Opened with the first shard, not in setup: the list of features must be of after the
         # units' end. Nor with each, since the list is as long as the library.
         if self._features is None:
@@ -249,7 +263,7 @@ class _WriteShard(beam.DoFn):
                 store, models.clip_id, models.captioner_id, self._job.reader_id
             )
         with record_failure(store, self._job.work, self._job.progress_path):
-            yield write_shard(store, self._features, self._job, element)
+            yield write_shard(store, self._features, self._units, self._job, element)
 
 
 @dataclass

@@ -8,15 +8,16 @@ claim is looked at: a worker that outlived its run must not write into another o
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.delivery.sample import Row, WrittenSample, is_embedded, make_sample, sample_json
+from pipelines.delivery.sample import make_sample, sample_json, sample_key
 from pipelines.delivery.tables import (
     delivered_table,
     metadata_table,
@@ -29,67 +30,64 @@ from pipelines.features.digest_cache import file_state, invalidate
 from pipelines.features.store import FeatureStore, Vectors
 from pipelines.fetch.fetch import open_stream
 from pipelines.fetch.locate import resolve_media_uri
-from pipelines.format.tar import Member, TarWriter
+from pipelines.format.tar import TarWriter
 from pipelines.ledger.entries import asset_commitment
 from pipelines.run.decisions import delivered_asset, write_decisions
 from pipelines.run.failures import mark_outdated
 from pipelines.run.job import Job
 from pipelines.run.lease_record import confirm_lease
 from pipelines.run.receipts import ShardReceipt, ShardSpec
+from pipelines.steps.units import UnitTables
+from pipelines.storage.columns import rows_of, values_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_bytes, read_json, read_parquet, write_table
+from pipelines.storage.tables import (
+    json_bytes,
+    parquet_bytes,
+    read_json,
+    read_parquet,
+    write_table,
+)
 from schemas import layout
 from schemas.errors import BadRecord, RunError
-from schemas.layout import unit_name
+from schemas.features import ShotCaptions
+from schemas.manifest import FileRecord, ShardRecord
 from schemas.profiles.common import CommonSample
+from schemas.sample import CaptionSource
+from schemas.shard_table import SampleRow
+from schemas.unit import UnitRow
 
 _BATCH_SAMPLES = 16  # samples made, and told of, together
-_Sample = tuple[CommonSample, Row]
 
 
-def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec) -> ShardReceipt:
+def write_shard(
+    store: Store, features: FeatureStore, units: UnitTables, job: Job, spec: ShardSpec
+) -> ShardReceipt:
     """Writes one shard and returns its receipt; a shard that is committed is not written again."""
     commit = f"{job.work}/shards/{spec.name}.json"
     committed = store.exists(commit)
     if committed and store.exists(_delivered_key(job, spec)):  # 1
-        return ShardReceipt(**read_json(store, commit))
-    planned = _planned_rows(store, job, spec)  # 2
+        return ShardReceipt.from_json(read_json(store, commit))
+    rows = _planned_rows(store, units, job, spec)  # 2
     if committed:
-        _keep_published(store, job, spec, planned.to_pylist())
-        return ShardReceipt(**read_json(store, commit))
-    samples: list[_Sample] = []
-    shard_rows: list[Row] = []
-    base = f"{job.delivery}/shards/{spec.name}"
-    with store.open_write(f"{base}.tar") as sink, TarWriter(sink) as tar:  # 3
-        try:
-            for start in range(0, len(planned), _BATCH_SAMPLES):
-                # Made here rather than before, since the tar's threads digest meanwhile; several
-                # at once, since every medium drives all else out of the processor's caches.
-                rows = planned.slice(start, _BATCH_SAMPLES).to_pylist()
-                batch = [(make_sample(row, job), row) for row in rows]
-                shard_rows += [shard_row(job, spec.name, *sample) for sample in batch]
-                texts = [sample_json(sample) for sample, _ in batch]
-                for (sample, row), data in zip(batch, texts, strict=True):
-                    _add_sample(tar, job, sample, row, data)
-                samples += batch
-                report_progress(job.progress_path, "write", len(batch))
-            written = _match_members(samples, tar.close())
-        except _MediaChangedError as error:
-            _mark_media_changed(store, features, job, error.row)
-            raise error.run_error from error
+        _keep_published(store, job, spec, rows)
+        return ShardReceipt.from_json(read_json(store, commit))
+    with store.open_write(f"{job.delivery}/{layout.tar_path(spec.name)}") as sink:
+        with TarWriter(sink) as tar:  # 3
+            try:
+                table = _write_samples(tar, job, spec, rows)
+            except _MediaChangedError as error:
+                _mark_media_changed(store, features, job, error.row)
+                raise error.run_error from error
         _confirm_lease(store, job)  # before the tar gets its name
-    receipt = ShardReceipt(
-        spec.name, spec.family, spec.index, len(written), tar.size, tar.sha256, tar.md5
-    )
-    write_table(store, f"{base}.parquet", shard_table(shard_rows, written))  # 4
-    store.write_bytes(f"{base}_stats.json", json_bytes(shard_stats(written, tar.size)))
-    embedded = [item for item in written if is_embedded(item.sample)]
-    if embedded:
-        _write_embeddings(store, features, job, spec, embedded)
-    _record_delivered(store, job, spec, samples)  # 5
+    files = _write_beside(store, features, job, spec, rows, table, tar.size)  # 4
+    _record_delivered(store, job, spec, rows, table)  # 5
     _confirm_lease(store, job)
-    store.write_bytes(commit, json_bytes(receipt.__dict__))  # 6
+    shard = ShardRecord(
+        name=spec.name, family=spec.family, samples=len(table), bytes=tar.size, sha256=tar.sha256
+    )
+    receipt = ShardReceipt(shard, spec.index, tar.md5, tuple(files))
+    store.write_bytes(commit, json_bytes(receipt.to_json()))  # 6
     return receipt
 
 
@@ -98,33 +96,48 @@ def _confirm_lease(store: Store, job: Job) -> None:
         confirm_lease(store, job.lease_record)
 
 
-def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> pa.Table:
+def _planned_rows(store: Store, units: UnitTables, job: Job, spec: ShardSpec) -> pa.Table:
     """The shard's rows of UNIT_SCHEMA, by key."""
     plan = read_parquet(store, f"{job.work}/plan/{spec.name}.parquet")
-    units = []
-    for unit in sorted(set(plan["unit"].to_pylist())):
-        table = read_parquet(store, f"{job.work}/units/{unit_name(unit)}.parquet")
-        units.append(table.filter(pc.is_in(table["asset_id"], plan["asset_id"])))
-    found = pa.concat_tables(units)
+    tables = (units.rows(unit, spec.family) for unit in sorted(set(values_of(plan["unit"], int))))
+    found = pa.concat_tables(
+        [table.filter(pc.is_in(table["asset_id"], plan["asset_id"])) for table in tables]
+    )
     if len(found) != len(plan):
         raise RunError(
             "A shard's plan and its units disagree",
             f"{spec.name}: {len(plan)} planned, {len(found)} found",
             "The work area was changed during the run; remove it and run again.",
         )
-    keys = [asset_commitment(job.salt, asset_id) for asset_id in found["asset_id"].to_pylist()]
+    asset_ids = values_of(found["asset_id"], str)
+    keys = [asset_commitment(job.salt, asset_id) for asset_id in asset_ids]
     return found.take(sorted(range(len(keys)), key=keys.__getitem__))
 
 
-def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: Sequence[Row]) -> None:
-    """For a repair, which leaves a sound tar as it is."""
-    published_samples = [(make_sample(row, job), row) for row in rows]
-    _check_published(store, job, spec, published_samples)
-    _record_delivered(store, job, spec, published_samples)
-    report_progress(job.progress_path, "write", len(published_samples))
+def _write_samples(tar: TarWriter, job: Job, spec: ShardSpec, rows: pa.Table) -> pa.Table:
+    """Writes the samples of rows into a tar; returns the shard's table."""
+    shard_rows: list[SampleRow] = []
+    for start in range(0, len(rows), _BATCH_SAMPLES):
+        # Made here rather than before, since the tar's threads digest meanwhile; several at once,
+        # since every medium drives all else out of the processor's caches.
+        batch = rows_of(rows.slice(start, _BATCH_SAMPLES), UnitRow)
+        samples = [make_sample(row, job) for row in batch]
+        pairs = list(zip(samples, batch, strict=True))
+        shard_rows += [shard_row(job, spec.name, sample, row) for sample, row in pairs]
+        texts = [sample_json(sample) for sample in samples]
+        for (sample, row), data in zip(pairs, texts, strict=True):
+            _add_sample(tar, job, sample, row, data)
+        report_progress(job.progress_path, "write", len(batch))
+    members = tar.close()
+    for at, (written, medium) in enumerate(zip(shard_rows, members[::3], strict=True)):
+        if medium.sha256 != written["media_sha256"]:
+            [changed] = rows_of(rows.slice(at, 1), UnitRow)
+            detail = f"sha256 {medium.sha256}, was {written['media_sha256']}"
+            raise _MediaChangedError(changed, detail)
+    return shard_table(shard_rows, members)
 
 
-def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: Row, data: bytes) -> None:
+def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: UnitRow, data: bytes) -> None:
     name = f"{sample.key}.{sample.format}"
     try:
         tar.add(name, row["bytes"], _open_media(job, row))
@@ -135,18 +148,7 @@ def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: Row, data: 
     tar.add(f"{sample.key}.json", len(data), [data])
 
 
-def _match_members(samples: list[_Sample], members: list[Member]) -> list[WrittenSample]:
-    """The samples with their members, whose digests are known once the tar is closed."""
-    written = []
-    for at, (sample, row) in enumerate(samples):
-        media, text, data = members[3 * at : 3 * at + 3]
-        if media.sha256 != sample.media_sha256:
-            raise _MediaChangedError(row, f"sha256 {media.sha256}, was {sample.media_sha256}")
-        written.append(WrittenSample(sample, row, media, text, data))
-    return written
-
-
-def _open_media(job: Job, row: Row) -> Iterator[bytes]:
+def _open_media(job: Job, row: UnitRow) -> Iterator[bytes]:
     location = resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy)
     return open_stream(location, job.limits.max_bytes)
 
@@ -154,7 +156,7 @@ def _open_media(job: Job, row: Row) -> Iterator[bytes]:
 class _MediaChangedError(Exception):
     """A medium is not what its unit found."""
 
-    def __init__(self, row: Row, detail: str) -> None:
+    def __init__(self, row: UnitRow, detail: str) -> None:
         super().__init__(detail)
         self.row = row
         self.run_error = RunError(
@@ -164,7 +166,7 @@ class _MediaChangedError(Exception):
         )
 
 
-def _mark_media_changed(store: Store, features: FeatureStore, job: Job, row: Row) -> None:
+def _mark_media_changed(store: Store, features: FeatureStore, job: Job, row: UnitRow) -> None:
     """Sees to it that the next run reads this medium, which units and plan are outdated by."""
     low, high = layout.unit_range(layout.unit_of(row["hash"], job.unit_bits), job.unit_bits)
     try:
@@ -175,27 +177,58 @@ def _mark_media_changed(store: Store, features: FeatureStore, job: Job, row: Row
     mark_outdated(store, job.work)
 
 
-def _write_embeddings(
-    store: Store, features: FeatureStore, job: Job, spec: ShardSpec, written: list[WrittenSample]
-) -> None:
-    low, high = _hash_range(written, job.unit_bits)
-    digests = [item.sample.media_sha256 for item in written]
+def _write_beside(
+    store: Store,
+    features: FeatureStore,
+    job: Job,
+    spec: ShardSpec,
+    rows: pa.Table,
+    table: pa.Table,
+    tar_bytes: int,
+) -> list[FileRecord]:
+    """Writes a shard's files but the tar; returns what the manifest will say of them."""
+    contents = {
+        layout.shard_table_path(spec.name): parquet_bytes(table),
+        layout.shard_stats_path(spec.name): json_bytes(shard_stats(table, tar_bytes)),
+    }
+    is_embedded = pc.equal(table["caption_source"], pa.scalar(CaptionSource.MODEL.value))
+    rows, embedded = rows.filter(is_embedded), table.filter(is_embedded)
+    if len(embedded):
+        contents |= _embedding_files(features, job, spec.index, rows, embedded)
+    files = []
+    for path, data in contents.items():
+        store.write_bytes(f"{job.delivery}/{path}", data)
+        digest = hashlib.sha256(data).hexdigest()
+        files.append(FileRecord(path=path, bytes=len(data), sha256=digest))
+    return files
+
+
+def _embedding_files(
+    features: FeatureStore, job: Job, number: int, rows: pa.Table, embedded: pa.Table
+) -> dict[str, bytes]:
+    """Embeddings and what lies beside them, by path: of a shard's embedded samples."""
+    low, high = _hash_range(rows, job.unit_bits)
+    digests = values_of(embedded["media_sha256"], str)
     image = features.embeddings.vectors(low, high, "embedding", digests)
     text = features.captions.vectors(low, high, "text_embedding", digests)
-    prefix, number = job.delivery, spec.index
-    store.write_bytes(f"{prefix}/{layout.image_embeddings_path(number)}", _npy_bytes(image))
-    store.write_bytes(f"{prefix}/{layout.text_embeddings_path(number)}", _npy_bytes(text))
-    table = metadata_table(spec.name, written)
-    write_table(store, f"{prefix}/{layout.metadata_path(number)}", table)
-    if any(item.row["shots"] for item in written):
-        texts = features.captions.load(low, high, ("shots",))
-        write_table(store, f"{prefix}/{layout.shots_path(number)}", shots_table(written, texts))
+    files = {
+        layout.image_embeddings_path(number): _npy_bytes(image),
+        layout.text_embeddings_path(number): _npy_bytes(text),
+        layout.metadata_path(number): parquet_bytes(metadata_table(embedded)),
+    }
+    unit_rows = rows_of(rows.select(["media_sha256", "shots"]), UnitRow)
+    if any(row["shots"] for row in unit_rows):
+        texts = features.captions.load_columns(low, high, ShotCaptions)
+        shots = shots_table(values_of(embedded["key"], str), unit_rows, texts)
+        files[layout.shots_path(number)] = parquet_bytes(shots)
+    return files
 
 
-def _hash_range(written: list[WrittenSample], bits: int) -> tuple[int, int]:
-    """The range of whole units that a shard's samples lie in."""
-    units = [layout.unit_of(item.row["hash"], bits) for item in written]
-    return layout.unit_range(min(units), bits)[0], layout.unit_range(max(units), bits)[1]
+def _hash_range(rows: pa.Table, bits: int) -> tuple[int, int]:
+    """The range of whole units that a shard's rows lie in."""
+    hashes = rows["hash"].to_numpy()
+    low, high = (layout.unit_of(int(value), bits) for value in (hashes.min(), hashes.max()))
+    return layout.unit_range(low, bits)[0], layout.unit_range(high, bits)[1]
 
 
 def _npy_bytes(vectors: Vectors) -> bytes:
@@ -206,29 +239,42 @@ def _npy_bytes(vectors: Vectors) -> bytes:
     return sink.getvalue()
 
 
-def _record_delivered(store: Store, job: Job, spec: ShardSpec, samples: Sequence[_Sample]) -> None:
+def _record_delivered(
+    store: Store, job: Job, spec: ShardSpec, rows: pa.Table, samples: pa.Table
+) -> None:
     """Leaves the shard's decisions and what the ledger needs of its assets."""
+    columns = (rows["asset_id"], samples["key"], rows["overrides"])
     decisions = [
-        delivered_asset(row["asset_id"], spec.name, sample.key, row["overrides"])
-        for sample, row in samples
+        delivered_asset(asset_id, spec.name, key, overrides)
+        for asset_id, key, overrides in zip(*(item.to_pylist() for item in columns), strict=True)
     ]
     write_decisions(store, f"{job.work}/agency", f"write-{spec.name}", decisions)
-    write_table(store, _delivered_key(job, spec), delivered_table(spec.name, samples))
+    write_table(store, _delivered_key(job, spec), delivered_table(rows, samples))
 
 
 def _delivered_key(job: Job, spec: ShardSpec) -> str:
     return f"{job.work}/delivered/{spec.name}.parquet"
 
 
-def _check_published(store: Store, job: Job, spec: ShardSpec, samples: Sequence[_Sample]) -> None:
-    """Checks that a shard which is left as it is holds the media that this run would write.
+def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: pa.Table) -> None:
+    """For a repair, which leaves a sound shard as it is, if it holds what this run would write.
 
-    That it holds no others is seen by the counts.
+    That it holds nothing else is seen by the counts.
     """
-    table = read_parquet(store, f"{job.delivery}/shards/{spec.name}.parquet")
-    published = dict(zip(table["key"].to_pylist(), table["media_sha256"].to_pylist(), strict=True))
-    for sample, row in samples:
-        published_sha256 = published.get(sample.key)
-        if published_sha256 != sample.media_sha256:
-            mismatch = f"sha256 {sample.media_sha256}, published is {published_sha256 or 'none'}"
-            raise _MediaChangedError(row, mismatch).run_error
+    path = f"{job.delivery}/{layout.shard_table_path(spec.name)}"
+    published = read_parquet(store, path, ["shard", "key", "media_sha256", "decision_sha256"])
+    places = {key: at for at, key in enumerate(published["key"].to_pylist())}
+    digests = published["media_sha256"].to_pylist()
+    found = []
+    wanted = zip(
+        *(values_of(rows[name], str) for name in ("asset_id", "media_sha256")), strict=True
+    )
+    for number, (asset_id, digest) in enumerate(wanted):
+        at = places.get(sample_key(asset_commitment(job.salt, asset_id)))
+        if at is None or digests[at] != digest:
+            was = "none" if at is None else digests[at]
+            [row] = rows_of(rows.slice(number, 1), UnitRow)
+            raise _MediaChangedError(row, f"sha256 {digest}, published is {was}").run_error
+        found.append(at)
+    _record_delivered(store, job, spec, rows, published.take(found))
+    report_progress(job.progress_path, "write", len(rows))

@@ -18,10 +18,12 @@ from pipelines.storage.store import Sink, Store
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
 
 
-def parquet_bytes(table: pa.Table) -> bytes:
-    """A table as the bytes of a Parquet file."""
+def parquet_bytes(*groups: pa.Table) -> bytes:
+    """A table, or tables of one schema, as the bytes of a Parquet file: each is a row group."""
     sink = io.BytesIO()
-    pq.write_table(table, sink, **_PARQUET)
+    with pq.ParquetWriter(sink, groups[0].schema, **_PARQUET) as writer:
+        for group in groups:
+            writer.write_table(group)
     return sink.getvalue()
 
 
@@ -67,7 +69,27 @@ def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa
         return file.read(columns=columns, use_threads=False)
 
 
-def json_bytes(value: Any) -> bytes:
+def read_row_groups(store: Store, key: str, name: str, value: str) -> pa.Table:
+    """Reads the row groups in which a column of text may have a value; the others are not decoded.
+
+    Args:
+        store: Where from.
+        key: The file.
+        name: The column.
+        value: The value.
+    """
+    with pq.ParquetFile(pa.BufferReader(store.read_bytes(key))) as file:
+        metadata = file.metadata
+        column = next(i for i in range(metadata.num_columns) if file.schema.column(i).path == name)
+        groups = []
+        for group in range(metadata.num_row_groups):
+            statistics = metadata.row_group(group).column(column).statistics
+            if statistics is None or str(statistics.min) <= value <= str(statistics.max):
+                groups.append(group)
+        return file.read_row_groups(groups, use_threads=False)
+
+
+def json_bytes(value: object) -> bytes:
     """JSON for people and machines: sorted keys, one way to write it, a newline at the end."""
     # Not orjson: it indents by two, has null for a float without JSON, and no integer past 64 bits.
     text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)

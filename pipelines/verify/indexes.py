@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.format.energon import EnergonShard
 from pipelines.format.energon_index import energon_files
 from pipelines.storage.store import Store
 from pipelines.verify.report import ProblemReporter
+from schemas import layout
 from schemas.manifest import Manifest
 
 
@@ -28,13 +28,9 @@ def check_indexes(
         report_problem: Takes what is wrong.
         prefix: Where in the store the delivery lies.
     """
-    if any(f"shards/{item.name}.parquet" in damaged for item in manifest.shards):
+    if any(layout.shard_table_path(item.name) in damaged for item in manifest.shards):
         return
-    shards = [
-        EnergonShard(f"shards/{item.name}.tar", item.family, item.samples, item.sha256)
-        for item in manifest.shards
-    ]
-    for path, chunks in energon_files(store, prefix, shards):
+    for path, chunks in energon_files(store, prefix, manifest.shards):
         if path in damaged:
             continue
         key = f"{prefix}/{path}" if prefix else path

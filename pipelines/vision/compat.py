@@ -25,7 +25,7 @@ _SCHEMAS = {
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
 # Kept alive because the definitions last only as long as the library object that made them.
-_libraries: list[Any] = []
+_libraries: list[object] = []
 
 
 class ImageTower(Protocol):

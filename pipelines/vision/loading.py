@@ -40,7 +40,7 @@ class Network:
 
 
 def load_network(ref: ModelRef, threads: int) -> Network:
-    """Loads a model, or returns the one that is already loaded in this process.
+    """Loads a model, or returns the one of the same weights that this process has loaded.
 
     Args:
         ref: The model; call `check_model` on it first, which gives more specific messages.
@@ -51,11 +51,11 @@ def load_network(ref: ModelRef, threads: int) -> Network:
         InputError: The weights are unavailable, damaged or of another architecture.
     """
     torch.set_num_threads(threads)
-    return _load(ref)
+    return _load(ref, identity(ref))
 
 
 @lru_cache(maxsize=4)
-def _load(ref: ModelRef) -> Network:
+def _load(ref: ModelRef, model_id: str) -> Network:
     demo_network.register()
     path = str(weights_file(ref))
     try:
@@ -77,7 +77,7 @@ def _load(ref: ModelRef) -> Network:
             "Check that the file is complete and belongs to this architecture",
         ) from error
     dtype = torch.bfloat16 if ref.precision == "bf16" else torch.float32
-    return Network(ref, identity(ref), model, Preprocess(model), _tokenizer(ref), dtype)
+    return Network(ref, model_id, model, Preprocess(model), _tokenizer(ref), dtype)
 
 
 def _create(ref: ModelRef, path: str) -> Model:

@@ -10,7 +10,6 @@ import difflib
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -147,11 +146,6 @@ def identity(ref: ModelRef) -> str:
     Raises:
         InputError: The weights are unavailable.
     """
-    return _identity(ref)
-
-
-@lru_cache(maxsize=32)
-def _identity(ref: ModelRef) -> str:
     files = [weights_file(ref)]
     label = ref.architecture
     if ref.kind == "tag":

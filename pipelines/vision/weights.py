@@ -71,7 +71,7 @@ def directory_weights(folder: Path) -> Path:
     found = _find_checkpoint_in_dir(folder)
     if found is None:
         raise InputError(
-            "No weights in this folder", str(folder), "Put open_clip_model.safetensors beside it"
+            "No weights in this folder", str(folder), "Put open_clip_model.safetensors into it"
         )
     path = Path(found)
     require_readable(path)

@@ -158,7 +158,7 @@ class _Planner:
         draft = self._draft(next(self._numbers))
         planted = []
         used_slots: frozenset[str] = frozenset()
-        if index < len(self._hostile):  # each alone
+        if index < len(self._hostile):  # each on its own
             planted = [self._hostile[index]]
             planted[0].plant(draft)
             used_slots = planted[0].slots

@@ -19,7 +19,7 @@ DEAL = "demo-images"
 def delivered(demo: Demo, deal_id: str = DEAL) -> list[dict[str, Any]]:
     """The catalogue's rows of what the demo delivers under a deal, by asset id."""
     rows = tables(demo.agency(deal_id) / "decisions")
-    ids = rows.filter(pc.equal(rows["outcome"], "delivered"))["asset_id"].to_pylist()
+    ids = rows.filter(pc.equal(rows["outcome"], pa.scalar("delivered")))["asset_id"].to_pylist()
     assets = pq.read_table(demo.catalogue / "assets.parquet")
     chosen: list[dict[str, Any]] = assets.filter(
         pc.is_in(assets["asset_id"], pa.array(ids))

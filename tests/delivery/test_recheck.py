@@ -17,6 +17,7 @@ from pipelines.steps.publish import _write_manifest
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.errors import RunError
+from schemas.manifest import FileRecord, ShardRecord
 from tests.format.test_manifest import SIGNER, unsigned
 
 JOB = cast(
@@ -32,7 +33,11 @@ def store(tmp_path: Path) -> Store:
 def write(store: Store, name: str, data: bytes) -> ShardReceipt:
     store.write_bytes(f"d/shards/{name}.tar", data)
     store.write_bytes(f"w/shards/{name}.json", b"{}")
-    return ShardReceipt(name, "jpg", 0, 1, len(data), hashlib.sha256(data).hexdigest(), "")
+    digest = hashlib.sha256(data).hexdigest()
+    store.write_bytes(f"d/shards/{name}.parquet", data)
+    table = FileRecord(path=f"shards/{name}.parquet", bytes=len(data), sha256=digest)
+    shard = ShardRecord(name=name, family="jpg", samples=1, bytes=len(data), sha256=digest)
+    return ShardReceipt(shard, 0, "", (table,))
 
 
 def test_what_was_written_passes(store: Store) -> None:
@@ -42,15 +47,19 @@ def test_what_was_written_passes(store: Store) -> None:
 
 
 def test_each_shard_that_differs_is_named_and_will_be_written_anew(store: Store) -> None:
-    good, cut, gone, flipped = (write(store, name, b"12345678") for name in "abcd")
+    good, cut, gone, flipped, *tables = (write(store, name, b"12345678") for name in "abcdef")
     store.write_bytes("d/shards/b.tar", b"1234567")
     store.delete("d/shards/c.tar")
     store.write_bytes("d/shards/d.tar", b"12345679")
+    store.delete("d/shards/e.parquet")
+    store.write_bytes("d/shards/f.parquet", b"12345679")
     with pytest.raises(RunError) as refused:
-        recheck_shards(store, JOB, [good, cut, gone, flipped], reread=True)
+        recheck_shards(store, JOB, [good, cut, gone, flipped, *tables], reread=True)
     message = refused.value.which
-    assert "b: 7 bytes, 8 were written" in message and "c: it is gone" in message
-    assert "d: sha256" in message and "a:" not in message
+    assert "shards/b.tar: 7 bytes, 8 were written" in message
+    assert "shards/c.tar: it is gone" in message and "shards/e.parquet: it is gone" in message
+    assert "shards/d.tar: sha256" in message and "shards/f.parquet: sha256" in message
+    assert message.count(";") == 4 and "a." not in message
     assert [item.key for item in store.list("w")] == ["w/shards/a.json"]
 
 
@@ -59,7 +68,7 @@ def test_a_folder_is_counted_and_not_read(store: Store) -> None:
     store.write_bytes("d/shards/s.tar", b"12345679")
     recheck_shards(store, JOB, [receipt])  # verify is there for this
     store.write_bytes("d/shards/s.tar", b"1")
-    with pytest.raises(RunError, match="s: 1 bytes, 8 were written"):
+    with pytest.raises(RunError, match=r"s\.tar: 1 bytes, 8 were written"):
         recheck_shards(store, JOB, [receipt])
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
-from pipelines.delivery.tables import rights_commitments
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.delivery.tables import delivered_table, rights_commitments
 from pipelines.ledger.entries import DeliveryTerms
 from schemas.ledger import Allocation
+from schemas.sample import DELIVERED_ASSETS_SCHEMA
+from schemas.unit import UNIT_SCHEMA, UnitRow
 from tests.ledger.ledger_cases import DeliveredAsset, make_entries
 
 SALT = bytes(range(32))
 DELIVERY = "deal/v0001"
 
 
-def row(**more: Any) -> dict[str, Any]:
+def row(**more: Any) -> UnitRow:
     people = [
         {"contributor_id": "bo", "share_bp": 4000},
         {"contributor_id": "ada", "share_bp": 6000},
@@ -24,7 +30,7 @@ def row(**more: Any) -> dict[str, Any]:
         for purpose in ("train_gen", "inference")
     ]
     fields = {"asset_id": "a1", "contributors": people, "release_ids": ["r2", "r1", "r2"]}
-    return {**fields, "agreements": agreed, **more}
+    return cast("UnitRow", {**fields, "agreements": agreed, **more})
 
 
 def test_contributors_are_those_of_the_ledgers_entries() -> None:
@@ -64,3 +70,45 @@ def test_the_order_of_rows_changes_nothing() -> None:
         agreements=row()["agreements"][::-1],
     )
     assert rights_commitments(SALT, DELIVERY, turned) == rights_commitments(SALT, DELIVERY, row())
+
+
+ASSETS = st.lists(
+    st.tuples(
+        st.lists(st.tuples(st.text(max_size=3), st.integers(1, 10_000)), max_size=3),
+        st.none() | st.integers(1, 9),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(ASSETS, st.integers(1, 12))
+def test_the_ledger_is_told_of_every_asset(assets: list[Any], cut: int) -> None:
+    """Rows come in pieces of several units, and samples in one."""
+    fields = [UNIT_SCHEMA.field(name) for name in ("asset_id", "contributors", "weight")]
+    rows = [
+        {
+            "asset_id": f"a{at}",
+            "contributors": [{"contributor_id": who, "share_bp": part} for who, part in people],
+            "weight": weight,
+        }
+        for at, (people, weight) in enumerate(assets)
+    ]
+    whole = pa.Table.from_pylist(rows, schema=pa.schema(fields))
+    pieces = pa.concat_tables([whole.slice(0, cut), whole.slice(cut)])
+    names = ("shard", "key", "media_sha256", "decision_sha256")
+    samples = [{name: f"{name} {at}" for name in names} for at in range(len(rows))]
+    due = [
+        {
+            "asset_id": row["asset_id"],
+            "contributor_ids": [who for who, _ in people],
+            "shares_bp": [part for _, part in people],
+            "weight": weight or 1,
+            "samples": 1,
+            **sample,
+        }
+        for row, (people, weight), sample in zip(rows, assets, samples, strict=True)
+    ]
+    found = delivered_table(pieces, pa.Table.from_pylist(samples))
+    assert found.schema.equals(DELIVERED_ASSETS_SCHEMA)
+    assert found.to_pylist() == due

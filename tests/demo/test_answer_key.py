@@ -246,7 +246,7 @@ def test_a_library_without_room_for_every_case_is_refused() -> None:
         make_plan(0, MIN_ASSETS - 1)
 
 
-def test_plans_depend_on_the_seed_alone() -> None:
+def test_plans_depend_only_on_the_seed() -> None:
     assert make_plan(3, 200) == make_plan(3, 200)
     assert make_plan(3, 200).assets != make_plan(4, 200).assets
     assert answer_key(make_plan(3, 200))["as_of"] == AS_OF.isoformat() == "2026-06-30"

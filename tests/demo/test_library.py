@@ -167,7 +167,7 @@ def test_a_large_enough_library_has_all_hostile_names() -> None:
     assert set(HOSTILE_FILE_NAMES) <= stems
 
 
-def test_a_folder_with_a_catalogue_is_left_alone(loaded_demo: LoadedDemo) -> None:
+def test_a_folder_with_a_catalogue_is_not_changed(loaded_demo: LoadedDemo) -> None:
     before = _digests(loaded_demo.library.root)
     with pytest.raises(InputError, match="catalogue exists already"):
         make_library(loaded_demo.library.root, assets=80)

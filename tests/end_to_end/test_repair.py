@@ -200,10 +200,10 @@ def test_every_file_at_once(output: RepairOutput) -> None:
 # The command, killed when it is to replace another file after so many.
 _KILLED = """
 import os, signal, sys
-from pipelines import repair
 from pipelines.cli import main
+from pipelines.repair import rebuild
 
-left, copy = int(sys.argv[1]), repair.copy_file
+left, copy = int(sys.argv[1]), rebuild.copy_file
 
 def copy_or_die(*arguments):
     global left
@@ -212,7 +212,7 @@ def copy_or_die(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     return copy(*arguments)
 
-repair.copy_file = copy_or_die
+rebuild.copy_file = copy_or_die
 sys.exit(main(sys.argv[2:]))
 """
 

@@ -28,7 +28,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def evidence_of(location: HttpLocation) -> HttpEvidence:
-    fetched = fetch_with_evidence(location, len(DATA), origin_files=OriginFileCache())
+    fetched = fetch_with_evidence(location, len(DATA), OriginFileCache())
     assert fetched.data == DATA
     assert fetched.evidence is not None
     return fetched.evidence
@@ -42,7 +42,7 @@ def value(evidence: HttpEvidence, purpose: Purpose = Purpose.TRAIN_GEN) -> Permi
 def test_a_file_from_disk_comes_without(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(DATA)
     root = str(tmp_path.resolve())
-    fetched = fetch_with_evidence(FileLocation(root, f"{root}/a"), len(DATA))
+    fetched = fetch_with_evidence(FileLocation(root, f"{root}/a"), len(DATA), OriginFileCache())
     assert (fetched.data, fetched.evidence) == (DATA, None)
 
 

@@ -142,7 +142,7 @@ def test_an_origin_is_asked_once_for_all_its_media() -> None:
     with serving({**answers, ROBOTS: answer(BODY)}) as site:
 
         def one(number: int) -> tuple[OriginFile, ...]:
-            fetched = fetch_with_evidence(site.at(f"/{number}.jpg"), 100, origin_files=cache)
+            fetched = fetch_with_evidence(site.at(f"/{number}.jpg"), 100, cache)
             assert fetched.evidence is not None
             return fetched.evidence.origin_files
 

@@ -18,16 +18,17 @@ from pipelines.profiles import load_profile, profile_for, profile_names
 from pipelines.profiles.base import Profile, SampleError, schema_text
 from schemas import profiles as schemas
 from schemas.errors import InputError
-from tests.profiles.rows import Row, bare, common_of, film_row, picture_row, shot
+from schemas.unit import UnitRow
+from tests.profiles.rows import Row, bare, common_of, film_row, picture_row, shot, with_values
 
 NAMES = profile_names()
 
 
-def row_of(name: str) -> Row:
+def row_of(name: str) -> UnitRow:
     return film_row() if load_profile(name).media_type == "video" else picture_row()
 
 
-def make_json(name: str, row: Row) -> Row:
+def make_json(name: str, row: UnitRow) -> Row:
     sample = load_profile(name).make_sample(common_of(row), row)
     return sample.model_dump(mode="json")
 
@@ -71,8 +72,8 @@ def test_a_sample_meets_its_schema(name: str, seen: bool) -> None:
     row = row_of(name)
     if not seen:
         row = bare(row)
-        row |= {"shots": row["shots"][:1]} if "shots" in row else {}
-        row |= {"frames": 20} if "shots" in row else {}
+        if "shots" in row:
+            row = with_values(row, shots=row["shots"][:1], frames=20)
     profile = load_profile(name)
     assert profile.find_unmet(row) is None
     common = {**common_of(row), "frames": row.get("frames", 0) if "shots" in row else 0}
@@ -87,10 +88,10 @@ def test_a_sample_meets_its_schema(name: str, seen: bool) -> None:
 def test_loaders_find_the_same_types_in_every_sample(name: str) -> None:
     """A sample with model captions and one without, each read alone, as a loader's first one."""
     row = row_of(name)
-    lone: Row = {"shots": [shot(0, 50, "", 0.0)]} if "shots" in row else {}
+    lone = with_values(row, shots=[shot(0, 50, "", 0.0)]) if "shots" in row else row
     full, empty = (
         pyarrow.json.read_json(io.BytesIO(rfc8785.dumps(make_json(name, one)) + b"\n")).schema
-        for one in (row, bare({**row, **lone}))
+        for one in (row, bare(lone))
     )
     assert full == empty
     assert pyarrow.null() not in full.types
@@ -141,17 +142,17 @@ def test_schema_and_model_agree(name: str, data: st.DataObject) -> None:
         assert valid
 
 
-def unmet_reason(name: str, row: Row) -> str:
+def unmet_reason(name: str, row: UnitRow) -> str:
     unmet = load_profile(name).find_unmet(row)
     return unmet.reason if unmet else ""
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_asset_without_any_caption_is_refused(name: str) -> None:
-    wordless = {**row_of(name), "title": None, "description": " "}
+    wordless = with_values(row_of(name), title=None, description=" ")
     assert unmet_reason(name, wordless) == ""
     assert unmet_reason(name, {**wordless, "caption": ""}) == "profile.no_caption"
-    unseen = {**wordless, "caption": "", "caption_source": "none"}
+    unseen: UnitRow = {**wordless, "caption": "", "caption_source": "none"}
     assert unmet_reason(name, unseen) == "profile.no_caption"
     if name != "video-text":
         assert unmet_reason(name, {**unseen, "description": "A boat."}) == ""
@@ -195,7 +196,7 @@ def test_captions_of_pictures_are_in_separate_fields() -> None:
         (bare(picture_row()), 0),
     ],
 )
-def test_the_share_of_synthetic_captions(row: Row, share: int) -> None:
+def test_the_share_of_synthetic_captions(row: UnitRow, share: int) -> None:
     assert make_json("image-text", row)["p_synthetic_bp"] == share
 
 

@@ -58,7 +58,7 @@ def test_a_mask_has_room_for_every_screening_reason() -> None:
 
 
 def test_published_tables_begin_as_they_must() -> None:
-    assert DECISIONS_SCHEMA.names == ["asset_id", "outcome", "stage", "reasons", "detail"]
+    assert DECISIONS_SCHEMA.names[:5] == ["asset_id", "outcome", "stage", "reasons", "detail"]
     assert FAILED_ASSETS_SCHEMA.names == ["asset_id", "stage", "reason", "detail"]
 
 

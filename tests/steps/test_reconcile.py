@@ -19,6 +19,7 @@ from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
 from schemas.errors import RunError
+from schemas.manifest import FileRecord, ShardRecord
 from schemas.reasons import Outcome, Reason, Stage
 
 # All that reconciling asks of a job is where its files lie.
@@ -37,11 +38,15 @@ def counts() -> RunCounts:
     return RunCounts(None, steps, {"decoded": 6}, 2, False, 2)
 
 
+def receipt(index: int, family: str, samples: int) -> ShardReceipt:
+    name = f"s-{index}"
+    shard = ShardRecord(name=name, family=family, samples=samples, bytes=1, sha256="ab")
+    table = FileRecord(path=f"shards/{name}.parquet", bytes=2, sha256="cd")
+    return ShardReceipt(shard, index, "ef", (table,))
+
+
 def receipts() -> list[ShardReceipt]:
-    return [
-        ShardReceipt("s-0", "jpg", 0, 3, 1, "", ""),
-        ShardReceipt("s-1", "png", 1, 2, 1, "", ""),
-    ]
+    return [receipt(0, "jpg", 3), receipt(1, "png", 2)]
 
 
 def decided() -> list[Decision]:
@@ -91,13 +96,12 @@ def test_an_asset_lost_between_steps(store: Store) -> None:
 def test_a_lost_shard(store: Store) -> None:
     with pytest.raises(RunError, match="left write: 3, expected 5"):
         reconcile(store, JOB, counts(), receipts()[:1])
-    empty = replace(receipts()[1], name="s-2", index=2, samples=0)
     with pytest.raises(RunError, match="shards written: 3, expected 2"):
-        reconcile(store, JOB, counts(), [*receipts(), empty])
+        reconcile(store, JOB, counts(), [*receipts(), receipt(2, "png", 0)])
 
 
 def test_a_lost_sample(store: Store) -> None:
-    bad = [receipts()[0], replace(receipts()[1], samples=1)]
+    bad = [receipts()[0], receipt(1, "png", 1)]
     with pytest.raises(RunError, match="left write: 4, expected 5"):
         reconcile(store, JOB, counts(), bad)
 
@@ -135,9 +139,9 @@ def test_what_the_graph_left_is_read_back(tmp_path: Path) -> None:
     verdict: dict[str, object] = {"stop": None, "counts": steps["read"]}
     for name, value in (("verdict", verdict), ("screen", steps["screen"]), ("plan", plan)):
         store.write_bytes(f"{JOB.work}/{name}.json", json_bytes(value))
-    for receipt in reversed(receipts()):
-        key = f"{JOB.work}/shards/{receipt.name}.json"
-        store.write_bytes(key, json_bytes(receipt.__dict__))
+    for item in reversed(receipts()):
+        key = f"{JOB.work}/shards/{item.shard.name}.json"
+        store.write_bytes(key, json_bytes(item.to_json()))
     assert read_counts(store, JOB) == written
     assert read_receipts(store, JOB) == receipts()
     verdict["stop"] = ["what", "which", "remedy"]

@@ -28,6 +28,7 @@ from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Options, s3_client
 from pipelines.storage.store import Store
 from schemas.errors import InputError, RunError
+from schemas.manifest import ShardRecord
 from tests.faults.faulty_s3 import ALL_FAULTS, FaultyProxy, S3Fault, Schedule, faulty_proxy
 from tests.faults.servers import started_swift
 from tests.storage.store_contract import SMALLEST_PART, Exercise
@@ -259,7 +260,9 @@ def test_one_holds_a_version(store: Store) -> None:
 def test_a_byte_that_flips_on_the_servers_disk_is_found(swift: Swift, store: Store) -> None:
     """The service hands it out with 200; only the digest of what was written tells."""
     data = uuid.uuid4().bytes * 5_000
-    receipt = ShardReceipt("s", "jpg", 0, 1, len(data), hashlib.sha256(data).hexdigest(), "")
+    digest = hashlib.sha256(data).hexdigest()
+    shard = ShardRecord(name="s", family="jpg", samples=1, bytes=len(data), sha256=digest)
+    receipt = ShardReceipt(shard, 0, "", ())
     job = cast(Job, SimpleNamespace(delivery="d", work="w", progress_path=""))
     with store.open_write("d/shards/s.tar") as sink:
         sink.write(data)
@@ -269,6 +272,6 @@ def test_a_byte_that_flips_on_the_servers_disk_is_found(swift: Swift, store: Sto
     with path.open("r+b") as file:
         file.seek(40_000)
         file.write(bytes([data[40_000] ^ 1]))
-    with pytest.raises(RunError, match=r"not what was written: s: sha256"):
+    with pytest.raises(RunError, match=r"not what was written: shards/s\.tar: sha256"):
         recheck_shards(store, job, [receipt])
     assert not store.exists("w/shards/s.json")

@@ -203,6 +203,21 @@ def test_identity_depends_on_weights_and_precision(tmp_path: Path, demo_model: M
     assert identity(parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")) != identity(demo_model)
 
 
+def test_a_file_that_was_replaced_is_another_model_in_the_same_process(
+    tmp_path: Path, demo_model: ModelRef
+) -> None:
+    """The next deal's features must not be kept under the earlier file's name."""
+    file = tmp_path / "w.safetensors"
+    shutil.copy(WEIGHTS, file)
+    ref = parse_model(f"fairshard-demo:{file}")
+    first, loaded = identity(ref), load_encoder(ref, batch=8)
+    changed = bytearray(WEIGHTS.read_bytes())
+    changed[-1] ^= 1
+    file.write_bytes(changed)
+    assert loaded.identity == first == identity(demo_model)
+    assert identity(ref) == load_encoder(ref, batch=8).identity != first
+
+
 def test_a_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo_model: ModelRef) -> None:
     network = load_network(demo_model, 1)
     without = type("Bare", (), {"model": object()})()

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import pi, sin
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -128,7 +127,7 @@ def write_film(path: Path, spec: FilmSpec) -> None:
     """
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:
-        stream: Any = container.add_stream("mpeg4", rate=spec.rate)
+        stream = container.add_stream("mpeg4", rate=spec.rate)
         stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
         stream.bit_rate = 4 * spec.width * spec.height
         stream.thread_count = 1

@@ -1,0 +1,67 @@
+"""Units' tables: what is known of the assets that go on, for selection and for the shards.
+
+A shard takes the assets of one family, and those of several units; a unit has assets of several
+families and may be larger than a shard. So each family's rows are a row group of their own, and a
+worker keeps the last few that it has read.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.run.job import Job
+from pipelines.storage.columns import values_of
+from pipelines.storage.store import Store
+from pipelines.storage.tables import parquet_bytes, read_parquet, read_row_groups
+from schemas.layout import unit_name
+
+_FAMILY = "format"
+_KEPT_TABLES = 4
+
+
+def unit_key(job: Job, unit: int) -> str:
+    """Where a unit's table lies."""
+    return f"{job.work}/units/{unit_name(unit)}.parquet"
+
+
+def write_unit(store: Store, job: Job, unit: int, rows: pa.Table) -> None:
+    """Writes a unit's table, each family's rows together.
+
+    Args:
+        store: The output.
+        job: The run.
+        unit: The unit's number.
+        rows: Its rows (schemas.unit.UNIT_SCHEMA).
+    """
+    families = sorted(values_of(pc.unique(rows[_FAMILY]), str))
+    groups = [rows.filter(pc.equal(rows[_FAMILY], pa.scalar(family))) for family in families]
+    store.write_bytes(unit_key(job, unit), parquet_bytes(*(groups or [rows])))
+
+
+def read_unit(store: Store, job: Job, unit: int, columns: list[str]) -> pa.Table:
+    """Some columns of a unit's table, in its order."""
+    return read_parquet(store, unit_key(job, unit), columns)
+
+
+class UnitTables:
+    """The units' tables as one worker of a run reads them.
+
+    Args:
+        store: The output.
+        job: The run.
+    """
+
+    def __init__(self, store: Store, job: Job) -> None:
+        self._store = store
+        self._job = job
+        self._kept = lru_cache(maxsize=_KEPT_TABLES)(self._read)
+
+    def rows(self, unit: int, family: str) -> pa.Table:
+        """A unit's rows of one family (schemas.unit.UNIT_SCHEMA)."""
+        return self._kept(unit, family)
+
+    def _read(self, unit: int, family: str) -> pa.Table:
+        return read_row_groups(self._store, unit_key(self._job, unit), _FAMILY, family)

@@ -1,0 +1,93 @@
+"""How often a shard's files are read again: once its table for the index, and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from pipelines.run.signing_key import demonstration_key, save_key
+from pipelines.steps import package as package_module
+from pipelines.storage.local_store import LocalStore
+from pipelines.verify.delivery import verify_delivery
+from schemas.errors import RunError
+from tests.end_to_end.command import tree
+from tests.end_to_end.damage import run_in_process
+from tests.end_to_end.sparse import Fate, Library, Planted, id_in
+from tests.end_to_end.sparse_files import write_library
+from tests.end_to_end.sparse_run import package_options
+
+LIBRARY = Library(
+    (
+        Planted(id_in(0, 2), Fate.TAKEN, 1),
+        Planted(id_in(1, 2), Fate.TAKEN, 2),
+        Planted(id_in(2, 2), Fate.UNSEEN, 3, "png"),
+        Planted(id_in(3, 2), Fate.TAKEN, 4, "mp4"),
+    )
+)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each object of any folder was opened."""
+    counts: Counter[str] = Counter()
+    before = LocalStore.open_read
+
+    def open_read(self: LocalStore, key: str) -> BinaryIO:
+        counts[key] += 1
+        return before(self, key)
+
+    monkeypatch.setattr(LocalStore, "open_read", open_read)
+    return counts
+
+
+def of_shards(reads: Counter[str]) -> dict[str, int]:
+    """Those of the files that are written with a shard, by the folder and the ending."""
+    found: Counter[tuple[str, int]] = Counter()
+    folders = ("shards", "img_emb", "text_emb", "metadata", "shots")
+    for key, count in reads.items():
+        name = key.rpartition("delivery/")[2]
+        if name.startswith(folders) and not name.endswith((".idx", "README.md")):
+            found[name.rpartition(".")[2], count] += 1
+    assert all(count == 1 for _, count in found)
+    return {ending: number for (ending, _), number in found.items()}
+
+
+def test_a_shard_is_read_once_after_it_is_written(
+    tmp_path: Path, reads: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_library(LIBRARY, tmp_path)
+    save_key(tmp_path / "key", demonstration_key(1))
+    assert run_in_process(*package_options(tmp_path)).code == 0
+    assert of_shards(reads) == {"parquet": 3}  # jpg, mp4 and png
+
+    # A run that was cut off before it was published takes its shards from their receipts.
+    def cut(*_: object) -> None:
+        raise RunError("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(package_module, "record_attribution", cut)
+        assert run_in_process(*package_options(tmp_path, tmp_path / "again")).code == 1
+    tar = next((tmp_path / "again").rglob("*.tar"))
+    written = tar.stat().st_mtime_ns
+    reads.clear()
+    assert run_in_process(*package_options(tmp_path, tmp_path / "again")).code == 0
+    assert tar.stat().st_mtime_ns == written
+    assert of_shards(reads) == {"parquet": 3}
+    assert tree(tmp_path / "again" / "sparse") == tree(tmp_path / "out" / "sparse")
+
+
+def test_verifying_reads_a_table_three_times(tmp_path: Path, reads: Counter[str]) -> None:
+    """For its digest, for its tar, and for the index that is made of all tables."""
+    write_library(LIBRARY, tmp_path)
+    save_key(tmp_path / "key", demonstration_key(1))
+    assert run_in_process(*package_options(tmp_path)).code == 0
+    reads.clear()
+    assert verify_delivery(str(tmp_path / "out" / "sparse" / "v0001" / "delivery")).sound
+    assert {
+        count
+        for key, count in reads.items()
+        if key.startswith("shards/") and key.endswith(".parquet")
+    } == {3}

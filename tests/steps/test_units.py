@@ -1,0 +1,102 @@
+"""Units' tables: a shard decodes its family's rows alone, and a worker reads no table twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.run.job import Job
+from pipelines.steps.units import UnitTables, read_unit, unit_key, write_unit
+from pipelines.storage.columns import values_of
+from pipelines.storage.open import open_store
+from pipelines.storage.tables import parquet_bytes
+from schemas.unit import UNIT_SCHEMA
+from tests.counting import CountingStore
+
+JOB = cast(Job, SimpleNamespace(work="work"))
+FAMILIES = ("jpg", "mp4", "png", "webp")
+
+
+def unit_rows(families: list[str]) -> pa.Table:
+    """Rows of UNIT_SCHEMA in the order of their hashes: what they say but for these is nothing."""
+    return pa.Table.from_pylist(
+        [
+            {**nothing(), "asset_id": f"a-{at}", "hash": at, "format": family}
+            for at, family in enumerate(families)
+        ],
+        schema=UNIT_SCHEMA,
+    )
+
+
+def nothing() -> dict[str, Any]:
+    empty = {pa.string(): "", pa.bool_(): False, pa.float32(): 0.0}
+    return {
+        field.name: None
+        if field.nullable
+        else []
+        if pa.types.is_list(field.type)
+        else empty.get(field.type, 0)
+        for field in UNIT_SCHEMA
+    }
+
+
+@given(st.lists(st.sampled_from(FAMILIES), max_size=40))
+def test_a_family_is_found_whatever_lies_beside_it(
+    tmp_path_factory: pytest.TempPathFactory, families: list[str]
+) -> None:
+    store = open_store(str(tmp_path_factory.mktemp("units")))
+    rows = unit_rows(families)
+    write_unit(store, JOB, 3, rows)
+    tables = UnitTables(store, JOB)
+    for family in FAMILIES:
+        due = [f"a-{at}" for at, found in enumerate(families) if found == family]
+        assert tables.rows(3, family)["asset_id"].to_pylist() == due
+    every = read_unit(store, JOB, 3, ["asset_id", "format"])
+    assert sorted(values_of(every["asset_id"], str)) == sorted(values_of(rows["asset_id"], str))
+
+
+def test_what_another_family_has_is_not_decoded(tmp_path: Path) -> None:
+    """Its bytes are damaged here, and nobody notices."""
+    store = open_store(str(tmp_path))
+    write_unit(store, JOB, 0, unit_rows(["png", "jpg", "png", "jpg", "jpg"]))
+    path = tmp_path / unit_key(JOB, 0)
+    metadata = pq.ParquetFile(path).metadata
+    assert metadata.num_row_groups == 2
+    pages = metadata.row_group(1).column(0)
+    data = bytearray(path.read_bytes())
+    start = pages.dictionary_page_offset or pages.data_page_offset
+    data[start : start + pages.total_compressed_size] = bytes(pages.total_compressed_size)
+    path.write_bytes(data)
+    found = UnitTables(store, JOB).rows(0, "jpg")
+    assert found["asset_id"].to_pylist() == ["a-1", "a-3", "a-4"]
+    with pytest.raises((OSError, pa.ArrowException)):
+        UnitTables(store, JOB).rows(0, "png")
+
+
+def test_neighbouring_shards_share_what_was_read(tmp_path: Path) -> None:
+    store = CountingStore(str(tmp_path))
+    for unit in range(6):
+        write_unit(store, JOB, unit, unit_rows(["jpg", "png"]))
+    tables = UnitTables(store, JOB)
+    for unit in (0, 1, 1, 2, 2, 1):
+        tables.rows(unit, "jpg")
+    assert store.reads == {unit_key(JOB, unit): 1 for unit in range(3)}
+    for unit in range(6):
+        tables.rows(unit, "jpg")
+    tables.rows(0, "jpg")  # a few are kept, not all
+    assert store.reads[unit_key(JOB, 0)] == 2
+
+
+def test_one_group_is_the_bytes_of_a_plain_table(tmp_path: Path) -> None:
+    """The published tables are of one row group: how they are written must not show."""
+    rows = unit_rows(["jpg"] * 9)
+    path = tmp_path / "plain.parquet"
+    pq.write_table(rows, path, compression="zstd", version="2.6", store_schema=True)
+    assert parquet_bytes(rows) == path.read_bytes()
