@@ -17,7 +17,8 @@ from math import floor
 from pipelines.demo.deals import DEALS, DemoDeal
 from pipelines.demo.plan import LibraryPlan, PlannedAsset
 from pipelines.demo.roles.role import AS_OF
-from schemas.reasons import REASONS, Outcome, Reason, Stage
+from pipelines.rights.rules.reasons import REASONS
+from schemas.reasons import Outcome, Reason, Stage
 
 ANSWER_KEY_VERSION = 1
 _EQUAL_BYTES_CHANGES = ("", "same")  # members of a group with these copies have equal bytes
@@ -33,12 +34,12 @@ class ExpectedDecision:
     @property
     def stage(self) -> str:
         """The step that decides, as a code."""
-        return str(REASONS[Reason(self.reasons[0])].stage if self.reasons else Stage.WRITE)
+        return str(REASONS[self.reasons[0]].stage if self.reasons else Stage.WRITE)
 
     @property
     def outcome(self) -> str:
         """The outcome, as a code."""
-        decided = REASONS[Reason(self.reasons[0])].outcome if self.reasons else Outcome.DELIVERED
+        decided = REASONS[self.reasons[0]].outcome if self.reasons else Outcome.DELIVERED
         return str(decided)
 
 
@@ -77,9 +78,9 @@ def _cap_order(asset_id: str) -> bytes:
 def _individual_reasons(asset: PlannedAsset, deal: DemoDeal) -> tuple[str, ...]:
     """Steps 1 to 3, for which no other asset matters."""
     reasons_found = asset.role.reasons.get(deal.deal_id, ())
-    unreadable = any(REASONS[Reason(code)].stage is Stage.READ for code in reasons_found)
+    unreadable = any(REASONS[code].stage is Stage.READ for code in reasons_found)
     if deal.filters_keywords and not unreadable and (asset.retired or not asset.in_collection):
-        reasons_found = tuple(sorted({*reasons_found, Reason.SELECT_KEYWORDS.value}))
+        reasons_found = tuple(sorted({*reasons_found, "select.keywords"}))
     if reasons_found:
         return reasons_found
     if asset.role.failure_reason:

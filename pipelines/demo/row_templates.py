@@ -16,7 +16,6 @@ from pipelines.demo.roles.role import COLLECTION, DEAL_IDS, RETIRED, STRICT, Rol
 from pipelines.demo.scenes.scene import COLOURS, KINDS
 from pipelines.demo.tables import ORDINARY_ASSET, release_row
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTOR_SHARE, RELEASES_SCHEMA
-from schemas.reasons import Reason
 
 IntArray = npt.NDArray[np.int64]
 # The stubs of pyarrow know neither joins of arrays with text nor lists of structs.
@@ -205,7 +204,7 @@ def _reasons(roles: Sequence[Role], deal: str) -> ArrowColumn:
     screening_reasons = [list(role.reasons.get(deal, ())) for role in roles]
     if deal != STRICT:
         return pa.array(screening_reasons, _STRINGS)
-    code = Reason.SELECT_KEYWORDS.value
+    code = "select.keywords"
     return pa.array(
         [*screening_reasons, *(sorted([*codes, code]) for codes in screening_reasons)], _STRINGS
     )

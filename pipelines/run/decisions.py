@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.rights.rules.reasons import REASONS
 from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
@@ -28,7 +29,7 @@ class Decision:
         asset_id: The asset, or the place of a row whose id cannot be read.
         outcome: Delivered, refused or dead letter.
         stage: The step that decided.
-        reasons: Codes of `schemas.reasons.Reason`; none where it was delivered.
+        reasons: Codes of `pipelines.rights.rules.reasons.REASONS`; none where it was delivered.
         detail: The values seen, in one line.
     """
 
@@ -39,10 +40,10 @@ class Decision:
     detail: str
 
 
-def refused_asset(asset_id: str, reasons: Iterable[Reason], detail: str) -> Decision:
+def refused_asset(asset_id: str, reasons: Iterable[str], detail: str) -> Decision:
     """A refusal; its stage is that of its reasons."""
     codes = tuple(reasons)
-    return Decision(asset_id, Outcome.REFUSED, codes[0].info.stage, codes, detail)
+    return Decision(asset_id, Outcome.REFUSED, REASONS[codes[0]].stage, codes, detail)
 
 
 def failed_asset(asset_id: str, code: str, detail: str) -> Decision:
@@ -88,7 +89,7 @@ def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
 
 def refusals_table(
     asset_ids: pa.Array,
-    reason_lists: Sequence[Sequence[Reason]],
+    reason_lists: Sequence[Sequence[str]],
     list_index: npt.NDArray[np.int64],
     details: pa.Array,
 ) -> pa.Table:
@@ -104,7 +105,7 @@ def refusals_table(
     codes = pa.array(
         [[str(code) for code in codes] for codes in reason_lists], pa.list_(pa.string())
     )
-    stages = pa.array([codes[0].info.stage.value for codes in reason_lists], pa.string())
+    stages = pa.array([REASONS[codes[0]].stage.value for codes in reason_lists], pa.string())
     outcome = pa.array([Outcome.REFUSED.value] * len(asset_ids), pa.string())
     columns = [asset_ids, outcome, stages.take(list_indices), codes.take(list_indices), details]
     return pa.Table.from_arrays(columns, schema=DECISIONS_SCHEMA)

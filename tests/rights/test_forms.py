@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.rights.screen import screen_batch
+from pipelines.rights.rules.screen import screen_batch
 from schemas.catalogue import ASSETS_SCHEMA
 from tests.rights.rights_cases import rights_index
 from tests.rights.worlds import CONTRIBUTORS, make_world
