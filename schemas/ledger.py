@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
@@ -77,16 +76,11 @@ _INTEGER_TYPES = {
     "weight": pa.int64(),
     "amount_minor": pa.int64(),
 }
-_COLUMNS = tuple(field.name for field in fields(LedgerEntry))
 
 #: The ledger's table. The first twelve columns are a contract with readers; add only at the end.
 LEDGER_SCHEMA = pa.schema(
-    [pa.field(name, _INTEGER_TYPES.get(name, pa.string()), nullable=False) for name in _COLUMNS]
+    [
+        pa.field(field.name, _INTEGER_TYPES.get(field.name, pa.string()), nullable=False)
+        for field in fields(LedgerEntry)
+    ]
 )
-
-
-def entries_from_table(table: pa.Table | pa.RecordBatch) -> Iterator[LedgerEntry]:
-    """Entries of a table or batch that has the columns of `LEDGER_SCHEMA`; others are ignored."""
-    columns = [table.column(name).to_pylist() for name in _COLUMNS]
-    for row in zip(*columns, strict=True):
-        yield LedgerEntry(*row)

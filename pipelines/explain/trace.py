@@ -24,7 +24,7 @@ from pipelines.rights.rules.rule import CONSENT_NOTES, Rule, TracedRow
 from pipelines.rights.rules.screen import RULE_BITS, rules_of
 from pipelines.run.decisions import Decision, refused_asset
 from schemas.deal import Deal
-from schemas.reasons import Outcome, ReasonInfo, Stage
+from schemas.reasons import Outcome, ReasonInfo
 
 
 @dataclass(frozen=True)
@@ -167,8 +167,3 @@ def combined_outcome(rows: Sequence[RowTrace]) -> str:
     outcomes = {trace.outcome for trace in rows}
     order = ("cleared", Outcome.REFUSED.value, Outcome.FAILED.value)
     return next(outcome for outcome in reversed(order) if outcome in outcomes)
-
-
-def stage_of(trace: RowTrace) -> Stage | None:
-    """The step that decided against a row, if one did."""
-    return None if trace.decision is None else trace.decision.stage

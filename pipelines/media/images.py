@@ -80,15 +80,6 @@ class DecodedImage:
     facts: ImageFacts
 
 
-def decode_image(data: bytes, fmt: Format, max_pixels: int) -> DecodedImage:
-    """Decodes a picture at its full size.
-
-    Raises:
-        BadRecord: `media.too_large` or `media.undecodable`.
-    """
-    return _convert_errors(lambda: _decode(data, fmt, max_pixels, None))
-
-
 def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> DecodedImage:
     """Decodes a picture whose longest side is at most `side`; the facts are of the full one.
 
@@ -129,7 +120,7 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> DecodedImage:
+def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImage:
     # A process-wide switch of Pillow's that other libraries turn on: half a file would pass.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     with _open_header(data, fmt, max_pixels) as file:  # 1
@@ -145,9 +136,9 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> Deco
         progressive = bool(file.info.get("progressive") or file.info.get("progression"))
         bits = {"png": png_bit_depth(data), "jpg": getattr(file, "bits", 8)}.get(fmt, 8)
         frames = int(getattr(file, "n_frames", 1))
-        target = None if side is None else _fitted_size(file.size, side)
+        target = _fitted_size(file.size, side)
         flat = _flatten(_load_pixels(file, data, fmt, target))  # 4, 5
-    if target is not None and flat.size != target:
+    if flat.size != target:
         flat = flat.resize(target, Image.Resampling.BICUBIC)  # 6
     image, icc_note = _to_srgb(flat, profile)  # 7
     if orientation in _TRANSPOSES:
@@ -206,24 +197,23 @@ def _fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 
 def _load_pixels(
-    file: ImageFile.ImageFile, data: bytes, fmt: Format, target: tuple[int, int] | None
+    file: ImageFile.ImageFile, data: bytes, fmt: Format, target: tuple[int, int]
 ) -> Image.Image:
     if fmt == "jpg" and file.mode in ("RGB", "L"):
         array = _decode_jpeg(data, file.mode, target)
         if array is not None:
             return Image.fromarray(array if file.mode == "RGB" else array[:, :, 0])
-        if target is not None:
-            file.draft(file.mode, target)
+        file.draft(file.mode, target)
     file.load()
     return file.copy()
 
 
-def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int] | None) -> np.ndarray | None:
+def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int]) -> np.ndarray | None:
     """Decodes a JPEG and takes libjpeg's warnings seriously; None if Pillow is to judge.
 
     Pillow finds a cut file but takes one with an end mark put behind the cut, or with a hole.
     """
-    width, height = target or (0, 0)
+    width, height = target
     try:
         array: np.ndarray = simplejpeg.decode_jpeg(
             data,

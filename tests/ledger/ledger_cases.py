@@ -23,7 +23,7 @@ from pipelines.ledger.entries import (
 )
 from pipelines.ledger.split import agency_and_contributors, allocate
 from pipelines.ledger.statement import Statement, statement_head, statement_lines
-from schemas.ledger import Allocation, LedgerEntry, entries_from_table
+from schemas.ledger import LEDGER_SCHEMA, Allocation, LedgerEntry
 from schemas.sample import DELIVERED_ASSETS_SCHEMA
 
 SECRET = b"a secret of the agency, 32 bytes"
@@ -145,7 +145,9 @@ def make_entries(
 ) -> tuple[list[LedgerEntry], int]:
     """The entries as records."""
     sealed, agency = seal(assets, deal, salt)
-    return list(entries_from_table(sealed.table)), agency
+    return [
+        LedgerEntry(**row) for row in sealed.table.select(LEDGER_SCHEMA.names).to_pylist()
+    ], agency
 
 
 def make_statements(
