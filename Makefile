@@ -30,7 +30,7 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[package]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.runtime

@@ -22,13 +22,21 @@ COMMANDS: dict[str, str] = {
     "clean": "remove what interrupted runs left behind",
 }
 
+# Import names of what `fairshard[package]` adds to the base install. grpc comes with Beam.
+PACKAGE_MODULES = frozenset(
+    "PIL apache_beam av c2pa great_expectations grpc http_sf huggingface_hub license_expression "
+    "open_clip pandas rdflib safetensors simplejpeg torch".split()
+)
+
 
 def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
     """The parser, with the options of the chosen commands alone."""
     parser = argparse.ArgumentParser(
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
-        epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input",
+        epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify, odrl "
+        "and clean run on the base install; the others, and verify --repair, need "
+        "pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():
@@ -52,27 +60,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "--debug" not in argv:
         # Libraries speak of things that are none of the user's concern, some while imported.
         logging.disable(logging.CRITICAL)
-    options = build_parser([word for word in argv[:1] if word in COMMANDS]).parse_args(argv)
+    command = next((word for word in argv[:1] if word in COMMANDS), "")
     try:
+        options = build_parser([command] if command else []).parse_args(argv)
         return int(options.run(options))
     except FairshardError as error:
-        if options.debug:
+        if "--debug" in argv:
             raise
-        print(f"fairshard {options.command}: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
+        return _fail(command, str(error), error.exit_code)
     except Exception as error:
-        if options.debug:
+        if "--debug" in argv:
             raise
+        if missing := missing_module(error):
+            what = "--repair needs" if command == "verify" else "needs"
+            message = f"{what} {missing}, which is not installed"
+            return _fail(command, f"{message}. Run: pip install 'fairshard[package]'", 2)
         summary = f"{type(error).__name__}: {error}".splitlines()[0][:400]
-        print(  # noqa: T201
-            f"fairshard {options.command}: unexpected fault: {summary}. "
-            "Run again with --debug for the traceback, and report it.",
-            file=sys.stderr,
-        )
-        return 1
+        remedy = "Run again with --debug for the traceback, and report it."
+        return _fail(command, f"unexpected fault: {summary}. {remedy}", 1)
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)  # noqa: T201
         return 130
+
+
+def missing_module(error: Exception) -> str:
+    """The module of `fairshard[package]` whose absence an error is about, or ""."""
+    name = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
+    return name if name.partition(".")[0] in PACKAGE_MODULES else ""
+
+
+def _fail(command: str, message: str, exit_code: int) -> int:
+    print(f"fairshard {command}: {message}", file=sys.stderr)  # noqa: T201
+    return exit_code
 
 
 if __name__ == "__main__":

@@ -13,10 +13,12 @@ import hashlib
 AGENCY = "agency"
 DELIVERY = "delivery"
 MANIFEST = "MANIFEST.json"
+SHA256SUMS = "SHA256SUMS"
 CHECKPOINT = "checkpoint"
 LOG_VKEY = "log.vkey"
 FEATURES = f"{AGENCY}/features"
 RUN_RECORD = "run.json"
+UNDELIVERED = "undelivered.json"
 STATEMENTS = "statements"
 ENERGON = ".nv-meta"  # folder of Energon's index
 
@@ -83,6 +85,14 @@ def shard_name(deal_id: str, family: str, number: int) -> str:
 def delivery_id(deal_id: str, version: str) -> str:
     """Id of a delivery, as entries and checkpoints name it."""
     return f"{deal_id}/{version}"
+
+
+def delivery_of_origin(origin: str) -> str:
+    """The delivery that a log is of, by its origin `<key name>/<deal_id>/<version>`.
+
+    The name of a key may hold slashes itself.
+    """
+    return "/".join(origin.split("/")[-2:])
 
 
 def image_embeddings_path(index: int) -> str:

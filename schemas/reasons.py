@@ -39,6 +39,8 @@ class ReasonInfo:
         sentence: What it means, in plain words.
         source: The column, table or signal at fault.
         remedy: What would clear it.
+        governed_by: The keys of the deal that decide how strict the rule is, the first to look at
+            first; none where no deal lets such an asset pass.
     """
 
     stage: Stage
@@ -46,7 +48,12 @@ class ReasonInfo:
     sentence: str
     source: str
     remedy: str
+    governed_by: tuple[str, ...] = ()
 
+
+# Keys that say which purposes an asset must be cleared for, and what settles them besides.
+NEEDED_PURPOSE_KEYS = ("purposes", "rights.inference")
+AGREEMENT_KEYS = ("agreements", *NEEDED_PURPOSE_KEYS)
 
 _Entry = tuple[str, ReasonInfo]
 
@@ -55,16 +62,22 @@ def _read(code: str, sentence: str, remedy: str) -> _Entry:
     return code, ReasonInfo(Stage.READ, Outcome.FAILED, sentence, "assets", remedy)
 
 
-def _media(code: str, sentence: str, remedy: str) -> _Entry:
-    return code, ReasonInfo(Stage.ENRICH, Outcome.FAILED, sentence, "assets.media_uri", remedy)
+def _media(code: str, sentence: str, remedy: str, *keys: str) -> _Entry:
+    return code, ReasonInfo(
+        Stage.ENRICH, Outcome.FAILED, sentence, "assets.media_uri", remedy, keys
+    )
 
 
-def _enrich(code: str, sentence: str, source: str, remedy: str) -> _Entry:
-    return code, ReasonInfo(Stage.ENRICH, Outcome.REFUSED, sentence, source, remedy)
+def _file(code: str, sentence: str, source: str, remedy: str, *keys: str) -> _Entry:
+    return code, ReasonInfo(Stage.ENRICH, Outcome.REFUSED, sentence, source, remedy, keys)
 
 
-def _select(code: str, sentence: str, source: str, remedy: str) -> _Entry:
-    return code, ReasonInfo(Stage.SELECT, Outcome.REFUSED, sentence, source, remedy)
+def _profile(code: str, sentence: str, source: str, remedy: str) -> _Entry:
+    return _file(code, sentence, source, remedy, "profile")
+
+
+def _select(code: str, sentence: str, key: str, remedy: str) -> _Entry:
+    return code, ReasonInfo(Stage.SELECT, Outcome.REFUSED, sentence, key, remedy, (key,))
 
 
 class Reason(StrEnum):
@@ -98,6 +111,8 @@ class Reason(StrEnum):
         "media.not_allowed",
         "The media lies outside the roots and hosts that the run may reach.",
         "List its root or host in the deal's [sources] or on the command line.",
+        "sources.roots",
+        "sources.hosts",
     )
     MEDIA_UNAVAILABLE = _media(
         "media.unavailable",
@@ -109,6 +124,8 @@ class Reason(StrEnum):
         "media.too_large",
         "The file has more bytes or pixels than the run accepts.",
         "Raise limits.max_pixels or limits.max_media_bytes, if the file is honest.",
+        "limits.max_pixels",
+        "limits.max_media_bytes",
     )
     MEDIA_DIGEST_MISMATCH = _media(
         "media.digest_mismatch",
@@ -131,123 +148,132 @@ class Reason(StrEnum):
         "Replace the file.",
     )
 
-    FILE_DENIED = _enrich(
+    FILE_DENIED = _file(
         "file.denied",
         "The file's own metadata deny a purpose that is needed.",
         "XMP, C2PA",
         "A signed agreement with every contributor that covers the purpose.",
+        *AGREEMENT_KEYS,
     )
-    FILE_CONDITIONAL = _enrich(
+    FILE_CONDITIONAL = _file(
         "file.conditional",
         "The file's own metadata allow a needed purpose on a condition only.",
         "XMP, C2PA",
         "A signed agreement with every contributor that covers the purpose.",
+        *AGREEMENT_KEYS,
     )
-    FILE_UNREADABLE = _enrich(
+    FILE_UNREADABLE = _file(
         "file.unreadable",
         "The file carries rights metadata that cannot be read.",
         "XMP, EXIF, C2PA",
         "Write the metadata anew, or take it out.",
     )
-    FILE_AI_GENERATED = _enrich(
+    FILE_AI_GENERATED = _file(
         "file.ai_generated",
         "The file says that it is AI-generated, and the deal takes none.",
         "Iptc4xmpExt:DigitalSourceType, C2PA",
         'A deal with rights.ai_generated = "label".',
+        "rights.ai_generated",
     )
-    SERVER_DENIED = _enrich(
+    SERVER_DENIED = _file(
         "server.denied",
         "The server that the media comes from denies a purpose that is needed.",
         "HTTP headers, robots.txt, tdmrep.json, RSL",
         "A signed agreement with every contributor that covers the purpose.",
+        *AGREEMENT_KEYS,
     )
-    SERVER_CONDITIONAL = _enrich(
+    SERVER_CONDITIONAL = _file(
         "server.conditional",
         "The server that the media comes from allows a needed purpose on a condition only.",
         "HTTP headers, robots.txt, tdmrep.json, RSL",
         "A signed agreement with every contributor that covers the purpose.",
+        *AGREEMENT_KEYS,
     )
-    SERVER_UNREADABLE = _enrich(
+    SERVER_UNREADABLE = _file(
         "server.unreadable",
         "The server's statement of rights cannot be read.",
         "HTTP headers, robots.txt, tdmrep.json, RSL",
         "Mend the server's file, or sign an agreement that covers every needed purpose.",
+        "agreements",
+        "purposes",
     )
-    CONFLICT_GRANT = _enrich(
+    CONFLICT_GRANT = _file(
         "conflict.grant",
         "The catalogue allows a purpose that the file or its server does not.",
         "assets.grant_*, XMP, C2PA, HTTP headers, robots.txt, tdmrep.json, RSL",
         "Find out which is right, and correct the other.",
+        *AGREEMENT_KEYS,
     )
-    CONFLICT_MODEL_RELEASE = _enrich(
+    CONFLICT_MODEL_RELEASE = _file(
         "conflict.model_release",
         "The file's model release status is not what the catalogue says.",
         "plus:ModelReleaseStatus, assets.people_count",
         "Find out which is right, and correct the other.",
     )
-    CONFLICT_PROPERTY_RELEASE = _enrich(
+    CONFLICT_PROPERTY_RELEASE = _file(
         "conflict.property_release",
         "The file's property release status is not what the catalogue says.",
         "plus:PropertyReleaseStatus, assets.property",
         "Find out which is right, and correct the other.",
     )
-    CONFLICT_RELEASE_IDS = _enrich(
+    CONFLICT_RELEASE_IDS = _file(
         "conflict.release_ids",
         "The file names a release that the catalogue does not.",
         "plus:ModelReleaseID, plus:PropertyReleaseID, assets.release_ids",
         "Add the release to the catalogue, or correct the file.",
     )
-    CONFLICT_MINORS = _enrich(
+    CONFLICT_MINORS = _file(
         "conflict.minors",
         "The age that the file gives for the youngest person is not what the catalogue says.",
         "plus:MinorModelAgeDisclosure, assets.minors",
         "Find out which is right, and correct the other.",
     )
-    CONFLICT_SOURCE = _enrich(
+    CONFLICT_SOURCE = _file(
         "conflict.source",
         "The file's digital source type contradicts the catalogue's.",
         "Iptc4xmpExt:DigitalSourceType, C2PA, assets.digital_source_type",
         "Find out which is right, and correct the other.",
     )
-    CONFLICT_COPYRIGHT = _enrich(
+    CONFLICT_COPYRIGHT = _file(
         "conflict.copyright",
         "The file names different owners of the copyright.",
         "EXIF, IIM, XMP",
         'Correct the file, or a deal with rights.copyright_conflicts = "accept".',
+        "rights.copyright_conflicts",
     )
 
-    PROFILE_NO_CAPTION = _enrich(
+    PROFILE_NO_CAPTION = _profile(
         "profile.no_caption",
         "There is no caption: the contributor wrote none, and no model may, or did.",
         "assets.title, assets.description",
         "Write a title, or get consent to inference.",
     )
-    PROFILE_NO_SHOT_CAPTIONS = _enrich(
+    PROFILE_NO_SHOT_CAPTIONS = _profile(
         "profile.no_shot_captions",
         "The film has several shots, which no model may caption, and the deal's profile "
         "needs a caption of each.",
         "consents, assets.media_uri",
         "Get consent to inference, or cut the film into its shots.",
     )
-    PROFILE_TOO_MANY_SHOTS = _enrich(
+    PROFILE_TOO_MANY_SHOTS = _profile(
         "profile.too_many_shots",
         "The film has more shots than are captioned.",
         "assets.media_uri",
         "Cut the film into shorter ones.",
     )
-    PROFILE_NOT_MOVING = _enrich(
+    PROFILE_NOT_MOVING = _profile(
         "profile.not_moving",
         "The film has one frame, or no length.",
         "assets.media_uri",
         "Deliver it as a picture.",
     )
-    PROFILE_NO_FRAME_RATE = _enrich(
+    PROFILE_NO_FRAME_RATE = _profile(
         "profile.no_frame_rate",
         "The film does not say its frame rate, and it cannot be guessed.",
         "assets.media_uri",
         "Write the film anew with times of its frames.",
     )
-    PROFILE_UNMET = _enrich(
+    PROFILE_UNMET = _profile(
         "profile.unmet",
         "The asset cannot give what the deal's profile needs; the detail says what.",
         "assets.media_uri",

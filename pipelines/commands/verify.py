@@ -20,6 +20,7 @@ from pipelines.report.progress import show_progress
 from pipelines.report.verification import show_report
 from pipelines.verify.delivery import verify_delivery
 from pipelines.verify.sample import DEFAULT_SEED, SampleDraw
+from pipelines.verify.signer import read_pinned_keys
 from pipelines.verify.state import IncrementalSettings
 from schemas.errors import InputError
 
@@ -43,9 +44,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("delivery", metavar="DELIVERY", help="folder or s3:// prefix")
     parser.add_argument(
         "--vkey",
-        metavar="KEY",
-        help="the agency's verifier key, or a file that holds it; without it the delivery's own "
-        "key is used, which shows that nothing was damaged but not who made it",
+        action="append",
+        default=[],
+        metavar="KEY|FILE",
+        help="pin the agency's verifier key: the key, or a file with one key a line, old and new; "
+        "may be repeated. Get it from the agency itself, not with the delivery",
+    )
+    parser.add_argument(
+        "--allow-unpinned",
+        action="store_true",
+        help="exit with 0 although no key is pinned: nothing is damaged, but anybody may have "
+        "made the delivery",
     )
     sample_group = parser.add_argument_group("a sample")
     sample_group.add_argument(
@@ -100,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
         raise _exclusive_options_error("--sample", "--state")
     if options.repair and (draw is not None or incremental is not None):
         raise _exclusive_options_error("--repair", "--sample, --state")
-    vkey = _read_vkey(options.vkey)
+    pinned = read_pinned_keys(options.vkey)
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder) / "progress"
         with show_progress(path, progress, options.quiet):
@@ -108,16 +117,17 @@ def run(options: argparse.Namespace) -> int:
                 # Engines and models take seconds to import, and only a repair needs them.
                 from pipelines.commands.verify_repair import verify_and_repair
 
-                report = verify_and_repair(options, vkey, path)
+                report = verify_and_repair(options, pinned, path)
             else:
                 report = verify_delivery(
-                    options.delivery, vkey, str(path), draw=draw, incremental=incremental
+                    options.delivery, pinned, str(path), draw=draw, incremental=incremental
                 )
     if options.json:
         print_json(report.to_json())
     else:
-        show_report(results, options.delivery, report)
-    return 0 if report.sound else 1
+        show_report(results, options.delivery, report, options.allow_unpinned)
+    accepted = options.allow_unpinned or report.signer_accepted
+    return 0 if report.sound and accepted else 1
 
 
 def _parse_draw(options: argparse.Namespace) -> SampleDraw | None:
@@ -163,14 +173,3 @@ def _missing_option_error(option: str, other: str) -> InputError:
 
 def _exclusive_options_error(one: str, other: str) -> InputError:
     return InputError("These options exclude each other", f"{one} and {other}", "Give one of them.")
-
-
-def _read_vkey(text: str | None) -> str | None:
-    if text is None or "+" in text:
-        return text
-    try:
-        return Path(text).read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            "The verifier key cannot be read", text, "Give the key itself, or its file."
-        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pipelines.format.manifest import ManifestError, open_manifest
 from pipelines.repair.rebuild import repair_version
 from pipelines.repair.version import PublishedVersion
 from pipelines.run.prepare import JobRequest, prepare_job
-from pipelines.run.signing_key import default_key_path
+from pipelines.run.signing_key import default_key_path, load_key
 from pipelines.storage.open import open_store
 from pipelines.verify.delivery import verify_delivery
 from pipelines.verify.report import Problem, Report
@@ -21,21 +22,23 @@ from schemas.errors import InputError
 _MAX_LISTED = 20
 
 
-def verify_and_repair(options: argparse.Namespace, vkey: str | None, progress: Path) -> Report:
+def verify_and_repair(
+    options: argparse.Namespace, pinned: tuple[str, ...] | None, progress: Path
+) -> Report:
     """Verifies a delivery, and where something is wrong with it, makes that anew.
 
     Args:
         options: The command's.
-        vkey: The verifier key that the reader trusts, if one was given.
+        pinned: The verifier keys that the reader trusts, if any were given.
         progress: Where progress is reported to.
 
     Raises:
         InputError: If what is needed for it is not given, or is not what the delivery was made of.
         RunError: If it cannot be made again as it was.
     """
-    report = _verify_before_repair(options.delivery, vkey, progress)
+    report = _verify_before_repair(options.delivery, pinned, progress)
     if report.sound:
-        return report
+        return _recognise_own_key(report, options.key)
     if not options.catalogue or not options.deal:
         damaged = sorted(report.damaged)
         more = f" and {len(damaged) - _MAX_LISTED:,} more" if len(damaged) > _MAX_LISTED else ""
@@ -54,7 +57,7 @@ def verify_and_repair(options: argparse.Namespace, vkey: str | None, progress: P
     request = JobRequest(
         catalogue=options.catalogue,
         deal=options.deal,
-        as_of=_repair_as_of(options, published, vkey),
+        as_of=_repair_as_of(options, published, pinned),
         output=published.output,
         mapping=options.mapping,
         key=options.key,
@@ -64,24 +67,32 @@ def verify_and_repair(options: argparse.Namespace, vkey: str | None, progress: P
         debug=options.debug,
         progress_path=str(progress),
     )
-    return repair_version(report, published, prepare_job(request), vkey, options.take_over)
+    return repair_version(report, published, prepare_job(request), pinned, options.take_over)
 
 
-def _verify_before_repair(uri: str, vkey: str | None, progress: Path) -> Report:
+def _recognise_own_key(report: Report, key: str) -> Report:
+    """The report, with the signer pinned if it is the agency's own key, of the file `key`."""
+    signer = report.signed_by
+    if not key or signer is None or load_key(Path(key)).vkey != signer.vkey:
+        return report
+    return replace(report, signed_by=replace(signer, pinned=True))
+
+
+def _verify_before_repair(uri: str, pinned: tuple[str, ...] | None, progress: Path) -> Report:
     """What verification finds; a manifest that is not there is found, not refused."""
     if open_store(uri).exists(layout.MANIFEST):
-        return verify_delivery(uri, vkey, str(progress))
+        return verify_delivery(uri, pinned, str(progress))
     return Report(problems=[Problem(layout.MANIFEST, "missing")])
 
 
 def _repair_as_of(
-    options: argparse.Namespace, published: PublishedVersion, vkey: str | None
+    options: argparse.Namespace, published: PublishedVersion, pinned: tuple[str, ...] | None
 ) -> datetime:
     """The instant that the delivery was made as of: by its manifest, or as the options say."""
     if options.as_of is not None:
         return parse_as_of(options.as_of)
     try:
-        manifest = open_manifest(open_store(options.delivery).read_bytes(layout.MANIFEST), vkey)
+        manifest = open_manifest(open_store(options.delivery).read_bytes(layout.MANIFEST), pinned)
         problem = f"it is signed for {manifest.delivery}"
         if manifest.delivery == f"{published.deal_id}/{published.version}":
             return parse_as_of(manifest.as_of)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -12,6 +12,8 @@ from pipelines.rights.formatting import one_line
 from pipelines.rights.index import RightsIndex
 from pipelines.rights.releases import IS_MODEL, IS_PROPERTY, NamedReleases
 from pipelines.rights.rules.listing import SCREENING_RULES
+from pipelines.storage.columns import rows_of
+from schemas.catalogue import ReleaseRow
 from schemas.deal import Deal
 
 _FAULT_COLUMNS = {
@@ -72,7 +74,9 @@ def release_lines(
     if not named:
         return ()
     chosen = one_of(column(releases, "release_id"), named)
-    rows = {row["release_id"]: row for row in releases.filter(pa.array(chosen)).to_pylist()}
+    rows: dict[str, Mapping[str, object]] = {
+        row["release_id"]: row for row in rows_of(releases.filter(pa.array(chosen)), ReleaseRow)
+    }
     found = index.releases.find(row_table, deal)
     items = found.lists.values.to_pylist()
     return tuple(
@@ -89,7 +93,7 @@ def _faults(named: NamedReleases, item: int) -> tuple[str, ...]:
     return tuple(code for code in named.index.faults if named.has_fault(code)[item])
 
 
-def _line(name: str, row: dict[str, Any], faults: tuple[str, ...]) -> ReleaseLine:
+def _line(name: str, row: Mapping[str, object], faults: tuple[str, ...]) -> ReleaseLine:
     fault_columns = dict.fromkeys(
         column for fault in faults for column in _FAULT_COLUMNS.get(fault, ())
     )

@@ -7,14 +7,14 @@ they saw.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.explain.consents import ConsentLine, consent_lines, group_consents
-from pipelines.explain.file import FileTrace, Row
+from pipelines.explain.file import FileTrace
 from pipelines.explain.releases import ReleaseLine, release_lines
 from pipelines.explain.rules import RuleCheck, trace_rules
 from pipelines.rights.index import RightsIndex
@@ -23,6 +23,8 @@ from pipelines.rights.rules.reasons import REASONS
 from pipelines.rights.rules.rule import CONSENT_NOTES, Rule, TracedRow
 from pipelines.rights.rules.screen import RULE_BITS, rules_of
 from pipelines.run.decisions import Decision, refused_asset
+from pipelines.storage.columns import rows_of, values_of
+from schemas.catalogue import AssetRow
 from schemas.deal import Deal
 from schemas.reasons import Outcome, ReasonInfo
 
@@ -55,7 +57,7 @@ class RowTrace:
         file: What was read of the file and its server; None if it was not fetched.
     """
 
-    row: Row
+    row: Mapping[str, object]
     decision: Decision | None
     findings: tuple[RuleFinding, ...] = ()
     rule_checks: tuple[RuleCheck, ...] = ()
@@ -104,7 +106,7 @@ def trace_screened_row(
         deal: The deal.
         rows: How many rows of the catalogue have its id.
     """
-    row: Row = row_table.to_pylist()[0]
+    [row] = rows_of(row_table, AssetRow)
     index = screening_tables.index
     rules = rules_of(mask)
     codes = tuple(rule.code for rule in rules)
@@ -149,7 +151,7 @@ def _screening_evidence(
     if rule.columns == (CONSENT_NOTES,):
         lines = (line for line in consents if line.reason == rule.code)
         return tuple(group.sentence for group in group_consents(lines))
-    notes = describe_refusals(row_table, np.array([RULE_BITS[rule]]), index, deal).to_pylist()
+    notes = values_of(describe_refusals(row_table, np.array([RULE_BITS[rule]]), index, deal), str)
     faulty = (line.evidence(rule.code) for line in releases if rule.code in line.faults)
     return (*notes, *faulty)
 

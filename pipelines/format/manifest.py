@@ -29,16 +29,16 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     return json_bytes(manifest.model_dump(mode="json"))
 
 
-def open_manifest(data: bytes, vkey: str | None) -> Manifest:
+def open_manifest(data: bytes, pinned: tuple[str, ...] | None = None) -> Manifest:
     """Reads a manifest and checks its form, its end record and its signature.
 
     1. The bytes are those we would write: no byte of the file is free to change.
     2. The end record agrees with what is listed.
-    3. The signature is by `vkey`, or by the key that the manifest itself names.
+    3. The signature is by the key that the manifest names, which must be a pinned one if any are.
 
     Args:
         data: The file.
-        vkey: The key that the reader trusts, if there is one.
+        pinned: The keys that the reader trusts, if any were given.
 
     Raises:
         ManifestError: If any of it does not hold.
@@ -57,7 +57,7 @@ def open_manifest(data: bytes, vkey: str | None) -> Manifest:
         raise ManifestError(
             "The manifest was cut or altered", "its lists and its end record disagree"
         )
-    _check_signature(manifest, vkey)  # 3
+    _check_signature(manifest, pinned)  # 3
     return manifest
 
 
@@ -71,9 +71,13 @@ def _parse(data: bytes) -> tuple[Manifest, bytes]:
         raise ManifestError("The manifest cannot be read", fault) from error
 
 
-def _check_signature(manifest: Manifest, vkey: str | None) -> None:
-    if vkey is not None and vkey != manifest.vkey:
-        raise ManifestError("The manifest is signed by another key", manifest.vkey)
+def _check_signature(manifest: Manifest, pinned: tuple[str, ...] | None) -> None:
+    if pinned is not None and manifest.vkey not in pinned:
+        raise ManifestError(
+            "The manifest is signed by another key than those that are pinned",
+            f"{manifest.vkey[:200]!a}, pinned: {', '.join(pinned)}",
+            "Do not use this delivery before the agency has confirmed its key.",
+        )
     note = f"{_signed_text(manifest)}\n{manifest.signature}\n"
     try:
         open_note(note, parse_vkey(manifest.vkey))

@@ -12,6 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from schemas.errors import InputError, RunError
 
+#: Name of the demo's key, which anybody can work out.
+DEMONSTRATION_KEY_NAME = "fairshard-demonstration"
+
 #: What stands before the name in a signature line.
 SIGNATURE_MARK = "— "
 
@@ -45,6 +48,11 @@ class Verifier:
     def vkey(self) -> str:
         """The key as text: `name+key id in hex+base64(0x01 ‖ public key)`."""
         return f"{self.name}+{self.key_id.hex()}+{to_base64(_ED25519 + self.public)}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Sha256 of the key as text, hex: what is compared by telephone or put in a contract."""
+        return hashlib.sha256(self.vkey.encode()).hexdigest()
 
     def verify(self, text: str, signature: bytes) -> None:
         """Raise NoteError unless `signature` is this key's over `text`."""

@@ -1,8 +1,4 @@
-"""From delivered assets to ledger entries: amounts, commitments and public leaves.
-
-A leaf is what the log publishes about an entry: RFC 8785 canonical JSON of commitments and of
-things that the buyer has anyway. It never holds a contributor id, an asset id or an amount.
-"""
+"""From delivered assets to ledger entries: amounts, commitments and public leaves."""
 
 from __future__ import annotations
 
@@ -16,14 +12,12 @@ import pyarrow as pa
 from pipelines.ledger import commitments
 from pipelines.ledger.allocation import AllocatedLines
 from pipelines.ledger.commitments import Domain, commit, domain_salts, encode, encode_cached
+from pipelines.ledger.leaf import join_leaf, leaf_suffix
 from pipelines.ledger.merkle import leaf_hash
+from pipelines.storage.columns import values_of
 from schemas.errors import InputError
-from schemas.json_text import json_quote
-from schemas.ledger import LEDGER_SCHEMA, Allocation, LedgerEntry
+from schemas.ledger import LEDGER_SCHEMA, Allocation
 from schemas.money import exponent
-
-#: Names the form of a leaf. A change of its fields is a new version.
-LEAF_VERSION = "fairshard/entry/v1"
 
 #: What an entry has of its asset's row.
 ASSET_COLUMNS = ("asset_id", "shard", "key", "media_sha256", "decision_sha256")
@@ -107,7 +101,7 @@ def seal_entries(
         )
     ]
     sealed = _seal_lines(assets, owners.tolist(), people, values, terms, salt)
-    asset_rows = assets.take(pa.array(owners))
+    asset_rows = assets.take(owners)
     columns = {name: asset_rows[name] for name in ASSET_COLUMNS} | {
         "entry_index": np.arange(lines.start, lines.stop),
         "contributor_id": people,
@@ -153,7 +147,7 @@ def _seal_lines(
     )
     delivery = encode(terms.delivery)
     found: list[tuple[bytes, bytes, bytes, str, str, str, bytes, bytes]] = []
-    rows = [assets[name].to_pylist() for name in ASSET_COLUMNS]
+    rows = [values_of(assets[name], str) for name in ASSET_COLUMNS]
     previous_owner = -1
     for owner, person, value in zip(owners, people, values, strict=True):
         if owner != previous_owner:
@@ -162,7 +156,7 @@ def _seal_lines(
             asset_value = encode(asset_id)
             asset_item_salt = asset_salts.salt_for(asset_value)
             asset = commit(Domain.ASSET, asset_item_salt, asset_value)
-            rest = _leaf_suffix(terms.delivery, shard, key, media, decision, terms.terms_sha256)
+            rest = leaf_suffix(terms.delivery, shard, key, media, decision, terms.terms_sha256)
         contributor_value = encode_cached(person)
         # What identifies the item, as `encode` has it.
         item_ids = delivery + asset_value + contributor_value
@@ -172,7 +166,7 @@ def _seal_lines(
         )
         contributor_commitment = commit(Domain.CONTRIBUTOR, contributor_salt, contributor_value)
         amount_commitment = commit(Domain.AMOUNT, amount_salt, value)
-        leaf = _leaf(amount_commitment, asset, contributor_commitment, rest)
+        leaf = join_leaf(amount_commitment, asset, contributor_commitment, rest)
         hashed = leaf_hash(leaf)
         found.append(
             (
@@ -188,56 +182,6 @@ def _seal_lines(
         )
     *columns, leaves, hashes = (list(column) for column in zip(*found, strict=True))
     return _SealedLines(dict(zip(_SEALED_COLUMNS, columns, strict=True)), leaves, hashes)
-
-
-def leaf_bytes(entry: LedgerEntry) -> bytes:
-    """The public leaf of an entry: what goes into the log's entry bundles.
-
-    Returns:
-        RFC 8785 canonical JSON, UTF-8, some 700 bytes.
-
-    Raises:
-        InputError: A name in it has no UTF-8 form.
-    """
-    rest = _leaf_suffix(
-        entry.delivery,
-        entry.shard,
-        entry.key,
-        entry.media_sha256,
-        entry.decision_sha256,
-        entry.terms_sha256,
-    )
-    return _leaf(
-        entry.amount_commitment, entry.asset_commitment, entry.contributor_commitment, rest
-    )
-
-
-def _leaf(amount: str, asset: str, contributor: str, rest: str) -> bytes:
-    """A leaf of its commitments, which are hex, and of what `_leaf_suffix` wrote.
-
-    Names in canonical JSON stand in alphabetical order, so that commitments come first.
-    """
-    text = (
-        f'{{"amount_commitment":"{amount}","asset_commitment":"{asset}",'
-        f'"contributor_commitment":"{contributor}",{rest}'
-    )
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            "an entry cannot be written as JSON",
-            ascii(error.object[error.start : error.end]),
-            "Use valid Unicode in names.",
-        ) from error
-
-
-def _leaf_suffix(delivery: str, shard: str, key: str, media: str, decision: str, terms: str) -> str:
-    """The end of a leaf. Strings are escaped as RFC 8785 says, which is as Python does it."""
-    return (
-        f'"decision_sha256":{json_quote(decision)},"delivery":{json_quote(delivery)},'
-        f'"key":{json_quote(key)},"media_sha256":{json_quote(media)},"shard":{json_quote(shard)},'
-        f'"terms_sha256":{json_quote(terms)},"version":"{LEAF_VERSION}"}}'
-    )
 
 
 def asset_salt(salt: bytes, asset_id: str) -> bytes:

@@ -22,7 +22,7 @@ from pipelines.run.prepare import PreparedJob
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.steps.package import run_pipeline
-from pipelines.steps.publish import make_manifest, publish_agency
+from pipelines.steps.publish import make_manifest, publish_agency, write_checksums
 from pipelines.steps.reconcile import read_counts, read_receipts, reconcile
 from pipelines.storage.store import Store, join_uri
 from pipelines.verify.delivery import verify_delivery
@@ -63,7 +63,7 @@ def repair_version(
     initial_report: Report,
     published: PublishedVersion,
     prepared: PreparedJob,
-    vkey: str | None,
+    pinned: tuple[str, ...] | None,
     take_over: bool = False,
 ) -> Report:
     """Makes the bad files of a version anew.
@@ -72,7 +72,8 @@ def repair_version(
         initial_report: What verification found.
         published: Where the version lies.
         prepared: The run that made it, by its inputs.
-        vkey: The verifier key that the reader trusts, for the verification at the end.
+        pinned: The verifier keys that the reader trusts, if any were given; else the run's own
+            key is what the verification at the end goes by.
         take_over: Whether a holder on another machine counts as dead.
 
     Returns:
@@ -84,7 +85,7 @@ def repair_version(
             nothing is changed then.
     """
     store = prepared.store
-    manifest = _sound_manifest(store, published, vkey)
+    manifest = _sound_manifest(store, published, pinned)
     check_same_run(store, published, prepared, manifest)  # 2
     job = RepairJob.of(prepared.job, published.version)
     owner = f"{job.run_id}-repair"
@@ -95,13 +96,17 @@ def repair_version(
             summary = _Repair(store, published, job, prepared, manifest, initial_report).run(lease)
         finally:
             store.delete_prefix(job.work)
-    report = verify_delivery(join_uri(job.output_uri, published.delivery), vkey)  # 7
+    uri = join_uri(job.output_uri, published.delivery)
+    report = verify_delivery(uri, pinned or (prepared.signer.vkey,))  # 7
     return replace(report, repaired=summary)
 
 
-def _sound_manifest(store: Store, published: PublishedVersion, vkey: str | None) -> Manifest | None:
+def _sound_manifest(
+    store: Store, published: PublishedVersion, pinned: tuple[str, ...] | None
+) -> Manifest | None:
+    data_key = f"{published.delivery}/{layout.MANIFEST}"
     try:
-        manifest = open_manifest(store.read_bytes(f"{published.delivery}/{layout.MANIFEST}"), vkey)
+        manifest = open_manifest(store.read_bytes(data_key), pinned)
     except (FileNotFoundError, ManifestError):
         return None
     return manifest if manifest.delivery == f"{published.deal_id}/{published.version}" else None
@@ -145,9 +150,9 @@ class _Repair:
         rebuilt_shards = [receipt for receipt in receipts if receipt.name not in kept_shards]
         recheck_shards(self.store, self.job, rebuilt_shards)
         rebuilt = self._rebuilt_files(rebuilt_shards)
-        files = sorted(
-            [*rebuilt.values(), *self._kept_files(kept_shards, rebuilt)], key=lambda file: file.path
-        )
+        kept = self._kept_files(kept_shards, rebuilt)
+        files = write_checksums(self.store, self.job, [*rebuilt.values(), *kept])
+        rebuilt |= {file.path: file for file in files if file.path == layout.SHA256SUMS}
         signer = self.prepared.signer
         manifest = make_manifest(self.job, signer, receipts, steps, attribution, files)
         if self.manifest is None:  # 5

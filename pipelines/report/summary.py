@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+import shlex
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.rights.rules.reasons import REASONS
-from pipelines.run.counts import StepCounts
+from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
 from pipelines.steps.package import PackageResult
 from schemas.money import format_amount
@@ -25,7 +25,7 @@ _STEP_NAMES = {
 }
 
 
-def packaged_json(job: Job, packaged: PackageResult) -> dict[str, Any]:
+def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
     """The summary for machines."""
     attribution, end = packaged.attribution, packaged.manifest.end
     return {
@@ -44,18 +44,32 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, Any]:
         "agency_minor": attribution.agency_minor,
         "contributors_minor": attribution.contributors_minor,
         "demonstration": job.models.demonstration,
+        "vkey": packaged.manifest.vkey,
+        "fingerprint": parse_vkey(packaged.manifest.vkey).fingerprint,
+        "verify": verify_command(job, packaged.manifest.vkey),
     }
+
+
+def verify_command(job: Job, vkey: str) -> str:
+    """What the buyer runs, once the delivery and the agency's key have reached them."""
+    delivery = f"{job.output_uri}/{job.delivery}"
+    return shlex.join(["fairshard", "verify", delivery, "--vkey", vkey])
 
 
 def show_packaged(console: Console, job: Job, packaged: PackageResult) -> None:
     """Prints the summary for people."""
+    show_counts(console, packaged.steps)
+    _show_delivery(console, job, packaged)
+
+
+def show_counts(console: Console, steps: dict[str, StepCounts]) -> None:
+    """Prints the funnel and, where assets were left out, the table of reasons."""
     console.print()
-    console.print(_funnel(packaged.steps))
-    reasons = _reasons(packaged.steps)
+    console.print(_funnel(steps))
+    reasons = _reasons(steps)
     if reasons.row_count:
         console.print(reasons)
         console.print("An asset may have several reasons, so these can sum to more than it.\n")
-    _show_delivery(console, job, packaged)
 
 
 def _funnel(steps: dict[str, StepCounts]) -> Table:
@@ -79,10 +93,7 @@ def _reasons(steps: dict[str, StepCounts]) -> Table:
     table.add_column("assets", justify="right")
     table.add_column("reason", no_wrap=True)
     table.add_column("meaning")
-    found: Counter[str] = Counter()
-    for counts in steps.values():
-        found.update(counts.refused)
-        found.update(counts.failed)
+    found = count_reasons(steps.values())
     for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
         info = REASONS[code]
         mark = " (dead letter)" if info.outcome is Outcome.FAILED else ""
@@ -125,11 +136,23 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         ("For the buyer", f"{base}/{job.delivery}"),
         ("For the agency", f"{base}/{job.agency}"),
         ("Data docs", f"{base}/{job.agency}/expectations/index.html"),
-        ("Verify", f"fairshard verify {base}/{job.delivery}"),
     ]
     for name, text in rows:
         facts.add_row(name, text)
     console.print(facts)
+    _show_key(console, job, packaged.manifest.vkey)
+
+
+def _show_key(console: Console, job: Job, vkey: str) -> None:
+    """What the buyer needs besides the delivery; each in one line, to be copied."""
+    fingerprint = parse_vkey(vkey).fingerprint
+    console.print("\nTell the buyer by another way than the delivery which key signs:")
+    for name, text in (
+        ("verifier key", vkey),
+        ("fingerprint", f"sha256 {fingerprint}"),
+        ("they run", verify_command(job, vkey)),
+    ):
+        console.print(f"  {name:<13} {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _known_before(packaged: PackageResult) -> int:

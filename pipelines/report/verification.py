@@ -7,10 +7,20 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from pipelines.verify.report import RepairSummary, Report
+from pipelines.verify.signer import SignedBy
 
 
-def show_report(console: Console, delivery: str, report: Report) -> None:
-    """Prints each problem in a line, then what was looked at and how it ended."""
+def show_report(
+    console: Console, delivery: str, report: Report, allow_unpinned: bool = False
+) -> None:
+    """Prints each problem in a line, then what was looked at, who signed and how it ended.
+
+    Args:
+        console: Where to.
+        delivery: Its address, as it was given.
+        report: What was found.
+        allow_unpinned: Whether the reader takes a delivery whose signer's key is not pinned.
+    """
     if report.repaired is not None:
         for name, text in _repair_lines(report.repaired):
             console.print(f"{name:<8} {text}", markup=False, highlight=False, soft_wrap=True)
@@ -18,13 +28,47 @@ def show_report(console: Console, delivery: str, report: Report) -> None:
         console.print(problem.describe(), markup=False, highlight=False, soft_wrap=True)
     for name, text in _coverage_lines(report):
         console.print(f"{name:<8} {text}", markup=False, highlight=False, soft_wrap=True)
+    if report.signed_by is not None:
+        _show_signer(console, report.signed_by)
+    end, style = _verdict(delivery, report, allow_unpinned)
+    console.print(end, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_signer(console: Console, signer: SignedBy) -> None:
+    style = "green" if signer.pinned and not signer.demonstration else "yellow"
+    pinned = "key pinned" if signer.pinned else "key NOT pinned"
+    lines = [
+        ("signer", f"{signer.name}, key id {signer.key_id}: signature valid, {pinned}"),
+        ("key", f"sha256 fingerprint {signer.fingerprint}"),
+    ]
+    if signer.demonstration:
+        lines.append(("", "this is the demonstration key, which anybody can work out"))
+    elif not signer.pinned:
+        lines.append(
+            ("", "this key came with the delivery: anybody can make a delivery and sign it so")
+        )
+    for name, text in lines:
+        console.print(
+            f"{name:<8} {text}", style=style, markup=False, highlight=False, soft_wrap=True
+        )
+
+
+def _verdict(delivery: str, report: Report, allow_unpinned: bool) -> tuple[str, str]:
+    """The last line and its colour."""
     count = len(report.problems)
     if count:
-        end = f"FAILED: {count:,} problem{'s' if count > 1 else ''} in {delivery}"
-    else:
-        ok = "OK" if report.sampled is None else "OK as far as it was looked at"
-        end = f"{ok}: {delivery}: {_totals_text(report)}, signed by {report.signer}"
-    console.print(end, markup=False, highlight=False, soft_wrap=True)
+        return f"FAILED: {count:,} problem{'s' if count > 1 else ''} in {delivery}", "red"
+    signer = report.signed_by
+    if signer is None or not (signer.accepted or allow_unpinned):
+        return (
+            f"NOT CONFIRMED: {delivery}: {_totals_text(report)}: nothing is damaged, but who made "
+            "it is not shown. Get the agency's verifier key from the agency and give it with "
+            "--vkey, or accept this with --allow-unpinned."
+        ), "yellow"
+    ok = "OK" if report.sampled is None else "OK as far as it was looked at"
+    caveat = "" if signer.pinned else ", key NOT pinned"
+    style = "green" if signer.pinned and not signer.demonstration else "yellow"
+    return f"{ok}: {delivery}: {_totals_text(report)}, signed by {signer.name}{caveat}", style
 
 
 def _totals_text(report: Report) -> str:

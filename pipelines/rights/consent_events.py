@@ -29,6 +29,7 @@ from pipelines.rights.consents import (
     StateArray,
 )
 from pipelines.rights.lookup import PairIndex, StringIndex
+from pipelines.storage.columns import Column
 from schemas.rights import ALL_PURPOSES, Permission, Purpose
 
 _STATE_BY_VALUE = {
@@ -48,7 +49,7 @@ class _ConsentEvents:
     times: IntArray
     states: StateArray
     refs: IntArray
-    purposes: pa.Array
+    purposes: Column
 
     def latest_states(self, purpose: Purpose, timelines: int) -> ConsentStates:
         """Folds events into lines: the latest holds, and at the same instant the strictest."""
@@ -93,12 +94,12 @@ def _sort_events(timelines: IntArray, table: pa.Table, refs: IntArray) -> _Conse
         states[equals(value, text.value)] = state
     times = as_integers(column(table, "given_at"), _MAX_TIME)
     order = np.lexsort((refs, states, times, timelines))
-    purposes = column(table, "purpose").take(pa.array(order))
+    purposes = column(table, "purpose").take(order)
     return _ConsentEvents(timelines[order], times[order], states[order], refs[order], purposes)
 
 
 def index_consents(
-    consents: pa.Table, contributor_ids: pa.Array, purposes: tuple[Purpose, ...], as_of_us: int
+    consents: pa.Table, contributor_ids: Column, purposes: tuple[Purpose, ...], as_of_us: int
 ) -> ConsentIndex:
     """Folds consent events up to an instant.
 
@@ -149,7 +150,7 @@ def index_consents(
     )
 
 
-def _index_agreement_refs(names_agreement: pa.Array) -> tuple[pa.Array, IntArray]:
+def _index_agreement_refs(names_agreement: Column) -> tuple[Column, IntArray]:
     """The agreements that events name, each once, in order; and for each event which, or -1."""
     names_agreement = pc.utf8_trim_whitespace(names_agreement)
     refs = pc.unique(names_agreement).drop_null().sort()

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pipelines.rights.arrow import BoolArray, IntArray
 from pipelines.rights.lookup import PairIndex, StringIndex
+from pipelines.storage.columns import Column
 from schemas.rights import Purpose
 
 # States, the strictest last: at the same instant the larger one holds.
@@ -118,10 +118,10 @@ class ConsentIndex:
     general: dict[Purpose, ConsentStates]
     narrowed: dict[Purpose, ConsentStates]
     signed_agreements: dict[Purpose, tuple[SignedAgreements, SignedAgreements]]
-    refs: pa.Array
+    refs: Column
 
     def locate(
-        self, asset_ids: pa.Array, contributor_ids: pa.Array, rows: IntArray | None = None
+        self, asset_ids: Column, contributor_ids: Column, rows: IntArray | None = None
     ) -> ConsentPositions:
         """Looks contributors and assets up.
 
@@ -137,9 +137,7 @@ class ConsentIndex:
             contributor, self.pairs.positions(contributor, asset if rows is None else asset[rows])
         )
 
-    def states(
-        self, purpose: Purpose, asset_ids: pa.Array, contributor_ids: pa.Array
-    ) -> HeldConsents:
+    def states(self, purpose: Purpose, asset_ids: Column, contributor_ids: Column) -> HeldConsents:
         """The consent of each (asset, contributor) pair to a purpose, [pairs]."""
         return self.states_at(purpose, self.locate(asset_ids, contributor_ids))
 

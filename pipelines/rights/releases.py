@@ -25,6 +25,7 @@ from pipelines.rights.arrow import (
     list_column,
 )
 from pipelines.rights.lookup import StringIndex
+from pipelines.storage.columns import Column
 from schemas.deal import Deal
 
 _EPOCH = date(1970, 1, 1)
@@ -54,7 +55,7 @@ class ReleaseBatch:
     def __len__(self) -> int:
         return len(self.table)
 
-    def column(self, name: str) -> pa.Array:
+    def column(self, name: str) -> Column:
         """One column as a single array."""
         return column(self.table, name)
 

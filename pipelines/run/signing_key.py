@@ -8,6 +8,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from pipelines.ledger.ed25519 import DEMONSTRATION_KEY_NAME
 from pipelines.ledger.signed_note import Signer, parse_skey
 from schemas.errors import InputError
 
@@ -67,4 +68,4 @@ def save_key(path: Path, signer: Signer) -> None:
 def demonstration_key(seed: int) -> Signer:
     """The demo's key: anyone can work it out, so that the demo's bytes repeat. Never for a deal."""
     private = hashlib.sha256(b"fairshard/demonstration-key\x00%d" % seed).digest()
-    return Signer("fairshard-demonstration", private)
+    return Signer(DEMONSTRATION_KEY_NAME, private)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pipelines.signals.file.metadata_blocks import printable
-from schemas.catalogue import grant_column
+from schemas.catalogue import AssetRow, grant_column
 from schemas.rights import PURPOSES, Permission
 from schemas.signal import Origin, Reading, Signal, raw_sha256
 
 AGENCY = "agency"
 
 
-def read_grants(row: dict[str, Any]) -> Reading:
+def read_grants(row: AssetRow) -> Reading:
     """Reads the grant columns of one row of `assets`; a value that is none of four is a denial."""
     signals = []
     for purpose in PURPOSES:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pipelines.delivery.card import DEMONSTRATION_NOTICE
 from pipelines.delivery.indexes import write_indexes
 from pipelines.delivery.recheck import object_sha256, recheck_shards
+from pipelines.format.checksums import checksums, checksums_record
 from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
 from pipelines.ledger.signed_note import Signer
 from pipelines.run.counts import StepCounts
@@ -71,7 +72,7 @@ def publish_delivery(
     store.discard_unfinished(job.delivery)
     write_indexes(store, job, receipts)
     recheck_shards(store, job, receipts)
-    files = _list_files(store, job, receipts)
+    files = write_checksums(store, job, _list_files(store, job, receipts))
     signed = make_manifest(job, signer, receipts, steps, attribution, files)
     if confirm is not None:
         confirm()
@@ -87,7 +88,7 @@ def _write_manifest(store: Store, job: Job, data: bytes) -> None:
     stored = store.read_bytes(key)
     if stored == data:
         return
-    winner = open_manifest(stored, None)
+    winner = open_manifest(stored)
     raise RunError(
         "Another run has published this version",
         f"{store.uri}/{key}: {winner.delivery} by run {winner.run_id}, this is run {job.run_id}",
@@ -104,7 +105,7 @@ def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> lis
     report_progress(job.progress_path, "publish", 0, len(found))
     for item in found:
         path = item.key.removeprefix(f"{job.delivery}/")
-        if path == layout.MANIFEST:
+        if path in (layout.MANIFEST, layout.SHA256SUMS):
             continue
         if path.split("/")[0] in expected and path not in expected[path.split("/")[0]]:
             store.delete(item.key)  # left by an earlier, interrupted try at this version
@@ -114,6 +115,13 @@ def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> lis
         files.append(FileRecord(path=path, bytes=item.size_bytes, sha256=digest))
         report_progress(job.progress_path, "publish", 1)
     return files
+
+
+def write_checksums(store: Store, job: Job, files: Sequence[FileRecord]) -> list[FileRecord]:
+    """Writes `SHA256SUMS`; returns the files with it among them, in order of path."""
+    ordered = sorted(files, key=lambda file: file.path)
+    store.write_bytes(f"{job.delivery}/{layout.SHA256SUMS}", checksums(ordered))
+    return sorted([*ordered, checksums_record(ordered)], key=lambda file: file.path)
 
 
 def _expected_files(receipts: Sequence[ShardReceipt]) -> dict[str, set[str]]:

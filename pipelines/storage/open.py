@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from pipelines.storage.s3_client import DEFAULT_S3, S3Options
+from pipelines.storage.local_store import LocalStore
 from pipelines.storage.store import Store
 from schemas.errors import InputError
 
+if TYPE_CHECKING:
+    from pipelines.storage.s3_client import S3Options
 
-def open_store(uri: str, options: S3Options = DEFAULT_S3) -> Store:
+
+def open_store(uri: str, options: S3Options | None = None) -> Store:
     """The store at an address; nothing is touched before its first use.
 
     Args:
         uri: A folder's path, `file:///…` or `s3://bucket/prefix`.
-        options: Which S3 to speak to.
+        options: Which S3 to speak to; by default what boto3's usual chain says.
 
     Raises:
         InputError: If the address has another form.
     """
-    from pipelines.storage.local_store import LocalStore
-    from pipelines.storage.s3_store import S3Store
-
     if "://" not in uri:
         if not uri or "\0" in uri:
             raise InputError("A store needs a folder or an s3:// prefix", repr(uri), "Name one.")
@@ -33,7 +34,11 @@ def open_store(uri: str, options: S3Options = DEFAULT_S3) -> Store:
             raise InputError("A file URI names a folder of this machine", uri, "Use file:///path.")
         return LocalStore(uri.rstrip("/"), str(Path(unquote(parts.path))))
     if parts.scheme == "s3":
-        return S3Store.from_uri(uri, options)
+        # boto3 takes a quarter of a second to import, and a folder does without it.
+        from pipelines.storage.s3_client import DEFAULT_S3
+        from pipelines.storage.s3_store import S3Store
+
+        return S3Store.from_uri(uri, options or DEFAULT_S3)
     raise InputError(
         "A store is a folder, file:// or s3://bucket/prefix", uri, "Use one of these three forms."
     )

@@ -28,6 +28,7 @@ from pipelines.verify.replay import check_not_replayed
 from pipelines.verify.report import Report, shards_by_path
 from pipelines.verify.sample import SampleDraw, check_sample
 from pipelines.verify.shard import CheckedShard, check_shard, report_missing_tar, shard_from_table
+from pipelines.verify.signer import signed_by
 from pipelines.verify.state import IncrementalSettings, VerificationState
 from schemas import layout
 from schemas.errors import InputError
@@ -36,7 +37,7 @@ from schemas.manifest import Manifest, ShardRecord
 
 def verify_delivery(
     uri: str,
-    vkey: str | None = None,
+    pinned: tuple[str, ...] | None = None,
     progress_path: str = "",
     *,
     draw: SampleDraw | None = None,
@@ -46,7 +47,7 @@ def verify_delivery(
 
     Args:
         uri: Folder or s3:// prefix of the delivery.
-        vkey: The verifier key that the reader trusts; without one, the manifest's own.
+        pinned: The verifier keys that the reader trusts, if any were given.
         progress_path: Where progress is reported to, or "".
         draw: Which samples alone to look at.
         incremental: Where the state is kept of what was found sound before.
@@ -59,11 +60,11 @@ def verify_delivery(
     state = VerificationState.open(incremental) if incremental is not None else None
     data = _read_manifest(store, uri)
     try:
-        manifest = open_manifest(data, vkey)  # 1
+        manifest = open_manifest(data, pinned)  # 1
     except ManifestError as error:
         report.add_problem(layout.MANIFEST, str(error))
         return report
-    report.signer, report.delivery = manifest.vkey.split("+")[0], manifest.delivery
+    report.signed_by, report.delivery = signed_by(manifest.vkey, pinned), manifest.delivery
     report.shard_of = shards_by_path(manifest)
     files = survey_files(store, manifest, report)  # 2, 3
     check_not_replayed(store, uri, manifest, files.found, report)

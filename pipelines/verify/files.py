@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pipelines.format.checksums import checksums_record
 from pipelines.storage.store import ObjectInfo, Store
 from pipelines.verify.report import Report
 from pipelines.verify.shard import describe_mismatch
@@ -67,6 +68,10 @@ def survey_files(store: Store, manifest: Manifest, report: Report) -> DeliveryFi
             report.add_problem(path, "a shard of the manifest is not among its files")
         elif (listed[path].bytes, listed[path].sha256) != (shard.bytes, shard.sha256):
             report.add_problem(layout.MANIFEST, f"it says two things of {path}")
+    if layout.SHA256SUMS not in listed:
+        report.add_problem(layout.SHA256SUMS, "not listed in the manifest")
+    elif listed[layout.SHA256SUMS] != checksums_record(manifest.files):
+        report.add_problem(layout.SHA256SUMS, "its digests are not those of the manifest")
     path_by_sha256 = {file.sha256: file.path for file in manifest.files}
     return DeliveryFiles(listed, found, path_by_sha256)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 
-from pipelines.ledger.entries import LEAF_VERSION
+from pipelines.ledger.leaf import LEAF_VERSION
 from pipelines.ledger.merkle import HASH_BYTES, ProofError, leaf_hash
 from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.ledger.tiles import (

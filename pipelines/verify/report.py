@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
+from pipelines.verify.signer import SignedBy
+from schemas import layout
 from schemas.layout import shard_paths
 from schemas.manifest import Manifest
+
+
+class ProblemKind(StrEnum):
+    """What sort of thing is wrong."""
+
+    DAMAGE = "damage"
+    """A file is missing, does not belong, or is not what was published."""
+
+    REPLAY = "replay"
+    """The manifest is signed, but it is not the one that belongs here."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +33,7 @@ class Problem:
         shard: Base name of the shard that the file belongs to, or "".
         key: Key of the sample at fault, or "".
         member: Name of the tar's member at fault, or "".
+        kind: Whether files are damaged or a manifest is replayed.
     """
 
     path: str
@@ -27,6 +41,7 @@ class Problem:
     shard: str = ""
     key: str = ""
     member: str = ""
+    kind: ProblemKind = ProblemKind.DAMAGE
 
     def describe(self) -> str:
         """The problem in a line."""
@@ -114,7 +129,7 @@ class Report:
         problems: What is wrong, in the order it was found.
         files: How many files were compared with the manifest; `bytes`: their size.
         shards: How many shards; `samples`: what they hold; `entries`: of the ledger.
-        signer: Name of the key that signed; `delivery`: what it signed.
+        signed_by: The key that signed; `delivery`: what it signed.
         sampled: What a sampled verification looked at.
         resumed: What an incremental one took from its state.
         repaired: What a repair did before this verification.
@@ -127,7 +142,7 @@ class Report:
     shards: int = 0
     samples: int = 0
     entries: int = 0
-    signer: str = ""
+    signed_by: SignedBy | None = None
     delivery: str = ""
     sampled: SampleSummary | None = None
     resumed: ResumeSummary | None = None
@@ -144,9 +159,23 @@ class Report:
         """The files that something is wrong with."""
         return frozenset(problem.path for problem in self.problems)
 
+    @property
+    def replayed(self) -> bool:
+        """Whether the manifest is not the one that belongs here."""
+        return any(problem.kind is ProblemKind.REPLAY for problem in self.problems)
+
+    @property
+    def signer_accepted(self) -> bool:
+        """Whether the key that signed is a pinned one, or the demo's."""
+        return self.signed_by is not None and self.signed_by.accepted
+
     def add_problem(self, path: str, message: str, *, key: str = "", member: str = "") -> None:
-        """Adds a problem; see `ProblemReporter`."""
+        """Adds damage; see `ProblemReporter`."""
         self.problems.append(Problem(path, message, self.shard_of.get(path, ""), key, member))
+
+    def add_replay(self, message: str) -> None:
+        """Adds a reason why the manifest is not the one that belongs here."""
+        self.problems.append(Problem(layout.MANIFEST, message, kind=ProblemKind.REPLAY))
 
     def to_json(self) -> dict[str, object]:
         """As JSON."""
@@ -158,10 +187,20 @@ class Report:
         return {
             "sound": self.sound,
             "problems": [asdict(problem) for problem in self.problems],
-            "signer": self.signer,
+            **self._signer_json(),
             "delivery": self.delivery,
             **numbers,
             **more,
+        }
+
+    def _signer_json(self) -> dict[str, object]:
+        key = self.signed_by
+        return {
+            "signer": key.name if key else "",
+            "key_id": key.key_id if key else "",
+            "fingerprint": key.fingerprint if key else "",
+            "key_pinned": key is not None and key.pinned,
+            "key_demonstration": key is not None and key.demonstration,
         }
 
 

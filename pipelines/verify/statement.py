@@ -13,7 +13,7 @@ from typing import cast, get_type_hints
 
 from pipelines.ledger import commitments
 from pipelines.ledger.commitments import SALT_BYTES, Domain
-from pipelines.ledger.entries import leaf_bytes
+from pipelines.ledger.leaf import leaf_bytes
 from pipelines.ledger.merkle import ProofError, leaf_hash
 from pipelines.ledger.statement import STATEMENT_VERSION, Opening, Statement, StatementLine
 from schemas.ledger import LedgerEntry

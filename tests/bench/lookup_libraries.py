@@ -5,26 +5,28 @@ Each index has the interface of ours: nulls match nothing, of two equal texts th
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.rights.arrow import as_integers, is_present
+from pipelines.storage.columns import Column, without_dictionary
+
 IntArray = npt.NDArray[np.int64]
+_Known = Column | pa.ChunkedArray[Any]
 
 
-def _strings(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+def _strings(values: _Known) -> Column:
     """One array of plain strings."""
     if isinstance(values, pa.ChunkedArray):
-        values = pa.concat_arrays([pa.array([], pa.large_string()), *_large(values).chunks])
-    if pa.types.is_dictionary(values.type) or pa.types.is_null(values.type):
-        values = values.cast(pa.string())
-    return values
-
-
-def _large(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    return values.cast(pa.large_string())
+        chunks = values.cast(pa.large_string()).chunks
+        return pa.concat_arrays([pa.array([], pa.large_string()), *chunks])
+    values = without_dictionary(values)
+    return values.cast(pa.string()) if pa.types.is_null(values.type) else values
 
 
 class PandasStrings:
@@ -33,11 +35,11 @@ class PandasStrings:
     An index must have each text once, so that repeated ones are left out first.
     """
 
-    def __init__(self, known: pa.Array | pa.ChunkedArray) -> None:
-        known = _strings(known)
-        self._size = len(known)
-        positions = np.flatnonzero(pc.is_valid(known).to_numpy(zero_copy_only=False))
-        index = pd.Index(known.drop_null().to_numpy(zero_copy_only=False), dtype=object)
+    def __init__(self, known: _Known) -> None:
+        texts = _strings(known)
+        self._size = len(texts)
+        positions = np.flatnonzero(is_present(texts))
+        index = pd.Index(texts.drop_null().to_numpy(zero_copy_only=False), dtype=object)
         repeated = index.duplicated()
         self._positions = np.append(positions[~repeated], -1)
         self._index = index[~repeated]
@@ -46,11 +48,11 @@ class PandasStrings:
     def __len__(self) -> int:
         return self._size
 
-    def positions(self, values: pa.Array) -> IntArray:
+    def positions(self, values: Column) -> IntArray:
         """Position of each value among the known texts, or -1."""
-        if pa.types.is_dictionary(values.type) and len(values) >= len(values.dictionary):
-            codes = pc.fill_null(values.indices.cast(pa.int64()), len(values.dictionary))
-            found: IntArray = np.append(self.positions(values.dictionary), -1)[codes.to_numpy()]
+        if isinstance(values, pa.DictionaryArray) and len(values) >= len(values.dictionary):
+            codes = as_integers(values.indices, len(values.dictionary))
+            found: IntArray = np.append(self.positions(values.dictionary), -1)[codes]
             return found
         asked = pd.Index(_strings(values).to_numpy(zero_copy_only=False), dtype=object)
         return np.asarray(self._positions[self._index.get_indexer(asked)], np.int64)
@@ -59,23 +61,23 @@ class PandasStrings:
 class ArrowStrings:
     """`pyarrow.compute.index_in`, which builds its hash table at every call."""
 
-    def __init__(self, known: pa.Array | pa.ChunkedArray) -> None:
+    def __init__(self, known: _Known) -> None:
         self._known = _strings(known)
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def positions(self, values: pa.Array) -> IntArray:
+    def positions(self, values: Column) -> IntArray:
         """Position of each value among the known texts, or -1."""
         values = _strings(values).cast(self._known.type)
         found = pc.index_in(values, value_set=self._known, skip_nulls=True)
-        return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
+        return as_integers(found, -1)
 
 
 class DuckStrings:
     """A join in DuckDB, with one thread, of a batch with a table of the known texts."""
 
-    def __init__(self, known: pa.Array | pa.ChunkedArray) -> None:
+    def __init__(self, known: _Known) -> None:
         import duckdb
 
         self._database = duckdb.connect()
@@ -88,7 +90,7 @@ class DuckStrings:
         )
         self._database.unregister("given")
 
-    def positions(self, values: pa.Array) -> IntArray:
+    def positions(self, values: Column) -> IntArray:
         """Position of each value among the known texts, or -1."""
         table = pa.table({"text": _strings(values), "row": np.arange(len(values))})
         self._database.register("asked", table)
@@ -134,4 +136,4 @@ class ArrowPairs:
         known = (left >= 0) & (right >= 0) & (right < self._right_count)
         keys = pa.array(np.where(known, left * self._right_count + right, -1))
         found = pc.index_in(keys, value_set=self._known)
-        return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
+        return as_integers(found, -1)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
-from tests.end_to_end.command import CommandResult
+from pipelines.format.manifest import manifest_bytes, sign_manifest
+from pipelines.ledger.signed_note import Signer, sign_checkpoint
+from schemas.manifest import Manifest
+from tests.end_to_end.command import CommandResult, tree
 
 BLOCK = 512
 
@@ -63,7 +67,8 @@ def verify(delivery: object, capsys: pytest.CaptureFixture[str], *options: objec
     assert report["sound"] == (code == 0) == (not report["problems"])
     for problem in report["problems"]:
         assert problem["message"]
-        assert set(problem) == {"path", "message", "shard", "key", "member"}
+        assert set(problem) == {"path", "message", "shard", "key", "member", "kind"}
+        assert problem["kind"] == "damage" or problem["path"] == "MANIFEST.json"
         if problem["path"].startswith("shards/") and problem["path"] != "shards/README.md":
             assert problem["shard"] in problem["path"]
         if problem["member"]:
@@ -161,3 +166,47 @@ def copy_delivery(source: Path, target: Path) -> Path:
     """A copy that may be damaged."""
     shutil.copytree(source, target)
     return target
+
+
+def sign_again(delivery: Path, signer: Signer) -> Path:
+    """Signs a copy of a delivery with another key: checkpoint, key, checksums and manifest."""
+    manifest = json.loads((delivery / "MANIFEST.json").read_bytes())
+    origin = f"{signer.name}/{manifest['delivery']}"
+    ledger = {**manifest["ledger"], "origin": origin}
+    root = bytes.fromhex(ledger["root"])
+    checkpoint = sign_checkpoint(signer, origin, ledger["entries"], root)
+    (delivery / "checkpoint").write_text(checkpoint, encoding="utf-8")
+    (delivery / "log.vkey").write_text(f"{signer.vkey}\n", encoding="utf-8")
+    manifest |= {"ledger": ledger, "vkey": signer.vkey}
+    return sign_files(delivery, manifest, signer)
+
+
+def sign_files(
+    delivery: Path,
+    manifest: dict[str, Any],
+    signer: Signer,
+    records: Mapping[str, Mapping[str, object] | None] | None = None,
+) -> Path:
+    """Lists a delivery's files as they are now, in `SHA256SUMS` and in a signed manifest.
+
+    Args:
+        delivery: The delivery.
+        manifest: Its manifest's other fields.
+        signer: Signs it.
+        records: What the manifest says instead of some paths; None leaves a path out.
+    """
+    digests = {name: digest for name, digest in tree(delivery).items() if name != "MANIFEST.json"}
+    lines = [f"{digests[name]}  {name}\n" for name in sorted(digests) if name != "SHA256SUMS"]
+    (delivery / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+    digests["SHA256SUMS"] = hashlib.sha256("".join(lines).encode()).hexdigest()
+    files: dict[str, dict[str, Any]] = {
+        name: {"path": name, "bytes": (delivery / name).stat().st_size, "sha256": digests[name]}
+        for name in sorted(digests)
+    }
+    for name, record in (records or {}).items():
+        files[name] = {**files[name], **record} if record else {}
+    listed = [file for file in files.values() if file]
+    end = {**manifest["end"], "files": len(listed), "bytes": sum(file["bytes"] for file in listed)}
+    unsigned = Manifest.model_validate({**manifest, "files": listed, "end": end, "signature": ""})
+    (delivery / "MANIFEST.json").write_bytes(manifest_bytes(sign_manifest(unsigned, signer)))
+    return delivery

@@ -208,7 +208,7 @@ def test_a_manifest_with_files_left_out(
 ) -> None:
     """The end record kept, and a list shorter: even signed by the agency's own key."""
     signer = load_key(demo.signing_key)
-    own = open_manifest((delivery / "MANIFEST.json").read_bytes(), signer.vkey)
+    own = open_manifest((delivery / "MANIFEST.json").read_bytes(), (signer.vkey,))
     for change in ({"files": own.files[:-1]}, {"shards": own.shards[:-1]}):
         cut = sign_manifest(own.model_copy(update={**change, "signature": ""}), signer)
         with replaced(delivery / "MANIFEST.json", manifest_bytes(cut)):
@@ -238,7 +238,7 @@ def test_a_signed_manifest_that_points_elsewhere(
 ) -> None:
     """By the agency's own key, so that only the paths themselves are wrong."""
     signer = load_key(demo.signing_key)
-    own = open_manifest((delivery / "MANIFEST.json").read_bytes(), signer.vkey)
+    own = open_manifest((delivery / "MANIFEST.json").read_bytes(), (signer.vkey,))
     none = hashlib.sha256(b"").hexdigest()
     (delivery.parent / "outside").write_bytes(b"")
     files = [*own.files, FileRecord(path=path, bytes=0, sha256=none)]

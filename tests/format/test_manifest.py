@@ -70,16 +70,16 @@ SIGNED = sign_manifest(unsigned(), SIGNER)
 DATA = manifest_bytes(SIGNED)
 
 
-def refused(data: bytes, vkey: str | None = None) -> bool:
+def refused(data: bytes, *pinned: str) -> bool:
     try:
-        open_manifest(data, vkey)
+        open_manifest(data, pinned or None)
     except ManifestError:
         return True
     return False
 
 
 def test_a_signed_manifest_opens() -> None:
-    assert open_manifest(DATA, None) == SIGNED == open_manifest(DATA, SIGNER.vkey)
+    assert open_manifest(DATA) == SIGNED == open_manifest(DATA, (OTHER.vkey, SIGNER.vkey))
     assert json.loads(DATA)["deal"]["buyer"] == "Größe & Fils “SA”"
 
 
@@ -150,7 +150,7 @@ def test_a_shorter_list_is_refused() -> None:
 
 def test_another_key() -> None:
     with pytest.raises(ManifestError, match="signed by another key"):
-        open_manifest(DATA, OTHER.vkey)
+        open_manifest(DATA, (OTHER.vkey,))
     # The key that the manifest names must have signed it.
     forged = sign_manifest(unsigned(), OTHER)
     assert refused(manifest_bytes(forged))

@@ -18,7 +18,8 @@ import rfc8785
 
 from pipelines.ledger import commitments
 from pipelines.ledger.commitments import Domain, commit, item_salt
-from pipelines.ledger.entries import LEAF_VERSION, DeliveryTerms
+from pipelines.ledger.entries import DeliveryTerms
+from pipelines.ledger.leaf import LEAF_VERSION
 from pipelines.ledger.merkle import leaf_hash
 from pipelines.ledger.split import agency_and_contributors, largest_remainder, line_weight
 from pipelines.ledger.statement import CSV_COLUMNS, STATEMENT_VERSION

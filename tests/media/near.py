@@ -6,10 +6,10 @@ from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, PerceptualSignature
 
 
 def hamming(a: str, b: str) -> int:
-    """How many bits differ.
+    """Returns how many bits of two hashes differ.
 
     Raises:
-        ValueError: If the hashes are of different lengths.
+        ValueError: The hashes have different lengths.
     """
     if len(a) != len(b):
         raise ValueError(f"hashes of {len(a)} and {len(b)} digits cannot be compared")
@@ -17,13 +17,13 @@ def hamming(a: str, b: str) -> int:
 
 
 def colour_distance(a: str, b: str) -> int:
-    """The largest difference of two signatures in any channel of any cell, 0 to 255."""
+    """Returns the largest difference in any channel of any cell, from 0 to 255."""
     pairs = zip(bytes.fromhex(a), bytes.fromhex(b), strict=True)
     return max(abs(one - other) for one, other in pairs)
 
 
 def is_near(a: PerceptualSignature, b: PerceptualSignature) -> bool:
-    """Whether two pictures show nearly the same: resized, recompressed or cropped a little."""
+    """Tells whether two pictures are near-duplicates: resized, recompressed or slightly cropped."""
     return (
         hamming(a.phash, b.phash) <= NEAR_BITS
         and colour_distance(a.colour, b.colour) <= NEAR_COLOUR

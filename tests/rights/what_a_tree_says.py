@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from pipelines.explain.trace import ScreeningTables, trace_screened_row
 from pipelines.odrl.policy import excluded_policy, policy_line
-from pipelines.odrl.records import ExcludedDecision, PolicyScope
+from pipelines.odrl.records import PolicyScope
 from pipelines.report.reference import reasons_table
 from pipelines.rights.rules.screen import reasons_of, screen_batch
+from pipelines.run.decisions import Decision
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, RELEASES_SCHEMA
-from schemas.reasons import Outcome
+from schemas.reasons import Outcome, Stage
 from tests.rights.rights_cases import (
     AS_OF,
     asset,
@@ -45,7 +46,7 @@ def main() -> None:
     )
     trace = trace_screened_row(table, mask, tables, terms, 1)
     scope = PolicyScope(terms, "agency.example+00000000+AAAA", "v0001", "2026-06-30T12:00:00Z")
-    excluded = ExcludedDecision("a-1", Outcome.REFUSED, "screen", tuple(codes), "")
+    excluded = Decision("a-1", Outcome.REFUSED, Stage.SCREEN, tuple(codes), "")
     policy = json.loads(policy_line(excluded_policy(scope, excluded)))
     answer = {
         "codes": codes,

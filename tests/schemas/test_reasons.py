@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from pipelines.report.reference import deal_keys
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.rights.rules.rule import CONSENT_NOTES, NEEDED_GRANTS
@@ -81,7 +82,7 @@ def test_a_rule_shows_columns_that_exist() -> None:
 
 
 def test_published_tables_begin_as_they_must() -> None:
-    assert DECISIONS_SCHEMA.names == ["asset_id", "outcome", "stage", "reasons", "detail"]
+    assert DECISIONS_SCHEMA.names[:5] == ["asset_id", "outcome", "stage", "reasons", "detail"]
     assert FAILED_ASSETS_SCHEMA.names == ["asset_id", "stage", "reason", "detail"]
 
 
@@ -114,3 +115,16 @@ def test_generated_media_by_the_vocabulary() -> None:
     assert "trainedAlgorithmicMedia" in generated
     assert "compositeWithTrainedAlgorithmicMedia" in generated
     assert not {"digitalCapture", "negativeFilm", "positiveFilm", "print"} & generated
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_what_governs_a_reason_is_a_key_of_a_deal(code: str) -> None:
+    """tests/rights/test_governed.py finds out whether it is the right one."""
+    info = REASONS[code]
+    keys = info.governed_by
+    known = {"agreements", *(name for name, *_ in deal_keys())}
+    assert set(keys) <= known and len(set(keys)) == len(keys)
+    # Whatever key the cure speaks of, or the reason is found in, is among them.
+    spoken = set(re.findall(r"(?:rights|limits|select)\.[a-z_]+", info.remedy))
+    assert spoken <= set(keys)
+    assert not info.source.startswith("select.") or keys == (info.source,)

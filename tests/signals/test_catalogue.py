@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from typing import cast
 
 import pytest
 
 from pipelines.signals.catalogue import read_grants
+from schemas.catalogue import AssetRow
 from schemas.rights import PURPOSES, Permission, Purpose
-from schemas.signal import Origin
-from tests.rights.rights_cases import asset
+from schemas.signal import Origin, Reading
+from tests.rights.rights_cases import Row, asset
+
+
+def grants_of(row: Row) -> Reading:
+    return read_grants(cast("AssetRow", row))
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
@@ -26,7 +32,7 @@ from tests.rights.rights_cases import asset
     ],
 )
 def test_a_grant(purpose: Purpose, text: str, value: Permission) -> None:
-    reading = read_grants(asset(**{f"grant_{purpose}": text}))
+    reading = grants_of(asset(**{f"grant_{purpose}": text}))
     [signal] = reading.signals
     assert signal.origin is Origin.CATALOGUE
     assert signal.purpose is purpose
@@ -38,16 +44,16 @@ def test_a_grant(purpose: Purpose, text: str, value: Permission) -> None:
 
 
 def test_a_column_that_is_absent_or_empty_says_nothing() -> None:
-    assert not read_grants(asset())
-    assert not read_grants(asset(**{f"grant_{purpose}": None for purpose in PURPOSES}))
+    assert not grants_of(asset())
+    assert not grants_of(asset(**{f"grant_{purpose}": None for purpose in PURPOSES}))
 
 
 def test_columns_are_read_in_the_order_of_the_purposes() -> None:
     row = asset(**{f"grant_{purpose}": "allow" for purpose in reversed(PURPOSES)})
-    assert [signal.purpose for signal in read_grants(row).signals] == list(PURPOSES)
+    assert [signal.purpose for signal in grants_of(row).signals] == list(PURPOSES)
 
 
 def test_what_a_grant_says_is_one_short_line() -> None:
-    [signal] = read_grants(asset(grant_search="no\n\u2028\x1b" + "x" * 5000)).signals
+    [signal] = grants_of(asset(grant_search="no\n\u2028\x1b" + "x" * 5000)).signals
     assert signal.said.isprintable()
     assert len(signal.said) <= 200

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import pyarrow as pa
 
 from pipelines.rights.arrow import BoolArray, column
 from pipelines.rights.index import RightsIndex
+from pipelines.storage.columns import Column
 from schemas.deal import Deal
 
 _Shared = TypeVar("_Shared")
@@ -30,12 +31,12 @@ class AssetBatch:
     index: RightsIndex
     deal: Deal
     repeated: BoolArray
-    _shared: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+    _shared: dict[object, object] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.assets)
 
-    def column(self, name: str) -> pa.Array:
+    def column(self, name: str) -> Column:
         """One column as a single array."""
         return column(self.assets, name)
 
@@ -43,5 +44,4 @@ class AssetBatch:
         """What several rules look at, computed once for the batch."""
         if compute not in self._shared:
             self._shared[compute] = compute(self)
-        result: _Shared = self._shared[compute]
-        return result
+        return cast("_Shared", self._shared[compute])

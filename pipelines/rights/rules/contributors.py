@@ -13,7 +13,9 @@ from pipelines.rights.consents import ConsentPositions
 from pipelines.rights.formatting import one_line
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import CONSENT_NOTES, Rule, Topic, TracedRow
+from pipelines.storage.columns import struct_field
 from schemas.ledger import FULL_SPLIT_BP
+from schemas.reasons import NEEDED_PURPOSE_KEYS
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class _Contributors:
 
 def _contributors(batch: AssetBatch) -> _Contributors:
     shares = list_column(batch.column("contributors"))
-    contributor_ids = shares.values.field("contributor_id")
+    contributor_ids = struct_field(shares.values, "contributor_id")
     positions = batch.index.consents.locate(batch.column("asset_id"), contributor_ids, shares.rows)
     return _Contributors(shares, positions)
 
@@ -39,7 +41,7 @@ def _unknown_contributor(batch: AssetBatch) -> BoolArray:
 
 def _not_whole(batch: AssetBatch) -> BoolArray:
     shares = batch.shared(_contributors).shares
-    shares_bp = as_integers(shares.values.field("share_bp"), 0)
+    shares_bp = as_integers(struct_field(shares.values, "share_bp"), 0)
     total = np.bincount(shares.rows, weights=shares_bp, minlength=len(batch)).astype(np.int64)
     return np.asarray((total != FULL_SPLIT_BP) | shares.any(shares_bp <= 0))
 
@@ -102,6 +104,7 @@ RULES = (
         sentence="A contributor has not consented to a purpose that is needed.",
         source="consents",
         remedy="Ask for consent.",
+        governed_by=NEEDED_PURPOSE_KEYS,
     ),
     Rule(
         code="consent.denied",
@@ -111,6 +114,7 @@ RULES = (
         sentence="A contributor said no to a purpose that is needed.",
         source="consents",
         remedy="None without the contributor's change of mind.",
+        governed_by=NEEDED_PURPOSE_KEYS,
     ),
     Rule(
         code="consent.withdrawn",
@@ -120,6 +124,7 @@ RULES = (
         sentence="A contributor withdrew consent to a purpose that is needed.",
         source="consents",
         remedy="None without a new consent.",
+        governed_by=NEEDED_PURPOSE_KEYS,
     ),
     Rule(
         code="consent.conditional",
@@ -129,5 +134,6 @@ RULES = (
         sentence="A contributor's consent to a needed purpose is conditional.",
         source="consents",
         remedy="Settle the condition and record a consent.",
+        governed_by=NEEDED_PURPOSE_KEYS,
     ),
 )

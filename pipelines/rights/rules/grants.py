@@ -13,6 +13,7 @@ from pipelines.rights.formatting import text_or
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import NEEDED_GRANTS, Rule, Topic, TracedRow
 from schemas.catalogue import ASSETS_SCHEMA, grant_column
+from schemas.reasons import AGREEMENT_KEYS
 from schemas.rights import Permission
 
 _KNOWN_VALUES = [value.value for value in Permission]
@@ -38,7 +39,7 @@ def _grants(batch: AssetBatch) -> _Grants:
         if batch.deal.agreements:
             # What cannot be read is at worst a denial, so that it gives way to the same.
             affected = np.flatnonzero(denied | conditional | unreadable)
-            subset = batch.assets.select(["contributors"]).take(pa.array(affected))
+            subset = batch.assets.select(["contributors"]).take(affected)
             overridden = affected[batch.index.agreements[purpose].covers(subset)]
             for states in (denied, conditional, unreadable):
                 states[overridden] = False
@@ -74,6 +75,7 @@ RULES = (
         columns=(NEEDED_GRANTS,),
         sentence="The catalogue denies a purpose that the deal needs.",
         remedy="A grant for the purpose.",
+        governed_by=AGREEMENT_KEYS,
     ),
     Rule(
         code="grant.conditional",
@@ -82,6 +84,7 @@ RULES = (
         columns=(NEEDED_GRANTS,),
         sentence="The catalogue's grant for a needed purpose is conditional.",
         remedy="Settle the condition and record a grant.",
+        governed_by=AGREEMENT_KEYS,
     ),
     Rule(
         code="grant.unreadable",
@@ -90,5 +93,6 @@ RULES = (
         columns=(NEEDED_GRANTS,),
         sentence="A needed grant is none of allow, deny, conditional, unknown.",
         remedy="Use one of the four values.",
+        governed_by=AGREEMENT_KEYS,
     ),
 )

@@ -97,7 +97,8 @@ def _said(traced: TracedRow) -> str:
     row = traced.row
     model = f"{one_line(row['licence_model'])} {one_line(row['licence_class'])}"
     parts = [model, text_or(row["licence_code"], "no licence code")]
-    given = [f"{name} {one_line(row[name])}" for name in _EXCLUSIVE_COLUMNS if row[name]]
+    limits = {name: value for name, value in row.items() if name in _EXCLUSIVE_COLUMNS}
+    given = [f"{name} {one_line(limits[name])}" for name in _EXCLUSIVE_COLUMNS if limits[name]]
     held = yes_or_no(row["exclusive"], "exclusive", "not exclusive", "exclusive not stated")
     return ", ".join([*parts, held, *given])
 
@@ -113,6 +114,7 @@ CLASS_RULES = (
         columns=("licence_class",),
         sentence="Editorial material, and the deal takes none.",
         remedy='A deal with rights.editorial = "accept".',
+        governed_by=("rights.editorial",),
     ),
     Rule(
         code="class.unknown",
@@ -133,6 +135,7 @@ RULES = (
         sentence="The asset is licensed exclusively elsewhere.",
         source="assets.exclusive",
         remedy="None before the exclusive licence ends.",
+        governed_by=("purposes", "starts", "ends"),
     ),
     Rule(
         code="licence.non_commercial",
@@ -142,6 +145,7 @@ RULES = (
         columns=("licence_code",),
         sentence="The licence code forbids commercial use.",
         remedy="A commercial licence from the contributor.",
+        governed_by=("rights.non_commercial",),
     ),
     Rule(
         code="licence.no_derivatives",
@@ -151,6 +155,7 @@ RULES = (
         columns=("licence_code",),
         sentence="The licence code forbids derivatives.",
         remedy="A licence that allows derivatives.",
+        governed_by=("rights.no_derivatives",),
     ),
     Rule(
         code="licence.share_alike",
@@ -160,6 +165,7 @@ RULES = (
         columns=("licence_code",),
         sentence="The licence code asks derivatives to be shared alike; that wants a review.",
         remedy='Counsel\'s review, then a deal with rights.share_alike = "accept".',
+        governed_by=("rights.share_alike",),
     ),
     Rule(
         code="licence.unknown_code",

@@ -40,6 +40,7 @@ RULES = (
         columns=("people_count",),
         sentence="It is not known how many people are shown.",
         remedy="Count them, zero included.",
+        governed_by=("rights.unknown_people_count",),
     ),
     Rule(
         code="people.refused",
@@ -49,6 +50,7 @@ RULES = (
         columns=("people_count",),
         sentence="People are shown, and the deal takes none.",
         remedy='A deal with rights.people = "release".',
+        governed_by=("rights.people",),
     ),
     Rule(
         code="minors.refused",
@@ -59,6 +61,7 @@ RULES = (
         sentence="A minor is shown, and the deal takes none.",
         source="assets.minors, releases.minor",
         remedy='A deal with rights.minors = "guardian-release".',
+        governed_by=("rights.minors",),
     ),
     Rule(
         code="minors.unknown",

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.rights.arrow import (
@@ -40,6 +39,7 @@ from pipelines.rights.rules.releases import (
     needs_releases,
 )
 from pipelines.rights.rules.rule import Rule
+from pipelines.storage.columns import struct_field
 
 _MAX_INT64 = int(np.iinfo(np.int64).max)
 
@@ -121,9 +121,9 @@ def _witnessed_by_contributor(named: NamedReleases) -> BoolArray:
         return found
     releases, rows = named.index, named.lists.rows[items]
     distinct_rows = rows[np.diff(rows, prepend=-1) > 0]  # they ascend
-    subset = named.assets.select(["contributors"]).take(pa.array(distinct_rows))
+    subset = named.assets.select(["contributors"]).take(distinct_rows)
     shares = list_column(column(subset, "contributors"))
-    contributor = releases.witnesses.positions(shares.values.field("contributor_id"))
+    contributor = releases.witnesses.positions(struct_field(shares.values, "contributor_id"))
     # Pairs of row and name as one number each.
     name_count = len(releases.witnesses)
     contributor_pairs = (distinct_rows[shares.rows] * name_count + contributor)[contributor >= 0]
@@ -150,6 +150,7 @@ def _rule(
     remedy: str,
     columns: tuple[str, ...] = ("release_ids",),
     where: Callable[[AssetBatch], BoolArray] | None = None,
+    governed_by: tuple[str, ...] = (),
 ) -> Rule:
     """A rule about a fault of single releases."""
     return Rule(
@@ -160,6 +161,7 @@ def _rule(
         sentence=sentence,
         source=source,
         remedy=remedy,
+        governed_by=governed_by,
         release_fault=fault,
     )
 
@@ -171,6 +173,7 @@ RULES = (
         "A needed release ends before the deal does.",
         "releases.valid_until",
         "Renew it.",
+        governed_by=("rights.ends_early", "ends"),
     ),
     _rule(
         "release.revoked",
@@ -208,6 +211,7 @@ RULES = (
         "The deal asks for a biometric rider that a needed release lacks.",
         "releases.biometric_rider",
         "Have the rider signed.",
+        governed_by=("rights.people",),
     ),
     _rule(
         "release.shoot_range",
@@ -218,6 +222,7 @@ RULES = (
         "releases.shoot_from, shoot_until, assets.created_at",
         "The release of that shoot.",
         columns=("created_at", "release_ids"),
+        governed_by=("rights.shoot_range",),
     ),
     _rule(
         "release.blanket_range",
@@ -225,6 +230,7 @@ RULES = (
         "A needed release covers more days than the deal accepts.",
         "releases.shoot_from, shoot_until",
         "A release of the shoot alone, or a larger rights.max_shoot_days.",
+        governed_by=("rights.max_shoot_days",),
     ),
     _rule(
         "release.witness",
@@ -236,5 +242,6 @@ RULES = (
         "A needed release lacks an independent witness.",
         "releases.witness_ref",
         "A witness who is neither the subject nor a contributor.",
+        governed_by=("rights.witness",),
     ),
 )

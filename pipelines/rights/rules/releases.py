@@ -91,6 +91,7 @@ RULES = (
         columns=("property",),
         sentence="It is not known whether protected property is shown.",
         remedy='Set assets.property, or a deal with rights.unknown_property = "accept".',
+        governed_by=("rights.unknown_property",),
     ),
     Rule(
         code="release.unknown_id",

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pipelines.rights.arrow import BoolArray
 from pipelines.rights.index import RightsIndex
 from pipelines.rights.releases import ReleaseFault
 from pipelines.rights.rules.batch import AssetBatch
-from schemas.catalogue import grant_column
+from schemas.catalogue import AssetRow, grant_column
 from schemas.deal import Deal
 from schemas.reasons import Outcome, ReasonInfo, Stage
-
-Row = dict[str, Any]
 
 # Among the columns of a rule, what stands for others: the grants for the purposes that the deal
 # needs, and what contributors said instead of a column.
@@ -38,7 +35,7 @@ class TracedRow:
         index: What it was screened with.
     """
 
-    row: Row
+    row: AssetRow
     rows_with_id: int
     deal: Deal
     index: RightsIndex
@@ -77,6 +74,8 @@ class Rule:
         sentence: What the reason means, in plain words.
         source: The columns or tables at fault; the rule's own columns where it is left out.
         remedy: What would clear the asset.
+        governed_by: The keys of the deal that decide how strict the rule is, the first to look at
+            first; none where no deal lets such an asset pass.
         release_fault: For a rule about single releases, when a release has the fault.
     """
 
@@ -88,13 +87,16 @@ class Rule:
     sentence: str
     source: str = ""
     remedy: str
+    governed_by: tuple[str, ...] = ()
     release_fault: ReleaseFault | None = None
 
     @property
     def info(self) -> ReasonInfo:
         """What people are told about the reason."""
         source = self.source or ", ".join(f"assets.{name}" for name in self.columns)
-        return ReasonInfo(Stage.SCREEN, Outcome.REFUSED, self.sentence, source, self.remedy)
+        return ReasonInfo(
+            Stage.SCREEN, Outcome.REFUSED, self.sentence, source, self.remedy, self.governed_by
+        )
 
     def shown_columns(self, deal: Deal) -> tuple[str, ...]:
         """Its columns, with the grants that the deal needs by name."""

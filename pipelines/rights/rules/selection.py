@@ -60,6 +60,7 @@ RULES = (
         columns=("media_type",),
         sentence="The deal does not ask for this kind of media.",
         remedy="A deal that does.",
+        governed_by=("media",),
     ),
     Rule(
         code="select.keywords",
@@ -69,5 +70,6 @@ RULES = (
         columns=("keywords",),
         sentence="The keywords do not fit the deal's selection.",
         remedy="A wider selection.",
+        governed_by=("select.keywords_any", "select.keywords_none"),
     ),
 )

@@ -59,6 +59,7 @@ RULES = (
         columns=("digital_source_type",),
         sentence="The asset is AI-generated, and the deal takes none.",
         remedy='A deal with rights.ai_generated = "label".',
+        governed_by=("rights.ai_generated",),
     ),
     Rule(
         code="source.unstated",
@@ -68,6 +69,7 @@ RULES = (
         columns=("digital_source_type",),
         sentence="It is not known whether the asset is AI-generated.",
         remedy='Set assets.digital_source_type, or a deal with rights.unknown_source = "accept".',
+        governed_by=("rights.unknown_source",),
     ),
     Rule(
         code="source.unknown_type",
@@ -85,5 +87,6 @@ RULES = (
         columns=("sensitive",),
         sentence="The asset is marked sensitive, and the deal takes none.",
         remedy='A deal with rights.sensitive = "accept".',
+        governed_by=("rights.sensitive",),
     ),
 )

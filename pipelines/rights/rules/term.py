@@ -98,6 +98,7 @@ RULES = (
         columns=("valid_from",),
         sentence="The agency's rights begin after the deal does.",
         remedy="A deal that starts later, or an earlier grant.",
+        governed_by=("starts",),
     ),
     Rule(
         code="term.ends_early",
@@ -106,6 +107,7 @@ RULES = (
         columns=("valid_until",),
         sentence="The agency's rights end before the deal does.",
         remedy="Renew the asset's term, or shorten the deal's.",
+        governed_by=("rights.ends_early", "ends"),
     ),
     Rule(
         code="territory.not_covered",
@@ -114,6 +116,7 @@ RULES = (
         columns=("territories_in", "territories_out"),
         sentence="The asset's territory does not cover the deal's.",
         remedy="A wider grant, or a narrower deal.",
+        governed_by=("territory",),
     ),
     Rule(
         code="territory.unknown_code",

@@ -1,0 +1,96 @@
+"""What is published as a digest, computed again from what it is of, as docs/verify.md says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.run.signing_key import load_key
+from schemas.deal import load_deal
+from tests.end_to_end.command import Demo, tree
+from tests.end_to_end.damage import copy_delivery, sign_files, verify
+
+
+def test_sha256sums(demo: Demo, tmp_path: Path) -> None:
+    delivery = copy_delivery(demo.delivery("demo-main"), tmp_path / "delivery")
+    lines = (delivery / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    expected = {
+        path: digest
+        for path, digest in tree(delivery).items()
+        if path not in ("SHA256SUMS", "MANIFEST.json")
+    }
+    assert lines == [f"{expected[path]}  {path}" for path in sorted(expected)]
+    listed = [file["path"] for file in demo.manifest("demo-main")["files"]]
+    assert listed == sorted([*expected, "SHA256SUMS"])
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs GNU's sha256sum")
+def test_sha256sum_reads_it(demo: Demo, tmp_path: Path) -> None:
+    delivery = copy_delivery(demo.delivery("demo-strict"), tmp_path / "delivery")
+    command = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
+    assert subprocess.run(command, cwd=delivery, check=False).returncode == 0
+    (delivery / "README.md").write_bytes(b"")
+    done = subprocess.run(command, cwd=delivery, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "README.md: FAILED" in done.stdout
+
+
+def test_sums_that_the_agency_signed_and_are_wrong(
+    demo: Demo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every digest of the manifest is right, and SHA256SUMS says otherwise or lacks a file."""
+    signer = load_key(demo.signing_key)
+    delivery = copy_delivery(demo.delivery("demo-strict"), tmp_path / "delivery")
+    sums, manifest = delivery / "SHA256SUMS", demo.manifest("demo-strict")
+    data = sums.read_bytes()
+    for wrong in (data.replace(data[:64], b"0" * 64), data[:-1], data.partition(b"\n")[2], b""):
+        record = {"bytes": len(wrong), "sha256": hashlib.sha256(wrong).hexdigest()}
+        sign_files(delivery, manifest, signer, {"SHA256SUMS": record})
+        sums.write_bytes(wrong)
+        for options in ((), ("--sample", 2)):
+            result = verify(delivery, capsys, *options)
+            assert (result.code, result.paths) == (1, {"SHA256SUMS"})
+            assert "not those of the manifest" in result.messages("SHA256SUMS")
+    sums.unlink()
+    sign_files(delivery, manifest, signer, {"SHA256SUMS": None})
+    sums.unlink()
+    assert verify(delivery, capsys).paths == {"SHA256SUMS"}
+
+
+def digest_of(value: object) -> str:
+    """Of canonical JSON, for texts and names in ASCII and whole numbers."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("deal_id", ["demo-main", "demo-strict"])
+def test_terms_and_decisions(demo: Demo, deal_id: str) -> None:
+    deal = load_deal(demo.deal(deal_id))
+    terms = digest_of(deal.model_dump(mode="json", exclude={"output"}))
+    manifest = demo.manifest(deal_id)
+    assert manifest["deal"]["terms_sha256"] == terms
+    lines = []
+    for path in sorted(demo.catalogue.iterdir(), key=lambda path: path.name):
+        if path.is_file():
+            data = path.read_bytes()
+            lines.append(f"{path.name}\0{len(data)}\0{hashlib.sha256(data).hexdigest()}\n")
+    lines.append(f"mapping.toml\0{0}\0{hashlib.sha256(b'').hexdigest()}\n")
+    decision = {
+        "outcome": "delivered",
+        "deal": terms,
+        "as_of": manifest["as_of"],
+        "catalogue": hashlib.sha256("".join(lines).encode()).hexdigest(),
+    }
+    matching = other = 0
+    for table in demo.delivery(deal_id).glob("shards/*.parquet"):
+        for row in pq.read_table(table, columns=["asset", "decision_sha256"]).to_pylist():
+            ours = digest_of({**decision, "asset": row["asset"], "overrides": ""})
+            matching += ours == row["decision_sha256"]
+            other += ours != row["decision_sha256"]
+    # The rest was decided over a denial that an agreement overrides.
+    assert matching > 10 * other

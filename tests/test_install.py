@@ -1,0 +1,191 @@
+"""The base install: what the wheel asks for, and that verifying needs nothing else."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from email.message import Message
+from email.parser import Parser
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import COMMANDS, PACKAGE_MODULES
+from tests.end_to_end.command import CommandResult, Demo, environment
+
+ROOT = Path(__file__).parents[1]
+
+# What the base installs, by the names of packages and of what they are imported by.
+BASE = set("boto3 cryptography numpy pyarrow pydantic rfc8785 rich urllib3 webdataset".split())
+BASE_MODULES = BASE | {"botocore", "pydantic_core"}
+NEEDS_PACKAGE = {"demo", "check", "package", "explain"}
+
+# Runs a command where nothing of the agency's side can be imported, torch for instance, which
+# webdataset uses where it is; then says which of some slow modules were imported.
+WITHOUT_PACKAGE = """
+import sys
+from pipelines.cli import PACKAGE_MODULES
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in PACKAGE_MODULES:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from pipelines.cli import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as error:
+    code = error.code
+slow = {"boto3", "pyarrow.compute", "webdataset"} | PACKAGE_MODULES
+print("imported:", *sorted(slow & sys.modules.keys()), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def in_base(*arguments: object) -> tuple[CommandResult, set[str]]:
+    """A command in the base install, and which slow modules it imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PACKAGE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+        check=False,
+    )
+    message, _, imported = done.stderr.rpartition("imported:")
+    return CommandResult(done.returncode, done.stdout, message), set(imported.split())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    source = tmp_path_factory.mktemp("source")
+    for name in ("pipelines", "schemas"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    code = "from setuptools.build_meta import build_wheel; build_wheel('dist')"
+    subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True)
+    (path,) = (source / "dist").glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def metadata(wheel: zipfile.ZipFile) -> Message:
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    return Parser().parsestr(wheel.read(name).decode())
+
+
+def test_what_the_wheel_asks_for(wheel: zipfile.ZipFile) -> None:
+    asked: dict[str, set[str]] = {"": set(), "package": set(), "test": set()}
+    for line in metadata(wheel).get_all("Requires-Dist", []):
+        found = re.match(r"""([A-Za-z0-9-]+)[^;]*(?:; extra == ["'](\w+)["'])?$""", line)
+        assert found, line
+        asked.setdefault(found[2] or "", set()).add(found[1])
+    assert asked[""] == BASE
+    assert "fairshard" in asked["test"]  # with [package], so that the tests have all of it
+    assert not asked["package"] & BASE
+    assert {"torch", "apache-beam", "great-expectations", "av", "pandas"} <= asked["package"]
+
+
+def test_what_the_wheel_holds(wheel: zipfile.ZipFile) -> None:
+    held = set(wheel.namelist())
+    for folder in ("pipelines", "schemas"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                assert path.relative_to(ROOT).as_posix() in held
+
+
+def third_party_modules() -> Iterator[str]:
+    for folder in ("pipelines", "schemas"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name.partition(".")[0] for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    yield node.module.partition(".")[0]
+
+
+def test_every_module_belongs_to_the_base_or_to_the_package_extra() -> None:
+    ours = {"pipelines", "schemas", "__future__"} | sys.stdlib_module_names
+    named = set(third_party_modules()) - ours
+    assert named <= BASE_MODULES | PACKAGE_MODULES
+    imported_by_name = {"open_clip"}  # in pipelines/vision/compat.py
+    assert named | imported_by_name == BASE_MODULES | PACKAGE_MODULES
+
+
+def test_the_modules_that_are_named_as_missing_are_the_extras() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extra = settings["project"]["optional-dependencies"]["package"]
+    packages = {re.split("[<>=]", requirement)[0] for requirement in extra}
+    found = packages_distributions()
+    named = {found[module][0].replace("_", "-") for module in PACKAGE_MODULES}
+    assert named == packages | {"grpcio"}  # which comes with apache-beam
+
+
+def test_help_lists_every_command() -> None:
+    ended, imported = in_base("--help")
+    assert (ended.code, imported) == (0, set())
+    assert all(f"    {name} " in ended.out for name in COMMANDS)
+    assert "pip install 'fairshard[package]'" in " ".join(ended.out.split())
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - NEEDS_PACKAGE))
+def test_commands_of_the_base(command: str) -> None:
+    ended, imported = in_base(command, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert not imported & PACKAGE_MODULES
+
+
+@pytest.mark.parametrize("arguments", [("verify", "--help"), ("verify", "none", "--quiet")])
+def test_verify_starts_without_what_is_slow_to_import(arguments: tuple[str, ...]) -> None:
+    assert in_base(*arguments)[1] == set()
+
+
+@pytest.mark.parametrize("command", sorted(NEEDS_PACKAGE))
+def test_a_command_of_the_agency_says_what_is_missing(command: str) -> None:
+    for more in ((), ("--help",)):
+        ended, _ = in_base(command, *more)
+        assert ended.code == 2 and ended.out == ""
+        (line,) = ended.err.splitlines()
+        assert line.startswith(f"fairshard {command}: needs ")
+        assert line.endswith("Run: pip install 'fairshard[package]'")
+
+
+def test_repair_says_what_is_missing(tmp_path: Path) -> None:
+    ended, _ = in_base("verify", tmp_path, "--repair", "--quiet")
+    (line,) = ended.err.splitlines()
+    assert ended.code == 2 and line.startswith("fairshard verify: --repair needs ")
+
+
+def test_a_fault_of_our_own_is_not_taken_for_a_missing_package() -> None:
+    """Nor is a package of the base that is missing."""
+    for name in ("pipelines.nowhere", "pyarrow"):
+        code = (
+            "import sys; from pipelines import cli; from pipelines.commands import verify\n"
+            "def run(options): raise ModuleNotFoundError('none', name=sys.argv[1])\n"
+            "verify.run = run; sys.exit(cli.main(['verify', 'x']))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, name],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+        assert done.returncode == 1 and "unexpected fault" in done.stderr
+        assert "fairshard[package]" not in done.stderr
+
+
+def test_the_demo_is_verified_in_the_base(demo: Demo) -> None:
+    for options in ((), ("--sample", 5)):
+        ended, imported = in_base("verify", demo.delivery("demo-main"), "--json", *options)
+        assert ended.code == 0, ended.err
+        assert ended.json["sound"] and ended.json["samples"] > 0
+        assert not imported & PACKAGE_MODULES
