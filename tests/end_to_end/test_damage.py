@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
+from pipelines.ledger.signed_note import Signer
 from pipelines.run.signing_key import load_key
 from schemas.manifest import FileRecord
 from tests.end_to_end.command import Demo, fairshard, tree
@@ -226,10 +227,12 @@ def test_a_manifest_of_another_key(
     arguments = ["verify", str(delivery), "--quiet", "--vkey"]
     assert main([*arguments, own]) == main([*arguments, str(trusted)]) == 0
     capsys.readouterr()
-    name, key_id, key = own.split("+", 2)
-    other = f"{name}+{key_id}+{key[:-2]}{'A' if key[-2] != 'A' else 'B'}{key[-1]}"
-    assert main([*arguments, other]) == 1
+    assert main([*arguments, Signer("fairshard-demonstration", bytes(32)).vkey]) == 1
     assert "MANIFEST.json: " in capsys.readouterr().out
+    name, key_id, key = own.split("+", 2)
+    miscopied = f"{name}+{key_id}+{key[:-2]}{'A' if key[-2] != 'A' else 'B'}{key[-1]}"
+    assert main([*arguments, miscopied]) == 2
+    assert "the key id is not this key's" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a//b", "", ".", "a\\b", "a\0b"])
