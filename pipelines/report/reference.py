@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pipelines import profiles
 from pipelines.catalogue import describe
 from pipelines.profiles.base import schema_text
+from pipelines.rights.rules.reasons import REASONS
 from schemas.deal import Deal
 from schemas.deal_values import (
     ByteSize,
@@ -30,7 +31,6 @@ from schemas.deal_values import (
 )
 from schemas.manifest import Manifest
 from schemas.profiles import profile_names
-from schemas.reasons import REASONS, Reason
 
 ROOT = Path(__file__).resolve().parents[2]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -120,15 +120,14 @@ def _table_row(*cells: str) -> str:
 
 
 def reasons_table() -> str:
-    """Every reason as Markdown, in the order of the enumeration."""
+    """Every reason as Markdown."""
     lines = [
         _table_row(
             "code", "stage", "outcome", "meaning", "found in", "deal keys", "what clears it"
         ),
         _table_row(*["---"] * 7),
     ]
-    for reason in Reason:
-        info = REASONS[reason]
+    for reason, info in REASONS.items():
         outcome = info.outcome.replace("_", " ")
         source, keys = f"`{info.source}`", ", ".join(f"`{key}`" for key in info.governed_by)
         lines.append(

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.ledger.ed25519 import parse_vkey
+from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
 from pipelines.steps.package import PackageResult
 from schemas.money import format_amount
-from schemas.reasons import REASONS, Outcome, Reason
+from schemas.reasons import Outcome
 
 _STEP_NAMES = {
     "read": "Read catalogue",
@@ -94,7 +95,7 @@ def _reasons(steps: dict[str, StepCounts]) -> Table:
     table.add_column("meaning")
     found = count_reasons(steps.values())
     for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
-        info = REASONS[Reason(code)]
+        info = REASONS[code]
         mark = " (dead letter)" if info.outcome is Outcome.FAILED else ""
         table.add_row(f"{count:,}", code, info.sentence + mark)
     return table

@@ -45,7 +45,7 @@ def show_undelivered(console: Console, deal: Deal, undelivered: Undelivered) -> 
 
 
 def _lines(cost: Cost, deal: Deal) -> list[str]:
-    info = cost.reason.info
+    info = cost.info
     lines = [f"{cost.reason}: {_how_many(cost)}", info.sentence]
     for key in info.governed_by:
         value = deal_value(deal, key)
@@ -60,7 +60,7 @@ def _lines(cost: Cost, deal: Deal) -> list[str]:
 
 def _how_many(cost: Cost) -> str:
     assets = f"{cost.assets:,} asset{'' if cost.assets == 1 else 's'}"
-    if cost.reason.info.outcome is Outcome.FAILED:
+    if cost.info.outcome is Outcome.FAILED:
         return f"{assets} that could not be read"
     if cost.alone is None:
         return f"{assets} refused"

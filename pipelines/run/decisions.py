@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.rights.rules.reasons import REASONS
 from pipelines.storage.columns import Column, nulls, rows_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
@@ -28,7 +29,7 @@ class Decision:
         asset_id: The asset, or the place of a row whose id cannot be read.
         outcome: Delivered, refused or dead letter.
         stage: The step that decided.
-        reasons: Codes of `schemas.reasons.Reason`; none where it was delivered.
+        reasons: Codes of `pipelines.rights.rules.reasons.REASONS`; none where it was delivered.
         detail: The values seen, in one line, for people.
         shard: Base name of the shard that holds a delivered asset's sample; `key`: its key there.
         kept_asset_id: Of a duplicate, the asset that is kept in its place.
@@ -45,11 +46,11 @@ class Decision:
 
 
 def refused_asset(
-    asset_id: str, reasons: Iterable[Reason], detail: str, kept_asset_id: str | None = None
+    asset_id: str, reasons: Iterable[str], detail: str, kept_asset_id: str | None = None
 ) -> Decision:
     """A refusal; its stage is that of its reasons."""
     codes = tuple(reasons)
-    stage = codes[0].info.stage
+    stage = REASONS[codes[0]].stage
     return Decision(asset_id, Outcome.REFUSED, stage, codes, detail, kept_asset_id=kept_asset_id)
 
 
@@ -129,7 +130,7 @@ def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
 
 def refusals_table(
     asset_ids: Column,
-    reason_lists: Sequence[Sequence[Reason]],
+    reason_lists: Sequence[Sequence[str]],
     list_index: npt.NDArray[np.int64],
     details: Column,
 ) -> pa.Table:
@@ -144,7 +145,7 @@ def refusals_table(
     codes = pa.array(
         [[str(code) for code in codes] for codes in reason_lists], pa.list_(pa.string())
     )
-    stages = pa.array([codes[0].info.stage.value for codes in reason_lists], pa.string())
+    stages = pa.array([REASONS[codes[0]].stage.value for codes in reason_lists], pa.string())
     outcome = pa.array([Outcome.REFUSED.value] * len(asset_ids), pa.string())
     columns = [asset_ids, outcome, stages.take(list_index), codes.take(list_index), details]
     columns += [nulls(len(asset_ids), pa.string())] * (len(DECISIONS_SCHEMA) - len(columns))

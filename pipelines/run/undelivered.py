@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
 from pipelines.storage.columns import struct_field, values_of
@@ -19,7 +20,7 @@ from schemas import layout
 from schemas.deal import Deal
 from schemas.deal_keys import json_value
 from schemas.errors import FairshardError
-from schemas.reasons import Reason
+from schemas.reasons import ReasonInfo
 
 _COSTLIEST = 3
 
@@ -29,20 +30,25 @@ class Cost:
     """What one rule cost.
 
     Attributes:
-        reason: Its reason.
+        reason: The code of its reason.
         assets: How many assets it left out.
         alone: How many of them no other rule left out; None where that is not known.
     """
 
-    reason: Reason
+    reason: str
     assets: int
     alone: int | None
 
+    @property
+    def info(self) -> ReasonInfo:
+        """What people are told about the reason."""
+        return REASONS[self.reason]
+
     def to_json(self, deal: Deal) -> dict[str, object]:
         """As JSON, with the deal's keys that govern the rule and what the deal says there."""
-        info = self.reason.info
+        info = self.info
         return {
-            "reason": self.reason.value,
+            "reason": self.reason,
             "outcome": info.outcome.value,
             "assets": self.assets,
             "alone": self.alone,
@@ -68,7 +74,7 @@ class Undelivered:
     def costliest(self, most: int = _COSTLIEST) -> list[Cost]:
         """The rules that left out most assets; among equals those that more often did so alone."""
         costs = [
-            Cost(Reason(code), assets, None if self.alone is None else self.alone[code])
+            Cost(code, assets, None if self.alone is None else self.alone[code])
             for code, assets in count_reasons(self.steps.values()).items()
         ]
         costs.sort(key=lambda cost: (-cost.assets, -(cost.alone or 0), cost.reason))
