@@ -1,4 +1,5 @@
-# Two commands matter: `make demo` and `make test`. Each sets up .venv on first use.
+# Two commands matter: `make demo` and `make test`; who changes code runs `make check` as well.
+# Each sets up .venv on first use.
 PYTHON ?= python3
 VENV := .venv
 READERS := .venv-readers
@@ -8,20 +9,29 @@ BIN := $(VENV)/bin
 READERS_PIP := $(READERS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow bench bench-peers fuzz conformance-env dali-env swift-env setup lint \
-	types schemas clean help
+# Tests of the pure levels, without those that take seconds or need the demo library.
+UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tests/signals \
+	tests/profiles tests/selection tests/structure
+UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
+
+.PHONY: demo test test-slow check unit coverage docs hooks bench bench-peers fuzz conformance-env \
+	dali-env swift-env setup lint types contracts schemas clean help
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
+	@echo "make check      lint, types, import contracts and the fast unit tests: under a minute"
 	@echo "make test       lint, types and tests"
 	@echo "make test-slow  the long tests"
+	@echo "make coverage   which lines the unit tests run"
+	@echo "make docs       the site: site/index.html"
+	@echo "make hooks      git runs the quick checks before each commit"
 	@echo "make bench      speed, as ratios in one run"
 	@echo "make bench-peers  img2dataset in an environment of its own, for make bench to compare with"
 	@echo "make conformance-env  readers for tests/conformance: Energon, mlcroissant, embedding-reader"
 	@echo "make dali-env   NVIDIA DALI besides, which is large"
 	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
 	@echo "make fuzz       hostile metadata against the readers, FUZZ_SECONDS=300 of it"
-	@echo "make schemas    write the JSON Schemas and the generated parts of docs/ anew"
+	@echo "make schemas    write the JSON Schemas and the generated parts of docs/"
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -34,7 +44,7 @@ $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.runtime
-	@$(PIP) --editable '.[test]'
+	@$(PIP) --editable '.[test,docs]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test
@@ -81,6 +91,14 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.test lint types
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
+check: lint types contracts unit
+
+unit: $(VENV)/.test
+	$(BIN)/python -m pytest $(UNIT_PYTEST)
+
+coverage: $(VENV)/.test
+	$(BIN)/python -m pytest --cov --cov-report=term $(UNIT_PYTEST)
+
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
@@ -90,6 +108,16 @@ lint: $(VENV)/.test
 
 types: $(VENV)/.test
 	$(BIN)/mypy
+
+contracts: $(VENV)/.test
+	$(BIN)/lint-imports
+
+# The site loads nothing from elsewhere; to search it, serve it: python -m http.server -d site
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+hooks: $(VENV)/.test
+	$(BIN)/pre-commit install
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench
@@ -101,4 +129,4 @@ schemas: $(VENV)/.runtime
 	$(BIN)/python -m pipelines.report.reference
 
 clean:
-	rm -rf demo-out build dist *.egg-info
+	rm -rf demo-out build dist site .coverage *.egg-info

@@ -195,6 +195,7 @@ def test_many_summaries_merge_as_few_do() -> None:
     assert {o.rule: o.failed for o in total.rules if o.failed} == {"status_known": 500}
 
 
+@pytest.mark.long
 @settings(max_examples=6, deadline=None)
 @given(picks=st.lists(st.sampled_from([None, *sorted(FAILING)]), min_size=1, max_size=12))
 def test_batches_of_any_cut_agree(picks: list[str | None]) -> None:
@@ -229,6 +230,7 @@ def test_data_docs_open_offline_and_are_the_same_twice(tmp_path: Path) -> None:
         assert forbidden not in text.replace("img src=x onerror", "")
 
 
+@pytest.mark.long
 def test_the_gate_leaves_no_file_and_calls_nobody(tmp_path: Path) -> None:
     """In a process of its own, with sockets shut and an empty home."""
     home = tmp_path / "home"

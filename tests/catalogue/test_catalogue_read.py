@@ -66,6 +66,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.long
 @QUICK
 @given(rows=st.lists(ROWS, min_size=1, max_size=8))
 def test_the_same_rows_in_every_format_give_the_same_table(
@@ -119,6 +120,7 @@ SPELLINGS = st.one_of(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=400, deadline=None)
 @given(texts=st.lists(SPELLINGS, min_size=1, max_size=3), name=st.sampled_from(ASSETS_SCHEMA.names))
 def test_columns_read_as_their_values_do(texts: list[str], name: str) -> None:

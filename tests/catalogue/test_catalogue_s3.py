@@ -15,6 +15,8 @@ from pipelines.storage import s3_client
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import FORMATS, asset, read_table_batches, table_bytes
 
+pytestmark = pytest.mark.long
+
 CONTRIBUTORS = b"contributor_id\nc-1\n"
 
 

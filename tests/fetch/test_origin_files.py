@@ -16,6 +16,8 @@ from pipelines.fetch.origin_files import OriginFileCache, fetch_origin_file
 from pipelines.signals.server.evidence import OriginFile
 from tests.fetch.web_server import Answer, Site, answer, in_turn, raw, serving
 
+pytestmark = pytest.mark.long
+
 ROBOTS, TDMREP = "/robots.txt", "/.well-known/tdmrep.json"
 BODY = b"User-agent: *\nContent-Usage: train-ai=n\n"
 

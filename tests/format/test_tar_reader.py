@@ -100,6 +100,7 @@ def test_members_larger_than_a_read() -> None:
     assert read(data) == placed
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(members().filter(bool), st.data())
 def test_a_flipped_bit_is_an_error_outside_the_data_and_seen_in_them(

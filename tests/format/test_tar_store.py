@@ -24,6 +24,8 @@ from schemas.errors import RunError
 from tests.format.tar_oracle import slow_tar
 from tests.format.test_tar import members
 
+pytestmark = pytest.mark.long
+
 BIG = bytes(range(256)) * 2000  # half a MB
 Items = Sequence[tuple[str, bytes]]
 

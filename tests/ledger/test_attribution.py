@@ -99,6 +99,7 @@ def test_files_are_those_of_the_simple_way(tmp_path: Path, allocation: Allocatio
     assert made.contributors_minor == sum(entry.amount_minor for entry, _ in opened)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("chunk", "group"), [(4, 3), (7, 40), (64, 64), (700, 50)])
 def test_pieces_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, group: int

@@ -38,6 +38,7 @@ from tests.ledger.reference import simple_entries, simple_leaf, simple_table
 CASE = delivery(random.Random(5), 9, 60)
 
 
+@pytest.mark.long
 @given(
     st.integers(1, 40),
     st.integers(1, 40),

@@ -98,6 +98,7 @@ def test_what_cannot_be_shared_is_refused(total: int, weights: list[tuple[str, i
         largest_remainder(total, weights)
 
 
+@pytest.mark.long
 def test_a_million_ids_beyond_64_bits() -> None:
     weights = [(f"c{number:07d}", number % 1013) for number in range(1_000_000)]
     shares = largest_remainder(10**24 + 1, weights)
@@ -246,6 +247,7 @@ def test_integers_of_any_size_are_shared_exactly(lines: list[Line], total: int) 
         assert abs(Fraction(total * own_points, whole) - earned) < 1
 
 
+@pytest.mark.long
 @settings(max_examples=12, deadline=None)
 @given(
     st.sampled_from(["0.01", "1.00", "99999.99"]),

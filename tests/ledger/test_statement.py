@@ -86,6 +86,7 @@ def test_statements_and_agency_sum_to_the_pool(
     assert sum(len(statement["lines"]) for statement in made) == len(entries)
 
 
+@pytest.mark.long
 def test_ten_thousand_statements_sum_to_every_pool() -> None:
     rows = [asset(number, ((f"person-{number:05d}", 10_000),)) for number in range(10_000)]
     for pool in ("0.01", "1.00", "99999.99"):
@@ -193,6 +194,7 @@ def test_json_has_its_keys_in_order() -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
 
 
+@pytest.mark.long
 @given(TEXT, TEXT, TEXT, TEXT, TEXT, st.integers(0, 600))
 def test_statements_are_written_as_json_and_csv_are(
     person: str, deal: str, asset_id: str, key: str, shard: str, count: int

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from pydantic import ValidationError
 
 from pipelines.rights.rules.listing import SCREENING_RULES
@@ -17,6 +18,8 @@ from schemas.rights import PURPOSES
 from tests.rights.resolve_worlds import SignalWorld, make_signal_world
 from tests.rights.rights_cases import DAY, ENDS, STARTS
 from tests.rights.worlds import make_world
+
+pytestmark = pytest.mark.long
 
 Codes = set[str]
 

@@ -42,6 +42,7 @@ def strings(*texts: str | None) -> Column:
     return pa.array(texts, pa.string())
 
 
+@pytest.mark.long
 @settings(max_examples=400)
 @given(TEXTS, TEXTS, TYPES, TYPES, st.data())
 def test_as_arrow_finds_them(

@@ -32,6 +32,8 @@ from tests.rights.rights_cases import (
 )
 from tests.rights.worlds import CONTRIBUTORS, World, make_world
 
+pytestmark = pytest.mark.long
+
 WORLDS = 40
 ASSETS = 150
 

@@ -20,6 +20,8 @@ from tests.rights.resolve_worlds import (
 )
 from tests.rights.rights_cases import AS_OF, Row, event
 
+pytestmark = pytest.mark.long
+
 WORLDS = 40
 RESOLVE_REASONS = {
     reason.value for reason in Reason if reason.partition(".")[0] in ("file", "server", "conflict")

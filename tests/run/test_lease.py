@@ -33,6 +33,8 @@ from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.errors import RunError
 
+pytestmark = pytest.mark.long
+
 QUICK = LeaseTiming(heartbeat_s=0.05, give_up_s=0.5, stale_s=1.0)
 ELSEWHERE = ProcessIdentity("far", "another-boot", "pid:[1]", 1, 1)
 

@@ -141,6 +141,7 @@ def test_the_table_has_every_value_of_every_vocabulary(word: str) -> None:
     assert any(whole.search(case.name) for case in CASES)
 
 
+@pytest.mark.long
 @EVERY
 def test_what_the_readers_say(number: int) -> None:
     case, reading = CASES[number], reading_of(number)
@@ -162,6 +163,7 @@ def test_what_the_readers_say(number: int) -> None:
         assert claim.value.isprintable()
 
 
+@pytest.mark.long
 @EVERY
 def test_what_it_comes_to(number: int) -> None:
     case = CASES[number]
@@ -172,6 +174,7 @@ def test_what_it_comes_to(number: int) -> None:
     assert not resolution.overrides
 
 
+@pytest.mark.long
 @EVERY
 def test_what_a_signed_agreement_makes_of_it(number: int) -> None:
     case, reading = CASES[number], reading_of(number)
@@ -190,6 +193,7 @@ def test_what_a_signed_agreement_makes_of_it(number: int) -> None:
     assert bool(noes) == (case.value in (Permission.DENY, Permission.CONDITIONAL))
 
 
+@pytest.mark.long
 @EVERY
 def test_a_no_to_inference_leaves_the_rest(number: int) -> None:
     """Packed without caption and embedding, for a deal that can do without them."""

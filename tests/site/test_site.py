@@ -14,6 +14,8 @@ import pytest
 
 from tests.shared import made_once
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 # Elements whose address the browser fetches, and the attributes that hold one.
 FETCHED = {

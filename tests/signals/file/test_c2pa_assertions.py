@@ -121,6 +121,7 @@ def test_whatever_the_assertion_holds_it_says_something(data: object) -> None:
         assert {signal.value for signal in reading.signals} == {Permission.DENY}
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(_JSON)
 def test_metadata_and_actions_never_fail(data: object) -> None:
@@ -129,6 +130,7 @@ def test_metadata_and_actions_never_fail(data: object) -> None:
         assert not reading.faults
 
 
+@pytest.mark.long
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(_NAMES, _JSON, max_size=4))
 def test_no_addition_takes_a_denial_away(extra: dict[str, object]) -> None:

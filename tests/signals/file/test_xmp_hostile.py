@@ -16,6 +16,8 @@ from schemas.rights import PURPOSES, Permission
 from schemas.signal import Reading
 from tests.signals.file import xmp_builder as build
 
+pytestmark = pytest.mark.long
+
 DENIAL = build.packet(attributes='plus:DataMining="DMI-PROHIBITED"')
 _HEAD = f'<rdf:RDF xmlns:rdf="{build.RDF}" xmlns:plus="{build.PLUS}" xmlns:dc="{build.DC}">'
 _ALLOWED = '<rdf:Description plus:DataMining="DMI-ALLOWED"/>'
