@@ -1,23 +1,20 @@
 """Canonical JSON (RFC 8785), of which every value has one form.
 
 `rfc8785` writes any value, a piece at a time in Python. Nearly everything that is digested or
-delivered is made of texts, whole numbers and truth values under ASCII names, for which Python's own
-encoder writes the very same bytes, ten times as fast.
+delivered is made of texts, whole numbers and truth values under ASCII names, for which orjson
+writes the very same bytes some twelve times as fast. It does not write floats as RFC 8785 does
+(1.0 is 1), and it sorts names by code point, where RFC 8785 sorts them by UTF-16.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
 from typing import Any
 
+import orjson
 import rfc8785
 
-_MAX_INTEGER = 2**53 - 1
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _SCALAR_TYPES = frozenset({str, bool, int, type(None)})
-_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
-)
 
 
 def canonical_json(value: Any) -> bytes:
@@ -28,34 +25,21 @@ def canonical_json(value: Any) -> bytes:
     """
     if _is_plain(value):
         try:
-            return _ENCODER.encode(value).encode()
-        except UnicodeEncodeError:
-            pass  # rfc8785 says so in the words that callers expect
+            return orjson.dumps(value, option=_OPTIONS)
+        except orjson.JSONEncodeError:
+            pass  # rfc8785 says why, in the words that callers expect
     return rfc8785.dumps(value)
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether both encoders write it alike.
-
-    They differ in floats, in numbers that are refused, and in the order of names beyond ASCII: RFC
-    8785 sorts by UTF-16.
-    """
-    value_type = type(value)
-    if value_type is dict:
+    """Whether both encoders write it alike, where they write it at all."""
+    if type(value) is dict:
         try:
-            return "".join(value).isascii() and _are_plain(value.values())
+            if not "".join(value).isascii():
+                return False
         except TypeError:
             return False  # a name is no text
-    return _are_plain(value if value_type is list else (value,))
-
-
-def _are_plain(values: Collection[Any]) -> bool:
-    types = set(map(type, values))
-    if int in types and not all(
-        -_MAX_INTEGER <= item <= _MAX_INTEGER for item in values if type(item) is int
-    ):
-        return False
-    if types <= _SCALAR_TYPES:
-        return True
-    containers = [item for item in values if type(item) in (dict, list)]
-    return types <= _SCALAR_TYPES | {dict, list} and all(map(_is_plain, containers))
+        value = value.values()
+    elif type(value) is not list:
+        return type(value) in _SCALAR_TYPES
+    return _SCALAR_TYPES.issuperset(map(type, value)) or all(map(_is_plain, value))

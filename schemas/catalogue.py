@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+from datetime import date, datetime
+from typing import Literal, TypedDict, cast, get_args
 
-from schemas.rights import PURPOSES
+import pyarrow as pa
 
 LICENCE_MODELS = ("RF", "RM")
 LICENCE_CLASSES = ("creative", "editorial")
@@ -19,13 +20,80 @@ _STRINGS = pa.list_(pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
 
 
-def grant_column(purpose: str) -> str:
+GrantColumn = Literal[
+    "grant_train_gen",
+    "grant_train_nongen",
+    "grant_inference",
+    "grant_data_mining",
+    "grant_index",
+    "grant_search",
+]
+
+
+def grant_column(purpose: str) -> GrantColumn:
     """Name of the assets column that holds the catalogue's grant for a purpose."""
-    return f"grant_{purpose}"
+    return cast("GrantColumn", f"grant_{purpose}")
 
 
-def _required(name: str, kind: pa.DataType) -> pa.Field:
+def _required(name: str, kind: pa.DataType) -> pa.Field[pa.DataType]:
     return pa.field(name, kind, nullable=False)
+
+
+class ContributorShare(TypedDict):
+    """One of an asset's contributors."""
+
+    contributor_id: str
+    share_bp: int
+
+
+class AssetDescription(TypedDict):
+    """What the catalogue says of an asset, all but what its file says better."""
+
+    asset_id: str
+    media_uri: str
+    media_type: str
+    contributors: list[ContributorShare]
+    licence_model: str
+    licence_class: str
+    status: str
+    title: str | None
+    description: str | None
+    keywords: list[str] | None
+    language: str | None
+    category: str | None
+    created_at: date | None
+    licence_code: str | None
+    exclusive: bool | None
+    exclusive_purposes: list[str] | None
+    exclusive_from: date | None
+    exclusive_until: date | None
+    territories_in: list[str] | None
+    territories_out: list[str] | None
+    valid_from: date | None
+    valid_until: date | None
+    grant_train_gen: str | None
+    grant_train_nongen: str | None
+    grant_inference: str | None
+    grant_data_mining: str | None
+    grant_index: str | None
+    grant_search: str | None
+    people_count: int | None
+    minors: bool | None
+    property: bool | None
+    sensitive: bool | None
+    release_ids: list[str] | None
+    digital_source_type: str | None
+    duration_ms: int | None
+    weight: int | None
+
+
+class AssetRow(AssetDescription):
+    """A row of ASSETS_SCHEMA."""
+
+    sha256: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
 
 
 ASSETS_SCHEMA = pa.schema(
@@ -52,7 +120,7 @@ ASSETS_SCHEMA = pa.schema(
         pa.field("territories_out", _STRINGS),
         pa.field("valid_from", pa.date32()),
         pa.field("valid_until", pa.date32()),
-        *(pa.field(grant_column(purpose), pa.string()) for purpose in PURPOSES),
+        *(pa.field(column, pa.string()) for column in get_args(GrantColumn)),
         pa.field("people_count", pa.int32()),
         pa.field("minors", pa.bool_()),
         pa.field("property", pa.bool_()),
@@ -68,6 +136,17 @@ ASSETS_SCHEMA = pa.schema(
     ]
 )
 
+
+class ContributorRow(TypedDict):
+    """A row of CONTRIBUTORS_SCHEMA."""
+
+    contributor_id: str
+    display_name: str | None
+    country: str | None
+    currency: str | None
+    payee_ref: str | None
+
+
 CONTRIBUTORS_SCHEMA = pa.schema(
     [
         _required("contributor_id", pa.string()),
@@ -77,6 +156,18 @@ CONTRIBUTORS_SCHEMA = pa.schema(
         pa.field("payee_ref", pa.string()),
     ]
 )
+
+
+class ConsentRow(TypedDict):
+    """A row of CONSENTS_SCHEMA: one event."""
+
+    contributor_id: str
+    purpose: str
+    value: str
+    given_at: datetime
+    agreement_ref: str | None
+    asset_id: str | None
+
 
 CONSENTS_SCHEMA = pa.schema(
     [
@@ -88,6 +179,27 @@ CONSENTS_SCHEMA = pa.schema(
         pa.field("asset_id", pa.string()),  # narrows the event to one asset
     ]
 )
+
+
+class ReleaseRow(TypedDict):
+    """A row of RELEASES_SCHEMA."""
+
+    release_id: str
+    kind: str
+    subject_ref: str | None
+    signed_at: date | None
+    subject_signed: bool | None
+    photographer_signed: bool | None
+    guardian_signed: bool | None
+    witness_ref: str | None
+    minor: bool | None
+    valid_until: date | None
+    revoked_at: datetime | None
+    ml_use: str | None
+    biometric_rider: bool | None
+    shoot_from: date | None
+    shoot_until: date | None
+
 
 RELEASES_SCHEMA = pa.schema(
     [

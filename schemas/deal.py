@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-import rfc8785
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
+from schemas.canonical import canonical_json
 from schemas.deal_faults import describe_fault
 from schemas.deal_terms import (
     Agreement,
@@ -138,12 +138,12 @@ class Deal(DealSection):
         """Digest of what makes it this deal and no other: buyer, purposes, where, when, price."""
         identity_keys = {"deal_id", "buyer", "purposes", "territory", "starts", "ends", "price"}
         terms = self.model_dump(mode="json", include=identity_keys)
-        return hashlib.sha256(rfc8785.dumps(terms)).hexdigest()
+        return hashlib.sha256(canonical_json(terms)).hexdigest()
 
     def terms_sha256(self) -> str:
         """Digest of the deal's terms as RFC 8785 JSON; where output goes is not a term of it."""
         terms = self.model_dump(mode="json", exclude={"output"})
-        return hashlib.sha256(rfc8785.dumps(terms)).hexdigest()
+        return hashlib.sha256(canonical_json(terms)).hexdigest()
 
 
 def parse_deal(text: str, origin: str) -> Deal:

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import pyarrow as pa
+
+
+class DecisionRow(TypedDict):
+    """A row of DECISIONS_SCHEMA."""
+
+    asset_id: str
+    outcome: str
+    stage: str
+    reasons: list[str]
+    detail: str
+    shard: str | None
+    key: str | None
+    kept_asset_id: str | None
+
 
 DECISIONS_SCHEMA = pa.schema(
     [
@@ -11,6 +27,9 @@ DECISIONS_SCHEMA = pa.schema(
         pa.field("stage", pa.string(), nullable=False),
         pa.field("reasons", pa.list_(pa.string()), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
+        pa.field("shard", pa.string()),  # where a delivered asset's sample lies, and its key there
+        pa.field("key", pa.string()),
+        pa.field("kept_asset_id", pa.string()),  # the asset that is delivered for a duplicate
     ]
 )
 

@@ -18,6 +18,7 @@ CHECKPOINT = "checkpoint"
 LOG_VKEY = "log.vkey"
 FEATURES = f"{AGENCY}/features"
 RUN_RECORD = "run.json"
+UNDELIVERED = "undelivered.json"
 STATEMENTS = "statements"
 ENERGON = ".nv-meta"  # folder of Energon's index
 

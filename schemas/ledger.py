@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
@@ -83,10 +82,3 @@ _COLUMNS = tuple(field.name for field in fields(LedgerEntry))
 LEDGER_SCHEMA = pa.schema(
     [pa.field(name, _INTEGER_TYPES.get(name, pa.string()), nullable=False) for name in _COLUMNS]
 )
-
-
-def entries_from_table(table: pa.Table | pa.RecordBatch) -> Iterator[LedgerEntry]:
-    """Entries of a table or batch that has the columns of `LEDGER_SCHEMA`; others are ignored."""
-    columns = [table.column(name).to_pylist() for name in _COLUMNS]
-    for row in zip(*columns, strict=True):
-        yield LedgerEntry(*row)

@@ -34,6 +34,8 @@ class ReasonInfo:
         sentence: What it means, in plain words.
         source: The column, table or signal at fault.
         remedy: What would clear it.
+        governed_by: The keys of the deal that decide how strict the rule is, the first to look at
+            first; none where no deal lets such an asset pass.
     """
 
     stage: Stage
@@ -41,7 +43,12 @@ class ReasonInfo:
     sentence: str
     source: str
     remedy: str
+    governed_by: tuple[str, ...]
 
+
+# Keys that say which purposes an asset must be cleared for, and what settles them besides.
+_NEEDED_PURPOSES = ("purposes", "rights.inference")
+_AGREEMENTS = ("agreements", *_NEEDED_PURPOSES)
 
 _REFUSED = Outcome.REFUSED
 
@@ -151,24 +158,24 @@ class Reason(StrEnum):
         return REASONS[self]
 
 
-def _screen(sentence: str, source: str, remedy: str) -> ReasonInfo:
-    return ReasonInfo(_SCREEN, _REFUSED, sentence, source, remedy)
+def _screen(sentence: str, source: str, remedy: str, *governed_by: str) -> ReasonInfo:
+    return ReasonInfo(_SCREEN, _REFUSED, sentence, source, remedy, governed_by)
 
 
 def _profile(sentence: str, source: str, remedy: str) -> ReasonInfo:
-    return ReasonInfo(_ENRICH, _REFUSED, sentence, source, remedy)
+    return ReasonInfo(_ENRICH, _REFUSED, sentence, source, remedy, ("profile",))
 
 
-def _media(sentence: str, remedy: str) -> ReasonInfo:
-    return ReasonInfo(_ENRICH, _FAILED, sentence, "assets.media_uri", remedy)
+def _media(sentence: str, remedy: str, *governed_by: str) -> ReasonInfo:
+    return ReasonInfo(_ENRICH, _FAILED, sentence, "assets.media_uri", remedy, governed_by)
 
 
-def _signal(sentence: str, source: str, remedy: str) -> ReasonInfo:
-    return ReasonInfo(_ENRICH, _REFUSED, sentence, source, remedy)
+def _signal(sentence: str, source: str, remedy: str, *governed_by: str) -> ReasonInfo:
+    return ReasonInfo(_ENRICH, _REFUSED, sentence, source, remedy, governed_by)
 
 
-def _select(sentence: str, source: str, remedy: str) -> ReasonInfo:
-    return ReasonInfo(Stage.SELECT, _REFUSED, sentence, source, remedy)
+def _select(sentence: str, source: str, remedy: str, *governed_by: str) -> ReasonInfo:
+    return ReasonInfo(Stage.SELECT, _REFUSED, sentence, source, remedy, governed_by)
 
 
 REASONS: dict[Reason, ReasonInfo] = {
@@ -178,6 +185,7 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The row could not be read as an asset.",
         "assets",
         "Correct the value named in the detail.",
+        (),
     ),
     Reason.ROW_INVALID: ReasonInfo(
         Stage.READ,
@@ -185,6 +193,7 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The row failed a rule of the catalogue's expectations.",
         "assets",
         "Correct the column that the rule names.",
+        (),
     ),
     Reason.ASSET_DUPLICATE_ID: _screen(
         "Another row of the catalogue has the same asset_id.",
@@ -206,6 +215,7 @@ REASONS: dict[Reason, ReasonInfo] = {
         "Editorial material, and the deal takes none.",
         "assets.licence_class",
         'A deal with rights.editorial = "accept".',
+        "rights.editorial",
     ),
     Reason.CLASS_UNKNOWN: _screen(
         "The licence model or class is none of RF, RM, creative, editorial.",
@@ -216,16 +226,20 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The agency's rights begin after the deal does.",
         "assets.valid_from",
         "A deal that starts later, or an earlier grant.",
+        "starts",
     ),
     Reason.TERM_ENDS_EARLY: _screen(
         "The agency's rights end before the deal does.",
         "assets.valid_until",
         "Renew the asset's term, or shorten the deal's.",
+        "rights.ends_early",
+        "ends",
     ),
     Reason.TERRITORY_NOT_COVERED: _screen(
         "The asset's territory does not cover the deal's.",
         "assets.territories_in, assets.territories_out",
         "A wider grant, or a narrower deal.",
+        "territory",
     ),
     Reason.TERRITORY_UNKNOWN_CODE: _screen(
         "A territory is no ISO 3166-1 alpha-2 code.",
@@ -236,21 +250,27 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The asset is licensed exclusively elsewhere.",
         "assets.exclusive",
         "None before the exclusive licence ends.",
+        "purposes",
+        "starts",
+        "ends",
     ),
     Reason.LICENCE_NON_COMMERCIAL: _screen(
         "The licence code forbids commercial use.",
         "assets.licence_code",
         "A commercial licence from the contributor.",
+        "rights.non_commercial",
     ),
     Reason.LICENCE_NO_DERIVATIVES: _screen(
         "The licence code forbids derivatives.",
         "assets.licence_code",
         "A licence that allows derivatives.",
+        "rights.no_derivatives",
     ),
     Reason.LICENCE_SHARE_ALIKE: _screen(
         "The licence code asks derivatives to be shared alike; that wants a review.",
         "assets.licence_code",
         'Counsel\'s review, then a deal with rights.share_alike = "accept".',
+        "rights.share_alike",
     ),
     Reason.LICENCE_UNKNOWN_CODE: _screen(
         "The licence code is not an SPDX identifier.",
@@ -261,16 +281,19 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The catalogue denies a purpose that the deal needs.",
         "assets.grant_*",
         "A grant for the purpose.",
+        *_AGREEMENTS,
     ),
     Reason.GRANT_CONDITIONAL: _screen(
         "The catalogue's grant for a needed purpose is conditional.",
         "assets.grant_*",
         "Settle the condition and record a grant.",
+        *_AGREEMENTS,
     ),
     Reason.GRANT_UNREADABLE: _screen(
         "A needed grant is none of allow, deny, conditional, unknown.",
         "assets.grant_*",
         "Use one of the four values.",
+        *_AGREEMENTS,
     ),
     Reason.CONTRIBUTOR_UNKNOWN: _screen(
         "A contributor of the asset is not in the contributors table.",
@@ -286,36 +309,43 @@ REASONS: dict[Reason, ReasonInfo] = {
         "A contributor has not consented to a purpose that is needed.",
         "consents",
         "Ask for consent.",
+        *_NEEDED_PURPOSES,
     ),
     Reason.CONSENT_DENIED: _screen(
         "A contributor said no to a purpose that is needed.",
         "consents",
         "None without the contributor's change of mind.",
+        *_NEEDED_PURPOSES,
     ),
     Reason.CONSENT_WITHDRAWN: _screen(
         "A contributor withdrew consent to a purpose that is needed.",
         "consents",
         "None without a new consent.",
+        *_NEEDED_PURPOSES,
     ),
     Reason.CONSENT_CONDITIONAL: _screen(
         "A contributor's consent to a needed purpose is conditional.",
         "consents",
         "Settle the condition and record a consent.",
+        *_NEEDED_PURPOSES,
     ),
     Reason.PEOPLE_UNKNOWN_COUNT: _screen(
         "It is not known how many people are shown.",
         "assets.people_count",
         "Count them, zero included.",
+        "rights.unknown_people_count",
     ),
     Reason.PEOPLE_REFUSED: _screen(
         "People are shown, and the deal takes none.",
         "assets.people_count",
         'A deal with rights.people = "release".',
+        "rights.people",
     ),
     Reason.MINORS_REFUSED: _screen(
         "A minor is shown, and the deal takes none.",
         "assets.minors, releases.minor",
         'A deal with rights.minors = "guardian-release".',
+        "rights.minors",
     ),
     Reason.MINORS_UNKNOWN: _screen(
         "People are shown, and it is not known whether one is a minor.",
@@ -326,6 +356,7 @@ REASONS: dict[Reason, ReasonInfo] = {
         "It is not known whether protected property is shown.",
         "assets.property",
         'Set assets.property, or a deal with rights.unknown_property = "accept".',
+        "rights.unknown_property",
     ),
     Reason.RELEASE_UNKNOWN_ID: _screen(
         "A release named by the asset is not in the releases table.",
@@ -343,7 +374,11 @@ REASONS: dict[Reason, ReasonInfo] = {
         "A valid property release.",
     ),
     Reason.RELEASE_EXPIRED: _screen(
-        "A needed release ends before the deal does.", "releases.valid_until", "Renew it."
+        "A needed release ends before the deal does.",
+        "releases.valid_until",
+        "Renew it.",
+        "rights.ends_early",
+        "ends",
     ),
     Reason.RELEASE_REVOKED: _screen(
         "A needed release was revoked.", "releases.revoked_at", "A new release."
@@ -367,31 +402,37 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The deal asks for a biometric rider that a needed release lacks.",
         "releases.biometric_rider",
         "Have the rider signed.",
+        "rights.people",
     ),
     Reason.RELEASE_SHOOT_RANGE: _screen(
         "The asset was not made within a needed release's shoot dates.",
         "releases.shoot_from, shoot_until, assets.created_at",
         "The release of that shoot.",
+        "rights.shoot_range",
     ),
     Reason.RELEASE_BLANKET_RANGE: _screen(
         "A needed release covers more days than the deal accepts.",
         "releases.shoot_from, shoot_until",
         "A release of the shoot alone, or a larger rights.max_shoot_days.",
+        "rights.max_shoot_days",
     ),
     Reason.RELEASE_WITNESS: _screen(
         "A needed release lacks an independent witness.",
         "releases.witness_ref",
         "A witness who is neither the subject nor a contributor.",
+        "rights.witness",
     ),
     Reason.SOURCE_AI_GENERATED: _screen(
         "The asset is AI-generated, and the deal takes none.",
         "assets.digital_source_type",
         'A deal with rights.ai_generated = "label".',
+        "rights.ai_generated",
     ),
     Reason.SOURCE_UNSTATED: _screen(
         "It is not known whether the asset is AI-generated.",
         "assets.digital_source_type",
         'Set assets.digital_source_type, or a deal with rights.unknown_source = "accept".',
+        "rights.unknown_source",
     ),
     Reason.SOURCE_UNKNOWN_TYPE: _screen(
         "The digital source type is not in the IPTC vocabulary.",
@@ -402,16 +443,26 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The asset is marked sensitive, and the deal takes none.",
         "assets.sensitive",
         'A deal with rights.sensitive = "accept".',
+        "rights.sensitive",
     ),
     Reason.SELECT_MEDIA_TYPE: _screen(
-        "The deal does not ask for this kind of media.", "assets.media_type", "A deal that does."
+        "The deal does not ask for this kind of media.",
+        "assets.media_type",
+        "A deal that does.",
+        "media",
     ),
     Reason.SELECT_KEYWORDS: _screen(
-        "The keywords do not fit the deal's selection.", "assets.keywords", "A wider selection."
+        "The keywords do not fit the deal's selection.",
+        "assets.keywords",
+        "A wider selection.",
+        "select.keywords_any",
+        "select.keywords_none",
     ),
     Reason.MEDIA_NOT_ALLOWED: _media(
         "The media lies outside the roots and hosts that the run may reach.",
         "List its root or host in the deal's [sources] or on the command line.",
+        "sources.roots",
+        "sources.hosts",
     ),
     Reason.MEDIA_UNAVAILABLE: _media(
         "The media could not be fetched.", "Put the file in place, or correct the URI."
@@ -420,6 +471,8 @@ REASONS: dict[Reason, ReasonInfo] = {
     Reason.MEDIA_TOO_LARGE: _media(
         "The file has more bytes or pixels than the run accepts.",
         "Raise limits.max_pixels or limits.max_media_bytes, if the file is honest.",
+        "limits.max_pixels",
+        "limits.max_media_bytes",
     ),
     Reason.MEDIA_DIGEST_MISMATCH: _media(
         "The bytes are not those the catalogue describes.",
@@ -439,11 +492,13 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The file's own metadata deny a purpose that is needed.",
         "XMP, C2PA",
         "A signed agreement with every contributor that covers the purpose.",
+        *_AGREEMENTS,
     ),
     Reason.FILE_CONDITIONAL: _signal(
         "The file's own metadata allow a needed purpose on a condition only.",
         "XMP, C2PA",
         "A signed agreement with every contributor that covers the purpose.",
+        *_AGREEMENTS,
     ),
     Reason.FILE_UNREADABLE: _signal(
         "The file carries rights metadata that cannot be read.",
@@ -454,26 +509,32 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The file says that it is AI-generated, and the deal takes none.",
         "Iptc4xmpExt:DigitalSourceType, C2PA",
         'A deal with rights.ai_generated = "label".',
+        "rights.ai_generated",
     ),
     Reason.SERVER_DENIED: _signal(
         "The server that the media comes from denies a purpose that is needed.",
         "HTTP headers, robots.txt, tdmrep.json, RSL",
         "A signed agreement with every contributor that covers the purpose.",
+        *_AGREEMENTS,
     ),
     Reason.SERVER_CONDITIONAL: _signal(
         "The server that the media comes from allows a needed purpose on a condition only.",
         "HTTP headers, robots.txt, tdmrep.json, RSL",
         "A signed agreement with every contributor that covers the purpose.",
+        *_AGREEMENTS,
     ),
     Reason.SERVER_UNREADABLE: _signal(
         "The server's statement of rights cannot be read.",
         "HTTP headers, robots.txt, tdmrep.json, RSL",
         "Mend the server's file, or sign an agreement that covers every needed purpose.",
+        "agreements",
+        "purposes",
     ),
     Reason.CONFLICT_GRANT: _signal(
         "The catalogue allows a purpose that the file or its server does not.",
         "assets.grant_*, XMP, C2PA, HTTP headers, robots.txt, tdmrep.json, RSL",
         "Find out which is right, and correct the other.",
+        *_AGREEMENTS,
     ),
     Reason.CONFLICT_MODEL_RELEASE: _signal(
         "The file's model release status is not what the catalogue says.",
@@ -504,6 +565,7 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The file names different owners of the copyright.",
         "EXIF, IIM, XMP",
         'Correct the file, or a deal with rights.copyright_conflicts = "accept".',
+        "rights.copyright_conflicts",
     ),
     Reason.PROFILE_NO_CAPTION: _profile(
         "There is no caption: the contributor wrote none, and no model may, or did.",
@@ -538,17 +600,25 @@ REASONS: dict[Reason, ReasonInfo] = {
         "The shorter side has fewer pixels than the deal asks.",
         "select.min_short_side",
         "A larger original.",
+        "select.min_short_side",
     ),
     Reason.DUPLICATE_EXACT: _select(
-        "Another asset of the delivery has the same bytes.", "select.dedupe", "None needed."
+        "Another asset of the delivery has the same bytes.",
+        "select.dedupe",
+        "None needed.",
+        "select.dedupe",
     ),
     Reason.DUPLICATE_NEAR: _select(
         "Another asset of the delivery shows nearly the same picture.",
         "select.dedupe",
         "None needed.",
+        "select.dedupe",
     ),
     Reason.SELECT_OVER_CAP: _select(
-        "The deal's cap was reached by other assets.", "select.max_assets", "A larger cap."
+        "The deal's cap was reached by other assets.",
+        "select.max_assets",
+        "A larger cap.",
+        "select.max_assets",
     ),
 }
 

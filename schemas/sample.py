@@ -6,6 +6,7 @@ What the buyer sees of one is in schemas/profiles/.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TypedDict
 
 import pyarrow as pa
 
@@ -17,6 +18,20 @@ class CaptionSource(StrEnum):
     TITLE = "title"  # the contributor's, where the rights forbid captioning
     DESCRIPTION = "description"  # likewise, where there is no title
     NONE = "none"
+
+
+class DeliveredAssetRow(TypedDict):
+    """A row of DELIVERED_ASSETS_SCHEMA."""
+
+    asset_id: str
+    contributor_ids: list[str]
+    shares_bp: list[int]
+    weight: int
+    samples: int
+    shard: str
+    key: str
+    media_sha256: str
+    decision_sha256: str
 
 
 # One row an asset in the work area, for the ledger; never published.

@@ -2,7 +2,83 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import pyarrow as pa
+
+
+class SampleRow(TypedDict):
+    """A row of SHARD_TABLE_SCHEMA, all but where the sample lies in the tar."""
+
+    key: str
+    shard: str
+    family: str
+    media_type: str
+    profile: str
+    deal_id: str
+    asset: str
+    contributors: list[str]
+    consents: list[str]
+    releases: list[str]
+    media_sha256: str
+    width: int
+    height: int
+    aspect_bucket: str
+    original_width: int
+    original_height: int
+    caption: str
+    caption_source: str
+    caption_model: str
+    clip_score: float
+    title: str
+    licence_model: str
+    licence_class: str
+    licence_code: str
+    digital_source_type: str
+    ai_generated: bool
+    alteration_constraints: str
+    file_constraints: str
+    duplication_constraints: str
+    usable_until: str
+    decision_sha256: str
+    status: str
+    error_message: str | None
+    duration_ms: int
+    motion_milli: int
+
+
+class MemberColumns(TypedDict):
+    """Where a sample's members lie in the tar, in bytes, and their digests, hex."""
+
+    sha256: str
+    media_member: str
+    media_offset: int
+    media_length: int
+    txt_offset: int
+    txt_length: int
+    txt_sha256: str
+    json_offset: int
+    json_length: int
+    json_sha256: str
+
+
+class ShardRow(SampleRow, MemberColumns):
+    """A row of SHARD_TABLE_SCHEMA."""
+
+
+class ShotRow(TypedDict):
+    """A row of SHOTS_TABLE_SCHEMA."""
+
+    key: str
+    shot: int
+    first_frame: int
+    end_frame: int
+    start_ms: int
+    end_ms: int
+    caption: str
+    clip_score: float
+    embedding: list[float]
+
 
 SHARD_TABLE_SCHEMA = pa.schema(
     [
@@ -56,16 +132,15 @@ SHARD_TABLE_SCHEMA = pa.schema(
 )
 
 # One row a shot of a shard's films, beside the other embeddings; joined to samples by key.
-SHOTS_TABLE_SCHEMA = pa.schema(
-    [
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("shot", pa.int32(), nullable=False),  # from 0
-        pa.field("first_frame", pa.int64(), nullable=False),
-        pa.field("end_frame", pa.int64(), nullable=False),  # the next shot's first
-        pa.field("start_ms", pa.int64(), nullable=False),
-        pa.field("end_ms", pa.int64(), nullable=False),
-        pa.field("caption", pa.string(), nullable=False),
-        pa.field("clip_score", pa.float32(), nullable=False),  # cosine of the shot and its caption
-        pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
-    ]
-)
+_SHOTS_TABLE_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("key", pa.string(), nullable=False),
+    pa.field("shot", pa.int32(), nullable=False),  # from 0
+    pa.field("first_frame", pa.int64(), nullable=False),
+    pa.field("end_frame", pa.int64(), nullable=False),  # the next shot's first
+    pa.field("start_ms", pa.int64(), nullable=False),
+    pa.field("end_ms", pa.int64(), nullable=False),
+    pa.field("caption", pa.string(), nullable=False),
+    pa.field("clip_score", pa.float32(), nullable=False),  # cosine of the shot and its caption
+    pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
+]
+SHOTS_TABLE_SCHEMA = pa.schema(_SHOTS_TABLE_FIELDS)

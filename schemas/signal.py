@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypedDict
 
 import pyarrow as pa
 
@@ -119,6 +120,22 @@ def raw_sha256(raw: bytes | str) -> str:
     """Digest of the raw bytes of a statement, hex."""
     data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
     return hashlib.sha256(data).hexdigest()
+
+
+class SignalRow(TypedDict):
+    """A row of SIGNALS_SCHEMA."""
+
+    asset_id: str
+    kind: str
+    origin: str
+    purpose: str
+    value: str
+    said_by: str
+    where: str
+    said: str
+    sha256: str
+    when: str
+    overridden_by: str
 
 
 # The agency's record of what files and servers say of assets, and of every no that a signed

@@ -17,6 +17,13 @@ settings.load_profile("unhurried")
 ASSETS = 180
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the shared library takes as long as making it does."""
+    for item in items:
+        if "demo" in getattr(item, "fixturenames", ()):
+            item.add_marker("long")
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
     """The shared library."""

@@ -220,7 +220,9 @@ def lay_out(folder: Path, commands: Path, ports: list[int], secret: str) -> None
     )
 
 
-def start(folder: Path, commands: Path, memcached: str, ports: list[int]) -> list[subprocess.Popen]:
+def start(
+    folder: Path, commands: Path, memcached: str, ports: list[int]
+) -> list[subprocess.Popen[bytes]]:
     """Starts the five processes; each leads a group of its own, with the workers it forks."""
     cache = [memcached, "-l", "127.0.0.1", "-p", str(ports[4]), "-U", "0", "-m", "64"]
     if os.geteuid() == 0:
@@ -242,7 +244,7 @@ def start(folder: Path, commands: Path, memcached: str, ports: list[int]) -> lis
         ]
 
 
-def await_ready(endpoint: str, running: list[subprocess.Popen]) -> None:
+def await_ready(endpoint: str, running: list[subprocess.Popen[bytes]]) -> None:
     """Waits until the proxy is healthy.
 
     Raises:
@@ -252,7 +254,7 @@ def await_ready(endpoint: str, running: list[subprocess.Popen]) -> None:
     while time.monotonic() < until:
         for process in running:
             if process.poll() is not None:
-                raise RuntimeError(f"{process.args[0]} ended with {process.returncode}")
+                raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
         with (
             contextlib.suppress(urllib.error.URLError, OSError),
             urllib.request.urlopen(f"{endpoint}/healthcheck", timeout=2),  # noqa: S310
@@ -262,7 +264,7 @@ def await_ready(endpoint: str, running: list[subprocess.Popen]) -> None:
     raise RuntimeError(f"it did not answer within {_READY_S:.0f} s")
 
 
-def stop(running: list[subprocess.Popen]) -> None:
+def stop(running: list[subprocess.Popen[bytes]]) -> None:
     """Ends the processes that were started here, with the workers that they forked."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for process in running:

@@ -25,10 +25,11 @@ from pipelines.catalogue.scalars import (
     text_column,
 )
 from pipelines.catalogue.values import BLANK_CHARACTERS, value_parser
+from pipelines.storage.columns import Column, list_array, list_items, nulls, struct_field
 from schemas.catalogue import CONTRIBUTOR_SHARE
 
 # A column as a file gave it: an Arrow array, or plain values where no one Arrow type holds them.
-RawColumn: TypeAlias = "pa.Array | Sequence[object]"
+RawColumn: TypeAlias = "Column | Sequence[object]"
 
 IntArray = npt.NDArray[np.int64]
 
@@ -52,7 +53,7 @@ class UndecodableValue:
     problem: str
 
 
-def convert_column(raw: RawColumn, field: pa.Field) -> tuple[pa.Array, list[BadValue]]:
+def convert_column(raw: RawColumn, field: pa.Field[pa.DataType]) -> tuple[Column, list[BadValue]]:
     """Converts a column to the type of `field`.
 
     Returns:
@@ -90,9 +91,9 @@ def map_values(raw: RawColumn, pairs: Sequence[tuple[str, str]]) -> RawColumn:
     return [replacements.get(_as_text(value), value) for value in raw]
 
 
-def map_list_items(column: pa.Array, pairs: Sequence[tuple[str, str]]) -> pa.Array:
+def map_list_items(column: Column, pairs: Sequence[tuple[str, str]]) -> Column:
     """Replaces an agency's values in a converted list of texts."""
-    flat = _replace(column.flatten(), pairs)
+    flat = _replace(list_items(column), pairs)
     return _rebuild_list(_list_lengths(column), flat, column)
 
 
@@ -102,20 +103,20 @@ def _as_text(value: object) -> str:
     return str(value).strip(BLANK_CHARACTERS) if isinstance(value, str | int) else ""
 
 
-def _replace(texts: pa.Array, pairs: Sequence[tuple[str, str]]) -> pa.Array:
+def _replace(texts: Column, pairs: Sequence[tuple[str, str]]) -> Column:
     theirs = pa.array([pair[0] for pair in pairs], pa.string())
     ours = pa.array([pair[1] for pair in pairs], pa.string())
     return pc.coalesce(pc.take(ours, pc.index_in(texts, value_set=theirs)), texts)
 
 
-def _to_pylist(raw: pa.Array) -> list[object]:
+def _to_pylist(raw: Column) -> list[object]:
     try:
         return list(normalise_encoding(raw).to_pylist())
     except (*_ARROW_ERRORS, ValueError, OverflowError):
         return [_to_python(value) for value in raw]
 
 
-def _to_python(value: pa.Scalar) -> object:
+def _to_python(value: pa.Scalar[pa.DataType]) -> object:
     try:
         return value.as_py()
     except UnicodeDecodeError:
@@ -125,8 +126,8 @@ def _to_python(value: pa.Scalar) -> object:
 
 
 def _convert_one_by_one(
-    values: Sequence[object], field: pa.Field
-) -> tuple[pa.Array, list[BadValue]]:
+    values: Sequence[object], field: pa.Field[pa.DataType]
+) -> tuple[Column, list[BadValue]]:
     parse = value_parser(field)
     bad_values: list[BadValue] = []
     result: list[object] = []
@@ -145,12 +146,17 @@ def _convert_one_by_one(
     return pa.array(result, field.type), bad_values
 
 
-def _convert_python_values(values: Sequence[object], field: pa.Field) -> pa.Array:
+def _convert_python_values(values: Sequence[object], field: pa.Field[pa.DataType]) -> Column:
     """Takes plain values the fast way where they are all of one kind."""
     kinds = set(map(type, values)) - {type(None)}
     if not kinds:
-        return pa.nulls(len(values), field.type)
-    arrow_types = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), list: field.type}
+        return nulls(len(values), field.type)
+    arrow_types: dict[type, pa.DataType] = {
+        str: pa.string(),
+        bool: pa.bool_(),
+        int: pa.int64(),
+        list: field.type,
+    }
     kind = arrow_types.get(kinds.pop()) if len(kinds) == 1 else None
     if kind is None or not _keeps_values(values, kind):
         raise NeedsSlowPathError
@@ -172,10 +178,10 @@ def _keeps_values(values: Sequence[object], kind: pa.DataType) -> bool:
     )
 
 
-def _convert_whole(raw: pa.Array, field: pa.Field) -> pa.Array:
+def _convert_whole(raw: Column, field: pa.Field[pa.DataType]) -> Column:
     kind = field.type
     if pa.types.is_null(raw.type):
-        return pa.nulls(len(raw), kind)
+        return nulls(len(raw), kind)
     if pa.types.is_string(kind):
         return text_column(raw)
     if pa.types.is_integer(kind):
@@ -191,14 +197,14 @@ def _convert_whole(raw: pa.Array, field: pa.Field) -> pa.Array:
     return _text_list_column(raw)
 
 
-def _list_lengths(column: pa.Array) -> IntArray:
-    lengths = pc.fill_null(pc.list_value_length(column), 0)
+def _list_lengths(column: Column) -> IntArray:
+    lengths = pc.list_value_length(column).fill_null(0)
     return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)
 
 
-def _rebuild_list(lengths: IntArray, flat: pa.Array, template: pa.Array) -> pa.Array:
+def _rebuild_list(lengths: IntArray, flat: Column, template: Column) -> Column:
     """Builds lists of texts again, without blank items and null where `template` is null."""
-    keep = pc.fill_null(pc.not_equal(flat, ""), False).to_numpy(zero_copy_only=False)
+    keep = pc.not_equal(flat, pa.scalar("")).fill_null(False).to_numpy(zero_copy_only=False)
     list_of_item = np.repeat(np.arange(len(lengths)), lengths)
     kept_counts = np.bincount(list_of_item[keep], minlength=len(lengths))
     if np.any((kept_counts == 0) & (lengths > 0)):
@@ -206,15 +212,15 @@ def _rebuild_list(lengths: IntArray, flat: pa.Array, template: pa.Array) -> pa.A
     offsets = np.concatenate([[0], np.cumsum(kept_counts)]).astype(np.int32)
     items = flat.filter(pa.array(keep, pa.bool_()))
     mask = pc.is_null(template) if template.null_count else None
-    return pa.ListArray.from_arrays(pa.array(offsets), items, mask=mask)
+    return list_array(offsets, items, mask)
 
 
-def _text_list_column(raw: pa.Array) -> pa.Array:
+def _text_list_column(raw: Column) -> Column:
     if pa.types.is_string(raw.type):
         raw = pc.split_pattern(text_column(raw), ";")
     if not (pa.types.is_list(raw.type) or pa.types.is_large_list(raw.type)):
         raise NeedsSlowPathError
-    flat = normalise_encoding(raw.flatten())
+    flat = normalise_encoding(list_items(raw))
     if flat.null_count:
         raise NeedsSlowPathError
     if pa.types.is_null(flat.type):
@@ -222,15 +228,15 @@ def _text_list_column(raw: pa.Array) -> pa.Array:
     return _rebuild_list(_list_lengths(raw), text_column(flat), raw)
 
 
-def _contributors_column(raw: pa.Array) -> pa.Array:
+def _contributors_column(raw: Column) -> Column:
     if pa.types.is_string(raw.type):
         raw = _text_list_column(raw)
-        parts = pc.extract_regex(raw.flatten(), r"^(?P<id>(?s:.*)):(?P<share>[^:]*)$")
-        ids, shares = parts.field("id"), parts.field("share")
+        parts: Column = pc.extract_regex(list_items(raw), r"^(?P<id>(?s:.*)):(?P<share>[^:]*)$")
+        ids, shares = struct_field(parts, "id"), struct_field(parts, "share")
         if parts.null_count:
             raise NeedsSlowPathError
     elif pa.types.is_list(raw.type) or pa.types.is_large_list(raw.type):
-        flat = raw.flatten()
+        flat = list_items(raw)
         if not pa.types.is_struct(flat.type) or flat.null_count:
             raise NeedsSlowPathError
         ids, shares = (_struct_member(flat, name) for name in CONTRIBUTOR_SHARE.names)
@@ -245,10 +251,11 @@ def _contributors_column(raw: pa.Array) -> pa.Array:
     structs = pa.StructArray.from_arrays([ids, shares], fields=list(CONTRIBUTOR_SHARE))
     offsets = np.concatenate([[0], np.cumsum(_list_lengths(raw))]).astype(np.int32)
     mask = pc.is_null(raw) if raw.null_count else None
-    return pa.ListArray.from_arrays(pa.array(offsets), structs, mask=mask)
+    return list_array(offsets, structs, mask)
 
 
-def _struct_member(structs: pa.Array, name: str) -> pa.Array:
+def _struct_member(structs: Column, name: str) -> Column:
     if structs.type.get_field_index(name) < 0:
         raise NeedsSlowPathError
-    return pc.struct_field(structs, name)
+    member: Column = pc.struct_field(structs, name)
+    return member

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.storage.columns import Column, list_items
 from schemas.territory import COUNTRIES, WORLD
 
 _TERRITORY_CODES = pa.array([*sorted(COUNTRIES), WORLD], pa.string())
@@ -21,55 +22,56 @@ def build_frame(table: pa.Table, columns: Iterable[str]) -> pd.DataFrame:
     return pa.table(arrays).to_pandas()
 
 
-def _column(table: pa.Table, name: str) -> pa.Array:
+def _column(table: pa.Table, name: str) -> Column:
     derive = DERIVED_COLUMNS.get(name)
     column = derive(table) if derive else _single_chunk(table, name)
     # Great Expectations compares 64-bit numbers at once and all others one by one.
     return column.cast(pa.int64()) if pa.types.is_integer(column.type) else column
 
 
-def _single_chunk(table: pa.Table, name: str) -> pa.Array:
+def _single_chunk(table: pa.Table, name: str) -> Column:
     chunks = table.column(name).combine_chunks()
     return chunks if isinstance(chunks, pa.Array) else pa.concat_arrays(chunks.chunks)
 
 
-def _contributor_count(table: pa.Table) -> pa.Array:
-    return pc.list_value_length(_single_chunk(table, "contributors"))
+def _contributor_count(table: pa.Table) -> Column:
+    counts: Column = pc.list_value_length(_single_chunk(table, "contributors"))
+    return counts
 
 
 def _share_rows(table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """For each share of the batch its row, and the share."""
     lists = _single_chunk(table, "contributors")
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    shares = pc.struct_field(lists.flatten(), "share_bp").to_numpy(zero_copy_only=False)
+    lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
+    shares = pc.struct_field(list_items(lists), "share_bp").to_numpy(zero_copy_only=False)
     return np.repeat(np.arange(len(lists)), lengths), shares.astype(np.int64)
 
 
-def _share_total(table: pa.Table) -> pa.Array:
+def _share_total(table: pa.Table) -> Column:
     rows, shares = _share_rows(table)
     totals = np.zeros(table.num_rows, np.int64)
     np.add.at(totals, rows, shares)
     return _null_where_empty(totals, rows)
 
 
-def _share_minimum(table: pa.Table) -> pa.Array:
+def _share_minimum(table: pa.Table) -> Column:
     rows, shares = _share_rows(table)
     minimum = np.full(table.num_rows, np.iinfo(np.int64).max)
     np.minimum.at(minimum, rows, shares)
     return _null_where_empty(minimum, rows)
 
 
-def _null_where_empty(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> pa.Array:
+def _null_where_empty(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Column:
     """The values as a column, null in rows without any contributor."""
     return pa.array(values, mask=np.bincount(rows, minlength=len(values)) == 0)
 
 
-def _unknown_territory(table: pa.Table) -> pa.Array:
+def _unknown_territory(table: pa.Table) -> Column:
     """The first territory of each row that is no code; null where all are."""
-    first = pa.nulls(table.num_rows, pa.string())
+    first: Column = pa.nulls(table.num_rows, pa.string())
     for name in ("territories_in", "territories_out"):
         lists = _single_chunk(table, name)
-        flat = lists.flatten()
+        flat = list_items(lists)
         unknown = pc.invert(pc.is_in(flat, value_set=_TERRITORY_CODES)).to_numpy(
             zero_copy_only=False
         )
@@ -77,11 +79,12 @@ def _unknown_territory(table: pa.Table) -> pa.Array:
         rows, first_index = np.unique(rows_of_unknown, return_index=True)
         places = np.full(table.num_rows, -1, np.int64)
         places[rows] = np.flatnonzero(unknown)[first_index]
-        first = pc.coalesce(first, flat.take(pa.array(places, mask=places < 0)))
+        found: Column = pa.array(places, mask=places < 0)
+        first = pc.coalesce(first, flat.take(found))
     return first
 
 
-DERIVED_COLUMNS: dict[str, Callable[[pa.Table], pa.Array]] = {
+DERIVED_COLUMNS: dict[str, Callable[[pa.Table], Column]] = {
     "contributor_count": _contributor_count,
     "splits_total_bp": _share_total,
     "splits_least_bp": _share_minimum,

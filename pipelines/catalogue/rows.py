@@ -16,6 +16,7 @@ from pipelines.catalogue.convert import (
 from pipelines.catalogue.formats import RawBatch
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.values import shorten
+from pipelines.storage.columns import Column
 from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
 from schemas.errors import InputError
 from schemas.reasons import Reason
@@ -82,8 +83,8 @@ def convert_rows(
 
 
 def _convert_field(
-    raw: RawBatch, field: pa.Field, mapping: TableMapping
-) -> tuple[pa.Array, list[BadValue]]:
+    raw: RawBatch, field: pa.Field[pa.DataType], mapping: TableMapping
+) -> tuple[Column, list[BadValue]]:
     name, rows = field.name, len(raw.positions)
     constant = dict(mapping.constants).get(name)
     if constant is not None:
@@ -99,7 +100,7 @@ def _convert_field(
     if pairs and not is_list:
         values = map_values(values, pairs)
     column, bad_values = convert_column(values, field)
-    if pairs and is_list and field.type.value_type != CONTRIBUTOR_SHARE:
+    if pairs and is_list and field.type != pa.list_(CONTRIBUTOR_SHARE):
         column = map_list_items(column, pairs)
     return column, bad_values
 

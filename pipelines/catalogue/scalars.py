@@ -13,6 +13,7 @@ from pipelines.catalogue.values import (
     INTEGER_PATTERN,
     TRUE_WORDS,
 )
+from pipelines.storage.columns import Column, without_dictionary
 
 UTC_US = pa.timestamp("us", tz="UTC")
 _TIME_PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
@@ -24,11 +25,11 @@ class NeedsSlowPathError(Exception):
     """The fast way does not cover a value of the column, which goes the slow way."""
 
 
-def normalise_encoding(raw: pa.Array) -> pa.Array:
+def normalise_encoding(raw: Column) -> Column:
     """Undoes encodings that mean nothing: dictionaries, wide offsets, finer or zoneless times."""
     kind = raw.type
     if pa.types.is_dictionary(kind):
-        return normalise_encoding(raw.dictionary_decode())
+        return normalise_encoding(without_dictionary(raw))
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return raw.cast(pa.string())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -39,13 +40,13 @@ def normalise_encoding(raw: pa.Array) -> pa.Array:
     return raw
 
 
-def require_all(mask: pa.Array) -> None:
+def require_all(mask: Column) -> None:
     """Goes the slow way unless the mask is true wherever it is not null."""
     if pc.all(mask).as_py() is False:
         raise NeedsSlowPathError
 
 
-def text_column(raw: pa.Array) -> pa.Array:
+def text_column(raw: Column) -> Column:
     """Texts without the blanks around them; blank is null."""
     if pa.types.is_integer(raw.type) or pa.types.is_boolean(raw.type):
         return raw.cast(pa.string())
@@ -53,10 +54,13 @@ def text_column(raw: pa.Array) -> pa.Array:
         raise NeedsSlowPathError
     raw.validate(full=True)  # Parquet may hold bytes that are no UTF-8
     trimmed = pc.utf8_trim(raw, characters=BLANK_CHARACTERS)
-    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+    texts: Column = pc.if_else(
+        pc.equal(trimmed, pa.scalar("")), pa.scalar(None, pa.string()), trimmed
+    )
+    return texts
 
 
-def integer_column(raw: pa.Array, kind: pa.DataType) -> pa.Array:
+def integer_column(raw: Column, kind: pa.DataType) -> Column:
     """Whole numbers of a kind."""
     if pa.types.is_string(raw.type):
         raw = text_column(raw)
@@ -64,14 +68,14 @@ def integer_column(raw: pa.Array, kind: pa.DataType) -> pa.Array:
         return raw.cast(kind)
     if pa.types.is_floating(raw.type):
         raw = pc.if_else(pc.is_nan(raw), pa.scalar(None, raw.type), raw)
-        require_all(pc.less(pc.abs(raw), 2.0**53))
+        require_all(pc.less(pc.abs(raw), pa.scalar(2.0**53)))
         return raw.cast(kind)
     if pa.types.is_integer(raw.type):
         return raw.cast(kind)
     raise NeedsSlowPathError
 
 
-def boolean_column(raw: pa.Array) -> pa.Array:
+def boolean_column(raw: Column) -> Column:
     """Yes or no; numbers other than 0 and 1 are not sure."""
     if pa.types.is_boolean(raw.type):
         return raw
@@ -84,10 +88,11 @@ def boolean_column(raw: pa.Array) -> pa.Array:
     known_words = pa.array([*TRUE_WORDS, *FALSE_WORDS, None], pa.string())
     require_all(pc.is_in(words, value_set=known_words))
     is_true = pc.is_in(words, value_set=known_words[: len(TRUE_WORDS)])
-    return pc.if_else(pc.is_valid(words), is_true, pa.scalar(None, pa.bool_()))
+    bools: Column = pc.if_else(pc.is_valid(words), is_true, pa.scalar(None, pa.bool_()))
+    return bools
 
 
-def date_column(raw: pa.Array, column: str) -> pa.Array:
+def date_column(raw: Column, column: str) -> Column:
     """Days."""
     if pa.types.is_date(raw.type):
         return raw.cast(pa.date32())
@@ -103,7 +108,7 @@ def date_column(raw: pa.Array, column: str) -> pa.Array:
     raise NeedsSlowPathError
 
 
-def instant_column(raw: pa.Array) -> pa.Array:
+def instant_column(raw: Column) -> Column:
     """Instants in UTC, to the microsecond."""
     if pa.types.is_timestamp(raw.type):
         return raw

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import cast
 
 import pyarrow as pa
 
@@ -31,7 +30,7 @@ INSTANT_PATTERN = (
 # time of day is refused instead: rounding it could lengthen them.
 COLUMNS_TAKING_INSTANT_AS_DAY = frozenset({"created_at"})
 
-_INTEGER_RANGE = {pa.int32(): 2**31, pa.int64(): 2**63}
+_INTEGER_RANGE: dict[pa.DataType, int] = {pa.int32(): 2**31, pa.int64(): 2**63}
 _MIDNIGHT = time(0)
 
 
@@ -205,7 +204,7 @@ def parse_contributors(value: object) -> list[dict[str, object]] | None:
     return result
 
 
-def value_parser(field: pa.Field) -> Callable[[object], object]:
+def value_parser(field: pa.Field[pa.DataType]) -> Callable[[object], object]:
     """The function that reads one value of a column."""
     kind = field.type
     if pa.types.is_boolean(kind):
@@ -217,6 +216,6 @@ def value_parser(field: pa.Field) -> Callable[[object], object]:
     if pa.types.is_timestamp(kind):
         return parse_instant
     if pa.types.is_list(kind):
-        is_contributors = cast(pa.ListType, kind).value_type == CONTRIBUTOR_SHARE
+        is_contributors = kind == pa.list_(CONTRIBUTOR_SHARE)
         return parse_contributors if is_contributors else parse_list
     return parse_text

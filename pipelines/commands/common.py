@@ -8,7 +8,6 @@ import os
 import sys
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -57,7 +56,7 @@ def default_workers() -> int:
     return min(cores, _MAX_WORKERS)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """One JSON document on stdout."""
     json.dump(value, sys.stdout, indent=1, sort_keys=True)
     sys.stdout.write("\n")

@@ -17,7 +17,7 @@ from pipelines.commands.common import (
     positive_int,
     print_json,
 )
-from pipelines.commands.package import package_with_progress
+from pipelines.commands.package import package_with_progress, showing_undelivered
 from pipelines.demo.library import DEFAULT_ASSETS, make_library
 from pipelines.demo.metadata_only import make_metadata_only
 from pipelines.demo.roles.role import AS_OF
@@ -110,7 +110,8 @@ def _package_and_verify(options: argparse.Namespace, results: Console, console: 
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder) / "progress"
         prepared = prepare_job(replace(request, progress_path=str(path)))
-        packaged = package_with_progress(prepared, path, console, options.quiet)
+        with showing_undelivered(prepared.job, results, options.json):
+            packaged = package_with_progress(prepared, path, console, options.quiet)
     if options.json:
         print_json(packaged_json(prepared.job, packaged))
         return 0

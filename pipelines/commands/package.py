@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +21,10 @@ from pipelines.commands.common import (
 )
 from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
+from pipelines.report.undelivered import show_undelivered, undelivered_json
+from pipelines.run.job import Job
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
+from pipelines.run.undelivered import UndeliveredError
 from pipelines.steps.package import PackageResult, package
 from pipelines.steps.runner import check_engine
 
@@ -81,7 +86,10 @@ def run(options: argparse.Namespace) -> int:
         if prepared.version.complete:
             prepared.store.delete_prefix(prepared.job.work)  # where the run was cut off at its end
             return _say_complete(prepared, options.json, results)
-        packaged = package_with_progress(prepared, path, progress, options.quiet, options.take_over)
+        with showing_undelivered(prepared.job, results, options.json):
+            packaged = package_with_progress(
+                prepared, path, progress, options.quiet, options.take_over
+            )
     if options.json:
         print_json(packaged_json(prepared.job, packaged))
     else:
@@ -102,6 +110,19 @@ def package_with_progress(
         )
     with show_progress(path, console, quiet):
         return package(job, prepared.signer, take_over)
+
+
+@contextmanager
+def showing_undelivered(job: Job, console: Console, as_json: bool) -> Iterator[None]:
+    """Shows what a run had counted that ends without a delivery, before the error is shown."""
+    try:
+        yield
+    except UndeliveredError as error:
+        if as_json:
+            print_json(undelivered_json(job, error))
+        else:
+            show_undelivered(console, job.deal, error.undelivered)
+        raise
 
 
 def _say_complete(prepared: PreparedJob, as_json: bool, console: Console) -> int:

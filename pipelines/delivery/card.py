@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pipelines.media.formats import media_type_of, parse_format
 from pipelines.profiles import profile_for
@@ -21,7 +20,7 @@ def families(receipts: Sequence[ShardReceipt]) -> list[str]:
     return sorted({receipt.family for receipt in receipts})
 
 
-def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[str, Any]:
+def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[str, object]:
     """A wids index of one family; its urls are relative to the delivery's folder."""
     return {
         "__kind__": "wids-shard-index-v1",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -17,7 +16,7 @@ from pipelines.delivery.card import DEMONSTRATION_NOTICE
 from pipelines.run.job import Job
 from schemas.shard_table import SHARD_TABLE_SCHEMA
 
-Node = dict[str, Any]
+Node = dict[str, object]
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
 RAI_CONFORMS_TO = "http://mlcommons.org/croissant/RAI/1.0"
@@ -42,7 +41,7 @@ _CONTEXT: Node = {
     **{term: f"cr:{term}" for term in _CROISSANT_TERMS},
 }
 _FORMATS = {"tar": "application/x-tar", "parquet": "application/x-parquet"}
-_TYPES = {
+_TYPES: dict[pa.DataType, str] = {
     pa.string(): "sc:Text",
     pa.bool_(): "sc:Boolean",
     pa.int32(): "cr:Int32",
@@ -174,14 +173,15 @@ def _record_set(family: str) -> Node:
     }
 
 
-def _field(family: str, field: pa.Field) -> Node:
+def _field(family: str, field: pa.Field[pa.DataType]) -> Node:
     name, kind = field.name, field.type
-    listed = pa.types.is_list(kind)
+    listed = isinstance(kind, pa.ListType)
+    item_kind = kind.value_type if isinstance(kind, pa.ListType) else kind
     node: Node = {
         "@type": "cr:Field",
         "@id": f"{family}/{name}",
         "name": name,
-        "dataType": _TYPES[kind.value_type if listed else kind],
+        "dataType": _TYPES[item_kind],
         "source": {"fileSet": {"@id": f"tables-{family}"}, "extract": {"column": name}},
     }
     return {**node, "isArray": True, "arrayShape": "-1"} if listed else node

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from pipelines.format.tar import Member
 from pipelines.ledger.entries import asset_commitment
@@ -18,8 +17,7 @@ from schemas.profiles.common import CommonSample
 from schemas.reasons import Outcome
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
 from schemas.sample import CaptionSource
-
-Row = dict[str, Any]
+from schemas.unit import UnitRow
 
 _KEY_HEX = 24  # 96 bits of the asset's commitment: no two of any delivery will meet
 
@@ -50,8 +48,8 @@ def decision_sha256(job: Job, commitment: str, overrides: str) -> str:
     return hashlib.sha256(canonical_json(decision)).hexdigest()
 
 
-def make_sample(row: Row, job: Job) -> CommonSample:
-    """A sample of a unit's row (pipelines.steps.enrich.UNIT_SCHEMA), as the deal's profile has it.
+def make_sample(row: UnitRow, job: Job) -> CommonSample:
+    """A sample of a unit's row (schemas.unit.UNIT_SCHEMA), as the deal's profile has it.
 
     Raises:
         RunError: If it is not what the profile's schema says.
@@ -69,7 +67,7 @@ def make_sample(row: Row, job: Job) -> CommonSample:
         ) from error
 
 
-def _common(row: Row, job: Job) -> Row:
+def _common(row: UnitRow, job: Job) -> dict[str, object]:
     """The fields of every profile, but for its name and the recommended caption."""
     commitment = asset_commitment(job.salt, row["asset_id"])
     source = (row["digital_source_type"] or "").removeprefix(DIGITAL_SOURCE_TYPE_PREFIX)
@@ -120,7 +118,7 @@ def is_embedded(sample: CommonSample) -> bool:
     return sample.caption_source == CaptionSource.MODEL.value
 
 
-def clip_score(sample: CommonSample, row: Row) -> float:
+def clip_score(sample: CommonSample, row: UnitRow) -> float:
     """Cosine of medium and recommended caption; 0 where none was computed."""
     return float(row["clip_score"]) if is_embedded(sample) else 0.0
 
@@ -130,7 +128,7 @@ class WrittenSample:
     """A sample in its tar: what it says, where it lies, and the row it came from."""
 
     sample: CommonSample
-    row: Row
+    row: UnitRow
     media: Member
     text: Member
     json: Member

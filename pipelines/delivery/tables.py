@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 
 import pyarrow as pa
 
-from pipelines.delivery.sample import Row, WrittenSample, clip_score
+from pipelines.delivery.sample import WrittenSample, clip_score
 from pipelines.ledger.commitments import Domain, commit, item_salt, text_value
 from pipelines.profiles.aspect import aspect_bucket
 from pipelines.run.job import Job
 from schemas import layout
+from schemas.features import ShotCaptions
 from schemas.profiles.common import CommonSample
-from schemas.sample import DELIVERED_ASSETS_SCHEMA
-from schemas.shard_table import SHARD_TABLE_SCHEMA, SHOTS_TABLE_SCHEMA
+from schemas.sample import DELIVERED_ASSETS_SCHEMA, DeliveredAssetRow
+from schemas.shard_table import (
+    SHARD_TABLE_SCHEMA,
+    SHOTS_TABLE_SCHEMA,
+    MemberColumns,
+    SampleRow,
+    ShardRow,
+    ShotRow,
+)
+from schemas.unit import UnitRow
 
 SHARD_COLUMNS = (
     "key asset profile media_type deal_id media_sha256 width height caption caption_source "
@@ -25,10 +34,10 @@ SHARD_COLUMNS = (
 ).split()
 
 
-def shard_row(job: Job, shard: str, sample: CommonSample, row: Row) -> Row:
+def shard_row(job: Job, shard: str, sample: CommonSample, row: UnitRow) -> SampleRow:
     """A sample's row of the shard's table, all but what is known when the tar is whole."""
     delivery = layout.delivery_id(job.deal.deal_id, job.version)
-    return {
+    columns: dict[str, object] = {
         **{name: getattr(sample, name) for name in SHARD_COLUMNS},
         "shard": shard,
         "family": sample.format,
@@ -41,29 +50,39 @@ def shard_row(job: Job, shard: str, sample: CommonSample, row: Row) -> Row:
         "status": "success",
         "error_message": None,
     }
+    return cast("SampleRow", columns)
 
 
-def shard_table(rows: Sequence[Row], written: Sequence[WrittenSample]) -> pa.Table:
+def shard_table(rows: Sequence[SampleRow], written: Sequence[WrittenSample]) -> pa.Table:
     """A shard's table (SHARD_TABLE_SCHEMA): img2dataset's columns and ours, in the tar's order.
 
     Args:
         rows: From `shard_row`.
         written: Their samples.
     """
-    complete_rows = [row | _members(item) for row, item in zip(rows, written, strict=True)]
+    complete_rows: list[ShardRow] = [
+        {**row, **_members(item)} for row, item in zip(rows, written, strict=True)
+    ]
     return pa.Table.from_pylist(complete_rows, schema=SHARD_TABLE_SCHEMA)
 
 
-def _members(item: WrittenSample) -> Row:
+def _members(item: WrittenSample) -> MemberColumns:
     """What a row says of its sample's place in the tar."""
-    columns: Row = {"sha256": item.media.sha256, "media_member": item.media.name}
-    for name, member in (("media", item.media), ("txt", item.text), ("json", item.json)):
-        columns[f"{name}_offset"] = member.offset
-        columns[f"{name}_length"] = member.length
-    return columns | {"txt_sha256": item.text.sha256, "json_sha256": item.json.sha256}
+    return {
+        "sha256": item.media.sha256,
+        "media_member": item.media.name,
+        "media_offset": item.media.offset,
+        "media_length": item.media.length,
+        "txt_offset": item.text.offset,
+        "txt_length": item.text.length,
+        "txt_sha256": item.text.sha256,
+        "json_offset": item.json.offset,
+        "json_length": item.json.length,
+        "json_sha256": item.json.sha256,
+    }
 
 
-def rights_commitments(salt: bytes, delivery: str, row: Row) -> dict[str, list[str]]:
+def rights_commitments(salt: bytes, delivery: str, row: UnitRow) -> dict[str, list[str]]:
     """Commitments to who made an asset and to what they signed.
 
     Each has a salt of its own for every asset of every delivery: with one a person, a buyer could
@@ -72,7 +91,7 @@ def rights_commitments(salt: bytes, delivery: str, row: Row) -> dict[str, list[s
     Args:
         salt: The deal's.
         delivery: Id of the delivery.
-        row: The asset's (pipelines.steps.enrich.UNIT_SCHEMA).
+        row: The asset's (schemas.unit.UNIT_SCHEMA).
     """
 
     def commitment(domain: Domain, *ids: str) -> str:
@@ -90,7 +109,7 @@ def rights_commitments(salt: bytes, delivery: str, row: Row) -> dict[str, list[s
     }
 
 
-def shard_stats(written: Sequence[WrittenSample], tar_bytes: int) -> dict[str, Any]:
+def shard_stats(written: Sequence[WrittenSample], tar_bytes: int) -> dict[str, object]:
     """A shard's stats in img2dataset's words; durations are left out, since bytes must repeat."""
     return {
         "count": len(written),
@@ -117,14 +136,14 @@ def metadata_table(shard: str, written: Sequence[WrittenSample]) -> pa.Table:
     )
 
 
-def shots_table(written: Sequence[WrittenSample], texts: Mapping[str, Row]) -> pa.Table:
+def shots_table(written: Sequence[WrittenSample], texts: Mapping[str, ShotCaptions]) -> pa.Table:
     """The shots of a shard's embedded films (SHOTS_TABLE_SCHEMA), in the order of the tar.
 
     Args:
         written: The shard's samples.
-        texts: Captions and embeddings by media digest (pipelines.features.store.CAPTIONS_SCHEMA).
+        texts: Captions and embeddings by media digest (schemas.features.CAPTIONS_SCHEMA).
     """
-    rows = [
+    rows: list[ShotRow] = [
         {
             "key": item.sample.key,
             "shot": number,
@@ -137,9 +156,9 @@ def shots_table(written: Sequence[WrittenSample], texts: Mapping[str, Row]) -> p
     return pa.Table.from_pylist(rows, schema=SHOTS_TABLE_SCHEMA)
 
 
-def delivered_table(shard: str, samples: Sequence[tuple[CommonSample, Row]]) -> pa.Table:
+def delivered_table(shard: str, samples: Sequence[tuple[CommonSample, UnitRow]]) -> pa.Table:
     """What the ledger needs of a shard's assets (DELIVERED_SCHEMA): of samples and their rows."""
-    rows = [
+    rows: list[DeliveredAssetRow] = [
         {
             "asset_id": row["asset_id"],
             "contributor_ids": [who["contributor_id"] for who in row["contributors"]],

@@ -1,1 +1,1 @@
-"""The demonstration: a drawn library with deals, hostile cases and an answer key."""
+"""Makes the demonstration library: drawn media, deals, hostile cases and an answer key."""

@@ -1,7 +1,6 @@
-"""What must come out of each deal, by what was planted.
+"""Computes the expected result of each deal from the roles in the plan.
 
-The key is worked out from roles and by arithmetic of its own; nothing here calls the code that it
-is there to check.
+The key has its own arithmetic and never calls the code that it is used to check.
 """
 
 from __future__ import annotations
@@ -20,31 +19,31 @@ from pipelines.demo.roles.role import AS_OF
 from schemas.reasons import REASONS, Outcome, Reason, Stage
 
 ANSWER_KEY_VERSION = 1
-_EQUAL_BYTES_CHANGES = ("", "same")  # members of a group with these copies have equal bytes
+_EQUAL_BYTES_CHANGES = ("", "same")  # members of a group with these changes have equal bytes
 
 
 @dataclass(frozen=True)
 class ExpectedDecision:
-    """What becomes of an asset under a deal; `kept` is the look-alike that was preferred."""
+    """The expected decision on an asset; `kept` is the look-alike that was preferred to it."""
 
     reasons: tuple[str, ...] = ()
     kept: str = ""
 
     @property
     def stage(self) -> str:
-        """The step that decides, as a code."""
+        """The code of the step that decides."""
         return str(REASONS[Reason(self.reasons[0])].stage if self.reasons else Stage.WRITE)
 
     @property
     def outcome(self) -> str:
-        """The outcome, as a code."""
+        """The code of the outcome."""
         decided = REASONS[Reason(self.reasons[0])].outcome if self.reasons else Outcome.DELIVERED
         return str(decided)
 
 
 @dataclass(frozen=True)
 class DealAnswer:
-    """The verdicts under one deal, one for each row, in the plan's order."""
+    """The expected decisions for one deal, one per row, in the plan's order."""
 
     deal: DemoDeal
     decisions: tuple[ExpectedDecision, ...]
@@ -52,9 +51,10 @@ class DealAnswer:
 
 
 def answer_deal(plan: LibraryPlan, deal: DemoDeal) -> DealAnswer:
-    """Gives every row its verdict.
+    """Returns the expected decision for every row.
 
-    1. What the catalogue says. 2. What the file is. 3. Its size. 4. Look-alikes. 5. The cap.
+    Reasons apply in this order: 1. the catalogue, 2. the file, 3. its size, 4. look-alikes,
+    5. the cap.
     """
     decisions = [ExpectedDecision(_individual_reasons(asset, deal)) for asset in plan.assets]
     for group in _lookalike_groups(plan, decisions):
@@ -70,12 +70,12 @@ def answer_deal(plan: LibraryPlan, deal: DemoDeal) -> DealAnswer:
 
 
 def _cap_order(asset_id: str) -> bytes:
-    """The order in which a cap takes assets, as docs/walk.md words it: by a hash of the id."""
+    """Returns the sort key by which a cap picks assets: a hash of the id, as in docs/walk.md."""
     return hashlib.sha256(b"fairshard/asset\0" + asset_id.encode()).digest()
 
 
 def _individual_reasons(asset: PlannedAsset, deal: DemoDeal) -> tuple[str, ...]:
-    """Steps 1 to 3, for which no other asset matters."""
+    """Returns the reasons of steps 1 to 3, which do not depend on other assets."""
     reasons_found = asset.role.reasons.get(deal.deal_id, ())
     unreadable = any(REASONS[Reason(code)].stage is Stage.READ for code in reasons_found)
     if deal.filters_keywords and not unreadable and (asset.retired or not asset.in_collection):
@@ -102,7 +102,7 @@ def _lookalike_groups(
 def _duplicate_decisions(
     plan: LibraryPlan, deal: DemoDeal, group: list[int]
 ) -> Iterable[tuple[int, ExpectedDecision]]:
-    """Which of a group of look-alikes are refused, and in favour of whom."""
+    """Yields the members of a group of look-alikes that are refused, and which one is kept."""
     ranked = sorted(group, key=lambda position: _precedence(plan.assets[position]))
     first = plan.assets[ranked[0]]
     first_with_bytes: dict[bool, PlannedAsset] = {}
@@ -126,7 +126,7 @@ def _precedence(asset: PlannedAsset) -> tuple[bool, date, str]:
 
 
 def largest_remainder(total: int, weights: Mapping[str, int]) -> dict[str, int]:
-    """Shares a total in proportion to weights; units left over go to the largest remainders."""
+    """Splits a total in proportion to weights; the units left go to the largest remainders."""
     total_weight = sum(weights.values())
     exact = {name: Fraction(total * weight, total_weight) for name, weight in weights.items()}
     shares = {name: floor(value) for name, value in exact.items()}
@@ -137,7 +137,7 @@ def largest_remainder(total: int, weights: Mapping[str, int]) -> dict[str, int]:
 
 
 def payouts(plan: LibraryPlan, answer: DealAnswer) -> tuple[int, dict[str, int]]:
-    """The agency's part and each contributor's, in minor units; they sum to the pool."""
+    """Returns the agency's part and each contributor's, in minor units; they sum to the pool."""
     deal = answer.deal
     points: defaultdict[str, int] = defaultdict(int)
     for asset, decision in zip(plan.assets, answer.decisions, strict=True):
@@ -146,7 +146,7 @@ def payouts(plan: LibraryPlan, answer: DealAnswer) -> tuple[int, dict[str, int]]
             for contributor, share_bp in asset.authors:
                 points[contributor] += weight * share_bp
     share = deal.agency_share
-    # The names order a tie: the odd unit is the contributors'.
+    # A tie is broken by name, so the odd unit goes to the contributors.
     parts = largest_remainder(
         deal.pool_minor,
         {"contributors": share.denominator - share.numerator, "the agency": share.numerator},
@@ -155,13 +155,13 @@ def payouts(plan: LibraryPlan, answer: DealAnswer) -> tuple[int, dict[str, int]]
 
 
 def answer_key(plan: LibraryPlan) -> dict[str, object]:
-    """The whole key, ready for JSON, but for what only drawing can tell (subjects and files)."""
+    """Returns the key, ready for JSON, without subjects and files, known only after drawing."""
     return {
         "version": ANSWER_KEY_VERSION,
         "seed": plan.seed,
         "as_of": AS_OF.isoformat(),
         "rows": len(plan.assets),
-        # Rows without an asset_id: dead letters under a row locator of the reader's choice.
+        # Rows without an asset_id become failed assets, named by the reader's row locator.
         "unnamed_rows": sum(asset.asset_id is None for asset in plan.assets),
         "roles": {asset.asset_id: asset.role.name for asset in plan.assets if asset.asset_id},
         "deals": {deal.deal_id: _deal_key(plan, answer_deal(plan, deal)) for deal in DEALS},
@@ -204,7 +204,7 @@ def _deal_key(plan: LibraryPlan, answer: DealAnswer) -> dict[str, object]:
 
 
 def _counts(decisions: Sequence[ExpectedDecision]) -> dict[str, object]:
-    """Rows in and out of each step, and rows by reason."""
+    """Returns the number of rows in and out of each step, and of rows by reason."""
     steps: dict[str, object] = {}
     remaining = len(decisions)
     for stage in (Stage.READ, Stage.SCREEN, Stage.ENRICH, Stage.SELECT):

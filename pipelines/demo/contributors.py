@@ -1,4 +1,4 @@
-"""Contributors: who they are, what they are paid in, and what they consented to and when."""
+"""Makes the contributors: their names, countries, currencies and consent histories."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _per_purpose(
 _ALL_BUT_INFERENCE = tuple(p for p in Purpose if p is not Purpose.INFERENCE)
 _ALL_BUT_GENERATIVE = tuple(p for p in Purpose if p is not Purpose.TRAIN_GEN)
 
-# Every one of these allows everything at the end of as_of.
+# Each of these histories allows every purpose at the end of as_of.
 CONSENTING_HISTORIES: dict[str, tuple[ConsentEvent, ...]] = {
     "plain": (ConsentEvent("allow", _GIVEN_AT),),
     "each_purpose": _per_purpose(tuple(Purpose), "allow", _GIVEN_AT),
@@ -45,11 +45,11 @@ CONSENTING_HISTORIES: dict[str, tuple[ConsentEvent, ...]] = {
     ),
 }
 
-# Histories without signed agreements.
+# Histories whose consents name no signed agreement.
 UNSIGNED_HISTORIES = frozenset({"unsigned"})
-# Roles name these; the reasons they cause stand with the roles.
+# Roles refer to these by name; the reasons they cause are listed with the roles.
 OTHER_HISTORIES: dict[str, tuple[ConsentEvent, ...]] = {
-    # Their yes names no agreement.
+    # The consent names no agreement.
     "unsigned": (ConsentEvent("allow", _GIVEN_AT),),
     "missing": (),
     "denied": (ConsentEvent("deny", _GIVEN_AT),),
@@ -79,7 +79,7 @@ OTHER_HISTORIES: dict[str, tuple[ConsentEvent, ...]] = {
     ),
 }
 
-# In no table, and without a consent.
+# This contributor is in no table and has no consents.
 UNLISTED_ID = "c-unlisted"
 
 _COUNTRY_CURRENCIES = (
@@ -112,13 +112,13 @@ _DISPLAY_NAMES = (
     "N" * 400,
     "",
 )
-# A statement is a file named after its contributor, so this id tries to leave the folder.
+# A statement is a file named after its contributor, so this id tries to escape the folder.
 HOSTILE_CONTRIBUTOR_ID = "../../=cmd|' /C calc'!A0"
 
 
 @dataclass(frozen=True)
 class Contributor:
-    """One row of `contributors`, with the history that its consents follow."""
+    """One row of `contributors`, with the name of its consent history."""
 
     contributor_id: str
     display_name: str | None
@@ -130,14 +130,14 @@ class Contributor:
 
 @dataclass(frozen=True)
 class ContributorRoster:
-    """The contributors of a library, by what can be asked of them."""
+    """The contributors of a library: all, those who consent to everything, and by history."""
 
     contributors: tuple[Contributor, ...]
     consenting: tuple[str, ...]
     by_history: dict[str, tuple[str, ...]]
 
     def pick_author(self, history: str, rotation: int) -> str:
-        """A contributor id with such a history; `rotation` spreads the work over them."""
+        """Returns a contributor id with this history; `rotation` chooses among several."""
         if history == "unlisted":
             return UNLISTED_ID
         pool = self.consenting if history == "good" else self.by_history[history]
@@ -145,7 +145,7 @@ class ContributorRoster:
 
 
 def make_roster(assets: int) -> ContributorRoster:
-    """Contributors for a library of that many assets; at least 32."""
+    """Makes the contributors for a library of that many assets."""
     consenting_names = tuple(CONSENTING_HISTORIES)
     contributors: list[Contributor] = []
     for number in range(max(21, assets // 15)):
@@ -167,7 +167,7 @@ def make_roster(assets: int) -> ContributorRoster:
 
 
 def history_events(history: str) -> tuple[ConsentEvent, ...]:
-    """The contributor-wide consent events of a history, in no order that matters."""
+    """Returns the consent events of a history, in arbitrary order."""
     return (
         CONSENTING_HISTORIES[history]
         if history in CONSENTING_HISTORIES

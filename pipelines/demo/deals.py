@@ -1,4 +1,4 @@
-"""The demo's three deals: their text, and the few facts of them that the answer key needs."""
+"""Defines the demo's three deals: their text, and the terms that the answer key needs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from pipelines.demo.roles.role import IMAGES, MAIN, STRICT
 
-# Rules of the catalogue's expectations that planted rows break. Without these names the gate would
-# stop the run; with them the rows go on and are refused, each with its reason.
+# Rules of the catalogue checks that planted rows break. If the deals did not list them, the checks
+# would stop the run; listed, they are reported only, and each row is refused with its reason.
 GATE_DIVERT = (
     "contributors_given",
     "splits_positive",
@@ -19,19 +19,19 @@ GATE_DIVERT = (
 
 @dataclass(frozen=True)
 class DemoDeal:
-    """What the answer key must know of a deal.
+    """A deal's text, with its terms repeated for the answer key.
 
     Attributes:
-        deal_id: As in its text.
-        file_name: Under the library's folder.
-        text: The TOML, whole but for `{max_assets}` and `{divert}`.
-        dedupes_near: Whether look-alikes are refused as well as equal files.
-        filters_keywords: Whether the planted keywords decide.
-        caps_assets: Whether `max_assets` is low enough to refuse some.
-        weights_assets: Whether assets count with their weight rather than once.
+        deal_id: The id in its text.
+        file_name: The file's name in the library's folder.
+        text: The TOML, with placeholders `{max_assets}` and `{divert}`.
+        dedupes_near: Whether look-alikes are refused as well as identical files.
+        filters_keywords: Whether it selects by the planted keywords.
+        caps_assets: Whether `max_assets` is low enough to refuse some assets.
+        weights_assets: Whether assets count by their weight rather than equally.
         pool_minor: The pool in minor units.
-        currency: ISO 4217.
-        agency_share: Exact.
+        currency: ISO 4217 code.
+        agency_share: The agency's share of the pool, exact.
     """
 
     deal_id: str
@@ -209,6 +209,6 @@ DEALS = (
 
 
 def deal_text(deal: DemoDeal, max_assets: int) -> str:
-    """The deal's TOML. `max_assets` matters to the capped deal alone."""
+    """Returns the deal's TOML; only the capped deal uses `max_assets`."""
     divert = ", ".join(f'"{name}"' for name in GATE_DIVERT)
     return deal.text.format(max_assets=max_assets, divert=divert)

@@ -1,4 +1,4 @@
-"""Contributors of a large catalogue: one for about 400 assets, pooled by their consents."""
+"""Makes the contributors of a large catalogue: about one per 400 assets, grouped by consents."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _CURRENCIES = ("USD", "EUR", "GBP", "EUR", "JPY", "NOK", "INR", "BRL", "KRW", "Z
 
 @dataclass(frozen=True)
 class LargeRoster:
-    """Contributors in one list, those of a history next to each other.
+    """The contributors in one list, grouped by consent history.
 
     Attributes:
-        ids: Contributor ids; the very last is the one that no table lists.
-        histories: The history of each but the last.
-        pools: First position and number of the contributors of each history, and of `good` and
-            `unlisted`.
+        ids: Contributor ids; the last one is in no table.
+        histories: The consent history of each contributor except the last.
+        pools: By history, and for `good` and `unlisted`: position of the first contributor and
+            number of contributors.
     """
 
     ids: tuple[str, ...]
@@ -35,7 +35,7 @@ class LargeRoster:
 
 
 def make_large_roster(assets: int) -> LargeRoster:
-    """Contributors for so many assets."""
+    """Makes the contributors for a number of assets."""
     good = max(_MIN_CONSENTING, assets // _ASSETS_PER_CONTRIBUTOR)
     names = tuple(CONSENTING_HISTORIES)
     sizes = {
@@ -53,7 +53,7 @@ def make_large_roster(assets: int) -> LargeRoster:
 
 
 def roster_contributors(roster: LargeRoster) -> list[dict[str, object]]:
-    """Rows of `contributors`."""
+    """Returns the rows of `contributors`."""
     return [
         {
             "contributor_id": contributor_id,
@@ -67,7 +67,7 @@ def roster_contributors(roster: LargeRoster) -> list[dict[str, object]]:
 
 
 def roster_consents(roster: LargeRoster) -> list[dict[str, object]]:
-    """Rows of `consents` that hold for all of a contributor's assets."""
+    """Returns the rows of `consents` that apply to all of a contributor's assets."""
     return [
         {
             "contributor_id": contributor_id,

@@ -19,14 +19,14 @@ DEFAULT_ASSETS = 360
 
 @dataclass(frozen=True)
 class DemoLibrary:
-    """Where a library was made.
+    """A library on disk.
 
     Attributes:
-        root: The folder that holds all of it.
-        catalogue: The folder to package from.
+        root: The folder that contains everything.
+        catalogue: The catalogue's folder, the input of `fairshard package`.
         deals: The three deals' files by deal id; the main deal comes first.
-        answer_key: What must come out, as JSON.
-        plan: What was planted.
+        answer_key: The file with the expected results, as JSON.
+        plan: The plan that the library was made from.
     """
 
     root: Path
@@ -46,23 +46,23 @@ def make_library(
     """Makes a library.
 
     Args:
-        out: A folder; it is made, and must not hold a library yet.
+        out: The folder to write to; created if missing. It must not contain a catalogue.
         seed: Another seed gives other pictures in another order.
         assets: Rows of the catalogue.
-        progress: Called with how many media files are done, and of how many.
-        workers: Processes that draw; the bytes are the same for any number. They are spawned, so
-            a script that asks for several needs a main guard.
+        progress: Called after each media file with the number done and the total.
+        workers: Number of processes that draw; the bytes are the same for any number. They are
+            spawned, so a script that uses several needs an `if __name__ == "__main__"` guard.
 
     Returns:
-        Where everything lies.
+        The paths of the library.
 
     Raises:
-        InputError: If `assets` is too small, or `out` already has a catalogue.
+        InputError: `assets` is too small, or `out` already contains a catalogue.
     """
     plan = make_plan(seed, assets)
     catalogue = out / "catalogue"
     if catalogue.exists():
-        raise InputError("There is a catalogue already", str(catalogue), "Name another folder.")
+        raise InputError("The catalogue exists already", str(catalogue), "Choose another folder.")
     catalogue.mkdir(parents=True)
     all_facts = draw_media(catalogue, plan.assets, workers, progress)
     write_tables(catalogue, plan, all_facts)
@@ -74,7 +74,7 @@ def make_library(
 
 
 def write_deals(out: Path, plan: LibraryPlan) -> dict[str, Path]:
-    """Writes the three deals and tells where they are."""
+    """Writes the three deals and returns their paths by deal id."""
     paths: dict[str, Path] = {}
     for deal in DEALS:
         paths[deal.deal_id] = out / deal.file_name
@@ -84,7 +84,7 @@ def write_deals(out: Path, plan: LibraryPlan) -> dict[str, Path]:
 
 
 def _facts_after_drawing(plan: LibraryPlan, all_facts: Sequence[MediaFacts]) -> dict[str, object]:
-    """The part of the key that is known once the pictures are drawn."""
+    """Returns the parts of the key that are known only after drawing: subjects and files."""
     pairs = [
         (asset, media_facts)
         for asset, media_facts in zip(plan.assets, all_facts, strict=True)

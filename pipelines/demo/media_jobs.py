@@ -1,13 +1,16 @@
-"""Draws and saves one file of the library. Every job stands alone, so that many can run at once."""
+"""Draws and saves the library's files, each independently, so that many can be drawn at once."""
 
 from __future__ import annotations
 
 import hashlib
+import pickle
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
+from queue import SimpleQueue
 
 from pipelines.demo.plan import FILM_FILES, PlannedAsset
 from pipelines.demo.roles.broken_files import BROKEN_STYLES, UNWRITTEN_STYLES, save_broken, truncate
@@ -21,6 +24,8 @@ from pipelines.demo.scenes.films import (
 from pipelines.demo.scenes.picture_files import make_lookalike, save_picture
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render, subject
 from pipelines.demo.scenes.xmp import SPELLINGS, RightsStatement, with_xml_entity, xmp_packet
+from pipelines.process.isolated import python_command
+from schemas.errors import RunError
 
 ProgressCallback = Callable[[int, int], None]
 
@@ -29,16 +34,16 @@ _CHUNK_SIZE = 8
 
 @dataclass(frozen=True)
 class MediaFacts:
-    """What is true of a file and of what it shows.
+    """The true properties of a file and of what it shows.
 
     Attributes:
-        sha256: Of the bytes; empty where no file was written, as the sizes are 0.
-        size_bytes: Of the file.
-        width: Pixels, as displayed.
-        height: Pixels, as displayed.
-        duration_ms: Of a film, else None.
-        noun: Of the main object, singular.
-        colour: Of the main object.
+        sha256: Digest of the bytes; empty if no file was written, and then all sizes are 0.
+        size_bytes: Size of the file.
+        width: Width as displayed, in pixels.
+        height: Height as displayed, in pixels.
+        duration_ms: Length of a film; None for a picture.
+        noun: Name of the main object, singular.
+        colour: Colour of the main object.
         caption: The canonical caption.
     """
 
@@ -59,9 +64,9 @@ def draw_media(
 
     Args:
         root: The catalogue's folder.
-        assets: The plan.
-        workers: Processes; the bytes are the same for any number.
-        progress: Called with how many are done, and of how many.
+        assets: The planned assets.
+        workers: Number of processes; the bytes are the same for any number.
+        progress: Called after each file with the number done and the total.
 
     Returns:
         Facts in the order of `assets`.
@@ -77,17 +82,61 @@ def draw_media(
 
 
 def _draw_files(root: Path, assets: Sequence[PlannedAsset], workers: int) -> Iterator[MediaFacts]:
-    roots = [root] * len(assets)
     if workers <= 1:
-        yield from map(draw_file, roots, assets)
+        for asset in assets:
+            yield draw_file(root, asset)
         return
-    # Spawned, not forked: the caller may run threads.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(draw_file, roots, assets, chunksize=_CHUNK_SIZE)
+    # Not multiprocessing: its children import from the current directory.
+    jobs = [assets[start : start + _CHUNK_SIZE] for start in range(0, len(assets), _CHUNK_SIZE)]
+    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+
+    def ask(job: Sequence[PlannedAsset]) -> list[MediaFacts]:
+        child = idle.get()
+        try:
+            return _ask(child, root, job)
+        finally:
+            idle.put(child)
+
+    with ExitStack() as stack:
+        command = python_command("pipelines.demo.media_child")
+        for _ in range(min(workers, len(jobs))):
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            idle.put(stack.enter_context(child))
+        pool = stack.enter_context(ThreadPoolExecutor(workers))
+        for media_facts in pool.map(ask, jobs):
+            yield from media_facts
+
+
+def _ask(
+    child: subprocess.Popen[bytes], root: Path, job: Sequence[PlannedAsset]
+) -> list[MediaFacts]:
+    """Has a child draw some assets.
+
+    Raises:
+        RunError: If the child died.
+    """
+    if child.stdin is None or child.stdout is None:
+        raise AssertionError("the child was started with pipes")
+    try:
+        pickle.dump((root, job), child.stdin)
+        child.stdin.flush()
+        answer = pickle.load(child.stdout)  # noqa: S301  (our own code's)
+    except (OSError, EOFError, pickle.UnpicklingError) as error:
+        with suppress(OSError):
+            child.stdin.close()  # what it holds cannot be sent
+        raise RunError(
+            "A process that draws the library died",
+            f"process {child.pid}, exit status {child.wait()}",
+            "Run the same command again, perhaps with fewer --workers.",
+        ) from error
+    if isinstance(answer, Exception):
+        raise answer
+    media_facts: list[MediaFacts] = answer
+    return media_facts
 
 
 def draw_file(root: Path, asset: PlannedAsset) -> MediaFacts:
-    """Draws one asset, writes its file if it has one, and tells what is true of it."""
+    """Draws one asset, writes its file if it has one, and returns its properties."""
     return _draw_film(root, asset) if asset.file_style in FILM_FILES else _draw_picture(root, asset)
 
 
@@ -97,7 +146,7 @@ def _draw_picture(root: Path, asset: PlannedAsset) -> MediaFacts:
     text = caption(scene)
     if asset.file_style in UNWRITTEN_STYLES:
         return MediaFacts("", 0, 0, 0, None, noun, colour, text)
-    # Nobody will ever see what the bomb would have shown.
+    # The bomb's file does not contain the picture, so a tiny one is enough.
     size = (16, 16) if asset.file_style == "bomb" else (asset.width, asset.height)
     image = make_lookalike(render(scene, *size), asset.role.change)
     if asset.file_style in BROKEN_STYLES:
@@ -135,12 +184,12 @@ def _draw_film(root: Path, asset: PlannedAsset) -> MediaFacts:
 
 
 def _duration_ms(spec: FilmSpec) -> int:
-    """To the nearest millisecond."""
+    """Returns the film's length, rounded to the nearest millisecond."""
     return (2_000 * spec.frames + spec.rate) // (2 * spec.rate)
 
 
 def _rights_packet(asset: PlannedAsset, description: str) -> bytes:
-    """The rights statement: it agrees with the asset's row, but for what the role says."""
+    """Returns the file's rights statement: as in the asset's row, with the role's changes."""
     columns = asset.role.columns
     if columns.get("grant_train_gen") == "deny":
         data_mining = "PROHIBITED-GENAIMLTRAINING"

@@ -1,7 +1,7 @@
-"""A catalogue of any size without media: the same roles, made by the column.
+"""Writes catalogues of any size without media files, with the same roles as the demo library.
 
-One row a role is built by hand; every other row is taken from these by index, a row group at a
-time, so a million assets need the memory of one row group and a few integers a row.
+One template row per role is built first; all rows are taken from these by index, one row group at
+a time. A million assets thus need the memory of one row group and a few integers per row.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from pipelines.demo.roles.instances import CLEAN, TABLE_ROLES
 from pipelines.demo.roles.rights import READ_ROLES
 from pipelines.demo.roles.role import IMAGES, MAIN, STRICT, Role
 from pipelines.demo.row_templates import (
-    ArrowColumn,
     RowTemplates,
     make_row_templates,
     media_uris,
     numbered_ids,
 )
+from pipelines.storage.columns import Column
 from schemas.catalogue import (
     ASSETS_SCHEMA,
     CONSENTS_SCHEMA,
@@ -45,12 +45,13 @@ from schemas.ledger import FULL_SPLIT_BP
 ROW_GROUP_ROWS = 65_536
 IntArray = npt.NDArray[np.int64]
 
-# Rows that cannot be read are no matter of rights, and one without an id would have no answer.
+# Without the roles of unreadable rows: these are not about rights, and a row without an id could
+# not have an entry in the answer key.
 METADATA_ROLES: tuple[Role, ...] = (
     CLEAN,
     *(role for role in TABLE_ROLES if role not in READ_ROLES),
 )
-_DEFAULT_PER_THOUSAND = 0.3  # in a thousand: the share of a role that states none
+_DEFAULT_PER_THOUSAND = 0.3  # the share of a role that states none
 _FIRST_DAY = 17_897  # 2019-01-01 in days since 1970
 _STRICT_MAX_ASSETS = 100_000
 
@@ -70,25 +71,25 @@ def make_metadata_only(out: Path, seed: int = 0, assets: int = 1_000_000) -> Pat
     """Writes the four tables, the three deals and `answer_key.parquet`.
 
     Args:
-        out: A folder; it is made, and must not hold a catalogue yet.
-        seed: Another seed spreads the roles otherwise.
-        assets: Rows, at least a few hundred.
+        out: The folder to write to; created if missing. It must not contain a catalogue.
+        seed: Another seed distributes the roles differently.
+        assets: Rows, at least twice the number of roles.
 
     Returns:
         The catalogue's folder.
 
     Raises:
-        InputError: If there are fewer rows than roles, or a catalogue is there already.
+        InputError: `assets` is too small, or `out` already contains a catalogue.
     """
     if assets < 2 * len(METADATA_ROLES):
         raise InputError(
-            "A catalogue that small cannot hold every case",
+            "The catalogue is too small to contain every case",
             f"{assets} assets",
             f"Ask for at least {2 * len(METADATA_ROLES)}.",
         )
     catalogue = out / "catalogue"
     if catalogue.exists():
-        raise InputError("There is a catalogue already", str(catalogue), "Name another folder.")
+        raise InputError("The catalogue exists already", str(catalogue), "Choose another folder.")
     catalogue.mkdir(parents=True)
     for deal in DEALS:
         text = deal_text(deal, _STRICT_MAX_ASSETS)
@@ -102,7 +103,7 @@ def make_metadata_only(out: Path, seed: int = 0, assets: int = 1_000_000) -> Pat
 
 @dataclass(frozen=True)
 class _DrawnRows:
-    """What is drawn for every row at once: its role and the number in its id."""
+    """The role of every row and the number in its id."""
 
     seed: int
     roles: npt.NDArray[np.int16]
@@ -117,8 +118,8 @@ def _draw_rows(seed: int, assets: int) -> _DrawnRows:
     edges = np.cumsum(weights)
     draws = np.random.default_rng(seed).random(assets)
     roles = np.searchsorted(edges, draws, side="right").astype(np.int16) + np.int16(1)
-    roles[roles == len(METADATA_ROLES)] = 0  # beyond the last edge: a clean one
-    # One of each at least, evenly apart.
+    roles[roles == len(METADATA_ROLES)] = 0  # draws beyond the last edge are clean assets
+    # At least one row of each role, evenly spaced.
     roles[np.arange(len(METADATA_ROLES)) * assets // len(METADATA_ROLES)] = np.arange(
         len(METADATA_ROLES)
     )
@@ -126,14 +127,14 @@ def _draw_rows(seed: int, assets: int) -> _DrawnRows:
     duplicate_role = next(index for index, role in enumerate(METADATA_ROLES) if role.rows == 2)
     rows_of_role = np.flatnonzero(roles == duplicate_role)
     if len(rows_of_role) == 1:
-        # Its twin must be a row that nobody needs.
+        # The second row of the pair replaces a clean one.
         other_row = int(np.flatnonzero(roles == 0)[-1])
         roles[other_row] = duplicate_role
         rows_of_role = np.flatnonzero(roles == duplicate_role)
     if len(rows_of_role) % 2:
         roles[rows_of_role[-1]] = 0
         rows_of_role = rows_of_role[:-1]
-    # A row and its twin lie half the catalogue apart, in different row groups.
+    # Rows that share an id are about half the catalogue apart, in different row groups.
     half = len(rows_of_role) // 2
     numbers[rows_of_role[half:]] = rows_of_role[:half]
     return _DrawnRows(seed, roles, numbers)
@@ -162,14 +163,14 @@ def _write_rows(out: Path, catalogue: Path, drawn: _DrawnRows, roster: LargeRost
 def _row_group_tables(
     drawn: _DrawnRows, start: int, templates: RowTemplates
 ) -> dict[str, pa.Table]:
-    """One row group of assets, with the releases, consents and answers that belong to it."""
+    """Returns one row group of assets, with its releases, consents and answers."""
     roles = drawn.roles[start : start + ROW_GROUP_ROWS].astype(np.int64)
     numbers = drawn.numbers[start : start + ROW_GROUP_ROWS]
     rows = np.arange(start, start + len(roles))
     rng = np.random.default_rng([drawn.seed, 1 + start // ROW_GROUP_ROWS])
     asset_ids = numbered_ids("A", numbers)
     subjects = rng.integers(0, templates.subject_count, len(roles))
-    # A few contributors have made most of the library.
+    # Skewed, so that a few contributors made most of the library.
     rotations = (rng.random(len(roles)) ** 2 * FULL_SPLIT_BP).astype(np.int64)
     contributors, first_authors = templates.contributors(roles, rotations)
     release_ids, releases = templates.releases(roles, rows)
@@ -193,21 +194,19 @@ def _row_group_tables(
     }
 
 
-def _created_dates(
-    rng: np.random.Generator, roles: IntArray, templates: RowTemplates
-) -> ArrowColumn:
+def _created_dates(rng: np.random.Generator, roles: IntArray, templates: RowTemplates) -> Column:
     days = rng.integers(0, 2_400, len(roles)).astype(np.int32) + np.int32(_FIRST_DAY)
     drawn = pa.array(days, pa.int32(), mask=rng.random(len(roles)) < 0.1).cast(pa.date32())
-    dates: ArrowColumn = pc.if_else(
+    dates: Column = pc.if_else(
         templates.has_fixed_date.take(roles), templates.fixed_dates.take(roles), drawn
     )
     return dates
 
 
 def _answers(
-    roles: IntArray, subjects: IntArray, asset_ids: ArrowColumn, templates: RowTemplates
+    roles: IntArray, subjects: IntArray, asset_ids: Column, templates: RowTemplates
 ) -> pa.Table:
-    # The strict deal's reasons stand twice: without and with those of the keywords.
+    # The strict deal has two entries per role: without and with the keywords' reason.
     with_keywords = roles + templates.misses_keywords[subjects] * len(METADATA_ROLES)
     arrays = [
         asset_ids,

@@ -1,4 +1,4 @@
-"""What is planted: every asset of a library, decided before a pixel is drawn. Pure."""
+"""Plans every asset of a library before anything is drawn. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from schemas.errors import InputError
 MIN_ASSETS = 80
 FILM_FILES = frozenset({"film", "cut_film", "still_film"})
 
-# Seeds of scenes below 10,000,000 belong to libraries; those above train and check the demo models.
-# Pictures take the lower half. A film of seed n shows the scenes 8n to 8n + 7, in the upper half.
+# Scene seeds below 10,000,000 are for libraries; those above train and check the demo model.
+# Pictures use the lower half. A film of seed n shows the scenes 8n to 8n + 7, in the upper half.
 SCENE_SEEDS = 5_000_000
 _FILM_SEEDS = range(625_000, 1_250_000)
-_SCENE_STEP = 7_919_003  # how far apart two libraries start; prime to SCENE_SEEDS
+_SCENE_STEP = 7_919_003  # between the first scenes of two libraries; coprime to SCENE_SEEDS
 _CLEAN_FILES = ("jpeg_plain", "jpeg_plain", "jpeg_plain", "jpeg_progressive", "webp", "png")
 
 
 @dataclass(frozen=True)
 class PlannedAsset:
-    """One asset as planned; `columns` are those of its role over the ordinary ones.
+    """One planned asset.
 
     Attributes:
-        index: Position in the plan, from 0; names of files and releases come from it.
-        asset_id: None where the role takes it away.
-        role: What it plays.
+        index: Position in the plan, from 0; file names and release ids are derived from it.
+        asset_id: None where the role removes it.
+        role: The asset's role.
         authors: Contributor ids and shares in basis points.
-        scene_seed: What it shows, as a picture or as a film; look-alikes share it.
-        width: Pixels, as displayed; of the drawing, before a copy is changed.
-        height: Pixels, likewise.
-        file_style: How it is saved.
-        path: Its file, relative to the catalogue's folder; ends as `file_style` demands.
+        scene_seed: Seed of the scene or film that it shows; look-alikes share it.
+        width: Width of the drawing as displayed, before a look-alike is changed, in pixels.
+        height: Height likewise, in pixels.
+        file_style: How the file is saved.
+        path: The file, relative to the catalogue's folder; its extension suits `file_style`.
         group_id: Id of its group of look-alikes, or empty.
-        in_collection: Whether its keywords have the strict deal's collection.
-        retired: Whether its keywords have what the strict deal excludes.
-        states_file_facts: Whether its row tells the file's digest and size.
-        title: Only where a hostile one is planted.
+        in_collection: Whether its keywords contain the strict deal's collection.
+        retired: Whether its keywords contain what the strict deal excludes.
+        states_file_facts: Whether its row states the file's digest and size.
+        title: A hostile title; None for an ordinary one.
         created_at: None where unknown.
-        weight: For weighted allocation; None where the column is empty.
+        weight: Weight for weighted allocation; None where the column is empty.
     """
 
     index: int
@@ -66,13 +66,13 @@ class PlannedAsset:
 
     @property
     def release_ids(self) -> tuple[str, ...]:
-        """Ids of its releases; those beyond the role's own stand in no table."""
+        """Ids of its releases; those beyond the role's own releases are in no table."""
         count = len(self.role.releases) + self.role.unknown_releases
         return tuple(f"R-{self.index:06d}-{number}" for number in range(count))
 
     @property
     def keywords(self) -> tuple[str, ...]:
-        """The planted keywords, beside those that say what is shown."""
+        """The planted keywords, without those that describe the picture."""
         collection = COLLECTION.upper() if self.index % 4 == 0 else COLLECTION
         planted = ((self.in_collection, collection), (self.retired, RETIRED.title()))
         return tuple(word for wanted, word in planted if wanted)
@@ -80,7 +80,7 @@ class PlannedAsset:
 
 @dataclass(frozen=True)
 class LibraryPlan:
-    """A whole library before it is made."""
+    """The plan of a library."""
 
     seed: int
     roster: ContributorRoster
@@ -91,15 +91,15 @@ def make_plan(seed: int, assets: int) -> LibraryPlan:
     """Plans a library.
 
     Args:
-        seed: Any whole number from 0; another seed gives other pictures and another order.
+        seed: Any integer from 0; another seed gives other pictures and another order.
         assets: Rows of the catalogue, at least `MIN_ASSETS`.
 
     Raises:
-        InputError: If there is no room for every essential role.
+        InputError: There is no room for every essential role.
     """
     if assets < MIN_ASSETS:
         raise InputError(
-            "A library that small cannot hold every case",
+            "The library is too small to contain every case",
             f"{assets} assets",
             f"Ask for at least {MIN_ASSETS}.",
         )
@@ -107,14 +107,14 @@ def make_plan(seed: int, assets: int) -> LibraryPlan:
     instances = list(role_instances(assets))
     _shuffle(SeededDice(seed * 2 + 1), instances)
     hostile = _HostileNames(seed)
-    # Numbers of the groups come after those of the rows.
+    # Groups are numbered after the rows.
     group_numbers = {
         group: assets + n for n, group in enumerate(sorted({g for _, g in instances if g}))
     }
     planned: list[PlannedAsset] = []
     for role, group in instances:
         asset = _plan_asset(seed, len(planned), role, group, group_numbers, roster, hostile)
-        # A role that repeats its id takes as many rows, alike in everything but the index.
+        # A role that repeats its asset_id takes several identical rows.
         planned.extend([asset] * role.rows)
     return LibraryPlan(seed, roster, tuple(planned))
 
@@ -126,7 +126,7 @@ def _shuffle(dice: SeededDice, items: list[tuple[Role, str]]) -> None:
 
 
 class _HostileNames:
-    """Hands out the hostile names, each once, to assets that would otherwise be delivered."""
+    """Assigns each hostile name once, to assets that would be delivered."""
 
     def __init__(self, seed: int) -> None:
         self._ids = list(HOSTILE_ASSET_IDS)
@@ -135,7 +135,7 @@ class _HostileNames:
         self._turn = seed
 
     def take(self, role: Role) -> tuple[str | None, str | None, str | None]:
-        """An asset_id, a title and a file name; None where the asset gets an ordinary one."""
+        """Returns an asset_id, a title and a file name; None where an ordinary one is used."""
         if role.reasons or role.file_reasons or role.failure_reason or role.rows > 1 or role.group:
             return (None, None, None)
         self._turn += 1
@@ -160,16 +160,16 @@ def _plan_asset(
     asset_id, title, name = hostile.take(role)
     if asset_id is None and role.columns.get("asset_id", "") is not None:
         asset_id = f"DEMO-{index:06d}"
-    # All look-alikes of a group share their draws, and so what they show and who wants it.
+    # All look-alikes of a group share their random draws: size and keywords are the same.
     number = group_numbers[group] if group else index
     group_dice = SeededDice((seed << 32) + number) if group else dice
     width, height = _size(group_dice, role)
     in_collection, retired = group_dice.chance(0.6), group_dice.chance(0.1)
     if group.endswith(FIRST_GROUP_SUFFIX):
-        # The strict deal gets them, so that even the smallest library has more than its cap.
+        # The strict deal selects them, so that even the smallest library exceeds its cap.
         in_collection, retired = True, False
     file_style = role.file_style or _CLEAN_FILES[dice.below(len(_CLEAN_FILES))]
-    # A smaller copy is by the same contributor as its original, the others by somebody else.
+    # A smaller copy has the same contributor as its original; other copies have another one.
     rotation = number if role.change in ("", "resized") else index
     created = date(2019, 1, 1) + timedelta(days=dice.below(2_400))
     return PlannedAsset(
@@ -209,7 +209,7 @@ def _created_at(role: Role, drawn: date, *, known: bool) -> date | None:
 
 
 def _size(dice: SeededDice, role: Role) -> tuple[int, int]:
-    """Pixels across and down."""
+    """Draws a width and a height, in pixels."""
     shortest, longest = role.short_side
     short_side = shortest + dice.below(longest - shortest)
     long_side = min(1_600, round(short_side * dice.between(1.0, 1.78)))

@@ -1,10 +1,9 @@
-"""Roles as Arrow columns: one row a role, from which the rows of a large catalogue are taken."""
+"""Holds the roles as Arrow columns, one row per role, to build large catalogues from by index."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,70 +14,71 @@ from pipelines.demo.large_roster import LargeRoster
 from pipelines.demo.roles.role import COLLECTION, DEAL_IDS, RETIRED, STRICT, Role
 from pipelines.demo.scenes.scene import COLOURS, KINDS
 from pipelines.demo.tables import ORDINARY_ASSET, release_row
+from pipelines.storage.columns import Column, join_text, list_array
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTOR_SHARE, RELEASES_SCHEMA
 from schemas.reasons import Reason
 
 IntArray = npt.NDArray[np.int64]
-# The stubs of pyarrow know neither joins of arrays with text nor lists of structs.
-ArrowColumn: TypeAlias = "pa.Array[Any]"
-_join_text: Callable[..., ArrowColumn] = pc.binary_join_element_wise
-_list_array: Callable[..., ArrowColumn] = pa.ListArray.from_arrays
 _STRINGS = pa.list_(pa.string())
 _ID_DIGITS = 9
 
 
-def numbered_ids(prefix: str, numbers: IntArray) -> ArrowColumn:
-    """Ids such as `A000000017`."""
+def numbered_ids(prefix: str, numbers: IntArray) -> Column:
+    """Returns ids such as `A000000017`."""
     digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), _ID_DIGITS, "0")
-    return _join_text(prefix, digits, "")
+    return join_text(prefix, digits, "")
 
 
-def media_uris(asset_ids: ArrowColumn) -> ArrowColumn:
-    """Where each asset's file would lie."""
-    return _join_text("media/", asset_ids, ".jpg", "")
+def media_uris(asset_ids: Column) -> Column:
+    """Returns the path at which each asset's file would be."""
+    return join_text("media/", asset_ids, ".jpg", "")
 
 
 @dataclass(frozen=True)
 class RaggedIndex:
-    """Several things a role: how many each has, and where its first stands in the flat table."""
+    """Indexes a flat table with several items per role: each role's count and first position."""
 
     counts: IntArray
     first: IntArray
 
     @classmethod
     def from_counts(cls, counts: Sequence[int]) -> RaggedIndex:
-        """Slots of so many things each."""
+        """Returns the index for roles with these numbers of items."""
         sizes = np.array(counts, dtype=np.int64)
         return cls(sizes, np.cumsum(sizes) - sizes)
 
     def flatten(self, roles: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """For rows of these roles, of each thing: its row, its place there, its flat position."""
+        """Lists the items of rows with these roles.
+
+        Returns:
+            For each item: its row, its position within the row, and its position in the table.
+        """
         counts = self.counts[roles]
         owners = np.repeat(np.arange(len(roles)), counts)
         ordinals = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
         return owners, ordinals, self.first[roles[owners]] + ordinals
 
-    def offsets(self, roles: IntArray) -> ArrowColumn:
-        """List offsets for rows of these roles."""
+    def offsets(self, roles: IntArray) -> npt.NDArray[np.int32]:
+        """Returns Arrow list offsets for rows with these roles."""
         ends = np.concatenate([[0], np.cumsum(self.counts[roles])])
-        return pa.array(ends.astype(np.int32))
+        return ends.astype(np.int32)
 
 
 @dataclass(frozen=True)
 class RowTemplates:
-    """All that rows are taken from; the first axis of every array is the role, unless said."""
+    """The values that rows are built from; arrays are indexed by role unless noted."""
 
-    names: ArrowColumn
+    names: Column
     columns: pa.Table
-    has_fixed_date: ArrowColumn  # whether the role fixes created_at
-    fixed_dates: ArrowColumn
-    reasons: Mapping[str, ArrowColumn]  # by deal; the strict one's twice as long
-    titles: ArrowColumn  # by look, as the next two
-    keywords: ArrowColumn
+    has_fixed_date: Column  # whether the role fixes created_at
+    fixed_dates: Column
+    reasons: Mapping[str, Column]  # by deal; the strict deal's have two entries per role
+    titles: Column  # by subject, like the next two
+    keywords: Column
     misses_keywords: IntArray
-    contributor_ids: ArrowColumn  # contributor ids by number
+    contributor_ids: Column  # by position in the roster
     authors: RaggedIndex
-    author_pools: IntArray  # by flat author: first number, size, share_bp
+    author_pools: IntArray  # by item of `authors`: first position of the pool, size, share_bp
     releases_by_role: RaggedIndex
     release_ids_by_role: RaggedIndex
     release_rows: pa.Table
@@ -87,11 +87,11 @@ class RowTemplates:
 
     @property
     def subject_count(self) -> int:
-        """How many titles and lists of keywords there are."""
+        """The number of titles and keyword lists."""
         return len(self.titles)
 
-    def assets(self, roles: IntArray, columns: Mapping[str, ArrowColumn]) -> pa.Table:
-        """Rows of `assets`: the role's columns, with those given in their places."""
+    def assets(self, roles: IntArray, columns: Mapping[str, Column]) -> pa.Table:
+        """Returns rows of `assets`: the roles' columns, replaced by `columns` where given."""
         selected = self.columns.take(roles)
         arrays = [
             columns[field.name].cast(field.type) if field.name in columns else selected[field.name]
@@ -99,35 +99,33 @@ class RowTemplates:
         ]
         return pa.Table.from_arrays(arrays, schema=ASSETS_SCHEMA)
 
-    def contributors(self, roles: IntArray, rotations: IntArray) -> tuple[ArrowColumn, ArrowColumn]:
-        """The column `contributors`, and each row's first author."""
+    def contributors(self, roles: IntArray, rotations: IntArray) -> tuple[Column, Column]:
+        """Returns the column `contributors`, and each row's first author."""
         owners, ordinals, flat = self.authors.flatten(roles)
         start, size, share_bp = self.author_pools[flat].T
-        # Neighbours in a pool, so that no work names anybody twice.
+        # Neighbours in a pool, so that no asset has the same contributor twice.
         contributor_ids = self.contributor_ids.take(start + (rotations[owners] + ordinals) % size)
         shares = pa.StructArray.from_arrays(
             [contributor_ids, pa.array(share_bp, pa.int32())], fields=list(CONTRIBUTOR_SHARE)
         )
         offsets = self.authors.offsets(roles)
-        lists = _list_array(offsets, shares)
-        # A work without authors ends up with a neighbour's, and has no consents to give it to.
-        first = np.minimum(offsets.to_numpy()[:-1], len(contributor_ids) - 1)
+        lists = list_array(offsets, shares)
+        # An asset without authors gets a neighbour's here; it has no consents, so it is not used.
+        first = np.minimum(offsets[:-1], len(contributor_ids) - 1)
         return lists, contributor_ids.take(first)
 
-    def releases(self, roles: IntArray, rows: IntArray) -> tuple[ArrowColumn, pa.Table]:
-        """The column `release_ids`, and the rows of `releases` that it names."""
+    def releases(self, roles: IntArray, rows: IntArray) -> tuple[Column, pa.Table]:
+        """Returns the column `release_ids`, and the rows of `releases` that it refers to."""
         owners, ordinals, _ = self.release_ids_by_role.flatten(roles)
         ids = _release_ids(rows[owners], ordinals)
-        lists = _list_array(self.release_ids_by_role.offsets(roles), ids)
+        lists = list_array(self.release_ids_by_role.offsets(roles), ids)
         owners, ordinals, flat = self.releases_by_role.flatten(roles)
         table = self.release_rows.take(flat)
         named = _release_ids(rows[owners], ordinals)
         return lists, table.set_column(0, RELEASES_SCHEMA.field("release_id"), named)
 
-    def asset_consents(
-        self, roles: IntArray, asset_ids: ArrowColumn, authors: ArrowColumn
-    ) -> pa.Table:
-        """Rows of `consents` that narrow to one asset."""
+    def asset_consents(self, roles: IntArray, asset_ids: Column, authors: Column) -> pa.Table:
+        """Returns the rows of `consents` that apply to one asset only."""
         owners, _, flat = self.events.flatten(roles)
         table = self.event_rows.take(flat)
         overrides = {"contributor_id": authors.take(owners), "asset_id": asset_ids.take(owners)}
@@ -135,17 +133,17 @@ class RowTemplates:
         return pa.Table.from_arrays(arrays, schema=CONSENTS_SCHEMA)
 
 
-def _release_ids(rows: IntArray, ordinals: IntArray) -> ArrowColumn:
+def _release_ids(rows: IntArray, ordinals: IntArray) -> Column:
     suffix = pa.array(ordinals).cast(pa.string())
-    return _join_text(numbered_ids("R", rows), suffix, "-")
+    return join_text(numbered_ids("R", rows), suffix, "-")
 
 
 def make_row_templates(roles: Sequence[Role], roster: LargeRoster) -> RowTemplates:
     """Turns roles into columns.
 
     Args:
-        roles: The roles by number.
-        roster: Who the authors are taken from.
+        roles: The roles; other arrays refer to them by position.
+        roster: The contributors to take authors from.
     """
     subjects = [
         (kind, colour, keyword_variant)
@@ -201,7 +199,7 @@ def _role_table(roles: Sequence[Role]) -> pa.Table:
     )
 
 
-def _reasons(roles: Sequence[Role], deal: str) -> ArrowColumn:
+def _reasons(roles: Sequence[Role], deal: str) -> Column:
     screening_reasons = [list(role.reasons.get(deal, ())) for role in roles]
     if deal != STRICT:
         return pa.array(screening_reasons, _STRINGS)
@@ -212,7 +210,7 @@ def _reasons(roles: Sequence[Role], deal: str) -> ArrowColumn:
 
 
 def _keywords(kind: str, colour: str, keyword_variant: int) -> list[str]:
-    """Three in four are in the strict deal's collection; of these, one in three is retired."""
+    """Returns keywords; three in four variants are in the strict deal's collection, one retired."""
     return [
         kind,
         colour,

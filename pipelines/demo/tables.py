@@ -1,4 +1,4 @@
-"""The catalogue's four tables out of a plan: rows, then Arrow, then Parquet."""
+"""Writes the catalogue's four tables from a plan, as Parquet."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from schemas.catalogue import (
 
 Row = dict[str, object]
 
-# Columns of an ordinary asset and of a good release; roles override them.
+# Columns of an ordinary asset and of a valid release; roles override them.
 ORDINARY_ASSET: Row = {
     "media_type": "image",
     "licence_model": "RF",
@@ -51,7 +51,7 @@ GOOD_RELEASE: Row = {
     "shoot_from": date(2024, 1, 1),
     "shoot_until": date(2024, 12, 31),
 }
-_ROW_GROUP_ROWS = 64  # small, so that even a small library has several row groups
+_ROW_GROUP_ROWS = 64  # so that even a small library has several row groups
 
 
 def write_tables(root: Path, plan: LibraryPlan, all_facts: Sequence[MediaFacts]) -> None:
@@ -68,14 +68,14 @@ def write_tables(root: Path, plan: LibraryPlan, all_facts: Sequence[MediaFacts])
 
 
 def write_parquet(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
-    """Writes rows; required columns may be null too, as they are in catalogues at fault."""
+    """Writes rows as Parquet; required columns may be null, as in faulty catalogues."""
     nullable_schema = pa.schema([field.with_nullable(True) for field in schema])
     table = pa.Table.from_pylist(list(rows), schema=nullable_schema)
     pq.write_table(table, path, row_group_size=_ROW_GROUP_ROWS, compression="zstd")
 
 
 def asset_row(asset: PlannedAsset, media_facts: MediaFacts) -> Row:
-    """One row of `assets`."""
+    """Returns the row of `assets` for one asset."""
     row: Row = {
         **ORDINARY_ASSET,
         "asset_id": asset.asset_id,
@@ -99,7 +99,7 @@ def asset_row(asset: PlannedAsset, media_facts: MediaFacts) -> Row:
 
 
 def _stated_file_facts(asset: PlannedAsset, media_facts: MediaFacts) -> Row:
-    """What the row says of its file: nothing, or the truth, but for one role."""
+    """Returns what the row states about its file: nothing or the truth, except for one role."""
     if asset.file_style == WRONG_DIGEST_STYLE:
         return {"sha256": hashlib.sha256(b"another file").hexdigest()}
     if asset.role.failure_reason or not asset.states_file_facts or not media_facts.sha256:
@@ -109,26 +109,26 @@ def _stated_file_facts(asset: PlannedAsset, media_facts: MediaFacts) -> Row:
         "bytes": media_facts.size_bytes,
         "duration_ms": media_facts.duration_ms,
     }
-    # Of a picture that is turned for display, agencies disagree which side is the width.
+    # For a picture that is rotated for display, agencies disagree on which side is the width.
     if not asset.file_style.startswith("jpeg_turned"):
         stated |= {"width": media_facts.width, "height": media_facts.height}
     return stated
 
 
 def release_rows(asset: PlannedAsset) -> list[Row]:
-    """Rows of `releases` for one asset; ids beyond the role's releases get none."""
+    """Returns the rows of `releases` for one asset; unknown release ids get none."""
     pairs = zip(asset.release_ids, asset.role.releases, strict=False)
     return [release_row(release_id, columns) for release_id, columns in pairs]
 
 
 def release_row(release_id: str, columns: Columns) -> Row:
-    """A good model release but for the columns given."""
+    """Returns a valid model release with the given columns replaced."""
     ids = {"release_id": release_id, "subject_ref": f"subject of {release_id}"}
     return {**GOOD_RELEASE, **ids, **columns}
 
 
 def contributor_rows(roster: ContributorRoster) -> list[Row]:
-    """Rows of `contributors`."""
+    """Returns the rows of `contributors`."""
     return [
         {
             "contributor_id": contributor.contributor_id,
@@ -142,7 +142,7 @@ def contributor_rows(roster: ContributorRoster) -> list[Row]:
 
 
 def consent_rows(plan: LibraryPlan) -> list[Row]:
-    """Rows of `consents`: contributor-wide and for one asset, the latest first within each."""
+    """Returns the rows of `consents`: for contributors, then for assets, latest first in each."""
     rows: list[Row] = []
     for contributor in plan.roster.contributors:
         for number, event in enumerate(reversed(history_events(contributor.history))):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
@@ -35,9 +36,14 @@ from pipelines.rights.formatting import one_line
 from pipelines.rights.screen import build_rights_index, screen_batch
 from pipelines.run.decisions import failed_asset
 from pipelines.signals.file.trust import NO_TRUST, TrustLists, load_trust_lists
+from pipelines.storage.columns import Column, values_of
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal import Deal
 from schemas.errors import InputError
+from schemas.unit import ClearedRow
+
+if TYPE_CHECKING:
+    from pipelines.features.assets import FetchedAsset
 
 _MAX_SIMILAR_IDS = 2_000  # ids that are kept to guess which one was meant
 _SIMILAR_PREFIX_CHARS = 3
@@ -184,7 +190,7 @@ def explain_asset(
     screened = list(_trace_rows(checked.table, screening_tables, inputs.deal, found.row_count))  # 4
     no_file_reason = _no_file_reason(screened, fetch, stopped is not None)
     if not no_file_reason:
-        screened = [_trace_with_file(row_trace, inputs) for row_trace in screened]  # 5
+        screened = _trace_with_files(screened, inputs)  # 5
     warnings = () if stopped is None else (f"A run of this deal stops at the gate: {stopped}",)
     return AssetTrace(asset_id, found.row_count, (*screened, *dead), warnings, no_file_reason)
 
@@ -220,14 +226,13 @@ def _replace_surrogates(asset_id: str) -> str:
     return asset_id.encode("utf-8", "replace").decode()
 
 
-def _similar_ids(ids: pa.Array, asset_id: str) -> list[str]:
+def _similar_ids(ids: Column, asset_id: str) -> list[str]:
     """Some ids that hold the one asked for, or begin alike."""
     start = asset_id.strip()[:_SIMILAR_PREFIX_CHARS]
     chosen = pc.starts_with(ids, start, ignore_case=True)
     if asset_id.strip():
         chosen = pc.or_(chosen, pc.match_substring(ids, asset_id.strip(), ignore_case=True))
-    found: list[str] = ids.filter(chosen).slice(0, _MAX_SIMILAR_IDS).to_pylist()
-    return found
+    return values_of(ids.filter(chosen).slice(0, _MAX_SIMILAR_IDS), str)
 
 
 def _trace_rows(
@@ -251,19 +256,30 @@ def _no_file_reason(screened: list[RowTrace], fetch: bool, stopped: bool) -> str
     return "" if fetch else "The file was not fetched, as --no-fetch asks: it may say no."
 
 
-def _trace_with_file(row_trace: RowTrace, inputs: DecisionInputs) -> RowTrace:
+def _trace_with_files(screened: list[RowTrace], inputs: DecisionInputs) -> list[RowTrace]:
     # Imported here: decoders take a while to load, and most refusals need none.
     from pipelines.features.assets import UnitFeatures, fetch_asset
+    from pipelines.fetch.origin_files import OriginFileCache
 
-    gathered = fetch_asset(row_trace.row, inputs, UnitFeatures({}, {}, {}, {}, {})).without_pixels()
-    file = FileTrace(gathered.digest)
-    if gathered.resolution is not None:
+    origin_files = OriginFileCache()
+    traces = []
+    for row_trace in screened:
+        features = UnitFeatures({}, {}, {}, {}, {})
+        row = cast("ClearedRow", row_trace.row)  # since nothing is against it
+        asset = fetch_asset(row, inputs, features, origin_files).without_pixels()
+        traces.append(_with_file(row_trace, asset, inputs))
+    return traces
+
+
+def _with_file(row_trace: RowTrace, asset: FetchedAsset, inputs: DecisionInputs) -> RowTrace:
+    file = FileTrace(asset.digest)
+    if asset.resolution is not None:
         file = file_trace(
-            row_trace.row,
-            gathered.digest,
-            gathered.reading,
-            gathered.resolution,
+            asset.row,
+            asset.digest,
+            asset.reading,
+            asset.resolution,
             inputs.deal,
             inputs.as_of.date(),
         )
-    return add_file_trace(row_trace, file, gathered.decision)
+    return add_file_trace(row_trace, file, asset.decision)

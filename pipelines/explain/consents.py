@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +22,7 @@ from pipelines.rights.consents import (
 )
 from pipelines.rights.formatting import one_line
 from pipelines.rights.screen import RightsIndex, missing_consent_passes
+from schemas.catalogue import AssetRow
 from schemas.deal import Deal
 from schemas.reasons import Reason
 from schemas.rights import ALL_PURPOSES, Purpose
@@ -121,7 +121,7 @@ def group_consents(lines: Iterable[ConsentLine]) -> tuple[ConsentGroup, ...]:
 
 
 def consent_lines(
-    row: dict[str, Any], consents: pa.Table, index: RightsIndex, deal: Deal, as_of_us: int
+    row: AssetRow, consents: pa.Table, index: RightsIndex, deal: Deal, as_of_us: int
 ) -> tuple[ConsentLine, ...]:
     """What each contributor of an asset says of each purpose that the deal judges.
 
@@ -132,7 +132,9 @@ def consent_lines(
         deal: The deal.
         as_of_us: The instant, µs since 1970.
     """
-    who = list(dict.fromkeys(share["contributor_id"] for share in row["contributors"] or ()))
+    who: list[str | None] = [
+        *dict.fromkeys(share["contributor_id"] for share in row["contributors"] or ())
+    ]
     later_events = _later_events(consents, who, row["asset_id"], as_of_us)
     lines = []
     for purpose in deal.judged_purposes:

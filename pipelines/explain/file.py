@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Literal
 
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import Resolution, resolve_rights
@@ -13,11 +13,13 @@ from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.reasons import Reason
 from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, ReadingFault, Signal
-
-Row = dict[str, Any]
+from schemas.unit import ClearedRow
 
 # The catalogue's side of a conflict.
-_CONFLICT_COLUMNS = {
+_ConflictColumn = Literal[
+    "people_count", "property", "release_ids", "minors", "digital_source_type"
+]
+_CONFLICT_COLUMNS: dict[Reason, _ConflictColumn] = {
     Reason.CONFLICT_MODEL_RELEASE: "people_count",
     Reason.CONFLICT_PROPERTY_RELEASE: "property",
     Reason.CONFLICT_RELEASE_IDS: "release_ids",
@@ -107,7 +109,7 @@ class FileTrace:
 
 
 def file_trace(
-    row: Row,
+    row: ClearedRow,
     media_sha256: str,
     reading: Reading,
     resolution: Resolution,
@@ -134,7 +136,9 @@ def file_trace(
     )
 
 
-def _statements(row: Row, reading: Reading, deal: Deal, as_of: date) -> Iterator[FileStatement]:
+def _statements(
+    row: ClearedRow, reading: Reading, deal: Deal, as_of: date
+) -> Iterator[FileStatement]:
     """Each statement with what `resolve_rights` makes of it alone."""
     for signal in reading.signals:
         resolution = resolve_rights(row, Reading(signals=(signal,)), deal, as_of)
@@ -150,7 +154,7 @@ def _statements(row: Row, reading: Reading, deal: Deal, as_of: date) -> Iterator
 
 
 def _signal_statement(
-    row: Row, signal: Signal, resolution: Resolution, overriding_agreement: str, deal: Deal
+    row: ClearedRow, signal: Signal, resolution: Resolution, overriding_agreement: str, deal: Deal
 ) -> FileStatement:
     column = grant_column(signal.purpose)
     return FileStatement(
@@ -175,7 +179,7 @@ def _signal_statement(
 
 
 def _assertion_statement(
-    row: Row,
+    row: ClearedRow,
     assertion: FileAssertion,
     own_reasons: tuple[Reason, ...],
     reading: Reading,

@@ -10,31 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.format.manifest import open_manifest
-from pipelines.run.decisions import delivered_location, read_decisions
+from pipelines.run.decisions import Decision, decisions_of, read_decisions
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import InputError
 from schemas.manifest import Manifest
-from schemas.reasons import Outcome
 
 _VERSION = re.compile(r"v(\d{4,})")
-
-
-@dataclass(frozen=True)
-class PublishedDecision:
-    """One decision of a run, as its table has it."""
-
-    outcome: str
-    stage: str
-    reasons: tuple[str, ...]
-    detail: str
-
-    @property
-    def place(self) -> dict[str, str]:
-        """Shard and key of a delivered asset."""
-        place = delivered_location(self.detail) if self.outcome == Outcome.DELIVERED else None
-        return {} if place is None else {"shard": place[0], "key": place[1]}
 
 
 @dataclass(frozen=True)
@@ -51,7 +34,7 @@ class RunLookup:
     delivery: str
     as_of: str
     terms_sha256: str
-    decisions: tuple[PublishedDecision, ...]
+    decisions: tuple[Decision, ...]
 
 
 def look_up_run(output: str, deal_id: str, asset_id: str) -> RunLookup:
@@ -64,6 +47,7 @@ def look_up_run(output: str, deal_id: str, asset_id: str) -> RunLookup:
 
     Raises:
         InputError: If the output holds no published run of the deal.
+        InputError: If its decisions were written by an earlier version of the program.
         RunError: If the manifest is damaged.
     """
     store = open_store(output)
@@ -99,11 +83,9 @@ def _read_manifest(store: Store, deal_id: str, version: str) -> Manifest:
     return open_manifest(store.read_bytes(key))
 
 
-def _asset_decisions(store: Store, folder: str, asset_id: str) -> Iterator[PublishedDecision]:
+def _asset_decisions(store: Store, folder: str, asset_id: str) -> Iterator[Decision]:
     """The asset's decisions, in the order of the table's parts; a batch is held at a time."""
     for batch in read_decisions(store, folder):
-        asset_rows = batch.filter(pc.equal(batch.column("asset_id"), pa.scalar(asset_id)))
-        for row in asset_rows.to_pylist():
-            yield PublishedDecision(
-                row["outcome"], row["stage"], tuple(row["reasons"]), row["detail"]
-            )
+        yield from decisions_of(
+            batch.filter(pc.equal(batch.column("asset_id"), pa.scalar(asset_id)))
+        )

@@ -7,9 +7,11 @@ from typing import Any
 
 from pipelines.explain.asset import AssetTrace, DecisionInputs
 from pipelines.explain.file import FileStatement, FileTrace
-from pipelines.explain.published import PublishedDecision, RunLookup
+from pipelines.explain.published import RunLookup
 from pipelines.explain.trace import RowTrace, combined_outcome
 from pipelines.rights.formatting import one_line
+from pipelines.run.decisions import Decision
+from schemas.reasons import Stage
 
 Json = dict[str, Any]
 
@@ -53,16 +55,18 @@ def run_warnings(
     return warnings
 
 
-def _passed_rights(published: PublishedDecision) -> bool:
+def _passed_rights(published: Decision) -> bool:
     """Whether a run refused an asset, if at all, for what is not judged here."""
     profile_refusal = bool(published.reasons) and all(
         code.startswith("profile.") for code in published.reasons
     )
-    return profile_refusal or published.stage in ("select", "write")
+    return profile_refusal or published.stage in (Stage.SELECT, Stage.WRITE)
 
 
-def _place(run: RunLookup) -> Json | None:
-    return next((published.place for published in run.decisions if published.place), None)
+def _place(run: RunLookup) -> dict[str, str | None] | None:
+    """Shard and key of the asset's sample, if it was delivered."""
+    places = ({"shard": told.shard, "key": told.key} for told in run.decisions if told.shard)
+    return next(places, None)
 
 
 def _row(row_trace: RowTrace) -> Json:
@@ -96,7 +100,7 @@ def _row(row_trace: RowTrace) -> Json:
             }
             for line in row_trace.releases
         ],
-        "agreements": list(row.get("agreements") or ()),
+        "agreements": row.get("agreements") or [],
         "usable_until": None if not row.get("usable_until") else str(row["usable_until"]),
         "file": None if row_trace.file is None else _file(row_trace.file),
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -11,6 +11,8 @@ from pipelines.rights.arrow import column, one_of
 from pipelines.rights.formatting import one_line
 from pipelines.rights.people import screen_people
 from pipelines.rights.screen import ReasonCollector, RightsIndex, reasons_of
+from pipelines.storage.columns import rows_of
+from schemas.catalogue import ReleaseRow
 from schemas.deal import Deal
 from schemas.reasons import Reason
 
@@ -82,7 +84,9 @@ def release_lines(
     if not named:
         return ()
     chosen = one_of(column(releases, "release_id"), named)
-    rows = {row["release_id"]: row for row in releases.filter(pa.array(chosen)).to_pylist()}
+    rows: dict[str, Mapping[str, object]] = {
+        row["release_id"]: row for row in rows_of(releases.filter(pa.array(chosen)), ReleaseRow)
+    }
     kinds = [str(rows.get(name, {}).get("kind") or "") for name in named]
     faults = _judge_separately(row_table, named, kinds, index, deal)
     return tuple(
@@ -91,7 +95,9 @@ def release_lines(
     )
 
 
-def _line(name: str, kind: str, row: dict[str, Any], reasons: tuple[Reason, ...]) -> ReleaseLine:
+def _line(
+    name: str, kind: str, row: Mapping[str, object], reasons: tuple[Reason, ...]
+) -> ReleaseLine:
     fault_columns = dict.fromkeys(
         column for fault in reasons for column in _FAULT_COLUMNS.get(fault, ())
     )

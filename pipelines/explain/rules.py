@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, get_args
 
 import pyarrow as pa
 
 from pipelines.rights.formatting import one_line
 from pipelines.rights.screen import RightsIndex
-from schemas.catalogue import ASSETS_SCHEMA, grant_column
+from schemas.catalogue import ASSETS_SCHEMA, AssetRow, grant_column
 from schemas.deal import Deal
 from schemas.reasons import Reason
-
-Row = dict[str, Any]
 
 # By the number of the rule in docs/rights.md.
 RULE_NAMES = {
@@ -79,7 +77,7 @@ def rule_of(reason: Reason) -> int:
 
 
 def trace_rules(
-    row: Row, deal: Deal, index: RightsIndex, reasons: Sequence[Reason], rows: int
+    row: AssetRow, deal: Deal, index: RightsIndex, reasons: Sequence[Reason], rows: int
 ) -> tuple[RuleCheck, ...]:
     """Every rule of screening's, in order.
 
@@ -123,16 +121,19 @@ def _comma_list(values: Iterable[object] | None) -> str:
     return ", ".join(one_line(value) for value in values or ())
 
 
-def _licence(row: Row) -> str:
+_ExclusiveColumn = Literal["exclusive_purposes", "exclusive_from", "exclusive_until"]
+_EXCLUSIVE_COLUMNS: tuple[_ExclusiveColumn, ...] = get_args(_ExclusiveColumn)
+
+
+def _licence(row: AssetRow) -> str:
     model = f"{one_line(row['licence_model'])} {one_line(row['licence_class'])}"
     parts = [model, _text_or(row["licence_code"], "no licence code")]
-    exclusive_columns = ("exclusive_purposes", "exclusive_from", "exclusive_until")
-    given = [f"{name} {one_line(row[name])}" for name in exclusive_columns if row[name]]
+    given = [f"{name} {one_line(row[name])}" for name in _EXCLUSIVE_COLUMNS if row[name]]
     held = _yes_or_no(row["exclusive"], "exclusive", "not exclusive", "exclusive not stated")
     return ", ".join([*parts, held, *given])
 
 
-def _term(row: Row, deal: Deal) -> str:
+def _term(row: AssetRow, deal: Deal) -> str:
     first, last = row["valid_from"], row["valid_until"]
     if first is None and last is None:
         asset_term = "no first or last day"
@@ -141,14 +142,14 @@ def _term(row: Row, deal: Deal) -> str:
     return f"{asset_term}; the deal {deal.starts} to {deal.ends}"
 
 
-def _territory(row: Row, deal: Deal) -> str:
+def _territory(row: AssetRow, deal: Deal) -> str:
     inside = _comma_list(row["territories_in"]) or "everywhere"
     outside = _comma_list(row["territories_out"])
     exception = f" without {outside}" if outside else ""
     return f"{inside}{exception}; the deal {', '.join(deal.territory)}"
 
 
-def _grants(row: Row, deal: Deal, index: RightsIndex) -> str:
+def _grants(row: AssetRow, deal: Deal, index: RightsIndex) -> str:
     kind = ASSETS_SCHEMA.field("contributors").type
     asset = pa.table({"contributors": pa.array([row["contributors"]], kind)})
     parts = []
@@ -160,7 +161,7 @@ def _grants(row: Row, deal: Deal, index: RightsIndex) -> str:
     return ", ".join(parts)
 
 
-def _contributors(row: Row) -> str:
+def _contributors(row: AssetRow) -> str:
     shares = (
         f"{one_line(share['contributor_id'])} {_percent(share['share_bp'])}"
         for share in row["contributors"] or ()
@@ -177,20 +178,20 @@ def _needed(deal: Deal) -> str:
     return f"of every contributor, for {needed}"
 
 
-def _people(row: Row) -> str:
+def _people(row: AssetRow) -> str:
     count = row["people_count"]
     text_by_count = {None: "number of people not known", 0: "nobody shown", 1: "1 person shown"}
     shown = text_by_count.get(count, f"{count} people shown")
     return f"{shown}, {_yes_or_no(row['minors'], 'a minor', 'no minor', 'minors not stated')}"
 
 
-def _property(row: Row) -> str:
+def _property(row: AssetRow) -> str:
     shown = _yes_or_no(row["property"], "property shown", "no property", "property not stated")
     named = len(set(row["release_ids"] or ()))
     return f"{shown}; {named or 'no'} release{'' if named == 1 else 's'} named"
 
 
-def _selection(row: Row, deal: Deal) -> str:
+def _selection(row: AssetRow, deal: Deal) -> str:
     kind = one_line(row["media_type"])
     if not (deal.select.keywords_any or deal.select.keywords_none):
         return f"{kind}; the deal asks for no keywords"

@@ -7,20 +7,21 @@ lines are printed as text, so that neither markup nor an escape sequence in them
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console
 from rich.text import Text
 
 from pipelines.explain.asset import AssetTrace, DecisionInputs
 from pipelines.explain.consents import ConsentLine, group_consents
-from pipelines.explain.file import FileStatement, FileTrace, Row
-from pipelines.explain.published import PublishedDecision, RunLookup
+from pipelines.explain.file import FileStatement, FileTrace
+from pipelines.explain.published import RunLookup
 from pipelines.explain.record import run_warnings
 from pipelines.explain.releases import ReleaseLine
 from pipelines.explain.rules import RuleCheck
 from pipelines.explain.trace import RowTrace, RuleFinding, combined_outcome
 from pipelines.rights.formatting import one_line
+from pipelines.run.decisions import Decision
 from schemas.reasons import Outcome, Reason, Stage
 from schemas.signal import AssertionKind, Origin
 
@@ -180,7 +181,7 @@ def _fault_evidence(line: ReleaseLine, fault: Reason) -> str:
     return line.evidence(fault).removeprefix(f"{line.release_id}: ")
 
 
-def _file(file: FileTrace, row: Row) -> Iterator[str]:
+def _file(file: FileTrace, row: Mapping[str, object]) -> Iterator[str]:
     digest = f", sha256 {file.media_sha256[:12]}…" if file.media_sha256 else ""
     end = digest or "; nothing was read of it"
     yield from ("", *_wrap(f"{_cut(one_line(row['media_uri']), 80)}{end}", "The file: ", "  "))
@@ -231,7 +232,7 @@ def _effect(item: FileStatement) -> str:
     return "changes nothing" if item.needed else "not asked for by the deal"
 
 
-def _sample_conditions(file: FileTrace, row: Row) -> Iterator[str]:
+def _sample_conditions(file: FileTrace, row: Mapping[str, object]) -> Iterator[str]:
     """What is delivered with the asset, or left out, because of its rights."""
     told = []
     if not file.inference:
@@ -262,9 +263,9 @@ def _run_lines(
         yield from _wrap(warning, "  warning: ", "    ")
 
 
-def _decision_text(told: PublishedDecision, same: bool) -> str:
-    if told.place:
-        return f"delivered in shard {told.place.get('shard')} under the key {told.place.get('key')}"
+def _decision_text(told: Decision, same: bool) -> str:
+    if told.shard:
+        return f"delivered in shard {told.shard} under the key {told.key}"
     outcome = f"{told.outcome.replace('_', ' ')} at {told.stage}"
     if same:
         return f"{outcome}, for the same reason{'' if len(told.reasons) == 1 else 's'}"

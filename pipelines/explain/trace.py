@@ -6,21 +6,23 @@ Nothing is decided here a second time. Screening's own rules say what a release 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.explain.consents import ConsentLine, consent_lines, group_consents
-from pipelines.explain.file import FileTrace, Row
+from pipelines.explain.file import FileTrace
 from pipelines.explain.releases import ReleaseLine, release_lines
 from pipelines.explain.rules import RuleCheck, trace_rules
 from pipelines.rights.detail import describe_refusals
 from pipelines.rights.screen import RightsIndex, reasons_of
 from pipelines.run.decisions import Decision, refused_asset
+from pipelines.storage.columns import rows_of, values_of
+from schemas.catalogue import AssetRow
 from schemas.deal import Deal
-from schemas.reasons import SCREEN_REASONS, Outcome, Reason, Stage
+from schemas.reasons import SCREEN_REASONS, Outcome, Reason
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class RowTrace:
         file: What was read of the file and its server; None if it was not fetched.
     """
 
-    row: Row
+    row: Mapping[str, object]
     decision: Decision | None
     findings: tuple[RuleFinding, ...] = ()
     rule_checks: tuple[RuleCheck, ...] = ()
@@ -95,7 +97,7 @@ def trace_screened_row(
         deal: The deal.
         rows: How many rows of the catalogue have its id.
     """
-    row: Row = row_table.to_pylist()[0]
+    [row] = rows_of(row_table, AssetRow)
     reasons = reasons_of(mask)
     consents = consent_lines(
         row, screening_tables.consents, screening_tables.index, deal, screening_tables.as_of_us
@@ -148,7 +150,7 @@ def _screening_evidence(
         lines = (line for line in consents if line.reason is reason)
         return tuple(group.sentence for group in group_consents(lines))
     bit = np.array([1 << SCREEN_REASONS.index(reason)], np.uint64)
-    notes = describe_refusals(row_table, bit, index, deal).to_pylist()
+    notes = values_of(describe_refusals(row_table, bit, index, deal), str)
     return (*notes, *(line.evidence(reason) for line in releases if reason in line.faults))
 
 
@@ -165,8 +167,3 @@ def combined_outcome(rows: Sequence[RowTrace]) -> str:
     outcomes = {trace.outcome for trace in rows}
     order = ("cleared", Outcome.REFUSED.value, Outcome.FAILED.value)
     return next(outcome for outcome in reversed(order) if outcome in outcomes)
-
-
-def stage_of(trace: RowTrace) -> Stage | None:
-    """The step that decided against a row, if one did."""
-    return None if trace.decision is None else trace.decision.stage

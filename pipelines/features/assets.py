@@ -24,9 +24,9 @@ from pipelines.features.digest_cache import MIN_UNCHANGED_S, FileState, digest_c
 from pipelines.features.guard import this_guard
 from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
 from pipelines.features.reading_json import reading_from_json, reading_to_json
-from pipelines.features.store import Row
 from pipelines.fetch.fetch import FetchedFile, fetch_with_evidence
 from pipelines.fetch.locate import SourcePolicy, resolve_media_uri
+from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.media.formats import Format, check_declared_type, parse_format
 from pipelines.media.limits import MediaLimits
 from pipelines.rights.formatting import one_line
@@ -37,8 +37,18 @@ from pipelines.signals.file.trust import TrustLists
 from pipelines.signals.server.http import read_http
 from schemas.deal import Deal
 from schemas.errors import BadRecord
+from schemas.features import (
+    CaptionRow,
+    DigestCacheRow,
+    EmbeddingRow,
+    FactsRow,
+    ReadingRow,
+    ScoredCaption,
+    ScoreRow,
+)
 from schemas.reasons import Reason
 from schemas.signal import Reading, merge_readings
+from schemas.unit import ClearedRow
 
 
 class FetchContext(Protocol):
@@ -73,18 +83,18 @@ class FetchContext(Protocol):
 class UnitFeatures:
     """Features of the unit's media: what the store had, and what was added."""
 
-    facts: dict[str, Row]
-    embeddings: dict[str, Row]
-    captions: dict[str, Row]
-    scores: dict[str, Row]
-    readings: dict[str, Row]
-    digest_cache: dict[str, Row] = field(default_factory=dict)
-    new_facts: list[Row] = field(default_factory=list)
-    new_embeddings: list[Row] = field(default_factory=list)
-    new_captions: list[Row] = field(default_factory=list)
-    new_scores: list[Row] = field(default_factory=list)
-    new_readings: list[Row] = field(default_factory=list)
-    new_digest_cache: list[Row] = field(default_factory=list)
+    facts: dict[str, FactsRow]
+    embeddings: dict[str, EmbeddingRow]
+    captions: dict[str, ScoredCaption]
+    scores: dict[str, ScoreRow]
+    readings: dict[str, ReadingRow]
+    digest_cache: dict[str, DigestCacheRow] = field(default_factory=dict)
+    new_facts: list[FactsRow] = field(default_factory=list)
+    new_embeddings: list[EmbeddingRow] = field(default_factory=list)
+    new_captions: list[CaptionRow] = field(default_factory=list)
+    new_scores: list[ScoreRow] = field(default_factory=list)
+    new_readings: list[ReadingRow] = field(default_factory=list)
+    new_digest_cache: list[DigestCacheRow] = field(default_factory=list)
 
     def complete(self, digest: str) -> bool:
         """Whether nothing is left to compute of a medium."""
@@ -106,14 +116,14 @@ class FetchedAsset:
         cache_row: What the file held, as a row of DIGEST_CACHE_SCHEMA, if to be relied on later.
     """
 
-    row: Row
+    row: ClearedRow
     digest: str = ""
     prepared: PreparedMedia | None = None
-    file_reading: Row | None = None
+    file_reading: ReadingRow | None = None
     reading: Reading = field(default_factory=Reading)
     resolution: Resolution | None = None
     decision: Decision | None = None
-    cache_row: Row | None = None
+    cache_row: DigestCacheRow | None = None
 
     @property
     def inference(self) -> bool:
@@ -125,7 +135,9 @@ class FetchedAsset:
         return self if self.prepared is None else replace(self, prepared=None)
 
 
-def recall_asset(row: Row, context: FetchContext, features: UnitFeatures) -> FetchedAsset | None:
+def recall_asset(
+    row: ClearedRow, context: FetchContext, features: UnitFeatures
+) -> FetchedAsset | None:
     """Judges an asset by what is known of its file's bytes; None where the file must be read.
 
     Any doubt is left to `fetch_asset`, so that there is one place that says what is wrong.
@@ -153,9 +165,10 @@ def recall_asset(row: Row, context: FetchContext, features: UnitFeatures) -> Fet
 
 
 def fetch_asset(
-    row: Row,
+    row: ClearedRow,
     context: FetchContext,
     features: UnitFeatures,
+    origin_files: OriginFileCache,
     now_s: Callable[[], float] | None = None,
 ) -> FetchedAsset:
     """Fetches one asset's media and reads it; what is wrong with it becomes a decision.
@@ -164,13 +177,14 @@ def fetch_asset(
         row: The asset's row.
         context: What it is fetched, read and judged by.
         features: What is known of media.
+        origin_files: What the run's servers keep beside their media, as far as they were asked.
         now_s: Tells the time before the file is read; without it no file is taken down as seen.
     """
     try:
         location = resolve_media_uri(row["media_uri"], context.catalogue.uri, context.policy)
         state = file_state(location)
         is_settled = state is not None and now_s is not None and _is_settled(state, now_s())
-        fetched = fetch_with_evidence(location, context.limits.max_bytes)  # 1
+        fetched = fetch_with_evidence(location, context.limits.max_bytes, origin_files)  # 1
         declared = (row["media_uri"], row["media_type"], row["sha256"], context.limits)
         digest, fmt = check_bytes(fetched.data, *declared)
         prepared, is_known = None, digest in features.facts
@@ -198,7 +212,7 @@ def fetch_asset(
     return asset
 
 
-def _check_pixels(facts: Row, context: FetchContext) -> None:
+def _check_pixels(facts: FactsRow, context: FetchContext) -> None:
     """Another deal may have allowed more pixels than this one."""
     pixels = facts["stored_width"] * facts["stored_height"]
     if pixels > context.limits.max_pixels:
@@ -212,7 +226,7 @@ def _is_settled(state: FileState, now_s: float) -> bool:
 
 def _file_reading(
     digest: str, fetched: FetchedFile, fmt: Format, context: FetchContext, features: UnitFeatures
-) -> Row:
+) -> ReadingRow:
     """What the file itself says of rights, as a row of READINGS_SCHEMA."""
     if digest in features.readings:
         return features.readings[digest]
@@ -228,7 +242,7 @@ def _parse_reading(text: str) -> Reading:
 
 
 def _resolve_rights(
-    asset: FetchedAsset, file_reading: Row, server_reading: Reading, context: FetchContext
+    asset: FetchedAsset, file_reading: ReadingRow, server_reading: Reading, context: FetchContext
 ) -> FetchedAsset:
     row = asset.row
     reading = merge_readings(

@@ -7,11 +7,12 @@ import os
 import resource
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import av
 
 from pipelines.features.pipe_messages import (
+    Header,
     PipeMessageError,
     pack_image,
     receive_blobs,
@@ -28,7 +29,7 @@ from schemas.reasons import Reason
 if TYPE_CHECKING:
     from pipelines.signals.file.trust import TrustLists
 
-_Answer = tuple[dict[str, Any], list[bytes]]
+_Answer = tuple[Header, list[bytes]]
 # The parent kills a child that is late; this is for one whose parent is gone.
 _GRACE_S = 30
 # A file that says more than this says it to do harm; the parent takes no longer messages.
@@ -36,7 +37,7 @@ _MAX_STATEMENTS = 5_000
 _trust: dict[str, TrustLists] = {}
 
 
-def _limit(request: dict[str, Any], size_bytes: int) -> None:
+def _limit(request: Header, size_bytes: int) -> None:
     """Bounds what this one request may use."""
     timeout_s = int(request["timeout_s"]) + 1
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -49,7 +50,7 @@ def _limit(request: dict[str, Any], size_bytes: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, timeout_s + _GRACE_S)
 
 
-def _film(request: dict[str, Any], data: bytes) -> _Answer:
+def _film(request: Header, data: bytes) -> _Answer:
     film = probe_film(
         data, int(request["max_pixels"]), int(request["sample_frames"]), int(request["side"])
     )
@@ -66,14 +67,14 @@ def _film(request: dict[str, Any], data: bytes) -> _Answer:
     return header, [blob for _, blob in packed]
 
 
-def _image(request: dict[str, Any], data: bytes) -> _Answer:
+def _image(request: Header, data: bytes) -> _Answer:
     fmt = parse_format(request["format"])
     decoded = decode_for_models(data, fmt, int(request["max_pixels"]), int(request["side"]))
     size, blob = pack_image(decoded.image)
     return {"facts": dataclasses.asdict(decoded.facts), "sizes": [size]}, [blob]
 
 
-def _signals(request: dict[str, Any], data: bytes) -> _Answer:
+def _signals(request: Header, data: bytes) -> _Answer:
     # Imported here: the readers' libraries take a quarter of a second, and films need none.
     from pipelines.signals.file.embedded import read_embedded
     from pipelines.signals.file.trust import TrustLists
@@ -90,7 +91,7 @@ def _signals(request: dict[str, Any], data: bytes) -> _Answer:
 _ANSWERS = {"film": _film, "image": _image, "signals": _signals}
 
 
-def _answer(request: dict[str, Any], data: bytes) -> _Answer:
+def _answer(request: Header, data: bytes) -> _Answer:
     try:
         return _ANSWERS[request["what"]](request, data)
     except BadRecord as bad:
@@ -125,7 +126,3 @@ def main() -> None:
             del data
             signal.setitimer(signal.ITIMER_REAL, 0)
             send_message(answers, header, blobs)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipelines.features.prepare import PreparedMedia
-from pipelines.features.store import Row
+from schemas.features import CaptionRow, EmbeddingRow, FactsRow, ScoreRow, ShotCaption
 
 if TYPE_CHECKING:
     from pipelines.vision.caption import Captioner
@@ -76,7 +76,7 @@ class LazyVisionModels:
         return self._captioner.caption(list(images))
 
 
-def facts_row(prepared: PreparedMedia) -> Row:
+def facts_row(prepared: PreparedMedia) -> FactsRow:
     """The probed facts of one medium, as a row of FACTS_SCHEMA."""
     return {
         "media_sha256": prepared.media_sha256,
@@ -98,17 +98,26 @@ def facts_row(prepared: PreparedMedia) -> Row:
         "phash": prepared.phash,
         "colour": prepared.colour,
         "motion_milli": prepared.motion_milli,
-        "shots": [asdict(shot) for shot in prepared.shots],
+        "shots": [
+            {
+                "first_frame": shot.first_frame,
+                "end_frame": shot.end_frame,
+                "start_ms": shot.start_ms,
+                "end_ms": shot.end_ms,
+            }
+            for shot in prepared.shots
+        ],
     }
 
 
-def embedding_rows(media: Sequence[PreparedMedia], vision: VisionModels) -> list[Row]:
+def embedding_rows(media: Sequence[PreparedMedia], vision: VisionModels) -> list[EmbeddingRow]:
     """One embedding a medium; a film's is the normalised mean of its sampled frames'."""
     if not media:
         return []
     frames = [frame for prepared in media for frame in prepared.frames_rgb]
     vectors = vision.embed_images(frames)
-    rows, start = [], 0
+    rows: list[EmbeddingRow] = []
+    start = 0
     for prepared in media:
         stop = start + len(prepared.frames_rgb)
         vector = vectors[start]
@@ -121,8 +130,8 @@ def embedding_rows(media: Sequence[PreparedMedia], vision: VisionModels) -> list
 
 
 def caption_rows(
-    media: Sequence[PreparedMedia], embeddings: dict[str, Row], vision: VisionModels
-) -> list[Row]:
+    media: Sequence[PreparedMedia], embeddings: dict[str, EmbeddingRow], vision: VisionModels
+) -> list[CaptionRow]:
     """One caption a medium: of its sampled frames' captions the one that fits the whole best.
 
     Fit is the cosine of the caption's embedding and the medium's, which for a film is that of all
@@ -136,7 +145,8 @@ def caption_rows(
     captions = vision.caption(frames + shots)
     texts = vision.embed_texts(captions)
     shot_vectors = vision.embed_images(shots) if shots else texts[:0]
-    rows, start, shot = [], 0, 0
+    rows: list[CaptionRow] = []
+    start = shot = 0
     for prepared in media:
         stop, last = start + len(prepared.frames_rgb), shot + len(prepared.shots_rgb)
         medium_vector = np.asarray(embeddings[prepared.media_sha256]["embedding"], np.float64)
@@ -158,7 +168,7 @@ def caption_rows(
     return rows
 
 
-def _shot_row(caption: str, text: Vectors, shot_vector: Vectors) -> Row:
+def _shot_row(caption: str, text: Vectors, shot_vector: Vectors) -> ShotCaption:
     return {
         "caption": caption,
         "clip_score": float(np.float32(text.astype(np.float64) @ shot_vector.astype(np.float64))),
@@ -172,8 +182,10 @@ def score_key(media_sha256: str, text: str) -> str:
 
 
 def score_rows(
-    media_texts: Sequence[tuple[str, str]], embeddings: dict[str, Row], vision: VisionModels
-) -> list[Row]:
+    media_texts: Sequence[tuple[str, str]],
+    embeddings: dict[str, EmbeddingRow],
+    vision: VisionModels,
+) -> list[ScoreRow]:
     """The cosine of each text and the medium that it is about.
 
     Args:

@@ -18,9 +18,10 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipelines.features.store import FeatureTable, Row
+from pipelines.features.store import FeatureTable
 from pipelines.fetch.locate import FileLocation, Location
 from pipelines.media.formats import Format
+from schemas.features import DigestCacheRow
 
 MIN_UNCHANGED_S = 10.0
 _INVALIDATED = ""
@@ -63,27 +64,31 @@ def file_state(location: Location) -> FileState | None:
     return FileState(key, status.st_size, max(status.st_mtime, status.st_ctime))
 
 
-def load_digest_cache(table: FeatureTable, low: int, high: int) -> dict[str, Row]:
+def load_digest_cache(
+    table: FeatureTable[DigestCacheRow], low: int, high: int
+) -> dict[str, DigestCacheRow]:
     """What files in a range of hashes held, by the key of their state.
 
     A state that two rows say different things of has no digest, and is as good as unknown.
     """
-    cached: dict[str, Row] = {}
+    cached: dict[str, DigestCacheRow] = {}
     for row in table.rows(low, high):
         if cached.setdefault(row["state_key"], row) != row:
             cached[row["state_key"]] = _row(row["state_key"], _INVALIDATED, "")
     return cached
 
 
-def digest_cache_row(state: FileState, digest: str, fmt: Format) -> Row:
+def digest_cache_row(state: FileState, digest: str, fmt: Format) -> DigestCacheRow:
     """What a file held, as a row of DIGEST_CACHE_SCHEMA."""
     return _row(state.key, digest, fmt)
 
 
-def invalidate(table: FeatureTable, low: int, high: int, states: Iterable[FileState]) -> None:
+def invalidate(
+    table: FeatureTable[DigestCacheRow], low: int, high: int, states: Iterable[FileState]
+) -> None:
     """Makes files in these states be read again, now and always."""
     table.save(low, high, [_row(state.key, _INVALIDATED, "") for state in states])
 
 
-def _row(key: str, digest: str, fmt: str) -> Row:
+def _row(key: str, digest: str, fmt: str) -> DigestCacheRow:
     return {"state_key": key, "media_sha256": digest, "format": fmt}

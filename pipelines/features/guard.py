@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
-import sys
 import threading
 import weakref
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from PIL import Image
 
 from pipelines.features.pipe_messages import (
+    Header,
     PipeMessageError,
     receive_blobs,
     receive_header,
@@ -27,6 +27,7 @@ from pipelines.media.films import Film, FilmShot
 from pipelines.media.formats import Format
 from pipelines.media.images import DecodedImage, ImageFacts
 from pipelines.media.limits import MAX_SHOTS, MediaLimits
+from pipelines.process.isolated import python_command
 from pipelines.signals.file.embedded import may_state_rights
 from pipelines.signals.file.metadata_blocks import file_fault
 from pipelines.signals.file.trust import TrustLists
@@ -36,10 +37,8 @@ from schemas.signal import Reading
 
 _START_TIMEOUT_S = 120.0
 _ATTEMPTS = 2
-_ROOT = Path(__file__).resolve().parents[2]
 # Nothing of the parent's environment: a decoder that is taken over finds no credentials in it.
 _ENVIRONMENT = {
-    "PYTHONPATH": str(_ROOT),
     "MALLOC_ARENA_MAX": "2",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -95,7 +94,7 @@ class Guard:
         """
         if not may_state_rights(data, fmt):
             return Reading()
-        request: dict[str, Any] = {"what": "signals", "format": fmt, "trust_sha256": trust.digest}
+        request: Header = {"what": "signals", "format": fmt, "trust_sha256": trust.digest}
         try:
             hurried = replace(limits, decode_timeout_s=limits.signals_timeout_s)
             header, _ = self._ask(request, data, hurried, trust)
@@ -116,11 +115,11 @@ class Guard:
 
     def _ask(
         self,
-        request: dict[str, Any],
+        request: Header,
         data: bytes,
         limits: MediaLimits,
         trust: TrustLists | None = None,
-    ) -> tuple[dict[str, Any], list[Image.Image]]:
+    ) -> tuple[Header, list[Image.Image]]:
         request |= {
             "max_pixels": limits.max_pixels,
             "side": limits.side,
@@ -141,12 +140,12 @@ class Guard:
 
     def _exchange(
         self,
-        request: dict[str, Any],
+        request: Header,
         data: bytes,
         limits: MediaLimits,
         late: threading.Event,
         trust: TrustLists | None,
-    ) -> tuple[dict[str, Any], list[Image.Image]]:
+    ) -> tuple[Header, list[Image.Image]]:
         most_bytes = 3 * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
         process = self._start()
         if trust is not None and trust.digest != self._trust_sha256:
@@ -173,8 +172,9 @@ class Guard:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self.close()
+        command = python_command(f"{__package__}.child")
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "pipelines.features.child"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -190,7 +190,7 @@ class Guard:
             self.close()
             raise RunError(
                 "The decoders' process cannot start",
-                f"{sys.executable} -m pipelines.features.child (exit code {process.returncode})",
+                f"{shlex.join(command)} (exit code {process.returncode})",
                 "Run that command by hand to see why.",
             ) from error
         finally:

@@ -9,6 +9,9 @@ from typing import IO, Any
 
 from PIL import Image
 
+# JSON, whose values are checked by whoever reads them.
+Header = dict[str, Any]
+
 _LENGTH = struct.Struct(">I")
 _MAX_HEADER_BYTES = 1 << 24
 
@@ -17,7 +20,7 @@ class PipeMessageError(Exception):
     """The other side is gone, or does not speak our language."""
 
 
-def send_message(pipe: IO[bytes], header: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
+def send_message(pipe: IO[bytes], header: Header, blobs: Sequence[bytes] = ()) -> None:
     """Writes one message."""
     text = json.dumps({**header, "blobs": [len(blob) for blob in blobs]}).encode()
     pipe.write(_LENGTH.pack(len(text)))
@@ -27,7 +30,7 @@ def send_message(pipe: IO[bytes], header: dict[str, Any], blobs: Sequence[bytes]
     pipe.flush()
 
 
-def receive_header(pipe: IO[bytes]) -> dict[str, Any]:
+def receive_header(pipe: IO[bytes]) -> Header:
     """Reads a message's header.
 
     Raises:
@@ -45,7 +48,7 @@ def receive_header(pipe: IO[bytes]) -> dict[str, Any]:
     return header
 
 
-def receive_blobs(pipe: IO[bytes], header: dict[str, Any], limit_bytes: int) -> list[bytes]:
+def receive_blobs(pipe: IO[bytes], header: Header, limit_bytes: int) -> list[bytes]:
     """Reads the blobs that a header announces.
 
     Raises:

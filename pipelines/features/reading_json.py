@@ -9,7 +9,7 @@ from schemas.rights import Permission, Purpose
 from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, ReadingFault, Signal
 
 
-def reading_to_json(reading: Reading) -> dict[str, Any]:
+def reading_to_json(reading: Reading) -> dict[str, object]:
     """A reading as JSON."""
     return {
         field.name: [dataclasses.asdict(statement) for statement in getattr(reading, field.name)]

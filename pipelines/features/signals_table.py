@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
 from pipelines.features.assets import FetchedAsset
-from schemas.signal import SIGNALS_SCHEMA, Origin
+from schemas.signal import SIGNALS_SCHEMA, Origin, SignalRow
 
-Row = dict[str, str]
+_NOTHING_SAID = SignalRow(
+    asset_id="",
+    kind="",
+    origin="",
+    purpose="",
+    value="",
+    said_by="",
+    where="",
+    said="",
+    sha256="",
+    when="",
+    overridden_by="",
+)
 
 
 def signals_table(assets: Iterable[FetchedAsset], as_of: str) -> pa.Table:
@@ -26,14 +38,15 @@ def signals_table(assets: Iterable[FetchedAsset], as_of: str) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SIGNALS_SCHEMA)
 
 
-def _rows(asset: FetchedAsset, as_of: str) -> Iterable[Row]:
-    asset_fields = dict.fromkeys(SIGNALS_SCHEMA.names, "") | {"asset_id": asset.row["asset_id"]}
+def _rows(asset: FetchedAsset, as_of: str) -> Iterator[SignalRow]:
+    asset_fields: SignalRow = {**_NOTHING_SAID, "asset_id": asset.row["asset_id"]}
     resolution = asset.resolution
     overrides = {} if resolution is None else {o.signal: o.agreement for o in resolution.overrides}
     for signal in asset.reading.signals:
         if signal.origin is Origin.CATALOGUE and signal not in overrides:
             continue
-        yield asset_fields | {
+        yield {
+            **asset_fields,
             "kind": "signal",
             "origin": signal.origin,
             "purpose": signal.purpose,
@@ -46,7 +59,8 @@ def _rows(asset: FetchedAsset, as_of: str) -> Iterable[Row]:
             "overridden_by": overrides.get(signal, ""),
         }
     for assertion in asset.reading.claims:
-        yield asset_fields | {
+        yield {
+            **asset_fields,
             "kind": assertion.kind,
             "origin": Origin.FILE,
             "value": assertion.value,
@@ -55,7 +69,8 @@ def _rows(asset: FetchedAsset, as_of: str) -> Iterable[Row]:
             "when": as_of,
         }
     for fault in asset.reading.faults:
-        yield asset_fields | {
+        yield {
+            **asset_fields,
             "kind": "fault",
             "origin": fault.origin,
             "where": fault.where,

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
-from typing import Any
+from typing import Generic, TypeVar, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -22,93 +22,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.media.shot_rules import SHOTS_MODEL
+from pipelines.storage.columns import list_items, rows_of, values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes, read_parquet
 from schemas import layout
+from schemas.features import (
+    CAPTIONS_SCHEMA,
+    DIGEST_CACHE_SCHEMA,
+    EMBEDDINGS_SCHEMA,
+    FACTS_SCHEMA,
+    READINGS_SCHEMA,
+    SCORES_SCHEMA,
+    CaptionRow,
+    DigestCacheRow,
+    EmbeddingRow,
+    FactsRow,
+    ReadingRow,
+    ScoreRow,
+)
 
-SHOT_TYPE = pa.struct(
-    [
-        pa.field("first_frame", pa.int64(), nullable=False),
-        pa.field("end_frame", pa.int64(), nullable=False),
-        pa.field("start_ms", pa.int64(), nullable=False),
-        pa.field("end_ms", pa.int64(), nullable=False),
-    ]
-)
-FACTS_SCHEMA = pa.schema(
-    [
-        pa.field("media_sha256", pa.string(), nullable=False),
-        pa.field("bytes", pa.int64(), nullable=False),
-        pa.field("format", pa.string(), nullable=False),
-        pa.field("width", pa.int32(), nullable=False),  # pixels, as displayed
-        pa.field("height", pa.int32(), nullable=False),
-        pa.field("stored_width", pa.int32(), nullable=False),
-        pa.field("stored_height", pa.int32(), nullable=False),
-        pa.field("mode", pa.string(), nullable=False),
-        pa.field("bit_depth", pa.int32(), nullable=False),
-        pa.field("orientation", pa.int32(), nullable=False),
-        pa.field("has_icc", pa.bool_(), nullable=False),
-        pa.field("duration_ms", pa.int64(), nullable=False),  # 0 for images
-        pa.field("fps_num", pa.int32(), nullable=False),
-        pa.field("fps_den", pa.int32(), nullable=False),
-        pa.field("frames", pa.int64(), nullable=False),
-        pa.field("keyframes", pa.int32(), nullable=False),
-        pa.field("phash", pa.string(), nullable=False),  # 256 bits, hex
-        pa.field("colour", pa.string(), nullable=False),  # mean colours, hex
-        pa.field("motion_milli", pa.int64(), nullable=False),
-        pa.field("shots", pa.list_(SHOT_TYPE), nullable=False),  # of a picture none
-    ]
-)
-EMBEDDINGS_SCHEMA = pa.schema(
-    [
-        pa.field("media_sha256", pa.string(), nullable=False),
-        pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
-    ]
-)
-SHOT_CAPTION_TYPE = pa.struct(
-    [
-        pa.field("caption", pa.string(), nullable=False),
-        pa.field("clip_score", pa.float32(), nullable=False),  # cosine of the shot and its caption
-        pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
-    ]
-)
-CAPTIONS_SCHEMA = pa.schema(
-    [
-        pa.field("media_sha256", pa.string(), nullable=False),
-        pa.field("caption", pa.string(), nullable=False),
-        pa.field("text_embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
-        pa.field("clip_score", pa.float32(), nullable=False),  # cosine of picture and caption
-        pa.field("shots", pa.list_(SHOT_CAPTION_TYPE), nullable=False),  # as many as the facts'
-    ]
-)
-READINGS_SCHEMA = pa.schema(
-    [
-        pa.field("media_sha256", pa.string(), nullable=False),
-        pa.field("reading", pa.string(), nullable=False),  # what the file says of rights, JSON
-    ]
-)
-SCORES_SCHEMA = pa.schema(
-    [
-        pa.field("score_key", pa.string(), nullable=False),  # of a medium and a contributor's text
-        pa.field("clip_score", pa.float32(), nullable=False),
-    ]
-)
-DIGEST_CACHE_SCHEMA = pa.schema(
-    [
-        pa.field("state_key", pa.string(), nullable=False),  # of a local file in one state
-        pa.field("media_sha256", pa.string(), nullable=False),  # "" where it is not to be trusted
-        pa.field("format", pa.string(), nullable=False),
-    ]
-)
 # Raised when what a file is known by changes.
 _DIGEST_CACHE_MODEL = "states-v1"
 # Raised when probing or hashing changes what it says of the same bytes.
 FACTS_MODEL = f"facts-v2 {SHOTS_MODEL}"
 
-Row = dict[str, Any]
+RowT = TypeVar("RowT", bound=Mapping[str, object])
+PartT = TypeVar("PartT", bound=Mapping[str, object])
 Vectors = npt.NDArray[np.float32]
 
 
-class LazyRows(dict[str, Row]):
+class LazyRows(dict[str, RowT]):
     """Rows of which the keys are known, and which are read when the first of them is asked for.
 
     Args:
@@ -116,7 +59,7 @@ class LazyRows(dict[str, Row]):
         read: Reads it.
     """
 
-    def __init__(self, keys: frozenset[str], read: Callable[[], dict[str, Row]]) -> None:
+    def __init__(self, keys: frozenset[str], read: Callable[[], dict[str, RowT]]) -> None:
         super().__init__()
         self._unread_keys = keys
         self._read = read
@@ -124,7 +67,7 @@ class LazyRows(dict[str, Row]):
     def __contains__(self, key: object) -> bool:
         return super().__contains__(key) or key in self._unread_keys
 
-    def __missing__(self, key: str) -> Row:
+    def __missing__(self, key: str) -> RowT:
         if key not in self._unread_keys:
             raise KeyError(key)
         for name, row in self._read().items():
@@ -134,7 +77,7 @@ class LazyRows(dict[str, Row]):
 
 
 @dataclass(frozen=True)
-class FeatureTable:
+class FeatureTable(Generic[RowT]):
     """One kind of feature by one model.
 
     Attributes:
@@ -142,6 +85,7 @@ class FeatureTable:
         kind: `facts`, `embeddings`, `captions`, `scores`, `readings` or "seen".
         model: Identity of whatever computed it; part of the key.
         schema: Columns; the first is the key.
+        row: One of its rows, as Python has it.
         extra_keys: Columns of text besides the key by which files are told apart: where two rows
             may say different things of one key, and both are to be kept.
     """
@@ -150,6 +94,7 @@ class FeatureTable:
     kind: str
     model: str
     schema: pa.Schema
+    row: type[RowT]
     extra_keys: tuple[str, ...] = ()
 
     @property
@@ -188,30 +133,38 @@ class FeatureTable:
             keys += (key for _, key in files[start:end])
         return sorted(keys)
 
+    def _keys(self, table: pa.Table) -> list[str]:
+        return values_of(table[self.key], str)
+
     def _read(self, low: int, high: int, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of the files that touch the range of hashes; the last of a key counts."""
         names = None if columns is None else [self.key, *columns]
         parts = [read_parquet(self.store, key, names) for key in self._overlapping_files(low, high)]
         return pa.concat_tables(parts) if parts else self.schema.empty_table()
 
-    def load(self, low: int, high: int, columns: Sequence[str] | None = None) -> dict[str, Row]:
-        """Rows of the files that touch the range of hashes, by their key.
+    def load(self, low: int, high: int) -> dict[str, RowT]:
+        """Rows of the files that touch the range of hashes, by their key."""
+        table = self._read(low, high)
+        return dict(zip(self._keys(table), rows_of(table, self.row), strict=True))
+
+    def load_columns(self, low: int, high: int, part: type[PartT]) -> dict[str, PartT]:
+        """The same, with some columns alone.
 
         Args:
             low: First hash.
             high: Last hash.
-            columns: What is wanted besides the key; everything if None.
+            part: What is wanted, the key among it: a TypedDict that the rows' own extends.
         """
-        rows = self._read(low, high, columns).to_pylist()
-        return {row[self.key]: row for row in rows}
+        table = self._read(low, high, [name for name in get_type_hints(part) if name != self.key])
+        return dict(zip(self._keys(table), rows_of(table, part), strict=True))
 
-    def rows(self, low: int, high: int) -> list[Row]:
+    def rows(self, low: int, high: int) -> list[RowT]:
         """All rows of these files, those with one key among them."""
-        return list(self._read(low, high).to_pylist())
+        return rows_of(self._read(low, high), self.row)
 
-    def load_lazily(self, low: int, high: int) -> LazyRows:
+    def load_lazily(self, low: int, high: int) -> LazyRows[RowT]:
         """The same rows; nothing but their keys is read before one is asked for."""
-        keys = self._read(low, high, ())[self.key].to_pylist()
+        keys = self._keys(self._read(low, high, ()))
         return LazyRows(frozenset(keys), lambda: self.load(low, high))
 
     def vectors(self, low: int, high: int, column: str, keys: Sequence[str]) -> Vectors:
@@ -221,18 +174,18 @@ class FeatureTable:
             KeyError: If one is not in the files that touch the range.
         """
         table = self._read(low, high, (column,))
-        position = {key: number for number, key in enumerate(table[self.key].to_pylist())}
+        position = {key: number for number, key in enumerate(self._keys(table))}
         selected = table[column].combine_chunks().take(pa.array([position[key] for key in keys]))
         [dimensions] = set(pc.list_value_length(selected).to_pylist())
-        values: Vectors = selected.flatten().to_numpy(zero_copy_only=False)
+        values: Vectors = list_items(selected).to_numpy(zero_copy_only=False)
         return values.reshape(len(keys), dimensions)
 
-    def save(self, low: int, high: int, rows: list[Row]) -> None:
+    def save(self, low: int, high: int, rows: list[RowT]) -> None:
         """Adds rows for media in the range of hashes; the same rows again change nothing."""
         if not rows:
             return
         table = pa.Table.from_pylist(rows, schema=self.schema)
-        digests = "\n".join(row[name] for row in rows for name in (self.key, *self.extra_keys))
+        digests = "\n".join(str(row[name]) for row in rows for name in (self.key, *self.extra_keys))
         tag = hashlib.sha256(digests.encode()).hexdigest()[:12]
         key = f"{self.prefix}/{low:016x}-{high:016x}-{tag}.parquet"
         self.store.write_bytes(key, parquet_bytes(table))
@@ -242,12 +195,12 @@ class FeatureTable:
 class FeatureStore:
     """The six tables that a run reads and adds to."""
 
-    facts: FeatureTable
-    embeddings: FeatureTable
-    captions: FeatureTable
-    scores: FeatureTable
-    readings: FeatureTable
-    digest_cache: FeatureTable
+    facts: FeatureTable[FactsRow]
+    embeddings: FeatureTable[EmbeddingRow]
+    captions: FeatureTable[CaptionRow]
+    scores: FeatureTable[ScoreRow]
+    readings: FeatureTable[ReadingRow]
+    digest_cache: FeatureTable[DigestCacheRow]
 
 
 def open_feature_store(
@@ -255,15 +208,23 @@ def open_feature_store(
 ) -> FeatureStore:
     """The tables for a pair of models and the readers of rights; a score depends on both models."""
     return FeatureStore(
-        FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA),
-        FeatureTable(store, "embeddings", clip_id, EMBEDDINGS_SCHEMA),
+        FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA, FactsRow),
+        FeatureTable(store, "embeddings", clip_id, EMBEDDINGS_SCHEMA, EmbeddingRow),
         FeatureTable(
             store,
             "captions",
             f"{captioner_id} scored by {clip_id} in {SHOTS_MODEL}",
             CAPTIONS_SCHEMA,
+            CaptionRow,
         ),
-        FeatureTable(store, "scores", clip_id, SCORES_SCHEMA),
-        FeatureTable(store, "readings", reader_id, READINGS_SCHEMA),
-        FeatureTable(store, "seen", _DIGEST_CACHE_MODEL, DIGEST_CACHE_SCHEMA, ("media_sha256",)),
+        FeatureTable(store, "scores", clip_id, SCORES_SCHEMA, ScoreRow),
+        FeatureTable(store, "readings", reader_id, READINGS_SCHEMA, ReadingRow),
+        FeatureTable(
+            store,
+            "seen",
+            _DIGEST_CACHE_MODEL,
+            DIGEST_CACHE_SCHEMA,
+            DigestCacheRow,
+            ("media_sha256",),
+        ),
     )

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.http import OnResponseHead, ResponseHead, stream_http, url_of
 from pipelines.fetch.locate import FileLocation, Location, S3Location
-from pipelines.fetch.origin_files import DEFAULT_ORIGIN_FILE_CACHE, OriginFileCache
+from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.signals.server.evidence import HttpEvidence
 from pipelines.storage.s3_client import (
     DEFAULT_S3,
@@ -64,16 +64,16 @@ class FetchedFile:
 def fetch_with_evidence(
     location: Location,
     max_bytes: int,
+    origin_files: OriginFileCache,
     options: S3Options = DEFAULT_S3,
-    origin_files: OriginFileCache = DEFAULT_ORIGIN_FILE_CACHE,
 ) -> FetchedFile:
     """Fetches a whole file with what its web server says about rights.
 
     Args:
         location: Where it is.
         max_bytes: As for `fetch`.
+        origin_files: Keeps the files beside the media, so that a run asks an origin once.
         options: Which S3 to speak to.
-        origin_files: Keeps the files beside the media, so that an origin is asked once.
 
     Raises:
         BadRecord: As `fetch`. What lies beside the file never fails it: that is a fault in the

@@ -10,8 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, islice
 
 import urllib3
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 from urllib3.exceptions import HeaderParsingError, HTTPError, SSLError
 from urllib3.util.response import assert_header_parsing
 
@@ -21,8 +28,6 @@ from schemas.reasons import Reason
 
 _CONNECT_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = 30.0
-_ATTEMPTS = 3
-_PAUSE_S = 0.5
 # A server that drips bytes to keep a worker busy is given up.
 _GRACE_S = 60.0
 _MIN_BYTES_PER_S = 10_000
@@ -35,8 +40,16 @@ _MAX_HEADER_BYTES = 1 << 16
 _HEADER_FOLD = re.compile(r"\r?\n[ \t]+")
 
 
-class _TransientError(Exception):
+class _TransientError(BadRecord):
     """A failure that another attempt may not meet."""
+
+
+_with_retries = Retrying(
+    stop=stop_after_attempt(3),
+    wait=wait_random_exponential(multiplier=1, max=4),
+    retry=retry_if_exception_type(_TransientError),
+    reraise=True,
+)
 
 
 @dataclass(frozen=True)
@@ -71,17 +84,7 @@ def stream_http(
     Raises:
         BadRecord: `media.unavailable`; `media.not_allowed` if the name leads to a private address.
     """
-    for attempt in range(1, _ATTEMPTS + 1):
-        started = False
-        try:
-            for chunk in _request_once(location, chunk_bytes, on_head):
-                started = True
-                yield chunk
-            return
-        except _TransientError as error:
-            if started or attempt == _ATTEMPTS:
-                raise _unavailable(location, str(error)) from error
-            time.sleep(_PAUSE_S * 2 ** (attempt - 1))
+    yield from _with_retries(_start_once, location, chunk_bytes, on_head)
 
 
 def read_whole_http(location: HttpLocation, max_bytes: int, on_head: OnResponseHead) -> bytes:
@@ -95,20 +98,7 @@ def read_whole_http(location: HttpLocation, max_bytes: int, on_head: OnResponseH
     Raises:
         BadRecord: As `stream_http`; `media.too_large` where there are more bytes.
     """
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            body = bytearray()
-            for chunk in _request_once(location, max_bytes + 1, on_head):
-                body += chunk
-                if len(body) > max_bytes:
-                    detail = f"more than the limit of {max_bytes} bytes"
-                    raise BadRecord(Reason.MEDIA_TOO_LARGE, detail)
-            return bytes(body)
-        except _TransientError as error:
-            if attempt == _ATTEMPTS:
-                raise _unavailable(location, str(error)) from error
-            time.sleep(_PAUSE_S * 2 ** (attempt - 1))
-    raise AssertionError("unreachable: the last attempt returns or raises")
+    return _with_retries(_read_once, location, max_bytes, on_head)
 
 
 def url_of(location: HttpLocation) -> str:
@@ -116,11 +106,13 @@ def url_of(location: HttpLocation) -> str:
     return f"{location.scheme}://{_host_header(location)}{location.target}"
 
 
-def _unavailable(location: HttpLocation, detail: str) -> BadRecord:
+def _unavailable(
+    location: HttpLocation, detail: str, kind: type[BadRecord] = BadRecord
+) -> BadRecord:
     # The query is left out: it often holds a signature.
     path = location.target.partition("?")[0]
     where = f"{location.scheme}://{location.host}:{location.port}{path}"
-    return BadRecord(Reason.MEDIA_UNAVAILABLE, f"{where}: {detail}"[:200])
+    return kind(Reason.MEDIA_UNAVAILABLE, f"{where}: {detail}"[:200])
 
 
 def _addresses(location: HttpLocation) -> list[str]:
@@ -128,7 +120,7 @@ def _addresses(location: HttpLocation) -> list[str]:
     try:
         found = socket.getaddrinfo(location.host, location.port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        raise _TransientError("the host name does not resolve") from error
+        raise _unavailable(location, "the host name does not resolve", _TransientError) from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         if not may_reach(address, location):
@@ -190,16 +182,35 @@ def _request_once(
                 continue
             try:
                 if response.status in _TRANSIENT_STATUSES:
-                    raise _TransientError(f"HTTP {response.status}")
+                    raise _unavailable(location, f"HTTP {response.status}", _TransientError)
                 if on_head is not None:
                     on_head(_response_head(response))
                 yield from _body(location, response, chunk_bytes, start_s)
             except HTTPError as error:
-                raise _TransientError(f"broke off ({type(error).__name__})") from error
+                detail = f"broke off ({type(error).__name__})"
+                raise _unavailable(location, detail, _TransientError) from error
             finally:
                 response.close()
             return
-    raise _TransientError(f"no connection ({type(last_error).__name__})") from last_error
+    detail = f"no connection ({type(last_error).__name__})"
+    raise _unavailable(location, detail, _TransientError) from last_error
+
+
+def _start_once(
+    location: HttpLocation, chunk_bytes: int, on_head: OnResponseHead | None
+) -> Iterator[bytes]:
+    """Waits for the first chunk."""
+    chunks = _request_once(location, chunk_bytes, on_head)
+    return chain(list(islice(chunks, 1)), chunks)
+
+
+def _read_once(location: HttpLocation, max_bytes: int, on_head: OnResponseHead) -> bytes:
+    body = bytearray()
+    for chunk in _request_once(location, max_bytes + 1, on_head):
+        body += chunk
+        if len(body) > max_bytes:
+            raise BadRecord(Reason.MEDIA_TOO_LARGE, f"more than the limit of {max_bytes} bytes")
+    return bytes(body)
 
 
 def _response_head(response: urllib3.BaseHTTPResponse) -> ResponseHead:

@@ -166,7 +166,9 @@ def _resolve_below(folder: str, relative: str) -> FileLocation | None:
     try:
         status = _cached_path(folder).stat()
         root = _real_folder(folder, status.st_dev, status.st_ino)
-        if root == "/":
+        found = _cached_path(root).stat()
+        # A way through symlinks may lead elsewhere than it did when it was kept.
+        if root == "/" or (found.st_dev, found.st_ino) != (status.st_dev, status.st_ino):
             return None
         path = root
         for segment in relative.split("/"):

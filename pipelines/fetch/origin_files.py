@@ -48,7 +48,9 @@ class _NoFileInResponseError(Exception):
 
 
 class OriginFileCache:
-    """Keeps what was fetched, for all threads of a process.
+    """Keeps what was fetched, for all threads of one worker of one run.
+
+    It must not outlive the run: a server's owner may say no at any time, and the next run asks.
 
     Args:
         max_cached: How many files are kept; those longest unused are dropped.
@@ -98,9 +100,6 @@ class OriginFileCache:
                 future.set_exception(error)
                 raise
         return future.result()
-
-
-DEFAULT_ORIGIN_FILE_CACHE = OriginFileCache()
 
 
 def fetch_origin_file(location: HttpLocation, max_bytes: int) -> OriginFile:

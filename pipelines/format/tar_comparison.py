@@ -7,13 +7,14 @@ digests of its members and its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from pipelines.format.tar import BLOCK, END, PADDINGS, header
 from pipelines.format.tar_parser import ParsedMember, Piece, first_difference
 from pipelines.format.tar_reader import HashingTarReader
+from schemas.shard_table import ShardRow
 
 KINDS = ("media", "txt", "json")
 
@@ -64,7 +65,7 @@ class PlacesError(Exception):
     """The places cannot be those of a tar. The text says why."""
 
 
-def places_of(rows: Sequence[Mapping[str, Any]]) -> list[MemberPlace]:
+def places_of(rows: Sequence[ShardRow]) -> list[MemberPlace]:
     """The places that a shard's table gives, in the tar's order.
 
     Raises:
@@ -92,14 +93,16 @@ def places_of(rows: Sequence[Mapping[str, Any]]) -> list[MemberPlace]:
     return places
 
 
-def places_of_row(row: Mapping[str, Any]) -> list[MemberPlace]:
+def places_of_row(row: ShardRow) -> list[MemberPlace]:
     """The places of one sample's members, as its row gives them; nothing is checked."""
     key = row["key"]
     names = (row["media_member"], f"{key}.txt", f"{key}.json")
+    offsets = (row["media_offset"], row["txt_offset"], row["json_offset"])
+    lengths = (row["media_length"], row["txt_length"], row["json_length"])
     digests = (row["media_sha256"], row["txt_sha256"], row["json_sha256"])
     return [
-        MemberPlace(key, kind, name, row[f"{kind}_offset"], row[f"{kind}_length"], digest)
-        for kind, name, digest in zip(KINDS, names, digests, strict=True)
+        MemberPlace(key, *place)
+        for place in zip(KINDS, names, offsets, lengths, digests, strict=True)
     ]
 
 

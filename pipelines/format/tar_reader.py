@@ -1,8 +1,4 @@
-"""Reading tars strictly: only what `TarWriter` writes is a tar here.
-
-The readers in use take a tar that was cut between members, or has a hole of zeros, for a shorter
-one. Here that is an error, and it names the byte at fault.
-"""
+"""Reading tars ahead, with the digests of their members computed in threads beside."""
 
 from __future__ import annotations
 
@@ -12,64 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
 from pipelines.format.background import BackgroundWorker
-from pipelines.format.tar import BLOCK, Member, header
-from pipelines.format.tar_parser import ParsedMember, Piece, TarError, TarParser, first_difference
+from pipelines.format.tar_parser import ParsedMember, Piece, TarError
 from pipelines.format.tar_read_digests import SMALL_BYTES, BatchHasher, ReadBatch, hash_piece
 
 _READ_BYTES = 1 << 20  # whole blocks, so that no header is ever split
 _READS_AHEAD = 3  # reads whose digests are awaited: what bounds the memory
-
-
-def read_members(source: BinaryIO) -> Iterator[Member]:
-    """Checks a tar and the digest of every member, in bounded memory.
-
-    Reads ahead, and computes digests in a thread beside the caller's, which helps; the thread ends
-    with the iterator. The members before a fault come out before its error.
-
-    Args:
-        source: The tar, from where it stands; it is read once, forwards.
-
-    Raises:
-        TarError: If it is cut, goes on after its end, or any header or padding is not ours.
-    """
-    parser = TarParser()
-    with HashingTarReader(parser) as reader:
-        for member in reader.members(source):
-            yield Member(member.name, member.offset, member.length, member.sha256)
-        if reader.fault is not None:
-            raise reader.fault
-        parser.end()
-
-
-def read_member(source: BinaryIO, member: Member) -> bytes:
-    """One member's data from where it lies, without the rest of the tar.
-
-    Args:
-        source: The tar, seekable.
-        member: Where it lies; its digest is checked if it has one.
-
-    Raises:
-        TarError: If header, data or padding there are not this member's.
-    """
-    start, padding = member.offset - BLOCK, -member.length % BLOCK
-    source.seek(start)
-    expected = header(member.name, member.length)
-    found = _read(source, BLOCK)
-    if found != expected:
-        at = start + first_difference(found, expected)
-        raise TarError(f"not the header of {member.name}, at byte {at}", at)
-    data = _read(source, member.length)
-    end = member.offset + len(data)
-    if len(data) != member.length:
-        raise TarError(f"cut within {member.name}, at byte {end}", end)
-    zeros = _read(source, padding)
-    if zeros != bytes(padding):
-        at = end + first_difference(zeros, bytes(padding))
-        raise TarError(f"the padding of {member.name} is cut or not zero, at byte {at}", at)
-    if member.sha256 and hashlib.sha256(data).hexdigest() != member.sha256:
-        detail = f"the data of {member.name} are not those of its sha256, at byte {member.offset}"
-        raise TarError(detail, member.offset)
-    return data
 
 
 def _fill_buffer(source: BinaryIO, buffer: memoryview) -> memoryview:
@@ -90,11 +33,6 @@ def _fill_buffer(source: BinaryIO, buffer: memoryview) -> memoryview:
             break
         got += count
     return buffer[:got]
-
-
-def _read(source: BinaryIO, size: int) -> bytes:
-    """So many bytes, fewer only at the end."""
-    return bytes(_fill_buffer(source, memoryview(bytearray(size))))
 
 
 class PieceParser(Protocol):

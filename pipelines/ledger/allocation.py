@@ -16,8 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.ledger.split import allocate, line_weight
+from pipelines.storage.columns import Column, list_items, rows_of, values_of
 from schemas.errors import InputError
 from schemas.ledger import FULL_SPLIT_BP, Allocation
+from schemas.sample import DeliveredAssetRow
 
 Integers = npt.NDArray[np.int64]
 Integers32 = npt.NDArray[np.int32]
@@ -61,7 +63,7 @@ class Allocator:
     def __init__(self, rule: Allocation) -> None:
         self._rule = rule
         self._codes: dict[str, int] = {}  # by contributor's id, in order of appearance
-        self._keys: list[pa.Array] = []
+        self._keys: list[Column] = []
         self._ids: list[npt.NDArray[np.bytes_]] = []
         self._weights: list[Integers] = []
         self._counts: list[Integers32] = []  # lines of each asset
@@ -146,13 +148,13 @@ class Allocator:
         )
         sizes = pc.list_value_length(contributor_lists).to_numpy()
         rows = np.repeat(np.arange(len(table)), sizes)
-        people = pc.dictionary_encode(contributor_lists.flatten())
+        people = list_items(contributor_lists).dictionary_encode()
         codes = [
             self._codes.setdefault(person, len(self._codes))
-            for person in people.dictionary.to_pylist()
+            for person in values_of(people.dictionary, str)
         ]
         contributor = np.array(codes, np.int32)[people.indices.to_numpy()]
-        shares = share_lists.flatten().to_numpy().astype(np.int64)
+        shares = list_items(share_lists).to_numpy().astype(np.int64)
         valid = sizes == pc.list_value_length(share_lists).to_numpy()
         if valid.all():
             order = np.lexsort((contributor, rows))
@@ -171,13 +173,13 @@ class Allocator:
         return rows, contributor, shares.astype(np.int32)
 
 
-def _column(table: pa.Table, name: str) -> pa.Array:
+def _column(table: pa.Table, name: str) -> Column:
     return table.column(name).combine_chunks()
 
 
 def _id_digests(table: pa.Table) -> npt.NDArray[np.bytes_]:
     """What tells assets apart; two of as many as there may ever be will not meet in 128 bits."""
-    ids = _column(table, "asset_id").to_pylist()
+    ids = values_of(_column(table, "asset_id"), str)
     data = b"".join(hashlib.sha256(one.encode()).digest()[:_ID_BYTES] for one in ids)
     return np.frombuffer(data, f"S{_ID_BYTES}")
 
@@ -196,7 +198,10 @@ def _check_digests(table: pa.Table, name: str) -> None:
 
 
 def _check_distinct(
-    same: npt.NDArray[np.bool_], what: str, keys: pa.ChunkedArray, order: Integers | None = None
+    same: npt.NDArray[np.bool_],
+    what: str,
+    keys: pa.ChunkedArray[pa.StringScalar],
+    order: Integers | None = None,
 ) -> None:
     """Refuses two assets that have the same `what`, told by their keys."""
     if not same.any():
@@ -210,7 +215,7 @@ def _check_distinct(
 
 
 def _refuse_split(table: pa.Table, at: int) -> None:
-    row = table.slice(at, 1).to_pylist()[0]
+    [row] = rows_of(table.slice(at, 1), DeliveredAssetRow)
     people = row["contributor_ids"]
     described = list(zip(people, row["shares_bp"], strict=False))
     if not all(people):

@@ -14,6 +14,7 @@ from pipelines.ledger.allocation import AllocatedLines
 from pipelines.ledger.commitments import Domain, commit, domain_salts, encode, encode_cached
 from pipelines.ledger.leaf import join_leaf, leaf_suffix
 from pipelines.ledger.merkle import leaf_hash
+from pipelines.storage.columns import values_of
 from schemas.errors import InputError
 from schemas.ledger import LEDGER_SCHEMA, Allocation
 from schemas.money import exponent
@@ -100,7 +101,7 @@ def seal_entries(
         )
     ]
     sealed = _seal_lines(assets, owners.tolist(), people, values, terms, salt)
-    asset_rows = assets.take(pa.array(owners))
+    asset_rows = assets.take(owners)
     columns = {name: asset_rows[name] for name in ASSET_COLUMNS} | {
         "entry_index": np.arange(lines.start, lines.stop),
         "contributor_id": people,
@@ -146,7 +147,7 @@ def _seal_lines(
     )
     delivery = encode(terms.delivery)
     found: list[tuple[bytes, bytes, bytes, str, str, str, bytes, bytes]] = []
-    rows = [assets[name].to_pylist() for name in ASSET_COLUMNS]
+    rows = [values_of(assets[name], str) for name in ASSET_COLUMNS]
     previous_owner = -1
     for owner, person, value in zip(owners, people, values, strict=True):
         if owner != previous_owner:

@@ -6,8 +6,9 @@ things that the buyer has anyway. It never holds a contributor id, an asset id o
 
 from __future__ import annotations
 
+import orjson
+
 from schemas.errors import InputError
-from schemas.json_text import json_quote
 from schemas.ledger import LedgerEntry
 
 #: Names the form of a leaf. A change of its fields is a new version.
@@ -23,7 +24,7 @@ def leaf_bytes(entry: LedgerEntry) -> bytes:
     Raises:
         InputError: A name in it has no UTF-8 form.
     """
-    rest = leaf_suffix(
+    suffix = leaf_suffix(
         entry.delivery,
         entry.shard,
         entry.key,
@@ -32,33 +33,38 @@ def leaf_bytes(entry: LedgerEntry) -> bytes:
         entry.terms_sha256,
     )
     return join_leaf(
-        entry.amount_commitment, entry.asset_commitment, entry.contributor_commitment, rest
+        entry.amount_commitment, entry.asset_commitment, entry.contributor_commitment, suffix
     )
 
 
-def join_leaf(amount: str, asset: str, contributor: str, rest: str) -> bytes:
-    """A leaf of its commitments, which are hex, and of what `leaf_suffix` wrote.
+def join_leaf(amount: str, asset: str, contributor: str, suffix: bytes) -> bytes:
+    """A leaf of its commitments, which are hex, and of `leaf_suffix`.
 
     Names in canonical JSON stand in alphabetical order, so that commitments come first.
     """
-    text = (
+    commitment_fields = (
         f'{{"amount_commitment":"{amount}","asset_commitment":"{asset}",'
-        f'"contributor_commitment":"{contributor}",{rest}'
+        f'"contributor_commitment":"{contributor}",'
     )
+    return commitment_fields.encode() + suffix
+
+
+def leaf_suffix(
+    delivery: str, shard: str, key: str, media: str, decision: str, terms: str
+) -> bytes:
+    """The end of a leaf. orjson escapes texts as RFC 8785 says."""
+    fields = {
+        "decision_sha256": decision,
+        "delivery": delivery,
+        "key": key,
+        "media_sha256": media,
+        "shard": shard,
+        "terms_sha256": terms,
+        "version": LEAF_VERSION,
+    }
     try:
-        return text.encode()
-    except UnicodeEncodeError as error:
+        return orjson.dumps(fields).removeprefix(b"{")
+    except orjson.JSONEncodeError as error:
         raise InputError(
-            "an entry cannot be written as JSON",
-            ascii(error.object[error.start : error.end]),
-            "Use valid Unicode in names.",
+            "an entry cannot be written as JSON", ascii(fields), "Use valid Unicode in names."
         ) from error
-
-
-def leaf_suffix(delivery: str, shard: str, key: str, media: str, decision: str, terms: str) -> str:
-    """The end of a leaf. Strings are escaped as RFC 8785 says, which is as Python does it."""
-    return (
-        f'"decision_sha256":{json_quote(decision)},"delivery":{json_quote(delivery)},'
-        f'"key":{json_quote(key)},"media_sha256":{json_quote(media)},"shard":{json_quote(shard)},'
-        f'"terms_sha256":{json_quote(terms)},"version":"{LEAF_VERSION}"}}'
-    )

@@ -136,11 +136,11 @@ def allocate(
     totals = np.add.reduceat(points, starts)
     # 1. Over contributors.
     earned = _share(contributors_minor, totals.tolist())
-    # 2. Inside each contributor: all at once, but for those whose products pass 64 bits.
+    # 2. Inside each contributor: all at once, but for those whose products or sum pass 64 bits.
     largest = np.maximum.reduceat(points, starts).tolist()
     narrow = [
-        part * largest_points <= _INT64_MAX
-        for part, largest_points in zip(earned, largest, strict=True)
+        max(part * largest_points, total) <= _INT64_MAX
+        for part, largest_points, total in zip(earned, largest, totals.tolist(), strict=True)
     ]
     stops = [*starts[1:].tolist(), len(points)]
     amounts = np.zeros(len(points), np.int64)
@@ -173,7 +173,7 @@ def _share_groups(
     Args:
         earned: What each group shares.
         points: What each member counts; times the group's `earned` it fits in 64 bits.
-        totals: Each group's sum of points.
+        totals: Each group's sum of points, which fits in 64 bits.
         starts: Each group's first member.
     """
     sizes = np.diff(starts, append=len(points))

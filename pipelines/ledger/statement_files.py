@@ -75,7 +75,7 @@ class StatementWriter:
                 continue
             lines = pa.concat_tables(self._spill.read(bucket)).combine_chunks()
             order = np.argsort(lines["person"].to_numpy(), kind="stable")
-            lines = lines.take(pa.array(order))
+            lines = lines.take(order)
             at = 0
             for person in people:
                 paid += self._write(person, lines.slice(at, self._sizes[person]), names)
@@ -85,7 +85,7 @@ class StatementWriter:
     def _write(self, person: int, entries: pa.Table, names: dict[str, str]) -> int:
         head, lines = self._head(person, entries), list(statement_lines(entries))
         for ending, render in _RENDERERS.items():
-            data = "".join(render(head, lines)).encode()
+            data = b"".join(render(head, lines))
             self._store.write_bytes(self._key(person, names, ending), data)
         return sum(line["amount_minor"] for line in lines)
 
@@ -93,8 +93,8 @@ class StatementWriter:
         head = self._head(person, next(self._spill.read(bucket)))
         for ending, render in _RENDERERS.items():
             with self._store.open_write(self._key(person, names, ending)) as sink:
-                for text in render(head, self._lines(bucket)):
-                    sink.write(text.encode())
+                for data in render(head, self._lines(bucket)):
+                    sink.write(data)
         return sum(pc.sum(block["amount_minor"]).as_py() for block in self._spill.read(bucket))
 
     def _lines(self, bucket: int) -> Iterator[StatementLine]:

@@ -1,1 +1,1 @@
-"""Media: find, fetch, recognise and decode pictures and films. No Beam in here."""
+"""Recognises and decodes pictures and films; finds shots and near-duplicates. Never uses Beam."""

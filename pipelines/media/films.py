@@ -1,8 +1,9 @@
-"""Films: facts and a few frames. Runs only in the guarded child, for decoders can crash.
+"""Decodes films: their properties, their shots and sample frames.
 
-In this order: (1) no box of the container is cut; (2) the stream's codec and size; (3) every packet
-is read, for the count and the keyframes; (4) every frame is decoded: a film is whole only if it
-yields as many as its index promises; (5) a frame of each shot is decoded once more.
+Runs only in the guarded child process, because decoders can crash. The steps, in order: (1) check
+that no box of the container is cut; (2) check the stream's codec and size; (3) read every packet
+to count frames and find keyframes; (4) decode every frame, because a film is complete only if it
+yields as many frames as its index promises; (5) decode one frame of each shot again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from itertools import pairwise
 from typing import Any
 
 import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from PIL import Image
 
 from pipelines.media.headers import check_mp4
@@ -23,7 +27,7 @@ from pipelines.media.shots import ShotDetector
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
-# An allow-list: a film library carries decoders for hundreds of formats that nobody delivers.
+# An allow-list, because FFmpeg has decoders for hundreds of formats that nobody delivers.
 _CODECS = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
 _ROTATIONS = {
     90: Image.Transpose.ROTATE_90,
@@ -34,7 +38,7 @@ _ROTATIONS = {
 
 @dataclass(frozen=True)
 class FilmShot:
-    """The frames from `first_frame` up to, and without, `end_frame`, and when they are shown."""
+    """One shot: the frames from `first_frame` up to but not including `end_frame`."""
 
     first_frame: int
     end_frame: int
@@ -44,25 +48,26 @@ class FilmShot:
 
 @dataclass(frozen=True)
 class Film:
-    """What is known of a film.
+    """The properties of a film and sample frames from it.
 
     Attributes:
-        duration_ms: Length of the picture track.
-        fps: Average rate of frames a second.
+        duration_ms: Length of the video track.
+        fps: Average frames per second.
         width: As displayed, in pixels.
         height: As displayed, in pixels.
-        stored_width: As coded, in pixels.
-        stored_height: As coded, in pixels.
-        frames: Frames decoded.
-        keyframes_ms: Times of the keyframes.
-        codec: Short name of the picture codec.
-        pixel_format: Name of the coded pixel layout.
-        bit_depth: Bits of a channel.
-        has_audio: Whether there is a sound track.
-        motion_milli: Mean absolute difference of luma from frame to frame, in thousandths.
-        shots: The film in order; at least one.
-        samples: RGB pictures of keyframes, evenly spread, in the order of time.
-        shot_samples: One of each shot; none where there are more than MAX_SHOTS.
+        stored_width: As encoded, before rotation, in pixels.
+        stored_height: As encoded, before rotation, in pixels.
+        frames: Number of frames decoded.
+        keyframes_ms: Times of the keyframes, from the start of the film.
+        codec: FFmpeg's name of the video codec.
+        pixel_format: FFmpeg's name of the encoded pixel format.
+        bit_depth: Bits per channel.
+        has_audio: Whether there is an audio track.
+        motion_milli: Mean absolute difference of luma between consecutive frames of a shot, in
+            thousandths of a level of 255.
+        shots: The shots in order; at least one.
+        samples: RGB images of evenly spread keyframes, in order of time.
+        shot_samples: One RGB image of each shot; empty if there are more than MAX_SHOTS shots.
     """
 
     duration_ms: int
@@ -85,7 +90,7 @@ class Film:
 
 @dataclass(frozen=True)
 class _PacketIndex:
-    """What the packets say; times in the stream's ticks."""
+    """Frame count and times read from the packets; times are in the stream's ticks."""
 
     frame_count: int
     keyframes: tuple[int, ...]
@@ -95,7 +100,7 @@ class _PacketIndex:
 
 @dataclass(frozen=True)
 class _DecodedFrames:
-    """What decoding every frame gave; `ticks` are the frames', in the order of time."""
+    """The result of decoding every frame; `ticks` has the time of each frame, in order."""
 
     ticks: list[int]
     pictures: dict[int, Image.Image]
@@ -109,9 +114,9 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
 
     Args:
         data: The whole file.
-        max_pixels: Most pixels of a frame.
-        sample_frames: How many frames to hand back.
-        side: Their longest side, in pixels.
+        max_pixels: The most pixels that a frame may have.
+        sample_frames: How many sample frames to return.
+        side: The longest side of the returned images, in pixels.
 
     Raises:
         BadRecord: `media.too_large`, `media.unsupported_format` or `media.undecodable`.
@@ -119,7 +124,7 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
     check_mp4(data)  # 1
     with av.open(io.BytesIO(data), mode="r", format="mp4", metadata_errors="replace") as container:
         if not container.streams.video:
-            raise BadRecord(Reason.MEDIA_UNDECODABLE, "no picture track")
+            raise BadRecord(Reason.MEDIA_UNDECODABLE, "there is no video track")
         stream = container.streams.video[0]
         _check_stream(stream, max_pixels)  # 2
         index = _read_index(container, stream)  # 3
@@ -129,7 +134,7 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         if len(decoded.ticks) < index.frame_count:  # 4
             raise BadRecord(
                 Reason.MEDIA_UNDECODABLE,
-                f"{len(decoded.ticks)} of {index.frame_count} frames can be decoded",
+                f"only {len(decoded.ticks)} of {index.frame_count} frames can be decoded",
             )
         if any(tick not in decoded.pictures for tick in sample_ticks):
             raise BadRecord(Reason.MEDIA_UNDECODABLE, "a keyframe cannot be decoded")
@@ -138,20 +143,20 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         return _describe(container, stream, index, decoded, samples, shot_samples)
 
 
-def _check_stream(stream: Any, max_pixels: int) -> None:
+def _check_stream(stream: VideoStream, max_pixels: int) -> None:
     codec = stream.codec_context.name
     canonical = stream.codec_context.codec.canonical_name
     if canonical not in _CODECS and codec not in _CODECS:
-        raise BadRecord(Reason.MEDIA_UNSUPPORTED_FORMAT, f"picture codec {canonical}")
+        raise BadRecord(Reason.MEDIA_UNSUPPORTED_FORMAT, f"video codec {canonical}")
     if stream.width <= 0 or stream.height <= 0:
-        raise BadRecord(Reason.MEDIA_UNDECODABLE, "no picture size")
+        raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no size")
     check_pixels(stream.width, stream.height, max_pixels)
-    # One thread: memory and results do not then depend on the machine.
+    # One thread, so that memory use and results do not depend on the machine.
     stream.thread_type = "NONE"
     stream.codec_context.thread_count = 1
 
 
-def _read_index(container: Any, stream: Any) -> _PacketIndex:
+def _read_index(container: InputContainer, stream: VideoStream) -> _PacketIndex:
     packets = discarded = 0
     keyframes: list[int] = []
     ends: list[int] = []
@@ -160,7 +165,7 @@ def _read_index(container: Any, stream: Any) -> _PacketIndex:
         if packet.size == 0 or packet.pts is None:
             continue
         packets += 1
-        if packet.is_discard:  # cut away by the file's own edit list
+        if packet.is_discard:  # removed by the file's own edit list
             discarded += 1
             continue
         starts.append(packet.pts)
@@ -168,14 +173,14 @@ def _read_index(container: Any, stream: Any) -> _PacketIndex:
         if packet.is_keyframe:
             keyframes.append(packet.pts)
     if not starts or not keyframes:
-        raise BadRecord(Reason.MEDIA_UNDECODABLE, "no frames, or no keyframe")
-    # The index's count where there is one; a fragmented film has none.
+        raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no frames or no keyframe")
+    # stream.frames is the count in the index; it is 0 in a fragmented film, which has none.
     frame_count = max(stream.frames, packets) - discarded
     return _PacketIndex(frame_count, tuple(sorted(keyframes)), min(starts), max(ends))
 
 
 def _nearest_keyframes(index: _PacketIndex, count: int) -> list[int]:
-    """Keyframes next to the middles of `count` equal parts; one may be taken twice."""
+    """Returns the keyframes nearest to the middles of `count` equal parts; some may repeat."""
     span = index.end - index.start
     sample_ticks = []
     for part in range(count):
@@ -185,7 +190,11 @@ def _nearest_keyframes(index: _PacketIndex, count: int) -> list[int]:
 
 
 def _decode_all(
-    container: Any, stream: Any, sample_ticks: set[int], max_pixels: int, side: int
+    container: InputContainer,
+    stream: VideoStream,
+    sample_ticks: set[int],
+    max_pixels: int,
+    side: int,
 ) -> _DecodedFrames:
     detector, rotation = ShotDetector(), 0
     ticks: list[int] = []
@@ -199,7 +208,7 @@ def _decode_all(
         if frame.pts in sample_ticks and frame.pts not in pictures:
             pictures[frame.pts] = _frame_image(frame, rotation, side)
         detector.add(frame)
-        # A frame without a time of its own is shown with the one before it.
+        # A frame without a time of its own gets the time of the one before it.
         ticks.append(frame.pts if frame.pts is not None else (ticks or [0])[-1])
     if not ticks:
         return _DecodedFrames(ticks, pictures, rotation, (), 0)
@@ -208,9 +217,13 @@ def _decode_all(
 
 
 def _shot_samples(
-    container: Any, stream: Any, index: _PacketIndex, decoded: _DecodedFrames, side: int
+    container: InputContainer,
+    stream: VideoStream,
+    index: _PacketIndex,
+    decoded: _DecodedFrames,
+    side: int,
 ) -> tuple[Image.Image, ...]:
-    """A picture of each shot: its keyframe next to the middle, or else its middle frame."""
+    """Returns an image of each shot: the keyframe nearest its middle, or else its middle frame."""
     if len(decoded.starts) > MAX_SHOTS:
         return ()
     pictures = dict(decoded.pictures)
@@ -229,8 +242,8 @@ def _shot_samples(
     return tuple(pictures[tick] for tick in sample_ticks)
 
 
-def _frame_at(container: Any, stream: Any, tick: int) -> Any:
-    """The frame of a time, decoded from the keyframe before it."""
+def _frame_at(container: InputContainer, stream: VideoStream, tick: int) -> VideoFrame:
+    """Returns the frame at a time, decoded from the keyframe before it."""
     container.seek(tick, stream=stream)
     for frame in container.decode(stream):
         if frame.pts is not None and frame.pts >= tick:
@@ -245,13 +258,15 @@ def _frame_image(frame: Any, rotation: int, side: int) -> Image.Image:
 
 
 def _describe(
-    container: Any,
-    stream: Any,
+    container: InputContainer,
+    stream: VideoStream,
     index: _PacketIndex,
     decoded: _DecodedFrames,
     samples: tuple[Image.Image, ...],
     shot_samples: tuple[Image.Image, ...],
 ) -> Film:
+    if stream.time_base is None:
+        raise BadRecord(Reason.MEDIA_UNDECODABLE, "the picture track has no time base")
     tick_ms = stream.time_base * 1000
     rate = stream.average_rate or stream.guessed_rate or Fraction(0)
     width, height = stream.width, stream.height

@@ -1,4 +1,4 @@
-"""Which format bytes are in, and whether the file's name agrees."""
+"""Detects the format of media bytes and checks it against the file's name and declared type."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXTENSIONS: dict[str, str] = {
     "webp": "webp",
     "mp4": "mp4",
     "m4v": "mp4",
-    # Known, so that their name contradicts other bytes, and not supported.
+    # Not supported, but listed so that a file with such a name and other bytes is a mismatch.
     **{
         other: other
         for other in (
@@ -33,8 +33,8 @@ _EXTENSIONS: dict[str, str] = {
         )
     },
 }
-# Brands of ISO base media files that hold an MP4 film; still pictures (heic, avif) and QuickTime
-# ("qt  ") share the box and are not supported.
+# Brands of ISO base media files that hold an MP4 film. Still pictures (heic, avif) and QuickTime
+# ("qt  ") use the same box and are not supported.
 _MP4_BRANDS = frozenset(
     {b"isom", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"iso7", b"iso8", b"iso9", b"mp41"}
     | {b"mp42", b"avc1", b"dash", b"M4V ", b"M4VH", b"M4VP", b"MSNV", b"mmp4", b"XAVC", b"f4v "}
@@ -42,7 +42,7 @@ _MP4_BRANDS = frozenset(
 
 
 def sniff_format(data: bytes) -> Format | None:
-    """The format of a file by its first bytes; None if it is none of ours."""
+    """Returns the format that a file's first bytes show, or None if it is not supported."""
     if data[:3] == b"\xff\xd8\xff":
         return "jpg"
     if data[:8] == b"\x89PNG\r\n\x1a\n":
@@ -55,7 +55,7 @@ def sniff_format(data: bytes) -> Format | None:
 
 
 def _is_mp4(data: bytes) -> bool:
-    """Whether the major brand is MP4's; a private brand is taken by its compatible ones."""
+    """Tells whether an ftyp box is MP4's: by its major brand or, if unknown, a compatible one."""
     if data[8:12] in _MP4_BRANDS:
         return True
     if data[8:12] == b"qt  " or data[8:10] in (b"he", b"mi", b"ms", b"av"):
@@ -65,7 +65,7 @@ def _is_mp4(data: bytes) -> bool:
 
 
 def extension(media_uri: str) -> str:
-    """The lower-case extension of a URI's last path segment, without the dot."""
+    """Returns the lower-case extension of a URI's last path segment, without the dot."""
     path = media_uri
     if "://" in media_uri:
         try:
@@ -73,19 +73,19 @@ def extension(media_uri: str) -> str:
         except ValueError:
             return ""
     name = path.rpartition("/")[2]
-    if name in ("", "."):  # these are no segments
+    if name in ("", "."):  # a trailing slash or "/."
         name = PurePosixPath(path).name
     stem, _, suffix = name.rpartition(".")
     return suffix.lower() if stem else ""
 
 
 def check_declared_type(media_uri: str, media_type: str, fmt: Format) -> None:
-    """Checks that name and declared type agree with the bytes.
+    """Checks that the file's name and declared type agree with its bytes.
 
     Args:
-        media_uri: The file's address; an extension of no media says nothing.
-        media_type: `image` or `video`, as the catalogue says.
-        fmt: What the bytes are.
+        media_uri: The file's address; an extension that names no known format is ignored.
+        media_type: `image` or `video`, from the catalogue.
+        fmt: The format of the bytes.
 
     Raises:
         BadRecord: `media.type_mismatch`.
@@ -93,7 +93,7 @@ def check_declared_type(media_uri: str, media_type: str, fmt: Format) -> None:
     from_name = extension(media_uri)
     if _EXTENSIONS.get(from_name, fmt) != fmt:
         raise BadRecord(
-            Reason.MEDIA_TYPE_MISMATCH, f"the name says {from_name}, the bytes are {fmt}"
+            Reason.MEDIA_TYPE_MISMATCH, f"the file name says {from_name}, the bytes are {fmt}"
         )
     if media_type != media_type_of(fmt):
         raise BadRecord(
@@ -102,15 +102,15 @@ def check_declared_type(media_uri: str, media_type: str, fmt: Format) -> None:
 
 
 def media_type_of(fmt: Format) -> str:
-    """`image` or `video`."""
+    """Returns the media type of a format: `image` or `video`."""
     return "image" if fmt in IMAGE_FORMATS else "video"
 
 
 def parse_format(text: str) -> Format:
-    """A format read back from text.
+    """Returns the format that a text names.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: The text is not the name of a supported format.
     """
     if text not in FORMATS:
         raise ValueError(f"not a media format: {text!r}")

@@ -1,4 +1,4 @@
-"""What can be told of a picture file without decoding it: its size, and whether it was cut."""
+"""Checks files for truncation and damage, and reads picture sizes, without decoding them."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ _MAX_CHUNKS = 1_000_000
 
 
 class DamagedFileError(ValueError):
-    """The container is damaged or cut."""
+    """The container is damaged or truncated."""
 
 
 def check_png(data: bytes) -> None:
-    """Walks a PNG's chunks: all checksums hold and the end is there.
+    """Checks that every chunk of a PNG has a correct checksum and that the end chunk exists.
 
-    Pillow skips the checksums of picture data and does not miss the end.
+    Pillow skips the checksums of picture data and does not notice a missing end chunk.
 
     Raises:
-        DamagedFileError: If not.
+        DamagedFileError: A checksum is wrong, or the file is truncated.
     """
     for kind, body, checksum in _png_chunks(data):
         if zlib.crc32(body, zlib.crc32(kind)) != checksum:
             raise DamagedFileError(f"PNG chunk {kind!r} has a wrong checksum")
         if kind == b"IEND":
             return
-    raise DamagedFileError("PNG without its end")
+    raise DamagedFileError("PNG without its end chunk (IEND)")
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
@@ -38,25 +38,25 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
         length = int.from_bytes(view[at : at + 4], "big")
         end = at + 8 + length
         if end + 4 > len(data):
-            raise DamagedFileError("PNG cut within a chunk")
+            raise DamagedFileError("PNG truncated within a chunk")
         yield data[at + 4 : at + 8], view[at + 8 : end], int.from_bytes(view[end : end + 4], "big")
         at = end + 4
-    raise DamagedFileError("PNG with more chunks than any honest file")
+    raise DamagedFileError(f"PNG with more than {_MAX_CHUNKS} chunks")
 
 
 def png_bit_depth(data: bytes) -> int:
-    """Bits of a channel."""
+    """Returns the bits per channel; 0 if the header is incomplete."""
     return data[24] if len(data) > 24 else 0
 
 
 def webp_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels of a whole WebP.
+    """Returns the width and height of a WebP, in pixels.
 
     Raises:
-        DamagedFileError: If the file is shorter than it says or has another kind of first chunk.
+        DamagedFileError: The file is shorter than its header says, or its first chunk is unknown.
     """
     if len(data) < 30 or len(data) < int.from_bytes(data[4:8], "little") + 8:
-        raise DamagedFileError("WebP is cut")
+        raise DamagedFileError("WebP is truncated")
     kind = data[12:16]
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
@@ -67,14 +67,14 @@ def webp_size(data: bytes) -> tuple[int, int]:
     if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
         width = int.from_bytes(data[26:28], "little") & 0x3FFF
         return width, int.from_bytes(data[28:30], "little") & 0x3FFF
-    raise DamagedFileError(f"WebP with a first chunk {kind!r}")
+    raise DamagedFileError(f"WebP with an unknown first chunk {kind!r}")
 
 
 def check_mp4(data: bytes) -> None:
-    """Walks the outermost boxes of an MP4: none reaches past the end, and there is an index.
+    """Checks that no top-level box of an MP4 reaches past the end and that there is an index.
 
     Raises:
-        DamagedFileError: If not.
+        DamagedFileError: A box reaches past the end, or there is no index (moov).
     """
     at, kinds = 0, set()
     while at < len(data):
@@ -85,7 +85,7 @@ def check_mp4(data: bytes) -> None:
         elif size == 0:
             size = len(data) - at
         if size < header or at + size > len(data):
-            raise DamagedFileError(f"MP4 cut or damaged in box {kind!r}")
+            raise DamagedFileError(f"MP4 truncated or damaged in box {kind!r}")
         kinds.add(kind)
         at += size
     if b"moov" not in kinds:

@@ -1,8 +1,8 @@
-"""Pictures from bytes: facts, and upright sRGB pixels.
+"""Decodes pictures to upright sRGB pixels and reads their properties.
 
-In this order, whatever the format: (1) the header; (2) the cap on pixels; (3) the container's own
-proof that it is whole; (4) decoding; (5) eight bits, no alpha; (6) reduction; (7) sRGB;
-(8) upright.
+The steps are the same for every format: (1) read the header; (2) check the limit on pixels;
+(3) check the container's checksums, where it has any; (4) decode; (5) convert to eight bits
+without alpha; (6) reduce the size; (7) convert to sRGB; (8) rotate upright.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TRANSPOSES = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = (5, 6, 7, 8)
-# A few stray bytes between segments are common and harmless; many are a hole in the data.
+# A few stray bytes between segments are common and harmless; many mean that data is missing.
 _STRAY_BYTES = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes")
 _MAX_STRAY_BYTES = 16
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -43,20 +43,20 @@ _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What is known of a picture; sizes in pixels.
+    """The properties of a picture file; sizes are in pixels.
 
     Attributes:
-        width: As displayed, after the EXIF orientation.
-        height: As displayed.
-        stored_width: As the file has it.
-        stored_height: As the file has it.
-        mode: Pillow's name of the pixel layout.
-        bit_depth: Bits of a channel as stored.
-        orientation: EXIF orientation, 1 to 8; 1 where there is none.
+        width: As displayed, after applying the EXIF orientation.
+        height: As displayed, likewise.
+        stored_width: As stored in the file.
+        stored_height: As stored in the file.
+        mode: Pillow's name of the stored pixel layout.
+        bit_depth: Bits per channel as stored.
+        orientation: EXIF orientation, 1 to 8; 1 if the file states none.
         has_icc: Whether a colour profile is embedded.
-        icc_note: Why the profile was not applied; empty if it was or there is none.
+        icc_note: Why the profile was not applied; empty if it was, or if there is none.
         progressive: Whether a JPEG is progressive.
-        frames: 1, or more for an animation, of which the first frame counts.
+        frames: 1, or more for an animation, of which only the first frame is decoded.
     """
 
     width: int
@@ -74,14 +74,14 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """Pixels (RGB, upright, sRGB) and facts."""
+    """A decoded picture (RGB, upright, sRGB) with the properties of its file."""
 
     image: Image.Image
     facts: ImageFacts
 
 
 def decode_image(data: bytes, fmt: Format, max_pixels: int) -> DecodedImage:
-    """Decodes a picture at its full size.
+    """Decodes a picture at full size.
 
     Raises:
         BadRecord: `media.too_large` or `media.undecodable`.
@@ -90,9 +90,10 @@ def decode_image(data: bytes, fmt: Format, max_pixels: int) -> DecodedImage:
 
 
 def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> DecodedImage:
-    """Decodes a picture whose longest side is at most `side`; the facts are of the full one.
+    """Decodes a picture and reduces its longest side to at most `side` pixels.
 
-    A JPEG is decoded at a reduced scale, which still reads every byte of it: a cut file is found.
+    The facts describe the picture at full size. A JPEG is decoded at a reduced scale; that still
+    reads every byte, so a truncated file is detected.
 
     Raises:
         BadRecord: `media.too_large` or `media.undecodable`.
@@ -106,19 +107,19 @@ def _convert_errors(action: Callable[[], DecodedImage]) -> DecodedImage:
     except BadRecord:
         raise
     # Decoders raise nearly every kind of error on hostile bytes: OSError, ValueError, SyntaxError,
-    # KeyError, NotImplementedError, struct.error, MemoryError … None of them is our own fault.
+    # KeyError, NotImplementedError, struct.error, MemoryError … All of them are the file's fault.
     except Exception as error:
         detail = f"{type(error).__name__}: {error}"[:200].replace("\n", " ")
         raise BadRecord(Reason.MEDIA_UNDECODABLE, _without_addresses(detail)) from error
 
 
 def _without_addresses(detail: str) -> str:
-    """Memory addresses differ between runs; decisions must not."""
+    """Removes memory addresses, which differ between runs, while decisions must not."""
     return re.sub(r" at 0x[0-9a-f]+", "", detail)
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:
-    """Refuses more pixels than allowed.
+    """Checks that a picture or frame has no more pixels than allowed.
 
     Raises:
         BadRecord: `media.too_large`.
@@ -130,7 +131,8 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
 
 
 def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> DecodedImage:
-    # A process-wide switch of Pillow's that other libraries turn on: half a file would pass.
+    # Other libraries may have turned on this process-wide setting of Pillow, with which a
+    # truncated file would pass.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     with _open_header(data, fmt, max_pixels) as file:  # 1
         check_pixels(*file.size, max_pixels)  # 2
@@ -152,7 +154,7 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> Deco
     image, icc_note = _to_srgb(flat, profile)  # 7
     if orientation in _TRANSPOSES:
         image = image.transpose(_TRANSPOSES[orientation])  # 8
-    # A profile or orientation left in there would be applied twice.
+    # Otherwise a later reader could apply the profile or the orientation a second time.
     image.info = {}
     sideways = orientation in _SIDEWAYS
     facts = ImageFacts(
@@ -172,32 +174,32 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> Deco
 
 
 def _open_header(data: bytes, fmt: Format, max_pixels: int) -> ImageFile.ImageFile:
-    """Reads a header by the one plugin that is meant.
+    """Reads a header with the Pillow plugin of the detected format.
 
-    `Image.open` would try others, and only warns of large pictures.
+    `Image.open` would try other plugins too, and it only warns about large pictures.
     """
     if fmt == "jpg":
         return JpegImageFile(io.BytesIO(data))
     if fmt == "png":
         return PngImageFile(io.BytesIO(data))
     if fmt == "webp":
-        # Its decoder takes memory for the whole canvas as soon as it is opened.
+        # Pillow's WebP decoder allocates the whole canvas as soon as the file is opened.
         check_pixels(*webp_size(data), max_pixels)
         return WebPImageFile(io.BytesIO(data))
-    raise ValueError(f"{fmt} is no picture format")
+    raise ValueError(f"{fmt} is not a picture format")
 
 
 def _orientation(file: ImageFile.ImageFile) -> int:
-    """EXIF orientation; damaged EXIF says nothing, as every viewer has it."""
+    """Returns the EXIF orientation; damaged EXIF is ignored, as every viewer does."""
     try:
         value = file.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # the same many kinds as in decoding, of a part that is not the picture
+    except Exception:  # of any kind, as in decoding; but the picture itself is not affected
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """The size that fits into a square of `side`; never larger than it is."""
+    """Returns the size that fits into a square of `side` pixels, without ever enlarging."""
     longest = max(size)
     if longest <= side:
         return size
@@ -219,9 +221,10 @@ def _load_pixels(
 
 
 def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int] | None) -> np.ndarray | None:
-    """Decodes a JPEG and takes libjpeg's warnings seriously; None if Pillow is to judge.
+    """Decodes a JPEG, treating libjpeg's warnings as errors; None means that Pillow must try.
 
-    Pillow finds a cut file but takes one with an end mark put behind the cut, or with a hole.
+    Pillow detects a truncated file, but accepts one with an end marker added after the cut, or
+    one with data missing in the middle.
     """
     width, height = target or (0, 0)
     try:
@@ -244,7 +247,7 @@ def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int] | None) -> np.n
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """Eight-bit RGB, L or CMYK; what is transparent is white."""
+    """Converts to eight-bit RGB, L or CMYK; transparent areas become white."""
     if image.mode in ("RGB", "L", "CMYK") and "transparency" not in image.info:
         return image
     if image.mode.startswith("I"):
@@ -258,7 +261,11 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
-    """Converts by the embedded profile, if that can be read and fits the pixels."""
+    """Converts to sRGB by the embedded profile, if it is readable and fits the pixels.
+
+    Returns:
+        The image in RGB, and why the profile was not applied, or "".
+    """
     if profile is None:
         return image.convert("RGB"), ""
     try:
@@ -267,7 +274,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
         if profile_mode == "RGB" and image.mode == "L":
             image = image.convert("RGB")
         if profile_mode != image.mode:
-            return image.convert("RGB"), "the profile is for other pixels"
+            return image.convert("RGB"), "the profile is for another colour space"
         target = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:

@@ -1,27 +1,27 @@
-"""Where reading and decoding give up."""
+"""Limits on reading and decoding media."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Shots of a film that are looked at, one frame each; of a film with more, none is.
+# The most shots of which one frame each is extracted; of a film with more shots, none is.
 MAX_SHOTS = 64
 
 
 @dataclass(frozen=True)
 class MediaLimits:
-    """Bounds of one asset's media.
+    """Limits that apply to each asset's media.
 
     Attributes:
-        max_bytes: Longest file.
-        max_pixels: Most pixels of a picture, or of one frame of a film.
-        guard_images: Whether pictures, too, are decoded in the guarded child.
-        decode_timeout_s: Longest time of one decoding in the child. Generous, because what a
-            busy machine fails to decode in time is lost to the delivery.
-        signals_timeout_s: Longest time of reading what one file says of its rights.
-        decode_memory_bytes: Memory the child may have besides the file itself.
-        sample_frames: How many frames of a film are looked at.
-        side: Longest side of the pictures that models see, in pixels.
+        max_bytes: The largest file.
+        max_pixels: The most pixels of a picture, or of one frame of a film.
+        guard_images: Whether pictures are decoded in the guarded child process too.
+        decode_timeout_s: The longest time for decoding one file in the child process. Generous,
+            because a file that a busy machine fails to decode in time is lost to the delivery.
+        signals_timeout_s: The longest time for reading the rights statements in one file.
+        decode_memory_bytes: The memory that the child process may use in addition to the file.
+        sample_frames: How many sample frames of a film are embedded.
+        side: The longest side of the pictures given to models, in pixels.
     """
 
     max_bytes: int

@@ -1,17 +1,18 @@
-"""Rules of shots: from a row of numbers a frame to the frames that a shot begins with. Pure.
+"""Decides which frames begin a shot, from a row of measurements per frame. Pure functions.
 
-A frame begins a shot in these cases, found in this order:
+The rules, applied in this order:
 
-1. A hard cut: the grid differs from the frame before, and far more so than its neighbours differ
-   from theirs, since a pan or a shaking camera raises those too. Its histogram must differ as well,
-   which motion changes little; where that stands out by itself, it is enough.
-2. Not light: the same picture lighter or darker is a flash, a lamp or a fade. Nor a black or white
-   frame or some, after which the picture comes back. Another picture between is an insert, and
-   counts.
-3. A frame mixed of two shots makes one cut, not two.
-4. A fade through black or white: halfway between the shots, where no cut is.
+1. A hard cut begins a shot: the frame's grid differs from the frame before, and by far more than
+   the frames around it differ from theirs, since a pan or a shaking camera makes all of them
+   differ. The histogram must change too, because motion changes it little; a histogram change
+   that is far above those around it is sufficient on its own.
+2. A change of light is not a cut: the same picture lighter or darker is a flash, a lamp or a
+   fade. A few black or white frames after which the same picture returns are not a cut either.
+   A different picture in between (an insert) is a shot.
+3. A frame that is a mix of two shots makes one cut, not two.
+4. A fade through black or white is a cut at its middle, unless a hard cut was found there.
 
-Cross-fades and wipes are not found: their two shots count as one.
+Cross-fades and wipes are not detected: their two shots count as one.
 """
 
 from __future__ import annotations
@@ -21,40 +22,40 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-# Raised when the same frames would give other shots or another score.
+# Increase this when the same frames would give other shots or another motion score.
 SHOTS_MODEL = "shots-v1"
 
-GRID_COLUMNS, GRID_ROWS = 32, 18  # the grid
-TAPS = 4  # samples of a cell, across and down
+GRID_COLUMNS, GRID_ROWS = 32, 18  # cells
+TAPS = 4  # samples per cell, across and down
 CELLS = GRID_COLUMNS * GRID_ROWS
-LEVEL = CELLS * TAPS * TAPS  # one luma level of every sample
-LAGS = 6  # frames back that each frame is compared with; also the longest flash
+LEVEL = CELLS * TAPS * TAPS  # the sum when every sample differs by one level of luma
+LAGS = 6  # how many earlier frames each frame is compared with; also the longest flash
 
-# tests/media/test_shots.py says what these find and miss.
-MIN_CUT = 5  # levels of luma that a sample changes by at a cut, on average
-_MIN_MOVED = 40  # cells of 576 that change their place in the histogram
-_STRONGLY_MOVED = 115
-_NEIGHBOUR_TENTHS = 30  # tenths of the neighbours' mean
-_NEIGHBOURS = 5  # frames to either side; the two that differ most do not count
-_RETURN_TENTHS = 4  # tenths of a cut's difference: a flash leaves less behind
-_FLAT, _DARK, _BRIGHT = 16, 40, 224  # levels in the middle of a fade: its spread and its mean
+# tests/media/test_shots.py shows what these thresholds find and miss.
+MIN_CUT = 5  # levels of luma by which a sample changes at a cut, on average
+_MIN_MOVED = 40  # cells, of 576, that move to another histogram bin at a cut
+_STRONGLY_MOVED = 115  # likewise, where the histogram alone is sufficient
+_NEIGHBOUR_TENTHS = 30  # tenths of the neighbours' mean that a cut must reach
+_NEIGHBOURS = 5  # frames on either side; the two that differ most are left out
+_RETURN_TENTHS = 4  # tenths of a cut's difference; after a flash, less than this remains
+_FLAT, _DARK, _BRIGHT = 16, 40, 224  # levels of a blank frame: largest spread, limits of its mean
 
-# Columns of the series, after the differences from the 1st to 6th frame before: sum and spread of
-# the cells, how many cells moved in the histogram, whether the frame is the one before it in other
-# light, and whether the one before it is a mix of its neighbours.
+# Columns of the series, after the differences from the 1st to 6th frame before: the sum and the
+# spread of the cells, how many cells moved in the histogram, whether only the light changed since
+# the frame before, and whether the frame before is a mix of its neighbours.
 MEAN, SPREAD, MOVED, LIGHT_CHANGE, IS_MIX, SERIES_WIDTH = range(LAGS, LAGS + 6)
 
 IntArray = npt.NDArray[np.int64]
 
 
 def candidate_cuts(series: IntArray) -> list[int]:
-    """Frames that differ enough from the one before, and more than their neighbours do."""
+    """Returns the frames that differ enough from the one before, and more than their neighbours."""
     step, moved = series[:, 0], series[:, MOVED]
     candidates = []
     blank = _blank_frames(series)
     changed = (step >= MIN_CUT * LEVEL) & (moved >= _MIN_MOVED)
     for at in np.flatnonzero(changed & (series[:, LIGHT_CHANGE] == 0)).tolist():
-        # Next to black every histogram moves: there the step alone counts.
+        # Next to a blank frame every histogram moves, so only the difference counts there.
         by_histogram = moved[at] >= _STRONGLY_MOVED and not blank[at - 1 : at + 1].any()
         if _exceeds_neighbours(step, at) or (by_histogram and _exceeds_neighbours(moved, at)):
             candidates.append(at)
@@ -62,10 +63,11 @@ def candidate_cuts(series: IntArray) -> list[int]:
 
 
 def _exceeds_neighbours(values: IntArray, at: int) -> bool:
-    """Whether a value is far above those around it."""
+    """Tells whether a value is far above those around it."""
     left, right = values[max(1, at - _NEIGHBOURS) : at], values[at + 1 : at + 1 + _NEIGHBOURS]
     neighbours = np.sort(np.concatenate([left, right]))
-    # Other cuts may be near. At the ends of a film there are fewer neighbours to leave out.
+    # The largest are left out, since other cuts may be near. At the ends of a film there are
+    # fewer neighbours, so fewer are left out.
     neighbours = (
         neighbours[:-2] if len(neighbours) > 4 else neighbours[: (len(neighbours) + 1) // 2]
     )
@@ -73,7 +75,7 @@ def _exceeds_neighbours(values: IntArray, at: int) -> bool:
 
 
 def hard_cuts(series: IntArray, candidates: Sequence[int]) -> list[int]:
-    """Hard cuts: what was found but for black or white frames and second cuts at a mixed frame."""
+    """Returns the candidates that are not flashes, lost frames or second cuts at a mixed frame."""
     blank = _blank_frames(series)
     cuts: list[int] = []
     for at in candidates:
@@ -85,14 +87,14 @@ def hard_cuts(series: IntArray, candidates: Sequence[int]) -> list[int]:
 
 
 def _blank_frames(series: IntArray) -> npt.NDArray[np.bool_]:
-    """Which frames are black or white all over."""
+    """Tells for each frame whether it is black or white all over."""
     level = series[:, MEAN] // LEVEL
     flat = series[:, SPREAD] <= _FLAT * TAPS * TAPS
     return np.asarray(flat & ((level <= _DARK) | (level >= _BRIGHT)))
 
 
 def _picture_returns(series: IntArray, at: int) -> bool:
-    """Whether the picture before a change, or after it, is there again on its other side."""
+    """Tells whether the picture on one side of a change appears again on the other side."""
     limit = _RETURN_TENTHS * int(series[at, 0])
     for lag in range(2, LAGS + 1):
         begins = at - 1 + lag < len(series) and 10 * series[at - 1 + lag, lag - 1] < limit
@@ -103,7 +105,7 @@ def _picture_returns(series: IntArray, at: int) -> bool:
 
 
 def fade_cuts(series: IntArray, candidates: Sequence[int]) -> list[int]:
-    """Middles of black or white passages between two shots that no sudden change bounds."""
+    """Returns the middles of black or white passages between two shots without a hard cut."""
     blank = _blank_frames(series)
     edges = np.flatnonzero(np.diff(blank.astype(np.int8), prepend=0, append=0))
     middles = []

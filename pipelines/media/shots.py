@@ -1,9 +1,9 @@
-"""Shots of a film and how much moves in it, from a small grid of each frame's luma.
+"""Finds the shots of a film and measures its motion, from a small grid of each frame's luma.
 
-Every frame is seen once. Of its luma plane 128 x 72 samples are read, at the same places of every
-frame, and added up in fours to a grid of 32 x 18 cells; all that follows is arithmetic in whole
-numbers, so that the same frames give the same answer everywhere. `shot_rules` has what makes a
-shot.
+Every frame is read once: 128 x 72 samples of its luma plane, always at the same positions, are
+added up in blocks of 4 x 4 to a grid of 32 x 18 cells. Everything after that is integer
+arithmetic, so that the same frames give the same result everywhere. The rules are in
+`shot_rules`.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from pipelines.media.shot_rules import (
     hard_cuts,
 )
 
-_BATCH = 64  # frames whose differences are worked out together
+_BATCH = 64  # frames whose differences are computed together
 _BINS = 32
-_MIN_CORRELATION_TENTHS = 9  # tenths: correlation of a picture and the same in other light
+_MIN_CORRELATION_TENTHS = 9  # tenths: the correlation of a picture with itself in other light
 _MAX_MIX_ERROR_HUNDREDTHS = (
-    12  # hundredths of a cut's difference that a mix of both sides is off by at most
+    12  # hundredths of a cut's difference: the largest error of a mix of both sides
 )
 
 Grid = npt.NDArray[np.uint8]
@@ -51,9 +51,9 @@ class ShotBoundaries:
     """The shots of a film.
 
     Attributes:
-        starts: Number of each shot's first frame, from 0, in order; the first is 0.
-        motion_milli: Mean absolute difference of luma between frames that follow each other within
-            a shot, in thousandths of a level of 255.
+        starts: The number of each shot's first frame, in order; the first is 0.
+        motion_milli: Mean absolute difference of luma between consecutive frames of a shot, in
+            thousandths of a level of 255.
     """
 
     starts: tuple[int, ...]
@@ -61,9 +61,9 @@ class ShotBoundaries:
 
 
 class ShotDetector:
-    """Takes the frames of a film one by one and tells its shots in the end.
+    """Takes the frames of a film one by one and then returns its shots.
 
-    Keeps some numbers a frame, and the grids of the last few.
+    Keeps a few numbers per frame, and the grids of the last few frames.
     """
 
     def __init__(self) -> None:
@@ -73,21 +73,21 @@ class ShotDetector:
         self._series: list[IntArray] = []
 
     def add(self, frame: VideoFrame) -> None:
-        """Takes the next frame, as the decoder gives it."""
+        """Adds the next frame, as the decoder returns it."""
         self.add_luma(luma_of(frame))
 
     def add_luma(self, luma: Grid) -> None:
-        """Takes the next frame's luma: [height, width], any size."""
+        """Adds the next frame's luma: [height, width], of any size."""
         sample_luma(luma, self._batch[self._filled])
         self._filled += 1
         if self._filled == _BATCH:
             self._process_batch()
 
     def finish(self) -> ShotBoundaries:
-        """The shots of all frames taken.
+        """Returns the shots of all frames that were added.
 
         Raises:
-            ValueError: If there were none.
+            ValueError: No frame was added.
         """
         self._process_batch()
         if not self._series:
@@ -103,7 +103,7 @@ class ShotDetector:
         return ShotBoundaries((0, *cuts), motion)
 
     def _process_batch(self) -> None:
-        """Adds a row a frame to the series."""
+        """Appends one row per frame to the series."""
         if not self._filled:
             return
         new = _sum_cells(self._batch[: self._filled])
@@ -116,7 +116,7 @@ class ShotDetector:
         rows[:, SPREAD] = cells.max(axis=1) - cells.min(axis=1)
         histograms = _histograms(cells)
         rows[1:, MOVED] = np.abs(np.diff(histograms, axis=0)).sum(axis=1) // 2
-        # Few frames change that much, so the next two cost little.
+        # Few frames change that much, so these two checks cost little.
         changed = rows[:, 0] >= MIN_CUT * LEVEL
         for at in np.flatnonzero(changed[1:]) + 1:
             rows[at, LIGHT_CHANGE] = _differs_only_in_light(cells[at - 1], cells[at])
@@ -128,9 +128,9 @@ class ShotDetector:
 
 
 def _sum_cells(samples: Grid) -> Cells:
-    """Samples of frames, [n, 72, 128], added up to cells, [n, 576]: at most 4,080 each."""
+    """Adds up samples [n, 72, 128] to cells [n, 576]; a cell is at most 4,080."""
     taps = samples.reshape(-1, GRID_ROWS, TAPS, GRID_COLUMNS, TAPS)
-    # Whole planes at a time: a sum over an axis of four would be slower by far.
+    # Whole planes at a time, because a sum over an axis of four is far slower.
     down = taps[:, :, 0].astype(np.int16)
     for tap in range(1, TAPS):
         down += taps[:, :, tap]
@@ -141,7 +141,7 @@ def _sum_cells(samples: Grid) -> Cells:
 
 
 def luma_of(frame: VideoFrame) -> Grid:
-    """The luma of a decoded frame, eight bits, without a copy where the layout allows."""
+    """Returns a decoded frame's luma in eight bits, without a copy where the layout allows."""
     depth = _luma_bits(frame.format.name)
     if not depth:
         frame, depth = frame.reformat(format="gray"), 8
@@ -157,7 +157,7 @@ def luma_of(frame: VideoFrame) -> Grid:
 
 @lru_cache(maxsize=64)
 def _luma_bits(layout: str) -> int:
-    """Bits of a sample where the first plane is luma alone, low bits first; 0 elsewhere."""
+    """Returns the bits per sample if the first plane is only luma, little-endian; else 0."""
     described = VideoFormat(layout)
     first = described.components[0]
     alone = sum(part.plane == first.plane for part in described.components) == 1
@@ -166,7 +166,7 @@ def _luma_bits(layout: str) -> int:
 
 
 def sample_luma(luma: Grid, into: Grid) -> None:
-    """Reads samples at even distances; of a frame smaller than the grid some are read twice."""
+    """Reads evenly spaced samples; some repeat if the frame is smaller than the grid."""
     height, width = luma.shape
     rows, columns = into.shape
     down, across = height // rows, width // columns
@@ -180,7 +180,7 @@ def sample_luma(luma: Grid, into: Grid) -> None:
 
 
 def _histograms(cells: Cells) -> IntArray:
-    """How many cells have which level, [n, 32]."""
+    """Counts the cells in each of 32 bins of luma: [n, 32]."""
     shift = (256 * TAPS * TAPS // _BINS).bit_length() - 1
     numbered = (cells >> shift) + _BINS * np.arange(len(cells))[:, None]
     counted = np.bincount(numbered.ravel(), minlength=_BINS * len(cells))
@@ -188,10 +188,10 @@ def _histograms(cells: Cells) -> IntArray:
 
 
 def _differs_only_in_light(before: Cells, after: Cells) -> bool:
-    """Whether two grids are one picture in different light: one a linear function of the other."""
+    """Tells whether two grids are one picture in other light: nearly linear in each other."""
     one, two = before.astype(np.int64), after.astype(np.int64)
     one, two = one - one.sum() // CELLS, two - two.sum() // CELLS
-    # Squares in Python's numbers, which do not overflow.
+    # Python integers, because the squares would overflow.
     both, own, other = (int((a * b).sum()) for a, b in ((one, two), (one, one), (two, two)))
     return (
         both > 0
@@ -200,7 +200,7 @@ def _differs_only_in_light(before: Cells, after: Cells) -> bool:
 
 
 def _is_mix(before: Cells, middle: Cells, after: Cells) -> bool:
-    """Whether a grid is a weighted mean of its neighbours."""
+    """Tells whether a grid is nearly a weighted mean of its neighbours."""
     first, mid, last = (grid.astype(np.int64) for grid in (before, middle, after))
     distance = int(np.abs(last - first).sum())
     if not distance:

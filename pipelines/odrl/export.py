@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from pipelines.format.manifest import open_manifest
 from pipelines.odrl.policy import deal_policy, delivered_policy, excluded_policy, policy_line
 from pipelines.odrl.records import (
     LIMIT_FIELDS,
     DeliveredDecision,
-    ExcludedDecision,
     PolicyScope,
     read_usage_limits,
 )
 from pipelines.odrl.terms import JsonNode, profile_document
-from pipelines.run.decisions import delivered_location, read_decisions
+from pipelines.run.decisions import Decision, decisions_of, read_decisions
+from pipelines.storage.columns import rows_of
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_parquet
@@ -94,18 +94,12 @@ def _policies(
 ) -> Iterator[tuple[Outcome, JsonNode]]:
     """Every decision as a policy, in the order of the table's parts; a batch is held at a time."""
     samples = SampleLookup(store, frozenset(shard.name for shard in manifest.shards))
-    rows = (row for batch in read_decisions(store, _DECISIONS) for row in batch.to_pylist())
-    for row in rows:
-        outcome = Outcome(row["outcome"])
-        if outcome is Outcome.DELIVERED:
-            asset = samples.find(row["detail"], None if for_buyer else row["asset_id"])
-            yield outcome, delivered_policy(scope, asset)
-        elif not for_buyer:
-            reasons = tuple(row["reasons"])
-            excluded = ExcludedDecision(
-                row["asset_id"], outcome, row["stage"], reasons, row["detail"]
-            )
-            yield outcome, excluded_policy(scope, excluded)
+    for batch in read_decisions(store, _DECISIONS):
+        for decision in decisions_of(batch):
+            if decision.outcome is Outcome.DELIVERED:
+                yield decision.outcome, delivered_policy(scope, samples.find(decision, for_buyer))
+            elif not for_buyer:
+                yield decision.outcome, excluded_policy(scope, decision)
 
 
 def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> None:
@@ -123,6 +117,14 @@ def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> 
             )
 
 
+class _NamedSample(TypedDict):
+    """What every shard's table says of a sample; the limits, where it has them, stand beside."""
+
+    key: str
+    asset: str
+    decision_sha256: str
+
+
 class SampleLookup:
     """What a buyer may know of delivered assets, one shard's table in hand at a time."""
 
@@ -130,30 +132,37 @@ class SampleLookup:
         self._store = store
         self._shards = shards
         self._shard = ""
-        self._rows: dict[str, dict[str, Any]] = {}
+        self._rows: dict[str, _NamedSample] = {}
 
-    def find(self, detail: str, asset_id: str | None) -> DeliveredDecision:
-        """The sample that a decision's detail points to.
+    def find(self, decision: Decision, for_buyer: bool) -> DeliveredDecision:
+        """The sample of a delivered asset.
+
+        Args:
+            decision: To deliver it.
+            for_buyer: Whether the asset's id is left out.
 
         Raises:
             RunError: If the shard does not hold it.
         """
-        shard, key = delivered_location(detail) or ("", "")
+        shard, key = decision.shard or "", decision.key or ""
         if shard in self._shards and shard != self._shard:
             self._load_shard(shard)
         row = self._rows.get(key) if shard == self._shard else None
         if row is None:
             raise RunError(
                 "A delivered asset is in no shard of the delivery",
-                repr(detail)[:120],
+                f"asset {decision.asset_id!r}: shard {shard!r}, key {key!r}",
                 "agency/decisions is not this run's.",
             )
         limits = read_usage_limits(row)
+        asset_id = None if for_buyer else decision.asset_id
         return DeliveredDecision(asset_id, row["asset"], row["decision_sha256"], shard, key, limits)
 
     def _load_shard(self, shard: str) -> None:
         table = read_parquet(self._store, f"{layout.DELIVERY}/shards/{shard}.parquet")
         # A table made before samples had limits has no columns for them.
         wanted = {"key", "asset", "decision_sha256", *LIMIT_FIELDS} & set(table.column_names)
-        self._rows = {row["key"]: row for row in table.select(sorted(wanted)).to_pylist()}
+        self._rows = {
+            row["key"]: row for row in rows_of(table.select(sorted(wanted)), _NamedSample)
+        }
         self._shard = shard

@@ -11,9 +11,7 @@ import json
 import re
 from collections.abc import Sequence
 
-import rfc8785
-
-from pipelines.odrl.records import DeliveredDecision, ExcludedDecision, PolicyScope, UsageLimits
+from pipelines.odrl.records import DeliveredDecision, PolicyScope, UsageLimits
 from pipelines.odrl.terms import (
     ACTIONS,
     CONTEXT,
@@ -26,6 +24,8 @@ from pipelines.odrl.terms import (
     child_iri,
     typed_literal,
 )
+from pipelines.run.decisions import Decision
+from schemas.canonical import canonical_json
 from schemas.deal import Deal
 from schemas.errors import InputError
 from schemas.reasons import Outcome, Reason
@@ -79,7 +79,7 @@ def delivered_policy(scope: PolicyScope, asset: DeliveredDecision) -> JsonNode:
     }
 
 
-def excluded_policy(scope: PolicyScope, asset: ExcludedDecision) -> JsonNode:
+def excluded_policy(scope: PolicyScope, asset: Decision) -> JsonNode:
     """A refusal or dead letter: a Set that forbids the deal's buyer any use, with the reasons.
 
     Raises:
@@ -92,7 +92,7 @@ def excluded_policy(scope: PolicyScope, asset: ExcludedDecision) -> JsonNode:
         "deal": scope.agreement,
         "asOf": scope.as_of,
         "outcome": asset.outcome.value,
-        "stage": asset.stage,
+        "stage": asset.stage.value,
         "detail": asset.detail,
         "reason": [_reason_node(code) for code in asset.reasons],
         "target": {"@type": "Asset", "uid": target, "assetId": asset.asset_id},
@@ -215,7 +215,7 @@ def _asset_node(scope: PolicyScope, target: str) -> JsonNode:
 
 def _decision_iri(scope: PolicyScope, parts: Sequence[str]) -> str:
     """Two rows of one asset id are two decisions, so their content names them."""
-    digest = hashlib.sha256(rfc8785.dumps([str(part) for part in parts])).hexdigest()
+    digest = hashlib.sha256(canonical_json([str(part) for part in parts])).hexdigest()
     return child_iri(scope.delivery, "decision", digest)
 
 

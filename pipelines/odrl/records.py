@@ -10,7 +10,6 @@ from functools import cached_property
 from pipelines.odrl.terms import agency_iri, child_iri
 from schemas.deal import Deal
 from schemas.errors import InputError
-from schemas.reasons import Outcome
 
 # Fields of a sample that narrow its use, where a sample has them: PLUS codes such as AL-CRP, and
 # the action that each kind of code limits.
@@ -99,17 +98,6 @@ class DeliveredDecision:
     shard: str
     key: str
     limits: UsageLimits = UsageLimits()
-
-
-@dataclass(frozen=True)
-class ExcludedDecision:
-    """An asset that the deal does not take, as the decisions table has it."""
-
-    asset_id: str
-    outcome: Outcome
-    stage: str
-    reasons: tuple[str, ...]
-    detail: str
 
 
 def read_usage_limits(sample: Mapping[str, object]) -> UsageLimits:

@@ -1,7 +1,8 @@
-"""Profiles: what each kind of model needs of a delivery. A profile is a module here and a schema.
+"""Profiles: what training each kind of model needs from a delivery.
 
-A module that is called `box_motion.py` and defines `PROFILE` is the profile `box-motion`; nothing
-else lists it. `make schemas` writes its schema to schemas/profiles/box-motion.json.
+A profile is a module of this package together with a JSON Schema. A module named `box_motion.py`
+that defines `PROFILE` is the profile `box-motion`; there is no other list of profiles. `make
+schemas` writes its schema to schemas/profiles/box-motion.json.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ from functools import lru_cache
 from pipelines.profiles.base import Profile
 from schemas.errors import InputError
 
-# Modules of this package that help profiles and are none.
+# Modules of this package that are not profiles.
 _HELPER_MODULES = frozenset({"base", "aspect", "captions"})
 
 
 def profile_names() -> tuple[str, ...]:
-    """Every profile, in order."""
+    """Returns the names of all profiles, sorted."""
     found = (module.name for module in pkgutil.iter_modules(__path__))
     return tuple(sorted(name.replace("_", "-") for name in found if name not in _HELPER_MODULES))
 
 
 @lru_cache(maxsize=64)
 def load_profile(name: str) -> Profile:
-    """A profile by its name.
+    """Returns the profile of a name.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: There is no profile of that name.
     """
     if name not in profile_names():
         raise InputError("Unknown profile", repr(name), f"Use one of {', '.join(profile_names())}")
@@ -40,7 +41,10 @@ def load_profile(name: str) -> Profile:
 
 
 def profile_for(name: str, media_type: str) -> Profile | None:
-    """The profile that samples of a kind of media carry in a deal of the named profile."""
+    """Returns the profile for media of a type in a deal with the named profile, or None.
+
+    It is the named profile itself, or its companion profile where that takes the media type.
+    """
     profile = load_profile(name)
     if media_type == profile.media_type:
         return profile

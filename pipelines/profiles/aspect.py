@@ -1,4 +1,4 @@
-"""Aspect buckets: the ratio of a table that a medium's own is nearest to."""
+"""Aspect buckets: the standard aspect ratio that is nearest to a picture's or film's own."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from schemas.profiles.common import AspectBucket
 
 @lru_cache(maxsize=1)
 def aspect_buckets() -> tuple[tuple[AspectBucket, int, int], ...]:
-    """Each bucket with its width and height, from the tallest to the widest."""
+    """Returns each bucket with its width and height, from the tallest to the widest."""
     parsed = [(name, *map(int, name.split(":"))) for name in get_args(AspectBucket)]
     return tuple(sorted(parsed, key=lambda bucket: bucket[1] / bucket[2]))
 
 
 def aspect_bucket(width: int, height: int) -> AspectBucket:
-    """The bucket of a size: nearest by the logarithm of the ratio, so turning turns the bucket.
+    """Returns the bucket whose ratio is nearest to width / height on a logarithmic scale.
 
-    Nearer to the wider of two ratios a/b and c/d is what is above their geometric mean, and
-    (width / height)² against (a c) / (b d) is a comparison of whole numbers. None is ever equal:
-    no two neighbours of the table have a product that is a square.
+    On that scale, a picture rotated by a quarter turn gets the rotated bucket. A ratio is nearer
+    to the wider of two buckets a/b and c/d if it is above their geometric mean, so the code
+    compares (width / height)² with (a c) / (b d) in integers. Ties cannot occur, because no two
+    neighbouring buckets have a product that is a square.
     """
     table = aspect_buckets()
     chosen = table[0]

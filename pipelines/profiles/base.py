@@ -1,4 +1,4 @@
-"""What a profile is: the fields of its samples, and what it needs of an asset."""
+"""Defines a profile: the fields of its samples, and what it requires of an asset."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from pydantic import ValidationError
 
 from schemas.profiles import COMPANION_KEYWORD
 from schemas.profiles.common import CommonSample
+from schemas.unit import UnitRow
 
-# A row of a unit's table (pipelines.steps.enrich.UNIT_SCHEMA).
-Row = Mapping[str, Any]
+# A row of a unit's table (schemas.unit.UNIT_SCHEMA).
+Row = UnitRow
 
 _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# Faults that are named of one sample.
+# How many faults of one sample a message lists.
 _MAX_LISTED_FAULTS = 3
 
 
 @dataclass(frozen=True)
 class UnmetRequirement:
-    """What an asset cannot give its profile.
+    """A requirement of the profile that an asset does not meet.
 
     Attributes:
         reason: A code of `schemas.reasons.Reason`.
-        detail: What was seen, in a line.
+        detail: The values seen, in one line.
     """
 
     reason: str
@@ -34,7 +35,7 @@ class UnmetRequirement:
 
 
 class SampleError(Exception):
-    """A sample is not what its profile's schema says. The text names its fields."""
+    """A sample does not match its profile's schema. The message names the fields at fault."""
 
 
 @dataclass(frozen=True)
@@ -42,51 +43,51 @@ class Profile:
     """One profile.
 
     Attributes:
-        name: As a deal names it.
-        sample: Its fields; the JSON Schema is made of it.
-        find_unmet: Tells what an asset cannot give, if there is anything.
-        fields: The fields that its samples have besides those of every profile; may also give
-            another value to one of these.
-        card: What a delivery's card says of training with it, in Markdown.
+        name: The name that a deal uses.
+        sample: The model of its samples, from which the JSON Schema is generated.
+        find_unmet: Returns the requirement that an asset does not meet, or None.
+        fields: Returns the fields of a sample that are specific to this profile; may also
+            override fields that all profiles share.
+        card: What a delivery's card says about training with the profile, in Markdown.
     """
 
     name: str
     sample: type[CommonSample]
     find_unmet: Callable[[Row], UnmetRequirement | None]
-    fields: Callable[[Row], dict[str, Any]]
+    fields: Callable[[Row], dict[str, object]]
     card: str
 
     @property
     def media_type(self) -> str:
-        """The kind of media that it takes."""
+        """The media type of its samples: `image` or `video`."""
         (kind,) = get_args(self.sample.model_fields["media_type"].annotation)
         return str(kind)
 
     @property
     def companion_profile(self) -> str:
-        """The profile that other media of such a deal carry; "" where there are none."""
+        """The profile of the other media type in a deal with this profile, or ""."""
         return self.sample.companion_profile
 
-    def make_sample(self, common: Mapping[str, Any], row: Row) -> CommonSample:
-        """A sample of this profile.
+    def make_sample(self, common: Mapping[str, object], row: Row) -> CommonSample:
+        """Returns an asset's sample for this profile.
 
         Args:
-            common: The fields of every profile, but `profile`.
-            row: The asset's row.
+            common: The fields that all profiles share, without `profile`.
+            row: The asset's row of its unit's table.
 
         Raises:
-            SampleError: If the asset does not meet the profile; `find_unmet` would have said so.
+            SampleError: The asset does not meet the profile; `find_unmet` would have said so.
         """
         try:
-            return self.sample(**{**common, "profile": self.name, **self.fields(row)})
+            return self.sample.model_validate({**common, "profile": self.name, **self.fields(row)})
         except ValidationError as error:
             raise SampleError(_fault_summary(error)) from error
 
     def parse_sample(self, data: bytes) -> CommonSample:
-        """A sample of its JSON member.
+        """Parses a sample's JSON member.
 
         Raises:
-            SampleError: If it is none of this profile.
+            SampleError: It is not a valid sample of this profile.
         """
         try:
             return self.sample.model_validate_json(data)
@@ -104,7 +105,7 @@ def _fault_summary(error: ValidationError) -> str:
 
 
 def schema_text(profile: Profile) -> str:
-    """A profile's JSON Schema, as schemas/profiles/<name>.json has it."""
+    """Returns a profile's JSON Schema, the content of schemas/profiles/<name>.json."""
     model_schema = profile.sample.model_json_schema(mode="serialization")
     schema: dict[str, Any] = {
         "$schema": _SCHEMA_DIALECT,

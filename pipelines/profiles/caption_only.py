@@ -1,12 +1,12 @@
-"""`caption-only`: a picture and every caption there is of it, each with its source.
+"""`caption-only`: a picture with all of its captions, each with its source.
 
-For captioners and re-captioners, which learn from what people wrote and must know it from what
-another model did.
+For training captioners and re-captioners, which learn from captions written by people and must be
+able to tell them from those written by a model.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,10 +25,10 @@ class Caption(SampleFields):
     """One caption."""
 
     source: Literal["title", "description", "model"]
-    """Whose: the first two are the contributor's."""
+    """Who wrote it; `title` and `description` are the contributor's."""
     text: NonEmptyText
     score_bp: ScoreBp
-    """Its cosine with the picture; 0 where none was computed."""
+    """The cosine of caption and picture; 0 where it was not computed."""
 
 
 class CaptionOnly(PictureSample):
@@ -36,10 +36,10 @@ class CaptionOnly(PictureSample):
 
     profile: Literal["caption-only"]
     captions: Annotated[list[Caption], Field(min_length=1)]
-    """The contributor's first; `caption_model` names the model of a model's."""
+    """The contributor's come first; `caption_model` names the model that wrote a model's."""
 
 
-def _fields(row: Row) -> dict[str, Any]:
+def _fields(row: Row) -> dict[str, object]:
     captions = [
         Caption(source=kind, text=text, score_bp=score)
         for kind, text, score in contributor_captions(row)

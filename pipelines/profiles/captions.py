@@ -1,44 +1,53 @@
-"""Captions of an asset's row: the contributor's and a model's, kept apart."""
+"""Reads the captions from an asset's row, keeping the contributor's and a model's apart."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from pipelines.profiles.base import Row, UnmetRequirement
+from schemas.unit import CONTRIBUTOR_CAPTION_COLUMNS
 
 BASIS_POINTS = 10_000
-CONTRIBUTOR_CAPTION_COLUMNS: tuple[Literal["title", "description"], ...] = ("title", "description")
 
 CaptionKind = Literal["model", "title", "description"]
 
 
 def score_bp(cosine: float) -> int:
-    """A cosine in ten-thousandths; sums of floats may be a hair outside of -1 to 1."""
+    """Returns a cosine in ten-thousandths, clamped because rounding can exceed -1 to 1."""
     return max(-BASIS_POINTS, min(BASIS_POINTS, round(cosine * BASIS_POINTS)))
 
 
 def model_caption(row: Row) -> str:
-    """A model's caption; "" where the rights forbid one, or it wrote nothing."""
+    """Returns the model's caption; "" if the rights forbid captioning or the model wrote none."""
     return str(row["caption"]) if row["caption_source"] == "model" else ""
 
 
 def contributor_captions(row: Row) -> list[tuple[CaptionKind, str, int]]:
-    """The contributor's captions with their scores: title and description, where given."""
+    """Returns the contributor's captions with their scores: title and description, if given."""
+    scores = {"title": row["title_score"], "description": row["description_score"]}
     return [
-        (kind, text, score_bp(row[f"{kind}_score"]))
+        (kind, text, score_bp(scores[kind]))
         for kind in CONTRIBUTOR_CAPTION_COLUMNS
         if (text := (row[kind] or "").strip())
     ]
 
 
 def contributor_caption(row: Row) -> tuple[str, int]:
-    """The contributor's caption and its score: the title, or else the description, or else ""."""
+    """Returns the contributor's caption and its score: title, else description, else ("", 0)."""
     own = contributor_captions(row)
     return (own[0][1], own[0][2]) if own else ("", 0)
 
 
-def recommended_caption(row: Row) -> dict[str, Any]:
-    """The fields of the recommended caption: a model's if there is one, else the contributor's."""
+class RecommendedCaption(TypedDict):
+    """The fields of a sample's recommended caption."""
+
+    caption_source: CaptionKind
+    caption: str
+    clip_score_bp: int
+
+
+def recommended_caption(row: Row) -> RecommendedCaption:
+    """Returns the fields of the recommended caption: the model's, else the contributor's."""
     if model_caption(row):
         chosen: tuple[CaptionKind, str, int] = (
             "model",
@@ -51,8 +60,11 @@ def recommended_caption(row: Row) -> dict[str, Any]:
 
 
 def find_missing_caption(row: Row) -> UnmetRequirement | None:
-    """Every profile needs one caption at least."""
+    """Checks that an asset has at least one caption, which every profile requires."""
     if model_caption(row) or contributor_captions(row):
         return None
-    why = "no model may caption it" if row["caption_source"] != "model" else "the model wrote none"
+    if row["caption_source"] != "model":
+        why = "the rights forbid a model to caption it"
+    else:
+        why = "the model wrote no caption"
     return UnmetRequirement("profile.no_caption", f"no title, no description, and {why}")

@@ -1,12 +1,12 @@
-"""`image-text`: pictures with the contributor's caption and a model's, for CLIP and its like.
+"""`image-text`: pictures with the contributor's caption and a model's, for CLIP and similar models.
 
-The two are shipped apart and never mixed, with the share of synthetic captions that is recommended
-when sampling: 0.95 was the best of those that DALL·E 3's authors tried (65, 80, 90 and 95 %).
+The two captions are in separate fields, with the recommended share of synthetic captions when
+sampling: 0.95 was the best that the authors of DALL·E 3 tried (65, 80, 90 and 95 %).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -30,22 +30,22 @@ class ImageText(PictureSample):
 
     profile: Literal["image-text"]
     aspect_bucket: AspectBucket
-    """The ratio that width to height is nearest to."""
+    """The standard ratio nearest to width / height."""
     contributor_caption: str
     """The title, or else the description."""
     contributor_caption_score_bp: ScoreBp
-    """Its cosine with the picture; 0 where none was computed."""
+    """The cosine of caption and picture; 0 where it was not computed."""
     short_caption: str
-    """The captioner's, as the three next; "" where the rights forbid it."""
+    """The captioner's, like the next three fields; "" where the rights forbid captioning."""
     short_caption_score_bp: ScoreBp
     dense_caption: str
     """"" where the captioner writes no dense captions."""
     dense_caption_score_bp: ScoreBp
     p_synthetic_bp: Annotated[int, Field(ge=0, le=10_000)]
-    """How often to take the synthetic caption; all or nothing where the other is missing."""
+    """How often to use the synthetic caption, of 10000 times; 0 or 10000 if one is missing."""
 
 
-def _fields(row: Row) -> dict[str, Any]:
+def _fields(row: Row) -> dict[str, object]:
     own, own_score = contributor_caption(row)
     short = model_caption(row)
     return {
@@ -55,7 +55,7 @@ def _fields(row: Row) -> dict[str, Any]:
         "contributor_caption_score_bp": own_score,
         "short_caption": short,
         "short_caption_score_bp": score_bp(row["clip_score"]) if short else 0,
-        # No captioner of open_clip's writes more than one length.
+        # Captioners of open_clip write captions of one length only.
         "dense_caption": "",
         "dense_caption_score_bp": 0,
         "p_synthetic_bp": (P_SYNTHETIC_BP if own else BASIS_POINTS) if short else 0,

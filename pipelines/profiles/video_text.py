@@ -1,13 +1,13 @@
-"""`video-text`: native films with their shots, a caption of each and of the whole, and motion.
+"""`video-text`: films in their native form, with captions of the film and its shots, and motion.
 
-Films keep their length, size and shape, which serves training better than square crops. Pictures
-that a deal takes besides carry `image-text`. Embeddings of shots are in the shards' Parquet tables:
-vectors in JSON would outweigh the captions a hundredfold.
+Films keep their length, size and aspect ratio, which is better for training than square crops.
+Pictures in the same deal use the profile `image-text`. The shots' embeddings are in the shards'
+Parquet tables, because as JSON they would take a hundred times the space of the captions.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,7 @@ from pipelines.media.limits import MAX_SHOTS
 from pipelines.profiles.aspect import aspect_bucket
 from pipelines.profiles.base import Profile, Row, UnmetRequirement
 from pipelines.profiles.captions import (
+    RecommendedCaption,
     contributor_caption,
     find_missing_caption,
     recommended_caption,
@@ -29,22 +30,23 @@ from schemas.profiles.common import (
     SampleFields,
     ScoreBp,
 )
+from schemas.unit import UnitShot
 
 
 class Shot(SampleFields):
-    """One shot of a film: the frames from `first_frame` up to, and without, `end_frame`."""
+    """One shot of a film: the frames from `first_frame` up to but not including `end_frame`."""
 
     first_frame: Count
     end_frame: Pixels
     start_ms: Count
     end_ms: Count
     caption: NonEmptyText
-    """A model's; of a film of one shot that no model may see, the contributor's."""
+    """A model's; if no model may see the film and it has one shot, the contributor's."""
     caption_score_bp: ScoreBp
 
 
 class VideoText(CommonSample):
-    """A film, untouched, with its shots."""
+    """A film, unmodified, with its shots."""
 
     companion_profile: ClassVar[str] = "image-text"
 
@@ -55,22 +57,22 @@ class VideoText(CommonSample):
     fps_num: Annotated[int, Field(ge=1, le=2**31 - 1)]
     frames: Annotated[int, Field(ge=2, le=2**53 - 1)]
     aspect_bucket: AspectBucket
-    """The ratio that width to height is nearest to."""
+    """The standard ratio nearest to width / height."""
     contributor_caption: str
     """The title, or else the description."""
     contributor_caption_score_bp: ScoreBp
-    """Its cosine with the film's embedding; 0 where none was computed."""
+    """The cosine of caption and film embedding; 0 where it was not computed."""
     motion_milli: Count
-    """Mean absolute difference of luma from frame to frame, in thousandths of a level of 255."""
+    """Mean absolute luma difference of successive frames, in thousandths of a level of 255."""
     shots: Annotated[list[Shot], Field(min_length=1, max_length=MAX_SHOTS)]
 
     @model_validator(mode="after")
     def _check_shots(self) -> Self:
-        """The shots are the film: they follow each other from its first frame to its last."""
+        """Checks that the shots cover the film's frames in order, without gaps or overlaps."""
         borders = [0, *(shot.end_frame for shot in self.shots)]
         firsts = [shot.first_frame for shot in self.shots]
         if firsts != borders[:-1] or borders[-1] != self.frames or sorted(set(borders)) != borders:
-            raise ValueError("the shots are not the film's frames in order")
+            raise ValueError("the shots do not cover the film's frames in order")
         return self
 
 
@@ -83,19 +85,20 @@ def _find_unmet(row: Row) -> UnmetRequirement | None:
         return UnmetRequirement("profile.no_frame_rate", "the film states no frame rate")
     if len(row["shots"]) > MAX_SHOTS:
         return UnmetRequirement(
-            "profile.too_many_shots", f"{len(row['shots'])}; at most {MAX_SHOTS}"
+            "profile.too_many_shots", f"{len(row['shots'])} shots; at most {MAX_SHOTS}"
         )
     unmet = find_missing_caption(row)
     if unmet is None and len(row["shots"]) > 1:
         uncaptioned = sum(not shot["caption"] for shot in row["shots"])
         if uncaptioned:
             return UnmetRequirement(
-                "profile.no_shot_captions", f"{uncaptioned} of {len(row['shots'])} shots"
+                "profile.no_shot_captions",
+                f"{uncaptioned} of {len(row['shots'])} shots have no caption",
             )
     return unmet
 
 
-def _fields(row: Row) -> dict[str, Any]:
+def _fields(row: Row) -> dict[str, object]:
     film_caption = recommended_caption(row)
     own, own_score = contributor_caption(row)
     return {
@@ -108,7 +111,7 @@ def _fields(row: Row) -> dict[str, Any]:
     }
 
 
-def _shot(shot: Row, film_caption: dict[str, Any]) -> Shot:
+def _shot(shot: UnitShot, film_caption: RecommendedCaption) -> Shot:
     has_caption = bool(shot["caption"])
     return Shot(
         first_frame=shot["first_frame"],

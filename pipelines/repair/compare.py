@@ -67,8 +67,8 @@ def _describe(decision: tuple[str, str]) -> str:
 
 def _decisions(store: Store, prefix: str) -> dict[str, tuple[str, str]]:
     found = {}
-    for batch in read_decisions(store, f"{prefix}/decisions"):
-        for row in batch.select(["asset_id", "outcome", "reasons"]).to_pylist():
+    for batch in read_decisions(store, f"{prefix}/decisions", ("asset_id", "outcome", "reasons")):
+        for row in batch.to_pylist():
             found[row["asset_id"]] = (row["outcome"], ", ".join(row["reasons"]))
     return found
 

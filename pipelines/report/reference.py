@@ -122,16 +122,17 @@ def _table_row(*cells: str) -> str:
 def reasons_table() -> str:
     """Every reason as Markdown, in the order of the enumeration."""
     lines = [
-        _table_row("code", "stage", "outcome", "meaning", "found in", "what clears it"),
-        _table_row(*["---"] * 6),
+        _table_row(
+            "code", "stage", "outcome", "meaning", "found in", "deal keys", "what clears it"
+        ),
+        _table_row(*["---"] * 7),
     ]
     for reason in Reason:
         info = REASONS[reason]
         outcome = info.outcome.replace("_", " ")
+        source, keys = f"`{info.source}`", ", ".join(f"`{key}`" for key in info.governed_by)
         lines.append(
-            _table_row(
-                f"`{reason}`", info.stage, outcome, info.sentence, f"`{info.source}`", info.remedy
-            )
+            _table_row(f"`{reason}`", info.stage, outcome, info.sentence, source, keys, info.remedy)
         )
     return "\n".join(lines)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.ledger.ed25519 import parse_vkey
-from pipelines.run.counts import StepCounts
+from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
 from pipelines.steps.package import PackageResult
 from schemas.money import format_amount
@@ -26,7 +24,7 @@ _STEP_NAMES = {
 }
 
 
-def packaged_json(job: Job, packaged: PackageResult) -> dict[str, Any]:
+def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
     """The summary for machines."""
     attribution, end = packaged.attribution, packaged.manifest.end
     return {
@@ -59,13 +57,18 @@ def verify_command(job: Job, vkey: str) -> str:
 
 def show_packaged(console: Console, job: Job, packaged: PackageResult) -> None:
     """Prints the summary for people."""
+    show_counts(console, packaged.steps)
+    _show_delivery(console, job, packaged)
+
+
+def show_counts(console: Console, steps: dict[str, StepCounts]) -> None:
+    """Prints the funnel and, where assets were left out, the table of reasons."""
     console.print()
-    console.print(_funnel(packaged.steps))
-    reasons = _reasons(packaged.steps)
+    console.print(_funnel(steps))
+    reasons = _reasons(steps)
     if reasons.row_count:
         console.print(reasons)
         console.print("An asset may have several reasons, so these can sum to more than it.\n")
-    _show_delivery(console, job, packaged)
 
 
 def _funnel(steps: dict[str, StepCounts]) -> Table:
@@ -89,10 +92,7 @@ def _reasons(steps: dict[str, StepCounts]) -> Table:
     table.add_column("assets", justify="right")
     table.add_column("reason", no_wrap=True)
     table.add_column("meaning")
-    found: Counter[str] = Counter()
-    for counts in steps.values():
-        found.update(counts.refused)
-        found.update(counts.failed)
+    found = count_reasons(steps.values())
     for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
         info = REASONS[Reason(code)]
         mark = " (dead letter)" if info.outcome is Outcome.FAILED else ""

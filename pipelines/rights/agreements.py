@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipelines.rights.arrow import BoolArray, IntArray, column, list_column, positions_in
 from pipelines.rights.releases import DAY_US, epoch_days
+from pipelines.storage.columns import Column, struct_field
 from schemas.deal import Deal
 from schemas.deal_terms import ALL_CONTRIBUTORS
 from schemas.rights import Purpose
@@ -24,11 +25,11 @@ class AgreementCoverage:
         blanket_agreement: The first agreement that covers all contributors, or -1.
     """
 
-    contributor_ids: pa.Array
+    contributor_ids: Column
     agreements: IntArray
     blanket_agreement: int
 
-    def agreement_of(self, contributor_ids: pa.Array) -> IntArray:
+    def agreement_of(self, contributor_ids: Column) -> IntArray:
         """For each contributor the agreement that covers them, or -1, [contributors]."""
         position = positions_in(contributor_ids, self.contributor_ids)
         if len(self.contributor_ids) == 0:
@@ -38,7 +39,7 @@ class AgreementCoverage:
     def covers(self, assets: pa.Table) -> BoolArray:
         """Where all of an asset's contributors are covered; nobody is not all, [rows]."""
         shares = list_column(column(assets, "contributors"))
-        uncovered = self.agreement_of(shares.values.field("contributor_id")) < 0
+        uncovered = self.agreement_of(struct_field(shares.values, "contributor_id")) < 0
         return np.asarray((shares.lengths > 0) & ~shares.any(uncovered))
 
 

@@ -8,11 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from pipelines.storage.columns import (
+    Column,
+    list_items,
+    numbers_in,
+    values_of,
+    without_dictionary,
+)
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
@@ -20,25 +29,26 @@ IntArray = npt.NDArray[np.int64]
 _MAX_COMPARED = 4  # texts that are sooner compared one by one than looked up
 
 
-def column(table: pa.Table, name: str) -> pa.Array:
+def column(table: pa.Table, name: str) -> Column:
     """One column as a single array."""
     chunks = table.column(name)
     if chunks.num_chunks == 1:  # the usual case, in which combining would copy
-        return chunks.chunk(0)
-    combined = chunks.combine_chunks()
+        return cast("Column", chunks.chunk(0))
+    combined: Column | pa.ChunkedArray[Any] = chunks.combine_chunks()
     if isinstance(combined, pa.ChunkedArray):
-        return combined.chunk(0) if combined.num_chunks else pa.array([], combined.type)
+        first = combined.chunk(0) if combined.num_chunks else pa.array([], combined.type)
+        return cast("Column", first)
     return combined
 
 
-def _bitmap_slice(buffer: pa.Buffer, offset: int, length: int) -> BoolArray:
+def _bitmap_slice(buffer: pa.Buffer | None, offset: int, length: int) -> BoolArray:
     """A stretch of a bitmap, one item a bit."""
-    octets = np.frombuffer(buffer, np.uint8)[offset // 8 : (offset + length + 7) // 8]
+    octets = numbers_in(buffer, np.uint8)[offset // 8 : (offset + length + 7) // 8]
     unpacked = np.unpackbits(octets, bitorder="little")
     return unpacked[offset % 8 : offset % 8 + length].view(np.bool_)
 
 
-def as_bools(values: pa.Array) -> BoolArray:
+def as_bools(values: Column) -> BoolArray:
     """A boolean array as numpy; null is False."""
     if not pa.types.is_boolean(values.type):
         values = values.cast(pa.bool_())
@@ -48,14 +58,14 @@ def as_bools(values: pa.Array) -> BoolArray:
     return bits & is_present(values) if values.null_count else bits
 
 
-def equals(values: pa.Array, text: str) -> BoolArray:
+def equals(values: Column, text: str) -> BoolArray:
     """Where a string column holds exactly `text`; null never does."""
     if pa.types.is_dictionary(values.type):
         return distinct_texts(values).where(text.__eq__)
-    return as_bools(pc.equal(values, text))
+    return as_bools(pc.equal(values, pa.scalar(text)))
 
 
-def one_of(values: pa.Array, allowed: list[str]) -> BoolArray:
+def one_of(values: Column, allowed: list[str]) -> BoolArray:
     """Where a string column holds one of `allowed`; null never does."""
     if pa.types.is_dictionary(values.type):
         return distinct_texts(values).where(set(allowed).__contains__)
@@ -64,7 +74,7 @@ def one_of(values: pa.Array, allowed: list[str]) -> BoolArray:
     return as_bools(pc.is_in(values, value_set=pa.array(allowed, pa.string())))
 
 
-def is_present(values: pa.Array) -> BoolArray:
+def is_present(values: Column) -> BoolArray:
     """Where a column is not null."""
     if values.null_count == 0:
         return np.ones(len(values), np.bool_)
@@ -74,7 +84,7 @@ def is_present(values: pa.Array) -> BoolArray:
     return _bitmap_slice(valid, values.offset, len(values))
 
 
-def as_integers(values: pa.Array, absent: int) -> IntArray:
+def as_integers(values: Column, absent: int) -> IntArray:
     """An integer, date (days) or timestamp (µs) column as int64, with `absent` for null."""
     if pa.types.is_date32(values.type):
         values = values.view(pa.int32())
@@ -84,7 +94,7 @@ def as_integers(values: pa.Array, absent: int) -> IntArray:
         return np.zeros(0, np.int64)
     kind: type[np.signedinteger] = np.int32 if pa.types.is_int32(values.type) else np.int64
     start = values.offset * np.dtype(kind).itemsize
-    result = np.frombuffer(values.buffers()[1], kind, len(values), start).astype(np.int64)
+    result = numbers_in(values.buffers()[1], kind, len(values), start).astype(np.int64)
     if values.null_count:
         result[~is_present(values)] = absent
     return result
@@ -108,10 +118,10 @@ class DistinctTexts:
         return verdicts[self.codes]
 
 
-def distinct_texts(values: pa.Array) -> DistinctTexts:
+def distinct_texts(values: Column) -> DistinctTexts:
     """Tells the texts of a string column apart."""
     encoded = values.dictionary_encode()
-    known = encoded.dictionary.to_pylist()
+    known = values_of(encoded.dictionary, str)
     return DistinctTexts(known, as_integers(encoded.indices, len(known)))
 
 
@@ -124,7 +134,7 @@ class ListColumn:
         lengths: For each row, how many items it has (0 for null).
     """
 
-    values: pa.Array
+    values: Column
     lengths: IntArray
 
     @cached_property
@@ -143,13 +153,12 @@ class ListColumn:
         return result
 
 
-def list_column(values: pa.Array) -> ListColumn:
+def list_column(values: Column) -> ListColumn:
     """Flattens a list column."""
-    return ListColumn(values.flatten(), as_integers(pc.list_value_length(values), 0))
+    return ListColumn(list_items(values), as_integers(pc.list_value_length(values), 0))
 
 
-def positions_in(values: pa.Array, known: pa.Array) -> IntArray:
+def positions_in(values: Column, known: Column) -> IntArray:
     """Position of each value in `known`, or -1; for few known values, which are gone through."""
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
+    values = without_dictionary(values)
     return as_integers(pc.index_in(values, value_set=known), -1)

@@ -18,23 +18,12 @@ from pipelines.rights.consents import ALLOW
 from pipelines.rights.people import last_usable_day
 from pipelines.rights.releases import epoch_days
 from pipelines.rights.screen import RightsIndex
-from schemas.catalogue import grant_column
+from pipelines.storage.columns import Column, list_array, struct_field
+from schemas.catalogue import ContributorShare, grant_column
 from schemas.deal import Deal
 from schemas.deal_terms import ALL_CONTRIBUTORS
 from schemas.rights import Permission, Purpose
-
-_AGREEMENT_TYPE = pa.struct(
-    [
-        pa.field("purpose", pa.string(), nullable=False),
-        pa.field("contributor_id", pa.string(), nullable=False),
-        pa.field("ref", pa.string(), nullable=False),
-    ]
-)
-CLEARED_RIGHTS_FIELDS = (
-    pa.field("inference", pa.bool_(), nullable=False),
-    pa.field("usable_until", pa.date32()),  # where it is before the deal's last day
-    pa.field("agreements", pa.list_(_AGREEMENT_TYPE), nullable=False),
-)
+from schemas.unit import AGREEMENT_TYPE, CLEARED_RIGHTS_FIELDS, Agreement
 
 
 def add_cleared_rights(cleared: pa.Table, index: RightsIndex, deal: Deal) -> pa.Table:
@@ -68,24 +57,24 @@ def inference_allowed(assets: pa.Table, index: RightsIndex, deal: Deal) -> BoolA
     allowed = ~is_present(grant) | one_of(grant, [Permission.ALLOW.value, Permission.UNKNOWN.value])
     allowed |= index.agreements[purpose].covers(assets)
     shares = list_column(column(assets, "contributors"))
-    asset_ids = column(assets, "asset_id").take(pa.array(shares.rows))
+    asset_ids = column(assets, "asset_id").take(shares.rows)
     consent_states = index.consents.states(
-        purpose, asset_ids, shares.values.field("contributor_id")
+        purpose, asset_ids, struct_field(shares.values, "contributor_id")
     )
     return np.asarray(allowed & ~shares.any(consent_states.state != ALLOW))
 
 
-def _usable_until(assets: pa.Table, index: RightsIndex, deal: Deal) -> pa.Array:
+def _usable_until(assets: pa.Table, index: RightsIndex, deal: Deal) -> Column:
     deal_last_day = epoch_days(deal.ends)
     last_days = last_usable_day(assets, index.releases, index.needed_until, deal_last_day)
     return pa.array(last_days.astype(np.int32), mask=last_days >= deal_last_day).cast(pa.date32())
 
 
-def _signed_agreements(assets: pa.Table, index: RightsIndex, deal: Deal) -> pa.Array:
+def _signed_agreements(assets: pa.Table, index: RightsIndex, deal: Deal) -> Column:
     """For each asset: which contributor signed what, by purpose."""
     shares = list_column(column(assets, "contributors"))
-    contributor_ids = shares.values.field("contributor_id")
-    asset_ids = column(assets, "asset_id").take(pa.array(shares.rows))
+    contributor_ids = struct_field(shares.values, "contributor_id")
+    asset_ids = column(assets, "asset_id").take(shares.rows)
     refs = pa.concat_arrays(
         [
             index.consents.refs,
@@ -94,15 +83,16 @@ def _signed_agreements(assets: pa.Table, index: RightsIndex, deal: Deal) -> pa.A
     )
     consent_ref_count = len(index.consents.refs)
     positions = index.consents.locate(asset_ids, contributor_ids)
-    rows, ref_texts, signers, purposes = [], [], [], []
+    rows: list[npt.NDArray[np.int64]] = []
+    ref_texts, signers, purposes = list[Column](), list[Column](), list[Column]()
     for purpose in deal.judged_purposes:
         signed = index.consents.agreement_of(purpose, positions)
         by_deal = index.agreements[purpose].agreement_of(contributor_ids)
         signed = np.where((signed < 0) & (by_deal >= 0), by_deal + consent_ref_count, signed)
         covered_items = np.flatnonzero(signed >= 0)
         rows.append(shares.rows[covered_items])
-        ref_texts.append(refs.take(pa.array(signed[covered_items])))
-        signers.append(contributor_ids.take(pa.array(covered_items)))
+        ref_texts.append(refs.take(signed[covered_items]))
+        signers.append(contributor_ids.take(covered_items))
         purposes.append(pa.array(np.full(len(covered_items), purpose.value), pa.string()))
     return _agreement_lists(
         np.concatenate(rows), len(assets), *map(pa.concat_arrays, (purposes, signers, ref_texts))
@@ -110,17 +100,17 @@ def _signed_agreements(assets: pa.Table, index: RightsIndex, deal: Deal) -> pa.A
 
 
 def _agreement_lists(
-    rows: npt.NDArray[np.int64], count: int, purposes: pa.Array, signers: pa.Array, refs: pa.Array
-) -> pa.Array:
-    order = pa.array(np.argsort(rows, kind="stable"))
+    rows: npt.NDArray[np.int64], count: int, purposes: Column, signers: Column, refs: Column
+) -> Column:
+    order = np.argsort(rows, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))])
     items = [values.take(order) for values in (purposes, signers, refs)]
-    structs = pa.StructArray.from_arrays(items, fields=list(_AGREEMENT_TYPE))
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), structs)
+    structs = pa.StructArray.from_arrays(items, fields=list(AGREEMENT_TYPE))
+    return list_array(offsets.astype(np.int32), structs)
 
 
 def agreements_by_purpose(
-    contributors: list[dict[str, str]], agreements: list[dict[str, str]]
+    contributors: list[ContributorShare], agreements: list[Agreement]
 ) -> dict[Purpose, str]:
     """The purposes for which every contributor signed, with what they signed, one line each."""
     contributor_names = {share["contributor_id"] for share in contributors}
@@ -138,7 +128,7 @@ def agreements_by_purpose(
 
 
 def deal_agreement(
-    deal: Deal, purpose: Purpose, contributors: list[dict[str, str]], as_of: date
+    deal: Deal, purpose: Purpose, contributors: list[ContributorShare], as_of: date
 ) -> str | None:
     """The deal's signed agreements that cover all of an asset's contributors, or None."""
     contributor_names = {share["contributor_id"] for share in contributors}

@@ -20,6 +20,7 @@ from pipelines.rights.arrow import (
     positions_in,
 )
 from pipelines.rights.lookup import PairIndex, StringIndex
+from pipelines.storage.columns import Column
 from schemas.rights import ALL_PURPOSES, Permission, Purpose
 
 # States, the strictest last: at the same instant the larger one holds.
@@ -121,10 +122,10 @@ class ConsentIndex:
     general: dict[Purpose, ConsentStates]
     narrowed: dict[Purpose, ConsentStates]
     signed_agreements: dict[Purpose, tuple[SignedAgreements, SignedAgreements]]
-    refs: pa.Array
+    refs: Column
 
     def locate(
-        self, asset_ids: pa.Array, contributor_ids: pa.Array, rows: IntArray | None = None
+        self, asset_ids: Column, contributor_ids: Column, rows: IntArray | None = None
     ) -> ConsentPositions:
         """Looks contributors and assets up.
 
@@ -140,9 +141,7 @@ class ConsentIndex:
             contributor, self.pairs.positions(contributor, asset if rows is None else asset[rows])
         )
 
-    def states(
-        self, purpose: Purpose, asset_ids: pa.Array, contributor_ids: pa.Array
-    ) -> ConsentStates:
+    def states(self, purpose: Purpose, asset_ids: Column, contributor_ids: Column) -> ConsentStates:
         """The consent of each (asset, contributor) pair to a purpose, [pairs]."""
         return self.states_at(purpose, self.locate(asset_ids, contributor_ids))
 
@@ -182,7 +181,7 @@ class _ConsentEvents:
     times: IntArray
     states: StateArray
     refs: IntArray
-    purposes: pa.Array
+    purposes: Column
 
     def latest_states(self, purpose: Purpose, timelines: int) -> ConsentStates:
         """Folds events into lines: the latest holds, and at the same instant the strictest."""
@@ -227,12 +226,12 @@ def _sort_events(timelines: IntArray, table: pa.Table, refs: IntArray) -> _Conse
         states[equals(value, text.value)] = state
     times = as_integers(column(table, "given_at"), _MAX_TIME)
     order = np.lexsort((refs, states, times, timelines))
-    purposes = column(table, "purpose").take(pa.array(order))
+    purposes = column(table, "purpose").take(order)
     return _ConsentEvents(timelines[order], times[order], states[order], refs[order], purposes)
 
 
 def index_consents(
-    consents: pa.Table, contributor_ids: pa.Array, purposes: tuple[Purpose, ...], as_of_us: int
+    consents: pa.Table, contributor_ids: Column, purposes: tuple[Purpose, ...], as_of_us: int
 ) -> ConsentIndex:
     """Folds consent events up to an instant.
 
@@ -283,7 +282,7 @@ def index_consents(
     )
 
 
-def _index_agreement_refs(names_agreement: pa.Array) -> tuple[pa.Array, IntArray]:
+def _index_agreement_refs(names_agreement: Column) -> tuple[Column, IntArray]:
     """The agreements that events name, each once, in order; and for each event which, or -1."""
     names_agreement = pc.utf8_trim_whitespace(names_agreement)
     refs = pc.unique(names_agreement).drop_null().sort()

@@ -15,6 +15,7 @@ from pipelines.rights.arrow import IntArray, column, list_column
 from pipelines.rights.consents import ALLOW, MISSING
 from pipelines.rights.formatting import MAX_CHARS, MAX_ITEMS, one_line
 from pipelines.rights.screen import ReasonMask, RightsIndex, missing_consent_passes, reasons_of
+from pipelines.storage.columns import Column, join_lists, join_text, list_array, struct_field
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.reasons import Reason
@@ -67,9 +68,7 @@ _CONSENT_NOTES = "consents"  # stands among a mask's columns for what people sai
 _PLAIN_PATTERN = rf"^[ -~]{{0,{MAX_CHARS}}}$"
 
 
-def describe_refusals(
-    assets: pa.Table, mask: ReasonMask, index: RightsIndex, deal: Deal
-) -> pa.Array:
+def describe_refusals(assets: pa.Table, mask: ReasonMask, index: RightsIndex, deal: Deal) -> Column:
     """One line of detail for each asset of a batch that was refused, [rows].
 
     Args:
@@ -81,14 +80,15 @@ def describe_refusals(
     distinct_masks, mask_numbers = np.unique(mask, return_inverse=True)
     columns_by_mask = [_columns_of(int(bits), deal) for bits in distinct_masks]
     texts = _ColumnTexts(assets, index, deal)
-    rows, parts = [np.zeros(0, np.int64)], [pa.array([], pa.string())]
+    rows = [np.zeros(0, np.int64)]
+    parts: list[Column] = [pa.array([], pa.string())]
     for number, names in enumerate(columns_by_mask):
         matching = np.flatnonzero(mask_numbers == number)
-        pieces = [texts.column_text(name).take(pa.array(matching)) for name in names]
+        pieces = [texts.column_text(name).take(matching) for name in names]
         rows.append(matching)
         # No consents to name leave a null, which is skipped.
-        parts.append(pc.binary_join_element_wise(*pieces, "; ", null_handling="skip"))
-    return pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(rows))))
+        parts.append(join_text(*pieces, "; ", null_handling="skip"))
+    return pa.concat_arrays(parts).take(np.argsort(np.concatenate(rows)))
 
 
 def _columns_of(bits: int, deal: Deal) -> list[str]:
@@ -111,77 +111,78 @@ class _ColumnTexts:
 
     def __init__(self, assets: pa.Table, index: RightsIndex, deal: Deal) -> None:
         self._assets, self._index, self._deal = assets, index, deal
-        self._cache: dict[str, pa.Array] = {}
+        self._cache: dict[str, Column] = {}
 
-    def column_text(self, name: str) -> pa.Array:
+    def column_text(self, name: str) -> Column:
         """The words of a column, [rows]."""
         if name not in self._cache:
             if name == _CONSENT_NOTES:
                 self._cache[name] = _consent_notes(self._assets, self._index, self._deal)
             else:
                 texts = _as_text(column(self._assets, name))
-                self._cache[name] = pc.binary_join_element_wise(name, texts, "=")
+                self._cache[name] = join_text(name, texts, "=")
         return self._cache[name]
 
 
-def _as_text(values: pa.Array) -> pa.Array:
+def _as_text(values: Column) -> Column:
     """Values as `one_line` puts them."""
     kind = values.type
     if pa.types.is_list(kind):
         return _lists_as_text(values)
     if pa.types.is_struct(kind):
-        fields = [_as_text(values.field(i)) for i in range(kind.num_fields)]
-        return pc.binary_join_element_wise(*fields, ":")
+        fields = [_as_text(struct_field(values, i)) for i in range(kind.num_fields)]
+        return join_text(*fields, ":")
     if pa.types.is_boolean(kind):
-        texts = pc.if_else(values, "True", "False")
+        texts: Column = pc.if_else(values, "True", "False")
     elif pa.types.is_dictionary(kind):
         texts = values.cast(pa.string())
     else:
         texts = values if pa.types.is_string(kind) else values.cast(pa.string())
-    return _as_one_line(pc.fill_null(texts, "None"))
+    return _as_one_line(texts.fill_null("None"))
 
 
-def _as_one_line(texts: pa.Array) -> pa.Array:
+def _as_one_line(texts: Column) -> Column:
     """Texts with those that are not short plain ASCII put into one line."""
     not_plain = pc.invert(pc.match_substring_regex(texts, _PLAIN_PATTERN))
     if not pc.any(not_plain).as_py():
         return texts
     lines = pa.array([one_line(text) for text in texts.filter(not_plain).to_pylist()], pa.string())
-    return pc.replace_with_mask(texts, not_plain, lines)
+    replaced: Column = pc.replace_with_mask(texts, not_plain, lines)
+    return replaced
 
 
-def _lists_as_text(values: pa.Array) -> pa.Array:
+def _lists_as_text(values: Column) -> Column:
     list_values = list_column(values)
     items = _as_text(list_values.values)
     ends = np.cumsum(list_values.lengths)
     starts = ends - list_values.lengths
     kept = np.minimum(list_values.lengths, MAX_ITEMS)
-    joined = pc.binary_join(_slice_lists(items, starts, kept), ", ")
+    joined = join_lists(_slice_lists(items, starts, kept), ", ")
     too_long = list_values.lengths > MAX_ITEMS
     if too_long.any():
         counts = pa.array(list_values.lengths).cast(pa.string())
-        shortened = pc.binary_join_element_wise(joined, ", … ", counts, " in all", "")
+        shortened = join_text(joined, ", … ", counts, " in all", "")
         joined = pc.if_else(pa.array(too_long), shortened, joined)
-    texts = pc.binary_join_element_wise("[", joined, "]", "")
-    return pc.if_else(pc.is_valid(values), texts, "None")
+    texts: Column = pc.if_else(pc.is_valid(values), join_text("[", joined, "]", ""), "None")
+    return texts
 
 
-def _slice_lists(items: pa.Array, starts: IntArray, lengths: IntArray) -> pa.Array:
+def _slice_lists(items: Column, starts: IntArray, lengths: IntArray) -> Column:
     """Lists of some items each, from where they start."""
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    items_taken = items.take(pa.array(np.repeat(starts, lengths) + within))
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), items_taken)
+    items_taken = items.take(np.repeat(starts, lengths) + within)
+    return list_array(offsets.astype(np.int32), items_taken)
 
 
-def _consent_notes(assets: pa.Table, index: RightsIndex, deal: Deal) -> pa.Array:
+def _consent_notes(assets: pa.Table, index: RightsIndex, deal: Deal) -> Column:
     """For each row, which contributor's consent falls short for which purpose; null for none."""
     shares = list_column(column(assets, "contributors"))
-    contributor_ids = shares.values.field("contributor_id")
+    contributor_ids = struct_field(shares.values, "contributor_id")
     names = _as_text(contributor_ids)
     positions = index.consents.locate(column(assets, "asset_id"), contributor_ids, shares.rows)
     rows: list[npt.NDArray[np.int64]] = []
-    notes: list[pa.Array] = []
+    notes: list[Column] = []
     for purpose in deal.needed_purposes:
         states = index.consents.states_at(purpose, positions)
         falls_short = states.state != ALLOW
@@ -191,16 +192,15 @@ def _consent_notes(assets: pa.Table, index: RightsIndex, deal: Deal) -> pa.Array
         state_numbers = np.where(states.withdrawn, _WITHDRAWN_STATE, states.state)[
             items_short
         ].astype(np.int64)
-        texts = _STATE_NAMES.take(pa.array(state_numbers))
-        matching = names.take(pa.array(items_short))
-        notes.append(
-            pc.binary_join_element_wise(f"consent {purpose} of ", matching, ": ", texts, "")
-        )
+        texts = _STATE_NAMES.take(state_numbers)
+        matching = names.take(items_short)
+        notes.append(join_text(f"consent {purpose} of ", matching, ": ", texts, ""))
         rows.append(shares.rows[items_short])
     row = np.concatenate(rows)
     order = np.argsort(row, kind="stable")
     lengths = np.bincount(row, minlength=len(assets))
-    joined_notes = pa.concat_arrays(notes).take(pa.array(order))
+    joined_notes = pa.concat_arrays(notes).take(order)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), joined_notes), "; ")
-    return pc.if_else(pa.array(lengths > 0), joined, None)
+    joined = join_lists(list_array(offsets, joined_notes), "; ")
+    lines: Column = pc.if_else(pa.array(lengths > 0), joined, None)
+    return lines

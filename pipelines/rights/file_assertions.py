@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
-from typing import Any
 
 from pipelines.rights.formatting import one_line
 from pipelines.signals.file.exif_iim import same_owner
@@ -17,8 +16,8 @@ from schemas.deal import Deal
 from schemas.reasons import Reason
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
 from schemas.signal import AssertionKind, FileAssertion
+from schemas.unit import ClearedRow
 
-Row = dict[str, Any]
 _Conflict = tuple[Reason, str]
 
 _MINOR_AGES = frozenset({"AG-U14", "AG-A15", "AG-A16", "AG-A17"})
@@ -27,7 +26,7 @@ _UNKNOWN_AGE = "AG-UNK"
 
 
 def assertion_conflicts(
-    row: Row, assertions: Sequence[FileAssertion], deal: Deal
+    row: ClearedRow, assertions: Sequence[FileAssertion], deal: Deal
 ) -> Iterator[_Conflict]:
     """Every contradiction between a file's claims and its catalogue row, with a note each."""
     if not assertions:
@@ -53,7 +52,7 @@ def is_generated(term: str) -> bool:
     return DIGITAL_SOURCE_TYPES.get(term.removeprefix(DIGITAL_SOURCE_TYPE_PREFIX), True)
 
 
-def _release_conflicts(row: Row, assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
+def _release_conflicts(row: ClearedRow, assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
     people = row["people_count"]
     is_shown = None if people is None or people < 0 else people > 0
     release_ids = set(row["release_ids"] or ())
@@ -93,7 +92,7 @@ def _fits(status: str, letter: str, is_shown: bool | None) -> bool:
     return agrees.get(status, False)
 
 
-def _minor_conflicts(row: Row, assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
+def _minor_conflicts(row: ClearedRow, assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
     for assertion in assertions:
         if assertion.kind is not AssertionKind.MINOR_AGE or assertion.value == _UNKNOWN_AGE:
             continue
@@ -104,7 +103,7 @@ def _minor_conflicts(row: Row, assertions: Sequence[FileAssertion]) -> Iterator[
 
 
 def _source_conflicts(
-    row: Row, assertions: Sequence[FileAssertion], deal: Deal
+    row: ClearedRow, assertions: Sequence[FileAssertion], deal: Deal
 ) -> Iterator[_Conflict]:
     stated = row["digital_source_type"]
     for assertion in assertions:

@@ -11,11 +11,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from pipelines.storage.columns import Column, numbers_in, without_dictionary
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
@@ -69,7 +72,7 @@ class _TextBuffer:
         return self.data[self.offsets[row] : self.offsets[row + 1]].tobytes()
 
 
-def _text_buffer(values: pa.Array) -> _TextBuffer:
+def _text_buffer(values: Column) -> _TextBuffer:
     """The texts of an array, nulls included as whatever lies in their place."""
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
         values = values.cast(pa.large_string())
@@ -78,12 +81,12 @@ def _text_buffer(values: pa.Array) -> _TextBuffer:
         return _TextBuffer(np.zeros(_WORD_BYTES, np.uint8), np.zeros(1, kind))
     _, places, content = values.buffers()
     offset_bytes = values.offset * np.dtype(kind).itemsize
-    offsets = np.frombuffer(places, kind, len(values) + 1, offset_bytes)
+    offsets = numbers_in(places, kind, len(values) + 1, offset_bytes)
     first, last = int(offsets[0]), int(offsets[-1])
     data = np.empty(last - first + _WORD_BYTES, np.uint8)
     data[-_WORD_BYTES:] = 0
     if last > first:
-        data[:-_WORD_BYTES] = np.frombuffer(content, np.uint8, last - first, first)
+        data[:-_WORD_BYTES] = numbers_in(content, np.uint8, last - first, first)
     return _TextBuffer(data, offsets - offsets[0])
 
 
@@ -162,11 +165,10 @@ class StringIndex:
         secret: 256 bytes behind the hash; drawn afresh if not given.
     """
 
-    def __init__(self, known: pa.Array | pa.ChunkedArray, secret: bytes | None = None) -> None:
+    def __init__(self, known: Column | pa.ChunkedArray[Any], secret: bytes | None = None) -> None:
         if isinstance(known, pa.ChunkedArray):
             known = pa.concat_arrays(known.cast(pa.large_string()).chunks or [_NO_TEXTS])
-        if pa.types.is_dictionary(known.type):
-            known = known.dictionary_decode()
+        known = without_dictionary(known)
         self._secret = secrets.token_bytes(_SECRET_BYTES) if secret is None else secret
         self._size = len(known)
         # Where nulls are left out, the positions of the others.
@@ -215,13 +217,13 @@ class StringIndex:
     def __len__(self) -> int:
         return self._size
 
-    def positions(self, values: pa.Array) -> IntArray:
+    def positions(self, values: Column) -> IntArray:
         """Position of each value among the known texts, or -1."""
-        if pa.types.is_dictionary(values.type) and len(values) < len(values.dictionary):
+        if isinstance(values, pa.DictionaryArray) and len(values) < len(values.dictionary):
             values = values.dictionary_decode()
-        if pa.types.is_dictionary(values.type):
+        if isinstance(values, pa.DictionaryArray):
             places = self.positions(values.dictionary)
-            codes = pc.fill_null(values.indices.cast(pa.int64()), len(places))
+            codes = values.indices.cast(pa.int64()).fill_null(len(places))
             found: IntArray = np.append(places, -1)[codes.to_numpy(zero_copy_only=False)]
             return found
         found = np.full(len(values), -1, np.int64)

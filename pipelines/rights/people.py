@@ -32,6 +32,7 @@ from pipelines.rights.releases import (
     ReleaseIndex,
     TraitArray,
 )
+from pipelines.storage.columns import struct_field
 from schemas.deal import Deal
 from schemas.reasons import Reason
 
@@ -117,9 +118,9 @@ def _witnessed_by_contributor(
     distinct_rows = rows[np.diff(rows, prepend=-1) > 0]  # they ascend
     if len(distinct_rows) == 0:
         return np.zeros(0, np.bool_)
-    subset = assets.select(["contributors"]).take(pa.array(distinct_rows))
+    subset = assets.select(["contributors"]).take(distinct_rows)
     shares = list_column(column(subset, "contributors"))
-    contributor = releases.witnesses.positions(shares.values.field("contributor_id"))
+    contributor = releases.witnesses.positions(struct_field(shares.values, "contributor_id"))
     # Pairs of row and name as one number each.
     name_count = len(releases.witnesses)
     contributor_pairs = (distinct_rows[shares.rows] * name_count + contributor)[contributor >= 0]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from pipelines.rights.cleared_rights import agreements_by_purpose, deal_agreement
 from pipelines.rights.file_assertions import assertion_conflicts, file_source_types
@@ -19,8 +18,7 @@ from schemas.deal import Deal
 from schemas.reasons import Reason
 from schemas.rights import Permission, Purpose
 from schemas.signal import AssertionKind, Origin, Reading, Signal
-
-Row = dict[str, Any]
+from schemas.unit import ClearedRow
 
 _DENIED_REASONS = {Origin.FILE: Reason.FILE_DENIED, Origin.SERVER: Reason.SERVER_DENIED}
 _CONDITIONAL_REASONS = {
@@ -60,11 +58,11 @@ class Resolution:
     constraints: dict[AssertionKind, tuple[str, ...]]
 
 
-def resolve_rights(row: Row, reading: Reading, deal: Deal, as_of: date) -> Resolution:
+def resolve_rights(row: ClearedRow, reading: Reading, deal: Deal, as_of: date) -> Resolution:
     """Decides on an asset that the catalogue cleared.
 
     Args:
-        row: Its row, with `pipelines.rights.cleared_rights.CLEARED_RIGHTS_FIELDS`.
+        row: Its row, with `schemas.unit.CLEARED_RIGHTS_FIELDS`.
         reading: All that the catalogue's grants, the file and its server say.
         deal: The deal.
         as_of: The day on which the deal's agreements must be signed.
@@ -115,7 +113,7 @@ def _refuse_unreadable(
 
 
 def _weigh_signals(
-    row: Row,
+    row: ClearedRow,
     reading: Reading,
     agreements: dict[Purpose, str],
     deal: Deal,
@@ -154,7 +152,7 @@ def _weigh_signals(
     return tuple(overrides), inference
 
 
-def _source_type(row: Row, reading: Reading) -> str:
+def _source_type(row: ClearedRow, reading: Reading) -> str:
     stated = row["digital_source_type"]
     if stated:
         return str(stated)

@@ -43,6 +43,7 @@ from pipelines.rights.releases import (
     index_releases,
     last_needed_day,
 )
+from pipelines.storage.columns import struct_field
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.ledger import FULL_SPLIT_BP
@@ -195,7 +196,7 @@ def _screen_grants(
         if deal.agreements:
             # What cannot be read is at worst a denial, so that it gives way to the same.
             affected = np.flatnonzero(denied | conditional | unreadable)
-            subset = assets.select(["contributors"]).take(pa.array(affected))
+            subset = assets.select(["contributors"]).take(affected)
             overridden = affected[index.agreements[purpose].covers(subset)]
             for states in (denied, conditional, unreadable):
                 states[overridden] = False
@@ -208,8 +209,8 @@ def _screen_contributors(
     collected: ReasonCollector, assets: pa.Table, index: RightsIndex, deal: Deal
 ) -> None:
     shares = list_column(column(assets, "contributors"))
-    contributor_ids = shares.values.field("contributor_id")
-    shares_bp = as_integers(shares.values.field("share_bp"), 0)
+    contributor_ids = struct_field(shares.values, "contributor_id")
+    shares_bp = as_integers(struct_field(shares.values, "share_bp"), 0)
     total = np.bincount(shares.rows, weights=shares_bp, minlength=len(assets)).astype(np.int64)
     whole = (total == FULL_SPLIT_BP) & ~shares.any(shares_bp <= 0)
     collected.add(Reason.SPLITS_NOT_WHOLE, ~whole)

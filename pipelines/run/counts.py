@@ -15,7 +15,7 @@ from schemas.reasons import Outcome
 class StepCounts:
     """How many assets went into a step and what became of them.
 
-    `entered` = `passed` + all of `refused` + all of `failed`; `check` says so where it fails.
+    `entered` = `passed` + all of `refused` + all of `failed`: `steps.reconcile` checks it.
     """
 
     entered: int = 0
@@ -50,11 +50,6 @@ class StepCounts:
         self.failed.update(other.failed)
         self.refused_assets += other.refused_assets
 
-    @property
-    def is_balanced(self) -> bool:
-        """Whether what went in is what came out, passed, refused or dead."""
-        return self.entered == self.passed + self.refused_assets + self.failed_assets
-
     def to_json(self) -> dict[str, object]:
         """As JSON, with reasons in order."""
         return {
@@ -76,3 +71,12 @@ class StepCounts:
             Counter(value["dead_letters_by_reason"]),
             value["refused"],
         )
+
+
+def count_reasons(steps: Iterable[StepCounts]) -> Counter[str]:
+    """How many assets the steps left out for each reason; an asset counts under each of its own."""
+    found: Counter[str] = Counter()
+    for counts in steps:
+        found.update(counts.refused)
+        found.update(counts.failed)
+    return found

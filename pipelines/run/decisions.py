@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,12 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.storage.columns import Column, nulls, rows_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
-from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
+from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA, DecisionRow
+from schemas.errors import InputError
 from schemas.reasons import Outcome, Reason, Stage
 
-_LOCATION = re.compile(r"shard=([^;]+); key=([^;]+)(?:; |$)")
 _BATCH_ROWS = 4_096
 
 
@@ -29,7 +29,9 @@ class Decision:
         outcome: Delivered, refused or dead letter.
         stage: The step that decided.
         reasons: Codes of `schemas.reasons.Reason`; none where it was delivered.
-        detail: The values seen, in one line.
+        detail: The values seen, in one line, for people.
+        shard: Base name of the shard that holds a delivered asset's sample; `key`: its key there.
+        kept_asset_id: Of a duplicate, the asset that is kept in its place.
     """
 
     asset_id: str
@@ -37,12 +39,18 @@ class Decision:
     stage: Stage
     reasons: tuple[str, ...]
     detail: str
+    shard: str | None = None
+    key: str | None = None
+    kept_asset_id: str | None = None
 
 
-def refused_asset(asset_id: str, reasons: Iterable[Reason], detail: str) -> Decision:
+def refused_asset(
+    asset_id: str, reasons: Iterable[Reason], detail: str, kept_asset_id: str | None = None
+) -> Decision:
     """A refusal; its stage is that of its reasons."""
     codes = tuple(reasons)
-    return Decision(asset_id, Outcome.REFUSED, codes[0].info.stage, codes, detail)
+    stage = codes[0].info.stage
+    return Decision(asset_id, Outcome.REFUSED, stage, codes, detail, kept_asset_id=kept_asset_id)
 
 
 def failed_asset(asset_id: str, code: str, detail: str) -> Decision:
@@ -52,23 +60,53 @@ def failed_asset(asset_id: str, code: str, detail: str) -> Decision:
 
 
 def delivered_asset(asset_id: str, shard: str, key: str, overrides: str) -> Decision:
-    """A delivery; its detail begins with its place, since what files say may imitate one."""
-    detail = f"shard={shard}; key={key}" + (f"; {overrides}" if overrides else "")
-    return Decision(asset_id, Outcome.DELIVERED, Stage.WRITE, (), detail)
+    """A delivery; its detail is what was overridden for it."""
+    return Decision(asset_id, Outcome.DELIVERED, Stage.WRITE, (), overrides, shard, key)
 
 
-def delivered_location(detail: str) -> tuple[str, str] | None:
-    """The shard and the key that a delivered asset's detail names; None where it names none."""
-    match = _LOCATION.match(detail)
-    return (match[1], match[2]) if match else None
+def read_decisions(
+    store: Store, prefix: str, columns: Sequence[str] = DECISIONS_SCHEMA.names
+) -> Iterator[pa.RecordBatch]:
+    """All parts of a decisions table below a prefix, a batch at a time, in their order.
 
+    Args:
+        store: The output, or a published version.
+        prefix: Of the keys of the table's parts.
+        columns: The columns to read.
 
-def read_decisions(store: Store, prefix: str) -> Iterator[pa.RecordBatch]:
-    """All parts of a decisions table below a prefix, a batch at a time, in their order."""
+    Raises:
+        InputError: If a part lacks one of the columns.
+    """
     for found in store.list(prefix):
         if found.key.endswith(".parquet"):
-            with store.open_read(found.key) as source:
-                yield from pq.ParquetFile(source).iter_batches(_BATCH_ROWS)
+            with store.open_read(found.key) as source, pq.ParquetFile(source) as file:
+                _check_columns(f"{store.uri}/{found.key}", file.schema_arrow, columns)
+                yield from file.iter_batches(_BATCH_ROWS, columns=list(columns))
+
+
+def _check_columns(where: str, schema: pa.Schema, columns: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in schema.names]
+    if missing:
+        raise InputError(
+            "The decisions table was written by an earlier version of fairshard",
+            f"{where} has no column {', '.join(missing)}",
+            "Package the deal again, or use the version that made the run.",
+        )
+
+
+def decisions_of(batch: pa.RecordBatch) -> Iterator[Decision]:
+    """The decisions of a batch that has all columns of the table."""
+    for row in rows_of(batch, DecisionRow):
+        yield Decision(
+            row["asset_id"],
+            Outcome(row["outcome"]),
+            Stage(row["stage"]),
+            tuple(row["reasons"]),
+            row["detail"],
+            row["shard"],
+            row["key"],
+            row["kept_asset_id"],
+        )
 
 
 def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
@@ -81,16 +119,19 @@ def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
             "stage": [row.stage.value for row in rows],
             "reasons": [[str(code) for code in row.reasons] for row in rows],
             "detail": [row.detail for row in rows],
+            "shard": [row.shard for row in rows],
+            "key": [row.key for row in rows],
+            "kept_asset_id": [row.kept_asset_id for row in rows],
         },
         schema=DECISIONS_SCHEMA,
     )
 
 
 def refusals_table(
-    asset_ids: pa.Array,
+    asset_ids: Column,
     reason_lists: Sequence[Sequence[Reason]],
     list_index: npt.NDArray[np.int64],
-    details: pa.Array,
+    details: Column,
 ) -> pa.Table:
     """Refusals of one step as a table (DECISIONS_SCHEMA), without a Python object each.
 
@@ -100,13 +141,13 @@ def refusals_table(
         list_index: For each asset which of them it has, [rows].
         details: What is said of each, [rows].
     """
-    list_indices = pa.array(list_index)
     codes = pa.array(
         [[str(code) for code in codes] for codes in reason_lists], pa.list_(pa.string())
     )
     stages = pa.array([codes[0].info.stage.value for codes in reason_lists], pa.string())
     outcome = pa.array([Outcome.REFUSED.value] * len(asset_ids), pa.string())
-    columns = [asset_ids, outcome, stages.take(list_indices), codes.take(list_indices), details]
+    columns = [asset_ids, outcome, stages.take(list_index), codes.take(list_index), details]
+    columns += [nulls(len(asset_ids), pa.string())] * (len(DECISIONS_SCHEMA) - len(columns))
     return pa.Table.from_arrays(columns, schema=DECISIONS_SCHEMA)
 
 
@@ -125,13 +166,18 @@ def failed_assets_table(decisions: Iterable[Decision]) -> pa.Table:
 
 
 def write_decisions(store: Store, prefix: str, name: str, decisions: list[Decision]) -> None:
-    """Leaves decisions, and dead letters where there are any, as one part each.
+    """Leaves decisions and dead letters as one part each; see `write_part`."""
+    write_part(store, f"{prefix}/decisions/{name}.parquet", decisions_table(decisions))
+    write_part(store, f"{prefix}/dead_letters/{name}.parquet", failed_assets_table(decisions))
 
-    Nothing is written for no decisions, so that every file has a row.
+
+def write_part(store: Store, key: str, table: pa.Table) -> None:
+    """Writes a part of one of the agency's tables; every part has a row.
+
+    Without rows nothing is written, and what an interrupted try at the same part left is removed:
+    what could not be fetched then may be there by now.
     """
-    if not decisions:
-        return
-    write_table(store, f"{prefix}/decisions/{name}.parquet", decisions_table(decisions))
-    failed = failed_assets_table(decisions)
-    if len(failed):
-        write_table(store, f"{prefix}/dead_letters/{name}.parquet", failed)
+    if len(table):
+        write_table(store, key, table)
+    elif store.exists(key):
+        store.delete(key)

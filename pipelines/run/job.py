@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-import rfc8785
-
 from pipelines.catalogue.read import Catalogue
 from pipelines.fetch.locate import SourcePolicy
 from pipelines.media.limits import MediaLimits
@@ -16,6 +14,7 @@ from pipelines.run.lease_record import LeaseRecord
 from pipelines.signals.file.embedded import READER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
 from schemas import layout
+from schemas.canonical import canonical_json
 from schemas.deal import Deal
 
 # Part of a run's identity: a change of what a run writes for the same inputs raises it.
@@ -154,4 +153,4 @@ def run_id(
         "trust": trust.digest,
         "salt": hashlib.sha256(b"fairshard/run\x00" + salt).hexdigest(),
     }
-    return hashlib.sha256(rfc8785.dumps(inputs)).hexdigest()[:16]
+    return hashlib.sha256(canonical_json(inputs)).hexdigest()[:16]

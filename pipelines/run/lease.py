@@ -1,15 +1,14 @@
 """Holding a version: one process at a time, from its claim to its end.
 
 The order, marked below: 1. look at the last claim; 2. refuse if it is held; 3. make the next
-number; 4. withdraw if meanwhile it was replaced, or the claims were removed or begun anew; 5. where
+number; 4. withdraw if that is not the last one, or the claims were removed or begun again; 5. where
 the claim was taken over by force, give its holder time to notice; 6. beat while the block runs;
-7. remove the claims, or, where it was taken over from, say that it ended.
+7. remove the claims that are still ours.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import signal
 import threading
@@ -18,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pipelines.process.identity import this_process
 from pipelines.run.lease_record import (
     LeaseRecord,
-    LeaseStatus,
     assess_lease,
     confirm_lease,
     latest_lease_record,
@@ -30,12 +29,10 @@ from pipelines.run.lease_record import (
     remove_lease_records,
     utc_now_text,
 )
-from pipelines.run.process import this_process
 from pipelines.storage.store import Store
 from schemas.errors import FairshardError, RunError
 
 _MAX_ATTEMPTS = 5
-_POLL_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,24 +55,24 @@ DEFAULT_TIMING = LeaseTiming()
 
 
 class Lease:
-    """A version that this process holds. A thread beats; it stops the run if the hold is lost."""
+    """A version that this process holds. A thread beats; it stops the run if the hold is lost.
+
+    Attributes:
+        lease_record: The claim.
+        lost_reason: Why the version is no longer held; empty while it is.
+    """
 
     def __init__(self, store: Store, record: LeaseRecord, timing: LeaseTiming) -> None:
         self.lease_record = record
+        self.lost_reason = ""
         self._store = store
         self._timing = timing
         self._last_heartbeat_s = _boottime_s()
-        self._lost_reason = ""
         self._closing = threading.Event()
         # Held while a signal is sent, so that none is sent once the block has ended.
         self._ending = threading.Lock()
         self._can_interrupt = threading.current_thread() is threading.main_thread()
         self._thread = threading.Thread(target=self._heartbeat_loop, name="beat", daemon=True)
-
-    @property
-    def lost_reason(self) -> str:
-        """Why the version is no longer held; empty while it is."""
-        return self._lost_reason
 
     def confirm(self) -> None:
         """To be called before anything is made final.
@@ -83,8 +80,8 @@ class Lease:
         Raises:
             RunError: If another process may hold the version by now.
         """
-        if self._lost_reason:
-            raise lease_lost_error(self.lease_record, self._lost_reason)
+        if self.lost_reason:
+            raise lease_lost_error(self.lease_record, self.lost_reason)
         confirm_lease(self._store, self.lease_record)
 
     def start(self) -> None:
@@ -98,31 +95,25 @@ class Lease:
         self._thread.join()
 
     def _heartbeat_loop(self) -> None:
-        count = 0
-        while not self._lost_reason and not self._closing.wait(self._timing.heartbeat_s):
-            count += 1
-            self._lost_reason = self._send_heartbeat(count)
+        while not self.lost_reason and not self._closing.wait(self._timing.heartbeat_s):
+            self.lost_reason = self._send_heartbeat()
         with self._ending:
-            if self._lost_reason and self._can_interrupt and not self._closing.is_set():
+            if self.lost_reason and self._can_interrupt and not self._closing.is_set():
                 # A real signal wakes the main thread out of whatever it waits for.
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    def _send_heartbeat(self, count: int) -> str:
+    def _send_heartbeat(self) -> str:
         """Beats once; says why the version is lost, if it is."""
         started_s = _boottime_s()
-        last_error = ""
         try:
-            reason = loss_reason(self._store, self.lease_record)
-            if reason:
+            if reason := loss_reason(self._store, self.lease_record):
                 return reason
-            payload = json.dumps({"beat": count, "token": self.lease_record.token}).encode() + b"\n"
-            self._store.write_bytes(self.lease_record.key("beat"), payload)
+            self._store.write_bytes(self.lease_record.key("beat"), self.lease_record.token.encode())
             self._last_heartbeat_s = started_s
         except (FairshardError, OSError) as error:
-            last_error = str(error)
-        silence_s = _boottime_s() - self._last_heartbeat_s
-        if silence_s > self._timing.give_up_s:
-            return f"the output could not be reached for {silence_s:,.0f} s ({last_error})"
+            silence_s = _boottime_s() - self._last_heartbeat_s
+            if silence_s > self._timing.give_up_s:
+                return f"the output could not be reached for {silence_s:,.0f} s ({error})"
         return ""
 
 
@@ -154,24 +145,21 @@ def hold_version(
     lease = Lease(store, record, timing)
     lease.start()  # 6
     try:
-        yield lease
+        try:
+            yield lease
+        finally:
+            lease.close()
     except (KeyboardInterrupt, Exception) as error:
         if lease.lost_reason:
             raise lease_lost_error(record, lease.lost_reason) from error
         raise
     finally:
-        _stop_heartbeat(lease)
-        _release(store, lease)  # 7
-
-
-def _stop_heartbeat(lease: Lease) -> None:
-    try:
-        lease.close()
-    except KeyboardInterrupt:
-        # The signal that the hold was lost came as the block ended; what is final was confirmed.
-        lease.close()
-        if not lease.lost_reason:
-            raise
+        lease.close()  # once more, where a signal cut the first call short
+        # Where the store fails here there is an error to be shown already, or none worth failing
+        # for: `clean` removes such claims, and the next run sees that this process is dead.
+        with contextlib.suppress(FairshardError, OSError):
+            if not loss_reason(store, record):
+                remove_lease_records(store, record)  # 7
 
 
 def acquire_lease(
@@ -191,34 +179,22 @@ def acquire_lease(
     token = secrets.token_hex(8)
     for _ in range(_MAX_ATTEMPTS):
         latest = latest_lease_record(store, deal_id, version)  # 1
-        status = None if latest is None else assess_lease(store, latest, timing.stale_s)
-        held = status is not None and status.held
-        if latest is not None and status is not None and held:  # 2
-            forced = take_over and not status.certain
-            if not forced:
-                raise _held_error(latest, status, timing)
+        forced = latest is not None and _refuse_if_held(store, latest, take_over, timing)  # 2
         number = 1 if latest is None else latest.number + 1
         record = LeaseRecord(
             deal_id, version, number, run_id, this_process(), utc_now_text(), token
         )
-        data = record.to_json()
-        # The answer to a first attempt may be lost, and the second told that there is one.
-        if (
-            not store.write_new(record.key(), data)
-            and read_lease_record(store, record.key()) != record
-        ):  # 3
-            continue
+        # Not by the answer: that of a first attempt may be lost, and a second told that there is
+        # one. What lies there says whose it is.
+        store.write_new(record.key(), record.to_json())  # 3
         time.sleep(store.settle_s)
-        if latest_lease_record(store, deal_id, version) != record or _record_changed(
-            store, latest
-        ):  # 4
-            if read_lease_record(store, record.key()) != record:
-                continue  # another's has taken its place: that one is not ours to remove
+        last = latest_lease_record(store, deal_id, version) == record
+        if last and (latest is None or read_lease_record(store, latest.key()) == latest):
+            if forced:
+                time.sleep(2 * timing.heartbeat_s)  # 5
+            return record
+        if read_lease_record(store, record.key()) == record:  # 4
             store.delete(record.key())
-            continue
-        if latest is not None and held:
-            _await_end(store, latest, timing)  # 5
-        return record
     raise RunError(
         "The version cannot be claimed",
         f"{deal_id}/{version}: other runs were quicker {_MAX_ATTEMPTS} times",
@@ -226,7 +202,17 @@ def acquire_lease(
     )
 
 
-def _held_error(record: LeaseRecord, status: LeaseStatus, timing: LeaseTiming) -> RunError:
+def _refuse_if_held(
+    store: Store, record: LeaseRecord, take_over: bool, timing: LeaseTiming
+) -> bool:
+    """Whether the version is held by a claim that may be taken over by force.
+
+    Raises:
+        RunError: If it is held and may not.
+    """
+    status = assess_lease(store, record, timing.stale_s)
+    if not status.held or (take_over and not status.certain):
+        return status.held
     if status.certain:
         remedy = "Let it end, or end that process, then run again."
     else:
@@ -236,31 +222,7 @@ def _held_error(record: LeaseRecord, status: LeaseStatus, timing: LeaseTiming) -
             "--take-over."
         )
     which = f"{record.describe()}, heard of {status.age_s:,.0f} s ago"
-    return RunError("Another run is making this version", which, remedy)
-
-
-def _await_end(store: Store, record: LeaseRecord, timing: LeaseTiming) -> None:
-    """Waits until a holder that was taken over from has ended, or would have noticed by now."""
-    deadline_s = _boottime_s() + 2 * timing.heartbeat_s
-    while _boottime_s() < deadline_s and not store.exists(record.key("done")):
-        time.sleep(min(_POLL_S, timing.heartbeat_s))
-
-
-def _record_changed(store: Store, latest: LeaseRecord | None) -> bool:
-    return latest is not None and read_lease_record(store, latest.key()) != latest
-
-
-def _release(store: Store, lease: Lease) -> None:
-    """Leaves nothing of the claims; one that was taken over from says that it has ended.
-
-    Where the store fails here there is an error to be shown already, or none worth failing for:
-    `clean` removes such claims, and the next run sees that this process is dead.
-    """
-    with contextlib.suppress(FairshardError, OSError):
-        if lease.lost_reason:
-            store.write_new(lease.lease_record.key("done"), b"{}\n")
-        else:
-            remove_lease_records(store, lease.lease_record)
+    raise RunError("Another run is making this version", which, remedy)
 
 
 def _boottime_s() -> float:

@@ -2,7 +2,6 @@
 
 agency/claims/<deal_id>/<version>/0001.json   who holds it: written once, never changed
 agency/claims/<deal_id>/<version>/0001.beat   written again while the holder lives
-agency/claims/<deal_id>/<version>/0001.done   the holder has noticed that it was taken over from
 
 The holder is the one with the highest number. To take over is to make the next number, and of all
 that try, the store lets one: `write_new` (a hard link, or `If-None-Match: *`) is all that is asked
@@ -10,22 +9,37 @@ of it. A holder that ends removes the claims, the lowest first and its own last;
 only if it is the last and the one that it follows is still there, so that nobody can follow a claim
 that was removed. Ages are told by the store's clock, never by two machines'. Claims lie outside the
 version: what is delivered depends on nothing in them.
+
+Why nothing less will do:
+
+1. One object that followers replace: two find the holder dead, the first deletes its claim and
+   makes its own, the second deletes that one and makes its own. Both hold. Neither a folder nor
+   most S3 services can replace an object on condition that it is still the same.
+2. A claim that is written again as its own heartbeat: a holder looks, finds that the claim is its
+   own, and lies still. Another follows and ends, a third begins at 0001; then the first one writes
+   its 0001 over the third's, and believes that it holds the version.
+3. Claims named by the token of the one they follow, found by walking from the first, without
+   numbers and listings: a holder that was silent for long ends while another follows it. The first
+   claim is removed, nobody finds the follower's any more, and a third holds the version beside it.
+   A number is found whatever is gone before it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipelines.run.process import Liveness, ProcessIdentity, liveness_of
+from pydantic import TypeAdapter, ValidationError
+
+from pipelines.process.identity import Liveness, ProcessIdentity, liveness_of
 from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import RunError
 
 LEASE_RECORDS = f"{layout.AGENCY}/claims"
+# Earlier versions left `.done` as well.
 _RECORD_NAME = re.compile(r"(\d{4,})\.(json|beat|done)")
 
 
@@ -57,17 +71,20 @@ class LeaseRecord:
         return lease_folder(self.deal_id, self.version)
 
     def key(self, kind: str = "json") -> str:
-        """Key of the claim, of its `beat` or of its `done` mark."""
+        """Key of the claim, or of its `beat`."""
         return f"{self.folder}/{self.number:04d}.{kind}"
 
     def to_json(self) -> bytes:
         """The claim as it is stored."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True).encode() + b"\n"
+        return _RECORD.dump_json(self) + b"\n"
 
     def describe(self) -> str:
         """Who holds it, in words."""
         who = f"process {self.holder.pid} on {self.holder.host}"
         return f"{self.deal_id}/{self.version}: run {self.run_id}, {who}, since {self.started}"
+
+
+_RECORD = TypeAdapter(LeaseRecord)
 
 
 @dataclass(frozen=True)
@@ -90,6 +107,13 @@ def lease_folder(deal_id: str, version: str) -> str:
     return f"{LEASE_RECORDS}/{deal_id}/{version}"
 
 
+def _numbered(store: Store, folder: str) -> list[tuple[int, str]]:
+    """What lies in a folder of claims: numbers and keys, in order."""
+    keys = [item.key for item in store.list(folder)]
+    matches = [_RECORD_NAME.fullmatch(key.removeprefix(f"{folder}/")) for key in keys]
+    return sorted((int(match[1]), key) for match, key in zip(matches, keys, strict=True) if match)
+
+
 def latest_lease_record(store: Store, deal_id: str, version: str) -> LeaseRecord | None:
     """The claim with the highest number, if the version was ever claimed.
 
@@ -97,10 +121,7 @@ def latest_lease_record(store: Store, deal_id: str, version: str) -> LeaseRecord
         RunError: If it cannot be read.
     """
     folder = lease_folder(deal_id, version)
-    found = [
-        _RECORD_NAME.fullmatch(item.key.removeprefix(f"{folder}/")) for item in store.list(folder)
-    ]
-    number = max((int(match[1]) for match in found if match), default=0)
+    number = max((number for number, _ in _numbered(store, folder)), default=0)
     # Some services list late; they do not answer late for a name.
     while store.exists(f"{folder}/{number + 1:04d}.json"):
         number += 1
@@ -114,15 +135,13 @@ def read_lease_record(store: Store, key: str) -> LeaseRecord | None:
         RunError: If it is damaged.
     """
     try:
-        fields = json.loads(store.read_bytes(key))
-        fields["holder"] = ProcessIdentity(**fields["holder"])
-        return LeaseRecord(**fields)
+        return _RECORD.validate_json(store.read_bytes(key))
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError) as error:
+    except ValidationError as error:
         raise RunError(
             "A claim cannot be read",
-            f"{store.uri}/{key} ({error})",
+            f"{store.uri}/{key} ({error.errors()[0]['msg']})",
             "If no run of this deal is under way, remove the file and run again.",
         ) from error
 
@@ -135,8 +154,6 @@ def assess_lease(store: Store, record: LeaseRecord, stale_s: float) -> LeaseStat
         record: The claim.
         stale_s: After how long without a beat a holder that cannot be looked at counts as dead.
     """
-    if store.exists(record.key("done")):
-        return LeaseStatus(False, True, 0.0)
     age = max(0.0, store.now_s() - _last_heartbeat_s(store, record))
     life = liveness_of(record.holder)
     if life is Liveness.UNKNOWN:
@@ -175,13 +192,10 @@ def confirm_lease(store: Store, record: LeaseRecord) -> None:
 
 def remove_lease_records(store: Store, record: LeaseRecord) -> None:
     """Removes a version's claims up to the holder's own, which goes last."""
-    found = {item.key for item in store.list(record.folder)}
-    for number in range(1, record.number + 1):
-        older = dataclasses.replace(record, number=number)
-        for key in (older.key("beat"), older.key("done"), older.key()):
-            # Its own key is asked to go whether it was listed or not.
-            if key in found or key == record.key():
-                store.delete(key)
+    for number, key in _numbered(store, record.folder):
+        if number <= record.number and key != record.key():
+            store.delete(key)
+    store.delete(record.key())
 
 
 def lease_lost_error(record: LeaseRecord, reason: str) -> RunError:

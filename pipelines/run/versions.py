@@ -12,6 +12,9 @@ from schemas import layout
 from schemas.deal import Deal
 from schemas.errors import InputError, RunError
 
+# Raised when what steps leave for one another, or the agency's tables, change while the delivery's
+# bytes do not: a run that an earlier version of the program began is then made from the start.
+WORK_FORMAT = 2
 _VERSION = re.compile(r"v(\d{4,})")
 
 
@@ -58,28 +61,34 @@ def _is_published(store: Store, deal: Deal, version: str) -> bool:
 def begin_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
     """Records which run a version belongs to, so that it can be resumed.
 
-    The caller holds the version (`pipelines.run.lease`). What another run left under this
-    number without ever publishing it is removed, and so is what receipts speak of that are not of
-    this version.
+    The caller holds the version (`pipelines.run.lease`). What another run, or another version of
+    the program, left under this number without ever publishing it is removed, and so is what
+    receipts speak of that are not of this version.
 
     Raises:
         RunError: If the version was published since the run was prepared; nothing is changed.
     """
     key = f"{layout.agency_prefix(deal.deal_id, version)}/{layout.RUN_RECORD}"
-    found = read_json(store, key)["run_id"] if store.exists(key) else None
+    begun = read_json(store, key) if store.exists(key) else {}
+    found = begun.get("run_id")
     if _is_published(store, deal, version):
         raise RunError(
             "Another run has published this version",
             f"{store.uri}/{deal.deal_id}/{version} by run {found}, this is run {run_id}",
             "Nothing was changed. Run again to make the next version.",
         )
-    if found == run_id:
+    if found == run_id and begun.get("work_format") == WORK_FORMAT:
         return
     # Receipts first: without them, what is left of the version is nobody's.
     for stale_run_id in filter(None, (found, run_id)):
         store.delete_prefix(layout.work_prefix(stale_run_id))
     store.delete_prefix(layout.version_prefix(deal.deal_id, version))
-    record = {"run_id": run_id, "deal_sha256": deal.identity_sha256(), "deal_id": deal.deal_id}
+    record = {
+        "run_id": run_id,
+        "deal_sha256": deal.identity_sha256(),
+        "deal_id": deal.deal_id,
+        "work_format": WORK_FORMAT,
+    }
     store.write_bytes(key, json_bytes(record))
 
 

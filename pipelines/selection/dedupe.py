@@ -15,27 +15,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
+from pipelines.storage.columns import Column, numbers_in, values_of
 
 Number = TypeVar("Number", np.uint8, np.uint64)
 
 _HEX_COLUMNS = ("media_sha256", "phash", "colour")  # hex in units
 _SHA256_BYTES, _PHASH_BYTES, _COLOUR_BYTES = 32, 32, 48
 #: What selection knows of an asset. It holds all of them at once, so that every byte counts.
-CANDIDATES_SCHEMA = pa.schema(
-    [
-        pa.field("asset_id", pa.string(), nullable=False),
-        pa.field("hash", pa.uint64(), nullable=False),  # its place in the order of units and shards
-        pa.field("unit", pa.int32(), nullable=False),  # the unit that holds its row
-        pa.field("media_sha256", pa.binary(_SHA256_BYTES), nullable=False),
-        pa.field("family", pa.string(), nullable=False),  # the shard family it goes to
-        pa.field("created_at", pa.date32()),
-        pa.field("short_side", pa.int32(), nullable=False),  # pixels
-        pa.field("bytes", pa.int64(), nullable=False),  # size of its media
-        pa.field("phash", pa.binary(_PHASH_BYTES), nullable=False),
-        pa.field("colour", pa.binary(_COLOUR_BYTES), nullable=False),
-    ]
-)
-#: The columns of a unit (pipelines.steps.enrich.UNIT_SCHEMA) that it is made of.
+_CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("asset_id", pa.string(), nullable=False),
+    pa.field("hash", pa.uint64(), nullable=False),  # its place in the order of units and shards
+    pa.field("unit", pa.int32(), nullable=False),  # the unit that holds its row
+    pa.field("media_sha256", pa.binary(_SHA256_BYTES), nullable=False),
+    pa.field("family", pa.string(), nullable=False),  # the shard family it goes to
+    pa.field("created_at", pa.date32()),
+    pa.field("short_side", pa.int32(), nullable=False),  # pixels
+    pa.field("bytes", pa.int64(), nullable=False),  # size of its media
+    pa.field("phash", pa.binary(_PHASH_BYTES), nullable=False),
+    pa.field("colour", pa.binary(_COLOUR_BYTES), nullable=False),
+]
+CANDIDATES_SCHEMA = pa.schema(_CANDIDATES_FIELDS)
+#: The columns of a unit (schemas.unit.UNIT_SCHEMA) that it is made of.
 UNIT_COLUMNS = (
     "asset_id hash media_sha256 format created_at width height bytes phash colour".split()
 )
@@ -53,16 +53,18 @@ def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
         "family": rows["format"],
         "short_side": pc.min_element_wise(rows["width"], rows["height"]),
     }
-    return pa.table([columns[name] for name in CANDIDATES_SCHEMA.names], CANDIDATES_SCHEMA)
+    return pa.Table.from_arrays(
+        [columns[name] for name in CANDIDATES_SCHEMA.names], schema=CANDIDATES_SCHEMA
+    )
 
 
-def _decode_hex(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+def _decode_hex(column: pa.ChunkedArray[pa.StringScalar], kind: pa.DataType) -> Column:
     """Hex digits as bytes, since each of them is held for every asset."""
     digits = pc.binary_length(column)
     # A unit whose assets were all refused has no rows; without `min_count` their `all` is null.
-    if not pc.all(pc.equal(digits, 2 * kind.byte_width), min_count=0).as_py():
+    if not pc.all(pc.equal(digits, pa.scalar(2 * kind.byte_width)), min_count=0).as_py():
         raise ValueError(f"digests or looks are not of {kind.byte_width} bytes: {digits.unique()}")
-    data = bytes.fromhex("".join(column.to_pylist()))
+    data = bytes.fromhex("".join(values_of(column, str)))
     return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(data)])
 
 
@@ -106,9 +108,11 @@ def near_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
     return np.where(originals == NO_MATCH, NO_MATCH, ranked[originals])
 
 
-def _bytes_of(column: pa.ChunkedArray, kind: type[Number]) -> npt.NDArray[Number]:
+def _bytes_of(
+    column: pa.ChunkedArray[pa.FixedSizeBinaryScalar], kind: type[Number]
+) -> npt.NDArray[Number]:
     """[rows, numbers] What values of one length hold; their bytes' order is the same for all."""
     values = column.combine_chunks()
-    numbers = np.frombuffer(values.buffers()[1], kind)
+    numbers = numbers_in(values.buffers()[1], kind)
     each = column.type.byte_width // numbers.itemsize
     return numbers.reshape(-1, each)[values.offset : values.offset + len(values)]

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from pipelines.run.receipts import ShardSpec
 from pipelines.selection.perceptual_index import Indices
+from pipelines.storage.columns import values_of
 from schemas.layout import HASH_BITS, shard_name
 
 # What a sample has besides its media: caption, JSON and three tar headers, generously.
@@ -48,8 +49,8 @@ def plan_shards(deal_id: str, chosen: pa.Table, target_bytes: int) -> list[Plann
         target_bytes: Size that a shard should have; a larger sample is alone in its shard.
     """
     planned: list[PlannedShard] = []
-    for family in sorted(pc.unique(chosen["family"]).to_pylist()):
-        members = chosen.filter(pc.equal(chosen["family"], family))
+    for family in sorted(values_of(pc.unique(chosen["family"]), str)):
+        members = chosen.filter(pc.equal(chosen["family"], pa.scalar(family)))
         members = members.take(np.argsort(members["hash"].to_numpy(), kind="stable"))
         for number, indices in enumerate(_cut(members, target_bytes)):
             name = shard_name(deal_id, family, number)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipelines.run.decisions import Decision, refused_asset
 from pipelines.selection.dedupe import exact_duplicates, keep_order, near_duplicates
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
+from pipelines.storage.columns import values_of
 from schemas.deal_terms import SelectTerms
 from schemas.reasons import Reason
 
@@ -44,14 +45,18 @@ def select_samples(candidates: pa.Table, terms: SelectTerms) -> Selection:
     refusals: list[Decision] = []
 
     def refuse(indices: Indices, reason: Reason, details: Iterable[str]) -> None:
-        ids = candidates["asset_id"].take(indices).to_pylist()
+        ids = values_of(candidates["asset_id"].take(indices), str)
         pairs = zip(ids, details, strict=True)
         refusals.extend(refused_asset(asset_id, [reason], detail) for asset_id, detail in pairs)
 
     def keep_one(ranked: Indices, originals: Indices, reason: Reason) -> Indices:
         is_duplicate = originals != NO_MATCH
-        kept = candidates["asset_id"].take(originals[is_duplicate]).to_pylist()
-        refuse(ranked[is_duplicate], reason, [f"kept: {asset_id}" for asset_id in kept])
+        ids = values_of(candidates["asset_id"].take(ranked[is_duplicate]), str)
+        kept_ids = values_of(candidates["asset_id"].take(originals[is_duplicate]), str)
+        refusals.extend(
+            refused_asset(asset_id, [reason], f"kept: {kept}", kept)
+            for asset_id, kept in zip(ids, kept_ids, strict=True)
+        )
         remaining: Indices = ranked[~is_duplicate]
         return remaining
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 import rfc8785
 
 from pipelines.signals.file.metadata_blocks import printable
-from schemas.catalogue import grant_column
+from schemas.catalogue import AssetRow, ConsentRow, grant_column
 from schemas.rights import ALL_PURPOSES, PURPOSES, Permission, Purpose
 from schemas.signal import Origin, Reading, Signal, raw_sha256
 
 AGENCY = "agency"
 
 
-def read_grants(row: dict[str, Any]) -> Reading:
+def read_grants(row: AssetRow) -> Reading:
     """Reads the grant columns of one row of `assets`; a value that is none of four is a denial."""
     signals = []
     for purpose in PURPOSES:
@@ -41,11 +40,8 @@ def read_grants(row: dict[str, Any]) -> Reading:
     return Reading(tuple(signals))
 
 
-Row = dict[str, Any]
-
-
 def read_consents(
-    events: Iterable[Row], contributor_id: str, asset_id: str, as_of: datetime
+    events: Iterable[ConsentRow], contributor_id: str, asset_id: str, as_of: datetime
 ) -> Reading:
     """Reads one contributor's consents to one asset, in the order in which they were given.
 
@@ -67,7 +63,7 @@ def read_consents(
     return Reading(tuple(signals))
 
 
-def _order(event: Row) -> tuple[datetime, str, str]:
+def _order(event: ConsentRow) -> tuple[datetime, str, str]:
     return event["given_at"], str(event["purpose"]), str(event["value"])
 
 
@@ -83,7 +79,7 @@ def _as_text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _consent_signal(event: Row, purpose: Purpose, raw: bytes) -> Signal:
+def _consent_signal(event: ConsentRow, purpose: Purpose, raw: bytes) -> Signal:
     said = event["value"]
     scope = "this asset" if event.get("asset_id") else "all works"
     agreement = event.get("agreement_ref")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -25,40 +26,65 @@ from pipelines.features.compute import (
 )
 from pipelines.features.digest_cache import load_digest_cache
 from pipelines.features.signals_table import signals_table
-from pipelines.features.store import FACTS_SCHEMA, SHOT_CAPTION_TYPE, SHOT_TYPE, FeatureStore, Row
+from pipelines.features.store import FeatureStore
+from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.profiles import profile_for
-from pipelines.profiles.captions import CONTRIBUTOR_CAPTION_COLUMNS
-from pipelines.rights.cleared_rights import CLEARED_RIGHTS_FIELDS
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import describe_overrides
 from pipelines.run.counts import StepCounts
-from pipelines.run.decisions import Decision, refused_asset, write_decisions
+from pipelines.run.decisions import Decision, refused_asset, write_decisions, write_part
 from pipelines.run.job import Job
 from pipelines.run.receipts import UnitReceipt
+from pipelines.storage.columns import rows_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json, write_table
 from schemas import layout
-from schemas.catalogue import ASSETS_SCHEMA
+from schemas.features import ScoredCaption, ShotCaption, ShotFrames
 from schemas.layout import unit_name
 from schemas.reasons import Reason
 from schemas.sample import CaptionSource
 from schemas.signal import AssertionKind
+from schemas.unit import (
+    CONSTRAINTS,
+    CONTRIBUTOR_CAPTION_COLUMNS,
+    UNIT_SCHEMA,
+    ClearedRow,
+    UnitRow,
+    UnitShot,
+)
 
 # Assets in hand at once; also what fixes which pictures share a batch of the model's.
 _CHUNK_ASSETS = 64
 _FETCH_THREADS = 2
+# What binds whoever uses the file, by the sample's field.
+_CONSTRAINT_KINDS = {
+    "alteration": AssertionKind.ALTERATION,
+    "file": AssertionKind.FILE_CONSTRAINT,
+    "duplication": AssertionKind.DUPLICATION,
+}
 
 
 def enrich_unit(
     store: Store,
     features: FeatureStore,
     vision: VisionModels,
+    origin_files: OriginFileCache,
     job: Job,
     unit: int,
     blocks: Iterable[RowBlock],
 ) -> UnitReceipt:
-    """Enriches one unit and returns its receipt; a unit that is committed is not done again."""
+    """Enriches one unit and returns its receipt; a unit that is committed is not done again.
+
+    Args:
+        store: The output.
+        features: What was computed of media before.
+        vision: The models.
+        origin_files: What servers keep beside their media; of this run alone.
+        job: The run.
+        unit: The unit's number.
+        blocks: Where its rows lie.
+    """
     name = unit_name(unit)
     commit = f"{job.work}/units/{name}.json"
     if store.exists(commit):  # 1
@@ -68,7 +94,7 @@ def enrich_unit(
     unit_features = UnitFeatures(
         features.facts.load(low, high),
         features.embeddings.load_lazily(low, high),
-        features.captions.load(low, high, ("caption", "clip_score", "shots")),
+        features.captions.load_columns(low, high, ScoredCaption),
         features.scores.load(low, high),
         features.readings.load(low, high),
         load_digest_cache(features.digest_cache, low, high),
@@ -76,7 +102,8 @@ def enrich_unit(
     now_s = cache(store.now_s)  # asked for once, before the first file is read
     fetched_assets: list[FetchedAsset] = []
     for start in range(0, len(rows), _CHUNK_ASSETS):
-        chunk = _fetch_chunk(rows[start : start + _CHUNK_ASSETS], job, unit_features, now_s)  # 2
+        chunk_rows = rows[start : start + _CHUNK_ASSETS]
+        chunk = _fetch_chunk(chunk_rows, job, unit_features, origin_files, now_s)  # 2
         _compute_features(chunk, unit_features, vision)  # 3
         # Pixels are let go of here: a unit's memory is that of one chunk.
         fetched_assets += [item.without_pixels() for item in chunk]
@@ -92,18 +119,24 @@ def enrich_unit(
     return _commit(store, job, unit, commit, fetched_assets, unit_features)
 
 
-def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[Row]:
+def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
     ordered = sorted(blocks, key=lambda block: (block.key, block.offset))
     table = pa.concat_tables([read_block(store, block) for block in ordered])
-    return list(table.sort_by([("hash", "ascending")]).to_pylist())
+    return rows_of(table.sort_by([("hash", "ascending")]), ClearedRow)
 
 
 def _fetch_chunk(
-    rows: Sequence[Row], job: Job, unit_features: UnitFeatures, now_s: Callable[[], float]
+    rows: Sequence[ClearedRow],
+    job: Job,
+    unit_features: UnitFeatures,
+    origin_files: OriginFileCache,
+    now_s: Callable[[], float],
 ) -> list[FetchedAsset]:
     recalled = [recall_asset(row, job, unit_features) for row in rows]
     not_recalled = [row for row, item in zip(rows, recalled, strict=True) if item is None]
-    fetched = _fetchers().map(lambda row: fetch_asset(row, job, unit_features, now_s), not_recalled)
+    fetched = _fetchers().map(
+        lambda row: fetch_asset(row, job, unit_features, origin_files, now_s), not_recalled
+    )
     return [next(fetched) if item is None else item for item in recalled]
 
 
@@ -158,41 +191,9 @@ def _compute_features(
     unit_features.scores.update((row["score_key"], row) for row in scored)
 
 
-def _contributor_texts(row: Row) -> dict[str, str]:
+def _contributor_texts(row: ClearedRow) -> dict[str, str]:
     """What the contributor wrote of an asset, by column."""
-    return {name: row[name] for name in CONTRIBUTOR_CAPTION_COLUMNS if row[name]}
-
-
-# What binds whoever uses the file, by the sample's field.
-_CONSTRAINTS = {
-    "alteration": AssertionKind.ALTERATION,
-    "file": AssertionKind.FILE_CONSTRAINT,
-    "duplication": AssertionKind.DUPLICATION,
-}
-# Embeddings of shots stay in the feature store until a shard is written.
-_UNIT_SHOT_TYPE = pa.struct([*SHOT_TYPE, *(f for f in SHOT_CAPTION_TYPE if f.name != "embedding")])
-UNIT_SCHEMA = pa.schema(
-    [
-        *(f for f in ASSETS_SCHEMA if f.name not in ("sha256", "bytes", "width", "height")),
-        *CLEARED_RIGHTS_FIELDS,
-        pa.field("hash", pa.uint64(), nullable=False),
-        *(
-            pa.field("film_ms" if f.name == "duration_ms" else f.name, f.type, f.nullable)
-            for f in FACTS_SCHEMA
-            if f.name != "shots"
-        ),
-        pa.field("shots", pa.list_(_UNIT_SHOT_TYPE), nullable=False),
-        pa.field("caption", pa.string(), nullable=False),
-        pa.field("caption_source", pa.string(), nullable=False),
-        pa.field("clip_score", pa.float32(), nullable=False),
-        *(
-            pa.field(f"{name}_score", pa.float32(), nullable=False)
-            for name in CONTRIBUTOR_CAPTION_COLUMNS
-        ),
-        *(pa.field(f"{kind}_constraints", pa.string(), nullable=False) for kind in _CONSTRAINTS),
-        pa.field("overrides", pa.string(), nullable=False),
-    ]
-)
+    return {name: text for name in CONTRIBUTOR_CAPTION_COLUMNS if (text := row[name])}
 
 
 def _commit(
@@ -204,10 +205,12 @@ def _commit(
     unit_features: UnitFeatures,
 ) -> UnitReceipt:
     decisions: list[Decision] = []
-    rows: list[Row] = []
+    rows: list[UnitRow] = []
     for item in fetched_assets:
-        row = _unit_row(item, unit_features) if item.decision is None else item.row
-        decision = item.decision or _profile_refusal(row, job.deal.profile)
+        decision = item.decision
+        if decision is None:
+            row = _unit_row(item, unit_features)
+            decision = _profile_refusal(row, job.deal.profile)
         if decision is None:
             rows.append(row)
         else:
@@ -218,8 +221,7 @@ def _commit(
     name = unit_name(unit)
     write_decisions(store, f"{job.work}/agency", f"enrich-{name}", decisions)  # 5
     signals = signals_table(fetched_assets, job.as_of.isoformat())
-    if len(signals):
-        write_table(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
+    write_part(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
     table = pa.Table.from_pylist(rows, schema=UNIT_SCHEMA)
     write_table(store, f"{job.work}/units/{name}.parquet", table)
     record = {
@@ -232,32 +234,30 @@ def _commit(
     return _receipt(unit, record)
 
 
-def _unit_row(item: FetchedAsset, unit_features: UnitFeatures) -> Row:
-    facts = dict(unit_features.facts[item.digest])
+def _unit_row(item: FetchedAsset, unit_features: UnitFeatures) -> UnitRow:
+    facts: dict[str, object] = {**unit_features.facts[item.digest]}
     facts["film_ms"] = facts.pop("duration_ms")
-    shots = facts.pop("shots")
     captions = unit_features.captions[item.digest]["shots"] if item.inference else []
-    no_caption = {"caption": "", "clip_score": 0.0}
     facts["shots"] = [
-        {
-            **shot,
-            **(
-                {name: captions[at][name] for name in no_caption}
-                if at < len(captions)
-                else no_caption
-            ),
-        }
-        for at, shot in enumerate(shots)
+        _unit_shot(shot, captions[at] if at < len(captions) else None)
+        for at, shot in enumerate(unit_features.facts[item.digest]["shots"])
     ]
-    return {
+    columns: dict[str, object] = {
         **item.row,
         **facts,
         **_caption_columns(item, unit_features),
         **_resolution_columns(item),
     }
+    return cast("UnitRow", columns)
 
 
-def _profile_refusal(row: Row, name: str) -> Decision | None:
+def _unit_shot(shot: ShotFrames, said: ShotCaption | None) -> UnitShot:
+    if said is None:
+        return {**shot, "caption": "", "clip_score": 0.0}
+    return {**shot, "caption": said["caption"], "clip_score": said["clip_score"]}
+
+
+def _profile_refusal(row: UnitRow, name: str) -> Decision | None:
     profile = profile_for(name, row["media_type"])
     if profile is None:
         raise AssertionError("a deal takes no media that its profile does not")
@@ -268,7 +268,7 @@ def _profile_refusal(row: Row, name: str) -> Decision | None:
     return refused_asset(row["asset_id"], (Reason(unmet.reason),), detail)
 
 
-def _caption_columns(item: FetchedAsset, unit_features: UnitFeatures) -> Row:
+def _caption_columns(item: FetchedAsset, unit_features: UnitFeatures) -> dict[str, object]:
     contributor_texts = _contributor_texts(item.row)
     scores = {f"{name}_score": 0.0 for name in CONTRIBUTOR_CAPTION_COLUMNS}
     if item.inference:
@@ -288,13 +288,13 @@ def _caption_columns(item: FetchedAsset, unit_features: UnitFeatures) -> Row:
     return {"caption": text, "caption_source": source, "clip_score": 0.0, **scores}
 
 
-def _resolution_columns(item: FetchedAsset) -> Row:
+def _resolution_columns(item: FetchedAsset) -> dict[str, object]:
     resolution = item.resolution
     if resolution is None:
         raise AssertionError("an asset that goes on was resolved")
     constraints = {
-        f"{name}_constraints": "; ".join(resolution.constraints[kind])
-        for name, kind in _CONSTRAINTS.items()
+        f"{name}_constraints": "; ".join(resolution.constraints[_CONSTRAINT_KINDS[name]])
+        for name in CONSTRAINTS
     }
     return {
         **constraints,
@@ -304,6 +304,6 @@ def _resolution_columns(item: FetchedAsset) -> Row:
     }
 
 
-def _receipt(unit: int, record: Row) -> UnitReceipt:
+def _receipt(unit: int, record: dict[str, Any]) -> UnitReceipt:
     counts = StepCounts.from_json(record["counts"])
     return UnitReceipt(unit, counts, record["decoded"], record["embedded"], record["captioned"])

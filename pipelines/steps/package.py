@@ -18,6 +18,7 @@ from pipelines.run.counts import StepCounts
 from pipelines.run.failures import clear_outdated, recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
+from pipelines.run.undelivered import Undelivered, UndeliveredError, leave_undelivered, look_back
 from pipelines.run.versions import begin_version
 from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.steps.publish import publish_agency, publish_delivery
@@ -35,7 +36,7 @@ from pipelines.steps.transforms import (
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas import layout
-from schemas.errors import InputError, RunError
+from schemas.errors import FairshardError, InputError, RunError
 from schemas.manifest import Manifest
 
 
@@ -81,10 +82,12 @@ def package(job: Job, signer: Signer, take_over: bool = False) -> PackageResult:
         take_over: Whether a holder on another machine counts as dead.
 
     Raises:
-        InputError: If the gate refuses the catalogue; nothing is left behind.
-        RunError: If too much could not be read, nothing is left to deliver, or counts do not
-            reconcile. The agency's tables are left, to be looked into; no manifest is. Or if
-            another run holds or has published the version: then nothing is changed.
+        InputError: If an input is refused; nothing is left behind.
+        RunError: If another run holds or has published the version: then nothing is changed.
+        UndeliveredError: If the run ends without a delivery after its assets were counted. The
+            gate refuses the catalogue (exit code 2; nothing is left behind), too much could not be
+            read, nothing is left to deliver, counts do not reconcile, or publishing failed: then
+            the agency's tables are left, to be looked into; no manifest is.
     """
     store = open_store(job.output_uri)
     store.ensure_writable()
@@ -115,14 +118,27 @@ def _run_and_publish(store: Store, job: Job, signer: Signer, lease: Lease) -> Pa
     clear_outdated(store, job.work)
     try:
         run_pipeline(store, job)
-        counts = read_counts(store, job)
-        if counts.stop is not None:
-            raise InputError(*counts.stop)
     except InputError:
         _discard_run(store, job)
         raise
-    publish_agency(store, job)
-    _check_worth_publishing(store, job, counts)
+    counts = read_counts(store, job)
+    if counts.stop is not None:
+        ended = look_back(store, f"{job.work}/agency/decisions", counts.ran)
+        _discard_run(store, job)
+        raise UndeliveredError(InputError(*counts.stop), ended)
+    try:
+        publish_agency(store, job)
+        _check_worth_publishing(store, job, counts)
+        return _publish(store, job, signer, lease, counts)
+    except UndeliveredError:
+        raise
+    except FairshardError as error:
+        raise UndeliveredError(error, Undelivered(counts.ran)) from error
+
+
+def _publish(
+    store: Store, job: Job, signer: Signer, lease: Lease, counts: RunCounts
+) -> PackageResult:
     receipts = read_receipts(store, job)
     steps = reconcile(store, job, counts, receipts)
     shards = [receipt.name for receipt in receipts]
@@ -154,19 +170,29 @@ def _discard_run(store: Store, job: Job) -> None:
 
 
 def _check_worth_publishing(store: Store, job: Job, counts: RunCounts) -> None:
+    error = _fault_of(job, counts)
+    if error is None:
+        return
+    ended = look_back(store, f"{job.agency}/decisions", counts.ran)
+    leave_undelivered(store, job, ended)
+    store.delete_prefix(job.work)
+    raise UndeliveredError(error, ended)
+
+
+def _fault_of(job: Job, counts: RunCounts) -> RunError | None:
+    """Why these counts make no delivery; None where they do."""
     where = f"{job.output_uri}/{job.agency}"
     if counts.too_many_failed:
-        store.delete_prefix(job.work)
-        raise RunError(
+        return RunError(
             "Too many dead letters",
             f"{counts.failed_assets:,} of {counts.steps['read'].entered:,} assets, limit "
             f"limits.dead_letter_share = {job.deal.limits.dead_letter_share}",
-            f"Look into {where}/dead_letters, mend the media, or raise the limit.",
+            f"Look into {where}/dead_letters, repair the media, or raise the limit.",
         )
     if counts.steps["select"].passed == 0:
-        store.delete_prefix(job.work)
-        raise RunError(
+        return RunError(
             "Nothing is left to deliver",
             f"all {counts.steps['read'].entered:,} assets were refused or could not be read",
             f"The reasons are in {where}/decisions.",
         )
+    return None

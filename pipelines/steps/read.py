@@ -20,6 +20,7 @@ from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import Decision, failed_asset, write_decisions
 from pipelines.run.job import Job
 from pipelines.run.receipts import BatchReceipt, CatalogueVerdict, Hashes
+from pipelines.storage.columns import values_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
@@ -51,7 +52,7 @@ def ingest_part(
 def _write_batch(
     store: Store, work: str, name: str, table: pa.Table, failed: list[Decision]
 ) -> None:
-    hashes = hash_ids(column(table, "asset_id").to_pylist())
+    hashes = hash_ids(values_of(column(table, "asset_id"), str))
     hashed = table.append_column("hash", pa.array(hashes))
     sink = io.BytesIO()
     with pa.ipc.new_file(sink, hashed.schema) as writer:

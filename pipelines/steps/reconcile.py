@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.run.counts import StepCounts
@@ -21,7 +22,7 @@ class RunCounts:
 
     Attributes:
         stop: What, which and remedy, where the gate stopped the run.
-        steps: Counts of read, screen, enrich and select; none where it stopped.
+        steps: Counts of read, screen, enrich and select; of read alone where it stopped.
         computed: How many media were decoded, embedded and captioned anew.
         failed_assets: How many in all.
         too_many_failed: Whether they are past the deal's limit.
@@ -35,16 +36,23 @@ class RunCounts:
     too_many_failed: bool
     shards: int
 
+    @property
+    def ran(self) -> dict[str, StepCounts]:
+        """The steps that ran: nothing is selected where too much could not be read."""
+        left_out = {"select"} if self.too_many_failed else set()
+        return {name: counts for name, counts in self.steps.items() if name not in left_out}
+
 
 def read_counts(store: Store, job: Job) -> RunCounts:
     """Reads what the graph left."""
     verdict = read_json(store, f"{job.work}/verdict.json")
+    read = StepCounts.from_json(verdict["counts"])
     if verdict["stop"] is not None:
         what, which, remedy = verdict["stop"]
-        return RunCounts((what, which, remedy), {}, {}, 0, False, 0)
+        return RunCounts((what, which, remedy), {"read": read}, {}, read.failed_assets, False, 0)
     plan = read_json(store, f"{job.work}/plan.json")
     steps = {
-        "read": StepCounts.from_json(verdict["counts"]),
+        "read": read,
         "screen": StepCounts.from_json(read_json(store, f"{job.work}/screen.json")),
         "enrich": StepCounts.from_json(plan["enrich"]),
         "select": StepCounts.from_json(plan["select"]),
@@ -92,7 +100,7 @@ def reconcile(
     for found in store.list(f"{job.agency}/decisions"):
         outcomes = read_parquet(store, found.key, ["outcome"])["outcome"]
         rows += len(outcomes)
-        delivered += pc.sum(pc.equal(outcomes, Outcome.DELIVERED.value)).as_py()
+        delivered += len(outcomes.filter(pc.equal(outcomes, pa.scalar(Outcome.DELIVERED.value))))
     _check_equal("rows of the decisions table", rows, steps["read"].entered)
     _check_equal("decisions to deliver", delivered, written)
     return steps

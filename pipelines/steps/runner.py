@@ -15,10 +15,10 @@ import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
-from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
 
 from pipelines.run.job import Job
 from pipelines.steps.worker import end_stages_promptly, worker_command
+from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
 
 _View = TypeVar("_View", bound=PipelineOptions)
@@ -39,17 +39,25 @@ def run_graph(job: Job, build: Graph) -> None:
 
     Raises:
         InputError: If the options ask for an engine or a mode that is not to be trusted.
-        RunError: If the connection to the engine is lost.
+        RunError: If a worker process dies, or the connection to the engine is lost.
     """
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
     end_stages_promptly()
     options = RunOptions([*_embedded(job.workers), *job.beam_options])
-    engine = check_engine(job.beam_options) or FnApiRunner(default_environment=_environment(job))
+    # With one worker, none: all is done in this process.
+    workers = WorkerProcesses(worker_command(job.debug), job.debug) if job.workers > 1 else None
+    engine = check_engine(job.beam_options) or FnApiRunner(
+        default_environment=workers.environment() if workers else None
+    )
     pipeline = beam.Pipeline(runner=engine, options=options)
     build(pipeline, job)
     try:
         pipeline.run().wait_until_finish()
-    except grpc.RpcError as error:
+    except Exception as error:
+        if workers is not None and (died := workers.error()) is not None:
+            raise died from error
+        if not isinstance(error, grpc.RpcError):
+            raise
         raise RunError(
             "The connection to the engine was lost",
             " ".join(job.beam_options),
@@ -141,10 +149,3 @@ def _check_endpoint(endpoint: str | None) -> None:
 def _embedded(workers: int) -> list[str]:
     # What makes it many processes is the environment below; this says only how many.
     return ["--direct_running_mode=in_memory", f"--direct_num_workers={workers}"]
-
-
-def _environment(job: Job) -> Environment | None:
-    """Worker processes of our own starting; with one worker, none: all is done in this process."""
-    if job.workers == 1:
-        return None
-    return SubprocessSDKEnvironment.from_command_string(worker_command(job.debug))

@@ -13,18 +13,18 @@ from pipelines.run.receipts import ShardSpec, UnitReceipt
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
 from pipelines.selection.plan import PlannedShard, plan_shards
 from pipelines.selection.select import select_samples
+from pipelines.storage.columns import Column
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json, read_parquet, write_table
 from schemas.layout import unit_name
 
 _PLAN_COLUMNS = ["asset_id", "unit", "hash", "family", "bytes"]
-PLAN_SCHEMA = pa.schema(
-    [
-        pa.field("asset_id", pa.string(), nullable=False),
-        pa.field("unit", pa.int32(), nullable=False),
-    ]
-)
+_PLAN_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("asset_id", pa.string(), nullable=False),
+    pa.field("unit", pa.int32(), nullable=False),
+]
+PLAN_SCHEMA = pa.schema(_PLAN_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> DeliveryPla
 
 def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table:
     """All units' assets (CANDIDATES_SCHEMA), each column in one piece."""
-    parts: dict[str, list[pa.Array]] = {name: [] for name in CANDIDATES_SCHEMA.names}
+    parts: dict[str, list[Column]] = {name: [] for name in CANDIDATES_SCHEMA.names}
     for receipt in sorted(receipts, key=lambda item: item.unit):
         key = f"{job.work}/units/{unit_name(receipt.unit)}.parquet"
         table = candidates_of(read_parquet(store, key, UNIT_COLUMNS), receipt.unit)

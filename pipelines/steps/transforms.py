@@ -12,6 +12,7 @@ from pipelines.catalogue.read import TablePart
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.features.compute import LazyVisionModels
 from pipelines.features.store import FeatureStore, open_feature_store
+from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.counts import StepCounts
 from pipelines.run.failures import record_failure
 from pipelines.run.job import Job
@@ -172,12 +173,21 @@ class _EnrichUnit(beam.DoFn):
             self._store, models.clip_id, models.captioner_id, self._job.reader_id
         )
         self._vision = LazyVisionModels(models.clip, models.captioner)
+        self._origin_files = OriginFileCache()
 
     def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:
         unit, locations = element
         blocks = [RowBlock(*location) for location in locations]
         with record_failure(self._store, self._job.work, self._job.progress_path):
-            yield enrich_unit(self._store, self._features, self._vision, self._job, unit, blocks)
+            yield enrich_unit(
+                self._store,
+                self._features,
+                self._vision,
+                self._origin_files,
+                self._job,
+                unit,
+                blocks,
+            )
 
 
 @dataclass

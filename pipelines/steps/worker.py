@@ -7,27 +7,20 @@ shows errors in its own words; with `--debug` the worker's are shown as well.
 from __future__ import annotations
 
 import logging
-import shlex
 import sys
 
-from pipelines.run.process import end_with, this_process
+from pipelines.process.identity import end_with, this_process
+from pipelines.process.isolated import python_command
 
 _PARENT = "--parent="
 _SAMPLING_PERIOD_MS = 2
 
 
-def worker_command(debug: bool) -> str:
+def worker_command(debug: bool) -> list[str]:
     """The command line that starts a worker, which ends with this process."""
     me = this_process()
     parent = f"{_PARENT}{me.pid}:{me.started_ticks}"
-    words = [
-        sys.executable,
-        "-m",
-        "pipelines.steps.worker",
-        parent,
-        *(["--debug"] if debug else []),
-    ]
-    return shlex.join(words)
+    return python_command(__name__, parent, *(["--debug"] if debug else []))
 
 
 def end_stages_promptly() -> None:
@@ -54,7 +47,3 @@ def main() -> None:
 
     end_stages_promptly()
     sdk_worker_main.main(sys.argv)
-
-
-if __name__ == "__main__":
-    main()

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.delivery.sample import Row, WrittenSample, is_embedded, make_sample, sample_json
+from pipelines.delivery.sample import WrittenSample, is_embedded, make_sample, sample_json
 from pipelines.delivery.tables import (
     delivered_table,
     metadata_table,
@@ -36,16 +36,20 @@ from pipelines.run.failures import mark_outdated
 from pipelines.run.job import Job
 from pipelines.run.lease_record import confirm_lease
 from pipelines.run.receipts import ShardReceipt, ShardSpec
+from pipelines.storage.columns import rows_of, values_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json, read_parquet, write_table
 from schemas import layout
 from schemas.errors import BadRecord, RunError
+from schemas.features import ShotCaptions
 from schemas.layout import unit_name
 from schemas.profiles.common import CommonSample
+from schemas.shard_table import SampleRow
+from schemas.unit import UnitRow
 
 _BATCH_SAMPLES = 16  # samples made, and told of, together
-_Sample = tuple[CommonSample, Row]
+_Sample = tuple[CommonSample, UnitRow]
 
 
 def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec) -> ShardReceipt:
@@ -56,17 +60,17 @@ def write_shard(store: Store, features: FeatureStore, job: Job, spec: ShardSpec)
         return ShardReceipt(**read_json(store, commit))
     planned = _planned_rows(store, job, spec)  # 2
     if committed:
-        _keep_published(store, job, spec, planned.to_pylist())
+        _keep_published(store, job, spec, rows_of(planned, UnitRow))
         return ShardReceipt(**read_json(store, commit))
     samples: list[_Sample] = []
-    shard_rows: list[Row] = []
+    shard_rows: list[SampleRow] = []
     base = f"{job.delivery}/shards/{spec.name}"
     with store.open_write(f"{base}.tar") as sink, TarWriter(sink) as tar:  # 3
         try:
             for start in range(0, len(planned), _BATCH_SAMPLES):
                 # Made here rather than before, since the tar's threads digest meanwhile; several
                 # at once, since every medium drives all else out of the processor's caches.
-                rows = planned.slice(start, _BATCH_SAMPLES).to_pylist()
+                rows = rows_of(planned.slice(start, _BATCH_SAMPLES), UnitRow)
                 batch = [(make_sample(row, job), row) for row in rows]
                 shard_rows += [shard_row(job, spec.name, *sample) for sample in batch]
                 texts = [sample_json(sample) for sample, _ in batch]
@@ -102,7 +106,7 @@ def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> pa.Table:
     """The shard's rows of UNIT_SCHEMA, by key."""
     plan = read_parquet(store, f"{job.work}/plan/{spec.name}.parquet")
     units = []
-    for unit in sorted(set(plan["unit"].to_pylist())):
+    for unit in sorted(set(values_of(plan["unit"], int))):
         table = read_parquet(store, f"{job.work}/units/{unit_name(unit)}.parquet")
         units.append(table.filter(pc.is_in(table["asset_id"], plan["asset_id"])))
     found = pa.concat_tables(units)
@@ -112,11 +116,12 @@ def _planned_rows(store: Store, job: Job, spec: ShardSpec) -> pa.Table:
             f"{spec.name}: {len(plan)} planned, {len(found)} found",
             "The work area was changed during the run; remove it and run again.",
         )
-    keys = [asset_commitment(job.salt, asset_id) for asset_id in found["asset_id"].to_pylist()]
+    asset_ids = values_of(found["asset_id"], str)
+    keys = [asset_commitment(job.salt, asset_id) for asset_id in asset_ids]
     return found.take(sorted(range(len(keys)), key=keys.__getitem__))
 
 
-def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: Sequence[Row]) -> None:
+def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: Sequence[UnitRow]) -> None:
     """For a repair, which leaves a sound tar as it is."""
     published_samples = [(make_sample(row, job), row) for row in rows]
     _check_published(store, job, spec, published_samples)
@@ -124,7 +129,7 @@ def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: Sequence[Row]
     report_progress(job.progress_path, "write", len(published_samples))
 
 
-def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: Row, data: bytes) -> None:
+def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: UnitRow, data: bytes) -> None:
     name = f"{sample.key}.{sample.format}"
     try:
         tar.add(name, row["bytes"], _open_media(job, row))
@@ -146,7 +151,7 @@ def _match_members(samples: list[_Sample], members: list[Member]) -> list[Writte
     return written
 
 
-def _open_media(job: Job, row: Row) -> Iterator[bytes]:
+def _open_media(job: Job, row: UnitRow) -> Iterator[bytes]:
     location = resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy)
     return open_stream(location, job.limits.max_bytes)
 
@@ -154,7 +159,7 @@ def _open_media(job: Job, row: Row) -> Iterator[bytes]:
 class _MediaChangedError(Exception):
     """A medium is not what its unit found."""
 
-    def __init__(self, row: Row, detail: str) -> None:
+    def __init__(self, row: UnitRow, detail: str) -> None:
         super().__init__(detail)
         self.row = row
         self.run_error = RunError(
@@ -164,7 +169,7 @@ class _MediaChangedError(Exception):
         )
 
 
-def _mark_media_changed(store: Store, features: FeatureStore, job: Job, row: Row) -> None:
+def _mark_media_changed(store: Store, features: FeatureStore, job: Job, row: UnitRow) -> None:
     """Sees to it that the next run reads this medium, which units and plan are outdated by."""
     low, high = layout.unit_range(layout.unit_of(row["hash"], job.unit_bits), job.unit_bits)
     try:
@@ -188,7 +193,7 @@ def _write_embeddings(
     table = metadata_table(spec.name, written)
     write_table(store, f"{prefix}/{layout.metadata_path(number)}", table)
     if any(item.row["shots"] for item in written):
-        texts = features.captions.load(low, high, ("shots",))
+        texts = features.captions.load_columns(low, high, ShotCaptions)
         write_table(store, f"{prefix}/{layout.shots_path(number)}", shots_table(written, texts))
 
 

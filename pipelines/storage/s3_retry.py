@@ -8,10 +8,8 @@ an error for a body, or with cut XML, into a 500, which is asked again here.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 from botocore.exceptions import (
     ClientError,
@@ -21,13 +19,10 @@ from botocore.exceptions import (
     SSLError,
 )
 from botocore.parsers import ResponseParserError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 from urllib3.exceptions import HTTPError
 
 from pipelines.storage.s3_client import InvalidResponseError, S3Client, error_info
-
-_ATTEMPTS = 6
-_FIRST_WAIT_S = 0.25
-_MAX_WAIT_S = 8.0
 
 _TRANSIENT_ERRORS = (
     ConnectionError,
@@ -52,46 +47,25 @@ _TRANSIENT_CODES = frozenset(
     }
 )
 
-_Result = TypeVar("_Result")
 
-
-def back_off(attempt: int) -> None:
-    """Waits before the next attempt: a random time below a bound that doubles each time.
-
-    Args:
-        attempt: How many attempts there were, from 1.
-    """
-    # Chance decides nothing but how long we wait.
-    bound = min(_MAX_WAIT_S, _FIRST_WAIT_S * 2**attempt)
-    time.sleep(random.uniform(0, bound))  # noqa: S311
-
-
-def with_retries(action: Callable[[], _Result]) -> _Result:
-    """Calls until there is an answer, six times at most.
-
-    Raises:
-        ClientError: If the service refuses for good, or fails at the last attempt.
-        BotoCoreError, HTTPError: If no attempt brought an answer.
-        ResponseParserError, GarbledAnswerError: If no attempt brought a whole answer.
-    """
-    for attempt in range(1, _ATTEMPTS):
-        try:
-            return action()
-        except (*_TRANSIENT_ERRORS, ClientError) as error:
-            if not _is_transient(error):
-                raise
-        back_off(attempt)
-    return action()
-
-
-def _is_transient(error: Exception) -> bool:
+def _is_transient(error: BaseException) -> bool:
     """Whether the next attempt may end better."""
     if not isinstance(error, ClientError):
-        return not isinstance(error, SSLError)
+        return isinstance(error, _TRANSIENT_ERRORS) and not isinstance(error, SSLError)
     if is_name_taken(error):
         return False
     info = error_info(error)
     return info.status in _TRANSIENT_STATUS or info.code in _TRANSIENT_CODES
+
+
+#: Calls until there is an answer, six times at most, and raises what the last attempt met. Before
+#: each it waits a random time below a bound that doubles: 0.5 s, 1 s, at most 8 s.
+with_retries = Retrying(
+    stop=stop_after_attempt(6),
+    wait=wait_random_exponential(multiplier=0.5, max=8),
+    retry=retry_if_exception(_is_transient),
+    reraise=True,
+)
 
 
 def is_name_taken(error: ClientError) -> bool:
@@ -107,7 +81,7 @@ def require_fields(response: dict[str, Any], *fields: str) -> dict[str, Any]:
     listing of nothing.
 
     Raises:
-        GarbledAnswerError: If it has not.
+        InvalidResponseError: If it has not.
     """
     missing = [field for field in fields if response.get(field) in (None, "")]
     if missing:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
+from tenacity import retry_if_exception, stop_after_attempt
 
 from pipelines.storage.s3_client import (
     InvalidResponseError,
@@ -17,12 +16,11 @@ from pipelines.storage.s3_client import (
     s3_client,
     translate_s3_errors,
 )
-from pipelines.storage.s3_retry import back_off, with_retries
+from pipelines.storage.s3_retry import with_retries
 from pipelines.storage.s3_sink import head_object
 from schemas.errors import RunError
 
 _BUFFER_BYTES = 1 << 20
-_FAILURES_IN_A_ROW = 4
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -89,6 +87,16 @@ def read_object_range(options: S3Options, bucket: str, name: str, start: int, si
             raise
 
 
+def _may_resume(error: BaseException) -> bool:
+    """Whether a read may go on: the service failed, but the object is still the same."""
+    cause = error.__cause__
+    changed = isinstance(cause, ClientError) and error_info(cause).status == 412
+    return isinstance(error, RunError) and not changed
+
+
+_with_resumes = with_retries.copy(stop=stop_after_attempt(4), retry=retry_if_exception(_may_resume))
+
+
 class _ObjectStream(io.RawIOBase):
     """A seekable stream of one object's bytes.
 
@@ -102,7 +110,6 @@ class _ObjectStream(io.RawIOBase):
         self._bucket = bucket
         self._object_name = name
         self._position = 0
-        self._failures = 0
         self._body: Any = None
         with translate_s3_errors(bucket, name):
             response = with_retries(lambda: self._get({"IfMatch": etag} if etag else {}))
@@ -154,7 +161,7 @@ class _ObjectStream(io.RawIOBase):
         # All of it: readers of Parquet take a short read for the end of the file.
         filled = 0
         while filled < requested:
-            data = self._read_with_resume(partial(self._read_some, requested - filled))
+            data = self._read_with_resume(requested - filled)
             view[filled : filled + len(data)] = data
             self._position += len(data)
             filled += len(data)
@@ -182,27 +189,21 @@ class _ObjectStream(io.RawIOBase):
             )
         return response["Body"]
 
-    def _read_with_resume(self, action: Callable[[], bytes]) -> bytes:
-        while True:
-            try:
-                with translate_s3_errors(self._bucket, self._object_name):
-                    data = action()
-            except RunError as error:
-                self._record_failure(error)
-                back_off(self._failures)
-            else:
-                self._failures = 0
-                return data
+    def _read_or_drop_body(self, requested: int) -> bytes:
+        try:
+            with translate_s3_errors(self._bucket, self._object_name):
+                return self._read_some(requested)
+        except RunError:
+            self._drop_body()
+            raise
 
-    def _record_failure(self, error: Exception) -> None:
-        self._drop_body()
-        self._failures += 1
-        changed = (
-            isinstance(error.__cause__, ClientError) and error_info(error.__cause__).status == 412
-        )
-        if changed or self._failures >= _FAILURES_IN_A_ROW:
+    def _read_with_resume(self, requested: int) -> bytes:
+        try:
+            return _with_resumes(self._read_or_drop_body, requested)
+        except RunError as error:
+            what = "broke off" if _may_resume(error) else "changed while it was read"
             raise RunError(
-                "The object changed while it was read" if changed else "The object broke off",
+                f"The object {what}",
                 f"s3://{self._bucket}/{self._object_name} at byte {self._position} of {self._size}",
                 "Check the service and the network, and run again.",
             ) from error

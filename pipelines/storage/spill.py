@@ -36,8 +36,8 @@ class Spill:
         """
         order = np.argsort(groups, kind="stable")
         groups = groups[order]
-        rows = rows.take(pa.array(order)).combine_chunks()
-        starts = np.flatnonzero(np.diff(groups, prepend=groups[0] - 1))
+        rows = rows.take(order).combine_chunks()
+        starts = np.flatnonzero(np.diff(groups, prepend=groups[0] - 1)).tolist()
         pieces = (
             (int(groups[start]), rows.slice(start, stop - start))
             for start, stop in zip(starts, [*starts[1:], len(groups)], strict=True)

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.storage.store import Sink, Store
-from schemas.json_text import json_text
 
 # One fixed way to write Parquet, so that the same rows are the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
@@ -68,10 +67,11 @@ def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa
         return file.read(columns=columns, use_threads=False)
 
 
-def json_bytes(value: Any) -> bytes:
+def json_bytes(value: object) -> bytes:
     """JSON for people and machines: sorted keys, one way to write it, a newline at the end."""
-    text = json_text(value, 1, sort_keys=True, allow_nan=False)
-    return text.encode("utf-8") + b"\n"
+    # Not orjson: it indents by two, has null for a float without JSON, and no integer past 64 bits.
+    text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    return text.encode() + b"\n"
 
 
 def read_json(store: Store, key: str) -> Any:

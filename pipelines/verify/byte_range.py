@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 from pipelines.format.tar import BLOCK, PADDINGS, header
 from pipelines.format.tar_comparison import MemberPlace, places_of_row
 from pipelines.format.tar_parser import first_difference
 from pipelines.storage.store import Store
+from schemas.shard_table import ShardRow
 
 _PIECE_BYTES = 8 << 20  # what is asked for at once: what bounds the memory
 _KEPT_KINDS = frozenset({"txt", "json"})
 
 
 def read_sample(
-    store: Store, tar: str, row: Mapping[str, Any]
+    store: Store, tar: str, row: ShardRow
 ) -> tuple[int, list[tuple[str, str]], dict[str, bytes]]:
     """Reads a sample's members and compares every byte with what the table says.
 

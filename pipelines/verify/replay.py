@@ -53,20 +53,16 @@ def check_not_replayed(
     # A buyer may keep a delivery under another name than the deal's; its version is still told.
     same_deal = folder.partition("/")[0] == manifest.delivery.partition("/")[0]
     if same_deal and folder != manifest.delivery:
-        report.add_problem(
-            layout.MANIFEST,
-            f"replayed: it is signed for {manifest.delivery}, this is the folder of {folder}",
+        report.add_replay(
+            f"replayed: it is signed for {manifest.delivery}, this is the folder of {folder}"
         )
     logged, location = _logged_delivery(store, manifest, found)
     if logged and logged != manifest.delivery:
-        report.add_problem(
-            layout.MANIFEST,
-            f"replayed: it is signed for {manifest.delivery}, {location} beside it is of {logged}",
+        report.add_replay(
+            f"replayed: it is signed for {manifest.delivery}, {location} beside it is of {logged}"
         )
     if layout.delivery_of_origin(manifest.ledger.origin) != manifest.delivery:
-        report.add_problem(
-            layout.MANIFEST, f"its log is another delivery's: {manifest.ledger.origin}"
-        )
+        report.add_replay(f"its log is another delivery's: {manifest.ledger.origin}")
 
 
 def _logged_delivery(

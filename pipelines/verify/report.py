@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from pipelines.verify.signer import SignedBy
+from schemas import layout
 from schemas.layout import shard_paths
 from schemas.manifest import Manifest
+
+
+class ProblemKind(StrEnum):
+    """What sort of thing is wrong."""
+
+    DAMAGE = "damage"
+    """A file is missing, does not belong, or is not what was published."""
+
+    REPLAY = "replay"
+    """The manifest is signed, but it is not the one that belongs here."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +33,7 @@ class Problem:
         shard: Base name of the shard that the file belongs to, or "".
         key: Key of the sample at fault, or "".
         member: Name of the tar's member at fault, or "".
+        kind: Whether files are damaged or a manifest is replayed.
     """
 
     path: str
@@ -28,6 +41,7 @@ class Problem:
     shard: str = ""
     key: str = ""
     member: str = ""
+    kind: ProblemKind = ProblemKind.DAMAGE
 
     def describe(self) -> str:
         """The problem in a line."""
@@ -146,13 +160,22 @@ class Report:
         return frozenset(problem.path for problem in self.problems)
 
     @property
+    def replayed(self) -> bool:
+        """Whether the manifest is not the one that belongs here."""
+        return any(problem.kind is ProblemKind.REPLAY for problem in self.problems)
+
+    @property
     def signer_accepted(self) -> bool:
         """Whether the key that signed is a pinned one, or the demo's."""
         return self.signed_by is not None and self.signed_by.accepted
 
     def add_problem(self, path: str, message: str, *, key: str = "", member: str = "") -> None:
-        """Adds a problem; see `ProblemReporter`."""
+        """Adds damage; see `ProblemReporter`."""
         self.problems.append(Problem(path, message, self.shard_of.get(path, ""), key, member))
+
+    def add_replay(self, message: str) -> None:
+        """Adds a reason why the manifest is not the one that belongs here."""
+        self.problems.append(Problem(layout.MANIFEST, message, kind=ProblemKind.REPLAY))
 
     def to_json(self) -> dict[str, object]:
         """As JSON."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, groupby
-from typing import Any
 
 from pipelines.ledger.leaf import LEAF_VERSION
 from pipelines.ledger.merkle import ProofError, leaf_hash
@@ -29,6 +28,7 @@ from pipelines.verify.shard import SampleCheck, open_shard_table
 from schemas import layout
 from schemas.errors import FairshardError, InputError
 from schemas.manifest import Manifest, ShardRecord
+from schemas.shard_table import ShardRow
 
 DEFAULT_SEED = 0
 _DAMAGE_RATE = Fraction(1, 100)  # the damage whose chance of being met is told
@@ -124,7 +124,7 @@ def _drawn_rows(
     record: ShardRecord,
     numbers: list[int],
     report: Report,
-) -> list[dict[str, Any]]:
+) -> list[ShardRow]:
     path = f"shards/{record.name}.parquet"
     tar = f"shards/{record.name}.tar"
     if tar in files.listed and tar not in files.found:
@@ -137,7 +137,7 @@ def _drawn_rows(
 
 
 def _check_drawn(
-    store: Store, manifest: Manifest, record: ShardRecord, row: Mapping[str, Any], report: Report
+    store: Store, manifest: Manifest, record: ShardRecord, row: ShardRow, report: Report
 ) -> int:
     """Checks one sample and returns how many bytes were read."""
     tar = f"shards/{record.name}.tar"
@@ -179,7 +179,7 @@ def _check_entries(
     log: PublishedLog,
     manifest: Manifest,
     record: ShardRecord,
-    row: Mapping[str, Any],
+    row: ShardRow,
     report: Report,
 ) -> set[int]:
     """Checks that a sample has an entry for each contributor, each in the log."""

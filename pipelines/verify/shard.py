@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 
@@ -17,15 +16,15 @@ from pipelines.format.tar_comparison import MemberPlace, PlacesError, TarCompari
 from pipelines.media.formats import FORMATS, media_type_of, parse_format
 from pipelines.profiles import profile_for, profile_names
 from pipelines.profiles.base import Profile, SampleError
+from pipelines.storage.columns import rows_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from pipelines.verify.pinpoint import MAX_MEMBER_PROBLEMS, MemberProblem, pinpoint
 from pipelines.verify.report import ProblemReporter
 from schemas.manifest import ShardRecord
 from schemas.sample import CaptionSource
-from schemas.shard_table import SHARD_TABLE_SCHEMA
+from schemas.shard_table import SHARD_TABLE_SCHEMA, ShardRow
 
-Row = dict[str, Any]
 # What a sample's JSON and its row in the table both say.
 _COMPARED_FIELDS = (
     "key asset profile media_sha256 media_type deal_id width height caption caption_source "
@@ -111,7 +110,7 @@ def report_missing_tar(tar: str, shard: CheckedShard, report_problem: ProblemRep
 
 def open_shard_table(
     store: Store, record: ShardRecord, table: str | None, report_problem: ProblemReporter
-) -> tuple[CheckedShard, list[Row] | None, list[MemberPlace]]:
+) -> tuple[CheckedShard, list[ShardRow] | None, list[MemberPlace]]:
     """A shard's table: what it says, its rows if they fit a tar, and where the members lie."""
     checked = CheckedShard(record.name)
     default_path = f"shards/{record.name}.parquet"
@@ -133,7 +132,7 @@ def open_shard_table(
 
 def _read_rows(
     store: Store, path: str, default_path: str, report_problem: ProblemReporter
-) -> list[Row] | None:
+) -> list[ShardRow] | None:
     if not path:
         return None  # named already
     try:
@@ -147,8 +146,7 @@ def _read_rows(
     if not table.schema.equals(SHARD_TABLE_SCHEMA):
         report_problem(default_path, "not the columns of a shard's table")
         return None
-    rows: list[Row] = table.to_pylist()
-    return rows
+    return rows_of(table, ShardRow)
 
 
 def _check_tar(
@@ -156,7 +154,7 @@ def _check_tar(
     tar: str,
     record: ShardRecord,
     profile: str,
-    rows: Sequence[Row] | None,
+    rows: Sequence[ShardRow] | None,
     places: Sequence[MemberPlace],
     checked: CheckedShard,
     report_problem: ProblemReporter,
@@ -215,7 +213,7 @@ def describe_mismatch(
 def _check_samples(
     check: SampleCheck,
     comparison: TarComparison,
-    rows: Sequence[Row] | None,
+    rows: Sequence[ShardRow] | None,
     checked: CheckedShard,
 ) -> tuple[list[MemberProblem], int]:
     """Reads the tar's samples as WebDataset groups them, their media left out."""
@@ -262,7 +260,7 @@ class SampleCheck:
         return cls(record.family, known) if known is not None else None
 
     def faults_of(
-        self, key: str, sample: Mapping[str, Any], row: Mapping[str, Any] | None
+        self, key: str, sample: Mapping[str, bytes], row: Mapping[str, object] | None
     ) -> Iterator[tuple[str, str]]:
         """What a sample does not say as it must.
 

@@ -16,14 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.store import ObjectInfo
 from pipelines.storage.tables import json_bytes
 from pipelines.verify.files import DeliveryFiles
 from pipelines.verify.report import Report, ResumeSummary
-from schemas import layout
 from schemas.errors import InputError
 from schemas.manifest import FileRecord, Manifest
 
@@ -150,7 +148,7 @@ class VerificationState:
         latest = _latest_manifest(manifest, data)
         if self.latest is not None and self.latest != latest:
             self._check_newer(self.latest, latest, report)
-        if report.problems and any("replayed" in item.message for item in report.problems):
+        if report.replayed:
             return frozenset()  # nothing is remembered of a replay
         self._open = True
         self.round += 1
@@ -234,26 +232,21 @@ class VerificationState:
                 f"{self.settings.path} has seen {before.delivery}, this is {now.delivery}",
                 "Keep one state a deal.",
             )
-        report_problem = report.add_problem
         pinned = report.signed_by is not None and report.signed_by.pinned
         if now.vkey != before.vkey and not pinned:
-            report_problem(
-                layout.MANIFEST, f"replayed or forged: signed by {now.vkey}, was {before.vkey}"
-            )
+            report.add_replay(f"replayed or forged: signed by {now.vkey}, was {before.vkey}")
         if _version_number(version) < _version_number(version_before):
-            report_problem(
-                layout.MANIFEST, f"replayed: it is of {version}, {version_before} was seen before"
-            )
+            report.add_replay(f"replayed: it is of {version}, {version_before} was seen before")
         elif version == version_before:
             text = f"replayed or forged: another manifest of {version} was seen before, as of "
             text += f"{before.as_of} with {before.size} ledger entries; this one is as of "
-            report_problem(layout.MANIFEST, f"{text}{now.as_of} with {now.size}")
+            report.add_replay(f"{text}{now.as_of} with {now.size}")
         elif now.as_of < before.as_of:
             text = f"replayed: {version} is as of {now.as_of}, "
-            report_problem(layout.MANIFEST, f"{text}{version_before} was as of {before.as_of}")
+            report.add_replay(f"{text}{version_before} was as of {before.as_of}")
 
     def _save(self) -> None:
-        record: dict[str, Any] = {
+        record: dict[str, object] = {
             "fairshard_state": _STATE_FORMAT,
             "uri": self.uri,
             "seen": dataclasses.asdict(self.latest) if self.latest is not None else None,
@@ -284,7 +277,7 @@ def _version_number(version: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _digest(record: Mapping[str, Any]) -> str:
+def _digest(record: Mapping[str, object]) -> str:
     return hashlib.sha256(b"fairshard/state\x00" + json_bytes(record)).hexdigest()
 
 

@@ -1,1 +1,1 @@
-"""Models: loading through open_clip, embeddings and captions. Pure: nothing here knows Beam."""
+"""Loads models through open_clip and computes embeddings and captions. Never uses Beam."""

@@ -1,4 +1,4 @@
-"""Captions written by a CoCa's own text decoder."""
+"""Writes captions with the text decoder of a CoCa model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.vision.loading import Network, load_network
 from pipelines.vision.models import ModelRef
 from schemas.errors import InputError
 
-_MAX_TOKENS = 40  # of a caption, for models whose context is longer
+_MAX_TOKENS = 40  # per caption, for models with a longer context
 
 
 class Captioner:
@@ -21,8 +21,8 @@ class Captioner:
 
     Args:
         network: The loaded model.
-        batch: Pictures of every forward pass.
-        beams: 1 decodes greedily; more search that many beams.
+        batch: Pictures per forward pass.
+        beams: 1 decodes greedily; a larger number is the width of a beam search.
     """
 
     def __init__(self, network: Network, batch: int, beams: int) -> None:
@@ -40,7 +40,7 @@ class Captioner:
         )
 
     def caption(self, images: Sequence[Image.Image]) -> list[str]:
-        """Captions of RGB pictures, without special tokens, trimmed."""
+        """Returns the captions of RGB pictures, trimmed and without special tokens."""
         network = self._network
         pixels = network.preprocess(images).to(network.dtype)
         captions: list[str] = []
@@ -61,18 +61,18 @@ class Captioner:
 def load_captioner(
     ref: ModelRef, *, threads: int = 1, batch: int = 16, beams: int = 1
 ) -> Captioner:
-    """Loads a model as a captioner; one that is loaded already is shared with the encoder.
+    """Loads a model as a captioner, or reuses the one that is already loaded in this process.
 
     Args:
         ref: The model; its architecture must have a text decoder.
-        threads: Of torch, for the whole process.
-        batch: Pictures a forward pass.
-        beams: 1 for greedy decoding.
+        threads: Number of torch threads, for the whole process.
+        batch: Pictures per forward pass.
+        beams: Width of the beam search; 1 decodes greedily.
 
     Raises:
-        InputError: The weights cannot be had or do not fit, or the model cannot write captions.
+        InputError: The weights are unavailable or do not fit, or the model cannot write captions.
     """
     network = load_network(ref, threads)
     if not hasattr(network.model, "text_decoder"):
-        raise InputError("This model cannot write captions", ref.name, "Use demo or a CoCa")
+        raise InputError("This model cannot write captions", ref.name, "Use demo or a CoCa model")
     return Captioner(network, batch, beams)

@@ -1,9 +1,9 @@
-"""Lets open_clip import beside a torch that torchvision was not built for.
+"""Makes open_clip importable when torch and torchvision come from different builds.
 
 With a CPU build of torch and the CUDA build of torchvision that PyPI serves, `import torchvision`
-fails with "operator torchvision::nms does not exist". Importing needs only the operators' schemas,
-and open_clip uses torchvision's image transforms alone, so defining the schemas is enough. Where
-the operators exist nothing is done.
+fails with "operator torchvision::nms does not exist". The import needs only the operators'
+schemas, and open_clip uses only torchvision's image transforms, so it is enough to define the
+schemas. Where the operators exist, nothing is changed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-# A second and a half to import, for names of types: a run with all its features needs no network.
+# Importing torch takes a second and a half, and here it is needed only for types. A run whose
+# features are all computed already needs no model.
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -23,57 +24,57 @@ _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-# Definitions last as long as the library that made them.
-_libraries: list[Any] = []
+# Kept alive because the definitions last only as long as the library object that made them.
+_libraries: list[object] = []
 
 
 class ImageTower(Protocol):
-    """What we use of an open_clip image tower."""
+    """The part of an open_clip image tower that is used here."""
 
     preprocess_cfg: dict[str, object]
 
 
 class Model(Protocol):
-    """What we use of a loaded open_clip model; a CoCa also has `text_decoder`."""
+    """The part of a loaded open_clip model that is used here; a CoCa also has `text_decoder`."""
 
     visual: ImageTower
 
     def encode_image(self, images: Tensor) -> Tensor:
-        """Vectors of [n, 3, h, w]."""
+        """Returns the vectors of images [n, 3, h, w]."""
         ...
 
     def encode_text(self, text: Tensor) -> Tensor:
-        """Vectors of tokens [n, context length]."""
+        """Returns the vectors of tokens [n, context length]."""
         ...
 
     def __call__(self, *inputs: Tensor | None, **options: object) -> dict[str, Tensor]:
-        """All outputs of a CoCa by name."""
+        """Returns all outputs of a CoCa by name."""
         ...
 
 
 class Tokenizer(Protocol):
-    """What we use of an open_clip tokenizer."""
+    """The part of an open_clip tokenizer that is used here."""
 
     sot_token_id: int
     eot_token_id: int
 
     def __call__(self, texts: list[str], context_length: int | None = None) -> Tensor:
-        """Tokens of each text, padded: [n, context length]."""
+        """Returns the tokens of each text, padded: [n, context length]."""
         ...
 
     def decode(self, tokens: list[int]) -> str:
-        """The text of tokens."""
+        """Returns the text of tokens."""
         ...
 
 
 def import_open_clip() -> ModuleType:
-    """The `open_clip` package, with torchvision's operator schemas in place."""
+    """Imports and returns `open_clip`, after defining torchvision's missing operator schemas."""
     define_operators()
     return importlib.import_module("open_clip")
 
 
 def define_operators() -> None:
-    """Imports torchvision, giving it the schema of each operator that it misses.
+    """Imports torchvision and defines the schema of each operator that is missing.
 
     Raises:
         RuntimeError: torchvision fails for another reason.
@@ -107,7 +108,7 @@ def _missing_operator(message: str) -> str | None:
 
 
 def _unload(package: str) -> None:
-    """Drops a half-imported package, so that the next import starts anew."""
+    """Removes a partly imported package, so that the next import starts from the beginning."""
     for name in list(sys.modules):
         if name == package or name.startswith(f"{package}."):
             del sys.modules[name]

@@ -1,7 +1,7 @@
-"""Greedy and beam decoding over the text decoder of an open_clip CoCa.
+"""Greedy and beam decoding with the text decoder of an open_clip CoCa.
 
-open_clip's own `generate` needs parts of `transformers` that no current release has, so the loop
-is here. Every step runs the model on the whole prefix, as in training; rows are independent, so a
+open_clip's own `generate` needs parts of `transformers` that current releases no longer have.
+Every step here runs the model on the whole prefix, as in training. Rows are independent, so a
 caption does not depend on its neighbours in the batch.
 """
 
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# A CoCa: its outputs by name.
+# A CoCa model, called as a function that returns its outputs by name.
 Decoder = Callable[..., dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class TokenLimits:
-    """Special tokens and the most tokens a caption may have, start and end included."""
+    """The special tokens, and the maximum length of a caption including start and end tokens."""
 
     start: int
     end: int
@@ -29,26 +29,26 @@ class TokenLimits:
 
 @dataclass(frozen=True)
 class ImageTokens:
-    """What the image tower made of a batch: latents [n, d] and tokens [n, t, w]."""
+    """The image tower's output for a batch: latents [n, d] and tokens [n, t, w]."""
 
     latent: Tensor
     tokens: Tensor
 
     def repeat(self, times: int) -> ImageTokens:
-        """Every row `times` times in a row, for beams."""
+        """Returns each row repeated `times` times consecutively, one for each beam."""
         return ImageTokens(
             self.latent.repeat_interleave(times, 0), self.tokens.repeat_interleave(times, 0)
         )
 
 
 def encode_image_tokens(model: Decoder, images: Tensor) -> ImageTokens:
-    """Runs the image tower on [n, 3, h, w]."""
+    """Runs the image tower on images [n, 3, h, w]."""
     outputs = model(images)
     return ImageTokens(outputs["image_features"], outputs["image_embs"])
 
 
 def next_token_logits(model: Decoder, image_tokens: ImageTokens, text: Tensor) -> Tensor:
-    """Logits of the token after each position of `text` [n, t]: [n, t, vocabulary]."""
+    """Returns the logits of the token after each position of `text` [n, t]: [n, t, vocabulary]."""
     outputs = model(
         None,
         text,
@@ -61,7 +61,7 @@ def next_token_logits(model: Decoder, image_tokens: ImageTokens, text: Tensor) -
 
 
 def greedy(model: Decoder, image_tokens: ImageTokens, limits: TokenLimits) -> list[list[int]]:
-    """The likeliest next token, step by step, until each row has ended: tokens without specials."""
+    """Decodes greedily until every row has ended; returns tokens without special tokens."""
     rows = image_tokens.latent.shape[0]
     text = torch.full((rows, 1), limits.start, dtype=torch.long)
     ended = torch.zeros(rows, dtype=torch.bool)
@@ -76,15 +76,16 @@ def greedy(model: Decoder, image_tokens: ImageTokens, limits: TokenLimits) -> li
 def beam(
     model: Decoder, image_tokens: ImageTokens, limits: TokenLimits, beams: int
 ) -> list[list[int]]:
-    """Beam search: the ended caption with the best mean log-probability of each row.
+    """Decodes by beam search; returns each row's caption with the best mean log-probability.
 
-    Ended beams keep their score and go on with padding at no cost.
+    Captions that reached their end token are preferred. A beam that has ended keeps its score and
+    is continued with padding.
     """
     rows = image_tokens.latent.shape[0]
     repeated = image_tokens.repeat(beams)
     text = torch.full((rows * beams, 1), limits.start, dtype=torch.long)
     scores = torch.full((rows, beams), float("-inf"))
-    scores[:, 0] = 0.0  # all beams start alike, so only one may grow at first
+    scores[:, 0] = 0.0  # all beams start equal, so only one may be extended at first
     lengths = torch.zeros(rows, beams, dtype=torch.long)
     ended = torch.zeros(rows, beams, dtype=torch.bool)
     while text.shape[1] < limits.length and not bool(ended.all()):
@@ -106,7 +107,7 @@ def beam(
         )
         text = torch.cat([text, token[:, :, None]], 2).view(rows * beams, -1)
     mean = scores / lengths.clamp(min=1)
-    # A beam cut at the length limit loses to any that ended by itself.
+    # A beam that was cut at the length limit loses to any that reached its end token.
     mean = torch.where(ended, mean, mean - 1e4) if bool(ended.any()) else mean
     best = text.view(rows, beams, -1)[torch.arange(rows), mean.argmax(1)]
     return [_strip_special_tokens(row, limits) for row in best.tolist()]

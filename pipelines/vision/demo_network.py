@@ -1,4 +1,4 @@
-"""The demonstration model's architecture and tokenizer, registered with open_clip."""
+"""Registers the demonstration model's architecture and tokenizer with open_clip."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ ARCHITECTURE = "fairshard-demo"
 WEIGHTS_NAME = "fairshard-demo.safetensors"
 CONFIG = FOLDER / f"{ARCHITECTURE}.json"
 VOCABULARY = FOLDER / "fairshard-demo-bpe.txt.gz"
-# open_clip's own defaults, written out because training normalises by itself.
+# open_clip's defaults, repeated here because training does its own normalisation.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def config() -> dict[str, object]:
-    """The architecture's configuration, without loading open_clip."""
+    """Returns the architecture's configuration, without importing open_clip."""
     return cast(dict[str, object], json.loads(CONFIG.read_text(encoding="utf-8")))
 
 
 def register() -> None:
-    """Makes the architecture known to open_clip; again does nothing."""
+    """Registers the architecture with open_clip, unless it is registered already."""
     open_clip = import_open_clip()
     if ARCHITECTURE not in open_clip.list_models():
         open_clip.add_model_config(CONFIG)
 
 
 def build() -> nn.Module:
-    """The network with fresh weights, for training alone."""
+    """Builds the network with random weights, for training only."""
     from torch import nn
 
     register()
@@ -42,13 +42,13 @@ def build() -> nn.Module:
     settings = config()
     settings.pop("custom_text")
     model = open_clip.CoCa(**settings)
-    # open_clip leaves this matrix as the memory happened to be.
+    # open_clip leaves this matrix uninitialised.
     out = model.text_decoder.text_projection
     nn.init.normal_(out, std=out.shape[0] ** -0.5)
     return cast(nn.Module, model)
 
 
 def tokenizer() -> Tokenizer:
-    """The tokenizer of the captions."""
+    """Returns the tokenizer with the demonstration model's vocabulary."""
     register()
     return cast(Tokenizer, import_open_clip().get_tokenizer(ARCHITECTURE, bpe_path=str(VOCABULARY)))

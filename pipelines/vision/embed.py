@@ -1,4 +1,4 @@
-"""Embeddings of pictures and texts, in batches of one fixed shape."""
+"""Computes embeddings of pictures and texts in batches of one fixed shape."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Vectors = npt.NDArray[np.float32]
 
 
 def padded_batches(rows: Tensor, batch: int) -> Iterator[tuple[Tensor, int]]:
-    """Cuts [n, …] into parts of exactly `batch` rows, the last filled with zeros.
+    """Splits [n, …] into batches of exactly `batch` rows, the last one padded with zeros.
 
-    Kernels choose their way by shape, so only one shape gives one result per picture, however many
-    were asked for.
+    Kernels choose their algorithm by shape, so only a fixed shape gives each picture the same
+    result however many others are computed with it.
 
     Yields:
-        A part and how many of its rows count.
+        A batch, and how many of its rows are not padding.
     """
     for start in range(0, len(rows), batch):
         chunk = rows[start : start + batch]
@@ -36,11 +36,11 @@ def padded_batches(rows: Tensor, batch: int) -> Iterator[tuple[Tensor, int]]:
 
 
 class ImageTextEncoder:
-    """Embeds pictures and texts into one space; all vectors have length one.
+    """Embeds pictures and texts into one vector space; all vectors have length one.
 
     Args:
         network: The loaded model.
-        batch: Rows of every forward pass; results are bit-equal only for the same number.
+        batch: Rows per forward pass; results are bit-identical only for the same number.
     """
 
     def __init__(self, network: Network, batch: int) -> None:
@@ -50,7 +50,7 @@ class ImageTextEncoder:
         self.dimension = self.embed_texts(["a"]).shape[1]
 
     def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Vectors of RGB pictures: float32 [n, dimension]."""
+        """Returns the vectors of RGB pictures: float32 [n, dimension]."""
         network = self._network
         pixels = network.preprocess(images).to(network.dtype)
         with torch.inference_mode():
@@ -61,7 +61,7 @@ class ImageTextEncoder:
         return self._join(parts)
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of texts, cut at the model's context length: float32 [n, dimension]."""
+        """Returns the vectors of texts, cut at the context length: float32 [n, dimension]."""
         if not texts:
             return self._join([])
         tokens = self._network.tokenizer(list(texts))
@@ -84,14 +84,14 @@ def _normalised(vectors: Tensor) -> Tensor:
 
 
 def load_encoder(ref: ModelRef, *, threads: int = 1, batch: int = 32) -> ImageTextEncoder:
-    """Loads a model as an encoder; one that is loaded already is shared.
+    """Loads a model as an encoder, or reuses the one that is already loaded in this process.
 
     Args:
         ref: The model.
-        threads: Of torch, for the whole process.
-        batch: Pictures or texts a forward pass.
+        threads: Number of torch threads, for the whole process.
+        batch: Pictures or texts per forward pass.
 
     Raises:
-        InputError: The weights cannot be had or do not fit.
+        InputError: The weights are unavailable or do not fit.
     """
     return ImageTextEncoder(load_network(ref, threads), batch)

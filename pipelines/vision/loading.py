@@ -1,4 +1,4 @@
-"""Loads a model once per process, quietly, ready to compute and for nothing else."""
+"""Loads each model once per process, for inference only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PREPROCESSING_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 @dataclass(frozen=True)
 class Network:
-    """A loaded model with all that belongs to it."""
+    """A loaded model with its preprocessing and tokenizer."""
 
     ref: ModelRef
     identity: str
@@ -34,33 +34,33 @@ class Network:
 
     @property
     def context_length(self) -> int:
-        """Tokens of a text, start and end included."""
+        """The number of tokens in a text, start and end tokens included."""
         encoded: Tensor = self.tokenizer([""])
         return encoded.shape[1]
 
 
 def load_network(ref: ModelRef, threads: int) -> Network:
-    """Loads a model, or returns the one this process already has.
+    """Loads a model, or returns the one of the same weights that this process has loaded.
 
     Args:
-        ref: What to load; run `check_model` on it first for the best messages.
-        threads: Of torch, for the whole process. Results are bit-equal only among runs with the
-            same number.
+        ref: The model; call `check_model` on it first, which gives more specific messages.
+        threads: Number of torch threads, for the whole process. Results are bit-identical only
+            for the same number.
 
     Raises:
-        InputError: The weights cannot be had, are damaged or belong to another architecture.
+        InputError: The weights are unavailable, damaged or of another architecture.
     """
     torch.set_num_threads(threads)
-    return _load(ref)
+    return _load(ref, identity(ref))
 
 
 @lru_cache(maxsize=4)
-def _load(ref: ModelRef) -> Network:
+def _load(ref: ModelRef, model_id: str) -> Network:
     demo_network.register()
     path = str(weights_file(ref))
     try:
         model = _create(ref, path)
-    # Whatever a file that is no checkpoint, or another model's, makes the readers raise.
+    # The errors that loaders raise for a file that is not a checkpoint or is another model's.
     except (
         RuntimeError,
         ValueError,
@@ -74,10 +74,10 @@ def _load(ref: ModelRef) -> Network:
         raise InputError(
             "The weights do not fit the model or are damaged",
             f"{ref.name} ({_first_line(error)})",
-            "Check that the file is whole and belongs to this architecture",
+            "Check that the file is complete and belongs to this architecture",
         ) from error
     dtype = torch.bfloat16 if ref.precision == "bf16" else torch.float32
-    return Network(ref, identity(ref), model, Preprocess(model), _tokenizer(ref), dtype)
+    return Network(ref, model_id, model, Preprocess(model), _tokenizer(ref), dtype)
 
 
 def _create(ref: ModelRef, path: str) -> Model:
@@ -92,8 +92,8 @@ def _create(ref: ModelRef, path: str) -> Model:
     if ref.kind == "dir":
         model = open_clip.create_model(f"local-dir:{ref.weights}", **options)
         return _for_inference(model)
-    # A tag is loaded from its file, so that a cached one needs no network; what open_clip would
-    # have taken from the tag besides the weights is handed on.
+    # A tag's weights are loaded from their file, so that a cached tag needs no network. The other
+    # settings that open_clip would take from the tag are passed explicitly.
     if settings.get("quick_gelu"):
         options["force_quick_gelu"] = True
     options["force_preprocess_cfg"] = {k: settings[k] for k in _PREPROCESSING_KEYS if k in settings}
@@ -101,7 +101,7 @@ def _create(ref: ModelRef, path: str) -> Model:
 
 
 def _for_inference(model: nn.Module) -> Model:
-    """Sets a network to inference: no dropout, no gradients."""
+    """Puts a network into inference mode: no dropout, no gradients."""
     return cast(Model, model.eval().requires_grad_(False))
 
 

@@ -1,7 +1,7 @@
-"""Names of models: what they mean, whether they can be had, and what identifies them.
+"""Parses model names, checks that the models are available, and computes their identities.
 
-A model is always a name with weights; there is no way to ask for an architecture alone, because
-open_clip would go on with random numbers in place of weights.
+A model is always named with its weights. An architecture alone is not accepted, because open_clip
+would then use random weights.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import difflib
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -39,12 +38,12 @@ _NAME_SYNTAX = (
 
 @dataclass(frozen=True)
 class ModelRef:
-    """A parsed model name. Nothing has been looked up yet.
+    """A parsed model name. It has not been checked whether the model exists.
 
     Args:
-        name: As it was given.
+        name: The name as given.
         kind: Where the weights come from.
-        architecture: open_clip's name; empty for `local-dir:`, whose folder says it.
+        architecture: open_clip's name; empty for `local-dir:`, whose folder contains it.
         weights: The tag, the file or the folder.
         precision: `fp32` or `bf16`.
     """
@@ -57,20 +56,20 @@ class ModelRef:
 
     @property
     def is_demo(self) -> bool:
-        """Whether this is the small model that is shipped for the demo."""
+        """Whether this is the small model that is included for the demo."""
         return self.kind == "demo"
 
 
 def parse_model(name: str, precision: str = "fp32") -> ModelRef:
-    """Reads a model name.
+    """Parses a model name.
 
     Args:
         name: `demo`, `Architecture:pretrained-tag`, `Architecture:/path/to/weights.pt` or
             `local-dir:/path`.
-        precision: `fp32`, or `bf16` where it is asked for.
+        precision: `fp32` or `bf16`.
 
     Raises:
-        InputError: The name is none of these, or the precision is unknown.
+        InputError: The name has none of these forms, or the precision is unknown.
     """
     if precision not in PRECISIONS:
         raise InputError("Unknown precision", precision, f"Use {' or '.join(PRECISIONS)}")
@@ -80,7 +79,7 @@ def parse_model(name: str, precision: str = "fp32") -> ModelRef:
         return ModelRef(text, "demo", demo_network.ARCHITECTURE, str(path), precision)
     if text.startswith(_HUB):
         raise InputError(
-            "Models are not fetched by a hub name",
+            "Hugging Face Hub names are not supported as model names",
             text,
             "Download the repository and give local-dir:/path",
         )
@@ -96,19 +95,19 @@ def parse_model(name: str, precision: str = "fp32") -> ModelRef:
 def _parse_folder(text: str, precision: str) -> ModelRef:
     folder = text.removeprefix(_LOCAL)
     if not folder:
-        raise InputError("local-dir: names no folder", text, "Give local-dir:/path")
+        raise InputError("local-dir: without a folder", text, "Give local-dir:/path")
     return ModelRef(text, "dir", "", folder, precision)
 
 
 def check_model(ref: ModelRef, role: ModelRole) -> None:
-    """Makes sure that a model can be loaded and can do its work, before anything is loaded.
+    """Checks that a model is available and suits its role, without loading it.
 
     Args:
         ref: The model.
         role: `captioner` needs an architecture with a text decoder.
 
     Raises:
-        InputError: The architecture, tag, folder or file is unknown or cannot be had, or the
+        InputError: The architecture, tag, folder or file is unknown or unavailable, or the
             architecture cannot write captions.
     """
     config = _config(ref)
@@ -116,7 +115,7 @@ def check_model(ref: ModelRef, role: ModelRole) -> None:
         raise InputError(
             "This architecture cannot write captions",
             ref.name,
-            f"Use demo or a CoCa: {', '.join(_captioning_architectures())}",
+            f"Use demo or a CoCa model: {', '.join(_captioning_architectures())}",
         )
     text = config.get("text_cfg", {})
     if isinstance(text, dict) and (text.get("hf_model_name") or text.get("hf_tokenizer_name")):
@@ -125,10 +124,10 @@ def check_model(ref: ModelRef, role: ModelRole) -> None:
 
 
 def weights_file(ref: ModelRef) -> Path:
-    """The file that holds the weights; a tag's is fetched if it is not cached.
+    """Returns the file that holds the weights; a tag's file is fetched if it is not cached.
 
     Raises:
-        InputError: There is no such file, or it cannot be reached.
+        InputError: The file does not exist or cannot be fetched.
     """
     if ref.kind == "tag":
         return locate_tag_weights(ref.name, _tag_config(ref))
@@ -140,18 +139,13 @@ def weights_file(ref: ModelRef) -> Path:
 
 
 def identity(ref: ModelRef) -> str:
-    """What tells features of one model from another's: name, digest of its files, precision.
+    """Returns the id that features of this model carry: name, digest of its files, precision.
 
     The result is safe in file names: letters, digits, dots, hyphens, underscores and `@`.
 
     Raises:
-        InputError: The weights cannot be had.
+        InputError: The weights are unavailable.
     """
-    return _identity(ref)
-
-
-@lru_cache(maxsize=32)
-def _identity(ref: ModelRef) -> str:
     files = [weights_file(ref)]
     label = ref.architecture
     if ref.kind == "tag":
@@ -166,7 +160,7 @@ def _identity(ref: ModelRef) -> str:
 
 
 def _config(ref: ModelRef) -> dict[str, object]:
-    """The architecture's configuration, with its name and tag known to exist."""
+    """Returns the architecture's configuration, after checking that its name and tag exist."""
     if ref.kind == "dir":
         return directory_config(Path(ref.weights))
     if ref.kind == "demo":
@@ -178,7 +172,7 @@ def _config(ref: ModelRef) -> dict[str, object]:
         raise InputError(
             "Unknown model architecture",
             ref.architecture,
-            _suggestions("Near names", ref.architecture, known) or _NAME_SYNTAX,
+            _suggestions("Similar names", ref.architecture, known) or _NAME_SYNTAX,
         )
     if ref.kind == "tag":
         _tag_config(ref)
@@ -192,18 +186,19 @@ def _tag_config(ref: ModelRef) -> dict[str, object]:
     if not found:
         tags: list[str] = open_clip.list_pretrained_tags_by_model(ref.architecture)
         listed = (
-            _suggestions("Near tags", ref.weights, tags) or f"Its tags: {', '.join(tags) or 'none'}"
+            _suggestions("Similar tags", ref.weights, tags)
+            or f"Its tags: {', '.join(tags) or 'none'}"
         )
         raise InputError(
             f"{ref.architecture} has no pretrained tag of this name",
             ref.weights,
-            f"{listed}. A file is given as {ref.architecture}:/path/to/weights.safetensors",
+            f"{listed}. For a file, give {ref.architecture}:/path/to/weights.safetensors",
         )
     return found
 
 
 def tag_settings(ref: ModelRef) -> dict[str, object]:
-    """open_clip's record of a tag: preprocessing and activation; empty for other references."""
+    """Returns open_clip's settings of a tag (preprocessing, activation); else an empty dict."""
     return _tag_config(ref) if ref.kind == "tag" else {}
 
 
@@ -221,7 +216,7 @@ def _captioning_architectures() -> list[str]:
 def _require_transformers(ref: ModelRef) -> None:
     if importlib.util.find_spec("transformers") is None:
         raise InputError(
-            "This architecture's text side needs the transformers package",
+            "This architecture's text tower needs the transformers package",
             ref.name,
             "Install transformers, or use an architecture with open_clip's own text tower",
         )

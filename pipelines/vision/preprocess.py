@@ -1,4 +1,4 @@
-"""From a decoded picture to a model's input, by open_clip's own transform for that model."""
+"""Turns decoded pictures into a model's input with open_clip's transform for that model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Preprocess:
     """The resize, crop and normalisation that a loaded model was trained for.
 
     Args:
-        model: Loaded by open_clip, which leaves its preprocessing configuration on it.
+        model: Loaded by open_clip, which stores the preprocessing configuration on it.
     """
 
     def __init__(self, model: Model) -> None:
@@ -32,11 +32,11 @@ class Preprocess:
 
     @property
     def side(self) -> int:
-        """The longer side of the model's input, in pixels: decode no picture smaller than this."""
+        """The longer side of the model's input, in pixels; pictures need not be decoded larger."""
         return max(self.height, self.width)
 
     def __call__(self, images: Sequence[Image.Image]) -> Tensor:
-        """Model input of RGB pictures: fp32 [n, 3, height, width]."""
+        """Returns the model input for RGB pictures: fp32 [n, 3, height, width]."""
         if not images:
             return torch.empty(0, 3, self.height, self.width)
         return torch.stack([self._transform(image) for image in images])

@@ -1,4 +1,4 @@
-"""Weight files: in a folder, in the caches of open_clip and the hub, or still to be fetched."""
+"""Finds weight files: in a folder, in the caches of open_clip and the hub, or by fetching them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from schemas.errors import InputError
 _CONFIG = "open_clip_config.json"
 _PROBE_TIMEOUT_S = 5.0
 _OFFLINE_REMEDY = (
-    "Fetch the weights where there is a network and give them as Architecture:/path/to/weights"
+    "Fetch the weights on a machine with a network and give them as Architecture:/path/to/weights"
     " or local-dir:/path, or run once with a network so that they are cached"
 )
 
 
 def require_readable(path: Path) -> None:
-    """Fails unless `path` is a file with something in it.
+    """Checks that `path` is a file that is not empty.
 
     Raises:
-        InputError: It is not.
+        InputError: The file does not exist or is empty.
     """
     if not path.is_file():
         raise InputError("No such weights file", str(path), "Give the path of an existing file")
@@ -38,10 +38,10 @@ def require_readable(path: Path) -> None:
 
 
 def directory_config(folder: Path) -> dict[str, object]:
-    """The `model_cfg` of an open_clip folder.
+    """Returns the `model_cfg` of an open_clip folder.
 
     Raises:
-        InputError: There is no folder, no configuration in it, or no `model_cfg` in that.
+        InputError: The folder, its configuration or the `model_cfg` in it does not exist.
     """
     path = folder / _CONFIG
     if not path.is_file():
@@ -60,10 +60,10 @@ def directory_config(folder: Path) -> dict[str, object]:
 
 
 def directory_weights(folder: Path) -> Path:
-    """The file that open_clip would load from a folder.
+    """Returns the weights file that open_clip would load from a folder.
 
     Raises:
-        InputError: There is none.
+        InputError: The folder has no weights file, or the file is empty.
     """
     from open_clip.factory import _find_checkpoint_in_dir
 
@@ -71,7 +71,7 @@ def directory_weights(folder: Path) -> Path:
     found = _find_checkpoint_in_dir(folder)
     if found is None:
         raise InputError(
-            "No weights in this folder", str(folder), "Put open_clip_model.safetensors beside it"
+            "No weights in this folder", str(folder), "Put open_clip_model.safetensors into it"
         )
     path = Path(found)
     require_readable(path)
@@ -79,14 +79,14 @@ def directory_weights(folder: Path) -> Path:
 
 
 def locate_tag_weights(name: str, tag: Mapping[str, object]) -> Path:
-    """The weights of a pretrained tag, from the hub's cache or the network.
+    """Returns the weights file of a pretrained tag, from the hub's cache or the network.
 
     Args:
-        name: For messages.
-        tag: open_clip's record of the tag; every one of them names a file on the hub.
+        name: The model's name, for messages.
+        tag: open_clip's record of the tag; each record names a file on the hub.
 
     Raises:
-        InputError: They are neither cached nor reachable; said within seconds.
+        InputError: The file is neither cached nor reachable; raised within seconds.
     """
     repository, files = _hub_names(str(tag["hf_hub"]))
     for file in files:
@@ -97,7 +97,7 @@ def locate_tag_weights(name: str, tag: Mapping[str, object]) -> Path:
     open_clip = import_open_clip()
     try:
         path = Path(open_clip.download_pretrained(dict(tag)))
-    # Besides OSError, open_clip and the hub raise RuntimeError and its kin for failed downloads.
+    # For failed downloads open_clip and the hub raise OSError, RuntimeError or subclasses of it.
     except (OSError, RuntimeError) as error:
         raise InputError(
             "The weights could not be fetched", f"{name} ({error})", _OFFLINE_REMEDY
@@ -107,7 +107,7 @@ def locate_tag_weights(name: str, tag: Mapping[str, object]) -> Path:
 
 
 def _hub_names(hub: str) -> tuple[str, list[str]]:
-    """Repository and file names in the order in which open_clip tries them."""
+    """Returns the repository, and the file names in the order in which open_clip tries them."""
     names = import_open_clip().constants
     repository, _, file = hub.rpartition("/")
     file = file or names.HF_WEIGHTS_NAME
@@ -119,10 +119,10 @@ def _hub_names(hub: str) -> tuple[str, list[str]]:
 
 
 def _require_reachable(name: str) -> None:
-    """One short request, so that a machine without a network hears so at once."""
+    """Sends one short request, so that a machine without a network fails at once."""
     if constants.HF_HUB_OFFLINE:
         raise InputError(
-            "The weights are not cached and the hub is set offline", name, _OFFLINE_REMEDY
+            "The weights are not cached and the hub is in offline mode", name, _OFFLINE_REMEDY
         )
     url = constants.ENDPOINT
     request = urllib.request.Request(url, method="HEAD")  # noqa: S310  (the hub's own setting)
@@ -130,7 +130,7 @@ def _require_reachable(name: str) -> None:
         with urllib.request.urlopen(request, timeout=_PROBE_TIMEOUT_S):  # noqa: S310  (as above)
             return
     except urllib.error.HTTPError:
-        return  # an answer, whatever it says: the fetch itself will judge
+        return  # the hub answered; whether the file exists is for the fetch to find out
     except OSError as error:
         raise InputError(
             "The weights are not cached and cannot be reached",
@@ -140,7 +140,7 @@ def _require_reachable(name: str) -> None:
 
 
 def digest_files(files: Sequence[Path]) -> str:
-    """SHA-256 over the digests of files, in order; of a single file, its own."""
+    """Returns the SHA-256 over the digests of files, in order; for one file, its own digest."""
     parts = [_file_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     if len(parts) == 1:
         return parts[0]

@@ -1,4 +1,4 @@
-"""Contributors with histories of consent, each with the reasons that it must give."""
+"""Contributors with consent histories, each with the reasons that it must cause."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ from tests.adversarial.terms import (
 )
 
 Row = dict[str, Any]
-# Purpose, value, instant, and whether it names an agreement (a blank one is none).
+# Purpose, value, time, and whether it names an agreement (a blank name is no agreement).
 HistoryEvent = tuple[str, str, datetime] | tuple[str, str, datetime, bool]
 
 
 @dataclass(frozen=True)
 class ConsentHistory:
-    """What a contributor said, and what that comes to.
+    """A contributor's consent events and the reasons that they cause.
 
     Attributes:
-        events: In no order.
-        gen_reasons: Reasons about train_gen; `inference_reasons`: about inference.
-        signed: Purposes for which an agreement stands behind the yes.
-        in_table: Whether the contributors table has them.
-        agreement_ref: The deal's agreement that names them, or "".
+        events: The consent events, in arbitrary order.
+        gen_reasons: The reasons about train_gen.
+        inference_reasons: The reasons about inference.
+        signed: The purposes whose consent is backed by a signed agreement.
+        in_table: Whether the contributors table lists the contributor.
+        agreement_ref: The deal's agreement that names the contributor, or "".
     """
 
     events: tuple[HistoryEvent, ...]
@@ -46,7 +47,7 @@ class ConsentHistory:
     agreement_ref: str = ""
 
     def reasons(self, terms: AdversaryTerms) -> str:
-        """The reasons under a deal."""
+        """Returns the reasons under a deal, separated by spaces."""
         return (
             f"{self.gen_reasons} {self.inference_reasons}"
             if terms.inference == "require"
@@ -63,42 +64,49 @@ _SIGNED_YES: HistoryEvent = ("all", "allow", LONG_AGO, True)
 _LATER = LONG_AGO + MICROSECOND
 _GEN_ONLY = frozenset({TRAIN_GEN})
 
-# Who consents, with and without a signature.
+# Contributors who consent, with or without a signed agreement.
 CONSENTING: dict[str, ConsentHistory] = {
     "signed": ConsentHistory((_SIGNED_YES,), signed=BOTH_PURPOSES),
     "unsigned": _same_reasons(_UNSIGNED_YES),
-    # A plain yes ends no agreement; anything else does, and a plain yes does not bring it back.
-    "signed, and yes again": ConsentHistory(
+    # An unsigned consent does not end an agreement. Any other event does, and an unsigned consent
+    # after it does not restore the agreement.
+    "signed, then allowed": ConsentHistory(
         (_SIGNED_YES, ("all", "allow", _LATER)), signed=BOTH_PURPOSES
     ),
-    "signed before a no": _same_reasons(
+    "signed, then denied, then allowed": _same_reasons(
         _SIGNED_YES, ("all", "deny", _LATER), ("all", "allow", _LATER + MICROSECOND)
     ),
-    "signed as a no came": _same_reasons(
+    "signed and denied at once, then allowed": _same_reasons(
         _SIGNED_YES, ("all", "deny", LONG_AGO), ("all", "allow", _LATER)
     ),
-    "signed too late": _same_reasons(_UNSIGNED_YES, ("all", "allow", AS_OF + MICROSECOND, True)),
-    "signed at the same instant": ConsentHistory(
+    "signed after as_of": _same_reasons(_UNSIGNED_YES, ("all", "allow", AS_OF + MICROSECOND, True)),
+    "allowed and signed at once": ConsentHistory(
         (_UNSIGNED_YES, _SIGNED_YES), signed=BOTH_PURPOSES
     ),
-    "signed for training": ConsentHistory(
+    "signed for training, inference allowed": ConsentHistory(
         ((TRAIN_GEN, "allow", LONG_AGO, True), (INFERENCE, "allow", LONG_AGO)), signed=_GEN_ONLY
     ),
-    "by the deal": ConsentHistory((_UNSIGNED_YES,), signed=BOTH_PURPOSES, agreement_ref=AGREEMENT),
-    "by a later deal": ConsentHistory((_UNSIGNED_YES,), agreement_ref=LATE_AGREEMENT),
+    "covered by the deal": ConsentHistory(
+        (_UNSIGNED_YES,), signed=BOTH_PURPOSES, agreement_ref=AGREEMENT
+    ),
+    "covered by a late agreement": ConsentHistory((_UNSIGNED_YES,), agreement_ref=LATE_AGREEMENT),
 }
 HARMLESS: dict[str, ConsentHistory] = {
-    "yes at the instant": _same_reasons(("all", "allow", AS_OF)),
-    "yes after a no": _same_reasons(("all", "deny", LONG_AGO), ("all", "allow", _LATER)),
-    "yes after a condition": _same_reasons(
+    "allowed at as_of": _same_reasons(("all", "allow", AS_OF)),
+    "denied, then allowed": _same_reasons(("all", "deny", LONG_AGO), ("all", "allow", _LATER)),
+    "conditional, then allowed": _same_reasons(
         ("all", "conditional", LONG_AGO), ("all", "allow", _LATER)
     ),
-    "no after the instant": _same_reasons(_UNSIGNED_YES, ("all", "deny", AS_OF + MICROSECOND)),
-    "each by itself": _same_reasons((TRAIN_GEN, "allow", LONG_AGO), (INFERENCE, "allow", LONG_AGO)),
-    "no to another purpose": _same_reasons(
+    "denied after as_of": _same_reasons(_UNSIGNED_YES, ("all", "deny", AS_OF + MICROSECOND)),
+    "each purpose allowed separately": _same_reasons(
+        (TRAIN_GEN, "allow", LONG_AGO), (INFERENCE, "allow", LONG_AGO)
+    ),
+    "other purposes denied": _same_reasons(
         _UNSIGNED_YES, ("search", "deny", AS_OF), ("data_mining", "deny", AS_OF)
     ),
-    "no lifted in general": _same_reasons((INFERENCE, "deny", LONG_AGO), ("all", "allow", _LATER)),
+    "inference denied, then all allowed": _same_reasons(
+        (INFERENCE, "deny", LONG_AGO), ("all", "allow", _LATER)
+    ),
     "withdrawn and given again": _same_reasons(
         _UNSIGNED_YES,
         ("all", "deny", AS_OF - 2 * MICROSECOND),
@@ -106,30 +114,34 @@ HARMLESS: dict[str, ConsentHistory] = {
     ),
 }
 HOSTILE: dict[str, ConsentHistory] = {
-    "silent": _same_reasons(reasons="consent.missing"),
-    "yes too late": _same_reasons(("all", "allow", AS_OF + MICROSECOND), reasons="consent.missing"),
-    "yes to another": _same_reasons(("search", "allow", LONG_AGO), reasons="consent.missing"),
-    "no": _same_reasons(("all", "deny", LONG_AGO), reasons="consent.denied"),
-    "no at the instant": _same_reasons(
+    "no events": _same_reasons(reasons="consent.missing"),
+    "allowed after as_of": _same_reasons(
+        ("all", "allow", AS_OF + MICROSECOND), reasons="consent.missing"
+    ),
+    "only another purpose allowed": _same_reasons(
+        ("search", "allow", LONG_AGO), reasons="consent.missing"
+    ),
+    "denied": _same_reasons(("all", "deny", LONG_AGO), reasons="consent.denied"),
+    "denied at as_of": _same_reasons(
         _SIGNED_YES, ("all", "deny", AS_OF), reasons="consent.withdrawn"
     ),
-    "no just before": _same_reasons(
+    "denied just before as_of": _same_reasons(
         _SIGNED_YES, ("all", "deny", AS_OF - MICROSECOND), reasons="consent.withdrawn"
     ),
-    "yes and no at once": _same_reasons(
+    "allowed and denied at once": _same_reasons(
         _SIGNED_YES, ("all", "deny", LONG_AGO), reasons="consent.denied"
     ),
-    "yes and no at once, later": _same_reasons(
+    "allowed, then allowed and denied at once": _same_reasons(
         _SIGNED_YES, ("all", "allow", AS_OF), ("all", "deny", AS_OF), reasons="consent.withdrawn"
     ),
-    "unknown after yes": _same_reasons(
+    "allowed, then unknown": _same_reasons(
         _SIGNED_YES, ("all", "unknown", _LATER), reasons="consent.missing"
     ),
-    "unknown and yes at once": _same_reasons(
+    "unknown and allowed at once": _same_reasons(
         _UNSIGNED_YES, ("all", "unknown", LONG_AGO), reasons="consent.missing"
     ),
-    "condition": _same_reasons(("all", "conditional", LONG_AGO), reasons="consent.conditional"),
-    "condition and yes at once": _same_reasons(
+    "conditional": _same_reasons(("all", "conditional", LONG_AGO), reasons="consent.conditional"),
+    "conditional and allowed at once": _same_reasons(
         _SIGNED_YES, ("all", "conditional", LONG_AGO), reasons="consent.conditional"
     ),
     "training withdrawn": ConsentHistory(
@@ -143,7 +155,7 @@ HOSTILE: dict[str, ConsentHistory] = {
         ("all", "deny", AS_OF),
         reasons="consent.withdrawn",
     ),
-    "no to training alone": ConsentHistory(
+    "only training denied": ConsentHistory(
         ((TRAIN_GEN, "deny", LONG_AGO),),
         gen_reasons="consent.denied",
         inference_reasons="consent.missing",
@@ -151,34 +163,34 @@ HOSTILE: dict[str, ConsentHistory] = {
     "not listed": ConsentHistory(
         (), "contributor.unknown consent.missing", "consent.missing", in_table=False
     ),
-    "not listed but willing": ConsentHistory(
+    "not listed, but allowed": ConsentHistory(
         (_SIGNED_YES,), gen_reasons="contributor.unknown", in_table=False
     ),
 }
-# Against inference alone: these refuse, or cost the caption.
+# No consent to inference: the asset is refused or, if the deal allows, delivered without captions.
 WITHOUT_INFERENCE: dict[str, ConsentHistory] = {
-    "yes to training alone": ConsentHistory(
+    "only training allowed": ConsentHistory(
         ((TRAIN_GEN, "allow", LONG_AGO),), inference_reasons="consent.missing"
     ),
     "inference withdrawn": ConsentHistory(
         (_UNSIGNED_YES, (INFERENCE, "deny", AS_OF)), inference_reasons="consent.withdrawn"
     ),
-    "signed to train alone": ConsentHistory(
+    "signed for training only": ConsentHistory(
         ((TRAIN_GEN, "allow", LONG_AGO, True),),
         inference_reasons="consent.missing",
         signed=_GEN_ONLY,
     ),
-    "inference on a condition": ConsentHistory(
+    "inference conditional": ConsentHistory(
         ((TRAIN_GEN, "allow", LONG_AGO), (INFERENCE, "conditional", AS_OF)),
         inference_reasons="consent.conditional",
     ),
 }
-# For works of which the contributor speaks one by one.
+# General events of contributors who also have events for single assets.
 GENERAL_HISTORIES: dict[str, ConsentHistory] = {
-    "nothing in general": _same_reasons(),
-    "yes in general": _same_reasons(_UNSIGNED_YES),
-    "no long ago": _same_reasons(("all", "deny", LONG_AGO)),
-    "no at last": _same_reasons(("all", "deny", AS_OF)),
+    "no event for all": _same_reasons(),
+    "allowed for all": _same_reasons(_UNSIGNED_YES),
+    "denied for all long ago": _same_reasons(("all", "deny", LONG_AGO)),
+    "denied for all at as_of": _same_reasons(("all", "deny", AS_OF)),
 }
 HISTORIES = CONSENTING | HARMLESS | HOSTILE | WITHOUT_INFERENCE | GENERAL_HISTORIES
 
@@ -188,7 +200,7 @@ class ContributorPool:
     """The contributors of a catalogue.
 
     Attributes:
-        per_history: Contributors of each history that are shared by many assets.
+        per_history: How many contributors of each history are shared by many assets.
         history_of: The history of each contributor.
     """
 
@@ -199,16 +211,16 @@ class ContributorPool:
     def __post_init__(self) -> None:
         for _ in range(self.per_history):
             for name in HISTORIES:
-                # Numbers in turn: 1, 11 and 111 are people of different histories.
+                # Numbered in turn, so that 1, 11 and 111 have different histories.
                 self._pools[name].append(self.add(name))
 
     def pick(self, history: str, number: int) -> str:
-        """One of those with a history."""
+        """Returns one of the shared contributors with a history."""
         pool = self._pools[history]
         return pool[number % len(pool)]
 
     def add(self, history: str) -> str:
-        """A new contributor; the next one's id differs in case alone."""
+        """Adds a contributor; two consecutive ids differ only in case."""
         count = len(self.history_of)
         word = CONTRIBUTOR_WORD if count % 2 else CONTRIBUTOR_WORD.upper()
         who = f"{word}{count // 2}"
@@ -216,18 +228,18 @@ class ContributorPool:
         return who
 
     def covered_by(self, ref: str) -> list[str]:
-        """Contributors whom one of the deal's agreements names."""
+        """Returns the contributors named by an agreement of the deal."""
         return [
             who for who, name in self.history_of.items() if HISTORIES[name].agreement_ref == ref
         ]
 
     def agreement_name(self, who: str) -> str:
-        """What an agreement of a contributor is called."""
+        """Returns the name of a contributor's agreement."""
         ref = HISTORIES[self.history_of[who]].agreement_ref
         return ref or f"{PAYEE_WORD}{who} signed"
 
     def contributor_rows(self) -> list[Row]:
-        """Rows of `contributors`."""
+        """Returns the rows of `contributors`."""
         return [
             {
                 "contributor_id": who,
@@ -240,7 +252,7 @@ class ContributorPool:
         ]
 
     def consent_rows(self) -> list[Row]:
-        """Rows of `consents` about all works, the latest first."""
+        """Returns the rows of `consents` for all assets, the latest first."""
         rows: list[Row] = []
         for who, name in self.history_of.items():
             for purpose, value, when, *signed in reversed(HISTORIES[name].events):

@@ -1,4 +1,4 @@
-"""An asset while it is drafted: its row, and what the other tables say of it."""
+"""Drafts of assets: the row of `assets` and its rows in other tables, changed by traps."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Row = dict[str, Any]
 
 @dataclass
 class AssetDraft:
-    """One row of `assets` in the making.
+    """A row of `assets` that traps can still change.
 
     Attributes:
-        number: Its number, from which ids and paths come.
-        contributors: All contributors; faults take theirs from it.
-        row: Its columns, `contributors` and `release_ids` aside.
-        authors: Contributors and shares.
-        consents: Events narrowed to it, or to others with similar ids.
-        releases: Rows of `releases` made for it.
-        release_ids: What it names.
+        number: A number from which ids and paths are derived.
+        contributors: All contributors; traps choose authors from it.
+        row: Its columns, except `contributors` and `release_ids`.
+        authors: Its contributors and their shares.
+        consents: Consent events for this asset only, or for assets with similar ids.
+        releases: The rows of `releases` made for it.
+        release_ids: The release ids that it refers to.
     """
 
     number: int
@@ -37,11 +37,11 @@ class AssetDraft:
 
     @property
     def asset_id(self) -> str:
-        """Its id, as it stands once blanks around it are dropped."""
+        """The id as in its row."""
         return str(self.row["asset_id"])
 
     def set_authors(self, history: str) -> None:
-        """Makes contributors of a history its makers: one, or one beside somebody who agrees."""
+        """Sets one author with a history; every third asset also gets one who consents."""
         who = self.contributors.pick(history, self.number)
         if self.number % 3:
             self.authors = [(who, 10_000)]
@@ -49,14 +49,14 @@ class AssetDraft:
             self.authors = [(self.contributors.pick("signed", self.number), 9_999), (who, 1)]
 
     def set_new_author(self, history: str) -> str:
-        """Makes it the only work of a new contributor, whom no other row can disturb."""
+        """Sets a new contributor as the only author, who has no other assets."""
         who = self.contributors.add(history)
         self.authors = [(who, 10_000)]
         return who
 
     def add_release(self, **changes: object) -> str:
-        """Adds a model release without a fault but for the changes; gives its id."""
-        # Of several, each is a prefix of the next.
+        """Adds a valid model release with the given changes, and returns its id."""
+        # If there are several, each id is a prefix of the next.
         release_id = f"{RELEASE_WORD}{self.number}" + "x" * len(self.releases)
         self.releases.append(
             {
@@ -81,14 +81,14 @@ class AssetDraft:
 
 @dataclass(frozen=True)
 class Trap:
-    """A change of an asset with the reasons that it must have; one without reasons is harmless.
+    """A change to an asset with the reasons that it must cause; without reasons it is harmless.
 
     Attributes:
         name: Stable name.
         reasons: Reason codes.
-        slots: What it touches; traps of one asset touch different things.
-        plant: Changes the draft.
-        captioned: Whether the asset may be captioned, as far as this trap goes.
+        slots: What it changes; the traps of one asset must have different slots.
+        plant: The function that changes the draft.
+        captioned: Whether an asset with this trap may be captioned.
     """
 
     name: str
@@ -101,10 +101,10 @@ class Trap:
 def make_trap(
     name: str, reasons: str, slots: str, plant: Callable[[AssetDraft], None], captioned: bool = True
 ) -> Trap:
-    """A trap from texts with spaces between the codes."""
+    """Returns a trap; reasons and slots are separated by spaces."""
     return Trap(name, frozenset(reasons.split()), frozenset(slots.split()), plant, captioned)
 
 
 def column_trap(name: str, reasons: str, slots: str, **values: object) -> Trap:
-    """A trap that only sets columns."""
+    """Returns a trap that only sets columns."""
     return make_trap(name, reasons, slots, lambda draft: draft.row.update(values))

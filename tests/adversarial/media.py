@@ -1,4 +1,4 @@
-"""Small real pictures, each with a marker of its own, and places to hide a statement in them."""
+"""Makes small real pictures, each with a unique marker, and embeds statements in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORMATS = ("jpg", "png", "webp")
 _PILLOW = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _ITXT = b"XML:com.adobe.xmp\0"
-_HEAD_BYTES = 33  # of a PNG file: signature and IHDR
+_HEAD_BYTES = 33  # the signature and IHDR chunk of a PNG file
 _WEBP_ORDER = {
     kind: place for place, kind in enumerate((b"VP8X", b"VP8 ", b"VP8L", b"EXIF", b"XMP "))
 }
@@ -27,13 +27,13 @@ _VP8X_FLAGS = {b"XMP ": 0x04, b"EXIF": 0x08}
 
 
 def marker(seed: int, number: int) -> bytes:
-    """Text that no other file of the catalogue has, and that says nothing of rights."""
+    """Returns text that no other file of the catalogue contains and that is not about rights."""
     digest = hashlib.sha256(f"marker {seed} {number}".encode()).hexdigest()
     return b"MARKER-" + digest[:24].encode()
 
 
 def picture(seed: int, number: int, fmt: str, side: int = 64) -> bytes:
-    """A picture that looks like no other, and holds its marker."""
+    """Returns a picture unlike any other, with its marker."""
     dice = np.random.default_rng([seed, number])
     grid = dice.integers(0, 256, (4, 4, 3), np.uint8)
     image = Image.fromarray(grid).resize((side, side), Image.Resampling.BICUBIC)
@@ -43,7 +43,7 @@ def picture(seed: int, number: int, fmt: str, side: int = 64) -> bytes:
 
 
 def add_text(data: bytes, fmt: str, text: bytes) -> bytes:
-    """Adds a comment where the format has one."""
+    """Adds text as a comment, or in a private chunk for WebP."""
     if fmt == "jpg":
         return jpeg_with(data, build.jpeg_segment(0xFE, text))
     if fmt == "png":
@@ -52,23 +52,23 @@ def add_text(data: bytes, fmt: str, text: bytes) -> bytes:
 
 
 def jpeg_with(data: bytes, *segments: bytes) -> bytes:
-    """A JPEG file with more segments."""
+    """Adds segments to a JPEG file."""
     return data[:2] + b"".join(segments) + data[2:]
 
 
 def png_with(data: bytes, *chunks: bytes) -> bytes:
-    """A PNG file with more chunks before its data."""
+    """Adds chunks to a PNG file, before its picture data."""
     return data[:_HEAD_BYTES] + b"".join(chunks) + data[_HEAD_BYTES:]
 
 
 def webp_with(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A WebP file with more chunks, in the extended form, which takes any."""
+    """Adds chunks to a WebP file, converting it to the extended format, which allows any chunk."""
     found = list(_webp_chunks(data))
     if found[0][0] != b"VP8X":
         width, height = Image.open(io.BytesIO(data)).size
         size = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
         found.insert(0, (b"VP8X", b"\0\0\0\0" + size))
-    # Metadata come behind the picture, and what nobody knows comes last.
+    # Metadata chunks come after the picture, and unknown chunks last.
     found += chunks
     found.sort(key=lambda item: b"VP8X VP8 VP8L EXIF XMP ".find(item[0]) % 100)
     flags = 0
@@ -107,12 +107,12 @@ def _photoshop(raw: bytes, pieces: int = 3) -> list[bytes]:
 
 
 def app1(raw: bytes) -> bytes:
-    """A packet as a JPEG segment."""
+    """Returns an XMP packet as a JPEG segment."""
     return build.jpeg_segment(0xE1, _XMP + raw)
 
 
 def itxt(raw: bytes) -> bytes:
-    """A packet as a PNG chunk."""
+    """Returns an XMP packet as a PNG chunk."""
     return build.png_chunk(b"iTXt", _ITXT + b"\0\0\0\0" + raw)
 
 
@@ -122,7 +122,7 @@ def _ztxt(name: bytes, raw: bytes) -> bytes:
 
 
 InsertPacket = Callable[[bytes, bytes], bytes]
-# Where a packet may stand in a real picture: format, and picture and packet to file.
+# The places for an XMP packet in a real picture: the format, and a function that inserts a packet.
 PACKET_PLACES: dict[str, tuple[str, InsertPacket]] = {
     "JPEG": ("jpg", lambda data, raw: jpeg_with(data, app1(raw))),
     "JPEG extended": ("jpg", lambda data, raw: jpeg_with(data, *_extended(raw))),
@@ -158,7 +158,7 @@ PACKET_PLACES: dict[str, tuple[str, InsertPacket]] = {
     "WebP EXIF": ("webp", lambda data, raw: webp_with(data, (b"EXIF", build.tiff({700: raw})))),
 }
 _HIDDEN = b"plus:DataMining=DMI-PROHIBITED"
-# A prohibition where no reader looks.
+# Prohibitions in places where no reader looks for statements.
 STRAY_STATEMENTS: dict[str, tuple[str, EmbedStatement]] = {
     "JPEG comment": ("jpg", lambda data: jpeg_with(data, build.jpeg_segment(0xFE, _HIDDEN))),
     "JPEG APP7": ("jpg", lambda data: jpeg_with(data, build.jpeg_segment(0xE7, _HIDDEN))),

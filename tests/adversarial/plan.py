@@ -1,4 +1,4 @@
-"""A planned catalogue: its rows with their answers, and its media as the servers have them."""
+"""A planned catalogue: its rows with the expected decisions, and the servers' answers."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from tests.adversarial.terms import AdversaryTerms
 
 @dataclass(frozen=True)
 class PlannedRow:
-    """One row of the catalogue with its answer.
+    """One row of the catalogue with its expected decision.
 
     Attributes:
-        number: From which its id, path and picture come.
-        asset_id: As the decisions table has it.
-        row: Its row of `assets`, all columns.
-        outcome: `delivered`, `refused` or `dead_letter`; `stage` and `reasons` likewise.
-        fetched: Whether the catalogue clears it, so that its media are asked for.
-        captioned: Of a delivered one, whether it has a model's caption and embeddings.
-        overridden: Origin, purpose and agreement of each no that is overridden.
-        role: What its file and server do.
-        path: Of its media.
-        description: Names of its traps and role, for messages.
+        number: A number from which its id, path and picture are derived.
+        asset_id: The id as in the decisions table.
+        row: Its row of `assets`, with all columns.
+        outcome: `delivered`, `refused` or `dead_letter`.
+        stage: The step that decides.
+        reasons: The expected reason codes.
+        fetched: Whether the catalogue clears it, so that its media is requested.
+        captioned: For a delivered asset, whether it has a model's caption and embeddings.
+        overridden: Origin, purpose and agreement of each objection that is overridden.
+        role: The behaviour of its file and server.
+        path: The path of its media.
+        description: The names of its traps and role, for messages.
     """
 
     number: int
@@ -57,7 +59,7 @@ class AdversaryPlan:
     releases: list[Row]
 
     def answer_for(self, asset: PlannedRow) -> ServerAnswer:
-        """What the server says when it is asked for an asset's file."""
+        """Returns the server's answer to a request for an asset's file."""
         role = asset.role
         fmt = picture_format(role, asset.number)
         side = 16 if role.too_small else 64
@@ -66,7 +68,7 @@ class AdversaryPlan:
         return found if role.answer is None else role.answer(found)
 
     def site(self, name: str, path: str, files: Mapping[str, PlannedRow]) -> ServerAnswer:
-        """A server's answer to a path."""
+        """Returns a server's answer for a path."""
         beside = side_file(name, path)
         if beside is not None:
             return beside
@@ -74,10 +76,10 @@ class AdversaryPlan:
         return ServerAnswer(b"not here", 404) if asset is None else self.answer_for(asset)
 
     def marker(self, asset: PlannedRow) -> bytes:
-        """The text that the asset's file alone holds."""
+        """Returns the text that only this asset's file contains."""
         return marker(self.seed, asset.number)
 
 
 def picture_format(role: MediaRole, number: int) -> str:
-    """The format of an asset's picture."""
+    """Returns the format of an asset's picture."""
     return role.media_format or FORMATS[number % len(FORMATS)]

@@ -1,6 +1,7 @@
-"""Plans an adversarial catalogue: rows with traps, and the answers that they must have.
+"""Plans an adversarial catalogue: rows with traps, and the decisions that are expected.
 
-The answers are put down beside the traps that cause them. Nothing here asks the code under test.
+The expected decisions are listed with the traps that cause them. Nothing here uses the code under
+test.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from tests.adversarial.traps_releases import release_traps
 _CLEARED_SHARE = 0.03
 _TWIN_SHARE = 0.004  # pairs of rows with one id
 _INVALID_SHARE = 0.003
-_CAPTIONED_ROUNDS = 2  # times that every role is played by all kinds of makers
-_SIGNED = frozenset({"authors", "grant"})  # what the answer to a statement hangs on
+_CAPTIONED_ROUNDS = 2  # times that every role is used with captions
+_SIGNED = frozenset({"authors", "grant"})  # slots that decide whether a statement is overridden
 
 
 def make_plan(
@@ -36,8 +37,8 @@ def make_plan(
     Args:
         seed: Another seed gives another catalogue.
         rows: How many rows.
-        terms: The deal, which decides some answers.
-        origins: `http://127.0.0.1:PORT` of each server.
+        terms: The deal, on which some expected decisions depend.
+        origins: The origin `http://127.0.0.1:PORT` of each server, by name.
     """
     return _Planner(seed, rows, terms, origins).plan()
 
@@ -54,7 +55,7 @@ class _Planner:
         self._harmless = [trap for trap in traps if not trap.reasons]
         self._roles = [*PLAIN, *file_roles(), *signed_roles(), *server_roles()]
         names = [*(trap.name for trap in traps), *(role.name for role in self._roles)]
-        assert len(names) == len(set(names)), "two cases of one name"
+        assert len(names) == len(set(names)), "two cases have the same name"
         numbers = list(range(rows))
         self._dice.shuffle(numbers)
         self._numbers = iter(numbers)
@@ -76,7 +77,7 @@ class _Planner:
         ]
         self._dice.shuffle(assets)
         pairs = [self._twin_rows(index) for index in range(twins)]
-        # A row and its twin lie apart, at both ends of the catalogue.
+        # The two rows of a pair are at opposite ends of the catalogue.
         assets = [*(one for one, _ in pairs), *assets, *(other for _, other in pairs)]
         return AdversaryPlan(
             self._seed, self._terms, self._contributors, assets, self._consents, self._releases
@@ -104,7 +105,7 @@ class _Planner:
     def _plant(
         self, draft: AssetDraft, traps: Sequence[Trap], max_count: int, used_slots: frozenset[str]
     ) -> list[Trap]:
-        """Plants some more traps that touch nothing that is taken."""
+        """Plants up to `max_count` random traps whose slots are not used yet."""
         planted: list[Trap] = []
         for _ in range(max_count):
             trap = self._dice.choice(traps)
@@ -122,11 +123,11 @@ class _Planner:
         if role.depends_on_agreements or round_ >= _CAPTIONED_ROUNDS:
             used_slots |= _SIGNED
             maker = CONSENTING_NAMES[(index + round_) % len(CONSENTING_NAMES)]
-            # Models take their time: of a large catalogue most are signed for training alone.
-            draft.set_authors(maker if round_ < _CAPTIONED_ROUNDS else "signed to train alone")
+            # Models are slow, so most of a large catalogue is signed for training only.
+            draft.set_authors(maker if round_ < _CAPTIONED_ROUNDS else "signed for training only")
         if role.needs_deal_agreement:
             used_slots |= _SIGNED
-            draft.authors = [(self._contributors.pick("by the deal", index), 10_000)]
+            draft.authors = [(self._contributors.pick("covered by the deal", index), 10_000)]
         by_captioned = role.needs_deal_agreement or round_ < _CAPTIONED_ROUNDS
         harmless = [
             trap for trap in self._harmless if trap.captioned or not role.depends_on_agreements
@@ -157,7 +158,7 @@ class _Planner:
         draft = self._draft(next(self._numbers))
         planted = []
         used_slots: frozenset[str] = frozenset()
-        if index < len(self._hostile):  # each alone
+        if index < len(self._hostile):  # each on its own
             planted = [self._hostile[index]]
             planted[0].plant(draft)
             used_slots = planted[0].slots
@@ -186,13 +187,13 @@ class _Planner:
         return planned
 
     def _twin_rows(self, index: int) -> tuple[PlannedRow, PlannedRow]:
-        """Two rows of one id, once blanks are dropped; each has its own traps besides."""
+        """Plans two rows that have the same id after trimming, each with traps of its own."""
         first = self._draft(next(self._numbers))
         second = self._draft(next(self._numbers))
         same = ("{}", "{} ", "\u00a0{}", "\t{}\n")[index % 4].format(first.row["asset_id"])
         second.row["asset_id"] = same
         pair = []
-        # A row that cannot be read counts as a row of its id: now the first, now the second.
+        # An invalid row counts as a row of its id too; here it is either of the two.
         invalid = (first, second)[index // 3 % 2] if index % 3 == 0 else None
         for draft in (first, second):
             if draft is invalid:
@@ -252,7 +253,7 @@ class _Planner:
 
 
 def asset_id(number: int) -> str:
-    """Ids in families of twelve that look alike, or like something else."""
+    """Returns the id of a number; twelve consecutive numbers have similar or hostile ids."""
     base, style = divmod(number, 12)
     name = f"{ASSET_WORD}{base}"
     return (

@@ -1,4 +1,4 @@
-"""What the files and servers of assets that the catalogue clears are made to say, or to break."""
+"""Roles of assets that the catalogue clears: what their files and servers state or break."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.adversarial.server import ServerAnswer
 from tests.adversarial.terms import BOTH_PURPOSES, INFERENCE, TRAIN_GEN, AdversaryTerms
 
 DENIED, CONDITIONAL = "denied", "conditional"
-# Who says it (file or server, or the catalogue's own grant), how, and of which purposes.
+# The origin (file, server or the catalogue's grant), the value, and the purposes concerned.
 Objection = tuple[str, str, frozenset[str]]
 GEN_ONLY, INFERENCE_ONLY = frozenset({TRAIN_GEN}), frozenset({INFERENCE})
 CONSENTING_NAMES = tuple(CONSENTING)
@@ -27,24 +27,25 @@ class MediaRole:
     """One kind of asset that the catalogue clears.
 
     Attributes:
-        name: Unique.
+        name: Unique name.
         media_format: Format of its picture, or "" for any.
-        embed: Puts what it says into the picture.
-        objections: Statements against needed purposes.
-        reasons: Refusals that no agreement lifts.
-        liftable_reasons: Refusals that agreements on every needed purpose lift.
-        row: Columns; `slots` are what traps must leave alone then.
-        site: Which server.
-        folder: Path of its file, from slash to slash.
-        headers: What the server sends with it.
-        answer: Makes the server's answer of the file; for files that cannot be had.
-        failure_reason: The reason of the dead letter.
-        too_small: Whether the picture is smaller than the deal wants.
-        constraints: PLUS's alteration codes that the sample must show.
-        extension: Of its name, where that is not its format's.
-        uri: Replaces the address; `{port}` and `{path}` stand for the usual one's parts.
-        max_requests: How often its file may be asked for.
-        needs_deal_agreement: Whether an agreement of the deal must cover all its makers.
+        embed: Embeds its statement in the picture.
+        objections: Statements against the use for some purposes.
+        reasons: Reasons that no agreement overrides.
+        liftable_reasons: Reasons that agreements on every needed purpose override.
+        row: Columns to set.
+        slots: What traps must not change.
+        site: Name of the server.
+        folder: Folder of its file, beginning and ending with a slash.
+        headers: Headers that the server sends with the file.
+        answer: Changes the server's answer, for files that cannot be fetched or used.
+        failure_reason: Why the asset fails.
+        too_small: Whether the picture is smaller than the deal requires.
+        constraints: PLUS alteration codes that the sample must state.
+        extension: Extension of its file name, if it is not its format's.
+        uri: Replaces the address; `{port}` and `{path}` are parts of the usual address.
+        max_requests: The most requests for its file.
+        needs_deal_agreement: Whether an agreement of the deal must cover all of its authors.
     """
 
     name: str
@@ -69,18 +70,18 @@ class MediaRole:
 
     @property
     def depends_on_agreements(self) -> bool:
-        """Whether its makers' agreements matter."""
+        """Whether the decision depends on its authors' agreements."""
         return bool(self.objections or self.liftable_reasons) and not self.needs_deal_agreement
 
 
 @dataclass(frozen=True)
 class ExpectedResult:
-    """What must become of an asset whose catalogue row is clear.
+    """The expected result for an asset that the catalogue clears.
 
     Attributes:
-        reasons: Refusals.
+        reasons: The reasons to refuse it.
         captioned: Whether it may be embedded and captioned.
-        overridden: Origin and purpose of each no that agreements override.
+        overridden: Origin and purpose of each objection that agreements override.
     """
 
     reasons: frozenset[str]
@@ -91,13 +92,13 @@ class ExpectedResult:
 def expected_result(
     role: MediaRole, signed: frozenset[str], terms: AdversaryTerms, captioned: bool
 ) -> ExpectedResult:
-    """The answer to a role: what its statements come to under the agreements of its makers.
+    """Returns the expected result of a role, given the agreements of the asset's authors.
 
     Args:
         role: The role.
-        signed: Purposes for which all its makers have signed.
+        signed: The purposes for which all authors have signed.
         terms: The deal.
-        captioned: Whether the catalogue lets it be captioned.
+        captioned: Whether the catalogue allows captioning.
     """
     reasons, overridden = set(role.reasons), set()
     asked = {TRAIN_GEN, INFERENCE} if captioned else {TRAIN_GEN}
@@ -114,15 +115,15 @@ def expected_result(
     if not set(terms.needed) <= signed:
         reasons |= set(role.liftable_reasons)
     elif role.liftable_reasons and INFERENCE not in signed:
-        captioned = False  # what cannot be read may have said no to that, too
+        captioned = False  # the unreadable statement may have denied inference too
     return ExpectedResult(frozenset(reasons), captioned, frozenset(overridden))
 
 
 PLAIN = (
     *(MediaRole(f"plain {fmt}", media_format=fmt) for fmt in ("jpg", "png", "webp")),
-    MediaRole("plain, 404 beside it", site="bare"),
+    MediaRole("plain, without policy files", site="bare"),
     MediaRole("too small", too_small=True),
-    # The deal's agreement overrides the agency's own no, as every preference.
+    # The deal's agreement overrides the agency's own denial, like every preference.
     MediaRole(
         "grant denied, agreed",
         objections=(("catalogue", DENIED, GEN_ONLY),),
@@ -130,7 +131,7 @@ PLAIN = (
         needs_deal_agreement=True,
     ),
     MediaRole(
-        "grants on a condition, agreed",
+        "grants conditional, agreed",
         objections=(("catalogue", CONDITIONAL, BOTH_PURPOSES),),
         row={"grant_train_gen": "conditional", "grant_inference": "conditional"},
         needs_deal_agreement=True,

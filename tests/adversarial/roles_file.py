@@ -1,4 +1,4 @@
-"""Roles of files that speak: denials in every spelling and container, hostile XMP, conflicts."""
+"""Roles with statements in files: denials in every spelling and place, hostile XMP, conflicts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.signals.file.test_xmp_hostile import DOCTYPES, NOT_XMP
 
 _NAME = "plus:DataMining"
 _DMI = build.VOCABULARY + "DMI-"
-# Values of PLUS, and what is none of them.
+# Values of the PLUS vocabulary, and invalid ones.
 _DENIALS: dict[str, Objection] = {
     "PROHIBITED": ("file", DENIED, BOTH_PURPOSES),
     "PROHIBITED-AIMLTRAINING": ("file", DENIED, GEN_ONLY),
@@ -46,7 +46,7 @@ _FULL_NO: Objection = ("file", DENIED, BOTH_PURPOSES)
 
 
 def file_roles() -> list[MediaRole]:
-    """All of them."""
+    """Returns all roles with statements in files."""
     return [
         *_spelled(),
         *_placed(),
@@ -122,19 +122,22 @@ def _contradicting() -> Iterator[MediaRole]:
     yes = build.packet(attributes=f'{_NAME}="DMI-ALLOWED"')
     no = build.packet(attributes=f'{_NAME}="DMI-PROHIBITED"')
     pairs: dict[str, tuple[str, EmbedStatement]] = {
-        "yes, no": ("jpg", lambda data: jpeg_with(data, app1(yes), app1(no))),
-        "no, yes": ("jpg", lambda data: jpeg_with(data, app1(no), app1(yes))),
-        "yes, no behind": ("jpg", lambda data: jpeg_with(data, app1(yes)) + build.jpeg_xmp(no)),
-        "yes in PNG, no in eXIf": (
+        "allowed, denied": ("jpg", lambda data: jpeg_with(data, app1(yes), app1(no))),
+        "denied, allowed": ("jpg", lambda data: jpeg_with(data, app1(no), app1(yes))),
+        "allowed, denied after the end": (
+            "jpg",
+            lambda data: jpeg_with(data, app1(yes)) + build.jpeg_xmp(no),
+        ),
+        "allowed in iTXt, denied in eXIf": (
             "png",
             lambda data: png_with(data, itxt(yes), build.png_chunk(b"eXIf", build.tiff({700: no}))),
         ),
-        "no twice": ("png", lambda data: png_with(data, itxt(no), itxt(no))),
+        "denied twice": ("png", lambda data: png_with(data, itxt(no), itxt(no))),
     }
     for name, (fmt, embed) in pairs.items():
         yield MediaRole(name, media_format=fmt, embed=embed, objections=(_FULL_NO,))
     both = build.packet(f"<{_NAME}>{_DMI}ALLOWED</{_NAME}><{_NAME}>{_DMI}PROHIBITED</{_NAME}>")
-    yield _role("yes and no", "PNG", both, _FULL_NO)
+    yield _role("allowed and denied", "PNG", both, _FULL_NO)
     against = {"row": {"grant_train_gen": "allow"}}
     yield _role("against the grant", "JPEG", no, _FULL_NO, **against)
 
@@ -151,9 +154,12 @@ def _hostile() -> Iterator[MediaRole]:
     for name, (fmt, embed) in STRAY_STATEMENTS.items():
         yield MediaRole(f"stray, {name}", media_format=fmt, embed=embed, **unreadable)  # type: ignore[arg-type]
     hidden = build.packet("<q:note>DMI-PROHIBITED</q:note>")
-    yield _role("under no property", "JPEG", hidden, **unreadable)
+    yield _role("in an unknown property", "JPEG", hidden, **unreadable)
     yield MediaRole(
-        "extended, cut", media_format="jpg", embed=_cut_extended, reasons=("file.unreadable",)
+        "extended, incomplete",
+        media_format="jpg",
+        embed=_cut_extended,
+        reasons=("file.unreadable",),
     )
 
 
@@ -204,7 +210,7 @@ def _conflicts() -> Iterator[MediaRole]:
 
 
 def _owned(notice: str) -> Iterator[tuple[str, str, EmbedStatement]]:
-    """Files whose XMP names Ann Lee, and whose EXIF or IIM has the notice."""
+    """Yields files whose XMP names Ann Lee and whose EXIF or IIM has the notice."""
     xmp = build.packet("<dc:rights>Copyright Ann Lee. All rights reserved.</dc:rights>")
     exif = build.tiff({0x8298: notice.encode() + b"\0"})
     iim = build.photoshop(0x0404, build.iim((1, 90, b"\x1b%G"), (2, 116, notice.encode())))

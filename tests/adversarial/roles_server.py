@@ -1,4 +1,4 @@
-"""Roles of servers that speak, and of files that cannot be had."""
+"""Roles with rights statements by servers, and with files that cannot be fetched."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ _SIDE_FILES: dict[str, dict[str, ServerAnswer]] = {
 
 
 def side_file(site: str, path: str) -> ServerAnswer | None:
-    """What a server keeps beside its media."""
+    """Returns a server's answer for a file that is not media, such as robots.txt, or None."""
     return _SIDE_FILES[site].get(path)
 
 
 def server_roles() -> list[MediaRole]:
-    """All of them."""
+    """Returns all server roles."""
     return [*_headers(), *_folders(), *_licences(), *_sites(), *_lost()]
 
 
@@ -107,7 +107,7 @@ def _headers() -> Iterator[MediaRole]:
     ]
     for says, headers in cases:
         yield MediaRole(f"headers {headers}", objections=(says,) if says else (), headers=headers)
-    # On a server that says nothing else, too.
+    # The header also counts on a server without any other statement.
     yield MediaRole(
         "headers on a bare server",
         objections=(_NO_BOTH,),
@@ -134,10 +134,10 @@ def _folders() -> Iterator[MediaRole]:
             f"{folder} {fmt}", media_format=fmt, objections=(says,) if says else (), folder=folder
         )
     yield MediaRole(
-        "a header before the file", folder="/reserved/", headers=(("TDM-Reservation", "0"),)
+        "a header overrides tdmrep.json", folder="/reserved/", headers=(("TDM-Reservation", "0"),)
     )
     yield MediaRole(
-        "an unset header",
+        "an empty header does not override tdmrep.json",
         folder="/reserved/",
         headers=(("TDM-Reservation", ""),),
         objections=(_NO_GEN,),
@@ -149,20 +149,26 @@ def _licences() -> Iterator[MediaRole]:
         return (("Link", f'<{path}>; rel="license"; type="application/rsl+xml"'),)
 
     yield MediaRole("RSL prohibits", objections=(_NO_GEN,), headers=link("/train.xml"))
-    yield MediaRole("RSL wants money", objections=(_BOTH_IF,), headers=link("/paid.xml"))
-    yield MediaRole("RSL is gone", objections=(_BOTH_IF,), headers=link("/gone.xml"))
+    yield MediaRole("RSL requires payment", objections=(_BOTH_IF,), headers=link("/paid.xml"))
+    yield MediaRole("RSL file is missing", objections=(_BOTH_IF,), headers=link("/gone.xml"))
     yield MediaRole(
-        "RSL is elsewhere", objections=(_BOTH_IF,), headers=link("https://rsl.example/all.xml")
+        "RSL file is on another host",
+        objections=(_BOTH_IF,),
+        headers=link("https://rsl.example/all.xml"),
     )
 
 
 def _sites() -> Iterator[MediaRole]:
     for number in range(3):
         yield MediaRole(
-            f"beside what fails {number}", site="broken", liftable_reasons=("server.unreadable",)
+            f"site whose policy files fail {number}",
+            site="broken",
+            liftable_reasons=("server.unreadable",),
         )
         yield MediaRole(
-            f"beside a cut file {number}", site="garbled", liftable_reasons=("server.unreadable",)
+            f"site with a truncated policy file {number}",
+            site="garbled",
+            liftable_reasons=("server.unreadable",),
         )
 
 
@@ -179,13 +185,13 @@ def _lost() -> Iterator[MediaRole]:
     for name, answer in gone.items():
         yield MediaRole(f"lost: {name}", answer=answer, failure_reason="media.unavailable")
     yield MediaRole(
-        "lost: breaks off",
+        "lost: connection breaks",
         answer=lambda found: replace(found, missing=100),
         failure_reason="media.unavailable",
         max_requests=3,
     )
     yield MediaRole(
-        "lost: cut",
+        "lost: truncated",
         media_format="png",
         answer=lambda found: ServerAnswer(found.body[:-100]),
         failure_reason="media.undecodable",
@@ -194,7 +200,7 @@ def _lost() -> Iterator[MediaRole]:
         "lost: empty", answer=lambda found: ServerAnswer(), failure_reason="media.empty"
     )
     yield MediaRole(
-        "lost: a page",
+        "lost: an HTML page",
         answer=lambda found: ServerAnswer(b"<html>not here</html>"),
         failure_reason="media.unsupported_format",
     )

@@ -1,4 +1,4 @@
-"""Roles of C2PA manifests, each signed around the very picture."""
+"""Roles with C2PA manifests, each signed for its own picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FULL_NO: Objection = ("file", DENIED, BOTH_PURPOSES)
 
 
 def signed_roles() -> list[MediaRole]:
-    """All of them."""
+    """Returns all roles with C2PA manifests."""
     return list(_signed())
 
 
@@ -52,7 +52,7 @@ def _signed() -> Iterator[MediaRole]:
         embed=lambda data: _altered(_sign("jpg", no, data)),
     )
     yield MediaRole(
-        "C2PA of a part",
+        "C2PA with a denying ingredient",
         media_format="jpg",
         objections=(_FULL_NO,),
         embed=lambda data: sign.sign(data, "jpg", [], [sign.denying("jpg")]),
@@ -60,7 +60,7 @@ def _signed() -> Iterator[MediaRole]:
 
 
 def _altered(signed: bytes) -> bytes:
-    """A signed JPEG with another minor version of JFIF: it decodes, and is not what was signed."""
+    """Changes the JFIF minor version of a signed JPEG: it decodes, but fails validation."""
     at = signed.index(b"JFIF\0") + 6
     return signed[:at] + bytes((signed[at] ^ 1,)) + signed[at + 1 :]
 

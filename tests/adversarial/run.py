@@ -1,4 +1,4 @@
-"""Packages an adversarial catalogue by the real command, and keeps what it left."""
+"""Packages an adversarial catalogue with the real command, and collects the output."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _ROW_GROUP = 4_096
 
 @dataclass(frozen=True)
 class AdversaryRun:
-    """A run that ended.
+    """A finished run.
 
     Attributes:
-        plan: What was planted.
-        root: Where everything lies.
-        log: What the servers were asked for.
-        summary: What the command printed.
-        seconds: Of the steps, by name.
-        peak_bytes: Most memory of one of its processes.
+        plan: The planned catalogue.
+        root: The folder with the catalogue, the deal and the output.
+        log: The requests to the servers.
+        summary: The command's JSON output.
+        seconds: Duration of the steps, by name.
+        peak_bytes: Peak memory of the largest process.
     """
 
     plan: AdversaryPlan
@@ -59,17 +59,17 @@ class AdversaryRun:
 
     @property
     def delivery(self) -> Path:
-        """What the buyer gets."""
+        """The folder that the buyer receives."""
         return self.version / "delivery"
 
     def agency(self, table: str) -> list[dict[str, Any]]:
-        """A table that stays with the agency."""
+        """Returns the rows of a table that the agency keeps."""
         return list(tables(self.version / "agency" / table).to_pylist())
 
 
 @contextmanager
 def _sites(log: RequestLog, plans: list[AdversaryPlan]) -> Iterator[dict[str, str]]:
-    """The servers; they serve the plan as soon as there is one. Yields their origins."""
+    """Starts the servers and yields their origins; `plans` may be filled after they start."""
 
     @lru_cache(maxsize=1)
     def files() -> dict[str, dict[str, PlannedRow]]:
@@ -78,7 +78,7 @@ def _sites(log: RequestLog, plans: list[AdversaryPlan]) -> Iterator[dict[str, st
             found[asset.role.site][asset.path] = asset
         return found
 
-    @cache  # signed files would be others the next time
+    @cache  # because signing a file again gives other bytes
     def answer(site: str, path: str) -> ServerAnswer:
         return plans[0].site(site, path, files()[site])
 
@@ -89,7 +89,7 @@ def _sites(log: RequestLog, plans: list[AdversaryPlan]) -> Iterator[dict[str, st
 
 
 def run_adversary(root: Path, seed: int, rows: int, terms: AdversaryTerms) -> AdversaryRun:
-    """Plans, serves, packages; the command must end well."""
+    """Plans a catalogue, serves its media and packages it; the command must succeed."""
     log, plans = RequestLog(), list[AdversaryPlan]()
     with _sites(log, plans) as origins:
         plans.append(make_plan(seed, rows, terms, origins))
@@ -131,7 +131,7 @@ def _write_catalogue(folder: Path, plan: AdversaryPlan) -> None:
 
 
 def _write(folder: Path, name: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
-    # What is required may be null: catalogues at fault have that.
+    # Required columns may be null, as in faulty catalogues.
     loose = pa.schema([field.with_nullable(True) for field in schema])
     table = pa.Table.from_pylist(rows, schema=loose)
     pq.write_table(table, folder / f"{name}.parquet", row_group_size=_ROW_GROUP)

@@ -1,4 +1,4 @@
-"""Looking for something in every byte of a delivery: as it stands, and as it is once unpacked."""
+"""Searches every byte of a delivery, both as stored and unpacked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEDIA = (".jpg", ".png", ".webp")
 
 
 def searchable_content(delivery: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file, and what tables, JSON and members of tars hold, named."""
+    """Yields names and contents of every file, and of unpacked tables, JSON and tar members."""
     for path in sorted(delivery.rglob("*")):
         if not path.is_file():
             continue
@@ -35,7 +35,7 @@ def _unpacked(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
         array = np.load(io.BytesIO(data), allow_pickle=False)
         assert array.dtype == np.float16, name
     elif name.endswith(".json"):
-        # JSON may escape what is searched for.
+        # Decoded, because JSON may have escaped what is searched for.
         yield f"{name} as values", repr(json.loads(data)).encode()
     elif name.endswith(".tar"):
         for member, inner in tar_members(data):
@@ -44,7 +44,7 @@ def _unpacked(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def tar_members(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of a tar's members."""
+    """Yields the names and bytes of a tar's members."""
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         for member in tar:
             held = tar.extractfile(member)
@@ -53,7 +53,7 @@ def tar_members(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def samples(delivery: Path) -> list[dict[str, Any]]:
-    """Every sample as webdataset reads it: its key, media bytes and JSON."""
+    """Returns every sample as webdataset reads it: key, media bytes and JSON."""
     import webdataset  # slow to load, and no other test here needs it
 
     shards = sorted(str(path) for path in (delivery / "shards").glob("*.tar"))
@@ -65,5 +65,5 @@ def samples(delivery: Path) -> list[dict[str, Any]]:
 
 
 def found_in(data: bytes, pattern: re.Pattern[bytes]) -> set[bytes]:
-    """Whatever matches."""
+    """Returns all distinct matches."""
     return set(pattern.findall(data))

@@ -1,4 +1,4 @@
-"""The web servers that the media lie on: they answer from a plan, and count what they are asked."""
+"""Web servers that serve the media from a plan and count the requests."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class ServerAnswer:
-    """An answer.
+    """An HTTP answer.
 
     Attributes:
-        body: Its bytes.
+        body: The body.
         status: HTTP status.
-        headers: Beside Content-Length; names and values as they are sent.
-        missing: How many bytes fewer are sent than Content-Length says.
+        headers: Names and values of headers, without Content-Length.
+        missing: How many bytes at the end of the body are not sent, despite Content-Length.
     """
 
     body: bytes = b""
@@ -34,11 +34,11 @@ PathHandler = Callable[[str], ServerAnswer]
 
 @dataclass
 class RequestLog:
-    """What was asked for, by origin and path."""
+    """Counts requests by origin and path."""
 
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
-    first_s: float = 0.0  # of the monotonic clock, as the next: when new media were asked for
-    last_new_s: float = 0.0
+    first_s: float = 0.0  # monotonic time of the first request
+    last_new_s: float = 0.0  # monotonic time of the last request for a new path
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def record(self, origin: str, path: str) -> None:
@@ -58,12 +58,12 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def serving(name: str, answers: PathHandler, log: RequestLog) -> Iterator[str]:
-    """Serves on a free port of this machine.
+    """Serves on a free local port.
 
     Args:
-        name: What the log calls this origin.
-        answers: The answer to each path.
-        log: Counts the requests.
+        name: The origin's name in the log.
+        answers: Returns the answer for a path.
+        log: Records the requests.
 
     Yields:
         The origin, `http://127.0.0.1:PORT`.
@@ -74,7 +74,7 @@ def serving(name: str, answers: PathHandler, log: RequestLog) -> Iterator[str]:
         disable_nagle_algorithm = True
 
         def handle(self) -> None:
-            with contextlib.suppress(ConnectionError):  # the client may have had enough
+            with contextlib.suppress(ConnectionError):  # the client may close the connection
                 super().handle()
 
         def do_GET(self) -> None:

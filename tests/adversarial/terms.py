@@ -1,4 +1,4 @@
-"""The deals that the adversarial catalogue is packaged under, and the days that its traps touch."""
+"""The deals for the adversarial catalogue, and the dates that its traps depend on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-# Not a full second: whoever rounds it lets a later event count or an earlier one pass.
+# Not a whole second, so that rounding would count a later event or miss an earlier one.
 AS_OF = datetime(2026, 6, 30, 11, 59, 59, 999_999, UTC)
 AS_OF_TEXT = "2026-06-30T11:59:59.999999Z"
 STARTS, ENDS = date(2026, 7, 1), date(2029, 7, 1)
@@ -16,7 +16,7 @@ SHOOT_DAY = date(2024, 6, 15)
 COUNTRIES = ("US", "NO", "DE")
 AGREEMENT, LATE_AGREEMENT = "Frame 2026/1", "Frame 2026/2"
 
-# Every id holds one of these words, so that one search finds any of them in a delivery.
+# Every id contains one of these words, so that one search finds any id in a delivery.
 ASSET_WORD, CONTRIBUTOR_WORD, RELEASE_WORD, PAYEE_WORD = "aszt-", "kontr-", "relz-", "paye-"
 
 TRAIN_GEN, INFERENCE = "train_gen", "inference"
@@ -25,7 +25,7 @@ BOTH_PURPOSES = frozenset({TRAIN_GEN, INFERENCE})
 
 @dataclass(frozen=True)
 class AdversaryTerms:
-    """What the answers depend on.
+    """The terms that the expected decisions depend on.
 
     Attributes:
         name: The deal's id.
@@ -41,17 +41,17 @@ class AdversaryTerms:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Purposes that an asset must be cleared for."""
+        """The purposes that an asset must be cleared for."""
         return (TRAIN_GEN, INFERENCE) if self.inference == "require" else (TRAIN_GEN,)
 
     @property
     def people_reasons(self) -> tuple[str, ...]:
-        """Reasons that people shown give by themselves."""
+        """The reasons to refuse any asset that shows people."""
         return ("people.refused",) if self.people == "refuse" else ()
 
     @property
     def minors_reasons(self) -> tuple[str, ...]:
-        """Reasons that a minor gives by itself."""
+        """The reasons to refuse any asset that shows a minor."""
         return ("minors.refused",) if self.minors == "refuse" else ()
 
 
@@ -64,13 +64,13 @@ PACK_WITHOUT_INFERENCE = AdversaryTerms("adversary-without", "pack-without", "re
 def deal_text(
     terms: AdversaryTerms, hosts: Sequence[str], covered: Sequence[str], later: Sequence[str]
 ) -> str:
-    """The deal as TOML.
+    """Returns the deal as TOML.
 
     Args:
         terms: Which deal.
-        hosts: Servers that media may come from.
-        covered: Contributors of the agreement that is signed on the very day of `as_of`.
-        later: Contributors of the one that is signed a day too late.
+        hosts: Servers from which media may be fetched.
+        covered: Contributors of the agreement that is signed on the day of `as_of`.
+        later: Contributors of the agreement that is signed one day too late.
     """
     return f"""
 deal_id = "{terms.name}"

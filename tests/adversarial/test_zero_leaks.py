@@ -1,8 +1,8 @@
-"""Zero leaks: nothing refused reaches a shard or is fetched for nothing, and each reason is told.
+"""Refused assets never reach a shard, are not fetched needlessly, and have the right reasons.
 
-A catalogue is planted with traps whose answers are put down beside them; local servers hold its
-media and count what they are asked for. The real command packages it, and then everything that it
-left is held against the plan.
+A catalogue is planted with traps whose expected decisions are listed with them. Local servers serve
+its media and count requests. The real command packages it, and then all of its output is compared
+with the plan.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from tests.adversarial.terms import (
 from tests.end_to_end.command import fairshard
 
 _SIDE_PATHS = ("/robots.txt", "/.well-known/tdmrep.json", "/train.xml", "/paid.xml", "/gone.xml")
-_ATTEMPTS = 3  # at what answers 500
+_ATTEMPTS = 3  # for requests that fail with status 500
 _MARKER = re.compile(rb"MARKER-[0-9a-f]{24}")
-# Of ids, payees and servers nothing reaches the buyer, in whatever case it is written.
+# Ids, payees and servers must not reach the buyer, in upper or lower case.
 _SECRETS = re.compile(
     "|".join(
         (ASSET_WORD, CONTRIBUTOR_WORD, RELEASE_WORD, PAYEE_WORD, r"Person kontr", r"127\.0\.0\.1")
@@ -44,7 +44,7 @@ _SLOW = pytest.mark.slow
 
 
 class RunResults:
-    """What a run left, read once."""
+    """The output of a run, each part read once."""
 
     def __init__(self, run: AdversaryRun) -> None:
         self.run = run
@@ -64,7 +64,7 @@ class RunResults:
 
     @cached_property
     def sample_of(self) -> dict[int, dict[str, Any]]:
-        """Samples by the number of the asset whose marker they hold."""
+        """Samples by the number of the asset whose marker they contain."""
         numbers = {self.plan.marker(asset): asset.number for asset in self.plan.assets}
         found = {}
         for sample in self.samples:
@@ -108,12 +108,12 @@ def test_every_row_has_its_planted_outcome_and_reasons(results: RunResults) -> N
     assert planted == found
 
 
-def test_nothing_is_asked_for_that_the_catalogue_refuses(results: RunResults) -> None:
+def test_media_that_the_catalogue_refuses_is_never_requested(results: RunResults) -> None:
     requests = results.run.log.requests
     counts: Counter[str] = Counter()
     for asset in results.plan.assets:
         times = requests[asset.role.site, asset.path]
-        # Enriching takes a file once, and writing a shard once more.
+        # A file is fetched once to enrich it, and once more to write a shard.
         usual = 2 if asset.outcome == "delivered" else 1
         most = max(usual, asset.role.max_requests) if asset.role.failure_reason else usual
         least = min(usual, most) if asset.role.max_requests else 0
@@ -122,24 +122,24 @@ def test_nothing_is_asked_for_that_the_catalogue_refuses(results: RunResults) ->
         elif not asset.role.max_requests:
             most = 0
         assert least <= times <= most, (asset.asset_id, asset.description, times)
-        counts["of assets that the catalogue refuses" if not asset.fetched else "of media"] += times
+        counts["for refused assets" if not asset.fetched else "for media"] += times
     for (site, path), times in requests.items():
         if path in _SIDE_PATHS:
             assert times <= WORKERS * (_ATTEMPTS if site == "broken" else 1), (site, path)
-            counts["of files beside them"] += times
+            counts["for policy files"] += times
     print(f"\nrequests: {dict(counts)}")
-    assert counts["of assets that the catalogue refuses"] == 0
-    assert counts.total() == requests.total()  # and for nothing else
+    assert counts["for refused assets"] == 0
+    assert counts.total() == requests.total()  # there were no other requests
 
 
-def test_the_shards_hold_the_planted_media_and_no_other(results: RunResults) -> None:
+def test_the_shards_contain_exactly_the_planted_media(results: RunResults) -> None:
     assert results.sample_of.keys() == {asset.number for asset in results.delivered}
     assert len(results.samples) == len(results.delivered)
     for sample in results.samples:
         digest = hashlib.sha256(sample["media"]).hexdigest()
         assert digest == sample["json"]["media_sha256"]
     for asset in results.delivered:
-        if "C2PA" not in asset.role.name:  # signed anew each time
+        if "C2PA" not in asset.role.name:  # these are signed again each time
             served = results.plan.answer_for(asset).body
             assert results.sample_of[asset.number]["media"] == served, asset.description
 
@@ -154,7 +154,7 @@ def test_no_byte_of_a_refused_file_and_no_id_is_in_the_delivery(results: RunResu
         markers |= set(_MARKER.findall(data))
         searched += len(data)
     assert markers == allowed
-    # The search finds what is there: the agency's own tables are full of ids.
+    # The search itself works: it finds ids in the agency's own tables.
     own = results.run.version / "agency"
     assert any(_SECRETS.search(data) for _, data in searchable_content(own))
     print(f"\n{searched:,} bytes searched, {len(markers):,} markers")
@@ -168,7 +168,7 @@ def test_captions_and_constraints_are_as_planted(results: RunResults) -> None:
         assert sample["alteration_constraints"] == asset.role.constraints, asset.description
 
 
-def test_every_overridden_no_is_on_record_with_its_agreement(results: RunResults) -> None:
+def test_every_overridden_objection_is_recorded_with_its_agreement(results: RunResults) -> None:
     planted = {
         (asset.asset_id, *override) for asset in results.delivered for override in asset.overridden
     }

@@ -1,4 +1,4 @@
-"""Traps in the columns of one asset: rules 2 to 6 and 11 to 13 of docs/rights.md."""
+"""Traps in the columns of an asset: rules 2 to 6 and 11 to 13 of docs/rights.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX as IPTC
 from tests.adversarial.draft import Trap, column_trap
 from tests.adversarial.terms import AS_OF, COUNTRIES, DAY, ENDS, STARTS, AdversaryTerms
 
-# Near misses: letters of other scripts, characters without width, wide letters, another case.
+# Near misses: letters of other scripts, zero-width characters, full-width letters, another case.
 _NOT_ACTIVE = (
     "Active",
     "ACTIVE",
@@ -37,7 +37,7 @@ _NOT_A_SOURCE = (
 
 
 def asset_traps(terms: AdversaryTerms) -> list[Trap]:
-    """All of them, harmless ones included."""
+    """Returns all traps in columns of assets, including harmless ones."""
     return [
         *_status(),
         *_licence(),
@@ -110,11 +110,13 @@ def _exclusive() -> list[Trap]:
         column_trap(
             "exclusive for training", no, slot, exclusive=True, exclusive_purposes=["train_gen"]
         ),
-        column_trap("exclusive, unsaid", no, slot, exclusive_purposes=["search", "train_gen"]),
+        column_trap(
+            "exclusive only by purposes", no, slot, exclusive_purposes=["search", "train_gen"]
+        ),
         column_trap("exclusive, misspelt", no, slot, exclusive=True, exclusive_purposes=["Search"]),
         column_trap("exclusive to the first day", no, slot, exclusive=True, exclusive_until=STARTS),
         column_trap("exclusive from the last day", no, slot, exclusive=True, exclusive_from=ENDS),
-        column_trap("exclusive from a day, unsaid", no, slot, exclusive_from=ENDS - DAY),
+        column_trap("exclusive only by a date", no, slot, exclusive_from=ENDS - DAY),
         column_trap("exclusive before", "", slot, exclusive=True, exclusive_until=STARTS - DAY),
         column_trap("exclusive after", "", slot, exclusive=True, exclusive_from=ENDS + DAY),
         column_trap(
@@ -126,11 +128,11 @@ def _exclusive() -> list[Trap]:
 
 def _term() -> list[Trap]:
     return [
-        column_trap("a day late", "term.not_started", "from", valid_from=STARTS + DAY),
-        column_trap("on the first day", "", "from", valid_from=STARTS),
-        column_trap("a day short", "term.ends_early", "until", valid_until=ENDS - DAY),
-        column_trap("over already", "term.ends_early", "until", valid_until=AS_OF.date()),
-        column_trap("to the last day", "", "until", valid_until=ENDS),
+        column_trap("starts a day late", "term.not_started", "from", valid_from=STARTS + DAY),
+        column_trap("starts on the first day", "", "from", valid_from=STARTS),
+        column_trap("ends a day early", "term.ends_early", "until", valid_until=ENDS - DAY),
+        column_trap("ended already", "term.ends_early", "until", valid_until=AS_OF.date()),
+        column_trap("ends on the last day", "", "until", valid_until=ENDS),
     ]
 
 
@@ -171,7 +173,7 @@ def _territory() -> list[Trap]:
 
 def _grants(terms: AdversaryTerms) -> list[Trap]:
     found = [
-        column_trap("grant for search alone denied", "", "grant", grant_search="deny"),
+        column_trap("only the grant for search denied", "", "grant", grant_search="deny"),
         column_trap("grant unknown", "", "grant", grant_train_gen="unknown", grant_inference=" "),
         column_trap("grant allowed, blanks", "", "grant", grant_train_gen=" allow\u00a0"),
         column_trap("grant for search unreadable", "", "grant", grant_search="DENY"),

@@ -1,4 +1,4 @@
-"""Traps of the makers of an asset: rules 7 and 8 of docs/rights.md."""
+"""Traps about an asset's contributors: rules 7 and 8 of docs/rights.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Event = tuple[str, datetime]
 
 
 def contributor_traps(terms: AdversaryTerms) -> list[Trap]:
-    """All of them, harmless ones included."""
+    """Returns all traps about contributors, including harmless ones."""
     return [*_histories(terms), *_narrowed(), *_splits()]
 
 
@@ -35,7 +35,7 @@ def _made_by(history: str) -> Callable[[AssetDraft], None]:
 
 
 def _similar(asset_id: str) -> list[str]:
-    """Ids that are not this one, whatever they look like; some are other assets'."""
+    """Returns ids that look like this one but differ; some are other assets' ids."""
     head, tail = asset_id[:-1], asset_id[-1]
     return [
         asset_id + "0",
@@ -50,7 +50,7 @@ def _similar(asset_id: str) -> list[str]:
 def _speaks(
     general: str, *events: _Event, about: Callable[[str], list[str]] = lambda own: [own]
 ) -> Callable[[AssetDraft], None]:
-    """The only work of a contributor, who also speaks of single assets."""
+    """Returns a change to the only asset of a contributor with consent events for one asset."""
 
     def plant(draft: AssetDraft) -> None:
         who = draft.set_new_author(general)
@@ -71,50 +71,67 @@ def _speaks(
 
 def _narrowed() -> list[Trap]:
     early, late = LONG_AGO - MICROSECOND, AS_OF
-    yes, no, none, gone = "yes in general", "no long ago", "nothing in general", "no at last"
+    yes, no = "allowed for all", "denied for all long ago"
+    none, gone = "no event for all", "denied for all at as_of"
     denied, withdrawn = "consent.denied", "consent.withdrawn"
     cases: list[tuple[str, str, Callable[[AssetDraft], None]]] = [
-        ("an early no to one", denied, _speaks(yes, ("deny", early))),
-        ("a no to one at the same instant", denied, _speaks(yes, ("deny", LONG_AGO))),
-        ("a late no to one", withdrawn, _speaks(yes, ("deny", late))),
-        ("a condition for one", "consent.conditional", _speaks(yes, ("conditional", early))),
-        ("unknown for one", "consent.missing", _speaks(yes, ("unknown", early))),
-        ("a no to one, too late", "", _speaks(yes, ("deny", AS_OF + MICROSECOND))),
-        ("a no to similar ones", "", _speaks(yes, ("deny", late), about=_similar)),
+        ("denied for the asset before allowed for all", denied, _speaks(yes, ("deny", early))),
+        ("denied for the asset when allowed for all", denied, _speaks(yes, ("deny", LONG_AGO))),
+        ("denied for the asset after allowed for all", withdrawn, _speaks(yes, ("deny", late))),
+        ("conditional for the asset", "consent.conditional", _speaks(yes, ("conditional", early))),
+        ("unknown for the asset", "consent.missing", _speaks(yes, ("unknown", early))),
+        ("denied for the asset after as_of", "", _speaks(yes, ("deny", AS_OF + MICROSECOND))),
+        ("denied for similar ids", "", _speaks(yes, ("deny", late), about=_similar)),
         (
-            "a no to one, with blanks",
+            "denied for the asset, with blanks",
             withdrawn,
             _speaks(yes, ("deny", late), about=lambda own: [f"\u00a0{own} \t"]),
         ),
-        ("a late yes to one", "", _speaks(no, ("allow", LONG_AGO + MICROSECOND))),
-        ("a yes and no to one at once", denied, _speaks(no, ("allow", late), ("deny", late))),
-        ("a yes to one at the same instant", denied, _speaks(no, ("allow", LONG_AGO))),
-        ("a yes to one, then a no to all", withdrawn, _speaks(gone, ("allow", LONG_AGO))),
-        ("a yes to one, and a no to all at once", denied, _speaks(gone, ("allow", AS_OF))),
-        ("a yes to one alone", "", _speaks(none, ("allow", late))),
         (
-            "a yes to one, too late",
+            "allowed for the asset after denied for all",
+            "",
+            _speaks(no, ("allow", LONG_AGO + MICROSECOND)),
+        ),
+        (
+            "allowed and denied for the asset at once",
+            denied,
+            _speaks(no, ("allow", late), ("deny", late)),
+        ),
+        ("allowed for the asset when denied for all", denied, _speaks(no, ("allow", LONG_AGO))),
+        (
+            "allowed for the asset, then denied for all",
+            withdrawn,
+            _speaks(gone, ("allow", LONG_AGO)),
+        ),
+        (
+            "allowed for the asset and denied for all at as_of",
+            denied,
+            _speaks(gone, ("allow", AS_OF)),
+        ),
+        ("allowed only for the asset", "", _speaks(none, ("allow", late))),
+        (
+            "allowed only for the asset, after as_of",
             "consent.missing",
             _speaks(none, ("allow", AS_OF + MICROSECOND)),
         ),
         (
-            "a yes to similar ones",
+            "allowed only for similar ids",
             "consent.missing",
             _speaks(none, ("allow", LONG_AGO), about=_similar),
         ),
         (
-            "a yes to similar ones against a no",
+            "denied for all, allowed for similar ids",
             denied,
             _speaks(no, ("allow", late), about=_similar),
         ),
-        ("somebody else's no to one", "", _others_no),
+        ("denied for the asset by other contributors", "", _others_no),
     ]
     return [make_trap(f"consent: {name}", why, "authors id", plant) for name, why, plant in cases]
 
 
 def _others_no(draft: AssetDraft) -> None:
-    draft.set_new_author("yes in general")
-    for who in (draft.contributors.pick("no", 0), f"{CONTRIBUTOR_WORD}1:{draft.asset_id}"):
+    draft.set_new_author("allowed for all")
+    for who in (draft.contributors.pick("denied", 0), f"{CONTRIBUTOR_WORD}1:{draft.asset_id}"):
         draft.consents.append(
             {
                 "contributor_id": who,
@@ -151,8 +168,11 @@ def _splits() -> list[Trap]:
 
     return [
         *(make_trap(f"shares {parts}", why, "authors", share(parts)) for why, parts in cases),
-        make_trap("twice the same", "", "authors", share([5_000, 5_000], same=True)),
+        make_trap("the same contributor twice", "", "authors", share([5_000, 5_000], same=True)),
         make_trap(
-            "twice the same, too much", "splits.not_whole", "authors", share([10_000] * 2, True)
+            "the same contributor twice, 200 % in all",
+            "splits.not_whole",
+            "authors",
+            share([10_000] * 2, True),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Traps of the people and the property shown: rules 9 and 10 of docs/rights.md."""
+"""Traps about people and property in the picture: rules 9 and 10 of docs/rights.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.adversarial.terms import (
 
 
 def release_traps(terms: AdversaryTerms) -> list[Trap]:
-    """All of them, harmless ones included."""
+    """Returns all traps about releases, including harmless ones."""
     return [
         *_shown(terms),
         *_model_releases(terms),
@@ -29,7 +29,7 @@ def release_traps(terms: AdversaryTerms) -> list[Trap]:
 
 
 def _show(people: object, *releases: Row, **row: object) -> Callable[[AssetDraft], None]:
-    """Shows people with the releases given."""
+    """Returns a change that sets the people count and adds releases."""
 
     def plant(draft: AssetDraft) -> None:
         draft.row.update({"people_count": people, "minors": False, **row})
@@ -50,7 +50,7 @@ def _shown(terms: AdversaryTerms) -> list[Trap]:
     def unknown(people: int, *releases: Row) -> Callable[[AssetDraft], None]:
         def plant(draft: AssetDraft) -> None:
             _show(people, *releases)(draft)
-            # Another asset's id, cut or grown, is nobody's.
+            # Similar to another asset's release id, but in no table.
             draft.release_ids += [f"{RELEASE_WORD}x{draft.number}"]
 
         return plant
@@ -64,28 +64,35 @@ def _shown(terms: AdversaryTerms) -> list[Trap]:
             people_count=None,
             minors=False,
         ),
-        make_trap("nobody released", missing, slot, _show(1)),
-        make_trap("one of two released", missing, slot, _show(2, {})),
-        make_trap("one released twice", missing, slot, twice),
+        make_trap("no release", missing, slot, _show(1)),
+        make_trap("a release for one of two people", missing, slot, _show(2, {})),
+        make_trap("the same release twice", missing, slot, twice),
         make_trap("minors unknown", f"{if_people} minors.unknown", slot, _show(1, {}, minors=None)),
-        make_trap("released", if_people, slot, _show(1, {})),
-        make_trap("three released", if_people, slot, _show(3, {}, {}, {})),
-        make_trap("a release too many", if_people, slot, _show(1, {}, {"ml_use": "deny"})),
-        make_trap("no release that is", f"{missing} release.unknown_id", slot, unknown(1)),
-        make_trap("an id too many", f"{if_people} release.unknown_id", slot, unknown(1, {})),
-        make_trap("an id for nobody", "release.unknown_id", slot, unknown(0)),
+        make_trap("a release for one person", if_people, slot, _show(1, {})),
+        make_trap("releases for three people", if_people, slot, _show(3, {}, {}, {})),
+        make_trap("an extra faulty release", if_people, slot, _show(1, {}, {"ml_use": "deny"})),
+        make_trap(
+            "an unknown release id instead of a release",
+            f"{missing} release.unknown_id",
+            slot,
+            unknown(1),
+        ),
+        make_trap(
+            "an extra unknown release id", f"{if_people} release.unknown_id", slot, unknown(1, {})
+        ),
+        make_trap("an unknown release id without people", "release.unknown_id", slot, unknown(0)),
         make_trap(
             "a property release for a person",
             missing,
             "people property",
             _show(1, {"kind": "property"}),
         ),
-        make_trap("faults that nobody needs", "", slot, _show(0, {"ml_use": "deny"})),
+        make_trap("a faulty release without people", "", slot, _show(0, {"ml_use": "deny"})),
     ]
 
 
 def _model_releases(terms: AdversaryTerms) -> list[Trap]:
-    """One person with one release at fault, or at the very edge of it."""
+    """Returns traps with one person and one release that is faulty, or barely valid."""
     today = AS_OF.date()
     expired, unsigned = "release.expired", "release.unsigned"
     purpose, shoot = "release.purpose_not_covered", "release.shoot_range"
@@ -137,11 +144,11 @@ def _model_releases(terms: AdversaryTerms) -> list[Trap]:
         return f"{if_people} release.model_missing {why}" if why else if_people
 
     def own_witness(draft: AssetDraft) -> None:
-        who = draft.set_new_author("yes in general")
+        who = draft.set_new_author("allowed for all")
         _show(1, {"witness_ref": f" {who}"})(draft)
 
     def almost_own_witness(draft: AssetDraft) -> None:
-        who = draft.set_new_author("yes in general")
+        who = draft.set_new_author("allowed for all")
         _show(1, {"witness_ref": f"{who}0"})(draft)
 
     return [
@@ -155,11 +162,11 @@ def _model_releases(terms: AdversaryTerms) -> list[Trap]:
             if why
         ),
         make_trap(
-            "its maker as witness", reasons("release.witness"), "people authors", own_witness
+            "the contributor as witness", reasons("release.witness"), "people authors", own_witness
         ),
-        make_trap("another as witness", if_people, "people authors", almost_own_witness),
+        make_trap("a witness with a similar id", if_people, "people authors", almost_own_witness),
         make_trap(
-            "made nobody knows when",
+            "creation date unknown",
             reasons(shoot),
             "people property created",
             _show(1, {}, created_at=None, property=False),
@@ -180,20 +187,28 @@ def _property_releases() -> list[Trap]:
     return [
         column_trap("property unknown", "property.unknown", slot, property=None),
         column_trap("property without a release", missing, slot, property=True),
-        make_trap("property released", "", slot, show()),
+        make_trap("a release for property", "", slot, show()),
         make_trap("a model release for property", missing, "property people", show(kind="model")),
-        make_trap("property revoked", f"{missing} release.revoked", slot, show(revoked_at=AS_OF)),
         make_trap(
-            "property expired", f"{missing} release.expired", slot, show(valid_until=ENDS - DAY)
+            "a revoked release for property",
+            f"{missing} release.revoked",
+            slot,
+            show(revoked_at=AS_OF),
         ),
         make_trap(
-            "property, no learning",
+            "an expired release for property",
+            f"{missing} release.expired",
+            slot,
+            show(valid_until=ENDS - DAY),
+        ),
+        make_trap(
+            "a release for property without machine learning",
             f"{missing} release.purpose_not_covered",
             slot,
             show(ml_use="unknown"),
         ),
         make_trap(
-            "property of another day",
+            "a release for property of another day",
             f"{missing} release.shoot_range",
             slot,
             show(shoot_from=SHOOT_DAY + DAY, shoot_until=SHOOT_DAY + 2 * DAY),
@@ -212,12 +227,12 @@ def _minors(terms: AdversaryTerms) -> list[Trap]:
     return [
         make_trap("a minor with a guardian", also, slot, _show(1, guarded, minors=True)),
         make_trap("a minor and an adult", also, slot, _show(2, guarded, {}, minors=True)),
-        make_trap("a minor by an adult's release", by_adult, slot, _show(1, {}, minors=True)),
+        make_trap("a minor with an adult's release", by_adult, slot, _show(1, {}, minors=True)),
         make_trap(
             "a minor without a guardian",
             f"{also} {guardian} release.model_missing",
             slot,
             _show(1, unguarded, minors=True),
         ),
-        make_trap("a minor by release alone", also, slot, _show(1, guarded)),
+        make_trap("a minor stated only by the release", also, slot, _show(1, guarded)),
     ]

@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.format.manifest import open_manifest
-from pipelines.format.tar_reader import read_members
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
 from pipelines.run.signing_key import load_or_create_key
 from pipelines.steps import package as package_module
@@ -37,6 +36,7 @@ from schemas.manifest import Manifest
 from tests.bench.scale_library import AS_OF, DEAL, make_tables, planted_counts
 from tests.bench.scale_media import make_media
 from tests.bench.scale_watch import ProcessWatch, StepCost
+from tests.format.strict_tar import read_members
 
 FREE_BYTES = 12 * 10**9  # of the disk, to be left alone
 _POLL_S = 0.1

@@ -10,7 +10,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.features.store import Row
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTORS_SCHEMA
 
 AS_OF = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -134,7 +133,7 @@ def make_tables(folder: Path, assets: int) -> None:
             writer.write_table(pa.Table.from_pylist(rows, schema=ASSETS_SCHEMA))
 
 
-def _asset(number: int, people: Sequence[str]) -> Row:
+def _asset(number: int, people: Sequence[str]) -> dict[str, object]:
     first = number // _SERIES
     shares = [(first, 7_500), (first + 1, 2_500)] if number % 10 == 3 else [(first, 10_000)]
     return {

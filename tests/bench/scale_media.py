@@ -24,12 +24,13 @@ from pipelines.features.compute import facts_row, score_key
 from pipelines.features.guard import this_guard
 from pipelines.features.prepare import prepare_media
 from pipelines.features.reading_json import reading_to_json
-from pipelines.features.store import Row, open_feature_store
+from pipelines.features.store import open_feature_store
 from pipelines.media.limits import MediaLimits
 from pipelines.run.job import Job
 from pipelines.signals.file.trust import TrustLists
 from pipelines.storage.open import open_store
 from schemas import layout
+from schemas.features import FactsRow
 from tests.bench.scale_library import (
     ALIKE,
     FILES_PER_FOLDER,
@@ -88,16 +89,21 @@ def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]
             low,
             high,
             [
-                {"media_sha256": digest, "embedding": vector}
+                {"media_sha256": digest, "embedding": vector.tolist()}
                 for digest, vector in zip(digests, pictures, strict=True)
             ],
         )
-        defaults = {"clip_score": 0.25, "shots": []}
         features.captions.save(
             low,
             high,
             [
-                {"media_sha256": digest, "caption": title(at), "text_embedding": vector, **defaults}
+                {
+                    "media_sha256": digest,
+                    "caption": title(at),
+                    "text_embedding": vector.tolist(),
+                    "clip_score": 0.25,
+                    "shots": [],
+                }
                 for at, digest, vector in zip(made, digests, texts, strict=True)
             ],
         )
@@ -143,7 +149,7 @@ def _picture() -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _base_features(limits: MediaLimits, trust: TrustLists) -> tuple[Row, str]:
+def _base_features(limits: MediaLimits, trust: TrustLists) -> tuple[FactsRow, str]:
     """What the product itself finds in such a file: its facts, and what it says of rights."""
     data = (_picture() + b"%016d" % 0).ljust(MIN_BYTES, b"\0")
     prepared = prepare_media(data, media_uri(0), "image", None, limits)
@@ -151,11 +157,11 @@ def _base_features(limits: MediaLimits, trust: TrustLists) -> tuple[Row, str]:
     return facts_row(prepared), json.dumps(reading_to_json(reading), sort_keys=True)
 
 
-def _facts(job: Job, number: int, digest: str, size: int) -> Row:
+def _facts(job: Job, number: int, digest: str, size: int) -> FactsRow:
     """The picture's facts, with a look drawn for this asset."""
     phash, colour = _perceptual_features(number)
-    drawn = {"media_sha256": digest, "bytes": size, "phash": phash, "colour": colour}
-    return {**_base_features(job.limits, job.trust)[0], **drawn}
+    facts: FactsRow = {**_base_features(job.limits, job.trust)[0], "media_sha256": digest}
+    return {**facts, "bytes": size, "phash": phash, "colour": colour}
 
 
 def _perceptual_features(number: int) -> tuple[str, str]:

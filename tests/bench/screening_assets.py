@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.storage.columns import Column, join_text, list_array
 from schemas.catalogue import ASSETS_SCHEMA, CONTRIBUTOR_SHARE, grant_column
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, PURPOSES
 from tests.bench.screening_library import (
@@ -74,7 +75,7 @@ def make_assets(size: LibrarySize, group: int) -> pa.Table:
     text = pa.string()
     columns = {
         "asset_id": ids,
-        "media_uri": pc.binary_join_element_wise("media/", ids, ".jpg", ""),
+        "media_uri": join_text("media/", ids, ".jpg", ""),
         "media_type": dice.pick([("image", 0.0), ("video", 0.02)], text),
         "contributors": _contributors(numbers, dice, size),
         "licence_model": dice.pick([("RF", 0.0), ("RM", 0.2), ("??", 0.002)], text),
@@ -82,7 +83,7 @@ def make_assets(size: LibrarySize, group: int) -> pa.Table:
         "status": dice.pick(
             [("active", 0.0), ("withdrawn", 0.02), ("legal_hold", 0.003), ("x", 0.002)], text
         ),
-        "title": pc.binary_join_element_wise("A picture of something, number ", ids, ""),
+        "title": join_text("A picture of something, number ", ids, ""),
         "keywords": _keywords(dice, len(numbers)),
         "licence_code": dice.pick(_CODES, text),
         "exclusive": dice.pick([(None, 0.0), (False, 0.3), (True, 0.02)], pa.bool_()),
@@ -112,7 +113,7 @@ def make_assets(size: LibrarySize, group: int) -> pa.Table:
     return as_table(columns, ASSETS_SCHEMA)
 
 
-def _contributors(numbers: IntArray, dice: HashDice, size: LibrarySize) -> pa.Array:
+def _contributors(numbers: IntArray, dice: HashDice, size: LibrarySize) -> Column:
     """One to three contributors an asset; here and there an unknown one or shares that are off."""
     extra = np.searchsorted([0.65, 0.9], dice.uniform(), side="right")
     who = np.stack(
@@ -126,17 +127,17 @@ def _contributors(numbers: IntArray, dice: HashDice, size: LibrarySize) -> pa.Ar
         [contributor_ids(who[held]), pa.array(parts[held], pa.int32())],
         fields=list(CONTRIBUTOR_SHARE),
     )
-    return pa.ListArray.from_arrays(_offsets(extra + 1), shares)
+    return list_array(_offsets(extra + 1), shares)
 
 
-def _keywords(dice: HashDice, rows: int) -> pa.Array:
+def _keywords(dice: HashDice, rows: int) -> Column:
     """Four keywords each."""
     places = np.stack([dice.below(len(_WORDS)) for _ in range(4)], 1).reshape(-1)
-    words = pa.array(_WORDS).take(pa.array(places))
-    return pa.ListArray.from_arrays(_offsets(np.full(rows, 4)), words)
+    words = pa.array(_WORDS).take(places)
+    return list_array(_offsets(np.full(rows, 4)), words)
 
 
-def _people(dice: HashDice, size: LibrarySize) -> dict[str, pa.Array]:
+def _people(dice: HashDice, size: LibrarySize) -> dict[str, Column]:
     """People on three assets of ten, and the releases of one shoot for them and the property."""
     shoot = dice.below(size.shoots)
     people = np.searchsorted([0.7, 0.9], dice.uniform(), side="right")
@@ -146,8 +147,10 @@ def _people(dice: HashDice, size: LibrarySize) -> dict[str, pa.Array]:
     releases = shoot[:, None] * RELEASES_PER_SHOOT + np.array([0, 1, 3])
     stray = (people > 0) & dice.bernoulli(0.003)
     releases[stray, 0] = size.shoots * RELEASES_PER_SHOOT  # one more than there are
-    lists = pa.ListArray.from_arrays(
-        _offsets(names.sum(axis=1)), release_ids(releases[names]), mask=pa.array(~names.any(axis=1))
+    lists = list_array(
+        _offsets(names.sum(axis=1)),
+        release_ids(releases[names]),
+        mask=pa.array(np.asarray(~names.any(axis=1))),
     )
     return {
         "release_ids": lists,
@@ -158,8 +161,8 @@ def _people(dice: HashDice, size: LibrarySize) -> dict[str, pa.Array]:
     }
 
 
-def _offsets(lengths: IntArray) -> pa.Array:
-    return pa.array(np.append(0, np.cumsum(lengths)).astype(np.int32))
+def _offsets(lengths: IntArray) -> npt.NDArray[np.int32]:
+    return np.append(0, np.cumsum(lengths)).astype(np.int32)
 
 
 def write_assets(folder: Path, size: LibrarySize, number: int) -> None:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.storage.columns import Column, join_text
 from schemas.catalogue import CONSENTS_SCHEMA, CONTRIBUTORS_SCHEMA, RELEASES_SCHEMA
 from schemas.deal import Deal
 
@@ -110,17 +111,17 @@ class HashDice:
         """True in this share of the cases."""
         return np.asarray(self.uniform() < share)
 
-    def pick(self, choices: Sequence[tuple[object, float]], kind: pa.DataType) -> pa.Array:
+    def pick(self, choices: Sequence[tuple[object, float]], kind: pa.DataType) -> Column:
         """One of the choices each, by their shares; the first fills up to one."""
         edges = np.cumsum([share for _, share in choices[1:]])
         place = np.searchsorted(edges, self.uniform(), side="right")
         place = np.where(place == len(edges), 0, place + 1)
-        return pa.array([choice for choice, _ in choices], kind).take(pa.array(place))
+        return pa.array([choice for choice, _ in choices], kind).take(place)
 
 
-def _names(prefix: str, numbers: IntArray) -> pa.Array:
+def _names(prefix: str, numbers: IntArray) -> Column:
     digits = pa.array(numbers + _MANY).cast(pa.string())
-    return pc.binary_join_element_wise(prefix, digits, "")
+    return join_text(prefix, digits, "")
 
 
 def _scrambled(numbers: IntArray) -> IntArray:
@@ -128,17 +129,17 @@ def _scrambled(numbers: IntArray) -> IntArray:
     return numbers * 2_654_435_761 % 2**32
 
 
-def asset_ids(numbers: IntArray) -> pa.Array:
+def asset_ids(numbers: IntArray) -> Column:
     """Ids of assets."""
     return _names("A", _scrambled(numbers))
 
 
-def contributor_ids(numbers: IntArray) -> pa.Array:
+def contributor_ids(numbers: IntArray) -> Column:
     """Ids of contributors."""
     return _names("c", _scrambled(numbers))
 
 
-def release_ids(numbers: IntArray) -> pa.Array:
+def release_ids(numbers: IntArray) -> Column:
     """Ids of releases."""
     return _names("rel-", _scrambled(numbers))
 
@@ -154,7 +155,7 @@ def shoot_day(shoots: IntArray) -> IntArray:
     return TODAY - 1500 + HashDice(shoots, 2).below(1200)
 
 
-def dates(days: IntArray, absent: BoolArray) -> pa.Array:
+def dates(days: IntArray, absent: BoolArray) -> Column:
     """Days as dates, some of them absent."""
     return pa.array(days.astype(np.int32), mask=absent).cast(pa.date32())
 
@@ -162,7 +163,7 @@ def dates(days: IntArray, absent: BoolArray) -> pa.Array:
 def make_contributors(size: LibrarySize) -> pa.Table:
     """The table of contributors."""
     ids = contributor_ids(np.arange(size.contributors))
-    names = pc.binary_join_element_wise("Contributor ", ids, "")
+    names = join_text("Contributor ", ids, "")
     return as_table({"contributor_id": ids, "display_name": names}, CONTRIBUTORS_SCHEMA)
 
 
@@ -190,8 +191,8 @@ def make_consents(size: LibrarySize) -> pa.Table:
 
 
 def _events(
-    who: pa.Array,
-    assets: pa.Array | None,
+    who: Column,
+    assets: Column | None,
     given: IntArray,
     dice: HashDice,
     values: Sequence[tuple[object, float]],
@@ -217,7 +218,7 @@ def make_releases(size: LibrarySize, first: int, last: int) -> pa.Table:
     day = shoot_day(shoot)
     long = np.where(dice.bernoulli(0.005), 900, 30)
     minor = dice.bernoulli(0.03)
-    kinds = pa.array(["model", "model", "model", "property"]).take(pa.array(place))
+    kinds = pa.array(["model", "model", "model", "property"]).take(place)
     subject = _names("s", numbers)
     witness = pc.if_else(
         dice.bernoulli(0.01), subject, contributor_ids(first_contributors(numbers, size))
@@ -245,7 +246,7 @@ def make_releases(size: LibrarySize, first: int, last: int) -> pa.Table:
     return as_table(columns, RELEASES_SCHEMA)
 
 
-def as_table(columns: dict[str, pa.Array], schema: pa.Schema) -> pa.Table:
+def as_table(columns: dict[str, Column], schema: pa.Schema) -> pa.Table:
     """A table of all columns of a schema; what is not given is null."""
     rows = len(next(iter(columns.values())))
     return pa.table(

@@ -24,9 +24,9 @@ from pathlib import Path
 import webdataset
 
 from pipelines.format.tar import Digests, TarWriter
-from pipelines.format.tar_reader import read_members
 from pipelines.storage.local_store import LocalStore
 from tests.bench.rounds import median_speedup
+from tests.format.strict_tar import read_members
 
 _PICTURE_BYTES = 112_000
 _TEXT_BYTES = 60

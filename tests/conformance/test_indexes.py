@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from pipelines.storage.columns import values_of
 from tests.conformance.adapters import READERS_PYTHON, everything, family_of, need, run_reader
 from tests.conformance.library import ReaderLibrary, families
 from tests.conformance.test_readers import EVERY_FAMILY, EVERY_PROFILE, rows_of
@@ -110,7 +111,7 @@ def test_clip_retrieval_reads_the_embeddings(library: ReaderLibrary, profile: st
                 continue
             matrix = np.load(delivery / kind / f"{kind}_{number}.npy")
             assert matrix.dtype == np.float16 and matrix.shape[1] == printed["dimension"]
-            keys = pq.read_table(metadata)["key"].to_pylist()
+            keys = values_of(pq.read_table(metadata)["key"], str)
             digests = (
                 hashlib.sha256(one.tobytes()).hexdigest() for one in matrix.astype(np.float32)
             )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from pipelines.delivery.tables import rights_commitments
 from pipelines.ledger.entries import DeliveryTerms
 from schemas.ledger import Allocation
+from schemas.unit import UnitRow
 from tests.ledger.ledger_cases import DeliveredAsset, make_entries
 
 SALT = bytes(range(32))
 DELIVERY = "deal/v0001"
 
 
-def row(**more: Any) -> dict[str, Any]:
+def row(**more: Any) -> UnitRow:
     people = [
         {"contributor_id": "bo", "share_bp": 4000},
         {"contributor_id": "ada", "share_bp": 6000},
@@ -24,7 +25,7 @@ def row(**more: Any) -> dict[str, Any]:
         for purpose in ("train_gen", "inference")
     ]
     fields = {"asset_id": "a1", "contributors": people, "release_ids": ["r2", "r1", "r2"]}
-    return {**fields, "agreements": agreed, **more}
+    return cast("UnitRow", {**fields, "agreements": agreed, **more})
 
 
 def test_contributors_are_those_of_the_ledgers_entries() -> None:

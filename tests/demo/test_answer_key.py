@@ -1,4 +1,4 @@
-"""The answer key holds together, covers every reason, and agrees with the text of its deals."""
+"""The answer key is consistent, covers every reason, and agrees with the text of its deals."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from schemas.reasons import REASONS, Outcome, Reason, Stage
 SIZES = (MIN_ASSETS, 150, 360, 1_000)
 
 
-# The demo runs offline: no server says anything. Of what a profile asks for, one case stands for
-# all; tests/profiles has the others.
+# The demo runs offline, so no server gives a reason. Of the profiles' requirements, the demo has
+# one as an example; tests/profiles covers the others.
 UNPLANTED_REASONS = {
     reason.value
     for reason in Reason
@@ -43,7 +43,7 @@ def plan(request: pytest.FixtureRequest) -> LibraryPlan:
 
 @pytest.fixture(scope="module")
 def key(plan: LibraryPlan) -> dict[str, Any]:
-    # Through JSON, because that is how the key is read.
+    # Converted to JSON and back, because that is how the key is read.
     loaded: dict[str, Any] = json.loads(json.dumps(answer_key(plan)))
     return loaded
 
@@ -58,7 +58,7 @@ def test_every_reason_is_planted(key: dict[str, Any]) -> None:
     assert planted == {reason.value for reason in Reason} - UNPLANTED_REASONS
 
 
-def test_rows_are_as_many_as_asked_and_ids_are_unique_but_for_the_planted_twins(
+def test_the_number_of_rows_is_right_and_only_planted_ids_repeat(
     plan: LibraryPlan, key: dict[str, Any]
 ) -> None:
     assert len(plan.assets) == key["rows"]
@@ -70,7 +70,7 @@ def test_rows_are_as_many_as_asked_and_ids_are_unique_but_for_the_planted_twins(
         assert refused == twice
 
 
-def test_verdicts_are_of_one_stage_and_follow_from_their_reasons(key: dict[str, Any]) -> None:
+def test_decisions_have_the_stage_and_outcome_of_their_reasons(key: dict[str, Any]) -> None:
     for deal in key["deals"].values():
         for asset in deal["assets"].values():
             infos = [REASONS[Reason(code)] for code in asset["reasons"]]
@@ -83,7 +83,7 @@ def test_verdicts_are_of_one_stage_and_follow_from_their_reasons(key: dict[str, 
             assert asset["stage"] in (Stage.SCREEN, Stage.ENRICH) or len(infos) == 1
 
 
-def test_what_goes_into_a_step_comes_out_or_is_counted(key: dict[str, Any]) -> None:
+def test_every_row_that_enters_a_step_leaves_it_or_is_counted(key: dict[str, Any]) -> None:
     for deal in key["deals"].values():
         counts = deal["counts"]
         entering = key["rows"]
@@ -106,7 +106,7 @@ def test_what_goes_into_a_step_comes_out_or_is_counted(key: dict[str, Any]) -> N
         }
 
 
-def test_the_pool_is_paid_out_to_the_last_unit(plan: LibraryPlan, key: dict[str, Any]) -> None:
+def test_the_payouts_sum_to_the_pool(plan: LibraryPlan, key: dict[str, Any]) -> None:
     for deal in DEALS:
         answer = key["deals"][deal.deal_id]
         assert answer["pool_minor"] == answer["agency_minor"] + sum(answer["payouts"].values())
@@ -156,7 +156,7 @@ def test_pictures_of_different_groups_show_different_scenes(plan: LibraryPlan) -
         (a.group_id or a.asset_id, a.scene_seed) for a in plan.assets if a.asset_id is not None
     }
     assert len({seed for _, seed in shown}) == len(shown)
-    # Those that the demo models are trained and checked on begin at ten million.
+    # The seeds that train and check the demo model begin at ten million.
     assert max(asset.scene_seed for asset in plan.assets) < 5_000_000
 
 
@@ -173,7 +173,7 @@ def _parsed(deal: DemoDeal) -> Deal:
 
 
 @pytest.mark.parametrize("deal", DEALS, ids=lambda deal: deal.deal_id)
-def test_deals_say_what_the_key_takes_them_to_say(deal: DemoDeal) -> None:
+def test_deal_texts_agree_with_the_terms_in_the_key(deal: DemoDeal) -> None:
     parsed = _parsed(deal)
     assert parsed.deal_id == deal.deal_id
     assert parsed.price.pool_minor == deal.pool_minor
@@ -197,17 +197,17 @@ def test_small_pictures_are_small_for_the_deals_that_refuse_them() -> None:
             if deal_id in role.too_small_for:
                 assert most <= side
             else:
-                # A look-alike may be a fifth smaller than its original.
+                # A resized look-alike is a fifth smaller than its original.
                 assert least * (0.8 if role.group else 1) >= side
 
 
-def test_the_gate_knows_the_rules_that_the_deals_divert() -> None:
+def test_the_catalogue_checks_have_the_rules_that_the_deals_list() -> None:
     suite = Path(schemas.__file__).parent / "expectations" / "assets.json"
     rules = {e["meta"]["rule"]: e["meta"] for e in json.loads(suite.read_text())["expectations"]}
     assert all(rules[name]["on_failure"] == "stop" for name in GATE_DIVERT)
 
 
-def test_roles_have_names_of_their_own_and_reasons_that_exist() -> None:
+def test_roles_have_unique_names_and_valid_reasons() -> None:
     assert len({role.name for role in ROLES}) == len(ROLES)
     for role in ROLES:
         for codes in role.reasons.values():
@@ -217,7 +217,7 @@ def test_roles_have_names_of_their_own_and_reasons_that_exist() -> None:
             assert REASONS[Reason(role.failure_reason)].stage is Stage.ENRICH
 
 
-def test_the_cap_is_what_the_strict_deal_says() -> None:
+def test_the_cap_equals_the_strict_deals_max_assets() -> None:
     plan = make_plan(1, 360)
     deal = next(deal for deal in DEALS if deal.deal_id == STRICT)
     answer = answer_deal(plan, deal)
@@ -233,7 +233,7 @@ def test_the_cap_is_what_the_strict_deal_says() -> None:
         if verdict.reasons == ("select.over_cap",)
     ]
     assert len(delivered) == text.select.max_assets
-    # The first by the hash of docs/walk.md, which the sha256 of the same bytes begins with.
+    # Those delivered come first by the hash that docs/walk.md defines.
     drawn = {
         name: hashlib.sha256(b"fairshard/asset\0" + name.encode()).digest()
         for name in (*delivered, *capped)
@@ -246,7 +246,7 @@ def test_a_library_without_room_for_every_case_is_refused() -> None:
         make_plan(0, MIN_ASSETS - 1)
 
 
-def test_plans_depend_on_the_seed_alone() -> None:
+def test_plans_depend_only_on_the_seed() -> None:
     assert make_plan(3, 200) == make_plan(3, 200)
     assert make_plan(3, 200).assets != make_plan(4, 200).assets
     assert answer_key(make_plan(3, 200))["as_of"] == AS_OF.isoformat() == "2026-06-30"

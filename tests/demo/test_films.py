@@ -1,4 +1,4 @@
-"""Films: the same bytes for the same specification, and cuts where they were planned."""
+"""Films have the same bytes for the same specification, and cuts where they were planned."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_same_specification_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.mp4").read_bytes() != (tmp_path / "other.mp4").read_bytes()
 
 
-def test_nothing_of_the_time_or_the_library_is_written(tmp_path: Path) -> None:
+def test_neither_the_time_nor_library_versions_are_written(tmp_path: Path) -> None:
     write_film(tmp_path / "film.mp4", draw_film_spec(_seed_with_shots(1)))
     data = (tmp_path / "film.mp4").read_bytes()
     assert b"Lavf" not in data
@@ -62,7 +62,7 @@ def test_nothing_of_the_time_or_the_library_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_a_film_decodes_with_its_cuts_where_planned(tmp_path: Path, count: int) -> None:
+def test_a_decoded_film_has_its_cuts_where_planned(tmp_path: Path, count: int) -> None:
     spec = draw_film_spec(_seed_with_shots(count))
     path = tmp_path / "film.mp4"
     write_film(path, spec)
@@ -77,7 +77,7 @@ def test_a_film_decodes_with_its_cuts_where_planned(tmp_path: Path, count: int) 
 
 
 def _jumps(decoded: list[npt.NDArray[Any]]) -> list[int]:
-    """Where a frame differs from the one before by far more than motion does."""
+    """Returns the frames that differ from the one before by far more than motion causes."""
     small = [frame[::8, ::8].astype(int) for frame in decoded]
     steps = [float(np.abs(b - a).mean()) for a, b in pairwise(small)]
     return [index + 1 for index, step in enumerate(steps) if step > 12]

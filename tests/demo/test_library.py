@@ -1,4 +1,4 @@
-"""The files of a made library are what its plan and its answer key say of them."""
+"""The files of a library match its plan and its answer key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ASSETS = 150  # about one of each role
 
 @dataclass(frozen=True)
 class LoadedDemo:
-    """A library with what its tables and its key say."""
+    """A library with its assets table and answer key loaded."""
 
     library: DemoLibrary
     key: dict[str, Any]
@@ -66,7 +66,7 @@ def test_tables_have_the_columns_of_the_schema_and_several_row_groups(
     assert len(loaded_demo.rows) == ASSETS == loaded_demo.key["rows"]
 
 
-def test_deals_can_be_loaded_and_the_key_is_about_them(loaded_demo: LoadedDemo) -> None:
+def test_deals_can_be_loaded_and_match_the_key(loaded_demo: LoadedDemo) -> None:
     loaded = {load_deal(path).deal_id for path in loaded_demo.library.deals.values()}
     assert loaded == set(loaded_demo.library.deals) == set(loaded_demo.key["deals"])
     strict = load_deal(loaded_demo.library.deals["demo-strict"])
@@ -85,12 +85,12 @@ def test_files_are_those_that_the_key_describes(loaded_demo: LoadedDemo) -> None
         for path in (loaded_demo.library.catalogue / "media").rglob("*")
         if path.is_file()
     }
-    # The one file more belongs to the row without an id.
+    # The extra file belongs to the row without an id.
     assert paths <= on_disk
     assert len(on_disk - paths) == loaded_demo.key["unnamed_rows"]
 
 
-def test_rows_tell_the_truth_about_their_files_or_nothing(loaded_demo: LoadedDemo) -> None:
+def test_rows_state_nothing_false_about_their_files(loaded_demo: LoadedDemo) -> None:
     stated = 0
     for row in loaded_demo.rows:
         media = loaded_demo.key["media"].get(row["asset_id"])
@@ -106,7 +106,7 @@ def test_rows_tell_the_truth_about_their_files_or_nothing(loaded_demo: LoadedDem
     assert ASSETS // 4 < stated < ASSETS
 
 
-def test_uris_lead_to_the_files_or_outside(loaded_demo: LoadedDemo) -> None:
+def test_uris_point_to_the_files_or_are_unreachable(loaded_demo: LoadedDemo) -> None:
     for row in loaded_demo.rows:
         if row["media_uri"] is None or row["asset_id"] is None:
             continue
@@ -136,7 +136,7 @@ def test_exact_copies_have_equal_bytes_and_others_do_not(loaded_demo: LoadedDemo
     assert len(named) == len(set(named))
 
 
-def test_subjects_stand_in_the_rows(loaded_demo: LoadedDemo) -> None:
+def test_keywords_name_the_subject(loaded_demo: LoadedDemo) -> None:
     for row in loaded_demo.rows:
         if row["asset_id"] is None:
             continue
@@ -145,7 +145,7 @@ def test_subjects_stand_in_the_rows(loaded_demo: LoadedDemo) -> None:
         assert subject["colour"] in subject["caption"]
 
 
-def test_hostile_names_are_there(loaded_demo: LoadedDemo) -> None:
+def test_hostile_names_occur(loaded_demo: LoadedDemo) -> None:
     ids = {row["asset_id"] for row in loaded_demo.rows}
     titles = {row["title"] for row in loaded_demo.rows}
     stems = {Path(row["media_uri"] or "").name.rpartition(".")[0] for row in loaded_demo.rows}
@@ -167,8 +167,8 @@ def test_a_large_enough_library_has_all_hostile_names() -> None:
     assert set(HOSTILE_FILE_NAMES) <= stems
 
 
-def test_a_folder_with_a_catalogue_is_left_alone(loaded_demo: LoadedDemo) -> None:
+def test_a_folder_with_a_catalogue_is_not_changed(loaded_demo: LoadedDemo) -> None:
     before = _digests(loaded_demo.library.root)
-    with pytest.raises(InputError, match="catalogue already"):
+    with pytest.raises(InputError, match="catalogue exists already"):
         make_library(loaded_demo.library.root, assets=80)
     assert _digests(loaded_demo.library.root) == before

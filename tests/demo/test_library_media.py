@@ -1,4 +1,4 @@
-"""The media have the properties that their style names, and the broken files are really broken."""
+"""Media files have the properties of their style, and broken files are really broken."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _saved(file: str) -> Image.Image:
 
 
 def _distance(image: Image.Image, other: Image.Image) -> float:
-    """Mean difference in grey levels of two pictures."""
+    """Returns the mean difference of two pictures, in grey levels."""
     pair = [np.asarray(one.convert("RGB"), dtype=np.float64) for one in (image, other)]
     return float(np.abs(pair[0] - pair[1]).mean())
 
@@ -53,7 +53,7 @@ PLAIN_STYLES = sorted(
 
 
 @pytest.mark.parametrize("file", PLAIN_STYLES)
-def test_every_style_decodes_to_the_scene_and_is_the_same_each_time(file: str) -> None:
+def test_every_style_decodes_to_the_scene_and_is_reproducible(file: str) -> None:
     upright = ImageOps.exif_transpose(_saved(file))
     assert upright.size == SIZE
     if file == "png16_grey":
@@ -96,7 +96,7 @@ def test_deep_files_have_sixteen_bits_and_use_the_lower_ones(file: str, colour: 
 
 
 @pytest.mark.parametrize("orientation", [3, 6, 8])
-def test_turned_pictures_lie_on_their_side_until_turned_back(orientation: int) -> None:
+def test_rotated_pictures_have_the_stored_size_and_orientation(orientation: int) -> None:
     image = _saved(f"jpeg_turned_{orientation}")
     assert image.getexif()[0x0112] == orientation
     assert image.size == (SIZE if orientation == 3 else SIZE[::-1])
@@ -115,11 +115,11 @@ def test_profiles_are_valid_and_the_wide_one_is_wide() -> None:
     srgb = ImageCms.getOpenProfile(BytesIO(srgb_profile()))
     back = ImageCms.profileToProfile(wide, ImageCms.getOpenProfile(BytesIO(wide_profile())), srgb)
     assert back is not None
-    # Who ignores the profile gets other colours; who uses it gets the scene's.
+    # Ignoring the profile gives other colours; applying it gives the scene's.
     assert _distance(back, _scene()) < 3 < _distance(wide, _scene())
 
 
-def test_jpegs_differ_as_their_names_say() -> None:
+def test_jpeg_styles_have_the_properties_that_they_name() -> None:
     assert _saved("jpeg_progressive").info.get("progressive")
     assert not _saved("jpeg_444").info.get("progressive")
     full = _saved("jpeg_444")
@@ -154,7 +154,7 @@ def test_copyright_is_in_the_exif(file: str) -> None:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_every_spelling_says_the_same_in_well_formed_xml(spelling: str) -> None:
+def test_every_spelling_is_well_formed_xml_with_the_same_meaning(spelling: str) -> None:
     from xml.etree import ElementTree
 
     statement = RightsStatement("PROHIBITED", "digitalArt", 'A "&" B', "one < two", spelling)
@@ -188,7 +188,7 @@ def _broken(file: str) -> bytes:
 
 
 @pytest.mark.parametrize("file", ["cut_jpeg", "cut_png", "cut_webp"])
-def test_cut_files_start_well_and_end_too_soon(file: str) -> None:
+def test_truncated_files_have_a_valid_start_and_cannot_be_decoded(file: str) -> None:
     with pytest.raises(OSError, match=r"truncated|decode|broken|WebP"):
         Image.open(BytesIO(_broken(file))).load()
     magic = {"cut_jpeg": b"\xff\xd8\xff", "cut_png": b"\x89PNG", "cut_webp": b"RIFF"}
@@ -205,7 +205,7 @@ def test_cut_files_start_well_and_end_too_soon(file: str) -> None:
         ("text_named_jpg", b"<html>"),
     ],
 )
-def test_misnamed_files_are_what_they_are(file: str, starts: bytes) -> None:
+def test_misnamed_files_have_the_format_of_their_bytes(file: str, starts: bytes) -> None:
     assert _broken(file).startswith(starts)
 
 
@@ -213,7 +213,7 @@ def test_the_empty_file_is_empty() -> None:
     assert _broken("empty") == b""
 
 
-def test_the_bomb_is_small_to_store_and_huge_to_open() -> None:
+def test_the_bomb_is_a_small_file_with_a_huge_picture() -> None:
     data = _broken("bomb")
     assert len(data) < 1_000_000
     assert struct.unpack(">II", data[16:24]) == (BOMB_SIDE, BOMB_SIDE)
@@ -225,7 +225,7 @@ def _first(file: str) -> PlannedAsset:
     return next(asset for asset in make_plan(0, 360).assets if asset.file_style == file)
 
 
-def test_films_play_and_the_cut_one_does_not_to_its_end(tmp_path: Path) -> None:
+def test_films_decode_completely_except_the_truncated_one(tmp_path: Path) -> None:
     for name in ("film", "cut_film"):
         asset = _first(name)
         (tmp_path / asset.path).parent.mkdir(parents=True, exist_ok=True)
@@ -244,7 +244,7 @@ def test_films_play_and_the_cut_one_does_not_to_its_end(tmp_path: Path) -> None:
         assert (decoded == promised) == (name == "film")
 
 
-def test_copies_are_a_little_different() -> None:
+def test_look_alikes_differ_slightly() -> None:
     original = render(draw_scene_spec(SEED), 800, 600)
     resized, cropped = make_lookalike(original, "resized"), make_lookalike(original, "cropped")
     assert resized.size == (640, 480)

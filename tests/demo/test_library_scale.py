@@ -1,4 +1,4 @@
-"""Catalogues without media: made by the column, with the same roles and an answer for every row."""
+"""Catalogues without media have the same roles and an answer for every row."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_tables_conform_and_row_groups_are_bounded(out: Path) -> None:
         load_deal(out / name)
 
 
-def test_the_key_stands_row_by_row_beside_the_assets(out: Path) -> None:
+def test_the_key_has_one_row_per_asset_in_the_same_order(out: Path) -> None:
     ids = pq.read_table(out / "catalogue" / "assets.parquet", columns=["asset_id"])["asset_id"]
     key = pq.read_table(out / "answer_key.parquet")
     assert key["asset_id"].equals(ids)
@@ -52,14 +52,14 @@ def test_the_key_stands_row_by_row_beside_the_assets(out: Path) -> None:
 def test_every_screening_reason_is_planted_and_most_assets_are_cleared(out: Path) -> None:
     columns = ("reasons_main", "reasons_images", "reasons_strict")
     planted = {code for name in columns for codes in _reasons(out, name) for code in codes}
-    # There are no films here, and so nothing of a kind that a deal does not want.
+    # There are no films here, so no asset has a media type that a deal does not accept.
     missing = {reason.value for reason in SCREEN_REASONS} - planted
     assert missing == {"select.media_type"}
     cleared = sum(not codes for codes in _reasons(out, "reasons_main"))
     assert 0.8 * ROWS < cleared < 0.95 * ROWS
 
 
-def test_planted_columns_have_the_reasons_that_they_cause(out: Path) -> None:
+def test_planted_faults_have_the_reasons_that_they_cause(out: Path) -> None:
     names = ["asset_id", "status", "exclusive", "people_count", "release_ids", "contributors"]
     assets = pq.read_table(out / "catalogue" / "assets.parquet", columns=names).to_pylist()
     reasons = _reasons(out, "reasons_main")
@@ -76,7 +76,7 @@ def test_planted_columns_have_the_reasons_that_they_cause(out: Path) -> None:
         assert len(set(authors)) == len(authors)
 
 
-def test_releases_and_consents_belong_to_what_they_name(out: Path) -> None:
+def test_releases_and_consents_refer_to_existing_rows(out: Path) -> None:
     folder = out / "catalogue"
     assets = pq.read_table(folder / "assets.parquet", columns=["asset_id", "release_ids"])
     named = {i for ids in assets["release_ids"].to_pylist() for i in ids or ()}

@@ -1,4 +1,4 @@
-"""Drawn scenes: the same everywhere, true to their captions, and unlike one another."""
+"""Drawn scenes are reproducible, match their captions, and differ from one another."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def test_another_process_draws_the_same_pixels() -> None:
         capture_output=True,
         text=True,
         check=True,
-        # Another hash seed: nothing may hang on the order of a set.
+        # Another hash seed, because nothing may depend on the order of a set.
         env={"PYTHONHASHSEED": "77", "PYTHONPATH": "."},
     )
     assert run.stdout.strip() == _digest(range(40))
 
 
-def test_rendering_leaves_nothing_behind() -> None:
+def test_rendering_keeps_no_state() -> None:
     scene = draw_scene_spec(5)
     first = render(scene, 80, 60).tobytes()
     render(draw_scene_spec(6), 80, 60)
@@ -70,7 +70,7 @@ def test_rendering_leaves_nothing_behind() -> None:
 
 @given(SEEDS)
 @settings(max_examples=300, deadline=None)
-def test_captions_keep_to_their_vocabulary_and_length(seed: int) -> None:
+def test_captions_have_only_known_words_and_at_most_fourteen(seed: int) -> None:
     scene = draw_scene_spec(seed)
     words = caption(scene).split()
     assert len(words) <= 14
@@ -82,7 +82,7 @@ def test_captions_keep_to_their_vocabulary_and_length(seed: int) -> None:
 
 @given(SEEDS)
 @settings(max_examples=300, deadline=None)
-def test_a_scene_holds_what_its_caption_says(seed: int) -> None:
+def test_a_scene_contains_what_its_caption_says(seed: int) -> None:
     scene = draw_scene_spec(seed)
     assert len(scene.main) == scene.count
     assert {(one.kind, one.colour, one.texture) for one in scene.main} == {
@@ -110,7 +110,7 @@ def _check_relation(scene: Scene, other: PlacedObject) -> None:
 
 @given(SEEDS)
 @settings(max_examples=300, deadline=None)
-def test_objects_stand_in_the_central_square_and_apart(seed: int) -> None:
+def test_objects_are_in_the_central_square_and_do_not_overlap(seed: int) -> None:
     scene = draw_scene_spec(seed)
     everything = scene.main + scene.second
     for one in everything:
@@ -124,7 +124,7 @@ def test_objects_stand_in_the_central_square_and_apart(seed: int) -> None:
 
 @given(SEEDS)
 @settings(max_examples=300, deadline=None)
-def test_small_and_large_are_far_apart(seed: int) -> None:
+def test_small_and_large_objects_differ_clearly(seed: int) -> None:
     scene = draw_scene_spec(seed)
     radius = scene.main[0].radius
     if scene.size == "large":
@@ -148,7 +148,7 @@ def test_every_word_occurs() -> None:
     assert {word for scene in scenes for word in caption(scene).split()} == set(vocabulary())
 
 
-def test_an_example_in_full() -> None:
+def test_the_words_of_an_example_caption() -> None:
     scenes = (draw_scene_spec(seed) for seed in range(20_000))
     found = next(s for s in scenes if s.count == 2 and s.texture != "plain" and s.relation)
     words = caption(found).split()
@@ -165,7 +165,7 @@ def test_any_size_and_aspect(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_objects_show_their_colour(colour: str) -> None:
-    """The commonest changed pixel where a plain object stands is near the colour of its name."""
+    """The pixel at the centre of a plain ball is nearest to the named colour."""
     seeds = (seed for seed in range(3000))
     scenes = (draw_scene_spec(seed) for seed in seeds)
     scene = next(s for s in scenes if (s.colour, s.kind, s.texture) == (colour, "ball", "plain"))
@@ -177,7 +177,7 @@ def test_objects_show_their_colour(colour: str) -> None:
     assert nearest == colour
 
 
-# Named by hand, not taken from the code that draws.
+# Chosen by hand, not taken from the drawing code.
 _NAMED = {
     "red": (220, 20, 40),
     "orange": (255, 140, 0),
@@ -204,15 +204,15 @@ def test_objects_differ_from_their_background_at_64_pixels() -> None:
         for one in scene.main + scene.second:
             after = np.asarray(draw_objects(behind.copy(), scene, [one]), dtype=int)
             changed = np.abs(after - before).max(axis=2) > 25
-            # A ring or a moon fills the least of its circle.
+            # The limit allows for rings and moons, which fill the smallest part of their circle.
             assert changed.sum() > 0.25 * 3.14 * (one.radius * 32) ** 2, (seed, one)
 
 
-def test_no_two_scenes_look_alike_to_a_perceptual_hash() -> None:
+def test_no_two_scenes_have_similar_perceptual_hashes() -> None:
     hashes = np.array([_difference_hash(render(draw_scene_spec(s), 160, 120)) for s in range(250)])
     distances = (hashes[:, None] != hashes[None]).sum(axis=2)
     np.fill_diagonal(distances, 64)
-    # The strictest deduplications call pictures near at up to 4 of 64 bits.
+    # Strict deduplication calls pictures near-duplicates at up to 4 of 64 bits.
     assert distances.min() > 4
 
 

@@ -67,7 +67,8 @@ def verify(delivery: object, capsys: pytest.CaptureFixture[str], *options: objec
     assert report["sound"] == (code == 0) == (not report["problems"])
     for problem in report["problems"]:
         assert problem["message"]
-        assert set(problem) == {"path", "message", "shard", "key", "member"}
+        assert set(problem) == {"path", "message", "shard", "key", "member", "kind"}
+        assert problem["kind"] == "damage" or problem["path"] == "MANIFEST.json"
         if problem["path"].startswith("shards/") and problem["path"] != "shards/README.md":
             assert problem["shard"] in problem["path"]
         if problem["member"]:

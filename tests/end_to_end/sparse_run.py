@@ -129,12 +129,12 @@ def assert_decided(run: Run, key: Key) -> None:
 def _assert_delivered(run: Run, key: Key) -> None:
     """The shards hold the planted files of what is due, and no others."""
     place = {
-        row["asset_id"]: dict(part.split("=") for part in row["detail"].split("; ")[:2])
+        row["asset_id"]: (row["shard"], row["key"])
         for row in run.agency("decisions")
         if row["outcome"] == "delivered"
     }
     due = {
-        (place[name]["shard"], place[name]["key"]): _sha256(run.root / "catalogue" / asset.path)
+        place[name]: _sha256(run.root / "catalogue" / asset.path)
         for name, asset in key.delivered.items()
     }
     rows = tables(run.delivery / "shards").to_pylist()

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.storage.columns import values_of
 from schemas.layout import asset_hash
 from schemas.reasons import Reason
 from tests.demo.test_answer_key import UNPLANTED_REASONS
@@ -63,7 +64,7 @@ def test_dead_letters(demo: Demo, deal_id: str) -> None:
 def test_duplicates(demo: Demo, deal_id: str) -> None:
     key = demo.key["deals"][deal_id]
     found = {
-        row["asset_id"]: {"kept": str(row["detail"]).removeprefix("kept: "), "kind": code[10:]}
+        row["asset_id"]: {"kept": row["kept_asset_id"], "kind": code[10:]}
         for row in decisions(demo, deal_id)
         for code in row["reasons"]
         if code.startswith("duplicate.")
@@ -118,7 +119,7 @@ def test_payouts(demo: Demo, deal_id: str) -> None:
 
 def _pairs(grouped: pa.Table) -> dict[str, int]:
     names, sums = grouped["contributor_id"], grouped["amount_minor_sum"]
-    return dict(zip(names.to_pylist(), sums.to_pylist(), strict=True))
+    return dict(zip(values_of(names, str), values_of(sums, int), strict=True))
 
 
 def test_the_cap_takes_the_first_by_hash(demo: Demo, deal_id: str) -> None:
@@ -140,9 +141,7 @@ def test_delivered_media_are_the_planted_files(demo: Demo, deal_id: str) -> None
     rows = decisions(demo, deal_id)
     planted = demo.key["media"]
     wanted = {
-        dict(part.split("=") for part in str(row["detail"]).split("; "))["key"]: planted[
-            str(row["asset_id"])
-        ]["sha256"]
+        row["key"]: planted[str(row["asset_id"])]["sha256"]
         for row in rows
         if row["outcome"] == "delivered"
     }

@@ -88,10 +88,14 @@ def inputs(demo: Demo, tmp_path: Path) -> Inputs:
     return Inputs(tmp_path, text, str(catalogue), str(tmp_path / "out"))
 
 
-def assert_refused(ended: CommandResult, *words: str) -> None:
-    """The run was refused, in words that name the thing, the value and the remedy."""
+def assert_refused(ended: CommandResult, *words: str, counted: bool = False) -> None:
+    """The run was refused, in words that name the thing, the value and the remedy.
+
+    Where its rows were counted before, the counts are on stdout; else nothing is.
+    """
     assert ended.code == 2, (ended.code, ended.err)
-    assert "Traceback" not in ended.err and ended.out == ""
+    assert "Traceback" not in ended.err + ended.out
+    assert ended.out.startswith("\nFrom catalogue to delivery") if counted else not ended.out
     assert ended.err.startswith("fairshard package: ")
     missing = [word for word in words if word not in ended.err]
     assert not missing, ended.err
@@ -130,14 +134,17 @@ def test_an_unknown_territory_in_the_deal(inputs: Inputs) -> None:
 def test_an_unknown_territory_in_the_catalogue(inputs: Inputs) -> None:
     inputs.replace(', "territory_codes"', "")
     assert_refused(
-        inputs.run_apart(), "territory_codes", "DEMO-", "territory UK", "ISO 3166", "gate.divert"
+        inputs.run_apart(),
+        *("territory_codes", "DEMO-", "territory UK", "ISO 3166", "gate.divert"),
+        counted=True,
     )
     assert_nothing_left(inputs.out)
 
 
 def test_splits_that_do_not_sum(inputs: Inputs) -> None:
     inputs.replace('"splits_sum", ', "")
-    assert_refused(inputs.run(), "splits_sum", "contributors", "10000", "gate.divert")
+    words = ("splits_sum", "contributors", "10000", "gate.divert")
+    assert_refused(inputs.run(), *words, counted=True)
     assert_nothing_left(inputs.out)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from pipelines.storage.columns import values_of
 from tests.end_to_end.command import Demo, tables
 
 _ENOUGH = 0.80
@@ -29,8 +30,7 @@ def captions(demo: Demo, deal_id: str) -> dict[str, tuple[str, bool]]:
     found = {}
     for row in tables(demo.agency(deal_id) / "decisions").to_pylist():
         if row["outcome"] == "delivered":
-            key = row["detail"].split("key=")[1].split(";")[0]
-            found[row["asset_id"]] = (texts[key], row["asset_id"] not in grey)
+            found[row["asset_id"]] = (texts[row["key"]], row["asset_id"] not in grey)
     return found
 
 
@@ -61,7 +61,8 @@ def test_captions_name_what_is_drawn(demo: Demo) -> None:
 def test_a_caption_stands_alike_everywhere(demo: Demo) -> None:
     delivery = demo.delivery("demo-main")
     table = tables(delivery / "shards")
-    table_captions = dict(zip(table["key"].to_pylist(), table["caption"].to_pylist(), strict=True))
+    keys, captions = values_of(table["key"], str), values_of(table["caption"], str)
+    table_captions = dict(zip(keys, captions, strict=True))
     beside = {}
     for path in sorted((delivery / "metadata").glob("*.parquet")):
         metadata = pq.read_table(path)

@@ -177,11 +177,14 @@ def test_a_run_is_looked_up(demo: Demo, capsys: pytest.CaptureFixture[str]) -> N
     query = inquiry(demo, "demo-main")
     run = look_up_run(str(demo.out), "demo-main", delivered)
     place = next(
-        row["detail"]
+        (row["shard"], row["key"])
         for row in tables(demo.agency("demo-main") / "decisions").to_pylist()
         if row["asset_id"] == delivered
     )
-    assert all(f"{name}={text}" in place for name, text in run.decisions[0].place.items())
+    assert place == (run.decisions[0].shard, run.decisions[0].key)
+    assert asset_trace_json(explain_asset(delivered, query, fetch=False), query, run)["run"][
+        "place"
+    ] == {"shard": place[0], "key": place[1]}
     other = DecisionInputs(
         load_deal(demo.deal("demo-strict")),
         query.catalogue,
@@ -260,7 +263,7 @@ def test_it_counts_more_rows_than_it_shows(demo: Demo, tmp_path: Path) -> None:
         shutil.copy(path, tmp_path)
     assets = pq.read_table(tmp_path / "assets.parquet")
     film = by_role(demo, "film")
-    one = assets.filter(pc.equal(assets["asset_id"], film))
+    one = assets.filter(pc.equal(assets["asset_id"], pa.scalar(film)))
     pq.write_table(pa.concat_tables([assets, *[one] * 40]), tmp_path / "assets.parquet")
     query = inquiry(demo, "demo-main", tmp_path)
     explained = explain_asset(film, query)

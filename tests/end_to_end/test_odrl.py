@@ -15,6 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipelines.cli import main
+from pipelines.storage.columns import values_of
 from schemas.reasons import Outcome
 from tests.end_to_end.command import Demo, tables, tree
 from tests.odrl.odrl_rules import check_policy, triples
@@ -98,7 +99,10 @@ def test_the_buyers_policies_name_commitments_alone(
         check_policy(triples(json.dumps(policy)))
     text = b"".join(path.read_bytes() for path in sorted(target.iterdir())).decode()
     ledger = tables(demo.agency(DEAL) / "ledger")
-    names = {*ledger["asset_id"].to_pylist(), *ledger["contributor_id"].to_pylist()}
+    names = {
+        *values_of(ledger["asset_id"], str),
+        *values_of(ledger["contributor_id"], str),
+    }
     telling = {json.dumps(name)[1:-1] for name in names if len(name) >= 6}  # one is just "."
     assert len(telling) > len(commitments) / 2
     assert not {name for name in telling if name in text}

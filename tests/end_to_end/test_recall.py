@@ -21,13 +21,15 @@ from pipelines.features.assets import (
     recall_asset,
 )
 from pipelines.features.digest_cache import digest_cache_row, file_state
-from pipelines.features.store import Row, open_feature_store
+from pipelines.features.store import open_feature_store
 from pipelines.fetch.locate import FileLocation
+from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
 from pipelines.steps import enrich as unit_module
 from pipelines.steps.package import PackageResult, package
 from pipelines.storage.open import open_store
 from schemas.errors import RunError
+from schemas.unit import ClearedRow
 from tests.end_to_end.command import AS_OF, Demo, tables, tree
 
 
@@ -68,11 +70,12 @@ def outcome(item: FetchedAsset) -> tuple[Any, ...]:
 def test_as_if_it_had_been_read(demo: Demo, warm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = {"recalled": 0, "read": 0}
 
-    def check(row: Row, terms: FetchContext, known: UnitFeatures) -> FetchedAsset | None:
+    def check(row: ClearedRow, terms: FetchContext, known: UnitFeatures) -> FetchedAsset | None:
         recalled = recall_asset(row, terms, known)
         counts["read" if recalled is None else "recalled"] += 1
         if recalled is not None:
-            assert outcome(recalled) == outcome(fetch_asset(row, terms, known))
+            read = fetch_asset(row, terms, known, OriginFileCache())
+            assert outcome(recalled) == outcome(read)
         return recalled
 
     monkeypatch.setattr(unit_module, "recall_asset", check)

@@ -11,6 +11,8 @@ import pytest
 from pipelines.cli import main
 from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
 from pipelines.run.signing_key import load_key
+from pipelines.verify.report import Report
+from pipelines.verify.state import IncrementalSettings, VerificationState
 from tests.end_to_end.command import Demo, fairshard
 from tests.end_to_end.damage import copy_delivery, replaced, verify
 
@@ -83,6 +85,7 @@ def test_the_older_version_in_the_newer_folder(
     assert result.messages("MANIFEST.json") == (
         "replayed: it is signed for demo-strict/v0001, this is the folder of demo-strict/v0002"
     )
+    assert [problem["kind"] for problem in result.problems] == ["replay"]
     assert verify(f"file://{folder}", capsys).paths == {"MANIFEST.json"}
     assert verify(folder, capsys, "--sample", 1).paths == {"MANIFEST.json"}
 
@@ -107,6 +110,24 @@ def test_a_state_knows_an_older_version(
     assert "replayed: it is of v0001, v0002 was seen before" in result.messages("MANIFEST.json")
     assert state.read_bytes() == kept
     assert verify(here, capsys).code == 0  # sound in itself: only who has seen more can tell
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_what_a_problem_is_decides_whatever_it_says(
+    versions: Versions, tmp_path: Path, replayed: bool
+) -> None:
+    """A damaged file whose name says so is no replay, and a replay need not say so."""
+    data = (versions.old / "MANIFEST.json").read_bytes()
+    report = Report()
+    if replayed:
+        report.add_replay("its log is another delivery's")
+    else:
+        report.add_problem("MANIFEST.json", "it says two things of shards/replayed.tar")
+    state = VerificationState.open(IncrementalSettings(tmp_path / "state.json"))
+    state.begin(str(versions.old), open_manifest(data, None), data, {}, [], report)
+    with state.saving():
+        pass
+    assert (tmp_path / "state.json").exists() is not replayed
 
 
 def test_a_state_knows_another_manifest_of_the_same_version(

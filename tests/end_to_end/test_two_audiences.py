@@ -15,6 +15,7 @@ import pytest
 
 from pipelines.media.formats import media_type_of, parse_format
 from pipelines.profiles import profile_for
+from pipelines.storage.columns import values_of
 from schemas.profiles import profile_schema
 from schemas.shard_table import SHARD_TABLE_SCHEMA
 from tests.end_to_end.command import DEALS, Demo, tree
@@ -103,7 +104,7 @@ def test_tables_and_vectors_stand_in_the_order_of_the_tar(demo: Demo, deal_id: s
     for index, shard in enumerate(demo.manifest(deal_id)["shards"]):
         table = pq.read_table(delivery / "shards" / f"{shard['name']}.parquet")
         assert table.schema.equals(SHARD_TABLE_SCHEMA)
-        keys = table["key"].to_pylist()
+        keys = values_of(table["key"], str)
         assert len(keys) == shard["samples"] and keys == sorted(keys)
         assert not seen & set(keys)
         seen |= set(keys)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
+from pipelines.storage.columns import values_of
 from pipelines.verify.sample import SampleDraw, detection_chance
 from tests.end_to_end.command import Demo
 from tests.end_to_end.damage import copy_delivery, flip, replaced, tar_members, verify
@@ -28,7 +29,7 @@ def drawn_keys(delivery: Path, draw: SampleDraw) -> list[tuple[Path, str]]:
     all_keys = [
         (tar, key)
         for tar in tars
-        for key in pq.read_table(tar.with_suffix(".parquet"))["key"].to_pylist()
+        for key in values_of(pq.read_table(tar.with_suffix(".parquet"))["key"], str)
     ]
     return [all_keys[number] for number in draw.of(len(all_keys))]
 

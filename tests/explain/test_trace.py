@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ from schemas.deal import Deal
 from schemas.reasons import SCREEN_REASONS, Reason
 from schemas.rights import Permission, Purpose
 from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, ReadingFault, Signal
+from schemas.unit import ClearedRow
 from tests.rights.rights_cases import (
     AS_OF,
     ENDS,
@@ -225,11 +226,12 @@ def signal(value: Permission = Permission.DENY, purpose: Purpose = Purpose.TRAIN
 def with_file(row: Row, reading: Reading, **given: Any) -> RowTrace:
     terms = given.pop("terms", None) or deal()
     trace = traced(row, terms, **given)
-    resolution = resolve_rights(trace.row, reading, terms, AS_OF.date())
+    cleared = cast("ClearedRow", trace.row)
+    resolution = resolve_rights(cleared, reading, terms, AS_OF.date())
     decision = (
         refused_asset("a-1", resolution.reasons, resolution.detail) if resolution.reasons else None
     )
-    file = file_trace(trace.row, "f" * 64, reading, resolution, terms, AS_OF.date())
+    file = file_trace(cleared, "f" * 64, reading, resolution, terms, AS_OF.date())
     found = add_file_trace(trace, file, decision)
     # What statements give one by one is what they give together.
     alone = {reason for item in file.statements for reason in item.reasons}

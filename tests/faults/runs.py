@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipelines.steps import worker
 from tests.end_to_end.command import environment
 from tests.faults.zygote import RunRequest
 
@@ -66,6 +67,10 @@ class CommandRun:
     def members(self) -> list[int]:
         """Processes of the group that have not ended."""
         return sorted(pid for pid, group, state in _processes() if group == self.pid != 0 and state)
+
+    def workers(self) -> list[int]:
+        """Its worker processes that have not ended."""
+        return [pid for pid in self.members() if worker.__name__ in command_of(pid).split()]
 
     def output_text(self) -> str:
         """What it wrote to stdout and stderr."""

@@ -31,7 +31,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyProxy]:
         server.client().upload_file(str(path), "agency", "c/assets.parquet")
         for name, value in server.environment(running.endpoint).items():
             patch.setenv(name, value)
-        patch.setattr("pipelines.storage.s3_retry.time", SimpleNamespace(sleep=lambda _: None))
+        patch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda _: None))
         clients._clients.clear()
         yield running
         clients._clients.clear()

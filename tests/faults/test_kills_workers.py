@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import random
+import re
+import shutil
 import signal
+import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from pipelines.steps import worker
+from tests.end_to_end.command import environment
 from tests.faults.conftest import ShardedLibrary
 from tests.faults.kills import AfterDelay, AfterEvent, KillChain, KillMoment, Tally, launcher
 from tests.faults.outputs import (
@@ -24,10 +32,35 @@ from tests.faults.outputs import (
 from tests.faults.runs import CommandRun, RunStarter, command_of, wait_until
 from tests.faults.test_kills_local import events
 
+ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 KILLS = int(os.environ.get("FAIRSHARD_WORKER_KILLS", "24"))
+RANDOM_KILLS = int(os.environ.get("FAIRSHARD_RANDOM_WORKER_KILLS", "20"))
 # Long enough for a worker that watches its parent five times a second, on a busy machine.
 _ENDS_WITHIN_S = 30.0
+# From the death of a worker to the end of the command.
+_TOLD_WITHIN_S = 10.0
+
+
+def kill_worker(run: CommandRun, pid: int) -> float:
+    """Kills a worker and asserts that the command ends soon, and says so; 0 if it ended rightly.
+
+    Returns:
+        How long that took in seconds.
+    """
+    struck = time.monotonic()
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    if run.wait() == 0:
+        return 0.0  # the worker had done its share
+    took = time.monotonic() - struck
+    assert run.code == 1 and not run.members(), run.output_text()
+    error = run.errors()
+    check_error_message(error)
+    which = rf"worker_\d+, process {pid}, killed by signal 9 \(perhaps out of memory\)"
+    assert re.search(rf"A worker process died: {which}\. Run the same command again", error), error
+    assert took < _TOLD_WITHIN_S, took
+    return took
 
 
 @dataclass(frozen=True)
@@ -45,23 +78,113 @@ class KillOneProcess:
             if run.ended():
                 return False
             time.sleep(0.0005)
-        workers = [pid for pid in run.members() if "pipelines.steps.worker" in command_of(pid)]
+        workers = run.workers()
         if run.ended() or not workers:
             run.wait()
             return False
-        os.kill(workers[0] if self.worker else run.pid, signal.SIGKILL)
-        code = run.wait()
-        if code == 0:
-            return False  # the worker had done its share
         if self.worker:
-            assert code == 1, run.output_text()
-            check_error_message(run.errors())
-        else:
-            assert code == -signal.SIGKILL
+            return kill_worker(run, workers[0]) > 0
+        os.kill(run.pid, signal.SIGKILL)
+        if run.wait() == 0:
+            return False
+        assert run.code == -signal.SIGKILL
         assert wait_until(lambda: not run.members(), _ENDS_WITHIN_S), [
             command_of(pid) for pid in run.members()
         ]
         return True
+
+
+@dataclass
+class Random:
+    """One worker, so long after the first of them was started."""
+
+    after_s: float
+    chance: random.Random
+    took_s: list[float]
+    kind: str = "a worker at random"
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def strike(self, run: CommandRun, output: RunOutput) -> bool:
+        """See `KillMoment.strike`."""
+        while not run.workers() and not run.ended():
+            time.sleep(0.002)
+        until = time.monotonic() + self.after_s
+        while time.monotonic() < until and not run.ended():
+            time.sleep(0.002)
+        workers = run.workers()
+        took = kill_worker(run, self.chance.choice(workers)) if workers else 0.0
+        run.wait()
+        self.took_s += [took] if took else []
+        return took > 0
+
+
+def workers_live_s(run: CommandRun) -> float:
+    """Waits for the end of a run that is left alone; returns how long its workers lived."""
+    while not run.workers():
+        assert not run.ended(), run.output_text()
+        time.sleep(0.002)
+    begun = time.monotonic()
+    while run.workers():
+        time.sleep(0.002)
+    lived = time.monotonic() - begun
+    assert run.wait() == 0, run.output_text()
+    return lived
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(RANDOM_KILLS, marks=pytest.mark.slow)])
+def test_a_worker_is_killed_at_any_moment(
+    kills: int, library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
+) -> None:
+    chance, tally, took_s = random.Random(SEED), Tally(SEED), list[float]()
+    output = library.warm(tmp_path / "whole")
+    lived_s = workers_live_s(runs.start(*library.package(output.uri, "--workers", 2)))
+    assert check_ended(output, expected) == 0
+    number = 0
+    while tally.kills < kills:
+        assert number < 5 * kills, tally
+        output = library.warm(tmp_path / str(number))
+        launch = launcher(runs, library.package(output.uri, "--workers", 2))
+        after_s = lived_s * (number % kills + chance.random()) / kills
+        before = tally.kills
+        KillChain(output, expected, launch, 2, tally).go([Random(after_s, chance, took_s)])
+        if tally.kills == before:
+            lived_s *= 0.8  # too late: the machine was busier when it was measured
+        number += 1
+    print(tally.table("one worker killed, a folder"))
+    took = f"median {statistics.median(took_s):.1f}, at most {max(took_s):.1f}"
+    print(f"  undisturbed workers lived {lived_s:.1f} s; seconds from kill to end: {took}")
+
+
+def test_a_worker_that_cannot_start(library: ShardedLibrary, tmp_path: Path) -> None:
+    root, output = tmp_path / "tree", library.warm(tmp_path / "out")
+    for name in ("pipelines", "schemas"):
+        skipped = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, root / name, ignore=skipped)
+    module = root.joinpath(*worker.__name__.split(".")).with_suffix(".py")
+    text, mark = module.read_text(), root / "mark"
+    assert text.count("def main() -> None:\n") == 1
+    broken = f"    open({str(mark)!r}, 'w').close()\n    import no_such_module\n"
+    module.write_text(text.replace("def main() -> None:\n", f"def main() -> None:\n{broken}"))
+    script = root / "script.py"
+    script.write_text("import sys\nfrom pipelines.cli import main\nsys.exit(main())\n")
+    done = subprocess.run(
+        [sys.executable, str(script), *map(str, library.package(output.uri, "--workers", 2))],
+        cwd=root,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert time.time() - mark.stat().st_mtime < _TOLD_WITHIN_S
+    first, *lines = done.stderr.splitlines()
+    assert done.returncode == 1 and len(lines) <= 10, done.stderr
+    assert re.fullmatch(
+        r"fairshard package: A worker process died: worker_\d+, process \d+, ended with exit "
+        r"status 1\. Run the same command again: .* The worker's last lines:",
+        first,
+    )
+    assert lines[-1] == "  ModuleNotFoundError: No module named 'no_such_module'"
+    assert str(module) in done.stderr
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     short = SimpleNamespace(sleep=lambda seconds, wait=time.sleep: wait(seconds / 100))
-    monkeypatch.setattr("pipelines.storage.s3_retry.time", short)
+    monkeypatch.setattr("tenacity.nap.time", short)
     monkeypatch.setattr("pipelines.storage.s3_sink.PART_BYTES", SMALLEST_PART)
 
 

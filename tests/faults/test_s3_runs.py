@@ -27,8 +27,8 @@ QUIET = Schedule(0, rate=0.0)
 # Waits are made short, not left out.
 ATTRIBUTES = {
     **SMALL_PARTS,
-    "pipelines.storage.s3_retry:_FIRST_WAIT_S": 0.005,
-    "pipelines.storage.s3_retry:_MAX_WAIT_S": 0.05,
+    "pipelines.storage.s3_retry:with_retries.wait.multiplier": 0.01,
+    "pipelines.storage.s3_retry:with_retries.wait.max": 0.05,
     "pipelines.storage.s3_store:SETTLE_S": 0.05,
 }
 

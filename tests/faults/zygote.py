@@ -21,6 +21,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import reduce
 from pathlib import Path
 
 # What a run would import later, each time again.
@@ -44,7 +45,7 @@ class RunRequest:
     Attributes:
         arguments: Of `fairshard`.
         environment: The whole of it.
-        attributes: Values to set in modules, by `module:name`, such as how large a part is.
+        attributes: Values to set in modules, by `module:path.name`, such as how large a part is.
     """
 
     arguments: Sequence[str]
@@ -60,8 +61,9 @@ def _run(request: RunRequest) -> int:
     os.environ.clear()
     os.environ.update(request.environment)
     for place, value in request.attributes.items():
-        module, _, name = place.partition(":")
-        setattr(importlib.import_module(module), name, value)
+        module, _, path = place.partition(":")
+        *holders, name = path.split(".")
+        setattr(reduce(getattr, holders, importlib.import_module(module)), name, value)
     from pipelines.cli import main
 
     try:

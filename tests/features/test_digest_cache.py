@@ -19,6 +19,7 @@ from pipelines.features.digest_cache import (
 from pipelines.features.store import FeatureTable, open_feature_store
 from pipelines.fetch.locate import FileLocation, S3Location
 from pipelines.storage.open import open_store
+from schemas.features import DigestCacheRow
 
 _TICK_S = 0.02  # more than the clock that files are stamped by takes to tick
 
@@ -79,7 +80,7 @@ def test_what_is_no_file_has_no_state(file: Path) -> None:
     assert file_state(S3Location("bucket", "a.jpg")) is None
 
 
-def table(folder: Path) -> FeatureTable:
+def table(folder: Path) -> FeatureTable[DigestCacheRow]:
     return open_feature_store(open_store(str(folder)), "clip", "captioner", "readers").digest_cache
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.features.store import EMBEDDINGS_SCHEMA, FeatureTable, open_feature_store
+from pipelines.features.store import FeatureTable, open_feature_store
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
+from schemas.features import EMBEDDINGS_SCHEMA, EmbeddingRow
 from schemas.layout import unit_range
 
 
@@ -21,12 +23,12 @@ def store(tmp_path: Path) -> Store:
     return open_store(str(tmp_path))
 
 
-def table(store: Store, model: str = "m") -> FeatureTable:
+def table(store: Store, model: str = "m") -> FeatureTable[EmbeddingRow]:
     """Opened anew each time: an open table has its list of files."""
-    return FeatureTable(store, "embeddings", model, EMBEDDINGS_SCHEMA)
+    return FeatureTable(store, "embeddings", model, EMBEDDINGS_SCHEMA, EmbeddingRow)
 
 
-def row(digest: str, value: float = 1.0) -> dict[str, object]:
+def row(digest: str, value: float = 1.0) -> EmbeddingRow:
     return {"media_sha256": digest, "embedding": [value, 0.5]}
 
 
@@ -149,10 +151,14 @@ def test_late_rows_are_read_when_asked_for(store: Store) -> None:
         late["d"]
 
 
+class KeyAlone(TypedDict):
+    media_sha256: str
+
+
 def test_some_columns(store: Store) -> None:
     table(store).save(0, 9, [row("a")])
-    assert table(store).load(0, 9, ()) == {"a": {"media_sha256": "a"}}
-    assert table(store).load(0, 9, ("embedding",)) == table(store).load(0, 9)
+    assert table(store).load_columns(0, 9, KeyAlone) == {"a": {"media_sha256": "a"}}
+    assert table(store).load_columns(0, 9, EmbeddingRow) == table(store).load(0, 9)
 
 
 def test_vectors_come_in_the_order_of_the_keys(store: Store) -> None:

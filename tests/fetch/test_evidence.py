@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tenacity import wait_fixed
 
 from pipelines.fetch import http
 from pipelines.fetch.fetch import fetch, fetch_with_evidence
@@ -23,11 +24,11 @@ DATA = b"a picture" * 1_000
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(http._with_retries, "wait", wait_fixed(0.01))
 
 
 def evidence_of(location: HttpLocation) -> HttpEvidence:
-    fetched = fetch_with_evidence(location, len(DATA), origin_files=OriginFileCache())
+    fetched = fetch_with_evidence(location, len(DATA), OriginFileCache())
     assert fetched.data == DATA
     assert fetched.evidence is not None
     return fetched.evidence
@@ -41,7 +42,7 @@ def value(evidence: HttpEvidence, purpose: Purpose = Purpose.TRAIN_GEN) -> Permi
 def test_a_file_from_disk_comes_without(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(DATA)
     root = str(tmp_path.resolve())
-    fetched = fetch_with_evidence(FileLocation(root, f"{root}/a"), len(DATA))
+    fetched = fetch_with_evidence(FileLocation(root, f"{root}/a"), len(DATA), OriginFileCache())
     assert (fetched.data, fetched.evidence) == (DATA, None)
 
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from moto.server import ThreadedMotoServer
+from tenacity import wait_fixed
 
 from pipelines.fetch import http
 from pipelines.fetch.fetch import fetch, open_stream
@@ -195,7 +196,7 @@ def serving(
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(http._with_retries, "wait", wait_fixed(0.01))
 
 
 def web(port: int, target: str, host: str = "127.0.0.1", scheme: str = "http") -> HttpLocation:

@@ -115,6 +115,23 @@ def test_symlinks_are_followed_before_the_check(library: Path, tmp_path: Path) -
     assert isinstance(resolve_media_uri("loop", str(library), NOTHING), FileLocation)
 
 
+def test_a_link_leads_where_it_leads_now(tmp_path: Path) -> None:
+    """A library is moved and its link follows; what takes its old place is another's."""
+    link, library, moved = tmp_path / "link", tmp_path / "library", tmp_path / "moved"
+    library.mkdir()
+    (library / "a.jpg").write_bytes(b"ours")
+    link.symlink_to(library)
+    before = FileLocation(str(library.resolve()), str(library.resolve() / "a.jpg"))
+    assert resolve_media_uri("a.jpg", str(link), NOTHING) == before
+    library.rename(moved)
+    link.unlink()
+    link.symlink_to(moved)
+    library.mkdir()
+    (library / "a.jpg").write_bytes(b"theirs")
+    after = FileLocation(str(moved.resolve()), str(moved.resolve() / "a.jpg"))
+    assert resolve_media_uri("a.jpg", str(link), NOTHING) == after
+
+
 def test_a_root_is_a_folder_not_a_beginning(library: Path, tmp_path: Path) -> None:
     assert_refused(str(tmp_path / "library-other/a.jpg"), str(library))
     assert_refused(str(library), str(library))

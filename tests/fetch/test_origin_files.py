@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tenacity import wait_fixed
 
 from pipelines.fetch import http
 from pipelines.fetch.fetch import fetch_with_evidence
@@ -21,7 +22,7 @@ BODY = b"User-agent: *\nContent-Usage: train-ai=n\n"
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(http._with_retries, "wait", wait_fixed(0.01))
 
 
 def fetch_from(site: Site, path: str = ROBOTS, max_bytes: int = 1_000) -> OriginFile:
@@ -139,7 +140,7 @@ def test_an_origin_is_asked_once_for_all_its_media() -> None:
     with serving({**answers, ROBOTS: answer(BODY)}) as site:
 
         def one(number: int) -> tuple[OriginFile, ...]:
-            fetched = fetch_with_evidence(site.at(f"/{number}.jpg"), 100, origin_files=cache)
+            fetched = fetch_with_evidence(site.at(f"/{number}.jpg"), 100, cache)
             assert fetched.evidence is not None
             return fetched.evidence.origin_files
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from pipelines.format.tar_reader import read_members
+from tests.format.strict_tar import read_members
 from tests.format.tar_oracle import slow_tar
 
 

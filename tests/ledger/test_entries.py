@@ -18,7 +18,7 @@ from pipelines.ledger.commitments import Domain
 from pipelines.ledger.entries import asset_commitment
 from pipelines.ledger.leaf import LEAF_VERSION, leaf_bytes
 from schemas.errors import InputError
-from schemas.ledger import LEDGER_SCHEMA, Allocation, LedgerEntry, entries_from_table
+from schemas.ledger import LEDGER_SCHEMA, Allocation, LedgerEntry
 from schemas.money import format_amount
 from tests.ledger.ledger_cases import (
     DEAL,
@@ -28,6 +28,7 @@ from tests.ledger.ledger_cases import (
     asset,
     delivery,
     digest,
+    entries_from_table,
     make_entries,
     seal,
     terms,
@@ -195,7 +196,7 @@ def test_the_table_keeps_every_field_and_the_agreed_columns() -> None:
     assert table.schema.equals(LEDGER_SCHEMA)
     entries = [entry for entry, _ in simple_entries(CASE, terms(), SALT)[0]]
     assert table.equals(simple_table(entries))
-    assert list(entries_from_table(table)) == entries
+    assert entries_from_table(table) == entries
     assert sealed.leaves == [simple_leaf(entry) for entry in entries]
 
 

@@ -200,6 +200,52 @@ def test_lines_sum_to_people_and_people_to_the_pool(
     assert share_lines([line for line, _ in paired], total) == [amount for _, amount in paired]
 
 
+@pytest.mark.parametrize(
+    ("lines", "total", "expected"),
+    [
+        # Who earns nothing, by a line whose number passes 64 bits.
+        ([("a", 1_839_044_907_836_722_053, 6)], 0, [0]),
+        ([("a", 2**63 - 1, 10_000), ("b", 2**62, 2)], 1, [1, 0]),
+        # Each line's number fits in 64 bits and their sum does not.
+        ([("a", 2**62, 1), ("a", 2**62, 1), ("a", 2**62, 1)], 1, [1, 0, 0]),
+        ([("a", 2**62, 1), ("a", 2**62, 1), ("a", 2**62, 1)], 0, [0, 0, 0]),
+        ([("a", 2**63 - 1, 1), ("b", 2**62, 1), ("b", 2**62, 1)], 2, [1, 1, 0]),
+    ],
+)
+def test_numbers_that_pass_64_bits_beside_small_amounts(
+    lines: list[tuple[str, int, int]], total: int, expected: list[int]
+) -> None:
+    made = [Line(person, f"{n}", weight, bp) for n, (person, weight, bp) in enumerate(lines)]
+    assert share_lines(made, total) == expected
+
+
+EDGES = st.sampled_from([0, 1, 2**31, 2**49, 2**50, 2**62, 2**63 - 1])
+EDGE_LINES = st.lists(
+    st.tuples(st.sampled_from("abc"), EDGES, st.sampled_from([0, 1, 2, 8192, 10_000])),
+    min_size=1,
+    max_size=12,
+).map(lambda rows: [Line(who, f"{n:02d}", weight, bp) for n, (who, weight, bp) in enumerate(rows)])
+
+
+@settings(max_examples=300)
+@given(EDGE_LINES, st.one_of(st.integers(0, 3), EDGES))
+def test_integers_of_any_size_are_shared_exactly(lines: list[Line], total: int) -> None:
+    points = _points(lines)
+    whole = sum(points.values())
+    if whole == 0:
+        return
+    amounts = share_lines(lines, total)
+    assert amounts == simple_allocate(lines, total)
+    assert sum(amounts) == total and min(amounts) >= 0
+    for person, own_points in points.items():
+        earned = sum(
+            amount
+            for line, amount in zip(lines, amounts, strict=True)
+            if line.contributor_id == person
+        )
+        assert abs(Fraction(total * own_points, whole) - earned) < 1
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     st.sampled_from(["0.01", "1.00", "99999.99"]),

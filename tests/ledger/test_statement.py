@@ -42,11 +42,11 @@ from tests.ledger.reference import simple_csv, simple_json
 
 
 def as_json(statement: Statement) -> str:
-    return "".join(statement_json(head(statement), statement["lines"]))
+    return b"".join(statement_json(head(statement), statement["lines"])).decode()
 
 
 def as_csv(statement: Statement) -> str:
-    return "".join(statement_csv(head(statement), statement["lines"]))
+    return b"".join(statement_csv(head(statement), statement["lines"])).decode()
 
 
 def head(statement: Statement) -> StatementHead:

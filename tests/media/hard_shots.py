@@ -1,4 +1,4 @@
-"""Films that are hard to cut: lists of luma frames with the shots they were made of."""
+"""Films whose cuts are hard to find: lists of luma frames with the cuts between their shots."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _WIDTH, _HEIGHT = 320, 180
 
 @dataclass(frozen=True)
 class HardFilm:
-    """Frames, and the first frame of every shot but the first; `slack` frames off are forgiven."""
+    """Luma frames and the first frame of every shot after the first.
+
+    A cut that is found up to `slack` frames away counts as found.
+    """
 
     frames: list[Frame]
     cuts: tuple[int, ...]
@@ -24,13 +27,13 @@ class HardFilm:
 
 
 def scene(seed: int, width: int = _WIDTH) -> npt.NDArray[np.float64]:
-    """A drawn scene's luma; different seeds are different scenes."""
+    """Returns a drawn scene's luma; different seeds give different scenes."""
     image = render(draw_scene_spec(seed), width, _HEIGHT).convert("L")
     return np.asarray(image, np.float64)
 
 
 def _frames(arrays: list[npt.NDArray[np.float64]], seed: int) -> list[Frame]:
-    """With a little noise, as a sensor has."""
+    """Converts to eight bits with a little noise, as a sensor adds."""
     rng = np.random.default_rng(seed)
     return [
         (array + rng.normal(0, 2, array.shape)).clip(0, 255).astype(np.uint8) for array in arrays
@@ -38,32 +41,32 @@ def _frames(arrays: list[npt.NDArray[np.float64]], seed: int) -> list[Frame]:
 
 
 def one_frame_shots(seed: int) -> HardFilm:
-    """Long, one frame, one frame, long: four scenes."""
+    """Makes four scenes: a long one, two of one frame each, and a long one."""
     a, b, c, d = (scene(4 * seed + number) for number in range(4))
     return HardFilm(_frames([a] * 20 + [b, c] + [d] * 20, seed), (20, 21, 22))
 
 
 def insert(seed: int) -> HardFilm:
-    """Another picture for three frames, then the first again."""
+    """Makes a scene that is interrupted by another one for three frames."""
     a, b = scene(2 * seed), scene(2 * seed + 1)
     return HardFilm(_frames([a] * 20 + [b] * 3 + [a] * 20, seed), (20, 23))
 
 
 def flash(seed: int) -> HardFilm:
-    """A photographer's flash: three bright frames, then it dies away; then a true cut."""
+    """Makes a photographer's flash over three bright frames, and later a real cut."""
     a, b = scene(2 * seed), scene(2 * seed + 1)
     lit = [a + (255 - a) * part for part in (0.8, 0.75, 0.5)]
     return HardFilm(_frames([a] * 20 + lit + [a] * 20 + [b] * 20, seed), (43,))
 
 
 def dark_frame(seed: int) -> HardFilm:
-    """A frame that was lost and is black."""
+    """Makes one shot with a lost frame that is black."""
     a = scene(seed)
     return HardFilm(_frames([a] * 20 + [a * 0 + 16] + [a] * 20, seed), ())
 
 
 def fade(seed: int) -> HardFilm:
-    """Down to black within a second, four black frames, and up to the next scene."""
+    """Makes a fade to black over a second, four black frames, and a fade to the next scene."""
     a, b = scene(2 * seed), scene(2 * seed + 1)
     down = [16 + (a - 16) * (23 - step) / 24 for step in range(24)]
     up = [16 + (b - 16) * (step + 1) / 24 for step in range(24)]
@@ -73,7 +76,7 @@ def fade(seed: int) -> HardFilm:
 
 
 def fast_pan(seed: int) -> HardFilm:
-    """A whole width in half a second, then a true cut to another pan."""
+    """Makes a pan of more than two widths in 40 frames, then a real cut to another pan."""
     wide = np.hstack([scene(2 * seed, 640), scene(2 * seed + 9_001, 640)])
     other = scene(2 * seed + 1, 1_280)
     pan = [wide[:, 20 * step : 20 * step + _WIDTH] for step in range(40)]
@@ -82,7 +85,7 @@ def fast_pan(seed: int) -> HardFilm:
 
 
 def handheld(seed: int) -> HardFilm:
-    """A shaking camera in either shot."""
+    """Makes two shots, both from a shaking camera."""
     rng = np.random.default_rng(seed)
     arrays = []
     for number in range(2):
@@ -92,19 +95,19 @@ def handheld(seed: int) -> HardFilm:
 
 
 def blended_cut(seed: int) -> HardFilm:
-    """A cut with a frame that is half of either shot, as a change of frame rate leaves it."""
+    """Makes a cut with a frame that mixes both shots, as a change of frame rate produces."""
     a, b = scene(2 * seed), scene(2 * seed + 1)
     return HardFilm(_frames([a] * 20 + [(a + b) / 2] + [b] * 20, seed), (20,), slack=1)
 
 
 def slow_light(seed: int) -> HardFilm:
-    """Dusk: one shot that darkens by two thirds in four seconds."""
+    """Makes one shot that darkens by two thirds over four seconds, as at dusk."""
     a = scene(seed)
     return HardFilm(_frames([a * (1 - step / 150) for step in range(100)], seed), ())
 
 
 def cross_fade(seed: int) -> HardFilm:
-    """One scene into another within a second."""
+    """Makes one scene that fades into another within a second."""
     a, b = scene(2 * seed), scene(2 * seed + 1)
     mixed = [a + (b - a) * (step + 1) / 25 for step in range(24)]
     return HardFilm(_frames([a] * 20 + mixed + [b] * 20, seed), (32,), slack=14)
@@ -128,7 +131,7 @@ HARD: dict[str, Callable[[int], HardFilm]] = {
 
 
 def score(film: HardFilm, found: tuple[int, ...]) -> tuple[int, int, int]:
-    """Cuts found, cuts that are none, and cuts missed."""
+    """Returns how many cuts were found, how many were false, and how many were missed."""
     missed = list(film.cuts)
     false_cuts = 0
     for at in found:

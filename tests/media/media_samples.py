@@ -1,4 +1,4 @@
-"""Makers of small pictures and films, whole and hostile."""
+"""Builds small pictures and films for tests, valid and hostile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMITS = MediaLimits(max_bytes=50_000_000, max_pixels=10_000_000)
 
 
 def picture(width: int = 160, height: int = 96, seed: int = 0) -> Image.Image:
-    """A gradient, some shapes and some noise; red in the upper left, green in the lower right."""
+    """Draws a gradient with noise, a red block in the upper left and a green one lower right."""
     rng = np.random.default_rng(seed)
     ramp = np.linspace(0, 180, width * height * 3).reshape(height, width, 3)
     noisy = (ramp + rng.normal(0, 12, ramp.shape)).clip(0, 255).astype(np.uint8)
@@ -41,7 +41,7 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png_bomb(width: int, height: int) -> bytes:
-    """A PNG of one colour that swells a thousandfold."""
+    """Makes a PNG of one colour that decompresses to a thousand times its size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     packer = zlib.compressobj(9)
     row = bytes(1 + 3 * width)
@@ -51,7 +51,7 @@ def png_bomb(width: int, height: int) -> bytes:
 
 
 def png16(values: np.ndarray) -> bytes:
-    """A grey PNG of 16 bits."""
+    """Makes a grey PNG with 16 bits per channel."""
     height, width = values.shape
     header = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
@@ -67,7 +67,7 @@ def film(
     flags: str = "faststart",
     codec: str = "libx264",
 ) -> bytes:
-    """A film at 24 frames a second; each second keyframe's part has a shade of its own."""
+    """Makes a film at 24 frames per second with another shade after each keyframe."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "film.mp4")
         options = {"movflags": flags} if flags else {}
@@ -86,7 +86,7 @@ def film(
 
 
 def turned_film(data: bytes) -> bytes:
-    """The film with a track matrix that turns it clockwise by a quarter, as telephones write it."""
+    """Sets a track matrix that rotates the film clockwise by a quarter, as phones write it."""
     plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
     turned = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
     at = data.index(plain, data.index(b"tkhd"))

@@ -1,4 +1,4 @@
-"""Films: codecs, turns, sound, and counts that must agree."""
+"""Films: codecs, rotation, audio, limits and missing frames."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def test_facts(guard: Guard) -> None:
 @pytest.mark.parametrize("codec", ["mpeg4", "libx265", "libsvtav1", "libvpx-vp9"])
 def test_other_codecs(guard: Guard, codec: str) -> None:
     if codec not in av.codecs_available:
-        pytest.skip(f"this build of FFmpeg cannot make {codec}")
+        pytest.skip(f"this build of FFmpeg cannot encode {codec}")
     assert guard.film(film(codec=codec), LIMITS).frames == 24
 
 
 def test_a_codec_that_is_not_listed(guard: Guard) -> None:
-    with pytest.raises(BadRecord, match=r"media\.unsupported_format: picture codec mjpeg"):
+    with pytest.raises(BadRecord, match=r"media\.unsupported_format: video codec mjpeg"):
         guard.film(_other_film("mjpeg", "yuvj420p"), LIMITS)
 
 
@@ -73,15 +73,15 @@ def _sound(video: bool) -> bytes:
 
 def test_sound(guard: Guard) -> None:
     assert guard.film(_sound(video=True), LIMITS).has_audio
-    with pytest.raises(BadRecord, match="no picture track"):
+    with pytest.raises(BadRecord, match="no video track"):
         guard.film(_sound(video=False), LIMITS)
 
 
-def test_a_turned_film(guard: Guard) -> None:
+def test_a_rotated_film_is_upright(guard: Guard) -> None:
     plain, turned = (guard.film(data, LIMITS) for data in (film(), turned_film(film())))
     assert (turned.width, turned.height) == (64, 96)
     assert (turned.stored_width, turned.stored_height) == (96, 64)
-    # The red block is in the upper left; a quarter clockwise brings it to the upper right.
+    # The red block is in the upper left; a quarter turn clockwise moves it to the upper right.
     before, after = plain.samples[0], turned.samples[0]
     assert after.size == (64, 96)
     for x, y in ((10, 16), (60, 40), (90, 60)):
@@ -101,8 +101,8 @@ def test_samples_are_small(guard: Guard) -> None:
     assert len(guard.film(film(), five).samples) == 5
 
 
-def test_frames_lost_from_the_middle_are_missed(guard: Guard) -> None:
-    """Zeroes over the data of several frames: the index still promises them."""
+def test_frames_missing_from_the_middle_are_detected(guard: Guard) -> None:
+    """The data of several frames is overwritten with zeros; the index still lists them."""
     data = bytearray(film(frames=48, gop=12, flags=""))
     start = data.index(b"mdat") + 4
     length = int.from_bytes(data[start - 8 : start - 4], "big") - 8
@@ -111,6 +111,6 @@ def test_frames_lost_from_the_middle_are_missed(guard: Guard) -> None:
         guard.film(bytes(data), LIMITS)
 
 
-def test_a_picture_is_no_film(guard: Guard) -> None:
+def test_a_picture_is_not_accepted_as_a_film(guard: Guard) -> None:
     with pytest.raises(BadRecord, match=r"media\.undecodable"):
         guard.film(encode(picture(), "PNG"), LIMITS)

@@ -1,4 +1,4 @@
-"""Formats by their bytes, and names that contradict them."""
+"""Formats are detected from the bytes, and names that contradict them are refused."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_other_formats(data: bytes) -> None:
     assert sniff_format(data) is None
 
 
-def test_a_private_brand_is_taken_by_its_compatible_ones() -> None:
+def test_an_unknown_brand_is_accepted_for_its_compatible_brands() -> None:
     assert sniff_format(b"\0\0\0\x18ftypXYZ1\0\0\0\0mp42isom" + bytes(20)) == "mp4"
     assert sniff_format(b"\0\0\0\x10ftypXYZ1\0\0\0\0mp42isom" + bytes(20)) is None
 

@@ -1,4 +1,4 @@
-"""Pictures come out upright, in sRGB, eight bits deep and without alpha."""
+"""Pictures are decoded upright, in sRGB, with eight bits and without alpha."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_cmyk() -> None:
 
 
 def _swapped_profile() -> bytes:
-    """An RGB profile whose red and blue are exchanged: to apply it is to see it."""
+    """Returns an RGB profile with red and blue swapped, so that applying it is visible."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = int.from_bytes(profile[128:132], "big")
     entries = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
@@ -132,9 +132,10 @@ def test_a_broken_profile_is_noted(profile: bytes) -> None:
     assert close(decoded.image.getpixel((16, 16)), (255, 0, 0))
 
 
-def test_a_profile_for_other_pixels_is_noted() -> None:
+def test_a_profile_for_another_colour_space_is_noted() -> None:
     data = encode(Image.new("CMYK", (32, 32)), "JPEG", icc_profile=_swapped_profile())
-    assert decode_image(data, "jpg", LIMIT).facts.icc_note == "the profile is for other pixels"
+    note = decode_image(data, "jpg", LIMIT).facts.icc_note
+    assert note == "the profile is for another colour space"
 
 
 def test_facts() -> None:
@@ -144,7 +145,7 @@ def test_facts() -> None:
     assert (plain.mode, plain.bit_depth, plain.frames, plain.has_icc) == ("RGB", 8, 1, False)
 
 
-def test_the_cap_is_exact() -> None:
+def test_the_limit_on_pixels_is_exact() -> None:
     for kind, fmt in (("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")):
         data = encode(picture(50, 40), kind)
         assert decode_image(data, fmt, 2000).image.size == (50, 40)  # type: ignore[arg-type]
@@ -152,14 +153,14 @@ def test_the_cap_is_exact() -> None:
             decode_image(data, fmt, 1999)  # type: ignore[arg-type]
 
 
-def test_more_pixels_than_pillow_dares_if_the_run_allows_them(recwarn: Any) -> None:
+def test_a_run_may_allow_more_pixels_than_pillow_does(recwarn: Any) -> None:
     assert Image.MAX_IMAGE_PIXELS is not None
     data = png_bomb(10_000, 10_000)
     assert decode_for_models(data, "png", 10**8, 64).image.size == (64, 64)
     assert [warning for warning in recwarn if "Bomb" in str(warning.category)] == []
 
 
-def test_a_cut_file_is_refused_though_another_library_asked_pillow_to_be_lax(
+def test_a_truncated_file_is_refused_even_if_pillow_is_set_to_accept_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)

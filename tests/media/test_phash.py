@@ -1,4 +1,4 @@
-"""Near-duplicates look alike; different scenes do not."""
+"""Perceptual hashes: near-duplicates match and different scenes do not."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_variants_are_near() -> None:
 
 
 def test_hashes_are_the_same_everywhere() -> None:
-    """Fixed, because integer arithmetic leaves no room: a change breaks feature stores."""
+    """The values are fixed, because a change would invalidate features stored earlier."""
     image = Image.new("RGB", (64, 64), (10, 20, 30))
     image.paste((250, 120, 0), (8, 16, 40, 60))
     assert phash64(image) == PHASH64

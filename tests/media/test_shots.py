@@ -1,4 +1,4 @@
-"""Shots: found where the generator cut, in easy films and in hard ones."""
+"""Shots are found where the generator cut, in ordinary and in difficult films."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipelines.media.shots import ShotBoundaries, ShotDetector, luma_of
 from tests.media.hard_shots import HARD, Frame, scene, score
 from tests.media.media_samples import LIMITS, film
 
-SEEDS = range(300, 306)  # of hard films; the rules were made with others
+SEEDS = range(300, 306)  # of hard films; the rules were developed with other seeds
 
 
 def shots_of(frames: Iterable[Frame]) -> ShotBoundaries:
@@ -39,7 +39,7 @@ def film_bytes(spec: FilmSpec, folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(40, 52))
-def test_drawn_films_are_cut_where_they_were_made(tmp_path: Path, seed: int) -> None:
+def test_shots_of_drawn_films_begin_where_they_were_drawn(tmp_path: Path, seed: int) -> None:
     spec = draw_film_spec(seed)
     seen = this_guard().film(film_bytes(spec, tmp_path), LIMITS)
     starts = (0, *spec.cut_frames)
@@ -64,7 +64,7 @@ def test_hard_films(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["handheld", "fast_pan"])
-def test_a_moving_camera_costs_few_wrong_cuts(name: str) -> None:
+def test_a_moving_camera_causes_few_false_cuts(name: str) -> None:
     scores = [score(hard, shots_of(hard.frames).starts[1:]) for hard in map(HARD[name], SEEDS)]
     found, wrong, missed = (sum(column) for column in zip(*scores, strict=True))
     assert missed == 0
@@ -72,13 +72,13 @@ def test_a_moving_camera_costs_few_wrong_cuts(name: str) -> None:
 
 
 def test_a_cross_fade_is_not_found() -> None:
-    """The page says so; whoever teaches the rules to find it must say so there."""
+    """docs/profiles.md states this limit; update it if the rules learn to find cross-fades."""
     for seed in SEEDS:
         assert shots_of(HARD["cross_fade"](seed).frames).starts == (0,)
 
 
-def test_a_picture_of_each_shot(tmp_path: Path) -> None:
-    """Each sample is of its own shot: nearest in colour to a frame of it."""
+def test_each_shot_has_a_sample_of_its_own(tmp_path: Path) -> None:
+    """The frame nearest in colour to each sample belongs to the sample's shot."""
     spec = next(spec for spec in map(draw_film_spec, range(99)) if len(spec.shots) == 4)
     data = film_bytes(spec, tmp_path)
     seen = this_guard().film(data, LIMITS)
@@ -92,7 +92,7 @@ def test_a_picture_of_each_shot(tmp_path: Path) -> None:
 
 
 def test_a_shot_without_a_keyframe_gives_its_middle_frame(tmp_path: Path) -> None:
-    """One keyframe in the whole film: the frame is decoded from there."""
+    """The film has one keyframe in all, so the frame is decoded from there."""
     path = tmp_path / "film.mp4"
     pictures = [scene(seed) for seed in (7, 8, 9)]
     with av.open(str(path), "w", format="mp4") as container:
@@ -111,7 +111,7 @@ def test_a_shot_without_a_keyframe_gives_its_middle_frame(tmp_path: Path) -> Non
         assert np.abs(np.asarray(sample.convert("L"), float) - picture).mean() < 6
 
 
-def test_a_film_of_too_many_shots_has_no_pictures_of_them(tmp_path: Path) -> None:
+def test_a_film_of_too_many_shots_has_no_shot_samples(tmp_path: Path) -> None:
     scenes = [draw_scene_spec(seed) for seed in (1, 2)]
     shots = tuple(SceneShot(scenes[number % 2], 3) for number in range(MAX_SHOTS + 1))
     seen = this_guard().film(film_bytes(FilmSpec(1, shots, 320, 240, 24), tmp_path), LIMITS)
@@ -133,7 +133,7 @@ def test_no_frames() -> None:
 
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 150), st.integers(0, 2**32 - 1))
 def test_any_size_and_length(width: int, height: int, count: int, seed: int) -> None:
-    """Starts ascend within the film, and nothing depends on how frames fall into batches."""
+    """The starts ascend and lie within the film."""
     rng = np.random.default_rng(seed)
     kinds = rng.integers(0, 255, (3, height, width), np.uint8)
     frames = [kinds[rng.integers(3)] for _ in range(count)]
@@ -143,8 +143,8 @@ def test_any_size_and_length(width: int, height: int, count: int, seed: int) -> 
     assert found.starts[-1] < count
 
 
-def test_batches_do_not_show() -> None:
-    """A cut wherever it falls: at, before and after the 64th frame, where a batch ends."""
+def test_a_cut_is_found_anywhere_in_a_batch() -> None:
+    """The cut lies before, at and after the 64th frame, where a batch ends."""
     first, second = (scene(seed).astype(np.uint8) for seed in (3, 4))
     for cut in range(58, 72):
         assert shots_of([first] * cut + [second] * 30).starts == (0, cut)
@@ -174,7 +174,7 @@ def test_luma_of_every_layout(layout: str) -> None:
     assert nearest < 1.5
 
 
-def test_the_same_film_gives_the_same_answer() -> None:
+def test_the_same_film_gives_the_same_result() -> None:
     data = film(frames=48, gop=12)
     first, second = (this_guard().film(data, LIMITS) for _ in range(2))
     assert (first.shots, first.motion_milli) == (second.shots, second.motion_milli)

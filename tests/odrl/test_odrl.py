@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,7 +19,6 @@ from pipelines.odrl.export import SampleLookup
 from pipelines.odrl.policy import deal_policy, delivered_policy, excluded_policy, policy_line
 from pipelines.odrl.records import (
     DeliveredDecision,
-    ExcludedDecision,
     PolicyScope,
     UsageLimits,
     read_usage_limits,
@@ -32,12 +32,13 @@ from pipelines.odrl.terms import (
     JsonNode,
     profile_document,
 )
+from pipelines.run.decisions import Decision, delivered_asset, refused_asset
 from pipelines.storage.open import open_store
 from pipelines.storage.tables import json_bytes
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError, RunError
 from schemas.money import EXPONENTS
-from schemas.reasons import REASONS, Outcome
+from schemas.reasons import REASONS, Outcome, Reason, Stage
 from schemas.rights import PURPOSES, Purpose
 from schemas.territory import COUNTRIES
 from tests.odrl.odrl_rules import FS, ODRL, check_policy, fs, odrl, one, triples
@@ -96,10 +97,8 @@ def delivered(asset_id: str | None = "A-1", limits: UsageLimits | None = None) -
     )
 
 
-def left(asset_id: str = "A-2", detail: str = "status=withdrawn") -> ExcludedDecision:
-    return ExcludedDecision(
-        asset_id, Outcome.REFUSED, "screen", ("asset.withdrawn", "consent.denied"), detail
-    )
+def left(asset_id: str = "A-2", detail: str = "status=withdrawn") -> Decision:
+    return refused_asset(asset_id, [Reason.ASSET_WITHDRAWN, Reason.CONSENT_DENIED], detail)
 
 
 def actions(graph: Graph, policy: URIRef, rule: str) -> set[str]:
@@ -228,7 +227,7 @@ def test_the_buyer_gets_commitments_and_no_ids() -> None:
 @pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.FAILED])
 def test_what_is_left_out_is_forbidden_by_this_deal_with_its_reasons(outcome: Outcome) -> None:
     codes = tuple(code for code, info in REASONS.items() if info.outcome is outcome)
-    item = ExcludedDecision("A-9", outcome, "screen", tuple(map(str, codes)), "seen: x")
+    item = Decision("A-9", outcome, Stage.SCREEN, tuple(map(str, codes)), "seen: x")
     graph = triples(policy_line(excluded_policy(a_scope(), item)))
     policy = check_policy(graph)
     assert (policy, RDF.type, odrl("Set")) in graph
@@ -250,9 +249,7 @@ def test_what_is_left_out_is_forbidden_by_this_deal_with_its_reasons(outcome: Ou
 
 def test_an_unknown_reason_is_refused() -> None:
     with pytest.raises(InputError, match="not known"):
-        excluded_policy(
-            a_scope(), ExcludedDecision("A", Outcome.REFUSED, "screen", ("no.such",), "")
-        )
+        excluded_policy(a_scope(), Decision("A", Outcome.REFUSED, Stage.SCREEN, ("no.such",), ""))
 
 
 def test_two_rows_of_one_id_are_two_policies() -> None:
@@ -348,14 +345,19 @@ def test_limits_come_from_the_samples_of_the_shard(tmp_path: Path) -> None:
         pq.write_table(pa.Table.from_pylist([row]), shards / f"{shard}.parquet")
     samples = SampleLookup(open_store(str(tmp_path)), frozenset({"plain", "limited"}))
     narrowed = UsageLimits(date(2027, 1, 31), (("fs:alter", ("AL-CRP", "AL-FLP")),))
-    found = samples.find("shard=limited; key=k", "A-1")
+    found = samples.find(delivered_asset("A-1", "limited", "k", ""), for_buyer=False)
     assert found == DeliveredDecision("A-1", "ab", "cd", "limited", "k", narrowed)
-    assert samples.find("shard=plain; key=k", None) == DeliveredDecision(
-        None, "ab", "cd", "plain", "k"
-    )
-    for detail in ("shard=plain; key=other", "shard=../plain; key=k", "shard=none; key=k", ""):
+    plain = delivered_asset("A-1", "plain", "k", "XMP x=no; shard=limited; key=k overridden")
+    assert samples.find(plain, for_buyer=True) == DeliveredDecision(None, "ab", "cd", "plain", "k")
+    elsewhere: list[tuple[str | None, str | None]] = [
+        ("plain", "other"),
+        ("../plain", "k"),
+        ("none", "k"),
+        (None, None),
+    ]
+    for other_shard, other_key in elsewhere:
         with pytest.raises(RunError, match="no shard"):
-            samples.find(detail, "A-1")
+            samples.find(replace(plain, shard=other_shard, key=other_key), for_buyer=False)
 
 
 def test_the_profile_defines_every_term_that_policies_use() -> None:

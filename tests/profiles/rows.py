@@ -1,8 +1,10 @@
-"""Rows of a unit's table, and the fields that every sample has."""
+"""Makes rows of a unit's table, and the fields that every sample has."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
+
+from schemas.unit import UnitRow, UnitShot
 
 Row = dict[str, Any]
 
@@ -48,9 +50,9 @@ FILM_COMMON: Row = {
 }
 
 
-def picture_row(**changes: Any) -> Row:
-    """A picture that a model captioned."""
-    row = {
+def picture_row(**changes: Any) -> UnitRow:
+    """Returns the row of a picture that a model captioned."""
+    row: Row = {
         "media_type": "image",
         "width": 640,
         "height": 480,
@@ -63,11 +65,11 @@ def picture_row(**changes: Any) -> Row:
         "description_score": 0.2,
         "frames": 1,
     }
-    return {**row, **changes}
+    return cast("UnitRow", row | changes)
 
 
-def film_row(**changes: Any) -> Row:
-    """A film of two shots that a model captioned."""
+def film_row(**changes: Any) -> UnitRow:
+    """Returns the row of a film of two shots that a model captioned."""
     row = picture_row(
         media_type="video",
         frames=50,
@@ -77,11 +79,17 @@ def film_row(**changes: Any) -> Row:
         motion_milli=1234,
         shots=[shot(0, 20, "a red boat", 0.31), shot(20, 50, "a green tree", 0.28)],
     )
-    return {**row, **changes}
+    return with_values(row, **changes)
 
 
-def shot(first: int, end: int, caption: str, score: float) -> Row:
-    """One shot at 25 frames a second."""
+def with_values(row: UnitRow, **changes: Any) -> UnitRow:
+    """Returns the row with other values."""
+    columns: Row = {**row, **changes}
+    return cast("UnitRow", columns)
+
+
+def shot(first: int, end: int, caption: str, score: float) -> UnitShot:
+    """Returns one shot at 25 frames per second."""
     return {
         "first_frame": first,
         "end_frame": end,
@@ -92,18 +100,18 @@ def shot(first: int, end: int, caption: str, score: float) -> Row:
     }
 
 
-def bare(row: Row) -> Row:
-    """The same asset where no model may see it."""
-    unseen = {"caption": row["title"], "caption_source": "title", "clip_score": 0.0}
+def bare(row: UnitRow) -> UnitRow:
+    """Returns the row of the same asset if no model may see it."""
+    unseen: Row = {"caption": row["title"], "caption_source": "title", "clip_score": 0.0}
     if "shots" in row:
         unseen["shots"] = [{**one, "caption": "", "clip_score": 0.0} for one in row["shots"]]
-    return {**row, **unseen, "title_score": 0.0, "description_score": 0.0}
+    return with_values(row, **unseen, title_score=0.0, description_score=0.0)
 
 
-def common_of(row: Row) -> Row:
-    """The common fields that belong to a row."""
+def common_of(row: UnitRow) -> Row:
+    """Returns the fields that all profiles share, for a row."""
     base = FILM_COMMON if row["media_type"] == "video" else COMMON
     seen = row["caption_source"] == "model"
     unnamed = {} if seen else {"caption_model": "", "clip_model": ""}
-    said = {name: row[name] or "" for name in ("title", "description")}
+    said = {"title": row["title"] or "", "description": row["description"] or ""}
     return {**base, **unnamed, **said}

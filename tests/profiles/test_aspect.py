@@ -1,4 +1,4 @@
-"""Aspect buckets against logarithms in exact enough decimals."""
+"""Aspect buckets agree with logarithms computed in 50-digit decimals."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_known_sizes(width: int, height: int, bucket: str) -> None:
     assert aspect_bucket(width, height) == bucket
 
 
-def test_no_size_lies_between_two_buckets() -> None:
+def test_no_size_is_equally_near_to_two_buckets() -> None:
     table = aspect_buckets()
     for (_, a, b), (_, c, d) in pairwise(table):
         product = a * b * c * d  # a c / (b d) is a square of a ratio only if this is a square

@@ -1,4 +1,4 @@
-"""Profiles: schemas that say what the models say, samples that meet them, and refusals."""
+"""Profiles: their schemas agree with their models, samples match them, and refusals are right."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from pipelines.profiles import load_profile, profile_for, profile_names
 from pipelines.profiles.base import Profile, SampleError, schema_text
 from schemas import profiles as schemas
 from schemas.errors import InputError
-from tests.profiles.rows import Row, bare, common_of, film_row, picture_row, shot
+from schemas.unit import UnitRow
+from tests.profiles.rows import Row, bare, common_of, film_row, picture_row, shot, with_values
 
 NAMES = profile_names()
 
 
-def row_of(name: str) -> Row:
+def row_of(name: str) -> UnitRow:
     return film_row() if load_profile(name).media_type == "video" else picture_row()
 
 
-def make_json(name: str, row: Row) -> Row:
+def make_json(name: str, row: UnitRow) -> Row:
     sample = load_profile(name).make_sample(common_of(row), row)
     return sample.model_dump(mode="json")
 
@@ -53,7 +54,7 @@ def test_schemas_are_as_generated(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_schema_leaves_nothing_open(name: str) -> None:
+def test_a_schema_is_closed_and_types_every_field(name: str) -> None:
     schema = schemas.profile_schema(name)
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["properties"]["profile"]["const"] == name
@@ -71,8 +72,8 @@ def test_a_sample_meets_its_schema(name: str, seen: bool) -> None:
     row = row_of(name)
     if not seen:
         row = bare(row)
-        row |= {"shots": row["shots"][:1]} if "shots" in row else {}
-        row |= {"frames": 20} if "shots" in row else {}
+        if "shots" in row:
+            row = with_values(row, shots=row["shots"][:1], frames=20)
     profile = load_profile(name)
     assert profile.find_unmet(row) is None
     common = {**common_of(row), "frames": row.get("frames", 0) if "shots" in row else 0}
@@ -85,19 +86,19 @@ def test_a_sample_meets_its_schema(name: str, seen: bool) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_loaders_find_the_same_types_in_every_sample(name: str) -> None:
-    """What a model saw and what none may see, each read by itself, as a loader's first sample."""
+    """A sample with model captions and one without, each read alone, as a loader's first one."""
     row = row_of(name)
-    lone: Row = {"shots": [shot(0, 50, "", 0.0)]} if "shots" in row else {}
+    lone = with_values(row, shots=[shot(0, 50, "", 0.0)]) if "shots" in row else row
     full, empty = (
         pyarrow.json.read_json(io.BytesIO(rfc8785.dumps(make_json(name, one)) + b"\n")).schema
-        for one in (row, bare({**row, **lone}))
+        for one in (row, bare(lone))
     )
     assert full == empty
     assert pyarrow.null() not in full.types
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_field_is_needed_and_typed(name: str) -> None:
+def test_every_field_is_required_and_typed(name: str) -> None:
     sample, profile, check = make_json(name, row_of(name)), load_profile(name), validator(name)
     assert check.is_valid(sample)
     for field, value in sample.items():
@@ -127,7 +128,7 @@ _ANYTHING = st.one_of(
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_schema_and_model_agree(name: str, data: st.DataObject) -> None:
-    """Any value in any field: what the code accepts the schema does, and the other way round."""
+    """The code and the schema accept the same values in every field."""
     sample = make_json(name, row_of(name))
     field = data.draw(st.sampled_from(sorted(sample)))
     changed = {**sample, field: data.draw(_ANYTHING)}
@@ -135,23 +136,23 @@ def test_schema_and_model_agree(name: str, data: st.DataObject) -> None:
     try:
         load_profile(name).parse_sample(json.dumps(changed).encode())
     except SampleError as error:
-        # Whether shots make up the film is more than a schema can say.
-        assert not valid or "shots are not" in str(error)
+        # A JSON Schema cannot express that the shots cover the film.
+        assert not valid or "shots do not cover" in str(error)
     else:
         assert valid
 
 
-def unmet_reason(name: str, row: Row) -> str:
+def unmet_reason(name: str, row: UnitRow) -> str:
     unmet = load_profile(name).find_unmet(row)
     return unmet.reason if unmet else ""
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_caption_at_all(name: str) -> None:
-    wordless = {**row_of(name), "title": None, "description": " "}
+def test_an_asset_without_any_caption_is_refused(name: str) -> None:
+    wordless = with_values(row_of(name), title=None, description=" ")
     assert unmet_reason(name, wordless) == ""
     assert unmet_reason(name, {**wordless, "caption": ""}) == "profile.no_caption"
-    unseen = {**wordless, "caption": "", "caption_source": "none"}
+    unseen: UnitRow = {**wordless, "caption": "", "caption_source": "none"}
     assert unmet_reason(name, unseen) == "profile.no_caption"
     if name != "video-text":
         assert unmet_reason(name, {**unseen, "description": "A boat."}) == ""
@@ -168,7 +169,7 @@ def test_no_caption_at_all(name: str) -> None:
         ({"shots": [shot(0, 50, "", 0.0)]}, ""),
     ],
 )
-def test_what_a_film_cannot_give(changes: Row, reason: str) -> None:
+def test_films_that_do_not_meet_the_profile(changes: Row, reason: str) -> None:
     row = film_row(**changes)
     assert unmet_reason("video-text", row) == reason
     if reason in ("profile.not_moving", "profile.too_many_shots", "profile.no_frame_rate"):
@@ -177,7 +178,7 @@ def test_what_a_film_cannot_give(changes: Row, reason: str) -> None:
             load_profile("video-text").make_sample({**common, "fps_num": row["fps_num"]}, row)
 
 
-def test_captions_of_pictures_are_apart() -> None:
+def test_captions_of_pictures_are_in_separate_fields() -> None:
     sample = make_json("image-text", picture_row())
     assert sample["caption"] == sample["short_caption"] == "a red boat on water"
     assert sample["contributor_caption"] == "A red boat"
@@ -195,11 +196,11 @@ def test_captions_of_pictures_are_apart() -> None:
         (bare(picture_row()), 0),
     ],
 )
-def test_the_share_of_synthetic_captions(row: Row, share: int) -> None:
+def test_the_share_of_synthetic_captions(row: UnitRow, share: int) -> None:
     assert make_json("image-text", row)["p_synthetic_bp"] == share
 
 
-def test_without_a_model_the_contributor_speaks() -> None:
+def test_without_a_model_the_contributors_caption_is_recommended() -> None:
     sample = make_json("image-text", bare(picture_row(title="")))
     assert (sample["caption"], sample["caption_source"]) == (
         "A boat at its mooring.",
@@ -232,9 +233,9 @@ def test_shots_of_a_film() -> None:
 @pytest.mark.parametrize(
     "borders", [[(0, 20), (21, 50)], [(0, 20)], [(1, 50)], [(0, 30), (20, 50)], [(0, 50), (50, 50)]]
 )
-def test_shots_that_are_not_the_film(borders: list[tuple[int, int]]) -> None:
+def test_shots_that_do_not_cover_the_film(borders: list[tuple[int, int]]) -> None:
     row = film_row(shots=[shot(first, end, "x", 0.1) for first, end in borders])
-    with pytest.raises(SampleError, match="the shots are not the film's frames in order"):
+    with pytest.raises(SampleError, match="the shots do not cover the film's frames in order"):
         make_json("video-text", row)
 
 
@@ -244,7 +245,7 @@ def test_a_score_stays_within_its_bounds(cosine: float) -> None:
     assert make_json("image-text", picture_row(clip_score=cosine))["clip_score_bp"] == bound
 
 
-def test_pictures_beside_films_carry_their_own_profile() -> None:
+def test_pictures_in_a_film_deal_use_the_companion_profile() -> None:
     def named(name: str, kind: str) -> str | None:
         found: Profile | None = profile_for(name, kind)
         return found.name if found else None
@@ -257,6 +258,6 @@ def test_pictures_beside_films_carry_their_own_profile() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "image_text", "base", "../x", "nothing"])
-def test_an_unknown_profile(name: str) -> None:
+def test_an_unknown_profile_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=r"Unknown profile: .*caption-only, image-text"):
         load_profile(name)

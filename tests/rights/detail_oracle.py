@@ -11,6 +11,7 @@ from pipelines.rights.consents import ALLOW, CONDITIONAL, DENY, MISSING, UNKNOWN
 from pipelines.rights.detail import _GRANT_REASONS, _REASON_COLUMNS
 from pipelines.rights.formatting import one_line
 from pipelines.rights.screen import ReasonMask, RightsIndex, missing_consent_passes, reasons_of
+from pipelines.storage.columns import struct_field
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 
@@ -52,8 +53,8 @@ def expected_details(
 def _consent_notes(assets: pa.Table, index: RightsIndex, deal: Deal) -> dict[int, list[str]]:
     """For each row, which contributor's consent falls short for which purpose."""
     shares = list_column(column(assets, "contributors"))
-    who = shares.values.field("contributor_id")
-    ids = column(assets, "asset_id").take(pa.array(shares.rows))
+    who = struct_field(shares.values, "contributor_id")
+    ids = column(assets, "asset_id").take(shares.rows)
     notes: dict[int, list[str]] = defaultdict(list)
     for purpose in deal.needed_purposes:
         answer = index.consents.states(purpose, ids, who)

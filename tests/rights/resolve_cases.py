@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from pipelines.rights.resolve import Resolution, resolve_rights
 from pipelines.signals.catalogue import read_grants
@@ -20,6 +20,7 @@ from schemas.signal import (
     merge_readings,
     raw_sha256,
 )
+from schemas.unit import ClearedRow
 from tests.rights.rights_cases import AS_OF, Row, asset, deal
 
 TODAY = AS_OF.date()
@@ -61,9 +62,9 @@ def resolve_case(
         tuple(item for item in found if isinstance(item, FileAssertion)),
         tuple(item for item in found if isinstance(item, ReadingFault)),
     )
-    resolution = resolve_rights(
-        whole, merge_readings((read_grants(whole), reading)), terms or deal(), as_of
-    )
+    cleared = cast("ClearedRow", whole)
+    merged = merge_readings((read_grants(cleared), reading))
+    resolution = resolve_rights(cleared, merged, terms or deal(), as_of)
     assert resolution.detail.isprintable()
     assert bool(resolution.detail) == bool(resolution.reasons)
     return resolution

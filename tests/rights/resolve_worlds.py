@@ -14,6 +14,7 @@ from pipelines.rights.cleared_rights import add_cleared_rights
 from pipelines.rights.resolve import Resolution, resolve_rights
 from pipelines.rights.screen import screen_batch
 from pipelines.signals.catalogue import read_grants
+from pipelines.storage.columns import rows_of
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal_terms import Agreement
 from schemas.rights import PURPOSES, Permission, Purpose
@@ -27,6 +28,7 @@ from schemas.signal import (
     merge_readings,
     raw_sha256,
 )
+from schemas.unit import ClearedRow
 from tests.rights import resolve_oracle
 from tests.rights.resolve_oracle import NOTICES, SOURCES, ExpectedOverride, ExpectedResolution
 from tests.rights.rights_cases import AS_OF, Row, rights_index
@@ -65,9 +67,9 @@ class SignalWorld:
         joined = rights_index(made.deal, made.consents, made.releases, CONTRIBUTORS)
         table = pa.Table.from_pylist(made.assets, ASSETS_SCHEMA)
         mask = screen_batch(table, joined, made.deal, np.array(made.repeated, np.bool_))
-        rows = add_cleared_rights(table.filter(pa.array(mask == 0)), joined, made.deal).to_pylist()
+        cleared = add_cleared_rights(table.filter(pa.array(mask == 0)), joined, made.deal)
         found = {}
-        for row in rows:
+        for row in rows_of(cleared, ClearedRow):
             name = row["asset_id"]
             reading = merge_readings((read_grants(row), self.readings[name]))
             resolution = resolve_rights(row, reading, made.deal, AS_OF.date())

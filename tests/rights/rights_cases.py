@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.rights.detail import describe_refusals
 from pipelines.rights.screen import RightsIndex, build_rights_index, reasons_of, screen_batch
-from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTORS_SCHEMA, RELEASES_SCHEMA
+from pipelines.storage.columns import values_of
+from schemas.catalogue import (
+    ASSETS_SCHEMA,
+    CONSENTS_SCHEMA,
+    CONTRIBUTORS_SCHEMA,
+    RELEASES_SCHEMA,
+    ContributorShare,
+)
 from schemas.deal import Deal
 
 Row = dict[str, Any]
@@ -63,8 +70,9 @@ def asset(**changes: Any) -> Row:
     return row | changes
 
 
-def split_shares(*shares: tuple[str | None, int | None]) -> list[Row]:
-    return [{"contributor_id": who, "share_bp": part} for who, part in shares]
+def split_shares(*shares: tuple[str | None, int | None]) -> list[ContributorShare]:
+    rows: list[Row] = [{"contributor_id": who, "share_bp": part} for who, part in shares]
+    return cast("list[ContributorShare]", rows)
 
 
 def event(value: str, minutes: int = -60, who: str = "c-1", **changes: Any) -> Row:
@@ -134,8 +142,7 @@ def details(assets: Sequence[Row], terms: Deal, joined: RightsIndex) -> list[str
     table = pa.Table.from_pylist(list(assets), ASSETS_SCHEMA)
     mask = screen_batch(table, joined, terms, np.zeros(len(assets), np.bool_))
     assert (mask != 0).all()
-    lines: list[str] = describe_refusals(table, mask, joined, terms).to_pylist()
-    return lines
+    return values_of(describe_refusals(table, mask, joined, terms), str)
 
 
 def screened_codes(row: Row, terms: Deal | None = None, **joined: Any) -> set[str]:

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 
 from pipelines.rights.cleared_rights import (
-    CLEARED_RIGHTS_FIELDS,
     add_cleared_rights,
     agreements_by_purpose,
     deal_agreement,
@@ -17,6 +16,7 @@ from pipelines.rights.cleared_rights import (
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal import Deal
 from schemas.rights import Purpose
+from schemas.unit import CLEARED_RIGHTS_FIELDS, Agreement
 from tests.rights.rights_cases import (
     AS_OF,
     DAY,
@@ -208,7 +208,7 @@ def test_every_asset_has_its_own() -> None:
 
 
 def test_covered_purposes_are_those_that_everybody_signed() -> None:
-    def item(purpose: Purpose, who: str, ref: str) -> dict[str, str]:
+    def item(purpose: Purpose, who: str, ref: str) -> Agreement:
         return {"purpose": purpose.value, "contributor_id": who, "ref": ref}
 
     items = [item(GEN, "c-1", "B"), item(GEN, "c-2", "A"), item(INFERENCE, "c-1", "B")]

@@ -13,6 +13,7 @@ from pipelines.demo.deals import DEALS, DemoDeal
 from pipelines.demo.metadata_only import make_metadata_only
 from pipelines.demo.roles.role import AS_OF
 from pipelines.rights.screen import build_rights_index, reasons_of, screen_batch
+from pipelines.storage.columns import values_of
 from schemas.deal import load_deal
 from tests.rights.rights_cases import microseconds
 
@@ -34,14 +35,13 @@ def test_every_row_is_decided_as_it_was_made(library: Path, demo: DemoDeal) -> N
     index = build_rights_index(
         tables["contributors"], tables["consents"], tables["releases"], deal, END_OF_DAY
     )
-    ids = assets["asset_id"].to_pylist()
+    ids = values_of(assets["asset_id"], str)
     names, first, counts = np.unique(ids, return_inverse=True, return_counts=True)
     mask = screen_batch(assets, index, deal, counts[first] > 1)
     answers = pq.read_table(library.parent / "answer_key.parquet")
     assert answers["asset_id"].to_pylist() == ids
-    for name, bits, wanted in zip(
-        ids, mask, answers[demo.deal_id.replace("demo-", "reasons_")].to_pylist(), strict=True
-    ):
+    wanted_reasons = answers[demo.deal_id.replace("demo-", "reasons_")]
+    for name, bits, wanted in zip(ids, mask, values_of(wanted_reasons, list), strict=True):
         assert {reason.value for reason in reasons_of(int(bits))} == set(wanted), name
     assert 0 < (mask == 0).sum() < len(mask)
     assert len(names) < ROWS

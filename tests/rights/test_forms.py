@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipelines.rights.screen import screen_batch
+from pipelines.storage.columns import Column, list_array, list_items, struct_field
 from schemas.catalogue import ASSETS_SCHEMA
 from tests.rights.rights_cases import rights_index
 from tests.rights.worlds import CONTRIBUTORS, make_world
@@ -18,25 +21,26 @@ def as_dictionaries(table: pa.Table) -> pa.Table:
     """Texts as Parquet keeps them: each once, and numbers."""
     columns = []
     for field, values in zip(table.schema, table.columns, strict=True):
-        array = values.combine_chunks()
+        array: Column = values.combine_chunks()
         if pa.types.is_string(field.type):
             array = array.dictionary_encode()
-        elif pa.types.is_list(field.type) and pa.types.is_string(field.type.value_type):
-            items = array.flatten().dictionary_encode()
-            array = pa.ListArray.from_arrays(_offsets(array), items, mask=array.is_null())
+        elif field.type == pa.list_(pa.string()):
+            items = list_items(array).dictionary_encode()
+            array = list_array(_offsets(array), items, array.is_null())
         elif field.name == "contributors":
-            who, parts = array.flatten().flatten()
+            pairs = list_items(array)
+            who, parts = struct_field(pairs, 0), struct_field(pairs, 1)
             shares = pa.StructArray.from_arrays(
                 [who.dictionary_encode(), parts], names=["contributor_id", "share_bp"]
             )
-            array = pa.ListArray.from_arrays(_offsets(array), shares, mask=array.is_null())
+            array = list_array(_offsets(array), shares, array.is_null())
         columns.append(array)
     return pa.table(columns, names=table.column_names)
 
 
-def _offsets(lists: pa.Array) -> pa.Array:
-    lengths = lists.value_lengths().fill_null(0).to_numpy()
-    return pa.array(np.append(0, np.cumsum(lengths)).astype(np.int32))
+def _offsets(lists: Column) -> npt.NDArray[np.int32]:
+    lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
+    return np.append(0, np.cumsum(lengths)).astype(np.int32)
 
 
 def in_the_middle(table: pa.Table) -> pa.Table:

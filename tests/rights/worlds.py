@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from schemas.catalogue import ContributorShare
 from schemas.deal import Deal
 from schemas.rights import PURPOSES
 from tests.rights import oracle
@@ -143,7 +144,7 @@ def _release(rng: random.Random, name: str, oddity: float) -> Row:
     }
 
 
-def _shares(rng: random.Random, oddity: float) -> list[Row]:
+def _shares(rng: random.Random, oddity: float) -> list[ContributorShare]:
     who = rng.sample(
         CONTRIBUTORS if rng.random() > oddity else [*CONTRIBUTORS, "c-9"], rng.randint(1, 3)
     )

@@ -13,10 +13,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipelines.cli import main
+from pipelines.process.identity import ProcessIdentity
 from pipelines.run.lease import hold_version
 from pipelines.run.lease_record import LeaseRecord
 from pipelines.run.leftovers import LeftoverKind, clean_output
-from pipelines.run.process import ProcessIdentity
 from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Options, s3_client
 from pipelines.storage.store import Store
@@ -128,6 +128,7 @@ def test_claims_of_what_is_published_or_gone_go(store: Store) -> None:
     for deal_id, version in (("acme", "v0001"), ("gone", "v0003")):
         claim = LeaseRecord(deal_id, version, 1, "r", elsewhere, "", "")
         store.write_bytes(claim.key(), claim.to_json())
+        store.write_bytes(claim.key("done"), b"{}\n")  # as runs of earlier versions left it
     age(Path(store.uri), 2 * DAY)
     found = clean_output(store, DAY)
     assert [item.name for item in found if item.kind is LeftoverKind.LEASE] == [

@@ -9,6 +9,7 @@ import pytest
 from pipelines.run.versions import Version, begin_version, find_version
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes, read_json
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError, RunError
 
@@ -83,6 +84,20 @@ def test_what_a_run_itself_left_is_kept_for_it(store: Store) -> None:
     store.write_bytes("acme/v0001/delivery/shards/s.tar", b"")
     begin_version(store, deal(), "v0001", "run")
     assert store.exists("acme/v0001/delivery/shards/s.tar")
+
+
+def test_what_an_earlier_version_of_the_program_left_is_not_gone_on_with(store: Store) -> None:
+    begin_version(store, deal(), "v0001", "run")
+    key = "acme/v0001/agency/run.json"
+    record = read_json(store, key)
+    store.write_bytes(key, json_bytes({**record, "work_format": record.pop("work_format") - 1}))
+    store.write_bytes("acme/v0001/delivery/shards/s.tar", b"")
+    store.write_bytes("agency/work/run/shards/s.json", b"{}")
+    begin_version(store, deal(), "v0001", "run")
+    assert [item.key for item in store.list()] == [key]
+    store.write_bytes("agency/work/run/shards/s.json", b"{}")
+    begin_version(store, deal(), "v0001", "run")
+    assert store.exists("agency/work/run/shards/s.json")
 
 
 def test_receipts_go_with_what_they_speak_of(store: Store) -> None:

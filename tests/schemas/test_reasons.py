@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from pipelines.report.reference import deal_keys
 from schemas.catalogue import OPTIONAL_TABLES, TABLES, grant_column, required_columns
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
 from schemas.reasons import REASONS, SCREEN_REASONS, Outcome, Reason, Stage
@@ -57,7 +58,7 @@ def test_a_mask_has_room_for_every_screening_reason() -> None:
 
 
 def test_published_tables_begin_as_they_must() -> None:
-    assert DECISIONS_SCHEMA.names == ["asset_id", "outcome", "stage", "reasons", "detail"]
+    assert DECISIONS_SCHEMA.names[:5] == ["asset_id", "outcome", "stage", "reasons", "detail"]
     assert FAILED_ASSETS_SCHEMA.names == ["asset_id", "stage", "reason", "detail"]
 
 
@@ -90,3 +91,15 @@ def test_generated_media_by_the_vocabulary() -> None:
     assert "trainedAlgorithmicMedia" in generated
     assert "compositeWithTrainedAlgorithmicMedia" in generated
     assert not {"digitalCapture", "negativeFilm", "positiveFilm", "print"} & generated
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_what_governs_a_reason_is_a_key_of_a_deal(reason: Reason) -> None:
+    """tests/rights/test_governed.py finds out whether it is the right one."""
+    keys = reason.info.governed_by
+    known = {"agreements", *(name for name, *_ in deal_keys())}
+    assert set(keys) <= known and len(set(keys)) == len(keys)
+    # Whatever key the cure speaks of, or the reason is found in, is among them.
+    spoken = set(re.findall(r"(?:rights|limits|select)\.[a-z_]+", reason.info.remedy))
+    assert spoken <= set(keys)
+    assert not reason.info.source.startswith("select.") or keys == (reason.info.source,)

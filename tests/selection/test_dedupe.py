@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, is_near
 from pipelines.selection import dedupe
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
-from pipelines.steps.enrich import UNIT_SCHEMA
+from schemas.unit import UNIT_SCHEMA
 from tests.selection.candidates import (
     BITS,
     COLOURS,

@@ -73,6 +73,8 @@ def test_kinds_of_dedupe() -> None:
         "b": ("duplicate.exact", "kept: a"),
         "c": ("duplicate.near", "kept: a"),
     }
+    refusals = select_samples(table_of(list(items)), SelectTerms(dedupe="near")).refusals
+    assert [refusal.kept_asset_id for refusal in refusals] == ["a", "a"]
 
 
 def test_nothing_to_choose_from() -> None:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
 from pipelines.signals.catalogue import read_consents, read_grants
+from schemas.catalogue import AssetRow, ConsentRow
 from schemas.rights import PURPOSES, Permission, Purpose
-from schemas.signal import Origin, Signal
+from schemas.signal import Origin, Reading, Signal
 from tests.rights.rights_cases import AS_OF, TICK, Row, asset, event
+
+
+def grants_of(row: Row) -> Reading:
+    return read_grants(cast("AssetRow", row))
+
+
+def consents_of(events: Sequence[Row], who: str, asset_id: str) -> Reading:
+    return read_consents(cast("Sequence[ConsentRow]", events), who, asset_id, AS_OF)
 
 
 def consent_signals(
     *events: Row, who: str = "c-1", asset_id: str = "a-1", purpose: Purpose = Purpose.TRAIN_GEN
 ) -> list[Signal]:
-    reading = read_consents(events, who, asset_id, AS_OF)
+    reading = consents_of(events, who, asset_id)
     assert not reading.claims
     assert not reading.faults
     return [signal for signal in reading.signals if signal.purpose is purpose]
@@ -36,7 +47,7 @@ def consent_signals(
     ],
 )
 def test_a_grant(purpose: Purpose, text: str, value: Permission) -> None:
-    reading = read_grants(asset(**{f"grant_{purpose}": text}))
+    reading = grants_of(asset(**{f"grant_{purpose}": text}))
     [signal] = reading.signals
     assert signal.origin is Origin.CATALOGUE
     assert signal.purpose is purpose
@@ -48,17 +59,17 @@ def test_a_grant(purpose: Purpose, text: str, value: Permission) -> None:
 
 
 def test_a_column_that_is_absent_or_empty_says_nothing() -> None:
-    assert not read_grants(asset())
-    assert not read_grants(asset(**{f"grant_{purpose}": None for purpose in PURPOSES}))
+    assert not grants_of(asset())
+    assert not grants_of(asset(**{f"grant_{purpose}": None for purpose in PURPOSES}))
 
 
 def test_columns_are_read_in_the_order_of_the_purposes() -> None:
     row = asset(**{f"grant_{purpose}": "allow" for purpose in reversed(PURPOSES)})
-    assert [signal.purpose for signal in read_grants(row).signals] == list(PURPOSES)
+    assert [signal.purpose for signal in grants_of(row).signals] == list(PURPOSES)
 
 
 def test_what_a_grant_says_is_one_short_line() -> None:
-    [signal] = read_grants(asset(grant_search="no\n\u2028\x1b" + "x" * 5000)).signals
+    [signal] = grants_of(asset(grant_search="no\n\u2028\x1b" + "x" * 5000)).signals
     assert signal.said.isprintable()
     assert len(signal.said) <= 200
 
@@ -85,9 +96,9 @@ def test_a_consent(text: str, value: Permission) -> None:
 def test_a_consent_to_all_is_one_to_each_purpose() -> None:
     for purpose in PURPOSES:
         assert len(consent_signals(event("allow", purpose="all"), purpose=purpose)) == 1
-    reading = read_consents([event("deny", purpose="fun")], "c-1", "a-1", AS_OF)
+    reading = consents_of([event("deny", purpose="fun")], "c-1", "a-1")
     assert not reading
-    alone = read_consents([event("deny", purpose="search")], "c-1", "a-1", AS_OF)
+    alone = consents_of([event("deny", purpose="search")], "c-1", "a-1")
     assert [signal.purpose for signal in alone.signals] == [Purpose.SEARCH]
 
 

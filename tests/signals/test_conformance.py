@@ -8,6 +8,7 @@ from datetime import date
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -21,6 +22,7 @@ from schemas.deal import Deal
 from schemas.reasons import Reason
 from schemas.rights import Permission, Purpose
 from schemas.signal import AssertionKind, Origin, Reading
+from schemas.unit import ClearedRow
 from tests.rights.rights_cases import AS_OF, asset, deal
 from tests.signals.case import Case
 
@@ -103,7 +105,8 @@ def judge(reading: Reading, purpose: Purpose, signed: bool = False) -> Resolutio
     own = {"purpose": purpose.value, "contributor_id": "c-1", "ref": "MSA-7"}
     row["agreements"] = [own] if signed else []
     agreements = [SIGNED] if signed else []
-    return resolve_rights(row, reading, terms_for(purpose, agreements=agreements), AS_OF.date())
+    terms = terms_for(purpose, agreements=agreements)
+    return resolve_rights(cast("ClearedRow", row), reading, terms, AS_OF.date())
 
 
 def strictest(reading: Reading, purpose: Purpose) -> Permission | None:

@@ -132,7 +132,7 @@ def test_what_the_graph_left_is_read_back(tmp_path: Path) -> None:
         "stopped": False,
         "shards": 2,
     }
-    verdict = {"stop": None, "counts": steps["read"]}
+    verdict: dict[str, object] = {"stop": None, "counts": steps["read"]}
     for name, value in (("verdict", verdict), ("screen", steps["screen"]), ("plan", plan)):
         store.write_bytes(f"{JOB.work}/{name}.json", json_bytes(value))
     for receipt in reversed(receipts()):
@@ -140,6 +140,13 @@ def test_what_the_graph_left_is_read_back(tmp_path: Path) -> None:
         store.write_bytes(key, json_bytes(receipt.__dict__))
     assert read_counts(store, JOB) == written
     assert read_receipts(store, JOB) == receipts()
-    stop = {"stop": ["what", "which", "remedy"]}
-    store.write_bytes(f"{JOB.work}/verdict.json", json_bytes(stop))
-    assert read_counts(store, JOB).stop == ("what", "which", "remedy")
+    verdict["stop"] = ["what", "which", "remedy"]
+    store.write_bytes(f"{JOB.work}/verdict.json", json_bytes(verdict))
+    stopped = read_counts(store, JOB)
+    assert stopped.stop == ("what", "which", "remedy")
+    assert stopped.ran == {"read": written.steps["read"]} and stopped.failed_assets == 1
+
+
+def test_a_run_that_gives_up_has_selected_nothing_and_does_not_count_it() -> None:
+    assert counts().ran == counts().steps
+    assert list(replace(counts(), too_many_failed=True).ran) == ["read", "screen", "enrich"]

@@ -106,7 +106,7 @@ def test_the_contract_through_a_faulty_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     short = SimpleNamespace(sleep=lambda seconds, wait=time.sleep: wait(seconds / 100))
-    monkeypatch.setattr("pipelines.storage.s3_retry.time", short)
+    monkeypatch.setattr("tenacity.nap.time", short)
     far = open_store(f"s3://{bucket}/p", S3Options(proxy.endpoint, "us-east-1"))
     course = Exercise(far, seed, BIG)
     proxy.schedule = Schedule(seed, rate, FAULTS, in_a_row=2 if rate < 0.5 else 1000)

@@ -28,15 +28,15 @@ def picture(modules: Mapping[str, set[str]]) -> str:
     Args:
         modules: Every module with those that it imports; see `figures.read_modules`.
     """
-    rows, places = _rows(), dict[str, tuple[float, float, float]]()
-    for number, names in enumerate(rows):
+    bands, places = list(rows().values()), dict[str, tuple[float, float, float]]()
+    for number, names in enumerate(bands):
         width = (_WIDTH - _LABEL - _MARGIN) / len(names)
         top = _MARGIN + number * (_BOX_HEIGHT + _GAP)
         for at, name in enumerate(names):
             places[name] = (_LABEL + at * width + 4, top, width - 8)
-    height = _MARGIN * 2 + len(rows) * (_BOX_HEIGHT + _GAP) - _GAP
+    height = _MARGIN * 2 + len(bands) * (_BOX_HEIGHT + _GAP) - _GAP
     edges = _folder_arrows(modules)
-    level_of = {name: number for number, names in enumerate(rows) for name in names}
+    level_of = {name: number for number, names in enumerate(bands) for name in names}
     lines = [
         _line(places[one], places[other])
         for one, other in sorted(
@@ -50,7 +50,7 @@ def picture(modules: Mapping[str, set[str]]) -> str:
             beside.setdefault(one, []).append(_short(other))
     sizes = {name: sum(_folder(module) == name for module in modules) for name in places}
     boxes = [_box(name, places[name], sizes[name], beside.get(name, [])) for name in sorted(places)]
-    bands = [
+    titles = [
         f'<text x="{_MARGIN}" y="{_MARGIN + number * (_BOX_HEIGHT + _GAP) + 26}" '
         f'class="level">{title}</text>'
         for number, (title, _) in enumerate(_ROWS)
@@ -62,7 +62,7 @@ def picture(modules: Mapping[str, set[str]]) -> str:
             _STYLE,
             f'<rect width="{_WIDTH}" height="{height}" class="page"/>',
             *lines,
-            *bands,
+            *titles,
             *boxes,
             "</svg>",
             "",
@@ -80,12 +80,13 @@ path { fill: none; stroke: #9fb3c8; stroke-opacity: 0.55; }
 </style>"""
 
 
-def _rows() -> list[list[str]]:
-    named, rows = levels(), []
-    for _, count in _ROWS:
-        rows.append([name for level in named[:count] for name in level])
+def rows() -> dict[str, list[str]]:
+    """The six levels from the top down, by name, with their folders."""
+    named, found = levels(), {}
+    for title, count in _ROWS:
+        found[title] = [name for level in named[:count] for name in level]
         named = named[count:]
-    return rows
+    return found
 
 
 def _folder(module: str) -> str:
@@ -95,7 +96,7 @@ def _folder(module: str) -> str:
 
 
 def _folder_arrows(modules: Mapping[str, set[str]]) -> set[tuple[str, str]]:
-    known = {name for row in _rows() for name in row}
+    known = {name for row in rows().values() for name in row}
     found = {(_folder(one), _folder(other)) for one, other in arrows(modules)}
     return {(one, other) for one, other in found if one != other and {one, other} <= known}
 

@@ -92,5 +92,5 @@ def test_every_folder_has_a_level() -> None:
 
 def test_the_picture_is_of_this_code() -> None:
     assert PICTURE.read_text(encoding="utf-8") == picture(MODULES), (
-        "python -m tests.structure --draw"
+        "python -m tests.structure --write"
     )

@@ -13,7 +13,6 @@ import pytest
 import rfc8785
 
 from pipelines.format.tar import TarWriter
-from pipelines.format.tar_reader import read_members
 from pipelines.storage.open import open_store
 from pipelines.verify.embeddings import check_embeddings
 from pipelines.verify.report import Report
@@ -21,6 +20,7 @@ from pipelines.verify.shard import CheckedShard, check_shard
 from schemas.manifest import ShardRecord
 from schemas.shard_table import SHARD_TABLE_SCHEMA
 from tests.end_to_end.command import Demo
+from tests.format.strict_tar import read_members
 
 
 class Shard:

@@ -1,4 +1,4 @@
-"""open_clip imports even where torch and torchvision do not match."""
+"""open_clip can be imported even where the builds of torch and torchvision do not match."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.vision import compat
 
-# What a CPU build of torch beside a CUDA build of torchvision does: the extension fails to load.
+# Simulates a CPU build of torch with a CUDA build of torchvision: the extension fails to load.
 _BREAK = """
 import torch
 def broken(path):
@@ -23,12 +23,12 @@ def _run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
-def test_the_failure_is_real() -> None:
+def test_torchvision_alone_fails_to_import() -> None:
     run = _run(_BREAK + "import torchvision")
     assert "operator torchvision::nms does not exist" in run.stderr
 
 
-def test_open_clip_imports_all_the_same() -> None:
+def test_open_clip_imports_and_works() -> None:
     code = _BREAK + (
         "from pipelines.vision.compat import import_open_clip, _libraries\n"
         "clip = import_open_clip()\n"
@@ -46,7 +46,7 @@ def test_open_clip_imports_all_the_same() -> None:
     assert second == "(1, 192)"
 
 
-def test_nothing_is_done_where_the_operators_exist() -> None:
+def test_nothing_is_defined_where_the_operators_exist() -> None:
     compat.define_operators()
     assert compat._libraries == []
 

@@ -1,4 +1,4 @@
-"""Decoding: greedy against teacher forcing, beams against all captions there are."""
+"""Greedy decoding agrees with teacher forcing, and beam search with an exhaustive search."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIMITS = TokenLimits(START, END, PAD, length=5)
 
 
 class TableDecoder:
-    """A decoder whose next token hangs on the last one and on the picture, by a fixed table."""
+    """A decoder whose next token depends only on the last one and the picture, by a fixed table."""
 
     def __init__(self, seed: int) -> None:
         source = torch.Generator().manual_seed(seed)
@@ -39,7 +39,7 @@ class TableDecoder:
         return {"logits": self.table[which[:, None], text]}
 
     def score(self, row: int, tokens: list[int]) -> float:
-        """Mean log-probability of a caption with its end, unless it is cut by the length."""
+        """Returns the mean log-probability of a caption, less a penalty if it has not ended."""
         ended = len(tokens) < LIMITS.length - 1
         path = [START, *tokens, *([END] if ended else [])]
         steps = self.table[row].log_softmax(-1)
@@ -52,7 +52,7 @@ def _image_tokens() -> ImageTokens:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_wide_beams_find_the_best_of_all_captions(seed: int) -> None:
+def test_a_wide_beam_finds_the_best_caption(seed: int) -> None:
     decoder = TableDecoder(seed)
     found = beam(decoder, _image_tokens(), LIMITS, beams=30)
     words = [token for token in range(6) if token not in (START, END, PAD)]
@@ -90,7 +90,7 @@ def test_a_row_that_ends_at_once_is_empty() -> None:
 def test_greedy_agrees_with_teacher_forcing(
     demo_model: ModelRef, pictures: list[Image.Image]
 ) -> None:
-    """One pass over the whole caption must choose, at every step, the token that was written."""
+    """One pass over the whole caption chooses, at every step, the token that greedy() wrote."""
     network = load_network(demo_model, 1)
     limits = load_captioner(demo_model).limits
     with torch.inference_mode():

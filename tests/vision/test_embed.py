@@ -1,4 +1,4 @@
-"""Embeddings: what they are and what they do not hang on."""
+"""Embeddings: their shape and length, and what they must not depend on."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_vectors_have_length_one(demo_model: ModelRef, pictures: list[Image.Imag
     assert np.allclose(np.linalg.norm(words, axis=1), 1, atol=1e-6)
 
 
-def test_nothing_gives_nothing(demo_model: ModelRef) -> None:
+def test_empty_input_gives_empty_output(demo_model: ModelRef) -> None:
     encoder = load_encoder(demo_model)
     assert encoder.embed_images([]).shape == (0, encoder.dimension)
     assert encoder.embed_texts([]).shape == (0, encoder.dimension)
@@ -40,7 +40,7 @@ def test_nothing_gives_nothing(demo_model: ModelRef) -> None:
 def test_vectors_do_not_depend_on_their_neighbours(
     demo_model: ModelRef, pictures: list[Image.Image]
 ) -> None:
-    """Bit for bit: alone, together, in another order and in another place of the batch."""
+    """Bit for bit: alone, together, in another order and at another place in the batch."""
     encoder = load_encoder(demo_model, batch=8)
     together = encoder.embed_images(pictures)
     alone = np.concatenate([encoder.embed_images([one]) for one in pictures])
@@ -81,7 +81,7 @@ def test_bf16_stays_near_fp32(demo_model: ModelRef, pictures: list[Image.Image])
     assert (exact * short).sum(axis=1).min() > 0.999
 
 
-def test_loading_is_silent_and_gives_a_resting_model(
+def test_loading_logs_nothing_and_returns_a_model_for_inference(
     demo_model: ModelRef, caplog: pytest.LogCaptureFixture
 ) -> None:
     _load.cache_clear()
@@ -95,7 +95,7 @@ def test_loading_is_silent_and_gives_a_resting_model(
     assert torch.get_num_threads() == 1
 
 
-def test_pictures_of_training_are_prepared_as_those_of_a_run(demo_model: ModelRef) -> None:
+def test_training_prepares_pictures_as_a_run_does(demo_model: ModelRef) -> None:
     preprocess = load_network(demo_model, 1).preprocess
     assert (preprocess.height, preprocess.width, preprocess.side) == (64, 64, 64)
     for seed in range(40_000_000, 40_000_024):
@@ -105,7 +105,7 @@ def test_pictures_of_training_are_prepared_as_those_of_a_run(demo_model: ModelRe
         assert torch.allclose(ours, theirs, atol=1e-5), image.size
 
 
-def test_a_large_picture_and_a_small_one_of_a_scene_are_near(demo_model: ModelRef) -> None:
+def test_a_scene_has_similar_vectors_at_any_size(demo_model: ModelRef) -> None:
     encoder = load_encoder(demo_model, batch=8)
     for seed in range(50_000_000, 50_000_004):
         scene = draw_scene_spec(seed)

@@ -1,4 +1,4 @@
-"""Model names: what is refused, how fast, and what identifies a model."""
+"""Model names: which are refused, how fast, and what identifies a model."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def test_an_unknown_precision_is_refused() -> None:
     ("name", "role", "message"),
     [
         ("ViT-B-33:openai", "encoder", "Unknown model architecture.*ViT-B-32"),
-        ("ViT-B-32:openia", "encoder", "no pretrained tag.*Near tags: openai"),
+        ("ViT-B-32:openia", "encoder", "no pretrained tag.*Similar tags: openai"),
         ("ViT-B-32:qqqq", "encoder", "no pretrained tag.*Its tags: .*laion2b"),
         ("ViT-B-32:openai", "captioner", "cannot write captions.*coca_ViT-B-32"),
         ("ViT-B-32:/no/such.pt", "encoder", "No such weights file: /no/such.pt"),
         ("local-dir:/no/such", "encoder", "No open_clip model in this folder"),
     ],
 )
-def test_what_cannot_be_had_is_refused_with_a_way_out(
+def test_an_unavailable_model_is_refused_with_a_remedy(
     name: str, role: ModelRole, message: str
 ) -> None:
     with pytest.raises(InputError, match=message) as caught:
@@ -79,7 +79,7 @@ def test_what_cannot_be_had_is_refused_with_a_way_out(
 
 
 @pytest.mark.parametrize("role", ["encoder", "captioner"])
-def test_the_demo_does_both(demo_model: ModelRef, role: ModelRole) -> None:
+def test_the_demo_model_suits_both_roles(demo_model: ModelRef, role: ModelRole) -> None:
     check_model(demo_model, role)
 
 
@@ -102,10 +102,12 @@ def test_damaged_or_foreign_weights_never_load(tmp_path: Path, damage: str) -> N
         load_encoder(parse_model(f"{architecture}:{path}"))
 
 
-def test_offline_is_said_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_network_is_reported_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     import_open_clip()
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    # A port that nothing listens on: the answer of a machine without a network.
+    # Nothing listens on this port, so the request fails as it does without a network.
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     begun = time.monotonic()
     with pytest.raises(InputError, match="not cached and cannot be reached") as caught:
@@ -114,16 +116,18 @@ def test_offline_is_said_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert "local-dir:/path" in caught.value.remedy
 
 
-def test_a_hub_set_offline_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_request_is_sent_in_offline_mode(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(urllib.request, "urlopen", _never)
-    with pytest.raises(InputError, match="set offline"):
+    with pytest.raises(InputError, match="offline mode"):
         check_model(parse_model("ViT-B-32:laion2b_s34b_b79k"), "encoder")
 
 
 def _never(*_arguments: object, **_options: object) -> None:
-    raise AssertionError("the network was asked")
+    raise AssertionError("a request was sent")
 
 
 def test_a_cached_tag_loads_without_a_network(
@@ -132,7 +136,7 @@ def test_a_cached_tag_loads_without_a_network(
     demo_model: ModelRef,
     pictures: list[Image.Image],
 ) -> None:
-    """A tag of our own architecture, laid into the hub's cache as the hub lays it."""
+    """A tag of the demo architecture, stored in the hub's cache as the hub stores it."""
     open_clip = import_open_clip()
     snapshot = tmp_path / "models--someone--small" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
@@ -153,7 +157,7 @@ def test_a_cached_tag_loads_without_a_network(
     check_model(ref, "captioner")
     encoder = load_encoder(ref, batch=8)
     assert re.fullmatch(r"fairshard-demo\.mine@sha256-[0-9a-f]{64}@fp32", encoder.identity)
-    # The tag's own normalisation is used, so the same weights see other pictures.
+    # The tag's own normalisation is used, so the same weights get other input.
     ours = load_encoder(demo_model, batch=8).embed_images(pictures)
     assert not np.allclose(encoder.embed_images(pictures), ours, atol=1e-3)
     assert np.array_equal(
@@ -186,17 +190,32 @@ def test_a_checkpoint_file_is_the_same_model(tmp_path: Path, demo_model: ModelRe
     shutil.copy(WEIGHTS, tmp_path / "w.safetensors")
     ref = parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")
     check_model(ref, "captioner")
-    # The path says nothing about the features; the bytes do.
+    # The identity depends on the bytes of the weights, not on their path.
     assert identity(ref) == identity(demo_model)
 
 
-def test_identity_tells_weights_and_precision_apart(tmp_path: Path, demo_model: ModelRef) -> None:
+def test_identity_depends_on_weights_and_precision(tmp_path: Path, demo_model: ModelRef) -> None:
     assert re.fullmatch(r"fairshard-demo@sha256-[0-9a-f]{64}@fp32", identity(demo_model))
     assert identity(parse_model("demo", "bf16")) == identity(demo_model).replace("@fp32", "@bf16")
     changed = bytearray(WEIGHTS.read_bytes())
     changed[-1] ^= 1
     (tmp_path / "w.safetensors").write_bytes(changed)
     assert identity(parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")) != identity(demo_model)
+
+
+def test_a_file_that_was_replaced_is_another_model_in_the_same_process(
+    tmp_path: Path, demo_model: ModelRef
+) -> None:
+    """The next deal's features must not be kept under the earlier file's name."""
+    file = tmp_path / "w.safetensors"
+    shutil.copy(WEIGHTS, file)
+    ref = parse_model(f"fairshard-demo:{file}")
+    first, loaded = identity(ref), load_encoder(ref, batch=8)
+    changed = bytearray(WEIGHTS.read_bytes())
+    changed[-1] ^= 1
+    file.write_bytes(changed)
+    assert loaded.identity == first == identity(demo_model)
+    assert identity(ref) == load_encoder(ref, batch=8).identity != first
 
 
 def test_a_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo_model: ModelRef) -> None:
@@ -208,7 +227,7 @@ def test_a_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo_model
     assert hasattr(network.model, "text_decoder")
 
 
-def test_the_command_is_there_without_torch() -> None:
-    """A run that has all its features loads no model: torch costs it seconds and memory."""
+def test_the_package_command_does_not_import_torch() -> None:
+    """Importing torch costs time and memory that a run with all its features does not need."""
     script = "import sys, pipelines.commands.package; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

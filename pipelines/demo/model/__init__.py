@@ -1,1 +1,1 @@
-"""The demonstration model: how it is trained and measured."""
+"""Trains and evaluates the demonstration model."""

@@ -1,6 +1,6 @@
-"""Prints the held-out figures of the demonstration model from its packaged weights.
+"""Prints the held-out figures of the demonstration model, from its packaged weights.
 
-The pictures take the way of any library's pictures: encoder and captioner as loaded for a run.
+Pictures go through the same encoder and captioner as in a run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _EPILOG = """examples:
 def evaluate(
     ref: ModelRef, scenes: int, first: int = FIRST_HELD_OUT_SEED, threads: int = 1
 ) -> CaptionMetrics:
-    """The figures of a model on the pictures of `scenes` seeds from `first`."""
+    """Measures a model on the pictures of `scenes` seeds from `first`."""
     scene_specs = [draw_scene_spec(seed) for seed in range(first, first + scenes)]
     pictures = [draw_picture(spec.seed) for spec in scene_specs]
     encoder = load_encoder(ref, threads=threads)
@@ -48,9 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--scenes", type=int, default=200, help="how many (default 200)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch (default 1)")
-    parser.add_argument("--model", default="demo", help="a model's name (default demo)")
+    parser.add_argument("--scenes", type=int, default=200, help="number of scenes (default 200)")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
+    parser.add_argument("--model", default="demo", help="model name (default demo)")
     options = parser.parse_args(arguments)
     ref = parse_model(options.model)
     check_model(ref, "captioner")

@@ -1,4 +1,4 @@
-"""Figures of the demonstration model on scenes it was not trained on."""
+"""Measures the demonstration model on scenes that it was not trained on."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pipelines.vision.decode import Decoder, TokenLimits, encode_image_tokens, g
 from pipelines.vision.demo_network import MEAN, STD, tokenizer
 
 _SINGULAR = {**{plural: kind for kind, plural in PLURALS.items()}, **{kind: kind for kind in KINDS}}
-_POOL_SIZE = 200  # scenes among which a picture must find its own caption
+_POOL_SIZE = 200  # captions among which a picture's own must rank first
 _BATCH_SIZE = 100
 
 
 @dataclass(frozen=True)
 class CaptionMetrics:
-    """Shares, from 0 to 1, over `scenes` pictures."""
+    """Accuracies from 0 to 1, over `scenes` pictures."""
 
     scenes: int
-    retrieval_at_1: float  # picture to caption, among 200 captions
+    retrieval_at_1: float  # pictures whose nearest caption, of 200, is their own
     subject: float  # generated captions that name the right main object and its colour
-    exact: float  # generated captions equal to the canonical one
+    exact: float  # generated captions that equal the canonical one
 
 
 def named_subject(text: str) -> tuple[str, str]:
-    """The first object a caption names, singular, and the colour before it; "" where absent."""
+    """Returns the first object that a caption names, singular, and its colour; "" if absent."""
     colour = ""
     for word in text.split():
         if word in COLOURS:
@@ -42,10 +42,10 @@ def named_subject(text: str) -> tuple[str, str]:
 
 
 def score_captions(scenes: list[Scene], nearest: list[int], written: list[str]) -> CaptionMetrics:
-    """Compares retrieved indices and written captions with the generator's own answer key."""
+    """Compares retrieved indices and generated captions with the scenes."""
     texts = [caption(scene) for scene in scenes]
     count = len(scenes)
-    # Two scenes may share a caption; either is right.
+    # Several scenes may have the same caption; any of them counts as right.
     retrieved = sum(texts[found] == texts[index] for index, found in enumerate(nearest))
     right_subjects = sum(
         named_subject(line) == (scene.kind, scene.colour)
@@ -56,7 +56,7 @@ def score_captions(scenes: list[Scene], nearest: list[int], written: list[str]) 
 
 
 def nearest_captions(images: Tensor, texts: Tensor) -> list[int]:
-    """For each picture the nearest of the captions in its own pool of 200."""
+    """Returns, for each picture, the index of the nearest caption in its pool of 200."""
     found: list[int] = []
     for start in range(0, len(images), _POOL_SIZE):
         pool = slice(start, start + _POOL_SIZE)
@@ -65,7 +65,7 @@ def nearest_captions(images: Tensor, texts: Tensor) -> list[int]:
 
 
 def to_input(pixels: Pixels) -> Tensor:
-    """Normalised pictures [n, 3, 64, 64] in fp32 from bytes [n, 64, 64, 3]."""
+    """Converts bytes [n, 64, 64, 3] to normalised pictures [n, 3, 64, 64] in fp32."""
     scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
     return (scaled - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
 
@@ -76,7 +76,7 @@ def _batches(count: int) -> Iterator[slice]:
 
 @torch.no_grad()
 def measure(model: Decoder, first: int, count: int) -> CaptionMetrics:
-    """The figures of a network in memory, on the scenes of `count` seeds from `first`."""
+    """Measures a network in memory on the scenes of `count` seeds from `first`."""
     scenes = [draw_scene_spec(seed) for seed in range(first, first + count)]
     pixels = np.stack([shrink(draw_picture(scene.seed)) for scene in scenes])
     encode = tokenizer()

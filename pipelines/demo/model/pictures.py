@@ -1,7 +1,6 @@
-"""Training pictures of the demonstration model: drawn once, kept as raw bytes, varied in batches.
+"""Draws the demonstration model's training pictures, caches them and augments batches of them.
 
-The seeds of training, progress checks and held-out figures never meet, and demo libraries draw
-from seeds of their own, far from all three.
+Training, progress checks, held-out figures and demo libraries use separate ranges of seeds.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from PIL import Image
 from pipelines.demo.scenes.render import render
 from pipelines.demo.scenes.scene import KINDS, Scene, SeededDice, draw_scene_spec
 
-INPUT_SIDE = 64  # pixels, of the model's input
-PATCHES_PER_SIDE = 8  # to a side, of 8 pixels each, as the image tower cuts them
+INPUT_SIDE = 64  # width and height of the model's input, in pixels
+PATCHES_PER_SIDE = 8  # of 8 pixels each, as in the image tower
 FIRST_TRAIN_SEED = 10_000_000
 FIRST_CHECK_SEED = 15_000_000  # for progress while training
 FIRST_HELD_OUT_SEED = 20_000_000  # for the figures in the model card and the tests
@@ -27,7 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def draw_picture(seed: int) -> Image.Image:
-    """A scene as it may come from a library: any size and aspect, often through JPEG."""
+    """Draws a scene as a library might have it: of any size and aspect ratio, often as a JPEG."""
     dice = SeededDice(seed * 7 + 3)
     across, down = _ASPECTS[dice.below(len(_ASPECTS))]
     short = dice.between(96, 220)
@@ -44,8 +43,8 @@ def draw_picture(seed: int) -> Image.Image:
 
 
 def shrink(image: Image.Image) -> Pixels:
-    """The centre square at the model's size, as open_clip's preprocessing makes it: [64, 64, 3]."""
-    # Cut down, then rounded: so torchvision's Resize and CenterCrop do.
+    """Returns the centre square as open_clip's preprocessing makes it: [64, 64, 3]."""
+    # Sizes are truncated and offsets rounded, as in torchvision's Resize and CenterCrop.
     width, height = (int(INPUT_SIDE * side / min(image.size)) for side in image.size)
     small = image.resize((width, height), Image.Resampling.BICUBIC)
     left, top = round((width - INPUT_SIDE) / 2), round((height - INPUT_SIDE) / 2)
@@ -57,9 +56,9 @@ def _draw_range(first: int, count: int) -> Pixels:
 
 
 def load_or_draw(path: Path, first: int, count: int, workers: int) -> Pixels:
-    """The pictures of `count` seeds from `first`: [count, 64, 64, 3], drawn once into `path`.
+    """Returns the pictures of `count` seeds from `first`: [count, 64, 64, 3].
 
-    An existing file of the right length is read, not drawn again.
+    They are drawn into the file `path`, unless it already exists with the right length.
     """
     shape = (count, INPUT_SIDE, INPUT_SIDE, 3)
     if not path.is_file() or path.stat().st_size != int(np.prod(shape)):
@@ -74,9 +73,9 @@ def load_or_draw(path: Path, first: int, count: int, workers: int) -> Pixels:
 
 
 def patch_labels(scene: Scene) -> Pixels:
-    """What each of the 8 by 8 patches of the centre square shows: 0 nothing, else 1 + the kind.
+    """Labels each of the 8 x 8 patches of the centre square: 0 for nothing, else 1 + the kind.
 
-    A patch shows an object when its middle lies well inside the object's circle.
+    A patch shows an object if the patch's centre is well inside the object's circle.
     """
     centres = (np.arange(PATCHES_PER_SIDE) + 0.5) / PATCHES_PER_SIDE * 2 - 1
     kinds = np.zeros((PATCHES_PER_SIDE, PATCHES_PER_SIDE), dtype=np.uint8)
@@ -87,7 +86,7 @@ def patch_labels(scene: Scene) -> Pixels:
 
 
 def augment(batch: Pixels, mirrored: npt.NDArray[np.bool_], rng: np.random.Generator) -> Pixels:
-    """Mirrors, shifts by up to two pixels and brightens a batch; no caption changes by it."""
+    """Mirrors, shifts (by up to 2 pixels) and changes the brightness; captions stay true."""
     count = len(batch)
     padded = np.pad(batch, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
     out = np.empty_like(batch)

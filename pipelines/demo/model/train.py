@@ -1,7 +1,7 @@
-"""Trains the demonstration model: an open_clip CoCa of a few megabytes on drawn scenes.
+"""Trains the demonstration model, an open_clip CoCa of a few megabytes, on drawn scenes.
 
-Every training picture comes from the seeds after `pictures.TRAIN_SEED`. A run goes on from
-its own checkpoint, and writes usable weights at every check.
+Training pictures use the seeds from `pictures.FIRST_TRAIN_SEED` on. A run resumes from its
+checkpoint, and writes usable weights at every check.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from pipelines.vision.demo_network import WEIGHTS_NAME, build
 _EPILOG = """examples:
   python -m pipelines.demo.model.train --out /tmp/demo-model --minutes 60
   python -m pipelines.demo.model.train --out /tmp/demo-model --steps 500 --scenes 4000
-  python -m pipelines.demo.model.train --out /tmp/demo-model --minutes 60   # again: goes on
+  python -m pipelines.demo.model.train --out /tmp/demo-model --minutes 60   # again: resumes
 """
 
 
@@ -59,14 +59,14 @@ class TrainingSettings:
 
 @dataclass
 class TrainingProgress:
-    """How far a run has come; kept in its checkpoint."""
+    """The progress of a run, saved in its checkpoint."""
 
     step: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
     def share(self, settings: TrainingSettings) -> float:
-        """How much of the run is done, from 0 to 1."""
+        """Returns the share of the run that is done, from 0 to 1."""
         done = (
             self.step / settings.steps if settings.steps else self.wall_s / (60 * settings.minutes)
         )
@@ -74,7 +74,7 @@ class TrainingProgress:
 
 
 def parse_settings(arguments: list[str]) -> TrainingSettings:
-    """Reads the command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.demo.model.train",
         description="Train the demonstration model on drawn scenes.",
@@ -83,33 +83,39 @@ def parse_settings(arguments: list[str]) -> TrainingSettings:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and checkpoint")
     parser.add_argument("--minutes", type=float, default=60.0, help="training time (default 60)")
-    parser.add_argument("--steps", type=int, default=0, help="exact steps, in place of minutes")
-    parser.add_argument("--scenes", type=int, default=100_000, help="pictures drawn beforehand")
-    parser.add_argument("--batch", type=int, default=128, help="pictures a step (default 128)")
+    parser.add_argument(
+        "--steps", type=int, default=0, help="train this many steps, instead of minutes"
+    )
+    parser.add_argument(
+        "--scenes", type=int, default=100_000, help="training pictures (default 100000)"
+    )
+    parser.add_argument("--batch", type=int, default=128, help="pictures per step (default 128)")
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
-    parser.add_argument("--check-minutes", type=float, default=4.0, help="between two checks")
-    parser.add_argument("--check-scenes", type=int, default=400, help="of a check (default 400)")
-    parser.add_argument("--seed", type=int, default=1, help="of weights and batches")
+    parser.add_argument("--threads", type=int, default=2, help="training threads (default 2)")
+    parser.add_argument("--check-minutes", type=float, default=4.0, help="time between checks")
+    parser.add_argument(
+        "--check-scenes", type=int, default=400, help="pictures per check (default 400)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="random seed")
     return TrainingSettings(**vars(parser.parse_args(arguments)))
 
 
 def learning_rate(settings: TrainingSettings, progress: TrainingProgress) -> float:
-    """Warm-up over 200 steps, then half a cosine down to a hundredth of the peak."""
+    """Returns the learning rate: warm-up over 200 steps, and cosine decay to 1 % of the peak."""
     warm_up = min(1.0, (progress.step + 1) / 200)
     decay = 0.5 * (1 + math.cos(math.pi * progress.share(settings)))
     return settings.rate * warm_up * (0.01 + 0.99 * decay)
 
 
 class Trainer:
-    """One run: the model, its optimiser, the pictures and the place it has come to."""
+    """One training run: the model, its optimiser, the pictures and the progress."""
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.settings = settings
         settings.out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(settings.seed)
-        # Threads work on parts of a batch, each with its own gradients: inside an operator they
-        # would wait for one another thousands of times a step, and for whatever else runs.
+        # Each thread works on a part of the batch with its own gradients. Threads within torch's
+        # operators would wait for one another, and for other processes, thousands of times a step.
         torch.set_num_threads(1)
         self.model = build()
         self.head = make_patch_head(self.model)
@@ -136,10 +142,10 @@ class Trainer:
         self.head.load_state_dict(state["head"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.progress = TrainingProgress(**state["progress"])
-        print_line(f"goes on from step {self.progress.step} after {self.progress.wall_s:.0f} s")
+        print_line(f"resuming at step {self.progress.step}, after {self.progress.wall_s:.0f} s")
 
     def batch(self) -> TrainingBatch:
-        """The batch of the present step: a walk through a new order of all scenes each epoch."""
+        """Returns the batch of the current step; every epoch has another order of all scenes."""
         settings, step = self.settings, self.progress.step
         steps_per_epoch = settings.scenes // settings.batch
         epoch, index = divmod(step, steps_per_epoch)
@@ -160,7 +166,7 @@ class Trainer:
         )
 
     def step(self) -> Losses:
-        """One step of the optimiser."""
+        """Runs one step of the optimiser and returns the losses of the first part."""
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.settings, self.progress)
         parts = self.batch().split(len(self.replicas))
@@ -205,7 +211,7 @@ class Trainer:
         return metrics
 
     def run(self) -> CaptionMetrics:
-        """Trains until the plan is done."""
+        """Trains until the steps or minutes are used up, and returns the last check's figures."""
         clock_start, cpu_start = time.monotonic(), time.process_time()
         wall_before = last_check_s = self.progress.wall_s
         cpu_before = self.progress.cpu_s
@@ -227,7 +233,7 @@ class Trainer:
 
 
 def print_line(line: str) -> None:
-    """Writes one line of progress at once."""
+    """Prints one line and flushes it."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -235,7 +241,7 @@ def print_line(line: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command."""
     settings = parse_settings(sys.argv[1:] if arguments is None else arguments)
-    # On a CPU the fused attention is slow on its way back; the plain one takes half as long.
+    # On a CPU the backward pass of fused attention is slow; the plain one takes half as long.
     with sdpa_kernel(SDPBackend.MATH):
         print_line(f"done: {Trainer(settings).run()}")
     return 0

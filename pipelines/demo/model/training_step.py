@@ -1,4 +1,4 @@
-"""What one step of training the demonstration model learns from, and how."""
+"""The data, losses and gradients of one step of training the demonstration model."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from pipelines.vision.demo_network import tokenizer
 
 @dataclass(frozen=True)
 class SceneLabels:
-    """What is known of the scenes of training."""
+    """The labels of the training scenes."""
 
-    tokens: npt.NDArray[np.int64]  # [n, 2, context length]: the caption, and one that says less
-    patches: npt.NDArray[np.uint8]  # [n, 8, 8]: what each patch shows
+    tokens: npt.NDArray[np.int64]  # [n, 2, context length]: the caption, and a shorter one
+    patches: npt.NDArray[
+        np.uint8
+    ]  # [n, 8, 8]: the kind of object on each patch, as in pictures.patch_labels
 
 
 def label_scenes(first: int, count: int) -> SceneLabels:
-    """Captions and patches of the scenes of `count` seeds from `first`.
+    """Returns the labels of the scenes of `count` seeds from `first`.
 
-    Every word is one token, so that words are looked up; the tokenizer takes minutes for as many.
+    Every word is one token, so tokens are looked up by word; the tokenizer would take minutes for
+    so many captions.
     """
     encode = tokenizer()
     length = encode(["a"]).shape[1]
@@ -50,15 +53,15 @@ def label_scenes(first: int, count: int) -> SceneLabels:
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """One step's input: pictures [n, 3, 64, 64], tokens [n, t], and what is known of both."""
+    """One step's input: pictures [n, 3, 64, 64], tokens [n, t] and labels."""
 
     images: Tensor
     text: Tensor
-    says_all: Tensor  # [n], false where the text says less than the picture shows
-    patches: Tensor  # [n, 64], what each patch shows
+    says_all: Tensor  # [n], false where the text is the shorter caption
+    patches: Tensor  # [n, 64]: the kind of object on each patch
 
     def split(self, parts: int) -> list[TrainingBatch]:
-        """Equal parts, for as many threads."""
+        """Splits the batch into equal parts, one per thread."""
         chunks = [
             tensor.chunk(parts) for tensor in (self.images, self.text, self.says_all, self.patches)
         ]
@@ -74,15 +77,16 @@ class Losses:
     patch: Tensor
 
     def total(self) -> Tensor:
-        """Their sum as it is trained on."""
+        """Returns the weighted sum that is minimised."""
         return self.contrastive + 2 * self.caption + self.patch
 
 
 def compute_losses(network: nn.ModuleDict, batch: TrainingBatch) -> Losses:
-    """Contrastive, caption and patch loss; rows that are not whole teach no captioning.
+    """Computes the three losses; rows with shorter captions do not count in the caption loss.
 
-    The patch loss asks the image tower's tokens what they show. From captions alone a tower of
-    this size finds the shapes of small objects only after hours; the head is thrown away.
+    The patch loss trains the image tower's tokens to tell which object they show. From captions
+    alone, a tower of this size learns the shapes of small objects only after hours. The head is
+    discarded after training.
     """
     with torch.autocast("cpu", dtype=torch.bfloat16):
         model, head = network["model"], network["head"]
@@ -103,7 +107,7 @@ def compute_losses(network: nn.ModuleDict, batch: TrainingBatch) -> Losses:
     caption_loss = functional.cross_entropy(
         decoded["logits"].float().flatten(0, 1), labels.flatten(), ignore_index=0
     )
-    # Most patches show nothing; they count for less.
+    # Most patches show nothing, so these get less weight.
     weight = torch.ones(patch_logits.shape[-1])
     weight[0] = 0.1
     patch_loss = functional.cross_entropy(
@@ -113,7 +117,7 @@ def compute_losses(network: nn.ModuleDict, batch: TrainingBatch) -> Losses:
 
 
 def make_optimiser(model: nn.Module, rate: float) -> torch.optim.AdamW:
-    """AdamW that spares vectors and embeddings the weight decay."""
+    """Returns AdamW, with weight decay for matrices but not for vectors and embeddings."""
     with_decay: list[nn.Parameter] = []
     without_decay: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
@@ -127,12 +131,12 @@ def make_optimiser(model: nn.Module, rate: float) -> torch.optim.AdamW:
 
 
 def make_patch_head(model: nn.Module) -> nn.Linear:
-    """A head that reads from a token which kind of object its patch shows."""
+    """Returns a head that predicts from a token which kind of object its patch shows."""
     return nn.Linear(model.get_parameter("visual.proj").shape[0], len(KINDS) + 1)
 
 
 def make_replica(network: nn.ModuleDict) -> nn.ModuleDict:
-    """A copy that shares the weights and has gradients of its own."""
+    """Returns a copy of the network that shares its weights and has separate gradients."""
     other = copy.deepcopy(network)
     for own, shared in zip(other.parameters(), network.parameters(), strict=True):
         own.data = shared.data
@@ -140,7 +144,7 @@ def make_replica(network: nn.ModuleDict) -> nn.ModuleDict:
 
 
 def backward(network: nn.ModuleDict, batch: TrainingBatch) -> Losses:
-    """The losses of a part of a batch, whose gradients replace those of `network`."""
+    """Computes the losses of a part of a batch and sets the gradients of `network`."""
     losses = compute_losses(network, batch)
     network.zero_grad(set_to_none=True)
     torch.autograd.backward(losses.total())

@@ -1,6 +1,6 @@
-"""The demonstration model's own byte-pair vocabulary: every word of the captions is one token.
+"""Makes the demonstration model's byte-pair vocabulary: every word of a caption is one token.
 
-open_clip's own vocabulary has 49,408 entries and would be nearly all of so small a model.
+open_clip's own vocabulary has 49,408 entries, whose embeddings would be most of so small a model.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _HEADER = "#version: 0.2 Fairshard demo captions"
 
 
 def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
-    """The merges that make every word one token, the commonest pair first, ties by spelling."""
+    """Returns the merges that make every word one token: commonest pair first, ties by spelling."""
     split: list[SplitWord] = [(*word[:-1], f"{word[-1]}</w>") for word in sorted(set(words))]
     merges_found: list[tuple[str, str]] = []
     while any(len(word) > 1 for word in split):
@@ -30,7 +30,7 @@ def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
 def _merge_pair(word: SplitWord, pair: tuple[str, str]) -> SplitWord:
     out: list[str] = []
     for part in word:
-        # A part just made by joining is not joined again in the same pass.
+        # A part that was just merged is not merged again in the same pass.
         if out and (out[-1], part) == pair:
             out[-1] += part
         else:
@@ -41,8 +41,8 @@ def _merge_pair(word: SplitWord, pair: tuple[str, str]) -> SplitWord:
 def write_vocabulary(path: Path, words: Iterable[str]) -> int:
     """Writes the file that open_clip's SimpleTokenizer reads; returns the number of tokens."""
     pairs = learn_merges(words)
-    # No newline at the end: the tokenizer would take the empty line for one more token.
+    # No newline at the end, because the tokenizer would read the empty line as one more token.
     text = "\n".join([_HEADER, *(" ".join(pair) for pair in pairs)])
     path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-    # 256 bytes, the same at the end of a word, the merges, start and end of text.
+    # 256 bytes, 256 bytes at the end of a word, the merges, and start and end of text.
     return 2 * 256 + len(pairs) + 2

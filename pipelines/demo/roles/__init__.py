@@ -1,1 +1,1 @@
-"""Roles: the faults and honest varieties that assets of the demo library play."""
+"""Defines the roles of assets in the demo library: the faults and the valid varieties."""

@@ -1,4 +1,4 @@
-"""Files that must never get into a delivery, and URIs that must never be followed."""
+"""Makes files that must never be delivered, and lists URIs that must never be followed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ FORBIDDEN_URIS = {
     "outside_file": "file:///etc/passwd",
     "outside_http": "https://127.0.0.1/x.jpg",
     "outside_s3": "s3://other-bucket/x",
-    # No place outside, but no address has such a character either.
+    # Not outside the catalogue, but no valid address contains such a character.
     "line_break": "media/line\nbreak.jpg",
 }
-# Roles whose file is never written.
+# Styles whose file is never written.
 UNWRITTEN_STYLES = frozenset({*FORBIDDEN_URIS, "missing"})
-# Roles whose file is what it should be; the catalogue's digest of it is not.
+# The style whose file is valid, but whose digest in the catalogue is wrong.
 WRONG_DIGEST_STYLE = "wrong_digest"
-_TRUNCATED_SHARE = 0.6  # of the file's bytes
-# Each with the honest file that it is made from.
+_TRUNCATED_SHARE = 0.6  # of the file's bytes are kept
+# Each broken style with the valid style that it is made from.
 _TRUNCATED = {"cut_jpeg": "jpeg_444", "cut_png": "png", "cut_webp": "webp"}
 _MISNAMED = {
     "png_named_jpg": "png",
@@ -36,12 +36,12 @@ BROKEN_STYLES = frozenset(
 
 
 def truncate(data: bytes) -> bytes:
-    """The first part of a file, as an upload that broke off leaves it."""
+    """Returns the first part of a file, as an interrupted upload leaves it."""
     return data[: int(len(data) * _TRUNCATED_SHARE)]
 
 
 def save_broken(image: Image.Image, file_style: str, seed: int, description: str) -> bytes:
-    """The bytes of a broken file; `image` is what it would have shown."""
+    """Returns the bytes of a broken file that should have shown `image`."""
     if file_style in _TRUNCATED:
         return truncate(save_picture(image, _TRUNCATED[file_style], seed, description, b""))
     if file_style in _MISNAMED:

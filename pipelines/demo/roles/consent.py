@@ -1,4 +1,4 @@
-"""Roles about contributors who agree, refuse, change their minds or differ."""
+"""Roles about contributors who consent, refuse, change their minds or disagree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def _sole_author(history: str) -> tuple[Author, ...]:
     return (Author(history, 10_000),)
 
 
-# The consents themselves stand in `histories`, by the names used here.
+# The consent histories that these roles name are in `pipelines.demo.contributors`.
 CONSENT_ROLES = (
     Role(
         "consent_missing",
@@ -92,7 +92,7 @@ CONSENT_ROLES = (
         authors=(Author("denied", 5_000), Author("missing", 5_000)),
         essential=False,
     ),
-    # A general yes does not lift a particular no …
+    # A consent for all assets does not override an earlier refusal for one asset.
     Role(
         "asset_no_before_general_yes",
         all_deals("consent.denied"),
@@ -110,7 +110,8 @@ CONSENT_ROLES = (
         ),
         essential=False,
     ),
-    # … a later general no lifts a particular yes, and a later particular yes stands.
+    # A later refusal for all assets overrides a consent for one asset; a still later consent for
+    # one asset is valid.
     Role(
         "asset_yes_before_general_no",
         all_deals("consent.withdrawn"),

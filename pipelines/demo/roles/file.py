@@ -1,10 +1,10 @@
-"""Roles about what a file itself says of its rights, in its XMP and EXIF."""
+"""Roles about the rights statements inside files, in XMP and EXIF."""
 
 from __future__ import annotations
 
 from pipelines.demo.roles.role import Author, Role, all_deals, by_deal, generative_deals
 
-# Someone who says yes, but signed nothing that would prevail over the file's no.
+# A contributor who consents, but without a signed agreement that would override the file.
 _UNSIGNED = (Author("unsigned", 10_000),)
 _NO_GENERATIVE_TRAINING = {"data_mining": "PROHIBITED-GENAIMLTRAINING"}
 _AI_GENERATED = {"source_type": "trainedAlgorithmicMedia"}
@@ -18,7 +18,7 @@ FILE_ROLES = (
         xmp_fields=_NO_GENERATIVE_TRAINING,
         per_thousand=4,
     ),
-    # An agreement prevails over a preference; both stay on record.
+    # A signed agreement overrides the file's preference; both are kept on record.
     Role(
         "file_denies_agreed",
         file_style="jpeg_xmp",
@@ -69,7 +69,8 @@ FILE_ROLES = (
         file_style="jpeg_xmp",
         xmp_fields=_AI_GENERATED,
     ),
-    # A deal that takes what nobody stated, and labels what is generated, believes the file.
+    # The images deal accepts an unstated source and labels AI-generated assets, so the file's
+    # statement is sufficient for it.
     Role(
         "file_generated_unstated",
         generative_deals("source.unstated"),
@@ -105,7 +106,7 @@ FILE_ROLES = (
     Role(
         "file_of_another", file_reasons=all_deals("conflict.copyright"), file_style="jpeg_xmp_owner"
     ),
-    # Delivered, with what it asks of whoever uses it.
+    # Delivered, together with the constraint that the file states.
     Role(
         "file_not_to_crop",
         file_style="jpeg_xmp",

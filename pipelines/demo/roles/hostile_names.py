@@ -1,4 +1,4 @@
-"""Names as they come out of real catalogues and out of those who attack them."""
+"""Hostile ids, titles and file names, as in messy real catalogues and in attacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOSTILE_ASSET_IDS = (
     "semi;colon, comma:colon",
     "ünïcødé-图片-🐟",
     "caf\u00e9",
-    "cafe\u0301",  # the same to the eye as the one above, and another id
+    "cafe\u0301",  # looks the same as the one above, but is another id
     "tab\there",
     "back\\slash/and/slash",
     "<script>alert(1)</script>",
@@ -41,7 +41,7 @@ HOSTILE_TITLES = (
     "../../title",
 )
 
-# File names below media/, each followed by the file's own ending.
+# File names in folders below media/, without the extension.
 HOSTILE_FILE_NAMES = (
     "=cmd|' calc'!A0",
     "+plus",

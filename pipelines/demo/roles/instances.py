@@ -1,4 +1,4 @@
-"""Which roles a library has, and how often each."""
+"""Chooses which roles a library has, and how many instances of each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pipelines.demo.roles.role import Role
 FIRST_GROUP_SUFFIX = "-0"  # ends the name of the first group of each kind
 CLEAN = Role("clean")
 
-# Roles that the catalogue alone decides; the rest need files.
+# Roles whose decisions depend only on the catalogue; the others need files.
 TABLE_ROLES = (
     *READ_ROLES,
     *STANDING_ROLES,
@@ -50,9 +50,10 @@ ROLES = (
 
 
 def role_instances(assets: int) -> Iterator[tuple[Role, str]]:
-    """Every instance of a role and the group it belongs to: `assets` rows in all.
+    """Yields instances of roles, each with its group or "", for `assets` rows in all.
 
-    1. What is essential. 2. One of every other role. 3. More of each, by share. 4. Clean ones.
+    In this order, as far as there is room: 1. every essential role; 2. one of every other role;
+    3. more of each role by its share, and more groups of look-alikes; 4. clean assets.
     """
     rows_left = assets
     essential = [role for role in ROLES if role.essential]
@@ -78,7 +79,7 @@ def role_instances(assets: int) -> Iterator[tuple[Role, str]]:
 
 
 def _group_members(roles: Iterable[Role]) -> Iterator[list[Role]]:
-    """Roles one by one, but the members of a group together."""
+    """Yields roles one by one, except that the members of a group come together."""
     groups: dict[str, list[Role]] = {}
     for role in roles:
         groups.setdefault(role.group or role.name, []).append(role)

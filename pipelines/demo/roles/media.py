@@ -1,4 +1,4 @@
-"""Roles about files: how agencies save pictures, what breaks, and look-alikes."""
+"""Roles about files: formats, broken files, sizes, films and look-alikes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ BROKEN_ROLES = (
 
 SIZE_ROLES = (
     Role("tiny", short_side=(120, 220), too_small_for=DEAL_IDS, per_thousand=3),
-    # Passes the main deal, which takes 240 pixels for the sake of its films.
+    # Accepted by the main deal, whose minimum is 240 pixels because of its films.
     Role(
         "small",
         short_side=(300, 500),
@@ -88,7 +88,7 @@ FORMAT_ROLES = tuple(
 
 FILM_ROLES = (
     Role("film", _FILM_REASONS, kind="film", file_style="film", per_thousand=36),
-    # One frame is no film to learn motion from.
+    # A film of one frame has no motion to learn from.
     Role(
         "still_film",
         _FILM_REASONS,
@@ -115,7 +115,8 @@ def _duplicate_role(
     )
 
 
-# In each group one is kept: the earliest; a date beats none; the asset_id breaks ties.
+# One member of each group is kept: the one created first; undated ones come last, and the
+# asset_id breaks ties.
 DUPLICATE_ROLES = (
     _duplicate_role("exact", "first", _EARLIER, "", essential=True),
     _duplicate_role("exact", "second", _LATER, "same", essential=True),

@@ -1,4 +1,4 @@
-"""Roles about people and property that are shown, and the releases they need."""
+"""Roles about people and property in the picture, and the releases they need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date
 
 from pipelines.demo.roles.role import Role, all_deals, by_deal, generative_deals, utc
 
-# A day within a good release's shoot dates.
+# A day within a valid release's shoot dates.
 _WITHIN_SHOOT = {"created_at": date(2024, 6, 15)}
 _ONE_PERSON = {"people_count": 1, **_WITHIN_SHOOT}
 _TWO_PEOPLE = {"people_count": 2, **_WITHIN_SHOOT}
@@ -16,7 +16,7 @@ _GUARDIAN_SIGNED = {"minor": True, "subject_signed": False, "guardian_signed": T
 
 
 def _faulty_release(code: str) -> dict[str, tuple[str, ...]]:
-    """One person, whose only release has a fault."""
+    """Returns the reasons for one person whose only release has a fault."""
     return by_deal(
         f"release.model_missing {code}",
         f"release.model_missing {code}",
@@ -44,7 +44,7 @@ PEOPLE_ROLES = (
         releases=(_GUARDIAN_SIGNED,),
         per_thousand=3,
     ),
-    # The asset says nothing of a minor; its release does.
+    # The asset's row does not mention a minor, but its release does.
     Role(
         "minor_by_release",
         by_deal("minors.refused", "", "minors.refused people.refused"),

@@ -1,4 +1,4 @@
-"""Roles about the catalogue's own columns: reading, status, licence, term, territory, grants."""
+"""Roles about columns of the catalogue: reading, status, licence, term, territory, grants."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ TERM_ROLES = (
         essential=False,
         per_thousand=4,
     ),
-    # The first and the last day of the main deal's own term: both are still enough.
+    # From the first day of the images deal's term to the last day of the main deal's: both are
+    # covered.
     Role(
         "ends_that_day",
         by_deal("", "", "term.ends_early"),
@@ -112,7 +113,7 @@ TERM_ROLES = (
         essential=False,
         per_thousand=4,
     ),
-    # UK is what people write for GB.
+    # UK is a common mistake for GB.
     Role(
         "territory_code",
         by_deal(
@@ -218,7 +219,7 @@ SOURCE_ROLES = (
         essential=False,
         per_thousand=3,
     ),
-    # Refused by the catalogue, so nobody may ever find out that its file is missing.
+    # Refused by the catalogue, so its missing file must never be looked for.
     Role(
         "withdrawn_and_missing",
         all_deals("asset.withdrawn"),

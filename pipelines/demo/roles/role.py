@@ -1,8 +1,8 @@
-"""What a role is: the fault, or the honest variety, that an asset of the demo library plays.
+"""Defines a role: a fault, or a valid variety, of an asset in the demo library.
 
-A role sets columns, releases, consents and files, and says which reasons the three deals must give
-for it. The reasons are written down beside the fault that causes them and are never computed by
-the rules under test, so the library comes with an answer key.
+A role sets columns, releases, consents and files, and lists the reasons that the three deals must
+give for it. The reasons are written next to the fault that causes them and are never computed by
+the rules under test, so they can serve as the answer key.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Columns = Mapping[str, object]
 
 
 def utc(text: str) -> datetime:
-    """An instant in UTC, from ISO 8601 text without an offset."""
+    """Parses ISO 8601 text without an offset as a time in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class ConsentEvent:
-    """A consent event as a template: of a contributor, or of a contributor for one asset."""
+    """The template of a consent event, for all of a contributor's assets or for one asset."""
 
     value: str
     given_at: datetime
@@ -40,7 +40,7 @@ class ConsentEvent:
 
 @dataclass(frozen=True)
 class Author:
-    """One of an asset's contributors: whose consents are like `history`, and the share."""
+    """One of an asset's contributors: the name of a consent history, and the share."""
 
     history: str
     share_bp: int
@@ -54,21 +54,23 @@ class Role:
         name: Stable name, shown in the answer key.
         reasons: Screening or reading reasons by deal; a deal that is absent clears the asset.
         columns: Columns of `assets` that differ from an ordinary asset's.
-        authors: Who made it; the first is the one whom asset-wide events belong to.
-        releases: Columns of each release on the asset that differ from a good model release's.
-        events: Consent events for this one asset, of its first author.
-        unknown_releases: How many release ids are named that no table has.
+        authors: The asset's contributors; `events` belong to the first one.
+        releases: For each release of the asset, the columns that differ from a valid release's.
+        events: Consent events for this asset only, by its first author.
+        unknown_releases: Number of release ids that are in no table.
         kind: `image` or `film`.
-        file_style: How the file is saved or broken; see `media_files` and `broken`.
-        xmp_fields: What the file's rights statement says otherwise than an ordinary one; see `xmp`.
-        file_reasons: Reasons by deal that the statement gives.
-        failure_reason: The dead letter that the file causes when it is fetched.
-        short_side: Pixels, from and up to; of the drawing.
+        file_style: How the file is saved or broken; see `picture_files` and `broken_files`.
+        xmp_fields: Fields of the file's rights statement that differ from an ordinary one's; see
+            `RightsStatement`.
+        file_reasons: Reasons by deal that the file causes: by its rights statement, or by not
+            meeting the profile.
+        failure_reason: Why the asset fails when its file is fetched or decoded.
+        short_side: Smallest and largest shorter side of the drawing, in pixels.
         too_small_for: Deals that refuse the picture for its size.
-        group: Name of a group of look-alikes of which one instance of each member is made.
-        change: How this member of the group differs from the first: `same`, or a change of picture.
+        group: Name of a group of look-alikes; each group has one instance of each member.
+        change: How this member of the group differs from the first: `same`, or the change.
         rows: Rows of the catalogue that share the asset_id.
-        per_thousand: Instances in a thousand assets, beside the one that every role has.
+        per_thousand: Instances per thousand assets.
         essential: Whether even the smallest library has it.
     """
 
@@ -94,16 +96,16 @@ class Role:
 
 
 def by_deal(main: str = "", images: str = "", strict: str = "") -> dict[str, tuple[str, ...]]:
-    """Reasons by deal, from codes with spaces between them."""
+    """Returns reasons by deal, from codes separated by spaces."""
     texts = {MAIN: main, IMAGES: images, STRICT: strict}
     return {deal: tuple(sorted(text.split())) for deal, text in texts.items() if text}
 
 
 def all_deals(codes: str) -> dict[str, tuple[str, ...]]:
-    """The same reasons in every deal."""
+    """Returns the same reasons for every deal."""
     return by_deal(codes, codes, codes)
 
 
 def generative_deals(codes: str) -> dict[str, tuple[str, ...]]:
-    """Reasons of the two deals that train generators; the images deal does not ask."""
+    """Returns the same reasons for the main and strict deals, and none for the images deal."""
     return by_deal(codes, "", codes)

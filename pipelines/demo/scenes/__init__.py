@@ -1,1 +1,1 @@
-"""Drawn scenes and films, and the files they are saved as."""
+"""Draws scenes and films, and saves them as files."""

@@ -1,7 +1,7 @@
-"""Paints the backgrounds of scenes: patterns in a colour, and places.
+"""Draws the backgrounds of scenes: patterns in a colour, and places.
 
-They are painted at twice the size and reduced. A soft, seeded unevenness of light lies over them,
-so that no two seeds look alike to a perceptual hash even where both show little.
+They are drawn at twice the size and reduced. Soft uneven light that depends on the seed is added,
+so that pictures of different seeds have different perceptual hashes even if they show little.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _BACKGROUND_COLOURS: dict[str, RgbColour] = {
     "pink": (250, 194, 210),
     "purple": (190, 164, 222),
 }
-_LIGHT_RANGE = 7  # grey levels of the uneven light, either way
+_LIGHT_RANGE = 7  # largest change by the uneven light, up or down, in grey levels
 
 
 def draw_background(scene: Scene, width: int, height: int) -> Image.Image:
-    """The background alone, light included."""
+    """Returns a scene's background, with its uneven light."""
     dice = SeededDice(scene.seed ^ 0x5EED)
     size = (2 * width, 2 * height)
     kind = scene.background.kind
@@ -46,13 +46,13 @@ def _add_uneven_light(dice: SeededDice, image: Image.Image) -> Image.Image:
 
 
 def mix(colour: RgbColour, other: RgbColour, share: float) -> RgbColour:
-    """A colour with a share of another, from 0 to 1."""
+    """Mixes a share, from 0 to 1, of another colour into a colour."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
     return (red, green, blue)
 
 
 def jitter(dice: SeededDice, colour: RgbColour, reach: float) -> RgbColour:
-    """A colour near the given one: each channel off by up to `reach`."""
+    """Returns a random colour near the given one, each channel within `reach`."""
     red, green, blue = (min(255, max(0, round(c + dice.between(-reach, reach)))) for c in colour)
     return (red, green, blue)
 
@@ -140,7 +140,7 @@ def _hills(
     level: float,
     colour: RgbColour,
 ) -> None:
-    """Fills everything under a soft line at about `level` of the height."""
+    """Fills the area below a soft line at about `level` of the height (0 is the top)."""
     width, height = size
     waves = [(dice.between(0.6, 2.2), dice.between(0, 2 * pi), dice.between(0.01, 0.03))]
     waves += [(dice.between(2.5, 4.5), dice.between(0, 2 * pi), dice.between(0.004, 0.012))]

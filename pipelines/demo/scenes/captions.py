@@ -1,4 +1,4 @@
-"""What is said about a scene: its caption, shorter ones, and the answer key."""
+"""Writes the captions of scenes, and names their subjects for the answer key."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pipelines.demo.scenes.scene import (
 
 
 def caption(scene: Scene) -> str:
-    """The one canonical caption, such as "two large striped red stars above a green fish at night".
+    """Returns the canonical caption: "two large striped red stars above a green fish at night".
 
-    At most 14 words, all lower case, no punctuation.
+    At most 14 words, in lower case, without punctuation.
     """
     return " ".join(
         part for part in (_subject_words(scene), _second_words(scene), _place_words(scene)) if part
@@ -27,7 +27,7 @@ def caption(scene: Scene) -> str:
 
 
 def caption_variants(scene: Scene) -> tuple[str, ...]:
-    """Other true captions that say less, the shortest last."""
+    """Returns other true captions that say less, the shortest last."""
     shorter = [
         f"{_subject_words(scene)} {_place_words(scene)}",
         _subject_words(scene),
@@ -39,12 +39,12 @@ def caption_variants(scene: Scene) -> tuple[str, ...]:
 
 
 def subject(scene: Scene) -> tuple[str, str]:
-    """The answer key: the noun (singular) and the colour of the main object."""
+    """Returns the noun (singular) and the colour of the main object, for the answer key."""
     return scene.kind, scene.colour
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Every word that a caption can hold, sorted."""
+    """Returns every word that a caption can contain, sorted."""
     words = {*KINDS, *PLURALS.values(), *COLOURS, *TEXTURES[1:], *RELATIONS, *NUMBERS, "an"}
     words.update(PATTERNS[1:], BACKGROUND_COLOURS, ("large", "small", "on", "background"))
     for place in PLACES.values():

@@ -1,6 +1,6 @@
-"""Paints scenes with Pillow alone: no fonts, no files, the same pixels for the same input.
+"""Draws scenes with Pillow, without fonts or files: the same input gives the same pixels.
 
-Objects are painted as masks at two or three times their size, then reduced, over a background.
+Objects are drawn as masks at two or three times their size, reduced, and pasted on a background.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _LIGHT_COLOURS = ("yellow", "pink", "white", "orange")
 
 
 def render(scene: Scene, width: int, height: int) -> Image.Image:
-    """The picture of a scene, in RGB, at any size and aspect of at least 16 pixels a side."""
+    """Returns the RGB picture of a scene, at any size of at least 16 pixels on each side."""
     return draw_objects(draw_background(scene, width, height), scene, scene.main + scene.second)
 
 
 def draw_objects(image: Image.Image, scene: Scene, objects: Sequence[PlacedObject]) -> Image.Image:
-    """Paints objects, which need not stand where the scene has them, onto `image`."""
+    """Draws objects, which may have moved from their places in the scene, onto `image`."""
     for number, placed in enumerate(objects):
         _draw_object(SeededDice(scene.seed * 31 + number), image, placed)
     return image
@@ -45,7 +45,7 @@ def _draw_object(dice: SeededDice, image: Image.Image, placed: PlacedObject) -> 
     half = min(image.size) / 2
     radius = placed.radius * half
     scale = 3 if radius < 120 else 2
-    # Where the sprite's own grid starts; fractions of a pixel stay in the polygons.
+    # The sprite is placed at a whole pixel; its polygons keep the fraction.
     centre_x = image.width / 2 + placed.x * half
     centre_y = image.height / 2 + placed.y * half
     side = int(2.9 * radius) + 4
@@ -111,7 +111,7 @@ def _draw_masks(
 
 
 def _texture_polygons(placed: PlacedObject) -> list[Polygon]:
-    """The polygons of a texture, over the whole square of the object."""
+    """Returns the polygons of a texture, over the whole square of the object."""
     phase = placed.phase
     if placed.texture == "striped":
         starts = [-1.4 + 0.46 * (step + phase) for step in range(-1, 7)]

@@ -1,7 +1,7 @@
-"""Short stock films of drawn scenes: a few shots with hard cuts, in which the objects move.
+"""Draws and writes short films: a few shots with hard cuts between them and moving objects.
 
-The encoder is FFmpeg's own `mpeg4`, which needs no GPL library, on one thread and in its bit-exact
-mode, so the same specification gives the same bytes with the same PyAV.
+The encoder is FFmpeg's built-in `mpeg4`, which needs no GPL library, on one thread and in bit-exact
+mode, so that the same specification gives the same bytes with the same version of PyAV.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import pi, sin
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -23,14 +22,14 @@ from pipelines.demo.scenes.scene import PlacedObject, Scene, SeededDice, draw_sc
 
 _SIZES = ((320, 240), (426, 240), (480, 270), (640, 360), (240, 320))
 _RATES = (12, 15, 24, 25)
-_SWAY = 0.12  # of half the shorter side, to either side of where the scene has an object
-# Turns off everything that differs from run to run: version strings and threads' slices.
+_SWAY = 0.12  # largest offset of an object from its place, in halves of the shorter side
+# Turns off everything that differs between runs: version strings, and slices by thread.
 _BIT_EXACT = {"flags": "+bitexact", "fflags": "+bitexact", "sws_flags": "+bitexact+accurate_rnd"}
 
 
 @dataclass(frozen=True)
 class SceneShot:
-    """One scene, held for a number of frames."""
+    """One scene, shown for a number of frames."""
 
     scene: Scene
     frames: int
@@ -38,7 +37,7 @@ class SceneShot:
 
 @dataclass(frozen=True)
 class FilmSpec:
-    """A film: its shots in order, its size in pixels and its frames a second."""
+    """A film: its shots in order, its size in pixels and its rate in frames per second."""
 
     seed: int
     shots: tuple[SceneShot, ...]
@@ -53,12 +52,12 @@ class FilmSpec:
 
     @property
     def duration_ms(self) -> int:
-        """The length, rounded down."""
+        """The length in milliseconds, rounded down."""
         return self.frames * 1000 // self.rate
 
     @property
     def cut_frames(self) -> tuple[int, ...]:
-        """The number of the first frame of every shot but the first."""
+        """The number of the first frame of every shot after the first."""
         cuts, frame_number = [], 0
         for shot in self.shots[:-1]:
             frame_number += shot.frames
@@ -67,13 +66,13 @@ class FilmSpec:
 
 
 def draw_film_spec(seed: int) -> FilmSpec:
-    """A film of two to six seconds and one to four shots, the first the longest."""
+    """Returns a film of two to six seconds and one to four shots, of which the first is longest."""
     dice = SeededDice(seed ^ 0xF117)
     width, height = _SIZES[dice.below(len(_SIZES))]
     rate = _RATES[dice.below(len(_RATES))]
     total = round(rate * dice.between(2.2, 6.0))
     count = 1 + dice.below(4)
-    # Every further shot takes an equal part; the first takes half as much again, and what is left.
+    # The first shot is at least half as long again as the others, which are equally long.
     each = int(total / (count + 0.5))
     lengths = [total - each * (count - 1)] + [each] * (count - 1)
     scenes = [draw_scene_spec(seed * 8 + number) for number in range(count)]
@@ -82,17 +81,17 @@ def draw_film_spec(seed: int) -> FilmSpec:
 
 
 def film_subject(spec: FilmSpec) -> tuple[str, str]:
-    """The answer key: noun and colour of the main object of the first, longest shot."""
+    """Returns noun and colour of the main object of the first shot, for the answer key."""
     return subject(spec.shots[0].scene)
 
 
 def film_caption(spec: FilmSpec) -> str:
-    """The caption of the first, longest shot."""
+    """Returns the caption of the first shot, which is the longest."""
     return caption(spec.shots[0].scene)
 
 
 def frames(spec: FilmSpec) -> Iterator[Image.Image]:
-    """Every frame in order, in RGB."""
+    """Yields every frame in order, in RGB."""
     for shot in spec.shots:
         yield from _shot_frames(spec, shot)
 
@@ -110,7 +109,7 @@ def _shot_frames(spec: FilmSpec, shot: SceneShot) -> Iterator[Image.Image]:
 
 
 def _moved(placed: PlacedObject, swing: tuple[float, float], wave: float) -> PlacedObject:
-    """The object a part of its way along; all of a shot move alike, so relations stay true."""
+    """Moves an object; all objects of a shot move alike, so that their relations stay true."""
     return replace(
         placed,
         x=placed.x + swing[0] * wave,
@@ -120,19 +119,19 @@ def _moved(placed: PlacedObject, swing: tuple[float, float], wave: float) -> Pla
 
 
 def write_film(path: Path, spec: FilmSpec) -> None:
-    """Writes an MP4 of MPEG-4 video without sound; the index stands in front.
+    """Writes an MP4 of MPEG-4 video without audio, with the index at the front.
 
     Args:
-        path: Where to; an existing file is replaced.
-        spec: What to draw.
+        path: The file to write; an existing file is replaced.
+        spec: The film to draw.
     """
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:
-        stream: Any = container.add_stream("mpeg4", rate=spec.rate)
+        stream = container.add_stream("mpeg4", rate=spec.rate)
         stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
         stream.bit_rate = 4 * spec.width * spec.height
         stream.thread_count = 1
-        # A key frame at least every second, so that clips can be cut without coding anew.
+        # A keyframe at least every second, so that clips can be cut without re-encoding.
         stream.gop_size = spec.rate
         stream.options = dict(_BIT_EXACT)
         starts = {0, *spec.cut_frames}

@@ -1,6 +1,6 @@
-"""Two ICC profiles, the same bytes every day: sRGB, and a wide one in the manner of ICC.1:2001.
+"""Makes two ICC profiles with reproducible bytes: sRGB, and a wide-gamut one (ICC.1:2001).
 
-Little CMS stamps a new profile with the current time, so the stamp is overwritten.
+Little CMS writes the current time into a new profile, so the date is overwritten.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from PIL import ImageCms
 
 _STAMP = struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
 _GAMMA = 2.2
-# Adobe RGB (1998) primaries and white, adapted to D50: the colorant tags of that specification.
+# The primaries of Adobe RGB (1998), adapted to D50: the colorant tags of that specification.
 _WIDE_COLUMNS = {
     b"rXYZ": (0.60974, 0.31111, 0.01947),
     b"gXYZ": (0.20528, 0.62567, 0.06087),
@@ -23,14 +23,14 @@ _D50 = (0.9642, 1.0, 0.8249)
 
 @cache
 def srgb_profile() -> bytes:
-    """Little CMS's sRGB profile with a fixed date."""
+    """Returns Little CMS's sRGB profile with a fixed date."""
     data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return data[:24] + _STAMP + data[36:]
 
 
 @cache
 def wide_profile() -> bytes:
-    """A display profile of version 2 with wider primaries and a gamma of 2.2."""
+    """Returns a display profile of version 2 with wider primaries and a gamma of 2.2."""
     curve = b"curv\0\0\0\0" + struct.pack(">IHxx", 1, round(_GAMMA * 256))
     tags = {
         b"desc": _description(b"Demo Wide RGB"),
@@ -66,5 +66,5 @@ def _xyz(value: tuple[float, float, float]) -> bytes:
 
 
 def _description(text: bytes) -> bytes:
-    # ASCII, then an empty Unicode and an empty Macintosh part.
+    # The ASCII text, then an empty Unicode and an empty Macintosh description.
     return b"desc\0\0\0\0" + struct.pack(">I", len(text) + 1) + text + b"\0" * (1 + 8 + 3 + 67)

@@ -1,4 +1,4 @@
-"""Saves drawn pictures the way agencies have them: formats, colour, orientation, metadata."""
+"""Saves drawn pictures in the formats, colour spaces and orientations that agencies have."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pipelines.demo.scenes.icc import srgb_profile, wide_profile
 from pipelines.demo.scenes.png import sixteen_bit_png
 from pipelines.demo.scenes.scene import SeededDice
 
-# ASCII, which is all that EXIF promises to hold.
+# ASCII only, because EXIF guarantees nothing else.
 _COPYRIGHT = "(c) Demo Agency"
 _ANOTHER_OWNER = "(c) Somebody Else Pictures"
-# How the upright picture is laid down so that the EXIF orientation turns it back.
+# How to transpose the upright picture so that the EXIF orientation restores it.
 _STORED_TRANSPOSE = {
     3: Image.Transpose.ROTATE_180,
     6: Image.Transpose.ROTATE_90,
@@ -31,25 +31,25 @@ def save_picture(
 
     Args:
         image: RGB, upright.
-        file_style: One of the names below: `jpeg_plain`, `png16`, `webp_lossless` and so on.
-        seed: Draws quality and subsampling where `file_style` leaves them open.
-        description: What it shows; goes into EXIF.
-        xmp: A packet, for the files whose name has `_xmp` in it.
+        file_style: A key of `_SAVERS`: `jpeg_plain`, `png16`, `webp_lossless` and so on.
+        seed: Selects quality and subsampling where `file_style` does not fix them.
+        description: What the picture shows; written to EXIF.
+        xmp: The XMP packet for styles with `_xmp` in their name.
 
     Returns:
-        The same bytes for the same input.
+        The file's bytes; the same for the same input.
     """
     return _SAVERS[file_style](image, SeededDice(seed ^ 0xF11E), description, xmp)
 
 
 def make_lookalike(image: Image.Image, change: str) -> Image.Image:
-    """Makes a look-alike: `resized` or `cropped`; the other copies differ in their file alone."""
+    """Returns a `resized` or `cropped` look-alike; other changes affect only the file."""
     width, height = image.size
     if change == "resized":
         size = (round(width * 0.8), round(height * 0.8))
         return image.resize(size, Image.Resampling.LANCZOS)
     if change == "cropped":
-        # Two parts in a hundred of each side are cut off.
+        # Removes 1 % of the width or height on each of the four sides.
         return image.crop(
             (width // 100, height // 100, width - width // 100, height - height // 100)
         )
@@ -122,7 +122,7 @@ def _turned_saver(orientation: int) -> _Saver:
 
 def _alpha(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
     with_alpha = image.convert("RGBA")
-    # A vignette: opaque in the middle, so that every word of the caption stays true.
+    # A vignette, opaque in the middle, so that the caption stays true.
     vignette = Image.radial_gradient("L").resize(image.size)
     with_alpha.putalpha(
         vignette.point([255 if level < 200 else 255 - (level - 200) for level in range(256)])

@@ -1,4 +1,4 @@
-"""PNG files that Pillow does not write: sixteen bits a channel, and a bomb."""
+"""Writes PNG files that Pillow cannot: with 16 bits per channel, and a decompression bomb."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ BOMB_SIDE = 30_000  # pixels
 
 
 def sixteen_bit_png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """A PNG with 16 bits a channel.
+    """Returns a PNG with 16 bits per channel.
 
     Args:
-        pixels: Height × width, or height × width × 3. They become the upper bytes; the lower ones
-            get a fine ramp, so that the file really has more than 256 levels.
+        pixels: [height, width] or [height, width, 3]. They become the upper bytes; the lower
+            bytes get a ramp, so that the file really has more than 256 levels.
     """
     height, width = pixels.shape[:2]
     rows, columns = np.indices((height, width), dtype=np.uint16)
@@ -35,9 +35,9 @@ def sixteen_bit_png(pixels: npt.NDArray[np.uint8]) -> bytes:
 
 
 def bomb_png() -> bytes:
-    """A valid black PNG of 900 megapixels in about a hundred kilobytes, made line by line."""
+    """Returns a valid black PNG of 900 megapixels in about a hundred kilobytes."""
     compressor = zlib.compressobj(9)
-    line = bytes(1 + (BOMB_SIDE + 7) // 8)  # one bit a pixel
+    line = bytes(1 + (BOMB_SIDE + 7) // 8)  # one bit per pixel
     compressed = b"".join(compressor.compress(line) for _ in range(BOMB_SIDE)) + compressor.flush()
     return (
         _header(BOMB_SIDE, BOMB_SIDE, 1, _GREY) + _chunk(b"IDAT", compressed) + _chunk(b"IEND", b"")

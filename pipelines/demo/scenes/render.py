@@ -1,4 +1,4 @@
-"""The drawn stock library: one face for the specification of scenes and their rendering."""
+"""Re-exports the functions that specify, draw and caption scenes."""
 
 from pipelines.demo.scenes.backgrounds import draw_background
 from pipelines.demo.scenes.captions import caption, caption_variants, subject, vocabulary

@@ -1,8 +1,8 @@
-"""What a drawn stock picture shows: a seeded specification and the caption that is true of it.
+"""Specifies what a drawn picture shows, from a seed.
 
-A scene is a group of equal objects (the subject), perhaps one smaller object beside it, and a
-background. Every word of the caption can be seen in the picture at 64 px. All that matters lies in
-the central square of the canvas, so a centre crop of any aspect loses no word.
+A scene is a group of equal objects (the subject), sometimes one smaller object next to it, and a
+background. Every word of its caption is visible in the picture at 64 pixels. All objects are in the
+central square of the canvas, so that the caption stays true after a centre crop.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ PLACES: dict[str, str] = {
     "desert": "in the desert",
 }
 BACKGROUND_COLOURS: tuple[str, ...] = ("white", "grey", "blue", "green", "yellow", "pink", "purple")
-# Colours that would be lost against a place.
+# Object colours that are hard to see on a place or background colour.
 _INVISIBLE_ON: dict[str, tuple[str, ...]] = {
     "meadow": ("green", "blue"),
     "sea": ("blue", "white"),
@@ -91,7 +91,7 @@ class PlacedObject:
 
 @dataclass(frozen=True)
 class Background:
-    """What lies behind the objects: a pattern in a colour, or a place, whose colour is empty."""
+    """What is behind the objects: a pattern in a colour, or a place, whose colour is empty."""
 
     kind: str
     colour: str
@@ -99,15 +99,15 @@ class Background:
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture: all that `render` needs and all that `caption` says."""
+    """One picture: everything that `render` draws and `caption` says."""
 
     seed: int
     kind: str
     colour: str
     count: int
-    size: str  # "small", "large", or "" where the count says enough
+    size: str  # "small", "large", or "" for three or four objects
     texture: str
-    second_kind: str  # "" for none, as the two next
+    second_kind: str  # "" if there is no second object, like the next two fields
     second_colour: str
     relation: str
     background: Background
@@ -116,30 +116,30 @@ class Scene:
 
 
 class SeededDice:
-    """Draws from a seeded source by `random()` alone, whose values Python keeps across versions."""
+    """Draws random values only by `random()`, whose sequence Python keeps across versions."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311  (pictures, not secrets)
 
     def between(self, low: float, high: float) -> float:
-        """A number from `low` up to `high`."""
+        """Returns a number from `low` up to `high`."""
         return low + (high - low) * self._random.random()
 
     def chance(self, probability: float) -> bool:
-        """True with the given probability."""
+        """Returns True with the given probability."""
         return self._random.random() < probability
 
     def pick(self, options: Sequence[str]) -> str:
-        """One of the options, all equally likely."""
+        """Returns one of the options, all equally likely."""
         return options[self.below(len(options))]
 
     def below(self, limit: int) -> int:
-        """A whole number from 0 up to, not including, `limit`."""
+        """Returns an integer from 0 up to but not including `limit`."""
         return int(self._random.random() * limit)
 
 
 def draw_scene_spec(seed: int) -> Scene:
-    """The scene of a seed; the same on every machine."""
+    """Returns the scene of a seed, the same on every machine."""
     dice = SeededDice(seed)
     kind, colour = dice.pick(KINDS), dice.pick(COLOURS)
     count = (1, 1, 1, 2, 2, 3, 4)[dice.below(7)]
@@ -149,7 +149,7 @@ def draw_scene_spec(seed: int) -> Scene:
         second_colour = dice.pick([other for other in COLOURS if other != colour])
         relation = dice.pick(RELATIONS)
     size = _choose_size(dice, count, paired=bool(second_kind))
-    # Texture shows on large objects only.
+    # Texture is visible only on large objects.
     textured = size == "large" and dice.chance(0.6)
     texture = dice.pick(TEXTURES[1:]) if textured else "plain"
     background = _choose_background(dice, {colour, second_colour})
@@ -181,7 +181,7 @@ def draw_scene_spec(seed: int) -> Scene:
 def _choose_size(dice: SeededDice, count: int, *, paired: bool) -> str:
     if count > 2:
         return ""
-    # Beside a second object a single subject must be the larger one, or nobody could tell them.
+    # Next to a second object, a single subject must be larger, so that it is clearly the subject.
     if paired and count == 1:
         return "large"
     return "large" if dice.chance(0.6) else "small"
@@ -207,7 +207,7 @@ Circle = tuple[float, float, float]
 def _main_circles(
     dice: SeededDice, count: int, size: str, relation: str, side: int
 ) -> list[Circle]:
-    """Centre and radius of each object of the subject."""
+    """Returns the centre and radius of each object of the subject."""
     low, high = _radius_range(count, size, paired=bool(relation))
     radius = dice.between(low, high)
     step = 1.05 * radius + dice.between(0.02, 0.06)

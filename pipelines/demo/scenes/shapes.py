@@ -1,7 +1,7 @@
 """Outlines of the sixteen kinds of object, as polygons in the square from -1 to 1, y down.
 
-A body is painted in the object's colour in order; a step marked `False` cuts a hole. Accents are
-painted after the texture, in a darker tone of the same colour.
+The polygons of a body are drawn in order in the object's colour; one marked `False` cuts a hole.
+Accents are drawn after the texture, in a darker tone of the same colour.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Polygon = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Shape:
-    """One kind of object."""
+    """The outline of one kind of object."""
 
     body: tuple[tuple[bool, Polygon], ...]
     accents: tuple[Polygon, ...] = ()
@@ -24,7 +24,7 @@ class Shape:
 def ellipse(
     x: float, y: float, rx: float, ry: float, turn: float = 0.0, steps: int = 40
 ) -> Polygon:
-    """A polygon near enough to an ellipse, turned by `turn` radians."""
+    """Returns a polygon that approximates an ellipse rotated by `turn` radians."""
     points = []
     for step in range(steps):
         angle = 2 * pi * step / steps
@@ -171,7 +171,7 @@ def _ring() -> Shape:
 
 def _moon() -> Shape:
     outer = [(0.95 * cos(a), 0.95 * sin(a)) for a in (0.95 + 4.38 * s / 40 for s in range(41))]
-    # The inner arc runs back between the same two tips.
+    # The inner arc connects the same two tips in the other direction.
     inner = [(0.35 + 0.8 * cos(a), 0.8 * sin(a)) for a in (4.96 - 3.64 * s / 30 for s in range(31))]
     return Shape(_solid(tuple(outer + inner)))
 

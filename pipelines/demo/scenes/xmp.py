@@ -1,4 +1,4 @@
-"""Rights statements inside files: XMP packets as agencies write them, in four spellings."""
+"""Writes rights statements as XMP packets, in four equivalent RDF spellings."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX
 PLUS = "http://ns.useplus.org/ldf/xmp/1.0/"
 PLUS_VOCABULARY = "http://ns.useplus.org/ldf/vocab/"
 _DATA_MINING = PLUS_VOCABULARY + "DMI-"
-# RDF lets one statement be written in each of these ways; they mean the same.
+# RDF allows one statement to be written in each of these ways, with the same meaning.
 SPELLINGS = ("attribute", "element", "prefix", "resource")
 
 
 @dataclass(frozen=True)
 class RightsStatement:
-    """What a file says about its rights. An ordinary one agrees with the asset's catalogue row."""
+    """A file's rights statement. An ordinary one agrees with the asset's catalogue row."""
 
-    data_mining: str  # what follows DMI- in the PLUS vocabulary
-    source_type: str  # of IPTC's vocabulary, or empty
+    data_mining: str  # a PLUS code without its prefix DMI-
+    source_type: str  # an IPTC digital source type, or empty
     creator: str
     description: str
     spelling: str
-    model_release: str = "MR-NAP"  # of PLUS's vocabularies, this and the next
+    model_release: str = "MR-NAP"  # a PLUS code, like the next field
     property_release: str = "PR-NAP"
-    release_id: str = ""  # of a model release, or empty; as the next two
+    release_id: str = ""  # id of a model release, or empty, like the next two fields
     minor_age: str = ""
     alteration: str = ""
 
 
 def xmp_packet(statement: RightsStatement) -> bytes:
-    """An XMP packet with PLUS, IPTC and Dublin Core statements."""
+    """Returns an XMP packet with PLUS, IPTC and Dublin Core statements."""
     attributes = [
         'xmpRights:Marked="True"',
         'xmpRights:WebStatement="https://demo-agency.invalid/licence"',
@@ -73,13 +73,13 @@ def xmp_packet(statement: RightsStatement) -> bytes:
 
 
 def with_xml_entity(packet: bytes) -> bytes:
-    """The same packet as hostile XML writes it: with an entity of its own, which nobody expands."""
+    """Adds a document type with an XML entity to the packet, as in attacks by entity expansion."""
     entity = b'<!DOCTYPE x [<!ENTITY who "Demo Agency">]>\n<x:xmpmeta '
     return packet.replace(b"<x:xmpmeta ", entity, 1)
 
 
 def _bag(name: str, value: str) -> list[str]:
-    """A PLUS property of several values that has one, or nothing."""
+    """Returns a multi-valued PLUS property with one value, or nothing if the value is empty."""
     if not value:
         return []
     return [f"<plus:{name}><rdf:Bag><rdf:li>{escape(value)}</rdf:li></rdf:Bag></plus:{name}>"]

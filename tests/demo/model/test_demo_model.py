@@ -1,4 +1,4 @@
-"""The shipped demonstration model: its size, its vocabulary, and what it can do."""
+"""The packaged demonstration model: its size, its vocabulary and its accuracy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_everything_packaged_fits_in_twelve_megabytes() -> None:
     }
 
 
-def test_the_vocabulary_is_that_of_the_captions(tmp_path: Path) -> None:
+def test_the_vocabulary_has_one_token_per_word(tmp_path: Path) -> None:
     count = write_vocabulary(tmp_path / "again.gz", vocabulary())
     assert (tmp_path / "again.gz").read_bytes() == demo_network.VOCABULARY.read_bytes()
     encode = demo_network.tokenizer()
@@ -48,17 +48,17 @@ def test_captions_survive_the_tokenizer() -> None:
         assert encode.decode(inner).strip() == text
 
 
-def test_merges_by_hand() -> None:
-    # "ab" occurs twice, so it comes first; then what is left, by spelling.
+def test_merges_of_a_small_example() -> None:
+    # "ab" occurs twice, so it comes first; the others follow by spelling.
     assert learn_merges(["abc", "abd"]) == [("a", "b"), ("ab", "c</w>"), ("ab", "d</w>")]
 
 
-def test_weights_are_half_precision_and_nothing_else() -> None:
+def test_all_weights_are_half_precision() -> None:
     with safe_open(demo_network.FOLDER / demo_network.WEIGHTS_NAME, "pt") as file:
         assert {str(file.get_tensor(name).dtype) for name in file.keys()} == {"torch.float16"}  # noqa: SIM118  (not a dict)
 
 
-def test_seeds_of_training_and_figures_never_meet() -> None:
+def test_training_and_evaluation_use_separate_seeds() -> None:
     assert FIRST_TRAIN_SEED + 4_000_000 < FIRST_CHECK_SEED
     assert FIRST_CHECK_SEED + 4_000_000 < FIRST_HELD_OUT_SEED
 
@@ -79,7 +79,7 @@ def test_the_subject_is_read_from_a_caption(text: str, expected: tuple[str, str]
 
 
 def test_held_out_figures(demo_model: ModelRef) -> None:
-    """The promise of the model card, kept by the packaged weights."""
+    """The packaged weights are as accurate as the model card says."""
     figures = evaluate(demo_model, 200)
     assert figures.retrieval_at_1 >= 0.85
     assert figures.subject >= 0.85

@@ -1,4 +1,4 @@
-"""Training: repeatable, resumable, and truthful about what patches show."""
+"""Training is repeatable and resumable, and its pictures and labels are right."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_training_repeats_and_resumes(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "one" / "training.json").read_text())
     assert record["step"] == 4
     assert record["parameters"] == sum(tensor.numel() for tensor in one.values())
-    # A longer plan goes on from the checkpoint; a finished one does nothing more.
+    # A longer run resumes from the checkpoint; a finished one does nothing more.
     three = _train(tmp_path / "one", 6)
     assert not all(torch.equal(one[name], three[name]) for name in one)
     assert json.loads((tmp_path / "one" / "training.json").read_text())["step"] == 6
     assert all(torch.equal(a, three[n]) for n, a in _train(tmp_path / "one", 6).items())
 
 
-def test_patches_show_what_the_scene_has() -> None:
+def test_patch_labels_match_the_scene() -> None:
     for seed in range(100):
         scene = draw_scene_spec(seed)
         patches = pictures.patch_labels(scene)
@@ -60,7 +60,7 @@ def test_pictures_are_drawn_once(tmp_path: Path) -> None:
     assert np.array_equal(first[1], expected)
 
 
-def test_varied_pictures_keep_their_content() -> None:
+def test_augmented_pictures_keep_their_content() -> None:
     batch = np.zeros((4, 64, 64, 3), np.uint8)
     batch[:, 20:30, 4:12] = 200
     mirrored = np.array([True, False, True, False])

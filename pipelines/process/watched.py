@@ -1,0 +1,121 @@
+"""A child process that is watched: whether it ends unasked, how, and what it printed last."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+_LINES = 10
+_LINE_CHARACTERS = 300
+_TAIL_BYTES = 16_384  # holds that many lines, however long a character is
+_DRAIN_S = 1.0
+
+
+@dataclass(frozen=True)
+class Death:
+    """The end of a process that nobody asked to end.
+
+    Attributes:
+        name: What the process was called.
+        pid: Its process id.
+        status: Its exit status; negative, the signal that killed it.
+        lines: What it printed last: at most ten lines.
+    """
+
+    name: str
+    pid: int
+    status: int
+    lines: tuple[str, ...]
+
+    @property
+    def cause(self) -> str:
+        """The status in words."""
+        if self.status >= 0:
+            return f"ended with exit status {self.status}"
+        if -self.status == signal.SIGKILL:
+            return f"killed by signal {-self.status} (perhaps out of memory)"
+        try:
+            return f"killed by signal {-self.status} ({signal.Signals(-self.status).name})"
+        except ValueError:  # a real-time signal
+            return f"killed by signal {-self.status}"
+
+
+class Watched:
+    """A child process, started at once. Its output is kept from the parent's.
+
+    Args:
+        name: What to call it.
+        command: Its command line.
+        env: Its environment.
+        died: Called from a thread if the process ends unasked, once.
+        echo: Whether its output also goes to this process's stderr.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        died: Callable[[Death], None],
+        echo: bool = False,
+    ) -> None:
+        self._name = name
+        self._died = died
+        self._echo = echo
+        self._asked = False
+        self._tail = b""
+        self._process = subprocess.Popen(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+        )
+        self._reader = threading.Thread(target=self._read, name=f"read-{name}", daemon=True)
+        self._reader.start()
+        self._watcher = threading.Thread(target=self._watch, name=f"watch-{name}", daemon=True)
+        self._watcher.start()
+
+    def expect_end(self) -> None:
+        """Says that the process is about to be asked to end; one that has ended was not."""
+        if self._process.poll() is None:
+            self._asked = True
+
+    def wait(self, limit_s: float) -> bool:
+        """Waits for its end and for whoever is told of it; False if it lives on."""
+        self._watcher.join(limit_s)
+        return not self._watcher.is_alive()
+
+    def kill(self) -> None:
+        """Kills it, which counts as asking."""
+        self.expect_end()
+        self._process.kill()
+
+    def _read(self) -> None:
+        pipe = self._process.stdout
+        if pipe is None:
+            raise AssertionError("the process was started with a pipe")
+        with pipe:
+            while chunk := pipe.read(_TAIL_BYTES):
+                self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
+                if self._echo:
+                    os.write(2, chunk)
+
+    def _watch(self) -> None:
+        status = self._process.wait()
+        # A grandchild may hold the pipe open for longer.
+        self._reader.join(_DRAIN_S)
+        if not self._asked:
+            self._died(Death(self._name, self._process.pid, status, _last_lines(self._tail)))
+
+
+def _last_lines(tail: bytes) -> tuple[str, ...]:
+    """The last lines that say something, without what could steer a terminal."""
+    lines = tail.decode("utf-8", "replace").splitlines()
+    printable = ("".join(c if c.isprintable() else " " for c in line).rstrip() for line in lines)
+    return tuple(line[:_LINE_CHARACTERS] for line in printable if line)[-_LINES:]

@@ -1,0 +1,67 @@
+"""What is said of a run that ended without a delivery: the funnel, the reasons, what cost most."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.report.summary import show_counts
+from pipelines.run.job import Job
+from pipelines.run.undelivered import Cost, Undelivered, UndeliveredError
+from schemas.deal import Deal
+from schemas.deal_keys import allowed_values, deal_value, toml_text
+from schemas.reasons import Outcome, Stage
+
+_TITLES = ("", "The rule that cost most", "The two rules that cost most")
+_MOST = "The three rules that cost most"
+
+
+def undelivered_json(job: Job, error: UndeliveredError) -> dict[str, object]:
+    """The same for machines."""
+    return {
+        "made": False,
+        "error": {"what": error.what, "which": error.which, "remedy": error.remedy},
+        **error.undelivered.to_json(job.deal),
+    }
+
+
+def show_undelivered(console: Console, deal: Deal, undelivered: Undelivered) -> None:
+    """Prints it for people; the error itself is for the command line to print."""
+    show_counts(console, undelivered.steps)
+    costs = undelivered.costliest()
+    if not costs:
+        return
+    title = _TITLES[len(costs)] if len(costs) < len(_TITLES) else _MOST
+    table = Table(title=title, box=None, show_header=False, title_justify="left")
+    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    for number, cost in enumerate(costs, start=1):
+        table.add_row("", "")
+        lines = _lines(cost, deal)
+        table.add_row(f"{number}.", Text("\n".join(lines)))
+    console.print(table)
+    console.print()
+
+
+def _lines(cost: Cost, deal: Deal) -> list[str]:
+    info = cost.reason.info
+    lines = [f"{cost.reason}: {_how_many(cost)}", info.sentence]
+    for key in info.governed_by:
+        value = deal_value(deal, key)
+        others = [toml_text(word) for word in allowed_values(key) if word != value]
+        also = f"  (or {', '.join(others)})" if others else ""
+        lines.append(f"Deal key: {key} = {toml_text(value)}{also}")
+    if not info.governed_by:
+        where = "the catalogue" if info.stage in (Stage.READ, Stage.SCREEN) else "the asset's file"
+        lines.append(f"No deal key: {where} decides ({info.source})")
+    return [*lines, f"What clears it: {info.remedy}"]
+
+
+def _how_many(cost: Cost) -> str:
+    assets = f"{cost.assets:,} asset{'' if cost.assets == 1 else 's'}"
+    if cost.reason.info.outcome is Outcome.FAILED:
+        return f"{assets} that could not be read"
+    if cost.alone is None:
+        return f"{assets} refused"
+    return f"{assets} refused, {cost.alone:,} by this rule alone"

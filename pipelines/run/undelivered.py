@@ -1,0 +1,133 @@
+"""A run that ends without a delivery: what it had counted, and which rules cost most."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.run.counts import StepCounts, count_reasons
+from pipelines.run.job import Job
+from pipelines.storage.columns import struct_field, values_of
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes, read_parquet
+from schemas import layout
+from schemas.deal import Deal
+from schemas.deal_keys import json_value
+from schemas.errors import FairshardError
+from schemas.reasons import Reason
+
+_COSTLIEST = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one rule cost.
+
+    Attributes:
+        reason: Its reason.
+        assets: How many assets it left out.
+        alone: How many of them no other rule left out; None where that is not known.
+    """
+
+    reason: Reason
+    assets: int
+    alone: int | None
+
+    def to_json(self, deal: Deal) -> dict[str, object]:
+        """As JSON, with the deal's keys that govern the rule and what the deal says there."""
+        info = self.reason.info
+        return {
+            "reason": self.reason.value,
+            "outcome": info.outcome.value,
+            "assets": self.assets,
+            "alone": self.alone,
+            "meaning": info.sentence,
+            "found_in": info.source,
+            "cure": info.remedy,
+            "governed_by": {key: json_value(deal, key) for key in info.governed_by},
+        }
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """What a run that ended without a delivery had counted.
+
+    Attributes:
+        steps: The counts of each step that ran, in order.
+        alone: For each reason, how many assets were left out for it alone; None if not counted.
+    """
+
+    steps: dict[str, StepCounts]
+    alone: Counter[str] | None = None
+
+    def costliest(self, most: int = _COSTLIEST) -> list[Cost]:
+        """The rules that left out most assets; among equals those that more often did so alone."""
+        costs = [
+            Cost(Reason(code), assets, None if self.alone is None else self.alone[code])
+            for code, assets in count_reasons(self.steps.values()).items()
+        ]
+        costs.sort(key=lambda cost: (-cost.assets, -(cost.alone or 0), cost.reason))
+        return costs[:most]
+
+    def to_json(self, deal: Deal) -> dict[str, object]:
+        """As JSON, for `--json` and for the agency's folder."""
+        return {
+            "steps": {name: counts.to_json() for name, counts in self.steps.items()},
+            "costliest": [cost.to_json(deal) for cost in self.costliest()],
+        }
+
+
+class UndeliveredError(FairshardError):
+    """An error that ended a run whose assets were counted: its words and exit code, and the counts.
+
+    Args:
+        error: The error.
+        undelivered: What was counted.
+    """
+
+    def __init__(self, error: FairshardError, undelivered: Undelivered) -> None:
+        super().__init__(error.what, error.which, error.remedy)
+        self.error = error
+        self.undelivered = undelivered
+        self.exit_code = error.exit_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With both parts, see `FairshardError`."""
+        return (type(self), (self.error, self.undelivered))
+
+
+def look_back(store: Store, prefix: str, steps: dict[str, StepCounts]) -> Undelivered:
+    """What was counted, and from the decisions below a prefix what each rule did alone.
+
+    Where the decisions cannot be read, only that is missing: the run has failed already.
+    """
+    alone: Counter[str] = Counter()
+    try:
+        for found in store.list(prefix):
+            alone.update(_lone_reasons(read_parquet(store, found.key, ["reasons"])["reasons"]))
+    except (FairshardError, OSError):
+        return Undelivered(steps)
+    return Undelivered(steps, alone)
+
+
+def _lone_reasons(reasons: pa.ChunkedArray[Any]) -> Counter[str]:
+    """How often each code is the only one of its list."""
+    lone = reasons.filter(pc.equal(pc.list_value_length(reasons), pa.scalar(1)))
+    counted = pc.value_counts(pc.list_flatten(lone))
+    codes, counts = struct_field(counted, "values"), struct_field(counted, "counts")
+    return Counter(dict(zip(values_of(codes, str), values_of(counts, int), strict=True)))
+
+
+def leave_undelivered(store: Store, job: Job, undelivered: Undelivered) -> None:
+    """Leaves what was counted beside the decisions; the next run of the version removes it.
+
+    Where it cannot be written, it is not: the command prints it in any case.
+    """
+    data = json_bytes({"run_id": job.run_id, **undelivered.to_json(job.deal)})
+    with contextlib.suppress(FairshardError, OSError):
+        store.write_bytes(f"{job.agency}/{layout.UNDELIVERED}", data)

@@ -1,0 +1,199 @@
+"""The worker processes of the embedded runner: started, watched, and ended.
+
+Beam 2.77 does not notice when a worker dies: it waits for the answer, for minutes or for ever.
+Here all that was asked of the workers is answered with an error as soon as one of them dies, and
+the others are killed, so that the run ends at once; what it has committed stays.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, cast
+
+import grpc
+from apache_beam.portability import python_urns
+from apache_beam.portability.api import beam_fn_api_pb2, endpoints_pb2
+from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
+    ControlConnection,
+    ControlFuture,
+    GrpcWorkerHandler,
+    WorkerHandler,
+)
+from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
+from google.protobuf import json_format, text_format
+
+from pipelines.process.watched import Death, Watched
+from schemas.errors import RunError
+
+# A dying process loses its connections a moment before it can be seen to be dead.
+_DYING_S = 0.5
+# What a worker is asked for it has answered before it is asked to end, so killing it loses nothing.
+# One that had not connected yet does not hear that it is asked.
+_END_S = 5.0
+
+
+class WorkerProcesses:
+    """The workers of one run.
+
+    Args:
+        command: The command line that starts one.
+        echo: Whether what they print goes to stderr.
+    """
+
+    def __init__(self, command: Sequence[str], echo: bool = False) -> None:
+        self._command = command
+        self._echo = echo
+        self._lock = threading.Lock()
+        self._handlers: list[_Handler] = []
+        self._death: Death | None = None
+        self._told = threading.Event()
+        self._settled = False
+
+    def environment(self) -> Environment:
+        """What makes the embedded runner use these; one run of a process at a time can."""
+        if not self._echo:
+            _hush_lost_connections()
+        WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(self._handler)
+        return SubprocessSDKEnvironment.from_command_string("")
+
+    def error(self) -> RunError | None:
+        """The error that a worker's death is; None if none died unasked."""
+        death = self._death
+        if death is None:
+            return None
+        remedy = "Run the same command again: it goes on from what is done."
+        if death.lines:
+            remedy += " The worker's last lines:" + "".join(f"\n  {line}" for line in death.lines)
+        which = f"{death.name}, process {death.pid}, {death.cause}"
+        return RunError("A worker process died", which, remedy)
+
+    def start(self, handler: _Handler, variables: dict[str, str]) -> None:
+        """Starts a worker, unless another one has died."""
+        with self._lock:
+            if self._death is not None:
+                handler.line.fail(self._death.cause)
+                return
+            self._handlers.append(handler)
+            env = {**os.environ, **variables}
+            name = handler.worker_id
+            handler.process = Watched(name, self._command, env, self._end, self._echo)
+
+    def settle(self) -> None:
+        """Gives what may be a worker's death the time to be known for one, once a run."""
+        if not self._settled:
+            self._settled = True
+            self._told.wait(_DYING_S)
+
+    def _handler(self, _: bytes, state: Any, provision: Any, server: Any) -> _Handler:
+        return _Handler(self, state, provision, server)
+
+    def _end(self, death: Death) -> None:
+        """Ends the run, since one worker has died."""
+        with self._lock:
+            if self._death is not None:
+                return
+            self._death = death
+            for handler in self._handlers:
+                if handler.process is not None:
+                    handler.process.kill()
+                handler.line.fail(death.cause)
+        self._told.set()
+
+
+@cache
+def _hush_lost_connections() -> None:
+    """Has Beam's threads not print a traceback each when a worker that died leaves them alone."""
+    before = threading.excepthook
+
+    def hook(uncaught: threading.ExceptHookArgs) -> None:
+        if not issubclass(uncaught.exc_type, grpc.RpcError):
+            before(uncaught)
+
+    threading.excepthook = hook
+
+
+class _Line:
+    """The control connection of a worker, which answers in its stead when a worker has died."""
+
+    def __init__(self, connection: ControlConnection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._asked: weakref.WeakSet[ControlFuture] = weakref.WeakSet()
+        self._fault = ""
+
+    def push(self, request: Any) -> ControlFuture:
+        """Sends a request, as Beam's does."""
+        with self._lock:
+            if self._fault:
+                return ControlFuture(request.instruction_id, self._answer(request.instruction_id))
+            future = self._connection.push(request)
+            self._asked.add(future)
+            return future
+
+    def fail(self, fault: str) -> None:
+        """Answers everything with an error, what was asked and what will be."""
+        with self._lock:
+            self._fault = fault
+            for future in self._asked:
+                if not future.is_done():
+                    future.set(self._answer(future.instruction_id))
+
+    def close(self) -> None:
+        """Tells the worker to end, as Beam's does."""
+        self._connection.close()
+
+    def _answer(self, instruction_id: str) -> Any:
+        return beam_fn_api_pb2.InstructionResponse(
+            instruction_id=instruction_id, error=f"a worker process died: {self._fault}"
+        )
+
+
+class _Handler(GrpcWorkerHandler):
+    """What the runner knows a worker by."""
+
+    def __init__(self, workers: WorkerProcesses, state: Any, provision: Any, server: Any) -> None:
+        super().__init__(state, provision, server)
+        connection = server.control_handler.get_conn_by_worker_id(self.worker_id)
+        self.line = _Line(connection)
+        self.control_conn = cast(ControlConnection, self.line)  # it uses what `_Line` has
+        self.process: Watched | None = None
+        self._workers = workers
+
+    def start_worker(self) -> None:
+        """Starts it, with what Beam's worker wants to find in its environment."""
+        descriptor = endpoints_pb2.ApiServiceDescriptor
+        variables = {
+            "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(
+                descriptor(url=self.control_address)
+            ),
+            "LOGGING_API_SERVICE_DESCRIPTOR": text_format.MessageToString(
+                self.logging_api_service_descriptor()
+            ),
+            "PIPELINE_OPTIONS": json_format.MessageToJson(
+                self.provision_info.provision_info.pipeline_options
+            ),
+            "WORKER_ID": self.worker_id,
+        }
+        self._workers.start(self, variables)
+
+    def close(self) -> None:
+        """Asks it to end, and sees that it does."""
+        if sys.exc_info()[0] is not None:  # the run is ending by an error
+            self._workers.settle()
+        if self.process is not None:
+            self.process.expect_end()
+        try:
+            super().close()
+        finally:
+            self.stop_worker()
+
+    def stop_worker(self) -> None:
+        """Waits for its end, and kills it if that takes too long."""
+        if self.process is not None and not self.process.wait(_END_S):
+            self.process.kill()
+            self.process.wait(_END_S)

@@ -1,0 +1,190 @@
+"""What is computed of a medium, and what its unit keeps of it: the feature store's tables."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import pyarrow as pa
+
+
+class ShotFrames(TypedDict):
+    """Where a shot lies in its film."""
+
+    first_frame: int
+    end_frame: int
+    start_ms: int
+    end_ms: int
+
+
+SHOT_TYPE = pa.struct(
+    [
+        pa.field("first_frame", pa.int64(), nullable=False),
+        pa.field("end_frame", pa.int64(), nullable=False),
+        pa.field("start_ms", pa.int64(), nullable=False),
+        pa.field("end_ms", pa.int64(), nullable=False),
+    ]
+)
+
+
+class MediaFacts(TypedDict):
+    """The probed facts of a medium, all but those that a unit calls otherwise."""
+
+    media_sha256: str
+    bytes: int
+    format: str
+    width: int
+    height: int
+    stored_width: int
+    stored_height: int
+    mode: str
+    bit_depth: int
+    orientation: int
+    has_icc: bool
+    fps_num: int
+    fps_den: int
+    frames: int
+    keyframes: int
+    phash: str
+    colour: str
+    motion_milli: int
+
+
+class FactsRow(MediaFacts):
+    """A row of FACTS_SCHEMA."""
+
+    duration_ms: int
+    shots: list[ShotFrames]
+
+
+_FACTS_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("media_sha256", pa.string(), nullable=False),
+    pa.field("bytes", pa.int64(), nullable=False),
+    pa.field("format", pa.string(), nullable=False),
+    pa.field("width", pa.int32(), nullable=False),  # pixels, as displayed
+    pa.field("height", pa.int32(), nullable=False),
+    pa.field("stored_width", pa.int32(), nullable=False),
+    pa.field("stored_height", pa.int32(), nullable=False),
+    pa.field("mode", pa.string(), nullable=False),
+    pa.field("bit_depth", pa.int32(), nullable=False),
+    pa.field("orientation", pa.int32(), nullable=False),
+    pa.field("has_icc", pa.bool_(), nullable=False),
+    pa.field("duration_ms", pa.int64(), nullable=False),  # 0 for images
+    pa.field("fps_num", pa.int32(), nullable=False),
+    pa.field("fps_den", pa.int32(), nullable=False),
+    pa.field("frames", pa.int64(), nullable=False),
+    pa.field("keyframes", pa.int32(), nullable=False),
+    pa.field("phash", pa.string(), nullable=False),  # 256 bits, hex
+    pa.field("colour", pa.string(), nullable=False),  # mean colours, hex
+    pa.field("motion_milli", pa.int64(), nullable=False),
+    pa.field("shots", pa.list_(SHOT_TYPE), nullable=False),  # of a picture none
+]
+FACTS_SCHEMA = pa.schema(_FACTS_FIELDS)
+
+
+class EmbeddingRow(TypedDict):
+    """A row of EMBEDDINGS_SCHEMA."""
+
+    media_sha256: str
+    embedding: list[float]
+
+
+EMBEDDINGS_SCHEMA = pa.schema(
+    [
+        pa.field("media_sha256", pa.string(), nullable=False),
+        pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
+    ]
+)
+
+
+class ShotCaption(TypedDict):
+    """What a model says of a shot."""
+
+    caption: str
+    clip_score: float
+    embedding: list[float]
+
+
+SHOT_CAPTION_TYPE = pa.struct(
+    [
+        pa.field("caption", pa.string(), nullable=False),
+        pa.field("clip_score", pa.float32(), nullable=False),  # cosine of the shot and its caption
+        pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
+    ]
+)
+
+
+class ShotCaptions(TypedDict):
+    """The captions of a film's shots alone."""
+
+    media_sha256: str
+    shots: list[ShotCaption]
+
+
+class ScoredCaption(ShotCaptions):
+    """A caption and its score, without its embedding."""
+
+    caption: str
+    clip_score: float
+
+
+class CaptionRow(ScoredCaption):
+    """A row of CAPTIONS_SCHEMA."""
+
+    text_embedding: list[float]
+
+
+CAPTIONS_SCHEMA = pa.schema(
+    [
+        pa.field("media_sha256", pa.string(), nullable=False),
+        pa.field("caption", pa.string(), nullable=False),
+        pa.field("text_embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
+        pa.field("clip_score", pa.float32(), nullable=False),  # cosine of picture and caption
+        pa.field("shots", pa.list_(SHOT_CAPTION_TYPE), nullable=False),  # as many as the facts'
+    ]
+)
+
+
+class ReadingRow(TypedDict):
+    """A row of READINGS_SCHEMA."""
+
+    media_sha256: str
+    reading: str
+
+
+READINGS_SCHEMA = pa.schema(
+    [
+        pa.field("media_sha256", pa.string(), nullable=False),
+        pa.field("reading", pa.string(), nullable=False),  # what the file says of rights, JSON
+    ]
+)
+
+
+class ScoreRow(TypedDict):
+    """A row of SCORES_SCHEMA."""
+
+    score_key: str
+    clip_score: float
+
+
+_SCORES_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("score_key", pa.string(), nullable=False),  # of a medium and a contributor's text
+    pa.field("clip_score", pa.float32(), nullable=False),
+]
+SCORES_SCHEMA = pa.schema(_SCORES_FIELDS)
+
+
+class DigestCacheRow(TypedDict):
+    """A row of DIGEST_CACHE_SCHEMA."""
+
+    state_key: str
+    media_sha256: str
+    format: str
+
+
+DIGEST_CACHE_SCHEMA = pa.schema(
+    [
+        pa.field("state_key", pa.string(), nullable=False),  # of a local file in one state
+        pa.field("media_sha256", pa.string(), nullable=False),  # "" where it is not to be trusted
+        pa.field("format", pa.string(), nullable=False),
+    ]
+)

@@ -1,0 +1,102 @@
+"""A unit's table: cleared assets with what their files were found to be."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, TypedDict
+
+import pyarrow as pa
+
+from schemas.catalogue import ASSETS_SCHEMA, AssetDescription, AssetRow
+from schemas.features import FACTS_SCHEMA, SHOT_CAPTION_TYPE, SHOT_TYPE, MediaFacts, ShotFrames
+
+
+class Agreement(TypedDict):
+    """What a contributor signed for a purpose."""
+
+    purpose: str
+    contributor_id: str
+    ref: str
+
+
+AGREEMENT_TYPE = pa.struct(
+    [
+        pa.field("purpose", pa.string(), nullable=False),
+        pa.field("contributor_id", pa.string(), nullable=False),
+        pa.field("ref", pa.string(), nullable=False),
+    ]
+)
+
+
+class ClearedRights(TypedDict):
+    """What CLEARED_RIGHTS_FIELDS hold."""
+
+    inference: bool
+    usable_until: date | None
+    agreements: list[Agreement]
+
+
+CLEARED_RIGHTS_FIELDS: tuple[pa.Field[pa.DataType], ...] = (
+    pa.field("inference", pa.bool_(), nullable=False),
+    pa.field("usable_until", pa.date32()),  # where it is before the deal's last day
+    pa.field("agreements", pa.list_(AGREEMENT_TYPE), nullable=False),
+)
+
+
+class ClearedRow(AssetRow, ClearedRights):
+    """A row of the catalogue that screening cleared."""
+
+
+CONTRIBUTOR_CAPTION_COLUMNS: tuple[Literal["title", "description"], ...] = ("title", "description")
+#: What binds whoever uses the file; each kind has a column.
+CONSTRAINTS = ("alteration", "file", "duplication")
+
+
+class UnitShot(ShotFrames):
+    """A shot with what a model says of it, but for its embedding, which the store keeps."""
+
+    caption: str
+    clip_score: float
+
+
+class UnitRow(AssetDescription, ClearedRights, MediaFacts):
+    """A row of UNIT_SCHEMA."""
+
+    hash: int
+    film_ms: int
+    shots: list[UnitShot]
+    caption: str
+    caption_source: str
+    clip_score: float
+    title_score: float
+    description_score: float
+    alteration_constraints: str
+    file_constraints: str
+    duplication_constraints: str
+    overrides: str
+
+
+# Embeddings of shots stay in the feature store until a shard is written.
+_UNIT_SHOT_TYPE = pa.struct([*SHOT_TYPE, *(f for f in SHOT_CAPTION_TYPE if f.name != "embedding")])
+UNIT_SCHEMA = pa.schema(
+    [
+        *(f for f in ASSETS_SCHEMA if f.name not in ("sha256", "bytes", "width", "height")),
+        *CLEARED_RIGHTS_FIELDS,
+        pa.field("hash", pa.uint64(), nullable=False),
+        *(
+            pa.field("film_ms" if f.name == "duration_ms" else f.name, f.type, f.nullable)
+            for f in FACTS_SCHEMA
+            if f.name != "shots"
+        ),
+        pa.field("shots", pa.list_(_UNIT_SHOT_TYPE), nullable=False),
+        pa.field("caption", pa.string(), nullable=False),
+        pa.field("caption_source", pa.string(), nullable=False),
+        pa.field("clip_score", pa.float32(), nullable=False),
+        *(
+            pa.field(f"{name}_score", pa.float32(), nullable=False)
+            for name in CONTRIBUTOR_CAPTION_COLUMNS
+        ),
+        *(pa.field(f"{kind}_constraints", pa.string(), nullable=False) for kind in CONSTRAINTS),
+        pa.field("overrides", pa.string(), nullable=False),
+    ]
+)

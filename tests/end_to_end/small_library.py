@@ -1,0 +1,102 @@
+"""A small catalogue of assets that differ from an unobjectionable one in what a test says."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from pipelines.cli import main
+from pipelines.demo.scenes.picture_files import save_picture
+from pipelines.demo.scenes.render import draw_scene_spec, render
+
+from .command import AS_OF, CommandResult
+
+Row = dict[str, Any]
+
+COLUMNS = 80
+_DEAL = """\
+deal_id = "small"
+buyer = "Nobody Ltd"
+purposes = ["train_gen"]
+territory = ["US"]
+starts = 2026-01-01
+ends = 2029-01-01
+
+[price]
+pool = "10.00"
+currency = "USD"
+"""
+_CONSENT = {
+    "contributor_id": "c-1",
+    "purpose": "all",
+    "value": "allow",
+    "given_at": "2025-01-01T00:00:00Z",
+}
+
+
+def in_process(*words: object) -> CommandResult:
+    """Runs a command by what the executable calls."""
+    said, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(errors):
+        code = main(list(map(str, words)))
+    return CommandResult(code, said.getvalue(), errors.getvalue())
+
+
+class SmallLibrary:
+    """A small catalogue: an asset that nothing speaks against, changed in one way or another."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[Row] = []
+        self.consents = [_CONSENT]
+        self.deal = _DEAL
+        (folder / "catalogue").mkdir()
+
+    def add(self, count: int, side: int = 0, xmp: bytes = b"", **columns: Any) -> None:
+        """So many assets alike; those with a shorter side, in pixels, have a picture."""
+        for _ in range(count):
+            number = len(self.rows)
+            name = f"{number}.jpg"
+            if side:
+                picture = render(draw_scene_spec(number), side + 80, side)
+                data = save_picture(picture, "jpeg_xmp", number, "a picture", xmp)
+                (self.folder / "catalogue" / name).write_bytes(data)
+            row = {
+                "asset_id": f"a-{number}",
+                "media_uri": name,
+                "media_type": "image",
+                "contributors": [{"contributor_id": "c-1", "share_bp": 10_000}],
+                "licence_model": "RF",
+                "licence_class": "creative",
+                "status": "active",
+                "people_count": 0,
+                "property": False,
+                "digital_source_type": "digitalCapture",
+            }
+            self.rows.append(row | columns)
+
+    def package(self, *more: object) -> CommandResult:
+        """Packages it into the test's own output."""
+        lines: dict[str, list[Row]] = {
+            "assets": self.rows,
+            "contributors": [{"contributor_id": "c-1"}],
+            "consents": self.consents,
+        }
+        catalogue, deal = self.folder / "catalogue", self.folder / "deal.toml"
+        for name, told in lines.items():
+            text = "".join(json.dumps(row) + "\n" for row in told)
+            (catalogue / f"{name}.jsonl").write_text(text, encoding="utf-8")
+        deal.write_text(self.deal, encoding="utf-8")
+        words = ["package", "--catalogue", catalogue, "--deal", deal, "--out", self.out]
+        return in_process(*words, "--as-of", AS_OF, "--workers", 1, "--quiet", *more)
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def agency(self) -> Path:
+        return self.out / "small" / "v0001" / "agency"

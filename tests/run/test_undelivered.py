@@ -1,0 +1,172 @@
+"""What is said of a run without a delivery: ranks, lone reasons, and 80 columns whatever comes."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from pipelines.report.undelivered import show_undelivered
+from pipelines.run.counts import StepCounts
+from pipelines.run.decisions import Decision, failed_asset, refused_asset, write_decisions
+from pipelines.run.job import Job
+from pipelines.run.undelivered import (
+    Undelivered,
+    UndeliveredError,
+    leave_undelivered,
+    look_back,
+)
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from schemas.deal import Deal, parse_deal
+from schemas.errors import InputError, RunError
+from schemas.reasons import Outcome, Reason, Stage
+from schemas.territory import COUNTRIES
+
+COLUMNS = 80
+REFUSALS = [reason for reason in Reason if reason.info.outcome is Outcome.REFUSED]
+LONG = f"""\
+deal_id = "{"a" * 64}"
+buyer = "Everybody"
+purposes = ["train_gen", "train_nongen", "inference", "data_mining", "index", "search"]
+territory = {sorted(COUNTRIES)}
+starts = 2026-01-01
+ends = 2029-01-01
+price = {{ pool = "1.00", currency = "USD" }}
+sources.roots = ["/{"archive/" * 20}", "s3://[bold]/[/bold]"]
+sources.hosts = ["h{".example" * 30}"]
+select = {{ keywords_any = ["{"word " * 30}end"], max_assets = 1000000000 }}
+
+[[agreements]]
+ref = "No. [red]{"1" * 200}"
+signed_at = 2025-01-01
+purposes = ["train_gen"]
+contributors = ["all"]
+"""
+
+
+def shown(undelivered: Undelivered, deal: Deal) -> list[str]:
+    out = io.StringIO()
+    show_undelivered(Console(file=out, width=COLUMNS), deal, undelivered)
+    return out.getvalue().splitlines()
+
+
+def counted(code: Reason, assets: int) -> dict[str, StepCounts]:
+    """A run in which all assets were left out for one reason."""
+    step = StepCounts(entered=assets)
+    if code.info.outcome is Outcome.REFUSED:
+        step.add_refusals([code], assets)
+    else:
+        step.failed[code] = assets
+    return {str(code.info.stage): step}
+
+
+@pytest.mark.parametrize("code", Reason)
+def test_whatever_the_reason_it_fits_and_names_its_deal_keys(code: Reason) -> None:
+    assets = 987_654_321
+    undelivered = Undelivered(counted(code, assets), Counter({code: assets}))
+    lines = shown(undelivered, parse_deal(LONG, "test"))
+    assert max(map(len, lines)) <= COLUMNS
+    text = " ".join(" ".join(lines).split())
+    assert f"1. {code}: 987,654,321 assets" in text
+    for key in code.info.governed_by:
+        assert f"Deal key: {key} = " in text
+    assert ("No deal key: " in text) is (not code.info.governed_by)
+    assert code.info.remedy in text
+
+
+def test_what_a_deal_says_is_printed_as_it_stands() -> None:
+    deal = parse_deal(LONG, "test")
+    text = " ".join(shown(Undelivered(counted(Reason.MEDIA_NOT_ALLOWED, 2)), deal))
+    assert "s3://[bold]/[/bold]" in text
+    text = " ".join(shown(Undelivered(counted(Reason.TERRITORY_NOT_COVERED, 2)), deal))
+    assert '"AD", "AE", "AF", "AG", "AI", "AL", … 243 more]' in text
+
+
+def test_one_asset_and_no_assets() -> None:
+    deal = parse_deal(LONG, "test")
+    lines = shown(Undelivered(counted(Reason.CLASS_EDITORIAL, 1), Counter()), deal)
+    assert any("class.editorial: 1 asset refused, 0 by this rule alone" in line for line in lines)
+    lines = shown(Undelivered(counted(Reason.CLASS_EDITORIAL, 1)), deal)
+    assert any(line.strip() == "1.  class.editorial: 1 asset refused" for line in lines)
+    lines = shown(Undelivered({"read": StepCounts(4, 4)}), deal)
+    assert any("Read catalogue" in line for line in lines)
+    assert not any("cost most" in line for line in lines)
+
+
+@given(st.lists(st.lists(st.sampled_from(REFUSALS), min_size=1, unique=True), max_size=40))
+def test_what_cost_most(refusals: list[list[Reason]]) -> None:
+    step = StepCounts()
+    for reasons in refusals:
+        step.add_decision(refused_asset("a", reasons, ""))
+    alone = Counter(str(reasons[0]) for reasons in refusals if len(reasons) == 1)
+    costs = Undelivered({"screen": step}, alone).costliest()
+    every = {code for reasons in refusals for code in reasons}
+    assert len(costs) == min(3, len(every))
+    for cost in costs:
+        assert cost.assets == sum(cost.reason in reasons for reasons in refusals)
+        assert cost.alone == sum(reasons == [cost.reason] for reasons in refusals)
+    ranks = [(-cost.assets, -(cost.alone or 0), str(cost.reason)) for cost in costs]
+    assert ranks == sorted(ranks)
+    for code in every - {cost.reason for cost in costs}:
+        assets = sum(code in reasons for reasons in refusals)
+        assert (-assets, -alone[code], str(code)) > ranks[-1]
+
+
+def decisions() -> list[Decision]:
+    return [
+        refused_asset("1", [Reason.CLASS_EDITORIAL], ""),
+        refused_asset("2", [Reason.CLASS_EDITORIAL, Reason.ASSET_WITHDRAWN], ""),
+        refused_asset("3", [Reason.CLASS_EDITORIAL], ""),
+        failed_asset("4", "media.empty", ""),
+        Decision("5", Outcome.DELIVERED, Stage.WRITE, (), ""),
+    ]
+
+
+def test_lone_reasons_are_counted_over_all_parts(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    write_decisions(store, "agency", "a", decisions()[:2])
+    write_decisions(store, "agency", "b", decisions()[2:])
+    write_decisions(store, "agency", "c", decisions()[1:2])
+    found = look_back(store, "agency/decisions", {})
+    assert found.alone == {"class.editorial": 2, "media.empty": 1}
+    assert look_back(store, "nowhere/decisions", {}).alone == {}
+
+
+class Broken:
+    """A store that nothing can be read from or written to."""
+
+    def list(self, prefix: str) -> None:
+        raise RunError("The output cannot be read", prefix)
+
+    def write_bytes(self, key: str, data: bytes) -> None:
+        raise OSError(28, "No space left on device", key)
+
+
+def test_a_store_that_fails_hides_no_error() -> None:
+    store = cast(Store, Broken())
+    steps = counted(Reason.CLASS_EDITORIAL, 3)
+    found = look_back(store, "agency/decisions", steps)
+    assert found == Undelivered(steps, None)
+    job = SimpleNamespace(run_id="r", agency="agency", deal=parse_deal(LONG, "test"))
+    leave_undelivered(store, cast(Job, job), found)
+
+
+@pytest.mark.parametrize("kind", [InputError, RunError])
+def test_the_error_keeps_its_words_its_code_and_its_counts(
+    kind: type[InputError] | type[RunError],
+) -> None:
+    cause = kind("What", "which", "Remedy.")
+    error = UndeliveredError(cause, Undelivered(counted(Reason.MEDIA_EMPTY, 2)))
+    again = pickle.loads(pickle.dumps(error))
+    for one in (error, again):
+        assert str(one) == str(cause) and one.exit_code == kind.exit_code
+        assert one.undelivered == error.undelivered

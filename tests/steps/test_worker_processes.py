@@ -1,0 +1,235 @@
+"""A worker that dies ends the run within seconds, and the run says who died, how and of what."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import apache_beam as beam
+import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipelines.process.watched import Death, Watched
+from pipelines.run.job import Job
+from pipelines.steps import worker_processes
+from pipelines.steps.runner import run_graph
+from schemas.errors import RunError
+
+WITHIN_S = 10.0
+WHO = r"^A worker process died: worker_\d+, process \d+, "
+JOB = cast(Job, SimpleNamespace(workers=2, debug=False, beam_options=()))
+# Travels by value, since a worker need not find the tests: it imports what it uses itself.
+Work = Callable[[int], Iterator[int]]
+
+
+def run(work: Work) -> None:
+    """Runs a graph of three stages: the second has the numbers 0 to 7, some in each worker."""
+
+    def build(pipeline: beam.Pipeline, _: Job) -> None:
+        numbers = pipeline | "Numbers" >> beam.Create(range(8), reshuffle=False)
+        worked = numbers | "Spread" >> beam.Reshuffle() | "Work" >> beam.FlatMap(work)
+        worked | "Gather" >> beam.Reshuffle() | "Check" >> beam.FlatMap(lambda number: [number])
+
+    run_graph(JOB, build)
+
+
+def children() -> list[int]:
+    """Processes that this one has started and that live."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == os.getpid() and fields[0] not in "ZX":
+                found.append(int(folder.name))
+    return found
+
+
+def died(work: Work, mark: Path) -> str:
+    """Runs a graph in which a worker dies just after it touched a mark; returns the error."""
+    before = set(children())
+    with pytest.raises(RunError, match=WHO) as ended:
+        run(work)
+    assert time.time() - mark.stat().st_mtime < WITHIN_S
+    assert set(children()) <= before
+    assert "Run the same command again" in ended.value.remedy
+    return str(ended.value)
+
+
+def test_workers_that_end_when_they_are_asked_to_are_no_deaths() -> None:
+    before = set(children())
+
+    def work(number: int) -> Iterator[int]:
+        yield number
+
+    run(work)
+    assert set(children()) <= before
+
+
+@pytest.mark.parametrize(
+    ("number", "cause"),
+    [
+        (signal.SIGKILL, "killed by signal 9 (perhaps out of memory)"),
+        (signal.SIGSEGV, "killed by signal 11 (SIGSEGV)"),
+    ],
+)
+def test_a_worker_is_killed_while_the_other_is_at_work(
+    number: int, cause: str, tmp_path: Path
+) -> None:
+    mark = str(tmp_path / "mark")
+
+    def work(item: int) -> Iterator[int]:
+        import os
+        import time
+
+        try:
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            time.sleep(300)
+        os.kill(os.getpid(), number)
+        yield item
+
+    assert cause in died(work, Path(mark))
+
+
+def test_what_a_worker_printed_last_is_told(tmp_path: Path) -> None:
+    mark = str(tmp_path / "mark")
+
+    def work(item: int) -> Iterator[int]:
+        import os
+        import sys
+        from pathlib import Path
+
+        for line in range(30):
+            print(f"line {line}", file=sys.stdout if line % 2 else sys.stderr, flush=True)
+        print("a\x1b[31mred\x07 word " + "x" * 1_000, flush=True)
+        Path(mark).touch()
+        os._exit(3)
+        yield item
+
+    error = died(work, Path(mark))
+    assert ", ended with exit status 3. " in error
+    lines = error.splitlines()[1:]
+    assert lines[:9] == [f"  line {line}" for line in range(21, 30)]
+    assert lines[9].startswith("  a [31mred  word xxx") and len(lines[9]) < 400
+    assert len(lines) == 10
+
+
+def test_a_worker_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = tmp_path / "mark"
+    program = f"open({str(mark)!r}, 'w').close()\nimport no_such_module"
+    command = [sys.executable, "-I", "-c", program]
+    monkeypatch.setattr("pipelines.steps.runner.worker_command", lambda debug: command)
+    error = died(lambda number: iter([number]), mark)
+    assert ", ended with exit status 1. " in error
+    assert error.endswith("\n  ModuleNotFoundError: No module named 'no_such_module'")
+
+
+def test_a_worker_is_killed_between_two_stages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When nothing was asked of it that it could leave without an answer."""
+    mark, before, stages = tmp_path / "mark", set(children()), 0
+    execute = FnApiRunner._execute_bundle
+
+    def kill_first(*arguments: Any) -> Any:
+        nonlocal stages
+        stages += 1
+        if stages == 2:
+            worker = min(set(children()) - before)
+            mark.touch()
+            os.kill(worker, signal.SIGKILL)
+            while worker in children():
+                time.sleep(0.01)
+        return execute(*arguments)
+
+    monkeypatch.setattr(FnApiRunner, "_execute_bundle", kill_first)
+    assert "killed by signal 9" in died(lambda number: iter([number]), mark)
+
+
+def test_a_worker_whose_connections_go_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of a dying process do: the error that this makes is not the one to show."""
+    monkeypatch.setattr(worker_processes, "_DYING_S", 30.0)
+    mark = str(tmp_path / "mark")
+
+    def work(item: int) -> Iterator[int]:
+        import atexit
+        import contextlib
+        import os
+        import signal
+        import socket
+        import time
+        from pathlib import Path
+
+        def die() -> None:
+            time.sleep(3)  # by then the runner has noticed
+            Path(mark).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        atexit.register(die)
+        for handle in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if str(handle.readlink()).startswith("socket:"):
+                    socket.socket(fileno=os.dup(int(handle.name))).shutdown(socket.SHUT_RDWR)
+        time.sleep(300)
+        yield item
+
+    assert "killed by signal 9" in died(work, Path(mark))
+
+
+def test_an_exception_of_a_step_is_not_a_death() -> None:
+    def work(item: int) -> Iterator[int]:
+        raise ZeroDivisionError("of the step's own")
+        yield item
+
+    with pytest.raises(RuntimeError, match="of the step's own"):
+        run(work)
+
+
+def watched(program: str, deaths: list[Death]) -> Watched:
+    return Watched("w", [sys.executable, "-I", "-c", program], {}, deaths.append)
+
+
+def test_an_end_that_was_asked_for_is_not_told() -> None:
+    deaths: list[Death] = []
+    asked = watched("import time; time.sleep(0.5); raise SystemExit(5)", deaths)
+    asked.expect_end()
+    assert asked.wait(60) and not deaths
+    killed = watched("import time; time.sleep(600)", deaths)
+    assert not killed.wait(0.1)
+    killed.kill()
+    assert killed.wait(60) and not deaths
+
+
+def test_an_end_that_is_asked_for_too_late_is_told() -> None:
+    deaths: list[Death] = []
+    late = watched("raise SystemExit(5)", deaths)
+    while not deaths:
+        time.sleep(0.01)
+    late.expect_end()
+    assert late.wait(60)
+    assert [(death.status, death.lines) for death in deaths] == [(5, ())]
+
+
+def test_a_grandchild_that_holds_the_output_delays_nothing() -> None:
+    deaths: list[Death] = []
+    program = (
+        "import subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print('last words', flush=True)\n"
+        "raise SystemExit(6)\n"
+    )
+    begun = time.monotonic()
+    assert watched(program, deaths).wait(60)
+    assert time.monotonic() - begun < 30
+    assert [(death.status, death.lines) for death in deaths] == [(6, ("last words",))]
