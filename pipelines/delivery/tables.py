@@ -149,7 +149,7 @@ def shots_table(keys: pa.ChunkedArray, rows: pa.Table, texts: Mapping[str, Row])
 
 
 def delivered_table(rows: pa.Table, samples: pa.Table) -> pa.Table:
-    """What the ledger needs of a shard's assets (DELIVERED_ASSETS_SCHEMA).
+    """What the ledger and the decisions need of a shard's assets (DELIVERED_ASSETS_SCHEMA).
 
     Args:
         rows: Theirs (pipelines.steps.enrich.UNIT_SCHEMA).
@@ -166,5 +166,6 @@ def delivered_table(rows: pa.Table, samples: pa.Table) -> pa.Table:
         "weight": pc.fill_null(rows["weight"], 1),
         "samples": pa.repeat(pa.scalar(1, pa.int32()), len(rows)),
         **{name: samples[name] for name in ("shard", "key", "media_sha256", "decision_sha256")},
+        "overrides": rows["overrides"],
     }
     return pa.table(columns, schema=DELIVERED_ASSETS_SCHEMA)
