@@ -20,7 +20,7 @@ from pipelines.rights.detail import describe_refusals
 from pipelines.rights.screen import RightsIndex, reasons_of
 from pipelines.run.decisions import Decision, refused_asset
 from schemas.deal import Deal
-from schemas.reasons import SCREEN_REASONS, Outcome, Reason, Stage
+from schemas.reasons import SCREEN_REASONS, Outcome, Reason
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,3 @@ def combined_outcome(rows: Sequence[RowTrace]) -> str:
     outcomes = {trace.outcome for trace in rows}
     order = ("cleared", Outcome.REFUSED.value, Outcome.FAILED.value)
     return next(outcome for outcome in reversed(order) if outcome in outcomes)
-
-
-def stage_of(trace: RowTrace) -> Stage | None:
-    """The step that decided against a row, if one did."""
-    return None if trace.decision is None else trace.decision.stage

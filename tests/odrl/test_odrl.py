@@ -350,9 +350,11 @@ def test_limits_come_from_the_samples_of_the_shard(tmp_path: Path) -> None:
     assert found == DeliveredDecision("A-1", "ab", "cd", "limited", "k", narrowed)
     plain = replace(known, shard="plain", detail="XMP x=no; shard=limited; key=k overridden")
     assert samples.find(plain, for_buyer=True) == DeliveredDecision(None, "ab", "cd", "plain", "k")
-    for shard, key in (("plain", "other"), ("../plain", "k"), ("none", "k"), (None, None)):
+    elsewhere = (("plain", "other"), ("../plain", "k"), ("none", "k"))
+    unknown = [replace(plain, shard=shard, key=key) for shard, key in elsewhere]
+    for decision in (*unknown, replace(plain, shard=None, key=None)):
         with pytest.raises(RunError, match="no shard"):
-            samples.find(replace(plain, shard=shard, key=key), for_buyer=False)
+            samples.find(decision, for_buyer=False)
 
 
 def test_the_profile_defines_every_term_that_policies_use() -> None:
