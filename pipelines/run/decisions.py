@@ -60,11 +60,6 @@ def failed_asset(asset_id: str, code: str, detail: str) -> Decision:
     return Decision(asset_id, Outcome.FAILED, reason.info.stage, (reason,), detail)
 
 
-def delivered_asset(asset_id: str, shard: str, key: str, overrides: str) -> Decision:
-    """A delivery; its detail is what was overridden for it."""
-    return Decision(asset_id, Outcome.DELIVERED, Stage.WRITE, (), overrides, shard, key)
-
-
 def read_decisions(
     store: Store, prefix: str, columns: Sequence[str] = DECISIONS_SCHEMA.names
 ) -> Iterator[pa.RecordBatch]:
@@ -150,6 +145,26 @@ def refusals_table(
     columns = [asset_ids, outcome, stages.take(list_index), codes.take(list_index), details]
     columns += [nulls(len(asset_ids), pa.string())] * (len(DECISIONS_SCHEMA) - len(columns))
     return pa.Table.from_arrays(columns, schema=DECISIONS_SCHEMA)
+
+
+def deliveries_table(delivered: pa.Table) -> pa.Table:
+    """Decisions to deliver as a table (DECISIONS_SCHEMA); the detail is what was overridden.
+
+    Args:
+        delivered: The assets (DELIVERED_ASSETS_SCHEMA).
+    """
+    rows = len(delivered)
+    columns = {
+        "asset_id": delivered["asset_id"],
+        "outcome": pa.repeat(Outcome.DELIVERED.value, rows),
+        "stage": pa.repeat(Stage.WRITE.value, rows),
+        "reasons": pa.array([[]] * rows, pa.list_(pa.string())),
+        "detail": delivered["overrides"],
+        "shard": delivered["shard"],
+        "key": delivered["key"],
+        "kept_asset_id": pa.nulls(rows, pa.string()),
+    }
+    return pa.table(columns, schema=DECISIONS_SCHEMA)
 
 
 def failed_assets_table(decisions: Iterable[Decision]) -> pa.Table:

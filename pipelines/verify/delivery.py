@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pipelines.format.energon_index import INDEX_DATABASE
 from pipelines.format.manifest import ManifestError, open_manifest
 from pipelines.format.tar_comparison import MemberPlace
 from pipelines.storage.open import open_store
@@ -23,7 +24,7 @@ from pipelines.verify.files import DeliveryFiles, check_file, check_sizes, surve
 from pipelines.verify.groups import FileGroups, group_files
 from pipelines.verify.indexes import check_indexes
 from pipelines.verify.ledger import check_ledger, logged_media, report_wrong_entries
-from pipelines.verify.lost_table import INDEX_DATABASE, places_without_table
+from pipelines.verify.lost_table import places_without_table
 from pipelines.verify.replay import check_not_replayed
 from pipelines.verify.report import Report, shards_by_path
 from pipelines.verify.sample import SampleDraw, check_sample

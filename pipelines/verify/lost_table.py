@@ -11,10 +11,8 @@ from pathlib import Path
 from pipelines.format.tar import BLOCK
 from pipelines.format.tar_comparison import MemberPlace
 from pipelines.storage.store import Store
-from schemas.layout import ENERGON
 from schemas.manifest import Manifest
 
-INDEX_DATABASE = f"{ENERGON}/index.sqlite"
 _PLACES_SQL = """
 SELECT samples.sample_key, part_name, content_byte_offset, content_byte_size
 FROM sample_parts JOIN samples USING (tar_file_id, sample_index)

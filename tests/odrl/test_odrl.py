@@ -33,7 +33,7 @@ from pipelines.odrl.terms import (
     profile_document,
 )
 from pipelines.rights.rules.reasons import REASONS
-from pipelines.run.decisions import Decision, delivered_asset, refused_asset
+from pipelines.run.decisions import Decision, refused_asset
 from pipelines.storage.open import open_store
 from pipelines.storage.tables import json_bytes
 from schemas.deal import Deal, parse_deal
@@ -346,9 +346,10 @@ def test_limits_come_from_the_samples_of_the_shard(tmp_path: Path) -> None:
         pq.write_table(pa.Table.from_pylist([row]), shards / f"{shard}.parquet")
     samples = SampleLookup(open_store(str(tmp_path)), frozenset({"plain", "limited"}))
     narrowed = UsageLimits(date(2027, 1, 31), (("fs:alter", ("AL-CRP", "AL-FLP")),))
-    found = samples.find(delivered_asset("A-1", "limited", "k", ""), for_buyer=False)
+    known = Decision("A-1", Outcome.DELIVERED, Stage.WRITE, (), "", "limited", "k")
+    found = samples.find(known, for_buyer=False)
     assert found == DeliveredDecision("A-1", "ab", "cd", "limited", "k", narrowed)
-    plain = delivered_asset("A-1", "plain", "k", "XMP x=no; shard=limited; key=k overridden")
+    plain = replace(known, shard="plain", detail="XMP x=no; shard=limited; key=k overridden")
     assert samples.find(plain, for_buyer=True) == DeliveredDecision(None, "ab", "cd", "plain", "k")
     elsewhere: list[tuple[str | None, str | None]] = [
         ("plain", "other"),

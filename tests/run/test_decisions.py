@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from pipelines.run.decisions import (
     Decision,
     decisions_of,
     decisions_table,
-    delivered_asset,
+    deliveries_table,
     failed_asset,
     failed_assets_table,
     read_decisions,
@@ -25,7 +26,8 @@ from pipelines.storage.open import open_store
 from pipelines.storage.tables import read_parquet, write_table
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
 from schemas.errors import InputError
-from schemas.reasons import Outcome
+from schemas.reasons import Outcome, Stage
+from schemas.sample import DELIVERED_ASSETS_SCHEMA
 
 _REFUSALS = [code for code, info in REASONS.items() if info.outcome is Outcome.REFUSED]
 _DEAD = [code for code, info in REASONS.items() if info.outcome is Outcome.FAILED]
@@ -39,7 +41,16 @@ DECISIONS = st.one_of(
         st.none() | st.text(max_size=9),
     ),
     st.builds(failed_asset, st.text(max_size=9), st.sampled_from(_DEAD), st.text()),
-    st.builds(delivered_asset, st.text(max_size=9), st.text(), st.text(), st.text()),
+    st.builds(
+        Decision,
+        st.text(max_size=9),
+        st.just(Outcome.DELIVERED),
+        st.just(Stage.WRITE),
+        st.just(()),
+        st.text(),
+        st.text(),
+        st.text(),
+    ),
 )
 
 
@@ -106,15 +117,21 @@ def test_a_part_that_an_interrupted_try_left_goes_when_nothing_is_decided(tmp_pa
     assert [item.key for item in store.list()] == ["x/decisions/enrich-2.parquet"]
 
 
-def test_a_delivery_names_its_place_whatever_a_file_says(tmp_path: Path) -> None:
-    hostile = "XMP x=no; shard=other; key=other (train_gen deny) overridden by A-1; key=third"
-    decision = delivered_asset("a", "acme-jpg-00001", "k1", hostile)
-    store = open_store(str(tmp_path))
-    write_decisions(store, "x", "write", [decision])
-    [row] = read_parquet(store, "x/decisions/write.parquet").to_pylist()
-    assert (row["shard"], row["key"], row["kept_asset_id"]) == ("acme-jpg-00001", "k1", None)
-    assert (row["outcome"], row["stage"], row["reasons"]) == ("delivered", "write", [])
-    assert hostile in row["detail"]
+@given(st.lists(st.tuples(*[st.text(max_size=9)] * 4), max_size=9))
+def test_a_delivery_names_its_place_whatever_a_file_says(
+    delivered: list[tuple[str, str, str, str]],
+) -> None:
+    rows = [
+        dict(zip(("asset_id", "shard", "key", "overrides"), values, strict=True))
+        for values in delivered
+    ]
+    fields = [DELIVERED_ASSETS_SCHEMA.field(n) for n in ("asset_id", "shard", "key", "overrides")]
+    table = deliveries_table(pa.Table.from_pylist(rows, schema=pa.schema(fields)))
+    assert table.schema.equals(DECISIONS_SCHEMA)
+    assert [one for batch in table.to_batches() for one in decisions_of(batch)] == [
+        Decision(asset_id, Outcome.DELIVERED, Stage.WRITE, (), overrides, shard, key)
+        for asset_id, shard, key, overrides in delivered
+    ]
 
 
 @given(st.lists(DECISIONS, max_size=20))
@@ -138,7 +155,10 @@ def test_decisions_are_read_back_in_the_order_of_their_parts(tmp_path: Path) -> 
     store = open_store(str(tmp_path))
     for name in ("b", "a"):
         write_decisions(
-            store, "x", name, [delivered_asset(f"{name}-{n}", "s", "k", "") for n in (1, 2)]
+            store,
+            "x",
+            name,
+            [refused_asset(f"{name}-{n}", ["file.denied"], "") for n in (1, 2)],
         )
     store.write_bytes("x/decisions/note.txt", b"no table")
     found = [i for batch in read_decisions(store, "x") for i in batch["asset_id"].to_pylist()]
