@@ -1,4 +1,4 @@
-"""Receipts: the small records that steps hand to one another; all that crosses a shuffle."""
+"""Receipts: the small records that steps pass to one another. Only they cross a shuffle."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Hashes = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class BatchReceipt:
-    """One batch that was read, gated and put by.
+    """Receipt of one batch that was read, checked and stored in the work area.
 
     Attributes:
-        name: Names the batch in the work area.
-        counts: Rows that entered, passed and are dead letters.
-        gate: What the expectations said.
+        name: Name of the batch in the work area.
+        counts: Rows that entered, passed and failed.
+        gate: Results of the catalogue checks.
     """
 
     name: str
@@ -31,11 +31,11 @@ class BatchReceipt:
 
 @dataclass(frozen=True)
 class CatalogueVerdict:
-    """What the gate says of the whole catalogue.
+    """The result of the catalogue checks for the whole catalogue.
 
     Attributes:
-        stopped: Whether the run ends here; the work area's `verdict.json` says why.
-        repeated: Hashes of the asset ids that stand in more than one row, sorted.
+        stopped: Whether the run stops here; the work area's `verdict.json` says why.
+        repeated: Hashes of the asset ids that appear in more than one row, sorted.
     """
 
     stopped: bool
@@ -44,12 +44,12 @@ class CatalogueVerdict:
 
 @dataclass(frozen=True)
 class ScreenReceipt:
-    """One batch that was screened.
+    """Receipt of one batch that was screened.
 
     Attributes:
         name: The batch.
         counts: Assets that entered, passed and were refused.
-        blocks: For each unit with cleared assets in the batch, where its rows lie.
+        blocks: For each unit with cleared assets in the batch, the block that holds its rows.
     """
 
     name: str
@@ -59,12 +59,14 @@ class ScreenReceipt:
 
 @dataclass(frozen=True)
 class UnitReceipt:
-    """One unit that was enriched.
+    """Receipt of one unit that was enriched.
 
     Attributes:
         unit: Its number.
-        counts: Assets that entered, passed, were refused and are dead letters.
-        decoded: Media that had to be decoded; `embedded`, `captioned`: computed anew.
+        counts: Assets that entered, passed, were refused and failed.
+        decoded: Number of media that had to be decoded.
+        embedded: Number of embeddings that had to be computed.
+        captioned: Number of captions that had to be computed.
     """
 
     unit: int
@@ -76,14 +78,16 @@ class UnitReceipt:
 
 @dataclass(frozen=True)
 class ShardReceipt:
-    """One shard that was written.
+    """Receipt of one shard that was written.
 
     Attributes:
         name: Its base name.
-        family: Extension of its media.
+        family: File extension of its media.
         index: Position among the delivery's shards.
-        samples: How many it holds.
-        bytes: Size of the tar; `sha256` and `md5` are its digests, hex.
+        samples: Number of its samples.
+        bytes: Size of the tar.
+        sha256: SHA-256 of the tar, hex.
+        md5: MD5 of the tar, hex.
     """
 
     name: str
@@ -97,12 +101,12 @@ class ShardReceipt:
 
 @dataclass(frozen=True)
 class ShardSpec:
-    """One shard to be written.
+    """A shard to be written.
 
     Attributes:
         name: Base name, unique across deals.
-        family: Extension of the media in it.
-        index: Position among all shards of the delivery; numbers its embedding files.
+        family: File extension of its media.
+        index: Position among all shards of the delivery; its embedding files carry this number.
     """
 
     name: str
