@@ -66,7 +66,7 @@ class Undelivered:
     alone: Counter[str] | None = None
 
     def costliest(self, most: int = _COSTLIEST) -> list[Cost]:
-        """Returns the rules that excluded most assets; among equals, first those with most alone."""
+        """Returns the rules that excluded most assets; equal counts are ordered by `alone`."""
         costs = [
             Cost(Reason(code), assets, None if self.alone is None else self.alone[code])
             for code, assets in count_reasons(self.steps.values()).items()

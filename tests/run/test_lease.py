@@ -91,7 +91,7 @@ def test_one_holds_and_leaves_nothing(store: Store) -> None:
             hold_version(store, "acme", "v0001", "other"),
         ):
             pytest.fail("two hold one version")
-        assert refused.value.exit_code == 1 and "end that process" in refused.value.remedy
+        assert refused.value.exit_code == 1 and "stop that process" in refused.value.remedy
         with hold_version(store, "acme", "v0002", "other"):
             pass
     assert store.list() == [] and store.unfinished_writes() == []
