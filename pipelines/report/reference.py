@@ -62,8 +62,8 @@ DEAL_KEY_MEANINGS = {
     "rights.people": "people: with a release, with a release and biometric rider, or none",
     "rights.unknown_people_count": "assets whose number of people is not known",
     "rights.sensitive": "assets marked sensitive",
-    "rights.inference": "consent to captions and embeddings; `unless-denied` accepts assets without "
-    "an answer, `pack-without` delivers assets without consent with neither",
+    "rights.inference": "consent to captions and embeddings; `unless-denied` accepts assets with "
+    "no answer, `pack-without` delivers assets without consent with neither",
     "rights.unknown_property": "assets with no information on whether they show protected property",
     "rights.unknown_source": "assets with no information on how they were made",
     "rights.non_commercial": "licence codes with NC",
@@ -72,7 +72,7 @@ DEAL_KEY_MEANINGS = {
     "rights.ends_early": "rights that end before the deal; `until` accepts and dates them",
     "rights.shoot_range": "a release's shoot dates; they must include the asset's `created_at`",
     "rights.max_shoot_days": "maximum number of days that a release may cover",
-    "rights.witness": "a release's witness: named and independent (not subject or contributor), or any",
+    "rights.witness": "a release's witness: independent, also required to exist, or anybody",
     "rights.copyright_conflicts": "files whose EXIF, IIM and XMP name different owners",
     "agreements.ref": "reference of the agreement: a number or clause",
     "agreements.signed_at": "when it was signed; it applies from that day",
