@@ -1,4 +1,4 @@
-"""The command line: thin dispatch, and errors without tracebacks."""
+"""The `fairshard` command line: dispatches to a command and prints errors without tracebacks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from schemas.errors import FairshardError
 
-# What each command is for. Its module is imported when it is called: some import models or
-# engines, which takes seconds.
+# What each command is for. A command's module is imported only when the command is called, since
+# some modules import models or engines, which takes seconds.
 COMMANDS: dict[str, str] = {
-    "demo": "make a small library with its deals and run everything offline",
+    "demo": "create a small sample library with deals and run the whole pipeline offline",
     "check": "validate a deal, a catalogue and the models without touching media",
-    "package": "make a delivery and its ledger from a catalogue and a deal",
-    "explain": "print why one asset is delivered or not, with everything that speaks of it",
+    "package": "build a delivery and its ledger from a catalogue and a deal",
+    "explain": "explain why an asset is or is not delivered, with all the evidence about it",
     "odrl": "export a run's deal and decisions as rights policies (ODRL 2.2)",
     "verify": "check a delivery from its published bytes alone",
     "clean": "remove what interrupted runs left behind",
@@ -30,7 +30,7 @@ PACKAGE_MODULES = frozenset(
 
 
 def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
-    """The parser, with the options of the chosen commands alone."""
+    """Returns the argument parser, with options only for the chosen commands."""
     parser = argparse.ArgumentParser(
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
@@ -55,10 +55,10 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit code."""
+    """Runs a command and returns its exit code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     if "--debug" not in argv:
-        # Libraries speak of things that are none of the user's concern, some while imported.
+        # Libraries log details that do not concern the user, some of them during import.
         logging.disable(logging.CRITICAL)
     command = next((word for word in argv[:1] if word in COMMANDS), "")
     try:
@@ -76,15 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             message = f"{what} {missing}, which is not installed"
             return _fail(command, f"{message}. Run: pip install 'fairshard[package]'", 2)
         summary = f"{type(error).__name__}: {error}".splitlines()[0][:400]
-        remedy = "Run again with --debug for the traceback, and report it."
-        return _fail(command, f"unexpected fault: {summary}. {remedy}", 1)
+        remedy = "Run again with --debug to see the traceback, and report it."
+        return _fail(command, f"unexpected error: {summary}. {remedy}", 1)
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)  # noqa: T201
+        print("interrupted; run the same command again to continue", file=sys.stderr)  # noqa: T201
         return 130
 
 
 def missing_module(error: Exception) -> str:
-    """The module of `fairshard[package]` whose absence an error is about, or ""."""
+    """Returns the `fairshard[package]` module that an error reports as missing, or ""."""
     name = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
     return name if name.partition(".")[0] in PACKAGE_MODULES else ""
 

@@ -1,1 +1,1 @@
-"""The nouns of Fairshard: records, contracts and errors. Nothing here imports Beam."""
+"""Fairshard's data types: records, contracts and errors. Nothing here imports Beam."""

@@ -1,8 +1,8 @@
-"""Canonical JSON (RFC 8785), of which every value has one form.
+"""Writes canonical JSON (RFC 8785), in which every value has exactly one form.
 
-`rfc8785` writes any value, a piece at a time in Python. Nearly everything that is digested or
-delivered is made of texts, whole numbers and truth values under ASCII names, for which orjson
-writes the very same bytes some twelve times as fast. It does not write floats as RFC 8785 does
+`rfc8785` writes any value, piece by piece in Python. Nearly everything that is digested or
+delivered consists of texts, whole numbers and booleans under ASCII names, for which orjson
+writes the same bytes about twelve times as fast. It does not write floats as RFC 8785 does
 (1.0 is 1), and it sorts names by code point, where RFC 8785 sorts them by UTF-16.
 """
 
@@ -18,27 +18,28 @@ _SCALAR_TYPES = frozenset({str, bool, int, type(None)})
 
 
 def canonical_json(value: Any) -> bytes:
-    """A value as canonical JSON.
+    """Returns a value as canonical JSON.
 
     Raises:
-        rfc8785.CanonicalizationError: If it has none: a number beyond 2**53, a lone surrogate.
+        rfc8785.CanonicalizationError: If the value has no canonical form: a number beyond 2**53,
+            or a lone surrogate.
     """
     if _is_plain(value):
         try:
             return orjson.dumps(value, option=_OPTIONS)
         except orjson.JSONEncodeError:
-            pass  # rfc8785 says why, in the words that callers expect
+            pass  # rfc8785 raises the error that callers expect
     return rfc8785.dumps(value)
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether both encoders write it alike, where they write it at all."""
+    """Whether both encoders write the value identically, if they can write it at all."""
     if type(value) is dict:
         try:
             if not "".join(value).isascii():
                 return False
         except TypeError:
-            return False  # a name is no text
+            return False  # a name is not a text
         value = value.values()
     elif type(value) is not list:
         return type(value) in _SCALAR_TYPES

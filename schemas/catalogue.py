@@ -1,4 +1,4 @@
-"""The catalogue's four tables as Arrow schemas: what a pipeline sees after columns are mapped."""
+"""Arrow schemas of the catalogue's four tables, as the pipeline sees them after mapping."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GrantColumn = Literal[
 
 
 def grant_column(purpose: str) -> GrantColumn:
-    """Name of the assets column that holds the catalogue's grant for a purpose."""
+    """Returns the name of the assets column with the catalogue's grant for a purpose."""
     return cast("GrantColumn", f"grant_{purpose}")
 
 
@@ -47,7 +47,7 @@ class ContributorShare(TypedDict):
 
 
 class AssetDescription(TypedDict):
-    """What the catalogue says of an asset, all but what its file says better."""
+    """What the catalogue states about an asset, except facts that are read from its file."""
 
     asset_id: str
     media_uri: str
@@ -112,7 +112,7 @@ ASSETS_SCHEMA = pa.schema(
         pa.field("category", pa.string()),
         pa.field("created_at", pa.date32()),
         pa.field("licence_code", pa.string()),  # SPDX
-        pa.field("exclusive", pa.bool_()),  # licensed to somebody else alone
+        pa.field("exclusive", pa.bool_()),  # exclusively licensed to another party
         pa.field("exclusive_purposes", _STRINGS),  # absent = every purpose
         pa.field("exclusive_from", pa.date32()),
         pa.field("exclusive_until", pa.date32()),
@@ -132,7 +132,7 @@ ASSETS_SCHEMA = pa.schema(
         pa.field("width", pa.int32()),  # pixels
         pa.field("height", pa.int32()),  # pixels
         pa.field("duration_ms", pa.int64()),
-        pa.field("weight", pa.int64()),  # for weighted allocation; 1 where absent
+        pa.field("weight", pa.int64()),  # for weighted allocation; absent = 1
     ]
 )
 
@@ -172,11 +172,11 @@ class ConsentRow(TypedDict):
 CONSENTS_SCHEMA = pa.schema(
     [
         _required("contributor_id", pa.string()),
-        _required("purpose", pa.string()),  # one of the six, or `all`
+        _required("purpose", pa.string()),  # one of the six purposes, or `all`
         _required("value", pa.string()),
         _required("given_at", _TIME),
         pa.field("agreement_ref", pa.string()),
-        pa.field("asset_id", pa.string()),  # narrows the event to one asset
+        pa.field("asset_id", pa.string()),  # limits the event to one asset
     ]
 )
 
@@ -231,5 +231,5 @@ OPTIONAL_TABLES = frozenset({"consents", "releases"})
 
 
 def required_columns(table: str) -> list[str]:
-    """Names of the columns that a table cannot do without."""
+    """Returns the names of a table's required columns."""
     return [field.name for field in TABLES[table] if not field.nullable]

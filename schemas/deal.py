@@ -1,4 +1,4 @@
-"""The deal: a buyer's licence, parsed once from TOML and refused whole if anything is off."""
+"""The deal: a buyer's licence, parsed once from TOML and refused if anything in it is invalid."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class Deal(DealSection):
     gate: GateTerms = GateTerms()
     limits: LimitTerms = LimitTerms()
 
-    # Contradictions are looked for where the later key stands, so that each is named with its key
-    # and all of them are found at once.
+    # Each contradiction is checked at the later of its keys, so that the error names that key and
+    # all contradictions are reported at once.
 
     @field_validator("deal_id")
     @classmethod
     def _check_deal_id(cls, value: str) -> str:
         if value == "agency":
-            raise ValueError("is taken: the agency's own folder has that name")
+            raise ValueError("is reserved for the agency's own folder")
         return value
 
     @field_validator("purposes", "territory", "media")
@@ -96,10 +96,10 @@ class Deal(DealSection):
         for kind in values:
             if kind not in media_profiles:
                 names = {"image": "pictures", "video": "films"}
-                raise ValueError(f'profile "{profile}" carries no {names[kind]}')
+                raise ValueError(f'profile "{profile}" does not support {names[kind]}')
         [own] = (kind for kind, name in media_profiles.items() if name == profile)
         if own not in values:
-            raise ValueError(f'profile "{profile}" needs "{own}" among media')
+            raise ValueError(f'profile "{profile}" requires "{own}" in media')
         return values
 
     @field_validator("rights")
@@ -107,7 +107,7 @@ class Deal(DealSection):
     def _check_inference(cls, value: RightsTerms, info: ValidationInfo) -> RightsTerms:
         if value.inference == "pack-without" and Purpose.INFERENCE in info.data.get("purposes", ()):
             raise ValueError(
-                'inference = "pack-without" contradicts purposes, which sell inference'
+                'inference = "pack-without" contradicts purposes, which include inference'
             )
         return value
 
@@ -124,24 +124,24 @@ class Deal(DealSection):
 
     @property
     def judged_purposes(self) -> tuple[Purpose, ...]:
-        """Purposes that every asset is asked for: the deal's, and inference for our own models."""
+        """Purposes checked for every asset: the deal's, and inference for our own models."""
         return tuple(dict.fromkeys([*self.purposes, Purpose.INFERENCE]))
 
     @property
     def needed_purposes(self) -> tuple[Purpose, ...]:
-        """Purposes an asset must be cleared for; without inference where it can be done without."""
+        """Purposes an asset must be cleared for; without inference if the deal permits that."""
         if self.rights.inference == "pack-without":
             return tuple(self.purposes)
         return self.judged_purposes
 
     def identity_sha256(self) -> str:
-        """Digest of what makes it this deal and no other: buyer, purposes, where, when, price."""
+        """Digest of what identifies the deal: buyer, purposes, territory, term and price."""
         identity_keys = {"deal_id", "buyer", "purposes", "territory", "starts", "ends", "price"}
         terms = self.model_dump(mode="json", include=identity_keys)
         return hashlib.sha256(canonical_json(terms)).hexdigest()
 
     def terms_sha256(self) -> str:
-        """Digest of the deal's terms as RFC 8785 JSON; where output goes is not a term of it."""
+        """Digest of the deal's terms as RFC 8785 JSON; the output location is not a term."""
         terms = self.model_dump(mode="json", exclude={"output"})
         return hashlib.sha256(canonical_json(terms)).hexdigest()
 
@@ -151,16 +151,19 @@ def parse_deal(text: str, origin: str) -> Deal:
 
     Args:
         text: TOML.
-        origin: Where the text comes from, for messages.
+        origin: The path of the text, for messages.
 
     Raises:
-        InputError: If it is no TOML, or a key or value is off; every fault is listed.
+        InputError: If it is not valid TOML, or a key or value is invalid; lists every fault.
     """
     try:
         values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also numbers too long, lists too deep
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # includes numbers that are too long and lists that are too deep
         raise InputError(
-            "The deal is not valid TOML", f"{origin}: {error}", "docs/deal.md has an example."
+            "The deal is not valid TOML", f"{origin}: {error}", "See the example in docs/deal.md."
         ) from error
     try:
         return Deal.model_validate(values)
@@ -168,7 +171,7 @@ def parse_deal(text: str, origin: str) -> Deal:
         faults = (describe_fault(Deal, fault) for fault in error.errors(include_url=False))
         lines = "".join(f"\n  {fault}" for fault in faults)
         raise InputError(
-            "The deal is refused", f"{origin}{lines}", "docs/deal.md lists every key."
+            "The deal is not valid", f"{origin}{lines}", "See the list of keys in docs/deal.md."
         ) from error
 
 

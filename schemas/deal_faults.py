@@ -1,4 +1,4 @@
-"""What a refused deal's faults are called, each in a line of its own."""
+"""Describes each fault of an invalid deal in one line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def _key_path(location: tuple[int | str, ...]) -> str:
-    """A key as TOML writes it: quoted where it is not bare, so that it stays on one line."""
+    """Returns a key as TOML writes it, quoted unless it is bare, so that it stays on one line."""
     parts = [str(part) for part in location]
     return ".".join(part if _BARE_KEY.fullmatch(part) else repr(part) for part in parts)
 
 
 def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    """The keys that a section takes, for the message about an unknown one."""
+    """Returns the allowed keys of a section, for the message about an unknown key."""
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
         annotation = field.annotation if field else None
@@ -29,7 +29,7 @@ def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> st
 
 
 def describe_fault(model: type[BaseModel], error: ErrorDetails) -> str:
-    """One fault that pydantic found in a model's values: key, value seen, what is allowed."""
+    """Describes one pydantic error: the key, the value seen and what is allowed."""
     name = _key_path(error["loc"])
     value = error["input"]
     shown = value.isoformat() if isinstance(value, date | time) else repr(value)

@@ -1,4 +1,4 @@
-"""A deal's keys by their dotted names: what a deal says there, and what else it could say."""
+"""Looks up a deal's keys by dotted name: the value, and the other allowed values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 6  # entries of a list
 
 
 def deal_value(deal: Deal, key: str) -> Any:
-    """What a deal says under a key such as `rights.editorial`, or its default.
+    """Returns a deal's value, or the default, for a key such as `rights.editorial`.
 
     Raises:
         AttributeError: If a deal has no such key.
@@ -26,7 +26,7 @@ def deal_value(deal: Deal, key: str) -> Any:
 
 
 def json_value(deal: Deal, key: str) -> Any:
-    """The same as JSON.
+    """Returns the same as a JSON value.
 
     Raises:
         KeyError: If a deal has no such key.
@@ -38,7 +38,7 @@ def json_value(deal: Deal, key: str) -> Any:
 
 
 def allowed_values(key: str) -> tuple[str, ...]:
-    """The values that a key can have, where they are a closed list of words; else none.
+    """Returns the allowed values of a key if they are a closed list of words; else none.
 
     Raises:
         KeyError: If a deal has no such key.
@@ -50,7 +50,7 @@ def allowed_values(key: str) -> tuple[str, ...]:
 
 
 def toml_text(value: Any) -> str:
-    """A value as a line of TOML gives it; of a long list the first few, of agreements the names."""
+    """Returns a value as one line of TOML: the start of a long list, the names of agreements."""
     if isinstance(value, list):
         shown = [toml_text(entry) for entry in value[:_SHOWN]]
         rest = len(value) - len(shown)

@@ -1,4 +1,4 @@
-"""The sections of a deal: each a few keys, with their defaults."""
+"""The sections of a deal, with their keys and defaults."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from schemas.errors import InputError
 from schemas.money import exponent, parse_amount
 from schemas.rights import Purpose
 
-# Stands for every contributor in an agreement.
+# Means every contributor in an agreement.
 ALL_CONTRIBUTORS = "all"
 
 
 class DealSection(BaseModel):
-    """What all sections share: no unknown keys, no conversions, no changes."""
+    """Base of all sections: no unknown keys, no type conversions, immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -42,21 +42,21 @@ class RightsTerms(DealSection):
     people: Literal["release", "biometric-release", "refuse"] = "release"
     unknown_people_count: _RefuseOrAccept = "refuse"
     sensitive: _RefuseOrAccept = "refuse"
-    # Captions and embeddings are inference. "require": every contributor allows it;
-    # "unless-denied": silence is enough, a no is still a no; "pack-without": an asset that does
-    # not allow it is delivered without either.
+    # Captions and embeddings are inference. "require": every contributor must allow it;
+    # "unless-denied": no answer is enough, but a denial still refuses; "pack-without": an asset
+    # that does not allow it is delivered without captions and embeddings.
     inference: Literal["require", "unless-denied", "pack-without"] = "require"
     unknown_property: _RefuseOrAccept = "refuse"
     unknown_source: _RefuseOrAccept = "refuse"
     non_commercial: _RefuseOrAccept = "refuse"
     no_derivatives: _RefuseOrAccept = "refuse"
     share_alike: _RefuseOrAccept = "refuse"
-    # "until": rights that end within the deal's term are taken, and each sample says when.
+    # "until": rights that end within the deal's term are accepted, and each sample has the date.
     ends_early: Literal["refuse", "until"] = "refuse"
     shoot_range: Literal["required", "when-given"] = "required"
     max_shoot_days: int = Field(default=366, ge=1, le=MAX_INTEGER)
-    # "independent": a witness who is named is neither subject nor contributor; "required": and
-    # there is one.
+    # "independent": a named witness must be neither subject nor contributor; "required": there
+    # must also be one.
     witness: Literal["independent", "required", "any"] = "independent"
     copyright_conflicts: _RefuseOrAccept = "refuse"
 
@@ -83,7 +83,7 @@ class Agreement(DealSection):
 
 
 class SelectTerms(DealSection):
-    """Which of the cleared assets the buyer takes."""
+    """Which cleared assets to deliver."""
 
     min_short_side: int = Field(default=512, ge=1, le=MAX_INTEGER)  # pixels
     keywords_any: list[Keyword] = []
@@ -93,14 +93,14 @@ class SelectTerms(DealSection):
 
 
 class ModelTerms(DealSection):
-    """Which models embed and caption; see docs/models.md for how they are named."""
+    """The models for embeddings and captions; docs/models.md explains their names."""
 
     clip: str = "demo"
     captioner: str = "demo"
 
 
 class PriceTerms(DealSection):
-    """What the buyer pays and how it is shared."""
+    """What the buyer pays and how it is divided."""
 
     currency: str  # before the pool, whose decimals it decides
     pool: str  # in the currency's major unit, exact: "100000.00"
@@ -133,7 +133,7 @@ class PriceTerms(DealSection):
 
 
 class ShardTerms(DealSection):
-    """How the delivery is cut."""
+    """How the delivery is divided into shards."""
 
     target_bytes: ByteSize = 512 * 2**20
 
@@ -145,7 +145,7 @@ class OutputTerms(DealSection):
 
 
 class SourceTerms(DealSection):
-    """What a media_uri may reach besides the catalogue's own folder or prefix."""
+    """What a media_uri may refer to in addition to the catalogue's own folder or prefix."""
 
     roots: list[str] = []  # folders, file:// or s3://bucket/prefix
     hosts: list[str] = []  # host or host:port; a private address only if it is listed here
@@ -153,13 +153,13 @@ class SourceTerms(DealSection):
 
 
 class GateTerms(DealSection):
-    """Rules of the catalogue's expectations that divert rows here instead of stopping the run."""
+    """Catalogue check rules that do not stop the run; screening refuses their rows instead."""
 
     divert: list[str] = []
 
 
 class LimitTerms(DealSection):
-    """Where a run gives up."""
+    """Limits at which a run stops or a file fails."""
 
     dead_letter_share: ExactShare = Decimal("0.05")  # of the catalogue's rows
     max_pixels: int = Field(default=178_956_970, ge=1, le=MAX_INTEGER)

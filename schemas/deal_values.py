@@ -1,4 +1,4 @@
-"""The values of a deal's keys: what is read, and what its JSON Schema says of it."""
+"""The value types of a deal's keys: how they are parsed, and their JSON Schemas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.territory import COUNTRIES, WORLD
 
 _SIZE_PATTERN = re.compile(r"([0-9]{1,18}) ?(B|KB|MB|GB|KiB|MiB|GiB)?")
 _SHARE_PATTERN = r"0(\.[0-9]{1,30})?|1(\.0{1,30})?"
-# The largest integer that RFC 8785 can write, and so that the digest of the terms can cover.
+# The largest integer that RFC 8785 can write, so that the digest of the terms can include it.
 MAX_INTEGER = 2**53 - 1
 _Item = TypeVar("_Item")
 _UNIT_BYTES = {
@@ -39,44 +39,44 @@ def parse_size(value: object) -> int:
         return value
     match = _SIZE_PATTERN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError('a size is a whole number of bytes, or text such as "512MiB"')
+        raise ValueError('must be a whole number of bytes, or text such as "512MiB"')
     return int(match[1]) * _UNIT_BYTES[match[2]]
 
 
 def _read_share(value: object) -> Decimal:
     """Reads a share between 0 and 1; text, because a TOML float is not exact."""
     if not isinstance(value, str):
-        raise ValueError('a share is text such as "0.40", so that it is exact')
+        raise ValueError('must be text such as "0.40", so that it is exact')
     if re.fullmatch(_SHARE_PATTERN, value) is None:
-        raise ValueError('a share is text such as "0.40", from 0 to 1')
+        raise ValueError('must be text such as "0.40", from 0 to 1')
     return Decimal(value)
 
 
 def _check_territory_code(value: object) -> str:
     if isinstance(value, str) and (value == WORLD or value in COUNTRIES):
         return value
-    raise ValueError("a territory is an ISO 3166-1 alpha-2 code in capitals, or WORLD")
+    raise ValueError("must be an ISO 3166-1 alpha-2 code in capitals, or WORLD")
 
 
 def _check_calendar_date(value: object) -> date:
-    """Takes a TOML date. A date with a time is refused: a term is counted in whole days."""
+    """Reads a TOML date. A date with a time is refused, since a term is counted in whole days."""
     if type(value) is date:
         return value
-    raise ValueError("a date is written as 2026-01-31, without quotes and without a time")
+    raise ValueError("must be a date written as 2026-01-31, without quotes and without a time")
 
 
 def _check_keyword(value: str) -> str:
-    """A keyword; one with a stray blank would match nothing, and so bar nothing."""
+    """Reads a keyword; one with a stray blank would match nothing and so exclude nothing."""
     if not value or value != value.strip():
-        raise ValueError("a keyword has no blanks around it and is not empty")
+        raise ValueError("must not be empty or have blanks around it")
     return value
 
 
 def _check_profile_name(value: str) -> str:
-    """A profile's name; there are as many as there are schemas."""
+    """Reads a profile's name; there is one profile per schema in schemas/profiles."""
     names = profile_names()
     if value not in names:
-        raise ValueError(f"a profile is one of {', '.join(map(repr, names))}")
+        raise ValueError(f"must be one of {', '.join(map(repr, names))}")
     return value
 
 
@@ -85,20 +85,20 @@ def _list_profiles(schema: dict[str, Any]) -> None:
 
 
 def _check_one_line(value: str) -> str:
-    """A name or reference, which people read in a line."""
+    """Reads a name or reference, which must fit on one line."""
     if not value.strip() or not value.isprintable():
-        raise ValueError("this is one line of text, and not empty")
+        raise ValueError("must be one line of text, and not empty")
     return value
 
 
 def refuse_repeats(values: list[_Item]) -> list[_Item]:
-    """Refuses a list that repeats itself."""
+    """Refuses a list with repeated values."""
     if len(set(values)) != len(values):
         raise ValueError("names a value twice")
     return values
 
 
-# The second argument of each is what the JSON Schema says that a deal may hold.
+# The second argument of each is the JSON Schema of the values that a deal may have.
 ByteSize = Annotated[
     int, Field(gt=0, le=MAX_INTEGER), BeforeValidator(parse_size, json_schema_input_type=int | str)
 ]

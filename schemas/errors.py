@@ -1,8 +1,8 @@
-"""Every error the project raises on purpose.
+"""The errors that the project raises on purpose.
 
-Two families, never mixed: `InputError` and `RunError` end a command with a clear message and an
-exit code; `BadRecord` concerns one asset or row, is caught by the step that handles it and becomes
-a dead letter.
+There are two separate families: `InputError` and `RunError` end a command with a clear message and
+an exit code; `BadRecord` concerns one asset or row, is caught by the step that handles it and
+becomes a failed asset.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ class FairshardError(Exception):
 
     Args:
         what: What is wrong, as a sentence without a full stop.
-        which: The thing at fault and the value seen.
+        which: The thing that is wrong and the value seen.
         remedy: What to do about it.
     """
 
@@ -30,7 +30,7 @@ class FairshardError(Exception):
         return text if not self.remedy else f"{text}. {self.remedy}"
 
     def __reduce__(self) -> tuple[type[FairshardError], tuple[str, str, str]]:
-        """Errors cross process borders, so they must survive pickling with their parts."""
+        """Supports pickling with all attributes, since errors are passed between processes."""
         return (type(self), (self.what, self.which, self.remedy))
 
 
@@ -41,17 +41,17 @@ class InputError(FairshardError):
 
 
 class RunError(FairshardError):
-    """The run or check failed although its input was well formed. Exit code 1."""
+    """The run or check failed although its input was valid. Exit code 1."""
 
     exit_code = 1
 
 
 class BadRecord(Exception):  # noqa: N818  (a result in the making, not an error of the program)
-    """One asset or row could not be read; it becomes a dead letter and the run goes on.
+    """One asset or row could not be read; it becomes a failed asset and the run continues.
 
     Args:
         reason: A code of `schemas.reasons.Reason`.
-        detail: The value seen, in at most a line; never the media itself.
+        detail: The value seen, on one line at most; never the media itself.
     """
 
     def __init__(self, reason: str, detail: str) -> None:

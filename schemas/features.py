@@ -1,4 +1,4 @@
-"""What is computed of a medium, and what its unit keeps of it: the feature store's tables."""
+"""The feature store's tables: what is computed from a medium and kept by its unit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 
 class ShotFrames(TypedDict):
-    """Where a shot lies in its film."""
+    """The position of a shot in its film."""
 
     first_frame: int
     end_frame: int
@@ -27,7 +27,7 @@ SHOT_TYPE = pa.struct(
 
 
 class MediaFacts(TypedDict):
-    """The probed facts of a medium, all but those that a unit calls otherwise."""
+    """The probed facts of a medium, except those that a unit names differently."""
 
     media_sha256: str
     bytes: int
@@ -76,7 +76,7 @@ _FACTS_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("phash", pa.string(), nullable=False),  # 256 bits, hex
     pa.field("colour", pa.string(), nullable=False),  # mean colours, hex
     pa.field("motion_milli", pa.int64(), nullable=False),
-    pa.field("shots", pa.list_(SHOT_TYPE), nullable=False),  # of a picture none
+    pa.field("shots", pa.list_(SHOT_TYPE), nullable=False),  # empty for an image
 ]
 FACTS_SCHEMA = pa.schema(_FACTS_FIELDS)
 
@@ -97,7 +97,7 @@ EMBEDDINGS_SCHEMA = pa.schema(
 
 
 class ShotCaption(TypedDict):
-    """What a model says of a shot."""
+    """A model's output for a shot."""
 
     caption: str
     clip_score: float
@@ -114,7 +114,7 @@ SHOT_CAPTION_TYPE = pa.struct(
 
 
 class ShotCaptions(TypedDict):
-    """The captions of a film's shots alone."""
+    """Only the captions of a film's shots."""
 
     media_sha256: str
     shots: list[ShotCaption]
@@ -154,7 +154,7 @@ class ReadingRow(TypedDict):
 READINGS_SCHEMA = pa.schema(
     [
         pa.field("media_sha256", pa.string(), nullable=False),
-        pa.field("reading", pa.string(), nullable=False),  # what the file says of rights, JSON
+        pa.field("reading", pa.string(), nullable=False),  # the rights statements in the file, JSON
     ]
 )
 

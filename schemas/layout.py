@@ -1,4 +1,4 @@
-"""Where everything of a run lies: pure functions from names to keys of the output store.
+"""The layout of the output store: pure functions from names to keys.
 
 <output>/<deal_id>/<version>/delivery/…   what the buyer gets
 <output>/<deal_id>/<version>/agency/…     what never reaches the buyer
@@ -27,70 +27,70 @@ HASH_BITS = 64
 
 
 def asset_hash(asset_id: str) -> int:
-    """Where an asset stands in the order that units and shards are cut from: 64 bits of sha256."""
+    """Returns 64 bits of an asset id's sha256, which order assets into units and shards."""
     digest = hashlib.sha256(b"fairshard/asset\x00" + asset_id.encode("utf-8", "surrogatepass"))
     return int.from_bytes(digest.digest()[:8], "big")
 
 
 def unit_bits(rows: int, rows_per_unit: int = 256) -> int:
-    """How many leading bits of the hash name a unit, so that units hold about `rows_per_unit`.
+    """Returns how many leading hash bits name a unit, for about `rows_per_unit` rows per unit.
 
-    From 4 units to 16,384: few enough to keep their records in hand and to spend little on each,
-    small enough to redo.
+    There are 4 to 16,384 units: few enough to keep their records in memory at little cost per
+    unit, and small enough to redo.
     """
     return min(14, max(2, (max(rows, 1) // rows_per_unit).bit_length()))
 
 
 def unit_of(hash_value: int, bits: int) -> int:
-    """The unit that a hash belongs to."""
+    """Returns the unit that a hash belongs to."""
     return hash_value >> (HASH_BITS - bits)
 
 
 def unit_range(unit: int, bits: int) -> tuple[int, int]:
-    """First and last hash of a unit."""
+    """Returns the first and last hash of a unit."""
     width = HASH_BITS - bits
     return unit << width, ((unit + 1) << width) - 1
 
 
 def version_name(number: int) -> str:
-    """`v0001` and so on."""
+    """Returns a version's name, such as `v0001`."""
     return f"v{number:04d}"
 
 
 def version_prefix(deal_id: str, version: str) -> str:
-    """Key prefix of one version of a deal."""
+    """Returns the key prefix of one version of a deal."""
     return f"{deal_id}/{version}"
 
 
 def delivery_prefix(deal_id: str, version: str) -> str:
-    """Key prefix of what the buyer gets."""
+    """Returns the key prefix of what the buyer gets."""
     return f"{version_prefix(deal_id, version)}/{DELIVERY}"
 
 
 def agency_prefix(deal_id: str, version: str) -> str:
-    """Key prefix of what stays with the agency."""
+    """Returns the key prefix of what stays with the agency."""
     return f"{version_prefix(deal_id, version)}/{AGENCY}"
 
 
 def work_prefix(run_id: str) -> str:
-    """Key prefix of a run's receipts and plans."""
+    """Returns the key prefix of a run's receipts and plans."""
     return f"{AGENCY}/work/{run_id}"
 
 
 def shard_name(deal_id: str, family: str, number: int) -> str:
-    """Base name of a shard, unique across deals because readers cache by base name."""
+    """Returns a shard's base name, unique across deals because readers cache by base name."""
     return f"{deal_id}-{family}-{number:05d}"
 
 
 def delivery_id(deal_id: str, version: str) -> str:
-    """Id of a delivery, as entries and checkpoints name it."""
+    """Returns the id of a delivery, as used in entries and checkpoints."""
     return f"{deal_id}/{version}"
 
 
 def delivery_of_origin(origin: str) -> str:
-    """The delivery that a log is of, by its origin `<key name>/<deal_id>/<version>`.
+    """Returns the delivery of a log, from the log's origin `<key name>/<deal_id>/<version>`.
 
-    The name of a key may hold slashes itself.
+    The key name may contain slashes.
     """
     return "/".join(origin.split("/")[-2:])
 
@@ -116,27 +116,27 @@ def tar_index_path(shard: str) -> str:
 
 
 def image_embeddings_path(index: int) -> str:
-    """Where the image embeddings of a delivery's `index`-th shard lie, below the delivery."""
+    """Returns the path of the `index`-th shard's image embeddings, relative to the delivery."""
     return f"img_emb/img_emb_{index}.npy"
 
 
 def text_embeddings_path(index: int) -> str:
-    """Where the text embeddings of a delivery's `index`-th shard lie."""
+    """Returns the path of the `index`-th shard's text embeddings."""
     return f"text_emb/text_emb_{index}.npy"
 
 
 def metadata_path(index: int) -> str:
-    """Where the metadata of the embeddings of a delivery's `index`-th shard lie."""
+    """Returns the path of the metadata of the `index`-th shard's embeddings."""
     return f"metadata/metadata_{index}.parquet"
 
 
 def shots_path(index: int) -> str:
-    """Where the shots of a delivery's `index`-th shard lie, if it holds films."""
+    """Returns the path of the `index`-th shard's shots, for shards with films."""
     return f"shots/shots_{index}.parquet"
 
 
 def shard_paths(name: str, index: int) -> list[str]:
-    """Every file that a shard may have, below the delivery; those of embeddings are numbered.
+    """Returns all possible files of a shard, relative to the delivery; embeddings are numbered.
 
     Args:
         name: Base name of the shard.
@@ -148,5 +148,5 @@ def shard_paths(name: str, index: int) -> list[str]:
 
 
 def unit_name(unit: int) -> str:
-    """How a unit's files are named."""
+    """Returns the name of a unit's files."""
     return f"{unit:05d}"

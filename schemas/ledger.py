@@ -76,9 +76,11 @@ _INTEGER_TYPES = {
     "weight": pa.int64(),
     "amount_minor": pa.int64(),
 }
-_COLUMNS = tuple(field.name for field in fields(LedgerEntry))
 
 #: The ledger's table. The first twelve columns are a contract with readers; add only at the end.
 LEDGER_SCHEMA = pa.schema(
-    [pa.field(name, _INTEGER_TYPES.get(name, pa.string()), nullable=False) for name in _COLUMNS]
+    [
+        pa.field(field.name, _INTEGER_TYPES.get(field.name, pa.string()), nullable=False)
+        for field in fields(LedgerEntry)
+    ]
 )

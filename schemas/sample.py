@@ -34,7 +34,7 @@ class DeliveredAssetRow(TypedDict):
     decision_sha256: str
 
 
-# One row an asset in the work area, for the ledger; never published.
+# One row an asset in the work area, for the ledger and the decisions; never published.
 DELIVERED_ASSETS_SCHEMA = pa.schema(
     [
         pa.field("asset_id", pa.string(), nullable=False),
@@ -46,5 +46,6 @@ DELIVERED_ASSETS_SCHEMA = pa.schema(
         pa.field("key", pa.string(), nullable=False),
         pa.field("media_sha256", pa.string(), nullable=False),
         pa.field("decision_sha256", pa.string(), nullable=False),
+        pa.field("overrides", pa.string(), nullable=False),  # denials that agreements override
     ]
 )

@@ -17,7 +17,6 @@ class Origin(StrEnum):
     """What kind of thing speaks; how much its word weighs depends on it (docs/rights.md)."""
 
     CATALOGUE = "catalogue"  # a grant column, the agency's own
-    CONSENT = "consent"  # a contributor's dated yes or no
     FILE = "file"  # metadata inside the media
     SERVER = "server"  # an HTTP header, or a file beside the media on its server
 

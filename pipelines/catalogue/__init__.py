@@ -1,1 +1,1 @@
-"""The catalogue: read its tables, map its columns, gate its rows."""
+"""The catalogue: reads its tables, maps its columns and checks its rows."""

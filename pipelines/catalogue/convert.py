@@ -1,7 +1,8 @@
-"""Whole columns into the catalogue's types: vectorised where values are good, diagnosed where not.
+"""Converts whole columns to the catalogue's types and names the values that cannot be converted.
 
-A column takes the fast way of its kind. Where that way is not sure of every value, the whole
-column goes, value by value, through `pipelines.catalogue.values`, which names the bad ones.
+Each column is first tried on a vectorised fast path. If the fast path cannot handle every value,
+the whole column is converted value by value with `pipelines.catalogue.values`, which names the
+bad ones.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from pipelines.catalogue.values import BLANK_CHARACTERS, value_parser
 from pipelines.storage.columns import Column, list_array, list_items, nulls, struct_field
 from schemas.catalogue import CONTRIBUTOR_SHARE
 
-# A column as a file gave it: an Arrow array, or plain values where no one Arrow type holds them.
+# A column as read from a file: an Arrow array, or Python values if no single Arrow type fits them.
 RawColumn: TypeAlias = "Column | Sequence[object]"
 
 IntArray = npt.NDArray[np.int64]
@@ -38,7 +39,7 @@ _ARROW_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError
 
 @dataclass(frozen=True)
 class BadValue:
-    """One value that could not be read; `row` counts from the start of the batch."""
+    """A value that could not be read; `row` is its position in the batch, from 0."""
 
     row: int
     column: str
@@ -48,7 +49,7 @@ class BadValue:
 
 @dataclass(frozen=True)
 class UndecodableValue:
-    """Stands for a value that Arrow holds and Python cannot."""
+    """Placeholder for a value that Arrow can hold and Python cannot."""
 
     problem: str
 
@@ -57,8 +58,8 @@ def convert_column(raw: RawColumn, field: pa.Field[pa.DataType]) -> tuple[Column
     """Converts a column to the type of `field`.
 
     Returns:
-        The column, null wherever a value was bad, and the bad values. A missing value counts as
-        bad where the field is required.
+        The column, with null for every bad value, and the list of bad values. A missing value is
+        bad if the field is required.
     """
     bad_values: list[BadValue] = []
     try:
@@ -81,7 +82,7 @@ def convert_column(raw: RawColumn, field: pa.Field[pa.DataType]) -> tuple[Column
 
 
 def map_values(raw: RawColumn, pairs: Sequence[tuple[str, str]]) -> RawColumn:
-    """Replaces an agency's values in a scalar column; values that are not named stay."""
+    """Replaces an agency's values in a scalar column; values not in `pairs` are kept."""
     if isinstance(raw, pa.Array):
         try:
             return _replace(text_column(normalise_encoding(raw)), pairs)
@@ -92,7 +93,7 @@ def map_values(raw: RawColumn, pairs: Sequence[tuple[str, str]]) -> RawColumn:
 
 
 def map_list_items(column: Column, pairs: Sequence[tuple[str, str]]) -> Column:
-    """Replaces an agency's values in a converted list of texts."""
+    """Replaces an agency's values in a converted column of text lists."""
     flat = _replace(list_items(column), pairs)
     return _rebuild_list(_list_lengths(column), flat, column)
 
@@ -147,7 +148,7 @@ def _convert_one_by_one(
 
 
 def _convert_python_values(values: Sequence[object], field: pa.Field[pa.DataType]) -> Column:
-    """Takes plain values the fast way where they are all of one kind."""
+    """Converts Python values on the fast path if they all have the same type."""
     kinds = set(map(type, values)) - {type(None)}
     if not kinds:
         return nulls(len(values), field.type)
@@ -167,7 +168,7 @@ def _convert_python_values(values: Sequence[object], field: pa.Field[pa.DataType
 
 
 def _keeps_values(values: Sequence[object], kind: pa.DataType) -> bool:
-    """Whether Arrow reads the values as they are: it would take true for a share of 1."""
+    """Whether Arrow keeps the values unchanged; it would read a share of `true` as 1."""
     if kind != pa.list_(CONTRIBUTOR_SHARE):
         return True
     items = [item for value in values if isinstance(value, list) for item in value]
@@ -203,7 +204,7 @@ def _list_lengths(column: Column) -> IntArray:
 
 
 def _rebuild_list(lengths: IntArray, flat: Column, template: Column) -> Column:
-    """Builds lists of texts again, without blank items and null where `template` is null."""
+    """Rebuilds text lists without blank items; a list is null where `template` is null."""
     keep = pc.not_equal(flat, pa.scalar("")).fill_null(False).to_numpy(zero_copy_only=False)
     list_of_item = np.repeat(np.arange(len(lengths)), lengths)
     kept_counts = np.bincount(list_of_item[keep], minlength=len(lengths))

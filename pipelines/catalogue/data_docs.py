@@ -1,7 +1,7 @@
-"""Great Expectations data docs of a run's gate: one page to open, with nothing to fetch.
+"""Writes the Great Expectations data docs of a run's catalogue checks as one offline page.
 
-The content is what Great Expectations renders. Its usual page frame loads styles and scripts from
-the network, stamps the clock and numbers elements at random, so the frame here is our own.
+Great Expectations renders the content. Its usual page frame loads styles and scripts from the
+network, prints the current time and gives elements random ids, so this module uses its own frame.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, RuleSuite
 
 _EFFECTS = {
     STOP: "stops the run",
-    DIVERT: "turns the row into a dead letter",
-    REPORT: "is only reported here; screening decides",
+    DIVERT: "makes the row a failed asset",
+    REPORT: "is report only; screening decides",
 }
 _EXCEPTION_KEYS = ("exception_message", "exception_traceback")
-_SUITE_LINK = re.compile(r'href="(\.\./)+expectations/[^"]*"')  # a page that is not written
+_SUITE_LINK = re.compile(r'href="(\.\./)+expectations/[^"]*"')  # this page is not written
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 _PAGE = """<!DOCTYPE html>
@@ -65,7 +65,7 @@ a[data-toggle] { display: none; }
 <h1>{{ page_title }}</h1>
 <p>{{ note }}</p>
 <table id="rules">
-<thead><tr><th>Rule</th><th>What holds</th><th>A failure</th><th>Failed</th></tr></thead>
+<thead><tr><th>Rule</th><th>Requirement</th><th>A failure</th><th>Failed</th></tr></thead>
 <tbody>{% for row in rows %}
 <tr><td><code>{{ row.name }}</code></td><td>{{ row.sentence }}</td><td>{{ row.effect }}</td>
 <td{% if row.failed %} class="fail"{% endif %}>{{ row.failed }} of {{ row.evaluated }}\
@@ -85,7 +85,7 @@ a[data-toggle] { display: none; }
 
 @dataclass(frozen=True)
 class _RuleRow:
-    """One rule in the table at the head of the page."""
+    """One rule in the table at the top of the page."""
 
     name: str
     sentence: str
@@ -95,11 +95,11 @@ class _RuleRow:
     lines: tuple[str, ...]
 
 
-_LOCK = threading.Lock()  # a view counts the elements of one page
+_LOCK = threading.Lock()  # a view numbers the elements of one page at a time
 
 
 class _OfflineView(DefaultJinjaPageView):
-    """The page view of Great Expectations, with numbers in order for random element ids."""
+    """The Great Expectations page view, with sequential instead of random element ids."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -109,7 +109,7 @@ class _OfflineView(DefaultJinjaPageView):
         return f"{prefix or ''}{next(self._numbers)}"
 
     def page(self, document: dict[str, object], note: str, rows: list[_RuleRow]) -> str:
-        """Renders a document of Great Expectations as a page, under a table of the rules."""
+        """Renders a Great Expectations document as a page that starts with a table of rules."""
         self._numbers = itertools.count(1)
         template = self.env.from_string(_PAGE)
         page = template.render(document, note=note, rows=rows, policy=_CONTENT_POLICY)
@@ -120,21 +120,21 @@ def write_data_docs(summary: GateSummary, suite: RuleSuite, folder: Path, as_of:
     """Writes the data docs of a run.
 
     Args:
-        summary: What the suite said of the whole catalogue.
+        summary: The suite's results for the whole catalogue.
         suite: The suite.
-        folder: Where to write; made if need be.
-        as_of: The run's instant, with a zone; it stands for the clock.
+        folder: Where to write; created if it does not exist.
+        as_of: The run's instant, with a time zone; used instead of the current time.
 
     Returns:
-        The page to open. The same summary and instant give the same bytes.
+        The path of the page. The same summary and instant give the same bytes.
     """
     instant = as_of.astimezone(UTC)
     report = _validation_report(summary, suite, instant)
     document = ValidationResultsPageRenderer().render(report).to_json_dict()
-    document["page_title"] = f"Catalogue gate: {suite.table} as of {instant:%Y-%m-%d %H:%M} UTC"
+    document["page_title"] = f"Catalogue checks: {suite.table} as of {instant:%Y-%m-%d %H:%M} UTC"
     note = (
-        f"{summary.rows} rows were read into the gate and {summary.diverted} of them became dead "
-        f"letters. Great Expectations {gx.__version__}."
+        f"{summary.rows} rows were checked and {summary.diverted} of them became failed "
+        f"assets. Great Expectations {gx.__version__}."
     )
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
@@ -146,14 +146,14 @@ def write_data_docs(summary: GateSummary, suite: RuleSuite, folder: Path, as_of:
 
 @functools.cache
 def _page_view() -> _OfflineView:
-    """One view a process: it keeps the templates that it has compiled."""
+    """Returns the process's one view, which caches its compiled templates."""
     return _OfflineView()
 
 
 def _validation_report(
     summary: GateSummary, suite: RuleSuite, instant: datetime
 ) -> ExpectationSuiteValidationResult:
-    """The merged outcomes as Great Expectations holds the results of one validation."""
+    """Returns the merged outcomes as a Great Expectations validation result."""
     outcomes = {outcome.rule: outcome for outcome in summary.rules}
     rules = {rule.name: rule for rule in suite.rules}
     results = []
@@ -215,7 +215,7 @@ def _result_counts(summary: GateSummary, outcome: RuleOutcome) -> dict[str, obje
         "unexpected_percent_nonmissing": _percent(outcome.failed, outcome.evaluated),
         "missing_count": missing,
         "missing_percent": _percent(missing, summary.rows),
-        # The renderer puts these into the page as they are.
+        # The renderer inserts these into the page without escaping.
         "partial_unexpected_list": [html.escape(example.value) for example in outcome.examples],
     }
 

@@ -1,4 +1,4 @@
-"""Flat columns for the expectations, some of them derived from lists, as one pandas frame."""
+"""Builds the pandas frame that the expectations check; some columns are derived from lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TERRITORY_CODES = pa.array([*sorted(COUNTRIES), WORLD], pa.string())
 
 
 def build_frame(table: pa.Table, columns: Iterable[str]) -> pd.DataFrame:
-    """The named columns of a table, derived where the table has none of that name."""
+    """Returns the named columns of a table, deriving those that the table does not have."""
     arrays = {name: _column(table, name) for name in dict.fromkeys(columns)}
     return pa.table(arrays).to_pandas()
 
@@ -25,7 +25,7 @@ def build_frame(table: pa.Table, columns: Iterable[str]) -> pd.DataFrame:
 def _column(table: pa.Table, name: str) -> Column:
     derive = DERIVED_COLUMNS.get(name)
     column = derive(table) if derive else _single_chunk(table, name)
-    # Great Expectations compares 64-bit numbers at once and all others one by one.
+    # Great Expectations compares 64-bit numbers vectorised and all others one by one.
     return column.cast(pa.int64()) if pa.types.is_integer(column.type) else column
 
 
@@ -40,7 +40,7 @@ def _contributor_count(table: pa.Table) -> Column:
 
 
 def _share_rows(table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """For each share of the batch its row, and the share."""
+    """Returns the row of each share in the batch, and the shares."""
     lists = _single_chunk(table, "contributors")
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
     shares = pc.struct_field(list_items(lists), "share_bp").to_numpy(zero_copy_only=False)
@@ -62,12 +62,12 @@ def _share_minimum(table: pa.Table) -> Column:
 
 
 def _null_where_empty(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Column:
-    """The values as a column, null in rows without any contributor."""
+    """Returns the values as a column, with null in rows without contributors."""
     return pa.array(values, mask=np.bincount(rows, minlength=len(values)) == 0)
 
 
 def _unknown_territory(table: pa.Table) -> Column:
-    """The first territory of each row that is no code; null where all are."""
+    """Returns each row's first territory that is not a known code; null if all are known."""
     first: Column = pa.nulls(table.num_rows, pa.string())
     for name in ("territories_in", "territories_out"):
         lists = _single_chunk(table, name)

@@ -1,4 +1,4 @@
-"""The tables of docs/catalogue.md, out of the schemas and suites that the code runs on."""
+"""Generates the tables of docs/catalogue.md from the schemas and suites that the code uses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 from pipelines.catalogue.suite import load_suite
 from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
 
-# What a name alone does not say.
+# Notes on columns whose names do not explain everything.
 _COLUMN_NOTES = {
     "media_uri": "relative to the catalogue, or `file://`, `s3://`, `https://`",
     "media_type": "`image`, `video`",
@@ -16,24 +16,24 @@ _COLUMN_NOTES = {
     "licence_class": "`creative`, `editorial`",
     "status": "`active`, `withdrawn`, `legal_hold`",
     "licence_code": "SPDX",
-    "created_at": "of an instant, the day in UTC",
-    "exclusive": "licensed to somebody else alone",
-    "exclusive_purposes": "of the six; absent = every purpose",
+    "created_at": "an instant is reduced to its UTC day",
+    "exclusive": "exclusively licensed to another party",
+    "exclusive_purposes": "any of the six purposes; absent = every purpose",
     "exclusive_from": "first day of the exclusive licence; absent = always",
-    "exclusive_until": "its last day; absent = for ever",
+    "exclusive_until": "last day of the exclusive licence; absent = no end",
     "territories_in": "ISO 3166-1 alpha-2; absent = world",
     "territories_out": "ISO 3166-1 alpha-2",
     "digital_source_type": "IPTC NewsCodes",
     "sha256": "64 hexadecimal digits",
     "width": "pixels",
     "height": "pixels",
-    "weight": "for weighted allocation; 1 where absent",
+    "weight": "for weighted allocation; absent = 1",
     "purpose": "one of the six, or `all`",
     "value": "`allow`, `deny`, `conditional`, `unknown`",
     "kind": "`model`, `property`",
     "ml_use": "`allow`, `deny`, `conditional`, `unknown`",
 }
-_FAILURE_EFFECTS = {"stop": "stops the run", "divert": "dead letter", "report": "is reported"}
+_FAILURE_EFFECTS = {"stop": "stops the run", "divert": "failed asset", "report": "report only"}
 
 
 def _type_name(kind: pa.DataType) -> str:
@@ -54,12 +54,12 @@ def _column_note(table: str, name: str) -> str:
     if name.startswith("grant_"):
         return _COLUMN_NOTES["value"]
     if (table, name) == ("consents", "asset_id"):
-        return "narrows the event to one asset"
+        return "limits the event to one asset"
     return _COLUMN_NOTES.get(name, "")
 
 
 def columns_table(table: str) -> str:
-    """A table of the catalogue as Markdown; required columns are bold."""
+    """Returns the columns of a catalogue table as Markdown; required columns are bold."""
     lines = ["| column | holds | |", "| --- | --- | --- |"]
     for field in TABLES[table]:
         name = f"`{field.name}`" if field.nullable else f"**`{field.name}`**"
@@ -68,21 +68,21 @@ def columns_table(table: str) -> str:
 
 
 def rules_table(table: str) -> str:
-    """The gate's rules of a table as Markdown."""
-    lines = ["| rule | what holds | a failure |", "| --- | --- | --- |"]
+    """Returns the catalogue check rules of a table as Markdown."""
+    lines = ["| rule | requirement | a failure |", "| --- | --- | --- |"]
     for rule in load_suite(table).rules:
         lines.append(f"| `{rule.name}` | {rule.sentence} | {_FAILURE_EFFECTS[rule.on_failure]} |")
     return "\n".join(lines)
 
 
 def generated_sections() -> dict[str, str]:
-    """Every generated section of docs/catalogue.md, by the name in its markers."""
+    """Returns every generated section of docs/catalogue.md, by the name in its markers."""
     columns = {f"columns {table}": columns_table(table) for table in TABLES}
     return columns | {f"rules {table}": rules_table(table) for table in TABLES}
 
 
 def fill_sections(document: str) -> str:
-    """The document with its generated sections written anew.
+    """Returns the document with its generated sections replaced.
 
     Raises:
         ValueError: If a section's markers are missing.

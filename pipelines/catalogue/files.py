@@ -1,4 +1,4 @@
-"""Files of a catalogue, in a folder or under an s3:// prefix, behind one small interface."""
+"""Lists and opens the files of a catalogue, in a folder or under an s3:// prefix."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ class CatalogueFile:
     """A file of the catalogue.
 
     Attributes:
-        name: Its path relative to the catalogue, with `/`.
+        name: Its path relative to the catalogue, with `/` as separator.
         uri: A local path or s3:// address.
-        size_bytes: Its length.
-        version: Its ETag, or length and time of change: another value means other bytes.
+        size_bytes: Its size.
+        version: Its ETag, or its size and modification time; a different value means different
+            bytes.
     """
 
     name: str
@@ -45,7 +46,7 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
     """Splits `s3://bucket/key` into bucket and key.
 
     Raises:
-        InputError: If there is no bucket.
+        InputError: If the address has no bucket.
     """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if not bucket:
@@ -54,10 +55,10 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
 
 
 def list_files(uri: str) -> list[CatalogueFile]:
-    """Lists the files of a catalogue, by name: its own and those one folder down.
+    """Lists the files of a catalogue and of its direct subfolders, sorted by name.
 
     Raises:
-        InputError: If the folder or bucket is missing or may not be read.
+        InputError: If the folder or bucket is missing or access to it is denied.
     """
     found = _list_s3(uri) if uri.startswith("s3://") else _list_folder(uri)
     return sorted(found, key=lambda file: file.name)
@@ -67,10 +68,10 @@ def _list_folder(uri: str) -> list[CatalogueFile]:
     root = Path(uri.removeprefix("file://"))
     if not root.is_dir():
         raise InputError(
-            "The catalogue is no folder", str(root), "Give a folder that holds assets.parquet."
+            "The catalogue is not a folder", str(root), "Give a folder that holds assets.parquet."
         )
     try:
-        # Only folders of tables are looked into: media may lie beside them by the million.
+        # Only table folders are listed: there may be millions of media files next to them.
         in_table_folders = [
             path for name in sorted(_TABLE_FOLDERS) for path in (root / name).glob("*")
         ]
@@ -93,7 +94,7 @@ def _list_s3(uri: str) -> list[CatalogueFile]:
     client = s3_client(DEFAULT_S3)
     found: list[CatalogueFile] = []
     with translate_s3_errors(bucket):
-        # The folders a catalogue knows are one level deep, so media below are not walked through.
+        # Table folders are one level deep, so media in deeper folders are not listed.
         top = _list_level(client, bucket, prefix)
         found += top[0]
         for folder in top[1]:
@@ -104,7 +105,9 @@ def _list_s3(uri: str) -> list[CatalogueFile]:
     ]
 
 
-_S3_REMEDY = "Check the bucket's name, the credentials and s3:ListBucket, s3:GetObject."
+_S3_REMEDY = (
+    "Check the bucket name, the credentials, and the s3:ListBucket and s3:GetObject permissions."
+)
 _TABLE_FOLDERS = frozenset({"assets", "contributors", "consents", "releases"})
 
 
@@ -125,7 +128,7 @@ def _list_level(
 
 
 def open_file(uri: str, version: str) -> BinaryIO:
-    """Opens a file for reading at any place.
+    """Opens a file for random-access reading.
 
     Args:
         uri: The address in `CatalogueFile`.
@@ -147,14 +150,16 @@ def open_file(uri: str, version: str) -> BinaryIO:
 
 def _changed_error(uri: str) -> InputError:
     return InputError(
-        "A table changed while it was being read", uri, "Run again once the catalogue is at rest."
+        "A table changed while it was being read",
+        uri,
+        "Run again once the catalogue no longer changes.",
     )
 
 
 def _open_object(uri: str, version: str) -> BinaryIO:
     bucket, key = split_s3_uri(uri)
     try:
-        # Unbuffered, as a local file is: its readers buffer in blocks of their own.
+        # Unbuffered like a local file, since its readers do their own buffering.
         return cast(BinaryIO, open_object(DEFAULT_S3, bucket, key, version).detach())
     except FileNotFoundError as error:
         raise InputError("A table cannot be read", f"{uri} is gone", _S3_REMEDY) from error
@@ -166,6 +171,6 @@ def _open_object(uri: str, version: str) -> BinaryIO:
 
 
 def read_blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """The bytes of a stream, a block at a time."""
+    """Yields the bytes of a stream block by block."""
     while block := stream.read(BLOCK_BYTES):
         yield block

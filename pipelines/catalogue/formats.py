@@ -1,7 +1,7 @@
-"""Parquet, CSV and JSON Lines as batches of raw columns, with a locator for every row.
+"""Reads Parquet, CSV and JSON Lines as batches of raw columns, with a position for every row.
 
-A row that has no columns at all (a ragged CSV row, a broken JSON line) is a fault of its own. The
-number of rows read is always the rows of the batches plus these faults.
+A row that cannot be split into columns (a ragged CSV row, a broken JSON line) is returned as a
+malformed row. The rows read are always the rows of the batches plus the malformed rows.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pipelines.catalogue.lines import LineReader, LineTooLongError
 from pipelines.catalogue.values import BLANK_CHARACTERS, shorten
 from schemas.errors import InputError
 
-JSON_SAMPLE_LINES = 1000  # lines of JSON from which its columns are learned
+JSON_SAMPLE_LINES = 1000  # lines of JSON that are read to find its columns
 
 
 @dataclass(frozen=True)
 class MalformedRow:
-    """A row that could not be split into columns; `position` is its line or row, from 1."""
+    """A row that could not be split into columns; `position` is its line or row number, from 1."""
 
     position: int
     problem: str
@@ -33,10 +33,10 @@ class MalformedRow:
 
 @dataclass(frozen=True)
 class RawBatch:
-    """Rows as the file gave them.
+    """A batch of rows as read from a file.
 
     Attributes:
-        columns: By the file's own names; only those asked for.
+        columns: The requested columns, by their names in the file.
         positions: The line (CSV, JSON) or row (Parquet) of each row, from 1.
         malformed: Rows that could not be split into columns.
     """
@@ -47,7 +47,7 @@ class RawBatch:
 
 
 def csv_header(lines: LineReader, origin: str) -> list[str]:
-    """Reads the first row of a CSV file as column names; empty for a file without rows.
+    """Reads the column names from the first row of a CSV file; empty for a file without rows.
 
     Raises:
         InputError: If it cannot be read.
@@ -62,10 +62,10 @@ def csv_header(lines: LineReader, origin: str) -> list[str]:
 def csv_batches(
     stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int
 ) -> Iterator[RawBatch]:
-    """Reads a CSV file with a header: commas, double quotes, lines as RFC 4180 has them.
+    """Reads a CSV file with a header: commas, double quotes and line endings as in RFC 4180.
 
-    A quote that is never closed, or is followed by text, costs the line it stands on, not the
-    lines it would swallow.
+    A quote that is never closed, or is followed by text, makes only its own line malformed, not
+    the lines after it.
     """
     lines = LineReader(stream)
     names = csv_header(lines, origin)
@@ -133,12 +133,12 @@ def _csv_batch(
 def _object_with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     record = dict(pairs)
     if len(record) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key appears twice")
     return record
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 _DECODER = json.JSONDecoder(
@@ -147,7 +147,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _json_row(line: str) -> dict[str, object] | str:
-    """The object on a line, or why there is none."""
+    """Returns the object on a line, or why the line holds none."""
     try:
         row = _DECODER.decode(line.strip())
     except (ValueError, RecursionError) as error:
@@ -171,7 +171,7 @@ def _json_rows(stream: BinaryIO) -> Iterator[tuple[int, dict[str, object] | str]
 
 
 def json_columns(stream: BinaryIO) -> set[str] | None:
-    """The keys in the first lines; none where no line could be read."""
+    """Returns the keys in the first lines, or None if no line could be read."""
     keys: set[str] | None = None
     for number, row in _json_rows(stream):
         if isinstance(row, dict):
@@ -184,7 +184,7 @@ def json_columns(stream: BinaryIO) -> set[str] | None:
 def json_batches(
     stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int
 ) -> Iterator[RawBatch]:
-    """Reads a file of one JSON object a line; empty lines are no rows."""
+    """Reads a file with one JSON object per line; empty lines are skipped."""
     del origin
     rows: list[dict[str, object]] = []
     positions: list[int] = []
@@ -212,13 +212,13 @@ def open_parquet(stream: BinaryIO, origin: str) -> pq.ParquetFile:
     """Opens a Parquet file.
 
     Raises:
-        InputError: If it is none.
+        InputError: If it is not a Parquet file.
     """
     try:
         return pq.ParquetFile(stream)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
-            "This is no Parquet file", f"{origin}: {error}", "Write it anew."
+            "The file is not a Parquet file", f"{origin}: {error}", "Write the file again."
         ) from error
 
 
@@ -232,7 +232,7 @@ def parquet_batches(
     """Reads row groups of a Parquet file.
 
     Raises:
-        InputError: If the file is damaged: its rows cannot be told apart then.
+        InputError: If the file is damaged, since its rows cannot be told apart then.
     """
     file = open_parquet(stream, origin)
     meta = file.metadata
@@ -245,5 +245,5 @@ def parquet_batches(
             position += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise InputError(
-            "A Parquet file is damaged", f"{origin}: {error}", "Write it anew."
+            "A Parquet file is damaged", f"{origin}: {error}", "Write the file again."
         ) from error

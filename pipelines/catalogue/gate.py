@@ -1,8 +1,8 @@
-"""The gate: Great Expectations on every batch, and what its rules say of the whole catalogue.
+"""Catalogue checks: runs Great Expectations on every batch and collects the results.
 
-A rule that diverts turns its row into a dead letter. A rule that stops is counted over all batches
-and ends the run before any media is fetched, unless the deal diverts it: then the rows stay, and
-screening refuses them with a reason of its own.
+A row that fails a `divert` rule becomes a failed asset. Failures of a `stop` rule are counted over
+all batches and end the run before any media is fetched, unless the deal's `gate.divert` names the
+rule: then the rows stay, and screening refuses them with a reason of its own.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, RuleSuite, loa
 from pipelines.catalogue.values import shorten
 from schemas.reasons import Reason
 
-# Counts first: which rows failed is asked only of rules that some row fails.
+# Failures are counted first; the failing rows are requested only for rules that some row fails.
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 _WITH_FAILING_ROWS = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
-_LOCK = threading.Lock()  # a context of Great Expectations holds state, so one thread at a time
+_LOCK = threading.Lock()  # a Great Expectations context holds state, so one thread at a time
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """One batch after the gate: `table.num_rows + len(failed_rows)` rows entered."""
+    """A checked batch; `table.num_rows + len(failed_rows)` rows were checked."""
 
     table: pa.Table
     failed_rows: tuple[FailedRow, ...]
@@ -53,7 +53,7 @@ class GateResult:
 
 @functools.cache
 def _batch_definition() -> BatchDefinition[None]:
-    """One context in memory per process. It writes no file and calls nobody."""
+    """Creates the process's one in-memory context, which writes no files and makes no calls."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("catalogue").add_dataframe_asset("batch")
@@ -62,13 +62,13 @@ def _batch_definition() -> BatchDefinition[None]:
 
 @functools.lru_cache(maxsize=8)
 def expectation_suite(source: str) -> gx.ExpectationSuite:
-    """The suite as Great Expectations holds it."""
+    """Returns the suite as a Great Expectations object."""
     return gx.ExpectationSuite(**json.loads(source))
 
 
 @functools.lru_cache(maxsize=256)
 def _minimal_suite(source: str, rule_names: frozenset[str] | None = None) -> gx.ExpectationSuite:
-    """A suite, or some rules of it, without what people are told: it is copied for every metric."""
+    """Returns some or all rules of a suite without `meta`, as it is copied for every metric."""
     suite = json.loads(source)
     rules = [{**entry, "meta": {"rule": entry["meta"]["rule"]}} for entry in suite["expectations"]]
     wanted = [entry for entry in rules if rule_names is None or entry["meta"]["rule"] in rule_names]
@@ -76,10 +76,10 @@ def _minimal_suite(source: str, rule_names: frozenset[str] | None = None) -> gx.
 
 
 def _validate(frame: pd.DataFrame, suite: RuleSuite) -> dict[str, tuple[int, list[int]]]:
-    """For each rule how many values it looked at and which rows failed.
+    """Returns, for each rule, how many values it evaluated and which rows failed.
 
     Raises:
-        RuntimeError: If an expectation could not be evaluated, which is never a pass.
+        RuntimeError: If an expectation could not be evaluated; this never counts as a pass.
     """
     with _LOCK:
         batch = _batch_definition().get_batch(batch_parameters={"dataframe": frame})
@@ -111,7 +111,7 @@ def _validate(frame: pd.DataFrame, suite: RuleSuite) -> dict[str, tuple[int, lis
 
 
 def _results_by_rule(report: ExpectationSuiteValidationResult) -> dict[str, dict[str, Any]]:
-    """What Great Expectations found, by rule."""
+    """Returns the results of Great Expectations, by rule name."""
     found = {}
     for entry in report.results:
         if entry.expectation_config is None:
@@ -132,10 +132,10 @@ def gate_batch(batch: pa.Table, suite: RuleSuite, divert: frozenset[str]) -> Gat
     Args:
         batch: Rows that conform to the suite's table.
         suite: From `load_suite`.
-        divert: Rules that stop no run of this deal, from `check_divert`.
+        divert: Stop rules that do not stop a run of this deal, from `check_divert`.
 
     Returns:
-        The rows that go on, those diverted, and what each rule said.
+        The rows that passed, the failed rows, and the result of each rule.
     """
     if batch.num_rows == 0:
         empty_outcomes = (RuleOutcome(r.name, _effect(r, divert), 0, 0, ()) for r in suite.rules)
@@ -174,7 +174,7 @@ def _effect(rule: Rule, divert: frozenset[str]) -> str:
 
 
 def _value_text(value: object) -> str:
-    """A value of the frame as text; pandas holds integers with nulls as floats."""
+    """Returns a frame value as text; pandas stores integers with nulls as floats."""
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -187,14 +187,14 @@ def _failure_detail(rule: Rule, value: str) -> str:
 
 
 def check_table(table: pa.Table, name: str) -> GateSummary:
-    """Gates a small table whole.
+    """Checks a small table as a whole.
 
     Args:
-        table: As `read_table` gives it.
+        table: The table as `read_table` returns it.
         name: contributors, consents or releases.
 
     Raises:
-        InputError: If a rule that stops has failed.
+        InputError: If a stop rule fails.
     """
     suite = load_suite(name)
     summary = gate_batch(table, suite, frozenset()).summary
@@ -208,11 +208,11 @@ _SMALL_TABLES = ("contributors", "consents", "releases")
 
 
 def read_small_tables(catalogue: Catalogue) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Contributors, consents and releases.
+    """Reads and checks the tables of contributors, consents and releases.
 
     Raises:
-        InputError: If a row cannot be read or breaks a rule that stops. A lost row here could be
-            a lost withdrawal, so none is diverted.
+        InputError: If a row cannot be read or fails a stop rule. A lost row here could be a
+            lost withdrawal of consent, so no row is left out.
     """
     tables = {name: read_table(catalogue, name) for name in _SMALL_TABLES}
     for name, table in tables.items():

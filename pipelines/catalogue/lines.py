@@ -1,4 +1,4 @@
-"""Lines of text out of a stream of bytes: numbered, bounded, and forgiving of bad bytes."""
+"""Reads numbered lines of limited length from a byte stream, tolerating invalid UTF-8."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ MAX_LINE_BYTES = 16 * 2**20
 
 
 class LineReader:
-    """Decoded lines of a stream, numbered from 1; lines can be handed back.
+    """Iterates over the decoded lines of a stream, numbered from 1; lines can be pushed back.
 
-    Bytes that are no UTF-8 become lone surrogates, which no column takes: they cost
-    their row alone.
+    Invalid UTF-8 bytes become lone surrogates, which no column accepts, so they make only their
+    own row fail.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._buffered = io.BufferedReader(_require_unbuffered(stream), BLOCK_BYTES)
         self._pushed_back: deque[tuple[int, str]] = deque()
         self._count = 0
-        self.consumed: list[tuple[int, str]] = []  # since the last record began
+        self.consumed: list[tuple[int, str]] = []  # since the start of the current record
 
     def __iter__(self) -> LineReader:
         return self
@@ -46,14 +46,14 @@ class LineReader:
         return self._count, line.decode("utf-8", "surrogateescape")
 
     def push_back_continuation(self) -> int:
-        """Hands back all lines of the record but its first, whose number it returns."""
+        """Pushes back all lines of the record except the first, and returns the first's number."""
         first, *rest = self.consumed
         self._pushed_back.extendleft(reversed(rest))
         return first[0]
 
 
 class LineTooLongError(Exception):
-    """A line is longer than any row may be; `args[0]` is its number."""
+    """A line exceeds the maximum length of a row; `args[0]` is its line number."""
 
 
 def _require_unbuffered(stream: BinaryIO) -> io.RawIOBase:

@@ -1,4 +1,4 @@
-"""An agency's own column names and values, mapped onto the catalogue's by `mapping.toml`."""
+"""Reads `mapping.toml`, which maps an agency's column names and values to the catalogue's."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SECTIONS = ("columns", "values", "constants")
 
 @dataclass(frozen=True)
 class TableMapping:
-    """What is mapped in one table.
+    """The mapping of one table.
 
     Attributes:
-        columns: Our name to theirs.
-        values: By our column, their value to ours, both as text.
-        constants: By our column, the text that stands in every row.
+        columns: Pairs of our column name and the agency's.
+        values: By our column, pairs of the agency's value and ours, both as text.
+        constants: By our column, the text to use in every row.
     """
 
     columns: tuple[tuple[str, str], ...] = ()
@@ -34,7 +34,7 @@ class TableMapping:
     constants: tuple[tuple[str, str], ...] = ()
 
     def agency_column(self, column: str) -> str:
-        """The name that our column has in the agency's table."""
+        """Returns the name of our column in the agency's table."""
         return dict(self.columns).get(column, column)
 
 
@@ -43,20 +43,20 @@ class CatalogueMapping:
     """A parsed `mapping.toml`.
 
     Attributes:
-        source: Its bytes, which the catalogue's digest covers.
-        tables: What is mapped, by table.
+        source: The bytes of the file, which the catalogue's digest covers.
+        tables: The mappings, by table.
     """
 
     source: bytes = b""
     tables: tuple[tuple[str, TableMapping], ...] = ()
 
     def for_table(self, table: str) -> TableMapping:
-        """The mapping of a table; empty where the file does not speak of it."""
+        """Returns the mapping of a table; empty if the file does not mention the table."""
         return dict(self.tables).get(table, TableMapping())
 
 
 def close_matches(name: str, names: Iterable[str]) -> list[str]:
-    """Names that look like `name`, the nearest first, without regard to case and separators."""
+    """Returns names similar to `name`, closest first, ignoring case and separators."""
     by_comparable = {_comparable(other): other for other in sorted(names, reverse=True)}
     found = difflib.get_close_matches(_comparable(name), by_comparable, n=3, cutoff=0.6)
     return [by_comparable[key] for key in found]
@@ -67,7 +67,7 @@ def _comparable(name: str) -> str:
 
 
 def _cell_text(value: object, where: str) -> str:
-    """A TOML value as the text that a CSV cell would hold."""
+    """Returns a TOML value as the text of a CSV cell."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int):
@@ -77,7 +77,7 @@ def _cell_text(value: object, where: str) -> str:
     if isinstance(value, list):
         return ";".join(_cell_text(item, where) for item in value)
     raise InputError(
-        "The mapping holds a value of no use here", f"{where} = {value!r}", "Use text."
+        "The mapping has a value of an unsupported type", f"{where} = {value!r}", "Use text."
     )
 
 
@@ -93,7 +93,9 @@ def _check_known(name: str, allowed: Iterable[str], where: str) -> None:
 
 def _require_section(value: object, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise InputError("The mapping wants a table here", f"{where} = {value!r}", f"[{where}]")
+        raise InputError(
+            "The mapping requires a TOML table here", f"{where} = {value!r}", f"Write [{where}]."
+        )
     return value
 
 
@@ -102,7 +104,7 @@ def _parse_columns(raw: dict[str, object], table: str, where: str) -> tuple[tupl
         _check_known(ours, TABLES[table].names, f"{where}.{ours}")
         if not isinstance(theirs, str) or not theirs:
             raise InputError(
-                "A mapped column is given by its name", f"{where}.{ours} = {theirs!r}", "Use text."
+                "A mapped column must be a column name", f"{where}.{ours} = {theirs!r}", "Use text."
             )
     return tuple(
         (ours, str(theirs).strip(BLANK_CHARACTERS)) for ours, theirs in sorted(raw.items())
@@ -118,16 +120,18 @@ def _parse_values(
         _check_known(ours, TABLES[table].names, key_path)
         field = TABLES[table].field(ours)
         if field.type == pa.list_(CONTRIBUTOR_SHARE):
-            raise InputError("Splits have no values to map", key_path, "Remove the section.")
+            raise InputError(
+                "The values of splits cannot be mapped", key_path, "Remove the section."
+            )
         mapped = {
             theirs.strip(BLANK_CHARACTERS): _cell_text(value, f"{key_path}.{theirs}")
             for theirs, value in sorted(_require_section(pairs, key_path).items())
         }
         if pa.types.is_list(field.type) and "" in mapped.values():
             raise InputError(
-                "An item of a list cannot be mapped to nothing",
+                "A list item cannot be mapped to an empty value",
                 key_path,
-                "Name the value it means.",
+                "Give the value that it stands for.",
             )
         result.append((ours, tuple(mapped.items())))
     return tuple(result)
@@ -143,7 +147,7 @@ def _parse_constants(raw: dict[str, object], table: str, where: str) -> tuple[tu
             value_parser(TABLES[table].field(ours))(text)
         except ValueError as error:
             raise InputError(
-                "The mapping's constant cannot be read",
+                "A constant of the mapping cannot be read",
                 f"{key_path} = {shorten(value)}",
                 f"{error}",
             ) from error
@@ -159,7 +163,7 @@ def _parse_table(raw: dict[str, object], table: str) -> TableMapping:
     both = sorted(parts["columns"].keys() & parts["constants"].keys())
     if both:
         raise InputError(
-            "A column is mapped and constant at once", f"{where}: {', '.join(both)}", "Keep one."
+            "A column is both mapped and constant", f"{where}: {', '.join(both)}", "Keep one."
         )
     return TableMapping(
         _parse_columns(parts["columns"], table, f"{where}.columns"),
@@ -173,10 +177,10 @@ def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
 
     Args:
         source: TOML.
-        origin: Where it comes from, for messages.
+        origin: Its path or address, for messages.
 
     Raises:
-        InputError: If it is no TOML, or a key or value is unknown.
+        InputError: If it is not valid TOML, or a key or value is unknown.
     """
     try:
         document = tomllib.loads(source.decode("utf-8-sig"))
@@ -201,7 +205,7 @@ def load_mapping(path: Path) -> CatalogueMapping:
     """Reads and parses a mapping file.
 
     Raises:
-        InputError: If it cannot be read or is refused.
+        InputError: If it cannot be read, or `parse_mapping` refuses it.
     """
     try:
         source = path.read_bytes()

@@ -1,6 +1,7 @@
-"""What the gate's rules said: summaries that merge in any order, and the error that stops a run.
+"""Results of the catalogue checks: mergeable summaries, and the error that stops a run.
 
-Apart from the gate itself, since workers that only count need not import Great Expectations.
+This module is separate from the checks so that workers that only count need not import Great
+Expectations.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ MAX_EXAMPLES = 3
 
 @dataclass(frozen=True, order=True)
 class RuleExample:
-    """A row that failed a rule; `row_id` is the id of whatever the table holds."""
+    """A row that failed a rule; `row_id` is the row's id in its table."""
 
     row_id: str
     value: str
@@ -25,13 +26,13 @@ class RuleExample:
 
 @dataclass(frozen=True)
 class RuleOutcome:
-    """What one rule said.
+    """The result of one rule.
 
     Attributes:
-        rule: Its name.
-        on_failure: What a failure does in this run.
-        evaluated: Values it looked at; nulls count only where the rule is about them.
-        failed: Values that failed.
+        rule: The rule's name.
+        on_failure: The effect of a failure in this run.
+        evaluated: How many values were evaluated; nulls count only if the rule is about nulls.
+        failed: How many values failed.
         examples: The first failing rows by id, at most `MAX_EXAMPLES`.
     """
 
@@ -44,12 +45,12 @@ class RuleOutcome:
 
 @dataclass(frozen=True)
 class GateSummary:
-    """What the suite said of some rows. `merge_summaries` joins summaries in any order.
+    """The results of a suite for some rows. `merge_summaries` merges summaries in any order.
 
     Attributes:
-        rows: Rows that entered the gate.
-        diverted: Rows that became dead letters.
-        rules: Outcomes by rule name; empty for no batches.
+        rows: How many rows were checked.
+        diverted: How many rows became failed assets.
+        rules: Outcomes, sorted by rule name; empty if there were no batches.
     """
 
     rows: int = 0
@@ -58,17 +59,17 @@ class GateSummary:
 
     @staticmethod
     def empty() -> GateSummary:
-        """The summary of no batches."""
+        """Returns the summary of zero batches."""
         return GateSummary()
 
 
 def sort_outcomes(outcomes: Iterable[RuleOutcome]) -> tuple[RuleOutcome, ...]:
-    """Outcomes by the name of their rule."""
+    """Returns the outcomes sorted by rule name."""
     return tuple(sorted(outcomes, key=lambda outcome: outcome.rule))
 
 
 def merge_summaries(summaries: Iterable[GateSummary]) -> GateSummary:
-    """Joins summaries of one suite; their order and grouping change nothing."""
+    """Merges summaries of one suite; order and grouping do not affect the result."""
     rows = diverted = 0
     by_rule: dict[str, list[RuleOutcome]] = {}
     for summary in summaries:
@@ -95,7 +96,7 @@ def _merge_outcomes(outcomes: Sequence[RuleOutcome]) -> RuleOutcome:
 
 
 def stop_error(summary: GateSummary, suite: RuleSuite) -> InputError | None:
-    """The error that ends the run, if a rule that stops has failed."""
+    """Returns the error that ends the run if a stop rule failed, else None."""
     rules = {rule.name: rule for rule in suite.rules}
     failed = [o for o in summary.rules if o.on_failure == STOP and o.failed]
     if not failed:
@@ -111,9 +112,9 @@ def stop_error(summary: GateSummary, suite: RuleSuite) -> InputError | None:
         lines.append(
             f"\n  {rule.name}: {outcome.failed} of {summary.rows} rows. {shown}. {rule.remedy}"
         )
-    remedy = "Or let screening refuse these rows: name the rules in the deal's gate.divert"
+    remedy = "Or let screening refuse these rows: list the rules in the deal's gate.divert"
     return InputError(
-        f"The table {suite.table} fails a rule that stops the run",
+        f"The table {suite.table} fails a catalogue check that stops the run",
         "".join(lines) + "\n",
-        remedy if suite.table == "assets" else "docs/catalogue.md lists the rules",
+        remedy if suite.table == "assets" else "See the rules in docs/catalogue.md",
     )

@@ -1,8 +1,8 @@
-"""Read a catalogue's tables into Arrow batches that conform to `schemas.catalogue`.
+"""Reads a catalogue's tables into Arrow batches that conform to `schemas.catalogue`.
 
-A row of `assets` that cannot be read becomes a dead row and the rest goes on: rows in are rows out
-plus dead rows. In the other tables such a row stops the run, since a lost withdrawal of consent
-would be a leak.
+A row of `assets` that cannot be read becomes a failed row and the other rows continue: rows read
+are rows returned plus failed rows. In the other tables such a row stops the run, since losing a
+withdrawal of consent could deliver an asset that must not be delivered.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ PART_ROWS = 4 * BATCH_ROWS  # row groups are joined into one part up to this man
 
 @dataclass(frozen=True)
 class TablePart:
-    """One readable piece of a table: a run of Parquet row groups, or a whole CSV or JSON file.
+    """A part of a table: consecutive Parquet row groups, or a whole CSV or JSON file.
 
     Attributes:
         table: The table's name.
         uri: A local path or s3:// address.
         format: parquet, csv or jsonl.
-        index: Its place among the table's parts, from 0.
+        index: Its position among the table's parts, from 0.
         row_groups: The row groups to read; empty for other formats.
-        rows: How many rows it has, where that is known without reading.
+        rows: How many rows it has, if that is known without reading it.
         version: The file's version when the catalogue was opened; not part of its identity.
     """
 
@@ -61,19 +61,19 @@ class TablePart:
 
     @property
     def name(self) -> str:
-        """The file's name without its folder."""
+        """Returns the file's name without its folder."""
         return self.uri.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class TableBatch:
-    """Rows of one table.
+    """A batch of rows of one table.
 
     Attributes:
-        table: Good rows; its schema is exactly that of `schemas.catalogue.TABLES`.
+        table: The good rows; the schema is exactly that of `schemas.catalogue.TABLES`.
         failed_rows: Rows that could not be read. Rows read are `table.num_rows + len(failed_rows)`.
         part_index: The part's index.
-        batch_index: Its place in the part, from 0.
+        batch_index: Its position in the part, from 0.
     """
 
     table: pa.Table
@@ -84,14 +84,14 @@ class TableBatch:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A catalogue whose tables are there and have the columns that they need.
+    """A catalogue that has all required tables and columns.
 
     Attributes:
         uri: Its folder or s3:// prefix.
         mapping: How its columns are mapped.
         tables: Its files, by table.
-        all_parts: Its parts, of all tables.
-        ignored_columns: Columns that nothing reads, as `assets.Column`.
+        all_parts: The parts of all tables.
+        ignored_columns: Columns that are not read, as `assets.Column`.
     """
 
     uri: str
@@ -101,18 +101,18 @@ class Catalogue:
     ignored_columns: tuple[str, ...]
 
     def parts(self, table: str) -> list[TablePart]:
-        """The parts of a table, in order; none where an optional table is absent."""
+        """Returns the parts of a table, in order; empty if an optional table is absent."""
         return [part for part in self.all_parts if part.table == table]
 
     @property
     def rows(self) -> int | None:
-        """How many assets the catalogue has, where its format tells."""
+        """Returns how many assets the catalogue has, or None if its format does not tell."""
         counts = [part.rows for part in self.parts("assets")]
         return None if None in counts else sum(count or 0 for count in counts)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the name, length and SHA-256 of every table's files and of the mapping.
+        """Returns the SHA-256 over the mapping and each table file's name, length and SHA-256.
 
         Raises:
             InputError: If a file cannot be read or has changed.
@@ -133,11 +133,11 @@ def _sha256(file: CatalogueFile) -> str:
 
 
 def open_catalogue(uri: str, mapping: CatalogueMapping | None = None) -> Catalogue:
-    """Opens a catalogue: finds its tables and checks their columns, without reading their rows.
+    """Opens a catalogue: finds its tables and checks their columns without reading rows.
 
     Args:
         uri: A folder or s3://bucket/prefix.
-        mapping: How its columns are mapped; if none is given, `mapping.toml` beside the tables.
+        mapping: How its columns are mapped; by default `mapping.toml` next to the tables.
 
     Raises:
         InputError: If it cannot be listed or read, or a required table or column is missing.
@@ -169,7 +169,7 @@ def _find_mapping(files_found: list[CatalogueFile]) -> CatalogueMapping:
 def _inspect_file(
     table: TableFiles, file: CatalogueFile, mapping: TableMapping, index: int
 ) -> tuple[list[TablePart], frozenset[str]]:
-    """The parts of one file, and its columns that nothing reads."""
+    """Returns the parts of one file, and its columns that are not read."""
     with open_file(file.uri, file.version) as stream:
         if table.format == "parquet":
             parquet = formats.open_parquet(stream, file.uri)
@@ -186,13 +186,13 @@ def _inspect_file(
         else:
             keys = formats.json_columns(stream)
             names = None if keys is None else sorted(keys)
-    # A JSON Lines file without a readable object has no columns to check, and no good rows.
+    # A JSON Lines file without a readable object has no columns to check and no good rows.
     unused = frozenset() if names is None else check_columns(table.table, names, mapping, file.uri)
     return [TablePart(table.table, file.uri, table.format, index, (), None, file.version)], unused
 
 
 def _join_row_groups(counts: list[int]) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Joins neighbouring row groups into runs of at most `PART_ROWS` rows, or of one group."""
+    """Groups neighbouring row groups up to `PART_ROWS` rows; a larger one is on its own."""
     run: list[int] = []
     for group, rows in enumerate(counts):
         if run and sum(counts[i] for i in run) + rows > PART_ROWS:
@@ -206,15 +206,15 @@ def _join_row_groups(counts: list[int]) -> Iterator[tuple[tuple[int, ...], int]]
 def read_batches(
     part: TablePart, mapping: CatalogueMapping | None, batch_rows: int = BATCH_ROWS
 ) -> Iterator[TableBatch]:
-    """Reads a part, holding one batch at a time.
+    """Reads a part, with one batch in memory at a time.
 
     Args:
         part: One of `Catalogue.parts`.
         mapping: The catalogue's mapping.
-        batch_rows: How many rows a batch has at most.
+        batch_rows: The maximum number of rows in a batch.
 
     Raises:
-        InputError: If the file has changed or is damaged as a whole, or if a row of a table other
+        InputError: If the file has changed or is damaged as a whole, or a row of a table other
             than `assets` cannot be read.
     """
     table_mapping = (mapping or CatalogueMapping()).for_table(part.table)
@@ -233,16 +233,16 @@ def read_batches(
                 raise InputError(
                     f"A row of the table {part.table} cannot be read",
                     failed_rows[0].detail,
-                    "Correct it: no row of this table may be left out.",
+                    "Correct the row: no row of this table may be left out.",
                 )
             yield TableBatch(table, failed_rows, part.index, index)
 
 
 def read_table(catalogue: Catalogue, name: str) -> pa.Table:
-    """Reads a small table whole; an optional table that is absent is empty.
+    """Reads a whole small table; an absent optional table is returned empty.
 
     Raises:
-        InputError: If a row of it cannot be read.
+        InputError: If one of its rows cannot be read.
     """
     tables = []
     for part in catalogue.parts(name):

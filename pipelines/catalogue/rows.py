@@ -1,4 +1,4 @@
-"""Raw rows into the schema of their table; rows with a bad value are set aside."""
+"""Converts raw rows to the schema of their table and separates rows with bad values."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from schemas.reasons import Reason
 
 @dataclass(frozen=True)
 class FailedRow:
-    """A row to be left out, as a dead letter.
+    """A row that is left out as a failed asset.
 
     Attributes:
-        asset_id: The asset's id, or where it is not readable a locator such as `assets.csv:17`.
+        asset_id: The asset's id, or if that is unreadable a locator such as `assets.csv:17`.
         reason: A code of `schemas.reasons.Reason`.
-        detail: Where it stands, the column, the value and what is wrong with it.
+        detail: The row's locator, the column, the value and what is wrong with it.
     """
 
     asset_id: str
@@ -40,10 +40,10 @@ class FailedRow:
 def convert_rows(
     raw: RawBatch, name: str, table_name: str, mapping: TableMapping
 ) -> tuple[pa.Table, tuple[FailedRow, ...]]:
-    """Brings raw rows into a table's schema and sets aside those with a bad value.
+    """Converts raw rows to a table's schema and separates those with a bad value.
 
     Args:
-        raw: Rows as the file gave them.
+        raw: Rows as read from the file.
         name: The file's name, for locators.
         table_name: The table that they belong to.
         mapping: How its columns are mapped.
@@ -55,7 +55,7 @@ def convert_rows(
         column, bad_in_column = _convert_field(raw, field, mapping)
         columns.append(column)
         for bad in bad_in_column:
-            bad_values.setdefault(bad.row, bad)  # the first column at fault speaks for the row
+            bad_values.setdefault(bad.row, bad)  # report the first bad column of a row
     table = pa.table(columns, schema=schema.remove_metadata())
     failed_rows = [
         FailedRow(
@@ -66,7 +66,7 @@ def convert_rows(
         for malformed in raw.malformed
     ]
     if bad_values:
-        ids = columns[0]  # the table's id stands first
+        ids = columns[0]  # the id is a table's first column
         for row in sorted(bad_values):
             locator = f"{name}:{raw.positions[row]}"
             asset_id = ids[row].as_py() if table_name == "assets" else None

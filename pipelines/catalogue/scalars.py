@@ -1,4 +1,4 @@
-"""Columns of single values into the catalogue's types, where every value is plainly good."""
+"""Converts columns of single values to the catalogue's types if every value is clearly valid."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _INSTANT_WITH_ZONE = rf"^{_TIME_PATTERN}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"
 
 
 class NeedsSlowPathError(Exception):
-    """The fast way does not cover a value of the column, which goes the slow way."""
+    """The fast path cannot convert a value of the column, so the slow path must."""
 
 
 def normalise_encoding(raw: Column) -> Column:
-    """Undoes encodings that mean nothing: dictionaries, wide offsets, finer or zoneless times."""
+    """Removes storage encodings: dictionaries, wide offsets, finer or zoneless times."""
     kind = raw.type
     if pa.types.is_dictionary(kind):
         return normalise_encoding(without_dictionary(raw))
@@ -35,24 +35,24 @@ def normalise_encoding(raw: Column) -> Column:
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return raw.cast(pa.string())
     if pa.types.is_timestamp(kind) and kind != UTC_US:
-        # Nanoseconds are cut; a time without a zone is UTC.
+        # Nanoseconds are truncated; a time without a zone is taken as UTC.
         return raw.cast(pa.timestamp("us", tz=kind.tz), safe=kind.unit != "ns").cast(UTC_US)
     return raw
 
 
 def require_all(mask: Column) -> None:
-    """Goes the slow way unless the mask is true wherever it is not null."""
+    """Raises NeedsSlowPathError unless the mask is true wherever it is not null."""
     if pc.all(mask).as_py() is False:
         raise NeedsSlowPathError
 
 
 def text_column(raw: Column) -> Column:
-    """Texts without the blanks around them; blank is null."""
+    """Converts to texts without surrounding blanks; a blank text becomes null."""
     if pa.types.is_integer(raw.type) or pa.types.is_boolean(raw.type):
         return raw.cast(pa.string())
     if not pa.types.is_string(raw.type):
         raise NeedsSlowPathError
-    raw.validate(full=True)  # Parquet may hold bytes that are no UTF-8
+    raw.validate(full=True)  # Parquet may hold invalid UTF-8
     trimmed = pc.utf8_trim(raw, characters=BLANK_CHARACTERS)
     texts: Column = pc.if_else(
         pc.equal(trimmed, pa.scalar("")), pa.scalar(None, pa.string()), trimmed
@@ -61,7 +61,7 @@ def text_column(raw: Column) -> Column:
 
 
 def integer_column(raw: Column, kind: pa.DataType) -> Column:
-    """Whole numbers of a kind."""
+    """Converts to whole numbers of the type `kind`."""
     if pa.types.is_string(raw.type):
         raw = text_column(raw)
         require_all(pc.match_substring_regex(raw, INTEGER_PATTERN))
@@ -76,7 +76,7 @@ def integer_column(raw: Column, kind: pa.DataType) -> Column:
 
 
 def boolean_column(raw: Column) -> Column:
-    """Yes or no; numbers other than 0 and 1 are not sure."""
+    """Converts to booleans; numbers other than 0 and 1 need the slow path."""
     if pa.types.is_boolean(raw.type):
         return raw
     if pa.types.is_integer(raw.type):
@@ -93,7 +93,7 @@ def boolean_column(raw: Column) -> Column:
 
 
 def date_column(raw: Column, column: str) -> Column:
-    """Days."""
+    """Converts to dates."""
     if pa.types.is_date(raw.type):
         return raw.cast(pa.date32())
     if pa.types.is_string(raw.type):
@@ -109,7 +109,7 @@ def date_column(raw: Column, column: str) -> Column:
 
 
 def instant_column(raw: Column) -> Column:
-    """Instants in UTC, to the microsecond."""
+    """Converts to instants in UTC with microsecond precision."""
     if pa.types.is_timestamp(raw.type):
         return raw
     if pa.types.is_date(raw.type):

@@ -1,4 +1,4 @@
-"""The catalogue's expectations: Great Expectations suites whose `meta` says what a failure does."""
+"""Loads the Great Expectations suites; each expectation's `meta` defines a failure's effect."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ STOP, DIVERT, REPORT = "stop", "divert", "report"
 
 @dataclass(frozen=True)
 class Rule:
-    """One expectation, as people are told about it.
+    """One expectation, with the texts that describe it.
 
     Attributes:
-        name: What a deal's `gate.divert` calls it.
+        name: Its name, as used in a deal's `gate.divert`.
         expectation: The Great Expectations type.
-        column: The column it looks at, which may be derived by `pipelines.catalogue.derive`.
-        on_failure: `stop` the run, `divert` the row to the dead letters, or only `report`.
-        sentence: What holds.
-        failure_text: What is said of a row that fails; `{value}` stands for the value.
-        remedy: What to do.
+        column: The column it checks, which may be derived by `pipelines.catalogue.derive`.
+        on_failure: `stop` the run, `divert` the row to the failed assets, or only `report`.
+        sentence: The requirement, in words.
+        failure_text: The message for a failing row; `{value}` is replaced by the value.
+        remedy: How to fix it.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleSuite:
-    """A suite of one table.
+    """The suite of one table.
 
     Attributes:
         table: The table's name.
-        rules: Its rules, in order; among several a row is diverted by the first.
-        source: The suite as Great Expectations reads it, JSON.
+        rules: Its rules, in order; a row that fails several `divert` rules is given the first.
+        source: The suite as JSON for Great Expectations.
     """
 
     table: str
@@ -62,7 +62,7 @@ def parse_suite(source: str) -> RuleSuite:
     """Parses a suite.
 
     Raises:
-        ValueError: If an expectation lacks a part of its `meta`, or a rule stands there twice.
+        ValueError: If an expectation's `meta` is incomplete, or a rule name appears twice.
     """
     document = json.loads(source)
     rules = tuple(_rule(entry) for entry in document["expectations"])
@@ -91,7 +91,7 @@ def check_divert(suite: RuleSuite, divert: Iterable[str]) -> frozenset[str]:
     """Checks the rule names of a deal's `gate.divert`.
 
     Raises:
-        InputError: If one is no rule of the suite.
+        InputError: If a name is not a rule of the suite.
     """
     names = [rule.name for rule in suite.rules]
     for name in divert:
@@ -99,7 +99,7 @@ def check_divert(suite: RuleSuite, divert: Iterable[str]) -> frozenset[str]:
             guesses = close_matches(name, names)
             hint = f"Did you mean {guesses[0]}? " if guesses else ""
             raise InputError(
-                "The deal diverts a rule that does not exist",
+                "The deal names a catalogue check that does not exist",
                 f"gate.divert names {name!r}",
                 f"{hint}The rules are {', '.join(names)}.",
             )

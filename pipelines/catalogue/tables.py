@@ -1,4 +1,4 @@
-"""Which files make up which table, and whether their columns will do."""
+"""Finds the files of each table and checks their columns."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pipelines.catalogue.mapping import TableMapping, close_matches
 from schemas.catalogue import OPTIONAL_TABLES, TABLES, required_columns
 from schemas.errors import InputError
 
-# By the ending of a file's name.
+# Formats by file name ending.
 FORMAT_BY_ENDING = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _ENDINGS = ", ".join(FORMAT_BY_ENDING)
 
 
 @dataclass(frozen=True)
 class TableFiles:
-    """A table's files, in the order in which they are read, and their one format."""
+    """A table's files, in reading order, and their common format."""
 
     table: str
     format: str
@@ -26,7 +26,7 @@ class TableFiles:
 
 
 def _placement(table: str, name: str) -> str | None:
-    """How a file belongs to a table: alone, as a numbered piece, in its folder, or not at all."""
+    """Returns how a file belongs to a table: alone, as a numbered piece, in a folder, or None."""
     if name.startswith(f"{table}/"):
         hidden = name.rpartition("/")[2].startswith(("_", "."))
         return None if hidden else f"the folder {table}/"
@@ -41,14 +41,14 @@ def _ending(name: str) -> str:
 
 
 def find_tables(files: Sequence[CatalogueFile], origin: str) -> dict[str, TableFiles]:
-    """Sorts a catalogue's files into tables; files that belong to none are left alone.
+    """Assigns a catalogue's files to tables; files that belong to none are ignored.
 
     Args:
-        files: All files, by name.
+        files: All files, sorted by name.
         origin: The catalogue's address, for messages.
 
     Raises:
-        InputError: If a table is missing, stands there twice, or has a format that is not read.
+        InputError: If a table is missing, exists twice, or has an unsupported format.
     """
     found: dict[str, TableFiles] = {}
     for table in TABLES:
@@ -71,9 +71,9 @@ def find_tables(files: Sequence[CatalogueFile], origin: str) -> dict[str, TableF
         if len(formats) > 1 or len(set(candidates.values())) > 1:
             names = ", ".join(file.name for file in list(candidates)[:6])
             raise InputError(
-                f"The table {table} is there more than once",
+                f"The table {table} exists more than once",
                 f"{origin}: {names}",
-                "Leave one format, as one file, as pieces named alike or as one folder.",
+                "Keep one format: one file, files with the same name prefix, or one folder.",
             )
         found[table] = TableFiles(
             table, formats[0], tuple(sorted(candidates, key=lambda f: f.name))
@@ -84,7 +84,7 @@ def find_tables(files: Sequence[CatalogueFile], origin: str) -> dict[str, TableF
 def _refuse_unreadable(
     table: str, files: Sequence[CatalogueFile], candidates: dict[CatalogueFile, str], origin: str
 ) -> None:
-    """A table in a format that is not read must not pass for a table that is not there."""
+    """Refuses a table in an unsupported format, so that it is not taken for absent."""
     for file in files:
         in_folder = file in candidates and "/" in file.name
         named = "/" not in file.name and file.name.lower().split(".")[0] == table
@@ -92,7 +92,7 @@ def _refuse_unreadable(
             _ending(file.name) not in FORMAT_BY_ENDING or file not in candidates
         ):
             raise InputError(
-                f"The table {table} has a format or name that is not read",
+                f"The table {table} has an unsupported format or name",
                 f"{origin}: {file.name}",
                 f"Save it as {table} with one of the endings {_ENDINGS}.",
             )
@@ -117,20 +117,22 @@ def check_columns(
 
     Args:
         table: The table's name.
-        names: The file's own columns.
+        names: The file's column names.
         mapping: How they are mapped.
         origin: The file, for messages.
 
     Returns:
-        Columns that nothing reads.
+        Columns that are not read.
 
     Raises:
-        InputError: If a required or mapped column is not there, or a column is there twice.
+        InputError: If a required or mapped column is missing, or a column appears twice.
     """
     present = list(names)
     repeated = sorted({name for name in present if name and present.count(name) > 1})
     if repeated:
-        raise InputError("A column stands twice", f"{origin}: {', '.join(repeated)}", "Rename one.")
+        raise InputError(
+            "A column appears twice", f"{origin}: {', '.join(repeated)}", "Rename one."
+        )
     constant = dict(mapping.constants)
     mapped = dict(mapping.columns)
     required = [name for name in required_columns(table) if name not in constant]
@@ -148,7 +150,7 @@ def _missing_column_error(
     guesses = close_matches(theirs, present)
     wanted = f"{table}.{ours}" if ours == theirs else f"{table}.{ours} (mapped to {theirs!r})"
     line = f'[mapping.{table}.columns] {ours} = "{guesses[0] if guesses else "Their Column"}"'
-    hint = f"Near it: {', '.join(guesses)}. " if guesses else ""
+    hint = f"Similar columns: {', '.join(guesses)}. " if guesses else ""
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
         if len(present) == 1 and mark in present[0]:
             hint = f"The file seems to be separated by {word}; save it with commas. "

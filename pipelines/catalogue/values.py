@@ -1,7 +1,7 @@
-"""One value of a catalogue, read into its column's type: the reference for every file format.
+"""Converts single catalogue values to their column's type; the reference for all file formats.
 
-`pipelines.catalogue.convert` does the same for whole columns at once. Where the two could differ
-the column is handed to these functions, so that a value means the same in CSV, JSON and Parquet.
+`pipelines.catalogue.convert` does the same for whole columns at once. Where the two could differ,
+it calls these functions, so that a value means the same in CSV, JSON and Parquet.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from schemas.catalogue import CONTRIBUTOR_SHARE
 
-# What is stripped from both ends of every text: an id with a stray blank would miss its consents.
+# Stripped from both ends of every text: an id with a stray blank would not match its consents.
 BLANK_CHARACTERS = " \t\r\n\v\f\u00a0\u1680\u2000\u2003\u2009\u200b\u202f\u3000\ufeff"
 TRUE_WORDS = ("true", "1", "yes")
 FALSE_WORDS = ("false", "0", "no")
@@ -26,8 +26,8 @@ INSTANT_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
     r"(Z|[+-][0-9]{2}:?[0-9]{2})?$"
 )
-# Date columns that may hold an instant, of which the UTC day is kept. Where rights begin or end a
-# time of day is refused instead: rounding it could lengthen them.
+# Date columns that may hold an instant, which is reduced to its UTC day. Where rights begin or end,
+# a time of day is refused instead: rounding it could extend the rights.
 COLUMNS_TAKING_INSTANT_AS_DAY = frozenset({"created_at"})
 
 _INTEGER_RANGE: dict[pa.DataType, int] = {pa.int32(): 2**31, pa.int64(): 2**63}
@@ -35,22 +35,22 @@ _MIDNIGHT = time(0)
 
 
 def shorten(value: object, limit: int = 80) -> str:
-    """The value as text of one line for a message, cut to `limit` characters."""
+    """Returns the value as one line of text for a message, cut to `limit` characters."""
     text = value if isinstance(value, str) else repr(value)
     text = text[: limit + 1]
     try:
         text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half a character out of a JSON escape, not out of bytes
+    except UnicodeEncodeError:  # a lone surrogate from a JSON escape, not from bytes
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def parse_text(value: object) -> str | None:
-    """Reads a text; blank is null. Whole numbers are taken as ids.
+    """Reads a text; blank is null. Whole numbers are accepted as ids.
 
     Raises:
-        ValueError: If it is no text, or no valid Unicode.
+        ValueError: If it is not a text or not valid Unicode.
     """
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("not a text")
@@ -66,13 +66,13 @@ def parse_integer(value: object, kind: pa.DataType) -> int | None:
     """Reads a whole number.
 
     Raises:
-        ValueError: If it is none, or does not fit its column.
+        ValueError: If it is not a whole number or does not fit its column.
     """
     if isinstance(value, bool):
         raise ValueError("not a whole number")
     if isinstance(value, float | Decimal):
         if math.isnan(value):
-            return None  # what pandas makes of a null among integers
+            return None  # pandas turns a null among integers into NaN
         if not math.isfinite(value) or value != int(value):
             raise ValueError("not a whole number")
         value = int(value)
@@ -87,7 +87,7 @@ def parse_integer(value: object, kind: pa.DataType) -> int | None:
         raise ValueError("not a whole number")
     limit = _INTEGER_RANGE[kind]
     if not -limit <= value < limit:
-        raise ValueError("a number out of range")
+        raise ValueError("number out of range")
     return value
 
 
@@ -95,7 +95,7 @@ def parse_boolean(value: object) -> bool | None:
     """Reads true, false, 1, 0, yes or no, in any case.
 
     Raises:
-        ValueError: If it is none of them.
+        ValueError: If it is not one of these.
     """
     if isinstance(value, bool):
         return value
@@ -109,14 +109,14 @@ def parse_boolean(value: object) -> bool | None:
             return None
         if word in TRUE_WORDS or word in FALSE_WORDS:
             return word in TRUE_WORDS
-    raise ValueError("none of true, false, 1, 0, yes, no")
+    raise ValueError("not one of true, false, 1, 0, yes, no")
 
 
 def parse_instant(value: object) -> datetime | None:
-    """Reads an ISO 8601 instant; without a zone it is UTC, without a time it is midnight.
+    """Reads an ISO 8601 instant; the default zone is UTC and the default time midnight.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not an instant.
     """
     if isinstance(value, str):
         value = value.strip(BLANK_CHARACTERS)
@@ -137,14 +137,14 @@ def parse_instant(value: object) -> datetime | None:
     try:
         return value.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("an instant out of range") from error
+        raise ValueError("instant out of range") from error
 
 
 def parse_date(value: object, column: str) -> date | None:
-    """Reads an ISO date. An instant counts only at midnight UTC, or in a column that takes any.
+    """Reads an ISO date. An instant is accepted at midnight UTC, or in a column that allows it.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not a date.
     """
     try:
         instant = parse_instant(value)
@@ -153,7 +153,7 @@ def parse_date(value: object, column: str) -> date | None:
     if instant is None:
         return None
     if instant.time() != _MIDNIGHT and column not in COLUMNS_TAKING_INSTANT_AS_DAY:
-        raise ValueError("a date is expected here, without a time of day")
+        raise ValueError("a date without a time of day is expected here")
     return instant.date()
 
 
@@ -161,7 +161,7 @@ def parse_list(value: object) -> list[str] | None:
     """Reads a list of texts, or text separated by `;`. Blank items are dropped.
 
     Raises:
-        ValueError: If it is none, or an item is null or no text.
+        ValueError: If it is not a list, or an item is null or not a text.
     """
     if isinstance(value, str):
         if not value.strip(BLANK_CHARACTERS):
@@ -171,8 +171,8 @@ def parse_list(value: object) -> list[str] | None:
         raise ValueError("not a list of texts")
     items = [item for item in map(parse_text, value) if item is not None]
     if value and not items:
-        # An empty list of territories means the world; blanks do not say so.
-        raise ValueError("a list of nothing but blanks")
+        # An empty list of territories means the world; a list of blanks does not.
+        raise ValueError("a list of blanks only")
     return items
 
 
@@ -205,7 +205,7 @@ def parse_contributors(value: object) -> list[dict[str, object]] | None:
 
 
 def value_parser(field: pa.Field[pa.DataType]) -> Callable[[object], object]:
-    """The function that reads one value of a column."""
+    """Returns the function that reads one value of a column."""
     kind = field.type
     if pa.types.is_boolean(kind):
         return parse_boolean

@@ -1,1 +1,1 @@
-"""The commands, one module each: parse, do, show."""
+"""The commands, one module each: parse the options, do the work, show the result."""

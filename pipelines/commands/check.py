@@ -1,4 +1,4 @@
-"""`fairshard check`: a deal and a catalogue, before anything runs."""
+"""`fairshard check`: validates a deal and a catalogue before anything runs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Adds the command's options."""
     add_deal_options(parser)
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     deal = load_deal(options.deal)
     suite = load_suite("assets")

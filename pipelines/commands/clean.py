@@ -1,4 +1,4 @@
-"""`fairshard clean`: what interrupted runs left in an output is shown and removed."""
+"""`fairshard clean`: shows and removes what interrupted runs left in an output."""
 
 from __future__ import annotations
 
@@ -23,21 +23,25 @@ _DURATION = re.compile(r"(\d{1,6})([smhd])")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
-    parser.add_argument("out", metavar="OUT", help="output of runs: folder or s3:// prefix")
+    """Adds the command's options."""
+    parser.add_argument(
+        "out", metavar="OUT", help="where runs write their output: folder or s3:// prefix"
+    )
     parser.add_argument(
         "--older-than",
         type=duration_s,
         default="24h",
         metavar="TIME",
-        help="leave alone what was written to since, such as 90m, 24h, 7d (default: %(default)s)",
+        help="keep what was written within this time, such as 90m, 24h, 7d (default: %(default)s)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="remove nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be removed, remove nothing"
+    )
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     leftovers = clean_output(open_store(options.out), options.older_than, dry_run=options.dry_run)
     if options.json:
@@ -48,10 +52,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def duration_s(text: str) -> float:
-    """Seconds of a duration such as `24h`, for argparse."""
+    """Returns the seconds of a duration such as `24h`; used as an argparse type."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90m, 24h or 7d")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write 90m, 24h or 7d")
     return float(int(match[1]) * _UNIT_SECONDS[match[2]])
 
 

@@ -1,4 +1,4 @@
-"""What commands share: options, consoles, JSON for machines."""
+"""Shared parts of the commands: options, consoles, JSON output."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from rich.console import Console
 
 from schemas.errors import InputError
 
-OptionsParent = argparse.ArgumentParser | argparse._ArgumentGroup  # what options can be added to
+OptionsParent = argparse.ArgumentParser | argparse._ArgumentGroup  # options can be added to either
 _MAX_WORKERS = 8
 _END_OF_DAY = time(23, 59, 59, 999_999, UTC)
 
 
 def consoles(options: argparse.Namespace) -> tuple[Console, Console]:
-    """Where results and where progress go; with --json, nothing but JSON goes to stdout."""
+    """Returns the consoles for results and for progress; with --json, stdout gets only JSON."""
     return Console(soft_wrap=False), Console(stderr=True, quiet=options.quiet)
 
 
 def parse_as_of(text: str | None) -> datetime:
-    """Reads `--as-of`: a date means its last microsecond, UTC; nothing means today.
+    """Reads `--as-of`: a date means its last microsecond in UTC; the default is today.
 
-    Today, not now, so that a run that was cut off can be resumed by the same command.
+    The default is today, not now, so that the same command resumes an interrupted run.
 
     Raises:
-        InputError: If it is neither a date nor an instant with a zone.
+        InputError: If the text is neither a date nor an instant with a time zone.
     """
     if text is None:
         return datetime.combine(datetime.now(UTC).date(), _END_OF_DAY)
@@ -46,31 +46,33 @@ def parse_as_of(text: str | None) -> datetime:
 
 def _as_of_error(text: str) -> InputError:
     return InputError(
-        "Not an instant", f"--as-of {text}", "Write 2026-01-31 or 2026-01-31T12:00:00+00:00."
+        "Not a date or instant with a time zone",
+        f"--as-of {text}",
+        "Write 2026-01-31 or 2026-01-31T12:00:00+00:00.",
     )
 
 
 def default_workers() -> int:
-    """As many processes as this machine gives us cores, up to eight: each has its own models."""
+    """Returns the number of cores available, up to eight, as each process loads its own models."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     return min(cores, _MAX_WORKERS)
 
 
 def print_json(value: object) -> None:
-    """One JSON document on stdout."""
+    """Prints a value to stdout as one JSON document."""
     json.dump(value, sys.stdout, indent=1, sort_keys=True)
     sys.stdout.write("\n")
 
 
 def add_general_options(parser: argparse.ArgumentParser) -> None:
-    """Options that every command takes."""
+    """Adds the options that every command takes."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def add_deal_options(parser: OptionsParent, *, required: bool = True) -> None:
-    """Options of commands that judge a catalogue by a deal."""
+    """Adds the options of commands that evaluate a catalogue under a deal."""
     parser.add_argument(
         "--catalogue", required=required, metavar="URI", help="folder or s3:// prefix"
     )
@@ -79,33 +81,41 @@ def add_deal_options(parser: OptionsParent, *, required: bool = True) -> None:
 
 
 def add_evaluation_options(parser: OptionsParent) -> None:
-    """Options of commands that fetch media: as of when rights are judged, and what is reached."""
+    """Adds the options of commands that fetch media: the rights date and the allowed sources."""
     parser.add_argument(
         "--as-of",
         metavar="DATE",
-        help="judge rights as of this day or instant (default: today)",
+        help="evaluate rights as of this day or instant (default: today)",
     )
     parser.add_argument(
-        "--allow-root", action="append", default=[], metavar="URI", help="media may lie here too"
+        "--allow-root",
+        action="append",
+        default=[],
+        metavar="URI",
+        help="also allow media in this folder or prefix",
     )
     parser.add_argument(
-        "--allow-host", action="append", default=[], metavar="HOST", help="media may come from here"
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="also allow media from this web server",
     )
 
 
 def add_run_options(parser: OptionsParent) -> None:
-    """Options of commands that run the walk."""
+    """Adds the options of commands that run the pipeline."""
     parser.add_argument(
         "--workers",
         type=positive_int,
         default=default_workers(),
         metavar="N",
-        help="processes to use (default: one a core, at most 8; %(default)s here)",
+        help="processes to use (default: one per core, at most 8; here %(default)s)",
     )
 
 
 def positive_int(text: str) -> int:
-    """A whole number above 0, for argparse."""
+    """Reads a whole number above 0; used as an argparse type."""
     number = int(text)
     if number < 1:
         raise ValueError(text)

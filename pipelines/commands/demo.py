@@ -1,4 +1,4 @@
-"""`fairshard demo`: a small library, its deals, and the whole walk, offline."""
+"""`fairshard demo`: creates a small library with deals and runs the whole pipeline offline."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TREE_DEPTH = 5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Adds the command's options."""
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="a new or empty folder"
     )
@@ -56,20 +56,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metadata-only",
         action="store_true",
-        help="write the tables of a library of any size, without media, and run nothing",
+        help="write only the tables of a library of any size, without media, and run nothing",
     )
     add_run_options(parser)
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     results, progress = consoles(options)
     if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
         raise InputError(
-            "The demo wants a folder of its own",
-            f"{options.out} is there and not empty",
-            "Give a new one.",
+            "The demo requires a new or empty folder",
+            f"{options.out} exists and is not empty",
+            "Give --out a new folder.",
         )
     if options.metadata_only:
         folder = make_metadata_only(options.out, options.seed, options.assets)
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _make_library(options: argparse.Namespace, console: Console) -> None:
-    console.print(f"Drawing a library of {options.assets:,} assets…")
+    console.print(f"Generating a library of {options.assets:,} assets…")
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder) / "progress"
         reported = 0
@@ -124,7 +124,7 @@ def _package_and_verify(options: argparse.Namespace, results: Console, console: 
     for line in tree_lines(out, _TREE_DEPTH):
         results.print(line, highlight=False, markup=False, soft_wrap=True)
     results.print(
-        f"\nAnother deal on the same library embeds and captions nothing again:\n"
+        f"\nTo package the same library for another deal, without embedding or captioning again:\n"
         f"  fairshard package --catalogue {out}/catalogue --deal {out}/deal-strict.toml "
         f"--out {out}/out --as-of {AS_OF.isoformat()}",
         soft_wrap=True,

@@ -1,4 +1,4 @@
-"""`fairshard explain`: why one asset is delivered or not."""
+"""`fairshard explain`: explains why an asset is or is not delivered."""
 
 from __future__ import annotations
 
@@ -27,21 +27,26 @@ examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Adds the command's options."""
     parser.add_argument("asset", metavar="ASSET", help="an asset_id of the catalogue")
     add_deal_options(parser)
     add_evaluation_options(parser)
     parser.add_argument(
-        "--out", default="", metavar="URI", help="also say what the newest run there decided"
+        "--out",
+        default="",
+        metavar="URI",
+        help="also show what the newest run in this output decided",
     )
     parser.add_argument(
-        "--no-fetch", action="store_true", help="judge by the catalogue alone, read no file"
+        "--no-fetch",
+        action="store_true",
+        help="evaluate the catalogue only, without reading the media file",
     )
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     deal = load_deal(options.deal)
     inquiry = open_decision_inputs(

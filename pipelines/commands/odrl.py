@@ -1,4 +1,4 @@
-"""`fairshard odrl`: a published run's deal and decisions as ODRL 2.2 policies."""
+"""`fairshard odrl`: exports a published run's deal and decisions as ODRL 2.2 policies."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ _DEFAULT_FOLDER = f"{layout.AGENCY}/odrl"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Adds the command's options."""
     parser.add_argument(
         "--run",
         required=True,
         dest="published",
         metavar="RUN",
-        help="a published version: folder or s3:// prefix that holds delivery/ and agency/",
+        help="a published version: folder or s3:// prefix that contains delivery/ and agency/",
     )
     parser.add_argument(
-        "--deal", required=True, type=Path, metavar="FILE", help="the deal the run was made under"
+        "--deal", required=True, type=Path, metavar="FILE", help="the deal of the run"
     )
     parser.add_argument(
         "--for",
         dest="audience",
         choices=("agency", "buyer"),
         default="agency",
-        help="agency: every decision, by asset id; buyer: what was delivered, by commitment "
+        help="agency: every decision, by asset id; buyer: delivered assets, by commitment "
         "(default: %(default)s)",
     )
     parser.add_argument(
         "--to",
         default="",
         metavar="DIR",
-        help=f"instead of RUN/{_DEFAULT_FOLDER}; needed for the buyer",
+        help=f"where to write (default: RUN/{_DEFAULT_FOLDER}); required with --for buyer",
     )
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     destination = _destination(options.published, options.to, options.audience)
     counts = export_policies(
@@ -71,18 +71,18 @@ def run(options: argparse.Namespace) -> int:
 def _destination(published: str, to: str, audience: str) -> str:
     if not to and audience == "buyer":
         raise InputError(
-            "The buyer's policies need a place", "--for buyer without --to", "Give --to a folder."
+            "The buyer's policies need a folder", "--for buyer without --to", "Give --to FOLDER."
         )
     target = to or join_uri(published, _DEFAULT_FOLDER)
     if to and _in_delivery(to):
         raise InputError(
-            "Policies are no part of a signed delivery", target, "Give --to another folder."
+            "Policies cannot be added to a signed delivery", target, "Give --to another folder."
         )
     return target
 
 
 def _in_delivery(target: str) -> bool:
-    """Whether a file written there would be one too many in a delivery."""
+    """Whether a file written there would be an unexpected file in a delivery."""
     store = open_store(target)
     path = store.root.resolve().as_posix() if isinstance(store, LocalStore) else store.uri
     parts = path.split("/")

@@ -1,4 +1,4 @@
-"""`fairshard package`: a catalogue and a deal become a delivery and a ledger."""
+"""`fairshard package`: builds a delivery and a ledger from a catalogue and a deal."""
 
 from __future__ import annotations
 
@@ -39,10 +39,12 @@ examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Adds the command's options."""
     add_deal_options(parser)
     add_evaluation_options(parser)
-    parser.add_argument("--out", default="", metavar="URI", help="instead of the deal's output.uri")
+    parser.add_argument(
+        "--out", default="", metavar="URI", help="where to write (default: the deal's output.uri)"
+    )
     parser.add_argument(
         "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
     )
@@ -51,19 +53,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="OPTION",
-        help="an option of Beam's, such as --beam=--runner=FlinkRunner",
+        help="an Apache Beam option, such as --beam=--runner=FlinkRunner",
     )
     parser.add_argument(
         "--take-over",
         action="store_true",
-        help="make a version that a dead process on another machine still holds",
+        help="continue a version that is still leased by a dead process on another machine",
     )
     add_run_options(parser)
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     check_engine(options.beam)  # before anything is written
     results, progress = consoles(options)
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
@@ -100,11 +102,11 @@ def run(options: argparse.Namespace) -> int:
 def package_with_progress(
     prepared: PreparedJob, path: Path, console: Console, quiet: bool, take_over: bool = False
 ) -> PackageResult:
-    """Packages, and shows how far it is."""
+    """Packages a job and shows its progress."""
     job = prepared.job
     if job.models.demonstration and not quiet:
         console.print(
-            "The demonstration model captions and embeds: fine for a look, unfit for training.",
+            "Captions and embeddings come from the demonstration model: for demonstration only.",
             style="yellow",
             soft_wrap=True,
         )
@@ -114,7 +116,7 @@ def package_with_progress(
 
 @contextmanager
 def showing_undelivered(job: Job, console: Console, as_json: bool) -> Iterator[None]:
-    """Shows what a run had counted that ends without a delivery, before the error is shown."""
+    """Shows the counts of a run that ends without a delivery, before its error is printed."""
     try:
         yield
     except UndeliveredError as error:
@@ -130,5 +132,5 @@ def _say_complete(prepared: PreparedJob, as_json: bool, console: Console) -> int
     if as_json:
         print_json({"delivery": where, "complete": True, "made": False})
     else:
-        console.print(f"Nothing to do: {where} was made from these very inputs.", soft_wrap=True)
+        console.print(f"Nothing to do: {where} was made from the same inputs.", soft_wrap=True)
     return 0

@@ -1,4 +1,4 @@
-"""`fairshard verify`: recompute everything a delivery says of itself, and mend what is bad."""
+"""`fairshard verify`: recomputes all that a delivery states and can rebuild damaged files."""
 
 from __future__ import annotations
 
@@ -28,66 +28,68 @@ EXAMPLES = """\
 examples:
   everything, with the agency's key:
     fairshard verify s3://bucket/acme-2026-01/v0001/delivery --vkey agency.vkey
-  1,000 samples drawn over all shards, or 2 % of them:
+  1,000 samples drawn from all shards, or 2 % of the samples:
     fairshard verify acme-2026-01/v0001/delivery --sample 1000
     fairshard verify acme-2026-01/v0001/delivery --sample 2% --seed 7
-  what is new or changed since the last time, and a tenth of the rest:
+  files that are new or changed since the last check, and a tenth of the rest:
     fairshard verify acme-2026-01/v0001/delivery --state acme.state --reread 10%
-  the agency's own: make what is bad anew, from what the delivery was made from:
+  for the agency: rebuild damaged files from the original catalogue, deal and key:
     fairshard verify s3://bucket/acme-2026-01/v0001/delivery --repair \\
         --catalogue library/ --deal acme.toml --key agency.key
 """
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Adds the command's options."""
     parser.add_argument("delivery", metavar="DELIVERY", help="folder or s3:// prefix")
     parser.add_argument(
         "--vkey",
         action="append",
         default=[],
         metavar="KEY|FILE",
-        help="pin the agency's verifier key: the key, or a file with one key a line, old and new; "
+        help="pin the agency's verifier key: a key, or a file with one key per line, old and new; "
         "may be repeated. Get it from the agency itself, not with the delivery",
     )
     parser.add_argument(
         "--allow-unpinned",
         action="store_true",
-        help="exit with 0 although no key is pinned: nothing is damaged, but anybody may have "
-        "made the delivery",
+        help="exit with 0 although no key is pinned: the files are then known to be undamaged, "
+        "but not who made them",
     )
     sample_group = parser.add_argument_group("a sample")
     sample_group.add_argument(
         "--sample",
         metavar="N|P%",
-        help="check so many samples, or so large a part of them, by byte range; of all other "
-        "files the sizes alone",
+        help="check this number or share of the samples, by byte range; of all other files check "
+        "only the sizes",
     )
     sample_group.add_argument(
         "--seed",
         type=int,
         metavar="N",
-        help=f"what the draw is made from (default: {DEFAULT_SEED})",
+        help=f"seed of the random draw (default: {DEFAULT_SEED})",
     )
-    incremental_group = parser.add_argument_group("what is new since the last time")
+    incremental_group = parser.add_argument_group("incremental verification")
     incremental_group.add_argument(
         "--state",
         type=Path,
         metavar="FILE",
-        help="read only what is not known sound by this file, and write it anew; made where there "
-        "is none",
+        help="read only files that this state file does not record as valid, then update it; "
+        "created if it does not exist",
     )
     incremental_group.add_argument(
-        "--reread", metavar="P%", help="read this part of what is known sound again, oldest first"
+        "--reread",
+        metavar="P%",
+        help="read this share of the files recorded as valid again, oldest first",
     )
     incremental_group.add_argument(
-        "--full", action="store_true", help="read all that is known sound again"
+        "--full", action="store_true", help="read all files recorded as valid again"
     )
     repair_group = parser.add_argument_group("repair, by the agency")
     repair_group.add_argument(
         "--repair",
         action="store_true",
-        help="make what is bad anew, from the catalogue, deal and key that it was made from",
+        help="rebuild damaged files from the original catalogue, deal and key",
     )
     add_deal_options(repair_group, required=False)
     add_evaluation_options(repair_group)
@@ -95,14 +97,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
     )
     repair_group.add_argument(
-        "--take-over", action="store_true", help="though a process elsewhere holds the version"
+        "--take-over",
+        action="store_true",
+        help="even if a process on another machine holds the version's lease",
     )
     add_run_options(repair_group)
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     results, progress = consoles(options)
     draw, incremental = _parse_draw(options), _parse_incremental(options)
     if draw is not None and incremental is not None:
@@ -142,7 +146,7 @@ def _parse_draw(options: argparse.Namespace) -> SampleDraw | None:
         return SampleDraw(count=positive_int(options.sample), seed=seed)
     except ValueError as error:
         raise InputError(
-            "Not a size of a sample", f"--sample {options.sample}", "Write 1000, or 2%."
+            "Not a sample size", f"--sample {options.sample}", "Write 1000, or 2%."
         ) from error
 
 
@@ -157,7 +161,7 @@ def _parse_incremental(options: argparse.Namespace) -> IncrementalSettings | Non
 
 
 def _parse_percentage(option: str, text: str) -> Fraction:
-    """A percentage as a share."""
+    """Reads a percentage as a share between 0 and 1."""
     try:
         share = Fraction(text.removesuffix("%")) / 100
     except (ValueError, ZeroDivisionError):
@@ -168,7 +172,7 @@ def _parse_percentage(option: str, text: str) -> Fraction:
 
 
 def _missing_option_error(option: str, other: str) -> InputError:
-    return InputError(f"{option} says nothing without {other}", option, f"Give {other} as well.")
+    return InputError(f"{option} has no effect without {other}", option, f"Give {other} as well.")
 
 
 def _exclusive_options_error(one: str, other: str) -> InputError:

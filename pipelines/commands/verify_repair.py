@@ -1,4 +1,4 @@
-"""`fairshard verify --repair`: from the options to a repair."""
+"""`fairshard verify --repair`: verifies a delivery and rebuilds its damaged files."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _MAX_LISTED = 20
 def verify_and_repair(
     options: argparse.Namespace, pinned: tuple[str, ...] | None, progress: Path
 ) -> Report:
-    """Verifies a delivery, and where something is wrong with it, makes that anew.
+    """Verifies a delivery and rebuilds its damaged files.
 
     Args:
-        options: The command's.
+        options: The command's options.
         pinned: The verifier keys that the reader trusts, if any were given.
-        progress: Where progress is reported to.
+        progress: The file that progress is reported to.
 
     Raises:
-        InputError: If what is needed for it is not given, or is not what the delivery was made of.
-        RunError: If it cannot be made again as it was.
+        InputError: If an input is missing, or differs from what the delivery was made from.
+        RunError: If the delivery cannot be rebuilt as it was.
     """
     report = _verify_before_repair(options.delivery, pinned, progress)
     if report.sound:
@@ -43,14 +43,14 @@ def verify_and_repair(
         damaged = sorted(report.damaged)
         more = f" and {len(damaged) - _MAX_LISTED:,} more" if len(damaged) > _MAX_LISTED else ""
         raise InputError(
-            "Only the agency can make a delivery anew, from its catalogue and deal",
-            f"{options.delivery} is bad in {', '.join(damaged[:_MAX_LISTED])}{more}",
-            "As the agency, give --catalogue, --deal and --key. As a buyer, pull these again.",
+            "Only the agency can rebuild a delivery, from its catalogue and deal",
+            f"{options.delivery} is damaged in {', '.join(damaged[:_MAX_LISTED])}{more}",
+            "As the agency, give --catalogue, --deal and --key. As a buyer, download these again.",
         )
     published = PublishedVersion.from_uri(options.delivery)
     if not options.key and not default_key_path(published.output).exists():
         raise InputError(
-            "The key that signed the delivery is needed",
+            "The key that signed the delivery is missing",
             f"there is none at {default_key_path(published.output)}",
             "Give --key FILE.",
         )
@@ -71,7 +71,7 @@ def verify_and_repair(
 
 
 def _recognise_own_key(report: Report, key: str) -> Report:
-    """The report, with the signer pinned if it is the agency's own key, of the file `key`."""
+    """Returns the report, with the signer pinned if the key in the file `key` signed it."""
     signer = report.signed_by
     if not key or signer is None or load_key(Path(key)).vkey != signer.vkey:
         return report
@@ -79,7 +79,7 @@ def _recognise_own_key(report: Report, key: str) -> Report:
 
 
 def _verify_before_repair(uri: str, pinned: tuple[str, ...] | None, progress: Path) -> Report:
-    """What verification finds; a manifest that is not there is found, not refused."""
+    """Returns what verification finds; a missing manifest is a finding, not an error."""
     if open_store(uri).exists(layout.MANIFEST):
         return verify_delivery(uri, pinned, str(progress))
     return Report(problems=[Problem(layout.MANIFEST, "missing")])
@@ -88,7 +88,7 @@ def _verify_before_repair(uri: str, pinned: tuple[str, ...] | None, progress: Pa
 def _repair_as_of(
     options: argparse.Namespace, published: PublishedVersion, pinned: tuple[str, ...] | None
 ) -> datetime:
-    """The instant that the delivery was made as of: by its manifest, or as the options say."""
+    """Returns the delivery's as-of instant, from its manifest or the options."""
     if options.as_of is not None:
         return parse_as_of(options.as_of)
     try:
@@ -101,7 +101,7 @@ def _repair_as_of(
     except ManifestError as error:
         problem = str(error)
     raise InputError(
-        "The manifest cannot say as of when the delivery was made",
+        "The manifest does not give the delivery's as-of instant",
         f"{options.delivery}/{layout.MANIFEST}: {problem}",
-        "Give the day or instant of the run: --as-of 2026-06-30.",
+        "Give the run's day or instant, such as --as-of 2026-06-30.",
     )

@@ -170,7 +170,7 @@ def shots_table(
 
 
 def delivered_table(rows: pa.Table, samples: pa.Table) -> pa.Table:
-    """What the ledger needs of a shard's assets (DELIVERED_ASSETS_SCHEMA).
+    """What the ledger and the decisions need of a shard's assets (DELIVERED_ASSETS_SCHEMA).
 
     Args:
         rows: Theirs (schemas.unit.UNIT_SCHEMA).
@@ -187,5 +187,6 @@ def delivered_table(rows: pa.Table, samples: pa.Table) -> pa.Table:
         "weight": pc.fill_null(rows["weight"].combine_chunks(), pa.scalar(1, pa.int64())),
         "samples": pa.repeat(pa.scalar(1, pa.int32()), len(rows)),
         **{name: samples[name] for name in ("shard", "key", "media_sha256", "decision_sha256")},
+        "overrides": rows["overrides"],
     }
     return pa.table(columns, schema=DELIVERED_ASSETS_SCHEMA)

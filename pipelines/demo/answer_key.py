@@ -16,7 +16,8 @@ from math import floor
 from pipelines.demo.deals import DEALS, DemoDeal
 from pipelines.demo.plan import LibraryPlan, PlannedAsset
 from pipelines.demo.roles.role import AS_OF
-from schemas.reasons import REASONS, Outcome, Reason, Stage
+from pipelines.rights.rules.reasons import REASONS
+from schemas.reasons import Outcome, Reason, Stage
 
 ANSWER_KEY_VERSION = 1
 _EQUAL_BYTES_CHANGES = ("", "same")  # members of a group with these changes have equal bytes
@@ -32,12 +33,12 @@ class ExpectedDecision:
     @property
     def stage(self) -> str:
         """The code of the step that decides."""
-        return str(REASONS[Reason(self.reasons[0])].stage if self.reasons else Stage.WRITE)
+        return str(REASONS[self.reasons[0]].stage if self.reasons else Stage.WRITE)
 
     @property
     def outcome(self) -> str:
         """The code of the outcome."""
-        decided = REASONS[Reason(self.reasons[0])].outcome if self.reasons else Outcome.DELIVERED
+        decided = REASONS[self.reasons[0]].outcome if self.reasons else Outcome.DELIVERED
         return str(decided)
 
 
@@ -77,9 +78,9 @@ def _cap_order(asset_id: str) -> bytes:
 def _individual_reasons(asset: PlannedAsset, deal: DemoDeal) -> tuple[str, ...]:
     """Returns the reasons of steps 1 to 3, which do not depend on other assets."""
     reasons_found = asset.role.reasons.get(deal.deal_id, ())
-    unreadable = any(REASONS[Reason(code)].stage is Stage.READ for code in reasons_found)
+    unreadable = any(REASONS[code].stage is Stage.READ for code in reasons_found)
     if deal.filters_keywords and not unreadable and (asset.retired or not asset.in_collection):
-        reasons_found = tuple(sorted({*reasons_found, Reason.SELECT_KEYWORDS.value}))
+        reasons_found = tuple(sorted({*reasons_found, "select.keywords"}))
     if reasons_found:
         return reasons_found
     if asset.role.failure_reason:

@@ -16,7 +16,6 @@ from pipelines.demo.scenes.scene import COLOURS, KINDS
 from pipelines.demo.tables import ORDINARY_ASSET, release_row
 from pipelines.storage.columns import Column, join_text, list_array
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTOR_SHARE, RELEASES_SCHEMA
-from schemas.reasons import Reason
 
 IntArray = npt.NDArray[np.int64]
 _STRINGS = pa.list_(pa.string())
@@ -203,7 +202,7 @@ def _reasons(roles: Sequence[Role], deal: str) -> Column:
     screening_reasons = [list(role.reasons.get(deal, ())) for role in roles]
     if deal != STRICT:
         return pa.array(screening_reasons, _STRINGS)
-    code = Reason.SELECT_KEYWORDS.value
+    code = "select.keywords"
     return pa.array(
         [*screening_reasons, *(sorted([*codes, code]) for codes in screening_reasons)], _STRINGS
     )

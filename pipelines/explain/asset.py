@@ -33,7 +33,7 @@ from pipelines.media.limits import MediaLimits
 from pipelines.rights.arrow import column, equals
 from pipelines.rights.cleared_rights import add_cleared_rights
 from pipelines.rights.formatting import one_line
-from pipelines.rights.screen import build_rights_index, screen_batch
+from pipelines.rights.rules.screen import build_rights_index, screen_batch
 from pipelines.run.decisions import failed_asset
 from pipelines.signals.file.trust import NO_TRUST, TrustLists, load_trust_lists
 from pipelines.storage.columns import Column, values_of

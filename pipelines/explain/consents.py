@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.rights.arrow import as_integers, column, is_present, one_of
+from pipelines.rights.consent_verdicts import ConsentVerdict, consent_verdicts
 from pipelines.rights.consents import (
     ALLOW,
     CONDITIONAL,
@@ -19,12 +20,12 @@ from pipelines.rights.consents import (
     UNKNOWN,
     ConsentPositions,
     ConsentStates,
+    HeldConsents,
 )
 from pipelines.rights.formatting import one_line
-from pipelines.rights.screen import RightsIndex, missing_consent_passes
+from pipelines.rights.index import RightsIndex
 from schemas.catalogue import AssetRow
 from schemas.deal import Deal
-from schemas.reasons import Reason
 from schemas.rights import ALL_PURPOSES, Purpose
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,12 +36,8 @@ _STATE_TEXT = {
     CONDITIONAL: "conditional",
     DENY: "deny",
 }
-_STATE_REASON = {
-    MISSING: Reason.CONSENT_MISSING,
-    UNKNOWN: Reason.CONSENT_MISSING,
-    CONDITIONAL: Reason.CONSENT_CONDITIONAL,
-    DENY: Reason.CONSENT_DENIED,
-}
+
+_LaterEvent = tuple[str | None, str, str, int]  # who, of what, what, when (µs since 1970)
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class ConsentLine:
         agreement: The agreement that the consent names, or "".
         notes: What else was said, and does not hold.
         needed: Whether the deal needs it.
-        reason: The reason that it gives against the asset, if it does.
+        reason: The code of the reason that it gives against the asset, if it does.
     """
 
     contributor_id: str
@@ -69,7 +66,7 @@ class ConsentLine:
     agreement: str
     notes: tuple[str, ...]
     needed: bool
-    reason: Reason | None
+    reason: str | None
 
     @property
     def description(self) -> str:
@@ -93,14 +90,14 @@ class ConsentGroup:
         purposes: Of what.
         description: What holds.
         needed: Whether the deal needs them.
-        reason: The reason that it gives against the asset, if it does.
+        reason: The code of the reason that it gives against the asset, if it does.
     """
 
     contributor_id: str
     purposes: tuple[Purpose, ...]
     description: str
     needed: bool
-    reason: Reason | None
+    reason: str | None
 
     @property
     def sentence(self) -> str:
@@ -110,7 +107,7 @@ class ConsentGroup:
 
 def group_consents(lines: Iterable[ConsentLine]) -> tuple[ConsentGroup, ...]:
     """Joins the lines that differ in their purpose alone, in their order."""
-    groups: dict[tuple[str, str, bool, Reason | None], list[Purpose]] = defaultdict(list)
+    groups: dict[tuple[str, str, bool, str | None], list[Purpose]] = defaultdict(list)
     for line in lines:
         key = (line.contributor_id, line.description, line.needed, line.reason)
         groups[key].append(line.purpose)
@@ -136,72 +133,52 @@ def consent_lines(
         *dict.fromkeys(share["contributor_id"] for share in row["contributors"] or ())
     ]
     later_events = _later_events(consents, who, row["asset_id"], as_of_us)
-    lines = []
-    for purpose in deal.judged_purposes:
-        positions = _locate_consents(index, row["asset_id"], who)
-        states, general_states, narrowed_states = _consent_states(index, purpose, positions)
-        agreements = index.consents.agreement_of(purpose, positions)
-        for i, name in enumerate(who):
-            events = [
-                event
-                for event in later_events
-                if event[0] == name and event[1] in (purpose, ALL_PURPOSES)
-            ]
-            missing = int(states.state[i]) == MISSING
-            narrowed = _is_same_state(narrowed_states, states, i) and not missing
-            lines.append(
-                ConsentLine(
-                    contributor_id=one_line(name),
-                    purpose=purpose,
-                    value=_STATE_TEXT[int(states.state[i])],
-                    since="" if missing else iso_instant(int(states.since[i])),
-                    narrowed=narrowed,
-                    withdrawn=bool(states.withdrawn[i]),
-                    agreement=_agreement_ref(index, int(agreements[i])),
-                    notes=tuple(
-                        _notes(
-                            states,
-                            general_states if narrowed else narrowed_states,
-                            narrowed,
-                            i,
-                            events,
-                        )
-                    ),
-                    needed=purpose in deal.needed_purposes,
-                    reason=_reason(states, i, purpose, deal),
-                )
-            )
+    positions = index.consents.locate(
+        pa.array([row["asset_id"]] * len(who), pa.string()), pa.array(who, pa.string())
+    )
+    lines = [
+        line
+        for purpose in deal.judged_purposes
+        for line in _purpose_lines(purpose, who, positions, index, deal, later_events)
+    ]
     # Told contributor by contributor, in the asset's order.
     order = {one_line(name): i for i, name in enumerate(who)}
     return tuple(sorted(lines, key=lambda line: order[line.contributor_id]))
 
 
-def _locate_consents(index: RightsIndex, asset_id: str, who: list[str | None]) -> ConsentPositions:
-    people = pa.array(who, pa.string())
-    return index.consents.locate(pa.array([asset_id] * len(who), pa.string()), people)
-
-
-def _consent_states(
-    index: RightsIndex, purpose: Purpose, positions: ConsentPositions
-) -> tuple[ConsentStates, ConsentStates, ConsentStates]:
-    """What holds, and the general and the narrowed lines behind it."""
-    return (
-        index.consents.states_at(purpose, positions),
-        index.consents.general[purpose].at(positions.contributor),
-        index.consents.narrowed[purpose].at(positions.pair),
-    )
-
-
-def _is_same_state(line: ConsentStates, states: ConsentStates, i: int) -> bool:
-    return bool(line.state[i] == states.state[i] and line.since[i] == states.since[i])
-
-
-def _reason(states: ConsentStates, i: int, purpose: Purpose, deal: Deal) -> Reason | None:
-    state = int(states.state[i])
-    missing_passes = state == MISSING and missing_consent_passes(deal, purpose)
-    if purpose not in deal.needed_purposes or missing_passes:
-        return None
-    return Reason.CONSENT_WITHDRAWN if states.withdrawn[i] else _STATE_REASON.get(state)
+def _purpose_lines(
+    purpose: Purpose,
+    who: Sequence[str | None],
+    positions: ConsentPositions,
+    index: RightsIndex,
+    deal: Deal,
+    later_events: Sequence[_LaterEvent],
+) -> Iterator[ConsentLine]:
+    """What each contributor says of one purpose, with the verdict that screening has of it."""
+    held = index.consents.states_at(purpose, positions)
+    general = index.consents.general[purpose].at(positions.contributor)
+    narrowed = index.consents.narrowed[purpose].at(positions.pair)
+    agreements = index.consents.agreement_of(purpose, positions)
+    verdicts = consent_verdicts(held, purpose, deal)
+    for i, name in enumerate(who):
+        is_missing = int(held.state[i]) == MISSING
+        events = [
+            event
+            for event in later_events
+            if event[0] == name and event[1] in (purpose, ALL_PURPOSES)
+        ]
+        yield ConsentLine(
+            contributor_id=one_line(name),
+            purpose=purpose,
+            value=_STATE_TEXT[int(held.state[i])],
+            since="" if is_missing else iso_instant(int(held.since[i])),
+            narrowed=bool(held.narrowed[i]),
+            withdrawn=bool(held.withdrawn[i]),
+            agreement=_agreement_ref(index, int(agreements[i])),
+            notes=tuple(_notes(held, general if held.narrowed[i] else narrowed, i, events)),
+            needed=purpose in deal.needed_purposes,
+            reason=ConsentVerdict(int(verdicts[i])).reason,
+        )
 
 
 def _agreement_ref(index: RightsIndex, ref: int) -> str:
@@ -209,16 +186,13 @@ def _agreement_ref(index: RightsIndex, ref: int) -> str:
 
 
 def _notes(
-    states: ConsentStates,
-    other: ConsentStates,
-    narrowed: bool,
-    i: int,
-    later_events: list[tuple[str | None, str, str, int]],
+    held: HeldConsents, other: ConsentStates, i: int, later_events: Sequence[_LaterEvent]
 ) -> Iterator[str]:
-    if states.withdrawn[i]:
-        yield f"the first allow was of {iso_instant(int(states.first_allow[i]))}"
+    """What else was said by one contributor: on the line that does not hold, and later."""
+    if held.withdrawn[i]:
+        yield f"the first allow was of {iso_instant(int(held.first_allow[i]))}"
     if int(other.state[i]) != MISSING:
-        scope = "in general" if narrowed else "for this asset"
+        scope = "in general" if held.narrowed[i] else "for this asset"
         yield f"{scope} {_STATE_TEXT[int(other.state[i])]} since {iso_instant(int(other.since[i]))}"
     if later_events:
         value, when = min(
@@ -229,8 +203,8 @@ def _notes(
 
 def _later_events(
     consents: pa.Table, who: list[str | None], asset_id: str, as_of_us: int
-) -> list[tuple[str | None, str, str, int]]:
-    """Events of the contributors after the instant: who, of what, what, when (µs since 1970)."""
+) -> list[_LaterEvent]:
+    """Events of the contributors after the instant."""
     given = column(consents, "given_at")
     chosen = (as_integers(given, as_of_us) > as_of_us) & is_present(given)
     chosen &= one_of(column(consents, "contributor_id"), [name for name in who if name])

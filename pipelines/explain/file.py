@@ -73,9 +73,9 @@ class FileStatement:
         reading_text = f" ({self.purpose} {self.value})" if self.purpose else ""
         return f"{self.source}{reading_text}"
 
-    def evidence(self, reason: Reason) -> str:
+    def evidence(self, reason: str) -> str:
         """What gave a reason: for a conflict, both sides."""
-        catalogue_value = dict(self.conflicts).get(reason)
+        catalogue_value = dict[str, str](self.conflicts).get(reason)
         return (
             self.meaning
             if catalogue_value is None
@@ -119,7 +119,7 @@ def file_trace(
     """Traces what was read of an asset's file.
 
     Args:
-        row: Its row, with STANDING_FIELDS.
+        row: Its row, with CLEARED_RIGHTS_FIELDS.
         media_sha256: Digest of the file, hex.
         reading: All that catalogue, file and server say.
         resolution: What that came to.

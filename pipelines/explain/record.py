@@ -79,11 +79,11 @@ def _row(row_trace: RowTrace) -> Json:
         "media_uri": None if "media_uri" not in row else one_line(row["media_uri"]),
         "reasons": [
             {
-                "code": finding.reason.value,
-                "sentence": finding.reason.info.sentence,
+                "code": finding.reason,
+                "sentence": finding.info.sentence,
                 "seen": list(finding.evidence),
-                "where": finding.reason.info.source,
-                "cure": finding.reason.info.remedy,
+                "where": finding.info.source,
+                "cure": finding.info.remedy,
             }
             for finding in row_trace.findings
         ],

@@ -9,28 +9,17 @@ import pyarrow as pa
 
 from pipelines.rights.arrow import column, one_of
 from pipelines.rights.formatting import one_line
-from pipelines.rights.people import screen_people
-from pipelines.rights.screen import ReasonCollector, RightsIndex, reasons_of
+from pipelines.rights.index import RightsIndex
+from pipelines.rights.releases import IS_MODEL, IS_PROPERTY, NamedReleases
+from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.storage.columns import rows_of
 from schemas.catalogue import ReleaseRow
 from schemas.deal import Deal
-from schemas.reasons import Reason
 
-# The columns of `releases` that a fault is about.
-_FAULT_COLUMNS: dict[Reason, tuple[str, ...]] = {
-    Reason.RELEASE_REVOKED: ("revoked_at",),
-    Reason.RELEASE_EXPIRED: ("valid_until",),
-    Reason.RELEASE_UNSIGNED: ("signed_at", "subject_signed", "photographer_signed"),
-    Reason.RELEASE_GUARDIAN_MISSING: ("guardian_signed",),
-    Reason.RELEASE_PURPOSE_NOT_COVERED: ("ml_use",),
-    Reason.RELEASE_BIOMETRIC_MISSING: ("biometric_rider",),
-    Reason.RELEASE_SHOOT_RANGE: ("shoot_from", "shoot_until"),
-    Reason.RELEASE_BLANKET_RANGE: ("shoot_from", "shoot_until"),
-    Reason.RELEASE_WITNESS: ("witness_ref", "subject_ref"),
+_FAULT_COLUMNS = {
+    rule.code: rule.release_fault.columns for rule in SCREENING_RULES if rule.release_fault
 }
-_MISSING_RELEASE_REASONS = frozenset(
-    {Reason.RELEASE_MODEL_MISSING, Reason.RELEASE_PROPERTY_MISSING}
-)
+_UNKNOWN_ID = "release.unknown_id"
 _RELEASE_KINDS = ("model", "property")
 _DATE_COLUMNS = ("signed_at", "valid_until", "shoot_from", "shoot_until")
 
@@ -43,14 +32,15 @@ class ReleaseLine:
         release_id: Its id.
         kind: model, property or another; "" where the releases table does not have it.
         facts: Its dates, where it has them, as (column, value).
-        faults: Why it does not count for this asset under this deal; none for a valid one.
+        faults: Why it does not count for this asset under this deal, by codes of reasons; none for
+            a valid one.
         fault_values: The values that its faults are about, as (column, value).
     """
 
     release_id: str
     kind: str
     facts: tuple[tuple[str, str], ...]
-    faults: tuple[Reason, ...]
+    faults: tuple[str, ...]
     fault_values: tuple[tuple[str, str], ...]
 
     @property
@@ -58,7 +48,7 @@ class ReleaseLine:
         """Whether it counts as a valid release of a person or of property."""
         return not self.faults and self.kind in _RELEASE_KINDS
 
-    def evidence(self, fault: Reason) -> str:
+    def evidence(self, fault: str) -> str:
         """The values that gave one of its faults."""
         fault_columns = _FAULT_COLUMNS.get(fault, ())
         values = ", ".join(
@@ -87,52 +77,27 @@ def release_lines(
     rows: dict[str, Mapping[str, object]] = {
         row["release_id"]: row for row in rows_of(releases.filter(pa.array(chosen)), ReleaseRow)
     }
-    kinds = [str(rows.get(name, {}).get("kind") or "") for name in named]
-    faults = _judge_separately(row_table, named, kinds, index, deal)
+    found = index.releases.find(row_table, deal)
+    items = found.lists.values.to_pylist()
     return tuple(
-        _line(name, kind, rows.get(name, {}), reasons)
-        for name, kind, reasons in zip(named, kinds, faults, strict=True)
+        _line(name, rows.get(name, {}), _faults(found, items.index(name))) for name in named
     )
 
 
-def _line(
-    name: str, kind: str, row: Mapping[str, object], reasons: tuple[Reason, ...]
-) -> ReleaseLine:
+def _faults(named: NamedReleases, item: int) -> tuple[str, ...]:
+    """What screening says against a release, whether or not the asset needs it."""
+    if named.position[item] < 0:
+        return (_UNKNOWN_ID,)
+    if not any(named.has_trait(kind)[item] for kind in (IS_MODEL, IS_PROPERTY)):
+        return ()  # one of another kind never counts
+    return tuple(code for code in named.index.faults if named.has_fault(code)[item])
+
+
+def _line(name: str, row: Mapping[str, object], faults: tuple[str, ...]) -> ReleaseLine:
     fault_columns = dict.fromkeys(
-        column for fault in reasons for column in _FAULT_COLUMNS.get(fault, ())
+        column for fault in faults for column in _FAULT_COLUMNS.get(fault, ())
     )
     facts = ((field, one_line(row[field])) for field in _DATE_COLUMNS if row.get(field) is not None)
     fault_values = ((field, one_line(row[field])) for field in fault_columns) if row else ()
-    return ReleaseLine(one_line(name), one_line(kind), tuple(facts), reasons, tuple(fault_values))
-
-
-def _judge_separately(
-    row_table: pa.Table, named: list[str], kinds: list[str], index: RightsIndex, deal: Deal
-) -> list[tuple[Reason, ...]]:
-    """What screening says of each release, by itself.
-
-    The asset is asked for once a release, as if it showed one person or one property and had that
-    release alone: what is then said against the asset is said against the release.
-    """
-    count = len(named)
-    changed_columns = {
-        "release_ids": pa.array([[name] for name in named], pa.list_(pa.string())),
-        "people_count": pa.array([int(kind == "model") for kind in kinds], pa.int32()),
-        "property": pa.array([kind == "property" for kind in kinds]),
-        # Whether a minor's release is among them is asked of the asset, not of one release.
-        "minors": pa.array([False] * count),
-        "licence_class": pa.array(["creative"] * count),  # editorial material needs no release
-    }
-    test_rows = row_table.take(pa.array([0] * count, pa.int64()))
-    for name, values in changed_columns.items():
-        test_rows = test_rows.set_column(test_rows.schema.get_field_index(name), name, values)
-    collected = ReasonCollector(count)
-    screen_people(collected.add, test_rows, index.releases, deal)
-    return [
-        tuple(
-            r
-            for r in reasons_of(int(bits))
-            if r.startswith("release.") and r not in _MISSING_RELEASE_REASONS
-        )
-        for bits in collected.mask
-    ]
+    kind = one_line(row.get("kind") or "")
+    return ReleaseLine(one_line(name), kind, tuple(facts), faults, tuple(fault_values))

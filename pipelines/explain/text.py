@@ -22,7 +22,7 @@ from pipelines.explain.rules import RuleCheck
 from pipelines.explain.trace import RowTrace, RuleFinding, combined_outcome
 from pipelines.rights.formatting import one_line
 from pipelines.run.decisions import Decision
-from schemas.reasons import Outcome, Reason, Stage
+from schemas.reasons import Outcome, Stage
 from schemas.signal import AssertionKind, Origin
 
 WIDTH = 100
@@ -130,7 +130,7 @@ def _row(row_trace: RowTrace) -> Iterator[str]:
 
 
 def _finding(finding: RuleFinding) -> Iterator[str]:
-    info = finding.reason.info
+    info = finding.info
     yield from _wrap(info.sentence, f"  {finding.reason}: ", "    ")
     evidence = [_cut(text) for text in finding.evidence[:_MAX_LINES]]
     if len(finding.evidence) > _MAX_LINES:
@@ -177,7 +177,7 @@ def _release(line: ReleaseLine) -> str:
     return f"{line.release_id}  {', '.join(told)}: {faults or valid_text}"
 
 
-def _fault_evidence(line: ReleaseLine, fault: Reason) -> str:
+def _fault_evidence(line: ReleaseLine, fault: str) -> str:
     return line.evidence(fault).removeprefix(f"{line.release_id}: ")
 
 

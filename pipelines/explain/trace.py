@@ -1,7 +1,8 @@
 """The trace of one asset: what each rule looked at, and what every statement about it did.
 
-Nothing is decided here a second time. Screening's own rules say what a release is worth, and
-`resolve` says what one statement does when it stands alone; the rest is the values that they saw.
+Nothing is decided here a second time. Screening's own verdicts say what consents and releases are
+worth, and `resolve` says what one statement does when it stands alone; the rest is the values that
+they saw.
 """
 
 from __future__ import annotations
@@ -16,21 +17,29 @@ from pipelines.explain.consents import ConsentLine, consent_lines, group_consent
 from pipelines.explain.file import FileTrace
 from pipelines.explain.releases import ReleaseLine, release_lines
 from pipelines.explain.rules import RuleCheck, trace_rules
-from pipelines.rights.detail import describe_refusals
-from pipelines.rights.screen import RightsIndex, reasons_of
+from pipelines.rights.index import RightsIndex
+from pipelines.rights.rules.detail import describe_refusals
+from pipelines.rights.rules.reasons import REASONS
+from pipelines.rights.rules.rule import CONSENT_NOTES, Rule, TracedRow
+from pipelines.rights.rules.screen import RULE_BITS, rules_of
 from pipelines.run.decisions import Decision, refused_asset
 from pipelines.storage.columns import rows_of, values_of
 from schemas.catalogue import AssetRow
 from schemas.deal import Deal
-from schemas.reasons import SCREEN_REASONS, Outcome, Reason
+from schemas.reasons import Outcome, ReasonInfo
 
 
 @dataclass(frozen=True)
 class RuleFinding:
-    """A reason against an asset, with the values that gave it."""
+    """A reason against an asset, by its code, with the values that gave it."""
 
-    reason: Reason
+    reason: str
     evidence: tuple[str, ...]
+
+    @property
+    def info(self) -> ReasonInfo:
+        """What people are told about the reason."""
+        return REASONS[self.reason]
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,8 @@ class RowTrace:
     """One row of the catalogue and what became of it.
 
     Attributes:
-        row: Its values, with STANDING_FIELDS where the catalogue clears it; none where it could
-            not be read.
+        row: Its values, with CLEARED_RIGHTS_FIELDS where the catalogue clears it; none where it
+            could not be read.
         decision: Why it goes no further, as the walk writes it; None if nothing is against it.
         findings: Its reasons one by one.
         rule_checks: Rules 1 to 13 in order; none where the row could not be read.
@@ -81,7 +90,7 @@ class ScreeningTables:
 
 def trace_failed_row(decision: Decision) -> RowTrace:
     """The trace of a row that could not be read, or that the gate diverted."""
-    findings = (RuleFinding(Reason(code), (decision.detail,)) for code in decision.reasons)
+    findings = (RuleFinding(str(code), (decision.detail,)) for code in decision.reasons)
     return RowTrace({}, decision, tuple(findings))
 
 
@@ -98,27 +107,22 @@ def trace_screened_row(
         rows: How many rows of the catalogue have its id.
     """
     [row] = rows_of(row_table, AssetRow)
-    reasons = reasons_of(mask)
-    consents = consent_lines(
-        row, screening_tables.consents, screening_tables.index, deal, screening_tables.as_of_us
-    )
-    releases = release_lines(row_table, screening_tables.releases, screening_tables.index, deal)
+    index = screening_tables.index
+    rules = rules_of(mask)
+    codes = tuple(rule.code for rule in rules)
+    consents = consent_lines(row, screening_tables.consents, index, deal, screening_tables.as_of_us)
+    releases = release_lines(row_table, screening_tables.releases, index, deal)
     decision = None
-    if reasons:
-        detail = describe_refusals(
-            row_table, np.array([mask], np.uint64), screening_tables.index, deal
-        )[0].as_py()
-        decision = refused_asset(row["asset_id"], reasons, detail)
+    if rules:
+        detail = describe_refusals(row_table, np.array([mask], np.uint64), index, deal)[0].as_py()
+        decision = refused_asset(row["asset_id"], codes, detail)
     findings = (
         RuleFinding(
-            reason,
-            _screening_evidence(
-                reason, row_table, screening_tables.index, deal, consents, releases
-            ),
+            rule.code, _screening_evidence(rule, row_table, index, deal, consents, releases)
         )
-        for reason in reasons
+        for rule in rules
     )
-    rule_checks = trace_rules(row, deal, screening_tables.index, reasons, rows)
+    rule_checks = trace_rules(TracedRow(row, rows, deal, index), codes)
     return RowTrace(row, decision, tuple(findings), rule_checks, consents, releases)
 
 
@@ -131,14 +135,12 @@ def add_file_trace(trace: RowTrace, file: FileTrace, decision: Decision | None) 
         decision: Why the asset goes no further, if it does not.
     """
     codes = () if decision is None else decision.reasons
-    findings = (
-        RuleFinding(Reason(code), _file_evidence(Reason(code), file, decision)) for code in codes
-    )
+    findings = (RuleFinding(str(code), _file_evidence(code, file, decision)) for code in codes)
     return replace(trace, decision=decision, findings=tuple(findings), file=file)
 
 
 def _screening_evidence(
-    reason: Reason,
+    rule: Rule,
     row_table: pa.Table,
     index: RightsIndex,
     deal: Deal,
@@ -146,15 +148,15 @@ def _screening_evidence(
     releases: Iterable[ReleaseLine],
 ) -> tuple[str, ...]:
     """The values that gave a reason of screening's."""
-    if reason.startswith("consent."):
-        lines = (line for line in consents if line.reason is reason)
+    if rule.columns == (CONSENT_NOTES,):
+        lines = (line for line in consents if line.reason == rule.code)
         return tuple(group.sentence for group in group_consents(lines))
-    bit = np.array([1 << SCREEN_REASONS.index(reason)], np.uint64)
-    notes = values_of(describe_refusals(row_table, bit, index, deal), str)
-    return (*notes, *(line.evidence(reason) for line in releases if reason in line.faults))
+    notes = values_of(describe_refusals(row_table, np.array([RULE_BITS[rule]]), index, deal), str)
+    faulty = (line.evidence(rule.code) for line in releases if rule.code in line.faults)
+    return (*notes, *faulty)
 
 
-def _file_evidence(reason: Reason, file: FileTrace, decision: Decision | None) -> tuple[str, ...]:
+def _file_evidence(reason: str, file: FileTrace, decision: Decision | None) -> tuple[str, ...]:
     """The values that gave a reason of the file's or its server's."""
     evidence = [item.evidence(reason) for item in file.statements if reason in item.reasons]
     if not evidence and decision is not None:  # of the file as such, or of several statements

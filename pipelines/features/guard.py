@@ -242,10 +242,3 @@ def this_guard() -> Guard:
     if guard is None or guard.owner != os.getpid():
         guard = _local.guard = Guard()
     return guard
-
-
-def close_guard() -> None:
-    """Ends this thread's child, if one runs; it ends with the thread and the process, too."""
-    guard: Guard | None = getattr(_local, "guard", None)
-    if guard is not None and guard.owner == os.getpid():
-        guard.close()

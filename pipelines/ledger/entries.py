@@ -100,7 +100,7 @@ def seal_entries(
             amounts.tolist(), shares.tolist(), weights.tolist(), strict=True
         )
     ]
-    sealed = _seal_lines(assets, owners.tolist(), people, values, terms, salt)
+    sealed, leaves, hashes = _seal_lines(assets, owners.tolist(), people, values, terms, salt)
     asset_rows = assets.take(owners)
     columns = {name: asset_rows[name] for name in ASSET_COLUMNS} | {
         "entry_index": np.arange(lines.start, lines.stop),
@@ -111,21 +111,12 @@ def seal_entries(
         "delivery": pa.repeat(terms.delivery, len(people)),
         "currency": pa.repeat(terms.currency, len(people)),
         "terms_sha256": pa.repeat(terms.terms_sha256, len(people)),
-        "leaf_hash": [one.hex() for one in sealed.hashes],
+        "leaf_hash": [one.hex() for one in hashes],
         "person": allocated.person[lines],
-        **sealed.columns,
+        **sealed,
     }
     table = pa.table({name: columns[name] for name in SEALED_SCHEMA.names}, schema=SEALED_SCHEMA)
-    return SealedEntries(table, sealed.leaves, sealed.hashes)
-
-
-@dataclass(frozen=True)
-class _SealedLines:
-    """What is worked out line by line."""
-
-    columns: dict[str, list[str] | list[bytes]]
-    leaves: list[bytes]
-    hashes: list[bytes]
+    return SealedEntries(table, leaves, hashes)
 
 
 def _seal_lines(
@@ -135,8 +126,10 @@ def _seal_lines(
     values: list[bytes],
     terms: DeliveryTerms,
     salt: bytes,
-) -> _SealedLines:
-    """Salts, commitments, leaves and their hashes; what an asset's lines share is made once.
+) -> tuple[dict[str, list[str] | list[bytes]], list[bytes], list[bytes]]:
+    """Columns of salts and commitments, leaves, and their hashes.
+
+    What an asset's lines share is made once.
 
     A contributor and an amount have a salt of their own in each entry. Were it one for each
     contributor, a buyer could tell which assets share a maker, and somebody who opens one line
@@ -181,7 +174,7 @@ def _seal_lines(
             )
         )
     *columns, leaves, hashes = (list(column) for column in zip(*found, strict=True))
-    return _SealedLines(dict(zip(_SEALED_COLUMNS, columns, strict=True)), leaves, hashes)
+    return dict(zip(_SEALED_COLUMNS, columns, strict=True)), leaves, hashes
 
 
 def asset_salt(salt: bytes, asset_id: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 6962, section 2.1: roots, inclusion proofs and consistency proofs.
+"""The Merkle tree of RFC 6962, section 2.1: roots, and the checks of proofs.
 
 Hashes are 32 raw bytes. A tree is given by its leaf hashes, never by the leaves themselves, so
 that whoever holds only hashes can prove and check.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 
-from schemas.errors import InputError, RunError
+from schemas.errors import RunError
 
 HASH_BYTES = 32
 
@@ -64,104 +64,6 @@ class RootBuilder:
         return result
 
 
-class Tree:
-    """A tree held in memory, for many proofs: each takes a few hashes, not a pass over the leaves.
-
-    Args:
-        leaf_hashes: The leaf hashes in order. The tree keeps about 64 bytes for each.
-
-    Raises:
-        InputError: One of them is not 32 bytes long.
-    """
-
-    def __init__(self, leaf_hashes: Iterable[bytes]) -> None:
-        hashes = list(leaf_hashes)
-        if any(len(leaf) != HASH_BYTES for leaf in hashes):
-            raise InputError("a leaf hash is not 32 bytes long", "", "Pass hashes of `leaf_hash`.")
-        self.size = len(hashes)
-        # Level k holds the roots of the full subtrees of 2**k leaves, joined.
-        self._levels = [b"".join(hashes)]
-        while len(below := self._levels[-1]) >= 2 * HASH_BYTES:
-            last = len(below) - 2 * HASH_BYTES
-            pairs = range(0, last + 1, 2 * HASH_BYTES)
-            self._levels.append(
-                b"".join(
-                    hashlib.sha256(b"\x01" + below[at : at + 2 * HASH_BYTES]).digest()
-                    for at in pairs
-                )
-            )
-
-    def root(self, size: int | None = None) -> bytes:
-        """The root of the first `size` leaves, or of all."""
-        size = self._check_size(size)
-        return self._range_root(0, size) if size else EMPTY_ROOT
-
-    def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
-        """Proof that the leaf at `index` is in the tree of the first `size` leaves.
-
-        Returns:
-            RFC 6962's PATH: the missing hashes from the leaf to the root.
-
-        Raises:
-            InputError: There is no such leaf or size.
-        """
-        size = self._check_size(size)
-        if not 0 <= index < size:
-            raise InputError(
-                "there is no such leaf", f"index {index}, size {size}", "Count from 0."
-            )
-        return inclusion_path(index, size, self._range_root)
-
-    def consistency_proof(self, old_size: int, size: int | None = None) -> list[bytes]:
-        """Proof that the first `old_size` leaves of the tree of `size` were never changed.
-
-        Returns:
-            RFC 6962's PROOF; empty where the sizes are equal.
-
-        Raises:
-            InputError: The sizes are not 1 ≤ old ≤ size ≤ the tree's.
-        """
-        size = self._check_size(size)
-        if not 1 <= old_size <= size:
-            raise InputError(
-                "there is no proof between these sizes",
-                f"{old_size} and {size}",
-                "The old tree must have at least one leaf and be no larger than the new one.",
-            )
-        proof: list[bytes] = []
-        start, stop = 0, size
-        while stop != old_size:
-            middle = start + _split_point(stop - start)
-            if old_size <= middle:
-                proof.append(self._range_root(middle, stop))
-                stop = middle
-            else:
-                proof.append(self._range_root(start, middle))
-                start = middle
-        if start:  # Else the old tree is itself a subtree, and its root is known.
-            proof.append(self._range_root(start, stop))
-        return proof[::-1]
-
-    def _check_size(self, size: int | None) -> int:
-        if size is None:
-            return self.size
-        if not 0 <= size <= self.size:
-            raise InputError(
-                "the tree is not that large", f"{size} of {self.size}", "Ask for less."
-            )
-        return size
-
-    def _range_root(self, start: int, stop: int) -> bytes:
-        """Root of leaves that RFC 6962 makes a subtree: a full one is looked up, not hashed."""
-        count = stop - start
-        if count & (count - 1) == 0:
-            level = count.bit_length() - 1
-            at = (start >> level) * HASH_BYTES
-            return self._levels[level][at : at + HASH_BYTES]
-        middle = start + _split_point(count)
-        return node_hash(self._range_root(start, middle), self._range_root(middle, stop))
-
-
 def root(leaf_hashes: Iterable[bytes]) -> bytes:
     """The root of a tree of these leaf hashes."""
     builder = RootBuilder()
@@ -176,16 +78,6 @@ def full_root(hashes: Sequence[bytes]) -> bytes:
         pairs = zip(hashes[::2], hashes[1::2], strict=True)
         hashes = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs]
     return hashes[0]
-
-
-def inclusion_proof(leaf_hashes: Iterable[bytes], index: int) -> list[bytes]:
-    """One inclusion proof; keep a `Tree` where many are needed."""
-    return Tree(leaf_hashes).inclusion_proof(index)
-
-
-def consistency_proof(leaf_hashes: Iterable[bytes], old_size: int) -> list[bytes]:
-    """One consistency proof from a tree's first `old_size` leaves to all of them."""
-    return Tree(leaf_hashes).consistency_proof(old_size)
 
 
 def verify_inclusion(

@@ -80,15 +80,6 @@ class DecodedImage:
     facts: ImageFacts
 
 
-def decode_image(data: bytes, fmt: Format, max_pixels: int) -> DecodedImage:
-    """Decodes a picture at full size.
-
-    Raises:
-        BadRecord: `media.too_large` or `media.undecodable`.
-    """
-    return _convert_errors(lambda: _decode(data, fmt, max_pixels, None))
-
-
 def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> DecodedImage:
     """Decodes a picture and reduces its longest side to at most `side` pixels.
 
@@ -130,7 +121,7 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> DecodedImage:
+def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImage:
     # Other libraries may have turned on this process-wide setting of Pillow, with which a
     # truncated file would pass.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -147,9 +138,9 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int | None) -> Deco
         progressive = bool(file.info.get("progressive") or file.info.get("progression"))
         bits = {"png": png_bit_depth(data), "jpg": getattr(file, "bits", 8)}.get(fmt, 8)
         frames = int(getattr(file, "n_frames", 1))
-        target = None if side is None else _fitted_size(file.size, side)
+        target = _fitted_size(file.size, side)
         flat = _flatten(_load_pixels(file, data, fmt, target))  # 4, 5
-    if target is not None and flat.size != target:
+    if flat.size != target:
         flat = flat.resize(target, Image.Resampling.BICUBIC)  # 6
     image, icc_note = _to_srgb(flat, profile)  # 7
     if orientation in _TRANSPOSES:
@@ -208,25 +199,24 @@ def _fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 
 def _load_pixels(
-    file: ImageFile.ImageFile, data: bytes, fmt: Format, target: tuple[int, int] | None
+    file: ImageFile.ImageFile, data: bytes, fmt: Format, target: tuple[int, int]
 ) -> Image.Image:
     if fmt == "jpg" and file.mode in ("RGB", "L"):
         array = _decode_jpeg(data, file.mode, target)
         if array is not None:
             return Image.fromarray(array if file.mode == "RGB" else array[:, :, 0])
-        if target is not None:
-            file.draft(file.mode, target)
+        file.draft(file.mode, target)
     file.load()
     return file.copy()
 
 
-def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int] | None) -> np.ndarray | None:
+def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int]) -> np.ndarray | None:
     """Decodes a JPEG, treating libjpeg's warnings as errors; None means that Pillow must try.
 
     Pillow detects a truncated file, but accepts one with an end marker added after the cut, or
     one with data missing in the middle.
     """
-    width, height = target or (0, 0)
+    width, height = target
     try:
         array: np.ndarray = simplejpeg.decode_jpeg(
             data,

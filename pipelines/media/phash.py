@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _SIDE = 64  # pixels on each side of the grey picture that is transformed
+_HASH_SIDE = 16  # rows of frequencies that are kept, and as many columns
 _SCALE = 1 << 14  # fixed-point scale of the cosines
 _COLOUR_SIDE = 4
 
@@ -40,28 +41,27 @@ def perceptual_signature(image: Image.Image) -> PerceptualSignature:
 
 
 def _cosines(count: int) -> NDArray[np.int64]:
-    """Returns the first `count` + 1 rows of the discrete cosine transform, in fixed point."""
+    """Returns the first `count` rows of the discrete cosine transform, in fixed point."""
     return np.array(
         [
             [
                 round(_SCALE * math.cos(math.pi * row * (2 * column + 1) / (2 * _SIDE)))
                 for column in range(_SIDE)
             ]
-            for row in range(count + 1)
+            for row in range(count)
         ],
         dtype=np.int64,
     )
 
 
-_BASIS = _cosines(16)
+_BASIS = _cosines(_HASH_SIDE)
 
 
-def _hash(image: Image.Image, side: int) -> str:
-    """Returns `side` squared bits in hex: whether each low frequency is above their median."""
+def phash256(image: Image.Image) -> str:
+    """Returns 256 bits as 64 hex digits: whether each low frequency is above their median."""
     grey = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
     pixels = np.asarray(grey, dtype=np.int64)
-    basis = _BASIS[:side]
-    frequencies = (basis @ pixels @ basis.T).ravel()
+    frequencies = (_BASIS @ pixels @ _BASIS.T).ravel()
     # The constant term is left out: it is the brightness of the picture, not what it shows.
     ordered = np.sort(frequencies[1:])
     median = ordered[len(ordered) // 2]
@@ -70,43 +70,8 @@ def _hash(image: Image.Image, side: int) -> str:
     return np.packbits(bits).tobytes().hex()
 
 
-def phash256(image: Image.Image) -> str:
-    """Returns a 256-bit hash as 64 hex digits."""
-    return _hash(image, 16)
-
-
-def phash64(image: Image.Image) -> str:
-    """Returns a 64-bit hash as 16 hex digits."""
-    return _hash(image, 8)
-
-
 def colour_signature(image: Image.Image) -> str:
     """Returns the mean colours of a 4 x 4 grid as 96 hex digits."""
     grid = (_COLOUR_SIDE, _COLOUR_SIDE)
     small = image.convert("RGB").resize(grid, Image.Resampling.BOX)
     return np.asarray(small, dtype=np.uint8).tobytes().hex()
-
-
-def hamming(a: str, b: str) -> int:
-    """Returns how many bits of two hashes differ.
-
-    Raises:
-        ValueError: The hashes have different lengths.
-    """
-    if len(a) != len(b):
-        raise ValueError(f"hashes of {len(a)} and {len(b)} digits cannot be compared")
-    return (int(a, 16) ^ int(b, 16)).bit_count()
-
-
-def colour_distance(a: str, b: str) -> int:
-    """Returns the largest difference in any channel of any cell, from 0 to 255."""
-    pairs = zip(bytes.fromhex(a), bytes.fromhex(b), strict=True)
-    return max(abs(one - other) for one, other in pairs)
-
-
-def is_near(a: PerceptualSignature, b: PerceptualSignature) -> bool:
-    """Tells whether two pictures are near-duplicates: resized, recompressed or slightly cropped."""
-    return (
-        hamming(a.phash, b.phash) <= NEAR_BITS
-        and colour_distance(a.colour, b.colour) <= NEAR_COLOUR
-    )

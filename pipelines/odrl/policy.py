@@ -24,11 +24,12 @@ from pipelines.odrl.terms import (
     child_iri,
     typed_literal,
 )
+from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.decisions import Decision
 from schemas.canonical import canonical_json
 from schemas.deal import Deal
 from schemas.errors import InputError
-from schemas.reasons import Outcome, Reason
+from schemas.reasons import Outcome
 from schemas.rights import PURPOSES
 
 _PLUS_CODE = re.compile(r"[A-Z]{2}-[A-Z0-9]{2,5}")
@@ -220,14 +221,13 @@ def _decision_iri(scope: PolicyScope, parts: Sequence[str]) -> str:
 
 
 def _reason_node(code: str) -> JsonNode:
-    try:
-        info = Reason(code).info
-    except ValueError as error:
+    info = REASONS.get(code)
+    if info is None:
         raise InputError(
             "A decision has a reason that is not known here",
             repr(code)[:80],
             "Use the version of fairshard that made the run.",
-        ) from error
+        )
     return {
         "code": code,
         "sentence": info.sentence,

@@ -1,1 +1,1 @@
-"""Processes of our own: started in isolation, watched, and told apart from later ones."""
+"""Child processes: starting them isolated, watching them, and identifying them reliably."""

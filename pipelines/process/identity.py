@@ -1,8 +1,9 @@
-"""Which process a claim belongs to, and whether that process still lives.
+"""Identifies the process that holds a lease, and checks whether it is still alive.
 
-A process is named by its machine's boot, its pid namespace, its pid and the tick it was started at,
-so that neither a reused pid nor a container with pids of its own is taken for it. What cannot be
-known from here (another machine, another namespace, a system without /proc) is `unknown`.
+A process is identified by its machine's boot, its pid namespace, its pid and its start time in
+ticks, so that neither a reused pid nor the same pid in another container is mistaken for it. Where
+this cannot be checked (another machine, another namespace, a system without /proc), the result is
+`unknown`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _PARENT_POLL_S = 0.2
 
 
 class Liveness(StrEnum):
-    """What can be said of a process from here."""
+    """What this process can tell about another process."""
 
     ALIVE = "alive"
     DEAD = "dead"
@@ -30,14 +31,14 @@ class Liveness(StrEnum):
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process.
+    """The identity of a process.
 
     Attributes:
-        host: Its machine's name, for people.
-        boot: Id of the machine's boot, or "" where there is none.
-        pid_space: The namespace that its pid is of, or "".
-        pid: Its pid.
-        started_ticks: When it was started, in clock ticks since the boot; 0 where unknown.
+        host: Name of its machine, for messages.
+        boot: Id of the machine's boot, or "" if there is none.
+        pid_space: The pid namespace that its pid belongs to, or "".
+        pid: Its process id.
+        started_ticks: Its start time, in clock ticks since the boot; 0 if unknown.
     """
 
     host: str
@@ -48,7 +49,7 @@ class ProcessIdentity:
 
 
 def this_process() -> ProcessIdentity:
-    """The process that asks."""
+    """Returns the identity of the calling process."""
     pid = os.getpid()
     return ProcessIdentity(
         socket.gethostname(), _boot_id(), _pid_namespace(), pid, _started_ticks(pid) or 0
@@ -56,7 +57,7 @@ def this_process() -> ProcessIdentity:
 
 
 def liveness_of(holder: ProcessIdentity) -> Liveness:
-    """Whether a process lives; `unknown` unless this machine's own /proc can tell."""
+    """Returns whether a process is alive; `unknown` unless this machine's /proc can tell."""
     here = (_boot_id(), _pid_namespace())
     if not all(here) or (holder.boot, holder.pid_space) != here:
         return Liveness.UNKNOWN
@@ -65,20 +66,20 @@ def liveness_of(holder: ProcessIdentity) -> Liveness:
 
 
 def end_with(pid: int, started_ticks: int) -> None:
-    """Ends this process soon after another one has ended, without a word.
+    """Makes this process exit silently soon after another process has ended.
 
-    For workers: one that outlives a killed run would go on writing under a version that the next
-    run takes for its own.
+    Workers use this: a worker that outlived a killed run would keep writing to a version that the
+    next run takes over.
 
     Args:
-        pid: The other process, of this pid namespace.
-        started_ticks: When it was started, as in `ProcessIdentity`.
+        pid: The other process, in this pid namespace.
+        started_ticks: Its start time, as in `ProcessIdentity`.
     """
 
     def watch() -> None:
         while _started_ticks(pid) == started_ticks:
             time.sleep(_PARENT_POLL_S)
-        os._exit(1)  # nothing may be flushed or finished
+        os._exit(1)  # exits at once: nothing may be flushed or completed
 
     if started_ticks:
         threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
@@ -93,11 +94,11 @@ def _pid_namespace() -> str:
 
 
 def _started_ticks(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat; None if no such process runs, a zombie among them."""
+    """Returns field 22 of /proc/PID/stat; None if no such process runs or it is a zombie."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The second field, in brackets, may hold anything; the third is the state.
+    # The second field, in parentheses, may contain anything; the third is the state.
     fields = text.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[19])

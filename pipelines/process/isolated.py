@@ -1,9 +1,9 @@
-"""Python processes that run this very code, whatever folder and environment they are started in.
+"""Starts Python processes that import this installation's code, whatever the folder or environment.
 
-`python -m` looks for modules in the current directory and in PYTHONPATH before anywhere else, so
-that a folder with a `pipelines/` of its own would be run. A process of ours is isolated from both
-(`python -I`) and is told where our packages are. This file is also the program that it starts with,
-hence it imports nothing of ours.
+`python -m` looks for modules in the current directory and in PYTHONPATH first, so it would run a
+`pipelines/` package that happens to be there. The processes started here ignore both (`python -I`)
+and are told where this program's packages are. This file is also the script that such a process
+starts with, so it imports nothing from this program.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ _OURS = ("pipelines", "schemas")
 
 
 def python_command(module: str, *arguments: str) -> list[str]:
-    """The command line that runs a module's `main` in a process of its own.
+    """Returns the command line that runs a module's `main` in a separate process.
 
-    The process imports our packages from where this one has them, and all others from the
-    interpreter's own installation: the current directory, the variables PYTHON… and the user's
-    site-packages decide nothing.
+    The process imports `pipelines` and `schemas` from the same place as this process, and all other
+    packages from the interpreter's installation. The current directory, the PYTHON… variables and
+    the user's site-packages have no effect.
 
     Args:
-        module: A module of ours with a function `main` that takes no arguments.
-        arguments: What `main` finds in `sys.argv[1:]`.
+        module: A module of this program with a function `main` that takes no arguments.
+        arguments: The arguments that `main` finds in `sys.argv[1:]`.
     """
     top = sys.modules[__name__.partition(".")[0]]
     (folder,) = top.__path__
-    # Both must encode file names alike; what turned UTF-8 on here may be ignored there.
+    # Both must encode file names alike, but `-I` may ignore what enabled UTF-8 mode here.
     utf8 = ["-X", "utf8"] if sys.flags.utf8_mode else []
     return [sys.executable, "-I", *utf8, __file__, str(Path(folder).parent), module, *arguments]
 
 
 class _Ours:
-    """Finds our packages in one folder, whatever else has their names.
+    """Import finder that takes this program's packages from one folder only.
 
-    Other packages in that folder, which may be site-packages, keep their place in the search.
+    The folder may be site-packages; other packages in it are searched for in the usual order.
     """
 
     def __init__(self, root: str) -> None:
@@ -48,7 +48,7 @@ class _Ours:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """See `importlib.abc.MetaPathFinder`; modules inside a package follow their package."""
+        """See `importlib.abc.MetaPathFinder`; submodules are found through their package."""
         if name not in _OURS:
             return None
         found = PathFinder.find_spec(name, [self._root], target)
@@ -58,7 +58,7 @@ class _Ours:
 
 
 def main() -> None:
-    """Runs the module that this process was started for."""
+    """Runs the module named on the command line."""
     _, root, module, *arguments = sys.argv
     sys.meta_path.insert(0, _Ours(root))
     sys.argv = [module, *arguments]

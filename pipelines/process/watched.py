@@ -1,4 +1,4 @@
-"""A child process that is watched: whether it ends unasked, how, and what it printed last."""
+"""Watches a child process and reports how it ended and what it printed last."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 
 _LINES = 10
 _LINE_CHARACTERS = 300
-_TAIL_BYTES = 16_384  # holds that many lines, however long a character is
+_TAIL_BYTES = 16_384  # enough for that many lines, however many bytes a character has
 _DRAIN_S = 1.0
 
 
 @dataclass(frozen=True)
 class Death:
-    """The end of a process that nobody asked to end.
+    """The unexpected end of a process.
 
     Attributes:
-        name: What the process was called.
+        name: Name of the process.
         pid: Its process id.
-        status: Its exit status; negative, the signal that killed it.
-        lines: What it printed last: at most ten lines.
+        status: Its exit status; if negative, the number of the signal that killed it.
+        lines: The last lines it printed, at most ten.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Death:
 
     @property
     def cause(self) -> str:
-        """The status in words."""
+        """Describes the status in words."""
         if self.status >= 0:
             return f"ended with exit status {self.status}"
         if -self.status == signal.SIGKILL:
@@ -45,14 +45,14 @@ class Death:
 
 
 class Watched:
-    """A child process, started at once. Its output is kept from the parent's.
+    """A child process, started by the constructor. Its output is kept out of the parent's.
 
     Args:
-        name: What to call it.
+        name: Its name in messages.
         command: Its command line.
         env: Its environment.
-        died: Called from a thread if the process ends unasked, once.
-        echo: Whether its output also goes to this process's stderr.
+        died: Called once, from a thread, if the process ends unexpectedly.
+        echo: Whether to copy its output to this process's stderr.
     """
 
     def __init__(
@@ -82,17 +82,17 @@ class Watched:
         self._watcher.start()
 
     def expect_end(self) -> None:
-        """Says that the process is about to be asked to end; one that has ended was not."""
+        """Marks the end of the process as expected, unless it has already ended."""
         if self._process.poll() is None:
             self._asked = True
 
     def wait(self, limit_s: float) -> bool:
-        """Waits for its end and for whoever is told of it; False if it lives on."""
+        """Waits for the process and the `died` callback; returns False if it is still running."""
         self._watcher.join(limit_s)
         return not self._watcher.is_alive()
 
     def kill(self) -> None:
-        """Kills it, which counts as asking."""
+        """Kills the process; its end is then expected."""
         self.expect_end()
         self._process.kill()
 
@@ -108,14 +108,14 @@ class Watched:
 
     def _watch(self) -> None:
         status = self._process.wait()
-        # A grandchild may hold the pipe open for longer.
+        # A grandchild may keep the pipe open for longer.
         self._reader.join(_DRAIN_S)
         if not self._asked:
             self._died(Death(self._name, self._process.pid, status, _last_lines(self._tail)))
 
 
 def _last_lines(tail: bytes) -> tuple[str, ...]:
-    """The last lines that say something, without what could steer a terminal."""
+    """Returns the last non-empty lines, without terminal control characters."""
     lines = tail.decode("utf-8", "replace").splitlines()
     printable = ("".join(c if c.isprintable() else " " for c in line).rstrip() for line in lines)
     return tuple(line[:_LINE_CHARACTERS] for line in printable if line)[-_LINES:]

@@ -1,4 +1,4 @@
-"""Why a run that was made again came out otherwise: the assets that were decided otherwise."""
+"""Explains why a repeated run gave a different result, by naming the assets that differ."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LEDGER = "ledger/ledger-00000.parquet"
 
 
 def explain_difference(store: Store, published: PublishedVersion, job: Job) -> list[str]:
-    """Names assets whose decision or medium is not what the agency's tables have.
+    """Lists assets whose decision or medium differs from the agency's tables, one line each.
 
     Args:
         store: The output.
         published: The published version.
-        job: The run that was made again.
+        job: The repeated run.
     """
     published_prefix = layout.agency_prefix(published.deal_id, published.version)
     named = [
@@ -34,14 +34,14 @@ def explain_difference(store: Store, published: PublishedVersion, job: Job) -> l
 
 
 def has_agency_ledger(store: Store, published: PublishedVersion) -> bool:
-    """Whether the agency's ledger of the version is there to compare with."""
+    """Returns whether the agency's ledger of the version exists."""
     return store.exists(f"{layout.agency_prefix(published.deal_id, published.version)}/{_LEDGER}")
 
 
 def published_checkpoint(
     store: Store, published: PublishedVersion, vkey: str
 ) -> tuple[str, int, bytes] | None:
-    """Origin, size and root of the version's checkpoint, if the key has signed it."""
+    """Returns origin, size and root of the version's checkpoint if the key signed it, else None."""
     key = f"{published.delivery}/{layout.CHECKPOINT}"
     try:
         text = store.read_bytes(key).decode("utf-8", "replace")
@@ -62,7 +62,7 @@ def _changed_decisions(store: Store, published_prefix: str, rebuilt_prefix: str)
 
 def _describe(decision: tuple[str, str]) -> str:
     outcome, reasons = decision
-    return f"{outcome or 'nowhere'} ({reasons})" if reasons else outcome or "nowhere"
+    return f"{outcome or 'absent'} ({reasons})" if reasons else outcome or "absent"
 
 
 def _decisions(store: Store, prefix: str) -> dict[str, tuple[str, str]]:
@@ -88,4 +88,4 @@ def _changed_media(store: Store, published_prefix: str, rebuilt_prefix: str) -> 
     for asset, was in sorted(set(pairs)):
         now = digests.get(asset)
         if now is not None and now != was:
-            yield f"the medium of asset {asset!r} has sha256 {now}, had {was}"
+            yield f"the media file of asset {asset!r} now has sha256 {now}, before {was}"

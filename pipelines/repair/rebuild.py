@@ -1,9 +1,9 @@
-"""Repairing a published version: what is bad is made anew, and ends with the published bytes.
+"""Repairs a published version: rebuilds damaged files so that they have the published bytes again.
 
-The order, marked below: 1. verify; 2. the run that made it, from its catalogue, deal and key, which
-must be the same run; 3. hold the version; 4. run the walk into the work area, passing over sound
-shards; 5. compare with the manifest, file by file: with one difference nothing is replaced;
-6. replace what is bad; 7. verify again.
+The steps, numbered in the code: 1. verify; 2. prepare the run from its catalogue, deal and key, and
+check that it is the run that made the version; 3. hold the version's lease; 4. run the pipeline
+into the work area, skipping sound shards; 5. compare with the manifest, file by file: if anything
+differs, nothing is replaced; 6. replace the damaged files; 7. verify again.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ from schemas.manifest import FileRecord, Manifest
 
 @dataclass(frozen=True)
 class RepairJob(Job):
-    """A run that makes a published version again: all that it writes lies in a work area."""
+    """A run that rebuilds a published version; it writes only to a work area."""
 
     @property
     def work(self) -> str:
-        """Key prefix of its receipts and plans; `package` with the same inputs has another."""
+        """Key prefix of its receipts and plans, different from that of `package`."""
         return f"{layout.work_prefix(self.run_id)}-repair"
 
     @property
     def delivery(self) -> str:
-        """Key prefix of what is made."""
+        """Key prefix of the rebuilt delivery."""
         return f"{self.work}/made/{layout.DELIVERY}"
 
     @property
     def agency(self) -> str:
-        """Key prefix of what would stay with the agency; what is there stays as it is."""
+        """Key prefix of the rebuilt agency files; the published ones are not touched."""
         return f"{self.work}/made/{layout.AGENCY}"
 
     @classmethod
     def of(cls, job: Job, version: str) -> RepairJob:
-        """The run that made a version, to be made again."""
+        """Returns the run that rebuilds a version."""
         given = {item.name: getattr(job, item.name) for item in fields(job)}
         return cls(**{**given, "version": version})
 
@@ -72,23 +72,23 @@ def repair_version(
     pinned: tuple[str, ...] | None,
     take_over: bool = False,
 ) -> Report:
-    """Makes the bad files of a version anew.
+    """Rebuilds the damaged files of a version.
 
     Args:
-        initial_report: What verification found.
-        published: Where the version lies.
-        prepared: The run that made it, by its inputs.
-        pinned: The verifier keys that the reader trusts, if any were given; else the run's own
-            key is what the verification at the end goes by.
+        initial_report: The report of the verification before the repair.
+        published: The published version.
+        prepared: The run that made it, prepared from the same inputs.
+        pinned: The verifier keys that the reader trusts, if any were given; otherwise the final
+            verification uses the run's own key.
         take_over: Whether a holder on another machine counts as dead.
 
     Returns:
-        What verification finds afterwards, with what was repaired.
+        The report of the verification afterwards, with a summary of the repair.
 
     Raises:
         InputError: If the inputs are not those of the run that made the version.
-        RunError: If what was made is not what was published, or another run holds the version;
-            nothing is changed then.
+        RunError: If the rebuilt files are not the published ones, or another run holds the
+            version; nothing is changed in that case.
     """
     store = prepared.store
     manifest = _sound_manifest(store, published, pinned)
@@ -120,13 +120,15 @@ def _sound_manifest(
 
 @dataclass(frozen=True)
 class _Repair:
-    """A repair under way; the version is held.
+    """A repair in progress; this process holds the version's lease.
 
     Attributes:
-        store: The output; `published`: the version in it; `job`: the run that makes it again.
+        store: The output.
+        published: The published version.
+        job: The run that rebuilds it.
         prepared: The run as it was prepared, with the key.
-        manifest: The published manifest, if it is sound.
-        initial_report: What verification found.
+        manifest: The published manifest, or None if it is damaged.
+        initial_report: The report of the verification before the repair.
     """
 
     store: Store
@@ -137,7 +139,7 @@ class _Repair:
     initial_report: Report
 
     def run(self, lease: Lease) -> RepairSummary:
-        """Makes, compares, replaces."""
+        """Rebuilds the version, compares it and replaces the damaged files."""
         kept_shards = self._seed_sound_shards()  # 4
         run_pipeline(self.store, self.job)
         counts = read_counts(self.store, self.job)
@@ -145,9 +147,9 @@ class _Repair:
             raise InputError(*counts.stop)
         publish_agency(self.store, self.job)
         if explain_difference(self.store, self.published, self.job):
-            raise self._difference_error("assets are decided otherwise")
+            raise self._difference_error("some assets have another decision")
         if counts.too_many_failed or counts.steps["select"].passed == 0:
-            raise self._difference_error("it has nothing, or too little, to deliver")
+            raise self._difference_error("too many assets failed, or none passed the selection")
         receipts = read_receipts(self.store, self.job)
         steps = reconcile(self.store, self.job, counts, receipts)
         names = [receipt.shard.name for receipt in receipts]
@@ -168,7 +170,7 @@ class _Repair:
         return self._replace(rebuilt, manifest, rebuilt_shards, lease)
 
     def _seed_sound_shards(self) -> frozenset[str]:
-        """Commits the sound shards beforehand, so that the walk leaves their tars alone."""
+        """Commits the sound shards beforehand, so that the pipeline does not rebuild their tars."""
         if self.manifest is None:
             return frozenset()
         groups = group_files(self.manifest)
@@ -201,7 +203,7 @@ class _Repair:
     def _kept_files(
         self, kept_shards: frozenset[str], rebuilt: dict[str, FileRecord]
     ) -> list[FileRecord]:
-        """The files of sound shards that were not made again, as the manifest has them."""
+        """Returns the manifest's records of files of sound shards that were not rebuilt."""
         if self.manifest is None:
             return []
         groups = group_files(self.manifest)
@@ -211,19 +213,21 @@ class _Repair:
         ]
 
     def _check_without_manifest(self, attribution: Attribution) -> None:
-        """Without a manifest, checks by what else is left of the version: the log, the ledger."""
+        """Checks the rebuilt version against the log and the ledger if there is no manifest."""
         root = published_checkpoint(self.store, self.published, self.prepared.signer.vkey)
         wanted = (attribution.origin, attribution.entries, attribution.root)
         if root is not None and root != wanted:
-            raise self._difference_error(f"the checkpoint has {root[1]:,} entries or another root")
+            raise self._difference_error(
+                f"the published checkpoint ({root[1]:,} entries) has another size or root"
+            )
         has_ledger = has_agency_ledger(self.store, self.published)
         if has_ledger and explain_difference(self.store, self.published, self.job):
-            raise self._difference_error("the agency's tables say otherwise")
+            raise self._difference_error("the agency's tables differ")
         if root is None and not has_ledger:
             raise RunError(
-                "Nothing is left that says what was published",
+                "There is no record of what was published",
                 f"{self.published.delivery} has no sound manifest or checkpoint, and the agency's "
-                "ledger is gone",
+                "ledger is missing",
                 "Nothing was changed. Package a new version instead.",
             )
 
@@ -234,7 +238,7 @@ class _Repair:
         rebuilt_shards: Sequence[ShardReceipt],
         lease: Lease,
     ) -> RepairSummary:
-        """Replaces what is bad, each file at once, the manifest last."""
+        """Replaces the damaged files, each one atomically, the manifest last."""
         base = self.published.delivery
         present = {item.key.removeprefix(f"{base}/") for item in self.store.list(base)}
         bad = [path for path, record in rebuilt.items() if self._is_bad(path, record, present)]
@@ -259,20 +263,21 @@ class _Repair:
     def _difference_error(self, what: str) -> RunError:
         why = explain_difference(self.store, self.published, self.job)
         return RunError(
-            "What was made anew is not what was published",
+            "The rebuilt files are not the published ones",
             "; ".join([what, *why]),
-            "Nothing was changed. Media or their servers' answers changed since, or the program.",
+            "Nothing was changed. The media, their servers' responses or the program have changed "
+            "since. Restore them as they were, or package a new version.",
         )
 
 
 def _first_difference(published: Manifest, rebuilt: Manifest) -> str:
-    """What of two manifests differs, in a line."""
+    """Describes the difference of two manifests in one line."""
     before = {file.path: file.sha256 for file in published.files}
     after = {file.path: file.sha256 for file in rebuilt.files}
     paths = sorted(path for path in before | after if before.get(path) != after.get(path))
     if paths:
         more = f" and {len(paths) - 3:,} more" if len(paths) > 3 else ""
-        return f"other bytes in {', '.join(paths[:3])}{more}"
+        return f"different bytes in {', '.join(paths[:3])}{more}"
     other = [
         name for name in Manifest.model_fields if getattr(published, name) != getattr(rebuilt, name)
     ]

@@ -1,4 +1,4 @@
-"""A published version as a repair sees it: where it lies, who made it, what stays as it is."""
+"""A published version to be repaired: its address, the run that made it, and its sound files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DELIVERY_URI = re.compile(r"(.*)/([a-z0-9-]+)/(v\d{4,})/delivery")
 
 @dataclass(frozen=True)
 class PublishedVersion:
-    """Where a published version lies.
+    """The address of a published version.
 
     Attributes:
         output: Root of the output store.
@@ -35,12 +35,12 @@ class PublishedVersion:
 
     @property
     def delivery(self) -> str:
-        """Key prefix of what the buyer gets."""
+        """Key prefix of what the buyer receives."""
         return layout.delivery_prefix(self.deal_id, self.version)
 
     @classmethod
     def from_uri(cls, uri: str) -> PublishedVersion:
-        """The version that an address names.
+        """Returns the version at an address.
 
         Raises:
             InputError: If it is not `<output>/<deal_id>/<version>/delivery`.
@@ -61,7 +61,7 @@ def check_same_run(
     """Checks that a prepared run is the one that made a version.
 
     Raises:
-        InputError: If not, naming the input that differs.
+        InputError: If it is not; the error names the input that differs.
     """
     job = prepared.job
     if job.deal.deal_id != published.deal_id:
@@ -70,7 +70,11 @@ def check_same_run(
         )
     if manifest is None:
         record = f"{layout.agency_prefix(published.deal_id, published.version)}/{layout.RUN_RECORD}"
-        run = str(read_json(store, record)["run_id"]) if store.exists(record) else "of no record"
+        run = (
+            str(read_json(store, record)["run_id"])
+            if store.exists(record)
+            else "unknown (no record)"
+        )
         if run != job.run_id:
             what = "catalogue, deal, as-of, models, trust lists or key"
             raise _different_input(what, f"run {job.run_id}, the version was made by run {run}")
@@ -95,7 +99,7 @@ def _different_input(what: str, which: str) -> InputError:
     return InputError(
         f"The delivery was made from another {what}",
         which,
-        "Give what it was made from; nothing was changed.",
+        "Nothing was changed. Give the inputs that the delivery was made from.",
     )
 
 
@@ -138,10 +142,10 @@ def tar_md5(
 
 
 def copy_file(store: Store, source: str, target: str, record: FileRecord) -> None:
-    """Puts a file in another's place, whole or not at all.
+    """Replaces a file with a copy of another, completely or not at all.
 
     Raises:
-        RunError: If what was read is not what was made; the target is as it was.
+        RunError: If the source no longer has the recorded digest; the target is left unchanged.
     """
     digest = hashlib.sha256()
     with store.open_read(source) as made, store.open_write(target) as sink:
@@ -150,7 +154,7 @@ def copy_file(store: Store, source: str, target: str, record: FileRecord) -> Non
             sink.write(chunk)
         if digest.hexdigest() != record.sha256:
             raise RunError(
-                "What was made anew changed while it was copied",
+                "A rebuilt file changed while it was copied",
                 f"{store.uri}/{source}",
                 "Check the disk or the service, then repair again.",
             )

@@ -1,1 +1,1 @@
-"""What people look at when a run has ended."""
+"""What the command line shows people: progress, summaries and reports."""

@@ -1,7 +1,7 @@
-"""Progress of long work: workers add lines to a local file, the command shows what they come to.
+"""Shows progress: workers append lines to a local file, and the command shows the totals.
 
 A line is one JSON array, [step, done, total]; either number may be null. Lines are short, so that
-adding one is atomic, whichever process does it.
+appending one is atomic even when several processes write.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rich.progress import (
 )
 
 STEPS = {
-    "draw": "Draw library",
+    "draw": "Generate library",
     "read": "Read catalogue",
     "screen": "Screen rights",
     "enrich": "Enrich assets",
@@ -40,7 +40,7 @@ _LINE_INTERVAL_S = 5.0
 
 
 class _ProgressTotals:
-    """Follows a progress file and sums it up."""
+    """Follows a progress file and adds up its lines."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -64,8 +64,8 @@ class _ProgressTotals:
 def show_progress(path: Path, console: Console, quiet: bool = False) -> Iterator[None]:
     """Shows what workers report while the block runs.
 
-    On a terminal: a bar a step with count, rate and time left. Elsewhere: plain lines, one a step
-    every few seconds and one when it ends.
+    On a terminal: one bar per step with count, rate and time left. Elsewhere: plain lines, one per
+    step every few seconds and one when the step ends.
     """
     path.touch(mode=0o600)
     if quiet:

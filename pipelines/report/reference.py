@@ -1,6 +1,6 @@
-"""Writes what is generated anew: JSON Schemas, and the tables in docs/. `make schemas` runs it.
+"""Writes the generated files: JSON Schemas and the tables in docs/. `make schemas` runs it.
 
-A test compares what is committed with what this makes, so that the pages say what the code does.
+A test compares the committed files with the generated ones, so that the docs match the code.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pipelines import profiles
 from pipelines.catalogue import describe
 from pipelines.profiles.base import schema_text
+from pipelines.rights.rules.reasons import REASONS
 from schemas.deal import Deal
 from schemas.deal_values import (
     ByteSize,
@@ -30,7 +31,6 @@ from schemas.deal_values import (
 )
 from schemas.manifest import Manifest
 from schemas.profiles import profile_names
-from schemas.reasons import REASONS, Reason
 
 ROOT = Path(__file__).resolve().parents[2]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -46,63 +46,63 @@ _TYPE_DESCRIPTIONS: tuple[tuple[object, str], ...] = (
     (int, "whole number, 1 or more"),
 )
 
-# What a key means; its type, default and allowed values come from the model.
+# The meaning of each key; its type, default and allowed values come from the model.
 DEAL_KEY_MEANINGS = {
     "deal_id": "names the deal: up to 64 of a-z, 0-9 and `-`, no `-` at an end; not `agency`",
     "buyer": "who buys, on one line",
-    "purposes": "what the buyer may do; `inference` is always needed besides",
+    "purposes": "what the buyer may do; `inference` is always required as well",
     "territory": "where the buyer may do it",
     "starts": "first day of the term",
     "ends": "last day of the term, after `starts`",
-    "profile": "what the delivery is for, and so what a sample carries: [profiles.md](profiles.md)",
-    "media": "kinds of asset that are taken",
+    "profile": "intended use, which decides what a sample has: [profiles.md](profiles.md)",
+    "media": "kinds of asset to include",
     "rights.editorial": "editorial material",
-    "rights.ai_generated": "AI-generated material; `label` takes it and marks each sample",
-    "rights.minors": "minors; `guardian-release` takes them with a guardian's release",
-    "rights.people": "people; with a release, with one that has a biometric rider, or none",
-    "rights.unknown_people_count": "assets of which nobody counted the people",
+    "rights.ai_generated": "AI-generated material; `label` accepts it and marks each sample",
+    "rights.minors": "minors; `guardian-release` accepts them with a guardian's release",
+    "rights.people": "people: with a release, with a release and biometric rider, or none",
+    "rights.unknown_people_count": "assets whose number of people is not known",
     "rights.sensitive": "assets marked sensitive",
-    "rights.inference": "consent to captions and embeddings; `unless-denied` lets silence pass, "
-    "`pack-without` delivers what lacks it without either",
-    "rights.unknown_property": "assets of which nobody said whether they show protected property",
-    "rights.unknown_source": "assets of which nobody said how they were made",
+    "rights.inference": "consent to captions and embeddings; `unless-denied` accepts assets with "
+    "no answer, `pack-without` delivers assets without consent with neither",
+    "rights.unknown_property": "assets with no information on whether they show protected property",
+    "rights.unknown_source": "assets with no information on how they were made",
     "rights.non_commercial": "licence codes with NC",
     "rights.no_derivatives": "licence codes with ND",
-    "rights.share_alike": "licence codes with SA, which want a review",
-    "rights.ends_early": "rights that end before the deal; `until` takes and dates them",
-    "rights.shoot_range": "a release's shoot dates; they must hold the asset's `created_at`",
-    "rights.max_shoot_days": "days that a release may cover at most",
-    "rights.witness": "a release's witness: neither subject nor contributor, and there, or anybody",
+    "rights.share_alike": "licence codes with SA, which require a review",
+    "rights.ends_early": "rights that end before the deal; `until` accepts and dates them",
+    "rights.shoot_range": "a release's shoot dates; they must include the asset's `created_at`",
+    "rights.max_shoot_days": "maximum number of days that a release may cover",
+    "rights.witness": "a release's witness: independent, also required to exist, or anybody",
     "rights.copyright_conflicts": "files whose EXIF, IIM and XMP name different owners",
-    "agreements.ref": "what the agreement is called: a number, a clause",
-    "agreements.signed_at": "when it was signed; it counts from that day",
-    "agreements.purposes": "for what it grants",
-    "agreements.contributors": 'whose works it covers: ids, or `"all"` alone',
-    "select.min_short_side": "pixels that the shorter side has at least",
-    "select.keywords_any": "an asset has one of these; none listed, every asset passes",
-    "select.keywords_none": "an asset has none of these",
-    "select.dedupe": "which copies are left out: none, equal bytes, or look-alikes as well",
-    "select.max_assets": "assets that are delivered at most",
-    "models.clip": "the model that embeds; see [models.md](models.md)",
-    "models.captioner": "the model that captions; see [models.md](models.md)",
+    "agreements.ref": "reference of the agreement: a number or clause",
+    "agreements.signed_at": "when it was signed; it applies from that day",
+    "agreements.purposes": "purposes that it grants",
+    "agreements.contributors": 'contributors whose works it covers: ids, or `"all"` alone',
+    "select.min_short_side": "minimum length of the shorter side in pixels",
+    "select.keywords_any": "an asset must have one of these; with none listed, every asset passes",
+    "select.keywords_none": "an asset must have none of these",
+    "select.dedupe": "which duplicates to exclude: none, identical bytes, or also near-duplicates",
+    "select.max_assets": "maximum number of delivered assets",
+    "models.clip": "the model for embeddings; see [models.md](models.md)",
+    "models.captioner": "the model for captions; see [models.md](models.md)",
     "price.currency": "ISO 4217 code in capitals",
-    "price.pool": "what the buyer pays, in the currency's decimals, zero or more",
-    "price.agency_share": "the agency's part of the pool; the rest is the contributors'",
-    "price.allocation": "how the rest is shared: evenly, by `weight`, or by samples",
-    "shards.target_bytes": "size that a shard aims at",
+    "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more",
+    "price.agency_share": "the agency's share of the pool; the rest goes to the contributors",
+    "price.allocation": "how the rest is divided: evenly, by `weight`, or by samples",
+    "shards.target_bytes": "target size of a shard",
     "output.uri": "where deliveries go: a folder or an `s3://` prefix; not a term of the deal",
-    "sources.roots": "further folders or `s3://` prefixes that media may lie under",
+    "sources.roots": "additional folders or `s3://` prefixes that media may be in",
     "sources.hosts": "web servers that media may come from",
-    "sources.trust_lists": "PEM files of the certificates that C2PA signers are trusted by",
-    "gate.divert": "rules of the gate that do not stop the run; see below",
-    "limits.dead_letter_share": "share of the catalogue's rows that may be dead letters",
-    "limits.max_pixels": "pixels of a picture, or of a film's frame, at most",
-    "limits.max_media_bytes": "bytes of a file at most",
+    "sources.trust_lists": "PEM files with the certificates that make C2PA signers trusted",
+    "gate.divert": "catalogue check rules that do not stop the run; see below",
+    "limits.dead_letter_share": "maximum share of catalogue rows that may become failed assets",
+    "limits.max_pixels": "maximum number of pixels of an image or a video frame",
+    "limits.max_media_bytes": "maximum size of a file in bytes",
 }
 
 
 def fill_section(document: str, name: str, body: str) -> str:
-    """The document with one generated section written anew.
+    """Returns the document with one generated section replaced.
 
     Raises:
         ValueError: If the section's markers are missing.
@@ -120,15 +120,12 @@ def _table_row(*cells: str) -> str:
 
 
 def reasons_table() -> str:
-    """Every reason as Markdown, in the order of the enumeration."""
+    """Every reason as Markdown."""
     lines = [
-        _table_row(
-            "code", "stage", "outcome", "meaning", "found in", "deal keys", "what clears it"
-        ),
+        _table_row("code", "stage", "outcome", "meaning", "found in", "deal keys", "how to fix it"),
         _table_row(*["---"] * 7),
     ]
-    for reason in Reason:
-        info = REASONS[reason]
+    for reason, info in REASONS.items():
         outcome = info.outcome.replace("_", " ")
         source, keys = f"`{info.source}`", ", ".join(f"`{key}`" for key in info.governed_by)
         lines.append(
@@ -138,7 +135,7 @@ def reasons_table() -> str:
 
 
 def deal_keys(model: type[BaseModel] = Deal, prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    """Each key of a deal: its name, what it holds, and its default in TOML ("" if it has none)."""
+    """Yields each deal key: its name, its type in words, and its TOML default ("" if none)."""
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
         annotation = hints[name]
@@ -162,12 +159,12 @@ def _describe_type(annotation: Any) -> str:
             return description
     [purpose, *_] = get_args(annotation)
     if not (isinstance(purpose, type) and issubclass(purpose, StrEnum)):
-        raise ValueError(f"nothing says in words what {annotation} holds")
+        raise ValueError(f"there is no description for the type {annotation}")
     return ", ".join(f'`"{value}"`' for value in purpose)
 
 
 def _toml_default(field: FieldInfo, annotation: Any) -> str:
-    """A default as it is written in a deal."""
+    """Returns a default value as it is written in a deal."""
     value = field.default
     if annotation == ByteSize:
         for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
@@ -177,7 +174,7 @@ def _toml_default(field: FieldInfo, annotation: Any) -> str:
 
 
 def deal_table() -> str:
-    """Every key of a deal as Markdown; required keys are bold."""
+    """Returns the table of all deal keys as Markdown; required keys are bold."""
     lines = [_table_row("key", "holds", "default", "meaning"), _table_row(*["---"] * 4)]
     for name, holds, default in deal_keys():
         shown = f"`{name}`" if default else f"**`{name}`**"
@@ -188,21 +185,21 @@ def deal_table() -> str:
 
 
 def _deal_schema() -> dict[str, Any]:
-    """The JSON Schema of a deal, with each key's meaning, for editors that show it."""
+    """Returns the JSON Schema of a deal, with each key's meaning for editors to show."""
     schema = Deal.model_json_schema()
     for name, meaning in DEAL_KEY_MEANINGS.items():
         section, _, key = name.rpartition(".")
         section_schema = schema
         if section:
             annotation = Deal.model_fields[section].annotation
-            [annotation] = get_args(annotation) or [annotation]  # of a list of sections, one
+            [annotation] = get_args(annotation) or [annotation]  # unwrap a list of sections
             section_schema = schema["$defs"][getattr(annotation, "__name__", "")]
         section_schema["properties"][key]["description"] = meaning
     return schema
 
 
 def _published_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of what we publish: every field is there, defaults included."""
+    """Returns the JSON Schema of a published document, in which every field is required."""
     schema = model.model_json_schema(mode="serialization")
     for part in (schema, *schema.get("$defs", {}).values()):
         if "properties" in part:  # an enumeration has none
@@ -211,7 +208,7 @@ def _published_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def json_schemas() -> dict[str, str]:
-    """The JSON Schemas, by path below the root."""
+    """Returns the JSON Schemas, by path below the root."""
     schemas = {
         "deal": _deal_schema(),
         "manifest": _published_schema(Manifest),
@@ -226,7 +223,7 @@ def json_schemas() -> dict[str, str]:
 
 
 def profile_schemas() -> dict[str, str]:
-    """The profiles' JSON Schemas, by path below the root."""
+    """Returns the profiles' JSON Schemas, by path below the root."""
     return {
         f"schemas/profiles/{name}.json": schema_text(profiles.load_profile(name))
         for name in profiles.profile_names()
@@ -234,7 +231,7 @@ def profile_schemas() -> dict[str, str]:
 
 
 def generated_pages(root: Path = ROOT) -> dict[str, str]:
-    """The pages with generated parts, written anew, by path below the root."""
+    """Returns the regenerated pages that have generated parts, by path below the root."""
     rights, deal, catalogue = (
         (root / "docs" / f"{name}.md").read_text(encoding="utf-8")
         for name in ("rights", "deal", "catalogue")
@@ -247,8 +244,8 @@ def generated_pages(root: Path = ROOT) -> dict[str, str]:
 
 
 def main() -> None:
-    """Writes everything that is generated."""
-    # The profiles first: what a deal may name is read from their schemas.
+    """Writes all generated files."""
+    # Write the profiles first: the names that a deal may use are read from their schemas.
     for generate in (profile_schemas, json_schemas, generated_pages):
         for path, text in generate().items():
             target = ROOT / path

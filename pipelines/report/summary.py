@@ -1,4 +1,4 @@
-"""The closing summary: the funnel from catalogue to delivery, reasons, money, where to look."""
+"""Shows the summary of a run: counts per step, reasons, money, and where the results are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.ledger.ed25519 import parse_vkey
+from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
 from pipelines.steps.package import PackageResult
 from schemas.money import format_amount
-from schemas.reasons import REASONS, Outcome, Reason
+from schemas.reasons import Outcome
 
 _STEP_NAMES = {
     "read": "Read catalogue",
@@ -25,7 +26,7 @@ _STEP_NAMES = {
 
 
 def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
-    """The summary for machines."""
+    """Returns the summary as JSON data."""
     attribution, end = packaged.attribution, packaged.manifest.end
     return {
         "made": True,
@@ -50,31 +51,33 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
 
 
 def verify_command(job: Job, vkey: str) -> str:
-    """What the buyer runs, once the delivery and the agency's key have reached them."""
+    """Returns the command with which the buyer verifies the delivery and the agency's key."""
     delivery = f"{job.output_uri}/{job.delivery}"
     return shlex.join(["fairshard", "verify", delivery, "--vkey", vkey])
 
 
 def show_packaged(console: Console, job: Job, packaged: PackageResult) -> None:
-    """Prints the summary for people."""
+    """Prints the summary."""
     show_counts(console, packaged.steps)
     _show_delivery(console, job, packaged)
 
 
 def show_counts(console: Console, steps: dict[str, StepCounts]) -> None:
-    """Prints the funnel and, where assets were left out, the table of reasons."""
+    """Prints the counts per step and, if assets were excluded, the table of reasons."""
     console.print()
     console.print(_funnel(steps))
     reasons = _reasons(steps)
     if reasons.row_count:
         console.print(reasons)
-        console.print("An asset may have several reasons, so these can sum to more than it.\n")
+        console.print(
+            "An asset may have several reasons, so the sum can exceed the excluded assets.\n"
+        )
 
 
 def _funnel(steps: dict[str, StepCounts]) -> Table:
     table = Table(title="From catalogue to delivery", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("step")
-    for name in ("in", "refused", "dead letters", "out"):
+    for name in ("in", "refused", "failed", "out"):
         table.add_column(name, justify="right")
     for name, counts in steps.items():
         table.add_row(
@@ -88,13 +91,13 @@ def _funnel(steps: dict[str, StepCounts]) -> Table:
 
 
 def _reasons(steps: dict[str, StepCounts]) -> Table:
-    table = Table(title="Left out, and why", box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title="Excluded assets, by reason", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("assets", justify="right")
     table.add_column("reason", no_wrap=True)
     table.add_column("meaning")
     found = count_reasons(steps.values())
     for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
-        info = REASONS[Reason(code)]
+        info = REASONS[code]
         mark = " (dead letter)" if info.outcome is Outcome.FAILED else ""
         table.add_row(f"{count:,}", code, info.sentence + mark)
     return table
@@ -143,9 +146,9 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
 
 
 def _show_key(console: Console, job: Job, vkey: str) -> None:
-    """What the buyer needs besides the delivery; each in one line, to be copied."""
+    """Prints what else the buyer needs, each on one line so that it can be copied."""
     fingerprint = parse_vkey(vkey).fingerprint
-    console.print("\nTell the buyer by another way than the delivery which key signs:")
+    console.print("\nSend the buyer the signing key's details separately from the delivery:")
     for name, text in (
         ("verifier key", vkey),
         ("fingerprint", f"sha256 {fingerprint}"),
@@ -155,6 +158,6 @@ def _show_key(console: Console, job: Job, vkey: str) -> None:
 
 
 def _known_before(packaged: PackageResult) -> int:
-    """Media that needed no decoding; what is refused for what its file says was decoded, too."""
+    """Returns how many media needed no decoding; media refused for their file's signals did."""
     enrich = packaged.steps["enrich"]
     return enrich.entered - enrich.failed_assets - packaged.computed["decoded"]

@@ -1,4 +1,4 @@
-"""A folder as a short tree: every folder down to a depth, its files by name or pattern."""
+"""Prints a folder as a short tree: folders down to a depth, files by name or pattern."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 _LEADING_LETTERS = re.compile(r"[A-Za-z]+")
 _MAX_NAME_LENGTH = 26
-_NOT_OPENED = frozenset({"features", "media", "tile"})  # what is in them is for programs
+_NOT_OPENED = frozenset({"features", "media", "tile"})  # their contents are for programs
 
 
 def tree_lines(root: Path, depth: int) -> Iterator[str]:
-    """The lines of a tree, indented by two spaces a level.
+    """Yields the lines of a tree, indented by two spaces per level.
 
     Args:
         root: The folder at the top.
@@ -34,7 +34,7 @@ def _lines(folder: Path, name: str, level: int, depth: int) -> Iterator[str]:
 
 
 def _name_patterns(files: list[str]) -> list[str]:
-    """File names, those that begin and end alike as one pattern."""
+    """Returns file names, with names of the same prefix and ending joined into one pattern."""
     by_pattern: dict[str, list[str]] = defaultdict(list)
     for name in files:
         path = Path(name)

@@ -1,4 +1,4 @@
-"""What is said of a run that ended without a delivery: the funnel, the reasons, what cost most."""
+"""Shows why a run ended without a delivery: counts per step, reasons, and the costliest rules."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from schemas.deal import Deal
 from schemas.deal_keys import allowed_values, deal_value, toml_text
 from schemas.reasons import Outcome, Stage
 
-_TITLES = ("", "The rule that cost most", "The two rules that cost most")
-_MOST = "The three rules that cost most"
+_TITLES = ("", "The rule that excluded most assets", "The two rules that excluded most assets")
+_MOST = "The three rules that excluded most assets"
 
 
 def undelivered_json(job: Job, error: UndeliveredError) -> dict[str, object]:
-    """The same for machines."""
+    """Returns the same as JSON data."""
     return {
         "made": False,
         "error": {"what": error.what, "which": error.which, "remedy": error.remedy},
@@ -27,7 +27,7 @@ def undelivered_json(job: Job, error: UndeliveredError) -> dict[str, object]:
 
 
 def show_undelivered(console: Console, deal: Deal, undelivered: Undelivered) -> None:
-    """Prints it for people; the error itself is for the command line to print."""
+    """Prints the counts and rules; the command line prints the error itself."""
     show_counts(console, undelivered.steps)
     costs = undelivered.costliest()
     if not costs:
@@ -45,7 +45,7 @@ def show_undelivered(console: Console, deal: Deal, undelivered: Undelivered) -> 
 
 
 def _lines(cost: Cost, deal: Deal) -> list[str]:
-    info = cost.reason.info
+    info = cost.info
     lines = [f"{cost.reason}: {_how_many(cost)}", info.sentence]
     for key in info.governed_by:
         value = deal_value(deal, key)
@@ -55,12 +55,12 @@ def _lines(cost: Cost, deal: Deal) -> list[str]:
     if not info.governed_by:
         where = "the catalogue" if info.stage in (Stage.READ, Stage.SCREEN) else "the asset's file"
         lines.append(f"No deal key: {where} decides ({info.source})")
-    return [*lines, f"What clears it: {info.remedy}"]
+    return [*lines, f"How to fix it: {info.remedy}"]
 
 
 def _how_many(cost: Cost) -> str:
     assets = f"{cost.assets:,} asset{'' if cost.assets == 1 else 's'}"
-    if cost.reason.info.outcome is Outcome.FAILED:
+    if cost.info.outcome is Outcome.FAILED:
         return f"{assets} that could not be read"
     if cost.alone is None:
         return f"{assets} refused"

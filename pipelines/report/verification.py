@@ -1,4 +1,4 @@
-"""What `verify` found, for people."""
+"""Prints the findings of `fairshard verify`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pipelines.verify.signer import SignedBy
 def show_report(
     console: Console, delivery: str, report: Report, allow_unpinned: bool = False
 ) -> None:
-    """Prints each problem in a line, then what was looked at, who signed and how it ended.
+    """Prints one line per problem, then what was checked, who signed, and the verdict.
 
     Args:
-        console: Where to.
-        delivery: Its address, as it was given.
-        report: What was found.
-        allow_unpinned: Whether the reader takes a delivery whose signer's key is not pinned.
+        console: The console to print to.
+        delivery: The delivery's address, as given by the user.
+        report: The findings.
+        allow_unpinned: Whether the reader accepts a delivery whose signer's key is not pinned.
     """
     if report.repaired is not None:
         for name, text in _repair_lines(report.repaired):
@@ -42,10 +42,13 @@ def _show_signer(console: Console, signer: SignedBy) -> None:
         ("key", f"sha256 fingerprint {signer.fingerprint}"),
     ]
     if signer.demonstration:
-        lines.append(("", "this is the demonstration key, which anybody can work out"))
+        lines.append(("", "this is the demonstration key, which anybody can compute"))
     elif not signer.pinned:
         lines.append(
-            ("", "this key came with the delivery: anybody can make a delivery and sign it so")
+            (
+                "",
+                "this key came with the delivery: anybody can create and sign one like this",
+            )
         )
     for name, text in lines:
         console.print(
@@ -54,18 +57,18 @@ def _show_signer(console: Console, signer: SignedBy) -> None:
 
 
 def _verdict(delivery: str, report: Report, allow_unpinned: bool) -> tuple[str, str]:
-    """The last line and its colour."""
+    """Returns the last line and its colour."""
     count = len(report.problems)
     if count:
         return f"FAILED: {count:,} problem{'s' if count > 1 else ''} in {delivery}", "red"
     signer = report.signed_by
     if signer is None or not (signer.accepted or allow_unpinned):
         return (
-            f"NOT CONFIRMED: {delivery}: {_totals_text(report)}: nothing is damaged, but who made "
-            "it is not shown. Get the agency's verifier key from the agency and give it with "
+            f"NOT CONFIRMED: {delivery}: {_totals_text(report)}: no damage found, but it is not "
+            "proven who made it. Get the verifier key from the agency and give it with "
             "--vkey, or accept this with --allow-unpinned."
         ), "yellow"
-    ok = "OK" if report.sampled is None else "OK as far as it was looked at"
+    ok = "OK" if report.sampled is None else "OK as far as checked"
     caveat = "" if signer.pinned else ", key NOT pinned"
     style = "green" if signer.pinned and not signer.demonstration else "yellow"
     return f"{ok}: {delivery}: {_totals_text(report)}, signed by {signer.name}{caveat}", style
@@ -89,19 +92,19 @@ def _coverage_lines(report: Report) -> Iterator[tuple[str, str]]:
         yield "read", f"{sample.bytes:,} of {sample.of_bytes:,} bytes of tars"
         yield (
             "chance",
-            f"{sample.chance:.2%} of meeting damage that touches one sample in a hundred",
+            f"{sample.chance:.2%} probability of finding damage that affects 1 % of the samples",
         )
         for text in sample.unread:
             yield "unread", text
     if report.resumed is not None:
         resumed = report.resumed
-        before = f", which saw {resumed.before}" if resumed.before else ", made anew"
+        before = f", which saw {resumed.before}" if resumed.before else ", newly created"
         yield "state", f"{resumed.state}{before}"
         yield (
             "known",
             (
-                f"{resumed.files:,} files, {resumed.bytes:,} bytes look as when they were "
-                f"found sound and were not read; {resumed.reread:,} were read again"
+                f"{resumed.files:,} files, {resumed.bytes:,} bytes are unchanged since they were "
+                f"found valid and were not read; {resumed.reread:,} were read again"
             ),
         )
 
@@ -113,4 +116,4 @@ def _repair_lines(repaired: RepairSummary) -> Iterator[tuple[str, str]]:
         yield "made", path
     for path in repaired.removed:
         yield "removed", path
-    yield "written", f"shards anew: {', '.join(repaired.shards) or 'none'}"
+    yield "written", f"rebuilt shards: {', '.join(repaired.shards) or 'none'}"

@@ -142,10 +142,6 @@ class ListColumn:
         """For each item, the row it belongs to."""
         return np.repeat(np.arange(len(self.lengths), dtype=np.int64), self.lengths)
 
-    def count(self, chosen: BoolArray) -> IntArray:
-        """For each row, how many of its items are chosen."""
-        return np.bincount(self.rows[chosen], minlength=len(self.lengths)).astype(np.int64)
-
     def any(self, chosen: BoolArray) -> BoolArray:
         """For each row, whether one of its items is chosen."""
         result = np.zeros(len(self.lengths), np.bool_)

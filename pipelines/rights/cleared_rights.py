@@ -13,11 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.rights.arrow import BoolArray, column, is_present, list_column, one_of
+from pipelines.rights.arrow import (
+    BoolArray,
+    as_integers,
+    column,
+    is_present,
+    list_column,
+    one_of,
+)
 from pipelines.rights.consents import ALLOW
-from pipelines.rights.people import last_usable_day
+from pipelines.rights.index import RightsIndex
 from pipelines.rights.releases import epoch_days
-from pipelines.rights.screen import RightsIndex
 from pipelines.storage.columns import Column, list_array, struct_field
 from schemas.catalogue import ContributorShare, grant_column
 from schemas.deal import Deal
@@ -27,7 +33,7 @@ from schemas.unit import AGREEMENT_TYPE, CLEARED_RIGHTS_FIELDS, Agreement
 
 
 def add_cleared_rights(cleared: pa.Table, index: RightsIndex, deal: Deal) -> pa.Table:
-    """Adds STANDING_FIELDS to assets that screening cleared.
+    """Adds CLEARED_RIGHTS_FIELDS to assets that screening cleared.
 
     Args:
         cleared: The rows (schemas.catalogue.ASSETS_SCHEMA, and others).
@@ -65,9 +71,15 @@ def inference_allowed(assets: pa.Table, index: RightsIndex, deal: Deal) -> BoolA
 
 
 def _usable_until(assets: pa.Table, index: RightsIndex, deal: Deal) -> Column:
+    """The last day on which all rights to each asset hold; null where that is the deal's last."""
     deal_last_day = epoch_days(deal.ends)
-    last_days = last_usable_day(assets, index.releases, index.needed_until, deal_last_day)
-    return pa.array(last_days.astype(np.int32), mask=last_days >= deal_last_day).cast(pa.date32())
+    release_lists = list_column(column(assets, "release_ids"))
+    position = index.releases.ids.positions(release_lists.values)
+    until = np.minimum(as_integers(column(assets, "valid_until"), deal_last_day), deal_last_day)
+    ends = np.where(position >= 0, index.releases.valid_until[position], deal_last_day)
+    counted = ends >= index.needed_until  # those that end before did not help to clear
+    np.minimum.at(until, release_lists.rows[counted], ends[counted])
+    return pa.array(until.astype(np.int32), mask=until >= deal_last_day).cast(pa.date32())
 
 
 def _signed_agreements(assets: pa.Table, index: RightsIndex, deal: Deal) -> Column:

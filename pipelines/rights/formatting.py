@@ -1,6 +1,8 @@
-"""What a value looks like in a decision's `detail`: one line of plain text."""
+"""What a value looks like in a decision's `detail` and in a trace: one line of plain text."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 MAX_CHARS = 300  # characters of a value that are worth showing
 MAX_ITEMS = 20  # of a list
@@ -16,3 +18,18 @@ def one_line(value: object) -> str:
     text = str(value)
     text = text if text.isprintable() else text.encode("unicode_escape").decode()
     return text if len(text) <= MAX_CHARS else text[:MAX_CHARS] + "…"
+
+
+def text_or(value: object, absent: str) -> str:
+    """A value as one line, or what is said where there is none."""
+    return absent if value is None or value == "" else one_line(value)
+
+
+def yes_or_no(value: bool | None, true: str, false: str, absent: str) -> str:
+    """What is said of a column that is true, false or absent."""
+    return absent if value is None else (true if value else false)
+
+
+def comma_list(values: Iterable[object] | None) -> str:
+    """Values in one line, each as `one_line` has it."""
+    return ", ".join(one_line(value) for value in values or ())

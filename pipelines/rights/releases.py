@@ -1,45 +1,42 @@
-"""Releases: which are valid for a deal as of an instant, and what is wrong with the rest."""
+"""Releases, indexed for a deal as of an instant: what each is, and which faults it has.
+
+Which faults there are is said by the rules: `rules/releases.py`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipelines.rights.arrow import BoolArray, as_bools, as_integers, column, equals, is_present
+from pipelines.rights.arrow import (
+    BoolArray,
+    IntArray,
+    ListColumn,
+    as_bools,
+    as_integers,
+    column,
+    equals,
+    is_present,
+    list_column,
+)
 from pipelines.rights.lookup import StringIndex
+from pipelines.storage.columns import Column
 from schemas.deal import Deal
-from schemas.reasons import Reason
 
 _EPOCH = date(1970, 1, 1)
 DAY_US = 86_400_000_000
 _MAX_DAY = int(np.iinfo(np.int32).max)  # days
 _BATCH = 65_536  # releases
 
-# Faults of a release on its own; those that depend on the asset as well are found there.
-RELEASE_FAULTS: tuple[Reason, ...] = (
-    Reason.RELEASE_REVOKED,
-    Reason.RELEASE_EXPIRED,
-    Reason.RELEASE_UNSIGNED,
-    Reason.RELEASE_GUARDIAN_MISSING,
-    Reason.RELEASE_PURPOSE_NOT_COVERED,
-    Reason.RELEASE_BIOMETRIC_MISSING,
-    Reason.RELEASE_BLANKET_RANGE,
-    Reason.RELEASE_WITNESS,
-)
+TraitArray = npt.NDArray[np.uint32]
 
-
-TraitArray = npt.NDArray[np.uint16]
-
-# What is true of a release, as bits: bit i for FAULTS[i], and then these.
-ANY_FAULT = np.uint16(2 ** len(RELEASE_FAULTS) - 1)
-IS_MODEL, IS_PROPERTY, IS_MINOR, HAS_SHOOT_DATE, LACKS_SHOOT_DATE, HAS_WITNESS = (
-    np.uint16(2 ** (len(RELEASE_FAULTS) + i)) for i in range(6)
-)
+# What is true of a release, as bits; a bit for each fault follows (`ReleaseIndex.fault_bits`).
+IS_MODEL, IS_PROPERTY, IS_MINOR, HAS_SHOOT_DATE, HAS_WITNESS = (np.uint32(1 << i) for i in range(5))
 
 
 def epoch_days(day: date) -> int:
@@ -48,14 +45,89 @@ def epoch_days(day: date) -> int:
 
 
 @dataclass(frozen=True)
+class ReleaseBatch:
+    """Releases to be judged: `table` (schemas.catalogue.RELEASES_SCHEMA), for a deal as of µs."""
+
+    table: pa.Table
+    deal: Deal
+    as_of_us: int
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def column(self, name: str) -> Column:
+        """One column as a single array."""
+        return column(self.table, name)
+
+
+@dataclass(frozen=True)
+class NamedReleases:
+    """The releases that a batch of assets names, one item each time one is named.
+
+    Attributes:
+        assets: The assets (schemas.catalogue.ASSETS_SCHEMA).
+        deal: The deal.
+        index: All releases.
+        lists: For each asset, the releases that it names.
+        position: For each release named, its position in the index, or -1, [items].
+        traits: What is true of it, for the asset's sake as well, [items].
+    """
+
+    assets: pa.Table
+    deal: Deal
+    index: ReleaseIndex
+    lists: ListColumn
+    position: IntArray
+    traits: TraitArray
+
+    def has_trait(self, trait: np.uint32) -> BoolArray:
+        """Where a release has a trait, [items]."""
+        return np.asarray((self.traits & trait) != 0)
+
+    def has_fault(self, code: str) -> BoolArray:
+        """Where a release has a fault, by the code of its reason, [items]."""
+        return self.has_trait(self.index.fault_bits[code])
+
+    def is_valid(self, kind: np.uint32) -> BoolArray:
+        """Where a release of a kind has no fault, [items]."""
+        any_fault = np.bitwise_or.reduce(list(self.index.fault_bits.values()))
+        return np.asarray((self.traits & (kind | any_fault)) == kind)
+
+    def count_distinct(self, selected: BoolArray) -> IntArray:
+        """For each asset, how many different releases are chosen: one named twice counts once."""
+        items = np.flatnonzero(selected)
+        position_count = int(self.position.max(initial=0)) + 1
+        pairs = np.sort(self.lists.rows[items] * position_count + self.position[items])
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+        return np.bincount(pairs // position_count, minlength=len(self.assets)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class ReleaseFault:
+    """Why a release does not count. It needs one of the two functions, or both.
+
+    Attributes:
+        columns: The columns of the releases table that it is about.
+        alone: Where releases have it whatever names them, [releases].
+        for_asset: Where they have it for the asset that names them, [items]. Of the traits it sees
+            those that a release has alone.
+    """
+
+    columns: tuple[str, ...]
+    alone: Callable[[ReleaseBatch], BoolArray] | None = None
+    for_asset: Callable[[NamedReleases], BoolArray] | None = None
+
+
+@dataclass(frozen=True)
 class ReleaseIndex:
     """Releases, ready to be joined: n of them, and one more that an unknown id (-1) stands for.
 
     Attributes:
         ids: Release ids.
-        traits: What is true of each: FAULTS, MODEL, PROPERTY (one of another kind is neither),
-            MINOR (its subject is one), HAS_RANGE (it is bound to shoot dates), LACKS_RANGE (it
-            misses a first or last day), WITNESSED; [n + 1].
+        traits: What is true of each: IS_MODEL, IS_PROPERTY (one of another kind is neither),
+            IS_MINOR (its subject is one), HAS_SHOOT_DATE, HAS_WITNESS, and its faults; [n + 1].
+        faults: Every fault, by the code of its reason.
+        fault_bits: The bit of each of them in `traits`.
         shoot_from: First day it covers, days since 1970, [n + 1] int32; `shoot_until`: the last.
         valid_until: Its last day, days since 1970, or far away, [n + 1] int32.
         witnesses: Those who witnessed releases.
@@ -64,11 +136,24 @@ class ReleaseIndex:
 
     ids: StringIndex
     traits: TraitArray
+    faults: Mapping[str, ReleaseFault]
+    fault_bits: dict[str, np.uint32]
     shoot_from: npt.NDArray[np.int32]
     shoot_until: npt.NDArray[np.int32]
     valid_until: npt.NDArray[np.int32]
     witnesses: StringIndex
     witness: npt.NDArray[np.int32]
+
+    def find(self, assets: pa.Table, deal: Deal) -> NamedReleases:
+        """The releases that assets name, with their faults for these assets."""
+        lists = list_column(column(assets, "release_ids"))
+        position = self.ids.positions(lists.values)
+        alone = NamedReleases(assets, deal, self, lists, position, self.traits[position])
+        traits = alone.traits.copy()
+        for code, fault in self.faults.items():
+            if fault.for_asset is not None:
+                traits[np.flatnonzero(fault.for_asset(alone))] |= self.fault_bits[code]
+        return replace(alone, traits=traits)
 
 
 def last_needed_day(deal: Deal, as_of_us: int) -> int:
@@ -82,85 +167,52 @@ def last_needed_day(deal: Deal, as_of_us: int) -> int:
     return epoch_days(deal.ends)
 
 
-def index_releases(releases: pa.Table, deal: Deal, as_of_us: int) -> ReleaseIndex:
-    """Judges each release (schemas.catalogue.RELEASES_SCHEMA) for a deal as of an instant."""
+# In the order of the bits.
+_TRAITS: tuple[Callable[[ReleaseBatch], BoolArray], ...] = (
+    lambda part: equals(part.column("kind"), "model"),
+    lambda part: equals(part.column("kind"), "property"),
+    lambda part: as_bools(part.column("minor")),
+    lambda part: is_present(part.column("shoot_from")) | is_present(part.column("shoot_until")),
+    lambda part: is_present(part.column("witness_ref")),
+)
+
+
+def index_releases(
+    releases: pa.Table, faults: Mapping[str, ReleaseFault], deal: Deal, as_of_us: int
+) -> ReleaseIndex:
+    """Judges each release for a deal as of an instant.
+
+    Args:
+        releases: schemas.catalogue.RELEASES_SCHEMA.
+        faults: Every fault, by the code of its reason.
+        deal: The deal.
+        as_of_us: The instant, µs since 1970.
+    """
     count = len(releases)
-    traits = np.zeros(count + 1, np.uint16)
+    traits = np.zeros(count + 1, np.uint32)
     first, last, until = (
         np.full(count + 1, unbounded, np.int32) for unbounded in (-_MAX_DAY, _MAX_DAY, _MAX_DAY)
     )
     start = 0
     for batch in releases.to_batches(max_chunksize=_BATCH):  # few at a time are faster than all
-        part = pa.Table.from_batches([batch])
+        part = ReleaseBatch(pa.Table.from_batches([batch]), deal, as_of_us)
         stop = start + len(part)
-        for i, has_trait in enumerate(_traits(part, deal, as_of_us)):
-            traits[start:stop] |= has_trait.astype(np.uint16) << np.uint16(i)
-        first[start:stop] = as_integers(column(part, "shoot_from"), -_MAX_DAY)
-        last[start:stop] = as_integers(column(part, "shoot_until"), _MAX_DAY)
-        until[start:stop] = as_integers(column(part, "valid_until"), _MAX_DAY)
+        for i, judge in enumerate((*_TRAITS, *(fault.alone for fault in faults.values()))):
+            if judge is not None:
+                traits[start:stop] |= judge(part).astype(np.uint32) << np.uint32(i)
+        first[start:stop] = as_integers(part.column("shoot_from"), -_MAX_DAY)
+        last[start:stop] = as_integers(part.column("shoot_until"), _MAX_DAY)
+        until[start:stop] = as_integers(part.column("valid_until"), _MAX_DAY)
         start = stop
     witness = column(releases, "witness_ref").dictionary_encode()
     return ReleaseIndex(
         ids=StringIndex(column(releases, "release_id")),
         traits=traits,
+        faults=faults,
+        fault_bits={code: np.uint32(1 << i) for i, code in enumerate(faults, len(_TRAITS))},
         shoot_from=first,
         shoot_until=last,
         valid_until=until,
         witnesses=StringIndex(witness.dictionary),
         witness=np.append(as_integers(witness.indices, -1), -1).astype(np.int32),
     )
-
-
-def _traits(releases: pa.Table, deal: Deal, as_of_us: int) -> list[BoolArray]:
-    """What is true of releases, bit by bit."""
-    kind = column(releases, "kind")
-    first, last = (is_present(column(releases, name)) for name in ("shoot_from", "shoot_until"))
-    return [
-        *_faults(releases, deal, as_of_us),
-        equals(kind, "model"),
-        equals(kind, "property"),
-        as_bools(column(releases, "minor")),
-        first | last,
-        ~(first & last),
-        is_present(column(releases, "witness_ref")),
-    ]
-
-
-def _faults(releases: pa.Table, deal: Deal, as_of_us: int) -> list[BoolArray]:
-    """For each of FAULTS, where a release has it."""
-    signed_at = column(releases, "signed_at")
-    minor = as_bools(column(releases, "minor"))
-    unbounded = np.iinfo(np.int64).max
-    subject_has_signed = as_bools(column(releases, "subject_signed")) | minor
-    undated = ~is_present(signed_at) | (as_integers(signed_at, unbounded) > as_of_us // DAY_US)
-    lacks_rider = np.zeros(len(releases), np.bool_)
-    if deal.rights.people == "biometric-release":
-        lacks_rider = equals(column(releases, "kind"), "model")
-        lacks_rider &= ~as_bools(column(releases, "biometric_rider"))
-    return [
-        as_integers(column(releases, "revoked_at"), unbounded) <= as_of_us,
-        as_integers(column(releases, "valid_until"), unbounded) < last_needed_day(deal, as_of_us),
-        undated | ~subject_has_signed | ~as_bools(column(releases, "photographer_signed")),
-        minor & ~as_bools(column(releases, "guardian_signed")),
-        ~equals(column(releases, "ml_use"), "allow"),
-        lacks_rider,
-        _covers_too_many_days(releases, deal),
-        _lacks_independent_witness(releases, deal),
-    ]
-
-
-def _covers_too_many_days(releases: pa.Table, deal: Deal) -> BoolArray:
-    """Where a release covers more days than the deal accepts, or has one end only."""
-    shoot_from, shoot_until = column(releases, "shoot_from"), column(releases, "shoot_until")
-    first, last = is_present(shoot_from), is_present(shoot_until)
-    span = as_integers(shoot_until, 0) - as_integers(shoot_from, 0) + 1
-    return (first & last & (span > deal.rights.max_shoot_days)) | (first ^ last)
-
-
-def _lacks_independent_witness(releases: pa.Table, deal: Deal) -> BoolArray:
-    """Where the witness is the subject, or is missing though the deal asks for one."""
-    if deal.rights.witness == "any":
-        return np.zeros(len(releases), np.bool_)
-    witness = column(releases, "witness_ref")
-    is_subject = as_bools(pc.equal(witness, column(releases, "subject_ref")))
-    return is_subject | ~is_present(witness) if deal.rights.witness == "required" else is_subject

@@ -129,8 +129,6 @@ def _weigh_signals(
             Permission.CONDITIONAL,
         ):
             continue
-        if signal.origin is Origin.CONSENT:
-            continue  # 8: screening let it pass, and nothing overrides the no that holds
         purpose = signal.purpose
         if signal.origin is Origin.CATALOGUE:
             # 6: screening let it pass, so an agreement of the deal covers it.

@@ -1,1 +1,1 @@
-"""A run: its job, version, lease, receipts, decisions and signing key."""
+"""The parts of a run: job, version, lease, receipts, decisions and signing key."""

@@ -1,4 +1,4 @@
-"""Counts: assets that entered a step, passed it, were refused or could not be read."""
+"""Counts of the assets that entered a step, passed it, were refused or failed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.reasons import Outcome
 class StepCounts:
     """How many assets went into a step and what became of them.
 
-    `entered` = `passed` + all of `refused` + all of `failed`: `steps.reconcile` checks it.
+    `entered` = `passed` + `refused_assets` + `failed_assets`; `steps.reconcile` checks this.
     """
 
     entered: int = 0
@@ -26,7 +26,7 @@ class StepCounts:
 
     @property
     def failed_assets(self) -> int:
-        """Dead letters; each has one reason."""
+        """The number of failed assets; each has exactly one reason."""
         return self.failed.total()
 
     def add_decision(self, decision: Decision) -> None:
@@ -38,7 +38,7 @@ class StepCounts:
             self.failed.update(decision.reasons)
 
     def add_refusals(self, reasons: Iterable[str], assets: int) -> None:
-        """Counts so many assets that were refused for the same reasons."""
+        """Counts a number of assets that were refused for the same reasons."""
         self.refused_assets += assets
         self.refused.update(dict.fromkeys(map(str, reasons), assets))
 
@@ -51,7 +51,7 @@ class StepCounts:
         self.refused_assets += other.refused_assets
 
     def to_json(self) -> dict[str, object]:
-        """As JSON, with reasons in order."""
+        """Returns the counts as JSON, with the reasons sorted."""
         return {
             "entered": self.entered,
             "passed": self.passed,
@@ -63,7 +63,7 @@ class StepCounts:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> StepCounts:
-        """Reads back what `to_json` wrote."""
+        """Returns the counts that `to_json` wrote."""
         return cls(
             value["entered"],
             value["passed"],
@@ -74,7 +74,7 @@ class StepCounts:
 
 
 def count_reasons(steps: Iterable[StepCounts]) -> Counter[str]:
-    """How many assets the steps left out for each reason; an asset counts under each of its own."""
+    """Counts the assets excluded for each reason; an asset counts under each of its reasons."""
     found: Counter[str] = Counter()
     for counts in steps:
         found.update(counts.refused)

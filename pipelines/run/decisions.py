@@ -1,4 +1,4 @@
-"""Decision rows and dead letters on their way into the agency's tables."""
+"""Decisions and failed assets, and how they are read from and written to the agency's tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.rights.rules.reasons import REASONS
 from pipelines.storage.columns import Column, nulls, rows_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
@@ -22,13 +23,13 @@ _BATCH_ROWS = 4_096
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of one asset, and why.
+    """The outcome of one asset, and the reasons for it.
 
     Attributes:
         asset_id: The asset, or the place of a row whose id cannot be read.
         outcome: Delivered, refused or dead letter.
         stage: The step that decided.
-        reasons: Codes of `schemas.reasons.Reason`; none where it was delivered.
+        reasons: Codes of `pipelines.rights.rules.reasons.REASONS`; none where it was delivered.
         detail: The values seen, in one line, for people.
         shard: Base name of the shard that holds a delivered asset's sample; `key`: its key there.
         kept_asset_id: Of a duplicate, the asset that is kept in its place.
@@ -45,33 +46,28 @@ class Decision:
 
 
 def refused_asset(
-    asset_id: str, reasons: Iterable[Reason], detail: str, kept_asset_id: str | None = None
+    asset_id: str, reasons: Iterable[str], detail: str, kept_asset_id: str | None = None
 ) -> Decision:
-    """A refusal; its stage is that of its reasons."""
+    """Returns a refusal whose stage is that of its first reason."""
     codes = tuple(reasons)
-    stage = codes[0].info.stage
+    stage = REASONS[codes[0]].stage
     return Decision(asset_id, Outcome.REFUSED, stage, codes, detail, kept_asset_id=kept_asset_id)
 
 
 def failed_asset(asset_id: str, code: str, detail: str) -> Decision:
-    """A dead letter; its stage is that of its reason."""
+    """Returns the decision for a failed asset; its stage is that of its reason."""
     reason = Reason(code)
     return Decision(asset_id, Outcome.FAILED, reason.info.stage, (reason,), detail)
-
-
-def delivered_asset(asset_id: str, shard: str, key: str, overrides: str) -> Decision:
-    """A delivery; its detail is what was overridden for it."""
-    return Decision(asset_id, Outcome.DELIVERED, Stage.WRITE, (), overrides, shard, key)
 
 
 def read_decisions(
     store: Store, prefix: str, columns: Sequence[str] = DECISIONS_SCHEMA.names
 ) -> Iterator[pa.RecordBatch]:
-    """All parts of a decisions table below a prefix, a batch at a time, in their order.
+    """Reads all parts of a decisions table under a prefix, in order, one batch at a time.
 
     Args:
         store: The output, or a published version.
-        prefix: Of the keys of the table's parts.
+        prefix: Key prefix of the table's parts.
         columns: The columns to read.
 
     Raises:
@@ -95,7 +91,7 @@ def _check_columns(where: str, schema: pa.Schema, columns: Sequence[str]) -> Non
 
 
 def decisions_of(batch: pa.RecordBatch) -> Iterator[Decision]:
-    """The decisions of a batch that has all columns of the table."""
+    """Yields the decisions of a batch that has all columns of the table."""
     for row in rows_of(batch, DecisionRow):
         yield Decision(
             row["asset_id"],
@@ -110,7 +106,7 @@ def decisions_of(batch: pa.RecordBatch) -> Iterator[Decision]:
 
 
 def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
-    """Decisions as a table (DECISIONS_SCHEMA), in the order given."""
+    """Returns decisions as a table (DECISIONS_SCHEMA), in the order given."""
     rows = list(decisions)
     return pa.table(
         {
@@ -129,30 +125,50 @@ def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
 
 def refusals_table(
     asset_ids: Column,
-    reason_lists: Sequence[Sequence[Reason]],
+    reason_lists: Sequence[Sequence[str]],
     list_index: npt.NDArray[np.int64],
     details: Column,
 ) -> pa.Table:
-    """Refusals of one step as a table (DECISIONS_SCHEMA), without a Python object each.
+    """Returns one step's refusals as a table (DECISIONS_SCHEMA), without one Python object each.
 
     Args:
         asset_ids: The assets, [rows].
-        reason_lists: The different lists of reasons, each in order and not empty.
-        list_index: For each asset which of them it has, [rows].
-        details: What is said of each, [rows].
+        reason_lists: The distinct lists of reasons, each sorted and not empty.
+        list_index: For each asset, the index of its list in `reason_lists`, [rows].
+        details: The detail of each asset's decision, [rows].
     """
     codes = pa.array(
         [[str(code) for code in codes] for codes in reason_lists], pa.list_(pa.string())
     )
-    stages = pa.array([codes[0].info.stage.value for codes in reason_lists], pa.string())
+    stages = pa.array([REASONS[codes[0]].stage.value for codes in reason_lists], pa.string())
     outcome = pa.array([Outcome.REFUSED.value] * len(asset_ids), pa.string())
     columns = [asset_ids, outcome, stages.take(list_index), codes.take(list_index), details]
     columns += [nulls(len(asset_ids), pa.string())] * (len(DECISIONS_SCHEMA) - len(columns))
     return pa.Table.from_arrays(columns, schema=DECISIONS_SCHEMA)
 
 
+def deliveries_table(delivered: pa.Table) -> pa.Table:
+    """Decisions to deliver as a table (DECISIONS_SCHEMA); the detail is what was overridden.
+
+    Args:
+        delivered: The assets (DELIVERED_ASSETS_SCHEMA).
+    """
+    rows = len(delivered)
+    columns = {
+        "asset_id": delivered["asset_id"],
+        "outcome": pa.repeat(Outcome.DELIVERED.value, rows),
+        "stage": pa.repeat(Stage.WRITE.value, rows),
+        "reasons": pa.array([[]] * rows, pa.list_(pa.string())),
+        "detail": delivered["overrides"],
+        "shard": delivered["shard"],
+        "key": delivered["key"],
+        "kept_asset_id": pa.nulls(rows, pa.string()),
+    }
+    return pa.table(columns, schema=DECISIONS_SCHEMA)
+
+
 def failed_assets_table(decisions: Iterable[Decision]) -> pa.Table:
-    """The dead letters among decisions as a table (DEAD_LETTERS_SCHEMA)."""
+    """Returns the failed assets among decisions as a table (FAILED_ASSETS_SCHEMA)."""
     rows = [row for row in decisions if row.outcome is Outcome.FAILED]
     return pa.table(
         {
@@ -166,16 +182,16 @@ def failed_assets_table(decisions: Iterable[Decision]) -> pa.Table:
 
 
 def write_decisions(store: Store, prefix: str, name: str, decisions: list[Decision]) -> None:
-    """Leaves decisions and dead letters as one part each; see `write_part`."""
+    """Writes decisions and failed assets as one part of each table; see `write_part`."""
     write_part(store, f"{prefix}/decisions/{name}.parquet", decisions_table(decisions))
     write_part(store, f"{prefix}/dead_letters/{name}.parquet", failed_assets_table(decisions))
 
 
 def write_part(store: Store, key: str, table: pa.Table) -> None:
-    """Writes a part of one of the agency's tables; every part has a row.
+    """Writes a part of one of the agency's tables, unless the part has no rows.
 
-    Without rows nothing is written, and what an interrupted try at the same part left is removed:
-    what could not be fetched then may be there by now.
+    Without rows, a part left by an interrupted attempt is removed: an asset that could not be
+    fetched then may be available now.
     """
     if len(table):
         write_table(store, key, table)

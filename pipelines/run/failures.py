@@ -1,4 +1,4 @@
-"""What steps leave for one another in the output store: tables, blocks of rows, commit records."""
+"""Notes in a run's work area: the error that ended it, and whether its contents are outdated."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _OUTDATED = "outdated.json"
 
 @contextmanager
 def record_failure(store: Store, work: str, fallback: str = "") -> Iterator[None]:
-    """Leaves a deliberate error in the work area on its way out.
+    """Records a `FairshardError` that leaves the block in the work area, and raises it again.
 
-    Engines carry a worker's exception to the command as text at best; the note keeps its parts.
+    Engines pass a worker's exception to the command as text at best; the record keeps its parts.
 
     Args:
         store: The output.
         work: Key prefix of the work area.
-        fallback: A local file whose neighbour takes the note where the output cannot, or "": a full
-            disk has no room for saying so.
+        fallback: A local file; if the output cannot be written to, for example because its disk is
+            full, the record is written next to this file. "" for no fallback.
     """
     try:
         yield
@@ -41,7 +41,7 @@ def record_failure(store: Store, work: str, fallback: str = "") -> Iterator[None
 
 
 def recorded_failure(store: Store, work: str, fallback: str = "") -> FairshardError | None:
-    """The error that a worker noted, if one did."""
+    """Returns the error that a worker recorded, or None."""
     key = f"{work}/{_FAILURE}"
     if fallback and _sibling(fallback).is_file():
         record = json.loads(_sibling(fallback).read_bytes())
@@ -55,12 +55,12 @@ def recorded_failure(store: Store, work: str, fallback: str = "") -> FairshardEr
 
 
 def mark_outdated(store: Store, work: str) -> None:
-    """Notes that what a run left in the work area is not to be gone on with."""
+    """Marks the work area as outdated, so that no run resumes from its contents."""
     store.write_bytes(f"{work}/{_OUTDATED}", json_bytes({"outdated": True}))
 
 
 def clear_outdated(store: Store, work: str) -> None:
-    """Empties a work area that is noted to be outdated."""
+    """Empties a work area that is marked as outdated."""
     if store.exists(f"{work}/{_OUTDATED}"):
         store.delete_prefix(work)
 

@@ -1,4 +1,4 @@
-"""A job: everything a run depends on, parsed once and handed to every step."""
+"""A job: everything a run depends on, parsed once and passed to every step."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.deal import Deal
 
-# Part of a run's identity: a change of what a run writes for the same inputs raises it.
+# Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
 FORMAT_VERSION = 5
-_ROW_BYTES = 300  # about what a row takes in CSV or JSON Lines
+_ROW_BYTES = 300  # approximate size of a row in CSV or JSON Lines
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,10 @@ class Models:
     """Which models a run uses.
 
     Attributes:
-        clip: Name as the deal gives it; `clip_id` is its identity with weights and precision.
-        captioner: Likewise for captions.
+        clip: The encoder's name as the deal gives it.
+        clip_id: Its identity, which includes weights and precision.
+        captioner: The captioner's name as the deal gives it.
+        captioner_id: Its identity.
         demonstration: Whether either is the demonstration model.
     """
 
@@ -41,24 +43,24 @@ class Models:
 
 @dataclass(frozen=True)
 class Job:
-    """The inputs of a run. It travels to workers, so it holds no signing key.
+    """The inputs of a run. It is sent to workers, so it holds no signing key.
 
     Attributes:
         deal: The deal.
         catalogue: The opened catalogue.
-        as_of: The instant that consents, releases and terms are judged at, UTC.
+        as_of: The time at which consents, releases and terms are evaluated, UTC.
         models: The models.
         output_uri: Root of the output store.
         version: Name of the version being made, `v0001` and so on.
-        salt: The deal's salt; stays with the agency and its workers.
-        policy: What media URIs may reach.
-        limits: What media may cost.
-        trust: Whose C2PA signatures count.
-        progress_path: Local file that workers on this machine add progress lines to, or "".
-        workers: Processes to run in.
-        debug: Whether workers speak of what they do.
-        beam_options: Options of Beam, for another engine than the embedded one.
-        lease_record: The claim that this run holds its version by; none where nothing is written.
+        salt: The deal's salt; known only to the agency and its workers.
+        policy: Which locations media URIs may refer to.
+        limits: Limits on the size and cost of media.
+        trust: The trust lists for C2PA signatures.
+        progress_path: Local file that workers on this machine append progress lines to, or "".
+        workers: Number of processes.
+        debug: Whether workers log what they do.
+        beam_options: Beam's options for an engine other than the embedded one.
+        lease_record: The lease by which this run holds its version; None if nothing is written.
     """
 
     deal: Deal
@@ -84,22 +86,22 @@ class Job:
 
     @cached_property
     def terms_sha256(self) -> str:
-        """Digest of the deal's terms, which every sample's decision names."""
+        """Digest of the deal's terms, which is stated in every sample's decision."""
         return self.deal.terms_sha256()
 
     @cached_property
     def run_id(self) -> str:
-        """Names a run by its inputs: the same inputs are the same run, and may be resumed."""
+        """Identifier made from the inputs: a run with the same inputs is the same run."""
         return run_id(self.deal, self.catalogue, self.as_of, self.models, self.salt, self.trust)
 
     @property
     def reader_id(self) -> str:
-        """What a reading of a file's rights depends on besides the file."""
+        """What the rights read from a file depend on, apart from the file itself."""
         return f"{READER_VERSION} {self.trust.digest}"
 
     @property
     def unit_bits(self) -> int:
-        """Leading bits of an asset's hash that name its unit."""
+        """Number of leading bits of an asset's hash that select its unit."""
         return layout.unit_bits(estimate_rows(self.catalogue))
 
     @property
@@ -109,7 +111,7 @@ class Job:
 
     @property
     def delivery(self) -> str:
-        """Key prefix of what the buyer gets."""
+        """Key prefix of what the buyer receives."""
         return layout.delivery_prefix(self.deal.deal_id, self.version)
 
     @property
@@ -119,9 +121,9 @@ class Job:
 
 
 def estimate_rows(catalogue: Catalogue) -> int:
-    """How many assets there are: exact where the format tells, else from the files' sizes.
+    """Returns the number of assets: exact if the format states it, else estimated from file sizes.
 
-    Only the size of units hangs on it, and it is the same at every call.
+    Only the size of units depends on it, and every call returns the same number.
     """
     if catalogue.rows is not None:
         return catalogue.rows
@@ -137,10 +139,10 @@ def run_id(
     salt: bytes,
     trust: TrustLists,
 ) -> str:
-    """Digest of all that decides a run's bytes, 16 hex digits.
+    """Returns the digest of everything that determines a run's bytes, 16 hex digits.
 
-    The salt stands for the agency's key: a run that was begun with one is not resumed with another,
-    whose commitments would differ.
+    The salt represents the agency's key: a run started with one key is not resumed with another,
+    because its commitments would differ.
     """
     inputs: dict[str, str | int] = {
         "format": FORMAT_VERSION,

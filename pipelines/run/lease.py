@@ -1,9 +1,9 @@
-"""Holding a version: one process at a time, from its claim to its end.
+"""The lease of a version, which makes sure that only one process at a time writes to it.
 
-The order, marked below: 1. look at the last claim; 2. refuse if it is held; 3. make the next
-number; 4. withdraw if that is not the last one, or the claims were removed or begun again; 5. where
-the claim was taken over by force, give its holder time to notice; 6. beat while the block runs;
-7. remove the claims that are still ours.
+The steps, numbered in the code: 1. read the latest lease record; 2. refuse if it is held; 3. write
+the record with the next number; 4. withdraw if it is not the latest, or the records were removed or
+started again; 5. after a forced takeover, give the previous holder time to notice; 6. send
+heartbeats while the block runs; 7. remove the records if the lease is still ours.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _MAX_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class LeaseTiming:
-    """How long what takes, in seconds.
+    """Intervals and time limits of a lease, in seconds.
 
     Attributes:
-        heartbeat_s: Between two beats.
-        give_up_s: A holder that could not reach the store for so long stops itself.
-        stale_s: Without a beat for so long, a holder that cannot be looked at counts as dead. Twice
-            `give_up_s`, so that it has stopped before.
+        heartbeat_s: Interval between two heartbeats.
+        give_up_s: A holder that cannot reach the store for this long stops its run.
+        stale_s: A holder whose process cannot be checked counts as dead after this long without a
+            heartbeat. Twice `give_up_s`, so that the holder has stopped by then.
     """
 
     heartbeat_s: float = 20.0
@@ -55,11 +55,11 @@ DEFAULT_TIMING = LeaseTiming()
 
 
 class Lease:
-    """A version that this process holds. A thread beats; it stops the run if the hold is lost.
+    """A lease held by this process. A thread sends heartbeats and stops the run if it is lost.
 
     Attributes:
-        lease_record: The claim.
-        lost_reason: Why the version is no longer held; empty while it is.
+        lease_record: The lease record.
+        lost_reason: Why the lease was lost; empty while it is held.
     """
 
     def __init__(self, store: Store, record: LeaseRecord, timing: LeaseTiming) -> None:
@@ -69,27 +69,27 @@ class Lease:
         self._timing = timing
         self._last_heartbeat_s = _boottime_s()
         self._closing = threading.Event()
-        # Held while a signal is sent, so that none is sent once the block has ended.
+        # Held while a signal is sent, so that none is sent after the block has ended.
         self._ending = threading.Lock()
         self._can_interrupt = threading.current_thread() is threading.main_thread()
         self._thread = threading.Thread(target=self._heartbeat_loop, name="beat", daemon=True)
 
     def confirm(self) -> None:
-        """To be called before anything is made final.
+        """Checks that the lease is still held; called before anything is made final.
 
         Raises:
-            RunError: If another process may hold the version by now.
+            RunError: If another process may hold the version.
         """
         if self.lost_reason:
             raise lease_lost_error(self.lease_record, self.lost_reason)
         confirm_lease(self._store, self.lease_record)
 
     def start(self) -> None:
-        """Begins to beat."""
+        """Starts the heartbeat thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Beats no more."""
+        """Stops the heartbeat thread."""
         with self._ending:
             self._closing.set()
         self._thread.join()
@@ -99,11 +99,11 @@ class Lease:
             self.lost_reason = self._send_heartbeat()
         with self._ending:
             if self.lost_reason and self._can_interrupt and not self._closing.is_set():
-                # A real signal wakes the main thread out of whatever it waits for.
+                # A real signal wakes the main thread from whatever it is waiting for.
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def _send_heartbeat(self) -> str:
-        """Beats once; says why the version is lost, if it is."""
+        """Sends one heartbeat; returns why the lease is lost, or ""."""
         started_s = _boottime_s()
         try:
             if reason := loss_reason(self._store, self.lease_record):
@@ -127,19 +127,22 @@ def hold_version(
     take_over: bool = False,
     timing: LeaseTiming = DEFAULT_TIMING,
 ) -> Iterator[Lease]:
-    """Holds a version while the block runs; nothing is written if another process holds it.
+    """Holds the lease of a version while the block runs.
+
+    Nothing is written if another process holds it.
 
     Args:
         store: The output.
         deal_id: The deal.
         version: Name of the version.
-        run_id: Whose it is to be.
-        take_over: Whether a holder elsewhere counts as dead, whatever its beat says. One that
-            lives on this machine is never taken over from.
-        timing: How long what takes.
+        run_id: The run that will hold the version.
+        take_over: Whether a holder on another machine counts as dead, whatever its heartbeat says.
+            A live holder on this machine is never taken over from.
+        timing: Intervals and time limits.
 
     Raises:
-        RunError: If another process holds it, naming that; or, at the block's end, if it was lost.
+        RunError: If another process holds the lease, naming that process; or, when the block ends,
+            if the lease was lost.
     """
     record = acquire_lease(store, deal_id, version, run_id, take_over=take_over, timing=timing)
     lease = Lease(store, record, timing)
@@ -154,9 +157,9 @@ def hold_version(
             raise lease_lost_error(record, lease.lost_reason) from error
         raise
     finally:
-        lease.close()  # once more, where a signal cut the first call short
-        # Where the store fails here there is an error to be shown already, or none worth failing
-        # for: `clean` removes such claims, and the next run sees that this process is dead.
+        lease.close()  # again, in case a signal interrupted the first call
+        # If the store fails here, either there is already an error to show, or the failure does not
+        # matter: `clean` removes such records, and the next run sees that this process is dead.
         with contextlib.suppress(FairshardError, OSError):
             if not loss_reason(store, record):
                 remove_lease_records(store, record)  # 7
@@ -171,7 +174,7 @@ def acquire_lease(
     take_over: bool = False,
     timing: LeaseTiming = DEFAULT_TIMING,
 ) -> LeaseRecord:
-    """Makes the next claim to a version.
+    """Writes the next lease record of a version and returns it.
 
     Raises:
         RunError: If another process holds it.
@@ -184,8 +187,8 @@ def acquire_lease(
         record = LeaseRecord(
             deal_id, version, number, run_id, this_process(), utc_now_text(), token
         )
-        # Not by the answer: that of a first attempt may be lost, and a second told that there is
-        # one. What lies there says whose it is.
+        # The response is not used: the first attempt's may be lost, and a retry would then be told
+        # that the object exists. The stored content shows whose record it is.
         store.write_new(record.key(), record.to_json())  # 3
         time.sleep(store.settle_s)
         last = latest_lease_record(store, deal_id, version) == record
@@ -197,35 +200,35 @@ def acquire_lease(
             store.delete(record.key())
     raise RunError(
         "The version cannot be claimed",
-        f"{deal_id}/{version}: other runs were quicker {_MAX_ATTEMPTS} times",
-        "Run again when they have ended.",
+        f"{deal_id}/{version}: other runs claimed it first, {_MAX_ATTEMPTS} times",
+        "Run again when they have finished.",
     )
 
 
 def _refuse_if_held(
     store: Store, record: LeaseRecord, take_over: bool, timing: LeaseTiming
 ) -> bool:
-    """Whether the version is held by a claim that may be taken over by force.
+    """Returns whether the version is held under a lease that may be taken over by force.
 
     Raises:
-        RunError: If it is held and may not.
+        RunError: If it is held and may not be taken over.
     """
     status = assess_lease(store, record, timing.stale_s)
     if not status.held or (take_over and not status.certain):
         return status.held
     if status.certain:
-        remedy = "Let it end, or end that process, then run again."
+        remedy = "Wait for it to finish, or stop that process, then run again."
     else:
         wait_s = max(0.0, timing.stale_s - status.age_s)
         remedy = (
-            f"Let it end. If that process is dead, run again in {wait_s:,.0f} s, or at once with "
-            "--take-over."
+            f"Wait for it to finish. If that process is dead, run again in {wait_s:,.0f} s, or "
+            "immediately with --take-over."
         )
-    which = f"{record.describe()}, heard of {status.age_s:,.0f} s ago"
+    which = f"{record.describe()}, last heartbeat {status.age_s:,.0f} s ago"
     raise RunError("Another run is making this version", which, remedy)
 
 
 def _boottime_s() -> float:
-    """Seconds that pass while a machine sleeps as well, where it can tell them."""
+    """Returns a clock in seconds that also counts sleep, if the system has one."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)

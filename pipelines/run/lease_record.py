@@ -1,27 +1,30 @@
-"""Claims: which process may write under a version, as numbered objects that are only ever made new.
+"""Lease records: numbered, write-once objects that say which process may write to a version.
 
-agency/claims/<deal_id>/<version>/0001.json   who holds it: written once, never changed
-agency/claims/<deal_id>/<version>/0001.beat   written again while the holder lives
+agency/claims/<deal_id>/<version>/0001.json   the holder: written once, never changed
+agency/claims/<deal_id>/<version>/0001.beat   the heartbeat: rewritten while the holder is alive
 
-The holder is the one with the highest number. To take over is to make the next number, and of all
-that try, the store lets one: `write_new` (a hard link, or `If-None-Match: *`) is all that is asked
-of it. A holder that ends removes the claims, the lowest first and its own last; a new claim counts
-only if it is the last and the one that it follows is still there, so that nobody can follow a claim
-that was removed. Ages are told by the store's clock, never by two machines'. Claims lie outside the
-version: what is delivered depends on nothing in them.
+The record with the highest number belongs to the holder. A process takes over by creating the next
+number. If several try, the store lets only one succeed; `write_new` (a hard link, or
+`If-None-Match: *`) is all this requires of the store. When a holder finishes, it removes the
+records, lowest number first and its own last. A new record counts only if it is the latest and its
+predecessor still exists, so that no process can succeed a record that was removed. Ages are
+measured by the store's clock alone, never by comparing the clocks of two machines. The records lie
+outside the version, so the delivery does not depend on them.
 
-Why nothing less will do:
+Why simpler designs do not work:
 
-1. One object that followers replace: two find the holder dead, the first deletes its claim and
-   makes its own, the second deletes that one and makes its own. Both hold. Neither a folder nor
-   most S3 services can replace an object on condition that it is still the same.
-2. A claim that is written again as its own heartbeat: a holder looks, finds that the claim is its
-   own, and lies still. Another follows and ends, a third begins at 0001; then the first one writes
-   its 0001 over the third's, and believes that it holds the version.
-3. Claims named by the token of the one they follow, found by walking from the first, without
-   numbers and listings: a holder that was silent for long ends while another follows it. The first
-   claim is removed, nobody finds the follower's any more, and a third holds the version beside it.
-   A number is found whatever is gone before it.
+1. A single object that successors replace: two processes find the holder dead; the first deletes
+   its record and writes its own, then the second deletes that one and writes its own. Both believe
+   they hold the lease. Neither a folder nor most S3 services can replace an object on condition
+   that it is unchanged.
+2. A record that is rewritten as its own heartbeat: a holder checks that the record is its own, then
+   pauses. A second process takes over and finishes, and a third starts again at 0001. The first
+   then overwrites the third's 0001 and believes that it holds the lease.
+3. Records named by their predecessor's token and found by following the chain from the first,
+   without numbers or listings: a holder that was silent for a long time finishes after a second
+   process has taken over. It removes the first record, so the second's can no longer be found, and
+   a third process holds the version at the same time. A numbered record can be found whatever was
+   removed before it.
 """
 
 from __future__ import annotations
@@ -39,22 +42,22 @@ from schemas import layout
 from schemas.errors import RunError
 
 LEASE_RECORDS = f"{layout.AGENCY}/claims"
-# Earlier versions left `.done` as well.
+# Earlier versions of the program also left `.done` objects.
 _RECORD_NAME = re.compile(r"(\d{4,})\.(json|beat|done)")
 
 
 @dataclass(frozen=True)
 class LeaseRecord:
-    """One process's claim to a version; it may travel to workers.
+    """One process's lease of a version; it may be sent to workers.
 
     Attributes:
         deal_id: The deal.
         version: Name of the version.
-        number: Which claim to it this is, from 1.
-        run_id: The run that holds it.
-        holder: Its process.
-        started: When, ISO 8601; for people, since machines' clocks differ.
-        token: Random, so that a holder knows its own claim again.
+        number: Number of the record, from 1.
+        run_id: The run that holds the lease.
+        holder: The process that holds it.
+        started: Start time, ISO 8601; informative only, since machines' clocks differ.
+        token: A random string by which a holder recognises its own record.
     """
 
     deal_id: str
@@ -67,19 +70,19 @@ class LeaseRecord:
 
     @property
     def folder(self) -> str:
-        """Key prefix of the version's claims."""
+        """Key prefix of the version's lease records."""
         return lease_folder(self.deal_id, self.version)
 
     def key(self, kind: str = "json") -> str:
-        """Key of the claim, or of its `beat`."""
+        """Key of the record, or of its heartbeat if `kind` is "beat"."""
         return f"{self.folder}/{self.number:04d}.{kind}"
 
     def to_json(self) -> bytes:
-        """The claim as it is stored."""
+        """Returns the record as it is stored."""
         return _RECORD.dump_json(self) + b"\n"
 
     def describe(self) -> str:
-        """Who holds it, in words."""
+        """Describes the holder in words."""
         who = f"process {self.holder.pid} on {self.holder.host}"
         return f"{self.deal_id}/{self.version}: run {self.run_id}, {who}, since {self.started}"
 
@@ -89,12 +92,12 @@ _RECORD = TypeAdapter(LeaseRecord)
 
 @dataclass(frozen=True)
 class LeaseStatus:
-    """How a claim stands.
+    """The state of a lease.
 
     Attributes:
-        held: Whether its version is taken.
-        certain: Whether that is known, and not just likely from a beat of late.
-        age_s: Seconds since it was last heard of, by the store's clock.
+        held: Whether the version is held.
+        certain: Whether that is certain, rather than inferred from the age of the heartbeat.
+        age_s: Seconds since the last heartbeat, by the store's clock.
     """
 
     held: bool
@@ -103,36 +106,36 @@ class LeaseStatus:
 
 
 def lease_folder(deal_id: str, version: str) -> str:
-    """Key prefix of the claims to a version."""
+    """Returns the key prefix of a version's lease records."""
     return f"{LEASE_RECORDS}/{deal_id}/{version}"
 
 
 def _numbered(store: Store, folder: str) -> list[tuple[int, str]]:
-    """What lies in a folder of claims: numbers and keys, in order."""
+    """Lists the numbers and keys in a folder of lease records, in order."""
     keys = [item.key for item in store.list(folder)]
     matches = [_RECORD_NAME.fullmatch(key.removeprefix(f"{folder}/")) for key in keys]
     return sorted((int(match[1]), key) for match, key in zip(matches, keys, strict=True) if match)
 
 
 def latest_lease_record(store: Store, deal_id: str, version: str) -> LeaseRecord | None:
-    """The claim with the highest number, if the version was ever claimed.
+    """Returns the lease record with the highest number, or None if there is none.
 
     Raises:
-        RunError: If it cannot be read.
+        RunError: If the record cannot be read.
     """
     folder = lease_folder(deal_id, version)
     number = max((number for number, _ in _numbered(store, folder)), default=0)
-    # Some services list late; they do not answer late for a name.
+    # Some services list new objects late, but always find them by key.
     while store.exists(f"{folder}/{number + 1:04d}.json"):
         number += 1
     return read_lease_record(store, f"{folder}/{number:04d}.json") if number else None
 
 
 def read_lease_record(store: Store, key: str) -> LeaseRecord | None:
-    """A claim, or none if it went away meanwhile.
+    """Reads a lease record; returns None if it was removed in the meantime.
 
     Raises:
-        RunError: If it is damaged.
+        RunError: If the record is damaged.
     """
     try:
         return _RECORD.validate_json(store.read_bytes(key))
@@ -140,19 +143,20 @@ def read_lease_record(store: Store, key: str) -> LeaseRecord | None:
         return None
     except ValidationError as error:
         raise RunError(
-            "A claim cannot be read",
+            "A lease record cannot be read",
             f"{store.uri}/{key} ({error.errors()[0]['msg']})",
-            "If no run of this deal is under way, remove the file and run again.",
+            "If no run of this deal is in progress, delete the file and run again.",
         ) from error
 
 
 def assess_lease(store: Store, record: LeaseRecord, stale_s: float) -> LeaseStatus:
-    """How a version's last claim stands.
+    """Returns the state of a version's latest lease.
 
     Args:
         store: The output.
-        record: The claim.
-        stale_s: After how long without a beat a holder that cannot be looked at counts as dead.
+        record: The lease record.
+        stale_s: A holder whose process cannot be checked counts as dead after this many seconds
+            without a heartbeat.
     """
     age = max(0.0, store.now_s() - _last_heartbeat_s(store, record))
     life = liveness_of(record.holder)
@@ -167,23 +171,25 @@ def _last_heartbeat_s(store: Store, record: LeaseRecord) -> float:
             return store.stat(record.key(kind)).modified_s
         except FileNotFoundError:
             continue
-    return store.now_s()  # it ended this moment: whoever asks again will see
+    return store.now_s()  # it finished just now; the caller's next look will show that
 
 
 def loss_reason(store: Store, record: LeaseRecord) -> str:
-    """Why a version is no longer held by a claim; empty while it is."""
+    """Returns why a lease no longer holds its version, or "" while it does."""
     if store.exists(dataclasses.replace(record, number=record.number + 1).key()):
         return "another run has taken the version over"
     if read_lease_record(store, record.key()) != record:
-        return "another run has claimed the version at the same moment, or its claim was removed"
+        return "another run claimed the version at the same moment, or its lease record was removed"
     return ""
 
 
 def confirm_lease(store: Store, record: LeaseRecord) -> None:
-    """For workers, before they make something final: two questions to the store.
+    """Checks that a lease is still held; workers call this before they make something final.
+
+    It sends two requests to the store.
 
     Raises:
-        RunError: If the version is another process's by now.
+        RunError: If another process holds the version.
     """
     reason = loss_reason(store, record)
     if reason:
@@ -191,7 +197,7 @@ def confirm_lease(store: Store, record: LeaseRecord) -> None:
 
 
 def remove_lease_records(store: Store, record: LeaseRecord) -> None:
-    """Removes a version's claims up to the holder's own, which goes last."""
+    """Removes a version's lease records up to the holder's own, which is removed last."""
     for number, key in _numbered(store, record.folder):
         if number <= record.number and key != record.key():
             store.delete(key)
@@ -199,14 +205,14 @@ def remove_lease_records(store: Store, record: LeaseRecord) -> None:
 
 
 def lease_lost_error(record: LeaseRecord, reason: str) -> RunError:
-    """The error of a run that may write no more."""
+    """Returns the error for a run that has lost its lease and must not write any more."""
     return RunError(
         "This run no longer holds its version",
-        f"{record.deal_id}/{record.version}, claim {record.number}: {reason}",
-        "Nothing more was written. Let the other run end, or run again.",
+        f"{record.deal_id}/{record.version}, lease record {record.number}: {reason}",
+        "Nothing more was written. Wait for the other run to finish, then run again.",
     )
 
 
 def utc_now_text() -> str:
-    """This machine's time, to the second."""
+    """Returns this machine's time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

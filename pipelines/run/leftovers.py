@@ -1,8 +1,11 @@
-"""What interrupted runs left in an output: found by name and age, removed under the claim to it.
+"""Finds and removes what interrupted runs left in an output.
 
-The kinds, marked below: 1. temporary files and unfinished uploads; 2. versions without a manifest;
-3. work areas of runs that no version speaks of; 4. claims to versions that are published or gone.
-Nothing else is ever looked at: published versions, features and keys have none of these names.
+Leftovers are recognised by name and age. Versions are removed while this process holds their lease.
+
+The kinds, numbered in the code: 1. temporary files and unfinished uploads; 2. versions without a
+manifest; 3. work areas of runs that no version refers to; 4. lease records of versions that are
+published or removed. Nothing else is touched: published versions, features and keys have none of
+these names.
 """
 
 from __future__ import annotations
@@ -29,12 +32,12 @@ from schemas.errors import RunError
 _VERSION_KEY = re.compile(rf"([a-z0-9-]+)/(v\d{{4,}})/(?:{layout.DELIVERY}|{layout.AGENCY})/.+")
 _LEASE_KEY = re.compile(rf"{LEASE_RECORDS}/([a-z0-9-]+)/(v\d{{4,}})/.+")
 _WORK_KEY = re.compile(rf"{layout.AGENCY}/work/([^/]+)/.+")
-# A version's claims are held by this name while it is removed.
+# The run id under which a version's lease is held while the version is removed.
 _CLEANER_RUN_ID = "clean"
 
 
 class LeftoverKind(StrEnum):
-    """What was left."""
+    """The kind of a leftover."""
 
     TEMPORARY = "temporary file"
     UPLOAD = "unfinished upload"
@@ -45,15 +48,15 @@ class LeftoverKind(StrEnum):
 
 @dataclass(frozen=True)
 class Leftover:
-    """One thing that a run left.
+    """One thing that an interrupted run left behind.
 
     Attributes:
         kind: What it is.
         name: Its key, or the prefix of its keys.
-        objects: How many objects it is.
-        size_bytes: What they take.
-        age_s: Since the youngest of them was written, by the store's clock.
-        kept_reason: Why it is not removed; empty if it is, or would be.
+        objects: Number of its objects.
+        size_bytes: Their total size.
+        age_s: Seconds since the newest of them was written, by the store's clock.
+        kept_reason: Why it is kept; empty if it is removed, or would be without `dry_run`.
     """
 
     kind: LeftoverKind
@@ -69,7 +72,7 @@ _Removable = tuple[Leftover, Callable[[], None]]
 
 @dataclass(frozen=True)
 class _OutputContents:
-    """An output as it was found: its objects, sorted into what they belong to."""
+    """The contents of an output: its objects, grouped by what they belong to."""
 
     store: Store
     now: float
@@ -83,7 +86,7 @@ class _OutputContents:
     live_runs: frozenset[str]
 
     def measure(self, kind: LeftoverKind, name: str, objects: Iterable[ObjectInfo]) -> Leftover:
-        """Sums objects up."""
+        """Returns a leftover made of these objects, with their number, size and age."""
         found = list(objects)
         newest = max((item.modified_s for item in found), default=self.now)
         size = sum(item.size_bytes for item in found)
@@ -97,27 +100,27 @@ def clean_output(
     dry_run: bool = False,
     timing: LeaseTiming = DEFAULT_TIMING,
 ) -> list[Leftover]:
-    """Finds what runs left, and removes what is old enough and nobody's.
+    """Finds what interrupted runs left, and removes what is old enough and not in use.
 
     Args:
         store: The output.
-        older_than_s: What was written to since is left alone.
-        dry_run: Whether nothing is removed.
-        timing: When a holder that cannot be looked at counts as dead.
+        older_than_s: Leftovers written to within this many seconds are kept.
+        dry_run: Whether to remove nothing.
+        timing: Decides when a holder whose process cannot be checked counts as dead.
 
     Returns:
-        What was found, each with the reason if it was kept.
+        Everything that was found, with the reason for each item that was kept.
     """
     output = _survey_output(store, timing)
     found = []
     for leftover, remove in _removables(output, timing):
         result = leftover
         if result.age_s < older_than_s and not result.kept_reason:
-            result = replace(result, kept_reason="too young")
+            result = replace(result, kept_reason="too recent")
         if not result.kept_reason and not dry_run:
             try:
                 remove()
-            except RunError as error:  # somebody took it up meanwhile
+            except RunError as error:  # another run started using it in the meantime
                 result = replace(result, kept_reason=str(error))
         found.append(result)
     return found
@@ -159,7 +162,7 @@ def _survey_output(store: Store, timing: LeaseTiming) -> _OutputContents:
 
 
 def _removables(output: _OutputContents, timing: LeaseTiming) -> Iterator[_Removable]:
-    """Everything that might be removed, with how to do so."""
+    """Yields everything that might be removed, each with the function that removes it."""
     store = output.store
     yield from _temporary_files(output)  # 1
     runs_with_version = set()
@@ -167,7 +170,7 @@ def _removables(output: _OutputContents, timing: LeaseTiming) -> Iterator[_Remov
         objects = list(output.versions[version_key])
         run = _run_id_of(store, version_key)
         if not run and version_key not in output.lease_records:
-            continue  # neither a record nor a claim: no run of ours made it
+            continue  # neither a run record nor a lease record: no run made it
         runs_with_version.add(run)
         objects += output.work.get(run, [])
         found = output.measure(LeftoverKind.VERSION, layout.version_prefix(*version_key), objects)
@@ -176,7 +179,7 @@ def _removables(output: _OutputContents, timing: LeaseTiming) -> Iterator[_Remov
     for run, objects in sorted(output.work.items()):  # 3
         if run not in runs_with_version:
             found = output.measure(LeftoverKind.WORK, layout.work_prefix(run), objects)
-            kept_reason = "the run is under way" if run in output.live_runs else ""
+            kept_reason = "the run is in progress" if run in output.live_runs else ""
             yield replace(found, kept_reason=kept_reason), partial(store.delete_prefix, found.name)
     unpublished = output.versions.keys() - output.published
     for version_key in sorted(output.lease_records.keys() - unpublished):  # 4
@@ -192,8 +195,8 @@ def _temporary_files(output: _OutputContents) -> Iterator[_Removable]:
         kind = LeftoverKind.UPLOAD if unfinished.upload_id else LeftoverKind.TEMPORARY
         age = max(0.0, output.now - unfinished.modified_s)
         found = Leftover(kind, unfinished.key, 1, unfinished.size_bytes, age)
-        # Whose one among the features is cannot be told: all runs share them.
-        kept_reason = "a run is under way" if output.held else ""
+        # All runs share the features, so a temporary file there may belong to any run.
+        kept_reason = "a run is in progress" if output.held else ""
         yield replace(found, kept_reason=kept_reason), partial(output.store.discard, unfinished)
     for probe in output.probes:
         found = output.measure(LeftoverKind.TEMPORARY, probe.key, [probe])
@@ -208,16 +211,16 @@ def _run_id_of(store: Store, version_key: tuple[str, str]) -> str:
 def _remove_version(
     store: Store, deal_id: str, version: str, run: str, timing: LeaseTiming
 ) -> None:
-    """Removes a version that nobody holds; a run that begins meanwhile is refused."""
+    """Removes a version that no process holds; a run of it that starts meanwhile is refused."""
     with hold_version(store, deal_id, version, _CLEANER_RUN_ID, timing=timing):
         if store.exists(f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"):
-            raise RunError("It was published meanwhile")
+            raise RunError("It was published in the meantime")
         if run:
             store.delete_prefix(layout.work_prefix(run))
         store.delete_prefix(layout.version_prefix(deal_id, version))
 
 
 def _remove_lease_records(store: Store, deal_id: str, version: str, timing: LeaseTiming) -> None:
-    """Whoever ends holding a version that is published or gone removes all claims to it."""
+    """Removes all lease records of a version: ending a lease removes them."""
     with hold_version(store, deal_id, version, _CLEANER_RUN_ID, timing=timing):
         pass

@@ -1,7 +1,7 @@
-"""From what a command was given to a job: everything that can be refused is refused here.
+"""Turns a command's arguments into a job, and refuses invalid inputs before anything is processed.
 
-The order, marked below: 1. the deal; 2. the catalogue's tables; 3. the models' weights; 4. the
-output; 5. the key; 6. the version. Nothing is written before 4.
+The steps, numbered in the code: 1. the deal; 2. the catalogue's tables; 3. the models' weights;
+4. the output; 5. the key; 6. the version. Nothing is written before step 4.
 """
 
 from __future__ import annotations
@@ -29,19 +29,20 @@ from schemas.deal import Deal, load_deal
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a run was asked for.
+    """The arguments of a run, as the command was given them.
 
     Attributes:
         catalogue: Folder or s3:// prefix of the catalogue.
         deal: Path of the deal.
-        as_of: The instant that rights are judged at.
-        output: Where to; the deal's own output if it is "".
+        as_of: The time at which rights are evaluated.
+        output: Address of the output store, or "" for the deal's own output.
         mapping: Path of a column mapping, or "".
         key: Path of the signing key, or "" for the agency's own.
-        roots: Further roots that media may lie under; `hosts`: further hosts.
-        workers: Processes to use.
-        debug: Whether workers speak of what they do.
-        beam_options: Options of Beam, for another engine than the embedded one.
+        roots: Additional roots that media may lie under.
+        hosts: Additional hosts that media may be fetched from.
+        workers: Number of processes.
+        debug: Whether workers log what they do.
+        beam_options: Beam's options for an engine other than the embedded one.
     """
 
     catalogue: str
@@ -66,7 +67,7 @@ class PreparedJob:
         job: The job.
         store: Its output.
         signer: The agency's key.
-        version: Whether its version is complete already.
+        version: Its version, and whether that is already complete.
     """
 
     job: Job
@@ -76,10 +77,10 @@ class PreparedJob:
 
 
 def resolve_models(deal: Deal) -> Models:
-    """Resolves the deal's models.
+    """Returns the models that the deal names.
 
     Raises:
-        InputError: If a model is unknown or its weights are out of reach.
+        InputError: If a model is unknown or its weights cannot be found.
     """
     clip, captioner = parse_model(deal.models.clip), parse_model(deal.models.captioner)
     check_model(clip, "encoder")
@@ -97,7 +98,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     """Checks every input of a run and makes its job.
 
     Raises:
-        InputError: Naming the first input that is refused.
+        InputError: If an input is invalid; it names the first one.
     """
     deal = load_deal(request.deal)  # 1
     check_divert(load_suite("assets"), deal.gate.divert)

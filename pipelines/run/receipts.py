@@ -1,4 +1,4 @@
-"""Receipts: the small records that steps hand to one another; all that crosses a shuffle."""
+"""Receipts: the small records that steps pass to one another. Only they cross a shuffle."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Hashes = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class BatchReceipt:
-    """One batch that was read, gated and put by.
+    """Receipt of one batch that was read, checked and stored in the work area.
 
     Attributes:
-        name: Names the batch in the work area.
-        counts: Rows that entered, passed and are dead letters.
-        gate: What the expectations said.
+        name: Name of the batch in the work area.
+        counts: Rows that entered, passed and failed.
+        gate: Results of the catalogue checks.
     """
 
     name: str
@@ -34,11 +34,11 @@ class BatchReceipt:
 
 @dataclass(frozen=True)
 class CatalogueVerdict:
-    """What the gate says of the whole catalogue.
+    """The result of the catalogue checks for the whole catalogue.
 
     Attributes:
-        stopped: Whether the run ends here; the work area's `verdict.json` says why.
-        repeated: Hashes of the asset ids that stand in more than one row, sorted.
+        stopped: Whether the run stops here; the work area's `verdict.json` says why.
+        repeated: Hashes of the asset ids that appear in more than one row, sorted.
     """
 
     stopped: bool
@@ -47,12 +47,12 @@ class CatalogueVerdict:
 
 @dataclass(frozen=True)
 class ScreenReceipt:
-    """One batch that was screened.
+    """Receipt of one batch that was screened.
 
     Attributes:
         name: The batch.
         counts: Assets that entered, passed and were refused.
-        blocks: For each unit with cleared assets in the batch, where its rows lie.
+        blocks: For each unit with cleared assets in the batch, the block that holds its rows.
     """
 
     name: str
@@ -62,12 +62,14 @@ class ScreenReceipt:
 
 @dataclass(frozen=True)
 class UnitReceipt:
-    """One unit that was enriched.
+    """Receipt of one unit that was enriched.
 
     Attributes:
         unit: Its number.
-        counts: Assets that entered, passed, were refused and are dead letters.
-        decoded: Media that had to be decoded; `embedded`, `captioned`: computed anew.
+        counts: Assets that entered, passed, were refused and failed.
+        decoded: Number of media that had to be decoded.
+        embedded: Number of embeddings that had to be computed.
+        captioned: Number of captions that had to be computed.
     """
 
     unit: int
@@ -79,7 +81,7 @@ class UnitReceipt:
 
 @dataclass(frozen=True)
 class ShardReceipt:
-    """One shard that was written.
+    """Receipt of one shard that was written.
 
     Attributes:
         shard: What the manifest says of it and its tar.
@@ -123,12 +125,12 @@ class ShardReceipt:
 
 @dataclass(frozen=True)
 class ShardSpec:
-    """One shard to be written.
+    """A shard to be written.
 
     Attributes:
         name: Base name, unique across deals.
-        family: Extension of the media in it.
-        index: Position among all shards of the delivery; numbers its embedding files.
+        family: File extension of its media.
+        index: Position among all shards of the delivery; its embedding files carry this number.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The agency's signing key: given as a file, or made on first use and kept with mode 600."""
+"""The agency's signing key: given as a file, or created on first use with mode 600."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ _KEY_FILE = "signing.key"
 
 
 def default_key_path(output_uri: str) -> Path:
-    """Where the key is kept if none is given: in the output's agency folder, or, for a bucket,
-    in `agency/` of the working folder, since a key has no business in a bucket.
+    """Returns where the key is kept if none is given.
+
+    That is the output's agency folder or, for a bucket, `agency/` in the working folder, since a
+    key must not lie in a bucket.
     """
     base = Path("agency") if "://" in output_uri else Path(output_uri) / "agency"
     return base / _KEY_FILE
 
 
 def load_or_create_key(path: Path) -> Signer:
-    """Reads the key, or makes one where there is none.
+    """Reads the key, and creates one first if there is none.
 
     Raises:
-        InputError: If the file is no key, or others may read it.
+        InputError: If the file is not a key, or other users may read it.
     """
     if not path.exists():
         save_key(path, Signer(DEFAULT_KEY_NAME, secrets.token_bytes(32)))
@@ -39,18 +41,18 @@ def load_key(path: Path) -> Signer:
     """Reads a key file.
 
     Raises:
-        InputError: If there is none, it is no key, or others may read it.
+        InputError: If there is no such file, it is not a key, or other users may read it.
     """
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            "The signing key cannot be read", str(path), "Give --key a key file."
+            "The signing key cannot be read", str(path), "Give the path of a key file with --key."
         ) from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise InputError(
-            "The signing key can be read by others",
+            "The signing key can be read by other users",
             f"{path} has mode {stat.S_IMODE(mode):o}",
             f"Run: chmod 600 {path}",
         )
@@ -58,7 +60,7 @@ def load_key(path: Path) -> Signer:
 
 
 def save_key(path: Path, signer: Signer) -> None:
-    """Writes a key file with mode 600; an existing file is never replaced."""
+    """Writes a key file with mode 600; never replaces an existing file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as sink:
@@ -66,6 +68,9 @@ def save_key(path: Path, signer: Signer) -> None:
 
 
 def demonstration_key(seed: int) -> Signer:
-    """The demo's key: anyone can work it out, so that the demo's bytes repeat. Never for a deal."""
+    """Returns the demo's key, which anyone can compute, so that the demo's bytes are reproducible.
+
+    It must never be used for a deal.
+    """
     private = hashlib.sha256(b"fairshard/demonstration-key\x00%d" % seed).digest()
     return Signer(DEMONSTRATION_KEY_NAME, private)

@@ -1,4 +1,4 @@
-"""A run that ends without a delivery: what it had counted, and which rules cost most."""
+"""A run that ends without a delivery: its counts, and the rules that excluded most assets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
 from pipelines.storage.columns import struct_field, values_of
@@ -19,30 +20,35 @@ from schemas import layout
 from schemas.deal import Deal
 from schemas.deal_keys import json_value
 from schemas.errors import FairshardError
-from schemas.reasons import Reason
+from schemas.reasons import ReasonInfo
 
 _COSTLIEST = 3
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one rule cost.
+    """The number of assets that one rule excluded.
 
     Attributes:
-        reason: Its reason.
+        reason: The code of its reason.
         assets: How many assets it left out.
         alone: How many of them no other rule left out; None where that is not known.
     """
 
-    reason: Reason
+    reason: str
     assets: int
     alone: int | None
 
+    @property
+    def info(self) -> ReasonInfo:
+        """What people are told about the reason."""
+        return REASONS[self.reason]
+
     def to_json(self, deal: Deal) -> dict[str, object]:
         """As JSON, with the deal's keys that govern the rule and what the deal says there."""
-        info = self.reason.info
+        info = self.info
         return {
-            "reason": self.reason.value,
+            "reason": self.reason,
             "outcome": info.outcome.value,
             "assets": self.assets,
             "alone": self.alone,
@@ -55,27 +61,27 @@ class Cost:
 
 @dataclass(frozen=True)
 class Undelivered:
-    """What a run that ended without a delivery had counted.
+    """The counts of a run that ended without a delivery.
 
     Attributes:
         steps: The counts of each step that ran, in order.
-        alone: For each reason, how many assets were left out for it alone; None if not counted.
+        alone: For each reason, the number of assets excluded for it alone; None if not known.
     """
 
     steps: dict[str, StepCounts]
     alone: Counter[str] | None = None
 
     def costliest(self, most: int = _COSTLIEST) -> list[Cost]:
-        """The rules that left out most assets; among equals those that more often did so alone."""
+        """Returns the rules that excluded most assets; equal counts are ordered by `alone`."""
         costs = [
-            Cost(Reason(code), assets, None if self.alone is None else self.alone[code])
+            Cost(code, assets, None if self.alone is None else self.alone[code])
             for code, assets in count_reasons(self.steps.values()).items()
         ]
         costs.sort(key=lambda cost: (-cost.assets, -(cost.alone or 0), cost.reason))
         return costs[:most]
 
     def to_json(self, deal: Deal) -> dict[str, object]:
-        """As JSON, for `--json` and for the agency's folder."""
+        """Returns the counts as JSON, for `--json` and for the agency's folder."""
         return {
             "steps": {name: counts.to_json() for name, counts in self.steps.items()},
             "costliest": [cost.to_json(deal) for cost in self.costliest()],
@@ -83,11 +89,13 @@ class Undelivered:
 
 
 class UndeliveredError(FairshardError):
-    """An error that ended a run whose assets were counted: its words and exit code, and the counts.
+    """An error that ended a run, with the run's counts.
+
+    It has the message and exit code of the original error.
 
     Args:
-        error: The error.
-        undelivered: What was counted.
+        error: The original error.
+        undelivered: The counts.
     """
 
     def __init__(self, error: FairshardError, undelivered: Undelivered) -> None:
@@ -97,14 +105,15 @@ class UndeliveredError(FairshardError):
         self.exit_code = error.exit_code
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """With both parts, see `FairshardError`."""
+        """Keeps both parts when pickled; see `FairshardError`."""
         return (type(self), (self.error, self.undelivered))
 
 
 def look_back(store: Store, prefix: str, steps: dict[str, StepCounts]) -> Undelivered:
-    """What was counted, and from the decisions below a prefix what each rule did alone.
+    """Returns a run's counts, with the assets that each rule excluded alone.
 
-    Where the decisions cannot be read, only that is missing: the run has failed already.
+    The latter are counted from the decisions under `prefix`. If those cannot be read, they are None
+    and no error is raised, because the run has already failed.
     """
     alone: Counter[str] = Counter()
     try:
@@ -116,7 +125,7 @@ def look_back(store: Store, prefix: str, steps: dict[str, StepCounts]) -> Undeli
 
 
 def _lone_reasons(reasons: pa.ChunkedArray[Any]) -> Counter[str]:
-    """How often each code is the only one of its list."""
+    """Counts how often each code is the only one in its list."""
     lone = reasons.filter(pc.equal(pc.list_value_length(reasons), pa.scalar(1)))
     counted = pc.value_counts(pc.list_flatten(lone))
     codes, counts = struct_field(counted, "values"), struct_field(counted, "counts")
@@ -124,9 +133,9 @@ def _lone_reasons(reasons: pa.ChunkedArray[Any]) -> Counter[str]:
 
 
 def leave_undelivered(store: Store, job: Job, undelivered: Undelivered) -> None:
-    """Leaves what was counted beside the decisions; the next run of the version removes it.
+    """Writes the counts beside the decisions; the next run of the version removes them.
 
-    Where it cannot be written, it is not: the command prints it in any case.
+    A failure to write is ignored, because the command prints the counts in any case.
     """
     data = json_bytes({"run_id": job.run_id, **undelivered.to_json(job.deal)})
     with contextlib.suppress(FairshardError, OSError):

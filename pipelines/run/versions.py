@@ -1,4 +1,4 @@
-"""Versions of a deal's deliveries: which one a run makes, resumes, or finds already made."""
+"""Versions of a deal's deliveries: which version a run creates, resumes or finds complete."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from schemas import layout
 from schemas.deal import Deal
 from schemas.errors import InputError, RunError
 
-# Raised when what steps leave for one another, or the agency's tables, change while the delivery's
-# bytes do not: a run that an earlier version of the program began is then made from the start.
+# Increase it when the files that steps pass to one another, or the agency's tables, change but the
+# delivery's bytes do not. A run started by an earlier version of the program is then started over.
 WORK_FORMAT = 2
 _VERSION = re.compile(r"v(\d{4,})")
 
 
 @dataclass(frozen=True)
 class Version:
-    """The version a run is about.
+    """The version that a run creates.
 
     Attributes:
         name: `v0001` and so on.
-        complete: Whether the same run already ended in a manifest.
+        complete: Whether the same run has already written the manifest.
     """
 
     name: str
@@ -32,19 +32,19 @@ class Version:
 
 
 def find_version(store: Store, deal: Deal, run_id: str) -> Version:
-    """Finds the version of a run: its own, begun or complete, or else the next number.
+    """Finds a run's version: the one it started or completed, or else the next number.
 
     Raises:
-        InputError: If the output holds another deal under this deal's id.
+        InputError: If the output holds a different deal with this deal's id.
     """
     records = _run_records(store, deal)
     for name, record in records.items():
         if record["deal_sha256"] != deal.identity_sha256() and _is_published(store, deal, name):
             raise InputError(
-                "The output already holds another deal of this id",
+                "The output already holds a different deal with this id",
                 f"{store.uri}/{deal.deal_id}/{name} has another buyer, purpose, territory, term "
                 f"or price ({record['deal_sha256'][:12]}…, here {deal.identity_sha256()[:12]}…)",
-                "Give the deal another deal_id, or the run another output.",
+                "Change the deal's deal_id, or give the run another output.",
             )
     for name, record in records.items():
         if record["run_id"] == run_id:
@@ -59,14 +59,14 @@ def _is_published(store: Store, deal: Deal, version: str) -> bool:
 
 
 def begin_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
-    """Records which run a version belongs to, so that it can be resumed.
+    """Records which run a version belongs to, so that the run can be resumed.
 
-    The caller holds the version (`pipelines.run.lease`). What another run, or another version of
-    the program, left under this number without ever publishing it is removed, and so is what
-    receipts speak of that are not of this version.
+    The caller must hold the version's lease (`pipelines.run.lease`). Unpublished files that another
+    run, or another version of the program, left under this number are removed, together with the
+    work areas of both runs.
 
     Raises:
-        RunError: If the version was published since the run was prepared; nothing is changed.
+        RunError: If the version was published after the run was prepared; nothing is changed.
     """
     key = f"{layout.agency_prefix(deal.deal_id, version)}/{layout.RUN_RECORD}"
     begun = read_json(store, key) if store.exists(key) else {}
@@ -75,11 +75,11 @@ def begin_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
         raise RunError(
             "Another run has published this version",
             f"{store.uri}/{deal.deal_id}/{version} by run {found}, this is run {run_id}",
-            "Nothing was changed. Run again to make the next version.",
+            "Nothing was changed. Run again to create the next version.",
         )
     if found == run_id and begun.get("work_format") == WORK_FORMAT:
         return
-    # Receipts first: without them, what is left of the version is nobody's.
+    # Receipts go first: without them, no run resumes from what is left of the version.
     for stale_run_id in filter(None, (found, run_id)):
         store.delete_prefix(layout.work_prefix(stale_run_id))
     store.delete_prefix(layout.version_prefix(deal.deal_id, version))
@@ -97,7 +97,7 @@ def _run_records(store: Store, deal: Deal) -> dict[str, dict[str, str]]:
     found = {}
     for item in store.list(deal.deal_id):
         if item.key.endswith(ending):
-            # A run that is refused takes its record with it.
+            # A run that is refused removes its record.
             with contextlib.suppress(FileNotFoundError):
                 found[item.key.split("/")[1]] = read_json(store, item.key)
     return found

@@ -11,11 +11,13 @@ from pipelines.format.checksums import checksums, checksums_record
 from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
 from pipelines.ledger.signed_note import Signer
 from pipelines.run.counts import StepCounts
+from pipelines.run.decisions import deliveries_table
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet, write_table
 from schemas import layout
 from schemas.errors import RunError
 from schemas.manifest import (
@@ -32,7 +34,8 @@ from schemas.manifest import (
 def publish_agency(store: Store, job: Job) -> None:
     """Copies decisions, dead letters and data docs from the work area to the agency's folder.
 
-    What an earlier try at this version left there goes first: it may have failed on other media.
+    The decisions to deliver are made of what the shards left for the ledger. What an earlier try at
+    this version left there goes first: it may have failed on other media.
     """
     store.discard_unfinished(job.agency)
     for found in store.list(job.agency):
@@ -42,6 +45,10 @@ def publish_agency(store: Store, job: Job) -> None:
     for found in store.list(staged):
         name = found.key.removeprefix(f"{staged}/")
         store.write_bytes(f"{job.agency}/{name}", store.read_bytes(found.key))
+    for found in store.list(f"{job.work}/delivered"):
+        shard = found.key.rpartition("/")[2]
+        decisions = deliveries_table(read_parquet(store, found.key))
+        write_table(store, f"{job.agency}/decisions/write-{shard}", decisions)
 
 
 def publish_delivery(

@@ -1,6 +1,6 @@
-"""Which engine runs the graph: Beam's FnApiRunner by name, or any other by Beam's own options.
+"""Runs the graph on an engine: Beam's FnApiRunner, or another one named by Beam's own options.
 
-Three findings about Beam 2.77 are built in. The default DirectRunner would fetch and execute a
+Three problems of Beam 2.77 are worked around. The default DirectRunner would fetch and execute a
 binary from the network, so the runner is always named. The timed output buffer races its writer
 and can lose rows, so it is off. `multi_threading` mode loses rows, so it is never used.
 """
@@ -33,18 +33,18 @@ def run_graph(job: Job, build: Graph) -> None:
     """Builds the graph and runs it to its end.
 
     Args:
-        job: The run. Where `job.beam_options` names a runner, that one is used; else the embedded
-            one, in `job.workers` processes of this machine.
-        build: Lays the graph.
+        job: The run. If `job.beam_options` names a runner, that one is used; otherwise the embedded
+            one, with `job.workers` processes on this machine.
+        build: Builds the graph.
 
     Raises:
-        InputError: If the options ask for an engine or a mode that is not to be trusted.
+        InputError: If the options name an engine or a mode that must not be used.
         RunError: If a worker process dies, or the connection to the engine is lost.
     """
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
     end_stages_promptly()
     options = RunOptions([*_embedded(job.workers), *job.beam_options])
-    # With one worker, none: all is done in this process.
+    # A single worker needs no other process: everything runs in this one.
     workers = WorkerProcesses(worker_command(job.debug), job.debug) if job.workers > 1 else None
     engine = check_engine(job.beam_options) or FnApiRunner(
         default_environment=workers.environment() if workers else None
@@ -61,18 +61,18 @@ def run_graph(job: Job, build: Graph) -> None:
         raise RunError(
             "The connection to the engine was lost",
             " ".join(job.beam_options),
-            "See whether it lives, then run the same command again: it goes on.",
+            "Check that the engine is running, then run the same command again: it continues.",
         ) from error
 
 
 class RunOptions(PipelineOptions):
-    """Beam's options, which it asks for a view of one kind some 150 times while it lays the graph.
+    """Beam's options with cached views; Beam requests views some 150 times while building a graph.
 
-    Every view has its own parser made for it, though all of them share one set of values.
+    Beam would build a parser for every view, although all views share one set of values.
     """
 
     def view_as(self, cls: type[_View]) -> _View:
-        """The one view of a kind."""
+        """Returns the cached view of a class."""
         views: dict[type, PipelineOptions] = self.__dict__.setdefault("_views", {})
         if cls not in views:
             views[cls] = super().view_as(cls)
@@ -83,11 +83,11 @@ class RunOptions(PipelineOptions):
 
 
 def check_engine(beam_options: Sequence[str]) -> str | None:
-    """The runner that Beam's options name; None for the embedded one.
+    """Returns the runner that Beam's options name; None for the embedded one.
 
     Raises:
-        InputError: If there is no such runner, it or its mode must not be used, or it needs a
-            service and none answers.
+        InputError: If there is no such runner, the runner or mode must not be used, or the service
+            that it needs does not answer.
     """
     asked = PipelineOptions([*beam_options]).get_all_options()
     runner = _full_name(asked["runner"])
@@ -103,7 +103,7 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
         raise InputError(
             "This mode loses rows in Beam 2.77",
             "--direct_running_mode=multi_threading",
-            "Leave it out; --workers says how many processes are used.",
+            "Leave it out; set the number of processes with --workers.",
         )
     if name == "PortableRunner":
         _check_endpoint(asked["job_endpoint"])
@@ -111,7 +111,7 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
 
 
 def _full_name(given: str | None) -> str:
-    """A runner as Beam spells it, which takes any case and leaves out `Runner`; "" for none."""
+    """Returns a runner's name as Beam spells it, whatever its case or ending; "" for none."""
     if not given or "." in given:
         return given or ""
     names: list[str] = StandardOptions.KNOWN_RUNNER_NAMES
@@ -128,7 +128,7 @@ def _full_name(given: str | None) -> str:
 
 
 def _check_endpoint(endpoint: str | None) -> None:
-    """Beam would wait for minutes for a service that is not there."""
+    """Checks that a service answers, since Beam would wait for minutes for a missing one."""
     host, _, port = (endpoint or "").rpartition(":")
     if not host or not port.isdecimal():
         raise InputError(
@@ -147,5 +147,5 @@ def _check_endpoint(endpoint: str | None) -> None:
 
 
 def _embedded(workers: int) -> list[str]:
-    # What makes it many processes is the environment below; this says only how many.
+    # This only sets the number of processes; the environment in `run_graph` creates them.
     return ["--direct_running_mode=in_memory", f"--direct_num_workers={workers}"]

@@ -10,14 +10,9 @@ import pyarrow as pa
 from pipelines.catalogue.read import read_table
 from pipelines.rights.arrow import column
 from pipelines.rights.cleared_rights import add_cleared_rights
-from pipelines.rights.detail import describe_refusals
-from pipelines.rights.screen import (
-    ReasonMask,
-    RightsIndex,
-    build_rights_index,
-    reasons_of,
-    screen_batch,
-)
+from pipelines.rights.index import RightsIndex
+from pipelines.rights.rules.detail import describe_refusals
+from pipelines.rights.rules.screen import ReasonMask, build_rights_index, reasons_of, screen_batch
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import refusals_table
 from pipelines.run.job import Job

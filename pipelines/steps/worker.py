@@ -1,7 +1,7 @@
-"""A worker process of the embedded runner: Beam's own, but silent unless it is asked to speak.
+"""A worker process of the embedded runner: Beam's own worker, without output unless `--debug`.
 
 Beam's worker logs every step to stderr at INFO and every exception with its traceback. The command
-shows errors in its own words; with `--debug` the worker's are shown as well.
+shows errors in its own words; `--debug` shows the worker's output as well.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _SAMPLING_PERIOD_MS = 2
 
 
 def worker_command(debug: bool) -> list[str]:
-    """The command line that starts a worker, which ends with this process."""
+    """Returns the command line that starts a worker, which exits when this process ends."""
     me = this_process()
     parent = f"{_PARENT}{me.pid}:{me.started_ticks}"
     return python_command(__name__, parent, *(["--debug"] if debug else []))
 
 
 def end_stages_promptly() -> None:
-    """Lets a stage of the graph end when its work does.
+    """Shortens the delay between the end of a stage's work and the end of the stage.
 
-    Beam samples what a stage is at from a thread, and the stage ends when that thread wakes: its
-    sleep grows with the stage to a fifth of a second, and the class has no setting but its default.
+    Beam samples a stage's state from a thread, and the stage ends only when that thread wakes. Its
+    sleep grows to a fifth of a second, and the only way to set it is the class's default.
     """
     from apache_beam.runners.worker import statesampler
 
@@ -35,14 +35,14 @@ def end_stages_promptly() -> None:
 
 
 def main() -> None:
-    """Runs a worker; where it finds its runner is in the environment that Beam sets."""
+    """Runs a worker; the address of its runner is in the environment that Beam sets."""
     for word in sys.argv[1:]:
         if word.startswith(_PARENT):
             pid, started_ticks = map(int, word.removeprefix(_PARENT).split(":"))
             end_with(pid, started_ticks)
     if "--debug" not in sys.argv:
         logging.disable(logging.CRITICAL)
-    # Imported only now, since some of Beam's modules log while they are imported.
+    # Imported after logging is set up, since some of Beam's modules log during import.
     from apache_beam.runners.worker import sdk_worker_main
 
     end_stages_promptly()

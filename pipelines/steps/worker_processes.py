@@ -1,8 +1,8 @@
-"""The worker processes of the embedded runner: started, watched, and ended.
+"""Starts, watches and stops the worker processes of the embedded runner.
 
-Beam 2.77 does not notice when a worker dies: it waits for the answer, for minutes or for ever.
-Here all that was asked of the workers is answered with an error as soon as one of them dies, and
-the others are killed, so that the run ends at once; what it has committed stays.
+Beam 2.77 does not notice when a worker dies: it waits for the response for minutes or for ever.
+Here, as soon as one worker dies, all pending requests are answered with an error and the other
+workers are killed, so that the run ends immediately. What it has committed is kept.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from google.protobuf import json_format, text_format
 from pipelines.process.watched import Death, Watched
 from schemas.errors import RunError
 
-# A dying process loses its connections a moment before it can be seen to be dead.
+# A dying process loses its connections shortly before its death can be observed.
 _DYING_S = 0.5
-# What a worker is asked for it has answered before it is asked to end, so killing it loses nothing.
-# One that had not connected yet does not hear that it is asked.
+# A worker has answered all requests before it is asked to exit, so killing it loses nothing. A
+# worker that has not connected yet does not receive the request to exit.
 _END_S = 5.0
 
 
@@ -41,8 +41,8 @@ class WorkerProcesses:
     """The workers of one run.
 
     Args:
-        command: The command line that starts one.
-        echo: Whether what they print goes to stderr.
+        command: The command line that starts a worker.
+        echo: Whether to copy the workers' output to stderr.
     """
 
     def __init__(self, command: Sequence[str], echo: bool = False) -> None:
@@ -55,25 +55,25 @@ class WorkerProcesses:
         self._settled = False
 
     def environment(self) -> Environment:
-        """What makes the embedded runner use these; one run of a process at a time can."""
+        """Returns the environment that makes the embedded runner use these; one run at a time."""
         if not self._echo:
             _hush_lost_connections()
         WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(self._handler)
         return SubprocessSDKEnvironment.from_command_string("")
 
     def error(self) -> RunError | None:
-        """The error that a worker's death is; None if none died unasked."""
+        """Returns the error for a worker that died; None if none died unexpectedly."""
         death = self._death
         if death is None:
             return None
-        remedy = "Run the same command again: it goes on from what is done."
+        remedy = "Run the same command again: it continues from what is done."
         if death.lines:
             remedy += " The worker's last lines:" + "".join(f"\n  {line}" for line in death.lines)
         which = f"{death.name}, process {death.pid}, {death.cause}"
         return RunError("A worker process died", which, remedy)
 
     def start(self, handler: _Handler, variables: dict[str, str]) -> None:
-        """Starts a worker, unless another one has died."""
+        """Starts a worker, unless another worker has died."""
         with self._lock:
             if self._death is not None:
                 handler.line.fail(self._death.cause)
@@ -84,7 +84,7 @@ class WorkerProcesses:
             handler.process = Watched(name, self._command, env, self._end, self._echo)
 
     def settle(self) -> None:
-        """Gives what may be a worker's death the time to be known for one, once a run."""
+        """Waits briefly, once per run, so that a worker's death can be recognised as the cause."""
         if not self._settled:
             self._settled = True
             self._told.wait(_DYING_S)
@@ -93,7 +93,7 @@ class WorkerProcesses:
         return _Handler(self, state, provision, server)
 
     def _end(self, death: Death) -> None:
-        """Ends the run, since one worker has died."""
+        """Ends the run because a worker has died."""
         with self._lock:
             if self._death is not None:
                 return
@@ -107,7 +107,7 @@ class WorkerProcesses:
 
 @cache
 def _hush_lost_connections() -> None:
-    """Has Beam's threads not print a traceback each when a worker that died leaves them alone."""
+    """Stops Beam's threads from printing a traceback each when a worker's connection is lost."""
     before = threading.excepthook
 
     def hook(uncaught: threading.ExceptHookArgs) -> None:
@@ -118,7 +118,7 @@ def _hush_lost_connections() -> None:
 
 
 class _Line:
-    """The control connection of a worker, which answers in its stead when a worker has died."""
+    """The control connection of a worker; it answers requests itself once a worker has died."""
 
     def __init__(self, connection: ControlConnection) -> None:
         self._connection = connection
@@ -127,7 +127,7 @@ class _Line:
         self._fault = ""
 
     def push(self, request: Any) -> ControlFuture:
-        """Sends a request, as Beam's does."""
+        """Sends a request, as Beam's connection does."""
         with self._lock:
             if self._fault:
                 return ControlFuture(request.instruction_id, self._answer(request.instruction_id))
@@ -136,7 +136,7 @@ class _Line:
             return future
 
     def fail(self, fault: str) -> None:
-        """Answers everything with an error, what was asked and what will be."""
+        """Answers all pending and future requests with an error."""
         with self._lock:
             self._fault = fault
             for future in self._asked:
@@ -144,7 +144,7 @@ class _Line:
                     future.set(self._answer(future.instruction_id))
 
     def close(self) -> None:
-        """Tells the worker to end, as Beam's does."""
+        """Tells the worker to exit, as Beam's connection does."""
         self._connection.close()
 
     def _answer(self, instruction_id: str) -> Any:
@@ -154,18 +154,18 @@ class _Line:
 
 
 class _Handler(GrpcWorkerHandler):
-    """What the runner knows a worker by."""
+    """The runner's handle of a worker."""
 
     def __init__(self, workers: WorkerProcesses, state: Any, provision: Any, server: Any) -> None:
         super().__init__(state, provision, server)
         connection = server.control_handler.get_conn_by_worker_id(self.worker_id)
         self.line = _Line(connection)
-        self.control_conn = cast(ControlConnection, self.line)  # it uses what `_Line` has
+        self.control_conn = cast(ControlConnection, self.line)  # the runner needs no more
         self.process: Watched | None = None
         self._workers = workers
 
     def start_worker(self) -> None:
-        """Starts it, with what Beam's worker wants to find in its environment."""
+        """Starts the worker with the environment variables that Beam's worker expects."""
         descriptor = endpoints_pb2.ApiServiceDescriptor
         variables = {
             "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(
@@ -182,8 +182,8 @@ class _Handler(GrpcWorkerHandler):
         self._workers.start(self, variables)
 
     def close(self) -> None:
-        """Asks it to end, and sees that it does."""
-        if sys.exc_info()[0] is not None:  # the run is ending by an error
+        """Asks the worker to exit, and makes sure that it does."""
+        if sys.exc_info()[0] is not None:  # the run is ending with an error
             self._workers.settle()
         if self.process is not None:
             self.process.expect_end()
@@ -193,7 +193,7 @@ class _Handler(GrpcWorkerHandler):
             self.stop_worker()
 
     def stop_worker(self) -> None:
-        """Waits for its end, and kills it if that takes too long."""
+        """Waits for the worker to exit, and kills it if that takes too long."""
         if self.process is not None and not self.process.wait(_END_S):
             self.process.kill()
             self.process.wait(_END_S)

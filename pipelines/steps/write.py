@@ -2,7 +2,7 @@
 
 The order, marked below: 1. skip what is committed; 2. gather the planned samples' rows and
 features; 3. stream the tar, checking every medium's digest on the way; 4. write what lies beside
-it; 5. leave decisions and the rows that the ledger needs; 6. commit. Before 4 and 6 the run's
+it; 5. leave the rows that ledger and decisions are made of; 6. commit. Before 4 and 6 the run's
 claim is looked at: a worker that outlived its run must not write into another one's version.
 """
 
@@ -32,7 +32,6 @@ from pipelines.fetch.fetch import open_stream
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.format.tar import TarWriter
 from pipelines.ledger.entries import asset_commitment
-from pipelines.run.decisions import delivered_asset, write_decisions
 from pipelines.run.failures import mark_outdated
 from pipelines.run.job import Job
 from pipelines.run.lease_record import confirm_lease
@@ -242,13 +241,7 @@ def _npy_bytes(vectors: Vectors) -> bytes:
 def _record_delivered(
     store: Store, job: Job, spec: ShardSpec, rows: pa.Table, samples: pa.Table
 ) -> None:
-    """Leaves the shard's decisions and what the ledger needs of its assets."""
-    columns = (rows["asset_id"], samples["key"], rows["overrides"])
-    decisions = [
-        delivered_asset(asset_id, spec.name, key, overrides)
-        for asset_id, key, overrides in zip(*(item.to_pylist() for item in columns), strict=True)
-    ]
-    write_decisions(store, f"{job.work}/agency", f"write-{spec.name}", decisions)
+    """Leaves what the ledger and the decisions need of the shard's assets."""
     write_table(store, _delivered_key(job, spec), delivered_table(rows, samples))
 
 

@@ -1,1 +1,1 @@
-"""Checking a delivery from its published bytes alone."""
+"""Verification of a delivery from its published bytes alone."""

@@ -1,4 +1,4 @@
-"""One sample of a tar by its byte range, without the rest of the tar."""
+"""Reads one sample of a tar by its byte range, without the rest of the tar."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pipelines.format.tar_parser import first_difference
 from pipelines.storage.store import Store
 from schemas.shard_table import ShardRow
 
-_PIECE_BYTES = 8 << 20  # what is asked for at once: what bounds the memory
+_PIECE_BYTES = 8 << 20  # requested at a time; bounds the memory
 _KEPT_KINDS = frozenset({"txt", "json"})
 
 
 def read_sample(
     store: Store, tar: str, row: ShardRow
 ) -> tuple[int, list[tuple[str, str]], dict[str, bytes]]:
-    """Reads a sample's members and compares every byte with what the table says.
+    """Reads a sample's members and compares every byte with the shard's table.
 
     Args:
         store: Holds the tar.
@@ -25,8 +25,8 @@ def read_sample(
         row: The sample's row of the shard's table.
 
     Returns:
-        How many bytes were read; each member at fault with what is wrong; the text and the JSON,
-        and for the medium no bytes, by the members' extensions.
+        The number of bytes read; each faulty member with a description of its fault; and the bytes
+        of the text and the JSON by extension (for the medium, empty bytes).
     """
     places = places_of_row(row)
     reader = _RangeReader(store, tar, places[0].offset - BLOCK, places[-1].end)
@@ -41,7 +41,7 @@ def read_sample(
 
 
 class _RangeReader:
-    """A range of an object, taken in order, asked for in pieces."""
+    """A range of an object, read in order and requested in pieces."""
 
     def __init__(self, store: Store, key: str, start: int, end: int) -> None:
         self._store = store
@@ -53,7 +53,7 @@ class _RangeReader:
         self.bytes_read = 0
 
     def take(self, size: int) -> bytes:
-        """The next bytes, fewer only where the object ends."""
+        """Returns the next bytes; fewer only if the object ends."""
         parts = []
         while size > 0:
             if self._piece_offset == len(self._piece):
@@ -77,16 +77,14 @@ class _RangeReader:
 
 
 def _check_member(reader: _RangeReader, place: MemberPlace) -> tuple[str, bytes]:
-    """What is wrong with the next member, in a line, and its data if they are kept."""
+    """Returns what is wrong with the next member, in one line, and its data if they are kept."""
     faults = []
     at = place.offset - BLOCK
     found, expected = reader.take(BLOCK), header(place.name, place.length)
     if len(found) < BLOCK:
-        return f"missing or cut: the tar ends at byte {at + len(found)}", b""
+        return f"missing or truncated: the tar ends at byte {at + len(found)}", b""
     if found != expected:
-        faults.append(
-            f"its header is not its own, at byte {at + first_difference(found, expected)}"
-        )
+        faults.append(f"its header is wrong, at byte {at + first_difference(found, expected)}")
     kind = place.name.partition(".")[2]
     digest, kept, remaining = hashlib.sha256(), [], place.length
     while remaining and (data := reader.take(min(remaining, _PIECE_BYTES))):
@@ -97,11 +95,11 @@ def _check_member(reader: _RangeReader, place: MemberPlace) -> tuple[str, bytes]
     last = place.offset + place.length - 1
     if remaining:
         end = place.offset + place.length - remaining
-        faults.append(f"its data are cut: the tar ends at byte {end}")
+        faults.append(f"its data are truncated: the tar ends at byte {end}")
     elif digest.hexdigest() != place.sha256:
-        faults.append(f"its data, bytes {place.offset} to {last}, are not those of its sha256")
+        faults.append(f"its data, bytes {place.offset} to {last}, do not match its sha256")
     zeros = reader.take(-place.length % BLOCK)
     if not remaining and zeros != PADDINGS[-place.length % BLOCK]:
         where = last + 1 + first_difference(zeros, PADDINGS[-place.length % BLOCK])
-        faults.append(f"its padding is cut or not zero, at byte {where}")
+        faults.append(f"its padding is truncated or not zero, at byte {where}")
     return "; ".join(faults), b"".join(kept)

@@ -1,10 +1,10 @@
-"""Verifying a delivery: everything it says of itself, recomputed from published bytes alone.
+"""Verifies a delivery: recomputes everything it states from its published bytes alone.
 
-The order, marked below: 1. the manifest, its one form, its end and its signature; 2. that it is the
-one to be here; 3. every file it lists, and none besides; 4. every shard: each byte of its tar
-against its table, its samples against their profile, its embeddings; 5. the ledger's entries,
-tiles, root and checkpoint, and that each sample has its entries; 6. Energon's indexes, made anew
-from the tables. Every tar is read once.
+The steps, numbered in the code: 1. the manifest's canonical form, end record and signature; 2. that
+the manifest belongs to this delivery; 3. that every listed file is there and no other; 4. every
+shard: each byte of its tar against its table, its samples against their profile, its embeddings;
+5. the ledger's entries, tiles, root and checkpoint, and that each sample has its entries;
+6. Energon's indexes, rebuilt from the tables. Every tar is read once.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pipelines.format.energon_index import INDEX_DATABASE
 from pipelines.format.manifest import ManifestError, open_manifest
 from pipelines.format.tar_comparison import MemberPlace
 from pipelines.storage.open import open_store
@@ -23,7 +24,7 @@ from pipelines.verify.files import DeliveryFiles, check_file, check_sizes, surve
 from pipelines.verify.groups import FileGroups, group_files
 from pipelines.verify.indexes import check_indexes
 from pipelines.verify.ledger import check_ledger, logged_media, report_wrong_entries
-from pipelines.verify.lost_table import INDEX_DATABASE, places_without_table
+from pipelines.verify.lost_table import places_without_table
 from pipelines.verify.replay import check_not_replayed
 from pipelines.verify.report import Report, shards_by_path
 from pipelines.verify.sample import SampleDraw, check_sample
@@ -43,17 +44,17 @@ def verify_delivery(
     draw: SampleDraw | None = None,
     incremental: IncrementalSettings | None = None,
 ) -> Report:
-    """Verifies a delivery: in full, or a sample of it, or what is new since a state.
+    """Verifies a delivery: in full, a sample of it, or only what changed since a saved state.
 
     Args:
         uri: Folder or s3:// prefix of the delivery.
         pinned: The verifier keys that the reader trusts, if any were given.
-        progress_path: Where progress is reported to, or "".
-        draw: Which samples alone to look at.
-        incremental: Where the state is kept of what was found sound before.
+        progress_path: Local file that progress is reported to, or "".
+        draw: The samples to check, if not all of them.
+        incremental: The state file with what was found sound before.
 
     Raises:
-        InputError: If there is no delivery at `uri`, or the state cannot be trusted.
+        InputError: If there is no delivery at `uri`, or the state cannot be used.
     """
     store = open_store(uri)
     report = Report()
@@ -95,20 +96,22 @@ def _read_manifest(store: Store, uri: str) -> bytes:
         raise InputError(
             "There is no delivery here",
             f"{uri} has no {layout.MANIFEST}",
-            "Give the delivery/ folder of a version that was published.",
+            "Give the delivery/ folder of a published version.",
         ) from error
 
 
 @dataclass
 class _FullVerification:
-    """A verification of everything, less what a state vouches for.
+    """A full verification, except for files that a state records as sound.
 
     Attributes:
-        store: The delivery; `manifest`, `files`: its manifest and what was found.
-        groups: Its files by what is checked together.
-        report: Takes what is wrong.
-        progress_path: Where progress is reported to, or "".
-        state: Keeps what was found sound, group by group.
+        store: The delivery.
+        manifest: Its manifest.
+        files: The files that were found.
+        groups: Its files, in groups that are checked together.
+        report: The report that problems are added to.
+        progress_path: Local file that progress is reported to, or "".
+        state: Records what was found sound, group by group.
         trusted: Paths that need not be read.
     """
 
@@ -122,7 +125,7 @@ class _FullVerification:
     trusted: frozenset[str] = frozenset()
 
     def check(self) -> None:
-        """Checks it."""
+        """Runs steps 3 to 6 of the verification."""
         groups = self.groups
         report_progress(self.progress_path, "verify", 0, len(self.files.listed))
         self._check_other_files()  # 3
@@ -145,7 +148,7 @@ class _FullVerification:
                 )  # 6
 
     def _check_other_files(self) -> None:
-        """Every file but the tars, whose digests are computed while their members are checked."""
+        """Checks every file except the tars, whose digests are computed with their members."""
         for path in self.files.listed:
             if path in self.groups.tars:
                 continue
@@ -154,7 +157,7 @@ class _FullVerification:
             report_progress(self.progress_path, "verify", 1)
         for path in self.groups.ungrouped:
             with self._remembering([path]):
-                pass  # its digest is all there is to it
+                pass  # only its digest can be checked
 
     def _check_shard(self, index: int, record: ShardRecord, group: list[str]) -> CheckedShard:
         tar, table = f"shards/{record.name}.tar", f"shards/{record.name}.parquet"
@@ -210,7 +213,7 @@ class _FullVerification:
 
     @contextmanager
     def _remembering(self, group: list[str]) -> Iterator[None]:
-        """Remembers a group of files as sound if the block finds nothing wrong with any."""
+        """Records a group of files as sound if the block finds no problem in any of them."""
         before = len(self.report.problems)
         yield
         no_new_problems = len(self.report.problems) == before

@@ -1,4 +1,4 @@
-"""Checking what lies beside a shard's samples: embeddings, their metadata, the table of shots."""
+"""Checks the files that accompany a shard: embeddings, their metadata, the table of shots."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def check_embeddings(
     damaged: frozenset[str],
     report_problem: ProblemReporter,
 ) -> None:
-    """Checks that a shard's vectors and their metadata are of its samples, in their order.
+    """Checks that a shard's vectors and metadata match its samples, in the same order.
 
-    A shard none of whose samples may be embedded has none of these files.
+    A shard has none of these files if none of its samples may be embedded.
     """
     paths = [
         layout.metadata_path(index),
@@ -56,7 +56,7 @@ def check_embeddings(
 
 def _metadata_fault(store: Store, path: str, shard: CheckedShard) -> str:
     keys = read_parquet(store, path, ["key"])["key"].to_pylist()
-    return "" if keys == shard.embedded else f"its keys are not those of {shard.name}"
+    return "" if keys == shard.embedded else f"its keys do not match those of {shard.name}"
 
 
 def _vectors_fault(store: Store, path: str, shard: CheckedShard) -> str:
@@ -68,7 +68,7 @@ def _vectors_fault(store: Store, path: str, shard: CheckedShard) -> str:
 def _check_shots(
     store: Store, path: str, shard: CheckedShard, report_problem: ProblemReporter
 ) -> None:
-    """Checks that the table of shots has those of the samples' JSON, in their order."""
+    """Checks that the table of shots matches the samples' JSON, in the same order."""
     if not store.exists(path):
         if shard.shots:
             report_problem(path, f"missing: {shard.name} has films")
@@ -79,8 +79,8 @@ def _check_shots(
         report_problem(path, f"cannot be read: {error}")
         return
     if not table.schema.equals(SHOTS_TABLE_SCHEMA):
-        report_problem(path, "not the columns of a table of shots")
+        report_problem(path, "does not have the columns of a table of shots")
         return
     columns = [table[name].to_pylist() for name in SHOTS_KEY]
     if list(zip(*columns, strict=True)) != shard.shots:
-        report_problem(path, f"its shots are not those of {shard.name}")
+        report_problem(path, f"its shots do not match those of {shard.name}")

@@ -1,4 +1,4 @@
-"""The files of a delivery against its manifest: listed, there, of their size, of their digest."""
+"""Compares a delivery's files with its manifest: which exist, their sizes and their digests."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass
 class DeliveryFiles:
-    """A delivery's files as they were found.
+    """A delivery's files, as listed and as found.
 
     Attributes:
-        listed: What the manifest lists, by path.
-        found: What lies there, by path; the manifest is left out.
-        path_by_sha256: Paths by the digest that they should have.
+        listed: The manifest's file records, by path.
+        found: The objects that exist, by path, without the manifest.
+        path_by_sha256: Paths by the digest that the file should have.
         read: Digest of every file that was read, hex, by path.
     """
 
@@ -33,17 +33,17 @@ class DeliveryFiles:
     read: dict[str, str] = field(default_factory=dict)
 
     def owner_finder(self, path: str) -> Callable[[str], str]:
-        """For one path: which other path should have some digest, or ""."""
+        """Returns a function that finds the path, other than this one, of a digest, or ""."""
         return lambda sha256: (
             other if (other := self.path_by_sha256.get(sha256, "")) != path else ""
         )
 
     def is_sound(self, path: str, record: FileRecord) -> bool:
-        """Whether a file was read and is as listed."""
+        """Returns whether a file was read and has the listed digest."""
         return self.read.get(path) == record.sha256
 
     def sound_copy(self, path: str, trusted: frozenset[str]) -> str:
-        """Where the bytes of a listed file lie: in its place, under another name, or ""."""
+        """Returns where a listed file's bytes are: its own path, another path, or ""."""
         wanted = self.listed[path].sha256 if path in self.listed else ""
         if path in trusted or (wanted and self.read.get(path) == wanted):
             return path
@@ -51,7 +51,7 @@ class DeliveryFiles:
 
 
 def survey_files(store: Store, manifest: Manifest, report: Report) -> DeliveryFiles:
-    """Lists the delivery and notes what is missing and what is there besides."""
+    """Lists the delivery and reports files that are missing or not listed in the manifest."""
     listed = {file.path: file for file in manifest.files}
     if len(listed) != len(manifest.files):
         report.add_problem(layout.MANIFEST, "a file is listed twice")
@@ -67,17 +67,17 @@ def survey_files(store: Store, manifest: Manifest, report: Report) -> DeliveryFi
         if path not in listed:
             report.add_problem(path, "a shard of the manifest is not among its files")
         elif (listed[path].bytes, listed[path].sha256) != (shard.bytes, shard.sha256):
-            report.add_problem(layout.MANIFEST, f"it says two things of {path}")
+            report.add_problem(layout.MANIFEST, f"it has two different records of {path}")
     if layout.SHA256SUMS not in listed:
         report.add_problem(layout.SHA256SUMS, "not listed in the manifest")
     elif listed[layout.SHA256SUMS] != checksums_record(manifest.files):
-        report.add_problem(layout.SHA256SUMS, "its digests are not those of the manifest")
+        report.add_problem(layout.SHA256SUMS, "its digests do not match the manifest")
     path_by_sha256 = {file.sha256: file.path for file in manifest.files}
     return DeliveryFiles(listed, found, path_by_sha256)
 
 
 def check_file(store: Store, files: DeliveryFiles, path: str, report: Report) -> bool:
-    """Reads one listed file and compares it with the manifest; a missing one was named already."""
+    """Compares one listed file with the manifest; a missing one was reported before."""
     record = files.listed[path]
     digest, size = hashlib.sha256(), 0
     try:
@@ -87,7 +87,7 @@ def check_file(store: Store, files: DeliveryFiles, path: str, report: Report) ->
                 size += len(chunk)
     except FileNotFoundError:
         if path in files.found:
-            report.add_problem(path, "it went away while the delivery was read")
+            report.add_problem(path, "it disappeared while the delivery was being read")
         return False
     files.read[path] = actual = digest.hexdigest()
     fault = describe_mismatch(size, actual, record.bytes, record.sha256, files.owner_finder(path))
@@ -97,7 +97,7 @@ def check_file(store: Store, files: DeliveryFiles, path: str, report: Report) ->
 
 
 def check_sizes(files: DeliveryFiles, report: Report) -> None:
-    """Compares sizes alone, as the store lists them."""
+    """Compares only the sizes, as the store lists them."""
     for path, record in files.listed.items():
         if path in files.found and files.found[path].size_bytes != record.bytes:
             size = files.found[path].size_bytes

@@ -1,4 +1,4 @@
-"""Files that are checked together: what one says is compared with what the others say."""
+"""Groups of files that are checked together because their contents are compared."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from schemas.manifest import Manifest
 
 @dataclass(frozen=True)
 class FileGroups:
-    """A delivery's files, each in one group.
+    """A delivery's files, each in exactly one group.
 
     Attributes:
         shards: Tar, table, stats, embeddings and shots, by the shard's name.
         tars: The tars among them.
         log: Checkpoint, key, tiles and entries.
-        index: What Energon opens.
-        ungrouped: What stands by itself.
+        index: Files of Energon's index.
+        ungrouped: Files that are checked alone.
     """
 
     shards: dict[str, list[str]]
@@ -28,7 +28,7 @@ class FileGroups:
     ungrouped: list[str]
 
     def all_groups(self) -> list[list[str]]:
-        """Every group, in the order in which they are checked."""
+        """Returns every group, in the order in which they are checked."""
         return [*([path] for path in self.ungrouped), *self.shards.values(), self.log, self.index]
 
 

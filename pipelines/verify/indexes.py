@@ -1,4 +1,4 @@
-"""Check that the published Energon index is the one that the shards' tables give."""
+"""Checks that the published Energon index is the one that results from the shards' tables."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ def check_indexes(
     report_problem: ProblemReporter,
     prefix: str = "",
 ) -> None:
-    """Makes Energon's index again from the shards' tables and compares it with the published one.
+    """Rebuilds Energon's index from the shards' tables and compares it with the published one.
 
     Args:
         store: The delivery.
         manifest: Its manifest, which was checked.
-        damaged: Paths that are known not to be as listed; with a damaged table among them there is
-            nothing to compare with.
-        report_problem: Takes what is wrong.
-        prefix: Where in the store the delivery lies.
+        damaged: Paths of damaged files; if a table is among them, there is nothing to compare with.
+        report_problem: Called with each problem.
+        prefix: Key prefix of the delivery in the store.
     """
     if any(layout.shard_table_path(item.name) in damaged for item in manifest.shards):
         return
@@ -37,7 +36,7 @@ def check_indexes(
         if not store.exists(key):
             report_problem(path, "missing")
         elif not _has_bytes(store, key, chunks):
-            report_problem(path, "not the index of these shards")
+            report_problem(path, "it is not the index of these shards")
 
 
 def _has_bytes(store: Store, key: str, chunks: Iterator[bytes]) -> bool:

@@ -1,4 +1,4 @@
-"""Verifying the ledger's log: entries, tiles, root, checkpoint, and that every sample is in it."""
+"""Verifies the ledger's log: entries, tiles, root, checkpoint, and an entry for every sample."""
 
 from __future__ import annotations
 
@@ -37,34 +37,34 @@ def check_ledger(
     """Checks the log of a delivery.
 
     1. `log.vkey` is the manifest's key, and the checkpoint is signed by it.
-    2. Size, root and origin are those of the manifest.
-    3. The tiles follow from one another up to the root.
-    4. The entries' hashes are the tiles'.
-    5. Each entry is of this delivery and of a sample with its shard and media, and each sample has
-       an entry.
+    2. Size, root and origin match the manifest.
+    3. Each level of tiles follows from the level below it, up to the root.
+    4. The entries' hashes match the tiles.
+    5. Each entry belongs to this delivery and to a sample with its shard and media, and each sample
+       has an entry.
 
     Args:
         store: The delivery.
         manifest: Its manifest, verified.
-        samples: What the shards hold, as far as it is known.
-        unknown: Names of the shards of which it is not.
-        report_problem: Takes what is wrong.
+        samples: The samples in the shards, as far as they are known.
+        unknown: Names of the shards whose samples are not known.
+        report_problem: Called with each problem.
 
     Returns:
-        How many entries there are.
+        The number of entries.
     """
     record = manifest.ledger
     published = store.read_bytes(layout.LOG_VKEY).decode("ascii", "replace").strip()
     if published != manifest.vkey:  # 1
-        report_problem(layout.LOG_VKEY, "not the key that signed the manifest")
+        report_problem(layout.LOG_VKEY, "it is not the key that signed the manifest")
     try:
         text = store.read_bytes(layout.CHECKPOINT).decode("utf-8", "replace")
         origin, size, root = open_checkpoint(text, manifest.vkey, record.origin)
         if (origin, size, root.hex()) != (record.origin, record.entries, record.root):  # 2
-            report_problem(layout.CHECKPOINT, "size or root is not the manifest's")
+            report_problem(layout.CHECKPOINT, "its size or root does not match the manifest")
             return 0
         if root_from_tiles(size, store.read_bytes) != root:  # 3
-            report_problem(layout.CHECKPOINT, "the tiles do not come to its root")
+            report_problem(layout.CHECKPOINT, "the tiles do not lead to its root")
             return 0
         _check_entries(store, manifest, size, samples, unknown, report_problem)  # 4, 5
     except FairshardError as error:
@@ -73,7 +73,7 @@ def check_ledger(
     except FileNotFoundError as error:
         report_problem(layout.CHECKPOINT, f"a file of the log is missing: {error}")
         return 0
-    except (ValueError, KeyError, TypeError) as error:  # signed, yet not of our making
+    except (ValueError, KeyError, TypeError) as error:  # signed, but not written by this program
         report_problem(
             layout.CHECKPOINT, f"an entry cannot be read: {type(error).__name__}: {error}"
         )
@@ -95,22 +95,22 @@ def _check_entries(
         expected = (LEAF_VERSION, manifest.delivery, manifest.deal.terms_sha256)
         key = entry["key"]
         if (entry["version"], entry["delivery"], entry["terms_sha256"]) != expected:
-            report_problem(path, f"an entry of another delivery: {entry['delivery']}", key=key)
+            report_problem(path, f"an entry is of another delivery: {entry['delivery']}", key=key)
         logged = (entry["shard"], entry["media_sha256"])
         if samples.get(key) != logged and entry["shard"] not in unknown:
-            report_problem(path, "an entry of a sample that the shards do not hold", key=key)
+            report_problem(path, "an entry names a sample that is not in the shards", key=key)
         without_entry.discard(key)
     for key in sorted(without_entry):
         report_problem(f"shards/{samples[key][0]}.tar", "the sample has no ledger entry", key=key)
 
 
 def logged_media(store: Store, manifest: Manifest, sound: frozenset[str]) -> SampleMedia:
-    """What the ledger says of samples, by those of its bundles that are sound.
+    """Returns what the ledger states about samples, from its sound entry bundles.
 
     Args:
         store: The delivery.
         manifest: Its manifest.
-        sound: Paths of the files that are as the manifest lists them.
+        sound: Paths of the files that match the manifest.
     """
     found: SampleMedia = {}
     for path in sorted(sound):
@@ -128,7 +128,7 @@ def report_wrong_entries(
     damaged: frozenset[str],
     report_problem: ProblemReporter,
 ) -> None:
-    """Names the entries at fault in damaged bundles whose tiles are sound."""
+    """Reports the wrong entries in damaged bundles whose tiles are sound."""
     for index, (tile_path, width) in enumerate(leaf_tile_paths(manifest.ledger.entries)):
         path = entries_path(index, width) if width < TILE_WIDTH else entries_path(index)
         if path not in damaged or tile_path not in sound or not store.exists(path):
@@ -151,19 +151,19 @@ def report_wrong_entries(
             )
         if len(wrong) > _MAX_NAMED or len(leaves) != len(hashes):
             report_problem(
-                path, f"{len(leaves)} entries, {len(wrong)} of them wrong, {len(hashes)} are due"
+                path, f"{len(leaves)} entries, {len(wrong)} of them wrong, expected {len(hashes)}"
             )
 
 
 def _published_leaves(
     store: Store, size: int, report_problem: ProblemReporter
 ) -> Iterator[tuple[str, bytes]]:
-    """Every leaf with the path of its bundle; a bundle that is not its tile's is noted."""
+    """Yields every leaf with its bundle's path; reports bundles that differ from their tile."""
     for index, (tile_path, width) in enumerate(leaf_tile_paths(size)):
         path = entries_path(index, width) if width < TILE_WIDTH else entries_path(index)
         leaves = read_entry_bundle(store.read_bytes(path))
         hashes = b"".join(leaf_hash(leaf) for leaf in leaves)
         if hashlib.sha256(hashes).digest() != hashlib.sha256(store.read_bytes(tile_path)).digest():
-            report_problem(path, f"its entries are not those hashed in {tile_path}")
+            report_problem(path, f"its entries do not match the hashes in {tile_path}")
             return
         yield from ((path, leaf) for leaf in leaves)

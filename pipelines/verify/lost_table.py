@@ -1,4 +1,4 @@
-"""Where a shard's members lie when its table is lost: by Energon's index and by the ledger."""
+"""Locates a shard's members without its table, from Energon's index and the ledger."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from pathlib import Path
 from pipelines.format.tar import BLOCK
 from pipelines.format.tar_comparison import MemberPlace
 from pipelines.storage.store import Store
-from schemas.layout import ENERGON
 from schemas.manifest import Manifest
 
-INDEX_DATABASE = f"{ENERGON}/index.sqlite"
 _PLACES_SQL = """
 SELECT samples.sample_key, part_name, content_byte_offset, content_byte_size
 FROM sample_parts JOIN samples USING (tar_file_id, sample_index)
@@ -25,17 +23,18 @@ WHERE tar_file_id = ? ORDER BY content_byte_offset
 def places_without_table(
     store: Store, manifest: Manifest, name: str, index: str, media: Mapping[str, tuple[str, str]]
 ) -> list[MemberPlace]:
-    """A shard's places by Energon's index, with the media's digests by the ledger.
+    """Returns the places of a shard's members, from Energon's index, with digests from the ledger.
 
     Args:
         store: The delivery.
         manifest: Its manifest.
         name: Base name of the shard.
-        index: Where a sound copy of the index lies, or "": then nothing is known.
-        media: By key, the shard and the digest of the media, as far as the ledger is sound.
+        index: Path of a sound copy of the index, or "" if there is none.
+        media: Shard and digest of the media by key, as far as the ledger is sound.
 
     Returns:
-        The places; texts and JSON have no digest. None where the index does not fit a tar.
+        The places; those of texts and JSON have no digest. Empty if there is no index or it cannot
+        be that of a tar.
     """
     if not index:
         return []

@@ -1,7 +1,7 @@
-"""Whether a manifest belongs where it lies: another version's, signed by the same key, is a replay.
+"""Detects replays: a manifest of another version that is signed by the same key.
 
-A signature says who made a manifest, not that it is the one to be here. What else says of which
-version the files are: the folder's name where it is that of the layout, and the ledger.
+A signature shows who made a manifest, not that it belongs here. The folder's name, if it follows
+the layout, and the ledger show which version the files belong to.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FOLDER = re.compile(r"(?:.*/)?([a-z0-9-]+)/(v\d{4,})/delivery")
 
 
 def version_folder(uri: str) -> str:
-    """`<deal_id>/<version>` where an address ends in that and `delivery`; else ""."""
+    """Returns `<deal_id>/<version>` if an address ends in that and `delivery`; else ""."""
     parts = urlsplit(uri)
     if parts.scheme == "file":
         location = unquote(parts.path)
@@ -40,26 +40,26 @@ def version_folder(uri: str) -> str:
 def check_not_replayed(
     store: Store, uri: str, manifest: Manifest, found: Mapping[str, ObjectInfo], report: Report
 ) -> None:
-    """Notes a manifest that is not of the folder or of the files that it lies with.
+    """Reports a manifest that does not belong to its folder or to the files beside it.
 
     Args:
         store: The delivery.
-        uri: Its address, as it was given.
+        uri: Its address, as given.
         manifest: Its manifest, whose signature is valid.
-        found: What lies there.
-        report: Takes what is wrong.
+        found: The objects that exist.
+        report: The report that problems are added to.
     """
     folder = version_folder(uri)
-    # A buyer may keep a delivery under another name than the deal's; its version is still told.
+    # A buyer may store a delivery under a name other than the deal's; the version still counts.
     same_deal = folder.partition("/")[0] == manifest.delivery.partition("/")[0]
     if same_deal and folder != manifest.delivery:
         report.add_replay(
-            f"replayed: it is signed for {manifest.delivery}, this is the folder of {folder}"
+            f"replayed: it is signed for {manifest.delivery}, but this is the folder of {folder}"
         )
     logged, location = _logged_delivery(store, manifest, found)
     if logged and logged != manifest.delivery:
         report.add_replay(
-            f"replayed: it is signed for {manifest.delivery}, {location} beside it is of {logged}"
+            f"replayed: it is signed for {manifest.delivery}, but {location} is of {logged}"
         )
     if layout.delivery_of_origin(manifest.ledger.origin) != manifest.delivery:
         report.add_replay(f"its log is another delivery's: {manifest.ledger.origin}")
@@ -68,13 +68,13 @@ def check_not_replayed(
 def _logged_delivery(
     store: Store, manifest: Manifest, found: Mapping[str, ObjectInfo]
 ) -> tuple[str, str]:
-    """Of which delivery the published log says it is, and where it says so."""
+    """Returns the delivery that the published log names, and the file that names it."""
     if layout.CHECKPOINT in found:
         text = store.read_bytes(layout.CHECKPOINT).decode("utf-8", "replace")
         try:
             origin = open_checkpoint(text, manifest.vkey)[0]
         except (NoteError, FairshardError):
-            origin = ""  # damaged or another key's: named with the ledger
+            origin = ""  # damaged or signed by another key; reported with the ledger
         if "/" in origin:
             return layout.delivery_of_origin(origin), layout.CHECKPOINT
     for path in sorted(found):
@@ -83,5 +83,5 @@ def _logged_delivery(
                 leaf = json.loads(read_entry_bundle(store.read_bytes(path))[0])
                 return str(leaf["delivery"]), path
             except (ProofError, ValueError, KeyError, TypeError):
-                continue  # damaged: named with the ledger
+                continue  # damaged; reported with the ledger
     return "", ""

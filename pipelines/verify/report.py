@@ -1,4 +1,4 @@
-"""What verification found: each thing wrong, with the file, shard, key and member at fault."""
+"""The result of a verification: every problem, with its file, shard, key and member."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from schemas.manifest import Manifest
 
 
 class ProblemKind(StrEnum):
-    """What sort of thing is wrong."""
+    """The kind of a problem."""
 
     DAMAGE = "damage"
-    """A file is missing, does not belong, or is not what was published."""
+    """A file is missing, does not belong to the delivery, or differs from what was published."""
 
     REPLAY = "replay"
-    """The manifest is signed, but it is not the one that belongs here."""
+    """The manifest is signed, but does not belong to this delivery."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong, and where.
+    """A problem and its location.
 
     Attributes:
-        path: The published file that it is wrong in.
+        path: The published file with the problem.
         message: What is wrong with it.
         shard: Base name of the shard that the file belongs to, or "".
-        key: Key of the sample at fault, or "".
-        member: Name of the tar's member at fault, or "".
-        kind: Whether files are damaged or a manifest is replayed.
+        key: Key of the sample with the problem, or "".
+        member: Name of the tar member with the problem, or "".
+        kind: Whether a file is damaged or the manifest is replayed.
     """
 
     path: str
@@ -44,7 +44,7 @@ class Problem:
     kind: ProblemKind = ProblemKind.DAMAGE
 
     def describe(self) -> str:
-        """The problem in a line."""
+        """Returns the problem as one line."""
         where = f"{self.path}: "
         if self.member:
             return f"{where}key {self.key}, member {self.member}: {self.message}"
@@ -52,29 +52,31 @@ class Problem:
 
 
 class ProblemReporter(Protocol):
-    """Takes what is wrong."""
+    """A function that adds a problem to a report."""
 
     def __call__(self, path: str, message: str, *, key: str = "", member: str = "") -> None:
         """Adds a problem.
 
         Args:
-            path: The file, below the delivery.
+            path: The file, relative to the delivery.
             message: What is wrong with it.
-            key: The sample, where it is one sample's.
-            member: The tar's member, where it is one member's.
+            key: Key of the sample, if the problem is in one sample.
+            member: Name of the tar member, if the problem is in one member.
         """
 
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What a sampled verification looked at.
+    """What a sampled verification covered.
 
     Attributes:
-        seed: What the draw was made from.
-        samples: How many samples were read; `of`: how many there are.
-        bytes: How many bytes of tars were read; `of_bytes`: how many there are.
-        chance: Of having met damage that touches one sample in a hundred, from 0 to 1.
-        unread: What was not read at all, in words.
+        seed: Seed of the draw.
+        samples: Number of samples that were read.
+        of: Number of samples in the delivery.
+        bytes: Number of bytes of tars that were read.
+        of_bytes: Total size of the tars.
+        chance: Probability of detecting damage that affects one sample in a hundred, from 0 to 1.
+        unread: Descriptions of what was not read.
     """
 
     seed: int
@@ -91,10 +93,11 @@ class ResumeSummary:
     """What an incremental verification took from its state.
 
     Attributes:
-        state: The file.
-        files: How many files were known sound and looked the same; `bytes`: their size.
-        reread: How many of those that looked the same were read again all the same.
-        before: The delivery that was seen before, or "".
+        state: Path of the state file.
+        files: Number of unchanged files that were not read, since they were found sound before.
+        bytes: Their size.
+        reread: Number of unchanged files that were read again nevertheless.
+        before: The delivery that was verified before, or "".
     """
 
     state: str
@@ -109,10 +112,10 @@ class RepairSummary:
     """What a repair did.
 
     Attributes:
-        files: Paths that were made anew and replaced.
-        removed: Paths that were there and belong to no delivery.
-        shards: Shards that were written anew, wherever a file of theirs was bad.
-        found: What was wrong before.
+        files: Paths of files that were rebuilt and replaced.
+        removed: Paths of files that were removed because they are not part of the delivery.
+        shards: Shards that were rebuilt because one of their files was damaged.
+        found: The problems before the repair.
     """
 
     files: tuple[str, ...]
@@ -123,15 +126,19 @@ class RepairSummary:
 
 @dataclass
 class Report:
-    """What verification found.
+    """The result of a verification.
 
     Attributes:
-        problems: What is wrong, in the order it was found.
-        files: How many files were compared with the manifest; `bytes`: their size.
-        shards: How many shards; `samples`: what they hold; `entries`: of the ledger.
-        signed_by: The key that signed; `delivery`: what it signed.
-        sampled: What a sampled verification looked at.
-        resumed: What an incremental one took from its state.
+        problems: The problems, in the order in which they were found.
+        files: Number of files that were compared with the manifest.
+        bytes: Their size.
+        shards: Number of shards.
+        samples: Number of samples in them.
+        entries: Number of ledger entries.
+        signed_by: The key that signed the manifest.
+        delivery: The delivery that the manifest names.
+        sampled: What a sampled verification covered.
+        resumed: What an incremental verification took from its state.
         repaired: What a repair did before this verification.
         shard_of: The shard that each file belongs to, by path.
     """
@@ -151,34 +158,34 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether no problem was found."""
         return not self.problems
 
     @property
     def damaged(self) -> frozenset[str]:
-        """The files that something is wrong with."""
+        """Paths of the files with problems."""
         return frozenset(problem.path for problem in self.problems)
 
     @property
     def replayed(self) -> bool:
-        """Whether the manifest is not the one that belongs here."""
+        """Whether the manifest does not belong to this delivery."""
         return any(problem.kind is ProblemKind.REPLAY for problem in self.problems)
 
     @property
     def signer_accepted(self) -> bool:
-        """Whether the key that signed is a pinned one, or the demo's."""
+        """Whether the manifest is signed by a pinned key or the demo's key."""
         return self.signed_by is not None and self.signed_by.accepted
 
     def add_problem(self, path: str, message: str, *, key: str = "", member: str = "") -> None:
-        """Adds damage; see `ProblemReporter`."""
+        """Adds a problem of kind damage; see `ProblemReporter`."""
         self.problems.append(Problem(path, message, self.shard_of.get(path, ""), key, member))
 
     def add_replay(self, message: str) -> None:
-        """Adds a reason why the manifest is not the one that belongs here."""
+        """Adds a reason why the manifest does not belong to this delivery."""
         self.problems.append(Problem(layout.MANIFEST, message, kind=ProblemKind.REPLAY))
 
     def to_json(self) -> dict[str, object]:
-        """As JSON."""
+        """Returns the report as JSON."""
         numbers = {
             name: getattr(self, name) for name in ("files", "bytes", "shards", "samples", "entries")
         }
@@ -205,7 +212,7 @@ class Report:
 
 
 def shards_by_path(manifest: Manifest) -> dict[str, str]:
-    """The shard that each file belongs to."""
+    """Returns the shard that each file belongs to, by path."""
     return {
         path: record.name
         for index, record in enumerate(manifest.shards)

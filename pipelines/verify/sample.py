@@ -1,8 +1,8 @@
-"""Verifying a sample: some samples of a delivery, fetched by byte range, with proofs of their
-ledger entries.
+"""Verifies some samples of a delivery, read by byte range, with proofs of their ledger entries.
 
-The order, marked below: 1. draw; 2. the tables of the drawn samples' shards; 3. each drawn sample:
-headers, digests, padding, profile; 4. its entries, by proofs from the tiles to the signed root.
+The steps, numbered in the code: 1. draw samples; 2. check the tables of their shards; 3. check each
+drawn sample: headers, digests, padding, profile; 4. check its ledger entries by proofs from the
+tiles to the signed root.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from schemas.manifest import Manifest, ShardRecord
 from schemas.shard_table import ShardRow
 
 DEFAULT_SEED = 0
-_DAMAGE_RATE = Fraction(1, 100)  # the damage whose chance of being met is told
+_DAMAGE_RATE = Fraction(1, 100)  # the extent of damage for which the report states a chance
 
 
 @dataclass(frozen=True)
 class SampleDraw:
-    """Which samples to look at.
+    """How many samples to draw, and the seed of the draw.
 
     Attributes:
-        count: So many of all, at most; or
-        share: so large a part of all, at least one.
-        seed: What the draw is made from: the same seed draws the same samples.
+        count: Number of samples, at most all; or
+        share: fraction of all samples, at least one sample.
+        seed: The same seed draws the same samples.
     """
 
     count: int = 0
@@ -49,16 +49,17 @@ class SampleDraw:
     seed: int = DEFAULT_SEED
 
     def of(self, samples: int) -> list[int]:
-        """Numbers of the drawn samples among so many, in order."""
+        """Returns the sorted indexes of the samples drawn from this many."""
         wanted = self.count or -(-self.share.numerator * samples // self.share.denominator)
-        generator = random.Random(self.seed)  # noqa: S311 (chosen to repeat, not to be secret)
+        generator = random.Random(self.seed)  # noqa: S311 (must be repeatable, not secret)
         return sorted(generator.sample(range(samples), min(samples, max(1, wanted))))
 
 
 def detection_chance(drawn: int, of: int) -> float:
-    """Chance that a draw holds one of the bad samples, where one in a hundred is bad, at least one.
+    """Returns the chance that a draw contains a bad sample if one in a hundred is bad.
 
-    Exactly: one less the chance that all drawn are among the good.
+    At least one sample is assumed to be bad. The result is exact: one minus the probability that
+    all drawn samples are good.
     """
     bad = max(1, -(-of // _DAMAGE_RATE.denominator))
     if drawn + bad > of:
@@ -77,7 +78,7 @@ def check_sample(
     report: Report,
     progress_path: str = "",
 ) -> SampleSummary:
-    """Checks the drawn samples, and says what was not looked at."""
+    """Checks the drawn samples and returns what was and was not covered."""
     counts = [shard.samples for shard in manifest.shards]
     total = sum(counts)
     drawn = draw.of(total) if total else []  # 1
@@ -106,9 +107,9 @@ def check_sample(
         chance=detection_chance(len(drawn), total) if total else 0.0,
         unread=(
             f"{total - len(drawn):,} of {total:,} samples",
-            f"{len(counts) - len(touched_shards):,} of {len(counts):,} shards, tables and all",
+            f"{len(counts) - len(touched_shards):,} of {len(counts):,} shards with their tables",
             f"{manifest.ledger.entries - len(entries):,} of {manifest.ledger.entries:,} entries",
-            "embeddings, shots, cards and indexes: their sizes alone were compared",
+            "embeddings, shots, cards and indexes: only their sizes were compared",
         ),
     )
 
@@ -157,7 +158,7 @@ def _check_drawn(
 def _open_log(
     store: Store, manifest: Manifest, files: DeliveryFiles, report: Report
 ) -> PublishedLog | None:
-    """The log by its checkpoint, which must be signed and the manifest's."""
+    """Returns the log, if its checkpoint is signed and matches the manifest."""
     for path in (layout.CHECKPOINT, layout.LOG_VKEY):
         if path not in files.found or not check_file(store, files, path, report):
             return None
@@ -168,7 +169,7 @@ def _open_log(
         report.add_problem(layout.CHECKPOINT, str(error))
         return None
     if (size, root.hex()) != (manifest.ledger.entries, manifest.ledger.root):
-        report.add_problem(layout.CHECKPOINT, "size or root is not the manifest's")
+        report.add_problem(layout.CHECKPOINT, "its size or root does not match the manifest")
         return None
     return PublishedLog(size, root, store.read_bytes)
 
@@ -182,7 +183,7 @@ def _check_entries(
     row: ShardRow,
     report: Report,
 ) -> set[int]:
-    """Checks that a sample has an entry for each contributor, each in the log."""
+    """Checks that a sample has an entry in the log for each contributor."""
     found: set[int] = set()
     key = row["key"]
     try:
@@ -202,7 +203,7 @@ def _check_entries(
             }
             other = [name for name, value in wanted.items() if entry[name] != value]
             if other:
-                text = f"entry {index} says otherwise of {', '.join(other)}"
+                text = f"entry {index} has different values for {', '.join(other)}"
                 report.add_problem(log.bundle_path(index), text, key=key)
     except (ProofError, InputError, FileNotFoundError, ValueError, KeyError, TypeError) as error:
         _report_log_file(store, files, log, error, report)
@@ -216,7 +217,7 @@ def _check_entries(
 def _report_log_file(
     store: Store, files: DeliveryFiles, log: PublishedLog, error: Exception, report: Report
 ) -> None:
-    """Names the files of the log that are not as listed, of those that a proof was made of."""
+    """Reports which log files used for a proof do not match the manifest."""
     unchecked = sorted(log.read_paths & files.found.keys() - files.read.keys())
     sound = [path for path in unchecked if check_file(store, files, path, report)]
     if not report.damaged & log.read_paths:
@@ -227,7 +228,7 @@ def _report_log_file(
 
 
 def _entries_of(log: PublishedLog, key: str) -> Iterator[int]:
-    """Indexes of a key's entries; the log is in the order of its keys."""
+    """Yields the indexes of a key's entries; the log is sorted by key."""
     low, high = 0, log.size
     while low < high:
         middle = (low + high) // 2

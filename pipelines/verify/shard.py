@@ -1,7 +1,7 @@
-"""Checking a shard: every byte of its tar against its table, and its samples against both.
+"""Checks a shard: every byte of its tar against its table, and its samples against both.
 
-A tar is read once, in bounded memory. Where its table is lost, other published files say where its
-members lie (`pipelines.verify.lost_table`).
+A tar is read once, in bounded memory. If its table is lost, other published files show where its
+members are (`pipelines.verify.lost_table`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from schemas.manifest import ShardRecord
 from schemas.sample import CaptionSource
 from schemas.shard_table import SHARD_TABLE_SCHEMA, ShardRow
 
-# What a sample's JSON and its row in the table both say.
+# The fields that a sample's JSON and its row in the table have in common.
 _COMPARED_FIELDS = (
     "key asset profile media_sha256 media_type deal_id width height caption caption_source "
     "decision_sha256 duration_ms"
@@ -34,15 +34,15 @@ _COMPARED_FIELDS = (
 
 @dataclass
 class CheckedShard:
-    """What a shard was found to hold.
+    """The contents of a shard that was checked.
 
     Attributes:
         name: Its base name.
-        samples: Digest of the media by key, in the tar's order, as the table has it.
+        samples: Digest of the media by key, in the tar's order, from the table.
         embedded: Keys of the samples that have embeddings, in the same order.
-        shots: Key, number, first frame, end and caption of each of their shots, likewise.
-        table_is_sound: Whether its table was sound, so that `samples` can be relied upon.
-        is_sound: Whether nothing is wrong with table and tar.
+        shots: Key, number, first frame, end and caption of each shot, in the same order.
+        table_is_sound: Whether its table is sound, so that `samples` can be relied on.
+        is_sound: Whether both table and tar are sound.
     """
 
     name: str
@@ -67,12 +67,12 @@ def check_shard(
 
     Args:
         store: The delivery.
-        record: What the manifest says of the shard.
-        profile: The deal's, as the manifest says.
-        report_problem: Takes what is wrong.
-        table: Where a sound copy of its table lies; None for its usual place, "" for nowhere.
-        lost_table: Where its members lie, for want of a table.
-        owner_finder: Says of a digest which other file of the delivery should have it, or "".
+        record: The shard's record in the manifest.
+        profile: The deal's profile, from the manifest.
+        report_problem: Called with each problem.
+        table: Path of a sound copy of its table; None for its usual path, "" if there is none.
+        lost_table: Returns the places of its members if there is no table.
+        owner_finder: Returns which other file of the delivery should have a digest, or "".
     """
     checked, rows, places = open_shard_table(store, record, table, report_problem)
     tar = f"shards/{record.name}.tar"
@@ -92,26 +92,27 @@ def check_shard(
 def shard_from_table(
     store: Store, record: ShardRecord, table: str | None, report_problem: ProblemReporter
 ) -> CheckedShard:
-    """What a shard's table alone says of it; see `check_shard`."""
+    """Returns a shard's contents from its table alone; see `check_shard`."""
     return open_shard_table(store, record, table, report_problem)[0]
 
 
 def report_missing_tar(tar: str, shard: CheckedShard, report_problem: ProblemReporter) -> None:
-    """Notes a tar that is not there, and the keys that are missing with it."""
+    """Reports a missing tar, and the keys that are missing with it."""
     report_problem(tar, "missing")
     keys = list(shard.samples)
     for key in keys[:MAX_MEMBER_PROBLEMS]:
         report_problem(tar, "missing with its shard", key=key)
     if len(keys) > MAX_MEMBER_PROBLEMS:
         report_problem(
-            tar, f"{len(keys) - MAX_MEMBER_PROBLEMS:,} more keys are missing with their shard"
+            tar,
+            f"{len(keys) - MAX_MEMBER_PROBLEMS:,} more keys are missing with their shard",
         )
 
 
 def open_shard_table(
     store: Store, record: ShardRecord, table: str | None, report_problem: ProblemReporter
 ) -> tuple[CheckedShard, list[ShardRow] | None, list[MemberPlace]]:
-    """A shard's table: what it says, its rows if they fit a tar, and where the members lie."""
+    """Reads a shard's table: its contents, its rows if they are valid, and the members' places."""
     checked = CheckedShard(record.name)
     default_path = f"shards/{record.name}.parquet"
     rows = _read_rows(store, default_path if table is None else table, default_path, report_problem)
@@ -122,7 +123,7 @@ def open_shard_table(
     try:
         places = places_of(rows)
     except PlacesError as error:
-        report_problem(default_path, f"no table of a tar: {error}")
+        report_problem(default_path, f"not a valid table of a tar: {error}")
         return checked, None, []
     checked.table_is_sound = len(rows) == record.samples
     checked.samples = {row["key"]: row["media_sha256"] for row in rows}
@@ -134,7 +135,7 @@ def _read_rows(
     store: Store, path: str, default_path: str, report_problem: ProblemReporter
 ) -> list[ShardRow] | None:
     if not path:
-        return None  # named already
+        return None  # reported before
     try:
         table = read_parquet(store, path)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -144,7 +145,7 @@ def _read_rows(
         )
         return None
     if not table.schema.equals(SHARD_TABLE_SCHEMA):
-        report_problem(default_path, "not the columns of a shard's table")
+        report_problem(default_path, "does not have the columns of a shard's table")
         return None
     return rows_of(table, ShardRow)
 
@@ -160,7 +161,7 @@ def _check_tar(
     report_problem: ProblemReporter,
     owner_finder: Callable[[str], str],
 ) -> bool:
-    """Reads the tar once and notes what is wrong with it; says whether nothing is."""
+    """Reads the tar once, reports its problems, and returns whether it is sound."""
     check = SampleCheck.of(record, profile)
     if check is None:
         report_problem(
@@ -180,7 +181,7 @@ def _check_tar(
         report_problem(tar, digest_fault)
     for problem in problems:
         report_problem(tar, problem.message, key=problem.key, member=problem.member)
-    # What a damaged member says, or does not say, follows from its damage.
+    # Problems in the content of a damaged member are only consequences of the damage.
     damaged_keys = {fault.place.key for fault in comparison.faults if fault.place is not None}
     undamaged = (
         [problem for problem in mismatches if problem.key not in damaged_keys] if places else []
@@ -188,9 +189,7 @@ def _check_tar(
     for problem in undamaged[:MAX_MEMBER_PROBLEMS]:
         report_problem(tar, problem.message, key=problem.key, member=problem.member)
     if len(undamaged) > MAX_MEMBER_PROBLEMS:
-        report_problem(
-            tar, f"{len(undamaged) - MAX_MEMBER_PROBLEMS:,} more samples are not as they must be"
-        )
+        report_problem(tar, f"{len(undamaged) - MAX_MEMBER_PROBLEMS:,} more samples are invalid")
     if places and not comparison.faults and count != record.samples:
         report_problem(tar, f"{count} samples, the manifest says {record.samples}")
         return False
@@ -200,9 +199,9 @@ def _check_tar(
 def describe_mismatch(
     size: int, sha256: str, listed_size: int, listed_sha256: str, owner_finder: Callable[[str], str]
 ) -> str:
-    """How a file differs from what the manifest says of it; empty where it does not."""
+    """Describes how a file differs from its record in the manifest; "" if it does not."""
     other = owner_finder(sha256)
-    these = f"; these are the bytes of {other}" if other and sha256 != listed_sha256 else ""
+    these = f"; it has the bytes of {other}" if other and sha256 != listed_sha256 else ""
     if size != listed_size:
         return f"{size:,} bytes, the manifest says {listed_size:,}{these}"
     if sha256 != listed_sha256:
@@ -216,8 +215,8 @@ def _check_samples(
     rows: Sequence[ShardRow] | None,
     checked: CheckedShard,
 ) -> tuple[list[MemberProblem], int]:
-    """Reads the tar's samples as WebDataset groups them, their media left out."""
-    # webdataset imports torch where that is installed, which takes seconds.
+    """Checks the tar's samples as WebDataset groups them, without their media."""
+    # webdataset imports torch if it is installed, which takes seconds.
     from webdataset.tariterators import group_by_keys
 
     files = (
@@ -241,11 +240,11 @@ def _check_samples(
 
 @dataclass(frozen=True)
 class SampleCheck:
-    """Checks what samples say.
+    """Checks the contents of samples.
 
     Attributes:
-        family: Extension of their media.
-        profile: What they must be.
+        family: File extension of their media.
+        profile: The profile that they must match.
     """
 
     family: str
@@ -253,7 +252,7 @@ class SampleCheck:
 
     @classmethod
     def of(cls, record: ShardRecord, profile: str) -> SampleCheck | None:
-        """For a shard of a deal's profile; None where this version of the program knows none."""
+        """Returns the check for a shard of a deal's profile; None if the profile is not known."""
         if profile not in profile_names() or record.family not in FORMATS:
             return None
         known = profile_for(profile, media_type_of(parse_format(record.family)))
@@ -262,15 +261,15 @@ class SampleCheck:
     def faults_of(
         self, key: str, sample: Mapping[str, bytes], row: Mapping[str, object] | None
     ) -> Iterator[tuple[str, str]]:
-        """What a sample does not say as it must.
+        """Yields what is wrong with a sample.
 
         Args:
             key: Its key.
-            sample: Its members' bytes by extension; of the medium, that it is there.
-            row: Its row of the shard's table, where that is known.
+            sample: Its members' bytes by extension; the medium's may be empty.
+            row: Its row in the shard's table, if known.
 
         Yields:
-            Pairs of the extension at fault and what is wrong.
+            Pairs of the extension of the wrong member and a description of what is wrong.
         """
         if self.family not in sample:
             yield self.family, f"the sample has no .{self.family}"
@@ -280,18 +279,18 @@ class SampleCheck:
         try:
             read = self.profile.parse_sample(sample["json"])
         except SampleError as error:
-            yield "json", f"the sample is not one of {self.profile.name}: {error}"
+            yield "json", f"the sample does not match the profile {self.profile.name}: {error}"
             return
         if read.key != key or read.caption.encode() != sample["txt"]:
-            yield "txt", "its JSON or text is another sample's"
+            yield "txt", "its JSON or text belongs to another sample"
         mismatches = [
             name
             for name in _COMPARED_FIELDS
             if row is not None and getattr(read, name) != row[name]
         ]
         if mismatches:
-            other = f"its table says otherwise of {', '.join(mismatches)}"
-            yield "json", f"the sample is not one of {self.profile.name}: {other}"
+            other = f"its table has different values for {', '.join(mismatches)}"
+            yield "json", f"the sample does not match the profile {self.profile.name}: {other}"
 
 
 def _first_line(error: Exception) -> str:

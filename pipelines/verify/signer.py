@@ -1,8 +1,8 @@
-"""Who signed a delivery, and whether the reader had that key before they had the delivery.
+"""The key that signed a delivery, and whether the reader already trusts it.
 
-A delivery carries its signer's key, so a valid signature shows only that the key and the delivery
-belong together. Who made it is shown by a key that came from the agency by another way: a *pinned*
-key.
+A delivery contains its signer's key, so a valid signature shows only that key and delivery belong
+together. To know who made it, the reader needs the key from the agency by a separate channel: a
+*pinned* key.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ class SignedBy:
     """The key that signed a delivery's manifest; its signature is valid.
 
     Attributes:
-        vkey: The whole verifier key; `name`: its name; `key_id`: its id, 8 hex digits.
-        fingerprint: Sha256 of the verifier key's text, hex.
+        vkey: The whole verifier key.
+        name: The key's name.
+        key_id: The key's id, 8 hex digits.
+        fingerprint: SHA-256 of the verifier key's text, hex.
         pinned: Whether it is one of the keys that the reader gave.
-        demonstration: Whether it is the demo's key, which anybody can work out.
+        demonstration: Whether it is the demo's key, which anyone can compute.
     """
 
     vkey: str
@@ -36,15 +38,15 @@ class SignedBy:
 
     @property
     def accepted(self) -> bool:
-        """Whether a check may end well without the reader's word for an unknown key."""
+        """Whether a verification may succeed without the reader accepting an unknown key."""
         return self.pinned or self.demonstration
 
 
 def signed_by(vkey: str, pinned: tuple[str, ...] | None) -> SignedBy:
-    """What is to be said of the key that signed.
+    """Returns information about the key that signed a manifest.
 
     Args:
-        vkey: The key, of a manifest whose signature is valid.
+        vkey: The key of a manifest whose signature is valid.
         pinned: The keys that the reader trusts, if any were given.
     """
     verifier = parse_vkey(vkey)
@@ -59,11 +61,11 @@ def signed_by(vkey: str, pinned: tuple[str, ...] | None) -> SignedBy:
 
 
 def read_pinned_keys(given: Sequence[str]) -> tuple[str, ...] | None:
-    """The verifier keys that a reader pins; None where nothing was given.
+    """Returns the verifier keys that a reader pins; None if none were given.
 
     Args:
-        given: Verifier keys, or paths of files with one key a line. There, empty lines and lines
-            that begin with `#` are skipped, so that the agency's old and new key stand together.
+        given: Verifier keys, or paths of files with one key per line, such as the agency's old and
+            new key. Empty lines and lines that begin with `#` are skipped.
 
     Raises:
         InputError: If a file cannot be read or holds no key, or a key is malformed.
@@ -80,12 +82,12 @@ def _keys_in(text: str) -> list[str]:
         content = Path(text).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         if "+" in text:
-            return [parse_vkey(text).vkey]  # which says what is wrong with the key
+            return [parse_vkey(text).vkey]  # raises an error that says what is wrong with the key
         raise InputError(
-            "The verifier key cannot be read", text, "Give the key itself, or its file."
+            "The verifier key cannot be read", text, "Give the key itself or a file with it."
         ) from error
     lines = [line.strip() for line in content.splitlines()]
     keys = [parse_vkey(line).vkey for line in lines if line and not line.startswith("#")]
     if not keys:
-        raise InputError("The file holds no verifier key", text, "Write one a line.")
+        raise InputError("The file holds no verifier key", text, "Write one per line.")
     return keys

@@ -1,7 +1,7 @@
-"""What a verifier remembers: which files it found sound, and the newest manifest it has seen.
+"""The state of incremental verification: files found sound, and the newest manifest seen.
 
-The state is the reader's own file. A digest in it tells damage; whoever can write the file can
-write the digest as well, so it belongs where the delivery's writer cannot reach.
+The state is a file of the reader. A digest in it detects damage only: anyone who can write the file
+can also write the digest, so keep it where the delivery's writer has no access.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _VERSION = re.compile(r"v(\d{4,})")
 
 @dataclass(frozen=True)
 class IncrementalSettings:
-    """How to go on from an earlier verification.
+    """How to continue from an earlier verification.
 
     Attributes:
-        path: The state's file; made where there is none.
-        reread: Share of the bytes known sound that are read again, those read longest ago first.
+        path: The state file; created if there is none.
+        reread: Fraction of the bytes known to be sound that are read again, oldest reads first.
         full: Whether everything is read again.
     """
 
@@ -63,9 +63,10 @@ class VerifiedFile:
     """A file that was found sound.
 
     Attributes:
-        bytes: Its size; `sha256`: its digest, hex.
-        marker: The store's, by which a change is noticed.
-        round: The verification that read it last.
+        bytes: Its size.
+        sha256: Its digest, hex.
+        marker: The store's change marker.
+        round: Number of the verification that last read it.
     """
 
     bytes: int
@@ -76,14 +77,14 @@ class VerifiedFile:
 
 @dataclass
 class VerificationState:
-    """A state that is being used.
+    """The state, as used by one verification.
 
     Attributes:
-        settings: How to go on.
-        uri: Address of the delivery that `verified_files` is of.
-        latest: The newest manifest that was seen, if any was.
+        settings: How to continue.
+        uri: Address of the delivery that `verified_files` belong to.
+        latest: The newest manifest that was seen, or None.
         round: Number of this verification.
-        verified_files: What was found sound, by path.
+        verified_files: Files that were found sound, by path.
     """
 
     settings: IncrementalSettings
@@ -96,10 +97,10 @@ class VerificationState:
 
     @classmethod
     def open(cls, settings: IncrementalSettings) -> VerificationState:
-        """Reads the state, or begins one where there is none.
+        """Reads the state, or starts a new one if there is none.
 
         Raises:
-            InputError: If it is damaged or no state; it is not used then.
+            InputError: If the file is damaged or not a state.
         """
         try:
             data = settings.path.read_bytes()
@@ -127,21 +128,21 @@ class VerificationState:
         groups: Iterable[list[str]],
         report: Report,
     ) -> frozenset[str]:
-        """Compares the manifest with the newest seen, and says what need not be read.
+        """Compares the manifest with the newest one seen, and returns what need not be read.
 
         Args:
             uri: Address of the delivery.
             manifest: Its manifest, verified.
             data: The manifest's bytes.
-            found: What lies there.
-            groups: Files that are checked together: none is passed over unless all are.
-            report: Takes what is wrong, and what was passed over.
+            found: The objects that exist.
+            groups: Files that are checked together: a group is skipped only as a whole.
+            report: Receives the problems, and what was skipped.
 
         Returns:
-            Paths of files that were found sound before and look the same.
+            Paths of files that were found sound before and are unchanged.
 
         Raises:
-            InputError: If the state is another deal's.
+            InputError: If the state belongs to another deal.
         """
         before = self.latest.delivery if self.latest is not None else ""
         report.resumed = ResumeSummary(str(self.settings.path), 0, 0, 0, before)
@@ -149,7 +150,7 @@ class VerificationState:
         if self.latest is not None and self.latest != latest:
             self._check_newer(self.latest, latest, report)
         if report.replayed:
-            return frozenset()  # nothing is remembered of a replay
+            return frozenset()  # nothing is recorded for a replay
         self._open = True
         self.round += 1
         if uri != self.uri:
@@ -165,7 +166,7 @@ class VerificationState:
         unchanged_paths = {path for group in unchanged for path in group}
         reread = {path for at in reread_groups for path in unchanged[at]}
         trusted = frozenset(unchanged_paths - reread)
-        # What is read again, or anew, is not known sound until it was found so.
+        # A file that is read now counts as sound only once it has been found so again.
         self.verified_files = {path: self.verified_files[path] for path in trusted}
         report.resumed = ResumeSummary(
             str(self.settings.path),
@@ -177,7 +178,7 @@ class VerificationState:
         return trusted
 
     def remember(self, group: Iterable[str], files: DeliveryFiles) -> None:
-        """Remembers files that were found sound together."""
+        """Records files that were found sound together."""
         if not self._open:
             return
         for path in group:
@@ -190,7 +191,7 @@ class VerificationState:
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Writes the state when the block ends, however it ends."""
+        """Writes the state when the block ends, even after an error."""
         try:
             yield
         finally:
@@ -210,7 +211,7 @@ class VerificationState:
         )
 
     def _to_reread(self, unchanged: list[list[str]]) -> frozenset[int]:
-        """Which of the unchanged groups are read again: those read longest ago."""
+        """Returns which unchanged groups are read again: those whose last read is oldest."""
         if self.settings.full:
             return frozenset(range(len(unchanged)))
         sizes = [sum(self.verified_files[path].bytes for path in group) for group in unchanged]
@@ -228,13 +229,13 @@ class VerificationState:
         deal_before, _, version_before = before.delivery.partition("/")
         if deal != deal_before:
             raise InputError(
-                "The state is another deal's",
-                f"{self.settings.path} has seen {before.delivery}, this is {now.delivery}",
-                "Keep one state a deal.",
+                "The state belongs to another deal",
+                f"{self.settings.path} has seen {before.delivery}, but this is {now.delivery}",
+                "Keep one state file per deal.",
             )
         pinned = report.signed_by is not None and report.signed_by.pinned
         if now.vkey != before.vkey and not pinned:
-            report.add_replay(f"replayed or forged: signed by {now.vkey}, was {before.vkey}")
+            report.add_replay(f"replayed or forged: signed by {now.vkey}, earlier by {before.vkey}")
         if _version_number(version) < _version_number(version_before):
             report.add_replay(f"replayed: it is of {version}, {version_before} was seen before")
         elif version == version_before:
@@ -285,6 +286,6 @@ def _unusable_state(path: Path, why: str) -> InputError:
     return InputError(
         "The state of an earlier verification cannot be used",
         f"{path}: {why}",
-        "Remove it to verify everything anew. What it had seen is forgotten then, so that an "
-        "older delivery can no longer be told from this.",
+        "Delete it to verify everything again. An older delivery in place of the newest can then "
+        "no longer be detected.",
     )

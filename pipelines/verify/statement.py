@@ -1,7 +1,7 @@
-"""Check a statement with nothing but itself and, for the log, a proof and a checkpoint.
+"""Check a statement on its own; only its presence in the log needs a proof and a checkpoint.
 
 No secret and no server of the agency is needed: the salts in the statement open the commitments,
-the commitments make the leaf, and the leaf's hash is what the log proves.
+the commitments form the leaf, and the log proves the leaf's hash.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from schemas.money import format_amount
 
 
 def read_statement(text: str) -> Statement:
-    """Read a statement's JSON from anywhere, and make sure that it has a statement's fields.
+    """Read a statement's JSON and check that it has the fields of a statement.
 
     Raises:
-        ProofError: It is no JSON, of another version, or lacks a field.
+        ProofError: It is not JSON, has another version, or lacks a field.
     """
     try:
         found = json.loads(text)
@@ -33,7 +33,7 @@ def read_statement(text: str) -> Statement:
     _check_fields(found, Statement, "the statement")
     if found["version"] != STATEMENT_VERSION:
         raise ProofError(
-            "a statement is of another version",
+            "the statement has another version",
             repr(found["version"]),
             f"This version reads {STATEMENT_VERSION}.",
         )
@@ -48,13 +48,13 @@ def check_statement(statement: Statement) -> list[LedgerEntry]:
 
     1. Each line's salts and values give commitments, and with them the public leaf.
     2. The leaf's hash is the one stated.
-    3. The amounts sum to the total, and both are written as they are counted.
+    3. The amounts sum to the total, and their texts match the numbers.
 
     Whether the leaf hashes are in the log is for `merkle.verify_inclusion`, with the entries that
     this returns.
 
     Returns:
-        The entries, worked out from the statement alone, in its order.
+        The entries, computed from the statement alone, in its order.
 
     Raises:
         ProofError: A line or the total is not what it claims to be.
@@ -72,14 +72,14 @@ def check_statement(statement: Statement) -> list[LedgerEntry]:
 
 
 def _check_fields(found: object, form: type, where: str) -> None:
-    """Make sure that an object has the fields of a TypedDict, each of its kind."""
+    """Check that an object has the fields of a TypedDict, each with the right type."""
     for name, kind in get_type_hints(form).items():
         value = found.get(name) if isinstance(found, Mapping) else None
         # Lists and nested objects are hinted as list[...] and as a TypedDict, which is a dict.
         expected = kind if kind in (int, str) else (list if name == "lines" else dict)
         if type(value) is not expected:
             raise ProofError(
-                "a statement lacks a field or has another kind of value in it",
+                "the statement lacks a field or has a value of another type",
                 f"{name} of {where}: {value!r}"[:200],
                 f"It must be of type {expected.__name__}.",
             )
@@ -89,7 +89,7 @@ def _check_line(statement: Statement, line: StatementLine) -> LedgerEntry:
     where = f"entry {line['entry_index']}"
     amount, currency = line["amount_minor"], statement["currency"]
     if format_amount(amount, currency) != line["amount"]:
-        raise ProofError("an amount is written as another", f"{where}: {line['amount']}")
+        raise ProofError("an amount's text does not match its number", f"{where}: {line['amount']}")
     # 1. Commitments and leaf.
     opening = line["opening"]
     money = commitments.amount_value(amount, currency, line["share_bp"], line["weight"])
@@ -123,7 +123,7 @@ def _check_line(statement: Statement, line: StatementLine) -> LedgerEntry:
     computed = leaf_hash(leaf_bytes(entry)).hex()
     if computed != line["leaf_hash"]:
         raise ProofError(
-            "a line is not what its leaf commits to",
+            "a line does not match the commitments in its leaf",
             f"{where}: computed {computed}, stated {line['leaf_hash']}",
             "Ask the agency which of its figures was altered.",
         )

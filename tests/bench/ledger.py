@@ -91,6 +91,7 @@ def _rows(numbers: range, assets: int, shard: str) -> Iterator[dict[str, object]
             "key": sample_key(asset_commitment(SALT, asset_id)),
             "media_sha256": _digest(f"media {number}"),
             "decision_sha256": _digest(f"decision {number}"),
+            "overrides": "",
         }
 
 

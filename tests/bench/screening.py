@@ -24,7 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.rights.arrow import column
-from pipelines.rights.screen import RightsIndex, build_rights_index, screen_batch
+from pipelines.rights.index import RightsIndex
+from pipelines.rights.rules.screen import build_rights_index, screen_batch
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.rights import Purpose

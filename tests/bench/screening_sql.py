@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.rights.licences import licence_reasons
+from pipelines.rights.rules.licence import licence_parts
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES, Purpose
@@ -22,6 +22,7 @@ from tests.bench.screening_library import AS_OF, AS_OF_US
 _STRICTNESS = (
     "CASE value WHEN 'allow' THEN 1 WHEN 'conditional' THEN 3 WHEN 'deny' THEN 4 ELSE 2 END"
 )
+_LICENCE_PARTS_REFUSED = {"NC", "NCGL", "NONCOMMERCIAL", "ND", "SA"}
 _MAKERS = "list_transform(contributors, lambda share: share.contributor_id)"
 
 
@@ -167,7 +168,8 @@ def connect(folder: Path, deal: Deal, memory: str) -> duckdb.DuckDBPyConnection:
     ).fetchall()
     database.execute("CREATE TABLE sound_licences (code VARCHAR)")
     for (code,) in codes:
-        if not licence_reasons(code):
+        parts = licence_parts(code)
+        if parts is not None and not parts & _LICENCE_PARTS_REFUSED:
             database.execute("INSERT INTO sound_licences VALUES (?)", [code])
     # The deal of the benchmark has one agreement, about all that it needs.
     names = _list(deal.agreements[0].contributors)

@@ -355,7 +355,7 @@ def test_a_table_that_changed_is_refused(tmp_path: Path) -> None:
 
 def test_damaged_parquet_is_an_input_error(tmp_path: Path) -> None:
     data = bytearray(parquet_bytes([asset(i) for i in range(50)], "assets"))
-    with pytest.raises(InputError, match="no Parquet file"):
+    with pytest.raises(InputError, match="not a Parquet file"):
         open_catalogue(str(raw_catalogue(tmp_path / "a", "assets.parquet", bytes(data[:-5]))))
     data[4:200] = b"\xff" * 196
     with pytest.raises(InputError, match="damaged"):

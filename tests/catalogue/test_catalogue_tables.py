@@ -184,5 +184,5 @@ def test_pieces_are_read_in_order_of_their_names(names: list[str], tmp_path: Pat
 
 
 def test_a_missing_folder_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no folder"):
+    with pytest.raises(InputError, match="not a folder"):
         open_catalogue(str(tmp_path / "nowhere"))

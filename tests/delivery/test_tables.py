@@ -85,19 +85,21 @@ ASSETS = st.lists(
 @given(ASSETS, st.integers(1, 12))
 def test_the_ledger_is_told_of_every_asset(assets: list[Any], cut: int) -> None:
     """Rows come in pieces of several units, and samples in one."""
-    fields = [UNIT_SCHEMA.field(name) for name in ("asset_id", "contributors", "weight")]
+    names = ("asset_id", "contributors", "weight", "overrides")
+    schema = pa.schema([UNIT_SCHEMA.field(name) for name in names])
     rows = [
         {
             "asset_id": f"a{at}",
             "contributors": [{"contributor_id": who, "share_bp": part} for who, part in people],
             "weight": weight,
+            "overrides": f"o{at}",
         }
         for at, (people, weight) in enumerate(assets)
     ]
-    whole = pa.Table.from_pylist(rows, schema=pa.schema(fields))
+    whole = pa.Table.from_pylist(rows, schema=schema)
     pieces = pa.concat_tables([whole.slice(0, cut), whole.slice(cut)])
-    names = ("shard", "key", "media_sha256", "decision_sha256")
-    samples = [{name: f"{name} {at}" for name in names} for at in range(len(rows))]
+    told = ("shard", "key", "media_sha256", "decision_sha256")
+    samples = [{name: f"{name} {at}" for name in told} for at in range(len(rows))]
     due = [
         {
             "asset_id": row["asset_id"],
@@ -106,6 +108,7 @@ def test_the_ledger_is_told_of_every_asset(assets: list[Any], cut: int) -> None:
             "weight": weight or 1,
             "samples": 1,
             **sample,
+            "overrides": row["overrides"],
         }
         for row, (people, weight), sample in zip(rows, assets, samples, strict=True)
     ]

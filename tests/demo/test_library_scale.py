@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.demo.metadata_only import METADATA_ROLES, ROW_GROUP_ROWS, make_metadata_only
+from pipelines.rights.rules.listing import SCREENING_RULES
 from schemas.catalogue import TABLES
 from schemas.deal import load_deal
 from schemas.errors import InputError
-from schemas.reasons import SCREEN_REASONS
 
 ROWS = 200_000
 
@@ -53,7 +53,7 @@ def test_every_screening_reason_is_planted_and_most_assets_are_cleared(out: Path
     columns = ("reasons_main", "reasons_images", "reasons_strict")
     planted = {code for name in columns for codes in _reasons(out, name) for code in codes}
     # There are no films here, so no asset has a media type that a deal does not accept.
-    missing = {reason.value for reason in SCREEN_REASONS} - planted
+    missing = {rule.code for rule in SCREENING_RULES} - planted
     assert missing == {"select.media_type"}
     cleared = sum(not codes for codes in _reasons(out, "reasons_main"))
     assert 0.8 * ROWS < cleared < 0.95 * ROWS

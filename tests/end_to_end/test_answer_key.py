@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.rights.rules.reasons import REASONS
 from pipelines.storage.columns import values_of
 from schemas.layout import asset_hash
 from schemas.reasons import Reason
@@ -155,4 +156,4 @@ def test_every_reason_is_planted(demo: Demo, deal_id: str) -> None:
     codes: set[str] = set()
     for deal in demo.key["deals"].values():
         codes.update(deal["counts"]["by_reason"])
-    assert codes == {reason.value for reason in Reason} - UNPLANTED_REASONS
+    assert codes == set(REASONS) - UNPLANTED_REASONS

@@ -160,7 +160,7 @@ def test_a_member_left_out(delivery: Path, tar: Path, capsys: pytest.CaptureFixt
     assert named[gone.name].startswith("missing")
     after = members[5]
     moved = after.offset - (gone.end - gone.start)
-    assert f"it lies at byte {moved}" in named[after.name]
+    assert f"it was found at byte {moved}" in named[after.name]
 
 
 def test_holes_of_zeros(delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,13 +170,13 @@ def test_holes_of_zeros(delivery: Path, tar: Path, capsys: pytest.CaptureFixture
     for size in (512, 4096):
         with replaced(tar, zeroed(data, start, start + size)):
             named = named_alone(verify(delivery, capsys), tar, media)
-        assert f"a hole of zeros, bytes {start} to {start + size - 1}" in named
+        assert f"a run of zeros, bytes {start} to {start + size - 1}" in named
     with replaced(tar, zeroed(data, media.start, media.offset)):
         named = named_alone(verify(delivery, capsys), tar, media)
-    assert named == f"its header is a hole of zeros, at byte {media.start}"
+    assert named == f"its header is all zeros, at byte {media.start}"
     with replaced(tar, zeroed(data, media.start, media.end)):
         named = named_alone(verify(delivery, capsys), tar, media)
-    assert "its header is a hole of zeros" in named and f"bytes {media.offset} to" in named
+    assert "its header is all zeros" in named and f"bytes {media.offset} to" in named
     text = members[members.index(media) + 1]
     with replaced(tar, zeroed(data, media.offset, text.end)):
         result = verify(delivery, capsys)
@@ -195,8 +195,8 @@ def test_members_that_trade_places(
         result = verify(delivery, capsys)
     named = {item["member"]: item["message"] for item in result.problems if item["member"]}
     assert set(named) == {one.name, other.name}
-    assert f"lies {other.name}; it lies at byte {other.offset}" in named[one.name]
-    assert f"lies {one.name}; it lies at byte {one.offset}" in named[other.name]
+    assert f"is {other.name}; it was found at byte {other.offset}" in named[one.name]
+    assert f"is {one.name}; it was found at byte {one.offset}" in named[other.name]
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -216,7 +216,7 @@ def test_shards_that_trade_places(
         path.relative_to(delivery).as_posix() for pair in pairs for path in pair
     }
     for tar, own, impostor in ((one, members[0], other), (other, members[1], one)):
-        assert f"these are the bytes of {path_of(impostor)}" in result.messages(path_of(tar))
+        assert f"it has the bytes of {path_of(impostor)}" in result.messages(path_of(tar))
         assert result.members(path_of(tar)) == {member.name for member in own[:20]}
 
 
@@ -227,7 +227,7 @@ def test_a_shard_twice_and_a_shard_missing(
     keys = {member.key for member in tar_members(tar)}
     with replaced(tar, other.read_bytes()):
         result = verify(delivery, capsys)
-    assert f"these are the bytes of {path_of(other)}" in result.messages(path_of(tar))
+    assert f"it has the bytes of {path_of(other)}" in result.messages(path_of(tar))
     aside = delivery.parent / "aside"
     tar.rename(aside)
     result = verify(delivery, capsys)

@@ -62,15 +62,15 @@ def test_the_older_manifest_over_the_newer_files(
         result = verify(versions.new, capsys)
     messages = result.messages("MANIFEST.json")
     assert "replayed: it is signed for demo-strict/v0001" in messages
-    assert "this is the folder of demo-strict/v0002" in messages
+    assert "but this is the folder of demo-strict/v0002" in messages
     # In a folder of any name, what lies beside it tells.
     copy = copy_delivery(versions.new, tmp_path / "copy")
     with replaced(copy / "MANIFEST.json", older):
         result = verify(copy, capsys)
-        assert "checkpoint beside it is of demo-strict/v0002" in result.messages("MANIFEST.json")
+        assert "checkpoint is of demo-strict/v0002" in result.messages("MANIFEST.json")
         (copy / "checkpoint").write_bytes(b"")
         result = verify(copy, capsys)
-        assert "beside it is of demo-strict/v0002" in result.messages("MANIFEST.json")
+        assert "is of demo-strict/v0002" in result.messages("MANIFEST.json")
         assert "checkpoint" in result.paths
 
 
@@ -83,7 +83,7 @@ def test_the_older_version_in_the_newer_folder(
     result = verify(folder, capsys)
     assert (result.code, result.paths) == (1, {"MANIFEST.json"})
     assert result.messages("MANIFEST.json") == (
-        "replayed: it is signed for demo-strict/v0001, this is the folder of demo-strict/v0002"
+        "replayed: it is signed for demo-strict/v0001, but this is the folder of demo-strict/v0002"
     )
     assert [problem["kind"] for problem in result.problems] == ["replay"]
     assert verify(f"file://{folder}", capsys).paths == {"MANIFEST.json"}
@@ -122,7 +122,7 @@ def test_what_a_problem_is_decides_whatever_it_says(
     if replayed:
         report.add_replay("its log is another delivery's")
     else:
-        report.add_problem("MANIFEST.json", "it says two things of shards/replayed.tar")
+        report.add_problem("MANIFEST.json", "it has two different records of shards/replayed.tar")
     state = VerificationState.open(IncrementalSettings(tmp_path / "state.json"))
     state.begin(str(versions.old), open_manifest(data, None), data, {}, [], report)
     with state.saving():
@@ -153,4 +153,4 @@ def test_a_state_is_of_one_deal(
     assert verify(versions.old, capsys, "--state", state).code == 0
     arguments = ["verify", str(demo.delivery("demo-main")), "--quiet", "--state", str(state)]
     assert main(arguments) == 2
-    assert "The state is another deal's" in capsys.readouterr().err
+    assert "The state belongs to another deal" in capsys.readouterr().err

@@ -76,11 +76,11 @@ def test_everything_is_editorial(library: SmallLibrary) -> None:
     }
     assert costs(told) == [("class.editorial", 7, 7, {"rights.editorial": "refuse"})]
     assert shown_numbers(lines, "Screen rights") == [7, 7, 0, 0]
-    assert section(lines, "The rule that cost most") == [
+    assert section(lines, "The rule that excluded most assets") == [
         "1.  class.editorial: 7 assets refused, 7 by this rule alone",
         "Editorial material, and the deal takes none.",
         'Deal key: rights.editorial = "refuse"  (or "accept")',
-        'What clears it: A deal with rights.editorial = "accept".',
+        'How to fix it: A deal with rights.editorial = "accept".',
     ]
 
 
@@ -91,7 +91,7 @@ def test_nobody_consented(library: SmallLibrary) -> None:
     lines, told = packaged_both_ways(library, 1, "Nothing is left to deliver")
     keys = {"purposes": ["train_gen"], "rights.inference": "unless-denied"}
     assert costs(told) == [("consent.missing", 5, 5, keys)]
-    assert section(lines, "The rule that cost most")[2:5] == [
+    assert section(lines, "The rule that excluded most assets")[2:5] == [
         'Deal key: purposes = ["train_gen"]',
         'Deal key: rights.inference = "unless-denied"  (or "require",',
         '"pack-without")',
@@ -137,7 +137,7 @@ def test_several_rules_up_to_selection(library: SmallLibrary) -> None:
         assert any(line.split()[:2] == [str(count), code] for line in lines), code
     for step, numbers in (("Enrich assets", [7, 2, 1, 4]), ("Select samples", [4, 4, 0, 0])):
         assert shown_numbers(lines, step) == numbers
-    said = section(lines, "The three rules that cost most")
+    said = section(lines, "The three rules that excluded most assets")
     assert "2.  asset.withdrawn: 7 assets refused, 1 by this rule alone" in said
     assert "No deal key: the catalogue decides (assets.status)" in said
     assert "Deal key: select.min_short_side = 512" in said
@@ -166,11 +166,11 @@ def test_too_many_dead_letters_and_a_delivery_afterwards(library: SmallLibrary) 
         ("media.unavailable", 3, 3, {}),
         ("class.editorial", 1, 1, {"rights.editorial": "refuse"}),
     ]
-    assert section(lines, "The two rules that cost most")[:4] == [
+    assert section(lines, "The two rules that excluded most assets")[:4] == [
         "1.  media.unavailable: 3 assets that could not be read",
         "The media could not be fetched.",
         "No deal key: the asset's file decides (assets.media_uri)",
-        "What clears it: Put the file in place, or correct the URI.",
+        "How to fix it: Put the file in place, or correct the URI.",
     ]
     assert (library.agency / "undelivered.json").is_file()
     for number in range(3):
@@ -186,7 +186,7 @@ def test_the_catalogue_fails_a_check(library: SmallLibrary) -> None:
     library.add(4)
     library.add(2, territories_in=["UK"])
     library.add(1, weight=-1)
-    what = "The table assets fails a rule that stops the run"
+    what = "The table assets fails a catalogue check that stops the run"
     lines, told = packaged_both_ways(library, 2, what)
     assert funnel(told) == {"read": (7, 0, 1, 6)}
     assert costs(told) == [("row.invalid", 1, 1, {})]
@@ -239,5 +239,7 @@ def test_counts_that_do_not_reconcile(
     (cost,) = told["costliest"]
     assert (cost["reason"], cost["assets"], cost["alone"]) == ("class.editorial", 2, None)
     assert shown_numbers(lines, "Select samples") == [1, 0, 0, 1]
-    assert "1.  class.editorial: 2 assets refused" in section(lines, "The rule that cost most")
+    assert "1.  class.editorial: 2 assets refused" in section(
+        lines, "The rule that excluded most assets"
+    )
     assert "decisions" in folders(library.agency)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.features.guard import Guard, close_guard, this_guard
+from pipelines.features.guard import Guard, this_guard
 from pipelines.media.limits import MediaLimits
 from schemas.errors import BadRecord
 from tests.media.media_samples import LIMITS, encode, film, picture
@@ -158,4 +158,4 @@ def test_a_thread_has_its_own_child() -> None:
         thread.join()
     assert len(set(seen)) == 2
     assert all(pid is not None and gone(pid) for pid in seen)
-    close_guard()
+    this_guard().close()

@@ -123,6 +123,7 @@ def delivered(assets: Sequence[DeliveredAsset]) -> pa.Table:
         pairs = row.pop("contributors")
         row["contributor_ids"] = [person for person, _ in pairs]
         row["shares_bp"] = [share for _, share in pairs]
+        row["overrides"] = ""
         rows.append(row)
     return pa.Table.from_pylist(rows, schema=DELIVERED_ASSETS_SCHEMA)
 

@@ -8,21 +8,22 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipelines.ledger.merkle import ProofError, Tree, leaf_hash
+from pipelines.ledger.merkle import ProofError, leaf_hash
 from pipelines.ledger.proof import read_proof, verify_proof, write_proof
 from pipelines.ledger.signed_note import NoteError, Signer, sign_checkpoint
 from schemas.errors import RunError
+from tests.ledger.merkle_reference import mth, path
 
 SIGNER = Signer("agency.example/log", bytes(range(32)))
-LEAVES = [leaf_hash(str(number).encode()) for number in range(21)]
-TREE = Tree(LEAVES)
-CHECKPOINT = sign_checkpoint(SIGNER, SIGNER.name, 21, TREE.root())
-PROOF = write_proof(6, TREE.inclusion_proof(6), CHECKPOINT)
+DATA = [str(number).encode() for number in range(21)]
+LEAVES = [leaf_hash(data) for data in DATA]
+CHECKPOINT = sign_checkpoint(SIGNER, SIGNER.name, 21, mth(DATA))
+PROOF = write_proof(6, path(6, DATA), CHECKPOINT)
 
 
 @pytest.mark.parametrize("index", range(21))
 def test_every_entry_has_a_proof(index: int) -> None:
-    text = write_proof(index, TREE.inclusion_proof(index), CHECKPOINT)
+    text = write_proof(index, path(index, DATA), CHECKPOINT)
     assert verify_proof(text, LEAVES[index], SIGNER.vkey, SIGNER.name).index == index
     with pytest.raises(ProofError, match="not in the tree"):
         verify_proof(text, LEAVES[(index + 1) % 21], SIGNER.vkey)

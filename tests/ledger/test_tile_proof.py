@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.ledger.merkle import ProofError, Tree, leaf_hash
+from pipelines.ledger.merkle import ProofError, leaf_hash, root
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.ledger.tiles import entry_bundles, tiles
 
 
-def published(size: int) -> tuple[dict[str, bytes], Tree]:
-    """The files of a log of so many leaves, and its tree."""
+def published(size: int) -> tuple[dict[str, bytes], bytes]:
+    """The files of a log of so many leaves, and its root."""
     leaves = [b"leaf %d" % index for index in range(size)]
     hashes = [leaf_hash(leaf) for leaf in leaves]
-    return dict([*tiles(hashes), *entry_bundles(leaves)]), Tree(hashes)
+    return dict([*tiles(hashes), *entry_bundles(leaves)]), root(hashes)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 255, 256, 257, 511, 512, 513, 700, 65_536, 66_000])
 def test_leaves_are_proved(size: int) -> None:
-    files, tree = published(size)
-    log = PublishedLog(size, tree.root(), files.__getitem__)
+    files, top = published(size)
+    log = PublishedLog(size, top, files.__getitem__)
     edges = {0, size // 3, size // 2, size - 1, max(0, size - 257), min(255, size - 1)}
     for index in sorted(edges):
         leaf = log.leaf(index)
@@ -31,13 +31,12 @@ def test_leaves_are_proved(size: int) -> None:
 
 
 def test_a_changed_tile_proves_nothing() -> None:
-    files, tree = published(700)
-    root = tree.root()
+    files, top = published(700)
     for path, data in files.items():
         if path.startswith("tile/entries/"):
             continue
         changed = {**files, path: data[:5] + bytes([data[5] ^ 1]) + data[6:]}
-        log = PublishedLog(700, root, changed.__getitem__)
+        log = PublishedLog(700, top, changed.__getitem__)
         faults = 0
         for index in (0, 1, 257, 300, 699):
             try:
@@ -48,9 +47,9 @@ def test_a_changed_tile_proves_nothing() -> None:
 
 
 def test_a_cut_tile_and_a_cut_bundle() -> None:
-    files, tree = published(300)
+    files, top = published(300)
     for path in ("tile/0/000", "tile/entries/001.p/44"):
-        log = PublishedLog(300, tree.root(), {**files, path: files[path][:-40]}.__getitem__)
+        log = PublishedLog(300, top, {**files, path: files[path][:-40]}.__getitem__)
         with pytest.raises(ProofError):
             log.check(leaf_hash(log.leaf(299)), 299)
             log.check(leaf_hash(log.leaf(255)), 255)

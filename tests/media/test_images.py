@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
-from pipelines.media.images import decode_for_models, decode_image
+from pipelines.media.images import DecodedImage, decode_for_models
 from schemas.errors import BadRecord
 from tests.media.media_samples import encode, picture, png16, png_bomb
 
 LIMIT = 10**7
+
+
+def decode_whole(data: bytes, fmt: Any, max_pixels: int) -> DecodedImage:
+    """Decodes a picture at its full size."""
+    return decode_for_models(data, fmt, max_pixels, side=1_000_000)
 
 
 def exif(orientation: int) -> bytes:
@@ -42,7 +47,7 @@ def test_orientation(kind: str, orientation: int) -> None:
     stored = upright.transpose(undo[orientation]) if orientation in undo else upright
     data = encode(stored, kind, exif=exif(orientation), quality=90)
     fmt = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}[kind]
-    for decoded in (decode_image(data, fmt, LIMIT), decode_for_models(data, fmt, LIMIT, 320)):  # type: ignore[arg-type]
+    for decoded in (decode_whole(data, fmt, LIMIT), decode_for_models(data, fmt, LIMIT, 320)):  # type: ignore[arg-type]
         facts = decoded.facts
         assert (facts.width, facts.height, facts.orientation) == (640, 384, orientation)
         assert (facts.stored_width, facts.stored_height) == stored.size
@@ -54,7 +59,7 @@ def test_orientation(kind: str, orientation: int) -> None:
 
 def test_reduction_keeps_facts_and_colours() -> None:
     data = encode(picture(1000, 600), "JPEG", quality=92)
-    full, small = decode_image(data, "jpg", LIMIT), decode_for_models(data, "jpg", LIMIT, 250)
+    full, small = decode_whole(data, "jpg", LIMIT), decode_for_models(data, "jpg", LIMIT, 250)
     assert small.facts == full.facts
     assert small.image.size == (250, 150)
     reference = full.image.resize((250, 150), Image.Resampling.BICUBIC)
@@ -71,7 +76,7 @@ def test_nothing_is_enlarged_and_no_side_vanishes() -> None:
 
 def test_sixteen_bits_are_scaled_not_clipped() -> None:
     values = np.array([[0, 257, 32768, 65278, 65535]], dtype=np.uint16)
-    decoded = decode_image(png16(values), "png", LIMIT)
+    decoded = decode_whole(png16(values), "png", LIMIT)
     assert [decoded.image.getpixel((x, 0)) for x in range(5)] == [
         (level, level, level) for level in (0, 1, 128, 254, 255)
     ]
@@ -89,14 +94,14 @@ def test_transparency_is_white(mode: str) -> None:
         data = encode(flat, "PNG", transparency=1)
     else:
         data = encode(image.convert(mode), "PNG")
-    decoded = decode_image(data, "png", LIMIT).image
+    decoded = decode_whole(data, "png", LIMIT).image
     assert decoded.getpixel((7, 0)) == (255, 255, 255)
     assert decoded.getpixel((0, 0)) != (255, 255, 255)
 
 
 def test_cmyk() -> None:
     data = encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
-    decoded = decode_image(data, "jpg", LIMIT)
+    decoded = decode_whole(data, "jpg", LIMIT)
     assert decoded.facts.mode == "CMYK"
     assert close(decoded.image.getpixel((8, 8)), (255, 0, 0))
 
@@ -127,20 +132,20 @@ def test_profiles_are_applied(kind: str) -> None:
 @pytest.mark.parametrize("profile", [b"nonsense", _swapped_profile()[:300]])
 def test_a_broken_profile_is_noted(profile: bytes) -> None:
     data = encode(Image.new("RGB", (32, 32), (255, 0, 0)), "JPEG", icc_profile=profile)
-    decoded = decode_image(data, "jpg", LIMIT)
+    decoded = decode_whole(data, "jpg", LIMIT)
     assert decoded.facts.has_icc and decoded.facts.icc_note
     assert close(decoded.image.getpixel((16, 16)), (255, 0, 0))
 
 
 def test_a_profile_for_another_colour_space_is_noted() -> None:
     data = encode(Image.new("CMYK", (32, 32)), "JPEG", icc_profile=_swapped_profile())
-    note = decode_image(data, "jpg", LIMIT).facts.icc_note
+    note = decode_whole(data, "jpg", LIMIT).facts.icc_note
     assert note == "the profile is for another colour space"
 
 
 def test_facts() -> None:
-    progressive = decode_image(encode(picture(), "JPEG", progressive=True), "jpg", LIMIT).facts
-    plain = decode_image(encode(picture(), "JPEG"), "jpg", LIMIT).facts
+    progressive = decode_whole(encode(picture(), "JPEG", progressive=True), "jpg", LIMIT).facts
+    plain = decode_whole(encode(picture(), "JPEG"), "jpg", LIMIT).facts
     assert progressive.progressive and not plain.progressive
     assert (plain.mode, plain.bit_depth, plain.frames, plain.has_icc) == ("RGB", 8, 1, False)
 
@@ -148,9 +153,9 @@ def test_facts() -> None:
 def test_the_limit_on_pixels_is_exact() -> None:
     for kind, fmt in (("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")):
         data = encode(picture(50, 40), kind)
-        assert decode_image(data, fmt, 2000).image.size == (50, 40)  # type: ignore[arg-type]
+        assert decode_whole(data, fmt, 2000).image.size == (50, 40)
         with pytest.raises(BadRecord, match=r"media\.too_large: 50 x 40 pixels; the limit is 1999"):
-            decode_image(data, fmt, 1999)  # type: ignore[arg-type]
+            decode_whole(data, fmt, 1999)
 
 
 def test_a_run_may_allow_more_pixels_than_pillow_does(recwarn: Any) -> None:
@@ -166,7 +171,7 @@ def test_a_truncated_file_is_refused_even_if_pillow_is_set_to_accept_it(
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     data = encode(picture().convert("CMYK"), "JPEG")
     with pytest.raises(BadRecord, match=r"media\.undecodable"):
-        decode_image(data[: len(data) // 2], "jpg", LIMIT)
+        decode_whole(data[: len(data) // 2], "jpg", LIMIT)
 
 
 def test_a_zip_bomb_in_a_text_chunk() -> None:
@@ -175,4 +180,4 @@ def test_a_zip_bomb_in_a_text_chunk() -> None:
     out = io.BytesIO()
     picture().save(out, "PNG", pnginfo=notes)
     with pytest.raises(BadRecord, match=r"media\.undecodable"):
-        decode_image(out.getvalue(), "png", LIMIT)
+        decode_whole(out.getvalue(), "png", LIMIT)

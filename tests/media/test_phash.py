@@ -5,20 +5,11 @@ from __future__ import annotations
 import io
 from itertools import combinations
 
-import pytest
 from PIL import Image
 
 from pipelines.demo.scenes.render import draw_scene_spec, render
-from pipelines.media.phash import (
-    PerceptualSignature,
-    colour_distance,
-    colour_signature,
-    hamming,
-    is_near,
-    perceptual_signature,
-    phash64,
-    phash256,
-)
+from pipelines.media.phash import colour_signature, perceptual_signature, phash256
+from tests.media.near import is_near
 
 
 def scene(seed: int) -> Image.Image:
@@ -63,24 +54,11 @@ def test_hashes_are_the_same_everywhere() -> None:
     """The values are fixed, because a change would invalidate features stored earlier."""
     image = Image.new("RGB", (64, 64), (10, 20, 30))
     image.paste((250, 120, 0), (8, 16, 40, 60))
-    assert phash64(image) == PHASH64
     assert phash256(image) == PHASH256
     assert colour_signature(image).startswith("0a141e0a141e0a141e0a141e")
 
 
-PHASH64 = "4136363636c1c1c1"
 PHASH256 = "41363641364136413641c136c136c1363641c1363641c1363641c136c136c136"
-
-
-def test_distances() -> None:
-    assert hamming("00ff", "01fe") == 2
-    assert colour_distance("00ff", "10fe") == 16
-    with pytest.raises(ValueError):
-        hamming("00", "0000")
-    same = PerceptualSignature("00" * 32, "00" * 48)
-    assert is_near(same, same)
-    assert not is_near(same, PerceptualSignature("ff" * 32, "00" * 48))
-    assert not is_near(same, PerceptualSignature("00" * 32, "ff" * 48))
 
 
 def test_a_flat_picture_has_a_hash() -> None:

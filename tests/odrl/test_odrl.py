@@ -32,13 +32,14 @@ from pipelines.odrl.terms import (
     JsonNode,
     profile_document,
 )
-from pipelines.run.decisions import Decision, delivered_asset, refused_asset
+from pipelines.rights.rules.reasons import REASONS
+from pipelines.run.decisions import Decision, refused_asset
 from pipelines.storage.open import open_store
 from pipelines.storage.tables import json_bytes
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError, RunError
 from schemas.money import EXPONENTS
-from schemas.reasons import REASONS, Outcome, Reason, Stage
+from schemas.reasons import Outcome, Stage
 from schemas.rights import PURPOSES, Purpose
 from schemas.territory import COUNTRIES
 from tests.odrl.odrl_rules import FS, ODRL, check_policy, fs, odrl, one, triples
@@ -98,7 +99,7 @@ def delivered(asset_id: str | None = "A-1", limits: UsageLimits | None = None) -
 
 
 def left(asset_id: str = "A-2", detail: str = "status=withdrawn") -> Decision:
-    return refused_asset(asset_id, [Reason.ASSET_WITHDRAWN, Reason.CONSENT_DENIED], detail)
+    return refused_asset(asset_id, ["asset.withdrawn", "consent.denied"], detail)
 
 
 def actions(graph: Graph, policy: URIRef, rule: str) -> set[str]:
@@ -227,7 +228,7 @@ def test_the_buyer_gets_commitments_and_no_ids() -> None:
 @pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.FAILED])
 def test_what_is_left_out_is_forbidden_by_this_deal_with_its_reasons(outcome: Outcome) -> None:
     codes = tuple(code for code, info in REASONS.items() if info.outcome is outcome)
-    item = Decision("A-9", outcome, Stage.SCREEN, tuple(map(str, codes)), "seen: x")
+    item = Decision("A-9", outcome, Stage.SCREEN, codes, "seen: x")
     graph = triples(policy_line(excluded_policy(a_scope(), item)))
     policy = check_policy(graph)
     assert (policy, RDF.type, odrl("Set")) in graph
@@ -242,7 +243,7 @@ def test_what_is_left_out_is_forbidden_by_this_deal_with_its_reasons(outcome: Ou
         (str(graph.value(reason, fs("code"))), str(graph.value(reason, fs("sentence"))))
         for reason in graph.objects(policy, fs("reason"))
     }
-    assert said == {(str(code), REASONS[code].sentence) for code in codes}
+    assert said == {(code, REASONS[code].sentence) for code in codes}
     assert (policy, fs("outcome"), Literal(outcome.value)) in graph
     assert (policy, fs("asOf"), Literal(AS_OF, datatype=XSD.dateTime)) in graph
 
@@ -345,9 +346,10 @@ def test_limits_come_from_the_samples_of_the_shard(tmp_path: Path) -> None:
         pq.write_table(pa.Table.from_pylist([row]), shards / f"{shard}.parquet")
     samples = SampleLookup(open_store(str(tmp_path)), frozenset({"plain", "limited"}))
     narrowed = UsageLimits(date(2027, 1, 31), (("fs:alter", ("AL-CRP", "AL-FLP")),))
-    found = samples.find(delivered_asset("A-1", "limited", "k", ""), for_buyer=False)
+    known = Decision("A-1", Outcome.DELIVERED, Stage.WRITE, (), "", "limited", "k")
+    found = samples.find(known, for_buyer=False)
     assert found == DeliveredDecision("A-1", "ab", "cd", "limited", "k", narrowed)
-    plain = delivered_asset("A-1", "plain", "k", "XMP x=no; shard=limited; key=k overridden")
+    plain = replace(known, shard="plain", detail="XMP x=no; shard=limited; key=k overridden")
     assert samples.find(plain, for_buyer=True) == DeliveredDecision(None, "ab", "cd", "plain", "k")
     elsewhere: list[tuple[str | None, str | None]] = [
         ("plain", "other"),

@@ -1,69 +1,106 @@
-"""The details of refusals once more, row by row: the slow and plain way of saying them."""
+"""The details of refusals once more, row by row: the slow and plain way of saying them.
+
+Nothing of the code under test is used here but `one_line`, which has tests of its own.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
-import pyarrow as pa
-
-from pipelines.rights.arrow import column, list_column
-from pipelines.rights.consents import ALLOW, CONDITIONAL, DENY, MISSING, UNKNOWN
-from pipelines.rights.detail import _GRANT_REASONS, _REASON_COLUMNS
 from pipelines.rights.formatting import one_line
-from pipelines.rights.screen import ReasonMask, RightsIndex, missing_consent_passes, reasons_of
-from pipelines.storage.columns import struct_field
-from schemas.catalogue import grant_column
-from schemas.deal import Deal
+from tests.rights.oracle import Row, consent, needed_purposes, passes
 
-_STATE_NAMES = {MISSING: "none", UNKNOWN: "unknown", CONDITIONAL: "conditional", DENY: "deny"}
+_LICENCE_CODE = ("licence_code",)
+_RELEASES = ("release_ids",)
+_TERRITORIES = ("territories_in", "territories_out")
+# The columns that each reason is about, in the order in which reasons are listed.
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "asset.duplicate_id": ("asset_id",),
+    "asset.withdrawn": ("status",),
+    "asset.legal_hold": ("status",),
+    "asset.status_unknown": ("status",),
+    "class.editorial": ("licence_class",),
+    "class.unknown": ("licence_model", "licence_class"),
+    "term.not_started": ("valid_from",),
+    "term.ends_early": ("valid_until",),
+    "territory.not_covered": _TERRITORIES,
+    "territory.unknown_code": _TERRITORIES,
+    "licence.exclusive": ("exclusive", "exclusive_purposes", "exclusive_from", "exclusive_until"),
+    "licence.non_commercial": _LICENCE_CODE,
+    "licence.no_derivatives": _LICENCE_CODE,
+    "licence.share_alike": _LICENCE_CODE,
+    "licence.unknown_code": _LICENCE_CODE,
+    "grant.denied": ("grants",),
+    "grant.conditional": ("grants",),
+    "grant.unreadable": ("grants",),
+    "contributor.unknown": ("contributors",),
+    "splits.not_whole": ("contributors",),
+    "consent.missing": ("consents",),
+    "consent.denied": ("consents",),
+    "consent.withdrawn": ("consents",),
+    "consent.conditional": ("consents",),
+    "people.unknown_count": ("people_count",),
+    "people.refused": ("people_count",),
+    "minors.refused": ("minors",),
+    "minors.unknown": ("minors",),
+    "property.unknown": ("property",),
+    "release.unknown_id": _RELEASES,
+    "release.model_missing": ("people_count", "release_ids"),
+    "release.property_missing": ("property", "release_ids"),
+    "release.expired": _RELEASES,
+    "release.revoked": _RELEASES,
+    "release.unsigned": _RELEASES,
+    "release.guardian_missing": ("minors", "release_ids"),
+    "release.purpose_not_covered": _RELEASES,
+    "release.biometric_missing": _RELEASES,
+    "release.shoot_range": ("created_at", "release_ids"),
+    "release.blanket_range": _RELEASES,
+    "release.witness": _RELEASES,
+    "source.ai_generated": ("digital_source_type",),
+    "source.unstated": ("digital_source_type",),
+    "source.unknown_type": ("digital_source_type",),
+    "sensitive.refused": ("sensitive",),
+    "select.media_type": ("media_type",),
+    "select.keywords": ("keywords",),
+}
+REASON_ORDER = list(_COLUMNS)
+# How a consent that falls short is put.
+_CONSENT_WORDS = {"silent": "none", "missing": "unknown", "denied": "deny"}
 
 
-def expected_details(
-    assets: pa.Table, mask: ReasonMask, index: RightsIndex, deal: Deal
-) -> list[str]:
-    """One line of detail for each asset of a batch that was refused.
+def expected_detail(
+    asset: Row, codes: Collection[str], terms: Row, consents: Sequence[Row], as_of: datetime
+) -> str:
+    """The line of detail of an asset that was refused.
 
     Args:
-        assets: The refused rows alone.
-        mask: Their masks.
-        index: What they were screened with.
-        deal: The deal.
+        asset: Its row.
+        codes: The codes of its reasons.
+        terms: The deal.
+        consents: All events.
+        as_of: The instant.
     """
-    consents = _consent_notes(assets, index, deal)
-    names = sorted({name for columns in _REASON_COLUMNS.values() for name in columns})
-    names += [grant_column(purpose) for purpose in deal.needed_purposes]
-    rows = assets.select(names).to_pylist()
-    texts = []
-    for position, (row, bits) in enumerate(zip(rows, mask, strict=True)):
-        notes: dict[str, None] = {}
-        for reason in reasons_of(int(bits)):
-            columns = _REASON_COLUMNS.get(reason, ())
-            if reason in _GRANT_REASONS:
-                columns = tuple(grant_column(purpose) for purpose in deal.needed_purposes)
-            if reason.startswith("release."):
-                columns = columns or ("release_ids",)
-            for name in columns:
-                notes[f"{name}={one_line(row[name])}"] = None
-            if reason.startswith("consent."):
-                notes["; ".join(consents[position])] = None
-        texts.append("; ".join(notes))
-    return texts
+    needed = needed_purposes(terms)
+    notes: dict[str, None] = {}
+    for code in sorted(codes, key=REASON_ORDER.index):
+        for name in _COLUMNS[code]:
+            if name == "consents":
+                notes["; ".join(_consent_notes(asset, terms, consents, as_of))] = None
+                continue
+            columns = [f"grant_{purpose}" for purpose in needed] if name == "grants" else [name]
+            notes |= {f"{column}={one_line(asset.get(column))}": None for column in columns}
+    return "; ".join(notes)
 
 
-def _consent_notes(assets: pa.Table, index: RightsIndex, deal: Deal) -> dict[int, list[str]]:
-    """For each row, which contributor's consent falls short for which purpose."""
-    shares = list_column(column(assets, "contributors"))
-    who = struct_field(shares.values, "contributor_id")
-    ids = column(assets, "asset_id").take(shares.rows)
-    notes: dict[int, list[str]] = defaultdict(list)
-    for purpose in deal.needed_purposes:
-        answer = index.consents.states(purpose, ids, who)
-        state, withdrawn = answer.state, answer.withdrawn
-        short = state != ALLOW
-        if missing_consent_passes(deal, purpose):
-            short = short & (state != MISSING)
-        for item in short.nonzero()[0]:
-            said = "withdrawn" if withdrawn[item] else _STATE_NAMES[int(state[item])]
-            name = one_line(who[int(item)].as_py())
-            notes[int(shares.rows[item])].append(f"consent {purpose} of {name}: {said}")
+def _consent_notes(asset: Row, terms: Row, consents: Sequence[Row], as_of: datetime) -> list[str]:
+    """Which contributor's consent falls short for which purpose."""
+    notes = []
+    for purpose in needed_purposes(terms):
+        for share in asset["contributors"]:
+            name = share["contributor_id"]
+            stated = consent(consents, name, asset["asset_id"], purpose, as_of)
+            if not passes(stated, purpose, terms):
+                words = _CONSENT_WORDS.get(stated, stated)
+                notes.append(f"consent {purpose} of {one_line(name)}: {words}")
     return notes

@@ -37,9 +37,7 @@ def expected_reasons(
 ) -> set[str]:
     """Every reason against an asset; `terms` is a whole deal, defaults said."""
     found = {"asset.duplicate_id"} if repeated else set()  # 1
-    needed = list(terms["purposes"])
-    if "inference" not in needed and terms["inference"] != "pack-without":
-        needed.append("inference")
+    needed = needed_purposes(terms)
     found |= _status_and_licence(asset, terms, needed)  # 2, 3
     found |= _term(asset, terms, as_of) | _territory(asset, terms)  # 4, 5
     for purpose in needed:  # 6
@@ -48,17 +46,30 @@ def expected_reasons(
     found |= _splits(asset, contributors)  # 7
     for share in asset["contributors"]:  # 8
         for purpose in needed:
-            stated = _consent(consents, share["contributor_id"], asset["asset_id"], purpose, as_of)
-            silent = purpose == "inference" and purpose not in terms["purposes"]
-            if not (stated == "silent" and silent and terms["inference"] == "unless-denied"):
-                stated = "missing" if stated == "silent" else stated
-                found |= set() if stated == "allow" else {f"consent.{stated}"}
+            stated = consent(consents, share["contributor_id"], asset["asset_id"], purpose, as_of)
+            if not passes(stated, purpose, terms):
+                found.add(f"consent.{'missing' if stated == 'silent' else stated}")
     found |= _people(asset, terms, releases)  # 9
     found |= _releases(asset, terms, releases, as_of)  # 10
     found |= _source(asset, terms)  # 11
     if asset.get("sensitive") is True and terms["sensitive"] == "refuse":  # 12
         found.add("sensitive.refused")
     return found | _selection(asset, terms)  # 13
+
+
+def needed_purposes(terms: Row) -> list[str]:
+    """The purposes that an asset must be cleared for."""
+    needed = list(terms["purposes"])
+    if "inference" not in needed and terms["inference"] != "pack-without":
+        needed.append("inference")
+    return needed
+
+
+def passes(stated: str, purpose: str, terms: Row) -> bool:
+    """Whether what `consent` gives is enough: silence is, on inference that is not sold."""
+    if stated == "silent" and purpose == "inference" and purpose not in terms["purposes"]:
+        return bool(terms["inference"] == "unless-denied")
+    return stated == "allow"
 
 
 def _deal_covers(asset: Row, terms: Row, purpose: str, as_of: datetime) -> bool:
@@ -160,9 +171,7 @@ def _splits(asset: Row, contributors: Sequence[str]) -> set[str]:
     return found
 
 
-def _consent(
-    consents: Sequence[Row], who: str, asset_id: str, purpose: str, as_of: datetime
-) -> str:
+def consent(consents: Sequence[Row], who: str, asset_id: str, purpose: str, as_of: datetime) -> str:
     """allow, silent, missing, denied, withdrawn or conditional."""
     known_events = [
         event

@@ -115,7 +115,7 @@ def _open_to_inference(asset: Row, terms: Row, consents: Sequence[Row], as_of: d
     if grant_closes and not _by_deal(asset, terms, "inference", as_of):
         return False
     return all(
-        oracle._consent(consents, who, asset["asset_id"], "inference", as_of) == "allow"
+        oracle.consent(consents, who, asset["asset_id"], "inference", as_of) == "allow"
         for who in _contributor_ids(asset)
     )
 
@@ -164,7 +164,7 @@ def _consent_agreement(
     It is that of the latest yes that names one, if nothing but a yes was said since: a yes for the
     asset before one in general.
     """
-    if oracle._consent(consents, who, asset["asset_id"], purpose, as_of) != "allow":
+    if oracle.consent(consents, who, asset["asset_id"], purpose, as_of) != "allow":
         return ""
     known_events = [
         event

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipelines.rights.cleared_rights import add_cleared_rights
 from pipelines.rights.resolve import Resolution, resolve_rights
-from pipelines.rights.screen import screen_batch
+from pipelines.rights.rules.screen import screen_batch
 from pipelines.signals.catalogue import read_grants
 from pipelines.storage.columns import rows_of
 from schemas.catalogue import ASSETS_SCHEMA

@@ -9,8 +9,9 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from pipelines.rights.detail import describe_refusals
-from pipelines.rights.screen import RightsIndex, build_rights_index, reasons_of, screen_batch
+from pipelines.rights.index import RightsIndex
+from pipelines.rights.rules.detail import describe_refusals
+from pipelines.rights.rules.screen import build_rights_index, reasons_of, screen_batch
 from pipelines.storage.columns import values_of
 from schemas.catalogue import (
     ASSETS_SCHEMA,
@@ -134,7 +135,7 @@ def reason_codes(
     table = pa.Table.from_pylist(list(assets), ASSETS_SCHEMA)
     twice = np.zeros(len(assets), np.bool_) if repeated is None else np.array(repeated, np.bool_)
     mask = screen_batch(table, joined, terms, twice)
-    return [{reason.value for reason in reasons_of(int(bits))} for bits in mask]
+    return [set(reasons_of(int(bits))) for bits in mask]
 
 
 def details(assets: Sequence[Row], terms: Deal, joined: RightsIndex) -> list[str]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipelines.rights.screen import screen_batch
+from pipelines.rights.rules.screen import screen_batch
 from pipelines.storage.columns import Column, list_array, list_items, struct_field
 from schemas.catalogue import ASSETS_SCHEMA
 from tests.rights.rights_cases import rights_index

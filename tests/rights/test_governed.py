@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from pipelines.rights.rules.listing import SCREENING_RULES
+from pipelines.rights.rules.reasons import REASONS
 from schemas.deal import Deal
 from schemas.deal_keys import allowed_values
-from schemas.reasons import SCREEN_REASONS, Reason
 from schemas.rights import PURPOSES
 from tests.rights.resolve_worlds import SignalWorld, make_signal_world
 from tests.rights.rights_cases import DAY, ENDS, STARTS
@@ -76,8 +77,8 @@ def lifted(before: Iterable[Codes], after: Iterable[Codes], consequences: Codes)
             yield from gone
 
 
-def declared(codes: Iterable[Reason]) -> dict[str, set[str]]:
-    return {code.value: set(code.info.governed_by) for code in codes if code.info.governed_by}
+def declared(codes: Iterable[str]) -> dict[str, set[str]]:
+    return {code: set(keys) for code in codes if (keys := REASONS[code].governed_by)}
 
 
 def test_what_governs_screening() -> None:
@@ -88,7 +89,7 @@ def test_what_governs_screening() -> None:
         for key, deal in changed(made.deal):
             for code in lifted(before, made.with_changes(deal=deal).screened_codes(), SHORTAGES):
                 found[code].add(key)
-    assert found == declared(SCREEN_REASONS)
+    assert found == declared(rule.code for rule in SCREENING_RULES)
 
 
 def test_what_governs_resolving() -> None:
@@ -106,7 +107,7 @@ def test_what_governs_resolving() -> None:
             # It always comes with the no that it contradicts.
             if any("conflict.grant" in one - two and two < one for one, two in pairs):
                 found["conflict.grant"].add(key)
-    assert found == declared(code for code in Reason if code.partition(".")[0] in RESOLVED)
+    assert found == declared(code for code in REASONS if code.partition(".")[0] in RESOLVED)
 
 
 def resolved(made: SignalWorld) -> dict[str, Codes]:

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.rights.detail import describe_refusals
-from pipelines.rights.screen import screen_batch
+from pipelines.rights.rules.detail import describe_refusals
+from pipelines.rights.rules.listing import SCREENING_RULES
+from pipelines.rights.rules.screen import reasons_of, screen_batch
 from schemas.catalogue import ASSETS_SCHEMA
-from schemas.reasons import SCREEN_REASONS
-from tests.rights.detail_oracle import expected_details
+from tests.rights.detail_oracle import REASON_ORDER, expected_detail
 from tests.rights.oracle import expected_reasons
 from tests.rights.rights_cases import (
     AS_OF,
@@ -57,7 +57,7 @@ def test_the_worlds_have_something_of_everything() -> None:
     found = [codes for seed in range(WORLDS) for codes in world(seed).expected_codes()]
     each = Counter(code for codes in found for code in codes)
     alone = Counter(min(codes) for codes in found if len(codes) == 1)
-    assert {reason.value for reason in SCREEN_REASONS} == each.keys()
+    assert {rule.code for rule in SCREENING_RULES} == each.keys()
     assert min(each.values()) >= 5
     assert len(alone) >= 30
     assert sum(not codes for codes in found) > len(found) // 10
@@ -195,7 +195,13 @@ def test_details_are_said_as_they_are_row_by_row(seed: int) -> None:
     mask = screen_batch(table, joined, made.deal, np.array(made.repeated))
     refused, masks = table.filter(pa.array(mask != 0)), mask[mask != 0]
     got = describe_refusals(refused, masks, joined, made.deal).to_pylist()
-    assert got == expected_details(refused, masks, joined, made.deal)
+    assert got == [
+        expected_detail(row, codes, made.terms, made.consents, AS_OF)
+        for row, codes in zip(table.to_pylist(), made.expected_codes(), strict=True)
+        if codes
+    ]
+    for bits, codes in zip(mask, made.expected_codes(), strict=True):
+        assert reasons_of(int(bits)) == sorted(codes, key=REASON_ORDER.index)
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))

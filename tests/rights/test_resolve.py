@@ -141,14 +141,6 @@ def test_inference_is_done_without_where_the_deal_can() -> None:
     assert late.overrides == ()
 
 
-def test_a_contributors_no_is_no_preference() -> None:
-    """Screening judged it, and no agreement stands against it."""
-    signed = {"ref": "D-1", "signed_at": TODAY, "purposes": list(Purpose), "contributors": ["all"]}
-    said = resolve_case(make_signal("deny", origin=Origin.CONSENT), terms=deal(agreements=[signed]))
-    assert said.reasons == ()
-    assert said.overrides == ()
-
-
 # 6, once more: the catalogue's own no, which only the deal's agreements get this far.
 
 

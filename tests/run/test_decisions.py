@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import (
     Decision,
     decisions_of,
     decisions_table,
-    delivered_asset,
+    deliveries_table,
     failed_asset,
     failed_assets_table,
     read_decisions,
@@ -24,10 +26,11 @@ from pipelines.storage.open import open_store
 from pipelines.storage.tables import read_parquet, write_table
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
 from schemas.errors import InputError
-from schemas.reasons import REASONS, Outcome, Reason
+from schemas.reasons import Outcome, Stage
+from schemas.sample import DELIVERED_ASSETS_SCHEMA
 
-_REFUSALS = [r for r in Reason if REASONS[r].outcome is Outcome.REFUSED]
-_DEAD = [r for r in Reason if REASONS[r].outcome is Outcome.FAILED]
+_REFUSALS = [code for code, info in REASONS.items() if info.outcome is Outcome.REFUSED]
+_DEAD = [code for code, info in REASONS.items() if info.outcome is Outcome.FAILED]
 
 DECISIONS = st.one_of(
     st.builds(
@@ -37,17 +40,18 @@ DECISIONS = st.one_of(
         st.text(),
         st.none() | st.text(max_size=9),
     ),
-    st.builds(failed_asset, st.text(max_size=9), st.sampled_from(_DEAD).map(str), st.text()),
-    st.builds(delivered_asset, st.text(max_size=9), st.text(), st.text(), st.text()),
+    st.builds(failed_asset, st.text(max_size=9), st.sampled_from(_DEAD), st.text()),
+    st.builds(
+        Decision,
+        st.text(max_size=9),
+        st.just(Outcome.DELIVERED),
+        st.just(Stage.WRITE),
+        st.just(()),
+        st.text(),
+        st.text(),
+        st.text(),
+    ),
 )
-
-
-def test_every_reason_is_described() -> None:
-    assert set(REASONS) == set(Reason)
-    for reason in Reason:
-        info = reason.info
-        assert info.sentence.endswith(".") and info.source and info.remedy
-        assert info.outcome is not Outcome.DELIVERED
 
 
 @given(st.lists(DECISIONS, max_size=30), st.integers(0, 50))
@@ -95,7 +99,7 @@ def test_tables_keep_the_order(decisions: list[Decision]) -> None:
 def test_parts_without_rows_are_not_written(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     write_decisions(store, "x", "none", [])
-    write_decisions(store, "x", "some", [refused_asset("a", [Reason.ASSET_WITHDRAWN], "d")])
+    write_decisions(store, "x", "some", [refused_asset("a", ["asset.withdrawn"], "d")])
     assert [item.key for item in store.list()] == ["x/decisions/some.parquet"]
     write_decisions(store, "x", "dead", [failed_asset("b", "media.empty", "0 bytes")])
     assert read_parquet(store, "x/dead_letters/dead.parquet").to_pylist() == [
@@ -109,19 +113,25 @@ def test_a_part_that_an_interrupted_try_left_goes_when_nothing_is_decided(tmp_pa
     write_decisions(store, "x", "enrich-1", [failed_asset("b", "media.unavailable", "HTTP 503")])
     write_decisions(store, "x", "enrich-2", [failed_asset("c", "media.unavailable", "HTTP 503")])
     write_decisions(store, "x", "enrich-1", [])
-    write_decisions(store, "x", "enrich-2", [refused_asset("c", [Reason.FILE_DENIED], "no")])
+    write_decisions(store, "x", "enrich-2", [refused_asset("c", ["file.denied"], "no")])
     assert [item.key for item in store.list()] == ["x/decisions/enrich-2.parquet"]
 
 
-def test_a_delivery_names_its_place_whatever_a_file_says(tmp_path: Path) -> None:
-    hostile = "XMP x=no; shard=other; key=other (train_gen deny) overridden by A-1; key=third"
-    decision = delivered_asset("a", "acme-jpg-00001", "k1", hostile)
-    store = open_store(str(tmp_path))
-    write_decisions(store, "x", "write", [decision])
-    [row] = read_parquet(store, "x/decisions/write.parquet").to_pylist()
-    assert (row["shard"], row["key"], row["kept_asset_id"]) == ("acme-jpg-00001", "k1", None)
-    assert (row["outcome"], row["stage"], row["reasons"]) == ("delivered", "write", [])
-    assert hostile in row["detail"]
+@given(st.lists(st.tuples(*[st.text(max_size=9)] * 4), max_size=9))
+def test_a_delivery_names_its_place_whatever_a_file_says(
+    delivered: list[tuple[str, str, str, str]],
+) -> None:
+    rows = [
+        dict(zip(("asset_id", "shard", "key", "overrides"), values, strict=True))
+        for values in delivered
+    ]
+    fields = [DELIVERED_ASSETS_SCHEMA.field(n) for n in ("asset_id", "shard", "key", "overrides")]
+    table = deliveries_table(pa.Table.from_pylist(rows, schema=pa.schema(fields)))
+    assert table.schema.equals(DECISIONS_SCHEMA)
+    assert [one for batch in table.to_batches() for one in decisions_of(batch)] == [
+        Decision(asset_id, Outcome.DELIVERED, Stage.WRITE, (), overrides, shard, key)
+        for asset_id, shard, key, overrides in delivered
+    ]
 
 
 @given(st.lists(DECISIONS, max_size=20))
@@ -132,7 +142,7 @@ def test_decisions_come_back_as_they_were(decisions: list[Decision]) -> None:
 
 def test_a_table_of_an_earlier_version_is_refused_only_for_what_it_lacks(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
-    table = decisions_table([refused_asset("a", [Reason.ASSET_WITHDRAWN], "d")])
+    table = decisions_table([refused_asset("a", ["asset.withdrawn"], "d")])
     write_table(store, "x/decisions/old.parquet", table.select(DECISIONS_SCHEMA.names[:5]))
     [batch] = read_decisions(store, "x", ("asset_id", "outcome"))
     assert batch.to_pylist() == [{"asset_id": "a", "outcome": "refused"}]
@@ -145,7 +155,10 @@ def test_decisions_are_read_back_in_the_order_of_their_parts(tmp_path: Path) -> 
     store = open_store(str(tmp_path))
     for name in ("b", "a"):
         write_decisions(
-            store, "x", name, [delivered_asset(f"{name}-{n}", "s", "k", "") for n in (1, 2)]
+            store,
+            "x",
+            name,
+            [refused_asset(f"{name}-{n}", ["file.denied"], "") for n in (1, 2)],
         )
     store.write_bytes("x/decisions/note.txt", b"no table")
     found = [i for batch in read_decisions(store, "x") for i in batch["asset_id"].to_pylist()]

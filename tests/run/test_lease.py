@@ -93,7 +93,7 @@ def test_one_holds_and_leaves_nothing(store: Store) -> None:
             hold_version(store, "acme", "v0001", "other"),
         ):
             pytest.fail("two hold one version")
-        assert refused.value.exit_code == 1 and "end that process" in refused.value.remedy
+        assert refused.value.exit_code == 1 and "stop that process" in refused.value.remedy
         with hold_version(store, "acme", "v0002", "other"):
             pass
     assert store.list() == [] and store.unfinished_writes() == []
@@ -164,12 +164,12 @@ def test_a_worker_ends_with_the_run_that_started_it() -> None:
 
 def test_a_holder_elsewhere_is_waited_for(store: Store) -> None:
     record = leave_record(store, 1, ELSEWHERE, age_s=100)
-    with pytest.raises(RunError, match=r"on far.*heard of 1\d\d s ago") as refused:
+    with pytest.raises(RunError, match=r"on far.*last heartbeat 1\d\d s ago") as refused:
         acquire_lease(store, "acme", "v0001", "run")
     assert "--take-over" in refused.value.remedy
     assert re.search(r"run again in (4\d\d|500) s", refused.value.remedy)
     store.write_bytes(record.key("beat"), b"{}")
-    with pytest.raises(RunError, match=r"heard of 0 s ago"):
+    with pytest.raises(RunError, match=r"last heartbeat 0 s ago"):
         acquire_lease(store, "acme", "v0001", "run")
 
 

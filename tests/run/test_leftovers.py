@@ -93,11 +93,11 @@ def test_a_dry_run_removes_nothing(store: Store) -> None:
 
 
 def test_what_is_young_stays(store: Store) -> None:
-    assert {item.kept_reason for item in clean_output(store, 3 * DAY)} == {"too young"}
+    assert {item.kept_reason for item in clean_output(store, 3 * DAY)} == {"too recent"}
     assert contents(store) == {**KEEP, **LEFT}
     (Path(store.uri) / "acme/v0002/delivery/shards/s.tar").touch()
     kept = {item.name: item.kept_reason for item in clean_output(store, DAY)}
-    assert kept["acme/v0002"] == "too young" and kept["agency/work/done"] == ""
+    assert kept["acme/v0002"] == "too recent" and kept["agency/work/done"] == ""
     assert store.exists("agency/work/cut/plan/s.parquet")
 
 
@@ -106,7 +106,7 @@ def test_what_a_live_run_holds_stays(store: Store) -> None:
         age(Path(store.uri), 2 * DAY)
         found = {item.name: item.kept_reason for item in clean_output(store, 0.0)}
         assert "held by run cut, process" in found["acme/v0002"]
-        assert found["agency/features/a/.tmp-01"] == "a run is under way"
+        assert found["agency/features/a/.tmp-01"] == "a run is in progress"
         assert found["agency/work/done"] == ""
         assert contents(store).keys() >= KEEP.keys() | {
             "acme/v0002/delivery/shards/s.tar",
@@ -119,7 +119,7 @@ def test_the_work_of_a_run_that_has_just_begun_stays(store: Store) -> None:
     """Its version has no record yet: the claim alone speaks for it."""
     with hold_version(store, "beta", "v0001", "done"):
         found = {item.name: item.kept_reason for item in clean_output(store, 0.0)}
-    assert found["agency/work/done"] == "the run is under way"
+    assert found["agency/work/done"] == "the run is in progress"
     assert store.exists("agency/work/done/units/1.json")
 
 
@@ -182,7 +182,7 @@ def test_a_bucket_is_cleaned_alike(remote_store: Store) -> None:
         for item in clean_output(remote_store, DAY, dry_run=True)
         if item.kind != LeftoverKind.UPLOAD
     }
-    assert young == {"too young"} and contents(remote_store).keys() > KEEP.keys()
+    assert young == {"too recent"} and contents(remote_store).keys() > KEEP.keys()
     found = {
         item.name: (str(item.kind), item.size_bytes) for item in clean_output(remote_store, 0.0)
     }

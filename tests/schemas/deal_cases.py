@@ -76,7 +76,7 @@ def refusal(text: str) -> InputError:
 def faults(text: str) -> list[str]:
     """The lines of a refusal, one a fault."""
     error = refusal(text)
-    assert error.what == "The deal is refused"
+    assert error.what == "The deal is not valid"
     assert error.remedy == "docs/deal.md lists every key."
     head, *lines = error.which.splitlines()
     assert head == "acme.toml"

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import pytest
 
 from pipelines.report.reference import deal_keys
+from pipelines.rights.rules.listing import SCREENING_RULES
+from pipelines.rights.rules.reasons import REASONS
+from pipelines.rights.rules.rule import CONSENT_NOTES, NEEDED_GRANTS
 from schemas.catalogue import OPTIONAL_TABLES, TABLES, grant_column, required_columns
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
-from schemas.reasons import REASONS, SCREEN_REASONS, Outcome, Reason, Stage
+from schemas.reasons import Outcome, Reason, Stage
 from schemas.rights import DIGITAL_SOURCE_TYPES, PURPOSES
 from schemas.territory import COUNTRIES, WORLD
-
-
-def test_every_reason_is_explained_and_no_other() -> None:
-    assert list(REASONS) == list(Reason)
+from tests.rights.detail_oracle import REASON_ORDER
 
 
 def test_codes_are_unique_and_of_one_form() -> None:
-    codes = [reason.value for reason in Reason]
-    assert len(codes) == len(Reason.__members__) == len(set(codes))
-    assert all(re.fullmatch(r"[a-z_]+\.[a-z_]+", code) for code in codes)
+    listed = [*(rule.code for rule in SCREENING_RULES), *(reason.value for reason in Reason)]
+    assert len(listed) == len(set(listed)) and set(listed) == set(REASONS)
+    assert len(Reason.__members__) == len(list(Reason))
+    assert all(re.fullmatch(r"[a-z_]+\.[a-z_]+", code) for code in listed)
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_a_reason_says_what_where_and_what_to_do(reason: Reason) -> None:
-    info = reason.info
+def test_a_reason_is_its_code_wherever_it_goes() -> None:
+    for reason in Reason:
+        assert str(reason) == reason.value == f"{reason}"
+        assert Reason(reason.value) is reason is pickle.loads(pickle.dumps(reason))
+    with pytest.raises(ValueError, match=r"asset\.withdrawn"):
+        Reason("asset.withdrawn")  # screening's own
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_a_reason_says_what_where_and_what_to_do(code: str) -> None:
+    info = REASONS[code]
     assert info.sentence.endswith(".") and info.sentence[0].isupper()
     assert info.remedy.endswith(".") and info.source
     assert all(text.isprintable() for text in (info.sentence, info.source, info.remedy))
-    dead = info.stage is Stage.READ or reason.startswith("media.")
+    dead = info.stage is Stage.READ or code.startswith("media.")
     assert info.outcome is (Outcome.FAILED if dead else Outcome.REFUSED)
 
 
@@ -42,19 +52,33 @@ def test_the_source_of_a_reason_is_a_column_or_a_signal_that_exists() -> None:
     names = {f"{table}.{field.name}" for table, schema in TABLES.items() for field in schema} | set(
         TABLES
     )
-    for reason in Reason:
+    for code, info in REASONS.items():
         table = ""
-        for part in REASONS[reason].source.split(", "):
+        for part in info.source.split(", "):
             if part.startswith(("select.", "plus:", "Iptc4xmpExt:")) or part in SIGNALS:
                 continue
             table, name = part.split(".") if "." in part else (table or part, part)
             known = part in TABLES or f"{table}.{name}" in names or name == "grant_*"
-            assert known, f"{reason}: {part}"
+            assert known, f"{code}: {part}"
 
 
 def test_a_mask_has_room_for_every_screening_reason() -> None:
-    assert 0 < len(SCREEN_REASONS) <= 64
-    assert set(SCREEN_REASONS) == {reason for reason in Reason if reason.info.stage is Stage.SCREEN}
+    assert 0 < len(SCREENING_RULES) <= 64
+    screened = [code for code, info in REASONS.items() if info.stage is Stage.SCREEN]
+    assert screened == [rule.code for rule in SCREENING_RULES] == REASON_ORDER
+    assert sorted({rule.topic.number for rule in SCREENING_RULES}) == list(range(1, 14))
+
+
+def test_a_rule_shows_columns_that_exist() -> None:
+    for rule in SCREENING_RULES:
+        assert rule.columns and set(rule.columns) <= {
+            *TABLES["assets"].names,
+            NEEDED_GRANTS,
+            CONSENT_NOTES,
+        }
+        if rule.release_fault is not None:
+            assert set(rule.release_fault.columns) <= set(TABLES["releases"].names)
+            assert rule.release_fault.alone or rule.release_fault.for_asset
 
 
 def test_published_tables_begin_as_they_must() -> None:
@@ -93,13 +117,14 @@ def test_generated_media_by_the_vocabulary() -> None:
     assert not {"digitalCapture", "negativeFilm", "positiveFilm", "print"} & generated
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_what_governs_a_reason_is_a_key_of_a_deal(reason: Reason) -> None:
+@pytest.mark.parametrize("code", REASONS)
+def test_what_governs_a_reason_is_a_key_of_a_deal(code: str) -> None:
     """tests/rights/test_governed.py finds out whether it is the right one."""
-    keys = reason.info.governed_by
+    info = REASONS[code]
+    keys = info.governed_by
     known = {"agreements", *(name for name, *_ in deal_keys())}
     assert set(keys) <= known and len(set(keys)) == len(keys)
     # Whatever key the cure speaks of, or the reason is found in, is among them.
-    spoken = set(re.findall(r"(?:rights|limits|select)\.[a-z_]+", reason.info.remedy))
+    spoken = set(re.findall(r"(?:rights|limits|select)\.[a-z_]+", info.remedy))
     assert spoken <= set(keys)
-    assert not reason.info.source.startswith("select.") or keys == (reason.info.source,)
+    assert not info.source.startswith("select.") or keys == (info.source,)

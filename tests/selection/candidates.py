@@ -10,9 +10,10 @@ from datetime import date
 
 import pyarrow as pa
 
-from pipelines.media.phash import PerceptualSignature, is_near
+from pipelines.media.phash import PerceptualSignature
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA
 from schemas.layout import asset_hash
+from tests.media.near import is_near
 
 BITS, COLOURS = 256, 48
 

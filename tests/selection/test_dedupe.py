@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR, is_near
+from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR
 from pipelines.selection import dedupe
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
 from schemas.unit import UNIT_SCHEMA
+from tests.media.near import is_near
 from tests.selection.candidates import (
     BITS,
     COLOURS,

@@ -135,12 +135,13 @@ def test_every_file_that_a_page_loads_is_there(site: Path) -> None:
 
 
 def test_modules_are_described_and_linked(site: Path) -> None:
-    screen = (site / "reference/pipelines/rights/screen.html").read_text(encoding="utf-8")
-    assert 'id="pipelines.rights.screen.screen_batch"' in screen
+    screen = (site / "reference/pipelines/rights/rules/screen.html").read_text(encoding="utf-8")
+    assert 'id="pipelines.rights.rules.screen.screen_batch"' in screen
     assert "before any fetch" in screen
     way = (site / "architecture.html").read_text(encoding="utf-8")
     assert (
-        'href="reference/pipelines/rights/screen.html#pipelines.rights.screen.screen_batch"' in way
+        'href="reference/pipelines/rights/rules/screen.html'
+        '#pipelines.rights.rules.screen.screen_batch"' in way
     )
 
 

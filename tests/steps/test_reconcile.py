@@ -52,8 +52,8 @@ def receipts() -> list[ShardReceipt]:
 def decided() -> list[Decision]:
     return [
         failed_asset("0", "row.unreadable", ""),
-        refused_asset("1", [Reason.ASSET_WITHDRAWN], ""),
-        refused_asset("2", [Reason.ASSET_WITHDRAWN, Reason.CONSENT_MISSING], ""),
+        refused_asset("1", ["asset.withdrawn"], ""),
+        refused_asset("2", ["asset.withdrawn", "consent.missing"], ""),
         failed_asset("3", "media.empty", ""),
         refused_asset("4", [Reason.DUPLICATE_EXACT], ""),
         *(Decision(str(n), Outcome.DELIVERED, Stage.WRITE, (), "") for n in range(5, 10)),

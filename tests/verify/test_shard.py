@@ -139,8 +139,8 @@ def rewritten(shard: Shard, change: Callable[[dict[str, Any]], None]) -> list[st
         ("clip_score_bp", 0.5, "clip_score_bp: Input should be a valid integer"),
         ("contributor_id", "C-1", "contributor_id: Extra inputs are not permitted"),
         ("profile", "caption-only", "profile: Input should be 'image-text'"),
-        ("width", 1, "its table says otherwise of width"),
-        ("decision_sha256", "0" * 64, "its table says otherwise of decision_sha256"),
+        ("width", 1, "its table has different values for width"),
+        ("decision_sha256", "0" * 64, "its table has different values for decision_sha256"),
     ],
 )
 def test_a_sample_that_is_not_of_its_profile(
@@ -148,7 +148,7 @@ def test_a_sample_that_is_not_of_its_profile(
 ) -> None:
     """Every digest is right: only the schema, or the table, can tell."""
     [fault] = rewritten(shard, lambda sample: sample.update({field: value}))
-    assert "is not one of image-text" in fault
+    assert "does not match the profile image-text" in fault
     assert message in fault
 
 
@@ -172,10 +172,10 @@ def test_the_table_of_shots(demo: Demo, tmp_path: Path) -> None:
     assert films.check()[1] == []
     pq.write_table(table.slice(1), path)
     assert films.check()[1] == [
-        (f"shots/{path.name}", f"its shots are not those of {films.record.name}")
+        (f"shots/{path.name}", f"its shots do not match those of {films.record.name}")
     ]
     pq.write_table(table.drop_columns(["embedding"]), path)
-    assert "not the columns" in films.check()[1][0][1]
+    assert "does not have the columns" in films.check()[1][0][1]
     path.unlink()
     assert "missing" in films.check()[1][0][1]
 
@@ -186,7 +186,7 @@ def test_a_table_of_other_rows(shard: Shard) -> None:
     assert "the manifest says" in shard.check()[1][0][1]
     pq.write_table(table.drop_columns(["caption"]), shard.table)
     assert shard.check()[1] == [
-        (f"shards/{shard.table.name}", "not the columns of a shard's table")
+        (f"shards/{shard.table.name}", "does not have the columns of a shard's table")
     ]
     shard.table.write_bytes(b"no Parquet")
     assert shard.check()[1]
@@ -198,7 +198,7 @@ def test_embeddings_of_other_samples(shard: Shard) -> None:
     path = shard.root / "metadata" / "metadata_0.parquet"
     pq.write_table(pq.read_table(path).slice(1), path)
     assert shard.check()[1] == [
-        ("metadata/metadata_0.parquet", f"its keys are not those of {shard.record.name}")
+        ("metadata/metadata_0.parquet", f"its keys do not match those of {shard.record.name}")
     ]
 
 

@@ -1,15 +1,20 @@
 """Makes the demonstration model's byte-pair vocabulary: every word of a caption is one token.
 
 open_clip's own vocabulary has 49,408 entries, whose embeddings would be most of so small a model.
+
+python -m pipelines.demo.model.vocabulary FILE    # writes it
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+
+from pipelines.demo.scenes.captions import vocabulary
 
 SplitWord = tuple[str, ...]
 _HEADER = "#version: 0.2 Fairshard demo captions"
@@ -46,3 +51,16 @@ def write_vocabulary(path: Path, words: Iterable[str]) -> int:
     path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     # 256 bytes, 256 bytes at the end of a word, the merges, and start and end of text.
     return 2 * 256 + len(pairs) + 2
+
+
+def main() -> None:
+    """Writes the vocabulary of the captions to a file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.demo.model.vocabulary", description=write_vocabulary.__doc__
+    )
+    parser.add_argument("file", type=Path, help="such as fairshard-demo-bpe.txt.gz")
+    write_vocabulary(parser.parse_args().file, vocabulary())
+
+
+if __name__ == "__main__":
+    main()

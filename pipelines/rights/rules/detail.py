@@ -12,58 +12,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.rights.arrow import IntArray, column, list_column
-from pipelines.rights.consents import ALLOW, MISSING
+from pipelines.rights.consent_verdicts import consent_verdicts
 from pipelines.rights.formatting import MAX_CHARS, MAX_ITEMS, one_line
-from pipelines.rights.screen import ReasonMask, RightsIndex, missing_consent_passes, reasons_of
+from pipelines.rights.index import RightsIndex
+from pipelines.rights.rules.rule import CONSENT_NOTES
+from pipelines.rights.rules.screen import ReasonMask, rules_of
 from pipelines.storage.columns import Column, join_lists, join_text, list_array, struct_field
-from schemas.catalogue import grant_column
 from schemas.deal import Deal
-from schemas.reasons import Reason
 
-_REASON_COLUMNS: dict[Reason, tuple[str, ...]] = {
-    Reason.ASSET_DUPLICATE_ID: ("asset_id",),
-    Reason.ASSET_WITHDRAWN: ("status",),
-    Reason.ASSET_LEGAL_HOLD: ("status",),
-    Reason.ASSET_STATUS_UNKNOWN: ("status",),
-    Reason.CLASS_EDITORIAL: ("licence_class",),
-    Reason.CLASS_UNKNOWN: ("licence_model", "licence_class"),
-    Reason.TERM_NOT_STARTED: ("valid_from",),
-    Reason.TERM_ENDS_EARLY: ("valid_until",),
-    Reason.TERRITORY_NOT_COVERED: ("territories_in", "territories_out"),
-    Reason.TERRITORY_UNKNOWN_CODE: ("territories_in", "territories_out"),
-    Reason.LICENCE_EXCLUSIVE: (
-        "exclusive",
-        "exclusive_purposes",
-        "exclusive_from",
-        "exclusive_until",
-    ),
-    Reason.LICENCE_NON_COMMERCIAL: ("licence_code",),
-    Reason.LICENCE_NO_DERIVATIVES: ("licence_code",),
-    Reason.LICENCE_SHARE_ALIKE: ("licence_code",),
-    Reason.LICENCE_UNKNOWN_CODE: ("licence_code",),
-    Reason.CONTRIBUTOR_UNKNOWN: ("contributors",),
-    Reason.SPLITS_NOT_WHOLE: ("contributors",),
-    Reason.PEOPLE_UNKNOWN_COUNT: ("people_count",),
-    Reason.PEOPLE_REFUSED: ("people_count",),
-    Reason.MINORS_REFUSED: ("minors",),
-    Reason.MINORS_UNKNOWN: ("minors",),
-    Reason.PROPERTY_UNKNOWN: ("property",),
-    Reason.RELEASE_MODEL_MISSING: ("people_count", "release_ids"),
-    Reason.RELEASE_PROPERTY_MISSING: ("property", "release_ids"),
-    Reason.RELEASE_GUARDIAN_MISSING: ("minors", "release_ids"),
-    Reason.RELEASE_SHOOT_RANGE: ("created_at", "release_ids"),
-    Reason.SOURCE_UNSTATED: ("digital_source_type",),
-    Reason.SOURCE_AI_GENERATED: ("digital_source_type",),
-    Reason.SOURCE_UNKNOWN_TYPE: ("digital_source_type",),
-    Reason.SENSITIVE_REFUSED: ("sensitive",),
-    Reason.SELECT_MEDIA_TYPE: ("media_type",),
-    Reason.SELECT_KEYWORDS: ("keywords",),
-}
-_GRANT_REASONS = (Reason.GRANT_DENIED, Reason.GRANT_CONDITIONAL, Reason.GRANT_UNREADABLE)
 # By state, and last a withdrawal.
 _STATE_NAMES = pa.array(["none", "allow", "unknown", "conditional", "deny", "withdrawn"])
 _WITHDRAWN_STATE = len(_STATE_NAMES) - 1
-_CONSENT_NOTES = "consents"  # stands among a mask's columns for what people said
 # Shown as it is; everything else goes through `one_line`.
 _PLAIN_PATTERN = rf"^[ -~]{{0,{MAX_CHARS}}}$"
 
@@ -92,18 +51,8 @@ def describe_refusals(assets: pa.Table, mask: ReasonMask, index: RightsIndex, de
 
 
 def _columns_of(bits: int, deal: Deal) -> list[str]:
-    """The columns that a mask's reasons are about, each once, in the order of the reasons."""
-    names: dict[str, None] = {}
-    for reason in reasons_of(bits):
-        columns = _REASON_COLUMNS.get(reason, ())
-        if reason in _GRANT_REASONS:
-            columns = tuple(grant_column(purpose) for purpose in deal.needed_purposes)
-        if reason.startswith("release."):
-            columns = columns or ("release_ids",)
-        if reason.startswith("consent."):
-            columns = (_CONSENT_NOTES,)
-        names.update(dict.fromkeys(columns))
-    return list(names)
+    """The columns that a mask's rules are about, each once, in the order of the rules."""
+    return list(dict.fromkeys(name for rule in rules_of(bits) for name in rule.shown_columns(deal)))
 
 
 class _ColumnTexts:
@@ -116,7 +65,7 @@ class _ColumnTexts:
     def column_text(self, name: str) -> Column:
         """The words of a column, [rows]."""
         if name not in self._cache:
-            if name == _CONSENT_NOTES:
+            if name == CONSENT_NOTES:
                 self._cache[name] = _consent_notes(self._assets, self._index, self._deal)
             else:
                 texts = _as_text(column(self._assets, name))
@@ -185,10 +134,7 @@ def _consent_notes(assets: pa.Table, index: RightsIndex, deal: Deal) -> Column:
     notes: list[Column] = []
     for purpose in deal.needed_purposes:
         states = index.consents.states_at(purpose, positions)
-        falls_short = states.state != ALLOW
-        if missing_consent_passes(deal, purpose):
-            falls_short = falls_short & (states.state != MISSING)
-        items_short = np.flatnonzero(falls_short)
+        items_short = np.flatnonzero(consent_verdicts(states, purpose, deal))  # 0 passes
         state_numbers = np.where(states.withdrawn, _WITHDRAWN_STATE, states.state)[
             items_short
         ].astype(np.int64)

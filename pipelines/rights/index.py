@@ -1,0 +1,31 @@
+"""What screening joins assets to: contributors, consents, releases and agreements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.rights.agreements import AgreementCoverage
+from pipelines.rights.consent_verdicts import VerdictBits
+from pipelines.rights.consents import ConsentIndex
+from pipelines.rights.releases import ReleaseIndex
+from schemas.rights import Purpose
+
+
+@dataclass(frozen=True)
+class RightsIndex:
+    """The small tables, indexed for one deal and instant.
+
+    Attributes:
+        consents: Who consents to what.
+        verdicts: For each of `consents.people` what their consents come to where nothing is said of
+            a single asset, and last those of somebody unknown, [people + 1].
+        releases: Which releases are valid.
+        agreements: For each purpose, whom the deal's own agreements cover.
+        needed_until: The day until which rights must hold, in days since 1970.
+    """
+
+    consents: ConsentIndex
+    verdicts: VerdictBits
+    releases: ReleaseIndex
+    agreements: dict[Purpose, AgreementCoverage]
+    needed_until: int

@@ -1,0 +1,15 @@
+"""Every reason for which an asset is left out, at whatever step, with what people are told."""
+
+from __future__ import annotations
+
+from pipelines.rights.rules.listing import SCREENING_RULES
+from schemas.reasons import Reason, ReasonInfo, Stage
+
+_BEFORE_SCREENING = tuple(reason for reason in Reason if reason.info.stage is Stage.READ)
+
+# By code, in the order in which they are listed everywhere.
+REASONS: dict[str, ReasonInfo] = {
+    **{reason.value: reason.info for reason in _BEFORE_SCREENING},
+    **{rule.code: rule.info for rule in SCREENING_RULES},
+    **{reason.value: reason.info for reason in Reason if reason not in _BEFORE_SCREENING},
+}

@@ -1,0 +1,82 @@
+"""Screening: every rule over a batch of assets, vectorised, before any fetch.
+
+A batch's verdict is one 64-bit mask per asset; bit i stands for `SCREENING_RULES[i]`. A mask of 0
+is cleared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.rights.agreements import agreement_coverage
+from pipelines.rights.arrow import BoolArray, column
+from pipelines.rights.consent_events import index_consents
+from pipelines.rights.consent_verdicts import verdict_bits
+from pipelines.rights.consents import ConsentPositions
+from pipelines.rights.index import RightsIndex
+from pipelines.rights.releases import index_releases, last_needed_day
+from pipelines.rights.rules.batch import AssetBatch
+from pipelines.rights.rules.listing import SCREENING_RULES
+from pipelines.rights.rules.rule import Rule
+from schemas.deal import Deal
+
+ReasonMask = npt.NDArray[np.uint64]
+RULE_BITS = {rule: np.uint64(1 << i) for i, rule in enumerate(SCREENING_RULES)}
+
+
+def build_rights_index(
+    contributors: pa.Table, consents: pa.Table, releases: pa.Table, deal: Deal, as_of_us: int
+) -> RightsIndex:
+    """Prepares the small tables for `screen_batch`; `as_of_us` is in µs since 1970, UTC."""
+    contributor_ids = column(contributors, "contributor_id")
+    consent_index = index_consents(consents, contributor_ids, deal.judged_purposes, as_of_us)
+    everybody = np.append(np.arange(len(consent_index.people)), -1)
+    not_narrowed = ConsentPositions(everybody, np.full(len(everybody), -1))
+    faults = {rule.code: rule.release_fault for rule in SCREENING_RULES if rule.release_fault}
+    return RightsIndex(
+        consent_index,
+        verdict_bits(consent_index, not_narrowed, deal),
+        index_releases(releases, faults, deal, as_of_us),
+        {purpose: agreement_coverage(deal, purpose, as_of_us) for purpose in deal.judged_purposes},
+        last_needed_day(deal, as_of_us),
+    )
+
+
+def screen_batch(
+    assets: pa.Table, index: RightsIndex, deal: Deal, repeated: BoolArray
+) -> ReasonMask:
+    """Screens assets (schemas.catalogue.ASSETS_SCHEMA) against every rule.
+
+    Args:
+        assets: The batch.
+        index: The other tables, from `build_rights_index`.
+        deal: The deal.
+        repeated: Where an asset id stands in more than one row of the whole catalogue, [rows].
+
+    Returns:
+        One mask per row.
+    """
+    return screen_by(SCREENING_RULES, AssetBatch(assets, index, deal, repeated))
+
+
+def screen_by(rules: Iterable[Rule], batch: AssetBatch) -> ReasonMask:
+    """Screens a batch against some of the rules; the bits are those of all."""
+    mask: ReasonMask = np.zeros(len(batch), np.uint64)
+    for rule in rules:
+        if rule.applies(batch.deal):
+            mask[np.flatnonzero(rule.where(batch))] |= RULE_BITS[rule]
+    return mask
+
+
+def rules_of(mask: int) -> list[Rule]:
+    """The rules that a mask stands for, in their order."""
+    return [rule for i, rule in enumerate(SCREENING_RULES) if mask >> i & 1]
+
+
+def reasons_of(mask: int) -> list[str]:
+    """The codes of the reasons that a mask stands for, in the order of the rules."""
+    return [rule.code for rule in rules_of(mask)]

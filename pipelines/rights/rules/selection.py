@@ -1,0 +1,75 @@
+"""Rule 13: what the deal selects by the catalogue alone."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+import numpy as np
+
+from pipelines.rights.arrow import BoolArray, distinct_texts, list_column, one_of
+from pipelines.rights.formatting import comma_list, one_line
+from pipelines.rights.rules.batch import AssetBatch
+from pipelines.rights.rules.rule import Rule, Topic, TracedRow
+from schemas.deal import Deal
+
+_MAX_KEYWORDS = 8
+
+
+@lru_cache(maxsize=65_536)
+def _fold_case(word: str) -> str:
+    """A word as it is compared: Unicode's canonical caseless matching (D145)."""
+    decomposed = unicodedata.normalize("NFD", word)
+    return unicodedata.normalize("NFD", decomposed.casefold())
+
+
+def _asks_for_keywords(deal: Deal) -> bool:
+    return bool(deal.select.keywords_any or deal.select.keywords_none)
+
+
+def _keywords_do_not_fit(batch: AssetBatch) -> BoolArray:
+    selection = batch.deal.select
+    keywords = list_column(batch.column("keywords"))
+    words = distinct_texts(keywords.values)
+    refused = np.zeros(len(batch), np.bool_)
+    if selection.keywords_any:
+        wanted = {_fold_case(word) for word in selection.keywords_any}
+        refused |= ~keywords.any(words.where(lambda word: _fold_case(word) in wanted))
+    if selection.keywords_none:
+        forbidden = {_fold_case(word) for word in selection.keywords_none}
+        refused |= keywords.any(words.where(lambda word: _fold_case(word) in forbidden))
+    return refused
+
+
+def _said(traced: TracedRow) -> str:
+    kind = one_line(traced.row["media_type"])
+    if not _asks_for_keywords(traced.deal):
+        return f"{kind}; the deal asks for no keywords"
+    words = traced.row["keywords"] or []
+    more = f" and {len(words) - _MAX_KEYWORDS} more" if len(words) > _MAX_KEYWORDS else ""
+    return f"{kind}; keywords {comma_list(words[:_MAX_KEYWORDS]) or 'none'}{more}"
+
+
+_SELECTION = Topic(13, "selection", _said)
+
+RULES = (
+    Rule(
+        code="select.media_type",
+        topic=_SELECTION,
+        where=lambda batch: ~one_of(batch.column("media_type"), list(batch.deal.media)),
+        columns=("media_type",),
+        sentence="The deal does not ask for this kind of media.",
+        remedy="A deal that does.",
+        governed_by=("media",),
+    ),
+    Rule(
+        code="select.keywords",
+        topic=_SELECTION,
+        where=_keywords_do_not_fit,
+        applies=_asks_for_keywords,
+        columns=("keywords",),
+        sentence="The keywords do not fit the deal's selection.",
+        remedy="A wider selection.",
+        governed_by=("select.keywords_any", "select.keywords_none"),
+    ),
+)

@@ -1,0 +1,58 @@
+"""Rules 1 and 2: an asset has an id of its own and is active."""
+
+from __future__ import annotations
+
+from pipelines.rights.arrow import BoolArray, equals, one_of
+from pipelines.rights.formatting import one_line
+from pipelines.rights.rules.batch import AssetBatch
+from pipelines.rights.rules.rule import Rule, Topic, TracedRow
+
+_KNOWN_STATES = ["active", "withdrawn", "legal_hold"]
+
+
+def _identity_said(traced: TracedRow) -> str:
+    rows = traced.rows_with_id
+    return "one row has this asset_id" if rows == 1 else f"{rows} rows have this asset_id"
+
+
+def _unknown_status(batch: AssetBatch) -> BoolArray:
+    return ~one_of(batch.column("status"), _KNOWN_STATES)
+
+
+_IDENTITY = Topic(1, "identity", _identity_said)
+_STATUS = Topic(2, "status", lambda traced: one_line(traced.row["status"]))
+
+RULES = (
+    Rule(
+        code="asset.duplicate_id",
+        topic=_IDENTITY,
+        where=lambda batch: batch.repeated,
+        columns=("asset_id",),
+        sentence="Another row of the catalogue has the same asset_id.",
+        remedy="Leave one row per asset.",
+    ),
+    Rule(
+        code="asset.withdrawn",
+        topic=_STATUS,
+        where=lambda batch: equals(batch.column("status"), "withdrawn"),
+        columns=("status",),
+        sentence="The asset is withdrawn.",
+        remedy="None, unless it was withdrawn in error.",
+    ),
+    Rule(
+        code="asset.legal_hold",
+        topic=_STATUS,
+        where=lambda batch: equals(batch.column("status"), "legal_hold"),
+        columns=("status",),
+        sentence="The asset is under a legal hold.",
+        remedy="Have counsel lift the hold.",
+    ),
+    Rule(
+        code="asset.status_unknown",
+        topic=_STATUS,
+        where=_unknown_status,
+        columns=("status",),
+        sentence="The status is none of active, withdrawn, legal_hold.",
+        remedy="Set the status, or map the agency's value onto one of the three.",
+    ),
+)
