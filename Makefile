@@ -19,7 +19,7 @@ UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
-	@echo "make check      lint, types, import contracts and the fast unit tests: under a minute"
+	@echo "make check      lint, types, import contracts and the fast unit tests"
 	@echo "make test       lint, types and tests"
 	@echo "make test-slow  the long tests"
 	@echo "make coverage   which lines the unit tests run"

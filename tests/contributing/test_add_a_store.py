@@ -21,7 +21,7 @@ def test_the_page_makes_a_store(demo: Demo, tmp_path: Path) -> None:
     tests, packaged, verified = run_all(PAGE, program)
     assert "7 passed" in tests
     assert "sqlite://out.db/demo-images/v0001/delivery" in packaged
-    assert verified.startswith("OK: sqlite://out.db/")
+    assert "\nOK: sqlite://out.db/" in verified
     assert f"{len(rows)} samples" in verified
     with closing(sqlite3.connect(program / "out.db")) as database:
         keys = [key for (key,) in database.execute("SELECT key FROM objects")]
