@@ -35,7 +35,7 @@ def _write_one_by_one(sink: Writable) -> Callable[[Sequence[bytes]], None]:
             rest = memoryview(piece)
             while taken < len(rest):
                 if taken <= 0:
-                    raise OSError("the sink takes no more bytes")
+                    raise OSError("the sink accepts no more bytes")
                 rest = rest[taken:]
                 taken = sink.write(rest)
 
