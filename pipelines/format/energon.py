@@ -1,9 +1,9 @@
-"""Energon's index of a delivery, so that `energon prepare` is not needed.
+"""Writes Energon's index of a delivery, so that `energon prepare` is not needed.
 
-One data set at the delivery's root, all families in it: `.nv-meta/` names every shard, and a
-metadataset `energon-<family>.yaml` picks one family and says which sample its files make. The root
-itself makes captioned pictures where all families are pictures; with films among them it makes raw
-samples, since a typed one would leave films out without a word. Formats are those of
+There is one data set with all families at the delivery's root: `.nv-meta/` names every shard, and a
+metadataset `energon-<family>.yaml` selects one family and says which sample its files form. The
+root itself yields captioned images if all families are images. If there are films, it yields raw
+samples, since a typed data set would silently omit the films. Formats are those of
 Megatron-Energon 7: `.nv-meta/.info.json`, `split.yaml`, `dataset.yaml`, `index.sqlite`,
 `index.uuid`, and `<shard>.tar.idx` beside each tar.
 """
@@ -24,13 +24,13 @@ from pipelines.format.tar import BLOCK
 from pipelines.storage.tables import json_bytes
 from schemas.layout import ENERGON
 
-#: The release whose formats these are.
+#: The Energon release whose formats these are.
 ENERGON_VERSION = "7.4.1"
 IMAGE_FAMILIES = frozenset({"jpg", "png", "webp"})
 
-_NAMESPACE = uuid.UUID("5d7f1d0e-8a4c-5c55-9a0f-3f6f0a1c2b7e")  # ours; any fixed one will do
+_NAMESPACE = uuid.UUID("5d7f1d0e-8a4c-5c55-9a0f-3f6f0a1c2b7e")  # arbitrary, but fixed
 _CHUNK_BYTES = 1 << 20
-# SQLite stamps its own version on what it writes; nothing reads it, and bytes must repeat.
+# SQLite writes its own version into files. It is not read, and bytes must be reproducible.
 _SQLITE_VERSION_AT, _SQLITE_VERSION = 96, (3_040_001).to_bytes(4, "big")
 _TABLES = """
 CREATE TABLE samples (tar_file_id INTEGER NOT NULL, sample_key TEXT NOT NULL UNIQUE,
@@ -68,7 +68,7 @@ splits:
 
 @dataclass(frozen=True)
 class SampleExtent:
-    """Where a sample lies in its tar.
+    """The position of a sample in its tar.
 
     Attributes:
         key: Its key.
@@ -80,25 +80,25 @@ class SampleExtent:
 
     @property
     def start(self) -> int:
-        """Where its first header begins."""
+        """Offset of its first header."""
         return self.parts[0][1] - BLOCK
 
     @property
     def end(self) -> int:
-        """Where its last member's padding ends."""
+        """Offset of the end of its last member's padding."""
         _, offset, length = self.parts[-1]
         return offset + length + -length % BLOCK
 
 
 @dataclass(frozen=True)
 class EnergonShard:
-    """A shard as the index names it.
+    """A shard as the index describes it.
 
     Attributes:
-        path: Of its tar, below the delivery.
-        family: Extension of its media.
-        samples: How many it holds.
-        sha256: Of its tar, hex.
+        path: Path of its tar, relative to the delivery.
+        family: File extension of its media.
+        samples: Number of its samples.
+        sha256: SHA-256 of its tar, hex.
     """
 
     path: str
@@ -108,13 +108,13 @@ class EnergonShard:
 
 
 def tar_index(extents: Sequence[SampleExtent]) -> bytes:
-    """The content of a `.tar.idx`: where each sample begins and the last one ends, 64 bits each."""
+    """Returns a `.tar.idx`: the start of each sample and the end of the last, 64 bits each."""
     offsets = [item.start for item in extents] + [extents[-1].end if extents else 0]
     return struct.pack(f"<{len(offsets)}Q", *offsets)
 
 
 def metadata_files(shards: Sequence[EnergonShard]) -> Iterator[tuple[str, bytes]]:
-    """Everything but the `.tar.idx` files and `index.sqlite`: path below the delivery, and bytes.
+    """Yields path and bytes of every index file except the `.tar.idx` files and `index.sqlite`.
 
     Args:
         shards: In the order of their paths.
@@ -139,7 +139,7 @@ def metadata_files(shards: Sequence[EnergonShard]) -> Iterator[tuple[str, bytes]
 
 
 def _split(shards: Sequence[EnergonShard]) -> str:
-    """All shards are for training; a part of each family's name has its shards alone."""
+    """Returns `split.yaml`: all shards are in `train`; each family has a part of its own."""
     lines = ["split_parts:", "  train:", *(f"  - {shard.path}" for shard in shards)]
     for family in sorted({shard.family for shard in shards}):
         own = [shard.path for shard in shards if shard.family == family]
@@ -148,7 +148,7 @@ def _split(shards: Sequence[EnergonShard]) -> str:
 
 
 def _index_uuid(shards: Sequence[EnergonShard]) -> uuid.UUID:
-    """Energon knows an index by its UUID: the same shards have the same one."""
+    """Returns the UUID by which Energon identifies an index: the same for the same shards."""
     digest = hashlib.sha256()
     for shard in shards:
         digest.update(f"{shard.sha256}  {shard.path}\n".encode())
@@ -156,15 +156,15 @@ def _index_uuid(shards: Sequence[EnergonShard]) -> uuid.UUID:
 
 
 def sample_database(shards: Iterable[Sequence[SampleExtent]]) -> Iterator[bytes]:
-    """The content of `index.sqlite`, in chunks; memory is that of one shard's rows.
+    """Yields the content of `index.sqlite` in chunks; holds one shard's rows in memory.
 
     Args:
-        shards: What each holds, in the order of their paths.
+        shards: The samples of each shard, in the order of the shards' paths.
     """
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder, "index.sqlite")
         with closing(sqlite3.connect(path, isolation_level=None)) as database:
-            # One transaction without a journal: the file changes once, so its bytes repeat.
+            # One transaction without a journal writes the file once, so its bytes are reproducible.
             for pragma in ("page_size = 4096", "journal_mode = OFF", "synchronous = OFF"):
                 database.execute(f"PRAGMA {pragma}")
             database.execute("BEGIN")
@@ -182,7 +182,7 @@ def sample_database(shards: Iterable[Sequence[SampleExtent]]) -> Iterator[bytes]
 
 
 def _execute(database: sqlite3.Connection, statements: str) -> None:
-    # Not executescript: that commits first.
+    # Not executescript, which commits first.
     for statement in statements.split(";")[:-1]:
         database.execute(" ".join(statement.split()))
 

@@ -1,4 +1,4 @@
-"""Energon's index of a delivery, made from the shards' tables."""
+"""Builds Energon's index of a delivery from the shards' tables."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _EXTENT_COLUMNS = [
 def energon_files(
     store: Store, prefix: str, shards: Sequence[EnergonShard]
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Every file of Energon's index: path below the delivery, and its bytes in chunks.
+    """Yields every file of Energon's index: path relative to the delivery, and bytes in chunks.
 
     Args:
-        store: Holds the shards' tables.
-        prefix: Where in the store the delivery lies.
-        shards: In any order.
+        store: The store with the shards' tables.
+        prefix: Key prefix of the delivery in the store.
+        shards: The shards, in any order.
     """
     ordered = sorted(shards, key=lambda shard: shard.path)
     for shard in ordered:
@@ -52,7 +52,7 @@ def energon_files(
 
 
 def _sample_extents(store: Store, prefix: str, shard: EnergonShard) -> list[SampleExtent]:
-    """Where a shard's samples lie, by its table."""
+    """Returns the positions of a shard's samples, from its table."""
     path = f"{shard.path.removesuffix('.tar')}.parquet"
     table: pa.Table = read_parquet(store, f"{prefix}/{path}" if prefix else path, _EXTENT_COLUMNS)
     found = []
