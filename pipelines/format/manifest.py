@@ -67,9 +67,7 @@ def _parse(data: bytes) -> tuple[Manifest, bytes]:
         manifest = Manifest.model_validate(json.loads(data))
         return manifest, manifest_bytes(manifest)
     except (ValueError, RecursionError) as error:
-        fault = (
-            "not a manifest's JSON" if isinstance(error, ValidationError) else "not JSON"
-        )
+        fault = "not a manifest's JSON" if isinstance(error, ValidationError) else "not JSON"
         raise ManifestError("The manifest cannot be read", fault) from error
 
 

@@ -141,7 +141,7 @@ class Allocator:
         return np.array(checked, np.int64)
 
     def _lines(self, table: pa.Table) -> tuple[Integers, Integers32, Integers32]:
-        """Returns row, contributor and share of every line; a repeated contributor's shares add up."""
+        """Returns row, contributor and share of every line; repeated contributors add up."""
         contributor_lists, share_lists = (
             _column(table, "contributor_ids"),
             _column(table, "shares_bp"),

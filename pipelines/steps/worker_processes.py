@@ -160,9 +160,7 @@ class _Handler(GrpcWorkerHandler):
         super().__init__(state, provision, server)
         connection = server.control_handler.get_conn_by_worker_id(self.worker_id)
         self.line = _Line(connection)
-        self.control_conn = cast(
-            ControlConnection, self.line
-        )  # the runner needs no more
+        self.control_conn = cast(ControlConnection, self.line)  # the runner needs no more
         self.process: Watched | None = None
         self._workers = workers
 
