@@ -1,4 +1,4 @@
-"""What a deal is refused for: each fault with its key, the value seen and what is allowed."""
+"""Each fault of an invalid deal is reported with its key, the value seen and what is allowed."""
 
 from __future__ import annotations
 
