@@ -1,4 +1,4 @@
-"""The catalogue's own grants as signals: what the agency says of an asset, column by column."""
+"""Reads the catalogue's grants and consents as signals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AGENCY = "agency"
 
 
 def read_grants(row: AssetRow) -> Reading:
-    """Reads the grant columns of one row of `assets`; a value that is none of four is a denial."""
+    """Reads the grant columns of one row of `assets`; an unknown value is a denial."""
     signals = []
     for purpose in PURPOSES:
         column = grant_column(purpose)
@@ -43,11 +43,10 @@ def read_grants(row: AssetRow) -> Reading:
 def read_consents(
     events: Iterable[ConsentRow], contributor_id: str, asset_id: str, as_of: datetime
 ) -> Reading:
-    """Reads one contributor's consents to one asset, in the order in which they were given.
+    """Reads one contributor's consents for one asset, in the order in which they were given.
 
-    Every event that counts is a signal of its own, with its date: which of them holds is rule 8 of
-    docs/rights.md. An event for `all` speaks of every purpose; a value that is none of the four is
-    unknown.
+    Every event that counts becomes a dated signal; rule 8 of docs/rights.md decides which applies.
+    An event for `all` covers every purpose; a value that is not one of the four is unknown.
     """
     signals = []
     counted = [
