@@ -22,7 +22,7 @@ COMMANDS: dict[str, str] = {
     "clean": "remove what interrupted runs left behind",
 }
 
-# Import names of what `fairshard[package]` adds to the base install; google and grpc come with Beam.
+# Import names of what `fairshard[package]` adds to the base install. google and grpc are Beam's.
 PACKAGE_MODULES = frozenset(
     "PIL apache_beam av c2pa google great_expectations grpc http_sf huggingface_hub "
     "license_expression open_clip pandas rdflib safetensors simplejpeg torch".split()
