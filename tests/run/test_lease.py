@@ -353,4 +353,4 @@ def test_judging_uses_the_stores_clock(store: Store) -> None:
     record = leave_record(store, 1, ELSEWHERE, age_s=-5000)  # written by a machine that is ahead
     status = assess_lease(store, record, 600)
     assert status.held and not status.certain and status.age_s == 0.0
-    assert "claim 1" in str(lease_lost_error(record, "why"))
+    assert "lease record 1" in str(lease_lost_error(record, "why"))
