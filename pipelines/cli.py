@@ -22,10 +22,10 @@ COMMANDS: dict[str, str] = {
     "clean": "remove what interrupted runs left behind",
 }
 
-# Import names of what `fairshard[package]` adds to the base install. grpc comes with Beam.
+# Import names of what `fairshard[package]` adds to the base install. google and grpc are Beam's.
 PACKAGE_MODULES = frozenset(
-    "PIL apache_beam av c2pa great_expectations grpc http_sf huggingface_hub license_expression "
-    "open_clip pandas rdflib safetensors simplejpeg torch".split()
+    "PIL apache_beam av c2pa google great_expectations grpc http_sf huggingface_hub "
+    "license_expression open_clip pandas rdflib safetensors simplejpeg torch".split()
 )
 
 
@@ -34,8 +34,8 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
     parser = argparse.ArgumentParser(
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
-        epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify, odrl "
-        "and clean run on the base install; the others, and verify --repair, need "
+        epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify and "
+        "clean run on the base install; the others, and verify --repair, need "
         "pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

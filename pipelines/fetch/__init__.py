@@ -1,1 +1,1 @@
-"""Fetching media and what servers say about them, from allowed places only."""
+"""Fetches media, and what servers state about them, from allowed locations only."""

@@ -1,4 +1,4 @@
-"""Fetching one asset's bytes, never more than allowed and never from elsewhere."""
+"""Fetches one asset's bytes, within the size limit and only from its checked location."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def fetch(location: Location, max_bytes: int, options: S3Options = DEFAULT_S3) -
 
     Args:
         location: Where it is.
-        max_bytes: Most bytes to take; enforced while reading, whatever the other side announces.
-        options: Which S3 to speak to.
+        max_bytes: Maximum number of bytes, enforced while reading whatever size is announced.
+        options: The S3 service to use.
 
     Raises:
         BadRecord: `media.unavailable`, `media.too_large` or `media.empty`.
-        InputError: If the bucket does not exist, the credentials are wrong or nobody answers.
+        InputError: If the bucket does not exist, the credentials are wrong or S3 does not answer.
         RunError: If the S3 service fails.
     """
     return b"".join(open_stream(location, max_bytes, options))
@@ -50,11 +50,11 @@ def fetch(location: Location, max_bytes: int, options: S3Options = DEFAULT_S3) -
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A whole file, and what its server said with it.
+    """A whole file, and what its server stated about it.
 
     Attributes:
-        data: The file.
-        evidence: What came with it; None for what does not come from a web server.
+        data: The bytes of the file.
+        evidence: What its web server stated; None for files that are not from a web server.
     """
 
     data: bytes
@@ -67,17 +67,17 @@ def fetch_with_evidence(
     origin_files: OriginFileCache,
     options: S3Options = DEFAULT_S3,
 ) -> FetchedFile:
-    """Fetches a whole file with what its web server says about rights.
+    """Fetches a whole file and what its web server states about rights.
 
     Args:
         location: Where it is.
         max_bytes: As for `fetch`.
-        origin_files: Keeps the files beside the media, so that a run asks an origin once.
-        options: Which S3 to speak to.
+        origin_files: Caches the origin's files on rights, so that a run fetches them once.
+        options: The S3 service to use.
 
     Raises:
-        BadRecord: As `fetch`. What lies beside the file never fails it: that is a fault in the
-            evidence.
+        BadRecord: As `fetch`. Failing to fetch an origin's files on rights does not raise; it is
+            recorded as a fault in the evidence.
         InputError: As `fetch`.
         RunError: As `fetch`.
     """
@@ -85,7 +85,7 @@ def fetch_with_evidence(
         return FetchedFile(fetch(location, max_bytes, options), None)
     heads: list[ResponseHead] = []
     data = b"".join(_bounded(_stream(location, options, heads.append), max_bytes))
-    # An attempt may have failed after its head: the last one is that of the bytes.
+    # An attempt may fail after its headers; the last headers belong to the bytes received.
     head = heads[-1]
     beside_media = origin_files.files_for(location, head.headers)
     return FetchedFile(data, HttpEvidence(url_of(location), head.headers, beside_media, head.fault))
@@ -127,11 +127,11 @@ def _stream_file(location: FileLocation) -> Iterator[bytes]:
     try:
         descriptor = _open_below(location)
         try:
-            # A FIFO or a device would block or never end.
+            # Reading a FIFO or a device could block or never end.
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise _unavailable("not a regular file")
-            # No more room than the file takes; one that grew meanwhile is read to its end as well.
+            # Allocate only the file's size; a file that has grown is still read to its end.
             read_bytes = min(CHUNK_BYTES, status.st_size + 1)
             while chunk := os.read(descriptor, read_bytes):
                 yield chunk
@@ -139,14 +139,14 @@ def _stream_file(location: FileLocation) -> Iterator[bytes]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        # Without the path: tables must not depend on where the catalogue lies.
+        # The path is left out: tables must not depend on the catalogue's location.
         raise _unavailable(error.strerror or type(error).__name__) from error
 
 
 def _open_below(location: FileLocation) -> int:
-    """Opens a file segment by segment from its root, following no symlink.
+    """Opens a file segment by segment from its root without following symlinks.
 
-    The path was free of symlinks when it was checked; one put there since must not be followed.
+    The path had no symlinks when it was checked; one created since must not be followed.
     """
     *folders, name = location.segments
     flags = os.O_RDONLY | os.O_CLOEXEC
@@ -162,7 +162,7 @@ def _open_below(location: FileLocation) -> int:
 
 
 def _stream_object(location: S3Location, options: S3Options) -> Iterator[bytes]:
-    # What is told is without the address, as of a file.
+    # The message leaves out the address, as for a local file.
     try:
         with open_object(options, location.bucket, location.key) as stream:
             while chunk := stream.read(CHUNK_BYTES):
@@ -171,8 +171,8 @@ def _stream_object(location: S3Location, options: S3Options) -> Iterator[bytes]:
         raise _unavailable("NoSuchKey") from error
     except (InputError, RunError) as error:
         cause = error.__cause__
-        # One object's refusal is that object's. What concerns the bucket, the credentials or the
-        # service ends the run: to deliver less because S3 was down for a minute would be wrong.
+        # An error of one object fails only that object. Errors of the bucket, the credentials or
+        # the service end the run: delivering less because S3 was briefly down would be wrong.
         if isinstance(cause, ClientError) and _concerns_one_object(error_info(cause)):
             raise _unavailable(error_info(cause).code) from error
         raise

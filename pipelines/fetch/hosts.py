@@ -1,4 +1,4 @@
-"""Web addresses that media may come from: no trick of spelling reaches another machine."""
+"""Checks the web addresses of media, so that unusual spellings cannot reach another machine."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 )
-# 127.1, 2130706433, 0x7f.1 and 0177.0.0.1 are all the same machine to a resolver.
+# A resolver takes 127.1, 2130706433, 0x7f.1 and 0177.0.0.1 for the same machine.
 _NUMERIC_HOST = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
 _NAT64_NETWORK = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
 class Host:
-    """One listed host."""
+    """A host that the policy lists."""
 
     scheme: str
     name: str
@@ -35,11 +35,11 @@ class HttpLocation:
     """A file on a listed host.
 
     Attributes:
-        scheme: https, or http where the policy says so.
-        host: Name or address, in lower case and canonical.
+        scheme: https, or http if the policy allows it.
+        host: Name or address, in canonical lower case.
         port: TCP port.
         target: Path and query.
-        private_addresses: Private addresses that the policy lists, and so allows.
+        private_addresses: Private addresses that the policy lists and so allows.
     """
 
     scheme: str
@@ -75,7 +75,7 @@ def _host_and_port(scheme: str, authority: str) -> tuple[str, int]:
     """Splits and checks `host[:port]`.
 
     Raises:
-        ValueError: If either is malformed or spelled in an unusual way.
+        ValueError: If either is malformed or in an unusual spelling.
     """
     authority = authority.lower()
     if authority.startswith("["):
@@ -101,7 +101,7 @@ def resolve_http(url: str, hosts: Sequence[Host]) -> HttpLocation:
     """Checks a URL against the listed hosts.
 
     Raises:
-        ValueError: With the reason, if it may not be fetched.
+        ValueError: If the URL may not be fetched; the message gives the reason.
     """
     if not url.isascii() or " " in url:
         raise ValueError("characters that a URL has percent-encoded")
@@ -130,7 +130,7 @@ def _is_private_literal(name: str) -> bool:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether an address is on the open internet, seen through the ways of embedding IPv4."""
+    """Whether an address is on the public internet, also checking embedded IPv4 addresses."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if address in _NAT64_NETWORK:

@@ -1,4 +1,4 @@
-"""Fetching from a web server whose address was checked, and from no other."""
+"""Fetches files from web servers, connecting only to addresses that were checked."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from schemas.reasons import Reason
 
 _CONNECT_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = 30.0
-# A server that drips bytes to keep a worker busy is given up.
+# A server that sends bytes very slowly to keep a worker busy is abandoned.
 _GRACE_S = 60.0
 _MIN_BYTES_PER_S = 10_000
 _TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-# Headers beyond these are not believed; http.client itself gives up at 100, and at 64 KiB a line.
+# Headers beyond these limits are not trusted; http.client itself stops at 100, and 64 KiB a line.
 _MAX_HEADERS = 90
 _MAX_HEADER_BYTES = 1 << 16
 _HEADER_FOLD = re.compile(r"\r?\n[ \t]+")
 
 
 class _TransientError(BadRecord):
-    """A failure that another attempt may not meet."""
+    """A failure that may not recur on another attempt."""
 
 
 _with_retries = Retrying(
@@ -54,12 +54,12 @@ _with_retries = Retrying(
 
 @dataclass(frozen=True)
 class ResponseHead:
-    """The head of an answer.
+    """The status and headers of a response.
 
     Attributes:
         status: HTTP status.
-        headers: Names and values in their order; repeated ones are kept apart.
-        fault: Why the headers cannot be relied on; "" where they can.
+        headers: Names and values in order; repeated headers are kept separate.
+        fault: Why the headers cannot be trusted; "" if they can.
     """
 
     status: int
@@ -67,56 +67,56 @@ class ResponseHead:
     fault: str
 
 
-# Is shown the head before the body; what it raises ends the fetch.
+# Is called with the head before the body is read; an exception from it ends the fetch.
 OnResponseHead = Callable[[ResponseHead], None]
 
 
 def stream_http(
     location: HttpLocation, chunk_bytes: int, on_head: OnResponseHead | None = None
 ) -> Iterator[bytes]:
-    """Streams a file. Once bytes have been handed on, a failure is final.
+    """Streams a file. Once bytes have been yielded, a failure is final.
 
     Args:
         location: Where it is.
-        chunk_bytes: Longest chunk.
-        on_head: Is shown the head of each attempt's answer, unless the attempt is made again.
+        chunk_bytes: Maximum size of a chunk.
+        on_head: Called with the head of each response, unless the attempt is repeated.
 
     Raises:
-        BadRecord: `media.unavailable`; `media.not_allowed` if the name leads to a private address.
+        BadRecord: `media.unavailable`; `media.not_allowed` if the host has a private address.
     """
     yield from _with_retries(_start_once, location, chunk_bytes, on_head)
 
 
 def read_whole_http(location: HttpLocation, max_bytes: int, on_head: OnResponseHead) -> bytes:
-    """Reads a small file; what breaks off is read again from its start.
+    """Reads a small file; an interrupted transfer is repeated from the start.
 
     Args:
         location: Where it is.
-        max_bytes: Most bytes to take.
+        max_bytes: Maximum number of bytes.
         on_head: As for `stream_http`.
 
     Raises:
-        BadRecord: As `stream_http`; `media.too_large` where there are more bytes.
+        BadRecord: As `stream_http`; `media.too_large` if there are more bytes.
     """
     return _with_retries(_read_once, location, max_bytes, on_head)
 
 
 def url_of(location: HttpLocation) -> str:
-    """A location as a URL."""
+    """Returns a location as a URL."""
     return f"{location.scheme}://{_host_header(location)}{location.target}"
 
 
 def _unavailable(
     location: HttpLocation, detail: str, kind: type[BadRecord] = BadRecord
 ) -> BadRecord:
-    # The query is left out: it often holds a signature.
+    # The query is left out because it often holds a signature.
     path = location.target.partition("?")[0]
     where = f"{location.scheme}://{location.host}:{location.port}{path}"
     return kind(Reason.MEDIA_UNAVAILABLE, f"{where}: {detail}"[:200])
 
 
 def _addresses(location: HttpLocation) -> list[str]:
-    """Resolves the host once; every address must be allowed, or none is used."""
+    """Resolves the host once; if any address is not allowed, none is used."""
     try:
         found = socket.getaddrinfo(location.host, location.port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
@@ -140,7 +140,7 @@ def _pool(location: HttpLocation, address: str) -> urllib3.HTTPConnectionPool:
     timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_READ_TIMEOUT_S)
     if location.scheme == "http":
         return urllib3.HTTPConnectionPool(address, location.port, timeout=timeout)
-    # The connection goes to the checked address; the certificate is for the name.
+    # The connection goes to the checked address; the certificate must match the host name.
     return urllib3.HTTPSConnectionPool(
         address,
         location.port,
@@ -218,13 +218,13 @@ def _response_head(response: urllib3.BaseHTTPResponse) -> ResponseHead:
     fault = ""
     original = getattr(response, "_original_response", None)
     if isinstance(original, http.client.HTTPResponse):
-        # urllib3 keeps repeated headers apart, but not in their order. A header may go on in the
-        # next line, which means no more than a space; urllib3 has not always seen to that.
+        # urllib3 keeps repeated headers separate, but not in order. A header may continue on the
+        # next line, which equals a space; not all versions of urllib3 handle that.
         headers = tuple((name, _HEADER_FOLD.sub(" ", text)) for name, text in original.msg.items())
         try:
             assert_header_parsing(original.msg)
         except HeaderParsingError:
-            # The parser stops at a line it cannot read, and takes those after it for the body.
+            # The parser stops at a line it cannot read and treats the following lines as body.
             fault = "headers that cannot be parsed"
     if len(headers) > _MAX_HEADERS:
         fault = f"more than {_MAX_HEADERS} headers"
@@ -240,7 +240,7 @@ def _body(
         kind = " (redirects are not followed)" if 300 <= response.status < 400 else ""
         raise _unavailable(location, f"HTTP {response.status}{kind}")
     received = 0
-    # read1, not read: a chunk must not wait for a dripping server to fill it.
+    # read1 instead of read, so that a chunk does not wait for a slow server to fill it.
     while chunk := response.read1(chunk_bytes):
         received += len(chunk)
         if time.monotonic() - start_s > _GRACE_S + received / _MIN_BYTES_PER_S:

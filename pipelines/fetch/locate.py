@@ -1,4 +1,4 @@
-"""Where a media_uri leads, and whether a run may go there."""
+"""Resolves a media_uri to a location and checks that the run may read it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 @dataclass(frozen=True)
 class SourcePolicy:
-    """What a run may read besides the catalogue's own folder or prefix.
+    """What a run may read in addition to the catalogue's own folder or prefix.
 
     Attributes:
         roots: Absolute folders, `file://` folders or `s3://bucket/prefix`.
         hosts: `host` or `host:port` for https, `http://host[:port]` for plain http. A private
-            address is reached only if that very address is listed.
+            address is used only if that exact address is listed.
     """
 
     roots: tuple[str, ...] = ()
@@ -39,20 +39,20 @@ class SourcePolicy:
 
 @dataclass(frozen=True)
 class FileLocation:
-    """A file below an allowed root; both paths are free of symlinks."""
+    """A file below an allowed root; neither path contains symlinks."""
 
     root: str
     path: str
 
     @property
     def segments(self) -> list[str]:
-        """The way down from the root."""
+        """The path segments below the root."""
         return self.path[len(self.root) :].strip("/").split("/")
 
 
 @dataclass(frozen=True)
 class S3Location:
-    """An object of a bucket."""
+    """An object in a bucket."""
 
     bucket: str
     key: str
@@ -62,15 +62,15 @@ Location = FileLocation | S3Location | HttpLocation
 
 
 def resolve_media_uri(media_uri: str, catalogue_uri: str, policy: SourcePolicy) -> Location:
-    """Finds where a media_uri leads.
+    """Resolves a media_uri to an allowed location.
 
-    In this order: (1) no character or length that has no place in an address; (2) no way up, in
-    plain or percent-encoded; (3) the scheme; (4) inside a root, symlinks followed, or on a listed
-    host.
+    Checks, in this order: (1) characters and length; (2) no `..` segment, plain or
+    percent-encoded; (3) the scheme; (4) the location is inside a root after following symlinks,
+    or on a listed host.
 
     Args:
         media_uri: Relative to the tables, an absolute path, `file://`, `s3://` or `https://`.
-        catalogue_uri: The tables' folder or prefix, itself an allowed root.
+        catalogue_uri: The folder or prefix of the tables, which is an allowed root.
         policy: What else may be read.
 
     Raises:
@@ -96,7 +96,7 @@ def resolve_media_uri(media_uri: str, catalogue_uri: str, policy: SourcePolicy) 
 
 
 def not_allowed(detail: str) -> BadRecord:
-    """The dead letter of a media_uri that may not be followed."""
+    """Returns the error that makes an asset fail because its media_uri is not allowed."""
     return BadRecord(Reason.MEDIA_NOT_ALLOWED, detail[:200])
 
 
@@ -110,16 +110,16 @@ def _check_characters(media_uri: str) -> None:
 
 
 def _check_no_parent_segments(media_uri: str) -> None:
-    """Refuses `..`, however often it was percent-encoded.
+    """Refuses `..` segments, even if percent-encoded several times.
 
-    The file system decodes none of them, but some server may.
+    The file system does not decode them, but a server may.
     """
     text = media_uri
     if ".." not in text and "%" not in text:
         return
     for _ in range(4):
         if ".." in re.split(r"[/\\?#]", text) or "\0" in text:
-            raise not_allowed(f"a way up: {media_uri!r}")
+            raise not_allowed(f"a parent segment (..): {media_uri!r}")
         decoded = unquote(text, errors="replace")
         if decoded == text:
             return
@@ -141,11 +141,11 @@ def _resolve_absolute(scheme: str, uri: str, catalogue_uri: str, policy: SourceP
     if scheme == "file":
         host, slash, path = after[2:].partition("/")
         if host not in ("", "localhost") or not slash:
-            raise not_allowed(f"a file of another machine: {uri!r}")
+            raise not_allowed(f"a file on another machine: {uri!r}")
         try:
             return _resolve_file(f"/{unquote(path, errors='strict')}", catalogue_uri, policy)
         except UnicodeDecodeError as error:
-            raise not_allowed(f"percent-encoded bytes that are no UTF-8: {uri!r}") from error
+            raise not_allowed(f"percent-encoded bytes that are not UTF-8: {uri!r}") from error
     if scheme == "s3":
         return _resolve_s3(after[2:], catalogue_uri, policy)
     if scheme in ("http", "https"):
@@ -157,9 +157,9 @@ def _resolve_absolute(scheme: str, uri: str, catalogue_uri: str, policy: SourceP
 
 
 def _resolve_below(folder: str, relative: str) -> FileLocation | None:
-    """A file whose way from its folder has no symlink; None where only `_resolve_file` can tell.
+    """Returns a file without symlinks below its folder, or None if `_resolve_file` must decide.
 
-    It asks about the segments below the folder alone, since all media have those above in common.
+    Checks only the segments below the folder, since all media share those above.
     """
     if "\0" in relative:
         return None
@@ -167,7 +167,7 @@ def _resolve_below(folder: str, relative: str) -> FileLocation | None:
         status = _cached_path(folder).stat()
         root = _real_folder(folder, status.st_dev, status.st_ino)
         found = _cached_path(root).stat()
-        # A way through symlinks may lead elsewhere than it did when it was kept.
+        # A path with symlinks may lead elsewhere than it did when it was cached.
         if root == "/" or (found.st_dev, found.st_ino) != (status.st_dev, status.st_ino):
             return None
         path = root
@@ -180,19 +180,19 @@ def _resolve_below(folder: str, relative: str) -> FileLocation | None:
     return FileLocation(root, path)
 
 
-_cached_path = lru_cache(maxsize=64)(Path)  # making one costs more than asking for its state
+_cached_path = lru_cache(maxsize=64)(Path)  # creating one costs more than a stat call
 
 
 @lru_cache(maxsize=64)
 def _real_folder(folder: str, device: int, inode: int) -> str:
-    """A folder's path without symlinks; device and inode make sure that it is of this folder."""
+    """Returns a folder's path without symlinks; device and inode identify the folder."""
     return os.path.realpath(folder)
 
 
 def _resolve_file(path: str, catalogue_uri: str, policy: SourcePolicy) -> FileLocation:
     if "\0" in path:
         raise not_allowed("a zero byte")
-    # realpath, not abspath: what counts is where the bytes are.
+    # realpath instead of abspath, since the actual location of the bytes counts.
     real_path = Path(os.path.realpath(path))
     folders = [_folder_path(root) for root in policy.roots if not root.startswith("s3://")]
     if not catalogue_uri.startswith("s3://"):
@@ -207,7 +207,7 @@ def _resolve_file(path: str, catalogue_uri: str, policy: SourcePolicy) -> FileLo
 def _resolve_s3(rest: str, catalogue_uri: str, policy: SourcePolicy) -> S3Location:
     bucket, _, key = rest.partition("/")
     if not _BUCKET.fullmatch(bucket) or not key or "//" in f"/{key}" or key.endswith("/"):
-        raise not_allowed(f"no address of an S3 object: {('s3://' + rest)!r}")
+        raise not_allowed(f"not the address of an S3 object: {('s3://' + rest)!r}")
     if "." in key.split("/"):
         raise not_allowed(f"a dotted path segment: {('s3://' + rest)!r}")
     for root in (catalogue_uri, *policy.roots):
@@ -239,9 +239,9 @@ def _folder_path(root: str) -> str:
 
 
 def source_policy(deal: Deal, roots: Iterable[str], hosts: Iterable[str]) -> SourcePolicy:
-    """What media URIs may reach: what the deal lists, and the roots and hosts given besides.
+    """Returns what media URIs may refer to: the deal's roots and hosts, and additional ones.
 
-    Roots are made absolute here, since a worker may run in another folder.
+    Roots are made absolute here because a worker may run in another folder.
     """
     roots_given = (*deal.sources.roots, *roots)
     absolute = (root if "://" in root else str(Path(root).absolute()) for root in roots_given)
@@ -249,5 +249,5 @@ def source_policy(deal: Deal, roots: Iterable[str], hosts: Iterable[str]) -> Sou
 
 
 def media_limits(deal: Deal) -> MediaLimits:
-    """What one medium may cost."""
+    """Returns the limits on one medium."""
     return MediaLimits(max_bytes=deal.limits.max_media_bytes, max_pixels=deal.limits.max_pixels)

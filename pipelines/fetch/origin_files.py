@@ -1,18 +1,18 @@
-"""Files that a server keeps beside its media and that speak of rights, fetched once an origin.
+"""Fetches an origin's files about rights, once per origin.
 
 These are `/.well-known/tdmrep.json`, `/robots.txt`, and the RSL licences that robots.txt or a
-`Link` header names, if they lie on the origin of the media: nothing is asked of any other.
+`Link` header names, if they are on the origin of the media; no other origin is contacted.
 
-What an answer means:
+How a response is interpreted:
 
 1. 200 is the file, if it is whole and not too long.
-2. 204 and every 4xx but 408, 425 and 429: there is none. RFC 9309 (2.3.1.3) has it so for
-   robots.txt, 401 and 403 included, and TDMRep takes a file that cannot be had for none. Stores
-   answer 403 for what does not exist, too.
-3. A redirect is followed within the origin, three times; one that leads elsewhere is a fault.
-4. A body that is compressed though none such was asked for is a fault: it is not unpacked.
-5. Anything else, after the usual attempts (408, 425, 429, 5xx, silence, a body that breaks off), is
-   a fault: the file is there, for all one knows, and may say no.
+2. 204 and every 4xx except 408, 425 and 429: there is no file. RFC 9309 (2.3.1.3) says so for
+   robots.txt, including 401 and 403, and TDMRep treats an unavailable file as absent. Object
+   stores also answer 403 for objects that do not exist.
+3. A redirect is followed within the origin, up to three times; one to another origin is a fault.
+4. A body that is compressed although that was not requested is a fault and is not unpacked.
+5. Anything else after the usual attempts (408, 425, 429, 5xx, no answer, an interrupted body) is a
+   fault: the file may exist and deny a use.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from pipelines.signals.server.tdmrep import TDMREP_PATH
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
-_MAX_ROBOTS_BYTES = 512 << 10  # RFC 9309 asks for 500 KiB at least
+_MAX_ROBOTS_BYTES = 512 << 10  # RFC 9309 requires at least 500 KiB
 _MAX_BYTES = 1 << 20
 _MAX_REDIRECTS = 3
-_MAX_LICENSES = 8  # of one file; those beyond are not fetched, which makes their terms unknown
+_MAX_LICENSES = 8  # per file; further ones are not fetched, so their terms are unknown
 _MAX_CACHED = 512
 
 
 class _NoFileInResponseError(Exception):
-    """An answer without the file."""
+    """A response without the file."""
 
     def __init__(self, head: ResponseHead) -> None:
         self.head = head
@@ -48,12 +48,13 @@ class _NoFileInResponseError(Exception):
 
 
 class OriginFileCache:
-    """Keeps what was fetched, for all threads of one worker of one run.
+    """Caches the fetched files for all threads of one worker in one run.
 
-    It must not outlive the run: a server's owner may say no at any time, and the next run asks.
+    It must not outlive the run: a server's owner may change the files at any time, so the next run
+    fetches them again.
 
     Args:
-        max_cached: How many files are kept; those longest unused are dropped.
+        max_cached: How many files are kept; the least recently used are dropped.
     """
 
     def __init__(self, max_cached: int = _MAX_CACHED) -> None:
@@ -64,11 +65,11 @@ class OriginFileCache:
     def files_for(
         self, location: HttpLocation, headers: tuple[tuple[str, str], ...]
     ) -> tuple[OriginFile, ...]:
-        """The files beside a file.
+        """Returns the origin's files about rights for a media file.
 
         Args:
-            location: The file, which was fetched.
-            headers: The headers that came with it.
+            location: The location of the fetched media file.
+            headers: The headers of its response.
         """
         robots = self._get(replace(location, target=ROBOTS_TXT_PATH), _MAX_ROBOTS_BYTES)
         files = [self._get(replace(location, target=TDMREP_PATH), _MAX_BYTES), robots]
@@ -81,7 +82,7 @@ class OriginFileCache:
         return tuple(files)
 
     def _get(self, location: HttpLocation, max_bytes: int) -> OriginFile:
-        """A file, fetched by the first who asks; others wait for it."""
+        """Returns a file; the first thread to request it fetches it and others wait."""
         with self._lock:
             cached = self._cached.get(location)
             is_first = cached is None
@@ -94,7 +95,7 @@ class OriginFileCache:
             try:
                 future.set_result(fetch_origin_file(location, max_bytes))
             except BaseException as error:
-                # Whoever waits must not wait for ever, and the next one asks anew.
+                # Waiting threads must not wait forever, and the next request fetches again.
                 with self._lock:
                     self._cached.pop(location, None)
                 future.set_exception(error)
@@ -103,11 +104,11 @@ class OriginFileCache:
 
 
 def fetch_origin_file(location: HttpLocation, max_bytes: int) -> OriginFile:
-    """Fetches a file beside the media; never raises for what the server does.
+    """Fetches a file from the media's origin; never raises for what the server does.
 
     Args:
-        location: Where it lies.
-        max_bytes: Longest body.
+        location: The location of the file.
+        max_bytes: Maximum size of the body.
     """
     url, current = url_of(location), location
     for _ in range(_MAX_REDIRECTS + 1):
@@ -155,7 +156,7 @@ def _redirect_location(location: HttpLocation, target: str) -> HttpLocation | No
 
 
 def _location_on_origin(location: HttpLocation, url: str) -> HttpLocation | None:
-    """A URL as a location on the same origin; None if it is elsewhere, or no URL to fetch."""
+    """Returns a URL as a location on the same origin; None if elsewhere or not fetchable."""
     origin = Host(location.scheme, location.host, location.port)
     try:
         found = resolve_http(urldefrag(url).url, (origin,))

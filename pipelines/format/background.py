@@ -1,6 +1,7 @@
-"""A thread that does jobs in order, behind a short queue.
+"""A thread that runs tasks in order from a short queue.
 
-Writing and the digests of large pieces release Python's lock, so that they run beside the rest.
+Writing and hashing large pieces release Python's global lock, so they run in parallel with the
+rest.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ Task = TypeVar("Task")
 
 
 class BackgroundWorker(Generic[Task]):
-    """Does jobs one after the other in a thread of its own, which starts with the first.
+    """Runs tasks one after another in its own thread, which starts with the first task.
 
-    Whoever makes one must end it with `finish` or `stop`. Nothing waits for a thread that failed:
-    its error comes out of every call but `stop`.
+    The caller must end it with `finish` or `stop`. No call blocks on a failed thread: every method
+    except `stop` raises the thread's error.
 
     Args:
-        handle: Does one job.
-        depth: How many jobs may wait; giving one more blocks.
-        name: The thread's.
+        handle: Runs one task.
+        depth: Number of tasks that may wait; submitting another one blocks.
+        name: Name of the thread.
     """
 
     def __init__(self, handle: Callable[[Task], None], depth: int, name: str = "digests") -> None:
@@ -38,7 +39,7 @@ class BackgroundWorker(Generic[Task]):
         self._thread: threading.Thread | None = None
 
     def submit(self, task: Task) -> int:
-        """Queues a job and returns its number; waits while the queue is full."""
+        """Queues a task and returns its number; blocks while the queue is full."""
         with self._change:
             self._wait_until(lambda: len(self._waiting) < self._depth)
             if self._ended:
@@ -52,17 +53,17 @@ class BackgroundWorker(Generic[Task]):
             return self._submitted
 
     def wait(self, number: int) -> None:
-        """Waits until the job of this number, and all before it, are done."""
+        """Waits until the task with this number, and all before it, are done."""
         with self._change:
             self._wait_until(lambda: self._done >= number)
 
     def finish(self) -> None:
-        """Waits until everything is done, and ends the thread."""
+        """Waits until all tasks are done, and ends the thread."""
         self.wait(self._submitted)
         self.stop()
 
     def stop(self) -> None:
-        """Ends the thread; jobs that wait are dropped. Raises nothing, and may be called again."""
+        """Ends the thread and drops waiting tasks. Raises nothing, and may be called again."""
         with self._change:
             self._ended = True
             self._waiting.clear()
@@ -85,12 +86,12 @@ class BackgroundWorker(Generic[Task]):
                 self._change.notify_all()
             try:
                 self._handle(task)
-            except BaseException as error:  # it is raised again where somebody waits
+            except BaseException as error:  # raised again in the calling thread
                 with self._change:
                     self._error = error
                     self._change.notify_all()
                 return
-            del task  # the thread may idle for long, and pieces are large
+            del task  # frees its memory, since the thread may be idle for long
             with self._change:
                 self._done += 1
                 self._change.notify_all()

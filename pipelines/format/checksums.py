@@ -1,7 +1,7 @@
 """`SHA256SUMS`: the delivery's digests for `sha256sum -c`, which every system has.
 
-One line a file, in the manifest's order: digest, two spaces, path. It leaves itself out, and the
-manifest, which is made after it and lists it.
+One line per file, in the manifest's order: digest, two spaces, path. It does not contain itself or
+the manifest, which is written after it and lists it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from schemas.manifest import FileRecord
 
 
 def checksums(files: Iterable[FileRecord]) -> bytes:
-    """The bytes of `SHA256SUMS` for a delivery's files; a record of itself is left out."""
+    """Returns the bytes of `SHA256SUMS` for a delivery's files, without a line for itself."""
     return "".join(
         f"{file.sha256}  {file.path}\n" for file in files if file.path != layout.SHA256SUMS
     ).encode()
 
 
 def checksums_record(files: Iterable[FileRecord]) -> FileRecord:
-    """What the manifest must say of the `SHA256SUMS` of these files."""
+    """Returns the manifest's record of the `SHA256SUMS` of these files."""
     data = checksums(files)
     digest = hashlib.sha256(data).hexdigest()
     return FileRecord(path=layout.SHA256SUMS, bytes=len(data), sha256=digest)

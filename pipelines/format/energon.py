@@ -1,9 +1,9 @@
-"""Energon's index of a delivery, so that `energon prepare` is not needed.
+"""Writes Energon's index of a delivery, so that `energon prepare` is not needed.
 
-One data set at the delivery's root, all families in it: `.nv-meta/` names every shard, and a
-metadataset `energon-<family>.yaml` picks one family and says which sample its files make. The root
-itself makes captioned pictures where all families are pictures; with films among them it makes raw
-samples, since a typed one would leave films out without a word. Formats are those of
+There is one data set with all families at the delivery's root: `.nv-meta/` names every shard, and a
+metadataset `energon-<family>.yaml` selects one family and says which sample its files form. The
+root itself yields captioned images if all families are images. If there are films, it yields raw
+samples, since a typed data set would silently omit the films. Formats are those of
 Megatron-Energon 7: `.nv-meta/.info.json`, `split.yaml`, `dataset.yaml`, `index.sqlite`,
 `index.uuid`, and `<shard>.tar.idx` beside each tar.
 """
@@ -28,13 +28,13 @@ from schemas import layout
 from schemas.layout import ENERGON
 from schemas.manifest import ShardRecord
 
-#: The release whose formats these are.
+#: The Energon release whose formats these are.
 ENERGON_VERSION = "7.4.1"
 IMAGE_FAMILIES = frozenset({"jpg", "png", "webp"})
 
-_NAMESPACE = uuid.UUID("5d7f1d0e-8a4c-5c55-9a0f-3f6f0a1c2b7e")  # ours; any fixed one will do
+_NAMESPACE = uuid.UUID("5d7f1d0e-8a4c-5c55-9a0f-3f6f0a1c2b7e")  # arbitrary, but fixed
 _CHUNK_BYTES = 1 << 20
-# SQLite stamps its own version on what it writes; nothing reads it, and bytes must repeat.
+# SQLite writes its own version into files. It is not read, and bytes must be reproducible.
 _SQLITE_VERSION_AT, _SQLITE_VERSION = 96, (3_040_001).to_bytes(4, "big")
 _TABLES = """
 CREATE TABLE samples (tar_file_id INTEGER NOT NULL, sample_key TEXT NOT NULL UNIQUE,

@@ -1,4 +1,4 @@
-"""Energon's index of a delivery, made from the shards' tables."""
+"""Builds Energon's index of a delivery from the shards' tables."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ INDEX_DATABASE = f"{ENERGON}/index.sqlite"
 def energon_files(
     store: Store, prefix: str, shards: Sequence[ShardRecord]
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Every file of Energon's index: path below the delivery, and its bytes in chunks.
+    """Yields every file of Energon's index: path relative to the delivery, and bytes in chunks.
 
     The bytes are to be taken before the next file is asked for. Each shard's table is read once.
 
     Args:
-        store: Holds the shards' tables.
-        prefix: Where in the store the delivery lies.
-        shards: In any order.
+        store: The store with the shards' tables.
+        prefix: Key prefix of the delivery in the store.
+        shards: The shards, in any order.
     """
     ordered = sorted(shards, key=lambda shard: layout.tar_path(shard.name))
     with SampleDatabase() as database:

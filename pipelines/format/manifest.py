@@ -1,4 +1,4 @@
-"""Manifest bytes: written one way only, signed, and read back with suspicion."""
+"""Writes manifests in canonical form, signs them, and checks them when they are read."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from schemas.manifest import Manifest
 
 
 class ManifestError(RunError):
-    """A manifest is malformed, altered, cut, or signed by another key."""
+    """A manifest is malformed, altered, truncated, or signed by another key."""
 
 
 def sign_manifest(manifest: Manifest, signer: Signer) -> Manifest:
-    """The manifest with its signature; `manifest.vkey` must be the signer's."""
+    """Returns the manifest with its signature; `manifest.vkey` must be the signer's."""
     text = _signed_text(manifest)
     line = signer.sign(text)[len(text) + 1 :].rstrip("\n")
     return manifest.model_copy(update={"signature": line})
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """The manifest as it is published."""
+    """Returns the manifest as it is published."""
     return json_bytes(manifest.model_dump(mode="json"))
 
 
 def open_manifest(data: bytes, pinned: tuple[str, ...] | None = None) -> Manifest:
     """Reads a manifest and checks its form, its end record and its signature.
 
-    1. The bytes are those we would write: no byte of the file is free to change.
-    2. The end record agrees with what is listed.
-    3. The signature is by the key that the manifest names, which must be a pinned one if any are.
+    1. The bytes are in the canonical form, so that no byte of the file can change unnoticed.
+    2. The end record matches the lists.
+    3. The signature is by the key that the manifest names, which must be pinned if any keys are.
 
     Args:
         data: The file.
         pinned: The keys that the reader trusts, if any were given.
 
     Raises:
-        ManifestError: If any of it does not hold.
+        ManifestError: If one of these checks fails.
     """
     manifest, ours = _parse(data)
     if ours != data:  # 1
-        raise ManifestError("The manifest was altered", "its bytes are not in the one form")
+        raise ManifestError("The manifest was altered", "its bytes are not in the canonical form")
     end = manifest.end  # 2
     listed = (
         len(manifest.shards),
@@ -55,26 +55,26 @@ def open_manifest(data: bytes, pinned: tuple[str, ...] | None = None) -> Manifes
     )
     if listed != (end.shards, end.samples, end.files, end.bytes):
         raise ManifestError(
-            "The manifest was cut or altered", "its lists and its end record disagree"
+            "The manifest was truncated or altered", "its lists and its end record disagree"
         )
     _check_signature(manifest, pinned)  # 3
     return manifest
 
 
 def _parse(data: bytes) -> tuple[Manifest, bytes]:
-    """The manifest, and the bytes that we would write for it."""
+    """Returns the manifest and its canonical bytes."""
     try:
         manifest = Manifest.model_validate(json.loads(data))
         return manifest, manifest_bytes(manifest)
     except (ValueError, RecursionError) as error:
-        fault = "not in the manifest's form" if isinstance(error, ValidationError) else "not JSON"
+        fault = "not a manifest's JSON" if isinstance(error, ValidationError) else "not JSON"
         raise ManifestError("The manifest cannot be read", fault) from error
 
 
 def _check_signature(manifest: Manifest, pinned: tuple[str, ...] | None) -> None:
     if pinned is not None and manifest.vkey not in pinned:
         raise ManifestError(
-            "The manifest is signed by another key than those that are pinned",
+            "The manifest is signed by another key than the pinned ones",
             f"{manifest.vkey[:200]!a}, pinned: {', '.join(pinned)}",
             "Do not use this delivery before the agency has confirmed its key.",
         )

@@ -1,4 +1,4 @@
-"""USTAR bytes, deterministic: the one form that every WebDataset reader opens.
+"""Writes deterministic USTAR archives, the one form that every WebDataset reader opens.
 
 Names are ASCII and at most 100 bytes in the name field, without prefix; mtime, uid and gid are 0
 and the mode is fixed; two zero blocks end the archive. Anything else loses samples in some reader
@@ -29,29 +29,29 @@ from pipelines.format.tar_write_digests import (
 BLOCK = 512
 END = bytes(2 * BLOCK)
 PADDINGS = tuple(map(bytes, range(BLOCK)))
-# Possessive: what was matched is never tried shorter, since no dot is among it.
+# Possessive: a match contains no dot, so backtracking is never needed.
 _MEMBER = re.compile(r"[a-z0-9_-]++(?:\.[a-z0-9]++)++")
 _MAX_LENGTH = 8**11 - 1  # eleven octal digits
-# A header is name, _OWNER, size, _TIME, checksum, _REST; spaces stand for the checksum in its sum.
-# Fields are looked up by their value, four octal digits at a time: formatting costs far more.
+# A header is name, _OWNER, size, _TIME, checksum, _REST; its sum counts the checksum as spaces.
+# Fields are looked up by value, four octal digits at a time: formatting takes far longer.
 _OWNER = b"0000644\0" + b"0000000\0" * 2
 _TIME = b"\0" + b"00000000000\0"
 _REST = b"\0 0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(167)
 _FIXED_SUM = sum(_OWNER + _TIME + b" " * 6 + _REST.replace(b"\0 0", b"  0", 1))
 _AFTER_NAME = tuple(bytes(100 - size) + _OWNER for size in range(101))
 _DIGITS = tuple(b"%04o" % value for value in range(8**4))
-_FIRST_DIGITS = tuple(b"%03o" % value for value in range(8**3))  # the size has eleven in all
+_FIRST_DIGITS = tuple(b"%03o" % value for value in range(8**3))  # the size has eleven digits
 _SUMS = tuple(map(sum, _DIGITS))
-_BASE_SUM = _FIXED_SUM - ord("0") - 1  # less the twelfth digit of three sums, and Adler-32's one
+_BASE_SUM = _FIXED_SUM - ord("0") - 1  # minus one of the digits, and Adler-32's initial 1
 _CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
-_LARGE_PIECE_BYTES = 16 * 1024  # what is smaller is joined before it is written
-# Without digests more is given at once, since to change threads costs time; for digests pieces are
-# joined, since each needs Python's lock in between, and stay in the processor's cache.
+_LARGE_PIECE_BYTES = 16 * 1024  # smaller pieces are joined before they are written
+# Without digests batches are larger, since switching threads takes time. For digests, pieces are
+# joined, since each one needs Python's global lock, and batches stay in the processor's cache.
 _WRITTEN_BYTES = 4 * BATCH_BYTES
 
 
 class Digests(enum.Flag):
-    """What a writer computes beside writing, each in a thread of its own."""
+    """The digests that a writer computes, each in its own thread."""
 
     NONE = 0
     MEMBERS = enum.auto()
@@ -61,13 +61,13 @@ class Digests(enum.Flag):
 
 
 class Member(NamedTuple):
-    """Where a member lies in its tar. A tuple, since a tar has many and making one is cheap.
+    """The position of a member in its tar. A tuple, since a tar has many and tuples are cheap.
 
     Attributes:
         name: Its name.
-        offset: Where its data begin, in bytes from the start of the tar.
-        length: How many bytes they are.
-        sha256: Their digest, hex; empty if none was asked for.
+        offset: Offset of its data, in bytes from the start of the tar.
+        length: Length of its data in bytes.
+        sha256: Digest of its data, hex; empty if it was not requested.
     """
 
     name: str
@@ -77,18 +77,18 @@ class Member(NamedTuple):
 
 
 def header(name: str, length: int) -> bytes:
-    """The 512-byte header of a regular file.
+    """Returns the 512-byte header of a regular file.
 
     Raises:
-        ValueError: If the name or length has no place in a USTAR header.
+        ValueError: If the name or length does not fit a USTAR header.
     """
     return b"".join(_header(name, length))
 
 
 def _header(name: str, length: int) -> tuple[bytes, ...]:
-    """The header in pieces, for whoever joins them with others anyway."""
+    """Returns the header in pieces, for callers that join them with others anyway."""
     if len(name) > 100 or _MEMBER.fullmatch(name) is None:
-        raise ValueError(f"not the name of a member: {name!r}")
+        raise ValueError(f"not a valid member name: {name!r}")
     if not 0 <= length <= _MAX_LENGTH:
         raise ValueError(f"{name}: {length} bytes do not fit a USTAR member")
     encoded = name.encode()
@@ -111,21 +111,20 @@ def _header(name: str, length: int) -> tuple[bytes, ...]:
 
 
 class TarWriter:
-    """Streams members into a sink: writing and digests have a thread each, beside the caller's.
+    """Streams members to a sink; writing and each digest have their own thread.
 
-    Close it, or leave its `with` block, so that the threads end. A block that is left by an error
-    gives the tar up; so does any error of a method, and it comes out once. Either way nothing is
-    written any more afterwards.
+    Close it, or use it in a `with` block, so that the threads end. An error in the block or in a
+    method, which is raised once, abandons the tar: nothing more is written after that.
 
     Args:
-        sink: Where the bytes go, by `writev` if it has one; only one thread writes to it.
-        digests: What to compute.
+        sink: Receives the bytes, by `writev` if it has that; only one thread writes to it.
+        digests: The digests to compute.
     """
 
     def __init__(self, sink: Writable, digests: Digests = Digests.ALL) -> None:
         self._open = True
         self._complete = False
-        self._small: list[bytes] = []  # what is joined and written with what follows
+        self._small: list[bytes] = []  # small pieces, to be joined with the next ones
         self._small_bytes = 0
         self._batch: list[bytes] = []
         self._batch_bytes = 0
@@ -133,7 +132,7 @@ class TarWriter:
         self._members = MemberDigests() if Digests.MEMBERS in digests else None
         self._sha256 = hashlib.sha256() if Digests.TAR in digests else None
         self._md5 = hashlib.md5(usedforsecurity=False) if Digests.MD5 in digests else None
-        # The writing is the last to be given a batch: on few cores the digests take longer.
+        # Writing gets each batch last: with few cores the digests take longer.
         self._consumers = [
             *(_digest_worker(one) for one in (self._sha256, self._md5) if one is not None),
             BackgroundWorker(writev_for(sink), QUEUE_DEPTH, "writing"),
@@ -161,11 +160,11 @@ class TarWriter:
 
         Args:
             name: Its name.
-            length: How many bytes `chunks` yields in all.
+            length: Total number of bytes in `chunks`.
             chunks: Its data.
 
         Raises:
-            ValueError: If the name is no member name or `chunks` has another length.
+            ValueError: If the name is not valid or `chunks` has another length.
         """
         if not self._open:
             raise ValueError("the tar is closed")
@@ -174,7 +173,7 @@ class TarWriter:
             self._small_bytes += BLOCK
             received, members = 0, self._members
             for chunk in chunks:
-                # It is read later, by threads: what may change must be copied.
+                # Threads read it later, so mutable data must be copied.
                 piece = chunk if type(chunk) is bytes else bytes(chunk)
                 if members is not None:
                     members.update(piece)
@@ -189,7 +188,7 @@ class TarWriter:
                     self._join_small()
                     self._append_piece(piece)
             if received != length:
-                raise ValueError(f"{name}: {received} bytes came where {length} were announced")
+                raise ValueError(f"{name}: {received} bytes received, expected {length}")
             if members is not None:
                 members.end()
             offset = self.size + BLOCK
@@ -232,7 +231,7 @@ class TarWriter:
 
     @property
     def md5(self) -> str:
-        """MD5 of the whole tar once it is closed, hex; the wids index carries it."""
+        """MD5 of the whole tar once it is closed, hex; used in the wids index."""
         return self._digest(self._md5)
 
     def _threads(self) -> list[BackgroundWorker[Sequence[bytes]] | MemberDigests]:
@@ -265,7 +264,7 @@ class TarWriter:
 
     def _digest(self, digest: Hash | None) -> str:
         if digest is None or not self._complete:
-            raise ValueError("the digest was not asked for, or the tar is not closed")
+            raise ValueError("the digest was not requested, or the tar is not closed")
         return digest.hexdigest()
 
 

@@ -1,8 +1,8 @@
-"""A tar against the places that its table gives: every byte compared, whatever the bytes are.
+"""Compares every byte of a tar with the places given by its table.
 
-A parser that follows the headers is lost at the first that is damaged. Here the table says where
-each member must lie, so that one damaged header costs one member, and a tar is read once for the
-digests of its members and its own.
+A parser that follows the headers cannot continue after a damaged one. Here the table says where
+each member must be, so a damaged header affects one member only, and a single pass over the tar
+gives the digests of its members and of the tar itself.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ KINDS = ("media", "txt", "json")
 
 
 class MemberPlace(NamedTuple):
-    """Where a member must lie.
+    """The expected position of a member.
 
     Attributes:
-        key: Of its sample.
+        key: Key of its sample.
         kind: `media`, `txt` or `json`.
         name: Its name in the tar.
-        offset: Where its data begin, in bytes.
-        length: How many they are.
-        sha256: Their digest, hex; empty where it is not known.
+        offset: Offset of its data in bytes.
+        length: Length of its data in bytes.
+        sha256: Digest of its data, hex; empty if not known.
     """
 
     key: str
@@ -40,18 +40,18 @@ class MemberPlace(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Where its padding ends."""
+        """Offset of the end of its padding."""
         return self.offset + self.length + -self.length % BLOCK
 
 
 @dataclass(frozen=True)
 class TarFault:
-    """Bytes that are not as they must be.
+    """Bytes that differ from what is expected.
 
     Attributes:
-        place: The member; None for what follows the last.
+        place: The member; None for what follows the last one.
         part: `header`, `data`, `padding` or `end`.
-        at: The first byte at fault, as far as it is known, from the start of the tar.
+        at: Offset of the first wrong byte, as far as known, from the start of the tar.
         cut: Whether the tar ends before or within the part.
     """
 
@@ -62,27 +62,27 @@ class TarFault:
 
 
 class PlacesError(Exception):
-    """The places cannot be those of a tar. The text says why."""
+    """The places cannot be those of a tar; the message says why."""
 
 
 def places_of(rows: Sequence[ShardRow]) -> list[MemberPlace]:
-    """The places that a shard's table gives, in the tar's order.
+    """Returns the places given by a shard's table, in the tar's order.
 
     Raises:
-        PlacesError: If members overlap or leave gaps, or a name is none of a member.
+        PlacesError: If members overlap or leave gaps, or a name is not valid for its member.
     """
     places, at = [], 0
     keys: set[str] = set()
     for row in rows:
         if row["key"] in keys:
-            raise PlacesError(f"key {row['key']} is there twice")
+            raise PlacesError(f"key {row['key']} appears twice")
         keys.add(row["key"])
         for place in places_of_row(row):
             if place.name.partition(".")[0] != place.key:
                 raise PlacesError(f"member {place.name} is not named for its key {place.key}")
             if place.offset != at + BLOCK:
                 raise PlacesError(
-                    f"member {place.name} at byte {place.offset}, where {at + BLOCK} is due"
+                    f"member {place.name} at byte {place.offset}, expected at {at + BLOCK}"
                 )
             try:
                 header(place.name, place.length)
@@ -94,7 +94,7 @@ def places_of(rows: Sequence[ShardRow]) -> list[MemberPlace]:
 
 
 def places_of_row(row: ShardRow) -> list[MemberPlace]:
-    """The places of one sample's members, as its row gives them; nothing is checked."""
+    """Returns the places of one sample's members from its row, unchecked."""
     key = row["key"]
     names = (row["media_member"], f"{key}.txt", f"{key}.json")
     offsets = (row["media_offset"], row["txt_offset"], row["json_offset"])
@@ -107,11 +107,11 @@ def places_of_row(row: ShardRow) -> list[MemberPlace]:
 
 
 class _PlacedMember(ParsedMember):
-    """A member that is being read where its place says.
+    """A member that is being read at its place.
 
     Attributes:
         place: Its place.
-        kept: Its bytes, where they are wanted.
+        kept: Its bytes, if they are needed.
     """
 
     __slots__ = ("kept", "place")
@@ -123,7 +123,7 @@ class _PlacedMember(ParsedMember):
 
 
 class _PlaceComparer:
-    """Takes a tar in pieces of whole blocks and compares each with what the places say."""
+    """Compares a tar, fed in pieces of whole blocks, with the places."""
 
     def __init__(self, places: Sequence[MemberPlace]) -> None:
         self.faults: list[TarFault] = []
@@ -159,7 +159,7 @@ class _PlaceComparer:
         self.at += size
 
     def end(self) -> None:
-        """Says that there is no more: whatever has not come is cut."""
+        """Ends the comparison: everything that was not fed is missing."""
         if self._member is not None:
             if not any(fault.place == self._member.place for fault in self.faults[-1:]):
                 self.faults.append(TarFault(self._member.place, "data", self.at, cut=True))
@@ -187,7 +187,7 @@ class _PlaceComparer:
         return position + size
 
     def _check_end(self, found: memoryview, at: int) -> None:
-        """Compares what follows the last member: two blocks of zeros, and nothing."""
+        """Compares what follows the last member: two zero blocks and nothing more."""
         expected = END[max(0, at - self._end) :]
         tail = bytes(found[: len(expected) + 1])
         if tail != expected[: len(tail)] and not any(fault.part == "end" for fault in self.faults):
@@ -195,16 +195,16 @@ class _PlaceComparer:
 
 
 class TarComparison:
-    """One pass over a tar: iterate over it, then look at what was found.
+    """One pass over a tar: iterate over it, then read the attributes.
 
     Args:
-        source: The tar, from its start; it is read once, forwards, to its end.
-        places: Where its members must lie.
+        source: The tar, from its start; it is read once, sequentially, to its end.
+        places: The expected places of its members.
 
     Attributes:
-        faults: What is not as it must be, in the tar's order; complete after the iteration.
-        sha256: Digest of the whole tar, hex, after the iteration.
-        size: Its length in bytes, likewise.
+        faults: The faults, in the tar's order; complete after the iteration.
+        sha256: Digest of the whole tar, hex; set after the iteration.
+        size: Length of the tar in bytes; set after the iteration.
     """
 
     def __init__(self, source: BinaryIO, places: Sequence[MemberPlace]) -> None:
@@ -215,7 +215,7 @@ class TarComparison:
         self._places = places
 
     def __iter__(self) -> Iterator[tuple[MemberPlace, bytes]]:
-        """Yields every text and JSON that came whole, and for every medium no bytes."""
+        """Yields every complete text and JSON; yields every medium with empty bytes."""
         comparer = _PlaceComparer(self._places)
         with HashingTarReader(comparer, hash_tar=True) as reader:
             for member in reader.members(self._source):

@@ -1,4 +1,4 @@
-"""The strict grammar of our tars: a header, and what a reader knows of the member it begins."""
+"""Strict parsing of tar headers: only headers that `TarWriter` writes are accepted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipelines.format.tar import header
 from pipelines.format.tar_write_digests import Hash
 
 _SIZE_FIELD = slice(124, 135)
-# Where the fields of a header begin, last first.
+# Offsets of a header's fields, last one first.
 _FIELDS = (
     *((500, "end"), (345, "prefix"), (329, "device"), (265, "owner's name"), (257, "magic")),
     *((157, "link"), (156, "type"), (148, "checksum"), (136, "time"), (124, "size")),
@@ -17,10 +17,10 @@ _FIELDS = (
 
 
 class TarError(Exception):
-    """The bytes are not a tar of the one form that we write.
+    """The bytes are not a tar in the form that `TarWriter` writes.
 
     Attributes:
-        offset: The byte at fault, from the start of the tar.
+        offset: Offset of the wrong byte, from the start of the tar.
     """
 
     def __init__(self, detail: str, offset: int) -> None:
@@ -33,11 +33,11 @@ class ParsedMember:
 
     Attributes:
         name: Its name.
-        offset: Where its data begin.
-        length: How many bytes they are.
-        left: How many of them are yet to come.
-        digest: The digest of those that came, for the reader's use.
-        sha256: The digest of all, hex, once it is known; for the reader to fill in.
+        offset: Offset of its data.
+        length: Length of its data in bytes.
+        left: Number of bytes still to be read.
+        digest: Running digest of the bytes read so far, maintained by the reader.
+        sha256: Digest of all its data, hex; set by the reader when it is known.
     """
 
     __slots__ = ("digest", "left", "length", "name", "offset", "sha256")
@@ -56,8 +56,8 @@ class Piece(NamedTuple):
 
     Attributes:
         member: The member.
-        data: The bytes; none for a member without data.
-        last: Whether the member ends with them, and its padding is sound.
+        data: The bytes; empty for a member without data.
+        last: Whether the member ends with them and its padding is correct.
     """
 
     member: ParsedMember
@@ -66,14 +66,14 @@ class Piece(NamedTuple):
 
 
 def parse_header(block: bytes, at: int) -> tuple[str, int]:
-    """Name and length of the member whose header this is.
+    """Returns the member name and length in a header.
 
     Args:
-        block: 512 bytes.
-        at: Where they lie, for the error.
+        block: The header, 512 bytes.
+        at: Its offset, for the error.
 
     Raises:
-        TarError: If `TarWriter` would not have written this header, to the byte.
+        TarError: If the header is not exactly the one that `TarWriter` writes.
     """
     name = block[:100].rstrip(b"\0").decode("ascii", "replace")
     fault = 0
@@ -88,17 +88,17 @@ def parse_header(block: bytes, at: int) -> tuple[str, int]:
         if expected == block:
             return name, length
         fault = first_difference(block, expected)
-    detail = f"no header of ours at byte {at}: its {field_at(fault)}, at byte {at + fault}"
+    detail = f"not a valid header at byte {at}: wrong {field_at(fault)}, at byte {at + fault}"
     raise TarError(detail, at + fault)
 
 
 def field_at(position: int) -> str:
-    """The field of a header that has the byte of this position."""
+    """Returns the name of the header field that contains the byte at a position."""
     return next(label for start, label in _FIELDS if position >= start)
 
 
 def first_difference(found: bytes, expected: bytes) -> int:
-    """Where two strings of bytes begin to differ; the shorter length if one begins the other."""
+    """Returns where two byte strings start to differ; the shorter length if one is a prefix."""
     for position, (one, other) in enumerate(zip(found, expected, strict=False)):
         if one != other:
             return position

@@ -1,7 +1,7 @@
-"""Digests of the members of a tar that is being read, by two threads that share the work.
+"""Computes the digests of the members of a tar while it is read, in two threads.
 
-Digests of large members release Python's lock. The thread that reads takes part while it waits, so
-that two cores are busy and no third thread competes for them.
+Hashing large members releases Python's global lock. The reading thread takes part while it waits,
+so that two cores are busy and no third thread competes for them.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from queue import SimpleQueue
 
 from pipelines.format.tar_parser import ParsedMember, Piece
 
-SMALL_BYTES = 2048  # hashlib keeps the lock below this: such members are digested on the spot
+SMALL_BYTES = 2048  # hashlib keeps the lock below this size: such members are hashed at once
 
 
 class ReadBatch:
-    """What was parsed of one read.
+    """What was parsed from one read.
 
     Attributes:
-        buffer: Where its bytes are.
-        head: The piece of a member that began in an earlier read and ends here.
-        whole: Members that lie in this read: either thread takes the next.
-        tail: The piece of a member that goes on in the next read.
-        ended: The members that end here, in order.
-        done: Told once the thread has done its share: its error, or None.
+        buffer: The buffer with its bytes.
+        head: The piece of a member that began in an earlier read and ends in this one.
+        whole: Members that lie completely in this read; either thread takes the next one.
+        tail: The piece of a member that continues in the next read.
+        ended: The members that end in this read, in order.
+        done: Receives the thread's error, or None, once the thread has done its share.
     """
 
     __slots__ = ("buffer", "done", "ended", "head", "tail", "whole")
@@ -41,9 +41,9 @@ class ReadBatch:
 
 
 class BatchHasher:
-    """Fills in the digests of batches, in a thread that starts with the first.
+    """Computes the digests of batches, in a thread that starts with the first batch.
 
-    Whoever makes one must end it with `stop`.
+    The caller must end it with `stop`.
     """
 
     def __init__(self) -> None:
@@ -52,18 +52,18 @@ class BatchHasher:
         self._stopped = False
 
     def submit(self, batch: ReadBatch) -> None:
-        """Queues a batch; the caller bounds how many wait."""
+        """Queues a batch; the caller limits how many wait."""
         self._batches.put(batch)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="digests", daemon=True)
             self._thread.start()
 
     def finish(self, batch: ReadBatch, later: Iterable[ReadBatch] = ()) -> None:
-        """Helps with a batch and waits until it is done; an error of the thread comes out here.
+        """Helps with a batch and waits until it is done; raises an error of the thread.
 
         Args:
-            batch: The oldest that was given and not finished.
-            later: Those given after it, to help with while the thread does the last of `batch`.
+            batch: The oldest batch that was submitted and not finished.
+            later: Batches submitted after it, to help with while the thread finishes `batch`.
         """
         self._hash_all(batch.whole)
         for other in later:
@@ -74,7 +74,7 @@ class BatchHasher:
             raise error
 
     def stop(self) -> None:
-        """Ends the thread; what waits is dropped. Raises nothing, and may be called again."""
+        """Ends the thread and drops waiting batches. Raises nothing, and may be called again."""
         self._stopped = True
         self._batches.put(None)
         if self._thread is not None:
@@ -84,18 +84,18 @@ class BatchHasher:
         while (batch := self._batches.get()) is not None and not self._stopped:
             error: BaseException | None = None
             try:
-                # The pieces of a member that lies across reads come to this thread alone, in order.
+                # Only this thread hashes members that span several reads, piece by piece in order.
                 for piece in batch.head:
                     hash_piece(piece)
                 self._hash_all(batch.whole)
                 for piece in batch.tail:
                     hash_piece(piece)
-            except BaseException as found:  # it is raised again where somebody waits
+            except BaseException as found:  # raised again in the calling thread
                 error = found
             batch.done.put(error)
 
     def _hash_all(self, whole: deque[Piece]) -> None:
-        """Digests what the other thread has not taken yet."""
+        """Hashes the members that the other thread has not taken yet."""
         while whole and not self._stopped:
             self._hash_next(whole)
 
@@ -108,7 +108,7 @@ class BatchHasher:
 
 
 def hash_piece(piece: Piece) -> None:
-    """Digests the next piece of a member; the last gives its part the digest."""
+    """Hashes the next piece of a member; the last piece sets the member's digest."""
     member, data, last = piece
     digest = member.digest
     if digest is None:

@@ -1,4 +1,4 @@
-"""Reading tars ahead, with the digests of their members computed in threads beside."""
+"""Reads tars ahead and computes the digests of their members in threads."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pipelines.format.tar_parser import ParsedMember, Piece, TarError
 from pipelines.format.tar_read_digests import SMALL_BYTES, BatchHasher, ReadBatch, hash_piece
 
 _READ_BYTES = 1 << 20  # whole blocks, so that no header is ever split
-_READS_AHEAD = 3  # reads whose digests are awaited: what bounds the memory
+_READS_AHEAD = 3  # reads whose digests are pending; bounds the memory
 
 
 def _fill_buffer(source: BinaryIO, buffer: memoryview) -> memoryview:
-    """Reads until the buffer is full or nothing is left: a raw stream may give few at a time."""
+    """Reads until the buffer is full or the source ends: a raw stream may return short reads."""
     read_into: Callable[[memoryview], int | None] | None = getattr(source, "readinto", None)
     got = 0
     while got < len(buffer):
@@ -24,7 +24,7 @@ def _fill_buffer(source: BinaryIO, buffer: memoryview) -> memoryview:
         if read_into is not None:
             count = read_into(rest)
             if count is None:
-                raise BlockingIOError("a source that does not wait is no source of a tar")
+                raise BlockingIOError("a tar cannot be read from a non-blocking source")
         else:
             data = source.read(len(rest))
             count = len(data)
@@ -36,26 +36,26 @@ def _fill_buffer(source: BinaryIO, buffer: memoryview) -> memoryview:
 
 
 class PieceParser(Protocol):
-    """Makes pieces of members of the pieces that a tar is read in."""
+    """Splits the data of a tar into pieces of members."""
 
     def feed(self, view: memoryview, /) -> Iterator[Piece]:
-        """Takes the next piece, of whole blocks; only the last may be of any length.
+        """Parses the next data, of whole blocks; only the last may have any length.
 
         Raises:
-            TarError: If the reading must end here.
+            TarError: If reading cannot continue.
         """
 
 
 class HashingTarReader:
-    """Reads a tar ahead, with digests in threads beside; leave its `with` block to end them.
+    """Reads a tar ahead, with digests in threads, which end with its `with` block.
 
     Args:
         parser: Finds the members.
-        hash_tar: Whether the digest of the tar itself is computed as well, in a thread of its own.
+        hash_tar: Whether to compute the digest of the tar itself too, in its own thread.
 
     Attributes:
-        fault: What ended the reading, if anything did.
-        sha256: Digest of what was read, hex, after the last part; empty if it was not asked for.
+        fault: The error that ended the reading, or None.
+        sha256: Digest of what was read, hex, set after the last part; empty if not requested.
     """
 
     def __init__(self, parser: PieceParser, *, hash_tar: bool = False) -> None:
@@ -70,7 +70,7 @@ class HashingTarReader:
             if self._digest is not None
             else None
         )
-        # Kept, since fresh memory costs as much as reading into it.
+        # Reused, since allocating memory takes as long as reading into it.
         self._buffers = [memoryview(bytearray(_READ_BYTES)) for _ in range(_READS_AHEAD)]
 
     def __enter__(self) -> HashingTarReader:
@@ -82,7 +82,7 @@ class HashingTarReader:
             self._tar_worker.stop()
 
     def members(self, source: BinaryIO) -> Iterator[ParsedMember]:
-        """Reads to the end, or to a fault, and yields the members that came whole, in order."""
+        """Reads to the end, or to a fault, and yields the complete members in order."""
         while self.fault is None and (data := _fill_buffer(source, self._buffers[-1])):
             self._submit_read(data)
             if len(self._batches) == _READS_AHEAD:
@@ -94,7 +94,7 @@ class HashingTarReader:
             self.sha256 = self._digest.hexdigest()
 
     def _submit_read(self, data: memoryview) -> None:
-        """Takes one read and has digested what was found before any fault."""
+        """Parses one read and submits what was found before any fault for hashing."""
         batch = ReadBatch(self._buffers.pop())
         number = self._tar_worker.submit(data) if self._tar_worker is not None else 0
         whole, ended = batch.whole, batch.ended

@@ -1,4 +1,4 @@
-"""Where tar bytes go: sinks that take many pieces in one call, and those that take one."""
+"""Sinks for tar bytes: those that take many pieces per call, and those that take one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Protocol, runtime_checkable
 
 
 class Writable(Protocol):
-    """Where tar bytes go."""
+    """A sink for tar bytes."""
 
     def write(self, data: bytes | memoryview, /) -> int:
-        """Takes bytes, all or the first of them, and returns how many."""
+        """Writes all of the bytes or the first of them, and returns how many."""
 
 
 @runtime_checkable
@@ -18,16 +18,16 @@ class VectoredWritable(Protocol):
     """A sink that takes many pieces in one call, without joining them."""
 
     def writev(self, pieces: Sequence[bytes], /) -> None:
-        """Takes all of the pieces, in order."""
+        """Writes all of the pieces, in order."""
 
 
 def writev_for(sink: Writable) -> Callable[[Sequence[bytes]], None]:
-    """How all of some pieces are written to a sink: by its own `writev` if it has one."""
+    """Returns a function that writes pieces to a sink: its own `writev` if it has one."""
     return sink.writev if isinstance(sink, VectoredWritable) else _write_one_by_one(sink)
 
 
 def _write_one_by_one(sink: Writable) -> Callable[[Sequence[bytes]], None]:
-    """Writes pieces to a sink that takes one at a time, and perhaps not all of it."""
+    """Returns a `writev` for a sink that takes one piece at a time, perhaps not completely."""
 
     def writev(pieces: Sequence[bytes]) -> None:
         for piece in pieces:
@@ -35,7 +35,7 @@ def _write_one_by_one(sink: Writable) -> Callable[[Sequence[bytes]], None]:
             rest = memoryview(piece)
             while taken < len(rest):
                 if taken <= 0:
-                    raise OSError("the sink takes no more bytes")
+                    raise OSError("the sink accepts no more bytes")
                 rest = rest[taken:]
                 taken = sink.write(rest)
 

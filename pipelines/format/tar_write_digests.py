@@ -1,6 +1,6 @@
-"""Digests of the members of a tar that is being written, computed in a thread beside the writing.
+"""Computes the digests of the members of a tar in a thread while the tar is written.
 
-Pieces are handed over in batches: a batch costs two changes of thread, a piece next to nothing.
+Pieces are passed in batches: a batch costs two thread switches, a piece almost nothing.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from typing import Protocol
 from pipelines.format.background import BackgroundWorker
 
 BATCH_BYTES = 1 << 20
-BATCH_PIECES = 1024  # tiny pieces weigh more than their bytes
-QUEUE_DEPTH = 4  # batches that wait: what bounds the memory
+BATCH_PIECES = 1024  # tiny pieces cost more than their bytes
+QUEUE_DEPTH = 4  # waiting batches; bounds the memory
 
 
 class Hash(Protocol):
     """A digest of hashlib's."""
 
     def update(self, data: bytes | memoryview, /) -> None:
-        """Takes more bytes."""
+        """Adds more bytes."""
 
     def hexdigest(self) -> str:
-        """The digest of what was taken, hex."""
+        """Returns the digest of the bytes added, hex."""
 
 
 class MemberDigests:
-    """The sha256 of each member.
+    """Computes the sha256 of each member.
 
     Attributes:
-        hex_digests: Digests of the members that are done, in order, hex.
+        hex_digests: Digests of the finished members, in order, hex.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class MemberDigests:
         )
 
     def update(self, data: bytes) -> None:
-        """Takes bytes of a member, which must not change any more."""
+        """Adds bytes of a member, which must not change afterwards."""
         self._batch.append(data)
         self._bytes += len(data)
         if self._bytes >= BATCH_BYTES or len(self._batch) >= BATCH_PIECES:
@@ -53,12 +53,12 @@ class MemberDigests:
         self._batch.append(None)
 
     def finish(self) -> None:
-        """Waits until all that was taken is digested, and ends the thread."""
+        """Waits until all bytes are hashed, and ends the thread."""
         self._submit_batch()
         self._worker.finish()
 
     def stop(self) -> None:
-        """Ends the thread, whatever is not done. Raises nothing."""
+        """Ends the thread without finishing the work. Raises nothing."""
         self._worker.stop()
 
     def _submit_batch(self) -> None:

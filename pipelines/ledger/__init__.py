@@ -1,1 +1,1 @@
-"""Who earns what, and the proof of it. Everything here is pure: bytes and numbers in, same out."""
+"""The ledger: contributors' earnings and their proofs. All code here is pure, without I/O."""

@@ -1,8 +1,8 @@
-"""Who claims what: all that the exact allocation needs of a delivery, in a few columns of numbers.
+"""Allocates the contributors' part of a delivery exactly, from a few columns of numbers.
 
-The pool cannot be shared out before every asset is known. What is kept of an asset meanwhile is its
-key, a digest of its id, its weight and a few bytes for each contributor; the rest of its row is
-read again when its entries are made.
+The pool cannot be shared before every asset is known. Until then only an asset's key, a digest of
+its id, its weight and a few bytes per contributor are kept; the rest of its row is read again when
+its entries are made.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class AllocatedLines:
     """Every line of a delivery with its amount, in the order of the log: by key, then contributor.
 
     Attributes:
-        ranks: By asset, in the order in which they were added: its place in the order of the log.
-        firsts: By that place: its first line; one more at the end, which is how many there are.
+        ranks: By asset, in the order in which they were added: its position in the log's order.
+        firsts: By that position: the asset's first line; the last item is the number of lines.
         people: The contributors' ids, sorted.
-        earned_minor: What each of them earns in all.
-        person: By line: whose it is, a position in `people`.
+        earned_minor: Total earnings of each contributor, in minor units.
+        person: By line: the contributor, as a position in `people`.
         share_bp: By line: share of the asset, in basis points.
-        weight: By line: what the asset counts under the rule.
-        amount_minor: By line: what it pays.
+        weight: By line: weight of the asset under the rule.
+        amount_minor: By line: amount paid, in minor units.
     """
 
     ranks: Integers
@@ -54,7 +54,7 @@ class AllocatedLines:
 
 
 class Allocator:
-    """Takes the assets of a delivery, table by table, and shares the contributors' part over them.
+    """Collects a delivery's assets, table by table, and shares the contributors' part among them.
 
     Args:
         rule: How the contributors' part is shared.
@@ -71,7 +71,7 @@ class Allocator:
         self._shares: list[Integers32] = []
 
     def add(self, table: pa.Table) -> None:
-        """Takes a table of `DELIVERED_SCHEMA`.
+        """Adds a table of `DELIVERED_SCHEMA`.
 
         Raises:
             InputError: A split does not sum to 10,000, a contributor's id is empty, a digest or a
@@ -99,7 +99,7 @@ class Allocator:
         places = np.empty(len(people), np.int32)
         places[[self._codes[person] for person in people]] = np.arange(len(people))
         counts = np.concatenate(self._counts)
-        owners = np.repeat(ranks, counts)  # the place of each line's asset
+        owners = np.repeat(ranks, counts)  # position of each line's asset
         person = places[np.concatenate(self._people)]
         order = np.lexsort((person, owners))
         owners, person = owners[order], person[order]
@@ -112,7 +112,7 @@ class Allocator:
         return AllocatedLines(ranks, firsts, people, earned, person, share_bp, weight, amounts)
 
     def _rank(self) -> Integers:
-        """Every asset's place in order of key, code point by code point."""
+        """Returns every asset's position in the order of keys, by code point."""
         if not sum(map(len, self._keys)):
             raise InputError(
                 "nothing was delivered, so nobody can be paid",
@@ -141,7 +141,7 @@ class Allocator:
         return np.array(checked, np.int64)
 
     def _lines(self, table: pa.Table) -> tuple[Integers, Integers32, Integers32]:
-        """Row, contributor and share of every line; who is named twice holds both shares."""
+        """Returns row, contributor and share of every line; repeated contributors add up."""
         contributor_lists, share_lists = (
             _column(table, "contributor_ids"),
             _column(table, "shares_bp"),
@@ -178,7 +178,7 @@ def _column(table: pa.Table, name: str) -> Column:
 
 
 def _id_digests(table: pa.Table) -> npt.NDArray[np.bytes_]:
-    """What tells assets apart; two of as many as there may ever be will not meet in 128 bits."""
+    """Returns 128-bit digests of the assets' ids, long enough to rule out collisions."""
     ids = values_of(_column(table, "asset_id"), str)
     data = b"".join(hashlib.sha256(one.encode()).digest()[:_ID_BYTES] for one in ids)
     return np.frombuffer(data, f"S{_ID_BYTES}")
@@ -203,7 +203,7 @@ def _check_distinct(
     keys: pa.ChunkedArray[pa.StringScalar],
     order: Integers | None = None,
 ) -> None:
-    """Refuses two assets that have the same `what`, told by their keys."""
+    """Refuses two assets with the same `what`; the error names their keys."""
     if not same.any():
         return
     at = int(np.argmax(same))

@@ -1,4 +1,4 @@
-"""Salted commitments: buyers see them, and only who holds a salt can tell what they stand for.
+"""Salted commitments: buyers see them, but only a salt's holder can tell what they commit to.
 
 Every value has its own 32-byte salt, so that opening one commitment says nothing about another:
 
@@ -7,8 +7,8 @@ Every value has its own 32-byte salt, so that opening one commitment says nothin
     commitment = SHA-256(domain 0x00 salt 0x00 value)
 
 An id and a value are lists of texts, each written as UTF-8 after its length in four bytes, so that
-no two lists have the same bytes. Whoever destroys the secret severs the link between the log and
-the people in it; the log itself stays as it is.
+no two lists have the same bytes. Destroying the secret cuts the link between the log and the people
+in it; the log itself does not change.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DEAL_INFO = b"fairshard/deal-salt/v1\x00"
 
 
 class Domain(StrEnum):
-    """What a commitment is about. Two domains never share a salt or a commitment."""
+    """The subject of a commitment. Two domains never share a salt or a commitment."""
 
     ASSET = "asset"
     CONTRIBUTOR = "contributor"
@@ -65,7 +65,7 @@ def deal_salt(secret: bytes, deal_id: str) -> bytes:
 
 
 def item_salt(salt: bytes, domain: Domain, *ids: str) -> bytes:
-    """The salt of one item: what is handed to the person who may open its commitment.
+    """Return the salt of one item, which is given to the person who may open its commitment.
 
     Args:
         salt: The deal's salt.
@@ -79,9 +79,9 @@ def item_salt(salt: bytes, domain: Domain, *ids: str) -> bytes:
 
 
 class DomainSalts:
-    """The items' salts of one deal and domain: HMAC-SHA256 (RFC 2104) with its key set up once.
+    """The salts of one deal's items in a domain: HMAC-SHA256 (RFC 2104) with its key set up once.
 
-    Setting a key up costs more than using it, and the standard library's object more than both.
+    Setting up a key takes longer than using it, and the standard library's object longer than both.
 
     Args:
         salt: The deal's salt.
@@ -95,7 +95,7 @@ class DomainSalts:
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
 
     def salt_for(self, ids: bytes) -> bytes:
-        """The salt of the item with these ids, as `encode` writes them."""
+        """Return the salt of the item with these ids, as `encode` writes them."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(ids)
         outer.update(inner.digest())
@@ -104,17 +104,17 @@ class DomainSalts:
 
 @lru_cache(maxsize=16)
 def domain_salts(salt: bytes, domain: Domain) -> DomainSalts:
-    """The items' salts of a deal and domain."""
+    """Return the salts of a deal's items in a domain."""
     return DomainSalts(salt, domain)
 
 
 def commit(domain: Domain, salt: bytes, value: bytes) -> str:
-    """The commitment to a value, in hex.
+    """Return the commitment to a value, in hex.
 
     Args:
         domain: What the commitment is about.
         salt: The item's salt, 32 bytes.
-        value: The encoded value: of `text_value` or `amount_value`.
+        value: The encoded value, from `text_value` or `amount_value`.
 
     Returns:
         64 hex digits.
@@ -123,10 +123,10 @@ def commit(domain: Domain, salt: bytes, value: bytes) -> str:
 
 
 def opens(commitment: str, domain: Domain, salt: bytes, value: bytes) -> bool:
-    """Whether a salt and a value open a commitment.
+    """Return whether a salt and a value open a commitment.
 
-    A salt of another length never does: salts have one length, so that salt and value cannot be
-    cut apart in two ways.
+    A salt of another length never does: all salts have the same length, so that salt and value
+    cannot be split in two ways.
     """
     if len(salt) != SALT_BYTES:
         return False
@@ -134,17 +134,17 @@ def opens(commitment: str, domain: Domain, salt: bytes, value: bytes) -> bool:
 
 
 def text_value(text: str) -> bytes:
-    """The value bytes of an asset's or a contributor's id."""
+    """Return the value bytes of an asset's or a contributor's id."""
     return encode(text)
 
 
 def amount_value(amount_minor: int, currency: str, share_bp: int, weight: int) -> bytes:
-    """The value bytes of what an entry pays, with what it was worked out from."""
+    """Return the value bytes of an entry's amount, with the figures it was computed from."""
     return encode(str(amount_minor), currency, str(share_bp), str(weight))
 
 
 def encode(*texts: str) -> bytes:
-    """Texts as bytes that no other list of texts has: each after its length in four bytes.
+    """Return texts as unambiguous bytes: each text after its length in four bytes.
 
     Raises:
         InputError: A text has no UTF-8 form (a lone surrogate).
@@ -160,8 +160,8 @@ def encode(*texts: str) -> bytes:
 
 @lru_cache(maxsize=4_096)
 def encode_cached(text: str) -> bytes:
-    """One text, of those that come again and again, as `encode` writes it.
+    """Return one frequently used text as `encode` writes it.
 
-    The bytes of several one after another are those of the list of them.
+    The concatenated bytes of several texts are those of the list of them.
     """
     return encode(text)

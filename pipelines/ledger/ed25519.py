@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from schemas.errors import InputError, RunError
 
-#: Name of the demo's key, which anybody can work out.
+#: Name of the demo's key, which anyone can compute.
 DEMONSTRATION_KEY_NAME = "fairshard-demonstration"
 
-#: What stands before the name in a signature line.
+#: The prefix of the name in a signature line.
 SIGNATURE_MARK = "— "
 
 _ED25519 = b"\x01"
@@ -51,7 +51,7 @@ class Verifier:
 
     @property
     def fingerprint(self) -> str:
-        """Sha256 of the key as text, hex: what is compared by telephone or put in a contract."""
+        """SHA-256 of the key as text, hex, for comparison by telephone or in a contract."""
         return hashlib.sha256(self.vkey.encode()).hexdigest()
 
     def verify(self, text: str, signature: bytes) -> None:
@@ -81,9 +81,11 @@ class Signer:
 
     def __post_init__(self) -> None:
         if not is_key_name(self.name):
-            raise InputError("not a name for a key", repr(self.name), "Leave out spaces and +.")
+            raise InputError("not a valid key name", repr(self.name), "Leave out spaces and +.")
         if len(self.private) != _KEY_BYTES:
-            raise InputError("a private key has 32 bytes", f"{len(self.private)} bytes", "Fix it.")
+            raise InputError(
+                "a private key has 32 bytes", f"{len(self.private)} bytes", "Correct it."
+            )
 
     @property
     def verifier(self) -> Verifier:
@@ -111,7 +113,7 @@ class Signer:
             The note: text, blank line, signature line.
 
         Raises:
-            InputError: The text cannot be a note's.
+            InputError: The text cannot be signed as a note.
         """
         if not is_note_text(text):
             raise InputError(
@@ -155,7 +157,7 @@ def parse_skey(skey: str) -> Signer:
 
 
 def _parse_key(text: str, what: str, secret: bool = False) -> tuple[str, bytes]:
-    """Name and 32 key bytes of `name+key id+base64`; the key id is the caller's to compare."""
+    """Return name and 32 key bytes of `name+key id+base64`; the caller compares the key id."""
     name, _, rest = text.partition("+")
     _, _, encoded = rest.partition("+")  # Base64 may itself hold a plus.
     raw = from_base64(encoded)
@@ -168,23 +170,23 @@ def _parse_key(text: str, what: str, secret: bool = False) -> tuple[str, bytes]:
 
 
 def is_key_name(name: str) -> bool:
-    """Whether a key may have this name."""
-    # str.split() drops every Unicode space; a name must come through it unchanged.
+    """Return whether a key may have this name."""
+    # str.split() drops every Unicode space; a valid name is unchanged by it.
     return name.split() == [name] and "+" not in name and _is_clean(name)
 
 
 def is_note_text(text: str) -> bool:
-    """Whether this can be signed as a note."""
+    """Return whether a text can be signed as a note."""
     return text.endswith("\n") and _is_clean(text.replace("\n", ""))
 
 
 def _is_clean(text: str) -> bool:
-    """Whether the text has a UTF-8 form and no ASCII control characters."""
+    """Return whether the text has a UTF-8 form and no ASCII control characters."""
     return all(char >= " " and not "\ud800" <= char <= "\udfff" for char in text)
 
 
 def to_base64(data: bytes) -> str:
-    """Standard base64."""
+    """Return bytes as standard base64."""
     return base64.b64encode(data).decode("ascii")
 
 

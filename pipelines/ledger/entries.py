@@ -1,4 +1,4 @@
-"""From delivered assets to ledger entries: amounts, commitments and public leaves."""
+"""Turns delivered assets into ledger entries: amounts, commitments and public leaves."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from schemas.errors import InputError
 from schemas.ledger import LEDGER_SCHEMA, Allocation
 from schemas.money import exponent
 
-#: What an entry has of its asset's row.
+#: The columns of an asset's row that its entries need.
 ASSET_COLUMNS = ("asset_id", "shard", "key", "media_sha256", "decision_sha256")
 
 _SALTS = ("asset_salt", "contributor_salt", "amount_salt")
 _SEALED_COLUMNS = (*_SALTS, "asset_commitment", "contributor_commitment", "amount_commitment")
-#: The ledger's columns, the salts that open an entry, and whose it is, in order of id.
+#: The ledger's columns, the salts that open an entry, and its contributor's position by id.
 SEALED_SCHEMA = pa.schema(
     [
         *LEDGER_SCHEMA,
@@ -39,7 +39,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTerms:
-    """What a deal says about money, and which delivery it is said of.
+    """The money terms of a deal, for one delivery.
 
     Args:
         delivery: Id of the delivery.
@@ -60,11 +60,12 @@ class DeliveryTerms:
 
 @dataclass(frozen=True)
 class SealedEntries:
-    """Entries in the order of the log, with what opens them.
+    """Entries in the order of the log, with the salts that open them.
 
     Attributes:
         table: Their rows, SEALED_SCHEMA.
-        leaves: Their public leaves; `hashes`: the leaves' hashes.
+        leaves: Their public leaves.
+        hashes: The leaves' hashes.
     """
 
     table: pa.Table
@@ -75,14 +76,14 @@ class SealedEntries:
 def seal_entries(
     assets: pa.Table, allocated: AllocatedLines, first_asset: int, terms: DeliveryTerms, salt: bytes
 ) -> SealedEntries:
-    """Makes the entries of a run of assets: commits to what they say and hashes their leaves.
+    """Makes the entries of consecutive assets: commits to their values and hashes their leaves.
 
     Args:
         assets: Columns `ASSET_COLUMNS` of `DELIVERED_SCHEMA`, in the order of the log.
         allocated: Every line of the delivery.
-        first_asset: Place of the first of these assets in the order of the log.
-        terms: The money, the rule and the delivery.
-        salt: The deal's salt, of `commitments.deal_salt`.
+        first_asset: Position of the first of these assets in the order of the log.
+        terms: The money terms of the delivery.
+        salt: The deal's salt, from `commitments.deal_salt`.
     """
     firsts = allocated.firsts[first_asset : first_asset + len(assets) + 1]
     lines = slice(int(firsts[0]), int(firsts[-1]))
@@ -91,7 +92,7 @@ def seal_entries(
     amounts, weights = allocated.amount_minor[lines], allocated.weight[lines]
     shares = allocated.share_bp[lines]
     currency = encode(terms.currency)
-    values = [  # as `amount_value` has it
+    values = [  # as in `amount_value`
         encode_cached(str(amount))
         + currency
         + encode_cached(str(share))
@@ -131,9 +132,8 @@ def _seal_lines(
 
     What an asset's lines share is made once.
 
-    A contributor and an amount have a salt of their own in each entry. Were it one for each
-    contributor, a buyer could tell which assets share a maker, and somebody who opens one line
-    would open all.
+    Contributor and amount have a separate salt in each entry. With one salt per contributor, a
+    buyer could tell which assets have the same contributor, and opening one line would open all.
     """
     asset_salts, contributor_salts, amount_salts = (
         domain_salts(salt, domain) for domain in (Domain.ASSET, Domain.CONTRIBUTOR, Domain.AMOUNT)
@@ -151,7 +151,7 @@ def _seal_lines(
             asset = commit(Domain.ASSET, asset_item_salt, asset_value)
             rest = leaf_suffix(terms.delivery, shard, key, media, decision, terms.terms_sha256)
         contributor_value = encode_cached(person)
-        # What identifies the item, as `encode` has it.
+        # What identifies the item, as `encode` writes it.
         item_ids = delivery + asset_value + contributor_value
         contributor_salt, amount_salt = (
             contributor_salts.salt_for(item_ids),
@@ -178,21 +178,21 @@ def _seal_lines(
 
 
 def asset_salt(salt: bytes, asset_id: str) -> bytes:
-    """The salt of an asset's commitment, one for the whole deal: notices name assets by it."""
+    """Returns the salt of an asset's commitment, the same for the whole deal: notices use it."""
     return commitments.item_salt(salt, Domain.ASSET, asset_id)
 
 
 def asset_commitment(salt: bytes, asset_id: str) -> str:
-    """The commitment by which a deal's buyer knows an asset, hex."""
+    """Returns the commitment by which a deal's buyer identifies an asset, hex."""
     value = commitments.text_value(asset_id)
     return commitments.commit(Domain.ASSET, asset_salt(salt, asset_id), value)
 
 
 def check_terms(terms: DeliveryTerms) -> None:
-    """Refuses terms that the ledger has no place for.
+    """Refuses terms that the ledger cannot hold.
 
     Raises:
-        InputError: The currency is unknown, the pool past 64 bits, or the digest none.
+        InputError: The currency is unknown, the pool exceeds 64 bits, or the digest is malformed.
     """
     exponent(terms.currency)
     if terms.pool_minor > _INT64_MAX:

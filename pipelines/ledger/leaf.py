@@ -1,7 +1,7 @@
 """The public leaf of a ledger entry: its bytes in the log.
 
 A leaf is what the log publishes about an entry: RFC 8785 canonical JSON of commitments and of
-things that the buyer has anyway. It never holds a contributor id, an asset id or an amount.
+values that the buyer already has. It never holds a contributor id, an asset id or an amount.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import orjson
 from schemas.errors import InputError
 from schemas.ledger import LedgerEntry
 
-#: Names the form of a leaf. A change of its fields is a new version.
+#: Version of the leaf format. A change of its fields needs a new version.
 LEAF_VERSION = "fairshard/entry/v1"
 
 
 def leaf_bytes(entry: LedgerEntry) -> bytes:
-    """The public leaf of an entry: what goes into the log's entry bundles.
+    """Returns the public leaf of an entry, as it is stored in the log's entry bundles.
 
     Returns:
         RFC 8785 canonical JSON, UTF-8, some 700 bytes.
@@ -38,9 +38,9 @@ def leaf_bytes(entry: LedgerEntry) -> bytes:
 
 
 def join_leaf(amount: str, asset: str, contributor: str, suffix: bytes) -> bytes:
-    """A leaf of its commitments, which are hex, and of `leaf_suffix`.
+    """Returns a leaf made of its commitments, in hex, and `leaf_suffix`.
 
-    Names in canonical JSON stand in alphabetical order, so that commitments come first.
+    Names in canonical JSON are in alphabetical order, so the commitments come first.
     """
     commitment_fields = (
         f'{{"amount_commitment":"{amount}","asset_commitment":"{asset}",'
@@ -52,7 +52,7 @@ def join_leaf(amount: str, asset: str, contributor: str, suffix: bytes) -> bytes
 def leaf_suffix(
     delivery: str, shard: str, key: str, media: str, decision: str, terms: str
 ) -> bytes:
-    """The end of a leaf. orjson escapes texts as RFC 8785 says."""
+    """Returns the end of a leaf. orjson escapes texts as RFC 8785 requires."""
     fields = {
         "decision_sha256": decision,
         "delivery": delivery,

@@ -1,7 +1,7 @@
 """The Merkle tree of RFC 6962, section 2.1: roots, and the checks of proofs.
 
-Hashes are 32 raw bytes. A tree is given by its leaf hashes, never by the leaves themselves, so
-that whoever holds only hashes can prove and check.
+Hashes are 32 raw bytes. A tree is given by its leaf hashes, never by the leaves themselves, so that
+proofs can be made and checked with hashes alone.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ class ProofError(RunError):
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """The hash of a leaf: `sha256(0x00 ‖ data)`."""
+    """Return the hash of a leaf: `sha256(0x00 ‖ data)`."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of an inner node: `sha256(0x01 ‖ left ‖ right)`."""
+    """Return the hash of an inner node: `sha256(0x01 ‖ left ‖ right)`."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 class RootBuilder:
-    """Works out the root of leaves that arrive one by one, in memory that grows with log(size)."""
+    """Computes the root of leaves that arrive one by one, in memory that grows with log(size)."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -44,7 +44,7 @@ class RootBuilder:
 
         Args:
             subtree: The hash.
-            leaves: How many leaves it stands for: a power of two that divides the size so far.
+            leaves: Number of leaves it represents: a power of two that divides the size so far.
         """
         carry = subtree
         bits = self.size // leaves
@@ -55,7 +55,7 @@ class RootBuilder:
         self.size += leaves
 
     def root(self) -> bytes:
-        """The root of the leaves so far; more may follow."""
+        """Return the root of the leaves so far; more may follow."""
         if not self._roots:
             return EMPTY_ROOT
         result = self._roots[-1]
@@ -65,7 +65,7 @@ class RootBuilder:
 
 
 def root(leaf_hashes: Iterable[bytes]) -> bytes:
-    """The root of a tree of these leaf hashes."""
+    """Return the root of a tree of these leaf hashes."""
     builder = RootBuilder()
     for leaf in leaf_hashes:
         builder.add(leaf)
@@ -73,7 +73,7 @@ def root(leaf_hashes: Iterable[bytes]) -> bytes:
 
 
 def full_root(hashes: Sequence[bytes]) -> bytes:
-    """The root of a full tree: of as many leaves as a power of two."""
+    """Return the root of a full tree, whose number of leaves is a power of two."""
     while len(hashes) > 1:
         pairs = zip(hashes[::2], hashes[1::2], strict=True)
         hashes = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs]
@@ -83,7 +83,7 @@ def full_root(hashes: Sequence[bytes]) -> bytes:
 def verify_inclusion(
     leaf: bytes, index: int, size: int, proof: Sequence[bytes], root_hash: bytes
 ) -> None:
-    """Check that a leaf is in a tree, as RFC 9162, section 2.1.3.2, says.
+    """Check that a leaf is in a tree, by RFC 9162, section 2.1.3.2.
 
     Args:
         leaf: The leaf hash.
@@ -96,7 +96,9 @@ def verify_inclusion(
         ProofError: It does not show that.
     """
     if not 0 <= index < size:
-        raise ProofError("the inclusion proof is for no leaf", f"index {index}, size {size}")
+        raise ProofError(
+            "the inclusion proof is for a leaf outside the tree", f"index {index}, size {size}"
+        )
     _check_hashes([leaf, *proof])
     node, last = index, size - 1
     result = leaf
@@ -118,10 +120,10 @@ def verify_inclusion(
 def verify_consistency(
     old_size: int, size: int, proof: Sequence[bytes], old_root: bytes, root_hash: bytes
 ) -> None:
-    """Check that a tree only grew, as RFC 9162, section 2.1.4.2, says.
+    """Check that a tree only grew, by RFC 9162, section 2.1.4.2.
 
-    A proof from size 0 is refused, as other verifiers do: every tree extends the empty one, so it
-    would look like an assurance and be none.
+    A proof from size 0 is refused, as other verifiers do: every tree extends the empty one, so such
+    a proof would show nothing.
 
     Args:
         old_size: Size of the old tree, one or more.
@@ -134,12 +136,14 @@ def verify_consistency(
         ProofError: It does not show that.
     """
     if not 1 <= old_size <= size:
-        raise ProofError("nothing can be consistent between sizes", f"{old_size} and {size}")
+        raise ProofError(
+            "there is no consistency proof between these sizes", f"{old_size} and {size}"
+        )
     _check_hashes(proof)
     if old_size == size:
         if proof:
             raise ProofError("a proof between equal sizes must be empty", f"{len(proof)} hashes")
-        _check_root("two roots of one size differ", old_root, root_hash)
+        _check_root("two roots of the same size differ", old_root, root_hash)
         return
     path = list(proof)
     if old_size & (old_size - 1) == 0:
@@ -168,7 +172,7 @@ def verify_consistency(
 
 
 def inclusion_path(index: int, size: int, range_root: Callable[[int, int], bytes]) -> list[bytes]:
-    """The inclusion proof of a leaf, lowest hash first, out of the roots of ranges of leaves."""
+    """Return the inclusion proof of a leaf, lowest hash first, from the roots of ranges."""
     proof: list[bytes] = []
     start, stop = 0, size
     while stop - start > 1:
@@ -183,7 +187,7 @@ def inclusion_path(index: int, size: int, range_root: Callable[[int, int], bytes
 
 
 def _split_point(count: int) -> int:
-    """The largest power of two below `count`, which is two or more."""
+    """Return the largest power of two below `count`, which is two or more."""
     return 1 << ((count - 1).bit_length() - 1)
 
 

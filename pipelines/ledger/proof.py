@@ -1,7 +1,6 @@
 """One offline proof per entry, in the form of C2SP tlog-proof: index, path and checkpoint.
 
-Whoever has the log's verifier key and a leaf needs nothing else to see that the leaf is in the
-log.
+With the log's verifier key and a leaf, nothing else is needed to check that the leaf is in the log.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def write_proof(index: int, path: Sequence[bytes], checkpoint: str) -> str:
 
 
 def read_proof(text: str) -> Proof:
-    """Read a proof. Extra data, which nobody vouches for, is refused: our proofs have none.
+    """Read a proof. Extra data is refused: it is not signed, and our proofs have none.
 
     Raises:
         ProofError: It has another form.
@@ -58,7 +57,7 @@ def read_proof(text: str) -> Proof:
     index = _INDEX.fullmatch(lines[1]) if len(lines) > 1 else None
     if lines[0] != _HEADER or index is None or not blank or len(lines) > 2 + _MAX_PATH:
         raise ProofError(
-            "this is no proof of a log entry",
+            "this is not a proof of a log entry",
             ascii(text[:80]),
             f"It must begin with {_HEADER} and an index line.",
         )
@@ -80,13 +79,13 @@ def verify_proof(text: str, leaf: bytes, vkey: str, origin: str | None = None) -
         text: The proof.
         leaf: The leaf hash, 32 bytes.
         vkey: The log's verifier key.
-        origin: The log's origin, where one is expected.
+        origin: The expected origin of the log, or None.
 
     Returns:
         The proof, now checked.
 
     Raises:
-        ProofError: The proof does not show it.
+        ProofError: The proof does not show that.
         NoteError: The checkpoint is malformed or not signed by the key.
         InputError: The key is malformed.
     """

@@ -1,9 +1,9 @@
 """Signed notes and checkpoints in the forms of C2SP signed-note and tlog-checkpoint, with Ed25519.
 
 A note is text, a blank line and signature lines `— name base64(key id ‖ signature)`. A checkpoint
-is a note of three lines: the log's origin, its size, its root. Reading is strict: whatever this
-module would not write is refused, except signatures by keys that nobody asked about, which the
-specification says to ignore.
+is a note of three lines: the log's origin, its size, its root. Reading is strict: anything this
+module would not write is refused, except signatures by other keys, which the specification says to
+ignore.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def open_note(note: str, verifier: Verifier) -> str:
     """Check a note's form and the key's signature.
 
     1. Only characters that a note may have.
-    2. Text and signatures, parted by the last blank line.
+    2. Text and signatures, separated by the last blank line.
     3. Every signature line well formed; those of other keys are skipped.
     4. The key's signature is there, once, and valid.
 
@@ -94,7 +94,7 @@ def sign_checkpoint(signer: Signer, origin: str, size: int, root: bytes) -> str:
         root: The tree's root, 32 bytes.
 
     Raises:
-        InputError: One of them has no place in a checkpoint.
+        InputError: One of them is not valid in a checkpoint.
     """
     text = f"{origin}\n{size}\n{to_base64(root)}\n"
     if _parse_checkpoint(text) != (origin, size, root):
@@ -112,22 +112,24 @@ def open_checkpoint(text: str, vkey: str, origin: str | None = None) -> tuple[st
     Args:
         text: The whole checkpoint.
         vkey: The log's verifier key.
-        origin: The origin that it must have, where one is expected.
+        origin: The expected origin, or None.
 
     Returns:
         Origin, size and root.
 
     Raises:
-        NoteError: The note is malformed, not signed by the key, no checkpoint, of another origin,
-            or has extension lines, which our logs never write and nobody could audit.
+        NoteError: The note is malformed, not signed by the key, not a checkpoint, of another
+            origin, or has extension lines, which our logs never write and nobody could audit.
         InputError: The key is malformed.
     """
     signed = open_note(text, parse_vkey(vkey))
     found = _parse_checkpoint(signed)
     if found is None:
-        raise NoteError("the signed text is no checkpoint", ascii(signed[:200]))
+        raise NoteError("the signed text is not a checkpoint", ascii(signed[:200]))
     if origin is not None and found[0] != origin:
-        raise NoteError("the checkpoint is another log's", ascii(found[0]), f"Expected {origin}.")
+        raise NoteError(
+            "the checkpoint belongs to another log", ascii(found[0]), f"Expected {origin}."
+        )
     return found
 
 

@@ -1,6 +1,6 @@
 """Share money out to the last minor unit: largest remainder, ties by id, integers only.
 
-Everybody first gets the floor of their exact share. The few minor units left over go, one each, to
+Everyone first gets the floor of their exact share. The few minor units left over go, one each, to
 the largest remainders; equal remainders are served in order of id. So 100.00 over three is 33.34,
 33.33, 33.33, and the parts always sum to the whole.
 """
@@ -25,7 +25,7 @@ def largest_remainder(total_minor: int, weights: Sequence[tuple[str, int]]) -> d
     """Share a total over ids in proportion to integer weights, exactly.
 
     Args:
-        total_minor: What is shared, in minor units, zero or more.
+        total_minor: The amount to share, in minor units, zero or more.
         weights: Pairs of id and weight. Ids are unique; weights are zero or more and not all zero.
 
     Returns:
@@ -42,7 +42,7 @@ def largest_remainder(total_minor: int, weights: Sequence[tuple[str, int]]) -> d
     ids = [name for name, _ in weights]
     if len(set(ids)) != len(ids):
         repeated = next(name for name, times in Counter(ids).items() if times > 1)
-        raise InputError("an id stands twice among the weights", repr(repeated), "Merge the two.")
+        raise InputError("an id appears twice among the weights", repr(repeated), "Merge the two.")
     amounts = _share(total_minor, [weight for _, weight in weights], ids)
     return dict(zip(ids, amounts, strict=True))
 
@@ -82,7 +82,7 @@ def agency_and_contributors(pool_minor: int, agency_share: Decimal) -> tuple[int
 
 
 def line_weight(rule: Allocation, weight: int, samples: int) -> int:
-    """What one delivered asset counts under a deal's rule.
+    """Return the weight of one delivered asset under a deal's rule.
 
     Args:
         rule: The deal's allocation rule.
@@ -114,18 +114,18 @@ def allocate(
     1. Over contributors, by the sum of weight times share over their lines; ties by id.
     2. Inside each contributor, over their lines by the same numbers; ties by the line's key.
 
-    Sharing over contributors first keeps what somebody earns within one minor unit of their exact
+    Sharing over contributors first keeps everyone's earnings within one minor unit of their exact
     share; rounding each line alone could cost a contributor of many lines much more.
 
     Args:
-        person: Whose each line is: from 0, in order of id. The lines are in order of key.
-        weight: What each line's asset counts under the deal's rule, zero or more.
+        person: Each line's contributor: from 0, in order of id. The lines are in order of key.
+        weight: Weight of each line's asset under the deal's rule, zero or more.
         share_bp: The share in each line's asset, in basis points, zero or more.
-        people: How many contributors there are; each has a line.
-        contributors_minor: What is shared, in minor units, zero or more; below 2**63.
+        people: Number of contributors; each has at least one line.
+        contributors_minor: The amount to share, in minor units, zero or more; below 2**63.
 
     Returns:
-        Minor units for each line, and for each contributor. Either sums to `contributors_minor`.
+        Minor units for each line, and for each contributor. Both sum to `contributors_minor`.
 
     Raises:
         InputError: All weights are zero.
@@ -136,7 +136,7 @@ def allocate(
     totals = np.add.reduceat(points, starts)
     # 1. Over contributors.
     earned = _share(contributors_minor, totals.tolist())
-    # 2. Inside each contributor: all at once, but for those whose products or sum pass 64 bits.
+    # 2. Inside each contributor: all at once, except those whose products or sums exceed 64 bits.
     largest = np.maximum.reduceat(points, starts).tolist()
     narrow = [
         max(part * largest_points, total) <= _INT64_MAX
@@ -156,7 +156,7 @@ def allocate(
 
 
 def _points(weight: npt.NDArray[np.int64], share_bp: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
-    """What lines count: as Python's integers where a sum of them might pass 64 bits."""
+    """Return the lines' points, as Python integers if their sum might exceed 64 bits."""
     if int(weight.max()) * int(share_bp.max()) * len(weight) > _INT64_MAX:
         return weight.astype(object) * share_bp
     return weight * share_bp
@@ -171,8 +171,8 @@ def _share_groups(
     """Largest remainder inside each group of neighbours; ties by position.
 
     Args:
-        earned: What each group shares.
-        points: What each member counts; times the group's `earned` it fits in 64 bits.
+        earned: The amount that each group shares.
+        points: Points of each member; multiplied by the group's `earned` they fit in 64 bits.
         totals: Each group's sum of points, which fits in 64 bits.
         starts: Each group's first member.
     """
@@ -187,9 +187,9 @@ def _share_groups(
 
 
 def _share(total: int, weights: Sequence[int], ids: Sequence[str] | None = None) -> list[int]:
-    """Largest remainder; ties by id, or by position where there are none.
+    """Share by largest remainder; ties by id, or by position if there are no ids.
 
-    The work is one division and one sort of integers.
+    It takes one division and one sort of integers.
     """
     _check_integer("total in minor units", total, 0)
     for weight in weights:
@@ -211,7 +211,7 @@ def _share(total: int, weights: Sequence[int], ids: Sequence[str] | None = None)
     left = total - sum(parts)
     if left == 0:
         return parts
-    # Every remainder above the last one served gets a unit; only those equal to it need ids.
+    # Every remainder above the last one that gets a unit also gets one; only ties need ids.
     last = sorted(remainders, reverse=True)[left - 1]
     tied: list[int] = []
     for position, remainder in enumerate(remainders):

@@ -1,7 +1,7 @@
-"""What one contributor earned in one delivery, and what they need to check it themselves.
+"""Statements: what one contributor earned in one delivery, with the salts to check it.
 
-A statement holds one contributor's lines and nobody else's. Each line carries the salts that open
-its commitments, so that the public leaf can be built again and found in the log.
+A statement holds one contributor's lines and nobody else's. Each line has the salts that open
+its commitments, so that the public leaf can be rebuilt and found in the log.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from schemas.money import format_amount
 
-#: Names the form of a statement. A change of its fields is a new version.
+#: Version of the statement format. A change of its fields needs a new version.
 STATEMENT_VERSION = "fairshard/statement/v1"
 
-# A spreadsheet runs a cell that begins with one of these as a formula.
+# A spreadsheet treats a cell that starts with one of these as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 _PLAIN_CELL = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
@@ -41,7 +41,7 @@ class Opening(TypedDict):
 
 
 class StatementLine(TypedDict):
-    """One entry as its contributor sees it. Keys stand in the order in which they are written."""
+    """One entry as its contributor sees it. Keys are in the order in which they are written."""
 
     asset_id: str
     entry_index: int
@@ -59,7 +59,7 @@ class StatementLine(TypedDict):
 
 
 class StatementHead(TypedDict):
-    """A statement without its lines. Keys stand in the order in which they are written."""
+    """A statement without its lines. Keys are in the order in which they are written."""
 
     version: str
     contributor_id: str
@@ -106,14 +106,14 @@ _ENTRY_COLUMNS = (
     *("asset_salt", "contributor_salt", "amount_salt"),
 )
 _CHUNK_LINES = 256
-# Numbers of our own making, which must stay numbers even where they are negative.
+# Columns with computed numbers, which must stay numbers even if they are negative.
 _NUMBERS = frozenset(("total_minor", "total"))
 
 
 def statement_head(
     contributor_id: str, total_minor: int, currency: str, delivery: str, deal_id: str
 ) -> StatementHead:
-    """What a statement says besides its lines, which sum to `total_minor`."""
+    """Returns a statement's fields other than its lines, which sum to `total_minor`."""
     return StatementHead(
         version=STATEMENT_VERSION,
         contributor_id=contributor_id,
@@ -126,7 +126,7 @@ def statement_head(
 
 
 def statement_lines(entries: pa.Table) -> Iterator[StatementLine]:
-    """The lines of entries (`pipelines.ledger.entries.SEALED_SCHEMA`) in their order."""
+    """Yields the lines of entries (`pipelines.ledger.entries.SEALED_SCHEMA`) in their order."""
     columns = (entries[name].to_pylist() for name in _ENTRY_COLUMNS)
     for row in zip(*columns, strict=True):
         asset, index, key, shard, share, weight, minor, currency, leaf, media, decision = row[:11]
@@ -150,7 +150,7 @@ def statement_lines(entries: pa.Table) -> Iterator[StatementLine]:
 
 
 def statement_json(head: StatementHead, lines: Iterable[StatementLine]) -> Iterator[bytes]:
-    """A statement as JSON to read: indented, keys in fixed order, one newline at the end.
+    """Yields a statement as readable JSON: indented, keys in fixed order, a final newline.
 
     Yields:
         Its text, some hundred lines at a time.
@@ -159,17 +159,17 @@ def statement_json(head: StatementHead, lines: Iterable[StatementLine]) -> Itera
     end = b"]\n}\n"
     for chunk in _chunks(lines):
         items = orjson.dumps(chunk, option=orjson.OPT_INDENT_2)[len(b"[") : -len(b"\n]")]
-        # A line break in a text is escaped: these are of the form alone.
+        # Line breaks in texts are escaped, so these are only layout.
         yield start + items.replace(b"\n", b"\n  ")
         start, end = b",", b"\n  ]\n}\n"
     yield end if start == b"," else start + end
 
 
 def statement_csv(head: StatementHead, lines: Iterable[StatementLine]) -> Iterator[bytes]:
-    """A statement as CSV, one row a line, safe to open in a spreadsheet.
+    """Yields a statement as CSV, one row per line, safe to open in a spreadsheet.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front; the JSON has it
-    unchanged. `total_minor` stands in every row and must not be summed; `amount_minor` may be.
+    unchanged. `total_minor` is repeated in every row and must not be summed; `amount_minor` may be.
 
     Yields:
         Its text, some hundred rows at a time.
@@ -198,7 +198,7 @@ def _chunks(lines: Iterable[StatementLine]) -> Iterator[list[StatementLine]]:
 
 
 def statement_filename(contributor_id: str, clash: bool = False) -> str:
-    """A file name, without extension, that is harmless on every system, for any id.
+    """Returns a file name, without extension, that is safe on every system, for any id.
 
     Args:
         contributor_id: The id, whatever it holds.
@@ -223,7 +223,7 @@ def statement_filename(contributor_id: str, clash: bool = False) -> str:
 
 
 def statement_filenames(contributor_ids: Iterable[str]) -> dict[str, str]:
-    """File names for all contributors of a delivery, unique even where case is ignored.
+    """Returns file names for all contributors of a delivery, unique even if case is ignored.
 
     `Ada` and `ada` would be one file on many systems; there both get the longer name. Ids that
     clash with no other keep theirs.
@@ -238,7 +238,7 @@ def _cell(name: str, value: object) -> str:
 
 
 def _text_cell(text: str) -> str:
-    """A cell as `csv` writes it, which only odd ones are put to."""
+    """Returns a cell as `csv` writes it; plain ones do not need the `csv` module."""
     if _PLAIN_CELL.fullmatch(text):
         return text
     out = io.StringIO()

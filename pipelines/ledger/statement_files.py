@@ -1,7 +1,8 @@
-"""The statements of a delivery as files, in memory that does not grow with it.
+"""Writes the statements of a delivery, in memory that does not grow with the delivery.
 
-Entries come in the order of the log. They are put aside in buckets of contributors, each of about
-as many lines as are held at once; somebody who has more has a bucket alone, which is streamed.
+Entries come in the order of the log. They are stored in buckets of contributors, each with about
+as many lines as are held at once. A contributor with more lines has a separate bucket, which is
+streamed.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _RENDERERS = {"json": statement_json, "csv": statement_csv}
 
 
 class StatementWriter:
-    """Takes all entries of a delivery, then writes every contributor's statement.
+    """Collects all entries of a delivery, then writes every contributor's statement.
 
     Args:
         store: The output store.
@@ -38,7 +39,7 @@ class StatementWriter:
         target: Key prefix of the statements.
         scratch: Key prefix for lines that are set aside until all entries are known.
         allocated: Every line of the delivery.
-        max_lines: How many lines to hold at once.
+        max_lines: Number of lines to hold in memory at once.
     """
 
     def __init__(
@@ -60,11 +61,11 @@ class StatementWriter:
         self._spill = Spill(store, scratch)
 
     def add(self, entries: pa.Table) -> None:
-        """Takes entries (`pipelines.ledger.entries.SEALED_SCHEMA`) in the order of the log."""
+        """Adds entries (`pipelines.ledger.entries.SEALED_SCHEMA`) in the order of the log."""
         self._spill.add(entries, self._buckets[entries["person"].to_numpy()])
 
     def write(self) -> int:
-        """Writes every statement; returns what their lines sum to, in minor units."""
+        """Writes every statement; returns the sum of their lines, in minor units."""
         names = statement_filenames(self._allocated.people)
         paid = 0
         firsts = np.flatnonzero(np.diff(self._buckets, prepend=-1, append=-1)).tolist()
@@ -113,7 +114,7 @@ class StatementWriter:
 
 
 def _buckets(sizes: Integers, max_lines: int) -> Integers:
-    """The bucket of each contributor: neighbours share one up to so many lines."""
+    """Returns the bucket of each contributor: neighbours share one of up to `max_lines` lines."""
     found, bucket, lines_held = np.zeros(len(sizes), np.int64), -1, max_lines
     for person, size in enumerate(sizes.tolist()):
         if lines_held + size > max_lines:

@@ -1,4 +1,4 @@
-"""Proofs from the published tiles of a log, of a few leaves of many, without reading them all."""
+"""Proofs for a few leaves of a log from its published tiles, without reading all of them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _LEVELS_BITS = 8  # a tile's hashes are the roots of 256 times as many leaves as
 
 
 class PublishedLog:
-    """A log whose tiles and entries are read as they are asked for, each once.
+    """A log whose tiles and entries are read on demand, each once.
 
     Args:
-        size: The tree's size, of a checkpoint that was opened.
-        root_hash: Its root, likewise.
+        size: The tree's size, from a checkpoint that was opened.
+        root_hash: Its root, from the same checkpoint.
         read: Returns the bytes at a path below the log's prefix.
 
     Attributes:
-        read_paths: What was asked for.
+        read_paths: The paths that were read.
     """
 
     def __init__(self, size: int, root_hash: bytes, read: Callable[[str], bytes]) -> None:
@@ -39,7 +39,7 @@ class PublishedLog:
         self._bundles: dict[str, list[bytes]] = {}
 
     def leaf(self, index: int) -> bytes:
-        """The leaf at an index, as it is published; nothing is checked of it yet."""
+        """Returns the leaf at an index as published, unchecked."""
         path = self.bundle_path(index)
         if path not in self._bundles:
             self._bundles[path] = read_entry_bundle(self._bytes(path))
@@ -49,7 +49,7 @@ class PublishedLog:
         return leaves[at]
 
     def bundle_path(self, index: int) -> str:
-        """Path of the bundle that holds a leaf."""
+        """Returns the path of the bundle that holds a leaf."""
         if not 0 <= index < self.size:
             raise InputError("there is no such leaf", f"index {index}, size {self.size}", "")
         number = index // TILE_WIDTH
@@ -65,7 +65,7 @@ class PublishedLog:
         verify_inclusion(leaf_hash, index, self.size, proof, self._root)
 
     def _range_root(self, start: int, stop: int) -> bytes:
-        """Root of leaves that RFC 6962 makes a subtree: of a full one, from one tile's hashes."""
+        """Returns the root of an RFC 6962 subtree; of a full one, from one tile's hashes."""
         count = stop - start
         bits = count.bit_length() - 1
         if count != 1 << bits:

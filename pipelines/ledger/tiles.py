@@ -1,8 +1,8 @@
-"""The files of a log in the form of C2SP tlog-tiles: paths and bytes, nothing is written here.
+"""The files of a log in the form of C2SP tlog-tiles: paths and bytes; no file is written here.
 
 A tile holds 256 consecutive hashes of one level; level L has the roots of the full subtrees of
-256**L leaves. Only the last tile of a level may be narrower, and then its path says how wide. The
-leaves themselves stand in entry bundles, 256 to a file, each after its length in two bytes.
+256**L leaves. Only the last tile of a level may be narrower; its path then gives its width. The
+leaves themselves are in entry bundles, 256 per file, each after its length in two bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pipelines.ledger.merkle import HASH_BYTES, ProofError, RootBuilder, full_ro
 from schemas.errors import InputError
 
 TILE_WIDTH = 256
-ENTRIES_PREFIX = "tile/entries/"  # where the bundles lie
+ENTRIES_PREFIX = "tile/entries/"  # folder of the bundles
 _MAX_LEVEL = 63
 _MAX_ENTRY_BYTES = 0xFFFF
 
 
 def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
-    """Path of a tile below the log's prefix.
+    """Return the path of a tile under the log's prefix.
 
     Args:
         level: 0 for leaf hashes, up to 63.
@@ -39,7 +39,7 @@ def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
 
 
 def entries_path(index: int, width: int = TILE_WIDTH) -> str:
-    """Path of an entry bundle below the log's prefix; arguments as for `tile_path`.
+    """Return the path of an entry bundle under the log's prefix; arguments as for `tile_path`.
 
     Example:
         >>> entries_path(3, 8)
@@ -51,9 +51,9 @@ def entries_path(index: int, width: int = TILE_WIDTH) -> str:
 def tiles(
     leaf_hashes: Iterable[bytes], builder: RootBuilder | None = None
 ) -> Iterator[tuple[str, bytes]]:
-    """Every tile of a tree: path and bytes, full ones as they fill, partial ones last.
+    """Yield path and bytes of every tile of a tree: full ones as they fill, partial ones last.
 
-    Memory holds one unfinished tile a level, however large the tree.
+    Memory holds one unfinished tile per level, however large the tree.
 
     Args:
         leaf_hashes: The leaf hashes, in order.
@@ -92,7 +92,7 @@ def tiles(
 
 
 def entry_bundles(leaves: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Every entry bundle of a log: path and bytes.
+    """Yield path and bytes of every entry bundle of a log.
 
     Raises:
         InputError: A leaf is longer than 65,535 bytes.
@@ -116,7 +116,7 @@ def entry_bundles(leaves: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def read_entry_bundle(data: bytes) -> list[bytes]:
-    """The leaves in an entry bundle.
+    """Return the leaves in an entry bundle.
 
     Raises:
         ProofError: The bytes end inside an entry, or there are none or more than 256 entries.
@@ -130,7 +130,7 @@ def read_entry_bundle(data: bytes) -> list[bytes]:
             raise ProofError(
                 "an entry bundle ends inside an entry",
                 f"entry {len(leaves)} at byte {at} needs {stop - at} bytes, {len(data) - at} left",
-                "Fetch it again; if it stays so, the log is damaged.",
+                "Fetch it again; if the error remains, the log is damaged.",
             )
         leaves.append(data[start:stop])
         at = stop
@@ -138,13 +138,13 @@ def read_entry_bundle(data: bytes) -> list[bytes]:
         raise ProofError(
             "an entry bundle must hold 1 to 256 entries",
             f"{len(leaves)} entries in {len(data)} bytes",
-            "Fetch it again; if it stays so, the log is damaged.",
+            "Fetch it again; if the error remains, the log is damaged.",
         )
     return leaves
 
 
 def leaf_tile_paths(size: int) -> Iterator[tuple[str, int]]:
-    """Path and number of hashes of every level-0 tile that a tree of `size` leaves has."""
+    """Yield path and number of hashes of every level-0 tile of a tree of `size` leaves."""
     for index in range(size // TILE_WIDTH):
         yield tile_path(0, index), TILE_WIDTH
     if rest := size % TILE_WIDTH:
@@ -154,15 +154,15 @@ def leaf_tile_paths(size: int) -> Iterator[tuple[str, int]]:
 def root_from_tiles(size: int, read: Callable[[str], bytes]) -> bytes:
     """Recompute the root of a log from its published tiles, and check them against each other.
 
-    Every level-0 tile is read once; every tile above is worked out from those and must have the
-    bytes that are published. Memory grows with log(size).
+    Every level-0 tile is read once; every tile above is computed from those and must have the
+    published bytes. Memory grows with log(size).
 
     Args:
         size: The tree's size, from a checkpoint that was opened.
         read: Returns the bytes at a path below the log's prefix.
 
     Returns:
-        The root. Whether it is the checkpoint's is for the caller to compare.
+        The root; the caller compares it with the checkpoint's.
 
     Raises:
         ProofError: A tile has a wrong length or does not follow from those below it.
@@ -185,7 +185,7 @@ def _leaf_hashes(size: int, read: Callable[[str], bytes]) -> Iterator[bytes]:
             raise ProofError(
                 "a tile has the wrong length",
                 f"{path}: {len(data)} bytes, expected {width * HASH_BYTES}",
-                "Fetch it again; if it stays so, the log is damaged.",
+                "Fetch it again; if the error remains, the log is damaged.",
             )
         for at in range(0, len(data), HASH_BYTES):
             yield data[at : at + HASH_BYTES]

@@ -1,1 +1,1 @@
-"""Statements about rights, each with who said it and where."""
+"""Reads statements about rights, each with its speaker and its location."""

@@ -1,4 +1,4 @@
-"""The catalogue's own grants as signals: what the agency says of an asset, column by column."""
+"""Reads the catalogue's grants and consents as signals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AGENCY = "agency"
 
 
 def read_grants(row: AssetRow) -> Reading:
-    """Reads the grant columns of one row of `assets`; a value that is none of four is a denial."""
+    """Reads the grant columns of one row of `assets`; an unknown value is a denial."""
     signals = []
     for purpose in PURPOSES:
         column = grant_column(purpose)

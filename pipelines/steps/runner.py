@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
 
 import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.run.job import Job
-from pipelines.steps.worker import end_stages_promptly, worker_command
+from pipelines.steps.beam_defaults import RunOptions, disable_timed_output, end_stages_promptly
+from pipelines.steps.worker import worker_command
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
 
-_View = TypeVar("_View", bound=PipelineOptions)
 Graph = Callable[[beam.Pipeline, Job], None]
 
 _EMBEDDED = "FnApiRunner"
@@ -41,7 +40,7 @@ def run_graph(job: Job, build: Graph) -> None:
         InputError: If the options name an engine or a mode that must not be used.
         RunError: If a worker process dies, or the connection to the engine is lost.
     """
-    worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
+    disable_timed_output()
     end_stages_promptly()
     options = RunOptions([*_embedded(job.workers), *job.beam_options])
     # A single worker needs no other process: everything runs in this one.
@@ -63,23 +62,6 @@ def run_graph(job: Job, build: Graph) -> None:
             " ".join(job.beam_options),
             "Check that the engine is running, then run the same command again: it continues.",
         ) from error
-
-
-class RunOptions(PipelineOptions):
-    """Beam's options with cached views; Beam requests views some 150 times while building a graph.
-
-    Beam would build a parser for every view, although all views share one set of values.
-    """
-
-    def view_as(self, cls: type[_View]) -> _View:
-        """Returns the cached view of a class."""
-        views: dict[type, PipelineOptions] = self.__dict__.setdefault("_views", {})
-        if cls not in views:
-            views[cls] = super().view_as(cls)
-        return cast(_View, views[cls])
-
-    def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_views"}
 
 
 def check_engine(beam_options: Sequence[str]) -> str | None:

@@ -13,7 +13,6 @@ from pipelines.process.identity import end_with, this_process
 from pipelines.process.isolated import python_command
 
 _PARENT = "--parent="
-_SAMPLING_PERIOD_MS = 2
 
 
 def worker_command(debug: bool) -> list[str]:
@@ -21,17 +20,6 @@ def worker_command(debug: bool) -> list[str]:
     me = this_process()
     parent = f"{_PARENT}{me.pid}:{me.started_ticks}"
     return python_command(__name__, parent, *(["--debug"] if debug else []))
-
-
-def end_stages_promptly() -> None:
-    """Shortens the delay between the end of a stage's work and the end of the stage.
-
-    Beam samples a stage's state from a thread, and the stage ends only when that thread wakes. Its
-    sleep grows to a fifth of a second, and the only way to set it is the class's default.
-    """
-    from apache_beam.runners.worker import statesampler
-
-    statesampler.StateSampler.__init__.__defaults__ = (_SAMPLING_PERIOD_MS,)
 
 
 def main() -> None:
@@ -44,6 +32,8 @@ def main() -> None:
         logging.disable(logging.CRITICAL)
     # Imported after logging is set up, since some of Beam's modules log during import.
     from apache_beam.runners.worker import sdk_worker_main
+
+    from pipelines.steps.beam_defaults import end_stages_promptly
 
     end_stages_promptly()
     sdk_worker_main.main(sys.argv)

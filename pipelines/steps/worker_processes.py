@@ -15,19 +15,17 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, cast
 
-import grpc
-from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_fn_api_pb2, endpoints_pb2
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
     ControlConnection,
     ControlFuture,
     GrpcWorkerHandler,
-    WorkerHandler,
 )
 from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
 from google.protobuf import json_format, text_format
 
 from pipelines.process.watched import Death, Watched
+from pipelines.steps.beam_defaults import silence_lost_connections, start_workers_by
 from schemas.errors import RunError
 
 # A dying process loses its connections shortly before its death can be observed.
@@ -57,8 +55,8 @@ class WorkerProcesses:
     def environment(self) -> Environment:
         """Returns the environment that makes the embedded runner use these; one run at a time."""
         if not self._echo:
-            _hush_lost_connections()
-        WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(self._handler)
+            silence_lost_connections()
+        start_workers_by(self._handler)
         return SubprocessSDKEnvironment.from_command_string("")
 
     def error(self) -> RunError | None:
@@ -106,17 +104,6 @@ class WorkerProcesses:
 
 
 @cache
-def _hush_lost_connections() -> None:
-    """Stops Beam's threads from printing a traceback each when a worker's connection is lost."""
-    before = threading.excepthook
-
-    def hook(uncaught: threading.ExceptHookArgs) -> None:
-        if not issubclass(uncaught.exc_type, grpc.RpcError):
-            before(uncaught)
-
-    threading.excepthook = hook
-
-
 class _Line:
     """The control connection of a worker; it answers requests itself once a worker has died."""
 

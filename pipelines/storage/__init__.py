@@ -1,1 +1,1 @@
-"""Where bytes lie: folders and S3 prefixes behind one interface, and tables in them."""
+"""Storage: folders and S3 prefixes behind one interface, and the tables in them."""

@@ -1,8 +1,7 @@
-"""Arrow columns and rows by their types, where pyarrow's stubs are too wide or too narrow.
+"""Typed helpers for Arrow columns and rows, where pyarrow's stubs are too wide or too narrow.
 
-pyarrow has no annotations of its own; those of `pyarrow-stubs` know neither joins of columns with
-text, nor lists made of computed offsets, nor buffers as numpy takes them. What they get wrong is
-said here, once.
+pyarrow has no annotations of its own. Those of `pyarrow-stubs` do not cover joins of columns with
+text, lists made from computed offsets, or buffers passed to numpy. The casts are kept here.
 """
 
 from __future__ import annotations
@@ -30,54 +29,54 @@ _from_buffer = cast("Callable[..., npt.NDArray[Any]]", np.frombuffer)
 
 
 def values_of(column: Column | pa.ChunkedArray[Any], kind: type[_Value]) -> list[_Value]:
-    """A column's values as Python has them, of a column that holds that kind and no nulls."""
+    """Returns a column's values as Python objects; the column must have that type and no nulls."""
     return cast("list[_Value]", column.to_pylist())
 
 
 def rows_of(table: pa.Table | pa.RecordBatch, kind: type[_Row]) -> list[_Row]:
-    """A table's rows, of a table whose schema is the one that `kind` is declared beside."""
+    """Returns a table's rows; the table must have the schema that `kind` is declared for."""
     return cast("list[_Row]", table.to_pylist())
 
 
 def join_text(
     *parts: Column | str, null_handling: Literal["emit_null", "skip"] = "emit_null"
 ) -> Column:
-    """Texts joined row by row. The last part stands between the others; a `str` is every row's."""
+    """Joins texts row by row. The last part is the separator; a `str` is used for every row."""
     return _join_element_wise(*parts, null_handling=null_handling)
 
 
 def join_lists(lists: Column, separator: str) -> Column:
-    """The texts of each list as one text."""
+    """Joins the texts of each list into one text."""
     return _join_lists(lists, separator)
 
 
 def list_array(offsets: npt.NDArray[np.int32], items: Column, mask: Column | None = None) -> Column:
-    """Lists of items, each from its offset to the next; null where `mask` is true."""
+    """Returns lists of items, each from its offset to the next; null where `mask` is true."""
     return _list_from_arrays(pa.array(offsets), items, mask=mask)
 
 
 def struct_field(structs: Column, field: str | int) -> Column:
-    """A field of a struct column as it lies, whether or not the struct is null."""
+    """Returns a field of a struct column as stored, whether or not the struct is null."""
     return cast("pa.StructArray", structs).field(field)
 
 
 def list_items(lists: Column) -> Column:
-    """The items of a list column, one after another."""
+    """Returns the items of a list column, concatenated."""
     return cast("pa.ListArray[Any]", lists).flatten()
 
 
 def without_dictionary(column: Column) -> Column:
-    """A column with its dictionary, if it has one, written out."""
+    """Returns a column without dictionary encoding."""
     return column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
 
 
 def numbers_in(
     buffer: pa.Buffer | None, kind: type[_Number], count: int = -1, offset_bytes: int = 0
 ) -> npt.NDArray[_Number]:
-    """Numbers in one of an array's buffers, not copied."""
+    """Returns the numbers in one of an array's buffers, without copying them."""
     return _from_buffer(buffer, kind, count, offset_bytes)
 
 
 def nulls(rows: int, kind: pa.DataType) -> Column:
-    """A column of a type with nothing in it."""
+    """Returns a column of nulls of a type."""
     return _nulls(rows, kind)

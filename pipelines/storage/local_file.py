@@ -1,4 +1,4 @@
-"""One file of a folder store: written under a temporary name, brought to the disk, counted."""
+"""Writing and reading one file of a folder store: temporary name, fsync, check of the length."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ TEMPORARY_PREFIX = ".tmp-"
 _FOLDER_ATTEMPTS = 20
 _PUBLIC_MODE = 0o644
 _PRIVATE_MODE = 0o600
-_MAX_PIECES = os.sysconf("SC_IOV_MAX")  # in one call
+_MAX_PIECES = os.sysconf("SC_IOV_MAX")  # per call
 
 
 def is_temporary(key: str) -> bool:
-    """Whether a key is that of a temporary file."""
+    """Returns whether a key is that of a temporary file."""
     return key.rsplit("/", 1)[-1].startswith(TEMPORARY_PREFIX)
 
 
 class FileSink:
-    """Writes to a file, counts what it is given, and names the file when that fails."""
+    """Writes to a file and counts the bytes; its errors name the file."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._path = path
@@ -46,7 +46,7 @@ class FileSink:
         try:
             self.file.flush()
             self.written += write_pieces(self.file.fileno(), pieces)
-        except OSError:  # asked for only now, since this is called for every few pieces
+        except OSError:  # looked up only now, since this is called very often
             with translate_write_errors(self._path):
                 raise
 
@@ -55,7 +55,7 @@ def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> int:
     """Writes all of the pieces to a file, in order, and returns their length.
 
     Raises:
-        OSError: If the system takes no more; some of the pieces may have been written.
+        OSError: If the system accepts no more bytes; some of the pieces may have been written.
     """
     total = 0
     for start in range(0, len(pieces), _MAX_PIECES):
@@ -64,7 +64,7 @@ def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> int:
         while remaining_bytes:
             taken = os.writev(descriptor, rest)
             if taken <= 0:
-                raise OSError("the file takes no more bytes")
+                raise OSError("the file accepts no more bytes")
             total += taken
             remaining_bytes -= taken
             if remaining_bytes:
@@ -75,7 +75,7 @@ def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> int:
 def _remaining_pieces(
     pieces: Sequence[bytes | memoryview], taken: int
 ) -> Sequence[bytes | memoryview]:
-    """What is left of the pieces once so many bytes of them were taken."""
+    """Returns what is left of the pieces after this many bytes were written."""
     at = 0
     while taken >= len(pieces[at]):
         taken -= len(pieces[at])
@@ -85,7 +85,7 @@ def _remaining_pieces(
 
 @contextmanager
 def temporary_file(path: Path, *, private: bool) -> Iterator[tuple[FileSink, Path]]:
-    """An open file beside `path`, gone when the block ends unless it was renamed."""
+    """Opens a temporary file beside `path`; it is removed when the block ends unless renamed."""
     name = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     with translate_write_errors(path):
         descriptor = _create_file(name)
@@ -94,39 +94,39 @@ def temporary_file(path: Path, *, private: bool) -> Iterator[tuple[FileSink, Pat
     try:
         yield FileSink(path, file), name
     finally:
-        # Closing flushes; on a full disk that fails again after the error that matters.
+        # Closing flushes, which fails again on a full disk after the error that matters.
         with contextlib.suppress(OSError):
             file.close()
-        # One that cannot be removed waits for `clean`; what was written is whole or absent.
+        # `clean` removes a file that cannot be removed here; the target is complete or absent.
         with contextlib.suppress(OSError):
             name.unlink(missing_ok=True)
 
 
 def _create_file(name: Path) -> int:
-    """Makes a file and the folders above it.
+    """Creates a file and the folders above it.
 
-    Another run that ends takes empty folders away, perhaps between the two steps.
+    Another run that finishes removes empty folders, perhaps between the two steps.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     for _ in range(_FOLDER_ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             make_folder(name.parent)
             return os.open(name, flags, 0o600)
-    raise OSError(f"the folder {name.parent} is taken away again and again")
+    raise OSError(f"the folder {name.parent} is removed repeatedly")
 
 
 def sync_and_close(sink: FileSink) -> None:
-    """Brings the bytes to the disk and counts them there before the file gets its name."""
+    """Syncs the bytes to the disk and checks their number before the file gets its name."""
     sink.file.flush()
     os.fsync(sink.file.fileno())
     stored_bytes = os.fstat(sink.file.fileno()).st_size
     if stored_bytes != sink.written:
-        raise OSError(f"{sink.written} bytes were written and {stored_bytes} are there")
+        raise OSError(f"{sink.written} bytes were written, but the file has {stored_bytes}")
     sink.file.close()
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder whose name survives a power cut, parents included."""
+    """Creates a folder and its parents so that their names survive a power failure."""
     if folder.is_dir():
         return
     if folder.parent != folder:
@@ -136,7 +136,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Brings the names in a folder to the disk."""
+    """Syncs the names in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -145,7 +145,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def raise_listing_error(error: OSError) -> None:
-    """For `os.walk`: a folder that is not there is empty; one that is closed is an error."""
+    """Handles errors of `os.walk`: a missing folder is empty; an unreadable one is an error."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return
     with translate_read_errors(Path(str(error.filename))):
@@ -153,16 +153,16 @@ def raise_listing_error(error: OSError) -> None:
 
 
 def access_error(verb: str, path: Path, error: OSError) -> FairshardError:
-    """The error to show where permission is missing or a folder is in the way."""
+    """Returns the error for missing permission, or a folder where a file should be."""
     return InputError(
         f"The file or folder cannot be {verb}",
         f"{path} ({error.strerror or error})",
-        "Mend its permissions.",
+        "Correct its permissions.",
     )
 
 
 class FileSource(io.FileIO):
-    """A file that is read, and named when that fails."""
+    """A file that is read; its errors name the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -187,7 +187,7 @@ class FileSource(io.FileIO):
 
 @contextmanager
 def translate_read_errors(path: Path) -> Iterator[None]:
-    """Turns what the system raises at reading or asking into the project's errors."""
+    """Turns system errors of reading and listing into the project's errors."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -198,13 +198,13 @@ def translate_read_errors(path: Path) -> Iterator[None]:
         raise RunError(
             "The file or folder cannot be read",
             f"{path} ({error.strerror or error})",
-            "Mend the disk, then run again; what is done is kept.",
+            "Repair the disk, then run again; completed work is kept.",
         ) from error
 
 
 @contextmanager
 def translate_write_errors(path: Path) -> Iterator[None]:
-    """Turns what the system raises into the project's errors."""
+    """Turns system errors of writing into the project's errors."""
     try:
         yield
     except FileNotFoundError:
@@ -215,5 +215,5 @@ def translate_write_errors(path: Path) -> Iterator[None]:
         raise RunError(
             "The output cannot be written",
             f"{path} ({error.strerror or error})",
-            "Free space or mend the disk, then run again; what is done is kept.",
+            "Free space or repair the disk, then run again; completed work is kept.",
         ) from error

@@ -1,4 +1,4 @@
-"""A store in a folder: temporary name, fsync, rename."""
+"""A store in a folder; files are written under a temporary name, synced and renamed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class LocalStore:
 
     Attributes:
         uri: The address as given.
-        folder: The folder, where the address is a file:// URI; empty where it is the address.
+        folder: The folder if the address is a file:// URI; empty if the address is the folder.
     """
 
     uri: str
@@ -48,7 +48,7 @@ class LocalStore:
         return Path(self.folder or self.uri)
 
     def path(self, key: str) -> Path:
-        """Where an object's file is."""
+        """Returns the path of an object's file."""
         return self.root / check_key(key)
 
     @property
@@ -62,7 +62,7 @@ class LocalStore:
         return 0.0
 
     def now_s(self) -> float:
-        """See `Store.now_s`. Asked of a new file: a folder may be another machine's."""
+        """See `Store.now_s`. Taken from a new file, since the folder may be on another machine."""
         probe = self._probe()
         with translate_write_errors(probe):
             probe.touch(exist_ok=False)
@@ -120,7 +120,7 @@ class LocalStore:
         ):
             for name in names:
                 path = Path(folder, name)
-                # A file may be removed while the folder is walked.
+                # A file may be removed while the folder is listed.
                 with contextlib.suppress(FileNotFoundError), translate_read_errors(path):
                     stat = path.stat()
                     key = path.relative_to(self.root).as_posix()
@@ -154,7 +154,7 @@ class LocalStore:
                 sync_and_close(sink)
                 try:
                     # Unlike a rename, a link fails if the name is taken; unlike an exclusive
-                    # open, it brings the whole content at once.
+                    # open, it publishes the whole content at once.
                     path.hardlink_to(name)
                 except FileExistsError:
                     return False
@@ -162,7 +162,7 @@ class LocalStore:
         return True
 
     def delete(self, key: str) -> None:
-        """See `Store.delete`. Folders that are left empty go as well."""
+        """See `Store.delete`. Folders that become empty are removed as well."""
         path = self.path(key)
         with (
             translate_write_errors(path),
@@ -173,7 +173,7 @@ class LocalStore:
         self._prune(path.parent)
 
     def delete_prefix(self, prefix: str) -> None:
-        """See `Store.delete_prefix`. Folders above it that are left empty go as well."""
+        """See `Store.delete_prefix`. Folders above that become empty are removed as well."""
         folder = self.path(check_prefix(prefix))
         with (
             translate_write_errors(folder),
@@ -184,7 +184,7 @@ class LocalStore:
         self._prune(folder.parent)
 
     def _prune(self, folder: Path) -> None:
-        with contextlib.suppress(OSError):  # one that is not empty stays
+        with contextlib.suppress(OSError):  # a folder that is not empty is kept
             while folder != self.root:
                 folder.rmdir()
                 folder = folder.parent
@@ -215,9 +215,9 @@ class LocalStore:
             probe.unlink()
         except OSError as error:
             raise InputError(
-                "The folder cannot be made or written",
+                "The folder cannot be created or written",
                 f"{self.root} ({error.strerror or error})",
-                "Choose another folder, or mend its permissions.",
+                "Choose another folder, or correct its permissions.",
             ) from error
 
     def _probe(self) -> Path:
@@ -225,5 +225,5 @@ class LocalStore:
 
 
 def _change_marker(stat: os.stat_result) -> str:
-    """What changes with a file: size, times of content and of entry to the nanosecond, inode."""
+    """Returns what changes with a file: size, mtime and ctime in nanoseconds, inode."""
     return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ctime_ns}-{stat.st_ino}"

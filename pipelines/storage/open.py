@@ -1,4 +1,4 @@
-"""Open the store at an address: a folder, a file:// URI or an S3 prefix."""
+"""Opens the store at an address: a folder, a file:// URI or an S3 prefix."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def open_store(uri: str, options: S3Options | None = None) -> Store:
-    """The store at an address; nothing is touched before its first use.
+    """Returns the store at an address; nothing is accessed before its first use.
 
     Args:
         uri: A folder's path, `file:///…` or `s3://bucket/prefix`.
-        options: Which S3 to speak to; by default what boto3's usual chain says.
+        options: Which S3 service to use; by default, as configured for boto3.
 
     Raises:
         InputError: If the address has another form.
     """
     if "://" not in uri:
         if not uri or "\0" in uri:
-            raise InputError("A store needs a folder or an s3:// prefix", repr(uri), "Name one.")
+            raise InputError("A store needs a folder or an s3:// prefix", repr(uri), "Give one.")
         return LocalStore(uri if uri.strip("/") == "" else uri.rstrip("/"))
     parts = urlsplit(uri)
     if parts.scheme == "file":
@@ -34,7 +34,7 @@ def open_store(uri: str, options: S3Options | None = None) -> Store:
             raise InputError("A file URI names a folder of this machine", uri, "Use file:///path.")
         return LocalStore(uri.rstrip("/"), str(Path(unquote(parts.path))))
     if parts.scheme == "s3":
-        # boto3 takes a quarter of a second to import, and a folder does without it.
+        # boto3 takes a quarter of a second to import, and a folder does not need it.
         from pipelines.storage.s3_client import DEFAULT_S3
         from pipelines.storage.s3_store import S3Store
 

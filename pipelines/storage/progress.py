@@ -1,4 +1,4 @@
-"""Report progress of long work as lines appended to a local file."""
+"""Reports the progress of long work as lines appended to a local file."""
 
 from __future__ import annotations
 

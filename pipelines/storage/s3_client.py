@@ -1,4 +1,4 @@
-"""One boto3 client a process, and what its errors mean to people."""
+"""One boto3 client per process, and the translation of its errors into the project's errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from urllib3.exceptions import HTTPError
 
 from schemas.errors import FairshardError, InputError, RunError
 
-# boto3 makes its clients at run time from a service description, so they have no static type.
+# boto3 creates its clients at run time from a service description: they have no static type.
 S3Client = Any
 
 CONNECT_TIMEOUT_S = 10
@@ -49,7 +49,7 @@ DENIED_CODES = frozenset(
 
 @dataclass(frozen=True)
 class S3Options:
-    """Which S3 to speak to; what is left out comes from boto3's usual chain.
+    """Which S3 service to use; anything left out comes from boto3's configuration chain.
 
     Attributes:
         endpoint_url: Address of a service other than AWS.
@@ -65,14 +65,14 @@ DEFAULT_S3 = S3Options()
 
 @dataclass(frozen=True)
 class S3ErrorInfo:
-    """The parts of a service's answer that decide what it means."""
+    """The parts of a service's error response that determine its meaning."""
 
     code: str
     status: int
 
 
 class InvalidResponseError(Exception):
-    """The service's answer lacks what such an answer always has: it was cut."""
+    """The service's response lacks a field that it always has: it was truncated."""
 
 
 _clients: dict[tuple[int, S3Options], S3Client] = {}
@@ -80,9 +80,9 @@ _lock = threading.Lock()
 
 
 def s3_client(options: S3Options) -> S3Client:
-    """The process's client for these options, made on first use.
+    """Returns the process's client for these options, created on first use.
 
-    A client per call costs some 100 ms each; a client that outlives a fork shares sockets with its
+    Creating one takes some 100 ms. A client that outlives a fork would share sockets with its
     parent, hence the process id in the key.
     """
     key = (os.getpid(), options)
@@ -100,7 +100,7 @@ def _make_client(options: S3Options) -> S3Client:
         client = _build_client(options, "auto")
         if is_aws(client):
             return client
-        # Other services seldom have a wildcard name for every bucket.
+        # Other services rarely have a wildcard host name for buckets.
         return _build_client(options, "path")
     except (BotoCoreError, ValueError) as error:
         raise InputError(
@@ -111,7 +111,7 @@ def _make_client(options: S3Options) -> S3Client:
 
 
 def is_aws(client: S3Client) -> bool:
-    """Whether the service is AWS's own."""
+    """Returns whether the service is AWS itself."""
     host = urlsplit(client.meta.endpoint_url).hostname or ""
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
@@ -140,7 +140,7 @@ def _build_client(options: S3Options, addressing: Literal["auto", "path"]) -> S3
 
 
 def error_info(error: ClientError) -> S3ErrorInfo:
-    """Code and HTTP status of a service's answer."""
+    """Returns code and HTTP status of a service's error response."""
     response: dict[str, Any] = dict(error.response)
     code = str(response.get("Error", {}).get("Code", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -148,17 +148,17 @@ def error_info(error: ClientError) -> S3ErrorInfo:
 
 
 def is_missing(error: ClientError) -> bool:
-    """Whether the object, not the bucket, is absent."""
+    """Returns whether the object, rather than the bucket, is missing."""
     return error_info(error).code in MISSING_CODES
 
 
 @contextmanager
 def translate_s3_errors(bucket: str, key: str = "") -> Iterator[None]:
-    """Turns what boto3 raises into the project's errors.
+    """Turns boto3's errors into the project's errors.
 
     Raises:
-        FileNotFoundError: If the object is absent.
-        InputError: If the bucket is absent, access is denied or nobody answers.
+        FileNotFoundError: If the object is missing.
+        InputError: If the bucket is missing, access is denied or the service does not answer.
         RunError: If the service failed.
     """
     try:
@@ -172,7 +172,7 @@ def translate_s3_errors(bucket: str, key: str = "") -> Iterator[None]:
 
 
 def response_error(error: ClientError, bucket: str, key: str = "") -> FairshardError:
-    """The error to show for a service's refusal."""
+    """Returns the error for an error response of the service."""
     info = error_info(error)
     address = f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
     if info.code == "NoSuchBucket" or (not key and info.status == 404):
@@ -183,7 +183,7 @@ def response_error(error: ClientError, bucket: str, key: str = "") -> FairshardE
             f"{address} ({info.code or info.status})",
             "Check the credentials and the bucket's policy.",
         )
-    # "400" is all that is told where an answer has no body.
+    # "400" is the only information if a response has no body.
     if info.code in (
         "400",
         "AuthorizationHeaderMalformed",
@@ -198,12 +198,12 @@ def response_error(error: ClientError, bucket: str, key: str = "") -> FairshardE
     return RunError(
         "The S3 service failed",
         f"{address} ({info.code or info.status}: {error})",
-        "Run again; what is done is kept.",
+        "Run again; completed work is kept.",
     )
 
 
 def request_error(error: Exception, bucket: str, key: str = "") -> FairshardError:
-    """The error to show where no answer came."""
+    """Returns the error for a request that got no response."""
     address = f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return InputError(
@@ -218,7 +218,7 @@ def request_error(error: Exception, bucket: str, key: str = "") -> FairshardErro
             "Check the endpoint's address and the network.",
         )
     return RunError(
-        "The S3 service could not be spoken to",
+        "The connection to the S3 service failed",
         f"{address} ({error})",
-        "Check the network and run again; what is done is kept.",
+        "Check the network and run again; completed work is kept.",
     )

@@ -1,9 +1,9 @@
-"""Asking an S3 service again, a bounded number of times, with jitter.
+"""Retries of requests to an S3 service, limited in number, with jitter.
 
-boto3's own retries are off: they share a budget between all calls of a process, so that in a storm
-of faults a call may be given up after its first. They also pass over an answer that is cut to
-nothing, an error whose body is cut, and two conditional writes that met. boto3 does turn a 200 with
-an error for a body, or with cut XML, into a 500, which is asked again here.
+boto3's own retries are off: they share a budget between all calls of a process, so with many faults
+a call may be given up after its first attempt. They also do not retry an empty truncated response,
+an error with a truncated body, or conflicting conditional writes. boto3 does turn a 200 with an
+error as its body, or with truncated XML, into a 500, which is retried here.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _TRANSIENT_CODES = frozenset(
 
 
 def _is_transient(error: BaseException) -> bool:
-    """Whether the next attempt may end better."""
+    """Returns whether another attempt may succeed."""
     if not isinstance(error, ClientError):
         return isinstance(error, _TRANSIENT_ERRORS) and not isinstance(error, SSLError)
     if is_name_taken(error):
@@ -58,8 +58,8 @@ def _is_transient(error: BaseException) -> bool:
     return info.status in _TRANSIENT_STATUS or info.code in _TRANSIENT_CODES
 
 
-#: Calls until there is an answer, six times at most, and raises what the last attempt met. Before
-#: each it waits a random time below a bound that doubles: 0.5 s, 1 s, at most 8 s.
+#: Calls a function until it succeeds, at most six times, and raises the last attempt's error. It
+#: waits before each retry, for a random time below a bound that doubles: 0.5 s, 1 s, at most 8 s.
 with_retries = Retrying(
     stop=stop_after_attempt(6),
     wait=wait_random_exponential(multiplier=0.5, max=8),
@@ -69,34 +69,34 @@ with_retries = Retrying(
 
 
 def is_name_taken(error: ClientError) -> bool:
-    """Whether a write that asked for a free name was refused; it may be told in a 200's body."""
+    """Returns whether a write was refused because the name is taken, even in a 200's body."""
     info = error_info(error)
     return info.status == 412 or info.code == "PreconditionFailed"
 
 
 def require_fields(response: dict[str, Any], *fields: str) -> dict[str, Any]:
-    """The answer, if it has what such an answer always has.
+    """Returns the response if it has the fields that it always has.
 
-    A body that was cut before its first byte parses as an empty answer: an upload without an id, a
-    listing of nothing.
+    A body that was truncated to nothing parses as an empty response: an upload without an id, an
+    empty listing.
 
     Raises:
-        InvalidResponseError: If it has not.
+        InvalidResponseError: If a field is missing.
     """
     missing = [field for field in fields if response.get(field) in (None, "")]
     if missing:
-        raise InvalidResponseError(f"the answer has no {', '.join(missing)}")
+        raise InvalidResponseError(f"the response has no {', '.join(missing)}")
     return response
 
 
 def list_objects(client: S3Client, bucket: str, start: str) -> Iterator[dict[str, Any]]:
-    """Every object whose name begins with `start`."""
+    """Yields every object whose name begins with `start`."""
     for page in list_pages(client, bucket, start):
         yield from page.get("Contents", ())
 
 
 def list_pages(client: S3Client, bucket: str, start: str, **extra: str) -> Iterator[dict[str, Any]]:
-    """The pages of a listing; `extra` are its other parameters, such as a delimiter."""
+    """Yields the pages of a listing; `extra` are other parameters, such as a delimiter."""
     token = dict(extra)
     while True:
         page = _list_page(client.list_objects_v2, "NextContinuationToken", bucket, start, token)
@@ -107,7 +107,7 @@ def list_pages(client: S3Client, bucket: str, start: str, **extra: str) -> Itera
 
 
 def list_uploads(client: S3Client, bucket: str, start: str) -> Iterator[dict[str, Any]]:
-    """Every multipart upload that is not completed, of names that begin with `start`."""
+    """Yields every incomplete multipart upload whose name begins with `start`."""
     token: dict[str, str] = {}
     while True:
         page = _list_page(client.list_multipart_uploads, "NextKeyMarker", bucket, start, token)
@@ -121,7 +121,7 @@ def list_uploads(client: S3Client, bucket: str, start: str) -> Iterator[dict[str
 
 
 def upload_bytes(client: S3Client, bucket: str, name: str, upload_id: str) -> int:
-    """What the parts of an unfinished upload take."""
+    """Returns the total size of the parts of an unfinished upload."""
     total, marker = 0, 0
     while True:
         page = _list_parts_page(client, bucket, name, upload_id, marker)

@@ -1,4 +1,4 @@
-"""Streaming an object into S3: a part at a time, completed once, counted afterwards."""
+"""Streams an object to S3 part by part, completes it, and checks its length afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_PARTS = 10_000
 
 
 def put_object(client: S3Client, bucket: str, name: str, data: bytes, **condition: str) -> None:
-    """Writes an object at once, with its sha256 for the service to check."""
+    """Writes an object in one request, with its sha256 for the service to check."""
     digest = base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
     with_retries(
         lambda: client.put_object(
@@ -29,7 +29,7 @@ def put_object(client: S3Client, bucket: str, name: str, data: bytes, **conditio
 
 
 def head_object(client: S3Client, bucket: str, name: str) -> dict[str, Any]:
-    """What the service says of an object, its length among it."""
+    """Returns the service's metadata of an object, including its length."""
     return with_retries(
         lambda: require_fields(
             client.head_object(Bucket=bucket, Key=name), "ContentLength", "LastModified"
@@ -38,7 +38,7 @@ def head_object(client: S3Client, bucket: str, name: str) -> dict[str, Any]:
 
 
 class MultipartSink:
-    """Collects a part at a time; one small part is a plain put.
+    """Uploads an object part by part; an object of one small part is written with a plain put.
 
     Args:
         client: The client.
@@ -74,10 +74,10 @@ class MultipartSink:
             self.write(piece)
 
     def complete(self) -> None:
-        """Makes the object appear, if there is none with these bytes yet, and counts its bytes.
+        """Publishes the object, unless it already exists with these bytes, and checks its length.
 
         Raises:
-            RunError: If the service failed, or holds another number of bytes than were written.
+            RunError: If the service failed, or has a different number of bytes than were written.
         """
         with translate_s3_errors(self._bucket):
             if not self._upload_id:
@@ -90,7 +90,7 @@ class MultipartSink:
             self._verify_length()
 
     def abort(self) -> None:
-        """Removes the parts sent; the error that led here is the one to show, so none is raised."""
+        """Removes the parts sent. Raises nothing, so that the error that led here is shown."""
         if self._upload_id:
             with contextlib.suppress(FairshardError), translate_s3_errors(self._bucket):
                 with_retries(
@@ -104,24 +104,24 @@ class MultipartSink:
         return {"Bucket": self._bucket, "Key": self._name}
 
     def _write_if_absent(self, write: Callable[[dict[str, str]], None]) -> None:
-        """Writes if the name is free. Otherwise looks at what has it before writing over it.
+        """Writes if the name is free. Otherwise compares the existing object before replacing it.
 
-        An earlier attempt may have been obeyed and its answer lost, or a run that was killed have
-        written the same: then it stays as it is.
+        An earlier attempt whose response was lost, or a run that was killed, may have written the
+        same bytes: then the object is kept.
         """
         for condition in ({"IfNoneMatch": "*"}, {}):
             try:
                 return write(condition)
             except ClientError as error:
                 name_taken = is_name_taken(error)
-                # Of an upload that was completed, some services say that there is none.
+                # Some services say that a completed upload does not exist.
                 if not name_taken and error_info(error).code != "NoSuchUpload":
                     raise
                 if self._is_already_stored():
                     return self.abort()
                 if not (name_taken and condition):
                     raise
-        raise AssertionError("a write without a condition is not refused for one")
+        raise AssertionError("an unconditional write cannot fail a condition")
 
     def _put(self, condition: dict[str, str]) -> None:
         put_object(self._client, self._bucket, self._name, bytes(self._buffer), **condition)
@@ -133,9 +133,9 @@ class MultipartSink:
         with_retries(lambda: require_fields(complete(**request, **condition), "ETag"))
 
     def _is_already_stored(self) -> bool:
-        """Whether the object has these very bytes; only where ETags are made of MD5s.
+        """Returns whether the object has the same bytes; needs ETags that are based on MD5.
 
-        The sha256 of each part was checked when it came, so the list of parts names the object.
+        The service checked the sha256 of each part, so the list of parts identifies the object.
         """
         try:
             found = head_object(self._client, self._bucket, self._name)
@@ -157,9 +157,9 @@ class MultipartSink:
             with contextlib.suppress(FairshardError), translate_s3_errors(self._bucket):
                 with_retries(lambda: self._client.delete_object(**self._target))
             raise RunError(
-                "The service holds another number of bytes than were sent",
+                "The service has a different number of bytes than were sent",
                 f"s3://{self._bucket}/{self._name}: {stored_bytes}, sent {self._written}",
-                "Check the service, and run again; what is done is kept.",
+                "Check the service and run again; completed work is kept.",
             )
 
     def _send_part(self) -> None:
@@ -176,7 +176,7 @@ class MultipartSink:
                 raise RunError(
                     "An object has more parts than S3 allows",
                     f"s3://{self._bucket}/{self._name} ({_MAX_PARTS} of {PART_BYTES} bytes)",
-                    "Cut the delivery into smaller shards.",
+                    "Use smaller shards for the delivery.",
                 )
             body = bytes(self._buffer)
             response = with_retries(

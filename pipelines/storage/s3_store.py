@@ -1,4 +1,4 @@
-"""A store below an S3 prefix."""
+"""A store under an S3 prefix."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from pipelines.storage.s3_stream import open_object, read_object_range
 from pipelines.storage.store import ObjectInfo, Sink, UnfinishedWrite, check_key, check_prefix
 from schemas.errors import InputError, RunError
 
-# Written and removed to learn whether a bucket may be written.
+# Written and removed to find out whether a bucket is writable.
 PROBE_KEY = ".fairshard-probe"
-# Many times what writing a claim of some 300 bytes takes.
+# Many times the time that it takes to write a lease record of some 300 bytes.
 SETTLE_S = 2.0
 
 
@@ -49,7 +49,7 @@ class S3Store:
         uri: The address as given.
         bucket: The bucket.
         prefix: Empty, or segments without a slash at either end.
-        options: Which S3 to speak to.
+        options: Which S3 service to use.
     """
 
     uri: str
@@ -59,10 +59,10 @@ class S3Store:
 
     @classmethod
     def from_uri(cls, uri: str, options: S3Options) -> S3Store:
-        """The store of an `s3://bucket/prefix` address.
+        """Returns the store of an `s3://bucket/prefix` address.
 
         Raises:
-            InputError: If it is none.
+            InputError: If the address is not valid.
         """
         parts = urlsplit(uri)
         prefix = parts.path.strip("/")
@@ -72,7 +72,7 @@ class S3Store:
             if not parts.netloc or "@" in parts.netloc or ":" in parts.netloc:
                 raise ValueError("the bucket is missing or not a plain name")
             if parts.query or parts.fragment:
-                raise ValueError("a prefix has no ? or #")
+                raise ValueError("a prefix must not contain ? or #")
         except ValueError as error:
             raise InputError(
                 "The S3 address is not valid", f"{uri} ({error})", "Use s3://bucket/prefix."
@@ -90,18 +90,18 @@ class S3Store:
 
     @property
     def settle_s(self) -> float:
-        """See `Store.settle_s`. Of AWS it is documented that one conditional write wins."""
+        """See `Store.settle_s`. AWS documents that exactly one conditional write wins."""
         return 0.0 if is_aws(self._client) else SETTLE_S
 
     def now_s(self) -> float:
-        """See `Store.now_s`. The service's, from the date of an answer."""
+        """See `Store.now_s`. The service's time, from the date of a response."""
         with translate_s3_errors(self.bucket):
             response = with_retries(lambda: self._client.head_bucket(Bucket=self.bucket))
             date = response["ResponseMetadata"]["HTTPHeaders"].get("date", "")
             try:
                 return _timestamp(parsedate_to_datetime(date))
             except (TypeError, ValueError) as error:
-                raise InvalidResponseError(f"the answer's date is {date!r}") from error
+                raise InvalidResponseError(f"the response's date is {date!r}") from error
 
     def _object_name(self, key: str) -> str:
         check_key(key)
@@ -113,11 +113,11 @@ class S3Store:
             return file.read()
 
     def open_read(self, key: str) -> BinaryIO:
-        """See `Store.open_read`. The stream resumes where a connection broke."""
+        """See `Store.open_read`. The stream resumes after a broken connection."""
         return open_object(self.options, self.bucket, self._object_name(key))
 
     def read_range(self, key: str, start: int, size: int) -> bytes:
-        """See `Store.read_range`. One request, and no more bytes than were asked for."""
+        """See `Store.read_range`. One request, for exactly these bytes."""
         return read_object_range(self.options, self.bucket, self._object_name(key), start, size)
 
     def exists(self, key: str) -> bool:
@@ -148,7 +148,7 @@ class S3Store:
         with translate_s3_errors(self.bucket):
             for item in list_objects(self._client, self.bucket, start):
                 key = str(item["Key"])[len(base) :]
-                # Consoles leave empty objects that stand for folders.
+                # Consoles create empty objects that represent folders.
                 if not key.endswith("/"):
                     modified = _timestamp(item["LastModified"])
                     marker = f"{item.get('ETag', '')}-{modified}-{item['Size']}"
@@ -163,7 +163,7 @@ class S3Store:
 
     @contextmanager
     def open_write(self, key: str, *, private: bool = False) -> Iterator[Sink]:
-        """See `Store.open_write`. Parts of 16 MiB; what is given up is aborted."""
+        """See `Store.open_write`. Parts have 16 MiB; an upload that fails is aborted."""
         sink = MultipartSink(self._client, self.bucket, self._object_name(key))
         try:
             yield sink
@@ -186,7 +186,7 @@ class S3Store:
                     raise RunError(
                         "Another run is writing the same object",
                         f"s3://{self.bucket}/{name}",
-                        "Let one run finish, then run again.",
+                        "Wait for the other run to finish, then run again.",
                     ) from error
                 raise
         return True
@@ -206,7 +206,7 @@ class S3Store:
     def unfinished_writes(self, prefix: str = "") -> builtins.list[UnfinishedWrite]:
         """See `Store.unfinished_writes`.
 
-        Parts of uploads that were never completed are paid for.
+        The parts of incomplete uploads cost money.
         """
         folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
         base = f"{self.prefix}/" if self.prefix else ""
@@ -218,7 +218,7 @@ class S3Store:
                 try:
                     size = upload_bytes(client, self.bucket, name, upload_id)
                 except ClientError as error:
-                    if error_info(error).code != "NoSuchUpload":  # it ended meanwhile
+                    if error_info(error).code != "NoSuchUpload":  # it ended in the meantime
                         raise
                 else:
                     unfinished.append(
@@ -249,7 +249,7 @@ class S3Store:
     def ensure_writable(self) -> None:
         """See `Store.ensure_writable`.
 
-        Writes and removes a small object, the only proof of permission.
+        Writes and removes a small object, the only way to check the permission.
         """
         with translate_s3_errors(self.bucket):
             with_retries(lambda: self._client.head_bucket(Bucket=self.bucket))

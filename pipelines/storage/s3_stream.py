@@ -1,4 +1,4 @@
-"""Reading an S3 object as a file that survives broken connections."""
+"""Reads an S3 object as a file, and resumes after broken connections."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 def open_object(options: S3Options, bucket: str, name: str, etag: str = "") -> io.BufferedReader:
-    """Opens an object for reading; the request is made at once.
+    """Opens an object for reading; sends the request immediately.
 
     Args:
-        options: Which S3.
+        options: Which S3 service.
         bucket: Its bucket.
         name: Its key.
-        etag: The version that it must be, where one is expected.
+        etag: The ETag that it must have, or "" for any.
 
     Raises:
         FileNotFoundError: If there is no such object.
@@ -41,14 +41,14 @@ def open_object(options: S3Options, bucket: str, name: str, etag: str = "") -> i
 
 
 def read_object_range(options: S3Options, bucket: str, name: str, start: int, size: int) -> bytes:
-    """Reads so many bytes of an object from a place in it; fewer where it ends before.
+    """Reads a range of an object's bytes; fewer if the object ends before.
 
     Args:
         options: Which S3.
         bucket: Its bucket.
         name: Its key.
-        start: The first byte.
-        size: How many.
+        start: Offset of the first byte.
+        size: Number of bytes.
 
     Raises:
         FileNotFoundError: If there is no such object.
@@ -69,7 +69,7 @@ def read_object_range(options: S3Options, bucket: str, name: str, start: int, si
             or int(reported[1]) != start
             or len(data) != int(reported[2]) + 1 - start
         ):
-            # A service that passes over the range would hand us other bytes.
+            # A service that ignores the range would return other bytes.
             raise InvalidResponseError(f"asked for {requested}, got {response.get('ContentRange')}")
         total_size = int(reported[3])
         if len(data) != min(size, total_size - start):
@@ -82,13 +82,13 @@ def read_object_range(options: S3Options, bucket: str, name: str, start: int, si
         try:
             return with_retries(request)
         except ClientError as error:
-            if error_info(error).status == 416:  # it ends before
+            if error_info(error).status == 416:  # the object ends before the range
                 return b""
             raise
 
 
 def _may_resume(error: BaseException) -> bool:
-    """Whether a read may go on: the service failed, but the object is still the same."""
+    """Returns whether a read may resume: the service failed, but the object is unchanged."""
     cause = error.__cause__
     changed = isinstance(cause, ClientError) and error_info(cause).status == 412
     return isinstance(error, RunError) and not changed
@@ -100,8 +100,8 @@ _with_resumes = with_retries.copy(stop=stop_after_attempt(4), retry=retry_if_exc
 class _ObjectStream(io.RawIOBase):
     """A seekable stream of one object's bytes.
 
-    botocore retries requests but not the reading of their bodies. A broken body is asked for again
-    from where it stopped, on condition that the object is still the same.
+    botocore retries requests but not the reading of their bodies. A broken body is requested again
+    from where it stopped, on condition that the object is unchanged.
     """
 
     def __init__(self, options: S3Options, bucket: str, name: str, etag: str) -> None:
@@ -118,7 +118,7 @@ class _ObjectStream(io.RawIOBase):
         self._body = response["Body"]
 
     def _length(self, response: dict[str, Any]) -> int:
-        """The object's length; without it, a body that was cut could pass for a whole one."""
+        """Returns the object's length, without which a truncated body could not be detected."""
         if "ContentLength" in response:
             return int(response["ContentLength"])
         client = s3_client(self._options)
@@ -158,7 +158,7 @@ class _ObjectStream(io.RawIOBase):
         requested = min(len(view), self._size - self._position)
         if requested <= 0:
             return 0
-        # All of it: readers of Parquet take a short read for the end of the file.
+        # Fill all of it: Parquet readers take a short read for the end of the file.
         filled = 0
         while filled < requested:
             data = self._read_with_resume(requested - filled)
@@ -182,7 +182,7 @@ class _ObjectStream(io.RawIOBase):
         )
         expected = f"bytes {self._position}-{self._size - 1}/{self._size}"
         if response.get("ContentRange") != expected or response.get("ETag", "") != self._etag:
-            # A service that passes over the range or the condition would hand us other bytes.
+            # A service that ignores the range or the condition would return other bytes.
             response["Body"].close()
             raise InvalidResponseError(
                 f"asked for {expected}, got {response.get('ContentRange', 'the whole object')}"

@@ -1,4 +1,4 @@
-"""Rows put aside by group: written in the order in which they come, read a group at a time."""
+"""Temporary storage for rows: written in order of arrival, read one group at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Spill:
 
     Args:
         store: The output store.
-        prefix: Of the keys of the files that hold them.
+        prefix: Key prefix of the files that hold them.
     """
 
     def __init__(self, store: Store, prefix: str) -> None:
@@ -28,11 +28,11 @@ class Spill:
         self._blocks: defaultdict[int, list[RowBlock]] = defaultdict(list)
 
     def add(self, rows: pa.Table, groups: npt.NDArray[np.int64]) -> None:
-        """Puts rows aside, in one file.
+        """Writes rows to one file.
 
         Args:
-            rows: At least one, and as many as fit into memory.
-            groups: The group of each.
+            rows: At least one row, and no more than fit into memory.
+            groups: The group of each row.
         """
         order = np.argsort(groups, kind="stable")
         groups = groups[order]
@@ -48,6 +48,6 @@ class Spill:
         self._files += 1
 
     def read(self, group: int) -> Iterator[pa.Table]:
-        """A group's rows in the order in which they were added, a block at a time."""
+        """Yields a group's rows in the order in which they were added, one block at a time."""
         for block in self._blocks[group]:
             yield read_block(self._store, block)

@@ -1,4 +1,4 @@
-"""Stores: one small face for a folder and for an S3 prefix."""
+"""The `Store` interface, common to folders and S3 prefixes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ObjectInfo:
         key: Its name.
         size_bytes: Its length.
         modified_s: When it was written, in seconds since 1970 by the store's own clock.
-        marker: Changes when the object is written again; of listings alone. It is no digest.
+        marker: Changes when the object is rewritten; set in listings only. It is not a digest.
     """
 
     key: str
@@ -28,13 +28,14 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class UnfinishedWrite:
-    """What a write left that never ended, or one that is under way.
+    """The data of a write that was interrupted or is in progress.
 
     Attributes:
-        key: Key of the temporary file, or the key that an upload was to have.
-        size_bytes: What it takes.
-        modified_s: When it was last written to, or begun, by the store's own clock.
-        upload_id: Names a multipart upload; empty for a file.
+        key: Key of the temporary file, or the intended key of an upload.
+        size_bytes: Its size.
+        modified_s: When it was last written to, or started, in seconds since 1970 by the store's
+            own clock.
+        upload_id: Id of a multipart upload; empty for a file.
     """
 
     key: str
@@ -44,50 +45,50 @@ class UnfinishedWrite:
 
 
 class Sink(Protocol):
-    """Takes bytes in order."""
+    """A writer that takes bytes in order."""
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Takes all of `data` and returns its length."""
+        """Writes all of `data` and returns its length."""
         ...
 
     def writev(self, pieces: Sequence[bytes]) -> None:
-        """Takes all of the pieces, in order, with as few calls and copies as the store can."""
+        """Writes all of the pieces, in order, with as few calls and copies as possible."""
         ...
 
 
 class Store(Protocol):
-    """Where outputs live. Keys are relative posix paths; a store can be pickled.
+    """Storage for inputs and outputs. Keys are relative POSIX paths; a store can be pickled.
 
-    A key is refused with ValueError if it is absolute or has an empty, `.` or `..` segment or a
-    control character: keys are made by the program, so that is a fault of the program.
+    Methods raise ValueError for a key that is absolute or has an empty, `.` or `..` segment or a
+    control character: the program creates all keys, so such a key is a bug.
     Every method may raise InputError (missing bucket, no permission) or RunError (full disk).
     """
 
     @property
     def uri(self) -> str:
-        """The store's address as it was given, without a slash at the end."""
+        """The store's address as given, without a trailing slash."""
         ...
 
     @property
     def is_remote(self) -> bool:
-        """Whether bytes cross a network and a service on their way: then they are read again."""
+        """Whether data passes through a network and a service; it is then read back and checked."""
         ...
 
     @property
     def settle_s(self) -> float:
-        """How long after `write_new` another's, begun at the same moment, may still take its place.
+        """How long after `write_new` a concurrent write may still replace the object, in seconds.
 
-        Zero where the store decides between them; Swift looks for the object before it takes the
-        bytes, so that several may be told that theirs is new, and the last one stays.
+        Zero if the store lets only one writer succeed. Swift checks for the object before it takes
+        the bytes, so several writers may be told that theirs is new, and the last one remains.
         """
         ...
 
     def now_s(self) -> float:
-        """Seconds since 1970 by the clock that `modified_s` is of, whatever this machine's says."""
+        """Returns the time in seconds since 1970 by the store's clock, as used for `modified_s`."""
         ...
 
     def read_bytes(self, key: str) -> bytes:
-        """The whole object.
+        """Returns the whole object.
 
         Raises:
             FileNotFoundError: If there is none.
@@ -103,7 +104,7 @@ class Store(Protocol):
         ...
 
     def read_range(self, key: str, start: int, size: int) -> bytes:
-        """So many bytes from a place in the object; fewer where it ends before.
+        """Returns `size` bytes from offset `start`; fewer if the object ends before.
 
         Raises:
             FileNotFoundError: If there is none.
@@ -111,11 +112,11 @@ class Store(Protocol):
         ...
 
     def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """Returns whether the object exists."""
         ...
 
     def size(self, key: str) -> int:
-        """The object's length in bytes.
+        """Returns the object's length in bytes.
 
         Raises:
             FileNotFoundError: If there is none.
@@ -123,7 +124,7 @@ class Store(Protocol):
         ...
 
     def stat(self, key: str) -> ObjectInfo:
-        """What is known of the object; asked of the object itself, never of a listing.
+        """Returns the object's metadata, from the object itself, never from a listing.
 
         Raises:
             FileNotFoundError: If there is none.
@@ -131,7 +132,7 @@ class Store(Protocol):
         ...
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
-        """All objects below a folder, sorted by key; unfinished ones are left out.
+        """Lists all objects under a prefix, sorted by key, without unfinished ones.
 
         Args:
             prefix: Whole path segments (`shards`, not `sha`); empty for everything.
@@ -139,7 +140,7 @@ class Store(Protocol):
         ...
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
-        """Writes the object at once; readers see the old one or the new one.
+        """Writes the object atomically: readers see either the old one or the new one.
 
         Args:
             key: Its name.
@@ -151,63 +152,63 @@ class Store(Protocol):
     def open_write(self, key: str, *, private: bool = False) -> AbstractContextManager[Sink]:
         """Streams an object in bounded memory.
 
-        It appears only if the block ends well, and only if as many bytes are there as were written.
+        It appears only if the block ends without error and all written bytes were stored.
         """
         ...
 
     def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
-        """Writes the object unless there is one.
+        """Writes the object unless it exists.
 
         Returns:
-            False if there is one. That may be this very call's own, if the service's answer to a
-            first attempt was lost: a caller to whom that matters compares the bytes.
+            False if it exists. It may have been written by this call, if the response to a first
+            attempt was lost: a caller for whom this matters must compare the bytes.
         """
         ...
 
     def delete(self, key: str) -> None:
-        """Removes the object; a missing one is no error."""
+        """Removes the object; does nothing if it is missing."""
         ...
 
     def delete_prefix(self, prefix: str) -> None:
-        """Removes everything below a folder. The prefix must not be empty."""
+        """Removes everything under a prefix, which must not be empty."""
         ...
 
     def unfinished_writes(self, prefix: str = "") -> builtins.list[UnfinishedWrite]:
-        """What interrupted writes left below a folder, and what is being written there now."""
+        """Lists what interrupted writes left under a prefix, and writes in progress there."""
         ...
 
     def discard(self, unfinished: UnfinishedWrite) -> None:
-        """Removes one of those; one that is gone is no error."""
+        """Removes an unfinished write; does nothing if it is gone."""
         ...
 
     def discard_unfinished(self, prefix: str) -> None:
-        """Removes what interrupted writes left below a folder; nobody may be writing there."""
+        """Removes what interrupted writes left under a prefix where no write is in progress."""
         ...
 
     def ensure_writable(self) -> None:
-        """Makes the local folder, or checks that the bucket exists and may be written.
+        """Creates the local folder, or checks that the bucket exists and is writable.
 
         Raises:
-            InputError: If that fails; it names the place and the remedy.
+            InputError: If that fails; the error says where and what to do.
         """
         ...
 
 
 def check_key(key: str) -> str:
-    """Returns the key if it is one.
+    """Returns the key if it is valid.
 
     Raises:
         ValueError: If it is absolute or has an empty or dotted segment or a control character.
     """
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in key):
-        raise ValueError(f"a key has no control characters: {key!r}")
+        raise ValueError(f"a key must not contain control characters: {key!r}")
     if "\\" in key or any(part in ("", ".", "..") for part in key.split("/")):
-        raise ValueError(f"a key is a relative posix path without empty or dotted parts: {key!r}")
+        raise ValueError(f"a key must be a relative path without empty or dotted parts: {key!r}")
     return key
 
 
 def check_prefix(prefix: str) -> str:
-    """Returns a listing prefix without the slash at its end; empty means everything."""
+    """Returns a listing prefix without a trailing slash; empty means everything."""
     stripped = prefix.removesuffix("/")
     return check_key(stripped) if stripped else ""
 

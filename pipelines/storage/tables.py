@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.storage.store import Sink, Store
 
-# One fixed way to write Parquet, so that the same rows are the same bytes.
+# Fixed settings for Parquet, so that the same rows give the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
 
 
@@ -28,12 +28,12 @@ def parquet_bytes(*groups: pa.Table) -> bytes:
 
 
 def write_table(store: Store, key: str, table: pa.Table) -> None:
-    """Writes a table as Parquet, whole or not at all."""
+    """Writes a table as Parquet, completely or not at all."""
     store.write_bytes(key, parquet_bytes(table))
 
 
 class _SinkFile(io.RawIOBase):
-    """A sink as pyarrow wants its files."""
+    """A sink with the file interface that pyarrow expects."""
 
     def __init__(self, sink: Sink) -> None:
         super().__init__()
@@ -48,10 +48,10 @@ class _SinkFile(io.RawIOBase):
 
 @contextmanager
 def open_parquet(store: Store, key: str, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
-    """Streams a Parquet table, whole or not at all: every table that is handed over is a row group.
+    """Streams a Parquet table, completely or not at all; each table passed becomes a row group.
 
     Yields:
-        What takes the next rows; at most 1,048,576 at a time are one group.
+        A function that writes the next rows; up to 1,048,576 at a time form one row group.
     """
     with store.open_write(key) as sink:
         file = pa.PythonFile(_SinkFile(sink), mode="w")
@@ -62,8 +62,7 @@ def open_parquet(store: Store, key: str, schema: pa.Schema) -> Iterator[Callable
 def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa.Table:
     """Reads a Parquet table, or some of its columns.
 
-    These tables are small: threads, and the machinery for tables of many files, cost more than the
-    reading.
+    These tables are small: threads and datasets of many files would cost more than the reading.
     """
     with pq.ParquetFile(pa.BufferReader(store.read_bytes(key))) as file:
         return file.read(columns=columns, use_threads=False)
@@ -90,20 +89,20 @@ def read_row_groups(store: Store, key: str, name: str, value: str) -> pa.Table:
 
 
 def json_bytes(value: object) -> bytes:
-    """JSON for people and machines: sorted keys, one way to write it, a newline at the end."""
-    # Not orjson: it indents by two, has null for a float without JSON, and no integer past 64 bits.
+    """Returns readable JSON in one fixed form: sorted keys, a newline at the end."""
+    # Not orjson: it indents by two, writes NaN as null, and has no integers beyond 64 bits.
     text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
     return text.encode() + b"\n"
 
 
 def read_json(store: Store, key: str) -> Any:
-    """Reads a JSON file of our own making."""
+    """Reads a JSON file that this program wrote."""
     return json.loads(store.read_bytes(key))
 
 
 @dataclass(frozen=True)
 class RowBlock:
-    """A run of bytes in a file of the store: one group of rows as an Arrow stream."""
+    """A byte range of a file in the store that holds one group of rows as an Arrow stream."""
 
     key: str
     offset: int
@@ -113,15 +112,15 @@ class RowBlock:
 def write_blocks(
     store: Store, key: str, groups: Iterable[tuple[int, pa.Table]]
 ) -> Iterator[tuple[int, RowBlock]]:
-    """Writes groups of rows one after another into one file and says where each lies.
+    """Writes groups of rows one after another to one file.
 
     Args:
-        store: Where to.
-        key: Name of the file.
+        store: The store to write to.
+        key: Key of the file.
         groups: Pairs of a group's number and its rows.
 
     Yields:
-        Pairs of a group's number and its block, once the file is whole.
+        Pairs of a group's number and its block, once the file is complete.
     """
     written_blocks = []
     with store.open_write(key) as sink:
@@ -138,7 +137,7 @@ def write_blocks(
 
 
 def read_block(store: Store, block: RowBlock) -> pa.Table:
-    """Reads a block back."""
+    """Reads a block's rows."""
     with store.open_read(block.key) as source:
         source.seek(block.offset)
         data = source.read(block.length)

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs/catalogue.md"
 
 
 def test_the_page_says_what_the_code_does() -> None:
-    """Write it anew with `pipelines.catalogue.describe.fill_sections`."""
+    """Regenerate with `pipelines.catalogue.describe.fill_sections`."""
     assert fill_sections(PAGE.read_text()) == PAGE.read_text()
 
 

@@ -90,15 +90,15 @@ REFUSED = [
     ("[mapping.asset]", "Did you mean assets"),
     ("[mapping.assets.column]", "Did you mean columns"),
     ("[mapping.assets.columns]\nstate = 'x'", "Did you mean status"),
-    ("[mapping.assets.columns]\nstatus = 7", "given by its name"),
-    ("[mapping.assets.values.status]\nLive = 1.5", "of no use here"),
-    ("[mapping.assets.values.contributors]\na = 'b'", "no values to map"),
-    ("[mapping.assets.values.territories_out]\nUK = ''", "mapped to nothing"),
+    ("[mapping.assets.columns]\nstatus = 7", "must be a column name"),
+    ("[mapping.assets.values.status]\nLive = 1.5", "unsupported type"),
+    ("[mapping.assets.values.contributors]\na = 'b'", "values of splits cannot"),
+    ("[mapping.assets.values.territories_out]\nUK = ''", "mapped to an empty value"),
     ("[mapping.assets.constants]\npeople_count = 'two'", "not a whole number"),
-    ("[mapping.assets]\ncolumns = 'x'", "wants a table"),
+    ("[mapping.assets]\ncolumns = 'x'", "requires a TOML table"),
     (
         "[mapping.assets.columns]\nstatus = 'x'\n[mapping.assets.constants]\nstatus = 'y'",
-        "constant at once",
+        "both mapped and constant",
     ),
     ("[mapping", "not valid TOML"),
     ("\xff", "not valid TOML"),
@@ -106,7 +106,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "why"), REFUSED)
-def test_what_a_mapping_may_not_say(text: str, why: str) -> None:
+def test_invalid_mapping_is_refused(text: str, why: str) -> None:
     with pytest.raises(InputError, match=why) as caught:
         parse_mapping(text.encode("latin-1"), "mapping.toml")
     assert "mapping.toml" in str(caught.value)
@@ -142,7 +142,7 @@ def test_a_csv_with_semicolons_is_told_so(tmp_path: Path) -> None:
         open_catalogue(str(raw_catalogue(tmp_path, "assets.csv", data)))
 
 
-def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+def test_a_column_that_appears_twice_is_refused(tmp_path: Path) -> None:
     data = csv_bytes([asset()]).replace(b"licence_model", b"status")
     with pytest.raises(InputError, match="twice"):
         open_catalogue(str(raw_catalogue(tmp_path, "assets.csv", data)))
@@ -153,10 +153,10 @@ LAYOUTS = [
     (["assets.csv", "assets-1.csv"], "more than once"),
     (["assets/0.csv", "assets-1.csv"], "more than once"),
     (["assets/0.csv", "assets/1.jsonl"], "more than once"),
-    (["assets.csv", "assets.xlsx"], "not read"),
-    (["assets.csv", "Consents.csv"], "not read"),
-    (["assets.csv", "consents.csv.gz"], "not read"),
-    (["assets.csv", "consents/a.txt"], "not read"),
+    (["assets.csv", "assets.xlsx"], "unsupported format"),
+    (["assets.csv", "Consents.csv"], "unsupported format"),
+    (["assets.csv", "consents.csv.gz"], "unsupported format"),
+    (["assets.csv", "consents/a.txt"], "unsupported format"),
     (["asset.csv"], "no table assets"),
 ]
 

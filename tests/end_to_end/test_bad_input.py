@@ -202,7 +202,7 @@ def test_an_output_that_holds_another_deal(demo: Demo, inputs: Inputs) -> None:
     shutil.copytree(demo.out / "demo-strict", Path(inputs.out) / "demo-strict")
     before = tree(Path(inputs.out))
     inputs.replace('pool = "9999.99"', 'pool = "1.00"')
-    assert_refused(inputs.run(), "already holds another deal", "demo-strict/v0001", "deal_id")
+    assert_refused(inputs.run(), "already holds a different deal", "demo-strict/v0001", "deal_id")
     after = tree(Path(inputs.out))
     after.pop("agency/signing.key", None)
     assert after == before

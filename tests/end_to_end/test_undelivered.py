@@ -39,7 +39,7 @@ def packaged_both_ways(library: SmallLibrary, code: int, what: str) -> tuple[lis
 
 
 def funnel(told: Any) -> dict[str, tuple[int, int, int, int]]:
-    """Each step's assets: in, refused, dead letters, out."""
+    """Returns each step's assets: in, refused, failed, out."""
     return {
         name: (step["entered"], step["refused"], step["dead_letters"], step["passed"])
         for name, step in told["steps"].items()

@@ -118,13 +118,13 @@ def test_indexes_are_checked(demo: Demo, tmp_path: Path) -> None:
     assert problems() == []
     index = f"shards/{manifest.shards[0].name}.tar.idx"
     (root / index).write_bytes((root / index).read_bytes()[:-1] + b"\1")
-    assert problems() == [(index, "not the index of these shards")]
+    assert problems() == [(index, "it is not the index of these shards")]
     shutil.copy(demo.delivery("demo-main") / index, root / index)
     index_database = root / ".nv-meta" / "index.sqlite"
     with index_database.open("ab") as file:
         file.write(b"\0")
     (root / "energon-jpg.yaml").unlink()
     assert problems() == [
-        (".nv-meta/index.sqlite", "not the index of these shards"),
+        (".nv-meta/index.sqlite", "it is not the index of these shards"),
         ("energon-jpg.yaml", "missing"),
     ]

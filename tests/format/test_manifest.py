@@ -144,7 +144,7 @@ def test_a_shorter_list_is_refused() -> None:
     value = json.loads(DATA)
     value["files"].pop()
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    with pytest.raises(ManifestError, match="cut or altered"):
+    with pytest.raises(ManifestError, match="truncated or altered"):
         open_manifest(text.encode(), None)
 
 

@@ -84,7 +84,7 @@ def test_a_sink_that_writes_short(limit: int) -> None:
 
 
 def test_a_sink_that_takes_nothing() -> None:
-    with pytest.raises(OSError, match="takes no more"), TarWriter(ShortSink(0)) as tar:
+    with pytest.raises(OSError, match="accepts no more"), TarWriter(ShortSink(0)) as tar:
         tar.add("a.jpg", len(BIG), [BIG])
 
 

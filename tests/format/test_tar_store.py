@@ -164,6 +164,6 @@ def test_a_disk_that_fails(
         return 0
 
     monkeypatch.setattr(os, "writev", writev)
-    with pytest.raises(RunError, match=os.strerror(fault) if fault else "takes no more bytes"):
+    with pytest.raises(RunError, match=os.strerror(fault) if fault else "accepts no more bytes"):
         write(tmp_path, [(f"{at}.jpg", BIG) for at in range(20)])
     assert list(tmp_path.iterdir()) == []

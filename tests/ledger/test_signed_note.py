@@ -107,7 +107,7 @@ def test_no_shortened_text_opens(start: int, count: int) -> None:
 )
 def test_a_signed_text_that_is_no_checkpoint_is_refused(text: str) -> None:
     note = SIGNER.sign(text.format(root=base64.b64encode(ROOT).decode()))
-    with pytest.raises(NoteError, match="no checkpoint"):
+    with pytest.raises(NoteError, match="not a checkpoint"):
         open_checkpoint(note, SIGNER.vkey)
 
 

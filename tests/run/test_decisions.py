@@ -107,8 +107,8 @@ def test_parts_without_rows_are_not_written(tmp_path: Path) -> None:
     ]
 
 
-def test_a_part_that_an_interrupted_try_left_goes_when_nothing_is_decided(tmp_path: Path) -> None:
-    """A medium that could not be fetched is there at the next try: its dead letter is not true."""
+def test_a_part_of_an_interrupted_attempt_is_removed_if_there_are_no_rows(tmp_path: Path) -> None:
+    """A medium that could not be fetched is available at the next attempt: it has not failed."""
     store = open_store(str(tmp_path))
     write_decisions(store, "x", "enrich-1", [failed_asset("b", "media.unavailable", "HTTP 503")])
     write_decisions(store, "x", "enrich-2", [failed_asset("c", "media.unavailable", "HTTP 503")])

@@ -1,4 +1,4 @@
-"""Holding a version: never two at a time, whoever dies, lies still or comes late."""
+"""Leases: two processes never hold a version at once, even if one dies, stalls or is late."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_taking_over_waits_until_the_other_has_noticed(store: Store) -> None:
     store.delete(record.key())
 
 
-def test_who_was_taken_over_from_stops(store: Store) -> None:
+def test_a_holder_that_was_taken_over_from_stops(store: Store) -> None:
     began = time.monotonic()
     with (
         pytest.raises(RunError, match="another run has taken the version over"),
@@ -202,7 +202,9 @@ def test_who_was_taken_over_from_stops(store: Store) -> None:
     assert {"0001.json", "0002.json"} <= set(record_names(store))
 
 
-def test_who_cannot_reach_the_output_stops(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_holder_that_cannot_reach_the_output_stops(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> bool:
         raise RunError("The S3 service failed")
 
@@ -218,13 +220,13 @@ def test_who_cannot_reach_the_output_stops(store: Store, monkeypatch: pytest.Mon
     assert record_names(store) == []
 
 
-def test_an_interrupt_of_ones_own_stays_one(store: Store) -> None:
+def test_a_user_interrupt_is_not_reported_as_a_lost_lease(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt), hold_version(store, "acme", "v0001", "run"):
         raise KeyboardInterrupt
     assert record_names(store) == []
 
 
-def test_it_beats(store: Store) -> None:
+def test_a_holder_sends_heartbeats(store: Store) -> None:
     with hold_version(store, "acme", "v0001", "run", timing=QUICK) as lease:
         until = time.monotonic() + 20
         while not store.exists(lease.lease_record.key("beat")) and time.monotonic() < until:
@@ -233,7 +235,9 @@ def test_it_beats(store: Store) -> None:
     assert record_names(store) == []
 
 
-def test_a_lost_answer_is_no_lost_claim(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_response_does_not_lose_the_lease(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = type(store).write_new
 
     def deaf(self: Store, key: str, data: bytes, *, private: bool = False) -> bool:
@@ -244,8 +248,8 @@ def test_a_lost_answer_is_no_lost_claim(store: Store, monkeypatch: pytest.Monkey
     assert acquire_lease(store, "acme", "v0001", "run").number == 1
 
 
-def test_who_comes_late_withdraws(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between its look and its claim, claim 1 goes, and another run begins at 1 anew."""
+def test_a_late_claim_is_withdrawn(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its look and its claim, claim 1 is removed and another run starts at 1 again."""
     dead = dataclasses.replace(this_process(), started_ticks=1)
     leave_record(store, 1, dead)
     honest = type(store).write_new
@@ -349,4 +353,4 @@ def test_judging_uses_the_stores_clock(store: Store) -> None:
     record = leave_record(store, 1, ELSEWHERE, age_s=-5000)  # written by a machine that is ahead
     status = assess_lease(store, record, 600)
     assert status.held and not status.certain and status.age_s == 0.0
-    assert "claim 1" in str(lease_lost_error(record, "why"))
+    assert "lease record 1" in str(lease_lost_error(record, "why"))

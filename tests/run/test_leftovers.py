@@ -1,4 +1,4 @@
-"""Cleaning: what runs left goes; what is published, shared, held or young stays."""
+"""Cleaning removes leftovers and keeps what is published, shared, held or recent."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def test_what_runs_left_goes_and_nothing_else(store: Store) -> None:
+def test_only_leftovers_are_removed(store: Store) -> None:
     found = clean_output(store, DAY)
     assert [(item.kind, item.name, item.objects, item.kept_reason) for item in found] == [
         (LeftoverKind.TEMPORARY, "acme/v0001/delivery/shards/.tmp-02", 1, ""),
@@ -92,7 +92,7 @@ def test_a_dry_run_removes_nothing(store: Store) -> None:
     ]
 
 
-def test_what_is_young_stays(store: Store) -> None:
+def test_recent_leftovers_are_kept(store: Store) -> None:
     assert {item.kept_reason for item in clean_output(store, 3 * DAY)} == {"too recent"}
     assert contents(store) == {**KEEP, **LEFT}
     (Path(store.uri) / "acme/v0002/delivery/shards/s.tar").touch()
@@ -101,7 +101,7 @@ def test_what_is_young_stays(store: Store) -> None:
     assert store.exists("agency/work/cut/plan/s.parquet")
 
 
-def test_what_a_live_run_holds_stays(store: Store) -> None:
+def test_what_a_live_run_holds_is_kept(store: Store) -> None:
     with hold_version(store, "acme", "v0002", "cut"):
         age(Path(store.uri), 2 * DAY)
         found = {item.name: item.kept_reason for item in clean_output(store, 0.0)}
@@ -116,14 +116,14 @@ def test_what_a_live_run_holds_stays(store: Store) -> None:
 
 
 def test_the_work_of_a_run_that_has_just_begun_stays(store: Store) -> None:
-    """Its version has no record yet: the claim alone speaks for it."""
+    """Its version has no record yet, only a claim."""
     with hold_version(store, "beta", "v0001", "done"):
         found = {item.name: item.kept_reason for item in clean_output(store, 0.0)}
     assert found["agency/work/done"] == "the run is in progress"
     assert store.exists("agency/work/done/units/1.json")
 
 
-def test_claims_of_what_is_published_or_gone_go(store: Store) -> None:
+def test_claims_of_published_or_removed_versions_are_removed(store: Store) -> None:
     elsewhere = ProcessIdentity("far", "another boot", "pid:[1]", 1, 1)
     for deal_id, version in (("acme", "v0001"), ("gone", "v0003")):
         claim = LeaseRecord(deal_id, version, 1, "r", elsewhere, "", "")

@@ -127,7 +127,7 @@ def test_a_delivery_on_other_terms_is_in_the_way(store: Store) -> None:
     begin_version(store, deal(), "v0001", "run")
     assert find_version(store, deal("2.00"), "new") == Version("v0001", False)
     publish(store, "v0001")
-    with pytest.raises(InputError, match="already holds another deal") as caught:
+    with pytest.raises(InputError, match="already holds a different deal") as caught:
         find_version(store, deal("2.00"), "new")
     assert "acme/v0001" in str(caught.value) and "deal_id" in caught.value.remedy
 

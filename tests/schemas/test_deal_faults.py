@@ -1,4 +1,4 @@
-"""What a deal is refused for: each fault with its key, the value seen and what is allowed."""
+"""Each fault of an invalid deal is reported with its key, the value seen and what is allowed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ BAD = [
     Bad("ends", "2025-12-31", ("2025-12-31", "after starts (2026-01-01)")),
     Bad("ends", "2026-01-02T00:00:00", ("without a time",)),
     Bad("profile", '"text"', ("'text'", "'image-text'", "'video-text'")),
-    Bad("profile", '"video-text"', ("['image']", 'needs "video"'), "media"),
+    Bad("profile", '"video-text"', ("['image']", 'requires "video"'), "media"),
     Bad("media", '["video"]', ("does not support films",)),
     Bad("media", '["image", "video"]', ("does not support films",)),
     Bad("media", '["image", "image"]', ("twice",)),
@@ -138,8 +138,8 @@ BAD = [
     Bad("shards.target_bytes", '"-1"', ("'-1'",)),
     Bad("shards.target_bytes", "0", ("0", "greater than 0")),
     Bad("shards.target_bytes", "-1", ("-1", "greater than 0")),
-    Bad("shards.target_bytes", "true", ("True", "size")),
-    Bad("shards.target_bytes", "1.0", ("1.0", "size")),
+    Bad("shards.target_bytes", "true", ("True", "whole number of bytes")),
+    Bad("shards.target_bytes", "1.0", ("1.0", "whole number of bytes")),
     Bad("shards.target_bytes", '"999999999999999999GiB"', ("less than or equal to",)),
     Bad("output.uri", "[]", ("[]", "string")),
     Bad("sources.roots", '"/a"', ("'/a'", "list")),
@@ -147,7 +147,7 @@ BAD = [
     Bad("gate.divert", "true", ("True", "list")),
     Bad("limits.dead_letter_share", "0.05", ("0.05", "text")),
     Bad("limits.max_pixels", "0", ("0", "greater")),
-    Bad("limits.max_media_bytes", '"big"', ("'big'", "size")),
+    Bad("limits.max_media_bytes", '"big"', ("'big'", "whole number of bytes")),
 ]
 
 

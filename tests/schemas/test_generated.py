@@ -1,4 +1,4 @@
-"""What is generated is committed as it is made. `make schemas` writes it anew."""
+"""Committed generated files match what `make schemas` writes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_pages_are_as_generated(path: str) -> None:
     assert committed(path) == generated_pages()[path]
 
 
-def test_a_page_that_drifted_is_written_anew() -> None:
+def test_a_page_that_drifted_is_regenerated() -> None:
     drifted = committed("docs/rights.md").replace("| `asset.withdrawn` |", "| `asset.gone` |")
     assert drifted != committed("docs/rights.md")
     body = generated_pages()["docs/rights.md"].partition("<!-- reasons -->\n")[2]

@@ -8,7 +8,8 @@ import socket
 import pytest
 from apache_beam.options.pipeline_options import StandardOptions, TypeOptions
 
-from pipelines.steps.runner import RunOptions, check_engine
+from pipelines.steps.beam_defaults import RunOptions
+from pipelines.steps.runner import check_engine
 from schemas.errors import InputError
 
 

@@ -173,7 +173,7 @@ def test_ensure(tmp_path: Path) -> None:
     assert (tmp_path / "new/folder").is_dir()
     assert all_files(tmp_path) == []
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(InputError, match="cannot be made or written"):
+    with pytest.raises(InputError, match="cannot be created or written"):
         open_store(f"{tmp_path}/file").ensure_writable()
 
 

@@ -218,4 +218,4 @@ def test_a_key_twice_and_an_unknown_family(shard: Shard) -> None:
     shard.record = sound
     table = pq.read_table(shard.table)
     pq.write_table(pa.concat_tables([table.slice(0, 1), table.slice(0, 1)]), shard.table)
-    assert any("is there twice" in message for _, message in shard.check()[1])
+    assert any("appears twice" in message for _, message in shard.check()[1])

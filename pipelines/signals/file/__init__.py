@@ -1,1 +1,1 @@
-"""What a media file says about rights: XMP, IPTC, EXIF, C2PA."""
+"""Reads what a media file states about rights: XMP, IPTC, EXIF, C2PA."""

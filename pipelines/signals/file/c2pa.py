@@ -1,4 +1,4 @@
-"""Reads what a file's C2PA manifests say about rights. Nothing is ever fetched."""
+"""Reads what a file's C2PA manifests state about rights. Nothing is ever fetched."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MIME: dict[Format, str] = {
     "webp": "image/webp",
     "mp4": "video/mp4",
 }
-# How the labels begin of assertions that may speak of rights.
+# Prefixes of the labels of assertions that may be about rights.
 _RIGHTS_LABEL = r"(?:cawg|c2pa)\.(?:training-mining|metadata)|stds\.(?:iptc|exif)"
 # The description box of such an assertion: a fixed head, 16 bytes of content type, a byte of
 # toggles, the label.
@@ -43,7 +43,7 @@ _RIGHTS_ASSERTION = re.compile(
     rb"jumd.{16}.(?:" + _RIGHTS_LABEL.encode() + rb")[^\0]*\0", re.DOTALL
 )
 _REMOTE = re.compile(r"^Remote: .*?(?:from url|remote URI)\s+(\S+)", re.DOTALL)
-# What validation says where something could not be read that may have been a denial.
+# Validation codes for unreadable parts that may have been a denial.
 _UNREADABLE_CODES = (
     *("assertion.cbor.invalid", "assertion.json.invalid", "assertion.missing"),
     *("assertion.inaccessible", "claim.missing", "claim.multiple", "claim.cbor.invalid"),
@@ -55,7 +55,7 @@ _PROHIBITION, _REPLACEMENT = b"DMI-PROHIBITED", b"DMI-READ-ABOVE"
 
 
 def may_hold_c2pa(data: bytes) -> bool:
-    """Whether the bytes may hold a manifest, or say where one lies; cheap, and never wrongly no.
+    """Whether the bytes may contain a manifest or refer to one; cheap, without false negatives.
 
     A manifest store is made of boxes of type `jumb`, each with one of type `jumd`, in all
     containers; a remote one is named in `dcterms:provenance`.
@@ -64,23 +64,23 @@ def may_hold_c2pa(data: bytes) -> bool:
 
 
 def read_c2pa(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
-    """Reads every manifest of a file, its ingredients' among them.
+    """Reads every manifest of a file, including those of its ingredients.
 
-    Denials and constraints stand, whoever signed. An `allowed` counts where the state is Trusted,
-    the manifest is the file's own, and the assertion is among those that the signer vouches for.
+    Denials and constraints count whoever signed them. An `allowed` counts only if the state is
+    Trusted, the manifest is the file's own, and the signer vouches for the assertion.
 
     Args:
         data: The whole file.
-        fmt: What it is.
-        trust: Whose signatures count.
+        fmt: The file's format.
+        trust: The trusted signers.
 
     Returns:
         Signals, claims, and a fault for what could not be read. Never raises for hostile bytes,
-        but the native library may crash or hang: call it in the guarded child.
+        but the native library may crash or hang: call this in the guarded child process.
     """
     if not may_hold_c2pa(data):
         return Reading()
-    # Imported here: most files have no manifest, and the library takes 60 ms to load.
+    # Imported here because most files have no manifest and the library takes 60 ms to load.
     import c2pa
 
     try:
@@ -89,8 +89,8 @@ def read_c2pa(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
         ) as reader:
             report = json.loads(reader.detailed_json())
     except c2pa.C2paError.ManifestNotFound:
-        # Other JUMBF than C2PA's is no business of ours; a store that is not found is. XMP alone
-        # may name one that was taken out (`self#jumbf=c2pa/…`): then nothing is left to read.
+        # JUMBF that is not C2PA's is ignored, but a missing C2PA store is not. XMP alone may
+        # refer to a store that was removed (`self#jumbf=c2pa/…`): then nothing is left to read.
         if b"jumd" in data and b"c2pa" in data:
             return _fault_reading(data, "there are parts of a manifest, and no manifest")
         return Reading()
@@ -102,11 +102,11 @@ def read_c2pa(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
 
 
 def read_report(report: object, data: bytes) -> Reading:
-    """Reads the library's account of a manifest store.
+    """Reads the library's report on a manifest store.
 
     Args:
         report: The parsed `detailed_json`.
-        data: The file it was made of.
+        data: The file that the report is about.
     """
     manifests = _as_dict(_as_dict(report).get("manifests"))
     active = _as_dict(report).get("active_manifest")
@@ -128,7 +128,7 @@ def read_report(report: object, data: bytes) -> Reading:
             _fault_reading(data, "a part of the manifest cannot be read: " + ", ".join(unreadable))
         )
     read_count = 0
-    # The library's maps come in no fixed order.
+    # The library's maps have no fixed order.
     for name in sorted(manifests, key=lambda name: (name != active, name)):
         manifest = _as_dict(manifests[name])
         store = manifest.get("assertion_store")
@@ -140,8 +140,8 @@ def read_report(report: object, data: bytes) -> Reading:
             _assertion_reading(label, store[label], manifest, name == active, state, data)
             for label in sorted(store)
         ]
-    # Of assertions with one label the library keeps one, and of manifests those that are used.
-    # What it does not show may have been a denial.
+    # The library keeps one of several assertions with the same label, and only the manifests in
+    # use. What it leaves out may have been a denial.
     if len(_RIGHTS_ASSERTION.findall(data)) > read_count:
         readings.append(
             _fault_reading(data, "there are more assertions about rights than could be read")
@@ -150,10 +150,10 @@ def read_report(report: object, data: bytes) -> Reading:
 
 
 def blank_prohibitions(data: bytes) -> bytes:
-    """The file without the prohibitions of PLUS that stand in its metadata assertions.
+    """Returns the file without the PLUS prohibitions in its metadata assertions.
 
-    For the reader of XMP, which holds a prohibition in a place that it does not know to be one that
-    nobody read. Should one have been in a packet after all, what is left of it still denies.
+    For the XMP reader, which treats a prohibition in an unknown place as one that was not read. If
+    a removed prohibition was in an XMP packet after all, what is left of it still denies.
     """
     found = [match.start() - _JUMD_OFFSET for match in _RIGHTS_ASSERTION.finditer(data)]
     blanked = bytearray(data) if found and _PROHIBITION in data else None
@@ -183,7 +183,7 @@ def _assertion_reading(
     )
     if label.startswith("c2pa.cloud-data"):
         target = _as_dict(content).get("label")
-        # What lies elsewhere is not fetched.
+        # Content at another location is not fetched.
         if not isinstance(target, str) or is_mining_label(target) or is_metadata_label(target):
             return _fault_reading(data, f"the assertion {target} lies elsewhere")
     return read_assertion(label, content, signer)
@@ -192,7 +192,7 @@ def _assertion_reading(
 def _is_vouched_for(label: str, claim: dict[str, object]) -> bool:
     """Whether the signer vouches for an assertion.
 
-    C2PA 2 parts what the signer created from what it merely gathered from others.
+    C2PA 2 separates what the signer created from what it only gathered from others.
     """
     if claim.get("claim_version") == 1:
         listed = claim.get("assertions")
@@ -203,7 +203,7 @@ def _is_vouched_for(label: str, claim: dict[str, object]) -> bool:
 
 
 def _failures(report: object) -> list[str]:
-    """Codes of everything that validation calls a failure, of ingredients too; sorted."""
+    """Returns the sorted codes of all validation failures, including those of ingredients."""
     codes: set[str] = set()
     results = _as_dict(_as_dict(report).get("validation_results"))
     deltas = results.get("ingredientDeltas")
@@ -239,7 +239,7 @@ def _fault_reading(data: bytes, detail: str) -> Reading:
 
 @lru_cache(maxsize=2)
 def _context(trust: TrustLists, pid: int) -> c2pa.Context:
-    """The library's settings; a process must not use those of the one that it was forked from."""
+    """Returns the library's settings; a forked process must not use those of its parent."""
     import c2pa
 
     lists = {
@@ -255,7 +255,7 @@ def _context(trust: TrustLists, pid: int) -> c2pa.Context:
                 "remote_manifest_fetch": False,
                 "ocsp_fetch": False,
             },
-            # Nothing is asked of anybody: an identity assertion's did:web is an address.
+            # Nothing is fetched, although an identity assertion's did:web is a web address.
             "core": {"allowed_network_hosts": [], "decode_identity_assertions": False},
             "trust": {key: text for key, text in lists.items() if text},
         }

@@ -1,4 +1,4 @@
-"""What C2PA assertions say: from an assertion's JSON to signals and claims. Pure.
+"""Converts the JSON of C2PA assertions to signals and claims, with pure functions.
 
 Sources: CAWG Training and Data Mining Assertion 1.1; C2PA 1.3 and 1.4, "Training and Data Mining";
 C2PA 2.2, "Actions"; CAWG Metadata Assertion 1.1.
@@ -17,7 +17,7 @@ from pipelines.signals.file.metadata_blocks import MAX_STATEMENT_CHARS, printabl
 from schemas.rights import PURPOSES, Permission, Purpose
 from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, Signal, raw_sha256
 
-# `ai_training` means models that do not generate, by the definition of 1.1.
+# `ai_training` means models that are not generative, by the definition in 1.1.
 _ENTRY_PURPOSES: dict[str, Purpose] = {
     "data_mining": Purpose.DATA_MINING,
     "ai_inference": Purpose.INFERENCE,
@@ -25,9 +25,9 @@ _ENTRY_PURPOSES: dict[str, Purpose] = {
     "ai_generative_training": Purpose.TRAIN_GEN,
 }
 _PREFIXES = ("cawg.", "c2pa.")
-# The text of 1.1 says the one, its CDDL the other.
+# The text of 1.1 uses one, its CDDL the other.
 _CONSTRAINT_FIELDS = ("constraint_info", "constraints_info")
-# The fields under which a list's element may name its entry.
+# The fields in which a list element may name its entry.
 _NAME_FIELDS = ("entry", "name", "label", "type")
 _METADATA_LABELS = ("cawg.metadata", "c2pa.metadata", "stds.iptc", "stds.exif")
 _MAX_ENTRIES = 256
@@ -36,13 +36,13 @@ _PROHIBITED = b"DMI-PROHIBITED"
 
 @dataclass(frozen=True)
 class AssertionSigner:
-    """Who makes an assertion, and how much the word counts.
+    """Who made an assertion, and whether it can permit a use.
 
     Attributes:
         who: The signer's name.
-        when: When it was signed, ISO 8601; "" if no time-stamp says.
+        when: When it was signed, ISO 8601; "" without a time-stamp.
         role: `active` for the manifest of the file itself, else `ingredient`.
-        can_allow: Whether an `allowed` is the word of a trusted signer about this file.
+        can_allow: Whether an `allowed` comes from a trusted signer and is about this file.
     """
 
     who: str
@@ -52,7 +52,7 @@ class AssertionSigner:
 
 
 def canonical_bytes(data: object) -> bytes:
-    """The bytes of a JSON value that its digest is taken of."""
+    """Returns the bytes of a JSON value from which its digest is computed."""
     try:
         return rfc8785.dumps(data)  # type: ignore[arg-type]  # checked by the library itself
     except (rfc8785.CanonicalizationError, UnicodeError):
@@ -61,7 +61,7 @@ def canonical_bytes(data: object) -> bytes:
 
 
 def is_mining_label(label: str) -> bool:
-    """Whether an assertion speaks of training and mining, whatever its version or instance."""
+    """Whether an assertion is about training and mining, in any version or instance."""
     return "training-mining" in label.casefold()
 
 
@@ -74,12 +74,12 @@ def read_assertion(label: str, data: object, signer: AssertionSigner) -> Reading
     """Reads one assertion.
 
     Args:
-        label: As it stands in the manifest, with version and instance.
-        data: Its content, as JSON.
-        signer: Who makes it.
+        label: Its label in the manifest, with version and instance.
+        data: Its content as JSON.
+        signer: Who made it.
 
     Returns:
-        What it says; empty for assertions that do not concern rights.
+        What it states; empty for assertions that are not about rights.
     """
     if is_mining_label(label):
         return Reading(signals=tuple(_mining_signals(label, data, signer)))
@@ -100,7 +100,7 @@ def _where(signer: AssertionSigner, label: str, entry: str = "") -> str:
 def _signal(
     signer: AssertionSigner, purpose: Purpose, value: Permission, where: str, sha256: str, said: str
 ) -> Signal:
-    # A permission is worth as much as the one who gives it; a denial needs no proof.
+    # A permission counts only from a trusted signer; a denial needs no proof.
     if value is Permission.ALLOW and not signer.can_allow:
         value = Permission.UNKNOWN
     return Signal(
@@ -109,7 +109,7 @@ def _signal(
 
 
 def _mining_signals(label: str, data: object, signer: AssertionSigner) -> Iterator[Signal]:
-    """The signals of a training and mining assertion; what is not understood denies."""
+    """Yields the signals of a training and mining assertion; unknown content denies."""
     digest = raw_sha256(canonical_bytes(data))
     entries = _entries(data)
     if not entries or len(entries) > _MAX_ENTRIES:
@@ -120,7 +120,7 @@ def _mining_signals(label: str, data: object, signer: AssertionSigner) -> Iterat
     for name, entry in entries:
         purposes, exact = _entry_purposes(name)
         value, said = _entry_value(entry)
-        # Permission for something that is not our vocabulary permits nothing, and denies nothing.
+        # A permission for a use outside our vocabulary neither permits nor denies anything.
         if value is Permission.ALLOW and not exact:
             value = Permission.UNKNOWN
         where = _where(signer, label, name)
@@ -129,14 +129,14 @@ def _mining_signals(label: str, data: object, signer: AssertionSigner) -> Iterat
 
 
 def _entries(data: object) -> list[tuple[str, object]]:
-    """Names and contents of an assertion's entries, sorted; empty if there are none.
+    """Returns the sorted names and contents of an assertion's entries; empty if there are none.
 
-    The map stands under `entries`, or, after the CDDL of C2PA 1.3, is the assertion itself. Lists
-    are in no version of the text, but are written, and are read all the same.
+    The map is in `entries` or, by the CDDL of C2PA 1.3, is the assertion itself. Lists are not in
+    any version of the text, but some writers use them, so they are read as well.
     """
     if not isinstance(data, dict):
         return []
-    # Of the assertion's own fields, `metadata` describes the assertion and is no entry.
+    # The assertion's own field `metadata` describes the assertion and is not an entry.
     found = [(key, value) for key, value in data.items() if key not in ("entries", "metadata")]
     if "entries" in data:
         wrapped = data["entries"]
@@ -150,7 +150,7 @@ def _entries(data: object) -> list[tuple[str, object]]:
 
 
 def _list_element_entries(element: object) -> list[tuple[str, object]]:
-    """Names and contents in one element of a list of entries."""
+    """Yields the names and contents in one element of a list of entries."""
     if not isinstance(element, dict) or not element:
         return [("entries", element)]
     if "use" not in element:
@@ -162,7 +162,7 @@ def _list_element_entries(element: object) -> list[tuple[str, object]]:
 
 
 def _entry_purposes(name: str) -> tuple[tuple[Purpose, ...], bool]:
-    """The purposes that an entry's name speaks of, and whether it is spelt as the texts have it."""
+    """Returns the purposes of an entry's name, and whether the name is spelt as specified."""
     folded = name.strip().casefold()
     prefix = next((prefix for prefix in _PREFIXES if folded.startswith(prefix)), "")
     purpose = _ENTRY_PURPOSES.get(folded.removeprefix(prefix))
@@ -172,7 +172,7 @@ def _entry_purposes(name: str) -> tuple[tuple[Purpose, ...], bool]:
 
 
 def _entry_value(entry: object) -> tuple[Permission, str]:
-    """What an entry says, and the words."""
+    """Returns the value of an entry, and its words."""
     if not isinstance(entry, dict) or not isinstance(entry.get("use"), str):
         return Permission.DENY, _raw_text(entry)
     use: str = entry["use"]
@@ -183,9 +183,9 @@ def _entry_value(entry: object) -> tuple[Permission, str]:
     if use.strip().casefold() == "constrained":
         return Permission.CONDITIONAL, said
     if use == "allowed":
-        # A permission that comes with a constraint is none without it.
+        # A permission with a constraint does not hold without the constraint.
         return (Permission.CONDITIONAL if texts else Permission.ALLOW), said
-    # `notAllowed`, and every word that is not in the texts.
+    # `notAllowed`, and every word that is not in the specifications.
     return Permission.DENY, said
 
 
@@ -194,9 +194,9 @@ def _raw_text(data: object) -> str:
 
 
 def _rights_fields(data: object) -> list[tuple[str, object]]:
-    """Every field at any depth whose name matters here, by its local name; in sorted order."""
+    """Yields every relevant field at any depth, by its local name, in sorted order."""
     found: list[tuple[str, object]] = []
-    # No recursion: the depth is the file's choice.
+    # Not recursive, because the file controls the depth.
     pending = [data]
     while pending:
         node = pending.pop()
@@ -213,8 +213,8 @@ def _rights_fields(data: object) -> list[tuple[str, object]]:
 
 
 def _property_texts(value: object) -> list[str]:
-    """The values of a JSON-LD property: a literal, an `@id`, an `@value`, or several."""
-    # An empty list is a statement that nobody understands, and so is one without end.
+    """Returns the values of a JSON-LD property: a literal, an `@id`, an `@value`, or several."""
+    # An empty list is a statement that cannot be understood, and so is one that is too long.
     if isinstance(value, list) and 0 < len(value) <= _MAX_ENTRIES:
         return [_property_text(element) for element in value]
     return [_property_text(value)]

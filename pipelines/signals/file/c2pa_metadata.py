@@ -1,4 +1,4 @@
-"""Terms of IPTC and PLUS as C2PA's metadata assertions spell them."""
+"""Reads IPTC and PLUS terms as spelt in C2PA's metadata assertions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SOURCE_TYPES = re.compile(
 
 
 def read_mining_property(text: str) -> tuple[tuple[Purpose, Permission], ...]:
-    """What a value of `plus:DataMining` says; whatever is not in the vocabulary denies it all.
+    """Returns what a `plus:DataMining` value states; an unknown term denies every purpose.
 
     JSON-LD may shorten the vocabulary's address to a prefix or leave it out.
     """
@@ -26,6 +26,6 @@ def read_mining_property(text: str) -> tuple[tuple[Purpose, Permission], ...]:
 
 
 def source_type_term(text: str) -> str:
-    """The bare term of a digital source type; what has neither IPTC's nor C2PA's prefix, as is."""
+    """Returns a digital source type without IPTC's or C2PA's prefix; others unchanged."""
     match = _SOURCE_TYPES.fullmatch(text.strip())
     return match["term"] if match else text.strip()

@@ -1,4 +1,4 @@
-"""Every part of a media file that may speak of rights: the format is found from its first bytes."""
+"""Finds every part of a media file that may be about rights, by format from its first bytes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PROHIBITION_ENCODINGS = tuple(
 
 
 def find_blocks(data: bytes) -> MetadataBlocks:
-    """All parts that the file's container holds; none where the format is none of the five.
+    """Returns all parts in the file's container; none if the format is not one of the five.
 
     A TIFF file is one EXIF part: what is inside is read with it.
     """
@@ -46,7 +46,7 @@ def find_blocks(data: bytes) -> MetadataBlocks:
 
 
 def bounded_blocks(found: MetadataBlocks) -> MetadataBlocks:
-    """Parts without copies, and without what is larger than we read; that is a fault instead."""
+    """Returns the parts without duplicates; a part over the size limit becomes a fault."""
     kept: dict[tuple[BlockKind, bytes], MetadataBlock] = {}
     faults: list[ReadingFault] = []
     total = 0
@@ -74,9 +74,9 @@ def bounded_blocks(found: MetadataBlocks) -> MetadataBlocks:
 
 
 def stray_prohibition(data: bytes, packets: Iterable[MetadataBlock]) -> ReadingFault | None:
-    """A fault where the file's bytes hold a prohibition of PLUS outside every packet that was read.
+    """Returns a fault if the file has a PLUS prohibition outside every packet that was read.
 
-    It may stand in a box that no reader knows, or in a packet that a writer put where none belongs.
+    It may be in a box that no reader knows, or in a packet in an unexpected place.
     """
     spans = sorted(span for block in packets for span in block.spans)
     for token in _PROHIBITION_ENCODINGS:

@@ -1,4 +1,4 @@
-"""All that a file itself says about rights: XMP, EXIF, IIM and C2PA in one reading."""
+"""Reads all that a file itself states about rights: XMP, EXIF, IIM and C2PA."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _AFTER_SCANS = re.compile(rb"\xff[^\x00\xc4\xd0-\xd7\xda\xdb\xdd]")
 
 
 def read_embedded(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
-    """Reads all that a file says about rights.
+    """Reads all that a file states about rights.
 
     Args:
         data: The whole file.
-        fmt: What it is.
-        trust: Whose C2PA signatures count.
+        fmt: The file's format.
+        trust: The trusted C2PA signers.
 
     Returns:
         Every statement found, and a fault for each that could not be read.
@@ -58,8 +58,8 @@ def read_embedded(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
 def may_state_rights(data: bytes, fmt: Format) -> bool:
     """Whether a file could say anything about rights; False only if no reader would find anything.
 
-    Looks at the file's frame alone, so that plain files need no child process. Anything that is
-    not known to be plain may speak.
+    Checks only the file's structure, so that plain files need no child process. Anything not known
+    to be plain is read in full.
     """
     is_plain = {
         "jpg": _is_plain_jpeg,

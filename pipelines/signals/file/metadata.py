@@ -1,4 +1,4 @@
-"""All that the metadata inside a media file says of rights: XMP, EXIF and IIM of the whole file."""
+"""Reads what the XMP, EXIF and IIM metadata of a media file state about rights."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _MAX_DEPTH = 4  # parts in parts: TIFF, Photoshop's resources, EXIF, XMP
 
 
 def read_metadata(data: bytes) -> Reading:
-    """Reads a file's metadata, in order; never raises, whatever the bytes.
+    """Reads a file's metadata, in order; never raises for any bytes.
 
-    1. The container's parts are found, and the parts in them.
-    2. Every XMP packet is read; all of them count, so that a denial in one stands.
-    3. Extended packets that were promised must be there.
-    4. A prohibition that stands in none of the packets is a fault.
+    1. Find the container's parts, and the parts inside them.
+    2. Read every XMP packet; all of them count, so that a denial in one is kept.
+    3. Extended packets that are referred to must be present.
+    4. A prohibition outside all packets is a fault.
 
     Args:
         data: The file: JPEG, PNG, WebP, TIFF, MP4 or QuickTime. Any other says nothing.

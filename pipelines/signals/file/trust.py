@@ -1,4 +1,4 @@
-"""Whose C2PA signatures count: lists of certificates, as configuration."""
+"""Reads the lists of certificates that make C2PA signers trusted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TrustLists:
         return asdict(self)
 
 
-# Nobody's signature counts: files may deny, and cannot allow.
+# No signer is trusted: files can deny but not allow.
 NO_TRUST = TrustLists("")
 
 

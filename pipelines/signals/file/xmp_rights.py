@@ -1,4 +1,4 @@
-"""What one XMP packet says of rights, whoever's vocabulary it uses (see `xmp_vocabulary`).
+"""Reads what one XMP packet states about rights, in any vocabulary of `xmp_vocabulary`.
 
 A value that PLUS does not know is a denial under `plus:DataMining`, and a fault elsewhere.
 """

@@ -1,1 +1,1 @@
-"""What a server says about rights: headers, robots.txt, TDMRep, RSL."""
+"""Reads what a server states about rights: headers, robots.txt, TDMRep, RSL."""

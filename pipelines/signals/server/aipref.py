@@ -1,11 +1,12 @@
-"""AI preferences of the IETF: the `Content-Usage` dictionary, in headers and in robots.txt.
+"""Reads IETF AI preferences: the `Content-Usage` dictionary, in headers and in robots.txt.
 
-After draft-ietf-aipref-vocab and draft-ietf-aipref-attach as of August 2026. The value is a
-dictionary of RFC 9651: its keys are categories of use, case-sensitive, its values the tokens `y`
-and `n`; of a key that comes twice the last counts; what does not parse says nothing for sure.
+Follows draft-ietf-aipref-vocab and draft-ietf-aipref-attach as of August 2026. The value is an
+RFC 9651 dictionary: its keys are case-sensitive categories of use, its values the tokens `y` and
+`n`; the last of a repeated key counts; a value that does not parse is unknown.
 
-`train-ai` is training of models that generate. Drafts until 2025 had more labels. Servers still
-send them, so a no under one of those is a no; a yes is not read, for they are no longer defined.
+`train-ai` means training of generative models. Drafts until 2025 had more labels that servers
+still send: a denial under one of them counts, but a permission does not, as they are no longer
+defined.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _FORMER_LABEL_PURPOSES: dict[str, tuple[Purpose, ...]] = {
     "ai": TRAINING_USES,
     "train-genai": (Purpose.TRAIN_GEN,),
     "genai": (Purpose.TRAIN_GEN,),
-    # Search was a kind of it.
+    # Search was part of this category.
     "ai-output": (Purpose.INFERENCE, Purpose.SEARCH),
 }
 _CATEGORIES = tuple(purpose for purposes in _LABEL_PURPOSES.values() for purpose in purposes)
@@ -41,7 +42,7 @@ Preferences = dict[Purpose, Permission]
 
 
 def parse_preferences(raw: str) -> Preferences | None:
-    """What a statement of preference says of each purpose that it speaks of.
+    """Returns the value of each purpose that a preference statement covers.
 
     Returns:
         Purposes and values; None if it does not parse.
@@ -50,7 +51,7 @@ def parse_preferences(raw: str) -> Preferences | None:
         data = raw.encode("latin-1")
         parsed = http_sf.parse(data, tltype="dictionary") if len(data) <= _MAX_BYTES else None
     except ValueError:
-        # Both what is no Latin-1 and http_sf's own error, StructuredFieldError.
+        # Covers both text that is not Latin-1 and http_sf's StructuredFieldError.
         return None
     if not isinstance(parsed, dict):
         return None
@@ -68,7 +69,7 @@ def parse_preferences(raw: str) -> Preferences | None:
 
 
 def _value_of(member: object) -> Permission:
-    """The value of a dictionary's member, whatever its parameters."""
+    """Returns the value of a dictionary member, ignoring its parameters."""
     token = member[0] if isinstance(member, tuple) else member
     return (
         _TOKENS.get(str(token), _UNRECOGNISED)
@@ -80,7 +81,7 @@ def _value_of(member: object) -> Permission:
 def preference_signals(
     served: ServedFile, statement: str, where: str, sha256: str, said: str
 ) -> list[Signal]:
-    """One statement of preference as signals; what does not parse is unknown."""
+    """Returns a preference statement as signals; one that does not parse is unknown."""
     preferences = parse_preferences(statement)
     if preferences is None:
         return served.signals(_CATEGORIES, Permission.UNKNOWN, where, sha256, said)
@@ -94,11 +95,11 @@ def preference_signals(
 def read_content_usage(served: ServedFile, values: Sequence[str]) -> Reading:
     """Reads the `Content-Usage` header.
 
-    Several headers are one list, as HTTP has it, and then the last of a repeated key counts. If
-    that list does not parse, one of them may yet on its own: its no is heard, its yes is not.
+    Several headers form one list, as HTTP defines, and the last of a repeated key counts. If that
+    list does not parse but a single header does, the header's denials count, not its permissions.
 
     Args:
-        served: What was fetched.
+        served: The fetched file.
         values: The headers' values.
     """
     values = [value for value in values if value.strip()]

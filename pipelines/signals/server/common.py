@@ -1,4 +1,4 @@
-"""What the readers of servers' statements share: whose word it is, and how it is put down."""
+"""Shared parts of the readers of server statements: the served file and its signals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.signal import Origin, Reading, ReadingFault, Signal, raw_sha256
 _MAX_SHOWN_CHARS = 200  # characters of a value that are shown
 
 TRAINING_USES = (Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN)
-# What text and data mining in the sense of directive (EU) 2019/790 covers.
+# The purposes that text and data mining covers under directive (EU) 2019/790.
 MINING_USES = (Purpose.DATA_MINING, *TRAINING_USES)
 AI_USES = (*MINING_USES, Purpose.INFERENCE, Purpose.INDEX)
 DISCOVERY_USES = (Purpose.INDEX, Purpose.SEARCH)
@@ -22,7 +22,7 @@ ALL_USES = PURPOSES
 
 
 def escaped_line(text: str) -> str:
-    """A value as one printable line of at most 200 characters."""
+    """Returns a value as one printable line of at most 200 characters."""
     shown = text[: _MAX_SHOWN_CHARS + 1]
     if not shown.isprintable():
         shown = shown.encode("unicode_escape").decode("ascii")
@@ -30,13 +30,13 @@ def escaped_line(text: str) -> str:
 
 
 def without_query(url: str) -> str:
-    """A URL as far as it may be shown: queries hold signatures."""
+    """Returns a URL without its query, since queries may hold signatures."""
     return url.partition("#")[0].partition("?")[0]
 
 
 @dataclass(frozen=True)
 class ServedFile:
-    """The file that is spoken of, as its server names it.
+    """The file that statements are about, as its server names it.
 
     Attributes:
         url: Its URL, with its query.
@@ -46,7 +46,7 @@ class ServedFile:
 
     @cached_property
     def host(self) -> str:
-        """The server: the one who speaks."""
+        """The server, which is the speaker."""
         try:
             return urlsplit(self.url).hostname or ""
         except ValueError:
@@ -54,10 +54,10 @@ class ServedFile:
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
-        """The path, and the path with its query, in the form that patterns are matched against.
+        """The path without and with its query, in the form that patterns are matched against.
 
-        Whether a pattern is matched against the query is told in two ways, and the query of a
-        stored picture is as a rule a signature. Both are asked, and the stricter answer holds.
+        Specifications differ on whether a pattern is matched against the query, and the query of
+        a stored image is usually a signature. Both are matched, and the stricter answer applies.
         """
         after = self.url.partition("#")[0].partition("://")[2]
         slash = min((after.find(mark) for mark in "/?" if mark in after), default=len(after))
@@ -73,11 +73,11 @@ class ServedFile:
         """One signal for each purpose.
 
         Args:
-            purposes: What is spoken of.
-            value: What is said.
-            where: Where it stands.
+            purposes: The purposes that the statement is about.
+            value: The stated value.
+            where: Where the statement was found.
             sha256: Digest of the raw statement.
-            said: The statement, or the line of it that matters.
+            said: The statement, or its relevant line.
         """
         line, place = escaped_line(said), escaped_line(where)
         return [
@@ -87,13 +87,13 @@ class ServedFile:
 
 
 def fault_reading(where: str, detail: str, raw: bytes | str) -> Reading:
-    """A reading of something that could not be read."""
+    """Returns a reading with a fault for a statement that could not be read."""
     fault = ReadingFault(Origin.SERVER, escaped_line(where), escaped_line(detail), raw_sha256(raw))
     return Reading(faults=(fault,))
 
 
 def strictest(values: Iterable[Permission]) -> Permission | None:
-    """The strictest of several values; None of none."""
+    """Returns the strictest of several values, or None if there are none."""
     found = set(values)
     order = (Permission.DENY, Permission.CONDITIONAL, Permission.UNKNOWN, Permission.ALLOW)
     return next((value for value in order if value in found), None)

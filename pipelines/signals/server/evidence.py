@@ -1,4 +1,4 @@
-"""What a web server said beside a file: the readers of rights get this, and nothing else."""
+"""What a web server sent with a file; the only input of the readers of server statements."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class OriginFile:
-    """A file that a server keeps beside its media.
+    """A file about rights on the origin of the media.
 
     Attributes:
-        url: Where it lies.
-        status: HTTP status of the answer; None if there was none, or none that is to be believed.
-        body: Its bytes; None where the server has no such file, or it could not be read.
-        fault: Why it could not be read; "" where it could, and where the server has none.
+        url: Its URL.
+        status: HTTP status of the response; None if there was none, or none that can be trusted.
+        body: Its bytes; None if the server has no such file, or it could not be read.
+        fault: Why it could not be read; "" if it could, or if the server has no such file.
     """
 
     url: str
@@ -24,13 +24,13 @@ class OriginFile:
 
 @dataclass(frozen=True)
 class HttpEvidence:
-    """What came with one file that was fetched over HTTP.
+    """What a server sent with one file that was fetched over HTTP.
 
     Attributes:
         url: The file's URL. Its query may hold a signature: it is matched against, never shown.
-        headers: Names and values of the final answer, in their order; repeated ones are kept apart.
-        origin_files: What lies beside it on its own origin.
-        fault: Why the headers cannot be relied on; "" where they can.
+        headers: Names and values of the final response, in order; repeated ones are kept separate.
+        origin_files: The files about rights on its origin.
+        fault: Why the headers cannot be trusted; "" if they can.
     """
 
     url: str

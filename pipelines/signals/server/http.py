@@ -1,4 +1,4 @@
-"""All that a web server says about the rights in one file: headers, and the files beside it."""
+"""Reads all that a web server states about one file's rights: headers and origin files."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ROBOTS_TXT_PATH = "/robots.txt"
 
 
 def read_http(evidence: HttpEvidence) -> Reading:
-    """Reads everything that came with a file.
+    """Reads all server statements about a file.
 
-    A file beside it that could not be fetched is a fault, for it may have said no. A licence that
-    is linked to but not there, or not fetched, makes everything conditional.
+    An origin file that could not be fetched is a fault, since it may have denied a use. A linked
+    licence that does not exist or was not fetched makes everything conditional.
 
     Args:
-        evidence: What the fetcher kept.
+        evidence: What the fetcher recorded.
     """
     served = ServedFile(evidence.url)
     robots_url, tdmrep_url = (
@@ -61,7 +61,7 @@ def read_http(evidence: HttpEvidence) -> Reading:
 
 
 def safe_urljoin(url: str, path: str) -> str:
-    """A path on a URL's origin; the path alone if the URL is none."""
+    """Returns the URL of a path on a URL's origin; only the path if the URL is invalid."""
     try:
         return urljoin(url, path)
     except ValueError:
@@ -69,7 +69,7 @@ def safe_urljoin(url: str, path: str) -> str:
 
 
 def _values(evidence: HttpEvidence, name: str) -> list[str]:
-    """The values of the headers of one name, in whatever case it is spelled."""
+    """Returns the values of the headers with a name, ignoring case."""
     return [value for key, value in evidence.headers if key.strip().casefold() == name]
 
 
@@ -79,7 +79,7 @@ def _body(files: dict[str, OriginFile], url: str) -> bytes | None:
 
 
 def _is_missing(files: dict[str, OriginFile], url: str) -> bool:
-    """Whether a file was not asked for, or the server has none."""
+    """Whether a file was not requested, or the server does not have it."""
     file = files.get(url)
     return file is None or (file.body is None and not file.fault)
 

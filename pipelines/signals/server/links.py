@@ -1,4 +1,4 @@
-"""Where a server's answer and its robots.txt say that a licence document lies."""
+"""Finds the links to licence documents in a server's response and its robots.txt."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _PARAMETER = re.compile(
 def license_links(
     url: str, link_headers: Sequence[str], robots_url: str, robots: bytes | None
 ) -> tuple[LicenseLink, ...]:
-    """All links to RSL documents, each address once.
+    """Returns all links to RSL documents, each address once.
 
     Args:
-        url: What was fetched; links are relative to it.
+        url: The URL of the fetched file; links are relative to it.
         link_headers: Values of its `Link` headers.
-        robots_url: Where robots.txt lies.
-        robots: Its bytes; None if the server has none.
+        robots_url: The URL of robots.txt.
+        robots: The bytes of robots.txt; None if the server has none.
     """
     links = [
         LicenseLink(_absolute_url(url, target), "http Link", value)
@@ -40,7 +40,7 @@ def license_links(
 
 
 def _absolute_url(base: str, target: str) -> str:
-    """An address without its fragment; "" if there is no telling it."""
+    """Returns an absolute address without its fragment; "" if it is invalid."""
     try:
         return urldefrag(urljoin(base, target.strip())).url if target.strip() else ""
     except ValueError:
@@ -48,7 +48,7 @@ def _absolute_url(base: str, target: str) -> str:
 
 
 def _license_targets(value: str) -> Iterator[str]:
-    """Targets of a `Link` header's RSL licences; "" where it names one but cannot be read."""
+    """Returns the targets of RSL licences in a `Link` header; "" for an unreadable link."""
     found = False
     for target, parameters in _links(value):
         link_type = parameters.get("type", "").partition(";")[0].strip().casefold()
@@ -70,7 +70,7 @@ def _links(value: str) -> Iterator[tuple[str, dict[str, str]]]:
         while (match := _PARAMETER.match(value, at)) and match.end() > at:
             quoted = match[2]
             text = match[3] or "" if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-            # The first of a repeated name counts.
+            # The first of a repeated parameter counts.
             parameters.setdefault(match[1].casefold(), text)
             at = match.end()
         yield target, parameters

@@ -1,7 +1,7 @@
-"""Patterns of paths as RFC 9309 has them: `*` for any characters, `$` for the end.
+"""Matches path patterns as defined in RFC 9309: `*` for any characters, `$` for the end.
 
-TDMRep and RSL took them over. Matching never goes back on itself: it takes time in proportion to
-the path and the pattern, whatever both look like.
+TDMRep and RSL use the same patterns. Matching never backtracks: it takes time proportional to the
+path and the pattern for any input.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _ASCII = "".join(map(chr, range(128)))
 
 
 def _canonical(text: str) -> str:
-    """Percent-encoding made equal: unreserved characters bare, all else in upper case.
+    """Normalises percent-encoding: unreserved characters decoded, the rest in upper case.
 
-    What is not ASCII is encoded, as a browser would.
+    Characters that are not ASCII are encoded as a browser would encode them.
     """
     if not text.isascii():
         try:
@@ -34,19 +34,19 @@ def _decode_unreserved(match: re.Match[str]) -> str:
 
 
 def canonical_target(target: str) -> str:
-    """A path and query in the form that `matches_pattern` compares.
+    """Returns a path and query in the form that `matches_pattern` compares.
 
-    A `*` or `$` of the path itself is encoded: in a pattern they mean something else.
+    A `*` or `$` in the path itself is encoded, since they have a special meaning in patterns.
     """
     return _canonical(target).replace("*", "%2A").replace("$", "%24")
 
 
 def matches_pattern(pattern: str, target: str) -> bool:
-    """Whether a pattern of a path matches.
+    """Whether a path pattern matches.
 
     Args:
-        pattern: As it stands in a rule. One that begins with neither `/` nor `*` is taken to lack
-            its slash; an empty one matches everything.
+        pattern: The pattern of a rule. One that starts with neither `/` nor `*` is read as if it
+            started with a slash; an empty one matches everything.
         target: From `canonical_target`.
     """
     pattern = pattern.strip()
@@ -61,7 +61,7 @@ def matches_pattern(pattern: str, target: str) -> bool:
     if not rest:
         return not anchored or target == first
     at = len(first)
-    # The leftmost place of each piece leaves the most room for the next, so no other need be tried.
+    # The leftmost match of each piece leaves the most room for the next; no other needs a try.
     *middle, last = rest
     for piece in middle:
         found = target.find(piece, at)
@@ -74,7 +74,7 @@ def matches_pattern(pattern: str, target: str) -> bool:
 
 
 def path_pattern(location: str, host: str) -> str | None:
-    """The pattern of a path that may be written as a whole URL; None if it is another host's."""
+    """Returns the path pattern of a pattern or whole URL; None if it is for another host."""
     if not _WHOLE_URL.match(location):
         return location
     try:
@@ -84,7 +84,7 @@ def path_pattern(location: str, host: str) -> str | None:
         return location
     if other != host:
         return None
-    # Everything after the authority: urlsplit would part a `?` or `#` from the pattern.
+    # Everything after the authority, as urlsplit would cut a `?` or `#` from the pattern.
     after = location.strip().partition("://")[2]
     slash = after.find("/")
     return after[slash:] if slash >= 0 else "/"

@@ -1,8 +1,9 @@
-"""The `X-Robots-Tag` header: `noai` and `noimageai`, `noindex`, `none` and `noimageindex`.
+"""Reads `X-Robots-Tag`: `noai`, `noimageai`, `noindex`, `none` and `noimageindex`.
 
-Google's specification of the header has rules separated by commas, in any case, and one header or
-part of it for one crawler (`googlebot: noindex`). `noai` and `noimageai` are DeviantArt's, taken up
-by others. A no to any crawler is a no here: nobody means to forbid it to one learner alone.
+Google's specification of the header has comma-separated rules in any case, and a header or part of
+it may be for one crawler (`googlebot: noindex`). `noai` and `noimageai` come from DeviantArt and
+were adopted by others. A denial to any crawler counts as a denial: it is not assumed to be meant
+for one trainer only.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ _RULE_PURPOSES: dict[str, tuple[Purpose, ...]] = {
     "noimageai": _NO_AI,
     "noindex": DISCOVERY_USES,
     "none": DISCOVERY_USES,
-    # Of a page's pictures; said of a picture itself it can mean nothing else.
+    # Meant for the images of a page; on an image itself it can have no other meaning.
     "noimageindex": DISCOVERY_USES,
 }
-# Rules that have a value, which may be spelled like another rule: `max-image-preview: none`.
+# Rules with a value, which may look like another rule: `max-image-preview: none`.
 _RULES_WITH_VALUE = frozenset(
     {"max-image-preview", "max-snippet", "max-video-preview", "unavailable_after", "refresh"}
 )
@@ -31,10 +32,10 @@ _SEPARATORS = str.maketrans(dict.fromkeys(";\"'", " "))
 
 
 def read_robots_tag(served: ServedFile, values: Sequence[str]) -> Reading:
-    """Reads all `X-Robots-Tag` headers of one answer.
+    """Reads all `X-Robots-Tag` headers of one response.
 
     Args:
-        served: What was fetched.
+        served: The fetched file.
         values: The headers' values.
     """
     signals: list[Signal] = []
@@ -47,10 +48,10 @@ def read_robots_tag(served: ServedFile, values: Sequence[str]) -> Reading:
 
 
 def _rule_words(value: str) -> Iterator[str]:
-    """The words of a header that may be rules: all but the values of rules that have one.
+    """Returns the words of a header that may be rules, without the values of rules.
 
-    What stands between colons is a crawler's name, a rule or a rule's value; spaces are taken for
-    commas, which some forget.
+    The text between colons is a crawler's name, a rule or a rule's value; spaces are treated as
+    commas, which some servers forget.
     """
     for part in value.casefold().translate(_SEPARATORS).split(","):
         is_value = False

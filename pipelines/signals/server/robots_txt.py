@@ -1,13 +1,13 @@
-"""What robots.txt says about use: `Content-Usage`, `Content-Signal` and `License` lines.
+"""Reads the use preferences in robots.txt: `Content-Usage`, `Content-Signal`, `License` lines.
 
 `Content-Usage` is the IETF's (draft-ietf-aipref-attach), `License` is RSL's, `Content-Signal` is
 Cloudflare's (`search`, `ai-input`, `ai-train`, each `yes` or `no`). The first and the last may name
-a path, and of a group's rules those with the longest matching path count, as in RFC 9309. A
-group is for some crawlers. A no to any of them is a no here, so every group is read.
+a path, and of a group's rules those with the longest matching path count, as in RFC 9309. A group
+applies to some crawlers. A denial to any of them counts as a denial, so every group is read.
 
 `Allow` and `Disallow` are not read: they say who may crawl, and licensed material is not crawled
-but fetched from where its agency says it lies. For the same reason a preference counts even under
-a path that is disallowed, where the draft has none.
+but fetched from the location that its agency gives. For the same reason a preference counts even
+under a disallowed path, where the draft has none.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ _RuleReader = Callable[[ServedFile, _Rule, str, str], list[Signal]]
 
 
 def read_robots_txt(served: ServedFile, url: str, body: bytes) -> Reading:
-    """Reads the preferences for a file out of its origin's robots.txt.
+    """Reads the preferences for a file from its origin's robots.txt.
 
     Args:
-        served: What was fetched.
-        url: Where robots.txt lies.
-        body: Its bytes.
+        served: The fetched file.
+        url: The URL of robots.txt.
+        body: The bytes of robots.txt.
     """
     where, digest = without_query(url), raw_sha256(body)
-    # UTF-16, most likely: crawlers read nothing in it, but its author wrote something.
+    # Probably UTF-16: crawlers cannot read it, but its author stated something.
     faults = fault_reading(where, "not a text in UTF-8", body).faults if b"\0" in body else ()
-    # Thousands of groups may say the same: one signal for each purpose and value is enough.
+    # Thousands of groups may state the same: one signal per purpose and value is enough.
     found: dict[tuple[Purpose, Permission], Signal] = {}
     for group in _groups(body):
         for name, read_rule in _RULE_READERS.items():
@@ -70,13 +70,13 @@ def read_robots_txt(served: ServedFile, url: str, body: bytes) -> Reading:
 
 
 def license_lines(body: bytes) -> list[str]:
-    """The values of all `License` lines, whatever the group, each once."""
+    """Returns the distinct values of all `License` lines in any group."""
     values = (value for name, value in _lines(body) if name == "license" and value)
     return list(dict.fromkeys(values))
 
 
 def _lines(body: bytes) -> Iterator[tuple[str, str]]:
-    """Names, in lower case, and values of all lines that have both."""
+    """Yields the lower-case name and the value of every line that has both."""
     text = body.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     for line in text.replace("\r", "\n").split("\n"):
         name, colon, value = line.partition("#")[0].partition(":")
@@ -85,7 +85,7 @@ def _lines(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _groups(body: bytes) -> list[_Group]:
-    """The groups of a file; what stands before the first `User-agent` is one, too."""
+    """Returns the groups of a file, including lines before the first `User-agent`."""
     groups = [_Group()]
     in_heading = True
     for name, value in _lines(body):
@@ -106,9 +106,9 @@ def _groups(body: bytes) -> list[_Group]:
 
 
 def _applicable(rules: list[_Rule], served: ServedFile) -> Iterator[_Rule]:
-    """Those of a group's rules of one name whose matching path is the longest.
+    """Returns a group's rules of one name that have the longest matching path.
 
-    A rule that cannot be read does not hide shorter ones: they may say no.
+    A rule that cannot be read does not hide rules with shorter paths, which may deny a use.
     """
     for target in served.targets:
         matching = [rule for rule in rules if matches_pattern(rule.path, target)]

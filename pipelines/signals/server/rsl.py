@@ -1,18 +1,18 @@
-"""Really Simple Licensing (RSL) 1.0: a licence in XML, which robots.txt or a header links to.
+"""Reads Really Simple Licensing (RSL) 1.0: XML licences that robots.txt or a header links to.
 
 A document has `content` elements, each for the paths that its `url` matches, each with licences. A
-licence permits and prohibits uses; who pays, where and for whom is said beside it.
+licence permits and prohibits uses, and may state payment, regions and kinds of user.
 
-1. Of the contents that match, the one with the longest pattern is heard first, for each purpose; a
-   broader one is heard where the narrower ones are silent.
-2. Within a content a prohibition beats a permission, and where licences enumerate what they permit,
+1. For each purpose, the matching content with the longest pattern applies; a broader one applies if
+   the narrower ones do not mention the purpose.
+2. Within a content a prohibition overrides a permission, and if licences list what they permit,
    what they leave out is not permitted.
 3. A permission with any condition (payment, a kind of user, a region, a licence server, reporting,
    a legal statement) is conditional.
-4. A document that does not conform cannot be read, and a word that is not known but prohibits
-   something makes everything conditional.
+4. A document that does not conform cannot be read, and an unknown word in a prohibition makes
+   everything conditional.
 
-The words of the drafts before 1.0 are still found, with commas between them, and are read too.
+The comma-separated words of the drafts before 1.0 are still in use and are read too.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class _License:
     """One licence.
 
     Attributes:
-        permitted: What it permits; None where it does not enumerate.
-        prohibited: What it prohibits.
-        prohibits_unknown: Whether it prohibits something that is not known.
+        permitted: The purposes it permits; None if it does not list any.
+        prohibited: The purposes it prohibits.
+        prohibits_unknown: Whether it prohibits an unknown use.
         has_conditions: Whether it has conditions.
     """
 
@@ -73,9 +73,9 @@ def read_rsl(served: ServedFile, url: str, body: bytes) -> Reading:
     """Reads a licence document for one file.
 
     Args:
-        served: What was fetched.
-        url: Where the document lies.
-        body: Its bytes.
+        served: The fetched file.
+        url: The URL of the document.
+        body: The bytes of the document.
     """
     where, digest = without_query(url), raw_sha256(body)
     try:
@@ -102,7 +102,7 @@ def _keep_strictest(
     value: Permission,
     pattern: str,
 ) -> None:
-    """Keeps the first word on a purpose, or a stricter one from a pattern as long."""
+    """Keeps the first value for a purpose, or a stricter one from an equally long pattern."""
     earlier = decided.get(purpose)
     if earlier is not None:
         stricter = strictest((earlier[0], value)) is not earlier[0]
@@ -115,7 +115,7 @@ _Content = tuple[str, list[_License]]
 
 
 def _matching_contents(contents: list[_Content], host: str, target: str) -> Iterator[_Content]:
-    """The contents for a path, the longest pattern first."""
+    """Returns the contents for a path, longest pattern first."""
     found: list[_Content] = []
     for pattern, licenses in contents:
         path = path_pattern(pattern, host)
@@ -179,7 +179,7 @@ def _is_free(payment: Element) -> bool:
 
 
 def _combined_value(purpose: Purpose, licenses: list[_License]) -> Permission | None:
-    """What the licences of one content say of a purpose; None if nothing."""
+    """Returns the value that one content's licences give a purpose; None if they give none."""
     if any(purpose in each.prohibited for each in licenses):
         return Permission.DENY
     if any(each.prohibits_unknown for each in licenses):
@@ -197,9 +197,9 @@ class LicenseLink:
     """A link to a licence document.
 
     Attributes:
-        url: Where it leads, absolute; "" if that cannot be told.
-        where: Where the link stands.
-        raw: The link as it stands.
+        url: Its absolute target; "" if that is invalid.
+        where: Where the link was found.
+        raw: The link as written.
     """
 
     url: str
@@ -208,9 +208,9 @@ class LicenseLink:
 
 
 def read_unfetched_licenses(served: ServedFile, links: Iterable[LicenseLink]) -> Reading:
-    """Reads links to licences that are not there, or were not fetched: those of other origins.
+    """Reads links to licences that do not exist, or are on other origins and were not fetched.
 
-    Somebody set terms, and they are not known: everything is conditional.
+    Their terms exist but are not known, so everything is conditional.
     """
     signals: list[Signal] = []
     for link in links:

@@ -1,4 +1,4 @@
-"""XML of a licence document, read safely: no declarations of types or entities, bounded."""
+"""Parses a licence document's XML safely: limited, without type or entity declarations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_ELEMENTS = 50_000
 
 @dataclass
 class Element:
-    """An element.
+    """An XML element.
 
     Attributes:
         name: Local name.
@@ -72,7 +72,7 @@ def parse_xml(body: bytes) -> Element:
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.characters
-    # Without a declaration there are no entities but XML's own five: nothing can be expanded.
+    # Without a declaration only XML's five built-in entities exist, so nothing can be expanded.
     parser.StartDoctypeDeclHandler = builder.doctype
     try:
         parser.Parse(body, True)

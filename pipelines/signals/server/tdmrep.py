@@ -1,13 +1,13 @@
-"""W3C's Text and Data Mining Reservation Protocol: the header and the file on the origin server.
+"""Reads W3C's Text and Data Mining Reservation Protocol: the header and the origin's file.
 
-After the final report of the community group. `tdm-reservation` is 1 (reserved) or 0 (not); any
-other value is as good as none. `tdm-policy` says where leave may be had. The file
-`/.well-known/tdmrep.json` is an array of rules, and the first whose `location` matches decides.
-What the header says counts before what the file says; what a header leaves out does not undo it.
-(What stands inside a media file is for the readers of files.)
+Follows the final report of the community group. `tdm-reservation` is 1 (reserved) or 0 (not); any
+other value counts as unset. `tdm-policy` says where permission can be obtained. The file
+`/.well-known/tdmrep.json` is an array of rules, and the first whose `location` matches decides. The
+header takes precedence over the file; what the header leaves out does not override the file.
+(Statements inside a media file are for the readers of files.)
 
-Mining covers training: a reservation speaks of data mining and of both kinds of training. What is
-in doubt is read as a reservation: a 1 in quotes, or one of two headers that contradict each other.
+Mining covers training: a reservation applies to data mining and both kinds of training. Doubtful
+values are read as a reservation: a 1 in quotes, or a 1 in one of two contradicting headers.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _UNSET_DETAIL = "tdm-reservation is neither 1 nor 0"
 
 @dataclass(frozen=True)
 class _Reservation:
-    """What one place says.
+    """The reservation stated in one place.
 
     Attributes:
-        reserved: Whether rights are reserved; None where that is unset.
-        policy: Where leave may be had; "" for nowhere.
+        reserved: Whether rights are reserved; None if unset.
+        policy: Where permission can be obtained; "" if not stated.
         where: The place.
         sha256: Digest of its bytes.
-        said: What it says, to be shown.
+        said: The statement, for display.
     """
 
     reserved: bool | None
@@ -58,14 +58,14 @@ def read_tdmrep(
     file: bytes | None,
     file_url: str,
 ) -> Reading:
-    """Reads the headers and the file together, for the header has precedence.
+    """Reads the headers and the file together, since the header takes precedence.
 
     Args:
-        served: What was fetched.
+        served: The fetched file.
         reservations: Values of the `tdm-reservation` headers.
         policies: Values of the `tdm-policy` headers.
         file: `/.well-known/tdmrep.json`; None if the server has none.
-        file_url: Where it lies.
+        file_url: The URL of that file.
     """
     header = _header_reservation(reservations, policies)
     rules: list[dict[str, object]] = []
@@ -80,7 +80,7 @@ def read_tdmrep(
             )
     digest = raw_sha256(file or b"")
     signals: list[Signal] = []
-    # For the path with its query and without; where they differ, both answers are kept.
+    # For the path with and without its query; if the answers differ, both are kept.
     for target in served.targets:
         rule = _deciding_rule(rules, served.host, target, where, digest)
         signals += _signals(served, header, rule)
@@ -97,13 +97,13 @@ def _header_reservation(
     policy = next((value.strip() for value in policies if value.strip()), "")
     digest = raw_sha256("\n".join([*reservations, *policies]))
     said = f"tdm-reservation: {', '.join(reservations)}" if reservations else ""
-    # A policy is a URL, and may hold what should not be shown.
+    # A policy is a URL, and its query may contain what should not be shown.
     shown = f"tdm-policy: {without_query(policy)}" if policy else ""
     return _Reservation(reserved, policy, _WHERE, digest, "; ".join(filter(None, (said, shown))))
 
 
 def _parse_reserved(value: object) -> bool | None:
-    """A reservation's value: lenient with a no, strict with a yes."""
+    """Parses a reservation's value: lenient with a denial, strict with a permission."""
     if isinstance(value, str):
         value = value.strip().strip("\"'").strip()
     if value is True or value == 1 or value == "1":
@@ -114,7 +114,7 @@ def _parse_reserved(value: object) -> bool | None:
 
 
 def _parse_rules(file: bytes) -> list[dict[str, object]]:
-    """The rules of a file, their names in lower case.
+    """Returns the rules of a file, with names in lower case.
 
     Raises:
         ValueError: If it is not an array of objects.
@@ -131,7 +131,7 @@ def _parse_rules(file: bytes) -> list[dict[str, object]]:
 
 
 def _with_lower_case_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object with names in lower case; a no is not lost to a name that comes again."""
+    """Returns an object with lower-case names; a repeated name does not hide a denial."""
     folded: dict[str, object] = {}
     for name, value in pairs:
         key = name.strip().casefold()
@@ -143,7 +143,7 @@ def _with_lower_case_names(pairs: list[tuple[str, object]]) -> dict[str, object]
 def _deciding_rule(
     rules: list[dict[str, object]], host: str, target: str, where: str, sha256: str
 ) -> _Reservation | None:
-    """The first rule that matches and is set; else the first that matches."""
+    """Returns the first matching rule that is set, else the first matching rule."""
     unset: _Reservation | None = None
     for rule in rules:
         location = str(rule["location"])
@@ -152,7 +152,7 @@ def _deciding_rule(
             continue
         value, raw_policy = rule.get("tdm-reservation"), rule.get("tdm-policy")
         policy = raw_policy.strip() if isinstance(raw_policy, str) else ""
-        # The value at full length could be megabytes.
+        # The full value could be megabytes long.
         said = f"location={location[:100]} tdm-reservation={escaped_line(str(value)[:200])}"
         said += f" tdm-policy={without_query(policy)}" if policy else ""
         reservation = _Reservation(_parse_reserved(value), policy, where, sha256, said)
@@ -165,7 +165,7 @@ def _deciding_rule(
 def _signals(
     served: ServedFile, header: _Reservation | None, rule: _Reservation | None
 ) -> list[Signal]:
-    """The header's word, or else the file's, as signals."""
+    """Returns the header's reservation, or else the file's, as signals."""
     reservation = (
         rule if header is None or (header.reserved is None and rule is not None) else header
     )

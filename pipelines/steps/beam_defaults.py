@@ -1,0 +1,78 @@
+"""Everything that is changed in Beam itself, since Beam 2.77 has no setting for it.
+
+Each of these holds for the whole process. pyproject.toml allows no other minor version of Beam, and
+`tests/steps/test_beam_defaults.py` shows that each change still has its effect.
+
+| what | changed by | why |
+| --- | --- | --- |
+| the timed output buffer | `disable_timed_output` | it races its writer and can lose rows |
+| how often a stage is sampled | `end_stages_promptly` | a stage waits for it to end |
+| what starts a worker process | `start_workers_by` | Beam does not notice that one dies |
+| the threads' exception hook | `silence_lost_connections` | Beam's threads print tracebacks then |
+| views of the options | `RunOptions` | Beam makes the same ones some 150 times |
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import grpc
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.portability import python_urns
+from apache_beam.runners.portability.fn_api_runner import worker_handlers
+from apache_beam.runners.worker import statesampler
+
+_SAMPLING_PERIOD_MS = 2
+
+_View = TypeVar("_View", bound=PipelineOptions)
+
+
+def disable_timed_output() -> None:
+    """Lets workers send rows when the buffer is full or the bundle ends, and never by time."""
+    worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
+
+
+def end_stages_promptly() -> None:
+    """Lets a stage of the graph end when its work does; in the runner's process and in workers.
+
+    Beam samples what a stage is at from a thread, and the stage ends when that thread wakes: its
+    sleep grows with the stage to a fifth of a second, and the class has no setting but its default.
+    """
+    statesampler.StateSampler.__init__.__defaults__ = (_SAMPLING_PERIOD_MS,)
+
+
+def start_workers_by(make_handler: Callable[..., Any]) -> None:
+    """Lets the embedded runner start its worker processes by handlers of ours."""
+    register = worker_handlers.WorkerHandler.register_environment
+    register(python_urns.SUBPROCESS_SDK, bytes)(make_handler)
+
+
+def silence_lost_connections() -> None:
+    """Has Beam's threads not print a traceback each when a worker that died leaves them alone."""
+    before = threading.excepthook
+
+    def hook(uncaught: threading.ExceptHookArgs) -> None:
+        if not issubclass(uncaught.exc_type, grpc.RpcError):
+            before(uncaught)
+
+    threading.excepthook = hook
+
+
+class RunOptions(PipelineOptions):
+    """Beam's options, which it asks for a view of one kind some 150 times while it lays the graph.
+
+    Every view has its own parser made for it, though all of them share one set of values.
+    """
+
+    def view_as(self, cls: type[_View]) -> _View:
+        """The one view of a kind."""
+        views: dict[type, PipelineOptions] = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return cast(_View, views[cls])
+
+    def __getstate__(self) -> dict[str, object]:
+        state: dict[str, object] = super().__getstate__()  # type: ignore[no-untyped-call]  # Beam's
+        return {name: value for name, value in state.items() if name != "_views"}

@@ -1,0 +1,65 @@
+"""What is changed in Beam still has its effect in the version at hand."""
+
+from __future__ import annotations
+
+import threading
+
+import grpc
+import pytest
+from apache_beam.portability import python_urns
+from apache_beam.runners.portability.fn_api_runner import worker_handlers
+from apache_beam.runners.worker import statesampler
+
+from pipelines.steps.beam_defaults import (
+    disable_timed_output,
+    end_stages_promptly,
+    silence_lost_connections,
+    start_workers_by,
+)
+
+
+def test_the_timed_buffer_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Raises if Beam has no such name: an assignment would then be silent, and change nothing.
+    monkeypatch.setattr(worker_handlers, "DATA_BUFFER_TIME_LIMIT_MS", 1000)
+    disable_timed_output()
+    server = worker_handlers.GrpcServer(None, None, None)  # type: ignore[arg-type]  # asks for none
+    try:
+        channel = server.data_plane_handler.get_conn_by_worker_id("worker")
+        assert channel._data_buffer_time_limit_ms == 0
+    finally:
+        server.close()
+
+
+def test_stages_are_sampled_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    init = statesampler.StateSampler.__init__
+    monkeypatch.setattr(init, "__defaults__", (200,))
+    assert statesampler.StateSampler("before", None).sampling_period_ms == 200
+    end_stages_promptly()
+    assert statesampler.StateSampler("after", None).sampling_period_ms == 2
+
+
+def test_workers_are_started_by_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = dict(worker_handlers.WorkerHandler._registered_environments)
+    assert python_urns.SUBPROCESS_SDK in known
+    monkeypatch.setattr(worker_handlers.WorkerHandler, "_registered_environments", known)
+
+    def make_handler() -> None:
+        """Is never called."""
+
+    start_workers_by(make_handler)
+    assert known[python_urns.SUBPROCESS_SDK] == (make_handler, bytes)
+
+
+def test_threads_are_silent_of_lost_connections_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda uncaught: shown.append(uncaught.exc_type))
+    silence_lost_connections()
+
+    def fail(error: Exception) -> None:
+        raise error
+
+    for error in (grpc.RpcError(), ValueError()):
+        thread = threading.Thread(target=fail, args=(error,))
+        thread.start()
+        thread.join()
+    assert shown == [ValueError]
