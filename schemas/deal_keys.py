@@ -13,19 +13,19 @@ from schemas.deal_terms import Agreement
 _SHOWN = 6  # entries of a list
 
 
-def deal_value(deal: Deal, key: str) -> Any:
+def deal_value(deal: Deal, key: str) -> object:
     """Returns a deal's value, or the default, for a key such as `rights.editorial`.
 
     Raises:
         AttributeError: If a deal has no such key.
     """
-    value: Any = deal
+    value: object = deal
     for name in key.split("."):
         value = getattr(value, name)
     return value
 
 
-def json_value(deal: Deal, key: str) -> Any:
+def json_value(deal: Deal, key: str) -> object:
     """Returns the same as a JSON value.
 
     Raises:
@@ -49,7 +49,7 @@ def allowed_values(key: str) -> tuple[str, ...]:
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
-def toml_text(value: Any) -> str:
+def toml_text(value: object) -> str:
     """Returns a value as one line of TOML: the start of a long list, the names of agreements."""
     if isinstance(value, list):
         shown = [toml_text(entry) for entry in value[:_SHOWN]]
