@@ -19,6 +19,7 @@ from apache_beam.portability.api import beam_fn_api_pb2, endpoints_pb2
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
     ControlConnection,
     ControlFuture,
+    GrpcServer,
     GrpcWorkerHandler,
 )
 from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
@@ -87,7 +88,7 @@ class WorkerProcesses:
             self._settled = True
             self._told.wait(_DYING_S)
 
-    def _handler(self, _: bytes, state: Any, provision: Any, server: Any) -> _Handler:
+    def _handler(self, _: bytes, state: Any, provision: Any, server: GrpcServer) -> _Handler:
         return _Handler(self, state, provision, server)
 
     def _end(self, death: Death) -> None:
@@ -143,7 +144,9 @@ class _Line:
 class _Handler(GrpcWorkerHandler):
     """The runner's handle of a worker."""
 
-    def __init__(self, workers: WorkerProcesses, state: Any, provision: Any, server: Any) -> None:
+    def __init__(
+        self, workers: WorkerProcesses, state: Any, provision: Any, server: GrpcServer
+    ) -> None:
         super().__init__(state, provision, server)
         connection = server.control_handler.get_conn_by_worker_id(self.worker_id)
         self.line = _Line(connection)
