@@ -182,7 +182,7 @@ def test_a_fault_of_our_own_is_not_taken_for_a_missing_package() -> None:
             cwd=ROOT,
             check=False,
         )
-        assert done.returncode == 1 and "unexpected fault" in done.stderr
+        assert done.returncode == 1 and "unexpected error" in done.stderr
         assert "fairshard[package]" not in done.stderr
 
 

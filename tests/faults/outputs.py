@@ -294,5 +294,5 @@ def check_error_message(error: str) -> None:
     """Asserts that a failed run said so in its own words: what, which, what to do."""
     lines = error.strip().splitlines()
     assert lines and lines[-1].startswith("fairshard package: "), error
-    assert "Traceback" not in error and "unexpected fault" not in error, error
+    assert "Traceback" not in error and "unexpected error" not in error, error
     assert len(lines) == 1, error
