@@ -1,1 +1,1 @@
-"""Delivery: where published bytes live, and how they get there."""
+"""Delivery: the published files beside the shards, and the checks before publishing."""

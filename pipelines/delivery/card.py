@@ -1,4 +1,4 @@
-"""What makes a delivery easy to open: the cards with their configs, and the wids indexes."""
+"""The dataset cards with their configs and the wids indexes, which make a delivery easy to open."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ DEMONSTRATION_NOTICE = (
 
 
 def delivered_families(receipts: Sequence[ShardReceipt]) -> list[str]:
-    """The families that a delivery has, in order."""
+    """Returns the families in a delivery, in order."""
     return sorted({receipt.shard.family for receipt in receipts})
 
 
 def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[str, object]:
-    """A wids index of one family; its urls are relative to the delivery's folder."""
+    """Returns the wids index of one family; its URLs are relative to the delivery's folder."""
     return {
         "__kind__": "wids-shard-index-v1",
         "wids_version": 1,
@@ -40,7 +40,7 @@ def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[
 
 
 def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
-    """The delivery's README: a dataset card that `datasets.load_dataset` understands."""
+    """Returns the delivery's README: a dataset card that `datasets.load_dataset` understands."""
     deal = job.deal
     paths = {
         family: f"shards/{deal.deal_id}-{family}-*.tar" for family in delivered_families(receipts)
@@ -76,7 +76,7 @@ def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
 
 
 def _profile_notes(job: Job, receipts: Sequence[ShardReceipt]) -> list[str]:
-    """What to know of each profile that the samples carry."""
+    """Returns the notes on each profile that the samples use."""
     lines: list[str] = []
     for kind in sorted(
         {media_type_of(parse_format(name)) for name in delivered_families(receipts)}
@@ -88,9 +88,9 @@ def _profile_notes(job: Job, receipts: Sequence[ShardReceipt]) -> list[str]:
 
 
 def tables_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
-    """The card of the folder of shards, by which `datasets` opens the tables.
+    """Returns the card of the shards folder, by which `datasets` opens the tables.
 
-    It is a card of its own because `datasets` reads all configs of one card in one format.
+    It is a separate card because `datasets` reads all configs of one card in one format.
     """
     deal = job.deal
     paths = {"all": "*.parquet"}
@@ -110,7 +110,7 @@ def tables_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
 
 
 def _configs(paths: Mapping[str, str], default: str = "") -> list[str]:
-    """The head of a card: a config for each name, with the files that it opens."""
+    """Returns a card's YAML header: a config for each name, with the files that it opens."""
     lines = ["---", "configs:"]
     for name, path in paths.items():
         lines += [f"- config_name: {name}", "  data_files:", "  - split: train"]

@@ -1,8 +1,8 @@
 """`croissant.json`: the delivery as Croissant 1.1 (JSON-LD), for catalogues and for mlcroissant.
 
-Record sets are over the shards' tables alone. The tars are listed with their digests, but no record
-set reads from them: mlcroissant keeps what it unpacked under the tar's relative address, so that a
-later version of the same delivery would be read with the pictures of an earlier one.
+Record sets cover only the shards' tables. The tars are listed with their digests, but no record set
+reads from them: mlcroissant caches unpacked files under the tar's relative address, so a later
+version of the same delivery would be read with the pictures of an earlier one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _TYPES: dict[pa.DataType, str] = {
 
 
 def croissant(job: Job, receipts: Sequence[ShardReceipt]) -> Node:
-    """The description of a delivery.
+    """Returns the Croissant description of a delivery.
 
     Args:
         job: The run; every date is one of its inputs.
@@ -96,7 +96,7 @@ def _usage(job: Job) -> str:
 
 
 def _rai(job: Job) -> Node:
-    """What can be said of responsible use; what was not assessed says so."""
+    """Returns the responsible-AI fields; they say what was not assessed."""
     models, rights = job.models, job.deal.rights
     limits = ["Biases of the selection were not assessed."]
     if models.demonstration:

@@ -1,7 +1,7 @@
-"""The files that other tools open a delivery by, and what each is computed from.
+"""Writes the index files that other tools use to open a delivery.
 
-Everything is a function of the run's inputs and of what the shards hold, so that the same delivery
-has the same indexes wherever and however often they are made, and a verifier can make them again.
+They depend only on the run's inputs and the shards' contents, so the same delivery always has the
+same indexes, and a verifier can rebuild them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> N
 
 
 def _remove_stale_indexes(store: Store, prefix: str, receipts: Sequence[ShardReceipt]) -> None:
-    """Removes indexes of families that an earlier, interrupted try at this version had."""
+    """Removes indexes of families left by an earlier, interrupted attempt at this version."""
     wanted = {INDEX_DATABASE, *(f"wids-{family}.json" for family in delivered_families(receipts))}
     wanted |= {path for path, _ in metadata_files([item.shard for item in receipts])}
     for found in store.list(prefix):

@@ -1,8 +1,8 @@
-"""Reading shards again after they were written, before a manifest vouches for them.
+"""Checks the written shards in the store before the manifest is signed.
 
-Counting bytes costs one question a file. Where bytes crossed a network and a service, their digest
-is worked out anew from what the service gives back: an ETag says nothing of the bytes, and a byte
-that flipped on the server's disk is served with 200.
+Checking sizes costs one request per file. If the store is remote, the digest is also computed again
+from the bytes that the service returns: an ETag says nothing about the bytes, and a service returns
+a byte that flipped on its disk with status 200.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _READ_THREADS = 4
 
 
 def object_sha256(store: Store, key: str) -> str:
-    """Sha256 of an object's bytes, hex, in bounded memory."""
+    """Returns the sha256 of an object's bytes, in hex, using bounded memory."""
     digest = hashlib.sha256()
     with store.open_read(key) as source:
         while chunk := source.read(_CHUNK_BYTES):
@@ -34,18 +34,18 @@ def object_sha256(store: Store, key: str) -> str:
 def recheck_shards(
     store: Store, job: Job, receipts: Sequence[ShardReceipt], *, reread: bool | None = None
 ) -> None:
-    """Checks every shard's files: their sizes, and their digests where bytes crossed a network.
+    """Checks the size of every shard file, and in a remote store its digest too.
 
-    A shard that fails loses its commit record, so that the next run writes it anew.
+    A shard that fails loses its commit record, so that the next run writes it again.
 
     Args:
         store: The output store.
         job: The run.
-        receipts: What was written.
-        reread: Whether to read the shards again; None does so where `store.is_remote`.
+        receipts: The receipts of the written shards.
+        reread: Whether to read the shards again; None means only if `store.is_remote`.
 
     Raises:
-        RunError: Naming the shards that are not what was written.
+        RunError: If shards differ from what was written; it names them.
     """
     must_read = store.is_remote if reread is None else reread
     report_progress(job.progress_path, "publish", 0, len(receipts))
@@ -68,7 +68,7 @@ def recheck_shards(
         raise RunError(
             "Shards in the store are not what was written",
             "; ".join(difference for differences in bad.values() for difference in differences),
-            "Nothing was published. Run again: these alone are written anew.",
+            "Nothing was published. Run again: only these shards are written again.",
         )
 
 

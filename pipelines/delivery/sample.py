@@ -1,4 +1,4 @@
-"""From a unit's row to a sample: its key, its JSON, its place in the delivery's tables."""
+"""Makes a sample from a unit's row: its key, its fields and its JSON."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
 from schemas.sample import CaptionSource
 from schemas.unit import UnitRow
 
-_KEY_HEX = 24  # 96 bits of the asset's commitment: no two of any delivery will meet
+_KEY_HEX = 24  # 96 bits of the asset's commitment: collisions in a delivery are not expected
 
 
 def sample_key(commitment: str) -> str:
-    """The key of an asset's sample: the head of its commitment, which tells a stranger nothing."""
+    """Returns a sample's key: the start of its commitment, which reveals nothing to outsiders."""
     return commitment[:_KEY_HEX]
 
 
 def decision_sha256(job: Job, commitment: str, overrides: str) -> str:
-    """Digest of the decision that delivers an asset.
+    """Returns the digest of the decision that delivers an asset.
 
     It names the asset by its commitment, since the digest is public and an id could be guessed.
 
     Args:
         job: The run.
-        commitment: The asset's.
-        overrides: The denials that signed agreements override, both sides, in one line.
+        commitment: The asset's commitment.
+        overrides: The denials that signed agreements override, with both sides, in one line.
     """
     decision = {
         "asset": commitment,
@@ -47,10 +47,10 @@ def decision_sha256(job: Job, commitment: str, overrides: str) -> str:
 
 
 def make_sample(row: UnitRow, job: Job) -> CommonSample:
-    """A sample of a unit's row (schemas.unit.UNIT_SCHEMA), as the deal's profile has it.
+    """Makes a sample in the deal's profile from a unit's row (schemas.unit.UNIT_SCHEMA).
 
     Raises:
-        RunError: If it is not what the profile's schema says.
+        RunError: If the sample does not match the profile's schema.
     """
     profile = profile_for(job.deal.profile, row["media_type"])
     if profile is None:
@@ -66,7 +66,7 @@ def make_sample(row: UnitRow, job: Job) -> CommonSample:
 
 
 def _common(row: UnitRow, job: Job) -> dict[str, object]:
-    """The fields of every profile, but for its name and the recommended caption."""
+    """Returns the fields common to all profiles, except the name and the recommended caption."""
     commitment = asset_commitment(job.salt, row["asset_id"])
     source = (row["digital_source_type"] or "").removeprefix(DIGITAL_SOURCE_TYPE_PREFIX)
     created, until = row["created_at"], row["usable_until"]
@@ -107,15 +107,15 @@ def _common(row: UnitRow, job: Job) -> dict[str, object]:
 
 
 def sample_json(sample: CommonSample) -> bytes:
-    """The sample's JSON member: canonical (RFC 8785), so that equal samples are equal bytes."""
+    """Encodes a sample as canonical JSON (RFC 8785), so that equal samples give equal bytes."""
     return canonical_json(sample.model_dump(mode="json"))
 
 
 def is_embedded(sample: CommonSample) -> bool:
-    """Whether medium and recommended caption have embeddings: whether a model captioned it."""
+    """Returns whether media and caption have embeddings, which is if a model captioned it."""
     return sample.caption_source == CaptionSource.MODEL.value
 
 
 def clip_score(sample: CommonSample, row: UnitRow) -> float:
-    """Cosine of medium and recommended caption; 0 where none was computed."""
+    """Returns the cosine of media and recommended caption; 0 if none was computed."""
     return float(row["clip_score"]) if is_embedded(sample) else 0.0

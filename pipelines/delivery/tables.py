@@ -1,4 +1,4 @@
-"""The tables that lie beside a shard, and the row an asset leaves for the ledger."""
+"""The tables published beside a shard, and the rows that the ledger is made from."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SHARD_COLUMNS = (
 
 
 def shard_row(job: Job, shard: str, sample: CommonSample, row: UnitRow) -> SampleRow:
-    """A sample's row of the shard's table, all but what is known when the tar is whole."""
+    """Returns a sample's shard table row, without the columns known once the tar is complete."""
     delivery = layout.delivery_id(job.deal.deal_id, job.version)
     columns: dict[str, object] = {
         **{name: getattr(sample, name) for name in SHARD_COLUMNS},
@@ -58,11 +58,11 @@ def shard_row(job: Job, shard: str, sample: CommonSample, row: UnitRow) -> Sampl
 
 
 def shard_table(rows: Sequence[SampleRow], members: Sequence[Member]) -> pa.Table:
-    """A shard's table (SHARD_TABLE_SCHEMA): img2dataset's columns and ours, in the tar's order.
+    """Returns a shard's table (SHARD_TABLE_SCHEMA): img2dataset's columns and ours, in tar order.
 
     Args:
-        rows: From `shard_row`.
-        members: The tar's: each sample's medium, text and JSON.
+        rows: Rows from `shard_row`.
+        members: The tar's members: each sample's media, text and JSON.
     """
     triples = zip(members[::3], members[1::3], members[2::3], strict=True)
     complete_rows: list[ShardRow] = [
@@ -72,7 +72,7 @@ def shard_table(rows: Sequence[SampleRow], members: Sequence[Member]) -> pa.Tabl
 
 
 def _places(media: Member, text: Member, json: Member) -> MemberColumns:
-    """The columns of a row that tell where its sample lies in the tar."""
+    """Returns the columns that give a sample's position in the tar."""
     return {
         "sha256": media.sha256,
         "media_member": media.name,
@@ -88,15 +88,15 @@ def _places(media: Member, text: Member, json: Member) -> MemberColumns:
 
 
 def rights_commitments(salt: bytes, delivery: str, row: UnitRow) -> dict[str, list[str]]:
-    """Commitments to who made an asset and to what they signed.
+    """Returns commitments to an asset's contributors and to what they signed.
 
-    Each has a salt of its own for every asset of every delivery: with one a person, a buyer could
-    tell which assets share a maker or a model. Contributors are committed to as in the ledger.
+    Each commitment has its own salt per asset and delivery: with one per person, a buyer could tell
+    which assets share a contributor or a model. Contributors are committed to as in the ledger.
 
     Args:
-        salt: The deal's.
+        salt: The deal's salt.
         delivery: Id of the delivery.
-        row: The asset's (schemas.unit.UNIT_SCHEMA).
+        row: The asset's row (schemas.unit.UNIT_SCHEMA).
     """
 
     def commitment(domain: Domain, *ids: str) -> str:
@@ -115,7 +115,7 @@ def rights_commitments(salt: bytes, delivery: str, row: UnitRow) -> dict[str, li
 
 
 def shard_stats(table: pa.Table, tar_bytes: int) -> dict[str, object]:
-    """A shard's stats in img2dataset's words; durations are left out, since bytes must repeat."""
+    """Returns a shard's stats in img2dataset's format, without durations, to be reproducible."""
     return {
         "count": len(table),
         "successes": len(table),
@@ -128,7 +128,7 @@ def shard_stats(table: pa.Table, tar_bytes: int) -> dict[str, object]:
 
 
 def metadata_table(embedded: pa.Table) -> pa.Table:
-    """What clip-retrieval keeps beside embeddings.
+    """Returns the metadata table that clip-retrieval expects beside embeddings.
 
     Args:
         embedded: Rows of the shard's table, in the order of the vectors.
@@ -149,11 +149,11 @@ def metadata_table(embedded: pa.Table) -> pa.Table:
 def shots_table(
     keys: Sequence[str], rows: Sequence[UnitRow], texts: Mapping[str, ShotCaptions]
 ) -> pa.Table:
-    """The shots of a shard's embedded films (SHOTS_TABLE_SCHEMA), in the order of the tar.
+    """Returns the shots of a shard's embedded films (SHOTS_TABLE_SCHEMA), in tar order.
 
     Args:
         keys: The samples' keys.
-        rows: Their units' rows, in the same order.
+        rows: The samples' unit rows, in the same order.
         texts: Captions and embeddings by media digest (schemas.features.CAPTIONS_SCHEMA).
     """
     shots: list[ShotRow] = [
@@ -170,10 +170,10 @@ def shots_table(
 
 
 def delivered_table(rows: pa.Table, samples: pa.Table) -> pa.Table:
-    """What the ledger and the decisions need of a shard's assets (DELIVERED_ASSETS_SCHEMA).
+    """Returns the rows that ledger and decisions need (DELIVERED_ASSETS_SCHEMA).
 
     Args:
-        rows: Theirs (schemas.unit.UNIT_SCHEMA).
+        rows: The assets' rows (schemas.unit.UNIT_SCHEMA).
         samples: Their samples, in the same order: columns of the shard's table.
     """
     contributors = rows["contributors"].combine_chunks()

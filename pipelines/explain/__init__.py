@@ -1,1 +1,1 @@
-"""One asset's whole trace: what every rule and signal said of it."""
+"""Explains one asset's decision: what every rule and signal says about it."""

@@ -1,8 +1,9 @@
-"""One asset through the walk, alone: the same steps, each kept with what it saw.
+"""Traces one asset through the pipeline's steps and records what each step saw.
 
-The order, marked below: 1. find its rows in the catalogue, a batch at a time; 2. the gate; 3. the
-small tables; 4. screening; 5. its file, if the catalogue alone clears it and a run would fetch it.
-What depends on other assets (duplicates, the cap) is not judged.
+The numbers mark these stages in the code: 1. find its rows in the catalogue, batch by batch;
+2. catalogue checks; 3. read the small tables; 4. screening; 5. its file, if the catalogue alone
+clears it and a run would fetch it. Rules that depend on other assets (duplicates, the cap) are not
+judged.
 """
 
 from __future__ import annotations
@@ -45,22 +46,22 @@ from schemas.unit import ClearedRow
 if TYPE_CHECKING:
     from pipelines.features.assets import FetchedAsset
 
-_MAX_SIMILAR_IDS = 2_000  # ids that are kept to guess which one was meant
+_MAX_SIMILAR_IDS = 2_000  # ids kept as candidates for suggestions
 _SIMILAR_PREFIX_CHARS = 3
-_MAX_TRACED_ROWS = 20  # of one id that are traced
+_MAX_TRACED_ROWS = 20  # rows traced for one id
 
 
 @dataclass(frozen=True)
 class DecisionInputs:
-    """What an asset is judged by: all of a run's inputs that its decision depends on.
+    """All inputs of a run that an asset's decision depends on.
 
     Attributes:
         deal: The deal.
         catalogue: The opened catalogue.
         as_of: The instant that rights are judged at, UTC.
-        policy: What media URIs may reach.
-        limits: What media may cost.
-        trust: Whose C2PA signatures count.
+        policy: The places that media URIs may point to.
+        limits: Limits on size and decoding cost of media.
+        trust: The signers whose C2PA signatures are trusted.
     """
 
     deal: Deal
@@ -83,9 +84,9 @@ class AssetTrace:
     Attributes:
         asset_id: The asset.
         row_count: How many rows have its id.
-        rows: The first of them: those that were screened, then those that could not be read.
-        warnings: What keeps a run of this deal from coming as far as this asset.
-        no_file_reason: Why the file was not fetched; "" where it was.
+        rows: The first of them: screened rows, then rows that could not be read.
+        warnings: Problems that stop a run of this deal before it reaches this asset.
+        no_file_reason: Why the file was not fetched; "" if it was.
     """
 
     asset_id: str
@@ -96,13 +97,13 @@ class AssetTrace:
 
     @property
     def file_not_read(self) -> bool:
-        """Whether the catalogue clears the asset and its file, which may say no, was not read."""
+        """Whether the catalogue clears the asset but its file, which may deny use, was not read."""
         return bool(self.no_file_reason) and combined_outcome(self.rows) == "cleared"
 
 
 @dataclass
 class _FoundRows:
-    """How many rows have one id, the first of them, and some ids that look like it."""
+    """The number of rows with one id, the first of them, and some similar ids."""
 
     row_count: int = 0
     table: pa.Table = field(default_factory=ASSETS_SCHEMA.empty_table)
@@ -118,7 +119,7 @@ def open_decision_inputs(
     roots: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
 ) -> DecisionInputs:
-    """Opens what an asset is judged by; nothing is written.
+    """Opens the inputs by which an asset is judged; writes nothing.
 
     Args:
         catalogue: Folder or s3:// prefix.
@@ -142,10 +143,10 @@ def open_decision_inputs(
 
 
 def read_small(inputs: DecisionInputs) -> ScreeningTables:
-    """Reads what assets are joined to.
+    """Reads the tables that assets are joined to.
 
     Raises:
-        InputError: If a table breaks a rule that stops.
+        InputError: If a table breaks a rule that stops a run.
     """
     from pipelines.catalogue.gate import read_small_tables
 
@@ -163,18 +164,18 @@ def explain_asset(
     """Traces one asset.
 
     Args:
-        asset_id: Its id, or the place of a row whose id cannot be read.
-        inputs: What it is judged by.
+        asset_id: Its id, or the location of a row whose id cannot be read.
+        inputs: The inputs by which it is judged.
         fetch: Whether its file may be fetched.
-        screening_tables: What it is joined to, where that was read before.
+        screening_tables: The tables it is joined to, if already read.
 
     Raises:
         InputError: If no row has the id, or an input is refused.
         RunError: If a store fails.
     """
     found = _find_rows(_replace_surrogates(asset_id), inputs.catalogue)  # 1
-    # Imported here and in `read_small`: Great Expectations takes seconds to load, and that an id is
-    # not there is told without it.
+    # Imported here and in `read_small` because Great Expectations takes seconds to load and is not
+    # needed to report an unknown id.
     from pipelines.catalogue.gate import gate_batch
     from pipelines.catalogue.outcome import stop_error
     from pipelines.catalogue.suite import check_divert, load_suite
@@ -191,12 +192,14 @@ def explain_asset(
     no_file_reason = _no_file_reason(screened, fetch, stopped is not None)
     if not no_file_reason:
         screened = _trace_with_files(screened, inputs)  # 5
-    warnings = () if stopped is None else (f"A run of this deal stops at the gate: {stopped}",)
+    warnings = (
+        () if stopped is None else (f"The catalogue checks stop a run of this deal: {stopped}",)
+    )
     return AssetTrace(asset_id, found.row_count, (*screened, *dead), warnings, no_file_reason)
 
 
 def _find_rows(asset_id: str, catalogue: Catalogue) -> _FoundRows:
-    """Reads the whole table once, a batch in hand at a time."""
+    """Scans the whole table once, one batch in memory at a time."""
     found = _FoundRows()
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
@@ -222,12 +225,12 @@ def _find_rows(asset_id: str, catalogue: Catalogue) -> _FoundRows:
 
 
 def _replace_surrogates(asset_id: str) -> str:
-    """An argument as text: bytes that are no UTF-8 come as lone surrogates, which no id has."""
+    """Replaces lone surrogates, by which Python passes non-UTF-8 bytes of arguments."""
     return asset_id.encode("utf-8", "replace").decode()
 
 
 def _similar_ids(ids: Column, asset_id: str) -> list[str]:
-    """Some ids that hold the one asked for, or begin alike."""
+    """Returns some ids that contain the given one or start like it."""
     start = asset_id.strip()[:_SIMILAR_PREFIX_CHARS]
     chosen = pc.starts_with(ids, start, ignore_case=True)
     if asset_id.strip():
@@ -253,7 +256,7 @@ def _no_file_reason(screened: list[RowTrace], fetch: bool, stopped: bool) -> str
         return "The file was not fetched: the catalogue alone refuses the asset."
     if stopped:
         return "The file was not fetched: a run would stop before."
-    return "" if fetch else "The file was not fetched, as --no-fetch asks: it may say no."
+    return "" if fetch else "The file was not fetched because of --no-fetch; it may deny use."
 
 
 def _trace_with_files(screened: list[RowTrace], inputs: DecisionInputs) -> list[RowTrace]:
@@ -265,7 +268,7 @@ def _trace_with_files(screened: list[RowTrace], inputs: DecisionInputs) -> list[
     traces = []
     for row_trace in screened:
         features = UnitFeatures({}, {}, {}, {}, {})
-        row = cast("ClearedRow", row_trace.row)  # since nothing is against it
+        row = cast("ClearedRow", row_trace.row)  # rows without a finding are cleared
         asset = fetch_asset(row, inputs, features, origin_files).without_pixels()
         traces.append(_with_file(row_trace, asset, inputs))
     return traces

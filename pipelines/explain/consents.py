@@ -1,4 +1,4 @@
-"""One asset's consents as dated lines: what holds at an instant, and why."""
+"""Lists one asset's consents as dated lines: which hold at an instant, and why."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LaterEvent = tuple[str | None, str, str, int]  # who, of what, what, when (µs 
 
 @dataclass(frozen=True)
 class ConsentLine:
-    """What one contributor says of one purpose at the instant.
+    """One contributor's consent to one purpose at the instant.
 
     Attributes:
         contributor_id: Who.
@@ -83,7 +83,7 @@ class ConsentLine:
 
 @dataclass(frozen=True)
 class ConsentGroup:
-    """Purposes of which one contributor says the same.
+    """Purposes to which one contributor gives the same consent.
 
     Attributes:
         contributor_id: Who.
@@ -106,7 +106,7 @@ class ConsentGroup:
 
 
 def group_consents(lines: Iterable[ConsentLine]) -> tuple[ConsentGroup, ...]:
-    """Joins the lines that differ in their purpose alone, in their order."""
+    """Joins lines that differ only in their purpose, keeping their order."""
     groups: dict[tuple[str, str, bool, str | None], list[Purpose]] = defaultdict(list)
     for line in lines:
         key = (line.contributor_id, line.description, line.needed, line.reason)
@@ -120,7 +120,7 @@ def group_consents(lines: Iterable[ConsentLine]) -> tuple[ConsentGroup, ...]:
 def consent_lines(
     row: AssetRow, consents: pa.Table, index: RightsIndex, deal: Deal, as_of_us: int
 ) -> tuple[ConsentLine, ...]:
-    """What each contributor of an asset says of each purpose that the deal judges.
+    """Returns each contributor's consent to each purpose that the deal judges.
 
     Args:
         row: The asset's row.
@@ -141,7 +141,7 @@ def consent_lines(
         for purpose in deal.judged_purposes
         for line in _purpose_lines(purpose, who, positions, index, deal, later_events)
     ]
-    # Told contributor by contributor, in the asset's order.
+    # Listed contributor by contributor, in the asset's order.
     order = {one_line(name): i for i, name in enumerate(who)}
     return tuple(sorted(lines, key=lambda line: order[line.contributor_id]))
 
@@ -154,7 +154,7 @@ def _purpose_lines(
     deal: Deal,
     later_events: Sequence[_LaterEvent],
 ) -> Iterator[ConsentLine]:
-    """What each contributor says of one purpose, with the verdict that screening has of it."""
+    """Returns each contributor's consent to one purpose, with screening's verdict on it."""
     held = index.consents.states_at(purpose, positions)
     general = index.consents.general[purpose].at(positions.contributor)
     narrowed = index.consents.narrowed[purpose].at(positions.pair)
@@ -188,7 +188,7 @@ def _agreement_ref(index: RightsIndex, ref: int) -> str:
 def _notes(
     held: HeldConsents, other: ConsentStates, i: int, later_events: Sequence[_LaterEvent]
 ) -> Iterator[str]:
-    """What else was said by one contributor: on the line that does not hold, and later."""
+    """Yields a contributor's other statements: those that do not apply, and later ones."""
     if held.withdrawn[i]:
         yield f"the first allow was of {iso_instant(int(held.first_allow[i]))}"
     if int(other.state[i]) != MISSING:
@@ -204,7 +204,7 @@ def _notes(
 def _later_events(
     consents: pa.Table, who: list[str | None], asset_id: str, as_of_us: int
 ) -> list[_LaterEvent]:
-    """Events of the contributors after the instant."""
+    """Returns the contributors' consent events after the instant."""
     given = column(consents, "given_at")
     chosen = (as_integers(given, as_of_us) > as_of_us) & is_present(given)
     chosen &= one_of(column(consents, "contributor_id"), [name for name in who if name])
@@ -218,7 +218,7 @@ def _later_events(
 
 
 def iso_instant(us: int) -> str:
-    """An instant in µs since 1970 as ISO 8601, its date alone where it is midnight, UTC."""
+    """Formats an instant (µs since 1970) as ISO 8601, as a date only if it is midnight UTC."""
     try:
         when = _EPOCH + timedelta(microseconds=us)
     except OverflowError:  # a year that no calendar here has

@@ -1,4 +1,4 @@
-"""What a file and its server say of one asset, statement by statement, and what each does."""
+"""Traces a file's and its server's rights statements on one asset, and the effect of each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CONFLICT_COLUMNS: dict[Reason, _ConflictColumn] = {
 
 @dataclass(frozen=True)
 class FileStatement:
-    """One statement, and what it does when it is weighed.
+    """One statement and its effect on the decision.
 
     Attributes:
         kind: signal, fault, or a ClaimKind.
@@ -38,11 +38,11 @@ class FileStatement:
         purpose: What a signal speaks of; else "".
         value: What it says.
         who: Who says it, where it is known.
-        where: Where it stands.
+        where: Where it was found.
         said: The raw value, one line.
         sha256: Digest of the raw bytes, hex.
         when: When it was said, where it is dated.
-        needed: Whether the deal asks for its purpose; true of claims and faults.
+        needed: Whether the deal requires its purpose; true for claims and faults.
         reasons: The reasons that it gives against the asset.
         conflicts: For each conflict among them, the catalogue's side as column=value.
         overridden_by: The agreement that overrides it, or "".
@@ -64,12 +64,12 @@ class FileStatement:
 
     @property
     def source(self) -> str:
-        """Where it stands and what stands there."""
+        """Its location and the value found there."""
         return f"{one_line(self.where)} = {one_line(self.said or self.value)}"
 
     @property
     def meaning(self) -> str:
-        """The source, and what it is read as."""
+        """The source and its interpretation."""
         reading_text = f" ({self.purpose} {self.value})" if self.purpose else ""
         return f"{self.source}{reading_text}"
 
@@ -104,7 +104,7 @@ class FileTrace:
 
     @property
     def overridden(self) -> tuple[FileStatement, ...]:
-        """Every no that a signed agreement overrides."""
+        """Every denial that a signed agreement overrides."""
         return tuple(item for item in self.statements if item.overridden_by)
 
 
@@ -139,7 +139,7 @@ def file_trace(
 def _statements(
     row: ClearedRow, reading: Reading, deal: Deal, as_of: date
 ) -> Iterator[FileStatement]:
-    """Each statement with what `resolve_rights` makes of it alone."""
+    """Returns each statement with the result of `resolve_rights` for it alone."""
     for signal in reading.signals:
         resolution = resolve_rights(row, Reading(signals=(signal,)), deal, as_of)
         overriding_agreement = next((one_line(item.agreement) for item in resolution.overrides), "")

@@ -1,4 +1,4 @@
-"""What a published run decided about one asset: its newest version, its decisions, the place."""
+"""Looks up what the newest published version of a deal decided about one asset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VERSION = re.compile(r"v(\d{4,})")
 
 @dataclass(frozen=True)
 class RunLookup:
-    """What the newest published version of a deal says of an asset.
+    """The decisions of a deal's newest published version on an asset.
 
     Attributes:
         delivery: `<deal_id>/<version>`.

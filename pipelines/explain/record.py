@@ -1,4 +1,4 @@
-"""A trace for machines: one JSON document with stable keys."""
+"""Formats a trace for machines, as one JSON document with stable keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 def asset_trace_json(
     asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
 ) -> Json:
-    """The whole trace."""
+    """Returns the complete trace as JSON."""
     return {
         "asset_id": asset_trace.asset_id,
         "deal_id": inputs.deal.deal_id,
@@ -37,7 +37,7 @@ def asset_trace_json(
 def run_warnings(
     asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
 ) -> list[str]:
-    """Where a run was asked something else, or answered otherwise."""
+    """Returns warnings if a run had other inputs or reached another decision."""
     if run is None:
         return []
     warnings = []
@@ -56,7 +56,7 @@ def run_warnings(
 
 
 def _passed_rights(published: Decision) -> bool:
-    """Whether a run refused an asset, if at all, for what is not judged here."""
+    """Returns whether a run refused an asset, if at all, only for reasons not judged here."""
     profile_refusal = bool(published.reasons) and all(
         code.startswith("profile.") for code in published.reasons
     )
@@ -64,7 +64,7 @@ def _passed_rights(published: Decision) -> bool:
 
 
 def _place(run: RunLookup) -> dict[str, str | None] | None:
-    """Shard and key of the asset's sample, if it was delivered."""
+    """Returns shard and key of the asset's sample, if it was delivered."""
     places = ({"shard": told.shard, "key": told.key} for told in run.decisions if told.shard)
     return next(places, None)
 

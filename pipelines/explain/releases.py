@@ -1,4 +1,4 @@
-"""One asset's releases: what each says, and what its faults are for this asset and deal."""
+"""Lists one asset's releases, with their faults for this asset and deal."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ReleaseLine:
 def release_lines(
     row_table: pa.Table, releases: pa.Table, index: RightsIndex, deal: Deal
 ) -> tuple[ReleaseLine, ...]:
-    """Every release that an asset names, once, in its order.
+    """Returns every release that an asset names, once, in the asset's order.
 
     Args:
         row_table: The asset's row, a table of one.
@@ -85,7 +85,7 @@ def release_lines(
 
 
 def _faults(named: NamedReleases, item: int) -> tuple[str, ...]:
-    """What screening says against a release, whether or not the asset needs it."""
+    """Returns a release's faults by screening's rules, whether or not the asset needs it."""
     if named.position[item] < 0:
         return (_UNKNOWN_ID,)
     if not any(named.has_trait(kind)[item] for kind in (IS_MODEL, IS_PROPERTY)):

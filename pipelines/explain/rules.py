@@ -29,7 +29,7 @@ class RuleCheck:
 
 
 def trace_rules(traced: TracedRow, reasons: Collection[str]) -> tuple[RuleCheck, ...]:
-    """Every rule of screening, in order, with those of its reasons that screening gave."""
+    """Returns every screening rule, in order, with those of its reasons that screening gave."""
     return tuple(
         RuleCheck(
             topic.number,

@@ -1,7 +1,7 @@
-"""A trace for people: one screen of plain lines.
+"""Formats a trace for people, as plain lines that fit one screen.
 
-Values come from catalogues and files that may be hostile: each is one printable line already, and
-lines are printed as text, so that neither markup nor an escape sequence in them does anything.
+Values come from catalogues and files that may be hostile: each is already one printable line, and
+lines are printed as text, so that markup or escape sequences in them have no effect.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _cleared_sentence(asset_trace: AssetTrace) -> str:
 
 
 def _duplicate_rows(asset_trace: AssetTrace) -> Iterator[str]:
-    """Rows of one id: their reasons alone, since no row is cleared."""
+    """Yields the rows of one repeated id with their reasons only, since no row is cleared."""
     for number, row_trace in enumerate(asset_trace.rows[:_MAX_ROWS], 1):
         uri = row_trace.row.get("media_uri")
         named = f": {_cut(one_line(uri), 70)}" if uri else ""
@@ -135,12 +135,12 @@ def _finding(finding: RuleFinding) -> Iterator[str]:
     evidence = [_cut(text) for text in finding.evidence[:_MAX_LINES]]
     if len(finding.evidence) > _MAX_LINES:
         evidence.append(f"and {len(finding.evidence) - _MAX_LINES} more")
-    # What files and servers say is seen with the place where it stands.
+    # Evidence from files and servers already names its location.
     said = info.stage is Stage.ENRICH and info.outcome is Outcome.REFUSED
     yield from _wrap(
         "; ".join(evidence), f"    seen{'' if said else f' in {info.source}'}: ", "      "
     )
-    yield from _wrap(info.remedy, "    cure: ", "      ")
+    yield from _wrap(info.remedy, "    how to fix: ", "      ")
 
 
 def _rule_lines(check: RuleCheck) -> Iterator[str]:
@@ -158,7 +158,7 @@ def _rule_lines(check: RuleCheck) -> Iterator[str]:
 
 
 def _consents(lines: Iterable[ConsentLine]) -> Iterator[str]:
-    """A line for each contributor and what they say, whatever of."""
+    """Yields a line for each contributor and consent, joining purposes with the same consent."""
     for group in group_consents(lines):
         verdict = group.reason or ("ok" if group.needed else "not needed")
         yield f"{group.sentence}: {verdict}"
@@ -202,7 +202,7 @@ def _file(file: FileTrace, row: Mapping[str, object]) -> Iterator[str]:
 
 
 def _statements(said: Iterable[FileStatement]) -> Iterator[str]:
-    """A line for each thing that was said, with all purposes that it is read into."""
+    """Yields a line for each statement, with all purposes that it applies to."""
     meanings_by_effect: dict[tuple[str, str], list[str]] = {}
     for item in sorted(said, key=_rank):
         meanings_by_effect.setdefault((item.source, _effect(item)), []).append(
@@ -214,14 +214,14 @@ def _statements(said: Iterable[FileStatement]) -> Iterator[str]:
 
 
 def _rank(item: FileStatement) -> int:
-    """What decides comes first, then what was meant to, then the rest."""
+    """Sorts deciding and overridden statements first, then others about use, then the rest."""
     if item.reasons or item.overridden_by:
         return 0
     return 1 if item.purpose or item.kind in _CARRIED_KINDS else 2
 
 
 def _effect(item: FileStatement) -> str:
-    """What a statement does to the decision."""
+    """Returns a statement's effect on the decision."""
     if item.reasons:
         conflicts = "; ".join(dict.fromkeys(ours for _, ours in item.conflicts))
         return f"{', '.join(item.reasons)}{f'; the catalogue has {conflicts}' if conflicts else ''}"
@@ -229,11 +229,11 @@ def _effect(item: FileStatement) -> str:
         return f"overridden by the signed agreement {item.overridden_by}"
     if item.kind in _CARRIED_KINDS:
         return "travels with the sample"
-    return "changes nothing" if item.needed else "not asked for by the deal"
+    return "changes nothing" if item.needed else "not required by the deal"
 
 
 def _sample_conditions(file: FileTrace, row: Mapping[str, object]) -> Iterator[str]:
-    """What is delivered with the asset, or left out, because of its rights."""
+    """Yields what is delivered with the sample or omitted from it because of its rights."""
     told = []
     if not file.inference:
         told.append("no caption and no embedding: inference is not allowed")

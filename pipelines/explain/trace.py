@@ -1,8 +1,7 @@
-"""The trace of one asset: what each rule looked at, and what every statement about it did.
+"""The trace of one asset: the values that each rule saw, and the effect of every statement.
 
-Nothing is decided here a second time. Screening's own verdicts say what consents and releases are
-worth, and `resolve` says what one statement does when it stands alone; the rest is the values that
-they saw.
+Nothing is decided a second time here. The verdicts on consents and releases are screening's own,
+and `resolve` gives the effect of a single statement; the rest is the values that they saw.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class RowTrace:
     Attributes:
         row: Its values, with CLEARED_RIGHTS_FIELDS where the catalogue clears it; none where it
             could not be read.
-        decision: Why it goes no further, as the walk writes it; None if nothing is against it.
+        decision: The refusal or failure, as a run records it; None if the row is cleared.
         findings: Its reasons one by one.
         rule_checks: Rules 1 to 13 in order; none where the row could not be read.
         consents: What each contributor said, by purpose.
@@ -73,7 +72,7 @@ class RowTrace:
 
 @dataclass(frozen=True)
 class ScreeningTables:
-    """What rows are joined to: the tables as they are, and the index that screening made of them.
+    """The tables that rows are joined to, and the index that screening built from them.
 
     Attributes:
         consents: schemas.catalogue.CONSENTS_SCHEMA.
@@ -89,7 +88,7 @@ class ScreeningTables:
 
 
 def trace_failed_row(decision: Decision) -> RowTrace:
-    """The trace of a row that could not be read, or that the gate diverted."""
+    """Returns the trace of a row that could not be read or failed a catalogue check."""
     findings = (RuleFinding(str(code), (decision.detail,)) for code in decision.reasons)
     return RowTrace({}, decision, tuple(findings))
 
@@ -97,7 +96,7 @@ def trace_failed_row(decision: Decision) -> RowTrace:
 def trace_screened_row(
     row_table: pa.Table, mask: int, screening_tables: ScreeningTables, deal: Deal, rows: int
 ) -> RowTrace:
-    """The trace of a row that screening judged.
+    """Returns the trace of a row that screening judged.
 
     Args:
         row_table: The row, a table of one.
@@ -127,7 +126,7 @@ def trace_screened_row(
 
 
 def add_file_trace(trace: RowTrace, file: FileTrace, decision: Decision | None) -> RowTrace:
-    """The trace of a row that the catalogue cleared, with what its file and its server say.
+    """Adds the statements of the file and its server to the trace of a cleared row.
 
     Args:
         trace: The trace so far.
@@ -147,7 +146,7 @@ def _screening_evidence(
     consents: Iterable[ConsentLine],
     releases: Iterable[ReleaseLine],
 ) -> tuple[str, ...]:
-    """The values that gave a reason of screening's."""
+    """Returns the values that led to a screening reason."""
     if rule.columns == (CONSENT_NOTES,):
         lines = (line for line in consents if line.reason == rule.code)
         return tuple(group.sentence for group in group_consents(lines))
@@ -157,7 +156,7 @@ def _screening_evidence(
 
 
 def _file_evidence(reason: str, file: FileTrace, decision: Decision | None) -> tuple[str, ...]:
-    """The values that gave a reason of the file's or its server's."""
+    """Returns the values of the file or its server that led to a reason."""
     evidence = [item.evidence(reason) for item in file.statements if reason in item.reasons]
     if not evidence and decision is not None:  # of the file as such, or of several statements
         evidence = [decision.detail]
@@ -165,7 +164,7 @@ def _file_evidence(reason: str, file: FileTrace, decision: Decision | None) -> t
 
 
 def combined_outcome(rows: Sequence[RowTrace]) -> str:
-    """What several rows of one id come to: cleared, refused or dead_letter."""
+    """Returns the outcome of several rows with one id: cleared, refused or dead_letter."""
     outcomes = {trace.outcome for trace in rows}
     order = ("cleared", Outcome.REFUSED.value, Outcome.FAILED.value)
     return next(outcome for outcome in reversed(order) if outcome in outcomes)

@@ -1,1 +1,1 @@
-"""Features: what is computed from media bytes, kept in Parquet and never computed twice."""
+"""Features: what is computed from media bytes, stored in Parquet and reused by later runs."""

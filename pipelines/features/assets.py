@@ -1,13 +1,14 @@
-"""One asset's media: fetched, digested, prepared if it is new, and read for what it says of rights.
+"""Fetches, digests and prepares one asset's media, and reads its rights statements.
 
-`recall_asset` comes first: a local file that was read before and was not touched since is judged by
-what is known of its bytes, without reading them. Where that is not enough, or anything is wrong,
-`fetch_asset` reads it.
+`recall_asset` is tried first: it judges a local file that was read before and has not changed since
+by stored features, without reading its bytes. If that is not enough, or anything is wrong,
+`fetch_asset` reads the file.
 
-The order, marked below: 1. fetch and digest; 2. prepare (probe, decode, hash) what is not known;
-3. read what the file says of rights, and its server; 4. resolve; 5. decode what is known already
-only if a model is still to see it. Decoding comes before the signals
-so that a damaged file is a dead letter, and no model sees a picture before they are resolved.
+The numbers mark these stages in the code: 1. fetch and digest; 2. prepare (probe, decode, hash)
+media without stored features; 3. read what the file and its server state about rights; 4. resolve
+rights; 5. decode media with stored features only if a model still needs to see it. Decoding comes
+before the signals so that a damaged file becomes a failed asset, and no model sees a picture before
+the signals are resolved.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ from schemas.unit import ClearedRow
 
 
 class FetchContext(Protocol):
-    """What an asset's media is fetched, read and judged by: a run's job has it all."""
+    """The inputs by which an asset's media is fetched, read and judged; a run's job has them."""
 
     @property
     def deal(self) -> Deal:
@@ -60,28 +61,28 @@ class FetchContext(Protocol):
 
     @property
     def catalogue(self) -> Catalogue:
-        """The catalogue, beside which media may lie."""
+        """The catalogue; media may lie beside it."""
 
     @property
     def as_of(self) -> datetime:
-        """The instant that rights are judged at, UTC."""
+        """The instant as of which rights are judged, UTC."""
 
     @property
     def policy(self) -> SourcePolicy:
-        """What media URIs may reach."""
+        """The places that media URIs may point to."""
 
     @property
     def limits(self) -> MediaLimits:
-        """What media may cost."""
+        """The limits on size and decoding cost of media."""
 
     @property
     def trust(self) -> TrustLists:
-        """Whose C2PA signatures count."""
+        """The signers whose C2PA signatures are trusted."""
 
 
 @dataclass
 class UnitFeatures:
-    """Features of the unit's media: what the store had, and what was added."""
+    """Features of the unit's media: those loaded from the store, and those added by this unit."""
 
     facts: dict[str, FactsRow]
     embeddings: dict[str, EmbeddingRow]
@@ -97,7 +98,7 @@ class UnitFeatures:
     new_digest_cache: list[DigestCacheRow] = field(default_factory=list)
 
     def complete(self, digest: str) -> bool:
-        """Whether nothing is left to compute of a medium."""
+        """Whether all features of a media file are known."""
         return digest in self.facts and digest in self.embeddings and digest in self.captions
 
 
@@ -107,13 +108,14 @@ class FetchedAsset:
 
     Attributes:
         row: The asset's row.
-        digest: sha256 of the media, hex; "" where there is none.
-        prepared: What was computed of it, if it was not known before.
-        file_reading: What the file itself says of rights, as a row of READINGS_SCHEMA.
-        reading: All that catalogue, file and server say.
-        resolution: What that comes to.
-        decision: Why the asset goes no further, if it does not.
-        cache_row: What the file held, as a row of DIGEST_CACHE_SCHEMA, if to be relied on later.
+        digest: sha256 of the media, hex; "" if there is none.
+        prepared: The prepared media, if it was decoded.
+        file_reading: The file's own rights statements, as a row of READINGS_SCHEMA.
+        reading: All rights statements of catalogue, file and server.
+        resolution: The result of resolving them.
+        decision: The refusal or failure, if the asset goes no further.
+        cache_row: The file's state and digest, as a row of DIGEST_CACHE_SCHEMA, if later runs may
+            rely on it.
     """
 
     row: ClearedRow
@@ -131,16 +133,16 @@ class FetchedAsset:
         return self.resolution is not None and self.resolution.inference
 
     def without_pixels(self) -> FetchedAsset:
-        """The same without the decoded pictures."""
+        """Returns a copy without the decoded pictures."""
         return self if self.prepared is None else replace(self, prepared=None)
 
 
 def recall_asset(
     row: ClearedRow, context: FetchContext, features: UnitFeatures
 ) -> FetchedAsset | None:
-    """Judges an asset by what is known of its file's bytes; None where the file must be read.
+    """Judges an asset by its file's stored features; returns None if the file must be read.
 
-    Any doubt is left to `fetch_asset`, so that there is one place that says what is wrong.
+    Doubtful cases are left to `fetch_asset`, so that faults are reported in one place.
     """
     try:
         location = resolve_media_uri(row["media_uri"], context.catalogue.uri, context.policy)
@@ -171,14 +173,14 @@ def fetch_asset(
     origin_files: OriginFileCache,
     now_s: Callable[[], float] | None = None,
 ) -> FetchedAsset:
-    """Fetches one asset's media and reads it; what is wrong with it becomes a decision.
+    """Fetches and reads one asset's media; any fault in it becomes a decision.
 
     Args:
         row: The asset's row.
-        context: What it is fetched, read and judged by.
-        features: What is known of media.
-        origin_files: What the run's servers keep beside their media, as far as they were asked.
-        now_s: Tells the time before the file is read; without it no file is taken down as seen.
+        context: The inputs by which it is fetched, read and judged.
+        features: Features of the unit's media.
+        origin_files: Cache of the files that servers publish beside their media.
+        now_s: Returns the time before the file is read; without it no file enters the digest cache.
     """
     try:
         location = resolve_media_uri(row["media_uri"], context.catalogue.uri, context.policy)
@@ -213,7 +215,7 @@ def fetch_asset(
 
 
 def _check_pixels(facts: FactsRow, context: FetchContext) -> None:
-    """Another deal may have allowed more pixels than this one."""
+    """Checks the pixel limit, since another deal may have allowed more pixels than this one."""
     pixels = facts["stored_width"] * facts["stored_height"]
     if pixels > context.limits.max_pixels:
         detail = f"{pixels} pixels; the limit is {context.limits.max_pixels}"
@@ -227,7 +229,7 @@ def _is_settled(state: FileState, now_s: float) -> bool:
 def _file_reading(
     digest: str, fetched: FetchedFile, fmt: Format, context: FetchContext, features: UnitFeatures
 ) -> ReadingRow:
-    """What the file itself says of rights, as a row of READINGS_SCHEMA."""
+    """Returns the file's own rights statements, as a row of READINGS_SCHEMA."""
     if digest in features.readings:
         return features.readings[digest]
     file_reading = this_guard().signals(fetched.data, fmt, context.trust, context.limits)
@@ -237,7 +239,7 @@ def _file_reading(
 
 @lru_cache(maxsize=256)
 def _parse_reading(text: str) -> Reading:
-    """A reading that was kept; most files say the same, which is nothing."""
+    """Parses a stored reading; cached, since most files have the same (empty) reading."""
     return reading_from_json(json.loads(text))
 
 

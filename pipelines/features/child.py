@@ -1,4 +1,4 @@
-"""The guarded child: decodes what may crash, hang or swell. Run by `pipelines.features.guard`."""
+"""The guarded child process, which decodes untrusted media. Run by `pipelines.features.guard`."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from pipelines.signals.file.trust import TrustLists
 
 _Answer = tuple[Header, list[bytes]]
-# The parent kills a child that is late; this is for one whose parent is gone.
+# The parent kills a child that exceeds its time; this limit is for a child whose parent has died.
 _GRACE_S = 30
-# A file that says more than this says it to do harm; the parent takes no longer messages.
+# More statements than this suggest a hostile file; the parent accepts no longer messages.
 _MAX_STATEMENTS = 5_000
 _trust: dict[str, TrustLists] = {}
 
 
 def _limit(request: Header, size_bytes: int) -> None:
-    """Bounds what this one request may use."""
+    """Limits the resources that this one request may use."""
     timeout_s = int(request["timeout_s"]) + 1
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu_s = int(used.ru_utime + used.ru_stime) + timeout_s
@@ -75,7 +75,8 @@ def _image(request: Header, data: bytes) -> _Answer:
 
 
 def _signals(request: Header, data: bytes) -> _Answer:
-    # Imported here: the readers' libraries take a quarter of a second, and films need none.
+    # Imported here because the readers' libraries take a quarter of a second to load, and decoding
+    # films does not need them.
     from pipelines.signals.file.embedded import read_embedded
     from pipelines.signals.file.trust import TrustLists
 
@@ -98,7 +99,7 @@ def _answer(request: Header, data: bytes) -> _Answer:
         return {"bad": [str(bad.reason), bad.detail]}, []
     except MemoryError:
         return {"bad": [Reason.MEDIA_UNDECODABLE, "the decoder ran out of memory"]}, []
-    # Whatever hostile bytes provoke is the file's fault; see images.py.
+    # Any exception that hostile bytes provoke counts as the file's fault; see images.py.
     except Exception as error:
         detail = f"{type(error).__name__}: {error}"[:200].replace("\n", " ")
         return {"bad": [Reason.MEDIA_UNDECODABLE, detail]}, []

@@ -1,4 +1,4 @@
-"""What a unit computes from media it has not seen before: facts, embeddings, captions, scores."""
+"""Computes the features of new media: facts, embeddings, captions and scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 class VisionModels(Protocol):
-    """What a unit needs of models."""
+    """The model operations that a unit needs."""
 
     def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
         """L2-normalised embeddings, [n, d]."""
@@ -37,13 +37,13 @@ class VisionModels(Protocol):
 
 @dataclass(frozen=True)
 class LazyVisionModels:
-    """Models that are loaded when first asked for: a run that computes nothing loads nothing.
+    """Models that are loaded on first use, so that a run that computes nothing loads none.
 
-    Not even torch, whose import takes seconds in every process; hence the imports below.
+    Not even torch is imported, which takes seconds in every process; hence the local imports.
 
     Attributes:
-        clip: Name of the encoder's model, as a deal gives it.
-        captioner: Name of the captioner's.
+        clip: Name of the encoder model, as given in the deal.
+        captioner: Name of the captioner model.
     """
 
     clip: str
@@ -77,7 +77,7 @@ class LazyVisionModels:
 
 
 def facts_row(prepared: PreparedMedia) -> FactsRow:
-    """The probed facts of one medium, as a row of FACTS_SCHEMA."""
+    """Returns the probed facts of one media file, as a row of FACTS_SCHEMA."""
     return {
         "media_sha256": prepared.media_sha256,
         "bytes": prepared.bytes,
@@ -111,7 +111,7 @@ def facts_row(prepared: PreparedMedia) -> FactsRow:
 
 
 def embedding_rows(media: Sequence[PreparedMedia], vision: VisionModels) -> list[EmbeddingRow]:
-    """One embedding a medium; a film's is the normalised mean of its sampled frames'."""
+    """Computes one embedding per media file; a film's is the normalised mean over its frames."""
     if not media:
         return []
     frames = [frame for prepared in media for frame in prepared.frames_rgb]
@@ -132,11 +132,11 @@ def embedding_rows(media: Sequence[PreparedMedia], vision: VisionModels) -> list
 def caption_rows(
     media: Sequence[PreparedMedia], embeddings: dict[str, EmbeddingRow], vision: VisionModels
 ) -> list[CaptionRow]:
-    """One caption a medium: of its sampled frames' captions the one that fits the whole best.
+    """Captions each media file with the best-fitting caption of its sampled frames.
 
-    Fit is the cosine of the caption's embedding and the medium's, which for a film is that of all
-    its frames: a shot that takes up most of the film lends it its caption. Each shot of a film has
-    a caption, an embedding and a score besides.
+    Fit is the cosine of the caption's embedding and the media file's, which for a film is the mean
+    over all its frames: a shot that takes up most of the film gives it its caption. Each shot of a
+    film also gets a caption, an embedding and a score of its own.
     """
     if not media:
         return []
@@ -177,7 +177,7 @@ def _shot_row(caption: str, text: Vectors, shot_vector: Vectors) -> ShotCaption:
 
 
 def score_key(media_sha256: str, text: str) -> str:
-    """What the score of a text for a medium is kept under."""
+    """Returns the key under which the score of a text for a media file is stored."""
     return hashlib.sha256(f"{media_sha256}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -186,11 +186,11 @@ def score_rows(
     embeddings: dict[str, EmbeddingRow],
     vision: VisionModels,
 ) -> list[ScoreRow]:
-    """The cosine of each text and the medium that it is about.
+    """Computes the cosine of each text and the media file that it describes.
 
     Args:
-        media_texts: Digest of the medium, and the text.
-        embeddings: Of these media.
+        media_texts: Pairs of a media digest and a text.
+        embeddings: Embeddings of these media, by digest.
         vision: The models.
     """
     if not media_texts:

@@ -1,13 +1,13 @@
-"""Local files that were read before, and what they held: `git status` finds changes the same way.
+"""Cache of local files' digests by file state, so that unchanged files need not be read again.
 
-A file is known by its path, size, times, inode and device. It is taken down only if it had rested
-for a while before it was read, so that whatever changed it since has given it another time: a clock
-ticks, and two changes within a tick look alike. Whoever sets the modification time back changes the
-time of the last change of status.
+As with `git status`, a file's state is its path, size, times, inode and device. A file enters the
+cache only if it had been unchanged for a while before it was read, so that any later change gives
+it another time: clocks tick, and two changes within one tick look alike. Setting the modification
+time back changes the status change time (ctime).
 
-Nothing is delivered on the strength of this: a shard's writer digests every medium. Where it finds
-others than these bytes, the file in this state is struck off for good, by a second row that
-contradicts the first: files of features are added to and never changed.
+No delivery relies on this cache: the shard writer digests every media file. If it finds other
+bytes, it invalidates the file's state for good by adding a second row that contradicts the first,
+since feature files are only added to and never changed.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _INVALIDATED = ""
 
 @dataclass(frozen=True)
 class FileState:
-    """A file as its folder has it.
+    """The state of a local file according to its file system.
 
     Attributes:
-        key: Digest of all that would differ if it were another file or had been changed.
-        size_bytes: Its length.
-        changed_s: When it or its status was changed last, seconds since 1970.
+        key: Digest of everything that would differ for another or a changed file.
+        size_bytes: The file's size.
+        changed_s: When the file or its status last changed, seconds since 1970.
     """
 
     key: str
@@ -43,7 +43,7 @@ class FileState:
 
 
 def file_state(location: Location) -> FileState | None:
-    """A file's state; None for what is no regular file of this machine."""
+    """Returns a file's state; None if the location is not a regular file on this machine."""
     if not isinstance(location, FileLocation):
         return None
     try:
@@ -67,9 +67,9 @@ def file_state(location: Location) -> FileState | None:
 def load_digest_cache(
     table: FeatureTable[DigestCacheRow], low: int, high: int
 ) -> dict[str, DigestCacheRow]:
-    """What files in a range of hashes held, by the key of their state.
+    """Loads the cached digests of files in a range of hashes, by the key of the file's state.
 
-    A state that two rows say different things of has no digest, and is as good as unknown.
+    A state with two contradictory rows has no digest and counts as unknown.
     """
     cached: dict[str, DigestCacheRow] = {}
     for row in table.rows(low, high):
@@ -79,14 +79,14 @@ def load_digest_cache(
 
 
 def digest_cache_row(state: FileState, digest: str, fmt: Format) -> DigestCacheRow:
-    """What a file held, as a row of DIGEST_CACHE_SCHEMA."""
+    """Returns a file's state and digest as a row of DIGEST_CACHE_SCHEMA."""
     return _row(state.key, digest, fmt)
 
 
 def invalidate(
     table: FeatureTable[DigestCacheRow], low: int, high: int, states: Iterable[FileState]
 ) -> None:
-    """Makes files in these states be read again, now and always."""
+    """Invalidates files in these states permanently, so that every run reads them again."""
     table.save(low, high, [_row(state.key, _INVALIDATED, "") for state in states])
 
 

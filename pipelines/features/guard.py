@@ -1,4 +1,4 @@
-"""A child process for decoders: it may crash, hang or run out of memory, and only it."""
+"""Runs decoders in a child process, so that only the child can crash, hang or exhaust memory."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ from schemas.signal import Reading
 
 _START_TIMEOUT_S = 120.0
 _ATTEMPTS = 2
-# Nothing of the parent's environment: a decoder that is taken over finds no credentials in it.
+# The child inherits nothing of the parent's environment, so that a compromised decoder finds no
+# credentials in it.
 _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "OMP_NUM_THREADS": "1",
@@ -47,7 +48,7 @@ _local = threading.local()
 
 
 class Guard:
-    """One child, started on first use and again after it died. For one thread at a time."""
+    """One child process, started on first use and restarted after it dies; not thread-safe."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,7 +58,7 @@ class Guard:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id; None if none runs."""
+        """The child's process id; None if no child is running."""
         return self._process.pid if self._process else None
 
     def film(self, data: bytes, limits: MediaLimits) -> Film:
@@ -89,8 +90,8 @@ class Guard:
         """Reads what a file says about rights; see `embedded.read_embedded`.
 
         Returns:
-            The reading. If the child dies of the file, or is late, one fault: the file may have
-            said no. Plain files cost no child.
+            The reading. If the child crashes on the file or exceeds its time, a reading with one
+            fault, since the file may have denied a use. Files without metadata need no child.
         """
         if not may_state_rights(data, fmt):
             return Reading()
@@ -101,13 +102,13 @@ class Guard:
             return reading_from_json(header["reading"])
         except BadRecord as bad:
             detail = bad.detail
-        # What a child that was taken over makes up.
+        # A compromised child may answer anything.
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            detail = f"the reader answered nonsense: {type(error).__name__}"
+            detail = f"the reader sent an invalid answer: {type(error).__name__}"
         return Reading(faults=(file_fault("metadata", detail, data),))
 
     def close(self) -> None:
-        """Ends the child, if one runs."""
+        """Ends the child, if one is running."""
         if self._stop is not None:
             self._stop()
         self._process = self._stop = None
@@ -132,8 +133,8 @@ class Guard:
                 return self._exchange(request, data, limits, late, trust)
             except (OSError, PipeMessageError) as error:
                 detail = self._autopsy(late.is_set(), limits)
-                # A child may die of something else, such as a machine short of memory: what dies
-                # in a fresh child as well dies of the file.
+                # A child may die for another reason, such as low memory on the machine; if a fresh
+                # child dies too, the file is the cause.
                 if late.is_set() or attempt == _ATTEMPTS:
                     raise BadRecord(Reason.MEDIA_UNDECODABLE, detail) from error
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -149,7 +150,7 @@ class Guard:
         most_bytes = 3 * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
         process = self._start()
         if trust is not None and trust.digest != self._trust_sha256:
-            # Once a child: they may be much longer than what a file says.
+            # Sent once per child, since they may be much larger than a file's statements.
             request = request | {"trust": trust.as_json()}
         watch = threading.Timer(limits.decode_timeout_s, _kill_late, (process, late))
         watch.start()
@@ -189,7 +190,7 @@ class Guard:
         except PipeMessageError as error:
             self.close()
             raise RunError(
-                "The decoders' process cannot start",
+                "The decoder process cannot start",
                 f"{shlex.join(command)} (exit code {process.returncode})",
                 "Run that command by hand to see why.",
             ) from error
@@ -198,7 +199,7 @@ class Guard:
         return process
 
     def _autopsy(self, late: bool, limits: MediaLimits) -> str:
-        """Ends what is left of the child and says what it died of."""
+        """Ends the child if it is still running, and returns why it died."""
         process = self._process
         self.close()
         if late:
@@ -221,7 +222,7 @@ def _kill_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:
 
 
 def _end(process: subprocess.Popen[bytes], owner: int) -> None:
-    """Ends a child; after a fork the copy must leave its parent's child alone."""
+    """Ends a child; after a fork, the copied guard must not end its parent's child."""
     if os.getpid() != owner:
         return
     for pipe in (process.stdin, process.stdout):
@@ -229,7 +230,7 @@ def _end(process: subprocess.Popen[bytes], owner: int) -> None:
             with contextlib.suppress(OSError):
                 pipe.close()
     try:
-        # A dying child keeps its own exit code; an idle one ends as its input does.
+        # A dying child keeps its own exit code; an idle one exits when its input closes.
         process.wait(timeout=1)
     except subprocess.TimeoutExpired:
         process.kill()
@@ -237,7 +238,7 @@ def _end(process: subprocess.Popen[bytes], owner: int) -> None:
 
 
 def this_guard() -> Guard:
-    """This thread's guard."""
+    """Returns this thread's guard."""
     guard: Guard | None = getattr(_local, "guard", None)
     if guard is None or guard.owner != os.getpid():
         guard = _local.guard = Guard()

@@ -1,4 +1,4 @@
-"""How the guarded child and its parent speak: a length, a JSON header, and blobs. No pickle."""
+"""Messages between the guarded child and its parent: length, JSON header and blobs; no pickle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from PIL import Image
 
-# JSON, whose values are checked by whoever reads them.
+# A JSON object; the receiver checks its values.
 Header = dict[str, Any]
 
 _LENGTH = struct.Struct(">I")
@@ -17,7 +17,7 @@ _MAX_HEADER_BYTES = 1 << 24
 
 
 class PipeMessageError(Exception):
-    """The other side is gone, or does not speak our language."""
+    """The other process has ended, or sent an invalid message."""
 
 
 def send_message(pipe: IO[bytes], header: Header, blobs: Sequence[bytes] = ()) -> None:
@@ -34,7 +34,7 @@ def receive_header(pipe: IO[bytes]) -> Header:
     """Reads a message's header.
 
     Raises:
-        PipeMessageError: At the end of the stream or on nonsense.
+        PipeMessageError: At the end of the stream, or if the header is invalid.
     """
     (length,) = _LENGTH.unpack(_read_exactly(pipe, _LENGTH.size))
     if length > _MAX_HEADER_BYTES:
@@ -42,9 +42,9 @@ def receive_header(pipe: IO[bytes]) -> Header:
     try:
         header = json.loads(_read_exactly(pipe, length))
     except ValueError as error:
-        raise PipeMessageError("the header is no JSON") from error
+        raise PipeMessageError("the header is not JSON") from error
     if not isinstance(header, dict) or not isinstance(header.get("blobs"), list):
-        raise PipeMessageError("the header is no message")
+        raise PipeMessageError("the header is not a message")
     return header
 
 
@@ -52,7 +52,7 @@ def receive_blobs(pipe: IO[bytes], header: Header, limit_bytes: int) -> list[byt
     """Reads the blobs that a header announces.
 
     Raises:
-        PipeMessageError: If they are too long or cut.
+        PipeMessageError: If they are too long or truncated.
     """
     sizes = header["blobs"]
     if not all(isinstance(size, int) and size >= 0 for size in sizes) or sum(sizes) > limit_bytes:
@@ -63,17 +63,17 @@ def receive_blobs(pipe: IO[bytes], header: Header, limit_bytes: int) -> list[byt
 def _read_exactly(pipe: IO[bytes], count: int) -> bytes:
     data = pipe.read(count)
     if data is None or len(data) != count:
-        raise PipeMessageError("the other side is gone")
+        raise PipeMessageError("the other process has ended")
     return data
 
 
 def pack_image(image: Image.Image) -> tuple[list[int], bytes]:
-    """Size and bytes of an RGB picture."""
+    """Returns size and bytes of an RGB picture."""
     return [image.width, image.height], image.tobytes()
 
 
 def unpack_image(size: Sequence[int], data: bytes) -> Image.Image:
-    """The picture again.
+    """Rebuilds the picture from its size and bytes.
 
     Raises:
         PipeMessageError: If size and bytes do not agree.

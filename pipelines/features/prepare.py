@@ -1,4 +1,4 @@
-"""One asset's bytes, checked and decoded once."""
+"""Checks and decodes one asset's media."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from schemas.reasons import Reason
 
 @dataclass(frozen=True)
 class PreparedMedia:
-    """All that later steps need to know of one asset's media.
+    """Everything that later steps need to know about one asset's media.
 
     Attributes:
         media_sha256: Digest of the bytes, in hex.
-        bytes: Their number.
+        bytes: Size of the media in bytes.
         format: jpg, png, webp or mp4.
         media_type: image or video.
         width: As displayed, in pixels.
@@ -32,20 +32,20 @@ class PreparedMedia:
         stored_width: As stored, in pixels.
         stored_height: As stored, in pixels.
         mode: Pixel layout as stored, in Pillow's or FFmpeg's name.
-        bit_depth: Bits of a channel as stored.
+        bit_depth: Bits per channel as stored.
         orientation: EXIF orientation; 1 for films.
         has_icc: Whether a colour profile is embedded.
-        duration_ms: Of a film; 0 for pictures, as the four next.
-        fps_num: Frames a second, over `fps_den`.
+        duration_ms: Duration of a film; this and the next four are 0 for pictures.
+        fps_num: Frames per second: the numerator, over `fps_den`.
         fps_den: See `fps_num`.
         frames: Frames decoded.
         keyframes: How many of them are keyframes.
-        phash: 256-bit perceptual hash in hex; of a film, of its middle frame.
+        phash: 256-bit perceptual hash in hex; for a film, that of its middle frame.
         colour: Colour signature of the same picture, in hex.
-        motion_milli: How much moves in a film; see `pipelines.media.shots`.
-        shots: A film's shots in order; none of a picture.
-        frames_rgb: Upright RGB pictures for models: one, or a film's samples in order of time.
-        shots_rgb: One of each shot; none of a film with too many.
+        motion_milli: Amount of motion in a film; see `pipelines.media.shots`.
+        shots: A film's shots in order; empty for a picture.
+        frames_rgb: Upright RGB pictures for models: one, or a film's sampled frames in order.
+        shots_rgb: One picture per shot; empty for a film with too many shots.
     """
 
     media_sha256: str
@@ -82,16 +82,16 @@ def prepare_media(
 ) -> PreparedMedia:
     """Checks and decodes one asset's media.
 
-    The checks come in this order, and the first that fails is the reason given: (1) there are
-    bytes; (2) they are those the catalogue describes; (3) their format is one of ours; (4) name and
-    media_type agree with it; (5) they are not too large; (6) they decode whole.
+    The checks run in this order, and the first that fails gives the reason: (1) there are bytes;
+    (2) their digest is the catalogue's; (3) their format is supported; (4) name and media_type
+    agree with it; (5) they are not too large; (6) they decode completely.
 
     Args:
         data: The file.
         media_uri: Its address, for its name.
         media_type: `image` or `video`, as the catalogue says.
         expected_sha256: The catalogue's digest in hex, if it has one.
-        limits: Where to give up.
+        limits: Limits on size and decoding cost.
 
     Raises:
         BadRecord: With the reason.
@@ -109,7 +109,7 @@ def check_bytes(
     expected_sha256: str | None,
     limits: MediaLimits,
 ) -> tuple[str, Format]:
-    """The checks (1) to (5) of `prepare_media`, which need no decoding.
+    """Runs the checks (1) to (5) of `prepare_media`, which need no decoding.
 
     Returns:
         The sha256 of the bytes in hex, and their format.

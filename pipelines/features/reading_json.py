@@ -1,4 +1,4 @@
-"""What a file says about rights, as JSON between the guarded child and its parent."""
+"""Converts a file's rights statements to and from the JSON that the guarded child sends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, Readin
 
 
 def reading_to_json(reading: Reading) -> dict[str, object]:
-    """A reading as JSON."""
+    """Converts a reading to JSON."""
     return {
         field.name: [dataclasses.asdict(statement) for statement in getattr(reading, field.name)]
         for field in dataclasses.fields(reading)
@@ -18,10 +18,10 @@ def reading_to_json(reading: Reading) -> dict[str, object]:
 
 
 def reading_from_json(answer: dict[str, Any]) -> Reading:
-    """A reading out of JSON that is not trusted.
+    """Converts untrusted JSON to a reading.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: If it is none.
+        KeyError, TypeError, ValueError, AttributeError: If it is not a valid reading.
     """
     signals, assertions, faults = (answer[name] for name in ("signals", "claims", "faults"))
     for statement in (*signals, *assertions, *faults):

@@ -1,4 +1,4 @@
-"""The agency's record of what files and servers say of rights (SIGNALS_SCHEMA)."""
+"""The agency's record of the rights statements of files and servers (SIGNALS_SCHEMA)."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _NOTHING_SAID = SignalRow(
 
 
 def signals_table(assets: Iterable[FetchedAsset], as_of: str) -> pa.Table:
-    """Every statement of the assets' files and servers, and every no that was overridden.
+    """Returns all statements of the assets' files and servers, and all overridden denials.
 
-    What the catalogue and the contributors say stands in their tables; a row of theirs is here only
+    Statements of the catalogue and the contributors are in their own tables; one appears here only
     if an agreement overrides it.
 
     Args:
         assets: The assets, in order.
-        as_of: When undated statements were read: the run's instant, ISO 8601.
+        as_of: The run's instant, ISO 8601, used as the date of undated statements.
     """
     rows = [row for asset in assets for row in _rows(asset, as_of)]
     return pa.Table.from_pylist(rows, schema=SIGNALS_SCHEMA)

@@ -1,8 +1,8 @@
-"""The feature store: Parquet tables of what was computed, keyed by media digest and model.
+"""The feature store: Parquet tables of computed features, keyed by media digest and model.
 
-A table of features holds one kind of fact (probed facts, embeddings, captions) by one model. Its
-files are named for the range of asset hashes they cover, so that a unit opens only the files whose
-range touches its own; a row counts only if its media digest is the one asked for.
+A feature table holds one kind of feature (probed facts, embeddings, captions) by one model. Its
+files are named for the range of asset hashes they cover, so that a unit opens only files whose
+range overlaps its own; a row is used only if its media digest is the requested one.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from schemas.features import (
     ScoreRow,
 )
 
-# Raised when what a file is known by changes.
+# Increased when the definition of a file's state changes.
 _DIGEST_CACHE_MODEL = "states-v1"
-# Raised when probing or hashing changes what it says of the same bytes.
+# Increased when probing or hashing gives other results for the same bytes.
 FACTS_MODEL = f"facts-v2 {SHOTS_MODEL}"
 
 RowT = TypeVar("RowT", bound=Mapping[str, object])
@@ -52,11 +52,11 @@ Vectors = npt.NDArray[np.float32]
 
 
 class LazyRows(dict[str, RowT]):
-    """Rows of which the keys are known, and which are read when the first of them is asked for.
+    """Rows whose keys are known and which are read when the first of them is accessed.
 
     Args:
-        keys: Of what can be read.
-        read: Reads it.
+        keys: Keys of the rows that can be read.
+        read: Reads the rows.
     """
 
     def __init__(self, keys: frozenset[str], read: Callable[[], dict[str, RowT]]) -> None:
@@ -83,11 +83,11 @@ class FeatureTable(Generic[RowT]):
     Attributes:
         store: The output store.
         kind: `facts`, `embeddings`, `captions`, `scores`, `readings` or "seen".
-        model: Identity of whatever computed it; part of the key.
+        model: Identity of the model or code that computed it; part of the key.
         schema: Columns; the first is the key.
-        row: One of its rows, as Python has it.
-        extra_keys: Columns of text besides the key by which files are told apart: where two rows
-            may say different things of one key, and both are to be kept.
+        row: Type of its rows in Python.
+        extra_keys: Text columns that distinguish files in addition to the key, for tables in which
+            two rows may differ for one key and both must be kept.
     """
 
     store: Store
@@ -99,14 +99,14 @@ class FeatureTable(Generic[RowT]):
 
     @property
     def prefix(self) -> str:
-        """Where the table lies; the model's identity may be long, so its digest names it."""
+        """The table's key prefix; it has the model identity's digest, as that may be long."""
         return (
             f"{layout.FEATURES}/{self.kind}-{hashlib.sha256(self.model.encode()).hexdigest()[:12]}"
         )
 
     @cached_property
     def _files(self) -> dict[int, list[tuple[int, str]]]:
-        """First hash and key of every file, in their order, by how wide its range is."""
+        """First hash and key of every file, in order, grouped by the width of its range."""
         files: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for found in self.store.list(self.prefix):
             name = found.key.rsplit("/", 1)[-1]
@@ -118,13 +118,13 @@ class FeatureTable(Generic[RowT]):
 
     @property
     def key(self) -> str:
-        """Name of the column that the rows are found by."""
+        """Name of the key column."""
         return str(self.schema.names[0])
 
     def _overlapping_files(self, low: int, high: int) -> list[str]:
-        """Keys of the files whose range touches this one, in their order.
+        """Returns the keys of the files whose range overlaps this one, in order.
 
-        Ranges of one width are looked up, not gone through: there is a file a unit.
+        Ranges of one width are looked up rather than scanned, since there is one file per unit.
         """
         keys: list[str] = []
         for width, files in self._files.items():
@@ -137,41 +137,41 @@ class FeatureTable(Generic[RowT]):
         return values_of(table[self.key], str)
 
     def _read(self, low: int, high: int, columns: Sequence[str] | None = None) -> pa.Table:
-        """All rows of the files that touch the range of hashes; the last of a key counts."""
+        """Reads all rows of the files that overlap the range; the last row of a key counts."""
         names = None if columns is None else [self.key, *columns]
         parts = [read_parquet(self.store, key, names) for key in self._overlapping_files(low, high)]
         return pa.concat_tables(parts) if parts else self.schema.empty_table()
 
     def load(self, low: int, high: int) -> dict[str, RowT]:
-        """Rows of the files that touch the range of hashes, by their key."""
+        """Reads the rows of the files that overlap the range of hashes, by key."""
         table = self._read(low, high)
         return dict(zip(self._keys(table), rows_of(table, self.row), strict=True))
 
     def load_columns(self, low: int, high: int, part: type[PartT]) -> dict[str, PartT]:
-        """The same, with some columns alone.
+        """Reads the same rows as `load`, with only some columns.
 
         Args:
             low: First hash.
             high: Last hash.
-            part: What is wanted, the key among it: a TypedDict that the rows' own extends.
+            part: The wanted columns, including the key: a TypedDict that the row type extends.
         """
         table = self._read(low, high, [name for name in get_type_hints(part) if name != self.key])
         return dict(zip(self._keys(table), rows_of(table, part), strict=True))
 
     def rows(self, low: int, high: int) -> list[RowT]:
-        """All rows of these files, those with one key among them."""
+        """Reads all rows of the files that overlap the range, including rows with the same key."""
         return rows_of(self._read(low, high), self.row)
 
     def load_lazily(self, low: int, high: int) -> LazyRows[RowT]:
-        """The same rows; nothing but their keys is read before one is asked for."""
+        """Reads the keys of the same rows as `load`; the rows are read on first access."""
         keys = self._keys(self._read(low, high, ()))
         return LazyRows(frozenset(keys), lambda: self.load(low, high))
 
     def vectors(self, low: int, high: int, column: str, keys: Sequence[str]) -> Vectors:
-        """A column of vectors, [len(keys), dimensions], in the order of the keys.
+        """Reads a column of vectors, [len(keys), dimensions], in the order of the keys.
 
         Raises:
-            KeyError: If one is not in the files that touch the range.
+            KeyError: If a key is not in the files that overlap the range.
         """
         table = self._read(low, high, (column,))
         position = {key: number for number, key in enumerate(self._keys(table))}
@@ -181,7 +181,7 @@ class FeatureTable(Generic[RowT]):
         return values.reshape(len(keys), dimensions)
 
     def save(self, low: int, high: int, rows: list[RowT]) -> None:
-        """Adds rows for media in the range of hashes; the same rows again change nothing."""
+        """Adds rows for media in the range of hashes; adding the same rows again has no effect."""
         if not rows:
             return
         table = pa.Table.from_pylist(rows, schema=self.schema)
@@ -193,7 +193,7 @@ class FeatureTable(Generic[RowT]):
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """The six tables that a run reads and adds to."""
+    """The six feature tables that a run reads and adds to."""
 
     facts: FeatureTable[FactsRow]
     embeddings: FeatureTable[EmbeddingRow]
@@ -206,7 +206,7 @@ class FeatureStore:
 def open_feature_store(
     store: Store, clip_id: str, captioner_id: str, reader_id: str
 ) -> FeatureStore:
-    """The tables for a pair of models and the readers of rights; a score depends on both models."""
+    """Opens the tables for two models and the rights readers; scores depend on both models."""
     return FeatureStore(
         FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA, FactsRow),
         FeatureTable(store, "embeddings", clip_id, EMBEDDINGS_SCHEMA, EmbeddingRow),

@@ -1,4 +1,4 @@
-"""From a published run to files of ODRL policies: the reading and writing around `odrl`."""
+"""Exports a published run as files of ODRL policies."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _DECISIONS = f"{layout.AGENCY}/decisions"
 def export_policies(
     published: str, deal_file: Path, destination: str, for_buyer: bool
 ) -> dict[str, int]:
-    """Writes profile, deal and decisions; each file appears whole or not at all.
+    """Writes profile, deal and decisions; each file is written completely or not at all.
 
     Args:
         published: Folder or s3:// prefix of a published version.
         deal_file: The deal.
         destination: Folder or s3:// prefix to write to.
-        for_buyer: Delivered assets alone, by commitment.
+        for_buyer: Whether to export delivered assets only, named by commitment.
 
     Returns:
         How many decisions were written, by outcome.
@@ -92,7 +92,7 @@ def _check_deal(deal: Deal, deal_file: Path, manifest: Manifest) -> Deal:
 def _policies(
     store: Store, scope: PolicyScope, manifest: Manifest, for_buyer: bool
 ) -> Iterator[tuple[Outcome, JsonNode]]:
-    """Every decision as a policy, in the order of the table's parts; a batch is held at a time."""
+    """Yields every decision as a policy, in table order, one batch in memory at a time."""
     samples = SampleLookup(store, frozenset(shard.name for shard in manifest.shards))
     for batch in read_decisions(store, _DECISIONS):
         for decision in decisions_of(batch):
@@ -103,7 +103,7 @@ def _policies(
 
 
 def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> None:
-    """No asset may be lost on the way from the manifest's counts to the policies."""
+    """Checks that the policies cover as many assets as the manifest counts."""
     expected = {Outcome.DELIVERED.value: manifest.steps[-1].passed}
     if not for_buyer:
         expected[Outcome.REFUSED.value] = sum(step.refused for step in manifest.steps)
@@ -118,7 +118,7 @@ def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> 
 
 
 class _NamedSample(TypedDict):
-    """What every shard's table says of a sample; the limits, where it has them, stand beside."""
+    """The columns that every shard's table has for a sample; columns of limits are optional."""
 
     key: str
     asset: str
@@ -126,7 +126,7 @@ class _NamedSample(TypedDict):
 
 
 class SampleLookup:
-    """What a buyer may know of delivered assets, one shard's table in hand at a time."""
+    """Looks up delivered samples, with one shard's table in memory at a time."""
 
     def __init__(self, store: Store, shards: frozenset[str]) -> None:
         self._store = store

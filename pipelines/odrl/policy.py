@@ -1,7 +1,7 @@
 """A deal and its decisions as ODRL 2.2 policies in JSON-LD. Pure: records in, JSON out.
 
-Names that people chose (buyers, assets, details) stand only as literals, or escaped inside an IRI:
-never as a key, a type or an IRI of their own.
+Names that people chose (buyers, assets, details) are used only as literals or escaped inside an
+IRI, never as a key, a type or an IRI of their own.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _PLUS_CODE = re.compile(r"[A-Z]{2}-[A-Z0-9]{2,5}")
 
 
 def policy_line(policy: JsonNode) -> bytes:
-    """A policy as one line of JSON, always the same bytes.
+    """Encodes a policy as one line of JSON; equal policies give equal bytes.
 
-    ASCII alone: some readers end a line at U+2028.
+    The output is ASCII, since some readers end a line at U+2028.
     """
     return json.dumps(policy, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
 
@@ -81,10 +81,10 @@ def delivered_policy(scope: PolicyScope, asset: DeliveredDecision) -> JsonNode:
 
 
 def excluded_policy(scope: PolicyScope, asset: Decision) -> JsonNode:
-    """A refusal or dead letter: a Set that forbids the deal's buyer any use, with the reasons.
+    """A refusal or failed asset: a Set that forbids the deal's buyer any use, with the reasons.
 
     Raises:
-        InputError: If a reason is none that this version knows.
+        InputError: If this version does not know a reason.
     """
     target = child_iri(scope.agency, "asset", asset.asset_id)
     parts = [asset.asset_id, asset.outcome, asset.stage, *asset.reasons, asset.detail]
@@ -148,7 +148,7 @@ def _rule_node(kind: str, scope: PolicyScope, target: str) -> JsonNode:
 
 
 def _prohibited_by_deal(scope: PolicyScope, target: str, action: str) -> JsonNode:
-    """What this deal gives no right to. The same buyer may have the right by another deal."""
+    """A use to which this deal gives no right; the buyer may have it by another deal."""
     relying_on_deal = _constraint("fs:relyingOn", "eq", {"@id": scope.agreement})
     return {
         **_rule_node("Prohibition", scope, target),
@@ -198,7 +198,7 @@ def _payment_duty(scope: PolicyScope) -> JsonNode:
 
 
 def _refined_action(action: str, codes: Sequence[str]) -> JsonNode:
-    """An action in the ways that PLUS codes rule out; any other text stands as it was said."""
+    """An action refined by the PLUS codes that forbid it; other text is kept unchanged."""
     operand: list[object] = [
         {"@id": PLUS_BASE + code} if _PLUS_CODE.fullmatch(code) else code for code in codes
     ]
@@ -215,7 +215,7 @@ def _asset_node(scope: PolicyScope, target: str) -> JsonNode:
 
 
 def _decision_iri(scope: PolicyScope, parts: Sequence[str]) -> str:
-    """Two rows of one asset id are two decisions, so their content names them."""
+    """The IRI of a decision, from its content, since one asset id may have several decisions."""
     digest = hashlib.sha256(canonical_json([str(part) for part in parts])).hexdigest()
     return child_iri(scope.delivery, "decision", digest)
 

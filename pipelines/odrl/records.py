@@ -1,4 +1,4 @@
-"""What ODRL policies are made of: a delivery's scope, and its decisions, delivered or left out."""
+"""The records that ODRL policies are made from: a delivery's scope and its decisions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PolicyScope:
     version: str
     as_of: str
 
-    # Kept, because every policy of a run asks for them and digesting the terms takes a while.
+    # Cached, because every policy of a run uses them and digesting the terms takes time.
 
     @cached_property
     def agency(self) -> str:
@@ -104,14 +104,14 @@ def read_usage_limits(sample: Mapping[str, object]) -> UsageLimits:
     """The limits that a sample's row states; fields it does not have limit nothing.
 
     Raises:
-        InputError: If the sample's last day is no date.
+        InputError: If the sample's last day is not a date.
     """
     usable_until = sample.get(_UNTIL_FIELD) or None
     try:
         last_day = None if usable_until is None else date.fromisoformat(str(usable_until))
     except ValueError as error:
         raise InputError(
-            f"A sample's {_UNTIL_FIELD} is no date",
+            f"A sample's {_UNTIL_FIELD} is not a date",
             repr(usable_until)[:80],
             "Package the deal again.",
         ) from error

@@ -1,4 +1,4 @@
-"""The words of our ODRL export: context, profile, IRIs. docs/odrl.md explains each.
+"""The vocabulary of the ODRL export: context, profile, IRIs. docs/odrl.md explains each.
 
 Terms of ODRL 2.2's own vocabulary are used where they mean what we mean. Training, inference,
 mining and search have none there, so our profile names them; generative and non-generative
@@ -149,8 +149,8 @@ def child_iri(iri: str, kind: str, name: str) -> str:
 
 
 def _segment(kind: str, name: str) -> str:
-    """A path segment. What is no letter, digit, `-._~` is escaped, and with the kind in front a
-    name of dots is not taken for a step up the path.
+    """A path segment. Characters other than letters, digits and `-._~` are escaped; the kind comes
+    first so that a name of dots is not taken for a step up the path.
     """
     return f"{kind}:{quote(name, safe='')}"
 

@@ -1,4 +1,4 @@
-"""Signed agreements that a deal rests on: whom they cover, for which purpose."""
+"""Signed agreements that a deal relies on: whom they cover, for which purpose."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class AgreementCoverage:
     blanket_agreement: int
 
     def agreement_of(self, contributor_ids: Column) -> IntArray:
-        """For each contributor the agreement that covers them, or -1, [contributors]."""
+        """Returns the agreement that covers each contributor, or -1, [contributors]."""
         position = positions_in(contributor_ids, self.contributor_ids)
         if len(self.contributor_ids) == 0:
             return np.full(len(position), self.blanket_agreement, np.int64)
         return np.where(position >= 0, self.agreements[position], self.blanket_agreement)
 
     def covers(self, assets: pa.Table) -> BoolArray:
-        """Where all of an asset's contributors are covered; nobody is not all, [rows]."""
+        """Where all of an asset's contributors are covered; false without contributors, [rows]."""
         shares = list_column(column(assets, "contributors"))
         uncovered = self.agreement_of(struct_field(shares.values, "contributor_id")) < 0
         return np.asarray((shares.lengths > 0) & ~shares.any(uncovered))

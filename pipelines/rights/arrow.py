@@ -1,6 +1,6 @@
-"""Arrow columns as numpy arrays, nulls said aloud: what the vectorised rules are written in.
+"""Arrow columns as numpy arrays with explicit nulls, for the vectorised rules.
 
-A column of strings may come as a dictionary, as Parquet has it: then each text is looked at once.
+A string column may be dictionary-encoded, as in Parquet; then each distinct text is judged once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipelines.storage.columns import (
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
-_MAX_COMPARED = 4  # texts that are sooner compared one by one than looked up
+_MAX_COMPARED = 4  # up to this many texts, comparing one by one is faster than a lookup
 
 
 def column(table: pa.Table, name: str) -> Column:
@@ -102,7 +102,7 @@ def as_integers(values: Column, absent: int) -> IntArray:
 
 @dataclass(frozen=True)
 class DistinctTexts:
-    """A string column as its different texts, to be judged once each.
+    """A string column as its distinct texts, each to be judged once.
 
     Attributes:
         values: The different texts.
@@ -119,7 +119,7 @@ class DistinctTexts:
 
 
 def distinct_texts(values: Column) -> DistinctTexts:
-    """Tells the texts of a string column apart."""
+    """Returns the distinct texts of a string column."""
     encoded = values.dictionary_encode()
     known = values_of(encoded.dictionary, str)
     return DistinctTexts(known, as_integers(encoded.indices, len(known)))
@@ -155,6 +155,6 @@ def list_column(values: Column) -> ListColumn:
 
 
 def positions_in(values: Column, known: Column) -> IntArray:
-    """Position of each value in `known`, or -1; for few known values, which are gone through."""
+    """Position of each value in `known`, or -1; for few known values, as they are scanned."""
     values = without_dictionary(values)
     return as_integers(pc.index_in(values, value_set=known), -1)

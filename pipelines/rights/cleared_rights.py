@@ -1,7 +1,7 @@
-"""What the catalogue leaves the later steps to know of a cleared asset's rights.
+"""The rights of a cleared asset that later steps need from the catalogue.
 
 Whether it may be embedded and captioned, until when it may be used, and which signed agreements
-stand behind it, should its file or its server say otherwise.
+cover it in case its file or its server denies a use.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def add_cleared_rights(cleared: pa.Table, index: RightsIndex, deal: Deal) -> pa.
 
     Args:
         cleared: The rows (schemas.catalogue.ASSETS_SCHEMA, and others).
-        index: What they were screened with.
+        index: The index they were screened with.
         deal: The deal.
     """
     columns = (
@@ -53,8 +53,8 @@ def add_cleared_rights(cleared: pa.Table, index: RightsIndex, deal: Deal) -> pa.
 def inference_allowed(assets: pa.Table, index: RightsIndex, deal: Deal) -> BoolArray:
     """Where cleared assets may be embedded and captioned, [rows].
 
-    All of them, unless the deal takes assets without: then those whose catalogue does not deny
-    inference and whose contributors all allow it.
+    That is all of them, unless the deal takes assets without inference: then those for which the
+    catalogue does not deny inference and all contributors allow it.
     """
     purpose = Purpose.INFERENCE
     if purpose in deal.needed_purposes:

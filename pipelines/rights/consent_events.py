@@ -1,4 +1,4 @@
-"""Consent events, folded up to an instant: one state per contributor, asset and purpose."""
+"""Folds consent events up to an instant into one state per contributor, asset and purpose."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _MAX_TIME = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class _ConsentEvents:
-    """Consent events in order: by line, then time; at one instant the one that holds comes last."""
+    """Consent events sorted by line, then time; at one instant the one that applies comes last."""
 
     timelines: IntArray
     times: IntArray
@@ -69,7 +69,7 @@ class _ConsentEvents:
         return result
 
     def signed_agreements(self, purpose: Purpose, timelines: int) -> SignedAgreements:
-        """What is signed on each line, and the last time when something but a yes was said."""
+        """What is signed on each line, and the time of the last event other than an allow."""
         applies = one_of(self.purposes, [purpose.value, ALL_PURPOSES])
         signed = SignedAgreements(
             np.full(timelines + 1, _MIN_TIME, np.int64),

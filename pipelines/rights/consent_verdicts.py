@@ -1,4 +1,4 @@
-"""What consents mean for a deal. Screening, its details and the trace all ask here."""
+"""What consents mean for a deal, for screening, its details and the trace alike."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from schemas.rights import Purpose
 
 
 class ConsentVerdict(IntEnum):
-    """What one contributor's consent to one purpose comes to."""
+    """The verdict on one contributor's consent to one purpose."""
 
     PASSES = 0
     MISSING = 1
@@ -62,7 +62,7 @@ def consent_verdicts(states: ConsentStates, purpose: Purpose, deal: Deal) -> Ver
 
 
 def _missing_passes(purpose: Purpose, deal: Deal) -> bool:
-    """Whether silence on a purpose passes: on inference, where that is not itself sold."""
+    """Whether missing consent passes: for inference, if the deal does not itself sell it."""
     is_sold = purpose is not Purpose.INFERENCE or purpose in deal.purposes
     return deal.rights.inference == "unless-denied" and not is_sold
 

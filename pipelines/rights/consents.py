@@ -1,6 +1,6 @@
 """Consent as of an instant: what holds for a contributor, an asset and a purpose.
 
-`consent_events.index_consents` makes the index out of dated events.
+`consent_events.index_consents` builds the index from dated events.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipelines.rights.lookup import PairIndex, StringIndex
 from pipelines.storage.columns import Column
 from schemas.rights import Purpose
 
-# States, the strictest last: at the same instant the larger one holds.
+# States, the strictest last: of events at the same instant, the larger state applies.
 MISSING, ALLOW, UNKNOWN, CONDITIONAL, DENY = 0, 1, 2, 3, 4
 
 StateArray = npt.NDArray[np.int8]
@@ -41,7 +41,7 @@ class ConsentStates:
         return np.asarray((self.state == DENY) & (self.first_allow < self.since))
 
     def at(self, timelines: IntArray) -> ConsentStates:
-        """What some lines say. The last of all lines says nothing; -1 is that one."""
+        """The states of some lines. The last line, also reached by -1, has no statement."""
         return ConsentStates(
             self.state[timelines], self.since[timelines], self.first_allow[timelines]
         )
@@ -145,8 +145,8 @@ class ConsentIndex:
         """The consent to a purpose at places, [items]."""
         general = self.general[purpose].at(positions.contributor)
         narrowed = self.narrowed[purpose].at(positions.pair)
-        # The stricter, if it is not the older: a general yes does not lift a particular no, nor
-        # does a general silence; a later general no lifts a particular yes.
+        # The stricter one applies unless it is older: neither a general allow nor the lack of a
+        # general consent lifts a denial for one asset; a later general denial ends an allow.
         overridden = (general.state > narrowed.state) & (general.since >= narrowed.since)
         use_narrowed = (narrowed.state != MISSING) & ~overridden
         return HeldConsents(

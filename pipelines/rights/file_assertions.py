@@ -1,4 +1,4 @@
-"""What a file states of people, property, source and owners, against the catalogue.
+"""Compares a file's claims about people, property, source and owners with the catalogue.
 
 Rules 17 to 20 of docs/rights.md: each compares one kind of claim with one column, and a
 contradiction refuses and names both sides.
@@ -48,7 +48,7 @@ def file_source_types(assertions: Iterable[FileAssertion]) -> list[str]:
 
 
 def is_generated(term: str) -> bool:
-    """Whether a term names generated media; one that nobody knows may."""
+    """Whether a term names generated media; an unknown term counts as generated."""
     return DIGITAL_SOURCE_TYPES.get(term.removeprefix(DIGITAL_SOURCE_TYPE_PREFIX), True)
 
 
@@ -96,7 +96,7 @@ def _minor_conflicts(row: ClearedRow, assertions: Sequence[FileAssertion]) -> It
     for assertion in assertions:
         if assertion.kind is not AssertionKind.MINOR_AGE or assertion.value == _UNKNOWN_AGE:
             continue
-        # An age that is neither agrees with nothing.
+        # An age value that means neither adult nor minor agrees with nothing.
         if assertion.value not in (_MINOR_AGES if row["minors"] else _ADULT_AGES):
             note = f"{assertion.where}={one_line(assertion.value)}, minors={row['minors']}"
             yield Reason.CONFLICT_MINORS, note
@@ -118,7 +118,7 @@ def _source_conflicts(
 
 
 def _copyright_conflicts(assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
-    """Between EXIF, IIM and XMP: no notice of the one names an owner that the other names."""
+    """Conflicts between EXIF, IIM and XMP notices that have no named owner in common."""
     notices: dict[str, list[FileAssertion]] = defaultdict(list)
     for assertion in assertions:
         if assertion.kind is AssertionKind.COPYRIGHT:

@@ -1,4 +1,4 @@
-"""What a value looks like in a decision's `detail` and in a trace: one line of plain text."""
+"""Formats values for a decision's `detail` and for traces, as one line of plain text."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def one_line(value: object) -> str:
 
 
 def text_or(value: object, absent: str) -> str:
-    """A value as one line, or what is said where there is none."""
+    """A value as one line, or the given text if it is absent."""
     return absent if value is None or value == "" else one_line(value)
 
 
 def yes_or_no(value: bool | None, true: str, false: str, absent: str) -> str:
-    """What is said of a column that is true, false or absent."""
+    """The text for a column that is true, false or absent."""
     return absent if value is None else (true if value else false)
 
 
 def comma_list(values: Iterable[object] | None) -> str:
-    """Values in one line, each as `one_line` has it."""
+    """Values in one line, each formatted by `one_line`."""
     return ", ".join(one_line(value) for value in values or ())

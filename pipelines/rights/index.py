@@ -1,4 +1,4 @@
-"""What screening joins assets to: contributors, consents, releases and agreements."""
+"""The index that screening joins assets to: contributors, consents, releases and agreements."""
 
 from __future__ import annotations
 

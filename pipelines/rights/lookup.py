@@ -1,4 +1,4 @@
-"""Positions of texts and of pairs in tables that are built once and asked by every batch.
+"""Looks up positions of texts and of pairs in tables that are built once and used by every batch.
 
 The table is built once, the values of a batch are hashed in numpy straight from Arrow's buffers,
 and an answer costs the same beside a thousand texts as beside ten million, but for the memory it
@@ -157,9 +157,9 @@ def _texts_equal(
 class StringIndex:
     """Known texts, to be looked up exactly. Nulls match nothing; of two alike the first counts.
 
-    Whole texts are compared, so that the answers never depend on the hash or its secret. The secret
-    is there that nobody can choose ids that fall into one place. An index is read only: processes
-    forked from one share its memory, and it may be pickled.
+    Whole texts are compared, so that results never depend on the hash or its secret. The secret
+    keeps anybody from choosing ids that collide. An index is read-only: forked processes share its
+    memory, and it can be pickled.
 
     Args:
         known: Strings, nulls among them if need be.

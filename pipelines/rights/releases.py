@@ -1,6 +1,6 @@
-"""Releases, indexed for a deal as of an instant: what each is, and which faults it has.
+"""Releases, indexed for a deal as of an instant: the kind and the faults of each.
 
-Which faults there are is said by the rules: `rules/releases.py`.
+The faults are defined by the rules in `rules/releases.py`.
 """
 
 from __future__ import annotations
@@ -159,8 +159,8 @@ class ReleaseIndex:
 def last_needed_day(deal: Deal, as_of_us: int) -> int:
     """The day until which rights must hold, in days since 1970.
 
-    It is the deal's last; for a deal that takes rights which end before, the first on which they
-    are used.
+    It is the deal's last day or, for a deal that accepts rights which end earlier, the first day on
+    which they are used.
     """
     if deal.rights.ends_early == "until":
         return max(epoch_days(deal.starts), as_of_us // DAY_US)

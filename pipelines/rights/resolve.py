@@ -1,7 +1,7 @@
-"""Resolving: what a file and its server say, against the catalogue, the agreements and the deal.
+"""Resolves the statements of a file and its server against catalogue, agreements and deal.
 
-The catalogue alone was judged before (`screen.py`, rules 1 to 13 of docs/rights.md), so an asset
-that comes here is cleared so far. The numbers in the code are the numbers of the rules.
+The catalogue alone was judged before (`screen.py`, rules 1 to 13 of docs/rights.md), so assets that
+reach this module are cleared so far. The numbers in the code are the numbers of the rules.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Override:
 
 @dataclass(frozen=True)
 class Resolution:
-    """What became of an asset whose file was read.
+    """The result of resolving the rights of an asset whose file was read.
 
     Attributes:
         reasons: Why it is refused; none where it is cleared.
@@ -75,7 +75,7 @@ def resolve_rights(row: ClearedRow, reading: Reading, deal: Deal, as_of: date) -
     agreements = agreements_by_purpose(row["contributors"], row["agreements"])
     readable = _refuse_unreadable(reading, agreements, deal, refuse)  # 14
     overrides, inference = _weigh_signals(row, reading, agreements, deal, as_of, refuse)  # 15, 16
-    # What cannot be read may have said no to inference, too, where no deal needs it.
+    # Unreadable statements may also have denied inference, even if the deal does not need it.
     inference = inference and (readable or Purpose.INFERENCE in agreements)
     for reason, note in assertion_conflicts(row, reading.claims, deal):  # 17 to 20
         refuse(reason, note)
@@ -102,7 +102,7 @@ def _refuse_unreadable(
     deal: Deal,
     refuse: Callable[[Reason, str], None],
 ) -> bool:
-    """Refuses for what no agreement settles; gives whether all could be read."""
+    """Refuses for faults that no agreement settles; returns whether everything was readable."""
     all_covered = all(purpose in agreements for purpose in deal.needed_purposes)
     for fault in reading.faults:
         # A server's file can only speak of purposes; a file's metadata of people, too.
@@ -120,7 +120,7 @@ def _weigh_signals(
     as_of: date,
     refuse: Callable[[Reason, str], None],
 ) -> tuple[tuple[Override, ...], bool]:
-    """Weighs every no against the agreements; gives what they override, and the inference left."""
+    """Weighs denials against agreements; returns the overrides and whether inference is allowed."""
     overrides, inference = [], bool(row["inference"])
     judged_purposes = [p for p in deal.judged_purposes if p is not Purpose.INFERENCE or inference]
     for signal in reading.signals:
@@ -158,7 +158,7 @@ def _source_type(row: ClearedRow, reading: Reading) -> str:
 
 
 def describe_overrides(overrides: tuple[Override, ...]) -> str:
-    """Both sides of every denial that was overridden, in one line."""
+    """Describes both sides of every overridden denial, in one line."""
     return "; ".join(
         f"{item.signal.where}={item.signal.said} ({item.signal.purpose} {item.signal.value}) "
         f"overridden by {one_line(item.agreement)}"

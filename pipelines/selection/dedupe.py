@@ -1,8 +1,8 @@
-"""Duplicates: groups of the same bytes, and of nearly the same picture.
+"""Finds duplicates: assets with the same bytes, and assets with nearly the same picture.
 
-Of a group the asset that was created first is kept, an unknown date counting as the last, and of
-several the one with the smallest id. A near-duplicate is compared with kept assets only, in that
-same order, so that a chain of small changes does not swallow pictures that differ.
+In each group the asset that was created first is kept (an unknown date counts as last), and among
+equals the one with the smallest id. Near-duplicates are compared with kept assets only, in the same
+order, so that a chain of small changes does not exclude pictures that clearly differ.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Number = TypeVar("Number", np.uint8, np.uint64)
 
 _HEX_COLUMNS = ("media_sha256", "phash", "colour")  # hex in units
 _SHA256_BYTES, _PHASH_BYTES, _COLOUR_BYTES = 32, 32, 48
-#: What selection knows of an asset. It holds all of them at once, so that every byte counts.
+#: What selection knows about an asset. All are in memory at once, so every byte counts.
 _CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("asset_id", pa.string(), nullable=False),
     pa.field("hash", pa.uint64(), nullable=False),  # its place in the order of units and shards
@@ -35,14 +35,14 @@ _CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("colour", pa.binary(_COLOUR_BYTES), nullable=False),
 ]
 CANDIDATES_SCHEMA = pa.schema(_CANDIDATES_FIELDS)
-#: The columns of a unit (schemas.unit.UNIT_SCHEMA) that it is made of.
+#: The columns of a unit (schemas.unit.UNIT_SCHEMA) that candidates are made from.
 UNIT_COLUMNS = (
     "asset_id hash media_sha256 format created_at width height bytes phash colour".split()
 )
 
 
 def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
-    """A unit's assets as candidates."""
+    """Returns a unit's assets as candidates (CANDIDATES_SCHEMA)."""
     columns = {
         **{name: rows[name] for name in ("asset_id", "hash", "created_at", "bytes")},
         **{
@@ -59,7 +59,7 @@ def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
 
 
 def _decode_hex(column: pa.ChunkedArray[pa.StringScalar], kind: pa.DataType) -> Column:
-    """Hex digits as bytes, since each of them is held for every asset."""
+    """Decodes hex digits to bytes, which halves the memory they take for every asset."""
     digits = pc.binary_length(column)
     # A unit whose assets were all refused has no rows; without `min_count` their `all` is null.
     if not pc.all(pc.equal(digits, pa.scalar(2 * kind.byte_width)), min_count=0).as_py():
@@ -69,7 +69,7 @@ def _decode_hex(column: pa.ChunkedArray[pa.StringScalar], kind: pa.DataType) -> 
 
 
 def keep_order(candidates: pa.Table) -> Indices:
-    """Places of the candidates in the order in which duplicates are kept."""
+    """Returns the candidates' indices in the order in which duplicates are kept."""
     created = candidates["created_at"]
     keys = {"unknown": pc.is_null(created), "at": created, "id": candidates["asset_id"]}
     order = pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
@@ -78,15 +78,15 @@ def keep_order(candidates: pa.Table) -> Indices:
 
 
 def exact_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
-    """For each of the ranked: the first that has its bytes, by place; -1 where it is that itself.
+    """Returns, per ranked candidate, the index of the first with the same bytes; -1 if it is first.
 
     Args:
-        candidates: All (CANDIDATES_SCHEMA).
-        ranked: Places of those that are compared.
+        candidates: All candidates (CANDIDATES_SCHEMA).
+        ranked: Indices of the candidates to compare, in order of preference.
     """
     digests = candidates["media_sha256"].combine_chunks().dictionary_encode()
     codes = digests.indices.to_numpy()[ranked]
-    present, at = np.unique(codes, return_index=True)  # the first place of each
+    present, at = np.unique(codes, return_index=True)  # first occurrence of each
     first = np.full(len(digests.dictionary), NO_MATCH, np.intp)
     first[present] = ranked[at]
     kept = first[codes]
@@ -94,11 +94,11 @@ def exact_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
 
 
 def near_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
-    """For each of the ranked: the first kept one that nearly looks like it; -1 where it is kept.
+    """Returns, per ranked candidate, the first kept one that looks nearly alike; -1 if it is kept.
 
     Args:
-        candidates: All (CANDIDATES_SCHEMA).
-        ranked: Places of those that are compared.
+        candidates: All candidates (CANDIDATES_SCHEMA).
+        ranked: Indices of the candidates to compare, in order of preference.
     """
     if not len(ranked):
         return ranked
@@ -111,7 +111,7 @@ def near_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
 def _bytes_of(
     column: pa.ChunkedArray[pa.FixedSizeBinaryScalar], kind: type[Number]
 ) -> npt.NDArray[Number]:
-    """[rows, numbers] What values of one length hold; their bytes' order is the same for all."""
+    """Returns fixed-length values as an array [rows, numbers]; byte order is the same for all."""
     values = column.combine_chunks()
     numbers = numbers_in(values.buffers()[1], kind)
     each = column.type.byte_width // numbers.itemsize

@@ -1,10 +1,10 @@
-"""Searching for look-alikes among many: everything that is near is found, most never compared.
+"""Exact search for near-duplicate pictures, without comparing most of the pairs.
 
-Looks are near only if no mean colour differs by more than `NEAR_COLOUR`. So those that are asked
-about are halved again and again by the colour that tells them apart best, and of those that might
-be near them only the half that can be, and a margin, goes along; what is left at the end is few,
-and compared. A cost that grows with the number of pairs grows here with little more than that of
-the looks.
+Two looks (a perceptual hash and mean colours) are near only if no mean colour differs by more than
+`NEAR_COLOUR`. So the queried looks are halved repeatedly by the colour that separates them best,
+and each half keeps only those possible neighbours that lie within its range plus a margin. The
+small groups left at the end are compared pair by pair. The cost grows little faster than the number
+of looks, instead of with the number of pairs.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR
 
 Indices = npt.NDArray[np.intp]
 
-_SMALL_GROUP = 64  # of those asked about: no longer halved
-_COLOUR_FILTERS = 8  # colours that are tried before pairs are compared
-_MAX_PAIRS = 1 << 20  # compared at once: what bounds the memory
-_VARIANCE_SAMPLE = 64  # looks by which the colour is chosen
+_SMALL_GROUP = 64  # queried looks; a group of this size is not halved further
+_COLOUR_FILTERS = 8  # colours that are checked before pairs are compared
+_MAX_PAIRS = 1 << 20  # pairs compared at once; bounds the memory
+_VARIANCE_SAMPLE = 64  # looks sampled to choose the colour to split by
 NO_MATCH = -1
 
 
 class PerceptualIndex:
-    """Perceptual hashes and colours, by place in the order in which look-alikes are kept.
+    """Perceptual hashes and colours, in the order in which near-duplicates are kept.
 
     Args:
         hashes: [looks, 4] words of 64 bits.
@@ -37,16 +37,16 @@ class PerceptualIndex:
         self._columns = np.ascontiguousarray(colours.T)
 
     def nearest_kept(self) -> Indices:
-        """For each look the first kept one that it is near to, -1 if it is kept itself.
+        """Returns, for each look, the first kept look that it is near to; -1 if it is kept itself.
 
-        A look is kept if it is near no kept one before it.
+        A look is kept if it is not near any kept look before it.
         """
         match = np.full(len(self._hashes), NO_MATCH, np.intp)
         self._resolve(np.arange(len(match)), match)
         return match
 
     def _resolve(self, indices: Indices, match: Indices) -> Indices:
-        """Settles looks that are near none that was kept before them; returns those kept."""
+        """Decides on looks that are near no look kept before them; returns those kept."""
         if len(indices) <= _SMALL_GROUP:
             return self._resolve_few(indices, match)
         half = len(indices) // 2
@@ -66,7 +66,7 @@ class PerceptualIndex:
         return kept
 
     def _match(self, late: Indices, early: Indices, match: Indices) -> None:
-        """Notes for each late look the first of the early ones, in order, that it is near to."""
+        """Records for each late look the first early look, in order, that it is near to."""
         pending = [(late, early)]
         while pending:
             late, early = pending.pop()
@@ -79,7 +79,7 @@ class PerceptualIndex:
                 pending += parts
 
     def _split(self, late: Indices, early: Indices) -> list[tuple[Indices, Indices]] | None:
-        """Two halves of the late looks, each with the early ones it may be near to."""
+        """Splits the late looks in two halves, each with the early looks it may be near to."""
         sample = self._colours[late[:: max(1, len(late) // _VARIANCE_SAMPLE)]]
         channel = int(np.argmax(sample.var(axis=0)))
         values = self._columns[channel][late]
@@ -88,7 +88,7 @@ class PerceptualIndex:
         if low.all():
             low = values < middle
         if not low.any():
-            return None  # all alike in what tells them apart best
+            return None  # all are equal in the colour that separates them best
         others = self._columns[channel][early]
         below = others <= int(values[low].max()) + NEAR_COLOUR
         above = others >= int(values[~low].min()) - NEAR_COLOUR
@@ -104,10 +104,10 @@ class PerceptualIndex:
             match[batch[found]] = early[near[found].argmax(axis=1)]
 
     def _within(self, late: Indices, early: Indices) -> Indices:
-        """The early looks whose colours may be near to one of the late ones'."""
-        found = self._colours[late].astype(np.int16)  # margins lie beyond a byte
+        """Returns the early looks whose colours may be near those of a late look."""
+        found = self._colours[late].astype(np.int16)  # adding margins would overflow a byte
         low, high = found.min(axis=0) - NEAR_COLOUR, found.max(axis=0) + NEAR_COLOUR
-        # Narrow colours first: most looks fail at the first few.
+        # Colours with the narrowest range come first, since most looks fail at the first few.
         for channel in np.argsort(high - low, kind="stable")[:_COLOUR_FILTERS].tolist():
             if len(early) <= _SMALL_GROUP:
                 break
@@ -116,7 +116,7 @@ class PerceptualIndex:
         return early
 
     def _near(self, batch: Indices, others: Indices) -> npt.NDArray[np.bool_]:
-        """[some, others] Whether each is near each."""
+        """Returns whether each look of the batch is near each of the others, [batch, others]."""
         bits = np.zeros((len(batch), len(others)), np.int16)
         for word in range(self._hashes.shape[1]):
             pairs = self._hashes[batch, word][:, None] ^ self._hashes[others, word][None, :]

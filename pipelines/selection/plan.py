@@ -1,9 +1,9 @@
-"""The shard plan: which sample goes into which shard, settled before a byte is written.
+"""Plans which sample goes into which shard, before anything is written.
 
-A family (one kind of media file) is cut into ranges of the asset hash, as many as its bytes need;
-a shard is a range, so that it touches few units. Ranges without a sample make no shard, and a range
-that chance made too large is cut again. A sample that is larger than a shard should be is alone in
-one: its neighbours need not be fetched with it.
+A family (one kind of media file) is cut into as many ranges of the asset hash as its bytes need; a
+shard is one range, so that it reads few units. Ranges without a sample make no shard, and a range
+that is too large by chance is cut again. A sample larger than the target size gets a shard of its
+own, so that its neighbours need not be fetched with it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pipelines.selection.perceptual_index import Indices
 from pipelines.storage.columns import values_of
 from schemas.layout import HASH_BITS, shard_name
 
-# What a sample has besides its media: caption, JSON and three tar headers, generously.
+# Generous estimate of a sample's bytes other than its media: caption, JSON and three tar headers.
 _OVERHEAD_BYTES = 8_192
-# By how much a shard may be larger than it should be, in halves of that.
+# By how much a shard may exceed its target size, in halves of the target.
 _MAX_HALVES = 3
 
 
@@ -32,8 +32,8 @@ class PlannedShard:
     """A shard with its samples.
 
     Attributes:
-        spec: What it is called.
-        samples: Rows of what was chosen, in the order of the hash.
+        spec: The shard's name, family and index.
+        samples: Rows of the chosen assets, in the order of the hash.
     """
 
     spec: ShardSpec
@@ -44,9 +44,9 @@ def plan_shards(deal_id: str, chosen: pa.Table, target_bytes: int) -> list[Plann
     """Cuts the chosen assets into shards of about `target_bytes`.
 
     Args:
-        deal_id: Names the shards.
-        chosen: The assets: the columns hash, family and bytes, and others, in any order.
-        target_bytes: Size that a shard should have; a larger sample is alone in its shard.
+        deal_id: The deal's id, part of the shards' names.
+        chosen: The assets, in any order: the columns hash, family and bytes, and others.
+        target_bytes: Target size of a shard; a larger sample gets a shard of its own.
     """
     planned: list[PlannedShard] = []
     for family in sorted(values_of(pc.unique(chosen["family"]), str)):
@@ -60,7 +60,7 @@ def plan_shards(deal_id: str, chosen: pa.Table, target_bytes: int) -> list[Plann
 
 
 def _cut(members: pa.Table, target_bytes: int) -> list[Indices]:
-    """A family's shards as places, in the order of their first sample's hash."""
+    """Returns the row indices of each of a family's shards, ordered by first sample's hash."""
     sizes = members["bytes"].to_numpy() + _OVERHEAD_BYTES
     oversized, others = np.flatnonzero(sizes > target_bytes), np.flatnonzero(sizes <= target_bytes)
     ranges = _Ranges(members["hash"].to_numpy()[others], sizes[others], target_bytes)
@@ -73,9 +73,9 @@ class _Ranges:
     """Cuts samples in the order of their hashes into ranges of hashes.
 
     Args:
-        hashes: Theirs, ascending.
-        sizes: Their bytes.
-        target_bytes: Size that a range's samples should have.
+        hashes: The samples' hashes, ascending.
+        sizes: The samples' sizes in bytes.
+        target_bytes: Target size of a range's samples.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class _Ranges:
         while first < end:
             at = (int(self._hashes[first]) - low) * pieces // span
             start, stop = -(-at * span // pieces), -(-(at + 1) * span // pieces)
-            # The last of all hashes is sought, since one more would not fit their type.
+            # Search for the range's last hash, since the one after it may overflow the type.
             last = np.uint64(low + stop - 1)
             beyond = int(np.searchsorted(self._hashes[first:end], last, side="right")) + first
             size = self._size(first, beyond)

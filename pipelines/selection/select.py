@@ -1,4 +1,4 @@
-"""Selection as a pure function of what was computed: quality, duplicates, cap, in this order."""
+"""Selects a deal's samples, as a pure function of their features: quality, duplicates, cap."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from schemas.reasons import Reason
 
 @dataclass(frozen=True)
 class Selection:
-    """What was chosen, and what was refused.
+    """The chosen candidates and the refusals.
 
     Attributes:
-        chosen: Places of candidates, in the order of their hash.
-        refusals: In the order of ids.
+        chosen: Indices of the chosen candidates, in the order of their hash.
+        refusals: Decisions on the refused assets, in the order of ids.
     """
 
     chosen: Indices
@@ -30,7 +30,7 @@ class Selection:
 
 
 def select_samples(candidates: pa.Table, terms: SelectTerms) -> Selection:
-    """Chooses a deal's samples; the same for any order of the candidates.
+    """Chooses a deal's samples; the result does not depend on the candidates' order.
 
     1. Quality: the shorter side has enough pixels.
     2. Exact duplicates: of assets with the same bytes one is kept.
@@ -39,7 +39,7 @@ def select_samples(candidates: pa.Table, terms: SelectTerms) -> Selection:
 
     Args:
         candidates: CANDIDATES_SCHEMA (pipelines.selection.dedupe).
-        terms: The deal's.
+        terms: The deal's selection terms.
     """
     sides, hashes = candidates["short_side"].to_numpy(), candidates["hash"].to_numpy()
     refusals: list[Decision] = []

@@ -1,1 +1,1 @@
-"""The pipeline's steps, one module each, and the page that chains them."""
+"""The pipeline's steps, one module each, and `package`, which runs them in order."""

@@ -1,11 +1,11 @@
-"""RecordAttribution: from what the shards hold to entries, the published log and statements.
+"""RecordAttribution: writes the ledger, the published log and the statements of a delivery.
 
-Memory holds a few numbers for each asset, which the exact allocation needs, and otherwise a chunk
-of the ledger. Shards come in another order than the log, and the log in another than statements, so
-rows are put aside twice. The order, marked below: 1. read what the allocation needs; 2. share the
-pool out; 3. read the rows again and put them aside in the order of the log; 4. make the entries, a
-chunk at a time: ledger, entry bundles, and lines put aside for the statements; 5. tiles and
-checkpoint; 6. statements.
+Memory holds the few numbers per asset that the exact allocation needs, plus one chunk of the
+ledger. The order of the shards, of the log and of the statements differ, so rows are spilled to the
+work area twice. The numbers mark these stages in the code: 1. read what the allocation needs;
+2. divide the pool; 3. read the rows again and spill them in log order; 4. build the entries chunk
+by chunk (ledger, entry bundles, and lines spilled for the statements); 5. write tiles and
+checkpoint; 6. write statements.
 """
 
 from __future__ import annotations
@@ -37,19 +37,20 @@ from schemas import layout
 from schemas.errors import RunError
 from schemas.ledger import LEDGER_SCHEMA, Allocation
 
-CHUNK_ROWS = 8_192  # assets whose entries are made at once, and lines of statements written at once
-ROW_GROUP_ROWS = 32_768  # entries of a row group; rows that are put aside at once
+CHUNK_ROWS = 8_192  # assets per chunk of entries, and statement lines per write
+ROW_GROUP_ROWS = 32_768  # entries per row group, and rows per write to the spill
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """What the ledger of a delivery comes to.
+    """Totals of a delivery's ledger.
 
     Attributes:
-        entries: How many entries it has.
-        contributors: How many contributors have a statement.
-        agency_minor: The agency's share; `contributors_minor`: theirs, in minor units.
-        root: Root of the tree, 32 bytes.
+        entries: Number of ledger entries.
+        contributors: Number of contributors who have a statement.
+        agency_minor: The agency's share, in minor units of the currency; `contributors_minor` is
+            the contributors' share.
+        root: Root hash of the Merkle tree, 32 bytes.
         origin: The log's identity.
     """
 
@@ -64,7 +65,7 @@ class Attribution:
 def record_attribution(
     store: Store, job: Job, signer: Signer, shards: Sequence[str]
 ) -> Attribution:
-    """Works out who earns what, and leaves ledger, statements, tiles and checkpoint.
+    """Allocates the pool and writes ledger, statements, tiles and checkpoint.
 
     Args:
         store: The output store.
@@ -73,8 +74,8 @@ def record_attribution(
         shards: Base names of all shards.
 
     Raises:
-        InputError: Nothing was delivered, two assets have one id or key, or a row is wrong.
-        RunError: If the sums do not come to the pool; nothing is published then.
+        InputError: If nothing was delivered, two assets share an id or key, or a row is invalid.
+        RunError: If the shares do not sum to the pool; nothing is published then.
     """
     price = job.deal.price
     terms = DeliveryTerms(
@@ -110,7 +111,7 @@ def _delivered_key(job: Job, shard: str) -> str:
 
 
 class _LedgerWriter:
-    """The writing of a ledger that is settled."""
+    """Writes the ledger and the log once the pool has been allocated."""
 
     def __init__(
         self,
@@ -125,7 +126,7 @@ class _LedgerWriter:
         self._signer = signer
         self._terms = terms
         self._allocated = allocated
-        self._hashes = bytearray()  # of all leaves, joined
+        self._hashes = bytearray()  # concatenated hashes of all leaves
         self._assets = Spill(store, f"{job.work}/ledger/assets")
         self.statements = StatementWriter(
             store,
@@ -155,7 +156,7 @@ class _LedgerWriter:
         return root
 
     def _ranked_rows(self, shards: Sequence[str]) -> Iterator[tuple[pa.Table, Integers]]:
-        """The shards' rows with the places of their assets in the order of the log."""
+        """Yields each shard's rows with their assets' positions in the log."""
         at = 0
         for shard in shards:
             rows = read_parquet(self._store, _delivered_key(self._job, shard), list(ASSET_COLUMNS))
@@ -163,7 +164,7 @@ class _LedgerWriter:
             at += len(rows)
 
     def _leaves(self) -> Iterator[bytes]:
-        """Makes the entries, chunk by chunk, writes the ledger, and yields the leaves in order."""
+        """Builds the entries chunk by chunk, writes the ledger and yields the leaves in order."""
         key = f"{self._job.agency}/ledger/ledger-00000.parquet"
         pending_rows = SEALED_SCHEMA.empty_table()
         with open_parquet(self._store, key, LEDGER_SCHEMA) as write:
@@ -180,14 +181,14 @@ class _LedgerWriter:
                 self._write_row_group(pending_rows, write)
 
     def _write_row_group(self, entries: pa.Table, write: Callable[[pa.Table], None]) -> None:
-        """Writes a row group of the ledger and puts its lines aside for the statements."""
+        """Writes a row group of the ledger and spills its lines for the statements."""
         entries = entries.combine_chunks()
         write(entries.select(LEDGER_SCHEMA.names))
         self.statements.add(entries)
 
 
 def _batched(parts: Iterator[tuple[pa.Table, Integers]]) -> Iterator[tuple[pa.Table, Integers]]:
-    """Joins tables, so that about as many rows as make a group are put aside at once."""
+    """Joins tables so that at least `ROW_GROUP_ROWS` rows are spilled per write, but the last."""
     pending: list[tuple[pa.Table, Integers]] = []
     for part in parts:
         pending.append(part)

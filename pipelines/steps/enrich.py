@@ -1,9 +1,9 @@
-"""A unit of enrichment: fetch a bucket's cleared media, and compute what is not known of it yet.
+"""Enriches one unit: fetches its cleared media and computes the features not yet stored.
 
-The order, marked below: 1. skip what is committed; 2. gather the media: fetch, prepare, read and
-resolve what they say of rights; 3. embed and caption what is new and may be; 4. add to the feature
-store; 5. refuse what cannot give its profile what it needs, and leave the unit's table, its
-refusals and dead letters, and what was said; 6. commit.
+The numbers mark these stages in the code: 1. skip a committed unit; 2. fetch and prepare the media,
+read what the files state about rights and resolve it; 3. embed and caption new media where that is
+allowed; 4. add to the feature store; 5. refuse assets that lack what their profile needs, and write
+the unit's table, its refusals and failed assets, and the rights statements; 6. commit.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ from schemas.unit import (
     UnitShot,
 )
 
-# Assets in hand at once; also what fixes which pictures share a batch of the model's.
+# Assets processed at once; this also determines which pictures share a model batch.
 _CHUNK_ASSETS = 64
 _FETCH_THREADS = 2
-# What binds whoever uses the file, by the sample's field.
+# The kinds of constraint on the use of a file, by the sample field that carries them.
 _CONSTRAINT_KINDS = {
     "alteration": AssertionKind.ALTERATION,
     "file": AssertionKind.FILE_CONSTRAINT,
@@ -75,16 +75,16 @@ def enrich_unit(
     unit: int,
     blocks: Iterable[RowBlock],
 ) -> UnitReceipt:
-    """Enriches one unit and returns its receipt; a unit that is committed is not done again.
+    """Enriches one unit and returns its receipt; a committed unit is not processed again.
 
     Args:
-        store: The output.
-        features: What was computed of media before.
+        store: The output store.
+        features: Features computed earlier.
         vision: The models.
-        origin_files: What servers keep beside their media; of this run alone.
+        origin_files: This run's cache of the files that servers publish beside their media.
         job: The run.
         unit: The unit's number.
-        blocks: Where its rows lie.
+        blocks: Locations of its rows.
     """
     name = unit_name(unit)
     commit = f"{job.work}/units/{name}.json"
@@ -100,13 +100,13 @@ def enrich_unit(
         features.readings.load(low, high),
         load_digest_cache(features.digest_cache, low, high),
     )
-    now_s = cache(store.now_s)  # asked for once, before the first file is read
+    now_s = cache(store.now_s)  # the store is asked once, before the first file is read
     fetched_assets: list[FetchedAsset] = []
     for start in range(0, len(rows), _CHUNK_ASSETS):
         chunk_rows = rows[start : start + _CHUNK_ASSETS]
         chunk = _fetch_chunk(chunk_rows, job, unit_features, origin_files, now_s)  # 2
         _compute_features(chunk, unit_features, vision)  # 3
-        # Pixels are let go of here: a unit's memory is that of one chunk.
+        # Dropping the pixels here keeps a unit's memory to that of one chunk.
         fetched_assets += [item.without_pixels() for item in chunk]
         report_progress(job.progress_path, "enrich", len(chunk))
     features.facts.save(low, high, unit_features.new_facts)  # 4
@@ -116,7 +116,7 @@ def enrich_unit(
     features.readings.save(low, high, unit_features.new_readings)
     features.digest_cache.save(
         low, high, unit_features.new_digest_cache
-    )  # last, since it lets the others be relied on
+    )  # last, since its rows assert that the other tables are complete
     return _commit(store, job, unit, commit, fetched_assets, unit_features)
 
 
@@ -143,7 +143,7 @@ def _fetch_chunk(
 
 @lru_cache(maxsize=1)
 def _fetchers() -> ThreadPoolExecutor:
-    """The process's fetching threads; kept, because each has a guarded decoder of its own."""
+    """Returns the process's fetch threads; kept because each owns a guarded decoder process."""
     return ThreadPoolExecutor(_FETCH_THREADS, "fetch")
 
 
@@ -166,7 +166,7 @@ def _compute_features(
     ]
     unit_features.new_facts += facts
     unit_features.facts.update((row["media_sha256"], row) for row in facts)
-    # No model sees what was refused, nor what may not be embedded.
+    # Models must not see refused assets, nor those for which inference is not allowed.
     allowed = {item.digest for item in chunk if item.decision is None and item.inference}
     media = [prepared for digest, prepared in new_media.items() if digest in allowed]
     unembedded = [item for item in media if item.media_sha256 not in unit_features.embeddings]
@@ -193,7 +193,7 @@ def _compute_features(
 
 
 def _contributor_texts(row: ClearedRow) -> dict[str, str]:
-    """What the contributor wrote of an asset, by column."""
+    """Returns the non-empty texts the contributor wrote about an asset, by column."""
     return {name: text for name in CONTRIBUTOR_CAPTION_COLUMNS if (text := row[name])}
 
 
@@ -283,7 +283,7 @@ def _caption_columns(item: FetchedAsset, unit_features: UnitFeatures) -> dict[st
             "clip_score": captions["clip_score"],
             **scores,
         }
-    # What the contributor wrote needs no model.
+    # Without inference, use the contributor's own text, which needs no model.
     source, text = next(iter(contributor_texts.items()), (CaptionSource.NONE, ""))
     return {"caption": text, "caption_source": source, "clip_score": 0.0, **scores}
 

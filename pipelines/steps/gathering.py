@@ -1,7 +1,7 @@
-"""Collections as one list, and elements spread over workers, in as few steps as Beam allows.
+"""Gathers a collection into one list and spreads elements over workers, in few Beam steps.
 
-Beam's own `ToList` and `Reshuffle` are built of eight and six steps. Each step costs the embedded
-runner some milliseconds however little there is to do, which adds up to most of a small run.
+Beam's own `ToList` and `Reshuffle` consist of eight and six steps. Each step costs the embedded
+runner some milliseconds even for little work, which adds up to most of a small run's time.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class _ToList(beam.DoFn):
 
 @dataclass
 class GatherAll(beam.PTransform):
-    """All elements of a collection as one list, in any order; an empty one where there are none."""
+    """Gathers all elements into one list, in any order; an empty collection gives an empty list."""
 
     def expand(self, pcoll: beam.PCollection[Any]) -> beam.PCollection[list[Any]]:
-        """From elements to the one list."""
+        """Turns the elements into a single list."""
         once = pcoll.pipeline | "Once" >> beam.Impulse()
         return once | "AllOf" >> beam.ParDo(_ToList(), AsIter(pcoll))
 
@@ -36,8 +36,8 @@ class _Values(beam.DoFn):
 
 @dataclass
 class SpreadByKey(beam.PTransform):
-    """Elements under different numbers, spread over the workers; the numbers are dropped."""
+    """Spreads numbered elements over the workers by number, and drops the numbers."""
 
     def expand(self, pcoll: beam.PCollection[tuple[int, Any]]) -> beam.PCollection[Any]:
-        """From pairs of a number and an element to the elements."""
+        """Turns (number, element) pairs into elements."""
         return pcoll | "ByNumber" >> beam.GroupByKey() | "Values" >> beam.ParDo(_Values())

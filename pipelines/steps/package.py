@@ -1,7 +1,7 @@
-"""The whole walk on a page: from a catalogue and a deal to a signed delivery and a ledger.
+"""Runs the whole pipeline: from a catalogue and a deal to a signed delivery and a ledger.
 
-One Beam graph plans with ids and leaves receipts; the ledger and the signed manifest are made of
-the receipts afterwards, where the key is.
+One Beam graph processes the assets and leaves receipts. The ledger and the signed manifest are made
+from the receipts afterwards, in the process that holds the key.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class PackageResult:
 
     Attributes:
         manifest: What was published.
-        attribution: What the ledger comes to.
-        steps: Each step's counts, in the order of the walk.
-        computed: How many media were decoded, embedded and captioned anew.
+        attribution: The ledger's totals.
+        steps: Each step's counts, in pipeline order.
+        computed: How many media were decoded, embedded and captioned in this run.
     """
 
     manifest: Manifest
@@ -58,7 +58,7 @@ class PackageResult:
 
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
-    """Lays the graph: every step that touches rows or media."""
+    """Builds the Beam graph of every step that handles rows or media."""
     asset_parts = job.catalogue.parts("assets")
     parts = root | "Parts" >> beam.Create(asset_parts, reshuffle=len(asset_parts) > 1)
     batches = parts | "ReadCatalogue" >> ReadCatalogue(job)
@@ -74,20 +74,20 @@ def build_graph(root: beam.Pipeline, job: Job) -> None:
 
 
 def package(job: Job, signer: Signer, take_over: bool = False) -> PackageResult:
-    """Runs a job to its end, holding its version all the while.
+    """Runs a job to its end and holds the lease on its version meanwhile.
 
     Args:
         job: The run.
         signer: The agency's key.
-        take_over: Whether a holder on another machine counts as dead.
+        take_over: Whether to treat a lease holder on another machine as dead.
 
     Raises:
         InputError: If an input is refused; nothing is left behind.
-        RunError: If another run holds or has published the version: then nothing is changed.
-        UndeliveredError: If the run ends without a delivery after its assets were counted. The
-            gate refuses the catalogue (exit code 2; nothing is left behind), too much could not be
-            read, nothing is left to deliver, counts do not reconcile, or publishing failed: then
-            the agency's tables are left, to be looked into; no manifest is.
+        RunError: If another run holds or has published the version; nothing is changed then.
+        UndeliveredError: If the run ends without a delivery after its assets were counted. Either
+            the catalogue checks refused the catalogue (exit code 2; nothing is left behind), or too
+            many assets failed, nothing is left to deliver, counts do not reconcile or publishing
+            failed; then the agency's tables are left for inspection, but no manifest.
     """
     store = open_store(job.output_uri)
     store.ensure_writable()
@@ -98,12 +98,12 @@ def package(job: Job, signer: Signer, take_over: bool = False) -> PackageResult:
 
 @contextmanager
 def _frozen_gc() -> Iterator[None]:
-    """Keeps what is there before the run out of the garbage collector's rounds.
+    """Excludes objects that exist before the run from garbage collection.
 
-    Modules and classes by the hundred thousand outlive the run, and each full round would go
-    through all of them.
+    Hundreds of thousands of objects (modules, classes) outlive the run, and each full collection
+    would traverse all of them.
     """
-    if gc.get_freeze_count():  # somebody else's, who thaws it
+    if gc.get_freeze_count():  # a caller froze the heap and will unfreeze it
         yield
         return
     gc.freeze()
@@ -152,7 +152,7 @@ def run_pipeline(store: Store, job: Job) -> None:
     """Runs the graph to its end.
 
     Raises:
-        FairshardError: The error that a worker noted, with its parts.
+        FairshardError: The error that a worker recorded, with its parts.
     """
     try:
         run_graph(job, build_graph)
@@ -164,7 +164,7 @@ def run_pipeline(store: Store, job: Job) -> None:
 
 
 def _discard_run(store: Store, job: Job) -> None:
-    """Leaves nothing of a run whose input was refused; features stay, for they are true."""
+    """Removes all output of a run whose input was refused; features stay, as they remain valid."""
     store.delete_prefix(job.work)
     store.delete_prefix(layout.version_prefix(job.deal.deal_id, job.version))
 
@@ -180,14 +180,14 @@ def _check_worth_publishing(store: Store, job: Job, counts: RunCounts) -> None:
 
 
 def _fault_of(job: Job, counts: RunCounts) -> RunError | None:
-    """Why these counts make no delivery; None where they do."""
+    """Returns why these counts allow no delivery; None if they allow one."""
     where = f"{job.output_uri}/{job.agency}"
     if counts.too_many_failed:
         return RunError(
-            "Too many dead letters",
+            "Too many failed assets",
             f"{counts.failed_assets:,} of {counts.steps['read'].entered:,} assets, limit "
             f"limits.dead_letter_share = {job.deal.limits.dead_letter_share}",
-            f"Look into {where}/dead_letters, repair the media, or raise the limit.",
+            f"See {where}/dead_letters for the causes; fix the media, or raise the limit.",
         )
     if counts.steps["select"].passed == 0:
         return RunError(

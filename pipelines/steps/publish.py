@@ -1,4 +1,4 @@
-"""Publish: cards and indexes, the agency's tables, then the signed manifest, last of all."""
+"""Publishes the agency's tables and the delivery: cards, indexes and last the signed manifest."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from schemas.manifest import (
 
 
 def publish_agency(store: Store, job: Job) -> None:
-    """Copies decisions, dead letters and data docs from the work area to the agency's folder.
+    """Copies decisions, failed assets and data docs from the work area to the agency's folder.
 
-    The decisions to deliver are made of what the shards left for the ledger. What an earlier try at
-    this version left there goes first: it may have failed on other media.
+    Decisions to deliver are derived from the rows that the shards left for the ledger. Files of an
+    earlier attempt at this version are deleted first, as other media may have failed in it.
     """
     store.discard_unfinished(job.agency)
     for found in store.list(job.agency):
@@ -60,20 +60,20 @@ def publish_delivery(
     attribution: Attribution,
     confirm: Callable[[], None] | None = None,
 ) -> Manifest:
-    """Writes what makes the shards a delivery, the signed manifest last.
+    """Writes the delivery's files other than the shards, the signed manifest last.
 
     Args:
         store: The output store.
         job: The run.
         signer: The agency's key.
-        receipts: What was written, in the shards' order.
+        receipts: The shards' receipts, in the shards' order.
         steps: Each step's counts.
-        attribution: What the ledger comes to.
+        attribution: The ledger's totals.
         confirm: Called right before the manifest is written; raises if this run may not publish.
 
     Raises:
-        RunError: If a shard in the store is not what was written, or the version is published
-            already; the manifest that is there stays as it is.
+        RunError: If a shard in the store differs from what was written, or the version is already
+            published; an existing manifest is left unchanged.
     """
     store.discard_unfinished(job.delivery)
     write_indexes(store, job, receipts)
@@ -88,8 +88,9 @@ def publish_delivery(
 
 def _write_manifest(store: Store, job: Job, data: bytes) -> None:
     key = f"{job.delivery}/{layout.MANIFEST}"
-    # What is there decides, not what was told: the answer to a first attempt may be lost and the
-    # second told that there is one, and some services tell two writers that each was the first.
+    # Compare what is stored rather than trust the reply to the write: the reply to a first attempt
+    # may be lost, so that a retry reports an existing object, and some services tell two writers
+    # that each was first.
     store.write_new(key, data)
     stored = store.read_bytes(key)
     if stored == data:
@@ -103,7 +104,7 @@ def _write_manifest(store: Store, job: Job, data: bytes) -> None:
 
 
 def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> list[FileRecord]:
-    """Every file of the delivery with its digest; the shards' are known from their writing."""
+    """Lists the delivery's files with digests; those of shard files come from the receipts."""
     written = {file.path: file for item in receipts for file in (item.tar, *item.files)}
     expected = _expected_files(receipts)
     files = []
@@ -114,7 +115,7 @@ def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> lis
         if path in (layout.MANIFEST, layout.SHA256SUMS):
             continue
         if path.split("/")[0] in expected and path not in expected[path.split("/")[0]]:
-            store.delete(item.key)  # left by an earlier, interrupted try at this version
+            store.delete(item.key)  # left by an earlier, interrupted attempt at this version
             continue
         file = written.get(path)
         if file is None:
@@ -126,14 +127,14 @@ def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> lis
 
 
 def write_checksums(store: Store, job: Job, files: Sequence[FileRecord]) -> list[FileRecord]:
-    """Writes `SHA256SUMS`; returns the files with it among them, in order of path."""
+    """Writes `SHA256SUMS` and returns all files including it, sorted by path."""
     ordered = sorted(files, key=lambda file: file.path)
     store.write_bytes(f"{job.delivery}/{layout.SHA256SUMS}", checksums(ordered))
     return sorted([*ordered, checksums_record(ordered)], key=lambda file: file.path)
 
 
 def _expected_files(receipts: Sequence[ShardReceipt]) -> dict[str, set[str]]:
-    """Files that may lie in the folders that shards write to, by folder."""
+    """Returns the files that may exist in the folders that shards write to, by folder."""
     paths = ["shards/README.md"]
     for receipt in receipts:
         paths += layout.shard_paths(receipt.shard.name, receipt.index)
@@ -149,7 +150,7 @@ def make_manifest(
     attribution: Attribution,
     files: list[FileRecord],
 ) -> Manifest:
-    """The signed manifest of these files; parameters are those of `publish_delivery`."""
+    """Returns the signed manifest of these files; parameters are those of `publish_delivery`."""
     shards = [item.shard for item in receipts]
     manifest = Manifest(
         fairshard_manifest=1,

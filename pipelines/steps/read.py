@@ -1,4 +1,4 @@
-"""From parts of the catalogue to gated batches in the work area, and the verdict on all of them."""
+"""Reads catalogue parts into checked batches in the work area, and gives a verdict on them all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from schemas.errors import InputError
 def ingest_part(
     store: Store, job: Job, part: TablePart, suite: RuleSuite, divert: frozenset[str]
 ) -> Iterator[BatchReceipt]:
-    """Reads a part batch by batch through the gate and leaves what passed in the work area."""
+    """Reads a part in batches, applies the catalogue checks and stores the rows that passed."""
     for batch in read_batches(part, job.catalogue.mapping):
         name = f"{batch.part_index:05d}-{batch.batch_index:06d}"
         checked = gate_batch(batch.table, suite, divert)
@@ -58,7 +58,7 @@ def _write_batch(
     with pa.ipc.new_file(sink, hashed.schema) as writer:
         writer.write_table(hashed)
     store.write_bytes(f"{work}/batches/{name}.arrow", sink.getvalue())
-    # Dead rows count as rows of their id: which of two rows is meant, nobody can say.
+    # Failed rows count towards repeated ids too: nobody can say which of two rows is meant.
     all_hashes = np.concatenate([hashes, hash_ids(row.asset_id for row in failed)])
     ids = io.BytesIO()
     np.save(ids, all_hashes)
@@ -69,7 +69,7 @@ def _write_batch(
 def judge_catalogue(
     store: Store, job: Job, suite: RuleSuite, receipts: list[BatchReceipt]
 ) -> CatalogueVerdict:
-    """The verdict on all batches; leaves it and the data docs in the work area."""
+    """Returns the verdict on all batches, and writes it and the data docs to the work area."""
     summary = merge_summaries(receipt.gate for receipt in receipts)
     error = stop_error(summary, suite)
     counts = StepCounts()
@@ -85,13 +85,13 @@ def judge_catalogue(
     stop = [error.what, error.which, error.remedy] if error else None
     verdict = {"stop": stop, "counts": counts.to_json(), "batches": len(receipts)}
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
-    report_progress(job.progress_path, "read", 0, counts.entered)  # the total, known only now
+    report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now
     report_progress(job.progress_path, "screen", 0, counts.passed)
     return CatalogueVerdict(error is not None, repeated)
 
 
 def _repeated_hashes(store: Store, work: str, names: list[str]) -> Hashes:
-    """Hashes that occur more than once: 8 bytes an asset, sorted once."""
+    """Returns the hashes that occur more than once; takes 8 bytes per asset and one sort."""
     parts = [np.load(io.BytesIO(store.read_bytes(f"{work}/ids/{name}.npy"))) for name in names]
     ordered = np.sort(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
@@ -107,11 +107,11 @@ def _write_data_docs(store: Store, job: Job, summary: GateSummary, suite: RuleSu
 
 
 def hash_ids(asset_ids: Iterable[str]) -> Hashes:
-    """The hash of each asset id, [n] uint64."""
+    """Returns the hash of each asset id, [n] uint64."""
     return np.fromiter((layout.asset_hash(text) for text in asset_ids), np.uint64)
 
 
 def read_batch(store: Store, work: str, name: str) -> pa.Table:
-    """A batch from the work area: schemas.catalogue.ASSETS_SCHEMA and the column `hash`."""
+    """Reads a batch from the work area: schemas.catalogue.ASSETS_SCHEMA and the column `hash`."""
     data = store.read_bytes(f"{work}/batches/{name}.arrow")
     return pa.ipc.open_file(pa.BufferReader(data)).read_all()

@@ -1,4 +1,4 @@
-"""Reconciling: what went into every step is what came out of it, and of all of them together."""
+"""Reconciles the run's counts: every asset that enters a step must leave it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from schemas.reasons import Outcome
 
 @dataclass(frozen=True)
 class RunCounts:
-    """What the graph left in the work area.
+    """The counts that the graph left in the work area.
 
     Attributes:
-        stop: What, which and remedy, where the gate stopped the run.
-        steps: Counts of read, screen, enrich and select; of read alone where it stopped.
-        computed: How many media were decoded, embedded and captioned anew.
-        failed_assets: How many in all.
-        too_many_failed: Whether they are past the deal's limit.
-        shards: How many were planned.
+        stop: The error's what, which and remedy, if the catalogue checks stopped the run.
+        steps: Counts of read, screen, enrich and select; of read alone if the run stopped there.
+        computed: How many media were decoded, embedded and captioned in this run.
+        failed_assets: Number of failed assets in all steps.
+        too_many_failed: Whether they exceed the deal's limit.
+        shards: Number of planned shards.
     """
 
     stop: tuple[str, str, str] | None
@@ -38,13 +38,13 @@ class RunCounts:
 
     @property
     def ran(self) -> dict[str, StepCounts]:
-        """The steps that ran: nothing is selected where too much could not be read."""
+        """The steps that ran: selection does not run if too many assets failed."""
         left_out = {"select"} if self.too_many_failed else set()
         return {name: counts for name, counts in self.steps.items() if name not in left_out}
 
 
 def read_counts(store: Store, job: Job) -> RunCounts:
-    """Reads what the graph left."""
+    """Reads the counts that the graph left in the work area."""
     verdict = read_json(store, f"{job.work}/verdict.json")
     read = StepCounts.from_json(verdict["counts"])
     if verdict["stop"] is not None:
@@ -63,7 +63,7 @@ def read_counts(store: Store, job: Job) -> RunCounts:
 
 
 def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:
-    """The receipts of all shards, in the order of their index."""
+    """Reads the receipts of all shards, in the order of their index."""
     keys = [found.key for found in store.list(f"{job.work}/shards")]
     receipts = [ShardReceipt.from_json(read_json(store, key)) for key in keys]
     return sorted(receipts, key=lambda receipt: receipt.index)
@@ -74,14 +74,14 @@ def reconcile(
 ) -> dict[str, StepCounts]:
     """Checks every sum of the run.
 
-    1. Each step: entered = passed + refused + dead letters.
-    2. Each step takes what the one before it passed.
+    1. In each step, entered = passed + refused + failed.
+    2. Each step receives as many assets as the step before it passed.
     3. Every planned shard was written, and the shards hold what was selected.
-    4. The decisions table has one row for each row of the catalogue, delivered ones as many as
-       the shards hold.
+    4. The decisions table has one row for each row of the catalogue, and as many delivered rows
+       as the shards hold samples.
 
     Returns:
-        The steps' counts, `write` among them.
+        The steps' counts, including `write`.
 
     Raises:
         RunError: Naming the first sum that fails.

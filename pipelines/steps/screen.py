@@ -1,4 +1,4 @@
-"""Screening of one batch in the work area: decisions for the refused, blocks for the cleared."""
+"""Screens one batch: writes decisions for refused assets and blocks of rows for cleared ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ from schemas.layout import HASH_BITS
 
 
 def load_index(job: Job) -> RightsIndex:
-    """Reads contributors, consents and releases, checked when the job was made, for the deal."""
+    """Builds the deal's rights index from contributors, consents and releases.
+
+    The tables were checked when the job was made.
+    """
     contributors, consents, releases = (
         read_table(job.catalogue, name) for name in ("contributors", "consents", "releases")
     )
@@ -35,7 +38,7 @@ def load_index(job: Job) -> RightsIndex:
 def screen_stored_batch(
     store: Store, job: Job, index: RightsIndex, name: str, verdict: CatalogueVerdict
 ) -> ScreenReceipt:
-    """Screens a batch; the cleared rows are put by in blocks, one a unit, in order of hash."""
+    """Screens a batch and stores the cleared rows in blocks, one per unit, in order of hash."""
     batch = read_batch(store, job.work, name)
     hashes = np.asarray(column(batch, "hash"))
     mask = screen_batch(batch, index, job.deal, np.isin(hashes, verdict.repeated))

@@ -1,4 +1,4 @@
-"""Selection over a run's units: reads what they computed, chooses, plans the shards."""
+"""Selects samples over all units of a run and plans the shards."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PLAN_SCHEMA = pa.schema(_PLAN_FIELDS)
 
 
 def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardSpec]:
-    """Selects samples among all units' assets and leaves one plan a shard in the work area.
+    """Selects samples among all units' assets and writes one plan per shard to the work area.
 
     Returns:
-        The shards to write; none where the run ends here because too much could not be read.
+        The shards to write; none if the run ends here because too many assets failed.
     """
     counts = StepCounts()
     for receipt in receipts:
@@ -69,14 +69,14 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
 
 
 def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table:
-    """All units' assets (CANDIDATES_SCHEMA), each column in one piece."""
+    """Returns all units' assets (CANDIDATES_SCHEMA), each column as a single chunk."""
     parts: dict[str, list[Column]] = {name: [] for name in CANDIDATES_SCHEMA.names}
     for receipt in sorted(receipts, key=lambda item: item.unit):
         rows = read_unit(store, job, receipt.unit, UNIT_COLUMNS)
         table = candidates_of(rows, receipt.unit)
         for name, arrays in parts.items():
             arrays += table[name].chunks
-    # A column at a time, so that only one of them is held twice.
+    # One column at a time, so that only one of them is held in memory twice.
     columns = [
         pa.concat_arrays(parts.pop(field.name) or [pa.array([], field.type)])
         for field in CANDIDATES_SCHEMA

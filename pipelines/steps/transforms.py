@@ -1,4 +1,4 @@
-"""Every step of the pipeline as a Beam transform: thin wrappers around the pure step functions."""
+"""Beam transforms of the pipeline's steps: thin wrappers around the step functions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _IngestPart(beam.DoFn):
 
 @dataclass
 class ReadCatalogue(beam.PTransform):
-    """Reads parts of the catalogue into gated batches in the work area.
+    """Reads parts of the catalogue into checked batches in the work area.
 
     Args:
         job: The run.
@@ -60,7 +60,7 @@ class ReadCatalogue(beam.PTransform):
     job: Job
 
     def expand(self, pcoll: beam.PCollection[TablePart]) -> beam.PCollection[BatchReceipt]:
-        """From parts to receipts of batches."""
+        """Turns catalogue parts into receipts of batches."""
         return pcoll | "IngestPart" >> beam.ParDo(_IngestPart(self.job))
 
 
@@ -76,7 +76,7 @@ class _Judge(beam.DoFn):
 
 @dataclass
 class JudgeCatalogue(beam.PTransform):
-    """Makes one verdict of the receipts of all batches: go on, or stop before any fetch.
+    """Combines the receipts of all batches into one verdict: go on, or stop before any fetch.
 
     Args:
         job: The run.
@@ -85,7 +85,7 @@ class JudgeCatalogue(beam.PTransform):
     job: Job
 
     def expand(self, pcoll: beam.PCollection[BatchReceipt]) -> beam.PCollection[CatalogueVerdict]:
-        """From receipts to the one verdict."""
+        """Turns batch receipts into a single verdict."""
         return pcoll | "GatherReceipts" >> GatherAll() | "Judge" >> beam.ParDo(_Judge(self.job))
 
 
@@ -110,14 +110,14 @@ class ScreenRights(beam.PTransform):
 
     Args:
         job: The run.
-        verdict: The gate's verdict, a collection of one.
+        verdict: The verdict of the catalogue checks, a collection of one.
     """
 
     job: Job
     verdict: beam.PCollection[CatalogueVerdict]
 
     def expand(self, pcoll: beam.PCollection[BatchReceipt]) -> beam.PCollection[ScreenReceipt]:
-        """From batches that were read to batches that were screened."""
+        """Turns receipts of read batches into receipts of screened batches."""
         return pcoll | "ScreenBatch" >> beam.ParDo(
             _ScreenBatch(self.job), AsSingleton(self.verdict)
         )
@@ -140,7 +140,7 @@ class _CountScreened(beam.DoFn):
 
 @dataclass
 class CountScreened(beam.PTransform):
-    """Leaves the sum of all batches' counts in the work area, to be reconciled.
+    """Writes the sum of all batches' counts to the work area, for reconciliation.
 
     Args:
         job: The run.
@@ -149,7 +149,7 @@ class CountScreened(beam.PTransform):
     job: Job
 
     def expand(self, pcoll: beam.PCollection[ScreenReceipt]) -> beam.PCollection[StepCounts]:
-        """From screened batches to their counts in sum."""
+        """Turns receipts of screened batches into their summed counts."""
         return (
             pcoll
             | "GatherScreened" >> GatherAll()
@@ -195,7 +195,7 @@ class _EnrichUnit(beam.DoFn):
 class EnrichAssets(beam.PTransform):
     """Fetches, prepares, embeds and captions the cleared assets, a unit at a time.
 
-    What crosses the shuffle is where a unit's rows lie, never the rows or the media.
+    Only the locations of a unit's rows cross the shuffle, never the rows or the media.
 
     Args:
         job: The run.
@@ -204,7 +204,7 @@ class EnrichAssets(beam.PTransform):
     job: Job
 
     def expand(self, pcoll: beam.PCollection[ScreenReceipt]) -> beam.PCollection[UnitReceipt]:
-        """From screened batches to units that were enriched."""
+        """Turns receipts of screened batches into receipts of enriched units."""
         return (
             pcoll
             | "SpreadBlocks" >> beam.ParDo(_SpreadBlocks())
@@ -218,7 +218,7 @@ class _PlanRun(beam.DoFn):
         self._job = job
 
     def process(self, element: list[UnitReceipt]) -> Iterator[ShardSpec]:
-        # The stopped verdict leaves no receipts and nothing to select from.
+        # If the verdict stopped the run, there are no receipts and nothing to select from.
         job = self._job
         store = open_store(job.output_uri)
         with record_failure(store, job.work, job.progress_path):
@@ -236,7 +236,7 @@ class SelectSamples(beam.PTransform):
     job: Job
 
     def expand(self, pcoll: beam.PCollection[UnitReceipt]) -> beam.PCollection[ShardSpec]:
-        """From enriched units to shards to be written."""
+        """Turns receipts of enriched units into the shards to write."""
         return pcoll | "GatherUnits" >> GatherAll() | "PlanRun" >> beam.ParDo(_PlanRun(self.job))
 
 
@@ -256,8 +256,8 @@ class _WriteShard(beam.DoFn):
 
     def process(self, element: ShardSpec) -> Iterator[ShardReceipt]:
         models, store = self._job.models, self._store
-        # Opened with the first shard, not in setup: the list of features must be of after the
-        # units' end. Nor with each, since the list is as long as the library.
+        # Opened with the first shard rather than in setup, since features must be listed after all
+        # units have ended, and only once, since the list grows with the library.
         if self._features is None:
             self._features = open_feature_store(
                 store, models.clip_id, models.captioner_id, self._job.reader_id
@@ -277,7 +277,7 @@ class WriteShards(beam.PTransform):
     job: Job
 
     def expand(self, pcoll: beam.PCollection[ShardSpec]) -> beam.PCollection[ShardReceipt]:
-        """From shards to be written to receipts of shards that were."""
+        """Turns the shards to write into receipts of written shards."""
         return (
             pcoll
             | "Numbered" >> beam.ParDo(_Numbered())

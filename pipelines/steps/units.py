@@ -1,8 +1,8 @@
-"""Units' tables: what is known of the assets that go on, for selection and for the shards.
+"""Writes and reads unit tables, which hold the enriched assets for selection and the shards.
 
-A shard takes the assets of one family, and those of several units; a unit has assets of several
-families and may be larger than a shard. So each family's rows are a row group of their own, and a
-worker keeps the last few that it has read.
+A shard takes assets of one family from several units; a unit has assets of several families and
+may be larger than a shard. So each family's rows form a row group of their own, and a worker caches
+the last few row groups that it read.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _KEPT_TABLES = 4
 
 
 def unit_key(job: Job, unit: int) -> str:
-    """Where a unit's table lies."""
+    """Returns the key of a unit's table in the store."""
     return f"{job.work}/units/{unit_name(unit)}.parquet"
 
 
 def write_unit(store: Store, job: Job, unit: int, rows: pa.Table) -> None:
-    """Writes a unit's table, each family's rows together.
+    """Writes a unit's table, with one row group per family.
 
     Args:
-        store: The output.
+        store: The output store.
         job: The run.
         unit: The unit's number.
         rows: Its rows (schemas.unit.UNIT_SCHEMA).
@@ -42,15 +42,15 @@ def write_unit(store: Store, job: Job, unit: int, rows: pa.Table) -> None:
 
 
 def read_unit(store: Store, job: Job, unit: int, columns: list[str]) -> pa.Table:
-    """Some columns of a unit's table, in its order."""
+    """Reads some columns of a unit's table, in the table's order."""
     return read_parquet(store, unit_key(job, unit), columns)
 
 
 class UnitTables:
-    """The units' tables as one worker of a run reads them.
+    """Reads unit tables for one worker of a run, with a small cache.
 
     Args:
-        store: The output.
+        store: The output store.
         job: The run.
     """
 
@@ -60,7 +60,7 @@ class UnitTables:
         self._kept = lru_cache(maxsize=_KEPT_TABLES)(self._read)
 
     def rows(self, unit: int, family: str) -> pa.Table:
-        """A unit's rows of one family (schemas.unit.UNIT_SCHEMA)."""
+        """Returns a unit's rows of one family (schemas.unit.UNIT_SCHEMA)."""
         return self._kept(unit, family)
 
     def _read(self, unit: int, family: str) -> pa.Table:

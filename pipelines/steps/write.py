@@ -1,9 +1,9 @@
-"""Writing one shard: the tar, its table and stats, its embeddings, its decisions, its receipt.
+"""Writes one shard: the tar, its table and stats, its embeddings, its decisions, its receipt.
 
-The order, marked below: 1. skip what is committed; 2. gather the planned samples' rows and
-features; 3. stream the tar, checking every medium's digest on the way; 4. write what lies beside
-it; 5. leave the rows that ledger and decisions are made of; 6. commit. Before 4 and 6 the run's
-claim is looked at: a worker that outlived its run must not write into another one's version.
+The numbers mark these stages in the code: 1. skip a committed shard; 2. read the planned samples'
+rows; 3. stream the tar and check every media digest; 4. write the files beside the tar; 5. write
+the rows from which ledger and decisions are made; 6. commit. The run's lease is confirmed before 4
+and 6, because a worker that outlived its run must not write into another run's version.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ from schemas.sample import CaptionSource
 from schemas.shard_table import SampleRow
 from schemas.unit import UnitRow
 
-_BATCH_SAMPLES = 16  # samples made, and told of, together
+_BATCH_SAMPLES = 16  # samples made, and reported as progress, together
 
 
 def write_shard(
     store: Store, features: FeatureStore, units: UnitTables, job: Job, spec: ShardSpec
 ) -> ShardReceipt:
-    """Writes one shard and returns its receipt; a shard that is committed is not written again."""
+    """Writes one shard and returns its receipt; a committed shard is not written again."""
     commit = f"{job.work}/shards/{spec.name}.json"
     committed = store.exists(commit)
     if committed and store.exists(_delivered_key(job, spec)):  # 1
@@ -96,7 +96,7 @@ def _confirm_lease(store: Store, job: Job) -> None:
 
 
 def _planned_rows(store: Store, units: UnitTables, job: Job, spec: ShardSpec) -> pa.Table:
-    """The shard's rows of UNIT_SCHEMA, by key."""
+    """Returns the shard's rows (UNIT_SCHEMA), sorted by asset commitment."""
     plan = read_parquet(store, f"{job.work}/plan/{spec.name}.parquet")
     tables = (units.rows(unit, spec.family) for unit in sorted(set(values_of(plan["unit"], int))))
     found = pa.concat_tables(
@@ -114,11 +114,11 @@ def _planned_rows(store: Store, units: UnitTables, job: Job, spec: ShardSpec) ->
 
 
 def _write_samples(tar: TarWriter, job: Job, spec: ShardSpec, rows: pa.Table) -> pa.Table:
-    """Writes the samples of rows into a tar; returns the shard's table."""
+    """Writes the rows' samples into a tar and returns the shard's table."""
     shard_rows: list[SampleRow] = []
     for start in range(0, len(rows), _BATCH_SAMPLES):
-        # Made here rather than before, since the tar's threads digest meanwhile; several at once,
-        # since every medium drives all else out of the processor's caches.
+        # Samples are made here because the tar's threads compute digests meanwhile, and several at
+        # a time because every media file evicts everything else from the processor's caches.
         batch = rows_of(rows.slice(start, _BATCH_SAMPLES), UnitRow)
         samples = [make_sample(row, job) for row in batch]
         pairs = list(zip(samples, batch, strict=True))
@@ -153,7 +153,7 @@ def _open_media(job: Job, row: UnitRow) -> Iterator[bytes]:
 
 
 class _MediaChangedError(Exception):
-    """A medium is not what its unit found."""
+    """A media file no longer has the bytes that its unit read."""
 
     def __init__(self, row: UnitRow, detail: str) -> None:
         super().__init__(detail)
@@ -161,17 +161,17 @@ class _MediaChangedError(Exception):
         self.run_error = RunError(
             "A medium changed while the run was under way",
             f"asset {row['asset_id']!r}: {detail}",
-            "Let the library rest, then run again.",
+            "Wait until nothing changes the media any more, then run again.",
         )
 
 
 def _mark_media_changed(store: Store, features: FeatureStore, job: Job, row: UnitRow) -> None:
-    """Sees to it that the next run reads this medium, which units and plan are outdated by."""
+    """Makes the next run read this media file again, and marks units and plan as outdated."""
     low, high = layout.unit_range(layout.unit_of(row["hash"], job.unit_bits), job.unit_bits)
     try:
         state = file_state(resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy))
     except BadRecord:
-        state = None  # it leads elsewhere now, so that no file is known by it
+        state = None  # the URI no longer leads to an allowed file, so no cached state applies
     invalidate(features.digest_cache, low, high, [] if state is None else [state])
     mark_outdated(store, job.work)
 
@@ -185,7 +185,7 @@ def _write_beside(
     table: pa.Table,
     tar_bytes: int,
 ) -> list[FileRecord]:
-    """Writes a shard's files but the tar; returns what the manifest will say of them."""
+    """Writes a shard's files other than the tar; returns their records for the manifest."""
     contents = {
         layout.shard_table_path(spec.name): parquet_bytes(table),
         layout.shard_stats_path(spec.name): json_bytes(shard_stats(table, tar_bytes)),
@@ -205,7 +205,7 @@ def _write_beside(
 def _embedding_files(
     features: FeatureStore, job: Job, number: int, rows: pa.Table, embedded: pa.Table
 ) -> dict[str, bytes]:
-    """Embeddings and what lies beside them, by path: of a shard's embedded samples."""
+    """Returns the embedding files of a shard's embedded samples, and their tables, by path."""
     low, high = _hash_range(rows, job.unit_bits)
     digests = values_of(embedded["media_sha256"], str)
     image = features.embeddings.vectors(low, high, "embedding", digests)
@@ -224,14 +224,14 @@ def _embedding_files(
 
 
 def _hash_range(rows: pa.Table, bits: int) -> tuple[int, int]:
-    """The range of whole units that a shard's rows lie in."""
+    """Returns the hash range of the whole units that a shard's rows lie in."""
     hashes = rows["hash"].to_numpy()
     low, high = (layout.unit_of(int(value), bits) for value in (hashes.min(), hashes.max()))
     return layout.unit_range(low, bits)[0], layout.unit_range(high, bits)[1]
 
 
 def _npy_bytes(vectors: Vectors) -> bytes:
-    """Vectors as clip-retrieval keeps them: float16, [samples, dimensions]."""
+    """Encodes vectors as clip-retrieval stores them: .npy, float16, [samples, dimensions]."""
     matrix: npt.NDArray[np.float16] = vectors.astype(np.float16)
     sink = io.BytesIO()
     np.save(sink, matrix, allow_pickle=False)
@@ -241,7 +241,7 @@ def _npy_bytes(vectors: Vectors) -> bytes:
 def _record_delivered(
     store: Store, job: Job, spec: ShardSpec, rows: pa.Table, samples: pa.Table
 ) -> None:
-    """Leaves what the ledger and the decisions need of the shard's assets."""
+    """Writes the rows of the shard's assets that the ledger and the decisions need."""
     write_table(store, _delivered_key(job, spec), delivered_table(rows, samples))
 
 
@@ -250,9 +250,9 @@ def _delivered_key(job: Job, spec: ShardSpec) -> str:
 
 
 def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: pa.Table) -> None:
-    """For a repair, which leaves a sound shard as it is, if it holds what this run would write.
+    """Keeps an intact published shard during a repair, if it holds what this run would write.
 
-    That it holds nothing else is seen by the counts.
+    That it holds nothing else is checked by the counts.
     """
     path = f"{job.delivery}/{layout.shard_table_path(spec.name)}"
     published = read_parquet(store, path, ["shard", "key", "media_sha256", "decision_sha256"])

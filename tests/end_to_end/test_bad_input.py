@@ -277,7 +277,7 @@ def test_past_the_limit_of_dead_letters_and_on_after_mending(demo: Demo, inputs:
     inputs.replace('dead_letter_share = "0.50"', 'dead_letter_share = "0.01"')
     ended = inputs.run_apart()
     assert ended.code == 1 and "Traceback" not in ended.err
-    for word in ("Too many dead letters", "limits.dead_letter_share = 0.01", "raise the limit"):
+    for word in ("Too many failed assets", "limits.dead_letter_share = 0.01", "raise the limit"):
         assert word in ended.err
     out = Path(inputs.out)
     agency = out / "demo-strict" / "v0001" / "agency"

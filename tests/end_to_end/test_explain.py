@@ -253,7 +253,7 @@ def test_a_row_that_stops_the_run_says_so(demo: Demo, tmp_path: Path) -> None:
     strict.write_text(re.sub(r"divert = .*", "divert = []", text), encoding="utf-8")
     query = open_decision_inputs(str(demo.catalogue), load_deal(strict), parse_as_of(AS_OF))
     explained = explain_asset(by_role(demo, "splits_short"), query)
-    assert "stops at the gate" in explained.warnings[0]
+    assert "catalogue checks stop" in explained.warnings[0]
     assert codes(explained) == [("splits.not_whole",)]
     check_lines(list(asset_trace_lines(explained, query, None)))
 

@@ -154,7 +154,7 @@ def test_too_many_dead_letters_and_a_delivery_afterwards(library: SmallLibrary) 
     library.add(3)  # without files
     library.add(2, side=560)
     library.add(1, licence_class="editorial")
-    lines, told = packaged_both_ways(library, 1, "Too many dead letters")
+    lines, told = packaged_both_ways(library, 1, "Too many failed assets")
     # Selection did not run, and is not shown as if it had passed nothing.
     assert funnel(told) == {
         "read": (6, 0, 0, 6),
@@ -208,7 +208,7 @@ def test_the_demo_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     out = tmp_path / "demo"
     ended = in_process("demo", "--out", out, "--assets", 90, "--workers", 1, "--quiet", "--json")
     assert ended.code == 1
-    assert ended.err.startswith("fairshard demo: Too many dead letters"), ended.err
+    assert ended.err.startswith("fairshard demo: Too many failed assets"), ended.err
     key = json.loads((out / "answer_key.json").read_bytes())["deals"]["demo-main"]["counts"]
     named = ("in", "refused", "dead_letters", "out")
     assert funnel(ended.json) == {
