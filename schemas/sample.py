@@ -32,6 +32,7 @@ class DeliveredAssetRow(TypedDict):
     key: str
     media_sha256: str
     decision_sha256: str
+    overrides: str
 
 
 # One row an asset in the work area, for the ledger and the decisions; never published.

@@ -80,7 +80,7 @@ def test_a_rule_about_assets_is_one_record(copied: Path) -> None:
     assert answer["said"]["language"] == "None"
     assert answer["docs"] == [
         "| `language.not_english` | screen | refused | The asset is not described in English. "
-        "| `assets.language` | Describe it in English. |"
+        "| `assets.language` |  | Describe it in English. |"
     ]
     [reason] = answer["odrl"]
     assert reason == {
