@@ -234,7 +234,7 @@ def test_the_cap_equals_the_strict_deals_max_assets() -> None:
         if verdict.reasons == ("select.over_cap",)
     ]
     assert len(delivered) == text.select.max_assets
-    # Those delivered come first by the hash that docs/walk.md defines.
+    # Those delivered come first by the hash that docs/pipeline.md defines.
     drawn = {
         name: hashlib.sha256(b"fairshard/asset\0" + name.encode()).digest()
         for name in (*delivered, *capped)
