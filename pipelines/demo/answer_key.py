@@ -71,7 +71,7 @@ def answer_deal(plan: LibraryPlan, deal: DemoDeal) -> DealAnswer:
 
 
 def _cap_order(asset_id: str) -> bytes:
-    """Returns the sort key by which a cap picks assets: a hash of the id, as in docs/pipeline.md."""
+    """Returns the key by which a cap sorts assets: a hash of the id (docs/pipeline.md)."""
     return hashlib.sha256(b"fairshard/asset\0" + asset_id.encode()).digest()
 
 

@@ -231,7 +231,7 @@ def test_bad_input_is_told(demo: Demo, capsys: pytest.CaptureFixture[str], tmp_p
     for asset_id, more, message in (
         (known.lower(), (), f"Is it one of {known}"),
         ("\udcff[red]\x1b[0m", (), "no such asset"),
-        (known, ("--as-of", "soon"), "Not an instant"),
+        (known, ("--as-of", "soon"), "Not a date or instant"),
         (known, ("--out", tmp_path), "no published run"),
         (known, ("--mapping", tmp_path / "none.toml"), "mapping"),
     ):

@@ -119,8 +119,11 @@ def test_what_is_refused_leaves_nothing(
         (["--run", published, "--deal", other], "other terms"),
         (["--run", nowhere, "--deal", other], "no published run"),
         (["--run", published, "--deal", nowhere], "cannot be read"),
-        (["--run", published, "--deal", demo.deal(DEAL), "--to", inside], "no part of a signed"),
-        (["--run", published, "--deal", demo.deal(DEAL), "--for", "buyer"], "need a place"),
+        (
+            ["--run", published, "--deal", demo.deal(DEAL), "--to", inside],
+            "cannot be added to a signed",
+        ),
+        (["--run", published, "--deal", demo.deal(DEAL), "--for", "buyer"], "need a folder"),
     ):
         assert main(["odrl", "--quiet", *map(str, arguments)]) == 2
         error = capsys.readouterr().err

@@ -285,7 +285,7 @@ def test_a_buyer_is_told_what_to_pull_again(output: RepairOutput) -> None:
     before = times(output.out)
     ended = run_in_process("verify", output.delivery, "--repair", "--quiet")
     assert ended.code == 2
-    assert "README.md" in ended.err and ".tar" in ended.err and "pull these again" in ended.err
+    assert "README.md" in ended.err and ".tar" in ended.err and "download these again" in ended.err
     assert times(output.out) == before
 
 

@@ -147,5 +147,5 @@ def test_options_that_make_no_sense(
 def test_what_people_read(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(delivery), "--quiet", "--sample", "10%", "--seed", "9"]) == 0
     out = capsys.readouterr().out
-    assert "seed 9" in out and "one sample in a hundred" in out
+    assert "seed 9" in out and "affects 1 % of the samples" in out
     assert "OK as far as checked" in out

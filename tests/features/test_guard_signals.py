@@ -194,4 +194,6 @@ class LyingGuard(Guard):
 
 
 def test_nonsense_from_the_child_is_a_fault() -> None:
-    assert_one_fault(LyingGuard().signals(denying("jpg"), "jpg", NO_TRUST, LIMITS), "nonsense")
+    assert_one_fault(
+        LyingGuard().signals(denying("jpg"), "jpg", NO_TRUST, LIMITS), "an invalid answer"
+    )

@@ -332,7 +332,7 @@ def test_limits_are_read_from_whatever_fields_a_sample_has() -> None:
             "duplication_constraints": "DP-NDC",
         }
     ) == UsageLimits(plus_codes=(("fs:alter", ("AL-CRP", "AL-FLP", "IF-MMD")),))
-    with pytest.raises(InputError, match="no date"):
+    with pytest.raises(InputError, match="is not a date"):
         read_usage_limits({"usable_until": "soon"})
 
 
