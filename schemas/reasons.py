@@ -166,7 +166,7 @@ class Reason(StrEnum):
         "file.unreadable",
         "The file carries rights metadata that cannot be read.",
         "XMP, EXIF, C2PA",
-        "Write the metadata anew, or take it out.",
+        "Write the metadata again, or remove it.",
     )
     FILE_AI_GENERATED = _file(
         "file.ai_generated",
@@ -193,7 +193,7 @@ class Reason(StrEnum):
         "server.unreadable",
         "The server's statement of rights cannot be read.",
         "HTTP headers, robots.txt, tdmrep.json, RSL",
-        "Mend the server's file, or sign an agreement that covers every needed purpose.",
+        "Fix the server's file, or sign an agreement that covers every needed purpose.",
         "agreements",
         "purposes",
     )
@@ -271,7 +271,7 @@ class Reason(StrEnum):
         "profile.no_frame_rate",
         "The film does not say its frame rate, and it cannot be guessed.",
         "assets.media_uri",
-        "Write the film anew with times of its frames.",
+        "Export the film again with a time for each frame.",
     )
     PROFILE_UNMET = _profile(
         "profile.unmet",
