@@ -23,6 +23,7 @@ from pipelines.features.reading_json import reading_to_json
 from pipelines.media.films import probe_film
 from pipelines.media.formats import parse_format
 from pipelines.media.images import decode_for_models
+from pipelines.process.identity import end_with_parent
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -106,7 +107,8 @@ def _answer(request: Header, data: bytes) -> _Answer:
 
 
 def main() -> None:
-    """Answers requests until the parent closes the pipe."""
+    """Answers requests until the parent closes the pipe or ends, even in the middle of a file."""
+    end_with_parent()
     requests = sys.stdin.buffer
     # Libraries that print would damage the messages.
     with os.fdopen(os.dup(1), "wb") as answers:

@@ -40,7 +40,7 @@ _ATTEMPTS = 2
 # The child inherits nothing of the parent's environment, so that a compromised decoder finds no
 # credentials in it.
 _ENVIRONMENT = {
-    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_ARENA_MAX": "1",  # a second arena would escape the memory limit
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }

@@ -85,6 +85,12 @@ def end_with(pid: int, started_ticks: int) -> None:
         threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
+def end_with_parent() -> None:
+    """Makes this process exit silently soon after the process that started it has ended."""
+    pid = os.getppid()
+    end_with(pid, _started_ticks(pid) or 0)
+
+
 def _boot_id() -> str:
     return _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else ""
 

@@ -54,7 +54,11 @@ def kill_worker(run: CommandRun, pid: int) -> float:
     if run.wait() == 0:
         return 0.0  # the worker had done its share
     took = time.monotonic() - struck
-    assert run.code == 1 and not run.members(), run.output_text()
+    assert run.code == 1, run.output_text()
+    # The killed worker's decoder ends by itself, a moment after it notices.
+    assert wait_until(lambda: not run.members(), _TOLD_WITHIN_S), [
+        command_of(pid) for pid in run.members()
+    ]
     error = run.errors()
     check_error_message(error)
     which = rf"worker_\d+, process {pid}, killed by signal 9 \(perhaps out of memory\)"
