@@ -1,4 +1,4 @@
-"""If a digest fails while a tar is read, one error is raised and no thread remains."""
+"""Digests while a tar is read: a failure raises one error and no thread remains."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ SIGNED = {
     "purposes": list(Purpose),
     "contributors": ["all"],
 }
-NOES = (
+DENIALS = (
     *(Reason.FILE_DENIED, Reason.FILE_CONDITIONAL),
     *(Reason.SERVER_DENIED, Reason.SERVER_CONDITIONAL),
 )
@@ -125,7 +125,7 @@ def test_the_cases_are_unique_and_cover_every_value_purpose_and_reason() -> None
     assert {case.value for case in CASES} == {*Permission, None}
     assert {case.purpose for case in CASES} == set(Purpose)
     assert {case.reason for case in CASES} >= {
-        *NOES,
+        *DENIALS,
         Reason.FILE_UNREADABLE,
         Reason.SERVER_UNREADABLE,
         None,
@@ -181,16 +181,16 @@ def test_a_signed_agreement_overrides_denials_but_not_unreadable_files(number: i
     resolution = judge(reading, case.purpose, signed=True)
     expected = [case.reason] if case.reason is Reason.FILE_UNREADABLE else []
     assert list(resolution.reasons) == expected
-    noes = [
+    denials = [
         signal
         for signal in reading.signals
         if signal.purpose is case.purpose
         and signal.value in (Permission.DENY, Permission.CONDITIONAL)
     ]
     overrides = [item for item in resolution.overrides if item.signal.purpose is case.purpose]
-    assert [item.signal for item in overrides] == noes
+    assert [item.signal for item in overrides] == denials
     assert {item.agreement for item in overrides} <= {"MSA-7"}
-    assert bool(noes) == (case.value in (Permission.DENY, Permission.CONDITIONAL))
+    assert bool(denials) == (case.value in (Permission.DENY, Permission.CONDITIONAL))
 
 
 @pytest.mark.long

@@ -229,7 +229,7 @@ _METADATA = [
         "cawg.metadata",
     ),
     _mapped(
-        "cawg.metadata with an alias beside a permission",
+        "cawg.metadata with an alias next to a permission",
         {"plus:DataMining": f"{_DMI}ALLOWED", "mining": f"{_DMI}PROHIBITED"},
         _GEN,
         _DENY,

@@ -211,8 +211,8 @@ DROPPED = {
     " rdf:about='DMI-ALLOWED'/></plus:DataMining>",
     "text after an element": "<plus:DataMining><rdf:Description rdf:about='DMI-ALLOWED'/>no"
     "</plus:DataMining>",
-    "text beside a resource": "<plus:DataMining rdf:resource='DMI-ALLOWED'>no</plus:DataMining>",
-    "text beside attributes": "<plus:DataMining rdf:value='DMI-ALLOWED'>no</plus:DataMining>",
+    "text with a resource": "<plus:DataMining rdf:resource='DMI-ALLOWED'>no</plus:DataMining>",
+    "text with attributes": "<plus:DataMining rdf:value='DMI-ALLOWED'>no</plus:DataMining>",
     "text in a node": "<plus:DataMining><rdf:Description rdf:about='DMI-ALLOWED'>no"
     "</rdf:Description></plus:DataMining>",
     "text in a bag": "<plus:DataMining><rdf:Bag>no<rdf:li>DMI-ALLOWED</rdf:li></rdf:Bag>"
@@ -280,8 +280,8 @@ def test_mutated_packets_never_turn_into_permissions(data: st.DataObject) -> Non
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(sorted(build.CARRIERS)))
 def test_a_denial_counts_next_to_any_bytes(noise: bytes, carrier: str) -> None:
-    beside = read_metadata(build.jpeg_xmp(DENIAL) + build.CARRIERS[carrier](noise))
-    assert {signal.purpose for signal in beside.signals} == set(PURPOSES)
+    reading = read_metadata(build.jpeg_xmp(DENIAL) + build.CARRIERS[carrier](noise))
+    assert {signal.purpose for signal in reading.signals} == set(PURPOSES)
     read_metadata(build.CARRIERS[carrier](noise))
 
 
@@ -336,8 +336,8 @@ def test_fuzzing_findings_stay_fixed(raw: bytes) -> None:
     for data in (raw, *(carry(raw) for carry in build.CARRIERS.values())):
         for fault in read_metadata(data).faults:
             assert fault.detail.isprintable()
-    beside = read_metadata(build.jpeg_xmp(DENIAL) + raw)
-    assert {signal.purpose for signal in beside.signals} == set(PURPOSES)
+    reading = read_metadata(build.jpeg_xmp(DENIAL) + raw)
+    assert {signal.purpose for signal in reading.signals} == set(PURPOSES)
 
 
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
