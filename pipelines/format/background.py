@@ -1,7 +1,7 @@
-"""A thread that runs tasks in order from a short queue.
+"""Runs tasks in order in a thread, from a short queue.
 
-Writing and hashing large pieces release Python's global lock, so they run in parallel with the
-rest.
+Writing and hashing large pieces of data release Python's global lock, so they run in parallel with
+the rest.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Task = TypeVar("Task")
 class BackgroundWorker(Generic[Task]):
     """Runs tasks one after another in its own thread, which starts with the first task.
 
-    The caller must end it with `finish` or `stop`. No call blocks on a failed thread: every method
-    except `stop` raises the thread's error.
+    The caller must end it with `finish` or `stop`. If the thread has failed, no call waits for it:
+    every method except `stop` raises the thread's error.
 
     Args:
         handle: Runs one task.
@@ -39,7 +39,7 @@ class BackgroundWorker(Generic[Task]):
         self._thread: threading.Thread | None = None
 
     def submit(self, task: Task) -> int:
-        """Queues a task and returns its number; blocks while the queue is full."""
+        """Queues a task and returns its number. Blocks while the queue is full."""
         with self._change:
             self._wait_until(lambda: len(self._waiting) < self._depth)
             if self._ended:

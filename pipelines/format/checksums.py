@@ -1,7 +1,7 @@
-"""`SHA256SUMS`: the delivery's digests for `sha256sum -c`, which every system has.
+"""Writes `SHA256SUMS`: the delivery's digests, for `sha256sum -c`.
 
-One line per file, in the manifest's order: digest, two spaces, path. It does not contain itself or
-the manifest, which is written after it and lists it.
+There is one line per file, in the manifest's order: digest, two spaces, path. It does not list
+itself or the manifest, which is written later and lists it.
 """
 
 from __future__ import annotations

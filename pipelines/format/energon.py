@@ -1,11 +1,11 @@
 """Writes Energon's index of a delivery, so that `energon prepare` is not needed.
 
-There is one data set with all families at the delivery's root: `.nv-meta/` names every shard, and a
-metadataset `energon-<family>.yaml` selects one family and says which sample its files form. The
-root itself yields captioned images if all families are images. If there are films, it yields raw
-samples, since a typed data set would silently omit the films. Formats are those of
+The delivery's root is one data set with all families: `.nv-meta/` names every shard, and a
+metadataset `energon-<family>.yaml` selects one family and defines which sample type its files form.
+The root itself yields captioned images if all families are images. If there are films, it yields
+raw samples, since a typed data set would silently omit the films. The formats are those of
 Megatron-Energon 7: `.nv-meta/.info.json`, `split.yaml`, `dataset.yaml`, `index.sqlite`,
-`index.uuid`, and `<shard>.tar.idx` beside each tar.
+`index.uuid`, and `<shard>.tar.idx` next to each tar.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from schemas import layout
 from schemas.layout import ENERGON
 from schemas.manifest import ShardRecord
 
-#: The Energon release whose formats these are.
+#: The Energon release that defines these formats.
 ENERGON_VERSION = "7.4.1"
 IMAGE_FAMILIES = frozenset({"jpg", "png", "webp"})
 
 _NAMESPACE = uuid.UUID("5d7f1d0e-8a4c-5c55-9a0f-3f6f0a1c2b7e")  # arbitrary, but fixed
 _CHUNK_BYTES = 1 << 20
-# SQLite writes its own version into files. It is not read, and bytes must be reproducible.
+# SQLite writes its own version into its files. Nothing reads it, and the bytes must not vary.
 _SQLITE_VERSION_AT, _SQLITE_VERSION = 96, (3_040_001).to_bytes(4, "big")
 _TABLES = """
 CREATE TABLE samples (tar_file_id INTEGER NOT NULL, sample_key TEXT NOT NULL UNIQUE,
@@ -49,7 +49,7 @@ CREATE INDEX idx_sample_parts_seq
 CREATE INDEX idx_sample_parts_full ON sample_parts(
     tar_file_id, sample_index, part_name, content_byte_offset, content_byte_size);
 """
-#: Where a sample's members lie, by its row of the shard's table; in the order of the tar.
+#: The columns of a shard's table that locate a sample's members, in the order of the tar.
 _KINDS = ("media", "txt", "json")
 EXTENT_COLUMNS = (
     "key",
@@ -78,10 +78,14 @@ splits:
 
 
 def sample_offsets(extents: pa.Table) -> npt.NDArray[np.int64]:
-    """Where each sample's first header begins and the last one's padding ends, [samples + 1].
+    """Returns where each sample begins and where the last one ends, in bytes.
 
     Args:
         extents: The columns `EXTENT_COLUMNS` of a shard's table, in the order of its tar.
+
+    Returns:
+        Offsets, [samples + 1]: of each sample's first header, and of the end of the last sample's
+        padding.
     """
     starts: npt.NDArray[np.int64] = extents["media_offset"].to_numpy() - BLOCK
     if not len(extents):
@@ -92,15 +96,18 @@ def sample_offsets(extents: pa.Table) -> npt.NDArray[np.int64]:
 
 
 def tar_index(extents: pa.Table) -> bytes:
-    """The content of a `.tar.idx`: where each sample begins and the last one ends, 64 bits each."""
+    """Returns the content of a `.tar.idx`: the result of `sample_offsets`, 64 bits each."""
     return sample_offsets(extents).astype("<u8").tobytes()
 
 
 def metadata_files(shards: Sequence[ShardRecord]) -> Iterator[tuple[str, bytes]]:
-    """Everything but the `.tar.idx` files and `index.sqlite`: path below the delivery, and bytes.
+    """Yields path and bytes of every index file but the `.tar.idx` files and `index.sqlite`.
 
     Args:
-        shards: In the order of their paths.
+        shards: The shards, in the order of their paths.
+
+    Yields:
+        The path relative to the delivery, and the bytes.
     """
     counts = {layout.tar_path(shard.name): shard.samples for shard in shards}
     info = {"energon_version": ENERGON_VERSION, "shard_counts": counts}
@@ -122,7 +129,7 @@ def metadata_files(shards: Sequence[ShardRecord]) -> Iterator[tuple[str, bytes]]
 
 
 def _split(shards: Sequence[ShardRecord]) -> str:
-    """All shards are for training; a part of each family's name has its shards alone."""
+    """Returns `split.yaml`: `train` has all shards, and a part per family has only its shards."""
     paths = [layout.tar_path(shard.name) for shard in shards]
     lines = ["split_parts:", "  train:", *(f"  - {path}" for path in paths)]
     for family in sorted({shard.family for shard in shards}):
@@ -132,7 +139,7 @@ def _split(shards: Sequence[ShardRecord]) -> str:
 
 
 def _index_uuid(shards: Sequence[ShardRecord]) -> uuid.UUID:
-    """Energon knows an index by its UUID: the same shards have the same one."""
+    """Returns the UUID by which Energon identifies an index: the same for the same shards."""
     digest = hashlib.sha256()
     for shard in shards:
         digest.update(f"{shard.sha256}  {layout.tar_path(shard.name)}\n".encode())
@@ -140,9 +147,9 @@ def _index_uuid(shards: Sequence[ShardRecord]) -> uuid.UUID:
 
 
 class SampleDatabase:
-    """Makes `index.sqlite`, a shard at a time: memory is that of one shard's rows.
+    """Builds `index.sqlite` one shard at a time, in the memory of one shard's rows.
 
-    Its file is temporary, and gone when the block ends.
+    The database is a temporary file, which is deleted when the `with` block ends.
     """
 
     def __init__(self) -> None:
@@ -152,7 +159,7 @@ class SampleDatabase:
         self._shards = 0
 
     def __enter__(self) -> SampleDatabase:
-        # One transaction without a journal: the file changes once, so its bytes repeat.
+        # One transaction without a journal writes the file once, so its bytes are reproducible.
         for pragma in ("page_size = 4096", "journal_mode = OFF", "synchronous = OFF"):
             self._database.execute(f"PRAGMA {pragma}")
         self._database.execute("BEGIN")
@@ -169,7 +176,7 @@ class SampleDatabase:
         self._folder.cleanup()
 
     def add_shard(self, extents: pa.Table) -> None:
-        """Adds the next shard, in the order of the paths.
+        """Adds the next shard. Shards must come in the order of their paths.
 
         Args:
             extents: The columns `EXTENT_COLUMNS` of its table.
@@ -189,7 +196,7 @@ class SampleDatabase:
         )
 
     def content(self) -> Iterator[bytes]:
-        """Ends the database and returns its bytes, in chunks; no shard can be added then."""
+        """Completes the database and yields its bytes in chunks. No shard can be added after."""
         self._execute(_INDEXES)
         self._database.execute("COMMIT")
         self._database.close()
@@ -201,13 +208,13 @@ class SampleDatabase:
                 yield chunk
 
     def _execute(self, statements: str) -> None:
-        # Not executescript: that commits first.
+        # `executescript` is not used because it commits first.
         for statement in statements.split(";")[:-1]:
             self._database.execute(" ".join(statement.split()))
 
 
 def _parts(extents: pa.Table) -> Iterator[tuple[int, str, int, int]]:
-    """Every member in order: number of its sample, extension, offset and length of its data."""
+    """Yields every member in order: sample number, extension, and its data's offset and length."""
     rows = zip(*(extents[name].to_pylist() for name in EXTENT_COLUMNS[1:]), strict=True)
     for at, (member, *places) in enumerate(rows):
         extensions = (member.partition(".")[2], *_KINDS[1:])

@@ -19,7 +19,7 @@ def energon_files(
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Yields every file of Energon's index: path relative to the delivery, and bytes in chunks.
 
-    The bytes are to be taken before the next file is asked for. Each shard's table is read once.
+    The bytes must be read before the next file is requested. Each shard's table is read once.
 
     Args:
         store: The store with the shards' tables.

@@ -14,7 +14,7 @@ from schemas.manifest import Manifest
 
 
 class ManifestError(RunError):
-    """A manifest is malformed, altered, truncated, or signed by another key."""
+    """Raised when a manifest is malformed, altered, truncated, or signed by another key."""
 
 
 def sign_manifest(manifest: Manifest, signer: Signer) -> Manifest:
@@ -37,8 +37,8 @@ def open_manifest(data: bytes, pinned: tuple[str, ...] | None = None) -> Manifes
     3. The signature is by the key that the manifest names, which must be pinned if any keys are.
 
     Args:
-        data: The file.
-        pinned: The keys that the reader trusts, if any were given.
+        data: The file's bytes.
+        pinned: The keys that the reader trusts; None if none were given.
 
     Raises:
         ManifestError: If one of these checks fails.

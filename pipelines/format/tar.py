@@ -1,8 +1,8 @@
-"""Writes deterministic USTAR archives, the one form that every WebDataset reader opens.
+"""Writes deterministic USTAR archives, the only form that every WebDataset reader opens.
 
-Names are ASCII and at most 100 bytes in the name field, without prefix; mtime, uid and gid are 0
-and the mode is fixed; two zero blocks end the archive. Anything else loses samples in some reader
-without an error (PAX names in wids, a prefix in wids, float mtimes in comparisons).
+Names are ASCII and at most 100 bytes in the name field, without prefix. The mtime, uid and gid are
+0 and the mode is fixed. Two zero blocks end the archive. With anything else, some reader loses
+samples without an error (PAX names in wids, a prefix in wids, float mtimes in comparisons).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PADDINGS = tuple(map(bytes, range(BLOCK)))
 _MEMBER = re.compile(r"[a-z0-9_-]++(?:\.[a-z0-9]++)++")
 _MAX_LENGTH = 8**11 - 1  # eleven octal digits
 # A header is name, _OWNER, size, _TIME, checksum, _REST; its sum counts the checksum as spaces.
-# Fields are looked up by value, four octal digits at a time: formatting takes far longer.
+# Octal digits are looked up four at a time, since formatting them takes far longer.
 _OWNER = b"0000644\0" + b"0000000\0" * 2
 _TIME = b"\0" + b"00000000000\0"
 _REST = b"\0 0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(167)
@@ -45,8 +45,8 @@ _SUMS = tuple(map(sum, _DIGITS))
 _BASE_SUM = _FIXED_SUM - ord("0") - 1  # minus one of the digits, and Adler-32's initial 1
 _CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
 _LARGE_PIECE_BYTES = 16 * 1024  # smaller pieces are joined before they are written
-# Without digests batches are larger, since switching threads takes time. For digests, pieces are
-# joined, since each one needs Python's global lock, and batches stay in the processor's cache.
+# Without digests, batches are larger, because switching threads takes time. With digests, pieces
+# are joined, because each piece needs Python's global lock, and batches fit the processor's cache.
 _WRITTEN_BYTES = 4 * BATCH_BYTES
 
 
@@ -61,7 +61,7 @@ class Digests(enum.Flag):
 
 
 class Member(NamedTuple):
-    """The position of a member in its tar. A tuple, since a tar has many and tuples are cheap.
+    """The position of a member in its tar. It is a tuple because a tar has many members.
 
     Attributes:
         name: Its name.
@@ -86,15 +86,15 @@ def header(name: str, length: int) -> bytes:
 
 
 def _header(name: str, length: int) -> tuple[bytes, ...]:
-    """Returns the header in pieces, for callers that join them with others anyway."""
+    """Returns the header in pieces, for callers that join pieces anyway."""
     if len(name) > 100 or _MEMBER.fullmatch(name) is None:
         raise ValueError(f"not a valid member name: {name!r}")
     if not 0 <= length <= _MAX_LENGTH:
         raise ValueError(f"{name}: {length} bytes do not fit a USTAR member")
     encoded = name.encode()
     high, middle, low = length >> 24, length >> 12 & 4095, length & 4095
-    # The low half of Adler-32 is one more than the sum of the bytes, modulo a prime that the sum
-    # of 100 ASCII characters does not reach: five times as fast as a sum in Python.
+    # The low half of Adler-32 is one more than the sum of the bytes, modulo a prime that the sum of
+    # 100 ASCII characters does not reach. It is five times as fast as a sum in Python.
     digits = _SUMS[high] + _SUMS[middle] + _SUMS[low]
     checksum = _BASE_SUM + (zlib.adler32(encoded) & 0xFFFF) + digits
     return (
@@ -114,10 +114,10 @@ class TarWriter:
     """Streams members to a sink; writing and each digest have their own thread.
 
     Close it, or use it in a `with` block, so that the threads end. An error in the block or in a
-    method, which is raised once, abandons the tar: nothing more is written after that.
+    method is raised once and abandons the tar: nothing more is written after that.
 
     Args:
-        sink: Receives the bytes, by `writev` if it has that; only one thread writes to it.
+        sink: Receives the bytes, through `writev` if it has that; only one thread writes to it.
         digests: The digests to compute.
     """
 
@@ -132,7 +132,7 @@ class TarWriter:
         self._members = MemberDigests() if Digests.MEMBERS in digests else None
         self._sha256 = hashlib.sha256() if Digests.TAR in digests else None
         self._md5 = hashlib.md5(usedforsecurity=False) if Digests.MD5 in digests else None
-        # Writing gets each batch last: with few cores the digests take longer.
+        # Writing gets each batch last, because the digests take longer if there are few cores.
         self._consumers = [
             *(_digest_worker(one) for one in (self._sha256, self._md5) if one is not None),
             BackgroundWorker(writev_for(sink), QUEUE_DEPTH, "writing"),
@@ -173,7 +173,7 @@ class TarWriter:
             self._small_bytes += BLOCK
             received, members = 0, self._members
             for chunk in chunks:
-                # Threads read it later, so mutable data must be copied.
+                # Threads read the data later, so mutable data must be copied.
                 piece = chunk if type(chunk) is bytes else bytes(chunk)
                 if members is not None:
                     members.update(piece)
@@ -226,12 +226,12 @@ class TarWriter:
 
     @property
     def sha256(self) -> str:
-        """Digest of the whole tar once it is closed, hex."""
+        """The sha256 of the whole tar once it is closed, hex."""
         return self._digest(self._sha256)
 
     @property
     def md5(self) -> str:
-        """MD5 of the whole tar once it is closed, hex; used in the wids index."""
+        """The MD5 of the whole tar once it is closed, hex; the wids index uses it."""
         return self._digest(self._md5)
 
     def _threads(self) -> list[BackgroundWorker[Sequence[bytes]] | MemberDigests]:

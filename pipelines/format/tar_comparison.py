@@ -1,7 +1,7 @@
-"""Compares every byte of a tar with the places given by its table.
+"""Compares every byte of a tar with the places of members in its table.
 
-A parser that follows the headers cannot continue after a damaged one. Here the table says where
-each member must be, so a damaged header affects one member only, and a single pass over the tar
+A parser that follows the headers cannot continue after a damaged one. Here the table gives the
+place of each member, so a damaged header affects only one member, and a single pass over the tar
 gives the digests of its members and of the tar itself.
 """
 
@@ -46,10 +46,10 @@ class MemberPlace(NamedTuple):
 
 @dataclass(frozen=True)
 class TarFault:
-    """Bytes that differ from what is expected.
+    """Bytes of a tar that differ from what is expected.
 
     Attributes:
-        place: The member; None for what follows the last one.
+        place: The member; None for the bytes after the last one.
         part: `header`, `data`, `padding` or `end`.
         at: Offset of the first wrong byte, as far as known, from the start of the tar.
         cut: Whether the tar ends before or within the part.
@@ -62,7 +62,7 @@ class TarFault:
 
 
 class PlacesError(Exception):
-    """The places cannot be those of a tar; the message says why."""
+    """Raised when no tar can have these places; the message says why."""
 
 
 def places_of(rows: Sequence[ShardRow]) -> list[MemberPlace]:
@@ -79,7 +79,7 @@ def places_of(rows: Sequence[ShardRow]) -> list[MemberPlace]:
         keys.add(row["key"])
         for place in places_of_row(row):
             if place.name.partition(".")[0] != place.key:
-                raise PlacesError(f"member {place.name} is not named for its key {place.key}")
+                raise PlacesError(f"member {place.name} is not named after its key {place.key}")
             if place.offset != at + BLOCK:
                 raise PlacesError(
                     f"member {place.name} at byte {place.offset}, expected at {at + BLOCK}"
@@ -107,11 +107,11 @@ def places_of_row(row: ShardRow) -> list[MemberPlace]:
 
 
 class _PlacedMember(ParsedMember):
-    """A member that is being read at its place.
+    """A member that is being read at its expected place.
 
     Attributes:
         place: Its place.
-        kept: Its bytes, if they are needed.
+        kept: Its bytes; None for media, whose bytes are not needed.
     """
 
     __slots__ = ("kept", "place")
@@ -123,7 +123,7 @@ class _PlacedMember(ParsedMember):
 
 
 class _PlaceComparer:
-    """Compares a tar, fed in pieces of whole blocks, with the places."""
+    """Compares a tar, passed in pieces of whole blocks, with the places."""
 
     def __init__(self, places: Sequence[MemberPlace]) -> None:
         self.faults: list[TarFault] = []
@@ -134,7 +134,7 @@ class _PlaceComparer:
         self.at = 0
 
     def feed(self, view: memoryview) -> Iterator[Piece]:
-        """Compares the next piece."""
+        """Compares the next data, and yields the pieces of members in it."""
         position, size = 0, len(view)
         while position < size:
             if self._member is None:
@@ -159,7 +159,7 @@ class _PlaceComparer:
         self.at += size
 
     def end(self) -> None:
-        """Ends the comparison: everything that was not fed is missing."""
+        """Ends the comparison: everything that was not passed to `feed` is missing."""
         if self._member is not None:
             if not any(fault.place == self._member.place for fault in self.faults[-1:]):
                 self.faults.append(TarFault(self._member.place, "data", self.at, cut=True))
@@ -187,7 +187,7 @@ class _PlaceComparer:
         return position + size
 
     def _check_end(self, found: memoryview, at: int) -> None:
-        """Compares what follows the last member: two zero blocks and nothing more."""
+        """Compares the bytes after the last member: two zero blocks and nothing more."""
         expected = END[max(0, at - self._end) :]
         tail = bytes(found[: len(expected) + 1])
         if tail != expected[: len(tail)] and not any(fault.part == "end" for fault in self.faults):
@@ -195,7 +195,7 @@ class _PlaceComparer:
 
 
 class TarComparison:
-    """One pass over a tar: iterate over it, then read the attributes.
+    """Compares a tar in one pass: iterate over it, then read the attributes.
 
     Args:
         source: The tar, from its start; it is read once, sequentially, to its end.
@@ -220,7 +220,7 @@ class TarComparison:
         with HashingTarReader(comparer, hash_tar=True) as reader:
             for member in reader.members(self._source):
                 if not isinstance(member, _PlacedMember):
-                    raise AssertionError("a walker makes placed parts alone")
+                    raise AssertionError("the comparer yields only placed members")
                 if member.place.sha256 and member.sha256 != member.place.sha256:
                     comparer.faults.append(TarFault(member.place, "data", member.offset))
                 yield member.place, bytes(member.kept or b"")

@@ -17,7 +17,7 @@ _FIELDS = (
 
 
 class TarError(Exception):
-    """The bytes are not a tar in the form that `TarWriter` writes.
+    """Raised when the bytes are not a tar in the form that `TarWriter` writes.
 
     Attributes:
         offset: Offset of the wrong byte, from the start of the tar.
@@ -52,7 +52,7 @@ class ParsedMember:
 
 
 class Piece(NamedTuple):
-    """Bytes of a member.
+    """A piece of a member's data.
 
     Attributes:
         member: The member.

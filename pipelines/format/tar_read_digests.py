@@ -14,16 +14,16 @@ from queue import SimpleQueue
 
 from pipelines.format.tar_parser import ParsedMember, Piece
 
-SMALL_BYTES = 2048  # hashlib keeps the lock below this size: such members are hashed at once
+SMALL_BYTES = 2048  # below this size hashlib keeps the lock, so the reader hashes them itself
 
 
 class ReadBatch:
-    """What was parsed from one read.
+    """The pieces of members parsed from one read.
 
     Attributes:
         buffer: The buffer with its bytes.
         head: The piece of a member that began in an earlier read and ends in this one.
-        whole: Members that lie completely in this read; either thread takes the next one.
+        whole: Members that are completely in this read; either thread takes the next one.
         tail: The piece of a member that continues in the next read.
         ended: The members that end in this read, in order.
         done: Receives the thread's error, or None, once the thread has done its share.
@@ -41,7 +41,7 @@ class ReadBatch:
 
 
 class BatchHasher:
-    """Computes the digests of batches, in a thread that starts with the first batch.
+    """Computes the digests of batches in a thread, which starts with the first batch.
 
     The caller must end it with `stop`.
     """
@@ -59,10 +59,10 @@ class BatchHasher:
             self._thread.start()
 
     def finish(self, batch: ReadBatch, later: Iterable[ReadBatch] = ()) -> None:
-        """Helps with a batch and waits until it is done; raises an error of the thread.
+        """Helps with a batch and waits until it is done. Raises the thread's error, if any.
 
         Args:
-            batch: The oldest batch that was submitted and not finished.
+            batch: The oldest batch that was submitted but not finished.
             later: Batches submitted after it, to help with while the thread finishes `batch`.
         """
         self._hash_all(batch.whole)

@@ -1,4 +1,4 @@
-"""Reads tars ahead and computes the digests of their members in threads."""
+"""Reads a tar ahead, and computes the digests of its members in threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _READS_AHEAD = 3  # reads whose digests are pending; bounds the memory
 
 
 def _fill_buffer(source: BinaryIO, buffer: memoryview) -> memoryview:
-    """Reads until the buffer is full or the source ends: a raw stream may return short reads."""
+    """Reads until the buffer is full or the source ends, since raw streams may return less."""
     read_into: Callable[[memoryview], int | None] | None = getattr(source, "readinto", None)
     got = 0
     while got < len(buffer):
@@ -39,7 +39,7 @@ class PieceParser(Protocol):
     """Splits the data of a tar into pieces of members."""
 
     def feed(self, view: memoryview, /) -> Iterator[Piece]:
-        """Parses the next data, of whole blocks; only the last may have any length.
+        """Parses the next data, which is whole blocks; only the last may have any length.
 
         Raises:
             TarError: If reading cannot continue.
@@ -47,7 +47,7 @@ class PieceParser(Protocol):
 
 
 class HashingTarReader:
-    """Reads a tar ahead, with digests in threads, which end with its `with` block.
+    """Reads a tar ahead and computes digests in threads, which end with its `with` block.
 
     Args:
         parser: Finds the members.
@@ -55,7 +55,7 @@ class HashingTarReader:
 
     Attributes:
         fault: The error that ended the reading, or None.
-        sha256: Digest of what was read, hex, set after the last part; empty if not requested.
+        sha256: Digest of all bytes read, hex, set at the end of `members`; empty if not requested.
     """
 
     def __init__(self, parser: PieceParser, *, hash_tar: bool = False) -> None:
@@ -70,7 +70,7 @@ class HashingTarReader:
             if self._digest is not None
             else None
         )
-        # Reused, since allocating memory takes as long as reading into it.
+        # The buffers are reused, because allocating memory takes as long as reading into it.
         self._buffers = [memoryview(bytearray(_READ_BYTES)) for _ in range(_READS_AHEAD)]
 
     def __enter__(self) -> HashingTarReader:
@@ -82,7 +82,7 @@ class HashingTarReader:
             self._tar_worker.stop()
 
     def members(self, source: BinaryIO) -> Iterator[ParsedMember]:
-        """Reads to the end, or to a fault, and yields the complete members in order."""
+        """Reads to the end or the first fault, and yields the complete members in order."""
         while self.fault is None and (data := _fill_buffer(source, self._buffers[-1])):
             self._submit_read(data)
             if len(self._batches) == _READS_AHEAD:
@@ -94,7 +94,7 @@ class HashingTarReader:
             self.sha256 = self._digest.hexdigest()
 
     def _submit_read(self, data: memoryview) -> None:
-        """Parses one read and submits what was found before any fault for hashing."""
+        """Parses one read, and submits the pieces before any fault for hashing."""
         batch = ReadBatch(self._buffers.pop())
         number = self._tar_worker.submit(data) if self._tar_worker is not None else 0
         whole, ended = batch.whole, batch.ended

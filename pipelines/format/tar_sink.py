@@ -1,4 +1,4 @@
-"""Sinks for tar bytes: those that take many pieces per call, and those that take one."""
+"""Defines sinks for tar bytes: those that take many pieces per call, and those that take one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Writable(Protocol):
     """A sink for tar bytes."""
 
     def write(self, data: bytes | memoryview, /) -> int:
-        """Writes all of the bytes or the first of them, and returns how many."""
+        """Writes some or all of the bytes, from the first on, and returns how many."""
 
 
 @runtime_checkable
@@ -22,12 +22,12 @@ class VectoredWritable(Protocol):
 
 
 def writev_for(sink: Writable) -> Callable[[Sequence[bytes]], None]:
-    """Returns a function that writes pieces to a sink: its own `writev` if it has one."""
+    """Returns a function that writes pieces to a sink: the sink's own `writev` if it has one."""
     return sink.writev if isinstance(sink, VectoredWritable) else _write_one_by_one(sink)
 
 
 def _write_one_by_one(sink: Writable) -> Callable[[Sequence[bytes]], None]:
-    """Returns a `writev` for a sink that takes one piece at a time, perhaps not completely."""
+    """Returns a `writev` for a sink that takes one piece per call, perhaps only a part of it."""
 
     def writev(pieces: Sequence[bytes]) -> None:
         for piece in pieces:

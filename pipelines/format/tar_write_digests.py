@@ -1,6 +1,7 @@
 """Computes the digests of the members of a tar in a thread while the tar is written.
 
-Pieces are passed in batches: a batch costs two thread switches, a piece almost nothing.
+Pieces are passed in batches, because each batch costs two thread switches and a further piece
+almost nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from typing import Protocol
 from pipelines.format.background import BackgroundWorker
 
 BATCH_BYTES = 1 << 20
-BATCH_PIECES = 1024  # tiny pieces cost more than their bytes
-QUEUE_DEPTH = 4  # waiting batches; bounds the memory
+BATCH_PIECES = 1024  # the cost of tiny pieces is not in their bytes
+QUEUE_DEPTH = 4  # waiting batches; limits the memory
 
 
 class Hash(Protocol):
-    """A digest of hashlib's."""
+    """A digest object of hashlib."""
 
     def update(self, data: bytes | memoryview, /) -> None:
         """Adds more bytes."""

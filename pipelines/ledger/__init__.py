@@ -1,1 +1,1 @@
-"""The ledger: contributors' earnings and their proofs. All code here is pure, without I/O."""
+"""The ledger: contributors' earnings and their proofs, with I/O only through a given store."""

@@ -1,7 +1,7 @@
 """Allocates the contributors' part of a delivery exactly, from a few columns of numbers.
 
-The pool cannot be shared before every asset is known. Until then only an asset's key, a digest of
-its id, its weight and a few bytes per contributor are kept; the rest of its row is read again when
+The pool cannot be divided before every asset is known. Until then, only an asset's key, a digest of
+its id, its weight and a few bytes per contributor are kept. The rest of its row is read again when
 its entries are made.
 """
 
@@ -33,14 +33,14 @@ class AllocatedLines:
     """Every line of a delivery with its amount, in the order of the log: by key, then contributor.
 
     Attributes:
-        ranks: By asset, in the order in which they were added: its position in the log's order.
-        firsts: By that position: the asset's first line; the last item is the number of lines.
+        ranks: Per asset, in the order in which they were added: its position in the log's order.
+        firsts: Per asset, in the log's order: its first line; the last item is the number of lines.
         people: The contributors' ids, sorted.
         earned_minor: Total earnings of each contributor, in minor units.
-        person: By line: the contributor, as a position in `people`.
-        share_bp: By line: share of the asset, in basis points.
-        weight: By line: weight of the asset under the rule.
-        amount_minor: By line: amount paid, in minor units.
+        person: Per line: the contributor, as a position in `people`.
+        share_bp: Per line: share of the asset, in basis points.
+        weight: Per line: weight of the asset under the rule.
+        amount_minor: Per line: amount paid, in minor units.
     """
 
     ranks: Integers
@@ -74,8 +74,8 @@ class Allocator:
         """Adds a table of `DELIVERED_SCHEMA`.
 
         Raises:
-            InputError: A split does not sum to 10,000, a contributor's id is empty, a digest or a
-                weight is wrong.
+            InputError: If a split does not sum to 10,000, a contributor's id is empty, or a digest
+                or a weight is not valid.
         """
         for name in ("media_sha256", "decision_sha256"):
             _check_digests(table, name)
@@ -91,7 +91,7 @@ class Allocator:
         """Shares the contributors' part over all lines.
 
         Raises:
-            InputError: Nothing was delivered, two assets have the same id or key, or all weights
+            InputError: If nothing was delivered, two assets have the same id or key, or all weights
                 are zero.
         """
         ranks = self._rank()

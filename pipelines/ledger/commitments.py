@@ -1,14 +1,14 @@
-"""Salted commitments: buyers see them, but only a salt's holder can tell what they commit to.
+"""Salted commitments: buyers see them, but only the holder of a salt can tell what they commit to.
 
-Every value has its own 32-byte salt, so that opening one commitment says nothing about another:
+Every value has its own 32-byte salt, so that opening one commitment reveals nothing about another:
 
     deal salt  = HKDF-SHA256(agency secret, info = "fairshard/deal-salt/v1" 0x00 deal id)
     item salt  = HMAC-SHA256(deal salt, domain 0x00 id)
     commitment = SHA-256(domain 0x00 salt 0x00 value)
 
-An id and a value are lists of texts, each written as UTF-8 after its length in four bytes, so that
-no two lists have the same bytes. Destroying the secret cuts the link between the log and the people
-in it; the log itself does not change.
+An id or a value is a list of texts, each written as UTF-8 after its length in four bytes, so that
+no two lists have the same bytes. Destroying the secret removes the link between the log and the
+people in it; the log itself does not change.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def deal_salt(secret: bytes, deal_id: str) -> bytes:
         32 bytes that stay with the agency.
 
     Raises:
-        InputError: The secret is too short to be one.
+        InputError: If the secret is too short.
     """
     if len(secret) < _MIN_SECRET_BYTES:
         raise InputError(
@@ -81,7 +81,8 @@ def item_salt(salt: bytes, domain: Domain, *ids: str) -> bytes:
 class DomainSalts:
     """The salts of one deal's items in a domain: HMAC-SHA256 (RFC 2104) with its key set up once.
 
-    Setting up a key takes longer than using it, and the standard library's object longer than both.
+    Setting up a key takes longer than using it, and creating the standard library's HMAC object
+    takes longer than both.
 
     Args:
         salt: The deal's salt.
@@ -125,8 +126,8 @@ def commit(domain: Domain, salt: bytes, value: bytes) -> str:
 def opens(commitment: str, domain: Domain, salt: bytes, value: bytes) -> bool:
     """Return whether a salt and a value open a commitment.
 
-    A salt of another length never does: all salts have the same length, so that salt and value
-    cannot be split in two ways.
+    A salt of another length never does. Because all salts have the same length, their
+    concatenation with a value is unambiguous.
     """
     if len(salt) != SALT_BYTES:
         return False
@@ -147,7 +148,7 @@ def encode(*texts: str) -> bytes:
     """Return texts as unambiguous bytes: each text after its length in four bytes.
 
     Raises:
-        InputError: A text has no UTF-8 form (a lone surrogate).
+        InputError: If a text has no UTF-8 form (a lone surrogate).
     """
     try:
         parts = [text.encode() for text in texts]

@@ -24,15 +24,15 @@ _PRIVATE = "PRIVATE+KEY+"
 
 
 class NoteError(RunError):
-    """A note or checkpoint is malformed, or not signed by the key that was asked for."""
+    """Raised when a note or checkpoint is malformed or not signed by the expected key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """A public key with the name it signs under. Made by `parse_vkey`.
+    """A public key with its name, created by `parse_vkey`.
 
     Args:
-        name: The key's name: not empty, without spaces and `+`.
+        name: The key's name: not empty, without spaces or `+`.
         public: The 32 bytes of the Ed25519 public key.
     """
 
@@ -51,7 +51,7 @@ class Verifier:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the key as text, hex, for comparison by telephone or in a contract."""
+        """The SHA-256 of the key as text, hex, to be compared by telephone or in a contract."""
         return hashlib.sha256(self.vkey.encode()).hexdigest()
 
     def verify(self, text: str, signature: bytes) -> None:
@@ -66,14 +66,14 @@ class Verifier:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A private key with the name it signs under.
+    """A private key with its name.
 
     Args:
-        name: The key's name; C2SP asks for an address without scheme: `example.com/log`.
+        name: The key's name; C2SP requires an address without scheme, such as `example.com/log`.
         private: The 32 bytes of the Ed25519 private key; never shown.
 
     Raises:
-        InputError: The name or the key's length is wrong.
+        InputError: If the name or the key's length is wrong.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Signer:
             raise InputError("not a valid key name", repr(self.name), "Leave out spaces and +.")
         if len(self.private) != _KEY_BYTES:
             raise InputError(
-                "a private key has 32 bytes", f"{len(self.private)} bytes", "Correct it."
+                "a private key has 32 bytes", f"{len(self.private)} bytes", "Give a whole key."
             )
 
     @property
@@ -94,7 +94,7 @@ class Signer:
 
     @property
     def vkey(self) -> str:
-        """The public half as text, to be published."""
+        """The public half as text, for publication."""
         return self.verifier.vkey
 
     @property
@@ -107,19 +107,19 @@ class Signer:
         """Sign a text as a note.
 
         Args:
-            text: Ends in a newline; no other control characters.
+            text: The text, which must end in a newline and have no other control characters.
 
         Returns:
             The note: text, blank line, signature line.
 
         Raises:
-            InputError: The text cannot be signed as a note.
+            InputError: If the text cannot be signed as a note.
         """
         if not is_note_text(text):
             raise InputError(
                 "this text cannot be signed as a note",
                 ascii(text[:60]),
-                "It must end in a newline and hold no other control characters.",
+                "It must end in a newline and contain no control characters but newlines.",
             )
         signature = self.verifier.key_id + self._key().sign(text.encode())
         return f"{text}\n{SIGNATURE_MARK}{self.name} {to_base64(signature)}\n"
@@ -132,7 +132,7 @@ def parse_vkey(vkey: str) -> Verifier:
     """Read a verifier key, `name+key id+base64(0x01 ‖ public key)`.
 
     Raises:
-        InputError: It has another form, another algorithm, or a key id that is not its own.
+        InputError: If it is malformed, is for another algorithm, or has the wrong key id.
     """
     name, public = _parse_key(vkey, "verifier key")
     verifier = Verifier(name, public)
@@ -142,10 +142,10 @@ def parse_vkey(vkey: str) -> Verifier:
 
 
 def parse_skey(skey: str) -> Signer:
-    """Read a private key as `Signer.skey` writes it. The text is never shown.
+    """Read a private key as `Signer.skey` writes it. Errors never show the text.
 
     Raises:
-        InputError: It has another form.
+        InputError: If it is malformed or has the wrong key id.
     """
     prefix, rest = skey[: len(_PRIVATE)], skey[len(_PRIVATE) :]
     if prefix != _PRIVATE:
@@ -159,12 +159,12 @@ def parse_skey(skey: str) -> Signer:
 def _parse_key(text: str, what: str, secret: bool = False) -> tuple[str, bytes]:
     """Return name and 32 key bytes of `name+key id+base64`; the caller compares the key id."""
     name, _, rest = text.partition("+")
-    _, _, encoded = rest.partition("+")  # Base64 may itself hold a plus.
+    _, _, encoded = rest.partition("+")  # Base64 itself may contain a plus.
     raw = from_base64(encoded)
     if not is_key_name(name) or raw is None or raw[:1] != _ED25519 or len(raw) != 1 + _KEY_BYTES:
         shown = f"{len(text)} characters" if secret else ascii(text[:120])
         raise InputError(
-            f"not an Ed25519 {what}", shown, "Its form is name+hex key id+base64(0x01 and key)."
+            f"not an Ed25519 {what}", shown, "It must be name+hex key id+base64(0x01 and key)."
         )
     return name, raw[1:]
 
@@ -191,7 +191,7 @@ def to_base64(data: bytes) -> str:
 
 
 def from_base64(text: str) -> bytes | None:
-    """Decode standard base64 in its only canonical spelling; None for any other."""
+    """Decode standard base64; None unless it is in canonical form."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

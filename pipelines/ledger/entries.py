@@ -128,9 +128,9 @@ def _seal_lines(
     terms: DeliveryTerms,
     salt: bytes,
 ) -> tuple[dict[str, list[str] | list[bytes]], list[bytes], list[bytes]]:
-    """Columns of salts and commitments, leaves, and their hashes.
+    """Returns the columns of salts and commitments, the leaves, and their hashes.
 
-    What an asset's lines share is made once.
+    Values that an asset's lines have in common are computed once.
 
     Contributor and amount have a separate salt in each entry. With one salt per contributor, a
     buyer could tell which assets have the same contributor, and opening one line would open all.
@@ -151,7 +151,7 @@ def _seal_lines(
             asset = commit(Domain.ASSET, asset_item_salt, asset_value)
             rest = leaf_suffix(terms.delivery, shard, key, media, decision, terms.terms_sha256)
         contributor_value = encode_cached(person)
-        # What identifies the item, as `encode` writes it.
+        # The ids that identify the item, as `encode` writes them.
         item_ids = delivery + asset_value + contributor_value
         contributor_salt, amount_salt = (
             contributor_salts.salt_for(item_ids),
@@ -178,7 +178,7 @@ def _seal_lines(
 
 
 def asset_salt(salt: bytes, asset_id: str) -> bytes:
-    """Returns the salt of an asset's commitment, the same for the whole deal: notices use it."""
+    """Returns the salt of an asset's commitment: one per deal, since notices use it too."""
     return commitments.item_salt(salt, Domain.ASSET, asset_id)
 
 
@@ -189,17 +189,22 @@ def asset_commitment(salt: bytes, asset_id: str) -> str:
 
 
 def check_terms(terms: DeliveryTerms) -> None:
-    """Refuses terms that the ledger cannot hold.
+    """Refuses terms that the ledger cannot represent.
 
     Raises:
-        InputError: The currency is unknown, the pool exceeds 64 bits, or the digest is malformed.
+        InputError: If the currency is unknown, the pool exceeds 64 bits, or the digest is
+            malformed.
     """
     exponent(terms.currency)
     if terms.pool_minor > _INT64_MAX:
         raise InputError(
-            "the pool does not fit in 64 bits of minor units", str(terms.pool_minor), "Divide it."
+            "the pool does not fit in 64 bits of minor units",
+            str(terms.pool_minor),
+            "Split it over several deals.",
         )
     if not _SHA256.fullmatch(terms.terms_sha256):
         raise InputError(
-            "terms_sha256 is not a digest", repr(terms.terms_sha256), "It must be 64 hex digits."
+            "terms_sha256 is not a digest",
+            repr(terms.terms_sha256),
+            "It must be 64 lower-case hex digits.",
         )

@@ -1,7 +1,7 @@
-"""The public leaf of a ledger entry: its bytes in the log.
+"""Builds the public leaf of a ledger entry: its bytes in the log.
 
-A leaf is what the log publishes about an entry: RFC 8785 canonical JSON of commitments and of
-values that the buyer already has. It never holds a contributor id, an asset id or an amount.
+A leaf is what the log publishes about an entry: RFC 8785 canonical JSON with commitments and
+values that the buyer already has. It never contains a contributor id, an asset id or an amount.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import orjson
 from schemas.errors import InputError
 from schemas.ledger import LedgerEntry
 
-#: Version of the leaf format. A change of its fields needs a new version.
+#: Version of the leaf format. Changing its fields requires a new version.
 LEAF_VERSION = "fairshard/entry/v1"
 
 
@@ -19,10 +19,10 @@ def leaf_bytes(entry: LedgerEntry) -> bytes:
     """Returns the public leaf of an entry, as it is stored in the log's entry bundles.
 
     Returns:
-        RFC 8785 canonical JSON, UTF-8, some 700 bytes.
+        RFC 8785 canonical JSON, UTF-8, about 700 bytes.
 
     Raises:
-        InputError: A name in it has no UTF-8 form.
+        InputError: If a name in it has no UTF-8 form.
     """
     suffix = leaf_suffix(
         entry.delivery,
@@ -38,9 +38,9 @@ def leaf_bytes(entry: LedgerEntry) -> bytes:
 
 
 def join_leaf(amount: str, asset: str, contributor: str, suffix: bytes) -> bytes:
-    """Returns a leaf made of its commitments, in hex, and `leaf_suffix`.
+    """Returns a leaf built from its commitments, in hex, and the result of `leaf_suffix`.
 
-    Names in canonical JSON are in alphabetical order, so the commitments come first.
+    Canonical JSON sorts the names, so the commitments come first.
     """
     commitment_fields = (
         f'{{"amount_commitment":"{amount}","asset_commitment":"{asset}",'
@@ -52,7 +52,10 @@ def join_leaf(amount: str, asset: str, contributor: str, suffix: bytes) -> bytes
 def leaf_suffix(
     delivery: str, shard: str, key: str, media: str, decision: str, terms: str
 ) -> bytes:
-    """Returns the end of a leaf. orjson escapes texts as RFC 8785 requires."""
+    """Returns the end of a leaf: everything after its commitments.
+
+    orjson escapes texts as RFC 8785 requires.
+    """
     fields = {
         "decision_sha256": decision,
         "delivery": delivery,

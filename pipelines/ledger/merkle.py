@@ -1,7 +1,7 @@
-"""The Merkle tree of RFC 6962, section 2.1: roots, and the checks of proofs.
+"""The Merkle tree of RFC 6962, section 2.1: roots, proofs, and their verification.
 
 Hashes are 32 raw bytes. A tree is given by its leaf hashes, never by the leaves themselves, so that
-proofs can be made and checked with hashes alone.
+proofs can be made and verified with hashes alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
 class ProofError(RunError):
-    """A proof or a log does not show what it claims to show."""
+    """Raised when a proof or a log does not show what it claims."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -83,7 +83,7 @@ def full_root(hashes: Sequence[bytes]) -> bytes:
 def verify_inclusion(
     leaf: bytes, index: int, size: int, proof: Sequence[bytes], root_hash: bytes
 ) -> None:
-    """Check that a leaf is in a tree, by RFC 9162, section 2.1.3.2.
+    """Check that a leaf is in a tree, as in RFC 9162, section 2.1.3.2.
 
     Args:
         leaf: The leaf hash.
@@ -93,7 +93,7 @@ def verify_inclusion(
         root_hash: The tree's root.
 
     Raises:
-        ProofError: It does not show that.
+        ProofError: If the proof does not show this.
     """
     if not 0 <= index < size:
         raise ProofError(
@@ -107,7 +107,7 @@ def verify_inclusion(
             raise ProofError("the inclusion proof is too long", f"{len(proof)} hashes")
         if node & 1 or node == last:
             result = node_hash(sibling, result)
-            while node and not node & 1:  # The right edge: no sibling on these levels.
+            while node and not node & 1:  # On the right edge there is no sibling at these levels.
                 node, last = node >> 1, last >> 1
         else:
             result = node_hash(result, sibling)
@@ -120,9 +120,9 @@ def verify_inclusion(
 def verify_consistency(
     old_size: int, size: int, proof: Sequence[bytes], old_root: bytes, root_hash: bytes
 ) -> None:
-    """Check that a tree only grew, by RFC 9162, section 2.1.4.2.
+    """Check that a tree was only appended to, as in RFC 9162, section 2.1.4.2.
 
-    A proof from size 0 is refused, as other verifiers do: every tree extends the empty one, so such
+    A proof from size 0 is refused, as in other verifiers: every tree extends the empty one, so such
     a proof would show nothing.
 
     Args:
@@ -133,7 +133,7 @@ def verify_consistency(
         root_hash: Root of the new tree.
 
     Raises:
-        ProofError: It does not show that.
+        ProofError: If the proof does not show this.
     """
     if not 1 <= old_size <= size:
         raise ProofError(
@@ -172,7 +172,13 @@ def verify_consistency(
 
 
 def inclusion_path(index: int, size: int, range_root: Callable[[int, int], bytes]) -> list[bytes]:
-    """Return the inclusion proof of a leaf, lowest hash first, from the roots of ranges."""
+    """Return the inclusion proof of a leaf, lowest hash first.
+
+    Args:
+        index: The leaf's position, from 0.
+        size: The tree's size.
+        range_root: Returns the root of the leaves from a start to a stop.
+    """
     proof: list[bytes] = []
     start, stop = 0, size
     while stop - start > 1:

@@ -1,6 +1,7 @@
-"""One offline proof per entry, in the form of C2SP tlog-proof: index, path and checkpoint.
+"""Writes and verifies offline proofs of log entries, in the format of C2SP tlog-proof.
 
-With the log's verifier key and a leaf, nothing else is needed to check that the leaf is in the log.
+A proof has an index, a path and a checkpoint. Together with the log's verifier key, it is all that
+is needed to check that a leaf is in the log.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _MAX_PATH = 63
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof as read; nothing in it has been checked yet.
+    """A proof as read, not yet verified.
 
     Args:
         index: The leaf's position in the log, from 0.
@@ -47,10 +48,10 @@ def write_proof(index: int, path: Sequence[bytes], checkpoint: str) -> str:
 
 
 def read_proof(text: str) -> Proof:
-    """Read a proof. Extra data is refused: it is not signed, and our proofs have none.
+    """Read a proof. Extra data is refused because it is not signed and our proofs have none.
 
     Raises:
-        ProofError: It has another form.
+        ProofError: If it is malformed.
     """
     head, blank, checkpoint = text.partition("\n\n")
     lines = head.split("\n")
@@ -71,7 +72,7 @@ def read_proof(text: str) -> Proof:
 def verify_proof(text: str, leaf: bytes, vkey: str, origin: str | None = None) -> Proof:
     """Check that a leaf is in the log that a key signs.
 
-    1. The proof has its form.
+    1. The proof is well formed.
     2. The checkpoint is signed by the key.
     3. The path leads from the leaf to the checkpoint's root.
 
@@ -82,12 +83,12 @@ def verify_proof(text: str, leaf: bytes, vkey: str, origin: str | None = None) -
         origin: The expected origin of the log, or None.
 
     Returns:
-        The proof, now checked.
+        The verified proof.
 
     Raises:
-        ProofError: The proof does not show that.
-        NoteError: The checkpoint is malformed or not signed by the key.
-        InputError: The key is malformed.
+        ProofError: If the proof is malformed or does not show this.
+        NoteError: If the checkpoint is malformed or not signed by the key.
+        InputError: If the key is malformed.
     """
     # 1. Form.
     proof = read_proof(text)

@@ -1,9 +1,9 @@
-"""Signed notes and checkpoints in the forms of C2SP signed-note and tlog-checkpoint, with Ed25519.
+"""Signed notes and checkpoints in the formats C2SP signed-note and tlog-checkpoint, with Ed25519.
 
 A note is text, a blank line and signature lines `— name base64(key id ‖ signature)`. A checkpoint
-is a note of three lines: the log's origin, its size, its root. Reading is strict: anything this
-module would not write is refused, except signatures by other keys, which the specification says to
-ignore.
+is a note of three lines: the log's origin, its size and its root. Reading is strict: anything that
+this module would not write is refused, except signatures by other keys, which the specification
+says to ignore.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 def open_note(note: str, verifier: Verifier) -> str:
     """Check a note's form and the key's signature.
 
-    1. Only characters that a note may have.
-    2. Text and signatures, separated by the last blank line.
-    3. Every signature line well formed; those of other keys are skipped.
-    4. The key's signature is there, once, and valid.
+    1. The note has only valid characters.
+    2. It has text and signatures, separated by the last blank line.
+    3. Every signature line is well formed; those of other keys are skipped.
+    4. The key's signature appears exactly once and is valid.
 
     Args:
         note: The whole note.
@@ -56,11 +56,11 @@ def open_note(note: str, verifier: Verifier) -> str:
         The signed text, which ends in a newline.
 
     Raises:
-        NoteError: Any of these fails.
+        NoteError: If any of these checks fails.
     """
     # 1. Characters.
     if not is_note_text(note):
-        raise NoteError("not a note", ascii(note[:60]), "Fetch it again, byte for byte.")
+        raise NoteError("not a note", ascii(note[:60]), "Fetch it again, without any change.")
     # 2. Text and signatures.
     body, separator, signature_block = note.rpartition("\n\n")
     lines = signature_block.removesuffix("\n").split("\n")
@@ -90,18 +90,18 @@ def sign_checkpoint(signer: Signer, origin: str, size: int, root: bytes) -> str:
     Args:
         signer: The log's key; its name should be the origin.
         origin: The log's identity, one line.
-        size: How many leaves the tree has.
+        size: Number of leaves in the tree.
         root: The tree's root, 32 bytes.
 
     Raises:
-        InputError: One of them is not valid in a checkpoint.
+        InputError: If one of them is not valid in a checkpoint.
     """
     text = f"{origin}\n{size}\n{to_base64(root)}\n"
     if _parse_checkpoint(text) != (origin, size, root):
         raise InputError(
             "this cannot be a checkpoint",
             f"origin {origin!a}, size {size}, root of {len(root)} bytes",
-            "Origin is one line that is not empty, size at least 0, root 32 bytes.",
+            "The origin must be one non-empty line, the size at least 0, and the root 32 bytes.",
         )
     return signer.sign(text)
 
@@ -118,9 +118,9 @@ def open_checkpoint(text: str, vkey: str, origin: str | None = None) -> tuple[st
         Origin, size and root.
 
     Raises:
-        NoteError: The note is malformed, not signed by the key, not a checkpoint, of another
+        NoteError: If the note is malformed, not signed by the key, not a checkpoint, has another
             origin, or has extension lines, which our logs never write and nobody could audit.
-        InputError: The key is malformed.
+        InputError: If the key is malformed.
     """
     signed = open_note(text, parse_vkey(vkey))
     found = _parse_checkpoint(signed)

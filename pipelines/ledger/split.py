@@ -1,8 +1,8 @@
-"""Share money out to the last minor unit: largest remainder, ties by id, integers only.
+"""Divide money to the last minor unit by largest remainder, with integers only.
 
 Everyone first gets the floor of their exact share. The few minor units left over go, one each, to
-the largest remainders; equal remainders are served in order of id. So 100.00 over three is 33.34,
-33.33, 33.33, and the parts always sum to the whole.
+the largest remainders; ties go in order of id. So 100.00 divided by three is 33.34, 33.33 and
+33.33, and the parts always sum to the whole.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ _INT64_MAX = 2**63 - 1
 
 
 def largest_remainder(total_minor: int, weights: Sequence[tuple[str, int]]) -> dict[str, int]:
-    """Share a total over ids in proportion to integer weights, exactly.
+    """Divide a total among ids in proportion to integer weights, exactly.
 
     Args:
-        total_minor: The amount to share, in minor units, zero or more.
+        total_minor: The amount to divide, in minor units, zero or more.
         weights: Pairs of id and weight. Ids are unique; weights are zero or more and not all zero.
 
     Returns:
-        Minor units by id, in the order given. They sum to `total_minor`; an id of weight zero
+        Minor units by id, in the given order. They sum to `total_minor`; an id of weight zero
         gets nothing.
 
     Raises:
-        InputError: A negative or non-integer number, a repeated id, or a sum of zero.
+        InputError: If a number is negative or not an integer, an id is repeated, or the weights
+            sum to zero.
 
     Example:
         >>> largest_remainder(10000, [("a", 1), ("b", 1), ("c", 1)])
@@ -42,7 +43,7 @@ def largest_remainder(total_minor: int, weights: Sequence[tuple[str, int]]) -> d
     ids = [name for name, _ in weights]
     if len(set(ids)) != len(ids):
         repeated = next(name for name, times in Counter(ids).items() if times > 1)
-        raise InputError("an id appears twice among the weights", repr(repeated), "Merge the two.")
+        raise InputError("an id has two weights", repr(repeated), "Merge the two.")
     amounts = _share(total_minor, [weight for _, weight in weights], ids)
     return dict(zip(ids, amounts, strict=True))
 
@@ -55,11 +56,11 @@ def agency_and_contributors(pool_minor: int, agency_share: Decimal) -> tuple[int
         agency_share: The agency's part, from 0 to 1; any exact decimal.
 
     Returns:
-        The agency's and the contributors' minor units, which sum to the pool. Where both
-        remainders are one half, the odd unit goes to the contributors.
+        The agency's and the contributors' minor units, which sum to the pool. If both remainders
+        are one half, the odd unit goes to the contributors.
 
     Raises:
-        InputError: The share is not a Decimal from 0 to 1, or the pool is not an integer ≥ 0.
+        InputError: If the share is not a Decimal from 0 to 1, or the pool is not an integer ≥ 0.
 
     Example:
         >>> agency_and_contributors(21901, Decimal("0.50"))
@@ -87,13 +88,13 @@ def line_weight(rule: Allocation, weight: int, samples: int) -> int:
     Args:
         rule: The deal's allocation rule.
         weight: The asset's integer weight in the catalogue, zero or more.
-        samples: How many samples of the asset are in the delivery, one or more.
+        samples: Number of samples of the asset in the delivery, one or more.
 
     Returns:
         An integer weight, zero or more.
 
     Raises:
-        InputError: The number that the rule needs is not such an integer.
+        InputError: If the number that the rule needs is not such an integer.
     """
     if rule is Allocation.PER_ASSET:
         return 1
@@ -109,34 +110,35 @@ def allocate(
     people: int,
     contributors_minor: int,
 ) -> tuple[npt.NDArray[np.int64], list[int]]:
-    """Share the contributors' part over lines, in two levels.
+    """Divide the contributors' part among lines, in two levels.
 
-    1. Over contributors, by the sum of weight times share over their lines; ties by id.
-    2. Inside each contributor, over their lines by the same numbers; ties by the line's key.
+    1. Among contributors, by the sum of weight times share over their lines; ties by id.
+    2. For each contributor, among their lines by the same numbers; ties by the line's key.
 
-    Sharing over contributors first keeps everyone's earnings within one minor unit of their exact
-    share; rounding each line alone could cost a contributor of many lines much more.
+    Dividing among contributors first keeps everyone's earnings within one minor unit of their exact
+    share. Rounding each line separately could cost a contributor with many lines much more.
 
     Args:
         person: Each line's contributor: from 0, in order of id. The lines are in order of key.
         weight: Weight of each line's asset under the deal's rule, zero or more.
         share_bp: The share in each line's asset, in basis points, zero or more.
         people: Number of contributors; each has at least one line.
-        contributors_minor: The amount to share, in minor units, zero or more; below 2**63.
+        contributors_minor: The amount to divide, in minor units, zero or more; below 2**63.
 
     Returns:
         Minor units for each line, and for each contributor. Both sum to `contributors_minor`.
 
     Raises:
-        InputError: All weights are zero.
+        InputError: If all weights are zero.
     """
     order = np.argsort(person, kind="stable")
     starts = np.searchsorted(person[order], np.arange(people))
     points = _points(weight[order], share_bp[order])
     totals = np.add.reduceat(points, starts)
-    # 1. Over contributors.
+    # 1. Among contributors.
     earned = _share(contributors_minor, totals.tolist())
-    # 2. Inside each contributor: all at once, except those whose products or sums exceed 64 bits.
+    # 2. Among each contributor's lines: for all contributors at once, except those whose products
+    # or sums exceed 64 bits.
     largest = np.maximum.reduceat(points, starts).tolist()
     narrow = [
         max(part * largest_points, total) <= _INT64_MAX
@@ -156,7 +158,7 @@ def allocate(
 
 
 def _points(weight: npt.NDArray[np.int64], share_bp: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
-    """Return the lines' points, as Python integers if their sum might exceed 64 bits."""
+    """Return the lines' points (weight times share), as Python ints if 64 bits might overflow."""
     if int(weight.max()) * int(share_bp.max()) * len(weight) > _INT64_MAX:
         return weight.astype(object) * share_bp
     return weight * share_bp
@@ -168,10 +170,10 @@ def _share_groups(
     totals: npt.NDArray[np.int64],
     starts: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int64]:
-    """Largest remainder inside each group of neighbours; ties by position.
+    """Divide each group's amount among its members by largest remainder; ties by position.
 
     Args:
-        earned: The amount that each group shares.
+        earned: The amount of each group.
         points: Points of each member; multiplied by the group's `earned` they fit in 64 bits.
         totals: Each group's sum of points, which fits in 64 bits.
         starts: Each group's first member.
@@ -187,18 +189,20 @@ def _share_groups(
 
 
 def _share(total: int, weights: Sequence[int], ids: Sequence[str] | None = None) -> list[int]:
-    """Share by largest remainder; ties by id, or by position if there are no ids.
+    """Divide by largest remainder; ties by id, or by position if there are no ids.
 
-    It takes one division and one sort of integers.
+    The cost is one division per weight and one sort of integers.
     """
     _check_integer("total in minor units", total, 0)
     for weight in weights:
         if type(weight) is not int or weight < 0:
-            raise InputError("a weight must be an integer of zero or more", repr(weight), "Fix it.")
+            raise InputError(
+                "a weight must be an integer of zero or more", repr(weight), "Correct the weight."
+            )
     whole = sum(weights)
     if whole == 0:
         raise InputError(
-            "there is nothing to share by: the weights sum to zero",
+            "the amount cannot be divided: the weights sum to zero",
             f"{len(weights)} weights, {total} minor units",
             "At least one delivered asset must have a weight above zero.",
         )
@@ -230,6 +234,8 @@ def _share(total: int, weights: Sequence[int], ids: Sequence[str] | None = None)
 def _check_integer(name: str, value: int, minimum: int) -> int:
     if type(value) is not int or value < minimum:
         raise InputError(
-            f"the {name} must be an integer of {minimum} or more", repr(value), "Fix it."
+            f"the {name} must be an integer of {minimum} or more",
+            repr(value),
+            f"Correct the {name}.",
         )
     return value

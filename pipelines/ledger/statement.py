@@ -1,7 +1,7 @@
-"""Statements: what one contributor earned in one delivery, with the salts to check it.
+"""Renders statements: what one contributor earned in one delivery, with the salts to check it.
 
-A statement holds one contributor's lines and nobody else's. Each line has the salts that open
-its commitments, so that the public leaf can be rebuilt and found in the log.
+A statement contains the lines of one contributor only. Each line has the salts that open its
+commitments, so that the public leaf can be rebuilt and found in the log.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from schemas.money import format_amount
 
-#: Version of the statement format. A change of its fields needs a new version.
+#: Version of the statement format. Changing its fields requires a new version.
 STATEMENT_VERSION = "fairshard/statement/v1"
 
 # A spreadsheet treats a cell that starts with one of these as a formula.
@@ -41,7 +41,7 @@ class Opening(TypedDict):
 
 
 class StatementLine(TypedDict):
-    """One entry as its contributor sees it. Keys are in the order in which they are written."""
+    """One entry as its contributor sees it. Keys are in the order they are written."""
 
     asset_id: str
     entry_index: int
@@ -59,7 +59,7 @@ class StatementLine(TypedDict):
 
 
 class StatementHead(TypedDict):
-    """A statement without its lines. Keys are in the order in which they are written."""
+    """A statement without its lines. Keys are in the order they are written."""
 
     version: str
     contributor_id: str
@@ -71,7 +71,7 @@ class StatementHead(TypedDict):
 
 
 class Statement(StatementHead):
-    """One contributor's statement, as it is read."""
+    """One contributor's statement, as read from a file."""
 
     lines: list[StatementLine]
 
@@ -126,7 +126,7 @@ def statement_head(
 
 
 def statement_lines(entries: pa.Table) -> Iterator[StatementLine]:
-    """Yields the lines of entries (`pipelines.ledger.entries.SEALED_SCHEMA`) in their order."""
+    """Yields the lines of entries (`pipelines.ledger.entries.SEALED_SCHEMA`) in order."""
     columns = (entries[name].to_pylist() for name in _ENTRY_COLUMNS)
     for row in zip(*columns, strict=True):
         asset, index, key, shard, share, weight, minor, currency, leaf, media, decision = row[:11]
@@ -153,7 +153,7 @@ def statement_json(head: StatementHead, lines: Iterable[StatementLine]) -> Itera
     """Yields a statement as readable JSON: indented, keys in fixed order, a final newline.
 
     Yields:
-        Its text, some hundred lines at a time.
+        Its text, up to 256 lines at a time.
     """
     start = orjson.dumps(head, option=orjson.OPT_INDENT_2).removesuffix(b"\n}") + b',\n  "lines": ['
     end = b"]\n}\n"
@@ -172,7 +172,7 @@ def statement_csv(head: StatementHead, lines: Iterable[StatementLine]) -> Iterat
     unchanged. `total_minor` is repeated in every row and must not be summed; `amount_minor` may be.
 
     Yields:
-        Its text, some hundred rows at a time.
+        Its text, up to 256 rows at a time.
     """
     head_cells = ",".join(_cell(name, value) for name, value in head.items() if name in CSV_COLUMNS)
     yield (",".join(CSV_COLUMNS) + _CSV_END).encode()
@@ -201,14 +201,14 @@ def statement_filename(contributor_id: str, clash: bool = False) -> str:
     """Returns a file name, without extension, that is safe on every system, for any id.
 
     Args:
-        contributor_id: The id, whatever it holds.
+        contributor_id: The id, which may contain any characters.
         clash: Whether the id shares its name with another on systems that ignore case; see
             `statement_filenames`.
 
     Returns:
-        The id itself where it is plain: 1 to 64 letters, digits, `_`, `-` and `.`, not beginning
-        or ending with `.`, and no name that Windows reserves. Otherwise a readable beginning, `~`
-        and the sha256 of the id. Different ids have different names: no plain id holds a `~`.
+        The id itself if it is plain: 1 to 64 letters, digits, `_`, `-` and `.`, not beginning or
+        ending with `.`, and not a name that Windows reserves. Otherwise a readable beginning, `~`
+        and the sha256 of the id. Different ids have different names: no plain id contains a `~`.
     """
     plain = (
         _PLAIN_NAME.fullmatch(contributor_id)
@@ -225,8 +225,8 @@ def statement_filename(contributor_id: str, clash: bool = False) -> str:
 def statement_filenames(contributor_ids: Iterable[str]) -> dict[str, str]:
     """Returns file names for all contributors of a delivery, unique even if case is ignored.
 
-    `Ada` and `ada` would be one file on many systems; there both get the longer name. Ids that
-    clash with no other keep theirs.
+    `Ada` and `ada` would be the same file on many systems, so both get the longer name. Ids that
+    do not clash keep their names.
     """
     ids = list(dict.fromkeys(contributor_ids))
     folded = Counter(name.lower() for name in ids)
@@ -242,6 +242,6 @@ def _text_cell(text: str) -> str:
     if _PLAIN_CELL.fullmatch(text):
         return text
     out = io.StringIO()
-    # Beside another, since an empty cell alone is written otherwise.
+    # Written after an empty cell, because `csv` writes a row of one empty cell differently.
     csv.writer(out).writerow(["", "'" + text if text.startswith(_FORMULA_STARTS) else text])
     return out.getvalue()[1:].removesuffix(_CSV_END)

@@ -1,4 +1,4 @@
-"""Proofs for a few leaves of a log from its published tiles, without reading all of them."""
+"""Proves single leaves of a log from its published tiles, without reading all of them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LEVELS_BITS = 8  # a tile's hashes are the roots of 256 times as many leaves as
 
 
 class PublishedLog:
-    """A log whose tiles and entries are read on demand, each once.
+    """A published log, whose tiles and entries are read on demand, each once.
 
     Args:
-        size: The tree's size, from a checkpoint that was opened.
+        size: The tree's size, from a verified checkpoint.
         root_hash: Its root, from the same checkpoint.
         read: Returns the bytes at a path below the log's prefix.
 
@@ -39,7 +39,12 @@ class PublishedLog:
         self._bundles: dict[str, list[bytes]] = {}
 
     def leaf(self, index: int) -> bytes:
-        """Returns the leaf at an index as published, unchecked."""
+        """Returns the leaf at an index as published, without checking it.
+
+        Raises:
+            InputError: If the index is outside the tree.
+            ProofError: If its entry bundle is malformed or too short.
+        """
         path = self.bundle_path(index)
         if path not in self._bundles:
             self._bundles[path] = read_entry_bundle(self._bytes(path))
@@ -51,7 +56,11 @@ class PublishedLog:
     def bundle_path(self, index: int) -> str:
         """Returns the path of the bundle that holds a leaf."""
         if not 0 <= index < self.size:
-            raise InputError("there is no such leaf", f"index {index}, size {self.size}", "")
+            raise InputError(
+                "there is no such leaf",
+                f"index {index}, size {self.size}",
+                "Give an index from 0 to below the size.",
+            )
         number = index // TILE_WIDTH
         return entries_path(number, min(TILE_WIDTH, self.size - number * TILE_WIDTH))
 
@@ -59,13 +68,13 @@ class PublishedLog:
         """Checks that a leaf is in the log at an index.
 
         Raises:
-            ProofError: If the tiles do not lead from it to the root.
+            ProofError: If the tiles do not prove it, or one has the wrong length.
         """
         proof = inclusion_path(index, self.size, self._range_root)
         verify_inclusion(leaf_hash, index, self.size, proof, self._root)
 
     def _range_root(self, start: int, stop: int) -> bytes:
-        """Returns the root of an RFC 6962 subtree; of a full one, from one tile's hashes."""
+        """Returns the root of an RFC 6962 subtree; a full one needs only one tile's hashes."""
         count = stop - start
         bits = count.bit_length() - 1
         if count != 1 << bits:

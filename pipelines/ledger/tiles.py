@@ -1,6 +1,6 @@
-"""The files of a log in the form of C2SP tlog-tiles: paths and bytes; no file is written here.
+"""The files of a log in the format C2SP tlog-tiles: their paths and bytes. Nothing is written here.
 
-A tile holds 256 consecutive hashes of one level; level L has the roots of the full subtrees of
+A tile has 256 consecutive hashes of one level; level L has the roots of the full subtrees of
 256**L leaves. Only the last tile of a level may be narrower; its path then gives its width. The
 leaves themselves are in entry bundles, 256 per file, each after its length in two bytes.
 """
@@ -24,17 +24,17 @@ def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
     Args:
         level: 0 for leaf hashes, up to 63.
         index: Number of the tile in its level, from 0.
-        width: How many hashes it holds, 1 to 256.
+        width: Number of hashes in it, 1 to 256.
 
     Raises:
-        InputError: A number is out of range.
+        InputError: If a number is out of range.
 
     Example:
         >>> tile_path(0, 1234067), tile_path(1, 0, 17)
         ('tile/0/x001/x234/067', 'tile/1/000.p/17')
     """
     if not 0 <= level <= _MAX_LEVEL:
-        raise InputError("a tile's level is from 0 to 63", str(level), "Ask for another level.")
+        raise InputError("there is no such tile level", str(level), "Give a level from 0 to 63.")
     return f"tile/{level}/{_tile_suffix(index, width)}"
 
 
@@ -53,21 +53,21 @@ def tiles(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield path and bytes of every tile of a tree: full ones as they fill, partial ones last.
 
-    Memory holds one unfinished tile per level, however large the tree.
+    Only one unfinished tile per level is in memory, however large the tree.
 
     Args:
         leaf_hashes: The leaf hashes, in order.
-        builder: An empty one, which has the tree's root at the end without hashing it again.
+        builder: An empty builder, which has the tree's root at the end without hashing it again.
 
     Raises:
-        InputError: A leaf hash is not 32 bytes long.
+        InputError: If a leaf hash is not 32 bytes long.
     """
     builder = builder or RootBuilder()
     open_tiles: list[list[bytes]] = []
     full_tiles: list[int] = []
     for leaf in leaf_hashes:
         if len(leaf) != HASH_BYTES:
-            raise InputError("a leaf hash is not 32 bytes long", leaf.hex(), "Use `leaf_hash`.")
+            raise InputError("a leaf hash is not 32 bytes long", leaf.hex(), "Call `leaf_hash`.")
         value, level, is_full = leaf, 0, True
         while is_full:
             if level == len(open_tiles):
@@ -95,7 +95,7 @@ def entry_bundles(leaves: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
     """Yield path and bytes of every entry bundle of a log.
 
     Raises:
-        InputError: A leaf is longer than 65,535 bytes.
+        InputError: If a leaf is longer than 65,535 bytes.
     """
     bundle: list[bytes] = []
     index = 0
@@ -104,7 +104,7 @@ def entry_bundles(leaves: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
             raise InputError(
                 "a leaf is too long for an entry bundle",
                 f"entry {position}: {len(leaf)} bytes",
-                "Log the sha256 of large things: a leaf has at most 65535 bytes.",
+                "Log the sha256 of large data: a leaf has at most 65535 bytes.",
             )
         bundle.append(len(leaf).to_bytes(2, "big") + leaf)
         if len(bundle) == TILE_WIDTH:
@@ -119,7 +119,7 @@ def read_entry_bundle(data: bytes) -> list[bytes]:
     """Return the leaves in an entry bundle.
 
     Raises:
-        ProofError: The bytes end inside an entry, or there are none or more than 256 entries.
+        ProofError: If the bytes end inside an entry, or there are no or more than 256 entries.
     """
     leaves: list[bytes] = []
     at = 0
@@ -154,24 +154,24 @@ def leaf_tile_paths(size: int) -> Iterator[tuple[str, int]]:
 def root_from_tiles(size: int, read: Callable[[str], bytes]) -> bytes:
     """Recompute the root of a log from its published tiles, and check them against each other.
 
-    Every level-0 tile is read once; every tile above is computed from those and must have the
+    Every level-0 tile is read once. Every tile above is computed from those and must have the
     published bytes. Memory grows with log(size).
 
     Args:
-        size: The tree's size, from a checkpoint that was opened.
+        size: The tree's size, from a verified checkpoint.
         read: Returns the bytes at a path below the log's prefix.
 
     Returns:
         The root; the caller compares it with the checkpoint's.
 
     Raises:
-        ProofError: A tile has a wrong length or does not follow from those below it.
+        ProofError: If a tile has the wrong length or does not match those below it.
     """
     builder = RootBuilder()
     for path, data in tiles(_leaf_hashes(size, read), builder):
         if not path.startswith("tile/0/") and read(path) != data:
             raise ProofError(
-                "a tile does not follow from the tiles below it",
+                "a tile does not match the tiles below it",
                 path,
                 "The log is damaged or was altered.",
             )
@@ -194,7 +194,9 @@ def _leaf_hashes(size: int, read: Callable[[str], bytes]) -> Iterator[bytes]:
 def _tile_suffix(index: int, width: int) -> str:
     if index < 0 or not 1 <= width <= TILE_WIDTH:
         raise InputError(
-            "there is no such tile", f"index {index}, width {width}", "Widths are from 1 to 256."
+            "there is no such tile",
+            f"index {index}, width {width}",
+            "Give an index of 0 or more and a width from 1 to 256.",
         )
     groups = [f"{index % 1000:03d}"]
     while index := index // 1000:

@@ -1,1 +1,1 @@
-"""Reads statements about rights, each with its speaker and its location."""
+"""Reads statements about rights, each with who made it and where it was found."""

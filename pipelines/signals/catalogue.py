@@ -1,4 +1,4 @@
-"""Reads the catalogue's grants and consents as signals."""
+"""Reads the grants in the catalogue's `assets` table as signals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AGENCY = "agency"
 
 
 def read_grants(row: AssetRow) -> Reading:
-    """Reads the grant columns of one row of `assets`; an unknown value is a denial."""
+    """Reads the grant columns of one row of `assets`. An unknown value counts as a denial."""
     signals = []
     for purpose in PURPOSES:
         column = grant_column(purpose)

@@ -1,8 +1,8 @@
-"""Reading any tar strictly: only what `TarWriter` writes is a tar here.
+"""Reads a tar strictly: it accepts only what `TarWriter` writes.
 
-The readers in use take a tar that was cut between members, or has a hole of zeros, for a shorter
-one. Here that is an error, and it names the byte at fault. The product itself only compares tars
-with what they ought to hold (`pipelines.format.tar_comparison`).
+Common readers take a tar that was truncated between members, or that has a hole of zeros, for a
+shorter tar. Here that is an error, which names the wrong byte. The product itself only compares
+tars with their expected contents (`pipelines.format.tar_comparison`).
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ _ZEROS = bytes(BLOCK)
 
 
 def read_members(source: BinaryIO) -> Iterator[Member]:
-    """Checks a tar and the digest of every member, in bounded memory.
+    """Checks a tar and yields its members with their digests, in bounded memory.
 
-    Reads ahead, and computes digests in a thread beside the caller's, which helps; the thread ends
-    with the iterator. The members before a fault come out before its error.
+    Reads ahead, and computes digests in a second thread, which ends with the iterator. Members
+    before a fault are yielded before its error is raised.
 
     Args:
-        source: The tar, from where it stands; it is read once, forwards.
+        source: The tar, from its current position; it is read once, sequentially.
 
     Raises:
-        TarError: If it is cut, goes on after its end, or any header or padding is not ours.
+        TarError: If it is truncated or continues after its end, or a header or padding is not one
+            that `TarWriter` writes.
     """
     parser = TarParser()
     with HashingTarReader(parser) as reader:
@@ -45,7 +46,7 @@ def read_members(source: BinaryIO) -> Iterator[Member]:
 
 
 class TarParser:
-    """Takes a tar in pieces of whole blocks; only the last may be of any length."""
+    """Parses a tar in pieces of whole blocks; only the last may have any length."""
 
     def __init__(self) -> None:
         self._at = 0  # of the piece that is being parsed
@@ -56,7 +57,7 @@ class TarParser:
         """Parses the next piece.
 
         Raises:
-            TarError: At the first byte that is not as it must be.
+            TarError: At the first wrong byte.
         """
         position, size = 0, len(view)
         while position < size:
@@ -72,7 +73,7 @@ class TarParser:
                 member.left = 0
                 padding = -member.length % BLOCK
                 if padding:
-                    # Copied: comparing a view goes byte by byte.
+                    # Copied, because a view is compared byte by byte.
                     zeros = bytes(view[position : position + padding])
                     if zeros != PADDINGS[padding]:
                         raise self._padding_error(member, zeros, self._at + position)
@@ -86,10 +87,10 @@ class TarParser:
         self._at += size
 
     def end(self) -> None:
-        """Says that there is no more.
+        """Ends the input.
 
         Raises:
-            TarError: If the tar is not at its end.
+            TarError: If the tar is not complete.
         """
         if self._member is not None:
             raise TarError(f"cut within {self._member.name}, at byte {self._at}", self._at)
@@ -97,7 +98,7 @@ class TarParser:
             raise TarError(f"it does not end in two zero blocks, at byte {self._at}", self._at)
 
     def _header(self, view: memoryview, position: int) -> ParsedMember | None:
-        """The member whose header is there; None for a block of the end."""
+        """Returns the member whose header is at a position; None for a block of the end."""
         block, at = bytes(view[position : position + BLOCK]), self._at + position
         if self._end_blocks == 2:
             raise TarError(f"bytes after its end, at byte {at}", at)

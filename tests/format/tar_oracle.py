@@ -1,4 +1,4 @@
-"""The slow, obvious writer of our tars: every byte and digest on the spot, one after the other."""
+"""A slow, obvious reference writer of tars: every byte and digest is computed in sequence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipelines.format.tar import Member
 
 
 def slow_header(name: str, length: int) -> bytes:
-    """The 512 bytes, field by field, as POSIX.1-1988 lists them."""
+    """Returns the 512-byte header, field by field as POSIX.1-1988 lists them."""
     fields = (
         name.encode("ascii").ljust(100, b"\0"),
         b"0000644\0",  # mode
@@ -32,7 +32,7 @@ def slow_header(name: str, length: int) -> bytes:
 
 
 def slow_tar(items: Iterable[tuple[str, bytes]]) -> tuple[bytes, list[Member]]:
-    """A whole tar and its members."""
+    """Returns a whole tar and its members."""
     data, members = b"", []
     for name, content in items:
         data += slow_header(name, len(content))

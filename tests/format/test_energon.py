@@ -1,4 +1,4 @@
-"""Energon's index: bytes that repeat, and a check that finds what is not of these shards."""
+"""Energon's index has reproducible bytes, and its check finds files of other shards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def placed(shard: int, at: int) -> Places:
 
 
 def extents(*samples: Places) -> pa.Table:
-    """Rows of a shard's table, of what it says of places alone."""
+    """Returns rows of a shard's table, with only the columns that give places."""
     names = [f"{kind}_{what}" for kind in KINDS for what in ("offset", "length")]
     schema = pa.schema([SHARD_TABLE_SCHEMA.field(name) for name in ("key", "media_member", *names)])
     rows = [
@@ -57,14 +57,14 @@ def named(*families: str) -> list[ShardRecord]:
     ]
 
 
-def test_offsets_of_samples_and_the_end() -> None:
+def test_tar_index_has_the_offsets_of_samples_and_of_the_end() -> None:
     one = ("a", "jpg", (512, 5, 1536, 0, 2048, 513))
     two = ("b", "jpg", (3584, 0, 4096, 1, 5120, 512))
     assert struct.unpack("<3Q", tar_index(extents(one, two))) == (0, 3072, 5632)
     assert tar_index(extents()) == bytes(8)
 
 
-def test_the_database_repeats_byte_for_byte(tmp_path: Path) -> None:
+def test_the_database_has_the_same_bytes_every_time(tmp_path: Path) -> None:
     data = database(SHARDS)
     assert data == database(SHARDS)
     assert data != database(SHARDS[:2])
@@ -87,12 +87,12 @@ def test_the_database_repeats_byte_for_byte(tmp_path: Path) -> None:
         ]
 
 
-def test_a_key_twice_is_refused() -> None:
+def test_a_repeated_key_is_refused() -> None:
     with pytest.raises(sqlite3.IntegrityError):
         database([SHARDS[0], SHARDS[0]])
 
 
-def test_films_among_pictures_make_the_root_raw() -> None:
+def test_the_root_data_set_is_raw_if_there_are_films() -> None:
     pictures, mixed = (
         dict(metadata_files(named("jpg", "png"))),
         dict(metadata_files(named("jpg", "mp4"))),
@@ -105,7 +105,7 @@ def test_films_among_pictures_make_the_root_raw() -> None:
     assert pictures == dict(metadata_files(named("jpg", "png")))
 
 
-def test_indexes_are_checked(demo: Demo, tmp_path: Path) -> None:
+def test_damaged_and_missing_index_files_are_reported(demo: Demo, tmp_path: Path) -> None:
     root = tmp_path / "delivery"
     shutil.copytree(demo.delivery("demo-main"), root)
     manifest = Manifest.model_validate(demo.manifest("demo-main"))

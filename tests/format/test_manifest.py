@@ -1,4 +1,4 @@
-"""The manifest's bytes: one form, an end, a signature; no bit of it is free."""
+"""The manifest has one canonical form, an end record and a signature; any change is refused."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def test_a_signed_manifest_opens() -> None:
     assert json.loads(DATA)["deal"]["buyer"] == "Größe & Fils “SA”"
 
 
-def test_every_byte_matters() -> None:
-    """Every byte with one bit flipped, and a few thousand flips, changes and swaps besides."""
+def test_a_change_of_any_byte_is_refused() -> None:
+    """One flipped bit in every byte, and 3,000 random bytes at random places, are refused."""
     dice = random.Random(1)
     for at in range(len(DATA)):
         changed = bytearray(DATA)
@@ -96,12 +96,12 @@ def test_every_byte_matters() -> None:
         assert bytes(changed) == DATA or refused(bytes(changed))
 
 
-def test_every_cut_is_refused() -> None:
+def test_a_truncated_manifest_is_refused() -> None:
     assert all(refused(DATA[:kept]) for kept in range(len(DATA)))
 
 
 @given(st.integers(0, len(DATA)), st.binary(min_size=1, max_size=4))
-def test_nothing_can_be_added(at: int, more: bytes) -> None:
+def test_added_bytes_are_refused(at: int, more: bytes) -> None:
     assert refused(DATA[:at] + more + DATA[at:]) or DATA[:at] + more + DATA[at:] == DATA
 
 
@@ -120,7 +120,7 @@ def test_nothing_can_be_added(at: int, more: bytes) -> None:
         json.dumps(json.loads(DATA)).encode(),
     ],
 )
-def test_other_forms_are_refused(data: bytes) -> None:
+def test_bytes_that_are_not_canonical_are_refused(data: bytes) -> None:
     assert data != DATA
     assert refused(data)
 
@@ -134,13 +134,13 @@ def test_other_forms_are_refused(data: bytes) -> None:
         {"shards": 2, "samples": 5, "files": 2, "bytes": 12},
     ],
 )
-def test_a_signed_manifest_whose_end_disagrees_is_refused(end: dict[str, int]) -> None:
+def test_a_signed_manifest_with_a_wrong_end_record_is_refused(end: dict[str, int]) -> None:
     data = manifest_bytes(sign_manifest(unsigned(end=end), SIGNER))
     with pytest.raises(ManifestError, match="end record disagree"):
         open_manifest(data, None)
 
 
-def test_a_shorter_list_is_refused() -> None:
+def test_a_shorter_file_list_is_refused() -> None:
     value = json.loads(DATA)
     value["files"].pop()
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -148,7 +148,7 @@ def test_a_shorter_list_is_refused() -> None:
         open_manifest(text.encode(), None)
 
 
-def test_another_key() -> None:
+def test_a_manifest_signed_by_another_key_is_refused() -> None:
     with pytest.raises(ManifestError, match="signed by another key"):
         open_manifest(DATA, (OTHER.vkey,))
     # The key that the manifest names must have signed it.
@@ -160,11 +160,11 @@ def test_another_key() -> None:
 
 
 @pytest.mark.parametrize("signature", ["", "\n", "— an-agency AAAA", SIGNED.signature + "\n"])
-def test_no_signature(signature: str) -> None:
+def test_a_missing_or_malformed_signature_is_refused(signature: str) -> None:
     changed = SIGNED.model_copy(update={"signature": signature})
     assert refused(manifest_bytes(changed))
 
 
-def test_no_key() -> None:
+def test_a_missing_or_malformed_key_is_refused() -> None:
     for vkey in ("", "x", "an-agency+00000000+AAAA", SIGNER.vkey + " ", SIGNER.vkey.upper()):
         assert refused(manifest_bytes(SIGNED.model_copy(update={"vkey": vkey})))

@@ -1,4 +1,4 @@
-"""Tar bytes: they are the slow writer's, and what GNU tar, Python and webdataset read."""
+"""Tar bytes equal those of the reference writer, and GNU tar, Python and webdataset read them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIZES = st.one_of(
 
 @st.composite
 def members(draw: st.DrawFn) -> list[tuple[str, bytes]]:
-    """Samples of a tar: unique names, and random bytes that may look like headers."""
+    """Draws the members of a tar: unique names, and random bytes that may look like headers."""
     names = draw(st.lists(st.tuples(KEYS, EXTENSIONS).map(".".join), unique=True, max_size=8))
     found = []
     for name in names:
@@ -67,7 +67,7 @@ def write(
 
 @settings(deadline=None)
 @given(members(), st.integers(1, 300), st.integers(300, 300_000))
-def test_the_bytes_are_those_of_the_slow_writer(
+def test_the_bytes_equal_those_of_the_reference_writer(
     items: list[tuple[str, bytes]], small: int, large: int
 ) -> None:
     slow = slow_tar(items)
@@ -80,8 +80,8 @@ def test_the_bytes_are_those_of_the_slow_writer(
     assert write(items, large, Digests.TAR | Digests.MD5) == (slow[0], without)
 
 
-def test_a_tar_of_known_bytes() -> None:
-    """The form is an interface: these digests may never change."""
+def test_a_known_tar_has_a_known_digest() -> None:
+    """The format is an interface, so this digest may never change."""
     data, _ = write([("0f3a.jpg", bytes(range(256)) * 5), ("0f3a.txt", b""), ("0f3a.json", b"{}")])
     assert len(data) == 4608
     assert hashlib.sha256(data).hexdigest() == (
@@ -136,7 +136,7 @@ def test_gnu_tar_reads_what_was_written(
     data, _ = write(items)
     path = tmp_path_factory.mktemp("tar") / "a.tar"
     path.write_bytes(data)
-    # Byte for byte, as the kernel's tools see it: names, modes, owners, sizes, times.
+    # GNU tar must list the expected modes, owners, sizes, times and names.
     options = ["--full-time", "--numeric-owner", "--utc"]
     listed = subprocess.run(
         ["tar", *options, "-tvf", str(path)], capture_output=True, text=True, check=True
@@ -155,7 +155,7 @@ def test_gnu_tar_reads_what_was_written(
         assert got.stdout == content
 
 
-def test_the_fields_of_a_header() -> None:
+def test_a_header_has_the_specified_fields() -> None:
     block = header("0123456789abcdef.json", 0o1234567)
     assert len(block) == BLOCK
     assert block[:100] == b"0123456789abcdef.json" + bytes(79)
@@ -179,7 +179,7 @@ def test_python_parses_every_header(name: str, length: int) -> None:
     assert (item.name, item.size, item.chksum) == (name, length, item.chksum)
 
 
-def test_a_name_of_100_bytes_is_the_longest() -> None:
+def test_a_name_may_have_at_most_100_bytes() -> None:
     longest = "k" * 96 + ".jpg"
     data, _ = write([(longest, b"x")])
     with tarfile.open(fileobj=io.BytesIO(data)) as source:
@@ -196,7 +196,7 @@ def test_a_name_of_100_bytes_is_the_longest() -> None:
         *("\u0661.jpg", "a.\u0661", "a.jpg ", "٣.jpg", "a.b_c"),
     ],
 )
-def test_bad_names_are_refused(name: str) -> None:
+def test_invalid_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not a valid member name"):
         header(name, 1)
 
@@ -208,7 +208,7 @@ def test_lengths_that_do_not_fit_are_refused(length: int) -> None:
 
 
 @given(st.binary(max_size=900), st.integers(-3, 3).filter(bool))
-def test_another_length_than_announced_is_refused(content: bytes, off: int) -> None:
+def test_data_of_another_length_than_announced_is_refused(content: bytes, off: int) -> None:
     announced = len(content) + off
     if announced < 0:
         return

@@ -1,4 +1,4 @@
-"""Writing a tar where something fails: one error, nothing hangs, no thread is left."""
+"""If writing a tar fails, one error is raised, nothing hangs and no thread remains."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _no_thread_is_left() -> Iterator[None]:
 
 
 class ShortSink(io.BytesIO):
-    """Takes only some bytes at a time, as a raw file may."""
+    """Accepts at most `limit` bytes per call, as a raw file may."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class ShortSink(io.BytesIO):
 
 
 class FullSink(io.BytesIO):
-    """A disk with so much room."""
+    """A disk with `room` free bytes."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -53,11 +53,11 @@ class FullSink(io.BytesIO):
 
 
 class InjectedError(Exception):
-    """Something that nobody foresaw."""
+    """An unexpected error."""
 
 
 class BrokenDigest:
-    """Fails after so many updates."""
+    """A digest that fails after `good` updates."""
 
     def __init__(self, good: int) -> None:
         self.good = good
@@ -73,7 +73,7 @@ class BrokenDigest:
 
 @settings(deadline=None, max_examples=25)
 @given(limit=st.integers(100, 5000))
-def test_a_sink_that_writes_short(limit: int) -> None:
+def test_short_writes_of_a_sink_are_continued(limit: int) -> None:
     items = [("a.jpg", BIG[:70_000]), ("a.txt", b"x"), ("b.jpg", b"")]
     sink = ShortSink(limit)
     with TarWriter(sink) as tar:
@@ -83,19 +83,19 @@ def test_a_sink_that_writes_short(limit: int) -> None:
     assert tar.sha256 == hashlib.sha256(sink.getvalue()).hexdigest()
 
 
-def test_a_sink_that_takes_nothing() -> None:
+def test_a_sink_that_accepts_nothing_is_an_error() -> None:
     with pytest.raises(OSError, match="accepts no more"), TarWriter(ShortSink(0)) as tar:
         tar.add("a.jpg", len(BIG), [BIG])
 
 
 @pytest.mark.parametrize("room", [0, 600, 100_000, 3_000_000])
-def test_a_full_disk(room: int) -> None:
+def test_a_full_disk_raises_once_and_abandons_the_tar(room: int) -> None:
     sink = FullSink(room)
     tar = TarWriter(sink)
     with pytest.raises(OSError, match="No space left"):
         for index in range(100):
             tar.add(f"{index}.jpg", len(BIG), [BIG])
-    # What was said once is not said again, and nothing more is written.
+    # The error is not raised again, and nothing more is written.
     size = len(sink.getvalue())
     for again in (lambda: tar.add("z.jpg", 1, [b"x"]), tar.close):
         with pytest.raises(ValueError, match="the tar is closed"):
@@ -105,14 +105,16 @@ def test_a_full_disk(room: int) -> None:
         _ = tar.sha256
 
 
-def test_a_disk_that_is_full_at_the_end() -> None:
+def test_a_disk_that_is_full_at_the_end_raises() -> None:
     with pytest.raises(OSError, match="No space left"), TarWriter(FullSink(2000)) as tar:
         tar.add("a.jpg", 3, [b"abc"])
 
 
 @pytest.mark.parametrize("good", [0, 1, 5, 17])
 @pytest.mark.parametrize("pieces", [1, 20, 200])
-def test_a_digest_that_fails(good: int, pieces: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_tar_digest_raises_once(
+    good: int, pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hashlib, "sha256", lambda *_: BrokenDigest(good))
     seen = []
     with TarWriter(io.BytesIO(), Digests.TAR | Digests.MD5) as tar:
@@ -122,11 +124,11 @@ def test_a_digest_that_fails(good: int, pieces: int, monkeypatch: pytest.MonkeyP
             tar.close()
         except InjectedError as error:
             seen.append(error)
-    # It is given three members at a time, which are over a MiB, and at last the end.
+    # The digest gets batches of three members, which exceed 1 MiB, and the end as the last batch.
     assert len(seen) == (pieces // 3 + 1 > good)
 
 
-def test_a_member_digest_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_member_digest_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise InjectedError
 
@@ -137,7 +139,7 @@ def test_a_member_digest_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
             tar.add(f"{index}.jpg", len(BIG), [BIG])
 
 
-def test_a_medium_that_fails() -> None:
+def test_an_error_in_the_data_of_a_member_is_raised() -> None:
     def chunks() -> Iterator[bytes]:
         yield BIG
         raise InjectedError
@@ -148,7 +150,7 @@ def test_a_medium_that_fails() -> None:
         tar.add("b.jpg", 2 * len(BIG), chunks())
 
 
-def test_a_block_that_is_left_by_an_error_gives_the_tar_up() -> None:
+def test_an_error_in_the_with_block_abandons_the_tar() -> None:
     sink = io.BytesIO()
     with pytest.raises(InjectedError), TarWriter(sink) as tar:
         tar.add("a.jpg", len(BIG) * 4, [BIG] * 4)
@@ -156,7 +158,7 @@ def test_a_block_that_is_left_by_an_error_gives_the_tar_up() -> None:
     assert not sink.getvalue().endswith(bytes(1024))
 
 
-def test_memory_that_changes_after_it_was_given() -> None:
+def test_a_buffer_may_be_reused_between_chunks() -> None:
     buffer = bytearray(BIG)
 
     def chunks() -> Iterator[bytearray]:
@@ -174,8 +176,8 @@ def test_memory_that_changes_after_it_was_given() -> None:
 
 
 @pytest.mark.parametrize("slow", ["digest", "sink"])
-def test_what_waits_is_bounded(slow: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread that stands still stops the writing before it has taken much memory."""
+def test_the_memory_of_waiting_data_is_bounded(slow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that blocks also blocks the caller, before much data is waiting."""
     go = threading.Event()
 
     class Slow:
@@ -210,8 +212,8 @@ def test_what_waits_is_bounded(slow: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert given == 200 * len(BIG)
 
 
-def test_nothing_is_written_once_a_tar_was_given_up() -> None:
-    """Whoever gave it up may close the sink: what waits must not reach the file that comes next."""
+def test_nothing_is_written_after_a_tar_was_abandoned() -> None:
+    """The caller may close the sink, so waiting data must not reach a file opened next."""
     begun, go, taken = threading.Event(), threading.Event(), []
 
     class Slow:
@@ -226,12 +228,12 @@ def test_nothing_is_written_once_a_tar_was_given_up() -> None:
         begun.wait()
         threading.Timer(0.05, go.set).start()
         raise InjectedError
-    # What was under way was waited for, what waited was dropped, and nobody is left to write more.
+    # The write in progress was finished, waiting data was dropped, and the thread has ended.
     assert len(taken) == 1
     assert "writing" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_worker_does_everything_in_order_and_ends() -> None:
+def test_a_worker_runs_all_tasks_in_order_and_ends() -> None:
     done: list[int] = []
     worker = BackgroundWorker(done.append, 3)
     numbers = [worker.submit(job) for job in range(100)]
@@ -244,7 +246,7 @@ def test_a_worker_does_everything_in_order_and_ends() -> None:
         worker.submit(1)
 
 
-def test_a_worker_that_failed_keeps_nobody_waiting() -> None:
+def test_a_failed_worker_raises_its_error_instead_of_blocking() -> None:
     def fail(job: int) -> None:
         raise InjectedError(job)
 

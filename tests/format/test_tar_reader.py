@@ -1,4 +1,4 @@
-"""The strict reader: what we write, and not one byte of anything else."""
+"""The strict reader accepts what `TarWriter` writes, and nothing that differs in any byte."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ITEMS = [
     *(("a.jpg", bytes(range(1, 256)) * 5), ("a.txt", b"a caption"), ("a.json", b"{}")),
     *(("b.jpg", b"\xff" * 1024), ("b.txt", b""), ("b.json", b"[1]")),
 ]
-# (name, first byte, bytes) of a header; of its padding, any byte is at fault by itself.
+# The fields of a header: name, offset of the first byte, length in bytes.
 FIELDS = [
     *(("name", 0, 100), ("mode", 100, 8), ("uid", 108, 8), ("gid", 116, 8), ("size", 124, 12)),
     *(("mtime", 136, 12), ("checksum", 148, 8), ("type", 156, 1), ("link", 157, 100)),
@@ -41,7 +41,7 @@ def _no_thread_is_left() -> Iterator[None]:
 
 
 class Trickle(io.RawIOBase):
-    """Gives few bytes at a time, as a socket does."""
+    """Returns at most `limit` bytes per read, as a socket does."""
 
     def __init__(self, data: bytes, limit: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Trickle(io.RawIOBase):
 
 
 class OnlyRead:
-    """Has `read` and no more, as some clients' streams."""
+    """Has only `read`, as the streams of some client libraries."""
 
     def __init__(self, data: bytes, limit: int) -> None:
         self.source, self.limit = io.BytesIO(data), limit
@@ -69,7 +69,7 @@ def read(data: bytes) -> list[Member]:
 
 
 def fault(data: bytes) -> TarError:
-    """The error that a tar gives, which names its byte."""
+    """Returns the error for a tar, which must name the wrong byte."""
     with pytest.raises(TarError) as caught:
         read(data)
     assert str(caught.value.offset) in str(caught.value)
@@ -84,17 +84,19 @@ def flip(data: bytes, at: int, bit: int = 0) -> bytes:
 
 @settings(deadline=None)
 @given(members(), st.integers(1, 4), st.integers(1, 70_000))
-def test_what_was_written_is_read(items: list[tuple[str, bytes]], blocks: int, limit: int) -> None:
+def test_a_valid_tar_is_read_in_any_pieces(
+    items: list[tuple[str, bytes]], blocks: int, limit: int
+) -> None:
     data, placed = slow_tar(items)
     assert read(data) == placed
     assert list(read_members(cast(BinaryIO, Trickle(data, limit)))) == placed
     assert list(read_members(cast(BinaryIO, OnlyRead(data, limit)))) == placed
-    with pytest.MonkeyPatch.context() as patch:  # members, and the end, lie across reads
+    with pytest.MonkeyPatch.context() as patch:  # members, and the end, span several reads
         patch.setattr(tar_reader, "_READ_BYTES", blocks * BLOCK)
         assert read(data) == placed
 
 
-def test_members_larger_than_a_read() -> None:
+def test_members_larger_than_a_read_are_read() -> None:
     items = [(f"{at}.mp4", bytes([at]) * (3_000_000 + at)) for at in range(5)]
     data, placed = slow_tar([*items, *ITEMS])
     assert read(data) == placed
@@ -103,7 +105,7 @@ def test_members_larger_than_a_read() -> None:
 @pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(members().filter(bool), st.data())
-def test_a_flipped_bit_is_an_error_outside_the_data_and_seen_in_them(
+def test_a_flipped_bit_is_an_error_or_changes_the_digest_of_its_member(
     items: list[tuple[str, bytes]], data: st.DataObject
 ) -> None:
     good, placed = slow_tar(items)
@@ -115,32 +117,32 @@ def test_a_flipped_bit_is_an_error_outside_the_data_and_seen_in_them(
         assert differ == inside
     else:
         seen = fault(changed)
-        assert seen.offset // BLOCK <= at // BLOCK + 1  # a second block of zeros is missed there
+        assert seen.offset // BLOCK <= at // BLOCK + 1  # the second zero block may be reported
 
 
 @pytest.mark.parametrize(
     ("start", "size"), [field[1:] for field in FIELDS], ids=[f[0] for f in FIELDS]
 )
-def test_every_byte_of_every_field_of_a_header(start: int, size: int) -> None:
+def test_a_flipped_bit_in_a_header_field_is_located(start: int, size: int) -> None:
     good, placed = slow_tar(ITEMS)
     header_at = placed[2].offset - BLOCK
     for at in range(header_at + start, header_at + start + size):
         for bit in range(8):
             seen = fault(flip(good, at, bit))
             assert header_at <= seen.offset < header_at + BLOCK
-            # What else could be meant than the field itself is the checksum, or an unfit name.
+            # The error names the field itself, the checksum, or the name if it became invalid.
             named = seen.offset - header_at
             assert start <= named < start + size or (start < 148 and named in (0, *range(148, 156)))
 
 
-def test_every_byte_of_padding_and_end() -> None:
+def test_a_flipped_bit_in_padding_or_end_is_located() -> None:
     good, placed = slow_tar(ITEMS)
     first = placed[0]
     padding = range(first.offset + first.length, placed[1].offset - BLOCK)
     for at in padding:
         seen = fault(flip(good, at))
         assert (seen.offset, "padding of a.jpg" in str(seen)) == (at, True)
-    # The first block of the end, changed, reads as a header; the second as a missing end.
+    # A change in the first block of the end reads as a header, in the second as a missing end.
     for at in range(len(good) - 1024, len(good) - 512):
         assert len(good) - 1024 <= fault(flip(good, at)).offset < len(good) - 512
     for at in range(len(good) - 512, len(good)):
@@ -148,7 +150,7 @@ def test_every_byte_of_padding_and_end() -> None:
         assert (seen.offset, "two zero blocks" in str(seen)) == (at, True)
 
 
-def test_a_cut_anywhere() -> None:
+def test_a_truncated_tar_is_an_error_at_its_end() -> None:
     good, placed = slow_tar(ITEMS)
     borders = {item.offset + at for item in placed for at in (-BLOCK, -1, 0, 1, item.length)}
     for at in sorted({*borders, *range(0, len(good), 97), len(good) - 1, len(good) - BLOCK}):
@@ -157,14 +159,14 @@ def test_a_cut_anywhere() -> None:
 
 
 @pytest.mark.parametrize("more", [b"\0", b"x", bytes(BLOCK), bytes(10 * BLOCK), b"PK\x03\x04"])
-def test_bytes_after_the_end(more: bytes) -> None:
+def test_bytes_after_the_end_are_an_error(more: bytes) -> None:
     good, _ = slow_tar(ITEMS)
     seen = fault(good + more)
     assert (seen.offset, "after its end" in str(seen)) == (len(good), True)
     assert fault(good + good).offset == len(good)
 
 
-def test_holes_of_zeros() -> None:
+def test_zeroed_members_are_errors_and_zeroed_data_changes_the_digest() -> None:
     good, placed = slow_tar(ITEMS)
     for first, member in enumerate(placed):
         start = member.offset - BLOCK
@@ -184,20 +186,20 @@ def test_holes_of_zeros() -> None:
             ]
 
 
-def test_swapped_and_missing_members_are_seen() -> None:
+def test_swapped_and_missing_members_are_detected() -> None:
     placed = slow_tar(ITEMS)[1]
     changed = [[ITEMS[0], ITEMS[2], ITEMS[1], *ITEMS[3:]], [*ITEMS[3:], *ITEMS[:3]], ITEMS[:3], []]
     for items in changed:
         found = read(slow_tar(items)[0])
         assert [item.name for item in found] == [name for name, _ in items]
         assert found != placed
-    # Data of two members of one length, changed for each other: the names stay.
+    # Swapped data of two members of the same length: the names stay the same.
     both = slow_tar([("a.txt", b"one"), ("b.txt", b"two")])
     other = read(slow_tar([("a.txt", b"two"), ("b.txt", b"one")])[0])
     assert [item.name for item in other] == [item.name for item in both[1]] and other != both[1]
 
 
-def test_what_stands_before_a_fault_is_read() -> None:
+def test_members_before_a_fault_are_read() -> None:
     good, placed = slow_tar(ITEMS)
     found = []
     with pytest.raises(TarError, match="magic"):
@@ -207,7 +209,7 @@ def test_what_stands_before_a_fault_is_read() -> None:
 
 
 @pytest.mark.parametrize("size", [b"-0000000001", b"0x000000001", b"0_000000001", b" 0000000001"])
-def test_sizes_that_python_takes_and_tar_does_not(size: bytes) -> None:
+def test_sizes_that_only_python_accepts_are_refused(size: bytes) -> None:
     block = bytearray(slow_header("a.txt", 1))
     block[124:135] = size
     block[148:156] = b" " * 8
@@ -216,7 +218,7 @@ def test_sizes_that_python_takes_and_tar_does_not(size: bytes) -> None:
 
 
 @pytest.mark.parametrize("format_", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
-def test_tars_of_others_are_refused(format_: int) -> None:
+def test_tars_of_other_writers_are_refused(format_: int) -> None:
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w", format=format_) as tar:
         item = tarfile.TarInfo("a.jpg")
@@ -225,14 +227,14 @@ def test_tars_of_others_are_refused(format_: int) -> None:
     fault(sink.getvalue())
 
 
-def test_a_reader_that_is_left_ends_its_threads() -> None:
+def test_an_abandoned_reader_ends_its_threads() -> None:
     data, placed = slow_tar([(f"{at}.jpg", bytes(500_000)) for at in range(20)])
     found = read_members(io.BytesIO(data))
     assert next(found) == placed[0]
     found.close()  # type: ignore[attr-defined]
 
 
-def test_a_source_that_fails() -> None:
+def test_an_error_of_the_source_is_raised() -> None:
     class Broken(Trickle):
         def readinto(self, buffer: Any) -> int:
             if self.source.tell() > 3_000_000:
@@ -247,7 +249,7 @@ def test_a_source_that_fails() -> None:
     assert found == placed[: len(found)]
 
 
-def test_a_source_without_end_is_read_in_bounded_memory() -> None:
+def test_an_endless_source_is_read_until_it_fails() -> None:
     class Endless(io.RawIOBase):
         given = 0
 

@@ -1,4 +1,4 @@
-"""A tar written into a folder: many pieces in one call, of which the system may take a part."""
+"""Tars written to a folder, with many pieces per call that the system may write only partly."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def write(folder: Path, items: Items) -> list[Member]:
 
 @contextmanager
 def short_writes(limit: Iterator[int]) -> Iterator[None]:
-    """Has the system take no more than so many bytes of each call."""
+    """Makes the system write at most the next number of bytes in each call."""
     real = os.writev
 
     def writev(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
@@ -69,7 +69,7 @@ def short_writes(limit: Iterator[int]) -> Iterator[None]:
 
 @settings(deadline=None)
 @given(members(), st.integers(0, 2**32), st.sampled_from([600, 20_000, 2_000_000]))
-def test_the_bytes_are_those_of_the_slow_writer(
+def test_the_bytes_equal_those_of_the_reference_writer(
     folder: Path, items: list[tuple[str, bytes]], seed: int, batch: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -87,13 +87,15 @@ def test_the_bytes_are_those_of_the_slow_writer(
 @pytest.mark.parametrize(
     "sizes", [[at % 40 for at in range(7000)], [0] * 7000, [5_000_000, 0, 16_384, 1 << 20] * 2]
 )
-def test_thousands_of_tiny_members_and_some_huge_ones(folder: Path, sizes: Sequence[int]) -> None:
+def test_thousands_of_tiny_members_and_some_huge_ones_are_written(
+    folder: Path, sizes: Sequence[int]
+) -> None:
     items = [(f"{at:x}.txt", bytes([at % 256]) * size) for at, size in enumerate(sizes)]
     placed = write(folder, items)
     assert ((folder / "a.tar").read_bytes(), placed) == slow_tar(items)
 
 
-def test_what_was_written_before_comes_before(tmp_path: Path) -> None:
+def test_write_and_writev_keep_their_order(tmp_path: Path) -> None:
     with LocalStore(str(tmp_path)).open_write("x") as sink:
         sink.write(b"a")
         sink.writev([b"b", b"", b"c"])
@@ -105,7 +107,7 @@ def test_what_was_written_before_comes_before(tmp_path: Path) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.binary(max_size=30), max_size=40), st.integers(1, 50), st.integers(1, 9))
-def test_pieces_in_calls_of_any_length(
+def test_pieces_are_written_completely_in_calls_of_any_length(
     folder: Path, pieces: list[bytes], short: int, limit: int
 ) -> None:
     path = folder / "pieces"
@@ -117,7 +119,7 @@ def test_pieces_in_calls_of_any_length(
     assert written == len(b"".join(pieces))
 
 
-def test_more_pieces_than_one_call_takes(tmp_path: Path) -> None:
+def test_more_pieces_than_one_call_accepts_are_written(tmp_path: Path) -> None:
     pieces = [bytes([at % 251]) for at in range(3 * os.sysconf("SC_IOV_MAX") + 1)]
     with LocalStore(str(tmp_path)).open_write("x") as sink:
         sink.writev(pieces)
@@ -126,7 +128,7 @@ def test_more_pieces_than_one_call_takes(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_files() -> Iterator[None]:
-    """The system takes no byte beyond the first three million of a file, and some of a call."""
+    """Limits files to three million bytes; the call that exceeds this is written partly."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, hard))
     yield
@@ -135,7 +137,9 @@ def small_files() -> Iterator[None]:
 
 @pytest.mark.usefixtures("small_files")
 @pytest.mark.parametrize("size", [100, 100_000, 4_000_000])
-def test_a_file_that_may_not_grow(tmp_path: Path, size: int) -> None:
+def test_a_file_over_the_size_limit_is_an_error_and_leaves_nothing(
+    tmp_path: Path, size: int
+) -> None:
     items = [(f"{at:x}.jpg", BIG[:100] * (size // 100)) for at in range(6_000_000 // size)]
     with pytest.raises(RunError, match="File too large"):
         write(tmp_path, items)
@@ -143,7 +147,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path, size: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_full_disk() -> None:
+def test_a_full_disk_is_an_error() -> None:
     with Path("/dev/full").open("wb", buffering=0) as file, pytest.raises(OSError) as caught:
         write_pieces(file.fileno(), [b"a", b"b"])
     assert caught.value.errno == errno.ENOSPC
@@ -151,7 +155,7 @@ def test_a_full_disk() -> None:
 
 @pytest.mark.parametrize("good", [0, 1, 3])
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO, 0])
-def test_a_disk_that_fails(
+def test_a_failing_disk_is_an_error_and_leaves_nothing(
     tmp_path: Path, good: int, fault: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, calls = os.writev, iter(range(good))

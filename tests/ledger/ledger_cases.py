@@ -1,4 +1,4 @@
-"""Made-up deliveries for the tests of this folder."""
+"""Builds artificial deliveries for the tests of the ledger."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Line:
     Args:
         contributor_id: Who is paid.
         key: The asset's key in the delivery; unique for each contributor.
-        weight: What the asset counts under the deal's rule, zero or more.
+        weight: The asset's weight under the deal's rule, zero or more.
         share_bp: The contributor's share of the asset in basis points.
     """
 
@@ -50,13 +50,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredAsset:
-    """One asset that is in a delivery.
+    """One asset in a delivery.
 
     Args:
         asset_id: The agency's id of the asset.
         contributors: Pairs of contributor id and share in basis points, summing to 10,000.
         weight: The asset's integer weight in the catalogue.
-        samples: How many samples of it are in the delivery.
+        samples: Number of its samples in the delivery.
         shard: Name of the shard with its first sample.
         key: Key of its first sample, unique in the delivery.
         media_sha256: Digest of the source media, hex.
@@ -104,7 +104,7 @@ def asset(
 
 
 def delivery(rng: random.Random, people: int, assets: int) -> list[DeliveredAsset]:
-    """Assets with one to three makers each and random splits and weights."""
+    """Returns assets with one to three contributors each, and random splits and weights."""
     made = []
     for number in range(assets):
         makers = rng.sample([f"person-{n}" for n in range(people)], min(people, rng.randint(1, 3)))
@@ -116,7 +116,7 @@ def delivery(rng: random.Random, people: int, assets: int) -> list[DeliveredAsse
 
 
 def delivered(assets: Sequence[DeliveredAsset]) -> pa.Table:
-    """Assets as the shards leave them for the ledger."""
+    """Returns assets as the table that shards write for the ledger."""
     rows = []
     for one in assets:
         row = asdict(one)
@@ -131,7 +131,7 @@ def delivered(assets: Sequence[DeliveredAsset]) -> pa.Table:
 def seal(
     assets: Sequence[DeliveredAsset], deal: DeliveryTerms, salt: bytes
 ) -> tuple[SealedEntries, int]:
-    """Every entry of a small delivery at once, and the agency's minor units."""
+    """Returns every entry of a small delivery, and the agency's minor units."""
     check_terms(deal)
     table, allocator = delivered(assets), Allocator(deal.rule)
     allocator.add(table)
@@ -144,7 +144,7 @@ def seal(
 def make_entries(
     assets: Sequence[DeliveredAsset], deal: DeliveryTerms, salt: bytes
 ) -> tuple[list[LedgerEntry], int]:
-    """The entries as records."""
+    """Returns every entry of a small delivery as a record, and the agency's minor units."""
     sealed, agency = seal(assets, deal, salt)
     return entries_from_table(sealed.table), agency
 
@@ -152,7 +152,7 @@ def make_entries(
 def make_statements(
     assets: Sequence[DeliveredAsset], deal: DeliveryTerms, salt: bytes, deal_id: str = DEAL
 ) -> list[Statement]:
-    """Every contributor's statement, in order of their ids."""
+    """Returns every contributor's statement, in order of their ids."""
     table = seal(assets, deal, salt)[0].table.sort_by([("person", "ascending")])
     made = []
     lines = zip(table["contributor_id"].to_pylist(), statement_lines(table), strict=True)
@@ -165,7 +165,7 @@ def make_statements(
 
 
 def share_lines(lines: Sequence[Line], minor: int) -> list[int]:
-    """`allocate` for lines in any order, given as records."""
+    """Calls `allocate` for lines in any order, given as records."""
     order = sorted(range(len(lines)), key=lambda at: lines[at].key)
     people = sorted({line.contributor_id for line in lines})
     ordered = [lines[at] for at in order]
@@ -181,6 +181,6 @@ def share_lines(lines: Sequence[Line], minor: int) -> list[int]:
 
 
 def entries_from_table(table: pa.Table) -> list[LedgerEntry]:
-    """Entries of a table that has the columns of `LEDGER_SCHEMA`."""
+    """Returns the entries in a table that has the columns of `LEDGER_SCHEMA`."""
     names = [field.name for field in fields(LedgerEntry)]
     return [LedgerEntry(**row) for row in table.select(names).to_pylist()]

@@ -1,4 +1,4 @@
-"""Roots and proofs as RFC 6962 defines them, word for word: slow and obvious."""
+"""Reference roots and proofs, written literally as RFC 6962 defines them: slow and obvious."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 
 
 def mth(data: list[bytes]) -> bytes:
-    """RFC 6962, section 2.1, word for word."""
+    """Returns the root of a tree, as defined in RFC 6962, section 2.1."""
     if not data:
         return hashlib.sha256().digest()
     if len(data) == 1:
@@ -18,7 +18,7 @@ def mth(data: list[bytes]) -> bytes:
 
 
 def path(m: int, data: list[bytes]) -> list[bytes]:
-    """RFC 6962, section 2.1.1, word for word."""
+    """Returns the inclusion proof of leaf `m`, as defined in RFC 6962, section 2.1.1."""
     if len(data) == 1:
         return []
     k = 1
@@ -30,7 +30,7 @@ def path(m: int, data: list[bytes]) -> list[bytes]:
 
 
 def subproof(m: int, data: list[bytes], known: bool = True) -> list[bytes]:
-    """RFC 6962, section 2.1.2, word for word."""
+    """Returns a consistency proof from size `m`, as defined in RFC 6962, section 2.1.2."""
     if m == len(data):
         return [] if known else [mth(data)]
     k = 1

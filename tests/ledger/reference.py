@@ -1,6 +1,6 @@
-"""The ledger worked out the simple way, all at once and with one object for every entry.
+"""A simple reference implementation of the ledger, with one object for every entry.
 
-What the product writes is compared with this, byte for byte.
+Tests compare the product's output with it, byte for byte.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Opened = tuple[LedgerEntry, dict[str, str]]
 
 
 def simple_allocate(lines: Sequence[Line], minor: int) -> list[int]:
-    """Amounts of lines, by largest remainder over people and then over each one's lines."""
+    """Returns the amounts of lines: largest remainder among people, then among each one's lines."""
     own: defaultdict[str, list[Line]] = defaultdict(list)
     for line in lines:
         own[line.contributor_id].append(line)
@@ -48,7 +48,7 @@ def simple_allocate(lines: Sequence[Line], minor: int) -> list[int]:
 def simple_entries(
     assets: Sequence[DeliveredAsset], terms: DeliveryTerms, salt: bytes
 ) -> tuple[list[Opened], int]:
-    """Every entry with the salts that open it, and the agency's minor units."""
+    """Returns every entry with the salts that open it, and the agency's minor units."""
     agency, shared = agency_and_contributors(terms.pool_minor, terms.agency_share)
     claims = [
         (asset, Line(who, asset.key, line_weight(terms.rule, asset.weight, asset.samples), share))
@@ -63,14 +63,14 @@ def simple_entries(
 
 
 def simple_leaf(entry: LedgerEntry) -> bytes:
-    """The public leaf of an entry."""
+    """Returns the public leaf of an entry."""
     names = ["delivery", "asset_commitment", "contributor_commitment", "amount_commitment"]
     names += ["shard", "key", "media_sha256", "decision_sha256", "terms_sha256"]
     return rfc8785.dumps({"version": LEAF_VERSION} | {name: getattr(entry, name) for name in names})
 
 
 def simple_table(entries: Sequence[LedgerEntry]) -> pa.Table:
-    """The ledger's table."""
+    """Returns the ledger's table."""
     columns = {
         field.name: [getattr(entry, field.name) for entry in entries]
         for field in fields(LedgerEntry)
@@ -79,7 +79,7 @@ def simple_table(entries: Sequence[LedgerEntry]) -> pa.Table:
 
 
 def simple_statement(opened: Sequence[Opened], deal_id: str) -> dict[str, Any]:
-    """The statement of one contributor, of their entries."""
+    """Returns the statement of one contributor, given their entries."""
     first, total = opened[0][0], sum(entry.amount_minor for entry, _ in opened)
     names = ["asset_id", "entry_index", "key", "shard", "share_bp", "weight", "amount_minor"]
     names += ["amount", "leaf_hash", "media_sha256", "decision_sha256", "terms_sha256"]
@@ -100,12 +100,12 @@ def simple_statement(opened: Sequence[Opened], deal_id: str) -> dict[str, Any]:
 
 
 def simple_json(statement: dict[str, Any]) -> str:
-    """A statement as JSON."""
+    """Returns a statement as JSON."""
     return json.dumps(statement, indent=2, ensure_ascii=False) + "\n"
 
 
 def simple_csv(statement: dict[str, Any]) -> str:
-    """A statement as CSV."""
+    """Returns a statement as CSV."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(CSV_COLUMNS)

@@ -1,4 +1,4 @@
-"""What a ledger leaves is what the simple way comes to, in however small pieces it was made."""
+"""The ledger's files equal those of the reference implementation, for any size of chunks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SIGNER = Signer("acme", bytes(range(32)))
 def record(
     store: Store, rows: list[DeliveredAsset], allocation: str = "weighted", shards: int = 5
 ) -> Attribution:
-    """Records what lies in so many shards, which come in no order of keys."""
+    """Records the attribution of assets in several shards, whose keys are interleaved."""
     job = ledger_job(allocation)
     names = [f"s-{number}" for number in range(shards)]
     for number, name in enumerate(names):
@@ -54,7 +54,7 @@ def files(store: Store) -> dict[str, bytes]:
 
 
 def expected(rows: list[DeliveredAsset], allocation: str) -> tuple[dict[str, bytes], list[Opened]]:
-    """Every file but the checkpoint, worked out the simple way; and the entries."""
+    """Returns every file but the checkpoint by the reference implementation, and the entries."""
     job = ledger_job(allocation)
     price, agency = job.deal.price, f"{job.agency}/statements"
     rule = Allocation(allocation)
@@ -82,7 +82,7 @@ def expected(rows: list[DeliveredAsset], allocation: str) -> tuple[dict[str, byt
 
 
 @pytest.mark.parametrize("allocation", list(Allocation))
-def test_files_are_those_of_the_simple_way(tmp_path: Path, allocation: Allocation) -> None:
+def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> None:
     rows = delivery(random.Random(7), 25, 700)
     store = open_store(str(tmp_path))
     made = record(store, rows, allocation)
@@ -101,10 +101,10 @@ def test_files_are_those_of_the_simple_way(tmp_path: Path, allocation: Allocatio
 
 @pytest.mark.long
 @pytest.mark.parametrize(("chunk", "group"), [(4, 3), (7, 40), (64, 64), (700, 50)])
-def test_pieces_change_nothing(
+def test_chunk_sizes_do_not_change_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, group: int
 ) -> None:
-    """A chunk of 7 is less than anybody's lines, so that every statement is streamed."""
+    """A chunk of 7 is smaller than every contributor's lines, so every statement is streamed."""
     rows = delivery(random.Random(8), 12, 150)
     whole, pieces = open_store(str(tmp_path / "whole")), open_store(str(tmp_path / "pieces"))
     one = record(whole, rows)
@@ -113,7 +113,7 @@ def test_pieces_change_nothing(
     assert record(pieces, rows, shards=11) == one
     ledger = f"{ledger_job().agency}/ledger/ledger-00000.parquet"
     found, wanted = files(pieces), files(whole)
-    del found[ledger], wanted[ledger]  # the same rows in other row groups
+    del found[ledger], wanted[ledger]  # the same rows in different row groups
     assert found == wanted
     tables = [pq.read_table(tmp_path / name / ledger) for name in ("whole", "pieces")]
     assert tables[0].equals(tables[1])
@@ -122,7 +122,7 @@ def test_pieces_change_nothing(
     assert groups == -(-one.entries // group)
 
 
-def test_rows_of_different_shards_are_told_apart(tmp_path: Path) -> None:
+def test_a_key_or_id_in_two_shards_is_refused(tmp_path: Path) -> None:
     rows = delivery(random.Random(9), 4, 20)
     store = open_store(str(tmp_path))
     for name, value in (("key", rows[3].key), ("asset_id", rows[3].asset_id)):
@@ -134,6 +134,6 @@ def test_rows_of_different_shards_are_told_apart(tmp_path: Path) -> None:
     assert files(store) == {}
 
 
-def test_nothing_delivered_is_refused(tmp_path: Path) -> None:
+def test_an_empty_delivery_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing was delivered"):
         record(open_store(str(tmp_path)), [])

@@ -1,4 +1,4 @@
-"""Entries pay exactly, and their public leaves name nobody."""
+"""Entries add up to the pool exactly, and their public leaves identify nobody."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_agency_and_entries_sum_to_the_pool(
     assert make_entries(rows, deal, SALT) == (entries, agency)
 
 
-def test_rules_weigh_as_they_say() -> None:
+def test_each_rule_divides_by_its_weight() -> None:
     rows = [asset(1, (("a", 10_000),), weight=30), asset(2, (("b", 10_000),), weight=10)]
     paid = {
         rule: [entry.amount_minor for entry in make_entries(rows, terms(1000, rule=rule), SALT)[0]]
@@ -78,11 +78,11 @@ def test_rules_weigh_as_they_say() -> None:
     assert paid == {
         Allocation.PER_ASSET: [300, 300],
         Allocation.WEIGHTED: [450, 150],
-        Allocation.PER_SAMPLE: [240, 360],  # Two and three samples.
+        Allocation.PER_SAMPLE: [240, 360],  # two and three samples
     }
 
 
-def test_leaves_name_nobody() -> None:
+def test_leaves_contain_no_contributor_or_asset_id() -> None:
     entries, _ = make_entries(CASE, terms(987_654_321), SALT)
     for entry in entries:
         leaf = leaf_bytes(entry)
@@ -119,7 +119,7 @@ def test_commitments_do_not_link_entries_or_deals() -> None:
     assert entries[0].asset_commitment == asset_commitment(SALT, entries[0].asset_id)
 
 
-def test_commitment_is_the_construction_in_the_documentation() -> None:
+def test_a_commitment_is_built_as_documented() -> None:
     value = b"\x00\x00\x00\x05asset"
     salt = hashlib.sha256(b"salt").digest()
     assert commitments.text_value("asset") == value
@@ -133,7 +133,7 @@ def test_commitment_is_the_construction_in_the_documentation() -> None:
 
 
 @given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
-def test_no_two_lists_have_one_encoding(one: list[str], two: list[str]) -> None:
+def test_different_lists_have_different_encodings(one: list[str], two: list[str]) -> None:
     assert (commitments.encode(*one) == commitments.encode(*two)) == (one == two)
 
 
@@ -143,7 +143,7 @@ def test_salts_are_hmacs(key: bytes, domain: Domain, ids: list[str]) -> None:
     assert commitments.item_salt(key, domain, *ids) == hmac.digest(key, data, "sha256")
 
 
-def test_secrets_and_ids_that_cannot_be_used() -> None:
+def test_a_short_secret_and_an_id_with_a_surrogate_are_refused() -> None:
     with pytest.raises(InputError, match="too short"):
         commitments.deal_salt(b"short", DEAL)
     with pytest.raises(InputError, match="Unicode"):
@@ -163,7 +163,7 @@ BAD: list[tuple[str, dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("message", "change"), BAD)
-def test_bad_rows_are_refused(message: str, change: dict[str, object]) -> None:
+def test_invalid_rows_are_refused(message: str, change: dict[str, object]) -> None:
     fields: dict[str, object] = {
         field.name: getattr(CASE[0], field.name) for field in dataclasses.fields(CASE[0])
     }
@@ -172,7 +172,7 @@ def test_bad_rows_are_refused(message: str, change: dict[str, object]) -> None:
         make_entries([bad, *CASE[1:]], terms(), SALT)
 
 
-def test_bad_terms_are_refused() -> None:
+def test_invalid_terms_and_weights_are_refused() -> None:
     with pytest.raises(InputError, match="nothing was delivered"):
         make_entries([], terms(), SALT)
     with pytest.raises(InputError, match="64 bits"):
@@ -186,7 +186,7 @@ def test_bad_terms_are_refused() -> None:
         make_entries(nothing, terms(rule=Allocation.WEIGHTED), SALT)
 
 
-def test_the_table_keeps_every_field_and_the_agreed_columns() -> None:
+def test_the_table_has_the_published_columns_and_every_field() -> None:
     assert ",".join(LEDGER_SCHEMA.names[:12]) == (
         "entry_index,delivery,asset_id,contributor_id,share_bp,weight,amount_minor,currency,"
         "shard,key,media_sha256,leaf_hash"
@@ -201,7 +201,7 @@ def test_the_table_keeps_every_field_and_the_agreed_columns() -> None:
     assert sealed.leaves == [simple_leaf(entry) for entry in entries]
 
 
-def test_who_is_named_twice_holds_both_shares() -> None:
+def test_the_shares_of_a_repeated_contributor_are_added() -> None:
     twice = make_entries([asset(1, (("b", 1_000), ("a", 4_000), ("b", 5_000)))], terms(), SALT)
     assert twice == make_entries([asset(1, (("a", 4_000), ("b", 6_000)))], terms(), SALT)
 
@@ -221,7 +221,7 @@ def test_leaves_are_canonical_json(texts: list[str]) -> None:
 
 
 def _item(domain: str, *ids: str) -> bytes:
-    """An item's salt by the standard library alone; HKDF is two HMACs when one block is enough."""
+    """Returns an item's salt, by the standard library only; here HKDF is two HMACs."""
     lengths = [len(text).to_bytes(4, "big") + text.encode() for text in (DEAL, *ids)]
     extracted = hmac.digest(bytes(32), SECRET, "sha256")
     info = b"fairshard/deal-salt/v1\x00" + lengths[0]
@@ -235,8 +235,8 @@ def _commitment(domain: str, ids: list[str], values: list[str]) -> str:
     return hashlib.sha256(start + value).hexdigest()
 
 
-def test_the_same_input_gives_the_same_bytes_for_ever() -> None:
-    """Worked out a second way, then pinned: a change breaks every log that was published."""
+def test_the_bytes_of_a_leaf_never_change() -> None:
+    """Computed independently and pinned: a change would break every published log."""
     (entry,), _ = make_entries([asset(7, (("ada", 10_000),), weight=3)], terms(), SALT)
     where = ["acme-2026-01/1", "asset-7", "ada"]
     leaf = {

@@ -1,4 +1,4 @@
-"""Roots and proofs against RFC 6962's own definition, and against vectors made by others."""
+"""Roots and proofs agree with the definition in RFC 6962 and with external test vectors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hashes(size: int) -> list[bytes]:
     return [leaf_hash(leaf) for leaf in leaves(size)]
 
 
-def test_every_root_and_proof_up_to_33_leaves() -> None:
+def test_every_root_and_proof_up_to_33_leaves_is_correct() -> None:
     builder = RootBuilder()
     for size in range(34):
         data = leaves(size)
@@ -47,7 +47,7 @@ def test_every_root_and_proof_up_to_33_leaves() -> None:
 
 
 @given(st.integers(34, 600), st.data())
-def test_larger_trees(size: int, data: st.DataObject) -> None:
+def test_proofs_of_larger_trees_are_accepted(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
     old = data.draw(st.integers(1, size))
     found = leaves(size)
@@ -93,7 +93,7 @@ def test_a_rewritten_history_is_refused(size: int, data: st.DataObject) -> None:
             verify_consistency(old, size, wrong, mth(before[:old]), mth(before))
 
 
-def test_leaves_and_nodes_cannot_be_taken_for_each_other() -> None:
+def test_leaves_and_nodes_have_different_hashes() -> None:
     left, right = hashes(2)
     assert leaf_hash(left + right) != node_hash(left, right)
     assert mth([]) == EMPTY_ROOT
@@ -106,13 +106,13 @@ def test_a_proof_from_size_zero_is_refused() -> None:
 
 def _cases(kind: str) -> list[Path]:
     if not VECTORS.is_dir():
-        pytest.skip(f"no vectors beside the repository: {VECTORS.parent.name}/merkle is absent")
+        pytest.skip(f"the external test vectors are missing: {VECTORS.parent.name}/merkle")
     found = sorted((VECTORS / kind).rglob("*.json"))
     assert len(found) == 98
     return found
 
 
-def test_inclusion_vectors() -> None:
+def test_external_inclusion_vectors() -> None:
     for case in _cases("inclusion"):
         found = json.loads(case.read_text())
         try:
@@ -129,7 +129,7 @@ def test_inclusion_vectors() -> None:
         assert failed == found["wantErr"], case
 
 
-def test_consistency_vectors() -> None:
+def test_external_consistency_vectors() -> None:
     for case in _cases("consistency"):
         found = json.loads(case.read_text())
         try:

@@ -1,4 +1,4 @@
-"""Amounts are read and written exactly, and everything else is refused with its value."""
+"""Amounts are parsed and formatted exactly, and anything else is refused with its value."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_amounts_are_read_exactly(text: str, currency: str, minor: int) -> None:
         *("1.2.3", "1.000", "0.001", "٣", "1\n", "$5", "9" * 1001),
     ],
 )
-def test_what_is_no_amount_is_refused_with_its_value(text: str) -> None:
+def test_an_invalid_amount_is_refused_with_its_value(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_amount(text, "USD")
     assert repr(text)[:40] in caught.value.which
@@ -48,7 +48,7 @@ def test_what_is_no_amount_is_refused_with_its_value(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [1.5, 1, Decimal("1.5"), None, True, b"1"])
-def test_only_text_is_read(value: object) -> None:
+def test_amounts_must_be_text(value: object) -> None:
     with pytest.raises(InputError, match="must be text"):
         parse_amount(value, "USD")  # type: ignore[arg-type]  # what a TOML float would do
 
@@ -64,7 +64,7 @@ def test_unknown_currencies_are_refused(currency: str) -> None:
         parse_amount("1", currency)
 
 
-def test_exponents_of_iso_4217() -> None:
+def test_exponents_are_those_of_iso_4217() -> None:
     three = {code for code, digits in EXPONENTS.items() if digits == 3}
     none = {code for code, digits in EXPONENTS.items() if digits == 0}
     assert three == {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
@@ -81,7 +81,7 @@ def test_format_and_parse_are_inverse(minor: int, currency: str) -> None:
     assert len(text.partition(".")[2]) == exponent(currency)
 
 
-def test_corrections_are_written_with_a_minus() -> None:
+def test_negative_amounts_are_formatted_with_a_minus() -> None:
     assert format_amount(-5, "USD") == "-0.05"
     assert format_amount(-12345, "JPY") == "-12345"
     with pytest.raises(InputError):

@@ -1,4 +1,4 @@
-"""Offline proofs: what is written verifies, and nothing altered does."""
+"""Offline proofs: what is written verifies, and anything altered is refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_entry_has_a_proof(index: int) -> None:
         verify_proof(text, LEAVES[(index + 1) % 21], SIGNER.vkey)
 
 
-def test_form_of_a_proof() -> None:
+def test_a_proof_has_header_index_path_and_checkpoint() -> None:
     lines = PROOF.split("\n")
     assert lines[:2] == ["c2sp.org/tlog-proof@v1", "index 6"]
     assert lines[2] == base64.b64encode(LEAVES[7]).decode()
@@ -43,19 +43,19 @@ def test_a_log_of_one_entry_has_an_empty_path() -> None:
 
 
 @given(st.integers(0, len(PROOF) - 1), st.characters())
-def test_no_altered_character_verifies(at: int, char: str) -> None:
+def test_a_proof_with_an_altered_character_is_refused(at: int, char: str) -> None:
     assume(PROOF[at] != char)
     with pytest.raises(RunError):
         verify_proof(PROOF[:at] + char + PROOF[at + 1 :], LEAVES[6], SIGNER.vkey)
 
 
 @given(st.integers(0, len(PROOF) - 1), st.integers(1, len(PROOF)))
-def test_no_shortened_proof_verifies(start: int, count: int) -> None:
+def test_a_shortened_proof_is_refused(start: int, count: int) -> None:
     with pytest.raises(RunError):
         verify_proof(PROOF[:start] + PROOF[start + count :], LEAVES[6], SIGNER.vkey)
 
 
-def test_another_logs_checkpoint_is_refused() -> None:
+def test_the_checkpoint_of_another_log_is_refused() -> None:
     other = Signer("agency.example/log", bytes(32))
     with pytest.raises(NoteError):
         verify_proof(PROOF, LEAVES[6], other.vkey)

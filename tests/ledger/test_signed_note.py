@@ -1,4 +1,4 @@
-"""Notes and checkpoints: known answers, round trips, and nothing altered ever opens."""
+"""Notes and checkpoints: known answers, round trips, and anything altered is refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_known_answers_of_another_implementation() -> None:
     assert open_note(GO_NOTE, parse_vkey(GO_VKEY)) == GO_TEXT
 
 
-def test_form_of_a_checkpoint() -> None:
+def test_a_checkpoint_has_origin_size_root_and_signature() -> None:
     text, _, signature = CHECKPOINT.partition("\n\n")
     assert text == f"agency.example/log\n70000\n{base64.b64encode(ROOT).decode()}"
     assert signature.startswith("— agency.example/log ") and signature.endswith("\n")
@@ -66,7 +66,7 @@ def test_checkpoints_round_trip(origin: str, size: int, root: bytes) -> None:
 
 
 @given(st.integers(0, len(CHECKPOINT.encode()) - 1), st.integers(1, 255))
-def test_no_altered_byte_opens(at: int, change: int) -> None:
+def test_a_checkpoint_with_an_altered_byte_is_refused(at: int, change: int) -> None:
     raw = bytearray(CHECKPOINT.encode())
     raw[at] ^= change
     try:
@@ -78,13 +78,13 @@ def test_no_altered_byte_opens(at: int, change: int) -> None:
 
 
 @given(st.integers(0, len(CHECKPOINT)), st.text(min_size=1, max_size=3))
-def test_no_inserted_text_opens(at: int, extra: str) -> None:
+def test_a_checkpoint_with_inserted_text_is_refused(at: int, extra: str) -> None:
     with pytest.raises(NoteError):
         open_checkpoint(CHECKPOINT[:at] + extra + CHECKPOINT[at:], SIGNER.vkey)
 
 
 @given(st.integers(0, len(CHECKPOINT) - 1), st.integers(1, len(CHECKPOINT)))
-def test_no_shortened_text_opens(start: int, count: int) -> None:
+def test_a_shortened_checkpoint_is_refused(start: int, count: int) -> None:
     with pytest.raises(NoteError):
         open_checkpoint(CHECKPOINT[:start] + CHECKPOINT[start + count :], SIGNER.vkey)
 
@@ -105,13 +105,13 @@ def test_no_shortened_text_opens(start: int, count: int) -> None:
         "\n1\n{root}\n",
     ],
 )
-def test_a_signed_text_that_is_no_checkpoint_is_refused(text: str) -> None:
+def test_a_signed_text_that_is_not_a_checkpoint_is_refused(text: str) -> None:
     note = SIGNER.sign(text.format(root=base64.b64encode(ROOT).decode()))
     with pytest.raises(NoteError, match="not a checkpoint"):
         open_checkpoint(note, SIGNER.vkey)
 
 
-def test_base64_has_one_spelling() -> None:
+def test_base64_that_is_not_canonical_is_refused() -> None:
     spelled = base64.b64encode(ROOT).decode()
     assert spelled.endswith("=")
     twin = spelled[:-2] + chr(ord(spelled[-2]) + 1) + "="
@@ -120,7 +120,7 @@ def test_base64_has_one_spelling() -> None:
         open_checkpoint(SIGNER.sign(f"log\n1\n{twin}\n"), SIGNER.vkey)
 
 
-def test_other_keys_signatures_are_ignored_and_ours_is_needed() -> None:
+def test_signatures_by_other_keys_are_ignored_and_ours_is_required() -> None:
     text = CHECKPOINT.partition("\n\n")[0] + "\n"
     theirs = OTHER.sign(text).rpartition("\n\n")[2]
     both = CHECKPOINT + theirs
@@ -135,7 +135,7 @@ def test_other_keys_signatures_are_ignored_and_ours_is_needed() -> None:
         open_checkpoint(CHECKPOINT, SIGNER.vkey, "elsewhere.example")
 
 
-def test_the_empty_log() -> None:
+def test_the_checkpoint_of_an_empty_log_opens() -> None:
     text = sign_checkpoint(SIGNER, "log", 0, EMPTY_ROOT)
     assert open_checkpoint(text, SIGNER.vkey) == ("log", 0, EMPTY_ROOT)
 
@@ -147,25 +147,25 @@ def test_the_empty_log() -> None:
         *(("log", -1, ROOT), ("log", 0, ROOT), ("log", 1, ROOT[:31])),
     ],
 )
-def test_what_cannot_be_a_checkpoint_is_not_signed(origin: str, size: int, root: bytes) -> None:
+def test_an_invalid_checkpoint_is_not_signed(origin: str, size: int, root: bytes) -> None:
     with pytest.raises(InputError):
         sign_checkpoint(SIGNER, origin, size, root)
 
 
 @given(st.integers(0, len(GO_VKEY) - 1), st.characters())
-def test_no_altered_key_is_read(at: int, char: str) -> None:
+def test_an_altered_key_is_refused(at: int, char: str) -> None:
     assume(GO_VKEY[at] != char)
     with pytest.raises(InputError):
         parse_vkey(GO_VKEY[:at] + char + GO_VKEY[at + 1 :])
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a+b", "a\u00a0b", "a\n", " a", "\ud800"])
-def test_names_that_a_key_cannot_have(name: str) -> None:
+def test_an_invalid_key_name_is_refused(name: str) -> None:
     with pytest.raises(InputError):
         Signer(name, bytes(32))
 
 
-def test_a_private_key_never_shows_itself() -> None:
+def test_a_private_key_is_never_shown() -> None:
     assert "private" not in repr(SIGNER)
     secret = SIGNER.skey
     for broken in (secret[:-1], secret.replace("PRIVATE", "PUBLIC"), secret.replace("+AQ", "+Ag")):

@@ -1,4 +1,4 @@
-"""Money is shared out to the last minor unit, whoever shares and in whatever order."""
+"""Money is divided exactly to the last minor unit, independent of order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WEIGHTS = st.dictionaries(
 ).filter(lambda weights: any(weights.values()))
 
 
-def test_a_hundred_over_three() -> None:
+def test_a_hundred_divided_by_three() -> None:
     shares = largest_remainder(parse_amount("100.00", "USD"), [("c", 1), ("a", 1), ("b", 1)])
     assert {name: format_amount(minor, "USD") for name, minor in shares.items()} == {
         "a": "33.34",
@@ -39,7 +39,7 @@ def test_a_hundred_over_three() -> None:
     }
 
 
-def test_ties_go_by_id_in_code_point_order() -> None:
+def test_ties_are_decided_by_id_in_code_point_order() -> None:
     weights = [(name, 1) for name in ("b", "B", "10", "9", "é", "a")]
     assert [name for name, minor in largest_remainder(3, weights).items() if minor] == [
         "B",
@@ -49,7 +49,9 @@ def test_ties_go_by_id_in_code_point_order() -> None:
 
 
 @given(TOTALS, WEIGHTS)
-def test_shares_sum_exactly_and_keep_quota(total: int, weights: dict[str, int]) -> None:
+def test_shares_sum_to_the_total_and_are_within_one_unit(
+    total: int, weights: dict[str, int]
+) -> None:
     shares = largest_remainder(total, list(weights.items()))
     whole = sum(weights.values())
     assert sum(shares.values()) == total
@@ -62,7 +64,7 @@ def test_shares_sum_exactly_and_keep_quota(total: int, weights: dict[str, int]) 
 
 @given(TOTALS, WEIGHTS)
 def test_shares_follow_the_definition(total: int, weights: dict[str, int]) -> None:
-    """The textbook method, in fractions and one sort, is the oracle."""
+    """Compares with the textbook method, computed with fractions and one sort."""
     whole = sum(weights.values())
     exact = {name: Fraction(total * weight, whole) for name, weight in weights.items()}
     expected = {name: int(value) for name, value in exact.items()}
@@ -73,7 +75,9 @@ def test_shares_follow_the_definition(total: int, weights: dict[str, int]) -> No
 
 
 @given(TOTALS, WEIGHTS, st.randoms(use_true_random=False))
-def test_order_changes_nothing(total: int, weights: dict[str, int], rng: random.Random) -> None:
+def test_the_order_of_weights_does_not_matter(
+    total: int, weights: dict[str, int], rng: random.Random
+) -> None:
     pairs = list(weights.items())
     shuffled = list(pairs)
     rng.shuffle(shuffled)
@@ -93,13 +97,13 @@ def test_order_changes_nothing(total: int, weights: dict[str, int], rng: random.
         (1, [("a", True)]),
     ],
 )
-def test_what_cannot_be_shared_is_refused(total: int, weights: list[tuple[str, int]]) -> None:
+def test_invalid_totals_and_weights_are_refused(total: int, weights: list[tuple[str, int]]) -> None:
     with pytest.raises(InputError):
         largest_remainder(total, weights)
 
 
 @pytest.mark.long
-def test_a_million_ids_beyond_64_bits() -> None:
+def test_a_total_beyond_64_bits_is_divided_among_a_million_ids() -> None:
     weights = [(f"c{number:07d}", number % 1013) for number in range(1_000_000)]
     shares = largest_remainder(10**24 + 1, weights)
     assert sum(shares.values()) == 10**24 + 1
@@ -117,7 +121,7 @@ def test_a_million_ids_beyond_64_bits() -> None:
 def test_published_arithmetic_of_an_extended_licence(
     price: str, licence: str, fee: str, earned: str
 ) -> None:
-    """(price + licence − legal fee) × 50 %, as one stock site publishes it with these figures."""
+    """(price + licence − legal fee) × 50 %, as published by a stock site with these figures."""
     pool = parse_amount(price, "USD") + parse_amount(licence, "USD") - parse_amount(fee, "USD")
     _, contributors = agency_and_contributors(pool, Decimal("0.50"))
     assert format_amount(contributors, "USD") == earned
@@ -126,7 +130,7 @@ def test_published_arithmetic_of_an_extended_licence(
 @pytest.mark.parametrize(
     ("pool", "share"), [(1, "0.5"), (21_901, "0.50"), (2, "0.25"), (2, "0.75")]
 )
-def test_the_odd_unit_is_the_contributors(pool: int, share: str) -> None:
+def test_the_odd_unit_goes_to_the_contributors(pool: int, share: str) -> None:
     agency, contributors = agency_and_contributors(pool, Decimal(share))
     assert Fraction(contributors) == pool * (1 - Fraction(share)) + Fraction(1, 2)
     assert agency + contributors == pool
@@ -139,16 +143,16 @@ def test_agency_and_contributors_sum_to_the_pool(pool: int, share: Decimal) -> N
     exact = pool * Fraction(share)
     assert abs(agency - exact) <= Fraction(1, 2)
     if exact % 1 == Fraction(1, 2):
-        assert agency < exact  # The odd unit is the contributors'.
+        assert agency < exact  # the odd unit goes to the contributors
 
 
 @pytest.mark.parametrize("share", [0.4, "0.4", 0, Decimal("1.01"), Decimal("-0.1"), Decimal("NaN")])
-def test_a_share_is_an_exact_decimal_from_0_to_1(share: Decimal) -> None:
+def test_an_agency_share_must_be_a_decimal_from_0_to_1(share: Decimal) -> None:
     with pytest.raises(InputError, match="agency share"):
         agency_and_contributors(100, share)
 
 
-def test_weights_under_each_rule() -> None:
+def test_line_weight_under_each_rule() -> None:
     assert line_weight(Allocation.PER_ASSET, 7, 3) == 1
     assert line_weight(Allocation.WEIGHTED, 7, 3) == 7
     assert line_weight(Allocation.PER_SAMPLE, 7, 3) == 3
@@ -204,16 +208,16 @@ def test_lines_sum_to_people_and_people_to_the_pool(
 @pytest.mark.parametrize(
     ("lines", "total", "expected"),
     [
-        # Who earns nothing, by a line whose number passes 64 bits.
+        # A contributor who earns nothing, with a line whose points exceed 64 bits.
         ([("a", 1_839_044_907_836_722_053, 6)], 0, [0]),
         ([("a", 2**63 - 1, 10_000), ("b", 2**62, 2)], 1, [1, 0]),
-        # Each line's number fits in 64 bits and their sum does not.
+        # Each line's points fit in 64 bits, but their sum does not.
         ([("a", 2**62, 1), ("a", 2**62, 1), ("a", 2**62, 1)], 1, [1, 0, 0]),
         ([("a", 2**62, 1), ("a", 2**62, 1), ("a", 2**62, 1)], 0, [0, 0, 0]),
         ([("a", 2**63 - 1, 1), ("b", 2**62, 1), ("b", 2**62, 1)], 2, [1, 1, 0]),
     ],
 )
-def test_numbers_that_pass_64_bits_beside_small_amounts(
+def test_points_beyond_64_bits_with_small_amounts(
     lines: list[tuple[str, int, int]], total: int, expected: list[int]
 ) -> None:
     made = [Line(person, f"{n}", weight, bp) for n, (person, weight, bp) in enumerate(lines)]
@@ -230,7 +234,9 @@ EDGE_LINES = st.lists(
 
 @settings(max_examples=300)
 @given(EDGE_LINES, st.one_of(st.integers(0, 3), EDGES))
-def test_integers_of_any_size_are_shared_exactly(lines: list[Line], total: int) -> None:
+def test_lines_with_weights_at_the_limits_are_divided_exactly(
+    lines: list[Line], total: int
+) -> None:
     points = _points(lines)
     whole = sum(points.values())
     if whole == 0:
@@ -271,8 +277,8 @@ def test_pools_are_conserved_for_up_to_ten_thousand_people(
     assert sum(amounts) + agency == pool_minor
 
 
-def test_a_contributor_of_many_lines_loses_nothing_to_rounding() -> None:
-    """Ten lines of 0.4 units each: rounded line by line they would earn nothing."""
+def test_a_contributor_with_many_lines_loses_nothing_to_rounding() -> None:
+    """Ten lines of 0.4 units each would earn nothing if each line were rounded separately."""
     lines = [Line("many", f"{key:02d}", 1, 1) for key in range(10)]
     lines += [Line(f"one{number}", "00", 6, 1) for number in range(1)]
     amounts = share_lines(lines, 6)

@@ -1,4 +1,4 @@
-"""Statements: sums, what a contributor can check alone, spreadsheets and file names."""
+"""Statements: sums, checks by the contributor, spreadsheet safety and file names."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_ten_thousand_statements_sum_to_every_pool() -> None:
         assert format_amount(total + agency, "USD") == pool
 
 
-def test_a_statement_holds_one_persons_lines_alone() -> None:
+def test_a_statement_has_only_one_contributors_lines() -> None:
     entries, made = make()
     for statement in made:
         own = [entry for entry in entries if entry.contributor_id == statement["contributor_id"]]
@@ -107,7 +107,7 @@ def test_a_statement_holds_one_persons_lines_alone() -> None:
         assert set(re.findall(r"person-\d+", text)) == {statement["contributor_id"]}
 
 
-def test_a_contributor_checks_with_the_statement_alone() -> None:
+def test_a_statement_can_be_checked_on_its_own() -> None:
     entries, made = make()
     for statement in made:
         read = read_statement(as_json(statement))
@@ -177,12 +177,12 @@ def test_a_malformed_statement_is_refused(where: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", "{", "NaN", "[" * 100_000])
-def test_what_is_no_statement_is_refused(text: str) -> None:
+def test_text_that_is_not_a_statement_is_refused(text: str) -> None:
     with pytest.raises(ProofError):
         read_statement(text)
 
 
-def test_json_has_its_keys_in_order() -> None:
+def test_json_keys_are_in_the_published_order() -> None:
     text = as_json(make()[1][0])
     found = json.loads(text)
     assert list(found)[:4] == ["version", "contributor_id", "currency", "total_minor"]
@@ -196,10 +196,10 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
 
 @pytest.mark.long
 @given(TEXT, TEXT, TEXT, TEXT, TEXT, st.integers(0, 600))
-def test_statements_are_written_as_json_and_csv_are(
+def test_statements_equal_the_output_of_the_standard_library(
     person: str, deal: str, asset_id: str, key: str, shard: str, count: int
 ) -> None:
-    """By the standard library: with any text in them, and however many lines there are."""
+    """JSON and CSV equal those of `json` and `csv`, for any texts and any number of lines."""
     statement = copy.deepcopy(make(1)[1][0])
     statement["contributor_id"], statement["deal_id"] = person, deal
     line = statement["lines"][0] | {"asset_id": asset_id, "key": key, "shard": shard}
@@ -219,7 +219,7 @@ def test_no_cell_is_a_formula(start: str) -> None:
     assert statement["contributor_id"] == person
 
 
-def test_numbers_of_our_own_stay_numbers() -> None:
+def test_negative_amounts_stay_numbers_in_csv() -> None:
     statement = copy.deepcopy(make()[1][0])
     statement["lines"][0]["amount_minor"] = -5
     statement["lines"][0]["amount"] = "-0.05"
@@ -241,12 +241,12 @@ IDS = st.one_of(
 
 
 @pytest.mark.parametrize("name", ["person-1", "A_b.c-9", "0", "x" * 64, "Ünder"[1:], "conrad"])
-def test_plain_ids_are_file_names(name: str) -> None:
+def test_a_plain_id_is_its_own_file_name(name: str) -> None:
     assert statement_filename(name) == name
 
 
 @given(IDS)
-def test_every_file_name_is_harmless(name: str) -> None:
+def test_every_file_name_is_safe(name: str) -> None:
     found = statement_filename(name)
     assert HARMLESS.fullmatch(found) or (found.startswith("~") and HARMLESS.fullmatch(found[1:]))
     assert not found.endswith(".")
@@ -259,7 +259,7 @@ def test_different_ids_have_different_file_names(one: str, two: str) -> None:
 
 
 @given(st.lists(IDS, max_size=8))
-def test_file_names_of_a_delivery_differ_even_without_case(ids: list[str]) -> None:
+def test_file_names_of_a_delivery_differ_even_if_case_is_ignored(ids: list[str]) -> None:
     names = statement_filenames(ids)
     assert set(names) == set(ids)
     assert len({name.casefold() for name in names.values()}) == len(names)

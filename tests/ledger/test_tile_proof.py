@@ -1,4 +1,4 @@
-"""Proofs from published tiles: every leaf of trees of many sizes, and none that is not there."""
+"""Proofs from published tiles: leaves in trees of many sizes are proved, others refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipelines.ledger.tiles import entry_bundles, tiles
 
 
 def published(size: int) -> tuple[dict[str, bytes], bytes]:
-    """The files of a log of so many leaves, and its root."""
+    """Returns the files of a log of `size` leaves, and its root."""
     leaves = [b"leaf %d" % index for index in range(size)]
     hashes = [leaf_hash(leaf) for leaf in leaves]
     return dict([*tiles(hashes), *entry_bundles(leaves)]), root(hashes)
@@ -27,10 +27,10 @@ def test_leaves_are_proved(size: int) -> None:
         log.check(leaf_hash(leaf), index)
         with pytest.raises(ProofError):
             log.check(leaf_hash(b"another"), index)
-    assert size < 65_536 or len(log.read_paths) < 20  # a few files of some five hundred
+    assert size < 65_536 or len(log.read_paths) < 20  # few of about five hundred files
 
 
-def test_a_changed_tile_proves_nothing() -> None:
+def test_a_changed_tile_is_detected() -> None:
     files, top = published(700)
     for path, data in files.items():
         if path.startswith("tile/entries/"):
@@ -46,7 +46,7 @@ def test_a_changed_tile_proves_nothing() -> None:
         assert faults, path
 
 
-def test_a_cut_tile_and_a_cut_bundle() -> None:
+def test_a_truncated_tile_or_bundle_is_refused() -> None:
     files, top = published(300)
     for path in ("tile/0/000", "tile/entries/001.p/44"):
         log = PublishedLog(300, top, {**files, path: files[path][:-40]}.__getitem__)

@@ -1,4 +1,4 @@
-"""The files of a log have the paths and bytes that C2SP tlog-tiles says."""
+"""The files of a log have the paths and bytes that C2SP tlog-tiles specifies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def hashes(size: int) -> list[bytes]:
         (63, 10**9, 255, "tile/63/x001/x000/x000/000.p/255"),
     ],
 )
-def test_paths(level: int, index: int, width: int, path: str) -> None:
+def test_a_tile_has_the_specified_path(level: int, index: int, width: int, path: str) -> None:
     assert tile_path(level, index, width) == path
     assert entries_path(index, width) == path.replace(f"tile/{level}/", "tile/entries/")
 
@@ -42,7 +42,7 @@ def test_paths(level: int, index: int, width: int, path: str) -> None:
 @pytest.mark.parametrize(
     ("level", "index", "width"), [(-1, 0, 1), (64, 0, 1), (0, -1, 1), (0, 0, 0), (0, 0, 257)]
 )
-def test_paths_that_do_not_exist(level: int, index: int, width: int) -> None:
+def test_numbers_out_of_range_have_no_path(level: int, index: int, width: int) -> None:
     with pytest.raises(InputError):
         tile_path(level, index, width)
 
@@ -77,7 +77,7 @@ def test_tiles_hold_the_roots_of_their_subtrees(size: int) -> None:
     assert root_from_tiles(size, files.__getitem__) == root(leaves)
 
 
-def test_altered_tiles_are_found() -> None:
+def test_altered_tiles_are_detected() -> None:
     files = dict(tiles(hashes(700)))
     for path in files:
         changed = dict(files)
@@ -87,7 +87,7 @@ def test_altered_tiles_are_found() -> None:
         except ProofError as error:
             assert error.which == "tile/1/000.p/2"
         else:
-            assert path == "tile/0/002.p/188"  # No tile above covers it; the root does.
+            assert path == "tile/0/002.p/188"  # no tile above covers it, but the root does
             assert found != root(hashes(700))
         changed[path] = files[path][:-1]
         with pytest.raises(ProofError):
@@ -95,7 +95,7 @@ def test_altered_tiles_are_found() -> None:
 
 
 @given(st.lists(st.binary(max_size=40), max_size=600))
-def test_bundles_give_back_the_leaves(leaves: list[bytes]) -> None:
+def test_bundles_round_trip(leaves: list[bytes]) -> None:
     files = list(entry_bundles(leaves))
     assert [leaf for _, data in files for leaf in read_entry_bundle(data)] == leaves
     full, rest = divmod(len(leaves), 256)
@@ -103,7 +103,7 @@ def test_bundles_give_back_the_leaves(leaves: list[bytes]) -> None:
     assert [path for path, _ in files] == expected + ([entries_path(full, rest)] if rest else [])
 
 
-def test_bundle_bytes() -> None:
+def test_a_bundle_has_the_specified_bytes() -> None:
     assert list(entry_bundles([b"ab", b"", b"x" * 65535])) == [
         ("tile/entries/000.p/3", b"\x00\x02ab\x00\x00\xff\xff" + b"x" * 65535)
     ]
@@ -112,6 +112,6 @@ def test_bundle_bytes() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", b"\x00\x03ab", b"\x00\x01a\x00", b"\x00\x00" * 257])
-def test_broken_bundles_are_refused(data: bytes) -> None:
+def test_malformed_bundles_are_refused(data: bytes) -> None:
     with pytest.raises(ProofError, match="entry bundle"):
         read_entry_bundle(data)

@@ -1,4 +1,4 @@
-"""One row of the conformance table: what is given to the readers, and what must come out."""
+"""Defines a conformance case: the input of a reader, and the expected result."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from schemas.signal import Reading
 
 @dataclass(frozen=True)
 class Case:
-    """A statement as it is found in the wild, and what it says of one purpose.
+    """A statement as files and servers make it, and what it means for one purpose.
 
     Attributes:
-        name: Unique; says the vocabulary, the spelling and the value.
-        read: Makes the raw bytes and reads them.
-        purpose: The purpose that is asked for.
-        value: What the readers' signals must come to, the strictest first: deny, conditional,
-            unknown, allow; None where nothing at all may be said of the purpose.
-        reason: Why an asset of a deal for this purpose is refused, if no agreement covers it;
-            None where the statement alone does not refuse.
+        name: A unique name with the vocabulary, the spelling and the value.
+        read: Builds the raw bytes and reads them.
+        purpose: The purpose of the deal.
+        value: The strictest value among the expected signals for the purpose, in the order deny,
+            conditional, unknown, allow; None if there must be no signal for it.
+        reason: Why a deal for this purpose refuses the asset if no agreement covers it; None if
+            the statement alone does not refuse it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The catalogue's grants as signals."""
+"""The catalogue's grants are read as signals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def grants_of(row: Row) -> Reading:
         ),
     ],
 )
-def test_a_grant(purpose: Purpose, text: str, value: Permission) -> None:
+def test_a_grant_becomes_one_signal(purpose: Purpose, text: str, value: Permission) -> None:
     reading = grants_of(asset(**{f"grant_{purpose}": text}))
     [signal] = reading.signals
     assert signal.origin is Origin.CATALOGUE
@@ -43,7 +43,7 @@ def test_a_grant(purpose: Purpose, text: str, value: Permission) -> None:
     assert signal.said == text.strip()
 
 
-def test_a_column_that_is_absent_or_empty_says_nothing() -> None:
+def test_a_missing_or_empty_column_gives_no_signal() -> None:
     assert not grants_of(asset())
     assert not grants_of(asset(**{f"grant_{purpose}": None for purpose in PURPOSES}))
 
@@ -53,7 +53,7 @@ def test_columns_are_read_in_the_order_of_the_purposes() -> None:
     assert [signal.purpose for signal in grants_of(row).signals] == list(PURPOSES)
 
 
-def test_what_a_grant_says_is_one_short_line() -> None:
+def test_the_text_of_a_grant_is_one_short_printable_line() -> None:
     [signal] = grants_of(asset(grant_search="no\n\u2028\x1b" + "x" * 5000)).signals
     assert signal.said.isprintable()
     assert len(signal.said) <= 200

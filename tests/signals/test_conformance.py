@@ -1,4 +1,4 @@
-"""The conformance table: every statement of every vocabulary, from its bytes to the decision."""
+"""Runs every conformance case of every vocabulary, from raw bytes to the decision."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ SIGNED = {
     "purposes": list(Purpose),
     "contributors": ["all"],
 }
-NOES = (
+DENIALS = (
     *(Reason.FILE_DENIED, Reason.FILE_CONDITIONAL),
     *(Reason.SERVER_DENIED, Reason.SERVER_CONDITIONAL),
 )
 
-# Every value of every vocabulary that is read, as a name in the table must have it.
+# Every value of every vocabulary that is read, as it must appear in the name of some case.
 VOCABULARY: dict[str, tuple[str, ...]] = {
     "CAWG": (
         *("cawg.data_mining", "cawg.ai_inference", "cawg.ai_training"),
@@ -91,13 +91,13 @@ def reading_of(number: int) -> Reading:
 
 
 def terms_for(purpose: Purpose, **changes: object) -> Deal:
-    """A deal for one purpose alone, which needs no inference for its own sake."""
+    """Returns a deal for one purpose, which does not require inference unless that is it."""
     rights = {} if purpose is Purpose.INFERENCE else {"inference": "pack-without"}
     return deal(purposes=[purpose.value], rights={"ai_generated": "label"} | rights, **changes)
 
 
 def judge(reading: Reading, purpose: Purpose, signed: bool = False) -> Resolution:
-    """Resolves an asset that the catalogue clears; of how it was made both say the same."""
+    """Resolves an asset that the catalogue clears and whose source type agrees with the file's."""
     row = dict.fromkeys(ASSETS_SCHEMA.names) | asset() | {"inference": True, "usable_until": None}
     for claim in reading.claims:
         if claim.kind is AssertionKind.SOURCE_TYPE:
@@ -117,7 +117,7 @@ def strictest(reading: Reading, purpose: Purpose) -> Permission | None:
 EVERY = pytest.mark.parametrize("number", range(len(CASES)), ids=[case.name for case in CASES])
 
 
-def test_the_table_is_whole() -> None:
+def test_the_cases_are_unique_and_cover_every_value_purpose_and_reason() -> None:
     assert {"file.cases_c2pa", "server.cases_http", "file.cases_xmp"} <= set(TABLES)
     assert len(CASES) >= 150
     twice = [name for name, times in Counter(case.name for case in CASES).items() if times > 1]
@@ -125,7 +125,7 @@ def test_the_table_is_whole() -> None:
     assert {case.value for case in CASES} == {*Permission, None}
     assert {case.purpose for case in CASES} == set(Purpose)
     assert {case.reason for case in CASES} >= {
-        *NOES,
+        *DENIALS,
         Reason.FILE_UNREADABLE,
         Reason.SERVER_UNREADABLE,
         None,
@@ -135,15 +135,15 @@ def test_the_table_is_whole() -> None:
 @pytest.mark.parametrize(
     "word", [pytest.param(word, id=f"{of} {word}") for of, ws in VOCABULARY.items() for word in ws]
 )
-def test_the_table_has_every_value_of_every_vocabulary(word: str) -> None:
-    # As a word of its own: DMI-PROHIBITED does not stand for DMI-PROHIBITED-SEECONSTRAINT.
+def test_every_value_of_every_vocabulary_has_a_case(word: str) -> None:
+    # Match whole words: DMI-PROHIBITED must not match DMI-PROHIBITED-SEECONSTRAINT.
     whole = re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
     assert any(whole.search(case.name) for case in CASES)
 
 
 @pytest.mark.long
 @EVERY
-def test_what_the_readers_say(number: int) -> None:
+def test_the_readers_give_the_expected_value(number: int) -> None:
     case, reading = CASES[number], reading_of(number)
     assert strictest(reading, case.purpose) is case.value
     for signal in reading.signals:
@@ -165,7 +165,7 @@ def test_what_the_readers_say(number: int) -> None:
 
 @pytest.mark.long
 @EVERY
-def test_what_it_comes_to(number: int) -> None:
+def test_the_asset_is_refused_for_the_expected_reason(number: int) -> None:
     case = CASES[number]
     resolution = judge(reading_of(number), case.purpose)
     assert list(resolution.reasons) == ([] if case.reason is None else [case.reason])
@@ -176,34 +176,34 @@ def test_what_it_comes_to(number: int) -> None:
 
 @pytest.mark.long
 @EVERY
-def test_what_a_signed_agreement_makes_of_it(number: int) -> None:
+def test_a_signed_agreement_overrides_denials_but_not_unreadable_files(number: int) -> None:
     case, reading = CASES[number], reading_of(number)
     resolution = judge(reading, case.purpose, signed=True)
     expected = [case.reason] if case.reason is Reason.FILE_UNREADABLE else []
     assert list(resolution.reasons) == expected
-    noes = [
+    denials = [
         signal
         for signal in reading.signals
         if signal.purpose is case.purpose
         and signal.value in (Permission.DENY, Permission.CONDITIONAL)
     ]
     overrides = [item for item in resolution.overrides if item.signal.purpose is case.purpose]
-    assert [item.signal for item in overrides] == noes
+    assert [item.signal for item in overrides] == denials
     assert {item.agreement for item in overrides} <= {"MSA-7"}
-    assert bool(noes) == (case.value in (Permission.DENY, Permission.CONDITIONAL))
+    assert bool(denials) == (case.value in (Permission.DENY, Permission.CONDITIONAL))
 
 
 @pytest.mark.long
 @EVERY
-def test_a_no_to_inference_leaves_the_rest(number: int) -> None:
-    """Packed without caption and embedding, for a deal that can do without them."""
+def test_a_denial_of_inference_alone_does_not_refuse_the_asset(number: int) -> None:
+    """A deal that allows it gets the asset without caption and embedding."""
     reading = reading_of(number)
     resolution = judge(reading, Purpose.INDEX)
     denied = strictest(reading, Purpose.INFERENCE) in (Permission.DENY, Permission.CONDITIONAL)
     assert resolution.reasons or resolution.inference != denied
 
 
-# Four denials that a published library for opt-outs took for permission.
+# Denials that a published library for opt-outs takes for permission; a file with a fourth is below.
 MISSED = [
     ("X-Robots-Tag", "NoAI", (Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN, Purpose.DATA_MINING)),
     ("TDM-Reservation", "1", (Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN, Purpose.DATA_MINING)),
@@ -212,7 +212,9 @@ MISSED = [
 
 
 @pytest.mark.parametrize(("name", "value", "purposes"), MISSED)
-def test_headers_that_others_miss(name: str, value: str, purposes: tuple[Purpose, ...]) -> None:
+def test_denying_headers_that_another_library_misses(
+    name: str, value: str, purposes: tuple[Purpose, ...]
+) -> None:
     reading = read_http(HttpEvidence("https://media.example/a.jpg", ((name, value),), ()))
     for purpose in purposes:
         resolution = judge(reading, purpose)
@@ -220,7 +222,7 @@ def test_headers_that_others_miss(name: str, value: str, purposes: tuple[Purpose
         assert value in resolution.detail
 
 
-def test_a_file_that_others_miss() -> None:
+def test_a_denying_file_that_another_library_misses() -> None:
     path = VECTORS / "C_with_CAWG_data.jpg"
     if not path.exists():
         pytest.skip(f"the test file of c2pa-rs is not at {path}")

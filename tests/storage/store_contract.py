@@ -1,7 +1,7 @@
-"""What every store keeps to, whatever breaks: bytes are exact or there is an error.
+"""The contract of every store under any fault: bytes are exact, or there is an error.
 
-A store is exercised beside a model that knows, for each key, what may lie there: after a write that
-failed, the old or the new; never a part of either.
+A store is exercised next to a model that knows the allowed contents of each key: after a failed
+write, the old or the new content, but never a part of either.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from schemas.errors import FairshardError
 
 Content = bytes | None
 
-# A streamed object of several parts where these are the smallest that S3 takes.
+# The smallest part that S3 accepts in an upload of several parts.
 SMALLEST_PART = 5 * 2**20
 _KEYS = ("a", "b/c", "b/d e", "ü/f")
 
 
 class Exercise:
-    """A seeded course of calls on a store, and what may lie in it.
+    """A seeded sequence of calls on a store, and the contents that each key may have.
 
     Args:
         store: An empty store.
-        seed: Decides the calls.
+        seed: Determines the calls.
         big_bytes: Length of the streamed objects.
     """
 
@@ -36,7 +36,7 @@ class Exercise:
         self.errors: list[str] = []
 
     def run(self, calls: int) -> None:
-        """Makes calls; each ends well or in one of the project's errors."""
+        """Makes calls; each must succeed or raise one of the project's errors."""
         actions: list[Callable[[str], None]] = [
             self._write,
             self._stream,
@@ -55,7 +55,7 @@ class Exercise:
                 self.errors.append(f"{action.__name__}: {error}")
 
     def check(self) -> None:
-        """Reads everything back; to be called once nothing breaks any more."""
+        """Reads everything back. Call it after the faults have stopped."""
         for key in _KEYS:
             self._read(key)
         self._list("")
@@ -88,7 +88,7 @@ class Exercise:
             assert None in before
             self._allowed[key] = {data}
         else:
-            # There was one, or an attempt of this very call was obeyed and its answer lost.
+            # The key existed, or an earlier attempt of this call succeeded and its answer was lost.
             self._allowed[key] -= {None}
             assert self._allowed[key]
 
@@ -110,7 +110,7 @@ class Exercise:
         allowed = {
             None if data is None else data[start : start + size] for data in self._allowed[key]
         }
-        # Of no bytes nothing is asked, so that nobody learns that the object is not there.
+        # A range of no bytes makes no request, so a missing object is not noticed.
         assert found in allowed or (size == 0 and found == b""), (key, start, size)
 
     def _stat(self, key: str) -> None:

@@ -1,4 +1,4 @@
-"""A store in a folder: whole objects or none, under any fault."""
+"""A store in a folder has whole objects or none, under any fault."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def all_files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_objects_round_trip_and_are_listed(tmp_path: Path) -> None:
     store = pickle.loads(pickle.dumps(open_store(f"{tmp_path}/")))
     store.write_bytes("b/c.txt", b"hello")
     store.write_bytes("a.txt", b"")
@@ -38,7 +38,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert store.list("none") == []
 
 
-def test_modes(tmp_path: Path) -> None:
+def test_private_objects_are_readable_by_the_owner_only(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     store.write_bytes("public", b"")
     store.write_bytes("secret", b"", private=True)
@@ -47,7 +47,7 @@ def test_modes(tmp_path: Path) -> None:
     assert modes == {"public": 0o644, "secret": 0o600, "fresh": 0o600}
 
 
-def test_file_uri_with_escapes(tmp_path: Path) -> None:
+def test_a_file_uri_may_have_escapes(tmp_path: Path) -> None:
     folder = tmp_path / "with space"
     store = open_store(f"file://{tmp_path}/with%20space")
     store.write_bytes("x", b"1")
@@ -55,12 +55,12 @@ def test_file_uri_with_escapes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
-def test_bad_keys_are_faults_of_the_program(tmp_path: Path, key: str) -> None:
+def test_invalid_keys_raise_value_error(tmp_path: Path, key: str) -> None:
     store = open_store(str(tmp_path))
     for call in (store.read_bytes, store.exists, store.size, store.delete):
         with pytest.raises(ValueError):
             call(key)
-    if key != "a/":  # a folder may be named with its slash
+    if key != "a/":  # a folder may be given with its slash
         with pytest.raises(ValueError):
             store.delete_prefix(key)
     with pytest.raises(ValueError):
@@ -71,19 +71,19 @@ def test_bad_keys_are_faults_of_the_program(tmp_path: Path, key: str) -> None:
 @pytest.mark.parametrize(
     "uri", ["", "ftp://h/x", "file://host/x", "s3://", "s3://b/../c", "s3://b/?x"]
 )
-def test_bad_addresses(uri: str) -> None:
+def test_invalid_addresses_are_refused(uri: str) -> None:
     with pytest.raises(InputError):
         open_store(uri)
 
 
-def test_join_uri() -> None:
+def test_join_uri_appends_keys_and_refuses_parents() -> None:
     assert join_uri("s3://b/p/", "x", "y/z") == "s3://b/p/x/y/z"
     assert join_uri("/", "x") == "/x"
     with pytest.raises(ValueError):
         join_uri("s3://b", "../x")
 
 
-def test_missing(tmp_path: Path) -> None:
+def test_a_missing_object_cannot_be_read_but_can_be_deleted(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     (tmp_path / "folder").mkdir()
     for key in ("nothing", "no/thing", "folder"):
@@ -95,7 +95,7 @@ def test_missing(tmp_path: Path) -> None:
     store.delete_prefix("no/thing")
 
 
-def test_a_failed_block_leaves_the_old_object_and_nothing_else(tmp_path: Path) -> None:
+def test_a_failed_streamed_write_leaves_only_the_old_object(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     store.write_bytes("x", b"old")
     with pytest.raises(ZeroDivisionError), store.open_write("x") as sink:
@@ -107,7 +107,7 @@ def test_a_failed_block_leaves_the_old_object_and_nothing_else(tmp_path: Path) -
     assert all_files(tmp_path) == ["x"]
 
 
-def test_streamed_write_takes_views(tmp_path: Path) -> None:
+def test_a_streamed_write_accepts_views_and_bytearrays(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     with store.open_write("x") as sink:
         assert sink.write(memoryview(b"abc")) == 3
@@ -115,12 +115,12 @@ def test_streamed_write_takes_views(tmp_path: Path) -> None:
     assert store.read_bytes("x") == b"abcdef"
 
 
-def test_a_temporary_left_by_a_killed_run_is_not_listed(tmp_path: Path) -> None:
+def test_a_temporary_file_of_a_killed_run_is_not_listed(tmp_path: Path) -> None:
     (tmp_path / ".tmp-0123").write_bytes(b"half")
     assert open_store(str(tmp_path)).list() == []
 
 
-def test_only_one_of_many_writers_is_first(tmp_path: Path) -> None:
+def test_only_one_of_many_concurrent_write_new_calls_succeeds(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     wins: list[int] = []
     start = threading.Barrier(8)
@@ -140,7 +140,7 @@ def test_only_one_of_many_writers_is_first(tmp_path: Path) -> None:
     assert all_files(tmp_path) == ["commit"]
 
 
-def test_concurrent_overwrites_are_whole(tmp_path: Path) -> None:
+def test_concurrent_overwrites_are_never_mixed(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     contents = [bytes([65 + number]) * 300_000 for number in range(4)]
     seen: list[bytes] = []
@@ -160,7 +160,7 @@ def test_concurrent_overwrites_are_whole(tmp_path: Path) -> None:
     assert all_files(tmp_path) == ["x"]
 
 
-def test_delete_prefix(tmp_path: Path) -> None:
+def test_delete_prefix_deletes_only_that_folder(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     for key in ("a/1", "a/b/2", "ab/3"):
         store.write_bytes(key, b"")
@@ -168,7 +168,7 @@ def test_delete_prefix(tmp_path: Path) -> None:
     assert [info.key for info in store.list()] == ["ab/3"]
 
 
-def test_ensure(tmp_path: Path) -> None:
+def test_ensure_writable_creates_the_folder_or_fails(tmp_path: Path) -> None:
     open_store(f"{tmp_path}/new/folder").ensure_writable()
     assert (tmp_path / "new/folder").is_dir()
     assert all_files(tmp_path) == []
@@ -201,8 +201,8 @@ def test_a_disk_that_cannot_be_read_is_a_run_error(tmp_path: Path) -> None:
         store.read_bytes("x")
 
 
-def test_a_file_that_cannot_be_closed(tmp_path: Path) -> None:
-    """Some file systems tell only then what went wrong before."""
+def test_an_error_on_closing_is_a_run_error(tmp_path: Path) -> None:
+    """Some file systems report an earlier error only when the file is closed."""
     (tmp_path / "x").write_bytes(b"abc")
     file = open_store(str(tmp_path)).open_read("x")
     os.close(file.fileno())

@@ -1,4 +1,4 @@
-"""A store below an S3 prefix, against a local server and against one that refuses or breaks off."""
+"""A store below an S3 prefix, with a local server and with servers that refuse or disconnect."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def store(options: S3Options, bucket: str) -> Store:
     return open_store(f"s3://{bucket}/some/prefix/", options)
 
 
-def test_round_trip(store: Store, bucket: str) -> None:
+def test_objects_round_trip_and_are_listed(store: Store, bucket: str) -> None:
     again = pickle.loads(pickle.dumps(store))
     again.write_bytes("b/c.txt", b"hello")
     again.write_bytes("a.txt", b"")
@@ -60,7 +60,9 @@ def test_round_trip(store: Store, bucket: str) -> None:
     assert [info.key for info in store.list("b")] == ["b/c.txt"]
 
 
-def test_keys_outside_the_prefix_are_not_seen(options: S3Options, bucket: str) -> None:
+def test_keys_outside_the_prefix_are_neither_listed_nor_deleted(
+    options: S3Options, bucket: str
+) -> None:
     whole = open_store(f"s3://{bucket}", options)
     for key in ("p/1", "pq/2", "p/sub/3", "p/suburb"):
         whole.write_bytes(key, b"")
@@ -72,7 +74,7 @@ def test_keys_outside_the_prefix_are_not_seen(options: S3Options, bucket: str) -
     assert [info.key for info in whole.list()] == ["p/suburb", "pq/2"]
 
 
-def test_ranges(store: Store) -> None:
+def test_ranges_are_cut_at_the_end_of_the_object(store: Store) -> None:
     store.write_bytes("x", bytes(range(256)))
     assert store.read_range("x", 10, 3) == bytes([10, 11, 12])
     assert store.read_range("x", 250, 100) == bytes(range(250, 256))
@@ -81,7 +83,7 @@ def test_ranges(store: Store) -> None:
         store.read_range("y", 0, 5)
 
 
-def test_a_listing_marks_what_was_written_again(store: Store) -> None:
+def test_a_listing_has_a_new_marker_for_a_rewritten_object(store: Store) -> None:
     store.write_bytes("x", b"one")
     [first] = store.list()
     assert [info.marker for info in store.list()] == [first.marker] != [""]
@@ -89,7 +91,7 @@ def test_a_listing_marks_what_was_written_again(store: Store) -> None:
     assert store.list()[0].marker != first.marker
 
 
-def test_seek(store: Store) -> None:
+def test_an_open_object_can_be_read_from_any_position(store: Store) -> None:
     store.write_bytes("x", bytes(range(256)))
     with store.open_read("x") as file:
         file.seek(-4, 2)
@@ -101,7 +103,9 @@ def test_seek(store: Store) -> None:
 @pytest.mark.parametrize(
     "size", [0, 10, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES]
 )
-def test_streamed_write(store: Store, options: S3Options, bucket: str, size: int) -> None:
+def test_a_streamed_write_is_exact_around_part_sizes(
+    store: Store, options: S3Options, bucket: str, size: int
+) -> None:
     data = bytes(size % 251 for size in range(1009)) * (size // 1009 + 1)
     data = data[:size]
     with store.open_write("big") as sink:
@@ -113,10 +117,10 @@ def test_streamed_write(store: Store, options: S3Options, bucket: str, size: int
 
 
 @pytest.mark.parametrize("size", [10, PART_BYTES + 1])
-def test_a_streamed_object_is_completed_if_its_name_is_free(
+def test_a_streamed_write_first_requires_that_the_key_is_free(
     store: Store, options: S3Options, size: int
 ) -> None:
-    """Bytes that are there already stay; others are looked at before they are written over."""
+    """An equal object is kept; a different one is overwritten by a second, unconditional call."""
     conditions: list[str | None] = []
 
     def note(params: dict[str, str], **_: object) -> None:
@@ -145,7 +149,9 @@ def test_a_streamed_object_is_completed_if_its_name_is_free(
             events.unregister(call, note)
 
 
-def test_a_failed_block_leaves_nothing(store: Store, options: S3Options, bucket: str) -> None:
+def test_a_failed_streamed_write_leaves_no_object_and_no_upload(
+    store: Store, options: S3Options, bucket: str
+) -> None:
     with pytest.raises(ZeroDivisionError), store.open_write("big") as sink:
         sink.write(bytes(PART_BYTES + 1))
         assert s3_client(options).list_multipart_uploads(Bucket=bucket)["Uploads"]
@@ -154,19 +160,19 @@ def test_a_failed_block_leaves_nothing(store: Store, options: S3Options, bucket:
     assert "Uploads" not in s3_client(options).list_multipart_uploads(Bucket=bucket)
 
 
-def test_write_new(store: Store) -> None:
+def test_write_new_does_not_overwrite(store: Store) -> None:
     assert store.write_new("commit", b"first")
     assert not store.write_new("commit", b"second")
     assert store.read_bytes("commit") == b"first"
 
 
-def test_missing_object(store: Store) -> None:
+def test_a_missing_object_is_file_not_found(store: Store) -> None:
     for call in (store.read_bytes, store.open_read, store.size):
         with pytest.raises(FileNotFoundError):
             call("nothing")
 
 
-def test_missing_bucket(options: S3Options) -> None:
+def test_a_missing_bucket_is_named_in_the_error(options: S3Options) -> None:
     store = open_store("s3://no-such-bucket-here/p", options)
     for call in (
         store.ensure_writable,
@@ -179,13 +185,13 @@ def test_missing_bucket(options: S3Options) -> None:
             call()
 
 
-def test_ensure_leaves_nothing(store: Store) -> None:
+def test_ensure_writable_leaves_no_object(store: Store) -> None:
     store.ensure_writable()
     assert store.list() == []
 
 
 class _RefusingHandler(BaseHTTPRequestHandler):
-    """Answers everything as a service does whose policy grants nothing."""
+    """Answers every request like a service whose policy grants nothing."""
 
     def _refuse(self) -> None:
         body = (
@@ -207,7 +213,7 @@ class _RefusingHandler(BaseHTTPRequestHandler):
 
 
 class _TruncatingHandler(_RefusingHandler):
-    """Sends 1,000 bytes of what was asked for and hangs up."""
+    """Sends the first 1,000 bytes of the requested range and disconnects."""
 
     content = bytes(range(250)) * 14
     requests = 0
@@ -242,7 +248,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[S3Options]:
         server.server_close()
 
 
-def test_no_permission() -> None:
+def test_denied_access_is_an_input_error() -> None:
     with serving(_RefusingHandler) as options:
         store = open_store("s3://closed/p", options)
         for call in (
@@ -255,14 +261,14 @@ def test_no_permission() -> None:
                 call()
 
 
-def test_unreachable_endpoint() -> None:
+def test_an_unreachable_endpoint_is_an_input_error() -> None:
     with serving(_RefusingHandler) as options:
         pass
     with pytest.raises(InputError, match="cannot be reached"):
         open_store("s3://b/p", options).list()
 
 
-def test_a_broken_body_is_resumed() -> None:
+def test_an_interrupted_download_is_resumed() -> None:
     class Handler(_TruncatingHandler):
         requests = 0
 
@@ -271,7 +277,7 @@ def test_a_broken_body_is_resumed() -> None:
     assert Handler.requests == 4
 
 
-def test_a_body_that_never_goes_on_is_a_run_error() -> None:
+def test_a_download_that_cannot_be_resumed_is_a_run_error() -> None:
     class Handler(_TruncatingHandler):
         give_up = True
 

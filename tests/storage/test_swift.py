@@ -1,7 +1,7 @@
-"""A store on a real S3: OpenStack Swift with s3api, which refuses what moto lets pass.
+"""A store on a real S3 service: OpenStack Swift with s3api, which is stricter than moto.
 
-It is started by `infra/swift/start.py`. The fast suite uses an environment that is ready and skips
-where there is none; the slow suite makes it.
+It is started by `infra/swift/start.py`. The fast suite uses an existing environment and is skipped
+if there is none; the slow suite creates one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.faults.faulty_s3 import ALL_FAULTS, FaultyProxy, S3Fault, Schedule, f
 from tests.faults.servers import started_swift
 from tests.storage.store_contract import SMALLEST_PART, Exercise
 
-# Taking the range off a request breaks its signature, and Swift checks that.
+# Removing the range from a request invalidates its signature, which Swift checks.
 FAULTS = tuple(fault for fault in ALL_FAULTS if fault is not S3Fault.RANGE_IGNORED)
 BIG = SMALLEST_PART + 100_000
 
@@ -57,14 +57,14 @@ def running_swift(request: pytest.FixtureRequest) -> Iterator[Swift]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", settings["secret_key"])
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         options = S3Options(settings["endpoint"], settings["region"])
-        s3_client(options)  # made while its credentials are set
+        s3_client(options)  # created while its credentials are set
         yield Swift(options, settings["secret_key"], Path(settings["data"]))
     assert not Path(settings["data"]).exists()
 
 
 @pytest.fixture
 def client(swift: Swift) -> Any:
-    """boto3 makes its clients at run time, so they have no static type."""
+    """A boto3 client, which has no static type because boto3 creates its class at run time."""
     return s3_client(swift.options)
 
 
@@ -89,7 +89,7 @@ def proxy(swift: Swift) -> Iterator[FaultyProxy]:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_contract(store: Store, seed: int) -> None:
+def test_the_store_keeps_its_contract(store: Store, seed: int) -> None:
     course = Exercise(store, seed, BIG)
     course.run(40)
     course.check()
@@ -97,7 +97,7 @@ def test_the_contract(store: Store, seed: int) -> None:
 
 
 @pytest.mark.parametrize(("seed", "rate"), [(1, 0.35), (2, 0.35), (3, 0.9)])
-def test_the_contract_through_a_faulty_network(
+def test_the_store_keeps_its_contract_over_a_faulty_network(
     swift: Swift,
     proxy: FaultyProxy,
     store: Store,
@@ -121,7 +121,7 @@ def test_a_wrong_secret_is_refused(
     swift: Swift, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{swift.secret}x")
-    # Another name of the host makes another client, with the credentials of now.
+    # Another host name gives a new client, which has the current credentials.
     endpoint = (swift.options.endpoint_url or "").replace("127.0.0.1", "localhost")
     store = open_store(f"s3://{bucket}/p", S3Options(endpoint, "us-east-1"))
     for call in (store.ensure_writable, store.list, lambda: store.read_bytes("x")):
@@ -129,7 +129,7 @@ def test_a_wrong_secret_is_refused(
             call()
 
 
-def test_a_missing_bucket_is_named(swift: Swift) -> None:
+def test_a_missing_bucket_is_an_input_error(swift: Swift) -> None:
     with pytest.raises(InputError, match="does not exist"):
         open_store("s3://no-such-bucket-here/p", swift.options).ensure_writable()
 
@@ -142,10 +142,8 @@ def test_a_wrong_sha256_is_refused(client: Any, bucket: str, store: Store) -> No
     assert not store.exists("x")
 
 
-def test_a_body_that_was_changed_on_its_way_is_refused(
-    client: Any, bucket: str, store: Store
-) -> None:
-    """The signature covers the body's sha256: parts are checked as well as whole objects."""
+def test_a_body_changed_in_transit_is_refused(client: Any, bucket: str, store: Store) -> None:
+    """The signature covers the body's sha256, of parts as well as of whole objects."""
 
     def change(request: Any, **_: Any) -> None:
         request.body = b"other" + request.body.read()[5:]
@@ -165,7 +163,9 @@ def test_a_body_that_was_changed_on_its_way_is_refused(
     assert not store.exists("x")
 
 
-def test_a_name_is_taken_once(client: Any, bucket: str, store: Store) -> None:
+def test_an_existing_key_is_not_overwritten_conditionally(
+    client: Any, bucket: str, store: Store
+) -> None:
     with pytest.raises(ClientError) as refused:
         store.write_bytes("x", b"1")
         client.put_object(Bucket=bucket, Key="p/x", Body=b"2", IfNoneMatch="*")
@@ -173,8 +173,8 @@ def test_a_name_is_taken_once(client: Any, bucket: str, store: Store) -> None:
     assert not store.write_new("x", b"3") and store.read_bytes("x") == b"1"
 
 
-def test_one_of_many_claims_at_a_moment_counts(store: Store) -> None:
-    """Swift tells several simultaneous writers that theirs is new; claims must bear that."""
+def test_only_one_of_many_simultaneous_leases_is_acquired(store: Store) -> None:
+    """Swift may tell several simultaneous writers that their object is new; leases allow that."""
     wins, refusals = [], []
     start = threading.Barrier(6)
 
@@ -212,7 +212,7 @@ def test_parts_below_5_mib_are_refused(client: Any, bucket: str) -> None:
         client.complete_multipart_upload(**where, UploadId=upload, MultipartUpload={"Parts": parts})
 
 
-def test_a_listing_of_many_pages(client: Any, store: Store) -> None:
+def test_a_listing_of_many_pages_is_complete(client: Any, store: Store) -> None:
     def small_pages(params: dict[str, Any], **_: Any) -> None:
         params["MaxKeys"] = 3
 
@@ -240,25 +240,25 @@ def test_unfinished_uploads_are_found_and_removed(client: Any, bucket: str, stor
     assert store.unfinished_writes() == []
 
 
-def test_the_services_clock(store: Store) -> None:
+def test_now_and_modification_times_use_the_services_clock(store: Store) -> None:
     store.write_bytes("x", b"")
     assert abs(store.now_s() - time.time()) < 5
     assert abs(store.stat("x").modified_s - store.now_s()) < 5
 
 
-def test_one_holds_a_version(store: Store) -> None:
+def test_only_one_run_holds_a_version(store: Store) -> None:
     with hold_version(store, "acme", "v0001", "first") as lease:
         lease.confirm()
         with (
             pytest.raises(RunError, match="acme/v0001: run first"),
             hold_version(store, "acme", "v0001", "second"),
         ):
-            pytest.fail("two hold one version")
+            pytest.fail("two runs hold the same version")
     assert store.list() == []
 
 
-def test_a_byte_that_flips_on_the_servers_disk_is_found(swift: Swift, store: Store) -> None:
-    """The service hands it out with 200; only the digest of what was written tells."""
+def test_a_flipped_byte_on_the_servers_disk_is_detected(swift: Swift, store: Store) -> None:
+    """The service returns the object with status 200; only the recorded digest shows the damage."""
     data = uuid.uuid4().bytes * 5_000
     digest = hashlib.sha256(data).hexdigest()
     shard = ShardRecord(name="s", family="jpg", samples=1, bytes=len(data), sha256=digest)

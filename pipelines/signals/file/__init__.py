@@ -1,1 +1,1 @@
-"""Reads what a media file states about rights: XMP, IPTC, EXIF, C2PA."""
+"""Reads what a media file itself states about rights: XMP, IPTC, EXIF and C2PA."""

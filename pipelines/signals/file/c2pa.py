@@ -1,4 +1,4 @@
-"""Reads what a file's C2PA manifests state about rights. Nothing is ever fetched."""
+"""Reads what a file's C2PA manifests state about rights, without any network access."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _MIME: dict[Format, str] = {
     "webp": "image/webp",
     "mp4": "video/mp4",
 }
-# Prefixes of the labels of assertions that may be about rights.
+# How the labels of assertions that may concern rights begin.
 _RIGHTS_LABEL = r"(?:cawg|c2pa)\.(?:training-mining|metadata)|stds\.(?:iptc|exif)"
-# The description box of such an assertion: a fixed head, 16 bytes of content type, a byte of
-# toggles, the label.
+# The description box of such an assertion: its type, 16 bytes of content type, one byte of toggles,
+# then the label.
 _RIGHTS_ASSERTION = re.compile(
     rb"jumd.{16}.(?:" + _RIGHTS_LABEL.encode() + rb")[^\0]*\0", re.DOTALL
 )
 _REMOTE = re.compile(r"^Remote: .*?(?:from url|remote URI)\s+(\S+)", re.DOTALL)
-# Validation codes for unreadable parts that may have been a denial.
+# Validation codes for unreadable parts, which may have held a denial.
 _UNREADABLE_CODES = (
     *("assertion.cbor.invalid", "assertion.json.invalid", "assertion.missing"),
     *("assertion.inaccessible", "claim.missing", "claim.multiple", "claim.cbor.invalid"),
@@ -55,10 +55,10 @@ _PROHIBITION, _REPLACEMENT = b"DMI-PROHIBITED", b"DMI-READ-ABOVE"
 
 
 def may_hold_c2pa(data: bytes) -> bool:
-    """Whether the bytes may contain a manifest or refer to one; cheap, without false negatives.
+    """Whether the bytes may contain a manifest or refer to one: a cheap test, never wrongly False.
 
-    A manifest store is made of boxes of type `jumb`, each with one of type `jumd`, in all
-    containers; a remote one is named in `dcterms:provenance`.
+    In every container, a manifest store consists of `jumb` boxes, each with a `jumd` box inside.
+    A remote store is named in `dcterms:provenance`.
     """
     return b"jum" in data or b"provenance" in data
 
@@ -66,8 +66,9 @@ def may_hold_c2pa(data: bytes) -> bool:
 def read_c2pa(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
     """Reads every manifest of a file, including those of its ingredients.
 
-    Denials and constraints count whoever signed them. An `allowed` counts only if the state is
-    Trusted, the manifest is the file's own, and the signer vouches for the assertion.
+    Denials and constraints count no matter who signed them. An `allowed` counts only if the
+    validation state is Trusted, the manifest is the file's own, and the signer vouches for the
+    assertion.
 
     Args:
         data: The whole file.
@@ -75,8 +76,8 @@ def read_c2pa(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
         trust: The trusted signers.
 
     Returns:
-        Signals, claims, and a fault for what could not be read. Never raises for hostile bytes,
-        but the native library may crash or hang: call this in the guarded child process.
+        Signals, claims, and a fault for each part that could not be read. Hostile bytes never make
+        it raise, but the native library may crash or hang: call this in the guarded child process.
     """
     if not may_hold_c2pa(data):
         return Reading()
@@ -89,10 +90,10 @@ def read_c2pa(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
         ) as reader:
             report = json.loads(reader.detailed_json())
     except c2pa.C2paError.ManifestNotFound:
-        # JUMBF that is not C2PA's is ignored, but a missing C2PA store is not. XMP alone may
-        # refer to a store that was removed (`self#jumbf=c2pa/…`): then nothing is left to read.
+        # JUMBF boxes of other standards are ignored, but the remains of a C2PA store are not. A
+        # mere reference in XMP to a removed store (`self#jumbf=c2pa/…`) leaves nothing to read.
         if b"jumd" in data and b"c2pa" in data:
-            return _fault_reading(data, "there are parts of a manifest, and no manifest")
+            return _fault_reading(data, "the file has parts of a manifest but no complete manifest")
         return Reading()
     except c2pa.C2paError as error:
         return _error_reading(data, str(error))
@@ -125,7 +126,7 @@ def read_report(report: object, data: bytes) -> Reading:
     unreadable = [code for code in _failures(report) if code in _UNREADABLE_CODES]
     if unreadable:
         readings.append(
-            _fault_reading(data, "a part of the manifest cannot be read: " + ", ".join(unreadable))
+            _fault_reading(data, "part of the manifest cannot be read: " + ", ".join(unreadable))
         )
     read_count = 0
     # The library's maps have no fixed order.
@@ -133,27 +134,27 @@ def read_report(report: object, data: bytes) -> Reading:
         manifest = _as_dict(manifests[name])
         store = manifest.get("assertion_store")
         if not isinstance(store, dict):
-            readings.append(_fault_reading(data, f"a manifest without assertions: {name}"))
+            readings.append(_fault_reading(data, f"a manifest has no assertions: {name}"))
             continue
         read_count += sum(re.match(_RIGHTS_LABEL, label) is not None for label in store)
         readings += [
             _assertion_reading(label, store[label], manifest, name == active, state, data)
             for label in sorted(store)
         ]
-    # The library keeps one of several assertions with the same label, and only the manifests in
-    # use. What it leaves out may have been a denial.
+    # Of several assertions with the same label the library keeps one, and it reports only the
+    # manifests in use. What it leaves out may be a denial.
     if len(_RIGHTS_ASSERTION.findall(data)) > read_count:
         readings.append(
-            _fault_reading(data, "there are more assertions about rights than could be read")
+            _fault_reading(data, "the file has more assertions about rights than could be read")
         )
     return merge_readings(readings)
 
 
 def blank_prohibitions(data: bytes) -> bytes:
-    """Returns the file without the PLUS prohibitions in its metadata assertions.
+    """Returns the file with the PLUS prohibitions in its metadata assertions overwritten.
 
-    For the XMP reader, which treats a prohibition in an unknown place as one that was not read. If
-    a removed prohibition was in an XMP packet after all, what is left of it still denies.
+    The XMP reader needs this because it reports a prohibition in an unknown place as unread. If an
+    overwritten prohibition was in an XMP packet after all, the replacement still denies there.
     """
     found = [match.start() - _JUMD_OFFSET for match in _RIGHTS_ASSERTION.finditer(data)]
     blanked = bytearray(data) if found and _PROHIBITION in data else None
@@ -183,16 +184,16 @@ def _assertion_reading(
     )
     if label.startswith("c2pa.cloud-data"):
         target = _as_dict(content).get("label")
-        # Content at another location is not fetched.
+        # The content is at another address, which is not fetched.
         if not isinstance(target, str) or is_mining_label(target) or is_metadata_label(target):
-            return _fault_reading(data, f"the assertion {target} lies elsewhere")
+            return _fault_reading(data, f"the assertion {target} is stored outside the file")
     return read_assertion(label, content, signer)
 
 
 def _is_vouched_for(label: str, claim: dict[str, object]) -> bool:
     """Whether the signer vouches for an assertion.
 
-    C2PA 2 separates what the signer created from what it only gathered from others.
+    C2PA 2 distinguishes what the signer created from what it only gathered from others.
     """
     if claim.get("claim_version") == 1:
         listed = claim.get("assertions")
@@ -239,7 +240,7 @@ def _fault_reading(data: bytes, detail: str) -> Reading:
 
 @lru_cache(maxsize=2)
 def _context(trust: TrustLists, pid: int) -> c2pa.Context:
-    """Returns the library's settings; a forked process must not use those of its parent."""
+    """Returns the library's settings, one object per process (a fork must not use its parent's)."""
     import c2pa
 
     lists = {
@@ -255,7 +256,7 @@ def _context(trust: TrustLists, pid: int) -> c2pa.Context:
                 "remote_manifest_fetch": False,
                 "ocsp_fetch": False,
             },
-            # Nothing is fetched, although an identity assertion's did:web is a web address.
+            # Decoding an identity assertion would fetch its did:web address.
             "core": {"allowed_network_hosts": [], "decode_identity_assertions": False},
             "trust": {key: text for key, text in lists.items() if text},
         }

@@ -1,4 +1,4 @@
-"""Converts the JSON of C2PA assertions to signals and claims, with pure functions.
+"""Converts the JSON of C2PA assertions to signals and claims.
 
 Sources: CAWG Training and Data Mining Assertion 1.1; C2PA 1.3 and 1.4, "Training and Data Mining";
 C2PA 2.2, "Actions"; CAWG Metadata Assertion 1.1.
@@ -17,7 +17,7 @@ from pipelines.signals.file.metadata_blocks import MAX_STATEMENT_CHARS, printabl
 from schemas.rights import PURPOSES, Permission, Purpose
 from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, Signal, raw_sha256
 
-# `ai_training` means models that are not generative, by the definition in 1.1.
+# Version 1.1 defines `ai_training` as the training of models that are not generative.
 _ENTRY_PURPOSES: dict[str, Purpose] = {
     "data_mining": Purpose.DATA_MINING,
     "ai_inference": Purpose.INFERENCE,
@@ -25,7 +25,7 @@ _ENTRY_PURPOSES: dict[str, Purpose] = {
     "ai_generative_training": Purpose.TRAIN_GEN,
 }
 _PREFIXES = ("cawg.", "c2pa.")
-# The text of 1.1 uses one, its CDDL the other.
+# The text of version 1.1 uses one spelling, its CDDL the other.
 _CONSTRAINT_FIELDS = ("constraint_info", "constraints_info")
 # The fields in which a list element may name its entry.
 _NAME_FIELDS = ("entry", "name", "label", "type")
@@ -40,7 +40,7 @@ class AssertionSigner:
 
     Attributes:
         who: The signer's name.
-        when: When it was signed, ISO 8601; "" without a time-stamp.
+        when: When it was signed, ISO 8601; "" if there is no time stamp.
         role: `active` for the manifest of the file itself, else `ingredient`.
         can_allow: Whether an `allowed` comes from a trusted signer and is about this file.
     """
@@ -52,7 +52,7 @@ class AssertionSigner:
 
 
 def canonical_bytes(data: object) -> bytes:
-    """Returns the bytes of a JSON value from which its digest is computed."""
+    """Returns the canonical bytes of a JSON value, over which its digest is computed."""
     try:
         return rfc8785.dumps(data)  # type: ignore[arg-type]  # checked by the library itself
     except (rfc8785.CanonicalizationError, UnicodeError):
@@ -61,7 +61,7 @@ def canonical_bytes(data: object) -> bytes:
 
 
 def is_mining_label(label: str) -> bool:
-    """Whether an assertion is about training and mining, in any version or instance."""
+    """Whether an assertion is about training and data mining, in any version or instance."""
     return "training-mining" in label.casefold()
 
 
@@ -79,7 +79,7 @@ def read_assertion(label: str, data: object, signer: AssertionSigner) -> Reading
         signer: Who made it.
 
     Returns:
-        What it states; empty for assertions that are not about rights.
+        What it states; empty if the assertion is not about rights.
     """
     if is_mining_label(label):
         return Reading(signals=tuple(_mining_signals(label, data, signer)))
@@ -100,7 +100,7 @@ def _where(signer: AssertionSigner, label: str, entry: str = "") -> str:
 def _signal(
     signer: AssertionSigner, purpose: Purpose, value: Permission, where: str, sha256: str, said: str
 ) -> Signal:
-    # A permission counts only from a trusted signer; a denial needs no proof.
+    # A permission counts only if a trusted signer gives it; a denial needs no proof.
     if value is Permission.ALLOW and not signer.can_allow:
         value = Permission.UNKNOWN
     return Signal(
@@ -109,7 +109,7 @@ def _signal(
 
 
 def _mining_signals(label: str, data: object, signer: AssertionSigner) -> Iterator[Signal]:
-    """Yields the signals of a training and mining assertion; unknown content denies."""
+    """Yields the signals of a training and mining assertion. Unknown content is a denial."""
     digest = raw_sha256(canonical_bytes(data))
     entries = _entries(data)
     if not entries or len(entries) > _MAX_ENTRIES:
@@ -120,7 +120,7 @@ def _mining_signals(label: str, data: object, signer: AssertionSigner) -> Iterat
     for name, entry in entries:
         purposes, exact = _entry_purposes(name)
         value, said = _entry_value(entry)
-        # A permission for a use outside our vocabulary neither permits nor denies anything.
+        # Permission for a use outside our vocabulary neither permits nor denies anything.
         if value is Permission.ALLOW and not exact:
             value = Permission.UNKNOWN
         where = _where(signer, label, name)
@@ -131,12 +131,13 @@ def _mining_signals(label: str, data: object, signer: AssertionSigner) -> Iterat
 def _entries(data: object) -> list[tuple[str, object]]:
     """Returns the sorted names and contents of an assertion's entries; empty if there are none.
 
-    The map is in `entries` or, by the CDDL of C2PA 1.3, is the assertion itself. Lists are not in
-    any version of the text, but some writers use them, so they are read as well.
+    The entries are the map in `entries` or, according to the CDDL of C2PA 1.3, the assertion
+    itself. No version of the specification allows a list, but some writers use one, so lists are
+    read as well.
     """
     if not isinstance(data, dict):
         return []
-    # The assertion's own field `metadata` describes the assertion and is not an entry.
+    # The field `metadata` describes the assertion itself and is not an entry.
     found = [(key, value) for key, value in data.items() if key not in ("entries", "metadata")]
     if "entries" in data:
         wrapped = data["entries"]
@@ -150,7 +151,7 @@ def _entries(data: object) -> list[tuple[str, object]]:
 
 
 def _list_element_entries(element: object) -> list[tuple[str, object]]:
-    """Yields the names and contents in one element of a list of entries."""
+    """Returns the names and contents of the entries in one element of a list."""
     if not isinstance(element, dict) or not element:
         return [("entries", element)]
     if "use" not in element:
@@ -162,7 +163,10 @@ def _list_element_entries(element: object) -> list[tuple[str, object]]:
 
 
 def _entry_purposes(name: str) -> tuple[tuple[Purpose, ...], bool]:
-    """Returns the purposes of an entry's name, and whether the name is spelt as specified."""
+    """Returns the purposes that an entry's name stands for, and whether it is spelt as specified.
+
+    An unknown name stands for every purpose.
+    """
     folded = name.strip().casefold()
     prefix = next((prefix for prefix in _PREFIXES if folded.startswith(prefix)), "")
     purpose = _ENTRY_PURPOSES.get(folded.removeprefix(prefix))
@@ -172,7 +176,7 @@ def _entry_purposes(name: str) -> tuple[tuple[Purpose, ...], bool]:
 
 
 def _entry_value(entry: object) -> tuple[Permission, str]:
-    """Returns the value of an entry, and its words."""
+    """Returns the permission that an entry states, and the entry's text."""
     if not isinstance(entry, dict) or not isinstance(entry.get("use"), str):
         return Permission.DENY, _raw_text(entry)
     use: str = entry["use"]
@@ -183,9 +187,9 @@ def _entry_value(entry: object) -> tuple[Permission, str]:
     if use.strip().casefold() == "constrained":
         return Permission.CONDITIONAL, said
     if use == "allowed":
-        # A permission with a constraint does not hold without the constraint.
+        # A permission with a constraint is not valid without that constraint.
         return (Permission.CONDITIONAL if texts else Permission.ALLOW), said
-    # `notAllowed`, and every word that is not in the specifications.
+    # `notAllowed`, or any word that the specifications do not define.
     return Permission.DENY, said
 
 
@@ -194,7 +198,7 @@ def _raw_text(data: object) -> str:
 
 
 def _rights_fields(data: object) -> list[tuple[str, object]]:
-    """Yields every relevant field at any depth, by its local name, in sorted order."""
+    """Returns every field about rights at any depth, with its local name, sorted."""
     found: list[tuple[str, object]] = []
     # Not recursive, because the file controls the depth.
     pending = [data]
@@ -213,8 +217,8 @@ def _rights_fields(data: object) -> list[tuple[str, object]]:
 
 
 def _property_texts(value: object) -> list[str]:
-    """Returns the values of a JSON-LD property: a literal, an `@id`, an `@value`, or several."""
-    # An empty list is a statement that cannot be understood, and so is one that is too long.
+    """Returns the values of a JSON-LD property: a literal, an `@id`, an `@value`, or a list."""
+    # A list that is empty or too long cannot be interpreted, so its raw text becomes the value.
     if isinstance(value, list) and 0 < len(value) <= _MAX_ENTRIES:
         return [_property_text(element) for element in value]
     return [_property_text(value)]
@@ -251,7 +255,7 @@ def _mining_property_signals(label: str, data: object, signer: AssertionSigner) 
             hidden -= canonical_bytes(value).count(_PROHIBITED)
             texts += _property_texts(value)
     if hidden > 0:
-        # JSON-LD may give the property another name, which nothing here resolves.
+        # JSON-LD can give the property another name, which is not resolved here.
         texts.append("a prohibition under another name: " + _raw_text(data))
     for text in texts:
         for purpose, meaning in read_mining_property(text):

@@ -1,4 +1,4 @@
-"""Reads IPTC and PLUS terms as spelt in C2PA's metadata assertions."""
+"""Reads IPTC and PLUS terms as they are spelt in C2PA metadata assertions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SOURCE_TYPES = re.compile(
 
 
 def read_mining_property(text: str) -> tuple[tuple[Purpose, Permission], ...]:
-    """Returns what a `plus:DataMining` value states; an unknown term denies every purpose.
+    """Returns what a `plus:DataMining` value states. An unknown term denies every purpose.
 
-    JSON-LD may shorten the vocabulary's address to a prefix or leave it out.
+    JSON-LD can shorten the vocabulary's address to a prefix, or omit it.
     """
     term = text.strip()
     for prefix in (PLUS_VOCABULARY, PLUS_VOCABULARY.replace("http:", "https:"), "plus:", ""):
@@ -26,6 +26,6 @@ def read_mining_property(text: str) -> tuple[tuple[Purpose, Permission], ...]:
 
 
 def source_type_term(text: str) -> str:
-    """Returns a digital source type without IPTC's or C2PA's prefix; others unchanged."""
+    """Returns a digital source type without the IPTC or C2PA prefix; other texts unchanged."""
     match = _SOURCE_TYPES.fullmatch(text.strip())
     return match["term"] if match else text.strip()

@@ -1,7 +1,9 @@
-"""Parts of a JPEG file: XMP and extended XMP in APP1, EXIF in APP1, Photoshop resources in APP13.
+"""Finds the metadata blocks of a JPEG file.
 
-XMP Specification Part 3 (Adobe, 2020), 1.1.3: the header of each segment, and how a packet that is
-too long for one segment is cut into chunks, each with the MD5 of the whole, its length and offset.
+XMP, extended XMP and EXIF are in APP1 segments, Photoshop resources in APP13 segments. The header
+of each segment is defined in XMP Specification Part 3 (Adobe, 2020), 1.1.3. So is the way in which
+a packet too long for one segment is split into chunks: each chunk carries the MD5 and length of the
+whole packet and its own offset.
 """
 
 from __future__ import annotations
@@ -27,14 +29,14 @@ EXIF_HEADER = b"Exif\0"
 PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
 _APP1, _APP13, _SOS, _EOI = 0xE1, 0xED, 0xDA, 0xD9
 _CHUNK = struct.Struct(">32sII")  # GUID, full length, offset
-_Chunk = tuple[int, bytes, tuple[int, int]]  # offset, bytes, where they stand
+_Chunk = tuple[int, bytes, tuple[int, int]]  # offset in the packet, bytes, span in the file
 
 
 def jpeg_blocks(data: bytes) -> MetadataBlocks:
-    """Everything in a JPEG file that may speak of rights.
+    """Returns every block in a JPEG file that may concern rights.
 
-    APP1 segments with XMP are found wherever they stand, behind the picture too: other pictures of
-    the same file carry their own.
+    APP1 segments with XMP are found at any position, even after the image, because further images
+    in the same file have metadata of their own.
     """
     blocks: list[MetadataBlock] = []
     faults: list[ReadingFault] = []
@@ -56,7 +58,7 @@ def jpeg_blocks(data: bytes) -> MetadataBlocks:
 
 
 def extension_guids(found: MetadataBlocks) -> frozenset[str]:
-    """GUIDs of the extended packets that were put together."""
+    """Returns the GUIDs of the extended packets that were reassembled."""
     return frozenset(
         hashlib.md5(block.data, usedforsecurity=False).hexdigest().upper()
         for block in found.blocks
@@ -68,7 +70,7 @@ _EXTENDED_WHERE = "JPEG extended XMP"
 
 
 def _xmp_segments(data: bytes, header: bytes) -> Iterator[tuple[int, int, bool]]:
-    """Start and end of what follows each APP1 header, and whether all of it is there."""
+    """Yields the start and end of the data after each APP1 header, and whether it is complete."""
     at = data.find(header, 4)
     while at >= 0:
         if data[at - 4 : at - 2] == b"\xff\xe1":
@@ -79,7 +81,7 @@ def _xmp_segments(data: bytes, header: bytes) -> Iterator[tuple[int, int, bool]]
 
 
 def _extended_blocks(data: bytes) -> MetadataBlocks:
-    """Extended packets, put together; a part that is missing or wrong is a fault."""
+    """Returns the reassembled extended packets; a missing or wrong chunk is a fault."""
     groups: dict[tuple[bytes, int], list[_Chunk]] = defaultdict(list)
     faults: list[ReadingFault] = []
     total = 0
@@ -98,19 +100,20 @@ def _extended_blocks(data: bytes) -> MetadataBlocks:
         spans = tuple(span for _, _, span in chunks)
         if packet is None:
             raw = b"".join(chunk for _, chunk, _ in chunks)
-            faults.append(file_fault(_EXTENDED_WHERE, f"{length} bytes are not all there", raw))
+            detail = f"some of the {length} bytes of the packet are missing"
+            faults.append(file_fault(_EXTENDED_WHERE, detail, raw))
             continue
-        # The MD5 is the format's own; nothing trusts it but the order of the chunks.
+        # The format prescribes MD5. It only shows that the packet was reassembled correctly.
         if hashlib.md5(packet, usedforsecurity=False).hexdigest().upper() != (
             guid.decode("latin-1").upper()
         ):
-            faults.append(file_fault(_EXTENDED_WHERE, "the MD5 is not its GUID", packet))
+            faults.append(file_fault(_EXTENDED_WHERE, "the MD5 differs from the GUID", packet))
         blocks.append(MetadataBlock(BlockKind.XMP, _EXTENDED_WHERE, packet, spans))
     return MetadataBlocks(tuple(blocks), tuple(faults))
 
 
 def _join_chunks(chunks: list[_Chunk], length: int) -> bytes | None:
-    """Chunks in their order as one packet; None where they leave a gap or do not end with it."""
+    """Joins chunks by offset into one packet of `length` bytes; None if the bytes do not add up."""
     if length > MAX_PACKET_BYTES:
         return None
     pieces: list[bytes] = []
@@ -124,7 +127,7 @@ def _join_chunks(chunks: list[_Chunk], length: int) -> bytes | None:
 
 
 def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of each segment's payload before the first scan."""
+    """Yields the marker, start and end of each segment's payload before the first scan."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -141,7 +144,7 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _exif_and_photoshop_blocks(data: bytes) -> Iterator[MetadataBlock]:
-    """EXIF, each segment alone, and Photoshop's resources, all segments put together."""
+    """Yields each EXIF segment as a block, then all Photoshop resources joined into one block."""
     resources: list[bytes] = []
     spans: list[tuple[int, int]] = []
     count = 0

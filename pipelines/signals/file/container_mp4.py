@@ -1,6 +1,7 @@
-"""Parts of an MP4 or QuickTime file: XMP in a `uuid` box, or in `moov/udta/XMP_`.
+"""Finds the metadata blocks of an MP4 or QuickTime file.
 
-XMP Specification Part 3, 1.2.6 (MPEG-4) and 1.2.7 (QuickTime).
+XMP is in a `uuid` box or in `moov/udta/XMP_`: XMP Specification Part 3, 1.2.6 (MPEG-4) and 1.2.7
+(QuickTime).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _MAX_BOXES = 1_000_000
 
 
 def mp4_blocks(data: bytes) -> MetadataBlocks:
-    """Everything in an MP4 file that may speak of rights."""
+    """Returns every block in an MP4 file that may concern rights."""
     blocks: list[MetadataBlock] = []
     faults: list[ReadingFault] = []
     boxes = 0
@@ -41,12 +42,12 @@ def mp4_blocks(data: bytes) -> MetadataBlocks:
         if is_complete:
             blocks.append(MetadataBlock(BlockKind.XMP, where, data[start:end], ((start, end),)))
         else:
-            faults.append(file_fault(where, "the box is cut short", data[start:end]))
+            faults.append(file_fault(where, "the box is truncated", data[start:end]))
     return MetadataBlocks(tuple(blocks), tuple(faults))
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
-    """Kind, start and end of each box's payload, and whether it is all there; holders opened."""
+    """Yields each box's kind, payload start and end, and completeness, inside containers too."""
     open_boxes = [(0, len(data))]
     while open_boxes:
         at, limit = open_boxes.pop()

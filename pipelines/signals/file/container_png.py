@@ -1,7 +1,8 @@
-"""Parts of a PNG file: XMP in iTXt, ImageMagick's raw profiles in text chunks, EXIF in eXIf.
+"""Finds the metadata blocks of a PNG file.
 
-XMP Specification Part 3, 1.1.5, and the PNG specification, 11.3.3: `iTXt` is keyword, NUL, a flag
-and a method of compression, language, NUL, translated keyword, NUL, text; `zTXt` is keyword, NUL,
+XMP is in iTXt, ImageMagick's raw profiles are in text chunks, and EXIF is in eXIf. The layouts are
+in XMP Specification Part 3, 1.1.5, and the PNG specification, 11.3.3: `iTXt` is keyword, NUL,
+compression flag and method, language, NUL, translated keyword, NUL, text; `zTXt` is keyword, NUL,
 method, text; `tEXt` is keyword, NUL, text.
 """
 
@@ -30,7 +31,7 @@ _TEXT_CHUNKS = (b"iTXt", b"zTXt", b"tEXt")
 
 
 def png_blocks(data: bytes) -> MetadataBlocks:
-    """Everything in a PNG file that may speak of rights."""
+    """Returns every block in a PNG file that may concern rights."""
     blocks: list[MetadataBlock] = []
     faults: list[ReadingFault] = []
     remaining_bytes = MAX_TOTAL_BYTES
@@ -46,16 +47,16 @@ def png_blocks(data: bytes) -> MetadataBlocks:
             blocks.append(found)
             remaining_bytes -= len(found.data)
         if isinstance(found, ReadingFault) or (found and not is_complete):
-            cut = file_fault(where, "the chunk is cut short", data[start:end])
+            cut = file_fault(where, "the chunk is truncated", data[start:end])
             faults.append(found if isinstance(found, ReadingFault) else cut)
         if len(blocks) + len(faults) >= MAX_BLOCKS:
-            faults.append(file_fault("PNG", f"over {MAX_BLOCKS} texts on rights", data))
+            faults.append(file_fault("PNG", f"over {MAX_BLOCKS} metadata chunks", data))
             break
     return MetadataBlocks(tuple(blocks), tuple(faults))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
-    """Kind, start and end of each chunk that may hold a part, and whether it is all there."""
+    """Yields each metadata chunk's kind, payload start and end, and whether it is complete."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         kind = data[at + 4 : at + 8]
@@ -68,9 +69,12 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
 def _text_block(
     data: bytes, kind: bytes, span: tuple[int, int], max_bytes: int
 ) -> MetadataBlock | ReadingFault | None:
-    """The part in a text chunk, inflated to `max_bytes`; None where its keyword promises none."""
+    """Returns the block in a text chunk; None if its keyword is not one that is read.
+
+    Compressed text is inflated to at most `max_bytes`.
+    """
     (start, end), where = span, f"PNG {kind.decode()}"
-    # A keyword has at most 79 bytes; what has more is no keyword that we look for.
+    # A keyword has at most 79 bytes, so a longer one is none that is read.
     head = data[start : min(start + 80, end)]
     keyword, found, _ = head.partition(b"\0")
     profile = (
@@ -103,16 +107,16 @@ def _text_block(
 
 
 def _profile_block(name: bytes, text: bytes, where: str) -> MetadataBlock | ReadingFault | None:
-    """A raw profile: newline, its name, its length in decimal, then its bytes in hexadecimal."""
+    """Returns the block in a raw profile: its name, decimal length and bytes in hexadecimal."""
     fields = text.split(maxsplit=2)
     try:
         raw = bytes.fromhex(fields[2].decode("ascii"))
         if len(raw) != int(fields[1]):
             raise ValueError("length")
     except (ValueError, IndexError):
-        # EXIF and IIM hold no permission: that they are damaged hides none.
+        # EXIF and IIM cannot state a permission or denial, so damage to them hides none.
         if name in (b"xmp", b"app1"):
-            return file_fault(where, f"the raw profile {name.decode()} is broken", text)
+            return file_fault(where, f"the raw profile {name.decode()} is damaged", text)
         return None
     where = f"{where}, raw profile"
     if raw.startswith(XMP_HEADER):

@@ -1,7 +1,8 @@
-"""Parts of a TIFF structure, a whole file or EXIF's: XMP, IIM, Photoshop resources, and two texts.
+"""Finds metadata in a TIFF structure: XMP, IIM, Photoshop resources, Copyright and Artist.
 
-TIFF 6.0, section 2, BigTIFF's wider fields, and XMP Specification Part 3, 1.1.4 (tag 700).
-Offsets are the file's own word: each is checked, each directory is read once.
+The structure is a whole TIFF file or an EXIF block. Sources: TIFF 6.0, section 2, with the wider
+fields of BigTIFF, and XMP Specification Part 3, 1.1.4 (tag 700). Offsets in the file are not
+trusted: each one is checked, and each directory is read only once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _TAG_SUB_IFDS, _TAG_EXIF_IFD = 0x014A, 0x8769
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _TYPE_BYTES |= {16: 8, 17: 8, 18: 8, 129: 1}
 _MAX_DIRECTORIES = 4096
-_MAX_ENTRIES = 4096  # of one directory: TIFF writers use some dozens
+_MAX_ENTRIES = 4096  # in one directory; TIFF writers use a few dozen
 _MAX_TOTAL_ENTRIES = 100_000
 _MAX_TEXT = 4096
 _MAX_TEXTS = 64
@@ -35,11 +36,11 @@ _MAX_TEXTS = 64
 
 @dataclass(frozen=True)
 class TiffMetadata:
-    """What a TIFF structure says.
+    """The metadata of a TIFF structure.
 
     Attributes:
-        blocks: Its parts, and the faults of tag 700.
-        texts: Tag and text of each Copyright and Artist.
+        blocks: Its metadata blocks, and the faults of tag 700.
+        texts: Tag and raw text of each Copyright and Artist entry.
     """
 
     blocks: MetadataBlocks
@@ -48,11 +49,11 @@ class TiffMetadata:
 
 @dataclass(frozen=True)
 class _NumberLayout:
-    """How the structure writes its numbers."""
+    """How numbers are encoded in the structure."""
 
     order: Literal["big", "little"]
-    count_bytes: int  # of a directory's number of entries
-    offset_bytes: int  # of an offset, and of the value in an entry
+    count_bytes: int  # size of the entry count of a directory
+    offset_bytes: int  # size of an offset, and of the value field in an entry
 
     @property
     def entry_bytes(self) -> int:
@@ -62,13 +63,13 @@ class _NumberLayout:
 @dataclass(frozen=True)
 class _Entry:
     tag: int
-    size: int  # of one value, bytes; 0 where the type is unknown
+    size: int  # bytes of one value; 0 if the type is unknown
     start: int
     end: int
 
 
 class _TiffReader:
-    """One structure, read entry by entry."""
+    """Reads one structure, entry by entry."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -80,7 +81,7 @@ class _TiffReader:
         return int.from_bytes(self._data[at : at + length], order)
 
     def entries(self) -> Iterator[_Entry]:
-        """Every entry of every directory that can be reached."""
+        """Yields every entry of every directory that can be reached."""
         if self._layout is None:
             return
         pending, visited, total = [self._first], set[int](), 0
@@ -121,7 +122,7 @@ class _TiffReader:
         return _Entry(self._number(at, 2), size, start, start + length)
 
     def _offsets(self, entry: _Entry) -> list[int]:
-        """Offsets in an entry, at most as many as directories are read."""
+        """Returns the offsets in an entry, no more than the maximum number of directories."""
         if entry.size not in (4, 8):
             return []
         end = min(entry.end, len(self._data), entry.start + entry.size * _MAX_DIRECTORIES)
@@ -129,7 +130,7 @@ class _TiffReader:
 
 
 def _read_header(data: bytes) -> tuple[_NumberLayout | None, int]:
-    """The layout and the first directory's offset; no layout where this is no TIFF structure."""
+    """Returns the number layout and the first directory's offset; (None, 0) if not a TIFF."""
     marks = {
         b"II*\0": (_NumberLayout("little", 2, 4), 4),
         b"MM\0*": (_NumberLayout("big", 2, 4), 4),
@@ -144,12 +145,12 @@ def _read_header(data: bytes) -> tuple[_NumberLayout | None, int]:
 
 
 def read_tiff(data: bytes, where: str, base: int | None = None) -> TiffMetadata:
-    """Reads a TIFF structure; never raises.
+    """Reads a TIFF structure. Never raises.
 
     Args:
-        data: From its byte order mark on.
-        where: Where it stands, for people.
-        base: Its offset in the file; None where it is not in the file as it is.
+        data: The structure, starting at its byte order mark.
+        where: Where the structure is, for messages.
+        base: Its offset in the file; None if the file does not hold these bytes in one piece.
     """
     reader = _TiffReader(data)
     blocks: list[MetadataBlock] = []
@@ -167,7 +168,7 @@ def read_tiff(data: bytes, where: str, base: int | None = None) -> TiffMetadata:
         kind = kinds.get(entry.tag)
         if kind is None:
             continue
-        # Entries may all point at the same bytes: their sum is not bounded by the file.
+        # All entries may point to the same bytes, so the file's size does not limit their sum.
         total += min(entry.end - entry.start, MAX_PACKET_BYTES)
         if len(blocks) + len(faults) >= MAX_BLOCKS or total > MAX_TOTAL_BYTES:
             faults.append(file_fault(where, "too much metadata in one TIFF structure", data))
@@ -186,7 +187,7 @@ def read_tiff(data: bytes, where: str, base: int | None = None) -> TiffMetadata:
 
 
 def _tag_fault(entry: _Entry, where: str, data: bytes) -> ReadingFault | None:
-    """What is wrong with tag 700: its type, or that it lies outside the file."""
+    """Returns a fault if tag 700 has an unknown type or lies outside the file."""
     if entry.size and entry.end <= len(data):
         return None
     why = "lies outside the file" if entry.size else "has an unknown type"

@@ -1,4 +1,4 @@
-"""Parts of a WebP file: the chunks `XMP ` and `EXIF` of its RIFF (RFC 9649, 2.7.1.5)."""
+"""Finds the metadata blocks of a WebP file: RIFF chunks `XMP ` and `EXIF` (RFC 9649, 2.7.1.5)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pipelines.signals.file.metadata_blocks import (
 )
 from schemas.signal import ReadingFault
 
-# The last byte of the name was a NUL in the files of an early writer.
+# An early writer used NUL as the last byte of the name.
 _XMP_CHUNKS = (b"XMP ", b"XMP\0")
 
 
 def webp_blocks(data: bytes) -> MetadataBlocks:
-    """Everything in a WebP file that may speak of rights."""
+    """Returns every block in a WebP file that may concern rights."""
     blocks: list[MetadataBlock] = []
     faults: list[ReadingFault] = []
     at = 12
@@ -25,17 +25,17 @@ def webp_blocks(data: bytes) -> MetadataBlocks:
         kind = data[at : at + 4]
         start, end = at + 8, at + 8 + int.from_bytes(data[at + 4 : at + 8], "little")
         if len(blocks) >= MAX_BLOCKS:
-            faults.append(file_fault("WebP", f"over {MAX_BLOCKS} chunks on rights", data))
+            faults.append(file_fault("WebP", f"over {MAX_BLOCKS} metadata chunks", data))
             break
         if kind in _XMP_CHUNKS:
             if end > len(data):
-                faults.append(file_fault("WebP XMP", "the chunk is cut short", data[start:]))
+                faults.append(file_fault("WebP XMP", "the chunk is truncated", data[start:]))
             else:
                 blocks.append(
                     MetadataBlock(BlockKind.XMP, "WebP XMP", data[start:end], ((start, end),))
                 )
         elif kind == b"EXIF":
-            # Some writers leave the header of JPEG's segment in place.
+            # Some writers leave the header of a JPEG's EXIF segment in place.
             start += 6 if data.startswith(EXIF_HEADER, start) else 0
             end = max(start, end)
             blocks.append(

@@ -1,4 +1,7 @@
-"""Finds every part of a media file that may be about rights, by format from its first bytes."""
+"""Finds every metadata block of a media file that may concern rights.
+
+The first bytes of the file show its format.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,9 @@ _PROHIBITION_ENCODINGS = tuple(
 
 
 def find_blocks(data: bytes) -> MetadataBlocks:
-    """Returns all parts in the file's container; none if the format is not one of the five.
+    """Returns all metadata blocks of the file; none if the format is not one of the five.
 
-    A TIFF file is one EXIF part: what is inside is read with it.
+    A TIFF file is one EXIF block, whose contents are read later.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return jpeg_blocks(data)
@@ -46,12 +49,12 @@ def find_blocks(data: bytes) -> MetadataBlocks:
 
 
 def bounded_blocks(found: MetadataBlocks) -> MetadataBlocks:
-    """Returns the parts without duplicates; a part over the size limit becomes a fault."""
+    """Returns the blocks without duplicates. XMP over a size limit becomes a fault."""
     kept: dict[tuple[BlockKind, bytes], MetadataBlock] = {}
     faults: list[ReadingFault] = []
     total = 0
     for block in found.blocks:
-        if block.kind is BlockKind.EXIF:  # a slice of the file, or bounded where it was inflated
+        if block.kind is BlockKind.EXIF:  # a slice of the file, or limited when it was inflated
             kept[block.kind, block.data] = block
             continue
         key = (block.kind, block.data)
@@ -64,7 +67,7 @@ def bounded_blocks(found: MetadataBlocks) -> MetadataBlocks:
         total += len(block.data)
         if len(block.data) > MAX_PACKET_BYTES or total > MAX_TOTAL_BYTES:
             if block.kind is BlockKind.XMP:
-                detail = f"{len(block.data)} bytes are more than is read"
+                detail = f"{len(block.data)} bytes exceed the size limit for metadata"
                 faults.append(file_fault(block.where, detail, block.data))
             continue
         kept[key] = block
@@ -74,9 +77,9 @@ def bounded_blocks(found: MetadataBlocks) -> MetadataBlocks:
 
 
 def stray_prohibition(data: bytes, packets: Iterable[MetadataBlock]) -> ReadingFault | None:
-    """Returns a fault if the file has a PLUS prohibition outside every packet that was read.
+    """Returns a fault if a PLUS prohibition appears outside every packet that was read.
 
-    It may be in a box that no reader knows, or in a packet in an unexpected place.
+    It may be in a kind of block that no reader knows, or in a packet in an unexpected place.
     """
     spans = sorted(span for block in packets for span in block.spans)
     for token in _PROHIBITION_ENCODINGS:
@@ -85,7 +88,7 @@ def stray_prohibition(data: bytes, packets: Iterable[MetadataBlock]) -> ReadingF
             while next_span < len(spans) and spans[next_span][1] <= at:
                 next_span += 1
             if next_span == len(spans) or spans[next_span][0] > at:
-                detail = "a prohibition stands in the file where no reader looks"
+                detail = "a prohibition appears outside the metadata that was read"
                 return file_fault(f"byte {at}", detail, data[at : at + 80])
             at = data.find(token, max(spans[next_span][1], at + 1))
     return None

@@ -1,4 +1,4 @@
-"""Reads all that a file itself states about rights: XMP, EXIF, IIM and C2PA."""
+"""Reads everything a file itself states about rights: XMP, EXIF, IIM and C2PA."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from pipelines.signals.file.c2pa import blank_prohibitions, may_hold_c2pa, read_
 from pipelines.signals.file.trust import TrustLists
 from schemas.signal import Reading, merge_readings
 
-# Part of the key of what is kept of a reading: whoever changes a reader changes this.
+# Part of the key under which readings are stored: change it whenever a reader changes.
 READER_VERSION = "signals-v1"
 
-# The readers look for a prohibition anywhere, so that it is found in places of nobody's.
+# The readers search the whole file for prohibitions, so that one outside the known metadata blocks
+# is found too.
 _PROHIBITION_ENCODINGS = tuple(
     "DMI-PROHIBITED".encode(name) for name in ("ascii", "utf-16-le", "utf-16-be")
 )
-# They look for a JPEG's packets inside other segments as well.
+# They also look for XMP packets inside other segments of a JPEG.
 _XMP_HEADERS = b"http://ns.adobe.com/x"
-# A frame of more pieces than this is looked at in the child.
+# A file with more chunks or boxes than this is read in full, in the child process.
 _MAX_PIECES = 20_000
 _PLAIN_PNG_CHUNKS = frozenset(
     b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD hIST pHYs sPLT tIME iCCP cICP".split()
 )
 _PLAIN_WEBP_CHUNKS = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
 _PLAIN_MP4_BOXES = frozenset((b"ftyp", b"mdat", b"moov"))
-# Boxes of a film that hold text of whatever kind.
+# MP4 boxes that can hold text of any kind.
 _MP4_TEXT_BOXES = (b"udta", b"meta", b"uuid", b"XMP_")
-# Segments of a JPEG before its first scan that hold no metadata: APP0 (JFIF), APP2 if it is a
-# colour profile, APP14 (Adobe), the tables and the frame headers.
+# JPEG segments before the first scan that hold no metadata: APP0 (JFIF), APP2 with a colour
+# profile, APP14 (Adobe), the tables and the frame headers.
 _JPEG_TABLES = frozenset((0xDB, 0xC4, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), 0xC9, 0xCA))
 _JPEG_APP_NAMES = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
-# 0xFF and what is neither stuffing, a restart marker, a table nor the head of another scan.
+# 0xFF followed by anything but a stuffed zero, a restart marker, a table or another scan.
 _AFTER_SCANS = re.compile(rb"\xff[^\x00\xc4\xd0-\xd7\xda\xdb\xdd]")
 
 
 def read_embedded(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
-    """Reads all that a file states about rights.
+    """Reads everything a file states about rights.
 
     Args:
         data: The whole file.
@@ -46,7 +47,7 @@ def read_embedded(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
     Returns:
         Every statement found, and a fault for each that could not be read.
     """
-    # Imported here: rdflib takes 100 ms to load, and most runs see files that say nothing first.
+    # Imported here because rdflib takes 100 ms to load, and most files state no rights.
     from pipelines.signals.file.metadata import read_metadata
 
     manifests = read_c2pa(data, fmt, trust)
@@ -56,9 +57,9 @@ def read_embedded(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
 
 
 def may_state_rights(data: bytes, fmt: Format) -> bool:
-    """Whether a file could say anything about rights; False only if no reader would find anything.
+    """Whether a file may state anything about rights; False only if no reader would find anything.
 
-    Checks only the file's structure, so that plain files need no child process. Anything not known
+    Checks only the file's structure, so that plain files need no child process. Any file not known
     to be plain is read in full.
     """
     is_plain = {
@@ -82,7 +83,7 @@ def _is_plain_jpeg(data: bytes) -> bool:
             return False
         marker = data[at + 1]
         if marker == 0xDA:
-            # No metadata between scans or behind the picture.
+            # A plain file has no metadata between scans or after the image.
             end = _AFTER_SCANS.search(data, at)
             return (
                 end is not None
@@ -125,7 +126,7 @@ def _is_plain_mp4(data: bytes) -> bool:
     at = 0
     for _ in range(_MAX_PIECES):
         size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
-        # Sizes 0 and 1 mean "to the end" and "in 64 bits": rare enough to be looked at closely.
+        # Sizes 0 and 1 mean "to the end" and "in 64 bits"; such rare files are read in full.
         if kind not in _PLAIN_MP4_BOXES or size < 8 or at + size > len(data):
             return False
         if kind == b"moov" and any(data.find(text, at, at + size) >= 0 for text in _MP4_TEXT_BOXES):

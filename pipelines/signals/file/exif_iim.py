@@ -1,8 +1,8 @@
-"""Copyright and creator in EXIF and in IPTC's IIM, and whether two notices name one owner.
+"""Reads copyright and creator from EXIF and IPTC IIM, and compares the owners in two notices.
 
 EXIF 2.32, 4.6.5 (tags 0x8298 and 0x013B). IIM 4.2: data sets 2:116 (copyright notice), 2:80
-(by-line) and 1:90 (coded character set), kept in Photoshop's image resource 0x0404. Both hold no
-permission, so that what is damaged in them hides nothing and is passed over.
+(by-line) and 1:90 (coded character set), stored in Photoshop's image resource 0x0404. Neither can
+state a permission or denial, so damaged parts hide none and are ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipelines.signals.file.metadata_blocks import (
 from schemas.signal import AssertionKind, FileAssertion, raw_sha256
 
 _MAX_ASSERTION_CHARS = 1000
-_MAX_DATA_SETS = 10_000  # data sets of one IIM record
+_MAX_DATA_SETS = 10_000  # in one IIM record
 _MAX_RESOURCES = 10_000
 _RESOURCE_KINDS = {0x0404: BlockKind.IIM, 0x0422: BlockKind.EXIF, 0x0424: BlockKind.XMP}
 _IIM_KINDS = {(2, 116): AssertionKind.COPYRIGHT, (2, 80): AssertionKind.CREATOR}
@@ -30,18 +30,18 @@ _YEARS = re.compile(r"\b(?:1[89]|20)\d\d\b")
 _NOTICE_WORDS = re.compile(
     r"©|\(c\)|\bcopyright\b|\bcopr\b|\ball rights reserved\b|\bc(?=\s*\d{4}\b)"
 )
-_MAX_NOTICE_CHARS = 10_000  # characters that are compared
-_BYLINE_BYTES = 32  # the shortest of IIM's bounds on a text
+_MAX_NOTICE_CHARS = 10_000  # characters compared
+_BYLINE_BYTES = 32  # the smallest length limit that IIM sets for these texts
 
 
 def exif_assertions(block: MetadataBlock) -> tuple[list[FileAssertion], MetadataBlocks]:
-    """Claims of an EXIF or TIFF structure, and the parts it holds itself."""
+    """Returns the claims of an EXIF or TIFF structure, and the blocks nested in it."""
     base = block.spans[0][0] if len(block.spans) == 1 else None
     found = read_tiff(block.data, block.where, base)
     assertions = []
     for tag, raw in found.texts:
         is_notice = tag == TAG_COPYRIGHT
-        # A notice is photographer, NUL, editor; a lone space stands for no photographer.
+        # A notice is photographer, NUL, editor; a single space means that no photographer is named.
         names = [text for piece in raw.split(b"\0") if (text := _decode_text(piece))]
         if names:
             kind = AssertionKind.COPYRIGHT if is_notice else AssertionKind.CREATOR
@@ -51,7 +51,7 @@ def exif_assertions(block: MetadataBlock) -> tuple[list[FileAssertion], Metadata
 
 
 def photoshop_blocks(block: MetadataBlock) -> MetadataBlocks:
-    """Parts in a block of Photoshop's image resources: 8BIM, number, name, length, bytes."""
+    """Returns the blocks nested in Photoshop image resources: 8BIM, number, name, length, bytes."""
     data, at = block.data, 0
     blocks = []
     for _ in range(_MAX_RESOURCES):
@@ -64,7 +64,7 @@ def photoshop_blocks(block: MetadataBlock) -> MetadataBlocks:
         end = start + int.from_bytes(data[head:start])
         kind = _RESOURCE_KINDS.get(number)
         if kind and start <= len(data):
-            # What is in several segments has no one place; it is taken to be in all of them.
+            # A resource in several segments has no single span, so it gets the spans of all.
             spans = block.spans
             if len(spans) == 1:
                 spans = ((spans[0][0] + start, spans[0][0] + end),)
@@ -74,7 +74,7 @@ def photoshop_blocks(block: MetadataBlock) -> MetadataBlocks:
 
 
 def iim_assertions(block: MetadataBlock) -> list[FileAssertion]:
-    """Claims of an IIM record."""
+    """Returns the claims of an IIM record."""
     data_sets = list(_data_sets(block.data))
     is_utf8 = any(key == (1, 90) and value.startswith(_UTF8_MARK) for key, value in data_sets)
     assertions = []
@@ -88,7 +88,7 @@ def iim_assertions(block: MetadataBlock) -> list[FileAssertion]:
 
 
 def _data_sets(data: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
-    """Record and number of each data set, and its bytes; ends where the record is damaged."""
+    """Yields each data set's record and number, and its bytes; stops where the data is damaged."""
     at = 0
     for _ in range(_MAX_DATA_SETS):
         if data[at : at + 1] != b"\x1c" or at + 5 > len(data):
@@ -96,7 +96,7 @@ def _data_sets(data: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
         key = (data[at + 1], data[at + 2])
         length = int.from_bytes(data[at + 3 : at + 5])
         start = at + 5
-        if length & 0x8000:  # extended: the rest says how many bytes the length has
+        if length & 0x8000:  # extended: the other bits give the size of the length in bytes
             length_bytes = length & 0x7FFF
             if length_bytes > 4:
                 return
@@ -109,7 +109,7 @@ def _data_sets(data: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
 
 
 def _decode_text(raw: bytes, encoding: str | None = None) -> str:
-    """Bytes as text: as told, else UTF-8 where it is that, else Latin-1."""
+    """Decodes text in `encoding` (UTF-8 if None), or in Latin-1 if that fails."""
     raw = raw.strip(b"\0 \t\r\n")
     try:
         return raw.decode(encoding or "utf-8").strip()
@@ -124,9 +124,9 @@ def _assertion(kind: AssertionKind, text: str, where: str, raw: bytes) -> FileAs
 def same_owner(a: str, b: str) -> bool:
     """Whether two copyright notices may name the same owner.
 
-    What every notice says (copyright, years, all rights reserved) is dropped, and so are case and
-    punctuation. Then one must hold the other as whole words, or begin with it where IIM's bounds
-    may have cut it. A notice that names nobody contradicts none.
+    Common words (copyright, years, all rights reserved), case and punctuation are ignored. Then one
+    notice must contain the other as whole words, or begin with it if IIM's length limit may have
+    truncated it. A notice that names nobody contradicts no other.
     """
     first, second = sorted((_owner_words(a), _owner_words(b)), key=len)
     if not first or (second.startswith(first) and len(first.encode()) >= _BYLINE_BYTES - 4):
@@ -149,7 +149,7 @@ def _owner_words(notice: str) -> str:
 
 
 def _is_word_boundary(pair: str) -> bool:
-    """Whether two neighbours are no part of one word; scripts without case write no spaces."""
+    """Whether a word may end between two characters; scripts without case write no spaces."""
     return len(pair) < 2 or any(
         char.upper() == char.lower() and not char.isdigit() for char in pair
     )

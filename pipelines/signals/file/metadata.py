@@ -18,19 +18,20 @@ from pipelines.signals.file.metadata_blocks import (
 from pipelines.signals.file.xmp_rights import read_packet
 from schemas.signal import FileAssertion, Reading, ReadingFault, merge_readings
 
-_MAX_DEPTH = 4  # parts in parts: TIFF, Photoshop's resources, EXIF, XMP
+_MAX_DEPTH = 4  # nested blocks: TIFF, Photoshop resources, EXIF, XMP
 
 
 def read_metadata(data: bytes) -> Reading:
-    """Reads a file's metadata, in order; never raises for any bytes.
+    """Reads a file's metadata. No input bytes make it raise.
 
-    1. Find the container's parts, and the parts inside them.
-    2. Read every XMP packet; all of them count, so that a denial in one is kept.
-    3. Extended packets that are referred to must be present.
-    4. A prohibition outside all packets is a fault.
+    1. Find the container's metadata blocks, and the blocks nested in them.
+    2. Read every XMP packet. All of them count, so that a denial in any one is kept.
+    3. Report a fault if an extended packet that is referred to is missing.
+    4. Report a fault if a prohibition appears outside all packets.
 
     Args:
-        data: The file: JPEG, PNG, WebP, TIFF, MP4 or QuickTime. Any other says nothing.
+        data: The file: JPEG, PNG, WebP, TIFF, MP4 or QuickTime. In any other format only step 4
+            can find something.
     """
     found = find_blocks(data)
     assertions, packets, faults = _open_nested(found)
@@ -39,7 +40,7 @@ def read_metadata(data: bytes) -> Reading:
     expected = frozenset[str]().union(*(reading.extended for reading in readings))
     missing = sorted(expected - extension_guids(found))
     if missing:
-        detail = f"the extended packet {missing[0]} is not there"
+        detail = f"the extended packet {missing[0]} is missing"
         faults = [file_fault("XMP xmpNote:HasExtendedXMP", detail, missing[0].encode())]
     else:
         faults = []
@@ -52,7 +53,7 @@ def read_metadata(data: bytes) -> Reading:
 def _open_nested(
     found: MetadataBlocks,
 ) -> tuple[list[FileAssertion], list[MetadataBlock], list[ReadingFault]]:
-    """Claims of EXIF and IIM, and the XMP packets, those inside other parts too."""
+    """Returns the claims of EXIF and IIM, all XMP packets (nested ones too), and the faults."""
     assertions: list[FileAssertion] = []
     packets: list[MetadataBlock] = []
     faults = list(found.faults)
@@ -66,7 +67,7 @@ def _open_nested(
             continue
         opened += 1
         if opened > MAX_BLOCKS or depth > _MAX_DEPTH or size > MAX_TOTAL_BYTES:
-            faults.append(file_fault(block.where, "too much metadata within metadata", block.data))
+            faults.append(file_fault(block.where, "too much nested metadata", block.data))
             break
         if block.kind is BlockKind.EXIF:
             extra, inner = exif_assertions(block)

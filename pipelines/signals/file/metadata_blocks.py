@@ -1,4 +1,4 @@
-"""Parts of a media file that may speak of rights, as the readers of containers hand them on."""
+"""Defines metadata blocks: the parts of a media file that may concern rights."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from enum import StrEnum
 
 from schemas.signal import Origin, ReadingFault, raw_sha256
 
-MAX_PACKET_BYTES = 16 << 20  # one XMP packet, extended and inflated parts included
-MAX_TOTAL_BYTES = 64 << 20  # all that one file's parts come to: entries may share their bytes
-MAX_BLOCKS = 1024  # of one file
+MAX_PACKET_BYTES = 16 << 20  # one XMP packet, including extended and inflated parts
+MAX_TOTAL_BYTES = 64 << 20  # sum over all blocks of one file; entries may share their bytes
+MAX_BLOCKS = 1024  # in one file
 MAX_STATEMENT_CHARS = 200  # characters of `said` and `detail`
 
 
 class BlockKind(StrEnum):
-    """What a part is written in."""
+    """The format of a metadata block."""
 
     XMP = "XMP"
     EXIF = "EXIF"  # a TIFF structure
@@ -26,14 +26,14 @@ class BlockKind(StrEnum):
 
 @dataclass(frozen=True)
 class MetadataBlock:
-    """One part of a file.
+    """One metadata block of a file.
 
     Attributes:
-        kind: What it is written in.
-        where: Where it stood, for people.
-        data: Its bytes, unpacked.
-        spans: Where those bytes stand in the file, as (start, end); empty where they are not in
-            the file as they are.
+        kind: Its format.
+        where: Where it was found, for messages.
+        data: Its bytes, uncompressed.
+        spans: Where those bytes are in the file, as (start, end); empty if the file does not
+            contain them in this form.
     """
 
     kind: BlockKind
@@ -44,14 +44,14 @@ class MetadataBlock:
 
 @dataclass(frozen=True)
 class MetadataBlocks:
-    """All parts of a file, and what is broken where a part should be."""
+    """The metadata blocks of a file, and the faults for blocks that could not be read."""
 
     blocks: tuple[MetadataBlock, ...] = ()
     faults: tuple[ReadingFault, ...] = ()
 
 
 def merge_blocks(found: Iterable[MetadataBlocks]) -> MetadataBlocks:
-    """Several findings as one, in their order."""
+    """Merges several findings into one, in order."""
     findings = list(found)
     return MetadataBlocks(
         tuple(block for one in findings for block in one.blocks),
@@ -60,9 +60,10 @@ def merge_blocks(found: Iterable[MetadataBlocks]) -> MetadataBlocks:
 
 
 def printable(text: str, limit: int = MAX_STATEMENT_CHARS) -> str:
-    """A text as one printable line of bounded length.
+    """Returns a text as one printable line of at most `limit` characters.
 
-    White space is folded, what cannot be printed is escaped, and what is too long is cut.
+    Runs of white space become one space, unprintable characters are escaped, and a long text is
+    truncated.
     """
     folded = " ".join(text[: 4 * limit].split())
     line = "".join(
@@ -72,12 +73,12 @@ def printable(text: str, limit: int = MAX_STATEMENT_CHARS) -> str:
 
 
 def file_fault(where: str, detail: str, raw: bytes) -> ReadingFault:
-    """A fault of a file's metadata."""
+    """Returns a fault for metadata of a file that could not be read."""
     return ReadingFault(Origin.FILE, where, printable(detail), raw_sha256(raw))
 
 
 def inflate(data: bytes, max_bytes: int = MAX_PACKET_BYTES) -> bytes | None:
-    """Bytes of a zlib stream; None where it is broken, cut short or longer than `max_bytes`."""
+    """Inflates a zlib stream; None if it is damaged, truncated or longer than `max_bytes`."""
     stream = zlib.decompressobj()
     try:
         inflated = stream.decompress(data, max_bytes + 1)

@@ -1,8 +1,8 @@
-"""Hands the RDF of an XMP packet to rdflib, event by event, and only what may hold a statement.
+"""Passes the RDF of an XMP packet to rdflib as parser events, limited to possible statements.
 
-rdflib's own reader would parse the packet a second time, with an XML parser of its own; fed with
-events it opens nothing and expands nothing. It also forgives what is not RDF: text beside elements
-or attributes is dropped without a word. That text may be a prohibition, so it is refused here.
+rdflib's own reader would parse the packet a second time, with its own XML parser. Given events, it
+opens no files and expands no entities. It also tolerates input that is not RDF: text next to
+elements or attributes is silently dropped. That text may be a prohibition, so it is rejected here.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from rdflib import Graph
 from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
 from rdflib.plugins.stores.memory import SimpleMemory
 
-# rdflib warns of every odd URI in a packet. What a packet says is reported by its reading.
+# rdflib warns about every unusual URI in a packet. The reading reports what a packet states.
 logging.getLogger("rdflib.term").setLevel(logging.CRITICAL)
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XML = "http://www.w3.org/XML/1998/namespace"
-SEPARATOR = "\f"  # between namespace and name; no XML document can hold it
-_MAX_ELEMENTS = 20_000  # elements
+SEPARATOR = "\f"  # between namespace and name; not a legal character in XML
+_MAX_ELEMENTS = 20_000
 
 
 class BadPacketError(Exception):
-    """A packet cannot be read; the message says why."""
+    """Raised when a packet cannot be read; the message says why."""
 
 
 @dataclass
 class _OpenElement:
-    """An element whose end has not come.
+    """An element whose end tag has not been read yet.
 
-    `rdf:RDF` holds nodes; a node holds properties; a property holds a node or text.
+    `rdf:RDF` contains nodes, a node contains properties, and a property contains a node or text.
     """
 
     name: tuple[str | None, str]
@@ -46,11 +46,11 @@ class _OpenElement:
 
 
 class RdfFeed:
-    """Takes expat's events of one packet and fills a graph.
+    """Receives expat's events for one packet and fills a graph.
 
     Args:
-        kept: Numbers of the properties of top nodes, in document order, that are handed on.
-        is_wanted: Says of an attribute of a top node whether it is handed on; None for every one.
+        kept: Numbers, in document order, of the properties of top-level nodes to pass on.
+        is_wanted: Whether an attribute of a top-level node is passed on; None passes all on.
     """
 
     def __init__(self, kept: frozenset[int], is_wanted: Callable[[str], bool] | None) -> None:
@@ -60,12 +60,12 @@ class RdfFeed:
         self._kept = kept
         self._is_wanted = is_wanted
         self._open: list[_OpenElement] = []
-        self._skipped = 0  # elements open below a property that is not handed on
+        self._skipped = 0  # open elements in a property that is not passed on, itself included
         self._property = -1
         self._element_count = 0
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        """An element starts."""
+        """Handles the start of an element."""
         if self._skipped:
             self._skipped += 1
             return
@@ -78,7 +78,7 @@ class RdfFeed:
                 return
         self._element_count += 1
         if self._element_count > _MAX_ELEMENTS:
-            raise BadPacketError(f"over {_MAX_ELEMENTS} elements that may speak of rights")
+            raise BadPacketError(f"over {_MAX_ELEMENTS} elements that may concern rights")
         if len(self._open) == 1 and self._is_wanted is not None:
             is_wanted = self._is_wanted
             attributes = {
@@ -88,11 +88,11 @@ class RdfFeed:
         forwarded = {
             _name_pair(key): value
             for key, value in attributes.items()
-            # Languages and types change nothing in what is said, and rdflib judges them.
+            # Languages and datatypes do not change the statement, and rdflib may reject them.
             if not (key.startswith(XML + SEPARATOR) and not key.endswith("base"))
             and full_name(key) not in (f"{RDF}datatype", "datatype")
         }
-        # The handler reads names as pairs, as SAX gives them; its annotation forgets the pairs.
+        # The handler expects names as pairs, as SAX gives them, but its annotation says `str`.
         pairs = cast("AttributesImpl[str]", AttributesNSImpl(forwarded, {}))
         self._handler.startElementNS(element.name, None, pairs)
 
@@ -101,7 +101,7 @@ class RdfFeed:
         is_property = parent is not None and parent.holds_properties
         parse_type = attributes.get(f"{RDF}{SEPARATOR}parseType", attributes.get("parseType"))
         if is_property and parse_type not in (None, "Resource", "Collection"):
-            raise BadPacketError(f"rdf:parseType={parse_type!r} has no place in XMP")
+            raise BadPacketError(f"rdf:parseType={parse_type!r} is not allowed in XMP")
         if parent is not None:
             parent.has_children = True
             _check_text(parent)
@@ -116,12 +116,12 @@ class RdfFeed:
         return element
 
     def text(self, data: str) -> None:
-        """Characters between tags."""
+        """Handles characters between tags."""
         if self._open and not self._skipped:
             self._open[-1].text.append(data)
 
     def end(self, name: str) -> None:
-        """An element ends."""
+        """Handles the end of an element."""
         if self._skipped:
             self._skipped -= 1
             return
@@ -138,11 +138,11 @@ def _check_text(element: _OpenElement) -> None:
     if element.takes_text and not element.has_children:
         return
     if any(not piece.isspace() for piece in element.text):
-        raise BadPacketError("text stands where RDF has none")
+        raise BadPacketError("text appears where RDF allows none")
 
 
 def full_name(name: str) -> str:
-    """A name as RDF reads it: namespace and name in one."""
+    """Returns a name as RDF reads it: namespace and local name joined."""
     return name.replace(SEPARATOR, "", 1)
 
 

@@ -1,4 +1,4 @@
-"""The values of a property in a graph, whatever structure they were written in."""
+"""Finds the values of a property in an RDF graph, in whatever structure they are written."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class PropertyValue:
     """One value of a property.
 
     Attributes:
-        text: The literal or the URI, without white space around it.
-        nested: Whether it is what a structure holds, where one value was due.
+        text: The literal or the URI, without surrounding white space.
+        nested: Whether it comes from inside a structure where a single value was expected.
     """
 
     text: str
@@ -30,14 +30,14 @@ class PropertyValue:
 
 
 def property_values(graph: Graph, predicates: Iterable[str]) -> list[PropertyValue]:
-    """Every value of some properties, of whatever they are said, sorted.
+    """Returns every value of the given properties, of any subject, sorted.
 
-    Members of containers and lists, and what `rdf:value` qualifies, count as the values themselves.
-    A structure gives what it holds, marked as nested; one that holds nothing gives the empty text.
+    Members of containers and lists, and values given by `rdf:value`, count as the values
+    themselves. A structure yields its contents, marked as nested; an empty one yields "".
     """
     values = {value for uri in predicates for value in graph.objects(None, URIRef(uri))}
     found = {PropertyValue("")} if _NIL in values else set[PropertyValue]()
-    # Each node is followed once, however often it is named: circles end, and the cost is linear.
+    # Each node is visited once however often it is referenced, so cycles end and cost is linear.
     pending, visited = [(value, False) for value in values], set[tuple[Node, bool]]()
     while pending:
         node, nested = pending.pop()
@@ -56,11 +56,11 @@ def property_values(graph: Graph, predicates: Iterable[str]) -> list[PropertyVal
             found.add(PropertyValue("", nested or not is_container))
         elif not any(p == _VALUE for p, _ in statements):
             pending.extend((o, True) for p, o in statements if not _is_member(p))
-    if values and not found:  # circles alone
+    if values and not found:  # nothing but cycles
         found.add(PropertyValue("", nested=True))
     return sorted(found)
 
 
 def _is_member(predicate: Node) -> bool:
-    """Whether what follows is the value itself: of a container, of a list, or with qualifiers."""
+    """Whether the object is the value itself: a member of a container or list, or `rdf:value`."""
     return predicate in _DIRECT or str(predicate).startswith(f"{RDF}_")

@@ -22,13 +22,13 @@ _CERTIFICATE = re.compile(
 
 @dataclass(frozen=True)
 class TrustLists:
-    """Certificates that a signer must be backed by for a signature to be Trusted.
+    """The certificates that make a signature Trusted.
 
     Attributes:
         anchors_pem: Roots and intermediates, PEM.
         allowed_pem: Signers' own certificates that need no root, PEM.
-        ekus: Extended key usages that a signer may have, one OID a line; empty for the
-            library's own: e-mail protection (1.3.6.1.5.5.7.3.4) among them.
+        ekus: Extended key usages that a signer may have, one OID per line; empty for the
+            library's defaults, which include e-mail protection (1.3.6.1.5.5.7.3.4).
     """
 
     anchors_pem: str
@@ -37,11 +37,11 @@ class TrustLists:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the three, hex: what a reading depends on besides the file."""
+        """The sha256 of the three lists, hex. A reading depends on it and on the file alone."""
         return raw_sha256("\0".join((self.anchors_pem, self.allowed_pem, self.ekus)))
 
     def as_json(self) -> dict[str, str]:
-        """The fields, for `TrustLists(**fields)` in another process."""
+        """Returns the fields, for `TrustLists(**fields)` in another process."""
         return asdict(self)
 
 
@@ -60,8 +60,8 @@ def load_trust_lists(
         ekus: OIDs of extended key usages.
 
     Raises:
-        InputError: If a file cannot be read, holds no certificate or one that is damaged, or
-            if an OID is none.
+        InputError: If a file cannot be read, holds no certificate, a damaged one or anything
+            else, or if an OID is not valid.
     """
     for oid in ekus:
         if not _OID.fullmatch(oid):
@@ -74,7 +74,7 @@ def load_trust_lists(
 
 
 def _certificates(path: Path) -> str:
-    """The certificates of one file, without what stands between them."""
+    """Returns the certificates of one file, without the text between them."""
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)
@@ -84,17 +84,17 @@ def _certificates(path: Path) -> str:
         ) from error
     if len(data) > _MAX_FILE_BYTES:
         raise InputError(
-            "A trust list is too long",
+            "A trust list is too large",
             f"{path}: more than {_MAX_FILE_BYTES} bytes",
-            "Give the roots alone.",
+            "Give a file with only the roots.",
         )
     blocks = _CERTIFICATE.findall(data)
-    # The native library skips what it cannot parse, or fails on every file: say it here, once.
+    # The native library skips what it cannot parse or fails on every file, so check it here once.
     if not blocks or data.count(b"-----BEGIN ") != len(blocks):
         raise InputError(
             "A trust list must hold certificates and nothing else",
-            f"{path}: {len(blocks)} whole certificates",
-            "Give a PEM file with BEGIN CERTIFICATE.",
+            f"{path}: {len(blocks)} complete certificate{'' if len(blocks) == 1 else 's'}",
+            "Give a PEM file that has only BEGIN CERTIFICATE blocks.",
         )
     for number, block in enumerate(blocks, start=1):
         try:
@@ -103,6 +103,6 @@ def _certificates(path: Path) -> str:
             raise InputError(
                 "A trust list holds a damaged certificate",
                 f"{path}: certificate {number}",
-                "Replace it.",
+                "Replace that certificate.",
             ) from error
     return "".join(block.decode("ascii") + "\n" for block in blocks)

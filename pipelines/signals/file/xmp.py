@@ -1,16 +1,16 @@
-"""One XMP packet, bytes to RDF graph: bounded, closed to the outside, and blind to spelling.
+"""Parses one XMP packet from bytes to an RDF graph, with limits and without outside access.
 
-XMP Specification Part 1 (ISO 16684-1) writes a subset of RDF/XML. The same statement may be an
-attribute or an element, under any prefix, a literal or an `rdf:resource`, with qualifiers or
-without; as triples they are all alike.
+XMP Specification Part 1 (ISO 16684-1) uses a subset of RDF/XML. The same statement can be an
+attribute or an element, have any prefix, be a literal or an `rdf:resource`, and have qualifiers or
+none. As triples, all these spellings are the same.
 
-A packet is read twice, in order:
+A packet is read twice:
 
-1. *Survey*: expat alone, with limits and without document types. It tells which properties may
-   hold a statement; most packets have none, and are done.
-2. *Feed*: those properties' events go to rdflib, see `rdf_feed`.
+1. *Survey*: expat alone, with limits and without document types, finds the properties that may
+   hold a statement. Most packets have none and need no second step.
+2. *Feed*: the events of those properties go to rdflib, see `rdf_feed`.
 
-Nothing here opens a file or a connection: no entity is declared, nothing that is named is fetched.
+Nothing here opens a file or a connection: no entity can be declared, and no address is fetched.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rdflib import Graph
 from pipelines.signals.file.metadata_blocks import MAX_PACKET_BYTES
 from pipelines.signals.file.rdf_feed import RDF, SEPARATOR, XML, BadPacketError, RdfFeed, full_name
 
-_MAX_DEPTH = 100  # elements in one another
+_MAX_DEPTH = 100  # nested elements
 _MAX_ELEMENTS = 500_000
 _MAX_ATTRIBUTES = 500_000
 PROHIBITED = re.compile(r"DMI-PROHIBITED[A-Z-]*")
@@ -57,9 +57,9 @@ class XmpPacket:
     """What one packet states.
 
     Attributes:
-        graph: Its triples, those alone that may hold a statement; None where it holds none.
-        prohibitions: Every PLUS code of a prohibition that stands in a value, wherever that is, in
-            a comment or in a processing instruction, which a broken packet may end up in.
+        graph: The triples that may hold a statement; None if the packet states nothing.
+        prohibitions: Every PLUS code of a prohibition that appears in any value, in a comment or
+            in a processing instruction (in a damaged packet, a value may end up in these).
     """
 
     graph: Graph | None
@@ -67,17 +67,17 @@ class XmpPacket:
 
 
 def parse_packet(raw: bytes, is_watched: Callable[[str], bool]) -> XmpPacket:
-    """Reads one packet.
+    """Parses one packet.
 
     Args:
-        raw: The packet, in its wrapper or not.
-        is_watched: Says of a property's URI whether it is read.
+        raw: The packet, with or without its wrapper.
+        is_watched: Whether the property with a given URI is read.
 
     Raises:
-        BadPacketError: It cannot be read, and may have said anything.
+        BadPacketError: If it cannot be read, so that it may have stated anything.
     """
     if len(raw) > MAX_PACKET_BYTES:
-        raise BadPacketError(f"{len(raw)} bytes are more than is read")
+        raise BadPacketError(f"{len(raw)} bytes exceed the limit of {MAX_PACKET_BYTES}")
     text = _decode(raw)
     survey = _Survey(is_watched)
     _parse_xml(text, survey.start, survey.end, survey.text, survey.find_prohibitions)
@@ -85,8 +85,8 @@ def parse_packet(raw: bytes, is_watched: Callable[[str], bool]) -> XmpPacket:
     if not survey.has_statements:
         return XmpPacket(None, prohibitions)
     if not survey.has_rdf:
-        raise BadPacketError("a statement stands outside rdf:RDF")
-    has_base = survey.has_base  # names may be relative to it: all are handed on
+        raise BadPacketError("a statement appears outside rdf:RDF")
+    has_base = survey.has_base  # names may be relative to it, so all of them are passed on
     feed = RdfFeed(
         frozenset(range(survey.property_count)) if has_base else frozenset(survey.relevant),
         None if has_base else is_watched,
@@ -95,14 +95,14 @@ def parse_packet(raw: bytes, is_watched: Callable[[str], bool]) -> XmpPacket:
         _parse_xml(text, feed.start, feed.end, feed.text)
     except BadPacketError:
         raise
-    # rdflib promises no closed set of errors for what is not RDF (keys, types, values, its own).
+    # rdflib has no documented set of errors for invalid RDF: KeyError, TypeError, its own, others.
     except Exception as error:
         raise BadPacketError(f"not RDF/XML: {error}") from error
     return XmpPacket(feed.graph, prohibitions)
 
 
 def _decode(raw: bytes) -> str:
-    """The packet's text, without padding and byte order mark."""
+    """Returns the packet's text, without padding and byte order mark."""
     encoding = _encoding(raw)
     try:
         text = raw.decode(encoding)
@@ -112,12 +112,12 @@ def _decode(raw: bytes) -> str:
     declared = _DECLARED_ENCODING.match(text)
     name = declared[1].lower() if declared else "utf-8"
     if name not in _UNICODE and _SINGLE_BYTE.get(name) != encoding:
-        raise BadPacketError(f"encoding {name} has no place in XMP")
+        raise BadPacketError(f"the encoding {name} is not allowed in XMP")
     return text
 
 
 def _encoding(raw: bytes) -> str:
-    """The encoding that the first bytes show, else the one declared, else UTF-8."""
+    """Returns the encoding shown by the first bytes, else the declared one, else UTF-8."""
     for mark, name in _BOMS:
         if raw.startswith(mark):
             return name
@@ -135,7 +135,7 @@ def _encoding(raw: bytes) -> str:
 
 
 class _Survey:
-    """Counts, bounds, and finds what may speak."""
+    """Enforces the limits of a packet, and finds the properties that may hold a statement."""
 
     def __init__(self, is_watched: Callable[[str], bool]) -> None:
         self.relevant: set[int] = set()
@@ -152,7 +152,7 @@ class _Survey:
         self._elements += 1
         self._attributes += len(attributes)
         if self._depth > _MAX_DEPTH:
-            raise BadPacketError(f"over {_MAX_DEPTH} elements in one another")
+            raise BadPacketError(f"elements nested more than {_MAX_DEPTH} deep")
         if self._elements > _MAX_ELEMENTS or self._attributes > _MAX_ATTRIBUTES:
             raise BadPacketError(f"over {_MAX_ELEMENTS} elements or attributes")
         uri = full_name(name)
@@ -167,7 +167,7 @@ class _Survey:
             has_statement |= self._is_watched(attribute)
             is_linked |= attribute in _NODE_NAMES
             if key == f"{XML}{SEPARATOR}base":
-                # A relative name becomes any name.
+                # A relative name may resolve to any property.
                 self.has_base = has_statement = True
             self.find_prohibitions(value)
         self.has_statements |= has_statement
@@ -184,7 +184,7 @@ class _Survey:
         self._depth -= 1
 
     def find_prohibitions(self, text: str) -> None:
-        """Looks for prohibitions."""
+        """Records the codes of prohibitions in a text."""
         if "DMI-" in text:
             self.prohibitions.update(PROHIBITED.findall(text))
 
@@ -202,10 +202,10 @@ def _parse_xml(
     characters: Callable[[str], None],
     on_other_text: Callable[[str], None] | None = None,
 ) -> None:
-    """Parses a text that declares no document type; an empty one has no events.
+    """Parses XML text without a document type; an empty text gives no events.
 
     Raises:
-        BadPacketError: It is not well-formed, or a handler says so.
+        BadPacketError: If it is not well-formed or declares a document type, or from a handler.
     """
     has_started = False
 
@@ -214,7 +214,7 @@ def _parse_xml(
         has_started = True
         start(name, attributes)
 
-    # From text, expat takes the encoding as told, whatever the document declares.
+    # The text is decoded already, so expat ignores the encoding that the document declares.
     parser = expat.ParserCreate(None, SEPARATOR)
     parser.buffer_text = True
     parser.StartElementHandler = begin
@@ -233,4 +233,4 @@ def _parse_xml(
 
 
 def _refuse_doctype(name: str, *_: object) -> None:
-    raise BadPacketError(f"document type {name!r}: XMP has none")
+    raise BadPacketError(f"document type {name!r} is not allowed in XMP")

@@ -1,6 +1,6 @@
-"""Reads what one XMP packet states about rights, in any vocabulary of `xmp_vocabulary`.
+"""Reads what one XMP packet states about rights, in the vocabularies of `xmp_vocabulary`.
 
-A value that PLUS does not know is a denial under `plus:DataMining`, and a fault elsewhere.
+A value that PLUS does not define is a denial in `plus:DataMining`, and a fault elsewhere.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ from schemas.signal import (
 __all__ = ["DMI_VALUES", "PLUS_VOCABULARY", "PacketReading", "read_packet"]
 
 _MAX_VALUES = 200  # of one property
-_MAX_UNKNOWN = 20  # values under DataMining that PLUS does not know
-_MAX_ASSERTION_CHARS = 1000  # characters of a claim
+_MAX_UNKNOWN = 20  # DataMining values that PLUS does not define
+_MAX_ASSERTION_CHARS = 1000  # characters in a claim
 _TDM_VALUES = {"0": Permission.ALLOW, "1": Permission.DENY}
 
 
 @dataclass(frozen=True)
 class PacketReading:
-    """What a packet says.
+    """What a packet states.
 
     Attributes:
-        reading: Of rights.
+        reading: Its statements about rights.
         extended: GUIDs of the extended packets that belong to it.
     """
 
@@ -67,7 +67,7 @@ class PacketReading:
 
 
 def read_packet(block: MetadataBlock) -> PacketReading:
-    """Reads one packet; what cannot be read is a fault, never an exception."""
+    """Reads one packet. A packet that cannot be read gives a fault, never an exception."""
     try:
         packet = parse_packet(block.data, is_watched)
     except BadPacketError as error:
@@ -84,15 +84,15 @@ def read_packet(block: MetadataBlock) -> PacketReading:
 
 
 def _prohibition_faults(block: MetadataBlock, codes: frozenset[str]) -> tuple[ReadingFault, ...]:
-    """A fault for prohibitions that the packet holds under no property that is read."""
+    """Returns a fault for prohibitions that appear in no property that is read."""
     if not codes:
         return ()
-    detail = f"{', '.join(sorted(codes)[:_MAX_UNKNOWN])} under no property that is read"
+    detail = f"{', '.join(sorted(codes)[:_MAX_UNKNOWN])} appears in no property that is read"
     return (file_fault(f"XMP, {block.where}", detail, block.data),)
 
 
 class _PacketReader:
-    """Goes through the properties of one packet, and keeps what they say."""
+    """Collects what the properties of one packet state."""
 
     def __init__(self, block: MetadataBlock, graph: Graph) -> None:
         self._graph = graph
@@ -104,7 +104,7 @@ class _PacketReader:
         self._faults: list[ReadingFault] = []
 
     def read(self) -> None:
-        """Every vocabulary, in order."""
+        """Reads every vocabulary, in order."""
         self._read_data_mining()
         self._read_tdm()
         for name, (kind, codes) in CODED_PROPERTIES.items():
@@ -114,28 +114,28 @@ class _PacketReader:
             self._add_assertion(AssertionKind.SOURCE_TYPE, "Iptc4xmpExt:DigitalSourceType", term)
         for uri, (name, kind) in TEXT_PROPERTIES.items():
             for item in self._values(name, (uri,)):
-                # A manifest in the file itself is not said to lie elsewhere.
+                # `self#` refers to a manifest in the file itself, which is not remote.
                 if kind is not AssertionKind.REMOTE_MANIFEST or not item.text.startswith("self#"):
                     self._add_assertion(kind, name, item.text)
 
     def reading(self) -> Reading:
-        """All that was found."""
+        """Returns everything that was found."""
         return Reading(tuple(self._signals), tuple(self._assertions), tuple(self._faults))
 
     def extended(self) -> frozenset[str]:
-        """GUIDs of extended packets."""
+        """Returns the GUIDs of the extended packets that the packet refers to."""
         items = property_values(self._graph, [HAS_EXTENDED])
         return frozenset(item.text.upper() for item in items if item.text)
 
     def _add_fault(self, name: str, detail: str) -> None:
-        """Notes what cannot be read."""
+        """Records a property that cannot be read."""
         self._faults.append(file_fault(f"XMP {name}, {self._where}", detail, self._raw))
 
     def _values(self, name: str, predicates: tuple[str, ...]) -> Iterator[PropertyValue]:
-        """Values of a property, but the empty ones; more than we read are a fault."""
+        """Yields the values of a property that are not empty. Too many values are a fault."""
         items = [item for item in property_values(self._graph, predicates) if item.text]
         if len(items) > _MAX_VALUES:
-            self._add_fault(name, f"{len(items)} values are more than is read")
+            self._add_fault(name, f"{len(items)} values exceed the limit of {_MAX_VALUES}")
         yield from items[:_MAX_VALUES]
 
     def _add_signal(self, name: str, purpose: Purpose, value: Permission, said: str) -> None:
@@ -166,7 +166,7 @@ class _PacketReader:
             meanings = None if item.nested else DMI_VALUES.get(code)
             unknown += meanings is None
             if meanings is None and unknown > _MAX_UNKNOWN:
-                continue  # the first of them deny everything already
+                continue  # the earlier ones already deny everything
             said = code if meanings else f"not a value of PLUS: {item.text!r}"
             reference = self._texts(DMI_REFERENCES.get(code, ()))
             for purpose, value in (meanings or dict.fromkeys(PURPOSES, Permission.DENY)).items():
@@ -195,7 +195,7 @@ class _PacketReader:
         policy = self._texts(tuple(sorted(policies)))
         for text in sorted({item.text for item in property_values(self._graph, reserved)}):
             value = _TDM_VALUES.get(text)
-            if value is None:  # TDMRep: whatever is neither 0 nor 1 says nothing
+            if value is None:  # TDMRep: a value other than 0 or 1 states nothing
                 continue
             if value is Permission.DENY and policy:
                 value, text = Permission.CONDITIONAL, f"1, policy {policy}"
@@ -209,11 +209,11 @@ class _PacketReader:
                 self._add_fault(f"plus:{name}", f"not a value of PLUS: {item.text!r}")
                 continue
             self._add_assertion(kind, f"plus:{name}", code)
-            if code == "DP-NOD":  # whoever trains, embeds or indexes makes a copy
+            if code == "DP-NOD":  # training, embedding and indexing all make a copy
                 for purpose in PURPOSES:
                     self._add_signal(f"plus:{name}", purpose, Permission.DENY, code)
 
 
 def _without_prefix(text: str, prefix: str) -> str:
-    """A code without the prefix of its vocabulary, over http or https."""
+    """Returns a code without the prefix of its vocabulary, whether http or https."""
     return re.sub(f"^https?{re.escape(prefix.removeprefix('http'))}", "", text)

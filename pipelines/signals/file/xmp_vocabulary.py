@@ -1,7 +1,7 @@
-"""The properties and values of XMP that speak of rights: PLUS, IPTC, TDMRep, Dublin Core.
+"""Lists the XMP properties and values that concern rights: PLUS, IPTC, TDMRep, Dublin Core.
 
-PLUS LDF (`http://ns.useplus.org/ldf/vocab/`), IPTC Photo Metadata Standard 2023, TDMRep's metadata
-in files, and XMP's own rights and note namespaces.
+Sources: PLUS LDF (`http://ns.useplus.org/ldf/vocab/`), IPTC Photo Metadata Standard 2023, TDMRep
+for metadata in files, and XMP's own rights and note namespaces.
 """
 
 from __future__ import annotations
@@ -116,5 +116,5 @@ _WATCHED = frozenset(
 
 
 def is_watched(uri: str) -> bool:
-    """Whether a property is read. TDMRep's names are case-folded, all others are as they stand."""
+    """Whether a property is read. Case is ignored in TDMRep's names and matters in all others."""
     return uri in _WATCHED or ("/tdmrep" in uri and uri.lower() in _TDM)

@@ -1,8 +1,8 @@
 """Reads IETF AI preferences: the `Content-Usage` dictionary, in headers and in robots.txt.
 
 Follows draft-ietf-aipref-vocab and draft-ietf-aipref-attach as of August 2026. The value is an
-RFC 9651 dictionary: its keys are case-sensitive categories of use, its values the tokens `y` and
-`n`; the last of a repeated key counts; a value that does not parse is unknown.
+RFC 9651 dictionary. Its keys are case-sensitive categories of use, and its values are the tokens
+`y` and `n`. The last value of a repeated key counts, and a value that does not parse is unknown.
 
 `train-ai` means training of generative models. Drafts until 2025 had more labels that servers
 still send: a denial under one of them counts, but a permission does not, as they are no longer
@@ -81,7 +81,7 @@ def _value_of(member: object) -> Permission:
 def preference_signals(
     served: ServedFile, statement: str, where: str, sha256: str, said: str
 ) -> list[Signal]:
-    """Returns a preference statement as signals; one that does not parse is unknown."""
+    """Returns a preference statement as signals; they are unknown if it does not parse."""
     preferences = parse_preferences(statement)
     if preferences is None:
         return served.signals(_CATEGORIES, Permission.UNKNOWN, where, sha256, said)

@@ -11,7 +11,7 @@ from pipelines.signals.server.patterns import canonical_target
 from schemas.rights import PURPOSES, Permission, Purpose
 from schemas.signal import Origin, Reading, ReadingFault, Signal, raw_sha256
 
-_MAX_SHOWN_CHARS = 200  # characters of a value that are shown
+_MAX_SHOWN_CHARS = 200  # of a value in a message
 
 TRAINING_USES = (Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN)
 # The purposes that text and data mining covers under directive (EU) 2019/790.
@@ -46,7 +46,7 @@ class ServedFile:
 
     @cached_property
     def host(self) -> str:
-        """The server, which is the speaker."""
+        """The server's host name, which is the `who` of its signals; "" if the URL is invalid."""
         try:
             return urlsplit(self.url).hostname or ""
         except ValueError:
@@ -70,7 +70,7 @@ class ServedFile:
     def signals(
         self, purposes: Iterable[Purpose], value: Permission, where: str, sha256: str, said: str
     ) -> list[Signal]:
-        """One signal for each purpose.
+        """Returns one signal for each purpose.
 
         Args:
             purposes: The purposes that the statement is about.

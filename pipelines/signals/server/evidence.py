@@ -11,7 +11,7 @@ class OriginFile:
 
     Attributes:
         url: Its URL.
-        status: HTTP status of the response; None if there was none, or none that can be trusted.
+        status: HTTP status of the response; None if there was none or it cannot be trusted.
         body: Its bytes; None if the server has no such file, or it could not be read.
         fault: Why it could not be read; "" if it could, or if the server has no such file.
     """

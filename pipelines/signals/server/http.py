@@ -1,4 +1,4 @@
-"""Reads all that a web server states about one file's rights: headers and origin files."""
+"""Reads everything a web server states about one file's rights, in headers and origin files."""
 
 from __future__ import annotations
 

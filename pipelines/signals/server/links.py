@@ -48,7 +48,7 @@ def _absolute_url(base: str, target: str) -> str:
 
 
 def _license_targets(value: str) -> Iterator[str]:
-    """Returns the targets of RSL licences in a `Link` header; "" for an unreadable link."""
+    """Yields the targets of RSL licences in a `Link` header; "" for an unreadable link."""
     found = False
     for target, parameters in _links(value):
         link_type = parameters.get("type", "").partition(";")[0].strip().casefold()

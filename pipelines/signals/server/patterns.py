@@ -61,7 +61,7 @@ def matches_pattern(pattern: str, target: str) -> bool:
     if not rest:
         return not anchored or target == first
     at = len(first)
-    # The leftmost match of each piece leaves the most room for the next; no other needs a try.
+    # The leftmost match of each piece leaves the most room for the next, so no other is tried.
     *middle, last = rest
     for piece in middle:
         found = target.find(piece, at)

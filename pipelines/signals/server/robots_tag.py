@@ -1,9 +1,9 @@
 """Reads `X-Robots-Tag`: `noai`, `noimageai`, `noindex`, `none` and `noimageindex`.
 
-Google's specification of the header has comma-separated rules in any case, and a header or part of
-it may be for one crawler (`googlebot: noindex`). `noai` and `noimageai` come from DeviantArt and
-were adopted by others. A denial to any crawler counts as a denial: it is not assumed to be meant
-for one trainer only.
+Google's specification of the header defines comma-separated rules in upper or lower case. A header
+or part of it may be for one crawler (`googlebot: noindex`). `noai` and `noimageai` come from
+DeviantArt and were adopted by others. A denial to any crawler counts as a denial, because it is not
+assumed to be meant for that crawler only.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def read_robots_tag(served: ServedFile, values: Sequence[str]) -> Reading:
 
 
 def _rule_words(value: str) -> Iterator[str]:
-    """Returns the words of a header that may be rules, without the values of rules.
+    """Yields the words of a header that may be rules, without the values of rules.
 
-    The text between colons is a crawler's name, a rule or a rule's value; spaces are treated as
-    commas, which some servers forget.
+    The text between colons is a crawler's name, a rule or a rule's value. Spaces separate rules
+    like commas, because some servers omit the commas.
     """
     for part in value.casefold().translate(_SEPARATORS).split(","):
         is_value = False

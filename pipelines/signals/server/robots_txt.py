@@ -1,13 +1,14 @@
 """Reads the use preferences in robots.txt: `Content-Usage`, `Content-Signal`, `License` lines.
 
 `Content-Usage` is the IETF's (draft-ietf-aipref-attach), `License` is RSL's, `Content-Signal` is
-Cloudflare's (`search`, `ai-input`, `ai-train`, each `yes` or `no`). The first and the last may name
-a path, and of a group's rules those with the longest matching path count, as in RFC 9309. A group
-applies to some crawlers. A denial to any of them counts as a denial, so every group is read.
+Cloudflare's (`search`, `ai-input`, `ai-train`, each `yes` or `no`). `Content-Usage` and
+`Content-Signal` may name a path. Of a group's rules, those with the longest matching path count, as
+in RFC 9309. A group applies to some crawlers. A denial to any of them counts as a denial, so every
+group is read.
 
-`Allow` and `Disallow` are not read: they say who may crawl, and licensed material is not crawled
-but fetched from the location that its agency gives. For the same reason a preference counts even
-under a disallowed path, where the draft has none.
+`Allow` and `Disallow` are not read: they say who may crawl, but licensed material is not crawled.
+It is fetched from the location that its agency gives. For the same reason a preference counts even
+under a disallowed path, to which the draft applies no preference.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ def read_robots_txt(served: ServedFile, url: str, body: bytes) -> Reading:
     """
     where, digest = without_query(url), raw_sha256(body)
     # Probably UTF-16: crawlers cannot read it, but its author stated something.
-    faults = fault_reading(where, "not a text in UTF-8", body).faults if b"\0" in body else ()
-    # Thousands of groups may state the same: one signal per purpose and value is enough.
+    faults = fault_reading(where, "not UTF-8 text", body).faults if b"\0" in body else ()
+    # Thousands of groups may state the same, so one signal per purpose and value is kept.
     found: dict[tuple[Purpose, Permission], Signal] = {}
     for group in _groups(body):
         for name, read_rule in _RULE_READERS.items():
@@ -106,7 +107,7 @@ def _groups(body: bytes) -> list[_Group]:
 
 
 def _applicable(rules: list[_Rule], served: ServedFile) -> Iterator[_Rule]:
-    """Returns a group's rules of one name that have the longest matching path.
+    """Yields those of a group's rules of one name that have the longest matching path.
 
     A rule that cannot be read does not hide rules with shorter paths, which may deny a use.
     """

@@ -1,6 +1,6 @@
 """Reads Really Simple Licensing (RSL) 1.0: XML licences that robots.txt or a header links to.
 
-A document has `content` elements, each for the paths that its `url` matches, each with licences. A
+A document has `content` elements, each with licences for the paths that its `url` matches. A
 licence permits and prohibits uses, and may state payment, regions and kinds of user.
 
 1. For each purpose, the matching content with the longest pattern applies; a broader one applies if
@@ -115,7 +115,7 @@ _Content = tuple[str, list[_License]]
 
 
 def _matching_contents(contents: list[_Content], host: str, target: str) -> Iterator[_Content]:
-    """Returns the contents for a path, longest pattern first."""
+    """Yields the contents for a path, longest pattern first."""
     found: list[_Content] = []
     for pattern, licenses in contents:
         path = path_pattern(pattern, host)
@@ -126,10 +126,10 @@ def _matching_contents(contents: list[_Content], host: str, target: str) -> Iter
 
 def _content_elements(root: Element) -> list[Element]:
     if root.name != "rsl" or not root.in_namespace:
-        raise ValueError(f"the root is not rsl in the namespace {NAMESPACE}")
+        raise ValueError(f"the root is not an rsl element in the namespace {NAMESPACE}")
     contents = [child for child in root.children if child.in_namespace]
     if not contents or any(child.name != "content" for child in contents):
-        raise ValueError("rsl holds no content, or something else")
+        raise ValueError("the rsl element must contain one or more content elements only")
     return contents
 
 
@@ -137,10 +137,10 @@ def _parse_content(element: Element) -> _Content:
     parts = [child for child in element.children if child.in_namespace]
     unknown = next((part.name for part in parts if part.name not in _CONTENT_PARTS), None)
     if unknown is not None:
-        raise ValueError(f"content holds {unknown[:50]}")
+        raise ValueError(f"a content element contains the unknown element {unknown[:50]}")
     licenses = [part for part in parts if part.name == "license"]
     if "url" not in element.attributes or not licenses:
-        raise ValueError("a content without url or license")
+        raise ValueError("a content element has no url or no license")
     encrypted = element.attributes.get("encrypted", "").strip().casefold() == "true"
     has_conditions = "server" in element.attributes or encrypted
     return element.attributes["url"].strip(), [
@@ -156,9 +156,9 @@ def _parse_license(element: Element, has_conditions: bool) -> _License:
         if not part.in_namespace:
             continue
         if part.name not in _LICENSE_PARTS:
-            raise ValueError(f"license holds {part.name[:50]}")
+            raise ValueError(f"a license element contains the unknown element {part.name[:50]}")
         if part.name in ("permits", "prohibits") and part.children:
-            raise ValueError(f"{part.name} holds an element")
+            raise ValueError(f"a {part.name} element contains another element")
         is_usage = part.attributes.get("type", "usage").strip().casefold() == "usage"
         words = part.text.casefold().replace(",", " ").split()
         named = {purpose for word in words for purpose in _USE_PURPOSES.get(word, ())}
@@ -179,7 +179,7 @@ def _is_free(payment: Element) -> bool:
 
 
 def _combined_value(purpose: Purpose, licenses: list[_License]) -> Permission | None:
-    """Returns the value that one content's licences give a purpose; None if they give none."""
+    """Returns the permission that one content's licences state for a purpose; None if none."""
     if any(purpose in each.prohibited for each in licenses):
         return Permission.DENY
     if any(each.prohibits_unknown for each in licenses):

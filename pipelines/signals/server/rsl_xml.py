@@ -1,4 +1,4 @@
-"""Parses a licence document's XML safely: limited, without type or entity declarations."""
+"""Parses a licence document's XML safely: within limits, without type or entity declarations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Element:
     Attributes:
         name: Local name.
         in_namespace: Whether it is in RSL's namespace.
-        attributes: Those without a namespace.
+        attributes: Its attributes without a namespace.
         text: All text directly within it.
         children: The elements within it.
     """
@@ -57,14 +57,15 @@ class _Builder:
         self._texts[-1].append(text)
 
     def doctype(self, *_: object) -> None:
-        raise ValueError("a document type declaration")
+        raise ValueError("it has a document type declaration")
 
 
 def parse_xml(body: bytes) -> Element:
     """Parses a document.
 
     Raises:
-        ValueError: If it is not well formed, declares a document type or is too deep.
+        ValueError: If it is not well formed, declares a document type, or has too many elements
+            or too many levels.
     """
     builder = _Builder()
     parser = expat.ParserCreate(namespace_separator=" ")
@@ -79,5 +80,5 @@ def parse_xml(body: bytes) -> Element:
     except (expat.ExpatError, LookupError) as error:
         raise ValueError(f"not well-formed XML ({error})") from error
     if builder.root is None:
-        raise ValueError("no element")
+        raise ValueError("it has no element")
     return builder.root

@@ -3,11 +3,12 @@
 Follows the final report of the community group. `tdm-reservation` is 1 (reserved) or 0 (not); any
 other value counts as unset. `tdm-policy` says where permission can be obtained. The file
 `/.well-known/tdmrep.json` is an array of rules, and the first whose `location` matches decides. The
-header takes precedence over the file; what the header leaves out does not override the file.
-(Statements inside a media file are for the readers of files.)
+header takes precedence over the file, but only for what the header sets. (Statements inside a media
+file are read by `pipelines.signals.file`.)
 
-Mining covers training: a reservation applies to data mining and both kinds of training. Doubtful
-values are read as a reservation: a 1 in quotes, or a 1 in one of two contradicting headers.
+Mining includes training, so a reservation applies to data mining and both kinds of training.
+Doubtful values are read as a reservation: a 1 in quotes, or a 1 in one of two contradicting
+headers.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class _Reservation:
         reserved: Whether rights are reserved; None if unset.
         policy: Where permission can be obtained; "" if not stated.
         where: The place.
-        sha256: Digest of its bytes.
-        said: The statement, for display.
+        sha256: Digest of the place's bytes.
+        said: The statement, for messages.
     """
 
     reserved: bool | None
@@ -80,7 +81,8 @@ def read_tdmrep(
             )
     digest = raw_sha256(file or b"")
     signals: list[Signal] = []
-    # For the path with and without its query; if the answers differ, both are kept.
+    # The rules are matched against the path with and without its query. If the answers differ,
+    # both are kept.
     for target in served.targets:
         rule = _deciding_rule(rules, served.host, target, where, digest)
         signals += _signals(served, header, rule)
@@ -103,7 +105,7 @@ def _header_reservation(
 
 
 def _parse_reserved(value: object) -> bool | None:
-    """Parses a reservation's value: lenient with a denial, strict with a permission."""
+    """Parses a reservation's value. It is lenient with denials and strict with permissions."""
     if isinstance(value, str):
         value = value.strip().strip("\"'").strip()
     if value is True or value == 1 or value == "1":

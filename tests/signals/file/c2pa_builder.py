@@ -1,4 +1,4 @@
-"""Signed files and their certificates, made as they are needed; no file from outside."""
+"""Builds signed files and their certificates on demand, without external files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MIME: dict[Format, str] = {
 SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SIGNER = "Photo Desk, Test Agency"
 ENTRIES = ("data_mining", "ai_inference", "ai_training", "ai_generative_training")
-# One that the library accepts without being told, and C2PA's own, which it must be told of.
+# Key usages: one that the library accepts by default, and C2PA's own, which must be configured.
 MAIL = ExtendedKeyUsageOID.EMAIL_PROTECTION.dotted_string
 CLAIM_SIGNING = "1.3.6.1.4.1.62558.2.1"
 
@@ -39,7 +39,7 @@ Assertion = dict[str, Any]
 
 @dataclass(frozen=True)
 class Identity:
-    """A signer: its chain and key, and the root that backs it; all PEM."""
+    """A signer's root, chain, own certificate and key, all PEM."""
 
     root: str
     chain: str
@@ -104,7 +104,7 @@ def _certificate(
 
 @cache
 def identity(eku: str = MAIL) -> Identity:
-    """A signer with a root of its own."""
+    """Returns a signer with its own root."""
     root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root = _certificate("Test Root", root_key, "Test Root", root_key)
     leaf = _certificate("Photo Desk", key, "Test Root", root_key, eku)
@@ -118,7 +118,7 @@ def identity(eku: str = MAIL) -> Identity:
 
 @cache
 def plain(fmt: Format) -> bytes:
-    """A small file that says nothing."""
+    """Returns a small file that states nothing about rights."""
     if fmt == "mp4":
         return film(frames=4)
     out = io.BytesIO()
@@ -129,19 +129,19 @@ def plain(fmt: Format) -> bytes:
 
 
 def created(source: str = SOURCE + "digitalCapture") -> Assertion:
-    """The action that every manifest must have."""
+    """Returns the action that every manifest must have."""
     action = {"action": "c2pa.created", "digitalSourceType": source}
     return {"label": "c2pa.actions", "data": {"actions": [action]}, "created": True}
 
 
 def mining(label: str, data: object, vouched: bool = True, json: bool = False) -> Assertion:
-    """A training and mining assertion, or any other."""
+    """Returns a training and mining assertion, or one with any other label."""
     assertion: Assertion = {"label": label, "data": data, "created": vouched}
     return assertion | {"kind": "Json"} if json else assertion
 
 
 def every_entry(use: str, prefix: str = "cawg.") -> dict[str, Any]:
-    """All four entries with one value."""
+    """Returns all four entries with the same value."""
     return {"entries": {prefix + entry: {"use": use} for entry in ENTRIES}}
 
 
@@ -153,7 +153,7 @@ def sign(
     remote: str = "",
     signer: Identity | None = None,
 ) -> bytes:
-    """A file with a manifest; with `remote`, one that only says where its manifest lies."""
+    """Returns the file with a manifest, or with only its address if `remote` is given."""
     who = signer or identity()
     context = c2pa.Context.from_dict(
         {"verify": {"verify_after_sign": False}, "builder": {"thumbnail": {"enabled": False}}}
@@ -180,29 +180,29 @@ def sign(
 
 @cache
 def denying(fmt: Format) -> bytes:
-    """A signed file that denies all four uses."""
+    """Returns a signed file that denies all four uses."""
     return sign(plain(fmt), fmt, [mining("cawg.training-mining", every_entry("notAllowed"))])
 
 
 @cache
 def allowing(fmt: Format) -> bytes:
-    """A signed file that allows all four uses."""
+    """Returns a signed file that allows all four uses."""
     return sign(plain(fmt), fmt, [mining("cawg.training-mining", every_entry("allowed"))])
 
 
 def altered(signed: bytes) -> bytes:
-    """A signed JPEG whose picture is no longer the one that was signed."""
-    # The last byte before the end marker belongs to the picture; 0x01 is no marker.
+    """Returns a signed JPEG with one bit of the image changed after signing."""
+    # The last byte before the end marker belongs to the image; the flip does not make a marker.
     return signed[:-3] + bytes((signed[-3] ^ 1,)) + signed[-2:]
 
 
 def jumbf(data: bytes, label: bytes) -> int:
-    """Where the box with a label starts in a file that holds it in one piece."""
+    """Returns where the box with a label starts, in a file that holds it in one piece."""
     at = data.index(label + b"\0")
     return data.rindex(b"jumb", 0, data.rindex(b"jumd", 0, at)) - 4
 
 
 def with_length(data: bytes, label: bytes, length: int) -> bytes:
-    """A file whose box with a label says that it has another length."""
+    """Returns the file with another length written into the box with a label."""
     at = jumbf(data, label)
     return data[:at] + struct.pack(">I", length) + data[at + 4 :]

@@ -1,7 +1,7 @@
-"""Conformance rows of C2PA and CAWG.
+"""Conformance cases of C2PA and CAWG.
 
-Names that begin with `signed` are read from whole files that are signed here; the others give an
-assertion's JSON to the mapping that those files go through as well.
+Cases whose names begin with `signed` read whole files that are signed here. The others pass an
+assertion's JSON to `read_assertion`, which whole files go through as well.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _mapped(
 
 
 def _entry(entry: str, use: object, **fields: object) -> dict[str, Any]:
-    """An assertion with one entry."""
+    """Returns an assertion with one entry."""
     return {"entries": {entry: {"use": use, **fields}}}
 
 
@@ -105,7 +105,7 @@ _SCOPE = [
         _NONGEN,
         None,
     ),
-    _mapped("data_mining is no indexing", _entry("cawg.data_mining", "notAllowed"), _INDEX, None),
+    _mapped("data_mining is not indexing", _entry("cawg.data_mining", "notAllowed"), _INDEX, None),
     _mapped("other assertions say nothing", {"name": "notAllowed"}, _GEN, None, "stds.schema-org"),
 ]
 _SHAPES = [
@@ -168,10 +168,8 @@ _DOUBTS = [
     _mapped("entry unknown, allowed", _entry("cawg.ai_agents", "allowed"), _GEN, _UNKNOWN),
     _mapped("entry unknown, constrained", _entry("com.x.y", "constrained"), _GEN, _CONDITIONAL),
     _mapped("entry in capitals denies", _entry("CAWG.AI_TRAINING", "notAllowed"), _NONGEN, _DENY),
-    _mapped(
-        "entry in capitals allows not", _entry("CAWG.AI_TRAINING", "allowed"), _NONGEN, _UNKNOWN
-    ),
-    _mapped("entry without prefix allows not", _entry("ai_training", "allowed"), _NONGEN, _UNKNOWN),
+    _mapped("entry in capitals, allowed", _entry("CAWG.AI_TRAINING", "allowed"), _NONGEN, _UNKNOWN),
+    _mapped("entry without prefix, allowed", _entry("ai_training", "allowed"), _NONGEN, _UNKNOWN),
     _mapped("entries empty", {"entries": {}}, _INDEX, _DENY),
     _mapped("entries null", {"entries": None}, _GEN, _DENY),
     _mapped("entries a text", {"entries": "allowed"}, _GEN, _DENY),
@@ -231,7 +229,7 @@ _METADATA = [
         "cawg.metadata",
     ),
     _mapped(
-        "cawg.metadata with an alias beside a permission",
+        "cawg.metadata with an alias next to a permission",
         {"plus:DataMining": f"{_DMI}ALLOWED", "mining": f"{_DMI}PROHIBITED"},
         _GEN,
         _DENY,
@@ -328,10 +326,10 @@ _FILES = [
         _GEN,
         _DENY,
     ),
-    _signed("no word about uses", lambda: _file(), _GEN, None),
+    _signed("no statement about uses", lambda: _file(), _GEN, None),
     _signed("no manifest", lambda: plain("jpg"), _GEN, None),
     Case(
-        "signed cut short",
+        "signed truncated",
         lambda: read_c2pa(allowing("jpg")[:2000], "jpg", identity().trust),
         _GEN,
         None,

@@ -1,4 +1,4 @@
-"""Conformance rows of PLUS, IPTC and TDMRep in XMP: value by purpose, spellings taken in turn."""
+"""Conformance cases of PLUS, IPTC and TDMRep in XMP, by value, spelling and purpose."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def _all(value: Permission) -> dict[Purpose, Permission]:
     return dict.fromkeys(PURPOSES, value)
 
 
-# The key, written by hand from the definitions of PLUS; a purpose that is not named is not decided.
+# The answer key, written by hand from the definitions of PLUS. Purposes that are not listed are
+# undecided.
 DMI_KEY: dict[str, dict[Purpose, Permission]] = {
     "DMI-UNSPECIFIED": _all(_UNKNOWN),
     "DMI-ALLOWED": _all(_ALLOW),
@@ -66,7 +67,7 @@ _carriers = cycle(build.CARRIERS)
 def _rows(
     name: str, values: list[str], key: dict[Purpose, Permission], spellings: list[str]
 ) -> list[Case]:
-    """A property's values by purpose, in the spellings given."""
+    """Returns a property's cases: every value in every given spelling for every purpose."""
     return [
         _case(
             f"{name}={value.rpartition('/')[2] or value!r} as {spelling}",
@@ -92,13 +93,13 @@ def _packets(name: str, raw: bytes, key: dict[Purpose, Permission]) -> list[Case
 
 
 CASES: list[Case] = [
-    # plus:DataMining: every value in every spelling, by every purpose.
+    # plus:DataMining: every value in every spelling, for every purpose.
     *(
         case
         for code, key in DMI_KEY.items()
         for case in _rows("plus:DataMining", [build.VOCABULARY + code], key, _EVERY)
     ),
-    # Without the prefix, with the other scheme.
+    # Without the vocabulary's address, and with https in it.
     *(
         case
         for code, key in DMI_KEY.items()
@@ -109,7 +110,7 @@ CASES: list[Case] = [
             key,
         )
     ),
-    # What PLUS does not know.
+    # Values that PLUS does not define.
     *_rows(
         "plus:DataMining",
         ["", "no", "DMI-NEW", "dmi-allowed", "ALLOWED", "http://example.org/other#DMI-ALLOWED"],
@@ -139,7 +140,7 @@ CASES: list[Case] = [
         _MINED,
     ),
     *_packets("tdm:policy alone", build.packet(attributes=_POLICY), {}),
-    # Two statements: the stricter stands.
+    # Of two statements, the stricter counts.
     *_packets(
         "plus:DataMining=DMI-ALLOWED with tdm:reservation=1",
         build.packet(attributes='plus:DataMining="DMI-ALLOWED" tdm:reservation="1"'),

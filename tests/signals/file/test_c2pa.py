@@ -55,7 +55,7 @@ def values(reading: Reading) -> set[Permission]:
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_only_trust_makes_a_permission(fmt: Format) -> None:
+def test_only_a_trusted_signer_can_permit(fmt: Format) -> None:
     trusted = read_c2pa(allowing(fmt), fmt, identity().trust)
     assert state(trusted) == ["Trusted"] and values(trusted) == {Permission.ALLOW}
     assert {signal.who for signal in trusted.signals} == {SIGNER}
@@ -68,21 +68,21 @@ def test_only_trust_makes_a_permission(fmt: Format) -> None:
         assert [claim.value for claim in reading.claims][1:] == ["digitalCapture"]
 
 
-def test_what_was_altered_denies_and_does_not_allow() -> None:
+def test_an_altered_file_can_deny_but_not_permit() -> None:
     reading = read_c2pa(altered(allowing("jpg")), "jpg", identity().trust)
     assert state(reading) == ["Invalid"] and values(reading) == {Permission.UNKNOWN}
     reading = read_c2pa(altered(denying("jpg")), "jpg", identity().trust)
     assert state(reading) == ["Invalid"] and values(reading) == {Permission.DENY}
 
 
-def test_an_assertion_that_was_altered_does_not_allow() -> None:
+def test_an_altered_assertion_does_not_permit() -> None:
     data = denying("jpg").replace(b"jnotAllowed", b"gallowed\x61x", 1)
     reading = read_c2pa(data, "jpg", identity().trust)
     assert Permission.ALLOW not in values(reading)
     assert reading.faults or Permission.DENY in values(reading)
 
 
-def test_key_usages_and_allowed_certificates_are_configuration() -> None:
+def test_key_usages_can_be_configured() -> None:
     signer = identity(CLAIM_SIGNING)
     data = sign(plain("jpg"), "jpg", [], signer=signer)
     assert state(read_c2pa(data, "jpg", signer.trust)) == ["Invalid"]
@@ -90,7 +90,7 @@ def test_key_usages_and_allowed_certificates_are_configuration() -> None:
     assert state(read_c2pa(data, "jpg", lists)) == ["Trusted"]
 
 
-def test_where_names_the_ingredient() -> None:
+def test_a_signal_of_an_ingredient_says_so_in_where() -> None:
     data = sign(plain("jpg"), "jpg", [], [denying("jpg")])
     reading = read_c2pa(data, "jpg", identity().trust)
     assert state(reading) == ["Trusted"]
@@ -117,7 +117,7 @@ def test_a_file_without_a_manifest_says_nothing() -> None:
         assert may_hold_c2pa(denying(fmt)) and sniff_format(denying(fmt)) == fmt
 
 
-# --- What the library does not show ---------------------------------------------------------
+# --- What the library does not report --------------------------------------------------------
 
 
 def _two(first: str, second: str) -> bytes:
@@ -133,7 +133,7 @@ def _two(first: str, second: str) -> bytes:
 
 @pytest.mark.parametrize("names", [(b"mining.aa", b"mining.ab"), (b"mining.ab", b"mining.aa")])
 @pytest.mark.parametrize("uses", [("allowed", "notAllowed"), ("notAllowed", "allowed")])
-def test_two_assertions_of_one_name_are_a_fault(
+def test_two_assertions_with_the_same_label_are_a_fault(
     names: tuple[bytes, bytes], uses: tuple[str, str]
 ) -> None:
     reading = read_c2pa(_two(*uses).replace(*names), "jpg", identity().trust)
@@ -141,7 +141,7 @@ def test_two_assertions_of_one_name_are_a_fault(
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_an_assertion_that_is_missing_is_a_fault(which: int) -> None:
+def test_a_missing_assertion_is_a_fault(which: int) -> None:
     data = _two("allowed", "notAllowed")
     at = [data.index(b"mining.ab"), data.rindex(b"mining.ab")][which]
     reading = read_c2pa(data[:at] + b"mining.zz" + data[at + 9 :], "jpg", identity().trust)
@@ -154,7 +154,7 @@ def test_an_assertion_that_cannot_be_decoded_is_a_fault(damage: bytes) -> None:
     assert read_c2pa(data, "jpg", identity().trust).faults
 
 
-def test_an_assertion_that_lies_elsewhere_is_a_fault() -> None:
+def test_an_assertion_about_rights_stored_outside_the_file_is_a_fault() -> None:
     for label, fault in (("cawg.training-mining", True), ("stds.exif", True), ("com.x.y", False)):
         content = {"label": label, "location": {"url": "https://x.example/a"}, "size": 9}
         report = {
@@ -178,7 +178,7 @@ def test_an_assertion_that_lies_elsewhere_is_a_fault() -> None:
         {"manifests": {"m": {"assertion_store": {}}}, "active_manifest": "m"},
     ],
 )
-def test_a_report_of_another_shape_is_a_fault(report: object) -> None:
+def test_a_malformed_report_is_a_fault(report: object) -> None:
     assert read_report(report, b"").faults
 
 
@@ -206,13 +206,13 @@ def server() -> Iterator[tuple[str, list[str]]]:
         listening.shutdown()
 
 
-def test_a_remote_manifest_is_named_and_never_fetched(server: tuple[str, list[str]]) -> None:
+def test_a_remote_manifest_is_a_claim_and_never_fetched(server: tuple[str, list[str]]) -> None:
     address, asked = server
     data = sign(plain("jpg"), "jpg", [], remote=f"{address}/m.c2pa")
     (claim,) = read_c2pa(data, "jpg", identity().trust).claims
     assert (claim.kind, claim.value) == (AssertionKind.REMOTE_MANIFEST, f"{address}/m.c2pa")
     assert asked == []
-    # The same library asks if it is told to: the server would have noticed.
+    # Control: the library does contact the server if it is configured to fetch.
     fetching = c2pa.Context.from_dict({"verify": {"remote_manifest_fetch": True}})
     with pytest.raises(c2pa.C2paError):
         c2pa.Reader(MIME["jpg"], io.BytesIO(data), context=fetching)
@@ -245,7 +245,7 @@ def test_reading_opens_no_socket(tmp_path: Path) -> None:
     command += ["-c", _PROGRAM, str(root), *(str(tmp_path / name) for name in files)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     if "ptrace" in run.stderr.lower():
-        pytest.skip("strace may not trace here")
+        pytest.skip("strace is not permitted on this machine")
     assert run.stdout.split() == ["2", "1"], run.stderr
     assert "AF_INET" not in log.read_text()
 
@@ -254,7 +254,7 @@ def test_reading_opens_no_socket(tmp_path: Path) -> None:
 
 
 def refuses(data: bytes, fmt: Format) -> None:
-    """Whatever became of a signed denial: it denies, or there is a fault, and soon."""
+    """Asserts that a damaged signed denial denies or gives a fault, within 20 seconds."""
     started = time.monotonic()
     reading = read_c2pa(data, fmt, identity().trust)
     assert time.monotonic() - started < 20
@@ -265,7 +265,7 @@ def refuses(data: bytes, fmt: Format) -> None:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_flips_lose_no_denial(draw: st.DataObject) -> None:
+def test_flipped_bits_never_hide_a_denial(draw: st.DataObject) -> None:
     fmt = draw.draw(st.sampled_from(FORMATS))
     data = bytearray(denying(fmt))
     start = jumbf(bytes(data), b"c2pa")
@@ -275,14 +275,14 @@ def test_flips_lose_no_denial(draw: st.DataObject) -> None:
         data[at] ^= draw.draw(st.integers(1, 255))
     reading = read_c2pa(bytes(data), fmt, identity().trust)
     assert Permission.ALLOW not in values(reading)
-    # A flip may turn `notAllowed` into another word, or an entry into one that nobody knows: both
-    # deny. It cannot turn all four.
+    # A flip may turn `notAllowed` into another word, or an entry into an unknown one: both deny. It
+    # cannot change all four entries.
     assert reading.faults or Permission.DENY in values(reading)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_flips_make_no_permission(draw: st.DataObject) -> None:
+def test_flipped_bits_never_permit_without_trust(draw: st.DataObject) -> None:
     fmt = draw.draw(st.sampled_from(FORMATS))
     data = bytearray(allowing(fmt))
     at = draw.draw(st.integers(0, len(data) - 1))
@@ -293,7 +293,7 @@ def test_flips_make_no_permission(draw: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_every_cut_refuses(fmt: Format) -> None:
+def test_a_truncated_denial_is_refused(fmt: Format) -> None:
     data = denying(fmt)
     start = jumbf(data, b"c2pa")
     label = data.index(b"c2pa\0", start) + 5
@@ -306,21 +306,21 @@ def test_every_cut_refuses(fmt: Format) -> None:
     "label", [b"c2pa", b"c2pa.assertions", b"cawg.training-mining", b"c2pa.claim.v2"]
 )
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_boxes_with_false_lengths_refuse(fmt: Format, label: bytes, length: int) -> None:
+def test_boxes_with_wrong_lengths_are_refused(fmt: Format, label: bytes, length: int) -> None:
     refuses(with_length(denying(fmt), label, length), fmt)
 
 
 @pytest.mark.parametrize(
     "label", [b"c2pa", b"c2pa.assertions", b"c2pa.claim.v2", b"c2pa.signature"]
 )
-def test_boxes_with_false_names_refuse(label: bytes) -> None:
+def test_boxes_with_wrong_labels_are_refused(label: bytes) -> None:
     refuses(denying("jpg").replace(label + b"\0", b"X" + label[1:] + b"\0"), "jpg")
 
 
 # --- Trust lists ------------------------------------------------------------------------------
 
 
-def test_trust_lists_are_read_and_travel(tmp_path: Path) -> None:
+def test_trust_lists_are_read_and_can_be_serialised(tmp_path: Path) -> None:
     path = tmp_path / "roots.pem"
     path.write_text("a comment\n" + identity().root + "\n" + identity(CLAIM_SIGNING).root)
     lists = load_trust_lists([path], ekus=[CLAIM_SIGNING])
@@ -348,21 +348,21 @@ def test_trust_lists_are_read_and_travel(tmp_path: Path) -> None:
     ],
     ids=["empty", "rubbish", "key", "key_too", "cut", "damaged", "begun"],
 )
-def test_a_trust_list_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_invalid_trust_list_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "list.pem"
     path.write_text(text)
     with pytest.raises(InputError, match=r"list\.pem"):
         load_trust_lists([path])
 
 
-def test_a_trust_list_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_trust_list_or_invalid_oid_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.pem: No such file"):
         load_trust_lists([tmp_path / "none.pem"])
     with pytest.raises(InputError, match="Not an OID"):
         load_trust_lists([], ekus=["e-mail"])
 
 
-# --- Files of others --------------------------------------------------------------------------
+# --- External test files ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -380,10 +380,12 @@ def test_a_trust_list_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ("no_manifest.jpg", [], set(), []),
     ],
 )
-def test_vectors(name: str, states: list[str], denied: set[Purpose], source: list[str]) -> None:
+def test_external_vectors(
+    name: str, states: list[str], denied: set[Purpose], source: list[str]
+) -> None:
     path = VECTORS / name
     if not path.exists():
-        pytest.skip(f"the C2PA project's test file {name} is not here")
+        pytest.skip(f"the C2PA project's test file {name} is not available")
     reading = read_c2pa(path.read_bytes(), "jpg", NO_TRUST)
     assert not reading.faults and state(reading) == states
     assert {s.purpose for s in reading.signals if s.value is Permission.DENY} == denied

@@ -1,4 +1,4 @@
-"""Every row of the table of C2PA, and what an assertion's signals and claims carry."""
+"""Every C2PA conformance case, and the fields of the signals and claims of an assertion."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def strictest(reading: Reading, purpose: Purpose) -> Permission | None:
     return next((value for value in _STRICTEST if value in said), None)
 
 
-def test_names_are_unique_and_there_are_enough() -> None:
+def test_case_names_are_unique_and_there_are_at_least_40() -> None:
     names = [case.name for case in CASES]
     assert len(set(names)) == len(names) >= 40
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_table(case: Case) -> None:
+def test_each_conformance_case_gives_the_expected_value(case: Case) -> None:
     reading = case.read()
     assert strictest(reading, case.purpose) is case.value
     if case.reason is Reason.FILE_UNREADABLE:
@@ -44,7 +44,7 @@ def test_the_table(case: Case) -> None:
         assert case.reason is None or _REFUSING[case.reason] is case.value
 
 
-def test_a_signal_says_who_where_when_and_what() -> None:
+def test_a_signal_has_signer_time_place_text_and_digest() -> None:
     data = {"entries": {"cawg.data_mining": {"use": "constrained", "constraints_info": "ask\nus"}}}
     (signal,) = read_assertion("cawg.training-mining__1", data, TRUSTED).signals
     assert signal.who == "Photo Desk, Test Agency"
@@ -67,7 +67,7 @@ def test_a_signal_says_who_where_when_and_what() -> None:
     ],
 )
 @pytest.mark.parametrize("label", ["c2pa.actions", "c2pa.actions.v2__1", "cawg.metadata"])
-def test_source_types(label: str, source: str, term: str) -> None:
+def test_source_types_are_claims_without_prefix(label: str, source: str, term: str) -> None:
     data: dict[str, Any] = {"actions": [{"action": "c2pa.created", "digitalSourceType": source}]}
     if label == "cawg.metadata":
         data = {"Iptc4xmpExt:DigitalSourceType": source}
@@ -76,7 +76,7 @@ def test_source_types(label: str, source: str, term: str) -> None:
     assert claim.where == f"c2pa active {label}/digitalSourceType"
 
 
-def test_source_types_of_templates_and_of_several_actions() -> None:
+def test_source_types_in_templates_and_several_actions_are_claims() -> None:
     data = {
         "actions": [{"digitalSourceType": "a"}, {"action": "c2pa.edited"}],
         "templates": [{"digitalSourceType": "b"}],
@@ -85,7 +85,7 @@ def test_source_types_of_templates_and_of_several_actions() -> None:
     assert [claim.value for claim in claims] == ["a", "b"]
 
 
-def test_every_word_is_one_printable_line() -> None:
+def test_every_text_is_one_printable_line() -> None:
     bad = "x\x00\x1b[2J‮\n" + "y" * 500
     speaker = AssertionSigner("who", "", "active", True)
     for data in (
@@ -112,7 +112,7 @@ _JSON = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(_JSON)
-def test_whatever_the_assertion_holds_it_says_something(data: object) -> None:
+def test_a_mining_assertion_with_any_content_gives_signals(data: object) -> None:
     reading = read_assertion("cawg.training-mining", data, TRUSTED)
     assert reading.signals
     assert reading == read_assertion("cawg.training-mining", data, TRUSTED)
@@ -124,7 +124,7 @@ def test_whatever_the_assertion_holds_it_says_something(data: object) -> None:
 @pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(_JSON)
-def test_metadata_and_actions_never_fail(data: object) -> None:
+def test_metadata_and_actions_with_any_content_give_no_fault(data: object) -> None:
     for label in ("cawg.metadata", "c2pa.actions"):
         reading = read_assertion(label, data, TRUSTED)
         assert not reading.faults
@@ -133,7 +133,7 @@ def test_metadata_and_actions_never_fail(data: object) -> None:
 @pytest.mark.long
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(_NAMES, _JSON, max_size=4))
-def test_no_addition_takes_a_denial_away(extra: dict[str, object]) -> None:
+def test_extra_content_never_removes_a_denial(extra: dict[str, object]) -> None:
     denial = {"cawg.ai_generative_training": {"use": "notAllowed"}}
     data = {**extra, "entries": {**extra, **denial}}
     assert strictest(read_assertion("cawg.training-mining", data, TRUSTED), Purpose.TRAIN_GEN) is (
@@ -141,7 +141,7 @@ def test_no_addition_takes_a_denial_away(extra: dict[str, object]) -> None:
     )
 
 
-def test_canonical_takes_every_json() -> None:
+def test_canonical_bytes_accepts_every_json_value() -> None:
     assert canonical_bytes({"b": 1, "a": [1.5, None]}) == b'{"a":[1.5,null],"b":1}'
     assert canonical_bytes({"a": 2**60}) == b'{"a":1152921504606846976}'
     assert canonical_bytes("\ud800") == b'"\\ud800"'

@@ -1,4 +1,4 @@
-"""Packets are found wherever a container may keep them, and what is broken is a fault."""
+"""XMP packets are found everywhere a container can hold them, and damaged ones are faults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VECTORS = Path(__file__).parents[4] / "shared" / "vectors" / "xmp"
 
 
 def denied(data: bytes) -> set[Purpose]:
-    """What a file denies."""
+    """Returns the purposes that a file denies."""
     return {s.purpose for s in read_metadata(data).signals if s.value is Permission.DENY}
 
 
@@ -47,8 +47,8 @@ def test_a_packet_is_read_in_every_encoding(carrier: str, encoding: str) -> None
 
 
 @pytest.mark.parametrize("carrier", build.CARRIERS)
-def test_a_file_cut_short_never_turns_into_a_permission(carrier: str) -> None:
-    """Cut anywhere behind the property's name, a file still denies, or cannot be read."""
+def test_a_truncated_file_never_becomes_a_permission(carrier: str) -> None:
+    """A file truncated anywhere after the property's value still denies or has a fault."""
     data = build.CARRIERS[carrier](DENIAL)
     for end in range(len(data)):
         reading = read_metadata(data[:end])
@@ -57,9 +57,9 @@ def test_a_file_cut_short_never_turns_into_a_permission(carrier: str) -> None:
             assert reading.signals or reading.faults, end
 
 
-@pytest.mark.skipif(not VECTORS.is_dir(), reason="the vectors from outside are not here")
+@pytest.mark.skipif(not VECTORS.is_dir(), reason="the external test vectors are not available")
 @pytest.mark.parametrize("name", ["attr", "elem", "pfx", "res"])
-def test_the_vectors_from_outside_are_read_alike(name: str) -> None:
+def test_external_vectors_in_four_spellings_give_the_same_signal(name: str) -> None:
     reading = read_metadata((VECTORS / f"{name}.jpg").read_bytes())
     assert [(s.purpose, s.value, s.said, s.where) for s in reading.signals] == [
         (
@@ -77,7 +77,7 @@ def _xmp(raw: bytes) -> bytes:
     return build.jpeg_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + raw)
 
 
-def test_every_packet_counts_and_copies_count_once() -> None:
+def test_every_distinct_packet_counts_once() -> None:
     allowed = build.packet(attributes='plus:DataMining="DMI-ALLOWED"')
     data = build.jpeg(*[_xmp(allowed)] * 100, _xmp(GENERATIVE), *[_xmp(allowed)] * 100)
     reading = read_metadata(data)
@@ -86,13 +86,13 @@ def test_every_packet_counts_and_copies_count_once() -> None:
     assert reading.faults == ()
 
 
-def test_more_packets_than_are_read_are_a_fault() -> None:
+def test_too_many_packets_are_a_fault() -> None:
     some = [_xmp(build.packet(attributes=f'xmp:Rating="{n}"')) for n in range(1100)]
     (fault,) = read_metadata(build.jpeg(*some)).faults
     assert "over 1024" in fault.detail
 
 
-def test_chunks_of_an_extended_packet_come_in_any_order_and_twice() -> None:
+def test_chunks_of_an_extended_packet_may_be_unordered_and_repeated() -> None:
     chunks = build.extended_segments(DENIAL, 64)
     reading = read_metadata(build.jpeg(*reversed(chunks), *chunks))
     assert len(reading.signals) == 6
@@ -100,21 +100,21 @@ def test_chunks_of_an_extended_packet_come_in_any_order_and_twice() -> None:
 
 
 @pytest.mark.parametrize("drop", [0, 1, -1])
-def test_an_extended_packet_with_a_part_missing_is_a_fault(drop: int) -> None:
+def test_an_extended_packet_with_a_missing_chunk_is_a_fault(drop: int) -> None:
     chunks = build.extended_segments(GENERATIVE, 100)
     del chunks[drop]
-    assert any("not all there" in f.detail for f in read_metadata(build.jpeg(*chunks)).faults)
+    assert any("are missing" in f.detail for f in read_metadata(build.jpeg(*chunks)).faults)
 
 
-def test_an_extended_packet_that_is_not_there_is_a_fault() -> None:
+def test_a_missing_extended_packet_is_a_fault() -> None:
     main = build.packet(attributes=f'xmpNote:HasExtendedXMP="{"AB" * 16}"')
     (fault,) = read_metadata(build.jpeg_xmp(main)).faults
     assert "AB" * 16 in fault.detail
 
 
-def test_an_extended_packet_with_another_digest_is_a_fault_and_its_denial_counts() -> None:
+def test_an_extended_packet_with_a_wrong_digest_is_a_fault_and_its_denial_counts() -> None:
     reading = read_metadata(build.jpeg(*build.extended_segments(DENIAL, guid=b"0" * 32)))
-    assert [fault.detail for fault in reading.faults] == ["the MD5 is not its GUID"]
+    assert [fault.detail for fault in reading.faults] == ["the MD5 differs from the GUID"]
     assert len(reading.signals) == 6
 
 
@@ -132,11 +132,11 @@ def test_text_that_cannot_be_inflated_is_a_fault(packed: bytes) -> None:
     assert (fault.where, fault.detail) == ("PNG iTXt", "the text cannot be inflated")
 
 
-def test_bombs_are_faults() -> None:
+def test_decompression_bombs_are_faults() -> None:
     bomb = zlib.compress(b" " * (17 << 20), 9)
     chunk = build.png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + bomb)
     assert read_metadata(build.png(chunk)).faults
-    # Each within its bound, and all together far over it.
+    # Each chunk is within its limit, but their sum is far over the total.
     part = build.png_chunk(b"zTXt", b"XML:com.adobe.xmp\0\0" + zlib.compress(b" " * (15 << 20), 9))
     assert read_metadata(build.png(*[part] * 40)).faults
 
@@ -144,12 +144,12 @@ def test_bombs_are_faults() -> None:
 @pytest.mark.parametrize(
     "raw", [b"", b"\nxmp\n", b"\nxmp\n  5\n00", b"\nxmp\n 1\nzz", b"\nxmp\nx\n00"]
 )
-def test_a_broken_raw_profile_is_a_fault(raw: bytes) -> None:
+def test_a_damaged_raw_profile_is_a_fault(raw: bytes) -> None:
     chunk = build.png_chunk(b"tEXt", b"Raw profile type xmp\0" + raw)
-    assert "is broken" in read_metadata(build.png(chunk)).faults[0].detail
+    assert "is damaged" in read_metadata(build.png(chunk)).faults[0].detail
 
 
-def test_other_texts_of_a_png_are_passed_over() -> None:
+def test_other_png_text_chunks_are_ignored() -> None:
     chunks = [
         build.png_chunk(b"tEXt", b"Comment\0hello"),
         build.png_chunk(b"zTXt", b"Comment\0\0broken"),
@@ -173,15 +173,15 @@ def test_other_texts_of_a_png_are_passed_over() -> None:
         lambda raw: b"GIF89a" + raw,
     ],
 )
-def test_a_prohibition_where_no_reader_looks_is_a_fault(
+def test_a_prohibition_outside_known_metadata_is_a_fault(
     carry: Callable[[bytes], bytes], encoding: str
 ) -> None:
     raw = DENIAL.decode().encode(encoding)
     (fault,) = read_metadata(carry(raw)).faults
-    assert "where no reader looks" in fault.detail
+    assert "outside the metadata that was read" in fault.detail
 
 
-def test_a_stray_prohibition_beside_a_packet_is_a_fault() -> None:
+def test_a_stray_prohibition_next_to_a_packet_is_a_fault() -> None:
     data = build.jpeg_xmp(DENIAL)
     assert not read_metadata(data).faults
     assert read_metadata(data + b"DMI-PROHIBITED").faults
@@ -189,28 +189,28 @@ def test_a_stray_prohibition_beside_a_packet_is_a_fault() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 3, 14])
-def test_tag_700_outside_the_file_or_of_no_type_is_a_fault(size: int) -> None:
+def test_tag_700_outside_the_file_or_of_unknown_type_is_a_fault(size: int) -> None:
     entry = struct.pack("<HHHII", 1, 700, size, 400, 9_000)
     (fault,) = read_tiff(b"II*\0\x08\0\0\0" + entry + bytes(4), "here").blocks.faults
     assert fault.where == "here tag 700"
 
 
-def test_directories_that_point_at_each_other_are_read_once() -> None:
+def test_directories_in_a_cycle_are_read_once() -> None:
     loop = b"II*\0\x08\0\0\0" + struct.pack("<H", 0) + struct.pack("<I", 8)
     assert read_tiff(loop, "here").blocks.faults == ()
     every = struct.pack("<HHHII", 1, 0x014A, 4, 1, 8) + struct.pack("<I", 8)
     assert read_tiff(b"II*\0\x08\0\0\0" + every, "here").blocks.faults == ()
 
 
-def test_entries_that_share_their_bytes_are_bounded() -> None:
-    """Each of some thousand entries claims the same 16 MiB."""
+def test_entries_that_share_their_bytes_are_limited() -> None:
+    """4,000 entries that all claim the same 16 MiB are a fault."""
     count = 4000
     entries = struct.pack("<HHII", 700, 7, 16 << 20, 100_000) * count
     data = b"II*\0\x08\0\0\0" + struct.pack("<H", count) + entries + bytes((16 << 20) + 100_000)
     assert any("too much" in fault.detail for fault in read_metadata(data).faults)
 
 
-def test_a_packet_of_a_later_page_or_a_sub_directory_is_found() -> None:
+def test_a_packet_in_a_later_page_or_a_subdirectory_is_found() -> None:
     raw = DENIAL
     page = struct.pack("<HHHII", 1, 700, 1, len(raw), 80) + bytes(4)
     for tag in (0x014A, 0x8769):
@@ -234,13 +234,13 @@ _HEADS = [
 
 
 @given(st.sampled_from(_HEADS), st.binary(max_size=600))
-def test_any_bytes_are_read(head: bytes, tail: bytes) -> None:
+def test_no_bytes_make_the_readers_raise(head: bytes, tail: bytes) -> None:
     for fault in (*find_blocks(head + tail).faults, *read_metadata(head + tail).faults):
         assert fault.detail.isprintable()
 
 
 @given(st.text(), st.integers(2, MAX_STATEMENT_CHARS))
-def test_what_is_said_is_one_printable_line(text: str, limit: int) -> None:
+def test_printable_returns_one_printable_line_within_the_limit(text: str, limit: int) -> None:
     line = printable(text, limit)
     assert len(line) <= limit
     assert line.isprintable()

@@ -1,4 +1,4 @@
-"""All readers of one file, and the look at its frame that says whether they are needed."""
+"""All readers applied to one file, and the structure check that decides if they are needed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def in_webp(chunk: bytes) -> bytes:
 
 
 def scans_with(body: bytes) -> bytes:
-    """A progressive JPEG with a segment between two of its scans."""
+    """Returns a progressive JPEG with `body` between two of its scans."""
     data = picture("JPEG", progressive=True)
     at = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
     return data[:at] + body + data[at:]
@@ -120,7 +120,7 @@ def fmt_of(data: bytes) -> Format:
 
 
 @pytest.mark.parametrize("name", WITH_RIGHTS)
-def test_what_speaks_is_heard(name: str) -> None:
+def test_the_structure_check_flags_files_that_state_rights(name: str) -> None:
     data = WITH_RIGHTS[name]
     assert may_state_rights(data, fmt_of(data))
 
@@ -128,7 +128,7 @@ def test_what_speaks_is_heard(name: str) -> None:
 @pytest.mark.parametrize(
     "name", [name for name in WITH_RIGHTS if not name.startswith(("jpeg comment", "jpeg packet a"))]
 )
-def test_what_speaks_is_read(name: str) -> None:
+def test_files_that_state_rights_are_read(name: str) -> None:
     data = WITH_RIGHTS[name]
     reading = read_embedded(data, fmt_of(data), NO_TRUST)
     denied = {signal.value for signal in reading.signals} == {Permission.DENY}
@@ -136,7 +136,7 @@ def test_what_speaks_is_read(name: str) -> None:
     assert reading
 
 
-def test_plain_files_are_plain() -> None:
+def test_the_structure_check_passes_plain_files() -> None:
     profile = segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(500))
     files = {
         **{fmt: plain(fmt) for fmt in ("jpg", "png", "webp")},
@@ -153,19 +153,19 @@ def test_plain_files_are_plain() -> None:
     assert not may_state_rights(film_alone, "mp4")
 
 
-def test_a_file_of_another_format_than_is_said_may_speak() -> None:
+def test_a_file_of_another_format_than_declared_may_state_rights() -> None:
     assert may_state_rights(plain("png"), "jpg")
     assert may_state_rights(b"", "jpg")
 
 
-def test_a_text_chunk_may_speak() -> None:
+def test_a_png_with_a_text_chunk_may_state_rights() -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", "a program")
     assert may_state_rights(picture("PNG", pnginfo=info), "png")
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_cut_files_may_speak_or_say_nothing(fmt: Format) -> None:
+def test_truncated_plain_files_are_flagged_or_state_nothing(fmt: Format) -> None:
     data = plain(fmt)
     for end in range(16, len(data), 7):
         if not may_state_rights(data[:end], fmt):
@@ -177,7 +177,7 @@ _PLACES = sorted(WITH_RIGHTS)
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_no_reader_finds_what_the_look_did_not(draw: st.DataObject) -> None:
+def test_no_reader_finds_anything_in_files_that_the_check_passes(draw: st.DataObject) -> None:
     data = bytearray(WITH_RIGHTS[draw.draw(st.sampled_from(_PLACES))])
     fmt = sniff_format(bytes(data))
     for _ in range(draw.draw(st.integers(0, 6))):
@@ -189,7 +189,7 @@ def test_no_reader_finds_what_the_look_did_not(draw: st.DataObject) -> None:
         assert not read_embedded(bytes(data), fmt, identity().trust)
 
 
-def test_xmp_and_c2pa_are_one_reading() -> None:
+def test_xmp_and_c2pa_are_merged_into_one_reading() -> None:
     data = sign(
         WITH_RIGHTS["jpeg app1"],
         "jpg",
@@ -216,7 +216,7 @@ def test_a_prohibition_in_a_manifest_is_read_once(fmt: Format) -> None:
     assert [(s.purpose, s.value) for s in reading.signals] == [(Purpose.TRAIN_GEN, Permission.DENY)]
 
 
-def test_a_prohibition_in_a_manifest_hides_no_other() -> None:
+def test_a_prohibition_in_a_manifest_does_not_hide_others() -> None:
     signed = sign(plain("png"), "png", [plus_assertion("PROHIBITED-GENAIMLTRAINING")])
     chunk = png_chunk(b"teSt", b"DMI-PROHIBITED")
     for data in (signed + chunk, signed[:33] + chunk + signed[33:]):
@@ -226,7 +226,7 @@ def test_a_prohibition_in_a_manifest_hides_no_other() -> None:
     assert {s.purpose for s in reading.signals if s.value is Permission.DENY} == set(PURPOSES)
 
 
-def test_the_look_loads_no_reader() -> None:
+def test_the_structure_check_imports_no_reader_library() -> None:
     program = (
         "import json, sys, pipelines.signals.file.embedded, pipelines.features.guard\n"
         "print(json.dumps([name for name in ('c2pa', 'rdflib') if name in sys.modules]))"
@@ -241,8 +241,8 @@ def test_the_look_loads_no_reader() -> None:
     assert json.loads(run.stdout) == []
 
 
-@pytest.mark.skipif(not VECTORS.exists(), reason="the outside test files are not here")
-def test_vectors_that_speak_are_heard() -> None:
+@pytest.mark.skipif(not VECTORS.exists(), reason="the external test vectors are not available")
+def test_the_structure_check_flags_external_vectors_that_state_rights() -> None:
     for path in sorted(VECTORS.glob("*/*.jpg")):
         data = path.read_bytes()
         assert may_state_rights(data, "jpg") or read_embedded(data, "jpg", NO_TRUST) == Reading(), (

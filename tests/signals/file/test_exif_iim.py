@@ -1,4 +1,4 @@
-"""Copyright and creator in EXIF and IIM, and which notices name one owner."""
+"""Copyright and creator in EXIF and IIM, and which notices name the same owner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.signals.file import xmp_builder as build
 COPYRIGHT, ARTIST = 0x8298, 0x013B
 EXIF = {COPYRIGHT: b"Ann Lee\0Agency Ltd\0", ARTIST: b"Ann Lee\0"}
 UTF8 = (1, 90, b"\x1b%G")
-# Every place of an EXIF structure, and what the claims call it.
+# Every place where an EXIF structure can be, by the name that claims give it.
 EXIF_CARRIERS: dict[str, Callable[[bytes], bytes]] = {
     "JPEG APP1": lambda raw: build.jpeg(build.jpeg_segment(0xE1, b"Exif\0\0" + raw)),
     "PNG eXIf": lambda raw: build.png(build.png_chunk(b"eXIf", raw)),
@@ -50,7 +50,7 @@ def claims(data: bytes) -> set[tuple[AssertionKind, str, str]]:
 
 @pytest.mark.parametrize("carrier", EXIF_CARRIERS)
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_exif_names_owner_and_creator(carrier: str, order: str) -> None:
+def test_exif_copyright_and_artist_become_claims(carrier: str, order: str) -> None:
     assert claims(EXIF_CARRIERS[carrier](build.tiff(EXIF, order))) == {
         (AssertionKind.COPYRIGHT, "Ann Lee; Agency Ltd", f"EXIF Copyright, {carrier}"),
         (AssertionKind.CREATOR, "Ann Lee", f"EXIF Artist, {carrier}"),
@@ -66,7 +66,7 @@ def test_exif_names_owner_and_creator(carrier: str, order: str) -> None:
         (b"Two\r\nlines\0", "Two lines"),
     ],
 )
-def test_texts_of_exif(raw: bytes, text: str) -> None:
+def test_exif_text_is_decoded_and_normalised(raw: bytes, text: str) -> None:
     ((_, value, _),) = claims(build.tiff({COPYRIGHT: raw}))
     assert value == text
 
@@ -78,7 +78,7 @@ def test_an_empty_notice_says_nothing(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("carrier", IIM_CARRIERS)
-def test_iim_names_owner_and_creator(carrier: str) -> None:
+def test_iim_copyright_and_by_line_become_claims(carrier: str) -> None:
     raw = build.iim(UTF8, (2, 5, b"title"), (2, 80, "Jörg".encode()), (2, 116, "© Jörg".encode()))
     where = carrier.removesuffix(" in two").removesuffix(" 8BIM")
     assert claims(IIM_CARRIERS[carrier](raw)) == {
@@ -87,7 +87,7 @@ def test_iim_names_owner_and_creator(carrier: str) -> None:
     }
 
 
-def test_the_character_set_of_iim() -> None:
+def test_iim_text_is_decoded_with_or_without_a_declared_character_set() -> None:
     for sets in (
         [(2, 116, b"\xa9 J\xf6rg")],
         [(2, 116, "© Jörg".encode())],
@@ -98,7 +98,7 @@ def test_the_character_set_of_iim() -> None:
         assert text == "© Jörg"
 
 
-def test_a_data_set_of_extended_length() -> None:
+def test_an_iim_data_set_with_an_extended_length_is_read() -> None:
     raw = struct.pack(">BBBHI", 0x1C, 2, 116, 0x8004, 3) + b"Ann" + build.iim((2, 80, b"Bob"))
     assert {text for _, text, _ in claims(build.tiff({33723: raw}))} == {"Ann", "Bob"}
 
@@ -108,7 +108,7 @@ def test_damaged_exif_is_no_fault(at: int, byte: int, carrier: str) -> None:
     raw = bytearray(build.tiff(EXIF))
     raw[at % len(raw)] = byte
     faults = read_metadata(EXIF_CARRIERS[carrier](bytes(raw))).faults
-    # Damage may turn a tag into tag 700, or promise more directories than are read.
+    # Damage can turn a tag into tag 700, or claim more directories than are read.
     assert all("tag 700" in f.where or "too m" in f.detail for f in faults)
 
 
@@ -120,7 +120,7 @@ def test_damaged_iim_is_no_fault(noise: bytes, at: int) -> None:
     assert read_metadata(build.tiff({33723: raw[:at]})).faults == ()
 
 
-def test_photoshop_may_hold_exif_that_holds_xmp() -> None:
+def test_xmp_in_exif_in_photoshop_resources_is_read() -> None:
     denial = build.packet(attributes='plus:DataMining="DMI-PROHIBITED"')
     exif = build.tiff({700: denial, COPYRIGHT: b"Ann\0"})
     reading = read_metadata(build.tiff({34377: build.photoshop(0x0422, exif)}))
@@ -128,14 +128,14 @@ def test_photoshop_may_hold_exif_that_holds_xmp() -> None:
     assert [claim.value for claim in reading.claims] == ["Ann"]
 
 
-def test_parts_within_parts_within_parts_are_bounded() -> None:
+def test_deeply_nested_metadata_is_a_fault() -> None:
     raw = build.tiff({COPYRIGHT: b"Ann\0"})
     for _ in range(20):
         raw = build.tiff({34377: build.photoshop(0x0422, raw)})
-    assert "too much metadata" in read_metadata(raw).faults[0].detail
+    assert "too much nested metadata" in read_metadata(raw).faults[0].detail
 
 
-def test_a_raw_profile_of_exif_that_is_broken_is_passed_over() -> None:
+def test_a_damaged_exif_raw_profile_is_ignored() -> None:
     text = b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n 99\n00")
     assert not read_metadata(build.png(build.png_chunk(b"zTXt", text)))
 
@@ -169,24 +169,24 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("a", "b"), SAME)
-def test_one_owner(a: str, b: str) -> None:
+def test_notices_that_name_the_same_owner(a: str, b: str) -> None:
     assert same_owner(a, b)
     assert same_owner(b, a)
 
 
 @pytest.mark.parametrize(("a", "b"), OTHER)
-def test_two_owners(a: str, b: str) -> None:
+def test_notices_that_name_different_owners(a: str, b: str) -> None:
     assert not same_owner(a, b)
     assert not same_owner(b, a)
 
 
 @given(st.text(), st.text())
-def test_owners_compare_alike_both_ways(a: str, b: str) -> None:
+def test_same_owner_is_symmetric_and_ignores_common_words(a: str, b: str) -> None:
     assert same_owner(a, b) == same_owner(b, a)
     assert same_owner(a, a)
     assert same_owner(a, f"© 2020 {a}")
 
 
-def test_notices_of_any_length_compare() -> None:
+def test_very_long_notices_can_be_compared() -> None:
     assert not same_owner("ab" * 200_000, "a" * 400_001)
     assert same_owner("a " * 200_000, "a " * 400_000)

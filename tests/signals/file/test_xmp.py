@@ -1,4 +1,4 @@
-"""Every row of the vocabularies in every spelling, and what packets claim."""
+"""Every value of the XMP vocabularies in every spelling, and the claims in packets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def strictest(reading: Reading, purpose: Purpose) -> Permission | None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_conformance_table(case: Case) -> None:
+def test_each_conformance_case_gives_the_expected_value(case: Case) -> None:
     reading = case.read()
     assert strictest(reading, case.purpose) is case.value
     assert reading.faults == ()
@@ -42,7 +42,9 @@ def test_the_conformance_table_is_large_and_its_names_are_unique() -> None:
 @pytest.mark.parametrize("spelling", build.SPELLINGS)
 @pytest.mark.parametrize("prefix", ["", V, V.replace("http:", "https:")])
 @pytest.mark.parametrize("code", DMI_KEY)
-def test_a_value_of_data_mining_is_read_alike(code: str, prefix: str, spelling: str) -> None:
+def test_data_mining_is_read_the_same_in_every_spelling(
+    code: str, prefix: str, spelling: str
+) -> None:
     reading = read(build.SPELLINGS[spelling]("plus:DataMining", prefix + code))
     assert {(s.purpose, s.value) for s in reading.signals} == set(DMI_KEY[code].items())
     assert {signal.said for signal in reading.signals} == {code}
@@ -75,7 +77,9 @@ _STRANGE = [
 
 @pytest.mark.parametrize("spelling", build.SPELLINGS)
 @pytest.mark.parametrize("value", _STRANGE)
-def test_what_plus_does_not_know_is_denied_and_named(value: str, spelling: str) -> None:
+def test_a_value_that_plus_does_not_define_is_a_denial_and_quoted(
+    value: str, spelling: str
+) -> None:
     reading = read(build.SPELLINGS[spelling]("plus:DataMining", value))
     denied = [signal for signal in reading.signals if signal.value is Permission.DENY]
     assert {signal.purpose for signal in denied} == set(PURPOSES)
@@ -95,7 +99,7 @@ def test_what_plus_does_not_know_is_denied_and_named(value: str, spelling: str) 
         "<rdf:Description rdf:about=''/>",
     ],
 )
-def test_a_structure_for_a_value_is_denied(inner: str) -> None:
+def test_a_structure_in_place_of_a_value_is_a_denial(inner: str) -> None:
     reading = read(build.packet(f"<plus:DataMining>{inner}</plus:DataMining>"))
     denied = {signal.purpose for signal in reading.signals if signal.value is Permission.DENY}
     assert denied == set(PURPOSES)
@@ -138,7 +142,7 @@ def test_two_blocks_that_disagree_both_count() -> None:
         ),
     ],
 )
-def test_what_a_condition_refers_to_is_said(code: str, property_xml: str, text: str) -> None:
+def test_a_condition_quotes_the_text_it_refers_to(code: str, property_xml: str, text: str) -> None:
     mining = f"<plus:DataMining>{V}DMI-PROHIBITED-{code}</plus:DataMining>"
     for properties in (mining + property_xml, property_xml):
         reading = read(build.packet(properties))
@@ -148,7 +152,7 @@ def test_what_a_condition_refers_to_is_said(code: str, property_xml: str, text: 
             assert text in signal.said
 
 
-def test_a_constraint_beside_data_mining_is_a_claim() -> None:
+def test_a_constraint_next_to_data_mining_is_a_claim() -> None:
     raw = build.packet(attributes='plus:DataMining="DMI-ALLOWED" plus:OtherConstraints="no war"')
     reading = read(raw)
     assert {signal.value for signal in reading.signals} == {Permission.ALLOW}
@@ -176,7 +180,7 @@ _PLUS_CODES = {
 
 @pytest.mark.parametrize("spelling", build.SPELLINGS)
 @pytest.mark.parametrize("name", _PLUS_CODES)
-def test_codes_are_claims_in_every_spelling(name: str, spelling: str) -> None:
+def test_plus_codes_are_claims_in_every_spelling(name: str, spelling: str) -> None:
     kind, codes = _PLUS_CODES[name]
     for code in codes.split():
         for prefix in ("", V, V.replace("http:", "https:")):
@@ -188,7 +192,7 @@ def test_codes_are_claims_in_every_spelling(name: str, spelling: str) -> None:
 
 @pytest.mark.parametrize("name", _PLUS_CODES)
 @pytest.mark.parametrize("value", ["XX-YYY", "MR-XXX", V, "mr-non"])
-def test_a_code_outside_its_vocabulary_is_a_fault(name: str, value: str) -> None:
+def test_a_code_that_plus_does_not_define_is_a_fault(name: str, value: str) -> None:
     reading = read(build.packet(f"<plus:{name}>{value}</plus:{name}>"))
     (fault,) = reading.faults
     assert value in fault.detail
@@ -203,7 +207,7 @@ def test_an_empty_code_says_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("term", [*DIGITAL_SOURCE_TYPES, "somethingNew"])
 @pytest.mark.parametrize("spelling", build.SPELLINGS)
-def test_source_types(term: str, spelling: str) -> None:
+def test_source_types_are_claims_in_every_spelling(term: str, spelling: str) -> None:
     for prefix in ("", "http://cv.iptc.org/newscodes/digitalsourcetype/"):
         for name in ("DigitalSourceType", "DigitalSourcefileType"):
             reading = read(build.SPELLINGS[spelling](f"Iptc4xmpExt:{name}", prefix + term))
@@ -216,7 +220,7 @@ def _claims(raw: bytes) -> set[tuple[AssertionKind, str, str]]:
     return {(claim.kind, claim.value, claim.where) for claim in read(raw).claims}
 
 
-def test_texts_are_claims() -> None:
+def test_text_properties_are_claims() -> None:
     raw = build.packet(
         "<dc:rights><rdf:Alt><rdf:li xml:lang='x-default'>© A</rdf:li>"
         "<rdf:li xml:lang='de'>© B</rdf:li></rdf:Alt></dc:rights>"
@@ -249,11 +253,11 @@ def test_texts_are_claims() -> None:
     }
 
 
-def test_a_manifest_in_the_file_is_not_a_remote_one() -> None:
+def test_a_reference_to_a_manifest_in_the_file_is_not_remote() -> None:
     assert not read(build.packet(attributes='dcterms:provenance="self#jumbf=c2pa/x"'))
 
 
-def test_a_long_claim_is_cut_and_a_line() -> None:
+def test_a_long_claim_is_truncated_to_one_line() -> None:
     (claim,) = read(build.packet(f"<dc:rights>{'a&#9;' * 5000}</dc:rights>")).claims
     assert isinstance(claim, FileAssertion)
     assert len(claim.value) == 1000
@@ -261,7 +265,7 @@ def test_a_long_claim_is_cut_and_a_line() -> None:
 
 
 @pytest.mark.parametrize("language", ["en_US", "", "1", "x-default", "not a language"])
-def test_languages_are_not_judged(language: str) -> None:
+def test_invalid_language_tags_are_accepted(language: str) -> None:
     raw = build.packet(f'<dc:rights xml:lang="{language}">A</dc:rights>')
     assert [claim.value for claim in read(raw).claims] == ["A"]
 
@@ -281,7 +285,7 @@ def test_a_packet_without_a_statement_says_nothing(raw: bytes) -> None:
     assert not read(raw)
 
 
-def test_rdf_that_says_nothing_of_rights_need_not_be_right() -> None:
+def test_invalid_rdf_without_rights_properties_is_ignored() -> None:
     assert not read(build.packet("<q:a rdf:parseType='Literal'><b/>text</q:a>text"))
 
 
@@ -293,7 +297,7 @@ def test_tdm_names_are_case_folded(spaces: str, name: str) -> None:
     raw = build.packet(f'<t:{name} xmlns:t="{spaces}">1</t:{name}>')
     found = {(signal.purpose, signal.value) for signal in read(raw).signals}
     expected = {Purpose.DATA_MINING, Purpose.TRAIN_GEN, Purpose.TRAIN_NONGEN}
-    # Prefixes of a namespace have no case to fold; only what begins as TDMRep's does is read.
+    # Only names are case-folded: the namespace must contain `/tdmrep` in lower case.
     assert found == ({(p, Permission.DENY) for p in expected} if "/tdmrep" in spaces else set())
 
 

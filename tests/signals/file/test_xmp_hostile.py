@@ -1,4 +1,4 @@
-"""Hostile packets: bounded, closed to the outside, and never a permission by accident."""
+"""Hostile packets: limits hold, nothing outside is opened, and no permission arises by accident."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ALLOWED = '<rdf:Description plus:DataMining="DMI-ALLOWED"/>'
 
 
 def read(raw: bytes | str) -> Reading:
-    # TIFF has no bound on a packet's size, and no packing.
+    # TIFF neither limits a packet's size nor compresses it.
     return read_metadata(build.tiff({700: raw if isinstance(raw, bytes) else raw.encode()}))
 
 
@@ -68,7 +68,7 @@ _WATCH = """
 import sys
 from pipelines.signals.file.metadata import read_metadata
 data = sys.stdin.buffer.read()
-read_metadata(b"II*\\0")  # whatever is loaded late is loaded now
+read_metadata(b"II*\\0")  # load everything that is imported late
 before = []
 sys.addaudithook(lambda event, args: before.append((event, args)))
 reading = read_metadata(data)
@@ -87,7 +87,7 @@ def test_document_types_are_faults(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_nothing_outside_is_opened(name: str) -> None:
+def test_no_file_or_connection_is_opened(name: str) -> None:
     data = build.tiff({700: OUTSIDE[name].encode()})
     done = subprocess.run(
         [sys.executable, "-c", _WATCH], input=data, capture_output=True, check=True
@@ -123,13 +123,13 @@ TOO_MUCH: dict[str, Callable[[], str]] = {
     "attributes": lambda: _many(600_000),
     "elements": lambda: _bag(600_000, "q:a"),
     "values": lambda: _bag(1_000, "dc:creator"),
-    "elements that speak": lambda: _bag(25_000, "dc:creator"),
+    "elements about rights": lambda: _bag(25_000, "dc:creator"),
     "bytes": lambda: build.packet("<q:a>" + "x" * (17 << 20) + "</q:a>").decode(),
 }
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-def test_too_much_is_a_fault(name: str) -> None:
+def test_a_packet_over_a_limit_is_a_fault(name: str) -> None:
     assert read(TOO_MUCH[name]()).faults
 
 
@@ -151,7 +151,7 @@ MUCH: dict[str, Callable[[], str]] = {
 
 
 @pytest.mark.parametrize("name", MUCH)
-def test_much_is_read_in_bounded_memory(name: str) -> None:
+def test_a_large_packet_within_the_limits_is_read_in_bounded_memory(name: str) -> None:
     data = MUCH[name]()
     tracemalloc.start()
     try:
@@ -171,23 +171,23 @@ NOT_XMP = {
     "broken UTF-8": build.packet("<dc:rights>\u00e9</dc:rights>").replace(b"\xc3\xa9", b"\xe9"),
     "overlong UTF-8": DENIAL.replace(b"DMI-", b"DMI\xc0\xad"),
     "surrogates in UTF-8": DENIAL.replace(b"DMI-", b"\xed\xa0\x80"),
-    "a surrogate alone": DENIAL.decode().encode("utf-16-le").replace(b"D\0M\0", b"\0\xd8M\0"),
+    "a lone surrogate": DENIAL.decode().encode("utf-16-le").replace(b"D\0M\0", b"\0\xd8M\0"),
     "odd UTF-16": DENIAL.decode().encode("utf-16-le") + b"x",
     "UTF-32 too high": b"\xff\xfe\0\0<\0\0\0\xff\xff\xff\xff",
     "NUL within": DENIAL.replace(b"DMI", b"D\0MI"),
     "a reference to NUL": DENIAL.replace(b"DMI", b"D&#0;MI"),
     "a control character": DENIAL.replace(b"DMI", b"D\x01MI"),
-    "an entity unknown": DENIAL.replace(b"DMI", b"&dmi;"),
+    "an unknown entity": DENIAL.replace(b"DMI", b"&dmi;"),
     "no end": DENIAL[:-60],
     "two roots": DENIAL + DENIAL,
     "text alone": b"no rights reserved",
-    "a prefix unknown": b"<rdf:RDF/>",
+    "an unknown prefix": b"<rdf:RDF/>",
     "an attribute twice": build.packet(attributes='dc:rights="a" dc:rights="b"'),
 }
 
 
 @pytest.mark.parametrize("name", NOT_XMP)
-def test_what_is_not_xmp_is_a_fault(name: str) -> None:
+def test_invalid_xmp_is_a_fault_and_never_a_permission(name: str) -> None:
     reading = read(NOT_XMP[name])
     assert reading.faults
     assert not any(signal.value is Permission.ALLOW for signal in reading.signals)
@@ -196,7 +196,7 @@ def test_what_is_not_xmp_is_a_fault(name: str) -> None:
 _P = "DMI-PROHIBITED"
 
 
-def test_a_value_that_is_its_own_value_is_denied() -> None:
+def test_a_cyclic_value_is_a_denial() -> None:
     circle = "<rdf:Description rdf:nodeID='a'><rdf:value rdf:nodeID='a'/></rdf:Description>"
     mining = "<rdf:Description><plus:DataMining rdf:nodeID='a'/></rdf:Description>"
     reading = read(build.wrap(build.rdf(circle + mining)))
@@ -205,14 +205,14 @@ def test_a_value_that_is_its_own_value_is_denied() -> None:
     }
 
 
-# A denial that a reader of RDF alone would drop without a word.
+# Denials that a plain RDF reader would silently drop.
 DROPPED = {
     "text before an element": "<plus:DataMining>DMI-PROHIBITED<rdf:Description"
     " rdf:about='DMI-ALLOWED'/></plus:DataMining>",
-    "text behind an element": "<plus:DataMining><rdf:Description rdf:about='DMI-ALLOWED'/>no"
+    "text after an element": "<plus:DataMining><rdf:Description rdf:about='DMI-ALLOWED'/>no"
     "</plus:DataMining>",
-    "text beside a resource": "<plus:DataMining rdf:resource='DMI-ALLOWED'>no</plus:DataMining>",
-    "text beside attributes": "<plus:DataMining rdf:value='DMI-ALLOWED'>no</plus:DataMining>",
+    "text with a resource": "<plus:DataMining rdf:resource='DMI-ALLOWED'>no</plus:DataMining>",
+    "text with attributes": "<plus:DataMining rdf:value='DMI-ALLOWED'>no</plus:DataMining>",
     "text in a node": "<plus:DataMining><rdf:Description rdf:about='DMI-ALLOWED'>no"
     "</rdf:Description></plus:DataMining>",
     "text in a bag": "<plus:DataMining><rdf:Bag>no<rdf:li>DMI-ALLOWED</rdf:li></rdf:Bag>"
@@ -231,7 +231,7 @@ DROPPED = {
     "a name in lower case": f"<plus:datamining>{_P}</plus:datamining>",
     "an unqualified name": f"<DataMining>{_P}</DataMining>",
     "an old attribute": f"<plus:DataMining rdf:aboutEach='x'>{_P}</plus:DataMining>",
-    "a broken base": "<plus:DataMining xml:base='http://[' rdf:resource='x'/>",
+    "an invalid base": "<plus:DataMining xml:base='http://[' rdf:resource='x'/>",
     "a comment": f"<!-- plus:DataMining={_P} --><plus:DataMining>DMI-ALLOWED</plus:DataMining>",
     "an instruction": f"<?plus DataMining='{_P}'?>",
     "a name made by a base": "<z:Mining xmlns:z='Data' xml:base='http://ns.useplus.org/ldf/xmp/1.0/'"
@@ -240,7 +240,7 @@ DROPPED = {
 
 
 @pytest.mark.parametrize("name", DROPPED)
-def test_a_denial_in_no_legal_place_is_a_fault_or_a_denial(name: str) -> None:
+def test_a_denial_in_an_illegal_place_is_a_fault_or_a_denial(name: str) -> None:
     reading = read(build.packet(DROPPED[name]))
     denied = {signal.purpose for signal in reading.signals if signal.value is Permission.DENY}
     assert reading.faults or denied == set(PURPOSES)
@@ -253,7 +253,7 @@ def test_a_statement_outside_rdf_is_a_fault(root: str) -> None:
     assert read(f"<{root} {names} plus:DataMining='{_P}'>{build.rdf('')}</{root}>").faults
 
 
-def test_one_hundred_packets_that_differ_all_count() -> None:
+def test_one_hundred_different_packets_all_count() -> None:
     parts = [build.packet(attributes=f'plus:DataMining="DMI-{n}"') for n in range(100)]
     header = b"http://ns.adobe.com/xap/1.0/\0"
     data = build.jpeg(*(build.jpeg_segment(0xE1, header + raw) for raw in parts))
@@ -265,7 +265,7 @@ def test_one_hundred_packets_that_differ_all_count() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_mutated_packets_never_turn_into_permissions(data: st.DataObject) -> None:
-    """One changed stretch of a denial leaves a denial, a fault, or no statement under its name."""
+    """A mutation at one place never gives a permission, and never hides an intact prohibition."""
     spelling = data.draw(st.sampled_from(sorted(build.SPELLINGS)))
     raw = build.SPELLINGS[spelling]("plus:DataMining", "DMI-PROHIBITED")
     at = data.draw(st.integers(0, len(raw)))
@@ -279,9 +279,9 @@ def test_mutated_packets_never_turn_into_permissions(data: st.DataObject) -> Non
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(sorted(build.CARRIERS)))
-def test_a_denial_stands_beside_any_bytes(noise: bytes, carrier: str) -> None:
-    beside = read_metadata(build.jpeg_xmp(DENIAL) + build.CARRIERS[carrier](noise))
-    assert {signal.purpose for signal in beside.signals} == set(PURPOSES)
+def test_a_denial_counts_next_to_any_bytes(noise: bytes, carrier: str) -> None:
+    reading = read_metadata(build.jpeg_xmp(DENIAL) + build.CARRIERS[carrier](noise))
+    assert {signal.purpose for signal in reading.signals} == set(PURPOSES)
     read_metadata(build.CARRIERS[carrier](noise))
 
 
@@ -314,15 +314,15 @@ _TREES: st.SearchStrategy[str] = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(_TREES)
-def test_whatever_is_built_of_rdf_words_is_read(tree: str) -> None:
-    """Legal or not, a denial beside it stands, or the packet is a fault."""
+def test_arbitrary_rdf_does_not_hide_a_denial(tree: str) -> None:
+    """Next to any tree of RDF words, legal or not, a denial counts or the packet is a fault."""
     reading = read(build.packet(tree, 'plus:DataMining="DMI-PROHIBITED"'))
     denied = {signal.purpose for signal in reading.signals if signal.value is Permission.DENY}
     assert reading.faults or denied == set(PURPOSES)
 
 
-# Lengths and headers at their edges, and what fuzzing finds: read whole, and as a packet in each
-# container.
+# Extreme lengths and headers, and findings of fuzzing. Each is read as a whole file, and as a
+# packet in each container.
 REGRESSIONS: list[bytes] = [
     b"",
     b"RIFF\xff\xff\xff\xffWEBPEXIF\xff\xff\xff\xffExif\0\0",
@@ -332,30 +332,30 @@ REGRESSIONS: list[bytes] = [
 
 
 @pytest.mark.parametrize("raw", REGRESSIONS)
-def test_findings_stay_mended(raw: bytes) -> None:
+def test_fuzzing_findings_stay_fixed(raw: bytes) -> None:
     for data in (raw, *(carry(raw) for carry in build.CARRIERS.values())):
         for fault in read_metadata(data).faults:
             assert fault.detail.isprintable()
-    beside = read_metadata(build.jpeg_xmp(DENIAL) + raw)
-    assert {signal.purpose for signal in beside.signals} == set(PURPOSES)
+    reading = read_metadata(build.jpeg_xmp(DENIAL) + raw)
+    assert {signal.purpose for signal in reading.signals} == set(PURPOSES)
 
 
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 _OVERLAPPING = b"II*\0\x08\0\0\0" + (4000).to_bytes(2, "little")
 _OVERLAPPING += b"\xbc\x02\x07\0\0\xe0\0\0\0\0\0\0" * 4000 + bytes(10_000)
 CONTAINERS: dict[str, Callable[[], bytes]] = {
-    "headers over headers": lambda: (
+    "overlapping headers": lambda: (
         b"\xff\xd8\xff\xe0" + (b"\xff\xe1\xff\xff" + _XMP_HEADER) * 50_000
     ),
     "boxes": lambda: b"\0\0\0\x08ftyp" + b"\0\0\0\x08free" * 1_100_000,
     "uuid boxes": lambda: build.mp4(*[build.box(b"uuid", build.XMP_UUID)] * 5_000),
     "tokens": lambda: build.jpeg() + b"DMI-PROHIBITED" * 100_000,
-    "tags that overlap, often": lambda: build.jpeg(
+    "many overlapping tags": lambda: build.jpeg(
         *[build.jpeg_segment(0xE1, b"Exif\0\0" + _OVERLAPPING)] * 200
     ),
 }
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_containers_that_promise_too_much_are_faults(name: str) -> None:
+def test_containers_over_a_limit_give_a_bounded_number_of_faults(name: str) -> None:
     assert 0 < len(read_metadata(CONTAINERS[name]()).faults) < 2000

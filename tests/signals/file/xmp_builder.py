@@ -1,4 +1,4 @@
-"""Builds XMP packets, EXIF and IIM, and the smallest files that carry them."""
+"""Builds XMP packets, EXIF and IIM, and minimal files that contain them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _XMLNS = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items(
 
 
 def wrap(rdf: str) -> str:
-    """RDF in the wrappers of a packet."""
+    """Wraps RDF as an XMP packet."""
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{rdf}</x:xmpmeta><?xpacket end="w"?>'
@@ -37,12 +37,12 @@ def wrap(rdf: str) -> str:
 
 
 def rdf(content: str) -> str:
-    """Node elements in `rdf:RDF`, all prefixes declared."""
+    """Returns node elements in `rdf:RDF`, with all prefixes declared."""
     return f'<rdf:RDF xmlns:rdf="{RDF}" {_XMLNS}>{content}</rdf:RDF>'
 
 
 def packet(properties: str = "", attributes: str = "") -> bytes:
-    """A packet of one description."""
+    """Returns a packet with one description."""
     node = f'<rdf:Description rdf:about="" {attributes}>{properties}</rdf:Description>'
     return wrap(rdf(node)).encode()
 
@@ -68,7 +68,7 @@ def _default_namespace(name: str, value: str) -> bytes:
 
 
 def _split_namespace(name: str, value: str) -> bytes:
-    """RDF joins namespace and name: where the cut lies makes no difference."""
+    """Splits a URI elsewhere: RDF joins namespace and name, so the statement is the same."""
     prefix, local = name.split(":")
     return packet(
         f'<z:{local[3:]} xmlns:z="{NAMESPACES[prefix]}{local[:3]}">{value}</z:{local[3:]}>'
@@ -86,7 +86,7 @@ def _node_id(name: str, value: str) -> bytes:
     return wrap(rdf(one + two)).encode()
 
 
-# Every legal way to write one statement: property and value to a packet.
+# Every legal way to write one statement: functions from a property and value to a packet.
 SPELLINGS: dict[str, Spelling] = {
     "attribute": lambda name, value: packet(attributes=f'{name}="{value}"'),
     "element": lambda name, value: packet(f"<{name}>{value}</{name}>"),
@@ -158,23 +158,23 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def jpeg_segment(marker: int, payload: bytes) -> bytes:
-    """A segment with its length."""
+    """Returns a segment with its length."""
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
 def jpeg(*segments: bytes) -> bytes:
-    """A JPEG file with the segments given, and a scan of nothing."""
+    """Returns a JPEG file with the given segments and an empty scan."""
     scan = jpeg_segment(0xDA, b"\x01\x01\x00\x00\x3f\x00")
     return b"\xff\xd8" + b"".join(segments) + scan + b"\x12\x34\xff\xd9"
 
 
 def jpeg_xmp(raw: bytes) -> bytes:
-    """A JPEG file with one packet."""
+    """Returns a JPEG file with one packet."""
     return jpeg(jpeg_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + raw))
 
 
 def extended_segments(raw: bytes, chunk: int = 60_000, guid: bytes | None = None) -> list[bytes]:
-    """The segments of an extended packet."""
+    """Returns the segments of an extended packet."""
     name = guid or hashlib.md5(raw).hexdigest().upper().encode()
     return [
         jpeg_segment(
@@ -188,7 +188,7 @@ def extended_segments(raw: bytes, chunk: int = 60_000, guid: bytes | None = None
 
 
 def jpeg_extended(raw: bytes) -> bytes:
-    """A JPEG file whose statement is in the extended packet."""
+    """Returns a JPEG file whose statement is in the extended packet."""
     guid = hashlib.md5(raw).hexdigest().upper()
     main = packet(attributes=f'xmpNote:HasExtendedXMP="{guid}"')
     first = jpeg_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + main)
@@ -196,13 +196,13 @@ def jpeg_extended(raw: bytes) -> bytes:
 
 
 def png_chunk(kind: bytes, payload: bytes) -> bytes:
-    """A chunk with its length and CRC."""
+    """Returns a chunk with its length and CRC."""
     crc = zlib.crc32(kind + payload)
     return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", crc)
 
 
 def png(*chunks: bytes) -> bytes:
-    """A PNG file of one grey pixel with the chunks given before its data."""
+    """Returns a PNG file of one grey pixel, with the given chunks before its image data."""
     head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
     tail = png_chunk(b"IDAT", zlib.compress(b"\0\0")) + png_chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + tail
@@ -216,13 +216,13 @@ def _raw_profile(name: bytes, raw: bytes) -> bytes:
 
 
 def png_profile(name: bytes, raw: bytes) -> bytes:
-    """A PNG file with a raw profile as ImageMagick writes it."""
+    """Returns a PNG file with a raw profile as ImageMagick writes it."""
     text = b"Raw profile type " + name + b"\0\0" + zlib.compress(_raw_profile(name, raw))
     return png(png_chunk(b"zTXt", text))
 
 
 def webp(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A WebP file of the chunks given alone."""
+    """Returns a WebP file with only the given chunks."""
     body = b"WEBP"
     for kind, payload in chunks:
         body += kind + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) & 1)
@@ -230,17 +230,17 @@ def webp(*chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def box(kind: bytes, payload: bytes) -> bytes:
-    """A box with its length."""
+    """Returns a box with its length."""
     return struct.pack(">I", 8 + len(payload)) + kind + payload
 
 
 def mp4(*boxes: bytes) -> bytes:
-    """An MP4 file of a type box and the boxes given."""
+    """Returns an MP4 file with a type box and the given boxes."""
     return box(b"ftyp", b"isom\0\0\0\0isom") + b"".join(boxes)
 
 
 def tiff(entries: Mapping[int, bytes], order: str = "<", big: bool = False) -> bytes:
-    """A TIFF structure of one directory, each entry bytes of type 7."""
+    """Returns a TIFF structure with one directory, whose entries are bytes of type 7."""
     mark = {"<": b"II", ">": b"MM"}[order]
     if big:
         head = mark + struct.pack(f"{order}HHHQ", 43, 8, 0, 16)
@@ -262,19 +262,19 @@ def tiff(entries: Mapping[int, bytes], order: str = "<", big: bool = False) -> b
 
 
 def iim(*sets: tuple[int, int, bytes]) -> bytes:
-    """An IIM record."""
+    """Returns an IIM record."""
     return b"".join(
         struct.pack(">BBBH", 0x1C, record, number, len(raw)) + raw for record, number, raw in sets
     )
 
 
 def photoshop(number: int, raw: bytes) -> bytes:
-    """One image resource."""
+    """Returns one Photoshop image resource."""
     return b"8BIM" + struct.pack(">HHI", number, 0, len(raw)) + raw + b"\0" * (len(raw) & 1)
 
 
 def jpeg_photoshop(raw: bytes, pieces: int = 1) -> bytes:
-    """A JPEG file with image resources, cut into as many segments as asked."""
+    """Returns a JPEG file with image resources split into `pieces` segments."""
     step = -(-len(raw) // pieces)
     return jpeg(
         *(
@@ -285,11 +285,11 @@ def jpeg_photoshop(raw: bytes, pieces: int = 1) -> bytes:
 
 
 XMP_UUID = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
-# Every place of a packet in a file.
+# Every place where a packet can be in a file.
 CARRIERS: dict[str, Callable[[bytes], bytes]] = {
     "JPEG": jpeg_xmp,
     "JPEG extended": jpeg_extended,
-    "JPEG behind the picture": lambda raw: jpeg() + jpeg_xmp(raw),
+    "JPEG after the image": lambda raw: jpeg() + jpeg_xmp(raw),
     "JPEG EXIF": lambda raw: jpeg(jpeg_segment(0xE1, b"Exif\0\0" + tiff({700: raw}))),
     "JPEG Photoshop": lambda raw: jpeg_photoshop(photoshop(0x0424, raw), 3),
     "PNG": lambda raw: png(png_chunk(b"iTXt", _KEYWORD + b"\0\0\0\0" + raw)),

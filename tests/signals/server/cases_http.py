@@ -1,4 +1,4 @@
-"""The conformance table of what web servers say."""
+"""Conformance cases of what web servers state."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _tdmrep() -> list[Case]:
         _row("TDM-Reservation: 1", GEN, DENY, one),
         _row("TDM-Reservation: 1 for mining", MINING, DENY, one),
         _row("TDM-Reservation: 1 for other training", NONGEN, DENY, one),
-        _row("TDM-Reservation: 1 says nothing of search", SEARCH, None, one),
+        _row("TDM-Reservation: 1 states nothing about search", SEARCH, None, one),
         _row("tdm-reservation 1 with a policy", GEN, CONDITIONAL, one, policy),
         _row("tdm-reservation 0", GEN, ALLOW, zero),
         _row("tdm-reservation 0 with a policy", GEN, ALLOW, zero, policy),
@@ -137,7 +137,11 @@ def _tdmrep() -> list[Case]:
         by_file("1 as text", DENY, f"[{rule % ('/', chr(34) + '1' + chr(34))}]"),
         by_file("true", DENY, f"[{rule % ('/', 'true')}]"),
         by_file("null is unset", UNKNOWN, f"[{rule % ('/', 'null')}]"),
-        by_file("unset gives way", DENY, f"[{rule % ('/pictures/', 7)}, {rule % ('/', 1)}]"),
+        by_file(
+            "a later rule applies if the first is unset",
+            DENY,
+            f"[{rule % ('/pictures/', 7)}, {rule % ('/', 1)}]",
+        ),
         by_file("names in upper case", DENY, '[{"Location": "/", "TDM-Reservation": 1}]'),
         by_file(
             "a policy",
@@ -155,14 +159,14 @@ def _tdmrep() -> list[Case]:
         by_file("a byte order mark", DENY, f"\ufeff[{rule % ('/', 1)}]"),
         by_file("no rules", None, "[]"),
         _row(
-            "tdmrep.json cut",
+            "tdmrep.json truncated",
             GEN,
             None,
             files=(tdmrep('[{"location": "/"'),),
             reason=Reason.SERVER_UNREADABLE,
         ),
         _row(
-            "tdmrep.json no array",
+            "tdmrep.json is not an array",
             GEN,
             None,
             files=(tdmrep(rule % ("/", 1)),),
@@ -202,7 +206,7 @@ def _aipref() -> list[Case]:
     return [
         *cases,
         _row("Content-Usage in two lines", GEN, DENY, *lines),
-        _row("Content-Usage beside a line that does not parse", GEN, DENY, *spoilt),
+        _row("Content-Usage next to a line that does not parse", GEN, DENY, *spoilt),
     ]
 
 
@@ -335,7 +339,7 @@ def _rsl() -> list[Case]:
         broken("without a licence", rsl('<content url="/"/>')),
         broken("another namespace", file("/license.xml", "<rsl><content url='/'/></rsl>")),
         broken("HTML", file("/license.xml", "<!doctype html><title>404</title>")),
-        broken("cut", file("/license.xml", '<rsl xmlns="https://rslstandard.org/rsl"><cont')),
+        broken("truncated", file("/license.xml", '<rsl xmlns="https://rslstandard.org/rsl"><cont')),
         broken("entities", file("/license.xml", '<!DOCTYPE r [<!ENTITY a "b">]><r>&a;</r>')),
         _row("RSL by robots.txt", GEN, DENY, files=(robots(f"License: {RSL_URL}"), licensed(no))),
         _row(
@@ -357,14 +361,14 @@ def _rsl() -> list[Case]:
             ("link", '<https://o.example/l>; type="application/rsl+xml"; rel=license'),
         ),
         _row(
-            "RSL linked but not there",
+            "RSL linked but missing",
             GEN,
             CONDITIONAL,
             RSL_LINK,
             files=(OriginFile(RSL_URL, 404, None, ""),),
         ),
         _row(
-            "RSL link cut",
+            "RSL link truncated",
             GEN,
             CONDITIONAL,
             ("Link", "<https://o; rel=license; type=application/rsl+xml"),
@@ -383,11 +387,11 @@ def _faults() -> list[Case]:
     absent = OriginFile(f"{HOST}/robots.txt", 404, None, "")
     unreadable = Reason.SERVER_UNREADABLE
     return [
-        _row("nothing said", GEN, None),
+        _row("nothing stated", GEN, None),
         _row("no robots.txt", GEN, None, files=(absent,)),
         _row("robots.txt down", GEN, None, files=(down,), reason=unreadable),
         Case(
-            "http headers not to be believed",
+            "http headers that cannot be trusted",
             lambda: read_http(HttpEvidence(URL, (), (), "more than 90 headers")),
             GEN,
             None,

@@ -1,4 +1,4 @@
-"""AI preferences: RFC 9651 dictionaries, and what the drafts make of them."""
+"""AI preferences: RFC 9651 dictionaries are read as the IETF drafts define."""
 
 from __future__ import annotations
 
@@ -34,16 +34,18 @@ Y, N, UNKNOWN = Permission.ALLOW, Permission.DENY, Permission.UNKNOWN
         ('x=@1, y=%"a", train-ai=n', {GEN: N}),
         ("train-ai=\u0144", None),
         ("train-ai=n" + " " * 70_000, None),
-        # Two labels of one purpose: a no is not undone.
+        # Two labels for the same purpose: the denial counts.
         ("train-genai=n, train-ai=y", {GEN: N}),
         ("train-ai=y, train-genai=n", {GEN: N}),
     ],
 )
-def test_statements(statement: str, found: dict[Purpose, Permission] | None) -> None:
+def test_a_statement_gives_the_expected_preferences(
+    statement: str, found: dict[Purpose, Permission] | None
+) -> None:
     assert parse_preferences(statement) == found
 
 
-def test_what_does_not_parse_is_said_to_be_unknown() -> None:
+def test_a_header_that_does_not_parse_is_unknown_for_every_category() -> None:
     signals = read_content_usage(PAGE, ["train-ai:n"]).signals
     assert {(signal.purpose, signal.value) for signal in signals} == {
         (GEN, UNKNOWN),
@@ -52,21 +54,21 @@ def test_what_does_not_parse_is_said_to_be_unknown() -> None:
     assert {signal.said for signal in signals} == {"train-ai:n"}
 
 
-def test_lines_are_one_list() -> None:
+def test_several_headers_are_one_dictionary() -> None:
     signals = read_content_usage(PAGE, ["train-ai=n", "", "train-ai=y", "search=n"]).signals
     assert {(signal.purpose, signal.value) for signal in signals} == {(GEN, Y), (SEARCH, N)}
     assert {signal.said for signal in signals} == {"train-ai=n, train-ai=y, search=n"}
     assert not read_content_usage(PAGE, ["", " "])
 
 
-def test_of_lines_that_do_not_parse_together_each_no_is_heard() -> None:
+def test_if_headers_do_not_parse_together_each_denial_counts() -> None:
     signals = read_content_usage(PAGE, ["train-ai=n", "search=y", "a b"]).signals
     heard = {(signal.purpose, signal.value) for signal in signals}
     assert heard == {(GEN, N), (GEN, UNKNOWN), (SEARCH, UNKNOWN)}
 
 
 @given(st.text(max_size=100) | st.text('train-ai=yn, ;"()?@:%*0123.\\', max_size=100))
-def test_nothing_raises(statement: str) -> None:
+def test_no_statement_makes_the_parser_raise(statement: str) -> None:
     parse_preferences(statement)
 
 
@@ -74,6 +76,6 @@ others = st.sampled_from(["search=y", "a", "b=(1 2);c", 'd="x"', "e=:aGk=:", "f=
 
 
 @given(st.lists(others, max_size=4), st.lists(others, max_size=4), st.sampled_from([",", " ,\t"]))
-def test_a_no_is_heard_in_any_dictionary(before: list[str], after: list[str], comma: str) -> None:
+def test_a_denial_counts_in_any_dictionary(before: list[str], after: list[str], comma: str) -> None:
     found = parse_preferences(comma.join([*before, "train-ai=n", *after]))
     assert found is not None and found[GEN] is N

@@ -1,4 +1,4 @@
-"""What a server says in all, row by row, and under a rain of nonsense."""
+"""All server statements together: every conformance case, and random input."""
 
 from __future__ import annotations
 
@@ -34,18 +34,19 @@ def reason_of(reading: Reading, purpose: Purpose) -> Reason | None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_row(case: Case) -> None:
+def test_each_conformance_case_gives_the_expected_value_and_reason(case: Case) -> None:
     reading = case.read()
     assert value_of(reading, case.purpose) is case.value
     assert reason_of(reading, case.purpose) is case.reason
-    is_shown_well(reading)
+    check_texts(reading)
 
 
-def test_the_table_is_large_and_its_names_are_unique() -> None:
+def test_the_conformance_table_is_large_and_its_names_are_unique() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 50
 
 
-def is_shown_well(reading: Reading) -> None:
+def check_texts(reading: Reading) -> None:
+    """Asserts that every text is one short printable line without the signature of the URL."""
     for signal in reading.signals:
         assert signal.origin is Origin.SERVER
         for text in (signal.said, signal.where, signal.who):
@@ -60,11 +61,11 @@ def is_shown_well(reading: Reading) -> None:
     "header",
     [("X-Robots-Tag", "NoAI"), ("TDM-Reservation", "1"), ("Content-Usage", "train-ai=n")],
 )
-def test_what_the_usual_library_misses(header: tuple[str, str]) -> None:
+def test_a_denial_that_a_common_library_misses(header: tuple[str, str]) -> None:
     assert value_of(read((header,)), Purpose.TRAIN_GEN) is Permission.DENY
 
 
-def test_a_signal_says_who_where_and_what() -> None:
+def test_a_signal_has_host_place_text_and_digest() -> None:
     (signal,) = read((("Content-Usage", "train-ai=n"),)).signals
     assert (signal.who, signal.where) == ("media.example", "http Content-Usage")
     assert (signal.said, signal.sha256) == ("train-ai=n", raw_sha256("train-ai=n"))
@@ -75,7 +76,7 @@ def test_a_signal_says_who_where_and_what() -> None:
     assert signal.said == "location=/ tdm-reservation=1"
 
 
-def test_several_vocabularies_at_once() -> None:
+def test_several_vocabularies_are_merged() -> None:
     headers = (("X-Robots-Tag", "noindex"), ("Content-Usage", "train-ai=n"))
     reading = read(headers, (robots("Content-Usage: search=y"), tdmrep("[")))
     assert value_of(reading, Purpose.SEARCH) is Permission.DENY
@@ -83,7 +84,7 @@ def test_several_vocabularies_at_once() -> None:
     assert len(reading.faults) == 1
 
 
-def test_a_link_on_another_origin_is_named_without_its_query() -> None:
+def test_a_link_to_another_origin_is_shown_without_its_query() -> None:
     link = ("Link", '<https://o.example/l?key=5ec4e7>; rel=license; type="application/rsl+xml"')
     reading = read((link,))
     assert {signal.said for signal in reading.signals} == {"https://o.example/l"}
@@ -117,7 +118,7 @@ urls = st.just(URL) | st.text(max_size=60) | st.text(max_size=20).map(lambda t: 
 
 
 @given(urls, headers, origin_files)
-def test_nothing_raises_and_all_is_shown_well(
+def test_no_input_raises_and_every_text_is_printable(
     url: str, found: list[tuple[str, str]], files: list[OriginFile]
 ) -> None:
     reading = read_http(HttpEvidence(url, tuple(found), tuple(files)))
@@ -140,7 +141,7 @@ def test_a_planted_denial_is_never_lost(
     found.insert(at, denial)
     reading = read_http(HttpEvidence(URL, tuple(found), tuple(files)))
     value = value_of(reading, Purpose.TRAIN_GEN)
-    # Only a policy of its own softens a reservation, and that refuses as well.
+    # Only a policy weakens a reservation, and the result still refuses.
     assert value in (Permission.DENY, Permission.CONDITIONAL)
 
 
@@ -148,7 +149,7 @@ noise = st.text(st.characters(exclude_characters="\r\n"), max_size=60)
 
 
 @given(st.lists(noise, max_size=8), st.integers(0, 8))
-def test_a_planted_line_of_robots_txt_is_never_lost(lines: list[str], at: int) -> None:
+def test_a_planted_denial_in_robots_txt_is_never_lost(lines: list[str], at: int) -> None:
     lines.insert(at, "Content-Usage: /pictures/2024/a.jpg train-ai=n")
     body = "\n".join(lines).encode("utf-8", "surrogatepass")
     assert value_of(read(files=(robots(body),)), Purpose.TRAIN_GEN) is Permission.DENY

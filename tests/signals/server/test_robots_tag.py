@@ -1,4 +1,4 @@
-"""`X-Robots-Tag`, beyond the rows of the conformance table."""
+"""`X-Robots-Tag`, beyond the conformance cases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def denied(*values: str) -> set[Purpose]:
     return {signal.purpose for signal in reading.signals}
 
 
-def test_every_rule() -> None:
+def test_every_rule_denies_its_purposes() -> None:
     assert denied("noai") == denied("noimageai") == NO_AI
     assert denied("noindex") == denied("none") == denied("noimageindex") == FINDING
     assert denied("noindex, noai") == set(Purpose)
@@ -30,7 +30,7 @@ def test_every_rule() -> None:
     assert denied() == denied("") == denied("nofollow, noarchive, nosnippet, index, all") == set()
 
 
-def test_a_header_names_itself_and_its_own_digest() -> None:
+def test_each_header_gives_signals_with_its_own_text_and_digest() -> None:
     signals = read_robots_tag(PAGE, ["noindex", "GPTBot: NoAI"]).signals
     assert {signal.said for signal in signals} == {"noindex", "GPTBot: NoAI"}
     assert {signal.sha256 for signal in signals} == {
@@ -49,7 +49,7 @@ def test_a_header_names_itself_and_its_own_digest() -> None:
         "noindexing, nonesuch, xnoai, noai-",
     ],
 )
-def test_what_only_looks_like_a_rule(value: str) -> None:
+def test_text_that_only_looks_like_a_rule_denies_nothing(value: str) -> None:
     assert denied(value) == set()
 
 
@@ -60,14 +60,14 @@ spelled = st.sampled_from(["noai", "NOAI", " NoAi ", "bot: noai", "a:b:noai", '"
 
 
 @given(st.lists(words, max_size=6), spelled, st.lists(words, max_size=6))
-def test_a_no_is_heard_among_anything(before: list[str], no: str, after: list[str]) -> None:
+def test_noai_counts_among_other_rules(before: list[str], no: str, after: list[str]) -> None:
     assert denied(",".join([*before, no, *after])) >= NO_AI
 
 
 @given(st.text(max_size=300))
-def test_nothing_raises(value: str) -> None:
+def test_no_header_makes_the_reader_raise(value: str) -> None:
     denied(value)
 
 
-def test_a_header_as_long_as_can_be() -> None:
+def test_a_very_long_header_is_read() -> None:
     assert denied(":,; " * 16_000 + "noai") == NO_AI

@@ -1,4 +1,4 @@
-"""robots.txt: preferences for paths, and licences."""
+"""robots.txt: preferences for paths, and links to licences."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def values(body: str | bytes, path: str, purpose: Purpose = Purpose.TRAIN_GEN) -
     return {signal.value for signal in reading.signals if signal.purpose is purpose}
 
 
-def test_the_example_of_the_draft() -> None:
-    """draft-ietf-aipref-attach, section 3.4; but what may not be crawled is not free here."""
+def test_the_example_in_the_draft() -> None:
+    """draft-ietf-aipref-attach, section 3.4; but here preferences count under disallowed paths."""
     assert values(EXAMPLE, "/test") == {Permission.DENY}
     assert values(EXAMPLE, "/ai-ok/test") == {Permission.ALLOW}
     assert values(EXAMPLE, "/never/test") == {Permission.DENY}
@@ -43,7 +43,7 @@ def test_a_signal_shows_the_line_and_the_digest_of_the_file() -> None:
     assert signal.sha256 == raw_sha256(body)
 
 
-def test_line_ends_comments_and_bytes() -> None:
+def test_line_ends_comments_tabs_and_other_bytes_are_accepted() -> None:
     for end in ("\n", "\r\n", "\r"):
         assert values(EXAMPLE.replace("\n", end), "/test") == {Permission.DENY}
     assert values("Content-Usage: train-ai=n#train-ai=y", "/a") == {Permission.DENY}
@@ -58,7 +58,7 @@ def test_utf_16_is_a_fault() -> None:
     assert not reading.signals and len(reading.faults) == 1
 
 
-def test_groups_of_several_crawlers() -> None:
+def test_each_group_of_crawlers_is_read() -> None:
     body = (
         "User-agent: a\nUser-agent: b\nContent-Usage: /x train-ai=n\n"
         "User-agent: c\nContent-Usage: /x/y train-ai=y\n"
@@ -74,12 +74,12 @@ def test_content_signals_have_paths_too() -> None:
     assert values(body, "/free/a", Purpose.SEARCH) == {Permission.DENY}
 
 
-def test_licences_of_all_groups_once_each() -> None:
+def test_licences_of_all_groups_are_listed_once() -> None:
     body = b"License: a#b\nUser-agent: x\nLICENSE : c\nUser-agent: y\nLicense: a\nLicense:\n"
     assert license_lines(body) == ["a", "c"]
 
 
-def test_thousands_of_groups_say_it_once() -> None:
+def test_thousands_of_equal_groups_give_one_signal() -> None:
     group = "User-agent: a\nContent-Usage: /*a*b*c train-ai=n\nContent-Usage: train-ai=n\n"
     page = ServedFile("https://media.example/" + "ab" * 2_000)
     reading = read_robots_txt(page, URL, (group * 5_000).encode())
@@ -87,6 +87,6 @@ def test_thousands_of_groups_say_it_once() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_raise(body: bytes) -> None:
+def test_no_bytes_make_the_reader_raise(body: bytes) -> None:
     read_robots_txt(ServedFile("https://media.example/a?b"), URL, body)
     license_lines(body)

@@ -1,4 +1,4 @@
-"""RSL: licences beyond the rows of the table, links to them, and hostile XML."""
+"""RSL: licences beyond the conformance cases, links to them, and hostile XML."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PERMITS, PROHIBITS = '<permits type="usage">ai-train</permits>', "<prohibits>ai-
 PAID = '<payment type="purchase"/>'
 
 
-def test_several_licences_of_one_content() -> None:
+def test_several_licences_of_one_content_are_combined() -> None:
     assert value(read(document(PERMITS + PAID, PERMITS))) is Permission.ALLOW
     assert value(read(document(PERMITS, PROHIBITS))) is Permission.DENY
     search = '<permits type="usage">search</permits>'
@@ -53,14 +53,14 @@ def test_several_licences_of_one_content() -> None:
     )
 
 
-def test_contents_with_patterns_of_one_length() -> None:
+def test_of_contents_with_equally_long_patterns_the_stricter_counts() -> None:
     both = document(PERMITS, url="/a").replace("</rsl>", "") + document(
         PROHIBITS, url="/*"
     ).replace(f'<rsl xmlns="{NS}">', "")
     assert value(read(both)) is Permission.DENY
 
 
-def test_prefixes_foreign_elements_and_encodings() -> None:
+def test_prefixes_foreign_elements_and_encodings_are_accepted() -> None:
     prefixed = (
         f'<r:rsl xmlns:r="{NS}" xmlns:x="urn:x"><x:note><x:permit/></x:note><r:content url="/">'
         '<x:y/><r:license><x:permits>all</x:permits><r:prohibits type="usage">ai-<!-- -->train'
@@ -73,7 +73,7 @@ def test_prefixes_foreign_elements_and_encodings() -> None:
     assert value(read(document(PROHIBITS.replace("ai-train", "ai&#45;train")))) is Permission.DENY
 
 
-def test_what_is_said_names_the_pattern_and_the_file() -> None:
+def test_a_signal_names_the_pattern_and_the_document() -> None:
     signal = read(document(PROHIBITS, url="/a/*.jpg$")).signals[0]
     assert (signal.where, signal.said) == (URL, '<content url="/a/*.jpg$"> deny')
     assert signal.who == "media.example"
@@ -97,7 +97,7 @@ WIDE = document(PROHIBITS).replace("<license>", '<x:a xmlns:x="urn:x"/>' * 60_00
         '<!DOCTYPE rsl [<!ENTITY t "ai-input">]>' + document(PROHIBITS),
         '<!DOCTYPE rsl SYSTEM "file:///etc/passwd">' + document(PROHIBITS),
         "",
-        "no XML",
+        "not XML",
         "<rsl/>",
         f'<rsl xmlns="{NS}"/>',
         f'<rsl xmlns="{NS}"><license/></rsl>',
@@ -115,7 +115,7 @@ WIDE = document(PROHIBITS).replace("<license>", '<x:a xmlns:x="urn:x"/>' * 60_00
         b"\xff\xfe\x00",
     ],
 )
-def test_what_is_no_licence(body: str | bytes) -> None:
+def test_an_invalid_licence_document_is_a_fault(body: str | bytes) -> None:
     reading = read(body)
     assert not reading.signals
     (fault,) = reading.faults
@@ -123,7 +123,7 @@ def test_what_is_no_licence(body: str | bytes) -> None:
 
 
 @given(st.binary(max_size=200) | st.text(max_size=100).map(lambda t: document(t).encode("utf-8")))
-def test_no_bytes_raise(body: bytes) -> None:
+def test_no_bytes_make_the_reader_raise(body: bytes) -> None:
     read(body)
 
 
@@ -147,12 +147,12 @@ def test_no_bytes_raise(body: bytes) -> None:
         ("", None),
     ],
 )
-def test_links_in_headers(header: str, url: str | None) -> None:
+def test_a_link_header_gives_the_expected_url(header: str, url: str | None) -> None:
     links = license_links(PAGE.url, [header], "https://media.example/robots.txt", None)
     assert [link.url for link in links] == ([] if url is None else [url])
 
 
-def test_links_of_headers_and_robots_txt_are_counted_once() -> None:
+def test_a_link_in_headers_and_robots_txt_is_listed_once() -> None:
     robots = f"License: {URL}\nLicense: /other.xml\nLicense:\n".encode()
     links = license_links(
         PAGE.url, [f"<{URL}>; {LINK}"], "https://media.example/robots.txt", robots
@@ -162,11 +162,11 @@ def test_links_of_headers_and_robots_txt_are_counted_once() -> None:
 
 
 @given(st.lists(st.text('<>;,= "\\\tlicenserypato/+xm', max_size=120), max_size=3))
-def test_no_header_raises(headers: list[str]) -> None:
+def test_no_link_header_makes_the_parser_raise(headers: list[str]) -> None:
     license_links(PAGE.url, headers, "https://media.example/robots.txt", None)
 
 
-def test_a_header_made_to_be_slow() -> None:
+def test_headers_built_to_be_slow_are_parsed() -> None:
     for piece in ("<", "<>", '<>;x="', "<>;x=\\", "<> ; ; ;", ' ;"', "<a>;a=b "):
         header = piece * (60_000 // len(piece))
         assert not license_links(PAGE.url, [header], "https://media.example/robots.txt", None)

@@ -1,4 +1,4 @@
-"""TDMRep: patterns, precedence and files that are none."""
+"""TDMRep: path patterns, precedence, and invalid files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def rule(location: str, reservation: object, **more: object) -> dict[str, object
     return {"location": location, "tdm-reservation": reservation, **more}
 
 
-def test_the_example_of_the_report() -> None:
+def test_the_example_in_the_report() -> None:
     """Section 5.1 of TDMRep: three groups of files."""
     policy = "https://provider.com/policies/policy.json"
     file = [
@@ -87,12 +87,12 @@ def test_the_example_of_the_report() -> None:
         ("/a*a$", "/aa", True),
     ],
 )
-def test_patterns(pattern: str, target: str, fits: bool) -> None:
+def test_pattern_examples_from_the_specifications(pattern: str, target: str, fits: bool) -> None:
     assert matches_pattern(pattern, canonical_target(target)) is fits
 
 
 def fits_slowly(pattern: str, target: str) -> bool:
-    """The definition: letter by letter, trying every length of every `*`."""
+    """Matches by the definition: character by character, trying every length of every `*`."""
 
     @cache
     def from_(p: int, t: int) -> bool:
@@ -113,11 +113,11 @@ def fits_slowly(pattern: str, target: str) -> bool:
     st.sampled_from(["", "$"]),
     st.text("ab", max_size=10).map(lambda text: f"/{text}"),
 )
-def test_patterns_against_the_definition(start: str, end: str, target: str) -> None:
+def test_patterns_match_as_the_definition_says(start: str, end: str, target: str) -> None:
     assert matches_pattern(start + end, target) is fits_slowly(start + end, target)
 
 
-def test_a_pattern_made_to_be_slow() -> None:
+def test_patterns_built_to_be_slow_are_matched() -> None:
     target = "/" + "a" * 8_000
     assert not matches_pattern("/" + "*a" * 4_000 + "*b", target)
     assert matches_pattern("/" + "*a" * 4_000 + "$", target)
@@ -136,30 +136,30 @@ def test_a_pattern_made_to_be_slow() -> None:
         ("https://[", "https://["),
     ],
 )
-def test_patterns_that_are_whole_urls(location: str, path: str | None) -> None:
+def test_a_location_may_be_a_whole_url(location: str, path: str | None) -> None:
     assert path_pattern(location, "media.example") == path
 
 
-def test_a_query_neither_hides_a_no_nor_is_shown() -> None:
+def test_a_query_neither_hides_a_denial_nor_is_shown() -> None:
     file = [rule("/a/*.jpg$", 1), rule("/", 0)]
-    # Without its query the path is reserved, with it the second rule would free it.
+    # Without its query the path is reserved; with it, the second rule would permit it.
     reading = read(file, "/a/b.jpg?sig=5ec4e7")
     assert values(reading) == {Permission.DENY, Permission.ALLOW}
     assert "5ec4e7" not in repr(reading)
 
 
 @pytest.mark.parametrize("value", [2, -1, "yes", None, [], {}, False, 1.5, "", "10", 1e999])
-def test_other_values_are_unset(value: object) -> None:
+def test_values_other_than_1_and_0_are_unset(value: object) -> None:
     assert values(read([rule("/", value)])) == {Permission.UNKNOWN}
     assert values(read([rule("/", value), rule("/", 1)])) == {Permission.DENY}
 
 
 @pytest.mark.parametrize("value", [1, 1.0, "1", " 1 ", True])
-def test_spellings_of_a_reservation(value: object) -> None:
+def test_every_spelling_of_1_is_a_reservation(value: object) -> None:
     assert values(read([rule("/", value)])) == {Permission.DENY}
 
 
-def test_a_name_that_comes_twice() -> None:
+def test_a_repeated_name_does_not_hide_a_denial() -> None:
     both = b'[{"location": "/", "tdm-reservation": 1, "TDM-RESERVATION": 0}]'
     assert values(read(both)) == {Permission.DENY}
 
@@ -171,18 +171,18 @@ def test_a_name_that_comes_twice() -> None:
         *(b'[{"tdm-reservation": 1}]', b'[{"location": 1}]', b"[" * 100_000),
     ],
 )
-def test_what_is_no_such_file(body: bytes) -> None:
+def test_an_invalid_file_is_a_fault(body: bytes) -> None:
     reading = read(body)
     assert not reading.signals
     (fault,) = reading.faults
     assert fault.where == FILE_URL and fault.detail.startswith("not a TDMRep file: ")
 
 
-def test_a_header_is_heard_though_the_file_is_none() -> None:
+def test_a_header_counts_even_if_the_file_is_invalid() -> None:
     reading = read(b"<html>", "/", "1")
     assert values(reading) == {Permission.DENY} and len(reading.faults) == 1
 
 
 @given(st.binary(max_size=200) | st.text(max_size=80).map(str.encode))
-def test_no_bytes_raise(body: bytes) -> None:
+def test_no_bytes_make_the_reader_raise(body: bytes) -> None:
     read(body)
