@@ -195,7 +195,7 @@ def test_a_run_is_looked_up(demo: Demo, capsys: pytest.CaptureFixture[str]) -> N
     explained = explain_asset(delivered, other, fetch=False)
     assert len(run_warnings(explained, other, run)) == 2
     refused = explain_asset(by_role(demo, "withdrawn"), query)
-    assert "decided otherwise" in run_warnings(refused, query, run)[0]
+    assert "decided differently" in run_warnings(refused, query, run)[0]
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_hostile_values_never_reach_the_terminal(demo: Demo, hostile: Path) -> N
 def test_bad_input_is_told(demo: Demo, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     known = next(name for name in demo.key["roles"] if name.startswith("DEMO-"))
     for asset_id, more, message in (
-        (known.lower(), (), f"Is it one of {known}"),
+        (known.lower(), (), f"Did you mean one of {known}"),
         ("\udcff[red]\x1b[0m", (), "no such asset"),
         (known, ("--as-of", "soon"), "Not a date or instant"),
         (known, ("--out", tmp_path), "no published run"),
