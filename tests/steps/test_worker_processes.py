@@ -123,7 +123,9 @@ def test_what_a_worker_printed_last_is_told(tmp_path: Path) -> None:
     assert len(lines) == 10
 
 
-def test_a_worker_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_that_cannot_start_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mark = tmp_path / "mark"
     program = f"open({str(mark)!r}, 'w').close()\nimport no_such_module"
     command = [sys.executable, "-I", "-c", program]
