@@ -164,7 +164,7 @@ def test_bytes_after_the_end(more: bytes) -> None:
     assert fault(good + good).offset == len(good)
 
 
-def test_holes_of_zeros() -> None:
+def test_zeroed_ranges_are_named() -> None:
     good, placed = slow_tar(ITEMS)
     for first, member in enumerate(placed):
         start = member.offset - BLOCK

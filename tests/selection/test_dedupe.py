@@ -53,9 +53,8 @@ def crowd(dice: random.Random, size: int) -> list[Candidate]:
         max_shift = dice.choice([0, 1, NEAR_COLOUR // 2, NEAR_COLOUR, NEAR_COLOUR + 1])
         colour = shifted(dice, colour, max_shift)
         if dice.random() < 0.3:
-            centres.append(
-                (bits, colour)
-            )  # a chain: the next may be near this one but not the first
+            # A chain: the next look may be near this one but not the first.
+            centres.append((bits, colour))
         found.append(candidate(f"a{number:04d}", look(bits, colour)))
     return found
 

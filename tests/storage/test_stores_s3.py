@@ -242,7 +242,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[S3Options]:
         server.server_close()
 
 
-def test_no_permission() -> None:
+def test_denied_bucket_is_refused() -> None:
     with serving(_RefusingHandler) as options:
         store = open_store("s3://closed/p", options)
         for call in (
