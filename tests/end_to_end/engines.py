@@ -1,4 +1,4 @@
-"""Ways to run the same graph: with the embedded engine, or with Beam's portable one as a service."""
+"""Ways to run the same graph: the embedded engine, or Beam's portable one as a service."""
 
 from __future__ import annotations
 
