@@ -190,7 +190,7 @@ def test_truncated_manifest_is_found(delivery: Path, capsys: pytest.CaptureFixtu
 def test_damage_to_each_line_of_the_manifest_is_found(
     delivery: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each line is damaged, omitted, or the last one kept, also with the end record retained."""
+    """A line is damaged or omitted, or the file ends before it, also with the end record kept."""
     dice = random.Random(17)
     path = delivery / "MANIFEST.json"
     lines = path.read_bytes().splitlines(keepends=True)

@@ -120,7 +120,7 @@ class FaultyProxy:
 
     @contextmanager
     def serving(self, method: str, path: str) -> Iterator[S3Fault]:
-        """Wraps each request; yields the fault that `override` or the schedule chose, if any."""
+        """Wraps each request; yields the fault that `override` names, else NONE."""
         with self._change:
             self._under_way += 1
             self.calls.append((method, path))

@@ -22,7 +22,7 @@ def test_timed_buffer_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     # Raises if Beam has no such name; an assignment would silently have no effect.
     monkeypatch.setattr(worker_handlers, "DATA_BUFFER_TIME_LIMIT_MS", 1000)
     disable_timed_output()
-    server = worker_handlers.GrpcServer(None, None, None)  # type: ignore[arg-type]  # it uses none of them
+    server = worker_handlers.GrpcServer(None, None, None)  # type: ignore[arg-type]  # unused
     try:
         channel = server.data_plane_handler.get_conn_by_worker_id("worker")
         assert channel._data_buffer_time_limit_ms == 0
