@@ -35,7 +35,7 @@ class ReasonInfo:
 
     Attributes:
         stage: The step that gives it.
-        outcome: Refused (a rule said no) or dead letter (the asset could not be read).
+        outcome: Refused (a rule said no) or failed (the asset could not be read).
         sentence: What it means, in plain words.
         source: The column, table or signal at fault.
         remedy: How to fix it.

@@ -142,10 +142,10 @@ def _assert_delivered(run: Run, key: Key) -> None:
     assert len(rows) == len(due)
     families = Counter(asset.family for asset in key.delivered.values())
     manifest = json.loads((run.delivery / "MANIFEST.json").read_bytes())
-    told: Counter[str] = Counter()
+    listed: Counter[str] = Counter()
     for shard in manifest["shards"]:
-        told[shard["family"]] += shard["samples"]
-    assert told == families == Counter(row["family"] for row in rows)
+        listed[shard["family"]] += shard["samples"]
+    assert listed == families == Counter(row["family"] for row in rows)
     assert [step.pop("step") for step in manifest["steps"]] == list(key.steps())
     assert manifest["steps"] == list(key.steps().values())
 
@@ -162,11 +162,11 @@ def _assert_embedded(run: Run, key: Key) -> None:
 
 def _assert_paid(run: Run, key: Key) -> None:
     """Asserts that statements and ledger sum to the amount due to each contributor."""
-    told = [
+    statements = [
         json.loads(path.read_bytes())
         for path in (run.version / "agency" / "statements").glob("*.json")
     ]
-    assert {one["contributor_id"]: one["total_minor"] for one in told} == key.paid
+    assert {one["contributor_id"]: one["total_minor"] for one in statements} == key.paid
     assert sum(key.paid.values()) + AGENCY_MINOR == POOL_MINOR
     entries: Counter[tuple[str, str]] = Counter()
     for row in run.agency("ledger"):

@@ -167,13 +167,13 @@ def test_every_asset_is_explained(survivor: Run) -> None:
     verdicts = answer_key(survivor.library).verdicts
     for asset in survivor.library.assets[3:8]:  # all its fates
         options = ["explain", asset.asset_id, *inputs(survivor.root), "--json"]
-        said = run_in_process(*options, "--out", survivor.out).json
-        [told] = said["run"]["decisions"]
-        found = (told["outcome"], told["stage"], ",".join(told["reasons"]))
+        explained = run_in_process(*options, "--out", survivor.out).json
+        [decision] = explained["run"]["decisions"]
+        found = (decision["outcome"], decision["stage"], ",".join(decision["reasons"]))
         assert found == verdicts[asset.asset_id]
         profile = asset.fate is Fate.WORDLESS  # `explain` does not judge what a profile needs
-        alone = "cleared" if profile or asset.fate is Fate.TAKEN else told["outcome"]
-        assert (said["verdict"], said["warnings"]) == (alone, [])
+        alone = "cleared" if profile or asset.fate is Fate.TAKEN else decision["outcome"]
+        assert (explained["verdict"], explained["warnings"]) == (alone, [])
 
 
 @pytest.mark.parametrize("audience", ["agency", "buyer"])

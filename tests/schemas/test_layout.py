@@ -23,8 +23,8 @@ from schemas.layout import (
 
 @given(st.text())
 def test_asset_hash_is_the_start_of_the_sha256(asset_id: str) -> None:
-    told = hashlib.sha256(b"fairshard/asset\0" + asset_id.encode("utf-8", "surrogatepass"))
-    assert asset_hash(asset_id) == int(told.hexdigest()[:16], 16)
+    digest = hashlib.sha256(b"fairshard/asset\0" + asset_id.encode("utf-8", "surrogatepass"))
+    assert asset_hash(asset_id) == int(digest.hexdigest()[:16], 16)
 
 
 def test_asset_hash_accepts_a_lone_surrogate() -> None:
