@@ -1,9 +1,9 @@
 """Writes canonical JSON (RFC 8785), in which every value has exactly one form.
 
 `rfc8785` writes any value, piece by piece in Python. Nearly everything that is digested or
-delivered consists of texts, whole numbers and booleans under ASCII names, for which orjson
+delivered consists of strings, integers and booleans under ASCII keys, for which orjson
 writes the same bytes about twelve times as fast. It does not write floats as RFC 8785 does
-(1.0 is 1), and it sorts names by code point, where RFC 8785 sorts them by UTF-16.
+(1.0 is 1), and it sorts keys by code point, where RFC 8785 sorts them by UTF-16.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _is_plain(value: Any) -> bool:
             if not "".join(value).isascii():
                 return False
         except TypeError:
-            return False  # a name is not a text
+            return False  # a key is not a string
         value = value.values()
     elif type(value) is not list:
         return type(value) in _SCALAR_TYPES

@@ -20,7 +20,7 @@ from schemas.errors import InputError
 from schemas.money import exponent, parse_amount
 from schemas.rights import Purpose
 
-# Means every contributor in an agreement.
+# Stands for every contributor in an agreement.
 ALL_CONTRIBUTORS = "all"
 
 

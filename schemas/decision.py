@@ -1,4 +1,4 @@
-"""Decisions: one outcome per asset, with every reason, out of one closed list of codes."""
+"""Decisions: one outcome per asset, with all its reasons, as codes from one closed list."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ DECISIONS_SCHEMA = pa.schema(
         pa.field("stage", pa.string(), nullable=False),
         pa.field("reasons", pa.list_(pa.string()), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
-        pa.field("shard", pa.string()),  # where a delivered asset's sample lies, and its key there
+        pa.field("shard", pa.string()),  # where a delivered asset's sample is, and its key
         pa.field("key", pa.string()),
-        pa.field("kept_asset_id", pa.string()),  # the asset that is delivered for a duplicate
+        pa.field("kept_asset_id", pa.string()),  # the asset delivered instead of a duplicate
     ]
 )
 

@@ -46,7 +46,7 @@ class RunError(FairshardError):
     exit_code = 1
 
 
-class BadRecord(Exception):  # noqa: N818  (a result in the making, not an error of the program)
+class BadRecord(Exception):  # noqa: N818  (it becomes a result, and is not an error of the program)
     """One asset or row could not be read; it becomes a failed asset and the run continues.
 
     Args:

@@ -184,7 +184,7 @@ class DigestCacheRow(TypedDict):
 DIGEST_CACHE_SCHEMA = pa.schema(
     [
         pa.field("state_key", pa.string(), nullable=False),  # of a local file in one state
-        pa.field("media_sha256", pa.string(), nullable=False),  # "" where it is not to be trusted
+        pa.field("media_sha256", pa.string(), nullable=False),  # "" if it cannot be trusted
         pa.field("format", pa.string(), nullable=False),
     ]
 )

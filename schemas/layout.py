@@ -1,9 +1,9 @@
 """The layout of the output store: pure functions from names to keys.
 
 <output>/<deal_id>/<version>/delivery/…   what the buyer gets
-<output>/<deal_id>/<version>/agency/…     what never reaches the buyer
+<output>/<deal_id>/<version>/agency/…     what the buyer never gets
 <output>/agency/features/…                features of media, shared by all deals
-<output>/agency/work/<run_id>/…           receipts and plans of a run under way
+<output>/agency/work/<run_id>/…           receipts and plans of a run in progress
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ UNDELIVERED = "undelivered.json"
 STATEMENTS = "statements"
 ENERGON = ".nv-meta"  # folder of Energon's index
 
-# Hash of an asset id: 64 bits, of which the leading ones name the unit and order the shards.
+# Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.
 HASH_BITS = 64
 
 
@@ -96,22 +96,22 @@ def delivery_of_origin(origin: str) -> str:
 
 
 def tar_path(shard: str) -> str:
-    """Where a shard's tar lies, below the delivery."""
+    """Returns the path of a shard's tar, relative to the delivery."""
     return f"shards/{shard}.tar"
 
 
 def shard_table_path(shard: str) -> str:
-    """Where the table beside a shard's tar lies."""
+    """Returns the path of the table beside a shard's tar."""
     return f"shards/{shard}.parquet"
 
 
 def shard_stats_path(shard: str) -> str:
-    """Where a shard's stats lie."""
+    """Returns the path of a shard's stats."""
     return f"shards/{shard}_stats.json"
 
 
 def tar_index_path(shard: str) -> str:
-    """Where Energon's index of a shard's tar lies."""
+    """Returns the path of Energon's index of a shard's tar."""
     return f"{tar_path(shard)}.idx"
 
 

@@ -1,4 +1,4 @@
-"""What the ledger is made of: allocation rules, lines to be paid, entries and their table."""
+"""The ledger's data types: allocation rules, payable lines, entries and their table."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-#: A split of one asset sums to exactly this many basis points.
+#: The shares of one asset sum to exactly this many basis points.
 FULL_SPLIT_BP = 10_000
 
 
 class Allocation(StrEnum):
-    """How a deal shares the contributors' part of the pool."""
+    """How a deal divides the contributors' part of the pool."""
 
     PER_ASSET = "per_asset"
     """Every delivered asset counts once."""
@@ -26,10 +26,10 @@ class Allocation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One line of the ledger: what one contributor earns by one asset in one delivery.
+    """One line of the ledger: what one contributor earns for one asset in one delivery.
 
-    The fields stand in the order of `LEDGER_SCHEMA`. Everything up to `amount_minor` and
-    `currency` is for the agency and the contributor; buyers see the commitments alone.
+    The fields are in the order of `LEDGER_SCHEMA`. Everything up to `amount_minor` and
+    `currency` is for the agency and the contributor; buyers see only the commitments.
 
     Args:
         entry_index: Position in the log, from 0.
@@ -37,7 +37,7 @@ class LedgerEntry:
         asset_id: The agency's id of the asset.
         contributor_id: The agency's id of the contributor.
         share_bp: Share of the asset, in basis points.
-        weight: What the asset counted under the deal's rule.
+        weight: The asset's weight under the deal's allocation rule.
         amount_minor: The amount in minor units of `currency`; corrections may be negative.
         currency: ISO 4217 code.
         shard: Name of the shard with the asset's first sample.

@@ -1,4 +1,4 @@
-"""The manifest: what a delivery consists of, signed, with an explicit end."""
+"""The manifest: a signed list of everything in a delivery, with explicit totals at the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class _Record(BaseModel):
 
 
 class DealRecord(_Record):
-    """The deal's terms as the buyer knows them; money is not among them."""
+    """The deal's terms as the buyer knows them, without the price."""
 
     deal_id: str
     buyer: str
@@ -25,12 +25,12 @@ class DealRecord(_Record):
 
 
 class ModelRecord(_Record):
-    """The models that captioned and embedded."""
+    """The models that wrote the captions and computed the embeddings."""
 
     clip: str  # architecture, digest of the weights, precision
     captioner: str
     demonstration: bool
-    notice: str  # says so in words where a model is the demonstration model
+    notice: str  # a sentence that says so if a model is the demonstration model
 
 
 class StepRecord(_Record):
@@ -46,7 +46,7 @@ class StepRecord(_Record):
 
 
 class ShardRecord(_Record):
-    """A shard: its tar."""
+    """A shard's tar."""
 
     name: str
     family: str
@@ -64,7 +64,7 @@ class LedgerRecord(_Record):
 
 
 class FileRecord(_Record):
-    """A published file, the manifest itself excepted."""
+    """A published file other than the manifest itself."""
 
     path: str  # below delivery/
     bytes: int
@@ -72,7 +72,7 @@ class FileRecord(_Record):
 
 
 class EndRecord(_Record):
-    """Totals; a manifest without them was cut."""
+    """Totals; a manifest without them is truncated."""
 
     shards: int
     samples: int

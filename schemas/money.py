@@ -1,7 +1,7 @@
-"""Money as integers in the minor unit of an ISO 4217 currency. Floats never touch it.
+"""Reads and writes amounts of money as integers in the currency's minor unit, never as floats.
 
-The list holds every active ISO 4217 code that has a minor unit, the fund codes among them. Codes
-without one (gold, special drawing rights, testing) are left out: nobody can be paid in them.
+The list contains every active ISO 4217 code that has a minor unit, including the fund codes. Codes
+without one (gold, special drawing rights, testing) are omitted, since nobody can be paid in them.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _CODES_BY_EXPONENT = {
     """,
 }
 
-#: How many digits stand after the point, by currency code.
+#: The number of decimal digits, by currency code.
 EXPONENTS: dict[str, int] = {
     code: exponent for exponent, codes in _CODES_BY_EXPONENT.items() for code in codes.split()
 }
 
 
 def exponent(currency: str) -> int:
-    """How many decimal digits the currency has.
+    """Returns how many decimal digits a currency has.
 
     Args:
         currency: An ISO 4217 code in capitals, such as `USD`.
@@ -64,10 +64,10 @@ def exponent(currency: str) -> int:
 
 
 def parse_amount(text: str, currency: str) -> int:
-    """Read a decimal amount, exactly.
+    """Reads a decimal amount exactly.
 
     Args:
-        text: Digits, with a point and more digits where the currency has them: `100000.00`.
+        text: Digits, with a point and decimals if the currency has them: `100000.00`.
         currency: An ISO 4217 code in capitals.
 
     Returns:
@@ -105,14 +105,14 @@ def parse_amount(text: str, currency: str) -> int:
 
 
 def format_amount(minor: int, currency: str) -> str:
-    """Write minor units as a decimal amount, with all the digits that the currency has.
+    """Writes minor units as a decimal amount, with all the decimals that the currency has.
 
     Args:
         minor: Minor units; a correction may be negative.
         currency: An ISO 4217 code in capitals.
 
     Returns:
-        The amount as `parse_amount` reads it, with a minus where it is negative.
+        The amount in the form that `parse_amount` reads, with a minus sign if it is negative.
 
     Raises:
         InputError: The currency is unknown, or `minor` is not an integer.
@@ -132,6 +132,6 @@ def format_amount(minor: int, currency: str) -> str:
 
 
 def _shorten(value: object) -> str:
-    """The value as a message shows it: quoted, and short however long it was."""
+    """Returns a value as messages show it: quoted, and shortened if it is long."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"

@@ -1,7 +1,7 @@
-"""Reasons: codes for why an asset is refused or could not be read, with what people are told.
+"""Reasons: codes for why an asset is refused or could not be read, with texts that explain them.
 
-A reason of screening's comes with its rule, in `pipelines/rights/rules/`; those of every other
-step are listed here. `pipelines.rights.rules.reasons.REASONS` has them all.
+The reasons of screening are defined with their rules, in `pipelines/rights/rules/`; those of every
+other step are listed here. `pipelines.rights.rules.reasons.REASONS` has them all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
 
 class Stage(StrEnum):
-    """The step that decided."""
+    """The step that decided on an asset."""
 
     READ = "read"
     SCREEN = "screen"
@@ -31,16 +31,16 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class ReasonInfo:
-    """What people are told about a reason.
+    """The explanation of a reason.
 
     Attributes:
         stage: The step that gives it.
-        outcome: Refused (a rule said no) or dead letter (we could not read it).
+        outcome: Refused (a rule said no) or failed (the asset could not be read).
         sentence: What it means, in plain words.
         source: The column, table or signal at fault.
-        remedy: What would clear it.
-        governed_by: The keys of the deal that decide how strict the rule is, the first to look at
-            first; none where no deal lets such an asset pass.
+        remedy: How to fix it.
+        governed_by: The keys of the deal that decide how strict the rule is, most relevant first;
+            none if no deal lets such an asset pass.
     """
 
     stage: Stage
@@ -51,7 +51,8 @@ class ReasonInfo:
     governed_by: tuple[str, ...] = ()
 
 
-# Keys that say which purposes an asset must be cleared for, and what settles them besides.
+# The keys that decide which purposes an asset must be cleared for; and the same after the key of
+# agreements, which may override a denial.
 NEEDED_PURPOSE_KEYS = ("purposes", "rights.inference")
 AGREEMENT_KEYS = ("agreements", *NEEDED_PURPOSE_KEYS)
 
@@ -81,16 +82,16 @@ def _select(code: str, sentence: str, key: str, remedy: str) -> _Entry:
 
 
 class Reason(StrEnum):
-    """Every reason that a step other than screening gives, each one entry.
+    """Every reason that a step other than screening gives.
 
-    Codes are stable: they are in published tables.
+    Codes are stable, because they are in published tables.
     """
 
     _value_: str
     info: ReasonInfo
 
     def __new__(cls, code: str, *info: ReasonInfo) -> Self:
-        """Makes a member out of an entry. Its value is the code: `Reason(code)` finds it again."""
+        """Makes a member from an entry. Its value is the code, so `Reason(code)` returns it."""
         member = str.__new__(cls, code)
         member._value_ = code
         [member.info] = info
@@ -109,7 +110,7 @@ class Reason(StrEnum):
 
     MEDIA_NOT_ALLOWED = _media(
         "media.not_allowed",
-        "The media lies outside the roots and hosts that the run may reach.",
+        "The media is outside the roots and hosts that the run may access.",
         "List its root or host in the deal's [sources] or on the command line.",
         "sources.roots",
         "sources.hosts",
@@ -123,70 +124,70 @@ class Reason(StrEnum):
     MEDIA_TOO_LARGE = _media(
         "media.too_large",
         "The file has more bytes or pixels than the run accepts.",
-        "Raise limits.max_pixels or limits.max_media_bytes, if the file is honest.",
+        "Raise limits.max_pixels or limits.max_media_bytes, if the file is genuine.",
         "limits.max_pixels",
         "limits.max_media_bytes",
     )
     MEDIA_DIGEST_MISMATCH = _media(
         "media.digest_mismatch",
-        "The bytes are not those the catalogue describes.",
+        "The file's sha256 is not the one that the catalogue states.",
         "Correct assets.sha256 or the file.",
     )
     MEDIA_UNSUPPORTED_FORMAT = _media(
         "media.unsupported_format",
-        "The bytes are none of JPEG, PNG, WebP, MP4.",
+        "The file is not a JPEG, PNG, WebP or MP4.",
         "Convert the file.",
     )
     MEDIA_TYPE_MISMATCH = _media(
         "media.type_mismatch",
-        "The bytes are not what the file's name or media_type says.",
-        "Name the file for what it is.",
+        "The file's format is not what its name or media_type says.",
+        "Correct the file's name or assets.media_type.",
     )
     MEDIA_UNDECODABLE = _media(
         "media.undecodable",
-        "The file is damaged or cut, or its decoder failed.",
+        "The file is damaged or truncated, or its decoder failed.",
         "Replace the file.",
     )
 
     FILE_DENIED = _file(
         "file.denied",
-        "The file's own metadata deny a purpose that is needed.",
+        "The file's own metadata denies a purpose that is needed.",
         "XMP, C2PA",
-        "A signed agreement with every contributor that covers the purpose.",
+        "Sign an agreement with every contributor that covers the purpose.",
         *AGREEMENT_KEYS,
     )
     FILE_CONDITIONAL = _file(
         "file.conditional",
-        "The file's own metadata allow a needed purpose on a condition only.",
+        "The file's own metadata allows a needed purpose only on a condition.",
         "XMP, C2PA",
-        "A signed agreement with every contributor that covers the purpose.",
+        "Sign an agreement with every contributor that covers the purpose.",
         *AGREEMENT_KEYS,
     )
     FILE_UNREADABLE = _file(
         "file.unreadable",
-        "The file carries rights metadata that cannot be read.",
+        "The file contains rights metadata that cannot be read.",
         "XMP, EXIF, C2PA",
         "Write the metadata again, or remove it.",
     )
     FILE_AI_GENERATED = _file(
         "file.ai_generated",
-        "The file says that it is AI-generated, and the deal takes none.",
+        "The file says that it is AI-generated, which the deal does not accept.",
         "Iptc4xmpExt:DigitalSourceType, C2PA",
-        'A deal with rights.ai_generated = "label".',
+        'Use a deal with rights.ai_generated = "label".',
         "rights.ai_generated",
     )
     SERVER_DENIED = _file(
         "server.denied",
         "The server that the media comes from denies a purpose that is needed.",
         "HTTP headers, robots.txt, tdmrep.json, RSL",
-        "A signed agreement with every contributor that covers the purpose.",
+        "Sign an agreement with every contributor that covers the purpose.",
         *AGREEMENT_KEYS,
     )
     SERVER_CONDITIONAL = _file(
         "server.conditional",
-        "The server that the media comes from allows a needed purpose on a condition only.",
+        "The server that the media comes from allows a needed purpose only on a condition.",
         "HTTP headers, robots.txt, tdmrep.json, RSL",
-        "A signed agreement with every contributor that covers the purpose.",
+        "Sign an agreement with every contributor that covers the purpose.",
         *AGREEMENT_KEYS,
     )
     SERVER_UNREADABLE = _file(
@@ -238,69 +239,69 @@ class Reason(StrEnum):
         "conflict.copyright",
         "The file names different owners of the copyright.",
         "EXIF, IIM, XMP",
-        'Correct the file, or a deal with rights.copyright_conflicts = "accept".',
+        'Correct the file, or use a deal with rights.copyright_conflicts = "accept".',
         "rights.copyright_conflicts",
     )
 
     PROFILE_NO_CAPTION = _profile(
         "profile.no_caption",
-        "There is no caption: the contributor wrote none, and no model may, or did.",
+        "There is no caption: the contributor wrote none, and no model was allowed to or did.",
         "assets.title, assets.description",
         "Write a title, or get consent to inference.",
     )
     PROFILE_NO_SHOT_CAPTIONS = _profile(
         "profile.no_shot_captions",
-        "The film has several shots, which no model may caption, and the deal's profile "
-        "needs a caption of each.",
+        "The film has several shots, which no model is allowed to caption, and the deal's profile "
+        "needs a caption for each.",
         "consents, assets.media_uri",
-        "Get consent to inference, or cut the film into its shots.",
+        "Get consent to inference, or split the film into its shots.",
     )
     PROFILE_TOO_MANY_SHOTS = _profile(
         "profile.too_many_shots",
-        "The film has more shots than are captioned.",
+        "The film has more shots than can be captioned.",
         "assets.media_uri",
-        "Cut the film into shorter ones.",
+        "Split the film into shorter ones.",
     )
     PROFILE_NOT_MOVING = _profile(
         "profile.not_moving",
-        "The film has one frame, or no length.",
+        "The film has only one frame, or no duration.",
         "assets.media_uri",
         "Deliver it as a picture.",
     )
     PROFILE_NO_FRAME_RATE = _profile(
         "profile.no_frame_rate",
-        "The film does not say its frame rate, and it cannot be guessed.",
+        "The film does not state its frame rate, and it cannot be inferred.",
         "assets.media_uri",
         "Export the film again with a time for each frame.",
     )
     PROFILE_UNMET = _profile(
         "profile.unmet",
-        "The asset cannot give what the deal's profile needs; the detail says what.",
+        "The asset lacks something that the deal's profile needs; the detail says what.",
         "assets.media_uri",
-        "Another profile, or another original.",
+        "Use another profile, or supply another original.",
     )
 
     SELECT_TOO_SMALL = _select(
         "select.too_small",
-        "The shorter side has fewer pixels than the deal asks.",
+        "The shorter side has fewer pixels than the deal requires.",
         "select.min_short_side",
-        "A larger original.",
+        "Supply a larger original.",
     )
     DUPLICATE_EXACT = _select(
         "duplicate.exact",
-        "Another asset of the delivery has the same bytes.",
+        "Another asset in the delivery has the same bytes.",
         "select.dedupe",
         "None needed.",
     )
     DUPLICATE_NEAR = _select(
         "duplicate.near",
-        "Another asset of the delivery shows nearly the same picture.",
+        "Another asset in the delivery shows nearly the same picture.",
         "select.dedupe",
         "None needed.",
     )
     SELECT_OVER_CAP = _select(
         "select.over_cap",
-        "The deal's cap was reached by other assets.",
+        "Other assets already fill the deal's cap.",
         "select.max_assets",
-        "A larger cap.",
+        "Raise the cap.",
     )

@@ -1,4 +1,4 @@
-"""The one lattice of purposes and values that every rights signal is read into."""
+"""The purposes and permissions that every rights signal is translated into."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Purpose(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a signal says of a purpose. Only `ALLOW` permits anything."""
+    """What a signal says about a purpose. Only `ALLOW` permits anything."""
 
     ALLOW = "allow"
     DENY = "deny"
@@ -27,11 +27,11 @@ class Permission(StrEnum):
 
 PURPOSES: tuple[Purpose, ...] = tuple(Purpose)
 
-# A consent event may speak of every purpose at once.
+# In a consent event, this stands for every purpose.
 ALL_PURPOSES = "all"
 
-# IPTC NewsCodes, http://cv.iptc.org/newscodes/digitalsourcetype/ ; True where the code says that
-# the pixels, or some of them, came out of a trained or programmed generator.
+# IPTC NewsCodes, http://cv.iptc.org/newscodes/digitalsourcetype/ ; True if the code says that some
+# or all of the pixels were produced by a trained or programmed generator.
 DIGITAL_SOURCE_TYPES: dict[str, bool] = {
     "digitalCapture": False,
     "computationalCapture": False,
@@ -46,7 +46,7 @@ DIGITAL_SOURCE_TYPES: dict[str, bool] = {
     "softwareImage": False,
     "dataDrivenMedia": False,
     "screenCapture": False,
-    # These two may hold generated elements by their own definitions, and unknown is no.
+    # By their definitions these two may contain generated elements; the strict reading applies.
     "virtualRecording": True,
     "composite": True,
     "compositeCapture": False,

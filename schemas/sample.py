@@ -1,6 +1,6 @@
-"""Whose words a sample's caption is, and what the ledger is told of a sample.
+"""Where a sample's caption comes from, and the row that the ledger needs for a delivered asset.
 
-What the buyer sees of one is in schemas/profiles/.
+The sample that the buyer gets is defined in schemas/profiles/.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import pyarrow as pa
 
 
 class CaptionSource(StrEnum):
-    """Whose words a caption is."""
+    """Where a caption comes from."""
 
     MODEL = "model"
-    TITLE = "title"  # the contributor's, where the rights forbid captioning
-    DESCRIPTION = "description"  # likewise, where there is no title
+    TITLE = "title"  # the contributor's, if the rights forbid captioning
+    DESCRIPTION = "description"  # likewise, if there is no title
     NONE = "none"
 
 
@@ -35,7 +35,7 @@ class DeliveredAssetRow(TypedDict):
     overrides: str
 
 
-# One row an asset in the work area, for the ledger and the decisions; never published.
+# One row per asset, kept in the work area for the ledger and the decisions; never published.
 DELIVERED_ASSETS_SCHEMA = pa.schema(
     [
         pa.field("asset_id", pa.string(), nullable=False),

@@ -1,4 +1,4 @@
-"""The table beside a shard: one row a sample, in the order of the tar."""
+"""The table beside a shard: one row per sample, in the order of the tar."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 
 class SampleRow(TypedDict):
-    """A row of SHARD_TABLE_SCHEMA, all but where the sample lies in the tar."""
+    """A row of SHARD_TABLE_SCHEMA without the columns that locate the sample in the tar."""
 
     key: str
     shard: str
@@ -48,7 +48,7 @@ class SampleRow(TypedDict):
 
 
 class MemberColumns(TypedDict):
-    """Where a sample's members lie in the tar, in bytes, and their digests, hex."""
+    """Offsets and lengths (in bytes) of a sample's members in the tar, and their digests in hex."""
 
     sha256: str
     media_member: str
@@ -89,7 +89,7 @@ SHARD_TABLE_SCHEMA = pa.schema(
         pa.field("profile", pa.string(), nullable=False),
         pa.field("deal_id", pa.string(), nullable=False),
         pa.field("asset", pa.string(), nullable=False),
-        # Salted commitments, hex; of contributors, in the order of the ledger's entries.
+        # Salted commitments, hex; those of contributors are in the order of the ledger's entries.
         pa.field("contributors", pa.list_(pa.string()), nullable=False),
         pa.field("consents", pa.list_(pa.string()), nullable=False),
         pa.field("releases", pa.list_(pa.string()), nullable=False),
@@ -118,7 +118,7 @@ SHARD_TABLE_SCHEMA = pa.schema(
         pa.field("error_message", pa.string()),
         pa.field("sha256", pa.string(), nullable=False),
         pa.field("media_member", pa.string(), nullable=False),
-        pa.field("media_offset", pa.int64(), nullable=False),  # bytes into the tar
+        pa.field("media_offset", pa.int64(), nullable=False),  # bytes from the start of the tar
         pa.field("media_length", pa.int64(), nullable=False),
         pa.field("txt_offset", pa.int64(), nullable=False),
         pa.field("txt_length", pa.int64(), nullable=False),
@@ -131,7 +131,7 @@ SHARD_TABLE_SCHEMA = pa.schema(
     ]
 )
 
-# One row a shot of a shard's films, beside the other embeddings; joined to samples by key.
+# One row per shot of a shard's films, stored beside the other embeddings; joined to samples by key.
 _SHOTS_TABLE_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("key", pa.string(), nullable=False),
     pa.field("shot", pa.int32(), nullable=False),  # from 0

@@ -1,4 +1,4 @@
-"""What files, servers, catalogues and people say about rights: one record for all of them."""
+"""Records for what files, servers, catalogues and people state about rights."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from schemas.rights import Permission, Purpose
 
 
 class Origin(StrEnum):
-    """What kind of thing speaks; how much its word weighs depends on it (docs/rights.md)."""
+    """Where a statement comes from, which decides how much weight it has (docs/rights.md)."""
 
-    CATALOGUE = "catalogue"  # a grant column, the agency's own
+    CATALOGUE = "catalogue"  # a grant column, set by the agency
     FILE = "file"  # metadata inside the media
     SERVER = "server"  # an HTTP header, or a file beside the media on its server
 
@@ -26,14 +26,14 @@ class Signal:
     """One statement about one purpose.
 
     Attributes:
-        origin: What kind of thing speaks.
-        purpose: What it speaks of.
-        value: What it says, in the one lattice.
-        who: Who says it: `agency`, a contributor's id, a C2PA signer, a host; "" for nobody.
-        where: Where it stands: a column, an XMP property, a C2PA assertion, a header, a file.
-        sha256: Digest of the raw bytes that say it, hex.
-        when: When it was said, ISO 8601, where it is dated; else "", and the run's `as_of`, when it
-            was read, stands for it.
+        origin: Where it comes from.
+        purpose: The purpose that it is about.
+        value: Its meaning: allow, deny, conditional or unknown.
+        who: Who states it: `agency`, a contributor's id, a C2PA signer, a host; "" for nobody.
+        where: Its location: a column, an XMP property, a C2PA assertion, a header, a file.
+        sha256: Digest of the raw bytes of the statement, hex.
+        when: Its date, ISO 8601; "" if it is not dated, and then the run's `as_of`, when it was
+            read, is used instead.
         said: The raw value, one printable line.
     """
 
@@ -48,13 +48,13 @@ class Signal:
 
 
 class AssertionKind(StrEnum):
-    """What a file may state besides purposes."""
+    """What a file may state other than permissions for purposes."""
 
     MODEL_RELEASE = "model_release"  # MR-NON, MR-NAP, MR-UMR, MR-LMR
     PROPERTY_RELEASE = "property_release"  # PR-NON, PR-NAP, PR-UPR, PR-LPR
     MODEL_RELEASE_ID = "model_release_id"
     PROPERTY_RELEASE_ID = "property_release_id"
-    MINOR_AGE = "minor_age"  # AG-UNK, AG-A25 … AG-A15, AG-U14: of the youngest person shown
+    MINOR_AGE = "minor_age"  # AG-UNK, AG-A25 … AG-A15, AG-U14: the youngest person's
     SOURCE_TYPE = "source_type"  # term of IPTC's digitalsourcetype, without its prefix
     ALTERATION = "alteration"  # AL-CRP, AL-FLP, AL-RET, AL-CLR, AL-DCL, AL-MRG
     FILE_CONSTRAINT = "file_constraint"  # IF-MFN, IF-MID, IF-MMD, IF-MFT
@@ -63,12 +63,12 @@ class AssertionKind(StrEnum):
     CREATOR = "creator"
     CONSTRAINT_TEXT = "constraint_text"  # plus:OtherConstraints
     C2PA_STATE = "c2pa_state"  # Trusted, Valid, Invalid
-    REMOTE_MANIFEST = "remote_manifest"  # where a manifest is said to lie; never fetched
+    REMOTE_MANIFEST = "remote_manifest"  # the stated address of a manifest; never fetched
 
 
 @dataclass(frozen=True)
 class FileAssertion:
-    """One statement of fact in a file. Attributes as in `Signal`."""
+    """One statement of fact in a file. The attributes are as in `Signal`."""
 
     kind: AssertionKind
     value: str
@@ -78,11 +78,11 @@ class FileAssertion:
 
 @dataclass(frozen=True)
 class ReadingFault:
-    """Rights metadata that could not be read: it may have said no, so it refuses.
+    """Rights metadata that could not be read. It may deny a purpose, so the asset is refused.
 
     Attributes:
         origin: File or server.
-        where: Where it stands.
+        where: Its location.
         detail: What is wrong with it, one printable line.
         sha256: Digest of the raw bytes, hex.
     """
@@ -95,7 +95,7 @@ class ReadingFault:
 
 @dataclass(frozen=True)
 class Reading:
-    """All that one reader, or several, found."""
+    """Everything that one or more readers found."""
 
     signals: tuple[Signal, ...] = ()
     claims: tuple[FileAssertion, ...] = ()
@@ -106,7 +106,7 @@ class Reading:
 
 
 def merge_readings(readings: Iterable[Reading]) -> Reading:
-    """Several readings as one, in their order; what is said twice in one place is kept once."""
+    """Returns several readings as one, in order; identical statements are kept once."""
     all_readings = list(readings)
     return Reading(
         tuple(dict.fromkeys(signal for reading in all_readings for signal in reading.signals)),
@@ -116,7 +116,7 @@ def merge_readings(readings: Iterable[Reading]) -> Reading:
 
 
 def raw_sha256(raw: bytes | str) -> str:
-    """Digest of the raw bytes of a statement, hex."""
+    """Returns the digest of a statement's raw bytes, in hex."""
     data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
     return hashlib.sha256(data).hexdigest()
 
@@ -137,20 +137,20 @@ class SignalRow(TypedDict):
     overridden_by: str
 
 
-# The agency's record of what files and servers say of assets, and of every no that a signed
-# agreement overrides: one row a statement.
+# The agency's record of what files and servers state about assets, and of every denial that a
+# signed agreement overrides: one row per statement.
 SIGNALS_SCHEMA = pa.schema(
     [
         pa.field("asset_id", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),  # signal, fault, or a ClaimKind
         pa.field("origin", pa.string(), nullable=False),
-        pa.field("purpose", pa.string(), nullable=False),  # of a signal, as `said_by`; else ""
+        pa.field("purpose", pa.string(), nullable=False),  # only for signals; else ""
         pa.field("value", pa.string(), nullable=False),
         pa.field("said_by", pa.string(), nullable=False),
         pa.field("where", pa.string(), nullable=False),
         pa.field("said", pa.string(), nullable=False),  # raw, one line
         pa.field("sha256", pa.string(), nullable=False),
-        pa.field("when", pa.string(), nullable=False),  # said, or else read: ISO 8601
+        pa.field("when", pa.string(), nullable=False),  # ISO 8601: stated or, if unknown, read
         pa.field("overridden_by", pa.string(), nullable=False),  # an agreement, or ""
     ]
 )

@@ -1,4 +1,4 @@
-"""A unit's table: cleared assets with what their files were found to be."""
+"""A unit's table: cleared assets, with the facts that were read from their files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.features import FACTS_SCHEMA, SHOT_CAPTION_TYPE, SHOT_TYPE, MediaFa
 
 
 class Agreement(TypedDict):
-    """What a contributor signed for a purpose."""
+    """A contributor's signed agreement for a purpose."""
 
     purpose: str
     contributor_id: str
@@ -29,7 +29,7 @@ AGREEMENT_TYPE = pa.struct(
 
 
 class ClearedRights(TypedDict):
-    """What CLEARED_RIGHTS_FIELDS hold."""
+    """The values of CLEARED_RIGHTS_FIELDS."""
 
     inference: bool
     usable_until: date | None
@@ -38,7 +38,7 @@ class ClearedRights(TypedDict):
 
 CLEARED_RIGHTS_FIELDS: tuple[pa.Field[pa.DataType], ...] = (
     pa.field("inference", pa.bool_(), nullable=False),
-    pa.field("usable_until", pa.date32()),  # where it is before the deal's last day
+    pa.field("usable_until", pa.date32()),  # if it is before the deal's last day
     pa.field("agreements", pa.list_(AGREEMENT_TYPE), nullable=False),
 )
 
@@ -48,12 +48,12 @@ class ClearedRow(AssetRow, ClearedRights):
 
 
 CONTRIBUTOR_CAPTION_COLUMNS: tuple[Literal["title", "description"], ...] = ("title", "description")
-#: What binds whoever uses the file; each kind has a column.
+#: The kinds of constraint on the use of a file; each kind has a column.
 CONSTRAINTS = ("alteration", "file", "duplication")
 
 
 class UnitShot(ShotFrames):
-    """A shot with what a model says of it, but for its embedding, which the store keeps."""
+    """A shot with a model's caption and score; its embedding stays in the feature store."""
 
     caption: str
     clip_score: float

@@ -1,4 +1,4 @@
-"""The demo library that tests of the whole share: made once a session, by the real command."""
+"""Fixtures that all tests share, such as the demo library, made once per session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipelines.vision.models import ModelRef, parse_model
 from tests.end_to_end.command import Demo, make_demo
 from tests.shared import made_once
 
-# Speed is the benchmarks' matter: a busy machine must not fail a property.
+# Speed is measured by the benchmarks; property tests must not fail on a busy machine.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
@@ -18,7 +18,7 @@ ASSETS = 180
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the shared library takes as long as making it does."""
+    """Marks tests that need the shared library as `long`, since making it takes long."""
     for item in items:
         if "demo" in getattr(item, "fixturenames", ()):
             item.add_marker("long")
@@ -26,12 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
-    """The shared library."""
+    """Returns the shared library."""
     made = made_once(tmp_path_factory, worker_id, "demo", lambda root: make_demo(root, ASSETS))
     return Demo(*made)
 
 
 @pytest.fixture(scope="session")
 def demo_model() -> ModelRef:
-    """The demonstration model."""
+    """Returns the demonstration model."""
     return parse_model("demo")

@@ -1,4 +1,4 @@
-"""A store that counts: how often each object was read."""
+"""A store that counts how often each object is read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipelines.storage.local_store import LocalStore
 
 @dataclass(frozen=True)
 class CountingStore(LocalStore):
-    """A folder's store.
+    """A local store that counts reads.
 
     Attributes:
-        reads: How often each object was opened, by its key.
+        reads: How often each object was opened, by key.
     """
 
     reads: Counter[str] = field(default_factory=Counter)

@@ -1,10 +1,11 @@
-"""A folder full of modules that must never run: each leaves a mark if it does."""
+"""A folder full of modules that must never run; each leaves a mark if it does."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-# Ours; what every interpreter imports at its start; what our processes import sooner or later.
+# Names of our modules, of those that every interpreter imports at start, and of those that our
+# processes import later.
 NAMES = (
     "pipelines/__init__",
     "schemas/__init__",
@@ -20,7 +21,7 @@ NAMES = (
 
 
 class Hostile:
-    """The folder, and the marks that were left.
+    """The folder, and the marks left in it.
 
     Args:
         root: A new folder.
@@ -43,6 +44,6 @@ class Hostile:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that lead an interpreter to the folder, unless it is told to ignore them."""
+        """Returns variables that point an interpreter to the folder, unless it ignores them."""
         start = str(self.folder / "sitecustomize.py")
         return {"PYTHONPATH": str(self.folder), "PYTHONSTARTUP": start}

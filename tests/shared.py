@@ -1,4 +1,4 @@
-"""What tests of several files share: made once a session, whichever worker comes first."""
+"""Makes folders that several test files share, once per session, by whichever worker is first."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def made_once(
     """Makes a folder; with pytest-xdist the first worker makes it and the others wait.
 
     Args:
-        factory: Of the session.
-        worker_id: Of pytest-xdist.
-        name: Of the folder.
-        make: Fills the folder, which is not there yet, and returns what JSON can hold.
+        factory: The session's factory of temporary folders.
+        worker_id: The worker's id in pytest-xdist.
+        name: The folder's name.
+        make: Fills the folder, which does not exist yet, and returns a JSON value.
 
     Returns:
         The folder and what `make` returned.

@@ -1,4 +1,4 @@
-"""The base install: what the wheel asks for, and that verifying needs nothing else."""
+"""The base install: the wheel's requirements, and that `verify` needs nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.end_to_end.command import CommandResult, Demo, environment
 
 ROOT = Path(__file__).parents[1]
 
-# What the base installs, by the names of packages and of what they are imported by.
+# The packages of the base install, by distribution name and by import name.
 BASE = set(
     "boto3 cryptography numpy orjson pyarrow pydantic rfc8785 rich tenacity urllib3 "
     "webdataset".split()
@@ -30,8 +30,8 @@ BASE = set(
 BASE_MODULES = BASE | {"botocore", "pydantic_core"}
 NEEDS_PACKAGE = {"demo", "check", "package", "explain", "odrl"}
 
-# Runs a command where nothing of the agency's side can be imported, torch for instance, which
-# webdataset uses where it is; then says which of some slow modules were imported.
+# Runs a command where no package of the agency's side can be imported, such as torch, which
+# webdataset uses if present; then prints which of some slow modules were imported.
 WITHOUT_PACKAGE = """
 import sys
 from pipelines.cli import PACKAGE_MODULES
@@ -54,7 +54,7 @@ sys.exit(code)
 
 
 def in_base(*arguments: object) -> tuple[CommandResult, set[str]]:
-    """A command in the base install, and which slow modules it imported."""
+    """Runs a command in the base install; returns its result and the slow modules it imported."""
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_PACKAGE, *map(str, arguments)],
         capture_output=True,
@@ -85,19 +85,19 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
     return Parser().parsestr(wheel.read(name).decode())
 
 
-def test_what_the_wheel_asks_for(wheel: zipfile.ZipFile) -> None:
+def test_wheel_requirements(wheel: zipfile.ZipFile) -> None:
     asked: dict[str, set[str]] = {"": set(), "package": set(), "test": set()}
     for line in metadata(wheel).get_all("Requires-Dist", []):
         found = re.match(r"""([A-Za-z0-9-]+)[^;]*(?:; extra == ["'](\w+)["'])?$""", line)
         assert found, line
         asked.setdefault(found[2] or "", set()).add(found[1])
     assert asked[""] == BASE
-    assert "fairshard" in asked["test"]  # with [package], so that the tests have all of it
+    assert "fairshard" in asked["test"]  # including [package], which the tests need
     assert not asked["package"] & BASE
     assert {"torch", "apache-beam", "great-expectations", "av", "pandas"} <= asked["package"]
 
 
-def test_what_the_wheel_holds(wheel: zipfile.ZipFile) -> None:
+def test_wheel_contents(wheel: zipfile.ZipFile) -> None:
     held = set(wheel.namelist())
     for folder in ("pipelines", "schemas"):
         for path in (ROOT / folder).rglob("*"):
@@ -123,12 +123,12 @@ def test_every_module_belongs_to_the_base_or_to_the_package_extra() -> None:
     assert named | imported_by_name == BASE_MODULES | PACKAGE_MODULES
 
 
-def test_the_modules_that_are_named_as_missing_are_the_extras() -> None:
+def test_modules_reported_as_missing_are_the_extras() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extra = settings["project"]["optional-dependencies"]["package"]
     packages = {re.split("[<>=]", requirement)[0] for requirement in extra}
     found = packages_distributions()
-    own = PACKAGE_MODULES - {"google", "grpc"}  # which come with apache-beam
+    own = PACKAGE_MODULES - {"google", "grpc"}  # these come with apache-beam
     assert {found[module][0].replace("_", "-") for module in own} == packages
 
 
@@ -147,12 +147,12 @@ def test_commands_of_the_base(command: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("verify", "--help"), ("verify", "none", "--quiet")])
-def test_verify_starts_without_what_is_slow_to_import(arguments: tuple[str, ...]) -> None:
+def test_verify_starts_without_slow_imports(arguments: tuple[str, ...]) -> None:
     assert in_base(*arguments)[1] == set()
 
 
 @pytest.mark.parametrize("command", sorted(NEEDS_PACKAGE))
-def test_a_command_of_the_agency_says_what_is_missing(command: str) -> None:
+def test_agency_command_names_the_missing_extra(command: str) -> None:
     for more in ((), ("--help",)):
         ended, _ = in_base(command, *more)
         assert ended.code == 2 and ended.out == ""
@@ -161,14 +161,14 @@ def test_a_command_of_the_agency_says_what_is_missing(command: str) -> None:
         assert line.endswith("Run: pip install 'fairshard[package]'")
 
 
-def test_repair_says_what_is_missing(tmp_path: Path) -> None:
+def test_repair_names_the_missing_extra(tmp_path: Path) -> None:
     ended, _ = in_base("verify", tmp_path, "--repair", "--quiet")
     (line,) = ended.err.splitlines()
     assert ended.code == 2 and line.startswith("fairshard verify: --repair needs ")
 
 
-def test_a_fault_of_our_own_is_not_taken_for_a_missing_package() -> None:
-    """Nor is a package of the base that is missing."""
+def test_own_import_error_is_not_reported_as_a_missing_package() -> None:
+    """A missing package of the base install is not reported as an extra either."""
     for name in ("pipelines.nowhere", "pyarrow"):
         code = (
             "import sys; from pipelines import cli; from pipelines.commands import verify\n"
@@ -186,7 +186,7 @@ def test_a_fault_of_our_own_is_not_taken_for_a_missing_package() -> None:
         assert "fairshard[package]" not in done.stderr
 
 
-def test_the_demo_is_verified_in_the_base(demo: Demo) -> None:
+def test_base_install_verifies_the_demo(demo: Demo) -> None:
     for options in ((), ("--sample", 5)):
         ended, imported = in_base("verify", demo.delivery("demo-main"), "--json", *options)
         assert ended.code == 0, ended.err

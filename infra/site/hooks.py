@@ -1,6 +1,6 @@
-"""What the site adds to docs/: pages of the root, a page for each module, links that lead there.
+"""MkDocs hooks: add the root's pages and a page per module to the site, and link to them.
 
-`make docs` runs MkDocs, which calls the functions whose names begin with `on_`; see mkdocs.yml.
+`make docs` runs MkDocs, which calls the functions whose names start with `on_`; see mkdocs.yml.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("pipelines", "schemas")
-# Pages that lie outside docs/, by their path in the repository: where they lie in the site.
+# Pages outside docs/: their path in the repository, and their path in the site.
 OUTSIDE = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing/index.md",
@@ -27,12 +27,12 @@ OUTSIDE = {
 _INSIDE = {site: repository for repository, site in OUTSIDE.items()}
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]\n]*)\]\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
 _FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
-# A module, or a name in it, in a line that is no heading and not inside a link.
+# A module, or a name in it, that is not inside a link; headings are skipped by the caller.
 _NAMED = re.compile(r"(?<!\[)`(?P<module>(?:pipelines|schemas)/[\w/]+\.py)(?::(?P<name>[\w.]+))?`")
 
 
 def modules() -> Iterator[str]:
-    """The repository's modules by path, those left out whose own name is private."""
+    """Yields the paths of the repository's modules, except modules with a private name."""
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             if path.name == "__init__.py" or not path.name.startswith("_"):
@@ -40,22 +40,22 @@ def modules() -> Iterator[str]:
 
 
 def reference_page(module: str) -> str:
-    """Where the page of a module lies in the site; a package's is the index of its folder."""
+    """Returns the site path of a module's page; for a package, the index of its folder."""
     path = module.removesuffix(".py")
     folder, _, name = path.rpartition("/")
     return f"reference/{folder}/index.md" if name == "__init__" else f"reference/{path}.md"
 
 
 def dotted(module: str) -> str:
-    """The name by which a module is imported."""
+    """Returns the name by which a module is imported."""
     return module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def site_path(repository_path: str) -> str | None:
-    """Where a file of the repository lies in the site; None if the site does not have it.
+    """Returns the site path of a file of the repository; None if the site does not contain it.
 
     Args:
-        repository_path: Path below the root.
+        repository_path: Path relative to the root.
     """
     if repository_path in OUTSIDE:
         return OUTSIDE[repository_path]
@@ -67,7 +67,7 @@ def site_path(repository_path: str) -> str | None:
 
 
 def linked(source: str, target: str) -> str:
-    """The repository path that a link on a page leads to.
+    """Returns the repository path that a link on a page points to.
 
     Args:
         source: Repository path of the page.
@@ -77,10 +77,11 @@ def linked(source: str, target: str) -> str:
 
 
 def rewrite(markdown: str, source: str, page: str) -> str:
-    """The text of a page with links that fit the site; fenced blocks stay as they are.
+    """Returns the text of a page with its links changed to fit the site.
 
-    A link to a folder of the repository becomes plain text, since the site has no page for it. The
-    name of a module, or of a function in it, becomes a link to the module's page.
+    Fenced blocks stay as they are. A link to a folder of the repository becomes plain text, since
+    the site has no page for it. The name of a module, or of a function in it, becomes a link to the
+    module's page.
 
     Args:
         markdown: The text.
@@ -97,14 +98,14 @@ def rewrite(markdown: str, source: str, page: str) -> str:
         if (ROOT / path).is_dir():
             return text
         there = site_path(path)
-        # One that leads nowhere stays, and a strict build reports it.
+        # A broken link is kept, so that a strict build reports it.
         return found[0] if there is None else f"[{text}]({to(there)}{anchor})"
 
     def name(found: re.Match[str]) -> str:
         module, part = found["module"], found["name"] or ""
         if not (ROOT / module).is_file():
             return found[0]
-        # Constants have no place of their own on the page.
+        # Constants have no anchor on the page.
         anchor = f"#{dotted(module)}.{part}" if part and not part.isupper() else ""
         return f"[{found[0]}]({to(reference_page(module))}{anchor})"
 
@@ -120,7 +121,7 @@ def rewrite(markdown: str, source: str, page: str) -> str:
 
 
 def _reference_nav() -> list[object]:
-    """The modules as nested sections, one for each folder, in the form of mkdocs.yml."""
+    """Returns the modules as nested sections, one per folder, in the form of mkdocs.yml."""
     every = list(modules())
 
     def section(folder: str) -> list[object]:
@@ -144,10 +145,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds what lies outside docs/: pages of the root, modules, and files that pages link to."""
+    """Adds what is outside docs/: pages of the root, modules, and files that pages link to."""
     for repository, page in OUTSIDE.items():
         text = (ROOT / repository).read_text(encoding="utf-8")
-        # The first page has no neighbours to list beside it.
+        # The home page has no sibling pages, so its navigation column would be empty.
         start = "---\nhide: [navigation]\n---\n\n" if page == "index.md" else ""
         files.append(File.generated(config, page, content=start + text))
     for module in modules():
@@ -166,7 +167,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Rewrites the links of pages that were written for the repository."""
+    """Rewrites the links of pages that were written to be read in the repository."""
     uri = page.file.src_uri
     if uri.startswith("reference/"):
         return markdown

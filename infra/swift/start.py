@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Starts a real S3 on this machine: OpenStack Swift with s3api, and nothing but loopback.
+"""Starts a real S3 service, OpenStack Swift with s3api, that listens only on loopback.
 
     infra/swift/start.py [--home FOLDER] [--no-install]
 
 It needs Debian's memcached (`apt-get install memcached`) and, on first use, a package index: Swift
-is installed into an environment of its own in FOLDER (default: $FAIRSHARD_SWIFT_HOME, or
-~/.cache/fairshard/swift). When the server answers, one line of JSON is printed with its endpoint,
-access key, secret, region and the folder of its data; the secret is drawn anew each time. It runs
-until its standard input is closed or it is interrupted, then stops its five processes, each by its
-id, and removes its data.
+is installed into its own environment in FOLDER (default: $FAIRSHARD_SWIFT_HOME, or
+~/.cache/fairshard/swift). When the server is ready, it prints one line of JSON with its endpoint,
+access key, secret, region and data folder; every start has a new random secret. It runs until its
+standard input is closed or it is interrupted, then stops its five processes, each by its id, and
+removes its data.
 
-Exit codes: 0 it ran and was stopped, 1 it broke, 3 it cannot run here; the reason is on stderr.
+Exit codes: 0 it ran and was stopped, 1 it failed, 3 it cannot run here; the reason is on stderr.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ _PIPELINE = (
     " proxy-server"
 )
 
-# One process instead of nine calls of swift-ring-builder, which take seconds.
+# One process instead of nine calls to swift-ring-builder, which would take seconds.
 _RINGS = """\
 import sys
 from swift.common.ring import RingBuilder
@@ -126,17 +126,17 @@ for kind, port in zip(("account", "container", "object"), map(int, sys.argv[2:])
 
 
 class CannotRunError(Exception):
-    """Something that the server needs is not on this machine."""
+    """The server needs something that this machine does not have."""
 
 
 def default_home() -> Path:
-    """Where the environment is kept unless told otherwise."""
-    told = os.environ.get("FAIRSHARD_SWIFT_HOME")
-    return Path(told) if told else Path.home() / ".cache" / "fairshard" / "swift"
+    """Returns the folder of the environment unless --home is given."""
+    configured = os.environ.get("FAIRSHARD_SWIFT_HOME")
+    return Path(configured) if configured else Path.home() / ".cache" / "fairshard" / "swift"
 
 
 def find_memcached() -> str:
-    """Path of memcached.
+    """Returns the path of memcached.
 
     Raises:
         CannotRunError: If it is not installed.
@@ -148,17 +148,17 @@ def find_memcached() -> str:
 
 
 def prepare(home: Path, install: bool) -> Path:
-    """Makes the environment with Swift on first use; returns the folder of its commands.
+    """Creates the environment with Swift on first use; returns the folder of its commands.
 
     Raises:
-        CannotRunError: If it is not there and may not or cannot be made.
+        CannotRunError: If it does not exist and may not or cannot be created.
     """
     place, mark = home / "venv", home / "venv" / ".ready"
     wanted = _REQUIREMENTS.read_text(encoding="utf-8")
     if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
         return place / "bin"
     if not install:
-        raise CannotRunError(f"{place} is not ready: `make swift-env` makes it")
+        raise CannotRunError(f"{place} is not ready: run `make swift-env`")
     home.mkdir(parents=True, exist_ok=True)
     pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     steps = (
@@ -174,7 +174,7 @@ def prepare(home: Path, install: bool) -> Path:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at the moment; all held at once, so that none comes twice."""
+    """Returns distinct ports that are free at the moment; all are bound at once to ensure it."""
     with contextlib.ExitStack() as stack:
         found = []
         for _ in range(count):
@@ -189,9 +189,9 @@ def lay_out(folder: Path, commands: Path, ports: list[int], secret: str) -> None
 
     Args:
         folder: An empty folder.
-        commands: The environment's commands.
-        ports: Of the account, container and object servers, the proxy and memcached.
-        secret: What belongs to `ACCESS_KEY`.
+        commands: The folder of the environment's commands.
+        ports: Ports of the account, container and object servers, the proxy and memcached.
+        secret: The secret key that belongs to `ACCESS_KEY`.
     """
     etc = folder / "etc"
     for name in ("etc", "srv/d1", "run"):
@@ -223,7 +223,7 @@ def lay_out(folder: Path, commands: Path, ports: list[int], secret: str) -> None
 def start(
     folder: Path, commands: Path, memcached: str, ports: list[int]
 ) -> list[subprocess.Popen[bytes]]:
-    """Starts the five processes; each leads a group of its own, with the workers it forks."""
+    """Starts the five processes, each in its own process group with the workers that it forks."""
     cache = [memcached, "-l", "127.0.0.1", "-p", str(ports[4]), "-U", "0", "-m", "64"]
     if os.geteuid() == 0:
         cache += ["-u", getpass.getuser()]
@@ -245,10 +245,10 @@ def start(
 
 
 def await_ready(endpoint: str, running: list[subprocess.Popen[bytes]]) -> None:
-    """Waits until the proxy is healthy.
+    """Waits until the proxy's health check succeeds.
 
     Raises:
-        RuntimeError: If a process ended, or it took too long.
+        RuntimeError: If a process ended, or the proxy took too long.
     """
     until = time.monotonic() + _READY_S
     while time.monotonic() < until:
@@ -261,11 +261,11 @@ def await_ready(endpoint: str, running: list[subprocess.Popen[bytes]]) -> None:
         ):
             return
         time.sleep(0.05)
-    raise RuntimeError(f"it did not answer within {_READY_S:.0f} s")
+    raise RuntimeError(f"the proxy did not answer within {_READY_S:.0f} s")
 
 
 def stop(running: list[subprocess.Popen[bytes]]) -> None:
-    """Ends the processes that were started here, with the workers that they forked."""
+    """Stops the processes that were started here, and the workers that they forked."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for process in running:
             with contextlib.suppress(ProcessLookupError):
@@ -277,7 +277,7 @@ def stop(running: list[subprocess.Popen[bytes]]) -> None:
 
 
 def serve(home: Path, install: bool) -> None:
-    """Runs a server until standard input ends or a signal comes."""
+    """Runs a server until standard input is closed or a signal arrives."""
     memcached = find_memcached()
     commands = prepare(home, install)
     ended = threading.Event()
@@ -292,11 +292,11 @@ def serve(home: Path, install: bool) -> None:
             try:
                 await_ready(endpoint, running)
             except RuntimeError as error:
-                said = (folder / "log").read_text(encoding="utf-8", errors="replace")
-                raise RuntimeError(f"{error}\n{said[-2000:]}") from error
-            told = {"endpoint": endpoint, "access_key": ACCESS_KEY, "secret_key": secret}
-            told |= {"region": REGION, "data": str(folder / "srv")}
-            sys.stdout.write(json.dumps(told) + "\n")
+                log = (folder / "log").read_text(encoding="utf-8", errors="replace")
+                raise RuntimeError(f"{error}\n{log[-2000:]}") from error
+            details = {"endpoint": endpoint, "access_key": ACCESS_KEY, "secret_key": secret}
+            details |= {"region": REGION, "data": str(folder / "srv")}
+            sys.stdout.write(json.dumps(details) + "\n")
             sys.stdout.flush()
             threading.Thread(target=_await_end_of_input, args=(ended,), daemon=True).start()
             ended.wait()
@@ -314,7 +314,7 @@ def main() -> int:
     """Runs the command; returns its exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--home", type=Path, default=default_home(), metavar="FOLDER")
-    parser.add_argument("--no-install", action="store_true", help="use what is ready, or exit 3")
+    parser.add_argument("--no-install", action="store_true", help="exit 3 if not yet installed")
     options = parser.parse_args()
     try:
         serve(options.home.absolute(), not options.no_install)

@@ -58,7 +58,7 @@ class DecisionInputs:
     Attributes:
         deal: The deal.
         catalogue: The opened catalogue.
-        as_of: The instant that rights are judged at, UTC.
+        as_of: The instant at which rights are judged, UTC.
         policy: The places that media URIs may point to.
         limits: Limits on size and decoding cost of media.
         trust: The signers whose C2PA signatures are trusted.
@@ -79,12 +79,12 @@ class DecisionInputs:
 
 @dataclass(frozen=True)
 class AssetTrace:
-    """An asset's whole trace.
+    """The complete trace of an asset.
 
     Attributes:
         asset_id: The asset.
         row_count: How many rows have its id.
-        rows: The first of them: screened rows, then rows that could not be read.
+        rows: The first of these rows: screened ones, then ones that could not be read.
         warnings: Problems that stop a run of this deal before it reaches this asset.
         no_file_reason: Why the file was not fetched; "" if it was.
     """
@@ -119,18 +119,18 @@ def open_decision_inputs(
     roots: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
 ) -> DecisionInputs:
-    """Opens the inputs by which an asset is judged; writes nothing.
+    """Opens the inputs by which an asset is judged, without writing anything.
 
     Args:
         catalogue: Folder or s3:// prefix.
         deal: The deal.
-        as_of: The instant that rights are judged at, UTC.
+        as_of: The instant at which rights are judged, UTC.
         mapping: Path of a column mapping, or "".
-        roots: Further roots that media may lie under.
-        hosts: Further hosts that they may come from.
+        roots: Additional roots that may contain media.
+        hosts: Additional hosts that media may come from.
 
     Raises:
-        InputError: Naming the first input that is refused.
+        InputError: If an input is invalid; it names the first one.
     """
     return DecisionInputs(
         deal=deal,
@@ -164,13 +164,13 @@ def explain_asset(
     """Traces one asset.
 
     Args:
-        asset_id: Its id, or the location of a row whose id cannot be read.
+        asset_id: Its id, or the locator of a row whose id cannot be read.
         inputs: The inputs by which it is judged.
         fetch: Whether its file may be fetched.
         screening_tables: The tables it is joined to, if already read.
 
     Raises:
-        InputError: If no row has the id, or an input is refused.
+        InputError: If no row has the id, or an input is invalid.
         RunError: If a store fails.
     """
     found = _find_rows(_replace_surrogates(asset_id), inputs.catalogue)  # 1
@@ -219,7 +219,7 @@ def _find_rows(asset_id: str, catalogue: Catalogue) -> _FoundRows:
         raise InputError(
             "The catalogue has no such asset",
             one_line(asset_id),
-            f"Is it one of {suggestions}?" if suggestions else "Give an asset_id of the catalogue.",
+            f"Did you mean one of {suggestions}?" if suggestions else "Give an existing asset_id.",
         )
     return found
 
@@ -230,7 +230,7 @@ def _replace_surrogates(asset_id: str) -> str:
 
 
 def _similar_ids(ids: Column, asset_id: str) -> list[str]:
-    """Returns some ids that contain the given one or start like it."""
+    """Returns some ids that contain the given one or have the same start."""
     start = asset_id.strip()[:_SIMILAR_PREFIX_CHARS]
     chosen = pc.starts_with(ids, start, ignore_case=True)
     if asset_id.strip():

@@ -1,4 +1,4 @@
-"""Lists one asset's consents as dated lines: which hold at an instant, and why."""
+"""Lists one asset's consents as dated lines: which are in force at an instant, and why."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _STATE_TEXT = {
     DENY: "deny",
 }
 
-_LaterEvent = tuple[str | None, str, str, int]  # who, of what, what, when (µs since 1970)
+_LaterEvent = tuple[str | None, str, str, int]  # contributor, purpose, value, µs since 1970
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,16 @@ class ConsentLine:
     """One contributor's consent to one purpose at the instant.
 
     Attributes:
-        contributor_id: Who.
-        purpose: Of what.
+        contributor_id: The contributor.
+        purpose: The purpose.
         value: allow, deny, conditional, unknown, or "nothing on record".
-        since: When that was said, ISO 8601; "" for nothing.
-        narrowed: Whether it was said of this asset alone.
-        withdrawn: Whether a denial took back an earlier allow.
+        since: The date of that statement, ISO 8601; "" if there is none.
+        narrowed: Whether it was made for this asset only.
+        withdrawn: Whether it is a denial that withdrew an earlier allow.
         agreement: The agreement that the consent names, or "".
-        notes: What else was said, and does not hold.
-        needed: Whether the deal needs it.
-        reason: The code of the reason that it gives against the asset, if it does.
+        notes: Other statements, which are not in force.
+        needed: Whether the deal needs the purpose.
+        reason: The code of the reason that it gives against the asset; "" if none.
     """
 
     contributor_id: str
@@ -70,7 +70,7 @@ class ConsentLine:
 
     @property
     def description(self) -> str:
-        """What holds, without whom and of what."""
+        """What is in force, without the contributor and the purpose."""
         text = "withdrawn" if self.withdrawn else self.value
         if self.since:
             text += f" {'on' if self.withdrawn else 'since'} {self.since}"
@@ -86,11 +86,11 @@ class ConsentGroup:
     """Purposes to which one contributor gives the same consent.
 
     Attributes:
-        contributor_id: Who.
-        purposes: Of what.
-        description: What holds.
+        contributor_id: The contributor.
+        purposes: The purposes.
+        description: What is in force.
         needed: Whether the deal needs them.
-        reason: The code of the reason that it gives against the asset, if it does.
+        reason: The code of the reason that it gives against the asset; "" if none.
     """
 
     contributor_id: str
@@ -101,7 +101,7 @@ class ConsentGroup:
 
     @property
     def sentence(self) -> str:
-        """The whole line."""
+        """The complete line."""
         return f"{self.contributor_id}, {', '.join(self.purposes)}: {self.description}"
 
 
@@ -124,8 +124,8 @@ def consent_lines(
 
     Args:
         row: The asset's row.
-        consents: schemas.catalogue.CONSENTS_SCHEMA, for what is said after the instant.
-        index: The consents as they hold at the instant.
+        consents: The table (schemas.catalogue.CONSENTS_SCHEMA), for events after the instant.
+        index: The consents that are in force at the instant.
         deal: The deal.
         as_of_us: The instant, µs since 1970.
     """
@@ -221,7 +221,7 @@ def iso_instant(us: int) -> str:
     """Formats an instant (µs since 1970) as ISO 8601, as a date only if it is midnight UTC."""
     try:
         when = _EPOCH + timedelta(microseconds=us)
-    except OverflowError:  # a year that no calendar here has
+    except OverflowError:  # a year that datetime does not support
         return f"{us} µs since 1970"
     if (when - _EPOCH) % timedelta(days=1) == timedelta(0):
         return when.date().isoformat()

@@ -15,7 +15,7 @@ from schemas.reasons import Reason
 from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, ReadingFault, Signal
 from schemas.unit import ClearedRow
 
-# The catalogue's side of a conflict.
+# The catalogue column that each kind of conflict is with.
 _ConflictColumn = Literal[
     "people_count", "property", "release_ids", "minors", "digital_source_type"
 ]
@@ -34,17 +34,17 @@ class FileStatement:
 
     Attributes:
         kind: signal, fault, or a ClaimKind.
-        origin: Who speaks: the catalogue's grants, the file or the server.
-        purpose: What a signal speaks of; else "".
-        value: What it says.
-        who: Who says it, where it is known.
+        origin: Where it comes from: the catalogue's grants, the file or the server.
+        purpose: The purpose that a signal is about; else "".
+        value: Its meaning.
+        who: Who states it, if known.
         where: Where it was found.
         said: The raw value, one line.
         sha256: Digest of the raw bytes, hex.
-        when: When it was said, where it is dated.
+        when: Its date, if it has one.
         needed: Whether the deal requires its purpose; true for claims and faults.
         reasons: The reasons that it gives against the asset.
-        conflicts: For each conflict among them, the catalogue's side as column=value.
+        conflicts: For each conflict among them, the catalogue's value as column=value.
         overridden_by: The agreement that overrides it, or "".
     """
 
@@ -74,7 +74,7 @@ class FileStatement:
         return f"{self.source}{reading_text}"
 
     def evidence(self, reason: str) -> str:
-        """What gave a reason: for a conflict, both sides."""
+        """The values that gave a reason; for a conflict, those of both sides."""
         catalogue_value = dict[str, str](self.conflicts).get(reason)
         return (
             self.meaning
@@ -85,12 +85,12 @@ class FileStatement:
 
 @dataclass(frozen=True)
 class FileTrace:
-    """What was read of a file and its server.
+    """The rights statements that were read from a file and its server.
 
     Attributes:
-        media_sha256: Digest of the file, hex; "" where it could not be had.
-        statements: Everything said, in the order of the reading: of the catalogue's grants those
-            alone that an agreement overrides.
+        media_sha256: Digest of the file, hex; "" if it could not be fetched.
+        statements: All statements, in the order in which they were read. Of the catalogue's grants,
+            only those that an agreement overrides.
         inference: Whether the asset may be embedded and captioned.
         constraints: PLUS codes that travel with the sample, by kind.
         source_type: IPTC's term for how it was made, or "".
@@ -116,13 +116,13 @@ def file_trace(
     deal: Deal,
     as_of: date,
 ) -> FileTrace:
-    """Traces what was read of an asset's file.
+    """Traces the rights statements that were read from an asset's file and server.
 
     Args:
         row: Its row, with CLEARED_RIGHTS_FIELDS.
         media_sha256: Digest of the file, hex.
-        reading: All that catalogue, file and server say.
-        resolution: What that came to.
+        reading: Everything that catalogue, file and server state.
+        resolution: The result of resolving it.
         deal: The deal.
         as_of: The day on which the deal's agreements must be signed.
     """
@@ -189,7 +189,7 @@ def _assertion_statement(
     reasons = own_reasons
     if (
         assertion.kind is AssertionKind.COPYRIGHT
-    ):  # a notice contradicts other notices, never the catalogue
+    ):  # copyright notices contradict one another, never the catalogue
         notices = tuple(item for item in reading.claims if item.kind is AssertionKind.COPYRIGHT)
         reasons = resolve_rights(row, Reading(claims=notices), deal, as_of).reasons
     return FileStatement(

@@ -22,13 +22,13 @@ _VERSION = re.compile(r"v(\d{4,})")
 
 @dataclass(frozen=True)
 class RunLookup:
-    """The decisions of a deal's newest published version on an asset.
+    """The decisions on an asset in a deal's newest published version.
 
     Attributes:
         delivery: `<deal_id>/<version>`.
-        as_of: The instant that its rights were judged at, ISO 8601.
+        as_of: The instant at which its rights were judged, ISO 8601.
         terms_sha256: Digest of the terms that it was made under.
-        decisions: What it decided; one for each row, or none for an asset that it did not know.
+        decisions: One decision per row of the asset; none if the run had no such asset.
     """
 
     delivery: str
@@ -46,7 +46,7 @@ def look_up_run(output: str, deal_id: str, asset_id: str) -> RunLookup:
         asset_id: The asset.
 
     Raises:
-        InputError: If the output holds no published run of the deal.
+        InputError: If the output contains no published run of the deal.
         InputError: If its decisions were written by an earlier version of the program.
         RunError: If the manifest is damaged.
     """
@@ -54,9 +54,9 @@ def look_up_run(output: str, deal_id: str, asset_id: str) -> RunLookup:
     version = _newest_version(store, deal_id)
     if version is None:
         raise InputError(
-            "The output holds no published run of the deal",
+            "The output contains no published run of the deal",
             f"{output} has no {deal_id}/v0001/{layout.DELIVERY}/{layout.MANIFEST} or later",
-            "Give the --out of the run, or leave it out.",
+            "Give the --out of the run, or omit the option.",
         )
     manifest = _read_manifest(store, deal_id, version)
     folder = f"{layout.agency_prefix(deal_id, version)}/decisions"
@@ -84,7 +84,7 @@ def _read_manifest(store: Store, deal_id: str, version: str) -> Manifest:
 
 
 def _asset_decisions(store: Store, folder: str, asset_id: str) -> Iterator[Decision]:
-    """The asset's decisions, in the order of the table's parts; a batch is held at a time."""
+    """Yields the asset's decisions in the order of the table's parts, reading batch by batch."""
     for batch in read_decisions(store, folder):
         yield from decisions_of(
             batch.filter(pc.equal(batch.column("asset_id"), pa.scalar(asset_id)))

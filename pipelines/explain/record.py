@@ -1,4 +1,4 @@
-"""Formats a trace for machines, as one JSON document with stable keys."""
+"""Formats a trace as one JSON document with stable keys, for programs."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ def asset_trace_json(
 def run_warnings(
     asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
 ) -> list[str]:
-    """Returns warnings if a run had other inputs or reached another decision."""
+    """Returns warnings if a run had different inputs or reached a different decision."""
     if run is None:
         return []
     warnings = []
     if run.as_of != inputs.as_of.isoformat():
         warnings.append(f"That run judged rights as of {run.as_of}.")
     if run.terms_sha256 != inputs.deal.terms_sha256():
-        warnings.append("That run was made under other terms than the deal has now.")
+        warnings.append("That run was made under different terms from those the deal has now.")
     if warnings or asset_trace.file_not_read or not run.decisions:
         return warnings
-    # Later steps may refuse what is cleared here, but nothing that is refused here comes so far.
+    # Later steps may refuse what is cleared here, but nothing refused here reaches them.
     passed = all(map(_passed_rights, run.decisions))
     cleared = combined_outcome(asset_trace.rows) == "cleared"
     if passed != cleared:
-        warnings.append("That run decided otherwise: the catalogue or the file has changed since.")
+        warnings.append("That run decided differently: catalogue or file has changed since.")
     return warnings
 
 
 def _passed_rights(published: Decision) -> bool:
-    """Returns whether a run refused an asset, if at all, only for reasons not judged here."""
+    """Returns whether a run cleared an asset's rights, whatever later steps decided."""
     profile_refusal = bool(published.reasons) and all(
         code.startswith("profile.") for code in published.reasons
     )
@@ -64,8 +64,8 @@ def _passed_rights(published: Decision) -> bool:
 
 
 def _place(run: RunLookup) -> dict[str, str | None] | None:
-    """Returns shard and key of the asset's sample, if it was delivered."""
-    places = ({"shard": told.shard, "key": told.key} for told in run.decisions if told.shard)
+    """Returns the shard and key of the asset's sample, if it was delivered."""
+    places = ({"shard": item.shard, "key": item.key} for item in run.decisions if item.shard)
     return next(places, None)
 
 

@@ -30,10 +30,9 @@ class ReleaseLine:
 
     Attributes:
         release_id: Its id.
-        kind: model, property or another; "" where the releases table does not have it.
-        facts: Its dates, where it has them, as (column, value).
-        faults: Why it does not count for this asset under this deal, by codes of reasons; none for
-            a valid one.
+        kind: model, property or another; "" if it is not in the releases table.
+        facts: Its dates, as far as it has them, as (column, value).
+        faults: Codes of the reasons why it is not valid for this asset and deal; none if it is.
         fault_values: The values that its faults are about, as (column, value).
     """
 
@@ -45,7 +44,7 @@ class ReleaseLine:
 
     @property
     def is_valid(self) -> bool:
-        """Whether it counts as a valid release of a person or of property."""
+        """Whether it is a valid release of a person or of property."""
         return not self.faults and self.kind in _RELEASE_KINDS
 
     def evidence(self, fault: str) -> str:
@@ -63,9 +62,9 @@ def release_lines(
     """Returns every release that an asset names, once, in the asset's order.
 
     Args:
-        row_table: The asset's row, a table of one.
-        releases: schemas.catalogue.RELEASES_SCHEMA.
-        index: The same, judged for the deal and the instant.
+        row_table: The asset's row, as a table of one row.
+        releases: The table (schemas.catalogue.RELEASES_SCHEMA).
+        index: The same releases, judged for the deal and the instant.
         deal: The deal.
     """
     named = [
@@ -89,7 +88,7 @@ def _faults(named: NamedReleases, item: int) -> tuple[str, ...]:
     if named.position[item] < 0:
         return (_UNKNOWN_ID,)
     if not any(named.has_trait(kind)[item] for kind in (IS_MODEL, IS_PROPERTY)):
-        return ()  # one of another kind never counts
+        return ()  # a release of another kind is never valid
     return tuple(code for code in named.index.faults if named.has_fault(code)[item])
 
 

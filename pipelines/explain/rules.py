@@ -1,4 +1,4 @@
-"""Rules 1 to 13 of docs/rights.md for one asset: what each looked at, and its reasons."""
+"""Traces rules 1 to 13 of docs/rights.md for one asset: the values seen and the reasons given."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class RuleCheck:
 
     Attributes:
         rule: Its number in docs/rights.md.
-        name: What it is about.
+        name: Its subject.
         said: The values that it looked at, in one line.
-        reasons: The codes of the reasons that it gives; none where it clears the asset.
+        reasons: The codes of the reasons that it gives; none if it clears the asset.
     """
 
     rule: int
@@ -29,7 +29,7 @@ class RuleCheck:
 
 
 def trace_rules(traced: TracedRow, reasons: Collection[str]) -> tuple[RuleCheck, ...]:
-    """Returns every screening rule, in order, with those of its reasons that screening gave."""
+    """Returns every screening rule, in order, each with the reasons that screening gave for it."""
     return tuple(
         RuleCheck(
             topic.number,

@@ -1,4 +1,4 @@
-"""Formats a trace for people, as plain lines that fit one screen.
+"""Formats a trace as plain lines that fit on one screen, for people.
 
 Values come from catalogues and files that may be hostile: each is already one printable line, and
 lines are printed as text, so that markup or escape sequences in them have no effect.
@@ -26,10 +26,10 @@ from schemas.reasons import Outcome, Stage
 from schemas.signal import AssertionKind, Origin
 
 WIDTH = 100
-_MAX_CHARS = 240  # characters of a line's text before it is cut: --json has it whole
+_MAX_CHARS = 240  # characters after which a line's text is cut; --json has all of it
 _MAX_LINES = 8  # lines of one kind
 _MAX_ROWS = 3  # of one id
-_VERDICT_COLUMN = 76  # the column of a rule's verdict, where it fits
+_VERDICT_COLUMN = 76  # the column of a rule's verdict, if it fits
 _OUTCOME_LABELS = {
     "cleared": ("CLEARED", "bold green"),
     "refused": ("REFUSED", "bold red"),
@@ -57,7 +57,7 @@ def print_asset_trace(
 def asset_trace_lines(
     asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
 ) -> Iterator[str]:
-    """The lines of a trace."""
+    """Yields the lines of a trace."""
     deal = inputs.deal
     title = next(
         (row_trace.row["title"] for row_trace in asset_trace.rows if row_trace.row.get("title")),
@@ -70,7 +70,7 @@ def asset_trace_lines(
     for warning in asset_trace.warnings:
         yield from _wrap(_cut(" ".join(warning.split()), 2 * _MAX_CHARS), "warning: ", "  ")
     if asset_trace.row_count > 1:
-        yield f"{asset_trace.row_count} rows of the catalogue have this asset_id; each is refused."
+        yield f"{asset_trace.row_count} rows of the catalogue have this asset_id; all are refused."
     if combined_outcome(asset_trace.rows) == "cleared":
         yield from _wrap(_cleared_sentence(asset_trace))
     if asset_trace.row_count == 1:
@@ -94,14 +94,14 @@ def _outcome_label(asset_trace: AssetTrace) -> tuple[str, str]:
 
 def _cleared_sentence(asset_trace: AssetTrace) -> str:
     if asset_trace.file_not_read:
-        return "Nothing in the catalogue is against it."
+        return "Nothing in the catalogue rules it out."
     if any(row_trace.file and row_trace.file.overridden for row_trace in asset_trace.rows):
-        return "Nothing is against it but what a signed agreement overrides."
-    return "Nothing in the catalogue, in the file or on its server is against it."
+        return "Nothing rules it out except denials that a signed agreement overrides."
+    return "Nothing in the catalogue, in the file or on its server rules it out."
 
 
 def _duplicate_rows(asset_trace: AssetTrace) -> Iterator[str]:
-    """Yields the rows of one repeated id with their reasons only, since no row is cleared."""
+    """Yields the rows of a repeated id with only their reasons, since no row is cleared."""
     for number, row_trace in enumerate(asset_trace.rows[:_MAX_ROWS], 1):
         uri = row_trace.row.get("media_uri")
         named = f": {_cut(one_line(uri), 70)}" if uri else ""
@@ -166,15 +166,15 @@ def _consents(lines: Iterable[ConsentLine]) -> Iterator[str]:
 
 def _release(line: ReleaseLine) -> str:
     facts = dict(line.facts)
-    told = [line.kind or "not in the releases table"]
+    parts = [line.kind or "not in the releases table"]
     if "signed_at" in facts:
-        told.append(f"signed {facts['signed_at']}")
+        parts.append(f"signed {facts['signed_at']}")
     if "shoot_from" in facts or "shoot_until" in facts:
-        told.append(f"shoot {facts.get('shoot_from', '?')} to {facts.get('shoot_until', '?')}")
-    told.append(f"until {facts['valid_until']}" if "valid_until" in facts else "no end")
-    valid_text = "valid" if line.is_valid else "counts as neither"
+        parts.append(f"shoot {facts.get('shoot_from', '?')} to {facts.get('shoot_until', '?')}")
+    parts.append(f"until {facts['valid_until']}" if "valid_until" in facts else "no end")
+    valid_text = "valid" if line.is_valid else "neither a model nor a property release"
     faults = "; ".join(f"{fault} ({_fault_evidence(line, fault)})" for fault in line.faults)
-    return f"{line.release_id}  {', '.join(told)}: {faults or valid_text}"
+    return f"{line.release_id}  {', '.join(parts)}: {faults or valid_text}"
 
 
 def _fault_evidence(line: ReleaseLine, fault: str) -> str:
@@ -183,7 +183,7 @@ def _fault_evidence(line: ReleaseLine, fault: str) -> str:
 
 def _file(file: FileTrace, row: Mapping[str, object]) -> Iterator[str]:
     digest = f", sha256 {file.media_sha256[:12]}…" if file.media_sha256 else ""
-    end = digest or "; nothing was read of it"
+    end = digest or "; nothing was read from it"
     yield from ("", *_wrap(f"{_cut(one_line(row['media_uri']), 80)}{end}", "The file: ", "  "))
     if not file.media_sha256:
         return
@@ -197,7 +197,7 @@ def _file(file: FileTrace, row: Mapping[str, object]) -> Iterator[str]:
             yield f"  {name}"
             yield from _limited_lines(_statements(said), "    ")
         elif origin is Origin.FILE:
-            yield "  It says nothing of rights."
+            yield "  It says nothing about rights."
     yield from _sample_conditions(file, row)
 
 
@@ -234,14 +234,14 @@ def _effect(item: FileStatement) -> str:
 
 def _sample_conditions(file: FileTrace, row: Mapping[str, object]) -> Iterator[str]:
     """Yields what is delivered with the sample or omitted from it because of its rights."""
-    told = []
+    parts = []
     if not file.inference:
-        told.append("no caption and no embedding: inference is not allowed")
+        parts.append("no caption and no embedding: inference is not allowed")
     if row.get("usable_until"):
-        told.append(f"usable until {row['usable_until']}")
-    told += [f"{kind} {', '.join(codes)}" for kind, codes in file.constraints]
-    if told:
-        yield from _wrap("; ".join(told), "  With the sample: ", "    ")
+        parts.append(f"usable until {row['usable_until']}")
+    parts += [f"{kind} {', '.join(codes)}" for kind, codes in file.constraints]
+    if parts:
+        yield from _wrap("; ".join(parts), "  With the sample: ", "    ")
 
 
 def _run_lines(
@@ -257,19 +257,21 @@ def _run_lines(
     if not run.decisions:
         yield f"Run {run.delivery}: it has no decision on this asset."
     ours = {row_trace.decision.reasons for row_trace in asset_trace.rows if row_trace.decision}
-    for told in run.decisions[:2]:
-        yield from _wrap(_decision_text(told, told.reasons in ours), f"Run {run.delivery}: ", "  ")
+    for decision in run.decisions[:2]:
+        yield from _wrap(
+            _decision_text(decision, decision.reasons in ours), f"Run {run.delivery}: ", "  "
+        )
     for warning in run_warnings(asset_trace, inputs, run):
         yield from _wrap(warning, "  warning: ", "    ")
 
 
-def _decision_text(told: Decision, same: bool) -> str:
-    if told.shard:
-        return f"delivered in shard {told.shard} under the key {told.key}"
-    outcome = f"{told.outcome.replace('_', ' ')} at {told.stage}"
+def _decision_text(decision: Decision, same: bool) -> str:
+    if decision.shard:
+        return f"delivered in shard {decision.shard} under the key {decision.key}"
+    outcome = f"{decision.outcome.replace('_', ' ')} at {decision.stage}"
     if same:
-        return f"{outcome}, for the same reason{'' if len(told.reasons) == 1 else 's'}"
-    return f"{outcome}: {', '.join(told.reasons)} ({_cut(one_line(told.detail))})"
+        return f"{outcome}, for the same reason{'' if len(decision.reasons) == 1 else 's'}"
+    return f"{outcome}: {', '.join(decision.reasons)} ({_cut(one_line(decision.detail))})"
 
 
 def _limited_lines(lines: Iterable[str], indent: str = " " * 7) -> Iterator[str]:
@@ -285,7 +287,7 @@ def _cut(text: str, max_chars: int = _MAX_CHARS) -> str:
 
 
 def _wrap(text: str, first: str = "", rest: str = "") -> list[str]:
-    """Lines of at most `WIDTH`, printable ones; the words of `first` are wrapped with the text."""
+    """Returns printable lines of at most `WIDTH`; words of `first` are wrapped with the text."""
     head = first.lstrip(" ")
     indent = first[: len(first) - len(head)]
     if not text.isprintable():

@@ -1,7 +1,7 @@
 """The trace of one asset: the values that each rule saw, and the effect of every statement.
 
-Nothing is decided a second time here. The verdicts on consents and releases are screening's own,
-and `resolve` gives the effect of a single statement; the rest is the values that they saw.
+No decision is made here. The verdicts on consents and releases are those of screening, and
+`resolve` gives the effect of each statement; the trace adds the values that they saw.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ from schemas.reasons import Outcome, ReasonInfo
 
 @dataclass(frozen=True)
 class RuleFinding:
-    """A reason against an asset, by its code, with the values that gave it."""
+    """A reason against an asset (its code) and the values that gave it."""
 
     reason: str
     evidence: tuple[str, ...]
 
     @property
     def info(self) -> ReasonInfo:
-        """What people are told about the reason."""
+        """The explanation of the reason."""
         return REASONS[self.reason]
 
 
 @dataclass(frozen=True)
 class RowTrace:
-    """One row of the catalogue and what became of it.
+    """One row of the catalogue and its outcome.
 
     Attributes:
-        row: Its values, with CLEARED_RIGHTS_FIELDS where the catalogue clears it; none where it
-            could not be read.
+        row: Its values, with CLEARED_RIGHTS_FIELDS if the catalogue clears it; empty if it could
+            not be read.
         decision: The refusal or failure, as a run records it; None if the row is cleared.
         findings: Its reasons one by one.
-        rule_checks: Rules 1 to 13 in order; none where the row could not be read.
-        consents: What each contributor said, by purpose.
-        releases: Each release named, with its faults.
-        file: What was read of the file and its server; None if it was not fetched.
+        rule_checks: Rules 1 to 13 in order; none if the row could not be read.
+        consents: Each contributor's consents, by purpose.
+        releases: Each release that the asset names, with its faults.
+        file: The statements of the file and its server; None if the file was not fetched.
     """
 
     row: Mapping[str, object]
@@ -99,9 +99,9 @@ def trace_screened_row(
     """Returns the trace of a row that screening judged.
 
     Args:
-        row_table: The row, a table of one.
+        row_table: The row, as a table of one row.
         mask: Screening's verdict on it.
-        screening_tables: What it was joined to.
+        screening_tables: The tables that it was joined to.
         deal: The deal.
         rows: How many rows of the catalogue have its id.
     """
@@ -130,8 +130,8 @@ def add_file_trace(trace: RowTrace, file: FileTrace, decision: Decision | None) 
 
     Args:
         trace: The trace so far.
-        file: What was read.
-        decision: Why the asset goes no further, if it does not.
+        file: The statements that were read.
+        decision: The refusal or failure that they cause; None if there is none.
     """
     codes = () if decision is None else decision.reasons
     findings = (RuleFinding(str(code), _file_evidence(code, file, decision)) for code in codes)
@@ -158,7 +158,7 @@ def _screening_evidence(
 def _file_evidence(reason: str, file: FileTrace, decision: Decision | None) -> tuple[str, ...]:
     """Returns the values of the file or its server that led to a reason."""
     evidence = [item.evidence(reason) for item in file.statements if reason in item.reasons]
-    if not evidence and decision is not None:  # of the file as such, or of several statements
+    if not evidence and decision is not None:  # about the file itself, or about several statements
         evidence = [decision.detail]
     return tuple(dict.fromkeys(evidence))
 

@@ -1,1 +1,1 @@
-"""Deals and decisions as ODRL 2.2 policies."""
+"""Exports deals and decisions as ODRL 2.2 policies."""

@@ -33,7 +33,7 @@ _DECISIONS = f"{layout.AGENCY}/decisions"
 def export_policies(
     published: str, deal_file: Path, destination: str, for_buyer: bool
 ) -> dict[str, int]:
-    """Writes profile, deal and decisions; each file is written completely or not at all.
+    """Writes the profile, the deal and the decisions; each file is written whole or not at all.
 
     Args:
         published: Folder or s3:// prefix of a published version.
@@ -42,10 +42,10 @@ def export_policies(
         for_buyer: Whether to export delivered assets only, named by commitment.
 
     Returns:
-        How many decisions were written, by outcome.
+        The number of decisions written, by outcome.
 
     Raises:
-        InputError: If there is no delivery, or the deal is another.
+        InputError: If there is no delivery, or it was made under another deal.
         RunError: If the decisions and the manifest disagree.
     """
     store = open_store(published)
@@ -81,10 +81,10 @@ def _check_deal(deal: Deal, deal_file: Path, manifest: Manifest) -> Deal:
     terms = deal.terms_sha256()
     if terms != manifest.deal.terms_sha256:
         raise InputError(
-            "The run was made under other terms",
+            "The run was made under different terms",
             f"{deal_file} has {terms[:12]}…, {manifest.delivery} has "
             f"{manifest.deal.terms_sha256[:12]}…",
-            "Give --deal the file that the run was packaged with.",
+            "Pass --deal the file that the run was packaged with.",
         )
     return deal
 
@@ -113,12 +113,12 @@ def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> 
             raise RunError(
                 "The decisions do not agree with the manifest",
                 f"{counts[outcome]:,} {outcome}, the manifest counts {number:,}",
-                "A part of agency/decisions is missing or not this run's.",
+                "A part of agency/decisions is missing, or belongs to another run.",
             )
 
 
 class _NamedSample(TypedDict):
-    """The columns that every shard's table has for a sample; columns of limits are optional."""
+    """A sample's columns that every shard table has; columns with limits are optional."""
 
     key: str
     asset: str
@@ -126,7 +126,7 @@ class _NamedSample(TypedDict):
 
 
 class SampleLookup:
-    """Looks up delivered samples, with one shard's table in memory at a time."""
+    """Looks up delivered samples, keeping one shard's table in memory at a time."""
 
     def __init__(self, store: Store, shards: frozenset[str]) -> None:
         self._store = store
@@ -135,14 +135,14 @@ class SampleLookup:
         self._rows: dict[str, _NamedSample] = {}
 
     def find(self, decision: Decision, for_buyer: bool) -> DeliveredDecision:
-        """The sample of a delivered asset.
+        """Returns the sample of a delivered asset.
 
         Args:
-            decision: To deliver it.
-            for_buyer: Whether the asset's id is left out.
+            decision: The decision to deliver it.
+            for_buyer: Whether to omit the asset's id.
 
         Raises:
-            RunError: If the shard does not hold it.
+            RunError: If the shard does not contain it.
         """
         shard, key = decision.shard or "", decision.key or ""
         if shard in self._shards and shard != self._shard:
@@ -152,7 +152,7 @@ class SampleLookup:
             raise RunError(
                 "A delivered asset is in no shard of the delivery",
                 f"asset {decision.asset_id!r}: shard {shard!r}, key {key!r}",
-                "agency/decisions is not this run's.",
+                "agency/decisions belongs to another run.",
             )
         limits = read_usage_limits(row)
         asset_id = None if for_buyer else decision.asset_id
@@ -160,7 +160,7 @@ class SampleLookup:
 
     def _load_shard(self, shard: str) -> None:
         table = read_parquet(self._store, f"{layout.DELIVERY}/shards/{shard}.parquet")
-        # A table made before samples had limits has no columns for them.
+        # Tables written before samples had limits lack these columns.
         wanted = {"key", "asset", "decision_sha256", *LIMIT_FIELDS} & set(table.column_names)
         self._rows = {
             row["key"]: row for row in rows_of(table.select(sorted(wanted)), _NamedSample)

@@ -1,4 +1,4 @@
-"""A deal and its decisions as ODRL 2.2 policies in JSON-LD. Pure: records in, JSON out.
+"""Turns a deal and its decisions into ODRL 2.2 policies in JSON-LD. Pure functions.
 
 Names that people chose (buyers, assets, details) are used only as literals or escaped inside an
 IRI, never as a key, a type or an IRI of their own.
@@ -44,7 +44,7 @@ def policy_line(policy: JsonNode) -> bytes:
 
 
 def deal_policy(scope: PolicyScope) -> JsonNode:
-    """The deal: an Agreement over all its deliveries."""
+    """Returns the deal's policy: an Agreement over all its deliveries."""
     target = child_iri(scope.deal_iri, "collection", "deliveries")
     return {
         **_policy_header("Agreement", scope.agreement, scope),
@@ -55,7 +55,7 @@ def deal_policy(scope: PolicyScope) -> JsonNode:
 
 
 def delivered_policy(scope: PolicyScope, asset: DeliveredDecision) -> JsonNode:
-    """A decision to deliver: an Agreement over one asset, by id or, without one, by commitment."""
+    """Returns a delivered asset's policy: an Agreement that names it by id or by commitment."""
     if asset.asset_id is not None:
         target = child_iri(scope.agency, "asset", asset.asset_id)
         uid = _decision_iri(scope, [asset.asset_id, Outcome.DELIVERED, asset.commitment])
@@ -81,7 +81,7 @@ def delivered_policy(scope: PolicyScope, asset: DeliveredDecision) -> JsonNode:
 
 
 def excluded_policy(scope: PolicyScope, asset: Decision) -> JsonNode:
-    """A refusal or failed asset: a Set that forbids the deal's buyer any use, with the reasons.
+    """Returns the policy of a refused or failed asset: a Set that forbids all use, with reasons.
 
     Raises:
         InputError: If this version does not know a reason.
@@ -120,7 +120,7 @@ def _policy_header(kind: str, uid: str, scope: PolicyScope) -> JsonNode:
 
 
 def _rule_nodes(scope: PolicyScope, target: str, limits: UsageLimits) -> JsonNode:
-    """A permission for each purpose of the deal, and a prohibition of each of the others."""
+    """Returns a permission for each of the deal's purposes, and a prohibition for all others."""
     licensed = [purpose for purpose in PURPOSES if purpose in scope.deal.purposes]
     terms: JsonNode = {"constraint": _deal_constraints(scope.deal, limits)}
     if scope.deal.price.pool_minor:
@@ -148,7 +148,7 @@ def _rule_node(kind: str, scope: PolicyScope, target: str) -> JsonNode:
 
 
 def _prohibited_by_deal(scope: PolicyScope, target: str, action: str) -> JsonNode:
-    """A use to which this deal gives no right; the buyer may have it by another deal."""
+    """Returns the prohibition of a use that this deal does not license; another deal may."""
     relying_on_deal = _constraint("fs:relyingOn", "eq", {"@id": scope.agreement})
     return {
         **_rule_node("Prohibition", scope, target),
@@ -180,7 +180,7 @@ def _constraint(left_operand: str, operator: str, operand: object, **more: str) 
 
 
 def _payment_duty(scope: PolicyScope) -> JsonNode:
-    """The price: one duty however many permissions name it, because every node of it has a name."""
+    """Returns the price as a duty. All its nodes have IRIs, so that permissions share one duty."""
     price = scope.deal.price
     uid = child_iri(scope.agreement, "duty", "payment")
     amount = _constraint(
@@ -198,7 +198,7 @@ def _payment_duty(scope: PolicyScope) -> JsonNode:
 
 
 def _refined_action(action: str, codes: Sequence[str]) -> JsonNode:
-    """An action refined by the PLUS codes that forbid it; other text is kept unchanged."""
+    """Returns an action refined by the PLUS codes that forbid it; other text is kept unchanged."""
     operand: list[object] = [
         {"@id": PLUS_BASE + code} if _PLUS_CODE.fullmatch(code) else code for code in codes
     ]
@@ -215,7 +215,7 @@ def _asset_node(scope: PolicyScope, target: str) -> JsonNode:
 
 
 def _decision_iri(scope: PolicyScope, parts: Sequence[str]) -> str:
-    """The IRI of a decision, from its content, since one asset id may have several decisions."""
+    """Returns a decision's IRI, made from its content since an asset id may have several."""
     digest = hashlib.sha256(canonical_json([str(part) for part in parts])).hexdigest()
     return child_iri(scope.delivery, "decision", digest)
 
@@ -224,7 +224,7 @@ def _reason_node(code: str) -> JsonNode:
     info = REASONS.get(code)
     if info is None:
         raise InputError(
-            "A decision has a reason that is not known here",
+            "A decision has a reason that this version does not know",
             repr(code)[:80],
             "Use the version of fairshard that made the run.",
         )

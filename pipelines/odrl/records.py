@@ -1,4 +1,4 @@
-"""The records that ODRL policies are made from: a delivery's scope and its decisions."""
+"""Records that ODRL policies are made from: a delivery's scope and its decisions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pipelines.odrl.terms import agency_iri, child_iri
 from schemas.deal import Deal
 from schemas.errors import InputError
 
-# Fields of a sample that narrow its use, where a sample has them: PLUS codes such as AL-CRP, and
-# the action that each kind of code limits.
+# The fields of a sample that may limit its use by PLUS codes such as AL-CRP, and the action that
+# each kind of code limits.
 _PLUS_FIELDS = {
     "alteration_constraints": "fs:alter",
     "file_constraints": "fs:alter",
@@ -30,8 +30,8 @@ class PolicyScope:
     Attributes:
         deal: The deal.
         vkey: The agency's verifier key.
-        version: The delivery's version, `v0001` and so on.
-        as_of: The instant that rights were judged at, ISO 8601.
+        version: The delivery's version, such as `v0001`.
+        as_of: The instant at which rights were judged, ISO 8601.
     """
 
     deal: Deal
@@ -43,37 +43,37 @@ class PolicyScope:
 
     @cached_property
     def agency(self) -> str:
-        """IRI of the assigner."""
+        """The IRI of the assigner."""
         return agency_iri(self.vkey)
 
     @cached_property
     def buyer(self) -> str:
-        """IRI of the assignee, in the agency's own naming."""
+        """The IRI of the assignee, within the agency's namespace."""
         return child_iri(self.agency, "buyer", self.deal.buyer)
 
     @cached_property
     def deal_iri(self) -> str:
-        """IRI that the deal's things lie below."""
+        """The IRI that is the prefix of everything in the deal."""
         return child_iri(self.agency, "deal", self.deal.deal_id)
 
     @cached_property
     def agreement(self) -> str:
-        """IRI of the deal's policy; other terms are another policy."""
+        """The IRI of the deal's policy; it contains the terms' digest."""
         return child_iri(self.deal_iri, "terms", self.deal.terms_sha256())
 
     @cached_property
     def delivery(self) -> str:
-        """IRI of this delivery."""
+        """The IRI of this delivery."""
         return child_iri(self.deal_iri, "delivery", self.version)
 
 
 @dataclass(frozen=True)
 class UsageLimits:
-    """What narrows the use of one asset beyond the deal.
+    """Limits on the use of one asset, in addition to the deal's.
 
     Attributes:
-        usable_until: Last day that it may be used, if that is before the deal's end.
-        plus_codes: Pairs of an action and the PLUS codes that forbid ways of taking it.
+        usable_until: The last day on which it may be used, if that is before the deal's end.
+        plus_codes: Pairs of an action and the PLUS codes that forbid some forms of it.
     """
 
     usable_until: date | None = None
@@ -85,11 +85,12 @@ class DeliveredDecision:
     """A delivered asset.
 
     Attributes:
-        asset_id: The agency's id; None in what the buyer gets.
-        commitment: The salted commitment to it, hex.
+        asset_id: The agency's id; None in exports for the buyer.
+        commitment: The salted commitment to the id, hex.
         decision_sha256: Digest of the decision, as published.
-        shard: Where its first sample lies; `key`: under which key.
-        limits: What narrows its use.
+        shard: The shard of its first sample.
+        key: The key of its first sample.
+        limits: The limits on its use.
     """
 
     asset_id: str | None
@@ -101,7 +102,7 @@ class DeliveredDecision:
 
 
 def read_usage_limits(sample: Mapping[str, object]) -> UsageLimits:
-    """The limits that a sample's row states; fields it does not have limit nothing.
+    """Returns the limits that a sample's row states; missing fields mean no limit.
 
     Raises:
         InputError: If the sample's last day is not a date.
@@ -128,7 +129,7 @@ def read_usage_limits(sample: Mapping[str, object]) -> UsageLimits:
 
 
 def _split_codes(value: object) -> list[str]:
-    """A field that holds codes: a list, or one text with `;` between them."""
+    """Splits a field with codes: a list, or one text with `;` between them."""
     if value is None:
         return []
     parts = value if isinstance(value, list | tuple) else str(value).split(";")

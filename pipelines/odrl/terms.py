@@ -1,8 +1,8 @@
-"""The vocabulary of the ODRL export: context, profile, IRIs. docs/odrl.md explains each.
+"""The vocabulary of the ODRL export: context, profile and IRIs. docs/odrl.md explains each.
 
-Terms of ODRL 2.2's own vocabulary are used where they mean what we mean. Training, inference,
-mining and search have none there, so our profile names them; generative and non-generative
-training stay two actions.
+Terms of ODRL 2.2's own vocabulary are used where their meaning fits. ODRL has no terms for
+training, inference, mining and search, so our profile defines them; generative and non-generative
+training are two separate actions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RDFS = "http://www.w3.org/2000/01/rdf-schema#"
 _SKOS = "http://www.w3.org/2004/02/skos/core#"
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 _VCARD = "http://www.w3.org/2006/vcard/ns#"
-# The domain .invalid (RFC 6761) can never belong to anybody, so these names mislead nobody.
+# Nobody can own the domain .invalid (RFC 6761), so these names cannot be mistaken for addresses.
 PROFILE = "https://fairshard.invalid/ns/odrl"
 TERM_BASE = f"{PROFILE}#"
 ID_BASE = "https://fairshard.invalid/id/"
@@ -38,7 +38,7 @@ ACTIONS: dict[Purpose, str] = {
 }
 
 _IRI_TYPE = {"@type": "@id"}  # the value is an IRI or a node
-_VOCABULARY_TYPE = {"@type": "@vocab"}  # the value is a word of this context
+_VOCABULARY_TYPE = {"@type": "@vocab"}  # the value is a term of this context
 
 
 def _odrl(names: str, kind: dict[str, str] | None = None) -> JsonNode:
@@ -47,7 +47,7 @@ def _odrl(names: str, kind: dict[str, str] | None = None) -> JsonNode:
     }
 
 
-# Everything a reader needs to turn a policy into triples, so that none of them fetches a context.
+# Everything that a reader needs to turn a policy into triples without fetching a context.
 CONTEXT: JsonNode = {
     "odrl": ODRL,
     "fs": TERM_BASE,
@@ -108,7 +108,7 @@ _PROPERTY_TEXTS = {
 
 
 def profile_document() -> JsonNode:
-    """The profile itself: every term that is not ODRL's, as JSON-LD."""
+    """Returns the profile as JSON-LD: every term that is not ODRL's own."""
     context: JsonNode = {
         **{"odrl": ODRL, "fs": TERM_BASE, "rdf": _RDF, "rdfs": _RDFS, "skos": _SKOS},
         **_odrl("includedIn", _IRI_TYPE),
@@ -133,28 +133,29 @@ def profile_document() -> JsonNode:
 
 
 def agency_name(vkey: str) -> str:
-    """What names an agency in IRIs: name and id of its key, without the key's bytes."""
+    """Returns the agency's name in IRIs: the name and id of its key, without the key's bytes."""
     name, key_id, _ = vkey.split("+", 2)
     return f"{name}+{key_id}"
 
 
 def agency_iri(vkey: str) -> str:
-    """IRI of the agency; everything that it names lies below."""
+    """Returns the agency's IRI, the prefix of everything that it names."""
     return f"{ID_BASE}{_segment('agency', agency_name(vkey))}"
 
 
 def child_iri(iri: str, kind: str, name: str) -> str:
-    """IRI of a thing that the agency names."""
+    """Returns the IRI of something that the agency names."""
     return f"{iri}/{_segment(kind, name)}"
 
 
 def _segment(kind: str, name: str) -> str:
-    """A path segment. Characters other than letters, digits and `-._~` are escaped; the kind comes
-    first so that a name of dots is not taken for a step up the path.
+    """Returns a path segment, in which all but letters, digits and `-._~` are escaped.
+
+    The kind comes first, so that a name such as `..` is not read as a step up the path.
     """
     return f"{kind}:{quote(name, safe='')}"
 
 
 def typed_literal(value: str, datatype: str) -> JsonNode:
-    """A typed literal."""
+    """Returns a typed literal."""
     return {"@value": value, "@type": datatype}

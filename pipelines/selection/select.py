@@ -63,7 +63,7 @@ def select_samples(candidates: pa.Table, terms: SelectTerms) -> Selection:
     ranked = keep_order(candidates)
     large = sides[ranked] >= terms.min_short_side  # 1
     small = ranked[~large]
-    required = f"{terms.min_short_side} asked"
+    required = f"{terms.min_short_side} required"
     details = [f"shorter side {side} px, {required}" for side in sides[small].tolist()]
     refuse(small, Reason.SELECT_TOO_SMALL, details)
     ranked = ranked[large]

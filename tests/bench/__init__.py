@@ -1,1 +1,1 @@
-"""Benchmarks: `make bench`. Ratios within one run, because machines differ."""
+"""Benchmarks (`make bench`). They report ratios within one run, because machines differ."""

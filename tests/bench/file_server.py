@@ -1,7 +1,7 @@
-"""A web server that does not limit whoever reads from it: `python -m tests.bench.file_server DIR`.
+"""A web server fast enough not to limit its clients: `python -m tests.bench.file_server DIR`.
 
-Threads accept connections, read one request each, and let the kernel send the file. It prints its
-port, then answers until its input ends.
+Threads accept connections, read one request each, and let the kernel send the file. The server
+prints its port, then answers until its standard input is closed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _MAX_REQUEST_BYTES = 16_384
 
 
 def serve(listener: socket.socket, root: Path) -> None:
-    """Answers one request a connection, for ever."""
+    """Answers one request per connection, in an endless loop."""
     while True:
         connection, _ = listener.accept()
         with connection:
             try:
                 _answer(connection, root)
             except OSError:
-                continue  # the other side hung up; it counts what it got
+                continue  # the client hung up; it counts what it received
 
 
 def _answer(connection: socket.socket, root: Path) -> None:

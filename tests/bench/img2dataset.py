@@ -1,12 +1,12 @@
-"""Packaging a cached library beside img2dataset: `python -m tests.bench.img2dataset`.
+"""Compares packaging a cached library with img2dataset: `python -m tests.bench.img2dataset`.
 
-Both pack the same pictures, round after round in turn. img2dataset reads them over HTTP from a
-server on the loopback interface, which is what it is for; ours reads them from the catalogue's
-folder, and its features were computed by an earlier deal. Ours besides reads and gates the
-catalogue, decides on rights, selects, checks every digest, and writes ledger, statements, indexes
-and a signed manifest; img2dataset computes sha256 of every picture by its default. Neither resizes.
+Both pack the same pictures, in alternating rounds. img2dataset reads them over HTTP from a server
+on the loopback interface, which is what it is made for; ours reads them from the catalogue's
+folder, with features computed by an earlier deal. Ours also reads and checks the catalogue, decides
+on rights, selects, checks every digest, and writes ledger, statements, indexes and a signed
+manifest; img2dataset by default computes the sha256 of every picture. Neither resizes.
 
-`make bench-peers` makes img2dataset's environment.
+`make bench-peers` creates img2dataset's environment.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _THREADS_TRIED = (4, 16, 64)
 
 @dataclass
 class TimedSide:
-    """One thing that is measured, round after round."""
+    """One thing that is measured in every round."""
 
     name: str
     run: Callable[[], PackingTime]
@@ -59,7 +59,7 @@ class TimedSide:
 
 
 def has_peer() -> bool:
-    """Whether img2dataset's environment was made."""
+    """Returns whether img2dataset's environment exists."""
     return (ROOT / PEER / "bin" / "img2dataset").is_file()
 
 
@@ -67,10 +67,10 @@ def bench_img2dataset(folder: Path, pictures: int, rounds: int, processes: int) 
     """Measures both sides.
 
     Args:
-        folder: Where everything goes: three times the pictures, 1.3 GB for 2,000.
-        pictures: How many.
-        rounds: How often each side is measured.
-        processes: How many img2dataset uses.
+        folder: Folder for all files: three times the pictures, 1.3 GB for 2,000.
+        pictures: Number of pictures.
+        rounds: Number of times each side is measured.
+        processes: Number of processes that img2dataset uses.
     """
     library = make_library(folder, pictures, processes)
     pictures = library.pictures
@@ -137,12 +137,12 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="of img2dataset")
     parser.add_argument("--folder", type=Path, help="where files go (default: memory)")
     parser.add_argument(
-        "--keep", type=Path, help="keep library and features here, and take them if they are"
+        "--keep", type=Path, help="keep library and features here, and reuse them if they exist"
     )
     options = parser.parse_args()
     if not has_peer():
-        parser.exit(1, "img2dataset's environment is not there: make bench-peers\n")
-    shared_memory = Path("/dev/shm")  # a disk would measure itself
+        parser.exit(1, "img2dataset's environment does not exist: run make bench-peers\n")
+    shared_memory = Path("/dev/shm")  # in memory, so that the disk's speed is not measured
     base = options.folder or (shared_memory if shared_memory.is_dir() else None)
     base = options.keep or base
     load = " ".join(f"{one:.1f}" for one in os.getloadavg())

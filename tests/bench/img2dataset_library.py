@@ -1,8 +1,8 @@
-"""A library of pictures as agencies hold them: 2 megapixels and 200 KB, all different, all cleared.
+"""A library of pictures like an agency's: 2 megapixels and 200 KB, all different, all cleared.
 
-A picture is a field of colours of its own, drawn from few numbers and made large, with the grain of
-a crop of one of a few textures over it. So the fields, and with them the perceptual hashes, differ
-from picture to picture, and the grain makes the files as large as photographs.
+Each picture is a unique field of colours, enlarged from a few numbers, with the grain of a crop
+from one of a few textures on top. So the fields, and with them the perceptual hashes, differ from
+picture to picture, and the grain makes the files as large as photographs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WIDTH, HEIGHT = 1_632, 1_224  # 2.0 megapixels
 AS_OF = "2026-06-30"
 _SEED = 20_260
 _QUALITY = 85
-_GRAIN = 2.6  # standard deviation, of 255; with the quality it makes the files about 200 KB
+_GRAIN = 2.6  # standard deviation, of 255; with the JPEG quality it gives files of about 200 KB
 _TEXTURES = 2
 _CONTRIBUTORS = 40
 _PICTURES_PER_TASK = 50  # pictures that a process draws at a time
@@ -65,12 +65,12 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class BenchLibrary:
-    """Where the library lies.
+    """A library on disk.
 
     Attributes:
-        catalogue: The folder to package from; the pictures are below it in `media/`.
-        pictures: How many there are.
-        media_bytes: Their bytes in all.
+        catalogue: The folder to package from; the pictures are in its folder `media/`.
+        pictures: Number of pictures.
+        media_bytes: Total size of the pictures in bytes.
     """
 
     catalogue: Path
@@ -79,9 +79,9 @@ class BenchLibrary:
 
 
 def make_library(folder: Path, pictures: int, workers: int) -> BenchLibrary:
-    """Draws a library, or takes the one that is there; the same bytes for any number of workers."""
+    """Draws a library, or reuses an existing one; the bytes do not depend on `workers`."""
     catalogue = folder / "catalogue"
-    if (catalogue / "consents.parquet").exists():  # what is written last
+    if (catalogue / "consents.parquet").exists():  # the file that is written last
         sizes = [path.stat().st_size for path in (catalogue / "media").iterdir()]
         return BenchLibrary(catalogue, len(sizes), sum(sizes))
     (catalogue / "media").mkdir(parents=True, exist_ok=True)
@@ -94,14 +94,14 @@ def make_library(folder: Path, pictures: int, workers: int) -> BenchLibrary:
 
 
 def write_deal(folder: Path, deal_id: str) -> Path:
-    """Writes a deal that takes every picture of the library."""
+    """Writes a deal that accepts every picture of the library."""
     path = folder / f"{deal_id}.toml"
     path.write_text(_DEAL.format(deal_id=deal_id), encoding="utf-8")
     return path
 
 
 def picture_name(number: int) -> str:
-    """A picture's file below `media/`."""
+    """Returns the name of a picture's file in `media/`."""
     return f"{number:06d}.jpg"
 
 
@@ -121,14 +121,14 @@ def _picture(number: int) -> Pixels:
     texture = _textures()[int(dice.integers(_TEXTURES))]
     top, left = (int(dice.integers(room)) for room in (HEIGHT, WIDTH))
     grain = texture[top : top + HEIGHT, left : left + WIDTH, None]
-    # In 16 bits, since a sum of two bytes may not fit in one.
+    # In 16 bits, since the sum of two bytes may overflow a byte.
     picture: Pixels = np.clip(np.asarray(field, np.int16) + grain, 0, 255).astype(np.uint8)
     return picture
 
 
 @lru_cache(maxsize=1)
 def _textures() -> list[npt.NDArray[np.int16]]:
-    """Grain twice as large as a picture either way, for crops to be cut from."""
+    """Returns grain of twice a picture's width and height, to take crops from."""
     dice = np.random.default_rng(_SEED)
     shape = (2 * HEIGHT, 2 * WIDTH)
     return [np.rint(dice.normal(0.0, _GRAIN, shape)).astype(np.int16) for _ in range(_TEXTURES)]

@@ -1,4 +1,4 @@
-"""Both sides of the comparison with img2dataset: each packs the same pictures, timed one way."""
+"""Both sides of the comparison with img2dataset: they pack the same pictures, timed alike."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _READERS = 8
 
 @dataclass(frozen=True)
 class PackingTime:
-    """What packing all pictures took.
+    """The time that packing all pictures took.
 
     Attributes:
-        clock_s: Time on the clock.
-        processor_s: Work of all processes that took part, the web server's not among them.
+        clock_s: Elapsed time.
+        processor_s: Processor time of all processes involved, except the web server.
     """
 
     clock_s: float
@@ -47,14 +47,14 @@ class PackingTime:
 
 @dataclass(frozen=True)
 class Img2datasetMode:
-    """How img2dataset is asked to treat a picture."""
+    """The way in which img2dataset treats a picture."""
 
     name: str
     options: dict[str, object]
 
 
-# With `resize_mode` alone pictures are decoded and encoded again; with the second their own bytes
-# are kept, as ours are, but decoded; with the third nobody looks whether they are pictures.
+# With `resize_mode` alone, pictures are decoded and encoded again. In the second mode their bytes
+# are kept, as in ours, but decoded. In the third, nothing checks whether they are pictures.
 MODES = (
     Img2datasetMode("resize_mode=no", {}),
     Img2datasetMode("resize_mode=no, skip_reencode", {"skip_reencode": True}),
@@ -64,7 +64,7 @@ MODES = (
 
 @contextmanager
 def file_server(folder: Path) -> Iterator[str]:
-    """Serves a folder from a process of its own while the block runs; yields its address."""
+    """Serves a folder from a separate process within the block; yields its address."""
     command = [sys.executable, "-m", "tests.bench.file_server", str(folder)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -76,7 +76,7 @@ def file_server(folder: Path) -> Iterator[str]:
 
 
 def server_rate(address: str, pictures: int) -> float:
-    """Pictures a second that the server gives to a client that does nothing with them."""
+    """Returns how many pictures per second the server sends to a client that discards them."""
     port = int(address.rpartition(":")[2])
 
     def read(number: int) -> int:
@@ -97,13 +97,13 @@ def server_rate(address: str, pictures: int) -> float:
 
 @dataclass(frozen=True)
 class Img2datasetSide:
-    """img2dataset over one list of addresses.
+    """img2dataset with one list of addresses.
 
     Attributes:
-        folder: Where its list lies and its output goes.
-        pictures: How many there are.
-        processes: How many it uses.
-        threads: How many each process uses.
+        folder: The folder of its list and its output.
+        pictures: Number of pictures.
+        processes: Number of processes that it uses.
+        threads: Number of threads in each process.
     """
 
     folder: Path
@@ -124,7 +124,7 @@ class Img2datasetSide:
         pq.write_table(pa.table(rows), self.folder / "urls.parquet")
 
     def options(self, mode: Img2datasetMode) -> dict[str, object]:
-        """The arguments of `img2dataset.download`; what is left out is at its default."""
+        """Returns the arguments of `img2dataset.download`; others have their defaults."""
         return {
             "url_list": str(self.folder / "urls.parquet"),
             "input_format": "parquet",
@@ -134,13 +134,13 @@ class Img2datasetSide:
             "resize_mode": "no",
             "processes_count": self.processes,
             "thread_count": self.threads,
-            # So that every process has shards to make, to the end.
+            # Small enough for every process to have shards to make until the end.
             "number_sample_per_shard": max(1, self.pictures // (2 * self.processes)),
             **mode.options,
         }
 
     def call(self, process: subprocess.Popen[str], mode: Img2datasetMode) -> PackingTime:
-        """One call in a process that has imported it."""
+        """Times one call in a process that has already imported it."""
         self._clear()
         if process.stdin is None:
             raise RuntimeError("the process has no input")
@@ -151,7 +151,7 @@ class Img2datasetSide:
         return PackingTime(answer["clock_s"], answer["processor_s"])
 
     def command(self, mode: Img2datasetMode) -> PackingTime:
-        """The whole command from the shell."""
+        """Times the whole command, started as a process."""
         self._clear()
         command = [f"--{name}={value}" for name, value in self.options(mode).items()]
         packing_time = run_command([str(ROOT / PEER / "bin" / "img2dataset"), *command])
@@ -172,7 +172,7 @@ class Img2datasetSide:
 
 @contextmanager
 def peer_process() -> Iterator[subprocess.Popen[str]]:
-    """A process of img2dataset's environment that has imported it and waits for calls."""
+    """Yields a process of img2dataset's environment that has imported it and waits for calls."""
     command = [str(ROOT / PEER / "bin" / "python"), str(_PEER_SCRIPT)]
     with subprocess.Popen(
         command,
@@ -190,12 +190,12 @@ def peer_process() -> Iterator[subprocess.Popen[str]]:
 
 @dataclass
 class FairshardSide:
-    """Our side: every packaging is of a deal of its own, over one store of features.
+    """Our side: every packaging uses a new deal and the same feature store.
 
     Attributes:
-        library: What is packaged.
-        folder: Where deals and the output lie.
-        made: How many deals were made.
+        library: The library that is packaged.
+        folder: The folder of the deals and the output.
+        made: Number of deals made so far.
     """
 
     library: BenchLibrary
@@ -203,11 +203,11 @@ class FairshardSide:
     made: int = 0
 
     def warm(self) -> None:
-        """Packages once, which computes and keeps the features of every picture."""
+        """Packages once, which computes and stores the features of every picture."""
         self._call(self._next())
 
     def call(self, workers: int) -> PackingTime:
-        """One packaging by the library's functions, in this process."""
+        """Times one packaging through the program's functions, in this process."""
         deal = self._next()
         clock, processor = time.perf_counter(), processor_s()
         self._call(deal, workers, computed=0)
@@ -216,7 +216,7 @@ class FairshardSide:
         return packing_time
 
     def command(self, workers: int) -> PackingTime:
-        """The whole command from the shell."""
+        """Times the whole command, started as a process."""
         deal = self._next()
         command = [sys.executable, "-m", "pipelines", "package", "--quiet"]
         command += ["--catalogue", str(self.library.catalogue), "--deal", str(deal)]
@@ -226,7 +226,7 @@ class FairshardSide:
         return packing_time
 
     def verify(self) -> None:
-        """Packages once more and verifies the delivery from its bytes."""
+        """Packages once more and verifies the delivery completely."""
         deal = self._next()
         self._call(deal, computed=0)
         report = verify_delivery(str(self.output / deal.stem / "v0001" / "delivery"), None, "")
@@ -265,13 +265,13 @@ class FairshardSide:
 
 
 def processor_s() -> float:
-    """Work of this process and of those that it started and that have ended."""
+    """Returns the processor time of this process and its ended children, in seconds."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(used.ru_utime + used.ru_stime for used in both)
 
 
 def run_command(command: list[str]) -> PackingTime:
-    """Runs a command to its end; its processes' work is known once they are waited for."""
+    """Runs a command until it ends; its processor time is known once it has been waited for."""
     clock, processor = time.perf_counter(), processor_s()
     environment = {**os.environ, "NO_COLOR": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)

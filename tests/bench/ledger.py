@@ -1,8 +1,9 @@
-"""What the ledger of a delivery costs: `python -m tests.bench.ledger 100000 300000`.
+"""Measures the cost of a delivery's ledger: `python -m tests.bench.ledger 100000 300000`.
 
-For each size a process of its own makes the tables that shards leave for the ledger, weighs itself,
-records the attribution and weighs itself again. Shards hold 4,000 assets; one asset in eight has
-two makers; two of five assets are the largest contributor's, the rest are spread evenly.
+For each size, a separate process makes the tables that shards leave for the ledger, measures its
+memory, records the attribution and measures its memory again. Shards have 4,000 assets; one asset
+in eight has two contributors; two of five assets are the largest contributor's, and the others are
+spread evenly.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _PEOPLE_PER_ASSET = 0.01
 
 
 def ledger_job(allocation: str = "weighted", pool_minor: int = 10_000_000) -> Job:
-    """All that the ledger asks of a job."""
+    """Returns a job with everything that the ledger needs."""
     price = SimpleNamespace(
         pool_minor=pool_minor,
         currency="USD",
@@ -62,7 +63,7 @@ def ledger_job(allocation: str = "weighted", pool_minor: int = 10_000_000) -> Jo
 
 
 def make_tables(store: Store, job: Job, assets: int) -> list[str]:
-    """Leaves the shards' tables in the work area and returns the shards' names."""
+    """Writes the shards' tables to the work area and returns the shards' names."""
     names: list[str] = []
     for start in range(0, assets, _ASSETS_PER_SHARD):
         name = f"{DEAL}-jpg-{len(names):05d}"
@@ -111,7 +112,7 @@ def _measure(assets: int) -> None:
         digest = hashlib.sha256()
         for item in store.list(DEAL):
             if item.key.endswith(".parquet"):
-                continue  # the same rows may stand in other row groups
+                continue  # the same rows may be in other row groups
             data = store.read_bytes(item.key)
             digest.update(f"{item.key} {hashlib.sha256(data).hexdigest()}\n".encode())
         print(
@@ -138,7 +139,7 @@ def main() -> int:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("assets", type=int, nargs="+")
-    parser.add_argument("--here", action="store_true", help="measure in this very process")
+    parser.add_argument("--here", action="store_true", help="measure in this process")
     options = parser.parse_args()
     for assets in options.assets:
         if options.here:

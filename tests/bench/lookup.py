@@ -1,8 +1,8 @@
-"""Our look-up of ids beside pandas', Arrow's and DuckDB's: alone, and in a whole screening run.
+"""Compares our look-up of ids with pandas, Arrow and DuckDB: alone, and in a whole screening run.
 
-`python -m tests.bench.lookup` looks up ids and pairs among 0.1, 1 and 10 million, in batches as
-screening has them, and then screens a library of 5 million assets with ours, with pandas and with
-Arrow, round after round. Every side must give the same answers. It needs 1 GB of disk.
+`python -m tests.bench.lookup` looks up ids and pairs among 0.1, 1 and 10 million, in batches like
+those of screening, and then screens a library of 5 million assets with ours, with pandas and with
+Arrow, in alternating rounds. Every side must give the same answers. It needs 1 GB of disk.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.bench.screening_library import ROW_GROUP_ROWS, LibrarySize, release_i
 _BATCHES = 8
 _FOUND_SHARE = 0.8
 _SIZES = (100_000, 1_000_000, 10_000_000)
-_ARROW_BATCHES = 2  # it takes so much longer
+_ARROW_BATCHES = 2  # few, since it takes much longer
 
 _Index = Callable[..., Any]
 _STRINGS: dict[str, _Index] = {
@@ -53,12 +53,12 @@ _SCREENING: dict[str, tuple[_Index, _Index]] = {
 
 @dataclass(frozen=True)
 class LookupResult:
-    """What a look-up took, in processor time.
+    """The processor time that look-ups took.
 
     Attributes:
-        build_s: Building the index.
-        batch_s: Looking up a batch of 65,536, the median.
-        checksum: Of the answers to the first batches.
+        build_s: Time to build the index.
+        batch_s: Median time to look up a batch of 65,536.
+        checksum: Checksum of the answers to the first batches.
     """
 
     build_s: float
@@ -81,7 +81,7 @@ def _timed(make: _Index, known: tuple[Any, ...], asked: list[tuple[Any, ...]]) -
 
 
 def look_up_strings(side: str, known_count: int) -> LookupResult:
-    """Looks ids up among so many, in no order."""
+    """Looks up ids in random order among `known_count` ids."""
     rng = np.random.default_rng(known_count)
     known = release_ids(rng.permutation(known_count))
     batches = _ARROW_BATCHES if side in ("Arrow", "DuckDB") else _BATCHES
@@ -90,7 +90,7 @@ def look_up_strings(side: str, known_count: int) -> LookupResult:
 
 
 def look_up_pairs(side: str, known_count: int) -> LookupResult:
-    """Looks pairs up among so many; half of what is asked is no pair, as one side is not known."""
+    """Looks up pairs among `known_count`; half of them have an unknown side, so are not found."""
     rng = np.random.default_rng(known_count)
     left = rng.integers(0, known_count // 10, known_count)
     right = rng.integers(0, known_count, known_count)
@@ -103,7 +103,7 @@ def look_up_pairs(side: str, known_count: int) -> LookupResult:
 
 
 def screen_with(side: str, folder: Path) -> ScreeningResult:
-    """Screens a library with a look-up in place of ours."""
+    """Screens a library with another look-up in place of ours."""
     strings, pairs = _SCREENING[side]
     for module in (consent_events, releases):
         vars(module)["StringIndex"] = strings
@@ -112,7 +112,7 @@ def screen_with(side: str, folder: Path) -> ScreeningResult:
 
 
 def bench_alone(sizes: tuple[int, ...]) -> None:
-    """Prints what each side takes for its look-ups alone."""
+    """Prints the cost of each side's look-ups alone."""
     has_duckdb = importlib.util.find_spec("duckdb") is not None
     for name, task, sides in (
         ("texts", look_up_strings, _STRINGS),
@@ -136,7 +136,7 @@ def bench_alone(sizes: tuple[int, ...]) -> None:
 
 
 def bench_screening(assets: int, rounds: int, base: Path | None) -> None:
-    """Prints what a whole screening run takes with each side, medians of all rounds."""
+    """Prints the cost of a whole screening run with each side, as medians of all rounds."""
     times: dict[str, list[tuple[float, float, int]]] = {}
     with library(LibrarySize(assets), base) as folder:
         for _ in range(rounds):
@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=_SIZES)
     parser.add_argument("--assets", type=int, default=5_000_000, help="0: no screening run")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dir", type=Path, help="where the library is made for the while")
+    parser.add_argument("--dir", type=Path, help="folder for the temporary library")
     options = parser.parse_args()
     bench_alone(tuple(options.sizes))
     if options.assets:

@@ -1,6 +1,6 @@
-"""Libraries in place of `pipelines.rights.lookup`: the same questions, asked of pandas and Arrow.
+"""Indexes that replace those of `pipelines.rights.lookup`, made with pandas, Arrow and DuckDB.
 
-Each index has the interface of ours: nulls match nothing, of two equal texts the first counts.
+Each has the interface of ours: nulls match nothing, and of two equal texts the first one counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Known = Column | pa.ChunkedArray[Any]
 
 
 def _strings(values: _Known) -> Column:
-    """One array of plain strings."""
+    """Returns the values as one array of plain strings."""
     if isinstance(values, pa.ChunkedArray):
         chunks = values.cast(pa.large_string()).chunks
         return pa.concat_arrays([pa.array([], pa.large_string()), *chunks])
@@ -30,9 +30,9 @@ def _strings(values: _Known) -> Column:
 
 
 class PandasStrings:
-    """`pandas.Index.get_indexer`, of Python strings: the fastest of the types that pandas offers.
+    """`pandas.Index.get_indexer` with Python strings, the fastest type that pandas offers for it.
 
-    An index must have each text once, so that repeated ones are left out first.
+    An index must contain each text once, so repeated texts are removed first.
     """
 
     def __init__(self, known: _Known) -> None:
@@ -43,13 +43,13 @@ class PandasStrings:
         repeated = index.duplicated()
         self._positions = np.append(positions[~repeated], -1)
         self._index = index[~repeated]
-        self._index.get_indexer(self._index[:1])  # builds its hash table now, not when first asked
+        self._index.get_indexer(self._index[:1])  # builds its hash table now
 
     def __len__(self) -> int:
         return self._size
 
     def positions(self, values: Column) -> IntArray:
-        """Position of each value among the known texts, or -1."""
+        """Returns the position of each value among the known texts, or -1."""
         if isinstance(values, pa.DictionaryArray) and len(values) >= len(values.dictionary):
             codes = as_integers(values.indices, len(values.dictionary))
             found: IntArray = np.append(self.positions(values.dictionary), -1)[codes]
@@ -68,14 +68,14 @@ class ArrowStrings:
         return len(self._known)
 
     def positions(self, values: Column) -> IntArray:
-        """Position of each value among the known texts, or -1."""
+        """Returns the position of each value among the known texts, or -1."""
         values = _strings(values).cast(self._known.type)
         found = pc.index_in(values, value_set=self._known, skip_nulls=True)
         return as_integers(found, -1)
 
 
 class DuckStrings:
-    """A join in DuckDB, with one thread, of a batch with a table of the known texts."""
+    """A join in DuckDB, with one thread, between a batch and a table of the known texts."""
 
     def __init__(self, known: _Known) -> None:
         import duckdb
@@ -91,7 +91,7 @@ class DuckStrings:
         self._database.unregister("given")
 
     def positions(self, values: Column) -> IntArray:
-        """Position of each value among the known texts, or -1."""
+        """Returns the position of each value among the known texts, or -1."""
         table = pa.table({"text": _strings(values), "row": np.arange(len(values))})
         self._database.register("asked", table)
         found = self._database.execute(
@@ -102,7 +102,7 @@ class DuckStrings:
 
 
 class PandasPairs:
-    """`pandas.Index.get_indexer` of integers; a pair is one integer, as in ours."""
+    """`pandas.Index.get_indexer` with integers; a pair is one integer, as in ours."""
 
     def __init__(self, left: IntArray, right: IntArray) -> None:
         self._right_count = int(right.max(initial=0)) + 1
@@ -114,14 +114,14 @@ class PandasPairs:
         return len(self._index)
 
     def positions(self, left: IntArray, right: IntArray) -> IntArray:
-        """The number of each pair, or -1."""
+        """Returns the number of each pair, or -1."""
         known = (left >= 0) & (right >= 0) & (right < self._right_count)
         keys = np.where(known, left * self._right_count + right, -1)
         return np.asarray(self._index.get_indexer(pd.Index(keys)), np.int64)
 
 
 class ArrowPairs:
-    """`pyarrow.compute.index_in` of integers."""
+    """`pyarrow.compute.index_in` with integers."""
 
     def __init__(self, left: IntArray, right: IntArray) -> None:
         self._right_count = int(right.max(initial=0)) + 1
@@ -132,7 +132,7 @@ class ArrowPairs:
         return len(self._known)
 
     def positions(self, left: IntArray, right: IntArray) -> IntArray:
-        """The number of each pair, or -1."""
+        """Returns the number of each pair, or -1."""
         known = (left >= 0) & (right >= 0) & (right < self._right_count)
         keys = pa.array(np.where(known, left * self._right_count + right, -1))
         found = pc.index_in(keys, value_set=self._known)

@@ -1,4 +1,4 @@
-"""Memory of a task in processes of its own."""
+"""Measures the memory of a task that runs in its own processes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True)
 class Measured(Generic[_Answer]):
-    """What a task answered, and what it took.
+    """A task's result and its memory use.
 
     Attributes:
-        answer: What the task returned.
-        peak_bytes: The most memory that all its processes held at once, shared pages counted once
+        answer: The value that the task returned.
+        peak_bytes: Peak memory of all its processes together, with shared pages counted once
             (the sum of their PSS, sampled twenty times a second).
     """
 
@@ -35,7 +35,7 @@ def _run(sender: Connection, task: Callable[..., object], arguments: tuple[objec
 
 
 def measure(task: Callable[..., _Answer], *arguments: object) -> Measured[_Answer]:
-    """Runs a task in a fresh process, and watches the memory of it and of its children."""
+    """Runs a task in a new process, and monitors its memory and that of its children."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(sender, task, arguments))

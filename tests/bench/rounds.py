@@ -1,4 +1,4 @@
-"""What rounds of two sides, taken in turn, come to."""
+"""Summarises alternating rounds of two sides."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 
 def median_speedup(theirs: Sequence[float], ours: Sequence[float]) -> float:
-    """How many times as fast as another a side is, by its and the other's seconds.
+    """Returns how many times as fast as theirs our side is, from the seconds of each round.
 
-    It is the median of the rounds' own ratios, since both sides of a round met the same minute.
+    It is the median of the ratios per round, since both sides of a round ran under the same load.
     """
     return statistics.median(their / own for their, own in zip(theirs, ours, strict=True))

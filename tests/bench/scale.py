@@ -1,15 +1,15 @@
-"""Deliveries of growing libraries, packaged as ever: `python -m tests.bench.scale`.
+"""Packages libraries of growing size in the usual way: `python -m tests.bench.scale`.
 
-Whether a sample of a large library costs what one of a small library does, and what memory it
-takes. Everything runs as in `fairshard package`, in as many processes: the gate, the rules, the
-fetching and digests of every medium, selection with its search for look-alikes, tars with all
-their digests, indexes, ledger, log, statements, manifest. Not run is what a model or a decoder
-does, since features lie in the store already, and that costs the same for every medium.
+It measures whether a sample of a large library costs as much as one of a small library, and how
+much memory a run takes. Everything runs as in `fairshard package`, in as many processes: catalogue
+checks, rules, fetching and digests of all media, selection with its search for near-duplicates,
+tars with all their digests, indexes, ledger, log, statements and manifest. Models and decoders do
+not run, since the features are already in the store; their cost per medium is constant.
 
-Media take one block of the disk each (`tests.bench.scale_media`). Tars are written whole and
-brought to the disk; once a shard is committed, a hole is punched where its tar was, all but the
-first's, so that the disk holds a few at a time. So what is left is no delivery that could be
-verified, but for its first shard, which is.
+Media take one disk block each (`tests.bench.scale_media`). Tars are written completely and synced
+to the disk. Once a shard is committed, a hole is punched in its tar, except in the first one, so
+that the disk holds only a few tars at a time. Therefore only the first shard of the delivery can be
+verified, and it is.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from tests.bench.scale_media import make_media
 from tests.bench.scale_watch import ProcessWatch, StepCost
 from tests.format.strict_tar import read_members
 
-FREE_BYTES = 12 * 10**9  # of the disk, to be left alone
+FREE_BYTES = 12 * 10**9  # of disk space, which must stay free
 _POLL_S = 0.1
-_MEMORY_EVERY = 5  # looks: adding up a large process's pages takes time itself
+_MEMORY_EVERY = 5  # polls; adding up a large process's pages itself takes time
 _SMALLEST = 10_000
-# What the command does after the graph; each is timed as a step of its own.
+# What the command does after the graph; each part is timed as a separate step.
 _LATER_STEPS = {
     "publish_agency": "agency",
     "reconcile": "reconcile",
@@ -53,14 +53,14 @@ _LATER_STEPS = {
 
 @dataclass(frozen=True)
 class ScaleResult:
-    """A library that was packaged.
+    """A packaged library.
 
     Attributes:
-        assets: How many it had.
-        samples: How many were delivered.
-        shards: In how many tars.
-        bytes: Of the delivery.
-        watch: What it took.
+        assets: Number of its assets.
+        samples: Number of delivered samples.
+        shards: Number of tars.
+        bytes: Size of the delivery.
+        watch: The cost of the run.
     """
 
     assets: int
@@ -70,21 +70,21 @@ class ScaleResult:
     watch: ProcessWatch
 
     def total(self, without: str = "") -> StepCost:
-        """The time that all steps took, or all but one."""
+        """Returns the cost of all steps, or of all but one."""
         steps = [taken for step, taken in self.watch.steps.items() if step != without]
         return StepCost(sum(one.clock_s for one in steps), sum(one.processor_s for one in steps))
 
 
 def bench_scale(assets: int, folder: Path, workers: int) -> ScaleResult:
-    """Makes a library, packages it, and checks that what was planted came out.
+    """Makes a library, packages it, and checks the result against what was planted.
 
     Args:
         assets: Size of the library.
-        folder: Where to; some 20 KB an asset, and the tars that are not committed yet.
-        workers: Processes to use.
+        folder: Folder for about 20 KB per asset, plus the tars that are not committed yet.
+        workers: Number of processes.
 
     Raises:
-        RuntimeError: If anything else came out, or the disk became too full.
+        RuntimeError: If the result differs, or the disk became too full.
     """
     catalogue, deal = folder / "catalogue", folder / "deal.toml"
     catalogue.mkdir(parents=True)
@@ -143,7 +143,7 @@ def _watch_run(request: JobRequest, prepared: PreparedJob, folder: Path) -> Proc
 
 
 def _run(request: JobRequest) -> None:
-    """Packages, in a process of its own, and says when each later step has ended."""
+    """Packages in this separate process, and reports when each later step has ended."""
     for name, step in _LATER_STEPS.items():
         setattr(
             package_module,
@@ -153,7 +153,7 @@ def _run(request: JobRequest) -> None:
     prepared = prepare_job(request)
     package_module.package(prepared.job, prepared.signer)
     report_progress(request.progress_path, "tidy", 1)
-    time.sleep(3 * _POLL_S)  # for the last look
+    time.sleep(3 * _POLL_S)  # for the last poll
 
 
 def _reporting_end(function: Callable[..., object], step: str, path: str) -> Callable[..., object]:
@@ -166,7 +166,7 @@ def _reporting_end(function: Callable[..., object], step: str, path: str) -> Cal
 
 
 class TarPuncher:
-    """Frees the disk of tars whose shards are committed, all but the first's."""
+    """Frees the disk space of the tars of committed shards, except the first."""
 
     def __init__(self, commits: Path, shards: Path) -> None:
         self._commits = commits
@@ -174,7 +174,7 @@ class TarPuncher:
         self._done: set[str] = set()
 
     def punch(self) -> None:
-        """Punches a hole into each tar that was committed since the last time."""
+        """Punches a hole into each tar that was committed since the last call."""
         if not self._commits.is_dir():
             return
         names = {path.stem for path in self._commits.glob("*.json")} - self._done
@@ -196,9 +196,9 @@ def _check_first(delivery: Path, manifest: Manifest) -> None:
 
 
 def show(runs: list[ScaleResult]) -> None:
-    """Prints what each step took, and how that grew.
+    """Prints the cost of each step, and how it grew.
 
-    Reading comes first, so that the start of the workers counts to it: the same for any size.
+    The first step, reading, includes the start of the workers, which is the same for any size.
     """
     names = list(dict.fromkeys(step for result in runs for step in result.watch.steps))
     for what, field in (("processor", "processor_s"), ("clock", "clock_s")):
@@ -231,7 +231,7 @@ def show(runs: list[ScaleResult]) -> None:
 
 
 def _marginal_costs(runs: list[ScaleResult], field: str) -> Iterator[str]:
-    """What a sample costs by which a library is larger than the one before: no start is in it."""
+    """Yields the cost of each additional sample over the next smaller library, without start-up."""
     for before, result in itertools.pairwise(runs):
         more = getattr(result.total(), field) - getattr(before.total(), field)
         samples = result.samples - before.samples
@@ -255,7 +255,7 @@ def main() -> None:
     for assets in options.assets:
         with tempfile.TemporaryDirectory(prefix="fairshard-scale-", dir=options.folder) as folder:
             runs.append(bench_scale(assets, Path(folder), options.workers))
-            show(runs)  # before the folder is removed, which takes its time
+            show(runs)  # before the folder is removed, which takes time
             sys.stdout.flush()
 
 

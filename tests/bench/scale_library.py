@@ -1,4 +1,4 @@
-"""A library of any size for the benchmark of scale: what an asset is follows from its number."""
+"""A library of any size for the scale benchmark; an asset's number determines everything in it."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ target_bytes = "128MiB"
 
 @dataclass(frozen=True)
 class PlantedCounts:
-    """How many assets of each kind a library has.
+    """Numbers of assets of each kind in a library.
 
     Attributes:
-        assets: All of them.
-        withdrawn: Refused before any fetch.
-        missing: Without a file: dead letters.
-        twins: With the bytes of the asset before.
-        alike: That nearly look like the asset before.
+        assets: All assets.
+        withdrawn: Assets that are refused before any fetch.
+        missing: Assets without a file, which fail.
+        twins: Assets with the bytes of the previous asset.
+        alike: Assets that look nearly like the previous asset.
     """
 
     assets: int
@@ -66,16 +66,17 @@ class PlantedCounts:
 
     @property
     def delivered(self) -> int:
-        """How many samples must come out."""
+        """The number of samples that must be delivered."""
         return self.assets - self.withdrawn - self.missing - self.twins - self.alike
 
 
-# (every so many assets, this one); no two of them, nor one after a withdrawn or missing, may meet.
+# (period, position): which assets are of a kind. An asset must not have two kinds, nor a kind that
+# copies the previous asset if that one is withdrawn or missing.
 WITHDRAWN, MISSING, TWIN, ALIKE = (50, 7), (1000, 513), (100, 33), (50, 21)
 
 
 def planted_counts(assets: int) -> PlantedCounts:
-    """What `make_tables` puts into a library of this size."""
+    """Returns what `make_tables` plants in a library of this size."""
     return PlantedCounts(
         assets,
         *(len(range(first, assets, every)) for every, first in (WITHDRAWN, MISSING, TWIN, ALIKE)),
@@ -83,34 +84,34 @@ def planted_counts(assets: int) -> PlantedCounts:
 
 
 def is_kind(kind: tuple[int, int], number: int) -> bool:
-    """Whether an asset is of a planted kind."""
+    """Returns whether an asset is of a planted kind."""
     every, first = kind
     return number % every == first
 
 
 def bytes_from(number: int) -> int:
-    """The asset whose bytes an asset has: its own, or those of the one before."""
+    """Returns the number of the asset whose bytes an asset has: its own or the previous one's."""
     return number - 1 if is_kind(TWIN, number) else number
 
 
 def asset_id(number: int) -> str:
-    """An asset's id."""
+    """Returns an asset's id."""
     return f"A{number:08d}"
 
 
 def media_uri(number: int) -> str:
-    """Where an asset's file lies, beside the tables."""
+    """Returns the path of an asset's file, relative to the catalogue."""
     return f"media/{number // FILES_PER_FOLDER:05d}/{number:08d}.jpg"
 
 
 def title(number: int) -> str:
-    """What its contributor calls it."""
+    """Returns an asset's title."""
     first, second = _WORDS[number % 10], _WORDS[number // 10 % 10]
     return f"A {first} beside a {second}, {number // 100}"
 
 
 def make_tables(folder: Path, assets: int) -> None:
-    """Writes the catalogue's tables, a row group at a time."""
+    """Writes the catalogue's tables, one row group at a time."""
     people = [f"c{number:06d}" for number in range(-(-assets // _SERIES) + 1)]
     pq.write_table(
         pa.Table.from_pylist(

@@ -1,9 +1,9 @@
-"""Media that take next to no disk, and what is known of them, for the benchmark of scale.
+"""Media that take almost no disk space, and their features, for the scale benchmark.
 
-Each file is a real JPEG, the asset's number after its end, where a decoder no longer looks, and
-then a hole up to some 100 KB; so every digest differs, every byte is read, hashed and written, and
-a file takes one block of the disk. What is computed of media (facts, vectors, captions, scores,
-readings) lies in the feature store already, drawn at random, as after a deal on the same library.
+Each file is a real JPEG, followed by the asset's number, which decoders ignore, and a hole up to
+about 100 KB. So every digest differs, every byte is read, hashed and written, and a file takes one
+block of the disk. The features (facts, vectors, captions, scores, readings) are random and already
+in the feature store, as after an earlier deal on the same library.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ from tests.bench.scale_library import (
 
 MIN_BYTES = 96_000
 _SPREAD_BYTES = 8_192
-_DIMENSIONS = 512  # of a vector, as ViT-B/32 has them
+_DIMENSIONS = 512  # of a vector, as in ViT-B/32
 _UNITS_AT_ONCE = 16
 
 
 def make_media(job: Job, folder: Path, assets: int, workers: int) -> None:
-    """Makes every asset's file, and puts what is computed of it into the feature store.
+    """Makes every asset's file, and saves its features in the feature store.
 
     Args:
-        job: The run to come, whose units and models the features are of.
-        folder: The catalogue's.
-        assets: How many assets it has.
-        workers: Processes to use.
+        job: The later run, whose units and models the features are for.
+        folder: The catalogue's folder.
+        assets: Number of assets.
+        workers: Number of processes.
     """
     for number in range(0, assets, FILES_PER_FOLDER):
         (folder / media_uri(number)).parent.mkdir(parents=True)
@@ -139,7 +139,7 @@ _ZEROS = bytes(MIN_BYTES + _SPREAD_BYTES)
 
 @lru_cache(maxsize=1)
 def _picture() -> bytes:
-    """A smooth picture of 640 x 512 pixels, in less than 4,000 bytes."""
+    """Returns a smooth picture of 640 x 512 pixels, in less than 4,000 bytes."""
     pixels = np.zeros((512, 640, 3), np.uint8)
     pixels[..., 0] = np.linspace(30, 200, 640)[None, :]
     pixels[..., 1] = np.linspace(200, 30, 512)[:, None]
@@ -150,7 +150,7 @@ def _picture() -> bytes:
 
 @lru_cache(maxsize=1)
 def _base_features(limits: MediaLimits, trust: TrustLists) -> tuple[FactsRow, str]:
-    """What the product itself finds in such a file: its facts, and what it says of rights."""
+    """Returns what the program finds in such a file: its facts and its rights statements."""
     data = (_picture() + b"%016d" % 0).ljust(MIN_BYTES, b"\0")
     prepared = prepare_media(data, media_uri(0), "image", None, limits)
     reading = this_guard().signals(data, prepared.format, trust, limits)
@@ -158,14 +158,14 @@ def _base_features(limits: MediaLimits, trust: TrustLists) -> tuple[FactsRow, st
 
 
 def _facts(job: Job, number: int, digest: str, size: int) -> FactsRow:
-    """The picture's facts, with a look drawn for this asset."""
+    """Returns the picture's facts, with a random look for this asset."""
     phash, colour = _perceptual_features(number)
     facts: FactsRow = {**_base_features(job.limits, job.trust)[0], "media_sha256": digest}
     return {**facts, "bytes": size, "phash": phash, "colour": colour}
 
 
 def _perceptual_features(number: int) -> tuple[str, str]:
-    """Hash and colours: random bits; brightness, slopes and noise as a photograph's may be."""
+    """Returns hash and colours: random bits, and brightness, gradients and noise like a photo's."""
     like_number = number - 1 if is_kind(ALIKE, number) else bytes_from(number)
     dice = np.random.default_rng([5, like_number])
     bits = dice.integers(0, 256, 32, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""What a run takes, step by step: watched from outside, by its progress lines and /proc."""
+"""Measures the cost of each step of a run from outside, by its progress lines and /proc."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class StepCost:
-    """What a step took.
+    """The cost of a step.
 
     Attributes:
-        clock_s: Time on the clock.
-        processor_s: Time of the processor, of all processes.
-        peak_bytes: The most memory at once, of all processes, shared pages counted once.
+        clock_s: Elapsed time.
+        processor_s: Processor time of all processes.
+        peak_bytes: Peak memory of all processes together, with shared pages counted once.
     """
 
     clock_s: float = 0.0
@@ -28,16 +28,16 @@ class StepCost:
 
 @dataclass
 class ProcessWatch:
-    """Follows a process and those below it.
+    """Monitors a process and its descendants.
 
-    Time goes to the step that the next progress line is of: lines are written when work is done.
+    Time is assigned to the step of the next progress line, since lines are written after the work.
 
     Attributes:
         pid: The process.
-        progress: The file that the run adds its progress lines to.
-        steps: What each step took, in the order of their first lines.
-        peak_bytes: The most memory at once, of all processes, shared pages counted once.
-        peak_of: The same of each process by itself.
+        progress: The file to which the run appends its progress lines.
+        steps: The cost of each step, in the order of their first lines.
+        peak_bytes: Peak memory of all processes together, with shared pages counted once.
+        peak_of: Peak memory of each process alone.
     """
 
     pid: int
@@ -51,17 +51,17 @@ class ProcessWatch:
     _offset: int = 0
 
     def poll(self, clock: float) -> None:
-        """Takes note of the time and of what was done since the last look.
+        """Records the time and the progress since the last poll.
 
         Args:
-            clock: Seconds since the run began.
+            clock: Seconds since the start of the run.
         """
         pids = process_tree(self.pid)
-        # The times of what has ended are those of its parent by now.
+        # The times of ended processes are included in their parents'.
         processor = max(self._processor, sum(map(processor_s, pids)))
         steps = self._new_lines()
         if steps:
-            # Of several in one look the first took most of the time since the last line.
+            # If one poll sees several lines, the first took most of the time since the last one.
             taken = self.steps.setdefault(steps[0], StepCost())
             taken.clock_s += clock - self._clock
             taken.processor_s += processor - self._processor
@@ -69,7 +69,7 @@ class ProcessWatch:
             self._clock, self._processor, self._peak_bytes = clock, processor, 0
 
     def measure_memory(self) -> None:
-        """Takes note of the memory."""
+        """Records the memory in use."""
         held = {pid: memory_bytes(pid) for pid in process_tree(self.pid)}
         now = sum(held.values())
         self.peak_bytes, self._peak_bytes = max(self.peak_bytes, now), max(self._peak_bytes, now)
@@ -82,15 +82,15 @@ class ProcessWatch:
             data = source.read()
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        # A line without work done says only how much there will be.
+        # A line without completed work states only the total.
         lines = [json.loads(line) for line in whole.splitlines()]
         return [step for step, done, _ in lines if done]
 
 
 def process_tree(pid: int) -> list[int]:
-    """A process and those below it, as far as they live."""
+    """Returns the ids of a process and its descendants that are alive."""
     found = [pid]
-    # A child is listed with the thread that started it.
+    # Children are listed under the thread that started them.
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             found += [
@@ -100,7 +100,7 @@ def process_tree(pid: int) -> list[int]:
 
 
 def processor_s(pid: int) -> float:
-    """Time of the processor that a process took, with that of its children that ended."""
+    """Returns the processor time of a process and its ended children, in seconds."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -109,7 +109,7 @@ def processor_s(pid: int) -> float:
 
 
 def memory_bytes(pid: int) -> int:
-    """Proportional memory of a process; 0 for what has just ended."""
+    """Returns the proportional memory (PSS) of a process in bytes; 0 if it has just ended."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,8 +1,8 @@
-"""Screening a catalogue from Parquet, beside the same rules in DuckDB's SQL.
+"""Compares screening a Parquet catalogue with the same rules in DuckDB's SQL.
 
 `python -m tests.bench.screening` makes libraries of 5 and 50 million assets, screens each in two
-processes, asks DuckDB the same of the first, and checks that both clear the same assets. It needs
-8 GB of disk and some ten minutes.
+processes, runs the query in DuckDB on the first, and checks that both clear the same assets. It
+needs 8 GB of disk and about ten minutes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _COLUMNS = [
     *("valid_until", "people_count", "minors", "property", "sensitive", "release_ids"),
     "digital_source_type",
 ]
-# Texts that are few are read as Parquet keeps them, each once in a row group.
+# Columns with few distinct texts are read as dictionaries, as Parquet stores them.
 _DICTIONARIES = [
     *("media_type", "licence_model", "licence_class", "status", "licence_code"),
     *("digital_source_type", *(grant_column(purpose) for purpose in Purpose)),
@@ -58,14 +58,16 @@ _DICTIONARIES = [
 
 @dataclass(frozen=True)
 class ScreeningResult:
-    """What screening a library came to.
+    """The result of screening a library.
 
     Attributes:
-        assets: Assets screened, and `cleared`: how many of them were.
-        wall_s: Everything by the clock, from the first file opened to the last id written.
-        cpu_s: The same in processor time, of all processes together.
-        index_s: By the clock: reading contributors, consents and releases, and indexing them.
-        read_s: Reading assets, in processor time; `screen_s`: screening them.
+        assets: Number of assets screened.
+        cleared: Number of assets cleared.
+        wall_s: Elapsed time from opening the first file to writing the last id.
+        cpu_s: Processor time of all processes over the same period.
+        index_s: Elapsed time to read contributors, consents and releases, and to index them.
+        read_s: Processor time to read assets.
+        screen_s: Processor time to screen them.
     """
 
     assets: int
@@ -79,7 +81,7 @@ class ScreeningResult:
 
 @dataclass(frozen=True)
 class _Task:
-    """What every worker has from the process that it was forked from."""
+    """What every worker inherits from the process that it was forked from."""
 
     folder: Path
     index: RightsIndex
@@ -90,7 +92,7 @@ _task: list[_Task] = []
 
 
 def _screen_group(place: tuple[str, int]) -> tuple[int, int, float, float]:
-    """Screens one row group and writes the ids that are cleared: rows, cleared, two times."""
+    """Screens one row group and writes the cleared ids; returns rows, cleared, and two times."""
     task = _task[0]
     name, group = place
     start = time.process_time()
@@ -145,13 +147,13 @@ def screen_library(folder: Path) -> ScreeningResult:
 
 
 def _cpu_s() -> float:
-    """Processor time of this process and of its children that have ended."""
+    """Returns the processor time of this process and its ended children, in seconds."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
 
 
 def ask_duckdb(folder: Path) -> tuple[float, float]:
-    """The same of DuckDB: seconds by the clock and of processor; its answer is Parquet, too."""
+    """Runs the query in DuckDB, with output to Parquet; returns elapsed and processor seconds."""
     deal = bench_deal()
     database = connect(folder, deal, DUCKDB_MEMORY)
     query = cleared_query(folder, deal)
@@ -161,7 +163,7 @@ def ask_duckdb(folder: Path) -> tuple[float, float]:
 
 
 def same_cleared(folder: Path) -> bool:
-    """Whether both cleared exactly the same assets."""
+    """Returns whether both cleared exactly the same assets."""
     ours = pq.read_table(folder / "ours")["asset_id"].combine_chunks()
     theirs = pq.read_table(folder / "theirs.parquet")["asset_id"].combine_chunks()
     return bool(ours.sort().equals(theirs.sort()) and len(pc.unique(ours)) == len(ours) > 0)
@@ -173,7 +175,7 @@ def _write_file(place: tuple[Path, LibrarySize, int]) -> None:
 
 @contextmanager
 def library(size: LibrarySize, base: Path | None) -> Iterator[Path]:
-    """Makes a library in a folder that is removed afterwards."""
+    """Makes a library in a temporary folder, which is removed afterwards."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="fairshard-bench-", dir=base) as name:
         folder = Path(name)
@@ -195,7 +197,7 @@ def library(size: LibrarySize, base: Path | None) -> Iterator[Path]:
 
 
 def report(measured: Measured[ScreeningResult]) -> ScreeningResult:
-    """Prints what screening came to."""
+    """Prints the result of screening."""
     done = measured.answer
     print(f"  ours       {done.assets / done.wall_s:>12,.0f} assets/s, Parquet to ids")
     print(f"    clock    {done.wall_s:>12.2f} s, {done.index_s:.2f} s of it for the index")
@@ -210,7 +212,7 @@ def report(measured: Measured[ScreeningResult]) -> ScreeningResult:
 
 
 def compare(folder: Path, ours: ScreeningResult) -> None:
-    """Prints what DuckDB took, and whether the answers agree."""
+    """Prints the cost of DuckDB, and whether the answers agree."""
     theirs = measure(ask_duckdb, folder)
     wall_s, cpu_s = theirs.answer
     print(f"  DuckDB SQL {ours.assets / wall_s:>12,.0f} assets/s, Parquet to ids")
@@ -223,7 +225,7 @@ def compare(folder: Path, ours: ScreeningResult) -> None:
 
 
 def bench(assets: int, more: int, base: Path | None) -> None:
-    """Screens a library and compares; then one that is larger, if `more` is not 0."""
+    """Screens a library and compares with DuckDB; then screens a larger one if `more` is not 0."""
     with library(LibrarySize(assets), base) as folder:
         small = report(measure(screen_library, folder))
         compare(folder, small)
@@ -243,7 +245,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--assets", type=int, default=5_000_000)
     parser.add_argument("--more", type=int, default=50_000_000, help="0: no second library")
-    parser.add_argument("--dir", type=Path, help="where libraries are made for the while")
+    parser.add_argument("--dir", type=Path, help="folder for the temporary libraries")
     options = parser.parse_args()
     base = options.dir or Path(tempfile.gettempdir())
     free = shutil.disk_usage(base).free

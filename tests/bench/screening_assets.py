@@ -1,4 +1,4 @@
-"""The assets of the made-up library: every column, here and there unfit; about half are cleared."""
+"""The assets of the synthetic library: every column, some with faults; about half are cleared."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _OUTSIDE: Sequence[tuple[object, float]] = (
 
 
 def make_assets(size: LibrarySize, group: int) -> pa.Table:
-    """One row group of assets."""
+    """Returns one row group of assets."""
     numbers = np.arange(group * ROW_GROUP_ROWS, min((group + 1) * ROW_GROUP_ROWS, size.assets))
     dice = HashDice(numbers, 6)
     ids = asset_ids(numbers)
@@ -114,12 +114,12 @@ def make_assets(size: LibrarySize, group: int) -> pa.Table:
 
 
 def _contributors(numbers: IntArray, dice: HashDice, size: LibrarySize) -> Column:
-    """One to three contributors an asset; here and there an unknown one or shares that are off."""
+    """Returns one to three contributors per asset; a few are unknown or have wrong shares."""
     extra = np.searchsorted([0.65, 0.9], dice.uniform(), side="right")
     who = np.stack(
         [first_contributors(numbers, size), *(dice.below(size.contributors) for _ in "23")], 1
     )
-    who[dice.bernoulli(0.002), 0] = size.contributors  # one more than there are
+    who[dice.bernoulli(0.002), 0] = size.contributors  # an unknown one
     parts = _SHARES[extra]
     parts[dice.bernoulli(0.002), 0] -= 1
     held = np.arange(3) <= extra[:, None]
@@ -131,22 +131,22 @@ def _contributors(numbers: IntArray, dice: HashDice, size: LibrarySize) -> Colum
 
 
 def _keywords(dice: HashDice, rows: int) -> Column:
-    """Four keywords each."""
+    """Returns four keywords per asset."""
     places = np.stack([dice.below(len(_WORDS)) for _ in range(4)], 1).reshape(-1)
     words = pa.array(_WORDS).take(places)
     return list_array(_offsets(np.full(rows, 4)), words)
 
 
 def _people(dice: HashDice, size: LibrarySize) -> dict[str, Column]:
-    """People on three assets of ten, and the releases of one shoot for them and the property."""
+    """Returns people for three in ten assets, and one shoot's releases of people and property."""
     shoot = dice.below(size.shoots)
     people = np.searchsorted([0.7, 0.9], dice.uniform(), side="right")
     owned = dice.bernoulli(0.04)
-    unnamed = dice.bernoulli(0.02)  # a release too few
+    unnamed = dice.bernoulli(0.02)  # one release is missing
     names = np.stack([people > 0, (people > 1) & ~unnamed, owned], 1)
     releases = shoot[:, None] * RELEASES_PER_SHOOT + np.array([0, 1, 3])
     stray = (people > 0) & dice.bernoulli(0.003)
-    releases[stray, 0] = size.shoots * RELEASES_PER_SHOOT  # one more than there are
+    releases[stray, 0] = size.shoots * RELEASES_PER_SHOOT  # an unknown one
     lists = list_array(
         _offsets(names.sum(axis=1)),
         release_ids(releases[names]),
@@ -166,7 +166,7 @@ def _offsets(lengths: IntArray) -> npt.NDArray[np.int32]:
 
 
 def write_assets(folder: Path, size: LibrarySize, number: int) -> None:
-    """Writes one file of assets, a row group for every batch."""
+    """Writes one file of assets, with one row group per batch."""
     first = number * GROUPS_PER_FILE
     with pq.ParquetWriter(folder / f"assets-{number:05d}.parquet", ASSETS_SCHEMA) as writer:
         for group in range(first, min(first + GROUPS_PER_FILE, size.groups)):

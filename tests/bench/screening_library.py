@@ -1,7 +1,7 @@
-"""A library of any size as Parquet, for the benchmark of screening: made up, but nothing random.
+"""A synthetic, reproducible library of any size as Parquet, for the screening benchmark.
 
-What is said of an asset, a release or a contributor follows from its number alone, so that any part
-can be made by itself, in any process, and a release's shoot fits the assets that name it.
+The number of an asset, release or contributor determines all its values, so that any part can be
+made independently in any process, and a release's shoot fits the assets that name it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ AS_OF_US = round(AS_OF.timestamp()) * 1_000_000
 _DAY_US = 86_400_000_000
 TODAY = AS_OF_US // _DAY_US
 RELEASES_PER_SHOOT = 4  # releases: three models and a property
-ASSETS_PER_SERIES = 8  # assets of one contributor, one after another
-_MANY = 10**10  # numbers are written with as many digits as this
+ASSETS_PER_SERIES = 8  # consecutive assets of one contributor
+_MANY = 10**10  # numbers are written with this many digits
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
 def bench_deal() -> Deal:
-    """The deal that is screened for: strict, but for what it could not be shown on otherwise."""
+    """Returns the deal to screen for: strict, with the terms that some rules need to apply."""
     return Deal.model_validate(
         {
             "deal_id": "bench",
@@ -62,40 +62,40 @@ def bench_deal() -> Deal:
 
 @dataclass(frozen=True)
 class LibrarySize:
-    """How many of each there are in a library of so many assets."""
+    """The size of a library, from its number of assets."""
 
     assets: int
 
     @property
     def contributors(self) -> int:
-        """One for a hundred assets."""
+        """The number of contributors, one per hundred assets."""
         return max(10, self.assets // 100)
 
     @property
     def shoots(self) -> int:
-        """A release for five assets."""
+        """The number of shoots, such that there is one release per five assets."""
         return max(2, self.assets // 5 // RELEASES_PER_SHOOT)
 
     @property
     def groups(self) -> int:
-        """Row groups of assets."""
+        """The number of row groups of assets."""
         return -(-self.assets // ROW_GROUP_ROWS)
 
     @property
     def files(self) -> int:
-        """Files of assets."""
+        """The number of files of assets."""
         return -(-self.groups // GROUPS_PER_FILE)
 
 
 class HashDice:
-    """Numbers between 0 and 1 that follow from others: a fresh series at every throw."""
+    """Pseudo-random numbers hashed from given numbers; every call gives a new series."""
 
     def __init__(self, numbers: IntArray, kind: int) -> None:
         self._state = numbers.astype(np.uint64) * np.uint64(0xD1B54A32D192ED03)
         self._state += np.uint64(kind * 0x8CB92BA72F3D8DD7 % 2**64)
 
     def uniform(self) -> npt.NDArray[np.float64]:
-        """The next number for each."""
+        """Returns the next number for each."""
         self._state += np.uint64(0x9E3779B97F4A7C15)
         mixed = self._state.copy()
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
@@ -104,15 +104,15 @@ class HashDice:
         return (mixed ^ (mixed >> np.uint64(31))) / 2.0**64
 
     def below(self, limit: int) -> IntArray:
-        """A whole number from 0 up to a limit."""
+        """Returns an integer from 0 up to but not including a limit, for each."""
         return np.minimum((self.uniform() * limit).astype(np.int64), limit - 1)
 
     def bernoulli(self, share: float) -> BoolArray:
-        """True in this share of the cases."""
+        """Returns booleans that are true in this share of the cases."""
         return np.asarray(self.uniform() < share)
 
     def pick(self, choices: Sequence[tuple[object, float]], kind: pa.DataType) -> Column:
-        """One of the choices each, by their shares; the first fills up to one."""
+        """Returns one of the choices for each, by their shares; the first gets the remainder."""
         edges = np.cumsum([share for _, share in choices[1:]])
         place = np.searchsorted(edges, self.uniform(), side="right")
         place = np.where(place == len(edges), 0, place + 1)
@@ -125,50 +125,50 @@ def _names(prefix: str, numbers: IntArray) -> Column:
 
 
 def _scrambled(numbers: IntArray) -> IntArray:
-    """Each number another below 2^32, so that neighbours have no ids alike."""
+    """Maps each number to another one below 2^32, so that neighbours do not have similar ids."""
     return numbers * 2_654_435_761 % 2**32
 
 
 def asset_ids(numbers: IntArray) -> Column:
-    """Ids of assets."""
+    """Returns the ids of assets."""
     return _names("A", _scrambled(numbers))
 
 
 def contributor_ids(numbers: IntArray) -> Column:
-    """Ids of contributors."""
+    """Returns the ids of contributors."""
     return _names("c", _scrambled(numbers))
 
 
 def release_ids(numbers: IntArray) -> Column:
-    """Ids of releases."""
+    """Returns the ids of releases."""
     return _names("rel-", _scrambled(numbers))
 
 
 def first_contributors(numbers: IntArray, size: LibrarySize) -> IntArray:
-    """The first contributor of each asset: few make much, and what is sent in comes in series."""
+    """Returns each asset's first contributor: a few make most assets, and assets come in series."""
     chance = HashDice(numbers // ASSETS_PER_SERIES, 1).uniform()
     return np.asarray((chance**2 * size.contributors).astype(np.int64))
 
 
 def shoot_day(shoots: IntArray) -> IntArray:
-    """The first day of each shoot."""
+    """Returns the first day of each shoot."""
     return TODAY - 1500 + HashDice(shoots, 2).below(1200)
 
 
 def dates(days: IntArray, absent: BoolArray) -> Column:
-    """Days as dates, some of them absent."""
+    """Returns days as dates, some of them null."""
     return pa.array(days.astype(np.int32), mask=absent).cast(pa.date32())
 
 
 def make_contributors(size: LibrarySize) -> pa.Table:
-    """The table of contributors."""
+    """Returns the table of contributors."""
     ids = contributor_ids(np.arange(size.contributors))
     names = join_text("Contributor ", ids, "")
     return as_table({"contributor_id": ids, "display_name": names}, CONTRIBUTORS_SCHEMA)
 
 
 def make_consents(size: LibrarySize) -> pa.Table:
-    """Three events of every contributor, and one about every hundredth asset."""
+    """Returns three events per contributor, and one event for every hundredth asset."""
     who = np.arange(size.contributors)
     dice = HashDice(who, 3)
     words = [("allow", 0.0), ("deny", 0.015), ("conditional", 0.01), ("unknown", 0.01)]
@@ -211,7 +211,7 @@ def _events(
 
 
 def make_releases(size: LibrarySize, first: int, last: int) -> pa.Table:
-    """Releases of the shoots from `first` up to `last`."""
+    """Returns the releases of the shoots from `first` up to `last`."""
     numbers = np.arange(first * RELEASES_PER_SHOOT, last * RELEASES_PER_SHOOT)
     dice = HashDice(numbers, 5)
     shoot, place = numbers // RELEASES_PER_SHOOT, numbers % RELEASES_PER_SHOOT
@@ -247,7 +247,7 @@ def make_releases(size: LibrarySize, first: int, last: int) -> pa.Table:
 
 
 def as_table(columns: dict[str, Column], schema: pa.Schema) -> pa.Table:
-    """A table of all columns of a schema; what is not given is null."""
+    """Returns a table with all columns of a schema; missing ones are null."""
     rows = len(next(iter(columns.values())))
     return pa.table(
         [

@@ -1,8 +1,8 @@
-"""The rules of docs/rights.md as one query, for the deal of the benchmark.
+"""The rules of docs/rights.md as one SQL query, for the deal of the benchmark.
 
-It says which assets are cleared, and not why the others are not, which is the easier question. The
-first rule is left out here and there: repeated ids are found before screening. What needs a parser
-(licence expressions) is judged beforehand, outside the time that is measured.
+It finds which assets are cleared, but not why others are not, which is an easier task. Neither side
+applies the first rule, since repeated ids are found before screening. What needs a parser (licence
+expressions) is judged beforehand, outside the measured time.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _MAKERS = "list_transform(contributors, lambda share: share.contributor_id)"
 
 
 def _list(texts: Iterable[str]) -> str:
-    """Texts as a list in SQL; none of those in use has a quotation mark."""
+    """Returns texts as a list in SQL; none of those used has a quotation mark."""
     return "[" + ", ".join(f"'{text}'" for text in texts) + "]"
 
 
 def _latest(purpose: Purpose) -> str:
-    """When a line last spoke and how strictly, in one number: the latest holds, the strictest."""
+    """Returns SQL for the latest event, with the strictest value, encoded as one number."""
     return (
         f"max(epoch_us(given_at) * 8 + {_STRICTNESS}) "
         f"FILTER (purpose IN ('{purpose}', 'all')) AS {purpose}"
@@ -40,7 +40,7 @@ def _latest(purpose: Purpose) -> str:
 
 
 def _allows(purpose: Purpose) -> str:
-    """Whether the general line and the narrowed one come to a yes."""
+    """Returns SQL for whether general and asset-specific consents together allow a purpose."""
     wide, thin = f"wide.{purpose}", f"thin.{purpose}"
     overruled = f"{wide} % 8 > {thin} % 8 AND {wide} // 8 >= {thin} // 8"
     return (
@@ -50,7 +50,7 @@ def _allows(purpose: Purpose) -> str:
 
 
 def _base(deal: Deal) -> str:
-    """What is decided by the asset alone: rules 2 to 7, 9 and 11 to 13, but for what is joined."""
+    """Returns SQL for rules 2 to 7, 9 and 11 to 13, as far as they need no other table."""
     needed = deal.needed_purposes
     others = _list(purpose for purpose in Purpose if purpose not in needed)
     countries = _list(deal.territory)
@@ -94,7 +94,7 @@ def _base(deal: Deal) -> str:
 
 
 def _open_grants(deal: Deal) -> str:
-    """Whether no grant of the catalogue stands against the asset: rule 6."""
+    """Returns SQL for whether no grant in the catalogue excludes the asset (rule 6)."""
     return " AND ".join(
         f"coalesce({grant_column(purpose)}, 'allow') IN ('allow', 'unknown')"
         for purpose in deal.needed_purposes
@@ -102,7 +102,7 @@ def _open_grants(deal: Deal) -> str:
 
 
 def _sound(deal: Deal) -> str:
-    """Whether a release that an asset names is valid: rule 10."""
+    """Returns SQL for whether a release that an asset names is valid (rule 10)."""
     return f"""
         coalesce(epoch_us(revoked_at) > {AS_OF_US}, true)
         AND coalesce(valid_until >= DATE '{deal.ends}', true)
@@ -116,7 +116,7 @@ def _sound(deal: Deal) -> str:
 
 
 def cleared_query(folder: Path, deal: Deal) -> str:
-    """The query: ids of the assets that are cleared for the deal of the benchmark."""
+    """Returns the query for the ids of the assets that are cleared for the benchmark's deal."""
     lines = ", ".join(_latest(purpose) for purpose in deal.needed_purposes)
     heard = f"FROM '{folder}/consents.parquet' WHERE epoch_us(given_at) <= {AS_OF_US}"
     allowed = " AND ".join(_allows(purpose) for purpose in deal.needed_purposes)
@@ -155,7 +155,7 @@ def cleared_query(folder: Path, deal: Deal) -> str:
 
 
 def connect(folder: Path, deal: Deal, memory: str) -> duckdb.DuckDBPyConnection:
-    """A database on two threads, with the sound licences in a folder and who signed agreements."""
+    """Returns a database with two threads, and tables of accepted licences and of signers."""
     database = duckdb.connect()
     database.execute("SET threads = 2")
     database.execute(f"SET memory_limit = '{memory}'")
@@ -171,7 +171,7 @@ def connect(folder: Path, deal: Deal, memory: str) -> duckdb.DuckDBPyConnection:
         parts = licence_parts(code)
         if parts is not None and not parts & _LICENCE_PARTS_REFUSED:
             database.execute("INSERT INTO sound_licences VALUES (?)", [code])
-    # The deal of the benchmark has one agreement, about all that it needs.
+    # The benchmark's deal has one agreement, which covers everything that it needs.
     names = _list(deal.agreements[0].contributors)
     database.execute(f"CREATE TABLE signed AS SELECT unnest({names}) AS contributor_id")
     return database

@@ -1,11 +1,11 @@
-"""How long commands of the base take, side by side: other checkouts, or other environments.
+"""Compares how long basic commands take in several checkouts or environments.
 
 python -m tests.bench.start --side .venv/bin/python . demo-out/out/demo-main/v0001/delivery
     --side ../base/bin/python "" demo-out/out/demo-main/v0001/delivery
 
-Each side is an interpreter, the checkout that it runs ("" for what is installed), and a delivery
-that it can verify. Sides take turns; the first round warms the file cache and is not counted. On a
-busy machine prefix it by `chrt -f 20`: then others wait.
+Each side is an interpreter, the checkout that it runs ("" for the installed one), and a delivery
+that it can verify. Sides alternate; the first round warms the file cache and is not counted. On a
+busy machine, prefix the command with `chrt -f 20` to give it priority.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def main() -> None:
 
 
 def _measure(python: Path, root: str, arguments: list[str]) -> tuple[float, float]:
-    """Seconds by the clock and of the processor."""
+    """Returns elapsed and processor seconds."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME")}
     if root:
         environment["PYTHONPATH"] = str(Path(root).absolute())
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:  # where no checkout is in the way
+    with tempfile.TemporaryDirectory() as folder:  # a folder without a checkout
         subprocess.run(
             [python, "-m", "pipelines.cli", *arguments],
             env=environment,

@@ -1,12 +1,12 @@
-"""Tars written and read, beside plain files and webdataset: `python -m tests.bench.tar`.
+"""Compares writing and reading tars with plain files and webdataset: `python -m tests.bench.tar`.
 
-All are measured in turn, round after round, so that what else the machine does meets them alike.
-Besides the time on the clock stands that of the processor: it hardly depends on the neighbours, and
-threads on a machine of its own may divide it among its cores.
+All are measured in alternating rounds, so that other load on the machine affects them equally.
+Processor time is given in addition to elapsed time: it hardly depends on other load, and on an idle
+machine threads can divide it among the cores.
 
-Plain writing is of the same members, each with one `write` to Python's buffered file, without
-headers and padding. Ours goes through the store of a folder, temporary name and fsync included. All
-data and names are made before: how they come about is not measured.
+Plain writing writes the same members, each with one `write` to Python's buffered file, without
+headers and padding. Ours goes through a local store, including temporary name and fsync. All data
+and names are made beforehand and are not measured.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _WRITERS = {
 
 @dataclass
 class TimedAction:
-    """Something that is timed.
+    """An action that is timed.
 
     Attributes:
-        name: What it is.
-        run: Does it once.
-        clock_s: How long it took, each round.
-        processor_s: How much work it was, of all threads, each round.
+        name: Its name.
+        run: Performs it once.
+        clock_s: Elapsed time of each round.
+        processor_s: Processor time of all threads in each round.
     """
 
     name: str
@@ -64,9 +64,9 @@ def bench_tar(folder: Path, samples: int, rounds: int) -> None:
     """Measures writing and reading.
 
     Args:
-        folder: Where the files go, half a gigabyte for 4,000 samples.
-        samples: How many; each a picture of 112 kB, a text and a JSON.
-        rounds: How often each is measured.
+        folder: Folder for the files, half a gigabyte for 4,000 samples.
+        samples: Number of samples; each is a picture of 112 kB, a text and a JSON.
+        rounds: Number of times each action is measured.
     """
     source = random.Random(7)
     media = [source.randbytes(_PICTURE_BYTES) for _ in range(64)]
@@ -103,10 +103,10 @@ def bench_tar(folder: Path, samples: int, rounds: int) -> None:
 
 def _measure(actions: list[TimedAction], rounds: int, target: Path | None) -> None:
     for first in range(rounds):
-        # Each takes every place in turn: memory that another gave back comes at another cost.
+        # The order rotates, since memory that another action has just freed costs less or more.
         for action in actions[first % len(actions) :] + actions[: first % len(actions)]:
             if target is not None:
-                target.unlink(missing_ok=True)  # writing over a file is another thing
+                target.unlink(missing_ok=True)  # overwriting a file has other costs
             clock, processor = time.perf_counter(), time.process_time()
             action.run()
             action.clock_s.append(time.perf_counter() - clock)
@@ -126,7 +126,7 @@ def _show(verb: str, actions: list[TimedAction], total: int) -> None:
         print(f"  {action.name:<33} {rate:>6,.0f} {shown} {min(action.processor_s):>10.3f}")
 
 
-Data = list[list[tuple[str, bytes]]]  # samples: their members
+Data = list[list[tuple[str, bytes]]]  # the members of each sample
 
 
 def _write_plain(target: Path, data: Data) -> None:
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=4_000, help="samples in a tar")
     parser.add_argument("--rounds", type=int, default=15, help="how often each is measured")
     options = parser.parse_args()
-    shared_memory = Path("/dev/shm")  # a disk would measure itself
+    shared_memory = Path("/dev/shm")  # in memory, so that the disk's speed is not measured
     base = shared_memory if shared_memory.is_dir() else None
     print(f"{os.cpu_count()} cores; files in {'memory' if base else 'the temporary folder'}")
     with tempfile.TemporaryDirectory(prefix="fairshard-bench-", dir=base) as folder:

@@ -1,4 +1,4 @@
-"""The benchmark of scale: what it plants comes out, and every step's time is told."""
+"""The scale benchmark: it delivers what it planted, and reports every step's time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from tests.bench.scale import bench_scale, show
 from tests.bench.scale_library import planted_counts
 
 
-def test_what_is_planted_adds_up() -> None:
+def test_planted_counts_add_up() -> None:
     kinds = planted_counts(10_000)
     assert (kinds.withdrawn, kinds.missing, kinds.twins, kinds.alike) == (200, 10, 100, 200)
     assert kinds.delivered == 9_490
 
 
 @pytest.mark.slow
-def test_a_small_library(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_benchmark_of_a_small_library(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = bench_scale(1_100, tmp_path / "scale", workers=2)
-    assert result.samples == planted_counts(1_100).delivered  # as bench_scale itself demands
+    assert result.samples == planted_counts(1_100).delivered  # bench_scale checks this as well
     assert {"read", "screen", "enrich", "select", "write", "ledger", "publish"} <= {
         *result.watch.steps
     }

@@ -1,4 +1,4 @@
-"""The benchmark's library, screened here and by SQL: both clear the same assets."""
+"""The benchmark's library: our screening and the SQL query clear the same assets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.bench.screening_assets import make_assets, write_assets
 from tests.bench.screening_library import ROW_GROUP_ROWS, LibrarySize, write_small_tables
 
-pytest.importorskip("duckdb", reason="duckdb is needed by the benchmark alone")
+pytest.importorskip("duckdb", reason="only the benchmark needs duckdb")
 
 
 def test_sql_clears_the_same_assets(tmp_path: Path) -> None:
@@ -24,13 +24,13 @@ def test_sql_clears_the_same_assets(tmp_path: Path) -> None:
     assert same_cleared(tmp_path)
     assert screened.assets == size.assets
     assert 0.4 < screened.cleared / screened.assets < 0.7
-    # One asset more is no longer the same.
+    # One more asset makes the results differ.
     theirs = pq.read_table(tmp_path / "theirs.parquet")
     pq.write_table(theirs.slice(1), tmp_path / "theirs.parquet")
     assert not same_cleared(tmp_path)
 
 
-def test_the_library_is_the_same_every_time() -> None:
+def test_benchmark_library_is_reproducible() -> None:
     size = LibrarySize(70_000)
     assert make_assets(size, 1).equals(make_assets(size, 1))
     assert len(make_assets(size, 1)) == 70_000 - ROW_GROUP_ROWS

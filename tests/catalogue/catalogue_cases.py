@@ -20,7 +20,7 @@ FORMATS = ("parquet", "csv", "jsonl")
 
 
 def asset(number: int = 0, **changes: Any) -> Row:
-    """A row that every rule passes, with changes."""
+    """Returns a row that passes every rule, with changes."""
     row: Row = {
         "asset_id": f"a-{number}",
         "media_uri": f"media/{number}.jpg",
@@ -83,7 +83,7 @@ def write_catalogue(folder: Path, assets: Sequence[Row], kind: str = "jsonl") ->
 
 
 def raw_catalogue(folder: Path, name: str, data: bytes) -> Path:
-    """A catalogue whose assets file has exactly these bytes."""
+    """Writes a catalogue whose assets file has exactly these bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(data)
     (folder / "contributors.csv").write_text("contributor_id\nc-1\n")
@@ -101,7 +101,7 @@ def read_table_batches(
 
 
 def read_all(uri: Path | str) -> tuple[pa.Table, list[tuple[str, str]]]:
-    """The good rows of assets, and (id, detail) of the dead ones."""
+    """Returns the readable rows of assets, and (id, detail) of the failed ones."""
     found = read_table_batches(open_catalogue(str(uri)))
     schema = TABLES["assets"]
     table = pa.concat_tables([batch.table for batch in found] or [schema.empty_table()])

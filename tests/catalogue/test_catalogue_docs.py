@@ -10,7 +10,7 @@ from schemas.catalogue import TABLES
 PAGE = Path(__file__).parents[2] / "docs/catalogue.md"
 
 
-def test_the_page_says_what_the_code_does() -> None:
+def test_catalogue_page_is_current() -> None:
     """Regenerate with `pipelines.catalogue.describe.fill_sections`."""
     assert fill_sections(PAGE.read_text()) == PAGE.read_text()
 
@@ -25,7 +25,7 @@ def test_every_column_is_on_the_page() -> None:
             assert f"| {mark} |" in section
 
 
-def test_the_mapping_on_the_page_parses() -> None:
+def test_mapping_on_the_page_parses() -> None:
     [example] = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert (
         parse_mapping(example.encode(), "docs").for_table("assets").agency_column("asset_id")

@@ -41,7 +41,7 @@ def _split(*shares: int) -> list[dict[str, Any]]:
     return [{"contributor_id": f"c-{i}", "share_bp": bp} for i, bp in enumerate(shares)]
 
 
-# For every rule: a value of its column that fails it and nothing else, and the value shown.
+# For every rule: a value of its column that fails only this rule, and the value as shown.
 FAILING: dict[str, tuple[Row, str]] = {
     "media_type_known": ({"media_type": "audio"}, "audio"),
     "licence_model_known": ({"licence_model": "rf"}, "rf"),
@@ -59,7 +59,7 @@ FAILING: dict[str, tuple[Row, str]] = {
     "height_positive": ({"height": -5}, "-5"),
     "duration_ms_positive": ({"duration_ms": 0}, "0"),
 }
-# What reading already refuses, and what takes two rows to fail.
+# Rules whose faults the reader already refuses, or that need two rows to fail.
 ELSEWHERE = {"asset_id_given", "media_uri_given", "asset_id_unique"}
 
 
@@ -68,7 +68,7 @@ def test_every_rule_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FAILING))
-def test_a_rule_does_what_its_meta_says(name: str) -> None:
+def test_rule_acts_as_its_metadata_says(name: str) -> None:
     changes, shown = FAILING[name]
     result = gate_batch(_table([asset(1), asset(2, **changes), asset(3)]), SUITE, NONE)
     failed = [outcome for outcome in result.summary.rules if outcome.failed]
@@ -93,7 +93,7 @@ def test_a_rule_does_what_its_meta_says(name: str) -> None:
     assert stop_error(allowed.summary, SUITE) is None
 
 
-def test_the_stop_says_what_it_saw() -> None:
+def test_stop_message_names_the_values_seen() -> None:
     result = gate_batch(_table([asset(17, contributors=_split(9000))]), SUITE, NONE)
     assert "asset a-17: shares sum to 9000, must be 10000" in str(stop_error(result.summary, SUITE))
 
@@ -105,7 +105,7 @@ def test_repeated_ids_are_left_to_screening() -> None:
     assert (outcome.rule, outcome.on_failure, outcome.failed) == ("asset_id_unique", "report", 2)
 
 
-def test_what_every_rule_passes() -> None:
+def test_valid_values_pass_every_rule() -> None:
     full = asset(
         1,
         contributors=_split(10_000),
@@ -123,12 +123,12 @@ def test_what_every_rule_passes() -> None:
     assert [outcome for outcome in result.summary.rules if outcome.failed] == []
 
 
-def test_an_empty_batch_passes() -> None:
+def test_empty_batch_passes() -> None:
     result = gate_batch(ASSETS_SCHEMA.empty_table(), SUITE, NONE)
     assert (result.table.num_rows, result.failed_rows, result.summary.rows) == (0, (), 0)
 
 
-def test_an_expectation_that_cannot_be_evaluated_is_no_pass() -> None:
+def test_expectation_that_cannot_be_evaluated_fails() -> None:
     document = json.loads(SUITE.source)
     entry = next(e for e in document["expectations"] if e["meta"]["rule"] == "sha256_hex")
     entry["kwargs"]["regex"] = "("
@@ -143,14 +143,14 @@ def test_suites_load_and_pickle(table: str) -> None:
     assert pickle.loads(pickle.dumps(suite)) == suite == parse_suite(suite.source)
 
 
-def test_an_unknown_rule_to_divert_is_refused() -> None:
+def test_unknown_rule_to_divert_is_refused() -> None:
     assert check_divert(SUITE, ["splits_sum"]) == {"splits_sum"}
     with pytest.raises(InputError, match="Did you mean splits_sum") as caught:
         check_divert(SUITE, ["split_sum"])
     assert "territory_codes" in str(caught.value)
 
 
-def test_a_no_to_a_misspelt_purpose_stops() -> None:
+def test_denial_of_a_misspelt_purpose_stops_the_run() -> None:
     row = {"contributor_id": "c-1", "value": "deny", "given_at": datetime(2026, 1, 1, tzinfo=UTC)}
     good = pa.Table.from_pylist([row | {"purpose": "train_gen"}], schema=TABLES["consents"])
     assert check_table(good, "consents").rows == 1
@@ -174,7 +174,7 @@ SUMMARY = st.builds(
 
 @settings(max_examples=100, deadline=None)
 @given(several=st.lists(SUMMARY, max_size=5), data=st.data())
-def test_merging_does_not_care_about_order_or_grouping(
+def test_merged_summaries_do_not_depend_on_order_or_grouping(
     several: list[GateSummary], data: st.DataObject
 ) -> None:
     whole = merge_summaries(several)
@@ -188,7 +188,7 @@ def test_merging_does_not_care_about_order_or_grouping(
     assert [e for r in whole.rules for e in r.examples] == examples
 
 
-def test_many_summaries_merge_as_few_do() -> None:
+def test_merging_many_summaries_equals_merging_few() -> None:
     one = gate_batch(_table([asset(1, status="x")]), SUITE, NONE).summary
     total = merge_summaries(itertools.repeat(one, 500))
     assert total.rows == 500
@@ -198,7 +198,7 @@ def test_many_summaries_merge_as_few_do() -> None:
 @pytest.mark.long
 @settings(max_examples=6, deadline=None)
 @given(picks=st.lists(st.sampled_from([None, *sorted(FAILING)]), min_size=1, max_size=12))
-def test_batches_of_any_cut_agree(picks: list[str | None]) -> None:
+def test_summary_does_not_depend_on_batch_boundaries(picks: list[str | None]) -> None:
     rows = [asset(i, **(FAILING[name][0] if name else {})) for i, name in enumerate(picks)]
     whole = gate_batch(_table(rows), SUITE, NONE)
     assert whole.table.num_rows + len(whole.failed_rows) == len(rows)
@@ -214,7 +214,7 @@ AS_OF = datetime(2026, 1, 31, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script><img src=x onerror=y> $a ${b}"
 
 
-def test_data_docs_open_offline_and_are_the_same_twice(tmp_path: Path) -> None:
+def test_data_docs_work_offline_and_are_reproducible(tmp_path: Path) -> None:
     rows = [asset(1), asset(2, contributors=_split(9000)), asset(3, media_type=HOSTILE)]
     rows.append(asset(4, asset_id="<b>4</b>", status="</td>"))
     summary = gate_batch(_table(rows), SUITE, NONE).summary
@@ -225,14 +225,14 @@ def test_data_docs_open_offline_and_are_the_same_twice(tmp_path: Path) -> None:
     for rule in SUITE.rules:
         assert rule.name in text
     assert "a-2: shares sum to 9000, must be 10000" in text
-    assert "values must belong to this set" in text  # the words of Great Expectations
+    assert "values must belong to this set" in text  # text from Great Expectations
     for forbidden in ("http://", "https://", "<script", "<img", "<b>4", "src="):
         assert forbidden not in text.replace("img src=x onerror", "")
 
 
 @pytest.mark.long
-def test_the_gate_leaves_no_file_and_calls_nobody(tmp_path: Path) -> None:
-    """In a process of its own, with sockets shut and an empty home."""
+def test_catalogue_checks_write_no_files_and_use_no_network(tmp_path: Path) -> None:
+    """Runs in a separate process, without sockets and with an empty home folder."""
     home = tmp_path / "home"
     home.mkdir()
     code = """

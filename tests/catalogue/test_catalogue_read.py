@@ -33,7 +33,7 @@ QUICK = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-# Text that is its own trimmed form and that a list's item or an id can hold.
+# Text that trimming does not change and that can be an id or an item of a list.
 WORDS = st.text(
     st.characters(codec="utf-8", exclude_characters=";:" + BLANK_CHARACTERS), min_size=1, max_size=8
 )
@@ -69,7 +69,7 @@ ROWS = st.fixed_dictionaries(
 @pytest.mark.long
 @QUICK
 @given(rows=st.lists(ROWS, min_size=1, max_size=8))
-def test_the_same_rows_in_every_format_give_the_same_table(
+def test_every_format_gives_the_same_table(
     rows: list[dict[str, object]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     rows = [{"asset_id": f"a-{i}"} | row for i, row in enumerate(rows)]
@@ -123,8 +123,8 @@ SPELLINGS = st.one_of(
 @pytest.mark.long
 @settings(max_examples=400, deadline=None)
 @given(texts=st.lists(SPELLINGS, min_size=1, max_size=3), name=st.sampled_from(ASSETS_SCHEMA.names))
-def test_columns_read_as_their_values_do(texts: list[str], name: str) -> None:
-    """The fast way and the reference agree on every spelling, good or bad."""
+def test_column_parser_agrees_with_value_parser(texts: list[str], name: str) -> None:
+    """The fast parser and the reference agree on every spelling, valid or not."""
     field = ASSETS_SCHEMA.field(name).with_nullable(True)
     expected = []
     bad = set()
@@ -155,7 +155,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("column", sorted(BAD))
-def test_a_value_that_cannot_be_read_costs_its_row_alone(column: str, tmp_path: Path) -> None:
+def test_unreadable_value_fails_only_its_row(column: str, tmp_path: Path) -> None:
     rows = [asset(1), asset(2, **{column: BAD[column]}), asset(3)]
     if column == "territories_in":
         rows[1][column] = [" ", ""]
@@ -166,12 +166,12 @@ def test_a_value_that_cannot_be_read_costs_its_row_alone(column: str, tmp_path: 
     assert detail.startswith(f"assets.jsonl:2: {column} = ")
 
 
-def test_values_in_details_are_cut(tmp_path: Path) -> None:
+def test_values_in_details_are_shortened(tmp_path: Path) -> None:
     _, [(_, detail)] = read_all(write_catalogue(tmp_path, [asset(1, width="x" * 5000)]))
     assert len(detail) < 200
 
 
-def test_an_instant_is_a_day_only_where_no_right_depends_on_it(tmp_path: Path) -> None:
+def test_instant_is_accepted_as_a_date_only_where_no_right_depends_on_it(tmp_path: Path) -> None:
     rows = [
         asset(1, created_at="2026-01-31T23:30:00-05:00"),
         asset(2, valid_until="2026-01-31T00:00:00Z"),
@@ -201,8 +201,8 @@ CSV_FAULTS = [
 
 
 @pytest.mark.parametrize(("bad", "asset_id", "why"), CSV_FAULTS)
-def test_csv_rows_that_cannot_be_read(bad: bytes, asset_id: str, why: str, tmp_path: Path) -> None:
-    """Also a quote that is never closed costs one line, whatever quotes come after it."""
+def test_unreadable_csv_rows_fail(bad: bytes, asset_id: str, why: str, tmp_path: Path) -> None:
+    """A quote that is never closed also fails only one line, whatever quotes follow."""
     data = HEAD + _line(1) + bad + _line(2, b'"quoted, and\nbroken"') + _line(3, b'"a ""b"""')
     table, dead = read_all(raw_catalogue(tmp_path, "assets.csv", data))
     assert table["asset_id"].to_pylist() == ["a-1", "a-2", "a-3"]
@@ -212,13 +212,13 @@ def test_csv_rows_that_cannot_be_read(bad: bytes, asset_id: str, why: str, tmp_p
     assert why in detail
 
 
-def test_csv_with_a_mark_carriage_returns_and_empty_lines(tmp_path: Path) -> None:
+def test_csv_with_bom_carriage_returns_and_empty_lines(tmp_path: Path) -> None:
     data = b"\xef\xbb\xbf" + (HEAD + _line(1) + b"\n" + _line(2)).replace(b"\n", b"\r\n")
     table, dead = read_all(raw_catalogue(tmp_path, "assets.csv", data.removesuffix(b"\r\n")))
     assert (table["asset_id"].to_pylist(), dead) == (["a-1", "a-2"], [])
 
 
-def test_csv_that_ends_in_an_open_quote_loses_one_line(tmp_path: Path) -> None:
+def test_unclosed_quote_at_the_end_fails_one_line(tmp_path: Path) -> None:
     data = HEAD + _line(1, b'"open') + b"".join(_line(i) for i in range(2, 40))
     table, dead = read_all(raw_catalogue(tmp_path, "assets.csv", data))
     assert table.num_rows == 38
@@ -238,14 +238,14 @@ def test_csv_that_ends_in_an_open_quote_loses_one_line(tmp_path: Path) -> None:
         b'{"asset_id": ' + b"9" * 5000 + b"}",
     ],
 )
-def test_json_lines_that_cannot_be_read(bad: bytes, tmp_path: Path) -> None:
+def test_unreadable_json_lines_fail(bad: bytes, tmp_path: Path) -> None:
     data = jsonl_bytes([asset(1)]) + bad + b"\n\n" + jsonl_bytes([asset(2)])
     table, dead = read_all(raw_catalogue(tmp_path, "assets.jsonl", data))
     assert table["asset_id"].to_pylist() == ["a-1", "a-2"]
     assert [row[0] for row in dead] == ["assets.jsonl:2"]
 
 
-def test_an_overlong_line_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overlong_line_fails_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.catalogue.lines.MAX_LINE_BYTES", 1000)
     long = asset(9, title="x" * 5000)
     folder = raw_catalogue(tmp_path / "j", "assets.jsonl", jsonl_bytes([asset(1), long, asset(2)]))
@@ -259,14 +259,14 @@ def test_an_overlong_line_costs_itself(tmp_path: Path, monkeypatch: pytest.Monke
 
 @QUICK
 @given(garbage=st.lists(st.binary(max_size=40) | st.sampled_from([b'"', b"\n", b"\r", b","])))
-def test_garbage_is_counted_and_never_raises(
+def test_garbage_is_counted_and_raises_no_error(
     garbage: list[bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Line by line JSON reconciles exactly; CSV keeps the good rows around quote-free garbage."""
+    """JSON Lines counts match exactly; CSV keeps the good rows around garbage without quotes."""
     data = b"".join(garbage)
     folder = raw_catalogue(tmp_path_factory.mktemp("j"), "assets.jsonl", data)
     table, dead = read_all(folder)
-    # What counts as an empty line is what the text says, not what the code does.
+    # Empty lines are counted from the text, not by the code under test.
     lines = [
         line.decode("utf-8", "replace") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     ]
@@ -281,8 +281,8 @@ def test_garbage_is_counted_and_never_raises(
     read_all(folder)
 
 
-def test_parquet_of_another_hand(tmp_path: Path) -> None:
-    """Types that pandas and others write: floats for integers, dictionaries, wide and binary."""
+def test_parquet_types_of_other_writers_are_accepted(tmp_path: Path) -> None:
+    """Types that pandas and others write: floats for integers, dictionaries, large and binary."""
     rows = [asset(i) for i in range(3)]
     table = pa.Table.from_pylist(rows)
     columns = {
@@ -340,13 +340,13 @@ def test_small_tables_fail_closed(tmp_path: Path) -> None:
         read_table(open_catalogue(str(folder)), "consents")
 
 
-def test_an_absent_optional_table_is_empty(tmp_path: Path) -> None:
+def test_absent_optional_table_is_empty(tmp_path: Path) -> None:
     catalogue = open_catalogue(str(write_catalogue(tmp_path, [asset()])))
     assert catalogue.parts("consents") == []
     assert read_table(catalogue, "releases").schema == TABLES["releases"]
 
 
-def test_a_table_that_changed_is_refused(tmp_path: Path) -> None:
+def test_changed_table_is_refused(tmp_path: Path) -> None:
     catalogue = open_catalogue(str(write_catalogue(tmp_path, [asset()])))
     (tmp_path / "assets.jsonl").write_bytes(jsonl_bytes([asset(), asset(1)]))
     with pytest.raises(InputError, match="changed while"):
@@ -362,7 +362,7 @@ def test_damaged_parquet_is_an_input_error(tmp_path: Path) -> None:
         read_all(raw_catalogue(tmp_path / "b", "assets.parquet", bytes(data)))
 
 
-def test_the_digest_is_of_names_bytes_and_mapping(tmp_path: Path) -> None:
+def test_digest_covers_names_bytes_and_mapping(tmp_path: Path) -> None:
     first = open_catalogue(str(write_catalogue(tmp_path / "a", [asset()]))).digest
     again = open_catalogue(str(write_catalogue(tmp_path / "b", [asset()]))).digest
     other = open_catalogue(str(write_catalogue(tmp_path / "c", [asset(status="gone")]))).digest
@@ -372,5 +372,5 @@ def test_the_digest_is_of_names_bytes_and_mapping(tmp_path: Path) -> None:
     assert len({first, other, mapped}) == 3
 
 
-def test_csv_cells_of_the_cases_are_what_they_say() -> None:
+def test_csv_cells_of_the_cases_are_correct() -> None:
     assert csv_bytes([asset()]).splitlines()[1].endswith(b",c-1:6000;c-2:4000,RF,creative,active")

@@ -45,7 +45,7 @@ def _put(client: Any, prefix: str, kind: str, count: int = 500) -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("prefix", ["", "catalogues/2026/"])
-def test_reads_as_a_folder_does(client: Any, kind: str, prefix: str) -> None:
+def test_s3_catalogue_reads_like_a_folder(client: Any, kind: str, prefix: str) -> None:
     _put(client, prefix, kind)
     catalogue = pickle.loads(pickle.dumps(open_catalogue(f"s3://library/{prefix}")))
     found = read_table_batches(catalogue)
@@ -55,7 +55,7 @@ def test_reads_as_a_folder_does(client: Any, kind: str, prefix: str) -> None:
     assert len(catalogue.digest) == 64
 
 
-def test_the_digest_is_that_of_the_same_folder(client: Any, tmp_path: Any) -> None:
+def test_s3_digest_equals_that_of_the_folder(client: Any, tmp_path: Any) -> None:
     _put(client, "c/", "csv")
     (tmp_path / "assets").mkdir()
     rows = [asset(i, title="x" * 200) for i in range(500)]
@@ -64,18 +64,18 @@ def test_the_digest_is_that_of_the_same_folder(client: Any, tmp_path: Any) -> No
     assert open_catalogue("s3://library/c").digest == open_catalogue(str(tmp_path)).digest
 
 
-def test_a_prefix_is_a_folder_and_no_beginning_of_a_name(client: Any) -> None:
+def test_prefix_matches_whole_folder_names_only(client: Any) -> None:
     _put(client, "catalogue-old/", "csv")
     with pytest.raises(InputError, match="no table assets"):
         open_catalogue("s3://library/catalogue")
 
 
-def test_a_missing_bucket_is_an_input_error(client: Any) -> None:
+def test_missing_bucket_is_an_input_error(client: Any) -> None:
     with pytest.raises(InputError, match="bucket does not exist: s3://nobody"):
         open_catalogue("s3://nobody/catalogue")
 
 
-def test_an_object_that_changed_is_refused(client: Any) -> None:
+def test_changed_object_is_refused(client: Any) -> None:
     _put(client, "", "jsonl")
     catalogue = open_catalogue("s3://library/")
     _put(client, "", "jsonl", count=7)
@@ -83,9 +83,7 @@ def test_an_object_that_changed_is_refused(client: Any) -> None:
         read_table_batches(catalogue)
 
 
-def test_a_body_that_breaks_off_is_asked_for_again(
-    client: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_body_is_requested_again(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from botocore.exceptions import ResponseStreamingError
     from botocore.response import StreamingBody
 

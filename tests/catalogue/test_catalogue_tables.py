@@ -69,7 +69,7 @@ def test_columns_values_and_constants_are_mapped(kind: str, tmp_path: Path) -> N
     assert open_catalogue(str(folder)).ignored_columns == ("assets.Colour",)
 
 
-def test_a_mapping_given_comes_before_the_one_beside(tmp_path: Path) -> None:
+def test_given_mapping_overrides_the_catalogues(tmp_path: Path) -> None:
     folder = write_catalogue(tmp_path, [asset()])
     (folder / "mapping.toml").write_text('[mapping.assets.columns]\nstatus = "State"\n')
     assert open_catalogue(str(folder), CatalogueMapping()).mapping == CatalogueMapping()
@@ -77,7 +77,7 @@ def test_a_mapping_given_comes_before_the_one_beside(tmp_path: Path) -> None:
         open_catalogue(str(folder))
 
 
-def test_a_mapping_survives_pickling(tmp_path: Path) -> None:
+def test_mapping_survives_pickling(tmp_path: Path) -> None:
     path = tmp_path / "mapping.toml"
     path.write_bytes(MAPPING)
     mapping = load_mapping(path)
@@ -113,7 +113,7 @@ def test_invalid_mapping_is_refused(text: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
-def test_a_missing_column_is_named_with_its_neighbours(kind: str, tmp_path: Path) -> None:
+def test_missing_column_is_named_with_similar_columns(kind: str, tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -136,13 +136,13 @@ def test_a_missing_column_is_named_with_its_neighbours(kind: str, tmp_path: Path
         assert part in message
 
 
-def test_a_csv_with_semicolons_is_told_so(tmp_path: Path) -> None:
+def test_csv_with_semicolons_is_reported_as_such(tmp_path: Path) -> None:
     data = csv_bytes([asset()]).replace(b",", b";")
     with pytest.raises(InputError, match="separated by semicolons"):
         open_catalogue(str(raw_catalogue(tmp_path, "assets.csv", data)))
 
 
-def test_a_column_that_appears_twice_is_refused(tmp_path: Path) -> None:
+def test_repeated_column_is_refused(tmp_path: Path) -> None:
     data = csv_bytes([asset()]).replace(b"licence_model", b"status")
     with pytest.raises(InputError, match="twice"):
         open_catalogue(str(raw_catalogue(tmp_path, "assets.csv", data)))
@@ -162,7 +162,7 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize(("names", "why"), LAYOUTS)
-def test_layouts_that_are_refused(names: list[str], why: str, tmp_path: Path) -> None:
+def test_invalid_layouts_are_refused(names: list[str], why: str, tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(csv_bytes([asset()]))
@@ -174,7 +174,7 @@ def test_layouts_that_are_refused(names: list[str], why: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "names", [["assets-2.csv", "assets-1.csv"], ["assets/b.csv", "assets/a.csv"]]
 )
-def test_pieces_are_read_in_order_of_their_names(names: list[str], tmp_path: Path) -> None:
+def test_parts_are_read_in_the_order_of_their_names(names: list[str], tmp_path: Path) -> None:
     for number, name in enumerate(names):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(csv_bytes([asset(number)]))
@@ -183,6 +183,6 @@ def test_pieces_are_read_in_order_of_their_names(names: list[str], tmp_path: Pat
     assert table["asset_id"].to_pylist() == ["a-1", "a-0"]
 
 
-def test_a_missing_folder_is_an_input_error(tmp_path: Path) -> None:
+def test_missing_folder_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a folder"):
         open_catalogue(str(tmp_path / "nowhere"))

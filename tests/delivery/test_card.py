@@ -1,4 +1,4 @@
-"""The cards: what their heads tell `datasets` to open is there, and is all there is."""
+"""The cards: the files that their headers tell `datasets` to open are exactly those that exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def opened(folder: Path, config: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("deal", DEALS)
-def test_each_family_opens_its_tars(demo: Demo, deal: str) -> None:
+def test_card_configs_open_the_tars_of_each_family(demo: Demo, deal: str) -> None:
     delivery = demo.delivery(deal)
     found = configs(delivery / "README.md")
     shards = demo.manifest(deal)["shards"]
@@ -34,7 +34,7 @@ def test_each_family_opens_its_tars(demo: Demo, deal: str) -> None:
 
 
 @pytest.mark.parametrize("deal", DEALS)
-def test_the_tables_open_by_a_card_of_their_own(demo: Demo, deal: str) -> None:
+def test_tables_card_opens_the_tables(demo: Demo, deal: str) -> None:
     folder = demo.delivery(deal) / "shards"
     found = configs(folder / "README.md")
     shards = demo.manifest(deal)["shards"]

@@ -1,4 +1,4 @@
-"""The Croissant description: what it lists, and that it says nothing that the run was not given."""
+"""The Croissant description: what it lists, and that it contains only inputs of the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def described(demo: Demo, deal: str) -> Any:
 
 
 @pytest.mark.parametrize("deal", DEALS)
-def test_files_are_those_of_the_manifest(demo: Demo, deal: str) -> None:
+def test_croissant_lists_the_files_of_the_manifest(demo: Demo, deal: str) -> None:
     files = {file["path"]: file for file in demo.manifest(deal)["files"]}
     listed = [item for item in described(demo, deal)["distribution"] if "contentUrl" in item]
     assert len(listed) == 2 * len(demo.manifest(deal)["shards"])
@@ -26,7 +26,7 @@ def test_files_are_those_of_the_manifest(demo: Demo, deal: str) -> None:
 
 
 @pytest.mark.parametrize("deal", DEALS)
-def test_every_column_is_a_field(demo: Demo, deal: str) -> None:
+def test_croissant_has_a_field_for_every_column(demo: Demo, deal: str) -> None:
     sets = described(demo, deal)["recordSet"]
     assert [item["@id"] for item in sets] == sorted(
         {shard["family"] for shard in demo.manifest(deal)["shards"]}
@@ -35,7 +35,7 @@ def test_every_column_is_a_field(demo: Demo, deal: str) -> None:
         assert [field["name"] for field in item["field"]] == SHARD_TABLE_SCHEMA.names
 
 
-def test_dates_are_the_runs_inputs(demo: Demo) -> None:
+def test_croissant_dates_are_inputs_of_the_run(demo: Demo) -> None:
     description = described(demo, "demo-main")
     assert description["datePublished"] == AS_OF
     assert demo.manifest("demo-main")["deal"]["terms_sha256"] in description["license"]

@@ -1,4 +1,4 @@
-"""Shards are looked at again before a manifest vouches for them, and the manifest comes once."""
+"""Shards are checked again before the manifest is signed, and the manifest is written once."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def write(store: Store, name: str, data: bytes) -> ShardReceipt:
     return ShardReceipt(shard, 0, "", (table,))
 
 
-def test_what_was_written_passes(store: Store) -> None:
+def test_unchanged_shards_pass(store: Store) -> None:
     receipts = [write(store, f"s{number}", bytes([number]) * 5000) for number in range(9)]
     recheck_shards(store, JOB, receipts, reread=True)
     recheck_shards(store, JOB, [])
 
 
-def test_each_shard_that_differs_is_named_and_will_be_written_anew(store: Store) -> None:
+def test_changed_shards_are_named_and_lose_their_receipts(store: Store) -> None:
     good, cut, gone, flipped, *tables = (write(store, name, b"12345678") for name in "abcdef")
     store.write_bytes("d/shards/b.tar", b"1234567")
     store.delete("d/shards/c.tar")
@@ -63,19 +63,19 @@ def test_each_shard_that_differs_is_named_and_will_be_written_anew(store: Store)
     assert [item.key for item in store.list("w")] == ["w/shards/a.json"]
 
 
-def test_a_folder_is_counted_and_not_read(store: Store) -> None:
+def test_local_shards_are_checked_by_size_only(store: Store) -> None:
     receipt = write(store, "s", b"12345678")
     store.write_bytes("d/shards/s.tar", b"12345679")
-    recheck_shards(store, JOB, [receipt])  # verify is there for this
+    recheck_shards(store, JOB, [receipt])  # `verify` finds this damage
     store.write_bytes("d/shards/s.tar", b"1")
     with pytest.raises(RunError, match=r"s\.tar: 1 bytes, 8 were written"):
         recheck_shards(store, JOB, [receipt])
 
 
-def test_a_manifest_that_is_there_is_left(store: Store) -> None:
+def test_existing_manifest_is_not_replaced(store: Store) -> None:
     theirs = manifest_bytes(sign_manifest(unsigned(run_id="theirs"), SIGNER))
     _write_manifest(store, JOB, theirs)
-    _write_manifest(store, JOB, theirs)  # a lost answer is no lost race
+    _write_manifest(store, JOB, theirs)  # a repeated write after a lost answer is accepted
     with pytest.raises(RunError, match=r"acme/v0001 by run theirs, this is run mine") as refused:
         _write_manifest(store, JOB, b"other")
     assert refused.value.exit_code == 1

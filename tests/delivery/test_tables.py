@@ -1,4 +1,4 @@
-"""A shard's table commits to people as the ledger does, and to nothing that can be guessed."""
+"""A shard's table has the ledger's commitments to people, and none that can be guessed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def row(**more: Any) -> UnitRow:
     return cast("UnitRow", {**fields, "agreements": agreed, **more})
 
 
-def test_contributors_are_those_of_the_ledgers_entries() -> None:
+def test_contributor_commitments_match_the_ledger() -> None:
     asset = DeliveredAsset("a1", (("bo", 4000), ("ada", 6000)), 1, 1, "s", "k", "0" * 64, "1" * 64)
     terms = DeliveryTerms(DELIVERY, 1000, "USD", Allocation.PER_ASSET, Decimal("0.4"), "2" * 64)
     entries, _ = make_entries([asset], terms, SALT)
@@ -41,7 +41,7 @@ def test_contributors_are_those_of_the_ledgers_entries() -> None:
     assert commitments == [entry.contributor_commitment for entry in entries]
 
 
-def test_each_is_said_once_and_no_two_assets_say_the_same() -> None:
+def test_commitments_are_unique_per_asset() -> None:
     first = rights_commitments(SALT, DELIVERY, row())
     assert [len(values) for values in first.values()] == [2, 1, 2]
     others = [
@@ -58,12 +58,12 @@ def test_each_is_said_once_and_no_two_assets_say_the_same() -> None:
     assert len(set(seen)) == len(seen) == 20
 
 
-def test_nothing_signed_is_an_empty_list() -> None:
+def test_no_agreements_give_an_empty_list() -> None:
     commitments = rights_commitments(SALT, DELIVERY, row(agreements=[], release_ids=None))
     assert commitments["consents"] == commitments["releases"] == []
 
 
-def test_the_order_of_rows_changes_nothing() -> None:
+def test_row_order_does_not_change_commitments() -> None:
     turned = row(
         contributors=row()["contributors"][::-1],
         release_ids=["r1", "r2"],
@@ -83,8 +83,8 @@ ASSETS = st.lists(
 
 
 @given(ASSETS, st.integers(1, 12))
-def test_the_ledger_is_told_of_every_asset(assets: list[Any], cut: int) -> None:
-    """Rows come in pieces of several units, and samples in one."""
+def test_delivered_table_has_every_asset(assets: list[Any], cut: int) -> None:
+    """Rows come in chunks from several units, and samples in one chunk."""
     names = ("asset_id", "contributors", "weight", "overrides")
     schema = pa.schema([UNIT_SCHEMA.field(name) for name in names])
     rows = [

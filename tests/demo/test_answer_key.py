@@ -49,7 +49,7 @@ def key(plan: LibraryPlan) -> dict[str, Any]:
     return loaded
 
 
-def test_every_reason_is_planted(key: dict[str, Any]) -> None:
+def test_demo_plants_every_reason(key: dict[str, Any]) -> None:
     planted = {
         code
         for deal in key["deals"].values()

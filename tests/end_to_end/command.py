@@ -1,4 +1,4 @@
-"""The real command in a process of its own, and the library that the whole session shares."""
+"""Runs the real command in its own process, and makes the library that the session shares."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TIMEOUT_S = 1_800
 
 @dataclass(frozen=True)
 class CommandResult:
-    """A command that ended: its exit code and what it said."""
+    """A command that has ended: its exit code and output."""
 
     code: int
     out: str
@@ -37,23 +37,23 @@ class CommandResult:
 
     @property
     def json(self) -> Any:
-        """What it printed, as JSON."""
+        """What it printed to stdout, parsed as JSON."""
         return json.loads(self.out)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without anything of AWS, so that no test leaves the machine."""
+    """Returns this process's environment without AWS settings, so that tests stay local."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "NO_COLOR": "1", **(extra or {})}
 
 
 def command(*arguments: object) -> list[str]:
-    """The command line that starts `fairshard` by this interpreter."""
+    """Returns the command line that starts `fairshard` with this interpreter."""
     return [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
 
 
 def fairshard(*arguments: object, env: Mapping[str, str] | None = None) -> CommandResult:
-    """Runs a command to its end."""
+    """Runs a command until it ends."""
     done = subprocess.run(
         command(*arguments),
         capture_output=True,
@@ -66,7 +66,7 @@ def fairshard(*arguments: object, env: Mapping[str, str] | None = None) -> Comma
 
 
 def kill_when(arguments: list[object], ready: Callable[[], bool]) -> bool:
-    """Starts a run and kills its whole group by SIGKILL; False if it ended before."""
+    """Starts a run and kills its whole group with SIGKILL; returns False if it ended before."""
     process = subprocess.Popen(
         command(*arguments),
         env=environment(),
@@ -88,10 +88,10 @@ def kill_when(arguments: list[object], ready: Callable[[], bool]) -> bool:
 
 @dataclass(frozen=True)
 class Demo:
-    """A demo library with the deliveries of its three deals. Tests read it and never change it.
+    """A demo library with the deliveries of its three deals. Tests must not change it.
 
     Attributes:
-        root: What `fairshard demo --out` was given.
+        root: The folder that was given to `fairshard demo --out`.
         summaries: What each run printed with --json, by deal id.
     """
 
@@ -105,12 +105,12 @@ class Demo:
 
     @property
     def catalogue(self) -> Path:
-        """The catalogue."""
+        """The catalogue's folder."""
         return self.root / "catalogue"
 
     @property
     def signing_key(self) -> Path:
-        """The key that signed."""
+        """The file of the signing key."""
         return self.out / "agency" / "signing.key"
 
     @property
@@ -119,27 +119,27 @@ class Demo:
         return json.loads((self.root / "answer_key.json").read_text(encoding="utf-8"))
 
     def deal(self, deal_id: str) -> Path:
-        """A deal's file."""
+        """Returns a deal's file."""
         return self.root / DEALS[deal_id]
 
     def delivery(self, deal_id: str) -> Path:
-        """What a deal's buyer gets."""
+        """Returns the folder that a deal's buyer gets."""
         return self.out / deal_id / "v0001" / "delivery"
 
     def agency(self, deal_id: str) -> Path:
-        """What a deal leaves with the agency."""
+        """Returns the folder of a deal that stays with the agency."""
         return self.out / deal_id / "v0001" / "agency"
 
     def manifest(self, deal_id: str) -> Any:
-        """A delivery's manifest."""
+        """Returns a delivery's manifest."""
         return json.loads((self.delivery(deal_id) / "MANIFEST.json").read_bytes())
 
     def copy_features(self, out: Path) -> None:
-        """Gives an output the features of this one, so that a run computes nothing."""
+        """Copies the features to another output, so that a run there computes none."""
         shutil.copytree(self.out / "agency" / "features", out / "agency" / "features")
 
     def package(self, deal_id: str, out: object, *more: object) -> list[object]:
-        """Arguments of `fairshard` that package a deal of this library by its own key."""
+        """Returns the arguments of `fairshard` that package a deal with this library's key."""
         return [
             "package",
             *("--catalogue", self.catalogue, "--deal", self.deal(deal_id), "--out", out),
@@ -148,7 +148,7 @@ class Demo:
 
 
 def make_demo(root: Path, assets: int) -> dict[str, Any]:
-    """Draws a library, packages its three deals into one output, and returns what they said."""
+    """Makes a library, packages its three deals into one output and returns their summaries."""
     first = fairshard(
         *("demo", "--out", root, "--assets", assets, "--workers", 1, "--quiet", "--json")
     )
@@ -163,12 +163,12 @@ def make_demo(root: Path, assets: int) -> dict[str, Any]:
 
 
 def tables(folder: Path) -> pa.Table:
-    """Every part of a table, one after another."""
+    """Returns all parts of a table, concatenated."""
     return pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("*.parquet"))])
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """The sha256 of every file below a folder, by relative path."""
+    """Returns the sha256 of every file below a folder, by relative path."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -177,5 +177,5 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def folders(root: Path) -> set[str]:
-    """Names of what lies in a folder; nothing where there is no folder."""
+    """Returns the names in a folder; none if there is no such folder."""
     return {path.name for path in root.iterdir()} if root.exists() else set()

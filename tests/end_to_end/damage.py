@@ -1,4 +1,4 @@
-"""Damaging a delivery, one thing at a time, and what `verify` says of it."""
+"""Damages a delivery, one thing at a time, and runs `verify` on it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ BLOCK = 512
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """What `verify` said.
+    """The result of `verify`.
 
     Attributes:
         code: Its exit code.
-        report: Its JSON.
+        report: Its JSON report.
     """
 
     code: int
@@ -38,25 +38,25 @@ class VerifyResult:
 
     @property
     def problems(self) -> list[dict[str, str]]:
-        """Every problem."""
+        """All problems."""
         found: list[dict[str, str]] = self.report["problems"]
         return found
 
     @property
     def paths(self) -> set[str]:
-        """The files that are named."""
+        """The files named in problems."""
         return {problem["path"] for problem in self.problems}
 
     def members(self, path: str) -> set[str]:
-        """The members of one tar that are named."""
+        """Returns the members of one tar that are named."""
         return {item["member"] for item in self.problems if item["path"] == path} - {""}
 
     def keys(self, path: str) -> set[str]:
-        """The keys that are named with one file."""
+        """Returns the keys that are named with one file."""
         return {item["key"] for item in self.problems if item["path"] == path} - {""}
 
     def messages(self, path: str) -> str:
-        """Everything that is said of one file."""
+        """Returns all messages about one file."""
         return "\n".join(item["message"] for item in self.problems if item["path"] == path)
 
 
@@ -77,7 +77,7 @@ def verify(delivery: object, capsys: pytest.CaptureFixture[str], *options: objec
 
 
 def run_in_process(*arguments: object) -> CommandResult:
-    """Runs a command in this process, where the models are loaded but once."""
+    """Runs a command in this process, where models are loaded only once."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         code = main([*map(str, arguments)])
@@ -86,7 +86,7 @@ def run_in_process(*arguments: object) -> CommandResult:
 
 @contextmanager
 def replaced(path: Path, data: bytes) -> Iterator[None]:
-    """Gives a file other bytes while the block runs."""
+    """Replaces a file's bytes within the block."""
     before = path.read_bytes()
     assert data != before
     path.write_bytes(data)
@@ -98,7 +98,7 @@ def replaced(path: Path, data: bytes) -> Iterator[None]:
 
 @contextmanager
 def swapped(pairs: Sequence[tuple[Path, Path]]) -> Iterator[None]:
-    """Lets pairs of files trade places while the block runs."""
+    """Swaps pairs of files within the block."""
 
     def swap() -> None:
         for one, other in pairs:
@@ -115,20 +115,20 @@ def swapped(pairs: Sequence[tuple[Path, Path]]) -> Iterator[None]:
 
 
 def flip(data: bytes, position: int, bit: int = 0) -> bytes:
-    """The same bytes with one bit flipped."""
+    """Returns the bytes with one bit flipped."""
     changed = bytearray(data)
     changed[position] ^= 1 << bit
     return bytes(changed)
 
 
 def zeroed(data: bytes, start: int, end: int) -> bytes:
-    """The same bytes with a hole of zeros."""
+    """Returns the bytes with a range set to zero."""
     return data[:start] + bytes(end - start) + data[end:]
 
 
 @dataclass(frozen=True)
 class TarMember:
-    """A member, as the shard's table places it."""
+    """A member at the position that the shard's table states."""
 
     key: str
     name: str
@@ -137,17 +137,17 @@ class TarMember:
 
     @property
     def start(self) -> int:
-        """Where its header begins."""
+        """The offset of its header."""
         return self.offset - BLOCK
 
     @property
     def end(self) -> int:
-        """Where its padding ends."""
+        """The offset after its padding."""
         return self.offset + self.length + -self.length % BLOCK
 
 
 def tar_members(tar: Path) -> list[TarMember]:
-    """The members of a tar, by its table, in order."""
+    """Returns the members of a tar in order, according to its table."""
     found = []
     for row in pq.read_table(tar.with_suffix(".parquet")).to_pylist():
         names = (row["media_member"], f"{row['key']}.txt", f"{row['key']}.json")
@@ -157,13 +157,13 @@ def tar_members(tar: Path) -> list[TarMember]:
 
 
 def smallest_tar(delivery: Path, members: int = 6) -> Path:
-    """The smallest tar of a delivery that has so many members."""
+    """Returns the smallest tar of a delivery that has at least `members` members."""
     tars = sorted(delivery.glob("shards/*.tar"), key=lambda path: path.stat().st_size)
     return next(tar for tar in tars if len(tar_members(tar)) >= members)
 
 
 def copy_delivery(source: Path, target: Path) -> Path:
-    """A copy that may be damaged."""
+    """Copies a delivery, so that a test may damage it."""
     shutil.copytree(source, target)
     return target
 
@@ -187,13 +187,13 @@ def sign_files(
     signer: Signer,
     records: Mapping[str, Mapping[str, object] | None] | None = None,
 ) -> Path:
-    """Lists a delivery's files as they are now, in `SHA256SUMS` and in a signed manifest.
+    """Lists a delivery's current files in `SHA256SUMS` and in a signed manifest.
 
     Args:
         delivery: The delivery.
-        manifest: Its manifest's other fields.
-        signer: Signs it.
-        records: What the manifest says instead of some paths; None leaves a path out.
+        manifest: The other fields of its manifest.
+        signer: The signer.
+        records: Records that replace those of some paths; None omits a path.
     """
     digests = {name: digest for name, digest in tree(delivery).items() if name != "MANIFEST.json"}
     lines = [f"{digests[name]}  {name}\n" for name in sorted(digests) if name != "SHA256SUMS"]

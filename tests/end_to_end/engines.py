@@ -1,4 +1,4 @@
-"""Ways to run the same graph: the embedded engine, and Beam's portable one as a service apart."""
+"""Ways to run the same graph: the embedded engine, or Beam's portable one as a service."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _READY_S = 60.0
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """One way: the processes that are asked for, and Beam's own options."""
+    """The options of one way: the number of processes, and Beam's own options."""
 
     workers: int
     beam: tuple[str, ...] = ()
 
     @property
     def options(self) -> list[object]:
-        """As `fairshard package` takes them."""
+        """Returns them as options of `fairshard package`."""
         return ["--workers", self.workers, *(f"--beam={option}" for option in self.beam)]
 
 
@@ -42,7 +42,7 @@ ENGINES = (*EMBEDDED, *PORTABLE)
 
 @contextmanager
 def engine(name: str) -> Iterator[EngineOptions]:
-    """What a way needs is started, and ended afterwards."""
+    """Starts the services that a way needs, and stops them afterwards."""
     if name in EMBEDDED:
         yield EMBEDDED[name]
         return
@@ -63,14 +63,14 @@ def engine(name: str) -> Iterator[EngineOptions]:
 
 @contextmanager
 def _service(module: str, option: str) -> Iterator[int]:
-    """One of Beam's services in a process of its own; yields its port."""
+    """Runs one of Beam's services in its own process; yields its port."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = int(taken.getsockname()[1])
     words = [sys.executable, "-m", module, f"{option}={port}"]
     process = subprocess.Popen(
         words,
-        # A pool starts its workers by the name of `python` alone.
+        # A pool starts its workers as plain `python`.
         env=environment({"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}),
         start_new_session=True,
         stdin=subprocess.DEVNULL,
@@ -81,7 +81,9 @@ def _service(module: str, option: str) -> Iterator[int]:
         _await(module, process, port)
         yield port
     finally:
-        os.killpg(process.pid, signal.SIGTERM)  # with a pool's workers, which it would leave
+        os.killpg(
+            process.pid, signal.SIGTERM
+        )  # including a pool's workers, which it would leave behind
         process.wait()
 
 

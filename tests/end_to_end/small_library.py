@@ -1,4 +1,4 @@
-"""A small catalogue of assets that differ from an unobjectionable one in what a test says."""
+"""A small catalogue of assets that are deliverable except for the changes that a test makes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CONSENT = {
 
 
 def in_process(*words: object) -> CommandResult:
-    """Runs a command by what the executable calls."""
+    """Runs a command in this process, through the function that the executable calls."""
     said, errors = io.StringIO(), io.StringIO()
     with redirect_stdout(said), redirect_stderr(errors):
         code = main(list(map(str, words)))
@@ -46,7 +46,7 @@ def in_process(*words: object) -> CommandResult:
 
 
 class SmallLibrary:
-    """A small catalogue: an asset that nothing speaks against, changed in one way or another."""
+    """A small catalogue of copies of a deliverable asset, with changes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,7 +56,7 @@ class SmallLibrary:
         (folder / "catalogue").mkdir()
 
     def add(self, count: int, side: int = 0, xmp: bytes = b"", **columns: Any) -> None:
-        """So many assets alike; those with a shorter side, in pixels, have a picture."""
+        """Adds `count` equal assets, with a picture if `side` (shorter side, pixels) is given."""
         for _ in range(count):
             number = len(self.rows)
             name = f"{number}.jpg"
@@ -79,7 +79,7 @@ class SmallLibrary:
             self.rows.append(row | columns)
 
     def package(self, *more: object) -> CommandResult:
-        """Packages it into the test's own output."""
+        """Packages the library into the test's own output."""
         lines: dict[str, list[Row]] = {
             "assets": self.rows,
             "contributors": [{"contributor_id": "c-1"}],

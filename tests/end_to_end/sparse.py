@@ -1,7 +1,7 @@
-"""Sparse libraries: a few assets with a fate each, most units empty, and what must come of them.
+"""Sparse libraries: a few assets with planned outcomes, mostly empty units, and an answer key.
 
-A unit is named by the leading bits of the sha256 of an asset's id, so ids are chosen for the unit
-they fall into. The answer key is worked out here, from what was planted alone.
+The leading bits of the sha256 of an asset's id select its unit, so ids are chosen to fall into the
+desired unit. The answer key is computed here, only from what was planted.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _ROWS_PER_UNIT = 256
 
 
 class Fate(Enum):
-    """What is to become of an asset: a name, then outcome, stage and reason."""
+    """The planned outcome of an asset: a name, then outcome, stage and reason."""
 
     TAKEN = ("taken", "delivered", "write", "")
-    UNSEEN = ("unseen", "delivered", "write", "")  # no model may see it; the title is its caption
+    UNSEEN = ("unseen", "delivered", "write", "")  # no model may see it; its title is the caption
     DENIED = ("denied", "refused", "enrich", "file.denied")  # by its own file
     WORDLESS = ("wordless", "refused", "enrich", "profile.no_caption")  # unseen, without a title
     MISSING = ("missing", "dead_letter", "enrich", "media.unavailable")
@@ -36,7 +36,7 @@ class Fate(Enum):
 
 
 DELIVERED = (Fate.TAKEN, Fate.UNSEEN)
-#: What empties a unit: screening cleared them, and enrichment does not let them pass.
+#: Fates that empty a unit: screening clears these assets, and enrichment stops them.
 STOPPED = (Fate.DENIED, Fate.WORDLESS, Fate.MISSING, Fate.BROKEN)
 _READABLE = (*DELIVERED, Fate.DENIED, Fate.WORDLESS, Fate.SMALL)
 #: Outcome, stage and reason.
@@ -48,10 +48,10 @@ class Planted:
     """An asset.
 
     Attributes:
-        asset_id: Its id, which puts it into its unit.
-        fate: What is to become of it.
-        picture: What it shows. Assets that are delivered with the same number have the same bytes.
-        family: Extension of its media, one for all assets that show the same.
+        asset_id: Its id, which decides its unit.
+        fate: Its planned outcome.
+        picture: The number of its picture. Delivered assets with the same number have equal bytes.
+        family: The extension of its media, the same for all assets that show the same.
         people: Contributors and their shares in basis points.
     """
 
@@ -63,19 +63,20 @@ class Planted:
 
     @property
     def path(self) -> str:
-        """Where its media lies below the catalogue."""
+        """The path of its media, relative to the catalogue."""
         return f"media/{self.asset_id}.{self.family}"
 
 
 @dataclass(frozen=True)
 class Library:
-    """A sparse library, and how a deal cuts it.
+    """A sparse library, and how a deal divides it.
 
     Attributes:
-        assets: What it holds; at least one.
-        bits: Leading bits that name a unit. More than two need many rows: withdrawn ones are added.
-        dedupe: The deal's.
-        target: Size of a shard.
+        assets: Its assets; at least one.
+        bits: Leading bits that select a unit. More than two need many rows, so withdrawn assets are
+            added.
+        dedupe: The deal's `select.dedupe`.
+        target: The deal's `shards.target_bytes`.
     """
 
     assets: tuple[Planted, ...]
@@ -85,32 +86,32 @@ class Library:
 
     @property
     def padding(self) -> tuple[str, ...]:
-        """Ids of the withdrawn rows that make the library as large as its units ask for."""
+        """Ids of the withdrawn rows that make the library large enough for its unit bits."""
         least = _ROWS_PER_UNIT << (self.bits - 1) if self.bits > LEAST_BITS else 0
         return tuple(f"p-{at:05d}" for at in range(least - len(self.assets)))
 
 
 def unit_of(asset_id: str, bits: int) -> int:
-    """The unit that an asset falls into."""
+    """Returns the unit that an asset falls into."""
     digest = hashlib.sha256(b"fairshard/asset\x00" + asset_id.encode()).digest()
     return int.from_bytes(digest[:8], "big") >> (64 - bits)
 
 
 @cache
 def id_in(unit: int, bits: int, number: int = 0) -> str:
-    """An id that falls into a unit; each number has another."""
+    """Returns an id that falls into a unit; each number gives a different one."""
     fitting = (name for at in count() if unit_of(name := f"s-{at:05d}", bits) == unit)
     return next(islice(fitting, number, None))
 
 
 @dataclass(frozen=True)
 class Key:
-    """What must come of a library.
+    """The expected results for a library.
 
     Attributes:
-        verdicts: By asset id.
-        delivered: What is delivered, by asset id.
-        paid: Minor units by contributor.
+        verdicts: The verdicts by asset id.
+        delivered: The delivered assets by asset id.
+        paid: Amounts in minor units by contributor.
     """
 
     verdicts: dict[str, Verdict]
@@ -119,11 +120,11 @@ class Key:
 
     @property
     def embedded(self) -> int:
-        """How many samples a model has seen."""
+        """The number of samples that a model has seen."""
         return sum(asset.fate is Fate.TAKEN for asset in self.delivered.values())
 
     def steps(self) -> dict[str, Any]:
-        """The counts of every step."""
+        """Returns the counts of every step."""
         left, found = Counter(self.verdicts.values()), {}
         entered = left.total()
         for name in ("read", "screen", "enrich", "select", "write"):
@@ -146,9 +147,9 @@ class Key:
 
 
 def answer_key(library: Library) -> Key:
-    """Works out what must come of a library.
+    """Computes the expected results for a library.
 
-    Of the assets that are left with the same bytes, the one with the smallest id is kept.
+    Among remaining assets with the same bytes, the one with the smallest id is kept.
     """
     verdicts = {asset.asset_id: asset.fate.value[1:] for asset in library.assets}
     verdicts |= dict.fromkeys(library.padding, Fate.WITHDRAWN.value[1:])
@@ -166,7 +167,7 @@ def answer_key(library: Library) -> Key:
 
 
 def _shared(assets: Iterable[Planted]) -> dict[str, int]:
-    """The contributors' part of the pool by largest remainder, ties by id."""
+    """Divides the contributors' part of the pool by largest remainder, ties by id."""
     points: Counter[str] = Counter()
     for asset in assets:
         points.update(dict(asset.people))
@@ -179,12 +180,12 @@ def _shared(assets: Iterable[Planted]) -> dict[str, int]:
 
 
 def enriched_units(library: Library) -> set[int]:
-    """The units with a file that can be read, whatever becomes of it."""
+    """Returns the units that have at least one readable file, whatever its outcome."""
     readable = [asset.asset_id for asset in library.assets if asset.fate in _READABLE]
     return {unit_of(name, library.bits) for name in readable}
 
 
-# What each picture number of a drawn library is saved as; films are few, since they take long.
+# The file type of each picture number in a random library; films are rare, since they take long.
 _DRAWN_FAMILIES = ("jpg", "jpg", "png", "webp", "mp4")
 _PEOPLE = (
     (("c-1", 10_000),),
@@ -192,12 +193,12 @@ _PEOPLE = (
     (("c-1", 3_333), ("c-2", 3_333), ("c-3", 3_334)),
     (("c-2", 1), ("c-4", 9_999)),
 )
-# What the assets of a unit may come to: of the first unit, of those between, and of the last.
+# Possible fates of the assets in a unit: in the first unit, in those between, and in the last.
 _MOODS = ((STOPPED,), (STOPPED, DELIVERED, tuple(Fate)), (DELIVERED, DELIVERED, tuple(Fate)))
 
 
 def draw_library(seed: int) -> Library:
-    """A library with assets in two to four of its units, one of which is refused whole."""
+    """Returns a random library with assets in two to four units, one of which is refused whole."""
     dice = random.Random(seed)
     bits = dice.choice([2, 2, 3, 4])
     units = dice.sample(range(1 << bits), dice.randint(2, 4))

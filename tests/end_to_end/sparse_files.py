@@ -1,4 +1,4 @@
-"""A sparse library as files: the catalogue's tables, media that have the fate planted, the deal."""
+"""Writes a sparse library: the catalogue's tables, media with planned outcomes, and the deal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DENIAL = (
     b'xmlns:plus="http://ns.useplus.org/ldf/xmp/1.0/" '
     b'plus:DataMining="http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED"/></rdf:RDF></x:xmpmeta>'
 )
-_SIDE, _SMALL_SIDE = 96, 48  # pixels; the deal asks for 64
+_SIDE, _SMALL_SIDE = 96, 48  # pixels; the deal requires 64
 _FAMILIES = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "mp4": ""}
 _DEAL = """\
 deal_id = "sparse"
@@ -55,7 +55,7 @@ dead_letter_share = "1.00"
 
 
 def write_library(library: Library, root: Path) -> None:
-    """Writes catalogue, media and deal below a folder."""
+    """Writes catalogue, media and deal into a folder."""
     catalogue = root / "catalogue"
     (catalogue / "media").mkdir(parents=True)
     for asset in library.assets:
@@ -63,7 +63,7 @@ def write_library(library: Library, root: Path) -> None:
     rows = [_row(asset) for asset in library.assets]
     rows += [_row(Planted(name, Fate.WITHDRAWN, 0)) for name in library.padding]
     people = sorted({name for asset in library.assets for name, _ in asset.people} | {"c-1"})
-    # Without an agreement, which would override what a file says.
+    # There is no agreement, since it would override what a file says.
     given = {"purpose": "all", "value": "allow", "given_at": "2025-01-01T00:00:00Z"}
     tables = {
         "assets": pa.Table.from_pylist(rows, ASSETS_SCHEMA),
@@ -96,7 +96,7 @@ def _row(asset: Planted) -> dict[str, Any]:
 
 
 def write_media(asset: Planted, catalogue: Path) -> None:
-    """Writes an asset's file, if its fate leaves it one."""
+    """Writes an asset's file, if it has one by its fate."""
     path = catalogue / asset.path
     if asset.fate in (Fate.MISSING, Fate.WITHDRAWN):
         return
@@ -111,7 +111,7 @@ def write_media(asset: Planted, catalogue: Path) -> None:
 
 
 def _picture(asset: Planted) -> bytes:
-    """Squares of random colours, which no model knows and no other number looks like."""
+    """Returns squares of random colours, which no model knows and which differ by number."""
     side = _SMALL_SIDE if asset.fate is Fate.SMALL else _SIDE
     squares = np.random.default_rng(asset.picture).integers(0, 256, (6, 6, 3), np.uint8)
     image = Image.fromarray(squares).resize((side, side), Image.Resampling.NEAREST)

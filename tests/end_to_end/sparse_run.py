@@ -1,4 +1,4 @@
-"""Packages a sparse library by the real command, and reconciles all it left with the answer key."""
+"""Packages a sparse library with the real command, and compares its output with the answer key."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from tests.end_to_end.sparse_files import write_library
 
 @dataclass(frozen=True)
 class Run:
-    """A library that was packaged.
+    """A packaged library.
 
     Attributes:
-        library: What it holds.
+        library: The library.
         root: The folder of its catalogue, deal, key and output.
-        ended: How the command ended.
+        ended: The result of the command.
     """
 
     library: Library
@@ -47,7 +47,7 @@ class Run:
 
     @property
     def out(self) -> Path:
-        """The output."""
+        """The output folder."""
         return self.root / "out"
 
     @property
@@ -57,22 +57,22 @@ class Run:
 
     @property
     def delivery(self) -> Path:
-        """What the buyer gets."""
+        """The folder that the buyer gets."""
         return self.version / "delivery"
 
     def agency(self, table: str) -> list[dict[str, Any]]:
-        """The rows of one of the agency's tables; none where it has no file."""
+        """Returns the rows of one of the agency's tables; none if it has no file."""
         folder = self.version / "agency" / table
         return list(tables(folder).to_pylist()) if folder.exists() else []
 
 
 def inputs(root: Path) -> list[object]:
-    """The options that name what a library's assets are judged by."""
+    """Returns the options that name the inputs by which assets are judged."""
     return ["--catalogue", root / "catalogue", "--deal", root / "deal.toml", "--as-of", AS_OF]
 
 
 def package_options(root: Path, out: Path | None = None, workers: int = 1) -> list[object]:
-    """The command line that packages a library: into its own output, or another."""
+    """Returns the command line that packages a library into its own or another output."""
     where = ["--out", out or root / "out", "--key", root / "key", "--workers", workers]
     return ["package", *inputs(root), *where, "--quiet", "--json"]
 
@@ -88,8 +88,8 @@ def package(
     Args:
         library: The library.
         root: The folder.
-        call: Runs the command: `run_in_process` in this process, `fairshard` in one of its own.
-        workers: Processes of the run.
+        call: Runs the command: `run_in_process` in this process, `fairshard` in its own.
+        workers: Number of worker processes.
     """
     write_library(library, root)
     save_key(root / "key", demonstration_key(1))
@@ -97,7 +97,7 @@ def package(
 
 
 def assert_reconciled(run: Run) -> None:
-    """The run ended well, and everything it left is what the answer key says."""
+    """Asserts that the run succeeded and that everything it left matches the answer key."""
     key = answer_key(run.library)
     assert run.ended.code == 0, run.ended.err
     assert run.ended.json["steps"] == key.steps()
@@ -113,7 +113,7 @@ def assert_reconciled(run: Run) -> None:
 
 
 def assert_decided(run: Run, key: Key) -> None:
-    """Every asset has the one decision that is due, and every dead letter its row."""
+    """Asserts that every asset has its one expected decision, and every failed asset its row."""
     found = Counter(
         (row["asset_id"], row["outcome"], row["stage"], ",".join(row["reasons"]))
         for row in run.agency("decisions")
@@ -127,7 +127,7 @@ def assert_decided(run: Run, key: Key) -> None:
 
 
 def _assert_delivered(run: Run, key: Key) -> None:
-    """The shards hold the planted files of what is due, and no others."""
+    """Asserts that the shards contain exactly the planted files of the expected assets."""
     place = {
         row["asset_id"]: (row["shard"], row["key"])
         for row in run.agency("decisions")
@@ -142,16 +142,16 @@ def _assert_delivered(run: Run, key: Key) -> None:
     assert len(rows) == len(due)
     families = Counter(asset.family for asset in key.delivered.values())
     manifest = json.loads((run.delivery / "MANIFEST.json").read_bytes())
-    told: Counter[str] = Counter()
+    listed: Counter[str] = Counter()
     for shard in manifest["shards"]:
-        told[shard["family"]] += shard["samples"]
-    assert told == families == Counter(row["family"] for row in rows)
+        listed[shard["family"]] += shard["samples"]
+    assert listed == families == Counter(row["family"] for row in rows)
     assert [step.pop("step") for step in manifest["steps"]] == list(key.steps())
     assert manifest["steps"] == list(key.steps().values())
 
 
 def _assert_embedded(run: Run, key: Key) -> None:
-    """What a model has seen has its vectors; nothing else has."""
+    """Asserts that exactly the samples that a model may see have vectors."""
     for kind in ("img_emb", "text_emb"):
         vectors = [np.load(path) for path in (run.delivery / kind).glob("*.npy")]
         assert sum(map(len, vectors)) == key.embedded
@@ -161,12 +161,12 @@ def _assert_embedded(run: Run, key: Key) -> None:
 
 
 def _assert_paid(run: Run, key: Key) -> None:
-    """Statements and ledger sum to what is due to each contributor."""
-    told = [
+    """Asserts that statements and ledger sum to the amount due to each contributor."""
+    statements = [
         json.loads(path.read_bytes())
         for path in (run.version / "agency" / "statements").glob("*.json")
     ]
-    assert {one["contributor_id"]: one["total_minor"] for one in told} == key.paid
+    assert {one["contributor_id"]: one["total_minor"] for one in statements} == key.paid
     assert sum(key.paid.values()) + AGENCY_MINOR == POOL_MINOR
     entries: Counter[tuple[str, str]] = Counter()
     for row in run.agency("ledger"):
@@ -177,7 +177,7 @@ def _assert_paid(run: Run, key: Key) -> None:
 
 
 def _assert_verified(run: Run, key: Key) -> None:
-    """Verification finds it sound: whole, and every sample by its byte range."""
+    """Asserts that `verify` finds it sound, as a whole and every sample by its byte range."""
     entries = sum(len(asset.people) for asset in key.delivered.values())
     for draw in (None, SampleDraw(share=Fraction(1))):
         report = verify_delivery(str(run.delivery), draw=draw)

@@ -1,4 +1,4 @@
-"""Each deal's outcome against the answer key, which is made from what was planted alone."""
+"""Each deal's outcome compared with the answer key, which is made only from what was planted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def decisions(demo: Demo, deal_id: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_decisions(demo: Demo, deal_id: str) -> None:
+def test_decisions_match_the_answer_key(demo: Demo, deal_id: str) -> None:
     key = demo.key["deals"][deal_id]
     found: dict[str, list[tuple[object, object, tuple[str, ...]]]] = {}
     for row in decisions(demo, deal_id):
@@ -35,7 +35,7 @@ def test_decisions(demo: Demo, deal_id: str) -> None:
         found.setdefault(str(row["asset_id"]), []).append(value)
     unnamed = [name for name in found if name not in key["assets"]]
     assert len(unnamed) == demo.key["unnamed_rows"]
-    for name in unnamed:  # a row locator stands for an id that cannot be read
+    for name in unnamed:  # a row locator replaces an id that cannot be read
         assert found.pop(name) == [("dead_letter", "read", ("row.unreadable",))]
     expected = {
         name: [(recorded["outcome"], recorded["stage"], tuple(sorted(recorded["reasons"])))]
@@ -45,7 +45,7 @@ def test_decisions(demo: Demo, deal_id: str) -> None:
     assert found == expected
 
 
-def test_dead_letters(demo: Demo, deal_id: str) -> None:
+def test_failed_assets_match_the_answer_key(demo: Demo, deal_id: str) -> None:
     key = demo.key["deals"][deal_id]
     rows = tables(demo.agency(deal_id) / "dead_letters").to_pylist()
     named = [row for row in rows if row["asset_id"] in key["assets"]]
@@ -62,7 +62,7 @@ def test_dead_letters(demo: Demo, deal_id: str) -> None:
     assert sorted(rows, key=lambda row: row["asset_id"]) == by_id
 
 
-def test_duplicates(demo: Demo, deal_id: str) -> None:
+def test_duplicates_match_the_answer_key(demo: Demo, deal_id: str) -> None:
     key = demo.key["deals"][deal_id]
     found = {
         row["asset_id"]: {"kept": row["kept_asset_id"], "kind": code[10:]}
@@ -74,7 +74,7 @@ def test_duplicates(demo: Demo, deal_id: str) -> None:
     assert found  # every deal has some
 
 
-def test_counts(demo: Demo, deal_id: str) -> None:
+def test_counts_match_the_answer_key(demo: Demo, deal_id: str) -> None:
     key = demo.key["deals"][deal_id]["counts"]
     steps = demo.summaries[deal_id]["steps"]
     for name in ("read", "screen", "enrich", "select"):
@@ -96,7 +96,7 @@ def test_counts(demo: Demo, deal_id: str) -> None:
     assert published == steps
 
 
-def test_payouts(demo: Demo, deal_id: str) -> None:
+def test_payouts_match_the_answer_key(demo: Demo, deal_id: str) -> None:
     key = demo.key["deals"][deal_id]
     paid, lines = {}, 0
     for path in sorted((demo.agency(deal_id) / "statements").glob("*.json")):
@@ -123,7 +123,7 @@ def _pairs(grouped: pa.Table) -> dict[str, int]:
     return dict(zip(values_of(names, str), values_of(sums, int), strict=True))
 
 
-def test_the_cap_takes_the_first_by_hash(demo: Demo, deal_id: str) -> None:
+def test_cap_keeps_the_first_assets_by_hash(demo: Demo, deal_id: str) -> None:
     key = demo.key["deals"][deal_id]
     wanted, left = [], []
     for row in decisions(demo, deal_id):
@@ -151,7 +151,7 @@ def test_delivered_media_are_the_planted_files(demo: Demo, deal_id: str) -> None
     assert dict(found) == wanted
 
 
-def test_every_reason_is_planted(demo: Demo, deal_id: str) -> None:
+def test_demo_plants_every_reason(demo: Demo, deal_id: str) -> None:
     assert deal_id in demo.key["deals"]
     codes: set[str] = set()
     for deal in demo.key["deals"].values():

@@ -1,4 +1,4 @@
-"""Bad input through the command: one clear message, exit code 2, and nothing left behind."""
+"""Bad input to the command: one clear message, exit code 2, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 @dataclass
 class Inputs:
-    """What a run is given; a test spoils one thing.
+    """The inputs of a run, of which a test invalidates one.
 
     Attributes:
         folder: The test's own folder.
-        deal: Text of the deal.
-        catalogue: Folder of the catalogue, a copy of the tables without media.
-        out: Where to.
-        env: Further environment.
+        deal: The text of the deal.
+        catalogue: The folder of the catalogue, a copy of the tables without media.
+        out: The output.
+        env: Additional environment variables.
     """
 
     folder: Path
@@ -47,7 +47,7 @@ class Inputs:
         self.deal = self.deal.replace(old, new, 1)
 
     def column(self, name: str, change: Callable[[list[object]], list[object] | None]) -> None:
-        """Changes a column of the assets, or drops it where there is nothing left."""
+        """Changes a column of the assets, or drops it if `change` returns None."""
         path = Path(self.catalogue) / "assets.parquet"
         table = pq.read_table(path)
         at = table.schema.get_field_index(name)
@@ -60,7 +60,7 @@ class Inputs:
         pq.write_table(table, path)
 
     def run(self) -> CommandResult:
-        """Packages in this process, by what the command calls."""
+        """Packages in this process, through the function that the command calls."""
         arguments = self._arguments()
         output, errors = io.StringIO(), io.StringIO()
         with redirect_stdout(output), redirect_stderr(errors):
@@ -68,7 +68,7 @@ class Inputs:
         return CommandResult(code, output.getvalue(), errors.getvalue())
 
     def run_apart(self) -> CommandResult:
-        """Packages in a process of its own."""
+        """Packages in a separate process."""
         return fairshard(*self._arguments(), env={**_S3, **self.env})
 
     def _arguments(self) -> list[str]:
@@ -89,9 +89,9 @@ def inputs(demo: Demo, tmp_path: Path) -> Inputs:
 
 
 def assert_refused(ended: CommandResult, *words: str, counted: bool = False) -> None:
-    """The run was refused, in words that name the thing, the value and the remedy.
+    """Asserts that the run was refused with a message that contains `words`.
 
-    Where its rows were counted before, the counts are on stdout; else nothing is.
+    If the rows were counted before, the counts are on stdout; otherwise stdout is empty.
     """
     assert ended.code == 2, (ended.code, ended.err)
     assert "Traceback" not in ended.err + ended.out
@@ -102,18 +102,18 @@ def assert_refused(ended: CommandResult, *words: str, counted: bool = False) -> 
 
 
 def assert_nothing_left(out: str) -> None:
-    """No deal's folder and no work area; the agency's key may have been made."""
+    """Asserts that there is no deal folder and no work area; the agency's key may exist."""
     assert folders(Path(out)) <= {"agency"}
     assert folders(Path(out) / "agency") <= {"signing.key"}
 
 
-def test_an_unknown_key(inputs: Inputs) -> None:
+def test_unknown_deal_key_is_refused(inputs: Inputs) -> None:
     inputs.replace("[select]", "[select]\nmin_side = 99")
     assert_refused(inputs.run_apart(), "select.min_side = 99", "unknown key", "min_short_side")
     assert_nothing_left(inputs.out)
 
 
-def test_a_value_of_another_type(inputs: Inputs) -> None:
+def test_deal_value_of_the_wrong_type_is_refused(inputs: Inputs) -> None:
     inputs.replace("min_short_side = 512", 'min_short_side = "512"')
     inputs.replace('agency_share = "0.50"', "agency_share = 0.5")
     inputs.replace('target_bytes = "', 'target_bytes = "0B" # "')
@@ -125,13 +125,13 @@ def test_a_value_of_another_type(inputs: Inputs) -> None:
     assert_nothing_left(inputs.out)
 
 
-def test_an_unknown_territory_in_the_deal(inputs: Inputs) -> None:
+def test_unknown_territory_in_the_deal_is_refused(inputs: Inputs) -> None:
     inputs.replace('["WORLD"]', '["DE", "ZZ"]')
     assert_refused(inputs.run(), "territory", "ZZ", "ISO 3166")
     assert_nothing_left(inputs.out)
 
 
-def test_an_unknown_territory_in_the_catalogue(inputs: Inputs) -> None:
+def test_unknown_territory_in_the_catalogue_is_refused(inputs: Inputs) -> None:
     inputs.replace(', "territory_codes"', "")
     assert_refused(
         inputs.run_apart(),
@@ -141,45 +141,45 @@ def test_an_unknown_territory_in_the_catalogue(inputs: Inputs) -> None:
     assert_nothing_left(inputs.out)
 
 
-def test_splits_that_do_not_sum(inputs: Inputs) -> None:
+def test_splits_that_do_not_sum_are_refused(inputs: Inputs) -> None:
     inputs.replace('"splits_sum", ', "")
     words = ("splits_sum", "contributors", "10000", "gate.divert")
     assert_refused(inputs.run(), *words, counted=True)
     assert_nothing_left(inputs.out)
 
 
-def test_an_unknown_rule_to_divert(inputs: Inputs) -> None:
+def test_unknown_rule_to_divert_is_refused(inputs: Inputs) -> None:
     inputs.replace('"splits_sum"', '"splits_some"')
     assert_refused(inputs.run(), "gate.divert", "splits_some", "splits_sum")
     assert_nothing_left(inputs.out)
 
 
-def test_a_required_column_is_missing(inputs: Inputs) -> None:
+def test_missing_required_column_is_refused(inputs: Inputs) -> None:
     inputs.column("licence_model", lambda values: None)
     assert_refused(inputs.run(), "assets", "licence_model")
     assert_nothing_left(inputs.out)
 
 
-def test_a_missing_catalogue(inputs: Inputs) -> None:
+def test_missing_catalogue_is_refused(inputs: Inputs) -> None:
     inputs.catalogue = str(inputs.folder / "nowhere")
     assert_refused(inputs.run(), "catalogue", inputs.catalogue)
     assert_nothing_left(inputs.out)
 
 
-def test_a_catalogue_without_assets(inputs: Inputs) -> None:
+def test_catalogue_without_assets_is_refused(inputs: Inputs) -> None:
     (Path(inputs.catalogue) / "assets.parquet").unlink()
     assert_refused(inputs.run(), "assets", inputs.catalogue)
     assert_nothing_left(inputs.out)
 
 
-def test_a_damaged_table(inputs: Inputs) -> None:
+def test_damaged_table_is_refused(inputs: Inputs) -> None:
     path = Path(inputs.catalogue) / "consents.parquet"
     path.write_bytes(path.read_bytes()[:-40])
     assert_refused(inputs.run(), "consents.parquet")
     assert_nothing_left(inputs.out)
 
 
-def test_a_missing_deal(demo: Demo, tmp_path: Path) -> None:
+def test_missing_deal_is_refused(demo: Demo, tmp_path: Path) -> None:
     missing = tmp_path / "nowhere.toml"
     out = tmp_path / "out"
     ended = fairshard("package", "--catalogue", demo.catalogue, "--deal", missing, "--out", out)
@@ -187,7 +187,7 @@ def test_a_missing_deal(demo: Demo, tmp_path: Path) -> None:
     assert_nothing_left(str(out))
 
 
-def test_an_unknown_model_and_a_missing_checkpoint(inputs: Inputs) -> None:
+def test_unknown_model_and_missing_weights_are_refused(inputs: Inputs) -> None:
     before = inputs.deal
     inputs.replace('clip = "demo"', 'clip = "ViT-Q-32:laion9b"')
     assert_refused(inputs.run(), "ViT-Q-32")
@@ -198,7 +198,7 @@ def test_an_unknown_model_and_a_missing_checkpoint(inputs: Inputs) -> None:
     assert_nothing_left(inputs.out)
 
 
-def test_an_output_that_holds_another_deal(demo: Demo, inputs: Inputs) -> None:
+def test_output_with_another_deal_is_refused(demo: Demo, inputs: Inputs) -> None:
     shutil.copytree(demo.out / "demo-strict", Path(inputs.out) / "demo-strict")
     before = tree(Path(inputs.out))
     inputs.replace('pool = "9999.99"', 'pool = "1.00"')
@@ -208,7 +208,7 @@ def test_an_output_that_holds_another_deal(demo: Demo, inputs: Inputs) -> None:
     assert after == before
 
 
-def test_an_output_that_cannot_be_made(inputs: Inputs) -> None:
+def test_output_that_cannot_be_created_is_refused(inputs: Inputs) -> None:
     blocker = inputs.folder / "file"
     blocker.write_bytes(b"")
     inputs.out = str(blocker / "out")
@@ -225,7 +225,7 @@ def moto() -> Iterator[str]:
     server.stop()
 
 
-def test_a_missing_bucket(inputs: Inputs, moto: str) -> None:
+def test_missing_bucket_is_refused(inputs: Inputs, moto: str) -> None:
     inputs.env = {"AWS_ENDPOINT_URL": moto}
     inputs.out = "s3://no-such-bucket/out"
     assert_refused(inputs.run_apart(), "bucket does not exist", "s3://no-such-bucket", "Create it")
@@ -235,7 +235,7 @@ def test_a_missing_bucket(inputs: Inputs, moto: str) -> None:
 
 
 class _DenyingHandler(BaseHTTPRequestHandler):
-    """An S3 that denies everything."""
+    """An S3 service that denies every request."""
 
     def _deny(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -249,10 +249,10 @@ class _DenyingHandler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _deny
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
-def test_no_permission(inputs: Inputs) -> None:
+def test_denied_bucket_is_refused(inputs: Inputs) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _DenyingHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -264,7 +264,7 @@ def test_no_permission(inputs: Inputs) -> None:
         server.server_close()
 
 
-def test_nobody_answers(inputs: Inputs) -> None:
+def test_unreachable_service_is_reported(inputs: Inputs) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), _DenyingHandler) as free:
         address = f"http://127.0.0.1:{urlsplit(f'//x:{free.server_port}').port}"
     inputs.env = {"AWS_ENDPOINT_URL": address, "AWS_MAX_ATTEMPTS": "1"}
@@ -272,8 +272,8 @@ def test_nobody_answers(inputs: Inputs) -> None:
     assert_refused(inputs.run_apart(), "cannot be reached", "s3://somewhere")
 
 
-def test_past_the_limit_of_dead_letters_and_on_after_mending(demo: Demo, inputs: Inputs) -> None:
-    """The copy of the catalogue has no media at all, so that every cleared asset is dead."""
+def test_too_many_failed_assets_stop_the_run_until_fixed(demo: Demo, inputs: Inputs) -> None:
+    """The copy of the catalogue has no media, so every cleared asset fails."""
     inputs.replace('dead_letter_share = "0.50"', 'dead_letter_share = "0.01"')
     ended = inputs.run_apart()
     assert ended.code == 1 and "Traceback" not in ended.err
@@ -285,7 +285,7 @@ def test_past_the_limit_of_dead_letters_and_on_after_mending(demo: Demo, inputs:
     assert folders(out / "demo-strict") == {"v0001"}
     assert folders(agency.parent) == {"agency"}
     assert folders(out / "agency") <= {"signing.key", "features"}
-    # The media are put in place and the limit is raised; the same output takes the deal.
+    # After the media are added and the limit is raised, the same output accepts the deal.
     shutil.copytree(demo.catalogue / "media", Path(inputs.catalogue) / "media")
     inputs.replace('dead_letter_share = "0.01"', 'dead_letter_share = "0.50"')
     ended = inputs.run_apart()
@@ -296,7 +296,7 @@ def test_past_the_limit_of_dead_letters_and_on_after_mending(demo: Demo, inputs:
     assert len(tables(agency / "decisions")) == demo.key["rows"]
 
 
-def test_wrong_usage() -> None:
+def test_wrong_options_are_refused() -> None:
     for arguments in (["package"], ["nothing"]):
         ended = fairshard(*arguments)
         assert ended.code == 2 and "usage: fairshard" in ended.err

@@ -17,7 +17,7 @@ _ENOUGH = 0.80
 
 
 def captions(demo: Demo, deal_id: str) -> dict[str, tuple[str, bool]]:
-    """Caption, and whether the picture is in colour, by asset id."""
+    """Returns each asset's caption and whether its picture is in colour, by asset id."""
     delivery = demo.delivery(deal_id)
     texts: dict[str, str] = {}
     for tar in sorted(delivery.glob("shards/*.tar")):
@@ -35,17 +35,17 @@ def captions(demo: Demo, deal_id: str) -> dict[str, tuple[str, bool]]:
 
 
 def _grey(demo: Demo) -> set[str]:
-    """Assets whose file has no colour; the answer key names how each file was saved."""
+    """Returns the assets whose file has no colour; the answer key says how files were saved."""
     return {name for name, texts in demo.key["media"].items() if "grey" in texts["file"]}
 
 
 def names(caption: str, word: str) -> bool:
-    """Whether a caption has a word, alone or as a plural."""
+    """Returns whether a caption contains a word in the singular or plural."""
     plural = {"fish": "fish", "butterfly": "butterflies", "leaf": "leaves"}.get(word, word + "s")
     return re.search(rf"\b({word}|{word}es|{plural})\b", caption) is not None
 
 
-def test_captions_name_what_is_drawn(demo: Demo) -> None:
+def test_captions_name_the_drawn_objects(demo: Demo) -> None:
     subjects: dict[str, Any] = demo.key["subjects"]
     hits = 0
     texts = captions(demo, "demo-main") | captions(demo, "demo-images")
@@ -58,7 +58,7 @@ def test_captions_name_what_is_drawn(demo: Demo) -> None:
     assert hits / len(texts) >= _ENOUGH, f"{hits} of {len(texts)}"
 
 
-def test_a_caption_stands_alike_everywhere(demo: Demo) -> None:
+def test_caption_is_the_same_in_all_files(demo: Demo) -> None:
     delivery = demo.delivery("demo-main")
     table = tables(delivery / "shards")
     keys, captions = values_of(table["key"], str), values_of(table["caption"], str)

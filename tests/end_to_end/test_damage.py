@@ -1,4 +1,4 @@
-"""`verify` against damage: whatever is changed in a delivery is found, and the file is named."""
+"""`verify` on damaged deliveries: every change is found, and the file is named."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from tests.end_to_end.damage import copy_delivery, flip, replaced, verify
 
 @pytest.fixture(scope="module", params=["demo-main", "demo-strict"])
 def delivery(demo: Demo, request: pytest.FixtureRequest, tmp_path_factory: object) -> Path:
-    """A delivery that may be damaged, and must be mended afterwards."""
+    """Returns a copy of a delivery, which tests may damage but must restore."""
     assert isinstance(tmp_path_factory, pytest.TempPathFactory)
     copy = tmp_path_factory.mktemp("damage") / "delivery"
     return copy_delivery(demo.delivery(request.param), copy)
 
 
-def test_an_undamaged_delivery_is_sound(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_undamaged_delivery_is_sound(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = verify(delivery, capsys)
     assert (result.code, result.paths) == (0, set())
 
 
-def test_a_flipped_bit_in_any_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_flipped_bit_in_any_file_is_found(
+    delivery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     dice = random.Random(7)
     before = tree(delivery)
     for name in before:
@@ -44,7 +46,7 @@ def test_a_flipped_bit_in_any_file(delivery: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("name", ["checkpoint", "log.vkey", "README.md"])
-def test_a_flipped_bit_in_each_line(
+def test_flipped_bit_in_each_line_is_found(
     delivery: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dice = random.Random(11)
@@ -60,12 +62,12 @@ def test_a_flipped_bit_in_each_line(
 
 
 def entries_of(delivery: Path) -> Path:
-    """The first bundle of the ledger's entries."""
+    """Returns the first bundle of the ledger's entries."""
     return next(path for path in sorted(delivery.glob("tile/entries/**/*")) if path.is_file())
 
 
 def byte_classes(path: Path) -> dict[str, int]:
-    """A position in each kind of bytes that a file's format has."""
+    """Returns a position in each kind of bytes that a file's format has."""
     data = path.read_bytes()
     size = len(data)
     classes = {"middle": size // 2}
@@ -101,8 +103,10 @@ def byte_classes(path: Path) -> dict[str, int]:
     return classes
 
 
-def test_every_class_of_bytes(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One file of each kind; the tars have tests of their own."""
+def test_damage_to_every_kind_of_byte_is_found(
+    delivery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Covers one file of each kind; tars have their own tests."""
     kinds: dict[str, Path] = {}
     for name in tree(delivery):
         path = delivery / name
@@ -120,7 +124,9 @@ def test_every_class_of_bytes(delivery: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.slow
-def test_bytes_all_over_every_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damage_anywhere_in_any_file_is_found(
+    delivery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     dice = random.Random(13)
     for name in tree(delivery):
         path = delivery / name
@@ -131,7 +137,7 @@ def test_bytes_all_over_every_file(delivery: Path, capsys: pytest.CaptureFixture
             assert result.code == 1 and name in result.paths, f"{name}: byte {position}"
 
 
-def test_a_damaged_entry_is_named(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_entry_is_named(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = entries_of(delivery)
     data = path.read_bytes()
     second = 2 + int.from_bytes(data[:2], "big")
@@ -142,7 +148,7 @@ def test_a_damaged_entry_is_named(delivery: Path, capsys: pytest.CaptureFixture[
     )
 
 
-def test_a_missing_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_file_is_found(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in [name for name in tree(delivery) if name != "MANIFEST.json"]:
         path = delivery / name
         aside = delivery.parent / "aside"
@@ -152,7 +158,7 @@ def test_a_missing_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert result.code == 1 and name in result.paths, name
 
 
-def test_a_file_too_many(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_extra_file_is_found(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("extra", "shards/extra.tar", "tile/0/extra", ".hidden/extra"):
         path = delivery / name
         path.parent.mkdir(exist_ok=True)
@@ -163,7 +169,7 @@ def test_a_file_too_many(delivery: Path, capsys: pytest.CaptureFixture[str]) -> 
     (delivery / ".hidden").rmdir()
 
 
-def test_a_cut_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_truncated_file_is_found(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in [*sorted(delivery.glob("shards/*"))[:3], delivery / "checkpoint"]:
         data = path.read_bytes()
         for kept in (0, len(data) // 2, len(data) - 1):
@@ -172,7 +178,7 @@ def test_a_cut_file(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
             assert result.code == 1 and path.relative_to(delivery).as_posix() in result.paths
 
 
-def test_a_cut_manifest(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_truncated_manifest_is_found(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = delivery / "MANIFEST.json"
     data = path.read_bytes()
     for kept in (*range(0, len(data), 997), len(data) - 1):
@@ -181,8 +187,10 @@ def test_a_cut_manifest(delivery: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert (result.code, result.paths) == (1, {"MANIFEST.json"})
 
 
-def test_each_line_of_the_manifest(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Flipped, left out, or cut after it; in the last case with the end record kept as well."""
+def test_damage_to_each_line_of_the_manifest_is_found(
+    delivery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line is damaged or omitted, or the file ends before it, also with the end record kept."""
     dice = random.Random(17)
     path = delivery / "MANIFEST.json"
     lines = path.read_bytes().splitlines(keepends=True)
@@ -204,10 +212,10 @@ def test_each_line_of_the_manifest(delivery: Path, capsys: pytest.CaptureFixture
                 assert (result.code, result.paths) == (1, {"MANIFEST.json"}), (at, line)
 
 
-def test_a_manifest_with_files_left_out(
+def test_signed_manifest_that_omits_files_is_found(
     demo: Demo, delivery: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The end record kept, and a list shorter: even signed by the agency's own key."""
+    """The end record is kept and a list is shorter, even if signed with the agency's own key."""
     signer = load_key(demo.signing_key)
     own = open_manifest((delivery / "MANIFEST.json").read_bytes(), (signer.vkey,))
     for change in ({"files": own.files[:-1]}, {"shards": own.shards[:-1]}):
@@ -218,7 +226,7 @@ def test_a_manifest_with_files_left_out(
         assert "its lists and its end record disagree" in result.messages("MANIFEST.json")
 
 
-def test_a_manifest_of_another_key(
+def test_manifest_signed_by_another_key_is_found(
     demo: Demo, delivery: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     own = (delivery / "log.vkey").read_text(encoding="ascii").strip()
@@ -236,10 +244,10 @@ def test_a_manifest_of_another_key(
 
 
 @pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a//b", "", ".", "a\\b", "a\0b"])
-def test_a_signed_manifest_that_points_elsewhere(
+def test_signed_manifest_with_outside_paths_is_refused(
     demo: Demo, delivery: Path, path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By the agency's own key, so that only the paths themselves are wrong."""
+    """The manifest is signed with the agency's own key, so only the paths are wrong."""
     signer = load_key(demo.signing_key)
     own = open_manifest((delivery / "MANIFEST.json").read_bytes(), (signer.vkey,))
     none = hashlib.sha256(b"").hexdigest()
@@ -256,7 +264,7 @@ def test_a_signed_manifest_that_points_elsewhere(
         assert result.code == 1 and named in result.paths
 
 
-def test_the_command_names_the_file_and_ends_with_1(delivery: Path) -> None:
+def test_verify_command_names_the_file_and_exits_with_1(delivery: Path) -> None:
     path = sorted(delivery.glob("shards/*.parquet"))[0]
     data = path.read_bytes()
     with replaced(path, flip(data, len(data) // 2, 3)):
@@ -266,7 +274,7 @@ def test_the_command_names_the_file_and_ends_with_1(delivery: Path) -> None:
     assert "FAILED" in ended.out and "Traceback" not in ended.out + ended.err
 
 
-def test_no_delivery(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_delivery_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(tmp_path / "none"), "--quiet"]) == 2
     error = capsys.readouterr().err
     assert "There is no delivery here" in error and "MANIFEST.json" in error

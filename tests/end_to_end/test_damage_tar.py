@@ -1,4 +1,4 @@
-"""`verify` against damaged tars: it names the shard, the key and the member at fault."""
+"""`verify` on damaged tars: it names the shard, the key and the member at fault."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ KINDS = ("shards/{}.tar", "shards/{}.tar.idx", "shards/{}.parquet", "shards/{}_s
 
 @pytest.fixture(scope="module")
 def delivery(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A delivery that may be damaged, and must be mended afterwards."""
+    """Returns a copy of a delivery, which tests may damage but must restore."""
     root = tmp_path_factory.mktemp("tars") / "delivery"
     return copy_delivery(demo.delivery("demo-main"), root)
 
@@ -57,7 +57,7 @@ def path_of(tar: Path) -> str:
 
 
 def named_alone(result: VerifyResult, tar: Path, member: TarMember) -> str:
-    """Checks that one member of one tar is named and nothing else; returns what is said of it."""
+    """Checks that only one member of one tar is named; returns the message about it."""
     assert (result.code, result.paths) == (1, {path_of(tar)})
     assert {problem["shard"] for problem in result.problems} == {tar.stem}
     assert (result.members(path_of(tar)), result.keys(path_of(tar))) == (
@@ -67,7 +67,7 @@ def named_alone(result: VerifyResult, tar: Path, member: TarMember) -> str:
     return next(item["message"] for item in result.problems if item["member"])
 
 
-def test_each_field_of_a_header(
+def test_damage_to_each_header_field_is_named(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, member = tar.read_bytes(), tar_members(tar)[4]
@@ -77,7 +77,7 @@ def test_each_field_of_a_header(
         assert f"its header is wrong in its {field}, at byte {member.start + at}" in named
 
 
-def test_data_and_padding_of_each_kind(
+def test_damage_to_data_and_padding_is_named(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tar.read_bytes()
@@ -93,7 +93,9 @@ def test_data_and_padding_of_each_kind(
             assert named == f"its padding is not zero, at byte {at}"
 
 
-def test_the_end_of_a_tar(delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_end_of_a_tar_is_named(
+    delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = tar.read_bytes()
     for changed in (
         flip(data, len(data) - 1024),
@@ -113,7 +115,7 @@ def test_the_end_of_a_tar(delivery: Path, tar: Path, capsys: pytest.CaptureFixtu
 def assert_every_cut_is_named(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str], step: int = 1
 ) -> None:
-    """Every reader takes such a shard for a whole one; here every lost member is named."""
+    """Asserts that all lost members are named; other readers would accept such a shard."""
     data, members = tar.read_bytes(), tar_members(tar)
     for at in range(0, len(members), step):
         with replaced(tar, data[: members[at].start] + bytes(1024)):
@@ -124,21 +126,21 @@ def assert_every_cut_is_named(
         assert "missing" in result.messages(path_of(tar))
 
 
-def test_a_shard_cut_between_any_two_members(
+def test_shard_truncated_between_members_is_named(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert_every_cut_is_named(delivery, tar, capsys)
 
 
 @pytest.mark.slow
-def test_every_shard_cut_between_any_two_members(
+def test_every_shard_truncated_between_members_is_named(
     delivery: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for tar in sorted(delivery.glob("shards/*.tar")):
         assert_every_cut_is_named(delivery, tar, capsys)
 
 
-def test_a_shard_cut_within_a_member(
+def test_shard_truncated_within_a_member_is_named(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, members = tar.read_bytes(), tar_members(tar)
@@ -150,8 +152,10 @@ def test_a_shard_cut_within_a_member(
         assert f"ends at byte {at}" in result.messages(path_of(tar))
 
 
-def test_a_member_left_out(delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All that follows has moved: that is said, and which one is missing."""
+def test_missing_member_is_named(
+    delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All later members have moved; the messages say so, and which one is missing."""
     data, members = tar.read_bytes(), tar_members(tar)
     gone = members[4]
     with replaced(tar, data[: gone.start] + data[gone.end :]):
@@ -163,7 +167,9 @@ def test_a_member_left_out(delivery: Path, tar: Path, capsys: pytest.CaptureFixt
     assert f"it was found at byte {moved}" in named[after.name]
 
 
-def test_holes_of_zeros(delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_zeroed_ranges_are_named(
+    delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data, members = tar.read_bytes(), tar_members(tar)
     media = next(member for member in members if member.length > 3 * 4096)
     start = media.offset + -media.offset % 4096
@@ -183,11 +189,11 @@ def test_holes_of_zeros(delivery: Path, tar: Path, capsys: pytest.CaptureFixture
     assert result.members(path_of(tar)) == {media.name, text.name}
 
 
-def test_members_that_trade_places(
+def test_swapped_members_are_named(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, members = tar.read_bytes(), tar_members(tar)
-    one, other = members[1], members[4]  # two texts, each of one block
+    one, other = members[1], members[4]  # two texts of one block each
     assert (one.end - one.start, other.end - other.start) == (1024, 1024)
     first, second = data[one.start : one.end], data[other.start : other.end]
     changed = data[: one.start] + second + data[one.end : other.start] + first + data[other.end :]
@@ -200,10 +206,10 @@ def test_members_that_trade_places(
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_shards_that_trade_places(
+def test_swapped_shards_are_named(
     delivery: Path, count: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Tars alone; with their indexes; with tables and stats as well."""
+    """Swaps only the tars; then also their indexes; then also tables and stats."""
     one, other = sorted(delivery.glob("shards/*.tar"))[-2:]
     pairs = [
         (delivery / form.format(one.stem), delivery / form.format(other.stem))
@@ -220,7 +226,7 @@ def test_shards_that_trade_places(
         assert result.members(path_of(tar)) == {member.name for member in own[:20]}
 
 
-def test_a_shard_twice_and_a_shard_missing(
+def test_duplicated_and_missing_shards_are_named(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = next(path for path in sorted(delivery.glob("shards/*.tar")) if path != tar)
@@ -236,10 +242,10 @@ def test_a_shard_twice_and_a_shard_missing(
     assert result.keys(path_of(tar)) == keys
 
 
-def test_a_lost_table_and_a_damaged_tar(
+def test_damaged_member_is_named_without_the_table(
     delivery: Path, tar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What lies where is known from Energon's index, the media's digests from the ledger."""
+    """Positions are known from Energon's index, and the media's digests from the ledger."""
     table, data, members = tar.with_suffix(".parquet"), tar.read_bytes(), tar_members(tar)
     media, text = members[3], members[4]
     for member, at in ((media, media.offset + 7), (text, text.offset), (text, text.start)):
@@ -253,7 +259,7 @@ def test_a_lost_table_and_a_damaged_tar(
     assert result.paths >= {path_of(tar), f"shards/{table.name}", ".nv-meta/index.sqlite"}
 
 
-def test_no_more_than_twenty_members_a_shard(
+def test_at_most_twenty_members_are_named_per_shard(
     delivery: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tar = max(delivery.glob("shards/*.tar"), key=lambda path: len(tar_members(path)))
@@ -268,8 +274,10 @@ def test_no_more_than_twenty_members_a_shard(
 
 
 @pytest.mark.slow
-def test_every_member_of_every_tar(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Header, data and padding of each, and a hole over each."""
+def test_damage_to_every_member_of_every_tar_is_named(
+    delivery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Damages the header, data and padding of each member, and sets a range over each to zero."""
     before = tree(delivery)
     for tar in sorted(delivery.glob("shards/*.tar")):
         data = tar.read_bytes()

@@ -1,7 +1,7 @@
-"""All of a delivery has the same bytes whichever engine makes it, and wherever.
+"""A delivery has the same bytes whichever engine makes it, and wherever.
 
-The reference is the shared library's, made in memory by one worker. What the agency keeps of a
-deal is compared as well: nothing in it tells of time.
+The reference is the shared library's delivery, made in memory by one worker. What the agency keeps
+of a deal is compared as well, since nothing in it depends on time.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ CUTS = {
 
 
 def whole(folder: Path) -> str:
-    """One sha256 of every path and every file's sha256."""
+    """Returns one sha256 over all paths and the sha256 of each file."""
     return hashlib.sha256(json.dumps(tree(folder)).encode()).hexdigest()
 
 
 def same(demo: Demo, deal_id: str, out: Path, how: str) -> None:
-    """Compares all that a deal left; says the digest of all of the delivery, for the record."""
+    """Asserts that all files of a deal are the same; prints the delivery's digest."""
     print(f"{deal_id:12} {how:55} {whole(out / deal_id / 'v0001' / 'delivery')}")
     assert tree(out / deal_id) == tree(demo.out / deal_id), how
-    assert folders(out / "agency") == {"features"}  # no work area, no claims, no key of its own
+    assert folders(out / "agency") == {"features"}  # no work area, no claims, no key
 
 
 def run(demo: Demo, deal_id: str, out: Path, way: str) -> Any:
@@ -60,8 +60,10 @@ def run(demo: Demo, deal_id: str, out: Path, way: str) -> Any:
 
 
 @pytest.mark.parametrize("way", ["two processes", "portable, loopback"])
-def test_another_engine_that_computes_afresh(demo: Demo, way: str, tmp_path: Path) -> None:
-    """What the shared library's deal took from features, this run computes."""
+def test_other_engine_without_features_gives_the_same_bytes(
+    demo: Demo, way: str, tmp_path: Path
+) -> None:
+    """This run computes the features that the shared library's deal found in the store."""
     summary = run(demo, "demo-strict", tmp_path, way)
     assert min(summary["computed"].values()) > 0
     same(demo, "demo-strict", tmp_path, way)
@@ -71,7 +73,9 @@ def test_another_engine_that_computes_afresh(demo: Demo, way: str, tmp_path: Pat
 @pytest.mark.parametrize("warm", [False, True], ids=["computed", "from features"])
 @pytest.mark.parametrize("way", ENGINES)
 @pytest.mark.parametrize("deal_id", DEALS)
-def test_every_engine(demo: Demo, deal_id: str, way: str, warm: bool, tmp_path: Path) -> None:
+def test_every_engine_gives_the_same_bytes(
+    demo: Demo, deal_id: str, way: str, warm: bool, tmp_path: Path
+) -> None:
     if warm:
         demo.copy_features(tmp_path)
     summary = run(demo, deal_id, tmp_path, way)
@@ -92,7 +96,7 @@ def test_every_engine(demo: Demo, deal_id: str, way: str, warm: bool, tmp_path: 
     ],
 )
 @pytest.mark.parametrize("deal_id", DEALS)
-def test_a_run_that_another_engine_goes_on_with(
+def test_run_resumed_by_another_engine_gives_the_same_bytes(
     demo: Demo, deal_id: str, first: str, cut: str, second: str, tmp_path: Path
 ) -> None:
     with engine(first) as chosen:
@@ -105,8 +109,8 @@ def test_a_run_that_another_engine_goes_on_with(
 
 
 @pytest.mark.slow
-def test_an_engine_that_dies(demo: Demo, tmp_path: Path) -> None:
-    """The command ends and says so; another engine goes on."""
+def test_run_whose_engine_died_is_resumed_by_another(demo: Demo, tmp_path: Path) -> None:
+    """The command ends with a message, and another engine resumes the run."""
     with engine("portable, loopback") as chosen:
         arguments = demo.package("demo-strict", tmp_path, *chosen.options)
         process = subprocess.Popen(
@@ -120,8 +124,8 @@ def test_an_engine_that_dies(demo: Demo, tmp_path: Path) -> None:
     same(demo, "demo-strict", tmp_path, "portable, whose service died; in memory")
 
 
-def test_another_place_and_time(demo: Demo, tmp_path: Path) -> None:
-    """Neither zone, language, hash seed, umask, working folder nor names of folders matter."""
+def test_place_and_time_do_not_change_the_bytes(demo: Demo, tmp_path: Path) -> None:
+    """Time zone, language, hash seed, umask, working folder and folder names do not matter."""
     out = tmp_path / "aus gabe \N{SNOWMAN}"
     demo.copy_features(out)
     elsewhere = tmp_path / "elsewhere"
@@ -151,10 +155,10 @@ def test_another_place_and_time(demo: Demo, tmp_path: Path) -> None:
     same(demo, "demo-strict", out, "another place and time")
 
 
-def test_the_order_of_the_catalogue(demo: Demo, tmp_path: Path) -> None:
-    """Rows in another order, in several files: the same samples, bytes and shards.
+def test_catalogue_order_does_not_change_the_shards(demo: Demo, tmp_path: Path) -> None:
+    """Rows in another order and in several files give the same samples, bytes and shards.
 
-    The catalogue's digest is part of every decision, so that these alone differ.
+    Only the decisions' digests differ, since they include the catalogue's digest.
     """
     catalogue, out = tmp_path / "catalogue", tmp_path / "out"
     shutil.copytree(demo.catalogue / "media", catalogue / "media")
@@ -178,7 +182,7 @@ def test_the_order_of_the_catalogue(demo: Demo, tmp_path: Path) -> None:
 
 
 def shown(delivery: Path) -> list[dict[str, Any]]:
-    """The rows of all shards' tables but for what a decision's digest is part of."""
+    """Returns the rows of all shard tables without what depends on the decisions' digests."""
     rows = []
     for path in sorted((delivery / "shards").glob("*.parquet")):
         for row in pq.read_table(path).to_pylist():

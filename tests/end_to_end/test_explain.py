@@ -1,4 +1,4 @@
-"""`fairshard explain`: for one asset what the walk decides, on one screen of printable lines."""
+"""`fairshard explain`: what the pipeline decides on one asset, on one screen of printable lines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def inquiry(demo: Demo, deal_id: str, catalogue: Path | None = None) -> Decision
 
 
 def decided(demo: Demo, deal_id: str) -> dict[str, list[Early | None]]:
-    """What the run decided before selection, by asset; None for what went on to it."""
+    """Returns what the run decided before selection, by asset; None for assets that reached it."""
     found: dict[str, list[Early | None]] = {}
     for row in tables(demo.agency(deal_id) / "decisions").to_pylist():
         answer = (row["outcome"], row["stage"], tuple(row["reasons"]), row["detail"])
@@ -61,12 +61,12 @@ def explained_decisions(explained: AssetTrace) -> list[Early | None]:
 
 
 def codes(explained: AssetTrace) -> list[tuple[str, ...]]:
-    """The reasons of each row."""
+    """Returns the reasons of each row."""
     return [row[2] for row in explained_decisions(explained) if row]
 
 
 def check_all(demo: Demo, deal_id: str, asset_ids: Iterable[str]) -> None:
-    """Each asset's explanation against the run's decision and against the answer key."""
+    """Compares each asset's explanation with the run's decision and with the answer key."""
     query = inquiry(demo, deal_id)
     screening_tables = read_small(query)
     run, key = decided(demo, deal_id), demo.key["deals"][deal_id]["assets"]
@@ -74,7 +74,7 @@ def check_all(demo: Demo, deal_id: str, asset_ids: Iterable[str]) -> None:
     for asset_id in asset_ids:
         explained = explain_asset(asset_id, query, screening_tables=screening_tables)
         if "'profile." in str(run[asset_id]):
-            # What a profile needs is no matter of rights: these are clear, and no more is said.
+            # The needs of a profile are not rights, so `explain` reports these assets as cleared.
             assert explained_decisions(explained) == [None] * explained.row_count, asset_id
             continue
         found = explained_decisions(explained)
@@ -101,15 +101,15 @@ def check_lines(lines: list[str], max_lines: int = _SCREEN_LINES) -> None:
 
 
 @pytest.mark.parametrize("deal_id", DEALS)
-def test_it_decides_as_the_walk_does(demo: Demo, deal_id: str) -> None:
-    """A third of the assets under each deal, so that each role is looked at once."""
+def test_explain_decides_as_the_pipeline_does(demo: Demo, deal_id: str) -> None:
+    """Covers a third of the assets under each deal, so that each role is tested once."""
     turn = list(DEALS).index(deal_id)
     check_all(demo, deal_id, sorted(decided(demo, deal_id))[turn::3])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("deal_id", DEALS)
-def test_it_decides_as_the_walk_does_for_every_asset(demo: Demo, deal_id: str) -> None:
+def test_explain_decides_as_the_pipeline_does_for_every_asset(demo: Demo, deal_id: str) -> None:
     check_all(demo, deal_id, sorted(decided(demo, deal_id)))
 
 
@@ -123,12 +123,12 @@ def explain(demo: Demo, asset_id: str, *more: object, deal_id: str = "demo-main"
 
 
 def examples() -> Iterator[tuple[str, str]]:
-    """The outputs in the docs, by role."""
+    """Yields the outputs in the docs, with their roles."""
     text = DOCS.read_text(encoding="utf-8")
     yield from re.findall(r"<!-- role: (\w+) -->\n```\n(.*?)```", text, re.DOTALL)
 
 
-def test_the_docs_show_what_is_printed(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
+def test_docs_show_the_printed_text(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
     shown = dict(examples())
     assert [text.split()[0] for text in shown.values()] == ["CLEARED", "REFUSED", "REFUSED"]
     for role, text in shown.items():
@@ -136,7 +136,7 @@ def test_the_docs_show_what_is_printed(demo: Demo, capsys: pytest.CaptureFixture
         assert _DIGEST.sub("", capsys.readouterr().out) == _DIGEST.sub("", text)
 
 
-def test_json_is_one_document(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_is_one_document(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
     asset_id = by_role(demo, "file_against_grant")
     assert explain(demo, asset_id, "--json", "--out", demo.out) == 0
     answer = json.loads(capsys.readouterr().out)
@@ -149,10 +149,10 @@ def test_json_is_one_document(demo: Demo, capsys: pytest.CaptureFixture[str]) ->
     assert answer["run"]["decisions"][0]["stage"] == "enrich" and answer["run"]["place"] is None
 
 
-def test_a_file_is_never_fetched_before_screening(
+def test_file_is_not_fetched_before_screening(
     demo: Demo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without any media at all, what the catalogue refuses is told as before."""
+    """Without any media, the catalogue's refusals are explained as before."""
     for path in demo.catalogue.glob("*.parquet"):
         shutil.copy(path, tmp_path)
     query = inquiry(demo, "demo-main", tmp_path)
@@ -167,7 +167,7 @@ def test_a_file_is_never_fetched_before_screening(
     assert first.startswith("CLEARED SO FAR")
 
 
-def test_a_run_is_looked_up(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_decision_is_looked_up(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
     delivered = by_role(demo, "person")
     assert explain(demo, delivered, "--out", demo.out) == 0
     out = capsys.readouterr().out
@@ -195,12 +195,12 @@ def test_a_run_is_looked_up(demo: Demo, capsys: pytest.CaptureFixture[str]) -> N
     explained = explain_asset(delivered, other, fetch=False)
     assert len(run_warnings(explained, other, run)) == 2
     refused = explain_asset(by_role(demo, "withdrawn"), query)
-    assert "decided otherwise" in run_warnings(refused, query, run)[0]
+    assert "decided differently" in run_warnings(refused, query, run)[0]
 
 
 @pytest.fixture
 def hostile(demo: Demo, tmp_path: Path) -> Path:
-    """The demo's tables, with one asset's texts turned against the terminal."""
+    """Returns the demo's tables, with texts in one asset that attack the terminal."""
     for path in demo.catalogue.glob("*.parquet"):
         shutil.copy(path, tmp_path)
     assets = pq.read_table(tmp_path / "assets.parquet")
@@ -220,16 +220,18 @@ def test_hostile_values_never_reach_the_terminal(demo: Demo, hostile: Path) -> N
     assert ended.code == 0, ended.err
     lines = ended.out.splitlines()
     assert all(line.isprintable() and len(line) <= WIDTH for line in lines)
-    assert "[red]:boom:" in ended.out  # shown as it is, not taken for markup
+    assert "[red]:boom:" in ended.out  # shown literally, not as markup
     assert "licence.unknown_code" in ended.out and "and 93 more" in ended.out
     answer = fairshard("explain", "hostile", *arguments, "--json").json
     assert answer["verdict"] == "refused"
 
 
-def test_bad_input_is_told(demo: Demo, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_bad_input_is_reported(
+    demo: Demo, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     known = next(name for name in demo.key["roles"] if name.startswith("DEMO-"))
     for asset_id, more, message in (
-        (known.lower(), (), f"Is it one of {known}"),
+        (known.lower(), (), f"Did you mean one of {known}"),
         ("\udcff[red]\x1b[0m", (), "no such asset"),
         (known, ("--as-of", "soon"), "Not a date or instant"),
         (known, ("--out", tmp_path), "no published run"),
@@ -240,14 +242,14 @@ def test_bad_input_is_told(demo: Demo, capsys: pytest.CaptureFixture[str], tmp_p
         assert message in error and error.rstrip("\n").isprintable(), error
 
 
-def test_a_row_without_an_id_is_found_by_its_place(demo: Demo) -> None:
+def test_row_without_an_id_is_found_by_its_locator(demo: Demo) -> None:
     rows = tables(demo.agency("demo-main") / "dead_letters").to_pylist()
     place = next(row["asset_id"] for row in rows if row["asset_id"] not in demo.key["roles"])
     explained = explain_asset(place, inquiry(demo, "demo-main"))
     assert codes(explained) == [("row.unreadable",)]
 
 
-def test_a_row_that_stops_the_run_says_so(demo: Demo, tmp_path: Path) -> None:
+def test_row_that_stops_the_run_gives_a_warning(demo: Demo, tmp_path: Path) -> None:
     text = demo.deal("demo-main").read_text(encoding="utf-8")
     strict = tmp_path / "deal.toml"
     strict.write_text(re.sub(r"divert = .*", "divert = []", text), encoding="utf-8")
@@ -258,7 +260,7 @@ def test_a_row_that_stops_the_run_says_so(demo: Demo, tmp_path: Path) -> None:
     check_lines(list(asset_trace_lines(explained, query, None)))
 
 
-def test_it_counts_more_rows_than_it_shows(demo: Demo, tmp_path: Path) -> None:
+def test_rows_beyond_the_limit_are_counted(demo: Demo, tmp_path: Path) -> None:
     for path in demo.catalogue.glob("*.parquet"):
         shutil.copy(path, tmp_path)
     assets = pq.read_table(tmp_path / "assets.parquet")

@@ -1,4 +1,4 @@
-"""The command in a folder full of modules with the names of ours and of others'."""
+"""The command in a folder full of modules named like ours and like those of libraries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.end_to_end.command import AS_OF, environment, tree
 from tests.hostile import Hostile
 
-# As pip writes it for the command.
+# The script that pip writes for the command.
 SCRIPT = """\
 import sys
 from pipelines.cli import main
@@ -34,14 +34,14 @@ def run(
     assert (done.returncode, hostile.marks) == (0, []), done.stderr
 
 
-def test_nothing_of_the_current_folder_or_pythonpath_runs(tmp_path: Path) -> None:
-    """What draws, the workers and their decoders, all started from such a folder."""
+def test_code_in_the_current_folder_or_pythonpath_is_not_run(tmp_path: Path) -> None:
+    """The processes that draw, the workers and their decoders all start in such a folder."""
     hostile, made, again = Hostile(tmp_path / "elsewhere"), tmp_path / "made", tmp_path / "again"
     script = tmp_path / "bin" / "fairshard"
     script.parent.mkdir()
     script.write_text(SCRIPT)
     run(hostile, [sys.executable, str(script)], ["demo", "--out", made, "--assets", 80], {})
-    # Whether the variables count for the command itself is up to who starts it; here they do not.
+    # Whether the variables affect the command itself is up to its caller; here they do not.
     package = [
         *("package", "--catalogue", made / "catalogue", "--deal", made / "deal.toml"),
         *("--out", again, "--as-of", AS_OF, "--key", made / "out" / "agency" / "signing.key"),

@@ -1,4 +1,4 @@
-"""`fairshard odrl`: every decision of a published run as a policy, and nothing else changed."""
+"""`fairshard odrl`: exports every decision of a published run as a policy, and changes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEAL = "demo-main"
 
 @pytest.fixture
 def published(demo: Demo, tmp_path: Path) -> Path:
-    """A published version that may be written to."""
+    """Returns a copy of a published version that tests may write to."""
     return Path(shutil.copytree(demo.delivery(DEAL).parent, tmp_path / "run" / "v0001"))
 
 
@@ -72,7 +72,7 @@ def test_every_decision_is_a_policy(
         assert bool(policy.get("permission")) == delivered
     assert triples((folder / "profile.jsonld").read_bytes())
 
-    # Nothing else is touched, the delivery is still sound, and a second time gives the same bytes.
+    # Nothing else is changed, the delivery is still sound, and a repetition gives the same bytes.
     after = tree(published)
     added = {f"agency/odrl/{name}" for name in ("deal.jsonld", "decisions.jsonl", "profile.jsonld")}
     assert set(after) - set(before) == added and before.items() <= after.items()
@@ -81,9 +81,7 @@ def test_every_decision_is_a_policy(
     assert tree(published) == after
 
 
-def test_the_buyers_policies_name_commitments_alone(
-    demo: Demo, published: Path, tmp_path: Path
-) -> None:
+def test_buyer_policies_name_only_commitments(demo: Demo, published: Path, tmp_path: Path) -> None:
     before = tree(published)
     target = tmp_path / "policies"
     assert odrl(demo, published, "--for", "buyer", "--to", target) == 0
@@ -108,7 +106,7 @@ def test_the_buyers_policies_name_commitments_alone(
     assert not {name for name in telling if name in text}
 
 
-def test_what_is_refused_leaves_nothing(
+def test_refused_export_leaves_no_files(
     demo: Demo, published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = tree(published)
@@ -131,7 +129,7 @@ def test_what_is_refused_leaves_nothing(
     assert tree(published) == before and not nowhere.exists()
 
 
-def test_a_lost_part_of_the_decisions_fails(
+def test_missing_part_of_the_decisions_fails(
     demo: Demo, published: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for pattern in ("screen-*", "write-*"):
@@ -147,7 +145,7 @@ def test_a_lost_part_of_the_decisions_fails(
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of an endpoint that has the bucket `agency`, which the command is pointed to."""
+    """Yields a client of the endpoint with the bucket `agency`, which the command uses."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -165,7 +163,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server.stop()
 
 
-def test_a_bucket_gets_the_bytes_of_a_folder(demo: Demo, published: Path, bucket: Any) -> None:
+def test_export_to_a_bucket_has_the_same_bytes(demo: Demo, published: Path, bucket: Any) -> None:
     for name in tree(published):
         bucket.upload_file(str(published / name), "agency", f"out/d/v0001/{name}")
     assert odrl(demo, published) == 0

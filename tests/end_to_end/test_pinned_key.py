@@ -1,4 +1,4 @@
-"""Who signed: what `verify` says and how it ends, with and without the agency's key."""
+"""The signing key: `verify`'s output and exit code with and without the agency's pinned key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OTHER = Signer("agency.example/fairshard", bytes(range(1, 33)))
 
 @pytest.fixture(scope="module")
 def delivery(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A delivery by an agency's own key."""
+    """Returns a delivery that is signed with an agency's own key."""
     copy = tmp_path_factory.mktemp("pinned") / "delivery"
     return sign_again(copy_delivery(demo.delivery("demo-strict"), copy), AGENCY)
 
@@ -34,7 +34,7 @@ def check(delivery: Path, *options: object) -> tuple[int, dict[str, object]]:
     return ended.code, ended.json
 
 
-def test_without_a_pinned_key(delivery: Path) -> None:
+def test_unpinned_key_is_not_confirmed(delivery: Path) -> None:
     code, report = check(delivery)
     assert (code, report["sound"], report["key_pinned"]) == (1, True, False)
     assert report["signer"] == "agency.example/fairshard"
@@ -46,7 +46,7 @@ def test_without_a_pinned_key(delivery: Path) -> None:
     assert text.splitlines()[-1].startswith("NOT CONFIRMED: ")
 
 
-def test_an_unpinned_key_may_be_allowed(delivery: Path) -> None:
+def test_unpinned_key_can_be_allowed(delivery: Path) -> None:
     code, report = check(delivery, "--allow-unpinned")
     assert (code, report["sound"], report["key_pinned"]) == (0, True, False)
     text = run_in_process("verify", delivery, "--quiet", "--allow-unpinned").out
@@ -56,7 +56,7 @@ def test_an_unpinned_key_may_be_allowed(delivery: Path) -> None:
         assert check(delivery, "--allow-unpinned")[0] == 1
 
 
-def test_a_pinned_key(delivery: Path, tmp_path: Path) -> None:
+def test_pinned_key_is_confirmed(delivery: Path, tmp_path: Path) -> None:
     file = tmp_path / "agency.vkey"
     file.write_text(f"# old\n{OTHER.vkey}\n# new\n{AGENCY.vkey}\n")
     for given in (AGENCY.vkey, file):
@@ -70,7 +70,7 @@ def test_a_pinned_key(delivery: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("more", [(), ("--allow-unpinned",)])
-def test_another_key_than_the_pinned_one(delivery: Path, more: tuple[str, ...]) -> None:
+def test_key_other_than_the_pinned_one_is_refused(delivery: Path, more: tuple[str, ...]) -> None:
     code, report = check(delivery, "--vkey", OTHER.vkey, *more)
     assert (code, report["sound"], report["key_pinned"], report["signer"]) == (1, False, False, "")
     text = run_in_process("verify", delivery, "--quiet", "--vkey", OTHER.vkey, *more).out
@@ -78,7 +78,7 @@ def test_another_key_than_the_pinned_one(delivery: Path, more: tuple[str, ...]) 
     assert AGENCY.vkey in text and OTHER.vkey in text
 
 
-def test_the_demonstration_key_is_said_to_be_one(demo: Demo) -> None:
+def test_demonstration_key_is_reported_as_such(demo: Demo) -> None:
     code, report = check(demo.delivery("demo-strict"))
     assert (code, report["key_pinned"], report["key_demonstration"]) == (0, False, True)
     text = run_in_process("verify", demo.delivery("demo-strict"), "--quiet").out
@@ -86,7 +86,7 @@ def test_the_demonstration_key_is_said_to_be_one(demo: Demo) -> None:
     assert check(demo.delivery("demo-strict"), "--vkey", AGENCY.vkey)[0] == 1
 
 
-def test_the_colours_differ(delivery: Path, demo: Demo) -> None:
+def test_result_colours_differ(delivery: Path, demo: Demo) -> None:
     def colour(*options: object) -> str:
         env = {"FORCE_COLOR": "1", "TERM": "xterm", "NO_COLOR": ""}
         last = fairshard("verify", *options, "--quiet", env=env).out.splitlines()[-1]
@@ -100,14 +100,16 @@ def test_the_colours_differ(delivery: Path, demo: Demo) -> None:
     assert colour(delivery, "--vkey", OTHER.vkey) == "31"  # red
 
 
-def test_wrong_usage(delivery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_key_options_are_refused(
+    delivery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "empty").write_text("")
     for given in (AGENCY.vkey[:-4], tmp_path / "none", tmp_path / "empty"):
         assert main(["verify", str(delivery), "--quiet", "--vkey", str(given)]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_what_package_tells_the_agency_to_tell(demo: Demo, tmp_path: Path) -> None:
+def test_package_prints_the_key_for_buyers(demo: Demo, tmp_path: Path) -> None:
     said = demo.summaries["demo-strict"]
     command = shlex.split(said["verify"])
     assert command[:2] == ["fairshard", "verify"] and command[3:] == ["--vkey", said["vkey"]]
@@ -116,10 +118,10 @@ def test_what_package_tells_the_agency_to_tell(demo: Demo, tmp_path: Path) -> No
     assert ended.json["fingerprint"] == said["fingerprint"]
 
 
-def test_a_key_of_a_later_version_must_be_pinned_too(
+def test_new_key_of_a_later_version_must_be_pinned(
     versions: Versions, demo: Demo, tmp_path: Path
 ) -> None:
-    """A state has seen the old key; another one is a forgery unless the reader pins it."""
+    """The state has recorded the old key; another one counts as forged unless it is pinned."""
     here, state = tmp_path / "newest", tmp_path / "state.json"
     old = demo.summaries["demo-strict"]["vkey"]
     copy_delivery(versions.old, here)
@@ -133,7 +135,7 @@ def test_a_key_of_a_later_version_must_be_pinned_too(
     assert check(here, "--state", state, "--vkey", old, "--vkey", AGENCY.vkey)[0] == 0
 
 
-def test_repair_goes_by_the_agencys_own_key(delivery: Path, tmp_path: Path) -> None:
+def test_repair_uses_the_agencys_key(delivery: Path, tmp_path: Path) -> None:
     keys = {"ours": AGENCY, "theirs": OTHER}
     for name, signer in keys.items():
         save_key(tmp_path / name, signer)

@@ -1,4 +1,4 @@
-"""What is published as a digest, computed again from what it is of, as docs/verify.md says."""
+"""Recomputes all published digests from their contents, as docs/verify.md describes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.end_to_end.command import Demo, tree
 from tests.end_to_end.damage import copy_delivery, sign_files, verify
 
 
-def test_sha256sums(demo: Demo, tmp_path: Path) -> None:
+def test_sha256sums_lists_every_digest(demo: Demo, tmp_path: Path) -> None:
     delivery = copy_delivery(demo.delivery("demo-main"), tmp_path / "delivery")
     lines = (delivery / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
     expected = {
@@ -31,7 +31,7 @@ def test_sha256sums(demo: Demo, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs GNU's sha256sum")
-def test_sha256sum_reads_it(demo: Demo, tmp_path: Path) -> None:
+def test_sha256sum_accepts_the_file(demo: Demo, tmp_path: Path) -> None:
     delivery = copy_delivery(demo.delivery("demo-strict"), tmp_path / "delivery")
     command = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
     assert subprocess.run(command, cwd=delivery, check=False).returncode == 0
@@ -40,10 +40,10 @@ def test_sha256sum_reads_it(demo: Demo, tmp_path: Path) -> None:
     assert done.returncode == 1 and "README.md: FAILED" in done.stdout
 
 
-def test_sums_that_the_agency_signed_and_are_wrong(
+def test_signed_but_wrong_sha256sums_is_found(
     demo: Demo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every digest of the manifest is right, and SHA256SUMS says otherwise or lacks a file."""
+    """The manifest's digests are right, but SHA256SUMS has a wrong digest or lacks a file."""
     signer = load_key(demo.signing_key)
     delivery = copy_delivery(demo.delivery("demo-strict"), tmp_path / "delivery")
     sums, manifest = delivery / "SHA256SUMS", demo.manifest("demo-strict")
@@ -63,13 +63,13 @@ def test_sums_that_the_agency_signed_and_are_wrong(
 
 
 def digest_of(value: object) -> str:
-    """Of canonical JSON, for texts and names in ASCII and whole numbers."""
+    """Returns the digest of canonical JSON, for ASCII strings and integers only."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("deal_id", ["demo-main", "demo-strict"])
-def test_terms_and_decisions(demo: Demo, deal_id: str) -> None:
+def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
     deal = load_deal(demo.deal(deal_id))
     terms = digest_of(deal.model_dump(mode="json", exclude={"output"}))
     manifest = demo.manifest(deal_id)
@@ -92,5 +92,5 @@ def test_terms_and_decisions(demo: Demo, deal_id: str) -> None:
             ours = digest_of({**decision, "asset": row["asset"], "overrides": ""})
             matching += ours == row["decision_sha256"]
             other += ours != row["decision_sha256"]
-    # The rest was decided over a denial that an agreement overrides.
+    # The other decisions include a denial that an agreement overrides.
     assert matching > 10 * other

@@ -1,4 +1,4 @@
-"""How often a shard's files are read again: once its table for the index, and nothing else."""
+"""How often a shard's files are read again: only its table, once, for the index."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LIBRARY = Library(
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each object of any folder was opened."""
+    """Counts how often each object in any folder is opened."""
     counts: Counter[str] = Counter()
     before = LocalStore.open_read
 
@@ -44,7 +44,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def of_shards(reads: Counter[str]) -> dict[str, int]:
-    """Those of the files that are written with a shard, by the folder and the ending."""
+    """Returns the counts for files that are written with a shard, by folder and extension."""
     found: Counter[tuple[str, int]] = Counter()
     folders = ("shards", "img_emb", "text_emb", "metadata", "shots")
     for key, count in reads.items():
@@ -55,7 +55,7 @@ def of_shards(reads: Counter[str]) -> dict[str, int]:
     return {ending: number for (ending, _), number in found.items()}
 
 
-def test_a_shard_is_read_once_after_it_is_written(
+def test_shard_tables_are_read_once_after_writing(
     tmp_path: Path, reads: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_library(LIBRARY, tmp_path)
@@ -63,7 +63,7 @@ def test_a_shard_is_read_once_after_it_is_written(
     assert run_in_process(*package_options(tmp_path)).code == 0
     assert of_shards(reads) == {"parquet": 3}  # jpg, mp4 and png
 
-    # A run that was cut off before it was published takes its shards from their receipts.
+    # A run that was interrupted before publishing takes its shards from their receipts.
     def cut(*_: object) -> None:
         raise RunError("cut off")
 
@@ -80,7 +80,7 @@ def test_a_shard_is_read_once_after_it_is_written(
 
 
 def test_verifying_reads_a_table_three_times(tmp_path: Path, reads: Counter[str]) -> None:
-    """For its digest, for its tar, and for the index that is made of all tables."""
+    """Once for its digest, once for its tar, and once for the index over all tables."""
     write_library(LIBRARY, tmp_path)
     save_key(tmp_path / "key", demonstration_key(1))
     assert run_in_process(*package_options(tmp_path)).code == 0

@@ -1,4 +1,4 @@
-"""Files that were read before are not read again, and nothing comes out otherwise for it."""
+"""Files that were read before are not read again, and the results are the same."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> PackageResult:
 
 @pytest.fixture
 def warm(demo: Demo, tmp_path: Path) -> Path:
-    """An output whose features know every file of the library as it is."""
+    """Returns an output whose features cover every file of the library in its current state."""
     shutil.copytree(demo.out / "agency" / "features", tmp_path / "agency" / "features")
     run(demo, "demo-main", demo.catalogue, tmp_path)
     shutil.rmtree(tmp_path / "demo-main")
@@ -67,7 +67,9 @@ def outcome(item: FetchedAsset) -> tuple[Any, ...]:
     return (item.digest, item.file_reading, item.reading, item.resolution, item.decision)
 
 
-def test_as_if_it_had_been_read(demo: Demo, warm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_files_give_the_same_result(
+    demo: Demo, warm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counts = {"recalled": 0, "read": 0}
 
     def check(row: ClearedRow, terms: FetchContext, known: UnitFeatures) -> FetchedAsset | None:
@@ -81,14 +83,14 @@ def test_as_if_it_had_been_read(demo: Demo, warm: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(unit_module, "recall_asset", check)
     packaged = run(demo, "demo-main", demo.catalogue, warm)
     assert tree(warm / "demo-main") == tree(demo.out / "demo-main")
-    # What is read again is what has no features: files that are broken, or no files at all.
+    # Only assets without features are read again: those with broken or missing files.
     assert counts["read"] == packaged.steps["enrich"].failed_assets
     assert counts["recalled"] > 50
 
 
 @pytest.fixture
 def edited(demo: Demo, warm: Path) -> tuple[Path, Path, bytes]:
-    """A copy of the library, a delivered picture in it, and other bytes for it."""
+    """Returns a copy of the library, a delivered picture in it, and different bytes for it."""
     catalogue = warm / "library"
     shutil.copytree(demo.catalogue, catalogue)
     delivered = set(tables(demo.delivery("demo-main") / "shards")["media_sha256"].to_pylist())
@@ -107,7 +109,7 @@ def edited(demo: Demo, warm: Path) -> tuple[Path, Path, bytes]:
     return catalogue, path, sink.getvalue()
 
 
-def test_a_file_that_changed_is_read(demo: Demo, edited: tuple[Path, Path, bytes]) -> None:
+def test_changed_file_is_read_again(demo: Demo, edited: tuple[Path, Path, bytes]) -> None:
     catalogue, path, data = edited
     out = catalogue.parent
     run(demo, "demo-main", catalogue, out)
@@ -117,8 +119,10 @@ def test_a_file_that_changed_is_read(demo: Demo, edited: tuple[Path, Path, bytes
     assert packaged.computed["decoded"] == 1
 
 
-def test_a_file_that_was_taken_for_another(demo: Demo, edited: tuple[Path, Path, bytes]) -> None:
-    """As if a change had left size, times and inode as they were: the run fails, the next ends."""
+def test_wrongly_remembered_file_fails_the_run(
+    demo: Demo, edited: tuple[Path, Path, bytes]
+) -> None:
+    """A change that leaves size, times and inode as they were fails the run, but not the next."""
     catalogue, path, data = edited
     out = catalogue.parent
     old = sha256(path.read_bytes())

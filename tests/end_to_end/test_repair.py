@@ -1,4 +1,4 @@
-"""`verify --repair`: the bytes that were published come back, and what is sound is left alone."""
+"""`verify --repair`: restores the published bytes and leaves sound files alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Damage = Callable[[Path], object]
 
 @dataclass(frozen=True)
 class RepairOutput:
-    """An output of its own with one version, which may be damaged."""
+    """A separate output with one version, which tests may damage."""
 
     demo: Demo
     out: Path
@@ -53,7 +53,7 @@ class RepairOutput:
         return run_in_process(*repair_command(self.demo, self.delivery, deal), *more)
 
     def restore(self) -> None:
-        """As it was published."""
+        """Restores the output as it was published."""
         shutil.rmtree(self.version)
         shutil.copytree(self.demo.out / DEAL / "v0001", self.version)
 
@@ -82,7 +82,7 @@ def restored(output: RepairOutput) -> Iterator[None]:
 def check_repaired(
     output: RepairOutput, ended: CommandResult, made: set[str] | None = None
 ) -> None:
-    """Sound, of the published bytes, with nothing left behind."""
+    """Asserts that the delivery is sound, has the published bytes and no leftovers."""
     assert ended.code == 0, ended.err + ended.out
     assert ended.json["sound"]
     assert tree(output.version) == tree(output.demo.out / DEAL / "v0001")
@@ -92,7 +92,7 @@ def check_repaired(
 
 
 def times(folder: Path) -> dict[str, tuple[int, int]]:
-    """Inode and time of every file: a file that was written again has others."""
+    """Returns inode and time of every file, which differ if a file is written again."""
     return {
         path.relative_to(folder).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in folder.rglob("*")
@@ -101,7 +101,7 @@ def times(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def flip_in(pattern: str, share: float = 0.5) -> Damage:
-    """Flips a bit of the first file of a pattern."""
+    """Returns damage that flips a bit in the first file that matches a pattern."""
 
     def damage(delivery: Path) -> None:
         path = sorted(path for path in delivery.glob(pattern) if path.is_file())[0]
@@ -166,7 +166,7 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_each_kind_of_damage(output: RepairOutput, name: str) -> None:
+def test_each_kind_of_damage_is_repaired(output: RepairOutput, name: str) -> None:
     before, untouched = tree(output.delivery), times(output.version)
     DAMAGES[name](output.delivery)
     changed = tree(output.delivery)
@@ -182,7 +182,7 @@ def test_each_kind_of_damage(output: RepairOutput, name: str) -> None:
     assert {path: after[path] for path in kept} == {path: untouched[path] for path in kept}
 
 
-def test_a_sound_delivery_is_left_alone(output: RepairOutput) -> None:
+def test_sound_delivery_is_not_changed(output: RepairOutput) -> None:
     before = times(output.out)
     ended = output.repair()
     assert ended.code == 0 and "repaired" not in ended.json
@@ -190,14 +190,14 @@ def test_a_sound_delivery_is_left_alone(output: RepairOutput) -> None:
 
 
 @pytest.mark.slow
-def test_every_file_at_once(output: RepairOutput) -> None:
+def test_all_files_are_repaired_at_once(output: RepairOutput) -> None:
     for path in sorted(output.delivery.rglob("*")):
         if path.is_file() and path.name != "MANIFEST.json":
             path.write_bytes(b"gone")
     check_repaired(output, output.repair())
 
 
-# The command, killed when it is to replace another file after so many.
+# The command, which kills itself instead of replacing more than a number of files.
 _KILLED = """
 import os, signal, sys
 from pipelines.cli import main
@@ -219,8 +219,10 @@ sys.exit(main(sys.argv[2:]))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("replaced", [0, 1, 3])
-def test_killed_between_two_replacements(output: RepairOutput, replaced: int) -> None:
-    """What is replaced is sound, the rest is as bad as it was, and the next repair ends it."""
+def test_repair_killed_between_replacements_can_be_resumed(
+    output: RepairOutput, replaced: int
+) -> None:
+    """Replaced files are sound, the others still damaged, and the next repair completes."""
     for name in ("two tars swapped", "the database", "a card", "embeddings"):
         DAMAGES[name](output.delivery)
     found = run_in_process("verify", output.delivery, "--quiet", "--json")
@@ -240,8 +242,8 @@ def test_killed_between_two_replacements(output: RepairOutput, replaced: int) ->
     check_repaired(output, output.repair())
 
 
-def test_a_lost_manifest(output: RepairOutput) -> None:
-    """All is made again to be compared; what is sound is left."""
+def test_missing_manifest_is_repaired(output: RepairOutput) -> None:
+    """Everything is rebuilt for comparison; sound files are left alone."""
     manifest = output.delivery / "MANIFEST.json"
     card = output.delivery / "README.md"
     manifest.write_bytes(manifest.read_bytes()[:-5])
@@ -279,7 +281,7 @@ def test_other_inputs_are_refused(
     assert times(output.out) == before
 
 
-def test_a_buyer_is_told_what_to_pull_again(output: RepairOutput) -> None:
+def test_buyer_is_told_which_files_to_download_again(output: RepairOutput) -> None:
     flip_in("README.md")(output.delivery)
     remove("shards/*.tar")(output.delivery)
     before = times(output.out)
@@ -290,7 +292,7 @@ def test_a_buyer_is_told_what_to_pull_again(output: RepairOutput) -> None:
 
 
 @pytest.mark.parametrize("which", ["of the bad shard", "of a sound shard"])
-def test_media_that_changed_are_named_and_nothing_is_replaced(
+def test_changed_media_are_named_and_nothing_is_replaced(
     demo: Demo, output: RepairOutput, which: str, tmp_path: Path
 ) -> None:
     catalogue = tmp_path / "catalogue"
@@ -312,7 +314,7 @@ def test_media_that_changed_are_named_and_nothing_is_replaced(
 
 
 def medium_of(demo: Demo, shard: str, catalogue: Path) -> Path:
-    """The file of a sample of a shard."""
+    """Returns the media file of a sample in a shard."""
     ledger = pq.read_table(demo.agency(DEAL) / "ledger" / "ledger-00000.parquet").to_pylist()
     asset = next(row["asset_id"] for row in ledger if row["shard"] == shard)
     rows = pq.read_table(catalogue / "assets.parquet").to_pylist()
@@ -321,7 +323,7 @@ def medium_of(demo: Demo, shard: str, catalogue: Path) -> Path:
 
 @pytest.fixture
 def bucket() -> Iterator[tuple[Any, dict[str, str]]]:
-    """A client of an empty bucket, and the environment to reach it by."""
+    """Yields a client of an empty bucket, and the environment to reach it."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -339,8 +341,10 @@ def bucket() -> Iterator[tuple[Any, dict[str, str]]]:
 
 
 @pytest.mark.slow
-def test_in_a_bucket(demo: Demo, output: RepairOutput, bucket: tuple[Any, dict[str, str]]) -> None:
-    """Found by a sample and by a state as well; afterwards the objects are the published ones."""
+def test_repair_in_a_bucket(
+    demo: Demo, output: RepairOutput, bucket: tuple[Any, dict[str, str]]
+) -> None:
+    """`--sample` and `--state` find the damage too; afterwards the objects are as published."""
     s3, env = bucket
     for path in sorted(output.out.rglob("*")):
         if path.is_file():

@@ -1,4 +1,4 @@
-"""The same inputs are the same bytes: whatever the store, and wherever a run was cut."""
+"""The same inputs give the same bytes, whatever the store and wherever a run was interrupted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.end_to_end.command import Demo, fairshard, folders, kill_when, tree
 _S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
-def test_a_second_deal_computes_nothing(demo: Demo, tmp_path: Path) -> None:
+def test_second_deal_computes_no_features(demo: Demo, tmp_path: Path) -> None:
     first = demo.summaries["demo-main"]["computed"]
     assert min(first.values()) > 0
-    # The strict deal's assets are all among those of the two before it.
+    # All assets of the strict deal were already in one of the two earlier deals.
     assert demo.summaries["demo-strict"]["computed"] == dict.fromkeys(first, 0)
     demo.copy_features(tmp_path)
     ended = fairshard(*demo.package("demo-main", tmp_path, "--workers", 1))
@@ -29,7 +29,7 @@ def test_a_second_deal_computes_nothing(demo: Demo, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_library_repeats(demo: Demo, tmp_path: Path) -> None:
+def test_demo_library_is_reproducible(demo: Demo, tmp_path: Path) -> None:
     rows = demo.key["rows"]
     arguments = ("--assets", rows, "--workers", 4, "--quiet", "--json")
     ended = fairshard("demo", "--out", tmp_path / "demo", *arguments)
@@ -39,7 +39,7 @@ def test_the_library_repeats(demo: Demo, tmp_path: Path) -> None:
     assert tree(again.delivery("demo-main")) == tree(demo.delivery("demo-main"))
 
 
-def test_a_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:
+def test_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:
     deal_id = "demo-main"
     arguments = demo.package(deal_id, tmp_path, "--workers", 1)
     own = tmp_path / deal_id / "v0001"
@@ -57,7 +57,7 @@ def test_a_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:
         if kill_when(arguments, ready):
             assert not (own / "delivery" / "MANIFEST.json").exists(), moment
             done += 1
-        else:  # it ended before it could be caught: begin this one again
+        else:  # it ended before it could be killed, so this one starts again
             shutil.rmtree(tmp_path / deal_id)
     assert done >= 2
     ended = fairshard(*arguments)
@@ -75,7 +75,7 @@ def test_a_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:
 
 @pytest.fixture
 def bucket() -> Iterator[tuple[str, str]]:
-    """An endpoint and an empty bucket."""
+    """Yields an endpoint and an empty bucket."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -86,7 +86,7 @@ def bucket() -> Iterator[tuple[str, str]]:
 
 
 def client(endpoint: str) -> Any:
-    """boto3 makes its clients at run time, so they have no static type."""
+    """Returns a boto3 client; untyped, because boto3 creates its classes at run time."""
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
@@ -96,7 +96,7 @@ def client(endpoint: str) -> Any:
     )
 
 
-def test_a_bucket_holds_the_bytes_of_a_folder(
+def test_bucket_output_has_the_bytes_of_a_folder(
     demo: Demo, bucket: tuple[str, str], tmp_path: Path
 ) -> None:
     endpoint, name = bucket

@@ -1,4 +1,4 @@
-"""`verify` against what is signed and sound, and of another version: it is named a replay."""
+"""`verify` on signed and sound files of another version: they are reported as a replay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.end_to_end.damage import copy_delivery, replaced, verify
 
 @dataclass(frozen=True)
 class Versions:
-    """Two versions of one deal by the same key, in the layout of an output."""
+    """Two versions of one deal, signed with the same key, in the layout of an output."""
 
     out: Path
 
@@ -37,7 +37,7 @@ class Versions:
 
 @pytest.fixture(scope="module")
 def versions(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Versions:
-    """The second is as of a day later; it holds the same samples under other keys."""
+    """Returns two versions; the second is as of a day later and has other keys for its samples."""
     out = tmp_path_factory.mktemp("versions")
     shutil.copytree(demo.out / "agency" / "features", out / "agency" / "features")
     shutil.copytree(demo.out / "demo-strict", out / "demo-strict")
@@ -49,12 +49,12 @@ def versions(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Versions:
     return Versions(out)
 
 
-def test_both_are_sound(versions: Versions, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_versions_are_sound(versions: Versions, capsys: pytest.CaptureFixture[str]) -> None:
     for delivery in (versions.old, versions.new):
         assert verify(delivery, capsys).code == 0
 
 
-def test_the_older_manifest_over_the_newer_files(
+def test_older_manifest_with_newer_files_is_a_replay(
     versions: Versions, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     older = (versions.old / "MANIFEST.json").read_bytes()
@@ -63,7 +63,7 @@ def test_the_older_manifest_over_the_newer_files(
     messages = result.messages("MANIFEST.json")
     assert "replayed: it is signed for demo-strict/v0001" in messages
     assert "but this is the folder of demo-strict/v0002" in messages
-    # In a folder of any name, what lies beside it tells.
+    # In a folder with any other name, the other files reveal it.
     copy = copy_delivery(versions.new, tmp_path / "copy")
     with replaced(copy / "MANIFEST.json", older):
         result = verify(copy, capsys)
@@ -74,10 +74,10 @@ def test_the_older_manifest_over_the_newer_files(
         assert "checkpoint" in result.paths
 
 
-def test_the_older_version_in_the_newer_folder(
+def test_older_version_in_the_newer_folder_is_a_replay(
     versions: Versions, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Every file of it is sound, so that only its place tells."""
+    """All its files are sound, so only its location reveals it."""
     folder = tmp_path / "demo-strict" / "v0002" / "delivery"
     copy_delivery(versions.old, folder)
     result = verify(folder, capsys)
@@ -90,10 +90,10 @@ def test_the_older_version_in_the_newer_folder(
     assert verify(folder, capsys, "--sample", 1).paths == {"MANIFEST.json"}
 
 
-def test_a_state_knows_an_older_version(
+def test_state_detects_an_older_version(
     versions: Versions, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """In a folder whose name says nothing, as a buyer who keeps the newest has it."""
+    """The folder's name has no version, as when a buyer keeps only the newest one."""
     here, state = tmp_path / "newest", tmp_path / "state.json"
     copy_delivery(versions.old, here)
     assert verify(here, capsys, "--state", state).code == 0
@@ -109,14 +109,14 @@ def test_a_state_knows_an_older_version(
     assert (result.code, result.paths) == (1, {"MANIFEST.json"})
     assert "replayed: it is of v0001, v0002 was seen before" in result.messages("MANIFEST.json")
     assert state.read_bytes() == kept
-    assert verify(here, capsys).code == 0  # sound in itself: only who has seen more can tell
+    assert verify(here, capsys).code == 0  # sound in itself; only the state reveals the replay
 
 
 @pytest.mark.parametrize("replayed", [False, True])
-def test_what_a_problem_is_decides_whatever_it_says(
+def test_replays_are_classified_by_kind_not_text(
     versions: Versions, tmp_path: Path, replayed: bool
 ) -> None:
-    """A damaged file whose name says so is no replay, and a replay need not say so."""
+    """A damaged file is not a replay because its name says so, and a replay need not say so."""
     data = (versions.old / "MANIFEST.json").read_bytes()
     report = Report()
     if replayed:
@@ -130,7 +130,7 @@ def test_what_a_problem_is_decides_whatever_it_says(
     assert (tmp_path / "state.json").exists() is not replayed
 
 
-def test_a_state_knows_another_manifest_of_the_same_version(
+def test_state_detects_another_manifest_of_the_same_version(
     demo: Demo, versions: Versions, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     state = tmp_path / "state.json"
@@ -146,7 +146,7 @@ def test_a_state_knows_another_manifest_of_the_same_version(
     assert "another manifest of v0002 was seen before" in result.messages("MANIFEST.json")
 
 
-def test_a_state_is_of_one_deal(
+def test_state_of_another_deal_is_refused(
     demo: Demo, versions: Versions, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     state = tmp_path / "state.json"

@@ -1,4 +1,4 @@
-"""A second run in one process: it hears what has changed on the servers since the first."""
+"""A second run in one process sees what has changed on the servers since the first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.end_to_end.sparse_files import write_library
 from tests.end_to_end.sparse_run import package_options
 from tests.fetch.web_server import answer, serving
 
-# Nobody's model may see them, so that none is loaded.
+# No model may see these assets, so none is loaded.
 SERVED = Planted(id_in(0, 2), Fate.UNSEEN, 1)
 LOCAL = Planted(id_in(1, 2), Fate.UNSEEN, 2)
 LICENCE = (
@@ -39,7 +39,7 @@ ALLOWED, DENIED = b'<permits type="usage">ai-train</permits>', b"<prohibits>ai-t
     ],
     ids=["robots.txt", "tdmrep.json", "RSL"],
 )
-def test_a_no_that_was_said_since_the_first_run(
+def test_new_denial_on_the_server_is_seen_by_the_second_run(
     tmp_path: Path, path: str, before: bytes, after: bytes
 ) -> None:
     write_library(Library((SERVED, LOCAL)), tmp_path)
@@ -54,11 +54,11 @@ def test_a_no_that_was_said_since_the_first_run(
         answers[path] = answer(after)
         second = package(tmp_path, "second")
         assert second == {SERVED.asset_id: ["server.denied"], LOCAL.asset_id: []}
-        assert site.request_counts[path] == 2  # once a run, for all that lies on the server
+        assert site.request_counts[path] == 2  # once per run, for all files on the server
 
 
 def put_on_server(root: Path, origin: str) -> None:
-    """Moves one asset's file to a server, which the deal may reach."""
+    """Moves one asset's file to a server that the deal lists."""
     path = root / "catalogue" / "assets.parquet"
     table = pq.read_table(path)
     rows = table.to_pylist()
@@ -72,7 +72,7 @@ def put_on_server(root: Path, origin: str) -> None:
 
 
 def package(root: Path, name: str) -> dict[str, list[str]]:
-    """Packages into an output of its own, in this process; each asset's reasons."""
+    """Packages into a separate output in this process; returns each asset's reasons."""
     ended = run_in_process(*package_options(root, root / name))
     assert ended.code == 0, ended.err
     decisions = tables(root / name / "sparse" / "v0001" / "agency" / "decisions").to_pylist()

@@ -1,4 +1,4 @@
-"""Sparse libraries: most units empty, one asset a unit, whole units and whole libraries refused."""
+"""Sparse libraries: empty units, one asset per unit, and units or libraries refused as a whole."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BY_ONE = (("c-7", 10_000),)
 
 
 def planted(unit: int, fate: Fate = Fate.TAKEN, number: int = 0, bits: int = 2) -> Planted:
-    """An asset of a unit, which shows what no other does."""
+    """Returns an asset in a unit, with a picture of its own."""
     return Planted(id_in(unit, bits, number), fate, 10 * unit + number)
 
 
@@ -105,12 +105,12 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
-def test_a_sparse_library(library: Library, tmp_path: Path) -> None:
+def test_sparse_library_matches_its_answer_key(library: Library, tmp_path: Path) -> None:
     assert_reconciled(package(library, tmp_path))
 
 
 def assert_nothing_left(run: Run, ended: CommandResult) -> None:
-    """The run said that nothing is left to deliver, and left its decisions alone."""
+    """Asserts that the run reported "nothing is left to deliver" and left only its decisions."""
     assert ended.code == 1
     assert ended.err.startswith("fairshard package: Nothing is left to deliver"), ended.err
     assert_decided(run, answer_key(run.library))
@@ -119,20 +119,20 @@ def assert_nothing_left(run: Run, ended: CommandResult) -> None:
 
 
 @pytest.mark.parametrize("library", NOTHING.values(), ids=NOTHING)
-def test_nothing_is_left(library: Library, tmp_path: Path) -> None:
+def test_nothing_left_to_deliver_is_reported(library: Library, tmp_path: Path) -> None:
     run = package(library, tmp_path)
     assert_nothing_left(run, run.ended)
     assert_nothing_left(
         run, run_in_process(*package_options(tmp_path))
-    )  # and again, with what is known now
+    )  # and again, with the features known now
 
 
-def test_nothing_is_left_in_processes_of_its_own(tmp_path: Path) -> None:
+def test_nothing_left_to_deliver_is_reported_by_workers(tmp_path: Path) -> None:
     run = package(NOTHING["by the files"], tmp_path, fairshard, workers=2)
     assert_nothing_left(run, run.ended)
 
 
-def test_on_after_a_file_was_replaced(tmp_path: Path) -> None:
+def test_run_continues_after_a_file_is_replaced(tmp_path: Path) -> None:
     library = NOTHING["by the files"]
     package(library, tmp_path)
     allowed = replace(library.assets[2], fate=Fate.TAKEN)
@@ -143,19 +143,19 @@ def test_on_after_a_file_was_replaced(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def survivor(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A delivery of one sample; tests read it, and leave it as it was."""
+    """Returns a delivery of one sample, which tests must not change."""
     run = package(ONE_SURVIVOR, tmp_path_factory.mktemp("survivor"))
     assert run.ended.code == 0, run.ended.err
     return run
 
 
-def test_any_number_of_processes_leaves_the_same_bytes(survivor: Run, tmp_path: Path) -> None:
+def test_any_number_of_processes_gives_the_same_bytes(survivor: Run, tmp_path: Path) -> None:
     ended = fairshard(*package_options(survivor.root, tmp_path, workers=2))
     assert ended.code == 0, ended.err
     assert tree(tmp_path / DEAL_ID) == tree(survivor.out / DEAL_ID)
 
 
-def test_what_is_known_is_not_computed_again(survivor: Run, tmp_path: Path) -> None:
+def test_known_features_are_not_computed_again(survivor: Run, tmp_path: Path) -> None:
     shutil.copytree(survivor.out / "agency" / "features", tmp_path / "agency" / "features")
     ended = run_in_process(*package_options(survivor.root, tmp_path))
     assert ended.code == 0, ended.err
@@ -165,15 +165,15 @@ def test_what_is_known_is_not_computed_again(survivor: Run, tmp_path: Path) -> N
 
 def test_every_asset_is_explained(survivor: Run) -> None:
     verdicts = answer_key(survivor.library).verdicts
-    for asset in survivor.library.assets[3:8]:  # every fate that it has
+    for asset in survivor.library.assets[3:8]:  # all its fates
         options = ["explain", asset.asset_id, *inputs(survivor.root), "--json"]
-        said = run_in_process(*options, "--out", survivor.out).json
-        [told] = said["run"]["decisions"]
-        found = (told["outcome"], told["stage"], ",".join(told["reasons"]))
+        explained = run_in_process(*options, "--out", survivor.out).json
+        [decision] = explained["run"]["decisions"]
+        found = (decision["outcome"], decision["stage"], ",".join(decision["reasons"]))
         assert found == verdicts[asset.asset_id]
-        profile = asset.fate is Fate.WORDLESS  # what a profile needs is not judged by `explain`
-        alone = "cleared" if profile or asset.fate is Fate.TAKEN else told["outcome"]
-        assert (said["verdict"], said["warnings"]) == (alone, [])
+        profile = asset.fate is Fate.WORDLESS  # `explain` does not judge what a profile needs
+        alone = "cleared" if profile or asset.fate is Fate.TAKEN else decision["outcome"]
+        assert (explained["verdict"], explained["warnings"]) == (alone, [])
 
 
 @pytest.mark.parametrize("audience", ["agency", "buyer"])
@@ -202,7 +202,7 @@ def test_the_only_sample_is_repaired(survivor: Run, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(25))
-def test_a_drawn_library(seed: int, tmp_path: Path) -> None:
+def test_random_sparse_library_matches_its_answer_key(seed: int, tmp_path: Path) -> None:
     library = draw_library(seed)
     run = package(library, tmp_path)
     if answer_key(library).delivered:

@@ -1,4 +1,4 @@
-"""docs/verify_delivery.py: what sixty lines of the standard library and openssl refuse."""
+"""docs/verify_delivery.py: what this short script, with openssl, accepts and refuses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def delivery(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(delivery: Path, vkey: str = AGENCY.vkey) -> subprocess.CompletedProcess[str]:
-    # -I leaves out every package that is not the interpreter's own.
+    # With -I, only the packages of the interpreter itself can be imported.
     return subprocess.run(
         [sys.executable, "-I", "-S", SCRIPT, delivery, vkey],
         capture_output=True,
@@ -40,13 +40,13 @@ def run(delivery: Path, vkey: str = AGENCY.vkey) -> subprocess.CompletedProcess[
 
 
 def refusal(delivery: Path, vkey: str = AGENCY.vkey) -> str:
-    """What it says against a delivery; fails where it says nothing against it."""
+    """Returns why it refuses a delivery; fails the test if it accepts it."""
     done = run(delivery, vkey)
     assert done.returncode == 1 and "OK" not in done.stdout
     return done.stderr
 
 
-def test_it_is_short_and_of_the_standard_library() -> None:
+def test_verifier_is_short_and_uses_only_the_standard_library() -> None:
     text = SCRIPT.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 60
     imported = {
@@ -59,7 +59,7 @@ def test_it_is_short_and_of_the_standard_library() -> None:
     assert imported <= sys.stdlib_module_names
 
 
-def test_sound_deliveries(demo: Demo, delivery: Path) -> None:
+def test_sound_deliveries_are_accepted(demo: Demo, delivery: Path) -> None:
     for deal_id in ("demo-main", "demo-images", "demo-strict"):
         done = run(demo.delivery(deal_id), demo.summaries[deal_id]["vkey"])
         assert done.returncode == 0, done.stderr
@@ -67,7 +67,7 @@ def test_sound_deliveries(demo: Demo, delivery: Path) -> None:
     assert run(delivery).returncode == 0
 
 
-def test_a_flipped_bit_in_any_file(delivery: Path) -> None:
+def test_flipped_bit_in_any_file_is_refused(delivery: Path) -> None:
     dice = random.Random(19)
     for name in tree(delivery):
         path = delivery / name
@@ -77,8 +77,8 @@ def test_a_flipped_bit_in_any_file(delivery: Path) -> None:
         assert name in said or name == "MANIFEST.json", said
 
 
-def test_flipped_bits_in_the_manifest(delivery: Path) -> None:
-    """Its signature's line among them, of which base64 leaves bits unused."""
+def test_flipped_bits_in_the_manifest_are_refused(delivery: Path) -> None:
+    """Includes the signature's line, in which base64 has unused bits."""
     dice = random.Random(23)
     path = delivery / "MANIFEST.json"
     data = path.read_bytes()
@@ -89,7 +89,7 @@ def test_flipped_bits_in_the_manifest(delivery: Path) -> None:
                 refusal(delivery)
 
 
-def test_a_cut_manifest(delivery: Path) -> None:
+def test_truncated_manifest_is_refused(delivery: Path) -> None:
     path = delivery / "MANIFEST.json"
     data = path.read_bytes()
     for kept in (0, 1, len(data) // 2, len(data) - 1):
@@ -102,7 +102,7 @@ def test_a_cut_manifest(delivery: Path) -> None:
         assert "signature of MANIFEST.json" in refusal(delivery)
 
 
-def test_missing_and_extra_files(delivery: Path) -> None:
+def test_missing_and_extra_files_are_refused(delivery: Path) -> None:
     for name in ("checkpoint", "SHA256SUMS", next(iter(tree(delivery)))):
         aside = delivery.parent / "aside"
         (delivery / name).rename(aside)
@@ -116,7 +116,7 @@ def test_missing_and_extra_files(delivery: Path) -> None:
         assert "missing or not listed" in said and name in said
 
 
-def test_another_key(delivery: Path) -> None:
+def test_another_key_is_refused(delivery: Path) -> None:
     assert "not signed by" in refusal(delivery, OTHER.vkey)
     same_id = "+".join([*AGENCY.vkey.split("+")[:2], OTHER.vkey.split("+", 2)[2]])
     assert "signature of MANIFEST.json" in refusal(delivery, same_id)
@@ -124,8 +124,8 @@ def test_another_key(delivery: Path) -> None:
         refusal(delivery, vkey)
 
 
-def test_a_log_of_other_entries(delivery: Path, tmp_path: Path) -> None:
-    """By the agency's own key, with every digest right."""
+def test_log_of_other_entries_is_refused(delivery: Path, tmp_path: Path) -> None:
+    """The log is signed with the agency's own key, and every digest is right."""
     copy = copy_delivery(delivery, tmp_path / "delivery")
     manifest = json.loads((copy / "MANIFEST.json").read_bytes())
     bundle = sorted(path for path in copy.glob("tile/entries/**/*") if path.is_file())[0]

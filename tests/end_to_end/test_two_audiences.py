@@ -1,4 +1,4 @@
-"""What the buyer must not learn is in no byte of the delivery, and keys are the agency's alone."""
+"""A delivery contains nothing that the buyer must not learn, and keys are private to the agency."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEXT = {".json", ".md", ".csv", ".txt", ".vkey", ""}
 
 
 def texts(delivery: Path) -> Iterator[tuple[str, str]]:
-    """All that is to be read in a delivery, the media excepted; Parquet as its values."""
+    """Yields everything readable in a delivery except the media; Parquet also as values."""
     for path in sorted(delivery.rglob("*")):
         if not path.is_file():
             continue
@@ -33,7 +33,7 @@ def texts(delivery: Path) -> Iterator[tuple[str, str]]:
             table = pq.read_table(path)
             yield name, json.dumps(table.to_pylist(), ensure_ascii=False)
             yield name, str(table.schema)
-            # Statistics and dictionaries are in the raw bytes.
+            # The raw bytes contain statistics and dictionaries.
             yield name, path.read_bytes().decode("utf-8", "replace")
         elif path.suffix == ".tar":
             yield from members(path, name)
@@ -42,7 +42,7 @@ def texts(delivery: Path) -> Iterator[tuple[str, str]]:
 
 
 def members(tar: Path, name: str) -> Iterator[tuple[str, str]]:
-    """Headers and text members of a tar."""
+    """Yields the headers and text members of a tar."""
     data, at = tar.read_bytes(), 0
     while data[at]:
         member = data[at : at + 100].rstrip(b"\0").decode()
@@ -54,11 +54,11 @@ def members(tar: Path, name: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("deal_id", DEALS)
-def test_a_delivery_names_nobody(demo: Demo, deal_id: str) -> None:
+def test_delivery_names_nobody(demo: Demo, deal_id: str) -> None:
     key = demo.key
     people = pq.read_table(demo.catalogue / "contributors.parquet")
     titles = str(pq.read_table(demo.catalogue / "assets.parquet")["title"].to_pylist())
-    # Words of a few letters would be found by chance in any base64; some hostile ids are titles.
+    # Short words would be found by chance in any base64, and some hostile ids are also titles.
     secret = {name for name in key["roles"] if len(name) > 3}
     for column in ("contributor_id", "display_name", "payee_ref"):
         secret |= {name for name in people[column].to_pylist() if name and len(name) > 3}
@@ -68,7 +68,7 @@ def test_a_delivery_names_nobody(demo: Demo, deal_id: str) -> None:
     assert len(secret) > demo.key["rows"]
     answer = key["deals"][deal_id]
     money = [answer["agency_minor"], answer["pool_minor"], *answer["payouts"].values()]
-    # Numbers stand alone: neither the digits of a longer one nor those behind a point.
+    # A number counts only by itself, not as part of a longer one or after a decimal point.
     amounts = "|".join(str(amount) for amount in money if amount > 99_999)
     pattern = re.compile(rf"(?<![0-9.])({amounts})(?![0-9])")
     found = []
@@ -98,7 +98,7 @@ def test_samples_have_one_schema(demo: Demo, deal_id: str) -> None:
 
 
 @pytest.mark.parametrize("deal_id", DEALS)
-def test_tables_and_vectors_stand_in_the_order_of_the_tar(demo: Demo, deal_id: str) -> None:
+def test_tables_and_vectors_are_in_the_order_of_the_tar(demo: Demo, deal_id: str) -> None:
     delivery = demo.delivery(deal_id)
     seen: set[str] = set()
     for index, shard in enumerate(demo.manifest(deal_id)["shards"]):
@@ -123,7 +123,7 @@ def test_tables_and_vectors_stand_in_the_order_of_the_tar(demo: Demo, deal_id: s
         assert np.allclose((pictures * words).sum(axis=1), scores, atol=5e-3)
 
 
-def test_the_key_is_the_owners_alone(demo: Demo) -> None:
+def test_signing_key_is_readable_only_by_its_owner(demo: Demo) -> None:
     assert stat.S_IMODE(demo.signing_key.stat().st_mode) == 0o600
     private = demo.signing_key.read_bytes().strip().split(b"+", 4)[-1]
     assert len(private) > 40

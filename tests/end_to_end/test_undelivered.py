@@ -23,58 +23,58 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallLibrary:
 
 
 def packaged_both_ways(library: SmallLibrary, code: int, what: str) -> tuple[list[str], Any]:
-    """What the run said for people, line by line, and for machines."""
+    """Returns what the run printed as text, line by line, and as JSON."""
     first = library.package()
     for ended in (first, second := library.package("--json")):
         assert ended.code == code, ended.err
         assert ended.err.startswith(f"fairshard package: {what}"), ended.err
         assert len(ended.err.splitlines()) == 1 or code == 2, ended.err
     lines = first.out.splitlines()
-    assert lines, "nothing says why"
+    assert lines, "no summary was printed"
     assert max(map(len, lines)) <= COLUMNS
-    told = second.json
-    assert told["made"] is False and told["error"]["what"] == what
-    assert told["error"]["which"] in first.err and told["error"]["remedy"] in first.err
-    return lines, told
+    report = second.json
+    assert report["made"] is False and report["error"]["what"] == what
+    assert report["error"]["which"] in first.err and report["error"]["remedy"] in first.err
+    return lines, report
 
 
-def funnel(told: Any) -> dict[str, tuple[int, int, int, int]]:
+def funnel(report: Any) -> dict[str, tuple[int, int, int, int]]:
     """Returns each step's assets: in, refused, failed, out."""
     return {
         name: (step["entered"], step["refused"], step["dead_letters"], step["passed"])
-        for name, step in told["steps"].items()
+        for name, step in report["steps"].items()
     }
 
 
-def costs(told: Any) -> list[tuple[str, int, int, Row]]:
+def costs(report: Any) -> list[tuple[str, int, int, Row]]:
     return [
         (cost["reason"], cost["assets"], cost["alone"], cost["governed_by"])
-        for cost in told["costliest"]
+        for cost in report["costliest"]
     ]
 
 
 def shown_numbers(lines: list[str], start: str) -> list[int]:
-    """The numbers in the one line of the funnel that starts with a step's name."""
+    """Returns the numbers in the only line of the funnel that starts with a step's name."""
     (found,) = (line for line in lines if line.strip().startswith(start))
     return [int(word) for word in found.strip().removeprefix(start).split()]
 
 
 def section(lines: list[str], title: str) -> list[str]:
-    """The lines of one part, without the spaces around them."""
+    """Returns the lines of one section, stripped."""
     (at,) = (number for number, line in enumerate(lines) if line.strip() == title)
     return [line.strip() for line in lines[at + 1 :] if line.strip()]
 
 
-def test_everything_is_editorial(library: SmallLibrary) -> None:
+def test_summary_when_everything_is_editorial(library: SmallLibrary) -> None:
     library.add(7, licence_class="editorial")
-    lines, told = packaged_both_ways(library, 1, "Nothing is left to deliver")
-    assert funnel(told) == {
+    lines, report = packaged_both_ways(library, 1, "Nothing is left to deliver")
+    assert funnel(report) == {
         "read": (7, 0, 0, 7),
         "screen": (7, 7, 0, 0),
         "enrich": (0, 0, 0, 0),
         "select": (0, 0, 0, 0),
     }
-    assert costs(told) == [("class.editorial", 7, 7, {"rights.editorial": "refuse"})]
+    assert costs(report) == [("class.editorial", 7, 7, {"rights.editorial": "refuse"})]
     assert shown_numbers(lines, "Screen rights") == [7, 7, 0, 0]
     assert section(lines, "The rule that excluded most assets") == [
         "1.  class.editorial: 7 assets refused, 7 by this rule alone",
@@ -84,13 +84,13 @@ def test_everything_is_editorial(library: SmallLibrary) -> None:
     ]
 
 
-def test_nobody_consented(library: SmallLibrary) -> None:
+def test_summary_when_nobody_consented(library: SmallLibrary) -> None:
     library.consents = []
     library.deal += '[rights]\ninference = "unless-denied"\n'
     library.add(5)
-    lines, told = packaged_both_ways(library, 1, "Nothing is left to deliver")
+    lines, report = packaged_both_ways(library, 1, "Nothing is left to deliver")
     keys = {"purposes": ["train_gen"], "rights.inference": "unless-denied"}
-    assert costs(told) == [("consent.missing", 5, 5, keys)]
+    assert costs(report) == [("consent.missing", 5, 5, keys)]
     assert section(lines, "The rule that excluded most assets")[2:5] == [
         'Deal key: purposes = ["train_gen"]',
         'Deal key: rights.inference = "unless-denied"  (or "require",',
@@ -98,7 +98,7 @@ def test_nobody_consented(library: SmallLibrary) -> None:
     ]
 
 
-def test_several_rules_up_to_selection(library: SmallLibrary) -> None:
+def test_summary_of_several_rules_up_to_selection(library: SmallLibrary) -> None:
     made = RightsStatement("ALLOWED", "trainedAlgorithmicMedia", "Nobody", "a picture", "attribute")
     library.add(6, status="withdrawn", licence_class="editorial")
     library.add(2, licence_class="editorial")
@@ -107,21 +107,21 @@ def test_several_rules_up_to_selection(library: SmallLibrary) -> None:
     library.add(4, side=400)
     library.add(2, side=560, xmp=xmp_packet(made))
     library.deal += '[limits]\ndead_letter_share = "0.10"\n'
-    library.add(1)  # its file is not there
-    lines, told = packaged_both_ways(library, 1, "Nothing is left to deliver")
-    assert funnel(told) == {
+    library.add(1)  # its file does not exist
+    lines, report = packaged_both_ways(library, 1, "Nothing is left to deliver")
+    assert funnel(report) == {
         "read": (17, 0, 0, 17),
         "screen": (17, 10, 0, 7),
         "enrich": (7, 2, 1, 4),
         "select": (4, 4, 0, 0),
     }
-    assert costs(told) == [
+    assert costs(report) == [
         ("class.editorial", 8, 2, {"rights.editorial": "refuse"}),
         ("asset.withdrawn", 7, 1, {}),
         ("select.too_small", 4, 4, {"select.min_short_side": 512}),
     ]
     by_reason: dict[str, int] = {}
-    for step in told["steps"].values():
+    for step in report["steps"].values():
         by_reason |= step["refused_by_reason"] | step["dead_letters_by_reason"]
     assert by_reason == {
         "class.editorial": 8,
@@ -141,28 +141,28 @@ def test_several_rules_up_to_selection(library: SmallLibrary) -> None:
     assert "2.  asset.withdrawn: 7 assets refused, 1 by this rule alone" in said
     assert "No deal key: the catalogue decides (assets.status)" in said
     assert "Deal key: select.min_short_side = 512" in said
-    # The same is left with the agency, until a run of the version ends in a delivery.
+    # The agency keeps the same summary until a run of the version ends in a delivery.
     kept = json.loads((library.agency / "undelivered.json").read_bytes())
     assert {name: kept[name] for name in ("steps", "costliest")} == {
-        name: told[name] for name in ("steps", "costliest")
+        name: report[name] for name in ("steps", "costliest")
     }
     assert kept["run_id"] == json.loads((library.agency / "run.json").read_bytes())["run_id"]
     assert len(tables(library.agency / "decisions")) == 17
 
 
-def test_too_many_dead_letters_and_a_delivery_afterwards(library: SmallLibrary) -> None:
+def test_summary_of_too_many_failed_assets_then_a_delivery(library: SmallLibrary) -> None:
     library.add(3)  # without files
     library.add(2, side=560)
     library.add(1, licence_class="editorial")
-    lines, told = packaged_both_ways(library, 1, "Too many failed assets")
-    # Selection did not run, and is not shown as if it had passed nothing.
-    assert funnel(told) == {
+    lines, report = packaged_both_ways(library, 1, "Too many failed assets")
+    # Selection did not run, so it is not shown as having passed no assets.
+    assert funnel(report) == {
         "read": (6, 0, 0, 6),
         "screen": (6, 1, 0, 5),
         "enrich": (5, 0, 3, 2),
     }
     assert not any("Select samples" in line for line in lines)
-    assert costs(told) == [
+    assert costs(report) == [
         ("media.unavailable", 3, 3, {}),
         ("class.editorial", 1, 1, {"rights.editorial": "refuse"}),
     ]
@@ -182,22 +182,22 @@ def test_too_many_dead_letters_and_a_delivery_afterwards(library: SmallLibrary) 
     assert "undelivered.json" not in folders(library.agency)
 
 
-def test_the_catalogue_fails_a_check(library: SmallLibrary) -> None:
+def test_summary_when_the_catalogue_fails_a_check(library: SmallLibrary) -> None:
     library.add(4)
     library.add(2, territories_in=["UK"])
     library.add(1, weight=-1)
     what = "The table assets fails a catalogue check that stops the run"
-    lines, told = packaged_both_ways(library, 2, what)
-    assert funnel(told) == {"read": (7, 0, 1, 6)}
-    assert costs(told) == [("row.invalid", 1, 1, {})]
+    lines, report = packaged_both_ways(library, 2, what)
+    assert funnel(report) == {"read": (7, 0, 1, 6)}
+    assert costs(report) == [("row.invalid", 1, 1, {})]
     assert shown_numbers(lines, "Read catalogue") == [7, 0, 1, 6]
-    assert "territory_codes: 2 of 7 rows" in told["error"]["which"]
-    assert folders(library.out) == {"agency"}  # nothing is left of the version
+    assert "territory_codes: 2 of 7 rows" in report["error"]["which"]
+    assert folders(library.out) == {"agency"}  # the version has no files
     assert folders(library.out / "agency") == {"signing.key"}
 
 
-def test_the_demo_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its deals bear with many broken files; here they do not."""
+def test_demo_prints_the_same_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's deals tolerate many broken files; here they are changed not to."""
 
     def strict(deal: DemoDeal, max_assets: int) -> str:
         text = deal_text(deal, max_assets)
@@ -218,10 +218,10 @@ def test_the_demo_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert assets == key["by_reason"][code] and alone <= assets
 
 
-def test_counts_that_do_not_reconcile(
+def test_summary_when_counts_do_not_reconcile(
     library: SmallLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No input makes a sum fail, so the check itself is made to."""
+    """No input makes the counts inconsistent, so the check itself is replaced by a failing one."""
 
     def failing(*given: object) -> None:
         raise RunError("The counts do not reconcile", "3 and 4", "Run again.")
@@ -229,14 +229,14 @@ def test_counts_that_do_not_reconcile(
     library.add(1, side=560)
     library.add(2, licence_class="editorial")
     monkeypatch.setattr("pipelines.steps.package.reconcile", failing)
-    lines, told = packaged_both_ways(library, 1, "The counts do not reconcile")
-    assert funnel(told) == {
+    lines, report = packaged_both_ways(library, 1, "The counts do not reconcile")
+    assert funnel(report) == {
         "read": (3, 0, 0, 3),
         "screen": (3, 2, 0, 1),
         "enrich": (1, 0, 0, 1),
         "select": (1, 0, 0, 1),
     }
-    (cost,) = told["costliest"]
+    (cost,) = report["costliest"]
     assert (cost["reason"], cost["assets"], cost["alone"]) == ("class.editorial", 2, None)
     assert shown_numbers(lines, "Select samples") == [1, 0, 0, 1]
     assert "1.  class.editorial: 2 assets refused" in section(

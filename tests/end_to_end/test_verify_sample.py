@@ -1,4 +1,4 @@
-"""`verify --sample`: what is drawn is checked as strictly as in full, the rest is owned up to."""
+"""`verify --sample`: drawn samples are checked as in a full run, and the others are reported."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.end_to_end.damage import copy_delivery, flip, replaced, tar_members, 
 
 @pytest.fixture(scope="module")
 def delivery(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A delivery that may be damaged, and must be mended afterwards."""
+    """Returns a copy of a delivery, which tests may damage but must restore."""
     root = tmp_path_factory.mktemp("sample") / "delivery"
     return copy_delivery(demo.delivery("demo-main"), root)
 
 
 def drawn_keys(delivery: Path, draw: SampleDraw) -> list[tuple[Path, str]]:
-    """Tar and key of what a draw takes, by the tables alone."""
+    """Returns the tar and key of each drawn sample, computed from the tables only."""
     tars = sorted(delivery.glob("shards/*.tar"))
     all_keys = [
         (tar, key)
@@ -34,7 +34,9 @@ def drawn_keys(delivery: Path, draw: SampleDraw) -> list[tuple[Path, str]]:
     return [all_keys[number] for number in draw.of(len(all_keys))]
 
 
-def test_a_sound_delivery(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sound_delivery_reports_what_was_not_read(
+    delivery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     result = verify(delivery, capsys, "--sample", 10)
     assert result.code == 0
     seen = result.report["sampled"]
@@ -48,7 +50,7 @@ def test_a_sound_delivery(delivery: Path, capsys: pytest.CaptureFixture[str]) ->
     assert whole["samples"] == whole["of"] and whole["chance"] == 1.0
 
 
-def test_the_same_seed_draws_the_same(delivery: Path) -> None:
+def test_same_seed_draws_the_same_samples(delivery: Path) -> None:
     assert SampleDraw(count=7, seed=3).of(100) == SampleDraw(count=7, seed=3).of(100)
     assert SampleDraw(count=7, seed=3).of(100) != SampleDraw(count=7, seed=4).of(100)
     assert len(SampleDraw(share=Fraction(1, 10)).of(95)) == 10
@@ -56,14 +58,14 @@ def test_the_same_seed_draws_the_same(delivery: Path) -> None:
 
 
 @pytest.mark.parametrize(("drawn", "of"), [(1, 100), (10, 100), (300, 1000), (40, 60), (999, 1000)])
-def test_the_chance_is_the_hypergeometric(drawn: int, of: int) -> None:
+def test_detection_chance_is_hypergeometric(drawn: int, of: int) -> None:
     bad = max(1, -(-of // 100))
     missed = Fraction(math.comb(of - bad, drawn), math.comb(of, drawn))
     assert detection_chance(drawn, of) == pytest.approx(float(1 - missed), abs=1e-12)
 
 
 @pytest.mark.parametrize("where", ["header", "data", "padding"])
-def test_damage_of_a_drawn_sample_is_named(
+def test_damage_to_a_drawn_sample_is_named(
     delivery: Path, where: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = SampleDraw(count=4, seed=5)
@@ -85,7 +87,9 @@ def test_damage_of_a_drawn_sample_is_named(
             assert result.problems[0]["shard"] == tar.stem
 
 
-def test_damage_elsewhere_is_not_met(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damage_to_other_samples_is_not_found(
+    delivery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     drawn = drawn_keys(delivery, SampleDraw(count=4, seed=5))
     tar = drawn[0][0]
     member = next(item for item in tar_members(tar) if (tar, item.key) not in drawn)
@@ -94,7 +98,9 @@ def test_damage_elsewhere_is_not_met(delivery: Path, capsys: pytest.CaptureFixtu
         assert verify(delivery, capsys, "--sample", "100%").code == 1
 
 
-def test_sizes_tables_and_the_log(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sizes_tables_and_log_are_always_checked(
+    delivery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     tar, _ = drawn_keys(delivery, SampleDraw(count=1))[0]
     table = tar.with_suffix(".parquet")
     card = delivery / "README.md"
@@ -137,14 +143,16 @@ def test_sizes_tables_and_the_log(delivery: Path, capsys: pytest.CaptureFixture[
         ("--reread", "5", "--state", "s"),
     ],
 )
-def test_options_that_make_no_sense(
+def test_contradictory_options_are_refused(
     delivery: Path, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["verify", str(delivery), "--quiet", *options]) == 2
     assert options[0] in capsys.readouterr().err
 
 
-def test_what_people_read(delivery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_printed_text_states_seed_and_confidence(
+    delivery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["verify", str(delivery), "--quiet", "--sample", "10%", "--seed", "9"]) == 0
     out = capsys.readouterr().out
     assert "seed 9" in out and "affects 1 % of the samples" in out

@@ -1,4 +1,4 @@
-"""`verify --state`: what is known sound is not read again, and all that is new or changed is."""
+"""`verify --state`: files known to be sound are not read again; new and changed ones are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Takes the name of every file that a store opens."""
+    """Records the name of every file that a store opens."""
     names: list[str] = []
     before = LocalStore.open_read
 
@@ -39,14 +39,14 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_a_second_time_reads_no_tar(
+def test_second_verification_reads_no_tar(
     delivery: Path, state: Path, opened: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = verify(delivery, capsys, "--state", state)
     assert first.code == 0 and first.report["resumed"]["files"] == 0
     tars = {f"shards/{path.name}" for path in delivery.glob("shards/*.tar")}
     assert tars <= set(opened)
-    assert all(opened.count(tar) == 1 for tar in tars)  # once, for all its checks
+    assert all(opened.count(tar) == 1 for tar in tars)  # once for all checks
     opened.clear()
     second = verify(delivery, capsys, "--state", state)
     assert second.code == 0
@@ -56,7 +56,7 @@ def test_a_second_time_reads_no_tar(
         assert second.report[name] == first.report[name]
 
 
-def test_what_changed_is_found_and_nothing_else_is_read(
+def test_only_changed_files_are_read_again(
     delivery: Path, state: Path, opened: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert verify(delivery, capsys, "--state", state).code == 0
@@ -65,20 +65,20 @@ def test_what_changed_is_found_and_nothing_else_is_read(
     others = {f"shards/{path.name}" for path in delivery.glob("shards/*.tar") if path != tar}
     times = tar.stat()
     with replaced(tar, flip(tar.read_bytes(), member.offset)):
-        # Its time is put back, as who tampers would; the entry's own time tells.
+        # The file's mtime is reset, as an attacker would do; its ctime reveals the change.
         os.utime(tar, ns=(times.st_atime_ns, times.st_mtime_ns))
         opened.clear()
         result = verify(delivery, capsys, "--state", state)
         assert result.members(f"shards/{tar.name}") == {member.name}
         assert not others.intersection(opened)
-        again = verify(delivery, capsys, "--state", state)  # it is not forgotten
+        again = verify(delivery, capsys, "--state", state)  # it is still reported
         assert again.paths == {f"shards/{tar.name}"}
     repaired = verify(delivery, capsys, "--state", state)
     assert repaired.code == 0
     assert 0 < repaired.report["resumed"]["files"] < repaired.report["files"]
 
 
-def test_every_other_file_that_changed(
+def test_changes_to_other_files_are_found(
     delivery: Path, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert verify(delivery, capsys, "--state", state).code == 0
@@ -96,7 +96,7 @@ def test_every_other_file_that_changed(
         assert verify(delivery, capsys, "--state", state).code == 0
 
 
-def test_a_rotating_share_and_all(
+def test_rotating_share_covers_all_files(
     delivery: Path, state: Path, opened: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert verify(delivery, capsys, "--state", state).code == 0
@@ -105,7 +105,7 @@ def test_a_rotating_share_and_all(
     rounds = 0
     while not tars <= seen:
         rounds += 1
-        assert rounds <= 8, "a quarter each time must come round"
+        assert rounds <= 8, "a quarter each time must eventually cover all tars"
         opened.clear()
         result = verify(delivery, capsys, "--state", state, "--reread", "25%")
         assert result.code == 0 and result.report["resumed"]["reread"] > 0
@@ -117,7 +117,7 @@ def test_a_rotating_share_and_all(
     assert tars <= set(opened)
 
 
-def test_a_cut_off_verification_goes_on(
+def test_interrupted_verification_continues(
     delivery: Path,
     state: Path,
     opened: list[str],
@@ -141,7 +141,7 @@ def test_a_cut_off_verification_goes_on(
     assert [name for name in opened if name.endswith(".tar")] == tars[2:]
 
 
-def test_a_state_of_another_place_vouches_for_nothing(
+def test_state_of_another_location_is_not_trusted(
     demo: Demo, delivery: Path, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert verify(demo.delivery("demo-main"), capsys, "--state", state).code == 0
@@ -149,7 +149,7 @@ def test_a_state_of_another_place_vouches_for_nothing(
     assert result.code == 0 and result.report["resumed"]["files"] == 0
 
 
-def test_a_damaged_state_is_refused(
+def test_damaged_state_is_refused(
     delivery: Path, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert verify(delivery, capsys, "--state", state).code == 0

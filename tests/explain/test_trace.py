@@ -1,4 +1,4 @@
-"""The trace of one row: each step, consent and release says what screening made of it."""
+"""The trace of one row: each rule, consent and release shows screening's verdict on it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def traced(
     releases: Sequence[Row] = (),
     rows: int = 1,
 ) -> RowTrace:
-    """Screens a row as the walk does, and traces it."""
+    """Screens a row as the pipeline does, and traces it."""
     terms = terms or deal()
     events = [event("allow"), event("allow", who="c-2")] if consents is None else consents
     small = ScreeningTables(
@@ -70,7 +70,7 @@ def traced(
     codes = () if trace.decision is None else trace.decision.reasons
     assert list(codes) == reasons_of(bits)
     assert tuple(finding.reason for finding in trace.findings) == codes
-    # Every reason stands at the rule that gives it, and at no other.
+    # Every reason is listed only with the rule that gives it.
     at_rules = [reason for step in trace.rule_checks for reason in step.reasons]
     assert sorted(at_rules) == sorted(codes)
     assert [step.rule for step in trace.rule_checks] == list(range(1, 14))
@@ -85,14 +85,14 @@ def words(trace: RowTrace, contributor: str = "c-1") -> list[str]:
     ]
 
 
-def test_a_cleared_row_has_nothing_against_it() -> None:
+def test_cleared_row_has_no_findings() -> None:
     trace = traced(asset())
     assert trace.decision is None and not trace.findings
     assert combined_outcome([trace]) == trace.outcome == "cleared"
     assert words(trace) == ["allow since 2026-06-30T11:00:00Z"]
 
 
-def test_all_reasons_are_told_with_their_values() -> None:
+def test_all_reasons_have_their_evidence() -> None:
     row = asset(status="withdrawn", licence_class="editorial", grant_train_gen="deny")
     trace = traced(row, rows=2)
     seen = {finding.reason: finding.evidence for finding in trace.findings}
@@ -105,7 +105,7 @@ def test_all_reasons_are_told_with_their_values() -> None:
     assert trace.rule_checks[0].said == "2 rows have this asset_id"
 
 
-def test_a_withdrawal_is_told_with_its_dates() -> None:
+def test_withdrawal_has_its_dates() -> None:
     trace = traced(asset(), consents=[event("allow", -120), event("deny", -60)])
     assert words(trace) == [
         "withdrawn on 2026-06-30T11:00:00Z; the first allow was of 2026-06-30T10:00:00Z"
@@ -115,7 +115,7 @@ def test_a_withdrawal_is_told_with_its_dates() -> None:
     assert finding.evidence == (f"c-1, train_gen, inference: {words(trace)[0]}",)
 
 
-def test_what_holds_for_this_asset_is_told_beside_the_general_line() -> None:
+def test_consent_for_one_asset_is_shown_with_the_general_one() -> None:
     mine = event("allow", -30, asset_id="a-1", agreement_ref="AG-1")
     trace = traced(asset(), consents=[event("deny", -60), mine])
     assert words(trace) == [
@@ -130,7 +130,7 @@ def test_what_holds_for_this_asset_is_told_beside_the_general_line() -> None:
     ]
 
 
-def test_what_comes_after_the_instant_is_told_and_does_not_count() -> None:
+def test_later_consents_are_shown_but_not_applied() -> None:
     later = [event("deny", 60), event("deny", 30, purpose="search"), event("deny", 1, asset_id="b")]
     trace = traced(asset(), consents=[event("allow"), *later])
     assert trace.decision is None
@@ -139,7 +139,7 @@ def test_what_comes_after_the_instant_is_told_and_does_not_count() -> None:
     ]
 
 
-def test_each_contributor_and_purpose_has_its_own_reason() -> None:
+def test_reasons_are_per_contributor_and_purpose() -> None:
     events = [event("allow", purpose="train_gen"), event("conditional", who="c-2")]
     row = asset(contributors=split_shares(("c-1", 5_000), ("c-2", 5_000)))
     found = [(c.contributor_id, c.purpose, c.reason) for c in traced(row, None, events).consents]
@@ -177,7 +177,7 @@ def test_each_contributor_and_purpose_has_its_own_reason() -> None:
         ),
     ],
 )
-def test_a_releases_fault_is_its_own(changes: Row, fault: str, seen: str) -> None:
+def test_release_faults_are_per_release(changes: Row, fault: str, seen: str) -> None:
     bad = release(release_id="r-2", **changes)
     one_of_two = asset(people_count=2, minors=False, release_ids=["r-1", "r-2"])
     trace = traced(one_of_two, releases=[release(), bad])
@@ -187,7 +187,7 @@ def test_a_releases_fault_is_its_own(changes: Row, fault: str, seen: str) -> Non
     ]
     [finding] = [f for f in trace.findings if f.reason == fault]
     assert finding.evidence[-1] == f"r-2: {seen}"
-    # A fault of a release that nothing needs is told, and is no reason.
+    # A fault of a release that is not needed is shown, but gives no reason.
     spare = traced(
         asset(people_count=1, minors=False, release_ids=["r-1", "r-2"]), releases=[release(), bad]
     )
@@ -195,7 +195,7 @@ def test_a_releases_fault_is_its_own(changes: Row, fault: str, seen: str) -> Non
     assert [line.faults for line in spare.releases] == [(), (fault,)]
 
 
-def test_releases_are_judged_without_the_assets_own_matters() -> None:
+def test_releases_are_judged_independently_of_the_asset() -> None:
     row = asset(people_count=0, property=True, release_ids=["p-1", "none", "x-1", "p-1"])
     other = release(release_id="x-1", kind="else")
     trace = traced(row, releases=[property_release(), other])
@@ -225,7 +225,7 @@ def with_file(row: Row, reading: Reading, **given: Any) -> RowTrace:
     )
     file = file_trace(cleared, "f" * 64, reading, resolution, terms, AS_OF.date())
     found = add_file_trace(trace, file, decision)
-    # What statements give one by one is what they give together.
+    # The reasons of the single statements are those of all statements together.
     alone = {reason for item in file.statements for reason in item.reasons}
     assert alone == set(resolution.reasons)
     assert {item.overridden_by for item in file.overridden} == {
@@ -234,7 +234,7 @@ def with_file(row: Row, reading: Reading, **given: Any) -> RowTrace:
     return found
 
 
-def test_a_conflict_names_both_sides() -> None:
+def test_conflict_names_both_sides() -> None:
     claim = FileAssertion(
         AssertionKind.MODEL_RELEASE, "MR-UMR", "XMP plus:ModelReleaseStatus", "0" * 64
     )
@@ -253,7 +253,7 @@ def test_a_conflict_names_both_sides() -> None:
     assert [item.needed for item in trace.file.statements] == [True, False, True]
 
 
-def test_owners_conflict_among_themselves() -> None:
+def test_copyright_owners_conflict_with_one_another() -> None:
     claims = tuple(
         FileAssertion(AssertionKind.COPYRIGHT, owner, where, "0" * 64)
         for owner, where in (("One Agency", "EXIF Copyright"), ("Another", "XMP dc:rights"))
@@ -264,7 +264,7 @@ def test_owners_conflict_among_themselves() -> None:
     assert finding.evidence == ("EXIF Copyright = One Agency", "XMP dc:rights = Another")
 
 
-def test_an_agreement_that_overrides_is_told_with_the_no() -> None:
+def test_overriding_agreement_is_shown_with_the_denial() -> None:
     events = [event("allow", agreement_ref="AG-9")]
     trace = with_file(asset(), Reading((signal(),)), consents=events)
     assert trace.decision is None and trace.file is not None
@@ -272,7 +272,7 @@ def test_an_agreement_that_overrides_is_told_with_the_no() -> None:
     assert (item.value, item.overridden_by, item.reasons) == ("deny", "AG-9", ())
 
 
-def test_a_fault_and_a_hostile_value_stay_on_one_line() -> None:
+def test_faults_and_hostile_values_stay_on_one_line() -> None:
     fault = ReadingFault(Origin.FILE, "XMP", "\x1b[2Jtorn\n[red]", "0" * 64)
     trace = with_file(asset(title="\u202e\x07"), Reading(faults=(fault,)))
     [finding] = trace.findings
@@ -280,7 +280,7 @@ def test_a_fault_and_a_hostile_value_stay_on_one_line() -> None:
     assert all(text.isprintable() for text in finding.evidence)
 
 
-def test_a_dead_row_is_its_own_trace() -> None:
+def test_failed_row_has_its_own_trace() -> None:
     dead = trace_failed_row(failed_asset("a-1", Reason.ROW_INVALID, "rule: column = ''"))
     assert dead.outcome == "dead_letter" and not dead.rule_checks
     assert combined_outcome([traced(asset()), dead]) == "dead_letter"

@@ -1,1 +1,1 @@
-"""Faults that are injected into real servers."""
+"""Tests of runs that are killed or whose servers, disks and file operations fail."""

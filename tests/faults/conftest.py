@@ -1,4 +1,4 @@
-"""A library of many small shards with its features, and what an uninterrupted run makes of it."""
+"""Fixtures: a library of many small shards with its features, and an uninterrupted run's output."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ DEAL = "demo-main"
 
 @dataclass(frozen=True)
 class ShardedLibrary:
-    """A catalogue, a deal that cuts it into many shards, and its features.
+    """A catalogue, a deal that divides it into many shards, and its features.
 
     Attributes:
         catalogue: The catalogue.
         deal: The deal's file.
         key: The signing key.
-        features: What an output needs in `agency/features` so that nothing is computed.
+        features: The contents of `agency/features` with which a run computes no features.
     """
 
     catalogue: Path
@@ -35,7 +35,7 @@ class ShardedLibrary:
     features: Path
 
     def package(self, out: object, *more: object) -> list[object]:
-        """Arguments of `fairshard` that package it."""
+        """Returns the arguments of `fairshard` that package it."""
         return [
             "package",
             *("--catalogue", self.catalogue, "--deal", self.deal, "--out", out),
@@ -43,14 +43,14 @@ class ShardedLibrary:
         ]
 
     def warm(self, root: Path) -> Folder:
-        """A folder to package into, with the features."""
+        """Returns an output folder that already contains the features."""
         shutil.copytree(self.features, root / "agency" / "features")
         return Folder(root)
 
 
 @pytest.fixture(scope="session")
 def library(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> ShardedLibrary:
-    """The shared library, cut into some forty shards."""
+    """Returns the shared library, divided into about forty shards."""
     deal = tmp_path_factory.mktemp("many") / "deal.toml"
     text = demo.deal(DEAL).read_text(encoding="utf-8")
     assert 'target_bytes = "4MiB"' in text
@@ -60,7 +60,7 @@ def library(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> ShardedLibr
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStarter]:
-    """Starts runs at once, with the shim where it can be compiled: idle unless it is told."""
+    """Yields a starter of runs; the shim is loaded if it can be compiled, and idle by default."""
     command = compiler()
     shim = build_shim(command, tmp_path_factory.mktemp("shim")) if command else None
     with run_starter({"LD_PRELOAD": str(shim)} if shim else {}) as ready:
@@ -69,9 +69,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStarter]:
 
 @pytest.fixture
 def broken_runs(runs: RunStarter) -> RunStarter:
-    """Starts runs whose file operations can be broken."""
+    """Returns a starter of runs whose file operations can be made to fail."""
     if compiler() is None:
-        pytest.skip("no C compiler: file operations cannot be broken")
+        pytest.skip("no C compiler: file operations cannot be made to fail")
     return runs
 
 
@@ -79,7 +79,7 @@ def broken_runs(runs: RunStarter) -> RunStarter:
 def expected(
     library: ShardedLibrary, runs: RunStarter, tmp_path_factory: pytest.TempPathFactory
 ) -> Expected:
-    """What an uninterrupted run leaves, and how long it takes."""
+    """Returns what an uninterrupted run leaves, and how long it takes."""
     output = library.warm(tmp_path_factory.mktemp("uninterrupted"))
     begun = time.monotonic()
     run = runs.start(*library.package(output.uri, "--workers", 1))

@@ -1,7 +1,7 @@
-"""A small proxy in front of an S3 server that breaks what passes through it, by a seeded schedule.
+"""A small proxy in front of an S3 server that injects faults by a seeded schedule.
 
-It speaks HTTP/1.1, hands on the client's headers as they are (the signature covers the Host that
-the client saw) and never repairs anything. What it did is in `FaultyProxy.fault_counts`.
+It speaks HTTP/1.1, forwards the client's headers unchanged (the signature covers the Host that
+the client saw) and never repairs anything. `FaultyProxy.fault_counts` counts the faults.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 class S3Fault(StrEnum):
-    """What can go wrong with one request. `AFTER`: it was obeyed, and the client is not told."""
+    """A fault of one request. `AFTER`: the server carried it out, and the client does not know."""
 
     NONE = "none"
     ERROR_500 = "500"
-    ERROR_500_AFTER = "500 after it was obeyed"
+    ERROR_500_AFTER = "500 after it was carried out"
     SLOW_DOWN = "503 SlowDown"
     TOO_MANY = "429"
     HANG_UP = "no answer"
-    HANG_UP_AFTER = "no answer after it was obeyed"
+    HANG_UP_AFTER = "no answer after it was carried out"
     CUT = "half a body, with Content-Length"
     CUT_UNSAID = "half a body, without Content-Length"
     CUT_CHUNKED = "half a chunked body, without its end"
     EMPTY = "no body, Content-Length 0"
     NO_LENGTH = "the whole body, without Content-Length"
-    ERROR_IN_200 = "200 with an error for a body"
-    ERROR_IN_200_AFTER = "200 with an error for a body after it was obeyed"
+    ERROR_IN_200 = "200 with an error as the body"
+    ERROR_IN_200_AFTER = "200 with an error as the body after it was carried out"
     CUT_REQUEST = "half the request reaches the server"
     RANGE_IGNORED = "the range does not reach the server"
     DELAY = "a delay"
@@ -60,14 +60,14 @@ _STATUS = {
 
 @dataclass
 class Schedule:
-    """Which request meets which fault.
+    """Decides which request gets which fault.
 
     Attributes:
-        seed: Decides it.
-        rate: Share of requests that meet one.
+        seed: Seed of the random choices.
+        rate: Share of requests that get a fault.
         faults: The faults to choose from.
-        in_a_row: How many requests may meet one before one passes; bounded attempts get through
-            where it is small.
+        in_a_row: How many consecutive requests may get a fault before one passes. If it is small, a
+            bounded number of attempts succeeds.
     """
 
     seed: int
@@ -82,14 +82,14 @@ class Schedule:
         self._drawn: Counter[S3Fault] = Counter()
 
     def next(self, possible: set[S3Fault]) -> S3Fault:
-        """The fault of the next request."""
+        """Returns the fault of the next request."""
         with self._lock:
             chosen = [fault for fault in self.faults if fault in possible]
             if not chosen or self._row >= self.in_a_row or self._chance.random() >= self.rate:
                 self._row = 0
                 return S3Fault.NONE
             self._row += 1
-            # Those met least come first, since some can be met by few requests only.
+            # The rarest so far come first, since some are possible for few requests only.
             least = min(self._drawn[fault] for fault in chosen)
             fault = self._chance.choice([one for one in chosen if self._drawn[one] == least])
             self._drawn[fault] += 1
@@ -102,11 +102,11 @@ class FaultyProxy:
 
     Attributes:
         endpoint: Its address.
-        schedule: What it does; may be replaced while it runs.
-        fault_counts: How often it did what.
-        override: Asked for each request by its method and path; a fault that it names comes first.
-        written: How often which path was written whole, by a put or by completing an upload.
-        calls: Method and path of every request, in their order.
+        schedule: Decides the faults; may be replaced while the proxy runs.
+        fault_counts: Number of times each fault was injected.
+        override: Called with each request's method and path; a fault that it returns has priority.
+        written: How often each path was written completely, by a put or a completed upload.
+        calls: Method and path of every request, in order.
     """
 
     endpoint: str
@@ -120,7 +120,7 @@ class FaultyProxy:
 
     @contextmanager
     def serving(self, method: str, path: str) -> Iterator[S3Fault]:
-        """Around each request; gives the fault that is steered to, if any."""
+        """Wraps each request; yields the fault that `override` names, else NONE."""
         with self._change:
             self._under_way += 1
             self.calls.append((method, path))
@@ -132,7 +132,7 @@ class FaultyProxy:
                 self._change.notify_all()
 
     def count_write(self, method: str, path: str) -> None:
-        """Counts what was written."""
+        """Counts a request that wrote an object completely."""
         place, _, query = path.partition("?")
         made = method == "PUT" and "partNumber=" not in query
         if made or (method == "POST" and "uploadId=" in query):
@@ -140,7 +140,7 @@ class FaultyProxy:
                 self.written[place] += 1
 
     def wait_idle(self) -> None:
-        """Waits until no request is under way: those of a killed client, say."""
+        """Waits until no request is in progress, such as those of a killed client."""
         with self._change:
             assert self._change.wait_for(lambda: not self._under_way, 60)
 
@@ -154,7 +154,7 @@ class _Response:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Passes one request on, or breaks it."""
+    """Forwards one request, or injects its fault."""
 
     protocol_version = "HTTP/1.1"
     proxy: FaultyProxy
@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         expected = int(self.headers.get("Content-Length", 0))
         request = self.rfile.read(expected)
         if len(request) < expected:
-            self.close_connection = True  # the client died: nothing of it reaches the server
+            self.close_connection = True  # the client died, and the server gets nothing
             return
         with self.proxy.serving(self.command, self.path) as steered:
             drawn = self.proxy.schedule.next(self._possible())
@@ -195,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _serve
 
     def _possible(self) -> set[S3Fault]:
-        """The faults that a real server or network could show for such a request."""
+        """Returns the faults that a real server or network could cause for such a request."""
         faults: set[S3Fault] = set(ALL_FAULTS)
         query = urlsplit(self.path).query
         if not (self.command == "POST" and "uploadId" in query):
@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
                 S3Fault.NO_LENGTH,
             }
         if self.command == "GET" and not query:
-            # A whole object of no bytes, said with its length, is no fault that can be seen here.
+            # For an empty object, an empty body with its length is the correct answer.
             faults -= {S3Fault.EMPTY}
         if self.command != "PUT":
             faults -= {S3Fault.CUT_REQUEST}
@@ -316,17 +316,17 @@ class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients hang up when they are cut: nobody needs to read of it."""
+        """Prints nothing: clients that were cut off are expected to hang up."""
 
 
 @contextmanager
 def faulty_proxy(endpoint: str, schedule: Schedule) -> Iterator[FaultyProxy]:
-    """A proxy in front of `endpoint` while the block runs."""
+    """Yields a proxy that runs in front of `endpoint` within the block."""
     place = urlsplit(endpoint).netloc
     handler = type("Handler", (_Handler,), {"upstream": place})
     server = _QuietServer(("127.0.0.1", 0), handler)
     proxy = FaultyProxy(f"http://127.0.0.1:{server.server_port}", schedule)
-    handler.proxy = proxy  # type: ignore[attr-defined]  # the class was made in this function
+    handler.proxy = proxy  # type: ignore[attr-defined]  # the class is local to this function
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

@@ -1,7 +1,7 @@
-"""Chains of runs on one output, each killed by SIGKILL at a moment that is drawn, until one ends.
+"""Chains of runs on one output, each killed by SIGKILL at a random moment, until one completes.
 
-After every kill the output is looked at: no delivery may be readable unless it is whole, and what
-has its final name has its final bytes. After every further run it is looked at what was done again.
+After every kill the output is checked: a delivery is readable only if it is complete, and every
+object with its final name has its final bytes. After every further run, repeated work is counted.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ Launch = Callable[[Mapping[str, str]], CommandRun]
 
 
 class KillMoment(Protocol):
-    """When a run is killed."""
+    """The moment at which a run is killed."""
 
     @property
     def kind(self) -> str:
-        """What kind of moment it is, for the summary."""
+        """The kind of moment, for the summary."""
 
     @property
     def env(self) -> Mapping[str, str]:
-        """What the run is told, where it is to kill itself."""
+        """Returns the environment that makes a run kill itself, if it is to do so."""
 
     def strike(self, run: CommandRun, output: RunOutput) -> bool:
-        """Waits for the moment and kills the run's group; False if it ended before."""
+        """Waits for the moment and kills the run's group; returns False if it ended before."""
 
 
 @dataclass(frozen=True)
 class AfterDelay:
-    """So long after the start."""
+    """A delay after the start."""
 
     after_s: float
     kind: str = "time"
@@ -62,7 +62,7 @@ class AfterDelay:
 
 @dataclass(frozen=True)
 class AfterEvent:
-    """As soon as something is there, or a little later."""
+    """The moment at which something exists in the output, plus an optional delay."""
 
     what: str
     happened: Callable[[RunOutput], bool]
@@ -80,7 +80,7 @@ class AfterEvent:
 
 @dataclass(frozen=True)
 class AtFileOperation:
-    """At one file operation of the run, which kills its own group right before or after it."""
+    """A file operation of the run, which kills its own group right before or after it."""
 
     env: Mapping[str, str]
     kind: str = "file operation"
@@ -92,7 +92,7 @@ class AtFileOperation:
 
 @dataclass
 class Tally:
-    """What was tried and what came of it."""
+    """Counts of what was tried and what resulted."""
 
     seed: int
     kills: int = 0
@@ -106,7 +106,7 @@ class Tally:
     left: int = 0
 
     def add(self, other: Tally) -> None:
-        """Sums up."""
+        """Adds the counts of another tally."""
         for name in ("kills", "chains", "redone", "runs", "left"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.most_redone = max(self.most_redone, other.most_redone)
@@ -115,15 +115,15 @@ class Tally:
         self.stages += other.stages
 
     def table(self, title: str) -> str:
-        """For people."""
+        """Returns the counts as text to print."""
         kinds = ", ".join(f"{name} {count}" for name, count in self.kinds.most_common())
         lines = [
             f"{title}: seed {self.seed}",
             f"  kills {self.kills} in {self.chains} chains; runs {self.runs}, "
-            f"at most {self.most_runs} to the end of one",
+            f"at most {self.most_runs} in one chain",
             f"  complete shards written again: {self.redone} in all, "
             f"at most {self.most_redone} by one run",
-            f"  left behind at the ends, and removed by clean: {self.left}",
+            f"  leftovers at the end, removed by clean: {self.left}",
             f"  killed by {kinds}",
         ]
         lines += [f"  {self.stages[name]:5}  {name}" for name in STAGES if self.stages[name]]
@@ -132,14 +132,14 @@ class Tally:
 
 @dataclass
 class KillChain:
-    """One output and what happens to it.
+    """One output and the runs on it.
 
     Attributes:
-        output: The output; at first as it was before the first run.
+        output: The output, initially as before the first run.
         expected: What an uninterrupted run leaves.
         launch: Starts a run of the command.
-        workers: How many shards may be done again by one run.
-        tally: What is counted.
+        workers: How many complete shards one run may write again.
+        tally: The counts.
     """
 
     output: RunOutput
@@ -149,7 +149,7 @@ class KillChain:
     tally: Tally
 
     def go(self, moments: Sequence[KillMoment]) -> None:
-        """Kills a run at each moment, unless one ends before; then lets one end, and checks."""
+        """Kills a run at each moment unless one ends before, lets the last one end, and checks."""
         self.tally.chains += 1
         runs = 0
         for moment in moments:
@@ -184,7 +184,7 @@ class KillChain:
         self._count_redone(before, self.output.snapshot())
 
     def wait_until_gone(self, run: CommandRun) -> None:
-        """Waits until nothing of the group lives."""
+        """Waits until no process of the group is alive."""
         until = time.monotonic() + 30
         while left := run.members():
             assert time.monotonic() < until, left
@@ -199,7 +199,7 @@ class KillChain:
 
 
 def chain_lengths(chance: random.Random, kills: int) -> Iterator[int]:
-    """Random lengths of chains that come to so many kills."""
+    """Yields random chain lengths that add up to `kills`."""
     while kills > 0:
         length = min(kills, chance.choice((1, 1, 2, 2, 3, 4, 6)))
         yield length
@@ -212,7 +212,7 @@ def launcher(
     env: Mapping[str, str] | None = None,
     attributes: Mapping[str, int | float] | None = None,
 ) -> Launch:
-    """Starts the same command each time."""
+    """Returns a function that starts the same command each time."""
     return lambda more: starter.start(
         *arguments, env={**(env or {}), **more}, attributes=attributes
     )

@@ -1,4 +1,4 @@
-"""What an output holds after a run was killed or failed, held against an uninterrupted run's."""
+"""Compares the output of a killed or failed run with that of an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from pipelines.storage.store import Store
 from pipelines.verify.delivery import verify_delivery
 from schemas.errors import InputError
 
-# A folder's temporary files; in a bucket nothing has such a name.
+# Names of temporary files in a folder; a bucket has none.
 TEMPORARY = ".tmp-"
 
 
 @dataclass(frozen=True)
 class ObjectState:
-    """One object: what tells whether it was written again, and its digest."""
+    """One object: a value that changes if it is written again, and its digest."""
 
     written: tuple[object, ...]
     sha256: str
 
 
 class RunOutput(Protocol):
-    """An output that can be looked at without the code under test."""
+    """An output that can be inspected without the code under test."""
 
     @property
     def uri(self) -> str:
-        """As `--out` takes it."""
+        """The location as `--out` accepts it."""
 
     @property
     def store(self) -> Store:
-        """The store, for what is tested by its own means."""
+        """Returns the output as a store, for checks that use the code under test."""
 
     def snapshot(self) -> dict[str, ObjectState]:
-        """Every object by key, temporary ones too."""
+        """Returns every object by key, including temporary ones."""
 
     def read(self, key: str) -> bytes:
-        """One object."""
+        """Returns the bytes of one object."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,10 @@ class Expected:
 
     Attributes:
         deal_id: Its deal.
-        objects: Digest of everything under the deal's first version, by key.
-        totals: Entries of the ledger and their sum, by currency.
-        clean: Keys that lie outside the deal's folder and the features.
-        took_s: How long it took.
+        objects: Digest of every object of the deal's first version, by key.
+        totals: Number of ledger entries and their sum in minor units, by currency.
+        clean: Keys outside the deal's folder and the features.
+        took_s: Its duration in seconds.
     """
 
     deal_id: str
@@ -107,22 +107,22 @@ class Expected:
 
     @property
     def version(self) -> str:
-        """Key prefix of the version."""
+        """The key prefix of the version."""
         return f"{self.deal_id}/v0001"
 
     @property
     def manifest(self) -> str:
-        """Key of the manifest."""
+        """The key of the manifest."""
         return f"{self.version}/delivery/MANIFEST.json"
 
     @property
     def shards(self) -> list[str]:
-        """Keys of the tars."""
+        """The keys of the tars."""
         return sorted(key for key in self.objects if key.endswith(".tar"))
 
 
 def record_expected(output: RunOutput, deal_id: str, took_s: float) -> Expected:
-    """Takes an output that a run has just ended in for what is expected of others."""
+    """Records the output of a run that has just ended as what other runs must leave."""
     found = output.snapshot()
     ours = {key: seen.sha256 for key, seen in found.items() if key.startswith(f"{deal_id}/v0001/")}
     rest = frozenset(key for key in found if key not in ours and not _is_feature(key))
@@ -138,7 +138,7 @@ def _is_feature(key: str) -> bool:
 
 
 def ledger_totals(output: RunOutput, version: str) -> dict[str, tuple[int, int]]:
-    """Entries and their sum in minor units, by currency."""
+    """Returns the number of entries and their sum in minor units, by currency."""
     totals: Counter[str] = Counter()
     count: Counter[str] = Counter()
     for key in output.snapshot():
@@ -150,10 +150,10 @@ def ledger_totals(output: RunOutput, version: str) -> dict[str, tuple[int, int]]
 
 
 def check_not_torn(output: RunOutput, expected: Expected) -> dict[str, ObjectState]:
-    """Asserts that no delivery is readable unless it is whole; returns what is there.
+    """Asserts that a delivery is readable only if it is complete; returns the objects found.
 
-    Whatever has its final name has its final bytes, tar or table or index, and an index is there
-    only when everything that it speaks of is.
+    Every object with its final name (tar, table or index) must have its final bytes, and an index
+    may exist only if everything that it refers to exists.
     """
     found = output.snapshot()
     named = {
@@ -190,10 +190,10 @@ def check_not_torn(output: RunOutput, expected: Expected) -> dict[str, ObjectSta
 
 
 def check_ended(output: RunOutput, expected: Expected) -> int:
-    """Asserts that a run that ended left what an uninterrupted one leaves, and `clean` the rest.
+    """Asserts that after `clean`, a finished run has left what an uninterrupted one leaves.
 
     Returns:
-        How many things `clean` found.
+        How many leftovers `clean` removed.
     """
     found = check_not_torn(output, expected)
     temporary_keys = {key for key in found if TEMPORARY in key}
@@ -201,11 +201,11 @@ def check_ended(output: RunOutput, expected: Expected) -> int:
     assert ours == set(expected.objects), sorted(ours ^ set(expected.objects))
     assert ledger_totals(output, expected.version) == expected.totals
     rest = {key for key in found if key not in ours and not _is_feature(key)} - temporary_keys
-    # The claims of a run that was killed after it had published wait for `clean`.
+    # The claims of a run that was killed after publishing stay until `clean` removes them.
     claims = {key for key in rest if key.startswith("agency/claims/")}
     assert rest - claims == expected.clean, sorted(rest ^ expected.clean)
     removed = clean(output)
-    # Uploads, which no listing shows, are removed as well.
+    # `clean` also removes uploads, which no listing shows.
     assert temporary_keys == {item.name for item in removed if item.kind is LeftoverKind.TEMPORARY}
     assert bool(claims) == any(item.kind is LeftoverKind.LEASE for item in removed)
     assert {item.kind for item in removed} <= {
@@ -221,7 +221,7 @@ def check_ended(output: RunOutput, expected: Expected) -> int:
 
 
 def clean(output: RunOutput) -> list[Leftover]:
-    """What `fairshard clean` removes, asked at once."""
+    """Removes leftovers as `fairshard clean` does, whatever their age; returns them."""
     found = clean_output(output.store, 0.0)
     kept = [item for item in found if item.kept_reason]
     assert not kept, kept
@@ -229,7 +229,7 @@ def clean(output: RunOutput) -> list[Leftover]:
 
 
 def committed_shards(found: dict[str, ObjectState], expected: Expected) -> set[str]:
-    """Keys of the tars whose commit record is there."""
+    """Returns the keys of the tars that have a commit record."""
     names = {
         key.rsplit("/", 1)[-1].removesuffix(".json")
         for key in found
@@ -241,7 +241,7 @@ def committed_shards(found: dict[str, ObjectState], expected: Expected) -> set[s
 def redone(
     before: dict[str, ObjectState], after: dict[str, ObjectState], expected: Expected
 ) -> set[str]:
-    """Tars that were there before and were written again."""
+    """Returns the tars that existed before and were written again."""
     return {
         key
         for key in expected.shards
@@ -265,7 +265,7 @@ STAGES = (
 
 
 def stage(found: dict[str, ObjectState], expected: Expected) -> str:
-    """How far a run came, by what it left."""
+    """Returns the stage that a run reached, derived from what it left."""
     delivery, agency = f"{expected.version}/delivery", f"{expected.version}/agency"
     keys = [key for key in found if TEMPORARY not in key]
     work = [key.split("/", 3)[3] for key in keys if key.startswith("agency/work/")]
@@ -291,7 +291,7 @@ def stage(found: dict[str, ObjectState], expected: Expected) -> str:
 
 
 def check_error_message(error: str) -> None:
-    """Asserts that a failed run said so in its own words: what, which, what to do."""
+    """Asserts that a failed run ended with the program's own message, not a traceback."""
     lines = error.strip().splitlines()
     assert lines and lines[-1].startswith("fairshard package: "), error
     assert "Traceback" not in error and "unexpected error" not in error, error

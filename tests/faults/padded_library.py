@@ -1,4 +1,4 @@
-"""The shared library with larger PNGs, so that a shard of them is several parts of an upload."""
+"""The shared library with larger PNGs, so that a shard is uploaded in several parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from tests.faults.conftest import ShardedLibrary
 from tests.faults.servers import Bucket
 
-# The smallest parts that S3 takes.
+# The smallest parts that S3 accepts.
 SMALL_PARTS = {"pipelines.storage.s3_sink:PART_BYTES": 5 * 2**20}
 _PADDING = 2 * 2**20
 _AFTER_HEADER = 33  # the signature and the IHDR chunk
@@ -22,7 +22,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def padded_library(library: ShardedLibrary, folder: Path) -> ShardedLibrary:
-    """The library with larger pictures and shards; its features are not computed yet."""
+    """Returns the library with larger pictures and shards, whose features are not computed yet."""
     catalogue = pad_pictures(library.catalogue, folder / "padded", _PADDING)
     deal = folder / "deal.toml"
     text = library.deal.read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ def padded_library(library: ShardedLibrary, folder: Path) -> ShardedLibrary:
 
 
 def keep_features(bucket: Bucket, folder: Path) -> None:
-    """Copies what a run in a bucket computed, for others to start with."""
+    """Copies the features that a run computed in a bucket, for other runs to start with."""
     for key in bucket.snapshot():
         if key.startswith("agency/features/"):
             path = folder / key.removeprefix("agency/features/")
@@ -40,9 +40,9 @@ def keep_features(bucket: Bucket, folder: Path) -> None:
 
 
 def pad_pictures(catalogue: Path, target: Path, extra_bytes: int) -> Path:
-    """Copies a catalogue, each whole PNG with an ancillary chunk of noise in it.
+    """Copies a catalogue and adds an ancillary chunk of noise to each undamaged PNG.
 
-    The noise follows from the picture, so that equal files stay equal.
+    The noise is derived from the picture, so that equal files stay equal.
 
     Args:
         catalogue: The catalogue.
@@ -76,7 +76,7 @@ def pad_pictures(catalogue: Path, target: Path, extra_bytes: int) -> Path:
 
 def _pad(data: bytes, extra_bytes: int) -> bytes:
     noise = random.Random(hashlib.sha256(data).digest()).randbytes(extra_bytes)
-    kind = b"noIs"  # ancillary, private, unsafe to copy: readers pass over it
+    kind = b"noIs"  # ancillary, private, unsafe to copy: readers ignore it
     chunk = len(noise).to_bytes(4, "big") + kind + noise
     chunk += zlib.crc32(kind + noise).to_bytes(4, "big")
     return data[:_AFTER_HEADER] + chunk + data[_AFTER_HEADER:]

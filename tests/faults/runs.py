@@ -1,4 +1,4 @@
-"""Runs of the command that can be killed at any moment, forked from one warm process."""
+"""Starts runs of the command that can be killed at any moment, forked from one warm process."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.faults.zygote import RunRequest
 
 _START_S = 300.0
 _END_S = 300.0
-# Pools of threads must not be made by importing.
+# Importing must not create thread pools, since the process forks afterwards.
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class CommandRun:
-    """A run of the command in a process group of its own."""
+    """A run of the command in its own process group."""
 
     def __init__(self, out: Path, status_fd: int) -> None:
         self._out = out
@@ -43,7 +43,7 @@ class CommandRun:
         return self.code is not None
 
     def wait(self, limit_s: float = _END_S) -> int:
-        """Waits for its end; returns its exit code, negative if a signal ended it."""
+        """Waits until it ends; returns its exit code, negative if a signal ended it."""
         if self.code is None:
             if not select.select([self._status], [], [], limit_s)[0]:
                 text = self.output_text()
@@ -54,22 +54,22 @@ class CommandRun:
         return self.code
 
     def kill(self) -> bool:
-        """Kills the whole group; False if the run had ended before."""
+        """Kills the whole group; returns False if the run had ended before."""
         before = self.ended()
         self.strike()
         return self.wait() < 0 and not before
 
     def strike(self) -> None:
-        """Sends SIGKILL to the whole group and waits for nothing."""
+        """Sends SIGKILL to the whole group without waiting."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
     def members(self) -> list[int]:
-        """Processes of the group that have not ended."""
+        """Returns the processes of the group that have not ended."""
         return sorted(pid for pid, group, state in _processes() if group == self.pid != 0 and state)
 
     def workers(self) -> list[int]:
-        """Its worker processes that have not ended."""
+        """Returns its worker processes that have not ended."""
         return [pid for pid in self.members() if worker.__name__ in command_of(pid).split()]
 
     def output_text(self) -> str:
@@ -93,7 +93,7 @@ class CommandRun:
 
 
 def _processes() -> Iterator[tuple[int, int, bool]]:
-    """Process id, group, and whether it lives, of every process."""
+    """Yields every process's id, its group and whether it is alive."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
@@ -103,7 +103,7 @@ def _processes() -> Iterator[tuple[int, int, bool]]:
 
 
 def command_of(pid: int) -> str:
-    """A process's command line; empty if it has ended."""
+    """Returns a process's command line; empty if it has ended."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     return ""
@@ -142,7 +142,7 @@ class RunStarter:
 
 @contextmanager
 def run_starter(env: Mapping[str, str] | None = None) -> Iterator[RunStarter]:
-    """A warm process to start runs from, while the block runs."""
+    """Yields a starter with a warm process that lives as long as the block."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with tempfile.TemporaryDirectory(prefix="fairshard-runs-") as folder, ours:
         log = Path(folder) / "log"
@@ -161,7 +161,7 @@ def run_starter(env: Mapping[str, str] | None = None) -> Iterator[RunStarter]:
             ours.settimeout(_START_S)
             text = ours.recv(1 << 16)
             assert text, log.read_text(errors="replace")[-2_000:]
-            # A fork of a process with threads at work would not be as good as a new one.
+            # A fork of a process with busy threads may differ from a new process.
             assert json.loads(text) == {"threads": []}, text
             yield RunStarter(ours, Path(folder))
         finally:
@@ -170,7 +170,7 @@ def run_starter(env: Mapping[str, str] | None = None) -> Iterator[RunStarter]:
 
 
 def wait_until(happened: object, limit_s: float) -> bool:
-    """Waits until a callable says yes; False if it did not in time."""
+    """Waits until a callable returns true; returns False if it did not in time."""
     assert callable(happened)
     until = time.monotonic() + limit_s
     while not happened():

@@ -1,4 +1,4 @@
-"""S3 servers in processes of their own, which no kill of a run touches, and buckets on them."""
+"""S3 servers in their own processes, which killing a run does not affect, and buckets on them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Server:
     """A running S3.
 
     Attributes:
-        endpoint: Its address; `access_key`, `secret_key` and `region` go with it.
-        strict: Whether it refuses bodies that were cut, as every real one does.
+        endpoint: Its address; `access_key`, `secret_key` and `region` belong to it.
+        strict: Whether it refuses truncated bodies, as real services do.
     """
 
     endpoint: str
@@ -45,7 +45,7 @@ class Server:
     strict: bool
 
     def client(self) -> Any:
-        """A client of its own making: boto3 makes its types at run time."""
+        """Returns a boto3 client; untyped, because boto3 creates its classes at run time."""
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
@@ -56,7 +56,7 @@ class Server:
         )
 
     def environment(self, endpoint: str) -> Mapping[str, str]:
-        """What a run needs to speak to it through `endpoint`."""
+        """Returns the environment with which a run reaches it through `endpoint`."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -68,7 +68,7 @@ class Server:
 
 @contextmanager
 def moto() -> Iterator[Server]:
-    """Moto's server while the block runs."""
+    """Yields moto's server, which runs within the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
         stdout=subprocess.DEVNULL,
@@ -83,7 +83,7 @@ def moto() -> Iterator[Server]:
                 port = found[1]
                 break
         assert port, "moto's server did not start"
-        # Whatever else it says must go somewhere, or it would stop at a full pipe.
+        # Its further output must be read, or it would block on a full pipe.
         drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
         yield Server(f"http://127.0.0.1:{port}", "test", "test", "us-east-1", strict=False)
     finally:
@@ -94,7 +94,7 @@ def moto() -> Iterator[Server]:
 
 @contextmanager
 def started_swift(*options: str) -> Iterator[dict[str, str]]:
-    """OpenStack Swift while the block runs, as its script tells of it; skips where it cannot."""
+    """Yields the details that Swift's script prints; skips the test if Swift cannot run."""
     process = subprocess.Popen(
         [sys.executable, str(_START_SCRIPT), *options],
         stdin=subprocess.PIPE,
@@ -117,7 +117,7 @@ def started_swift(*options: str) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def swift() -> Iterator[Server]:
-    """OpenStack Swift while the block runs; skips the test where it is not ready."""
+    """Yields OpenStack Swift, which runs within the block; skips the test if it is not ready."""
     with started_swift("--no-install") as settings:
         yield Server(
             settings["endpoint"],
@@ -130,7 +130,7 @@ def swift() -> Iterator[Server]:
 
 @contextmanager
 def strictest_server() -> Iterator[Server]:
-    """Swift where it is ready, else moto."""
+    """Yields Swift if it is ready, else moto."""
     with ExitStack() as stack:
         try:
             found = stack.enter_context(swift())
@@ -141,18 +141,18 @@ def strictest_server() -> Iterator[Server]:
 
 @contextmanager
 def direct_aws(server: Server) -> Iterator[None]:
-    """This process speaks to the server, past any proxy, while the block runs."""
+    """Lets this process reach the server directly, without a proxy, within the block."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in server.environment(server.endpoint).items():
             patch.setenv(name, value)
-        clients._clients.clear()  # of another server, made by tests before
+        clients._clients.clear()  # earlier tests made clients of another server
         yield
         clients._clients.clear()
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """An output in a bucket of its own, which runs reach through a proxy."""
+    """An output in its own bucket, which runs reach through a proxy."""
 
     server: Server
     proxy: FaultyProxy
@@ -161,20 +161,20 @@ class Bucket:
 
     @property
     def uri(self) -> str:
-        """See `Output.uri`."""
+        """See `RunOutput.uri`."""
         return f"s3://{self.bucket}/out"
 
     @property
     def store(self) -> Store:
-        """See `Output.store`."""
+        """See `RunOutput.store`."""
         return open_store(self.uri, S3Options(self.server.endpoint, self.server.region))
 
     def expected(self, deal_id: str, took_s: float = 0.0) -> Expected:
-        """What a run that has just ended here left."""
+        """Returns what a run that has just ended here left."""
         return record_expected(self, deal_id, took_s)
 
     def snapshot(self) -> dict[str, ObjectState]:
-        """See `Output.snapshot`. The proxy counts how often an object was written."""
+        """See `RunOutput.snapshot`. The proxy counts how often an object was written."""
         found = {}
         pages = self.server.client().get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self.bucket, Prefix="out/"):
@@ -188,11 +188,11 @@ class Bucket:
         return found
 
     def read(self, key: str) -> bytes:
-        """See `Output.read`."""
+        """See `RunOutput.read`."""
         return self._get(f"out/{key}")
 
     def fill(self, folder: Path, prefix: str) -> None:
-        """Puts a folder's files under a prefix."""
+        """Uploads a folder's files under a prefix."""
         client = self.server.client()
         for path in folder.rglob("*"):
             if path.is_file():
@@ -205,7 +205,7 @@ class Bucket:
 
 
 def new_bucket(server: Server, proxy: FaultyProxy, features: Path | None) -> Bucket:
-    """A bucket, with the features of a folder if one is given."""
+    """Creates a bucket, with the features of a folder if one is given."""
     found = Bucket(server, proxy, f"b-{uuid.uuid4().hex}")
     server.client().create_bucket(Bucket=found.bucket)
     if features is not None:

@@ -1,13 +1,13 @@
 /* Breaks chosen file operations of the process that it is preloaded into (LD_PRELOAD).
  *
- * FAULT_PREFIX  operations on paths that begin so are counted; without it nothing is done
- * FAULT_CALL    the kind that counts, such as "fsync", or "*" for every kind but reading and asking
- * FAULT_NTH     which of them meets the fault, from 1; 0 for none
- * FAULT_ROW     how many meet it from there on (default 1)
- * FAULT_HOW     an errno; or "short": half is written; or "before", "after": SIGKILL to the group
- * FAULT_LOG     a file that a line is added to for every operation that counts: kind and path
+ * FAULT_PREFIX  operations on paths with this prefix are counted; if unset, nothing is done
+ * FAULT_CALL    the kind that counts, such as "fsync", or "*" for all but reads and queries
+ * FAULT_NTH     the number of the operation that gets the fault, from 1; 0 for none
+ * FAULT_ROW     how many consecutive operations get it (default 1)
+ * FAULT_HOW     an errno; "short": half is written; "before" or "after": SIGKILL to the group
+ * FAULT_LOG     a file to which a line (kind and path) is appended for every counted operation
  *
- * The settings are read at each call: a process that was forked may set its own.
+ * The settings are read at each call: a forked process may set its own.
  */
 #define _GNU_SOURCE
 #undef _FILE_OFFSET_BITS
@@ -55,7 +55,7 @@ static void note(const char *kind, const char *path) {
         syscall(SYS_close, fd);
 }
 
-/* What is to become of an operation of a kind on a path. */
+/* What happens to an operation of a kind on a path. */
 static enum how judge(const char *kind, const char *path) {
     const char *prefix = getenv("FAULT_PREFIX");
     const char *nth = getenv("FAULT_NTH"), *row = getenv("FAULT_ROW"), *how = getenv("FAULT_HOW");
@@ -199,7 +199,7 @@ ON_FD(fstat, int, "stat", -1, (int fd, struct stat *told), (fd, told))
 ON_FD(fstat64, int, "stat", -1, (int fd, struct stat64 *told), (fd, told))
 ON_FD(fchmod, int, "chmod", -1, (int fd, mode_t mode), (fd, mode))
 
-/* A descriptor is closed even where closing fails. */
+/* A descriptor is closed even if closing fails. */
 int close(int fd) {
     REAL(close, int, int);
     enum how how = judge_fd("close", fd);

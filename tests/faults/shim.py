@@ -1,4 +1,4 @@
-"""The shim that breaks file operations, compiled on first use, and how a run is told of a fault."""
+"""The shim that makes file operations fail: compiles it on first use and configures its fault."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SOURCE = Path(__file__).with_name("shim.c")
 
 
 def compiler() -> str | None:
-    """A C compiler, if there is one."""
+    """Returns a C compiler, or None if there is none."""
     return shutil.which("cc") or shutil.which("gcc")
 
 
@@ -28,15 +28,15 @@ def build_shim(command: str, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class FileFault:
-    """Which file operation meets what.
+    """A fault, and the file operation that gets it.
 
     Attributes:
-        prefix: Operations on paths that begin so are counted.
-        call: Their kind, or "*".
-        nth: Which of them meets the fault; 0 for none.
+        prefix: Operations on paths with this prefix are counted.
+        call: The kind of operation, or "*" for all.
+        nth: The number of the operation that gets the fault, from 1; 0 for none.
         how: Name of an errno, or `short`, `before`, `after`: see shim.c.
-        row: How many meet it.
-        log: A file that every counted operation is written to, or "".
+        row: How many consecutive operations get it.
+        log: A file to which every counted operation is written, or "".
     """
 
     prefix: str
@@ -47,7 +47,7 @@ class FileFault:
     log: str = ""
 
     def environment(self) -> Mapping[str, str]:
-        """As the shim reads it."""
+        """Returns the environment variables that the shim reads."""
         how = str(getattr(errno, self.how)) if self.how.startswith("E") else self.how
         env = {
             "FAULT_PREFIX": self.prefix,

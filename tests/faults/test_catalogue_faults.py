@@ -1,4 +1,4 @@
-"""A catalogue in a bucket that breaks: its tables are read whole or not at all."""
+"""A catalogue in a faulty bucket: its tables are read completely or not at all."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyProxy]:
 
 
 @pytest.mark.parametrize("fault", ALL_FAULTS)
-def test_each_fault_of_reading_is_survived(proxy: FaultyProxy, fault: S3Fault) -> None:
-    """The listing, and a table by a reader that takes a short read for the end."""
+def test_catalogue_reads_survive_each_fault(proxy: FaultyProxy, fault: S3Fault) -> None:
+    """Covers the listing, and a table with a reader that treats a short read as the end."""
     for seed in range(3):
         proxy.schedule = Schedule(seed, 1.0, (fault,), in_a_row=1)  # every second request
         (found,) = list_files("s3://agency/c")

@@ -1,4 +1,4 @@
-"""An output on a disk that fills up: a tmpfs of a size that is too small by much or by little."""
+"""An output on a disk that fills up: a tmpfs that is too small, by a lot or by a little."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _mount(*words: object) -> str:
 
 @contextmanager
 def disk(folder: Path, size_bytes: int) -> Iterator[Path]:
-    """A tmpfs of a size, unmounted at the end."""
+    """Mounts a tmpfs of a size, and unmounts it at the end."""
     folder.mkdir()
     refused = _mount("-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", folder)
     if refused:
@@ -43,7 +43,7 @@ def _root() -> None:
 
 
 def needed(library: ShardedLibrary, runs: RunStarter, expected: Expected, folder: Path) -> int:
-    """What a run takes at its fullest, or little less: it is looked at again and again."""
+    """Returns the peak disk use of a run in bytes, or slightly less since it is sampled."""
     with disk(folder / "large", 1 << 30) as place:
         output = library.warm(place / "out")
         before = _used(place)
@@ -65,7 +65,7 @@ def _used(place: Path) -> int:
 def fill(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, place: Path, sizes: Sequence[int]
 ) -> int:
-    """Runs on a disk that grows; returns how many runs found it full."""
+    """Runs on a disk that grows until one run ends; returns how many runs found it full."""
     full = 0
     with disk(place, sizes[0]):
         output = library.warm(place / "out")
@@ -76,7 +76,7 @@ def fill(
                 break
             assert run.code == 1, run.output_text()
             check_error_message(run.errors())
-            # What, where, in words, and what to do.
+            # The message says what failed, where and why.
             pattern = rf"cannot be written: {re.escape(str(place))}\S* \(No space left on device\)"
             assert re.search(pattern, run.errors()), run.errors()
             assert "Free space" in run.errors()
@@ -89,7 +89,7 @@ def fill(
     return full
 
 
-def test_a_disk_that_fills_up(
+def test_run_on_a_growing_full_disk_reports_and_recovers(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     features = sum(path.stat().st_size for path in library.features.rglob("*") if path.is_file())
@@ -98,10 +98,10 @@ def test_a_disk_that_fills_up(
 
 
 @pytest.mark.slow
-def test_disks_of_every_size(
+def test_every_disk_size_reports_and_recovers(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
-    """From a disk that takes the claim alone to one that lacks a block."""
+    """Sizes from one that fits only the claim to one that is a single block too small."""
     peak_bytes = needed(library, runs, expected, tmp_path)
     features = sum(path.stat().st_size for path in library.features.rglob("*") if path.is_file())
     start = features + 40 * PAGE

@@ -1,7 +1,7 @@
-"""File operations on the output that fail: each kind, at its n-th call, with EIO, ENOSPC and more.
+"""Makes file operations on the output fail: each kind, at its n-th call, with EIO, ENOSPC and more.
 
-A run ends well with the right bytes, or with exit code 1 and says what, where and what to do; what
-it left is whole, and the same command without the fault ends with the same bytes.
+A run either succeeds with the right bytes, or exits with code 1 and says what failed, where and
+what to do. What it left is not torn, and the same command without the fault gives the same bytes.
 FAIRSHARD_FAULTS changes how many faults the long test tries.
 """
 
@@ -43,14 +43,14 @@ WAYS = {
 
 @dataclass
 class FaultTally:
-    """What faults were tried and what became of the runs."""
+    """Counts of the faults that were tried and of the runs' results."""
 
     failed: Counter[str] = field(default_factory=Counter)
     passed: Counter[str] = field(default_factory=Counter)
 
     def table(self) -> str:
-        """For people."""
-        lines = ["fault: runs that said so, runs that ended right"]
+        """Returns the counts as text to print."""
+        lines = ["fault: runs that failed with a message, runs that succeeded"]
         for name in sorted({*self.failed, *self.passed}):
             lines.append(f"  {name:16} {self.failed[name]:4} {self.passed[name]:4}")
         return "\n".join(lines)
@@ -59,7 +59,7 @@ class FaultTally:
 def count(
     library: ShardedLibrary, broken_runs: RunStarter, folder: Path, expected: Expected
 ) -> Counter[str]:
-    """How often a whole run makes each kind of call on the output."""
+    """Returns how often a complete run makes each kind of call on the output."""
     counted: Counter[str] = Counter()
     for call in ("*", "read", "stat", "list"):
         log, output = folder / f"log-{ord(call[0])}", library.warm(folder / f"o-{ord(call[0])}")
@@ -80,7 +80,7 @@ def attempt(
     tally: FaultTally,
     again: bool,
 ) -> None:
-    """A run that meets a fault; then, if it failed, the same without."""
+    """Runs with a fault and, if that fails, runs the same command without it."""
     arguments = library.package(output.uri, "--workers", 1)
     run = broken_runs.start(*arguments, env=fault.environment())
     code = run.wait()
@@ -100,7 +100,7 @@ def attempt(
         check_ended(output, expected)
 
 
-def test_a_few_faults(
+def test_few_injected_faults(
     library: ShardedLibrary, broken_runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     tally = FaultTally()
@@ -121,7 +121,7 @@ def test_a_few_faults(
 
 
 @pytest.mark.slow
-def test_every_kind_of_fault(
+def test_every_kind_of_injected_fault(
     library: ShardedLibrary, broken_runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     chance, tally = random.Random(SEED), FaultTally()
@@ -131,7 +131,7 @@ def test_every_kind_of_fault(
     share = -(-FAULTS // len(kinds))
     for call in kinds:
         many = counted[call]
-        # A stride over all calls of the kind, from a random one on, with each errno in turn.
+        # Evenly spaced calls of the kind, starting at a random one, with each errno in turn.
         stride = max(1, many // share)
         first = chance.randint(1, stride)
         for number, nth in enumerate(range(first, many + 1, stride)):
@@ -141,5 +141,5 @@ def test_every_kind_of_fault(
             fault = FileFault(output.uri, call, nth, how, row)
             attempt(library, broken_runs, expected, output, fault, tally, again=number % 3 == 0)
             shutil.rmtree(output.root)
-    print(f"seed {SEED}, calls of a whole run: {dict(counted)}")
+    print(f"seed {SEED}, calls of a complete run: {dict(counted)}")
     print(tally.table())

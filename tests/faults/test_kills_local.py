@@ -1,4 +1,4 @@
-"""Runs that write to a folder, killed at any moment, leave no torn delivery and lose nothing.
+"""Runs that write to a folder and are killed at any moment leave no torn delivery.
 
 FAIRSHARD_KILLS and FAIRSHARD_KILL_SEED change how many kills the long test tries, and which.
 """
@@ -35,7 +35,7 @@ KILLS = int(os.environ.get("FAIRSHARD_KILLS", "150"))
 
 
 def some(pattern: str, count: int = 1) -> Callable[[RunOutput], bool]:
-    """Whether so many files of this pattern are there."""
+    """Returns a check for whether at least `count` files match the pattern."""
 
     def happened(output: RunOutput) -> bool:
         return len(list(islice(Path(output.uri).glob(pattern), count))) == count
@@ -44,22 +44,22 @@ def some(pattern: str, count: int = 1) -> Callable[[RunOutput], bool]:
 
 
 def events(chance: random.Random, expected: Expected) -> list[AfterEvent]:
-    """Moments that a run surely passes if nothing of it is done yet, in their order."""
+    """Returns moments, in order, that every run passes if it starts from the beginning."""
     version, shards = expected.version, len(expected.shards)
     names = [
         ("the version is claimed", f"agency/claims/{version}/*.json", 1),
         ("the run is recorded", f"{version}/agency/run.json", 1),
         ("a unit is done", "agency/work/*/units/*.json", chance.randint(1, 3)),
         ("the shards are planned", "agency/work/*/plan/*", chance.randint(1, shards)),
-        ("a temporary is there", f"{version}/delivery/shards/{TEMPORARY}*", 1),
+        ("a temporary file exists", f"{version}/delivery/shards/{TEMPORARY}*", 1),
         ("a shard has its name", f"{version}/delivery/shards/*.tar", chance.randint(1, shards)),
         ("a shard is committed", "agency/work/*/shards/*.json", chance.randint(1, shards)),
         ("decisions are written", f"{version}/agency/decisions/*", 1),
         ("the ledger is written", f"{version}/agency/ledger/*.parquet", 1),
         ("the checkpoint is written", f"{version}/delivery/checkpoint", 1),
         ("indexes are written", f"{version}/delivery/.nv-meta/*", chance.randint(1, 4)),
-        ("the manifest's temporary is there", f"{version}/delivery/{TEMPORARY}*", 1),
-        ("the manifest is there", expected.manifest, 1),
+        ("the manifest's temporary file exists", f"{version}/delivery/{TEMPORARY}*", 1),
+        ("the manifest exists", expected.manifest, 1),
     ]
     return [
         AfterEvent(what, some(pattern, count), chance.choice((0.0, 0.0, 0.001, 0.01)))
@@ -70,7 +70,7 @@ def events(chance: random.Random, expected: Expected) -> list[AfterEvent]:
 def operations(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, folder: Path
 ) -> list[str]:
-    """Every file operation of a whole run, by the shim's log."""
+    """Returns every file operation of a complete run, from the shim's log."""
     log = folder / "operations"
     output = library.warm(folder / "counted")
     env = FileFault(output.uri, log=str(log)).environment()
@@ -83,7 +83,7 @@ def operations(
 def cuts(
     chance: random.Random, output: Folder, counted: list[str], kills: int, last: bool
 ) -> list[KillMoment]:
-    """Kills at file operations: anywhere, or among the last before and after the manifest."""
+    """Returns kills at file operations: anywhere, or among the last ones around the manifest."""
     first = next(at for at, line in enumerate(counted) if line.endswith("/checkpoint")) - 20
     moments: list[KillMoment] = []
     for _ in range(kills):
@@ -93,12 +93,12 @@ def cuts(
     return moments
 
 
-def test_a_few_kills_at_any_moment(
+def test_few_kills_at_any_moment(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)
     passed = events(chance, expected)
-    # A busy machine may be past a moment before it is seen: then early ones are tried again.
+    # On a busy machine a run may pass a moment before it is noticed; early ones are then retried.
     for number, chosen in enumerate(((0, 3, 5, 9), (4, 6, 11), (12,), *[(0, 3, 5)] * 5)):
         if number > 2 and tally.kills >= 6:
             break
@@ -120,7 +120,7 @@ def test_kills_at_random_moments(
     tmp_path: Path,
 ) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)
-    # Without a compiler, runs cannot be told to die at a file operation.
+    # Without a compiler, runs cannot be killed at a file operation.
     kinds = 3 if compiler() else 2
     counted = operations(library, runs, expected, tmp_path) if compiler() else []
     number = 0
@@ -148,10 +148,10 @@ def test_kills_at_random_moments(
 
 
 @pytest.mark.slow
-def test_kills_before_anything_is_computed(
+def test_kills_before_features_are_computed(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
-    """What was computed before the kill is kept, and the bytes are those of a warm run."""
+    """Features computed before the kill are kept, and the bytes are those of a warm run."""
     chance, tally = random.Random(SEED + 1), Tally(SEED + 1)
     begun = time.monotonic()
     output = Folder(tmp_path / "cold")
@@ -164,14 +164,14 @@ def test_kills_before_anything_is_computed(
             break
         output = Folder(tmp_path / str(number))
         launch = launcher(runs, library.package(output.uri, "--workers", 1))
-        # A run finds the features of the one before it, and takes less time.
+        # Each run finds the features of the previous one, and takes less time.
         moments = [AfterDelay(chance.uniform(0, took / at)) for at in (1, 2, 3)]
         KillChain(output, expected, launch, 1, tally).go(moments)
     print(tally.table("kills, cold features"))
     assert tally.kills >= 6, tally
 
 
-def test_clean_finds_what_a_killed_run_left(
+def test_clean_removes_leftovers_of_a_killed_run(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     output = library.warm(tmp_path / "out")
@@ -186,7 +186,7 @@ def test_clean_finds_what_a_killed_run_left(
     assert cleaned.wait() == 0
     kinds = {item["kind"] for item in cleaned.json()["found"]}
     assert kinds >= {"unpublished version"} and cleaned.json()["removed"] >= len(left) + 1
-    # Nothing but the features is left, and from them the same delivery is made.
+    # Only the features are left, and a run that uses them makes the same delivery.
     assert all(key.startswith("agency/features/") for key in output.snapshot()), output.snapshot()
     run = runs.start(*arguments)
     assert run.wait() == 0, run.output_text()

@@ -1,6 +1,6 @@
-"""Runs that write to a bucket, killed at any request or moment, leave no torn delivery.
+"""Runs that write to a bucket and are killed at any request or moment leave no torn delivery.
 
-The server is OpenStack Swift where it is ready, else moto's; runs reach it through a proxy that
+The server is OpenStack Swift if it is ready, else moto; runs reach it through a proxy that
 kills the run at a chosen request: before it, in the middle of it, or before its answer.
 FAIRSHARD_S3_KILLS and FAIRSHARD_KILL_SEED change how many kills the long test tries, and which.
 """
@@ -34,7 +34,7 @@ from tests.faults.servers import Bucket, Server, direct_aws, new_bucket, stricte
 
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 KILLS = int(os.environ.get("FAIRSHARD_S3_KILLS", "60"))
-# Claims need not wait for a slow service.
+# Claims need not wait as long as for a slow service.
 ATTRIBUTES = {**SMALL_PARTS, "pipelines.storage.s3_store:SETTLE_S": 0.05}
 _COMMIT = re.compile(r"/agency/work/[^/]+/shards/")
 
@@ -53,7 +53,7 @@ def proxy(server: Server) -> Iterator[FaultyProxy]:
 
 @dataclass(frozen=True)
 class S3KillSetup:
-    """All that a chain of kills in a bucket needs."""
+    """Everything that a chain of kills in a bucket needs."""
 
     library: ShardedLibrary
     runs: RunStarter
@@ -63,11 +63,11 @@ class S3KillSetup:
     requests: int
 
     def bucket(self) -> Bucket:
-        """A new bucket with the features."""
+        """Creates a bucket with the features."""
         return new_bucket(self.server, self.proxy, self.library.features)
 
     def launch(self, output: RunOutput) -> Launch:
-        """Starts the command."""
+        """Returns a function that starts the command."""
         env = self.server.environment(self.proxy.endpoint)
         arguments = self.library.package(output.uri, "--workers", 1)
         return launcher(self.runs, arguments, env, ATTRIBUTES)
@@ -81,7 +81,7 @@ def kill_setup(
     proxy: FaultyProxy,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> S3KillSetup:
-    """Larger pictures, so that shards are uploads of several parts."""
+    """Yields a setup with larger pictures, so that shards are uploaded in several parts."""
     larger = padded_library(library, tmp_path_factory.mktemp("padded"))
     cold = S3KillSetup(larger, runs, server, proxy, Expected("", {}, {}, frozenset(), 0.0), 0)
     first = new_bucket(server, proxy, None)
@@ -100,13 +100,13 @@ def kill_setup(
 
 @dataclass
 class KillAtRequest:
-    """At a request: the n-th, or the first that is of a kind.
+    """A request: the n-th one, or the first of a kind.
 
     Attributes:
-        proxy: What sees it.
-        wanted: Whether a request, by its method and path, is one that counts.
-        nth: Which of those it is, from 1.
-        fault: How much of it reaches the server: none, half, all.
+        proxy: The proxy that sees the requests.
+        wanted: Whether a request counts, given its method and path.
+        nth: The number of the request among those that count, from 1.
+        fault: How much of the request reaches the server: none, half or all.
     """
 
     proxy: FaultyProxy
@@ -123,7 +123,7 @@ class KillAtRequest:
         def override(method: str, path: str) -> S3Fault | None:
             nonlocal seen, killed
             if killed:
-                return S3Fault.HANG_UP  # what else was on its way
+                return S3Fault.HANG_UP  # any other request in flight
             seen += self.wanted(method, path)
             if seen < self.nth:
                 return None
@@ -141,11 +141,11 @@ class KillAtRequest:
 
 
 def kinds(manifest: str) -> dict[str, Callable[[str, str], bool]]:
-    """Requests worth a kill of their own."""
+    """Returns the kinds of request at which a run is always killed once."""
     return {
         "a claim": lambda method, path: method == "PUT" and "/agency/claims/" in path,
         "a part": lambda method, path: "partNumber=" in path,
-        "an upload is made": lambda method, path: path.endswith("?uploads"),
+        "an upload is started": lambda method, path: path.endswith("?uploads"),
         "an upload is completed": lambda method, path: method == "POST" and "uploadId=" in path,
         "a small shard": lambda method, path: method == "PUT" and path.endswith(".tar"),
         "a commit": lambda method, path: (
@@ -155,19 +155,21 @@ def kinds(manifest: str) -> dict[str, Callable[[str, str], bool]]:
         "the checkpoint": lambda method, path: method == "PUT" and path.endswith("/checkpoint"),
         "a shard is read again": lambda method, path: method == "GET" and path.endswith(".tar"),
         "the manifest": lambda method, path: method == "PUT" and path.endswith(manifest),
-        "the work goes": lambda method, path: method == "DELETE" and "/agency/work/" in path,
-        "the claim goes": lambda method, path: method == "DELETE" and "/agency/claims/" in path,
+        "the work is deleted": lambda method, path: method == "DELETE" and "/agency/work/" in path,
+        "the claim is deleted": lambda method, path: (
+            method == "DELETE" and "/agency/claims/" in path
+        ),
     }
 
 
 def random_cut(chance: random.Random, server: Server) -> S3Fault:
     ways = [S3Fault.HANG_UP, S3Fault.HANG_UP_AFTER]
-    # moto takes half a body for a whole one, which no S3 does.
+    # moto accepts half a body as complete, which no real S3 does.
     return chance.choice([*ways, S3Fault.CUT_REQUEST] if server.strict else ways)
 
 
 @pytest.mark.slow
-def test_a_few_kills_at_requests(kill_setup: S3KillSetup) -> None:
+def test_few_kills_at_requests(kill_setup: S3KillSetup) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)
     wanted = kinds(kill_setup.expected.manifest)
     for names in (("a claim", "an upload is completed", "the manifest"), ("a part", "the ledger")):

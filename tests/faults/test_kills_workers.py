@@ -1,4 +1,4 @@
-"""Two worker processes: the whole group is killed, or one worker, or the command alone."""
+"""Runs with two worker processes, of which the whole group, one worker or the command is killed."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 KILLS = int(os.environ.get("FAIRSHARD_WORKER_KILLS", "24"))
 RANDOM_KILLS = int(os.environ.get("FAIRSHARD_RANDOM_WORKER_KILLS", "20"))
-# Long enough for a worker that watches its parent five times a second, on a busy machine.
+# Long enough on a busy machine for a worker that checks its parent five times a second.
 _ENDS_WITHIN_S = 30.0
-# From the death of a worker to the end of the command.
+# Limit for the time from the death of a worker to the end of the command.
 _TOLD_WITHIN_S = 10.0
 
 
 def kill_worker(run: CommandRun, pid: int) -> float:
-    """Kills a worker and asserts that the command ends soon, and says so; 0 if it ended rightly.
+    """Kills a worker and asserts that the command ends soon with a message that names it.
 
     Returns:
-        How long that took in seconds.
+        The time from the kill to the end in seconds; 0 if the command succeeded anyway.
     """
     struck = time.monotonic()
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     if run.wait() == 0:
-        return 0.0  # the worker had done its share
+        return 0.0  # the worker had finished its part
     took = time.monotonic() - struck
     assert run.code == 1, run.output_text()
-    # The killed worker's decoder ends by itself, a moment after it notices.
+    # The killed worker's decoder ends by itself soon after the worker's death.
     assert wait_until(lambda: not run.members(), _TOLD_WITHIN_S), [
         command_of(pid) for pid in run.members()
     ]
@@ -69,7 +69,7 @@ def kill_worker(run: CommandRun, pid: int) -> float:
 
 @dataclass(frozen=True)
 class KillOneProcess:
-    """One process of the group alone, as soon as something is there."""
+    """A kill of one process of the group, as soon as something exists in the output."""
 
     event: AfterEvent
     worker: bool
@@ -77,7 +77,7 @@ class KillOneProcess:
     env: Mapping[str, str] = field(default_factory=dict)
 
     def strike(self, run: CommandRun, output: RunOutput) -> bool:
-        """See `KillMoment.strike`. What is left of the run must end by itself."""
+        """See `KillMoment.strike`. The rest of the run must end by itself."""
         while not self.event.happened(output):
             if run.ended():
                 return False
@@ -100,7 +100,7 @@ class KillOneProcess:
 
 @dataclass
 class Random:
-    """One worker, so long after the first of them was started."""
+    """A kill of one worker, a delay after the first worker was started."""
 
     after_s: float
     chance: random.Random
@@ -123,7 +123,7 @@ class Random:
 
 
 def workers_live_s(run: CommandRun) -> float:
-    """Waits for the end of a run that is left alone; returns how long its workers lived."""
+    """Waits for the end of an undisturbed run; returns how long its workers lived, in seconds."""
     while not run.workers():
         assert not run.ended(), run.output_text()
         time.sleep(0.002)
@@ -136,7 +136,7 @@ def workers_live_s(run: CommandRun) -> float:
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(RANDOM_KILLS, marks=pytest.mark.slow)])
-def test_a_worker_is_killed_at_any_moment(
+def test_command_ends_soon_after_a_worker_is_killed(
     kills: int, library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     chance, tally, took_s = random.Random(SEED), Tally(SEED), list[float]()
@@ -152,14 +152,14 @@ def test_a_worker_is_killed_at_any_moment(
         before = tally.kills
         KillChain(output, expected, launch, 2, tally).go([Random(after_s, chance, took_s)])
         if tally.kills == before:
-            lived_s *= 0.8  # too late: the machine was busier when it was measured
+            lived_s *= 0.8  # too late: the machine was busier during the measurement
         number += 1
     print(tally.table("one worker killed, a folder"))
     took = f"median {statistics.median(took_s):.1f}, at most {max(took_s):.1f}"
     print(f"  undisturbed workers lived {lived_s:.1f} s; seconds from kill to end: {took}")
 
 
-def test_a_worker_that_cannot_start(library: ShardedLibrary, tmp_path: Path) -> None:
+def test_worker_that_cannot_start_is_reported(library: ShardedLibrary, tmp_path: Path) -> None:
     root, output = tmp_path / "tree", library.warm(tmp_path / "out")
     for name in ("pipelines", "schemas"):
         skipped = shutil.ignore_patterns("__pycache__")
@@ -192,7 +192,7 @@ def test_a_worker_that_cannot_start(library: ShardedLibrary, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_nothing_outlives_the_command(
+def test_no_process_outlives_the_command(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)
@@ -204,7 +204,7 @@ def test_nothing_outlives_the_command(
 
 
 @pytest.mark.slow
-def test_two_workers(
+def test_kills_with_two_workers(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     chance, tally = random.Random(SEED), Tally(SEED)

@@ -1,4 +1,4 @@
-"""A store behind a proxy that breaks what passes: bytes are exact or there is an error."""
+"""A store behind a proxy that injects faults: the bytes are exact or there is an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.errors import FairshardError, RunError
 from tests.faults.faulty_s3 import ALL_FAULTS, FaultyProxy, S3Fault, Schedule, faulty_proxy
 from tests.storage.store_contract import SMALLEST_PART, Exercise
 
-# moto takes a body that broke off for a whole one, which no S3 does: Swift is tried with it.
+# moto accepts a truncated body, which no real S3 does, so this fault is tried only with Swift.
 FAULTS = tuple(fault for fault in ALL_FAULTS if fault is not S3Fault.CUT_REQUEST)
 BIG = SMALLEST_PART + 100_000
 
@@ -39,7 +39,7 @@ def proxy(moto: str) -> Iterator[FaultyProxy]:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits are made short, not left out; parts are as small as S3 takes."""
+    """Shortens waits, without removing them, and makes parts as small as S3 accepts."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -66,26 +66,32 @@ def exercise(store: Store, proxy: FaultyProxy, schedule: Schedule, calls: int) -
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_third_of_all_requests_breaks(store: Store, proxy: FaultyProxy, seed: int) -> None:
+def test_store_survives_faults_in_a_third_of_requests(
+    store: Store, proxy: FaultyProxy, seed: int
+) -> None:
     course = exercise(store, proxy, Schedule(seed, 0.35, FAULTS), 30)
-    # Two faults at most in a row, six attempts: nothing is given up.
+    # At most two faults in a row and six attempts, so every operation succeeds.
     assert course.errors == []
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nearly_every_request_breaks(store: Store, proxy: FaultyProxy, seed: int) -> None:
+def test_store_is_exact_or_fails_when_most_requests_break(
+    store: Store, proxy: FaultyProxy, seed: int
+) -> None:
     course = exercise(store, proxy, Schedule(seed, 0.95, FAULTS, in_a_row=1000), 30)
     assert course.errors
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 160))
-def test_long_courses(store: Store, proxy: FaultyProxy, seed: int) -> None:
+def test_store_is_exact_or_fails_over_long_sequences(
+    store: Store, proxy: FaultyProxy, seed: int
+) -> None:
     exercise(store, proxy, Schedule(seed, 0.3 + seed % 7 / 10, FAULTS, 1 + seed % 9), 120)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_alone_is_survived(store: Store, proxy: FaultyProxy, fault: S3Fault) -> None:
+def test_store_survives_each_fault_alone(store: Store, proxy: FaultyProxy, fault: S3Fault) -> None:
     before = proxy.fault_counts[fault]
     proxy.schedule = Schedule(1, 1.0, (fault,), in_a_row=1)  # every second request
     data = bytes(range(256)) * (BIG // 256)
@@ -101,7 +107,7 @@ def test_each_fault_alone_is_survived(store: Store, proxy: FaultyProxy, fault: S
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_fault_for_good_leaves_part_of_a_stream(
+def test_permanent_fault_leaves_no_partial_stream(
     store: Store, proxy: FaultyProxy, fault: S3Fault
 ) -> None:
     store.write_bytes("x", b"old")
@@ -117,9 +123,7 @@ def test_no_fault_for_good_leaves_part_of_a_stream(
     assert store.read_bytes("x") in ((data,) if written else (b"old", data))
 
 
-def test_a_listing_that_is_cut_to_nothing_is_no_empty_listing(
-    store: Store, proxy: FaultyProxy
-) -> None:
+def test_truncated_listing_is_not_an_empty_listing(store: Store, proxy: FaultyProxy) -> None:
     store.write_bytes("x", b"1")
     for fault in (S3Fault.EMPTY, S3Fault.CUT_UNSAID, S3Fault.CUT):
         proxy.schedule = Schedule(3, 1.0, (fault,), in_a_row=10_000)
@@ -127,22 +131,18 @@ def test_a_listing_that_is_cut_to_nothing_is_no_empty_listing(
             store.list()
 
 
-def test_a_body_whose_end_is_unsaid_is_not_taken_for_whole(
-    store: Store, proxy: FaultyProxy
-) -> None:
+def test_body_without_a_length_is_not_assumed_complete(store: Store, proxy: FaultyProxy) -> None:
     store.write_bytes("x", bytes(100_000))
     proxy.schedule = Schedule(4, 1.0, (S3Fault.CUT_UNSAID,), in_a_row=3)
-    # Each answer brings half of what is left, so reading ends, and ends right.
+    # Each answer contains half of the rest, so reading ends with the right bytes.
     assert store.read_bytes("x") == bytes(100_000)
     proxy.schedule = Schedule(5, 1.0, (S3Fault.CUT_UNSAID,), in_a_row=10_000)
-    # Half of one byte is none.
+    # Half of one byte is nothing.
     with pytest.raises(RunError, match=r"broke off.*99999 of 100000"):
         store.read_bytes("x")
 
 
-def test_a_service_that_passes_over_ranges_is_not_believed(
-    store: Store, proxy: FaultyProxy
-) -> None:
+def test_response_that_ignores_the_range_is_rejected(store: Store, proxy: FaultyProxy) -> None:
     store.write_bytes("x", bytes(range(250)) * 400)
     with store.open_read("x") as file:
         file.seek(1_000)
@@ -153,7 +153,7 @@ def test_a_service_that_passes_over_ranges_is_not_believed(
         assert file.read(10) == bytes(range(10))
 
 
-def test_faults_follow_from_the_seed() -> None:
+def test_fault_schedule_is_determined_by_the_seed() -> None:
     def drawn(seed: int) -> list[S3Fault]:
         schedule = Schedule(seed, 0.5)
         return [schedule.next(set(ALL_FAULTS)) for _ in range(200)]

@@ -1,7 +1,6 @@
-"""Whole runs through an S3 that breaks: the very bytes, or exit code 1 and words; never a part.
+"""Complete runs on a faulty S3: exact bytes, or exit code 1 with a message; never a part.
 
-FAIRSHARD_S3_RUNS and FAIRSHARD_KILL_SEED change how many runs the long test makes, and what they
-meet.
+FAIRSHARD_S3_RUNS and FAIRSHARD_KILL_SEED change how many runs the long test makes, and the faults.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from tests.faults.servers import Bucket, Server, direct_aws, new_bucket, stricte
 SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261122"))
 RUNS = int(os.environ.get("FAIRSHARD_S3_RUNS", "20"))
 QUIET = Schedule(0, rate=0.0)
-# Waits are made short, not left out.
+# Waits are shortened, not removed.
 ATTRIBUTES = {
     **SMALL_PARTS,
     "pipelines.storage.s3_retry:with_retries.wait.multiplier": 0.01,
@@ -35,7 +34,7 @@ ATTRIBUTES = {
 
 @dataclass(frozen=True)
 class S3RunSetup:
-    """A server behind a proxy, and what is put into it."""
+    """A server behind a proxy, and what is stored on it."""
 
     library: ShardedLibrary
     runs: RunStarter
@@ -45,24 +44,24 @@ class S3RunSetup:
 
     @property
     def faults(self) -> tuple[S3Fault, ...]:
-        """What this server can be made to meet."""
-        # Taking the range off a request breaks its signature; moto believes half a body.
+        """The faults that can be tried with this server."""
+        # Removing the range from a request breaks its signature; moto accepts half a body.
         left_out = S3Fault.RANGE_IGNORED if self.server.strict else S3Fault.CUT_REQUEST
         return tuple(fault for fault in ALL_FAULTS if fault is not left_out)
 
     def bucket(self) -> Bucket:
-        """A new bucket with the features, and the catalogue with its media."""
+        """Creates a bucket with the features, the catalogue and its media."""
         found = new_bucket(self.server, self.proxy, self.library.features)
         found.fill(self.library.catalogue, "catalogue")
         return found
 
     def start(self, *arguments: object) -> CommandRun:
-        """Starts a command that knows the proxy alone."""
+        """Starts a command that knows only the proxy's address."""
         env = self.server.environment(self.proxy.endpoint)
         return self.runs.start(*arguments, env=env, attributes=ATTRIBUTES)
 
     def package(self, bucket: Bucket) -> CommandRun:
-        """Packages the catalogue in the bucket into it."""
+        """Starts a run that packages the bucket's catalogue into the same bucket."""
         catalogue = f"s3://{bucket.bucket}/catalogue"
         library = ShardedLibrary(
             Path("-"), self.library.deal, self.library.key, self.library.features
@@ -76,7 +75,7 @@ class S3RunSetup:
 def run_setup(
     library: ShardedLibrary, runs: RunStarter, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[S3RunSetup]:
-    """Larger pictures, so that shards are uploads of several parts, which end with a POST."""
+    """Yields a setup with larger pictures, so that shards are uploaded in several parts."""
     larger = padded_library(library, tmp_path_factory.mktemp("padded"))
     with (
         strictest_server() as server,
@@ -94,7 +93,7 @@ def run_setup(
 
 
 def attempt(run_setup: S3RunSetup, schedule: Schedule, ended: Counter[str]) -> Bucket:
-    """A run that meets faults, and, if it failed, one that meets none."""
+    """Runs with faults and, if that fails, runs again without them; returns the bucket."""
     bucket = run_setup.bucket()
     run_setup.proxy.schedule = schedule
     try:
@@ -117,8 +116,8 @@ def attempt(run_setup: S3RunSetup, schedule: Schedule, ended: Counter[str]) -> B
 
 
 @pytest.mark.slow
-def test_a_run_through_faults(run_setup: S3RunSetup) -> None:
-    """Two faults at most in a row and six attempts: nothing is given up."""
+def test_run_survives_occasional_faults(run_setup: S3RunSetup) -> None:
+    """At most two faults in a row and six attempts, so the run succeeds."""
     ended: Counter[str] = Counter()
     bucket = attempt(run_setup, Schedule(SEED, 0.1, run_setup.faults), ended)
     assert ended == {"right": 1}
@@ -126,7 +125,7 @@ def test_a_run_through_faults(run_setup: S3RunSetup) -> None:
     run_setup.proxy.schedule = Schedule(SEED + 1, 0.1, run_setup.faults)
     run = run_setup.start("verify", delivery, "--quiet", "--json")
     assert run.wait() == 0, run.output_text()
-    # A manifest that never comes whole is no manifest.
+    # A manifest that is always truncated is never accepted.
     run_setup.proxy.schedule = Schedule(0, 1.0, (S3Fault.CUT, S3Fault.SLOW_DOWN), in_a_row=10_000)
     run = run_setup.start("verify", delivery, "--quiet", "--json")
     assert run.wait() == 1 and "Traceback" not in run.errors(), run.output_text()
@@ -134,8 +133,8 @@ def test_a_run_through_faults(run_setup: S3RunSetup) -> None:
 
 
 @pytest.mark.slow
-def test_runs_through_any_faults(run_setup: S3RunSetup) -> None:
-    """From faults now and then to a service that mostly fails, each kind alone among them."""
+def test_runs_are_exact_or_fail_under_any_faults(run_setup: S3RunSetup) -> None:
+    """From occasional faults to a service that mostly fails, including each kind alone."""
     ended: Counter[str] = Counter()
     before = Counter(run_setup.proxy.fault_counts)
     for number in range(RUNS):

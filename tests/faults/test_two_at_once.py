@@ -19,7 +19,7 @@ _SAYS = (
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.slow)])
-def test_two_runs_at_once(
+def test_of_two_concurrent_runs_one_makes_the_version(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path, times: int
 ) -> None:
     refused = late = 0
@@ -33,7 +33,7 @@ def test_two_runs_at_once(
         for run in both:
             if run is winners[0]:
                 continue
-            if run.code == 0:  # it came when the other had ended
+            if run.code == 0:  # it started after the other had ended
                 assert '"made": false' in run.output_text(), run.output_text()
                 late += 1
             else:
@@ -46,10 +46,10 @@ def test_two_runs_at_once(
     assert refused > late
 
 
-def test_a_run_that_was_taken_over_commits_no_shard(
+def test_run_that_lost_its_version_commits_no_shard(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
-    """It notices at its next shard, not at its next beat, which is up to 20 seconds away."""
+    """It notices at its next shard, not at its next heartbeat, up to 20 seconds later."""
     output = library.warm(tmp_path / "out")
     arguments = library.package(output.uri, "--workers", 1)
     run = runs.start(*arguments)
@@ -65,7 +65,7 @@ def test_a_run_that_was_taken_over_commits_no_shard(
     assert run.wait() == 1, run.output_text()
     assert "This run no longer holds its version" in run.errors(), run.errors()
     check_error_message(run.errors())
-    # The one that was confirmed already may still come.
+    # A shard that was already confirmed may still be committed.
     assert len(commits(output) - there) <= 1 and len(there) < len(expected.shards) - 1
     check_not_torn(output, expected)
     store.delete(f"agency/claims/{expected.version}/0002.json")
@@ -75,5 +75,5 @@ def test_a_run_that_was_taken_over_commits_no_shard(
 
 
 def commits(output: Folder) -> set[str]:
-    """Commit records of shards."""
+    """Returns the commit records of shards."""
     return {path.name for path in output.root.glob("agency/work/*/shards/*.json")}

@@ -1,12 +1,12 @@
-"""A process that has imported everything and forks a run of the command for whoever asks.
+"""A process that has imported everything and forks runs of the command on request.
 
-Starting the command anew costs seconds of imports; hundreds of runs that are killed could not be
-afforded. A fork of a process whose threads all rest is as good as a new one: what is imported is
-read, and pools, clients and engines are made by the fork itself. A run leads a process group of its
-own and ends as the command does, by `pipelines.cli.main`.
+Starting the command takes seconds of imports, too long for hundreds of runs that are killed. A fork
+of a process without busy threads behaves like a new one: imported modules are only read, and the
+fork creates its own pools, clients and engines. A run leads its own process group and ends as the
+command does, through `pipelines.cli.main`.
 
-A request is one packet of JSON with three descriptors: stdout, stderr, and where the run's process
-id and then its exit status are told, a line each.
+A request is one packet of JSON with three descriptors: stdout, stderr, and a pipe to which the
+run's process id and then its exit status are written, one line each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field
 from functools import reduce
 from pathlib import Path
 
-# What a run would import later, each time again.
+# Modules that every run would otherwise import later.
 _PRELOADED = (
     "great_expectations apache_beam.typehints.opcodes apache_beam.typehints.intrinsic_one_ops "
     "apache_beam.runners.portability.fn_api_runner jinja2.ext multiprocessing.synchronize "
@@ -33,19 +33,19 @@ _PRELOADED = (
     "pipelines.profiles.video_text pyarrow.dataset pyarrow.substrait PIL.TiffImagePlugin "
     "PIL.ImageOps encodings.ascii"
 ).split()
-# Arrow's allocator keeps a thread of its own and takes care of forks itself.
+# Arrow's allocator has its own thread and handles forks itself.
 _HARMLESS = {"jemalloc_bg_thd"}
 _MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run.
+    """A request for one run.
 
     Attributes:
-        arguments: Of `fairshard`.
-        environment: The whole of it.
-        attributes: Values to set in modules, by `module:path.name`, such as how large a part is.
+        arguments: The arguments of `fairshard`.
+        environment: The complete environment.
+        attributes: Values to set in modules, by `module:path.name`, such as the size of a part.
     """
 
     arguments: Sequence[str]
@@ -53,7 +53,7 @@ class RunRequest:
     attributes: Mapping[str, int | float] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """The packet."""
+        """Returns the packet."""
         return json.dumps(asdict(self)).encode()
 
 
@@ -80,7 +80,7 @@ def _child(request: RunRequest, out: int, err: int) -> None:
     try:
         code = _run(request)
     finally:
-        # What an interpreter does at its end, but for taking itself apart, which takes seconds.
+        # What an interpreter does on exit, except freeing its memory, which takes seconds.
         for step in (atexit._run_exitfuncs, sys.stdout.flush):
             with contextlib.suppress(Exception):
                 step()
@@ -88,12 +88,12 @@ def _child(request: RunRequest, out: int, err: int) -> None:
 
 
 def _run_and_report(request: RunRequest, out: int, err: int, status_fd: int) -> None:
-    """Forks the run and tells its process id, then how it ended."""
+    """Forks the run and reports its process id, then its exit status."""
     pid = os.fork()
     if pid == 0:
         os.close(status_fd)
         _child(request, out, err)
-    with contextlib.suppress(OSError):  # the child did it itself, or has ended
+    with contextlib.suppress(OSError):  # the child has done it itself, or has ended
         os.setpgid(pid, pid)
     os.write(status_fd, f"{pid}\n".encode())
     _, status = os.waitpid(pid, 0)
@@ -102,7 +102,7 @@ def _run_and_report(request: RunRequest, out: int, err: int, status_fd: int) -> 
 
 
 def busy_threads() -> list[str]:
-    """Names of this process's threads but the main one, the harmless ones left out."""
+    """Returns the names of this process's threads, except the main one and harmless ones."""
     names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
     return [name for name in names if name not in _HARMLESS][1:]
 
@@ -112,7 +112,7 @@ def serve(control: socket.socket) -> None:
     for name in _PRELOADED:
         importlib.import_module(name)
     gc.collect()
-    # Copies of pages that the collector merely looks at would cost each fork seconds.
+    # The garbage collector would otherwise copy pages in each fork, which takes seconds.
     gc.freeze()
     control.send(json.dumps({"threads": busy_threads()}).encode())
     while True:

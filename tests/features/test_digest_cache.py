@@ -1,4 +1,4 @@
-"""Files that were read before: what counts as the same file, and what is struck off."""
+"""The cache of digests: which files count as unchanged, and which digests are not trusted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipelines.fetch.locate import FileLocation, S3Location
 from pipelines.storage.open import open_store
 from schemas.features import DigestCacheRow
 
-_TICK_S = 0.02  # more than the clock that files are stamped by takes to tick
+_TICK_S = 0.02  # more than the resolution of file timestamps
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def state(path: Path) -> FileState:
     return found
 
 
-def test_an_untouched_file_is_the_same(file: Path) -> None:
+def test_untouched_file_has_the_same_state(file: Path) -> None:
     before = state(file)
     file.read_bytes()
     assert state(file) == before
     assert before.size_bytes == 3
 
 
-def test_every_change_shows(file: Path) -> None:
+def test_every_change_alters_the_state(file: Path) -> None:
     states = [state(file)]
     times = file.stat()
 
@@ -53,7 +53,7 @@ def test_every_change_shows(file: Path) -> None:
         states.append(state(file))
 
     time.sleep(_TICK_S)
-    file.write_bytes(b"two")  # of the same length
+    file.write_bytes(b"two")  # the same length
     note()
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # set back, as some copies do
     assert file.stat().st_mtime_ns == times.st_mtime_ns
@@ -70,7 +70,7 @@ def test_every_change_shows(file: Path) -> None:
     assert state(moved).key not in {one.key for one in states}
 
 
-def test_what_is_no_file_has_no_state(file: Path) -> None:
+def test_non_file_has_no_state(file: Path) -> None:
     root = file.parent
     (root / "link").symlink_to(file)
     os.mkfifo(root / "pipe")
@@ -84,17 +84,19 @@ def table(folder: Path) -> FeatureTable[DigestCacheRow]:
     return open_feature_store(open_store(str(folder)), "clip", "captioner", "readers").digest_cache
 
 
-def test_what_was_seen_is_found(file: Path, tmp_path: Path) -> None:
+def test_saved_digest_is_found(file: Path, tmp_path: Path) -> None:
     row = digest_cache_row(state(file), "ab" * 32, "jpg")
     table(tmp_path).save(0, 9, [row])
-    table(tmp_path).save(0, 19, [row])  # units of another size saw it as well
+    table(tmp_path).save(0, 19, [row])  # units of another size have it as well
     assert load_digest_cache(table(tmp_path), 5, 5) == {state(file).key: row}
     assert load_digest_cache(table(tmp_path), 20, 29) == {}
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_struck_off_is_for_good(order: tuple[int, ...], file: Path, tmp_path: Path) -> None:
-    """Whichever of the files of features comes first."""
+def test_untrusted_digest_stays_untrusted(
+    order: tuple[int, ...], file: Path, tmp_path: Path
+) -> None:
+    """The order of the feature files does not matter."""
     at = state(file)
     steps = [
         lambda: table(tmp_path).save(0, 9, [digest_cache_row(at, "ab" * 32, "jpg")]),
@@ -106,7 +108,7 @@ def test_struck_off_is_for_good(order: tuple[int, ...], file: Path, tmp_path: Pa
     assert load_digest_cache(table(tmp_path), 0, 9)[at.key]["media_sha256"] == ""
 
 
-def test_two_that_disagree_are_not_believed(file: Path, tmp_path: Path) -> None:
+def test_conflicting_digests_are_not_trusted(file: Path, tmp_path: Path) -> None:
     at = state(file)
     table(tmp_path).save(0, 9, [digest_cache_row(at, "ab" * 32, "jpg")])
     table(tmp_path).save(0, 9, [digest_cache_row(at, "cd" * 32, "jpg")])

@@ -1,4 +1,4 @@
-"""The feature store: what is found of what was saved."""
+"""The feature store: which saved rows are found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def table(store: Store, model: str = "m") -> FeatureTable[EmbeddingRow]:
-    """Opened anew each time: an open table has its list of files."""
+    """Opens the table again each time, since an open table keeps its list of files."""
     return FeatureTable(store, "embeddings", model, EMBEDDINGS_SCHEMA, EmbeddingRow)
 
 
@@ -32,12 +32,12 @@ def row(digest: str, value: float = 1.0) -> EmbeddingRow:
     return {"media_sha256": digest, "embedding": [value, 0.5]}
 
 
-def test_rows_read_back_as_float32(store: Store) -> None:
+def test_rows_are_read_as_float32(store: Store) -> None:
     table(store).save(0, 9, [row("a", 0.1), row("b", -1e-7)])
     found = table(store).load(0, 9)
     assert set(found) == {"a", "b"}
     assert found["a"]["embedding"][0] == pytest.approx(0.1, rel=1e-7)
-    assert found["a"]["embedding"][0] != 0.1  # what was saved is float32, whoever reads it
+    assert found["a"]["embedding"][0] != 0.1  # values are saved as float32
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,9 @@ def test_rows_read_back_as_float32(store: Store) -> None:
         (0, 2**64 - 1, "abc"),
     ],
 )
-def test_files_that_touch_the_range_are_read(store: Store, low: int, high: int, found: str) -> None:
+def test_files_overlapping_the_range_are_read(
+    store: Store, low: int, high: int, found: str
+) -> None:
     table(store).save(0, 9, [row("a")])
     table(store).save(10, 19, [row("b")])
     table(store).save(30, 40, [row("c")])
@@ -66,7 +68,7 @@ EDGES = st.tuples(st.integers(0, 40), st.integers(0, 12)).map(lambda at: (at[0],
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(EDGES, max_size=12, unique=True), EDGES)
-def test_files_of_any_ranges(
+def test_files_of_arbitrary_ranges(
     tmp_path_factory: pytest.TempPathFactory,
     ranges: list[tuple[int, int]],
     asked: tuple[int, int],
@@ -78,12 +80,12 @@ def test_files_of_any_ranges(
     found = table(store).load(*asked)
     named = {f"{low}-{high}" for low, high in touching}
     assert set(found) == (named | {"all"} if touching else set())
-    if touching:  # of rows with one key the last file's counts
+    if touching:  # among rows with one key, the last file's is used
         assert found["all"]["embedding"][0] == touching[-1][0]
 
 
-def test_ranges_of_another_size_of_unit_overlap(store: Store) -> None:
-    """The library grew, so that units are halves of what they were."""
+def test_ranges_of_other_unit_sizes_are_found(store: Store) -> None:
+    """The library has grown, so that units are half as large as before."""
     for unit in range(4):
         low, high = unit_range(unit, 2)
         table(store).save(low, high, [row(f"old {unit}")])
@@ -94,7 +96,7 @@ def test_ranges_of_another_size_of_unit_overlap(store: Store) -> None:
     assert set(table(store).load(*unit_range(4, 3))) == {"old 2"}
 
 
-def test_the_last_hash_has_its_place(store: Store) -> None:
+def test_last_hash_is_found(store: Store) -> None:
     low, high = unit_range(2**14 - 1, 14)
     assert high == 2**64 - 1
     table(store).save(low, high, [row("a")])
@@ -111,14 +113,14 @@ def test_saving_again_changes_nothing(store: Store) -> None:
     assert {item.key: store.read_bytes(item.key) for item in store.list()} == before
 
 
-def test_another_model_sees_nothing(store: Store) -> None:
+def test_features_of_another_model_are_not_found(store: Store) -> None:
     table(store, "m").save(0, 9, [row("a")])
     assert table(store, "m2").load(0, 9) == {}
     assert table(store, "m").prefix != table(store, "m2").prefix
 
 
-def test_only_the_digest_that_is_asked_for_counts(store: Store) -> None:
-    """A changed file has another digest, and so none of the old one's features."""
+def test_features_are_found_by_digest_only(store: Store) -> None:
+    """A changed file has another digest, so the old features do not apply to it."""
     table(store).save(0, 9, [row("old bytes")])
     found = table(store).load(0, 9)
     assert found.get("new bytes") is None
@@ -139,12 +141,12 @@ def test_other_files_are_left_alone(store: Store) -> None:
     assert set(table(store).load(0, 9)) == {"a"}
 
 
-def test_late_rows_are_read_when_asked_for(store: Store) -> None:
+def test_lazy_rows_are_read_on_access(store: Store) -> None:
     table(store).save(0, 9, [row("a"), row("b")])
     late = table(store).load_lazily(0, 9)
-    assert "a" in late and "c" not in late and len(late) == 0  # nothing is read
+    assert "a" in late and "c" not in late and len(late) == 0  # nothing has been read
     late["c"] = row("c")
-    late["a"] = row("a", 7.0)  # what was added meanwhile stays
+    late["a"] = row("a", 7.0)  # rows added in the meantime are kept
     assert late["b"]["embedding"] == [1.0, 0.5]
     assert late["a"]["embedding"] == [7.0, 0.5] and "c" in late
     with pytest.raises(KeyError):
@@ -155,13 +157,13 @@ class KeyAlone(TypedDict):
     media_sha256: str
 
 
-def test_some_columns(store: Store) -> None:
+def test_only_requested_columns_are_read(store: Store) -> None:
     table(store).save(0, 9, [row("a")])
     assert table(store).load_columns(0, 9, KeyAlone) == {"a": {"media_sha256": "a"}}
     assert table(store).load_columns(0, 9, EmbeddingRow) == table(store).load(0, 9)
 
 
-def test_vectors_come_in_the_order_of_the_keys(store: Store) -> None:
+def test_vectors_are_in_the_order_of_the_keys(store: Store) -> None:
     table(store).save(0, 9, [row("a", 1.0), row("b", 2.0)])
     table(store).save(10, 19, [row("c", 3.0)])
     keys = ["c", "a", "c", "b"]

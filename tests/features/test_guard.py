@@ -1,4 +1,4 @@
-"""The guarded child: what happens to it happens to nobody else."""
+"""The guarded child process: its crashes and limits affect only the file that causes them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_one_child_serves_many_requests(guard: Guard) -> None:
 
 
 def stopped_child(guard: Guard) -> int:
-    """A child that has stopped, as one does that is caught in a decoder's endless loop."""
+    """Returns a stopped child, which does not respond, like one in a decoder's endless loop."""
     guard.film(film(frames=2), LIMITS)
     assert guard.pid is not None
     os.kill(guard.pid, signal.SIGSTOP)
@@ -61,7 +61,7 @@ def stopped_child(guard: Guard) -> int:
 
 
 class CrashingGuard(Guard):
-    """A guard whose every child dies as soon as it is asked."""
+    """A guard whose children die at every request."""
 
     fault = signal.SIGKILL
     started = 0
@@ -75,7 +75,7 @@ class CrashingGuard(Guard):
 
 
 @pytest.mark.parametrize("fault", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
-def test_what_crashes_twice_is_a_dead_letter(fault: signal.Signals) -> None:
+def test_file_that_crashes_twice_fails(fault: signal.Signals) -> None:
     guard = CrashingGuard()
     guard.fault = fault
     with pytest.raises(BadRecord) as caught:
@@ -85,7 +85,7 @@ def test_what_crashes_twice_is_a_dead_letter(fault: signal.Signals) -> None:
     assert guard.started == 2 and guard.pid is None
 
 
-def test_a_child_that_dies_of_something_else_costs_nothing(guard: Guard) -> None:
+def test_child_that_dies_of_another_cause_fails_no_file(guard: Guard) -> None:
     first = stopped_child(guard)
     killer = threading.Timer(0.2, os.kill, (first, signal.SIGKILL))
     killer.start()
@@ -94,7 +94,7 @@ def test_a_child_that_dies_of_something_else_costs_nothing(guard: Guard) -> None
     assert guard.pid != first
 
 
-def test_a_child_killed_between_requests_is_replaced(guard: Guard) -> None:
+def test_child_killed_between_requests_is_replaced(guard: Guard) -> None:
     guard.film(film(frames=2), LIMITS)
     first = guard.pid
     assert first is not None
@@ -103,7 +103,7 @@ def test_a_child_killed_between_requests_is_replaced(guard: Guard) -> None:
     assert guard.film(film(frames=2), LIMITS).frames == 2
 
 
-def test_a_film_that_takes_too_long(guard: Guard) -> None:
+def test_film_that_takes_too_long_fails(guard: Guard) -> None:
     first = stopped_child(guard)
     hasty = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, decode_timeout_s=0.3)
     with pytest.raises(BadRecord, match=r"media.undecodable: the child took longer than 0.3 s"):
@@ -112,7 +112,7 @@ def test_a_film_that_takes_too_long(guard: Guard) -> None:
     assert guard.film(film(frames=2), LIMITS).frames == 2
 
 
-def test_a_picture_that_takes_too_much_memory(guard: Guard) -> None:
+def test_picture_that_takes_too_much_memory_fails(guard: Guard) -> None:
     data = encode(picture(1500, 1000), "PNG", compress_level=1)
     poor = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, decode_memory_bytes=1 << 20)
     with pytest.raises(BadRecord, match=r"media\.undecodable: .*(memory|Memory|crashed)"):
@@ -120,7 +120,7 @@ def test_a_picture_that_takes_too_much_memory(guard: Guard) -> None:
     assert guard.image(data, "png", LIMITS).facts.width == 1500
 
 
-def test_the_child_has_none_of_the_parents_environment(
+def test_child_does_not_inherit_the_environment(
     guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
@@ -128,7 +128,7 @@ def test_the_child_has_none_of_the_parents_environment(
     assert b"do-not-tell" not in Path(f"/proc/{guard.pid}/environ").read_bytes()
 
 
-def test_the_child_ends_with_its_parent() -> None:
+def test_child_ends_with_its_parent() -> None:
     program = (
         "import os, signal\n"
         "from tests.media.media_samples import LIMITS, film\n"
@@ -144,7 +144,7 @@ def test_the_child_ends_with_its_parent() -> None:
     assert gone(int(run.stdout))
 
 
-def test_a_thread_has_its_own_child() -> None:
+def test_each_thread_has_its_own_child() -> None:
     seen: list[int | None] = []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""Rights metadata in the guarded child: whatever becomes of it, there is a reading."""
+"""Rights metadata in the guarded child: there is always a reading, whatever happens to it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.signals.file.c2pa_builder import allowing, denying, identity, plain, 
 
 @pytest.fixture(scope="module")
 def live_guard() -> Iterator[Guard]:
-    """One child for the tests that do it no harm."""
+    """Yields one child for the tests that do not harm it."""
     guard = Guard()
     yield guard
     guard.close()
@@ -39,13 +39,13 @@ def assert_one_fault(reading: Reading, detail: str) -> None:
 
 
 @pytest.mark.parametrize("fmt", ["jpg", "png", "webp", "mp4"])
-def test_the_child_reads_what_a_reader_here_reads(live_guard: Guard, fmt: Format) -> None:
+def test_child_reads_the_same_as_the_reader(live_guard: Guard, fmt: Format) -> None:
     for data in (denying(fmt), allowing(fmt), plain(fmt)):
         for trust in (identity().trust, NO_TRUST):
             assert live_guard.signals(data, fmt, trust, LIMITS) == read_embedded(data, fmt, trust)
 
 
-def test_plain_files_start_no_child() -> None:
+def test_files_without_metadata_start_no_child() -> None:
     guard = Guard()
     assert not guard.signals(plain("jpg"), "jpg", NO_TRUST, LIMITS)
     assert guard.pid is None
@@ -58,7 +58,7 @@ def test_trust_follows_the_request(live_guard: Guard) -> None:
         assert {signal.value for signal in reading.signals} == {value}
 
 
-def test_a_new_child_is_told_of_trust_again(live_guard: Guard) -> None:
+def test_new_child_gets_the_trust_lists_again(live_guard: Guard) -> None:
     for _ in range(2):
         reading = live_guard.signals(allowing("jpg"), "jpg", identity().trust, LIMITS)
         assert {signal.value for signal in reading.signals} == {Permission.ALLOW}
@@ -75,7 +75,7 @@ def test_reading_and_decoding_share_a_child(live_guard: Guard) -> None:
 
 
 class CrashingReaderGuard(Guard):
-    """A guard whose every child dies as soon as it is asked."""
+    """A guard whose children die at every request."""
 
     fault = signal.SIGKILL
     started = 0
@@ -89,7 +89,7 @@ class CrashingReaderGuard(Guard):
 
 
 @pytest.mark.parametrize("fault", [signal.SIGSEGV, signal.SIGABRT])
-def test_what_crashes_twice_is_a_fault(fault: signal.Signals) -> None:
+def test_metadata_that_crashes_twice_is_a_fault(fault: signal.Signals) -> None:
     guard = CrashingReaderGuard()
     guard.fault = fault
     assert_one_fault(
@@ -98,7 +98,7 @@ def test_what_crashes_twice_is_a_fault(fault: signal.Signals) -> None:
     assert guard.started == 2 and guard.pid is None
 
 
-def test_what_crashes_once_is_read(live_guard: Guard) -> None:
+def test_metadata_that_crashes_once_is_read(live_guard: Guard) -> None:
     live_guard.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS)
     first = live_guard.pid
     assert first is not None
@@ -110,7 +110,7 @@ def test_what_crashes_once_is_read(live_guard: Guard) -> None:
     assert live_guard.pid != first
 
 
-def test_what_is_late_is_a_fault(live_guard: Guard) -> None:
+def test_slow_metadata_is_a_fault(live_guard: Guard) -> None:
     live_guard.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS)
     assert live_guard.pid is not None
     os.kill(live_guard.pid, signal.SIGSTOP)
@@ -121,7 +121,7 @@ def test_what_is_late_is_a_fault(live_guard: Guard) -> None:
     assert live_guard.signals(denying("jpg"), "jpg", NO_TRUST, LIMITS).signals
 
 
-def test_too_little_memory_is_a_fault_and_no_lasting_one(live_guard: Guard) -> None:
+def test_too_little_memory_is_a_fault_for_one_file_only(live_guard: Guard) -> None:
     live_guard.close()
     little = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, decode_memory_bytes=1 << 20)
     reading = live_guard.signals(allowing("jpg"), "jpg", identity().trust, little)
@@ -137,7 +137,7 @@ def test_less_than_the_default_memory_is_enough(live_guard: Guard) -> None:
     assert live_guard.signals(data, "jpg", identity().trust, limits).claims[0].value == "Trusted"
 
 
-def test_a_file_that_says_too_much_is_a_fault(live_guard: Guard) -> None:
+def test_too_many_statements_are_a_fault(live_guard: Guard) -> None:
     crowd = [
         {
             "label": f"cawg.training-mining.n{number}",
@@ -149,7 +149,7 @@ def test_a_file_that_says_too_much_is_a_fault(live_guard: Guard) -> None:
     assert_one_fault(live_guard.signals(data, "jpg", NO_TRUST, LIMITS), "statements about rights")
 
 
-def test_a_trust_list_that_the_library_refuses_is_a_fault(live_guard: Guard) -> None:
+def test_trust_list_refused_by_the_library_is_a_fault(live_guard: Guard) -> None:
     reading = live_guard.signals(denying("jpg"), "jpg", TrustLists("rubbish"), LIMITS)
     assert reading.faults
 
@@ -161,7 +161,7 @@ _READING = Reading(
 )
 
 
-def test_readings_survive_json() -> None:
+def test_readings_round_trip_through_json() -> None:
     assert reading_from_json(reading_to_json(_READING)) == _READING
 
 
@@ -177,7 +177,7 @@ def test_readings_survive_json() -> None:
         {"faults": [{"origin": "file"}]},
     ],
 )
-def test_what_is_no_reading_is_refused(change: dict[str, Any]) -> None:
+def test_invalid_reading_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
         reading_from_json({**reading_to_json(_READING), **change})
     answer = reading_to_json(_READING)
@@ -187,13 +187,13 @@ def test_what_is_no_reading_is_refused(change: dict[str, Any]) -> None:
 
 
 class LyingGuard(Guard):
-    """A guard whose child was taken over and makes its answers up."""
+    """A guard whose child has been taken over and invents its answers."""
 
     def _exchange(self, *_: object) -> tuple[dict[str, Any], list[Any]]:
         return {"reading": {"signals": [{"origin": "file"}], "claims": [], "faults": []}}, []
 
 
-def test_nonsense_from_the_child_is_a_fault() -> None:
+def test_invalid_answer_from_the_child_is_a_fault() -> None:
     assert_one_fault(
         LyingGuard().signals(denying("jpg"), "jpg", NO_TRUST, LIMITS), "an invalid answer"
     )

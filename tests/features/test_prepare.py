@@ -1,4 +1,4 @@
-"""Any bytes are prepared or dead letters; a cut file is never taken."""
+"""Any bytes are either prepared or fail; a truncated file is never accepted."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def reason(data: bytes, uri: str, media_type: str = "image", sha: str | None = N
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_whole_pictures(name: str) -> None:
+def test_undamaged_pictures_are_prepared(name: str) -> None:
     data, kind = WHOLE[name], name.split("-")[0]
     prepared = prepare(data, kind)
     assert prepared.media_sha256 == hashlib.sha256(data).hexdigest()
@@ -56,25 +56,25 @@ def test_whole_pictures(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_the_guarded_child_sees_the_same(name: str) -> None:
+def test_guarded_child_gives_the_same_facts(name: str) -> None:
     data, kind = WHOLE[name], name.split("-")[0]
     guarded = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, guard_images=True)
     assert prepare(data, kind, guarded) == prepare(data, kind)
 
 
 @pytest.mark.parametrize("name", FILMS)
-def test_whole_films(name: str) -> None:
+def test_undamaged_films_are_prepared(name: str) -> None:
     prepared = prepare(FILMS[name], "mp4")
     assert (prepared.width, prepared.height, prepared.frames) == (96, 64, 24)
     assert (prepared.fps_num, prepared.fps_den, prepared.duration_ms) == (24, 1, 1000)
     assert prepared.keyframes == 4 and prepared.media_type == "video"
     assert len(prepared.frames_rgb) == 3
-    # Keyframes 0, 250, 500, 750 ms; asked for 167, 500 and 833 ms.
+    # Keyframes are at 0, 250, 500 and 750 ms; frames are requested at 167, 500 and 833 ms.
     shades = [image.getpixel((90, 60)) for image in prepared.frames_rgb]
     assert [round(shade[0] / 10) for shade in shades if isinstance(shade, tuple)] == [1, 2, 3]
 
 
-def test_the_order_of_checks() -> None:
+def test_checks_run_in_order() -> None:
     jpg, other = WHOLE["jpg"], "0" * 64
     assert reason(b"", "a.jpg", sha=other) == "media.empty"
     assert reason(b"GIF89a", "a.jpg", "video", sha=other) == "media.digest_mismatch"
@@ -88,13 +88,13 @@ def test_the_order_of_checks() -> None:
         prepare(jpg, "jpg", small)
 
 
-def test_expected_digest_in_capitals() -> None:
+def test_expected_digest_may_be_upper_case() -> None:
     digest = hashlib.sha256(WHOLE["png"]).hexdigest().upper()
     assert prepare_media(WHOLE["png"], "a.png", "image", digest, LIMITS).format == "png"
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_cut_pictures(name: str) -> None:
+def test_truncated_pictures_fail(name: str) -> None:
     data, kind = WHOLE[name], name.split("-")[0]
     cuts = sorted({*range(1, len(data), 64), *range(len(data) - 24, len(data))})
     for cut in cuts:
@@ -104,7 +104,7 @@ def test_cut_pictures(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILMS)
-def test_cut_films(name: str) -> None:
+def test_truncated_films_fail(name: str) -> None:
     data = FILMS[name]
     for cut in sorted({*range(1, len(data), 64), *range(len(data) - 8, len(data))}):
         with pytest.raises(BadRecord) as caught:
@@ -113,21 +113,21 @@ def test_cut_films(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["jpg", "jpg-progressive"])
-def test_a_cut_jpeg_with_an_end_put_on(name: str) -> None:
+def test_truncated_jpeg_with_an_end_marker_fails(name: str) -> None:
     data = WHOLE[name]
     for share in (0.5, 0.7, 0.9):
         with pytest.raises(BadRecord, match=r"media\.undecodable"):
             prepare(data[: int(len(data) * share)] + b"\xff\xd9")
 
 
-def test_a_flipped_bit_in_a_png() -> None:
+def test_png_with_a_flipped_bit_fails() -> None:
     data = bytearray(WHOLE["png"])
     data[len(data) // 2] ^= 1
     with pytest.raises(BadRecord, match=r"media\.undecodable"):
         prepare(bytes(data), "png")
 
 
-def test_a_bomb_is_refused_before_it_swells() -> None:
+def test_bomb_is_refused_before_decoding() -> None:
     data = png_bomb(12_000, 12_000)
     assert len(data) < 1_000_000
     with pytest.raises(BadRecord, match=r"media\.too_large: 12000 x 12000 pixels"):
@@ -142,7 +142,7 @@ def _damaged(source: bytes, generator: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("name", [*WHOLE, *FILMS])
-def test_damaged_files_are_prepared_or_dead_letters(name: str) -> None:
+def test_damaged_files_are_prepared_or_fail(name: str) -> None:
     source = FILMS.get(name) or WHOLE[name]
     kind = "mp4" if name in FILMS else name.split("-")[0]
     generator = random.Random(name)
@@ -165,7 +165,7 @@ _HEADS = st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(head=_HEADS, tail=st.binary(max_size=300), kind=st.sampled_from(["jpg", "mp4", "txt"]))
-def test_any_bytes(head: bytes, tail: bytes, kind: str) -> None:
+def test_any_bytes_are_prepared_or_fail(head: bytes, tail: bytes, kind: str) -> None:
     try:
         prepare(head + tail, kind)
     except BadRecord as bad:

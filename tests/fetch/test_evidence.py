@@ -1,4 +1,4 @@
-"""Fetching keeps what the server said with a file."""
+"""Fetching keeps the rights statements that the server sends with a file."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def value(evidence: HttpEvidence, purpose: Purpose = Purpose.TRAIN_GEN) -> Permi
     return strictest(signal.value for signal in signals if signal.purpose is purpose)
 
 
-def test_a_file_from_disk_comes_without(tmp_path: Path) -> None:
+def test_file_from_disk_has_no_evidence(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(DATA)
     root = str(tmp_path.resolve())
     fetched = fetch_with_evidence(FileLocation(root, f"{root}/a"), len(DATA), OriginFileCache())
     assert (fetched.data, fetched.evidence) == (DATA, None)
 
 
-def test_headers_are_kept_in_order_and_apart() -> None:
+def test_headers_are_kept_in_order_and_separate() -> None:
     two = (("X-Robots-Tag", "noindex"), ("Via", "a"), ("x-robots-tag", "NoAI"))
     with serving({"/a": answer(DATA, 200, *two)}) as site:
         evidence = evidence_of(site.at("/a?sig=5ec4e7"))
@@ -67,12 +67,12 @@ def test_headers_are_kept_in_order_and_apart() -> None:
     "header",
     [("X-Robots-Tag", "NoAI"), ("TDM-Reservation", "1"), ("Content-Usage", "train-ai=n")],
 )
-def test_a_servers_no_comes_through(header: tuple[str, str]) -> None:
+def test_denying_header_is_read(header: tuple[str, str]) -> None:
     with serving({"/a": answer(DATA, 200, header)}) as site:
         assert value(evidence_of(site.at("/a"))) is Permission.DENY
 
 
-def test_a_header_that_goes_on_in_the_next_line() -> None:
+def test_folded_header_is_read() -> None:
     folded = ("Content-Usage", "search=y,\r\n\t train-ai=n")
     with serving({"/a": answer(DATA, 200, folded)}) as site:
         evidence = evidence_of(site.at("/a"))
@@ -80,7 +80,7 @@ def test_a_header_that_goes_on_in_the_next_line() -> None:
     assert value(evidence) is Permission.DENY
 
 
-def test_everything_beside_the_file_is_read() -> None:
+def test_all_policy_files_of_the_origin_are_read() -> None:
     licence = (
         b'<rsl xmlns="https://rslstandard.org/rsl"><content url="/"><license>'
         b'<prohibits type="usage">search</prohibits></license></content></rsl>'
@@ -102,13 +102,13 @@ def test_everything_beside_the_file_is_read() -> None:
     assert value(evidence, Purpose.INDEX) is None
 
 
-def test_the_headers_are_those_of_the_answer_that_had_the_bytes() -> None:
+def test_headers_are_those_of_the_successful_answer() -> None:
     down = answer(b"", 503, ("X-Robots-Tag", "noindex"))
     with serving({"/a": in_turn(down, answer(DATA, 200, ("Server", "x")))}) as site:
         evidence = evidence_of(site.at("/a"))
         assert site.request_counts["/a"] == 2
         assert dict(evidence.headers).keys() == {"Content-Length", "Server"}
-        # One that breaks off before its first byte is asked for again, too.
+        # An answer that breaks off before its first byte is also requested again.
         cut = answer(b"", 200, ("X-Robots-Tag", "noindex"), length=9)
         site.answers["/b"] = in_turn(cut, answer(DATA, 200, ("Server", "y")))
         assert dict(evidence_of(site.at("/b")).headers)["Server"] == "y"
@@ -123,11 +123,11 @@ def test_the_headers_are_those_of_the_answer_that_had_the_bytes() -> None:
         (["Spaced : out", "X-Robots-Tag: noai"], "headers that cannot be parsed"),
     ],
 )
-def test_headers_that_cannot_be_relied_on(headers: list[str], fault: str) -> None:
+def test_unreliable_headers_are_a_fault(headers: list[str], fault: str) -> None:
     head = "\r\n".join(["HTTP/1.1 200 OK", f"Content-Length: {len(DATA)}", *headers])
     with serving({"/a": raw(head.encode() + b"\r\n\r\n" + DATA)}) as site:
         evidence = evidence_of(site.at("/a"))
-        assert fetch(site.at("/a"), len(DATA)) == DATA  # shards are written from it all the same
+        assert fetch(site.at("/a"), len(DATA)) == DATA  # shards are still written from it
     assert (evidence.headers, evidence.fault) == ((), fault)
     assert [found.detail for found in read_http(evidence).faults] == [fault]
 
@@ -136,7 +136,7 @@ def test_headers_that_cannot_be_relied_on(headers: list[str], fault: str) -> Non
     ("target", "reason"),
     [("/none", "HTTP 404"), ("/moved", "redirects are not followed"), ("/long", "more than")],
 )
-def test_what_cannot_be_fetched_asks_for_nothing_beside_it(target: str, reason: str) -> None:
+def test_failed_fetch_requests_no_policy_files(target: str, reason: str) -> None:
     answers = {"/moved": answer(b"", 302, ("Location", "/a")), "/long": answer(DATA + b"x")}
     with serving(answers) as site:
         with pytest.raises(BadRecord, match=reason):

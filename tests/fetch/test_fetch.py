@@ -1,4 +1,4 @@
-"""Fetching from disk, S3 and the web, honest and not."""
+"""Fetching from disk, S3 and the web, including hostile sources."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def file(root: Path, name: str) -> FileLocation:
     return FileLocation(str(root.resolve()), str(root.resolve() / name))
 
 
-def test_file(tmp_path: Path) -> None:
+def test_fetch_from_disk(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a").write_bytes(BODY)
     (tmp_path / "empty").write_bytes(b"")
@@ -62,13 +62,13 @@ def test_file(tmp_path: Path) -> None:
         assert reason(file(tmp_path, name)).startswith("media.unavailable")
 
 
-def test_a_fifo_or_device_does_not_hang(tmp_path: Path) -> None:
+def test_fifo_or_device_is_refused_without_hanging(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     assert "not a regular file" in reason(file(tmp_path, "fifo"))
     assert "not a regular file" in reason(FileLocation("/dev", "/dev/zero"))
 
 
-def test_a_symlink_put_there_after_the_check_is_not_followed(tmp_path: Path) -> None:
+def test_symlink_created_after_the_check_is_not_followed(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "sub").mkdir(parents=True)
     (root / "sub" / "a.jpg").write_bytes(b"honest")
@@ -100,7 +100,7 @@ def s3() -> Iterator[S3Options]:
         server.stop()
 
 
-def test_s3(s3: S3Options) -> None:
+def test_fetch_from_s3(s3: S3Options) -> None:
     assert fetch(S3Location("media", "a"), len(BODY), s3) == BODY
     assert reason(S3Location("media", "a"), 100, s3).startswith("media.too_large")
     assert reason(S3Location("media", "empty"), 100, s3).startswith("media.empty")
@@ -110,7 +110,7 @@ def test_s3(s3: S3Options) -> None:
 
 
 class RefusingS3(BaseHTTPRequestHandler):
-    """Answers with the status and code that the key names."""
+    """An S3 service that answers with the status and code that the key names."""
 
     def do_GET(self) -> None:
         status, code = self.path.rpartition("/")[2].split("-")
@@ -124,7 +124,7 @@ class RefusingS3(BaseHTTPRequestHandler):
         pass
 
 
-def test_what_s3_refuses_for_one_object_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s3_errors_for_one_object_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with serving(handler=RefusingS3) as port:
@@ -139,7 +139,7 @@ def test_what_s3_refuses_for_one_object_and_for_all(monkeypatch: pytest.MonkeyPa
 
 
 class Handler(BaseHTTPRequestHandler):
-    """A web server of many moods, told apart by path."""
+    """A web server whose behaviour depends on the path."""
 
     tries: ClassVar[dict[str, int]] = {}
     seen_host = ""
@@ -169,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
             if value:
                 self.send_header(name, value)
         self.end_headers()
-        with contextlib.suppress(OSError):  # the client may have had enough
+        with contextlib.suppress(OSError):  # the client may close the connection
             self.wfile.write(body)
         self.close_connection = True
 
@@ -203,7 +203,7 @@ def web(port: int, target: str, host: str = "127.0.0.1", scheme: str = "http") -
     return HttpLocation(scheme, host, port, target, ("127.0.0.1",))
 
 
-def test_web() -> None:
+def test_fetch_from_the_web() -> None:
     with serving() as port:
         assert fetch(web(port, "/a?sig=secret"), len(BODY)) == BODY
         assert fetch(web(port, "/flaky"), len(BODY)) == BODY
@@ -220,7 +220,7 @@ def test_web() -> None:
     assert "no connection" in reason(web(port, "/a"))
 
 
-def test_a_name_at_a_private_address_is_refused() -> None:
+def test_host_with_a_private_address_is_refused() -> None:
     with serving() as port:
         unlisted = HttpLocation("http", "localhost", port, "/a", ())
         assert reason(unlisted).startswith("media.not_allowed")
@@ -241,7 +241,9 @@ def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
     return asked
 
 
-def test_one_private_address_among_several_spoils_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_with_one_private_address_among_several_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     _resolve_to(monkeypatch, "93.184.216.34", "169.254.169.254")
     location = HttpLocation("https", "cdn.example", 443, "/a", ())
     assert "169.254.169.254, which is not listed" in reason(location)
@@ -282,7 +284,7 @@ def _certificate(folder: Path, name: str) -> tuple[Path, Path]:
     ("certified", "trusted", "fine"),
     [("cdn.example", True, True), ("other.example", True, False), ("cdn.example", False, False)],
 )
-def test_the_certificate_is_for_the_name_not_the_address(
+def test_certificate_is_checked_for_the_name_not_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certified: str, trusted: bool, fine: bool
 ) -> None:
     pem, secret = _certificate(tmp_path, certified)

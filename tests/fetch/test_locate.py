@@ -1,4 +1,4 @@
-"""Where a media_uri may lead: nowhere but below a root or to a listed host."""
+"""Where a media_uri may point: only below a root or to a listed host."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def library(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("uri", ["sub/a.jpg", "./sub/a.jpg", "sub/./a.jpg"])
-def test_relative(library: Path, uri: str) -> None:
+def test_relative_uris_are_accepted(library: Path, uri: str) -> None:
     expected = FileLocation(str(library), str(library / "sub/a.jpg"))
     assert resolve_media_uri(uri, str(library), NOTHING) == expected
     assert resolve_media_uri(uri, f"file://{library}", NOTHING) == expected
@@ -49,7 +49,7 @@ def test_relative(library: Path, uri: str) -> None:
 @pytest.mark.parametrize(
     "name", ["100%.jpg", "a b.jpg", "ärger.jpg", "a..b.jpg", "C:x.jpg", "#1?.jpg"]
 )
-def test_unusual_names(library: Path, name: str) -> None:
+def test_unusual_names_are_accepted(library: Path, name: str) -> None:
     location = resolve_media_uri(name, str(library), NOTHING)
     assert location == FileLocation(str(library), str(library / name))
     assert resolve_media_uri(name, S3_CATALOGUE, NOTHING) == S3Location("library", f"tables/{name}")
@@ -95,7 +95,7 @@ def test_unusual_names(library: Path, name: str) -> None:
         "x" * 5000,
     ],
 )
-def test_refused(library: Path, uri: str) -> None:
+def test_uris_outside_the_roots_are_refused(library: Path, uri: str) -> None:
     assert_refused(uri, str(library))
     assert_refused(uri, S3_CATALOGUE)
 
@@ -111,12 +111,12 @@ def test_symlinks_are_followed_before_the_check(library: Path, tmp_path: Path) -
     assert resolve_media_uri("in.jpg", str(library), NOTHING) == expected
     listed = resolve_media_uri("out.jpg", str(library), SourcePolicy(roots=(str(tmp_path),)))
     assert listed == FileLocation(str(tmp_path.resolve()), str(tmp_path.resolve() / "secret.jpg"))
-    # A loop stays below the root; opening it fails.
+    # A loop is below the root; opening it fails.
     assert isinstance(resolve_media_uri("loop", str(library), NOTHING), FileLocation)
 
 
-def test_a_link_leads_where_it_leads_now(tmp_path: Path) -> None:
-    """A library is moved and its link follows; what takes its old place is another's."""
+def test_link_is_resolved_at_its_current_target(tmp_path: Path) -> None:
+    """A library is moved and its link updated; another library takes its old place."""
     link, library, moved = tmp_path / "link", tmp_path / "library", tmp_path / "moved"
     library.mkdir()
     (library / "a.jpg").write_bytes(b"ours")
@@ -132,7 +132,7 @@ def test_a_link_leads_where_it_leads_now(tmp_path: Path) -> None:
     assert resolve_media_uri("a.jpg", str(link), NOTHING) == after
 
 
-def test_a_root_is_a_folder_not_a_beginning(library: Path, tmp_path: Path) -> None:
+def test_root_matches_whole_folder_names_only(library: Path, tmp_path: Path) -> None:
     assert_refused(str(tmp_path / "library-other/a.jpg"), str(library))
     assert_refused(str(library), str(library))
     assert_refused("s3://library/tables-other/a.jpg", S3_CATALOGUE)
@@ -140,7 +140,7 @@ def test_a_root_is_a_folder_not_a_beginning(library: Path, tmp_path: Path) -> No
     assert location == FileLocation(str(library), str(library / "sub/a.jpg"))
 
 
-def test_listed_roots(library: Path, tmp_path: Path) -> None:
+def test_listed_roots_are_accepted(library: Path, tmp_path: Path) -> None:
     policy = SourcePolicy(roots=(f"file://{tmp_path}", "s3://archive/2020"))
     inside = resolve_media_uri(str(tmp_path / "secret.jpg"), S3_CATALOGUE, policy)
     assert isinstance(inside, FileLocation)
@@ -159,7 +159,7 @@ def test_listed_roots(library: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("root", ["", "https://x/", "s3://", "s3://b/../c", "file://host/x"])
-def test_malformed_roots(root: str, library: Path) -> None:
+def test_malformed_roots_are_refused(root: str, library: Path) -> None:
     with pytest.raises(InputError):
         resolve_media_uri(str(library / "a"), str(library), SourcePolicy(roots=(root,)))
         resolve_media_uri("s3://bucket/a", str(library), SourcePolicy(roots=(root,)))
@@ -180,7 +180,7 @@ HOSTS = SourcePolicy(
         ("https://[2001:0DB8:0::1]/a", ("https", "2001:db8::1", 443, "/a")),
     ],
 )
-def test_listed_hosts(uri: str, expected: tuple[str, str, int, str]) -> None:
+def test_listed_hosts_are_accepted(uri: str, expected: tuple[str, str, int, str]) -> None:
     location = resolve_media_uri(uri, S3_CATALOGUE, HOSTS)
     assert location == HttpLocation(*expected, private_addresses=("127.0.0.1", "2001:db8::1"))
 
@@ -225,14 +225,14 @@ def test_listed_hosts(uri: str, expected: tuple[str, str, int, str]) -> None:
         "https://127.0.0.1:8000/a",
     ],
 )
-def test_unlisted_hosts(uri: str) -> None:
+def test_unlisted_hosts_are_refused(uri: str) -> None:
     assert_refused(uri, S3_CATALOGUE, HOSTS)
 
 
 @pytest.mark.parametrize(
     "host", ["", "a b", "ftp://x", "http://", "127.1", "x:0", "x:y", "u@x", "x/"]
 )
-def test_malformed_hosts(host: str) -> None:
+def test_malformed_hosts_are_refused(host: str) -> None:
     with pytest.raises(InputError):
         resolve_media_uri("https://example.com/", S3_CATALOGUE, SourcePolicy(hosts=(host,)))
 
@@ -270,7 +270,7 @@ def test_public_addresses(address: str, public: bool) -> None:
     assert is_public(ipaddress.ip_address(address)) is public
 
 
-def test_a_private_address_is_reached_only_if_it_is_listed() -> None:
+def test_private_address_is_accepted_only_if_listed() -> None:
     by_name = HttpLocation("https", "intranet.example", 443, "/", ())
     assert not may_reach("10.0.0.7", by_name)
     assert not may_reach("fe80::1%eth0", by_name)
@@ -280,7 +280,7 @@ def test_a_private_address_is_reached_only_if_it_is_listed() -> None:
 
 
 @given(st.text(max_size=60))
-def test_any_text_stays_inside(text: str) -> None:
+def test_any_uri_stays_within_the_roots(text: str) -> None:
     try:
         location = resolve_media_uri(text, "/nowhere/library", NOTHING)
     except BadRecord as bad:

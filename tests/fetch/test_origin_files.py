@@ -1,4 +1,4 @@
-"""Files beside the media: asked for once, on their own origin, and never believed blindly."""
+"""Policy files on the media's origin: requested once per origin, and never trusted blindly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fetch_from(site: Site, path: str = ROBOTS, max_bytes: int = 1_000) -> Origin
     return fetch_origin_file(site.at(path), max_bytes)
 
 
-def test_a_file_and_none() -> None:
+def test_origin_file_is_found_or_absent() -> None:
     with serving({ROBOTS: answer(BODY)}) as site:
         assert fetch_from(site) == OriginFile(f"{site.origin}{ROBOTS}", 200, BODY, "")
         assert fetch_from(site, TDMREP) == OriginFile(f"{site.origin}{TDMREP}", 404, None, "")
@@ -39,7 +39,7 @@ def test_a_file_and_none() -> None:
 
 
 @pytest.mark.parametrize("status", [204, 400, 401, 403, 404, 410, 451])
-def test_statuses_that_mean_there_is_none(status: int) -> None:
+def test_statuses_that_mean_absent(status: int) -> None:
     with serving({ROBOTS: answer(b"", status)}) as site:
         assert (fetch_from(site).status, fetch_from(site).fault) == (status, "")
 
@@ -47,14 +47,14 @@ def test_statuses_that_mean_there_is_none(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "tries"), [(429, 3), (408, 3), (500, 3), (503, 3), (501, 1), (206, 1), (304, 1)]
 )
-def test_statuses_that_leave_it_open(status: int, tries: int) -> None:
+def test_statuses_that_are_a_fault(status: int, tries: int) -> None:
     with serving({ROBOTS: answer(b"", status)}) as site:
         found = fetch_from(site)
         assert found.body is None and f"HTTP {status}" in found.fault
         assert site.request_counts[ROBOTS] == tries
 
 
-def test_a_failure_that_passes() -> None:
+def test_temporary_failure_is_retried() -> None:
     cut = answer(BODY[:10], 200, length=len(BODY))
     with serving({ROBOTS: in_turn(answer(b"", 500), cut, answer(BODY))}) as site:
         assert fetch_from(site).body == BODY
@@ -76,14 +76,14 @@ BOMB = gzip.compress(b"\0" * 10_000_000)
         (raw(b"HTTP/1.1 200 OK\r\nbad line\r\n\r\n" + BODY), "cannot be parsed"),
     ],
 )
-def test_bodies_that_are_not_to_be_had(given: Answer, fault: str) -> None:
+def test_unreadable_bodies_are_a_fault(given: Answer, fault: str) -> None:
     with serving({ROBOTS: given}) as site:
         found = fetch_from(site)
     assert (found.status, found.body) == (None, None)
     assert fault in found.fault
 
 
-def test_a_server_that_is_slow_or_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_or_missing_server_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_READ_TIMEOUT_S", 0.05)
     release = threading.Event()
 
@@ -98,7 +98,7 @@ def test_a_server_that_is_slow_or_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no connection" in fetch_from(site, TDMREP).fault
 
 
-def test_a_name_at_a_private_address_is_not_asked() -> None:
+def test_host_with_a_private_address_is_not_requested() -> None:
     with serving({ROBOTS: answer(BODY)}) as site:
         found = fetch_origin_file(HttpLocation("http", "localhost", site.port, ROBOTS, ()), 100)
         assert "private address" in found.fault
@@ -109,7 +109,7 @@ def moved(target: str, status: int = 301) -> Answer:
     return answer(b"", status, ("Location", target))
 
 
-def test_redirects_within_the_origin() -> None:
+def test_redirects_within_the_origin_are_followed() -> None:
     answers = {ROBOTS: moved("/1", 302), "/1": moved("2", 307), "/3": answer(BODY)}
     with serving(answers) as site:
         site.answers["/2"] = moved(f"{site.origin}/3#there", 308)
@@ -130,13 +130,13 @@ def test_redirects_within_the_origin() -> None:
         *("http://169.254.169.254/", "http://user@127.0.0.1/", "http://[", "/%2e%2e/x", "/a b"),
     ],
 )
-def test_redirects_that_lead_elsewhere(target: str) -> None:
+def test_redirects_to_other_origins_are_a_fault(target: str) -> None:
     with serving({ROBOTS: moved(target)}) as site:
         assert fetch_from(site).fault == "a redirect to another origin"
         assert site.request_counts == {ROBOTS: 1}
 
 
-def test_an_origin_is_asked_once_for_all_its_media() -> None:
+def test_origin_files_are_requested_once_per_origin() -> None:
     answers = {f"/{n}.jpg": answer(b"media") for n in range(100)}
     cache = OriginFileCache()
     with serving({**answers, ROBOTS: answer(BODY)}) as site:
@@ -153,7 +153,7 @@ def test_an_origin_is_asked_once_for_all_its_media() -> None:
         assert sum(site.request_counts.values()) == 102
 
 
-def test_what_is_kept_is_bounded_and_by_origin() -> None:
+def test_cache_is_bounded_and_separate_by_origin() -> None:
     cache = OriginFileCache(max_cached=2)
     with serving({ROBOTS: answer(BODY)}) as one, serving({}) as two:
         assert cache.files_for(one.at("/a"), ())[1].body == BODY
@@ -162,7 +162,7 @@ def test_what_is_kept_is_bounded_and_by_origin() -> None:
         assert one.request_counts[ROBOTS] == 2
 
 
-def test_a_fault_is_kept_too() -> None:
+def test_faults_are_cached() -> None:
     cache = OriginFileCache()
     with serving({ROBOTS: answer(b"", 501)}) as site:
         assert [cache.files_for(site.at("/a"), ())[1].fault for _ in range(5)] == ["HTTP 501"] * 5
@@ -185,7 +185,7 @@ def test_licences_are_fetched_from_the_same_origin_only() -> None:
         assert not other.request_counts
 
 
-def test_no_more_than_a_few_licences_are_fetched() -> None:
+def test_number_of_fetched_licences_is_limited() -> None:
     body = "".join(f"License: /{n}.xml\n" for n in range(50)).encode()
     with serving({ROBOTS: answer(body)}) as site:
         assert len(OriginFileCache().files_for(site.at("/a"), ())) == 10

@@ -1,4 +1,4 @@
-"""A web server on this machine that answers as it is told, path by path."""
+"""A local web server with a configured answer for each path."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from pipelines.fetch.hosts import HttpLocation
 
-# The whole answer as bytes, for the how-manieth request for its path.
+# Returns the whole answer as bytes, given the number of the request for its path, from 1.
 Answer = Callable[[int], bytes]
 
 
 @dataclass
 class Site:
-    """What a server has, and what it was asked for."""
+    """A server's answers, and the requests that it got."""
 
     answers: dict[str, Answer]
     port: int = 0
@@ -37,7 +37,7 @@ class Site:
 def answer(
     body: bytes = b"", status: int = 200, *headers: tuple[str, str], length: int | None = None
 ) -> Answer:
-    """An answer that is always the same."""
+    """Returns an answer that is always the same."""
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body) if length is None else length}"]
     lines += [f"{name}: {value}" for name, value in headers]
     return raw("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
@@ -48,7 +48,7 @@ def raw(data: bytes) -> Answer:
 
 
 def in_turn(*answers: Answer) -> Answer:
-    """One answer after the other; the last one stays."""
+    """Returns an answer that changes with each request; the last one is repeated."""
     return lambda count: answers[min(count, len(answers)) - 1](count)
 
 
@@ -64,7 +64,7 @@ def serving(answers: dict[str, Answer]) -> Iterator[Site]:
                 site.headers.append(dict(self.headers.items()))
                 count = site.request_counts[self.path]
             found = site.answers.get(self.path.partition("?")[0], answer(status=404))
-            with contextlib.suppress(OSError):  # the client may have had enough
+            with contextlib.suppress(OSError):  # the client may close the connection
                 self.wfile.write(found(count))
                 self.wfile.flush()
                 self.connection.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""Whether two pictures look alike, as one pair: what the search must agree with."""
+"""Compares two pictures as a pair; the near-duplicate search must agree with it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def colour_distance(a: str, b: str) -> int:
 
 
 def is_near(a: PerceptualSignature, b: PerceptualSignature) -> bool:
-    """Tells whether two pictures are near-duplicates: resized, recompressed or slightly cropped."""
+    """Returns whether two pictures are near-duplicates (resized, recompressed, barely cropped)."""
     return (
         hamming(a.phash, b.phash) <= NEAR_BITS
         and colour_distance(a.colour, b.colour) <= NEAR_COLOUR

@@ -20,7 +20,7 @@ def guard() -> Guard:
     return this_guard()
 
 
-def test_facts(guard: Guard) -> None:
+def test_film_facts(guard: Guard) -> None:
     seen = guard.film(film(), LIMITS)
     assert (seen.codec, seen.pixel_format, seen.bit_depth) == ("h264", "yuv420p", 8)
     assert seen.keyframes_ms == (0, 250, 500, 750)
@@ -28,13 +28,13 @@ def test_facts(guard: Guard) -> None:
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "libx265", "libsvtav1", "libvpx-vp9"])
-def test_other_codecs(guard: Guard, codec: str) -> None:
+def test_supported_codecs_are_decoded(guard: Guard, codec: str) -> None:
     if codec not in av.codecs_available:
         pytest.skip(f"this build of FFmpeg cannot encode {codec}")
     assert guard.film(film(codec=codec), LIMITS).frames == 24
 
 
-def test_a_codec_that_is_not_listed(guard: Guard) -> None:
+def test_unlisted_codec_is_refused(guard: Guard) -> None:
     with pytest.raises(BadRecord, match=r"media\.unsupported_format: video codec mjpeg"):
         guard.film(_other_film("mjpeg", "yuvj420p"), LIMITS)
 
@@ -71,13 +71,13 @@ def _sound(video: bool) -> bytes:
     return out.getvalue()
 
 
-def test_sound(guard: Guard) -> None:
+def test_audio_is_allowed_but_not_alone(guard: Guard) -> None:
     assert guard.film(_sound(video=True), LIMITS).has_audio
     with pytest.raises(BadRecord, match="no video track"):
         guard.film(_sound(video=False), LIMITS)
 
 
-def test_a_rotated_film_is_upright(guard: Guard) -> None:
+def test_rotated_film_is_decoded_upright(guard: Guard) -> None:
     plain, turned = (guard.film(data, LIMITS) for data in (film(), turned_film(film())))
     assert (turned.width, turned.height) == (64, 96)
     assert (turned.stored_width, turned.stored_height) == (96, 64)
@@ -88,13 +88,13 @@ def test_a_rotated_film_is_upright(guard: Guard) -> None:
         assert after.getpixel((63 - y, x)) == before.getpixel((x, y))
 
 
-def test_the_cap_on_pixels(guard: Guard) -> None:
+def test_pixel_limit_applies_to_films(guard: Guard) -> None:
     small = MediaLimits(LIMITS.max_bytes, max_pixels=96 * 64 - 1)
     with pytest.raises(BadRecord, match=r"media\.too_large: 96 x 64 pixels"):
         guard.film(film(), small)
 
 
-def test_samples_are_small(guard: Guard) -> None:
+def test_film_samples_are_small(guard: Guard) -> None:
     seen = guard.film(film(), MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, side=48))
     assert [image.size for image in seen.samples] == [(48, 32)] * 3
     five = MediaLimits(LIMITS.max_bytes, LIMITS.max_pixels, sample_frames=5)
@@ -111,6 +111,6 @@ def test_frames_missing_from_the_middle_are_detected(guard: Guard) -> None:
         guard.film(bytes(data), LIMITS)
 
 
-def test_a_picture_is_not_accepted_as_a_film(guard: Guard) -> None:
+def test_picture_is_not_accepted_as_a_film(guard: Guard) -> None:
     with pytest.raises(BadRecord, match=r"media\.undecodable"):
         guard.film(encode(picture(), "PNG"), LIMITS)

@@ -9,7 +9,7 @@ from schemas.errors import BadRecord
 from tests.media.media_samples import encode, film, picture
 
 
-def test_sniff() -> None:
+def test_formats_are_detected() -> None:
     assert sniff_format(encode(picture(), "JPEG")) == "jpg"
     assert sniff_format(encode(picture(), "PNG")) == "png"
     assert sniff_format(encode(picture(), "WEBP")) == "webp"
@@ -32,11 +32,11 @@ def test_sniff() -> None:
         b"\x1aE\xdf\xa3" + bytes(20),
     ],
 )
-def test_other_formats(data: bytes) -> None:
+def test_other_formats_are_not_detected(data: bytes) -> None:
     assert sniff_format(data) is None
 
 
-def test_an_unknown_brand_is_accepted_for_its_compatible_brands() -> None:
+def test_unknown_brand_is_accepted_for_its_compatible_brands() -> None:
     assert sniff_format(b"\0\0\0\x18ftypXYZ1\0\0\0\0mp42isom" + bytes(20)) == "mp4"
     assert sniff_format(b"\0\0\0\x10ftypXYZ1\0\0\0\0mp42isom" + bytes(20)) is None
 
@@ -61,7 +61,7 @@ def test_extension(uri: str, expected: str) -> None:
     ("uri", "fmt"),
     [("a.jpeg", "jpg"), ("a.JPE", "jpg"), ("a.m4v", "mp4"), ("a", "png"), ("a.dat", "webp")],
 )
-def test_names_that_agree(uri: str, fmt: Format) -> None:
+def test_matching_names_are_accepted(uri: str, fmt: Format) -> None:
     check_declared_type(uri, "video" if fmt == "mp4" else "image", fmt)
 
 
@@ -77,7 +77,7 @@ def test_names_that_agree(uri: str, fmt: Format) -> None:
         ("a", "audio", "mp4"),
     ],
 )
-def test_names_that_contradict(uri: str, media_type: str, fmt: Format) -> None:
+def test_contradicting_names_are_refused(uri: str, media_type: str, fmt: Format) -> None:
     with pytest.raises(BadRecord) as caught:
         check_declared_type(uri, media_type, fmt)
     assert caught.value.reason == "media.type_mismatch"

@@ -56,7 +56,7 @@ def test_shots_of_drawn_films_begin_where_they_were_drawn(tmp_path: Path, seed: 
     "name", [name for name in HARD if name not in ("handheld", "fast_pan", "cross_fade")]
 )
 @pytest.mark.parametrize("seed", SEEDS)
-def test_hard_films(name: str, seed: int) -> None:
+def test_shots_of_difficult_films(name: str, seed: int) -> None:
     hard = HARD[name](seed)
     starts = shots_of(hard.frames).starts
     assert starts[0] == 0
@@ -64,14 +64,14 @@ def test_hard_films(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["handheld", "fast_pan"])
-def test_a_moving_camera_causes_few_false_cuts(name: str) -> None:
+def test_moving_camera_causes_few_false_cuts(name: str) -> None:
     scores = [score(hard, shots_of(hard.frames).starts[1:]) for hard in map(HARD[name], SEEDS)]
     found, wrong, missed = (sum(column) for column in zip(*scores, strict=True))
     assert missed == 0
     assert wrong <= found
 
 
-def test_a_cross_fade_is_not_found() -> None:
+def test_cross_fade_is_not_found() -> None:
     """docs/profiles.md states this limit; update it if the rules learn to find cross-fades."""
     for seed in SEEDS:
         assert shots_of(HARD["cross_fade"](seed).frames).starts == (0,)
@@ -119,21 +119,21 @@ def test_a_film_of_too_many_shots_has_no_shot_samples(tmp_path: Path) -> None:
     assert seen.shot_samples == ()
 
 
-def test_one_frame(tmp_path: Path) -> None:
+def test_film_of_one_frame_has_one_shot(tmp_path: Path) -> None:
     spec = FilmSpec(1, (SceneShot(draw_scene_spec(1), 1),), 320, 240, 24)
     seen = this_guard().film(film_bytes(spec, tmp_path), LIMITS)
     assert [(shot.first_frame, shot.end_frame) for shot in seen.shots] == [(0, 1)]
     assert seen.motion_milli == 0
 
 
-def test_no_frames() -> None:
+def test_film_without_frames_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one frame"):
         ShotDetector().finish()
 
 
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 150), st.integers(0, 2**32 - 1))
 def test_any_size_and_length(width: int, height: int, count: int, seed: int) -> None:
-    """The starts ascend and lie within the film."""
+    """The starts are ascending and within the film."""
     rng = np.random.default_rng(seed)
     kinds = rng.integers(0, 255, (3, height, width), np.uint8)
     frames = [kinds[rng.integers(3)] for _ in range(count)]
@@ -144,7 +144,7 @@ def test_any_size_and_length(width: int, height: int, count: int, seed: int) -> 
 
 
 def test_a_cut_is_found_anywhere_in_a_batch() -> None:
-    """The cut lies before, at and after the 64th frame, where a batch ends."""
+    """The cut is before, at and after the 64th frame, where a batch ends."""
     first, second = (scene(seed).astype(np.uint8) for seed in (3, 4))
     for cut in range(58, 72):
         assert shots_of([first] * cut + [second] * 30).starts == (0, cut)

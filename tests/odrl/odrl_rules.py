@@ -1,4 +1,4 @@
-"""The ODRL 2.2 information model's rules for policies, as its recommendation states them."""
+"""Checks policies against the rules of the ODRL 2.2 information model, as W3C states them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _offline = False
 
 def _hook(event: str, _: tuple[object, ...]) -> None:
     if _offline and event.startswith(("socket.", "urllib.")):
-        raise AssertionError(f"the network was asked: {event}")
+        raise AssertionError(f"the network was used: {event}")
 
 
 sys.addaudithook(_hook)
@@ -30,7 +30,7 @@ sys.addaudithook(_hook)
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """A block in which any use of sockets fails the test."""
+    """Makes any use of sockets within the block fail the test."""
     global _offline
     _offline = True
     try:
@@ -40,7 +40,7 @@ def offline() -> Iterator[None]:
 
 
 def triples(text: str | bytes) -> Graph:
-    """A JSON-LD document as triples, without the network."""
+    """Returns a JSON-LD document as triples, without using the network."""
     graph = Graph()
     with offline():
         graph.parse(data=text, format="json-ld")
@@ -56,7 +56,7 @@ def fs(name: str) -> URIRef:
 
 
 def one(graph: Graph, subject: Node, name: str) -> Node:
-    """The one value of an ODRL property."""
+    """Returns the only value of an ODRL property."""
     values = list(graph.objects(subject, odrl(name)))
     assert len(values) == 1, (subject, name, values)
     return values[0]
@@ -103,7 +103,7 @@ def _check_rule(graph: Graph, name: str, rule: Node) -> None:
 
 
 def _check_action(graph: Graph, action: Node) -> None:
-    """An action is a word, or a node that has the word as its value and refinements of it."""
+    """Checks that an action is a term, or a node with the term as its value and refinements."""
     if (action, RDF.value, None) in graph:
         assert list(graph.objects(action, odrl("refinement")))
         (action,) = graph.objects(action, RDF.value)
@@ -131,7 +131,7 @@ def _check_constraints(graph: Graph) -> None:
 
 
 def _check_properties(graph: Graph) -> None:
-    """Nothing but ODRL's own properties, our profile's, types, values and names."""
+    """Checks that all properties are those of ODRL or our profile, or types, values or names."""
     others = {RDF.type, RDF.value, URIRef("http://www.w3.org/2006/vcard/ns#fn")}
     for _, predicate, _ in graph:
         assert predicate in others or str(predicate).startswith((ODRL, FS)), predicate

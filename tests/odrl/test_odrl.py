@@ -1,4 +1,4 @@
-"""Deals and decisions as ODRL 2.2: the information model's rules, the triples, the exact bytes."""
+"""Deals and decisions as ODRL 2.2: the information model's rules, triples and exact bytes."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ deals = st.builds(
 
 
 @given(deals)
-def test_any_deal_says_what_it_says_and_no_more(deal: Deal) -> None:
+def test_deal_policy_has_exactly_the_terms_of_any_deal(deal: Deal) -> None:
     scope = PolicyScope(deal, VKEY, "v0001", AS_OF)
     graph = triples(json_bytes(deal_policy(scope)))
     policy = check_policy(graph)
@@ -163,8 +163,8 @@ def test_any_deal_says_what_it_says_and_no_more(deal: Deal) -> None:
     )
 
 
-def test_the_deal_to_the_byte() -> None:
-    """The file that readers were given, but for the digest, which covers terms not exported."""
+def test_deal_policy_bytes() -> None:
+    """Compares with a fixed file, except the digest, which covers terms that are not exported."""
     scope = a_scope()
     text = json_bytes(deal_policy(scope)).decode()
     golden = Path(__file__).with_name("odrl_deal.jsonld").read_text(encoding="utf-8")
@@ -173,8 +173,8 @@ def test_the_deal_to_the_byte() -> None:
 
 
 @pytest.mark.parametrize("sold", PURPOSES)
-def test_no_purpose_brings_another(sold: Purpose) -> None:
-    """Generative and other training are two actions, and neither holds the other."""
+def test_purposes_do_not_imply_one_another(sold: Purpose) -> None:
+    """Generative and other training are two actions, and neither includes the other."""
     graph = triples(policy_line(deal_policy(a_scope(purposes=[sold]))))
     policy = check_policy(graph)
     assert actions(graph, policy, "permission") == {WORDS[sold]}
@@ -182,12 +182,12 @@ def test_no_purpose_brings_another(sold: Purpose) -> None:
     assert actions(graph, policy, "prohibition") == others
 
 
-def test_the_checks_would_notice_the_network() -> None:
-    with pytest.raises(AssertionError, match="the network was asked"):
+def test_checks_detect_network_use() -> None:
+    with pytest.raises(AssertionError, match="the network was used"):
         triples('{"@context": "http://192.0.2.1/odrl.jsonld", "@type": "Set"}')
 
 
-def test_a_delivered_asset_has_the_deals_permissions_narrowed() -> None:
+def test_delivered_asset_has_the_deals_permissions_with_limits() -> None:
     limits = UsageLimits(date(2027, 5, 6), (("fs:alter", ("AL-CRP", "AL-FLP", "say <what>")),))
     graph = triples(policy_line(delivered_policy(a_scope(), delivered(limits=limits))))
     policy = check_policy(graph)
@@ -212,12 +212,12 @@ def test_a_delivered_asset_has_the_deals_permissions_narrowed() -> None:
     assert FS + "alter" in actions(graph, policy, "prohibition")
 
 
-def test_a_later_last_day_does_not_widen_the_deal() -> None:
+def test_later_last_day_does_not_extend_the_deal() -> None:
     policy = delivered_policy(a_scope(), delivered(limits=UsageLimits(date(2099, 1, 1))))
     assert b"2099" not in policy_line(policy) and b"2029-01-01" in policy_line(policy)
 
 
-def test_the_buyer_gets_commitments_and_no_ids() -> None:
+def test_buyer_export_has_commitments_and_no_ids() -> None:
     text = policy_line(delivered_policy(a_scope(), delivered(None)))
     policy = check_policy(triples(text))
     assert str(policy).endswith("/decision:" + "ab" * 32)
@@ -226,7 +226,7 @@ def test_the_buyer_gets_commitments_and_no_ids() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.FAILED])
-def test_what_is_left_out_is_forbidden_by_this_deal_with_its_reasons(outcome: Outcome) -> None:
+def test_excluded_asset_is_prohibited_with_its_reasons(outcome: Outcome) -> None:
     codes = tuple(code for code, info in REASONS.items() if info.outcome is outcome)
     item = Decision("A-9", outcome, Stage.SCREEN, codes, "seen: x")
     graph = triples(policy_line(excluded_policy(a_scope(), item)))
@@ -248,18 +248,18 @@ def test_what_is_left_out_is_forbidden_by_this_deal_with_its_reasons(outcome: Ou
     assert (policy, fs("asOf"), Literal(AS_OF, datatype=XSD.dateTime)) in graph
 
 
-def test_an_unknown_reason_is_refused() -> None:
+def test_unknown_reason_is_refused() -> None:
     with pytest.raises(InputError, match="not known"):
         excluded_policy(a_scope(), Decision("A", Outcome.REFUSED, Stage.SCREEN, ("no.such",), ""))
 
 
-def test_two_rows_of_one_id_are_two_policies() -> None:
+def test_two_rows_with_one_id_make_two_policies() -> None:
     one_row, other = (excluded_policy(a_scope(), left(detail=text)) for text in ("row 1", "row 2"))
     assert one_row["uid"] != other["uid"] and one_row["target"] == other["target"]
 
 
 def shape(value: object) -> object:
-    """The keys of a JSON value, and where its texts stand, without the texts themselves."""
+    """Returns the keys and structure of a JSON value, with type names in place of its values."""
     if isinstance(value, dict):
         return {key: shape(item) for key, item in value.items()}
     return [shape(item) for item in value] if isinstance(value, list) else type(value).__name__
@@ -274,7 +274,7 @@ def policies(scope: PolicyScope, asset_id: str, detail: str) -> list[JsonNode]:
 
 
 def check_names(scope: PolicyScope, asset_id: str, detail: str) -> None:
-    """The names change no key, no type and no triple but the literals and IRIs made for them."""
+    """Checks that names change only the literals and IRIs that are made from them."""
     plain = policies(a_scope(), "A-1", "x")
     for policy, model in zip(policies(scope, asset_id, detail), plain, strict=True):
         text = policy_line(policy)
@@ -299,20 +299,20 @@ def check_names(scope: PolicyScope, asset_id: str, detail: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_stay_names(name: str) -> None:
+def test_hostile_names_are_escaped(name: str) -> None:
     printable = name.isprintable() and bool(name.strip())
     check_names(a_scope(buyer=name) if printable else a_scope(), name, name)
 
 
 @given(buyers, st.text(max_size=60), st.text(max_size=60))
-def test_any_name_stays_a_name(buyer: str, asset_id: str, detail: str) -> None:
+def test_any_names_are_escaped(buyer: str, asset_id: str, detail: str) -> None:
     surrogates = any("\ud800" <= letter <= "\udfff" for letter in asset_id + detail)
     if not surrogates:  # a Parquet table cannot hold them
         check_names(a_scope(buyer=buyer), asset_id, detail)
 
 
 @given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
-def test_two_ids_are_two_targets(one_id: str, other_id: str) -> None:
+def test_different_ids_have_different_targets(one_id: str, other_id: str) -> None:
     if not any("\ud800" <= letter <= "\udfff" for letter in one_id + other_id):
         targets = {
             str(delivered_policy(a_scope(), delivered(name))["target"])
@@ -321,7 +321,7 @@ def test_two_ids_are_two_targets(one_id: str, other_id: str) -> None:
         assert len(targets) == len({one_id, other_id})
 
 
-def test_limits_are_read_from_whatever_fields_a_sample_has() -> None:
+def test_limits_are_read_from_the_fields_present() -> None:
     assert read_usage_limits({"key": "k", "width": 3}) == UsageLimits()
     assert read_usage_limits({"usable_until": "", "alteration_constraints": ""}) == UsageLimits()
     assert read_usage_limits({"usable_until": "2027-01-31"}) == UsageLimits(date(2027, 1, 31))
@@ -336,8 +336,8 @@ def test_limits_are_read_from_whatever_fields_a_sample_has() -> None:
         read_usage_limits({"usable_until": "soon"})
 
 
-def test_limits_come_from_the_samples_of_the_shard(tmp_path: Path) -> None:
-    """A shard's table that has no such columns limits nothing."""
+def test_limits_are_read_from_the_shard_table(tmp_path: Path) -> None:
+    """A shard table without these columns means no limits."""
     shards = tmp_path / "delivery" / "shards"
     shards.mkdir(parents=True)
     limits = {"usable_until": "2027-01-31", "alteration_constraints": "AL-CRP; AL-FLP"}
@@ -362,7 +362,7 @@ def test_limits_come_from_the_samples_of_the_shard(tmp_path: Path) -> None:
             samples.find(replace(plain, shard=other_shard, key=other_key), for_buyer=False)
 
 
-def test_the_profile_defines_every_term_that_policies_use() -> None:
+def test_profile_defines_every_term_in_use() -> None:
     profile = triples(json_bytes(profile_document()))
     for action in ACTIONS.values():
         if action.startswith("fs:"):
@@ -388,7 +388,7 @@ def test_the_profile_defines_every_term_that_policies_use() -> None:
     assert FS + "relyingOn" in used and FS + "sentence" in used
 
 
-def test_a_parsed_deal_is_exported_as_it_was_written() -> None:
+def test_parsed_deal_is_exported_unchanged() -> None:
     text = """
 deal_id = "d-1"
 buyer = "b"

@@ -1,4 +1,4 @@
-"""Our own processes run the code of their parent, wherever they are started."""
+"""The program's child processes run their parent's code, wherever they are started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.process.isolated import python_command
 from tests.hostile import Hostile
 
 ROOT = Path(__file__).parents[2]
-# What a child of a copied tree says of itself.
+# A module of a copied source tree that prints what it imported and its arguments.
 SPEAKS = """
 import json, sys
 import pipelines, schemas, schemas.errors
@@ -43,21 +43,19 @@ def hostile(tmp_path: Path) -> Hostile:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A tree of our code that is not installed, whose name asks for quoting."""
+    """Returns a source tree that is not installed, with a name that needs quoting."""
     root = tmp_path / "a täee"
     for name in ("pipelines", "schemas"):
         skipped = shutil.ignore_patterns("__pycache__", "demo_model")
         shutil.copytree(ROOT / name, root / name, ignore=skipped)
     (root / "pipelines" / "speaks.py").write_text(SPEAKS)
-    # What lies beside our packages, as in site-packages, must not come before the installation's.
+    # Modules beside our packages, as in site-packages, must not shadow installed ones.
     (root / "json.py").write_text("raise SystemExit(67)\n")
     return root
 
 
 @pytest.mark.parametrize("utf8", ["0", "1"])
-def test_a_child_has_its_parents_code_and_no_others(
-    tree: Path, hostile: Hostile, utf8: str
-) -> None:
+def test_child_imports_only_its_parents_code(tree: Path, hostile: Hostile, utf8: str) -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-X", f"utf8={utf8}", "-c", STARTS, str(tree)],
         capture_output=True,
@@ -75,7 +73,7 @@ def test_a_child_has_its_parents_code_and_no_others(
 
 
 @pytest.mark.parametrize("module", ["pipelines.features.child", "pipelines.demo.media_child"])
-def test_a_child_ignores_folder_and_environment(module: str, hostile: Hostile) -> None:
+def test_child_ignores_folder_and_environment(module: str, hostile: Hostile) -> None:
     done = subprocess.run(
         python_command(module),
         stdin=subprocess.DEVNULL,
@@ -86,7 +84,7 @@ def test_a_child_ignores_folder_and_environment(module: str, hostile: Hostile) -
     assert (done.returncode, hostile.marks) == (0, []), done.stderr
 
 
-def test_a_child_of_a_tree_that_is_gone_runs_nothing_else(tree: Path) -> None:
+def test_child_of_a_missing_tree_runs_no_other_code(tree: Path) -> None:
     command = python_command("pipelines.speaks")
     elsewhere = [str(tree / "none") if word == str(ROOT) else word for word in command]
     assert elsewhere != command

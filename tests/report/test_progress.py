@@ -1,4 +1,4 @@
-"""Progress: lines that workers add, and what is shown of them."""
+"""Progress: the lines that workers write, and how they are shown."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_plain_lines(tmp_path: Path) -> None:
     assert not any(mark in sink.getvalue() for mark in ("\r", "\x1b", "━"))
 
 
-def test_a_step_that_did_not_end_says_nothing_false(tmp_path: Path) -> None:
+def test_unfinished_step_is_not_shown_as_complete(tmp_path: Path) -> None:
     path = tmp_path / "progress"
     shown, sink = console()
     with show_progress(path, shown):
@@ -66,7 +66,7 @@ def test_nothing_is_written_without_a_file() -> None:
     report_progress("", "read", 1, 1)
 
 
-def test_lines_of_many_writers_stay_whole(tmp_path: Path) -> None:
+def test_lines_of_many_writers_are_not_mixed(tmp_path: Path) -> None:
     path = tmp_path / "progress"
 
     def work() -> None:
@@ -82,7 +82,7 @@ def test_lines_of_many_writers_stay_whole(tmp_path: Path) -> None:
     assert [json.loads(line) for line in lines] == [["enrich", 1, None]] * 1_600
 
 
-def test_the_block_s_own_error_comes_through(tmp_path: Path) -> None:
+def test_error_within_the_block_is_raised(tmp_path: Path) -> None:
     shown, _ = console()
     with pytest.raises(KeyError), show_progress(tmp_path / "progress", shown):
         raise KeyError("x")

@@ -1,6 +1,6 @@
-"""The details of refusals once more, row by row: the slow and plain way of saying them.
+"""A reference implementation of refusal details, row by row: slow and simple.
 
-Nothing of the code under test is used here but `one_line`, which has tests of its own.
+It uses nothing of the code under test except `one_line`, which has its own tests.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "select.keywords": ("keywords",),
 }
 REASON_ORDER = list(_COLUMNS)
-# How a consent that falls short is put.
+# The words for each kind of insufficient consent.
 _CONSENT_WORDS = {"silent": "none", "missing": "unknown", "denied": "deny"}
 
 
 def expected_detail(
     asset: Row, codes: Collection[str], terms: Row, consents: Sequence[Row], as_of: datetime
 ) -> str:
-    """The line of detail of an asset that was refused.
+    """Returns the line of detail for a refused asset.
 
     Args:
         asset: Its row.
@@ -94,7 +94,7 @@ def expected_detail(
 
 
 def _consent_notes(asset: Row, terms: Row, consents: Sequence[Row], as_of: datetime) -> list[str]:
-    """Which contributor's consent falls short for which purpose."""
+    """Returns notes on each contributor's insufficient consent, by purpose."""
     notes = []
     for purpose in needed_purposes(terms):
         for share in asset["contributors"]:

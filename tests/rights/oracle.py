@@ -1,6 +1,6 @@
-"""The rules of docs/rights.md once more, one asset at a time, as slow and plain as they are said.
+"""A reference implementation of the rules of docs/rights.md, one asset at a time, slow and simple.
 
-Nothing of the code under test is used here: no index, no mask, no parser of licences.
+It uses nothing of the code under test: no index, no mask, no licence parser.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
-# Facts about the few values that the made-up worlds use.
+# Facts about the few values that the random worlds use.
 COUNTRIES = {"US", "NO", "DE", "JP", "GB"}
 LICENCES: dict[str, set[str]] = {
     "MIT": set(),
@@ -35,7 +35,7 @@ def expected_reasons(
     as_of: datetime,
     repeated: bool = False,
 ) -> set[str]:
-    """Every reason against an asset; `terms` is a whole deal, defaults said."""
+    """Returns all reasons against an asset; `terms` is a complete deal, including defaults."""
     found = {"asset.duplicate_id"} if repeated else set()  # 1
     needed = needed_purposes(terms)
     found |= _status_and_licence(asset, terms, needed)  # 2, 3
@@ -58,7 +58,7 @@ def expected_reasons(
 
 
 def needed_purposes(terms: Row) -> list[str]:
-    """The purposes that an asset must be cleared for."""
+    """Returns the purposes that an asset must be cleared for."""
     needed = list(terms["purposes"])
     if "inference" not in needed and terms["inference"] != "pack-without":
         needed.append("inference")
@@ -66,14 +66,14 @@ def needed_purposes(terms: Row) -> list[str]:
 
 
 def passes(stated: str, purpose: str, terms: Row) -> bool:
-    """Whether what `consent` gives is enough: silence is, on inference that is not sold."""
+    """Returns whether a result of `consent` is enough; "silent" is, for unlicensed inference."""
     if stated == "silent" and purpose == "inference" and purpose not in terms["purposes"]:
         return bool(terms["inference"] == "unless-denied")
     return stated == "allow"
 
 
 def _deal_covers(asset: Row, terms: Row, purpose: str, as_of: datetime) -> bool:
-    """Whether the deal's signed agreements cover everybody who made the asset."""
+    """Returns whether the deal's signed agreements cover all the asset's contributors."""
     covered = set()
     for agreement in terms["agreements"]:
         if purpose in agreement["purposes"] and agreement["signed_at"] <= as_of.date():
@@ -120,7 +120,7 @@ def _exclusive(asset: Row, terms: Row, needed: Sequence[str]) -> bool:
 
 
 def _last_day(terms: Row, as_of: datetime) -> date:
-    """The day until which rights must hold."""
+    """Returns the day until which rights must last."""
     starts: date = terms["starts"]
     ends: date = terms["ends"]
     return max(starts, as_of.date()) if terms["ends_early"] == "until" else ends
@@ -172,7 +172,7 @@ def _splits(asset: Row, contributors: Sequence[str]) -> set[str]:
 
 
 def consent(consents: Sequence[Row], who: str, asset_id: str, purpose: str, as_of: datetime) -> str:
-    """allow, silent, missing, denied, withdrawn or conditional."""
+    """Returns allow, silent, missing, denied, withdrawn or conditional."""
     known_events = [
         event
         for event in consents

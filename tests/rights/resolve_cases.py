@@ -1,4 +1,4 @@
-"""What a file and a server say of an asset that the catalogue clears, and what comes of it."""
+"""Builds statements of files and servers on an asset that the catalogue clears, and resolves it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def resolve_case(
     as_of: date = TODAY,
     **row: Any,
 ) -> Resolution:
-    """Resolves an asset that the catalogue clears, with its grants among what is read."""
+    """Resolves an asset that the catalogue clears; the reading includes its grants."""
     whole: Row = dict.fromkeys(ASSETS_SCHEMA.names) | asset()
     whole |= {"inference": True, "usable_until": None, "agreements": []} | row
     reading = Reading(

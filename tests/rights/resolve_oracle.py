@@ -1,7 +1,7 @@
-"""Rules 14 to 20 of docs/rights.md once more, one asset at a time, for what rules 1 to 13 clear.
+"""A reference implementation of rules 14 to 20 of docs/rights.md, for assets cleared by 1 to 13.
 
-Nothing of the code under test is used here: no reader of catalogue or consents, no vocabulary but
-this module's own, no index.
+It judges one asset at a time and uses nothing of the code under test: no reader of catalogue or
+consents, no index, and only its own vocabulary.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from schemas.signal import FileAssertion, Reading
 from tests.rights import oracle
 
 Row = Mapping[str, Any]
-# What overrules whom: origin, purpose, value, where, the raw word, and the agreement.
+# An override: origin, purpose, value, where, the raw value, and the agreement.
 ExpectedOverride = tuple[str, str, str, str, str, str]
 
 AGES_UNDER_18 = {"AG-U14", "AG-A15", "AG-A16", "AG-A17"}
 AGES_FROM_18 = {f"AG-A{age}" for age in range(18, 26)}
-# What the made-up files state, and whether it names generated media. "photo" is in no vocabulary.
+# The source types of the random files, and whether they mean generated media. "photo" is unknown.
 SOURCES = {
     "digitalCapture": False,
     "print": False,
@@ -30,7 +30,7 @@ SOURCES = {
     "compositeSynthetic": True,
     "photo": True,
 }
-# The notices of the made-up files, and whom they name.
+# The notices of the random files, and the owners that they name.
 NOTICES: dict[str, set[str]] = {
     "© 2024 Ann Bell": {"ann"},
     "Copyright 2023 ANN BELL. All rights reserved.": {"ann"},
@@ -42,13 +42,13 @@ NOTICES: dict[str, set[str]] = {
 
 @dataclass(frozen=True)
 class ExpectedResolution:
-    """What the rules come to.
+    """The expected result of the rules.
 
     Attributes:
-        reasons: Why the asset is refused.
+        reasons: The reasons to refuse the asset.
         inference: Whether it may be embedded and captioned, if it is not refused.
-        usable_until: Its last day, where that is before the deal's.
-        overrides: Each no that an agreement overrules, with the agreement.
+        usable_until: Its last day, if that is before the deal's.
+        overrides: Each denial that an agreement overrides, with the agreement.
     """
 
     reasons: set[str]
@@ -65,7 +65,7 @@ def expected_resolution(
     reading: Reading,
     as_of: datetime,
 ) -> ExpectedResolution:
-    """Judges an asset that rules 1 to 13 clear; `reading` is what its file and server say."""
+    """Judges an asset that rules 1 to 13 clear; `reading` is what its file and server state."""
     packs_without = terms["inference"] == "pack-without"
     needed = list(terms["purposes"])
     if "inference" not in needed and not packs_without:
@@ -81,7 +81,7 @@ def expected_resolution(
         if fault.origin == "file" or not all(signed[purpose] for purpose in needed):
             found.add(f"{fault.origin}.unreadable")
         elif packs_without and not signed["inference"]:
-            inference = False  # for it may have said no to that as well
+            inference = False  # since it may have denied that as well
     for signal in reading.signals:  # 15
         if signal.value not in ("deny", "conditional") or signal.purpose not in judged:
             continue
@@ -110,7 +110,7 @@ def _contributor_ids(asset: Row) -> list[str]:
 
 
 def _open_to_inference(asset: Row, terms: Row, consents: Sequence[Row], as_of: datetime) -> bool:
-    """For a deal that takes assets without captions: whether everybody says yes to them."""
+    """Returns whether all contributors allow inference, for deals that accept assets without."""
     grant_closes = asset.get("grant_inference") not in (None, "allow", "unknown")
     if grant_closes and not _by_deal(asset, terms, "inference", as_of):
         return False
@@ -129,7 +129,10 @@ def _agreements(terms: Row, purpose: str, as_of: datetime) -> list[Row]:
 
 
 def _by_deal(asset: Row, terms: Row, purpose: str, as_of: datetime) -> str:
-    """The deal's agreements that cover everybody, each that adds somebody; "" for none."""
+    """Returns the deal's agreements that together cover all contributors, or "".
+
+    Of agreements that cover the same contributors, only the first is listed.
+    """
     left = set(_contributor_ids(asset))
     refs = []
     for agreement in _agreements(terms, purpose, as_of):
@@ -142,7 +145,10 @@ def _by_deal(asset: Row, terms: Row, purpose: str, as_of: datetime) -> str:
 
 
 def _signed(asset: Row, terms: Row, consents: Sequence[Row], purpose: str, as_of: datetime) -> str:
-    """What everybody signed for the purpose, each a yes of their own or the deal's; "" if not."""
+    """Returns the agreements that all contributors signed for the purpose; "" if any did not.
+
+    Each contributor's agreement is that of their own consent or the deal's.
+    """
     refs = set()
     for who in _contributor_ids(asset):
         ref = _consent_agreement(asset, consents, who, purpose, as_of)
@@ -159,10 +165,10 @@ def _signed(asset: Row, terms: Row, consents: Sequence[Row], purpose: str, as_of
 def _consent_agreement(
     asset: Row, consents: Sequence[Row], who: str, purpose: str, as_of: datetime
 ) -> str:
-    """The agreement behind a contributor's yes; "" where there is none.
+    """Returns the agreement behind a contributor's consent; "" if there is none.
 
-    It is that of the latest yes that names one, if nothing but a yes was said since: a yes for the
-    asset before one in general.
+    It is that of the latest allow that names one, if only allows followed it; an allow for the
+    asset has priority over a general one.
     """
     if oracle.consent(consents, who, asset["asset_id"], purpose, as_of) != "allow":
         return ""
@@ -194,7 +200,7 @@ def _consent_agreement(
 def _grants(
     asset: Row, terms: Row, judged: Sequence[str], as_of: datetime
 ) -> set[ExpectedOverride]:
-    """Rule 6: the catalogue's noes, which came this far by an agreement of the deal."""
+    """Returns the catalogue's denials (rule 6), all overridden by the deal's agreements."""
     found = set()
     for purpose in judged:
         said = asset.get(f"grant_{purpose}")
@@ -242,7 +248,7 @@ def _assertion_reasons(assertion: FileAssertion, asset: Row, terms: Row) -> set[
 
 
 def _agreeing_answers(status: str, prefix: str, unlimited: str) -> set[str]:
-    """The answers to "is somebody (something) shown?" that a release status agrees with."""
+    """Returns the answers to "is a person (property) shown?" that fit a release status."""
     if status == unlimited:
         return {"yes", "unknown"}
     if status == f"{prefix}-NAP":
@@ -282,7 +288,7 @@ def _usable_until(asset: Row, terms: Row, releases: Sequence[Row], as_of: dateti
     for release in releases:
         if release["release_id"] in (asset.get("release_ids") or []):
             end = release.get("valid_until")
-            # One that had ended already did not help to clear the asset.
+            # A release that had already ended did not help to clear the asset.
             if end is not None and end >= oracle._last_day(terms, as_of):
                 last.append(end)
     until = min([day for day in last if day is not None], default=ends)

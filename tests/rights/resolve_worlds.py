@@ -1,4 +1,4 @@
-"""Made-up worlds whose files and servers speak too: agreements, signals, claims, faults."""
+"""Random worlds with statements of files and servers: agreements, signals, claims and faults."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.rights.resolve_oracle import NOTICES, SOURCES, ExpectedOverride, Expe
 from tests.rights.rights_cases import AS_OF, Row, rights_index
 from tests.rights.worlds import CONTRIBUTORS, World, make_world
 
-_POOL_SIZE = 900  # assets of which a world keeps those that the catalogue clears, and some others
+_POOL_SIZE = 900  # assets, of which a world keeps those that the catalogue clears, and a few others
 _KEPT_ASSETS = 250
 _KEPT_REFUSED = 30
 _REFUSING = (Permission.DENY, Permission.CONDITIONAL)
@@ -44,7 +44,7 @@ _REFS = ("A-1", "A-2", " A-3 ", "", "  ", None)
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of one asset that the catalogue cleared."""
+    """The result for one asset that the catalogue cleared."""
 
     resolution: Resolution
     verdict: ExpectedResolution
@@ -56,13 +56,13 @@ class Judged:
 
 @dataclass(frozen=True)
 class SignalWorld:
-    """A world, and what the file and the server of each of its assets say."""
+    """A world, with the statements of the file and server of each asset."""
 
     world: World
     readings: dict[str, Reading]
 
     def resolutions(self) -> dict[str, tuple[Resolution, Any]]:
-        """What the code makes of each asset that screening clears, and until when it is usable."""
+        """Returns the code's result for each asset that screening clears, and its last day."""
         made = self.world
         joined = rights_index(made.deal, made.consents, made.releases, CONTRIBUTORS)
         table = pa.Table.from_pylist(made.assets, ASSETS_SCHEMA)
@@ -77,7 +77,7 @@ class SignalWorld:
         return found
 
     def expected_resolutions(self) -> dict[str, ExpectedResolution]:
-        """What the oracle says of the same."""
+        """Returns the oracle's results for the same assets."""
         made = self.world
         return {
             row["asset_id"]: resolve_oracle.expected_resolution(
@@ -88,7 +88,7 @@ class SignalWorld:
         }
 
     def cleared(self) -> dict[str, bool]:
-        """The assets that are cleared in the end, and whether they may be captioned."""
+        """Returns the assets that are finally cleared, and whether they may be captioned."""
         return {
             name: resolution.inference
             for name, (resolution, _) in self.resolutions().items()
@@ -96,16 +96,16 @@ class SignalWorld:
         }
 
     def with_changes(self, **changes: Any) -> SignalWorld:
-        """The same with something changed in the world."""
+        """Returns a copy with something in the world changed."""
         return replace(self, world=self.world.with_changes(**changes))
 
     def with_readings(self, change: Callable[[str, Reading], Reading]) -> SignalWorld:
-        """The same with every reading changed."""
+        """Returns a copy with every reading changed."""
         return replace(self, readings={name: change(name, r) for name, r in self.readings.items()})
 
 
 def override_tuples(resolution: Resolution) -> set[ExpectedOverride]:
-    """The overrides of a resolution as the oracle says them."""
+    """Returns the overrides of a resolution in the oracle's form."""
     return {
         (
             item.signal.origin.value,
@@ -120,12 +120,12 @@ def override_tuples(resolution: Resolution) -> set[ExpectedOverride]:
 
 
 def make_signal_world(seed: int) -> SignalWorld:
-    """A world in which the catalogue clears what it can, and files and servers say the rest."""
+    """Makes a world in which the catalogue clears most assets, and files and servers decide."""
     rng = random.Random(seed)
     made = make_world(seed, _POOL_SIZE)
     made = _with_deal_terms(rng, made)
     made = made.with_changes(assets=[row | _grant_changes(rng, made) for row in made.assets])
-    # How many yeses name an agreement.
+    # The share of consents that name an agreement.
     signs = rng.choice((0.0, 0.3) if made.deal.agreements else (0.0, 0.3, 0.9, 1.0))
     signed = [
         event | {"agreement_ref": rng.choice(_REFS if rng.random() < 0.1 else _REFS[:2])}
@@ -149,7 +149,7 @@ def make_signal_world(seed: int) -> SignalWorld:
 
 
 def _with_deal_terms(rng: random.Random, made: World) -> World:
-    """The deal with terms of its own on owners, and with an agreement on just what it sells."""
+    """Returns the world with random terms on owners and an agreement on the deal's purposes."""
     chosen = rng.choice(("refuse", "refuse", "accept"))
     rights = made.deal.rights.model_copy(update={"copyright_conflicts": chosen})
     signed = list(made.deal.agreements)
@@ -165,7 +165,7 @@ def _with_deal_terms(rng: random.Random, made: World) -> World:
 
 
 def _grant_changes(rng: random.Random, made: World) -> Row:
-    """Now and then a word of the agency's own on a purpose, and none on how the asset was made."""
+    """Returns occasional changes: a grant for a purpose, and no digital source type."""
     changes: Row = {}
     if rng.random() < 0.4:
         purpose = rng.choice(made.deal.judged_purposes)
@@ -192,7 +192,7 @@ def _random_reading(rng: random.Random, row: Row, likely: list[Purpose]) -> Read
 
 
 def make_random_signal(rng: random.Random, value: Permission, likely: list[Purpose]) -> Signal:
-    """A word of a file or a server, mostly of the first of the purposes."""
+    """Returns a signal of a file or a server, mostly about one of the likely purposes."""
     origin = rng.choice((Origin.FILE, Origin.SERVER))
     purpose = rng.choice(likely[:2] if rng.random() < 0.7 else likely)
     where = rng.choice(("XMP plus:DataMining", "XMP tdm:reservation"))
@@ -203,7 +203,7 @@ def make_random_signal(rng: random.Random, value: Permission, likely: list[Purpo
 
 
 def make_random_fault(rng: random.Random) -> ReadingFault:
-    """Something that cannot be read."""
+    """Returns metadata that cannot be read."""
     origin = rng.choice((Origin.FILE, Origin.SERVER, Origin.SERVER))
     return ReadingFault(origin, f"{origin} part", "cut short", raw_sha256("cut"))
 
@@ -211,7 +211,7 @@ def make_random_fault(rng: random.Random) -> ReadingFault:
 def _random_assertion(
     rng: random.Random, kind: AssertionKind, row: Row, noise: float
 ) -> FileAssertion | None:
-    """Mostly nothing, else mostly what the catalogue says too."""
+    """Returns mostly no assertion, or else mostly one that agrees with the catalogue."""
     odd = rng.random() < noise
     if not odd and rng.random() < 0.7:
         return None

@@ -1,4 +1,4 @@
-"""A world in which every rule is satisfied, to be changed one thing at a time."""
+"""Builds a case that satisfies every rule, of which tests change one thing at a time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHOT = date(2025, 1, 1)
 
 
 def deal_values(**changes: Any) -> Row:
-    """A deal as TOML gives it; a section's keys are changed as `rights={...}`."""
+    """Returns a deal as parsed TOML; the keys of a section are changed as `rights={...}`."""
     row: Row = {
         "deal_id": "acme-2026-01",
         "buyer": "Acme Models",
@@ -54,7 +54,7 @@ def deal_with_rights(**changes: str) -> Deal:
 
 
 def asset(**changes: Any) -> Row:
-    """An asset that every rule clears, without people or property."""
+    """Returns an asset that every rule clears, without people or property."""
     row: Row = {
         "asset_id": "a-1",
         "media_uri": "a-1.jpg",
@@ -77,7 +77,7 @@ def split_shares(*shares: tuple[str | None, int | None]) -> list[ContributorShar
 
 
 def event(value: str, minutes: int = -60, who: str = "c-1", **changes: Any) -> Row:
-    """A consent, so many minutes after `AS_OF`."""
+    """Returns a consent event, `minutes` after `AS_OF`."""
     row: Row = {
         "contributor_id": who,
         "purpose": "all",
@@ -88,7 +88,7 @@ def event(value: str, minutes: int = -60, who: str = "c-1", **changes: Any) -> R
 
 
 def release(**changes: Any) -> Row:
-    """A model release without a fault."""
+    """Returns a model release without faults."""
     row: Row = {
         "release_id": "r-1",
         "kind": "model",
@@ -117,7 +117,7 @@ def rights_index(
     contributors: Sequence[str] = ("c-1", "c-2"),
     as_of: datetime = AS_OF,
 ) -> RightsIndex:
-    """What screening joins to; without consents given, everyone allows everything."""
+    """Returns the index for screening; if no consents are given, everyone allows everything."""
     events = [event("allow", who=who) for who in contributors] if consents is None else consents
     return build_rights_index(
         pa.Table.from_pylist([{"contributor_id": c} for c in contributors], CONTRIBUTORS_SCHEMA),
@@ -131,7 +131,7 @@ def rights_index(
 def reason_codes(
     assets: Sequence[Row], terms: Deal, joined: RightsIndex, repeated: Sequence[bool] | None = None
 ) -> list[set[str]]:
-    """The reasons of each asset; what is said in detail must name none for no reason."""
+    """Returns the reason codes of each asset."""
     table = pa.Table.from_pylist(list(assets), ASSETS_SCHEMA)
     twice = np.zeros(len(assets), np.bool_) if repeated is None else np.array(repeated, np.bool_)
     mask = screen_batch(table, joined, terms, twice)
@@ -139,7 +139,7 @@ def reason_codes(
 
 
 def details(assets: Sequence[Row], terms: Deal, joined: RightsIndex) -> list[str]:
-    """The detail of each asset, all of which must be refused."""
+    """Returns the detail of each asset; all must be refused."""
     table = pa.Table.from_pylist(list(assets), ASSETS_SCHEMA)
     mask = screen_batch(table, joined, terms, np.zeros(len(assets), np.bool_))
     assert (mask != 0).all()
@@ -147,7 +147,7 @@ def details(assets: Sequence[Row], terms: Deal, joined: RightsIndex) -> list[str
 
 
 def screened_codes(row: Row, terms: Deal | None = None, **joined: Any) -> set[str]:
-    """The reasons of one asset."""
+    """Returns the reasons of one asset."""
     terms = terms or deal()
     [found] = reason_codes([row], terms, rights_index(terms, **joined))
     return found

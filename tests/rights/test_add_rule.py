@@ -43,7 +43,7 @@ def copied(tmp_path: Path) -> Path:
 
 
 def add_record(file: Path, record: str) -> None:
-    """Adds a record at the end of a module's rules."""
+    """Appends a record to a module's rules."""
     text = file.read_text()
     end = ")\n"
     assert text.endswith(f"    ),\n{end}")
@@ -64,13 +64,13 @@ def what_it_says(root: Path) -> dict[str, Any]:
     return answer
 
 
-def test_without_a_new_rule_the_asset_is_cleared(copied: Path) -> None:
+def test_asset_is_cleared_without_the_new_rule(copied: Path) -> None:
     answer = what_it_says(copied)
     assert answer["codes"] == answer["odrl"] == answer["docs"] == []
     assert answer["detail"] is None and "language" not in answer["said"]
 
 
-def test_a_rule_about_assets_is_one_record(copied: Path) -> None:
+def test_asset_rule_is_one_record(copied: Path) -> None:
     add_record(copied / RULES / "selection.py", ASSET_RULE)
     answer = what_it_says(copied)
     assert answer["codes"] == ["language.not_english"]
@@ -92,10 +92,10 @@ def test_a_rule_about_assets_is_one_record(copied: Path) -> None:
     }
 
 
-def test_a_rule_about_releases_is_one_record(copied: Path) -> None:
+def test_release_rule_is_one_record(copied: Path) -> None:
     add_record(copied / RULES / "release_faults.py", RELEASE_RULE)
     answer = what_it_says(copied)
-    # The asset has one release, which is now invalid: what is missing is told before why.
+    # The asset's only release is now invalid; the missing release is listed before its cause.
     assert answer["codes"] == ["release.model_missing", "release.endless"]
     assert answer["detail"] == "people_count=1; release_ids=[r-1]"
     assert answer["seen"]["release.endless"] == ["release_ids=[r-1]", "r-1: valid_until=None"]

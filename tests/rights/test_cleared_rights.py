@@ -1,4 +1,4 @@
-"""What the catalogue leaves of a cleared asset's rights: inference, its last day, agreements."""
+"""The rights that a cleared asset has by the catalogue: inference, last day and agreements."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def held(row: Row) -> set[tuple[str, str, str]]:
     return {(item["purpose"], item["contributor_id"], item["ref"]) for item in row["agreements"]}
 
 
-def test_nothing_special() -> None:
+def test_ordinary_asset_has_full_rights() -> None:
     row = one()
     assert row["inference"] is True
     assert row["usable_until"] is None
@@ -80,7 +80,7 @@ def test_nothing_special() -> None:
 
 
 @pytest.mark.parametrize("value", ["deny", "conditional", "unknown", "?"])
-def test_a_contributor_who_does_not_allow_it_closes_inference(value: str) -> None:
+def test_contributor_without_consent_prevents_inference(value: str) -> None:
     terms = deal_with_rights(**APART)
     no = event(value, who="c-2", purpose="inference")
     consents = [event("allow"), event("allow", -90, who="c-2"), no]
@@ -92,7 +92,7 @@ def test_a_contributor_who_does_not_allow_it_closes_inference(value: str) -> Non
     assert [row["inference"] for row in found] == [True, False, True]
 
 
-def test_silence_closes_inference_where_the_deal_does_without() -> None:
+def test_no_consent_prevents_inference_under_pack_without() -> None:
     yes = [event("allow", purpose="train_gen")]
     assert one(terms=deal_with_rights(**APART), consents=yes)["inference"] is False
     assert one(terms=deal_with_rights(inference="unless-denied"), consents=yes)["inference"] is True
@@ -105,7 +105,7 @@ def test_silence_closes_inference_where_the_deal_does_without() -> None:
         *(("deny", False), ("conditional", False), ("Allow", False), ("", False)),
     ],
 )
-def test_the_catalogues_word_on_inference(grant: str | None, open_: bool) -> None:
+def test_catalogue_grant_decides_on_inference(grant: str | None, open_: bool) -> None:
     row = asset(grant_inference=grant)
     assert one(row, terms=deal_with_rights(**APART))["inference"] is open_
     covering = deal(rights=APART, agreements=[signed(1, "inference")])
@@ -151,11 +151,11 @@ def test_usable_until(
 # Agreements.
 
 
-def test_the_yes_that_holds_names_its_agreement() -> None:
+def test_consent_in_force_names_its_agreement() -> None:
     both = {("train_gen", "c-1", "A-2"), ("inference", "c-1", "A-2")}
     old, new = event("allow", -9, agreement_ref="A-1"), event("allow", -8, agreement_ref=" A-2 ")
     assert held(one(consents=[new, old])) == both
-    # A yes without a name ends no agreement; anything else ends it for good.
+    # An allow without an agreement does not end one; any other event ends it for good.
     assert held(one(consents=[event("allow", -7), new, old])) == both
     for no in ("deny", "conditional", "unknown"):
         assert held(one(consents=[event("allow", -6), event(no, -7), new])) == set()
@@ -167,13 +167,13 @@ def test_the_yes_that_holds_names_its_agreement() -> None:
         assert held(one(consents=[event("allow", agreement_ref=nothing)])) == set()
 
 
-def test_a_particular_yes_has_its_own_agreement() -> None:
+def test_consent_for_one_asset_has_its_own_agreement() -> None:
     general = event("allow", -9, agreement_ref="A-1", purpose="train_gen")
     own = event("allow", -20, agreement_ref="A-2", purpose="train_gen", asset_id="a-1")
     first, other = stand(asset(), asset(asset_id="a-2"), consents=[general, own])
     assert held(first) == {("train_gen", "c-1", "A-2")}
     assert held(other) == {("train_gen", "c-1", "A-1")}
-    # A yes of its own that names none does not end the general agreement; a no of its own does.
+    # For one asset, an allow without an agreement keeps the general agreement; a denial ends it.
     unnamed = own | {"agreement_ref": None}
     assert held(one(consents=[general, unnamed])) == {("train_gen", "c-1", "A-1")}
     refused = event("deny", -5, purpose="train_gen", asset_id="a-1")
@@ -181,7 +181,7 @@ def test_a_particular_yes_has_its_own_agreement() -> None:
     assert held(one(consents=[general, refused, again])) == set()
 
 
-def test_the_deals_agreements_stand_in_where_a_yes_names_none() -> None:
+def test_deal_agreement_applies_where_a_consent_names_none() -> None:
     agreements = [
         signed(0, "train_gen", when=TODAY + DAY),
         signed(1, "train_gen", "search"),
@@ -196,7 +196,7 @@ def test_the_deals_agreements_stand_in_where_a_yes_names_none() -> None:
     assert agreements_by_purpose(found["contributors"], found["agreements"]) == {GEN: "A-9, D-2"}
 
 
-def test_every_asset_has_its_own() -> None:
+def test_agreements_are_per_asset() -> None:
     consents = [event("allow", agreement_ref="A-1"), event("allow", who="c-2")]
     rows = [
         asset(asset_id="a-1", contributors=split_shares(("c-2", 10_000))),
@@ -207,7 +207,7 @@ def test_every_asset_has_its_own() -> None:
     assert [held(row) for row in stand(*rows, consents=consents)] == [set(), by_c1, by_c1]
 
 
-def test_covered_purposes_are_those_that_everybody_signed() -> None:
+def test_covered_purposes_are_signed_by_all_contributors() -> None:
     def item(purpose: Purpose, who: str, ref: str) -> Agreement:
         return {"purpose": purpose.value, "contributor_id": who, "ref": ref}
 
@@ -219,7 +219,7 @@ def test_covered_purposes_are_those_that_everybody_signed() -> None:
     assert agreements_by_purpose(TWO, []) == {}
 
 
-def test_the_deals_agreement() -> None:
+def test_deal_agreement_covers_its_contributors() -> None:
     terms = deal(
         agreements=[
             signed(1, "train_gen", who=("c-1",)),

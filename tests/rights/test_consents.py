@@ -1,4 +1,4 @@
-"""Rule 8: what a contributor's dated yes and no come to."""
+"""Rule 8: how a contributor's dated consents and denials combine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def infer(value: str, minutes: int = -60, **changes: Any) -> Row:
 
 
 def here(value: str, minutes: int = -60, **changes: Any) -> Row:
-    """An event for the asset a-1 alone."""
+    """Returns an event for the asset a-1 only."""
     return event(value, minutes, asset_id="a-1", **changes)
 
 
@@ -55,7 +55,7 @@ CASES: list[tuple[str, list[Row], str]] = [
         [train("deny"), infer("conditional")],
         "consent.denied consent.conditional",
     ),
-    # The latest holds; `all` and the purpose are one line.
+    # The latest event is in force; events for `all` and for the purpose form one history.
     ("a later yes", [event("deny", -2), event("allow", -1)], ""),
     ("a later no", [event("allow", -2), event("deny", -1)], "consent.withdrawn"),
     ("order of rows is no matter", [event("deny", -1), event("allow", -2)], "consent.withdrawn"),
@@ -68,7 +68,7 @@ CASES: list[tuple[str, list[Row], str]] = [
     ("no, yes, no", [event("deny", -3), event("allow", -2), event("deny", -1)],
      "consent.withdrawn"),
     ("no, no", [event("deny", -3), event("deny", -1)], "consent.denied"),
-    # At the same instant the strictest holds.
+    # Among events at the same instant, the strictest is in force.
     ("yes and no", [event("allow"), event("deny")], "consent.denied"),
     ("no and yes", [event("deny"), event("allow")], "consent.denied"),
     ("yes and perhaps", [event("allow"), event("conditional")], "consent.conditional"),
@@ -79,7 +79,7 @@ CASES: list[tuple[str, list[Row], str]] = [
      "consent.denied"),
     ("yes and no, after a yes", [event("allow", -90), event("allow"), event("deny")],
      "consent.withdrawn"),
-    # Narrowed to the asset.
+    # Limited to the asset.
     ("a yes for the asset alone", [here("allow")], ""),
     ("a yes for another asset", [event("allow", asset_id="a-2")], "consent.missing"),
     ("a no for another asset", [event("allow"), event("deny", asset_id="a-2")], ""),
@@ -103,7 +103,7 @@ CASES: list[tuple[str, list[Row], str]] = [
      [event("allow", -2), here("deny", -1, purpose="inference")], "consent.withdrawn"),
     ("narrowed to the asset and another purpose",
      [event("allow", -2), here("deny", -1, purpose="index")], ""),
-    # Somebody else's word.
+    # Events of another contributor.
     ("another contributor's yes", [event("allow", who="c-2")], "consent.missing"),
     ("another contributor's no", [event("allow"), event("deny", -1, who="c-2")], ""),
 ]  # fmt: skip
@@ -112,7 +112,7 @@ CASES: list[tuple[str, list[Row], str]] = [
 @pytest.mark.parametrize(
     ("events", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_consents(events: list[Row], expected: str) -> None:
+def test_consents_combine_to_the_expected_reason(events: list[Row], expected: str) -> None:
     assert screened_codes(asset(), consents=events) == set(expected.split())
 
 
@@ -120,7 +120,7 @@ def test_consents(events: list[Row], expected: str) -> None:
     ("events", "expected"),
     [
         ([train("allow")], ""),
-        # Who says that they do not know is not silent.
+        # An explicit "unknown" is not the same as no event.
         ([train("allow"), infer("unknown")], "consent.missing"),
         ([train("allow"), infer("deny", -2), infer("unknown", -1)], "consent.missing"),
         ([train("allow"), infer("allow")], ""),
@@ -130,23 +130,25 @@ def test_consents(events: list[Row], expected: str) -> None:
         ([event("deny", -2), train("allow", -1)], "consent.denied"),
         ([infer("allow")], "consent.missing"),
         ([], "consent.missing"),
-        # Silence in general lifts no particular no.
+        # No general event does not lift a denial for the asset.
         ([train("allow"), here("deny", -2, purpose="inference"), infer("unknown", -1)],
          "consent.denied"),
         ([train("allow"), here("deny", purpose="inference"), infer("unknown")], "consent.denied"),
     ],
 )  # fmt: skip
-def test_unless_denied_lets_silence_on_inference_pass(events: list[Row], expected: str) -> None:
+def test_unless_denied_accepts_missing_consent_to_inference(
+    events: list[Row], expected: str
+) -> None:
     assert screened_codes(asset(), SILENT, consents=events) == set(expected.split())
 
 
-def test_inference_that_is_sold_needs_a_yes() -> None:
+def test_licensed_inference_needs_consent() -> None:
     terms = deal(purposes=["train_gen", "inference"], rights={"inference": "unless-denied"})
     assert screened_codes(asset(), terms, consents=[train("allow")]) == {"consent.missing"}
     assert screened_codes(asset(), terms, consents=[train("allow"), infer("allow")]) == set()
 
 
-def test_events_after_as_of_have_not_happened() -> None:
+def test_events_after_as_of_are_ignored() -> None:
     yes, no = event("allow", given_at=AS_OF - TICK), event("deny")
     assert screened_codes(asset(), consents=[yes, no | {"given_at": AS_OF + TICK}]) == set()
     assert screened_codes(asset(), consents=[yes, no | {"given_at": AS_OF}]) == {
@@ -156,7 +158,7 @@ def test_events_after_as_of_have_not_happened() -> None:
     assert screened_codes(asset(), consents=[event("allow", 0)]) == set()
 
 
-def test_the_same_record_read_at_different_instants() -> None:
+def test_consents_depend_on_as_of() -> None:
     events = [event("allow", -30), event("deny", -20), event("allow", -10)]
     at = [
         screened_codes(asset(), consents=events, as_of=events[0]["given_at"] - TICK),
@@ -165,14 +167,14 @@ def test_the_same_record_read_at_different_instants() -> None:
     assert at == [{"consent.missing"}, set(), {"consent.withdrawn"}, set()]
 
 
-def test_times_before_1970() -> None:
+def test_consents_before_1970() -> None:
     old = datetime(1969, 12, 31, 23, 59, tzinfo=UTC)
     assert screened_codes(asset(), consents=[event("allow", given_at=old)]) == set()
     events = [event("allow", given_at=old), event("deny", given_at=old + TICK)]
     assert screened_codes(asset(), consents=events) == {"consent.withdrawn"}
 
 
-def test_every_contributor_is_asked() -> None:
+def test_every_contributor_must_consent() -> None:
     both = asset(contributors=split_shares(("c-1", 5_000), ("c-2", 5_000)))
     assert screened_codes(both, consents=[event("allow")]) == {"consent.missing"}
     mixed = [event("deny"), event("conditional", who="c-2")]
@@ -190,10 +192,10 @@ def test_every_contributor_is_asked() -> None:
         ("é", "x", "e", "́x"),
     ],
 )
-def test_ids_that_look_alike_when_joined(
+def test_pairs_with_equal_concatenation_are_distinct(
     who: str, which: str, other_who: str, other_which: str
 ) -> None:
-    """A yes for one contributor and asset is not one for another pair."""
+    """A consent for one pair of contributor and asset does not apply to another pair."""
     terms: Deal = deal()
     joined = rights_index(
         terms,

@@ -1,4 +1,4 @@
-"""A library whose answers are known row by row, because it was made for them."""
+"""A demo library whose expected decision is known for every row."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("demo", DEALS, ids=lambda demo: demo.deal_id)
-def test_every_row_is_decided_as_it_was_made(library: Path, demo: DemoDeal) -> None:
+def test_every_row_has_its_planted_decision(library: Path, demo: DemoDeal) -> None:
     deal = load_deal(library.parent / demo.file_name)
     tables = {path.stem: pq.read_table(path) for path in library.glob("*.parquet")}
     assets = tables["assets"]

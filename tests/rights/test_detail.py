@@ -1,4 +1,4 @@
-"""What is said of a refusal: the values seen, in one line, with the names that matter."""
+"""Details of refusals: the values seen, on one line, with the names that matter."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def detail(row: Row, **joined: Any) -> str:
         ({"status": "a\nb\u2028c\x1b[0m"}, r"status=a\nb\u2028c\x1b[0m"),
     ],
 )
-def test_the_value_seen(changes: dict[str, Any], expected: str) -> None:
+def test_detail_has_the_value_seen(changes: dict[str, Any], expected: str) -> None:
     assert expected in detail(asset(**changes))
 
 
-def test_a_value_is_said_once_for_several_reasons() -> None:
+def test_value_is_listed_once_for_several_reasons() -> None:
     line = detail(asset(people_count=2, minors=None))
     assert line.count("people_count=2") == line.count("release_ids=None") == 1
 
 
-def test_consents_name_who_and_which_purpose() -> None:
+def test_consent_details_name_contributor_and_purpose() -> None:
     row = asset(contributors=split_shares(("c-1", 5_000), ("c-2", 5_000)))
     events = [
         event("allow", -90),
@@ -64,7 +64,7 @@ def test_consents_name_who_and_which_purpose() -> None:
     assert "of c-1: deny" in detail(asset(), consents=[event("deny")])
 
 
-def test_a_silence_that_passes_is_not_held_against_anyone() -> None:
+def test_accepted_missing_consent_is_not_listed() -> None:
     terms = deal_with_rights(inference="unless-denied")
     line = detail(asset(), terms=terms, consents=[event("deny", purpose="train_gen")])
     assert line == "consent train_gen of c-1: deny"
@@ -78,13 +78,13 @@ def test_names_cannot_break_the_line() -> None:
     assert "of None: none" in line
 
 
-def test_releases() -> None:
+def test_release_details() -> None:
     row = asset(people_count=1, minors=False, release_ids=["r-1"])
     line = detail(row, releases=[release(ml_use="deny")])
     assert line == "people_count=1; release_ids=[r-1]"
 
 
-def test_long_values_are_cut() -> None:
+def test_long_detail_values_are_shortened() -> None:
     assert one_line("x" * 300) == "x" * 300
     assert one_line("x" * 301) == "x" * 300 + "…"
     assert one_line(list(range(20))).endswith("18, 19]")
@@ -92,5 +92,5 @@ def test_long_values_are_cut() -> None:
     assert len(detail(asset(territories_in=["UK"] * 100_000))) < 500
 
 
-def test_no_refusals_no_lines() -> None:
+def test_no_refusals_give_no_details() -> None:
     assert details([], deal(), rights_index(deal())) == []

@@ -1,4 +1,4 @@
-"""Rules 17 to 20, one at a time: what a file states, against the catalogue, both ways."""
+"""Rules 17 to 20, one at a time: a file's statements that agree with the catalogue or conflict."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LESS = {"people_count": -1}
         ("mr-umr", [], [_NOBODY, _SOMEBODY, _UNKNOWN]),
     ],
 )
-def test_a_model_release_status(status: str, fits: list[Row], conflicts: list[Row]) -> None:
+def test_model_release_status(status: str, fits: list[Row], conflicts: list[Row]) -> None:
     claim = make_assertion(K.MODEL_RELEASE, status)
     for row in fits:
         assert resolved_codes(claim, **row) == []
@@ -49,7 +49,7 @@ def test_a_model_release_status(status: str, fits: list[Row], conflicts: list[Ro
         ("MR-UMR", [], [True, False, None]),
     ],
 )
-def test_a_property_release_status(
+def test_property_release_status(
     status: str, fits: list[bool | None], conflicts: list[bool | None]
 ) -> None:
     claim = make_assertion(K.PROPERTY_RELEASE, status)
@@ -63,7 +63,7 @@ def test_a_property_release_status(
 
 
 @pytest.mark.parametrize("kind", [K.MODEL_RELEASE_ID, K.PROPERTY_RELEASE_ID])
-def test_release_ids_stand_in_the_catalogue(kind: AssertionKind) -> None:
+def test_release_ids_must_be_in_the_catalogue(kind: AssertionKind) -> None:
     one, two = make_assertion(kind, "r-1"), make_assertion(kind, "r-2")
     assert resolved_codes(one, two, release_ids=["r-2", "r-1", "r-3"]) == []
     assert resolved_codes(one, release_ids=None) == ["conflict.release_ids"]
@@ -88,7 +88,7 @@ def test_release_ids_stand_in_the_catalogue(kind: AssertionKind) -> None:
     ],
 )
 @pytest.mark.parametrize("licence_class", ["creative", "editorial"])
-def test_ages(age: str, of_minors: bool, licence_class: str) -> None:
+def test_age_disclosures(age: str, of_minors: bool, licence_class: str) -> None:
     claim = make_assertion(K.MINOR_AGE, age)
     for minors in (True, False, None):
         no = resolve_case(claim, minors=minors, licence_class=licence_class)
@@ -98,7 +98,7 @@ def test_ages(age: str, of_minors: bool, licence_class: str) -> None:
 
 
 @pytest.mark.parametrize("minors", [True, False, None])
-def test_an_age_that_says_nothing_and_one_that_nobody_knows(minors: bool | None) -> None:
+def test_unknown_age_disclosures(minors: bool | None) -> None:
     assert resolved_codes(make_assertion(K.MINOR_AGE, "AG-UNK"), minors=minors) == []
     for age in ("AG-A14", "AG-A26", "17", ""):
         assert resolved_codes(make_assertion(K.MINOR_AGE, age), minors=minors) == [
@@ -131,7 +131,7 @@ _PREFIX = "http://cv.iptc.org/newscodes/digitalsourcetype/"
         ("digitalCapture", None, [], []),
     ],
 )
-def test_how_it_was_made(
+def test_digital_source_types(
     said: str, stated: str | None, refusing: list[str], labelling: list[str]
 ) -> None:
     claim = make_assertion(K.SOURCE_TYPE, said)
@@ -144,7 +144,7 @@ def test_how_it_was_made(
         assert f"{claim.where}={said}, digital_source_type={stated}" in labelled.detail
 
 
-def test_the_file_is_believed_where_the_catalogue_is_silent_and_the_worst_of_it() -> None:
+def test_strictest_file_statement_counts_if_the_catalogue_has_none() -> None:
     claims = [
         make_assertion(K.SOURCE_TYPE, "print"),
         make_assertion(K.SOURCE_TYPE, "algorithmicMedia"),
@@ -186,7 +186,7 @@ def test_copyright_notices(notices: list[tuple[str, str]], conflict: bool) -> No
         assert resolved_codes(*order, terms=deal_with_rights(copyright_conflicts="accept")) == []
 
 
-def test_who_made_it_is_not_who_owns_it() -> None:
+def test_creator_is_not_a_copyright_owner() -> None:
     made = [
         make_assertion(K.CREATOR, "Ann Bell", _EXIF),
         make_assertion(K.CREATOR, "Bo Carr", _XMP),
@@ -194,7 +194,7 @@ def test_who_made_it_is_not_who_owns_it() -> None:
     assert resolved_codes(*made) == []
 
 
-def test_what_does_not_refuse_is_carried() -> None:
+def test_constraints_are_carried_with_the_sample() -> None:
     codes_ = [(K.ALTERATION, "AL-FLP"), (K.ALTERATION, "AL-CRP"), (K.FILE_CONSTRAINT, "IF-MFT")]
     claims = [make_assertion(kind, code) for kind, code in [*codes_, (K.ALTERATION, "AL-CRP")]]
     carried = resolve_case(*claims)
@@ -206,7 +206,7 @@ def test_what_does_not_refuse_is_carried() -> None:
     }
 
 
-def test_detail_is_one_line_whatever_is_said() -> None:
+def test_detail_is_one_line_for_any_value() -> None:
     for kind in AssertionKind:
         for text in ("a\nb\u2028c\x1b[0m", "\ud800", "x" * 5000):
             resolve_case(FileAssertion(kind, text, "XMP plus:x", raw_sha256(text)))

@@ -1,4 +1,4 @@
-"""Whatever form a batch's columns have in memory, its assets are judged alike."""
+"""Screening gives the same result whatever form a batch's columns have in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.rights.worlds import CONTRIBUTORS, make_world
 
 
 def as_dictionaries(table: pa.Table) -> pa.Table:
-    """Texts as Parquet keeps them: each once, and numbers."""
+    """Returns the table with texts as dictionaries, as Parquet stores them."""
     columns = []
     for field, values in zip(table.schema, table.columns, strict=True):
         array: Column = values.combine_chunks()
@@ -44,7 +44,7 @@ def _offsets(lists: Column) -> npt.NDArray[np.int32]:
 
 
 def in_the_middle(table: pa.Table) -> pa.Table:
-    """As a slice of a larger table, nothing of which begins at 0."""
+    """Returns the table as a slice of a larger one, so that no offset starts at 0."""
     return pa.concat_tables([table[:13], table, table[:5]]).combine_chunks()[13 : 13 + len(table)]
 
 
@@ -54,7 +54,9 @@ def in_chunks(table: pa.Table) -> pa.Table:
 
 @pytest.mark.parametrize("form", [as_dictionaries, in_the_middle, in_chunks])
 @pytest.mark.parametrize("seed", range(12))
-def test_the_form_changes_nothing(seed: int, form: Callable[[pa.Table], pa.Table]) -> None:
+def test_column_form_does_not_change_the_result(
+    seed: int, form: Callable[[pa.Table], pa.Table]
+) -> None:
     world = make_world(seed, 150)
     joined = rights_index(world.deal, world.consents, world.releases, CONTRIBUTORS)
     table = pa.Table.from_pylist(world.assets, ASSETS_SCHEMA)
@@ -65,7 +67,7 @@ def test_the_form_changes_nothing(seed: int, form: Callable[[pa.Table], pa.Table
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nothing_to_screen(seed: int) -> None:
+def test_screening_an_empty_batch(seed: int) -> None:
     world = make_world(seed, 3)
     joined = rights_index(world.deal, world.consents, world.releases, CONTRIBUTORS)
     table = pa.Table.from_pylist([], ASSETS_SCHEMA)

@@ -1,4 +1,4 @@
-"""Which keys of the deal govern a reason, found out by changing one key and nothing else."""
+"""Finds which keys of the deal govern a reason, by changing one key at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Codes = set[str]
 _YEAR = timedelta(days=365)
 _EVERYTHING = [purpose.value for purpose in PURPOSES]
 _SIGNED = {"ref": "x", "signed_at": date(2020, 1, 1), "contributors": ["all"]}
-# Other values of each key; those of a key of words are all that it can have.
+# Other values of each key; for keys with a closed list of words, all of them.
 CHANGES: dict[str, list[Any]] = {
     "purposes": [[purpose] for purpose in _EVERYTHING],
     "territory": [["WORLD"], ["US"], ["NO"], ["DE"], ["JP"]],
@@ -49,16 +49,16 @@ CHANGES: dict[str, list[Any]] = {
         if (words := allowed_values(f"rights.{name}"))
     },
 }
-# Too few sound releases are the consequence of faults that releases have, or of there being none.
+# A lack of valid releases is a consequence of faults in releases, or of missing ones.
 SHORTAGES = {"release.model_missing", "release.property_missing", "release.guardian_missing"}
 RESOLVED = {"file", "server", "conflict"}
-# Worlds that show every key at work between them; with others, none more was found (40 of each).
+# Seeds of worlds that together show the effect of every key; 40 others of each showed no more.
 SCREENING = (0, 1, 2, 3, 4, 5, 10, 11, 19, 42)
 RESOLVING = (0, 1, 2, 4, 6)
 
 
 def changed(deal: Deal) -> Iterator[tuple[str, Deal]]:
-    """The deal with one key changed, in every way that makes a deal."""
+    """Yields the deal with one key changed, in every way that gives a valid deal."""
     for key, values in CHANGES.items():
         section, _, name = key.rpartition(".")
         for value in values:
@@ -71,7 +71,7 @@ def changed(deal: Deal) -> Iterator[tuple[str, Deal]]:
 
 
 def lifted(before: Iterable[Codes], after: Iterable[Codes], consequences: Codes) -> Iterator[str]:
-    """The reason that a change took away, wherever it was one alone and nothing came for it."""
+    """Yields reasons that a change removed, if it removed only one and added none."""
     for was, now in zip(before, after, strict=True):
         if now < was and len(gone := was - now - consequences) == 1:
             yield from gone
@@ -81,7 +81,7 @@ def declared(codes: Iterable[str]) -> dict[str, set[str]]:
     return {code: set(keys) for code in codes if (keys := REASONS[code].governed_by)}
 
 
-def test_what_governs_screening() -> None:
+def test_governing_keys_of_screening() -> None:
     found: defaultdict[str, set[str]] = defaultdict(set)
     for seed in SCREENING:
         made = make_world(seed, 250)
@@ -92,19 +92,19 @@ def test_what_governs_screening() -> None:
     assert found == declared(rule.code for rule in SCREENING_RULES)
 
 
-def test_what_governs_resolving() -> None:
+def test_governing_keys_of_resolving() -> None:
     found: defaultdict[str, set[str]] = defaultdict(set)
     for seed in RESOLVING:
         made = make_signal_world(seed)
         before = resolved(made)
         for key, deal in changed(made.world.deal):
             after = resolved(made.with_changes(deal=deal))
-            both = sorted(before.keys() & after.keys())  # the catalogue clears them under both
+            both = sorted(before.keys() & after.keys())  # cleared by the catalogue under both deals
             was, now = [before[name] for name in both], [after[name] for name in both]
             pairs = list(zip(was, now, strict=True))
             for code in lifted(was, now, {"conflict.grant"}):
                 found[code].add(key)
-            # It always comes with the no that it contradicts.
+            # This conflict always comes with the denial that it is about.
             if any("conflict.grant" in one - two and two < one for one, two in pairs):
                 found["conflict.grant"].add(key)
     assert found == declared(code for code in REASONS if code.partition(".")[0] in RESOLVED)

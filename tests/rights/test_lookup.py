@@ -1,4 +1,4 @@
-"""The tables of texts and pairs against Arrow's own look-up and Python's dictionaries."""
+"""The look-ups of texts and pairs, compared with Arrow's look-up and Python's dictionaries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipelines.rights.lookup import PairIndex, StringIndex
 from pipelines.storage.columns import Column, join_text
 
-# All multipliers are then 1 and all masks nothing: texts that swap their words share a hash.
+# All multipliers become 1 and all masks 0, so that texts with swapped words have equal hashes.
 PLAIN = bytes(256)
 LETTERS = st.text(st.sampled_from("ab\0é漢😀"), max_size=12)
 LONG = st.builds(lambda piece, times: piece * times, LETTERS, st.integers(1, 60))
@@ -25,7 +25,7 @@ TYPES = st.sampled_from([pa.string(), pa.large_string()])
 
 
 def by_arrow(values: Column, known: Column) -> list[int]:
-    """Arrow's answer, in which alone a null finds a null."""
+    """Returns Arrow's answer, in which, unlike ours, nulls match nulls."""
     known = known.cast(pa.large_string())
     found = pc.index_in(values.cast(pa.large_string()), value_set=known)
     found = pc.if_else(pc.is_valid(values), found, -1)
@@ -45,7 +45,7 @@ def strings(*texts: str | None) -> Column:
 @pytest.mark.long
 @settings(max_examples=400)
 @given(TEXTS, TEXTS, TYPES, TYPES, st.data())
-def test_as_arrow_finds_them(
+def test_lookup_agrees_with_arrow(
     known: list[str | None],
     values: list[str | None],
     known_type: pa.DataType,
@@ -65,7 +65,7 @@ def test_as_arrow_finds_them(
     assert looked_up(asked, halves) == expected
 
 
-def test_many() -> None:
+def test_lookup_of_many_texts() -> None:
     rng = np.random.default_rng(5)
     known = join_text("id-", pa.array(rng.permutation(50_000)).cast(pa.string()), "")
     values = join_text("id-", pa.array(rng.integers(0, 80_000, 70_000)).cast(pa.string()), "")
@@ -75,8 +75,8 @@ def test_many() -> None:
     assert looked_up(values, known, PLAIN) == expected
 
 
-def test_texts_that_share_a_hash_are_told_apart() -> None:
-    # Two words in the one order and in the other have the same sum, unless a secret weighs them.
+def test_texts_with_equal_hashes_are_distinguished() -> None:
+    # Two words have the same sum in either order unless they have secret weights.
     known = [f"{n:08d}{m:08d}" for n in range(30) for m in range(30)]
     values = [text[8:] + text[:8] for text in known] + [f"{n:08d}{99:08d}" for n in range(30)]
     index = StringIndex(strings(*known), PLAIN)
@@ -84,19 +84,19 @@ def test_texts_that_share_a_hash_are_told_apart() -> None:
     expected = [place.get(text, -1) for text in values]
     assert index.positions(strings(*values)).tolist() == expected
     shared = len(known) - len(np.unique(index._keys[:-1] & index._hash_mask))
-    assert shared >= 400  # what this test is about
+    assert shared >= 400  # otherwise this test proves nothing
 
 
-def test_the_first_of_the_same_counts() -> None:
+def test_first_of_repeated_texts_counts() -> None:
     known = strings("b", None, "a", "b", "a", "c" * 500, "c" * 500)
     assert looked_up(strings("a", "b", "c" * 500, None, "d"), known) == [2, 0, 5, -1, -1]
     many = StringIndex(strings(*["x", "y"] * 20_000))
     assert many.positions(strings("y", "x", "z")).tolist() == [1, 0, -1]
     assert len(many) == 40_000
-    assert len(many._keys) == 3  # x, y and the end: no walk goes past their repetitions
+    assert len(many._keys) == 3  # x, y and the end; repetitions are not stored
 
 
-def test_nothing_known_and_nothing_asked() -> None:
+def test_empty_lookups() -> None:
     assert looked_up(strings("a", ""), strings()) == [-1, -1]
     assert looked_up(strings("a"), pa.chunked_array([], pa.string())) == [-1]
     assert looked_up(strings("a"), pa.nulls(2, pa.string())) == [-1]
@@ -106,7 +106,7 @@ def test_nothing_known_and_nothing_asked() -> None:
 
 
 @pytest.mark.parametrize("size", [7, 8, 9, 15, 16, 17, 127, 128, 129, 10_000])
-def test_the_last_byte_and_the_length_count(size: int) -> None:
+def test_last_byte_and_length_are_compared(size: int) -> None:
     text = "x" * size
     others = [text[:-1], text[:-1] + "y", text + "x", text + "\0", "y" + text[1:]]
     known = strings(*["short"] * 3, text)
@@ -114,8 +114,8 @@ def test_the_last_byte_and_the_length_count(size: int) -> None:
     assert looked_up(strings(text), strings(*others)) == [-1]
 
 
-def test_what_lies_behind_a_null_is_not_read() -> None:
-    # An array may keep a text behind a null.
+def test_values_behind_nulls_are_ignored() -> None:
+    # An array may still contain a text under a null.
     kept = pa.Array.from_buffers(
         pa.string(),
         2,
@@ -130,7 +130,7 @@ def test_what_lies_behind_a_null_is_not_read() -> None:
     assert looked_up(strings("a", "b"), kept) == [-1, 1]
 
 
-def test_pickled_and_forked() -> None:
+def test_lookup_works_after_pickling_and_forking() -> None:
     known = strings(*(f"asset-{n}" for n in range(10_000)))
     index = StringIndex(known)
     values = strings("asset-77", "asset-x", "asset-9999")
@@ -154,7 +154,9 @@ SMALL = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=30)
 
 
 @given(SMALL, st.lists(st.tuples(st.integers(-1, 8), st.integers(-1, 8)), max_size=30))
-def test_pairs(known: list[tuple[int, int]], asked: list[tuple[int, int]]) -> None:
+def test_pair_lookup_agrees_with_a_dictionary(
+    known: list[tuple[int, int]], asked: list[tuple[int, int]]
+) -> None:
     index = PairIndex(*_columns(known))
     numbers = {pair: n for n, pair in enumerate(sorted(set(known)))}
     assert len(index) == len(numbers)

@@ -1,4 +1,4 @@
-"""The vectorised rules against a slow and obvious oracle, and against what must never happen."""
+"""The vectorised rules compared with a slow but obvious oracle, and properties that must hold."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def world(seed: int) -> World:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_the_rules_agree_with_the_oracle(seed: int) -> None:
+def test_rules_agree_with_the_oracle(seed: int) -> None:
     made = world(seed)
     for row, got, expected in zip(
         made.assets, made.screened_codes(), made.expected_codes(), strict=True
@@ -52,8 +52,8 @@ def test_the_rules_agree_with_the_oracle(seed: int) -> None:
         assert got == expected, row
 
 
-def test_the_worlds_have_something_of_everything() -> None:
-    """Else the agreement above would be worth little."""
+def test_worlds_cover_all_cases() -> None:
+    """Otherwise the agreement above would prove little."""
     found = [codes for seed in range(WORLDS) for codes in world(seed).expected_codes()]
     each = Counter(code for codes in found for code in codes)
     alone = Counter(min(codes) for codes in found if len(codes) == 1)
@@ -110,7 +110,7 @@ def cleared(made: World) -> list[bool]:
 
 
 def assert_never_clearer(before: World, after: World) -> list[bool]:
-    """No asset is cleared that was refused; gives what is cleared after."""
+    """Asserts that no refused asset becomes cleared; returns which are cleared afterwards."""
     now = cleared(after)
     for row, was, is_now in zip(before.assets, cleared(before), now, strict=True):
         assert was or not is_now, row
@@ -118,7 +118,7 @@ def assert_never_clearer(before: World, after: World) -> list[bool]:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_a_no_refuses_all_that_the_contributor_made(seed: int) -> None:
+def test_denial_refuses_all_assets_of_the_contributor(seed: int) -> None:
     made = world(seed)
     who = CONTRIBUTORS[seed % len(CONTRIBUTORS)]
     purpose = ("all", "inference", made.terms["purposes"][0])[seed % 3]
@@ -131,7 +131,7 @@ def test_a_no_refuses_all_that_the_contributor_made(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_a_no_for_one_asset_refuses_it_and_no_other(seed: int) -> None:
+def test_denial_for_one_asset_refuses_only_it(seed: int) -> None:
     made = world(seed)
     rng = random.Random(seed)
     chosen = {row["asset_id"]: row for row in rng.sample(made.assets, 20) if row["contributors"]}
@@ -145,7 +145,7 @@ def test_a_no_for_one_asset_refuses_it_and_no_other(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_a_denial_of_another_sort_never_clears(seed: int) -> None:
+def test_other_denials_never_clear_an_asset(seed: int) -> None:
     made = world(seed)
     purpose = made.deal.needed_purposes[seed % len(made.deal.needed_purposes)]
     country = "NO" if made.deal.is_worldwide else made.deal.territory[0]
@@ -170,7 +170,7 @@ def test_a_denial_of_another_sort_never_clears(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_a_yes_that_is_lost_never_clears(seed: int) -> None:
+def test_removing_a_consent_never_clears_an_asset(seed: int) -> None:
     made = world(seed)
     rng = random.Random(seed)
     kept = [e for e in made.consents if e["value"] != "allow" or rng.random() < 0.7]
@@ -181,14 +181,14 @@ def test_a_yes_that_is_lost_never_clears(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_order_of_rows_is_no_matter(seed: int) -> None:
+def test_order_of_rows_does_not_matter(seed: int) -> None:
     made = world(seed)
     turned = made.with_changes(consents=made.consents[::-1], releases=made.releases[::-1])
     assert turned.screened_codes() == made.screened_codes()
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_details_are_said_as_they_are_row_by_row(seed: int) -> None:
+def test_details_agree_with_the_oracle(seed: int) -> None:
     made = world(seed)
     joined = rights_index(made.deal, made.consents, made.releases, CONTRIBUTORS)
     table = pa.Table.from_pylist(made.assets, ASSETS_SCHEMA)
@@ -205,7 +205,7 @@ def test_details_are_said_as_they_are_row_by_row(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_every_refusal_can_be_told_in_a_line(seed: int) -> None:
+def test_every_refusal_has_a_one_line_detail(seed: int) -> None:
     made = world(seed)
     joined = rights_index(made.deal, made.consents, made.releases, CONTRIBUTORS)
     made = made.with_changes(repeated=[False] * len(made.assets))

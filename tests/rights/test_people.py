@@ -31,7 +31,7 @@ EDITORIAL = deal_with_rights(editorial="accept")
 
 
 def person(count: int | None = 1, **changes: Any) -> Row:
-    """An asset that shows people, with the release r-1."""
+    """Returns an asset that shows people, with the release r-1."""
     return asset(**{"people_count": count, "minors": False, "release_ids": ["r-1"]} | changes)
 
 
@@ -44,7 +44,7 @@ def building(**changes: Any) -> Row:
     return asset(**{"property": True, "release_ids": ["p-1"]} | changes)
 
 
-def test_a_person_with_a_release_is_cleared() -> None:
+def test_person_with_a_release_is_cleared() -> None:
     assert screened_codes(person(), releases=[release()]) == set()
 
 
@@ -59,7 +59,7 @@ def test_a_person_with_a_release_is_cleared() -> None:
         (deal_with_rights(people="refuse"), {}, ""),
         (deal_with_rights(people="refuse"), {"people_count": None}, "people.unknown_count"),
         (deal(), {"minors": True}, "minors.refused"),
-        (deal(), {"minors": None}, ""),  # nobody is shown
+        (deal(), {"minors": None}, ""),  # no people are shown
         (GUARDED, {"minors": True}, "release.guardian_missing"),
     ],
 )
@@ -67,7 +67,7 @@ def test_rule_9_without_releases(terms: Deal, changes: dict[str, Any], expected:
     assert screened_codes(asset(**changes), terms) == set(expected.split())
 
 
-def test_rule_9_people_where_the_deal_takes_none() -> None:
+def test_rule_9_people_where_the_deal_accepts_none() -> None:
     terms = deal_with_rights(people="refuse")
     assert screened_codes(person(), terms, releases=[release()]) == {"people.refused"}
 
@@ -79,18 +79,18 @@ def test_rule_9_minors() -> None:
     assert screened_codes(person(minors=True), releases=[child]) == {"minors.refused"}
     assert screened_codes(person(), releases=[child]) == {"minors.refused"}
     assert screened_codes(person(minors=True), GUARDED, releases=[child]) == set()
-    # The release says what the asset does not, even a property release.
+    # A release, even a property release, can mark a minor although the asset does not.
     owner = property_release(minor=True, guardian_signed=True)
     assert screened_codes(building(), releases=[owner]) == {"minors.refused"}
 
 
-def test_rule_10_a_minor_is_not_cleared_by_an_adults_release() -> None:
+def test_rule_10_adults_release_does_not_clear_a_minor() -> None:
     row = person(minors=True)
     assert screened_codes(row, GUARDED, releases=[release()]) == {"release.guardian_missing"}
     two = person(2, minors=True, release_ids=["r-1", "r-2"])
     both = [release(), minor_release(release_id="r-2")]
     assert screened_codes(two, GUARDED, releases=both) == set()
-    # A minor's release with a fault does not count, though adults' are enough in number.
+    # A minor's release with a fault does not count, even if there are enough adults' releases.
     enough = [release(), release(release_id="r-3"), minor_release(release_id="r-2", ml_use=None)]
     three = person(2, minors=True, release_ids=["r-1", "r-2", "r-3"])
     assert screened_codes(three, GUARDED, releases=enough) == {"release.guardian_missing"}
@@ -113,14 +113,14 @@ def test_rule_10_as_many_releases_as_people() -> None:
     assert screened_codes(person(2, release_ids=["r-1", "r-2"]), releases=two) == set()
     assert screened_codes(person(2), releases=two) == {"release.model_missing"}
     assert screened_codes(person(1, release_ids=["r-1", "r-2"]), releases=two) == set()
-    # One release named twice is one release.
+    # A release that is named twice counts once.
     assert screened_codes(person(2, release_ids=["r-1", "r-1"]), releases=two) == {
         "release.model_missing"
     }
     assert screened_codes(person(3, release_ids=["r-1", "r-2", "r-1"]), releases=two) == {
         "release.model_missing"
     }
-    # A property release is not a person's.
+    # A property release does not count for a person.
     mixed = [release(), property_release()]
     assert screened_codes(person(2, release_ids=["r-1", "p-1"]), releases=mixed) == {
         "release.model_missing"
@@ -141,7 +141,7 @@ def test_rule_10_property() -> None:
     assert screened_codes(building(release_ids=["p-1", "p-2"]), releases=spare) == set()
 
 
-def test_rule_10_a_release_of_another_kind_counts_as_neither() -> None:
+def test_rule_10_other_kinds_of_release_do_not_count() -> None:
     for kind in ("Property", "location", ""):
         odd = [property_release(kind=kind)]
         assert screened_codes(building(), releases=odd) == {"release.property_missing"}
@@ -182,7 +182,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"witness_ref": "w-1", "subject_ref": "s-1"}, ""),
     ({"witness_ref": "s-1", "subject_ref": "s-1"}, "release.witness"),
     ({"witness_ref": "c-1", "subject_ref": "s-1"}, "release.witness"),
-    ({"witness_ref": "c-2", "subject_ref": "s-1"}, ""),  # who did not make the asset
+    ({"witness_ref": "c-2", "subject_ref": "s-1"}, ""),  # who is not a contributor of the asset
     ({"biometric_rider": None}, ""),
     (
         {"revoked_at": AS_OF, "valid_until": TODAY, "ml_use": None},
@@ -206,17 +206,17 @@ def test_rule_10_faults_of_a_property_release(changes: dict[str, Any], faults: s
 
 
 @pytest.mark.parametrize(("changes", "faults"), FAULTS)
-def test_rule_10_a_fault_is_no_reason_where_releases_suffice(
+def test_rule_10_fault_gives_no_reason_if_releases_suffice(
     changes: dict[str, Any], faults: str
 ) -> None:
     row = person(release_ids=["r-1", "r-2"], created_at=date(2025, 1, 1))
     assert screened_codes(row, releases=[release(**changes), release(release_id="r-2")]) == set()
-    # Nor is that of a release that nothing needs.
+    # Neither is a fault of a release that is not needed.
     spare = asset(release_ids=["r-1"], created_at=date(2025, 1, 1))
     assert screened_codes(spare, releases=[release(**changes)]) == set()
 
 
-def test_rule_10_a_fault_of_the_other_kind_is_no_reason() -> None:
+def test_rule_10_fault_of_the_other_kind_gives_no_reason() -> None:
     row = person(2, property=True, release_ids=["r-1", "p-1"])
     both = [release(), property_release(ml_use="deny")]
     assert screened_codes(row, releases=both) == {
@@ -238,7 +238,7 @@ def test_rule_10_shoot_dates_need_a_creation_date() -> None:
     assert screened_codes(person(created_at=date(1969, 12, 31)), releases=bound) == both
 
 
-def test_rule_10_shoot_dates_as_the_deal_wants_them() -> None:
+def test_rule_10_shoot_dates_follow_the_deal() -> None:
     free = release(shoot_from=None, shoot_until=None)
     lax = deal_with_rights(shoot_range="when-given")
     assert screened_codes(person(created_at=None), lax, releases=[free]) == set()
@@ -294,7 +294,7 @@ def test_rule_10_biometric_riders() -> None:
         found = screened_codes(person(), BIOMETRIC, releases=[release(biometric_rider=lacking)])
         assert found == {"release.biometric_missing", "release.model_missing"}
     assert screened_codes(person(), BIOMETRIC, releases=[release(biometric_rider=True)]) == set()
-    # Of property nobody asks one.
+    # Property needs no biometric rider.
     assert screened_codes(building(), BIOMETRIC, releases=[property_release()]) == set()
 
 
@@ -306,12 +306,12 @@ def test_rule_10_editorial_material_needs_no_release() -> None:
         "release.model_missing",
         "release.property_missing",
     }
-    # What rule 9 and unknown ids say holds all the same.
+    # Rule 9 and the reason for unknown ids still apply.
     assert screened_codes(row | {"minors": None}, EDITORIAL) == {"minors.unknown"}
     assert screened_codes(row | {"release_ids": ["r-9"]}, EDITORIAL) == {"release.unknown_id"}
 
 
-def test_as_of_moves_what_is_signed_and_revoked() -> None:
+def test_signatures_and_revocations_depend_on_as_of() -> None:
     held = [release(signed_at=TODAY, revoked_at=AS_OF + timedelta(days=30))]
     long_ago = [event("allow", given_at=AS_OF - timedelta(days=99))]
     midnight = AS_OF.replace(hour=0)

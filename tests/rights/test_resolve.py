@@ -1,4 +1,4 @@
-"""Rules 14 to 16, one at a time: what files and servers say of purposes, or cannot be read."""
+"""Rules 14 to 16, one at a time: unreadable metadata, and files' and servers' preferences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILE, SERVER = Origin.FILE, Origin.SERVER
 K = AssertionKind
 
 
-def test_silence_clears() -> None:
+def test_no_statements_clear_the_asset() -> None:
     assert resolved_codes() == []
     assert resolve_case().inference
     assert resolve_case().overrides == ()
@@ -34,13 +34,13 @@ def test_silence_clears() -> None:
 # 14. Unreadable.
 
 
-def test_a_file_that_cannot_be_read_refuses_whatever_was_signed() -> None:
+def test_unreadable_file_refuses_despite_agreements() -> None:
     assert resolved_codes(make_fault()) == ["file.unreadable"]
     assert resolved_codes(make_fault(), agreements=signed_by(*Purpose)) == ["file.unreadable"]
     assert "file part: cut short" in resolve_case(make_fault()).detail
 
 
-def test_a_server_that_cannot_be_read_gives_way_to_agreements_on_all_that_is_needed() -> None:
+def test_unreadable_server_is_overridden_by_agreements_on_all_needed_purposes() -> None:
     assert resolved_codes(make_fault(SERVER)) == ["server.unreadable"]
     assert resolved_codes(make_fault(SERVER), agreements=signed_by(GEN)) == ["server.unreadable"]
     assert resolved_codes(make_fault(SERVER), agreements=signed_by(INFERENCE, SEARCH)) == [
@@ -49,7 +49,7 @@ def test_a_server_that_cannot_be_read_gives_way_to_agreements_on_all_that_is_nee
     assert resolved_codes(make_fault(SERVER), agreements=signed_by(GEN, INFERENCE)) == []
 
 
-def test_a_server_that_cannot_be_read_may_have_said_no_to_inference() -> None:
+def test_unreadable_server_prevents_inference() -> None:
     apart = deal_with_rights(inference="pack-without")
     unsettled = resolve_case(make_fault(SERVER), terms=apart, agreements=signed_by(GEN))
     assert unsettled.reasons == ()
@@ -68,14 +68,16 @@ def test_a_server_that_cannot_be_read_may_have_said_no_to_inference() -> None:
     [("deny", "denied"), ("conditional", "conditional"), ("allow", None), ("unknown", None)],
 )
 @pytest.mark.parametrize("purpose", Purpose)
-def test_a_preference(origin: Origin, value: str, reason: str | None, purpose: Purpose) -> None:
+def test_preference_gives_the_expected_reason(
+    origin: Origin, value: str, reason: str | None, purpose: Purpose
+) -> None:
     needed = purpose in (GEN, INFERENCE)
     expected = [f"{origin}.{reason}"] if needed and reason else []
     assert resolved_codes(make_signal(value, purpose, origin)) == expected
     assert resolved_codes(make_signal(value, purpose, origin), agreements=signed_by(purpose)) == []
 
 
-def test_one_no_is_enough() -> None:
+def test_one_denial_refuses() -> None:
     found = [
         make_signal("allow"),
         make_signal("allow", origin=SERVER),
@@ -93,7 +95,7 @@ def test_one_no_is_enough() -> None:
     ]
 
 
-def test_an_agreement_covers_its_purpose_alone_and_everybody() -> None:
+def test_agreement_must_cover_the_purpose_and_all_contributors() -> None:
     no = make_signal("deny")
     assert resolved_codes(no, agreements=signed_by(INFERENCE, SEARCH)) == ["file.denied"]
     two = split_shares(("c-1", 5000), ("c-2", 5000))
@@ -107,7 +109,7 @@ def test_an_agreement_covers_its_purpose_alone_and_everybody() -> None:
     assert [(item.signal, item.agreement) for item in cleared.overrides] == [(no, "A-1, A-2")]
 
 
-def test_both_sides_of_an_override_are_told() -> None:
+def test_override_names_both_sides() -> None:
     no = resolve_case(make_signal("deny"), agreements=signed_by(GEN, ref="A\n1"))
     assert (
         describe_overrides(no.overrides) == r"XMP x=says-deny (train_gen deny) overridden by A\n1"
@@ -115,7 +117,7 @@ def test_both_sides_of_an_override_are_told() -> None:
     assert describe_overrides(()) == ""
 
 
-def test_inference_is_done_without_where_the_deal_can() -> None:
+def test_denied_inference_is_omitted_if_the_deal_permits() -> None:
     apart = deal_with_rights(inference="pack-without")
     for value in ("deny", "conditional"):
         for origin in (FILE, SERVER):
@@ -128,7 +130,7 @@ def test_inference_is_done_without_where_the_deal_can() -> None:
             assert signed.inference
             assert [item.signal for item in signed.overrides] == [no]
     assert resolve_case(make_signal("unknown", INFERENCE), terms=apart).inference
-    # Nothing turns on what the catalogue leaves off.
+    # No statement can enable inference that the catalogue does not allow.
     off = resolve_case(make_signal("allow", INFERENCE), terms=apart, inference=False)
     assert not off.inference
     late = resolve_case(
@@ -141,11 +143,11 @@ def test_inference_is_done_without_where_the_deal_can() -> None:
     assert late.overrides == ()
 
 
-# 6, once more: the catalogue's own no, which only the deal's agreements get this far.
+# Rule 6 again: the catalogue's own denial, which only an agreement of the deal can override.
 
 
 @pytest.mark.parametrize("said", ["deny", "conditional", "maybe"])
-def test_the_catalogues_no_stays_on_record(said: str) -> None:
+def test_overridden_catalogue_denial_stays_on_record(said: str) -> None:
     def signed(when: date, *who: str) -> Row:
         ref = f"D-{who[0]}"
         return {
@@ -183,14 +185,16 @@ def test_the_catalogues_no_stays_on_record(said: str) -> None:
         (None, ["file.denied"]),
     ],
 )
-def test_a_grant_that_the_file_contradicts(grant: str | None, expected: list[str]) -> None:
+def test_grant_contradicted_by_the_file_is_a_conflict(
+    grant: str | None, expected: list[str]
+) -> None:
     no = resolve_case(make_signal("deny"), grant_train_gen=grant)
     assert [reason.value for reason in no.reasons] == expected
     if grant == "allow":
         assert "grant_train_gen=allow, XMP x=says-deny (train_gen deny)" in no.detail
 
 
-def test_a_grant_of_another_purpose_or_one_that_is_signed_contradicts_nothing() -> None:
+def test_grant_of_another_or_signed_purpose_is_no_conflict() -> None:
     assert resolved_codes(make_signal("deny"), grant_inference="allow") == ["file.denied"]
     assert (
         resolved_codes(make_signal("deny"), grant_train_gen="allow", agreements=signed_by(GEN))
@@ -202,7 +206,7 @@ def test_a_grant_of_another_purpose_or_one_that_is_signed_contradicts_nothing() 
     )
 
 
-def test_reasons_stand_in_the_order_of_the_enumeration_each_once() -> None:
+def test_reasons_are_unique_and_in_enumeration_order() -> None:
     found: list[Signal | FileAssertion | ReadingFault] = [
         make_assertion(K.MINOR_AGE, "AG-A16"),
         make_signal("deny", origin=SERVER),

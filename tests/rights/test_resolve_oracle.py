@@ -1,4 +1,4 @@
-"""Resolving against a slow and obvious oracle, and against what must never happen."""
+"""Resolution compared with a slow but obvious oracle, and properties that must hold."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_resolving_agrees_with_the_oracle(seed: int) -> None:
         assert not resolution.detail or resolution.detail.isprintable()
 
 
-def test_the_worlds_have_something_of_everything() -> None:
-    """Else the agreement above would be worth little."""
+def test_worlds_cover_all_cases() -> None:
+    """Otherwise the agreement above would prove little."""
     assert sum(len(spoken(seed).world.assets) for seed in range(WORLDS)) == 10_000
     verdicts = [
         one for seed in range(WORLDS) for one in spoken(seed).expected_resolutions().values()
@@ -64,7 +64,7 @@ def test_the_worlds_have_something_of_everything() -> None:
     alone = Counter(min(one.reasons) for one in verdicts if len(one.reasons) == 1)
     assert each.keys() == RESOLVE_REASONS
     assert min(each.values()) >= 20, each
-    # A contradiction of grants always comes with the no that it contradicts.
+    # A conflict with a grant always comes with the denial that it is about.
     assert alone.keys() == RESOLVE_REASONS - {"conflict.grant"}
     assert min(alone.values()) >= 5, alone
     clear = [one for one in verdicts if not one.reasons]
@@ -77,7 +77,7 @@ def test_the_worlds_have_something_of_everything() -> None:
 
 
 def assert_never_clearer(seed: int, after: SignalWorld) -> dict[str, bool]:
-    """Nothing is cleared, nor opened to inference, that was not; gives what is cleared after."""
+    """Asserts that no asset becomes cleared or open to inference; returns those cleared after."""
     before, now = cleared(seed), after.cleared()
     assert now.keys() <= before.keys()
     assert all(before[name] or not inference for name, inference in now.items())
@@ -85,34 +85,34 @@ def assert_never_clearer(seed: int, after: SignalWorld) -> dict[str, bool]:
 
 
 def plus(made: SignalWorld, change: Callable[[Row], Reading]) -> SignalWorld:
-    """With more in every reading."""
+    """Returns the world with something added to every reading."""
     rows = {row["asset_id"]: row for row in made.world.assets}
     return made.with_readings(lambda name, reading: merge_readings((reading, change(rows[name]))))
 
 
 @pytest.mark.parametrize("value", [Permission.DENY, Permission.CONDITIONAL])
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_a_no_of_a_file_or_server_never_clears(seed: int, value: Permission) -> None:
+def test_file_or_server_denial_never_clears_an_asset(seed: int, value: Permission) -> None:
     made, rng = spoken(seed), random.Random(seed)
     likely = list(made.world.deal.judged_purposes)
     after = plus(made, lambda row: Reading((make_random_signal(rng, value, likely),)))
     now = assert_never_clearer(seed, after)
     resolutions = after.resolutions()
-    for name in now:  # it rests on an agreement, or goes without captions
+    for name in now:  # it has an agreement, or is delivered without captions
         resolution, _ = resolutions[name]
         assert resolution.overrides or not resolution.inference
 
 
 @pytest.mark.parametrize("origin", [Origin.FILE, Origin.SERVER])
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_what_cannot_be_read_never_clears(seed: int, origin: Origin) -> None:
+def test_unreadable_metadata_never_clears_an_asset(seed: int, origin: Origin) -> None:
     broken = ReadingFault(origin, "somewhere", "cut short", raw_sha256("cut"))
     now = assert_never_clearer(seed, plus(spoken(seed), lambda row: Reading(faults=(broken,))))
     assert origin is Origin.SERVER or not now
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_a_no_of_people_or_the_catalogue_never_clears(seed: int) -> None:
+def test_contributor_or_catalogue_denial_never_clears_an_asset(seed: int) -> None:
     made, rng = spoken(seed), random.Random(seed)
     world = made.world
     noes = [
@@ -133,13 +133,13 @@ def test_a_no_of_people_or_the_catalogue_never_clears(seed: int) -> None:
         ]
         assert_never_clearer(seed, made.with_changes(assets=denied))
     sold = [row | {"exclusive": True} for row in world.assets]
-    # Where another term was given, the exclusive licence may have ended.
+    # With another term, the exclusive licence may have ended.
     now = assert_never_clearer(seed, made.with_changes(assets=sold))
     assert len(now) <= len(cleared(seed)) // 5
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_an_agreement_that_is_lost_never_clears(seed: int) -> None:
+def test_removing_an_agreement_never_clears_an_asset(seed: int) -> None:
     made, rng = spoken(seed), random.Random(seed)
     world = made.world
     unsigned = [
@@ -159,7 +159,7 @@ def test_an_agreement_that_is_lost_never_clears(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_a_yes_or_a_release_that_is_lost_never_clears(seed: int) -> None:
+def test_removing_a_consent_or_release_never_clears_an_asset(seed: int) -> None:
     made, rng = spoken(seed), random.Random(seed)
     world = made.world
     kept = [one for one in world.consents if one["value"] != "allow" or rng.random() < 0.7]
@@ -179,7 +179,7 @@ def test_a_yes_or_a_release_that_is_lost_never_clears(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_a_yes_of_a_file_or_server_changes_nothing(seed: int) -> None:
+def test_file_or_server_permission_changes_nothing(seed: int) -> None:
     made, rng = spoken(seed), random.Random(seed)
     likely = list(PURPOSES)
     yeses = [Permission.ALLOW, Permission.UNKNOWN]
@@ -193,7 +193,7 @@ def test_a_yes_of_a_file_or_server_changes_nothing(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_order_is_no_matter(seed: int) -> None:
+def test_order_of_statements_does_not_matter(seed: int) -> None:
     made, rng = spoken(seed), random.Random(seed)
 
     def turn(name: str, reading: Reading) -> Reading:
@@ -219,8 +219,8 @@ def test_order_is_no_matter(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(0, WORLDS, 4))
-def test_what_comes_after_as_of_is_not_known(seed: int) -> None:
-    """An agreement signed after the day, and a word given after the instant, change nothing."""
+def test_events_after_as_of_change_nothing(seed: int) -> None:
+    """Agreements signed after the day and consents given after the instant change nothing."""
     made = spoken(seed)
     world = made.world
     signed = [one for one in world.deal.agreements if one.signed_at <= AS_OF.date()]

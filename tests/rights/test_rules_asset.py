@@ -1,4 +1,4 @@
-"""Rules that read the assets table alone: 1 to 7 and 11 to 13, each hit and just not hit."""
+"""Rules on the assets table only, 1 to 7 and 11 to 13: values that just break or just pass each."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def words(
     return deal(select=select, **changes)
 
 
-def test_an_asset_without_a_reason_is_cleared() -> None:
+def test_ordinary_asset_is_cleared() -> None:
     assert screened_codes(asset()) == set()
 
 
-def test_no_assets_at_all() -> None:
+def test_screening_no_assets() -> None:
     assert reason_codes([], deal(), rights_index(deal())) == []
 
 
-def test_rule_1_a_repeated_id_refuses_every_row_of_it() -> None:
+def test_rule_1_repeated_id_refuses_all_its_rows() -> None:
     rows = [asset(), asset(asset_id="a-2"), asset(status="withdrawn")]
     found = reason_codes(rows, deal(), rights_index(deal()), [True, False, True])
     assert found == [
@@ -74,7 +74,7 @@ def test_rule_1_a_repeated_id_refuses_every_row_of_it() -> None:
         ({"exclusive": True, "exclusive_until": STARTS}, "licence.exclusive"),
         ({"exclusive": True, "exclusive_from": ENDS}, "licence.exclusive"),
         ({"exclusive": True, "exclusive_from": ENDS + DAY}, ""),
-        # Who names a purpose or a day of an exclusive licence has given one.
+        # A row that names a purpose or a day of an exclusive licence has given one.
         ({"exclusive_until": ENDS}, "licence.exclusive"),
         ({"exclusive_purposes": ["train_gen"]}, "licence.exclusive"),
         ({"exclusive": False, "exclusive_purposes": ["train_gen"]}, ""),
@@ -151,7 +151,7 @@ def test_rules_on_the_strict_deal(changes: dict[str, Any], expected: str) -> Non
             {"territories_in": ["WORLD"], "territories_out": ["WORLD"]},
             "territory.not_covered",
         ),
-        # Norway is a text here, and not a no.
+        # NO is the country code of Norway, not a boolean.
         (deal(territory=["NO"]), {"territories_in": ["NO"]}, ""),
         (deal(territory=["NO"]), {"territories_out": ["NO"]}, "territory.not_covered"),
         (deal(profile="video-text", media=["video"]), {"media_type": "video"}, ""),
@@ -165,7 +165,7 @@ def test_rules_on_the_strict_deal(changes: dict[str, Any], expected: str) -> Non
         (words(none_of=["cat"]), {"keywords": None}, ""),
         (words(none_of=["cat"]), {"keywords": ["CAT"]}, "select.keywords"),
         (words(["cat"], ["dog"]), {"keywords": ["cat", "dog"]}, "select.keywords"),
-        # A rule that bars a word bars it in every spelling that readers take for the same.
+        # An excluded keyword is excluded in every spelling that readers consider the same.
         (words(none_of=["STRASSE"]), {"keywords": ["straße"]}, "select.keywords"),
         (words(none_of=["οδος"]), {"keywords": ["ΟΔΟΣ"]}, "select.keywords"),
         (words(none_of=["ΟΔΟΣ"]), {"keywords": ["οδος"]}, "select.keywords"),
@@ -184,7 +184,7 @@ def test_rules_on_other_deals(terms: Deal, changes: dict[str, Any], expected: st
         (None, ""),
         ("CC-BY-4.0", ""),
         ("cc0-1.0", ""),
-        ("HPND", ""),  # the letters ND are no term of it
+        ("HPND", ""),  # the letters ND in it are not a licence term
         ("CC-BY-4.0 AND MIT", ""),
         ("GPL-2.0-only WITH Classpath-exception-2.0", ""),
         ("CC-BY-NC-4.0", "licence.non_commercial"),
@@ -234,12 +234,12 @@ def test_rule_6_grants(purpose: str, grant: str | None, expected: str) -> None:
     assert found == (set(expected.split()) if purpose in NEEDED else set())
 
 
-def test_rule_6_a_grant_does_not_stand_in_for_a_consent() -> None:
+def test_rule_6_grant_does_not_replace_consent() -> None:
     row = asset(grant_train_gen="allow", grant_inference="allow")
     assert screened_codes(row, consents=[]) == {"consent.missing"}
 
 
-def test_rule_6_a_deal_for_everything_needs_every_grant() -> None:
+def test_rule_6_deal_for_all_purposes_needs_every_grant() -> None:
     terms = deal(purposes=[purpose.value for purpose in PURPOSES])
     for purpose in PURPOSES:
         assert screened_codes(asset(**{f"grant_{purpose}": "deny"}), terms) == {"grant.denied"}
@@ -267,14 +267,14 @@ def test_rule_7_splits(shares: list[tuple[str | None, int | None]], expected: st
     assert screened_codes(asset(contributors=split_shares(*shares))) == set(expected.split())
 
 
-def test_rule_7_a_stranger_with_consents_is_still_a_stranger() -> None:
+def test_rule_7_unknown_contributor_with_consents_is_refused() -> None:
     terms = deal()
     joined = rights_index(terms, contributors=("c-1", "c-2"))
     row = asset(contributors=split_shares(("c-3", 10_000)))
     assert reason_codes([row], terms, joined) == [{"contributor.unknown", "consent.missing"}]
 
 
-def test_every_reason_is_given_at_once() -> None:
+def test_all_reasons_are_given_at_once() -> None:
     row = asset(status="?", exclusive=True, sensitive=True, grant_train_gen="deny")
     assert screened_codes(row, consents=[]) == {
         "asset.status_unknown",
@@ -285,7 +285,7 @@ def test_every_reason_is_given_at_once() -> None:
     }
 
 
-def test_rows_do_not_touch_each_other() -> None:
+def test_rows_are_judged_independently() -> None:
     rows = [
         asset(keywords=["a", "b"], territories_in=["US", "NO"]),
         asset(contributors=[], territories_in=None),

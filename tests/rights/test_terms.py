@@ -1,4 +1,4 @@
-"""Rules that a deal may soften, and what its signed agreements override."""
+"""Rules that a deal may relax, and what its signed agreements override."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def agreement(**changes: object) -> Row:
         ({"signed_at": TODAY + DAY}, "grant.denied"),
     ],
 )
-def test_a_signed_agreement_of_the_deal_overrides_the_column(changes: Row, expected: str) -> None:
+def test_deal_agreement_overrides_the_grant_column(changes: Row, expected: str) -> None:
     terms = deal(agreements=[agreement(**changes)])
     assert screened_codes(asset(grant_train_gen="deny"), terms) == set(expected.split())
     said = {"grant.conditional"} if expected else set()
     assert screened_codes(asset(grant_train_gen="conditional"), terms) == said
 
 
-def test_an_agreement_must_cover_every_contributor() -> None:
+def test_agreement_must_cover_every_contributor() -> None:
     row = asset(grant_train_gen="deny", contributors=split_shares(("c-1", 5_000), ("c-2", 5_000)))
     assert screened_codes(row, deal(agreements=[agreement()])) == {"grant.denied"}
     two = [agreement(), agreement(ref="other", contributors=["c-2"])]
@@ -62,12 +62,12 @@ def test_an_agreement_must_cover_every_contributor() -> None:
 
 
 @pytest.mark.parametrize("value", ["deny", "conditional", "unknown"])
-def test_no_agreement_of_the_deal_overrides_a_contributor(value: str) -> None:
+def test_deal_agreement_does_not_override_a_contributor(value: str) -> None:
     terms = deal(agreements=[agreement(contributors=["all"])])
     assert screened_codes(asset(), terms, consents=[event(value)])
 
 
-def test_what_cannot_be_read_is_at_worst_a_denial() -> None:
+def test_unreadable_grant_is_refused_unless_overridden() -> None:
     row = asset(grant_train_gen="yes, please")
     assert screened_codes(row) == {"grant.unreadable"}
     assert screened_codes(row, deal(agreements=[agreement()])) == set()
@@ -108,7 +108,7 @@ def test_rights_that_end_within_the_term() -> None:
     assert STARTS < TODAY
 
 
-def test_what_is_not_stated_is_unknown() -> None:
+def test_unstated_source_and_property_follow_the_deal() -> None:
     assert screened_codes(asset(digital_source_type=None)) == {"source.unstated"}
     assert (
         screened_codes(asset(digital_source_type=None), deal_with_rights(unknown_source="accept"))
@@ -120,7 +120,7 @@ def test_what_is_not_stated_is_unknown() -> None:
     )
 
 
-def test_pack_without_asks_nobody_about_inference() -> None:
+def test_pack_without_needs_no_consent_to_inference() -> None:
     without = deal_with_rights(inference="pack-without")
     train = event("allow", purpose="train_gen")
     assert screened_codes(asset(), consents=[train]) == {"consent.missing"}

@@ -1,7 +1,6 @@
-"""What the tree that this runs in says of one asset; `test_add_rule` runs it in copies.
+"""Prints what this source tree decides on one asset; `test_add_rule` runs it in copies of the tree.
 
-Every rule of today clears the asset. It speaks no language that the catalogue knows, and its
-release has no last day.
+All existing rules clear the asset. Its language is unknown, and its release has no last day.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from tests.rights.rights_cases import (
 
 
 def main() -> None:
-    """Prints it as JSON."""
+    """Prints the results as JSON."""
     terms, events, releases = deal(), [event("allow")], [release()]
     index = rights_index(terms, events, releases)
     row = asset(people_count=1, minors=False, release_ids=["r-1"])

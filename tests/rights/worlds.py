@@ -1,4 +1,4 @@
-"""Made-up worlds: a deal, people, consents, releases and assets, here and there unfit."""
+"""Random worlds: a deal, contributors, consents, releases and assets, some of them with faults."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DAYS = (TODAY - DAY, TODAY, TODAY + DAY)
 
 @dataclass(frozen=True)
 class World:
-    """Everything that screening reads. `terms` is the deal as the oracle takes it."""
+    """Everything that screening reads. `terms` is the deal in the form that the oracle uses."""
 
     terms: Row
     deal: Deal
@@ -44,12 +44,12 @@ class World:
     repeated: list[bool]
 
     def screened_codes(self) -> list[set[str]]:
-        """What the vectorised rules say."""
+        """Returns the reasons given by the vectorised rules."""
         joined = rights_index(self.deal, self.consents, self.releases, CONTRIBUTORS)
         return reason_codes(self.assets, self.deal, joined, self.repeated)
 
     def expected_codes(self) -> list[set[str]]:
-        """What the oracle says."""
+        """Returns the reasons given by the oracle."""
         return [
             oracle.expected_reasons(
                 row, self.terms, CONTRIBUTORS, self.consents, self.releases, AS_OF, twice
@@ -58,7 +58,7 @@ class World:
         ]
 
     def with_changes(self, **changes: Any) -> World:
-        """The same world with something changed."""
+        """Returns a copy with something changed."""
         return replace(self, **changes)
 
 
@@ -121,7 +121,7 @@ def _agreement(rng: random.Random, number: int) -> Row:
 
 def _release(rng: random.Random, name: str, oddity: float) -> Row:
     def pick(*values: Any) -> Any:
-        """One of the odd values, now and then; else the first, which is the usual one."""
+        """Returns the first value, which is the usual one, or sometimes one of the others."""
         return rng.choice(values[1:]) if rng.random() < oddity else values[0]
 
     minor = rng.random() < 0.25
@@ -206,7 +206,7 @@ def _asset(rng: random.Random, name: str, oddity: float) -> Row:
 
 
 def _consents(rng: random.Random, asset_ids: list[str], oddity: float) -> list[Row]:
-    """A yes of most people in the beginning, and then what comes, at few instants."""
+    """Returns early consents of most contributors, then random events at a few instants."""
     events = [
         _event("allow", who, "all", INSTANTS[0])
         for who in CONTRIBUTORS

@@ -66,7 +66,7 @@ def test_counts_balance(decisions: list[Decision], passed: int) -> None:
 
 
 @given(st.lists(DECISIONS, max_size=20), st.integers(0, 20))
-def test_parts_add_up(decisions: list[Decision], cut: int) -> None:
+def test_counts_of_parts_add_up(decisions: list[Decision], cut: int) -> None:
     whole, first, second = StepCounts(), StepCounts(), StepCounts()
     for at, row in enumerate(decisions):
         whole.add_decision(row)
@@ -79,7 +79,7 @@ def test_parts_add_up(decisions: list[Decision], cut: int) -> None:
 
 
 @given(st.lists(DECISIONS, max_size=20))
-def test_tables_keep_the_order(decisions: list[Decision]) -> None:
+def test_decision_tables_keep_the_order(decisions: list[Decision]) -> None:
     table = decisions_table(decisions)
     assert table.schema.equals(DECISIONS_SCHEMA)
     rows = table.to_pylist()
@@ -107,8 +107,8 @@ def test_parts_without_rows_are_not_written(tmp_path: Path) -> None:
     ]
 
 
-def test_a_part_of_an_interrupted_attempt_is_removed_if_there_are_no_rows(tmp_path: Path) -> None:
-    """A medium that could not be fetched is available at the next attempt: it has not failed."""
+def test_stale_part_is_removed_if_there_are_no_rows(tmp_path: Path) -> None:
+    """Media that was unavailable at one attempt and is available at the next has not failed."""
     store = open_store(str(tmp_path))
     write_decisions(store, "x", "enrich-1", [failed_asset("b", "media.unavailable", "HTTP 503")])
     write_decisions(store, "x", "enrich-2", [failed_asset("c", "media.unavailable", "HTTP 503")])
@@ -118,7 +118,7 @@ def test_a_part_of_an_interrupted_attempt_is_removed_if_there_are_no_rows(tmp_pa
 
 
 @given(st.lists(st.tuples(*[st.text(max_size=9)] * 4), max_size=9))
-def test_a_delivery_names_its_place_whatever_a_file_says(
+def test_delivered_decision_has_shard_and_key(
     delivered: list[tuple[str, str, str, str]],
 ) -> None:
     rows = [
@@ -135,12 +135,12 @@ def test_a_delivery_names_its_place_whatever_a_file_says(
 
 
 @given(st.lists(DECISIONS, max_size=20))
-def test_decisions_come_back_as_they_were(decisions: list[Decision]) -> None:
+def test_decisions_round_trip(decisions: list[Decision]) -> None:
     batches = decisions_table(decisions).to_batches()
     assert [one for batch in batches for one in decisions_of(batch)] == decisions
 
 
-def test_a_table_of_an_earlier_version_is_refused_only_for_what_it_lacks(tmp_path: Path) -> None:
+def test_old_decision_table_is_refused_only_for_missing_columns(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     table = decisions_table([refused_asset("a", ["asset.withdrawn"], "d")])
     write_table(store, "x/decisions/old.parquet", table.select(DECISIONS_SCHEMA.names[:5]))
@@ -151,7 +151,7 @@ def test_a_table_of_an_earlier_version_is_refused_only_for_what_it_lacks(tmp_pat
     assert "x/decisions/old.parquet" in refused.value.which
 
 
-def test_decisions_are_read_back_in_the_order_of_their_parts(tmp_path: Path) -> None:
+def test_decisions_are_read_in_the_order_of_their_parts(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     for name in ("b", "a"):
         write_decisions(

@@ -1,4 +1,4 @@
-"""What steps leave for one another."""
+"""Files that steps exchange (blocks, tables, JSON) and the record of a worker's error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rows(*values: int) -> pa.Table:
     return pa.table({"n": pa.array(values, pa.int64()), "text": [f"ä{n}" for n in values]})
 
 
-def test_blocks(store: Store) -> None:
+def test_blocks_round_trip(store: Store) -> None:
     groups = [(3, rows(1, 2)), (0, rows()), (7, rows(*range(5_000)))]
     blocks = list(write_blocks(store, "b.arrow", groups))
     assert [number for number, _ in blocks] == [3, 0, 7]
@@ -47,7 +47,7 @@ def test_blocks(store: Store) -> None:
     assert store.size("b.arrow") == end
 
 
-def test_blocks_of_a_file_that_was_not_finished(store: Store) -> None:
+def test_unfinished_blocks_file_is_not_written(store: Store) -> None:
     def broken() -> object:
         yield 0, rows(1)
         raise RunError("stop")
@@ -57,7 +57,7 @@ def test_blocks_of_a_file_that_was_not_finished(store: Store) -> None:
     assert store.list() == []
 
 
-def test_a_table_is_the_same_bytes_and_reads_back(store: Store) -> None:
+def test_tables_are_reproducible_and_round_trip(store: Store) -> None:
     table = rows(1, 2, 3)
     assert parquet_bytes(table) == parquet_bytes(rows(1, 2, 3))
     write_table(store, "t.parquet", table)
@@ -73,7 +73,7 @@ def test_a_table_is_the_same_bytes_and_reads_back(store: Store) -> None:
         max_leaves=8,
     )
 )
-def test_json_reads_back(value: object) -> None:
+def test_json_round_trip(value: object) -> None:
     import json
 
     assert json.loads(json_bytes(value)) == value
@@ -87,7 +87,7 @@ def test_json_has_one_form() -> None:
 
 
 @pytest.mark.parametrize("kind", [InputError, RunError])
-def test_a_workers_error_is_noted_whole(store: Store, kind: type[FairshardError]) -> None:
+def test_worker_error_is_recorded_completely(store: Store, kind: type[FairshardError]) -> None:
     error = kind("What", "which: 7", "Do this.")
     with pytest.raises(kind), record_failure(store, "agency/work/x"):
         raise error
@@ -97,7 +97,7 @@ def test_a_workers_error_is_noted_whole(store: Store, kind: type[FairshardError]
     assert recorded_failure(store, "agency/work/x") is None
 
 
-def test_an_error_is_noted_beside_where_the_output_takes_nothing(tmp_path: Path) -> None:
+def test_error_is_recorded_elsewhere_if_the_output_is_unwritable(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "agency").write_bytes(b"")  # in the way of the work area
     store, fallback = open_store(str(tmp_path / "out")), str(tmp_path / "progress")
@@ -107,13 +107,13 @@ def test_an_error_is_noted_beside_where_the_output_takes_nothing(tmp_path: Path)
     assert failure is not None and str(failure) == "What: which: 7. Do this."
 
 
-def test_other_errors_are_not_noted(store: Store) -> None:
+def test_other_errors_are_not_recorded(store: Store) -> None:
     for error in (ValueError("x"), BadRecord("media.empty", "x")):
         with pytest.raises(type(error)), record_failure(store, "w"):
             raise error
     assert recorded_failure(store, "w") is None
 
 
-def test_json_of_a_store(store: Store) -> None:
+def test_json_in_a_store_round_trip(store: Store) -> None:
     store.write_bytes("a.json", json_bytes([1, "ü"]))
     assert read_json(store, "a.json") == [1, "ü"]

@@ -41,7 +41,7 @@ ELSEWHERE = ProcessIdentity("far", "another-boot", "pid:[1]", 1, 1)
 
 @pytest.fixture(autouse=True)
 def default_sigint_handler() -> Iterator[None]:
-    """Python's own handler: what a shell starts in the background is told to ignore SIGINT."""
+    """Restores Python's handler, since shells let background processes ignore SIGINT."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -70,7 +70,7 @@ def record_names(store: Store) -> list[str]:
 def leave_record(
     store: Store, number: int, holder: ProcessIdentity, age_s: float = 0.0
 ) -> LeaseRecord:
-    """A claim of a process of another time or place."""
+    """Writes a claim as a process at another time or on another machine would have."""
     record = LeaseRecord("acme", "v0001", number, "left", holder, utc_now_text(), f"token {number}")
     store.write_bytes(record.key(), record.to_json())
     path = Path(store.uri) / record.key()
@@ -80,11 +80,11 @@ def leave_record(
 
 
 def begin(store: Store) -> None:
-    """Something that can be resumed."""
+    """Writes the record of a version that can be resumed."""
     store.write_bytes("acme/v0001/agency/run.json", b"{}")
 
 
-def test_one_holds_and_leaves_nothing(store: Store) -> None:
+def test_one_run_holds_the_version_and_leaves_no_claim(store: Store) -> None:
     with hold_version(store, "acme", "v0001", "run") as lease:
         assert record_names(store) == ["0001.json"]
         lease.confirm()
@@ -100,7 +100,7 @@ def test_one_holds_and_leaves_nothing(store: Store) -> None:
     assert list(Path(store.uri).iterdir()) == []
 
 
-def test_a_run_that_fails_leaves_no_claim(store: Store) -> None:
+def test_failed_run_leaves_no_claim(store: Store) -> None:
     dead = dataclasses.replace(this_process(), started_ticks=1)
     leave_record(store, 1, dead)
     with pytest.raises(ZeroDivisionError), hold_version(store, "acme", "v0001", "run") as lease:
@@ -110,7 +110,7 @@ def test_a_run_that_fails_leaves_no_claim(store: Store) -> None:
     assert record_names(store) == []
 
 
-def test_a_killed_holder_is_followed_at_once(store: Store) -> None:
+def test_killed_holder_is_replaced_at_once(store: Store) -> None:
     process = subprocess.Popen([sys.executable, "-c", _HOLD, store.uri], stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == b"held\n"
     try:
@@ -118,12 +118,12 @@ def test_a_killed_holder_is_followed_at_once(store: Store) -> None:
             acquire_lease(store, "acme", "v0001", "second")
         with pytest.raises(RunError, match="Another run is making this version"):
             acquire_lease(store, "acme", "v0001", "second", take_over=True)
-        process.send_signal(signal.SIGSTOP)  # lies still, but lives
+        process.send_signal(signal.SIGSTOP)  # stopped, but alive
         with pytest.raises(RunError, match="Another run is making this version"):
             acquire_lease(store, "acme", "v0001", "second", timing=LeaseTiming(stale_s=0.0))
     finally:
         process.kill()
-    # Not yet waited for: a zombie writes no more.
+    # The process is a zombie, since nobody has waited for it; it cannot write any more.
     until = time.monotonic() + 10
     latest = latest_lease_record(store, "acme", "v0001")
     assert latest is not None
@@ -133,7 +133,7 @@ def test_a_killed_holder_is_followed_at_once(store: Store) -> None:
     process.communicate()
 
 
-def test_a_reused_pid_is_another_process() -> None:
+def test_reused_pid_is_another_process() -> None:
     here = this_process()
     assert liveness_of(here) is Liveness.ALIVE
     assert (
@@ -145,7 +145,7 @@ def test_a_reused_pid_is_another_process() -> None:
     assert liveness_of(dataclasses.replace(here, pid_space="pid:[7]")) is Liveness.UNKNOWN
 
 
-def test_a_worker_ends_with_the_run_that_started_it() -> None:
+def test_worker_ends_with_the_run_that_started_it() -> None:
     worker = (
         "import sys, time; from pipelines.process.identity import end_with;"
         "end_with(int(sys.argv[1]), int(sys.argv[2])); print('up', flush=True); time.sleep(600)"
@@ -158,11 +158,11 @@ def test_a_worker_ends_with_the_run_that_started_it() -> None:
     process = subprocess.Popen([sys.executable, "-c", run], stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == b"up\n"
     process.kill()
-    # The pipe ends when the last that holds it, the worker, is gone.
+    # The pipe is closed when its last holder, the worker, has ended.
     assert process.communicate(timeout=30)[0] == b""
 
 
-def test_a_holder_elsewhere_is_waited_for(store: Store) -> None:
+def test_live_holder_on_another_machine_is_respected(store: Store) -> None:
     record = leave_record(store, 1, ELSEWHERE, age_s=100)
     with pytest.raises(RunError, match=r"on far.*last heartbeat 1\d\d s ago") as refused:
         acquire_lease(store, "acme", "v0001", "run")
@@ -173,12 +173,12 @@ def test_a_holder_elsewhere_is_waited_for(store: Store) -> None:
         acquire_lease(store, "acme", "v0001", "run")
 
 
-def test_a_stale_holder_elsewhere_is_followed(store: Store) -> None:
+def test_stale_holder_on_another_machine_is_replaced(store: Store) -> None:
     leave_record(store, 1, ELSEWHERE, age_s=601)
     assert acquire_lease(store, "acme", "v0001", "run").number == 2
 
 
-def test_taking_over_waits_until_the_other_has_noticed(store: Store) -> None:
+def test_takeover_waits_until_the_old_holder_has_noticed(store: Store) -> None:
     record = leave_record(store, 1, ELSEWHERE)
     timing = LeaseTiming(heartbeat_s=0.3)
     began = time.monotonic()
@@ -187,7 +187,7 @@ def test_taking_over_waits_until_the_other_has_noticed(store: Store) -> None:
     store.delete(record.key())
 
 
-def test_a_holder_that_was_taken_over_from_stops(store: Store) -> None:
+def test_holder_that_lost_its_lease_stops(store: Store) -> None:
     began = time.monotonic()
     with (
         pytest.raises(RunError, match="another run has taken the version over"),
@@ -196,13 +196,13 @@ def test_a_holder_that_was_taken_over_from_stops(store: Store) -> None:
         begin(store)
         leave_record(store, 2, ELSEWHERE)
         with pytest.raises(RunError, match="no longer holds"):
-            lease.confirm()  # at once, before any beat
+            lease.confirm()  # at once, before any heartbeat
         time.sleep(30)  # a signal ends it
     assert time.monotonic() - began < 20
     assert {"0001.json", "0002.json"} <= set(record_names(store))
 
 
-def test_a_holder_that_cannot_reach_the_output_stops(
+def test_holder_that_cannot_reach_the_output_stops(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> bool:
@@ -220,13 +220,13 @@ def test_a_holder_that_cannot_reach_the_output_stops(
     assert record_names(store) == []
 
 
-def test_a_user_interrupt_is_not_reported_as_a_lost_lease(store: Store) -> None:
+def test_user_interrupt_is_not_reported_as_a_lost_lease(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt), hold_version(store, "acme", "v0001", "run"):
         raise KeyboardInterrupt
     assert record_names(store) == []
 
 
-def test_a_holder_sends_heartbeats(store: Store) -> None:
+def test_holder_sends_heartbeats(store: Store) -> None:
     with hold_version(store, "acme", "v0001", "run", timing=QUICK) as lease:
         until = time.monotonic() + 20
         while not store.exists(lease.lease_record.key("beat")) and time.monotonic() < until:
@@ -235,7 +235,7 @@ def test_a_holder_sends_heartbeats(store: Store) -> None:
     assert record_names(store) == []
 
 
-def test_a_lost_response_does_not_lose_the_lease(
+def test_lost_response_does_not_lose_the_lease(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = type(store).write_new
@@ -248,8 +248,8 @@ def test_a_lost_response_does_not_lose_the_lease(
     assert acquire_lease(store, "acme", "v0001", "run").number == 1
 
 
-def test_a_late_claim_is_withdrawn(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between its look and its claim, claim 1 is removed and another run starts at 1 again."""
+def test_late_claim_is_withdrawn(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its check and its claim, claim 1 is removed and another run starts at 1 again."""
     dead = dataclasses.replace(this_process(), started_ticks=1)
     leave_record(store, 1, dead)
     honest = type(store).write_new
@@ -266,17 +266,17 @@ def test_a_late_claim_is_withdrawn(store: Store, monkeypatch: pytest.MonkeyPatch
     assert record_names(store) == ["0001.json"]
 
 
-def test_a_damaged_claim_is_named(store: Store) -> None:
+def test_damaged_claim_is_named(store: Store) -> None:
     store.write_bytes(f"{lease_folder('acme', 'v0001')}/0001.json", b"{")
     with pytest.raises(RunError, match=r"claims/acme/v0001/0001\.json"):
         acquire_lease(store, "acme", "v0001", "run")
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_never_two_at_a_time(store: Store, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads that claim, end, die and come late, with every call to the store delayed by chance.
+def test_no_two_holders_at_a_time(store: Store, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads claim, end, die and start late, with a random delay in every call to the store.
 
-    Each thread stands for a process of its own: its holder is alive until it says otherwise.
+    Each thread represents a process, which counts as alive until the thread says otherwise.
     """
     living: set[int] = set()
     me = threading.local()
@@ -329,7 +329,7 @@ def test_never_two_at_a_time(store: Store, seed: int, monkeypatch: pytest.Monkey
 
 
 class _Slow:
-    """A store whose every answer takes a random while."""
+    """A store with a random delay before every answer."""
 
     def __init__(self, store: Store, chance: random.Random) -> None:
         self._store = store
@@ -349,8 +349,8 @@ class _Slow:
         return call
 
 
-def test_judging_uses_the_stores_clock(store: Store) -> None:
-    record = leave_record(store, 1, ELSEWHERE, age_s=-5000)  # written by a machine that is ahead
+def test_lease_age_uses_the_stores_clock(store: Store) -> None:
+    record = leave_record(store, 1, ELSEWHERE, age_s=-5000)  # the writer's clock is ahead
     status = assess_lease(store, record, 600)
     assert status.held and not status.certain and status.age_s == 0.0
     assert "lease record 1" in str(lease_lost_error(record, "why"))

@@ -101,7 +101,7 @@ def test_recent_leftovers_are_kept(store: Store) -> None:
     assert store.exists("agency/work/cut/plan/s.parquet")
 
 
-def test_what_a_live_run_holds_is_kept(store: Store) -> None:
+def test_files_of_a_live_run_are_kept(store: Store) -> None:
     with hold_version(store, "acme", "v0002", "cut"):
         age(Path(store.uri), 2 * DAY)
         found = {item.name: item.kept_reason for item in clean_output(store, 0.0)}
@@ -115,8 +115,8 @@ def test_what_a_live_run_holds_is_kept(store: Store) -> None:
         assert len(store.unfinished_writes()) == 2
 
 
-def test_the_work_of_a_run_that_has_just_begun_stays(store: Store) -> None:
-    """Its version has no record yet, only a claim."""
+def test_work_of_a_run_that_just_started_is_kept(store: Store) -> None:
+    """Its version has only a claim, and no record yet."""
     with hold_version(store, "beta", "v0001", "done"):
         found = {item.name: item.kept_reason for item in clean_output(store, 0.0)}
     assert found["agency/work/done"] == "the run is in progress"
@@ -138,7 +138,7 @@ def test_claims_of_published_or_removed_versions_are_removed(store: Store) -> No
     assert contents(store) == KEEP
 
 
-def test_the_command(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_clean_command(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["clean", store.uri, "--dry-run"]) == 0
     output = capsys.readouterr().out
     assert "unpublished version" in output and "acme/v0002" in output and "2.0 d" in output
@@ -168,7 +168,7 @@ def remote_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     server.stop()
 
 
-def test_a_bucket_is_cleaned_alike(remote_store: Store) -> None:
+def test_bucket_is_cleaned_like_a_folder(remote_store: Store) -> None:
     fill(remote_store)
     remote_store.write_bytes(".fairshard-probe", b"")
     client = s3_client(remote_store.options)  # type: ignore[attr-defined]  # the S3 store has them
@@ -176,7 +176,7 @@ def test_a_bucket_is_cleaned_alike(remote_store: Store) -> None:
     where = {"Bucket": bucket, "Key": "out/acme/v0001/delivery/shards/s.tar"}
     upload = client.create_multipart_upload(**where)["UploadId"]
     client.upload_part(**where, UploadId=upload, PartNumber=1, Body=bytes(1000))
-    # To moto every upload was begun in 2010.
+    # For moto, every upload was started in 2010.
     young = {
         item.kept_reason
         for item in clean_output(remote_store, DAY, dry_run=True)

@@ -1,4 +1,4 @@
-"""The signing key's file: its owner's alone, and never replaced."""
+"""The signing key's file: readable only by its owner, and never replaced."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from schemas.errors import InputError
 SIGNER = Signer("an-agency", bytes(32))
 
 
-def test_a_key_is_made_once(tmp_path: Path) -> None:
+def test_key_is_created_once(tmp_path: Path) -> None:
     path = tmp_path / "agency" / "signing.key"
     made = load_or_create_key(path)
     assert made.name == DEFAULT_KEY_NAME
@@ -32,7 +32,7 @@ def test_a_key_is_made_once(tmp_path: Path) -> None:
     assert load_or_create_key(tmp_path / "other.key") != made
 
 
-def test_a_key_is_never_replaced(tmp_path: Path) -> None:
+def test_key_is_never_replaced(tmp_path: Path) -> None:
     path = tmp_path / "signing.key"
     save_key(path, SIGNER)
     with pytest.raises(FileExistsError):
@@ -41,7 +41,7 @@ def test_a_key_is_never_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644, 0o666, 0o610])
-def test_a_key_that_others_can_read(tmp_path: Path, mode: int) -> None:
+def test_key_readable_by_others_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "signing.key"
     save_key(path, SIGNER)
     path.chmod(mode)
@@ -54,7 +54,7 @@ def test_a_key_that_others_can_read(tmp_path: Path, mode: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "no key", "ä", "PRIVATE+KEY+a+00000000+AAAA"])
-def test_a_file_that_is_no_key(tmp_path: Path, text: str) -> None:
+def test_file_without_a_key_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "signing.key"
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
@@ -63,18 +63,18 @@ def test_a_file_that_is_no_key(tmp_path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_missing_key_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         load_key(tmp_path / "none")
     with pytest.raises(InputError, match="cannot be read"):
         load_key(tmp_path)
 
 
-def test_where_the_key_is_kept() -> None:
+def test_default_key_path() -> None:
     assert default_key_path("/data/out") == Path("/data/out/agency/signing.key")
     assert default_key_path("s3://bucket/out") == Path("agency/signing.key")
 
 
-def test_the_demonstration_key_repeats() -> None:
+def test_demonstration_key_is_deterministic() -> None:
     assert demonstration_key(0) == demonstration_key(0) != demonstration_key(1)
     assert "demonstration" in demonstration_key(0).vkey

@@ -1,4 +1,4 @@
-"""What is said of a run without a delivery: ranks, lone reasons, and 80 columns whatever comes."""
+"""The summary of a run without a delivery: ranked reasons, sole reasons, at most 80 columns."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def shown(undelivered: Undelivered, deal: Deal) -> list[str]:
 
 
 def counted(code: str, assets: int) -> dict[str, StepCounts]:
-    """A run in which all assets were left out for one reason."""
+    """Returns the counts of a run in which all assets were excluded for one reason."""
     step = StepCounts(entered=assets)
     if REASONS[code].outcome is Outcome.REFUSED:
         step.add_refusals([code], assets)
@@ -71,7 +71,7 @@ def counted(code: str, assets: int) -> dict[str, StepCounts]:
 
 
 @pytest.mark.parametrize("code", REASONS)
-def test_whatever_the_reason_it_fits_and_names_its_deal_keys(code: str) -> None:
+def test_summary_fits_and_names_the_deal_keys_of_any_reason(code: str) -> None:
     assets = 987_654_321
     undelivered = Undelivered(counted(code, assets), Counter({code: assets}))
     lines = shown(undelivered, parse_deal(LONG, "test"))
@@ -84,7 +84,7 @@ def test_whatever_the_reason_it_fits_and_names_its_deal_keys(code: str) -> None:
     assert REASONS[code].remedy in text
 
 
-def test_what_a_deal_says_is_printed_as_it_stands() -> None:
+def test_deal_values_are_printed_literally() -> None:
     deal = parse_deal(LONG, "test")
     text = " ".join(shown(Undelivered(counted("media.not_allowed", 2)), deal))
     assert "s3://[bold]/[/bold]" in text
@@ -92,7 +92,7 @@ def test_what_a_deal_says_is_printed_as_it_stands() -> None:
     assert '"AD", "AE", "AF", "AG", "AI", "AL", … 243 more]' in text
 
 
-def test_one_asset_and_no_assets() -> None:
+def test_summary_of_one_or_no_assets() -> None:
     deal = parse_deal(LONG, "test")
     lines = shown(Undelivered(counted("class.editorial", 1), Counter()), deal)
     assert any("class.editorial: 1 asset refused, 0 by this rule alone" in line for line in lines)
@@ -104,7 +104,7 @@ def test_one_asset_and_no_assets() -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from(REFUSALS), min_size=1, unique=True), max_size=40))
-def test_what_cost_most(refusals: list[list[str]]) -> None:
+def test_reasons_are_ranked_by_refused_assets(refusals: list[list[str]]) -> None:
     step = StepCounts()
     for reasons in refusals:
         step.add_decision(refused_asset("a", reasons, ""))
@@ -132,7 +132,7 @@ def decisions() -> list[Decision]:
     ]
 
 
-def test_lone_reasons_are_counted_over_all_parts(tmp_path: Path) -> None:
+def test_sole_reasons_are_counted_over_all_parts(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     write_decisions(store, "agency", "a", decisions()[:2])
     write_decisions(store, "agency", "b", decisions()[2:])
@@ -143,7 +143,7 @@ def test_lone_reasons_are_counted_over_all_parts(tmp_path: Path) -> None:
 
 
 class Broken:
-    """A store that nothing can be read from or written to."""
+    """A store that fails on every read and write."""
 
     def list(self, prefix: str) -> None:
         raise RunError("The output cannot be read", prefix)
@@ -152,7 +152,7 @@ class Broken:
         raise OSError(28, "No space left on device", key)
 
 
-def test_a_store_that_fails_hides_no_error() -> None:
+def test_failing_store_does_not_hide_the_error() -> None:
     store = cast(Store, Broken())
     steps = counted("class.editorial", 3)
     found = look_back(store, "agency/decisions", steps)
@@ -162,7 +162,7 @@ def test_a_store_that_fails_hides_no_error() -> None:
 
 
 @pytest.mark.parametrize("kind", [InputError, RunError])
-def test_the_error_keeps_its_words_its_code_and_its_counts(
+def test_error_keeps_message_exit_code_and_counts(
     kind: type[InputError] | type[RunError],
 ) -> None:
     cause = kind("What", "which", "Remedy.")

@@ -1,4 +1,4 @@
-"""Versions: which one a run makes, resumes, or finds made."""
+"""Versions: which one a run makes, resumes, or finds already published."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ def publish(store: Store, version: str, deal_id: str = "acme") -> None:
     store.write_bytes(f"{deal_id}/{version}/delivery/MANIFEST.json", b"{}")
 
 
-def test_the_first_version(store: Store) -> None:
+def test_first_version_is_v0001(store: Store) -> None:
     assert find_version(store, deal(), "run") == Version("v0001", False)
 
 
-def test_a_begun_run_is_resumed(store: Store) -> None:
+def test_started_run_is_resumed(store: Store) -> None:
     begin_version(store, deal(), "v0001", "run")
     begin_version(store, deal(), "v0001", "run")
     assert find_version(store, deal(), "run") == Version("v0001", False)
 
 
-def test_a_complete_run_is_found(store: Store) -> None:
+def test_published_run_is_found(store: Store) -> None:
     begin_version(store, deal(), "v0001", "run")
     publish(store, "v0001")
     assert find_version(store, deal(), "run") == Version("v0001", True)
 
 
-def test_another_run_takes_the_next_number(store: Store) -> None:
+def test_different_run_gets_the_next_version(store: Store) -> None:
     for number in (1, 2, 9):
         begin_version(store, deal(), f"v{number:04d}", f"run {number}")
         publish(store, f"v{number:04d}")
@@ -63,7 +63,7 @@ def test_another_run_takes_the_next_number(store: Store) -> None:
     assert find_version(store, deal(), "run 2") == Version("v0002", True)
 
 
-def test_numbers_grow_past_four_digits(store: Store) -> None:
+def test_version_numbers_exceed_four_digits(store: Store) -> None:
     begin_version(store, deal(), "v9999", "run")
     publish(store, "v9999")
     begin_version(store, deal(), "v10000", "later")
@@ -71,7 +71,7 @@ def test_numbers_grow_past_four_digits(store: Store) -> None:
     assert find_version(store, deal(), "new") == Version("v10001", False)
 
 
-def test_what_was_never_published_gives_way(store: Store) -> None:
+def test_unpublished_version_is_replaced(store: Store) -> None:
     begin_version(store, deal(), "v0001", "abandoned")
     store.write_bytes("acme/v0001/delivery/shards/s.tar", b"")
     assert find_version(store, deal(), "new") == Version("v0001", False)
@@ -79,14 +79,14 @@ def test_what_was_never_published_gives_way(store: Store) -> None:
     assert [item.key for item in store.list("acme")] == ["acme/v0001/agency/run.json"]
 
 
-def test_what_a_run_itself_left_is_kept_for_it(store: Store) -> None:
+def test_files_of_the_same_run_are_kept(store: Store) -> None:
     begin_version(store, deal(), "v0001", "run")
     store.write_bytes("acme/v0001/delivery/shards/s.tar", b"")
     begin_version(store, deal(), "v0001", "run")
     assert store.exists("acme/v0001/delivery/shards/s.tar")
 
 
-def test_what_an_earlier_version_of_the_program_left_is_not_gone_on_with(store: Store) -> None:
+def test_work_of_an_earlier_program_version_is_not_resumed(store: Store) -> None:
     begin_version(store, deal(), "v0001", "run")
     key = "acme/v0001/agency/run.json"
     record = read_json(store, key)
@@ -100,8 +100,8 @@ def test_what_an_earlier_version_of_the_program_left_is_not_gone_on_with(store: 
     assert store.exists("agency/work/run/shards/s.json")
 
 
-def test_receipts_go_with_what_they_speak_of(store: Store) -> None:
-    """A receipt of a shard that is gone would be believed."""
+def test_receipts_are_removed_with_their_files(store: Store) -> None:
+    """Otherwise a run would trust the receipt of a shard that no longer exists."""
     begin_version(store, deal(), "v0001", "abandoned")
     for run in ("abandoned", "new", "bystander"):
         store.write_bytes(f"agency/work/{run}/shards/s.json", b"{}")
@@ -113,7 +113,7 @@ def test_receipts_go_with_what_they_speak_of(store: Store) -> None:
 
 
 @pytest.mark.parametrize("run", ["first", "second"])
-def test_what_was_published_meanwhile_is_left(store: Store, run: str) -> None:
+def test_version_published_meanwhile_is_kept(store: Store, run: str) -> None:
     begin_version(store, deal(), "v0001", "first")
     publish(store, "v0001")
     before = {item.key: store.read_bytes(item.key) for item in store.list()}
@@ -123,7 +123,7 @@ def test_what_was_published_meanwhile_is_left(store: Store, run: str) -> None:
     assert {item.key: store.read_bytes(item.key) for item in store.list()} == before
 
 
-def test_a_delivery_on_other_terms_is_in_the_way(store: Store) -> None:
+def test_delivery_under_different_terms_is_refused(store: Store) -> None:
     begin_version(store, deal(), "v0001", "run")
     assert find_version(store, deal("2.00"), "new") == Version("v0001", False)
     publish(store, "v0001")
@@ -132,7 +132,7 @@ def test_a_delivery_on_other_terms_is_in_the_way(store: Store) -> None:
     assert "acme/v0001" in str(caught.value) and "deal_id" in caught.value.remedy
 
 
-def test_other_deals_are_not_looked_at(store: Store) -> None:
+def test_other_deals_are_ignored(store: Store) -> None:
     other = deal(text=_TEXT.replace('"acme"', '"acme-2"'))
     begin_version(store, other, "v0007", "run")
     publish(store, "v0007", "acme-2")

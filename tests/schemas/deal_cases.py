@@ -1,4 +1,4 @@
-"""Two deals, and how the refusal of a third is read."""
+"""Two valid deals, and helpers that change one and list the faults of an invalid deal."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ price.currency = "USD"
 
 
 def with_key(key: str, value: str) -> str:
-    """The least deal with one key set, or set otherwise; an empty value leaves it out."""
+    """Returns the minimal deal with one key set to a value; an empty value omits the key."""
     lines = [line for line in LEAST.splitlines() if not line.startswith(f"{key} = ")]
     return "\n".join([*lines, f"{key} = {value}" if value else "", ""])
 
@@ -74,7 +74,7 @@ def refusal(text: str) -> InputError:
 
 
 def faults(text: str) -> list[str]:
-    """The lines of a refusal, one a fault."""
+    """Returns the lines of a refusal, one per fault."""
     error = refusal(text)
     assert error.what == "The deal is not valid"
     assert error.remedy == "See the list of keys in docs/deal.md."

@@ -1,4 +1,4 @@
-"""Canonical JSON: the quick way writes what the library writes, or refuses what it refuses."""
+"""Canonical JSON: the fast encoder writes the same as `rfc8785` and refuses the same values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.canonical import canonical_json
 
-_TEXTS = st.text(st.characters())  # surrogates among them
+_TEXTS = st.text(st.characters())  # including surrogates
 _NUMBERS = st.integers(-(2**54), 2**54) | st.floats()
 _VALUES = st.recursive(
     st.none() | st.booleans() | _NUMBERS | _TEXTS,
@@ -24,7 +24,7 @@ def outcome(encode: Any, value: Any) -> bytes | str:
     try:
         encoded: bytes = encode(value)
         return encoded
-    except ValueError as error:  # what both raise, and UnicodeEncodeError
+    except ValueError as error:  # both encoders raise subclasses of it, as does UnicodeEncodeError
         return type(error).__name__
 
 
@@ -36,11 +36,11 @@ def outcome(encode: Any, value: Any) -> bytes | str:
 @example("\ud800")
 @example({"\ud800": 1})
 @example({"a": 1.0, "b": -0.0})
-def test_as_the_library_writes_it(value: Any) -> None:
+def test_output_equals_that_of_rfc8785(value: Any) -> None:
     assert outcome(canonical_json, value) == outcome(rfc8785.dumps, value)
 
 
 @pytest.mark.parametrize("value", [{1: "one"}, b"bytes", {"a": {1, 2}}])
-def test_what_has_no_form_is_refused(value: Any) -> None:
+def test_value_without_canonical_form_is_refused(value: Any) -> None:
     with pytest.raises(rfc8785.CanonicalizationError):
         canonical_json(value)

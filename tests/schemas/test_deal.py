@@ -1,4 +1,4 @@
-"""A deal is parsed once: what it holds, its defaults, and the digest of its terms."""
+"""Parsing a deal: its values, its defaults and the digest of its terms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.rights import Purpose
 from tests.schemas.deal_cases import LEAST, SAMPLE, faults, with_key
 
 
-def test_the_sample_deal_parses() -> None:
+def test_sample_deal_parses() -> None:
     deal = parse_deal(SAMPLE, "acme.toml")
     assert deal.deal_id == "acme-2026-01"
     assert deal.purposes == [Purpose.TRAIN_GEN]
@@ -30,7 +30,7 @@ def test_the_sample_deal_parses() -> None:
     assert not deal.is_worldwide
 
 
-def test_the_sample_says_the_defaults() -> None:
+def test_sample_deal_states_the_defaults() -> None:
     plain = LEAST.replace('"d"', '"acme-2026-01"').replace('"b"', '"Acme Models"')
     plain = plain.replace('["NO"]', '["US", "NO"]').replace('"1"', '"100000.00"')
     plain = plain.replace("2026-01-02", "2029-01-01")
@@ -77,7 +77,7 @@ def test_needed_purposes() -> None:
     assert without.judged_purposes == ("train_gen", "inference")
 
 
-def test_a_deal_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_deal_is_refused(tmp_path: Path) -> None:
     latin = tmp_path / "latin.toml"
     latin.write_bytes('buyer = "Müller"'.encode("latin-1"))
     for path in (tmp_path / "none.toml", tmp_path, latin):
@@ -86,7 +86,7 @@ def test_a_deal_that_cannot_be_read(tmp_path: Path) -> None:
         assert str(path) in caught.value.which and caught.value.exit_code == 2
 
 
-def test_a_deal_from_a_file(tmp_path: Path) -> None:
+def test_deal_is_loaded_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "deal.toml"
     path.write_text(SAMPLE)
     assert load_deal(path) == parse_deal(SAMPLE, "sample")
@@ -105,7 +105,7 @@ def test_a_deal_from_a_file(tmp_path: Path) -> None:
         ("4GiB", 4 * 2**30),
     ],
 )
-def test_sizes(text: str, size: int) -> None:
+def test_sizes_are_parsed(text: str, size: int) -> None:
     assert parse_size(text) == size
     assert parse_size(size) == size
     said = parse_deal(with_key("shards.target_bytes", f'"{text}"'), "x")
@@ -115,7 +115,7 @@ def test_sizes(text: str, size: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "MiB", "1 2", "1  MiB", " 1", "1\n", "1mib", "1TiB", "0x10", "1_000", "١", "1e3"]
 )
-def test_what_is_no_size(text: str) -> None:
+def test_invalid_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="whole number of bytes"):
         parse_size(text)
 
@@ -130,12 +130,12 @@ def test_shares_are_exact(share: str) -> None:
     ("pool", "currency", "minor"),
     [("0", "USD", 0), ("10.5", "EUR", 1050), ("1500001", "JPY", 1_500_001), ("1.234", "BHD", 1234)],
 )
-def test_pools(pool: str, currency: str, minor: int) -> None:
+def test_pool_is_converted_to_minor_units(pool: str, currency: str, minor: int) -> None:
     text = LEAST.replace('"1"', f'"{pool}"').replace('"USD"', f'"{currency}"')
     assert parse_deal(text, "x").price.pool_minor == minor
 
 
-def test_the_order_of_pool_and_currency_is_no_matter() -> None:
+def test_order_of_pool_and_currency_does_not_matter() -> None:
     for text in (LEAST, with_key("price.pool", '"0.5"').replace('"USD"', '"JPY"')):
         lines = text.splitlines()
         turned = "\n".join(lines[:-2] + lines[:-3:-1])
@@ -146,11 +146,11 @@ def test_the_order_of_pool_and_currency_is_no_matter() -> None:
 
 
 @pytest.mark.parametrize("deal_id", ["a", "7", "a-b", "acme-2026-01", "a" * 64, "agency-1"])
-def test_deal_ids(deal_id: str) -> None:
+def test_valid_deal_ids(deal_id: str) -> None:
     assert parse_deal(with_key("deal_id", f'"{deal_id}"'), "x").deal_id == deal_id
 
 
-def test_a_deal_cannot_be_changed() -> None:
+def test_deal_is_immutable() -> None:
     deal = parse_deal(LEAST, "x")
     for section, key in ((deal, "buyer"), (deal.rights, "minors")):
         with pytest.raises(ValueError, match="frozen"):
@@ -161,8 +161,8 @@ def digest(text: str) -> str:
     return parse_deal(text, "x").terms_sha256()
 
 
-def test_the_digest_of_the_terms_is_fixed() -> None:
-    """Published manifests hold it: another value here is another format."""
+def test_terms_digest_is_stable() -> None:
+    """Published manifests contain it, so a different value would be a new format."""
     terms: dict[str, Any] = {
         "deal_id": "d",
         "buyer": "b",
@@ -218,7 +218,7 @@ def test_the_digest_of_the_terms_is_fixed() -> None:
     assert digest(LEAST) == hashlib.sha256(rfc8785.dumps(terms)).hexdigest()
 
 
-def test_the_digest_does_not_hang_on_output_order_or_form() -> None:
+def test_terms_digest_ignores_output_order_and_form() -> None:
     plain = digest(LEAST)
     assert digest(with_key("output.uri", '"s3://elsewhere"')) == plain
     assert digest("\n".join(reversed(LEAST.splitlines()))) == plain
@@ -251,12 +251,12 @@ def test_the_digest_does_not_hang_on_output_order_or_form() -> None:
         ("limits.max_pixels", str(2**53 - 1)),
     ],
 )
-def test_every_other_term_changes_the_digest(key: str, value: str) -> None:
+def test_every_term_changes_the_digest(key: str, value: str) -> None:
     assert digest(with_key(key, value)) != digest(LEAST)
 
 
-def test_no_section_takes_what_it_does_not_know() -> None:
-    """Else a misspelt key would quietly mean its default."""
+def test_sections_refuse_unknown_keys() -> None:
+    """Otherwise a misspelt key would silently take its default."""
     for field in Deal.model_fields.values():
         config = getattr(field.annotation, "model_config", None)
         assert config is None or (config["extra"], config["strict"]) == ("forbid", True)

@@ -12,19 +12,19 @@ from tests.schemas.deal_cases import LEAST, faults, refusal, with_key
 
 @dataclass(frozen=True)
 class Bad:
-    """A value that is refused, and what the message must hold besides the key."""
+    """A value that is refused, and what the message must contain in addition to the key."""
 
     key: str
     value: str
     says: tuple[str, ...]
-    at: str = ""  # where, if not at the key itself
+    at: str = ""  # the key in the message, if different
 
 
 _ONE = '{ref = "A-1", signed_at = 2026-01-01, purposes = ["search"], contributors = ["all"]}'
 
 
 def _agreement(**changes: str) -> str:
-    """A deal's agreements, one of whose values is off."""
+    """Returns a deal's agreements with one invalid value."""
     usual = {
         "ref": '"A-1"',
         "signed_at": "2026-01-01",
@@ -152,7 +152,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad.key} = {bad.value[:30]}")
-def test_a_bad_value_is_refused(bad: Bad) -> None:
+def test_invalid_value_is_refused(bad: Bad) -> None:
     [line] = faults(with_key(bad.key, bad.value))
     assert line.startswith(f"{bad.at or bad.key} = ")
     for part in bad.says:
@@ -172,11 +172,11 @@ REQUIRED = (
 
 
 @pytest.mark.parametrize("key", REQUIRED)
-def test_a_required_key_that_is_missing(key: str) -> None:
+def test_missing_required_key_is_refused(key: str) -> None:
     assert faults(with_key(key, "")) == [f"{key}: required, and missing"]
 
 
-def test_what_is_required() -> None:
+def test_empty_deal_lists_all_required_keys() -> None:
     assert faults("") == [f"{key}: required, and missing" for key in (*REQUIRED[:6], "price")]
     assert faults(LEAST.replace("price.", "rights.").replace("pool", "sensitive")) == [
         "rights.sensitive = '1': Input should be 'refuse' or 'accept'",
@@ -204,19 +204,19 @@ def test_what_is_required() -> None:
         ("limits.dead_letters", "dead_letter_share, max_pixels, max_media_bytes"),
     ],
 )
-def test_an_unknown_key_is_refused_with_what_is_allowed(key: str, allowed: str) -> None:
+def test_unknown_key_is_refused_with_the_allowed_keys(key: str, allowed: str) -> None:
     [line] = faults(with_key(key, '"x"'))
     assert line.startswith(f"{key} = 'x': unknown key; allowed here: {allowed}")
 
 
-def test_a_key_in_quotes_is_no_section() -> None:
+def test_quoted_key_with_a_dot_is_not_a_section() -> None:
     [line] = faults('"rights.editorial" = "accept"\n' + LEAST)
     assert line.startswith("'rights.editorial' = 'accept': unknown key; allowed here: deal_id")
     [line] = faults('"a\\nb" = 1\n' + LEAST)
     assert line.startswith(r"'a\nb' = 1: unknown key")
 
 
-def test_every_fault_is_listed_at_once() -> None:
+def test_all_faults_are_listed_at_once() -> None:
     text = """\
 deal_id = "agency"
 buyer = ""
@@ -249,7 +249,7 @@ target_bytes = -1
     ]
 
 
-def test_a_long_value_is_cut_in_the_message() -> None:
+def test_long_value_is_shortened_in_the_message() -> None:
     [line] = faults(with_key("shards.target_bytes", f'"{"9" * 5000}"'))
     assert len(line) < 250 and "..." in line
 
@@ -266,7 +266,7 @@ def test_a_long_value_is_cut_in_the_message() -> None:
     ],
     ids=["cut", "twice", "yaml", "long number", "deep list", "no such day"],
 )
-def test_what_is_not_toml(text: str) -> None:
+def test_invalid_toml_is_refused(text: str) -> None:
     error = refusal(text)
     assert error.what == "The deal is not valid TOML"
     assert error.remedy

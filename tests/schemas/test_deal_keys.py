@@ -1,4 +1,4 @@
-"""A deal's keys by name: what stands there, and what else could."""
+"""Lookups of a deal's keys by name: the value, and the other allowed values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def deal() -> Deal:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_what_is_printed_is_toml_of_the_same(deal: Deal, key: str) -> None:
+def test_printed_value_is_equivalent_toml(deal: Deal, key: str) -> None:
     value = deal_value(deal, key)
     said = tomllib.loads(f"x = {toml_text(value)}")["x"]
     assert said == (str(value) if isinstance(value, Decimal) else value)
@@ -44,7 +44,7 @@ def test_what_is_printed_is_toml_of_the_same(deal: Deal, key: str) -> None:
     assert json_value(deal, key) == as_json
 
 
-def test_what_is_printed_is_what_was_written(deal: Deal) -> None:
+def test_printed_value_is_the_written_value(deal: Deal) -> None:
     written: dict[str, Any] = tomllib.loads(_TEXT)
     for key in ("buyer", "purposes", "territory", "ends"):
         assert deal_value(deal, key) == written[key]
@@ -54,13 +54,13 @@ def test_what_is_printed_is_what_was_written(deal: Deal) -> None:
     assert json_value(deal, "rights.editorial") == "refuse"  # the default
 
 
-def test_long_lists_are_cut() -> None:
+def test_long_lists_are_shortened() -> None:
     assert toml_text(list("abcdef")) == '["a", "b", "c", "d", "e", "f"]'
     assert toml_text(list("abcdefgh")) == '["a", "b", "c", "d", "e", "f", … 2 more]'
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_deal_takes_every_allowed_value(key: str) -> None:
+def test_deal_accepts_every_allowed_value(key: str) -> None:
     section, _, name = key.rpartition(".")
     for value in allowed_values(key):
         row: dict[str, Any] = tomllib.loads(_TEXT)
@@ -68,13 +68,13 @@ def test_a_deal_takes_every_allowed_value(key: str) -> None:
         assert deal_value(Deal.model_validate(row), key) == value
 
 
-def test_allowed_values() -> None:
+def test_allowed_values_are_the_closed_lists() -> None:
     assert allowed_values("rights.people") == ("release", "biometric-release", "refuse")
     assert allowed_values("select.dedupe") == ("none", "exact", "near")
     assert allowed_values("select.max_assets") == allowed_values("territory") == ()
 
 
-def test_a_key_that_is_not_there(deal: Deal) -> None:
+def test_unknown_key_is_an_error(deal: Deal) -> None:
     with pytest.raises(KeyError):
         allowed_values("rights.editor")
     with pytest.raises(KeyError):

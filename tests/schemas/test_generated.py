@@ -32,16 +32,16 @@ def committed(path: str) -> str:
 
 
 @pytest.mark.parametrize("path", json_schemas() | profile_schemas())
-def test_json_schemas_are_as_generated(path: str) -> None:
+def test_committed_json_schemas_are_current(path: str) -> None:
     assert committed(path) == (json_schemas() | profile_schemas())[path]
 
 
 @pytest.mark.parametrize("path", generated_pages())
-def test_pages_are_as_generated(path: str) -> None:
+def test_committed_pages_are_current(path: str) -> None:
     assert committed(path) == generated_pages()[path]
 
 
-def test_a_page_that_drifted_is_regenerated() -> None:
+def test_outdated_page_is_regenerated() -> None:
     drifted = committed("docs/rights.md").replace("| `asset.withdrawn` |", "| `asset.gone` |")
     assert drifted != committed("docs/rights.md")
     body = generated_pages()["docs/rights.md"].partition("<!-- reasons -->\n")[2]
@@ -49,26 +49,26 @@ def test_a_page_that_drifted_is_regenerated() -> None:
     assert fill_section(drifted, "reasons", body) == committed("docs/rights.md")
 
 
-def test_a_page_without_markers_is_an_error() -> None:
+def test_page_without_markers_is_an_error() -> None:
     for document in ("", "<!-- keys -->\n", "<!-- keys -->\nx\n<!-- end reasons -->"):
         with pytest.raises(ValueError, match="no section 'keys'"):
             fill_section(document, "keys", "body")
 
 
-def test_every_key_has_a_meaning_and_a_row() -> None:
+def test_every_deal_key_has_a_row() -> None:
     assert [name for name, *_ in deal_keys()] == list(DEAL_KEY_MEANINGS)
     for name in DEAL_KEY_MEANINGS:
         assert len(re.findall(rf"^\| \*{{0,2}}`{re.escape(name)}`", PAGE, re.MULTILINE)) == 1
 
 
-def test_every_reason_has_a_row() -> None:
+def test_every_reason_has_one_row() -> None:
     text = committed("docs/rights.md")
     for code in REASONS:
         assert text.count(f"\n| `{code}` |") == 1
 
 
-def test_defaults_on_the_page_are_the_defaults() -> None:
-    """Each default, written into a deal as the page shows it, changes nothing."""
+def test_page_shows_the_defaults() -> None:
+    """Writing a default into a deal as the page shows it does not change the deal."""
     required = """\
 deal_id = "d"
 buyer = "b"
@@ -83,12 +83,12 @@ price.pool = "1.00"
     assert parse_deal(required + "".join(shown), "said") == parse_deal(required, "plain")
 
 
-def test_the_example_on_the_page_is_a_deal() -> None:
+def test_example_on_the_page_is_a_valid_deal() -> None:
     [example] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     deal = parse_deal(example, "docs/deal.md")
     assert deal.deal_id == "acme-2026-01"
     assert deal.territory == ["US", "NO"]
-    # Its [rights] says that it shows the defaults.
+    # The example says that its [rights] section shows the defaults.
     assert deal.rights == type(deal.rights)()
 
 
@@ -97,7 +97,7 @@ def schema_of(name: str) -> dict[str, Any]:
     return loaded
 
 
-def test_the_schema_of_a_deal_knows_every_key() -> None:
+def test_deal_schema_has_every_key() -> None:
     schema = schema_of("deal")
     for name, means in DEAL_KEY_MEANINGS.items():
         section, _, key = name.rpartition(".")
@@ -109,7 +109,7 @@ def test_the_schema_of_a_deal_knows_every_key() -> None:
         assert holder["additionalProperties"] is False
 
 
-def test_the_schema_of_a_deal_takes_the_example_and_no_typo() -> None:
+def test_deal_schema_accepts_the_example_but_no_typo() -> None:
     validator = jsonschema.Draft202012Validator(schema_of("deal"))
     [example] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     said = json.loads(json.dumps(tomllib.loads(example), default=str))
@@ -120,12 +120,12 @@ def test_the_schema_of_a_deal_takes_the_example_and_no_typo() -> None:
     assert not validator.is_valid(said | {"territory": ["no"]})
 
 
-def test_the_schema_of_a_manifest_asks_for_every_field() -> None:
+def test_manifest_schema_requires_every_field() -> None:
     schema = schema_of("manifest")
     assert schema["required"] == list(Manifest.model_fields)
     assert all("required" in part for part in schema["$defs"].values())
 
 
-def test_the_root_is_the_repository() -> None:
+def test_reference_root_is_the_repository() -> None:
     assert (ROOT / "pyproject.toml").is_file()
     assert Path(__file__).is_relative_to(ROOT)

@@ -1,4 +1,4 @@
-"""The closed list of reasons, and the tables that hold them."""
+"""The closed list of reasons, and the tables that contain them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from schemas.territory import COUNTRIES, WORLD
 from tests.rights.detail_oracle import REASON_ORDER
 
 
-def test_codes_are_unique_and_of_one_form() -> None:
+def test_codes_are_unique_and_well_formed() -> None:
     listed = [*(rule.code for rule in SCREENING_RULES), *(reason.value for reason in Reason)]
     assert len(listed) == len(set(listed)) and set(listed) == set(REASONS)
     assert len(Reason.__members__) == len(list(Reason))
     assert all(re.fullmatch(r"[a-z_]+\.[a-z_]+", code) for code in listed)
 
 
-def test_a_reason_is_its_code_wherever_it_goes() -> None:
+def test_reason_equals_its_code_after_pickling_and_json() -> None:
     for reason in Reason:
         assert str(reason) == reason.value == f"{reason}"
         assert Reason(reason.value) is reason is pickle.loads(pickle.dumps(reason))
     with pytest.raises(ValueError, match=r"asset\.withdrawn"):
-        Reason("asset.withdrawn")  # screening's own
+        Reason("asset.withdrawn")  # a reason of screening
 
 
 @pytest.mark.parametrize("code", REASONS)
-def test_a_reason_says_what_where_and_what_to_do(code: str) -> None:
+def test_reason_has_sentence_source_and_remedy(code: str) -> None:
     info = REASONS[code]
     assert info.sentence.endswith(".") and info.sentence[0].isupper()
     assert info.remedy.endswith(".") and info.source
@@ -44,11 +44,11 @@ def test_a_reason_says_what_where_and_what_to_do(code: str) -> None:
     assert info.outcome is (Outcome.FAILED if dead else Outcome.REFUSED)
 
 
-# Where files and servers say something.
+# The places where files and servers make statements.
 SIGNALS = {"XMP", "EXIF", "IIM", "C2PA", "HTTP headers", "robots.txt", "tdmrep.json", "RSL"}
 
 
-def test_the_source_of_a_reason_is_a_column_or_a_signal_that_exists() -> None:
+def test_reason_source_is_an_existing_column_or_signal() -> None:
     names = {f"{table}.{field.name}" for table, schema in TABLES.items() for field in schema} | set(
         TABLES
     )
@@ -62,14 +62,14 @@ def test_the_source_of_a_reason_is_a_column_or_a_signal_that_exists() -> None:
             assert known, f"{code}: {part}"
 
 
-def test_a_mask_has_room_for_every_screening_reason() -> None:
+def test_mask_holds_every_screening_reason() -> None:
     assert 0 < len(SCREENING_RULES) <= 64
     screened = [code for code, info in REASONS.items() if info.stage is Stage.SCREEN]
     assert screened == [rule.code for rule in SCREENING_RULES] == REASON_ORDER
     assert sorted({rule.topic.number for rule in SCREENING_RULES}) == list(range(1, 14))
 
 
-def test_a_rule_shows_columns_that_exist() -> None:
+def test_rule_columns_exist() -> None:
     for rule in SCREENING_RULES:
         assert rule.columns and set(rule.columns) <= {
             *TABLES["assets"].names,
@@ -81,7 +81,7 @@ def test_a_rule_shows_columns_that_exist() -> None:
             assert rule.release_fault.alone or rule.release_fault.for_asset
 
 
-def test_published_tables_begin_as_they_must() -> None:
+def test_published_tables_start_with_the_contract_columns() -> None:
     assert DECISIONS_SCHEMA.names[:5] == ["asset_id", "outcome", "stage", "reasons", "detail"]
     assert FAILED_ASSETS_SCHEMA.names == ["asset_id", "stage", "reason", "detail"]
 
@@ -103,14 +103,14 @@ def test_required_columns_of_the_catalogue() -> None:
     assert {grant_column(purpose) for purpose in PURPOSES} < set(TABLES["assets"].names)
 
 
-def test_countries() -> None:
+def test_country_codes() -> None:
     assert len(COUNTRIES) == 249
     assert all(re.fullmatch("[A-Z]{2}", code) for code in COUNTRIES)
     assert {"NO", "GB", "US"} < COUNTRIES
     assert not {"UK", "EU", "XK", WORLD} & COUNTRIES
 
 
-def test_generated_media_by_the_vocabulary() -> None:
+def test_generated_source_types() -> None:
     generated = {name for name, yes in DIGITAL_SOURCE_TYPES.items() if yes}
     assert "trainedAlgorithmicMedia" in generated
     assert "compositeWithTrainedAlgorithmicMedia" in generated
@@ -118,13 +118,13 @@ def test_generated_media_by_the_vocabulary() -> None:
 
 
 @pytest.mark.parametrize("code", REASONS)
-def test_what_governs_a_reason_is_a_key_of_a_deal(code: str) -> None:
-    """tests/rights/test_governed.py finds out whether it is the right one."""
+def test_governing_keys_exist_in_deals(code: str) -> None:
+    """tests/rights/test_governed.py checks that it is the right one."""
     info = REASONS[code]
     keys = info.governed_by
     known = {"agreements", *(name for name, *_ in deal_keys())}
     assert set(keys) <= known and len(set(keys)) == len(keys)
-    # Whatever key the cure speaks of, or the reason is found in, is among them.
+    # They include any key that the remedy or the source of the reason mentions.
     spoken = set(re.findall(r"(?:rights|limits|select)\.[a-z_]+", info.remedy))
     assert spoken <= set(keys)
     assert not info.source.startswith("select.") or keys == (info.source,)

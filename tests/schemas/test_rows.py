@@ -1,4 +1,4 @@
-"""Every row's TypedDict is its Arrow schema: the same columns, types and nullability."""
+"""Every row's TypedDict matches its Arrow schema: the same columns, types and nullability."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     unit.ClearedRow: pa.schema([*catalogue.ASSETS_SCHEMA, *unit.CLEARED_RIGHTS_FIELDS]),
     unit.UnitRow: unit.UNIT_SCHEMA,
 }
-#: Columns that Arrow lets be null and that never are: no row without them is read
-#: (pipelines.catalogue.convert), so that no reader of rows has to ask.
+#: Columns that are nullable in Arrow but never null, since rows without them are not read
+#: (pipelines.catalogue.convert); so readers of rows need not check.
 NEVER_NULL = {
     (catalogue.ContributorShare, "contributor_id"),
     (catalogue.ContributorShare, "share_bp"),
@@ -47,7 +47,7 @@ NEVER_NULL = {
 
 
 def python_type(kind: pa.DataType) -> object:
-    """The annotation of what `to_pylist` makes of a type; of a struct, the fields it has."""
+    """Returns the annotation of what `to_pylist` gives for a type; for a struct, its fields."""
     if pa.types.is_string(kind):
         return str
     if pa.types.is_integer(kind):
@@ -64,11 +64,11 @@ def python_type(kind: pa.DataType) -> object:
         return [python_type(kind.value_type)]
     if isinstance(kind, pa.StructType):
         return {field.name: python_type(field.type) for field in kind}
-    raise AssertionError(f"no row has {kind}")
+    raise AssertionError(f"unexpected type {kind}")
 
 
 def said_type(annotation: object) -> object:
-    """An annotation in the same terms."""
+    """Returns an annotation in the same form."""
     if get_origin(annotation) is list:
         return [said_type(get_args(annotation)[0])]
     if is_typeddict(annotation):
@@ -77,7 +77,7 @@ def said_type(annotation: object) -> object:
 
 
 def without_none(annotation: Any) -> tuple[object, bool]:
-    """What an annotation is besides None, and whether it is that, too."""
+    """Returns an annotation without None, and whether it allowed None."""
     if get_origin(annotation) not in (Union, types.UnionType):
         return annotation, False
     [other] = [one for one in get_args(annotation) if one is not type(None)]
@@ -85,7 +85,7 @@ def without_none(annotation: Any) -> tuple[object, bool]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
-def test_a_row_is_its_schema(row: type) -> None:
+def test_row_type_matches_its_schema(row: type) -> None:
     said = {}
     for name, annotation in get_type_hints(row).items():
         kind, nullable = without_none(annotation)
@@ -93,7 +93,7 @@ def test_a_row_is_its_schema(row: type) -> None:
     assert said == {f.name: (python_type(f.type), f.nullable) for f in ROWS[row]}
 
 
-def test_every_row_of_the_schemas_is_compared() -> None:
+def test_every_row_type_is_compared() -> None:
     modules = (catalogue, decision, features, sample, shard_table, signal, unit)
     declared = {
         kind
@@ -111,12 +111,12 @@ def test_every_row_of_the_schemas_is_compared() -> None:
         unit.UnitShot,
     }
     assert declared == set(ROWS) | parts
-    for part in parts - {unit.UnitShot}:  # which `UnitRow` holds a list of
+    for part in parts - {unit.UnitShot}:  # `UnitRow` contains a list of it
         assert any(get_type_hints(part).items() <= get_type_hints(row).items() for row in ROWS)
 
 
-def test_types_are_what_arrow_gives() -> None:
-    """The comparison above rests on `python_type`; this is what Arrow does."""
+def test_python_types_match_arrow() -> None:
+    """The comparison above relies on `python_type`; this checks it against Arrow."""
     given: dict[pa.DataType, object] = {
         pa.string(): "x",
         pa.int32(): 1,

@@ -1,4 +1,4 @@
-"""Candidates for selection."""
+"""Makes candidates for selection, and finds near-duplicates by comparing all pairs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BITS, COLOURS = 256, 48
 
 @dataclass(frozen=True)
 class Candidate:
-    """One candidate, as people would think of it."""
+    """One candidate, in plain Python types."""
 
     asset_id: str
     look: PerceptualSignature
@@ -34,12 +34,12 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[bool, date, str]:
-        """The order in which duplicates are kept."""
+        """The sort key by which duplicates are kept."""
         return (self.created_at is None, self.created_at or date.max, self.asset_id)
 
 
 def table_of(candidates: Sequence[Candidate]) -> pa.Table:
-    """Candidates as selection has them."""
+    """Returns candidates as the table that selection uses."""
     rows = [
         {
             "asset_id": item.asset_id,
@@ -74,14 +74,14 @@ def candidate(
 
 
 def flipped(dice: random.Random, bits: int, count: int) -> int:
-    """The hash with so many bits changed."""
+    """Returns the hash with `count` bits changed."""
     for position in dice.sample(range(BITS), count):
         bits ^= 1 << position
     return bits
 
 
 def shifted(dice: random.Random, colour: bytes, max_shift: int) -> bytes:
-    """The colours, one of them moved by exactly `max_shift`, the others by less or as much."""
+    """Returns the colours, one shifted by exactly `max_shift` and the others by at most that."""
     moved = [min(255, max(0, value + dice.randint(-max_shift, max_shift))) for value in colour]
     at = dice.randrange(len(colour))
     value = colour[at]
@@ -90,7 +90,7 @@ def shifted(dice: random.Random, colour: bytes, max_shift: int) -> bytes:
 
 
 def near_duplicates_by_pairs(ranked: Sequence[Candidate]) -> dict[str, str]:
-    """What the search must find, by comparing every pair: slow and obvious."""
+    """Returns what the search must find, by comparing every pair: slow but obviously right."""
     kept: list[Candidate] = []
     dropped: dict[str, str] = {}
     for candidate in ranked:

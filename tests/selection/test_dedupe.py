@@ -1,4 +1,4 @@
-"""Duplicates: the fast search finds what comparing every pair finds."""
+"""Duplicates: the fast search finds what a comparison of all pairs finds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def by_id(ranked: Sequence[Candidate], originals: Indices) -> dict[str, str]:
 
 
 def crowd(dice: random.Random, size: int) -> list[Candidate]:
-    """Looks around a few centres, at and about the edges of being near, and chains of them."""
+    """Returns looks around a few centres, on both sides of the threshold, and chains of them."""
     found: list[Candidate] = []
     centres = [(dice.getrandbits(BITS), dice.randbytes(COLOURS)) for _ in range(max(1, size // 8))]
     for number in range(size):
@@ -53,19 +53,20 @@ def crowd(dice: random.Random, size: int) -> list[Candidate]:
         max_shift = dice.choice([0, 1, NEAR_COLOUR // 2, NEAR_COLOUR, NEAR_COLOUR + 1])
         colour = shifted(dice, colour, max_shift)
         if dice.random() < 0.3:
-            centres.append((bits, colour))  # a chain: the next may be near this and not the first
+            # A chain: the next look may be near this one but not the first.
+            centres.append((bits, colour))
         found.append(candidate(f"a{number:04d}", look(bits, colour)))
     return found
 
 
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 90))
-def test_the_search_misses_nothing(seed: int, size: int) -> None:
+def test_search_finds_all_near_duplicates(seed: int, size: int) -> None:
     ranked = crowd(random.Random(seed), size)
     assert near_duplicates(ranked) == near_duplicates_by_pairs(ranked)
 
 
-def test_a_large_crowd() -> None:
+def test_search_over_many_candidates() -> None:
     ranked = crowd(random.Random(5), 1_500)
     found = near_duplicates(ranked)
     assert found == near_duplicates_by_pairs(ranked)
@@ -73,8 +74,8 @@ def test_a_large_crowd() -> None:
 
 
 @pytest.mark.parametrize("kinds", [1, 3, 700])
-def test_many_that_are_one_picture(kinds: int) -> None:
-    """What no colour tells apart is compared as it is, and one of each is kept."""
+def test_one_of_many_identical_pictures_is_kept(kinds: int) -> None:
+    """Looks that no colour separates are compared directly, and one of each is kept."""
     dice = random.Random(kinds)
     bits = [dice.getrandbits(BITS) for _ in range(kinds)]
     grey = bytes([120]) * COLOURS
@@ -93,7 +94,7 @@ def test_many_that_are_one_picture(kinds: int) -> None:
         (NEAR_BITS, 0, True),
     ],
 )
-def test_the_edges(bits: int, shift: int, near: bool) -> None:
+def test_near_duplicate_thresholds(bits: int, shift: int, near: bool) -> None:
     dice = random.Random(bits * 100 + shift)
     for _ in range(50):
         first = look(dice.getrandbits(BITS), dice.randbytes(COLOURS))
@@ -104,8 +105,8 @@ def test_the_edges(bits: int, shift: int, near: bool) -> None:
         assert near_duplicates(pair) == ({"b": "a"} if near else {})
 
 
-def test_the_ends_of_the_colours() -> None:
-    """Looks at 0 and 255, beyond which there are none."""
+def test_colours_at_0_and_255() -> None:
+    """Colours at 0 and 255, the limits of a byte."""
     for low, high in ((0, NEAR_COLOUR), (255 - NEAR_COLOUR, 255)):
         pair = [
             candidate("a", look(7, bytes([low] * COLOURS))),
@@ -114,16 +115,16 @@ def test_the_ends_of_the_colours() -> None:
         assert near_duplicates(pair) == {"b": "a"}
 
 
-def test_a_chain_does_not_swallow_what_differs() -> None:
+def test_chain_of_near_duplicates_keeps_different_pictures() -> None:
     steps = [sum(1 << bit for bit in range(n * NEAR_BITS)) for n in range(3)]
     chain = [
         candidate(name, look(bits, bytes(COLOURS))) for name, bits in zip("abc", steps, strict=True)
     ]
-    # b is near a, c is near b alone: c stays, since b is not delivered.
+    # b is near a, and c is near b only: c is kept, since b is not delivered.
     assert near_duplicates(chain) == {"b": "a"}
 
 
-def test_none_at_all() -> None:
+def test_no_candidates() -> None:
     assert near_duplicates([]) == {} == exact_duplicates([])
 
 
@@ -136,7 +137,7 @@ def ranked_ids(*items: Candidate) -> list[str]:
     return [items[at].asset_id for at in dedupe.keep_order(table_of(items)).tolist()]
 
 
-def test_the_rank() -> None:
+def test_keep_order_is_by_date_then_id() -> None:
     ranked = [
         candidate("z", created_at=date(2001, 1, 1)),
         candidate("a", created_at=date(2002, 1, 1)),
@@ -150,17 +151,17 @@ def test_the_rank() -> None:
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.none() | st.dates()), unique_by=lambda it: it[0]))
-def test_the_rank_of_any_ids_and_dates(rows: list[tuple[str, date | None]]) -> None:
+def test_keep_order_of_arbitrary_ids_and_dates(rows: list[tuple[str, date | None]]) -> None:
     items = [candidate(name, created_at=day) for name, day in rows]
     by_hand = sorted(items, key=lambda item: item.rank)
     assert ranked_ids(*items) == [item.asset_id for item in by_hand]
 
 
-def test_an_unknown_date_is_last_even_after_the_last_day() -> None:
+def test_unknown_date_ranks_last() -> None:
     assert ranked_ids(candidate("a"), candidate("b", created_at=date.max)) == ["b", "a"]
 
 
-def test_a_look_that_is_too_short_is_told() -> None:
+def test_hash_of_the_wrong_length_is_an_error() -> None:
     unit = {"asset_id": "a", "hash": 1, "media_sha256": "00" * 32, "format": "jpg"}
     unit |= {"created_at": None, "width": 9, "height": 8, "bytes": 7, "colour": "00" * COLOURS}
     whole = dedupe.candidates_of(pa.Table.from_pylist([{**unit, "phash": "ff" * 32}]), 5)
@@ -183,8 +184,8 @@ def test_a_look_that_is_too_short_is_told() -> None:
 
 
 @pytest.mark.parametrize("chunks", [0, 1])
-def test_a_unit_without_assets_has_no_candidates(chunks: int) -> None:
-    """Enrichment may refuse all of a unit; readers of Parquet give an empty column either form."""
+def test_unit_without_assets_has_no_candidates(chunks: int) -> None:
+    """Enrichment may refuse a whole unit; Parquet readers give an empty column in either form."""
     empty = [
         pa.chunked_array([pa.array([], kind)] * chunks, kind)
         for kind in (UNIT_SCHEMA.field(name).type for name in dedupe.UNIT_COLUMNS)

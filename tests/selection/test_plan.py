@@ -1,4 +1,4 @@
-"""The shard plan: every sample in one shard, none empty, whatever the order."""
+"""The shard plan: every sample is in one shard and no shard is empty, whatever the order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from schemas.layout import asset_hash
 
 
 class PlanCandidate(NamedTuple):
-    """What the plan knows of an asset."""
+    """What the plan knows about an asset."""
 
     asset_id: str
     hash: int
@@ -62,9 +62,7 @@ CHOSEN = st.lists(
 
 
 @given(CHOSEN, st.integers(1, 1_000_000), st.randoms(use_true_random=False))
-def test_a_plan_is_a_partition(
-    chosen: list[PlanCandidate], target: int, dice: random.Random
-) -> None:
+def test_plan_is_a_partition(chosen: list[PlanCandidate], target: int, dice: random.Random) -> None:
     planned = plan_shards("deal", chosen, target)
     placed = [item.asset_id for shard in planned for item in shard.samples]
     assert sorted(placed) == sorted(item.asset_id for item in chosen)
@@ -84,7 +82,7 @@ def test_a_plan_is_a_partition(
 def ranges_by_hand(
     items: list[PlanCandidate], low: int, span: int, target: int
 ) -> list[list[PlanCandidate]]:
-    """What the plan must cut, sample by sample: slow and obvious."""
+    """Returns the ranges that the plan must make, sample by sample: slow but obviously right."""
     pieces = -(-sum(item.bytes + 8_192 for item in items) // target)
     found: dict[int, list[PlanCandidate]] = {}
     for item in items:
@@ -100,7 +98,7 @@ def ranges_by_hand(
 
 
 @given(CHOSEN, st.integers(1, 1_000_000))
-def test_the_ranges_are_those_cut_by_hand(chosen: list[PlanCandidate], target: int) -> None:
+def test_ranges_equal_the_simple_algorithm(chosen: list[PlanCandidate], target: int) -> None:
     for family in {item.family for item in chosen}:
         ordered = sorted((it for it in chosen if it.family == family), key=lambda it: it.hash)
         shards = [[item] for item in ordered if item.bytes + 8_192 > target]
@@ -112,7 +110,7 @@ def test_the_ranges_are_those_cut_by_hand(chosen: list[PlanCandidate], target: i
 
 
 @given(CHOSEN, st.integers(10_000, 1_000_000))
-def test_no_shard_is_far_above_its_size(chosen: list[PlanCandidate], target: int) -> None:
+def test_no_shard_exceeds_its_size_limit(chosen: list[PlanCandidate], target: int) -> None:
     for shard in plan_shards("deal", chosen, target):
         sizes = [item.bytes + 8_192 for item in shard.samples]
         if max(sizes) > target:
@@ -121,31 +119,31 @@ def test_no_shard_is_far_above_its_size(chosen: list[PlanCandidate], target: int
             assert sum(sizes) <= 1.5 * target
 
 
-def test_a_very_large_film_is_alone() -> None:
+def test_very_large_film_gets_its_own_shard() -> None:
     films = [candidate(f"a{n}", "mp4", 9_000_000 if n == 20 else 50_000) for n in range(40)]
     planned = plan_shards("d", films, 4_000_000)
     sizes = [[item.bytes for item in shard.samples] for shard in planned]
     assert [9_000_000] in sizes and len(planned) == 2
 
 
-def test_hashes_that_meet_stay_together() -> None:
+def test_equal_hashes_stay_in_one_shard() -> None:
     planned = plan_shards("d", [candidate(f"a{n}", at=7) for n in range(9)], 10_000)
     assert len(planned) == 1
 
 
-def test_numbers_of_a_family_have_no_gap() -> None:
+def test_shard_numbers_of_a_family_are_consecutive() -> None:
     planned = plan_shards("d", [candidate(f"a{n}") for n in range(40)], 20_000)
     assert [item.spec.name for item in planned] == [f"d-jpg-{n:05d}" for n in range(len(planned))]
     assert len(planned) > 5
 
 
-def test_the_ends_of_the_hash_range_have_their_place() -> None:
+def test_smallest_and_largest_hashes_are_planned() -> None:
     ends = [candidate("first", at=0), candidate("last", at=2**64 - 1)]
     planned = plan_shards("d", ends, 1)
     assert [[item.asset_id for item in shard.samples] for shard in planned] == [["first"], ["last"]]
 
 
-def test_sizes_are_near_the_target() -> None:
+def test_shard_sizes_are_near_the_target() -> None:
     target = 100 * (100_000 + 8_192)
     planned = plan_shards("d", [candidate(f"a{n}", size=100_000) for n in range(5_000)], target)
     sizes = [sum(item.bytes + 8_192 for item in shard.samples) for shard in planned]
@@ -153,7 +151,7 @@ def test_sizes_are_near_the_target() -> None:
     assert all(0.4 < size / target <= 1.5 for size in sizes), sorted(sizes)
 
 
-def test_one_shard_where_all_fits() -> None:
+def test_samples_that_fit_make_one_shard() -> None:
     planned = plan_shards("d", [candidate(f"a{n}") for n in range(100)], 2**30)
     assert len(planned) == 1
     assert plan_shards("d", [], 2**30) == []

@@ -1,4 +1,4 @@
-"""Selection: quality, duplicates, cap, in this order and for any order of what comes in."""
+"""Selection: quality, duplicates and cap, in this order, whatever the order of the input."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_order_does_not_matter(seed: int, dedupe: str, cap: int) -> None:
     assert all(row.outcome is Outcome.REFUSED for row in first.refusals)
 
 
-def test_the_cap_takes_the_smallest_hashes() -> None:
+def test_cap_keeps_the_smallest_hashes() -> None:
     items = [candidate(f"asset {n}", look(n * 2**100, bytes([n] * COLOURS))) for n in range(200)]
     found = select_samples(table_of(items), SelectTerms(dedupe="exact", max_assets=17))
     by_hash = sorted(items, key=lambda item: item.hash)
@@ -52,12 +52,12 @@ def test_the_cap_takes_the_smallest_hashes() -> None:
     assert {row.detail for row in found.refusals} == {"the deal takes 17 assets"}
 
 
-def test_a_small_one_is_not_what_a_large_one_is_dropped_for() -> None:
-    """The senior of two alike is too small, so that the junior is delivered."""
+def test_too_small_original_does_not_exclude_its_duplicate() -> None:
+    """The earlier of two near-duplicates is too small, so the later one is delivered."""
     small = candidate("a", look(1, bytes(COLOURS)), date(2001, 1, 1), short_side=99)
     large = candidate("b", look(1, bytes(COLOURS)), date(2002, 1, 1), short_side=100)
     refused = reasons(SelectTerms(min_short_side=100), small, large)
-    assert refused == {"a": ("select.too_small", "shorter side 99 px, 100 asked")}
+    assert refused == {"a": ("select.too_small", "shorter side 99 px, 100 required")}
 
 
 def test_kinds_of_dedupe() -> None:
@@ -77,6 +77,6 @@ def test_kinds_of_dedupe() -> None:
     assert [refusal.kept_asset_id for refusal in refusals] == ["a", "a"]
 
 
-def test_nothing_to_choose_from() -> None:
+def test_selection_without_candidates() -> None:
     found = select_samples(table_of([]), SelectTerms())
     assert (chosen_of([], found), found.refusals) == ([], [])

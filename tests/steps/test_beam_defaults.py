@@ -1,4 +1,4 @@
-"""What is changed in Beam still has its effect in the version at hand."""
+"""Checks that our changes to Beam's defaults work with the installed version."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pipelines.steps.beam_defaults import (
 )
 
 
-def test_the_timed_buffer_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Raises if Beam has no such name: an assignment would then be silent, and change nothing.
+def test_timed_buffer_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Raises if Beam has no such name; an assignment would silently have no effect.
     monkeypatch.setattr(worker_handlers, "DATA_BUFFER_TIME_LIMIT_MS", 1000)
     disable_timed_output()
-    server = worker_handlers.GrpcServer(None, None, None)  # type: ignore[arg-type]  # asks for none
+    server = worker_handlers.GrpcServer(None, None, None)  # type: ignore[arg-type]  # unused
     try:
         channel = server.data_plane_handler.get_conn_by_worker_id("worker")
         assert channel._data_buffer_time_limit_ms == 0
@@ -38,19 +38,19 @@ def test_stages_are_sampled_often(monkeypatch: pytest.MonkeyPatch) -> None:
     assert statesampler.StateSampler("after", None).sampling_period_ms == 2
 
 
-def test_workers_are_started_by_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_are_started_by_our_code(monkeypatch: pytest.MonkeyPatch) -> None:
     known = dict(worker_handlers.WorkerHandler._registered_environments)
     assert python_urns.SUBPROCESS_SDK in known
     monkeypatch.setattr(worker_handlers.WorkerHandler, "_registered_environments", known)
 
     def make_handler() -> None:
-        """Is never called."""
+        """Must not be called."""
 
     start_workers_by(make_handler)
     assert known[python_urns.SUBPROCESS_SDK] == (make_handler, bytes)
 
 
-def test_threads_are_silent_of_lost_connections_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_hide_only_lost_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[type[BaseException]] = []
     monkeypatch.setattr(threading, "excepthook", lambda uncaught: shown.append(uncaught.exc_type))
     silence_lost_connections()

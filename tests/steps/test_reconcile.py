@@ -1,4 +1,4 @@
-"""Reconciling: every sum that can fail, fails the run."""
+"""Reconciliation: any count that does not add up fails the run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from schemas.errors import RunError
 from schemas.manifest import FileRecord, ShardRecord
 from schemas.reasons import Outcome, Reason, Stage
 
-# All that reconciling asks of a job is where its files lie.
+# Reconciliation uses only the locations of a job's files.
 JOB = cast(Job, SimpleNamespace(agency="acme/v0001/agency", work="agency/work/x"))
 
 
@@ -69,7 +69,7 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def test_what_adds_up(store: Store) -> None:
+def test_consistent_counts_reconcile(store: Store) -> None:
     steps = reconcile(store, JOB, counts(), receipts())
     assert list(steps) == ["read", "screen", "enrich", "select", "write"]
     assert (steps["write"].entered, steps["write"].passed) == (5, 5)
@@ -78,14 +78,14 @@ def test_what_adds_up(store: Store) -> None:
 @pytest.mark.parametrize("step", ["read", "screen", "enrich", "select"])
 @pytest.mark.parametrize("field", ["entered", "passed", "refused_assets"])
 @pytest.mark.parametrize("by", [-1, 1])
-def test_a_step_that_does_not_add_up(store: Store, step: str, field: str, by: int) -> None:
+def test_inconsistent_step_fails(store: Store, step: str, field: str, by: int) -> None:
     bad = counts()
     setattr(bad.steps[step], field, getattr(bad.steps[step], field) + by)
     with pytest.raises(RunError, match="do not reconcile"):
         reconcile(store, JOB, bad, receipts())
 
 
-def test_an_asset_lost_between_steps(store: Store) -> None:
+def test_asset_lost_between_steps_fails(store: Store) -> None:
     bad = counts()
     bad.steps["screen"].passed -= 1
     bad.steps["screen"].refused_assets += 1
@@ -93,20 +93,20 @@ def test_an_asset_lost_between_steps(store: Store) -> None:
         reconcile(store, JOB, bad, receipts())
 
 
-def test_a_lost_shard(store: Store) -> None:
+def test_lost_shard_fails(store: Store) -> None:
     with pytest.raises(RunError, match="left write: 3, expected 5"):
         reconcile(store, JOB, counts(), receipts()[:1])
     with pytest.raises(RunError, match="shards written: 3, expected 2"):
         reconcile(store, JOB, counts(), [*receipts(), receipt(2, "png", 0)])
 
 
-def test_a_lost_sample(store: Store) -> None:
+def test_lost_sample_fails(store: Store) -> None:
     bad = [receipts()[0], receipt(1, "png", 1)]
     with pytest.raises(RunError, match="left write: 4, expected 5"):
         reconcile(store, JOB, counts(), bad)
 
 
-def test_a_lost_or_repeated_decision(store: Store) -> None:
+def test_lost_or_repeated_decision_fails(store: Store) -> None:
     write_decisions(store, JOB.agency, "c", [decided()[1]])
     with pytest.raises(RunError, match="rows of the decisions table: 11, expected 10"):
         reconcile(store, JOB, counts(), receipts())
@@ -116,7 +116,7 @@ def test_a_lost_or_repeated_decision(store: Store) -> None:
         reconcile(store, JOB, counts(), receipts())
 
 
-def test_a_wrong_outcome(store: Store) -> None:
+def test_wrong_outcome_fails(store: Store) -> None:
     rows = decided()
     rows[9] = refused_asset("9", [Reason.SELECT_OVER_CAP], "")
     write_decisions(store, JOB.agency, "b", rows[4:])
@@ -124,7 +124,7 @@ def test_a_wrong_outcome(store: Store) -> None:
         reconcile(store, JOB, counts(), receipts())
 
 
-def test_what_the_graph_left_is_read_back(tmp_path: Path) -> None:
+def test_counts_and_receipts_are_read_back(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     written = counts()
     steps = {name: step.to_json() for name, step in written.steps.items()}
@@ -151,6 +151,6 @@ def test_what_the_graph_left_is_read_back(tmp_path: Path) -> None:
     assert stopped.ran == {"read": written.steps["read"]} and stopped.failed_assets == 1
 
 
-def test_a_run_that_gives_up_has_selected_nothing_and_does_not_count_it() -> None:
+def test_stopped_run_reports_no_selection() -> None:
     assert counts().ran == counts().steps
     assert list(replace(counts(), too_many_failed=True).ran) == ["read", "screen", "enrich"]

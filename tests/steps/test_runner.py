@@ -1,4 +1,4 @@
-"""Which engine runs the graph, and which never does."""
+"""The engines that may run the graph, and those that are refused."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ from schemas.errors import InputError
         "apache_beam.runners.direct.direct_runner.DirectRunner",
     ],
 )
-def test_a_runner_that_fetches_a_binary_is_refused(runner: str) -> None:
+def test_runner_that_fetches_a_binary_is_refused(runner: str) -> None:
     with pytest.raises(InputError, match=f"fetches and executes.*{runner}"):
         check_engine([f"--runner={runner}"])
 
 
-def test_the_mode_that_loses_rows_is_refused() -> None:
+def test_multi_threading_mode_is_refused() -> None:
     with pytest.raises(InputError, match="multi_threading"):
         check_engine(["--direct_running_mode=multi_threading"])
 
 
-def test_a_runner_that_is_none_is_named() -> None:
+def test_unknown_runner_is_refused() -> None:
     with pytest.raises(InputError, match="no such runner: --runner=Flunk"):
         check_engine(["--runner=Flunk"])
 
 
 @pytest.mark.parametrize("endpoint", ["", "here", "localhost:", "localhost:x"])
-def test_a_portable_runner_needs_an_address(endpoint: str) -> None:
+def test_portable_runner_needs_an_address(endpoint: str) -> None:
     with pytest.raises(InputError, match="needs the address"):
         check_engine(["--runner=PortableRunner", f"--job_endpoint={endpoint}"])
 
 
-def test_a_service_that_is_not_there_is_found_at_once() -> None:
+def test_missing_job_service_is_reported_at_once() -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and does not listen
+        taken.bind(("127.0.0.1", 0))  # but does not listen
         endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(InputError, match=f"No job service answers: --job_endpoint={endpoint}"):
             check_engine(["--runner=portable", f"--job_endpoint={endpoint}"])
 
 
-def test_others_pass() -> None:
+def test_supported_runners_are_accepted() -> None:
     assert check_engine(["--runner=flink"]) == "FlinkRunner"
     assert check_engine(["--runner=a.module.Runner"]) == "a.module.Runner"
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -62,12 +62,12 @@ def test_others_pass() -> None:
         assert check_engine(["--runner=PortableRunner", endpoint]) == "PortableRunner"
 
 
-def test_the_embedded_one_has_a_name_too() -> None:
+def test_embedded_runner_is_the_default() -> None:
     assert check_engine([]) is None
     assert check_engine(["--runner=FnApiRunner"]) is None
 
 
-def test_views_of_the_options_are_made_once_and_share_their_values() -> None:
+def test_option_views_are_cached_and_share_values() -> None:
     options = RunOptions(["--runner=FlinkRunner"])
     view = options.view_as(StandardOptions)
     assert view is options.view_as(StandardOptions)

@@ -1,4 +1,4 @@
-"""Units' tables: a shard decodes its family's rows alone, and a worker reads no table twice."""
+"""Unit tables: a shard decodes only its family's rows, and a worker keeps recent tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAMILIES = ("jpg", "mp4", "png", "webp")
 
 
 def unit_rows(families: list[str]) -> pa.Table:
-    """Rows of UNIT_SCHEMA in the order of their hashes: what they say but for these is nothing."""
+    """Returns rows of UNIT_SCHEMA in the order of their hashes; other columns are empty."""
     return pa.Table.from_pylist(
         [
             {**nothing(), "asset_id": f"a-{at}", "hash": at, "format": family}
@@ -48,7 +48,7 @@ def nothing() -> dict[str, Any]:
 
 
 @given(st.lists(st.sampled_from(FAMILIES), max_size=40))
-def test_a_family_is_found_whatever_lies_beside_it(
+def test_family_rows_are_read_from_a_mixed_unit(
     tmp_path_factory: pytest.TempPathFactory, families: list[str]
 ) -> None:
     store = open_store(str(tmp_path_factory.mktemp("units")))
@@ -62,8 +62,8 @@ def test_a_family_is_found_whatever_lies_beside_it(
     assert sorted(values_of(every["asset_id"], str)) == sorted(values_of(rows["asset_id"], str))
 
 
-def test_what_another_family_has_is_not_decoded(tmp_path: Path) -> None:
-    """Its bytes are damaged here, and nobody notices."""
+def test_other_families_are_not_decoded(tmp_path: Path) -> None:
+    """The other family's bytes are damaged, which does not affect this one."""
     store = open_store(str(tmp_path))
     write_unit(store, JOB, 0, unit_rows(["png", "jpg", "png", "jpg", "jpg"]))
     path = tmp_path / unit_key(JOB, 0)
@@ -80,7 +80,7 @@ def test_what_another_family_has_is_not_decoded(tmp_path: Path) -> None:
         UnitTables(store, JOB).rows(0, "png")
 
 
-def test_neighbouring_shards_share_what_was_read(tmp_path: Path) -> None:
+def test_neighbouring_shards_share_unit_reads(tmp_path: Path) -> None:
     store = CountingStore(str(tmp_path))
     for unit in range(6):
         write_unit(store, JOB, unit, unit_rows(["jpg", "png"]))
@@ -90,12 +90,12 @@ def test_neighbouring_shards_share_what_was_read(tmp_path: Path) -> None:
     assert store.reads == {unit_key(JOB, unit): 1 for unit in range(3)}
     for unit in range(6):
         tables.rows(unit, "jpg")
-    tables.rows(0, "jpg")  # a few are kept, not all
+    tables.rows(0, "jpg")  # only a few are kept
     assert store.reads[unit_key(JOB, 0)] == 2
 
 
-def test_one_group_is_the_bytes_of_a_plain_table(tmp_path: Path) -> None:
-    """The published tables are of one row group: how they are written must not show."""
+def test_one_row_group_equals_a_plain_table(tmp_path: Path) -> None:
+    """Published tables have one row group, so their bytes must not depend on how it is written."""
     rows = unit_rows(["jpg"] * 9)
     path = tmp_path / "plain.parquet"
     pq.write_table(rows, path, compression="zstd", version="2.6", store_schema=True)

@@ -1,4 +1,4 @@
-"""A worker that dies ends the run within seconds, and the run says who died, how and of what."""
+"""If a worker dies, the run ends within seconds with an error that says which one, and why."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from schemas.errors import RunError
 WITHIN_S = 10.0
 WHO = r"^A worker process died: worker_\d+, process \d+, "
 JOB = cast(Job, SimpleNamespace(workers=2, debug=False, beam_options=()))
-# Travels by value, since a worker need not find the tests: it imports what it uses itself.
+# Pickled by value, since a worker may be unable to import the tests; it does its own imports.
 Work = Callable[[int], Iterator[int]]
 
 
 def run(work: Work) -> None:
-    """Runs a graph of three stages: the second has the numbers 0 to 7, some in each worker."""
+    """Runs a graph of three stages; the second gets the numbers 0 to 7, some in each worker."""
 
     def build(pipeline: beam.Pipeline, _: Job) -> None:
         numbers = pipeline | "Numbers" >> beam.Create(range(8), reshuffle=False)
@@ -40,7 +40,7 @@ def run(work: Work) -> None:
 
 
 def children() -> list[int]:
-    """Processes that this one has started and that live."""
+    """Returns the live child processes of this process."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -54,7 +54,7 @@ def children() -> list[int]:
 
 
 def died(work: Work, mark: Path) -> str:
-    """Runs a graph in which a worker dies just after it touched a mark; returns the error."""
+    """Runs a graph in which a worker dies right after creating `mark`; returns the error."""
     before = set(children())
     with pytest.raises(RunError, match=WHO) as ended:
         run(work)
@@ -64,7 +64,7 @@ def died(work: Work, mark: Path) -> str:
     return str(ended.value)
 
 
-def test_workers_that_end_when_they_are_asked_to_are_no_deaths() -> None:
+def test_requested_worker_exits_are_not_deaths() -> None:
     before = set(children())
 
     def work(number: int) -> Iterator[int]:
@@ -81,7 +81,7 @@ def test_workers_that_end_when_they_are_asked_to_are_no_deaths() -> None:
         (signal.SIGSEGV, "killed by signal 11 (SIGSEGV)"),
     ],
 )
-def test_a_worker_is_killed_while_the_other_is_at_work(
+def test_worker_killed_while_the_other_works_is_reported(
     number: int, cause: str, tmp_path: Path
 ) -> None:
     mark = str(tmp_path / "mark")
@@ -100,7 +100,7 @@ def test_a_worker_is_killed_while_the_other_is_at_work(
     assert cause in died(work, Path(mark))
 
 
-def test_what_a_worker_printed_last_is_told(tmp_path: Path) -> None:
+def test_last_lines_of_a_dead_worker_are_reported(tmp_path: Path) -> None:
     mark = str(tmp_path / "mark")
 
     def work(item: int) -> Iterator[int]:
@@ -123,7 +123,9 @@ def test_what_a_worker_printed_last_is_told(tmp_path: Path) -> None:
     assert len(lines) == 10
 
 
-def test_a_worker_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_that_cannot_start_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mark = tmp_path / "mark"
     program = f"open({str(mark)!r}, 'w').close()\nimport no_such_module"
     command = [sys.executable, "-I", "-c", program]
@@ -133,10 +135,10 @@ def test_a_worker_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert error.endswith("\n  ModuleNotFoundError: No module named 'no_such_module'")
 
 
-def test_a_worker_is_killed_between_two_stages(
+def test_worker_killed_between_stages_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When nothing was asked of it that it could leave without an answer."""
+    """The worker has no unanswered request at that moment."""
     mark, before, stages = tmp_path / "mark", set(children()), 0
     execute = FnApiRunner._execute_bundle
 
@@ -155,10 +157,10 @@ def test_a_worker_is_killed_between_two_stages(
     assert "killed by signal 9" in died(lambda number: iter([number]), mark)
 
 
-def test_a_worker_whose_connections_go_first(
+def test_worker_whose_connections_close_first_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As those of a dying process do: the error that this makes is not the one to show."""
+    """A dying process closes its connections; that error must not hide the worker's death."""
     monkeypatch.setattr(worker_processes, "_DYING_S", 30.0)
     mark = str(tmp_path / "mark")
 
@@ -172,7 +174,7 @@ def test_a_worker_whose_connections_go_first(
         from pathlib import Path
 
         def die() -> None:
-            time.sleep(3)  # by then the runner has noticed
+            time.sleep(3)  # the runner notices within this time
             Path(mark).touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -187,7 +189,7 @@ def test_a_worker_whose_connections_go_first(
     assert "killed by signal 9" in died(work, Path(mark))
 
 
-def test_an_exception_of_a_step_is_not_a_death() -> None:
+def test_exception_in_a_step_is_not_a_death() -> None:
     def work(item: int) -> Iterator[int]:
         raise ZeroDivisionError("of the step's own")
         yield item
@@ -200,7 +202,7 @@ def watched(program: str, deaths: list[Death]) -> Watched:
     return Watched("w", [sys.executable, "-I", "-c", program], {}, deaths.append)
 
 
-def test_an_end_that_was_asked_for_is_not_told() -> None:
+def test_requested_exit_is_not_reported() -> None:
     deaths: list[Death] = []
     asked = watched("import time; time.sleep(0.5); raise SystemExit(5)", deaths)
     asked.expect_end()
@@ -211,7 +213,7 @@ def test_an_end_that_was_asked_for_is_not_told() -> None:
     assert killed.wait(60) and not deaths
 
 
-def test_an_end_that_is_asked_for_too_late_is_told() -> None:
+def test_exit_before_the_request_is_reported() -> None:
     deaths: list[Death] = []
     late = watched("raise SystemExit(5)", deaths)
     while not deaths:
@@ -221,7 +223,7 @@ def test_an_end_that_is_asked_for_too_late_is_told() -> None:
     assert [(death.status, death.lines) for death in deaths] == [(5, ())]
 
 
-def test_a_grandchild_that_holds_the_output_delays_nothing() -> None:
+def test_grandchild_holding_the_output_causes_no_delay() -> None:
     deaths: list[Death] = []
     program = (
         "import subprocess, sys\n"

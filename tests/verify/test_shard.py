@@ -1,4 +1,4 @@
-"""Checking a published shard: what its files hold against what the manifest and table say."""
+"""Checks of a published shard: its files against the manifest and its table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.format.strict_tar import read_members
 
 
 class Shard:
-    """A shard of the shared library, copied, whose files may be written anew."""
+    """A copy of a shard of the shared library, whose files a test may rewrite."""
 
     def __init__(self, demo: Demo, root: Path, family: str = "jpg") -> None:
         shards = demo.manifest("demo-main")["shards"]
@@ -68,7 +68,7 @@ class Shard:
             for name, data in members:
                 tar.add(name, len(data), [data])
             tar.close()
-        # As if it had been published so: only what is in it can be wrong.
+        # The manifest's digest and size follow, so that only the contents can be wrong.
         record = {"bytes": tar.size, "sha256": tar.sha256}
         self.record = self.record.model_copy(update=record)
 
@@ -78,28 +78,28 @@ def shard(demo: Demo, tmp_path: Path) -> Shard:
     return Shard(demo, tmp_path)
 
 
-def test_a_sound_shard(shard: Shard) -> None:
+def test_undamaged_shard_has_no_faults(shard: Shard) -> None:
     checked, found = shard.check()
     assert checked.is_sound and found == []
     assert len(checked.samples) == shard.record.samples > 3
 
 
-def test_the_tar_is_what_we_would_write(shard: Shard) -> None:
+def test_rewriting_members_reproduces_the_tar(shard: Shard) -> None:
     before = shard.tar.read_bytes()
     shard.rewrite(list(shard.members()))
     assert shard.tar.read_bytes() == before
 
 
-def test_a_tar_of_other_members(shard: Shard) -> None:
-    """Well formed, and not what the table says, so that only the comparison can tell."""
+def test_changed_members_are_reported_for_the_tar(shard: Shard) -> None:
+    """The tars are well formed, so only the comparison with the table can find the change."""
     members = list(shard.members())
     text = next(at for at, (name, _) in enumerate(members) if name.endswith(".txt"))
     other_text = [*members]
     other_text[text] = (members[text][0], members[text][1][:-1] + b"!")
     variants = {
         "another text": other_text,
-        "a sample short": members[3:],
-        "a sample more": [*members, *((f"zz{name}", data) for name, data in members[:3])],
+        "one sample fewer": members[3:],
+        "one sample more": [*members, *((f"zz{name}", data) for name, data in members[:3])],
         "another order": [*members[3:], *members[:3]],
         "no JSON": [item for item in members if not item[0].endswith(".json")],
         "nothing": [],
@@ -112,7 +112,7 @@ def test_a_tar_of_other_members(shard: Shard) -> None:
 
 
 def rewritten(shard: Shard, change: Callable[[dict[str, Any]], None]) -> list[str]:
-    """What is said of a shard whose first sample was changed, its table and digests with it."""
+    """Changes the first sample, the table and the digests alike; returns the faults found."""
     members = list(shard.members())
     at = next(at for at, (name, _) in enumerate(members) if name.endswith(".json"))
     sample = json.loads(members[at][1])
@@ -143,28 +143,28 @@ def rewritten(shard: Shard, change: Callable[[dict[str, Any]], None]) -> list[st
         ("decision_sha256", "0" * 64, "its table has different values for decision_sha256"),
     ],
 )
-def test_a_sample_that_is_not_of_its_profile(
+def test_sample_that_violates_its_profile_is_reported(
     shard: Shard, field: str, value: object, message: str
 ) -> None:
-    """Every digest is right: only the schema, or the table, can tell."""
+    """All digests are correct, so only the schema or the table can find the change."""
     [fault] = rewritten(shard, lambda sample: sample.update({field: value}))
     assert "does not match the profile image-text" in fault
     assert message in fault
 
 
-def test_a_sample_without_a_field(shard: Shard) -> None:
+def test_sample_without_a_field_is_reported(shard: Shard) -> None:
     [fault] = rewritten(shard, lambda sample: sample.pop("language"))
     assert "language: Field required" in fault
 
 
-def test_a_profile_that_is_not_known(shard: Shard) -> None:
+def test_unknown_profile_is_reported(shard: Shard) -> None:
     shard.profile = "later-profile"
     assert (
         "no profile is known for .jpg in a delivery for 'later-profile'" in shard.check()[1][0][1]
     )
 
 
-def test_the_table_of_shots(demo: Demo, tmp_path: Path) -> None:
+def test_damaged_shots_table_is_reported(demo: Demo, tmp_path: Path) -> None:
     films = Shard(demo, tmp_path, "mp4")
     path = tmp_path / "shots" / f"shots_{films.index}.parquet"
     table = pq.read_table(path)
@@ -180,7 +180,7 @@ def test_the_table_of_shots(demo: Demo, tmp_path: Path) -> None:
     assert "missing" in films.check()[1][0][1]
 
 
-def test_a_table_of_other_rows(shard: Shard) -> None:
+def test_damaged_shard_table_is_reported(shard: Shard) -> None:
     table = pq.read_table(shard.table)
     pq.write_table(table.slice(1), shard.table)
     assert "the manifest says" in shard.check()[1][0][1]
@@ -194,7 +194,7 @@ def test_a_table_of_other_rows(shard: Shard) -> None:
     assert shard.check()[1]
 
 
-def test_embeddings_of_other_samples(shard: Shard) -> None:
+def test_embeddings_of_different_samples_are_reported(shard: Shard) -> None:
     path = shard.root / "metadata" / "metadata_0.parquet"
     pq.write_table(pq.read_table(path).slice(1), path)
     assert shard.check()[1] == [
@@ -202,7 +202,7 @@ def test_embeddings_of_other_samples(shard: Shard) -> None:
     ]
 
 
-def test_embeddings_that_cannot_be_read(shard: Shard) -> None:
+def test_unreadable_embeddings_are_reported(shard: Shard) -> None:
     path = shard.root / "img_emb" / "img_emb_0.npy"
     path.write_bytes(path.read_bytes()[:100])
     assert shard.check()[1]
@@ -210,8 +210,8 @@ def test_embeddings_that_cannot_be_read(shard: Shard) -> None:
     assert shard.check()[1]
 
 
-def test_a_key_twice_and_an_unknown_family(shard: Shard) -> None:
-    """Signed, yet not of our making: named, and no fault of the program."""
+def test_duplicate_key_and_unknown_family_are_reported(shard: Shard) -> None:
+    """A signed delivery that the program did not write is reported and raises no exception."""
     sound = shard.record
     shard.record = sound.model_copy(update={"family": "tiff"})
     assert "no profile is known for .tiff" in shard.check()[1][0][1]

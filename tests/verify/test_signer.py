@@ -1,4 +1,4 @@
-"""Pinned keys: what is read for one, and what is said of a key that signed."""
+"""Pinned keys: how they are read, and how the key that signed is reported."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ OLD = Signer("agency.example/2025", bytes(range(32))).vkey
 NEW = Signer("agency.example/2026", bytes(range(1, 33))).vkey
 
 
-def test_nothing_given_is_no_pin() -> None:
+def test_no_pinned_keys_given() -> None:
     assert read_pinned_keys([]) is None
 
 
-def test_a_key_as_text() -> None:
+def test_pinned_keys_as_text() -> None:
     assert read_pinned_keys([OLD, NEW]) == (OLD, NEW)
 
 
@@ -33,7 +33,7 @@ def test_a_key_as_text() -> None:
         f"\ufeff{OLD}\r\n{NEW}\r\n",
     ],
 )
-def test_a_file_of_keys(tmp_path: Path, text: str) -> None:
+def test_pinned_keys_from_a_file(tmp_path: Path, text: str) -> None:
     for name in ("agency.vkey", "old+new.vkey"):  # a plus does not make a path a key
         path = tmp_path / name
         path.write_bytes(text.encode())
@@ -42,7 +42,7 @@ def test_a_file_of_keys(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing yet\n"])
-def test_a_file_without_a_key_pins_nothing_and_says_so(tmp_path: Path, text: str) -> None:
+def test_key_file_without_a_key_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "agency.vkey"
     path.write_text(text)
     with pytest.raises(InputError, match="holds no verifier key"):
@@ -52,7 +52,7 @@ def test_a_file_without_a_key_pins_nothing_and_says_so(tmp_path: Path, text: str
 @pytest.mark.parametrize(
     "text", [OLD[:-1], OLD.replace("+", " ", 1), OLD.upper(), f"{OLD} {NEW}", f"{OLD} # ours"]
 )
-def test_a_malformed_key_is_refused(tmp_path: Path, text: str) -> None:
+def test_malformed_key_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "agency.vkey"
     path.write_text(f"{NEW}\n{text}\n")
     for given in (text, str(path)):
@@ -60,7 +60,7 @@ def test_a_malformed_key_is_refused(tmp_path: Path, text: str) -> None:
             read_pinned_keys([given])
 
 
-def test_a_path_that_is_no_file(tmp_path: Path) -> None:
+def test_unreadable_key_file_is_refused(tmp_path: Path) -> None:
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe\x00")
     for given in (str(tmp_path), str(tmp_path / "none"), str(binary), "", "x" * 5000, "a\0b"):
@@ -68,11 +68,11 @@ def test_a_path_that_is_no_file(tmp_path: Path) -> None:
             read_pinned_keys([given])
 
 
-def test_the_fingerprint_is_of_the_key_as_text() -> None:
+def test_fingerprint_is_the_digest_of_the_key_text() -> None:
     assert parse_vkey(OLD).fingerprint == hashlib.sha256(OLD.encode()).hexdigest()
 
 
-def test_what_is_said_of_a_key() -> None:
+def test_signer_has_name_id_and_pinned_state() -> None:
     name, key_id, public = OLD.split("+", 2)
     preimage = name.encode() + b"\n" + base64.b64decode(public)
     assert hashlib.sha256(preimage).hexdigest()[:8] == key_id
@@ -82,7 +82,7 @@ def test_what_is_said_of_a_key() -> None:
         assert (signer.pinned, signer.accepted, signer.demonstration) == (known, known, False)
 
 
-def test_the_demonstration_key_is_named() -> None:
+def test_demonstration_key_is_recognised() -> None:
     demo = demonstration_key(3).vkey
     assert (signed_by(demo, None).accepted, signed_by(demo, None).pinned) == (True, False)
     assert signed_by(demo, (demo,)).demonstration

@@ -1,4 +1,4 @@
-"""docs/verify.md: every example is computed again, mostly without the program."""
+"""Recomputes every example of docs/verify.md, mostly without the program."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PRIVATE = hashlib.sha256(b"fairshard/demonstration-key\x000").digest()
 
 
 def example(name: str) -> str:
-    """The content of an example's block, without the line break before its end."""
+    """Returns the content of an example's block, without the last line break."""
     found = re.findall(rf"<!-- example: {name} -->\n```\w*\n(.*?)\n```\n", PAGE, re.DOTALL)
     (block,) = found
     return str(block)
@@ -45,7 +45,7 @@ def sha256(text: str) -> str:
 
 
 def signature_line(text: str) -> str:
-    """By the demonstration key, whose private half anybody can compute."""
+    """Signs with the demonstration key, whose private half anybody can compute."""
     private = Ed25519PrivateKey.from_private_bytes(PRIVATE)
     public = b"\x01" + private.public_key().public_bytes_raw()
     name = "fairshard-demonstration"
@@ -54,7 +54,7 @@ def signature_line(text: str) -> str:
     return f"— {name} {signed}"
 
 
-def test_the_verifier_key() -> None:
+def test_page_verifier_key_is_correct() -> None:
     vkey = example("vkey")
     public = b"\x01" + Ed25519PrivateKey.from_private_bytes(PRIVATE).public_key().public_bytes_raw()
     key_id = hashlib.sha256(b"fairshard-demonstration\n" + public).hexdigest()[:8]
@@ -64,15 +64,15 @@ def test_the_verifier_key() -> None:
     assert parse_vkey(vkey).fingerprint == sha256(vkey)
 
 
-def test_the_manifests_form() -> None:
+def test_page_manifest_form_is_correct() -> None:
     text = example("manifest") + "\n"
     assert json.dumps(json.loads(text), indent=1, sort_keys=True, ensure_ascii=False) + "\n" == text
     text = f"fairshard manifest v1\n{sha256(text)}\n"
     assert example("note") == f"{text}\n{signature_line(text)}"
 
 
-def test_the_form_is_that_of_the_program() -> None:
-    """With everything that has more than one spelling in JSON."""
+def test_program_writes_the_form_on_the_page() -> None:
+    """The text contains every character that JSON can spell in more than one way."""
     odd = 'quote " slash / \\ \x08\t\n\x0c\r\x01\x1f\x7f\u2028 ü 😀'
     manifest: Manifest = unsigned()
     deal = manifest.deal.model_copy(update={"buyer": odd, "purposes": []})
@@ -85,7 +85,7 @@ def test_the_form_is_that_of_the_program() -> None:
     assert b'"purposes": [],\n' in data
 
 
-def test_the_leaf() -> None:
+def test_page_leaf_is_correct() -> None:
     leaf = example("leaf")
     fields = json.loads(leaf)
     assert json.dumps(fields, sort_keys=True, separators=(",", ":")) == leaf
@@ -96,7 +96,7 @@ def test_the_leaf() -> None:
     assert leaf_bytes(LedgerEntry(**rest)) == leaf.encode()
 
 
-def test_the_paths() -> None:
+def test_page_tile_paths_are_correct() -> None:
     table = PAGE.partition("<!-- example: paths -->")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (\w+) \| (\d+) \| (\d+) \| `(.*)` \|$", table, re.MULTILINE)
     assert len(rows) == 5
@@ -107,7 +107,7 @@ def test_the_paths() -> None:
             assert tile_path(int(level), int(number), int(width)) == path
 
 
-def test_the_checkpoint() -> None:
+def test_page_checkpoint_is_correct() -> None:
     root = hashlib.sha256(b"\x00" + example("leaf").encode()).digest()
     origin = "fairshard-demonstration/acme-2026-01/v0001"
     text = f"{origin}\n1\n{base64.b64encode(root).decode()}\n"
@@ -115,14 +115,14 @@ def test_the_checkpoint() -> None:
     assert open_checkpoint(example("checkpoint") + "\n", example("vkey")) == (origin, 1, root)
 
 
-def test_the_terms() -> None:
+def test_page_terms_digest_is_correct() -> None:
     terms = example("terms")
     assert json.dumps(json.loads(terms), sort_keys=True, separators=(",", ":")) == terms
     assert f"These {len(terms)} bytes have the digest `{sha256(terms)}`" in PAGE
     assert parse_deal(example("deal"), "docs/verify.md").terms_sha256() == sha256(terms)
 
 
-def test_the_decision() -> None:
+def test_page_decision_digest_is_correct() -> None:
     decision = example("decision")
     fields = json.loads(decision)
     assert json.dumps(fields, sort_keys=True, separators=(",", ":")) == decision
@@ -135,7 +135,7 @@ def test_the_decision() -> None:
     assert decision_sha256(job, fields["asset"], "") == sha256(decision)
 
 
-def test_the_way_to_a_new_key(tmp_path: Path) -> None:
+def test_page_key_rotation_commands_work(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", example("new key")],
         cwd=tmp_path,
@@ -150,7 +150,7 @@ def test_the_way_to_a_new_key(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "new.key").stat().st_mode) == 0o600
 
 
-def test_the_page_names_the_fields_of_json() -> None:
+def test_page_names_all_json_fields() -> None:
     named = {"sound", "problems", "signer", "key_id", "fingerprint"}
     named |= {"key_pinned", "key_demonstration"}
     assert named <= Report().to_json().keys()

@@ -52,7 +52,7 @@ def _image_tokens() -> ImageTokens:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_wide_beam_finds_the_best_caption(seed: int) -> None:
+def test_wide_beam_finds_the_best_caption(seed: int) -> None:
     decoder = TableDecoder(seed)
     found = beam(decoder, _image_tokens(), LIMITS, beams=30)
     words = [token for token in range(6) if token not in (START, END, PAD)]
@@ -73,14 +73,14 @@ def test_one_beam_is_greedy(seed: int) -> None:
     )
 
 
-def test_a_row_that_never_ends_stops_at_the_length() -> None:
+def test_endless_row_stops_at_the_maximum_length() -> None:
     decoder = TableDecoder(1)
     decoder.table[:, :, END] = -20.0
     assert [len(row) for row in greedy(decoder, _image_tokens(), LIMITS)] == [4, 4]
     assert [len(row) for row in beam(decoder, _image_tokens(), LIMITS, beams=3)] == [4, 4]
 
 
-def test_a_row_that_ends_at_once_is_empty() -> None:
+def test_row_that_ends_at_once_is_empty() -> None:
     decoder = TableDecoder(1)
     decoder.table[0, START, END] = 20.0
     assert greedy(decoder, _image_tokens(), LIMITS)[0] == []

@@ -40,7 +40,7 @@ WEIGHTS = demo_network.FOLDER / demo_network.WEIGHTS_NAME
         ("local-dir:/models/x", "dir", "", "/models/x"),
     ],
 )
-def test_names(name: str, kind: str, architecture: str, rest: str) -> None:
+def test_model_names_are_parsed(name: str, kind: str, architecture: str, rest: str) -> None:
     ref = parse_model(name)
     assert (ref.kind, ref.architecture, ref.weights) == (kind, architecture, rest)
     assert ref.is_demo == (name == "demo")
@@ -48,13 +48,13 @@ def test_names(name: str, kind: str, architecture: str, rest: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "ViT-B-32", ":x", "x:", "local-dir:", "hf-hub:a/b", "Demo"])
-def test_a_name_without_weights_is_refused(name: str) -> None:
+def test_name_without_weights_is_refused(name: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_model(name)
     assert caught.value.remedy
 
 
-def test_an_unknown_precision_is_refused() -> None:
+def test_unknown_precision_is_refused() -> None:
     with pytest.raises(InputError, match="precision"):
         parse_model("demo", "fp8")
 
@@ -70,7 +70,7 @@ def test_an_unknown_precision_is_refused() -> None:
         ("local-dir:/no/such", "encoder", "No open_clip model in this folder"),
     ],
 )
-def test_an_unavailable_model_is_refused_with_a_remedy(
+def test_unavailable_model_is_refused_with_a_remedy(
     name: str, role: ModelRole, message: str
 ) -> None:
     with pytest.raises(InputError, match=message) as caught:
@@ -102,7 +102,7 @@ def test_damaged_or_foreign_weights_never_load(tmp_path: Path, damage: str) -> N
         load_encoder(parse_model(f"{architecture}:{path}"))
 
 
-def test_a_missing_network_is_reported_at_once(
+def test_missing_network_is_reported_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     import_open_clip()
@@ -130,7 +130,7 @@ def _never(*_arguments: object, **_options: object) -> None:
     raise AssertionError("a request was sent")
 
 
-def test_a_cached_tag_loads_without_a_network(
+def test_cached_tag_loads_without_a_network(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     demo_model: ModelRef,
@@ -165,7 +165,7 @@ def test_a_cached_tag_loads_without_a_network(
     )
 
 
-def test_a_local_folder_is_the_same_model(
+def test_local_folder_is_the_same_model(
     tmp_path: Path, demo_model: ModelRef, pictures: list[Image.Image]
 ) -> None:
     config = demo_network.config()
@@ -186,7 +186,7 @@ def test_a_local_folder_is_the_same_model(
     assert mine.identity != ours.identity
 
 
-def test_a_checkpoint_file_is_the_same_model(tmp_path: Path, demo_model: ModelRef) -> None:
+def test_checkpoint_file_is_the_same_model(tmp_path: Path, demo_model: ModelRef) -> None:
     shutil.copy(WEIGHTS, tmp_path / "w.safetensors")
     ref = parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")
     check_model(ref, "captioner")
@@ -203,9 +203,7 @@ def test_identity_depends_on_weights_and_precision(tmp_path: Path, demo_model: M
     assert identity(parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")) != identity(demo_model)
 
 
-def test_a_file_that_was_replaced_is_another_model_in_the_same_process(
-    tmp_path: Path, demo_model: ModelRef
-) -> None:
+def test_replaced_weights_file_is_another_model(tmp_path: Path, demo_model: ModelRef) -> None:
     """The next deal's features must not be kept under the earlier file's name."""
     file = tmp_path / "w.safetensors"
     shutil.copy(WEIGHTS, file)
@@ -218,7 +216,7 @@ def test_a_file_that_was_replaced_is_another_model_in_the_same_process(
     assert identity(ref) == load_encoder(ref, batch=8).identity != first
 
 
-def test_a_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo_model: ModelRef) -> None:
+def test_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo_model: ModelRef) -> None:
     network = load_network(demo_model, 1)
     without = type("Bare", (), {"model": object()})()
     monkeypatch.setattr("pipelines.vision.caption.load_network", lambda ref, threads: without)

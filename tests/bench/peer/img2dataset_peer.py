@@ -1,6 +1,6 @@
-"""Runs img2dataset in its own environment: each line that comes in is a call, each answer a line.
+"""Runs img2dataset in its own environment: each input line is a call, and each answer is a line.
 
-It stays alive between calls, so that imports are no part of what is timed.
+It stays alive between calls, so that imports are not timed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from img2dataset import download
 
 
 def _processor_s() -> float:
-    """Work of this process and of those that it started and that have ended."""
+    """Returns the processor time of this process and its ended children, in seconds."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(used.ru_utime + used.ru_stime for used in both)
 
 
 def main() -> None:
     """Answers calls until the input ends."""
-    # Whatever the library prints must not come between the answers.
+    # What the library prints must not be mixed with the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     answers.write("ready\n")
