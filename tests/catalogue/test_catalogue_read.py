@@ -257,6 +257,7 @@ def test_overlong_line_fails_only_itself(tmp_path: Path, monkeypatch: pytest.Mon
     assert [row[0] for row in dead] == ["assets.csv:2", "assets.csv:3"]
 
 
+@pytest.mark.long
 @QUICK
 @given(garbage=st.lists(st.binary(max_size=40) | st.sampled_from([b'"', b"\n", b"\r", b","])))
 def test_garbage_is_counted_and_raises_no_error(

@@ -47,6 +47,7 @@ def test_numbers_out_of_range_have_no_path(level: int, index: int, width: int) -
         tile_path(level, index, width)
 
 
+@pytest.mark.long
 def test_the_specifications_example_of_70000_leaves() -> None:
     files = dict(tiles(hashes(70_000)))
     full = [path for path in files if path.startswith("tile/0/") and ".p/" not in path]

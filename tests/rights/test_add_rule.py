@@ -64,12 +64,14 @@ def what_it_says(root: Path) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.long
 def test_asset_is_cleared_without_the_new_rule(copied: Path) -> None:
     answer = what_it_says(copied)
     assert answer["codes"] == answer["odrl"] == answer["docs"] == []
     assert answer["detail"] is None and "language" not in answer["said"]
 
 
+@pytest.mark.long
 def test_asset_rule_is_one_record(copied: Path) -> None:
     add_record(copied / RULES / "selection.py", ASSET_RULE)
     answer = what_it_says(copied)
@@ -92,6 +94,7 @@ def test_asset_rule_is_one_record(copied: Path) -> None:
     }
 
 
+@pytest.mark.long
 def test_release_rule_is_one_record(copied: Path) -> None:
     add_record(copied / RULES / "release_faults.py", RELEASE_RULE)
     answer = what_it_says(copied)

@@ -28,6 +28,7 @@ def outcome(encode: Any, value: Any) -> bytes | str:
         return type(error).__name__
 
 
+@pytest.mark.long
 @settings(max_examples=400, deadline=None)
 @given(_VALUES)
 @example({"b": 1, "a": [True, None, -(2**53) + 1], "A": '\x7f\u2028\x00\x1f"\\/\b\f\n\r\t'})

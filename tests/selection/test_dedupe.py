@@ -59,6 +59,7 @@ def crowd(dice: random.Random, size: int) -> list[Candidate]:
     return found
 
 
+@pytest.mark.long
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 90))
 def test_search_finds_all_near_duplicates(seed: int, size: int) -> None:
@@ -66,6 +67,7 @@ def test_search_finds_all_near_duplicates(seed: int, size: int) -> None:
     assert near_duplicates(ranked) == near_duplicates_by_pairs(ranked)
 
 
+@pytest.mark.long
 def test_search_over_many_candidates() -> None:
     ranked = crowd(random.Random(5), 1_500)
     found = near_duplicates(ranked)

@@ -66,10 +66,12 @@ def test_the_way_of_an_asset_is_told_by_functions() -> None:
     assert len(steps) >= 25
 
 
+@pytest.mark.long
 def test_the_table_of_figures_is_of_this_code() -> None:
     assert written(figures(read_modules(ROOT))) == TEXT, "python -m tests.structure --write"
 
 
+@pytest.mark.long
 def test_the_table_of_figures_notices_a_change() -> None:
     found = figures(read_modules(ROOT))
     assert table(found | {"rooms": found["rooms"] + 1}) not in TEXT
