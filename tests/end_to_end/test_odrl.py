@@ -114,7 +114,7 @@ def test_refused_export_leaves_no_files(
     nowhere = tmp_path / "none"
     inside = published / "delivery" / "policies"
     for arguments, message in (
-        (["--run", published, "--deal", other], "other terms"),
+        (["--run", published, "--deal", other], "different terms"),
         (["--run", nowhere, "--deal", other], "no published run"),
         (["--run", published, "--deal", nowhere], "cannot be read"),
         (

@@ -249,7 +249,7 @@ def test_excluded_asset_is_prohibited_with_its_reasons(outcome: Outcome) -> None
 
 
 def test_unknown_reason_is_refused() -> None:
-    with pytest.raises(InputError, match="not known"):
+    with pytest.raises(InputError, match="does not know"):
         excluded_policy(a_scope(), Decision("A", Outcome.REFUSED, Stage.SCREEN, ("no.such",), ""))
 
 
