@@ -149,6 +149,12 @@ class Reason(StrEnum):
         "Replace the file.",
     )
 
+    MEDIA_CHANGED = _media(
+        "media.changed",
+        "The server sent other bytes, or none, when the media was read a second time.",
+        "Let the server send the same bytes each time, or put the file beside the catalogue.",
+    )
+
     FILE_DENIED = _file(
         "file.denied",
         "The file's own metadata denies a purpose that is needed.",

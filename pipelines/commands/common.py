@@ -80,13 +80,18 @@ def add_deal_options(parser: OptionsParent, *, required: bool = True) -> None:
     parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
 
 
-def add_evaluation_options(parser: OptionsParent) -> None:
-    """Adds the options of commands that fetch media: the rights date and the allowed sources."""
+def add_as_of_option(parser: OptionsParent) -> None:
+    """Adds the rights date."""
     parser.add_argument(
         "--as-of",
         metavar="DATE",
         help="evaluate rights as of this day or instant (default: today)",
     )
+
+
+def add_evaluation_options(parser: OptionsParent) -> None:
+    """Adds the options of commands that fetch media: the rights date and the allowed sources."""
+    add_as_of_option(parser)
     parser.add_argument(
         "--allow-root",
         action="append",
@@ -100,6 +105,19 @@ def add_evaluation_options(parser: OptionsParent) -> None:
         default=[],
         metavar="HOST",
         help="also allow media from this web server",
+    )
+    parser.add_argument(
+        "--user-agent",
+        default="",
+        metavar="TEXT",
+        help="how web servers are told who asks (default: fairshard and its version)",
+    )
+    parser.add_argument(
+        "--requests-per-minute",
+        type=positive_int,
+        default=0,
+        metavar="N",
+        help="ask each web server at most so often (default: no limit of our own)",
     )
 
 

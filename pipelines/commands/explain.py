@@ -16,6 +16,7 @@ from pipelines.explain.asset import explain_asset, open_decision_inputs
 from pipelines.explain.published import look_up_run
 from pipelines.explain.record import asset_trace_json
 from pipelines.explain.text import print_asset_trace
+from pipelines.fetch.pacing import http_client
 from schemas.deal import load_deal
 
 EXAMPLES = """\
@@ -56,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         options.mapping,
         tuple(options.allow_root),
         tuple(options.allow_host),
+        http_client(options.user_agent, options.requests_per_minute, 1),
     )
     explained = explain_asset(options.asset, inquiry, not options.no_fetch)
     published = look_up_run(options.out, deal.deal_id, options.asset) if options.out else None

@@ -63,6 +63,8 @@ def verify_and_repair(
         key=options.key,
         roots=tuple(options.allow_root),
         hosts=tuple(options.allow_host),
+        user_agent=options.user_agent,
+        requests_per_minute=options.requests_per_minute,
         workers=options.workers,
         debug=options.debug,
         progress_path=str(progress),

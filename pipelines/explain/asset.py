@@ -30,6 +30,7 @@ from pipelines.explain.trace import (
     trace_screened_row,
 )
 from pipelines.fetch.locate import SourcePolicy, media_limits, source_policy
+from pipelines.fetch.pacing import DEFAULT_CLIENT, HttpClient
 from pipelines.media.limits import MediaLimits
 from pipelines.rights.arrow import column, equals
 from pipelines.rights.cleared_rights import add_cleared_rights
@@ -118,6 +119,7 @@ def open_decision_inputs(
     mapping: str = "",
     roots: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
+    client: HttpClient = DEFAULT_CLIENT,
 ) -> DecisionInputs:
     """Opens the inputs by which an asset is judged, without writing anything.
 
@@ -126,8 +128,9 @@ def open_decision_inputs(
         deal: The deal.
         as_of: The instant at which rights are judged, UTC.
         mapping: Path of a column mapping, or "".
-        roots: Additional roots that may contain media.
-        hosts: Additional hosts that media may come from.
+        roots: Further roots that media may lie under.
+        hosts: Further hosts that they may come from.
+        client: How web servers are asked.
 
     Raises:
         InputError: If an input is invalid; it names the first one.
@@ -136,7 +139,7 @@ def open_decision_inputs(
         deal=deal,
         catalogue=open_catalogue(catalogue, load_mapping(Path(mapping)) if mapping else None),
         as_of=as_of,
-        policy=source_policy(deal, roots, hosts),
+        policy=source_policy(deal, roots, hosts, client),
         limits=media_limits(deal),
         trust=load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists]),
     )

@@ -116,6 +116,7 @@ class FetchedAsset:
         decision: The refusal or failure, if the asset goes no further.
         cache_row: The file's state and digest, as a row of DIGEST_CACHE_SCHEMA, if later runs may
             rely on it.
+        server_reading: What its web server states, in this run's answers; part of `reading`.
     """
 
     row: ClearedRow
@@ -126,6 +127,7 @@ class FetchedAsset:
     resolution: Resolution | None = None
     decision: Decision | None = None
     cache_row: DigestCacheRow | None = None
+    server_reading: Reading = field(default_factory=Reading)
 
     @property
     def inference(self) -> bool:
@@ -172,6 +174,7 @@ def fetch_asset(
     features: UnitFeatures,
     origin_files: OriginFileCache,
     now_s: Callable[[], float] | None = None,
+    later_statements: Reading | None = None,
 ) -> FetchedAsset:
     """Fetches and reads one asset's media; any fault in it becomes a decision.
 
@@ -181,6 +184,7 @@ def fetch_asset(
         features: Features of the unit's media.
         origin_files: Cache of the files that servers publish beside their media.
         now_s: Returns the time before the file is read; without it no file enters the digest cache.
+        later_statements: What its server stated in answers of this run that came after the first.
     """
     try:
         location = resolve_media_uri(row["media_uri"], context.catalogue.uri, context.policy)
@@ -197,7 +201,9 @@ def fetch_asset(
         cache_row = None
         if state is not None and is_settled and file_state(location) == state:
             cache_row = digest_cache_row(state, digest, fmt)
-        server_reading = read_http(fetched.evidence) if fetched.evidence else Reading()
+        server_reading = merge_readings(
+            (*map(read_http, fetched.answers), later_statements or Reading())
+        )
         file_reading = _file_reading(digest, fetched, fmt, context, features)  # 3
         asset = _resolve_rights(
             FetchedAsset(row, digest, prepared, cache_row=cache_row),
@@ -256,5 +262,13 @@ def _resolve_rights(
         decision = refused_asset(row["asset_id"], resolution.reasons, resolution.detail)
     digest, prepared, cache_row = asset.digest, asset.prepared, asset.cache_row
     return FetchedAsset(
-        row, digest, prepared, file_reading, reading, resolution, decision, cache_row
+        row,
+        digest,
+        prepared,
+        file_reading,
+        reading,
+        resolution,
+        decision,
+        cache_row,
+        server_reading,
     )

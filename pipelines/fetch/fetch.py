@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
 from pipelines.fetch.hosts import HttpLocation
-from pipelines.fetch.http import OnResponseHead, ResponseHead, stream_http, url_of
+from pipelines.fetch.http import OnResponseHead, stream_http, url_of
 from pipelines.fetch.locate import FileLocation, Location, S3Location
+from pipelines.fetch.names import other_spellings
 from pipelines.fetch.origin_files import OriginFileCache
+from pipelines.fetch.response_head import ResponseHead
+from pipelines.fetch.uri_text import not_allowed
 from pipelines.signals.server.evidence import HttpEvidence
 from pipelines.storage.s3_client import (
     DEFAULT_S3,
@@ -55,10 +60,57 @@ class FetchedFile:
     Attributes:
         data: The bytes of the file.
         evidence: What its web server stated; None for files that are not from a web server.
+        earlier: What it stated in answers that broke off before their first byte.
     """
 
     data: bytes
     evidence: HttpEvidence | None
+    earlier: tuple[HttpEvidence, ...] = ()
+
+    @property
+    def answers(self) -> tuple[HttpEvidence, ...]:
+        """What the web server stated in each answer: a no in any of them counts."""
+        return self.earlier if self.evidence is None else (*self.earlier, self.evidence)
+
+
+class MediaStream:
+    """A file that is being read, with what its web server states about it.
+
+    Iterating it yields chunks of at most 1 MiB, once; see `fetch`, whose errors come meanwhile.
+
+    Args:
+        location: Where the file is.
+        max_bytes: As for `fetch`.
+        options: The S3 service to use.
+    """
+
+    def __init__(self, location: Location, max_bytes: int, options: S3Options = DEFAULT_S3) -> None:
+        self._location = location
+        self._heads: list[ResponseHead] = []
+        self._chunks = _bounded(_stream(location, options, self._heads.append), max_bytes)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yields the file's bytes."""
+        return self._chunks
+
+    def evidence(self, origin_files: OriginFileCache) -> tuple[HttpEvidence, ...]:
+        """Returns what the server stated in each answer; that of the bytes is the last.
+
+        Args:
+            origin_files: As for `fetch_with_evidence`.
+        """
+        location = self._location
+        if not isinstance(location, HttpLocation):
+            return ()
+        return tuple(
+            HttpEvidence(
+                url_of(location),
+                head.headers,
+                origin_files.files_for(location, head.headers),
+                head.fault,
+            )
+            for head in self._heads
+        )
 
 
 def fetch_with_evidence(
@@ -81,14 +133,10 @@ def fetch_with_evidence(
         InputError: As `fetch`.
         RunError: As `fetch`.
     """
-    if not isinstance(location, HttpLocation):
-        return FetchedFile(fetch(location, max_bytes, options), None)
-    heads: list[ResponseHead] = []
-    data = b"".join(_bounded(_stream(location, options, heads.append), max_bytes))
-    # An attempt may fail after its headers; the last headers belong to the bytes received.
-    head = heads[-1]
-    beside_media = origin_files.files_for(location, head.headers)
-    return FetchedFile(data, HttpEvidence(url_of(location), head.headers, beside_media, head.fault))
+    stream = MediaStream(location, max_bytes, options)
+    data = b"".join(stream)
+    *earlier, evidence = stream.evidence(origin_files) or (None,)
+    return FetchedFile(data, evidence, tuple(item for item in earlier if item is not None))
 
 
 def open_stream(
@@ -162,20 +210,57 @@ def _open_below(location: FileLocation) -> int:
 
 
 def _stream_object(location: S3Location, options: S3Options) -> Iterator[bytes]:
-    # The message leaves out the address, as for a local file.
+    with _open_spelled(location, options) as stream, _failing_one_object():
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _open_spelled(location: S3Location, options: S3Options) -> io.BufferedReader:
+    """Opens an object by its key, or by the only other spelling of it that exists."""
+    found = _open_object(location.key, location, options)
+    if found is not None and "\\" not in location.key:
+        return found
+    others = []
+    for key in dict.fromkeys(other_spellings(location.key, location.root)):
+        other = _open_object(key, location, options)
+        if other is not None:
+            others.append(other)
+    every = [*others, *([] if found is None else [found])]
+    if len(every) == 1:
+        return every[0]
+    for stream in every:
+        stream.close()
+    if every:
+        raise not_allowed(f"{len(every)} objects are spelled like {location.key!r}")
+    raise _unavailable("NoSuchKey")
+
+
+def _open_object(key: str, location: S3Location, options: S3Options) -> io.BufferedReader | None:
+    """Opens an object; returns None if there is none."""
+    with _failing_one_object():
+        try:
+            return open_object(options, location.bucket, key)
+        except FileNotFoundError:
+            return None
+    raise AssertionError("the block returns or raises")
+
+
+@contextmanager
+def _failing_one_object() -> Iterator[None]:
+    """Makes an error of one object fail that object only.
+
+    Errors of the bucket, the credentials or the service end the run: delivering less because S3 was
+    briefly down would be wrong. The message leaves out the address, as for a local file.
+    """
     try:
-        with open_object(options, location.bucket, location.key) as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                yield chunk
-    except FileNotFoundError as error:
-        raise _unavailable("NoSuchKey") from error
+        yield
     except (InputError, RunError) as error:
         cause = error.__cause__
-        # An error of one object fails only that object. Errors of the bucket, the credentials or
-        # the service end the run: delivering less because S3 was briefly down would be wrong.
         if isinstance(cause, ClientError) and _concerns_one_object(error_info(cause)):
             raise _unavailable(error_info(cause).code) from error
         raise
+    except FileNotFoundError as error:
+        raise _unavailable("NoSuchKey") from error
 
 
 def _concerns_one_object(s3_error: S3ErrorInfo) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pipelines.fetch.pacing import DEFAULT_CLIENT, HttpClient
 from schemas.errors import InputError
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -40,6 +41,7 @@ class HttpLocation:
         port: TCP port.
         target: Path and query.
         private_addresses: Private addresses that the policy lists and so allows.
+        client: How the host is asked.
     """
 
     scheme: str
@@ -47,6 +49,7 @@ class HttpLocation:
     port: int
     target: str
     private_addresses: tuple[str, ...]
+    client: HttpClient = DEFAULT_CLIENT
 
 
 def parse_hosts(hosts: Sequence[str]) -> tuple[Host, ...]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
-import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import chain, islice
+from typing import Concatenate, ParamSpec, TypeVar
 
 import urllib3
 from tenacity import (
@@ -19,10 +17,11 @@ from tenacity import (
     stop_after_attempt,
     wait_random_exponential,
 )
-from urllib3.exceptions import HeaderParsingError, HTTPError, SSLError
-from urllib3.util.response import assert_header_parsing
+from urllib3.exceptions import HTTPError, SSLError
 
 from pipelines.fetch.hosts import HttpLocation, may_reach
+from pipelines.fetch.pacing import MAX_WAIT_S, MAX_WAITS_S, Pacer, retry_after_s
+from pipelines.fetch.response_head import ResponseHead, response_head
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -32,39 +31,37 @@ _READ_TIMEOUT_S = 30.0
 _GRACE_S = 60.0
 _MIN_BYTES_PER_S = 10_000
 _TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+_WAITING_STATUSES = frozenset({429, 503})
 
 
-# Headers beyond these limits are not trusted; http.client itself stops at 100, and 64 KiB a line.
-_MAX_HEADERS = 90
-_MAX_HEADER_BYTES = 1 << 16
-_HEADER_FOLD = re.compile(r"\r?\n[ \t]+")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 class _TransientError(BadRecord):
     """A failure that may not recur on another attempt."""
 
 
+class _WaitRequestedError(BadRecord):
+    """A response that asks to be sent the request later.
+
+    Args:
+        error: What is said if it is not waited for.
+        seconds: How much later.
+    """
+
+    def __init__(self, error: BadRecord, seconds: float) -> None:
+        super().__init__(error.reason, error.detail)
+        self.seconds = seconds
+
+
+_pacer = Pacer()
 _with_retries = Retrying(
     stop=stop_after_attempt(3),
     wait=wait_random_exponential(multiplier=1, max=4),
     retry=retry_if_exception_type(_TransientError),
     reraise=True,
 )
-
-
-@dataclass(frozen=True)
-class ResponseHead:
-    """The status and headers of a response.
-
-    Attributes:
-        status: HTTP status.
-        headers: Names and values in order; repeated headers are kept separate.
-        fault: Why the headers cannot be trusted; "" if they can.
-    """
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    fault: str
 
 
 # Is called with the head before the body is read; an exception from it ends the fetch.
@@ -84,7 +81,7 @@ def stream_http(
     Raises:
         BadRecord: `media.unavailable`; `media.not_allowed` if the host has a private address.
     """
-    yield from _with_retries(_start_once, location, chunk_bytes, on_head)
+    yield from _with_retries(_patiently, _start_once, location, chunk_bytes, on_head)
 
 
 def read_whole_http(location: HttpLocation, max_bytes: int, on_head: OnResponseHead) -> bytes:
@@ -98,7 +95,26 @@ def read_whole_http(location: HttpLocation, max_bytes: int, on_head: OnResponseH
     Raises:
         BadRecord: As `stream_http`; `media.too_large` if there are more bytes.
     """
-    return _with_retries(_read_once, location, max_bytes, on_head)
+    body: bytes = _with_retries(_patiently, _read_once, location, max_bytes, on_head)
+    return body
+
+
+def _patiently(
+    request: Callable[Concatenate[HttpLocation, _P], _R],
+    location: HttpLocation,
+    *args: _P.args,
+    **kwargs: _P.kwargs,
+) -> _R:
+    """Repeats a request as long as the server asks for it to be sent later, within bounds."""
+    waited_s = 0.0
+    while True:
+        try:
+            return request(location, *args, **kwargs)
+        except _WaitRequestedError as error:
+            waited_s += error.seconds
+            if error.seconds > MAX_WAIT_S or waited_s > MAX_WAITS_S:
+                raise
+            _pacer.postpone(location.host, location.port, error.seconds)
 
 
 def url_of(location: HttpLocation) -> str:
@@ -160,6 +176,7 @@ def _host_header(location: HttpLocation) -> str:
 def _request_once(
     location: HttpLocation, chunk_bytes: int, on_head: OnResponseHead | None
 ) -> Iterator[bytes]:
+    _pacer.await_turn(location.host, location.port, location.client.requests_per_minute)
     start_s = time.monotonic()
     last_error: Exception | None = None
     for address in _addresses(location):
@@ -168,7 +185,7 @@ def _request_once(
                 response = pool.urlopen(
                     "GET",
                     location.target,
-                    headers={"Host": _host_header(location), "Accept-Encoding": "identity"},
+                    headers=_request_headers(location),
                     redirect=False,
                     retries=False,
                     assert_same_host=False,
@@ -182,9 +199,9 @@ def _request_once(
                 continue
             try:
                 if response.status in _TRANSIENT_STATUSES:
-                    raise _unavailable(location, f"HTTP {response.status}", _TransientError)
+                    raise _transient(location, response.status, response.headers)
                 if on_head is not None:
-                    on_head(_response_head(response))
+                    on_head(response_head(response))
                 yield from _body(location, response, chunk_bytes, start_s)
             except HTTPError as error:
                 detail = f"broke off ({type(error).__name__})"
@@ -194,6 +211,22 @@ def _request_once(
             return
     detail = f"no connection ({type(last_error).__name__})"
     raise _unavailable(location, detail, _TransientError) from last_error
+
+
+def _request_headers(location: HttpLocation) -> dict[str, str]:
+    return {
+        "Host": _host_header(location),
+        "Accept-Encoding": "identity",
+        "User-Agent": location.client.agent,
+    }
+
+
+def _transient(location: HttpLocation, status: int, headers: Mapping[str, str]) -> BadRecord:
+    seconds = retry_after_s(headers) if status in _WAITING_STATUSES else None
+    if not seconds:
+        return _unavailable(location, f"HTTP {status}", _TransientError)
+    detail = f"HTTP {status}, Retry-After {seconds:,.0f} s"
+    return _WaitRequestedError(_unavailable(location, detail), seconds)
 
 
 def _start_once(
@@ -211,26 +244,6 @@ def _read_once(location: HttpLocation, max_bytes: int, on_head: OnResponseHead) 
         if len(body) > max_bytes:
             raise BadRecord(Reason.MEDIA_TOO_LARGE, f"more than the limit of {max_bytes} bytes")
     return bytes(body)
-
-
-def _response_head(response: urllib3.BaseHTTPResponse) -> ResponseHead:
-    headers = tuple(response.headers.iteritems())
-    fault = ""
-    original = getattr(response, "_original_response", None)
-    if isinstance(original, http.client.HTTPResponse):
-        # urllib3 keeps repeated headers separate, but not in order. A header may continue on the
-        # next line, which equals a space; not all versions of urllib3 handle that.
-        headers = tuple((name, _HEADER_FOLD.sub(" ", text)) for name, text in original.msg.items())
-        try:
-            assert_header_parsing(original.msg)
-        except HeaderParsingError:
-            # The parser stops at a line it cannot read and treats the following lines as body.
-            fault = "headers that cannot be parsed"
-    if len(headers) > _MAX_HEADERS:
-        fault = f"more than {_MAX_HEADERS} headers"
-    elif sum(len(name) + len(value) for name, value in headers) > _MAX_HEADER_BYTES:
-        fault = f"headers of more than {_MAX_HEADER_BYTES} bytes"
-    return ResponseHead(response.status, () if fault else headers, fault)
 
 
 def _body(

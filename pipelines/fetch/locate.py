@@ -6,20 +6,26 @@ import os
 import re
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
 from pipelines.fetch.hosts import HttpLocation, parse_hosts, resolve_http
+from pipelines.fetch.names import AmbiguousNameError, choose_separators, find_spelling, with_slashes
+from pipelines.fetch.pacing import DEFAULT_CLIENT, HttpClient
+from pipelines.fetch.uri_text import (
+    check_characters,
+    check_no_parent_segments,
+    normalise_path,
+    not_allowed,
+)
 from pipelines.media.limits import MediaLimits
 from schemas.deal import Deal
-from schemas.errors import BadRecord, InputError
-from schemas.reasons import Reason
+from schemas.errors import InputError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _KNOWN_SCHEMES = frozenset({"file", "s3", "http", "https", "ftp", "data", "gs", "javascript"})
-_MAX_URI_CHARS = 4096
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -31,10 +37,12 @@ class SourcePolicy:
         roots: Absolute folders, `file://` folders or `s3://bucket/prefix`.
         hosts: `host` or `host:port` for https, `http://host[:port]` for plain http. A private
             address is used only if that exact address is listed.
+        client: How hosts are asked.
     """
 
     roots: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    client: HttpClient = DEFAULT_CLIENT
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,17 @@ class FileLocation:
 
 @dataclass(frozen=True)
 class S3Location:
-    """An object in a bucket."""
+    """An object in a bucket.
+
+    Attributes:
+        bucket: The bucket.
+        key: The object's key.
+        root: The allowed prefix of the key, with its slash; the rest may be spelled differently.
+    """
 
     bucket: str
     key: str
+    root: str = field(default="", compare=False)
 
 
 Location = FileLocation | S3Location | HttpLocation
@@ -77,61 +92,35 @@ def resolve_media_uri(media_uri: str, catalogue_uri: str, policy: SourcePolicy) 
         BadRecord: `media.not_allowed`.
         InputError: If the catalogue's address or the policy is malformed.
     """
-    _check_characters(media_uri)  # 1
-    _check_no_parent_segments(media_uri)  # 2
+    check_characters(media_uri)  # 1
+    check_no_parent_segments(media_uri)  # 2
     match = _SCHEME.match(media_uri)  # 3
     scheme = match[1].lower() if match else ""
     if scheme in _KNOWN_SCHEMES or "://" in media_uri:
         return _resolve_absolute(scheme, media_uri, catalogue_uri, policy)
     if media_uri.startswith("/"):
         return _resolve_file(media_uri, catalogue_uri, policy)
-    relative = _normalise(media_uri)
+    relative = normalise_path(media_uri)
     if catalogue_uri.startswith("s3://"):
         bucket, prefix = _split_root(catalogue_uri)
-        return S3Location(bucket, f"{prefix}/{relative}" if prefix else relative)
+        root = f"{prefix}/" if prefix else ""
+        return S3Location(bucket, root + relative, root)
     folder = _folder_path(catalogue_uri)
+    if "\\" in relative:
+        relative = _choose_separators(folder, relative)
     return _resolve_below(folder, relative) or _resolve_file(
         f"{folder}/{relative}", catalogue_uri, policy
     )
 
 
-def not_allowed(detail: str) -> BadRecord:
-    """Returns the error that makes an asset fail because its media_uri is not allowed."""
-    return BadRecord(Reason.MEDIA_NOT_ALLOWED, detail[:200])
-
-
-def _check_characters(media_uri: str) -> None:
-    if not media_uri:
-        raise not_allowed("the media_uri is empty")
-    if len(media_uri) > _MAX_URI_CHARS:
-        raise not_allowed(f"the media_uri has {len(media_uri)} characters")
-    if not media_uri.isprintable() or "\\" in media_uri:
-        raise not_allowed(f"a control character or a backslash: {media_uri!r}")
-
-
-def _check_no_parent_segments(media_uri: str) -> None:
-    """Refuses `..` segments, even if percent-encoded several times.
-
-    The file system does not decode them, but a server may.
-    """
-    text = media_uri
-    if ".." not in text and "%" not in text:
-        return
-    for _ in range(4):
-        if ".." in re.split(r"[/\\?#]", text) or "\0" in text:
-            raise not_allowed(f"a parent segment (..): {media_uri!r}")
-        decoded = unquote(text, errors="replace")
-        if decoded == text:
-            return
-        text = decoded
-    raise not_allowed(f"percent-encoded too often: {media_uri!r}")
-
-
-def _normalise(relative: str) -> str:
-    parts = [part for part in relative.split("/") if part != "."]
-    if not parts or "" in parts:
-        raise not_allowed(f"an empty path segment: {relative!r}")
-    return "/".join(parts)
+def _choose_separators(folder: str, relative: str) -> str:
+    names = (relative, with_slashes(relative))
+    try:
+        return choose_separators(
+            relative, (find_spelling(folder, name) is not None for name in names)
+        )
+    except AmbiguousNameError as error:
+        raise not_allowed(f"{error}: {relative!r}") from error
 
 
 def _resolve_absolute(scheme: str, uri: str, catalogue_uri: str, policy: SourcePolicy) -> Location:
@@ -150,7 +139,7 @@ def _resolve_absolute(scheme: str, uri: str, catalogue_uri: str, policy: SourceP
         return _resolve_s3(after[2:], catalogue_uri, policy)
     if scheme in ("http", "https"):
         try:
-            return resolve_http(uri, parse_hosts(policy.hosts))
+            return replace(resolve_http(uri, parse_hosts(policy.hosts)), client=policy.client)
         except ValueError as error:
             raise not_allowed(f"{error}: {uri!r}") from error
     raise not_allowed(f"scheme {scheme or uri[:20]!r} is not one of file, s3, https")
@@ -200,8 +189,25 @@ def _resolve_file(path: str, catalogue_uri: str, policy: SourcePolicy) -> FileLo
     for folder in folders:
         root = Path(os.path.realpath(folder))
         if real_path != root and real_path.is_relative_to(root):
+            if not os.path.lexists(real_path):
+                real_path = _other_spelling(root, real_path)
             return FileLocation(str(root), str(real_path))
     raise not_allowed(f"outside the allowed roots: {str(real_path)!r}")
+
+
+def _other_spelling(root: Path, path: Path) -> Path:
+    """Returns a missing file's path as it is spelled on disk, if it is there at all."""
+    relative = path.relative_to(root).as_posix()
+    try:
+        found = find_spelling(str(root), relative)
+    except AmbiguousNameError as error:
+        raise not_allowed(f"{error}: {relative!r}") from error
+    if found is None:
+        return path
+    real_path = Path(os.path.realpath(root / found))
+    if real_path == root or not real_path.is_relative_to(root):
+        raise not_allowed(f"outside the allowed roots: {str(real_path)!r}")
+    return real_path
 
 
 def _resolve_s3(rest: str, catalogue_uri: str, policy: SourcePolicy) -> S3Location:
@@ -214,7 +220,7 @@ def _resolve_s3(rest: str, catalogue_uri: str, policy: SourcePolicy) -> S3Locati
         if root.startswith("s3://"):
             root_bucket, prefix = _split_root(root)
             if bucket == root_bucket and (not prefix or key.startswith(f"{prefix}/")):
-                return S3Location(bucket, key)
+                return S3Location(bucket, key, f"{prefix}/" if prefix else "")
     raise not_allowed(f"outside the allowed roots: {('s3://' + rest)!r}")
 
 
@@ -238,14 +244,16 @@ def _folder_path(root: str) -> str:
     )
 
 
-def source_policy(deal: Deal, roots: Iterable[str], hosts: Iterable[str]) -> SourcePolicy:
+def source_policy(
+    deal: Deal, roots: Iterable[str], hosts: Iterable[str], client: HttpClient = DEFAULT_CLIENT
+) -> SourcePolicy:
     """Returns what media URIs may refer to: the deal's roots and hosts, and additional ones.
 
     Roots are made absolute here because a worker may run in another folder.
     """
     roots_given = (*deal.sources.roots, *roots)
     absolute = (root if "://" in root else str(Path(root).absolute()) for root in roots_given)
-    return SourcePolicy(tuple(absolute), (*deal.sources.hosts, *hosts))
+    return SourcePolicy(tuple(absolute), (*deal.sources.hosts, *hosts), client)
 
 
 def media_limits(deal: Deal) -> MediaLimits:

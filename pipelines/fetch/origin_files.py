@@ -24,7 +24,8 @@ from threading import Lock
 from urllib.parse import urldefrag, urljoin
 
 from pipelines.fetch.hosts import Host, HttpLocation, resolve_http
-from pipelines.fetch.http import ResponseHead, read_whole_http, url_of
+from pipelines.fetch.http import read_whole_http, url_of
+from pipelines.fetch.response_head import ResponseHead
 from pipelines.signals.server.evidence import OriginFile
 from pipelines.signals.server.http import ROBOTS_TXT_PATH
 from pipelines.signals.server.links import license_links
@@ -162,4 +163,4 @@ def _location_on_origin(location: HttpLocation, url: str) -> HttpLocation | None
         found = resolve_http(urldefrag(url).url, (origin,))
     except ValueError:
         return None
-    return replace(found, private_addresses=location.private_addresses)
+    return replace(found, private_addresses=location.private_addresses, client=location.client)

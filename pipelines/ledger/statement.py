@@ -6,9 +6,7 @@ commitments, so that the public leaf can be rebuilt and found in the log.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,16 +16,12 @@ from typing import TypedDict
 import orjson
 import pyarrow as pa
 
+from pipelines.ledger.csv_cells import CSV_END, csv_cell
 from schemas.money import format_amount
 
 #: Version of the statement format. Changing its fields requires a new version.
 STATEMENT_VERSION = "fairshard/statement/v1"
 
-# A spreadsheet treats a cell that starts with one of these as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-_PLAIN_CELL = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
-_CSV_END = "\r\n"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _RESERVED_NAME = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
@@ -168,14 +162,15 @@ def statement_json(head: StatementHead, lines: Iterable[StatementLine]) -> Itera
 def statement_csv(head: StatementHead, lines: Iterable[StatementLine]) -> Iterator[bytes]:
     """Yields a statement as CSV, one row per line, safe to open in a spreadsheet.
 
-    Text that a spreadsheet would run as a formula gets an apostrophe in front; the JSON has it
-    unchanged. `total_minor` is repeated in every row and must not be summed; `amount_minor` may be.
+    Text that a spreadsheet would run as a formula gets apostrophes, as `csv_cells` says; the JSON
+    has it unchanged. `total_minor` is repeated in every row and must not be summed; `amount_minor`
+    may be.
 
     Yields:
         Its text, up to 256 rows at a time.
     """
     head_cells = ",".join(_cell(name, value) for name, value in head.items() if name in CSV_COLUMNS)
-    yield (",".join(CSV_COLUMNS) + _CSV_END).encode()
+    yield (",".join(CSV_COLUMNS) + CSV_END).encode()
     for chunk in _chunks(lines):
         yield "".join([_csv_line(head_cells, line) for line in chunk]).encode()
 
@@ -183,11 +178,11 @@ def statement_csv(head: StatementHead, lines: Iterable[StatementLine]) -> Iterat
 def _csv_line(head_cells: str, line: StatementLine) -> str:
     opening = line["opening"]
     return (
-        f"{head_cells},{_text_cell(line['asset_id'])},{line['entry_index']},"
-        f"{_text_cell(line['key'])},{_text_cell(line['shard'])},{line['share_bp']},"
+        f"{head_cells},{csv_cell(line['asset_id'])},{line['entry_index']},"
+        f"{csv_cell(line['key'])},{csv_cell(line['shard'])},{line['share_bp']},"
         f"{line['weight']},{line['amount_minor']},{line['amount']},{line['leaf_hash']},"
         f"{line['media_sha256']},{line['decision_sha256']},{line['terms_sha256']},"
-        f"{opening['asset_salt']},{opening['contributor_salt']},{opening['amount_salt']}{_CSV_END}"
+        f"{opening['asset_salt']},{opening['contributor_salt']},{opening['amount_salt']}{CSV_END}"
     )
 
 
@@ -234,14 +229,4 @@ def statement_filenames(contributor_ids: Iterable[str]) -> dict[str, str]:
 
 
 def _cell(name: str, value: object) -> str:
-    return str(value) if name in _NUMBERS else _text_cell(str(value))
-
-
-def _text_cell(text: str) -> str:
-    """Returns a cell as `csv` writes it; plain ones do not need the `csv` module."""
-    if _PLAIN_CELL.fullmatch(text):
-        return text
-    out = io.StringIO()
-    # Written after an empty cell, because `csv` writes a row of one empty cell differently.
-    csv.writer(out).writerow(["", "'" + text if text.startswith(_FORMULA_STARTS) else text])
-    return out.getvalue()[1:].removesuffix(_CSV_END)
+    return str(value) if name in _NUMBERS else csv_cell(str(value))

@@ -61,6 +61,8 @@ class Job:
         debug: Whether workers log what they do.
         beam_options: Beam's options for an engine other than the embedded one.
         lease_record: The lease by which this run holds its version; None if nothing is written.
+        retry: Digest of the files that earlier versions of this run could not read and that can be
+            read now; "" for the first version.
     """
 
     deal: Deal
@@ -78,6 +80,7 @@ class Job:
     debug: bool = False
     beam_options: tuple[str, ...] = ()
     lease_record: LeaseRecord | None = None
+    retry: str = ""
 
     @property
     def as_of_us(self) -> int:
@@ -92,6 +95,14 @@ class Job:
     @cached_property
     def run_id(self) -> str:
         """Identifier made from the inputs: a run with the same inputs is the same run."""
+        if not self.retry:
+            return self.first_run_id
+        inputs: dict[str, str | int] = {"run": self.first_run_id, "retry": self.retry}
+        return hashlib.sha256(canonical_json(inputs)).hexdigest()[:16]
+
+    @cached_property
+    def first_run_id(self) -> str:
+        """The run's identifier if no file that failed before is read again."""
         return run_id(self.deal, self.catalogue, self.as_of, self.models, self.salt, self.trust)
 
     @property

@@ -15,6 +15,7 @@ from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.read import open_catalogue
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.fetch.locate import media_limits, source_policy
+from pipelines.fetch.pacing import http_client
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.signed_note import Signer
 from pipelines.run.job import Job, Models, run_id
@@ -40,6 +41,8 @@ class JobRequest:
         key: Path of the signing key, or "" for the agency's own.
         roots: Additional roots that media may lie under.
         hosts: Additional hosts that media may be fetched from.
+        user_agent: The User-Agent that web servers are sent, or "" for the program's own.
+        requests_per_minute: Highest rate of requests to each web server; 0 for none.
         workers: Number of processes.
         debug: Whether workers log what they do.
         beam_options: Beam's options for an engine other than the embedded one.
@@ -53,6 +56,8 @@ class JobRequest:
     key: str = ""
     roots: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    user_agent: str = ""
+    requests_per_minute: int = 0
     workers: int = 1
     debug: bool = False
     beam_options: tuple[str, ...] = ()
@@ -100,6 +105,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     Raises:
         InputError: If an input is invalid; it names the first one.
     """
+    client = http_client(request.user_agent, request.requests_per_minute, request.workers)
     deal = load_deal(request.deal)  # 1
     check_divert(load_suite("assets"), deal.gate.divert)
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
@@ -125,7 +131,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         output_uri=output,
         version=version.name,
         salt=salt,
-        policy=source_policy(deal, request.roots, request.hosts),
+        policy=source_policy(deal, request.roots, request.hosts, client),
         limits=media_limits(deal),
         trust=trust,
         progress_path=request.progress_path,

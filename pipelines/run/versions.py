@@ -14,7 +14,7 @@ from schemas.errors import InputError, RunError
 
 # Increase it when the files that steps pass to one another, or the agency's tables, change but the
 # delivery's bytes do not. A run started by an earlier version of the program is then started over.
-WORK_FORMAT = 2
+WORK_FORMAT = 3
 _VERSION = re.compile(r"v(\d{4,})")
 
 
@@ -58,8 +58,22 @@ def _is_published(store: Store, deal: Deal, version: str) -> bool:
     return store.exists(f"{layout.delivery_prefix(deal.deal_id, version)}/{layout.MANIFEST}")
 
 
-def begin_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
+def versions_of(store: Store, deal: Deal, first_run_id: str) -> list[str]:
+    """Returns the published versions of a run: the first, and those with retried files."""
+    return [
+        name
+        for name, record in _run_records(store, deal).items()
+        if record.get("first_run_id", record["run_id"]) == first_run_id
+        and _is_published(store, deal, name)
+    ]
+
+
+def begin_version(
+    store: Store, deal: Deal, version: str, run_id: str, first_run_id: str = "", retry: str = ""
+) -> None:
     """Records which run a version belongs to, so that the run can be resumed.
+
+    `first_run_id` and `retry` are those of `Job`, for a run that retries files.
 
     The caller must hold the version's lease (`pipelines.run.lease`). Unpublished files that another
     run, or another version of the program, left under this number are removed, together with the
@@ -89,6 +103,8 @@ def begin_version(store: Store, deal: Deal, version: str, run_id: str) -> None:
         "deal_id": deal.deal_id,
         "work_format": WORK_FORMAT,
     }
+    if retry:
+        record |= {"first_run_id": first_run_id, "retry": retry}
     store.write_bytes(key, json_bytes(record))
 
 

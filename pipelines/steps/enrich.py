@@ -32,9 +32,21 @@ from pipelines.profiles import profile_for
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import describe_overrides
 from pipelines.run.counts import StepCounts
-from pipelines.run.decisions import Decision, refused_asset, write_decisions, write_part
+from pipelines.run.decisions import (
+    Decision,
+    failed_asset,
+    refused_asset,
+    write_decisions,
+    write_part,
+)
 from pipelines.run.job import Job
 from pipelines.run.receipts import UnitReceipt
+from pipelines.steps.second_reading import (
+    Doubts,
+    objection_to,
+    read_doubts,
+    write_statements,
+)
 from pipelines.steps.units import write_unit
 from pipelines.storage.columns import rows_of
 from pipelines.storage.progress import report_progress
@@ -100,11 +112,12 @@ def enrich_unit(
         features.readings.load(low, high),
         load_digest_cache(features.digest_cache, low, high),
     )
+    doubts = read_doubts(store, job.work)
     now_s = cache(store.now_s)  # the store is asked once, before the first file is read
     fetched_assets: list[FetchedAsset] = []
     for start in range(0, len(rows), _CHUNK_ASSETS):
         chunk_rows = rows[start : start + _CHUNK_ASSETS]
-        chunk = _fetch_chunk(chunk_rows, job, unit_features, origin_files, now_s)  # 2
+        chunk = _fetch_chunk(chunk_rows, job, unit_features, origin_files, doubts, now_s)  # 2
         _compute_features(chunk, unit_features, vision)  # 3
         # Dropping the pixels here keeps a unit's memory to that of one chunk.
         fetched_assets += [item.without_pixels() for item in chunk]
@@ -131,14 +144,34 @@ def _fetch_chunk(
     job: Job,
     unit_features: UnitFeatures,
     origin_files: OriginFileCache,
+    doubts: Doubts,
     now_s: Callable[[], float],
 ) -> list[FetchedAsset]:
     recalled = [recall_asset(row, job, unit_features) for row in rows]
     not_recalled = [row for row, item in zip(rows, recalled, strict=True) if item is None]
     fetched = _fetchers().map(
-        lambda row: fetch_asset(row, job, unit_features, origin_files, now_s), not_recalled
+        lambda row: _fetch_undoubted(row, job, unit_features, origin_files, doubts, now_s),
+        not_recalled,
     )
     return [next(fetched) if item is None else item for item in recalled]
+
+
+def _fetch_undoubted(
+    row: ClearedRow,
+    job: Job,
+    unit_features: UnitFeatures,
+    origin_files: OriginFileCache,
+    doubts: Doubts,
+    now_s: Callable[[], float],
+) -> FetchedAsset:
+    """Fetches an asset unless this run found that its server cannot be relied on."""
+    objection = objection_to(row, job, doubts)
+    if objection:
+        detail = f"{one_line(row['media_uri'])}: {one_line(objection)}"
+        decision = failed_asset(row["asset_id"], Reason.MEDIA_CHANGED, detail)
+        return FetchedAsset(row, decision=decision)
+    later = doubts.later_statements(row["asset_id"])
+    return fetch_asset(row, job, unit_features, origin_files, now_s, later)
 
 
 @lru_cache(maxsize=1)
@@ -224,6 +257,8 @@ def _commit(
     signals = signals_table(fetched_assets, job.as_of.isoformat())
     write_part(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
     write_unit(store, job, unit, pa.Table.from_pylist(rows, schema=UNIT_SCHEMA))
+    stated = {item.row["asset_id"]: item.server_reading for item in fetched_assets}
+    write_statements(store, job, unit, stated)
     record = {
         "counts": counts.to_json(),
         "decoded": len(unit_features.new_facts),

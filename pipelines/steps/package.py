@@ -24,6 +24,7 @@ from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.steps.publish import publish_agency, publish_delivery
 from pipelines.steps.reconcile import RunCounts, read_counts, read_receipts, reconcile
 from pipelines.steps.runner import run_graph
+from pipelines.steps.second_reading import start_over
 from pipelines.steps.transforms import (
     CountScreened,
     EnrichAssets,
@@ -114,10 +115,10 @@ def _frozen_gc() -> Iterator[None]:
 
 
 def _run_and_publish(store: Store, job: Job, signer: Signer, lease: Lease) -> PackageResult:
-    begin_version(store, job.deal, job.version, job.run_id)
+    begin_version(store, job.deal, job.version, job.run_id, job.first_run_id, job.retry)
     clear_outdated(store, job.work)
     try:
-        run_pipeline(store, job)
+        run_until_settled(store, job)
     except InputError:
         _discard_run(store, job)
         raise
@@ -146,6 +147,17 @@ def _publish(
     manifest = publish_delivery(store, job, signer, receipts, steps, attribution, lease.confirm)
     store.delete_prefix(job.work)
     return PackageResult(manifest, attribution, steps, counts.computed)
+
+
+def run_until_settled(store: Store, job: Job) -> None:
+    """Runs the graph, and again while servers change media that it has read.
+
+    Each round fails an asset or adds a statement about it, and an origin has few rounds.
+    """
+    start_over(store, job)  # an interrupted run may have left notes
+    run_pipeline(store, job)
+    while start_over(store, job):
+        run_pipeline(store, job)
 
 
 def run_pipeline(store: Store, job: Job) -> None:

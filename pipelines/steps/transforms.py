@@ -28,6 +28,7 @@ from pipelines.steps.enrich import enrich_unit
 from pipelines.steps.gathering import GatherAll, SpreadByKey
 from pipelines.steps.read import ingest_part, judge_catalogue
 from pipelines.steps.screen import load_index, screen_stored_batch
+from pipelines.steps.second_reading import SecondReader
 from pipelines.steps.select import plan_run
 from pipelines.steps.units import UnitTables
 from pipelines.steps.write import write_shard
@@ -253,6 +254,7 @@ class _WriteShard(beam.DoFn):
     def setup(self) -> None:
         self._store = open_store(self._job.output_uri)
         self._units = UnitTables(self._store, self._job)
+        self._reader = SecondReader(self._store, self._job)
 
     def process(self, element: ShardSpec) -> Iterator[ShardReceipt]:
         models, store = self._job.models, self._store
@@ -263,7 +265,11 @@ class _WriteShard(beam.DoFn):
                 store, models.clip_id, models.captioner_id, self._job.reader_id
             )
         with record_failure(store, self._job.work, self._job.progress_path):
-            yield write_shard(store, self._features, self._units, self._job, element)
+            receipt = write_shard(
+                store, self._features, self._units, self._reader, self._job, element
+            )
+            if receipt is not None:
+                yield receipt
 
 
 @dataclass

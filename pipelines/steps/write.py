@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,6 @@ from pipelines.delivery.tables import (
 )
 from pipelines.features.digest_cache import file_state, invalidate
 from pipelines.features.store import FeatureStore, Vectors
-from pipelines.fetch.fetch import open_stream
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.format.tar import TarWriter
 from pipelines.ledger.entries import asset_commitment
@@ -36,6 +34,7 @@ from pipelines.run.failures import mark_outdated
 from pipelines.run.job import Job
 from pipelines.run.lease_record import confirm_lease
 from pipelines.run.receipts import ShardReceipt, ShardSpec
+from pipelines.steps.second_reading import MediaChangedError, SecondReader, note_changes
 from pipelines.steps.units import UnitTables
 from pipelines.storage.columns import rows_of, values_of
 from pipelines.storage.progress import report_progress
@@ -60,9 +59,21 @@ _BATCH_SAMPLES = 16  # samples made, and reported as progress, together
 
 
 def write_shard(
-    store: Store, features: FeatureStore, units: UnitTables, job: Job, spec: ShardSpec
-) -> ShardReceipt:
-    """Writes one shard and returns its receipt; a committed shard is not written again."""
+    store: Store,
+    features: FeatureStore,
+    units: UnitTables,
+    reader: SecondReader,
+    job: Job,
+    spec: ShardSpec,
+) -> ShardReceipt | None:
+    """Writes one shard and returns its receipt; a committed shard is not written again.
+
+    Returns:
+        None if a server changed a medium since its unit was read: the run must start over.
+
+    Raises:
+        RunError: If a file on this machine changed since its unit was read.
+    """
     commit = f"{job.work}/shards/{spec.name}.json"
     committed = store.exists(commit)
     if committed and store.exists(_delivered_key(job, spec)):  # 1
@@ -71,14 +82,19 @@ def write_shard(
     if committed:
         _keep_published(store, job, spec, rows)
         return ShardReceipt.from_json(read_json(store, commit))
-    with store.open_write(f"{job.delivery}/{layout.tar_path(spec.name)}") as sink:
-        with TarWriter(sink) as tar:  # 3
-            try:
-                table = _write_samples(tar, job, spec, rows)
-            except _MediaChangedError as error:
-                _mark_media_changed(store, features, job, error.row)
-                raise error.run_error from error
-        _confirm_lease(store, job)  # before the tar gets its name
+    try:
+        with store.open_write(f"{job.delivery}/{layout.tar_path(spec.name)}") as sink:
+            with TarWriter(sink) as tar:  # 3
+                table = _write_samples(tar, reader, job, spec, rows)
+            _confirm_lease(store, job)  # before the tar gets its name
+    except MediaChangedError as error:
+        if not reader.is_remote(error.row):
+            _mark_media_changed(store, features, job, error.row)
+            raise _changed_error(error) from error
+        others = [row for row in rows_of(rows, UnitRow) if row["asset_id"] != error.row["asset_id"]]
+        changed = [error, *reader.find_changes(others)]
+        note_changes(store, job, spec.name, [reader.change_of(item) for item in changed])
+        return None
     files = _write_beside(store, features, job, spec, rows, table, tar.size)  # 4
     _record_delivered(store, job, spec, rows, table)  # 5
     _confirm_lease(store, job)
@@ -113,7 +129,9 @@ def _planned_rows(store: Store, units: UnitTables, job: Job, spec: ShardSpec) ->
     return found.take(sorted(range(len(keys)), key=keys.__getitem__))
 
 
-def _write_samples(tar: TarWriter, job: Job, spec: ShardSpec, rows: pa.Table) -> pa.Table:
+def _write_samples(
+    tar: TarWriter, reader: SecondReader, job: Job, spec: ShardSpec, rows: pa.Table
+) -> pa.Table:
     """Writes the rows' samples into a tar and returns the shard's table."""
     shard_rows: list[SampleRow] = []
     for start in range(0, len(rows), _BATCH_SAMPLES):
@@ -125,44 +143,38 @@ def _write_samples(tar: TarWriter, job: Job, spec: ShardSpec, rows: pa.Table) ->
         shard_rows += [shard_row(job, spec.name, sample, row) for sample, row in pairs]
         texts = [sample_json(sample) for sample in samples]
         for (sample, row), data in zip(pairs, texts, strict=True):
-            _add_sample(tar, job, sample, row, data)
+            _add_sample(tar, reader, sample, row, data)
         report_progress(job.progress_path, "write", len(batch))
     members = tar.close()
     for at, (written, medium) in enumerate(zip(shard_rows, members[::3], strict=True)):
         if medium.sha256 != written["media_sha256"]:
             [changed] = rows_of(rows.slice(at, 1), UnitRow)
             detail = f"sha256 {medium.sha256}, was {written['media_sha256']}"
-            raise _MediaChangedError(changed, detail)
+            raise MediaChangedError(changed, detail)
     return shard_table(shard_rows, members)
 
 
-def _add_sample(tar: TarWriter, job: Job, sample: CommonSample, row: UnitRow, data: bytes) -> None:
+def _add_sample(
+    tar: TarWriter, reader: SecondReader, sample: CommonSample, row: UnitRow, data: bytes
+) -> None:
     name = f"{sample.key}.{sample.format}"
     try:
-        tar.add(name, row["bytes"], _open_media(job, row))
+        stream = reader.open(row)
+        tar.add(name, row["bytes"], iter(stream))
     except (BadRecord, ValueError) as error:
-        raise _MediaChangedError(row, str(error)) from error
+        raise MediaChangedError(row, str(error)) from error
+    reader.check_statements(row, stream)
     text = sample.caption.encode()
     tar.add(f"{sample.key}.txt", len(text), [text])
     tar.add(f"{sample.key}.json", len(data), [data])
 
 
-def _open_media(job: Job, row: UnitRow) -> Iterator[bytes]:
-    location = resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy)
-    return open_stream(location, job.limits.max_bytes)
-
-
-class _MediaChangedError(Exception):
-    """A media file no longer has the bytes that its unit read."""
-
-    def __init__(self, row: UnitRow, detail: str) -> None:
-        super().__init__(detail)
-        self.row = row
-        self.run_error = RunError(
-            "A medium changed while the run was under way",
-            f"asset {row['asset_id']!r}: {detail}",
-            "Wait until nothing changes the media any more, then run again.",
-        )
+def _changed_error(error: MediaChangedError) -> RunError:
+    return RunError(
+        "A medium changed while the run was under way",
+        f"asset {error.row['asset_id']!r}: {error.detail}",
+        "Wait until nothing changes the media any more, then run again.",
+    )
 
 
 def _mark_media_changed(store: Store, features: FeatureStore, job: Job, row: UnitRow) -> None:
@@ -267,7 +279,7 @@ def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: pa.Table) -> 
         if at is None or digests[at] != digest:
             was = "none" if at is None else digests[at]
             [row] = rows_of(rows.slice(number, 1), UnitRow)
-            raise _MediaChangedError(row, f"sha256 {digest}, published is {was}").run_error
+            raise _changed_error(MediaChangedError(row, f"sha256 {digest}, published is {was}"))
         found.append(at)
     _record_delivered(store, job, spec, rows, published.take(found))
     report_progress(job.progress_path, "write", len(rows))

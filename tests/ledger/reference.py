@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
@@ -113,13 +114,33 @@ def simple_csv(statement: dict[str, Any]) -> str:
         row = {**statement, **line, **line["opening"]}
         writer.writerow(
             row[name]
-            if name in ("total", "amount")
-            or not str(row[name]).startswith(tuple("=+-@\t\r\n"))
-            or isinstance(row[name], int)
-            else f"'{row[name]}"
+            if name in ("total", "amount") or isinstance(row[name], int)
+            else simple_cell(str(row[name]))
             for name in CSV_COLUMNS
         )
     return out.getvalue()
+
+
+FORMULA_STARTS = (
+    "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u208a\u207b\u208b\u207c\u208c\u2212"
+)
+SEPARATORS = (
+    ";,|\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029\u037e\u060c\u061b\ufe50\ufe54\uff0c\uff1b\uff5c"
+)
+
+
+def simple_cell(text: str) -> str:
+    """A text with the apostrophes of docs/ledger.md, letter by letter."""
+    out, at_start = "", True
+    for letter in text:
+        if letter in FORMULA_STARTS and at_start:
+            out += "'"
+        out += letter
+        if letter in SEPARATORS:
+            at_start = True
+        elif letter not in "'\"\u201c\u201d" and not letter.isspace():
+            at_start = at_start and unicodedata.category(letter) in ("Cc", "Cf", "Zs")
+    return f"'{out}" if text.lstrip("'")[:1] in ("\t", "\r", "\n") else out
 
 
 def _entry(

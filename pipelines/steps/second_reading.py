@@ -1,0 +1,267 @@
+"""Reads media again for the shards, and finds what changed on their servers since the first time.
+
+A web server or bucket is not ours: it may send other bytes, or state something else about rights,
+when a shard reads a file that its unit has read before. Such an asset is not delivered on the word
+of one of the two answers. The shard is given up and notes what changed; when the graph has ended,
+`start_over` takes the notes into the run's doubts and lets it repeat what they concern:
+
+1. An asset whose bytes changed, or could not be read again, is a failed asset (`media.changed`).
+2. An asset about which the server stated something new is judged by both statements: one no is
+   enough.
+3. An origin that changed media in several rounds is not asked again; its assets fail.
+
+Files on this machine are the agency's own: one that changes stops the run (`steps.write`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from pipelines.features.reading_json import reading_from_json, reading_to_json
+from pipelines.fetch.fetch import MediaStream
+from pipelines.fetch.hosts import HttpLocation
+from pipelines.fetch.locate import FileLocation, Location, resolve_media_uri
+from pipelines.fetch.origin_files import OriginFileCache
+from pipelines.run.job import Job
+from pipelines.signals.server.http import read_http
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes, read_json
+from schemas import layout
+from schemas.errors import BadRecord
+from schemas.layout import unit_name
+from schemas.signal import Reading, merge_readings
+from schemas.unit import ClearedRow, UnitRow
+
+_DOUBTS = "doubts.json"
+_CHANGED = "changed"
+_STATEMENTS = "statements"
+_MAX_ROUNDS_OF_AN_ORIGIN = 3
+_KEPT_UNITS = 8
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changed about one asset's media.
+
+    Attributes:
+        asset_id: The asset.
+        hash: Its hash, which says its unit.
+        origin: The server or bucket of the media.
+        detail: What changed, one line.
+        statements: The server's statements of the second reading, as JSON, if only they changed.
+    """
+
+    asset_id: str
+    hash: int
+    origin: str
+    detail: str
+    statements: dict[str, object] | None = None
+
+
+@dataclass
+class Doubts:
+    """What a run must not take from a first reading alone.
+
+    Attributes:
+        changed: For each asset whose bytes changed, what changed.
+        statements: For each asset whose server stated something else later, those statements.
+        origins: In how many rounds media of an origin changed.
+    """
+
+    changed: dict[str, str] = field(default_factory=dict)
+    statements: dict[str, list[dict[str, object]]] = field(default_factory=dict)
+    origins: Counter[str] = field(default_factory=Counter)
+
+    def objection(self, asset_id: str, location: Location) -> str:
+        """Returns why an asset's media must not be read again, or ""."""
+        origin = origin_of(location)
+        if self.origins[origin] >= _MAX_ROUNDS_OF_AN_ORIGIN:
+            return f"media of {origin} changed each time that they were read"
+        return self.changed.get(asset_id, "")
+
+    def later_statements(self, asset_id: str) -> Reading:
+        """Returns what the server stated about an asset in later answers."""
+        return merge_readings(map(reading_from_json, self.statements.get(asset_id, ())))
+
+
+def origin_of(location: Location) -> str:
+    """Returns the server or bucket of a location; "" for a file on this machine."""
+    if isinstance(location, FileLocation):
+        return ""
+    if isinstance(location, HttpLocation):
+        return f"{location.scheme}://{location.host}:{location.port}"
+    return f"s3://{location.bucket}"
+
+
+def objection_to(row: ClearedRow, job: Job, doubts: Doubts) -> str:
+    """Returns why an asset's media must not be read again, or ""."""
+    if not doubts.origins:
+        return ""
+    try:
+        location = resolve_media_uri(row["media_uri"], job.catalogue.uri, job.policy)
+    except BadRecord:
+        return ""  # `fetch_asset` says why
+    return doubts.objection(row["asset_id"], location)
+
+
+def read_doubts(store: Store, work: str) -> Doubts:
+    """Reads the doubts of the run with this work area."""
+    key = f"{work}/{_DOUBTS}"
+    if not store.exists(key):
+        return Doubts()
+    record = read_json(store, key)
+    return Doubts(record["changed"], record["statements"], Counter(record["origins"]))
+
+
+def write_statements(store: Store, job: Job, unit: int, readings: dict[str, Reading]) -> None:
+    """Writes what servers stated about a unit's assets, to be compared with later answers."""
+    record = {name: reading_to_json(reading) for name, reading in readings.items() if reading}
+    key = _statements_key(job, unit)
+    if record:
+        store.write_bytes(key, json_bytes(record))
+    elif store.exists(key):
+        store.delete(key)
+
+
+def _statements_key(job: Job, unit: int) -> str:
+    return f"{job.work}/{_STATEMENTS}/{unit_name(unit)}.json"
+
+
+class MediaChangedError(Exception):
+    """A medium is not what its unit read, or its server states something else about it.
+
+    Attributes:
+        row: The asset's row.
+        detail: What changed.
+        statements: The statements of the second reading, if only they changed.
+    """
+
+    def __init__(self, row: UnitRow, detail: str, statements: Reading | None = None) -> None:
+        super().__init__(detail)
+        self.row = row
+        self.detail = detail
+        self.statements = statements
+
+
+class SecondReader:
+    """Reads media for the shards of one worker.
+
+    Args:
+        store: The output store.
+        job: The run.
+    """
+
+    def __init__(self, store: Store, job: Job) -> None:
+        self._store = store
+        self._job = job
+        self._origin_files = OriginFileCache()
+        self._first_statements = lru_cache(maxsize=_KEPT_UNITS)(self._read_statements)
+
+    def open(self, row: UnitRow) -> MediaStream:
+        """Opens an asset's media.
+
+        Raises:
+            BadRecord: If it cannot be located; other errors come while it is read.
+        """
+        return MediaStream(self._locate(row), self._job.limits.max_bytes)
+
+    def is_remote(self, row: UnitRow) -> bool:
+        """Whether an asset's media is not on this machine."""
+        try:
+            return origin_of(self._locate(row)) != ""
+        except BadRecord:
+            return False
+
+    def check_statements(self, row: UnitRow, stream: MediaStream) -> None:
+        """Compares what the server stated in the answers that were read with the first reading.
+
+        Raises:
+            MediaChangedError: If it stated anything that it did not state before.
+        """
+        second = merge_readings(map(read_http, stream.evidence(self._origin_files)))
+        first = self._first_statements(self._unit(row)).get(row["asset_id"], Reading())
+        if merge_readings((first, second)) != first:
+            raise MediaChangedError(row, "the server states something else about rights", second)
+
+    def find_changes(self, rows: Sequence[UnitRow]) -> list[MediaChangedError]:
+        """Reads whole media again and returns what changed, asset by asset."""
+        return [error for row in rows if (error := self._find_change(row)) is not None]
+
+    def change_of(self, error: MediaChangedError) -> Change:
+        """Returns a change as it is noted."""
+        row = error.row
+        statements = None if error.statements is None else reading_to_json(error.statements)
+        origin = origin_of(self._locate(row))
+        return Change(row["asset_id"], row["hash"], origin, error.detail, statements)
+
+    def _find_change(self, row: UnitRow) -> MediaChangedError | None:
+        if not self.is_remote(row):
+            return None
+        digest = hashlib.sha256()
+        try:
+            stream = self.open(row)
+            for chunk in stream:
+                digest.update(chunk)
+            if digest.hexdigest() != row["media_sha256"]:
+                detail = f"sha256 {digest.hexdigest()}, was {row['media_sha256']}"
+                return MediaChangedError(row, detail)
+            self.check_statements(row, stream)
+        except BadRecord as error:
+            return MediaChangedError(row, str(error))
+        except MediaChangedError as error:
+            return error
+        return None
+
+    def _locate(self, row: UnitRow) -> Location:
+        return resolve_media_uri(row["media_uri"], self._job.catalogue.uri, self._job.policy)
+
+    def _unit(self, row: UnitRow) -> int:
+        return layout.unit_of(row["hash"], self._job.unit_bits)
+
+    def _read_statements(self, unit: int) -> dict[str, Reading]:
+        key = _statements_key(self._job, unit)
+        record = read_json(self._store, key) if self._store.exists(key) else {}
+        return {name: reading_from_json(reading) for name, reading in record.items()}
+
+
+def note_changes(store: Store, job: Job, shard: str, changes: Sequence[Change]) -> None:
+    """Notes what a shard found changed, so that the run repeats what it concerns."""
+    store.write_bytes(
+        f"{job.work}/{_CHANGED}/{shard}.json", json_bytes([vars(change) for change in changes])
+    )
+
+
+def start_over(store: Store, job: Job) -> bool:
+    """Takes the shards' notes into the run's doubts, and removes what must be made again.
+
+    Returns:
+        Whether there were notes: the graph must then run again.
+    """
+    keys = [found.key for found in store.list(f"{job.work}/{_CHANGED}")]
+    changes = [Change(**fields) for key in keys for fields in read_json(store, key)]
+    if not changes:
+        return False
+    doubts = read_doubts(store, job.work)
+    for change in changes:
+        if change.statements is None:
+            doubts.changed[change.asset_id] = change.detail
+        else:
+            doubts.statements.setdefault(change.asset_id, []).append(change.statements)
+    doubts.origins.update({change.origin for change in changes})
+    store.write_bytes(f"{job.work}/{_DOUBTS}", json_bytes(vars(doubts)))
+    distrusted = any(count >= _MAX_ROUNDS_OF_AN_ORIGIN for count in doubts.origins.values())
+    units = {layout.unit_of(change.hash, job.unit_bits) for change in changes}
+    for key in (
+        [found.key for found in store.list(f"{job.work}/units")]
+        if distrusted
+        else [f"{job.work}/units/{unit_name(unit)}.json" for unit in sorted(units)]
+    ):
+        store.delete(key)
+    store.delete(f"{job.work}/plan.json")
+    for folder in ("plan", "shards", "delivered", _CHANGED):  # the notes last
+        store.delete_prefix(f"{job.work}/{folder}")
+    return True
