@@ -181,6 +181,12 @@ CONSENTS_SCHEMA = pa.schema(
 )
 
 
+# How exactly `given_at` was given: a column that reading adds to consents; without it, all are
+# exact.
+GIVEN_PRECISION = "given_precision"
+EXACT, NO_ZONE, NO_TIME = 0, 1, 2
+
+
 class ReleaseRow(TypedDict):
     """A row of RELEASES_SCHEMA."""
 

@@ -17,11 +17,12 @@ from schemas.deal_values import (
     refuse_repeats,
 )
 from schemas.errors import InputError
-from schemas.money import exponent, parse_amount
+from schemas.money import exponent, format_amount, parse_amount
 from schemas.rights import Purpose
 
 # Stands for every contributor in an agreement.
 ALL_CONTRIBUTORS = "all"
+_MAX_POOL_MINOR = 2**63 - 1
 
 
 class DealSection(BaseModel):
@@ -121,9 +122,14 @@ class PriceTerms(DealSection):
     def _check_pool(cls, value: str, info: ValidationInfo) -> str:
         if "currency" in info.data:
             try:
-                parse_amount(value, info.data["currency"])
+                amount = parse_amount(value, info.data["currency"])
             except InputError as error:
                 raise ValueError(f"{error.what}. {error.remedy}") from error
+            if amount > _MAX_POOL_MINOR:
+                raise ValueError(
+                    f"a pool is at most {format_amount(_MAX_POOL_MINOR, info.data['currency'])}: "
+                    "the ledger holds minor units in 64 bits"
+                )
         return value
 
     @property

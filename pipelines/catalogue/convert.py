@@ -16,17 +16,36 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.catalogue.absent import (
+    BLANK_CHARACTERS,
+    FREE_WORDS,
+    blanks_around,
+    drop_absent,
+    drop_absent_texts,
+)
+from pipelines.catalogue.identifiers import ID_COLUMNS, normalise_ids
+from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.scalars import (
     NeedsSlowPathError,
     boolean_column,
     date_column,
     instant_column,
     integer_column,
+    local_times,
     normalise_encoding,
     text_column,
 )
-from pipelines.catalogue.values import BLANK_CHARACTERS, value_parser
-from pipelines.storage.columns import Column, list_array, list_items, nulls, struct_field
+from pipelines.catalogue.stored_ids import refuse_float_ids
+from pipelines.catalogue.values import COLUMNS_TAKING_INSTANT_AS_DAY, value_parser
+from pipelines.storage.columns import (
+    Column,
+    list_array,
+    list_items,
+    nulls,
+    struct_field,
+    values_of,
+    without_dictionary,
+)
 from schemas.catalogue import CONTRIBUTOR_SHARE
 
 # A column as read from a file: an Arrow array, or Python values if no single Arrow type fits them.
@@ -54,24 +73,39 @@ class UndecodableValue:
     problem: str
 
 
-def convert_column(raw: RawColumn, field: pa.Field[pa.DataType]) -> tuple[Column, list[BadValue]]:
+def convert_column(
+    raw: RawColumn,
+    field: pa.Field[pa.DataType],
+    notes: CellNotes | None = None,
+    table: str = "",
+) -> tuple[Column, list[BadValue]]:
     """Converts a column to the type of `field`.
+
+    Args:
+        raw: The column as read from a file.
+        field: What it is to become.
+        notes: Where absent words and respelled ids are counted.
+        table: The table that the column belongs to, for the counts.
 
     Returns:
         The column, with null for every bad value, and the list of bad values. A missing value is
         bad if the field is required.
+
+    Raises:
+        InputError: If a column of ids holds floats.
     """
-    bad_values: list[BadValue] = []
-    try:
-        column = (
-            _convert_whole(normalise_encoding(raw), field)
-            if isinstance(raw, pa.Array)
-            else _convert_python_values(raw, field)
-        )
-    except (NeedsSlowPathError, *_ARROW_ERRORS):
-        column, bad_values = _convert_one_by_one(
-            _to_pylist(raw) if isinstance(raw, pa.Array) else raw, field
-        )
+    refuse_float_ids(raw, field.name)
+    raw, absent = drop_absent(raw, field.name)
+    column, bad_values = _convert(raw, field)
+    odd_ids: Column = pa.array([], pa.string())
+    if field.name in ID_COLUMNS.get(table, ()):
+        column, odd_ids = _normalise_ids(column)
+    if notes is not None:
+        where = f"{table}.{field.name}"
+        notes.absent[where] += absent
+        notes.respelled_ids[where] += len(odd_ids)
+        if where == "assets.asset_id":
+            notes.odd_asset_ids += values_of(odd_ids, str)
     if not field.nullable and column.null_count:
         reported = {bad_value.row for bad_value in bad_values}
         missing = np.flatnonzero(pc.is_null(column).to_numpy(zero_copy_only=False))
@@ -79,6 +113,46 @@ def convert_column(raw: RawColumn, field: pa.Field[pa.DataType]) -> tuple[Column
             BadValue(int(i), field.name, "", "missing") for i in missing if int(i) not in reported
         ]
     return column, bad_values
+
+
+def _convert(raw: RawColumn, field: pa.Field[pa.DataType]) -> tuple[Column, list[BadValue]]:
+    bad_values: list[BadValue] = []
+    try:
+        column = (
+            _convert_whole(_decode(raw, field), field)
+            if isinstance(raw, pa.Array)
+            else _convert_python_values(raw, field)
+        )
+    except (NeedsSlowPathError, *_ARROW_ERRORS):
+        column, bad_values = _convert_one_by_one(
+            _to_pylist(raw) if isinstance(raw, pa.Array) else raw, field
+        )
+    return column, bad_values
+
+
+def _decode(raw: Column, field: pa.Field[pa.DataType]) -> Column:
+    if field.name in COLUMNS_TAKING_INSTANT_AS_DAY:
+        raw = local_times(without_dictionary(raw))
+    return normalise_encoding(raw)
+
+
+def _normalise_ids(column: Column) -> tuple[Column, Column]:
+    """Normalises the ids in a converted column, which may be a list of them or of splits."""
+    if pa.types.is_string(column.type):
+        return normalise_ids(column)
+    items = list_items(column)
+    if items.type == CONTRIBUTOR_SHARE:
+        ids, odd_ids = normalise_ids(struct_field(items, "contributor_id"))
+        if len(odd_ids):
+            shares = struct_field(items, "share_bp")
+            items = pa.StructArray.from_arrays([ids, shares], fields=list(CONTRIBUTOR_SHARE))
+    else:
+        items, odd_ids = normalise_ids(items)
+    if not len(odd_ids):
+        return column, odd_ids
+    offsets = np.concatenate([[0], np.cumsum(_list_lengths(column))]).astype(np.int32)
+    mask = pc.is_null(column) if column.null_count else None
+    return list_array(offsets, items, mask), odd_ids
 
 
 def map_values(raw: RawColumn, pairs: Sequence[tuple[str, str]]) -> RawColumn:
@@ -184,7 +258,7 @@ def _convert_whole(raw: Column, field: pa.Field[pa.DataType]) -> Column:
     if pa.types.is_null(raw.type):
         return nulls(len(raw), kind)
     if pa.types.is_string(kind):
-        return text_column(raw)
+        return text_column(raw, blanks_around(field.name))
     if pa.types.is_integer(kind):
         return integer_column(raw, kind)
     if pa.types.is_boolean(kind):
@@ -195,7 +269,7 @@ def _convert_whole(raw: Column, field: pa.Field[pa.DataType]) -> Column:
         return instant_column(raw)
     if kind == pa.list_(CONTRIBUTOR_SHARE):
         return _contributors_column(raw)
-    return _text_list_column(raw)
+    return _text_list_column(raw, field.name)
 
 
 def _list_lengths(column: Column) -> IntArray:
@@ -216,7 +290,7 @@ def _rebuild_list(lengths: IntArray, flat: Column, template: Column) -> Column:
     return list_array(offsets, items, mask)
 
 
-def _text_list_column(raw: Column) -> Column:
+def _text_list_column(raw: Column, column: str) -> Column:
     if pa.types.is_string(raw.type):
         raw = pc.split_pattern(text_column(raw), ";")
     if not (pa.types.is_list(raw.type) or pa.types.is_large_list(raw.type)):
@@ -226,12 +300,15 @@ def _text_list_column(raw: Column) -> Column:
         raise NeedsSlowPathError
     if pa.types.is_null(flat.type):
         flat = flat.cast(pa.string())
-    return _rebuild_list(_list_lengths(raw), text_column(flat), raw)
+    texts = text_column(flat)
+    if column not in FREE_WORDS:
+        texts = drop_absent_texts(texts, column)[0]
+    return _rebuild_list(_list_lengths(raw), texts, raw)
 
 
 def _contributors_column(raw: Column) -> Column:
     if pa.types.is_string(raw.type):
-        raw = _text_list_column(raw)
+        raw = _text_list_column(raw, "contributors")
         parts: Column = pc.extract_regex(list_items(raw), r"^(?P<id>(?s:.*)):(?P<share>[^:]*)$")
         ids, shares = struct_field(parts, "id"), struct_field(parts, "share")
         if parts.null_count:
@@ -247,7 +324,7 @@ def _contributors_column(raw: Column) -> Column:
         text_column(normalise_encoding(ids)),
         integer_column(normalise_encoding(shares), pa.int32()),
     )
-    if ids.null_count or shares.null_count:
+    if ids.null_count or shares.null_count or drop_absent_texts(ids, "contributor_id")[1]:
         raise NeedsSlowPathError
     structs = pa.StructArray.from_arrays([ids, shares], fields=list(CONTRIBUTOR_SHARE))
     offsets = np.concatenate([[0], np.cumsum(_list_lengths(raw))]).astype(np.int32)

@@ -26,7 +26,14 @@ from great_expectations.render.view.view import DefaultJinjaPageView
 
 from pipelines.catalogue.gate import expectation_suite
 from pipelines.catalogue.outcome import GateSummary, RuleOutcome
-from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, RuleSuite
+from pipelines.catalogue.suite import (
+    DIVERT,
+    REFERENCE_RULES,
+    REPORT,
+    STOP,
+    Rule,
+    RuleSuite,
+)
 
 _EFFECTS = {
     STOP: "stops the run",
@@ -190,7 +197,8 @@ def _validation_report(
 
 def _rule_rows(summary: GateSummary, suite: RuleSuite) -> list[_RuleRow]:
     outcomes = {outcome.rule: outcome for outcome in summary.rules}
-    return [_rule_row(rule, outcomes[rule.name]) for rule in suite.rules if rule.name in outcomes]
+    rules = (*suite.rules, *REFERENCE_RULES)
+    return [_rule_row(rule, outcomes[rule.name]) for rule in rules if rule.name in outcomes]
 
 
 def _rule_row(rule: Rule, outcome: RuleOutcome) -> _RuleRow:

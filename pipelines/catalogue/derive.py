@@ -84,9 +84,20 @@ def _unknown_territory(table: pa.Table) -> Column:
     return first
 
 
+def _exclusive_days(table: pa.Table) -> Column:
+    """Returns how many days each exclusive licence lasts; null where an end is not given."""
+    first, last = (
+        _single_chunk(table, name).cast(pa.int32()).cast(pa.int64())
+        for name in ("exclusive_from", "exclusive_until")
+    )
+    days: Column = pc.add(pc.subtract(last, first), pa.scalar(1, pa.int64()))
+    return days
+
+
 DERIVED_COLUMNS: dict[str, Callable[[pa.Table], Column]] = {
     "contributor_count": _contributor_count,
     "splits_total_bp": _share_total,
     "splits_least_bp": _share_minimum,
     "territory_unknown": _unknown_territory,
+    "exclusive_days": _exclusive_days,
 }

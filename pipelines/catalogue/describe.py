@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from pipelines.catalogue.suite import load_suite
+from pipelines.catalogue.suite import REFERENCE_RULES, load_suite
 from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
 
 # Notes on columns whose names do not explain everything.
@@ -16,7 +16,7 @@ _COLUMN_NOTES = {
     "licence_class": "`creative`, `editorial`",
     "status": "`active`, `withdrawn`, `legal_hold`",
     "licence_code": "SPDX",
-    "created_at": "an instant is reduced to its UTC day",
+    "created_at": "an instant is reduced to the day in its own zone",
     "exclusive": "exclusively licensed to another party",
     "exclusive_purposes": "any of the six purposes; absent = every purpose",
     "exclusive_from": "first day of the exclusive licence; absent = always",
@@ -70,7 +70,7 @@ def columns_table(table: str) -> str:
 def rules_table(table: str) -> str:
     """Returns the catalogue check rules of a table as Markdown."""
     lines = ["| rule | requirement | a failure |", "| --- | --- | --- |"]
-    for rule in load_suite(table).rules:
+    for rule in REFERENCE_RULES if table == "references" else load_suite(table).rules:
         lines.append(f"| `{rule.name}` | {rule.sentence} | {_FAILURE_EFFECTS[rule.on_failure]} |")
     return "\n".join(lines)
 
@@ -78,7 +78,7 @@ def rules_table(table: str) -> str:
 def generated_sections() -> dict[str, str]:
     """Returns every generated section of docs/catalogue.md, by the name in its markers."""
     columns = {f"columns {table}": columns_table(table) for table in TABLES}
-    return columns | {f"rules {table}": rules_table(table) for table in TABLES}
+    return columns | {f"rules {table}": rules_table(table) for table in (*TABLES, "references")}
 
 
 def fill_sections(document: str) -> str:

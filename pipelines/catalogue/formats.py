@@ -15,9 +15,10 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.lines import LineReader, LineTooLongError
-from pipelines.catalogue.values import BLANK_CHARACTERS, shorten
+from pipelines.catalogue.values import shorten
 from schemas.errors import InputError
 
 JSON_SAMPLE_LINES = 1000  # lines of JSON that are read to find its columns
@@ -215,7 +216,8 @@ def open_parquet(stream: BinaryIO, origin: str) -> pq.ParquetFile:
         InputError: If it is not a Parquet file.
     """
     try:
-        return pq.ParquetFile(stream)
+        # INT96 is read as nanoseconds otherwise, which end in 2262: 9999-12-31 would wrap around.
+        return pq.ParquetFile(stream, coerce_int96_timestamp_unit="us")
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             "The file is not a Parquet file", f"{origin}: {error}", "Write the file again."

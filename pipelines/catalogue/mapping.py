@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.catalogue.values import BLANK_CHARACTERS, shorten, value_parser
+from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.values import shorten, value_parser
 from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
 from schemas.errors import InputError
 

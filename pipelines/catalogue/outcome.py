@@ -98,7 +98,7 @@ def _merge_outcomes(outcomes: Sequence[RuleOutcome]) -> RuleOutcome:
 def stop_error(summary: GateSummary, suite: RuleSuite) -> InputError | None:
     """Returns the error that ends the run if a stop rule failed, else None."""
     rules = {rule.name: rule for rule in suite.rules}
-    failed = [o for o in summary.rules if o.on_failure == STOP and o.failed]
+    failed = [o for o in summary.rules if o.on_failure == STOP and o.failed and o.rule in rules]
     if not failed:
         return None
     noun = suite.table.removesuffix("s")

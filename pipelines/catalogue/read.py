@@ -18,6 +18,7 @@ from pipelines.catalogue import formats
 from pipelines.catalogue.files import CatalogueFile, list_files, open_file, read_blocks
 from pipelines.catalogue.lines import LineReader
 from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping, TableMapping, parse_mapping
+from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.rows import FailedRow, convert_rows
 from pipelines.catalogue.tables import TableFiles, check_columns, find_tables
 from schemas.catalogue import TABLES
@@ -74,12 +75,16 @@ class TableBatch:
         failed_rows: Rows that could not be read. Rows read are `table.num_rows + len(failed_rows)`.
         part_index: The part's index.
         batch_index: Its position in the part, from 0.
+        unread: Failed rows that have columns, with null for each value that could not be read.
+        notes: What reading did to cells.
     """
 
     table: pa.Table
     failed_rows: tuple[FailedRow, ...]
     part_index: int
     batch_index: int
+    unread: pa.Table
+    notes: CellNotes
 
 
 @dataclass(frozen=True)
@@ -228,18 +233,25 @@ def read_batches(
         else:
             batches = formats.json_batches(stream, part.uri, wanted, batch_rows)
         for index, raw in enumerate(batches):
-            table, failed_rows = convert_rows(raw, part.name, part.table, table_mapping)
-            if failed_rows and part.table != "assets":
+            rows = convert_rows(raw, part.name, part.table, table_mapping)
+            if rows.failed_rows and part.table != "assets":
                 raise InputError(
                     f"A row of the table {part.table} cannot be read",
-                    failed_rows[0].detail,
+                    rows.failed_rows[0].detail,
                     "Correct the row: no row of this table may be left out.",
                 )
-            yield TableBatch(table, failed_rows, part.index, index)
+            yield TableBatch(
+                rows.table, rows.failed_rows, part.index, index, rows.unread, rows.notes
+            )
 
 
-def read_table(catalogue: Catalogue, name: str) -> pa.Table:
+def read_table(catalogue: Catalogue, name: str, notes: CellNotes | None = None) -> pa.Table:
     """Reads a whole small table; an absent optional table is returned empty.
+
+    Args:
+        catalogue: The catalogue.
+        name: contributors, consents or releases.
+        notes: Where to add what reading did to cells.
 
     Raises:
         InputError: If one of its rows cannot be read.
@@ -251,5 +263,7 @@ def read_table(catalogue: Catalogue, name: str) -> pa.Table:
                 raise InputError(
                     f"A row of the table {name} cannot be read", batch.failed_rows[0].detail, ""
                 )
+            if notes is not None:
+                notes.add(batch.notes)
             tables.append(batch.table)
     return pa.concat_tables(tables) if tables else TABLES[name].empty_table()

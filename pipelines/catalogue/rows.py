@@ -15,9 +15,12 @@ from pipelines.catalogue.convert import (
 )
 from pipelines.catalogue.formats import RawBatch
 from pipelines.catalogue.mapping import TableMapping
+from pipelines.catalogue.notes import CellNotes
+from pipelines.catalogue.precision import given_precision
 from pipelines.catalogue.values import shorten
+from pipelines.catalogue.vocabulary import respell
 from pipelines.storage.columns import Column
-from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
+from schemas.catalogue import CONTRIBUTOR_SHARE, GIVEN_PRECISION, TABLES
 from schemas.errors import InputError
 from schemas.reasons import Reason
 
@@ -37,9 +40,24 @@ class FailedRow:
     detail: str
 
 
-def convert_rows(
-    raw: RawBatch, name: str, table_name: str, mapping: TableMapping
-) -> tuple[pa.Table, tuple[FailedRow, ...]]:
+@dataclass(frozen=True)
+class ConvertedRows:
+    """Rows in their table's schema.
+
+    Attributes:
+        table: The good rows.
+        failed_rows: The others, as failed assets.
+        unread: Those of the others that have columns, with null for each bad value.
+        notes: What was done to cells.
+    """
+
+    table: pa.Table
+    failed_rows: tuple[FailedRow, ...]
+    unread: pa.Table
+    notes: CellNotes
+
+
+def convert_rows(raw: RawBatch, name: str, table_name: str, mapping: TableMapping) -> ConvertedRows:
     """Converts raw rows to a table's schema and separates those with a bad value.
 
     Args:
@@ -50,13 +68,18 @@ def convert_rows(
     """
     schema = TABLES[table_name]
     bad_values: dict[int, BadValue] = {}
+    notes = CellNotes()
     columns = []
     for field in schema:
-        column, bad_in_column = _convert_field(raw, field, mapping)
+        column, bad_in_column = _convert_field(raw, field, mapping, notes, table_name)
         columns.append(column)
         for bad in bad_in_column:
             bad_values.setdefault(bad.row, bad)  # report the first bad column of a row
     table = pa.table(columns, schema=schema.remove_metadata())
+    if table_name == "consents":
+        given = _raw_values(raw, schema.field("given_at"), mapping)
+        precision = given_precision(given, table.column("given_at").combine_chunks())
+        table = table.append_column(GIVEN_PRECISION, precision)
     failed_rows = [
         FailedRow(
             f"{name}:{malformed.position}",
@@ -65,6 +88,7 @@ def convert_rows(
         )
         for malformed in raw.malformed
     ]
+    unread = table.slice(0, 0)
     if bad_values:
         ids = columns[0]  # the id is a table's first column
         for row in sorted(bad_values):
@@ -78,30 +102,53 @@ def convert_rows(
                 )
             )
         good = [i not in bad_values for i in range(table.num_rows)]
+        unread = table.take(pa.array(sorted(bad_values)))
         table = table.filter(pa.array(good, pa.bool_()))
-    return table, tuple(failed_rows)
+    return ConvertedRows(table, tuple(failed_rows), unread, notes)
+
+
+def _raw_values(
+    raw: RawBatch, field: pa.Field[pa.DataType], mapping: TableMapping
+) -> RawColumn | None:
+    """Returns a column as it is to be converted, with the agency's values mapped."""
+    name = field.name
+    constant = dict(mapping.constants).get(name)
+    if constant is not None:
+        return pa.array([constant] * len(raw.positions), pa.string())
+    values = raw.columns.get(mapping.agency_column(name))
+    pairs = dict(mapping.values).get(name)
+    if values is None or not pairs or pa.types.is_list(field.type):
+        return values
+    return map_values(values, pairs)
 
 
 def _convert_field(
-    raw: RawBatch, field: pa.Field[pa.DataType], mapping: TableMapping
+    raw: RawBatch,
+    field: pa.Field[pa.DataType],
+    mapping: TableMapping,
+    notes: CellNotes,
+    table_name: str,
 ) -> tuple[Column, list[BadValue]]:
     name, rows = field.name, len(raw.positions)
     constant = dict(mapping.constants).get(name)
     if constant is not None:
-        constant_column, bad_values = convert_column(pa.array([constant], pa.string()), field)
+        constant_column, bad_values = convert_column(
+            pa.array([constant], pa.string()), field, table=table_name
+        )
+        constant_column = respell(constant_column, name)[0]
         if bad_values:
             raise InputError("The mapping's constant is empty", f"{name} = {constant!r}", "")
         return constant_column.take(pa.array([0] * rows, pa.int32())), []
-    values: RawColumn | None = raw.columns.get(mapping.agency_column(name))
+    values = _raw_values(raw, field, mapping)
     if values is None:
         values = pa.nulls(rows)
     pairs = dict(mapping.values).get(name)
     is_list = pa.types.is_list(field.type)
-    if pairs and not is_list:
-        values = map_values(values, pairs)
-    column, bad_values = convert_column(values, field)
+    column, bad_values = convert_column(values, field, notes, table_name)
     if pairs and is_list and field.type != pa.list_(CONTRIBUTOR_SHARE):
         column = map_list_items(column, pairs)
+    column, respelled = respell(column, name)
+    notes.respelled[f"{table_name}.{name}"] += respelled
     return column, bad_values
 
 

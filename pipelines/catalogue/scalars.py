@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.stored_ids import as_text_storage
 from pipelines.catalogue.values import (
-    BLANK_CHARACTERS,
     COLUMNS_TAKING_INSTANT_AS_DAY,
     DATE_PATTERN,
     FALSE_WORDS,
@@ -16,8 +19,10 @@ from pipelines.catalogue.values import (
 from pipelines.storage.columns import Column, without_dictionary
 
 UTC_US = pa.timestamp("us", tz="UTC")
+_WHOLE_PATTERN = r"^[+-]?[0-9]+$"
 _TIME_PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
 _INSTANT_WITHOUT_ZONE = rf"^{_TIME_PATTERN}$"
+_INSTANT = rf"^{_TIME_PATTERN}(Z|[+-][0-9]{{2}}:[0-9]{{2}})?$"
 _INSTANT_WITH_ZONE = rf"^{_TIME_PATTERN}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"
 
 
@@ -30,6 +35,8 @@ def normalise_encoding(raw: Column) -> Column:
     kind = raw.type
     if pa.types.is_dictionary(kind):
         return normalise_encoding(without_dictionary(raw))
+    if isinstance(raw, pa.ExtensionArray) or pa.types.is_fixed_size_binary(kind):
+        return as_text_storage(raw)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return raw.cast(pa.string())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -46,14 +53,15 @@ def require_all(mask: Column) -> None:
         raise NeedsSlowPathError
 
 
-def text_column(raw: Column) -> Column:
+def text_column(raw: Column, blanks: str = BLANK_CHARACTERS) -> Column:
     """Converts to texts without surrounding blanks; a blank text becomes null."""
     if pa.types.is_integer(raw.type) or pa.types.is_boolean(raw.type):
         return raw.cast(pa.string())
+    raw = as_text_storage(raw)
     if not pa.types.is_string(raw.type):
         raise NeedsSlowPathError
     raw.validate(full=True)  # Parquet may hold invalid UTF-8
-    trimmed = pc.utf8_trim(raw, characters=BLANK_CHARACTERS)
+    trimmed = pc.utf8_trim(raw, characters=blanks)
     texts: Column = pc.if_else(
         pc.equal(trimmed, pa.scalar("")), pa.scalar(None, pa.string()), trimmed
     )
@@ -65,12 +73,14 @@ def integer_column(raw: Column, kind: pa.DataType) -> Column:
     if pa.types.is_string(raw.type):
         raw = text_column(raw)
         require_all(pc.match_substring_regex(raw, INTEGER_PATTERN))
+        if pc.all(pc.match_substring_regex(raw, _WHOLE_PATTERN)).as_py() is False:
+            raw = pc.replace_substring_regex(raw, r"\.0+$", "")
         return raw.cast(kind)
     if pa.types.is_floating(raw.type):
         raw = pc.if_else(pc.is_nan(raw), pa.scalar(None, raw.type), raw)
         require_all(pc.less(pc.abs(raw), pa.scalar(2.0**53)))
         return raw.cast(kind)
-    if pa.types.is_integer(raw.type):
+    if pa.types.is_integer(raw.type) or pa.types.is_decimal(raw.type):
         return raw.cast(kind)
     raise NeedsSlowPathError
 
@@ -98,6 +108,8 @@ def date_column(raw: Column, column: str) -> Column:
         return raw.cast(pa.date32())
     if pa.types.is_string(raw.type):
         raw = text_column(raw)
+        if column in COLUMNS_TAKING_INSTANT_AS_DAY:
+            raw = _day_as_written(raw)
         require_all(pc.match_substring_regex(raw, DATE_PATTERN))
         return raw.cast(pa.date32())
     if pa.types.is_timestamp(raw.type):
@@ -106,6 +118,21 @@ def date_column(raw: Column, column: str) -> Column:
             require_all(pc.equal(day, raw))
         return day.cast(pa.timestamp("us")).cast(pa.date32())
     raise NeedsSlowPathError
+
+
+def _day_as_written(texts: Column) -> Column:
+    """Returns the day of instants, which is the day in the zone that each is written in."""
+    is_instant = pc.match_substring_regex(texts, _INSTANT).fill_null(False)
+    day: Column = pc.if_else(is_instant, pc.utf8_slice_codeunits(texts, 0, 10), texts)
+    return day
+
+
+def local_times(raw: Column) -> Column:
+    """Returns instants as the clock of the column's own zone shows them, without a zone."""
+    if pa.types.is_timestamp(raw.type) and raw.type.tz is not None:
+        local: Column = pc.local_timestamp(cast("pa.TimestampArray[Any, Any]", raw))
+        return local
+    return raw
 
 
 def instant_column(raw: Column) -> Column:

@@ -53,6 +53,49 @@ class RuleSuite:
     source: str
 
 
+# What must be true of references between tables. No single batch can tell, so that these are no
+# expectations.
+REFERENCE_RULES = (
+    Rule(
+        "consents_reach_contributors",
+        "references",
+        "consents.contributor_id",
+        STOP,
+        "Every no in consents is by somebody who is in the contributors table or made an asset.",
+        "a no by {value}",
+        "Correct consents.contributor_id, or add the contributor.",
+    ),
+    Rule(
+        "consents_reach_assets",
+        "references",
+        "consents.asset_id",
+        STOP,
+        "Every no to one asset is about an asset of the catalogue, by one of its contributors.",
+        "a no to one asset by {value}",
+        "Correct consents.asset_id or consents.contributor_id.",
+    ),
+    Rule(
+        "revocations_reach_assets",
+        "references",
+        "releases.release_id",
+        STOP,
+        "Every release that is revoked or denies machine learning is named by an asset.",
+        "a revoked or denying release that no asset names{value}",
+        "Correct releases.release_id or assets.release_ids.",
+    ),
+    Rule(
+        "asset_ids_differ",
+        "references",
+        "assets.asset_id",
+        STOP,
+        "No two assets have the same asset_id once invisible characters and Unicode's forms are "
+        "set aside.",
+        "asset_id stands in several rows, written in different ways",
+        "Give each asset an id of its own.",
+    ),
+)
+
+
 def load_suite(table: str = "assets") -> RuleSuite:
     """Loads the suite of a table from `schemas/expectations`."""
     return parse_suite((_FOLDER / f"{table}.json").read_text(encoding="utf-8"))
@@ -91,9 +134,9 @@ def check_divert(suite: RuleSuite, divert: Iterable[str]) -> frozenset[str]:
     """Checks the rule names of a deal's `gate.divert`.
 
     Raises:
-        InputError: If a name is not a rule of the suite.
+        InputError: If a name is neither a rule of the suite nor one of references.
     """
-    names = [rule.name for rule in suite.rules]
+    names = [rule.name for rule in (*suite.rules, *REFERENCE_RULES)]
     for name in divert:
         if name not in names:
             guesses = close_matches(name, names)

@@ -14,20 +14,20 @@ from decimal import Decimal
 
 import pyarrow as pa
 
+from pipelines.catalogue.absent import BLANK_CHARACTERS, blanks_around, is_absent_item
 from schemas.catalogue import CONTRIBUTOR_SHARE
 
-# Stripped from both ends of every text: an id with a stray blank would not match its consents.
-BLANK_CHARACTERS = " \t\r\n\v\f\u00a0\u1680\u2000\u2003\u2009\u200b\u202f\u3000\ufeff"
 TRUE_WORDS = ("true", "1", "yes")
 FALSE_WORDS = ("false", "0", "no")
-INTEGER_PATTERN = r"^[+-]?[0-9]{1,19}$"
+INTEGER_PATTERN = r"^[+-]?[0-9]{1,19}(\.0+)?$"  # programs that know floats only write `2.0`
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 INSTANT_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
     r"(Z|[+-][0-9]{2}:?[0-9]{2})?$"
 )
-# Date columns that may hold an instant, which is reduced to its UTC day. Where rights begin or end,
-# a time of day is refused instead: rounding it could extend the rights.
+# Date columns that may hold an instant, which is reduced to the day in its own zone: a shoot's day
+# is the day where the picture was taken. Where rights begin or end, a time of day is refused
+# instead: rounding it could extend the rights.
 COLUMNS_TAKING_INSTANT_AS_DAY = frozenset({"created_at"})
 
 _INTEGER_RANGE: dict[pa.DataType, int] = {pa.int32(): 2**31, pa.int64(): 2**63}
@@ -46,7 +46,7 @@ def shorten(value: object, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def parse_text(value: object) -> str | None:
+def parse_text(value: object, blanks: str = BLANK_CHARACTERS) -> str | None:
     """Reads a text; blank is null. Whole numbers are accepted as ids.
 
     Raises:
@@ -54,7 +54,7 @@ def parse_text(value: object) -> str | None:
     """
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("not a text")
-    text = str(value).strip(BLANK_CHARACTERS)
+    text = str(value).strip(blanks)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -82,7 +82,7 @@ def parse_integer(value: object, kind: pa.DataType) -> int | None:
             return None
         if not re.match(INTEGER_PATTERN, value):
             raise ValueError("not a whole number")
-        value = int(value)
+        value = int(value.partition(".")[0])
     if not isinstance(value, int):
         raise ValueError("not a whole number")
     limit = _INTEGER_RANGE[kind]
@@ -143,6 +143,8 @@ def parse_instant(value: object) -> datetime | None:
 def parse_date(value: object, column: str) -> date | None:
     """Reads an ISO date. An instant is accepted at midnight UTC, or in a column that allows it.
 
+    There it is the day in the instant's own zone.
+
     Raises:
         ValueError: If it is not a date.
     """
@@ -152,13 +154,22 @@ def parse_date(value: object, column: str) -> date | None:
         raise ValueError("not a date such as 2026-01-31") from error
     if instant is None:
         return None
-    if instant.time() != _MIDNIGHT and column not in COLUMNS_TAKING_INSTANT_AS_DAY:
+    if column in COLUMNS_TAKING_INSTANT_AS_DAY:
+        return _local_day(value, instant)
+    if instant.time() != _MIDNIGHT:
         raise ValueError("a date without a time of day is expected here")
     return instant.date()
 
 
-def parse_list(value: object) -> list[str] | None:
-    """Reads a list of texts, or text separated by `;`. Blank items are dropped.
+def _local_day(value: object, instant: datetime) -> date:
+    """Returns the day of an instant as it was written, whatever day that is in UTC."""
+    if isinstance(value, str):
+        return date.fromisoformat(value.strip(BLANK_CHARACTERS)[:10])
+    return value.date() if isinstance(value, datetime) else instant.date()
+
+
+def parse_list(value: object, column: str) -> list[str] | None:
+    """Reads a list of texts, or text separated by `;`. Blank and absent items are dropped.
 
     Raises:
         ValueError: If it is not a list, or an item is null or not a text.
@@ -169,7 +180,11 @@ def parse_list(value: object) -> list[str] | None:
         value = value.split(";")
     if not isinstance(value, list):
         raise ValueError("not a list of texts")
-    items = [item for item in map(parse_text, value) if item is not None]
+    items = [
+        item
+        for item in map(parse_text, value)
+        if item is not None and not is_absent_item(item, column)
+    ]
     if value and not items:
         # An empty list of territories means the world; a list of blanks does not.
         raise ValueError("a list of blanks only")
@@ -195,7 +210,7 @@ def parse_contributors(value: object) -> list[dict[str, object]] | None:
             raise ValueError("not a list of contributors such as c-1:6000;c-2:4000")
         name, share = item.get("contributor_id"), item.get("share_bp")
         contributor_id = None if name is None else parse_text(name)
-        if contributor_id is None:
+        if contributor_id is None or is_absent_item(contributor_id, "contributor_id"):
             raise ValueError("a contributor without an id")
         share_bp = None if share is None else parse_integer(share, pa.int32())
         if share_bp is None:
@@ -216,6 +231,7 @@ def value_parser(field: pa.Field[pa.DataType]) -> Callable[[object], object]:
     if pa.types.is_timestamp(kind):
         return parse_instant
     if pa.types.is_list(kind):
-        is_contributors = kind == pa.list_(CONTRIBUTOR_SHARE)
-        return parse_contributors if is_contributors else parse_list
-    return parse_text
+        if kind == pa.list_(CONTRIBUTOR_SHARE):
+            return parse_contributors
+        return lambda value: parse_list(value, field.name)
+    return lambda value: parse_text(value, blanks_around(field.name))

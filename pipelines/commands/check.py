@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines.catalogue.gate import gate_batch, read_small_tables
+from pipelines.catalogue.checks import no_assets_error, prepare_checks
 from pipelines.catalogue.mapping import load_mapping
-from pipelines.catalogue.outcome import merge_summaries, stop_error
+from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.read import open_catalogue, read_batches
+from pipelines.catalogue.references import ReachedReferences
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.commands.common import add_deal_options, add_general_options, consoles, print_json
 from pipelines.run.prepare import resolve_models
@@ -30,32 +31,59 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     deal = load_deal(options.deal)
-    suite = load_suite("assets")
-    divert = check_divert(suite, deal.gate.divert)
+    check_divert(load_suite("assets"), deal.gate.divert)
     mapping = load_mapping(Path(options.mapping)) if options.mapping else None
     catalogue = open_catalogue(options.catalogue, mapping)
-    read_small_tables(catalogue)
+    checks = prepare_checks(catalogue, deal)
     resolve_models(deal)
-    unreadable, summaries = 0, []
+    unreadable, notes = 0, checks.notes
+    summaries: list[GateSummary] = []
+    reached: list[ReachedReferences] = []
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
             unreadable += len(batch.failed_rows)
-            summaries.append(gate_batch(batch.table, suite, divert).summary)
-    summary = merge_summaries(summaries)
-    error = stop_error(summary, suite)
-    if error is not None:
-        raise error
-    counts: dict[str, int | list[str]] = {
+            notes.add(batch.notes)
+            checked, found = checks.check_batch(batch)
+            summaries.append(checked.summary)
+            reached.append(found)
+    judgement = checks.judge(summaries, reached)
+    if judgement.error is not None:
+        raise judgement.error
+    summary = judgement.summary
+    if summary.rows + unreadable == 0:
+        raise no_assets_error(catalogue)
+    counts: dict[str, object] = {
         "assets": summary.rows + unreadable,
         "unreadable": unreadable,
         "diverted": summary.diverted,
         "ignored_columns": list(catalogue.ignored_columns),
+        **notes.to_json(),
+        "reported": judgement.reported,
+        "other_references": {
+            name: count for name, count in judgement.other_references.items() if count
+        },
     }
     if options.json:
         print_json({"deal_id": deal.deal_id, **counts})
         return 0
     results.print(f"OK: deal {deal.deal_id} and catalogue {catalogue.uri}", soft_wrap=True)
     for name, value in counts.items():
-        shown = f"{value:,}" if isinstance(value, int) else ", ".join(value) or "none"
+        shown = _shown(value)
         results.print(f"  {name.replace('_', ' '):<16} {shown}", highlight=False, soft_wrap=True)
     return 0
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count:,}" for name, count in value.items()) or "none"
+    if isinstance(value, list):
+        texts = (
+            f"{item['rule']} {item['failed']:,} ({', '.join(item['examples'])})"
+            if isinstance(item, dict)
+            else str(item)
+            for item in value
+        )
+        return ", ".join(texts) or "none"
+    return str(value)

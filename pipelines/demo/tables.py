@@ -14,6 +14,7 @@ from pipelines.demo.contributors import UNSIGNED_HISTORIES, ContributorRoster, h
 from pipelines.demo.media_jobs import MediaFacts
 from pipelines.demo.plan import LibraryPlan, PlannedAsset
 from pipelines.demo.roles.broken_files import FORBIDDEN_URIS, WRONG_DIGEST_STYLE
+from pipelines.demo.roles.hostile_names import WRITTEN_ASSET_IDS
 from pipelines.demo.roles.role import Columns
 from schemas.catalogue import (
     ASSETS_SCHEMA,
@@ -78,7 +79,7 @@ def asset_row(asset: PlannedAsset, media_facts: MediaFacts) -> Row:
     """Returns the row of `assets` for one asset."""
     row: Row = {
         **ORDINARY_ASSET,
-        "asset_id": asset.asset_id,
+        "asset_id": WRITTEN_ASSET_IDS.get(asset.asset_id or "", asset.asset_id),
         "media_uri": FORBIDDEN_URIS.get(asset.file_style, asset.path),
         "contributors": [
             {"contributor_id": name, "share_bp": share} for name, share in asset.authors

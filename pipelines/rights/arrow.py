@@ -58,6 +58,17 @@ def as_bools(values: Column) -> BoolArray:
     return bits & is_present(values) if values.null_count else bits
 
 
+def folded(texts: Column) -> Column:
+    """A string column for comparing names: without case, and in Unicode's compatible form."""
+    if isinstance(texts, pa.DictionaryArray):
+        distinct = folded(texts.dictionary)
+        return cast("Column", pa.DictionaryArray.from_arrays(texts.indices, distinct))
+    if not pc.all(pc.string_is_ascii(texts)).as_py():
+        texts = pc.call_function("utf8_normalize", [texts], pc.Utf8NormalizeOptions("NFKC"))
+    lowered: Column = pc.utf8_lower(texts)
+    return lowered
+
+
 def equals(values: Column, text: str) -> BoolArray:
     """Where a string column holds exactly `text`; null never does."""
     if pa.types.is_dictionary(values.type):

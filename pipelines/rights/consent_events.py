@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.rights.arrow import (
+    BoolArray,
     IntArray,
     as_integers,
     column,
@@ -29,7 +30,9 @@ from pipelines.rights.consents import (
     StateArray,
 )
 from pipelines.rights.lookup import PairIndex, StringIndex
+from pipelines.rights.releases import DAY_US
 from pipelines.storage.columns import Column
+from schemas.catalogue import EXACT, GIVEN_PRECISION, NO_TIME, NO_ZONE
 from schemas.rights import ALL_PURPOSES, Permission, Purpose
 
 _STATE_BY_VALUE = {
@@ -37,6 +40,8 @@ _STATE_BY_VALUE = {
     Permission.CONDITIONAL: CONDITIONAL,
     Permission.DENY: DENY,
 }
+# The zones farthest east and west of UTC.
+_EAST_US, _WEST_US = (hours * 3_600_000_000 for hours in (14, 12))
 _MIN_TIME = np.iinfo(np.int64).min
 _MAX_TIME = np.iinfo(np.int64).max
 
@@ -86,13 +91,45 @@ class _ConsentEvents:
         return signed
 
 
+def _precision(table: pa.Table) -> IntArray:
+    """How exactly each event's time was given; exactly, where the table does not say."""
+    if GIVEN_PRECISION not in table.schema.names:
+        return np.full(len(table), EXACT, np.int64)
+    return as_integers(column(table, GIVEN_PRECISION), EXACT)
+
+
+def _earliest(table: pa.Table) -> IntArray:
+    """The earliest instant at which each event can have been given, wherever that was."""
+    times, precision = as_integers(column(table, "given_at"), _MAX_TIME), _precision(table)
+    return np.where((precision == EXACT) | (times == _MAX_TIME), times, times - _EAST_US)
+
+
+def _times_in_order(table: pa.Table, is_allow: BoolArray) -> IntArray:
+    """When events count, one after another: a yes as early, and a no as late as it can have been.
+
+    So a no that is dated by a day, or without a zone, wins over a yes of that day.
+    """
+    times, precision = as_integers(column(table, "given_at"), _MAX_TIME), _precision(table)
+    late = np.select(
+        [precision == NO_TIME, precision == NO_ZONE], [DAY_US + _WEST_US - 1, _WEST_US], 0
+    )
+    return np.where(is_allow, _earliest(table), np.where(times == _MAX_TIME, times, times + late))
+
+
+def _known_at(consents: pa.Table, as_of_us: int) -> BoolArray:
+    """Where an event counts at an instant: a no as soon as it can have been given."""
+    given = as_integers(column(consents, "given_at"), _MAX_TIME)
+    is_allow = equals(column(consents, "value"), Permission.ALLOW.value)
+    return np.asarray(np.where(is_allow, given, _earliest(consents)) <= as_of_us)
+
+
 def _sort_events(timelines: IntArray, table: pa.Table, refs: IntArray) -> _ConsentEvents:
     """Events in the order in which they are folded; agreements at one instant by their order."""
     value = column(table, "value")
     states = np.full(len(timelines), UNKNOWN, np.int8)
     for text, state in _STATE_BY_VALUE.items():
         states[equals(value, text.value)] = state
-    times = as_integers(column(table, "given_at"), _MAX_TIME)
+    times = _times_in_order(table, states == ALLOW)
     order = np.lexsort((refs, states, times, timelines))
     purposes = column(table, "purpose").take(order)
     return _ConsentEvents(timelines[order], times[order], states[order], refs[order], purposes)
@@ -109,7 +146,7 @@ def index_consents(
         purposes: The purposes that will be asked for.
         as_of_us: The instant, in µs since 1970.
     """
-    counted = as_integers(column(consents, "given_at"), _MAX_TIME) <= as_of_us
+    counted = _known_at(consents, as_of_us)
     counted &= is_present(column(consents, "contributor_id"))
     wanted_purposes = [*(purpose.value for purpose in purposes), ALL_PURPOSES]
     counted &= one_of(column(consents, "purpose"), wanted_purposes)

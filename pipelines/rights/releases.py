@@ -21,10 +21,12 @@ from pipelines.rights.arrow import (
     as_integers,
     column,
     equals,
+    folded,
     is_present,
     list_column,
 )
 from pipelines.rights.lookup import StringIndex
+from pipelines.rights.release_subjects import revoked_twins, subject_codes
 from pipelines.storage.columns import Column
 from schemas.deal import Deal
 
@@ -36,7 +38,10 @@ _BATCH = 65_536  # releases
 TraitArray = npt.NDArray[np.uint32]
 
 # What is true of a release, as bits; a bit for each fault follows (`ReleaseIndex.fault_bits`).
-IS_MODEL, IS_PROPERTY, IS_MINOR, HAS_SHOOT_DATE, HAS_WITNESS = (np.uint32(1 << i) for i in range(5))
+IS_MODEL, IS_PROPERTY, IS_MINOR, HAS_SHOOT_DATE, HAS_WITNESS, DENIES = (
+    np.uint32(1 << i) for i in range(6)
+)
+REVOKED = "release.revoked"
 
 
 def epoch_days(day: date) -> int:
@@ -93,13 +98,17 @@ class NamedReleases:
         any_fault = np.bitwise_or.reduce(list(self.index.fault_bits.values()))
         return np.asarray((self.traits & (kind | any_fault)) == kind)
 
-    def count_distinct(self, selected: BoolArray) -> IntArray:
-        """For each asset, how many different releases are chosen: one named twice counts once."""
+    def count_subjects(self, selected: BoolArray) -> IntArray:
+        """For each asset, how many different subjects the chosen releases have.
+
+        Two releases of one subject count once, and so do all that name no subject.
+        """
         items = np.flatnonzero(selected)
-        position_count = int(self.position.max(initial=0)) + 1
-        pairs = np.sort(self.lists.rows[items] * position_count + self.position[items])
+        subjects = self.index.subjects[self.position[items]].astype(np.int64)
+        subject_count = int(subjects.max(initial=0)) + 1
+        pairs = np.sort(self.lists.rows[items] * subject_count + subjects)
         pairs = pairs[np.diff(pairs, prepend=-1) > 0]
-        return np.bincount(pairs // position_count, minlength=len(self.assets)).astype(np.int64)
+        return np.bincount(pairs // subject_count, minlength=len(self.assets)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -125,11 +134,13 @@ class ReleaseIndex:
     Attributes:
         ids: Release ids.
         traits: What is true of each: IS_MODEL, IS_PROPERTY (one of another kind is neither),
-            IS_MINOR (its subject is one), HAS_SHOOT_DATE, HAS_WITNESS, and its faults; [n + 1].
+            IS_MINOR (its subject is one), HAS_SHOOT_DATE, HAS_WITNESS, DENIES (machine learning),
+            and its faults; [n + 1].
         faults: Every fault, by the code of its reason.
         fault_bits: The bit of each of them in `traits`.
         shoot_from: First day it covers, days since 1970, [n + 1] int32; `shoot_until`: the last.
         valid_until: Its last day, days since 1970, or far away, [n + 1] int32.
+        subjects: Who each is about; 0 where that is not said, [n + 1] int32.
         witnesses: Those who witnessed releases.
         witness: Who of them witnessed it, or -1, [n + 1] int32.
     """
@@ -141,6 +152,7 @@ class ReleaseIndex:
     shoot_from: npt.NDArray[np.int32]
     shoot_until: npt.NDArray[np.int32]
     valid_until: npt.NDArray[np.int32]
+    subjects: npt.NDArray[np.int32]
     witnesses: StringIndex
     witness: npt.NDArray[np.int32]
 
@@ -174,6 +186,7 @@ _TRAITS: tuple[Callable[[ReleaseBatch], BoolArray], ...] = (
     lambda part: as_bools(part.column("minor")),
     lambda part: is_present(part.column("shoot_from")) | is_present(part.column("shoot_until")),
     lambda part: is_present(part.column("witness_ref")),
+    lambda part: equals(part.column("ml_use"), "deny"),
 )
 
 
@@ -204,15 +217,22 @@ def index_releases(
         last[start:stop] = as_integers(part.column("shoot_until"), _MAX_DAY)
         until[start:stop] = as_integers(part.column("valid_until"), _MAX_DAY)
         start = stop
-    witness = column(releases, "witness_ref").dictionary_encode()
+    fault_bits = {code: np.uint32(1 << i) for i, code in enumerate(faults, len(_TRAITS))}
+    subjects = subject_codes(releases)
+    if REVOKED in fault_bits:
+        revoked = np.asarray((traits[:-1] & fault_bits[REVOKED]) != 0)
+        twins = revoked_twins(releases, revoked, subjects, first, last)
+        traits[twins] |= fault_bits[REVOKED]
+    witness = folded(column(releases, "witness_ref")).dictionary_encode()
     return ReleaseIndex(
         ids=StringIndex(column(releases, "release_id")),
         traits=traits,
         faults=faults,
-        fault_bits={code: np.uint32(1 << i) for i, code in enumerate(faults, len(_TRAITS))},
+        fault_bits=fault_bits,
         shoot_from=first,
         shoot_until=last,
         valid_until=until,
+        subjects=subjects,
         witnesses=StringIndex(witness.dictionary),
         witness=np.append(as_integers(witness.indices, -1), -1).astype(np.int32),
     )

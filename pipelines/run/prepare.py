@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.catalogue.gate import read_small_tables
+from pipelines.catalogue.checks import prepare_checks
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.read import open_catalogue
 from pipelines.catalogue.suite import check_divert, load_suite
@@ -110,7 +110,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     check_divert(load_suite("assets"), deal.gate.divert)
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
-    read_small_tables(catalogue)
+    prepare_checks(catalogue, deal)
     trust = load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists])
     models = resolve_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.catalogue.outcome import GateSummary
+from pipelines.catalogue.references import ReachedReferences
 from pipelines.run.counts import StepCounts
 from pipelines.storage.tables import RowBlock
 from schemas import layout
@@ -25,11 +26,13 @@ class BatchReceipt:
         name: Name of the batch in the work area.
         counts: Rows that entered, passed and failed.
         gate: Results of the catalogue checks.
+        reached: What its assets reach of the references that are watched.
     """
 
     name: str
     counts: StepCounts
     gate: GateSummary
+    reached: ReachedReferences
 
 
 @dataclass(frozen=True)

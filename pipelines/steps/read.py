@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipelines.catalogue.checks import CatalogueChecks, no_assets_error
 from pipelines.catalogue.data_docs import write_data_docs
-from pipelines.catalogue.gate import gate_batch
-from pipelines.catalogue.outcome import GateSummary, merge_summaries, stop_error
+from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.read import TablePart, read_batches
 from pipelines.catalogue.suite import RuleSuite
 from pipelines.rights.arrow import column
@@ -25,16 +25,15 @@ from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
 from schemas import layout
-from schemas.errors import InputError
 
 
 def ingest_part(
-    store: Store, job: Job, part: TablePart, suite: RuleSuite, divert: frozenset[str]
+    store: Store, job: Job, part: TablePart, checks: CatalogueChecks
 ) -> Iterator[BatchReceipt]:
     """Reads a part in batches, applies the catalogue checks and stores the rows that passed."""
     for batch in read_batches(part, job.catalogue.mapping):
         name = f"{batch.part_index:05d}-{batch.batch_index:06d}"
-        checked = gate_batch(batch.table, suite, divert)
+        checked, reached = checks.check_batch(batch)
         failed = [
             failed_asset(row.asset_id, row.reason, row.detail)
             for row in (*batch.failed_rows, *checked.failed_rows)
@@ -46,7 +45,7 @@ def ingest_part(
             counts.add_decision(decision)
         _write_batch(store, job.work, name, checked.table, failed)
         report_progress(job.progress_path, "read", counts.entered)
-        yield BatchReceipt(name, counts, checked.summary)
+        yield BatchReceipt(name, counts, checked.summary, reached)
 
 
 def _write_batch(
@@ -67,23 +66,28 @@ def _write_batch(
 
 
 def judge_catalogue(
-    store: Store, job: Job, suite: RuleSuite, receipts: list[BatchReceipt]
+    store: Store, job: Job, checks: CatalogueChecks, receipts: list[BatchReceipt]
 ) -> CatalogueVerdict:
     """Returns the verdict on all batches, and writes it and the data docs to the work area."""
-    summary = merge_summaries(receipt.gate for receipt in receipts)
-    error = stop_error(summary, suite)
+    judgement = checks.judge(
+        (receipt.gate for receipt in receipts), (receipt.reached for receipt in receipts)
+    )
+    error = judgement.error
     counts = StepCounts()
     for receipt in receipts:
         counts.add(receipt.counts)
     if error is None and counts.entered == 0:
-        error = InputError(
-            "The catalogue has no assets", job.catalogue.uri, "Give a catalogue with rows."
-        )
+        error = no_assets_error(job.catalogue)
     names = sorted(receipt.name for receipt in receipts)
     repeated = _repeated_hashes(store, job.work, names) if error is None else np.zeros(0, np.uint64)
-    _write_data_docs(store, job, summary, suite)
+    _write_data_docs(store, job, judgement.summary, checks.suite)
     stop = [error.what, error.which, error.remedy] if error else None
-    verdict = {"stop": stop, "counts": counts.to_json(), "batches": len(receipts)}
+    verdict = {
+        "stop": stop,
+        "counts": counts.to_json(),
+        "batches": len(receipts),
+        "reported": judgement.reported,
+    }
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now
     report_progress(job.progress_path, "screen", 0, counts.passed)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
+from pipelines.catalogue.checks import prepare_checks
 from pipelines.catalogue.read import TablePart
-from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.features.compute import LazyVisionModels
 from pipelines.features.store import FeatureStore, open_feature_store
 from pipelines.fetch.origin_files import OriginFileCache
@@ -42,12 +42,11 @@ class _IngestPart(beam.DoFn):
 
     def setup(self) -> None:
         self._store = open_store(self._job.output_uri)
-        self._suite = load_suite("assets")
-        self._divert = check_divert(self._suite, self._job.deal.gate.divert)
+        self._checks = prepare_checks(self._job.catalogue, self._job.deal)
 
     def process(self, element: TablePart) -> Iterator[BatchReceipt]:
         with record_failure(self._store, self._job.work, self._job.progress_path):
-            yield from ingest_part(self._store, self._job, element, self._suite, self._divert)
+            yield from ingest_part(self._store, self._job, element, self._checks)
 
 
 @dataclass
@@ -72,7 +71,8 @@ class _Judge(beam.DoFn):
     def process(self, element: list[BatchReceipt]) -> Iterator[CatalogueVerdict]:
         store = open_store(self._job.output_uri)
         with record_failure(store, self._job.work, self._job.progress_path):
-            yield judge_catalogue(store, self._job, load_suite("assets"), element)
+            checks = prepare_checks(self._job.catalogue, self._job.deal)
+            yield judge_catalogue(store, self._job, checks, element)
 
 
 @dataclass

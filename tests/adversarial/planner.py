@@ -7,6 +7,7 @@ test.
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from tests.adversarial.contributors import HISTORIES, ContributorPool
@@ -238,7 +239,7 @@ class _Planner:
         }
         return PlannedRow(
             number=draft.number,
-            asset_id=draft.asset_id.strip(" \t\n\u00a0"),
+            asset_id=compared_id(draft.asset_id),
             row=row,
             outcome=outcome,
             stage=stage,
@@ -252,6 +253,12 @@ class _Planner:
         )
 
 
+def compared_id(written: str) -> str:
+    """Returns the id by which an asset is known: nothing that is not seen, and composed."""
+    seen = written.translate({0x200B: None, 0x202E: None, 0: None, 0x0A: " ", 0xA0: " ", 0x09: " "})
+    return unicodedata.normalize("NFC", seen).strip(" ")
+
+
 def asset_id(number: int) -> str:
     """Returns the id of a number; twelve consecutive numbers have similar or hostile ids."""
     base, style = divmod(number, 12)
@@ -261,8 +268,8 @@ def asset_id(number: int) -> str:
         name.title(),
         name.upper(),
         f"{name}\u00e9",
-        f"{name}e\u0301",
-        f"{ASSET_WORD}\u200b{base}",
+        f"{name}e\u0308",
+        f"{ASSET_WORD}\u200bz{base}",
         f"../{name}",
         f'=HYPERLINK("{name}")',
         f"{CONTRIBUTOR_WORD}{base}:{name}",

@@ -114,7 +114,11 @@ target_bytes = "1MiB"
 hosts = {_texts([*hosts, "127.0.0.1"])}
 
 [gate]
-divert = ["contributors_given", "splits_positive", "splits_sum", "territory_codes"]
+divert = [
+    "contributors_given", "splits_positive", "splits_sum", "territory_codes",
+    "consents_reach_contributors", "consents_reach_assets", "revocations_reach_assets",
+    "asset_ids_differ",
+]
 
 [limits]
 dead_letter_share = "0.50"

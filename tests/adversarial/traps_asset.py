@@ -6,10 +6,8 @@ from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX as IPTC
 from tests.adversarial.draft import Trap, column_trap
 from tests.adversarial.terms import AS_OF, COUNTRIES, DAY, ENDS, STARTS, AdversaryTerms
 
-# Near misses: letters of other scripts, zero-width characters, full-width letters, another case.
+# Near misses: letters of other scripts, zero-width characters, full-width letters.
 _NOT_ACTIVE = (
-    "Active",
-    "ACTIVE",
     "аctive",
     "act\u200bive",
     "ａctive",
@@ -18,15 +16,12 @@ _NOT_ACTIVE = (
     "aktiv",
 )
 _NOT_A_GRANT = (
-    "ALLOW",
-    "Allow",
     "аllow",
     "al\u200blow",
     "ａllow",
     "allowed",
     "yes",
     "deny?",
-    "DENY",
 )
 _NOT_A_SOURCE = (
     "digitalcapture",
@@ -57,7 +52,17 @@ def _status() -> list[Trap]:
         column_trap("legal hold", "asset.legal_hold", "status", status="legal_hold"),
         *(
             column_trap(f"status {text!r}", "asset.status_unknown", "status", status=text)
-            for text in (*_NOT_ACTIVE, "Withdrawn", "legal hold")
+            for text in _NOT_ACTIVE
+        ),
+        # Case and blanks do not matter.
+        *(
+            column_trap(f"status {text!r}", reason, "status", status=text)
+            for text, reason in (
+                ("Active", ""),
+                ("ACTIVE", ""),
+                ("Withdrawn", "asset.withdrawn"),
+                ("legal hold", "asset.legal_hold"),
+            )
         ),
         column_trap("active, blanks", "", "status", status=" active\u00a0"),
         column_trap("sensitive", "sensitive.refused", "sensitive", sensitive=True),
@@ -89,11 +94,14 @@ def _licence() -> list[Trap]:
         column_trap("editorial, blanks", "class.editorial", "class", licence_class="editorial "),
         *(
             column_trap(f"class {text!r}", "class.unknown", "class", licence_class=text)
-            for text in ("Creative", "crеative", "creative\u200bx", "Editorial")
+            for text in ("crеative", "creative\u200bx", "editorial?")
         ),
+        column_trap("creative, a capital", "", "class", licence_class="Creative"),
+        column_trap("editorial, a capital", "class.editorial", "class", licence_class="Editorial"),
+        column_trap("royalty-free, small", "", "class", licence_model="rf"),
         *(
             column_trap(f"model {text!r}", "class.unknown", "class", licence_model=text)
-            for text in ("rf", "RF/RM", "ＲＦ", "R\u200bF")
+            for text in ("RF/RM", "ＲＦ", "R\u200bF")
         ),
         column_trap("rights managed", "", "class", licence_model="RM"),
         *(
@@ -113,7 +121,7 @@ def _exclusive() -> list[Trap]:
         column_trap(
             "exclusive only by purposes", no, slot, exclusive_purposes=["search", "train_gen"]
         ),
-        column_trap("exclusive, misspelt", no, slot, exclusive=True, exclusive_purposes=["Search"]),
+        column_trap("exclusive, misspelt", no, slot, exclusive=True, exclusive_purposes=["Serch"]),
         column_trap("exclusive to the first day", no, slot, exclusive=True, exclusive_until=STARTS),
         column_trap("exclusive from the last day", no, slot, exclusive=True, exclusive_from=ENDS),
         column_trap("exclusive only by a date", no, slot, exclusive_from=ENDS - DAY),
@@ -151,10 +159,10 @@ def _territory() -> list[Trap]:
         (not_covered, ["WORLD"], ["WORLD"]),
         (not_covered, held, [us]),
         (unknown, [*held, "UK"], None),
-        (unknown, None, ["de"]),
+        (not_covered, None, ["de"]),
         (unknown, ["WORLD", "EU"], None),
-        (both, ["us", "no", "de"], None),
-        (both, ["World"], None),
+        ("", ["us", "no", "de"], None),
+        ("", ["World"], None),
         (both, ["US", "NO", "DЕ"], None),
         (both, ["US", "NO", "D\u200bE"], None),
         (both, ["US,NO,DE"], None),
@@ -182,13 +190,15 @@ def _grants(terms: AdversaryTerms) -> list[Trap]:
             "grant.denied grant.unreadable" if terms.inference == "require" else "grant.denied",
             "grant",
             grant_train_gen="deny\t",
-            grant_inference="Deny" if terms.inference == "require" else "deny",
+            grant_inference="Deny!" if terms.inference == "require" else "deny",
         ),
     ]
     for purpose in terms.needed:
         grant = f"grant_{purpose}"
         found += [
             column_trap(f"{grant} denied", "grant.denied", "grant", **{grant: "deny"}),
+            column_trap(f"{grant} DENIED", "grant.denied", "grant", **{grant: "DENY"}),
+            column_trap(f"{grant} ALLOWED", "", "grant", **{grant: "ALLOW"}),
             column_trap(
                 f"{grant} conditional", "grant.conditional", "grant", **{grant: "conditional"}
             ),

@@ -40,7 +40,7 @@ def _similar(asset_id: str) -> list[str]:
     return [
         asset_id + "0",
         asset_id.swapcase(),
-        f"{head}\u200b{tail}",
+        f"{head} {tail}",
         f"{asset_id}\u0301",
         asset_id.replace("-", "\u2010"),
         head + chr(0xFF00 + ord(tail) - 0x20) if tail.isdigit() else f"x{asset_id}",

@@ -70,7 +70,13 @@ def _shown(terms: AdversaryTerms) -> list[Trap]:
         make_trap("minors unknown", f"{if_people} minors.unknown", slot, _show(1, {}, minors=None)),
         make_trap("a release for one person", if_people, slot, _show(1, {})),
         make_trap("releases for three people", if_people, slot, _show(3, {}, {}, {})),
-        make_trap("an extra faulty release", if_people, slot, _show(1, {}, {"ml_use": "deny"})),
+        make_trap("an extra faulty release", if_people, slot, _show(1, {}, {"ml_use": None})),
+        make_trap(
+            "an extra release that denies",
+            f"{if_people} release.purpose_not_covered",
+            slot,
+            _show(1, {}, {"ml_use": "deny"}),
+        ),
         make_trap(
             "an unknown release id instead of a release",
             f"{missing} release.unknown_id",
@@ -87,7 +93,20 @@ def _shown(terms: AdversaryTerms) -> list[Trap]:
             "people property",
             _show(1, {"kind": "property"}),
         ),
-        make_trap("a faulty release without people", "", slot, _show(0, {"ml_use": "deny"})),
+        make_trap("a faulty release without people", "", slot, _show(0, {"ml_use": None})),
+        make_trap(
+            "a denying release without people",
+            "release.purpose_not_covered",
+            slot,
+            _show(0, {"ml_use": "deny"}),
+        ),
+        make_trap(
+            "two releases of one person",
+            missing,
+            slot,
+            _show(2, {"subject_ref": "the same"}, {"subject_ref": "The Same"}),
+        ),
+        make_trap("two releases of nobody", missing, slot, _show(2, *[{"subject_ref": None}] * 2)),
     ]
 
 
@@ -99,7 +118,7 @@ def _model_releases(terms: AdversaryTerms) -> list[Trap]:
     cases: list[tuple[str, Row]] = [
         ("release.revoked", {"revoked_at": AS_OF}),
         ("release.revoked", {"revoked_at": AS_OF - MICROSECOND}),
-        ("", {"revoked_at": AS_OF + MICROSECOND}),
+        ("release.revoked", {"revoked_at": AS_OF + MICROSECOND}),
         (expired, {"valid_until": ENDS - DAY}),
         ("", {"valid_until": ENDS}),
         (unsigned, {"signed_at": None}),
@@ -110,9 +129,10 @@ def _model_releases(terms: AdversaryTerms) -> list[Trap]:
         (unsigned, {"photographer_signed": None}),
         *(
             (purpose, {"ml_use": use})
-            for use in (None, "deny", "conditional", "unknown", "Allow", "аllow", "al\u200blow", "")
+            for use in (None, "deny", "conditional", "unknown", "аllow", "al\u200blow", "")
         ),
         ("", {"ml_use": " allow "}),
+        ("", {"ml_use": "Allow"}),
         (shoot, {"shoot_from": SHOOT_DAY + DAY, "shoot_until": SHOOT_DAY + DAY}),
         (shoot, {"shoot_from": SHOOT_DAY - DAY, "shoot_until": SHOOT_DAY - DAY}),
         (shoot, {"shoot_from": None, "shoot_until": None}),

@@ -5,7 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,11 @@ FAILING: dict[str, tuple[Row, str]] = {
     "territory_codes": ({"territories_in": ["NO"], "territories_out": ["SE", "UK", "XX"]}, "UK"),
     "people_count_not_negative": ({"people_count": -1}, "-1"),
     "weight_positive": ({"weight": 0}, "0"),
+    "weight_fits": ({"weight": 10**9 + 1}, "1000000001"),
+    "exclusive_window": (
+        {"exclusive_from": date(2026, 2, 2), "exclusive_until": date(2026, 2, 1)},
+        "0",
+    ),
     "sha256_hex": ({"sha256": "ab" * 31}, "ab" * 31),
     "bytes_positive": ({"bytes": 0}, "0"),
     "width_positive": ({"width": 0}, "0"),

@@ -164,7 +164,7 @@ def test_reasons_are_per_contributor_and_purpose() -> None:
             "release.unsigned",
             "signed_at=2025-05-01, subject_signed=False, photographer_signed=True",
         ),
-        ({"ml_use": "deny"}, "release.purpose_not_covered", "ml_use=deny"),
+        ({"ml_use": "unknown"}, "release.purpose_not_covered", "ml_use=unknown"),
         (
             {"shoot_until": date(2027, 1, 1)},
             "release.blanket_range",
@@ -173,7 +173,7 @@ def test_reasons_are_per_contributor_and_purpose() -> None:
         (
             {"witness_ref": "c-1"},
             "release.witness",
-            "witness_ref=c-1, subject_ref=None",
+            "witness_ref=c-1, subject_ref=subject of r-2",
         ),
     ],
 )

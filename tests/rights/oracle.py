@@ -237,6 +237,8 @@ def _people(asset: Row, terms: Row, releases: Sequence[Row]) -> set[str]:
 def _releases(asset: Row, terms: Row, releases: Sequence[Row], as_of: datetime) -> set[str]:
     named = _named(asset, releases)
     found = {"release.unknown_id"} if any(release is None for release in named) else set()
+    if any(release is not None and release.get("ml_use") == "deny" for release in named):
+        found.add("release.purpose_not_covered")
     if asset["licence_class"] == "editorial" and terms["editorial"] == "accept":
         return found
     valid: dict[str, set[str]] = {"model": set(), "property": set()}
@@ -246,9 +248,11 @@ def _releases(asset: Row, terms: Row, releases: Sequence[Row], as_of: datetime) 
         if release is None or release["kind"] not in valid:
             continue
         faults = _faults(release, asset, terms, as_of)
+        if _is_revoked(release, releases, terms, as_of):
+            faults.add("release.revoked")
         faulty[release["kind"]] |= faults
         if not faults:
-            valid[release["kind"]].add(release["release_id"])
+            valid[release["kind"]].add((release.get("subject_ref") or "").lower())
             guarded = guarded or (release["kind"] == "model" and bool(release.get("minor")))
     if max(asset.get("people_count") or 0, 0) > len(valid["model"]):
         found |= {"release.model_missing"} | faulty["model"]
@@ -261,11 +265,37 @@ def _releases(asset: Row, terms: Row, releases: Sequence[Row], as_of: datetime) 
     return found
 
 
+def _is_revoked(release: Row, releases: Sequence[Row], terms: Row, as_of: datetime) -> bool:
+    """Whether it is revoked before the deal ends, or a twin is that was not signed before it."""
+    if _revoked_by_itself(release, terms, as_of):
+        return True
+    who = release.get("subject_ref")
+    return who is not None and any(
+        (other.get("subject_ref") or "").lower() == who.lower()
+        and _revoked_by_itself(other, terms, as_of)
+        and _share_a_day(release, other)
+        and (release.get("signed_at") is None or release["signed_at"] <= other["revoked_at"].date())
+        for other in releases
+    )
+
+
+def _revoked_by_itself(release: Row, terms: Row, as_of: datetime) -> bool:
+    when = release.get("revoked_at")
+    return when is not None and (when <= as_of or when.date() <= terms["ends"])
+
+
+def _share_a_day(one: Row, other: Row) -> bool:
+    return all(
+        a.get("shoot_from") is None
+        or b.get("shoot_until") is None
+        or a["shoot_from"] <= b["shoot_until"]
+        for a, b in ((one, other), (other, one))
+    )
+
+
 def _faults(release: Row, asset: Row, terms: Row, as_of: datetime) -> set[str]:
     faults = set()
     created = asset.get("created_at")
-    if release.get("revoked_at") is not None and release["revoked_at"] <= as_of:
-        faults.add("release.revoked")
     if release.get("valid_until") is not None and release["valid_until"] < _last_day(terms, as_of):
         faults.add("release.expired")
     if release.get("signed_at") is None or release["signed_at"] > as_of.date():
@@ -299,7 +329,8 @@ def _faults(release: Row, asset: Row, terms: Row, as_of: datetime) -> set[str]:
         faults.add("release.witness")
     if terms["witness"] != "any" and witness is not None:
         makers = [share["contributor_id"] for share in asset["contributors"]]
-        if witness == release.get("subject_ref") or witness in makers:
+        names = [name.lower() for name in (release.get("subject_ref"), *makers) if name]
+        if witness.lower() in names:
             faults.add("release.witness")
     return faults
 

@@ -99,7 +99,9 @@ def release(**changes: Any) -> Row:
         "shoot_from": SHOT,
         "shoot_until": SHOT,
     }
-    return row | changes
+    row |= changes
+    row.setdefault("subject_ref", f"subject of {row['release_id']}")
+    return row
 
 
 def property_release(**changes: Any) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from tests.rights.rights_cases import (
 )
 
 TODAY = AS_OF.date()
+LAST_INSTANT = datetime.combine(ENDS, time.max, UTC)
 GUARDED = deal_with_rights(minors="guardian-release")
 BIOMETRIC = deal_with_rights(people="biometric-release")
 COUNTED = deal_with_rights(unknown_people_count="accept")
@@ -127,6 +128,54 @@ def test_rule_10_as_many_releases_as_people() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "enough"),
+    [
+        ("model-77", "model-78", True),
+        ("model-77", "model-77", False),
+        ("model-77", "Model-77", False),
+        ("model-77", None, True),  # one without subject is one person more
+        (None, None, False),  # but nobody knows of two
+    ],
+)
+def test_rule_10_people_are_counted_by_subject(
+    first: str | None, second: str | None, enough: bool
+) -> None:
+    two = [release(subject_ref=first), release(release_id="r-2", subject_ref=second)]
+    found = screened_codes(person(2, release_ids=["r-1", "r-2"]), releases=two)
+    assert found == (set() if enough else {"release.model_missing"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "holds"),
+    [
+        ({}, True),
+        ({"subject_ref": "Model-77"}, True),
+        ({"shoot_from": None, "shoot_until": None}, True),
+        ({"subject_ref": "model-78"}, False),
+        ({"subject_ref": None}, False),
+        ({"shoot_from": date(2020, 1, 1), "shoot_until": date(2020, 1, 31)}, False),
+        ({"revoked_at": AS_OF - timedelta(days=3)}, False),  # signed again since
+    ],
+)
+@pytest.mark.parametrize("names_both", [True, False])
+def test_rule_10_a_twin_of_a_revoked_release(
+    changes: dict[str, Any], holds: bool, names_both: bool
+) -> None:
+    mine = release(subject_ref="model-77", signed_at=(AS_OF - timedelta(days=2)).date())
+    twin = {"release_id": "r-2", "subject_ref": "model-77", "revoked_at": AS_OF - TICK}
+    row = person(release_ids=["r-1", "r-2"] if names_both else ["r-1"])
+    found = screened_codes(row, releases=[mine, release(**twin | changes)])
+    lacking = {"release.revoked", "release.model_missing"}
+    assert (found - {"release.shoot_range"}) == (lacking if holds else set())
+
+
+def test_rule_10_a_twin_of_a_release_that_is_revoked_is_a_stranger_without_subject() -> None:
+    rows = [release(subject_ref=None), release(release_id="r-2", subject_ref=None)]
+    rows[1]["revoked_at"] = AS_OF
+    assert screened_codes(person(), releases=rows) == set()
+
+
 def test_rule_10_property() -> None:
     assert screened_codes(building(), releases=[property_release()]) == set()
     assert screened_codes(building(property=False, release_ids=[])) == set()
@@ -137,7 +186,7 @@ def test_rule_10_property() -> None:
     assert screened_codes(building(release_ids=["r-1"]), releases=[release()]) == {
         "release.property_missing"
     }
-    spare = [property_release(ml_use="deny"), property_release(release_id="p-2")]
+    spare = [property_release(ml_use=None), property_release(release_id="p-2")]
     assert screened_codes(building(release_ids=["p-1", "p-2"]), releases=spare) == set()
 
 
@@ -153,7 +202,9 @@ def test_rule_10_other_kinds_of_release_do_not_count() -> None:
 FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"revoked_at": AS_OF}, "release.revoked"),
     ({"revoked_at": AS_OF - TICK}, "release.revoked"),
-    ({"revoked_at": AS_OF + TICK}, ""),
+    ({"revoked_at": AS_OF + TICK}, "release.revoked"),
+    ({"revoked_at": LAST_INSTANT}, "release.revoked"),
+    ({"revoked_at": LAST_INSTANT + TICK}, ""),
     ({"valid_until": ENDS - DAY}, "release.expired"),
     ({"valid_until": ENDS}, ""),
     ({"signed_at": None}, "release.unsigned"),
@@ -210,10 +261,12 @@ def test_rule_10_fault_gives_no_reason_if_releases_suffice(
     changes: dict[str, Any], faults: str
 ) -> None:
     row = person(release_ids=["r-1", "r-2"], created_at=date(2025, 1, 1))
-    assert screened_codes(row, releases=[release(**changes), release(release_id="r-2")]) == set()
-    # Neither is a fault of a release that is not needed.
+    # A no is one all the same: somebody who is shown said it.
+    no = {faults} if changes.get("ml_use") == "deny" else set()
+    assert screened_codes(row, releases=[release(**changes), release(release_id="r-2")]) == no
+    # Nor is that of a release that nothing needs.
     spare = asset(release_ids=["r-1"], created_at=date(2025, 1, 1))
-    assert screened_codes(spare, releases=[release(**changes)]) == set()
+    assert screened_codes(spare, releases=[release(**changes)]) == no
 
 
 def test_rule_10_fault_of_the_other_kind_gives_no_reason() -> None:
@@ -267,6 +320,8 @@ def test_rule_10_shoot_dates_follow_the_deal() -> None:
         ("s-1", "any", True),
         ("c-1", "required", False),
         ("c-1", "any", True),
+        ("S-1", "independent", False),
+        ("C-1", "independent", False),
     ],
 )
 def test_rule_10_witnesses(witness: str | None, terms: str, fit: bool) -> None:
@@ -311,11 +366,12 @@ def test_rule_10_editorial_material_needs_no_release() -> None:
     assert screened_codes(row | {"release_ids": ["r-9"]}, EDITORIAL) == {"release.unknown_id"}
 
 
-def test_signatures_and_revocations_depend_on_as_of() -> None:
-    held = [release(signed_at=TODAY, revoked_at=AS_OF + timedelta(days=30))]
+def test_as_of_moves_what_is_signed_and_revoked() -> None:
+    # What is to be revoked while the deal lasts is revoked for it.
+    held = [release(signed_at=TODAY, revoked_at=LAST_INSTANT + timedelta(days=30))]
     long_ago = [event("allow", given_at=AS_OF - timedelta(days=99))]
     midnight = AS_OF.replace(hour=0)
-    instants = (midnight - TICK, midnight, AS_OF, AS_OF + timedelta(days=30))
+    instants = (midnight - TICK, midnight, AS_OF, LAST_INSTANT + timedelta(days=30))
     faults = [
         screened_codes(person(), releases=held, consents=long_ago, as_of=when)
         - {"release.model_missing"}

@@ -139,7 +139,8 @@ def _release(rng: random.Random, name: str, oddity: float) -> Row:
         "biometric_rider": pick(True, False, None),
         "shoot_from": pick(TODAY, None, *DAYS),
         "shoot_until": pick(TODAY, None, *DAYS),
-        "subject_ref": f"person {name}",
+        # Some have two releases each, and some are not named.
+        "subject_ref": pick(f"person {name}", None, "person r-1", "Person r-2", "person r-3"),
         "witness_ref": pick(rng.choice(("w-1", "w-2")), None, f"person {name}", *CONTRIBUTORS[:2]),
     }
 

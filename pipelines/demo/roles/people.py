@@ -117,7 +117,7 @@ PEOPLE_ROLES = (
     ),
     Role(
         "revoked_tomorrow",
-        by_deal("", "", "people.refused"),
+        _faulty_release("release.revoked"),
         _ONE_PERSON,
         releases=({"revoked_at": utc("2026-07-01T00:00:00")},),
         essential=False,

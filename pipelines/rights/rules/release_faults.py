@@ -17,11 +17,13 @@ from pipelines.rights.arrow import (
     as_integers,
     column,
     equals,
+    folded,
     is_present,
     list_column,
 )
 from pipelines.rights.releases import (
     DAY_US,
+    DENIES,
     HAS_SHOOT_DATE,
     HAS_WITNESS,
     IS_MINOR,
@@ -29,6 +31,7 @@ from pipelines.rights.releases import (
     NamedReleases,
     ReleaseBatch,
     ReleaseFault,
+    epoch_days,
     last_needed_day,
 )
 from pipelines.rights.rules.batch import AssetBatch
@@ -39,13 +42,16 @@ from pipelines.rights.rules.releases import (
     needs_releases,
 )
 from pipelines.rights.rules.rule import Rule
-from pipelines.storage.columns import struct_field
+from pipelines.storage.columns import Column, struct_field, without_dictionary
 
 _MAX_INT64 = int(np.iinfo(np.int64).max)
 
 
 def _revoked(releases: ReleaseBatch) -> BoolArray:
-    return np.asarray(as_integers(releases.column("revoked_at"), _MAX_INT64) <= releases.as_of_us)
+    """Where a release is revoked before the deal ends, whether or not that has come to pass."""
+    end_us = (epoch_days(releases.deal.ends) + 1) * DAY_US - 1
+    last_us = max(releases.as_of_us, end_us)
+    return np.asarray(as_integers(releases.column("revoked_at"), _MAX_INT64) <= last_us)
 
 
 def _expired(releases: ReleaseBatch) -> BoolArray:
@@ -103,12 +109,16 @@ def _covers_too_many_days(releases: ReleaseBatch) -> BoolArray:
     return (first & last & (span > releases.deal.rights.max_shoot_days)) | (first ^ last)
 
 
+def _name(texts: Column) -> Column:
+    return folded(without_dictionary(texts))
+
+
 def _lacks_independent_witness(releases: ReleaseBatch) -> BoolArray:
     """Where the witness is the subject, or is missing though the deal asks for one."""
     if releases.deal.rights.witness == "any":
         return np.zeros(len(releases), np.bool_)
     witness = releases.column("witness_ref")
-    is_subject = as_bools(pc.equal(witness, releases.column("subject_ref")))
+    is_subject = as_bools(pc.equal(_name(witness), _name(releases.column("subject_ref"))))
     if releases.deal.rights.witness == "required":
         return is_subject | ~is_present(witness)
     return is_subject
@@ -123,13 +133,24 @@ def _witnessed_by_contributor(named: NamedReleases) -> BoolArray:
     distinct_rows = rows[np.diff(rows, prepend=-1) > 0]  # they ascend
     subset = named.assets.select(["contributors"]).take(distinct_rows)
     shares = list_column(column(subset, "contributors"))
-    contributor = releases.witnesses.positions(struct_field(shares.values, "contributor_id"))
+    names = folded(struct_field(shares.values, "contributor_id"))
+    contributor = releases.witnesses.positions(names)
     # Pairs of row and name as one number each.
     name_count = len(releases.witnesses)
     contributor_pairs = (distinct_rows[shares.rows] * name_count + contributor)[contributor >= 0]
     witness_pairs = rows * name_count + releases.witness[named.position[items]]
     found[items] = np.isin(witness_pairs, contributor_pairs)
     return found
+
+
+def _not_covered(batch: AssetBatch) -> BoolArray:
+    """Where a release of an asset denies machine learning, or a needed one does not allow it.
+
+    A no counts even if other releases would do: it is a no of somebody who is shown.
+    """
+    named = batch.shared(named_releases)
+    denied = named.lists.any(named.has_trait(DENIES))
+    return denied | fault_counts(batch, "release.purpose_not_covered")
 
 
 def _guardian_missing(batch: AssetBatch) -> BoolArray:
@@ -178,7 +199,7 @@ RULES = (
     _rule(
         "release.revoked",
         ReleaseFault(("revoked_at",), alone=_revoked),
-        "A needed release was revoked.",
+        "A needed release, or one of the same subject and shoot, is revoked before the deal ends.",
         "releases.revoked_at",
         "A new release.",
     ),
@@ -201,9 +222,10 @@ RULES = (
     _rule(
         "release.purpose_not_covered",
         ReleaseFault(("ml_use",), alone=_purpose_not_covered),
-        "A needed release has no machine-learning clause that allows the use.",
+        "A release denies machine learning, or a needed one has no clause that allows it.",
         "releases.ml_use",
         "A release whose clause allows it.",
+        where=_not_covered,
     ),
     _rule(
         "release.biometric_missing",

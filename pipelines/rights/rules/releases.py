@@ -43,7 +43,7 @@ def needs_releases(batch: AssetBatch) -> BoolArray:
 def _shortage(batch: AssetBatch) -> _Shortage:
     named, people = batch.shared(named_releases), batch.shared(people_counts)
     needed = needs_releases(batch)
-    too_few = named.count_distinct(named.is_valid(IS_MODEL)) < people
+    too_few = named.count_subjects(named.is_valid(IS_MODEL)) < people
     lacks_property = ~named.lists.any(named.is_valid(IS_PROPERTY))
     return _Shortage(
         model=needed & (people > 0) & too_few,
@@ -106,7 +106,7 @@ RULES = (
         topic=RELEASES,
         where=lambda batch: batch.shared(_shortage).model,
         columns=("people_count", "release_ids"),
-        sentence="There are fewer valid model releases than people shown.",
+        sentence="There are valid model releases of fewer people than are shown.",
         source="assets.release_ids, releases",
         remedy="A valid release of every person.",
     ),

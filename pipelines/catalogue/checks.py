@@ -1,0 +1,122 @@
+"""All checks of a catalogue, in one place, so that `check` and `package` cannot disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from pipelines.catalogue.gate import GateResult, check_table, gate_batch
+from pipelines.catalogue.notes import CellNotes
+from pipelines.catalogue.outcome import GateSummary, merge_summaries, stop_error
+from pipelines.catalogue.read import Catalogue, TableBatch, read_batches, read_table
+from pipelines.catalogue.reference_verdict import (
+    add_reference_outcomes,
+    reference_error,
+    reported_references,
+)
+from pipelines.catalogue.references import (
+    ReachedReferences,
+    ReferenceWatch,
+    find_unreached,
+    watch_references,
+)
+from pipelines.catalogue.suite import RuleSuite, check_divert, load_suite
+from pipelines.storage.columns import Column
+from schemas.deal import Deal
+from schemas.deal_terms import ALL_CONTRIBUTORS
+from schemas.errors import InputError
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a whole catalogue.
+
+    Attributes:
+        summary: The results of every rule.
+        error: Why the run stops, or None.
+        reported: Rules that failed and that the deal diverts: name, count and the first ids.
+        other_references: How many other references reach nothing, by kind.
+    """
+
+    summary: GateSummary
+    error: InputError | None
+    reported: list[dict[str, object]]
+    other_references: dict[str, int]
+
+
+@dataclass(frozen=True)
+class CatalogueChecks:
+    """The checks of one catalogue for one deal.
+
+    Attributes:
+        catalogue: The catalogue.
+        suite: The rules of single assets.
+        divert: Rules that do not stop this deal's run.
+        watch: The references that the assets must settle.
+        notes: What reading did to the cells of the small tables.
+    """
+
+    catalogue: Catalogue
+    suite: RuleSuite
+    divert: frozenset[str]
+    watch: ReferenceWatch
+    notes: CellNotes = field(default_factory=CellNotes)
+
+    def check_batch(self, batch: TableBatch) -> tuple[GateResult, ReachedReferences]:
+        """Applies the rules to a batch of assets, and looks up what it reaches."""
+        reached = self.watch.reached_by(batch.table, batch.unread, batch.notes.odd_asset_ids)
+        return gate_batch(batch.table, self.suite, self.divert), reached
+
+    def judge(
+        self, summaries: Iterable[GateSummary], reached: Iterable[ReachedReferences]
+    ) -> Judgement:
+        """Judges all batches together."""
+        summary = merge_summaries(summaries)
+        unreached = find_unreached(self.watch, reached, self._asset_ids)
+        error = stop_error(summary, self.suite)
+        if error is None:
+            error = reference_error(unreached, self.watch, self._asset_ids, self.divert)
+        return Judgement(
+            add_reference_outcomes(summary, unreached, self.divert),
+            error,
+            reported_references(unreached, self.divert),
+            unreached.other,
+        )
+
+    def _asset_ids(self) -> Iterator[Column]:
+        for part in self.catalogue.parts("assets"):
+            for batch in read_batches(part, self.catalogue.mapping):
+                for table in (batch.table, batch.unread):
+                    ids = table.column("asset_id").combine_chunks()
+                    yield ids.drop_null()
+
+
+def prepare_checks(catalogue: Catalogue, deal: Deal) -> CatalogueChecks:
+    """Reads and checks the small tables, and prepares the checks of the assets.
+
+    Raises:
+        InputError: If a row of a small table cannot be read or fails a rule, or the deal names a
+            rule that does not exist.
+    """
+    suite = load_suite("assets")
+    divert = check_divert(suite, deal.gate.divert)
+    notes = CellNotes()
+    tables: dict[str, pa.Table] = {}
+    for name in ("contributors", "consents", "releases"):
+        tables[name] = read_table(catalogue, name, notes)
+        check_table(tables[name], name)
+    named = (
+        contributor
+        for agreement in deal.agreements
+        for contributor in agreement.contributors
+        if contributor != ALL_CONTRIBUTORS
+    )
+    watch = watch_references(tables["contributors"], tables["consents"], tables["releases"], named)
+    return CatalogueChecks(catalogue, suite, divert, watch, notes)
+
+
+def no_assets_error(catalogue: Catalogue) -> InputError:
+    """Returns the error of a catalogue without a row of assets."""
+    return InputError("The catalogue has no assets", catalogue.uri, "Give a catalogue with rows.")

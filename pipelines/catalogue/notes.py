@@ -1,0 +1,38 @@
+"""What reading did to cells, counted: nothing is changed without being said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class CellNotes:
+    """Counts of cells by column, such as `consents.agreement_ref`.
+
+    Attributes:
+        absent: Cells with a word that means nothing is given, such as `NULL`.
+        respelled: Cells with a known value in other letters, such as `Active`.
+        respelled_ids: Ids that were written with invisible characters or in another Unicode form.
+        odd_asset_ids: Those of them that are assets' own ids, as they are compared.
+    """
+
+    absent: Counter[str] = field(default_factory=Counter)
+    respelled: Counter[str] = field(default_factory=Counter)
+    respelled_ids: Counter[str] = field(default_factory=Counter)
+    odd_asset_ids: list[str] = field(default_factory=list)
+
+    def add(self, other: CellNotes) -> None:
+        """Adds the counts of other cells."""
+        self.absent += other.absent
+        self.respelled += other.respelled
+        self.respelled_ids += other.respelled_ids
+        self.odd_asset_ids += other.odd_asset_ids
+
+    def to_json(self) -> dict[str, dict[str, int]]:
+        """Returns the counts as JSON data, sorted by column."""
+        return {
+            "absent": dict(sorted(self.absent.items())),
+            "respelled": dict(sorted(self.respelled.items())),
+            "respelled_ids": dict(sorted(self.respelled_ids.items())),
+        }

@@ -1,0 +1,1 @@
+"""Field cases: what agencies' files really look like, and variants of each kind."""

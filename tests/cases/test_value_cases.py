@@ -1,0 +1,85 @@
+"""The field cases about cells, ids and references, each run by `check` and by `package`."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import AS_OF, CommandResult, fairshard, tables
+
+CASES = Path(__file__).parents[2].parent / "shared" / "cases"
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not CASES.is_dir(), reason=f"the field cases are not in {CASES}"),
+]
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """What both commands said, and each asset's reasons if the run got so far."""
+
+    check: CommandResult
+    package: CommandResult
+    reasons: dict[str, list[str]]
+
+
+def run_case(name: str, folder: Path) -> Packaged:
+    case = folder / name
+    shutil.copytree(CASES / name, case)
+    inputs = ("--catalogue", case / "catalogue", "--deal", case / "deal.toml")
+    out = folder / "out"
+    check = fairshard("check", *inputs, "--json")
+    package = fairshard(
+        *("package", *inputs, "--out", out, "--as-of", AS_OF, "--workers", 1, "--quiet", "--json")
+    )
+    found = sorted(out.glob("case/*/agency/decisions"))
+    rows = tables(found[0]).to_pylist() if found else []
+    return Packaged(check, package, {row["asset_id"]: row["reasons"] for row in rows})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "01-orphan-consents",
+            ("'123'", "perhaps '00123'", "perhaps 'c-2'", "gate.divert", "consents.contributor_id"),
+        ),
+        ("16-pandas-floats", ("'7.0'", "perhaps '7'", "gate.divert")),
+        ("18-id-float", ("asset_id", "floating-point", "as text")),
+    ],
+)
+def test_both_commands_stop(name: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    ended = run_case(name, tmp_path)
+    for result in (ended.check, ended.package):
+        assert result.code == 2
+        missing = [word for word in words if word not in result.err]
+        assert not missing, result.err
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("02-literal-null", {"A-1": ["file.denied"], "A-2": ["consent.withdrawn"]}),
+        ("08-int96", {"A-1": []}),
+        ("09-same-subject", {"A-1": ["release.model_missing"]}),
+        ("10-same-day", {"A-1": ["consent.withdrawn"], "A-2": ["consent.withdrawn"]}),
+        ("28-capital-values", {"A-1": [], "A-2": [], "A-3": []}),
+        ("35-revoked-twin", {"A-1": ["release.model_missing", "release.revoked"]}),
+        ("38-day-of-shoot", {"A-1": []}),
+    ],
+)
+def test_decisions(name: str, expected: dict[str, list[str]], tmp_path: Path) -> None:
+    ended = run_case(name, tmp_path)
+    assert ended.check.code == 0, ended.check.err
+    found = {asset: why for asset, why in ended.reasons.items() if asset in expected}
+    assert found == expected, ended.package.err
+
+
+def test_absent_words_and_capitals_are_said(tmp_path: Path) -> None:
+    absent = run_case("02-literal-null", tmp_path / "absent").check.json["absent"]
+    assert absent == {"consents.agreement_ref": 2, "consents.asset_id": 1}
+    respelled = run_case("28-capital-values", tmp_path / "capitals").check.json["respelled"]
+    assert respelled["assets.status"] == 3
