@@ -35,9 +35,9 @@ manifest = json.loads(data)
 check(data == JSON.encode(manifest) + "\n", "MANIFEST.json is not in its one form")
 digest = sha256((JSON.encode({**manifest, "signature": ""}) + "\n").encode()).hexdigest()
 check_signature(f"fairshard manifest v1\n{digest}\n", manifest["signature"], "MANIFEST.json")
-
 listed = {file["path"]: file["sha256"] for file in manifest["files"]}
-found = {path.relative_to(DELIVERY).as_posix() for path in DELIVERY.rglob("*") if path.is_file()}
+ends = {*DELIVERY.rglob("*")} - {path.parent for path in DELIVERY.rglob("*")}  # and empty folders
+found = {path.relative_to(DELIVERY).as_posix() + "@" * path.is_symlink() for path in ends}
 check(found == {*listed, "MANIFEST.json"}, f"missing or not listed: {found ^ listed.keys()}")
 for path, digest in listed.items():
     with (DELIVERY / path).open("rb") as file:

@@ -21,13 +21,14 @@ from pipelines.repair.version import (
     copy_file,
     seed_shard,
     tar_md5,
+    with_retried_files,
 )
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
 from pipelines.run.prepare import PreparedJob
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution, record_attribution
-from pipelines.steps.package import run_pipeline
+from pipelines.steps.package import run_until_settled
 from pipelines.steps.publish import make_manifest, publish_agency, write_checksums
 from pipelines.steps.reconcile import read_counts, read_receipts, reconcile
 from pipelines.storage.store import Store, join_uri
@@ -92,6 +93,7 @@ def repair_version(
     """
     store = prepared.store
     manifest = _sound_manifest(store, published, pinned)
+    prepared = with_retried_files(store, published, prepared)
     check_same_run(store, published, prepared, manifest)  # 2
     job = RepairJob.of(prepared.job, published.version)
     owner = f"{job.run_id}-repair"
@@ -141,7 +143,7 @@ class _Repair:
     def run(self, lease: Lease) -> RepairSummary:
         """Rebuilds the version, compares it and replaces the damaged files."""
         kept_shards = self._seed_sound_shards()  # 4
-        run_pipeline(self.store, self.job)
+        run_until_settled(self.store, self.job)
         counts = read_counts(self.store, self.job)
         if counts.stop is not None:
             raise InputError(*counts.stop)
@@ -243,12 +245,17 @@ class _Repair:
         present = {item.key.removeprefix(f"{base}/") for item in self.store.list(base)}
         bad = [path for path, record in rebuilt.items() if self._is_bad(path, record, present)]
         extra = sorted(present - {file.path for file in manifest.files} - {layout.MANIFEST})
+        strays = self.store.strays(base)
         lease.confirm()
-        for path in bad:  # 6
+        for stray in strays:  # 6; a link first, lest a file be written to where it leads
+            self.store.remove_stray(stray)
+        for path in bad:
             copy_file(self.store, f"{self.job.delivery}/{path}", f"{base}/{path}", rebuilt[path])
         for path in extra:
             self.store.delete(f"{base}/{path}")
-        if self.manifest is None:
+        stray_paths = {stray.key.removeprefix(f"{base}/") for stray in strays}
+        extra = sorted({*extra, *stray_paths} - rebuilt.keys() - {layout.MANIFEST})
+        if self.manifest is None or layout.MANIFEST in stray_paths:
             self.store.write_bytes(f"{base}/{layout.MANIFEST}", manifest_bytes(manifest))
             bad.append(layout.MANIFEST)
         shards = tuple(receipt.shard.name for receipt in rebuilt_shards)

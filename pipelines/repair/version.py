@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.run.job import Job
 from pipelines.run.prepare import PreparedJob
@@ -53,6 +53,17 @@ class PublishedVersion:
                 "Give <output>/<deal_id>/<version>/delivery, as `package` printed it.",
             )
         return cls(match[1] or "/", match[2], match[3])
+
+
+def with_retried_files(
+    store: Store, published: PublishedVersion, prepared: PreparedJob
+) -> PreparedJob:
+    """Returns a run with the retried files of the version, if it was made by such a run."""
+    key = f"{layout.agency_prefix(published.deal_id, published.version)}/{layout.RUN_RECORD}"
+    record = read_json(store, key) if store.exists(key) else {}
+    if record.get("first_run_id") != prepared.job.run_id:
+        return prepared
+    return replace(prepared, job=replace(prepared.job, retry=record["retry"]))
 
 
 def check_same_run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import errno
 import io
 import os
 import secrets
@@ -26,7 +27,15 @@ from pipelines.storage.local_file import (
     translate_read_errors,
     translate_write_errors,
 )
-from pipelines.storage.store import ObjectInfo, Sink, UnfinishedWrite, check_key, check_prefix
+from pipelines.storage.local_strays import find_strays
+from pipelines.storage.store import (
+    ObjectInfo,
+    Sink,
+    Stray,
+    UnfinishedWrite,
+    check_key,
+    check_prefix,
+)
 from schemas.errors import InputError
 
 
@@ -120,11 +129,29 @@ class LocalStore:
         ):
             for name in names:
                 path = Path(folder, name)
-                # A file may be removed while the folder is listed.
+                # A file may be removed while the folder is listed, and a link may lead nowhere.
                 with contextlib.suppress(FileNotFoundError), translate_read_errors(path):
-                    stat = path.stat()
+                    stat = _stat(path)
                     key = path.relative_to(self.root).as_posix()
                     yield ObjectInfo(key, stat.st_size, stat.st_mtime, _change_marker(stat))
+
+    def strays(self, prefix: str = "") -> builtins.list[Stray]:
+        """See `Store.strays`."""
+        base = check_prefix(prefix)
+        found = find_strays(self.root / base)
+        under = (Stray(f"{base}/{stray.key}" if base else stray.key, stray.what) for stray in found)
+        return sorted(under, key=lambda stray: stray.key)
+
+    def remove_stray(self, stray: Stray) -> None:
+        """See `Store.remove_stray`."""
+        path = self.root / stray.key
+        with translate_write_errors(path), contextlib.suppress(FileNotFoundError):
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink()
+            sync_folder(path.parent)
+        self._prune(path.parent)
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
         """See `Store.write_bytes`."""
@@ -222,6 +249,15 @@ class LocalStore:
 
     def _probe(self) -> Path:
         return self.root / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link to itself
+            raise FileNotFoundError(str(path)) from error
+        raise
 
 
 def _change_marker(stat: os.stat_result) -> str:

@@ -32,7 +32,14 @@ from pipelines.storage.s3_retry import (
 )
 from pipelines.storage.s3_sink import MultipartSink, head_object, put_object
 from pipelines.storage.s3_stream import open_object, read_object_range
-from pipelines.storage.store import ObjectInfo, Sink, UnfinishedWrite, check_key, check_prefix
+from pipelines.storage.store import (
+    ObjectInfo,
+    Sink,
+    Stray,
+    UnfinishedWrite,
+    check_key,
+    check_prefix,
+)
 from schemas.errors import InputError, RunError
 
 # Written and removed to find out whether a bucket is writable.
@@ -154,6 +161,32 @@ class S3Store:
                     marker = f"{item.get('ETag', '')}-{modified}-{item['Size']}"
                     found.append(ObjectInfo(key, int(item["Size"]), modified, marker))
         return sorted(found, key=lambda info: info.key)
+
+    def strays(self, prefix: str = "") -> builtins.list[Stray]:
+        """See `Store.strays`."""
+        folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
+        base = f"{self.prefix}/" if self.prefix else ""
+        keys, markers = [], {}
+        with translate_s3_errors(self.bucket):
+            for item in list_objects(self._client, self.bucket, f"{folder}/" if folder else ""):
+                key = str(item["Key"])[len(base) :]
+                if key.endswith("/"):
+                    markers[key] = int(item["Size"])
+                elif key:
+                    keys.append(key)
+        found = []
+        for key, size in sorted(markers.items()):
+            if size:
+                found.append(Stray(key, f"an object of {size:,} bytes that stands for a folder"))
+            elif not any(other.startswith(key) for other in keys):
+                found.append(Stray(key, "an empty folder"))
+        return found
+
+    def remove_stray(self, stray: Stray) -> None:
+        """See `Store.remove_stray`."""
+        name = f"{self.prefix}/{stray.key}" if self.prefix else stray.key
+        with translate_s3_errors(self.bucket), contextlib.suppress(FileNotFoundError):
+            with_retries(lambda: self._client.delete_object(Bucket=self.bucket, Key=name))
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
         """See `Store.write_bytes`. `private` has no meaning here: the bucket's policy decides."""

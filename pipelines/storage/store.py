@@ -44,6 +44,19 @@ class UnfinishedWrite:
     upload_id: str = ""
 
 
+@dataclass(frozen=True)
+class Stray:
+    """Something in a store that is not one of its objects, so that no listing has it.
+
+    Attributes:
+        key: Its name.
+        what: What it is, with an article.
+    """
+
+    key: str
+    what: str
+
+
 class Sink(Protocol):
     """A writer that takes bytes in order."""
 
@@ -137,6 +150,19 @@ class Store(Protocol):
         Args:
             prefix: Whole path segments (`shards`, not `sha`); empty for everything.
         """
+        ...
+
+    def strays(self, prefix: str = "") -> builtins.list[Stray]:
+        """Lists what lies under a prefix beside the objects, sorted by key.
+
+        In a folder: links, which may lead out of it, temporary files, devices and the like, and
+        empty folders. In a bucket: objects that stand for folders, if they hold data or if there
+        is nothing in the folder. A link to an object is listed here, and by `list` as well.
+        """
+        ...
+
+    def remove_stray(self, stray: Stray) -> None:
+        """Removes one of `strays`, never what a link leads to; does nothing if it is gone."""
         ...
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:

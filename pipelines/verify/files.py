@@ -56,8 +56,9 @@ def survey_files(store: Store, manifest: Manifest, report: Report) -> DeliveryFi
     if len(listed) != len(manifest.files):
         report.add_problem(layout.MANIFEST, "a file is listed twice")
     found = {item.key: item for item in store.list("") if item.key != layout.MANIFEST}
-    for path in sorted(found.keys() - listed.keys()):
-        report.add_problem(path, "not listed in the manifest")
+    strays = {stray.key: stray.what for stray in store.strays()}
+    for path in sorted({*strays, *(found.keys() - listed.keys())}):
+        report.add_problem(path, _describe_extra(strays.get(path, ""), path in listed))
     tars = {f"shards/{shard.name}.tar" for shard in manifest.shards}
     for path in listed:
         if path not in found and path not in tars:
@@ -74,6 +75,12 @@ def survey_files(store: Store, manifest: Manifest, report: Report) -> DeliveryFi
         report.add_problem(layout.SHA256SUMS, "its digests do not match the manifest")
     path_by_sha256 = {file.sha256: file.path for file in manifest.files}
     return DeliveryFiles(listed, found, path_by_sha256)
+
+
+def _describe_extra(stray: str, is_listed: bool) -> str:
+    if not stray:
+        return "not listed in the manifest"
+    return f"{stray}, not the file itself" if is_listed else f"{stray}, not part of the delivery"
 
 
 def check_file(store: Store, files: DeliveryFiles, path: str, report: Report) -> bool:

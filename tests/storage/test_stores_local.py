@@ -208,3 +208,29 @@ def test_an_error_on_closing_is_a_run_error(tmp_path: Path) -> None:
     os.close(file.fileno())
     with pytest.raises(RunError, match=r"cannot be read.*/x \(Bad file descriptor\)"):
         file.close()
+
+
+def test_what_lies_beside_the_objects(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    store.write_bytes("d/a", b"1")
+    assert store.strays() == []
+    (tmp_path / "store" / "d" / "empty" / "inner").mkdir(parents=True)
+    (tmp_path / "store" / "d" / ".tmp-1").write_bytes(b"")
+    (tmp_path / "store" / "d" / "out").symlink_to(tmp_path)
+    (tmp_path / "store" / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "store" / "pipe")
+    found = {stray.key: stray.what for stray in store.strays()}
+    assert found == {
+        "d/.tmp-1": "a temporary file",
+        "d/empty/inner": "an empty folder",
+        "d/out": "a symbolic link to a folder",
+        "loop": "a symbolic link that leads nowhere",
+        "pipe": "not a regular file",
+    }
+    assert [stray.key for stray in store.strays("d")] == sorted(key for key in found if "/" in key)
+    assert store.strays("none") == []
+    for stray in store.strays():
+        store.remove_stray(stray)
+        store.remove_stray(stray)
+    assert store.strays() == [] and (tmp_path / "store" / "d" / "a").read_bytes() == b"1"
+    assert not (tmp_path / "store" / "d" / "empty").exists() and tmp_path.exists()

@@ -283,3 +283,23 @@ def test_a_download_that_cannot_be_resumed_is_a_run_error() -> None:
 
     with serving(Handler) as options, pytest.raises(RunError, match=r"broke off.*1000 of 3500"):
         open_store("s3://b", options).read_bytes("x")
+
+
+def test_objects_that_stand_for_folders(store: Store, options: S3Options, bucket: str) -> None:
+    client = s3_client(options)
+    before = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+    prefix = store.uri.removeprefix(f"s3://{bucket}").strip("/")
+    base = f"{prefix}/" if prefix else ""
+    store.write_bytes("kept/a", b"1")
+    for key, body in (("kept/", b""), ("empty/", b""), ("full/", b"smuggled")):
+        client.put_object(Bucket=bucket, Key=base + key, Body=body)
+    found = {stray.key: stray.what for stray in store.strays()}
+    assert found == {
+        "empty/": "an empty folder",
+        "full/": "an object of 8 bytes that stands for a folder",
+    }
+    assert [stray.key for stray in store.strays("full")] == ["full/"]
+    for stray in store.strays():
+        store.remove_stray(stray)
+    assert store.strays() == [] and store.read_bytes("kept/a") == b"1"
+    assert len(client.list_objects_v2(Bucket=bucket)["Contents"]) == len(before) + 2
