@@ -13,6 +13,7 @@ from pipelines.catalogue.convert import (
     map_list_items,
     map_values,
 )
+from pipelines.catalogue.form import Origin, apply_form, refuse_local_dates
 from pipelines.catalogue.formats import RawBatch
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.values import shorten
@@ -46,13 +47,13 @@ def convert_rows(
         raw: Rows as read from the file.
         name: The file's name, for locators.
         table_name: The table that they belong to.
-        mapping: How its columns are mapped.
+        mapping: How its columns are mapped; `columns` has all columns that are read.
     """
     schema = TABLES[table_name]
     bad_values: dict[int, BadValue] = {}
     columns = []
     for field in schema:
-        column, bad_in_column = _convert_field(raw, field, mapping)
+        column, bad_in_column = _convert_field(raw, field, table_name, mapping, name)
         columns.append(column)
         for bad in bad_in_column:
             bad_values.setdefault(bad.row, bad)  # report the first bad column of a row
@@ -83,7 +84,11 @@ def convert_rows(
 
 
 def _convert_field(
-    raw: RawBatch, field: pa.Field[pa.DataType], mapping: TableMapping
+    raw: RawBatch,
+    field: pa.Field[pa.DataType],
+    table_name: str,
+    mapping: TableMapping,
+    file_name: str,
 ) -> tuple[Column, list[BadValue]]:
     name, rows = field.name, len(raw.positions)
     constant = dict(mapping.constants).get(name)
@@ -92,14 +97,18 @@ def _convert_field(
         if bad_values:
             raise InputError("The mapping's constant is empty", f"{name} = {constant!r}", "")
         return constant_column.take(pa.array([0] * rows, pa.int32())), []
-    values: RawColumn | None = raw.columns.get(mapping.agency_column(name))
+    theirs = dict(mapping.columns).get(name)
+    values: RawColumn | None = None if theirs is None else raw.columns.get(theirs)
     if values is None:
         values = pa.nulls(rows)
+    origin = Origin(table_name, file_name, raw.positions)
+    values = apply_form(values, field, mapping.form, origin)
     pairs = dict(mapping.values).get(name)
     is_list = pa.types.is_list(field.type)
     if pairs and not is_list:
         values = map_values(values, pairs)
     column, bad_values = convert_column(values, field)
+    refuse_local_dates(bad_values, field, mapping.form, origin)
     if pairs and is_list and field.type != pa.list_(CONTRIBUTOR_SHARE):
         column = map_list_items(column, pairs)
     return column, bad_values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pipelines.catalogue.account import Reading, TableCount
 from pipelines.catalogue.gate import gate_batch, read_small_tables
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.outcome import merge_summaries, stop_error
@@ -34,12 +35,14 @@ def run(options: argparse.Namespace) -> int:
     divert = check_divert(suite, deal.gate.divert)
     mapping = load_mapping(Path(options.mapping)) if options.mapping else None
     catalogue = open_catalogue(options.catalogue, mapping)
-    read_small_tables(catalogue)
+    rows: dict[str, TableCount] = {}
+    read_small_tables(catalogue, rows)
     resolve_models(deal)
-    unreadable, summaries = 0, []
+    unreadable, blank, summaries = 0, 0, []
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
             unreadable += len(batch.failed_rows)
+            blank += batch.blank_rows
             summaries.append(gate_batch(batch.table, suite, divert).summary)
     summary = merge_summaries(summaries)
     error = stop_error(summary, suite)
@@ -51,11 +54,19 @@ def run(options: argparse.Namespace) -> int:
         "diverted": summary.diverted,
         "ignored_columns": list(catalogue.ignored_columns),
     }
+    failed = unreadable + summary.diverted
+    rows = {"assets": TableCount(summary.rows - summary.diverted, failed, blank), **rows}
+    reading = Reading(catalogue.files, catalogue.columns, rows)
     if options.json:
-        print_json({"deal_id": deal.deal_id, **counts})
+        print_json({"deal_id": deal.deal_id, **counts, "reading": reading.to_json()})
         return 0
     results.print(f"OK: deal {deal.deal_id} and catalogue {catalogue.uri}", soft_wrap=True)
     for name, value in counts.items():
         shown = f"{value:,}" if isinstance(value, int) else ", ".join(value) or "none"
         results.print(f"  {name.replace('_', ' '):<16} {shown}", highlight=False, soft_wrap=True)
+    for name, text in reading.lines():
+        results.print(f"  {name:<16} {text}", markup=False, highlight=False, soft_wrap=True)
+    for ours, theirs in catalogue.matched_columns:
+        text = f"{ours} is read from {theirs!r}"
+        results.print(f"  {'column':<16} {text}", markup=False, highlight=False, soft_wrap=True)
     return 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.gate import read_small_tables
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.read import open_catalogue
@@ -104,7 +105,8 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     check_divert(load_suite("assets"), deal.gate.divert)
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
-    read_small_tables(catalogue)
+    rows_read: dict[str, TableCount] = {}
+    read_small_tables(catalogue, rows_read)
     trust = load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists])
     models = resolve_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"
@@ -132,5 +134,6 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         workers=request.workers,
         debug=request.debug,
         beam_options=request.beam_options,
+        rows_read=tuple(rows_read.items()),
     )
     return PreparedJob(job, store, signer, version)

@@ -25,11 +25,13 @@ class BatchReceipt:
         name: Name of the batch in the work area.
         counts: Rows that entered, passed and failed.
         gate: Results of the catalogue checks.
+        blank_rows: Rows without any value, which were skipped and are not in `counts`.
     """
 
     name: str
     counts: StepCounts
     gate: GateSummary
+    blank_rows: int
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def ingest_part(
             counts.add_decision(decision)
         _write_batch(store, job.work, name, checked.table, failed)
         report_progress(job.progress_path, "read", counts.entered)
-        yield BatchReceipt(name, counts, checked.summary)
+        yield BatchReceipt(name, counts, checked.summary, batch.blank_rows)
 
 
 def _write_batch(
@@ -83,7 +83,12 @@ def judge_catalogue(
     repeated = _repeated_hashes(store, job.work, names) if error is None else np.zeros(0, np.uint64)
     _write_data_docs(store, job, summary, suite)
     stop = [error.what, error.which, error.remedy] if error else None
-    verdict = {"stop": stop, "counts": counts.to_json(), "batches": len(receipts)}
+    verdict = {
+        "stop": stop,
+        "counts": counts.to_json(),
+        "batches": len(receipts),
+        "blank_rows": sum(receipt.blank_rows for receipt in receipts),
+    }
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now
     report_progress(job.progress_path, "screen", 0, counts.passed)
