@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.gate import GateResult, check_table, gate_batch
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.outcome import GateSummary, merge_summaries, stop_error
@@ -56,6 +57,7 @@ class CatalogueChecks:
         divert: Rules that do not stop this deal's run.
         watch: The references that the assets must settle.
         notes: What reading did to the cells of the small tables.
+        rows: How many rows of the small tables were read.
     """
 
     catalogue: Catalogue
@@ -63,6 +65,7 @@ class CatalogueChecks:
     divert: frozenset[str]
     watch: ReferenceWatch
     notes: CellNotes = field(default_factory=CellNotes)
+    rows: dict[str, TableCount] = field(default_factory=dict)
 
     def check_batch(self, batch: TableBatch) -> tuple[GateResult, ReachedReferences]:
         """Applies the rules to a batch of assets, and looks up what it reaches."""
@@ -103,9 +106,10 @@ def prepare_checks(catalogue: Catalogue, deal: Deal) -> CatalogueChecks:
     suite = load_suite("assets")
     divert = check_divert(suite, deal.gate.divert)
     notes = CellNotes()
+    rows: dict[str, TableCount] = {}
     tables: dict[str, pa.Table] = {}
     for name in ("contributors", "consents", "releases"):
-        tables[name] = read_table(catalogue, name, notes)
+        tables[name] = read_table(catalogue, name, notes, rows)
         check_table(tables[name], name)
     named = (
         contributor
@@ -114,7 +118,7 @@ def prepare_checks(catalogue: Catalogue, deal: Deal) -> CatalogueChecks:
         if contributor != ALL_CONTRIBUTORS
     )
     watch = watch_references(tables["contributors"], tables["consents"], tables["releases"], named)
-    return CatalogueChecks(catalogue, suite, divert, watch, notes)
+    return CatalogueChecks(catalogue, suite, divert, watch, notes, rows)
 
 
 def no_assets_error(catalogue: Catalogue) -> InputError:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
+from pipelines.catalogue.listing import CatalogueFile, Listing, sort_listing
 from pipelines.storage.s3_client import (
     DEFAULT_S3,
-    S3Client,
     error_info,
     s3_client,
     translate_s3_errors,
@@ -22,24 +22,6 @@ from schemas.errors import InputError, RunError
 
 BLOCK_BYTES = 4 * 2**20
 _PRECONDITION_FAILED = 412
-
-
-@dataclass(frozen=True)
-class CatalogueFile:
-    """A file of the catalogue.
-
-    Attributes:
-        name: Its path relative to the catalogue, with `/` as separator.
-        uri: A local path or s3:// address.
-        size_bytes: Its size.
-        version: Its ETag, or its size and modification time; a different value means different
-            bytes.
-    """
-
-    name: str
-    uri: str
-    size_bytes: int
-    version: str
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
@@ -55,76 +37,86 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
 
 
 def list_files(uri: str) -> list[CatalogueFile]:
-    """Lists the files of a catalogue and of its direct subfolders, sorted by name.
+    """Lists the files of a catalogue other than media, sorted by name; see `list_catalogue`."""
+    return list(list_catalogue(uri).files)
+
+
+def list_catalogue(uri: str) -> Listing:
+    """Lists every file below a catalogue's folder or prefix.
+
+    Media are only counted, as there may be millions of them.
 
     Raises:
         InputError: If the folder or bucket is missing or access to it is denied.
     """
-    found = _list_s3(uri) if uri.startswith("s3://") else _list_folder(uri)
-    return sorted(found, key=lambda file: file.name)
+    return _list_s3(uri) if uri.startswith("s3://") else _list_folder(uri)
 
 
-def _list_folder(uri: str) -> list[CatalogueFile]:
+def _list_folder(uri: str) -> Listing:
     root = Path(uri.removeprefix("file://"))
     if not root.is_dir():
         raise InputError(
             "The catalogue is not a folder", str(root), "Give a folder that holds assets.parquet."
         )
     try:
-        # Only table folders are listed: there may be millions of media files next to them.
-        in_table_folders = [
-            path for name in sorted(_TABLE_FOLDERS) for path in (root / name).glob("*")
-        ]
-        files = [path for path in [*root.glob("*"), *in_table_folders] if path.is_file()]
-        return [_local_file(path, path.relative_to(root).as_posix()) for path in files]
+        return sort_listing(
+            _walk(str(root), "", ()),
+            lambda name: name,
+            lambda name: _local_file(root / name, name),
+        )
     except OSError as error:
         raise InputError(
             "The catalogue cannot be listed", f"{root}: {error.strerror}", "Grant access to it."
         ) from error
 
 
+def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    """Yields the names of all files below a folder; links are followed, also to folders."""
+    stat = Path(folder).stat()
+    here = (stat.st_dev, stat.st_ino)
+    if here in above:
+        raise InputError(
+            "A folder of the catalogue contains itself", folder, "Remove the link to it."
+        )
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        if entry.is_dir():
+            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, here))
+        else:
+            yield f"{prefix}{entry.name}"
+
+
 def _local_file(path: Path, name: str) -> CatalogueFile:
-    stat = path.stat()
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        stat = path.lstat()  # a link to nothing
     return CatalogueFile(name, str(path), stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}")
 
 
-def _list_s3(uri: str) -> list[CatalogueFile]:
+def _list_s3(uri: str) -> Listing:
     bucket, prefix = split_s3_uri(uri)
     prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
     client = s3_client(DEFAULT_S3)
-    found: list[CatalogueFile] = []
     with translate_s3_errors(bucket):
-        # Table folders are one level deep, so media in deeper folders are not listed.
-        top = _list_level(client, bucket, prefix)
-        found += top[0]
-        for folder in top[1]:
-            if folder.removeprefix(prefix).rstrip("/") in _TABLE_FOLDERS:
-                found += _list_level(client, bucket, folder)[0]
-    return [
-        CatalogueFile(f.name.removeprefix(prefix), f.uri, f.size_bytes, f.version) for f in found
-    ]
+        entries = (
+            CatalogueFile(
+                entry["Key"].removeprefix(prefix),
+                f"s3://{bucket}/{entry['Key']}",
+                entry["Size"],
+                entry["ETag"],
+            )
+            for page in list_pages(client, bucket, prefix)
+            for entry in page.get("Contents", [])
+            if not entry["Key"].endswith("/")
+        )
+        return sort_listing(entries, lambda file: file.name, lambda file: file)
 
 
 _S3_REMEDY = (
     "Check the bucket name, the credentials, and the s3:ListBucket and s3:GetObject permissions."
 )
-_TABLE_FOLDERS = frozenset({"assets", "contributors", "consents", "releases"})
-
-
-def _list_level(
-    client: S3Client, bucket: str, prefix: str
-) -> tuple[list[CatalogueFile], list[str]]:
-    files, folders = [], []
-    for page in list_pages(client, bucket, prefix, Delimiter="/"):
-        folders += [entry["Prefix"] for entry in page.get("CommonPrefixes", [])]
-        files += [
-            CatalogueFile(
-                entry["Key"], f"s3://{bucket}/{entry['Key']}", entry["Size"], entry["ETag"]
-            )
-            for entry in page.get("Contents", [])
-            if not entry["Key"].endswith("/")
-        ]
-    return files, folders
 
 
 def open_file(uri: str, version: str) -> BinaryIO:

@@ -1,12 +1,11 @@
-"""Reads Parquet, CSV and JSON Lines as batches of raw columns, with a position for every row.
+"""Reads Parquet and JSON Lines as batches of raw columns, with a position for every row.
 
-A row that cannot be split into columns (a ragged CSV row, a broken JSON line) is returned as a
+A row that cannot be split into columns (a broken JSON line) is returned as a
 malformed row. The rows read are always the rows of the batches plus the malformed rows.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,13 +14,10 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.lines import LineReader, LineTooLongError
 from pipelines.catalogue.values import shorten
 from schemas.errors import InputError
-
-JSON_SAMPLE_LINES = 1000  # lines of JSON that are read to find its columns
 
 
 @dataclass(frozen=True)
@@ -40,95 +36,16 @@ class RawBatch:
         columns: The requested columns, by their names in the file.
         positions: The line (CSV, JSON) or row (Parquet) of each row, from 1.
         malformed: Rows that could not be split into columns.
+        blank_rows: How many rows without any value were skipped.
     """
 
     columns: dict[str, RawColumn]
     positions: Sequence[int]
     malformed: tuple[MalformedRow, ...]
+    blank_rows: int = 0
 
 
-def csv_header(lines: LineReader, origin: str) -> list[str]:
-    """Reads the column names from the first row of a CSV file; empty for a file without rows.
-
-    Raises:
-        InputError: If it cannot be read.
-    """
-    try:
-        header = next((row for row in csv.reader(lines, strict=True) if row), [])
-    except (csv.Error, LineTooLongError) as error:
-        raise InputError("The header cannot be read", f"{origin}: {error}", "") from error
-    return [name.strip(BLANK_CHARACTERS) for name in header]
-
-
-def csv_batches(
-    stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int
-) -> Iterator[RawBatch]:
-    """Reads a CSV file with a header: commas, double quotes and line endings as in RFC 4180.
-
-    A quote that is never closed, or is followed by text, makes only its own line malformed, not
-    the lines after it.
-    """
-    lines = LineReader(stream)
-    names = csv_header(lines, origin)
-    wanted_columns = [(i, name) for i, name in enumerate(names) if name in wanted]
-    rows: list[list[str]] = []
-    positions: list[int] = []
-    malformed: list[MalformedRow] = []
-    for row in _csv_records(lines, len(names)):
-        if isinstance(row, MalformedRow):
-            malformed.append(row)
-        else:
-            rows.append(row)
-            positions.append(lines.consumed[0][0])
-        if len(rows) + len(malformed) >= batch_rows:
-            yield _csv_batch(rows, positions, malformed, wanted_columns)
-            rows, positions, malformed = [], [], []
-    if rows or malformed:
-        yield _csv_batch(rows, positions, malformed, wanted_columns)
-
-
-def _csv_records(lines: LineReader, width: int) -> Iterator[list[str] | MalformedRow]:
-    reader = csv.reader(lines, strict=True)
-    while True:
-        lines.consumed.clear()
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield MalformedRow(lines.push_back_continuation(), f"not CSV: {error}")
-            continue
-        except LineTooLongError as error:
-            if lines.consumed:  # an open quote led to the overlong line
-                yield MalformedRow(lines.push_back_continuation(), "not CSV: a quote is not closed")
-            yield MalformedRow(error.args[0], "a line of more than 16 MiB")
-            reader = csv.reader(lines, strict=True)
-            continue
-        if not row:
-            continue
-        if len(row) != width:
-            shown = shorten(",".join(row))
-            problem = f"{len(row)} columns where the header has {width}: {shown}"
-            yield MalformedRow(lines.consumed[0][0], problem)
-            continue
-        yield row
-
-
-def _csv_batch(
-    rows: list[list[str]],
-    positions: list[int],
-    malformed: list[MalformedRow],
-    wanted_columns: list[tuple[int, str]],
-) -> RawBatch:
-    columns: dict[str, RawColumn] = {}
-    transposed = list(zip(*rows, strict=True))
-    for i, name in wanted_columns:
-        values: RawColumn = transposed[i] if rows else ()
-        try:
-            columns[name] = pa.array(values, pa.string())
-        except UnicodeEncodeError:
-            columns[name] = values
-    return RawBatch(columns, positions, tuple(malformed))
+JSON_MAX_KEYS = 10_000  # of a file, which no table has
 
 
 def _object_with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -171,14 +88,22 @@ def _json_rows(stream: BinaryIO) -> Iterator[tuple[int, dict[str, object] | str]
             yield lines.consumed[0][0], _json_row(line)
 
 
-def json_columns(stream: BinaryIO) -> set[str] | None:
-    """Returns the keys in the first lines, or None if no line could be read."""
+def json_columns(stream: BinaryIO, origin: str) -> set[str] | None:
+    """Returns the keys of all rows, or None if no line could be read.
+
+    Raises:
+        InputError: If there are more keys than a table has columns.
+    """
     keys: set[str] | None = None
     for number, row in _json_rows(stream):
         if isinstance(row, dict):
             keys = (keys or set()) | row.keys()
-        if number >= JSON_SAMPLE_LINES:
-            break
+        if keys is not None and len(keys) > JSON_MAX_KEYS:
+            raise InputError(
+                "A table has too many columns",
+                f"{origin}:{number}: {len(keys):,} keys so far",
+                "Write one object a line, with the same keys in each.",
+            )
     return keys
 
 

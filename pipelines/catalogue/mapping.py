@@ -12,12 +12,19 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.mapping_form import (
+    FORM_SECTIONS,
+    NOTHING_STATED,
+    TableForm,
+    parse_form,
+)
 from pipelines.catalogue.values import shorten, value_parser
 from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
 from schemas.errors import InputError
 
 MAPPING_FILE = "mapping.toml"
 _SECTIONS = ("columns", "values", "constants")
+_ALLOWED = (*_SECTIONS, "files", "ignore", *FORM_SECTIONS)
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,17 @@ class TableMapping:
         columns: Pairs of our column name and the agency's.
         values: By our column, pairs of the agency's value and ours, both as text.
         constants: By our column, the text to use in every row.
+        files: Names or patterns of the table's files; empty where the files' own names say it.
+        ignore: The agency's columns that are not read on purpose.
+        form: How its text files and cells are written.
     """
 
     columns: tuple[tuple[str, str], ...] = ()
     values: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     constants: tuple[tuple[str, str], ...] = ()
+    files: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    form: TableForm = NOTHING_STATED
 
     def agency_column(self, column: str) -> str:
         """Returns the name of our column in the agency's table."""
@@ -46,10 +59,12 @@ class CatalogueMapping:
     Attributes:
         source: The bytes of the file, which the catalogue's digest covers.
         tables: The mappings, by table.
+        ignored_files: Names or patterns of files that are not part of the catalogue.
     """
 
     source: bytes = b""
     tables: tuple[tuple[str, TableMapping], ...] = ()
+    ignored_files: tuple[str, ...] = ()
 
     def for_table(self, table: str) -> TableMapping:
         """Returns the mapping of a table; empty if the file does not mention the table."""
@@ -156,10 +171,18 @@ def _parse_constants(raw: dict[str, object], table: str, where: str) -> tuple[tu
     return tuple(result)
 
 
+def _parse_names(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+        raise InputError(
+            "The mapping requires a list of names here", f"{where} = {value!r}", 'Use ["…", "…"].'
+        )
+    return tuple(value)
+
+
 def _parse_table(raw: dict[str, object], table: str) -> TableMapping:
     where = f"mapping.{table}"
     for key in raw:
-        _check_known(key, _SECTIONS, f"{where}.{key}")
+        _check_known(key, _ALLOWED, f"{where}.{key}")
     parts = {key: _require_section(raw.get(key, {}), f"{where}.{key}") for key in _SECTIONS}
     both = sorted(parts["columns"].keys() & parts["constants"].keys())
     if both:
@@ -170,6 +193,9 @@ def _parse_table(raw: dict[str, object], table: str) -> TableMapping:
         _parse_columns(parts["columns"], table, f"{where}.columns"),
         _parse_values(parts["values"], table, f"{where}.values"),
         _parse_constants(parts["constants"], table, f"{where}.constants"),
+        _parse_names(raw.get("files", []), f"{where}.files"),
+        _parse_names(raw.get("ignore", []), f"{where}.ignore"),
+        parse_form(raw, TABLES[table], where),
     )
 
 
@@ -189,7 +215,11 @@ def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
         raise InputError("The mapping is not valid TOML", f"{origin}: {error}", "") from error
     try:
         for key in document:
-            _check_known(key, ["mapping"], key)
+            _check_known(key, ["mapping", "files"], key)
+        files = _require_section(document.get("files", {}), "files")
+        for key in files:
+            _check_known(key, ["ignore"], f"files.{key}")
+        ignored_files = _parse_names(files.get("ignore", []), "files.ignore")
         tables = _require_section(document.get("mapping", {}), "mapping")
         for table in tables:
             _check_known(table, TABLES, f"mapping.{table}")
@@ -199,7 +229,7 @@ def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
         )
     except InputError as error:
         raise InputError(error.what, f"{origin}: {error.which}", error.remedy) from error
-    return CatalogueMapping(source, parsed)
+    return CatalogueMapping(source, parsed, ignored_files)
 
 
 def load_mapping(path: Path) -> CatalogueMapping:

@@ -7,20 +7,26 @@ withdrawal of consent could deliver an asset that must not be delivered.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from pipelines.catalogue import formats
-from pipelines.catalogue.files import CatalogueFile, list_files, open_file, read_blocks
-from pipelines.catalogue.lines import LineReader
+from pipelines.catalogue.account import ColumnCounts, TableCount, count_columns
+from pipelines.catalogue.convert import RawColumn
+from pipelines.catalogue.csv_rows import csv_batches
+from pipelines.catalogue.files import list_catalogue, open_file, read_blocks
+from pipelines.catalogue.form import Origin, refuse_other_quotes
+from pipelines.catalogue.inspect import InspectedFile, inspect_file
+from pipelines.catalogue.inventory import count_files, split_ignored
+from pipelines.catalogue.listing import CatalogueFile
 from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping, TableMapping, parse_mapping
 from pipelines.catalogue.notes import CellNotes
+from pipelines.catalogue.parts import Catalogue, TablePart
 from pipelines.catalogue.rows import FailedRow, convert_rows
-from pipelines.catalogue.tables import TableFiles, check_columns, find_tables
+from pipelines.catalogue.tables import find_tables, name_in_table
+from pipelines.storage.columns import values_of
 from schemas.catalogue import TABLES
 from schemas.errors import InputError
 
@@ -39,34 +45,6 @@ PART_ROWS = 4 * BATCH_ROWS  # row groups are joined into one part up to this man
 
 
 @dataclass(frozen=True)
-class TablePart:
-    """A part of a table: consecutive Parquet row groups, or a whole CSV or JSON file.
-
-    Attributes:
-        table: The table's name.
-        uri: A local path or s3:// address.
-        format: parquet, csv or jsonl.
-        index: Its position among the table's parts, from 0.
-        row_groups: The row groups to read; empty for other formats.
-        rows: How many rows it has, if that is known without reading it.
-        version: The file's version when the catalogue was opened; not part of its identity.
-    """
-
-    table: str
-    uri: str
-    format: str
-    index: int
-    row_groups: tuple[int, ...]
-    rows: int | None
-    version: str = field(compare=False)
-
-    @property
-    def name(self) -> str:
-        """Returns the file's name without its folder."""
-        return self.uri.rpartition("/")[2]
-
-
-@dataclass(frozen=True)
 class TableBatch:
     """A batch of rows of one table.
 
@@ -77,6 +55,7 @@ class TableBatch:
         batch_index: Its position in the part, from 0.
         unread: Failed rows that have columns, with null for each value that could not be read.
         notes: What reading did to cells.
+        blank_rows: How many rows without any value were skipped.
     """
 
     table: pa.Table
@@ -85,56 +64,7 @@ class TableBatch:
     batch_index: int
     unread: pa.Table
     notes: CellNotes
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """A catalogue that has all required tables and columns.
-
-    Attributes:
-        uri: Its folder or s3:// prefix.
-        mapping: How its columns are mapped.
-        tables: Its files, by table.
-        all_parts: The parts of all tables.
-        ignored_columns: Columns that are not read, as `assets.Column`.
-    """
-
-    uri: str
-    mapping: CatalogueMapping
-    tables: tuple[TableFiles, ...]
-    all_parts: tuple[TablePart, ...]
-    ignored_columns: tuple[str, ...]
-
-    def parts(self, table: str) -> list[TablePart]:
-        """Returns the parts of a table, in order; empty if an optional table is absent."""
-        return [part for part in self.all_parts if part.table == table]
-
-    @property
-    def rows(self) -> int | None:
-        """Returns how many assets the catalogue has, or None if its format does not tell."""
-        counts = [part.rows for part in self.parts("assets")]
-        return None if None in counts else sum(count or 0 for count in counts)
-
-    @cached_property
-    def digest(self) -> str:
-        """Returns the SHA-256 over the mapping and each table file's name, length and SHA-256.
-
-        Raises:
-            InputError: If a file cannot be read or has changed.
-        """
-        files = sorted((f for table in self.tables for f in table.files), key=lambda f: f.name)
-        lines = [f"{f.name}\0{f.size_bytes}\0{_sha256(f)}\n" for f in files]
-        source = self.mapping.source
-        lines.append(f"{MAPPING_FILE}\0{len(source)}\0{hashlib.sha256(source).hexdigest()}\n")
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _sha256(file: CatalogueFile) -> str:
-    sha256 = hashlib.sha256()
-    with open_file(file.uri, file.version) as stream:
-        for block in read_blocks(stream):
-            sha256.update(block)
-    return sha256.hexdigest()
+    blank_rows: int
 
 
 def open_catalogue(uri: str, mapping: CatalogueMapping | None = None) -> Catalogue:
@@ -147,23 +77,43 @@ def open_catalogue(uri: str, mapping: CatalogueMapping | None = None) -> Catalog
     Raises:
         InputError: If it cannot be listed or read, or a required table or column is missing.
     """
-    files_found = list_files(uri)
+    listing = list_catalogue(uri)
     if mapping is None:
-        mapping = _find_mapping(files_found)
-    tables = find_tables(files_found, uri)
+        mapping = _find_mapping(listing.files)
+    files, ignored_files = split_ignored(listing.files, mapping.ignored_files)
+    tables = find_tables(files, mapping, uri)
     all_parts: list[TablePart] = []
-    ignored: set[str] = set()
+    columns: list[tuple[str, ColumnCounts]] = []
+    matched: set[tuple[str, str]] = set()
     for table in tables.values():
         parts: list[TablePart] = []
+        seen = []
         for file in table.files:
-            found, unused = _inspect_file(table, file, mapping.for_table(table.table), len(parts))
-            parts += found
-            ignored |= {f"{table.table}.{name}" for name in unused}
+            found = inspect_file(table.table, file, mapping.for_table(table.table))
+            parts += _parts_of(table.table, file, found, len(parts))
+            seen.append((found.columns, found.unread))
+            matched |= {(f"{table.table}.{ours}", theirs) for ours, theirs in found.inexact}
         all_parts += parts
-    return Catalogue(uri, mapping, tuple(tables.values()), tuple(all_parts), tuple(sorted(ignored)))
+        columns.append(count_columns(table.table, seen))
+    files_counted = count_files(
+        listing,
+        [(table.table, table.files) for table in tables.values()],
+        ignored_files,
+        lambda: _media_uris(all_parts, mapping),
+        uri,
+    )
+    return Catalogue(
+        uri,
+        mapping,
+        tuple(tables.values()),
+        tuple(all_parts),
+        files_counted,
+        tuple(columns),
+        tuple(sorted(matched)),
+    )
 
 
-def _find_mapping(files_found: list[CatalogueFile]) -> CatalogueMapping:
+def _find_mapping(files_found: Sequence[CatalogueFile]) -> CatalogueMapping:
     for file in files_found:
         if file.name == MAPPING_FILE:
             with open_file(file.uri, file.version) as stream:
@@ -171,32 +121,37 @@ def _find_mapping(files_found: list[CatalogueFile]) -> CatalogueMapping:
     return CatalogueMapping()
 
 
-def _inspect_file(
-    table: TableFiles, file: CatalogueFile, mapping: TableMapping, index: int
-) -> tuple[list[TablePart], frozenset[str]]:
-    """Returns the parts of one file, and its columns that are not read."""
-    with open_file(file.uri, file.version) as stream:
-        if table.format == "parquet":
-            parquet = formats.open_parquet(stream, file.uri)
-            unused = check_columns(table.table, parquet.schema_arrow.names, mapping, file.uri)
-            counts = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
-            parts = [
-                TablePart(table.table, file.uri, "parquet", index + i, groups, rows, file.version)
-                for i, (groups, rows) in enumerate(_join_row_groups(counts))
-            ]
-            return parts, unused
-        names: list[str] | None
-        if table.format == "csv":
-            names = formats.csv_header(LineReader(stream), file.uri)
-        else:
-            keys = formats.json_columns(stream)
-            names = None if keys is None else sorted(keys)
-    # A JSON Lines file without a readable object has no columns to check and no good rows.
-    unused = frozenset() if names is None else check_columns(table.table, names, mapping, file.uri)
-    return [TablePart(table.table, file.uri, table.format, index, (), None, file.version)], unused
+def _parts_of(table: str, file: CatalogueFile, found: InspectedFile, index: int) -> list[TablePart]:
+    """Returns the parts of one file; `index` is that of the first."""
+    groups: list[tuple[tuple[int, ...], int | None]] = [((), None)]
+    if found.row_groups is not None:
+        groups = list(_join_row_groups(found.row_groups))
+    return [
+        TablePart(
+            table=table,
+            uri=file.uri,
+            format=found.format,
+            index=index + i,
+            row_groups=row_groups,
+            rows=rows,
+            version=file.version,
+            name=name_in_table(file.name),
+            columns=found.columns,
+            partitions=found.partitions,
+            dialect=found.dialect,
+        )
+        for i, (row_groups, rows) in enumerate(groups)
+    ]
 
 
-def _join_row_groups(counts: list[int]) -> Iterator[tuple[tuple[int, ...], int]]:
+def _media_uris(parts: Sequence[TablePart], mapping: CatalogueMapping) -> Iterator[str]:
+    for part in parts:
+        if part.table == "assets":
+            for batch in read_batches(part, mapping):
+                yield from values_of(batch.table.column("media_uri"), str)
+
+
+def _join_row_groups(counts: Sequence[int]) -> Iterator[tuple[tuple[int, ...], int]]:
     """Groups neighbouring row groups up to `PART_ROWS` rows; a larger one is on its own."""
     run: list[int] = []
     for group, rows in enumerate(counts):
@@ -222,17 +177,26 @@ def read_batches(
         InputError: If the file has changed or is damaged as a whole, or a row of a table other
             than `assets` cannot be read.
     """
-    table_mapping = (mapping or CatalogueMapping()).for_table(part.table)
-    wanted = frozenset(table_mapping.agency_column(name) for name in TABLES[part.table].names)
+    # The columns were matched when the file was inspected.
+    table_mapping = replace(
+        (mapping or CatalogueMapping()).for_table(part.table), columns=part.columns
+    )
+    wanted = frozenset(theirs for _, theirs in part.columns)
+    stated = frozenset(name for name, _ in part.partitions)
     with open_file(part.uri, part.version) as stream:
         batches: Iterator[formats.RawBatch]
+        read = wanted - stated
         if part.format == "parquet":
-            batches = formats.parquet_batches(stream, part.uri, wanted, batch_rows, part.row_groups)
+            batches = formats.parquet_batches(stream, part.uri, read, batch_rows, part.row_groups)
         elif part.format == "csv":
-            batches = formats.csv_batches(stream, part.uri, wanted, batch_rows)
+            one_line_rows = part.table != "assets"
+            batches = csv_batches(stream, part.dialect, read, batch_rows, one_line_rows)
         else:
-            batches = formats.json_batches(stream, part.uri, wanted, batch_rows)
+            batches = formats.json_batches(stream, part.uri, read, batch_rows)
         for index, raw in enumerate(batches):
+            if part.format == "csv":
+                _check_quotes(raw, part, table_mapping)
+            raw = _add_partitions(raw, part, wanted)
             rows = convert_rows(raw, part.name, part.table, table_mapping)
             if rows.failed_rows and part.table != "assets":
                 raise InputError(
@@ -241,22 +205,54 @@ def read_batches(
                     "Correct the row: no row of this table may be left out.",
                 )
             yield TableBatch(
-                rows.table, rows.failed_rows, part.index, index, rows.unread, rows.notes
+                rows.table,
+                rows.failed_rows,
+                part.index,
+                index,
+                rows.unread,
+                rows.notes,
+                raw.blank_rows,
             )
 
 
-def read_table(catalogue: Catalogue, name: str, notes: CellNotes | None = None) -> pa.Table:
+def _check_quotes(raw: formats.RawBatch, part: TablePart, mapping: TableMapping) -> None:
+    origin = Origin(part.table, part.name, raw.positions)
+    for ours, theirs in part.columns:
+        if theirs in raw.columns:
+            refuse_other_quotes(raw.columns[theirs], ours, part.dialect.quote, mapping.form, origin)
+
+
+def _add_partitions(
+    raw: formats.RawBatch, part: TablePart, wanted: frozenset[str]
+) -> formats.RawBatch:
+    """Adds the columns that the file's folders state."""
+    columns: dict[str, RawColumn] = {
+        name: pa.repeat(pa.scalar(value), len(raw.positions))
+        for name, value in part.partitions
+        if name in wanted
+    }
+    return replace(raw, columns=raw.columns | columns) if columns else raw
+
+
+def read_table(
+    catalogue: Catalogue,
+    name: str,
+    notes: CellNotes | None = None,
+    counts: dict[str, TableCount] | None = None,
+) -> pa.Table:
     """Reads a whole small table; an absent optional table is returned empty.
 
     Args:
         catalogue: The catalogue.
-        name: contributors, consents or releases.
+        name: The table.
         notes: Where to add what reading did to cells.
+        counts: Where to add how many rows were read.
 
     Raises:
         InputError: If one of its rows cannot be read.
     """
     tables = []
+    rows = blank_rows = 0
     for part in catalogue.parts(name):
         for batch in read_batches(part, catalogue.mapping):
             if batch.failed_rows:
@@ -266,4 +262,8 @@ def read_table(catalogue: Catalogue, name: str, notes: CellNotes | None = None) 
             if notes is not None:
                 notes.add(batch.notes)
             tables.append(batch.table)
+            rows += batch.table.num_rows
+            blank_rows += batch.blank_rows
+    if counts is not None:
+        counts[name] = TableCount(rows, 0, blank_rows)
     return pa.concat_tables(tables) if tables else TABLES[name].empty_table()

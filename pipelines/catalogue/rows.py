@@ -13,6 +13,7 @@ from pipelines.catalogue.convert import (
     map_list_items,
     map_values,
 )
+from pipelines.catalogue.form import Origin, apply_form, refuse_local_dates
 from pipelines.catalogue.formats import RawBatch
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.notes import CellNotes
@@ -64,20 +65,21 @@ def convert_rows(raw: RawBatch, name: str, table_name: str, mapping: TableMappin
         raw: Rows as read from the file.
         name: The file's name, for locators.
         table_name: The table that they belong to.
-        mapping: How its columns are mapped.
+        mapping: How its columns are mapped; `columns` has all columns that are read.
     """
     schema = TABLES[table_name]
     bad_values: dict[int, BadValue] = {}
     notes = CellNotes()
     columns = []
     for field in schema:
-        column, bad_in_column = _convert_field(raw, field, mapping, notes, table_name)
+        column, bad_in_column = _convert_field(raw, field, table_name, mapping, name, notes)
         columns.append(column)
         for bad in bad_in_column:
             bad_values.setdefault(bad.row, bad)  # report the first bad column of a row
     table = pa.table(columns, schema=schema.remove_metadata())
     if table_name == "consents":
-        given = _raw_values(raw, schema.field("given_at"), mapping)
+        origin = Origin(table_name, name, raw.positions)
+        given = _raw_values(raw, schema.field("given_at"), mapping, origin)
         precision = given_precision(given, table.column("given_at").combine_chunks())
         table = table.append_column(GIVEN_PRECISION, precision)
     failed_rows = [
@@ -108,26 +110,29 @@ def convert_rows(raw: RawBatch, name: str, table_name: str, mapping: TableMappin
 
 
 def _raw_values(
-    raw: RawBatch, field: pa.Field[pa.DataType], mapping: TableMapping
+    raw: RawBatch, field: pa.Field[pa.DataType], mapping: TableMapping, origin: Origin
 ) -> RawColumn | None:
-    """Returns a column as it is to be converted, with the agency's values mapped."""
+    """Returns a column in our form, with the agency's values mapped; None if it is absent."""
     name = field.name
     constant = dict(mapping.constants).get(name)
     if constant is not None:
         return pa.array([constant] * len(raw.positions), pa.string())
-    values = raw.columns.get(mapping.agency_column(name))
+    theirs = dict(mapping.columns).get(name)
+    values = None if theirs is None else raw.columns.get(theirs)
+    if values is None:
+        return None
+    values = apply_form(values, field, mapping.form, origin)
     pairs = dict(mapping.values).get(name)
-    if values is None or not pairs or pa.types.is_list(field.type):
-        return values
-    return map_values(values, pairs)
+    return map_values(values, pairs) if pairs and not pa.types.is_list(field.type) else values
 
 
 def _convert_field(
     raw: RawBatch,
     field: pa.Field[pa.DataType],
-    mapping: TableMapping,
-    notes: CellNotes,
     table_name: str,
+    mapping: TableMapping,
+    file_name: str,
+    notes: CellNotes,
 ) -> tuple[Column, list[BadValue]]:
     name, rows = field.name, len(raw.positions)
     constant = dict(mapping.constants).get(name)
@@ -139,12 +144,14 @@ def _convert_field(
         if bad_values:
             raise InputError("The mapping's constant is empty", f"{name} = {constant!r}", "")
         return constant_column.take(pa.array([0] * rows, pa.int32())), []
-    values = _raw_values(raw, field, mapping)
+    origin = Origin(table_name, file_name, raw.positions)
+    values = _raw_values(raw, field, mapping, origin)
     if values is None:
         values = pa.nulls(rows)
     pairs = dict(mapping.values).get(name)
     is_list = pa.types.is_list(field.type)
     column, bad_values = convert_column(values, field, notes, table_name)
+    refuse_local_dates(bad_values, field, mapping.form, origin)
     if pairs and is_list and field.type != pa.list_(CONTRIBUTOR_SHARE):
         column = map_list_items(column, pairs)
     column, respelled = respell(column, name)

@@ -1,101 +1,179 @@
-"""Finds the files of each table and checks their columns."""
+"""Decides which table each file of a catalogue belongs to.
+
+A file is part of a table if its name or folder says so beyond doubt, or if the mapping says so.
+Every other file must hold no rows, be a medium, or be left out by the mapping; see `leftovers`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from urllib.parse import unquote
 
-from pipelines.catalogue.files import CatalogueFile
-from pipelines.catalogue.mapping import TableMapping, close_matches
-from schemas.catalogue import OPTIONAL_TABLES, TABLES, required_columns
+from pipelines.catalogue.listing import CatalogueFile, ending
+from pipelines.catalogue.mapping import CatalogueMapping, close_matches
+from schemas.catalogue import OPTIONAL_TABLES, TABLES
 from schemas.errors import InputError
 
 # Formats by file name ending.
-FORMAT_BY_ENDING = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_ENDINGS = ", ".join(FORMAT_BY_ENDING)
+FORMAT_BY_ENDING = {"parquet": "parquet", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
+FORMAT_BY_ENDING |= {"tsv": "csv"}
+_STATED_FORMATS = FORMAT_BY_ENDING | {"txt": "csv", "tab": "csv", "json": "jsonl"}
+_ENDINGS = ", ".join(f".{name}" for name in FORMAT_BY_ENDING)
+# What browsers and file managers append to the name of a second copy.
+_COPY = re.compile(r" ?\(\d+\)$| - Copy( \(\d+\))?$| copy( \d+)?$", re.IGNORECASE)
+_SUBFOLDER = re.compile(r"[A-Za-z_][^/=]*=[^/]*|\d+")
+_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
 class TableFiles:
-    """A table's files, in reading order, and their common format."""
+    """A table's files, in reading order."""
 
     table: str
-    format: str
     files: tuple[CatalogueFile, ...]
 
 
+def format_of(file: CatalogueFile) -> str | None:
+    """Returns the format of a table's file by the ending of its name: parquet, csv or jsonl."""
+    return _STATED_FORMATS.get(ending(file.name))
+
+
+def partition_columns(name: str) -> tuple[tuple[str, str], ...]:
+    """Returns the columns that the folders of a file state, as in `consents/year=2026/part.csv`."""
+    folders = name.split("/")[1:-1]
+    pairs = [folder.split("=", 1) for folder in folders if "=" in folder]
+    return tuple(
+        (unquote(key), "" if value == _NULL_PARTITION else unquote(value)) for key, value in pairs
+    )
+
+
+def name_in_table(name: str) -> str:
+    """Returns a file's name as locators give it: without the folder of its table."""
+    return name.split("/", 1)[1] if "/" in name else name
+
+
+def _is_hidden(name: str) -> bool:
+    return name.rpartition("/")[2].startswith(("_", "."))
+
+
 def _placement(table: str, name: str) -> str | None:
-    """Returns how a file belongs to a table: alone, as a numbered piece, in a folder, or None."""
-    if name.startswith(f"{table}/"):
-        hidden = name.rpartition("/")[2].startswith(("_", "."))
-        return None if hidden else f"the folder {table}/"
+    """Returns how a file belongs to a table: alone, as a piece, in a folder, or None."""
+    folder, slash, inner = name.partition("/")
+    if slash:
+        if folder != table and not (folder.startswith(f"{table}.") and ending(folder) != ""):
+            return None
+        if folder != table and ending(folder) not in FORMAT_BY_ENDING:
+            return None
+        subfolders = inner.split("/")[:-1]
+        known = all(_SUBFOLDER.fullmatch(subfolder) for subfolder in subfolders)
+        return f"the folder {folder}/" if known and not _is_hidden(name) else None
     stem, dot, _ = name.rpartition(".")
-    if stem == table and dot:
-        return name
-    return f"{table}-*" if re.fullmatch(rf"{table}-[^/]+", stem) else None
+    if not dot:
+        return None
+    if stem == table or _COPY.search(stem):
+        return name if _COPY.sub("", stem) == table or stem.startswith(f"{table}-") else None
+    piece = re.fullmatch(rf"{table}([-_. ])[^/]+", stem)
+    return f"{table}{piece[1]}*" if piece else None
 
 
-def _ending(name: str) -> str:
-    return name[name.rfind(".") :] if "." in name.rpartition("/")[2] else ""
-
-
-def find_tables(files: Sequence[CatalogueFile], origin: str) -> dict[str, TableFiles]:
-    """Assigns a catalogue's files to tables; files that belong to none are ignored.
+def find_tables(
+    files: Sequence[CatalogueFile], mapping: CatalogueMapping, origin: str
+) -> dict[str, TableFiles]:
+    """Assigns a catalogue's files to tables.
 
     Args:
-        files: All files, sorted by name.
+        files: All files that are not media, sorted by name, without those the mapping ignores.
+        mapping: What the mapping states about files.
         origin: The catalogue's address, for messages.
 
     Raises:
         InputError: If a table is missing, exists twice, or has an unsupported format.
     """
     found: dict[str, TableFiles] = {}
+    stated = {table: _stated_files(table, files, mapping, origin) for table in TABLES}
+    taken = {file.name for chosen in stated.values() for file in chosen}
+    free = [file for file in files if file.name not in taken]
     for table in TABLES:
-        candidates = {
-            file: placement
-            for file in files
-            if (placement := _placement(table, file.name)) is not None
-        }
-        _refuse_unreadable(table, files, candidates, origin)
-        candidates = {
-            file: placement
-            for file, placement in candidates.items()
-            if _ending(file.name) in FORMAT_BY_ENDING
-        }
-        if not candidates:
-            if table not in OPTIONAL_TABLES:
-                raise _missing_table_error(table, files, origin)
+        if stated[table]:
+            found[table] = TableFiles(table, stated[table])
             continue
-        formats = sorted({FORMAT_BY_ENDING[_ending(file.name)] for file in candidates})
-        if len(formats) > 1 or len(set(candidates.values())) > 1:
-            names = ", ".join(file.name for file in list(candidates)[:6])
-            raise InputError(
-                f"The table {table} exists more than once",
-                f"{origin}: {names}",
-                "Keep one format: one file, files with the same name prefix, or one folder.",
-            )
-        found[table] = TableFiles(
-            table, formats[0], tuple(sorted(candidates, key=lambda f: f.name))
-        )
+        candidates = _conventional_files(table, free, origin)
+        if candidates:
+            found[table] = TableFiles(table, tuple(candidates))
+        elif table not in OPTIONAL_TABLES:
+            raise _missing_table_error(table, files, origin)
     return found
 
 
+def _stated_files(
+    table: str, files: Sequence[CatalogueFile], mapping: CatalogueMapping, origin: str
+) -> tuple[CatalogueFile, ...]:
+    """Returns the files that the mapping names for a table; each pattern must match one."""
+    chosen: dict[str, CatalogueFile] = {}
+    for pattern in mapping.for_table(table).files:
+        matching = [file for file in files if fnmatchcase(file.name, pattern)]
+        if not matching:
+            guesses = close_matches(pattern, [file.name for file in files])
+            raise InputError(
+                f"The mapping names a file of the table {table} that is not there",
+                f"{origin}: mapping.{table}.files = {pattern!r}",
+                f"Is it {', '.join(guesses)}?" if guesses else "Correct the name.",
+            )
+        for file in matching:
+            if format_of(file) is None:
+                raise _format_error(table, file, origin)
+            chosen[file.name] = file
+    return tuple(chosen[name] for name in sorted(chosen))
+
+
+def _conventional_files(
+    table: str, files: Sequence[CatalogueFile], origin: str
+) -> list[CatalogueFile]:
+    """Returns the files that belong to a table by their names."""
+    placed = {
+        file: placement for file in files if (placement := _placement(table, file.name)) is not None
+    }
+    _refuse_unreadable(table, files, placed, origin)
+    candidates = {
+        file: placement
+        for file, placement in placed.items()
+        if ending(file.name) in FORMAT_BY_ENDING
+    }
+    formats = {FORMAT_BY_ENDING[ending(file.name)] for file in candidates}
+    if len(formats) > 1 or len(set(candidates.values())) > 1:
+        names = ", ".join(file.name for file in list(candidates)[:6])
+        raise InputError(
+            f"The table {table} exists more than once",
+            f"{origin}: {names}",
+            "Keep one format: one file, files with the same name prefix, or one folder. Or name "
+            f'the files in mapping.toml: [mapping.{table}] files = ["…"].',
+        )
+    return sorted(candidates, key=lambda file: file.name)
+
+
 def _refuse_unreadable(
-    table: str, files: Sequence[CatalogueFile], candidates: dict[CatalogueFile, str], origin: str
+    table: str, files: Sequence[CatalogueFile], placed: dict[CatalogueFile, str], origin: str
 ) -> None:
     """Refuses a table in an unsupported format, so that it is not taken for absent."""
     for file in files:
-        in_folder = file in candidates and "/" in file.name
+        piece = file in placed and "/" not in file.name
+        in_folder = file in placed and "/" in file.name and file.size_bytes > 0
         named = "/" not in file.name and file.name.lower().split(".")[0] == table
-        if (in_folder or named) and (
-            _ending(file.name) not in FORMAT_BY_ENDING or file not in candidates
+        if (in_folder or named or piece) and (
+            ending(file.name) not in FORMAT_BY_ENDING or file not in placed
         ):
-            raise InputError(
-                f"The table {table} has an unsupported format or name",
-                f"{origin}: {file.name}",
-                f"Save it as {table} with one of the endings {_ENDINGS}.",
-            )
+            raise _format_error(table, file, origin)
+
+
+def _format_error(table: str, file: CatalogueFile, origin: str) -> InputError:
+    return InputError(
+        f"The table {table} has an unsupported format or name",
+        f"{origin}: {file.name}",
+        f"Save it as {table} with one of the endings {_ENDINGS}.",
+    )
 
 
 def _missing_table_error(table: str, files: Sequence[CatalogueFile], origin: str) -> InputError:
@@ -106,56 +184,6 @@ def _missing_table_error(table: str, files: Sequence[CatalogueFile], origin: str
     return InputError(
         f"The catalogue has no table {table}",
         f"{origin} holds {listing}",
-        f"{hint}Put {table}.parquet, {table}.csv or {table}.jsonl there.",
-    )
-
-
-def check_columns(
-    table: str, names: Iterable[str], mapping: TableMapping, origin: str
-) -> frozenset[str]:
-    """Checks the columns of one file.
-
-    Args:
-        table: The table's name.
-        names: The file's column names.
-        mapping: How they are mapped.
-        origin: The file, for messages.
-
-    Returns:
-        Columns that are not read.
-
-    Raises:
-        InputError: If a required or mapped column is missing, or a column appears twice.
-    """
-    present = list(names)
-    repeated = sorted({name for name in present if name and present.count(name) > 1})
-    if repeated:
-        raise InputError(
-            "A column appears twice", f"{origin}: {', '.join(repeated)}", "Rename one."
-        )
-    constant = dict(mapping.constants)
-    mapped = dict(mapping.columns)
-    required = [name for name in required_columns(table) if name not in constant]
-    for ours in [*required, *mapped]:
-        theirs = mapping.agency_column(ours)
-        if theirs not in present:
-            raise _missing_column_error(table, ours, theirs, present, origin)
-    read = {mapping.agency_column(ours) for ours in TABLES[table].names if ours not in constant}
-    return frozenset(present) - read
-
-
-def _missing_column_error(
-    table: str, ours: str, theirs: str, present: Sequence[str], origin: str
-) -> InputError:
-    guesses = close_matches(theirs, present)
-    wanted = f"{table}.{ours}" if ours == theirs else f"{table}.{ours} (mapped to {theirs!r})"
-    line = f'[mapping.{table}.columns] {ours} = "{guesses[0] if guesses else "Their Column"}"'
-    hint = f"Similar columns: {', '.join(guesses)}. " if guesses else ""
-    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
-        if len(present) == 1 and mark in present[0]:
-            hint = f"The file seems to be separated by {word}; save it with commas. "
-    return InputError(
-        f"The table {table} lacks the column {ours}",
-        f"{wanted} in {origin}, which has {', '.join(present) or 'no columns'}",
-        f"{hint}Add it, or name it in mapping.toml: {line}",
+        f"{hint}Put {table}.parquet, {table}.csv or {table}.jsonl there, or name its files in "
+        f'mapping.toml: [mapping.{table}] files = ["…"].',
     )

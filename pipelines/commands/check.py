@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pipelines.catalogue.account import Reading, TableCount
 from pipelines.catalogue.checks import no_assets_error, prepare_checks
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.outcome import GateSummary
@@ -36,12 +37,13 @@ def run(options: argparse.Namespace) -> int:
     catalogue = open_catalogue(options.catalogue, mapping)
     checks = prepare_checks(catalogue, deal)
     resolve_models(deal)
-    unreadable, notes = 0, checks.notes
+    unreadable, blank, notes = 0, 0, checks.notes
     summaries: list[GateSummary] = []
     reached: list[ReachedReferences] = []
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
             unreadable += len(batch.failed_rows)
+            blank += batch.blank_rows
             notes.add(batch.notes)
             checked, found = checks.check_batch(batch)
             summaries.append(checked.summary)
@@ -63,13 +65,21 @@ def run(options: argparse.Namespace) -> int:
             name: count for name, count in judgement.other_references.items() if count
         },
     }
+    failed = unreadable + summary.diverted
+    rows = {"assets": TableCount(summary.rows - summary.diverted, failed, blank), **checks.rows}
+    reading = Reading(catalogue.files, catalogue.columns, rows)
     if options.json:
-        print_json({"deal_id": deal.deal_id, **counts})
+        print_json({"deal_id": deal.deal_id, **counts, "reading": reading.to_json()})
         return 0
     results.print(f"OK: deal {deal.deal_id} and catalogue {catalogue.uri}", soft_wrap=True)
     for name, value in counts.items():
         shown = _shown(value)
         results.print(f"  {name.replace('_', ' '):<16} {shown}", highlight=False, soft_wrap=True)
+    for name, text in reading.lines():
+        results.print(f"  {name:<16} {text}", markup=False, highlight=False, soft_wrap=True)
+    for ours, theirs in catalogue.matched_columns:
+        text = f"{ours} is read from {theirs!r}"
+        results.print(f"  {'column':<16} {text}", markup=False, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -34,6 +34,7 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "agency": f"{job.output_uri}/{job.agency}",
         "steps": {name: counts.to_json() for name, counts in packaged.steps.items()},
         "computed": packaged.computed,
+        "catalogue": packaged.reading.to_json(),
         "shards": end.shards,
         "samples": end.samples,
         "files": end.files,
@@ -59,6 +60,9 @@ def verify_command(job: Job, vkey: str) -> str:
 def show_packaged(console: Console, job: Job, packaged: PackageResult) -> None:
     """Prints the summary."""
     show_counts(console, packaged.steps)
+    for name, text in packaged.reading.lines():
+        console.print(f"  {name:<13} {text}", markup=False, highlight=False, soft_wrap=True)
+    console.print()
     _show_delivery(console, job, packaged)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.read import Catalogue
 from pipelines.fetch.locate import SourcePolicy
 from pipelines.media.limits import MediaLimits
@@ -60,6 +61,7 @@ class Job:
         workers: Number of processes.
         debug: Whether workers log what they do.
         beam_options: Beam's options for an engine other than the embedded one.
+        rows_read: How many rows were read of each table but `assets`.
         lease_record: The lease by which this run holds its version; None if nothing is written.
         retry: Digest of the files that earlier versions of this run could not read and that can be
             read now; "" for the first version.
@@ -79,6 +81,7 @@ class Job:
     workers: int = 1
     debug: bool = False
     beam_options: tuple[str, ...] = ()
+    rows_read: tuple[tuple[str, TableCount], ...] = ()
     lease_record: LeaseRecord | None = None
     retry: str = ""
 

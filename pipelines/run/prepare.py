@@ -110,7 +110,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     check_divert(load_suite("assets"), deal.gate.divert)
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
-    prepare_checks(catalogue, deal)
+    checks = prepare_checks(catalogue, deal)
     trust = load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists])
     models = resolve_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"
@@ -138,5 +138,6 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         workers=request.workers,
         debug=request.debug,
         beam_options=request.beam_options,
+        rows_read=tuple(checks.rows.items()),
     )
     return PreparedJob(job, store, signer, version)

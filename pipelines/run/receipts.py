@@ -27,12 +27,14 @@ class BatchReceipt:
         counts: Rows that entered, passed and failed.
         gate: Results of the catalogue checks.
         reached: What its assets reach of the references that are watched.
+        blank_rows: Rows without any value, which were skipped and are not in `counts`.
     """
 
     name: str
     counts: StepCounts
     gate: GateSummary
     reached: ReachedReferences
+    blank_rows: int
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
+from pipelines.catalogue.account import Reading, TableCount
 from pipelines.ledger.signed_note import Signer
 from pipelines.run.counts import StepCounts
 from pipelines.run.failures import clear_outdated, recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
 from pipelines.run.undelivered import Undelivered, UndeliveredError, leave_undelivered, look_back
-from pipelines.run.versions import begin_version
+from pipelines.run.versions import begin_version, record_reading
 from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.steps.publish import publish_agency, publish_delivery
 from pipelines.steps.reconcile import RunCounts, read_counts, read_receipts, reconcile
@@ -50,12 +51,14 @@ class PackageResult:
         attribution: The ledger's totals.
         steps: Each step's counts, in pipeline order.
         computed: How many media were decoded, embedded and captioned in this run.
+        reading: What was read of the catalogue.
     """
 
     manifest: Manifest
     attribution: Attribution
     steps: dict[str, StepCounts]
     computed: dict[str, int]
+    reading: Reading
 
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
@@ -129,8 +132,10 @@ def _run_and_publish(store: Store, job: Job, signer: Signer, lease: Lease) -> Pa
         raise UndeliveredError(InputError(*counts.stop), ended)
     try:
         publish_agency(store, job)
+        reading = _reading(job, counts)
+        record_reading(store, job.deal, job.version, reading)
         _check_worth_publishing(store, job, counts)
-        return _publish(store, job, signer, lease, counts)
+        return _publish(store, job, signer, lease, counts, reading)
     except UndeliveredError:
         raise
     except FairshardError as error:
@@ -138,7 +143,7 @@ def _run_and_publish(store: Store, job: Job, signer: Signer, lease: Lease) -> Pa
 
 
 def _publish(
-    store: Store, job: Job, signer: Signer, lease: Lease, counts: RunCounts
+    store: Store, job: Job, signer: Signer, lease: Lease, counts: RunCounts, reading: Reading
 ) -> PackageResult:
     receipts = read_receipts(store, job)
     steps = reconcile(store, job, counts, receipts)
@@ -146,7 +151,15 @@ def _publish(
     attribution = record_attribution(store, job, signer, shards)
     manifest = publish_delivery(store, job, signer, receipts, steps, attribution, lease.confirm)
     store.delete_prefix(job.work)
-    return PackageResult(manifest, attribution, steps, counts.computed)
+    return PackageResult(manifest, attribution, steps, counts.computed, reading)
+
+
+def _reading(job: Job, counts: RunCounts) -> Reading:
+    """Returns what was read of the catalogue and what was used of it."""
+    read = counts.steps["read"]
+    assets = TableCount(read.passed, read.failed_assets, counts.blank_rows)
+    rows = {"assets": assets, **dict(job.rows_read)}
+    return Reading(job.catalogue.files, job.catalogue.columns, rows)
 
 
 def run_until_settled(store: Store, job: Job) -> None:

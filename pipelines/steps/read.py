@@ -45,7 +45,7 @@ def ingest_part(
             counts.add_decision(decision)
         _write_batch(store, job.work, name, checked.table, failed)
         report_progress(job.progress_path, "read", counts.entered)
-        yield BatchReceipt(name, counts, checked.summary, reached)
+        yield BatchReceipt(name, counts, checked.summary, reached, batch.blank_rows)
 
 
 def _write_batch(
@@ -87,6 +87,7 @@ def judge_catalogue(
         "counts": counts.to_json(),
         "batches": len(receipts),
         "reported": judgement.reported,
+        "blank_rows": sum(receipt.blank_rows for receipt in receipts),
     }
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now

@@ -27,6 +27,7 @@ class RunCounts:
         failed_assets: Number of failed assets in all steps.
         too_many_failed: Whether they exceed the deal's limit.
         shards: Number of planned shards.
+        blank_rows: Rows of `assets` without any value, which were skipped.
     """
 
     stop: tuple[str, str, str] | None
@@ -35,6 +36,7 @@ class RunCounts:
     failed_assets: int
     too_many_failed: bool
     shards: int
+    blank_rows: int = 0
 
     @property
     def ran(self) -> dict[str, StepCounts]:
@@ -49,7 +51,8 @@ def read_counts(store: Store, job: Job) -> RunCounts:
     read = StepCounts.from_json(verdict["counts"])
     if verdict["stop"] is not None:
         what, which, remedy = verdict["stop"]
-        return RunCounts((what, which, remedy), {"read": read}, {}, read.failed_assets, False, 0)
+        stop = (what, which, remedy)
+        return RunCounts(stop, {"read": read}, {}, read.failed_assets, False, 0)
     plan = read_json(store, f"{job.work}/plan.json")
     steps = {
         "read": read,
@@ -58,7 +61,13 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         "select": StepCounts.from_json(plan["select"]),
     }
     return RunCounts(
-        None, steps, plan["computed"], plan["dead_letters"], plan["stopped"], plan["shards"]
+        stop=None,
+        steps=steps,
+        computed=plan["computed"],
+        failed_assets=plan["dead_letters"],
+        too_many_failed=plan["stopped"],
+        shards=plan["shards"],
+        blank_rows=verdict.get("blank_rows", 0),
     )
 
 

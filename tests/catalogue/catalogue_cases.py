@@ -11,11 +11,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from hypothesis import HealthCheck, settings
 
 from pipelines.catalogue.read import Catalogue, TableBatch, open_catalogue, read_batches
 from schemas.catalogue import TABLES
 
 Row = dict[str, Any]
+QUICK = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 FORMATS = ("parquet", "csv", "jsonl")
 
 

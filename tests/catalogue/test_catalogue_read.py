@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
@@ -18,6 +18,7 @@ from schemas.catalogue import ASSETS_SCHEMA, TABLES
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import (
     FORMATS,
+    QUICK,
     asset,
     csv_bytes,
     jsonl_bytes,
@@ -29,14 +30,12 @@ from tests.catalogue.catalogue_cases import (
     write_catalogue,
 )
 
-QUICK = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-# Text that trimming does not change and that can be an id or an item of a list.
+# Text that is its own trimmed form and that a list's item or an id can hold. A list of one item
+# with one of the marks after `:` would have to be explained in the mapping.
 WORDS = st.text(
-    st.characters(codec="utf-8", exclude_characters=";:" + BLANK_CHARACTERS), min_size=1, max_size=8
+    st.characters(codec="utf-8", exclude_characters=";:,|、，；،؛" + BLANK_CHARACTERS),
+    min_size=1,
+    max_size=8,
 )
 FREE = st.text(st.characters(codec="utf-8"), max_size=12).map(
     lambda t: t.strip(BLANK_CHARACTERS) or None
@@ -278,7 +277,10 @@ def test_garbage_is_counted_and_raises_no_error(
     folder = raw_catalogue(tmp_path_factory.mktemp("c"), "assets.csv", HEAD + safe + b"\n" + tail)
     table, dead = read_all(folder)
     assert table["asset_id"].to_pylist()[-3:] == ["a-0", "a-1", "a-2"]
-    assert table.num_rows + len(dead) == 3 + sum(1 for line in safe.split(b"\n") if line)
+    rows = [line.decode("utf-8", "replace") for line in safe.split(b"\n")]
+    assert table.num_rows + len(dead) == 3 + sum(
+        1 for row in rows if row.strip(BLANK_CHARACTERS + ",")
+    )
     folder = raw_catalogue(tmp_path_factory.mktemp("q"), "assets.csv", HEAD + data)
     read_all(folder)
 

@@ -1,0 +1,131 @@
+"""Reads CSV as batches of raw columns, with the line of every row."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.convert import RawColumn
+from pipelines.catalogue.dialect import Dialect
+from pipelines.catalogue.formats import MalformedRow, RawBatch
+from pipelines.catalogue.lines import LineReader, LineTooLongError
+from pipelines.catalogue.values import shorten
+
+
+@dataclass
+class _Rows:
+    """The rows of a batch so far."""
+
+    wanted: list[tuple[int, str]]
+    rows: list[list[str]] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    malformed: list[MalformedRow] = field(default_factory=list)
+    blank: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.malformed)
+
+    def batch(self) -> RawBatch:
+        columns: dict[str, RawColumn] = {}
+        transposed = list(zip(*self.rows, strict=True))
+        for i, name in self.wanted:
+            values: RawColumn = transposed[i] if self.rows else ()
+            try:
+                columns[name] = pa.array(values, pa.string())
+            except UnicodeEncodeError:
+                columns[name] = values
+        return RawBatch(columns, self.positions, tuple(self.malformed), self.blank)
+
+
+def csv_batches(
+    stream: BinaryIO,
+    dialect: Dialect,
+    wanted: frozenset[str],
+    batch_rows: int,
+    one_line_rows: bool = False,
+) -> Iterator[RawBatch]:
+    """Reads a CSV file with a header, otherwise as RFC 4180 in the given dialect.
+
+    A quote that is never closed, or is followed by text, makes only its own line malformed, not
+    the lines after it. So does a cell over several lines that are rows themselves.
+
+    Args:
+        stream: The file.
+        dialect: How it is written.
+        wanted: The columns to return, by their names in the file.
+        batch_rows: The maximum number of rows in a batch.
+        one_line_rows: Whether any cell that runs over lines makes its row malformed.
+    """
+    lines = dialect.lines(stream)
+    names: list[str] = []
+    while not any(names):
+        header = next(dialect.rows(lines), None)
+        if header is None:
+            return
+        names = [name.strip(BLANK_CHARACTERS) for name in header]
+    columns = [(i, name) for i, name in enumerate(names) if name in wanted]
+    current, yielded = _Rows(columns), False
+    for row in _csv_records(lines, dialect, len(names), one_line_rows):
+        if row is None:
+            current.blank += 1  # after the last row too, so a full batch waits for the next row
+            continue
+        if len(current) >= batch_rows:
+            yield current.batch()
+            current, yielded = _Rows(columns), True
+        if isinstance(row, MalformedRow):
+            current.malformed.append(row)
+        else:
+            current.rows.append(row)
+            current.positions.append(lines.consumed[0][0])
+    if len(current) or (current.blank and not yielded):
+        yield current.batch()
+
+
+def _csv_records(
+    lines: LineReader, dialect: Dialect, width: int, one_line_rows: bool
+) -> Iterator[list[str] | MalformedRow | None]:
+    """Yields each row, None for a row without any value."""
+    reader = dialect.rows(lines)
+    while True:
+        lines.consumed.clear()
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield MalformedRow(lines.push_back_continuation(), f"not CSV: {error}")
+            continue
+        except LineTooLongError as error:
+            if lines.consumed:  # an open quote led to the overlong line
+                yield MalformedRow(lines.push_back_continuation(), "not CSV: a quote is not closed")
+            yield MalformedRow(error.args[0], "a line of more than 16 MiB")
+            reader = dialect.rows(lines)
+            continue
+        if not any(cell.strip(BLANK_CHARACTERS) for cell in row):
+            yield None
+            continue
+        over = len(lines.consumed)
+        if over > 1 and (one_line_rows or _swallows_rows(lines, dialect, width)):
+            opened = lines.push_back_continuation()
+            yield MalformedRow(
+                opened, f"a quote opens here and is not closed before line {opened + over - 1}"
+            )
+            continue
+        if len(row) != width:
+            shown = shorten(",".join(row))
+            problem = f"{len(row)} columns where the header has {width}: {shown}"
+            yield MalformedRow(lines.consumed[0][0], problem)
+            continue
+        yield row
+
+
+def _swallows_rows(lines: LineReader, dialect: Dialect, width: int) -> bool:
+    """Whether a line inside a quoted cell has as many separators as a row, and so is one."""
+    if width == 1:
+        return False
+    return any(text.count(dialect.separator) >= width - 1 for _, text in lines.consumed[1:])

@@ -1,0 +1,169 @@
+"""Finds the encoding of a text file, and reads any encoding as UTF-8 lines."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from pipelines.catalogue.files import BLOCK_BYTES, read_blocks
+from pipelines.catalogue.values import shorten
+from schemas.errors import InputError
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_UTF8 = frozenset({"utf-8", "utf-8-sig"})
+_MAX_LINE_BYTES = 2**20  # of a line that is looked at to tell damage from another encoding
+# A byte that is not UTF-8 beside a letter: part of a word, and so of another encoding.
+_IN_WORD = re.compile(r"[A-Za-z][\udc80-\udcff]|[\udc80-\udcff][A-Za-z]")
+_SEPARATORS = (b",", b";", b"\t", b"|")
+_UNDECODABLE = "fairshard-undecodable"
+
+
+def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
+    """Replaces what cannot be decoded by a lone surrogate, which no column accepts."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\udcff", max(error.end, error.start + 1)
+
+
+codecs.register_error(_UNDECODABLE, _mark_undecodable)
+
+
+def stated_encoding(head: bytes, stated: str, origin: str) -> str:
+    """Returns the encoding by a byte order mark or as stated; "" if neither says it.
+
+    Raises:
+        InputError: If they contradict each other.
+    """
+    marked = next((name for mark, name in _MARKS if head.startswith(mark)), "")
+    if not stated:
+        return marked
+    name = codecs.lookup(stated).name
+    if marked and not name.startswith(marked.removesuffix("-sig")):
+        raise InputError(
+            "The mapping states another encoding than the file's byte order mark",
+            f"{origin}: {marked.removesuffix('-sig')}, stated {stated}",
+            "Correct the mapping.",
+        )
+    return marked or name
+
+
+def find_encoding(open_stream: Callable[[], BinaryIO], head: bytes, key: str, origin: str) -> str:
+    """Finds the encoding of a file without a byte order mark.
+
+    Bytes that are not UTF-8 here and there are damage, which costs the rows that they are in. Where
+    they are parts of words and nothing else is UTF-8, the file is in another encoding.
+
+    Raises:
+        InputError: If it is in another encoding, which is then to be stated.
+    """
+    for remainder, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        sample = head[:64]
+        zeros = sample[remainder::2]
+        if len(sample) > 8 and not any(zeros) and all(sample[1 - remainder :: 2]):
+            return name
+    with open_stream() as stream:
+        if _is_utf8(stream):
+            return "utf-8"
+    with open_stream() as stream:
+        word = _foreign_word(stream, head)
+    if word is None:
+        return "utf-8"
+    shown = ", ".join(
+        f"{name} {shorten(word.decode(name, 'replace'))!r}"
+        for name in ("cp1252", "mac-roman", "cp1250")
+    )
+    raise InputError(
+        "The encoding of a table is not UTF-8",
+        f"{origin}: the first such word would be, in {shown}",
+        f'State it in mapping.toml: [{key}] encoding = "cp1252". Or save the file as UTF-8.',
+    )
+
+
+def _is_utf8(stream: BinaryIO) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for block in read_blocks(stream):
+            decoder.decode(block)
+        decoder.decode(b"", True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _foreign_word(stream: BinaryIO, head: bytes) -> bytes | None:
+    """Returns the first word that is not UTF-8, if most lines beyond ASCII have one."""
+    header = re.split(rb"[\r\n]", head, maxsplit=1)[0]
+    widths = {mark: header.count(mark) for mark in _SEPARATORS}
+    first: bytes | None = None
+    foreign = utf8 = 0
+    for line in _raw_lines(stream):
+        if line.isascii():
+            continue
+        text = line.decode("utf-8", "surrogateescape")
+        found = _IN_WORD.search(text)
+        is_row = all(line.count(mark) >= width for mark, width in widths.items() if width)
+        if found and is_row:
+            foreign += 1
+            first = first or _word_at(text, found.start())
+        elif not any("\udc80" <= c <= "\udcff" for c in text):
+            utf8 += 1
+    return first if foreign > utf8 else None
+
+
+def _word_at(text: str, position: int) -> bytes:
+    start = max(map(text.rfind, ',;\t|" ', [0] * 6, [position + 1] * 6)) + 1
+    word = re.split(r'[,;\t|" ]', text[start : start + 40], maxsplit=1)[0]
+    return word.encode("utf-8", "surrogateescape")
+
+
+def _raw_lines(stream: BinaryIO) -> Iterator[bytes]:
+    rest = b""
+    for block in read_blocks(stream):
+        *lines, rest = re.split(rb"[\r\n]+", rest + block)
+        yield from lines
+        rest = rest[-_MAX_LINE_BYTES:]
+    yield rest
+
+
+class _Utf8Stream(io.RawIOBase):
+    """Reads a file of any encoding as UTF-8 with line feeds."""
+
+    def __init__(self, stream: BinaryIO, encoding: str, newline: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)(_UNDECODABLE)
+        self._newline = newline
+        self._pending = memoryview(b"")
+        self._at_end = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        while not self._pending and not self._at_end:
+            block = self._stream.read(BLOCK_BYTES)
+            self._at_end = not block
+            text = self._decoder.decode(block or b"", self._at_end)
+            if self._newline == "\r":
+                text = text.replace("\r", "\n")
+            self._pending = memoryview(text.encode("utf-8", "surrogateescape"))
+        size = min(len(view), len(self._pending))
+        view[:size] = self._pending[:size]
+        self._pending = self._pending[size:]
+        return size
+
+
+def open_text(stream: BinaryIO, encoding: str, newline: str) -> BinaryIO:
+    """Returns a stream of UTF-8 bytes whose lines end with a line feed, unbuffered."""
+    if encoding in _UTF8 and newline == "\n":
+        return stream
+    return _Utf8Stream(stream, encoding, newline)  # type: ignore[return-value]

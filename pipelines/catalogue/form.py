@@ -1,0 +1,263 @@
+"""Brings dates, lists and numbers as the mapping states them into the forms of docs/catalogue.md.
+
+Where a cell could mean two things and the mapping does not say which, the run stops and names the
+key: a day in the wrong month, or keywords taken for one, would clear what must not be delivered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.convert import BadValue, RawColumn
+from pipelines.catalogue.mapping_form import TableForm
+from pipelines.catalogue.values import shorten
+from pipelines.storage.columns import Column
+from schemas.catalogue import CONTRIBUTOR_SHARE
+from schemas.errors import InputError
+
+# What separates lists elsewhere; a cell with one of these and without `;` may be one item or many.
+_OTHER_SEPARATORS = "[,|\n\u3001\uff0c\uff1b\u060c\u061b]"
+_LOCAL_DATE = re.compile(
+    r"(?P<a>\d{1,4})[/.-](?P<b>\d{1,2})[/.-](?P<c>\d{1,4})"
+    r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))? ?(?P<half>[AaPp][Mm])?)?"
+)
+_ISO_START = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SERIAL = re.compile(r"\d{5}([.,]\d+)?")
+_SERIAL_START = {"excel-1900": datetime(1899, 12, 30), "excel-1904": datetime(1904, 1, 1)}
+_FIRST_SERIAL_1900 = 61  # earlier ones are a day off, as Excel counts 29 February 1900
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a column was read: its table, its file, and the position of each row."""
+
+    table: str
+    file: str
+    positions: Sequence[int]
+
+    def locate(self, row: int) -> str:
+        """Returns the locator of a row of the batch."""
+        return f"{self.file}:{self.positions[row]}"
+
+
+def apply_form(
+    values: RawColumn, field: pa.Field[pa.DataType], form: TableForm, origin: Origin
+) -> RawColumn:
+    """Rewrites the texts of a column; values that are no text are left as they are.
+
+    Raises:
+        InputError: If a list of one item may be several.
+    """
+    kind = field.type
+    if pa.types.is_list(kind):
+        separators = dict(form.lists).get(field.name)
+        if separators is None:
+            _refuse_unclear_list(values, field.name, (";",), _OTHER_SEPARATORS, origin)
+            return values
+        if separators == (";",):
+            return values
+        _refuse_unclear_list(values, field.name, separators, ";", origin)
+        pattern = re.compile("|".join(map(re.escape, separators)))
+        if kind == pa.list_(CONTRIBUTOR_SHARE):
+            return _map_texts(values, lambda text: pattern.sub(";", text))
+        return _split_texts(values, pattern)
+    orders = dict(form.dates).get(field.name)
+    if orders:
+        return _map_texts(values, lambda text: _iso_date(text, orders))
+    if form.decimal and pa.types.is_integer(kind):
+        return _map_texts(values, lambda text: text.replace(form.decimal, "."))
+    return values
+
+
+def _texts_of(values: RawColumn) -> tuple[Column, Column] | None:
+    """Returns the different texts of a column and, for each row, which it has; None if it has
+    no texts.
+    """
+    if not isinstance(values, pa.Array):
+        return None
+    encoded = values
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        encoded = values.dictionary_encode()
+    if not isinstance(encoded, pa.DictionaryArray):
+        return None
+    kind = encoded.type.value_type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return None
+    return encoded.dictionary, encoded.indices
+
+
+def _map_texts(values: RawColumn, change: Callable[[str], str]) -> RawColumn:
+    """Changes each text; each different text of an array is changed once."""
+    texts = _texts_of(values)
+    if texts is None:
+        if isinstance(values, pa.Array):
+            return values
+        return [change(value) if isinstance(value, str) else value for value in values]
+    try:
+        changed = [None if t is None else change(t) for t in texts[0].to_pylist()]
+    except UnicodeDecodeError:
+        return values
+    return pa.array(changed, pa.string()).take(texts[1])
+
+
+def _split_texts(values: RawColumn, separator: re.Pattern[str]) -> RawColumn:
+    def split(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return separator.split(value) if value.strip(BLANK_CHARACTERS) else None
+
+    if isinstance(values, pa.Array):
+        if _texts_of(values) is None:
+            return values
+        try:
+            return [split(value) for value in values.to_pylist()]
+        except UnicodeDecodeError:
+            return values
+    return [split(value) for value in values]
+
+
+def _refuse_unclear_list(
+    values: RawColumn, column: str, separators: Sequence[str], others: str, origin: Origin
+) -> None:
+    """Refuses a cell that has one of the other separators and none of those that count."""
+    ours = "|".join(map(re.escape, separators))
+    texts = _texts_of(values)
+    if texts is not None:
+        distinct = texts[0]
+        try:
+            found = pc.and_(
+                pc.match_substring_regex(distinct, others),
+                pc.invert(pc.match_substring_regex(distinct, ours)),
+            )
+        except pa.ArrowInvalid:
+            return  # invalid UTF-8, which costs the row
+        if pc.any(found).as_py() is not True:
+            return
+    listed = values.to_pylist() if isinstance(values, pa.Array) else values
+    for row, value in enumerate(listed):
+        text = value.strip(BLANK_CHARACTERS) if isinstance(value, str) else ""
+        if re.search(others, text) and not re.search(ours, text):
+            raise InputError(
+                f"It is not certain what separates a list of the table {origin.table}",
+                f"{origin.locate(row)}: {column} = '{shorten(text)}', expected {separators[0]!r}",
+                f"State it in mapping.toml: [mapping.{origin.table}.lists] {column} = "
+                '","; or ";" if this is one item; or [",", ";"] if both separate.',
+            )
+
+
+def _iso_date(text: str, orders: Sequence[str]) -> str:
+    """Returns a date in one of the orders as ISO 8601; any other text as it is."""
+    stripped = text.strip(BLANK_CHARACTERS)
+    serial = next((order for order in orders if order in _SERIAL_START), None)
+    if serial and _SERIAL.fullmatch(stripped):
+        return _from_serial(stripped, serial) or text
+    match = _LOCAL_DATE.fullmatch(stripped)
+    if match is None or _ISO_START.match(stripped):
+        return text
+    for order in orders:
+        if order in ("dmy", "mdy", "ymd"):
+            found = _from_parts(match, order)
+            if found:
+                return found
+    return text
+
+
+def _from_serial(text: str, system: str) -> str | None:
+    days = float(text.replace(",", "."))
+    if system == "excel-1900" and days < _FIRST_SERIAL_1900:
+        return None
+    whole, part = divmod(days, 1)
+    instant = _SERIAL_START[system] + timedelta(days=whole, seconds=round(part * 86_400))
+    return instant.date().isoformat() if not part else instant.isoformat()
+
+
+def _from_parts(match: re.Match[str], order: str) -> str | None:
+    parts = dict(zip(order, (match["a"], match["b"], match["c"]), strict=True))
+    if len(parts["y"]) != 4:
+        return None  # nobody says which century two digits mean
+    try:
+        day = date(int(parts["y"]), int(parts["m"]), int(parts["d"]))
+        if match["hour"] is None:
+            return day.isoformat()
+        hour = int(match["hour"])
+        if match["half"]:
+            hour = hour % 12 + (12 if match["half"].lower() == "pm" else 0)
+        second = int(match["second"] or 0)
+        return datetime(
+            day.year, day.month, day.day, hour, int(match["minute"]), second
+        ).isoformat()
+    except ValueError:
+        return None
+
+
+def refuse_local_dates(
+    bad_values: Sequence[BadValue],
+    field: pa.Field[pa.DataType],
+    form: TableForm,
+    origin: Origin,
+) -> None:
+    """Refuses a date in an order that is not certain, instead of failing its row.
+
+    Raises:
+        InputError: Naming the key of the mapping that states the order.
+    """
+    if not (pa.types.is_date(field.type) or pa.types.is_timestamp(field.type)):
+        return
+    if field.name in dict(form.dates):
+        return  # the order is stated, so the value is wrong
+    for bad in bad_values:
+        text = bad.value.strip(BLANK_CHARACTERS) if isinstance(bad.value, str) else ""
+        local = _LOCAL_DATE.fullmatch(text) and not _ISO_START.match(text)
+        if local or _SERIAL.fullmatch(text):
+            order = "excel-1900" if not local else "dmy"
+            raise InputError(
+                f"A date of the table {origin.table} is not in the order year-month-day",
+                f"{origin.locate(bad.row)}: {bad.column} = '{shorten(text)}'",
+                f"State the order in mapping.toml: [mapping.{origin.table}.dates] {bad.column} = "
+                f'"{order}", with the four digits of the year; or write dates as 2026-01-31.',
+            )
+
+
+_FREE_TEXT = frozenset({"title", "description", "display_name"})
+
+
+def refuse_other_quotes(
+    values: RawColumn, column: str, quote: str, form: TableForm, origin: Origin
+) -> None:
+    """Refuses a cell in quotes of the other kind, unless the mapping states the kind.
+
+    Raises:
+        InputError: Naming the key of the mapping that states it.
+    """
+    if form.quote or column in _FREE_TEXT:
+        return
+    other = "'" if quote == '"' else '"'
+    texts = _texts_of(values)
+    if texts is not None:
+        try:
+            found = pc.match_substring_regex(texts[0], f"^\\s*{other}(?s:.*){other}\\s*$")
+        except pa.ArrowInvalid:
+            return  # invalid UTF-8, which costs the row
+        if pc.any(found).as_py() is not True:
+            return
+    listed = values.to_pylist() if isinstance(values, pa.Array) else values
+    for row, value in enumerate(listed):
+        text = value.strip(BLANK_CHARACTERS) if isinstance(value, str) else ""
+        if len(text) > 1 and text[0] == text[-1] == other:
+            raise InputError(
+                f"A cell of the table {origin.table} is in quotes of another kind",
+                f"{origin.locate(row)}: {column} = {shorten(text)}",
+                f"State the kind in mapping.toml: [mapping.{origin.table}.csv] "
+                f"quote = {_toml_text(other)}, or {_toml_text(quote)} if they belong to the text.",
+            )
+
+
+def _toml_text(mark: str) -> str:
+    return f'"{mark}"' if mark == "'" else f"'{mark}'"

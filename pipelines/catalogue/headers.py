@@ -1,0 +1,210 @@
+"""Matches the columns of a file to the columns of its table.
+
+A column is read if its name is ours or the mapped one, or if only one column has that name when
+case, blanks and punctuation are left aside. A column that is not read and resembles one of ours
+stops the run: `license_code` would otherwise pass for a table without licences.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipelines.catalogue.mapping import TableMapping, close_matches
+from schemas.catalogue import TABLES, required_columns
+from schemas.errors import InputError
+
+_NEAR_RATIO = 0.85
+_MIN_CONTAINED = 5  # characters of a name that may be found inside another
+# These hold no rights: a name that merely contains one of them, such as `title_de`, is let pass.
+_FREE_TEXT = frozenset(
+    "title description keywords language category created_at display_name country currency "
+    "payee_ref media_type weight width height bytes sha256 duration_ms".split()
+)
+# Parts of names, in plain form, that tell of rights whatever the rest of the name is.
+_TELLING = re.compile(
+    "territor|exclusiv|withdr|revo[ck]|optout|optin|consent|licence|release|embargo|minor|expir|"
+    "prohibit|restrict|forbid|noai|train|deny|denied|denial|editorial|sensitive|rights|"
+    "legalhold|takedown|copyright"
+)
+
+
+@dataclass(frozen=True)
+class ColumnMatch:
+    """How the columns of a file are read.
+
+    Attributes:
+        columns: Pairs of our column and the file's, for all that are read.
+        unread: The file's columns that are not read, sorted.
+        inexact: The pairs whose names differ in more than the mapping says.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    unread: tuple[str, ...]
+    inexact: tuple[tuple[str, str], ...]
+
+
+def plain_form(name: str) -> str:
+    """Returns a name's letters and digits without case, accents of width, blanks or marks."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(c for c in folded if c.isalnum())
+
+
+def _british(plain: str) -> str:
+    return plain.replace("license", "licence")
+
+
+def match_columns(
+    table: str, names: Iterable[str], mapping: TableMapping, origin: str
+) -> ColumnMatch:
+    """Matches the columns of one file.
+
+    Args:
+        table: The table's name.
+        names: The file's column names.
+        mapping: How they are mapped.
+        origin: The file, for messages.
+
+    Raises:
+        InputError: If a required or mapped column is missing, a column appears twice, or a column
+            that is not read resembles one of ours.
+    """
+    present = list(names)
+    repeated = sorted({name for name in present if name and present.count(name) > 1})
+    if repeated:
+        raise InputError(
+            "A column appears twice", f"{origin}: {', '.join(repeated)}", "Rename one."
+        )
+    open_names = [name for name in present if name not in mapping.ignore]
+    found = find_columns(table, open_names, mapping)
+    constant = dict(mapping.constants)
+    required = [name for name in required_columns(table) if name not in constant]
+    for ours in [*required, *dict(mapping.columns)]:
+        if ours not in found:
+            raise _missing_column_error(table, ours, mapping.agency_column(ours), present, origin)
+    unread = sorted(set(open_names) - set(found.values()))
+    _refuse_near(table, unread, found, mapping, origin)
+    inexact = tuple(
+        (ours, theirs) for ours, theirs in found.items() if theirs != mapping.agency_column(ours)
+    )
+    ignored = set(present) & set(mapping.ignore)
+    return ColumnMatch(tuple(sorted(found.items())), tuple(sorted({*unread, *ignored})), inexact)
+
+
+def find_columns(table: str, names: Sequence[str], mapping: TableMapping) -> dict[str, str]:
+    """Returns the file's column for each of ours that is there: the same name, or the only one
+    with the same plain form.
+    """
+    constant = dict(mapping.constants)
+    wanted = {
+        ours: mapping.agency_column(ours) for ours in TABLES[table].names if ours not in constant
+    }
+    found = {ours: theirs for ours, theirs in wanted.items() if theirs in names}
+    by_plain: dict[str, list[str]] = {}
+    for name in names:
+        if name not in found.values():
+            by_plain.setdefault(plain_form(name), []).append(name)
+    for ours, theirs in wanted.items():
+        alike = by_plain.get(plain_form(theirs), [])
+        if ours not in found and plain_form(theirs) and len(alike) == 1:
+            found[ours] = alike[0]
+    return found
+
+
+def has_required(table: str, names: Sequence[str], mapping: TableMapping) -> bool:
+    """Whether a header has all required columns of a table."""
+    found = find_columns(table, names, mapping)
+    constant = dict(mapping.constants)
+    return all(name in found or name in constant for name in required_columns(table))
+
+
+def _refuse_near(
+    table: str,
+    unread: Sequence[str],
+    found: dict[str, str],
+    mapping: TableMapping,
+    origin: str,
+) -> None:
+    """Refuses columns that are not read although they resemble one of ours or may hold a no."""
+    problems: list[tuple[str, str, str]] = []
+    for name in unread:
+        ours = near_column(table, name, mapping)
+        if ours is None:
+            if _TELLING.search(_british(plain_form(name))):
+                problems.append((name, "…", f"{name!r} may say what is forbidden"))
+            continue
+        state = f"read from {found[ours]!r}" if ours in found else "absent"
+        if ours in dict(mapping.constants):
+            state = "a constant of the mapping"
+        problems.append((name, ours, f"{name!r} is near {ours}, which is {state}"))
+    if problems:
+        name, ours, _ = problems[0]
+        raise InputError(
+            f"A column of the table {table} would not be read",
+            f"{origin}: {'; '.join(problem for _, _, problem in problems)}",
+            f'Map it in mapping.toml: [mapping.{table}.columns] {ours} = "{name}"; or, if it does '
+            f'not matter: [mapping.{table}] ignore = ["{name}"].',
+        )
+
+
+def near_column(table: str, name: str, mapping: TableMapping) -> str | None:
+    """Returns which of our columns a name resembles, or None."""
+    theirs = _british(plain_form(name))
+    if not theirs:
+        return None
+    for ours in TABLES[table].names:
+        plain, mapped = (
+            _british(plain_form(other)) for other in (ours, mapping.agency_column(ours))
+        )
+        if any(theirs == other or _resembles(theirs, other) for other in (plain, mapped) if other):
+            return ours
+        if ours not in _FREE_TEXT and _contains(theirs, plain):
+            return ours
+    return None
+
+
+def _contains(theirs: str, ours: str) -> bool:
+    """Whether a name contains one of ours, or is most of it."""
+    if len(theirs) < len(ours):
+        return len(theirs) >= _MIN_CONTAINED and len(theirs) >= 0.6 * len(ours) and theirs in ours
+    return len(ours) >= _MIN_CONTAINED and ours in theirs
+
+
+def _resembles(one: str, other: str) -> bool:
+    """Whether two names differ by a slip: one edit, two in a longer name, or a likeness of 85 %."""
+    if min(len(one), len(other)) < _MIN_CONTAINED:
+        return _distance(one, other) <= 1 and min(len(one), len(other)) >= 4
+    allowed = 1 if min(len(one), len(other)) < 8 else 2
+    if abs(len(one) - len(other)) <= allowed and _distance(one, other) <= allowed:
+        return True
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= _NEAR_RATIO
+
+
+def _distance(one: str, other: str) -> int:
+    """Returns the number of letters inserted, deleted or replaced."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, start=1):
+        last, row[0] = row[0], i
+        for j, b in enumerate(other, start=1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (a != b))
+    return row[-1]
+
+
+def _missing_column_error(
+    table: str, ours: str, theirs: str, present: Sequence[str], origin: str
+) -> InputError:
+    guesses = close_matches(theirs, present)
+    wanted = f"{table}.{ours}" if ours == theirs else f"{table}.{ours} (mapped to {theirs!r})"
+    line = f'[mapping.{table}.columns] {ours} = "{guesses[0] if guesses else "Their Column"}"'
+    hint = f"Similar columns: {', '.join(guesses)}. " if guesses else ""
+    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(present) == 1 and mark in present[0]:
+            hint = f"The file seems to be separated by {word}; save it with commas. "
+    return InputError(
+        f"The table {table} lacks the column {ours}",
+        f"{wanted} in {origin}, which has {', '.join(present) or 'no columns'}",
+        f"{hint}Add it, or name it in mapping.toml: {line}",
+    )

@@ -1,0 +1,91 @@
+"""Inspects one file of a table: its dialect, and which of its columns are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.catalogue import formats
+from pipelines.catalogue.dialect import Dialect, find_dialect
+from pipelines.catalogue.files import open_file
+from pipelines.catalogue.headers import ColumnMatch, match_columns
+from pipelines.catalogue.listing import CatalogueFile
+from pipelines.catalogue.mapping import TableMapping
+from pipelines.catalogue.tables import format_of, partition_columns
+from schemas.errors import InputError
+
+
+@dataclass(frozen=True)
+class InspectedFile:
+    """What is known of a file before its rows are read.
+
+    Attributes:
+        format: parquet, csv or jsonl.
+        columns: Pairs of our column and the file's, for all that are read.
+        unread: The file's columns that are not read.
+        inexact: Pairs of columns that were matched though their names differ.
+        partitions: Columns that the file's folders state, with their values.
+        dialect: How a CSV file is written.
+        row_groups: The number of rows of each row group of a Parquet file, else None.
+    """
+
+    format: str
+    columns: tuple[tuple[str, str], ...]
+    unread: tuple[str, ...]
+    inexact: tuple[tuple[str, str], ...]
+    partitions: tuple[tuple[str, str], ...]
+    dialect: Dialect
+    row_groups: tuple[int, ...] | None
+
+
+def inspect_file(table: str, file: CatalogueFile, mapping: TableMapping) -> InspectedFile:
+    """Inspects a file without reading its rows, except for JSON Lines, whose rows have the keys.
+
+    Raises:
+        InputError: If its dialect is not certain, or its columns do not fit the table.
+    """
+    kind = format_of(file)
+    if kind is None:
+        raise ValueError(f"{file.name} is no table")  # `find_tables` refuses it
+    dialect, row_groups = Dialect(), None
+    names: list[str] | None
+    if kind == "csv":
+        dialect, names = find_dialect(
+            lambda: open_file(file.uri, file.version), table, mapping, file.uri
+        )
+    else:
+        with open_file(file.uri, file.version) as stream:
+            if kind == "parquet":
+                parquet = formats.open_parquet(stream, file.uri)
+                names = parquet.schema_arrow.names
+                meta = parquet.metadata
+                row_groups = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
+            else:
+                keys = formats.json_columns(stream, file.uri)
+                names = None if keys is None else sorted(keys)
+    partitions = partition_columns(file.name) if "/" in file.name else ()
+    match = _match(table, names, partitions, mapping, file.uri)
+    return InspectedFile(
+        kind, match.columns, match.unread, match.inexact, partitions, dialect, row_groups
+    )
+
+
+def _match(
+    table: str,
+    names: list[str] | None,
+    partitions: tuple[tuple[str, str], ...],
+    mapping: TableMapping,
+    origin: str,
+) -> ColumnMatch:
+    # A JSON Lines file without a readable object has no columns to check and no good rows.
+    if names is None:
+        return ColumnMatch((), (), ())
+    stated = [name for name, _ in partitions]
+    match = match_columns(table, [*names, *(n for n in stated if n not in names)], mapping, origin)
+    twice = sorted(set(names) & set(stated) & {theirs for _, theirs in match.columns})
+    if twice:
+        raise InputError(
+            "A column is both in a file and in the name of its folder",
+            f"{origin}: {', '.join(twice)}",
+            "Keep one.",
+        )
+    return match

@@ -1,0 +1,187 @@
+"""Accounts for every file below a catalogue that is not part of a table.
+
+Such a file must be a medium, a sidecar, the mapping, a deal, the output of a run, a file without
+rows that a tool left, or be listed in the mapping's `files.ignore`. Anything else stops the run: a
+second file of withdrawals must not be overlooked because of its name.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from pipelines.catalogue.files import open_file, read_blocks
+from pipelines.catalogue.listing import CatalogueFile, Listing, ending
+from pipelines.catalogue.mapping import MAPPING_FILE, close_matches
+from schemas.catalogue import TABLES
+from schemas.errors import InputError
+
+MAX_NAMED = 8
+_MAX_TOML_BYTES = 2**20
+# Files that hold no rows: of desktops, and the markers and checksums of Spark and Databricks.
+_SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "_metadata"})
+_SYSTEM_PATTERN = re.compile(r"_common_metadata|_SUCCESS|_(started|committed)_\d+|\..+\.crc")
+_APPLE_DOUBLE = b"\x00\x05\x16\x07"
+_VERSION_RECORD = re.compile(r"(?P<output>.*/)?[^/]+/v\d{4,}/agency/run\.json")
+# Endings that media never have, so that no asset needs to be asked whether it names the file.
+_DATA_ENDINGS = frozenset(
+    "7z arrow avro bz2 csv doc docx feather gz json jsonl ndjson numbers ods orc parquet sql "
+    "sqlite tab tar tsv txt xls xlsb xlsm xlsx xml yaml yml zip zst".split()
+)
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """What every file below a catalogue is; `total` is their number.
+
+    Attributes:
+        tables: Files that are parts of tables, by table.
+        media: Media by their endings, or because an asset names them.
+        sidecars: `.xmp` files beside the file that they describe.
+        other: Mappings, deals, outputs of runs and files of the system, which hold no rows.
+        ignored: The files that the mapping leaves out, by name.
+    """
+
+    tables: tuple[tuple[str, int], ...]
+    media: int
+    sidecars: int
+    other: int
+    ignored: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        """Returns the number of files that were found."""
+        tables = sum(count for _, count in self.tables)
+        return tables + self.media + self.sidecars + self.other + len(self.ignored)
+
+    def to_json(self) -> dict[str, object]:
+        """Returns the counts as JSON."""
+        return {
+            "found": self.total,
+            "tables": dict(self.tables),
+            "media": self.media,
+            "sidecars": self.sidecars,
+            "other": self.other,
+            "ignored": list(self.ignored),
+        }
+
+
+def split_ignored(
+    files: Iterable[CatalogueFile], patterns: Sequence[str]
+) -> tuple[list[CatalogueFile], tuple[str, ...]]:
+    """Separates the files whose names match one of the mapping's patterns.
+
+    Returns:
+        The files that are left, and the names of those that are ignored.
+    """
+    kept: list[CatalogueFile] = []
+    ignored: list[str] = []
+    for file in files:
+        if any(fnmatchcase(file.name, pattern) for pattern in patterns):
+            ignored.append(file.name)
+        else:
+            kept.append(file)
+    return kept, tuple(ignored)
+
+
+def count_files(
+    listing: Listing,
+    table_files: Sequence[tuple[str, Sequence[CatalogueFile]]],
+    ignored: tuple[str, ...],
+    media_uris: Callable[[], Iterable[str]],
+    origin: str,
+) -> FileCounts:
+    """Counts every file of a catalogue.
+
+    Args:
+        listing: Every file.
+        table_files: The files of each table.
+        ignored: Names of files that the mapping leaves out.
+        media_uris: Reads the media_uri of every asset; called only if a file may be a medium.
+        origin: The catalogue's address.
+
+    Raises:
+        InputError: If there is a file that is none of these; it names the first ones.
+    """
+    taken = {file.name for _, files in table_files for file in files} | set(ignored)
+    rest = [file for file in listing.files if file.name not in taken]
+    outputs = _output_folders(rest)
+    unknown = [file for file in rest if not _holds_no_rows(file, outputs)]
+    other = len(rest) - len(unknown)
+    media = listing.media
+    if unknown and all(ending(file.name) not in _DATA_ENDINGS for file in unknown):
+        named = _names_of_media(media_uris(), {file.name for file in unknown}, origin)
+        media += len(named)
+        unknown = [file for file in unknown if file.name not in named]
+    if unknown:
+        raise _unread_files_error(unknown, origin)
+    tables = tuple((table, len(files)) for table, files in table_files)
+    return FileCounts(tables, media, listing.sidecars, other, ignored)
+
+
+def _output_folders(files: Sequence[CatalogueFile]) -> tuple[str, ...]:
+    """Returns the folders below the catalogue that runs wrote to, recognised by their records."""
+    found: set[str] = set()
+    for file in files:
+        match = _VERSION_RECORD.fullmatch(file.name)
+        if match:
+            output = match["output"] or ""
+            found |= {file.name.removesuffix("agency/run.json"), f"{output}agency/"}
+    return tuple(sorted(found))
+
+
+def _holds_no_rows(file: CatalogueFile, outputs: tuple[str, ...]) -> bool:
+    base = file.name.rpartition("/")[2]
+    if file.size_bytes == 0 or file.name == MAPPING_FILE or file.name.startswith(outputs):
+        return True
+    if base in _SYSTEM_FILES or _SYSTEM_PATTERN.fullmatch(base):
+        return True
+    if base.startswith("._"):
+        with open_file(file.uri, file.version) as stream:
+            return stream.read(len(_APPLE_DOUBLE)) == _APPLE_DOUBLE
+    return ending(base) == "toml" and file.size_bytes <= _MAX_TOML_BYTES and _is_ours(file)
+
+
+def _is_ours(file: CatalogueFile) -> bool:
+    """Whether a TOML file is a deal or a mapping, which the command may have been given."""
+    with open_file(file.uri, file.version) as stream:
+        data = b"".join(read_blocks(stream))
+    try:
+        document = tomllib.loads(data.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False
+    return "deal_id" in document or "mapping" in document
+
+
+def _names_of_media(uris: Iterable[str], names: set[str], origin: str) -> set[str]:
+    """Returns the names that an asset's media_uri refers to."""
+    roots = [f"{root}/" for root in (origin.rstrip("/"), f"file://{origin.rstrip('/')}")]
+    found: set[str] = set()
+    for uri in uris:
+        for root in roots:
+            uri = uri.removeprefix(root)
+        name = "/".join(part for part in uri.split("/") if part != ".")
+        if name in names:
+            found.add(name)
+    return found
+
+
+def _unread_files_error(files: Sequence[CatalogueFile], origin: str) -> InputError:
+    names = [file.name for file in files]
+    listing = ", ".join(names[:MAX_NAMED])
+    if len(names) > MAX_NAMED:
+        listing += f" and {len(names) - MAX_NAMED:,} more"
+    stem = re.split(r"[^A-Za-z]", names[0].rpartition("/")[2])[0] or names[0]
+    guesses = close_matches(stem, TABLES)
+    table = guesses[0] if guesses else "consents"
+    hint = f"Is it a part of the table {table}? " if guesses else ""
+    subject = "A file of the catalogue is" if len(names) == 1 else f"{len(names):,} files are"
+    return InputError(
+        f"{subject} not part of any table",
+        f"{origin}: {listing}",
+        f'{hint}Name it in mapping.toml: [mapping.{table}] files = ["{names[0]}"], or leave it '
+        f'out: [files] ignore = ["{names[0]}"].',
+    )

@@ -1,0 +1,94 @@
+"""Tells media and their sidecars apart from all other files below a catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeVar
+
+# Endings of files that are media; any other file is media if an asset's media_uri names it.
+MEDIA_ENDINGS = frozenset(
+    "3fr 3gp ai apng arw avi avif bmp braw cr2 cr3 dng eps erf exr gif hdr heic heif iiq j2k jfif "
+    "jp2 jpe jpeg jpf jpg jpx jxl m2ts m4v mkv mov mp4 mpeg mpg mpo mrw mts mxf nef nrw orf pef "
+    "png psb psd r3d raf raw rw2 rwl sr2 srf srw svg tga tif tiff ts webm webp wmv x3f".split()
+)
+SIDECAR_ENDING = "xmp"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class CatalogueFile:
+    """A file of the catalogue.
+
+    Attributes:
+        name: Its path relative to the catalogue, with `/` as separator.
+        uri: A local path or s3:// address.
+        size_bytes: Its size.
+        version: Its ETag, or its size and modification time; a different value means different
+            bytes.
+    """
+
+    name: str
+    uri: str
+    size_bytes: int
+    version: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Every file below a catalogue: `len(files) + media + sidecars` in all.
+
+    Attributes:
+        files: The files that are neither, sorted by name.
+        media: How many files end as media do.
+        sidecars: How many `.xmp` files lie beside the file that they describe.
+    """
+
+    files: tuple[CatalogueFile, ...]
+    media: int
+    sidecars: int
+
+
+def ending(name: str) -> str:
+    """Returns what follows the last dot of a file's name, in lower case."""
+    base = name.rpartition("/")[2]
+    return base.rpartition(".")[2].lower() if "." in base else ""
+
+
+def _group(name: str) -> str:
+    """Returns the name up to the first dot of its last part; a sidecar shares it."""
+    folder, slash, base = name.rpartition("/")
+    return folder + slash + base.partition(".")[0]
+
+
+def sort_listing(
+    found: Iterable[T], name_of: Callable[[T], str], file_of: Callable[[T], CatalogueFile]
+) -> Listing:
+    """Sorts the files of a catalogue into media, sidecars and others.
+
+    Args:
+        found: One item for each file. A folder's files come in the order of their names, so that a
+            sidecar comes right after its medium and no more than a few names are kept.
+        name_of: Returns an item's name relative to the catalogue.
+        file_of: Makes the file of an item.
+    """
+    files: list[CatalogueFile] = []
+    media = sidecars = 0
+    for _, group in groupby(found, lambda item: _group(name_of(item))):
+        items = list(group)
+        described: set[str] = set()
+        for item in items:
+            name = name_of(item)
+            if ending(name) != SIDECAR_ENDING:
+                described |= {name, name.rpartition(".")[0]}
+        for item in items:
+            name = name_of(item)
+            if ending(name) in MEDIA_ENDINGS:
+                media += 1
+            elif ending(name) == SIDECAR_ENDING and name.rpartition(".")[0] in described:
+                sidecars += 1
+            else:
+                files.append(file_of(item))
+    return Listing(tuple(sorted(files, key=lambda file: file.name)), media, sidecars)

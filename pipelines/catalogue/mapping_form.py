@@ -1,0 +1,154 @@
+"""The keys of a mapping that state how a table is written: dialect, dates and lists."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from schemas.catalogue import CONTRIBUTOR_SHARE
+from schemas.errors import InputError
+
+FORM_SECTIONS = ("csv", "dates", "lists")
+DATE_ORDERS = ("dmy", "mdy", "ymd", "excel-1900", "excel-1904")
+_CONTRADICTIONS = (frozenset({"dmy", "mdy"}), frozenset({"excel-1900", "excel-1904"}))
+_CSV_KEYS = ("encoding", "separator", "quote", "decimal")
+
+
+@dataclass(frozen=True)
+class TableForm:
+    """How a table is written, as far as the mapping states it; "" is not stated.
+
+    Attributes:
+        encoding: A name that Python knows, such as `cp1252`.
+        separator: The character between cells.
+        quote: The character around cells.
+        decimal: The character before a fraction.
+        dates: By our column, the orders its dates are in, of `DATE_ORDERS`.
+        lists: By our column, the texts that separate the items of a list.
+    """
+
+    encoding: str = ""
+    separator: str = ""
+    quote: str = ""
+    decimal: str = ""
+    dates: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    lists: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+NOTHING_STATED = TableForm()
+
+
+def parse_form(raw: dict[str, object], schema: pa.Schema, where: str) -> TableForm:
+    """Parses the sections `csv`, `dates` and `lists` of a table's mapping.
+
+    Raises:
+        InputError: If a key or value is unknown.
+    """
+    csv = _section(raw, "csv", where)
+    for key in csv:
+        if key not in _CSV_KEYS:
+            raise _unknown(f"{where}.csv.{key}", _CSV_KEYS)
+    texts = {key: _text(value, f"{where}.csv.{key}") for key, value in csv.items()}
+    if "encoding" in texts:
+        _check_encoding(texts["encoding"], f"{where}.csv.encoding")
+    for key in ("separator", "quote", "decimal"):
+        if len(texts.get(key, ".")) != 1:
+            raise InputError(
+                "The mapping requires one character here",
+                f"{where}.csv.{key} = {texts[key]!r}",
+                r"Write a tab as \t.",
+            )
+    return TableForm(
+        **texts,
+        dates=_parse_dates(_section(raw, "dates", where), schema, f"{where}.dates"),
+        lists=_parse_lists(_section(raw, "lists", where), schema, f"{where}.lists"),
+    )
+
+
+def _section(raw: dict[str, object], key: str, where: str) -> dict[str, object]:
+    value = raw.get(key, {})
+    if not isinstance(value, dict):
+        raise InputError(
+            "The mapping requires a TOML table here",
+            f"{where}.{key} = {value!r}",
+            f"Write [{where}.{key}].",
+        )
+    return value
+
+
+def _unknown(where: str, allowed: tuple[str, ...]) -> InputError:
+    return InputError(
+        "The mapping has an unknown key", where, f"Allowed here: {', '.join(allowed)}."
+    )
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise InputError("The mapping requires text here", f"{where} = {value!r}", "Use text.")
+    return value
+
+
+def _check_encoding(name: str, where: str) -> None:
+    try:
+        # Only an encoding of text: Python also has codecs such as `rot13`.
+        known = bool("a".encode(name)) and codecs.lookup(name) is not None
+    except (LookupError, UnicodeError):
+        known = False
+    if not known:
+        raise InputError(
+            "The mapping names an unknown encoding",
+            f"{where} = {name!r}",
+            "Use utf-8, utf-16, cp1252, mac-roman or another name that Python knows.",
+        )
+
+
+def _parse_dates(
+    raw: dict[str, object], schema: pa.Schema, where: str
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    columns = tuple(
+        field.name
+        for field in schema
+        if pa.types.is_date(field.type) or pa.types.is_timestamp(field.type)
+    )
+    result = []
+    for name, value in sorted(raw.items()):
+        if name not in columns:
+            raise _unknown(f"{where}.{name}", columns)
+        orders = value if isinstance(value, list) else [value]
+        bad = [order for order in orders if order not in DATE_ORDERS]
+        if bad or not orders:
+            raise InputError(
+                "The mapping has an unknown order of dates",
+                f"{where}.{name} = {value!r}",
+                f"Allowed: {', '.join(DATE_ORDERS)}, or a list of these.",
+            )
+        if any(len(pair & set(orders)) > 1 for pair in _CONTRADICTIONS):
+            raise InputError(
+                "The mapping states two orders that contradict each other",
+                f"{where}.{name} = {value!r}",
+                "Keep one.",
+            )
+        result.append((name, tuple(str(order) for order in orders)))
+    return tuple(result)
+
+
+def _parse_lists(
+    raw: dict[str, object], schema: pa.Schema, where: str
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    columns = tuple(field.name for field in schema if pa.types.is_list(field.type))
+    result = []
+    for name, value in sorted(raw.items()):
+        if name not in columns:
+            raise _unknown(f"{where}.{name}", columns)
+        marks = value if isinstance(value, list) and value else [value]
+        separators = tuple(_text(mark, f"{where}.{name}") for mark in marks)
+        if schema.field(name).type == pa.list_(CONTRIBUTOR_SHARE) and ":" in separators:
+            raise InputError(
+                "The shares of contributors cannot be separated by colons",
+                f"{where}.{name} = {value!r}",
+                "A colon stands before the basis points.",
+            )
+        result.append((name, separators))
+    return tuple(result)

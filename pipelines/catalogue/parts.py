@@ -1,0 +1,106 @@
+"""An opened catalogue: its tables, the parts in which they are read, and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pipelines.catalogue.account import ColumnCounts
+from pipelines.catalogue.dialect import Dialect
+from pipelines.catalogue.files import open_file, read_blocks
+from pipelines.catalogue.inventory import FileCounts
+from pipelines.catalogue.listing import CatalogueFile
+from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping
+from pipelines.catalogue.tables import TableFiles
+
+
+@dataclass(frozen=True)
+class TablePart:
+    """A part of a table: consecutive Parquet row groups, or a whole CSV or JSON file.
+
+    Attributes:
+        table: The table's name.
+        uri: A local path or s3:// address.
+        format: parquet, csv or jsonl.
+        index: Its position among the table's parts, from 0.
+        row_groups: The row groups to read; empty for other formats.
+        rows: How many rows it has, if that is known without reading it.
+        version: The file's version when the catalogue was opened; not part of its identity.
+        name: The file's name as locators give it, without the folder of its table.
+        columns: Pairs of our column and the file's, for all that are read.
+        partitions: Columns that the file's folders state, with the value for every row.
+        dialect: How a CSV file is written.
+    """
+
+    table: str
+    uri: str
+    format: str
+    index: int
+    row_groups: tuple[int, ...]
+    rows: int | None
+    version: str = field(compare=False)
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    partitions: tuple[tuple[str, str], ...]
+    dialect: Dialect
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A catalogue that has all required tables and columns.
+
+    Attributes:
+        uri: Its folder or s3:// prefix.
+        mapping: How its columns are mapped.
+        tables: Its files, by table.
+        all_parts: The parts of all tables.
+        files: What every file below the catalogue is.
+        columns: The columns of each table, read and not read.
+        matched_columns: Columns that are read under a name other than theirs, as pairs of
+            `assets.column` and the file's name.
+    """
+
+    uri: str
+    mapping: CatalogueMapping
+    tables: tuple[TableFiles, ...]
+    all_parts: tuple[TablePart, ...]
+    files: FileCounts
+    columns: tuple[tuple[str, ColumnCounts], ...]
+    matched_columns: tuple[tuple[str, str], ...]
+
+    @property
+    def ignored_columns(self) -> tuple[str, ...]:
+        """Returns the columns that are not read, as `assets.Column`."""
+        return tuple(f"{table}.{name}" for table, count in self.columns for name in count.unread)
+
+    def parts(self, table: str) -> list[TablePart]:
+        """Returns the parts of a table, in order; empty if an optional table is absent."""
+        return [part for part in self.all_parts if part.table == table]
+
+    @property
+    def rows(self) -> int | None:
+        """Returns how many assets the catalogue has, or None if its format does not tell."""
+        counts = [part.rows for part in self.parts("assets")]
+        return None if None in counts else sum(count or 0 for count in counts)
+
+    @cached_property
+    def digest(self) -> str:
+        """Returns the SHA-256 over the mapping and each table file's name, length and SHA-256.
+
+        Raises:
+            InputError: If a file cannot be read or has changed.
+        """
+        files = sorted((f for table in self.tables for f in table.files), key=lambda f: f.name)
+        lines = [f"{f.name}\0{f.size_bytes}\0{_sha256(f)}\n" for f in files]
+        source = self.mapping.source
+        lines.append(f"{MAPPING_FILE}\0{len(source)}\0{hashlib.sha256(source).hexdigest()}\n")
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _sha256(file: CatalogueFile) -> str:
+    sha256 = hashlib.sha256()
+    with open_file(file.uri, file.version) as stream:
+        for block in read_blocks(stream):
+            sha256.update(block)
+    return sha256.hexdigest()

@@ -1,0 +1,212 @@
+"""Every file below a catalogue is read, known to hold no rows, or named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.catalogue.inventory import FileCounts
+from pipelines.catalogue.listing import CatalogueFile, sort_listing
+from pipelines.catalogue.read import open_catalogue, read_table
+from pipelines.storage.columns import values_of
+from schemas.errors import InputError
+from tests.catalogue.catalogue_cases import QUICK, asset, csv_bytes, write_catalogue
+
+CONSENT = {"contributor_id": "c-1", "purpose": "all", "value": "allow", "given_at": "2024-01-01"}
+DENIAL = CONSENT | {"value": "deny", "given_at": "2026-01-01"}
+
+
+def _catalogue(folder: Path, files: dict[str, bytes]) -> Path:
+    write_catalogue(folder, [asset()], "csv")
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def _values(folder: Path) -> list[str]:
+    return values_of(read_table(open_catalogue(str(folder)), "consents")["value"], str)
+
+
+READ = [
+    "consents/year=2026/part.csv",
+    "consents/2026/03/part.csv",
+    "consents/region=EU/year=2026/part.CSV",
+    "consents.parquet/part.csv",
+    "consents.CSV",
+    "consents.tsv",
+    "consents (1).csv",
+    "consents_2026-03.csv",
+    "consents.2026-03.csv",
+    "consents 2026.csv",
+    "consents-2.csv",
+    "consents - Copy.csv",
+]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_denial_is_read_wherever_it_certainly_belongs(name: str, tmp_path: Path) -> None:
+    assert _values(_catalogue(tmp_path, {name: csv_bytes([DENIAL])})) == ["deny"]
+
+
+NAMED = [
+    *("consents-2.csv.gz", "consents-2.txt", "consents-2.json", "consents-2.xls", "consents-2.zip"),
+    *("Consents-2.csv", "CONSENTS-2.CSV", "consents (1).csv", "consents-1 (1).csv"),
+    *("consents_2026.csv", "consents/part.csv", "consents/old/part.csv", "consents.csv/part.csv"),
+    *("Consents/part.csv", "consents-old/part.csv", "more/consents.csv", "consents.json"),
+    *("optouts.csv", "withdrawals.txt", "notes.pdf", "README.md", "denied", "media/consents.csv"),
+    *("_consents.csv", ".consents.csv", "consents/_part.csv", "._consents.csv", "old.toml"),
+    *("~$consents.xlsx", "media/1.xmp", "consents.xmp", "consents.parquet", "_delta_log/0.json"),
+]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_file_that_may_be_a_second_one_is_named(name: str, tmp_path: Path) -> None:
+    files = {"consents-1.csv": csv_bytes([CONSENT]), name: csv_bytes([DENIAL])}
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(_catalogue(tmp_path, files)))
+    assert name in str(caught.value)
+
+
+STEMS = st.sampled_from(["consents", "Consents", "consent", "opt-outs", "denials", "c"])
+MIDDLES = st.text("abc-_. ()0123", max_size=5)
+ENDINGS = st.sampled_from(
+    ["csv", "CSV", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "csv.gz", "csv.bak", "dat"]
+)
+FOLDERS = st.sampled_from(
+    ["", "consents/", "consents/year=2026/", "consents/2026/", "consents/old/", "x/", "a/consents/"]
+)
+
+
+@QUICK
+@given(folder=FOLDERS, stem=STEMS, middle=MIDDLES, ending=ENDINGS)
+def test_no_name_hides_a_denial(
+    folder: str, stem: str, middle: str, ending: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever a second file is called, its denial is read or it is named."""
+    name = f"{folder}{stem}{middle}.{ending}".replace("/.", "/x.")
+    root = _catalogue(tmp_path_factory.mktemp("c"), {name: csv_bytes([DENIAL])})
+    try:
+        values = _values(root)
+    except InputError as error:
+        assert name.rpartition("/")[2] in str(error)
+    else:
+        assert values == ["deny"]
+
+
+HARMLESS = {
+    "media/1.jpg": b"x",
+    "media/1.xmp": b"<x/>",
+    "media/2.JPG": b"x",
+    "media/2.JPG.xmp": b"<x/>",
+    "deal.toml": b'deal_id = "x"\n',
+    "ours.toml": b"[mapping.assets]\n",
+    ".DS_Store": b"x",
+    "consents/_SUCCESS": b"",
+    "consents/.part.csv.crc": b"crc",
+    "._assets.csv": b"\x00\x05\x16\x07rest",
+    "nothing.txt": b"",
+    "out/acme/v0001/agency/run.json": b"{}",
+    "out/acme/v0001/delivery/MANIFEST.json": b"{}",
+    "out/agency/features/a.parquet": b"x",
+}
+
+
+def test_files_without_rows_are_counted(tmp_path: Path) -> None:
+    files = {**HARMLESS, "consents/part.csv": csv_bytes([DENIAL])}
+    counted = open_catalogue(str(_catalogue(tmp_path, files))).files
+    tables = (("assets", 1), ("contributors", 1), ("consents", 1))
+    assert counted == FileCounts(tables, media=2, sidecars=2, other=10, ignored=())
+    assert counted.total == sum(1 for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_file_that_an_asset_names_is_a_medium(tmp_path: Path) -> None:
+    _catalogue(tmp_path, {"blobs/ab12": b"x"})
+    with pytest.raises(InputError, match="blobs/ab12"):
+        open_catalogue(str(tmp_path))
+    (tmp_path / "assets.csv").write_bytes(csv_bytes([asset(media_uri="./blobs/ab12")]))
+    assert open_catalogue(str(tmp_path)).files.media == 1
+
+
+def test_the_mapping_states_which_file_is_which(tmp_path: Path) -> None:
+    files = {
+        "Opt-outs (Q1).txt": csv_bytes([DENIAL]),
+        "more/opt-outs.jsonl": b'{"contributor_id":"c-2","purpose":"all","value":"deny",'
+        b'"given_at":"2026-01-01"}\n',
+        "notes/a.pdf": b"x",
+        "mapping.toml": b'[mapping.consents]\nfiles = ["Opt-outs*.txt", "more/*"]\n'
+        b'[files]\nignore = ["notes/*"]\n',
+    }
+    catalogue = open_catalogue(str(_catalogue(tmp_path, files)))
+    assert read_table(catalogue, "consents")["contributor_id"].to_pylist() == ["c-1", "c-2"]
+    assert catalogue.files.ignored == ("notes/a.pdf",)
+    (tmp_path / "consents.csv").write_bytes(csv_bytes([CONSENT]))
+    with pytest.raises(InputError, match=r"consents\.csv"):
+        open_catalogue(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('[mapping.consents]\nfiles = ["optout.csv"]', "that is not there"),
+        ('[mapping.consents]\nfiles = ["notes.pdf"]', "unsupported format"),
+        ('[mapping.consents]\nfiles = "x"', "a list of names"),
+        ('[files]\nignored = ["x"]', "unknown key"),
+    ],
+)
+def test_an_invalid_statement_about_files_is_refused(text: str, why: str, tmp_path: Path) -> None:
+    _catalogue(tmp_path, {"notes.pdf": b"x", "mapping.toml": text.encode()})
+    with pytest.raises(InputError, match=why):
+        open_catalogue(str(tmp_path))
+
+
+def test_partitions_are_columns(tmp_path: Path) -> None:
+    row = {name: value for name, value in DENIAL.items() if name != "contributor_id"}
+    files = {
+        "consents/contributor_id=c-1/part.csv": csv_bytes([row]),
+        "consents/contributor_id=Jos%C3%A9/part.csv": csv_bytes([row]),
+    }
+    table = read_table(open_catalogue(str(_catalogue(tmp_path, files))), "consents")
+    assert sorted(values_of(table["contributor_id"], str)) == ["José", "c-1"]
+    files = {"consents/contributor_id=c-1/part.csv": csv_bytes([DENIAL])}
+    with pytest.raises(InputError, match="in the name of its folder"):
+        open_catalogue(str(_catalogue(tmp_path, files)))
+
+
+def test_a_folder_behind_a_link_is_read_and_a_circle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "part.csv").write_bytes(csv_bytes([DENIAL]))
+    root = _catalogue(tmp_path / "c", {})
+    (root / "consents").symlink_to(tmp_path / "elsewhere")
+    assert _values(root) == ["deny"]
+    (root / "again").symlink_to(root)
+    with pytest.raises(InputError, match="contains itself"):
+        open_catalogue(str(root))
+
+
+def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    root = _catalogue(tmp_path, {})
+    (root / "consents-2.csv").symlink_to(tmp_path / "nothing")
+    with pytest.raises(InputError, match=r"consents-2\.csv"):
+        open_catalogue(str(root))
+
+
+NAMES = st.lists(
+    st.tuples(
+        st.sampled_from(["", "m/", "m/n/"]),
+        st.sampled_from(["1", "2", "2.b"]),
+        st.sampled_from(["jpg", "JPG", "xmp", "jpg.xmp", "csv"]),
+    ).map(lambda parts: f"{parts[0]}{parts[1]}.{parts[2]}"),
+    unique=True,
+)
+
+
+@given(names=NAMES)
+def test_every_name_is_counted_once(names: list[str]) -> None:
+    found = sort_listing(sorted(names), str, lambda name: CatalogueFile(name, name, 1, ""))
+    assert len(found.files) + found.media + found.sidecars == len(names)
+    for file in found.files:
+        assert file.name.endswith((".csv", ".xmp"))
