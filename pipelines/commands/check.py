@@ -10,7 +10,15 @@ from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.outcome import merge_summaries, stop_error
 from pipelines.catalogue.read import open_catalogue, read_batches
 from pipelines.catalogue.suite import check_divert, load_suite
-from pipelines.commands.common import add_deal_options, add_general_options, consoles, print_json
+from pipelines.commands.common import (
+    add_as_of_option,
+    add_deal_options,
+    add_general_options,
+    consoles,
+    parse_as_of,
+    print_json,
+)
+from pipelines.report.defaults import screen_catalogue, show_defaults, strict_defaults
 from pipelines.run.prepare import resolve_models
 from schemas.deal import load_deal
 
@@ -23,6 +31,7 @@ examples:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     add_deal_options(parser)
+    add_as_of_option(parser)
     add_general_options(parser)
 
 
@@ -51,11 +60,15 @@ def run(options: argparse.Namespace) -> int:
         "diverted": summary.diverted,
         "ignored_columns": list(catalogue.ignored_columns),
     }
+    as_of_us = round(parse_as_of(options.as_of).timestamp() * 1_000_000)
+    defaults = strict_defaults(deal, screen_catalogue(catalogue, deal, as_of_us))
     if options.json:
-        print_json({"deal_id": deal.deal_id, **counts})
+        listed = [item.to_json() for item in defaults]
+        print_json({"deal_id": deal.deal_id, **counts, "strict_defaults": listed})
         return 0
     results.print(f"OK: deal {deal.deal_id} and catalogue {catalogue.uri}", soft_wrap=True)
     for name, value in counts.items():
         shown = f"{value:,}" if isinstance(value, int) else ", ".join(value) or "none"
         results.print(f"  {name.replace('_', ' '):<16} {shown}", highlight=False, soft_wrap=True)
+    show_defaults(results, defaults)
     return 0
