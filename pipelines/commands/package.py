@@ -19,13 +19,15 @@ from pipelines.commands.common import (
     parse_as_of,
     print_json,
 )
+from pipelines.report.defaults import show_defaults, strict_defaults
 from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.undelivered import show_undelivered, undelivered_json
 from pipelines.run.job import Job
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
-from pipelines.run.undelivered import UndeliveredError
+from pipelines.run.undelivered import UndeliveredError, look_back
 from pipelines.steps.package import PackageResult, package
+from pipelines.steps.retry import retry_failed_assets
 from pipelines.steps.runner import check_engine
 
 EXAMPLES = """\
@@ -79,12 +81,14 @@ def run(options: argparse.Namespace) -> int:
             key=options.key,
             roots=tuple(options.allow_root),
             hosts=tuple(options.allow_host),
+            user_agent=options.user_agent,
+            requests_per_minute=options.requests_per_minute,
             workers=options.workers,
             debug=options.debug,
             beam_options=tuple(options.beam),
             progress_path=str(path),
         )
-        prepared = prepare_job(request)
+        prepared = retry_failed_assets(prepare_job(request))
         if prepared.version.complete:
             prepared.store.delete_prefix(prepared.job.work)  # where the run was cut off at its end
             return _say_complete(prepared, options.json, results)
@@ -92,10 +96,15 @@ def run(options: argparse.Namespace) -> int:
             packaged = package_with_progress(
                 prepared, path, progress, options.quiet, options.take_over
             )
+    decisions = f"{prepared.job.agency}/decisions"
+    counts = look_back(prepared.store, decisions, packaged.steps)
+    defaults = strict_defaults(prepared.job.deal, counts)
     if options.json:
-        print_json(packaged_json(prepared.job, packaged))
+        listed = [item.to_json() for item in defaults]
+        print_json({**packaged_json(prepared.job, packaged), "strict_defaults": listed})
     else:
         show_packaged(results, prepared.job, packaged)
+        show_defaults(results, defaults)
     return 0
 
 
@@ -120,9 +129,12 @@ def showing_undelivered(job: Job, console: Console, as_json: bool) -> Iterator[N
     try:
         yield
     except UndeliveredError as error:
+        defaults = strict_defaults(job.deal, error.undelivered)
         if as_json:
-            print_json(undelivered_json(job, error))
+            listed = [item.to_json() for item in defaults]
+            print_json({**undelivered_json(job, error), "strict_defaults": listed})
         else:
+            show_defaults(console, defaults)
             show_undelivered(console, job.deal, error.undelivered)
         raise
 

@@ -1,0 +1,157 @@
+"""Names strict defaults of a deal that refuse a large share of a catalogue.
+
+Every default is the strict one, so a column that no real catalogue has may refuse everything. Such
+a default must say so itself: what is absent, how many assets it refuses alone, and which deal key
+accepts them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from pipelines.catalogue.read import Catalogue, read_batches, read_table
+from pipelines.report.reference import DEAL_KEY_MEANINGS
+from pipelines.rights.rules.reasons import REASONS
+from pipelines.rights.rules.screen import build_rights_index, reasons_of, screen_batch
+from pipelines.run.counts import StepCounts
+from pipelines.run.undelivered import Undelivered
+from schemas.deal import Deal, parse_deal
+from schemas.deal_keys import allowed_values, deal_value, toml_text
+from schemas.reasons import Stage
+
+#: A rule that refuses at least this share of the assets alone is named, or one that refuses all.
+LARGE_SHARE = 0.1
+
+# Reasons for which a value is not given at all, with what is not given.
+_ABSENT = {
+    "people.unknown_count": "assets.people_count",
+    "property.unknown": "assets.property",
+    "source.unstated": "assets.digital_source_type",
+}
+_DEFAULTS = parse_deal(
+    """
+    deal_id = "defaults"
+    buyer = "nobody"
+    purposes = ["train_gen"]
+    territory = ["WORLD"]
+    starts = 2026-01-01
+    ends = 2027-01-01
+    price = { pool = "0.00", currency = "USD" }
+    """,
+    "defaults",
+)
+
+
+@dataclass(frozen=True)
+class StrictDefault:
+    """A default of the deal that refuses many assets.
+
+    Attributes:
+        reason: The reason that it gives.
+        key: The deal's key.
+        value: Its value, which is the default.
+        accepting: Its other values.
+        absent: The column that no asset has a value in, or "".
+        assets: How many assets were refused for the reason.
+        alone: How many of them for no other reason.
+        of: How many assets were screened.
+    """
+
+    reason: str
+    key: str
+    value: str
+    accepting: tuple[str, ...]
+    absent: str
+    assets: int
+    alone: int
+    of: int
+
+    def line(self) -> str:
+        """Returns the default as one line for people."""
+        what = f"no asset has {self.absent}" if self.absent else REASONS[self.reason].sentence
+        values = " or ".join(toml_text(value) for value in self.accepting)
+        return (
+            f"{self.reason}: {what.rstrip('.')}. {self.assets:,} of {self.of:,} assets refused, "
+            f"{self.alone:,} by this alone. {self.key} = {toml_text(self.value)} is the default; "
+            f"{values} lets through: {DEAL_KEY_MEANINGS[self.key]}."
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Returns the default as JSON."""
+        return {**vars(self), "accepting": list(self.accepting), "line": self.line()}
+
+
+def strict_defaults(deal: Deal, counts: Undelivered) -> list[StrictDefault]:
+    """Returns the deal's strict defaults that refuse a large share of the screened assets.
+
+    Args:
+        deal: The deal.
+        counts: The counts of screening, with the assets that each rule refused alone.
+    """
+    screened = counts.steps.get("screen", StepCounts())
+    alone = counts.alone or Counter()
+    found = list(_large(deal, screened, alone))
+    return sorted(found, key=lambda item: (-item.alone, -item.assets, item.reason))
+
+
+def _large(deal: Deal, screened: StepCounts, alone: Counter[str]) -> Iterator[StrictDefault]:
+    for code, assets in screened.refused.items():
+        is_large = assets == screened.entered or alone[code] >= LARGE_SHARE * screened.entered
+        info = REASONS[code]
+        if info.stage is not Stage.SCREEN or not is_large or code.startswith("consent."):
+            continue
+        for key in info.governed_by:
+            value = deal_value(deal, key)
+            others = tuple(word for word in allowed_values(key) if word != value)
+            if key.startswith("rights.") and others and value == deal_value(_DEFAULTS, key):
+                absent = _ABSENT.get(code, "") if assets == screened.entered else ""
+                yield StrictDefault(
+                    code, key, str(value), others, absent, assets, alone[code], screened.entered
+                )
+
+
+def screen_catalogue(catalogue: Catalogue, deal: Deal, as_of_us: int) -> Undelivered:
+    """Screens a whole catalogue and returns the counts; nothing is fetched or written.
+
+    Args:
+        catalogue: The catalogue, whose tables were checked.
+        deal: The deal.
+        as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
+    """
+    contributors, consents, releases = (
+        read_table(catalogue, name) for name in ("contributors", "consents", "releases")
+    )
+    index = build_rights_index(contributors, consents, releases, deal, as_of_us)
+    masks: Counter[int] = Counter()
+    for part in catalogue.parts("assets"):
+        for batch in read_batches(part, catalogue.mapping):
+            repeated = np.zeros(len(batch.table), np.bool_)
+            found, sizes = np.unique(
+                screen_batch(batch.table, index, deal, repeated), return_counts=True
+            )
+            masks.update(dict(zip(found.tolist(), sizes.tolist(), strict=True)))
+    return _counts_of(masks)
+
+
+def _counts_of(masks: Counter[int]) -> Undelivered:
+    screened, alone = StepCounts(entered=masks.total(), passed=masks[0]), Counter[str]()
+    for mask, size in masks.items():
+        reasons = reasons_of(mask)
+        if reasons:
+            screened.refused_assets += size
+            screened.refused.update(dict.fromkeys(reasons, size))
+        if len(reasons) == 1:
+            alone[reasons[0]] += size
+    return Undelivered({"screen": screened}, alone)
+
+
+def show_defaults(console: Console, defaults: Iterable[StrictDefault]) -> None:
+    """Prints each default."""
+    for item in defaults:
+        console.print(Text(f"Strict default: {item.line()}"))

@@ -1,0 +1,91 @@
+"""Finds failed assets of complete versions that can be read now, and makes their run a new one.
+
+The digest of the catalogue's tables does not change when a damaged or missing file is put right.
+So before a run that is complete is called that, the assets that failed for their media in any of
+its versions are read again. Those that can be read, with their digests, become part of the run's
+identity: the same files lead to the same version again, and others to the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.catalogue.read import read_batches
+from pipelines.features.assets import UnitFeatures, fetch_asset
+from pipelines.fetch.origin_files import OriginFileCache
+from pipelines.rights.cleared_rights import add_cleared_rights
+from pipelines.run.job import Job
+from pipelines.run.prepare import PreparedJob
+from pipelines.run.versions import find_version, versions_of
+from pipelines.steps.screen import load_index
+from pipelines.storage.columns import rows_of, values_of
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet
+from schemas import layout
+from schemas.canonical import canonical_json
+from schemas.reasons import Outcome, Reason, Stage
+from schemas.unit import ClearedRow
+
+
+def retry_failed_assets(prepared: PreparedJob) -> PreparedJob:
+    """Returns a complete run as it is, or the run that includes files which can be read now.
+
+    Args:
+        prepared: A run. One that is not complete reads every file anyway.
+    """
+    if not prepared.version.complete:
+        return prepared
+    job = prepared.job
+    failed = _failed_assets(prepared.store, job)
+    readable = dict(_readable(job, failed)) if failed else {}
+    if not readable:
+        return prepared
+    retry = hashlib.sha256(canonical_json(dict(sorted(readable.items())))).hexdigest()
+    changed = replace(job, retry=retry)
+    version = find_version(prepared.store, job.deal, changed.run_id)
+    return replace(prepared, job=replace(changed, version=version.name), version=version)
+
+
+def _failed_assets(store: Store, job: Job) -> dict[str, str]:
+    """Returns why assets failed for their media in any of the run's versions, by asset id."""
+    failed: dict[str, str] = {}
+    for version in versions_of(store, job.deal, job.first_run_id):
+        prefix = f"{layout.agency_prefix(job.deal.deal_id, version)}/dead_letters"
+        for found in store.list(prefix):
+            table = read_parquet(store, found.key, ["asset_id", "stage", "reason"])
+            enriched = table.filter(pc.equal(table["stage"], pa.scalar(Stage.ENRICH.value)))
+            ids, reasons = (values_of(enriched[name], str) for name in ("asset_id", "reason"))
+            failed.update(zip(ids, reasons, strict=True))
+    return failed
+
+
+def _readable(job: Job, failed: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yields the failed assets that can be read now, with the digests of their media."""
+    index = load_index(job)
+    wanted = pa.array(sorted(failed), pa.string())
+    for part in job.catalogue.parts("assets"):
+        for batch in read_batches(part, job.catalogue.mapping):
+            found = batch.table.filter(pc.is_in(batch.table["asset_id"], wanted))
+            if len(found):
+                cleared = add_cleared_rights(found, index, job.deal)
+                for row in rows_of(cleared, ClearedRow):
+                    twice = failed[row["asset_id"]] == Reason.MEDIA_CHANGED
+                    digest = _digest_of(row, job, readings=2 if twice else 1)
+                    if digest:
+                        yield row["asset_id"], digest
+
+
+def _digest_of(row: ClearedRow, job: Job, readings: int) -> str:
+    """Returns the digest of an asset's media; "" if it cannot be read, or differs each time."""
+    digests = set()
+    for _ in range(readings):
+        item = fetch_asset(row, job, UnitFeatures({}, {}, {}, {}, {}), OriginFileCache())
+        if item.decision is not None and item.decision.outcome is Outcome.FAILED:
+            return ""
+        digests.add(item.digest)
+    return digests.pop() if len(digests) == 1 else ""
