@@ -74,39 +74,26 @@ def run(options: argparse.Namespace) -> int:
             name: count for name, count in judgement.other_references.items() if count
         },
     }
-<<<<<<< HEAD
     failed = unreadable + summary.diverted
     rows = {"assets": TableCount(summary.rows - summary.diverted, failed, blank), **checks.rows}
     reading = Reading(catalogue.files, catalogue.columns, rows)
-||||||| e01969d
-=======
     as_of_us = round(parse_as_of(options.as_of).timestamp() * 1_000_000)
     defaults = strict_defaults(deal, screen_catalogue(catalogue, deal, as_of_us))
->>>>>>> b5
     if options.json:
-<<<<<<< HEAD
-        print_json({"deal_id": deal.deal_id, **counts, "reading": reading.to_json()})
-||||||| e01969d
-        print_json({"deal_id": deal.deal_id, **counts})
-=======
         listed = [item.to_json() for item in defaults]
-        print_json({"deal_id": deal.deal_id, **counts, "strict_defaults": listed})
->>>>>>> b5
+        more = {"reading": reading.to_json(), "strict_defaults": listed}
+        print_json({"deal_id": deal.deal_id, **counts, **more})
         return 0
     results.print(f"OK: deal {deal.deal_id} and catalogue {catalogue.uri}", soft_wrap=True)
     for name, value in counts.items():
         shown = _shown(value)
         results.print(f"  {name.replace('_', ' '):<16} {shown}", highlight=False, soft_wrap=True)
-<<<<<<< HEAD
     for name, text in reading.lines():
         results.print(f"  {name:<16} {text}", markup=False, highlight=False, soft_wrap=True)
     for ours, theirs in catalogue.matched_columns:
         text = f"{ours} is read from {theirs!r}"
         results.print(f"  {'column':<16} {text}", markup=False, highlight=False, soft_wrap=True)
-||||||| e01969d
-=======
     show_defaults(results, defaults)
->>>>>>> b5
     return 0
 
 
