@@ -105,7 +105,10 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
     read_small_tables(catalogue)
-    trust = load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists])
+    trust = load_trust_lists(
+        [Path(path).absolute() for path in deal.sources.trust_lists],
+        denial_phrases=deal.rights.denial_phrases,
+    )
     models = resolve_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4

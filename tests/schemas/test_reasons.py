@@ -46,6 +46,7 @@ def test_a_reason_says_what_where_and_what_to_do(code: str) -> None:
 
 # Where files and servers say something.
 SIGNALS = {"XMP", "EXIF", "IIM", "C2PA", "HTTP headers", "robots.txt", "tdmrep.json", "RSL"}
+SIGNALS |= {"file contents", "face regions", "UsageTerms", "ModelAge"}
 
 
 def test_the_source_of_a_reason_is_a_column_or_a_signal_that_exists() -> None:
@@ -55,7 +56,10 @@ def test_the_source_of_a_reason_is_a_column_or_a_signal_that_exists() -> None:
     for code, info in REASONS.items():
         table = ""
         for part in info.source.split(", "):
-            if part.startswith(("select.", "plus:", "Iptc4xmpExt:")) or part in SIGNALS:
+            if (
+                part.startswith(("select.", "plus:", "Iptc4xmpExt:", "cc:", "xmpRights:"))
+                or part in SIGNALS
+            ):
                 continue
             table, name = part.split(".") if "." in part else (table or part, part)
             known = part in TABLES or f"{table}.{name}" in names or name == "grant_*"

@@ -1,0 +1,1 @@
+"""The shared field cases, with the outcome that each must have."""
