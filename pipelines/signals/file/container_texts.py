@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pipelines.signals.file.container_mp4 import mp4_boxes
@@ -17,7 +18,7 @@ from pipelines.signals.file.metadata_blocks import (
     file_fault,
     inflate,
 )
-from pipelines.signals.file.text_fields import TextField, decode_text
+from pipelines.signals.file.text_fields import TextField, decode_text, other_decodings
 from schemas.signal import ReadingFault, raw_sha256
 
 _COM = 0xFE
@@ -30,6 +31,8 @@ _PROSE_KEYS = frozenset("title description keywords subject".split())
 _MP4_RIGHTS = frozenset((b"cprt", b"\xa9cpy", b"\xa9lic", b"\xa9dis", b"rtng"))
 _MP4_TOOLS = frozenset((b"\xa9too", b"\xa9swr", b"\xa9enc", b"\xa9mak", b"\xa9mod", b"\xa9ART"))
 _MP4_NOTES = frozenset((b"\xa9cmt", b"\xa9inf", b"\xa9req", b"----"))
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_3GPP_TEXTS = frozenset(b"cprt titl dscp auth perf gnre albm kywd".split())
 _MAX_MP4_TEXT_BYTES = 4 << 20
 
 Found = TextField | MetadataBlock | ReadingFault
@@ -61,8 +64,11 @@ def _jpeg_comments(data: bytes) -> Iterator[Found]:
             if segment.marker == _COM and segment.start not in read:
                 read.add(segment.start)
                 raw = data[segment.start : segment.end]
+                text, others = decode_text(raw), other_decodings(raw)
+                digest = raw_sha256(raw)
                 yield TextField(
-                    "Comment", "JPEG COM", decode_text(raw), TextRole.NOTE, raw_sha256(raw), True
+                    *("Comment", "JPEG COM", text, TextRole.NOTE, digest, True),
+                    other_readings=others,
                 )
 
 
@@ -87,7 +93,8 @@ def _png_texts(data: bytes) -> Iterator[Found]:
         text = decode_text(raw)
         if any(mark in text for mark in _XMP_MARKS) and "<" in text:
             yield MetadataBlock(BlockKind.XMP, f"{where} {key}", raw)
-        yield TextField(key, f"{where} {key}", text, _role_of_key(key), raw_sha256(raw), True)
+        role, digest, others = _role_of_key(key), raw_sha256(raw), other_decodings(raw)
+        yield TextField(key, f"{where} {key}", text, role, digest, True, other_readings=others)
 
 
 def _png_text(data: bytes, kind: bytes, body: int, end: int, max_bytes: int) -> bytes | None:
@@ -130,7 +137,8 @@ def _mp4_texts(data: bytes) -> Iterator[Found]:
             yield file_fault(where, f"a text of {len(raw)} bytes is not read", raw)
             continue
         role = _mp4_role(box.kind, key)
-        yield TextField(key, where, _mp4_text(raw), role, raw_sha256(raw), role is TextRole.RIGHTS)
+        text, is_kept = _mp4_text(box.kind, raw), role is TextRole.RIGHTS
+        yield TextField(key, where, text, role, raw_sha256(raw), is_kept)
 
 
 def _metadata_keys(raw: bytes) -> list[str]:
@@ -146,12 +154,20 @@ def _metadata_keys(raw: bytes) -> list[str]:
     return keys
 
 
-def _mp4_text(raw: bytes) -> str:
+def _mp4_text(kind: bytes, raw: bytes) -> str:
     """The text in a box, without the numbers before it."""
-    at = raw.find(b"data")
-    body = raw[at + 12 :] if 0 <= at <= 200 else raw
+    if raw[4:8] == b"data":  # iTunes': type, country, text
+        body = raw[16:]
+    elif kind == b"----":  # iTunes' own names: boxes of name space, name and text
+        body = raw.replace(b"\0", b" ")
+    elif kind[:1] == b"\xa9" and int.from_bytes(raw[:2]) <= len(raw) - 4:
+        body = raw[4:]  # QuickTime's: length, language, text
+    elif kind in _3GPP_TEXTS and raw[:4] == bytes(4):
+        body = raw[6:]  # version, language, text
+    else:
+        body = raw
     text = decode_text(body)
-    return "".join(char if char.isprintable() or char.isspace() else " " for char in text)
+    return _CONTROLS.sub(" ", text)
 
 
 def _mp4_role(kind: bytes, key: str) -> TextRole:

@@ -6,7 +6,7 @@ from pipelines.signals.file.container_tiff import read_tiff
 from pipelines.signals.file.exif_iim import iim_data_sets
 from pipelines.signals.file.generators import TextRole
 from pipelines.signals.file.metadata_blocks import MetadataBlock
-from pipelines.signals.file.text_fields import TextField, decode_text
+from pipelines.signals.file.text_fields import TextField, decode_text, other_decodings
 from schemas.signal import raw_sha256
 
 _MAX_TEXT_BYTES = 4 << 20
@@ -54,27 +54,34 @@ def exif_texts(block: MetadataBlock) -> list[TextField]:
     fields = []
     for tag, raw in found.texts:
         name, role, is_kept = _EXIF_FIELDS[tag]
-        text = _exif_text(tag, raw)
+        where = f"EXIF {name}, {block.where}"
+        text, *others = _exif_readings(tag, raw)
+        digest = raw_sha256(raw)
         fields.append(
-            TextField(name, f"EXIF {name}, {block.where}", text, role, raw_sha256(raw), is_kept)
+            TextField(name, where, text, role, digest, is_kept, other_readings=tuple(others))
         )
     return fields
 
 
-def _exif_text(tag: int, raw: bytes) -> str:
+def _exif_readings(tag: int, raw: bytes) -> tuple[str, ...]:
+    """The likeliest text first, and what it may be in other encodings."""
     if tag in _XP_TAGS:
-        return raw.decode("utf-16-le", "replace")
+        return raw.decode("utf-16-le", "replace"), raw.decode("utf-16-be", "replace")
     if tag != _USER_COMMENT:
-        return decode_text(raw)
+        return decode_text(raw), *other_decodings(raw)
     code, body = raw[:8], raw[8:]
     if code.startswith(b"UNICODE"):
         # Its byte order is the camera's, not always the structure's.
-        marked = body[:2] in (b"\xff\xfe", b"\xfe\xff")
-        big = body[::2].count(0) >= body[1::2].count(0)
-        return body.decode("utf-16" if marked else "utf-16-be" if big else "utf-16-le", "replace")
+        if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return (body.decode("utf-16", "replace"),)
+        orders = ("utf-16-le", "utf-16-be")
+        if body[::2].count(0) > body[1::2].count(0):
+            orders = ("utf-16-be", "utf-16-le")
+        return tuple(body.decode(order, "replace") for order in orders)
     if code.startswith(b"JIS"):
-        return body.decode("iso2022_jp", "replace")
-    return decode_text(body if code.startswith(b"ASCII") or not code.strip(b"\0") else raw)
+        return body.decode("iso2022_jp", "replace"), *other_decodings(body)
+    plain = body if code.startswith(b"ASCII") or not code.strip(b"\0") else raw
+    return decode_text(plain), *other_decodings(plain)
 
 
 def iim_texts(block: MetadataBlock) -> list[TextField]:
@@ -85,5 +92,7 @@ def iim_texts(block: MetadataBlock) -> list[TextField]:
             continue
         name, role, is_kept = _IIM_FIELDS.get(number, ("", TextRole.PROSE, False))
         where = f"IIM {record}:{number}, {block.where}"
-        fields.append(TextField(name, where, decode_text(value), role, raw_sha256(value), is_kept))
+        text, others = decode_text(value), other_decodings(value)
+        digest = raw_sha256(value)
+        fields.append(TextField(name, where, text, role, digest, is_kept, other_readings=others))
     return fields

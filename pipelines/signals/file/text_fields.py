@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ _MAX_TEXT_CHARS = 1 << 20
 _MAX_KEPT_CHARS = 1000
 # PLUS's code where no reader of XMP looks, such as a compressed text.
 _PROHIBITION = re.compile(r"DMI-PROHIBITED[A-Z-]*")
+_CODE_PAGES = (
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "mac_roman"),
+    *("cp932", "gb18030", "big5", "cp949", "euc_jp", "iso2022_jp"),
+)
 # Longer words are data in base64, not language.
 _MIN_CHARS_PER_SPACE = 200
 
@@ -40,6 +45,7 @@ class TextField:
         sha256: Digest of the bytes it was read from, hex.
         is_kept: Whether it is evidence even if it refuses nothing.
         is_xmp: Whether PLUS codes in it are read elsewhere.
+        other_readings: What it may say in other encodings; searched for refusals alone.
     """
 
     key: str
@@ -49,6 +55,7 @@ class TextField:
     sha256: str
     is_kept: bool = False
     is_xmp: bool = False
+    other_readings: tuple[str, ...] = ()
 
 
 def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
@@ -77,7 +84,9 @@ def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
     licences = licences_in_words(text) if is_rights_field else licences_by_address(text)
     claims += [FileAssertion(AssertionKind.LICENCE, code, field.where, digest) for code in licences]
     stray = None if field.is_xmp else _PROHIBITION.search(text)
-    denial = stray[0] if stray else find_denial(text, is_rights_field, phrases)
+    denial = stray[0] if stray else None
+    for reading in (text, *field.other_readings):
+        denial = denial or find_denial(reading, is_rights_field, phrases)
     if denial is None:
         return Reading(claims=tuple(claims))
     said = printable(f"{text} [{denial}]" if len(text) > 200 else text)
@@ -89,7 +98,22 @@ def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
 
 
 def _is_data(text: str) -> bool:
-    return len(text) > 2000 and len(text) > _MIN_CHARS_PER_SPACE * (1 + len(text[:20_000].split()))
+    sample = text[:20_000]
+    is_long_worded = len(sample) > _MIN_CHARS_PER_SPACE * (1 + len(sample.split()))
+    return len(sample) > 2000 and is_long_worded and sample.isascii()
+
+
+def other_decodings(raw: bytes) -> tuple[str, ...]:
+    """A text that is not UTF-8 in every code page that it may be in."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        texts = []
+        for encoding in _CODE_PAGES:
+            with contextlib.suppress(UnicodeDecodeError):
+                texts.append(raw.decode(encoding))
+        return tuple(dict.fromkeys(texts))
+    return ()
 
 
 def decode_text(raw: bytes) -> str:

@@ -124,7 +124,7 @@ def _in_webp(data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _in_mp4(data: bytes) -> Iterator[tuple[str, str]]:
-    tracks = 0
+    tracks = reached = 0
     for box in mp4_boxes(data):
         if box.kind == b"hdlr" and box.parents[-2:] == (b"trak", b"mdia"):
             tracks += data[box.start + 8 : box.start + 12] in _PICTURE_HANDLERS
@@ -135,10 +135,12 @@ def _in_mp4(data: bytes) -> Iterator[tuple[str, str]]:
                 name = box.kind.decode("latin-1")
                 yield f"bytes of no known kind at byte {box.start - 8}", printable(f"MP4 {name!r}")
             return
+        reached = box.end
         if box.kind in (b"free", b"skip", b"wide", b"uuid"):
             found = _STARTS.search(data, box.start, box.end)
             if found and _C2PA not in data[box.start : box.start + 200]:
                 where = f"MP4 {box.kind.decode()}"
                 yield f"a file that starts at byte {found.start()}", where
+    yield from _behind(data, reached, "MP4")
     if tracks > 1:
         yield f"{tracks} tracks of pictures", "MP4 moov/trak"
