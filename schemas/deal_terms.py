@@ -60,6 +60,10 @@ class RightsTerms(DealSection):
     # must also be one.
     witness: Literal["independent", "required", "any"] = "independent"
     copyright_conflicts: _RefuseOrAccept = "refuse"
+    # Pictures, films and bytes in a file that nothing looks at, such as what stands behind its end.
+    unjudged_content: _RefuseOrAccept = "refuse"
+    # Deny in a file's plain text, besides the built-in words (docs/signals.md).
+    denial_phrases: list[Keyword] = []
 
 
 class Agreement(DealSection):

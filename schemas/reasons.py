@@ -182,6 +182,13 @@ class Reason(StrEnum):
         'Use a deal with rights.ai_generated = "label".',
         "rights.ai_generated",
     )
+    FILE_UNJUDGED = _file(
+        "file.unjudged_content",
+        "The file carries a picture, a film or bytes that nothing looks at.",
+        "file contents",
+        'Export the file again without it, or a deal with rights.unjudged_content = "accept".',
+        "rights.unjudged_content",
+    )
     SERVER_DENIED = _file(
         "server.denied",
         "The server that the media comes from denies a purpose that is needed.",
@@ -232,8 +239,22 @@ class Reason(StrEnum):
     CONFLICT_MINORS = _file(
         "conflict.minors",
         "The age that the file gives for the youngest person is not what the catalogue says.",
-        "plus:MinorModelAgeDisclosure, assets.minors",
+        "plus:MinorModelAgeDisclosure, Iptc4xmpExt:ModelAge, assets.minors",
         "Find out which is right, and correct the other.",
+    )
+    CONFLICT_PEOPLE = _file(
+        "conflict.people",
+        "The file names or marks more people than the catalogue counts.",
+        "Iptc4xmpExt:PersonInImage, ModelAge, face regions, assets.people_count",
+        "Count the people shown and add their releases, or correct the file.",
+    )
+    CONFLICT_LICENCE = _file(
+        "conflict.licence",
+        "The file names a licence that the catalogue does not.",
+        "cc:license, xmpRights:WebStatement, UsageTerms, assets.licence_code",
+        "Find out which is right, or sign an agreement that covers every needed purpose.",
+        "agreements",
+        "purposes",
     )
     CONFLICT_SOURCE = _file(
         "conflict.source",

@@ -63,7 +63,12 @@ class AssertionKind(StrEnum):
     CREATOR = "creator"
     CONSTRAINT_TEXT = "constraint_text"  # plus:OtherConstraints
     C2PA_STATE = "c2pa_state"  # Trusted, Valid, Invalid
-    REMOTE_MANIFEST = "remote_manifest"  # the stated address of a manifest; never fetched
+    REMOTE_MANIFEST = "remote_manifest"  # where a manifest is said to lie; never fetched
+    TEXT = "text"  # of a field about rights, or a comment, in plain language
+    LICENCE = "licence"  # an SPDX identifier, or the address or name of a licence
+    MODEL_AGE = "model_age"  # of a person shown, in years
+    PEOPLE_SHOWN = "people_shown"  # how many people the file names or marks, a number
+    UNJUDGED = "unjudged_content"  # pictures, films or bytes in the file that nothing looks at
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,10 @@ def open_decision_inputs(
         as_of=as_of,
         policy=source_policy(deal, roots, hosts, client),
         limits=media_limits(deal),
-        trust=load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists]),
+        trust=load_trust_lists(
+            [Path(path).absolute() for path in deal.sources.trust_lists],
+            denial_phrases=deal.rights.denial_phrases,
+        ),
     )
 
 

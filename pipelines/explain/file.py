@@ -17,7 +17,7 @@ from schemas.unit import ClearedRow
 
 # The catalogue column that each kind of conflict is with.
 _ConflictColumn = Literal[
-    "people_count", "property", "release_ids", "minors", "digital_source_type"
+    "people_count", "property", "release_ids", "minors", "digital_source_type", "licence_code"
 ]
 _CONFLICT_COLUMNS: dict[Reason, _ConflictColumn] = {
     Reason.CONFLICT_MODEL_RELEASE: "people_count",
@@ -25,6 +25,8 @@ _CONFLICT_COLUMNS: dict[Reason, _ConflictColumn] = {
     Reason.CONFLICT_RELEASE_IDS: "release_ids",
     Reason.CONFLICT_MINORS: "minors",
     Reason.CONFLICT_SOURCE: "digital_source_type",
+    Reason.CONFLICT_PEOPLE: "people_count",
+    Reason.CONFLICT_LICENCE: "licence_code",
 }
 
 

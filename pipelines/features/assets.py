@@ -26,14 +26,17 @@ from pipelines.features.guard import this_guard
 from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
 from pipelines.features.reading_json import reading_from_json, reading_to_json
 from pipelines.fetch.fetch import FetchedFile, fetch_with_evidence
-from pipelines.fetch.locate import SourcePolicy, resolve_media_uri
+from pipelines.fetch.locate import Location, SourcePolicy, resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
+from pipelines.fetch.sidecar_names import ObjectFolders
+from pipelines.fetch.sidecars import read_sidecars
 from pipelines.media.formats import Format, check_declared_type, parse_format
 from pipelines.media.limits import MediaLimits
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import Resolution, resolve_rights
 from pipelines.run.decisions import Decision, failed_asset, refused_asset
 from pipelines.signals.catalogue import read_grants
+from pipelines.signals.file.metadata_blocks import file_fault
 from pipelines.signals.file.trust import TrustLists
 from pipelines.signals.server.http import read_http
 from schemas.deal import Deal
@@ -161,9 +164,8 @@ def recall_asset(
         _check_pixels(features.facts[digest], context)
     except BadRecord:
         return None
-    asset = _resolve_rights(
-        FetchedAsset(row, digest), features.readings[digest], Reading(), context
-    )
+    sidecars = _sidecar_reading(location, ObjectFolders(), context)
+    asset = _resolve_rights(FetchedAsset(row, digest), features.readings[digest], sidecars, context)
     needs_models = asset.decision is None and asset.inference
     return None if needs_models and not features.complete(digest) else asset
 
@@ -205,10 +207,11 @@ def fetch_asset(
             (*map(read_http, fetched.answers), later_statements or Reading())
         )
         file_reading = _file_reading(digest, fetched, fmt, context, features)  # 3
+        sidecars = _sidecar_reading(location, origin_files.object_folders, context)
         asset = _resolve_rights(
-            FetchedAsset(row, digest, prepared, cache_row=cache_row),
+            FetchedAsset(row, digest, prepared, cache_row=cache_row, server_reading=server_reading),
             file_reading,
-            server_reading,
+            merge_readings((sidecars, server_reading)),
             context,
         )
         needs_models = asset.decision is None and asset.inference
@@ -243,6 +246,20 @@ def _file_reading(
     return {"media_sha256": digest, "reading": text}
 
 
+def _sidecar_reading(location: Location, folders: ObjectFolders, context: FetchContext) -> Reading:
+    """Reads what the medium's sidecars state; they are read again by every run."""
+    readings = []
+    for sidecar in read_sidecars(location, folders):
+        if sidecar.fault:
+            fault = file_fault(f"sidecar {sidecar.name}", sidecar.fault, sidecar.data)
+            readings.append(Reading(faults=(fault,)))
+        else:
+            guard = this_guard()
+            limits = context.limits
+            readings.append(guard.sidecar(sidecar.data, sidecar.name, context.trust, limits))
+    return merge_readings(readings)
+
+
 @lru_cache(maxsize=256)
 def _parse_reading(text: str) -> Reading:
     """Parses a stored reading; cached, since most files have the same (empty) reading."""
@@ -250,11 +267,12 @@ def _parse_reading(text: str) -> Reading:
 
 
 def _resolve_rights(
-    asset: FetchedAsset, file_reading: ReadingRow, server_reading: Reading, context: FetchContext
+    asset: FetchedAsset, file_reading: ReadingRow, other_reading: Reading, context: FetchContext
 ) -> FetchedAsset:
+    """Resolves what catalogue, file, and sidecars and server (`other_reading`) say."""
     row = asset.row
     reading = merge_readings(
-        (read_grants(row), _parse_reading(file_reading["reading"]), server_reading)
+        (read_grants(row), _parse_reading(file_reading["reading"]), other_reading)
     )
     resolution = resolve_rights(row, reading, context.deal, context.as_of.date())  # 4
     decision = None
@@ -270,5 +288,5 @@ def _resolve_rights(
         resolution,
         decision,
         cache_row,
-        server_reading,
+        asset.server_reading,
     )

@@ -29,6 +29,7 @@ from schemas.reasons import Reason
 
 if TYPE_CHECKING:
     from pipelines.signals.file.trust import TrustLists
+    from schemas.signal import Reading
 
 _Answer = tuple[Header, list[bytes]]
 # The parent kills a child that exceeds its time; this limit is for a child whose parent has died.
@@ -79,18 +80,33 @@ def _signals(request: Header, data: bytes) -> _Answer:
     # Imported here because the readers' libraries take a quarter of a second to load, and decoding
     # films does not need them.
     from pipelines.signals.file.embedded import read_embedded
+
+    reading = read_embedded(data, parse_format(request["format"]), _trust_lists(request))
+    return _statements(reading)
+
+
+def _sidecar(request: Header, data: bytes) -> _Answer:
+    from pipelines.signals.file.embedded import read_sidecar
+
+    return _statements(read_sidecar(data, str(request["name"]), _trust_lists(request)))
+
+
+def _trust_lists(request: Header) -> TrustLists:
     from pipelines.signals.file.trust import TrustLists
 
     if "trust" in request:
         _trust.clear()
         _trust[request["trust_sha256"]] = TrustLists(**request["trust"])
-    reading = read_embedded(data, parse_format(request["format"]), _trust[request["trust_sha256"]])
+    return _trust[request["trust_sha256"]]
+
+
+def _statements(reading: Reading) -> _Answer:
     if len(reading.signals) + len(reading.claims) + len(reading.faults) > _MAX_STATEMENTS:
         raise BadRecord(Reason.FILE_UNREADABLE, f"over {_MAX_STATEMENTS} statements about rights")
     return {"reading": reading_to_json(reading)}, []
 
 
-_ANSWERS = {"film": _film, "image": _image, "signals": _signals}
+_ANSWERS = {"film": _film, "image": _image, "signals": _signals, "sidecar": _sidecar}
 
 
 def _answer(request: Header, data: bytes) -> _Answer:

@@ -96,6 +96,20 @@ class Guard:
         if not may_state_rights(data, fmt):
             return Reading()
         request: Header = {"what": "signals", "format": fmt, "trust_sha256": trust.digest}
+        return self._reading(request, data, "metadata", trust, limits)
+
+    def sidecar(self, data: bytes, name: str, trust: TrustLists, limits: MediaLimits) -> Reading:
+        """Reads what an `.xmp` file beside a medium says about rights.
+
+        Returns:
+            The reading, with a fault as in `signals`.
+        """
+        request: Header = {"what": "sidecar", "name": name, "trust_sha256": trust.digest}
+        return self._reading(request, data, f"sidecar {name}", trust, limits)
+
+    def _reading(
+        self, request: Header, data: bytes, where: str, trust: TrustLists, limits: MediaLimits
+    ) -> Reading:
         try:
             hurried = replace(limits, decode_timeout_s=limits.signals_timeout_s)
             header, _ = self._ask(request, data, hurried, trust)
@@ -105,7 +119,7 @@ class Guard:
         # A compromised child may answer anything.
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             detail = f"the reader sent an invalid answer: {type(error).__name__}"
-        return Reading(faults=(file_fault("metadata", detail, data),))
+        return Reading(faults=(file_fault(where, detail, data),))
 
     def close(self) -> None:
         """Ends the child, if one is running."""

@@ -24,8 +24,8 @@ from threading import Lock
 from urllib.parse import urldefrag, urljoin
 
 from pipelines.fetch.hosts import Host, HttpLocation, resolve_http
-from pipelines.fetch.http import read_whole_http, url_of
-from pipelines.fetch.response_head import ResponseHead
+from pipelines.fetch.http import ResponseHead, read_whole_http, url_of
+from pipelines.fetch.sidecar_names import ObjectFolders
 from pipelines.signals.server.evidence import OriginFile
 from pipelines.signals.server.http import ROBOTS_TXT_PATH
 from pipelines.signals.server.links import license_links
@@ -56,12 +56,16 @@ class OriginFileCache:
 
     Args:
         max_cached: How many files are kept; the least recently used are dropped.
+
+    Attributes:
+        object_folders: The sidecars in the folders of buckets that were listed.
     """
 
     def __init__(self, max_cached: int = _MAX_CACHED) -> None:
         self._max_cached = max_cached
         self._cached: OrderedDict[HttpLocation, Future[OriginFile]] = OrderedDict()
         self._lock = Lock()
+        self.object_folders = ObjectFolders()
 
     def files_for(
         self, location: HttpLocation, headers: tuple[tuple[str, str], ...]

@@ -74,6 +74,9 @@ DEAL_KEY_MEANINGS = {
     "rights.max_shoot_days": "maximum number of days that a release may cover",
     "rights.witness": "a release's witness: independent, also required to exist, or anybody",
     "rights.copyright_conflicts": "files whose EXIF, IIM and XMP name different owners",
+    "rights.unjudged_content": "pictures, films and bytes in a file that nothing looks at: "
+    "a second picture, later frames, whatever stands behind its end",
+    "rights.denial_phrases": "phrases that deny in a file's plain text, besides the built-in words",
     "agreements.ref": "reference of the agreement: a number or clause",
     "agreements.signed_at": "when it was signed; it applies from that day",
     "agreements.purposes": "purposes that it grants",

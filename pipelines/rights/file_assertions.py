@@ -1,6 +1,6 @@
 """Compares a file's claims about people, property, source and owners with the catalogue.
 
-Rules 17 to 20 of docs/rights.md: each compares one kind of claim with one column, and a
+Rules 17 to 20 and 22 of docs/rights.md: each compares one kind of claim with one column, and a
 contradiction refuses and names both sides.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
 
 from pipelines.rights.formatting import one_line
-from pipelines.signals.file.exif_iim import same_owner
+from pipelines.signals.file.owners import NOT_UTF8, same_owner, without_guesses
 from schemas.deal import Deal
 from schemas.reasons import Reason
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
@@ -23,6 +23,7 @@ _Conflict = tuple[Reason, str]
 _MINOR_AGES = frozenset({"AG-U14", "AG-A15", "AG-A16", "AG-A17"})
 _ADULT_AGES = frozenset(f"AG-A{age}" for age in range(18, 26))
 _UNKNOWN_AGE = "AG-UNK"
+_ADULT_YEARS = 18
 
 
 def assertion_conflicts(
@@ -37,6 +38,8 @@ def assertion_conflicts(
     yield from _source_conflicts(row, assertions, deal)  # 19
     if deal.rights.copyright_conflicts == "refuse":
         yield from _copyright_conflicts(assertions)  # 20
+    if deal.rights.unjudged_content == "refuse":
+        yield from _unjudged_content(assertions)  # 22
 
 
 def file_source_types(assertions: Iterable[FileAssertion]) -> list[str]:
@@ -93,6 +96,7 @@ def _fits(status: str, letter: str, is_shown: bool | None) -> bool:
 
 
 def _minor_conflicts(row: ClearedRow, assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
+    yield from _people_conflicts(row, assertions)
     for assertion in assertions:
         if assertion.kind is not AssertionKind.MINOR_AGE or assertion.value == _UNKNOWN_AGE:
             continue
@@ -100,6 +104,27 @@ def _minor_conflicts(row: ClearedRow, assertions: Sequence[FileAssertion]) -> It
         if assertion.value not in (_MINOR_AGES if row["minors"] else _ADULT_AGES):
             note = f"{assertion.where}={one_line(assertion.value)}, minors={row['minors']}"
             yield Reason.CONFLICT_MINORS, note
+
+
+def _people_conflicts(row: ClearedRow, assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
+    """Ages under 18, and more people than the catalogue counts; an unknown count is none."""
+    counted = max(row["people_count"] or 0, 0)
+    for assertion in assertions:
+        note = f"{assertion.where}={one_line(assertion.value)}"
+        if assertion.kind is AssertionKind.MODEL_AGE and not row["minors"]:
+            is_adult = assertion.value.isdecimal() and int(assertion.value) >= _ADULT_YEARS
+            if not is_adult:
+                yield Reason.CONFLICT_MINORS, f"{note}, minors={row['minors']}"
+        if assertion.kind is AssertionKind.PEOPLE_SHOWN:
+            shown = int(assertion.value) if assertion.value.isdecimal() else counted + 1
+            if shown > counted:
+                yield Reason.CONFLICT_PEOPLE, f"{note}, people_count={row['people_count']}"
+
+
+def _unjudged_content(assertions: Sequence[FileAssertion]) -> Iterator[_Conflict]:
+    for assertion in assertions:
+        if assertion.kind is AssertionKind.UNJUDGED:
+            yield Reason.FILE_UNJUDGED, f"{assertion.where}: {one_line(assertion.value)}"
 
 
 def _source_conflicts(
@@ -125,9 +150,14 @@ def _copyright_conflicts(assertions: Sequence[FileAssertion]) -> Iterator[_Confl
             notices[assertion.where.split()[0]].append(assertion)
     for first, second in combinations(sorted(notices), 2):
         pairs = product(notices[first], notices[second])
-        if not any(same_owner(a.value, b.value) for a, b in pairs):
+        if not any(same_owner(_notice(a), _notice(b)) for a, b in pairs):
             sides = (notices[first][0], notices[second][0])
             note = ", ".join(
                 f"{assertion.where}={one_line(assertion.value)}" for assertion in sides
             )
             yield Reason.CONFLICT_COPYRIGHT, note
+
+
+def _notice(assertion: FileAssertion) -> str:
+    is_guessed = f"({NOT_UTF8})" in assertion.where
+    return without_guesses(assertion.value) if is_guessed else assertion.value

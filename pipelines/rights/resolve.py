@@ -12,6 +12,7 @@ from datetime import date
 
 from pipelines.rights.cleared_rights import agreements_by_purpose, deal_agreement
 from pipelines.rights.file_assertions import assertion_conflicts, file_source_types
+from pipelines.rights.file_licences import licence_conflicts
 from pipelines.rights.formatting import one_line
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
@@ -77,8 +78,11 @@ def resolve_rights(row: ClearedRow, reading: Reading, deal: Deal, as_of: date) -
     overrides, inference = _weigh_signals(row, reading, agreements, deal, as_of, refuse)  # 15, 16
     # Unreadable statements may also have denied inference, even if the deal does not need it.
     inference = inference and (readable or Purpose.INFERENCE in agreements)
-    for reason, note in assertion_conflicts(row, reading.claims, deal):  # 17 to 20
+    for reason, note in assertion_conflicts(row, reading.claims, deal):  # 17 to 20, 22
         refuse(reason, note)
+    if not all(purpose in agreements for purpose in deal.needed_purposes):
+        for reason, note in licence_conflicts(row, reading.claims):  # 21
+            refuse(reason, note)
     reasons = tuple(sorted(notes, key=_REASON_ORDER.__getitem__))
     detail = "; ".join(dict.fromkeys(note for reason in reasons for note in notes[reason]))
     constraints = {

@@ -111,7 +111,10 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
     checks = prepare_checks(catalogue, deal)
-    trust = load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists])
+    trust = load_trust_lists(
+        [Path(path).absolute() for path in deal.sources.trust_lists],
+        denial_phrases=deal.rights.denial_phrases,
+    )
     models = resolve_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4

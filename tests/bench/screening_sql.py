@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.rights.rules.licence import licence_parts
+from pipelines.rights.spdx import licence_parts
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES, Purpose

@@ -1,1 +1,1 @@
-"""Field cases: what agencies' files really look like, and variants of each kind."""
+"""The shared field cases, with the outcome that each must have."""

@@ -1,4 +1,4 @@
-"""A reference implementation of rules 14 to 20 of docs/rights.md, for assets cleared by 1 to 13.
+"""Rules 14 to 22 of docs/rights.md once more, one asset at a time, for what rules 1 to 13 clear.
 
 It judges one asset at a time and uses nothing of the code under test: no reader of catalogue or
 consents, no index, and only its own vocabulary.
@@ -98,6 +98,11 @@ def expected_resolution(
                 found.add("conflict.grant")
     for assertion in reading.claims:  # 17 to 19
         found |= _assertion_reasons(assertion, asset, terms)
+    if not all(signed[purpose] for purpose in needed):  # 21
+        found |= _licences(reading.claims, asset)
+    refuses_unjudged = terms.get("unjudged_content", "refuse") == "refuse"
+    if refuses_unjudged and any(claim.kind == "unjudged_content" for claim in reading.claims):  # 22
+        found.add("file.unjudged_content")
     if terms["copyright_conflicts"] == "refuse":  # 20
         found |= _copyright(reading.claims)
     return ExpectedResolution(
@@ -242,6 +247,13 @@ def _assertion_reasons(assertion: FileAssertion, asset: Row, terms: Row) -> set[
                 if (is_minor_age and minor) or (is_adult_age and not minor)
                 else {"conflict.minors"}
             )
+        case "model_age" if asset.get("minors") is not True and assertion.value not in (
+            "34",
+            "18",
+        ):
+            return {"conflict.minors"}
+        case "people_shown" if int(assertion.value) > max(people or 0, 0):
+            return {"conflict.people"}
         case "source_type":
             return _source(assertion.value, asset, terms)
     return set()
@@ -264,6 +276,20 @@ def _source(said: str, asset: Row, terms: Row) -> set[str]:
     if stated is not None and SOURCES[stated.rpartition("/")[2]] != SOURCES[said]:
         found.add("conflict.source")
     return found
+
+
+def _licences(claims: Sequence[FileAssertion], asset: Row) -> set[str]:
+    held = (asset.get("licence_code") or "").upper().split()
+    for claim in claims:
+        if claim.kind.value != "licence":
+            continue
+        if claim.value == "editorial-use-only":
+            agrees = asset["licence_class"] == "editorial"
+        else:
+            agrees = claim.value.upper() in held
+        if not agrees:
+            return {"conflict.licence"}
+    return set()
 
 
 def _copyright(claims: Sequence[FileAssertion]) -> set[str]:

@@ -37,6 +37,14 @@ from tests.rights.worlds import CONTRIBUTORS, World, make_world
 _POOL_SIZE = 900  # assets, of which a world keeps those that the catalogue clears, and a few others
 _KEPT_ASSETS = 250
 _KEPT_REFUSED = 30
+# What files say of people, licences and their own contents; drawn apart from all the rest.
+_FURTHER: dict[AssertionKind, tuple[str, ...]] = {
+    AssertionKind.MODEL_AGE: ("34", "17", "18", "young"),
+    AssertionKind.PEOPLE_SHOWN: ("1", "2"),
+    AssertionKind.LICENCE: ("CC-BY-NC-4.0", "CC-BY-4.0", "cc-by-4.0", "editorial-use-only"),
+    AssertionKind.TEXT: ("a picture",),
+    AssertionKind.UNJUDGED: ("9 bytes behind the picture",),
+}
 _REFUSING = (Permission.DENY, Permission.CONDITIONAL)
 _NOT_REFUSING = (Permission.ALLOW, Permission.UNKNOWN)
 _REFS = ("A-1", "A-2", " A-3 ", "", "  ", None)
@@ -184,10 +192,16 @@ def _random_reading(rng: random.Random, row: Row, likely: list[Purpose]) -> Read
         )
         for _ in range(rng.choice((0, 0, 1, 1, 2, 4)))
     ]
-    kinds = [*AssertionKind, AssertionKind.COPYRIGHT, AssertionKind.COPYRIGHT]
+    known = [kind for kind in AssertionKind if kind not in _FURTHER]
+    kinds = [*known, AssertionKind.COPYRIGHT, AssertionKind.COPYRIGHT]
     claims = [claim for kind in kinds if (claim := _random_assertion(rng, kind, row, noise))]
     faults = [make_random_fault(rng)] if rng.random() < 0.06 else []
     rng.shuffle(claims)
+    own = random.Random(f"{row['asset_id']} {len(claims)}")
+    for kind, values in _FURTHER.items():
+        if own.random() < (0.1 if kind is AssertionKind.LICENCE else 0.015):
+            value = own.choice(values)
+            claims.append(FileAssertion(kind, value, f"XMP {kind}", raw_sha256(value)))
     return Reading(tuple(signals), tuple(claims), tuple(faults))
 
 

@@ -186,7 +186,7 @@ def test_rules_on_other_deals(terms: Deal, changes: dict[str, Any], expected: st
         ("cc0-1.0", ""),
         ("HPND", ""),  # the letters ND in it are not a licence term
         ("CC-BY-4.0 AND MIT", ""),
-        ("GPL-2.0-only WITH Classpath-exception-2.0", ""),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", "licence.share_alike"),
         ("CC-BY-NC-4.0", "licence.non_commercial"),
         ("cc-by-nc-sa-3.0", "licence.non_commercial licence.share_alike"),
         ("CC-BY-SA-4.0", "licence.share_alike"),
@@ -195,6 +195,19 @@ def test_rules_on_other_deals(terms: Deal, changes: dict[str, Any], expected: st
         ("PolyForm-Noncommercial-1.0.0", "licence.non_commercial"),
         ("CC-BY-NC-4.0 WITH Classpath-exception-2.0", "licence.non_commercial"),
         ("CC-BY-ND-4.0", "licence.no_derivatives"),
+        # What ScanCode's index says of them; SPDX itself says nothing.
+        *(
+            (code, "licence.share_alike")
+            for code in (
+                *("GPL-3.0-or-later", "AGPL-3.0-only", "LGPL-2.1-only", "MPL-2.0", "EUPL-1.2"),
+                *("ODbL-1.0", "GFDL-1.3-only", "CDLA-Sharing-1.0", "LAL-1.3", "OSL-3.0"),
+                *("SSPL-1.0", "CC-BY-SA-4.0", "MIT OR GPL-2.0+", "gpl-2.0-only"),
+            )
+        ),
+        ("CC-BY-NC-SA-4.0", "licence.non_commercial licence.share_alike"),
+        ("Apache-2.0", ""),
+        ("CDLA-Permissive-2.0", ""),
+        ("CC0-1.0", ""),
         ("CC-BY-NC-ND-4.0", "licence.non_commercial licence.no_derivatives"),
         ("", "licence.unknown_code"),
         ("Creative Commons", "licence.unknown_code"),

@@ -60,6 +60,8 @@ def test_defaults_are_strict() -> None:
         "max_shoot_days": 366,
         "witness": "independent",
         "copyright_conflicts": "refuse",
+        "unjudged_content": "refuse",
+        "denial_phrases": [],
     }
     assert deal.agreements == []
     assert (deal.sources.roots, deal.sources.hosts, deal.gate.divert) == ([], [], [])
@@ -190,6 +192,8 @@ def test_terms_digest_is_stable() -> None:
             "max_shoot_days": 366,
             "witness": "independent",
             "copyright_conflicts": "refuse",
+            "unjudged_content": "refuse",
+            "denial_phrases": [],
         },
         "agreements": [],
         "select": {

@@ -46,6 +46,7 @@ def test_reason_has_sentence_source_and_remedy(code: str) -> None:
 
 # The places where files and servers make statements.
 SIGNALS = {"XMP", "EXIF", "IIM", "C2PA", "HTTP headers", "robots.txt", "tdmrep.json", "RSL"}
+SIGNALS |= {"file contents", "face regions", "UsageTerms", "ModelAge"}
 
 
 def test_reason_source_is_an_existing_column_or_signal() -> None:
@@ -55,7 +56,10 @@ def test_reason_source_is_an_existing_column_or_signal() -> None:
     for code, info in REASONS.items():
         table = ""
         for part in info.source.split(", "):
-            if part.startswith(("select.", "plus:", "Iptc4xmpExt:")) or part in SIGNALS:
+            if (
+                part.startswith(("select.", "plus:", "Iptc4xmpExt:", "cc:", "xmpRights:"))
+                or part in SIGNALS
+            ):
                 continue
             table, name = part.split(".") if "." in part else (table or part, part)
             known = part in TABLES or f"{table}.{name}" in names or name == "grant_*"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
-from license_expression import ExpressionError, Licensing, get_spdx_licensing
 
 from pipelines.rights.arrow import (
     BoolArray,
@@ -23,34 +21,12 @@ from pipelines.rights.formatting import one_line, text_or, yes_or_no
 from pipelines.rights.releases import epoch_days
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import Rule, Topic, TracedRow
+from pipelines.rights.spdx import is_share_alike, licence_parts
 from schemas.catalogue import LICENCE_CLASSES, LICENCE_MODELS
 from schemas.rights import Purpose
 
 _MAX_INT64 = int(np.iinfo(np.int64).max)
 _EXCLUSIVE_COLUMNS = ("exclusive_purposes", "exclusive_from", "exclusive_until")
-
-
-@lru_cache(maxsize=1)
-def _licensing() -> Licensing:
-    return get_spdx_licensing()
-
-
-@lru_cache(maxsize=4096)
-def licence_parts(code: str) -> frozenset[str] | None:
-    """The parts, in capitals, of the identifiers in an SPDX expression; None if it is none.
-
-    CC-BY-NC-4.0 has the parts CC, BY, NC and 4.0. The expression is parsed by license-expression.
-    """
-    try:
-        parsed = _licensing().parse(code, validate=True, strict=True)
-    except (ExpressionError, RecursionError):
-        return None
-    # An exception is no licence by itself, only behind a WITH.
-    if parsed is None or any(getattr(term, "is_exception", False) for term in parsed.symbols):
-        return None
-    # A licence with an exception is one symbol of two; apart, each has a key.
-    symbols = _licensing().license_symbols(parsed, decompose=True)
-    return frozenset(part for symbol in symbols for part in symbol.key.upper().split("-"))
 
 
 def _codes(batch: AssetBatch) -> DistinctTexts:
@@ -63,6 +39,10 @@ def _has_part(*parts: str) -> Callable[[AssetBatch], BoolArray]:
     return lambda batch: batch.shared(_codes).where(
         lambda code: bool((licence_parts(code) or frozenset()) & sought)
     )
+
+
+def _share_alike(batch: AssetBatch) -> BoolArray:
+    return batch.shared(_codes).where(is_share_alike)
 
 
 def _unknown_code(batch: AssetBatch) -> BoolArray:
@@ -160,7 +140,7 @@ RULES = (
     Rule(
         code="licence.share_alike",
         topic=_LICENCE,
-        where=_has_part("SA"),
+        where=_share_alike,
         applies=lambda deal: deal.rights.share_alike == "refuse",
         columns=("licence_code",),
         sentence="The licence code asks derivatives to be shared alike; that wants a review.",

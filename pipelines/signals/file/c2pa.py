@@ -18,10 +18,13 @@ from pipelines.signals.file.c2pa_assertions import (
 )
 from pipelines.signals.file.metadata_blocks import file_fault, printable
 from pipelines.signals.file.trust import TrustLists
+from schemas.rights import PURPOSES, Permission
 from schemas.signal import (
     AssertionKind,
     FileAssertion,
+    Origin,
     Reading,
+    Signal,
     merge_readings,
     raw_sha256,
 )
@@ -231,7 +234,20 @@ def _error_reading(data: bytes, message: str) -> Reading:
     claim = FileAssertion(
         AssertionKind.REMOTE_MANIFEST, address, "dcterms:provenance", raw_sha256(data)
     )
-    return Reading(claims=(claim,))
+    signals = [
+        Signal(
+            Origin.FILE,
+            purpose,
+            Permission.CONDITIONAL,
+            "",
+            "dcterms:provenance",
+            claim.sha256,
+            "",
+            f"not fetched: {address}",
+        )
+        for purpose in PURPOSES
+    ]
+    return Reading(tuple(signals), (claim,))
 
 
 def _fault_reading(data: bytes, detail: str) -> Reading:

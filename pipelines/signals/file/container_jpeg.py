@@ -13,6 +13,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Iterator
 
+from pipelines.signals.file.jpeg_structure import picture_starts, read_picture
 from pipelines.signals.file.metadata_blocks import (
     MAX_BLOCKS,
     MAX_PACKET_BYTES,
@@ -27,7 +28,7 @@ XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENSION_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
 EXIF_HEADER = b"Exif\0"
 PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
-_APP1, _APP13, _SOS, _EOI = 0xE1, 0xED, 0xDA, 0xD9
+_APP1, _APP13 = 0xE1, 0xED
 _CHUNK = struct.Struct(">32sII")  # GUID, full length, offset
 _Chunk = tuple[int, bytes, tuple[int, int]]  # offset in the packet, bytes, span in the file
 
@@ -126,36 +127,29 @@ def _join_chunks(chunks: list[_Chunk], length: int) -> bytes | None:
     return b"".join(pieces) if reached == length else None
 
 
-def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yields the marker, start and end of each segment's payload before the first scan."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-            continue
-        if marker in (_SOS, _EOI):
-            return
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
-        if end < at + 4 or end > len(data):
-            return
-        yield marker, at + 4, end
-        at = end
-
-
 def _exif_and_photoshop_blocks(data: bytes) -> Iterator[MetadataBlock]:
-    """Yields each EXIF segment as a block, then all Photoshop resources joined into one block."""
-    resources: list[bytes] = []
-    spans: list[tuple[int, int]] = []
+    """EXIF, each segment alone, and Photoshop's resources, all segments of a picture put together.
+
+    Other pictures in the file, such as an MPO's second one, have their own.
+    """
+    read = set[int]()
     count = 0
-    for marker, start, end in jpeg_segments(data):
-        if marker == _APP1 and data.startswith(EXIF_HEADER, start) and count < MAX_BLOCKS:
-            count += 1
-            begin = min(start + len(EXIF_HEADER) + 1, end)
-            yield MetadataBlock(BlockKind.EXIF, "JPEG APP1", data[begin:end], ((begin, end),))
-        if marker == _APP13 and data.startswith(PHOTOSHOP_HEADER, start):
-            begin = start + len(PHOTOSHOP_HEADER)
-            resources.append(data[begin:end])
-            spans.append((begin, end))
-    if resources:
-        yield MetadataBlock(BlockKind.PHOTOSHOP, "JPEG APP13", b"".join(resources), tuple(spans))
+    for picture_start in picture_starts(data):
+        resources: list[bytes] = []
+        spans: list[tuple[int, int]] = []
+        for segment in read_picture(data, picture_start).segments:
+            marker, start, end = segment.marker, segment.start, segment.end
+            if start in read or count >= MAX_BLOCKS:
+                continue
+            read.add(start)
+            if marker == _APP1 and data.startswith(EXIF_HEADER, start):
+                count += 1
+                begin = min(start + len(EXIF_HEADER) + 1, end)
+                yield MetadataBlock(BlockKind.EXIF, "JPEG APP1", data[begin:end], ((begin, end),))
+            if marker == _APP13 and data.startswith(PHOTOSHOP_HEADER, start):
+                begin = start + len(PHOTOSHOP_HEADER)
+                resources.append(data[begin:end])
+                spans.append((begin, end))
+        if resources:
+            where = "JPEG APP13"
+            yield MetadataBlock(BlockKind.PHOTOSHOP, where, b"".join(resources), tuple(spans))

@@ -35,7 +35,7 @@ def png_blocks(data: bytes) -> MetadataBlocks:
     blocks: list[MetadataBlock] = []
     faults: list[ReadingFault] = []
     remaining_bytes = MAX_TOTAL_BYTES
-    for kind, start, end, is_complete in _chunks(data):
+    for kind, start, end, is_complete in png_chunks(data):
         if kind == b"eXIf":
             blocks.append(
                 MetadataBlock(BlockKind.EXIF, "PNG eXIf", data[start:end], ((start, end),))
@@ -55,8 +55,8 @@ def png_blocks(data: bytes) -> MetadataBlocks:
     return MetadataBlocks(tuple(blocks), tuple(faults))
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
-    """Yields each metadata chunk's kind, payload start and end, and whether it is complete."""
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
+    """Kind, start and end of each chunk that may hold a part, and whether it is all there."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         kind = data[at + 4 : at + 8]

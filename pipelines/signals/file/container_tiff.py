@@ -7,7 +7,7 @@ trusted: each one is checked, and each directory is read only once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,7 +31,7 @@ _MAX_DIRECTORIES = 4096
 _MAX_ENTRIES = 4096  # in one directory; TIFF writers use a few dozen
 _MAX_TOTAL_ENTRIES = 100_000
 _MAX_TEXT = 4096
-_MAX_TEXTS = 64
+_MAX_TEXTS = 256
 
 
 @dataclass(frozen=True)
@@ -144,13 +144,21 @@ def _read_header(data: bytes) -> tuple[_NumberLayout | None, int]:
     return layout, int.from_bytes(raw, layout.order)
 
 
-def read_tiff(data: bytes, where: str, base: int | None = None) -> TiffMetadata:
-    """Reads a TIFF structure. Never raises.
+def read_tiff(
+    data: bytes,
+    where: str,
+    base: int | None = None,
+    text_tags: Container[int] = (TAG_ARTIST, TAG_COPYRIGHT),
+    max_text_bytes: int = _MAX_TEXT,
+) -> TiffMetadata:
+    """Reads a TIFF structure; never raises.
 
     Args:
-        data: The structure, starting at its byte order mark.
-        where: Where the structure is, for messages.
-        base: Its offset in the file; None if the file does not hold these bytes in one piece.
+        data: From its byte order mark on.
+        where: Where it stands, for people.
+        base: Its offset in the file; None where it is not in the file as it is.
+        text_tags: Tags whose texts are returned.
+        max_text_bytes: Where a text is cut.
     """
     reader = _TiffReader(data)
     blocks: list[MetadataBlock] = []
@@ -163,8 +171,9 @@ def read_tiff(data: bytes, where: str, base: int | None = None) -> TiffMetadata:
         _TAG_PHOTOSHOP: BlockKind.PHOTOSHOP,
     }
     for entry in reader.entries():
-        if entry.tag in (TAG_ARTIST, TAG_COPYRIGHT) and len(texts) < _MAX_TEXTS:
-            texts.append((entry.tag, data[entry.start : min(entry.end, entry.start + _MAX_TEXT)]))
+        if entry.tag in text_tags and len(texts) < _MAX_TEXTS:
+            end = min(entry.end, entry.start + max_text_bytes)
+            texts.append((entry.tag, data[entry.start : end]))
         kind = kinds.get(entry.tag)
         if kind is None:
             continue

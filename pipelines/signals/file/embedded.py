@@ -7,10 +7,11 @@ import re
 from pipelines.media.formats import Format, sniff_format
 from pipelines.signals.file.c2pa import blank_prohibitions, may_hold_c2pa, read_c2pa
 from pipelines.signals.file.trust import TrustLists
+from pipelines.signals.file.unjudged import unjudged_content
 from schemas.signal import Reading, merge_readings
 
-# Part of the key under which readings are stored: change it whenever a reader changes.
-READER_VERSION = "signals-v1"
+# Part of the key of what is kept of a reading: whoever changes a reader changes this.
+READER_VERSION = "signals-v2"
 
 # The readers search the whole file for prohibitions, so that one outside the known metadata blocks
 # is found too.
@@ -24,7 +25,7 @@ _MAX_PIECES = 20_000
 _PLAIN_PNG_CHUNKS = frozenset(
     b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD hIST pHYs sPLT tIME iCCP cICP".split()
 )
-_PLAIN_WEBP_CHUNKS = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
+_PLAIN_WEBP_CHUNKS = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP"))
 _PLAIN_MP4_BOXES = frozenset((b"ftyp", b"mdat", b"moov"))
 # MP4 boxes that can hold text of any kind.
 _MP4_TEXT_BOXES = (b"udta", b"meta", b"uuid", b"XMP_")
@@ -50,10 +51,31 @@ def read_embedded(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
     # Imported here because rdflib takes 100 ms to load, and most files state no rights.
     from pipelines.signals.file.metadata import read_metadata
 
+    unjudged = Reading(claims=tuple(unjudged_content(data, fmt)))
     manifests = read_c2pa(data, fmt, trust)
     if manifests.signals and not manifests.faults:
         data = blank_prohibitions(data)
-    return merge_readings((read_metadata(data), manifests))
+    return merge_readings((read_metadata(data, denial_phrases(trust)), manifests, unjudged))
+
+
+def read_sidecar(data: bytes, name: str, trust: TrustLists) -> Reading:
+    """Reads an `.xmp` file beside a medium: one packet, whose word counts as the medium's own.
+
+    Args:
+        data: The whole file.
+        name: Its name.
+        trust: What the deal brings for reading; of it, the denial phrases.
+    """
+    from pipelines.signals.file.metadata_blocks import BlockKind, MetadataBlock, printable
+    from pipelines.signals.file.xmp_rights import read_packet
+
+    block = MetadataBlock(BlockKind.XMP, f"sidecar {printable(name)}", data)
+    return read_packet(block, denial_phrases(trust)).reading
+
+
+def denial_phrases(trust: TrustLists) -> list[str]:
+    """The deal's own denial phrases."""
+    return trust.denial_phrases.split("\n") if trust.denial_phrases else []
 
 
 def may_state_rights(data: bytes, fmt: Format) -> bool:
@@ -73,6 +95,7 @@ def may_state_rights(data: bytes, fmt: Format) -> bool:
         or not is_plain[fmt](data)
         or may_hold_c2pa(data)
         or any(token in data for token in _PROHIBITION_ENCODINGS)
+        or bool(unjudged_content(data, fmt))
     )
 
 

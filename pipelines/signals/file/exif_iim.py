@@ -1,4 +1,4 @@
-"""Reads copyright and creator from EXIF and IPTC IIM, and compares the owners in two notices.
+"""Copyright and creator in EXIF and in IPTC's IIM.
 
 EXIF 2.32, 4.6.5 (tags 0x8298 and 0x013B). IIM 4.2: data sets 2:116 (copyright notice), 2:80
 (by-line) and 1:90 (coded character set), stored in Photoshop's image resource 0x0404. Neither can
@@ -7,8 +7,6 @@ state a permission or denial, so damaged parts hide none and are ignored.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 
 from pipelines.signals.file.container_tiff import TAG_COPYRIGHT, read_tiff
@@ -18,6 +16,7 @@ from pipelines.signals.file.metadata_blocks import (
     MetadataBlocks,
     printable,
 )
+from pipelines.signals.file.owners import NOT_UTF8
 from schemas.signal import AssertionKind, FileAssertion, raw_sha256
 
 _MAX_ASSERTION_CHARS = 1000
@@ -26,12 +25,6 @@ _MAX_RESOURCES = 10_000
 _RESOURCE_KINDS = {0x0404: BlockKind.IIM, 0x0422: BlockKind.EXIF, 0x0424: BlockKind.XMP}
 _IIM_KINDS = {(2, 116): AssertionKind.COPYRIGHT, (2, 80): AssertionKind.CREATOR}
 _UTF8_MARK = b"\x1b%G"
-_YEARS = re.compile(r"\b(?:1[89]|20)\d\d\b")
-_NOTICE_WORDS = re.compile(
-    r"©|\(c\)|\bcopyright\b|\bcopr\b|\ball rights reserved\b|\bc(?=\s*\d{4}\b)"
-)
-_MAX_NOTICE_CHARS = 10_000  # characters compared
-_BYLINE_BYTES = 32  # the smallest length limit that IIM sets for these texts
 
 
 def exif_assertions(block: MetadataBlock) -> tuple[list[FileAssertion], MetadataBlocks]:
@@ -45,7 +38,8 @@ def exif_assertions(block: MetadataBlock) -> tuple[list[FileAssertion], Metadata
         names = [text for piece in raw.split(b"\0") if (text := _decode_text(piece))]
         if names:
             kind = AssertionKind.COPYRIGHT if is_notice else AssertionKind.CREATOR
-            where = f"EXIF {'Copyright' if is_notice else 'Artist'}, {block.where}"
+            field = f"EXIF {'Copyright' if is_notice else 'Artist'}"
+            where = f"{field}{_encoding_note(raw)}, {block.where}"
             assertions.append(_assertion(kind, "; ".join(names), where, raw))
     return assertions, found.blocks
 
@@ -74,21 +68,21 @@ def photoshop_blocks(block: MetadataBlock) -> MetadataBlocks:
 
 
 def iim_assertions(block: MetadataBlock) -> list[FileAssertion]:
-    """Returns the claims of an IIM record."""
-    data_sets = list(_data_sets(block.data))
+    """Claims of an IIM record."""
+    data_sets = list(iim_data_sets(block.data))
     is_utf8 = any(key == (1, 90) and value.startswith(_UTF8_MARK) for key, value in data_sets)
     assertions = []
     for key, value in data_sets:
         kind = _IIM_KINDS.get(key)
         text = _decode_text(value, "utf-8" if is_utf8 else None) if kind else ""
         if kind and text:
-            where = f"IIM {key[0]}:{key[1]}, {block.where}"
+            where = f"IIM {key[0]}:{key[1]}{_encoding_note(value)}, {block.where}"
             assertions.append(_assertion(kind, text, where, value))
     return assertions
 
 
-def _data_sets(data: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
-    """Yields each data set's record and number, and its bytes; stops where the data is damaged."""
+def iim_data_sets(data: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
+    """Record and number of each data set, and its bytes; ends where the record is damaged."""
     at = 0
     for _ in range(_MAX_DATA_SETS):
         if data[at : at + 1] != b"\x1c" or at + 5 > len(data):
@@ -117,39 +111,14 @@ def _decode_text(raw: bytes, encoding: str | None = None) -> str:
         return raw.decode("latin-1").strip()
 
 
+def _encoding_note(raw: bytes) -> str:
+    """Says of bytes in an unknown code page that they are; see `owners.NOT_UTF8`."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return f" ({NOT_UTF8})"
+    return ""
+
+
 def _assertion(kind: AssertionKind, text: str, where: str, raw: bytes) -> FileAssertion:
     return FileAssertion(kind, printable(text, _MAX_ASSERTION_CHARS), where, raw_sha256(raw))
-
-
-def same_owner(a: str, b: str) -> bool:
-    """Whether two copyright notices may name the same owner.
-
-    Common words (copyright, years, all rights reserved), case and punctuation are ignored. Then one
-    notice must contain the other as whole words, or begin with it if IIM's length limit may have
-    truncated it. A notice that names nobody contradicts no other.
-    """
-    first, second = sorted((_owner_words(a), _owner_words(b)), key=len)
-    if not first or (second.startswith(first) and len(first.encode()) >= _BYLINE_BYTES - 4):
-        return True
-    at = second.find(first)
-    while at >= 0:
-        end = at + len(first)
-        if _is_word_boundary(second[at - 1 : at + 1] if at else "") and _is_word_boundary(
-            second[end - 1 : end + 1]
-        ):
-            return True
-        at = second.find(first, at + 1)
-    return False
-
-
-def _owner_words(notice: str) -> str:
-    text = unicodedata.normalize("NFKC", notice[:_MAX_NOTICE_CHARS]).casefold()
-    text = _YEARS.sub(" ", _NOTICE_WORDS.sub(" ", text))
-    return " ".join(re.sub(r"[\W_]+", " ", text).split())
-
-
-def _is_word_boundary(pair: str) -> bool:
-    """Whether a word may end between two characters; scripts without case write no spaces."""
-    return len(pair) < 2 or any(
-        char.upper() == char.lower() and not char.isdigit() for char in pair
-    )

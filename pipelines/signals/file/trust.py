@@ -27,18 +27,22 @@ class TrustLists:
     Attributes:
         anchors_pem: Roots and intermediates, PEM.
         allowed_pem: Signers' own certificates that need no root, PEM.
-        ekus: Extended key usages that a signer may have, one OID per line; empty for the
-            library's defaults, which include e-mail protection (1.3.6.1.5.5.7.3.4).
+        ekus: Extended key usages that a signer may have, one OID a line; empty for the
+            library's own: e-mail protection (1.3.6.1.5.5.7.3.4) among them.
+        denial_phrases: Phrases of the deal's own that deny in plain language, one a line.
     """
 
     anchors_pem: str
     allowed_pem: str = ""
     ekus: str = ""
+    denial_phrases: str = ""
 
     @cached_property
     def digest(self) -> str:
-        """The sha256 of the three lists, hex. A reading depends on it and on the file alone."""
-        return raw_sha256("\0".join((self.anchors_pem, self.allowed_pem, self.ekus)))
+        """sha256 of all of them, hex: what a reading depends on besides the file."""
+        fields = (self.anchors_pem, self.allowed_pem, self.ekus)
+        phrases = (self.denial_phrases,) if self.denial_phrases else ()
+        return raw_sha256("\0".join((*fields, *phrases)))
 
     def as_json(self) -> dict[str, str]:
         """Returns the fields, for `TrustLists(**fields)` in another process."""
@@ -50,7 +54,10 @@ NO_TRUST = TrustLists("")
 
 
 def load_trust_lists(
-    paths: Sequence[Path], allowed: Sequence[Path] = (), ekus: Sequence[str] = ()
+    paths: Sequence[Path],
+    allowed: Sequence[Path] = (),
+    ekus: Sequence[str] = (),
+    denial_phrases: Sequence[str] = (),
 ) -> TrustLists:
     """Reads trust lists from PEM files.
 
@@ -58,6 +65,7 @@ def load_trust_lists(
         paths: Files of roots and intermediates.
         allowed: Files of signers' own certificates.
         ekus: OIDs of extended key usages.
+        denial_phrases: The deal's own denial phrases.
 
     Raises:
         InputError: If a file cannot be read, holds no certificate, a damaged one or anything
@@ -70,6 +78,7 @@ def load_trust_lists(
         "".join(_certificates(path) for path in paths),
         "".join(_certificates(path) for path in allowed),
         "\n".join(ekus),
+        "\n".join(denial_phrases),
     )
 
 

@@ -33,6 +33,7 @@ PROHIBITED = re.compile(r"DMI-PROHIBITED[A-Z-]*")
 _NODE_NAMES = frozenset(
     name for local in ("about", "ID", "nodeID") for name in (local, f"{RDF}{local}")
 )
+_VALUE_ATTRIBUTES = frozenset(f"{RDF}{local}" for local in ("value", "resource", "about"))
 _NO_ELEMENTS = 3  # expat's XML_ERROR_NO_ELEMENTS
 _DECLARED_ENCODING = re.compile(
     r"""\s*<\?xml\s[^>]{0,200}?\bencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']"""
@@ -57,13 +58,15 @@ class XmpPacket:
     """What one packet states.
 
     Attributes:
-        graph: The triples that may hold a statement; None if the packet states nothing.
-        prohibitions: Every PLUS code of a prohibition that appears in any value, in a comment or
-            in a processing instruction (in a damaged packet, a value may end up in these).
+        graph: Its triples, those alone that may hold a statement; None where it holds none.
+        prohibitions: Every PLUS code of a prohibition that stands in a value, wherever that is, in
+            a comment or in a processing instruction, which a broken packet may end up in.
+        texts: Every text, with the URI of the property that it belongs to.
     """
 
     graph: Graph | None
     prohibitions: frozenset[str]
+    texts: tuple[tuple[str, str], ...] = ()
 
 
 def parse_packet(raw: bytes, is_watched: Callable[[str], bool]) -> XmpPacket:
@@ -80,10 +83,10 @@ def parse_packet(raw: bytes, is_watched: Callable[[str], bool]) -> XmpPacket:
         raise BadPacketError(f"{len(raw)} bytes exceed the limit of {MAX_PACKET_BYTES}")
     text = _decode(raw)
     survey = _Survey(is_watched)
-    _parse_xml(text, survey.start, survey.end, survey.text, survey.find_prohibitions)
-    prohibitions = frozenset(survey.prohibitions)
+    _parse_xml(text, survey.start, survey.end, survey.text, survey.other_text)
+    prohibitions, texts = frozenset(survey.prohibitions), tuple(survey.texts)
     if not survey.has_statements:
-        return XmpPacket(None, prohibitions)
+        return XmpPacket(None, prohibitions, texts)
     if not survey.has_rdf:
         raise BadPacketError("a statement appears outside rdf:RDF")
     has_base = survey.has_base  # names may be relative to it, so all of them are passed on
@@ -98,7 +101,7 @@ def parse_packet(raw: bytes, is_watched: Callable[[str], bool]) -> XmpPacket:
     # rdflib has no documented set of errors for invalid RDF: KeyError, TypeError, its own, others.
     except Exception as error:
         raise BadPacketError(f"not RDF/XML: {error}") from error
-    return XmpPacket(feed.graph, prohibitions)
+    return XmpPacket(feed.graph, prohibitions, texts)
 
 
 def _decode(raw: bytes) -> str:
@@ -140,6 +143,8 @@ class _Survey:
     def __init__(self, is_watched: Callable[[str], bool]) -> None:
         self.relevant: set[int] = set()
         self.prohibitions: set[str] = set()
+        self.texts: dict[tuple[str, str], None] = {}
+        self._names: list[str] = []
         self.has_statements = self.has_rdf = self.has_base = False
         self.property_count = 0
         self._is_watched = is_watched
@@ -151,6 +156,7 @@ class _Survey:
         self._depth += 1
         self._elements += 1
         self._attributes += len(attributes)
+        self._names.append(full_name(name))
         if self._depth > _MAX_DEPTH:
             raise BadPacketError(f"elements nested more than {_MAX_DEPTH} deep")
         if self._elements > _MAX_ELEMENTS or self._attributes > _MAX_ATTRIBUTES:
@@ -170,6 +176,9 @@ class _Survey:
                 # A relative name may resolve to any property.
                 self.has_base = has_statement = True
             self.find_prohibitions(value)
+            is_syntax = attribute.startswith(RDF) and attribute not in _VALUE_ATTRIBUTES
+            if not is_syntax and not attribute.startswith(XML):
+                self._add_text(attribute, value)
         self.has_statements |= has_statement
         if level >= 2 and (has_statement or is_linked):
             self.relevant.add(self.property_count - 1)
@@ -179,9 +188,15 @@ class _Survey:
 
     def end(self, name: str) -> None:
         self._flush()
+        self._names.pop()
         if self._depth == self._rdf_depth:
             self._rdf_depth = 0
         self._depth -= 1
+
+    def other_text(self, text: str) -> None:
+        """Looks into a comment or a processing instruction."""
+        self.find_prohibitions(text)
+        self._add_text("comment", text)
 
     def find_prohibitions(self, text: str) -> None:
         """Records the codes of prohibitions in a text."""
@@ -193,6 +208,14 @@ class _Survey:
             text = "".join(self._pieces)
             self._pieces.clear()
             self.find_prohibitions(text)
+            self._add_text("", text)
+
+    def _add_text(self, name: str, text: str) -> None:
+        """Keeps a text with its property: an attribute's own, or the innermost that is no RDF."""
+        if name.startswith(RDF) or not name:
+            name = next((one for one in reversed(self._names) if not one.startswith(RDF)), "")
+        if text and not text.isspace():
+            self.texts[name, text.strip()] = None
 
 
 def _parse_xml(

@@ -6,22 +6,29 @@ A value that PLUS does not define is a denial in `plus:DataMining`, and a fault 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rdflib import Graph
 
+from pipelines.signals.file.generators import GENERATED
+from pipelines.signals.file.licence_names import licences_in_words
 from pipelines.signals.file.metadata_blocks import MetadataBlock, file_fault, printable
 from pipelines.signals.file.rdf_feed import BadPacketError
 from pipelines.signals.file.rdf_values import PropertyValue, property_values
 from pipelines.signals.file.xmp import PROHIBITED, parse_packet
+from pipelines.signals.file.xmp_people import people_assertions
+from pipelines.signals.file.xmp_texts import read_xmp_texts
 from pipelines.signals.file.xmp_vocabulary import (
+    ABSENT_TEXTS,
+    AI_PROPERTIES,
     CODED_PROPERTIES,
     DATA_MINING,
     DMI_REFERENCES,
     DMI_VALUES,
     EMBEDDED_EXPRESSIONS,
     HAS_EXTENDED,
+    LICENCE_PROPERTIES,
     LINKED_EXPRESSIONS,
     OTHER_CONSTRAINTS,
     PLUS,
@@ -48,8 +55,9 @@ from schemas.signal import (
 __all__ = ["DMI_VALUES", "PLUS_VOCABULARY", "PacketReading", "read_packet"]
 
 _MAX_VALUES = 200  # of one property
-_MAX_UNKNOWN = 20  # DataMining values that PLUS does not define
-_MAX_ASSERTION_CHARS = 1000  # characters in a claim
+_MAX_UNKNOWN = 20  # values under DataMining that PLUS does not know
+_MAX_ASSERTION_CHARS = 1000  # characters of a claim
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:|//|www\.", re.IGNORECASE)
 _TDM_VALUES = {"0": Permission.ALLOW, "1": Permission.DENY}
 
 
@@ -66,21 +74,29 @@ class PacketReading:
     extended: frozenset[str] = frozenset()
 
 
-def read_packet(block: MetadataBlock) -> PacketReading:
-    """Reads one packet. A packet that cannot be read gives a fault, never an exception."""
+def read_packet(block: MetadataBlock, phrases: Sequence[str] = ()) -> PacketReading:
+    """Reads one packet; what cannot be read is a fault, never an exception.
+
+    Args:
+        block: The packet.
+        phrases: The deal's own denial phrases.
+    """
     try:
         packet = parse_packet(block.data, is_watched)
     except BadPacketError as error:
         fault = file_fault(f"XMP, {block.where}", str(error), block.data)
         return PacketReading(Reading(faults=(fault,)))
+    texts = read_xmp_texts(packet.texts, block.where, raw_sha256(block.data), phrases)
     if packet.graph is None:
-        return PacketReading(Reading(faults=_prohibition_faults(block, packet.prohibitions)))
+        faults = Reading(faults=_prohibition_faults(block, packet.prohibitions))
+        return PacketReading(merge_readings([texts, faults]))
     reader = _PacketReader(block, packet.graph)
     reader.read()
     mining = property_values(packet.graph, [DATA_MINING])
     said = {code for item in mining for code in PROHIBITED.findall(item.text)}
     unread_prohibitions = Reading(faults=_prohibition_faults(block, packet.prohibitions - said))
-    return PacketReading(merge_readings([reader.reading(), unread_prohibitions]), reader.extended())
+    readings = [reader.reading(), texts, unread_prohibitions]
+    return PacketReading(merge_readings(readings), reader.extended())
 
 
 def _prohibition_faults(block: MetadataBlock, codes: frozenset[str]) -> tuple[ReadingFault, ...]:
@@ -114,9 +130,34 @@ class _PacketReader:
             self._add_assertion(AssertionKind.SOURCE_TYPE, "Iptc4xmpExt:DigitalSourceType", term)
         for uri, (name, kind) in TEXT_PROPERTIES.items():
             for item in self._values(name, (uri,)):
-                # `self#` refers to a manifest in the file itself, which is not remote.
-                if kind is not AssertionKind.REMOTE_MANIFEST or not item.text.startswith("self#"):
+                if kind is AssertionKind.REMOTE_MANIFEST:
+                    self._read_remote_manifest(name, item.text)
+                else:
                     self._add_assertion(kind, name, item.text)
+        self._read_licences()
+        for item in self._values("Iptc4xmpExt:AI…", AI_PROPERTIES):
+            if item.text.casefold() not in ABSENT_TEXTS:
+                self._add_assertion(
+                    AssertionKind.SOURCE_TYPE, "Iptc4xmpExt:AISystemUsed or AIPrompt…", GENERATED
+                )
+        for people_kind, value, name in people_assertions(self._graph):
+            self._add_assertion(people_kind, name, value)
+
+    def _read_remote_manifest(self, name: str, text: str) -> None:
+        """A manifest elsewhere is evidence that nobody read: it may deny any purpose."""
+        if text.startswith("self#"):  # in the file itself
+            return
+        self._add_assertion(AssertionKind.REMOTE_MANIFEST, name, text)
+        if _ADDRESS.match(text):
+            for purpose in PURPOSES:
+                self._add_signal(name, purpose, Permission.CONDITIONAL, f"not fetched: {text}")
+
+    def _read_licences(self) -> None:
+        for uri, name in LICENCE_PROPERTIES.items():
+            for item in self._values(name, (uri,)):
+                if item.text.casefold() not in ABSENT_TEXTS:
+                    for code in licences_in_words(item.text) or [item.text]:
+                        self._add_assertion(AssertionKind.LICENCE, name, code)
 
     def reading(self) -> Reading:
         """Returns everything that was found."""
@@ -173,7 +214,7 @@ class _PacketReader:
                 self._add_signal(
                     "plus:DataMining", purpose, value, f"{said}: {reference}" if reference else said
                 )
-        if items:
+        if any(_without_prefix(item.text, PLUS_VOCABULARY) != "DMI-UNSPECIFIED" for item in items):
             return
         for name, predicates in (
             ("plus:OtherConstraints", OTHER_CONSTRAINTS),
@@ -195,8 +236,10 @@ class _PacketReader:
         policy = self._texts(tuple(sorted(policies)))
         for text in sorted({item.text for item in property_values(self._graph, reserved)}):
             value = _TDM_VALUES.get(text)
-            if value is None:  # TDMRep: a value other than 0 or 1 states nothing
+            if not text:
                 continue
+            if value is None:  # meant as something, and nobody knows as what
+                value = Permission.CONDITIONAL
             if value is Permission.DENY and policy:
                 value, text = Permission.CONDITIONAL, f"1, policy {policy}"
             for purpose in TDM_PURPOSES:

@@ -6,6 +6,7 @@ for metadata in files, and XMP's own rights and note namespaces.
 
 from __future__ import annotations
 
+from pipelines.signals.file.people_vocabulary import PEOPLE_PROPERTIES
 from schemas.rights import PURPOSES, Permission, Purpose
 from schemas.signal import AssertionKind
 
@@ -30,6 +31,28 @@ SOURCE_TYPES = tuple(
     for namespace in IPTC_NAMESPACES
     for name in ("DigitalSourceType", "DigitalSourcefileType")
 )
+# IPTC Photo Metadata 2025.1: any of them says that a generator made the picture.
+AI_PROPERTIES = tuple(
+    f"{namespace}{name}"
+    for namespace in IPTC_NAMESPACES
+    for name in (
+        "AISystemUsed",
+        "AISystemVersionUsed",
+        "AIPromptInformation",
+        "AIPromptWriterName",
+    )
+)
+# Properties whose whole value is a licence, whatever it says.
+LICENCE_PROPERTIES = {
+    "http://creativecommons.org/ns#license": "cc:license",
+    "http://web.resource.org/cc/license": "cc:license",
+    "http://purl.org/dc/terms/license": "dcterms:license",
+    "http://www.w3.org/1999/xhtml/vocab#license": "xhtml:license",
+    "http://schema.org/license": "schema:license",
+    "https://schema.org/license": "schema:license",
+}
+# What stands where nothing is meant.
+ABSENT_TEXTS = frozenset(("", "-", "n/a", "na", "none", "null", "nil", "no", "not applicable"))
 HAS_EXTENDED = "http://ns.adobe.com/xmp/note/HasExtendedXMP"
 
 _PurposeValues = dict[Purpose, Permission]
@@ -102,17 +125,23 @@ TDM_RESERVATION, TDM_POLICY = (
     for last in ("reservation", "policy")
 )
 _TDM = TDM_RESERVATION | TDM_POLICY
-_WATCHED = frozenset(
-    {
-        DATA_MINING,
-        HAS_EXTENDED,
-        *OTHER_CONSTRAINTS,
-        *EMBEDDED_EXPRESSIONS,
-        *LINKED_EXPRESSIONS,
-        *SOURCE_TYPES,
-        *TEXT_PROPERTIES,
-    }
-) | {f"{PLUS}{name}" for name in CODED_PROPERTIES}
+_WATCHED = (
+    frozenset(
+        {
+            DATA_MINING,
+            HAS_EXTENDED,
+            *OTHER_CONSTRAINTS,
+            *EMBEDDED_EXPRESSIONS,
+            *LINKED_EXPRESSIONS,
+            *SOURCE_TYPES,
+            *TEXT_PROPERTIES,
+            *AI_PROPERTIES,
+            *LICENCE_PROPERTIES,
+        }
+    )
+    | {f"{PLUS}{name}" for name in CODED_PROPERTIES}
+    | PEOPLE_PROPERTIES
+)
 
 
 def is_watched(uri: str) -> bool:

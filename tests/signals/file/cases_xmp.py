@@ -128,7 +128,8 @@ CASES: list[Case] = [
     *_rows("tdm:reservation", ["1"], _MINED, _EVERY),
     *_rows("tdm:tdm-reservation", ["1"], _MINED, _FEW),
     *_rows("tdm:reservation", ["0"], dict.fromkeys(_MINED, _ALLOW), _FEW),
-    *_rows("tdm:reservation", ["", "2", "true", "01", "yes"], {}, _FEW),
+    *_rows("tdm:reservation", [""], {}, _FEW),
+    *_rows("tdm:reservation", ["2", "true", "01", "yes"], _MINED_CONDITIONAL, _FEW),
     *_packets(
         "tdm:reservation=1 with a policy",
         build.packet(attributes=f'tdm:reservation="1" {_POLICY}'),

@@ -149,14 +149,18 @@ def test_a_damaged_raw_profile_is_a_fault(raw: bytes) -> None:
     assert "is damaged" in read_metadata(build.png(chunk)).faults[0].detail
 
 
-def test_other_png_text_chunks_are_ignored() -> None:
-    chunks = [
-        build.png_chunk(b"tEXt", b"Comment\0hello"),
+def test_other_texts_of_a_png_are_evidence_or_faults() -> None:
+    comment = build.png_chunk(b"tEXt", b"Comment\0hello")
+    reading = read_metadata(build.png(comment))
+    assert [(claim.kind, claim.value) for claim in reading.claims] == [("text", "hello")]
+    for broken in (
         build.png_chunk(b"zTXt", b"Comment\0\0broken"),
+        build.png_chunk(b"iTXt", b"Comment\0\1\0\0\0broken"),
         build.png_chunk(b"iTXt", b"no keyword"),
-        build.png_chunk(b"tEXt", b"Raw profile type icc\0broken"),
-    ]
-    assert not read_metadata(build.png(*chunks))
+    ):
+        assert len(read_metadata(build.png(broken)).faults) == 1
+    profile = build.png_chunk(b"tEXt", b"Raw profile type icc\0broken")
+    assert not read_metadata(build.png(profile))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.signals.file.exif_iim import same_owner
 from pipelines.signals.file.metadata import read_metadata
+from pipelines.signals.file.owners import same_owner
 from schemas.rights import PURPOSES
 from schemas.signal import AssertionKind
 from tests.signals.file import xmp_builder as build

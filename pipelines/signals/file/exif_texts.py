@@ -1,0 +1,98 @@
+"""Texts in EXIF and IIM that may refuse a use, name a licence or a generator."""
+
+from __future__ import annotations
+
+from pipelines.signals.file.container_tiff import read_tiff
+from pipelines.signals.file.exif_iim import iim_data_sets
+from pipelines.signals.file.generators import TextRole
+from pipelines.signals.file.metadata_blocks import MetadataBlock
+from pipelines.signals.file.text_fields import TextField, decode_text, other_decodings
+from schemas.signal import raw_sha256
+
+_MAX_TEXT_BYTES = 4 << 20
+_USER_COMMENT = 0x9286
+_XP_TAGS = range(0x9C9B, 0x9CA0)  # Windows: title, comment, author, keywords, subject, in UTF-16
+_EXIF_FIELDS: dict[int, tuple[str, TextRole, bool]] = {
+    0x8298: ("Copyright", TextRole.RIGHTS, False),  # evidence already, as an owner's notice
+    _USER_COMMENT: ("UserComment", TextRole.NOTE, True),
+    0x010E: ("ImageDescription", TextRole.PROSE, False),
+    0x010D: ("DocumentName", TextRole.PROSE, False),
+    0x010F: ("Make", TextRole.TOOL, False),
+    0x0110: ("Model", TextRole.TOOL, False),
+    0x0131: ("Software", TextRole.TOOL, False),
+    0x013B: ("Artist", TextRole.TOOL, False),
+    0x013C: ("HostComputer", TextRole.TOOL, False),
+    0xC4A5: ("PrintImageMatching", TextRole.PROSE, False),
+    0x9C9B: ("XPTitle", TextRole.PROSE, False),
+    0x9C9C: ("XPComment", TextRole.NOTE, True),
+    0x9C9D: ("XPAuthor", TextRole.TOOL, False),
+    0x9C9E: ("XPKeywords", TextRole.PROSE, False),
+    0x9C9F: ("XPSubject", TextRole.PROSE, False),
+    0xA430: ("CameraOwnerName", TextRole.PROSE, False),
+    0xA436: ("ImageTitle", TextRole.PROSE, False),
+    0xA437: ("Photographer", TextRole.PROSE, False),
+    0xA438: ("ImageEditor", TextRole.TOOL, False),
+    0xA43B: ("ImageEditingSoftware", TextRole.TOOL, False),
+    0xA43C: ("MetadataEditingSoftware", TextRole.TOOL, False),
+    0xA401: ("CustomRendered", TextRole.PROSE, False),
+}
+# Data sets of IIM's record 2; any other is read as prose.
+_IIM_FIELDS: dict[int, tuple[str, TextRole, bool]] = {
+    40: ("SpecialInstructions", TextRole.RIGHTS, True),
+    65: ("OriginatingProgram", TextRole.TOOL, False),
+    80: ("By-line", TextRole.TOOL, False),
+    103: ("OriginalTransmissionReference", TextRole.PROSE, False),
+    110: ("Credit", TextRole.TOOL, False),
+    115: ("Source", TextRole.TOOL, False),
+    116: ("CopyrightNotice", TextRole.RIGHTS, False),
+}
+
+
+def exif_texts(block: MetadataBlock) -> list[TextField]:
+    """Texts of an EXIF or TIFF structure."""
+    found = read_tiff(block.data, block.where, None, _EXIF_FIELDS, _MAX_TEXT_BYTES)
+    fields = []
+    for tag, raw in found.texts:
+        name, role, is_kept = _EXIF_FIELDS[tag]
+        where = f"EXIF {name}, {block.where}"
+        text, *others = _exif_readings(tag, raw)
+        digest = raw_sha256(raw)
+        fields.append(
+            TextField(name, where, text, role, digest, is_kept, other_readings=tuple(others))
+        )
+    return fields
+
+
+def _exif_readings(tag: int, raw: bytes) -> tuple[str, ...]:
+    """The likeliest text first, and what it may be in other encodings."""
+    if tag in _XP_TAGS:
+        return raw.decode("utf-16-le", "replace"), raw.decode("utf-16-be", "replace")
+    if tag != _USER_COMMENT:
+        return decode_text(raw), *other_decodings(raw)
+    code, body = raw[:8], raw[8:]
+    if code.startswith(b"UNICODE"):
+        # Its byte order is the camera's, not always the structure's.
+        if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return (body.decode("utf-16", "replace"),)
+        orders = ("utf-16-le", "utf-16-be")
+        if body[::2].count(0) > body[1::2].count(0):
+            orders = ("utf-16-be", "utf-16-le")
+        return tuple(body.decode(order, "replace") for order in orders)
+    if code.startswith(b"JIS"):
+        return body.decode("iso2022_jp", "replace"), *other_decodings(body)
+    plain = body if code.startswith(b"ASCII") or not code.strip(b"\0") else raw
+    return decode_text(plain), *other_decodings(plain)
+
+
+def iim_texts(block: MetadataBlock) -> list[TextField]:
+    """Texts of an IIM record."""
+    fields = []
+    for (record, number), value in iim_data_sets(block.data):
+        if record not in (2, 3) or not value.strip(b"\0 "):
+            continue
+        name, role, is_kept = _IIM_FIELDS.get(number, ("", TextRole.PROSE, False))
+        where = f"IIM {record}:{number}, {block.where}"
+        text, others = decode_text(value), other_decodings(value)
+        digest = raw_sha256(value)
+        fields.append(TextField(name, where, text, role, digest, is_kept, other_readings=others))
+    return fields

@@ -1,0 +1,129 @@
+"""Judges one text in a file: refusals in plain language, licences, generators, evidence."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.signals.file.denials import find_denial
+from pipelines.signals.file.generators import GENERATED, TextRole, generator_of
+from pipelines.signals.file.licence_names import licences_by_address, licences_in_words
+from pipelines.signals.file.metadata_blocks import printable
+from schemas.rights import PURPOSES, Permission
+from schemas.signal import (
+    AssertionKind,
+    FileAssertion,
+    Origin,
+    Reading,
+    ReadingFault,
+    Signal,
+)
+
+_MAX_TEXT_CHARS = 1 << 20
+_MAX_KEPT_CHARS = 1000
+# PLUS's code where no reader of XMP looks, such as a compressed text.
+_PROHIBITION = re.compile(r"DMI-PROHIBITED[A-Z-]*")
+_CODE_PAGES = (
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "mac_roman"),
+    *("cp932", "gb18030", "big5", "cp949", "euc_jp", "iso2022_jp"),
+)
+# Longer words are data in base64, not language.
+_MIN_CHARS_PER_SPACE = 200
+
+
+@dataclass(frozen=True)
+class TextField:
+    """One text in a file.
+
+    Attributes:
+        key: The name of the field: a PNG keyword, an EXIF tag, an XMP property.
+        where: Where it stands, for people; begins with what it is written in.
+        text: The text.
+        role: What the field is for.
+        sha256: Digest of the bytes it was read from, hex.
+        is_kept: Whether it is evidence even if it refuses nothing.
+        is_xmp: Whether PLUS codes in it are read elsewhere.
+        other_readings: What it may say in other encodings; searched for refusals alone.
+    """
+
+    key: str
+    where: str
+    text: str
+    role: TextRole
+    sha256: str
+    is_kept: bool = False
+    is_xmp: bool = False
+    other_readings: tuple[str, ...] = ()
+
+
+def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
+    """What one text states: a denial of every purpose, licences, a generator, or nothing.
+
+    Args:
+        field: The text.
+        phrases: The deal's own denial phrases.
+    """
+    text = field.text.strip("\0 \t\r\n")
+    if not text or _is_data(text):
+        return Reading()
+    if len(text) > _MAX_TEXT_CHARS:
+        detail = f"a text of {len(text)} characters is more than is read"
+        return Reading(faults=(ReadingFault(Origin.FILE, field.where, detail, field.sha256),))
+    digest = field.sha256
+    claims: list[FileAssertion] = []
+    if field.is_kept:
+        kept = printable(text, _MAX_KEPT_CHARS)
+        claims.append(FileAssertion(AssertionKind.TEXT, kept, field.where, digest))
+    generator = generator_of(field.key, text, field.role)
+    if generator:
+        where = f"{field.where} ({printable(generator)})"
+        claims.append(FileAssertion(AssertionKind.SOURCE_TYPE, GENERATED, where, digest))
+    is_rights_field = field.role is TextRole.RIGHTS
+    licences = licences_in_words(text) if is_rights_field else licences_by_address(text)
+    claims += [FileAssertion(AssertionKind.LICENCE, code, field.where, digest) for code in licences]
+    stray = None if field.is_xmp else _PROHIBITION.search(text)
+    denial = stray[0] if stray else None
+    for reading in (text, *field.other_readings):
+        denial = denial or find_denial(reading, is_rights_field, phrases)
+    if denial is None:
+        return Reading(claims=tuple(claims))
+    said = printable(f"{text} [{denial}]" if len(text) > 200 else text)
+    signals = [
+        Signal(Origin.FILE, purpose, Permission.DENY, "", field.where, digest, "", said)
+        for purpose in PURPOSES
+    ]
+    return Reading(tuple(signals), tuple(claims))
+
+
+def _is_data(text: str) -> bool:
+    sample = text[:20_000]
+    is_long_worded = len(sample) > _MIN_CHARS_PER_SPACE * (1 + len(sample.split()))
+    return len(sample) > 2000 and is_long_worded and sample.isascii()
+
+
+def other_decodings(raw: bytes) -> tuple[str, ...]:
+    """A text that is not UTF-8 in every code page that it may be in."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        texts = []
+        for encoding in _CODE_PAGES:
+            with contextlib.suppress(UnicodeDecodeError):
+                texts.append(raw.decode(encoding))
+        return tuple(dict.fromkeys(texts))
+    return ()
+
+
+def decode_text(raw: bytes) -> str:
+    """Bytes in an unknown encoding as text: UTF-8, or UTF-16 by its mark or zeros, else Latin-1."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16", "replace")
+    odd, even = raw[1::2].count(0), raw[::2].count(0)
+    if len(raw) > 4 and max(odd, even) > len(raw) // 4:
+        return raw.decode("utf-16-le" if odd > even else "utf-16-be", "replace")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
