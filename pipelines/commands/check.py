@@ -11,6 +11,7 @@ from pipelines.catalogue.outcome import merge_summaries, stop_error
 from pipelines.catalogue.read import open_catalogue, read_batches
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.commands.common import add_deal_options, add_general_options, consoles, print_json
+from pipelines.rights.rulings import check_rulings
 from pipelines.run.prepare import resolve_models
 from schemas.deal import load_deal
 
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     divert = check_divert(suite, deal.gate.divert)
     mapping = load_mapping(Path(options.mapping)) if options.mapping else None
     catalogue = open_catalogue(options.catalogue, mapping)
-    read_small_tables(catalogue)
+    contributors, *_ = read_small_tables(catalogue)
+    check_rulings(deal, contributors)
     resolve_models(deal)
     unreadable, summaries = 0, []
     for part in catalogue.parts("assets"):

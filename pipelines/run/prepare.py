@@ -17,6 +17,7 @@ from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.signed_note import Signer
+from pipelines.rights.rulings import check_rulings
 from pipelines.run.job import Job, Models, run_id
 from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key
 from pipelines.run.versions import Version, find_version
@@ -104,7 +105,8 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     check_divert(load_suite("assets"), deal.gate.divert)
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
-    read_small_tables(catalogue)
+    contributors, *_ = read_small_tables(catalogue)
+    check_rulings(deal, contributors)
     trust = load_trust_lists([Path(path).absolute() for path in deal.sources.trust_lists])
     models = resolve_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"

@@ -60,8 +60,9 @@ def test_defaults_are_strict() -> None:
         "max_shoot_days": 366,
         "witness": "independent",
         "copyright_conflicts": "refuse",
+        "copies_of_refused": "refuse",
     }
-    assert deal.agreements == []
+    assert deal.agreements == [] == deal.rulings
     assert (deal.sources.roots, deal.sources.hosts, deal.gate.divert) == ([], [], [])
     assert deal.media == ["image"]
 
@@ -190,8 +191,10 @@ def test_the_digest_of_the_terms_is_fixed() -> None:
             "max_shoot_days": 366,
             "witness": "independent",
             "copyright_conflicts": "refuse",
+            "copies_of_refused": "refuse",
         },
         "agreements": [],
+        "rulings": [],
         "select": {
             "min_short_side": 512,
             "keywords_any": [],

@@ -122,7 +122,7 @@ def test_what_governs_a_reason_is_a_key_of_a_deal(code: str) -> None:
     """tests/rights/test_governed.py finds out whether it is the right one."""
     info = REASONS[code]
     keys = info.governed_by
-    known = {"agreements", *(name for name, *_ in deal_keys())}
+    known = {"agreements", "rulings", *(name for name, *_ in deal_keys())}
     assert set(keys) <= known and len(set(keys)) == len(keys)
     # Whatever key the cure speaks of, or the reason is found in, is among them.
     spoken = set(re.findall(r"(?:rights|limits|select)\.[a-z_]+", info.remedy))

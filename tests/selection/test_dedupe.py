@@ -163,6 +163,7 @@ def test_an_unknown_date_is_last_even_after_the_last_day() -> None:
 def test_a_look_that_is_too_short_is_told() -> None:
     unit = {"asset_id": "a", "hash": 1, "media_sha256": "00" * 32, "format": "jpg"}
     unit |= {"created_at": None, "width": 9, "height": 8, "bytes": 7, "colour": "00" * COLOURS}
+    unit |= {"place": 6, "owners": "c"}
     whole = dedupe.candidates_of(pa.Table.from_pylist([{**unit, "phash": "ff" * 32}]), 5)
     assert whole.to_pylist() == [
         {
@@ -176,6 +177,8 @@ def test_a_look_that_is_too_short_is_told() -> None:
             "bytes": 7,
             "phash": b"\xff" * 32,
             "colour": bytes(COLOURS),
+            "place": 6,
+            "owners": "c",
         }
     ]
     with pytest.raises(ValueError, match="not of 32 bytes"):

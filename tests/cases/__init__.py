@@ -1,0 +1,1 @@
+"""Field cases, and libraries that vary them."""
