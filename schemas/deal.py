@@ -21,6 +21,7 @@ from schemas.deal_terms import (
     OutputTerms,
     PriceTerms,
     RightsTerms,
+    Ruling,
     SelectTerms,
     ShardTerms,
     SourceTerms,
@@ -47,6 +48,7 @@ class Deal(DealSection):
     )
     rights: RightsTerms = RightsTerms()
     agreements: list[Agreement] = Field(default=[])
+    rulings: list[Ruling] = Field(default=[])
     select: SelectTerms = SelectTerms()
     models: ModelTerms = ModelTerms()
     price: PriceTerms

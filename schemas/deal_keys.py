@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from schemas.deal import Deal
-from schemas.deal_terms import Agreement
+from schemas.deal_terms import Agreement, Ruling
 
 _SHOWN = 6  # entries of a list
 
@@ -50,12 +50,12 @@ def allowed_values(key: str) -> tuple[str, ...]:
 
 
 def toml_text(value: object) -> str:
-    """Returns a value as one line of TOML: the start of a long list, the names of agreements."""
+    """Returns a value as one line of TOML: a long list's start, agreements and rulings by name."""
     if isinstance(value, list):
         shown = [toml_text(entry) for entry in value[:_SHOWN]]
         rest = len(value) - len(shown)
         return f"[{', '.join(shown)}{f', … {rest:,} more' if rest else ''}]"
-    if isinstance(value, Agreement):
+    if isinstance(value, Agreement | Ruling):
         return toml_text(value.ref)
     if isinstance(value, date):
         return value.isoformat()

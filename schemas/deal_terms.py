@@ -64,6 +64,9 @@ class RightsTerms(DealSection):
     unjudged_content: _RefuseOrAccept = "refuse"
     # Deny in a file's plain text, besides the built-in words (docs/signals.md).
     denial_phrases: list[Keyword] = []
+    # Other assets with the file of a refused one. "refuse": the refused assets' own files are read
+    # to recognise copies; "refuse-listed": only media_uri and sha256 are compared.
+    copies_of_refused: Literal["refuse", "refuse-listed", "accept"] = "refuse"
 
 
 class Agreement(DealSection):
@@ -85,6 +88,20 @@ class Agreement(DealSection):
         if ALL_CONTRIBUTORS in values and len(values) > 1:
             raise ValueError(f'contributors are "{ALL_CONTRIBUTORS}" or a list of ids, not both')
         return values
+
+
+class Ruling(DealSection):
+    """The agency's ruling on who made a work that several contributors offer as their own."""
+
+    ref: OneLine
+    owner: OneLine  # a contributor's id
+    # sha256 of files in hex, or the ids of all the assets that have a file
+    files: list[OneLine] = Field(min_length=1)
+
+    @field_validator("files")
+    @classmethod
+    def _check_repeats(cls, values: list[str]) -> list[str]:
+        return refuse_repeats(values)
 
 
 class SelectTerms(DealSection):

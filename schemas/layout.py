@@ -19,6 +19,7 @@ LOG_VKEY = "log.vkey"
 FEATURES = f"{AGENCY}/features"
 RUN_RECORD = "run.json"
 UNDELIVERED = "undelivered.json"
+COUNTS = "counts.json"
 STATEMENTS = "statements"
 ENERGON = ".nv-meta"  # folder of Energon's index
 

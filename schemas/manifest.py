@@ -1,4 +1,8 @@
-"""The manifest: a signed list of everything in a delivery, with explicit totals at the end."""
+"""The manifest: what a delivery consists of, signed, with an explicit end.
+
+It says nothing of what was left out: how many assets were refused or withdrawn, and why, is the
+agency's business and is kept in its own folder.
+"""
 
 from __future__ import annotations
 
@@ -31,18 +35,6 @@ class ModelRecord(_Record):
     captioner: str
     demonstration: bool
     notice: str  # a sentence that says so if a model is the demonstration model
-
-
-class StepRecord(_Record):
-    """A step's counts: entered = passed + refused + dead_letters."""
-
-    step: str
-    entered: int
-    passed: int
-    refused: int
-    refused_by_reason: dict[str, int]  # an asset with several reasons counts under each
-    dead_letters: int
-    dead_letters_by_reason: dict[str, int]
 
 
 class ShardRecord(_Record):
@@ -89,7 +81,6 @@ class Manifest(_Record):
     run_id: str
     deal: DealRecord
     models: ModelRecord
-    steps: list[StepRecord]
     shards: list[ShardRecord]
     ledger: LedgerRecord
     files: list[FileRecord]

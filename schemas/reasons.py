@@ -77,8 +77,12 @@ def _profile(code: str, sentence: str, source: str, remedy: str) -> _Entry:
     return _file(code, sentence, source, remedy, "profile")
 
 
-def _select(code: str, sentence: str, key: str, remedy: str) -> _Entry:
-    return code, ReasonInfo(Stage.SELECT, Outcome.REFUSED, sentence, key, remedy, (key,))
+def _select(
+    code: str, sentence: str, key: str, remedy: str, source: str = "", *other_keys: str
+) -> _Entry:
+    return code, ReasonInfo(
+        Stage.SELECT, Outcome.REFUSED, sentence, source or key, remedy, (key, *other_keys)
+    )
 
 
 class Reason(StrEnum):
@@ -132,6 +136,11 @@ class Reason(StrEnum):
         "media.digest_mismatch",
         "The file's sha256 is not the one that the catalogue states.",
         "Correct assets.sha256 or the file.",
+    )
+    MEDIA_NOT_AS_DESCRIBED = _media(
+        "media.not_as_described",
+        "The file's size, width, height or length is not what the catalogue says.",
+        "Put the right file in place, or correct bytes, width, height or duration_ms.",
     )
     MEDIA_UNSUPPORTED_FORMAT = _media(
         "media.unsupported_format",
@@ -306,6 +315,37 @@ class Reason(StrEnum):
         "The asset lacks something that the deal's profile needs; the detail says what.",
         "assets.media_uri",
         "Use another profile, or supply another original.",
+    )
+
+    DUPLICATE_OF_REFUSED = _select(
+        "duplicate.of_refused",
+        "Its file is that of an asset which is refused for its rights.",
+        "rights.copies_of_refused",
+        'Clear the other asset, or a deal with rights.copies_of_refused = "accept".',
+        "assets.media_uri, sha256",
+        "rulings",
+    )
+    DUPLICATE_LIKE_REFUSED = _select(
+        "duplicate.like_refused",
+        "It shows nearly the same picture as an asset which is refused.",
+        "rights.copies_of_refused",
+        'Clear the other asset, or a deal with rights.copies_of_refused = "accept".',
+        "assets.media_uri, sha256",
+        "select.dedupe",
+    )
+    DUPLICATE_CONTESTED = _select(
+        "duplicate.contested",
+        "Another contributor offers the same bytes; none is paid before the agency has ruled.",
+        "rulings",
+        "A [[rulings]] entry of the deal that names the owner.",
+        "assets.media_uri, contributors",
+    )
+    DUPLICATE_PLACEHOLDER = _select(
+        "duplicate.placeholder",
+        "Three or more contributors offer the same bytes, so the file stands in for lost ones.",
+        "rulings",
+        "Put the assets' own files in place, or name the owner in the deal's [[rulings]].",
+        "assets.media_uri, contributors",
     )
 
     SELECT_TOO_SMALL = _select(

@@ -74,6 +74,8 @@ class UnitRow(AssetDescription, ClearedRights, MediaFacts):
     file_constraints: str
     duplication_constraints: str
     overrides: str
+    place: int
+    owners: str
 
 
 # Embeddings of shots stay in the feature store until a shard is written.
@@ -98,5 +100,7 @@ UNIT_SCHEMA = pa.schema(
         ),
         *(pa.field(f"{kind}_constraints", pa.string(), nullable=False) for kind in CONSTRAINTS),
         pa.field("overrides", pa.string(), nullable=False),
+        pa.field("place", pa.uint64(), nullable=False),  # hash of where its file lies
+        pa.field("owners", pa.string(), nullable=False),  # schemas.refused.owners_text
     ]
 )

@@ -13,7 +13,7 @@ from tests.shared import made_once
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-# The smallest library with every reason has 80; with 180 every family has several samples.
+# The smallest library with every reason has 90; with 180 every family has several samples.
 ASSETS = 180
 
 

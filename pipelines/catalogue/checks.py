@@ -55,6 +55,7 @@ class CatalogueChecks:
         catalogue: The catalogue.
         suite: The rules of single assets.
         divert: Rules that do not stop this deal's run.
+        contributors: The table of contributors.
         watch: The references that the assets must settle.
         notes: What reading did to the cells of the small tables.
         rows: How many rows of the small tables were read.
@@ -63,6 +64,7 @@ class CatalogueChecks:
     catalogue: Catalogue
     suite: RuleSuite
     divert: frozenset[str]
+    contributors: pa.Table
     watch: ReferenceWatch
     notes: CellNotes = field(default_factory=CellNotes)
     rows: dict[str, TableCount] = field(default_factory=dict)
@@ -118,7 +120,7 @@ def prepare_checks(catalogue: Catalogue, deal: Deal) -> CatalogueChecks:
         if contributor != ALL_CONTRIBUTORS
     )
     watch = watch_references(tables["contributors"], tables["consents"], tables["releases"], named)
-    return CatalogueChecks(catalogue, suite, divert, watch, notes, rows)
+    return CatalogueChecks(catalogue, suite, divert, tables["contributors"], watch, notes, rows)
 
 
 def no_assets_error(catalogue: Catalogue) -> InputError:

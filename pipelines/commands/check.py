@@ -21,6 +21,7 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.report.defaults import screen_catalogue, show_defaults, strict_defaults
+from pipelines.rights.rulings import check_rulings
 from pipelines.run.prepare import resolve_models
 from schemas.deal import load_deal
 
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     mapping = load_mapping(Path(options.mapping)) if options.mapping else None
     catalogue = open_catalogue(options.catalogue, mapping)
     checks = prepare_checks(catalogue, deal)
+    check_rulings(deal, checks.contributors)
     resolve_models(deal)
     unreadable, blank, notes = 0, 0, checks.notes
     summaries: list[GateSummary] = []

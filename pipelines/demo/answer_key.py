@@ -54,10 +54,13 @@ class DealAnswer:
 def answer_deal(plan: LibraryPlan, deal: DemoDeal) -> DealAnswer:
     """Returns the expected decision for every row.
 
-    Reasons apply in this order: 1. the catalogue, 2. the file, 3. its size, 4. look-alikes,
-    5. the cap.
+    Reasons apply in this order: 1. the catalogue, 2. the file, 3. copies of refused and of claimed
+    files, 4. its size, 5. look-alikes, 6. the cap. No copy is too small for a deal.
     """
     decisions = [ExpectedDecision(_individual_reasons(asset, deal)) for asset in plan.assets]
+    for group in _groups(plan):
+        for position, code in _copy_reasons(plan, deal, group, decisions):
+            decisions[position] = ExpectedDecision((code,))
     for group in _lookalike_groups(plan, decisions):
         for position, decision in _duplicate_decisions(plan, deal, group):
             decisions[position] = decision
@@ -88,6 +91,41 @@ def _individual_reasons(asset: PlannedAsset, deal: DemoDeal) -> tuple[str, ...]:
     if deal.deal_id in asset.role.file_reasons:
         return asset.role.file_reasons[deal.deal_id]
     return (Reason.SELECT_TOO_SMALL.value,) if deal.deal_id in asset.role.too_small_for else ()
+
+
+def _groups(plan: LibraryPlan) -> Iterable[list[int]]:
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for position, asset in enumerate(plan.assets):
+        if asset.group_id:
+            groups[asset.group_id].append(position)
+    return groups.values()
+
+
+def _copy_reasons(
+    plan: LibraryPlan, deal: DemoDeal, group: list[int], decisions: Sequence[ExpectedDecision]
+) -> Iterable[tuple[int, str]]:
+    """Yields the members of a group that are refused because of what another member's rights are.
+
+    A group has at most one kind of such a reason: a member is on hold, or several people claim it.
+    """
+    cleared = [position for position in group if not decisions[position].reasons]
+    equal = [at for at in cleared if plan.assets[at].role.change in _EQUAL_BYTES_CHANGES]
+    is_held = any(
+        code.startswith("asset.") for position in group for code in decisions[position].reasons
+    )
+    claimants = len({plan.assets[position].authors for position in equal})
+    code = ""
+    if is_held:
+        code = "duplicate.of_refused"
+    elif claimants > 1:
+        code = "duplicate.contested" if claimants == 2 else "duplicate.placeholder"
+    if not code:
+        return
+    for position in cleared:
+        if position in equal:
+            yield position, code
+        elif deal.dedupes_near:
+            yield position, "duplicate.like_refused"
 
 
 def _lookalike_groups(

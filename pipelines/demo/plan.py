@@ -13,7 +13,7 @@ from pipelines.demo.roles.role import COLLECTION, RETIRED, Role
 from pipelines.demo.scenes.scene import SeededDice
 from schemas.errors import InputError
 
-MIN_ASSETS = 80
+MIN_ASSETS = 90
 FILM_FILES = frozenset({"film", "cut_film", "still_film"})
 
 # Scene seeds below 10,000,000 are for libraries; those above train and check the demo model.
@@ -169,8 +169,10 @@ def _plan_asset(
         # The strict deal selects them, so that even the smallest library exceeds its cap.
         in_collection, retired = True, False
     file_style = role.file_style or _CLEAN_FILES[dice.below(len(_CLEAN_FILES))]
-    # A smaller copy has the same contributor as its original; other copies have another one.
-    rotation = number if role.change in ("", "resized") else index
+    # Equal files and smaller copies have the same contributor as the original, unless their role
+    # is to have another; other copies have one of their own.
+    keeps_author = role.change in ("", "same", "resized")
+    rotation = number + role.other_author if keeps_author else index
     created = date(2019, 1, 1) + timedelta(days=dice.below(2_400))
     return PlannedAsset(
         index=index,

@@ -21,6 +21,8 @@ from functools import lru_cache
 from typing import Protocol
 
 from pipelines.catalogue.read import Catalogue
+from pipelines.features.compute import facts_row
+from pipelines.features.described import check_described
 from pipelines.features.digest_cache import MIN_UNCHANGED_S, FileState, digest_cache_row, file_state
 from pipelines.features.guard import this_guard
 from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
@@ -162,6 +164,7 @@ def recall_asset(
             return None
         check_declared_type(row["media_uri"], row["media_type"], parse_format(fmt))
         _check_pixels(features.facts[digest], context)
+        check_described(row, features.facts[digest])
     except BadRecord:
         return None
     sidecars = _sidecar_reading(location, ObjectFolders(), context)
@@ -191,7 +194,7 @@ def fetch_asset(
     try:
         location = resolve_media_uri(row["media_uri"], context.catalogue.uri, context.policy)
         state = file_state(location)
-        is_settled = state is not None and now_s is not None and _is_settled(state, now_s())
+        settled = state is not None and now_s is not None and is_settled(state, now_s())
         fetched = fetch_with_evidence(location, context.limits.max_bytes, origin_files)  # 1
         declared = (row["media_uri"], row["media_type"], row["sha256"], context.limits)
         digest, fmt = check_bytes(fetched.data, *declared)
@@ -200,8 +203,9 @@ def fetch_asset(
             _check_pixels(features.facts[digest], context)
         else:
             prepared = prepare_media(fetched.data, *declared)  # 2
+        check_described(row, facts_row(prepared) if prepared else features.facts[digest])
         cache_row = None
-        if state is not None and is_settled and file_state(location) == state:
+        if state is not None and settled and file_state(location) == state:
             cache_row = digest_cache_row(state, digest, fmt)
         server_reading = merge_readings(
             (*map(read_http, fetched.answers), later_statements or Reading())
@@ -231,7 +235,8 @@ def _check_pixels(facts: FactsRow, context: FetchContext) -> None:
         raise BadRecord(Reason.MEDIA_TOO_LARGE, detail)
 
 
-def _is_settled(state: FileState, now_s: float) -> bool:
+def is_settled(state: FileState, now_s: float) -> bool:
+    """Tells whether a file had been unchanged for long enough to enter the digest cache."""
     return state.changed_s < now_s - MIN_UNCHANGED_S
 
 

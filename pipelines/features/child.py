@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -14,6 +15,7 @@ import av
 from pipelines.features.pipe_messages import (
     Header,
     PipeMessageError,
+    SharedMemory,
     pack_image,
     receive_blobs,
     receive_header,
@@ -39,17 +41,31 @@ _MAX_STATEMENTS = 5_000
 _trust: dict[str, TrustLists] = {}
 
 
-def _limit(request: Header, size_bytes: int) -> None:
-    """Limits the resources that this one request may use."""
-    timeout_s = int(request["timeout_s"]) + 1
+def _limit(request: Header, size_bytes: int, base_bytes: int) -> None:
+    """Limits the resources that this one request may use.
+
+    Args:
+        request: The request.
+        size_bytes: The size of the file.
+        base_bytes: The memory that this process took up at its start.
+    """
     used = resource.getrusage(resource.RUSAGE_SELF)
-    cpu_s = int(used.ru_utime + used.ru_stime) + timeout_s
-    memory_bytes = int(request["memory_bytes"]) + 2 * size_bytes
+    cpu_s = int(used.ru_utime + used.ru_stime) + int(request["cpu_s"]) + 1
+    memory_bytes = base_bytes + int(request["memory_bytes"]) + 2 * size_bytes
     for kind, soft in ((resource.RLIMIT_CPU, cpu_s), (resource.RLIMIT_AS, memory_bytes)):
         hard = resource.getrlimit(kind)[1]
         allowed = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
         resource.setrlimit(kind, (allowed, hard))
-    signal.setitimer(signal.ITIMER_REAL, timeout_s + _GRACE_S)
+    signal.setitimer(signal.ITIMER_REAL, int(request["timeout_s"]) + 1 + _GRACE_S)
+
+
+def _memory_bytes() -> int:
+    """Returns the size of this process's address space; 0 on a system without /proc."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    except OSError:
+        return 0
+    return int(pages) * resource.getpagesize()
 
 
 def _film(request: Header, data: bytes) -> _Answer:
@@ -132,6 +148,8 @@ def main() -> None:
         for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
             resource.setrlimit(kind, (0, resource.getrlimit(kind)[1]))
         av.logging.set_level(av.logging.PANIC)
+        shared = SharedMemory(int(sys.argv[1])) if len(sys.argv) > 1 else None
+        base_bytes = _memory_bytes()
         send_message(answers, {"ready": True})
         while True:
             try:
@@ -139,9 +157,9 @@ def main() -> None:
             except PipeMessageError:
                 return
             signal.setitimer(signal.ITIMER_REAL, 0)
-            _limit(request, sum(request["blobs"]))
-            (data,) = receive_blobs(requests, request, sum(request["blobs"]))
+            _limit(request, sum(request["blobs"]), base_bytes)
+            (data,) = receive_blobs(requests, request, sum(request["blobs"]), shared)
             header, blobs = _answer(request, data)
             del data
             signal.setitimer(signal.ITIMER_REAL, 0)
-            send_message(answers, header, blobs)
+            send_message(answers, header, blobs, shared)

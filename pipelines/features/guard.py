@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import threading
 import weakref
@@ -17,6 +18,7 @@ from PIL import Image
 from pipelines.features.pipe_messages import (
     Header,
     PipeMessageError,
+    SharedMemory,
     receive_blobs,
     receive_header,
     send_message,
@@ -54,6 +56,7 @@ class Guard:
         self._process: subprocess.Popen[bytes] | None = None
         self._stop: weakref.finalize[..., Guard] | None = None
         self._trust_sha256 = ""  # of the trust lists that the child has
+        self._shared: SharedMemory | None = None
         self.owner = os.getpid()
 
     @property
@@ -83,7 +86,11 @@ class Guard:
         Raises:
             BadRecord: As there, and `media.undecodable` if the child dies of it.
         """
-        header, images = self._ask({"what": "image", "format": fmt}, data, limits)
+        costs = {
+            "cpu_s": limits.picture_cpu_s,
+            "memory_bytes": min(limits.picture_memory_bytes, limits.decode_memory_bytes),
+        }
+        header, images = self._ask({"what": "image", "format": fmt, **costs}, data, limits)
         return DecodedImage(images[0], ImageFacts(**header["facts"]))
 
     def signals(self, data: bytes, fmt: Format, trust: TrustLists, limits: MediaLimits) -> Reading:
@@ -127,6 +134,9 @@ class Guard:
             self._stop()
         self._process = self._stop = None
         self._trust_sha256 = ""
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
 
     def _ask(
         self,
@@ -135,21 +145,23 @@ class Guard:
         limits: MediaLimits,
         trust: TrustLists | None = None,
     ) -> tuple[Header, list[Image.Image]]:
-        request |= {
+        request = {
             "max_pixels": limits.max_pixels,
             "side": limits.side,
-            "timeout_s": limits.decode_timeout_s,
+            "cpu_s": limits.decode_timeout_s,
             "memory_bytes": limits.decode_memory_bytes,
+            **request,
+            "timeout_s": limits.decode_timeout_s,
         }
         for attempt in range(1, _ATTEMPTS + 1):
             late = threading.Event()
             try:
                 return self._exchange(request, data, limits, late, trust)
             except (OSError, PipeMessageError) as error:
-                detail = self._autopsy(late.is_set(), limits)
+                detail, took_too_long = self._autopsy(late.is_set(), request)
                 # A child may die for another reason, such as low memory on the machine; if a fresh
                 # child dies too, the file is the cause.
-                if late.is_set() or attempt == _ATTEMPTS:
+                if took_too_long or attempt == _ATTEMPTS:
                     raise BadRecord(Reason.MEDIA_UNDECODABLE, detail) from error
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -170,9 +182,9 @@ class Guard:
         watch.start()
         try:
             requests, answers = _pipes(process)
-            send_message(requests, request, [data])
+            send_message(requests, request, [data], self._shared)
             header = receive_header(answers)
-            blobs = receive_blobs(answers, header, most_bytes)
+            blobs = receive_blobs(answers, header, most_bytes, self._shared)
         finally:
             watch.cancel()
         if "bad" in header:
@@ -187,13 +199,17 @@ class Guard:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self.close()
-        command = python_command(f"{__package__}.child")
+        shared = SharedMemory.create()
+        self._shared = shared
+        handles = () if shared is None else (shared.handle,)
+        command = python_command(f"{__package__}.child", *map(str, handles))
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=_ENVIRONMENT,
+            pass_fds=handles,
         )
         self._process = process
         self._stop = weakref.finalize(self, _end, process, os.getpid())
@@ -212,16 +228,18 @@ class Guard:
             watch.cancel()
         return process
 
-    def _autopsy(self, late: bool, limits: MediaLimits) -> str:
-        """Ends the child if it is still running, and returns why it died."""
+    def _autopsy(self, late: bool, request: Header) -> tuple[str, bool]:
+        """Ends the child if it is still running, and returns why it died, and whether of time."""
         process = self._process
         self.close()
         if late:
-            return f"the child took longer than {limits.decode_timeout_s:g} s"
+            return f"the child took longer than {request['timeout_s']:g} s", True
         code = process.returncode if process else None
+        if code == -signal.SIGXCPU:
+            return f"the child used more than {request['cpu_s']:g} s of processor time", True
         if code is not None and code < 0:
-            return f"the child crashed: signal {-code}"
-        return f"the child crashed: exit code {code}"
+            return f"the child crashed: signal {-code}", False
+        return f"the child crashed: exit code {code}", False
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:

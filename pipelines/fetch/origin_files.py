@@ -24,7 +24,8 @@ from threading import Lock
 from urllib.parse import urldefrag, urljoin
 
 from pipelines.fetch.hosts import Host, HttpLocation, resolve_http
-from pipelines.fetch.http import ResponseHead, read_whole_http, url_of
+from pipelines.fetch.http import read_whole_http, url_of
+from pipelines.fetch.response_head import ResponseHead
 from pipelines.fetch.sidecar_names import ObjectFolders
 from pipelines.signals.server.evidence import OriginFile
 from pipelines.signals.server.http import ROBOTS_TXT_PATH

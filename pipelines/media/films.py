@@ -9,19 +9,22 @@ yields as many frames as its index promises; (5) decode one frame of each shot a
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
+from av.sidedata.sidedata import SideData
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
 from pipelines.media.headers import check_mp4
-from pipelines.media.images import check_pixels
+from pipelines.media.images import check_pixels, fitted_size
 from pipelines.media.limits import MAX_SHOTS
 from pipelines.media.shots import ShotDetector
 from schemas.errors import BadRecord
@@ -29,11 +32,26 @@ from schemas.reasons import Reason
 
 # An allow-list, because FFmpeg has decoders for hundreds of formats that nobody delivers.
 _CODECS = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
-_ROTATIONS = {
-    90: Image.Transpose.ROTATE_90,
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_270,
+# What a display matrix does to a frame, by the signs of its entries a, b, c and d: a point (x, y),
+# y downwards, is shown at (a x + c y, b x + d y).
+_TRANSPOSES = {
+    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
+    (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
+    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
+    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
+    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
+    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
+    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
 }
+_SIDEWAYS = frozenset(
+    {
+        Image.Transpose.ROTATE_90,
+        Image.Transpose.ROTATE_270,
+        Image.Transpose.TRANSPOSE,
+        Image.Transpose.TRANSVERSE,
+    }
+)
+_MATRIX = struct.Struct("=9i")
 
 
 @dataclass(frozen=True)
@@ -53,10 +71,10 @@ class Film:
     Attributes:
         duration_ms: Length of the video track.
         fps: Average frames per second.
-        width: As displayed, in pixels.
-        height: As displayed, in pixels.
-        stored_width: As encoded, before rotation, in pixels.
-        stored_height: As encoded, before rotation, in pixels.
+        width: As displayed, in square pixels.
+        height: As displayed, in square pixels.
+        stored_width: As encoded, before it is stretched and turned, in pixels.
+        stored_height: As encoded, in pixels.
         frames: Number of frames decoded.
         keyframes_ms: Times of the keyframes, from the start of the film.
         codec: FFmpeg's name of the video codec.
@@ -104,7 +122,7 @@ class _DecodedFrames:
 
     ticks: list[int]
     pictures: dict[int, Image.Image]
-    rotation: int
+    turn: Image.Transpose | None
     starts: tuple[int, ...]
     motion_milli: int
 
@@ -123,9 +141,7 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
     """
     check_mp4(data)  # 1
     with av.open(io.BytesIO(data), mode="r", format="mp4", metadata_errors="replace") as container:
-        if not container.streams.video:
-            raise BadRecord(Reason.MEDIA_UNDECODABLE, "there is no video track")
-        stream = container.streams.video[0]
+        stream = _film_stream(container)
         _check_stream(stream, max_pixels)  # 2
         index = _read_index(container, stream)  # 3
         sample_ticks = _nearest_keyframes(index, sample_frames)
@@ -143,6 +159,14 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         return _describe(container, stream, index, decoded, samples, shot_samples)
 
 
+def _film_stream(container: InputContainer) -> VideoStream:
+    """Returns the first video track that is a film; a cover picture is stored as a track too."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise BadRecord(Reason.MEDIA_UNDECODABLE, "there is no video track")
+
+
 def _check_stream(stream: VideoStream, max_pixels: int) -> None:
     codec = stream.codec_context.name
     canonical = stream.codec_context.codec.canonical_name
@@ -151,6 +175,7 @@ def _check_stream(stream: VideoStream, max_pixels: int) -> None:
     if stream.width <= 0 or stream.height <= 0:
         raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no size")
     check_pixels(stream.width, stream.height, max_pixels)
+    check_pixels(*_displayed_size(stream), max_pixels)
     # One thread, so that memory use and results do not depend on the machine.
     stream.thread_type = "NONE"
     stream.codec_context.thread_count = 1
@@ -196,7 +221,8 @@ def _decode_all(
     max_pixels: int,
     side: int,
 ) -> _DecodedFrames:
-    detector, rotation = ShotDetector(), 0
+    detector = ShotDetector()
+    turn: Image.Transpose | None = None
     ticks: list[int] = []
     pictures: dict[int, Image.Image] = {}
     for frame in container.decode(stream):
@@ -204,16 +230,16 @@ def _decode_all(
             raise BadRecord(Reason.MEDIA_UNDECODABLE, f"frame {len(ticks)} is damaged")
         check_pixels(frame.width, frame.height, max_pixels)
         if not ticks:
-            rotation = round(frame.rotation) % 360
+            turn = _turn_of(frame)
         if frame.pts in sample_ticks and frame.pts not in pictures:
-            pictures[frame.pts] = _frame_image(frame, rotation, side)
+            pictures[frame.pts] = _frame_image(frame, stream, turn, side)
         detector.add(frame)
         # A frame without a time of its own gets the time of the one before it.
         ticks.append(frame.pts if frame.pts is not None else (ticks or [0])[-1])
     if not ticks:
-        return _DecodedFrames(ticks, pictures, rotation, (), 0)
+        return _DecodedFrames(ticks, pictures, turn, (), 0)
     found = detector.finish()
-    return _DecodedFrames(ticks, pictures, rotation, found.starts, found.motion_milli)
+    return _DecodedFrames(ticks, pictures, turn, found.starts, found.motion_milli)
 
 
 def _shot_samples(
@@ -237,7 +263,7 @@ def _shot_samples(
     for tick in sample_ticks:
         if tick not in pictures:
             pictures[tick] = _frame_image(
-                _frame_at(container, stream, tick), decoded.rotation, side
+                _frame_at(container, stream, tick), stream, decoded.turn, side
             )
     return tuple(pictures[tick] for tick in sample_ticks)
 
@@ -251,10 +277,36 @@ def _frame_at(container: InputContainer, stream: VideoStream, tick: int) -> Vide
     raise BadRecord(Reason.MEDIA_UNDECODABLE, "a frame cannot be decoded again")
 
 
-def _frame_image(frame: Any, rotation: int, side: int) -> Image.Image:
+def _turn_of(frame: VideoFrame) -> Image.Transpose | None:
+    """Returns how a frame is turned or mirrored to be displayed."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return None
+    a, b, _, c, d, *_ = _MATRIX.unpack(bytes(cast("SideData", matrix))[: _MATRIX.size])
+    largest = max(map(abs, (a, b, c, d)))
+    # Entries that are small beside the largest come from rounding.
+    signs = tuple((2 * entry > largest) - (2 * entry < -largest) for entry in (a, b, c, d))
+    return _TRANSPOSES.get(signs)
+
+
+def _displayed_size(stream: VideoStream) -> tuple[int, int]:
+    """Returns a frame's size in square pixels, before it is turned."""
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    if aspect <= 0:
+        return stream.width, stream.height
+    return max(1, round(stream.width * aspect)), stream.height
+
+
+def _frame_image(
+    frame: Any, stream: VideoStream, turn: Image.Transpose | None, side: int
+) -> Image.Image:
     image: Image.Image = frame.to_image()
-    image.thumbnail((side, side), Image.Resampling.BICUBIC)
-    return image.transpose(_ROTATIONS[rotation]) if rotation in _ROTATIONS else image
+    displayed = _displayed_size(stream)
+    if displayed == (stream.width, stream.height):
+        image.thumbnail((side, side), Image.Resampling.BICUBIC)
+    else:
+        image = image.resize(fitted_size(displayed, side), Image.Resampling.BICUBIC)
+    return image if turn is None else image.transpose(turn)
 
 
 def _describe(
@@ -269,8 +321,8 @@ def _describe(
         raise BadRecord(Reason.MEDIA_UNDECODABLE, "the picture track has no time base")
     tick_ms = stream.time_base * 1000
     rate = stream.average_rate or stream.guessed_rate or Fraction(0)
-    width, height = stream.width, stream.height
-    sideways = decoded.rotation in (90, 270)
+    width, height = _displayed_size(stream)
+    sideways = decoded.turn in _SIDEWAYS
     layout = stream.codec_context.format
     duration_ms = round((index.end - index.start) * tick_ms)
     starts_ms = [round((decoded.ticks[at] - index.start) * tick_ms) for at in decoded.starts]
@@ -279,8 +331,8 @@ def _describe(
         fps=Fraction(rate),
         width=height if sideways else width,
         height=width if sideways else height,
-        stored_width=width,
-        stored_height=height,
+        stored_width=stream.width,
+        stored_height=stream.height,
         frames=len(decoded.ticks),
         keyframes_ms=tuple(round((tick - index.start) * tick_ms) for tick in index.keyframes),
         codec=stream.codec_context.codec.canonical_name,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 
 _PNG_SIGNATURE_BYTES = 8
 _MAX_CHUNKS = 1_000_000
+# The next marker in coded data: neither a stuffed byte, a restart mark nor a fill byte.
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_SOS, _EOI = 0xDA, 0xD9
 
 
 class DamagedFileError(ValueError):
@@ -47,6 +51,18 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
 def png_bit_depth(data: bytes) -> int:
     """Returns the bits per channel; 0 if the header is incomplete."""
     return data[24] if len(data) > 24 else 0
+
+
+def jpeg_scans(data: bytes, most: int) -> int:
+    """Counts the scans of a JPEG up to its end mark; stops counting beyond `most`."""
+    scans, found = 0, _JPEG_MARKER.search(data, 2)
+    while found is not None and scans <= most:
+        kind, at = data[found.start() + 1], found.start()
+        if kind == _EOI:
+            break
+        scans += kind == _SOS
+        found = _JPEG_MARKER.search(data, at + 2 + int.from_bytes(data[at + 2 : at + 4], "big"))
+    return scans
 
 
 def webp_size(data: bytes) -> tuple[int, int]:

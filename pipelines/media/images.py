@@ -20,7 +20,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from pipelines.media.formats import Format
-from pipelines.media.headers import check_png, png_bit_depth, webp_size
+from pipelines.media.headers import check_png, jpeg_scans, png_bit_depth, webp_size
+from pipelines.media.limits import COSTLY_FROM_BYTES, MAX_EXPANSION, MAX_SCANS
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -38,6 +39,10 @@ _SIDEWAYS = (5, 6, 7, 8)
 # A few stray bytes between segments are common and harmless; many mean that data is missing.
 _STRAY_BYTES = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes")
 _MAX_STRAY_BYTES = 16
+_STRIP_PIXELS = 1 << 22
+# What decoding takes: the pixels as Pillow keeps them and, where they are converted, the result.
+_BYTES_PER_PIXEL = {"RGB": 4, "L": 1, "CMYK": 4, "1": 5, "P": 5, "I;16": 3, "I;16B": 3, "I": 5}
+_MOST_BYTES_PER_PIXEL = 8
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
@@ -129,6 +134,7 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImag
         check_pixels(*file.size, max_pixels)  # 2
         if file.width == 0 or file.height == 0:
             raise ValueError("no pixels")
+        _check_cost(data, fmt, file)
         if fmt == "png":
             check_png(data)  # 3
         orientation = _orientation(file)
@@ -138,7 +144,7 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImag
         progressive = bool(file.info.get("progressive") or file.info.get("progression"))
         bits = {"png": png_bit_depth(data), "jpg": getattr(file, "bits", 8)}.get(fmt, 8)
         frames = int(getattr(file, "n_frames", 1))
-        target = _fitted_size(file.size, side)
+        target = fitted_size(file.size, side)
         flat = _flatten(_load_pixels(file, data, fmt, target))  # 4, 5
     if flat.size != target:
         flat = flat.resize(target, Image.Resampling.BICUBIC)  # 6
@@ -162,6 +168,25 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImag
         frames=frames,
     )
     return DecodedImage(image, facts)
+
+
+def _check_cost(data: bytes, fmt: Format, file: ImageFile.ImageFile) -> None:
+    """Checks that decoding a file costs no more than its bytes are worth.
+
+    Raises:
+        BadRecord: `media.too_large`.
+    """
+    each = _BYTES_PER_PIXEL.get(file.mode, _MOST_BYTES_PER_PIXEL)
+    if "transparency" in file.info:
+        each = _MOST_BYTES_PER_PIXEL
+    needed = file.width * file.height * each
+    if needed > COSTLY_FROM_BYTES and needed > MAX_EXPANSION * len(data):
+        raise BadRecord(
+            Reason.MEDIA_TOO_LARGE,
+            f"{len(data)} bytes take {needed} to decode; the limit is {MAX_EXPANSION}-fold",
+        )
+    if fmt == "jpg" and jpeg_scans(data, MAX_SCANS) > MAX_SCANS:
+        raise BadRecord(Reason.MEDIA_TOO_LARGE, f"more than {MAX_SCANS} scans")
 
 
 def _open_header(data: bytes, fmt: Format, max_pixels: int) -> ImageFile.ImageFile:
@@ -189,7 +214,7 @@ def _orientation(file: ImageFile.ImageFile) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+def fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:
     """Returns the size that fits into a square of `side` pixels, without ever enlarging."""
     longest = max(size)
     if longest <= side:
@@ -207,7 +232,7 @@ def _load_pixels(
             return Image.fromarray(array if file.mode == "RGB" else array[:, :, 0])
         file.draft(file.mode, target)
     file.load()
-    return file.copy()
+    return file
 
 
 def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int]) -> np.ndarray | None:
@@ -237,9 +262,28 @@ def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int]) -> np.ndarray 
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """Converts to eight-bit RGB, L or CMYK; transparent areas become white."""
+    """Converts to eight-bit RGB, L or CMYK; transparent areas become white.
+
+    Large pictures are converted in strips, since the steps between need several times their memory.
+    """
     if image.mode in ("RGB", "L", "CMYK") and "transparency" not in image.info:
         return image
+    rows = max(1, _STRIP_PIXELS // image.width)
+    if rows >= image.height:
+        return _flatten_strip(image)
+    flat: Image.Image | None = None
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        strip = _flatten_strip(image.crop(box))
+        if flat is None:
+            flat = Image.new(strip.mode, image.size)
+        flat.paste(strip, (0, top))
+    if flat is None:
+        raise AssertionError("a picture has rows")
+    return flat
+
+
+def _flatten_strip(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         wide = np.asarray(image).astype(np.int64).clip(0, 65535)
         return Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))

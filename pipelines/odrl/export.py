@@ -16,11 +16,12 @@ from pipelines.odrl.records import (
     read_usage_limits,
 )
 from pipelines.odrl.terms import JsonNode, profile_document
+from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import Decision, decisions_of, read_decisions
 from pipelines.storage.columns import rows_of
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_bytes, read_parquet
+from pipelines.storage.tables import json_bytes, read_json, read_parquet
 from schemas import layout
 from schemas.deal import Deal, load_deal
 from schemas.errors import InputError, RunError
@@ -46,7 +47,7 @@ def export_policies(
 
     Raises:
         InputError: If there is no delivery, or it was made under another deal.
-        RunError: If the decisions and the manifest disagree.
+        RunError: If the decisions and the run's counts disagree.
     """
     store = open_store(published)
     manifest = _read_manifest(store, published)
@@ -59,7 +60,7 @@ def export_policies(
         for outcome, policy in _policies(store, scope, manifest, for_buyer):
             counts[outcome.value] += 1
             file.write(policy_line(policy))
-        _check_counts(counts, manifest, for_buyer)
+        _check_counts(counts, manifest, None if for_buyer else _read_steps(store, published))
     target.write_bytes("profile.jsonld", json_bytes(profile_document()))
     target.write_bytes("deal.jsonld", json_bytes(deal_policy(scope)))
     return dict(counts)
@@ -102,17 +103,37 @@ def _policies(
                 yield decision.outcome, excluded_policy(scope, decision)
 
 
-def _check_counts(counts: Counter[str], manifest: Manifest, for_buyer: bool) -> None:
-    """Checks that the policies cover as many assets as the manifest counts."""
-    expected = {Outcome.DELIVERED.value: manifest.steps[-1].passed}
-    if not for_buyer:
-        expected[Outcome.REFUSED.value] = sum(step.refused for step in manifest.steps)
-        expected[Outcome.FAILED.value] = sum(step.dead_letters for step in manifest.steps)
+def _read_steps(store: Store, published: str) -> list[StepCounts]:
+    """Reads the counts of the run's steps from the agency's folder."""
+    key = f"{layout.AGENCY}/{layout.COUNTS}"
+    try:
+        record = read_json(store, key)
+    except FileNotFoundError as error:
+        raise InputError(
+            "The run's counts are missing",
+            f"{published} has no {key}",
+            "Restore the file, or package the deal again with this version of fairshard.",
+        ) from error
+    return [StepCounts.from_json(step) for step in record["steps"].values()]
+
+
+def _check_counts(counts: Counter[str], manifest: Manifest, steps: list[StepCounts] | None) -> None:
+    """Checks that the policies cover as many assets as were counted.
+
+    Args:
+        counts: The policies, by outcome.
+        manifest: The delivery's manifest.
+        steps: The counts of the run's steps; None if only delivered assets are exported.
+    """
+    expected = {Outcome.DELIVERED.value: manifest.end.samples}
+    if steps is not None:
+        expected[Outcome.REFUSED.value] = sum(step.refused_assets for step in steps)
+        expected[Outcome.FAILED.value] = sum(step.failed_assets for step in steps)
     for outcome, number in expected.items():
         if counts[outcome] != number:
             raise RunError(
-                "The decisions do not agree with the manifest",
-                f"{counts[outcome]:,} {outcome}, the manifest counts {number:,}",
+                "The decisions do not agree with the run's counts",
+                f"{counts[outcome]:,} {outcome}, the run counts {number:,}",
                 "A part of agency/decisions is missing, or belongs to another run.",
             )
 

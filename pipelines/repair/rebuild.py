@@ -153,7 +153,7 @@ class _Repair:
         if counts.too_many_failed or counts.steps["select"].passed == 0:
             raise self._difference_error("too many assets failed, or none passed the selection")
         receipts = read_receipts(self.store, self.job)
-        steps = reconcile(self.store, self.job, counts, receipts)
+        reconcile(self.store, self.job, counts, receipts)
         names = [receipt.shard.name for receipt in receipts]
         attribution = record_attribution(self.store, self.job, self.prepared.signer, names)
         write_indexes(self.store, self.job, receipts)
@@ -164,7 +164,7 @@ class _Repair:
         files = write_checksums(self.store, self.job, [*rebuilt.values(), *kept])
         rebuilt |= {file.path: file for file in files if file.path == layout.SHA256SUMS}
         signer = self.prepared.signer
-        manifest = make_manifest(self.job, signer, receipts, steps, attribution, files)
+        manifest = make_manifest(self.job, signer, receipts, attribution, files)
         if self.manifest is None:  # 5
             self._check_without_manifest(attribution)
         elif manifest != self.manifest:

@@ -77,10 +77,15 @@ DEAL_KEY_MEANINGS = {
     "rights.unjudged_content": "pictures, films and bytes in a file that nothing looks at: "
     "a second picture, later frames, whatever stands behind its end",
     "rights.denial_phrases": "phrases that deny in a file's plain text, besides the built-in words",
+    "rights.copies_of_refused": "other assets with the file of a refused one; `refuse` reads the "
+    "refused assets' files to find them, `refuse-listed` compares `media_uri` and `sha256` only",
     "agreements.ref": "reference of the agreement: a number or clause",
     "agreements.signed_at": "when it was signed; it applies from that day",
     "agreements.purposes": "purposes that it grants",
     "agreements.contributors": 'contributors whose works it covers: ids, or `"all"` alone',
+    "rulings.ref": "reference of the agency's ruling on who owns a work",
+    "rulings.owner": "the contributor whose work it is",
+    "rulings.files": "what it is about: the sha256 of files, or the ids of all assets with a file",
     "select.min_short_side": "minimum length of the shorter side in pixels",
     "select.keywords_any": "an asset must have one of these; with none listed, every asset passes",
     "select.keywords_none": "an asset must have none of these",

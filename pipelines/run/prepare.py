@@ -18,6 +18,7 @@ from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.fetch.pacing import http_client
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.signed_note import Signer
+from pipelines.rights.rulings import check_rulings
 from pipelines.run.job import Job, Models, run_id
 from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key
 from pipelines.run.versions import Version, find_version
@@ -111,6 +112,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
     checks = prepare_checks(catalogue, deal)
+    check_rulings(deal, checks.contributors)
     trust = load_trust_lists(
         [Path(path).absolute() for path in deal.sources.trust_lists],
         denial_phrases=deal.rights.denial_phrases,

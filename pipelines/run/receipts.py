@@ -57,7 +57,8 @@ class ScreenReceipt:
     Attributes:
         name: The batch.
         counts: Assets that entered, passed and were refused.
-        blocks: For each unit with cleared assets in the batch, the block that holds its rows.
+        blocks: For each unit with assets in the batch that were cleared, the block that holds
+            their rows; likewise for assets whose refusal holds for copies of their files.
     """
 
     name: str

@@ -19,8 +19,9 @@ from pipelines.storage.columns import Column, numbers_in, values_of
 
 Number = TypeVar("Number", np.uint8, np.uint64)
 
+_AS_THEY_ARE = ("asset_id", "hash", "created_at", "bytes", "place", "owners")
 _HEX_COLUMNS = ("media_sha256", "phash", "colour")  # hex in units
-_SHA256_BYTES, _PHASH_BYTES, _COLOUR_BYTES = 32, 32, 48
+_SHA256_BYTES, PHASH_BYTES, COLOUR_BYTES = 32, 32, 48
 #: What selection knows about an asset. All are in memory at once, so every byte counts.
 _CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("asset_id", pa.string(), nullable=False),
@@ -31,20 +32,22 @@ _CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("created_at", pa.date32()),
     pa.field("short_side", pa.int32(), nullable=False),  # pixels
     pa.field("bytes", pa.int64(), nullable=False),  # size of its media
-    pa.field("phash", pa.binary(_PHASH_BYTES), nullable=False),
-    pa.field("colour", pa.binary(_COLOUR_BYTES), nullable=False),
+    pa.field("phash", pa.binary(PHASH_BYTES), nullable=False),
+    pa.field("colour", pa.binary(COLOUR_BYTES), nullable=False),
+    pa.field("place", pa.uint64(), nullable=False),  # hash of where its file lies
+    pa.field("owners", pa.string(), nullable=False),  # schemas.refused.owners_text
 ]
 CANDIDATES_SCHEMA = pa.schema(_CANDIDATES_FIELDS)
 #: The columns of a unit (schemas.unit.UNIT_SCHEMA) that candidates are made from.
 UNIT_COLUMNS = (
-    "asset_id hash media_sha256 format created_at width height bytes phash colour".split()
-)
+    "asset_id hash media_sha256 format created_at width height bytes phash colour place owners"
+).split()
 
 
 def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
     """Returns a unit's assets as candidates (CANDIDATES_SCHEMA)."""
     columns = {
-        **{name: rows[name] for name in ("asset_id", "hash", "created_at", "bytes")},
+        **{name: rows[name] for name in _AS_THEY_ARE},
         **{
             name: _decode_hex(rows[name], CANDIDATES_SCHEMA.field(name).type)
             for name in _HEX_COLUMNS
@@ -102,13 +105,13 @@ def near_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
     """
     if not len(ranked):
         return ranked
-    hashes = _bytes_of(candidates["phash"], np.uint64)[ranked]
-    colours = _bytes_of(candidates["colour"], np.uint8)[ranked]
+    hashes = bytes_of(candidates["phash"], np.uint64)[ranked]
+    colours = bytes_of(candidates["colour"], np.uint8)[ranked]
     originals = PerceptualIndex(hashes, colours).nearest_kept()
     return np.where(originals == NO_MATCH, NO_MATCH, ranked[originals])
 
 
-def _bytes_of(
+def bytes_of(
     column: pa.ChunkedArray[pa.FixedSizeBinaryScalar], kind: type[Number]
 ) -> npt.NDArray[Number]:
     """Returns fixed-length values as an array [rows, numbers]; byte order is the same for all."""

@@ -45,6 +45,16 @@ class PerceptualIndex:
         self._resolve(np.arange(len(match)), match)
         return match
 
+    def nearest_before(self, early: int) -> Indices:
+        """Returns, for each look from `early` on, the first of those before that it is near to.
+
+        It is -1 where there is none.
+        """
+        match = np.full(len(self._hashes), NO_MATCH, np.intp)
+        everything = np.arange(len(match))
+        self._match(everything[early:], everything[:early], match)
+        return match[early:]
+
     def _resolve(self, indices: Indices, match: Indices) -> Indices:
         """Decides on looks that are near no look kept before them; returns those kept."""
         if len(indices) <= _SMALL_GROUP:

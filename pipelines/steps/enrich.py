@@ -2,8 +2,9 @@
 
 The numbers mark these stages in the code: 1. skip a committed unit; 2. fetch and prepare the media,
 read what the files state about rights and resolve it; 3. embed and caption new media where that is
-allowed; 4. add to the feature store; 5. refuse assets that lack what their profile needs, and write
-the unit's table, its refusals and failed assets, and the rights statements; 6. commit.
+allowed; 4. read the files of refused assets, by which selection recognises copies; 5. add to the
+feature store; 6. refuse assets that lack what their profile needs, and write the unit's table, its
+refusals and failed assets, and the rights statements; 7. commit.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pipelines.features.compute import (
     score_rows,
 )
 from pipelines.features.digest_cache import load_digest_cache
+from pipelines.features.refused import place_of
 from pipelines.features.signals_table import signals_table
 from pipelines.features.store import FeatureStore
 from pipelines.fetch.origin_files import OriginFileCache
@@ -41,6 +43,12 @@ from pipelines.run.decisions import (
 )
 from pipelines.run.job import Job
 from pipelines.run.receipts import UnitReceipt
+from pipelines.steps.refused import (
+    files_refused_here,
+    is_refused_block,
+    read_refused_files,
+    write_refused_files,
+)
 from pipelines.steps.second_reading import (
     Doubts,
     objection_to,
@@ -56,6 +64,7 @@ from schemas import layout
 from schemas.features import ScoredCaption, ShotCaption, ShotFrames
 from schemas.layout import unit_name
 from schemas.reasons import Reason
+from schemas.refused import owners_text
 from schemas.sample import CaptionSource
 from schemas.signal import AssertionKind
 from schemas.unit import (
@@ -102,7 +111,8 @@ def enrich_unit(
     commit = f"{job.work}/units/{name}.json"
     if store.exists(commit):  # 1
         return _receipt(unit, read_json(store, commit))
-    rows = _read_rows(store, blocks)
+    blocks = list(blocks)
+    rows = _read_rows(store, [block for block in blocks if not is_refused_block(block)])
     low, high = layout.unit_range(unit, job.unit_bits)
     unit_features = UnitFeatures(
         features.facts.load(low, high),
@@ -122,19 +132,31 @@ def enrich_unit(
         # Dropping the pixels here keeps a unit's memory to that of one chunk.
         fetched_assets += [item.without_pixels() for item in chunk]
         report_progress(job.progress_path, "enrich", len(chunk))
-    features.facts.save(low, high, unit_features.new_facts)  # 4
+    refused = read_refused_files(  # 4
+        store,
+        [block for block in blocks if is_refused_block(block)],
+        job,
+        unit_features,
+        now_s,
+        _fetchers(),
+    )
+    features.facts.save(low, high, [*unit_features.new_facts, *refused.facts])  # 5
     features.embeddings.save(low, high, unit_features.new_embeddings)
     features.captions.save(low, high, unit_features.new_captions)
     features.scores.save(low, high, unit_features.new_scores)
     features.readings.save(low, high, unit_features.new_readings)
     features.digest_cache.save(
-        low, high, unit_features.new_digest_cache
+        low, high, [*unit_features.new_digest_cache, *refused.cache_rows]
     )  # last, since its rows assert that the other tables are complete
+    refused.files.extend(files_refused_here(fetched_assets, job, unit_features))
+    write_refused_files(store, job, unit, refused.files)
     return _commit(store, job, unit, commit, fetched_assets, unit_features)
 
 
 def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
     ordered = sorted(blocks, key=lambda block: (block.key, block.offset))
+    if not ordered:
+        return []
     table = pa.concat_tables([read_block(store, block) for block in ordered])
     return rows_of(table.sort_by([("hash", "ascending")]), ClearedRow)
 
@@ -243,7 +265,7 @@ def _commit(
     for item in fetched_assets:
         decision = item.decision
         if decision is None:
-            row = _unit_row(item, unit_features)
+            row = _unit_row(item, job, unit_features)
             decision = _profile_refusal(row, job.deal.profile)
         if decision is None:
             rows.append(row)
@@ -253,7 +275,7 @@ def _commit(
     for decision in decisions:
         counts.add_decision(decision)
     name = unit_name(unit)
-    write_decisions(store, f"{job.work}/agency", f"enrich-{name}", decisions)  # 5
+    write_decisions(store, f"{job.work}/agency", f"enrich-{name}", decisions)  # 6
     signals = signals_table(fetched_assets, job.as_of.isoformat())
     write_part(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
     write_unit(store, job, unit, pa.Table.from_pylist(rows, schema=UNIT_SCHEMA))
@@ -265,11 +287,11 @@ def _commit(
         "embedded": len(unit_features.new_embeddings),
         "captioned": len(unit_features.new_captions),
     }
-    store.write_bytes(commit, json_bytes(record))  # 6
+    store.write_bytes(commit, json_bytes(record))  # 7
     return _receipt(unit, record)
 
 
-def _unit_row(item: FetchedAsset, unit_features: UnitFeatures) -> UnitRow:
+def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> UnitRow:
     facts: dict[str, object] = {**unit_features.facts[item.digest]}
     facts["film_ms"] = facts.pop("duration_ms")
     captions = unit_features.captions[item.digest]["shots"] if item.inference else []
@@ -282,6 +304,8 @@ def _unit_row(item: FetchedAsset, unit_features: UnitFeatures) -> UnitRow:
         **facts,
         **_caption_columns(item, unit_features),
         **_resolution_columns(item),
+        "place": place_of(item.row["media_uri"], job),
+        "owners": owners_text(item.row["contributors"]),
     }
     return cast("UnitRow", columns)
 

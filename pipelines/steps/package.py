@@ -22,7 +22,7 @@ from pipelines.run.lease import Lease, hold_version
 from pipelines.run.undelivered import Undelivered, UndeliveredError, leave_undelivered, look_back
 from pipelines.run.versions import begin_version, record_reading
 from pipelines.steps.attribute import Attribution, record_attribution
-from pipelines.steps.publish import publish_agency, publish_delivery
+from pipelines.steps.publish import publish_agency, publish_counts, publish_delivery
 from pipelines.steps.reconcile import RunCounts, read_counts, read_receipts, reconcile
 from pipelines.steps.runner import run_graph
 from pipelines.steps.second_reading import start_over
@@ -147,9 +147,10 @@ def _publish(
 ) -> PackageResult:
     receipts = read_receipts(store, job)
     steps = reconcile(store, job, counts, receipts)
+    publish_counts(store, job, steps, counts.copies)
     shards = [receipt.shard.name for receipt in receipts]
     attribution = record_attribution(store, job, signer, shards)
-    manifest = publish_delivery(store, job, signer, receipts, steps, attribution, lease.confirm)
+    manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
     store.delete_prefix(job.work)
     return PackageResult(manifest, attribution, steps, counts.computed, reading)
 

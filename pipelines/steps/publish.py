@@ -17,7 +17,7 @@ from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet, write_table
+from pipelines.storage.tables import json_bytes, read_parquet, write_table
 from schemas import layout
 from schemas.errors import RunError
 from schemas.manifest import (
@@ -27,7 +27,6 @@ from schemas.manifest import (
     LedgerRecord,
     Manifest,
     ModelRecord,
-    StepRecord,
 )
 
 
@@ -51,12 +50,30 @@ def publish_agency(store: Store, job: Job) -> None:
         write_table(store, f"{job.agency}/decisions/write-{shard}", decisions)
 
 
+def publish_counts(
+    store: Store, job: Job, steps: dict[str, StepCounts], copies: dict[str, object]
+) -> None:
+    """Writes to the agency's folder what became of the assets; the buyer is told none of it.
+
+    Args:
+        store: The output store.
+        job: The run.
+        steps: Each step's counts.
+        copies: How copies of refused assets were looked for.
+    """
+    record = {
+        "run_id": job.run_id,
+        "steps": {name: counts.to_json() for name, counts in steps.items()},
+        "copies_of_refused": copies,
+    }
+    store.write_bytes(f"{job.agency}/{layout.COUNTS}", json_bytes(record))
+
+
 def publish_delivery(
     store: Store,
     job: Job,
     signer: Signer,
     receipts: Sequence[ShardReceipt],
-    steps: dict[str, StepCounts],
     attribution: Attribution,
     confirm: Callable[[], None] | None = None,
 ) -> Manifest:
@@ -67,7 +84,6 @@ def publish_delivery(
         job: The run.
         signer: The agency's key.
         receipts: The shards' receipts, in the shards' order.
-        steps: Each step's counts.
         attribution: The ledger's totals.
         confirm: Called right before the manifest is written; raises if this run may not publish.
 
@@ -79,7 +95,7 @@ def publish_delivery(
     write_indexes(store, job, receipts)
     recheck_shards(store, job, receipts)
     files = write_checksums(store, job, _list_files(store, job, receipts))
-    signed = make_manifest(job, signer, receipts, steps, attribution, files)
+    signed = make_manifest(job, signer, receipts, attribution, files)
     if confirm is not None:
         confirm()
     _write_manifest(store, job, manifest_bytes(signed))
@@ -146,7 +162,6 @@ def make_manifest(
     job: Job,
     signer: Signer,
     receipts: Sequence[ShardReceipt],
-    steps: dict[str, StepCounts],
     attribution: Attribution,
     files: list[FileRecord],
 ) -> Manifest:
@@ -159,10 +174,6 @@ def make_manifest(
         run_id=job.run_id,
         deal=_deal_record(job),
         models=_model_record(job),
-        steps=[
-            StepRecord.model_validate({"step": name, **counts.to_json()})
-            for name, counts in steps.items()
-        ],
         shards=shards,
         ledger=LedgerRecord(
             entries=attribution.entries,

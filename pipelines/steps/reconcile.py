@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +28,7 @@ class RunCounts:
         too_many_failed: Whether they exceed the deal's limit.
         shards: Number of planned shards.
         blank_rows: Rows of `assets` without any value, which were skipped.
+        copies: How copies of refused assets were looked for.
     """
 
     stop: tuple[str, str, str] | None
@@ -37,6 +38,7 @@ class RunCounts:
     too_many_failed: bool
     shards: int
     blank_rows: int = 0
+    copies: dict[str, object] = field(default_factory=dict)
 
     @property
     def ran(self) -> dict[str, StepCounts]:
@@ -68,6 +70,7 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         too_many_failed=plan["stopped"],
         shards=plan["shards"],
         blank_rows=verdict.get("blank_rows", 0),
+        copies=plan["copies"],
     )
 
 

@@ -18,6 +18,7 @@ from pipelines.run.decisions import refusals_table
 from pipelines.run.job import Job
 from pipelines.run.receipts import CatalogueVerdict, ScreenReceipt
 from pipelines.steps.read import read_batch
+from pipelines.steps.refused import blocks_key, refused_rows
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, write_blocks, write_table
@@ -38,7 +39,10 @@ def load_index(job: Job) -> RightsIndex:
 def screen_stored_batch(
     store: Store, job: Job, index: RightsIndex, name: str, verdict: CatalogueVerdict
 ) -> ScreenReceipt:
-    """Screens a batch and stores the cleared rows in blocks, one per unit, in order of hash."""
+    """Screens a batch and stores its rows in blocks, one per unit, in order of hash.
+
+    Stored are the cleared rows, and apart from them those whose refusal holds for copies too.
+    """
     batch = read_batch(store, job.work, name)
     hashes = np.asarray(column(batch, "hash"))
     mask = screen_batch(batch, index, job.deal, np.isin(hashes, verdict.repeated))
@@ -50,17 +54,21 @@ def screen_stored_batch(
     if len(cleared):
         key = f"{job.work}/cleared/{name}.arrows"
         blocks = tuple(write_blocks(store, key, _by_unit(cleared, job.unit_bits)))
+    refused = refused_rows(batch, mask, job)
+    if len(refused):
+        groups = _by_unit(refused, job.unit_bits)
+        blocks += tuple(write_blocks(store, blocks_key(job, name), groups))
     report_progress(job.progress_path, "screen", counts.entered)
     report_progress(job.progress_path, "enrich", 0, counts.passed)
     return ScreenReceipt(name, counts, blocks)
 
 
-def _by_unit(cleared: pa.Table, bits: int) -> Iterator[tuple[int, pa.Table]]:
-    units = np.asarray(column(cleared, "hash")) >> np.uint64(HASH_BITS - bits)
+def _by_unit(rows: pa.Table, bits: int) -> Iterator[tuple[int, pa.Table]]:
+    units = np.asarray(column(rows, "hash")) >> np.uint64(HASH_BITS - bits)
     numbers, starts = np.unique(units, return_index=True)
     stops = np.append(starts[1:], len(units))
     for number, start, stop in zip(numbers, starts, stops, strict=True):
-        yield int(number), cleared.slice(int(start), int(stop - start))
+        yield int(number), rows.slice(int(start), int(stop - start))
 
 
 def _write_refusals(

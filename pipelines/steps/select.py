@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import write_decisions
@@ -11,11 +14,13 @@ from pipelines.run.receipts import ShardSpec, UnitReceipt
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
 from pipelines.selection.plan import PlannedShard, plan_shards
 from pipelines.selection.select import select_samples
+from pipelines.steps.refused import read_all_refused_files
 from pipelines.steps.units import read_unit
 from pipelines.storage.columns import Column
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json, write_table
+from schemas.deal_terms import Ruling
 
 _PLAN_COLUMNS = ["asset_id", "unit", "hash", "family", "bytes"]
 _PLAN_FIELDS: list[pa.Field[pa.DataType]] = [
@@ -43,9 +48,12 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     stopped = failed > job.deal.limits.dead_letter_share * read_counts.entered
     selected = StepCounts(entered=counts.passed)
     planned: list[PlannedShard] = []
+    copies: dict[str, object] = {}
     if not stopped:
         candidates = _candidates(store, job, receipts)
-        selection = select_samples(candidates, job.deal.select)
+        refused = read_all_refused_files(store, job)
+        selection = select_samples(candidates, job.deal.select, refused, job.deal.rulings)
+        copies = _copies_record(refused, job.deal.rulings, selection.rulings_used)
         selected.passed = len(selection.chosen)
         for decision in selection.refusals:
             selected.add_decision(decision)
@@ -58,6 +66,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         "enrich": counts.to_json(),
         "select": selected.to_json(),
         "computed": computed,
+        "copies": copies,
         "dead_letters": failed,
         "stopped": stopped,
         "shards": len(planned),
@@ -66,6 +75,20 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     report_progress(job.progress_path, "select", counts.passed, counts.passed)
     report_progress(job.progress_path, "write", 0, selected.passed)
     return [shard.spec for shard in planned]
+
+
+def _copies_record(
+    refused: pa.Table, rulings: Sequence[Ruling], used: Container[str]
+) -> dict[str, object]:
+    """Counts the refused assets whose copies were looked for, and by what."""
+    unread = len(refused.filter(pc.equal(refused["media_sha256"], pa.scalar(""))))
+    return {
+        "refused_assets": len(refused),
+        "refused_files_read": len(refused) - unread,
+        "refused_files_not_read": unread,
+        "rulings_used": [ruling.ref for ruling in rulings if ruling.ref in used],
+        "rulings_without_effect": [ruling.ref for ruling in rulings if ruling.ref not in used],
+    }
 
 
 def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table:

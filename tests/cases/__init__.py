@@ -1,1 +1,1 @@
-"""The shared field cases, with the outcome that each must have."""
+"""Field cases, and libraries that vary them."""

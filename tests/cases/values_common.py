@@ -150,7 +150,7 @@ def _decide(folder: Path, terms: Deal, gate: bool) -> Decided:
                 return Decided(f"{name}_unique")
         watch = watch_references(contributors, consents, releases)
         divert = frozenset(terms.gate.divert)
-        checks = CatalogueChecks(catalogue, load_suite(), divert, watch)
+        checks = CatalogueChecks(catalogue, load_suite(), divert, contributors, watch)
     index = build_rights_index(contributors, consents, releases, terms, AS_OF_US)
     summaries: list[GateSummary] = []
     reached, reasons = [], {}

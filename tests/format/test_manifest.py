@@ -40,17 +40,6 @@ def unsigned(**changes: Any) -> Manifest:
             "terms_sha256": "ab" * 32,
         },
         "models": {"clip": "a", "captioner": "b", "demonstration": True, "notice": "c"},
-        "steps": [
-            {
-                "step": "read",
-                "entered": 3,
-                "passed": 2,
-                "refused": 0,
-                "refused_by_reason": {},
-                "dead_letters": 1,
-                "dead_letters_by_reason": {"row.unreadable": 1},
-            }
-        ],
         "shards": [
             {"name": "s-0", "family": "jpg", "samples": 2, "bytes": 9, "sha256": "cd" * 32},
             {"name": "s-1", "family": "png", "samples": 3, "bytes": 8, "sha256": "ce" * 32},

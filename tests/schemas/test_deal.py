@@ -62,8 +62,9 @@ def test_defaults_are_strict() -> None:
         "copyright_conflicts": "refuse",
         "unjudged_content": "refuse",
         "denial_phrases": [],
+        "copies_of_refused": "refuse",
     }
-    assert deal.agreements == []
+    assert deal.agreements == [] == deal.rulings
     assert (deal.sources.roots, deal.sources.hosts, deal.gate.divert) == ([], [], [])
     assert deal.media == ["image"]
 
@@ -194,8 +195,10 @@ def test_terms_digest_is_stable() -> None:
             "copyright_conflicts": "refuse",
             "unjudged_content": "refuse",
             "denial_phrases": [],
+            "copies_of_refused": "refuse",
         },
         "agreements": [],
+        "rulings": [],
         "select": {
             "min_short_side": 512,
             "keywords_any": [],

@@ -26,8 +26,9 @@ shards = { target_bytes = "1MiB" }
 agreements = [
     { ref = "A-1", signed_at = 2025-01-01, purposes = ["search"], contributors = ["all"] },
 ]
+rulings = [{ ref = "R-1", owner = "c-1", files = ["a", "b"] }]
 """
-KEYS = [name for name, *_ in deal_keys() if not name.startswith("agreements.")]
+KEYS = [name for name, *_ in deal_keys() if not name.startswith(("agreements.", "rulings."))]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,7 @@ def test_printed_value_is_the_written_value(deal: Deal) -> None:
     assert toml_text(deal_value(deal, "rights.witness")) == '"required"'
     assert toml_text(deal_value(deal, "ends")) == "2029-01-01"
     assert toml_text(deal_value(deal, "agreements")) == '["A-1"]'
+    assert toml_text(deal_value(deal, "rulings")) == '["R-1"]'
     assert json_value(deal, "rights.editorial") == "refuse"  # the default
 
 

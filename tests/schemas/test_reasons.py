@@ -126,7 +126,7 @@ def test_governing_keys_exist_in_deals(code: str) -> None:
     """tests/rights/test_governed.py checks that it is the right one."""
     info = REASONS[code]
     keys = info.governed_by
-    known = {"agreements", *(name for name, *_ in deal_keys())}
+    known = {"agreements", "rulings", *(name for name, *_ in deal_keys())}
     assert set(keys) <= known and len(set(keys)) == len(keys)
     # They include any key that the remedy or the source of the reason mentions.
     spoken = set(re.findall(r"(?:rights|limits|select)\.[a-z_]+", info.remedy))

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pipelines.media.phash import PerceptualSignature
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA
 from schemas.layout import asset_hash
+from schemas.refused import owners_text
 from tests.media.near import is_near
 
 BITS, COLOURS = 256, 48
@@ -27,6 +28,8 @@ class Candidate:
     created_at: date | None = None
     media: str = ""
     short_side: int = 600
+    owners: tuple[str, ...] = ("c-1",)
+    place: int = 0
 
     @property
     def hash(self) -> int:
@@ -38,6 +41,11 @@ class Candidate:
         return (self.created_at is None, self.created_at or date.max, self.asset_id)
 
 
+def digest_of(media: str) -> bytes:
+    """The digest of a file that is known by a name."""
+    return hashlib.sha256(media.encode()).digest()
+
+
 def table_of(candidates: Sequence[Candidate]) -> pa.Table:
     """Returns candidates as the table that selection uses."""
     rows = [
@@ -45,13 +53,15 @@ def table_of(candidates: Sequence[Candidate]) -> pa.Table:
             "asset_id": item.asset_id,
             "hash": item.hash,
             "unit": 0,
-            "media_sha256": hashlib.sha256((item.media or item.asset_id).encode()).digest(),
+            "media_sha256": digest_of(item.media or item.asset_id),
             "family": "jpg",
             "created_at": item.created_at,
             "short_side": item.short_side,
             "bytes": 1000,
             "phash": bytes.fromhex(item.look.phash),
             "colour": bytes.fromhex(item.look.colour),
+            "place": item.place or item.hash,
+            "owners": owners_text([{"contributor_id": n, "share_bp": 1} for n in item.owners]),
         }
         for item in candidates
     ]

@@ -135,6 +135,7 @@ def test_counts_and_receipts_are_read_back(tmp_path: Path) -> None:
         "dead_letters": 2,
         "stopped": False,
         "shards": 2,
+        "copies": {},
     }
     verdict: dict[str, object] = {"stop": None, "counts": steps["read"]}
     for name, value in (("verdict", verdict), ("screen", steps["screen"]), ("plan", plan)):

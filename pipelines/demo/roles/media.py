@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pipelines.demo.roles.role import DEAL_IDS, IMAGES, MAIN, STRICT, Role, by_deal
+from pipelines.demo.roles.role import DEAL_IDS, IMAGES, MAIN, STRICT, Role, all_deals, by_deal
 
 _FILM_REASONS = by_deal("", "select.media_type", "select.media_type")
 
@@ -14,6 +14,12 @@ def _broken_role(name: str, reason: str, *, essential: bool = False) -> Role:
 
 
 BROKEN_ROLES = (
+    Role(
+        "not_as_described",
+        columns={"width": 6_000, "height": 4_000},
+        file_style="jpeg_plain",
+        failure_reason="media.not_as_described",
+    ),
     _broken_role("outside_above", "not_allowed", essential=True),
     _broken_role("outside_absolute", "not_allowed"),
     _broken_role("outside_file", "not_allowed"),
@@ -102,11 +108,20 @@ _EARLIER, _LATER = date(2023, 4, 1), date(2024, 4, 1)
 
 
 def _duplicate_role(
-    group: str, name: str, created: date | None, change: str, *, essential: bool
+    group: str,
+    name: str,
+    created: date | None,
+    change: str,
+    *,
+    essential: bool,
+    other_author: int = 0,
+    held: bool = False,
 ) -> Role:
     return Role(
         f"{group}_{name}",
-        columns={"created_at": created},
+        all_deals("asset.legal_hold") if held else {},
+        columns={"created_at": created} | ({"status": "legal_hold"} if held else {}),
+        other_author=other_author,
         group=group,
         change=change,
         file_style={"squeezed": "jpeg_squeezed", "webp": "webp"}.get(change, "jpeg_plain"),
@@ -131,4 +146,14 @@ DUPLICATE_ROLES = (
     _duplicate_role("trio", "first", _EARLIER, "", essential=False),
     _duplicate_role("trio", "same", _LATER, "same", essential=False),
     _duplicate_role("trio", "near", _LATER, "resized", essential=False),
+    # A hold on one asset holds for its file wherever it turns up, and for its look.
+    _duplicate_role("held", "first", _EARLIER, "", essential=True, held=True),
+    _duplicate_role("held", "copy", _LATER, "same", essential=True, other_author=1),
+    _duplicate_role("held", "like", _LATER, "resized", essential=True, other_author=2),
+    # Whose work it is, only the agency can say.
+    _duplicate_role("claimed", "first", _EARLIER, "", essential=True),
+    _duplicate_role("claimed", "again", _LATER, "same", essential=True, other_author=1),
+    _duplicate_role("placeholder", "first", _EARLIER, "", essential=True),
+    _duplicate_role("placeholder", "second", _LATER, "same", essential=True, other_author=1),
+    _duplicate_role("placeholder", "third", _LATER, "same", essential=True, other_author=2),
 )

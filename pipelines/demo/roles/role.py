@@ -69,6 +69,8 @@ class Role:
         too_small_for: Deals that refuse the picture for its size.
         group: Name of a group of look-alikes; each group has one instance of each member.
         change: How this member of the group differs from the first: `same`, or the change.
+        other_author: Of a member whose file or picture is the first's: 0 if its contributor is too,
+            else a number for each other contributor.
         rows: Rows of the catalogue that share the asset_id.
         per_thousand: Instances per thousand assets.
         essential: Whether even the smallest library has it.
@@ -90,6 +92,7 @@ class Role:
     too_small_for: tuple[str, ...] = ()
     group: str = ""
     change: str = ""
+    other_author: int = 0
     rows: int = 1
     per_thousand: int = 0
     essential: bool = True

@@ -77,6 +77,9 @@ class Rule:
         governed_by: The keys of the deal that decide how strict the rule is, the first to look at
             first; none where no deal lets such an asset pass.
         release_fault: For a rule about single releases, when a release has the fault.
+        travels: Whether the refusal is a no to the work itself, so that it also holds for copies
+            of the file under other ids.
+        lasting: Of a refusal that travels, whether not even a ruling on the owner lifts it.
     """
 
     code: str
@@ -89,6 +92,8 @@ class Rule:
     remedy: str
     governed_by: tuple[str, ...] = ()
     release_fault: ReleaseFault | None = None
+    travels: bool = True
+    lasting: bool = False
 
     @property
     def info(self) -> ReasonInfo:

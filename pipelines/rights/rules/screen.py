@@ -26,6 +26,9 @@ from schemas.deal import Deal
 
 ReasonMask = npt.NDArray[np.uint64]
 RULE_BITS = {rule: np.uint64(1 << i) for i, rule in enumerate(SCREENING_RULES)}
+#: The refusals that also hold for copies of the file, and those that no ruling lifts.
+TRAVELLING_BITS = np.uint64(sum(int(bit) for rule, bit in RULE_BITS.items() if rule.travels))
+LASTING_BITS = np.uint64(sum(int(bit) for rule, bit in RULE_BITS.items() if rule.lasting))
 
 
 def build_rights_index(

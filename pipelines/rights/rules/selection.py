@@ -61,6 +61,7 @@ RULES = (
         sentence="The deal does not ask for this kind of media.",
         remedy="A deal that does.",
         governed_by=("media",),
+        travels=False,
     ),
     Rule(
         code="select.keywords",
@@ -71,5 +72,6 @@ RULES = (
         sentence="The keywords do not fit the deal's selection.",
         remedy="A wider selection.",
         governed_by=("select.keywords_any", "select.keywords_none"),
+        travels=False,
     ),
 )

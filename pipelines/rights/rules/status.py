@@ -30,6 +30,7 @@ RULES = (
         columns=("asset_id",),
         sentence="Another row of the catalogue has the same asset_id.",
         remedy="Leave one row per asset.",
+        travels=False,
     ),
     Rule(
         code="asset.withdrawn",
@@ -38,6 +39,7 @@ RULES = (
         columns=("status",),
         sentence="The asset is withdrawn.",
         remedy="None, unless it was withdrawn in error.",
+        lasting=True,
     ),
     Rule(
         code="asset.legal_hold",
@@ -46,6 +48,7 @@ RULES = (
         columns=("status",),
         sentence="The asset is under a legal hold.",
         remedy="Have counsel lift the hold.",
+        lasting=True,
     ),
     Rule(
         code="asset.status_unknown",
@@ -54,5 +57,6 @@ RULES = (
         columns=("status",),
         sentence="The status is none of active, withdrawn, legal_hold.",
         remedy="Set the status, or map the agency's value onto one of the three.",
+        lasting=True,
     ),
 )

@@ -1,0 +1,167 @@
+"""Keeps the files of assets that were refused for their rights, so that no copy goes out instead.
+
+Screening leaves the rows it refused in blocks of their own; enrichment adds what it refused by
+files and servers, and writes one table a unit, which selection reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.features.assets import FetchedAsset, UnitFeatures
+from pipelines.features.refused import place_of, read_refused
+from pipelines.rights.arrow import column
+from pipelines.rights.rules.screen import LASTING_BITS, TRAVELLING_BITS, ReasonMask, reasons_of
+from pipelines.run.job import Job
+from pipelines.storage.columns import rows_of
+from pipelines.storage.store import Store
+from pipelines.storage.tables import RowBlock, parquet_bytes, read_block, read_parquet
+from schemas.features import DigestCacheRow, FactsRow
+from schemas.layout import unit_name
+from schemas.reasons import Outcome
+from schemas.refused import (
+    REFUSED_FILES_SCHEMA,
+    REFUSED_ROWS_SCHEMA,
+    RefusedFile,
+    RefusedRow,
+    owners_text,
+)
+
+_CHUNK_ASSETS = 64
+_PROFILE_REASONS = "profile."
+
+
+@dataclass(frozen=True)
+class RefusedFiles:
+    """The files of a unit's refused assets, and what was computed from them."""
+
+    files: list[RefusedFile]
+    facts: list[FactsRow]
+    cache_rows: list[DigestCacheRow]
+
+
+def blocks_key(job: Job, batch: str) -> str:
+    """Returns the key of the blocks with a batch's refused rows."""
+    return f"{job.work}/refused/{batch}.arrows"
+
+
+def is_refused_block(block: RowBlock) -> bool:
+    """Tells whether a block holds refused rows."""
+    return block.key.rpartition("/")[0].endswith("/refused")
+
+
+def refused_rows(batch: pa.Table, mask: ReasonMask, job: Job) -> pa.Table:
+    """Returns the rows whose refusal also holds for copies (REFUSED_ROWS_SCHEMA), by hash.
+
+    Args:
+        batch: The screened batch.
+        mask: Screening's verdict on each row.
+        job: The run.
+    """
+    travelling = mask & TRAVELLING_BITS
+    if job.deal.rights.copies_of_refused == "accept":
+        travelling = np.zeros_like(travelling)
+    chosen = np.flatnonzero(travelling)
+    rows = batch.take(chosen)
+    distinct, index = np.unique(travelling[chosen], return_inverse=True)
+    texts = pa.array([", ".join(reasons_of(int(bits))) for bits in distinct], pa.string())
+    columns = {
+        **{
+            name: column(rows, name)
+            for name in REFUSED_ROWS_SCHEMA.names
+            if name in rows.schema.names
+        },
+        "reasons": texts.take(index.astype(np.int64)),
+        "lasting": pa.array((travelling[chosen] & LASTING_BITS) != 0),
+    }
+    table = pa.Table.from_arrays(
+        [columns[name] for name in REFUSED_ROWS_SCHEMA.names], schema=REFUSED_ROWS_SCHEMA
+    )
+    return table.sort_by([("hash", "ascending")])
+
+
+def read_refused_files(
+    store: Store,
+    blocks: Iterable[RowBlock],
+    job: Job,
+    features: UnitFeatures,
+    now_s: Callable[[], float],
+    threads: Executor,
+) -> RefusedFiles:
+    """Reads the files of the assets that screening refused, a chunk at a time."""
+    found = RefusedFiles([], [], [])
+    ordered = sorted(blocks, key=lambda block: (block.key, block.offset))
+    if not ordered:
+        return found
+    table = pa.concat_tables([read_block(store, block) for block in ordered])
+    rows = rows_of(table.sort_by([("hash", "ascending")]), RefusedRow)
+    for start in range(0, len(rows), _CHUNK_ASSETS):
+        chunk = rows[start : start + _CHUNK_ASSETS]
+        for item in threads.map(lambda row: read_refused(row, job, features, now_s), chunk):
+            found.files.append(item.file)
+            if item.facts is not None and item.facts["media_sha256"] not in features.facts:
+                found.facts.append(item.facts)
+                features.facts[item.facts["media_sha256"]] = item.facts
+            if (
+                item.cache_row is not None
+                and item.cache_row["state_key"] not in features.digest_cache
+            ):
+                found.cache_rows.append(item.cache_row)
+                features.digest_cache[item.cache_row["state_key"]] = item.cache_row
+    return found
+
+
+def files_refused_here(
+    assets: Sequence[FetchedAsset], job: Job, features: UnitFeatures
+) -> list[RefusedFile]:
+    """Returns the files of the assets that enrichment refused for what a file or server says."""
+    if job.deal.rights.copies_of_refused == "accept":
+        return []
+    return [
+        _refused_file(item, job, features)
+        for item in assets
+        if item.decision is not None
+        and item.decision.outcome is Outcome.REFUSED
+        and not all(code.startswith(_PROFILE_REASONS) for code in item.decision.reasons)
+    ]
+
+
+def _refused_file(item: FetchedAsset, job: Job, features: UnitFeatures) -> RefusedFile:
+    facts = features.facts.get(item.digest)
+    return RefusedFile(
+        asset_id=item.row["asset_id"],
+        reasons=", ".join(item.decision.reasons) if item.decision else "",
+        lasting=True,
+        owners=owners_text(item.row["contributors"]),
+        place=place_of(item.row["media_uri"], job),
+        listed_sha256="",
+        media_sha256=item.digest,
+        phash=facts["phash"] if facts else "",
+        colour=facts["colour"] if facts else "",
+    )
+
+
+def _unit_key(job: Job, unit: int) -> str:
+    return f"{job.work}/refused-files/{unit_name(unit)}.parquet"
+
+
+def write_refused_files(store: Store, job: Job, unit: int, files: list[RefusedFile]) -> None:
+    """Writes a unit's table of refused files (REFUSED_FILES_SCHEMA), if it has any."""
+    if files:
+        table = pa.Table.from_pylist(files, schema=REFUSED_FILES_SCHEMA)
+        store.write_bytes(_unit_key(job, unit), parquet_bytes(table))
+    elif store.exists(_unit_key(job, unit)):  # left by an interrupted attempt
+        store.delete(_unit_key(job, unit))
+
+
+def read_all_refused_files(store: Store, job: Job) -> pa.Table:
+    """Returns the refused files of all units (REFUSED_FILES_SCHEMA), in the order of ids."""
+    keys = sorted(found.key for found in store.list(f"{job.work}/refused-files"))
+    parts = [read_parquet(store, key) for key in keys]
+    table = pa.concat_tables(parts) if parts else REFUSED_FILES_SCHEMA.empty_table()
+    return table.sort_by([("asset_id", "ascending"), ("place", "ascending")])
