@@ -35,7 +35,7 @@ class SampleRow(TypedDict):
     licence_class: str
     licence_code: str
     digital_source_type: str
-    ai_generated: bool
+    ai_generated: str
     alteration_constraints: str
     file_constraints: str
     duplication_constraints: str
@@ -108,7 +108,7 @@ SHARD_TABLE_SCHEMA = pa.schema(
         pa.field("licence_class", pa.string(), nullable=False),
         pa.field("licence_code", pa.string(), nullable=False),
         pa.field("digital_source_type", pa.string(), nullable=False),
-        pa.field("ai_generated", pa.bool_(), nullable=False),
+        pa.field("ai_generated", pa.string(), nullable=False),
         pa.field("alteration_constraints", pa.string(), nullable=False),
         pa.field("file_constraints", pa.string(), nullable=False),
         pa.field("duplication_constraints", pa.string(), nullable=False),

@@ -40,6 +40,8 @@ ABSENT_WORDS = frozenset(
 # Here `none` may be meant as a no (no permission, no country), so that only Python's own `None` is
 # taken as absent.
 _NONE_MAY_BE_A_NO = frozenset({"licence_code", "territories_in", "ml_use", "value"})
+# What stands where an agreement would be named, and names none: it must not lift a file's denial.
+_NO_AGREEMENT = frozenset({"0", "0.0", "false", "no", "na", "unknown", "pending", "tbd", "x"})
 # Lists of words, in which any word may be meant.
 FREE_WORDS = frozenset({"keywords"})
 _LONGEST_PADDED = 64  # bytes; a longer text is not looked at
@@ -68,6 +70,9 @@ def _none_may_be_a_no(column: str) -> bool:
 
 def _is_absent_word(text: str, column: str) -> bool:
     word = text.casefold()
+    if column == "agreement_ref":
+        names_one = any(map(str.isalnum, word)) and word not in _NO_AGREEMENT | ABSENT_WORDS
+        return bool(word) and not names_one
     return word in ABSENT_WORDS and (
         word != "none" or text == "None" or not _none_may_be_a_no(column)
     )
@@ -110,7 +115,7 @@ def drop_absent_texts(raw: Column, column: str) -> tuple[Column, int]:
         if pa.types.is_large_string(raw.type) or pa.types.is_string_view(raw.type):
             return drop_absent_texts(raw.cast(pa.string()), column)
         return raw, 0
-    candidates = _candidates(raw)
+    candidates = _candidates(raw, column)
     if not len(candidates):
         return raw, 0
     texts = values_of(raw.take(candidates).cast(pa.binary()), bytes)
@@ -127,7 +132,7 @@ def drop_absent_texts(raw: Column, column: str) -> tuple[Column, int]:
     return dropped, len(rows)
 
 
-def _candidates(texts: Column) -> npt.NDArray[np.int64]:
+def _candidates(texts: Column, column: str) -> npt.NDArray[np.int64]:
     """Returns the rows whose first and last octets may belong to an absent word."""
     if len(texts) == 0:
         return np.zeros(0, np.int64)
@@ -137,6 +142,8 @@ def _candidates(texts: Column) -> npt.NDArray[np.int64]:
     if texts.null_count:
         rows = rows[pc.is_valid(texts).to_numpy(zero_copy_only=False)[rows]]
     if not len(rows):
+        return rows
+    if column == "agreement_ref":  # in a small table
         return rows
     octets = numbers_in(texts.buffers()[2], np.uint8)
     first, last = octets[offsets[:-1][rows]], octets[offsets[1:][rows] - 1]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -180,7 +179,7 @@ def watch_references(
 
 
 def _distinct(
-    texts: Column, is_no: Column | pa.ChunkedArray[Any]
+    texts: Column, is_no: Column | pa.ChunkedArray[pa.BooleanScalar]
 ) -> tuple[Column, npt.NDArray[np.bool_]]:
     """Returns the distinct texts, and where one of them comes with a no."""
     encoded = texts.dictionary_encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -130,8 +130,7 @@ def _day_as_written(texts: Column) -> Column:
 def local_times(raw: Column) -> Column:
     """Returns instants as the clock of the column's own zone shows them, without a zone."""
     if pa.types.is_timestamp(raw.type) and raw.type.tz is not None:
-        local: Column = pc.local_timestamp(cast("pa.TimestampArray[Any, Any]", raw))
-        return local
+        return cast("Column", pc.call_function("local_timestamp", [raw]))
     return raw
 
 

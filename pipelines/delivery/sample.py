@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from typing import Literal
 
 from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles import profile_for
@@ -18,6 +19,14 @@ from schemas.sample import CaptionSource
 from schemas.unit import UnitRow
 
 _KEY_HEX = 24  # 96 bits of the asset's commitment: collisions in a delivery are not expected
+
+
+# An asset whose source nobody stated is not one that nobody generated.
+_AI_GENERATED: dict[bool | None, Literal["yes", "no", "unknown"]] = {
+    True: "yes",
+    False: "no",
+    None: "unknown",
+}
 
 
 def sample_key(commitment: str) -> str:
@@ -96,7 +105,7 @@ def _common(row: UnitRow, job: Job) -> dict[str, object]:
         "licence_class": row["licence_class"],
         "licence_code": row["licence_code"] or "",
         "digital_source_type": source,
-        "ai_generated": DIGITAL_SOURCE_TYPES.get(source, False),
+        "ai_generated": _AI_GENERATED[DIGITAL_SOURCE_TYPES.get(source)],
         "alteration_constraints": row["alteration_constraints"],
         "file_constraints": row["file_constraints"],
         "duplication_constraints": row["duplication_constraints"],

@@ -85,7 +85,8 @@ class CommonSample(SampleFields):
     """SPDX."""
     digital_source_type: str
     """IPTC NewsCode."""
-    ai_generated: bool
+    ai_generated: Literal["yes", "no", "unknown"]
+    """What the source type says; unknown where there is none, or none that is known."""
     alteration_constraints: PlusCodes
     """What the file's owner asks of whoever uses it: AL-CRP, AL-FLP …, separated by "; "."""
     file_constraints: PlusCodes

@@ -24,5 +24,5 @@ INVALID_ROWS: tuple[tuple[str, str, Row], ...] = (
     ("a territory of blanks", _UNREADABLE, {"territories_in": [" "]}),
     ("a negative people count", _INVALID, {"people_count": -1}),
     ("an invalid digest", _INVALID, {"sha256": "0" * 63}),
-    ("an invalid media type", _INVALID, {"media_type": "Image"}),
+    ("an invalid media type", _INVALID, {"media_type": "Images"}),
 )

@@ -7,7 +7,6 @@ test.
 from __future__ import annotations
 
 import random
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from tests.adversarial.contributors import HISTORIES, ContributorPool
@@ -18,7 +17,13 @@ from tests.adversarial.roles import CONSENTING_NAMES, PLAIN, MediaRole, expected
 from tests.adversarial.roles_file import file_roles
 from tests.adversarial.roles_server import server_roles
 from tests.adversarial.roles_signed import signed_roles
-from tests.adversarial.terms import ASSET_WORD, CONTRIBUTOR_WORD, SHOOT_DAY, AdversaryTerms
+from tests.adversarial.terms import (
+    ASSET_WORD,
+    CONTRIBUTOR_WORD,
+    SHOOT_DAY,
+    AdversaryTerms,
+    compared_id,
+)
 from tests.adversarial.traps_asset import asset_traps
 from tests.adversarial.traps_contributors import contributor_traps
 from tests.adversarial.traps_releases import release_traps
@@ -251,12 +256,6 @@ class _Planner:
             path=path,
             description=description or " + ".join([*(trap.name for trap in traps), role.name]),
         )
-
-
-def compared_id(written: str) -> str:
-    """Returns the id by which an asset is known: nothing that is not seen, and composed."""
-    seen = written.translate({0x200B: None, 0x202E: None, 0: None, 0x0A: " ", 0xA0: " ", 0x09: " "})
-    return unicodedata.normalize("NFC", seen).strip(" ")
 
 
 def asset_id(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -59,6 +60,12 @@ REQUIRE_INFERENCE = AdversaryTerms(
     "adversary-require", "require", "biometric-release", "guardian-release"
 )
 PACK_WITHOUT_INFERENCE = AdversaryTerms("adversary-without", "pack-without", "refuse", "refuse")
+
+
+def compared_id(written: str) -> str:
+    """Returns the id by which an asset is known: nothing that is not seen, and composed."""
+    seen = written.translate({0x200B: None, 0x202E: None, 0: None, 0x0A: " ", 0xA0: " ", 0x09: " "})
+    return unicodedata.normalize("NFC", seen).strip(" ")
 
 
 def deal_text(

@@ -7,7 +7,14 @@ from datetime import datetime
 
 from tests.adversarial.contributors import HARMLESS, HOSTILE, WITHOUT_INFERENCE
 from tests.adversarial.draft import AssetDraft, Trap, make_trap
-from tests.adversarial.terms import AS_OF, CONTRIBUTOR_WORD, LONG_AGO, MICROSECOND, AdversaryTerms
+from tests.adversarial.terms import (
+    AS_OF,
+    CONTRIBUTOR_WORD,
+    LONG_AGO,
+    MICROSECOND,
+    AdversaryTerms,
+    compared_id,
+)
 
 _Event = tuple[str, datetime]
 
@@ -37,7 +44,7 @@ def _made_by(history: str) -> Callable[[AssetDraft], None]:
 def _similar(asset_id: str) -> list[str]:
     """Returns ids that look like this one but differ; some are other assets' ids."""
     head, tail = asset_id[:-1], asset_id[-1]
-    return [
+    alike = [
         asset_id + "0",
         asset_id.swapcase(),
         f"{head} {tail}",
@@ -45,6 +52,7 @@ def _similar(asset_id: str) -> list[str]:
         asset_id.replace("-", "\u2010"),
         head + chr(0xFF00 + ord(tail) - 0x20) if tail.isdigit() else f"x{asset_id}",
     ]
+    return [other for other in alike if compared_id(other) != compared_id(asset_id)]
 
 
 def _speaks(

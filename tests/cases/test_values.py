@@ -78,6 +78,13 @@ def test_absent_words_are_counted(tmp_path: Path, word: str) -> None:
     assert decided.reasons == {"A-1": "consent.withdrawn"}
 
 
+@pytest.mark.parametrize("word", ["0", "0.0", "no", "No", "false", "?", "--", "—", "tbd", "x", "."])
+def test_what_names_no_agreement_is_none(tmp_path: Path, word: str) -> None:
+    write_csv(tmp_path, assets=[asset()], contributors=WHO, consents=[said(agreement_ref=word)])
+    table = read_table(open_catalogue(str(tmp_path)), "consents")
+    assert table["agreement_ref"].to_pylist() == [None]
+
+
 def test_a_missing_id_of_a_withdrawal_stops_the_run(tmp_path: Path) -> None:
     write_csv(tmp_path, assets=[asset()], contributors=WHO, consents=[said(), said("deny", "NULL")])
     assert "contributor_id" in decide(tmp_path, deal()).stopped

@@ -32,7 +32,7 @@ COMMON: Row = {
     "licence_class": "creative",
     "licence_code": "LicenseRef-Agency",
     "digital_source_type": "digitalCapture",
-    "ai_generated": False,
+    "ai_generated": "no",
     "alteration_constraints": "AL-CRP; AL-FLP",
     "file_constraints": "",
     "duplication_constraints": "DP-NDC",
