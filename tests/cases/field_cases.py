@@ -62,12 +62,12 @@ WANTED: dict[str, Wanted] = {
     "11-anamorphic": Wanted(_all(DELIVERED, 1, 2), size=(853, 480)),
     "13-copyright-accents": Wanted(_all(DELIVERED, *range(1, 10))),
     "14-near-duplicates": Wanted(_all(DELIVERED, *range(1, 9))),
-    "16-pandas-floats": Wanted(stop=("7.0",), lost=("A-1", "A-2", "A-3")),
+    "16-pandas-floats": Wanted(_all("consent.withdrawn", 1, 2, 3), ("7.0",)),
     "17-blank-rows": Wanted(_READ),
     "18-id-float": Wanted(stop=("contributors", "asset_id", "contributor_id")),
     "19-file-names": Wanted(_all(DELIVERED, *range(1, 12))),
     "20-rights-in-odd-places": Wanted(
-        _all("file.denied", 2, 3) | _all("conflict.source", 4, 5, 6, 7)
+        _all("file.denied", 1, 2, 3, 6) | _all("conflict.source", 4, 5, 7)
     ),
     "22-csv-cp1252": Wanted(_READ, ("encoding",)),
     "22-csv-excel-dates": Wanted(stop=("date",)),
