@@ -12,6 +12,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.rights.arrow import (
     BoolArray,
@@ -42,6 +43,11 @@ IS_MODEL, IS_PROPERTY, IS_MINOR, HAS_SHOOT_DATE, HAS_WITNESS = (np.uint32(1 << i
 def epoch_days(day: date) -> int:
     """Days since 1970-01-01."""
     return (day - _EPOCH).days
+
+
+def folded_names(names: Column) -> Column:
+    """Names of people for comparison: Jane and " JANE" are one."""
+    return pc.utf8_lower(pc.utf8_trim_whitespace(names))
 
 
 @dataclass(frozen=True)
@@ -204,7 +210,7 @@ def index_releases(
         last[start:stop] = as_integers(part.column("shoot_until"), _MAX_DAY)
         until[start:stop] = as_integers(part.column("valid_until"), _MAX_DAY)
         start = stop
-    witness = column(releases, "witness_ref").dictionary_encode()
+    witness = folded_names(column(releases, "witness_ref")).dictionary_encode()
     return ReleaseIndex(
         ids=StringIndex(column(releases, "release_id")),
         traits=traits,

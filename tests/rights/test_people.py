@@ -267,6 +267,9 @@ def test_rule_10_shoot_dates_as_the_deal_wants_them() -> None:
         ("s-1", "any", True),
         ("c-1", "required", False),
         ("c-1", "any", True),
+        ("S-1", "independent", False),
+        (" s-1 ", "independent", False),
+        ("C-1", "independent", False),
     ],
 )
 def test_rule_10_witnesses(witness: str | None, terms: str, fit: bool) -> None:

@@ -29,6 +29,7 @@ from pipelines.rights.releases import (
     NamedReleases,
     ReleaseBatch,
     ReleaseFault,
+    folded_names,
     last_needed_day,
 )
 from pipelines.rights.rules.batch import AssetBatch
@@ -108,7 +109,8 @@ def _lacks_independent_witness(releases: ReleaseBatch) -> BoolArray:
     if releases.deal.rights.witness == "any":
         return np.zeros(len(releases), np.bool_)
     witness = releases.column("witness_ref")
-    is_subject = as_bools(pc.equal(witness, releases.column("subject_ref")))
+    subject = releases.column("subject_ref")
+    is_subject = as_bools(pc.equal(folded_names(witness), folded_names(subject)))
     if releases.deal.rights.witness == "required":
         return is_subject | ~is_present(witness)
     return is_subject
@@ -123,7 +125,8 @@ def _witnessed_by_contributor(named: NamedReleases) -> BoolArray:
     distinct_rows = rows[np.diff(rows, prepend=-1) > 0]  # they ascend
     subset = named.assets.select(["contributors"]).take(distinct_rows)
     shares = list_column(column(subset, "contributors"))
-    contributor = releases.witnesses.positions(struct_field(shares.values, "contributor_id"))
+    contributor_names = folded_names(struct_field(shares.values, "contributor_id"))
+    contributor = releases.witnesses.positions(contributor_names)
     # Pairs of row and name as one number each.
     name_count = len(releases.witnesses)
     contributor_pairs = (distinct_rows[shares.rows] * name_count + contributor)[contributor >= 0]
