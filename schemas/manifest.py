@@ -75,7 +75,7 @@ class EndRecord(_Record):
 class Manifest(_Record):
     """Everything a delivery consists of. `signature` is over the manifest without it."""
 
-    fairshard_manifest: Literal[1]
+    fairshard_manifest: Literal[2]
     delivery: str  # <deal_id>/<version>
     as_of: str  # ISO 8601 instant, UTC
     run_id: str

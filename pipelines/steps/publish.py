@@ -168,7 +168,7 @@ def make_manifest(
     """Returns the signed manifest of these files; parameters are those of `publish_delivery`."""
     shards = [item.shard for item in receipts]
     manifest = Manifest(
-        fairshard_manifest=1,
+        fairshard_manifest=2,
         delivery=layout.delivery_id(job.deal.deal_id, job.version),
         as_of=job.as_of.isoformat(),
         run_id=job.run_id,

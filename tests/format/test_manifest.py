@@ -25,7 +25,7 @@ OTHER = Signer("an-agency", bytes(range(1, 33)))
 
 def unsigned(**changes: Any) -> Manifest:
     value: dict[str, Any] = {
-        "fairshard_manifest": 1,
+        "fairshard_manifest": 2,
         "delivery": "acme/v0001",
         "as_of": "2026-06-30T23:59:59.999999+00:00",
         "run_id": "0123456789abcdef",
