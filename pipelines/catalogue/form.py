@@ -55,6 +55,11 @@ def apply_form(
         InputError: If a list of one item may be several.
     """
     kind = field.type
+    if form.sole_contributor and kind == pa.list_(CONTRIBUTOR_SHARE):
+        values = _map_texts(values, _whole_share)
+    prefix = dict(form.prefixes).get(field.name)
+    if prefix:
+        return _map_texts(values, lambda text: _with_prefix(text, prefix))
     if pa.types.is_list(kind):
         separators = dict(form.lists).get(field.name)
         if separators is None:
@@ -104,6 +109,18 @@ def _map_texts(values: RawColumn, change: Callable[[str], str]) -> RawColumn:
     except UnicodeDecodeError:
         return values
     return pa.array(changed, pa.string()).take(texts[1])
+
+
+def _whole_share(text: str) -> str:
+    """Returns one id without a share as the sole contributor; any other text as it is."""
+    name = text.strip(BLANK_CHARACTERS)
+    alone = name and ":" not in name and not re.search(f"{_OTHER_SEPARATORS}|;", name)
+    return f"{name}:10000" if alone else text
+
+
+def _with_prefix(text: str, prefix: str) -> str:
+    name = text.strip(BLANK_CHARACTERS)
+    return prefix + name if name else text
 
 
 def _split_texts(values: RawColumn, separator: re.Pattern[str]) -> RawColumn:
