@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pipelines.catalogue.convert import BadValue, RawColumn
 from pipelines.catalogue.mapping_form import TableForm
 from pipelines.catalogue.values import BLANK_CHARACTERS, shorten
-from pipelines.storage.columns import Column
+from pipelines.storage.columns import Column, list_items
 from schemas.catalogue import CONTRIBUTOR_SHARE
 from schemas.errors import InputError
 
@@ -125,13 +125,14 @@ def _with_prefix(text: str, prefix: str) -> str:
 
 def _split_texts(values: RawColumn, separator: re.Pattern[str]) -> RawColumn:
     def split(value: object) -> object:
+        if isinstance(value, list):
+            parts = [split(item) if isinstance(item, str) else item for item in value]
+            return [p for part in parts for p in (part if isinstance(part, list) else [part])]
         if not isinstance(value, str):
             return value
         return separator.split(value) if value.strip(BLANK_CHARACTERS) else None
 
     if isinstance(values, pa.Array):
-        if _texts_of(values) is None:
-            return values
         try:
             return [split(value) for value in values.to_pylist()]
         except UnicodeDecodeError:
@@ -142,22 +143,17 @@ def _split_texts(values: RawColumn, separator: re.Pattern[str]) -> RawColumn:
 def _refuse_unclear_list(
     values: RawColumn, column: str, separators: Sequence[str], others: str, origin: Origin
 ) -> None:
-    """Refuses a cell that has one of the other separators and none of those that count."""
+    """Refuses a text, or a list of one text, that has other separators and none that counts."""
     ours = "|".join(map(re.escape, separators))
-    texts = _texts_of(values)
-    if texts is not None:
-        distinct = texts[0]
-        try:
-            found = pc.and_(
-                pc.match_substring_regex(distinct, others),
-                pc.invert(pc.match_substring_regex(distinct, ours)),
-            )
-        except pa.ArrowInvalid:
-            return  # invalid UTF-8, which costs the row
-        if pc.any(found).as_py() is not True:
+    if isinstance(values, pa.Array):
+        if column == "contributors" and not _texts_of(values):
             return
-    listed = values.to_pylist() if isinstance(values, pa.Array) else values
-    for row, value in enumerate(listed):
+        if not _any_unclear(values, ours, others):
+            return
+        values = values.to_pylist()
+    for row, value in enumerate(values):
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
         text = value.strip(BLANK_CHARACTERS) if isinstance(value, str) else ""
         if re.search(others, text) and not re.search(ours, text):
             raise InputError(
@@ -166,6 +162,31 @@ def _refuse_unclear_list(
                 f"State it in mapping.toml: [mapping.{origin.table}.lists] {column} = "
                 '","; or ";" if this is one item; or [",", ";"] if both separate.',
             )
+
+
+def _any_unclear(values: Column, ours: str, others: str) -> bool:
+    """Whether any text of an array, or any list of one text, may be several items."""
+    texts = _texts_of(values)
+    if texts is not None:
+        distinct = texts[0]
+    elif (pa.types.is_list(values.type) or pa.types.is_large_list(values.type)) and len(values):
+        is_single = pc.equal(pc.list_value_length(values), pa.scalar(1))
+        if pc.any(is_single).as_py() is not True:
+            return False
+        texts = _texts_of(list_items(values.filter(is_single)))
+        if texts is None:
+            return False
+        distinct = texts[0]
+    else:
+        return False
+    try:
+        found = pc.and_(
+            pc.match_substring_regex(distinct, others),
+            pc.invert(pc.match_substring_regex(distinct, ours)),
+        )
+    except pa.ArrowInvalid:
+        return False  # invalid UTF-8, which costs the row
+    return pc.any(found).as_py() is True
 
 
 def _iso_date(text: str, orders: Sequence[str]) -> str:
@@ -256,7 +277,9 @@ def refuse_other_quotes(
         return
     other = "'" if quote == '"' else '"'
     texts = _texts_of(values)
-    if texts is not None:
+    if isinstance(values, pa.Array):
+        if texts is None:
+            return
         try:
             found = pc.match_substring_regex(texts[0], f"^\\s*{other}(?s:.*){other}\\s*$")
         except pa.ArrowInvalid:
