@@ -25,7 +25,7 @@ COMMANDS: dict[str, str] = {
 # Import names of what `fairshard[package]` adds to the base install. google and grpc are Beam's.
 PACKAGE_MODULES = frozenset(
     "PIL apache_beam av c2pa google great_expectations grpc http_sf huggingface_hub "
-    "license_expression open_clip pandas rdflib safetensors simplejpeg torch".split()
+    "license_expression open_clip openpyxl pandas rdflib safetensors simplejpeg torch".split()
 )
 
 

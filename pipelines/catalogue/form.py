@@ -18,7 +18,7 @@ from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.convert import BadValue, RawColumn
 from pipelines.catalogue.mapping_form import TableForm
 from pipelines.catalogue.values import shorten
-from pipelines.storage.columns import Column
+from pipelines.storage.columns import Column, list_items
 from schemas.catalogue import CONTRIBUTOR_SHARE
 from schemas.errors import InputError
 
@@ -56,6 +56,11 @@ def apply_form(
         InputError: If a list of one item may be several.
     """
     kind = field.type
+    if form.sole_contributor and kind == pa.list_(CONTRIBUTOR_SHARE):
+        values = _map_texts(values, _whole_share)
+    prefix = dict(form.prefixes).get(field.name)
+    if prefix:
+        return _map_texts(values, lambda text: _with_prefix(text, prefix))
     if pa.types.is_list(kind):
         separators = dict(form.lists).get(field.name)
         if separators is None:
@@ -107,15 +112,28 @@ def _map_texts(values: RawColumn, change: Callable[[str], str]) -> RawColumn:
     return pa.array(changed, pa.string()).take(texts[1])
 
 
+def _whole_share(text: str) -> str:
+    """Returns one id without a share as the sole contributor; any other text as it is."""
+    name = text.strip(BLANK_CHARACTERS)
+    alone = name and ":" not in name and not re.search(f"{_OTHER_SEPARATORS}|;", name)
+    return f"{name}:10000" if alone else text
+
+
+def _with_prefix(text: str, prefix: str) -> str:
+    name = text.strip(BLANK_CHARACTERS)
+    return prefix + name if name else text
+
+
 def _split_texts(values: RawColumn, separator: re.Pattern[str]) -> RawColumn:
     def split(value: object) -> object:
+        if isinstance(value, list):
+            parts = [split(item) if isinstance(item, str) else item for item in value]
+            return [p for part in parts for p in (part if isinstance(part, list) else [part])]
         if not isinstance(value, str):
             return value
         return separator.split(value) if value.strip(BLANK_CHARACTERS) else None
 
     if isinstance(values, pa.Array):
-        if _texts_of(values) is None:
-            return values
         try:
             return [split(value) for value in values.to_pylist()]
         except UnicodeDecodeError:
@@ -126,22 +144,17 @@ def _split_texts(values: RawColumn, separator: re.Pattern[str]) -> RawColumn:
 def _refuse_unclear_list(
     values: RawColumn, column: str, separators: Sequence[str], others: str, origin: Origin
 ) -> None:
-    """Refuses a cell that has one of the other separators and none of those that count."""
+    """Refuses a text, or a list of one text, that has other separators and none that counts."""
     ours = "|".join(map(re.escape, separators))
-    texts = _texts_of(values)
-    if texts is not None:
-        distinct = texts[0]
-        try:
-            found = pc.and_(
-                pc.match_substring_regex(distinct, others),
-                pc.invert(pc.match_substring_regex(distinct, ours)),
-            )
-        except pa.ArrowInvalid:
-            return  # invalid UTF-8, which costs the row
-        if pc.any(found).as_py() is not True:
+    if isinstance(values, pa.Array):
+        if column == "contributors" and not _texts_of(values):
             return
-    listed = values.to_pylist() if isinstance(values, pa.Array) else values
-    for row, value in enumerate(listed):
+        if not _any_unclear(values, ours, others):
+            return
+        values = values.to_pylist()
+    for row, value in enumerate(values):
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
         text = value.strip(BLANK_CHARACTERS) if isinstance(value, str) else ""
         if re.search(others, text) and not re.search(ours, text):
             raise InputError(
@@ -150,6 +163,31 @@ def _refuse_unclear_list(
                 f"State it in mapping.toml: [mapping.{origin.table}.lists] {column} = "
                 '","; or ";" if this is one item; or [",", ";"] if both separate.',
             )
+
+
+def _any_unclear(values: Column, ours: str, others: str) -> bool:
+    """Whether any text of an array, or any list of one text, may be several items."""
+    texts = _texts_of(values)
+    if texts is not None:
+        distinct = texts[0]
+    elif (pa.types.is_list(values.type) or pa.types.is_large_list(values.type)) and len(values):
+        is_single = pc.equal(pc.list_value_length(values), pa.scalar(1))
+        if pc.any(is_single).as_py() is not True:
+            return False
+        texts = _texts_of(list_items(values.filter(is_single)))
+        if texts is None:
+            return False
+        distinct = texts[0]
+    else:
+        return False
+    try:
+        found = pc.and_(
+            pc.match_substring_regex(distinct, others),
+            pc.invert(pc.match_substring_regex(distinct, ours)),
+        )
+    except pa.ArrowInvalid:
+        return False  # invalid UTF-8, which costs the row
+    return pc.any(found).as_py() is True
 
 
 def _iso_date(text: str, orders: Sequence[str]) -> str:
@@ -240,7 +278,9 @@ def refuse_other_quotes(
         return
     other = "'" if quote == '"' else '"'
     texts = _texts_of(values)
-    if texts is not None:
+    if isinstance(values, pa.Array):
+        if texts is None:
+            return
         try:
             found = pc.match_substring_regex(texts[0], f"^\\s*{other}(?s:.*){other}\\s*$")
         except pa.ArrowInvalid:

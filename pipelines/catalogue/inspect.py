@@ -10,6 +10,7 @@ from pipelines.catalogue.files import open_file
 from pipelines.catalogue.headers import ColumnMatch, match_columns
 from pipelines.catalogue.listing import CatalogueFile
 from pipelines.catalogue.mapping import TableMapping
+from pipelines.catalogue.spreadsheet import sheet_header
 from pipelines.catalogue.tables import format_of, partition_columns
 from schemas.errors import InputError
 
@@ -19,7 +20,7 @@ class InspectedFile:
     """What is known of a file before its rows are read.
 
     Attributes:
-        format: parquet, csv or jsonl.
+        format: parquet, csv, jsonl or xlsx.
         columns: Pairs of our column and the file's, for all that are read.
         unread: The file's columns that are not read.
         inexact: Pairs of columns that were matched though their names differ.
@@ -59,6 +60,8 @@ def inspect_file(table: str, file: CatalogueFile, mapping: TableMapping) -> Insp
                 names = parquet.schema_arrow.names
                 meta = parquet.metadata
                 row_groups = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
+            elif kind == "xlsx":
+                names = sheet_header(stream, file.uri)
             else:
                 keys = formats.json_columns(stream, file.uri)
                 names = None if keys is None else sorted(keys)

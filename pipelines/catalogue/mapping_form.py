@@ -10,7 +10,7 @@ import pyarrow as pa
 from schemas.catalogue import CONTRIBUTOR_SHARE
 from schemas.errors import InputError
 
-FORM_SECTIONS = ("csv", "dates", "lists")
+FORM_SECTIONS = ("csv", "dates", "lists", "prefixes", "sole_contributor")
 DATE_ORDERS = ("dmy", "mdy", "ymd", "excel-1900", "excel-1904")
 _CONTRADICTIONS = (frozenset({"dmy", "mdy"}), frozenset({"excel-1900", "excel-1904"}))
 _CSV_KEYS = ("encoding", "separator", "quote", "decimal")
@@ -27,6 +27,8 @@ class TableForm:
         decimal: The character before a fraction.
         dates: By our column, the orders its dates are in, of `DATE_ORDERS`.
         lists: By our column, the texts that separate the items of a list.
+        prefixes: By our column, what to put before every text, such as the folder of media.
+        sole_contributor: Whether a contributor without a share has all of it.
     """
 
     encoding: str = ""
@@ -35,6 +37,8 @@ class TableForm:
     decimal: str = ""
     dates: tuple[tuple[str, tuple[str, ...]], ...] = ()
     lists: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    prefixes: tuple[tuple[str, str], ...] = ()
+    sole_contributor: bool = False
 
 
 NOTHING_STATED = TableForm()
@@ -64,7 +68,28 @@ def parse_form(raw: dict[str, object], schema: pa.Schema, where: str) -> TableFo
         **texts,
         dates=_parse_dates(_section(raw, "dates", where), schema, f"{where}.dates"),
         lists=_parse_lists(_section(raw, "lists", where), schema, f"{where}.lists"),
+        prefixes=_parse_prefixes(_section(raw, "prefixes", where), schema, f"{where}.prefixes"),
+        sole_contributor=_parse_sole(raw.get("sole_contributor", False), schema, where),
     )
+
+
+def _parse_prefixes(
+    raw: dict[str, object], schema: pa.Schema, where: str
+) -> tuple[tuple[str, str], ...]:
+    columns = tuple(field.name for field in schema if pa.types.is_string(field.type))
+    for name in raw:
+        if name not in columns:
+            raise _unknown(f"{where}.{name}", columns)
+    return tuple((name, _text(value, f"{where}.{name}")) for name, value in sorted(raw.items()))
+
+
+def _parse_sole(value: object, schema: pa.Schema, where: str) -> bool:
+    key = f"{where}.sole_contributor"
+    if "contributors" not in schema.names and value is not False:
+        raise InputError("The mapping has an unknown key", key, "Only assets have contributors.")
+    if not isinstance(value, bool):
+        raise InputError("The mapping requires true or false here", f"{key} = {value!r}", "")
+    return value
 
 
 def _section(raw: dict[str, object], key: str, where: str) -> dict[str, object]:

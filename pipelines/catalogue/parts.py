@@ -17,12 +17,12 @@ from pipelines.catalogue.tables import TableFiles
 
 @dataclass(frozen=True)
 class TablePart:
-    """A part of a table: consecutive Parquet row groups, or a whole CSV or JSON file.
+    """A part of a table: consecutive Parquet row groups, or a whole file of another format.
 
     Attributes:
         table: The table's name.
         uri: A local path or s3:// address.
-        format: parquet, csv or jsonl.
+        format: parquet, csv, jsonl or xlsx.
         index: Its position among the table's parts, from 0.
         row_groups: The row groups to read; empty for other formats.
         rows: How many rows it has, if that is known without reading it.

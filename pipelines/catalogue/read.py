@@ -25,6 +25,7 @@ from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping, TableMap
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.parts import Catalogue, TablePart
 from pipelines.catalogue.rows import FailedRow, convert_rows
+from pipelines.catalogue.spreadsheet import sheet_batches
 from pipelines.catalogue.tables import find_tables, name_in_table
 from pipelines.storage.columns import values_of
 from schemas.catalogue import TABLES
@@ -191,6 +192,8 @@ def read_batches(
         elif part.format == "csv":
             one_line_rows = part.table != "assets"
             batches = csv_batches(stream, part.dialect, read, batch_rows, one_line_rows)
+        elif part.format == "xlsx":
+            batches = sheet_batches(stream, part.uri, read, batch_rows)
         else:
             batches = formats.json_batches(stream, part.uri, read, batch_rows)
         for index, raw in enumerate(batches):

@@ -19,7 +19,7 @@ from schemas.errors import InputError
 
 # Formats by file name ending.
 FORMAT_BY_ENDING = {"parquet": "parquet", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
-FORMAT_BY_ENDING |= {"tsv": "csv"}
+FORMAT_BY_ENDING |= {"tsv": "csv", "xlsx": "xlsx", "xlsm": "xlsx"}
 _STATED_FORMATS = FORMAT_BY_ENDING | {"txt": "csv", "tab": "csv", "json": "jsonl"}
 _ENDINGS = ", ".join(f".{name}" for name in FORMAT_BY_ENDING)
 # What browsers and file managers append to the name of a second copy.
@@ -37,7 +37,7 @@ class TableFiles:
 
 
 def format_of(file: CatalogueFile) -> str | None:
-    """Returns the format of a table's file by the ending of its name: parquet, csv or jsonl."""
+    """Returns the format of a table's file by its ending: parquet, csv, jsonl or xlsx."""
     return _STATED_FORMATS.get(ending(file.name))
 
 

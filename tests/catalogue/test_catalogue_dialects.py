@@ -305,6 +305,17 @@ def test_a_list_in_the_usual_form_is_not_overlooked_by_another(tmp_path: Path) -
     assert read_all(folder)[0]["keywords"].to_pylist() == [["dog", "x-ray"]] * 2
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_a_list_of_one_text_may_be_several_items(kind: str, tmp_path: Path) -> None:
+    rows = [asset(1, keywords=["dog, x-ray"]), asset(2, keywords=["a, b", "c"])]
+    folder = write_catalogue(tmp_path, rows, kind)
+    with pytest.raises(InputError, match="dog, x-ray"):
+        read_all(folder)
+    (folder / "mapping.toml").write_text('[mapping.assets.lists]\nkeywords = ","\n')
+    expected = [["dog", "x-ray"], ["a", "b", "c"]]
+    assert read_all(folder)[0]["keywords"].to_pylist() == expected
+
+
 DATES = {
     ("01/05/2024", "dmy"): "2024-05-01",
     ("01/05/2024", "mdy"): "2024-01-05",

@@ -1,0 +1,205 @@
+"""Reads the only sheet of an XLSX workbook as batches of raw columns, with the number of every row.
+
+Formulas are not evaluated: the value that the spreadsheet stored for one counts, and a formula
+without it stops the run.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from typing import BinaryIO
+
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+from pipelines.catalogue.convert import RawColumn
+from pipelines.catalogue.files import read_blocks
+from pipelines.catalogue.formats import MalformedRow, RawBatch
+from pipelines.catalogue.values import BLANK_CHARACTERS, shorten
+from schemas.errors import InputError
+
+MAX_UNPACKED_BYTES = 2**30
+_FORMULA, _ERROR = "f", "e"
+# What openpyxl and the modules below it raise on a damaged file; SyntaxError is that of its XML.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    InvalidFileException,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    OSError,
+    EOFError,
+    SyntaxError,
+)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of a sheet; `position` is its number there, from 1."""
+
+    position: int
+    values: list[object]
+
+
+@dataclass
+class _Rows:
+    wanted: list[tuple[int, str]]
+    rows: list[_Row] = field(default_factory=list)
+    malformed: list[MalformedRow] = field(default_factory=list)
+    blank: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.malformed)
+
+    def batch(self) -> RawBatch:
+        columns: dict[str, RawColumn] = {
+            name: [row.values[index] for row in self.rows] for index, name in self.wanted
+        }
+        positions = [row.position for row in self.rows]
+        return RawBatch(columns, positions, tuple(self.malformed), self.blank)
+
+
+def sheet_header(stream: BinaryIO, origin: str) -> list[str]:
+    """Reads the column names from the first row that is not blank; empty if there is none.
+
+    Raises:
+        InputError: If the workbook cannot be read or has several sheets.
+    """
+    return _names(next((row for row in _rows(stream, origin) if not _is_blank(row)), None))
+
+
+def sheet_batches(
+    stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int
+) -> Iterator[RawBatch]:
+    """Reads the rows below the header.
+
+    Args:
+        stream: The file.
+        origin: The file, for messages.
+        wanted: The columns to return, by their names in the file.
+        batch_rows: The maximum number of rows in a batch.
+
+    Raises:
+        InputError: If the workbook is damaged, or a cell holds an error or a formula without a
+            value.
+    """
+    rows = _rows(stream, origin)
+    names = _names(next((row for row in rows if not _is_blank(row)), None))
+    width = len(names)
+    wanted_columns = [(i, name) for i, name in enumerate(names) if name in wanted]
+    current, yielded = _Rows(wanted_columns), False
+    for row in rows:
+        if _is_blank(row):
+            current.blank += 1
+            continue
+        if len(current) >= batch_rows:
+            yield current.batch()
+            current, yielded = _Rows(wanted_columns), True
+        beyond = [value for value in row.values[width:] if value is not None]
+        if beyond:
+            problem = f"a cell to the right of the header's last column: {shorten(beyond[0])}"
+            current.malformed.append(MalformedRow(row.position, problem))
+        else:
+            row.values.extend([None] * (width - len(row.values)))
+            current.rows.append(row)
+    if len(current) or (current.blank and not yielded):
+        yield current.batch()
+
+
+def _names(row: _Row | None) -> list[str]:
+    if row is None:
+        return []
+    names = ["" if v is None else str(v).strip(BLANK_CHARACTERS) for v in row.values]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def _is_blank(row: _Row) -> bool:
+    return not any(
+        value.strip(BLANK_CHARACTERS) if isinstance(value, str) else value is not None
+        for value in row.values
+    )
+
+
+def _rows(stream: BinaryIO, origin: str) -> Iterator[_Row]:
+    """Yields the rows of the only sheet that has any, with the values that are stored."""
+    try:
+        data = io.BytesIO(b"".join(read_blocks(stream)))
+        with zipfile.ZipFile(data) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > MAX_UNPACKED_BYTES:
+            raise InputError(
+                "A workbook is too large",
+                f"{origin}: {unpacked:,} bytes unpacked, at most {MAX_UNPACKED_BYTES:,}",
+                "Save the table as CSV or Parquet.",
+            )
+        yield from _stored_rows(data, origin)
+    except _DAMAGED as error:
+        raise InputError(
+            "A workbook cannot be read", f"{origin}: {error}", "Save the table as CSV or Parquet."
+        ) from error
+
+
+def _stored_rows(data: io.BytesIO, origin: str) -> Iterator[_Row]:
+    stored = load_workbook(data, read_only=True, data_only=True)
+    written = load_workbook(data, read_only=True, data_only=False)
+    try:
+        name = _only_sheet(stored, origin)
+        for sheet in (stored[name], written[name]):
+            sheet.reset_dimensions()  # a wrong one would cut rows off, or make them endless
+        pairs = zip(stored[name].iter_rows(), written[name].iter_rows(), strict=True)
+        for position, (values, sources) in enumerate(pairs, start=1):
+            row = _Row(position, [_value(cell.value) for cell in values])
+            for index, source in enumerate(sources):
+                stands = row.values[index] if index < len(row.values) else None
+                if source.data_type == _FORMULA and stands is None:
+                    raise _cell_error("a formula without a stored value", position, index, origin)
+                if values[index].data_type == _ERROR:
+                    raise _cell_error(f"the error {stands}", position, index, origin)
+            yield row
+    finally:
+        stored.close()
+        written.close()
+
+
+def _value(value: object) -> object:
+    """Returns a cell's value; a day, which Excel keeps as its midnight, is a date."""
+    if isinstance(value, datetime) and value.time() == time(0):
+        return value.date()
+    return value
+
+
+def _only_sheet(workbook: object, origin: str) -> str:
+    sheets = getattr(workbook, "worksheets", [])
+    filled = []
+    for sheet in sheets:
+        sheet.reset_dimensions()
+        if any(v is not None for row in sheet.iter_rows(values_only=True) for v in row):
+            filled.append(str(sheet.title))
+    charts: Sequence[object] = getattr(workbook, "chartsheets", [])
+    if len(filled) > 1:
+        raise InputError(
+            "A workbook has more than one sheet",
+            f"{origin}: {', '.join(filled)}",
+            "Save each sheet as a file of its own.",
+        )
+    if not filled and not sheets:
+        raise InputError("A workbook has no sheet", f"{origin}: {len(charts)} charts", "")
+    return filled[0] if filled else str(sheets[0].title)
+
+
+def _cell_error(what: str, position: int, index: int, origin: str) -> InputError:
+    return InputError(
+        "A cell of a workbook has no value",
+        f"{origin}: row {position}, column {index + 1} holds {what}",
+        "Open the workbook, let it be calculated and save it, or save the table as CSV.",
+    )

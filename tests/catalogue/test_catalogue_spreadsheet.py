@@ -1,0 +1,149 @@
+"""XLSX is read as the same table in another format would be."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from pipelines.catalogue.read import open_catalogue, read_table
+from schemas.errors import InputError
+from tests.catalogue.catalogue_cases import asset, csv_bytes, read_all, write_catalogue
+
+HEADER = ["contributor_id", "purpose", "value", "given_at", "Agreement Ref", "asset_id"]
+
+
+def _bytes(book: Workbook) -> bytes:
+    sink = io.BytesIO()
+    book.save(sink)
+    return sink.getvalue()
+
+
+def _book(*rows: list[object]) -> Workbook:
+    book = Workbook()
+    for row in (HEADER, *rows):
+        book.worksheets[0].append(row)
+    return book
+
+
+def _folder(folder: Path, book: Workbook | bytes) -> Path:
+    write_catalogue(folder, [asset()], "csv")
+    data = book if isinstance(book, bytes) else _bytes(book)
+    (folder / "consents.xlsx").write_bytes(data)
+    return folder
+
+
+def test_a_sheet_is_read(tmp_path: Path) -> None:
+    book = _book(
+        ["c-1", "all", "deny", date(2026, 3, 1), None, "a-0"],
+        [None, " ", None, None, None, None],
+        [7, "all", "allow", datetime(2026, 3, 1, 12), "MSA\n2019", None],
+        ["c-3", "all", "deny", "2026-03-02", None],
+    )
+    counts: dict[str, object] = {}
+    table = read_table(open_catalogue(str(_folder(tmp_path, book))), "consents", counts)  # type: ignore[arg-type]
+    assert table["contributor_id"].to_pylist() == ["c-1", "7", "c-3"]
+    assert table["given_at"].to_pylist() == [
+        datetime(2026, 3, 1, tzinfo=UTC),
+        datetime(2026, 3, 1, 12, tzinfo=UTC),
+        datetime(2026, 3, 2, tzinfo=UTC),
+    ]
+    assert table["agreement_ref"].to_pylist() == [None, "MSA\n2019", None]
+    assert getattr(counts["consents"], "blank_rows", None) == 1
+
+
+def test_assets_in_a_sheet(tmp_path: Path) -> None:
+    book = Workbook()
+    rows = [asset(1, people_count=2), asset(2, people_count="two"), asset(3)]
+    names = [*asset(), "people_count"]
+    book.worksheets[0].append(names)
+    for row in rows:
+        row["contributors"] = "c-1:6000;c-2:4000"
+        book.worksheets[0].append([row.get(name) for name in names])
+    folder = write_catalogue(tmp_path, [], "csv")
+    (folder / "assets.csv").unlink()
+    (folder / "assets.xlsx").write_bytes(_bytes(book))
+    table, dead = read_all(folder)
+    assert table["asset_id"].to_pylist() == ["a-1", "a-3"]
+    assert table["people_count"].to_pylist() == [2, None]
+    assert [detail.split(": ")[0] for _, detail in dead] == ["assets.xlsx:3"]
+
+
+def _two_sheets() -> Workbook:
+    book = _book(["c-1", "all", "allow", "2026-01-01"])
+    book.create_sheet("Withdrawn").append(["c-1", "all", "deny", "2026-03-01"])
+    book.worksheets[1].sheet_state = "hidden"
+    return book
+
+
+def _beyond() -> Workbook:
+    return _book(["c-1", "all", "deny", "2026-03-01", None, None, None, "but not a-7"])
+
+
+def _formula() -> Workbook:
+    return _book(["c-1", "all", '="de"&"ny"', "2026-03-01"])
+
+
+def _error() -> Workbook:
+    return _book(["c-1", "all", "#N/A", "2026-03-01"])
+
+
+REFUSED = {
+    "sheets": (_two_sheets, "Withdrawn"),
+    "beyond": (_beyond, "consents.xlsx:2: a cell to the right"),
+    "formula": (_formula, "a formula without a stored value"),
+    "error": (_error, "the error #N/A"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_is_not_certain_is_refused(name: str, tmp_path: Path) -> None:
+    make, why = REFUSED[name]
+    with pytest.raises(InputError, match=why):
+        read_table(open_catalogue(str(_folder(tmp_path, make()))), "consents")
+
+
+def test_a_formula_counts_by_its_stored_value(tmp_path: Path) -> None:
+    source = io.BytesIO(_bytes(_formula()))
+    sink = io.BytesIO()
+    with zipfile.ZipFile(source) as before, zipfile.ZipFile(sink, "w") as after:
+        for entry in before.infolist():
+            data = before.read(entry)
+            if entry.filename.endswith("sheet1.xml"):
+                data = data.replace(b'<c r="C2"><f>', b'<c r="C2" t="str"><f>')
+                data = data.replace(b"</f><v></v>", b"</f><v>deny</v>")
+                data = data.replace(b"</f><v />", b"</f><v>deny</v>")
+                assert b"<v>deny</v>" in data
+            after.writestr(entry, data)
+    table = read_table(open_catalogue(str(_folder(tmp_path, sink.getvalue()))), "consents")
+    assert table["value"].to_pylist() == ["deny"]
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", csv_bytes([asset()])])
+def test_a_file_that_is_no_workbook_is_refused(data: bytes, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="workbook cannot be read"):
+        open_catalogue(str(_folder(tmp_path, data)))
+
+
+def test_a_damaged_workbook_is_refused(tmp_path: Path) -> None:
+    data = bytearray(_bytes(_book(["c-1", "all", "deny", "2026-03-01"])))
+    for position in range(0, len(data), 97):
+        damaged = bytes(data[:position]) + b"\xff" * 9 + bytes(data[position + 9 :])
+        folder = _folder(tmp_path, damaged)
+        try:
+            values = read_table(open_catalogue(str(folder)), "consents")["value"].to_pylist()
+        except InputError:
+            continue
+        assert values == ["deny"]
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.catalogue.spreadsheet.MAX_UNPACKED_BYTES", 1000)
+    with pytest.raises(InputError, match="too large"):
+        open_catalogue(str(_folder(tmp_path, _book())))
