@@ -17,10 +17,11 @@ from typing import BinaryIO
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.files import read_blocks
 from pipelines.catalogue.formats import MalformedRow, RawBatch
-from pipelines.catalogue.values import BLANK_CHARACTERS, shorten
+from pipelines.catalogue.values import shorten
 from schemas.errors import InputError
 
 MAX_UNPACKED_BYTES = 2**30
