@@ -77,7 +77,7 @@ def apply_form(
     if orders:
         return _map_texts(values, lambda text: _iso_date(text, orders))
     if form.decimal and pa.types.is_integer(kind):
-        return _map_texts(values, lambda text: text.replace(form.decimal, "."))
+        return _map_texts(values, lambda text: _whole_number(text, form.decimal))
     return values
 
 
@@ -110,6 +110,12 @@ def _map_texts(values: RawColumn, change: Callable[[str], str]) -> RawColumn:
     except UnicodeDecodeError:
         return values
     return pa.array(changed, pa.string()).take(texts[1])
+
+
+def _whole_number(text: str, decimal: str) -> str:
+    """Returns a number without its fraction, if that is zero; any other text as it is."""
+    whole, mark, fraction = text.strip(BLANK_CHARACTERS).partition(decimal)
+    return whole if mark and whole and fraction and not fraction.strip("0") else text
 
 
 def _whole_share(text: str) -> str:

@@ -17,7 +17,7 @@ from pipelines.catalogue.files import open_file, read_blocks
 from pipelines.catalogue.listing import CatalogueFile, Listing, ending
 from pipelines.catalogue.mapping import MAPPING_FILE, close_matches
 from schemas.catalogue import TABLES
-from schemas.errors import InputError
+from schemas.errors import InputError, RunError
 
 MAX_NAMED = 8
 _MAX_TOML_BYTES = 2**20
@@ -105,6 +105,7 @@ def count_files(
 
     Raises:
         InputError: If there is a file that is none of these; it names the first ones.
+        RunError: If a file is counted twice or not at all.
     """
     taken = {file.name for _, files in table_files for file in files} | set(ignored)
     rest = [file for file in listing.files if file.name not in taken]
@@ -119,7 +120,15 @@ def count_files(
     if unknown:
         raise _unread_files_error(unknown, origin)
     tables = tuple((table, len(files)) for table, files in table_files)
-    return FileCounts(tables, media, listing.sidecars, other, ignored)
+    counts = FileCounts(tables, media, listing.sidecars, other, ignored)
+    listed = len(listing.files) + listing.media + listing.sidecars
+    if counts.total != listed:
+        raise RunError(
+            "The counts do not reconcile",
+            f"files of the catalogue: {counts.total:,}, expected {listed:,}",
+            "Nothing was read. Run again; if it happens twice, report it.",
+        )
+    return counts
 
 
 def _output_folders(files: Sequence[CatalogueFile]) -> tuple[str, ...]:

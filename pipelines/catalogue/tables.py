@@ -94,7 +94,16 @@ def find_tables(
     """
     found: dict[str, TableFiles] = {}
     stated = {table: _stated_files(table, files, mapping, origin) for table in TABLES}
-    taken = {file.name for chosen in stated.values() for file in chosen}
+    taken: dict[str, str] = {}
+    for table, chosen in stated.items():
+        for file in chosen:
+            if file.name in taken:
+                raise InputError(
+                    "The mapping names a file for two tables",
+                    f"{origin}: {file.name} for {taken[file.name]} and {table}",
+                    "Name it for one.",
+                )
+            taken[file.name] = table
     free = [file for file in files if file.name not in taken]
     for table in TABLES:
         if stated[table]:

@@ -154,6 +154,7 @@ def test_the_mapping_states_which_file_is_which(tmp_path: Path) -> None:
         ('[mapping.consents]\nfiles = ["optout.csv"]', "that is not there"),
         ('[mapping.consents]\nfiles = ["notes.pdf"]', "unsupported format"),
         ('[mapping.consents]\nfiles = "x"', "a list of names"),
+        ('[mapping.consents]\nfiles=["a*"]\n[mapping.assets]\nfiles=["a*"]', "for two tables"),
         ('[files]\nignored = ["x"]', "unknown key"),
     ],
 )

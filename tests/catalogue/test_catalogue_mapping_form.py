@@ -44,6 +44,16 @@ def test_prefix_sole_contributor_and_yes_or_no(kind: str, tmp_path: Path) -> Non
     assert shares == [[("c-1", 10_000)], [("c-1", 6000), ("c-2", 4000)]]
 
 
+def test_a_decimal_comma_is_stated(tmp_path: Path) -> None:
+    rows = [asset(1, people_count="2,0"), asset(2, people_count="2,5"), asset(3, people_count=3)]
+    folder = write_catalogue(tmp_path, rows, "csv")
+    assert [name for name, _ in read_all(folder)[1]] == ["a-1", "a-2"]
+    (folder / "mapping.toml").write_text('[mapping.assets.csv]\ndecimal = ","\n')
+    table, dead = read_all(folder)
+    assert [name for name, _ in dead] == ["a-2"]
+    assert table["people_count"].to_pylist() == [2, 3]
+
+
 def test_several_bare_contributors_are_not_shared_among(tmp_path: Path) -> None:
     folder = write_catalogue(tmp_path, [asset(1, contributors="c-1;c-2"), asset(2)], "csv")
     (folder / "mapping.toml").write_text("[mapping.assets]\nsole_contributor = true\n")
