@@ -5,6 +5,7 @@ All arithmetic is in integers, so that a hash is the same on every machine.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 
@@ -16,6 +17,13 @@ _SIDE = 64  # pixels on each side of the grey picture that is transformed
 _HASH_SIDE = 16  # rows of frequencies that are kept, and as many columns
 _SCALE = 1 << 14  # fixed-point scale of the cosines
 _COLOUR_SIDE = 4
+_EVEN_STEP = 4  # levels by which an even background varies; the noise of photographs is more
+_CLEAR_STEP = 8  # levels of 255 by which neighbours differ clearly
+_SUBJECT_STEP = 32  # levels by which a subject differs from its background
+_BORDER_PARTS = 50  # one in so many pixels of an even background's border may differ
+_SMALL_PARTS = 4  # a small subject covers one in so many parts of the picture, or less
+_LEAST_SUBJECT = 8  # pixels; what is smaller in both directions is no subject
+_LEAST_DETAIL = 8  # cells; with fewer, a picture has no detail that a hash could describe
 
 # Thresholds measured on 2,500 drawn scenes; docs/media.md has the distributions.
 NEAR_BITS = 72
@@ -36,8 +44,59 @@ class PerceptualSignature:
 
 
 def perceptual_signature(image: Image.Image) -> PerceptualSignature:
-    """Returns the hash and the mean colours of an RGB picture."""
+    """Returns the hash and the mean colours of an RGB picture.
+
+    Two kinds of picture have a digest in place of the hash, so that they are near only to what
+    shows the same: a small subject on an even background, such as an icon, of which digest and
+    colours are taken alone, and a picture without any detail, such as a gradient. The hash would
+    tell neither from others of their kind.
+    """
+    subject = _small_subject(image)
+    grey = _reduced_grey(subject or image)
+    if subject is not None or _detail(grey) < _LEAST_DETAIL:
+        digest = hashlib.sha256(grey.astype(np.uint8).tobytes()).hexdigest()
+        return PerceptualSignature(digest, colour_signature(subject or image))
     return PerceptualSignature(phash256(image), colour_signature(image))
+
+
+def _reduced_grey(image: Image.Image) -> NDArray[np.int64]:
+    grey = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    return np.asarray(grey, dtype=np.int64)
+
+
+def _detail(grey: NDArray[np.int64]) -> int:
+    """Counts the cells that differ clearly from the next cell to the right or below."""
+    right, below = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(grey, axis=0))
+    return int((right[:-1] + below[:, :-1] > _CLEAR_STEP).sum())
+
+
+def _small_subject(image: Image.Image) -> Image.Image | None:
+    """Returns a small subject on an even background, in the middle of a square that it fills.
+
+    The background is even if nearly all of the picture's border has one shade. None without such a
+    background, or with a larger subject.
+    """
+    pixels = np.asarray(image.convert("RGB"), dtype=np.int16)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    shade = np.sort(border, axis=0)[len(border) // 2]
+    uneven = (np.abs(border - shade) > _EVEN_STEP).any(axis=1)
+    if _BORDER_PARTS * int(uneven.sum()) > len(border):
+        return None
+    is_subject = (np.abs(pixels - shade) > _SUBJECT_STEP).any(axis=2)
+    rows = np.flatnonzero(is_subject.any(axis=1))
+    columns = np.flatnonzero(is_subject.any(axis=0))
+    if len(rows) < _LEAST_SUBJECT and len(columns) < _LEAST_SUBJECT:
+        return None
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    width, height = right - left, bottom - top
+    if width * height * _SMALL_PARTS > image.width * image.height:
+        return None
+    side = max(width, height)
+    square = Image.new("RGB", (side, side), (int(shade[0]), int(shade[1]), int(shade[2])))
+    subject = image.convert("RGB").crop((left, top, right, bottom))
+    square.paste(subject, ((side - width) // 2, (side - height) // 2))
+    return square
 
 
 def _cosines(count: int) -> NDArray[np.int64]:
@@ -59,9 +118,7 @@ _BASIS = _cosines(_HASH_SIDE)
 
 def phash256(image: Image.Image) -> str:
     """Returns 256 bits as 64 hex digits: whether each low frequency is above their median."""
-    grey = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
-    pixels = np.asarray(grey, dtype=np.int64)
-    frequencies = (_BASIS @ pixels @ _BASIS.T).ravel()
+    frequencies = (_BASIS @ _reduced_grey(image) @ _BASIS.T).ravel()
     # The constant term is left out: it is the brightness of the picture, not what it shows.
     ordered = np.sort(frequencies[1:])
     median = ordered[len(ordered) // 2]

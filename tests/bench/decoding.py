@@ -2,18 +2,21 @@
 
 Both sides prepare the same JPEGs with two threads, in turn, round after round, so that what else
 the machine does meets them alike. The children are started before the first round, as a run reuses
-them for all its files.
+them for all its files. Beside the time on the clock stands that of the processor, of all processes:
+on a machine that others use too, only that says what guarding costs.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import os
 import statistics
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -21,6 +24,7 @@ from PIL import Image
 from pipelines.features.prepare import prepare_media
 from pipelines.media.limits import MediaLimits
 from tests.bench.rounds import median_speedup
+from tests.bench.scale_watch import process_tree
 
 _THREADS = 2
 _LIMITS = MediaLimits(max_bytes=2**30, max_pixels=178_956_970)
@@ -49,11 +53,23 @@ def make_pictures(count: int, megapixels: float) -> list[bytes]:
     return pictures
 
 
-def _seconds(pool: ThreadPoolExecutor, pictures: Sequence[bytes], limits: MediaLimits) -> float:
-    started = time.perf_counter()
+def _processor_s() -> float:
+    """Returns the processor time that this process and its children have used."""
+    ticks = 0
+    for pid in process_tree(os.getpid()):
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _seconds(
+    pool: ThreadPoolExecutor, pictures: Sequence[bytes], limits: MediaLimits
+) -> tuple[float, float]:
+    """Returns the time on the clock and that of the processor."""
+    started, used = time.perf_counter(), _processor_s()
     for _ in pool.map(lambda data: prepare_media(data, "", "image", None, limits), pictures):
         pass
-    return time.perf_counter() - started
+    return time.perf_counter() - started, _processor_s() - used
 
 
 def bench_decoding(pictures: int, repeats: int, rounds: int) -> None:
@@ -71,20 +87,25 @@ def bench_decoding(pictures: int, repeats: int, rounds: int) -> None:
             work = data * repeats
             _seconds(pool, data, _LIMITS)
             _seconds(pool, data, unguarded)
-            guarded_s: list[float] = []
-            unguarded_s: list[float] = []
+            guarded_s: list[tuple[float, float]] = []
+            unguarded_s: list[tuple[float, float]] = []
             for number in range(rounds):
                 sides = [(guarded_s, _LIMITS), (unguarded_s, unguarded)]
                 for taken, limits in sides if number % 2 else sides[::-1]:
                     taken.append(_seconds(pool, work, limits))
-            ratio = median_speedup(unguarded_s, guarded_s)
+            on_clock, of_processor = (
+                median_speedup([one[at] for one in unguarded_s], [one[at] for one in guarded_s])
+                for at in (0, 1)
+            )
             guarded, plain = (
-                len(work) / statistics.median(taken) for taken in (guarded_s, unguarded_s)
+                len(work) / statistics.median(clock for clock, _ in taken)
+                for taken in (guarded_s, unguarded_s)
             )
             size = sum(map(len, data)) / len(data) / 1e6
             print(
                 f"{megapixels:4.1f} megapixels, {size:.2f} MB: guarded {guarded:6.1f}/s, "
-                f"unguarded {plain:6.1f}/s, guarded/unguarded {ratio:.3f}"
+                f"unguarded {plain:6.1f}/s; guarded/unguarded {on_clock:.3f} by the clock, "
+                f"{of_processor:.3f} by the processor"
             )
 
 

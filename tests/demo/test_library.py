@@ -19,7 +19,7 @@ from schemas.catalogue import TABLES
 from schemas.deal import load_deal
 from schemas.errors import InputError
 
-ASSETS = 150  # about one of each role
+ASSETS = 165  # about one of each role
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import io
 import struct
 import tempfile
 import zlib
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def film(
     gop: int = 6,
     flags: str = "faststart",
     codec: str = "libx264",
+    aspect: Fraction | None = None,
 ) -> bytes:
     """Makes a film at 24 frames per second with another shade after each keyframe."""
     with tempfile.TemporaryDirectory() as folder:
@@ -75,6 +77,8 @@ def film(
             stream: Any = container.add_stream(codec, rate=24)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.gop_size = gop
+            if aspect is not None:
+                stream.codec_context.sample_aspect_ratio = aspect
             stream.codec_context.options = {"sc_threshold": "0"}
             for number in range(frames):
                 pixels = np.full((height, width, 3), 10 * (number // gop), dtype=np.uint8)
@@ -85,9 +89,10 @@ def film(
         return path.read_bytes()
 
 
-def turned_film(data: bytes) -> bytes:
-    """Sets a track matrix that rotates the film clockwise by a quarter, as phones write it."""
+def turned_film(data: bytes, a: int = 0, b: int = 1, c: int = -1, d: int = 0) -> bytes:
+    """Sets a track matrix; by default it rotates clockwise by a quarter, as phones write it."""
     plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
-    turned = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    entries = [entry * (1 << 16) for entry in (a, b, c, d)]
+    turned = struct.pack(">9i", *entries[:2], 0, *entries[2:], 0, 0, 0, 1 << 30)
     at = data.index(plain, data.index(b"tkhd"))
     return data[:at] + turned + data[at + len(plain) :]

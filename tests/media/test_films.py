@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipelines.features.guard import Guard, this_guard
 from pipelines.media.limits import MediaLimits
 from schemas.errors import BadRecord
+from tests.cases.copies_common import case
 from tests.media.media_samples import LIMITS, encode, film, picture, turned_film
 
 
@@ -114,3 +117,70 @@ def test_frames_missing_from_the_middle_are_detected(guard: Guard) -> None:
 def test_picture_is_not_accepted_as_a_film(guard: Guard) -> None:
     with pytest.raises(BadRecord, match=r"media\.undecodable"):
         guard.film(encode(picture(), "PNG"), LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "turn"),
+    [
+        ((-1, 0, 0, 1), Image.Transpose.FLIP_LEFT_RIGHT),
+        ((1, 0, 0, -1), Image.Transpose.FLIP_TOP_BOTTOM),
+        ((-1, 0, 0, -1), Image.Transpose.ROTATE_180),
+        ((0, -1, 1, 0), Image.Transpose.ROTATE_90),
+        ((0, 1, -1, 0), Image.Transpose.ROTATE_270),
+        ((0, 1, 1, 0), Image.Transpose.TRANSPOSE),
+        ((0, -1, -1, 0), Image.Transpose.TRANSVERSE),
+    ],
+)
+def test_turned_and_mirrored_films_are_seen_as_displayed(
+    guard: Guard, matrix: tuple[int, int, int, int], turn: Image.Transpose
+) -> None:
+    plain, turned = (guard.film(data, LIMITS) for data in (film(), turned_film(film(), *matrix)))
+    assert [own.transpose(turn) for own in plain.samples] == list(turned.samples)
+    assert (turned.width, turned.height) == turned.samples[0].size
+    assert (turned.stored_width, turned.stored_height) == (96, 64)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "width"),
+    [(Fraction(32, 27), 114), (Fraction(4, 3), 128), (Fraction(8, 9), 85), (Fraction(1), 96)],
+)
+def test_pixels_that_are_not_square_are_stretched(
+    guard: Guard, aspect: Fraction, width: int
+) -> None:
+    seen = guard.film(film(aspect=aspect), LIMITS)
+    assert (seen.width, seen.height) == (width, 64)
+    assert (seen.stored_width, seen.stored_height) == (96, 64)
+    assert {sample.size for sample in (*seen.samples, *seen.shot_samples)} == {(width, 64)}
+    turned = guard.film(turned_film(film(aspect=aspect)), LIMITS)
+    assert (turned.width, turned.height) == (64, width)
+    assert turned.samples[0].size == (64, width)
+
+
+def test_pixels_that_make_too_wide_a_picture(guard: Guard) -> None:
+    few = MediaLimits(LIMITS.max_bytes, 96 * 64 + 100)
+    assert guard.film(film(), few).width == 96
+    with pytest.raises(BadRecord, match=r"media\.too_large: 192 x 64"):
+        guard.film(film(aspect=Fraction(2)), few)
+
+
+@pytest.mark.parametrize("name", ["1.mp4", "2.mp4", "3.mp4"])
+def test_the_shared_films_with_cover_pictures(guard: Guard, name: str) -> None:
+    data = (case("23-cover-art") / "catalogue" / "media" / name).read_bytes()
+    seen = guard.film(data, LIMITS)
+    assert (seen.width, seen.height, seen.frames > 10) == (640, 480, True)
+
+
+def test_the_shared_film_of_oblong_pixels(guard: Guard) -> None:
+    folder = case("11-anamorphic") / "catalogue" / "media"
+    seen = guard.film((folder / "1.mp4").read_bytes(), LIMITS)
+    assert (seen.width, seen.height) == (853, 480)
+    assert {sample.size for sample in seen.samples} == {(512, 288)}
+
+
+def test_the_shared_film_that_is_mirrored(guard: Guard) -> None:
+    folder = case("12-decoding") / "catalogue" / "media"
+    plain, mirrored = (
+        guard.film((folder / name).read_bytes(), LIMITS) for name in ("rot.mp4", "hflip.mp4")
+    )
+    flipped = [own.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for own in plain.samples]
+    assert list(mirrored.samples) == flipped
