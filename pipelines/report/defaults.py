@@ -60,7 +60,7 @@ class StrictDefault:
         absent: The column that no asset has a value in, or "".
         assets: How many assets were refused for the reason.
         alone: How many of them for no other reason.
-        of: How many assets were screened.
+        of: How many assets the step judged.
     """
 
     reason: str
@@ -88,31 +88,36 @@ class StrictDefault:
 
 
 def strict_defaults(deal: Deal, counts: Undelivered) -> list[StrictDefault]:
-    """Returns the deal's strict defaults that refuse a large share of the screened assets.
+    """Returns the deal's strict defaults that refuse a large share of a step's assets.
 
     Args:
         deal: The deal.
-        counts: The counts of screening, with the assets that each rule refused alone.
+        counts: The counts of screening, and of what files and servers state if those were read,
+            with the assets that each rule refused alone.
     """
-    screened = counts.steps.get("screen", StepCounts())
     alone = counts.alone or Counter()
-    found = list(_large(deal, screened, alone))
+    found: list[StrictDefault] = []
+    for stage in (Stage.SCREEN, Stage.ENRICH):
+        found += _large(deal, stage, counts.steps.get(stage.value, StepCounts()), alone)
     return sorted(found, key=lambda item: (-item.alone, -item.assets, item.reason))
 
 
-def _large(deal: Deal, screened: StepCounts, alone: Counter[str]) -> Iterator[StrictDefault]:
-    for code, assets in screened.refused.items():
-        is_large = assets == screened.entered or alone[code] >= LARGE_SHARE * screened.entered
+def _large(
+    deal: Deal, stage: Stage, step: StepCounts, alone: Counter[str]
+) -> Iterator[StrictDefault]:
+    for code, assets in step.refused.items():
+        is_large = assets == step.entered or alone[code] >= LARGE_SHARE * step.entered
         info = REASONS[code]
-        if info.stage is not Stage.SCREEN or not is_large or code.startswith("consent."):
+        # A no to a purpose is a person's or a file's, not a default's.
+        if info.stage is not stage or not is_large or "purposes" in info.governed_by:
             continue
         for key in info.governed_by:
             value = deal_value(deal, key)
             others = tuple(word for word in allowed_values(key) if word != value)
             if key.startswith("rights.") and others and value == deal_value(_DEFAULTS, key):
-                absent = _ABSENT.get(code, "") if assets == screened.entered else ""
+                absent = _ABSENT.get(code, "") if assets == step.entered else ""
                 yield StrictDefault(
-                    code, key, str(value), others, absent, assets, alone[code], screened.entered
+                    code, key, str(value), others, absent, assets, alone[code], step.entered
                 )
 
 

@@ -155,7 +155,13 @@ def _cleared(folder: Path, path: Path) -> frozenset[str]:
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
             mask = screen_batch(batch.table, index, deal, np.zeros(len(batch.table), np.bool_))
+<<<<<<< HEAD
             ids = values_of(arrow.column(batch.table, "asset_id"), str)
+||||||| c689341
+            ids = batch.table["asset_id"].to_pylist()
+=======
+            ids = values_of(batch.table["asset_id"], str)
+>>>>>>> b5
             found.update(asset for asset, bits in zip(ids, mask, strict=True) if bits == 0)
     return frozenset(found)
 
