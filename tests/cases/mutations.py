@@ -26,7 +26,6 @@ import pyarrow.parquet as pq
 
 from pipelines.catalogue.read import open_catalogue, read_batches, read_table
 from pipelines.demo.metadata_only import make_metadata_only
-from pipelines.rights import arrow
 from pipelines.rights.rules.screen import build_rights_index, screen_batch
 from pipelines.storage.columns import values_of
 from schemas.deal import load_deal
@@ -155,13 +154,7 @@ def _cleared(folder: Path, path: Path) -> frozenset[str]:
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
             mask = screen_batch(batch.table, index, deal, np.zeros(len(batch.table), np.bool_))
-<<<<<<< HEAD
-            ids = values_of(arrow.column(batch.table, "asset_id"), str)
-||||||| c689341
-            ids = batch.table["asset_id"].to_pylist()
-=======
             ids = values_of(batch.table["asset_id"], str)
->>>>>>> b5
             found.update(asset for asset, bits in zip(ids, mask, strict=True) if bits == 0)
     return frozenset(found)
 
