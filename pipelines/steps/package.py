@@ -49,12 +49,14 @@ class PackageResult:
         attribution: The ledger's totals.
         steps: Each step's counts, in pipeline order.
         computed: How many media were decoded, embedded and captioned in this run.
+        reported: Rules on references that failed and that the deal diverts, with the first ids.
     """
 
     manifest: Manifest
     attribution: Attribution
     steps: dict[str, StepCounts]
     computed: dict[str, int]
+    reported: tuple[dict[str, object], ...] = ()
 
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
@@ -145,7 +147,7 @@ def _publish(
     attribution = record_attribution(store, job, signer, shards)
     manifest = publish_delivery(store, job, signer, receipts, steps, attribution, lease.confirm)
     store.delete_prefix(job.work)
-    return PackageResult(manifest, attribution, steps, counts.computed)
+    return PackageResult(manifest, attribution, steps, counts.computed, counts.reported)
 
 
 def run_pipeline(store: Store, job: Job) -> None:

@@ -27,6 +27,7 @@ class RunCounts:
         failed_assets: Number of failed assets in all steps.
         too_many_failed: Whether they exceed the deal's limit.
         shards: Number of planned shards.
+        reported: Rules on references that failed and that the deal diverts, with the first ids.
     """
 
     stop: tuple[str, str, str] | None
@@ -35,6 +36,7 @@ class RunCounts:
     failed_assets: int
     too_many_failed: bool
     shards: int
+    reported: tuple[dict[str, object], ...] = ()
 
     @property
     def ran(self) -> dict[str, StepCounts]:
@@ -58,7 +60,13 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         "select": StepCounts.from_json(plan["select"]),
     }
     return RunCounts(
-        None, steps, plan["computed"], plan["dead_letters"], plan["stopped"], plan["shards"]
+        None,
+        steps,
+        plan["computed"],
+        plan["dead_letters"],
+        plan["stopped"],
+        plan["shards"],
+        tuple(verdict.get("reported", ())),
     )
 
 
