@@ -33,6 +33,7 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "delivery": f"{job.output_uri}/{job.delivery}",
         "agency": f"{job.output_uri}/{job.agency}",
         "steps": {name: counts.to_json() for name, counts in packaged.steps.items()},
+        "reported_rules": list(packaged.reported),
         "computed": packaged.computed,
         "catalogue": packaged.reading.to_json(),
         "shards": end.shards,
@@ -134,6 +135,13 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
             f"{format_amount(attribution.contributors_minor, currency)} to "
             f"{attribution.contributors:,} contributors, {attribution.entries:,} ledger entries",
         ),
+    ]
+    rows += [
+        (
+            "Reported only",
+            f"{found['rule']}: {found['failed']} reach nothing; the deal diverts this rule",
+        )
+        for found in packaged.reported
     ]
     if job.models.demonstration:
         rows.append(("Models", f"DEMONSTRATION MODEL: {packaged.manifest.models.notice}"))

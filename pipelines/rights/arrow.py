@@ -26,6 +26,7 @@ from pipelines.storage.columns import (
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
+_ASCII_COUNT, _LETTER_COUNT, _CASE_BIT = 128, 26, 5
 _MAX_COMPARED = 4  # up to this many texts, comparing one by one is faster than a lookup
 
 
@@ -63,10 +64,28 @@ def folded(texts: Column) -> Column:
     if isinstance(texts, pa.DictionaryArray):
         distinct = folded(texts.dictionary)
         return cast("Column", pa.DictionaryArray.from_arrays(texts.indices, distinct))
-    if not pc.all(pc.string_is_ascii(texts)).as_py():
+    octets = _octets(texts)
+    if octets is None or (octets >= _ASCII_COUNT).any():
         texts = pc.call_function("utf8_normalize", [texts], pc.Utf8NormalizeOptions("NFKC"))
-    lowered: Column = pc.utf8_lower(texts)
-    return lowered
+        lowered: Column = pc.utf8_lower(texts)
+        return lowered
+    capital = (octets - np.uint8(ord("A"))) < _LETTER_COUNT
+    if not capital.any():
+        return texts
+    lowered_octets = octets + (capital.view(np.uint8) << np.uint8(_CASE_BIT))
+    data = pa.py_buffer(lowered_octets.tobytes())
+    valid, offsets, _ = texts.buffers()
+    return pa.Array.from_buffers(
+        texts.type, len(texts), [valid, offsets, data], texts.null_count, texts.offset
+    )
+
+
+def _octets(texts: Column) -> npt.NDArray[np.uint8] | None:
+    """The bytes of all texts in a column's buffer; None if it is stored in another way."""
+    if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+        return None
+    data = texts.buffers()[2]
+    return np.zeros(0, np.uint8) if data is None else numbers_in(data, np.uint8)
 
 
 def equals(values: Column, text: str) -> BoolArray:

@@ -91,16 +91,16 @@ class _ConsentEvents:
         return signed
 
 
-def _precision(table: pa.Table) -> IntArray:
-    """How exactly each event's time was given; exactly, where the table does not say."""
+def _precision(table: pa.Table) -> IntArray | None:
+    """How exactly each event's time was given; None where all are exact."""
     if GIVEN_PRECISION not in table.schema.names:
-        return np.full(len(table), EXACT, np.int64)
-    return as_integers(column(table, GIVEN_PRECISION), EXACT)
+        return None
+    precision = as_integers(column(table, GIVEN_PRECISION), EXACT)
+    return precision if precision.any() else None
 
 
-def _earliest(table: pa.Table) -> IntArray:
+def _earliest(times: IntArray, precision: IntArray) -> IntArray:
     """The earliest instant at which each event can have been given, wherever that was."""
-    times, precision = as_integers(column(table, "given_at"), _MAX_TIME), _precision(table)
     return np.where((precision == EXACT) | (times == _MAX_TIME), times, times - _EAST_US)
 
 
@@ -110,17 +110,22 @@ def _times_in_order(table: pa.Table, is_allow: BoolArray) -> IntArray:
     So a no that is dated by a day, or without a zone, wins over a yes of that day.
     """
     times, precision = as_integers(column(table, "given_at"), _MAX_TIME), _precision(table)
+    if precision is None:
+        return times
     late = np.select(
         [precision == NO_TIME, precision == NO_ZONE], [DAY_US + _WEST_US - 1, _WEST_US], 0
     )
-    return np.where(is_allow, _earliest(table), np.where(times == _MAX_TIME, times, times + late))
+    latest = np.where(times == _MAX_TIME, times, times + late)
+    return np.where(is_allow, _earliest(times, precision), latest)
 
 
 def _known_at(consents: pa.Table, as_of_us: int) -> BoolArray:
     """Where an event counts at an instant: a no as soon as it can have been given."""
-    given = as_integers(column(consents, "given_at"), _MAX_TIME)
-    is_allow = equals(column(consents, "value"), Permission.ALLOW.value)
-    return np.asarray(np.where(is_allow, given, _earliest(consents)) <= as_of_us)
+    times, precision = as_integers(column(consents, "given_at"), _MAX_TIME), _precision(consents)
+    if precision is not None:
+        is_allow = equals(column(consents, "value"), Permission.ALLOW.value)
+        times = np.where(is_allow, times, _earliest(times, precision))
+    return np.asarray(times <= as_of_us)
 
 
 def _sort_events(timelines: IntArray, table: pa.Table, refs: IntArray) -> _ConsentEvents:

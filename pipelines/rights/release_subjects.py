@@ -6,27 +6,40 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.rights.arrow import BoolArray, IntArray, as_integers, column, folded
+from pipelines.rights.arrow import (
+    BoolArray,
+    IntArray,
+    as_integers,
+    column,
+    folded,
+    is_present,
+)
+from pipelines.rights.lookup import WordArray, hash_column
+from pipelines.storage.columns import without_dictionary
 
 _NEVER = int(np.iinfo(np.int64).max)
 _DAY_US = 86_400_000_000
+_BUCKETS = np.uint64(2**18)  # of hashes
 
 
-def subject_codes(releases: pa.Table) -> npt.NDArray[np.int32]:
-    """Numbers the subjects of releases, apart from case and compatible characters.
+def subject_codes(releases: pa.Table) -> WordArray:
+    """Codes the subjects of releases, apart from case and compatible characters.
 
     Returns:
-        For each release its subject, and 0 for those without one and for an unknown release, which
-        cannot be told apart: together they count as one person, [n + 1].
+        For each release a hash of its subject, and 0 for those without one and for an unknown
+        release, which cannot be told apart: together they count as one person, [n + 1]. Two
+        subjects with the same hash, of which none are expected, would count as one person too.
     """
-    subjects = folded(column(releases, "subject_ref")).dictionary_encode()
-    return np.append(as_integers(subjects.indices, -1) + 1, 0).astype(np.int32)
+    subjects = folded(without_dictionary(column(releases, "subject_ref")))
+    codes = hash_column(subjects)
+    codes[~is_present(subjects)] = 0
+    return np.append(codes, np.uint64(0))
 
 
 def revoked_twins(
     releases: pa.Table,
     revoked: BoolArray,
-    subjects: npt.NDArray[np.int32],
+    subjects: WordArray,
     shoot_from: npt.NDArray[np.int32],
     shoot_until: npt.NDArray[np.int32],
 ) -> IntArray:
@@ -45,9 +58,10 @@ def revoked_twins(
     sources = np.flatnonzero(revoked & (subjects[:-1] > 0))
     if not len(sources):
         return np.zeros(0, np.int64)
-    affected = np.zeros(int(subjects.max()) + 1, np.bool_)
-    affected[subjects[sources]] = True
-    candidates = np.flatnonzero(affected[subjects[:-1]] & ~revoked)
+    # By a part of the hash first, so that few are searched for.
+    affected = np.zeros(_BUCKETS, np.bool_)
+    affected[subjects[sources] % _BUCKETS] = True
+    candidates = np.flatnonzero(affected[subjects[:-1] % _BUCKETS] & ~revoked)
     sources = sources[np.argsort(subjects[sources], kind="stable")]
     first = np.searchsorted(subjects[sources], subjects[candidates], "left")
     counts = np.searchsorted(subjects[sources], subjects[candidates], "right") - first

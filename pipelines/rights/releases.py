@@ -25,7 +25,7 @@ from pipelines.rights.arrow import (
     is_present,
     list_column,
 )
-from pipelines.rights.lookup import StringIndex
+from pipelines.rights.lookup import StringIndex, WordArray
 from pipelines.rights.release_subjects import revoked_twins, subject_codes
 from pipelines.storage.columns import Column
 from schemas.deal import Deal
@@ -104,11 +104,18 @@ class NamedReleases:
         Two releases of one subject count once, and so do all that name no subject.
         """
         items = np.flatnonzero(selected)
-        subjects = self.index.subjects[self.position[items]].astype(np.int64)
-        subject_count = int(subjects.max(initial=0)) + 1
-        pairs = np.sort(self.lists.rows[items] * subject_count + subjects)
-        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
-        return np.bincount(pairs // subject_count, minlength=len(self.assets)).astype(np.int64)
+        rows = self.lists.rows[items]
+        counts = np.bincount(rows, minlength=len(self.assets)).astype(np.int64)
+        several = counts[rows] > 1
+        items, rows = items[several], rows[several]
+        subjects = self.index.subjects[self.position[items]]
+        # Row and subject in one number: more than 40 bits tell the subjects of one asset apart.
+        subject_bits = np.uint64(63 - len(counts).bit_length())
+        pairs = rows.astype(np.uint64) << subject_bits
+        pairs |= subjects >> (np.uint64(64) - subject_bits)
+        pairs.sort()
+        again = pairs[1:][pairs[1:] == pairs[:-1]] >> subject_bits
+        return counts - np.bincount(again.astype(np.int64), minlength=len(counts))
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ class ReleaseIndex:
         fault_bits: The bit of each of them in `traits`.
         shoot_from: First day it covers, days since 1970, [n + 1] int32; `shoot_until`: the last.
         valid_until: Its last day, days since 1970, or far away, [n + 1] int32.
-        subjects: Who each is about; 0 where that is not said, [n + 1] int32.
+        subjects: Who each is about; 0 where that is not said, [n + 1] uint64.
         witnesses: Those who witnessed releases.
         witness: Who of them witnessed it, or -1, [n + 1] int32.
     """
@@ -152,7 +159,7 @@ class ReleaseIndex:
     shoot_from: npt.NDArray[np.int32]
     shoot_until: npt.NDArray[np.int32]
     valid_until: npt.NDArray[np.int32]
-    subjects: npt.NDArray[np.int32]
+    subjects: WordArray
     witnesses: StringIndex
     witness: npt.NDArray[np.int32]
 

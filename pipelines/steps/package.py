@@ -52,6 +52,7 @@ class PackageResult:
         steps: Each step's counts, in pipeline order.
         computed: How many media were decoded, embedded and captioned in this run.
         reading: What was read of the catalogue.
+        reported: Rules on references that failed and that the deal diverts, with the first ids.
     """
 
     manifest: Manifest
@@ -59,6 +60,7 @@ class PackageResult:
     steps: dict[str, StepCounts]
     computed: dict[str, int]
     reading: Reading
+    reported: tuple[dict[str, object], ...] = ()
 
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
@@ -152,7 +154,7 @@ def _publish(
     attribution = record_attribution(store, job, signer, shards)
     manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
     store.delete_prefix(job.work)
-    return PackageResult(manifest, attribution, steps, counts.computed, reading)
+    return PackageResult(manifest, attribution, steps, counts.computed, reading, counts.reported)
 
 
 def _reading(job: Job, counts: RunCounts) -> Reading:

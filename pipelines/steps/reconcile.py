@@ -29,6 +29,7 @@ class RunCounts:
         shards: Number of planned shards.
         blank_rows: Rows of `assets` without any value, which were skipped.
         copies: How copies of refused assets were looked for.
+        reported: Rules on references that failed and that the deal diverts, with the first ids.
     """
 
     stop: tuple[str, str, str] | None
@@ -39,6 +40,7 @@ class RunCounts:
     shards: int
     blank_rows: int = 0
     copies: dict[str, object] = field(default_factory=dict)
+    reported: tuple[dict[str, object], ...] = ()
 
     @property
     def ran(self) -> dict[str, StepCounts]:
@@ -71,6 +73,7 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         shards=plan["shards"],
         blank_rows=verdict.get("blank_rows", 0),
         copies=plan["copies"],
+        reported=tuple(verdict.get("reported", ())),
     )
 
 

@@ -26,9 +26,11 @@ class Packaged:
     reasons: dict[str, list[str]]
 
 
-def run_case(name: str, folder: Path) -> Packaged:
+def run_case(name: str, folder: Path, terms: str = "") -> Packaged:
     case = folder / name
     shutil.copytree(CASES / name, case)
+    with (case / "deal.toml").open("a", encoding="utf-8") as deal:
+        deal.write(terms)
     inputs = ("--catalogue", case / "catalogue", "--deal", case / "deal.toml")
     out = folder / "out"
     check = fairshard("check", *inputs, "--json")
@@ -76,6 +78,17 @@ def test_decisions(name: str, expected: dict[str, list[str]], tmp_path: Path) ->
     assert ended.check.code == 0, ended.check.err
     found = {asset: why for asset, why in ended.reasons.items() if asset in expected}
     assert found == expected, ended.package.err
+
+
+def test_a_diverted_rule_stands_in_both_summaries(tmp_path: Path) -> None:
+    rules = ["consents_reach_contributors", "consents_reach_assets"]
+    ended = run_case("01-orphan-consents", tmp_path, f"\n[gate]\ndivert = {rules}\n")
+    for reported in (ended.check.json["reported"], ended.package.json["reported_rules"]):
+        assert [found["rule"] for found in reported] == rules
+        assert {'="c-2"', "123"} <= set(reported[0]["examples"])
+        assert reported[1]["examples"] == ["a-5.jpg"]
+    # What only the form of Unicode and what is not seen kept apart has found its author.
+    assert ended.reasons["A-3"] == ended.reasons["A-4"] == ["consent.withdrawn"]
 
 
 def test_absent_words_and_capitals_are_said(tmp_path: Path) -> None:
