@@ -34,7 +34,8 @@ UNPLANTED_REASONS = {
     reason.value
     for reason in Reason
     if reason.startswith(("server.", "profile.")) and reason is not Reason.PROFILE_NOT_MOVING
-} | {"file.unjudged_content", "conflict.people", "conflict.licence"}
+}
+UNPLANTED_REASONS |= {"file.unjudged_content", "conflict.people", "conflict.licence"}
 
 
 @pytest.fixture(params=SIZES, scope="module")
