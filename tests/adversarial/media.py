@@ -157,7 +157,8 @@ PACKET_PLACES: dict[str, tuple[str, InsertPacket]] = {
     "WebP": ("webp", lambda data, raw: webp_with(data, (b"XMP ", raw))),
     "WebP EXIF": ("webp", lambda data, raw: webp_with(data, (b"EXIF", build.tiff({700: raw})))),
 }
-_HIDDEN = b"plus:DataMining=DMI-PROHIBITED"
+# No words that would be a refusal in plain language as well.
+_HIDDEN = b"plus:x=DMI-PROHIBITED"
 # Prohibitions in places where no reader looks for statements.
 STRAY_STATEMENTS: dict[str, tuple[str, EmbedStatement]] = {
     "JPEG comment": ("jpg", lambda data: jpeg_with(data, build.jpeg_segment(0xFE, _HIDDEN))),

@@ -108,7 +108,7 @@ def _harmless() -> Iterator[MediaRole]:
     tdm = build.packet(attributes='tdm:reservation="{}"').decode().format
     policy = build.packet(attributes='tdm:reservation="1" tdm:policy="https://p.example"')
     yield _role("tdm 0", "PNG", tdm(0).encode())
-    yield _role("tdm 2", "PNG", tdm(2).encode())
+    yield _role("tdm 2", "PNG", tdm(2).encode(), ("file", CONDITIONAL, GEN_ONLY))
     yield _role("tdm 1", "PNG", tdm(1).encode(), ("file", DENIED, GEN_ONLY))
     yield _role("tdm 1 with a policy", "WebP", policy, ("file", CONDITIONAL, GEN_ONLY))
     name = "plus:ImageAlterationConstraints"

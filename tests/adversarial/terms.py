@@ -88,6 +88,8 @@ starts = {STARTS}
 ends = {ENDS}
 
 [rights]
+# Packets behind the picture are in a second picture, and must be read all the same.
+unjudged_content = "accept"
 inference = "{terms.inference}"
 people = "{terms.people}"
 minors = "{terms.minors}"

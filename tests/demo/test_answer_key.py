@@ -35,7 +35,8 @@ UNPLANTED_REASONS = {
     for reason in Reason
     if (reason.startswith(("server.", "profile.")) and reason is not Reason.PROFILE_NOT_MOVING)
     or reason is Reason.MEDIA_CHANGED  # a server's as well
-} | {"file.unjudged_content", "conflict.people", "conflict.licence"}
+}
+UNPLANTED_REASONS |= {"file.unjudged_content", "conflict.people", "conflict.licence"}
 
 
 @pytest.fixture(params=SIZES, scope="module")

@@ -18,7 +18,11 @@ from pipelines.signals.file.metadata_blocks import (
     MetadataBlocks,
     file_fault,
 )
-from pipelines.signals.file.stray_packets import stray_packets, stray_utf16_packet
+from pipelines.signals.file.stray_packets import (
+    prohibition_in_texts,
+    stray_packets,
+    stray_utf16_packet,
+)
 from pipelines.signals.file.text_fields import TextField, read_text_field
 from pipelines.signals.file.xmp_rights import read_packet
 from schemas.signal import FileAssertion, Reading, ReadingFault, merge_readings
@@ -60,7 +64,11 @@ def read_metadata(data: bytes, phrases: Sequence[str] = ()) -> Reading:
     else:
         faults = []
     known = [block for block in bounded.blocks if block not in stray_blocks.blocks]
-    stray = stray_prohibition(data, known) or stray_utf16_packet(data, known_packets)
+    stray = (
+        stray_prohibition(data, known)
+        or stray_utf16_packet(data, known_packets)
+        or prohibition_in_texts(fields)
+    )
     all_faults = (*bounded.faults, *faults, *((stray,) if stray else ()))
     extra = Reading(claims=tuple(assertions), faults=all_faults)
     return merge_readings([*(reading.reading for reading in readings), *text_readings, extra])

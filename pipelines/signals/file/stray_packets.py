@@ -12,7 +12,8 @@ from pipelines.signals.file.metadata_blocks import (
     MetadataBlocks,
     file_fault,
 )
-from schemas.signal import ReadingFault
+from pipelines.signals.file.text_fields import TextField
+from schemas.signal import Origin, ReadingFault
 
 _START = re.compile(rb"<(?:x:x[am]pmeta|rdf:RDF)[\s>]")
 _ENDS = {b"<x": re.compile(rb"</x:x[am]pmeta\s*>"), b"<r": re.compile(rb"</rdf:RDF\s*>")}
@@ -57,6 +58,15 @@ def stray_utf16_packet(data: bytes, blocks: Iterable[MetadataBlock]) -> ReadingF
             detail = "an XMP packet in UTF-16 stands where no reader looks"
             return file_fault(f"byte {at}", detail, data[at : at + 80])
         at = data.find(_UTF16, at + 1)
+    return None
+
+
+def prohibition_in_texts(fields: Iterable[TextField]) -> ReadingFault | None:
+    """Returns a fault if a text, such as a compressed one, holds a PLUS prohibition."""
+    for field in fields:
+        if "DMI-PROHIBITED" in field.text:
+            detail = "a prohibition stands in a text that no reader of XMP looks at"
+            return ReadingFault(Origin.FILE, field.where, detail, field.sha256)
     return None
 
 

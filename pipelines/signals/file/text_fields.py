@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,8 +22,6 @@ from schemas.signal import (
 
 _MAX_TEXT_CHARS = 1 << 20
 _MAX_KEPT_CHARS = 1000
-# PLUS's code where no reader of XMP looks, such as a compressed text.
-_PROHIBITION = re.compile(r"DMI-PROHIBITED[A-Z-]*")
 _CODE_PAGES = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "mac_roman"),
     *("cp932", "gb18030", "big5", "cp949", "euc_jp", "iso2022_jp"),
@@ -44,7 +41,6 @@ class TextField:
         role: What the field is for.
         sha256: Digest of the bytes it was read from, hex.
         is_kept: Whether it is evidence even if it refuses nothing.
-        is_xmp: Whether PLUS codes in it are read elsewhere.
         other_readings: What it may say in other encodings; searched for refusals alone.
     """
 
@@ -54,7 +50,6 @@ class TextField:
     role: TextRole
     sha256: str
     is_kept: bool = False
-    is_xmp: bool = False
     other_readings: tuple[str, ...] = ()
 
 
@@ -83,8 +78,7 @@ def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
     is_rights_field = field.role is TextRole.RIGHTS
     licences = licences_in_words(text) if is_rights_field else licences_by_address(text)
     claims += [FileAssertion(AssertionKind.LICENCE, code, field.where, digest) for code in licences]
-    stray = None if field.is_xmp else _PROHIBITION.search(text)
-    denial = stray[0] if stray else None
+    denial = None
     for reading in (text, *field.other_readings):
         denial = denial or find_denial(reading, is_rights_field, phrases)
     if denial is None:

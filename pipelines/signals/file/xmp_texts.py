@@ -57,7 +57,7 @@ def read_xmp_texts(
         key, name = _name_of(uri)
         where_text = f"XMP {name}, {where}"
         is_kept = key in _KEPT_NAMES
-        field = TextField(key, where_text, text, _role_of(key), sha256, is_kept, is_xmp=True)
+        field = TextField(key, where_text, text, _role_of(key), sha256, is_kept)
         readings.append(read_text_field(field, phrases))
     return merge_readings(readings)
 
