@@ -1,4 +1,4 @@
-"""Fetches an origin's files about rights, once per origin.
+"""Fetches an origin's files about rights: once for decisions, and once for shards.
 
 These are `/.well-known/tdmrep.json`, `/robots.txt`, and the RSL licences that robots.txt or a
 `Link` header names, if they are on the origin of the media; no other origin is contacted.

@@ -10,6 +10,8 @@ from tests.cases.mutations import Screened, search
 
 # What nobody can see in the catalogue alone: that a row or a value was there before.
 UNSEEN = frozenset({"delete row", "delete cell"})
+# Names of people that no other table has: another name is another person, and may be right.
+FREE_NAMES = ("releases.subject_ref", "releases.witness_ref", ", subject_ref", ", witness_ref")
 
 
 def lost(folder: Path, every: int, start: int) -> list[str]:
@@ -19,6 +21,10 @@ def lost(folder: Path, every: int, start: int) -> list[str]:
         f"{item.mutation.what}: {item.mutation.where}: {len(item.assets)} more"
         for item in found
         if item.mutation.what not in UNSEEN
+        and not (
+            item.mutation.what.startswith("garble")
+            and any(name in item.mutation.where for name in FREE_NAMES)
+        )
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
@@ -35,13 +35,29 @@ def read(uri: str, catalogue: Path, policy: SourcePolicy = NOTHING) -> bytes:
     return fetch(resolve_media_uri(uri, str(catalogue), policy), 100)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(SEGMENT, min_size=1, max_size=3), FORMS, FORMS, st.sampled_from(["/", "\\", "//"]))
+SEPARATORS = st.sampled_from(["/", "\\", "//"])
+_NAMED = given(st.lists(SEGMENT, min_size=1, max_size=3), FORMS, FORMS, SEPARATORS)
+
+
+@_NAMED
 def test_whatever_form_a_name_has(
-    tmp_path: Path, segments: list[str], stored: Form, written: Form, separator: str
+    segments: list[str], stored: Form, written: Form, separator: str
 ) -> None:
-    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
-        root = Path(folder)
+    check_found(segments, stored, written, separator)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000)
+@_NAMED
+def test_ten_thousand_names(
+    segments: list[str], stored: Form, written: Form, separator: str
+) -> None:
+    check_found(segments, stored, written, separator)
+
+
+def check_found(segments: list[str], stored: Form, written: Form, separator: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder).resolve()
         path = root / unicodedata.normalize(stored, "/".join(segments))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"it")

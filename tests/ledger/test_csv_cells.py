@@ -7,7 +7,7 @@ import io
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.ledger.csv_cells import csv_cell, guard_text, read_text
@@ -67,6 +67,13 @@ def test_examples(text: str, cell: str) -> None:
 
 @given(TEXT)
 def test_no_cell_is_live_and_each_is_read_back(text: str) -> None:
+    check(text)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000)
+@given(TEXT)
+def test_ten_thousand_texts(text: str) -> None:
     check(text)
 
 
