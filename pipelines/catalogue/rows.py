@@ -13,9 +13,11 @@ from pipelines.catalogue.convert import (
     map_list_items,
     map_values,
 )
-from pipelines.catalogue.form import Origin, apply_form, refuse_local_dates
+from pipelines.catalogue.form import apply_form
 from pipelines.catalogue.formats import RawBatch
+from pipelines.catalogue.local_dates import refuse_local_dates
 from pipelines.catalogue.mapping import TableMapping
+from pipelines.catalogue.origin import Origin
 from pipelines.catalogue.values import shorten
 from pipelines.storage.columns import Column
 from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
