@@ -17,12 +17,13 @@ from pipelines.catalogue.account import ColumnCounts, TableCount, count_columns
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.csv_rows import csv_batches
 from pipelines.catalogue.files import list_catalogue, open_file, read_blocks
-from pipelines.catalogue.form import Origin, refuse_other_quotes
+from pipelines.catalogue.form import refuse_other_quotes
 from pipelines.catalogue.inspect import InspectedFile, inspect_file
 from pipelines.catalogue.inventory import count_files, split_ignored
 from pipelines.catalogue.listing import CatalogueFile
 from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping, TableMapping, parse_mapping
 from pipelines.catalogue.notes import CellNotes
+from pipelines.catalogue.origin import Origin
 from pipelines.catalogue.parts import Catalogue, TablePart
 from pipelines.catalogue.rows import FailedRow, convert_rows
 from pipelines.catalogue.spreadsheet import sheet_batches

@@ -13,10 +13,12 @@ from pipelines.catalogue.convert import (
     map_list_items,
     map_values,
 )
-from pipelines.catalogue.form import Origin, apply_form, refuse_local_dates
+from pipelines.catalogue.form import apply_form
 from pipelines.catalogue.formats import RawBatch
+from pipelines.catalogue.local_dates import refuse_local_dates
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.notes import CellNotes
+from pipelines.catalogue.origin import Origin
 from pipelines.catalogue.precision import given_precision
 from pipelines.catalogue.values import shorten
 from pipelines.catalogue.vocabulary import respell

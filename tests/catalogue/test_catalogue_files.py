@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.catalogue.inventory import FileCounts
@@ -81,20 +81,36 @@ FOLDERS = st.sampled_from(
 )
 
 
-@QUICK
-@given(folder=FOLDERS, stem=STEMS, middle=MIDDLES, ending=ENDINGS)
-def test_no_name_hides_a_denial(
-    folder: str, stem: str, middle: str, ending: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Whatever a second file is called, its denial is read or it is named."""
+NAMED_BY = {"folder": FOLDERS, "stem": STEMS, "middle": MIDDLES, "ending": ENDINGS}
+
+
+def _is_read_or_named(folder: str, stem: str, middle: str, ending: str, root: Path) -> None:
     name = f"{folder}{stem}{middle}.{ending}".replace("/.", "/x.")
-    root = _catalogue(tmp_path_factory.mktemp("c"), {name: csv_bytes([DENIAL])})
+    _catalogue(root, {name: csv_bytes([DENIAL])})
     try:
         values = _values(root)
     except InputError as error:
         assert name.rpartition("/")[2] in str(error)
     else:
         assert values == ["deny"]
+
+
+@QUICK
+@given(**NAMED_BY)
+def test_no_name_hides_a_denial(
+    folder: str, stem: str, middle: str, ending: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever a file is called, its denial is read or it is named."""
+    _is_read_or_named(folder, stem, middle, ending, tmp_path_factory.mktemp("c"))
+
+
+@pytest.mark.slow
+@settings(QUICK, max_examples=10_000)
+@given(**NAMED_BY)
+def test_no_name_hides_a_denial_in_many_examples(
+    folder: str, stem: str, middle: str, ending: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _is_read_or_named(folder, stem, middle, ending, tmp_path_factory.mktemp("c"))
 
 
 HARMLESS = {

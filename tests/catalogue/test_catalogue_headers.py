@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.catalogue.headers import near_column, plain_form
@@ -123,17 +123,13 @@ def _misspelt(draw: st.DrawFn) -> tuple[str, str, str]:
     return table, ours, draw(st.sampled_from([name, name.upper(), name.title()]))
 
 
-@QUICK
-@given(case=_misspelt())
-def test_a_misspelt_column_is_never_passed_over(
-    case: tuple[str, str, str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def _is_matched_or_named(case: tuple[str, str, str], root: Path) -> None:
     table, _, name = case
     columns = [column for column in required_columns(table) if column != name]
     plain = {plain_form(column) for column in TABLES[table].names}
     if plain_form(name) not in plain:
         assert near_column(table, name, TableMapping()) is not None
-    folder = write_catalogue(tmp_path_factory.mktemp("c"), [asset()], "csv")
+    folder = write_catalogue(root, [asset()], "csv")
     header, cells = ",".join([*columns, name]), ",".join("x" for _ in [*columns, name])
     (folder / f"{table}.csv").write_text(f"{header}\n{cells}\n")
     try:
@@ -142,3 +138,20 @@ def test_a_misspelt_column_is_never_passed_over(
         assert name in str(error)
     else:
         assert f"{table}.{name}" not in catalogue.ignored_columns
+
+
+@QUICK
+@given(case=_misspelt())
+def test_a_misspelt_column_is_never_passed_over(
+    case: tuple[str, str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _is_matched_or_named(case, tmp_path_factory.mktemp("c"))
+
+
+@pytest.mark.slow
+@settings(QUICK, max_examples=10_000)
+@given(case=_misspelt())
+def test_a_misspelt_column_is_never_passed_over_in_many_examples(
+    case: tuple[str, str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _is_matched_or_named(case, tmp_path_factory.mktemp("c"))
