@@ -62,7 +62,7 @@ class SharedMemory:
         return True
 
     def read(self, sizes: Sequence[int]) -> list[bytes]:
-        """Copies blobs of these sizes, as they were written.
+        """Returns copies of blobs of these sizes, in the order in which they were written.
 
         Raises:
             PipeMessageError: If they do not fit into the memory.

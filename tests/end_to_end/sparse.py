@@ -149,13 +149,17 @@ class Key:
 def answer_key(library: Library) -> Key:
     """Computes the expected results for a library.
 
-    Among remaining assets with the same bytes, the one with the smallest id is kept.
+    What several people offer with the same bytes is refused. Of the assets that are left with the
+    same bytes, the one with the smallest id is kept.
     """
     verdicts = {asset.asset_id: asset.fate.value[1:] for asset in library.assets}
     verdicts |= dict.fromkeys(library.padding, Fate.WITHDRAWN.value[1:])
     delivered: dict[str, Planted] = {}
     kept: set[int] = set()
     for asset in sorted(library.assets, key=lambda asset: asset.asset_id):
+        if (reason := _rights_reason(asset, library)) is not None:
+            verdicts[asset.asset_id] = ("refused", "select", reason)
+            continue
         if asset.fate not in DELIVERED:
             continue
         if library.dedupe != "none" and asset.picture in kept:
@@ -164,6 +168,24 @@ def answer_key(library: Library) -> Key:
         kept.add(asset.picture)
         delivered[asset.asset_id] = asset
     return Key(verdicts, delivered, _shared(delivered.values()))
+
+
+def _rights_reason(asset: Planted, library: Library) -> str | None:
+    """Why an asset that reaches selection is refused because of other assets with its picture."""
+    if asset.fate not in (*DELIVERED, Fate.SMALL):
+        return None
+    is_small = asset.fate is Fate.SMALL
+    same = [other for other in library.assets if other.picture == asset.picture]
+    offers = {
+        frozenset(dict(other.people))
+        for other in same
+        if other.fate in ((Fate.SMALL,) if is_small else DELIVERED)
+    }
+    if len(offers) > 1:
+        return f"duplicate.{'placeholder' if len(offers) > 2 else 'contested'}"
+    # Only small ones show what a denied one shows.
+    is_denied = any(other.fate is Fate.DENIED for other in same)
+    return "duplicate.like_refused" if is_denied and library.dedupe == "near" else None
 
 
 def _shared(assets: Iterable[Planted]) -> dict[str, int]:
