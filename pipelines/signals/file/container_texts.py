@@ -22,6 +22,10 @@ from pipelines.signals.file.text_fields import TextField, decode_text, other_dec
 from schemas.signal import ReadingFault, raw_sha256
 
 _COM = 0xFE
+# Application segments that may hold language, but for those with a reader and C2PA's.
+_APP_MARKERS = frozenset(range(0xE1, 0xF0)) - {0xEB, 0xEE}
+_APP_NAMES = (b"Exif\0", b"http://ns.adobe.com/", b"Photoshop 3.0\0", b"ICC_PROFILE\0", b"MPF\0")
+_RUNS = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]{6,}")
 _XMP_MARKS = ("<x:xmpmeta", "<rdf:RDF", "http://ns.adobe.com/xap/1.0/", "ns.useplus.org")
 _RIGHTS_KEYS = frozenset(
     "copyright rights license licence usage usageterms disclaimer terms permission".split()
@@ -61,15 +65,25 @@ def _jpeg_comments(data: bytes) -> Iterator[Found]:
     read = set[int]()
     for start in picture_starts(data):
         for segment in read_picture(data, start).segments:
+            raw = data[segment.start : segment.end]
+            is_unknown = segment.marker in _APP_MARKERS and not raw.startswith(_APP_NAMES)
+            if is_unknown and segment.start not in read:
+                read.add(segment.start)
+                yield _unknown_part(f"JPEG segment {segment.marker:02X}", raw)
             if segment.marker == _COM and segment.start not in read:
                 read.add(segment.start)
-                raw = data[segment.start : segment.end]
                 text, others = decode_text(raw), other_decodings(raw)
                 digest = raw_sha256(raw)
                 yield TextField(
                     *("Comment", "JPEG COM", text, TextRole.NOTE, digest, True),
                     other_readings=others,
                 )
+
+
+def _unknown_part(where: str, raw: bytes) -> TextField:
+    """What may be language in a part that no reader knows."""
+    text = "\n".join(run.decode("utf-8", "replace") for run in _RUNS.findall(raw))
+    return TextField("", where, text, TextRole.PROSE, raw_sha256(raw))
 
 
 def _png_texts(data: bytes) -> Iterator[Found]:

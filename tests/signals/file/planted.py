@@ -117,6 +117,9 @@ PLACES: dict[str, Callable[[str], bytes]] = {
     "JPEG comment of a picture in APP2": lambda text: build.jpeg(
         build.jpeg_segment(0xE2, b"ICC_PROFILE\0\1\1" + build.jpeg(_com(text)))
     ),
+    "JPEG segment that no reader knows": lambda text: build.jpeg(
+        build.jpeg_segment(0xE7, b"Vendor\0\1\2" + text.encode() + b"\0")
+    ),
     "EXIF of a second picture": _mpo_second_exif,
     "EXIF Copyright": lambda text: _exif(COPYRIGHT, text.encode()),
     "EXIF ImageDescription": lambda text: _exif(DESCRIPTION, text.encode()),
