@@ -119,7 +119,9 @@ def _rai(job: Job) -> Node:
         "rai:dataUseCases": [str(purpose) for purpose in job.deal.purposes],
         "rai:dataLimitations": limits,
         "rai:personalSensitiveInformation": [
-            "Contributors and assets are named by salted commitments alone.",
+            "Tables name contributors and assets by salted commitments alone.",
+            "Media are the contributors' own files: their metadata may name authors, owners of "
+            "cameras, people shown and places.",
             f"Recognisable people: {rights.people}. Minors: {rights.minors}. "
             f"Sensitive content: {rights.sensitive}.",
             "Titles, descriptions and keywords are the contributors' and may name people.",

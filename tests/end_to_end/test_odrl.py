@@ -137,7 +137,7 @@ def test_missing_part_of_the_decisions_fails(
         data = part.read_bytes()
         part.unlink()
         assert odrl(demo, published) == 1
-        assert "do not agree with the manifest" in capsys.readouterr().err
+        assert "do not agree with the run's counts" in capsys.readouterr().err
         assert not (published / "agency" / "odrl" / "decisions.jsonl").exists()
         part.write_bytes(data)
     assert odrl(demo, published) == 0
