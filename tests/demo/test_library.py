@@ -14,7 +14,12 @@ import pytest
 from pipelines.demo.contributors import HOSTILE_CONTRIBUTOR_ID
 from pipelines.demo.library import DemoLibrary, make_library
 from pipelines.demo.plan import make_plan
-from pipelines.demo.roles.hostile_names import HOSTILE_ASSET_IDS, HOSTILE_FILE_NAMES, HOSTILE_TITLES
+from pipelines.demo.roles.hostile_names import (
+    HOSTILE_ASSET_IDS,
+    HOSTILE_FILE_NAMES,
+    HOSTILE_TITLES,
+    WRITTEN_ASSET_IDS,
+)
 from schemas.catalogue import TABLES
 from schemas.deal import load_deal
 from schemas.errors import InputError
@@ -24,7 +29,7 @@ ASSETS = 165  # about one of each role
 
 @dataclass(frozen=True)
 class LoadedDemo:
-    """A library with its assets table and answer key loaded."""
+    """A library with its assets table, with ids as they are compared, and answer key loaded."""
 
     library: DemoLibrary
     key: dict[str, Any]
@@ -36,6 +41,9 @@ def loaded_demo(tmp_path_factory: pytest.TempPathFactory) -> LoadedDemo:
     library = make_library(tmp_path_factory.mktemp("library"), seed=0, assets=ASSETS)
     key = json.loads(library.answer_key.read_text(encoding="utf-8"))
     rows = pq.read_table(library.catalogue / "assets.parquet").to_pylist()
+    as_compared = {written: plain for plain, written in WRITTEN_ASSET_IDS.items()}
+    for row in rows:
+        row["asset_id"] = as_compared.get(row["asset_id"], row["asset_id"])
     return LoadedDemo(library, key, rows)
 
 
