@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.catalogue.absent import BLANK_CHARACTERS, is_absent
+from pipelines.catalogue.absent import ABSENT_WORDS, BLANK_CHARACTERS, is_absent
 from pipelines.catalogue.convert import convert_column
+from pipelines.catalogue.identifiers import normalise_id
 from pipelines.catalogue.read import open_catalogue, read_batches, read_table
 from pipelines.catalogue.values import value_parser
 from schemas.catalogue import ASSETS_SCHEMA, TABLES
@@ -36,9 +37,9 @@ WORDS = st.text(
     st.characters(codec="utf-8", exclude_characters=";:,|、，；،؛" + BLANK_CHARACTERS),
     min_size=1,
     max_size=8,
-)
+).filter(lambda t: t.casefold() not in ABSENT_WORDS and normalise_id(t) == t)
 FREE = st.text(st.characters(codec="utf-8"), max_size=12).map(
-    lambda t: t.strip(BLANK_CHARACTERS) or None
+    lambda t: None if is_absent(t, "title") else t.strip(BLANK_CHARACTERS)
 )
 DAYS = st.dates(date(1900, 1, 1), date(2200, 1, 1))
 ROWS = st.fixed_dictionaries(
@@ -122,7 +123,11 @@ SPELLINGS = st.one_of(
 
 @pytest.mark.long
 @settings(max_examples=400, deadline=None)
-@given(texts=st.lists(SPELLINGS, min_size=1, max_size=3), name=st.sampled_from(ASSETS_SCHEMA.names))
+@given(
+    texts=st.lists(SPELLINGS, min_size=1, max_size=3),
+    # An id loses more than blanks: tests/cases/test_values.py.
+    name=st.sampled_from([name for name in ASSETS_SCHEMA.names if name != "asset_id"]),
+)
 def test_column_parser_agrees_with_value_parser(texts: list[str], name: str) -> None:
     """The fast parser and the reference agree on every spelling, valid or not."""
     field = ASSETS_SCHEMA.field(name).with_nullable(True)
@@ -259,7 +264,13 @@ def test_overlong_line_fails_only_itself(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.long
 @QUICK
-@given(garbage=st.lists(st.binary(max_size=40) | st.sampled_from([b'"', b"\n", b"\r", b","])))
+@given(
+    garbage=st.lists(
+        st.binary(max_size=40)
+        | st.text(max_size=20).map(str.encode)
+        | st.sampled_from([b'"', b"\n", b"\r", b","])
+    )
+)
 def test_garbage_is_counted_and_raises_no_error(
     garbage: list[bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -274,6 +285,10 @@ def test_garbage_is_counted_and_raises_no_error(
     assert table.num_rows + len(dead) == sum(1 for line in lines if line.strip())
     tail = b"".join(_line(i) for i in range(3))
     safe = data.replace(b'"', b"").replace(b"\r", b"")
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return  # nobody can say in which encoding that is: test_catalogue_dialects.py
     folder = raw_catalogue(tmp_path_factory.mktemp("c"), "assets.csv", HEAD + safe + b"\n" + tail)
     table, dead = read_all(folder)
     assert table["asset_id"].to_pylist()[-3:] == ["a-0", "a-1", "a-2"]

@@ -68,7 +68,7 @@ def test_duplicates_match_the_answer_key(demo: Demo, deal_id: str) -> None:
         row["asset_id"]: {"kept": row["kept_asset_id"], "kind": code[10:]}
         for row in decisions(demo, deal_id)
         for code in row["reasons"]
-        if code.startswith("duplicate.")
+        if code in ("duplicate.exact", "duplicate.near")  # in place of these another is kept
     }
     assert found == key["duplicates"]
     assert found  # every deal has some
