@@ -80,7 +80,7 @@ WANTED: dict[str, Wanted] = {
     "31-same-bytes-other-id": Wanted(lost=("A-1", "A-2", "A-3")),
     "35-revoked-twin": Wanted(_all("release.revoked", 1)),
     "38-day-of-shoot": Wanted({"A-1": DELIVERED, "A-2": "release.shoot_range"}),
-    "39-open-quote-consents": Wanted(stop=("line 4",)),
+    "39-open-quote-consents": Wanted(stop=("consents.csv:4", "a quote opens here")),
     "46-not-the-described-file": Wanted(lost=("A-1", "A-2")),
     "48-licence-in-file": Wanted(_all("conflict.licence", 1, 2, 3), lost=("A-4",)),
     "49-people-in-file": Wanted({"A-1": "conflict.minors"} | _all("conflict.people", 3, 4)),
