@@ -20,6 +20,7 @@ from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTOR_SHARE,
 IntArray = npt.NDArray[np.int64]
 _STRINGS = pa.list_(pa.string())
 _ID_DIGITS = 9
+_UNNAMED_SUBJECT = str(release_row("", {})["subject_ref"])  # who a release without id is about
 
 
 def numbered_ids(prefix: str, numbers: IntArray) -> Column:
@@ -121,7 +122,16 @@ class RowTemplates:
         owners, ordinals, flat = self.releases_by_role.flatten(roles)
         table = self.release_rows.take(flat)
         named = _release_ids(rows[owners], ordinals)
-        return lists, table.set_column(0, RELEASES_SCHEMA.field("release_id"), named)
+        # Everybody is another person, unless the role says who: one person's releases would all be
+        # revoked together.
+        subjects = pc.if_else(
+            pc.equal(table["subject_ref"], pa.scalar(_UNNAMED_SUBJECT)),
+            join_text(_UNNAMED_SUBJECT, named, ""),
+            table["subject_ref"],
+        )
+        overrides = {"release_id": named, "subject_ref": subjects}
+        arrays = [overrides.get(field.name, table[field.name]) for field in RELEASES_SCHEMA]
+        return lists, pa.Table.from_arrays(arrays, schema=RELEASES_SCHEMA)
 
     def asset_consents(self, roles: IntArray, asset_ids: Column, authors: Column) -> pa.Table:
         """Returns the rows of `consents` that apply to one asset only."""

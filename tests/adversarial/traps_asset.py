@@ -165,7 +165,7 @@ def _territory() -> list[Trap]:
         ("", ["World"], None),
         (both, ["US", "NO", "DЕ"], None),
         (both, ["US", "NO", "D\u200bE"], None),
-        (both, ["US,NO,DE"], None),
+        (both, ["US NO DE"], None),
     ]
     return [
         column_trap(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.catalogue.mapping import CatalogueMapping, load_mapping, parse_mapping
-from pipelines.catalogue.read import open_catalogue
+from pipelines.catalogue.read import open_catalogue, read_table
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import (
     asset,
@@ -14,6 +14,7 @@ from tests.catalogue.catalogue_cases import (
     jsonl_bytes,
     raw_catalogue,
     read_all,
+    table_bytes,
     write_catalogue,
 )
 
@@ -187,3 +188,24 @@ def test_parts_are_read_in_the_order_of_their_names(names: list[str], tmp_path: 
 def test_missing_folder_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a folder"):
         open_catalogue(str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_one_item_that_may_be_several_stops_the_run(kind: str, tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path, [asset(1), asset(2, territories_in=["US,NO,DE"])], kind)
+    with pytest.raises(InputError, match="territories_in = 'US,NO,DE'"):
+        read_all(folder)
+    stated = b'[mapping.assets.lists]\nterritories_in = ","\n'
+    (folder / "mapping.toml").write_bytes(stated)
+    table, dead = read_all(folder)
+    assert not dead
+    assert table["territories_in"].to_pylist()[1] == ["US", "NO", "DE"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_subjects_and_witnesses_are_read_without_blanks(kind: str, tmp_path: Path) -> None:
+    row = {"release_id": "r-1", "kind": "model", "subject_ref": "s-1", "witness_ref": " s-1\u00a0"}
+    folder = write_catalogue(tmp_path, [asset(1)])
+    (folder / f"releases.{kind}").write_bytes(table_bytes([row], kind, "releases"))
+    releases = read_table(open_catalogue(str(folder)), "releases")
+    assert releases["witness_ref"].to_pylist() == ["s-1"]

@@ -31,7 +31,7 @@ from schemas.signal import (
 from schemas.unit import ClearedRow
 from tests.rights import resolve_oracle
 from tests.rights.resolve_oracle import NOTICES, SOURCES, ExpectedOverride, ExpectedResolution
-from tests.rights.rights_cases import AS_OF, Row, rights_index
+from tests.rights.rights_cases import AS_OF, DAY, ENDS, Row, rights_index
 from tests.rights.worlds import CONTRIBUTORS, World, make_world
 
 _POOL_SIZE = 900  # assets, of which a world keeps those that the catalogue clears, and a few others
@@ -132,7 +132,9 @@ def make_signal_world(seed: int) -> SignalWorld:
     rng = random.Random(seed)
     made = make_world(seed, _POOL_SIZE)
     made = _with_deal_terms(rng, made)
-    made = made.with_changes(assets=[row | _grant_changes(rng, made) for row in made.assets])
+    made = made.with_changes(
+        assets=[row | _grant_changes(rng, made) | _last_day(seed, row, made) for row in made.assets]
+    )
     # The share of consents that name an agreement.
     signs = rng.choice((0.0, 0.3) if made.deal.agreements else (0.0, 0.3, 0.9, 1.0))
     signed = [
@@ -182,6 +184,18 @@ def _grant_changes(rng: random.Random, made: World) -> Row:
     if made.deal.rights.unknown_source == "accept" and rng.random() < 0.5:
         changes["digital_source_type"] = None
     return changes
+
+
+def _last_day(seed: int, row: Row, made: World) -> Row:
+    """Returns another last day for some assets, if the deal accepts early ones.
+
+    It is drawn apart from all the rest.
+    """
+    own = random.Random(f"{seed} {row['asset_id']}")
+    if made.deal.rights.ends_early == "until" and own.random() < 0.25:
+        today = AS_OF.date()
+        return {"valid_until": own.choice((today - DAY, today, today + DAY, ENDS - DAY, ENDS))}
+    return {}
 
 
 def _random_reading(rng: random.Random, row: Row, likely: list[Purpose]) -> Reading:

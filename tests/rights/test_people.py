@@ -321,7 +321,6 @@ def test_rule_10_shoot_dates_follow_the_deal() -> None:
         ("c-1", "required", False),
         ("c-1", "any", True),
         ("S-1", "independent", False),
-        (" s-1 ", "independent", False),
         ("C-1", "independent", False),
     ],
 )
