@@ -37,11 +37,14 @@ _DATA_ENDINGS = frozenset(
 class FileCounts:
     """What every file below a catalogue is; `total` is their number.
 
+    What runs wrote below the catalogue is not counted, because an interrupted run would then count
+    its own output when it is continued.
+
     Attributes:
         tables: Files that are parts of tables, by table.
         media: Media by their endings, or because an asset names them.
         sidecars: `.xmp` files beside the file that they describe.
-        other: Mappings, deals, outputs of runs and files of the system, which hold no rows.
+        other: Mappings, deals and files of the system, which hold no rows.
         ignored: The files that the mapping leaves out, by name.
     """
 
@@ -110,7 +113,10 @@ def count_files(
     taken = {file.name for _, files in table_files for file in files} | set(ignored)
     rest = [file for file in listing.files if file.name not in taken]
     outputs = _output_folders(rest)
-    unknown = [file for file in rest if not _holds_no_rows(file, outputs)]
+    found = len(rest)
+    rest = [file for file in rest if not file.name.startswith(outputs)]
+    written = found - len(rest)
+    unknown = [file for file in rest if not _holds_no_rows(file)]
     other = len(rest) - len(unknown)
     media = listing.media
     if unknown and all(ending(file.name) not in _DATA_ENDINGS for file in unknown):
@@ -121,7 +127,7 @@ def count_files(
         raise _unread_files_error(unknown, origin)
     tables = tuple((table, len(files)) for table, files in table_files)
     counts = FileCounts(tables, media, listing.sidecars, other, ignored)
-    listed = len(listing.files) + listing.media + listing.sidecars
+    listed = len(listing.files) - written + listing.media + listing.sidecars
     if counts.total != listed:
         raise RunError(
             "The counts do not reconcile",
@@ -142,9 +148,9 @@ def _output_folders(files: Sequence[CatalogueFile]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _holds_no_rows(file: CatalogueFile, outputs: tuple[str, ...]) -> bool:
+def _holds_no_rows(file: CatalogueFile) -> bool:
     base = file.name.rpartition("/")[2]
-    if file.size_bytes == 0 or file.name == MAPPING_FILE or file.name.startswith(outputs):
+    if file.size_bytes == 0 or file.name == MAPPING_FILE:
         return True
     if base in _SYSTEM_FILES or _SYSTEM_PATTERN.fullmatch(base):
         return True

@@ -6,7 +6,6 @@ import contextlib
 import re
 from dataclasses import dataclass
 
-from pipelines.catalogue.account import Reading
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
 from schemas import layout
@@ -106,13 +105,6 @@ def begin_version(
     }
     if retry:
         record |= {"first_run_id": first_run_id, "retry": retry}
-    store.write_bytes(key, json_bytes(record))
-
-
-def record_reading(store: Store, deal: Deal, version: str, reading: Reading) -> None:
-    """Adds to a version's record what was read of the catalogue and what was used."""
-    key = f"{layout.agency_prefix(deal.deal_id, version)}/{layout.RUN_RECORD}"
-    record = {**read_json(store, key), "catalogue": reading.to_json()}
     store.write_bytes(key, json_bytes(record))
 
 

@@ -20,9 +20,14 @@ from pipelines.run.failures import clear_outdated, recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
 from pipelines.run.undelivered import Undelivered, UndeliveredError, leave_undelivered, look_back
-from pipelines.run.versions import begin_version, record_reading
+from pipelines.run.versions import begin_version
 from pipelines.steps.attribute import Attribution, record_attribution
-from pipelines.steps.publish import publish_agency, publish_counts, publish_delivery
+from pipelines.steps.publish import (
+    publish_agency,
+    publish_counts,
+    publish_delivery,
+    publish_reading,
+)
 from pipelines.steps.reconcile import RunCounts, read_counts, read_receipts, reconcile
 from pipelines.steps.runner import run_graph
 from pipelines.steps.second_reading import start_over
@@ -135,7 +140,7 @@ def _run_and_publish(store: Store, job: Job, signer: Signer, lease: Lease) -> Pa
     try:
         publish_agency(store, job)
         reading = _reading(job, counts)
-        record_reading(store, job.deal, job.version, reading)
+        publish_reading(store, job, reading)
         _check_worth_publishing(store, job, counts)
         return _publish(store, job, signer, lease, counts, reading)
     except UndeliveredError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pipelines.catalogue.account import Reading
 from pipelines.delivery.card import DEMONSTRATION_NOTICE
 from pipelines.delivery.indexes import write_indexes
 from pipelines.delivery.recheck import object_sha256, recheck_shards
@@ -48,6 +49,15 @@ def publish_agency(store: Store, job: Job) -> None:
         shard = found.key.rpartition("/")[2]
         decisions = deliveries_table(read_parquet(store, found.key))
         write_table(store, f"{job.agency}/decisions/write-{shard}", decisions)
+
+
+def publish_reading(store: Store, job: Job, reading: Reading) -> None:
+    """Writes to the agency's folder what was read of the catalogue and what was used.
+
+    It has a file of its own, since the run's record must have its final bytes from the start.
+    """
+    record = {"run_id": job.run_id, "catalogue": reading.to_json()}
+    store.write_bytes(f"{job.agency}/{layout.READING}", json_bytes(record))
 
 
 def publish_counts(

@@ -64,7 +64,7 @@ def test_blank_rows_are_counted_alike_by_both_commands(tmp_path: Path) -> None:
     folder = case_folder("17-blank-rows")
     checked = json.loads(check(folder, "--json").out)["reading"]
     packaged = json.loads(package(folder, tmp_path, "--json").out)["catalogue"]
-    [record] = tmp_path.rglob("agency/run.json")
+    [record] = tmp_path.rglob("agency/reading.json")
     assert checked == packaged == json.loads(record.read_text())["catalogue"]
     assert checked["rows"]["assets"] == {"read": 5, "used": 2, "failed": 0, "blank": 3}
     assert checked["rows"]["consents"] == {"read": 5, "used": 3, "failed": 0, "blank": 2}

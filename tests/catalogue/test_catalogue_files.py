@@ -125,9 +125,12 @@ HARMLESS = {
     "consents/.part.csv.crc": b"crc",
     "._assets.csv": b"\x00\x05\x16\x07rest",
     "nothing.txt": b"",
+}
+OUTPUT = {
     "out/acme/v0001/agency/run.json": b"{}",
     "out/acme/v0001/delivery/MANIFEST.json": b"{}",
     "out/agency/features/a.parquet": b"x",
+    "out/agency/signing.key": b"x",
 }
 
 
@@ -135,8 +138,16 @@ def test_files_without_rows_are_counted(tmp_path: Path) -> None:
     files = {**HARMLESS, "consents/part.csv": csv_bytes([DENIAL])}
     counted = open_catalogue(str(_catalogue(tmp_path, files))).files
     tables = (("assets", 1), ("contributors", 1), ("consents", 1))
-    assert counted == FileCounts(tables, media=2, sidecars=2, other=10, ignored=())
+    assert counted == FileCounts(tables, media=2, sidecars=2, other=7, ignored=())
     assert counted.total == sum(1 for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_what_runs_wrote_below_the_catalogue_does_not_change_the_counts(tmp_path: Path) -> None:
+    """A run that is continued must count the same files as one that was not interrupted."""
+    folder = str(_catalogue(tmp_path, HARMLESS))
+    before = open_catalogue(folder).files
+    _catalogue(tmp_path, OUTPUT)
+    assert open_catalogue(folder).files == before
 
 
 def test_a_file_that_an_asset_names_is_a_medium(tmp_path: Path) -> None:
