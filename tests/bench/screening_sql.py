@@ -8,6 +8,7 @@ expressions) is judged beforehand, outside the measured time.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -22,7 +23,11 @@ from tests.bench.screening_library import AS_OF, AS_OF_US
 _STRICTNESS = (
     "CASE value WHEN 'allow' THEN 1 WHEN 'conditional' THEN 3 WHEN 'deny' THEN 4 ELSE 2 END"
 )
-_LICENCE_PARTS_REFUSED = {"NC", "NCGL", "NONCOMMERCIAL", "ND", "SA"}
+_LICENCE_PARTS_REFUSED = {
+    *("NC", "NCGL", "NONCOMMERCIAL", "ND", "SA", "SHARING", "SSPL"),
+    *("GPL", "LGPL", "AGPL", "MPL", "EUPL", "OSL", "GFDL", "ODBL", "LAL"),
+}
+_DAY_US = 86_400_000_000
 _MAKERS = "list_transform(contributors, lambda share: share.contributor_id)"
 
 
@@ -101,10 +106,28 @@ def _open_grants(deal: Deal) -> str:
     )
 
 
+def _revoked(deal: Deal) -> str:
+    """Returns SQL for whether a release is itself revoked, by `as_of` or before the deal ends."""
+    past_end_us = ((deal.ends - date(1970, 1, 1)).days + 1) * _DAY_US
+    return f"coalesce(epoch_us(revoked_at) < {max(past_end_us, AS_OF_US + 1)}, false)"
+
+
+def _twins(folder: Path, deal: Deal) -> str:
+    """Returns SQL for the releases that share subject and shoot with one revoked afterwards."""
+    return f"""
+        SELECT DISTINCT twin.release_id FROM '{folder}/releases.parquet' AS twin
+        JOIN (FROM '{folder}/releases.parquet' WHERE {_revoked(deal)}) AS other
+            ON lower(twin.subject_ref) = lower(other.subject_ref)
+        WHERE coalesce(twin.shoot_from <= other.shoot_until, true)
+            AND coalesce(other.shoot_from <= twin.shoot_until, true)
+            AND coalesce(twin.signed_at - DATE '1970-01-01'
+                <= epoch_us(other.revoked_at) // {_DAY_US}, true)"""
+
+
 def _sound(deal: Deal) -> str:
     """Returns SQL for whether a release that an asset names is valid (rule 10)."""
     return f"""
-        coalesce(epoch_us(revoked_at) > {AS_OF_US}, true)
+        NOT {_revoked(deal)} AND NOT has_revoked_twin
         AND coalesce(valid_until >= DATE '{deal.ends}', true)
         AND signed_at <= DATE '{AS_OF.date()}' AND photographer_signed
         AND CASE WHEN minor THEN guardian_signed ELSE subject_signed END
@@ -112,7 +135,8 @@ def _sound(deal: Deal) -> str:
         AND created_at BETWEEN shoot_from AND shoot_until
         AND shoot_until - shoot_from + 1 <= {deal.rights.max_shoot_days}
         AND (witness_ref IS NULL
-            OR (witness_ref <> subject_ref AND NOT list_contains(makers, witness_ref)))"""
+            OR (lower(witness_ref) IS DISTINCT FROM lower(subject_ref)
+                AND NOT list_contains(makers, lower(witness_ref))))"""
 
 
 def cleared_query(folder: Path, deal: Deal) -> str:
@@ -138,16 +162,23 @@ def cleared_query(folder: Path, deal: Deal) -> str:
             WHERE known.contributor_id IS NULL OR NOT ({allowed})
                 OR NOT (granted OR signed.contributor_id IS NOT NULL)),
         named AS (
-            SELECT asset_id, created_at, {_MAKERS} AS makers,
+            SELECT asset_id, created_at,
+                list_transform({_MAKERS}, lambda maker: lower(maker)) AS makers,
                 unnest(list_distinct(release_ids)) AS release_id
             FROM base WHERE len(release_ids) > 0),
+        twins AS ({_twins(folder, deal)}),
+        listed AS (
+            SELECT named.asset_id, named.created_at, named.makers, releases.*,
+                twins.release_id IS NOT NULL AS has_revoked_twin
+            FROM named LEFT JOIN '{folder}/releases.parquet' AS releases USING (release_id)
+            LEFT JOIN twins ON twins.release_id = named.release_id),
         held AS (
             SELECT asset_id,
-                count(*) FILTER (kind = 'model' AND {_sound(deal)}) AS models,
+                count(DISTINCT coalesce('of ' || lower(subject_ref), 'unnamed'))
+                    FILTER (kind = 'model' AND {_sound(deal)}) AS models,
                 count(*) FILTER (kind = 'property' AND {_sound(deal)}) AS properties,
-                count(*) FILTER (kind IS NULL OR minor) AS unfit
-            FROM named LEFT JOIN '{folder}/releases.parquet' USING (release_id)
-            GROUP BY asset_id)
+                count(*) FILTER (kind IS NULL OR minor OR ml_use = 'deny') AS unfit
+            FROM listed GROUP BY asset_id)
         SELECT asset_id FROM base LEFT JOIN held USING (asset_id)
         WHERE coalesce(unfit, 0) = 0 AND people_count <= coalesce(models, 0)
             AND NOT (property AND coalesce(properties, 0) = 0)
