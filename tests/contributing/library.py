@@ -30,22 +30,34 @@ def delivered(demo: Demo, deal_id: str = DEAL) -> list[dict[str, Any]]:
 def make_library(demo: Demo, program: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Writes `library/` with these assets and `deal.toml`, and takes over the demo's features.
 
+    Releases and consents are those of the assets, since a no that reaches none stops a run.
     Consents keep their values and lose their agreements, which would override what files say.
     """
     library = program / "library"
     library.mkdir()
     schema = pq.read_schema(demo.catalogue / "assets.parquet")
     pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), library / "assets.parquet")
-    for name in ("contributors", "releases"):
-        shutil.copy(demo.catalogue / f"{name}.parquet", library)
+    shutil.copy(demo.catalogue / "contributors.parquet", library)
+    named = {name for row in rows for name in row["release_ids"] or ()}
+    releases = pq.read_table(demo.catalogue / "releases.parquet")
+    pq.write_table(
+        releases.filter(_is_in(releases, "release_id", named)), library / "releases.parquet"
+    )
     consents = pq.read_table(demo.catalogue / "consents.parquet").drop_columns(["agreement_ref"])
-    pq.write_table(consents, library / "consents.parquet")
+    of_library = _is_in(consents, "asset_id", {row["asset_id"] for row in rows})
+    general = pc.is_null(consents["asset_id"])
+    pq.write_table(consents.filter(pc.or_(general, of_library)), library / "consents.parquet")
     for row in rows:
         target = library / row["media_uri"]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(demo.catalogue / row["media_uri"], target)
     shutil.copy(demo.deal(DEAL), program / "deal.toml")
     demo.copy_features(program / "out")
+
+
+def _is_in(table: pa.Table, column: str, values: set[str]) -> pa.BooleanArray:
+    """Where a column of a table holds one of the values, [rows]."""
+    return pc.is_in(table[column], pa.array(sorted(values), pa.string()))
 
 
 def decisions(program: Path) -> dict[str, dict[str, Any]]:
