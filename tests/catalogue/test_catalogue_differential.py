@@ -199,6 +199,7 @@ def write_csv(folder: Path, options: dict[str, object], mapping: str, files: int
         (folder / "mapping.toml").write_text(mapping, encoding="utf-8")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("files", [1, 40])
 @pytest.mark.parametrize("name", sorted(DIALECTS))
 def test_csv_dialects(name: str, files: int, tmp_path: Path) -> None:
@@ -226,6 +227,7 @@ FLAVOURS: dict[str, Callable[[pa.Table], pa.Table]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("files", [1, 40])
 @pytest.mark.parametrize("name", sorted(FLAVOURS))
 def test_parquet_flavours(name: str, files: int, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def write(
     return data, placed
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(members(), st.integers(1, 300), st.integers(300, 300_000))
 def test_the_bytes_equal_those_of_the_reference_writer(
@@ -89,6 +90,7 @@ def test_a_known_tar_has_a_known_digest() -> None:
     )
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(members())
 def test_python_reads_what_was_written(items: list[tuple[str, bytes]]) -> None:
@@ -108,6 +110,7 @@ def test_python_reads_what_was_written(items: list[tuple[str, bytes]]) -> None:
             assert (item.uname, item.gname, item.linkname) == ("", "", "")
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(members())
 def test_webdataset_reads_what_was_written(items: list[tuple[str, bytes]]) -> None:
@@ -127,6 +130,7 @@ def test_webdataset_groups_samples_by_key(keys: list[str], content: bytes) -> No
         assert {end: bytes(sample[end]) for end in parts} == parts
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("tar") is None, reason="no tar command")
 @settings(max_examples=20, deadline=None)
 @given(items=members())

@@ -120,6 +120,7 @@ def test_a_flipped_bit_is_an_error_or_changes_the_digest_of_its_member(
         assert seen.offset // BLOCK <= at // BLOCK + 1  # the second zero block may be reported
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("start", "size"), [field[1:] for field in FIELDS], ids=[f[0] for f in FIELDS]
 )

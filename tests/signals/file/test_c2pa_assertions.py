@@ -110,6 +110,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(_JSON)
 def test_a_mining_assertion_with_any_content_gives_signals(data: object) -> None:
