@@ -140,7 +140,7 @@ def _run_and_publish(store: Store, job: Job, signer: Signer, lease: Lease) -> Pa
     try:
         publish_agency(store, job)
         reading = _reading(job, counts)
-        publish_reading(store, job, reading)
+        publish_reading(store, job, reading, counts.reported)
         _check_worth_publishing(store, job, counts)
         return _publish(store, job, signer, lease, counts, reading)
     except UndeliveredError:

@@ -51,12 +51,24 @@ def publish_agency(store: Store, job: Job) -> None:
         write_table(store, f"{job.agency}/decisions/write-{shard}", decisions)
 
 
-def publish_reading(store: Store, job: Job, reading: Reading) -> None:
+def publish_reading(
+    store: Store, job: Job, reading: Reading, reported: tuple[dict[str, object], ...]
+) -> None:
     """Writes to the agency's folder what was read of the catalogue and what was used.
 
     It has a file of its own, since the run's record must have its final bytes from the start.
+
+    Args:
+        store: The output.
+        job: The run.
+        reading: What was read.
+        reported: Rules on references that failed and that the deal diverts.
     """
-    record = {"run_id": job.run_id, "catalogue": reading.to_json()}
+    record = {
+        "run_id": job.run_id,
+        "catalogue": reading.to_json(),
+        "reported_rules": list(reported),
+    }
     store.write_bytes(f"{job.agency}/{layout.READING}", json_bytes(record))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +81,12 @@ def test_decisions(name: str, expected: dict[str, list[str]], tmp_path: Path) ->
     assert found == expected, ended.package.err
 
 
-def test_a_diverted_rule_stands_in_both_summaries(tmp_path: Path) -> None:
+def test_a_diverted_rule_is_reported_everywhere(tmp_path: Path) -> None:
     rules = ["consents_reach_contributors", "consents_reach_assets"]
     ended = run_case("01-orphan-consents", tmp_path, f"\n[gate]\ndivert = {rules}\n")
-    for reported in (ended.check.json["reported"], ended.package.json["reported_rules"]):
+    [reading] = tmp_path.rglob("agency/reading.json")
+    kept = json.loads(reading.read_text())["reported_rules"]
+    for reported in (ended.check.json["reported"], ended.package.json["reported_rules"], kept):
         assert [found["rule"] for found in reported] == rules
         assert {'="c-2"', "123"} <= set(reported[0]["examples"])
         assert reported[1]["examples"] == ["a-5.jpg"]
