@@ -60,9 +60,9 @@ class RightsTerms(DealSection):
     # must also be one.
     witness: Literal["independent", "required", "any"] = "independent"
     copyright_conflicts: _RefuseOrAccept = "refuse"
-    # Pictures, films and bytes in a file that nothing looks at, such as what stands behind its end.
+    # Pictures, films and bytes in a file that are not examined, such as anything after its end.
     unjudged_content: _RefuseOrAccept = "refuse"
-    # Deny in a file's plain text, besides the built-in words (docs/signals.md).
+    # Phrases in a file's text that deny, in addition to the built-in words (docs/signals.md).
     denial_phrases: list[Keyword] = []
     # Other assets with the file of a refused one. "refuse": the refused assets' own files are read
     # to recognise copies; "refuse-listed": only media_uri and sha256 are compared.

@@ -193,9 +193,9 @@ class Reason(StrEnum):
     )
     FILE_UNJUDGED = _file(
         "file.unjudged_content",
-        "The file carries a picture, a film or bytes that nothing looks at.",
+        "The file contains a picture, a film or bytes that are not examined.",
         "file contents",
-        'Export the file again without it, or a deal with rights.unjudged_content = "accept".',
+        'Export the file again without it, or use a deal with rights.unjudged_content = "accept".',
         "rights.unjudged_content",
     )
     SERVER_DENIED = _file(
@@ -319,9 +319,9 @@ class Reason(StrEnum):
 
     DUPLICATE_OF_REFUSED = _select(
         "duplicate.of_refused",
-        "Its file is that of an asset which is refused for its rights.",
+        "Another asset with the same file is refused for its rights.",
         "rights.copies_of_refused",
-        'Clear the other asset, or a deal with rights.copies_of_refused = "accept".',
+        'Clear the other asset, or use a deal with rights.copies_of_refused = "accept".',
         "assets.media_uri, sha256",
         "rulings",
     )
@@ -329,20 +329,20 @@ class Reason(StrEnum):
         "duplicate.like_refused",
         "It shows nearly the same picture as an asset which is refused.",
         "rights.copies_of_refused",
-        'Clear the other asset, or a deal with rights.copies_of_refused = "accept".',
+        'Clear the other asset, or use a deal with rights.copies_of_refused = "accept".',
         "assets.media_uri, sha256",
         "select.dedupe",
     )
     DUPLICATE_CONTESTED = _select(
         "duplicate.contested",
-        "Another contributor offers the same bytes; none is paid before the agency has ruled.",
+        "Another contributor offers the same bytes; nobody is paid until the agency decides whose.",
         "rulings",
-        "A [[rulings]] entry of the deal that names the owner.",
+        "Name the owner in a [[rulings]] entry of the deal.",
         "assets.media_uri, contributors",
     )
     DUPLICATE_PLACEHOLDER = _select(
         "duplicate.placeholder",
-        "Three or more contributors offer the same bytes, so the file stands in for lost ones.",
+        "Three or more contributors offer the same bytes, so the file is taken for a placeholder.",
         "rulings",
         "Put the assets' own files in place, or name the owner in the deal's [[rulings]].",
         "assets.media_uri, contributors",

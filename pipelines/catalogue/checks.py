@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from pipelines.catalogue.account import TableCount
-from pipelines.catalogue.gate import GateResult, check_table, gate_batch
+from pipelines.catalogue.gate import GateResult, gate_batch, read_small_tables
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.outcome import GateSummary, merge_summaries, stop_error
-from pipelines.catalogue.read import Catalogue, TableBatch, read_batches, read_table
+from pipelines.catalogue.read import Catalogue, TableBatch, read_batches
 from pipelines.catalogue.reference_verdict import (
     add_reference_outcomes,
     reference_error,
@@ -109,18 +109,15 @@ def prepare_checks(catalogue: Catalogue, deal: Deal) -> CatalogueChecks:
     divert = check_divert(suite, deal.gate.divert)
     notes = CellNotes()
     rows: dict[str, TableCount] = {}
-    tables: dict[str, pa.Table] = {}
-    for name in ("contributors", "consents", "releases"):
-        tables[name] = read_table(catalogue, name, notes, rows)
-        check_table(tables[name], name)
+    contributors, consents, releases = read_small_tables(catalogue, notes, rows)
     named = (
         contributor
         for agreement in deal.agreements
         for contributor in agreement.contributors
         if contributor != ALL_CONTRIBUTORS
     )
-    watch = watch_references(tables["contributors"], tables["consents"], tables["releases"], named)
-    return CatalogueChecks(catalogue, suite, divert, tables["contributors"], watch, notes, rows)
+    watch = watch_references(contributors, consents, releases, named)
+    return CatalogueChecks(catalogue, suite, divert, contributors, watch, notes, rows)
 
 
 def no_assets_error(catalogue: Catalogue) -> InputError:

@@ -154,7 +154,7 @@ def _open_object(uri: str, version: str) -> BinaryIO:
         # Unbuffered like a local file, since its readers do their own buffering.
         return cast(BinaryIO, open_object(DEFAULT_S3, bucket, key, version).detach())
     except FileNotFoundError as error:
-        raise InputError("A table cannot be read", f"{uri} is gone", _S3_REMEDY) from error
+        raise InputError("A table cannot be read", f"{uri} no longer exists", _S3_REMEDY) from error
     except RunError as error:
         cause = error.__cause__
         if isinstance(cause, ClientError) and error_info(cause).status == _PRECONDITION_FAILED:

@@ -22,7 +22,9 @@ from great_expectations.core import ExpectationSuiteValidationResult
 from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
+from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.derive import build_frame
+from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.outcome import (
     MAX_EXAMPLES,
     GateSummary,
@@ -207,14 +209,24 @@ def check_table(table: pa.Table, name: str) -> GateSummary:
 _SMALL_TABLES = ("contributors", "consents", "releases")
 
 
-def read_small_tables(catalogue: Catalogue) -> tuple[pa.Table, pa.Table, pa.Table]:
+def read_small_tables(
+    catalogue: Catalogue,
+    notes: CellNotes | None = None,
+    counts: dict[str, TableCount] | None = None,
+) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Reads and checks the tables of contributors, consents and releases.
+
+    Args:
+        catalogue: The catalogue.
+        notes: Where to add what reading did to cells.
+        counts: Where to add how many rows of each table were read.
 
     Raises:
         InputError: If a row cannot be read or fails a stop rule. A lost row here could be a
             lost withdrawal of consent, so no row is left out.
     """
-    tables = {name: read_table(catalogue, name) for name in _SMALL_TABLES}
-    for name, table in tables.items():
-        check_table(table, name)
+    tables: dict[str, pa.Table] = {}
+    for name in _SMALL_TABLES:
+        tables[name] = read_table(catalogue, name, notes, counts)
+        check_table(tables[name], name)
     return tables["contributors"], tables["consents"], tables["releases"]

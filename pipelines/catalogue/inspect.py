@@ -46,7 +46,7 @@ def inspect_file(table: str, file: CatalogueFile, mapping: TableMapping) -> Insp
     """
     kind = format_of(file)
     if kind is None:
-        raise ValueError(f"{file.name} is no table")  # `find_tables` refuses it
+        raise ValueError(f"{file.name} is not a table")  # `find_tables` refuses it
     dialect, row_groups = Dialect(), None
     names: list[str] | None
     if kind == "csv":

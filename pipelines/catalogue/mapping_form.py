@@ -173,7 +173,7 @@ def _parse_lists(
             raise InputError(
                 "The shares of contributors cannot be separated by colons",
                 f"{where}.{name} = {value!r}",
-                "A colon stands before the basis points.",
+                "A colon separates an id from its basis points.",
             )
         result.append((name, separators))
     return tuple(result)

@@ -85,7 +85,7 @@ def reference_error(
         more = f" and {len(found) - _MAX_SHOWN:,} more" if len(found) > _MAX_SHOWN else ""
         lines.append(f"\n  {name}: {len(found):,}. {shown}{more}. {rules[name].remedy}")
     return InputError(
-        "The catalogue names what is not there, and a no may be lost by it",
+        "The catalogue refers to ids that are not in it, so a no may be lost",
         "".join(lines) + "\n",
         "Or let the run go on and report them only: list the rules in the deal's gate.divert, such "
         f'as [gate] divert = ["{next(iter(failures))}"]',

@@ -90,7 +90,7 @@ REFERENCE_RULES = (
         STOP,
         "No two assets have the same asset_id once invisible characters and Unicode's forms are "
         "set aside.",
-        "asset_id stands in several rows, written in different ways",
+        "asset_id is in several rows, written in different ways",
         "Give each asset an id of its own.",
     ),
 )

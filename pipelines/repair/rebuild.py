@@ -247,7 +247,7 @@ class _Repair:
         extra = sorted(present - {file.path for file in manifest.files} - {layout.MANIFEST})
         strays = self.store.strays(base)
         lease.confirm()
-        for stray in strays:  # 6; a link first, lest a file be written to where it leads
+        for stray in strays:  # 6; before files are written, since a link may lead elsewhere
             self.store.remove_stray(stray)
         for path in bad:
             copy_file(self.store, f"{self.job.delivery}/{path}", f"{base}/{path}", rebuilt[path])

@@ -74,9 +74,9 @@ DEAL_KEY_MEANINGS = {
     "rights.max_shoot_days": "maximum number of days that a release may cover",
     "rights.witness": "a release's witness: independent, also required to exist, or anybody",
     "rights.copyright_conflicts": "files whose EXIF, IIM and XMP name different owners",
-    "rights.unjudged_content": "pictures, films and bytes in a file that nothing looks at: "
-    "a second picture, later frames, whatever stands behind its end",
-    "rights.denial_phrases": "phrases that deny in a file's plain text, besides the built-in words",
+    "rights.unjudged_content": "pictures, films and bytes in a file that are not examined: "
+    "a second picture, later frames, anything after its end",
+    "rights.denial_phrases": "phrases in a file's text that deny, beyond the built-in words",
     "rights.copies_of_refused": "other assets with the file of a refused one; `refuse` reads the "
     "refused assets' files to find them, `refuse-listed` compares `media_uri` and `sha256` only",
     "agreements.ref": "reference of the agreement: a number or clause",

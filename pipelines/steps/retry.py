@@ -1,6 +1,6 @@
 """Finds failed assets of complete versions that can be read now, and makes their run a new one.
 
-The digest of the catalogue's tables does not change when a damaged or missing file is put right.
+The digest of the catalogue's tables does not change when a damaged or missing file is replaced.
 So before a run that is complete is called that, the assets that failed for their media in any of
 its versions are read again. Those that can be read, with their digests, become part of the run's
 identity: the same files lead to the same version again, and others to the next one.

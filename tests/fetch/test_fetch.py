@@ -20,7 +20,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from moto.server import ThreadedMotoServer
 from tenacity import wait_fixed
 
 from pipelines.fetch import http
@@ -35,6 +34,7 @@ from pipelines.fetch.locate import (
 )
 from pipelines.storage.s3_client import DEFAULT_S3, S3Options, s3_client
 from schemas.errors import BadRecord, InputError, RunError
+from tests.fetch.buckets import local_bucket
 
 BODY = bytes(range(256)) * 20_000
 
@@ -86,18 +86,10 @@ def test_symlink_created_after_the_check_is_not_followed(tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Options]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        options = S3Options(f"http://{host}:{port}", "us-east-1")
-        s3_client(options).create_bucket(Bucket="media")
+    with local_bucket("media") as options:
         s3_client(options).put_object(Bucket="media", Key="a", Body=BODY)
         s3_client(options).put_object(Bucket="media", Key="empty", Body=b"")
         yield options
-        server.stop()
 
 
 def test_fetch_from_s3(s3: S3Options) -> None:

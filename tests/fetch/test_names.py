@@ -12,12 +12,12 @@ from typing import Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto.server import ThreadedMotoServer
 
 from pipelines.fetch.fetch import fetch
 from pipelines.fetch.locate import FileLocation, S3Location, SourcePolicy, resolve_media_uri
 from pipelines.storage.s3_client import S3Options, s3_client
 from schemas.errors import BadRecord
+from tests.fetch.buckets import local_bucket
 
 NOTHING = SourcePolicy()
 ODD = "\u202f\u200d\u200c\u200b\ufe0f\xad \u3000é\u0301ñ\u0327ẛ̣가ﬁΩÅ%#?&=+'!~a1-"
@@ -134,16 +134,8 @@ def test_a_folder_that_gets_a_new_file(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Options]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        options = S3Options(f"http://{host}:{port}", "us-east-1")
-        s3_client(options).create_bucket(Bucket="names")
+    with local_bucket("names") as options:
         yield options
-        server.stop()
 
 
 def put(s3: S3Options, key: str) -> None:

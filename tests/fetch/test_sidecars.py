@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from moto.server import ThreadedMotoServer
 
 from pipelines.fetch.locate import FileLocation, S3Location
 from pipelines.fetch.sidecar_names import ObjectFolders
 from pipelines.fetch.sidecars import read_sidecars
-from pipelines.storage.s3_client import S3Options, s3_client
+from pipelines.storage.s3_client import s3_client
+from tests.fetch.buckets import local_bucket
 
 NAMES = st.text(st.sampled_from("aZé0 ._-(ß"), min_size=1, max_size=8).filter(
     lambda name: name.strip(". ") != ""
@@ -78,16 +78,9 @@ def test_any_name_in_any_case(
     assert found(folder, medium) == [name]
 
 
-def test_sidecars_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        options = S3Options(endpoint_url=f"http://{host}:{port}", region="us-east-1")
+def test_sidecars_in_a_bucket() -> None:
+    with local_bucket("media") as options:
         client = s3_client(options)
-        client.create_bucket(Bucket="media")
         for key in ("m/IMG.jpg", "m/img.XMP", "m/IMG.jpg.xmp", "m/deep/IMG.xmp", "IMG.xmp"):
             client.put_object(Bucket="media", Key=key, Body=key.encode())
         folders = ObjectFolders()
@@ -98,5 +91,3 @@ def test_sidecars_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
         ]
         top = read_sidecars(S3Location("media", "IMG.jpg"), folders, options)
         assert [one.name for one in top] == ["IMG.xmp"]
-    finally:
-        server.stop()

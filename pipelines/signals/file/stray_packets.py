@@ -1,4 +1,4 @@
-"""Finds XMP packets that stand in a file where no container has a place for them."""
+"""Finds XMP packets in parts of a file where its format has no place for them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def prohibition_in_texts(fields: Iterable[TextField]) -> ReadingFault | None:
     """Returns a fault if a text, such as a compressed one, holds a PLUS prohibition."""
     for field in fields:
         if "DMI-PROHIBITED" in field.text:
-            detail = "a prohibition stands in a text that no reader of XMP looks at"
+            detail = "a prohibition is in a text that no XMP reader reads"
             return ReadingFault(Origin.FILE, field.where, detail, field.sha256)
     return None
 
