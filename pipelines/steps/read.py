@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.catalogue.checks import CatalogueChecks, no_assets_error
+from pipelines.catalogue.checks import CatalogueChecks, no_assets_error, prepare_checks
 from pipelines.catalogue.data_docs import write_data_docs
 from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.read import TablePart, read_batches
@@ -25,6 +26,29 @@ from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
 from schemas import layout
+
+# The checks of the latest run in this process, by the token of its lease.
+_checks_by_token: dict[str, CatalogueChecks] = {}
+_CHECKS_LOCK = threading.Lock()
+
+
+def checks_of_run(job: Job) -> CatalogueChecks:
+    """Prepares the checks of a run once in each process, since that reads the small tables.
+
+    Another run in the same process reads them again, as a no may have been added since.
+
+    Raises:
+        InputError: As `pipelines.catalogue.checks.prepare_checks`.
+    """
+    if job.lease_record is None:
+        return prepare_checks(job.catalogue, job.deal)
+    token = job.lease_record.token
+    with _CHECKS_LOCK:
+        if token not in _checks_by_token:
+            checks = prepare_checks(job.catalogue, job.deal)
+            _checks_by_token.clear()
+            _checks_by_token[token] = checks
+        return _checks_by_token[token]
 
 
 def ingest_part(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
-from pipelines.catalogue.checks import prepare_checks
 from pipelines.catalogue.read import TablePart
 from pipelines.features.compute import LazyVisionModels
 from pipelines.features.store import FeatureStore, open_feature_store
@@ -26,7 +25,7 @@ from pipelines.run.receipts import (
 )
 from pipelines.steps.enrich import enrich_unit
 from pipelines.steps.gathering import GatherAll, SpreadByKey
-from pipelines.steps.read import ingest_part, judge_catalogue
+from pipelines.steps.read import checks_of_run, ingest_part, judge_catalogue
 from pipelines.steps.screen import load_index, screen_stored_batch
 from pipelines.steps.second_reading import SecondReader
 from pipelines.steps.select import plan_run
@@ -42,7 +41,7 @@ class _IngestPart(beam.DoFn):
 
     def setup(self) -> None:
         self._store = open_store(self._job.output_uri)
-        self._checks = prepare_checks(self._job.catalogue, self._job.deal)
+        self._checks = checks_of_run(self._job)
 
     def process(self, element: TablePart) -> Iterator[BatchReceipt]:
         with record_failure(self._store, self._job.work, self._job.progress_path):
@@ -71,8 +70,7 @@ class _Judge(beam.DoFn):
     def process(self, element: list[BatchReceipt]) -> Iterator[CatalogueVerdict]:
         store = open_store(self._job.output_uri)
         with record_failure(store, self._job.work, self._job.progress_path):
-            checks = prepare_checks(self._job.catalogue, self._job.deal)
-            yield judge_catalogue(store, self._job, checks, element)
+            yield judge_catalogue(store, self._job, checks_of_run(self._job), element)
 
 
 @dataclass
