@@ -26,6 +26,10 @@ _SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "_metadata"}
 _SYSTEM_PATTERN = re.compile(r"_common_metadata|_SUCCESS|_(started|committed)_\d+|\..+\.crc")
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
 _VERSION_RECORD = re.compile(r"(?P<output>.*/)?[^/]+/v\d{4,}/agency/run\.json")
+# What a run writes before its record, and leaves behind if it is stopped before: no rows.
+_BEFORE_RECORD = re.compile(
+    r"(.*/)?agency/(signing\.key|claims/[a-z0-9-]+/v\d{4,}/(\d{4,}\.(json|beat)|\.tmp-[^/]+))"
+)
 # Endings that media never have, so that no asset needs to be asked whether it names the file.
 _DATA_ENDINGS = frozenset(
     "7z arrow avro bz2 csv doc docx feather gz json jsonl ndjson numbers ods orc parquet sql "
@@ -114,7 +118,11 @@ def count_files(
     rest = [file for file in listing.files if file.name not in taken]
     outputs = _output_folders(rest)
     found = len(rest)
-    rest = [file for file in rest if not file.name.startswith(outputs)]
+    rest = [
+        file
+        for file in rest
+        if not file.name.startswith(outputs) and not _BEFORE_RECORD.fullmatch(file.name)
+    ]
     written = found - len(rest)
     unknown = [file for file in rest if not _holds_no_rows(file)]
     other = len(rest) - len(unknown)

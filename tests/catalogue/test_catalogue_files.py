@@ -134,6 +134,15 @@ OUTPUT = {
 }
 
 
+# What is left below the catalogue by a run that stopped before it recorded itself.
+BEFORE_RECORD = {
+    "out/agency/signing.key": b"x",
+    "out/agency/claims/acme/v0001/0001.json": b"{}",
+    "out/agency/claims/acme/v0001/0001.beat": b"1",
+    "out/agency/claims/acme/v0001/.tmp-0001.json": b"{",
+}
+
+
 def test_files_without_rows_are_counted(tmp_path: Path) -> None:
     files = {**HARMLESS, "consents/part.csv": csv_bytes([DENIAL])}
     counted = open_catalogue(str(_catalogue(tmp_path, files))).files
@@ -142,11 +151,14 @@ def test_files_without_rows_are_counted(tmp_path: Path) -> None:
     assert counted.total == sum(1 for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_what_runs_wrote_below_the_catalogue_does_not_change_the_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", [OUTPUT, BEFORE_RECORD], ids=["whole", "before its record"])
+def test_what_runs_wrote_below_the_catalogue_does_not_change_the_counts(
+    tmp_path: Path, written: dict[str, bytes]
+) -> None:
     """A run that is continued must count the same files as one that was not interrupted."""
     folder = str(_catalogue(tmp_path, HARMLESS))
     before = open_catalogue(folder).files
-    _catalogue(tmp_path, OUTPUT)
+    _catalogue(tmp_path, written)
     assert open_catalogue(folder).files == before
 
 
