@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,7 @@ def judge_catalogue(
         "batches": len(receipts),
         "reported": judgement.reported,
         "blank_rows": sum(receipt.blank_rows for receipt in receipts),
+        "joined_rows": {name: asdict(count) for name, count in judgement.joined_rows.items()},
     }
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now
