@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -49,6 +50,8 @@ NO: list[Row] = [
     {"sensitive": True},
 ]
 COUNT = len(NO) + 8
+# What names the run in its ledger, whose id covers the bytes of the catalogue.
+OF_THE_RUN = frozenset({"decision_sha256", "leaf_hash"})
 DENIED = 2  # an asset that a consent names
 
 
@@ -114,18 +117,19 @@ FACTS: Facts = {
     ],
     "releases": [
         _release("r-1", revoked_at=datetime(2026, 2, 1, 12, tzinfo=UTC)),
-        _release("r-2"),
+        _release("r-2", subject_ref="Ann"),
     ],
 }
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run decided, delivered and paid."""
+    """What a run decided, paid and delivered: names of files, and the members of shards."""
 
     decisions: list[Row]
     ledger: list[Row]
-    delivered: dict[str, bytes]
+    files: set[str]
+    members: dict[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -162,13 +166,25 @@ def _run(root: Path, name: str, first: Path | None) -> Result:
     delivery = version / "delivery"
     return Result(
         _rows(version / "agency" / "decisions"),
-        _rows(version / "agency" / "ledger"),
-        {
-            path.relative_to(delivery).as_posix(): path.read_bytes()
-            for path in delivery.rglob("*")
-            if path.is_file()
-        },
+        [
+            {name: value for name, value in row.items() if name not in OF_THE_RUN}
+            for row in _rows(version / "agency" / "ledger")
+        ],
+        {path.relative_to(delivery).as_posix() for path in delivery.rglob("*") if path.is_file()},
+        _members(delivery),
     )
+
+
+def _members(delivery: Path) -> dict[str, bytes]:
+    """The members of all shards but the records of decisions, which name their run."""
+    found = {}
+    for path in sorted(delivery.rglob("*.tar")):
+        with tarfile.open(path) as shard:
+            for member in shard:
+                data = shard.extractfile(member)
+                if data is not None and not member.name.endswith(".json"):
+                    found[member.name] = data.read()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +192,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     root = tmp_path_factory.mktemp("forms")
     (root / "media").mkdir()
     for number in range(COUNT):
-        picture = render(draw_scene_spec(number), 400, 320)
+        picture = render(draw_scene_spec(number), 600, 520)
         (root / "media" / f"{number}.jpg").write_bytes(
             save_picture(picture, "jpeg_plain", number, "", b"")
         )
@@ -187,8 +203,8 @@ def _assert_same(runs: Runs, name: str) -> None:
     found = _run(runs.root, name, runs.root / "CSV-plain" / "out")
     assert found.decisions == runs.plain.decisions
     assert found.ledger == runs.plain.ledger
-    assert found.delivered.keys() == runs.plain.delivered.keys()
-    assert found.delivered == runs.plain.delivered
+    assert found.files == runs.plain.files
+    assert found.members == runs.plain.members
 
 
 @pytest.mark.long
@@ -198,6 +214,8 @@ def test_the_plain_file_ends_as_it_must(runs: Runs) -> None:
     refused = {f"a-{i:02}" for i in (DENIED, *range(COUNT - len(NO), COUNT))}
     assert {name for name, outcome in outcomes.items() if outcome != "delivered"} == refused
     assert {row["asset_id"] for row in runs.plain.ledger} == outcomes.keys() - refused
+    pictures = [name for name in runs.plain.members if name.endswith(".jpg")]
+    assert len(pictures) == COUNT - len(refused)
 
 
 @pytest.mark.long
