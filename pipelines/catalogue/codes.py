@@ -8,13 +8,14 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.absent import BLANK_CHARACTERS, is_absent
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.lookalikes import find_lookalikes
 from pipelines.catalogue.mapping import CodeTable, TableMapping
 from pipelines.catalogue.origin import Origin
 from pipelines.catalogue.part_rows import raw_batches
 from pipelines.catalogue.parts import TablePart
+from pipelines.catalogue.scalars import normalise_encoding
 from pipelines.catalogue.values import shorten
 from pipelines.storage.columns import Column, list_items, values_of
 from schemas.catalogue import TABLES
@@ -87,15 +88,22 @@ def decode_values(raw: RawColumn, column: str, codes: CodeTable, origin: Origin)
     """
     known = dict(codes.pairs)
     if isinstance(raw, pa.Array):
-        encoded = raw if isinstance(raw, pa.DictionaryArray) else raw.dictionary_encode()
+        try:
+            encoded = normalise_encoding(raw).dictionary_encode()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise InputError(
+                f"A column of codes of the table {origin.table} cannot be read",
+                f"{origin.file}: {column}: {error}",
+                "Write the codes as text.",
+            ) from error
         distinct = _texts(encoded.dictionary)
-        if all(not code or code in known for code in distinct):
-            ours: Column = pa.array([known.get(code) for code in distinct], pa.string())
+        if all(code in known or is_absent(code, column) for code in distinct):
+            ours: Column = pa.array([known.get(code, code) for code in distinct], pa.string())
             return ours.take(encoded.indices)
-        raw = raw.to_pylist()
+        raw = encoded.dictionary_decode().to_pylist()
     texts = [_code(value) for value in raw]
     _refuse_unknown(texts, known, column, codes, origin, range(len(texts)))
-    return [known.get(text) for text in texts]
+    return [known.get(text, text) for text in texts]
 
 
 def refuse_unknown_items(column: Column, name: str, codes: CodeTable, origin: Origin) -> None:
@@ -118,7 +126,7 @@ def _refuse_unknown(
     rows: Sequence[int],
 ) -> None:
     for row, text in zip(rows, texts, strict=True):
-        if text and text not in known:
+        if text not in known and not is_absent(text, column):
             alike = find_lookalikes([text], known)[text]
             hint = f"Is it {', '.join(map(repr, alike))}? " if alike else ""
             raise InputError(

@@ -290,7 +290,12 @@ FORMS: dict[str, Write] = {
     "joined, every third": lambda folder, facts: write_joined(folder, facts, 3),
     "coded": write_coded,
 }
-PACKABLE = ("CSV, plain", "CSV, utf-16 with tabs", "CSV, mac", "CSV, semicolons, four files")
+PACKABLE: tuple[str, ...] = (
+    "CSV, plain",
+    "CSV, utf-16 with tabs",
+    "CSV, mac",
+    "CSV, semicolons, four files",
+)
 PACKABLE += ("JSON Lines", "JSON, lines", "JSON, arrays", "text", "tabs")
 FORMS |= {
     f"{name}, compressed": lambda folder, facts, name=name: write_packed(folder, facts, name)  # type: ignore[misc]

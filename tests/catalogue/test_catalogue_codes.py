@@ -25,19 +25,21 @@ def catalogue(folder: Path, rows: list[dict[str, Any]], codes: bytes, mapping: s
     return folder
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "dictionary"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "dictionary", "binary"])
 def test_codes_become_values(kind: str, tmp_path: Path) -> None:
     rows = [asset(i, status=code) for i, code in enumerate(["01", "X", "7", " X "])]
     folder = catalogue(tmp_path, rows, STATES, CODES.format("status"))
     if kind == "jsonl":
         rows[2]["status"] = 7
         (folder / "assets.jsonl").write_bytes(jsonl_bytes(rows))
-    if kind in ("parquet", "dictionary"):
+    if kind in ("parquet", "dictionary", "binary"):
         table = pa.Table.from_pylist(rows)
+        index = table.schema.get_field_index("status")
+        status = table["status"].combine_chunks()
         if kind == "dictionary":
-            index = table.schema.get_field_index("status")
-            status = table["status"].combine_chunks().dictionary_encode()
-            table = table.set_column(index, "status", status)
+            table = table.set_column(index, "status", status.dictionary_encode())
+        if kind == "binary":
+            table = table.set_column(index, "status", status.cast(pa.binary()))
         pq.write_table(table, folder / "assets.parquet")
     if kind != "csv":
         (folder / "assets.csv").unlink()
@@ -74,8 +76,18 @@ def test_a_code_that_is_not_listed_stops_the_run(code: str, tmp_path: Path) -> N
         assert "Is it" in str(caught.value)
 
 
+@pytest.mark.parametrize("values", [[["01"]], [b"\xff"], [1.5]])
+def test_a_column_that_cannot_hold_codes_stops_the_run(values: list[Any], tmp_path: Path) -> None:
+    folder = catalogue(tmp_path, [], STATES, CODES.format("status"))
+    table = pa.Table.from_pylist([asset(1)]).drop_columns(["status"])
+    pq.write_table(table.append_column("status", pa.array(values)), folder / "assets.parquet")
+    (folder / "assets.csv").unlink()
+    with pytest.raises(InputError, match="code"):
+        read_all(folder)
+
+
 def test_an_absent_cell_has_no_code(tmp_path: Path) -> None:
-    rows = [asset(1, minors="J"), asset(2, minors=""), asset(3, minors="-")]
+    rows = [asset(1, minors="J"), asset(2, minors="NULL"), asset(3, minors="-")]
     codes = b"code,value\nJ,true\nN,false\n-,false\n"
     folder = catalogue(tmp_path, rows, codes, CODES.format("minors"))
     assert read_all(folder)[0]["minors"].to_pylist() == [True, None, False]
