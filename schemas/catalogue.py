@@ -233,9 +233,17 @@ TABLES: dict[str, pa.Schema] = {
     "consents": CONSENTS_SCHEMA,
     "releases": RELEASES_SCHEMA,
 }
+# A file of codes is no table of the catalogue and is read like one.
+CODES = "codes"
+_CODES_SCHEMA = pa.schema([_required("code", pa.string()), _required("value", pa.string())])
 OPTIONAL_TABLES = frozenset({"consents", "releases"})
+
+
+def table_schema(name: str) -> pa.Schema:
+    """Returns the schema of a table, or of a file of codes."""
+    return _CODES_SCHEMA if name == CODES else TABLES[name]
 
 
 def required_columns(table: str) -> list[str]:
     """Returns the names of a table's required columns."""
-    return [field.name for field in TABLES[table] if not field.nullable]
+    return [field.name for field in table_schema(table) if not field.nullable]

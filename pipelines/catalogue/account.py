@@ -10,26 +10,32 @@ from pipelines.catalogue.inventory import FileCounts
 
 @dataclass(frozen=True)
 class TableCount:
-    """The rows of a table: `rows + failed_rows + blank_rows` were read.
+    """The rows of a table or of a joined file; their sum was read.
 
     Attributes:
         rows: Rows that are used.
         failed_rows: Rows of `assets` that became failed assets.
         blank_rows: Rows without any value, which were skipped.
+        repeated: Rows of a joined file that say what an earlier one with the same key does.
+        unmatched: Rows of a joined file with a key that no row of its table has.
     """
 
     rows: int = 0
     failed_rows: int = 0
     blank_rows: int = 0
+    repeated: int = 0
+    unmatched: int = 0
 
     def to_json(self) -> dict[str, int]:
         """Returns the counts as JSON."""
-        return {
-            "read": self.rows + self.failed_rows + self.blank_rows,
+        counts = {
             "used": self.rows,
             "failed": self.failed_rows,
             "blank": self.blank_rows,
         }
+        of_joins = {"repeated": self.repeated, "unmatched": self.unmatched}
+        counts |= {name: count for name, count in of_joins.items() if count}
+        return {"read": sum(counts.values()), **counts}
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,8 @@ class Reading:
         for table, count in self.rows.items():
             row = count.to_json()
             text = f"{row['read']:,} rows, {row['used']:,} used"
-            for name in ("failed", "blank"):
-                if row[name]:
+            for name in ("failed", "blank", "repeated", "unmatched"):
+                if row.get(name):
                     text += f", {row[name]:,} {name}"
             if table in columns:
                 read, unread = columns[table].read, columns[table].unread

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.gate import GateResult, gate_batch, read_small_tables
+from pipelines.catalogue.joins import watch_joins
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.outcome import GateSummary, merge_summaries, stop_error
 from pipelines.catalogue.read import Catalogue, TableBatch, read_batches
@@ -39,12 +40,14 @@ class Judgement:
         error: Why the run stops, or None.
         reported: Rules that failed and that the deal diverts: name, count and the first ids.
         other_references: How many other references reach nothing, by kind.
+        joined_rows: The rows of each joined file, by its name.
     """
 
     summary: GateSummary
     error: InputError | None
     reported: list[dict[str, object]]
     other_references: dict[str, int]
+    joined_rows: dict[str, TableCount]
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class CatalogueChecks:
             error,
             reported_references(unreached, self.divert),
             unreached.other,
+            unreached.joined_rows,
         )
 
     def _asset_ids(self) -> Iterator[Column]:
@@ -116,7 +120,9 @@ def prepare_checks(catalogue: Catalogue, deal: Deal) -> CatalogueChecks:
         for contributor in agreement.contributors
         if contributor != ALL_CONTRIBUTORS
     )
-    watch = watch_references(contributors, consents, releases, named)
+    small = {"contributors": contributors, "consents": consents, "releases": releases}
+    joins = watch_joins(catalogue, small, notes)
+    watch = watch_references(contributors, consents, releases, named, joins)
     return CatalogueChecks(catalogue, suite, divert, contributors, watch, notes, rows)
 
 

@@ -75,7 +75,7 @@ def find_dialect(
     with open_stream() as stream:
         head = stream.read(_HEAD_BYTES) or b""
     encoding = stated_encoding(head, form.encoding, origin) or find_encoding(
-        open_stream, head, f"mapping.{table}.csv", origin
+        open_stream, head, f"{mapping.where}.csv", origin
     )
     dialect = Dialect(encoding, _newline(head.decode(encoding, "replace")))
     with open_stream() as stream:
@@ -88,7 +88,7 @@ def find_dialect(
         if form.separator and form.separator != sep_line[1]:
             raise InputError(
                 "The mapping and the file name different separators",
-                f"{origin}: {first!r}, mapping.{table}.csv.separator = {form.separator!r}",
+                f"{origin}: {first!r}, {mapping.where}.csv.separator = {form.separator!r}",
                 "Correct the mapping.",
             )
     quotes = [form.quote] if form.quote else ['"', "'"]
@@ -99,7 +99,7 @@ def find_dialect(
     ]
     chosen, names = _choose(candidates, open_stream, table, mapping, origin)
     if chosen.separator != "," and not (form.separator or sep_line):
-        _check_sample(chosen, names, open_stream, table, origin)
+        _check_sample(chosen, names, open_stream, table, mapping, origin)
     return chosen, names
 
 
@@ -157,7 +157,7 @@ def _choose(
         raise InputError(
             "The separator of a table is not certain",
             f"{origin}: {marks}",
-            f'State it in mapping.toml: [mapping.{table}.csv] separator = ",".',
+            f'State it in mapping.toml: [{mapping.where}.csv] separator = ",".',
         )
     return fitting[0]
 
@@ -171,6 +171,7 @@ def _check_sample(
     names: Sequence[str],
     open_stream: Callable[[], BinaryIO],
     table: str,
+    mapping: TableMapping,
     origin: str,
 ) -> None:
     """Checks that the first rows are as wide as the header.
@@ -192,5 +193,5 @@ def _check_sample(
             f"The table {table} seems to be separated by {word}, which is not certain",
             f"{origin}: a row has {len(odd)} cells, the header {len(names)}",
             f"Put lists with such a separator in quotes, or state it in mapping.toml: "
-            f"[mapping.{table}.csv] separator = {dialect.separator!r}.",
+            f"[{mapping.where}.csv] separator = {dialect.separator!r}.",
         )

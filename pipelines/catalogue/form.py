@@ -145,7 +145,7 @@ def _refuse_unclear_list(
             raise InputError(
                 f"It is not certain what separates a list of the table {origin.table}",
                 f"{origin.locate(row)}: {column} = '{shorten(text)}', expected {separators[0]!r}",
-                f"State it in mapping.toml: [mapping.{origin.table}.lists] {column} = "
+                f"State it in mapping.toml: [{origin.section}.lists] {column} = "
                 '","; or ";" if this is one item; or [",", ";"] if both separate.',
             )
 
@@ -206,7 +206,7 @@ def refuse_other_quotes(
             raise InputError(
                 f"A cell of the table {origin.table} is in quotes of another kind",
                 f"{origin.locate(row)}: {column} = {shorten(text)}",
-                f"State the kind in mapping.toml: [mapping.{origin.table}.csv] "
+                f"State the kind in mapping.toml: [{origin.section}.csv] "
                 f"quote = {_toml_text(other)}, or {_toml_text(quote)} if they belong to the text.",
             )
 

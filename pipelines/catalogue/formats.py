@@ -1,4 +1,4 @@
-"""Reads Parquet and JSON Lines as batches of raw columns, with a position for every row.
+"""Reads Parquet and JSON as batches of raw columns, with a position for every row.
 
 A row that cannot be split into columns (a broken JSON line) is returned as a
 malformed row. The rows read are always the rows of the batches plus the malformed rows.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.catalogue.convert import RawColumn
+from pipelines.catalogue.json_arrays import array_rows
 from pipelines.catalogue.lines import LineReader, LineTooLongError
 from pipelines.catalogue.values import shorten
 from schemas.errors import InputError
@@ -46,6 +47,8 @@ class RawBatch:
 
 
 JSON_MAX_KEYS = 10_000  # of a file, which no table has
+# A row's line or number, and its object or why there is none.
+JsonRow: TypeAlias = tuple[int, "dict[str, object] | str"]
 
 
 def _object_with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -73,7 +76,8 @@ def _json_row(line: str) -> dict[str, object] | str:
     return row if isinstance(row, dict) else f"not a JSON object: {shorten(line.strip())}"
 
 
-def _json_rows(stream: BinaryIO) -> Iterator[tuple[int, dict[str, object] | str]]:
+def _json_lines(stream: BinaryIO) -> Iterator[JsonRow]:
+    """Yields the rows of a file with one object a line; empty lines are skipped."""
     lines = LineReader(stream)
     while True:
         lines.consumed.clear()
@@ -88,34 +92,38 @@ def _json_rows(stream: BinaryIO) -> Iterator[tuple[int, dict[str, object] | str]
             yield lines.consumed[0][0], _json_row(line)
 
 
-def json_columns(stream: BinaryIO, origin: str) -> set[str] | None:
-    """Returns the keys of all rows, or None if no line could be read.
+def json_rows(stream: BinaryIO, kind: str, origin: str) -> Iterator[JsonRow]:
+    """Yields the rows of a file, each with its line, or in an array its number."""
+    return array_rows(stream, origin) if kind == "json" else _json_lines(stream)
+
+
+def json_columns(stream: BinaryIO, kind: str, origin: str) -> set[str] | None:
+    """Returns the keys of all rows, or None if no row could be read.
 
     Raises:
         InputError: If there are more keys than a table has columns.
     """
     keys: set[str] | None = None
-    for number, row in _json_rows(stream):
+    for number, row in json_rows(stream, kind, origin):
         if isinstance(row, dict):
             keys = (keys or set()) | row.keys()
         if keys is not None and len(keys) > JSON_MAX_KEYS:
             raise InputError(
                 "A table has too many columns",
                 f"{origin}:{number}: {len(keys):,} keys so far",
-                "Write one object a line, with the same keys in each.",
+                "Write objects with the same keys in each.",
             )
     return keys
 
 
 def json_batches(
-    stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int
+    found: Iterator[JsonRow], wanted: frozenset[str], batch_rows: int
 ) -> Iterator[RawBatch]:
-    """Reads a file with one JSON object per line; empty lines are skipped."""
-    del origin
+    """Reads rows of `json_rows`."""
     rows: list[dict[str, object]] = []
     positions: list[int] = []
     malformed: list[MalformedRow] = []
-    for number, row in _json_rows(stream):
+    for number, row in found:
         if isinstance(row, dict):
             rows.append(row)
             positions.append(number)

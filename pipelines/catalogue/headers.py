@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipelines.catalogue.mapping import TableMapping, close_matches
-from schemas.catalogue import TABLES, required_columns
+from pipelines.catalogue.mapping import TableMapping
+from pipelines.catalogue.mapping_values import close_matches
+from pipelines.catalogue.plain_form import plain_form
+from schemas.catalogue import required_columns, table_schema
 from schemas.errors import InputError
 
 _NEAR_RATIO = 0.85
@@ -47,12 +48,6 @@ class ColumnMatch:
     inexact: tuple[tuple[str, str], ...]
 
 
-def plain_form(name: str) -> str:
-    """Returns a name's letters and digits without case, accents of width, blanks or marks."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(c for c in folded if c.isalnum())
-
-
 def _british(plain: str) -> str:
     return plain.replace("license", "licence")
 
@@ -80,11 +75,10 @@ def match_columns(
         )
     open_names = [name for name in present if name not in mapping.ignore]
     found = find_columns(table, open_names, mapping)
-    constant = dict(mapping.constants)
-    required = [name for name in required_columns(table) if name not in constant]
+    required = [name for name in _required(table, mapping) if name not in mapping.given_elsewhere]
     for ours in [*required, *dict(mapping.columns)]:
         if ours not in found:
-            raise _missing_column_error(table, ours, mapping.agency_column(ours), present, origin)
+            raise _missing_column_error(table, ours, mapping, present, origin)
     unread = sorted(set(open_names) - set(found.values()))
     _refuse_near(table, unread, found, mapping, origin)
     inexact = tuple(
@@ -98,9 +92,10 @@ def find_columns(table: str, names: Sequence[str], mapping: TableMapping) -> dic
     """Returns the file's column for each of ours that is there: the same name, or the only one
     with the same plain form.
     """
-    constant = dict(mapping.constants)
     wanted = {
-        ours: mapping.agency_column(ours) for ours in TABLES[table].names if ours not in constant
+        ours: mapping.agency_column(ours)
+        for ours in table_schema(table).names
+        if ours not in mapping.given_elsewhere
     }
     found = {ours: theirs for ours, theirs in wanted.items() if theirs in names}
     by_plain: dict[str, list[str]] = {}
@@ -117,8 +112,12 @@ def find_columns(table: str, names: Sequence[str], mapping: TableMapping) -> dic
 def has_required(table: str, names: Sequence[str], mapping: TableMapping) -> bool:
     """Whether a header has all required columns of a table."""
     found = find_columns(table, names, mapping)
-    constant = dict(mapping.constants)
-    return all(name in found or name in constant for name in required_columns(table))
+    known = found.keys() | mapping.given_elsewhere
+    return all(name in known for name in _required(table, mapping))
+
+
+def _required(table: str, mapping: TableMapping) -> Sequence[str]:
+    return required_columns(table) if mapping.required is None else mapping.required
 
 
 def _refuse_near(
@@ -139,14 +138,16 @@ def _refuse_near(
         state = f"read from {found[ours]!r}" if ours in found else "absent"
         if ours in dict(mapping.constants):
             state = "a constant of the mapping"
+        if ours in mapping.joined:
+            state = "joined from another file"
         problems.append((name, ours, f"{name!r} is near {ours}, which is {state}"))
     if problems:
         name, ours, _ = problems[0]
         raise InputError(
             f"A column of the table {table} would not be read",
             f"{origin}: {'; '.join(problem for _, _, problem in problems)}",
-            f'Map it in mapping.toml: [mapping.{table}.columns] {ours} = "{name}"; or, if it does '
-            f'not matter: [mapping.{table}] ignore = ["{name}"].',
+            f'Map it in mapping.toml: [{mapping.where}.columns] {ours} = "{name}"; or, if it does '
+            f'not matter: [{mapping.where}] ignore = ["{name}"].',
         )
 
 
@@ -155,7 +156,7 @@ def near_column(table: str, name: str, mapping: TableMapping) -> str | None:
     theirs = _british(plain_form(name))
     if not theirs:
         return None
-    for ours in TABLES[table].names:
+    for ours in table_schema(table).names:
         plain, mapped = (
             _british(plain_form(other)) for other in (ours, mapping.agency_column(ours))
         )
@@ -194,11 +195,12 @@ def _distance(one: str, other: str) -> int:
 
 
 def _missing_column_error(
-    table: str, ours: str, theirs: str, present: Sequence[str], origin: str
+    table: str, ours: str, mapping: TableMapping, present: Sequence[str], origin: str
 ) -> InputError:
+    theirs = mapping.agency_column(ours)
     guesses = close_matches(theirs, present)
     wanted = f"{table}.{ours}" if ours == theirs else f"{table}.{ours} (mapped to {theirs!r})"
-    line = f'[mapping.{table}.columns] {ours} = "{guesses[0] if guesses else "Their Column"}"'
+    line = f'[{mapping.where}.columns] {ours} = "{guesses[0] if guesses else "Their Column"}"'
     hint = f"Similar columns: {', '.join(guesses)}. " if guesses else ""
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
         if len(present) == 1 and mark in present[0]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipelines.catalogue import formats
+from pipelines.catalogue.compressed import open_unpacked
 from pipelines.catalogue.dialect import Dialect, find_dialect
-from pipelines.catalogue.files import open_file
 from pipelines.catalogue.headers import ColumnMatch, match_columns
+from pipelines.catalogue.json_arrays import find_json_form
 from pipelines.catalogue.listing import CatalogueFile
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.spreadsheet import sheet_header
@@ -20,7 +21,7 @@ class InspectedFile:
     """What is known of a file before its rows are read.
 
     Attributes:
-        format: parquet, csv, jsonl or xlsx.
+        format: parquet, csv, jsonl, json (one array) or xlsx.
         columns: Pairs of our column and the file's, for all that are read.
         unread: The file's columns that are not read.
         inexact: Pairs of columns that were matched though their names differ.
@@ -39,7 +40,7 @@ class InspectedFile:
 
 
 def inspect_file(table: str, file: CatalogueFile, mapping: TableMapping) -> InspectedFile:
-    """Inspects a file without reading its rows, except for JSON Lines, whose rows have the keys.
+    """Inspects a file without reading its rows, except for JSON, whose rows have the keys.
 
     Raises:
         InputError: If its dialect is not certain, or its columns do not fit the table.
@@ -51,19 +52,22 @@ def inspect_file(table: str, file: CatalogueFile, mapping: TableMapping) -> Insp
     names: list[str] | None
     if kind == "csv":
         dialect, names = find_dialect(
-            lambda: open_file(file.uri, file.version), table, mapping, file.uri
+            lambda: open_unpacked(file.uri, file.version), table, mapping, file.uri
         )
     else:
-        with open_file(file.uri, file.version) as stream:
+        if kind == "json":
+            with open_unpacked(file.uri, file.version) as stream:
+                kind = find_json_form(stream, file.uri)
+        with open_unpacked(file.uri, file.version) as stream:
             if kind == "parquet":
                 parquet = formats.open_parquet(stream, file.uri)
                 names = parquet.schema_arrow.names
                 meta = parquet.metadata
                 row_groups = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
             elif kind == "xlsx":
-                names = sheet_header(stream, file.uri)
+                names = sheet_header(stream, file.uri, file.sheet)
             else:
-                keys = formats.json_columns(stream, file.uri)
+                keys = formats.json_columns(stream, kind, file.uri)
                 names = None if keys is None else sorted(keys)
     partitions = partition_columns(file.name) if "/" in file.name else ()
     match = _match(table, names, partitions, mapping, file.uri)
@@ -79,7 +83,7 @@ def _match(
     mapping: TableMapping,
     origin: str,
 ) -> ColumnMatch:
-    # A JSON Lines file without a readable object has no columns to check and no good rows.
+    # A JSON file without a readable object has no columns to check and no good rows.
     if names is None:
         return ColumnMatch((), (), ())
     stated = [name for name, _ in partitions]

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from pipelines.catalogue.files import open_file, read_blocks
 from pipelines.catalogue.listing import CatalogueFile, Listing, ending
-from pipelines.catalogue.mapping import MAPPING_FILE, close_matches
+from pipelines.catalogue.mapping import MAPPING_FILE
+from pipelines.catalogue.mapping_values import close_matches
+from pipelines.catalogue.workbooks import NO_SHEETS, SheetCounts
 from schemas.catalogue import TABLES
 from schemas.errors import InputError, RunError
 
@@ -45,11 +48,13 @@ class FileCounts:
     its own output when it is continued.
 
     Attributes:
-        tables: Files that are parts of tables, by table.
+        tables: Files that are parts of tables, by table; those that are joined to tables, list
+            codes, or are workbooks of several tables are counted apart.
         media: Media by their endings, or because an asset names them.
         sidecars: `.xmp` files beside the file that they describe.
         other: Mappings, deals and files of the system, which hold no rows.
         ignored: The files that the mapping leaves out, by name.
+        sheets: The sheets of workbooks that are not read.
     """
 
     tables: tuple[tuple[str, int], ...]
@@ -57,6 +62,7 @@ class FileCounts:
     sidecars: int
     other: int
     ignored: tuple[str, ...]
+    sheets: SheetCounts = NO_SHEETS
 
     @property
     def total(self) -> int:
@@ -73,6 +79,8 @@ class FileCounts:
             "sidecars": self.sidecars,
             "other": self.other,
             "ignored": list(self.ignored),
+            **({"ignored_sheets": list(self.sheets.ignored)} if self.sheets.ignored else {}),
+            **({"empty_sheets": self.sheets.empty} if self.sheets.empty else {}),
         }
 
 
@@ -97,6 +105,7 @@ def split_ignored(
 def count_files(
     listing: Listing,
     table_files: Sequence[tuple[str, Sequence[CatalogueFile]]],
+    others: Iterable[tuple[CatalogueFile, str]],
     ignored: tuple[str, ...],
     media_uris: Callable[[], Iterable[str]],
     origin: str,
@@ -106,6 +115,7 @@ def count_files(
     Args:
         listing: Every file.
         table_files: The files of each table.
+        others: Other files that are read, each with what it is.
         ignored: Names of files that the mapping leaves out.
         media_uris: Reads the media_uri of every asset; called only if a file may be a medium.
         origin: The catalogue's address.
@@ -114,7 +124,9 @@ def count_files(
         InputError: If there is a file that is none of these; it names the first ones.
         RunError: If a file is counted twice or not at all.
     """
+    tables = _count_by_use(table_files, others)
     taken = {file.name for _, files in table_files for file in files} | set(ignored)
+    taken |= {file.name for file, _ in others}
     rest = [file for file in listing.files if file.name not in taken]
     outputs = _output_folders(rest)
     found = len(rest)
@@ -133,7 +145,6 @@ def count_files(
         unknown = [file for file in unknown if file.name not in named]
     if unknown:
         raise _unread_files_error(unknown, origin)
-    tables = tuple((table, len(files)) for table, files in table_files)
     counts = FileCounts(tables, media, listing.sidecars, other, ignored)
     listed = len(listing.files) - written + listing.media + listing.sidecars
     if counts.total != listed:
@@ -143,6 +154,25 @@ def count_files(
             "Nothing was read. Run again; if it happens twice, report it.",
         )
     return counts
+
+
+SEVERAL = "several tables"
+
+
+def _count_by_use(
+    table_files: Sequence[tuple[str, Sequence[CatalogueFile]]],
+    others: Iterable[tuple[CatalogueFile, str]],
+) -> tuple[tuple[str, int], ...]:
+    """Counts every file once: a workbook of several tables has a count of its own."""
+    uses: dict[str, set[str]] = {}
+    for table, files in table_files:
+        for file in files:
+            uses.setdefault(file.name, set()).add(table)
+    for file, use in others:
+        uses.setdefault(file.name, set()).add(use)
+    counts = Counter(next(iter(use)) if len(use) == 1 else SEVERAL for use in uses.values())
+    known = [table for table, _ in table_files]
+    return tuple((use, counts[use]) for use in [*known, *sorted(counts.keys() - {*known})])
 
 
 def _output_folders(files: Sequence[CatalogueFile]) -> tuple[str, ...]:

@@ -28,12 +28,19 @@ class CatalogueFile:
         size_bytes: Its size.
         version: Its ETag, or its size and modification time; a different value means different
             bytes.
+        sheet: Which sheet of a workbook is meant; "" for the only one, and for other files.
     """
 
     name: str
     uri: str
     size_bytes: int
     version: str
+    sheet: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """Returns the name, and after `#` that of the sheet."""
+        return f"{self.name}#{self.sheet}" if self.sheet else self.name
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,6 @@ def refuse_local_dates(
             raise InputError(
                 f"A date of the table {origin.table} is not in the order year-month-day",
                 f"{origin.locate(bad.row)}: {bad.column} = '{shorten(text)}'",
-                f"State the order in mapping.toml: [mapping.{origin.table}.dates] {bad.column} = "
+                f"State the order in mapping.toml: [{origin.section}.dates] {bad.column} = "
                 f'"{order}", with the four digits of the year; or write dates as 2026-01-31.',
             )

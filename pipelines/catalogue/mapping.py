@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,13 +15,23 @@ from pipelines.catalogue.mapping_form import (
     TableForm,
     parse_form,
 )
+from pipelines.catalogue.mapping_values import (
+    cell_text,
+    check_known,
+    parse_names,
+    require_section,
+    text_value,
+)
 from pipelines.catalogue.values import shorten, value_parser
-from schemas.catalogue import CONTRIBUTOR_SHARE, TABLES
+from schemas.catalogue import CODES, CONTRIBUTOR_SHARE, TABLES, table_schema
 from schemas.errors import InputError
 
 MAPPING_FILE = "mapping.toml"
 _SECTIONS = ("columns", "values", "constants")
-_ALLOWED = (*_SECTIONS, "files", "ignore", *FORM_SECTIONS)
+_OF_FILES = ("files", "file", "sheet", "ignore")
+_ALLOWED = (*_SECTIONS, *_OF_FILES, "codes", "joins", *FORM_SECTIONS)
+_ALLOWED_IN_JOIN = ("key", "columns", "values", *_OF_FILES, "codes", *FORM_SECTIONS)
+_ALLOWED_IN_CODES = ("columns", *_OF_FILES, "csv")
 
 
 @dataclass(frozen=True)
@@ -36,20 +43,65 @@ class TableMapping:
         values: By our column, pairs of the agency's value and ours, both as text.
         constants: By our column, the text to use in every row.
         files: Names or patterns of the table's files; empty where the files' own names say it.
+        sheet: Which sheet of its workbook; empty for the only one, or the one with its name.
         ignore: The agency's columns that are not read on purpose.
         form: How its text files and cells are written.
+        codes: By our column, the file that has its values as pairs of the agency's and ours.
+        joins: Files that add columns to it.
+        required: The columns that must be there; None for those that the table requires.
+        joined: Columns that joined files give; known once these are opened.
+        code_tables: By our column, what its file of codes holds; likewise.
+        where: Its key path, for messages.
     """
 
     columns: tuple[tuple[str, str], ...] = ()
     values: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     constants: tuple[tuple[str, str], ...] = ()
     files: tuple[str, ...] = ()
+    sheet: str = ""
     ignore: tuple[str, ...] = ()
     form: TableForm = NOTHING_STATED
+    codes: tuple[tuple[str, TableMapping], ...] = ()
+    joins: tuple[JoinMapping, ...] = ()
+    required: tuple[str, ...] | None = None
+    joined: tuple[str, ...] = ()
+    code_tables: tuple[tuple[str, CodeTable], ...] = ()
+    where: str = ""
 
     def agency_column(self, column: str) -> str:
         """Returns the name of our column in the agency's table."""
         return dict(self.columns).get(column, column)
+
+    @property
+    def given_elsewhere(self) -> frozenset[str]:
+        """Returns our columns that the table's own files must not have."""
+        return frozenset(dict(self.constants)) | frozenset(self.joined)
+
+
+@dataclass(frozen=True)
+class CodeTable:
+    """The values of a column, from a file.
+
+    Attributes:
+        file: The file's name.
+        pairs: Pairs of the agency's value and ours.
+    """
+
+    file: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class JoinMapping:
+    """A file that adds columns to a table.
+
+    Attributes:
+        key: Our column of the table by which its rows are found; the file has it too.
+        mapping: How the file is mapped.
+    """
+
+    key: str
+    mapping: TableMapping
 
 
 @dataclass(frozen=True)
@@ -68,56 +120,12 @@ class CatalogueMapping:
 
     def for_table(self, table: str) -> TableMapping:
         """Returns the mapping of a table; empty if the file does not mention the table."""
-        return dict(self.tables).get(table, TableMapping())
-
-
-def close_matches(name: str, names: Iterable[str]) -> list[str]:
-    """Returns names similar to `name`, closest first, ignoring case and separators."""
-    by_comparable = {_comparable(other): other for other in sorted(names, reverse=True)}
-    found = difflib.get_close_matches(_comparable(name), by_comparable, n=3, cutoff=0.6)
-    return [by_comparable[key] for key in found]
-
-
-def _comparable(name: str) -> str:
-    return "".join(c for c in name.lower() if c.isalnum())
-
-
-def _cell_text(value: object, where: str) -> str:
-    """Returns a TOML value as the text of a CSV cell."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str | int):
-        return str(value).strip(BLANK_CHARACTERS)
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, list):
-        return ";".join(_cell_text(item, where) for item in value)
-    raise InputError(
-        "The mapping has a value of an unsupported type", f"{where} = {value!r}", "Use text."
-    )
-
-
-def _check_known(name: str, allowed: Iterable[str], where: str) -> None:
-    names = list(allowed)
-    if name not in names:
-        guesses = close_matches(name, names)
-        hint = f"Did you mean {guesses[0]}? " if guesses else ""
-        raise InputError(
-            "The mapping has an unknown key", f"{where}", f"{hint}Allowed here: {', '.join(names)}."
-        )
-
-
-def _require_section(value: object, where: str) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise InputError(
-            "The mapping requires a TOML table here", f"{where} = {value!r}", f"Write [{where}]."
-        )
-    return value
+        return dict(self.tables).get(table, TableMapping(where=f"mapping.{table}"))
 
 
 def _parse_columns(raw: dict[str, object], table: str, where: str) -> tuple[tuple[str, str], ...]:
     for ours, theirs in raw.items():
-        _check_known(ours, TABLES[table].names, f"{where}.{ours}")
+        check_known(ours, table_schema(table).names, f"{where}.{ours}")
         if not isinstance(theirs, str) or not theirs:
             raise InputError(
                 "A mapped column must be a column name", f"{where}.{ours} = {theirs!r}", "Use text."
@@ -133,15 +141,15 @@ def _parse_values(
     result = []
     for ours, pairs in sorted(raw.items()):
         key_path = f"{where}.{ours}"
-        _check_known(ours, TABLES[table].names, key_path)
+        check_known(ours, TABLES[table].names, key_path)
         field = TABLES[table].field(ours)
         if field.type == pa.list_(CONTRIBUTOR_SHARE):
             raise InputError(
                 "The values of splits cannot be mapped", key_path, "Remove the section."
             )
         mapped = {
-            theirs.strip(BLANK_CHARACTERS): _cell_text(value, f"{key_path}.{theirs}")
-            for theirs, value in sorted(_require_section(pairs, key_path).items())
+            theirs.strip(BLANK_CHARACTERS): cell_text(value, f"{key_path}.{theirs}")
+            for theirs, value in sorted(require_section(pairs, key_path).items())
         }
         if pa.types.is_list(field.type) and "" in mapped.values():
             raise InputError(
@@ -157,8 +165,8 @@ def _parse_constants(raw: dict[str, object], table: str, where: str) -> tuple[tu
     result = []
     for ours, value in sorted(raw.items()):
         key_path = f"{where}.{ours}"
-        _check_known(ours, TABLES[table].names, key_path)
-        text = _cell_text(value, key_path)
+        check_known(ours, TABLES[table].names, key_path)
+        text = cell_text(value, key_path)
         try:
             value_parser(TABLES[table].field(ours))(text)
         except ValueError as error:
@@ -171,32 +179,82 @@ def _parse_constants(raw: dict[str, object], table: str, where: str) -> tuple[tu
     return tuple(result)
 
 
-def _parse_names(value: object, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
-        raise InputError(
-            "The mapping requires a list of names here", f"{where} = {value!r}", 'Use ["…", "…"].'
-        )
-    return tuple(value)
-
-
-def _parse_table(raw: dict[str, object], table: str) -> TableMapping:
-    where = f"mapping.{table}"
+def _parse_table(
+    raw: dict[str, object], table: str, where: str, allowed: tuple[str, ...] = _ALLOWED
+) -> TableMapping:
     for key in raw:
-        _check_known(key, _ALLOWED, f"{where}.{key}")
-    parts = {key: _require_section(raw.get(key, {}), f"{where}.{key}") for key in _SECTIONS}
-    both = sorted(parts["columns"].keys() & parts["constants"].keys())
-    if both:
-        raise InputError(
-            "A column is both mapped and constant", f"{where}: {', '.join(both)}", "Keep one."
-        )
+        check_known(key, allowed, f"{where}.{key}")
+    parts = {key: require_section(raw.get(key, {}), f"{where}.{key}") for key in _SECTIONS}
+    codes = require_section(raw.get("codes", {}), f"{where}.codes")
+    for section, other in (("columns", "constants"), ("values", "codes")):
+        both = sorted(parts[section].keys() & (parts.get(other) or codes).keys())
+        if both:
+            what = "mapped and constant" if other == "constants" else "in values and in codes"
+            raise InputError(f"A column is both {what}", f"{where}: {', '.join(both)}", "Keep one.")
     return TableMapping(
         _parse_columns(parts["columns"], table, f"{where}.columns"),
         _parse_values(parts["values"], table, f"{where}.values"),
         _parse_constants(parts["constants"], table, f"{where}.constants"),
-        _parse_names(raw.get("files", []), f"{where}.files"),
-        _parse_names(raw.get("ignore", []), f"{where}.ignore"),
-        parse_form(raw, TABLES[table], where),
+        _parse_files(raw, where),
+        text_value(raw["sheet"], f"{where}.sheet") if "sheet" in raw else "",
+        parse_names(raw.get("ignore", []), f"{where}.ignore"),
+        parse_form(raw, table_schema(table), where),
+        _parse_codes(codes, table, f"{where}.codes"),
+        _parse_joins(raw.get("joins", []), table, f"{where}.joins"),
+        where=where,
     )
+
+
+def _parse_files(raw: dict[str, object], where: str) -> tuple[str, ...]:
+    """Parses `files`, or `file`, which is one of them."""
+    if "file" not in raw:
+        return parse_names(raw.get("files", []), f"{where}.files")
+    if "files" in raw:
+        raise InputError("The mapping has both file and files", where, "Keep one.")
+    return (text_value(raw["file"], f"{where}.file"),)
+
+
+def _parse_codes(
+    raw: dict[str, object], table: str, where: str
+) -> tuple[tuple[str, TableMapping], ...]:
+    result = []
+    for ours, section in sorted(raw.items()):
+        key_path = f"{where}.{ours}"
+        check_known(ours, TABLES[table].names, key_path)
+        if TABLES[table].field(ours).type == pa.list_(CONTRIBUTOR_SHARE):
+            raise InputError("The values of splits cannot be mapped", key_path, "Remove it.")
+        values = require_section(section, key_path)
+        parsed = _parse_table(values, CODES, key_path, _ALLOWED_IN_CODES)
+        result.append((ours, _with_files(parsed)))
+    return tuple(result)
+
+
+def _parse_joins(raw: object, table: str, where: str) -> tuple[JoinMapping, ...]:
+    if not isinstance(raw, list):
+        raise InputError(
+            "The mapping requires a list of TOML tables here",
+            f"{where} = {raw!r}",
+            f"Write [[{where}]].",
+        )
+    schema = table_schema(table)
+    keys = [field.name for field in schema if pa.types.is_string(field.type)]
+    result = []
+    for number, section in enumerate(raw, start=1):
+        key_path = where if len(raw) == 1 else f"{where} ({number})"
+        values = require_section(section, key_path)
+        key = values.get("key", schema.names[0])
+        check_known(str(key), keys, f"{key_path}.key = {key!r}: not")
+        parsed = _with_files(_parse_table(values, table, key_path, _ALLOWED_IN_JOIN))
+        result.append(JoinMapping(str(key), replace(parsed, required=(str(key),))))
+    return tuple(result)
+
+
+def _with_files(mapping: TableMapping) -> TableMapping:
+    if not mapping.files:
+        raise InputError(
+            "The mapping names no file here", mapping.where, 'State one: file = "….csv".'
+        )
+    return mapping
 
 
 def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
@@ -215,17 +273,18 @@ def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
         raise InputError("The mapping is not valid TOML", f"{origin}: {error}", "") from error
     try:
         for key in document:
-            _check_known(key, ["mapping", "files"], key)
-        files = _require_section(document.get("files", {}), "files")
+            check_known(key, ["mapping", "files"], key)
+        files = require_section(document.get("files", {}), "files")
         for key in files:
-            _check_known(key, ["ignore"], f"files.{key}")
-        ignored_files = _parse_names(files.get("ignore", []), "files.ignore")
-        tables = _require_section(document.get("mapping", {}), "mapping")
+            check_known(key, ["ignore"], f"files.{key}")
+        ignored_files = parse_names(files.get("ignore", []), "files.ignore")
+        tables = require_section(document.get("mapping", {}), "mapping")
         for table in tables:
-            _check_known(table, TABLES, f"mapping.{table}")
+            check_known(table, TABLES, f"mapping.{table}")
         parsed = tuple(
-            (table, _parse_table(_require_section(raw, f"mapping.{table}"), table))
+            (table, _parse_table(require_section(raw, where), table, where))
             for table, raw in sorted(tables.items())
+            if (where := f"mapping.{table}")
         )
     except InputError as error:
         raise InputError(error.what, f"{origin}: {error.which}", error.remedy) from error

@@ -11,7 +11,7 @@ from pipelines.catalogue.dialect import Dialect
 from pipelines.catalogue.files import open_file, read_blocks
 from pipelines.catalogue.inventory import FileCounts
 from pipelines.catalogue.listing import CatalogueFile
-from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping
+from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping, TableMapping
 from pipelines.catalogue.tables import TableFiles
 
 
@@ -22,7 +22,7 @@ class TablePart:
     Attributes:
         table: The table's name.
         uri: A local path or s3:// address.
-        format: parquet, csv, jsonl or xlsx.
+        format: parquet, csv, jsonl, json (one array) or xlsx.
         index: Its position among the table's parts, from 0.
         row_groups: The row groups to read; empty for other formats.
         rows: How many rows it has, if that is known without reading it.
@@ -31,6 +31,8 @@ class TablePart:
         columns: Pairs of our column and the file's, for all that are read.
         partitions: Columns that the file's folders state, with the value for every row.
         dialect: How a CSV file is written.
+        sheet: The sheet of a workbook; "" for the only one.
+        joins: Files that add columns to its rows.
     """
 
     table: str
@@ -44,6 +46,29 @@ class TablePart:
     columns: tuple[tuple[str, str], ...]
     partitions: tuple[tuple[str, str], ...]
     dialect: Dialect
+    sheet: str = ""
+    joins: tuple[Join, ...] = ()
+
+
+@dataclass(frozen=True)
+class Join:
+    """A file, or several of one form, that adds columns to the rows of a table.
+
+    Attributes:
+        name: The name of its first file, for counts and messages.
+        table: The table.
+        key: Our column by which its rows are found.
+        columns: Our columns that it adds.
+        mapping: How it is mapped.
+        parts: Its parts.
+    """
+
+    name: str
+    table: str
+    key: str
+    columns: tuple[str, ...]
+    mapping: TableMapping
+    parts: tuple[TablePart, ...]
 
 
 @dataclass(frozen=True)
@@ -59,6 +84,8 @@ class Catalogue:
         columns: The columns of each table, read and not read.
         matched_columns: Columns that are read under a name other than theirs, as pairs of
             `assets.column` and the file's name.
+        joins: Files that add columns to tables.
+        other_files: The files of joins and codes.
     """
 
     uri: str
@@ -68,6 +95,8 @@ class Catalogue:
     files: FileCounts
     columns: tuple[tuple[str, ColumnCounts], ...]
     matched_columns: tuple[tuple[str, str], ...]
+    joins: tuple[Join, ...] = ()
+    other_files: tuple[CatalogueFile, ...] = ()
 
     @property
     def ignored_columns(self) -> tuple[str, ...]:
@@ -91,7 +120,8 @@ class Catalogue:
         Raises:
             InputError: If a file cannot be read or has changed.
         """
-        files = sorted((f for table in self.tables for f in table.files), key=lambda f: f.name)
+        read = [f for table in self.tables for f in table.files] + list(self.other_files)
+        files = sorted({f.name: f for f in read}.values(), key=lambda f: f.name)
         lines = [f"{f.name}\0{f.size_bytes}\0{_sha256(f)}\n" for f in files]
         source = self.mapping.source
         lines.append(f"{MAPPING_FILE}\0{len(source)}\0{hashlib.sha256(source).hexdigest()}\n")

@@ -7,27 +7,23 @@ withdrawal of consent could deliver an asset that must not be delivered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from pipelines.catalogue import formats
-from pipelines.catalogue.account import ColumnCounts, TableCount, count_columns
-from pipelines.catalogue.convert import RawColumn
-from pipelines.catalogue.csv_rows import csv_batches
+from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.files import list_catalogue, open_file, read_blocks
-from pipelines.catalogue.form import refuse_other_quotes
-from pipelines.catalogue.inspect import InspectedFile, inspect_file
 from pipelines.catalogue.inventory import count_files, split_ignored
+from pipelines.catalogue.joins import add_joined
 from pipelines.catalogue.listing import CatalogueFile
-from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping, TableMapping, parse_mapping
+from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping, parse_mapping
 from pipelines.catalogue.notes import CellNotes
-from pipelines.catalogue.origin import Origin
+from pipelines.catalogue.opening import open_tables
+from pipelines.catalogue.part_rows import raw_batches
 from pipelines.catalogue.parts import Catalogue, TablePart
 from pipelines.catalogue.rows import FailedRow, convert_rows
-from pipelines.catalogue.spreadsheet import sheet_batches
-from pipelines.catalogue.tables import find_tables, name_in_table
+from pipelines.catalogue.workbooks import split_workbooks
 from pipelines.storage.columns import values_of
 from schemas.catalogue import TABLES
 from schemas.errors import InputError
@@ -43,7 +39,6 @@ __all__ = [
 ]
 
 BATCH_ROWS = 65_536
-PART_ROWS = 4 * BATCH_ROWS  # row groups are joined into one part up to this many rows
 
 
 @dataclass(frozen=True)
@@ -82,40 +77,31 @@ def open_catalogue(uri: str, mapping: CatalogueMapping | None = None) -> Catalog
     listing = list_catalogue(uri)
     if mapping is None:
         mapping = _find_mapping(listing.files)
-    files, ignored_files = split_ignored(listing.files, mapping.ignored_files)
-    tables = find_tables(files, mapping, uri)
-    all_parts: list[TablePart] = []
-    columns: list[tuple[str, ColumnCounts]] = []
-    matched: set[tuple[str, str]] = set()
-    for table in tables.values():
-        parts: list[TablePart] = []
-        seen = []
-        for file in table.files:
-            found = inspect_file(table.table, file, mapping.for_table(table.table))
-            parts += _parts_of(table.table, file, found, len(parts))
-            seen.append((found.columns, found.unread))
-            matched |= {(f"{table.table}.{ours}", theirs) for ours, theirs in found.inexact}
-        all_parts += parts
-        columns.append(count_columns(table.table, seen))
+    kept, ignored_files = split_ignored(listing.files, mapping.ignored_files)
+    files, ignored_books, sheets = split_workbooks(kept, mapping.ignored_files)
+    opened = open_tables(files, mapping, uri)
     files_counted = count_files(
         listing,
-        [(table.table, table.files) for table in tables.values()],
-        ignored_files,
-        lambda: _media_uris(all_parts, mapping),
+        [(table.table, table.files) for table in opened.tables],
+        opened.others,
+        ignored_files + ignored_books,
+        lambda: _media_uris(opened.parts, opened.mapping),
         uri,
     )
     return Catalogue(
         uri,
-        mapping,
-        tuple(tables.values()),
-        tuple(all_parts),
-        files_counted,
-        tuple(columns),
-        tuple(sorted(matched)),
+        opened.mapping,
+        opened.tables,
+        opened.parts,
+        replace(files_counted, sheets=sheets),
+        opened.columns,
+        opened.matched,
+        opened.joins,
+        tuple(file for file, _ in opened.others),
     )
 
 
-def _find_mapping(files_found: Sequence[CatalogueFile]) -> CatalogueMapping:
+def _find_mapping(files_found: Iterable[CatalogueFile]) -> CatalogueMapping:
     for file in files_found:
         if file.name == MAPPING_FILE:
             with open_file(file.uri, file.version) as stream:
@@ -123,46 +109,11 @@ def _find_mapping(files_found: Sequence[CatalogueFile]) -> CatalogueMapping:
     return CatalogueMapping()
 
 
-def _parts_of(table: str, file: CatalogueFile, found: InspectedFile, index: int) -> list[TablePart]:
-    """Returns the parts of one file; `index` is that of the first."""
-    groups: list[tuple[tuple[int, ...], int | None]] = [((), None)]
-    if found.row_groups is not None:
-        groups = list(_join_row_groups(found.row_groups))
-    return [
-        TablePart(
-            table=table,
-            uri=file.uri,
-            format=found.format,
-            index=index + i,
-            row_groups=row_groups,
-            rows=rows,
-            version=file.version,
-            name=name_in_table(file.name),
-            columns=found.columns,
-            partitions=found.partitions,
-            dialect=found.dialect,
-        )
-        for i, (row_groups, rows) in enumerate(groups)
-    ]
-
-
-def _media_uris(parts: Sequence[TablePart], mapping: CatalogueMapping) -> Iterator[str]:
+def _media_uris(parts: Iterable[TablePart], mapping: CatalogueMapping) -> Iterator[str]:
     for part in parts:
         if part.table == "assets":
             for batch in read_batches(part, mapping):
                 yield from values_of(batch.table.column("media_uri"), str)
-
-
-def _join_row_groups(counts: Sequence[int]) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Groups neighbouring row groups up to `PART_ROWS` rows; a larger one is on its own."""
-    run: list[int] = []
-    for group, rows in enumerate(counts):
-        if run and sum(counts[i] for i in run) + rows > PART_ROWS:
-            yield tuple(run), sum(counts[i] for i in run)
-            run = []
-        run.append(group)
-    if run:
-        yield tuple(run), sum(counts[i] for i in run)
 
 
 def read_batches(
@@ -180,62 +131,27 @@ def read_batches(
             than `assets` cannot be read.
     """
     # The columns were matched when the file was inspected.
-    table_mapping = replace(
-        (mapping or CatalogueMapping()).for_table(part.table), columns=part.columns
-    )
-    wanted = frozenset(theirs for _, theirs in part.columns)
-    stated = frozenset(name for name, _ in part.partitions)
-    with open_file(part.uri, part.version) as stream:
-        batches: Iterator[formats.RawBatch]
-        read = wanted - stated
-        if part.format == "parquet":
-            batches = formats.parquet_batches(stream, part.uri, read, batch_rows, part.row_groups)
-        elif part.format == "csv":
-            one_line_rows = part.table != "assets"
-            batches = csv_batches(stream, part.dialect, read, batch_rows, one_line_rows)
-        elif part.format == "xlsx":
-            batches = sheet_batches(stream, part.uri, read, batch_rows)
-        else:
-            batches = formats.json_batches(stream, part.uri, read, batch_rows)
-        for index, raw in enumerate(batches):
-            if part.format == "csv":
-                _check_quotes(raw, part, table_mapping)
-            raw = _add_partitions(raw, part, wanted)
-            rows = convert_rows(raw, part.name, part.table, table_mapping)
-            if rows.failed_rows and part.table != "assets":
-                raise InputError(
-                    f"A row of the table {part.table} cannot be read",
-                    rows.failed_rows[0].detail,
-                    "Correct the row: no row of this table may be left out.",
-                )
-            yield TableBatch(
-                rows.table,
-                rows.failed_rows,
-                part.index,
-                index,
-                rows.unread,
-                rows.notes,
-                raw.blank_rows,
+    own = (mapping or CatalogueMapping()).for_table(part.table)
+    own = replace(own, columns=part.columns)
+    found = raw_batches(part, own, batch_rows, one_line_rows=part.table != "assets")
+    for index, read in enumerate(found):
+        raw, table_mapping = add_joined(read, part, own)
+        rows = convert_rows(raw, part.name, part.table, table_mapping)
+        if rows.failed_rows and part.table != "assets":
+            raise InputError(
+                f"A row of the table {part.table} cannot be read",
+                rows.failed_rows[0].detail,
+                "Correct the row: no row of this table may be left out.",
             )
-
-
-def _check_quotes(raw: formats.RawBatch, part: TablePart, mapping: TableMapping) -> None:
-    origin = Origin(part.table, part.name, raw.positions)
-    for ours, theirs in part.columns:
-        if theirs in raw.columns:
-            refuse_other_quotes(raw.columns[theirs], ours, part.dialect.quote, mapping.form, origin)
-
-
-def _add_partitions(
-    raw: formats.RawBatch, part: TablePart, wanted: frozenset[str]
-) -> formats.RawBatch:
-    """Adds the columns that the file's folders state."""
-    columns: dict[str, RawColumn] = {
-        name: pa.repeat(pa.scalar(value), len(raw.positions))
-        for name, value in part.partitions
-        if name in wanted
-    }
-    return replace(raw, columns=raw.columns | columns) if columns else raw
+        yield TableBatch(
+            rows.table,
+            rows.failed_rows,
+            part.index,
+            index,
+            rows.unread,
+            rows.notes,
+            raw.blank_rows,
+        )
 
 
 def read_table(

@@ -31,6 +31,10 @@ def _failures(unreached: UnreachedReferences) -> dict[str, list[tuple[str, str]]
         "consents_reach_assets": list(unreached.pairs),
         "revocations_reach_assets": [(name, "") for name in unreached.releases],
         "asset_ids_differ": [(name, "") for name in unreached.asset_ids],
+        "joined_rows_reach_tables": [
+            (key, f"{join.name}, which is joined to {join.table} by {join.key}")
+            for key, join in unreached.joined
+        ],
     }
 
 
@@ -74,7 +78,7 @@ def reference_error(
     }
     if not failures:
         return None
-    alike = _all_lookalikes(failures, watch, asset_ids)
+    alike = _all_lookalikes(failures, unreached, watch, asset_ids)
     rules = {rule.name: rule for rule in REFERENCE_RULES}
     lines = []
     for name, found in failures.items():
@@ -106,7 +110,10 @@ def _visible(text: str) -> str:
 
 
 def _all_lookalikes(
-    failures: dict[str, list[tuple[str, str]]], watch: ReferenceWatch, asset_ids: AssetIds
+    failures: dict[str, list[tuple[str, str]]],
+    unreached: UnreachedReferences,
+    watch: ReferenceWatch,
+    asset_ids: AssetIds,
 ) -> dict[str, dict[str, list[str]]]:
     names = {rule: [name for name, _ in found[:_MAX_COMPARED]] for rule, found in failures.items()}
     alike = {}
@@ -118,4 +125,22 @@ def _all_lookalikes(
         alike[rule] = find_lookalikes(
             names[rule], (text for ids in asset_ids() for text in values_of(ids, str))
         )
+    rule = "joined_rows_reach_tables"
+    if rule in names:
+        alike[rule] = {}
+        for join in dict.fromkeys(join.name for _, join in unreached.joined):
+            alike[rule] |= _lookalikes_of_join(join, unreached, asset_ids)
     return alike
+
+
+def _lookalikes_of_join(
+    name: str, unreached: UnreachedReferences, asset_ids: AssetIds
+) -> dict[str, list[str]]:
+    lost = [(key, join) for key, join in unreached.joined if join.name == name][:_MAX_COMPARED]
+    join = lost[0][1]
+    keys = [key for key, _ in lost]
+    if join.known is not None:
+        return find_lookalikes(keys, values_of(join.known.drop_null(), str))
+    if join.key != "asset_id":
+        return {}
+    return find_lookalikes(keys, (text for ids in asset_ids() for text in values_of(ids, str)))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.catalogue.account import TableCount
 from pipelines.storage.columns import Column, join_text, list_items, struct_field, values_of
 from schemas.rights import Permission
 
@@ -32,12 +33,41 @@ class ReachedReferences:
         pairs: Of `ReferenceWatch.pairs`.
         releases: Of `ReferenceWatch.releases`.
         odd_asset_ids: Assets' ids that were written in another way, as they are compared.
+        joined: For each of `ReferenceWatch.joins`, of its keys.
     """
 
     contributors: Positions
     pairs: Positions
     releases: Positions
     odd_asset_ids: tuple[str, ...] = ()
+    joined: tuple[Positions, ...] = ()
+
+
+@dataclass(frozen=True)
+class JoinWatch:
+    """The keys of a file that is joined to a table.
+
+    Attributes:
+        name: The file.
+        table: The table.
+        key: The table's column with the key.
+        keys: The keys, each once.
+        is_no: Where the row may limit what is allowed.
+        count: How many rows were read; used are those with a key of their own.
+        known: The table's keys, if it is a small one: what they reach is settled by them.
+    """
+
+    name: str
+    table: str
+    key: str
+    keys: Column
+    is_no: npt.NDArray[np.bool_]
+    count: TableCount
+    known: Column | None = None
+
+    def reached_by(self, table: pa.Table) -> Positions:
+        """Returns which of the keys some rows of the table have."""
+        return _positions(table.column(self.key).combine_chunks(), self.keys)
 
 
 @dataclass(frozen=True)
@@ -52,6 +82,7 @@ class ReferenceWatch:
         pair_no: Where one of them is anything but a yes.
         releases: Releases that are revoked or deny machine learning.
         unlisted_agreements: Contributors that the deal's agreements name and who are not listed.
+        joins: Files that are joined to a table.
     """
 
     listed: Column
@@ -61,6 +92,7 @@ class ReferenceWatch:
     pair_no: npt.NDArray[np.bool_]
     releases: Column
     unlisted_agreements: tuple[str, ...] = ()
+    joins: tuple[JoinWatch, ...] = ()
 
     @property
     def pair_assets(self) -> Column:
@@ -80,8 +112,12 @@ class ReferenceWatch:
             odd_asset_ids: From `pipelines.catalogue.notes.CellNotes`.
         """
         contributors, pairs, releases = [], [], []
+        joined: list[list[Positions]] = [[] for _ in self.joins]
         for table in (assets, unread):
             if len(table):
+                for found, join in zip(joined, self.joins, strict=True):
+                    if join.known is None:
+                        found.append(join.reached_by(table))
                 contributors.append(self._contributors_in(table))
                 pairs.append(self._pairs_in(table))
                 releases.append(_positions(_items(table, "release_ids"), self.releases))
@@ -89,7 +125,11 @@ class ReferenceWatch:
             ids = unread.column("asset_id").combine_chunks()
             pairs.append(_rows_in(self.pair_assets, ids) if len(self.pairs) else _none())
         return ReachedReferences(
-            _union(contributors), _union(pairs), _union(releases), tuple(odd_asset_ids)
+            _union(contributors),
+            _union(pairs),
+            _union(releases),
+            tuple(odd_asset_ids),
+            tuple(map(_union, joined)),
         )
 
     def _contributors_in(self, table: pa.Table) -> Positions:
@@ -142,6 +182,7 @@ def watch_references(
     consents: pa.Table,
     releases: pa.Table,
     agreement_contributors: Iterable[str] = (),
+    joins: Sequence[JoinWatch] = (),
 ) -> ReferenceWatch:
     """Collects the references that must be looked for among the assets.
 
@@ -150,6 +191,7 @@ def watch_references(
         consents: The consents table.
         releases: The releases table.
         agreement_contributors: Contributors that the deal's agreements name.
+        joins: Files that are joined to a table.
     """
     listed = pc.unique(contributors.column("contributor_id").combine_chunks())
     is_no = pc.not_equal(consents.column("value"), pa.scalar(Permission.ALLOW.value))
@@ -175,6 +217,7 @@ def watch_references(
         pair_no,
         pc.unique(releases.column("release_id").filter(against).combine_chunks()),
         tuple(sorted(set(agreement_contributors) - known)),
+        tuple(joins),
     )
 
 
@@ -200,6 +243,8 @@ class UnreachedReferences:
         releases: Revoked or denying releases that no asset names.
         asset_ids: Assets' ids that stand in several rows once they are written alike.
         other: How many other references reach nothing, by kind.
+        joined: Keys of joined rows that may limit what is allowed, each with its join.
+        joined_rows: The rows of each joined file, by its name.
     """
 
     contributors: tuple[str, ...]
@@ -207,6 +252,8 @@ class UnreachedReferences:
     releases: tuple[str, ...]
     asset_ids: tuple[str, ...]
     other: dict[str, int] = field(default_factory=dict)
+    joined: tuple[tuple[str, JoinWatch], ...] = ()
+    joined_rows: dict[str, TableCount] = field(default_factory=dict)
 
 
 def find_unreached(
@@ -225,7 +272,10 @@ def find_unreached(
     pairs = np.zeros(len(watch.pairs), np.bool_)
     releases = np.zeros(len(watch.releases), np.bool_)
     odd_ids: set[str] = set()
+    joined = [_settled(join) for join in watch.joins]
     for batch in reached:
+        for found, positions in zip(joined, batch.joined, strict=True):
+            found[positions] = True
         contributors[batch.contributors] = True
         pairs[batch.pairs] = True
         releases[batch.releases] = True
@@ -235,6 +285,10 @@ def find_unreached(
         "consents_of_unknown_contributors": int((~contributors & ~watch.contributor_no).sum()),
         "consents_about_unknown_assets": int((~pairs & ~watch.pair_no).sum()),
         "agreements_with_unknown_contributors": len(watch.unlisted_agreements),
+        "joined_rows_without_rights": sum(
+            int((~found & ~join.is_no).sum())
+            for found, join in zip(joined, watch.joins, strict=True)
+        ),
     }
     return UnreachedReferences(
         _sorted(watch.contributors, ~contributors & watch.contributor_no),
@@ -242,7 +296,24 @@ def find_unreached(
         _sorted(watch.releases, ~releases),
         _repeated(odd_ids, asset_ids) if odd_ids else (),
         other,
+        tuple(
+            (key, join)
+            for found, join in zip(joined, watch.joins, strict=True)
+            for key in _sorted(join.keys, ~found & join.is_no)
+        ),
+        {
+            join.name: replace(join.count, rows=int(found.sum()), unmatched=int((~found).sum()))
+            for found, join in zip(joined, watch.joins, strict=True)
+        },
     )
+
+
+def _settled(join: JoinWatch) -> npt.NDArray[np.bool_]:
+    """Returns which keys are reached already."""
+    found = np.zeros(len(join.keys), np.bool_)
+    if join.known is not None:
+        found[_positions(join.known, join.keys)] = True
+    return found
 
 
 def _sorted(values: Column, chosen: npt.NDArray[np.bool_]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from pipelines.catalogue.codes import decode_values, refuse_unknown_items
 from pipelines.catalogue.convert import (
     BadValue,
     RawColumn,
@@ -60,7 +61,13 @@ class ConvertedRows:
     notes: CellNotes
 
 
-def convert_rows(raw: RawBatch, name: str, table_name: str, mapping: TableMapping) -> ConvertedRows:
+def convert_rows(
+    raw: RawBatch,
+    name: str,
+    table_name: str,
+    mapping: TableMapping,
+    schema: pa.Schema | None = None,
+) -> ConvertedRows:
     """Converts raw rows to a table's schema and separates those with a bad value.
 
     Args:
@@ -68,8 +75,9 @@ def convert_rows(raw: RawBatch, name: str, table_name: str, mapping: TableMappin
         name: The file's name, for locators.
         table_name: The table that they belong to.
         mapping: How its columns are mapped; `columns` has all columns that are read.
+        schema: Some of the table's columns, if only these are meant; the id or key is the first.
     """
-    schema = TABLES[table_name]
+    schema = TABLES[table_name] if schema is None else schema
     bad_values: dict[int, BadValue] = {}
     notes = CellNotes()
     columns = []
@@ -79,9 +87,9 @@ def convert_rows(raw: RawBatch, name: str, table_name: str, mapping: TableMappin
         for bad in bad_in_column:
             bad_values.setdefault(bad.row, bad)  # report the first bad column of a row
     table = pa.table(columns, schema=schema.remove_metadata())
-    if table_name == "consents":
-        origin = Origin(table_name, name, raw.positions)
-        given = _raw_values(raw, schema.field("given_at"), mapping, origin)
+    if table_name == "consents" and "given_at" in schema.names:
+        origin = Origin(table_name, name, raw.positions, mapping.where)
+        given = raw_values(raw, schema.field("given_at"), mapping, origin)
         precision = given_precision(given, table.column("given_at").combine_chunks())
         table = table.append_column(GIVEN_PRECISION, precision)
     failed_rows = [
@@ -111,7 +119,7 @@ def convert_rows(raw: RawBatch, name: str, table_name: str, mapping: TableMappin
     return ConvertedRows(table, tuple(failed_rows), unread, notes)
 
 
-def _raw_values(
+def raw_values(
     raw: RawBatch, field: pa.Field[pa.DataType], mapping: TableMapping, origin: Origin
 ) -> RawColumn | None:
     """Returns a column in our form, with the agency's values mapped; None if it is absent."""
@@ -123,7 +131,12 @@ def _raw_values(
     values = None if theirs is None else raw.columns.get(theirs)
     if values is None:
         return None
+    if name in mapping.joined:
+        return values  # was converted when its file was read
     values = apply_form(values, field, mapping.form, origin)
+    codes = dict(mapping.code_tables).get(name)
+    if codes is not None and not pa.types.is_list(field.type):
+        return decode_values(values, name, codes, origin)
     pairs = dict(mapping.values).get(name)
     return map_values(values, pairs) if pairs and not pa.types.is_list(field.type) else values
 
@@ -146,14 +159,17 @@ def _convert_field(
         if bad_values:
             raise InputError("The mapping's constant is empty", f"{name} = {constant!r}", "")
         return constant_column.take(pa.array([0] * rows, pa.int32())), []
-    origin = Origin(table_name, file_name, raw.positions)
-    values = _raw_values(raw, field, mapping, origin)
+    origin = Origin(table_name, file_name, raw.positions, mapping.where)
+    values = raw_values(raw, field, mapping, origin)
     if values is None:
         values = pa.nulls(rows)
-    pairs = dict(mapping.values).get(name)
+    codes = dict(mapping.code_tables).get(name)
+    pairs = codes.pairs if codes else dict(mapping.values).get(name)
     is_list = pa.types.is_list(field.type)
     column, bad_values = convert_column(values, field, notes, table_name)
     refuse_local_dates(bad_values, field, mapping.form, origin)
+    if codes and is_list:
+        refuse_unknown_items(column, name, codes, origin)
     if pairs and is_list and field.type != pa.list_(CONTRIBUTOR_SHARE):
         column = map_list_items(column, pairs)
     column, respelled = respell(column, name)

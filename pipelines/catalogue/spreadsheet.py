@@ -1,4 +1,4 @@
-"""Reads the only sheet of an XLSX workbook as batches of raw columns, with the number of every row.
+"""Reads a sheet of an XLSX workbook as batches of raw columns, with the number of every row.
 
 Formulas are not evaluated: the value that the spreadsheet stored for one counts, and a formula
 without it stops the run.
@@ -7,15 +7,18 @@ without it stops the run.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import BinaryIO
 
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.convert import RawColumn
@@ -68,17 +71,46 @@ class _Rows:
         return RawBatch(columns, positions, tuple(self.malformed), self.blank)
 
 
-def sheet_header(stream: BinaryIO, origin: str) -> list[str]:
+@dataclass(frozen=True)
+class SheetName:
+    """A sheet of a workbook, and whether it has any cell with a value."""
+
+    name: str
+    is_filled: bool
+
+
+def sheet_names(stream: BinaryIO, origin: str) -> list[SheetName]:
+    """Returns all sheets of a workbook, hidden ones too.
+
+    Raises:
+        InputError: If the workbook cannot be read.
+    """
+    with _reading(origin):
+        data = _unpackable(stream, origin)
+        workbook = load_workbook(data, read_only=True, data_only=True)
+        try:
+            found = [
+                SheetName(str(sheet.title), _is_filled(sheet)) for sheet in workbook.worksheets
+            ]
+            found += [SheetName(str(sheet.title), False) for sheet in workbook.chartsheets]
+            _check_sheets(workbook, data)
+            return found
+        finally:
+            workbook.close()
+
+
+def sheet_header(stream: BinaryIO, origin: str, sheet: str = "") -> list[str]:
     """Reads the column names from the first row that is not blank; empty if there is none.
 
     Raises:
-        InputError: If the workbook cannot be read or has several sheets.
+        InputError: If the workbook cannot be read, or has several sheets and none is named.
     """
-    return _names(next((row for row in _rows(stream, origin) if not _is_blank(row)), None))
+    rows = _rows(stream, origin, sheet)
+    return _names(next((row for row in rows if not _is_blank(row)), None))
 
 
 def sheet_batches(
-    stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int
+    stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int, sheet: str = ""
 ) -> Iterator[RawBatch]:
     """Reads the rows below the header.
 
@@ -87,12 +119,13 @@ def sheet_batches(
         origin: The file, for messages.
         wanted: The columns to return, by their names in the file.
         batch_rows: The maximum number of rows in a batch.
+        sheet: The sheet; "" for the only one.
 
     Raises:
         InputError: If the workbook is damaged, or a cell holds an error or a formula without a
             value.
     """
-    rows = _rows(stream, origin)
+    rows = _rows(stream, origin, sheet)
     names = _names(next((row for row in rows if not _is_blank(row)), None))
     width = len(names)
     wanted_columns = [(i, name) for i, name in enumerate(names) if name in wanted]
@@ -131,30 +164,51 @@ def _is_blank(row: _Row) -> bool:
     )
 
 
-def _rows(stream: BinaryIO, origin: str) -> Iterator[_Row]:
-    """Yields the rows of the only sheet that has any, with the values that are stored."""
+@contextmanager
+def _reading(origin: str) -> Iterator[None]:
+    """Turns the errors of a damaged workbook into one."""
     try:
-        data = io.BytesIO(b"".join(read_blocks(stream)))
-        with zipfile.ZipFile(data) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise InputError(
-                "A workbook is too large",
-                f"{origin}: {unpacked:,} bytes unpacked, at most {MAX_UNPACKED_BYTES:,}",
-                "Save the table as CSV or Parquet.",
-            )
-        yield from _stored_rows(data, origin)
+        yield
     except _DAMAGED as error:
         raise InputError(
             "A workbook cannot be read", f"{origin}: {error}", "Save the table as CSV or Parquet."
         ) from error
 
 
-def _stored_rows(data: io.BytesIO, origin: str) -> Iterator[_Row]:
+def _unpackable(stream: BinaryIO, origin: str) -> io.BytesIO:
+    data = io.BytesIO(b"".join(read_blocks(stream)))
+    with zipfile.ZipFile(data) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise InputError(
+            "A workbook is too large",
+            f"{origin}: {unpacked:,} bytes unpacked, at most {MAX_UNPACKED_BYTES:,}",
+            "Save the table as CSV or Parquet.",
+        )
+    return data
+
+
+def _check_sheets(workbook: Workbook, data: io.BytesIO) -> None:
+    """Refuses a workbook that lists sheets that openpyxl does not show."""
+    with zipfile.ZipFile(data) as archive:
+        names = [name for name in archive.namelist() if re.fullmatch(r"xl/workbook\d*\.xml", name)]
+        listed = re.findall(rb"<(?:\w+:)?sheet\s", b"".join(map(archive.read, names)))
+    if listed and len(listed) != len(workbook.worksheets) + len(workbook.chartsheets):
+        raise ValueError("it has sheets of another kind than cells and charts")
+
+
+def _rows(stream: BinaryIO, origin: str, sheet: str) -> Iterator[_Row]:
+    """Yields the rows of a sheet, or of the only one that has any, with the stored values."""
+    with _reading(origin):
+        yield from _stored_rows(_unpackable(stream, origin), origin, sheet)
+
+
+def _stored_rows(data: io.BytesIO, origin: str, sheet_name: str) -> Iterator[_Row]:
     stored = load_workbook(data, read_only=True, data_only=True)
     written = load_workbook(data, read_only=True, data_only=False)
     try:
-        name = _only_sheet(stored, origin)
+        _check_sheets(stored, data)
+        name = sheet_name or _only_sheet(stored, origin)
         for sheet in (stored[name], written[name]):
             sheet.reset_dimensions()  # a wrong one would cut rows off, or make them endless
         pairs = zip(stored[name].iter_rows(), written[name].iter_rows(), strict=True)
@@ -179,19 +233,23 @@ def _value(value: object) -> object:
     return value
 
 
+def _is_filled(sheet: ReadOnlyWorksheet) -> bool:
+    sheet.reset_dimensions()
+    return any(v is not None for row in sheet.iter_rows(values_only=True) for v in row)
+
+
 def _only_sheet(workbook: object, origin: str) -> str:
     sheets = getattr(workbook, "worksheets", [])
     filled = []
     for sheet in sheets:
-        sheet.reset_dimensions()
-        if any(v is not None for row in sheet.iter_rows(values_only=True) for v in row):
+        if _is_filled(sheet):
             filled.append(str(sheet.title))
     charts: Sequence[object] = getattr(workbook, "chartsheets", [])
     if len(filled) > 1:
         raise InputError(
             "A workbook has more than one sheet",
             f"{origin}: {', '.join(filled)}",
-            "Save each sheet as a file of its own.",
+            'State which one in mapping.toml: sheet = "…".',
         )
     if not filled and not sheets:
         raise InputError("A workbook has no sheet", f"{origin}: {len(charts)} charts", "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import schemas
-from pipelines.catalogue.mapping import close_matches
+from pipelines.catalogue.mapping_values import close_matches
 from schemas.errors import InputError
 
 _FOLDER = Path(schemas.__file__).parent / "expectations"
@@ -92,6 +92,16 @@ REFERENCE_RULES = (
         "set aside.",
         "asset_id is in several rows, written in different ways",
         "Give each asset an id of its own.",
+    ),
+    Rule(
+        "joined_rows_reach_tables",
+        "references",
+        "key",
+        STOP,
+        "Every row of a joined file that may limit what is allowed has the key of a row of its "
+        "table.",
+        "a row of {value}, that no row of the table has",
+        "Correct the key in the joined file, or take the row out.",
     ),
 )
 

@@ -12,15 +12,20 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
+from pipelines.catalogue.compressed import COMPRESSIONS, plain_name
 from pipelines.catalogue.listing import CatalogueFile, ending
-from pipelines.catalogue.mapping import CatalogueMapping, close_matches
+from pipelines.catalogue.mapping import CatalogueMapping, TableMapping
+from pipelines.catalogue.mapping_values import close_matches
+from pipelines.catalogue.plain_form import plain_form
+from pipelines.catalogue.workbooks import choose_sheet
 from schemas.catalogue import OPTIONAL_TABLES, TABLES
 from schemas.errors import InputError
 
 # Formats by file name ending.
 FORMAT_BY_ENDING = {"parquet": "parquet", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
-FORMAT_BY_ENDING |= {"tsv": "csv", "xlsx": "xlsx", "xlsm": "xlsx"}
-_STATED_FORMATS = FORMAT_BY_ENDING | {"txt": "csv", "tab": "csv", "json": "jsonl"}
+FORMAT_BY_ENDING |= {"tsv": "csv", "txt": "csv", "tab": "csv", "json": "json"}
+FORMAT_BY_ENDING |= {"xlsx": "xlsx", "xlsm": "xlsx"}
+_TEXT_FORMATS = frozenset({"csv", "jsonl", "json"})  # which may be compressed
 _ENDINGS = ", ".join(f".{name}" for name in FORMAT_BY_ENDING)
 # What browsers and file managers append to the name of a second copy.
 _COPY = re.compile(r" ?\(\d+\)$| - Copy( \(\d+\))?$| copy( \d+)?$", re.IGNORECASE)
@@ -37,8 +42,10 @@ class TableFiles:
 
 
 def format_of(file: CatalogueFile) -> str | None:
-    """Returns the format of a table's file by its ending: parquet, csv, jsonl or xlsx."""
-    return _STATED_FORMATS.get(ending(file.name))
+    """Returns the format of a table's file by its ending: parquet, csv, jsonl, json or xlsx."""
+    name = plain_name(file.name)
+    kind = FORMAT_BY_ENDING.get(ending(name))
+    return kind if name == file.name or kind in _TEXT_FORMATS else None
 
 
 def partition_columns(name: str) -> tuple[tuple[str, str], ...]:
@@ -70,6 +77,7 @@ def _placement(table: str, name: str) -> str | None:
         subfolders = inner.split("/")[:-1]
         known = all(_SUBFOLDER.fullmatch(subfolder) for subfolder in subfolders)
         return f"the folder {folder}/" if known and not _is_hidden(name) else None
+    name = plain_name(name)
     stem, dot, _ = name.rpartition(".")
     if not dot:
         return None
@@ -93,23 +101,25 @@ def find_tables(
         InputError: If a table is missing, exists twice, or has an unsupported format.
     """
     found: dict[str, TableFiles] = {}
-    stated = {table: _stated_files(table, files, mapping, origin) for table in TABLES}
-    taken: dict[str, str] = {}
+    stated = {
+        table: stated_files(table, mapping.for_table(table), files, origin) for table in TABLES
+    }
+    taken: dict[CatalogueFile, str] = {}
     for table, chosen in stated.items():
         for file in chosen:
-            if file.name in taken:
+            if file in taken:
                 raise InputError(
                     "The mapping names a file for two tables",
-                    f"{origin}: {file.name} for {taken[file.name]} and {table}",
+                    f"{origin}: {file.full_name} for {taken[file]} and {table}",
                     "Name it for one.",
                 )
-            taken[file.name] = table
-    free = [file for file in files if file.name not in taken]
+            taken[file] = table
+    free = [file for file in files if file not in taken]
     for table in TABLES:
         if stated[table]:
             found[table] = TableFiles(table, stated[table])
             continue
-        candidates = _conventional_files(table, free, origin)
+        candidates = _conventional_files(table, mapping.for_table(table), free, origin)
         if candidates:
             found[table] = TableFiles(table, tuple(candidates))
         elif table not in OPTIONAL_TABLES:
@@ -117,43 +127,60 @@ def find_tables(
     return found
 
 
-def _stated_files(
-    table: str, files: Sequence[CatalogueFile], mapping: CatalogueMapping, origin: str
+def stated_files(
+    table: str, mapping: TableMapping, files: Sequence[CatalogueFile], origin: str
 ) -> tuple[CatalogueFile, ...]:
-    """Returns the files that the mapping names for a table; each pattern must match one."""
-    chosen: dict[str, CatalogueFile] = {}
-    for pattern in mapping.for_table(table).files:
+    """Returns the files that the mapping names for a table; each pattern must match one.
+
+    Raises:
+        InputError: If one is not there or in a format that is not read.
+    """
+    chosen: dict[str, list[CatalogueFile]] = {}
+    for pattern in mapping.files:
         matching = [file for file in files if fnmatchcase(file.name, pattern)]
         if not matching:
             guesses = close_matches(pattern, [file.name for file in files])
             raise InputError(
                 f"The mapping names a file of the table {table} that is not there",
-                f"{origin}: mapping.{table}.files = {pattern!r}",
+                f"{origin}: {mapping.where}.files = {pattern!r}",
                 f"Is it {', '.join(guesses)}?" if guesses else "Correct the name.",
             )
         for file in matching:
             if format_of(file) is None:
                 raise _format_error(table, file, origin)
-            chosen[file.name] = file
-    return tuple(chosen[name] for name in sorted(chosen))
+            if file not in chosen.setdefault(file.name, []):
+                chosen[file.name].append(file)
+    return tuple(
+        choose_sheet(chosen[name], table, mapping.sheet, mapping.where) for name in sorted(chosen)
+    )
 
 
 def _conventional_files(
-    table: str, files: Sequence[CatalogueFile], origin: str
+    table: str, mapping: TableMapping, files: Sequence[CatalogueFile], origin: str
 ) -> list[CatalogueFile]:
-    """Returns the files that belong to a table by their names."""
+    """Returns the files that belong to a table by their names or those of their sheets."""
     placed = {
         file: placement for file in files if (placement := _placement(table, file.name)) is not None
     }
+    sheets: dict[str, list[CatalogueFile]] = {}
+    for file in placed:
+        sheets.setdefault(file.name, []).append(file)
+    for found in sheets.values():
+        if found[0].sheet or mapping.sheet:
+            chosen = choose_sheet(found, table, mapping.sheet, mapping.where)
+            for file in found:
+                if file != chosen:
+                    del placed[file]
+    placed |= {file: file.full_name for file in _named_sheets(table, files)}
     _refuse_unreadable(table, files, placed, origin)
     candidates = {
-        file: placement
-        for file, placement in placed.items()
-        if ending(file.name) in FORMAT_BY_ENDING
+        file: placement for file, placement in placed.items() if format_of(file) is not None
     }
-    formats = {FORMAT_BY_ENDING[ending(file.name)] for file in candidates}
-    if len(formats) > 1 or len(set(candidates.values())) > 1:
-        names = ", ".join(file.name for file in list(candidates)[:6])
+    formats = {format_of(file) for file in candidates}
+    stems = {plain_name(file.name).rpartition(".")[0] + file.sheet for file in candidates}
+    several = len(formats) > 1 or len(set(candidates.values())) > 1
+    if several or len(stems) < len(candidates):  # `consents-1.csv` and `consents-1.csv.gz`
+        names = ", ".join(file.full_name for file in list(candidates)[:6])
         raise InputError(
             f"The table {table} exists more than once",
             f"{origin}: {names}",
@@ -163,17 +190,32 @@ def _conventional_files(
     return sorted(candidates, key=lambda file: file.name)
 
 
+def _named_sheets(table: str, files: Sequence[CatalogueFile]) -> list[CatalogueFile]:
+    """Returns the sheets that have a table's name, of workbooks that are not the file of one."""
+    sheets: dict[str, list[CatalogueFile]] = {}
+    for file in files:
+        if file.sheet:
+            sheets.setdefault(file.name, []).append(file)
+    return [
+        sheet
+        for name, found in sheets.items()
+        for sheet in found
+        if plain_form(sheet.sheet) == table
+        and _placement(table, name) is None
+        and (len(found) > 1 or not any(_placement(other, name) for other in TABLES))
+    ]
+
+
 def _refuse_unreadable(
     table: str, files: Sequence[CatalogueFile], placed: dict[CatalogueFile, str], origin: str
 ) -> None:
     """Refuses a table in an unsupported format, so that it is not taken for absent."""
+    names = {file.name for file in placed}  # of a workbook, not every sheet is placed
     for file in files:
         piece = file in placed and "/" not in file.name
         in_folder = file in placed and "/" in file.name and file.size_bytes > 0
         named = "/" not in file.name and file.name.lower().split(".")[0] == table
-        if (in_folder or named or piece) and (
-            ending(file.name) not in FORMAT_BY_ENDING or file not in placed
-        ):
+        if (in_folder or named or piece) and (format_of(file) is None or file.name not in names):
             raise _format_error(table, file, origin)
 
 
@@ -181,7 +223,8 @@ def _format_error(table: str, file: CatalogueFile, origin: str) -> InputError:
     return InputError(
         f"The table {table} has an unsupported format or name",
         f"{origin}: {file.name}",
-        f"Save it as {table} with one of the endings {_ENDINGS}.",
+        f"Save it as {table} with one of the endings {_ENDINGS}; the text ones may be compressed: "
+        f"{', '.join(f'.{name}' for name in COMPRESSIONS)}.",
     )
 
 

@@ -78,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
     }
     failed = unreadable + summary.diverted
     rows = {"assets": TableCount(summary.rows - summary.diverted, failed, blank), **checks.rows}
+    rows |= judgement.joined_rows
     reading = Reading(catalogue.files, catalogue.columns, rows)
     as_of_us = round(parse_as_of(options.as_of).timestamp() * 1_000_000)
     defaults = strict_defaults(deal, screen_catalogue(catalogue, deal, as_of_us))

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.catalogue.mapping import close_matches, load_mapping
+from pipelines.catalogue.mapping import load_mapping
+from pipelines.catalogue.mapping_values import close_matches
 from pipelines.catalogue.read import Catalogue, FailedRow, open_catalogue, read_batches
 from pipelines.explain.file import FileTrace, file_trace
 from pipelines.explain.trace import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from pipelines.catalogue.mapping import close_matches
+from pipelines.catalogue.mapping_values import close_matches
 from pipelines.rights.arrow import column
 from pipelines.rights.formatting import one_line
 from pipelines.storage.columns import values_of

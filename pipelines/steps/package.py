@@ -166,7 +166,7 @@ def _reading(job: Job, counts: RunCounts) -> Reading:
     """Returns what was read of the catalogue and what was used of it."""
     read = counts.steps["read"]
     assets = TableCount(read.passed, read.failed_assets, counts.blank_rows)
-    rows = {"assets": assets, **dict(job.rows_read)}
+    rows = {"assets": assets, **dict(job.rows_read), **counts.joined_rows}
     return Reading(job.catalogue.files, job.catalogue.columns, rows)
 
 

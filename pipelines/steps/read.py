@@ -6,6 +6,7 @@ import io
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,7 @@ def judge_catalogue(
         "batches": len(receipts),
         "reported": judgement.reported,
         "blank_rows": sum(receipt.blank_rows for receipt in receipts),
+        "joined_rows": {name: asdict(count) for name, count in judgement.joined_rows.items()},
     }
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.catalogue.account import TableCount
 from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
@@ -30,6 +31,7 @@ class RunCounts:
         blank_rows: Rows of `assets` without any value, which were skipped.
         copies: How copies of refused assets were looked for.
         reported: Rules on references that failed and that the deal diverts, with the first ids.
+        joined_rows: The rows of each joined file, by its name.
     """
 
     stop: tuple[str, str, str] | None
@@ -41,6 +43,7 @@ class RunCounts:
     blank_rows: int = 0
     copies: dict[str, object] = field(default_factory=dict)
     reported: tuple[dict[str, object], ...] = ()
+    joined_rows: dict[str, TableCount] = field(default_factory=dict)
 
     @property
     def ran(self) -> dict[str, StepCounts]:
@@ -74,6 +77,9 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         blank_rows=verdict.get("blank_rows", 0),
         copies=plan["copies"],
         reported=tuple(verdict.get("reported", ())),
+        joined_rows={
+            name: TableCount(**count) for name, count in verdict.get("joined_rows", {}).items()
+        },
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.catalogue.checks import CatalogueChecks, prepare_checks
+from pipelines.catalogue.joins import watch_joins
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.read import open_catalogue, read_batches, read_table
@@ -148,7 +149,9 @@ def _decide(folder: Path, terms: Deal, gate: bool) -> Decided:
         for one, name in ((contributors, "contributor_id"), (releases, "release_id")):
             if len(set(one[name].to_pylist())) < len(one):
                 return Decided(f"{name}_unique")
-        watch = watch_references(contributors, consents, releases)
+        small = {"contributors": contributors, "consents": consents, "releases": releases}
+        joins = watch_joins(catalogue, small, notes)
+        watch = watch_references(contributors, consents, releases, joins=joins)
         divert = frozenset(terms.gate.divert)
         checks = CatalogueChecks(catalogue, load_suite(), divert, contributors, watch)
     index = build_rights_index(contributors, consents, releases, terms, AS_OF_US)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from openpyxl import Workbook
 
 from pipelines.catalogue.read import open_catalogue, read_batches, read_table
 from schemas.catalogue import EXACT, GIVEN_PRECISION, NO_ZONE, TABLES
 from tests.catalogue.catalogue_cases import Row
+from tests.catalogue.forms import (
+    DIALECTS,
+    FLAVOURS,
+    FORMS,
+    PACKABLE,
+    WITHOUT_ZONES,
+    write_csv,
+    write_json,
+    write_parquet,
+    write_workbooks,
+)
 
 _ASSET: Row = {
     "media_type": "image",
@@ -100,174 +105,46 @@ def assert_same(folder: Path, precision: int = EXACT) -> None:
         assert in_order(read_table, name) == in_order(table, name), name
 
 
-def cell(value: object, comma: bool, local: bool) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, date):
-        return value.strftime("%d/%m/%Y") if local else value.isoformat()
-    if isinstance(value, list):
-        items = [
-            f"{v['contributor_id']}:{v['share_bp']}" if isinstance(v, dict) else v for v in value
-        ]
-        return ("," if comma else ";").join(items)
-    return str(value)
-
-
-def names_of(rows: list[Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def csv_data(
-    rows: list[Row],
-    names: list[str],
-    encoding: str = "utf-8",
-    separator: str = ",",
-    quote: str = '"',
-    newline: str = "\r\n",
-    quote_all: bool = False,
-    sep_line: bool = False,
-    blank: bool = False,
-    comma: bool = False,
-    local: bool = False,
-    upper: bool = False,
-) -> bytes:
-    text = io.StringIO(newline="")
-    if sep_line:
-        text.write(f"sep={separator}{newline}")
-    writer = csv.writer(
-        text,
-        delimiter=separator,
-        quotechar=quote,
-        lineterminator=newline,
-        quoting=csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL,
-    )
-    writer.writerow([name.upper().replace("_", " ") if upper else name for name in names])
-    for row in rows:
-        writer.writerow([cell(row.get(name), comma, local) for name in names])
-        if blank:
-            writer.writerow([""] * len(names))
-    return text.getvalue().encode(encoding)
-
-
-DATES = {name: [f.name for f in TABLES[name] if pa.types.is_date(f.type)] for name in TABLES}
-LISTS = {name: [f.name for f in TABLES[name] if pa.types.is_list(f.type)] for name in TABLES}
-
-
-def stated(key: str, value: str, columns: dict[str, list[str]]) -> str:
-    return "".join(
-        f"[mapping.{table}.{key}]\n" + "".join(f'{name} = "{value}"\n' for name in names)
-        for table, names in columns.items()
-        if names
-    )
-
-
-def csv_stated(text: str) -> str:
-    return "".join(f"[mapping.{table}.csv]\n{text}\n" for table in TABLES)
-
-
-DIALECTS: dict[str, tuple[dict[str, object], str]] = {
-    "plain": ({}, ""),
-    "mark": ({"encoding": "utf-8-sig", "newline": "\n"}, ""),
-    "utf-16 with tabs": ({"encoding": "utf-16", "separator": "\t"}, ""),
-    "utf-16 without mark": ({"encoding": "utf-16-le"}, ""),
-    "cp1252": ({"encoding": "cp1252"}, csv_stated('encoding = "cp1252"')),
-    "mac": ({"encoding": "mac-roman", "newline": "\r"}, csv_stated('encoding = "mac-roman"')),
-    "semicolons": ({"separator": ";"}, ""),
-    "sep line": ({"separator": "|", "sep_line": True}, ""),
-    "single quotes": ({"quote": "'", "quote_all": True}, ""),
-    "carriage returns": ({"newline": "\r", "blank": True}, ""),
-    "commas in lists": ({"comma": True}, stated("lists", ",", LISTS)),
-    "local dates": ({"local": True}, stated("dates", "dmy", DATES)),
-    "upper case": ({"upper": True, "quote_all": True}, ""),
-}
-
-
-def write_csv(folder: Path, options: dict[str, object], mapping: str, files: int = 1) -> None:
-    for table, rows in FACTS.items():
-        names = names_of(rows)
-        for number in range(files):
-            part = rows[number::files]
-            if part or not number:
-                path = folder / table / f"{number:02}.csv" if files > 1 else folder / f"{table}.csv"
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(csv_data(part, names, **options))  # type: ignore[arg-type]
-    if mapping:
-        (folder / "mapping.toml").write_text(mapping, encoding="utf-8")
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("files", [1, 40])
 @pytest.mark.parametrize("name", sorted(DIALECTS))
 def test_csv_dialects(name: str, files: int, tmp_path: Path) -> None:
     options, mapping = DIALECTS[name]
-    write_csv(tmp_path, options, mapping, files)
+    write_csv(tmp_path, FACTS, options, mapping, files)
     assert_same(tmp_path)
-
-
-def _cast(table: pa.Table, change: Callable[[pa.DataType], pa.DataType]) -> pa.Table:
-    return table.cast(pa.schema([(f.name, change(f.type)) for f in table.schema]))
-
-
-def _swap(old: Callable[[pa.DataType], bool], new: pa.DataType) -> Callable[[pa.Table], pa.Table]:
-    return lambda table: _cast(table, lambda kind: new if old(kind) else kind)
-
-
-FLAVOURS: dict[str, Callable[[pa.Table], pa.Table]] = {
-    "schema": lambda table: table,
-    "large strings": _swap(pa.types.is_string, pa.large_string()),
-    "dictionaries": _swap(pa.types.is_string, pa.dictionary(pa.int32(), pa.string())),
-    "binary": _swap(pa.types.is_string, pa.binary()),
-    "floats": _swap(pa.types.is_integer, pa.float64()),
-    "days as instants": _swap(pa.types.is_date, pa.timestamp("ms")),
-    "nanoseconds": _swap(pa.types.is_timestamp, pa.timestamp("ns", tz="Europe/Oslo")),
-}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("files", [1, 40])
 @pytest.mark.parametrize("name", sorted(FLAVOURS))
 def test_parquet_flavours(name: str, files: int, tmp_path: Path) -> None:
-    for table, facts in expected().items():
-        (tmp_path / table).mkdir()
-        for number in range(files):
-            part = facts.take(pa.array(range(number, len(facts), files), pa.int64()))
-            path = tmp_path / table / f"{number:02}.parquet"
-            pq.write_table(FLAVOURS[name](part), path, row_group_size=7)
+    write_parquet(tmp_path, FACTS, name, files)
     assert_same(tmp_path)
 
 
 @pytest.mark.parametrize("files", [1, 40])
 def test_json_lines(files: int, tmp_path: Path) -> None:
-    for table, rows in FACTS.items():
-        (tmp_path / table).mkdir()
-        for number in range(files):
-            lines = [
-                json.dumps(row, default=lambda v: v.isoformat()) for row in rows[number::files]
-            ]
-            (tmp_path / table / f"{number:02}.jsonl").write_text("\n".join(lines))
+    write_json(tmp_path, FACTS, False, "jsonl", files)
     assert_same(tmp_path)
-
-
-def sheet_value(value: object) -> object:
-    """What a workbook can hold: no zone and no list."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None)
-    return cell(value, comma=False, local=False) if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("files", [1, 4])
 def test_workbooks(files: int, tmp_path: Path) -> None:
-    for table, rows in FACTS.items():
-        names = names_of(rows)
-        (tmp_path / table).mkdir()
-        for number in range(files):
-            book = Workbook()
-            book.worksheets[0].append(names)
-            for row in rows[number::files]:
-                book.worksheets[0].append([sheet_value(row.get(name)) for name in names])
-            book.save(tmp_path / table / f"{number:02}.xlsx")
+    write_workbooks(tmp_path, FACTS, files)
     assert_same(tmp_path, NO_ZONE)  # a workbook cannot state one
+
+
+OTHER_FORMS = [name for name in FORMS if not name.startswith(("CSV", "Parquet"))]
+
+
+@pytest.mark.parametrize("name", OTHER_FORMS)
+def test_other_forms(name: str, tmp_path: Path) -> None:
+    FORMS[name](tmp_path, FACTS)
+    assert_same(tmp_path, NO_ZONE if name in WITHOUT_ZONES else EXACT)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [f"{name}, compressed" for name in PACKABLE])
+def test_compressed_forms(name: str, tmp_path: Path) -> None:
+    FORMS[name](tmp_path, FACTS)
+    assert_same(tmp_path)

@@ -44,6 +44,8 @@ READ = [
     "consents 2026.csv",
     "consents-2.csv",
     "consents - Copy.csv",
+    "consents.txt",
+    "consents/part.txt",
 ]
 
 
@@ -53,7 +55,8 @@ def test_a_denial_is_read_wherever_it_certainly_belongs(name: str, tmp_path: Pat
 
 
 NAMED = [
-    *("consents-2.csv.gz", "consents-2.txt", "consents-2.json", "consents-2.xls", "consents-2.zip"),
+    *("consents-2.csv.gz", "consents-2.json", "consents-2.xls", "consents-2.zip"),
+    *("consents-1.txt", "consents-1.csv.zst", "consents.txt", "consents-2.parquet.gz"),
     *("Consents-2.csv", "CONSENTS-2.CSV", "consents (1).csv", "consents-1 (1).csv"),
     *("consents_2026.csv", "consents/part.csv", "consents/old/part.csv", "consents.csv/part.csv"),
     *("Consents/part.csv", "consents-old/part.csv", "more/consents.csv", "consents.json"),

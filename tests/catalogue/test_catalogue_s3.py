@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -53,6 +54,20 @@ def test_s3_catalogue_reads_like_a_folder(client: Any, kind: str, prefix: str) -
     assert ids == [f"a-{i}" for i in range(500)]
     assert read_table(catalogue, "contributors").num_rows == 1
     assert len(catalogue.digest) == 64
+
+
+def test_a_compressed_and_joined_catalogue_behind_s3(client: Any) -> None:
+    _put(client, "", "csv", 3)
+    for name, data in {
+        "contributors-1.csv.gz": gzip.compress(CONTRIBUTORS),
+        "rights.json.gz": gzip.compress(b'[{"asset_id": "a-1", "sensitive": true}]'),
+        "mapping.toml": b'[[mapping.assets.joins]]\nfile = "rights.json.gz"\n',
+    }.items():
+        client.put_object(Bucket="library", Key=name, Body=data)
+    client.delete_object(Bucket="library", Key="contributors.csv")
+    catalogue = open_catalogue("s3://library/")
+    assert read_table(catalogue, "assets")["sensitive"].to_pylist() == [None, True, None]
+    assert read_table(catalogue, "contributors").num_rows == 1
 
 
 def test_s3_digest_equals_that_of_the_folder(client: Any, tmp_path: Any) -> None:

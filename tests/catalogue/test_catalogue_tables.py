@@ -157,8 +157,11 @@ LAYOUTS = [
     (["assets.csv", "assets.xlsx"], "more than once"),
     (["assets.csv", "consents.xls"], "unsupported format"),
     (["assets.csv", "Consents.csv"], "unsupported format"),
-    (["assets.csv", "consents.csv.gz"], "unsupported format"),
-    (["assets.csv", "consents/a.txt"], "unsupported format"),
+    (["assets.csv", "consents.csv.gz"], "compressed file is damaged"),  # it is not compressed
+    (["assets.csv", "consents.parquet.gz"], "unsupported format"),
+    (["assets.csv", "consents.csv.zip"], "unsupported format"),
+    (["assets.csv", "consents/a.txt"], "consents lacks the column contributor_id"),
+    (["assets.csv", "assets.txt"], "more than once"),
     (["asset.csv"], "no table assets"),
 ]
 
