@@ -133,7 +133,7 @@ _ASSETS = (
         "not sensitive, which nobody said",
         lambda deal: deal.rights.sensitive == "refuse",
     ),
-    LenientColumn("assets", "release_ids", "named by no release, so that no release denies them"),
+    LenientColumn("assets", "release_ids", "naming no release, so that none denies them"),
     LenientColumn(
         "assets",
         "digital_source_type",
