@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.catalogue.inventory import FileCounts
+from pipelines.catalogue.unstated import Unstated, find_unstated
+from schemas.deal import Deal
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class TableCount:
         blank_rows: Rows without any value, which were skipped.
         repeated: Rows of a joined file that say what an earlier one with the same key does.
         unmatched: Rows of a joined file with a key that no row of its table has.
+        empty: How many of the rows say nothing in a column, from `count_unstated`.
+        named: How many ids or people the rows name, by what they are.
     """
 
     rows: int = 0
@@ -25,6 +29,8 @@ class TableCount:
     blank_rows: int = 0
     repeated: int = 0
     unmatched: int = 0
+    empty: tuple[tuple[str, int], ...] = ()
+    named: tuple[tuple[str, int], ...] = ()
 
     def to_json(self) -> dict[str, int]:
         """Returns the counts as JSON."""
@@ -35,7 +41,7 @@ class TableCount:
         }
         of_joins = {"repeated": self.repeated, "unmatched": self.unmatched}
         counts |= {name: count for name, count in of_joins.items() if count}
-        return {"read": sum(counts.values()), **counts}
+        return {"read": sum(counts.values()), **counts, **dict(self.named)}
 
 
 @dataclass(frozen=True)
@@ -59,11 +65,13 @@ class Reading:
         files: Every file.
         columns: The columns, by table.
         rows: The rows, by table.
+        unstated: Columns that are absent or partly empty, by which the deal lets assets pass.
     """
 
     files: FileCounts
     columns: tuple[tuple[str, ColumnCounts], ...]
     rows: Mapping[str, TableCount]
+    unstated: tuple[Unstated, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Returns the counts as JSON, with the columns whose names are not the ones stated."""
@@ -78,6 +86,7 @@ class Reading:
                 for table, columns in self.columns
             },
             "rows": {table: count.to_json() for table, count in self.rows.items()},
+            "unstated": [item.to_json() for item in self.unstated],
         }
 
     def lines(self) -> list[tuple[str, str]]:
@@ -106,6 +115,30 @@ class Reading:
                 text += f"; {len(read):,} of {len(read) + len(unread):,} columns"
             lines.append((table, text))
         return lines
+
+    def unstated_lines(self) -> list[str]:
+        """Returns a line for each absent column, and one for all that are partly empty."""
+        lines = [item.line() for item in self.unstated if item.is_absent]
+        partly = [
+            f"{item.column} {item.empty:,} of {item.of:,}"
+            for item in self.unstated
+            if not item.is_absent
+        ]
+        if partly:
+            lines.append(f"rows that say nothing in a column: {', '.join(partly)}")
+        return lines
+
+
+def account_for(
+    files: FileCounts,
+    columns: tuple[tuple[str, ColumnCounts], ...],
+    rows: Mapping[str, TableCount],
+    deal: Deal,
+) -> Reading:
+    """Returns what was read of a catalogue for a deal."""
+    present = {table: frozenset(ours for _, ours in found.read) for table, found in columns}
+    empty = {table: (count.rows, dict(count.empty)) for table, count in rows.items()}
+    return Reading(files, columns, rows, find_unstated(deal, present, empty))
 
 
 def count_columns(

@@ -11,7 +11,7 @@ import functools
 import heapq
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import great_expectations as gx
@@ -24,6 +24,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.derive import build_frame
+from pipelines.catalogue.named_people import count_people
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.outcome import (
     MAX_EXAMPLES,
@@ -229,4 +230,7 @@ def read_small_tables(
     for name in _SMALL_TABLES:
         tables[name] = read_table(catalogue, name, notes, counts)
         check_table(tables[name], name)
+    if counts is not None:
+        people = count_people(tables["contributors"], tables["releases"])
+        counts["releases"] = replace(counts["releases"], named=tuple(people.items()))
     return tables["contributors"], tables["consents"], tables["releases"]

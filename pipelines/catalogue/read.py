@@ -7,6 +7,7 @@ withdrawal of consent could deliver an asset that must not be delivered.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ from pipelines.catalogue.opening import open_tables
 from pipelines.catalogue.part_rows import raw_batches
 from pipelines.catalogue.parts import Catalogue, TablePart
 from pipelines.catalogue.rows import FailedRow, convert_rows
+from pipelines.catalogue.unstated import count_unstated
 from pipelines.catalogue.workbooks import split_workbooks
 from pipelines.storage.columns import values_of
 from schemas.catalogue import TABLES
@@ -173,6 +175,7 @@ def read_table(
     """
     tables = []
     rows = blank_rows = 0
+    empty: Counter[str] = Counter()
     for part in catalogue.parts(name):
         for batch in read_batches(part, catalogue.mapping):
             if batch.failed_rows:
@@ -183,7 +186,9 @@ def read_table(
                 notes.add(batch.notes)
             tables.append(batch.table)
             rows += batch.table.num_rows
+            if counts is not None:
+                empty.update(count_unstated(name, batch.table))
             blank_rows += batch.blank_rows
     if counts is not None:
-        counts[name] = TableCount(rows, 0, blank_rows)
+        counts[name] = TableCount(rows, 0, blank_rows, empty=tuple(empty.items()))
     return pa.concat_tables(tables) if tables else TABLES[name].empty_table()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
-from pipelines.catalogue.account import Reading, TableCount
+from pipelines.catalogue.account import TableCount, account_for
 from pipelines.catalogue.checks import no_assets_error, prepare_checks
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.read import open_catalogue, read_batches
 from pipelines.catalogue.references import ReachedReferences
 from pipelines.catalogue.suite import check_divert, load_suite
+from pipelines.catalogue.unstated import count_unstated
 from pipelines.commands.common import (
     add_as_of_option,
     add_deal_options,
@@ -21,8 +23,12 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.report.defaults import screen_catalogue, show_defaults, strict_defaults
+from pipelines.report.summary import show_unstated
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.prepare import resolve_models
+from pipelines.run.receipts import Hashes
+from pipelines.steps.read import hash_ids, repeated_hashes
+from pipelines.storage.columns import values_of
 from schemas.deal import load_deal
 
 EXAMPLES = """\
@@ -51,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
     unreadable, blank, notes = 0, 0, checks.notes
     summaries: list[GateSummary] = []
     reached: list[ReachedReferences] = []
+    empty: Counter[str] = Counter()
+    hashes: list[Hashes] = []
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
             unreadable += len(batch.failed_rows)
@@ -59,6 +67,9 @@ def run(options: argparse.Namespace) -> int:
             checked, found = checks.check_batch(batch)
             summaries.append(checked.summary)
             reached.append(found)
+            empty.update(count_unstated("assets", checked.table))
+            lost = (row.asset_id for row in (*batch.failed_rows, *checked.failed_rows))
+            hashes += [hash_ids(values_of(checked.table["asset_id"], str)), hash_ids(lost)]
     judgement = checks.judge(summaries, reached)
     if judgement.error is not None:
         raise judgement.error
@@ -77,9 +88,16 @@ def run(options: argparse.Namespace) -> int:
         },
     }
     failed = unreadable + summary.diverted
-    rows = {"assets": TableCount(summary.rows - summary.diverted, failed, blank), **checks.rows}
-    rows |= judgement.joined_rows
-    reading = Reading(catalogue.files, catalogue.columns, rows)
+    named = (("repeated_ids", len(repeated_hashes(hashes))),)
+    assets = TableCount(
+        summary.rows - summary.diverted,
+        failed,
+        blank,
+        empty=tuple(empty.items()),
+        named=named,
+    )
+    rows = {"assets": assets, **checks.rows, **judgement.joined_rows}
+    reading = account_for(catalogue.files, catalogue.columns, rows, deal)
     as_of_us = round(parse_as_of(options.as_of).timestamp() * 1_000_000)
     defaults = strict_defaults(deal, screen_catalogue(catalogue, deal, as_of_us))
     if options.json:
@@ -96,6 +114,7 @@ def run(options: argparse.Namespace) -> int:
     for ours, theirs in catalogue.matched_columns:
         text = f"{ours} is read from {theirs!r}"
         results.print(f"  {'column':<16} {text}", markup=False, highlight=False, soft_wrap=True)
+    show_unstated(results, reading)
     show_defaults(results, defaults)
     return 0
 

@@ -21,7 +21,7 @@ from pipelines.commands.common import (
 )
 from pipelines.report.defaults import show_defaults, strict_defaults
 from pipelines.report.progress import show_progress
-from pipelines.report.summary import packaged_json, show_packaged
+from pipelines.report.summary import packaged_json, show_packaged, show_unstated
 from pipelines.report.undelivered import show_undelivered, undelivered_json
 from pipelines.run.job import Job
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
@@ -104,6 +104,7 @@ def run(options: argparse.Namespace) -> int:
         print_json({**packaged_json(prepared.job, packaged), "strict_defaults": listed})
     else:
         show_packaged(results, prepared.job, packaged)
+        show_unstated(results, packaged.reading)
         show_defaults(results, defaults)
     return 0
 

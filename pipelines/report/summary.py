@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.catalogue.account import Reading
 from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
@@ -65,6 +66,12 @@ def show_packaged(console: Console, job: Job, packaged: PackageResult) -> None:
         console.print(f"  {name:<13} {text}", markup=False, highlight=False, soft_wrap=True)
     console.print()
     _show_delivery(console, job, packaged)
+
+
+def show_unstated(console: Console, reading: Reading) -> None:
+    """Prints which columns say nothing, so that a no in them would have been lost."""
+    for line in reading.unstated_lines():
+        console.print(f"Not stated: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_counts(console: Console, steps: dict[str, StepCounts]) -> None:

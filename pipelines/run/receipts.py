@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ class BatchReceipt:
         gate: Results of the catalogue checks.
         reached: What its assets reach of the references that are watched.
         blank_rows: Rows without any value, which were skipped and are not in `counts`.
+        empty: How many of the rows that passed say nothing in a column.
     """
 
     name: str
@@ -35,6 +37,7 @@ class BatchReceipt:
     gate: GateSummary
     reached: ReachedReferences
     blank_rows: int
+    empty: Counter[str]
 
 
 @dataclass(frozen=True)

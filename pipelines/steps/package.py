@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
-from pipelines.catalogue.account import Reading, TableCount
+from pipelines.catalogue.account import Reading, TableCount, account_for
 from pipelines.ledger.signed_note import Signer
 from pipelines.run.counts import StepCounts
 from pipelines.run.failures import clear_outdated, recorded_failure
@@ -165,9 +165,15 @@ def _publish(
 def _reading(job: Job, counts: RunCounts) -> Reading:
     """Returns what was read of the catalogue and what was used of it."""
     read = counts.steps["read"]
-    assets = TableCount(read.passed, read.failed_assets, counts.blank_rows)
+    assets = TableCount(
+        read.passed,
+        read.failed_assets,
+        counts.blank_rows,
+        empty=tuple(counts.empty.items()),
+        named=(("repeated_ids", counts.repeated_ids),),
+    )
     rows = {"assets": assets, **dict(job.rows_read), **counts.joined_rows}
-    return Reading(job.catalogue.files, job.catalogue.columns, rows)
+    return account_for(job.catalogue.files, job.catalogue.columns, rows, job.deal)
 
 
 def run_until_settled(store: Store, job: Job) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pipelines.catalogue.data_docs import write_data_docs
 from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.read import TablePart, read_batches
 from pipelines.catalogue.suite import RuleSuite
+from pipelines.catalogue.unstated import count_unstated
 from pipelines.rights.arrow import column
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import Decision, failed_asset, write_decisions
@@ -70,7 +72,8 @@ def ingest_part(
             counts.add_decision(decision)
         _write_batch(store, job.work, name, checked.table, failed)
         report_progress(job.progress_path, "read", counts.entered)
-        yield BatchReceipt(name, counts, checked.summary, reached, batch.blank_rows)
+        empty = count_unstated("assets", checked.table)
+        yield BatchReceipt(name, counts, checked.summary, reached, batch.blank_rows, empty)
 
 
 def _write_batch(
@@ -113,7 +116,12 @@ def judge_catalogue(
         "batches": len(receipts),
         "reported": judgement.reported,
         "blank_rows": sum(receipt.blank_rows for receipt in receipts),
-        "joined_rows": {name: asdict(count) for name, count in judgement.joined_rows.items()},
+        "joined_rows": {
+            name: {key: value for key, value in asdict(count).items() if value}
+            for name, count in judgement.joined_rows.items()
+        },
+        "repeated_ids": len(repeated),
+        "empty": dict(sum((receipt.empty for receipt in receipts), Counter[str]())),
     }
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now
@@ -123,7 +131,13 @@ def judge_catalogue(
 
 def _repeated_hashes(store: Store, work: str, names: list[str]) -> Hashes:
     """Returns the hashes that occur more than once; takes 8 bytes per asset and one sort."""
-    parts = [np.load(io.BytesIO(store.read_bytes(f"{work}/ids/{name}.npy"))) for name in names]
+    return repeated_hashes(
+        [np.load(io.BytesIO(store.read_bytes(f"{work}/ids/{name}.npy"))) for name in names]
+    )
+
+
+def repeated_hashes(parts: Sequence[Hashes]) -> Hashes:
+    """Returns the hashes that occur more than once in all parts together, sorted."""
     ordered = np.sort(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 

@@ -29,6 +29,8 @@ class RunCounts:
         too_many_failed: Whether they exceed the deal's limit.
         shards: Number of planned shards.
         blank_rows: Rows of `assets` without any value, which were skipped.
+        empty: How many assets that were read say nothing in a column.
+        repeated_ids: How many ids several assets have.
         copies: How copies of refused assets were looked for.
         reported: Rules on references that failed and that the deal diverts, with the first ids.
         joined_rows: The rows of each joined file, by its name.
@@ -41,6 +43,8 @@ class RunCounts:
     too_many_failed: bool
     shards: int
     blank_rows: int = 0
+    empty: dict[str, int] = field(default_factory=dict)
+    repeated_ids: int = 0
     copies: dict[str, object] = field(default_factory=dict)
     reported: tuple[dict[str, object], ...] = ()
     joined_rows: dict[str, TableCount] = field(default_factory=dict)
@@ -75,6 +79,8 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         too_many_failed=plan["stopped"],
         shards=plan["shards"],
         blank_rows=verdict.get("blank_rows", 0),
+        empty=verdict.get("empty", {}),
+        repeated_ids=verdict.get("repeated_ids", 0),
         copies=plan["copies"],
         reported=tuple(verdict.get("reported", ())),
         joined_rows={

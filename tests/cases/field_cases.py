@@ -6,6 +6,7 @@ python -m tests.cases.field_cases     # the table of docs/field-cases.md, of the
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 import tarfile
@@ -98,18 +99,22 @@ class CaseRun:
         packaged: What `package` said.
         outcomes: For each asset, `delivered` or its reasons; empty if there are no decisions.
         sizes: Width and height of every sample in the delivery.
+        kept: What `package` kept of its reading, as JSON; None if it kept nothing.
     """
 
     checked: CommandResult
     packaged: CommandResult
     outcomes: dict[str, str]
     sizes: frozenset[tuple[int, int]]
+    kept: dict[str, object] | None = None
 
     def faults(self, wanted: Wanted) -> list[str]:
         """Returns what is not as it must be."""
         found = []
         if (self.checked.code == 2) != (self.packaged.code == 2):
             found.append(f"check ends with {self.checked.code}, package with {self.packaged.code}")
+        if self.kept is not None and self.kept != self.checked.json["reading"]:
+            found.append(f"check read {self.checked.json['reading']}, package {self.kept}")
         for asset in wanted.lost:
             if self.outcomes.get(asset) == DELIVERED:
                 found.append(f"{asset} is delivered")
@@ -144,12 +149,12 @@ def run_case(name: str, scratch: Path) -> CaseRun:
     """Runs `check` and `package` on a case."""
     folder = _folder(name, scratch)
     words = ("--catalogue", str(folder / "catalogue"), "--deal", str(folder / "deal.toml"))
-    checked = _run("check", *words)
+    checked = _run("check", *words, "--as-of", AS_OF, "--json")
     out = scratch / "out"
     packaged = _run(
         *("package", *words, "--out", str(out), "--as-of", AS_OF, "--workers", "1", "--quiet")
     )
-    return CaseRun(checked, packaged, _outcomes(out), _sizes(out))
+    return CaseRun(checked, packaged, _outcomes(out), _sizes(out), _reading(out))
 
 
 def cases_at_hand() -> list[str]:
@@ -183,6 +188,13 @@ def _outcomes(out: Path) -> dict[str, str]:
     rows = pa.concat_tables([pq.read_table(path) for path in paths]).to_pylist()
     rows.sort(key=lambda row: (len(row["asset_id"]), row["asset_id"]))
     return {row["asset_id"]: ", ".join(row["reasons"]) or str(row["outcome"]) for row in rows}
+
+
+def _reading(out: Path) -> dict[str, object] | None:
+    for path in out.glob("*/v0001/agency/reading.json"):
+        found: dict[str, object] = json.loads(path.read_bytes())["catalogue"]
+        return found
+    return None
 
 
 def _sizes(out: Path) -> frozenset[tuple[int, int]]:

@@ -104,6 +104,24 @@ FILE_ROLES = (
         xmp_fields={"minor_age": "AG-A16"},
     ),
     Role(
+        "file_names_person",
+        file_reasons=all_deals("conflict.people"),
+        file_style="jpeg_xmp",
+        xmp_fields={"person": "Ada Example"},
+    ),
+    Role(
+        "file_names_licence",
+        file_reasons=all_deals("conflict.licence"),
+        authors=_UNSIGNED,
+        file_style="jpeg_xmp",
+        xmp_fields={"licence": "https://creativecommons.org/licenses/by-nc/4.0/"},
+    ),
+    Role(
+        "file_holds_another",
+        file_reasons=all_deals("file.unjudged_content"),
+        file_style="jpeg_appended",
+    ),
+    Role(
         "file_of_another", file_reasons=all_deals("conflict.copyright"), file_style="jpeg_xmp_owner"
     ),
     # Delivered, together with the constraint that the file states.

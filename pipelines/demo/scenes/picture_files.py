@@ -94,6 +94,13 @@ def _plain(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -
     return _jpeg(image, description, quality=quality, subsampling=subsampling)
 
 
+def _appended(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
+    """A second picture stands behind the first, as in a file that was put together by hand."""
+    return _jpeg(image, description, quality=88) + _jpeg(
+        image.resize((160, 120)), description, quality=70
+    )
+
+
 def _squeezed(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
     return _jpeg(image, description, quality=45, subsampling=2)
 
@@ -141,6 +148,7 @@ _Saver = Callable[[Image.Image, SeededDice, str, bytes], bytes]
 _SAVERS: dict[str, _Saver] = {
     "jpeg_plain": _plain,
     "jpeg_squeezed": _squeezed,
+    "jpeg_appended": _appended,
     "jpeg_progressive": _progressive,
     "jpeg_444": lambda i, d, t, x: _jpeg(i, t, quality=90 + d.below(8), subsampling=0),
     "jpeg_grey": lambda i, d, t, x: _jpeg(i.convert("L"), t, quality=88),

@@ -28,13 +28,15 @@ class RightsStatement:
     release_id: str = ""  # id of a model release, or empty, like the next two fields
     minor_age: str = ""
     alteration: str = ""
+    person: str = ""  # name of somebody shown, or empty
+    licence: str = "https://demo-agency.invalid/licence"  # address of the licence
 
 
 def xmp_packet(statement: RightsStatement) -> bytes:
     """Returns an XMP packet with PLUS, IPTC and Dublin Core statements."""
     attributes = [
         'xmpRights:Marked="True"',
-        'xmpRights:WebStatement="https://demo-agency.invalid/licence"',
+        f"xmpRights:WebStatement={quoteattr(statement.licence)}",
         f'plus:ModelReleaseStatus="{PLUS_VOCABULARY}{statement.model_release}"',
         f'plus:PropertyReleaseStatus="{PLUS_VOCABULARY}{statement.property_release}"',
     ]
@@ -58,9 +60,10 @@ def xmp_packet(statement: RightsStatement) -> bytes:
         *(f" {attribute}" for attribute in attributes),
         ">",
         *([] if statement.spelling == "attribute" else [mining]),
-        *_bag("ModelReleaseID", statement.release_id),
+        *_bag("Iptc4xmpExt:PersonInImage", statement.person),
+        *_bag("plus:ModelReleaseID", statement.release_id),
         *_bag(
-            "ImageAlterationConstraints",
+            "plus:ImageAlterationConstraints",
             statement.alteration and PLUS_VOCABULARY + statement.alteration,
         ),
         f"<dc:creator><rdf:Seq><rdf:li>{escape(statement.creator)}</rdf:li></rdf:Seq></dc:creator>",
@@ -79,10 +82,10 @@ def with_xml_entity(packet: bytes) -> bytes:
 
 
 def _bag(name: str, value: str) -> list[str]:
-    """Returns a multi-valued PLUS property with one value, or nothing if the value is empty."""
+    """Returns a multi-valued property with one value, or nothing if the value is empty."""
     if not value:
         return []
-    return [f"<plus:{name}><rdf:Bag><rdf:li>{escape(value)}</rdf:li></rdf:Bag></plus:{name}>"]
+    return [f"<{name}><rdf:Bag><rdf:li>{escape(value)}</rdf:li></rdf:Bag></{name}>"]
 
 
 def _data_mining(statement: RightsStatement) -> str:
