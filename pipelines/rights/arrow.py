@@ -26,7 +26,7 @@ from pipelines.storage.columns import (
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
-_ASCII_COUNT, _LETTER_COUNT, _CASE_BIT = 128, 26, 5
+_ASCII_COUNT, _LETTER_COUNT = 128, 26
 _MAX_COMPARED = 4  # up to this many texts, comparing one by one is faster than a lookup
 
 
@@ -65,27 +65,28 @@ def folded(texts: Column) -> Column:
         distinct = folded(texts.dictionary)
         return cast("Column", pa.DictionaryArray.from_arrays(texts.indices, distinct))
     octets = _octets(texts)
-    if octets is None or (octets >= _ASCII_COUNT).any():
+    lowered: Column
+    if octets is None or octets.max(initial=0) >= _ASCII_COUNT:
         texts = pc.call_function("utf8_normalize", [texts], pc.Utf8NormalizeOptions("NFKC"))
-        lowered: Column = pc.utf8_lower(texts)
+        lowered = pc.utf8_lower(texts)
         return lowered
-    capital = (octets - np.uint8(ord("A"))) < _LETTER_COUNT
-    if not capital.any():
+    if not ((octets - np.uint8(ord("A"))) < _LETTER_COUNT).any():
         return texts
-    lowered_octets = octets + (capital.view(np.uint8) << np.uint8(_CASE_BIT))
-    data = pa.py_buffer(lowered_octets.tobytes())
-    valid, offsets, _ = texts.buffers()
-    return pa.Array.from_buffers(
-        texts.type, len(texts), [valid, offsets, data], texts.null_count, texts.offset
-    )
+    lowered = pc.ascii_lower(texts)
+    return lowered
 
 
 def _octets(texts: Column) -> npt.NDArray[np.uint8] | None:
-    """The bytes of all texts in a column's buffer; None if it is stored in another way."""
+    """The bytes of a column's texts, without the rest of its buffer; None if stored otherwise."""
     if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
         return None
-    data = texts.buffers()[2]
-    return np.zeros(0, np.uint8) if data is None else numbers_in(data, np.uint8)
+    _, places, data = texts.buffers()
+    if len(texts) == 0 or data is None or data.size == 0:
+        return np.zeros(0, np.uint8)
+    kind: type[np.signedinteger] = np.int32 if pa.types.is_string(texts.type) else np.int64
+    start = texts.offset * np.dtype(kind).itemsize
+    offsets = numbers_in(places, kind, len(texts) + 1, start)
+    return numbers_in(data, np.uint8)[int(offsets[0]) : int(offsets[-1])]
 
 
 def equals(values: Column, text: str) -> BoolArray:
@@ -126,8 +127,16 @@ def as_integers(values: Column, absent: int) -> IntArray:
     start = values.offset * np.dtype(kind).itemsize
     result = numbers_in(values.buffers()[1], kind, len(values), start).astype(np.int64)
     if values.null_count:
-        result[~is_present(values)] = absent
+        np.copyto(result, absent, where=~is_present(values))
     return result
+
+
+def as_days(values: Column, absent: int) -> npt.NDArray[np.int32]:
+    """A date column as days since 1970, with `absent` for null."""
+    if len(values) == 0:
+        return np.zeros(0, np.int32)
+    stored = numbers_in(values.buffers()[1], np.int32, len(values), values.offset * 4)
+    return np.where(is_present(values), stored, np.int32(absent)) if values.null_count else stored
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,8 @@ class DistinctTexts:
     def where(self, judge: Callable[[str], bool], null: bool = False) -> BoolArray:
         """Where a text is judged True."""
         verdicts = np.array([*(judge(text) for text in self.values), null], np.bool_)
+        if not verdicts.any():  # as is usual of a fault
+            return np.zeros(len(self.codes), np.bool_)
         return verdicts[self.codes]
 
 

@@ -42,6 +42,7 @@ _STATE_BY_VALUE = {
 }
 # The zones farthest east and west of UTC.
 _EAST_US, _WEST_US = (hours * 3_600_000_000 for hours in (14, 12))
+_MAX_KEY_BITS = 63
 _MIN_TIME = np.iinfo(np.int64).min
 _MAX_TIME = np.iinfo(np.int64).max
 
@@ -128,6 +129,26 @@ def _known_at(consents: pa.Table, as_of_us: int) -> BoolArray:
     return np.asarray(times <= as_of_us)
 
 
+def _order(timelines: IntArray, times: IntArray, states: StateArray, refs: IntArray) -> IntArray:
+    """Returns where events stand in the order of lines, times, states and agreements, the same way.
+
+    All four are packed into one number for each event, which is sorted faster than one by one.
+    Events that are alike in all of them stand in any order.
+    """
+    by_time = np.argsort(times)
+    is_later = np.diff(times[by_time], prepend=times[by_time][:1]) != 0
+    rank = np.empty(len(times), np.int64)
+    rank[by_time] = np.cumsum(is_later)
+    columns = (timelines, rank, states.astype(np.int64), refs + 1)  # no agreement is -1
+    widths = [int(column.max(initial=0)).bit_length() for column in columns]
+    if sum(widths) > _MAX_KEY_BITS:
+        return np.lexsort((refs, states, times, timelines))
+    keys = np.zeros(len(times), np.int64)
+    for values, width in zip(columns, widths, strict=True):
+        keys = keys << width | values
+    return np.argsort(keys)
+
+
 def _sort_events(timelines: IntArray, table: pa.Table, refs: IntArray) -> _ConsentEvents:
     """Events in the order in which they are folded; agreements at one instant by their order."""
     value = column(table, "value")
@@ -135,7 +156,7 @@ def _sort_events(timelines: IntArray, table: pa.Table, refs: IntArray) -> _Conse
     for text, state in _STATE_BY_VALUE.items():
         states[equals(value, text.value)] = state
     times = _times_in_order(table, states == ALLOW)
-    order = np.lexsort((refs, states, times, timelines))
+    order = _order(timelines, times, states, refs)
     purposes = column(table, "purpose").take(order)
     return _ConsentEvents(timelines[order], times[order], states[order], refs[order], purposes)
 

@@ -68,6 +68,11 @@ class _TextBuffer:
         size = len(self.data) - _WORD_BYTES + 1
         return np.ndarray((size,), "<u8", self.data, strides=(1,))[at]
 
+    def regular_words(self, size: int, byte: int) -> WordArray:
+        """The 8 bytes that begin at a byte of each text, where all texts have the same size."""
+        first = int(self.offsets[0]) + byte
+        return np.ndarray((len(self),), "<u8", self.data, first, (size,)).copy()
+
     def text(self, row: int) -> bytes:
         """One text."""
         return self.data[self.offsets[row] : self.offsets[row + 1]].tobytes()
@@ -114,9 +119,12 @@ def _hash_texts(texts: _TextBuffer, secret: bytes) -> WordArray:
     shortest, longest = int(lengths.min(initial=_MAX_INT64)), int(lengths.max(initial=0))
     for word in range(min(-(-longest // _WORD_BYTES), _MAX_WORDS)):
         at = _rows_reaching(lengths, shortest, word)
-        mixed = texts.words(starts[at] + _WORD_BYTES * word)
+        if shortest == longest:  # as ids often are
+            mixed = texts.regular_words(longest, _WORD_BYTES * word)
+        else:
+            mixed = texts.words(starts[at] + _WORD_BYTES * word)
         if shortest < _WORD_BYTES * (word + 1):
-            mixed <<= _bits_past_end(lengths[at], word)
+            mixed <<= _bits_past_end(lengths[:1] if shortest == longest else lengths[at], word)
         mixed ^= keys[0, word]
         mixed *= _MIX_MULTIPLIER
         mixed ^= mixed >> _HALF_WORD_BITS
@@ -132,9 +140,23 @@ def _hash_texts(texts: _TextBuffer, secret: bytes) -> WordArray:
     return found
 
 
-def hash_column(values: Column) -> WordArray:
-    """A 64-bit hash of each text of a column, by a secret that nobody knows; of null, whatever."""
-    return _hash_texts(_text_buffer(values), secrets.token_bytes(_SECRET_BYTES))
+def _hash_in_chunks(texts: _TextBuffer, secret: bytes, hashes: WordArray) -> None:
+    """Writes the hash of each text to `hashes`."""
+    for start in range(0, len(texts), _CHUNK_ROWS):
+        chunk = texts.rows(start, min(start + _CHUNK_ROWS, len(texts)))
+        hashes[start : start + len(chunk)] = _hash_texts(chunk, secret)
+
+
+def new_secret() -> bytes:
+    """A secret to hash with, which nobody knows."""
+    return secrets.token_bytes(_SECRET_BYTES)
+
+
+def hash_column(values: Column, secret: bytes) -> WordArray:
+    """A 64-bit hash of each text of a column, by a secret; of null, whatever."""
+    hashes = np.empty(len(values), np.uint64)
+    _hash_in_chunks(_text_buffer(values), secret, hashes)
+    return hashes
 
 
 def _texts_equal(
@@ -175,7 +197,7 @@ class StringIndex:
         if isinstance(known, pa.ChunkedArray):
             known = pa.concat_arrays(known.cast(pa.large_string()).chunks or [_NO_TEXTS])
         known = without_dictionary(known)
-        self._secret = secrets.token_bytes(_SECRET_BYTES) if secret is None else secret
+        self._secret = new_secret() if secret is None else secret
         self._size = len(known)
         # Where nulls are left out, the positions of the others.
         self._valid_positions: IntArray | None = None
@@ -196,14 +218,13 @@ class StringIndex:
         self._position_mask = np.uint64(2**bits - 1)
         self._hash_mask = np.uint64(2**64 - 2 ** (bits + 1))
         keys = np.empty(len(texts) + 1, np.uint64)
-        for start in range(0, len(texts), _CHUNK_ROWS):
-            chunk = texts.rows(start, min(start + _CHUNK_ROWS, len(texts)))
-            keys[start : start + len(chunk)] = _hash_texts(chunk, self._secret)
+        _hash_in_chunks(texts, self._secret, keys)
         keys &= self._hash_mask
         keys |= np.arange(len(keys), dtype=np.uint64)
         keys[-1] = _SENTINEL_KEY
         keys.sort()
-        self._keys = keys = np.delete(keys, self._repeated_keys(keys))
+        repeated = self._repeated_keys(keys)
+        self._keys = keys = np.delete(keys, repeated) if len(repeated) else keys
         # For each value of the top bits: where the first key that has them, or more, stands.
         self._shift = np.uint64(64 - bits)
         sizes = np.bincount((keys[:-1] >> self._shift).view(np.int64), minlength=2**bits)

@@ -1,4 +1,7 @@
-"""Who is shown: releases are counted by subject, and a revocation holds for its twins."""
+"""Who is shown, and who witnessed it.
+
+Releases are counted by subject, and a revocation holds for its twins.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,42 @@ from pipelines.rights.arrow import (
     folded,
     is_present,
 )
-from pipelines.rights.lookup import WordArray, hash_column
-from pipelines.storage.columns import without_dictionary
+from pipelines.rights.lookup import StringIndex, WordArray, hash_column
+from pipelines.storage.columns import Column, without_dictionary
 
 _NEVER = int(np.iinfo(np.int64).max)
 _DAY_US = 86_400_000_000
-_BUCKETS = np.uint64(2**18)  # of hashes
+_BUCKET_COUNT = 2**20  # a power of two
+_CHUNK_ROWS = 65_536  # releases at a time: what is worked on stays in the processor's cache
+_BUCKET_MASK = np.uint64(_BUCKET_COUNT - 1)  # of hashes
 
 
-def subject_codes(releases: pa.Table) -> WordArray:
-    """Codes the subjects of releases, apart from case and compatible characters.
+def subject_codes(subjects: Column, secret: bytes) -> WordArray:
+    """Codes subjects of releases; all that have the same one need the same secret.
+
+    Args:
+        subjects: Subjects as they are compared, apart from case and compatible characters, [n].
+        secret: From `lookup.new_secret`.
 
     Returns:
-        For each release a hash of its subject, and 0 for those without one and for an unknown
-        release, which cannot be told apart: together they count as one person, [n + 1]. Two
-        subjects with the same hash, of which none are expected, would count as one person too.
+        A hash of each, and 0 for those without one, which cannot be told apart: together they count
+        as one person, [n]. Two subjects with the same hash, of which none are expected, would count
+        as one person too.
     """
-    subjects = folded(without_dictionary(column(releases, "subject_ref")))
-    codes = hash_column(subjects)
-    codes[~is_present(subjects)] = 0
-    return np.append(codes, np.uint64(0))
+    codes = hash_column(subjects, secret)
+    if subjects.null_count:
+        codes[~is_present(subjects)] = 0
+    return codes
+
+
+def _candidates(affected: BoolArray, subjects: WordArray, revoked: BoolArray) -> IntArray:
+    """The releases that are not revoked and whose subject is in an affected bucket."""
+    found = [np.zeros(0, np.int64)]
+    for start in range(0, len(subjects), _CHUNK_ROWS):
+        rows = slice(start, start + _CHUNK_ROWS)
+        buckets = (subjects[rows] & _BUCKET_MASK).view(np.int64)
+        found.append(np.flatnonzero(affected[buckets] & ~revoked[rows]) + start)
+    return np.concatenate(found)
 
 
 def revoked_twins(
@@ -51,26 +70,40 @@ def revoked_twins(
     Args:
         releases: schemas.catalogue.RELEASES_SCHEMA, of n rows.
         revoked: Where one is revoked, [n].
-        subjects: From `subject_codes`.
+        subjects: From `subject_codes`, and one for an unknown release, [n + 1].
         shoot_from: First day it covers, days since 1970, [n + 1]; `shoot_until`: the last.
         shoot_until: See above.
     """
     sources = np.flatnonzero(revoked & (subjects[:-1] > 0))
     if not len(sources):
         return np.zeros(0, np.int64)
+    sources = sources[np.argsort(subjects[sources])]
+    known = subjects[sources]
     # By a part of the hash first, so that few are searched for.
-    affected = np.zeros(_BUCKETS, np.bool_)
-    affected[subjects[sources] % _BUCKETS] = True
-    candidates = np.flatnonzero(affected[subjects[:-1] % _BUCKETS] & ~revoked)
-    sources = sources[np.argsort(subjects[sources], kind="stable")]
-    first = np.searchsorted(subjects[sources], subjects[candidates], "left")
-    counts = np.searchsorted(subjects[sources], subjects[candidates], "right") - first
+    affected = np.zeros(_BUCKET_COUNT, np.bool_)
+    affected[(known & _BUCKET_MASK).view(np.int64)] = True
+    candidates = _candidates(affected, subjects[:-1], revoked)
+    first = np.searchsorted(known, subjects[candidates])
+    found = np.append(known, 0)[first] == subjects[candidates]
+    candidates, first = candidates[found], first[found]
+    counts = np.searchsorted(known, subjects[candidates], "right") - first
     twin = np.repeat(candidates, counts)
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     source = sources[np.repeat(first, counts) + np.arange(len(twin)) - starts]
-    revoked_day = as_integers(column(releases, "revoked_at"), _NEVER)[source] // _DAY_US
-    signed_day = as_integers(column(releases, "signed_at"), -_NEVER)[twin]
+    revoked_at = column(releases, "revoked_at").take(pa.array(source))
+    revoked_day = as_integers(revoked_at, _NEVER) // _DAY_US
+    signed_day = as_integers(column(releases, "signed_at").take(pa.array(twin)), -_NEVER)
     same_shoot = (shoot_from[twin] <= shoot_until[source]) & (
         shoot_from[source] <= shoot_until[twin]
     )
     return np.unique(twin[same_shoot & (signed_day <= revoked_day)])
+
+
+def index_witnesses(refs: Column) -> tuple[StringIndex, npt.NDArray[np.int32]]:
+    """Who witnessed releases, and for each release who of them did, or -1, [n + 1]."""
+    refs = without_dictionary(refs)
+    rows = np.flatnonzero(is_present(refs))
+    distinct = folded(refs.drop_null()).dictionary_encode()
+    witness = np.full(len(refs) + 1, -1, np.int32)
+    witness[rows] = distinct.indices.to_numpy()
+    return StringIndex(distinct.dictionary), witness

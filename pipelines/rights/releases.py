@@ -5,8 +5,8 @@ The faults are defined by the rules in `rules/releases.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -18,16 +18,16 @@ from pipelines.rights.arrow import (
     IntArray,
     ListColumn,
     as_bools,
-    as_integers,
+    as_days,
     column,
     equals,
     folded,
     is_present,
     list_column,
 )
-from pipelines.rights.lookup import StringIndex, WordArray
-from pipelines.rights.release_subjects import revoked_twins, subject_codes
-from pipelines.storage.columns import Column
+from pipelines.rights.lookup import StringIndex, WordArray, new_secret
+from pipelines.rights.release_subjects import index_witnesses, revoked_twins, subject_codes
+from pipelines.storage.columns import Column, without_dictionary
 from schemas.deal import Deal
 
 _EPOCH = date(1970, 1, 1)
@@ -56,6 +56,7 @@ class ReleaseBatch:
     table: pa.Table
     deal: Deal
     as_of_us: int
+    _folded: dict[str, Column] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -63,6 +64,12 @@ class ReleaseBatch:
     def column(self, name: str) -> Column:
         """One column as a single array."""
         return column(self.table, name)
+
+    def folded(self, name: str) -> Column:
+        """A column of names as they are compared, computed once."""
+        if name not in self._folded:
+            self._folded[name] = folded(without_dictionary(self.column(name)))
+        return self._folded[name]
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,8 @@ class ReleaseIndex:
         fault_bits: The bit of each of them in `traits`.
         shoot_from: First day it covers, days since 1970, [n + 1] int32; `shoot_until`: the last.
         valid_until: Its last day, days since 1970, or far away, [n + 1] int32.
-        subjects: Who each is about; 0 where that is not said, [n + 1] uint64.
+        subjects: Who each is about; 0 where that is not said, [n + 1] uint64. All without one, and
+            an unknown release, cannot be told apart: together they count as one person.
         witnesses: Those who witnessed releases.
         witness: Who of them witnessed it, or -1, [n + 1] int32.
     """
@@ -197,6 +205,20 @@ _TRAITS: tuple[Callable[[ReleaseBatch], BoolArray], ...] = (
 )
 
 
+def _traits_of(
+    part: ReleaseBatch, judges: Sequence[Callable[[ReleaseBatch], BoolArray] | None]
+) -> TraitArray:
+    """What is true of releases, a bit for each judge; gathered in octets, which are fast."""
+    octets = np.zeros((-(-len(judges) // 8), len(part)), np.uint8)
+    for i, judge in enumerate(judges):
+        if judge is not None:
+            octets[i // 8] |= judge(part).view(np.uint8) << np.uint8(i % 8)
+    traits = np.zeros(len(part), np.uint32)
+    for i, octet in enumerate(octets):
+        traits |= octet.astype(np.uint32) << np.uint32(8 * i)
+    return traits
+
+
 def index_releases(
     releases: pa.Table, faults: Mapping[str, ReleaseFault], deal: Deal, as_of_us: int
 ) -> ReleaseIndex:
@@ -208,29 +230,28 @@ def index_releases(
         deal: The deal.
         as_of_us: The instant, µs since 1970.
     """
-    count = len(releases)
-    traits = np.zeros(count + 1, np.uint32)
+    count, secret = len(releases), new_secret()
+    traits, subjects = np.zeros(count + 1, np.uint32), np.zeros(count + 1, np.uint64)
     first, last, until = (
         np.full(count + 1, unbounded, np.int32) for unbounded in (-_MAX_DAY, _MAX_DAY, _MAX_DAY)
     )
+    judges = (*_TRAITS, *(fault.alone for fault in faults.values()))
     start = 0
     for batch in releases.to_batches(max_chunksize=_BATCH):  # few at a time are faster than all
         part = ReleaseBatch(pa.Table.from_batches([batch]), deal, as_of_us)
         stop = start + len(part)
-        for i, judge in enumerate((*_TRAITS, *(fault.alone for fault in faults.values()))):
-            if judge is not None:
-                traits[start:stop] |= judge(part).astype(np.uint32) << np.uint32(i)
-        first[start:stop] = as_integers(part.column("shoot_from"), -_MAX_DAY)
-        last[start:stop] = as_integers(part.column("shoot_until"), _MAX_DAY)
-        until[start:stop] = as_integers(part.column("valid_until"), _MAX_DAY)
+        traits[start:stop] = _traits_of(part, judges)
+        subjects[start:stop] = subject_codes(part.folded("subject_ref"), secret)
+        first[start:stop] = as_days(part.column("shoot_from"), -_MAX_DAY)
+        last[start:stop] = as_days(part.column("shoot_until"), _MAX_DAY)
+        until[start:stop] = as_days(part.column("valid_until"), _MAX_DAY)
         start = stop
     fault_bits = {code: np.uint32(1 << i) for i, code in enumerate(faults, len(_TRAITS))}
-    subjects = subject_codes(releases)
     if REVOKED in fault_bits:
         revoked = np.asarray((traits[:-1] & fault_bits[REVOKED]) != 0)
         twins = revoked_twins(releases, revoked, subjects, first, last)
         traits[twins] |= fault_bits[REVOKED]
-    witness = folded(column(releases, "witness_ref")).dictionary_encode()
+    witnesses, witness = index_witnesses(column(releases, "witness_ref"))
     return ReleaseIndex(
         ids=StringIndex(column(releases, "release_id")),
         traits=traits,
@@ -240,6 +261,6 @@ def index_releases(
         shoot_until=last,
         valid_until=until,
         subjects=subjects,
-        witnesses=StringIndex(witness.dictionary),
-        witness=np.append(as_integers(witness.indices, -1), -1).astype(np.int32),
+        witnesses=witnesses,
+        witness=witness,
     )

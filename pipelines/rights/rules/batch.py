@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 import pyarrow as pa
 
-from pipelines.rights.arrow import BoolArray, column
+from pipelines.rights.arrow import BoolArray, DistinctTexts, column, distinct_texts
 from pipelines.rights.index import RightsIndex
 from pipelines.storage.columns import Column
 from schemas.deal import Deal
@@ -39,6 +39,12 @@ class AssetBatch:
     def column(self, name: str) -> Column:
         """One column as a single array."""
         return column(self.assets, name)
+
+    def texts(self, name: str) -> DistinctTexts:
+        """The distinct texts of a column, told apart once for the batch."""
+        if name not in self._shared:
+            self._shared[name] = distinct_texts(self.column(name))
+        return cast("DistinctTexts", self._shared[name])
 
     def shared(self, compute: Callable[[AssetBatch], _Shared]) -> _Shared:
         """What several rules look at, computed once for the batch."""

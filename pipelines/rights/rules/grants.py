@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipelines.rights.arrow import BoolArray, equals, is_present, one_of
+from pipelines.rights.arrow import BoolArray
 from pipelines.rights.formatting import text_or
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import NEEDED_GRANTS, Rule, Topic, TracedRow
@@ -33,9 +33,10 @@ class _Grants:
 def _grants(batch: AssetBatch) -> _Grants:
     found = _Grants(*(np.zeros(len(batch), np.bool_) for _ in range(3)))
     for purpose in batch.deal.needed_purposes:
-        grant = batch.column(grant_column(purpose))
-        denied, conditional = equals(grant, Permission.DENY), equals(grant, Permission.CONDITIONAL)
-        unreadable = is_present(grant) & ~one_of(grant, _KNOWN_VALUES)
+        grant = batch.texts(grant_column(purpose))
+        denied = grant.where(Permission.DENY.value.__eq__)
+        conditional = grant.where(Permission.CONDITIONAL.value.__eq__)
+        unreadable = grant.where(lambda text: text not in _KNOWN_VALUES)
         if batch.deal.agreements:
             # What cannot be read is at worst a denial, so that it gives way to the same.
             affected = np.flatnonzero(denied | conditional | unreadable)

@@ -42,7 +42,7 @@ from pipelines.rights.rules.releases import (
     needs_releases,
 )
 from pipelines.rights.rules.rule import Rule
-from pipelines.storage.columns import Column, struct_field, without_dictionary
+from pipelines.storage.columns import struct_field
 
 _MAX_INT64 = int(np.iinfo(np.int64).max)
 
@@ -109,16 +109,12 @@ def _covers_too_many_days(releases: ReleaseBatch) -> BoolArray:
     return (first & last & (span > releases.deal.rights.max_shoot_days)) | (first ^ last)
 
 
-def _name(texts: Column) -> Column:
-    return folded(without_dictionary(texts))
-
-
 def _lacks_independent_witness(releases: ReleaseBatch) -> BoolArray:
     """Where the witness is the subject, or is missing though the deal asks for one."""
     if releases.deal.rights.witness == "any":
         return np.zeros(len(releases), np.bool_)
-    witness = releases.column("witness_ref")
-    is_subject = as_bools(pc.equal(_name(witness), _name(releases.column("subject_ref"))))
+    witness = releases.folded("witness_ref")
+    is_subject = as_bools(pc.equal(witness, releases.folded("subject_ref")))
     if releases.deal.rights.witness == "required":
         return is_subject | ~is_present(witness)
     return is_subject

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.rights.arrow import BoolArray, equals, one_of
+from pipelines.rights.arrow import BoolArray
 from pipelines.rights.formatting import one_line
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import Rule, Topic, TracedRow
@@ -16,7 +16,7 @@ def _identity_said(traced: TracedRow) -> str:
 
 
 def _unknown_status(batch: AssetBatch) -> BoolArray:
-    return ~one_of(batch.column("status"), _KNOWN_STATES)
+    return ~batch.texts("status").where(_KNOWN_STATES.__contains__)
 
 
 _IDENTITY = Topic(1, "identity", _identity_said)
@@ -35,7 +35,7 @@ RULES = (
     Rule(
         code="asset.withdrawn",
         topic=_STATUS,
-        where=lambda batch: equals(batch.column("status"), "withdrawn"),
+        where=lambda batch: batch.texts("status").where("withdrawn".__eq__),
         columns=("status",),
         sentence="The asset is withdrawn.",
         remedy="None, unless it was withdrawn in error.",
@@ -44,7 +44,7 @@ RULES = (
     Rule(
         code="asset.legal_hold",
         topic=_STATUS,
-        where=lambda batch: equals(batch.column("status"), "legal_hold"),
+        where=lambda batch: batch.texts("status").where("legal_hold".__eq__),
         columns=("status",),
         sentence="The asset is under a legal hold.",
         remedy="Have counsel lift the hold.",
