@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import TypeVar, cast
@@ -51,6 +52,13 @@ def is_absent(text: str, column: str) -> bool:
     """Returns whether a cell's text means that nothing is given in a column."""
     text = text.strip(BLANK_CHARACTERS)
     return not text or _is_absent_word(text, column)
+
+
+def is_nothing(value: object) -> bool:
+    """Returns whether a value gives nothing whatever its column: null, blank or an absent word."""
+    if isinstance(value, str):
+        return is_absent(value, "")
+    return value is None or value == [] or (isinstance(value, float) and math.isnan(value))
 
 
 def is_absent_item(text: str, column: str) -> bool:

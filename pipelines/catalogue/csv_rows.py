@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import pyarrow as pa
 
-from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.absent import BLANK_CHARACTERS, is_nothing
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.dialect import Dialect
 from pipelines.catalogue.formats import MalformedRow, RawBatch
 from pipelines.catalogue.lines import LineReader, LineTooLongError
 from pipelines.catalogue.values import shorten
+
+# Line ends that are none to the reader of lines: a quote may hold rows that end with them.
+_OTHER_LINE_END = re.compile(r"[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 @dataclass
@@ -106,7 +110,7 @@ def _csv_records(
             yield MalformedRow(error.args[0], "a line of more than 16 MiB")
             reader = dialect.rows(lines)
             continue
-        if not any(cell.strip(BLANK_CHARACTERS) for cell in row):
+        if is_nothing(row[0] if row else "") and all(map(is_nothing, row)):
             yield None
             continue
         over = len(lines.consumed)
@@ -116,12 +120,30 @@ def _csv_records(
                 opened, f"a quote opens here and is not closed before line {opened + over - 1}"
             )
             continue
+        if _holds_rows(row, lines, dialect, width, one_line_rows):
+            problem = "a cell holds line ends of another kind than the file's, so rows may be in it"
+            yield MalformedRow(lines.consumed[0][0], problem)
+            continue
         if len(row) != width:
             shown = shorten(",".join(row))
             problem = f"{len(row)} columns where the header has {width}: {shown}"
             yield MalformedRow(lines.consumed[0][0], problem)
             continue
         yield row
+
+
+def _holds_rows(
+    row: list[str], lines: LineReader, dialect: Dialect, width: int, one_line_rows: bool
+) -> bool:
+    """Whether a cell has line ends of another kind than the file's, with rows between them."""
+    if not any(_OTHER_LINE_END.search(text.rstrip("\r\n")) for _, text in lines.consumed):
+        return False
+    separators = 1 if one_line_rows else max(width - 1, 1)
+    return any(
+        piece.count(dialect.separator) >= separators
+        for cell in row
+        for piece in _OTHER_LINE_END.split(cell)[1:]
+    )
 
 
 def _swallows_rows(lines: LineReader, dialect: Dialect, width: int) -> bool:

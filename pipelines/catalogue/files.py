@@ -81,17 +81,24 @@ def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Itera
     with os.scandir(folder) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:
-        if entry.is_dir():
+        if _is_folder(entry):
             yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, here))
         else:
             yield f"{prefix}{entry.name}"
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def _local_file(path: Path, name: str) -> CatalogueFile:
     try:
         stat = path.stat()
-    except FileNotFoundError:
-        stat = path.lstat()  # a link to nothing
+    except OSError:
+        stat = path.lstat()  # a link to nothing, or to itself
     return CatalogueFile(name, str(path), stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}")
 
 
@@ -135,6 +142,8 @@ def open_file(uri: str, version: str) -> BinaryIO:
         path = Path(uri)
         if _local_file(path, "").version != version:
             raise _changed_error(uri)
+        if not path.is_file():  # a pipe would be waited for, and a device never ends
+            raise InputError("A table is not a regular file", uri, "Put a copy of it there.")
         return path.open("rb", buffering=0)
     except OSError as error:
         raise InputError("A table cannot be read", f"{uri}: {error.strerror}", "") from error

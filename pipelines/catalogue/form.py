@@ -22,8 +22,15 @@ from pipelines.storage.columns import Column, list_items
 from schemas.catalogue import CONTRIBUTOR_SHARE
 from schemas.errors import InputError
 
-# What separates lists elsewhere; a cell with one of these and without `;` may be one item or many.
-_OTHER_SEPARATORS = "[,|\n\u3001\uff0c\uff1b\u060c\u061b]"
+# What separates lists elsewhere: commas, semicolons, bars, bullets, line ends of all scripts, and
+# what encloses lists in JSON and PostgreSQL. A cell with one of these and without `;` may be one
+# item or many.
+_OTHER_SEPARATORS = (
+    "[,|\t\n\r\v\f\x1c-\x1f\x85\u00a6\u037e\u060c\u061b\u2022\u2028\u2029\u2502\u3001"
+    "\ufe10\ufe11\ufe14\ufe50\ufe51\ufe54\uff0c\uff1b\uff5c\uff64]"
+    r"|^\s*\[.*\]\s*$|^\s*\{.*\}\s*$|#\S+\s+#|<br"
+    "|\\s[/\u00b7\u30fb]\\s"
+)
 
 
 def apply_form(

@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO, TypeAlias
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.catalogue.absent import is_nothing
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.json_arrays import array_rows
 from pipelines.catalogue.lines import LineReader, LineTooLongError
@@ -119,21 +123,24 @@ def json_columns(stream: BinaryIO, kind: str, origin: str) -> set[str] | None:
 def json_batches(
     found: Iterator[JsonRow], wanted: frozenset[str], batch_rows: int
 ) -> Iterator[RawBatch]:
-    """Reads rows of `json_rows`."""
+    """Reads rows of `json_rows`; empty lines and objects are skipped."""
     rows: list[dict[str, object]] = []
     positions: list[int] = []
     malformed: list[MalformedRow] = []
+    blank = 0
     for number, row in found:
-        if isinstance(row, dict):
+        if isinstance(row, dict) and all(map(is_nothing, row.values())):
+            blank += 1
+        elif isinstance(row, dict):
             rows.append(row)
             positions.append(number)
         else:
             malformed.append(MalformedRow(number, row))
         if len(rows) + len(malformed) >= batch_rows:
-            yield RawBatch(_json_batch_columns(rows, wanted), positions, tuple(malformed))
-            rows, positions, malformed = [], [], []
-    if rows or malformed:
-        yield RawBatch(_json_batch_columns(rows, wanted), positions, tuple(malformed))
+            yield RawBatch(_json_batch_columns(rows, wanted), positions, tuple(malformed), blank)
+            rows, positions, malformed, blank = [], [], [], 0
+    if rows or malformed or blank:
+        yield RawBatch(_json_batch_columns(rows, wanted), positions, tuple(malformed), blank)
 
 
 def _json_batch_columns(
@@ -157,6 +164,28 @@ def open_parquet(stream: BinaryIO, origin: str) -> pq.ParquetFile:
         ) from error
 
 
+def _is_nothing(value: pa.Scalar[pa.DataType]) -> bool:
+    try:
+        return is_nothing(value.as_py())
+    except (UnicodeDecodeError, ValueError, OverflowError):  # something that cannot be read
+        return False
+
+
+def _blank_rows(batch: pa.RecordBatch, rows: Sequence[int]) -> list[int]:
+    """Returns those of some rows in which no column has a value."""
+    found = list(rows)
+    for column in batch.columns:
+        if isinstance(rows, range) and len(found) == len(rows):  # nearly always ends here
+            empty = pc.is_null(column)
+            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                empty = pc.or_(empty, pc.equal(column, pa.scalar("", column.type)).fill_null(True))
+            found = np.flatnonzero(empty.to_numpy(zero_copy_only=False)).tolist()
+        found = [row for row in found if _is_nothing(column[row])]
+        if not found:
+            return []
+    return found
+
+
 def parquet_batches(
     stream: BinaryIO,
     origin: str,
@@ -173,11 +202,21 @@ def parquet_batches(
     meta = file.metadata
     position = 1 + sum(meta.row_group(i).num_rows for i in range(min(row_groups, default=0)))
     names = [name for name in file.schema_arrow.names if name in wanted]
+    unread = [name for name in file.schema_arrow.names if name not in wanted]
     try:
-        for batch in file.iter_batches(batch_rows, row_groups=list(row_groups), columns=names):
-            columns: dict[str, RawColumn] = {name: batch.column(name) for name in names}
-            yield RawBatch(columns, range(position, position + batch.num_rows), ())
+        batches = file.iter_batches(batch_rows, row_groups=list(row_groups), columns=names)
+        for index, batch in enumerate(batches):
+            positions: Sequence[int] = range(position, position + batch.num_rows)
             position += batch.num_rows
+            blank = _blank_rows(batch, range(batch.num_rows))
+            if blank and unread:  # another column may say something there
+                others = file.iter_batches(batch_rows, row_groups=list(row_groups), columns=unread)
+                blank = _blank_rows(next(islice(others, index, None)), blank)
+            if blank:
+                kept = np.setdiff1d(np.arange(batch.num_rows), blank)
+                batch, positions = batch.take(pa.array(kept)), [positions[row] for row in kept]
+            columns: dict[str, RawColumn] = {name: batch.column(name) for name in names}
+            yield RawBatch(columns, positions, (), len(blank))
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             "A Parquet file is damaged", f"{origin}: {error}", "Write the file again."

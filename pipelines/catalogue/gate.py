@@ -47,11 +47,19 @@ _LOCK = threading.Lock()  # a Great Expectations context holds state, so one thr
 
 @dataclass(frozen=True)
 class GateResult:
-    """A checked batch; `table.num_rows + len(failed_rows)` rows were checked."""
+    """A checked batch; `table.num_rows + len(failed_rows)` rows were checked.
+
+    Attributes:
+        table: The rows that passed.
+        failed_rows: What is said of the others.
+        summary: The result of each rule.
+        diverted: The rows that did not pass.
+    """
 
     table: pa.Table
     failed_rows: tuple[FailedRow, ...]
     summary: GateSummary
+    diverted: pa.Table
 
 
 @functools.cache
@@ -142,7 +150,8 @@ def gate_batch(batch: pa.Table, suite: RuleSuite, divert: frozenset[str]) -> Gat
     """
     if batch.num_rows == 0:
         empty_outcomes = (RuleOutcome(r.name, _effect(r, divert), 0, 0, ()) for r in suite.rules)
-        return GateResult(batch, (), GateSummary(0, 0, sort_outcomes(empty_outcomes)))
+        summary = GateSummary(0, 0, sort_outcomes(empty_outcomes))
+        return GateResult(batch, (), summary, batch)
     frame = build_frame(batch, [batch.schema.names[0], *(rule.column for rule in suite.rules)])
     ids = frame.iloc[:, 0].to_numpy(dtype=object)
     found = _validate(frame, suite)
@@ -165,11 +174,12 @@ def gate_batch(batch: pa.Table, suite: RuleSuite, divert: frozenset[str]) -> Gat
                 )
     summary = GateSummary(batch.num_rows, len(failed_by_row), sort_outcomes(outcomes))
     if not failed_by_row:
-        return GateResult(batch, (), summary)
+        return GateResult(batch, (), summary, batch.slice(0, 0))
     passing = np.ones(batch.num_rows, np.bool_)
     passing[sorted(failed_by_row)] = False
     failed_rows = tuple(failed_by_row[row] for row in sorted(failed_by_row))
-    return GateResult(batch.filter(pa.array(passing)), failed_rows, summary)
+    diverted = batch.filter(pa.array(~passing))
+    return GateResult(batch.filter(pa.array(passing)), failed_rows, summary, diverted)
 
 
 def _effect(rule: Rule, divert: frozenset[str]) -> str:

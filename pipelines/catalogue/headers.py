@@ -8,13 +8,13 @@ stops the run: `license_code` would otherwise pass for a table without licences.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.mapping_values import close_matches
 from pipelines.catalogue.plain_form import plain_form
+from pipelines.catalogue.telling_names import tells_of_rights
 from schemas.catalogue import required_columns, table_schema
 from schemas.errors import InputError
 
@@ -24,12 +24,6 @@ _MIN_CONTAINED = 5  # characters of a name that may be found inside another
 _FREE_TEXT = frozenset(
     "title description keywords language category created_at display_name country currency "
     "payee_ref media_type weight width height bytes sha256 duration_ms".split()
-)
-# Parts of names, in plain form, that tell of rights whatever the rest of the name is.
-_TELLING = re.compile(
-    "territor|exclusiv|withdr|revo[ck]|optout|optin|consent|licence|release|embargo|minor|expir|"
-    "prohibit|restrict|forbid|noai|train|deny|denied|denial|editorial|sensitive|rights|"
-    "legalhold|takedown|copyright"
 )
 
 
@@ -132,7 +126,7 @@ def _refuse_near(
     for name in unread:
         ours = near_column(table, name, mapping)
         if ours is None:
-            if _TELLING.search(_british(plain_form(name))):
+            if tells_of_rights(name):
                 problems.append((name, "…", f"{name!r} may say what is forbidden"))
             continue
         state = f"read from {found[ours]!r}" if ours in found else "absent"

@@ -206,7 +206,9 @@ def watch_references(
         _JOINT,
     )
     pairs, pair_no = _distinct(joined, is_no.filter(narrowed))
-    denies = pc.equal(releases.column("ml_use"), pa.scalar(Permission.DENY.value))
+    # A word that is none of ours may be meant as a denial.
+    others = pa.array([v.value for v in Permission if v is not Permission.DENY] + [None])
+    denies = pc.invert(pc.is_in(releases.column("ml_use"), value_set=others))
     against = pc.or_kleene(pc.is_valid(releases.column("revoked_at")), denies)
     known = set(values_of(listed.drop_null(), str))
     return ReferenceWatch(

@@ -24,11 +24,13 @@ from pipelines.rights.arrow import (
     folded,
     is_present,
     list_column,
+    one_of,
 )
 from pipelines.rights.lookup import StringIndex, WordArray, new_secret
 from pipelines.rights.release_subjects import index_witnesses, revoked_twins, subject_codes
 from pipelines.storage.columns import Column, without_dictionary
 from schemas.deal import Deal
+from schemas.rights import Permission
 
 _EPOCH = date(1970, 1, 1)
 DAY_US = 86_400_000_000
@@ -42,6 +44,7 @@ IS_MODEL, IS_PROPERTY, IS_MINOR, HAS_SHOOT_DATE, HAS_WITNESS, DENIES = (
     np.uint32(1 << i) for i in range(6)
 )
 REVOKED = "release.revoked"
+_NO_DENIALS = [value.value for value in Permission if value is not Permission.DENY]
 
 
 def epoch_days(day: date) -> int:
@@ -194,6 +197,11 @@ def last_needed_day(deal: Deal, as_of_us: int) -> int:
     return epoch_days(deal.ends)
 
 
+def _denies(ml_use: Column) -> BoolArray:
+    """Where a release denies machine learning; a word that is none of ours may be meant so."""
+    return is_present(ml_use) & ~one_of(ml_use, _NO_DENIALS)
+
+
 # In the order of the bits.
 _TRAITS: tuple[Callable[[ReleaseBatch], BoolArray], ...] = (
     lambda part: equals(part.column("kind"), "model"),
@@ -201,7 +209,7 @@ _TRAITS: tuple[Callable[[ReleaseBatch], BoolArray], ...] = (
     lambda part: as_bools(part.column("minor")),
     lambda part: is_present(part.column("shoot_from")) | is_present(part.column("shoot_until")),
     lambda part: is_present(part.column("witness_ref")),
-    lambda part: equals(part.column("ml_use"), "deny"),
+    lambda part: _denies(part.column("ml_use")),
 )
 
 

@@ -27,8 +27,11 @@ from pipelines.run.receipts import BatchReceipt, CatalogueVerdict, Hashes
 from pipelines.storage.columns import values_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_bytes
+from pipelines.storage.tables import json_bytes, parquet_bytes, read_parquet
 from schemas import layout
+from schemas.catalogue import ASSETS_SCHEMA
+
+_FAILED_SCHEMA = pa.schema([field.with_nullable(True) for field in ASSETS_SCHEMA])
 
 # The checks of the latest run in this process, by the token of its lease.
 _checks_by_token: dict[str, CatalogueChecks] = {}
@@ -71,6 +74,7 @@ def ingest_part(
         for decision in failed:
             counts.add_decision(decision)
         _write_batch(store, job.work, name, checked.table, failed)
+        _write_failed_rows(store, job.work, name, (batch.unread, checked.diverted))
         report_progress(job.progress_path, "read", counts.entered)
         empty = count_unstated("assets", checked.table)
         yield BatchReceipt(name, counts, checked.summary, reached, batch.blank_rows, empty)
@@ -91,6 +95,21 @@ def _write_batch(
     np.save(ids, all_hashes)
     store.write_bytes(f"{work}/ids/{name}.npy", ids.getvalue())
     write_decisions(store, f"{work}/agency", f"read-{name}", failed)
+
+
+def _write_failed_rows(store: Store, work: str, name: str, tables: Iterable[pa.Table]) -> None:
+    """Writes the rows of failed assets that say where their file is: a no may stand in them."""
+    rows = [
+        {**row, "asset_id": row["asset_id"] or "", "contributors": row["contributors"] or []}
+        for table in tables
+        for row in table.to_pylist()
+        if row["media_uri"]
+    ]
+    key = f"{work}/failed-rows/{name}.parquet"
+    if rows:
+        store.write_bytes(key, parquet_bytes(pa.Table.from_pylist(rows, schema=_FAILED_SCHEMA)))
+    elif store.exists(key):  # left by an interrupted attempt
+        store.delete(key)
 
 
 def judge_catalogue(
@@ -154,6 +173,14 @@ def _write_data_docs(store: Store, job: Job, summary: GateSummary, suite: RuleSu
 def hash_ids(asset_ids: Iterable[str]) -> Hashes:
     """Returns the hash of each asset id, [n] uint64."""
     return np.fromiter((layout.asset_hash(text) for text in asset_ids), np.uint64)
+
+
+def read_failed_rows(store: Store, work: str, name: str) -> pa.Table:
+    """Reads a batch's failed assets, with `hash` as in `read_batch` and null for bad values."""
+    key = f"{work}/failed-rows/{name}.parquet"
+    table = read_parquet(store, key) if store.exists(key) else _FAILED_SCHEMA.empty_table()
+    hashes = hash_ids(values_of(column(table, "asset_id"), str))
+    return table.append_column("hash", pa.array(hashes))
 
 
 def read_batch(store: Store, work: str, name: str) -> pa.Table:

@@ -17,7 +17,7 @@ from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import refusals_table
 from pipelines.run.job import Job
 from pipelines.run.receipts import CatalogueVerdict, ScreenReceipt
-from pipelines.steps.read import read_batch
+from pipelines.steps.read import read_batch, read_failed_rows
 from pipelines.steps.refused import blocks_key, refused_rows
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
@@ -41,7 +41,8 @@ def screen_stored_batch(
 ) -> ScreenReceipt:
     """Screens a batch and stores its rows in blocks, one per unit, in order of hash.
 
-    Stored are the cleared rows, and apart from them those whose refusal holds for copies too.
+    Stored are the cleared rows, and apart from them those whose refusal holds for copies too, also
+    that of a row which cannot be read but says where its file is.
     """
     batch = read_batch(store, job.work, name)
     hashes = np.asarray(column(batch, "hash"))
@@ -54,7 +55,11 @@ def screen_stored_batch(
     if len(cleared):
         key = f"{job.work}/cleared/{name}.arrows"
         blocks = tuple(write_blocks(store, key, _by_unit(cleared, job.unit_bits)))
-    refused = refused_rows(batch, mask, job)
+    failed = read_failed_rows(store, job.work, name)
+    failed_mask = screen_batch(failed, index, job.deal, np.zeros(len(failed), np.bool_))
+    refused = pa.concat_tables(
+        [refused_rows(batch, mask, job), refused_rows(failed, failed_mask, job)]
+    )
     if len(refused):
         groups = _by_unit(refused, job.unit_bits)
         blocks += tuple(write_blocks(store, blocks_key(job, name), groups))

@@ -73,6 +73,25 @@ NOS = [withdrawn, held, denied, not_granted, not_asked]
 
 
 @pytest.mark.long
+def test_a_no_in_a_row_that_fails_holds_for_copies(library: Library, tmp_path: Path) -> None:
+    library.add("held", jpeg(1), status="legal_hold", minors="maybe")  # cannot be read
+    library.add("a", jpeg(1))
+    library.add("withdrawn", jpeg(2), status="withdrawn", width=0)  # fails a catalogue check
+    library.add("b", jpeg(2))
+    library.add("mistyped", jpeg(3), width="wide")
+    library.add("c", jpeg(3))
+    found = library.package(tmp_path / "out")
+    failed = {name: found[name][1] for name in ("held", "withdrawn", "mistyped")}
+    assert failed == {
+        "held": ("row.unreadable",),
+        "withdrawn": ("row.invalid",),
+        "mistyped": ("row.unreadable",),
+    }
+    assert found["a"][:2] == found["b"][:2] == OF_REFUSED
+    assert found["c"][0] == found["other"][0] == "delivered"
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("no", NOS)
 @pytest.mark.parametrize("dedupe", ["none", "near"])
 def test_a_no_holds_for_every_copy(

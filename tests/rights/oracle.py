@@ -237,7 +237,8 @@ def _people(asset: Row, terms: Row, releases: Sequence[Row]) -> set[str]:
 def _releases(asset: Row, terms: Row, releases: Sequence[Row], as_of: datetime) -> set[str]:
     named = _named(asset, releases)
     found = {"release.unknown_id"} if any(release is None for release in named) else set()
-    if any(release is not None and release.get("ml_use") == "deny" for release in named):
+    no_denials = (None, "allow", "conditional", "unknown")
+    if any(release is not None and release.get("ml_use") not in no_denials for release in named):
         found.add("release.purpose_not_covered")
     if asset["licence_class"] == "editorial" and terms["editorial"] == "accept":
         return found

@@ -262,7 +262,7 @@ def test_rule_10_fault_gives_no_reason_if_releases_suffice(
 ) -> None:
     row = person(release_ids=["r-1", "r-2"], created_at=date(2025, 1, 1))
     # A no is one all the same: somebody who is shown said it.
-    no = {faults} if changes.get("ml_use") == "deny" else set()
+    no = {faults} if changes.get("ml_use") in ("deny", "Allow") else set()
     assert screened_codes(row, releases=[release(**changes), release(release_id="r-2")]) == no
     # Nor is that of a release that nothing needs.
     spare = asset(release_ids=["r-1"], created_at=date(2025, 1, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -14,6 +15,14 @@ from pipelines.rights.rules.rule import Rule, Topic, TracedRow
 from schemas.deal import Deal
 
 _MAX_KEYWORDS = 8
+# What a reader does not see in a word, and what looks like a hyphen.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
+)
+_DASH = re.compile("[\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d]")
+_AROUND = " []{}'\"#."  # of a word in a list as programs write it, or a tag
+# A keyword with one of these may be several that were not parted.
+_INNER_SEPARATOR = re.compile("[,;|\t\n\r\u2022\u3001]")
 
 
 @lru_cache(maxsize=65_536)
@@ -21,6 +30,19 @@ def _fold_case(word: str) -> str:
     """A word as it is compared: Unicode's canonical caseless matching (D145)."""
     decomposed = unicodedata.normalize("NFD", word)
     return unicodedata.normalize("NFD", decomposed.casefold())
+
+
+def _plain_form(word: str) -> str:
+    """A keyword as it is compared with forbidden ones: more alike, so that none is overlooked."""
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", word))
+    return _fold_case(_DASH.sub("-", text)).strip(_AROUND)
+
+
+@lru_cache(maxsize=65_536)
+def _plain_parts(word: str) -> frozenset[str]:
+    """A keyword in plain form, and each of those that it may be made of."""
+    parts = (word, *_INNER_SEPARATOR.split(unicodedata.normalize("NFKC", word)))
+    return frozenset(map(_plain_form, parts)) - {""}
 
 
 def _asks_for_keywords(deal: Deal) -> bool:
@@ -36,8 +58,10 @@ def _keywords_do_not_fit(batch: AssetBatch) -> BoolArray:
         wanted = {_fold_case(word) for word in selection.keywords_any}
         refused |= ~keywords.any(words.where(lambda word: _fold_case(word) in wanted))
     if selection.keywords_none:
-        forbidden = {_fold_case(word) for word in selection.keywords_none}
-        refused |= keywords.any(words.where(lambda word: _fold_case(word) in forbidden))
+        forbidden = set(map(_plain_form, selection.keywords_none))
+        refused |= keywords.any(
+            words.where(lambda word: not forbidden.isdisjoint(_plain_parts(word)))
+        )
     return refused
 
 
