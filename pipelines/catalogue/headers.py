@@ -24,11 +24,17 @@ _FREE_TEXT = frozenset(
     "title description keywords language category created_at display_name country currency "
     "payee_ref media_type weight width height bytes sha256 duration_ms".split()
 )
-# Parts of names, in plain form, that tell of rights whatever the rest of the name is.
+# Parts of names, in plain form without accents, that tell of rights whatever the rest of the name
+# is: in English, German and Dutch, and the Romance languages.
 _TELLING = re.compile(
     "territor|exclusiv|withdr|revo[ck]|optout|optin|consent|licence|release|embargo|minor|expir|"
     "prohibit|restrict|forbid|noai|train|deny|denied|denial|editorial|sensitive|rights|"
-    "legalhold|takedown|copyright"
+    "legalhold|takedown|copyright|"
+    "sperr|widerruf|widerspr|einwillig|einverst|zustimm|exklusiv|freigabe|lizenz|rechte(?!ck)|"
+    "nutzung|minderj|verbot|untersag|redaktionell|ablauf|toestemm|ingetrok|licentie|exclusie|"
+    "territoi|retrait|retir|refus|interdi|mineur|autori[sz]|droit|opposition|"
+    "licenc|prohib|proib|restri[cn]|derecho|direito|caduc|entrenam|"
+    "esclusiv|consens|divieto|vietat|diritt|licenz|addestr"
 )
 
 
@@ -51,6 +57,10 @@ def plain_form(name: str) -> str:
     """Returns a name's letters and digits without case, accents of width, blanks or marks."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "".join(c for c in folded if c.isalnum())
+
+
+def _without_accents(plain: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", plain) if not unicodedata.combining(c))
 
 
 def _british(plain: str) -> str:
@@ -133,7 +143,7 @@ def _refuse_near(
     for name in unread:
         ours = near_column(table, name, mapping)
         if ours is None:
-            if _TELLING.search(_british(plain_form(name))):
+            if _TELLING.search(_without_accents(_british(plain_form(name)))):
                 problems.append((name, "…", f"{name!r} may say what is forbidden"))
             continue
         state = f"read from {found[ours]!r}" if ours in found else "absent"
@@ -202,7 +212,7 @@ def _missing_column_error(
     hint = f"Similar columns: {', '.join(guesses)}. " if guesses else ""
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
         if len(present) == 1 and mark in present[0]:
-            hint = f"The file seems to be separated by {word}; save it with commas. "
+            hint = f"Its only column contains {word}: state the right separator. "
     return InputError(
         f"The table {table} lacks the column {ours}",
         f"{wanted} in {origin}, which has {', '.join(present) or 'no columns'}",
