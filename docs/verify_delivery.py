@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from hashlib import file_digest, sha256
 from pathlib import Path
 
+"+" in sys.argv[-1] or sys.exit(__doc__)
 DELIVERY, (NAME, KEY_ID, KEY) = Path(sys.argv[1]), sys.argv[2].split("+", 2)
 PUBLIC_DER = bytes.fromhex("302a300506032b6570032100") + b64decode(KEY)[1:]
 OPENSSL = "openssl pkeyutl -verify -rawin -in text -sigfile sig -pubin -inkey key -keyform DER"
@@ -30,15 +31,14 @@ def check_signature(text: str, line: str, file: str) -> None:
     check(done.returncode == 0, f"the signature of {file} is not valid")
 
 
-data = (DELIVERY / "MANIFEST.json").read_bytes().decode()
-manifest = json.loads(data)
+manifest = json.loads(data := (DELIVERY / "MANIFEST.json").read_bytes().decode())
 check(data == JSON.encode(manifest) + "\n", "MANIFEST.json is not in its one form")
 digest = sha256((JSON.encode({**manifest, "signature": ""}) + "\n").encode()).hexdigest()
 check_signature(f"fairshard manifest v1\n{digest}\n", manifest["signature"], "MANIFEST.json")
 listed = {file["path"]: file["sha256"] for file in manifest["files"]}
 ends = {*DELIVERY.rglob("*")} - {path.parent for path in DELIVERY.rglob("*")}  # and empty folders
 found = {path.relative_to(DELIVERY).as_posix() + "@" * path.is_symlink() for path in ends}
-check(found == {*listed, "MANIFEST.json"}, f"missing or not listed: {found ^ listed.keys()}")
+check(not (wrong := found ^ {*listed, "MANIFEST.json"}), f"missing or not listed: {wrong}")
 for path, digest in listed.items():
     with (DELIVERY / path).open("rb") as file:
         check(file_digest(file, "sha256").hexdigest() == digest, f"{path} was altered")

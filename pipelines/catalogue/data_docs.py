@@ -38,7 +38,7 @@ from pipelines.catalogue.suite import (
 _EFFECTS = {
     STOP: "stops the run",
     DIVERT: "makes the row a failed asset",
-    REPORT: "is report only; screening decides",
+    REPORT: "is reported only; screening decides",
 }
 _EXCEPTION_KEYS = ("exception_message", "exception_traceback")
 _SUITE_LINK = re.compile(r'href="(\.\./)+expectations/[^"]*"')  # this page is not written
@@ -66,16 +66,25 @@ a[data-toggle] { display: none; }
 .fa-times::before, .fa-exclamation-triangle::before, .fa-info-circle::before {
   color: #a40e26; content: "fails"; }
 .fail { color: #a40e26; }
+td { overflow-wrap: anywhere; }
+.count { white-space: nowrap; }
+@media (max-width: 40rem) {
+  #rules thead { display: none; }
+  #rules tr, #rules td { display: block; }
+  #rules td { border: 0; padding: .1rem 0; }
+  #rules tr { border-top: 1px solid #ddd; padding: .6rem 0; }
+}
 </style>
 </head>
 <body>
 <h1>{{ page_title }}</h1>
 <p>{{ note }}</p>
 <table id="rules">
-<thead><tr><th>Rule</th><th>Requirement</th><th>A failure</th><th>Failed</th></tr></thead>
+<thead><tr><th>Rule</th><th>Requirement</th><th>A failure</th><th>Result</th></tr></thead>
 <tbody>{% for row in rows %}
 <tr><td><code>{{ row.name }}</code></td><td>{{ row.sentence }}</td><td>{{ row.effect }}</td>
-<td{% if row.failed %} class="fail"{% endif %}>{{ row.failed }} of {{ row.evaluated }}\
+<td{% if row.failed %} class="fail"{% endif %}>\
+<span class="count">{{ row.count }}</span>\
 {% for line in row.lines %}<br>{{ line }}{% endfor %}</td></tr>{% endfor %}
 </tbody>
 </table>
@@ -92,12 +101,12 @@ a[data-toggle] { display: none; }
 
 @dataclass(frozen=True)
 class _RuleRow:
-    """One rule in the table at the top of the page."""
+    """One rule in the table at the top of the page; `count` says how many values failed it."""
 
     name: str
     sentence: str
     effect: str
-    evaluated: int
+    count: str
     failed: int
     lines: tuple[str, ...]
 
@@ -209,8 +218,16 @@ def _rule_row(rule: Rule, outcome: RuleOutcome) -> _RuleRow:
     remedy = (rule.remedy,) if outcome.failed else ()
     effect = _EFFECTS[outcome.on_failure]
     return _RuleRow(
-        rule.name, rule.sentence, effect, outcome.evaluated, outcome.failed, (*lines, *remedy)
+        rule.name, rule.sentence, effect, _count(outcome), outcome.failed, (*lines, *remedy)
     )
+
+
+def _count(outcome: RuleOutcome) -> str:
+    if outcome.rule in {rule.name for rule in REFERENCE_RULES}:
+        return f"{outcome.failed:,} failed"  # what is sound is not counted
+    if outcome.evaluated == 0:
+        return "no value given"
+    return f"{outcome.failed:,} of {outcome.evaluated:,} failed"
 
 
 def _result_counts(summary: GateSummary, outcome: RuleOutcome) -> dict[str, object]:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.encoding import find_encoding, open_text, stated_encoding
-from pipelines.catalogue.headers import has_required
+from pipelines.catalogue.headers import find_columns, has_required
 from pipelines.catalogue.lines import LineReader, LineTooLongError
 from pipelines.catalogue.mapping import TableMapping
 from schemas.errors import InputError
@@ -132,7 +132,8 @@ def _choose(
 ) -> tuple[Dialect, list[str]]:
     """Returns the only dialect in which the header has all required columns.
 
-    If there is none, the first is returned, so that the missing columns are named.
+    If there is none, the one that comes nearest is returned, so that the missing columns are named
+    beside those that are there.
     """
     headers: list[tuple[Dialect, list[str]]] = []
     problem: InputError | None = None
@@ -150,7 +151,7 @@ def _choose(
     if not fitting:
         if problem is not None and len(headers) < len(candidates):
             raise problem
-        return headers[0]
+        return max(headers, key=lambda read: _likeness(read[1], table, mapping))
     different = {tuple(names) for _, names in fitting}
     if len(different) > 1:
         marks = ", ".join(repr(dialect.separator) for dialect, _ in fitting)
@@ -160,6 +161,11 @@ def _choose(
             f'State it in mapping.toml: [{mapping.where}.csv] separator = ",".',
         )
     return fitting[0]
+
+
+def _likeness(names: Sequence[str], table: str, mapping: TableMapping) -> tuple[int, int]:
+    """Returns how many of the table's columns a header has, and how many columns in all."""
+    return len(find_columns(table, names, mapping)), len(names)
 
 
 def _is_quoted(name: str) -> bool:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -176,10 +176,11 @@ def _blank_rows(batch: pa.RecordBatch, rows: Sequence[int]) -> list[int]:
     found = list(rows)
     for column in batch.columns:
         if isinstance(rows, range) and len(found) == len(rows):  # nearly always ends here
-            empty = pc.is_null(column)
+            empty = np.asarray(column.is_null())
             if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                empty = pc.or_(empty, pc.equal(column, pa.scalar("", column.type)).fill_null(True))
-            found = np.flatnonzero(empty.to_numpy(zero_copy_only=False)).tolist()
+                text: pa.Array[Any] = column.fill_null("")
+                empty = empty | np.asarray(pc.equal(text, pa.scalar("", column.type)))
+            found = np.flatnonzero(empty).tolist()
         found = [row for row in found if _is_nothing(column[row])]
         if not found:
             return []
@@ -214,7 +215,7 @@ def parquet_batches(
                 blank = _blank_rows(next(islice(others, index, None)), blank)
             if blank:
                 kept = np.setdiff1d(np.arange(batch.num_rows), blank)
-                batch, positions = batch.take(pa.array(kept)), [positions[row] for row in kept]
+                batch, positions = batch.take(kept), [positions[row] for row in kept]
             columns: dict[str, RawColumn] = {name: batch.column(name) for name in names}
             yield RawBatch(columns, positions, (), len(blank))
     except (pa.ArrowException, OSError) as error:

@@ -198,7 +198,7 @@ def _missing_column_error(
     hint = f"Similar columns: {', '.join(guesses)}. " if guesses else ""
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
         if len(present) == 1 and mark in present[0]:
-            hint = f"The file seems to be separated by {word}; save it with commas. "
+            hint = f"Its only column contains {word}: state the right separator. "
     return InputError(
         f"The table {table} lacks the column {ours}",
         f"{wanted} in {origin}, which has {', '.join(present) or 'no columns'}",

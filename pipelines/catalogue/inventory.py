@@ -40,6 +40,13 @@ _DATA_ENDINGS = frozenset(
 )
 
 
+# Endings of pictures, films and documents, which no table has, whatever a mapping says.
+_NO_TABLE_ENDINGS = frozenset(
+    "ai avi bmp cr2 cr3 dng eps gif heic htm html jpeg jpg mkv mov mp3 mp4 nef pdf png psd svg tif "
+    "tiff wav webp".split()
+)
+
+
 @dataclass(frozen=True)
 class FileCounts:
     """What every file below a catalogue is; `total` is their number.
@@ -222,6 +229,23 @@ def _names_of_media(uris: Iterable[str], names: set[str], origin: str) -> set[st
     return found
 
 
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _patterns(names: Sequence[str]) -> str:
+    """Returns TOML texts that match the names: those of one folder and ending as one pattern."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        folder, slash, base = name.rpartition("/")
+        groups.setdefault((folder + slash, base.rpartition(".")[2]), []).append(name)
+    patterns = [
+        found[0] if len(found) == 1 else f"{folder}*.{end}"
+        for (folder, end), found in groups.items()
+    ]
+    return ", ".join(f'"{pattern}"' for pattern in patterns[:MAX_NAMED])
+
+
 def _unread_files_error(files: Sequence[CatalogueFile], origin: str) -> InputError:
     names = [file.name for file in files]
     listing = ", ".join(names[:MAX_NAMED])
@@ -232,6 +256,12 @@ def _unread_files_error(files: Sequence[CatalogueFile], origin: str) -> InputErr
     table = guesses[0] if guesses else "consents"
     hint = f"Is it a part of the table {table}? " if guesses else ""
     subject = "A file of the catalogue is" if len(names) == 1 else f"{len(names):,} files are"
+    if all(ending(name) in _NO_TABLE_ENDINGS for name in names):
+        return InputError(
+            f"{subject} not part of any table, and no asset names {_them(names)}",
+            f"{origin}: {listing}",
+            f"Leave {_them(names)} out in mapping.toml: [files] ignore = [{_patterns(names)}].",
+        )
     return InputError(
         f"{subject} not part of any table",
         f"{origin}: {listing}",

@@ -112,9 +112,9 @@ def stop_error(summary: GateSummary, suite: RuleSuite) -> InputError | None:
         lines.append(
             f"\n  {rule.name}: {outcome.failed} of {summary.rows} rows. {shown}. {rule.remedy}"
         )
-    remedy = "Or let screening refuse these rows: list the rules in the deal's gate.divert"
+    remedy = "\n  Or let screening refuse these rows: list the rules in the deal's gate.divert"
     return InputError(
         f"The table {suite.table} fails a catalogue check that stops the run",
-        "".join(lines) + "\n",
-        remedy if suite.table == "assets" else "See the rules in docs/catalogue.md",
+        "".join(lines).removesuffix("."),
+        remedy if suite.table == "assets" else "\n  See the rules in docs/catalogue.md",
     )

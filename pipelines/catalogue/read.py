@@ -140,11 +140,7 @@ def read_batches(
         raw, table_mapping = add_joined(read, part, own)
         rows = convert_rows(raw, part.name, part.table, table_mapping)
         if rows.failed_rows and part.table != "assets":
-            raise InputError(
-                f"A row of the table {part.table} cannot be read",
-                rows.failed_rows[0].detail,
-                "Correct the row: no row of this table may be left out.",
-            )
+            raise _row_error(part.table, rows.failed_rows[0])
         yield TableBatch(
             rows.table,
             rows.failed_rows,
@@ -154,6 +150,17 @@ def read_batches(
             rows.notes,
             raw.blank_rows,
         )
+
+
+def _row_error(table: str, failed: FailedRow) -> InputError:
+    remedy = "Correct the row: no row of this table may be left out."
+    column = failed.column
+    if column and pa.types.is_boolean(TABLES[table].field(column).type):
+        remedy += (
+            " If it is the agency's word for yes or no, map it in mapping.toml: "
+            f'[mapping.{table}.values.{column}] "Their word" = "yes".'
+        )
+    return InputError(f"A row of the table {table} cannot be read", failed.detail, remedy)
 
 
 def read_table(

@@ -90,9 +90,9 @@ def reference_error(
         lines.append(f"\n  {name}: {len(found):,}. {shown}{more}. {rules[name].remedy}")
     return InputError(
         "The catalogue refers to ids that are not in it, so a no may be lost",
-        "".join(lines) + "\n",
-        "Or let the run go on and report them only: list the rules in the deal's gate.divert, such "
-        f'as [gate] divert = ["{next(iter(failures))}"]',
+        "".join(lines).removesuffix("."),
+        "\n  Or let the run go on and report them only: list the rules in the deal's gate.divert, "
+        f'such as [gate] divert = ["{next(iter(failures))}"]',
     )
 
 
@@ -106,7 +106,12 @@ def _describe(text: str, column: str, example: tuple[str, str], alike: dict[str,
 def _visible(text: str) -> str:
     """Returns an id in quotes; with its code points where a reader may mistake a letter."""
     shown = f"'{shorten(text)}'"
-    return shown if text.isascii() else f"{shown} ({text!a})"
+    return shown if _is_plain(text) else f"{shown} ({text!a})"
+
+
+def _is_plain(text: str) -> bool:
+    """Whether every character is one of ISO 8859-1 that shows, so that none looks like another."""
+    return text.isprintable() and all(character <= "\xff" for character in text)
 
 
 def _all_lookalikes(

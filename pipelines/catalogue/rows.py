@@ -37,11 +37,13 @@ class FailedRow:
         asset_id: The asset's id, or if that is unreadable a locator such as `assets.csv:17`.
         reason: A code of `schemas.reasons.Reason`.
         detail: The row's locator, the column, the value and what is wrong with it.
+        column: Our column that has the value, or "" if the row as a whole cannot be read.
     """
 
     asset_id: str
     reason: str
     detail: str
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def convert_rows(
                     asset_id or locator,
                     Reason.ROW_UNREADABLE,
                     _bad_value_detail(locator, bad_values[row]),
+                    bad_values[row].column,
                 )
             )
         good = [i not in bad_values for i in range(table.num_rows)]

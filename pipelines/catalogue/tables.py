@@ -233,9 +233,11 @@ def _missing_table_error(table: str, files: Sequence[CatalogueFile], origin: str
     guesses = close_matches(table, [name.partition("/")[0].partition(".")[0] for name in names])
     hint = f"Is it {', '.join(guesses)}? " if guesses else ""
     listing = ", ".join(names[:8]) or "nothing"
+    if len(names) > 8:
+        listing += f" and {len(names) - 8:,} more"
     return InputError(
         f"The catalogue has no table {table}",
         f"{origin} holds {listing}",
-        f"{hint}Put {table}.parquet, {table}.csv or {table}.jsonl there, or name its files in "
+        f"{hint}Put {table} there with one of the endings {_ENDINGS}, or name its files in "
         f'mapping.toml: [mapping.{table}] files = ["…"].',
     )

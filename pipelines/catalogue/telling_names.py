@@ -14,8 +14,14 @@ _ANYWHERE = re.compile(
     "territor|exclusiv|withdr|revo[ckq]|optout|optin|consent|licence|release|embargo|minor|expir|"
     "prohibit|restrict|forbid|noai|train|deny|denied|denial|editorial|sensitive|rights|"
     "legalhold|takedown|copyright|donot|notfor|machinelearn|datamin|validuntil|validto|validthru|"
-    "enddate|endedat|contractend|dateofbirth|under18|lizenz|widerruf|exklusiv|optedout|optedin|"
-    "countriesout|countryout|spdx"
+    "enddate|endedat|contractend|dateofbirth|under18|optedout|optedin|"
+    "countriesout|countryout|spdx|"
+    # German and Dutch, then the Romance languages
+    "sperr|widerruf|widerspr|einwillig|einverst|zustimm|exklusiv|freigabe|lizenz|rechte(?!ck)|"
+    "nutzung|minderj|verbot|untersag|redaktionell|ablauf|toestemm|ingetrok|licentie|exclusie|"
+    "territoi|retrait|retir|refus|interdi|mineur|autori[sz]|droit|opposition|"
+    "licenc|proib|restri[cn]|derecho|direito|caduc|entrenam|"
+    "esclusiv|consens|divieto|vietat|diritt|licenz|addestr"
 )
 # Whole words.
 _WORDS = frozenset(
@@ -28,8 +34,7 @@ _BEGINNINGS = tuple(
     "block suspend delet remov disab retract quarantin disput invalid cancel terminat supersed "
     "withh banned reject refus nud exclu objection licenc licens instruct condition "
     # German, French, Spanish, Italian, Portuguese
-    "sperr gesperr zuruckgezog gelosch verbot ablauf gultig untersag retir interdi supprim bloque "
-    "caduc vence vietat ritirat bloccat scaden proibi".split()
+    "gesperr zuruckgezog gelosch gultig supprim bloque vence ritirat bloccat scaden".split()
 )
 # `current_status` and the like; a `payment_status` says nothing of rights.
 _STATUS_OF = frozenset(

@@ -25,6 +25,7 @@ from pipelines.report.summary import packaged_json, show_packaged, show_unstated
 from pipelines.report.undelivered import show_undelivered, undelivered_json
 from pipelines.run.job import Job
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
+from pipelines.run.signing_key import default_key_path
 from pipelines.run.undelivered import UndeliveredError, look_back
 from pipelines.steps.package import PackageResult, package
 from pipelines.steps.retry import retry_failed_assets
@@ -105,6 +106,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         show_packaged(results, prepared.job, packaged)
         show_unstated(results, packaged.reading)
+        if not options.key:
+            _show_key_file(results, default_key_path(prepared.job.output_uri))
         show_defaults(results, defaults)
     return 0
 
@@ -138,6 +141,12 @@ def showing_undelivered(job: Job, console: Console, as_json: bool) -> Iterator[N
             show_defaults(console, defaults)
             show_undelivered(console, job.deal, error.undelivered)
         raise
+
+
+def _show_key_file(console: Console, path: Path) -> None:
+    """Says where the key is that the first run created: the next version must be signed with it."""
+    text = f"{path}: keep a copy in a safe place, and give it to nobody"
+    console.print(f"  {'signing key':<13} {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _say_complete(prepared: PreparedJob, as_json: bool, console: Console) -> int:

@@ -268,7 +268,8 @@ def _run_lines(
 def _decision_text(decision: Decision, same: bool) -> str:
     if decision.shard:
         return f"delivered in shard {decision.shard} under the key {decision.key}"
-    outcome = f"{decision.outcome.replace('_', ' ')} at {decision.stage}"
+    failed = decision.outcome == Outcome.FAILED
+    outcome = f"{'failed asset' if failed else decision.outcome} at {decision.stage}"
     if same:
         return f"{outcome}, for the same reason{'' if len(decision.reasons) == 1 else 's'}"
     return f"{outcome}: {', '.join(decision.reasons)} ({_cut(one_line(decision.detail))})"

@@ -110,7 +110,7 @@ def _reasons(steps: dict[str, StepCounts]) -> Table:
     found = count_reasons(steps.values())
     for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
         info = REASONS[code]
-        mark = " (dead letter)" if info.outcome is Outcome.FAILED else ""
+        mark = " (failed asset)" if info.outcome is Outcome.FAILED else ""
         table.add_row(f"{count:,}", code, info.sentence + mark)
     return table
 

@@ -162,6 +162,19 @@ def test_the_message_names_the_id_and_what_it_looks_like(
     assert diverted.cleared == ["A-1"]
 
 
+def test_a_letter_is_spelled_out_only_where_it_may_be_mistaken(tmp_path: Path) -> None:
+    for known, given_as, code in (("müller", "Müller", ""), ("c-1", "с-1", r"\u0441-1")):
+        write_csv(
+            tmp_path,
+            assets=[asset(contributor=known)],
+            contributors=[{"contributor_id": known}],
+            consents=[said("allow", known), said("deny", given_as)],
+        )
+        stopped = decide(tmp_path, deal()).stopped
+        assert ("\\" in stopped) == bool(code) and code in stopped
+        assert not any(line.startswith(".") for line in stopped.splitlines())
+
+
 def test_a_no_to_another_contributors_asset_stops_the_run(tmp_path: Path) -> None:
     write_csv(
         tmp_path,

@@ -66,6 +66,16 @@ NAMED = [
 ]
 
 
+def test_files_that_no_table_can_be_are_left_out_by_one_pattern(tmp_path: Path) -> None:
+    names = ["plan.pdf", *(f"releases-signed/MR {number}.pdf" for number in range(12))]
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(_catalogue(tmp_path, dict.fromkeys(names, b"%PDF-1.4"))))
+    remedy = '[files] ignore = ["plan.pdf", "releases-signed/*.pdf"]'
+    assert remedy in str(caught.value) and "files = [" not in str(caught.value)
+    (tmp_path / "mapping.toml").write_text(remedy.replace("] ", "]\n", 1))
+    assert len(open_catalogue(str(tmp_path)).files.ignored) == 13
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_a_file_that_may_be_a_second_one_is_named(name: str, tmp_path: Path) -> None:
     files = {"consents-1.csv": csv_bytes([CONSENT]), name: csv_bytes([DENIAL])}

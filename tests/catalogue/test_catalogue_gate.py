@@ -3,8 +3,10 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from pipelines.catalogue.outcome import (
     RuleExample,
     RuleOutcome,
     merge_summaries,
+    sort_outcomes,
     stop_error,
 )
 from pipelines.catalogue.suite import RuleSuite, check_divert, load_suite, parse_suite
@@ -233,6 +236,19 @@ def test_data_docs_work_offline_and_are_reproducible(tmp_path: Path) -> None:
     assert "values must belong to this set" in text  # text from Great Expectations
     for forbidden in ("http://", "https://", "<script", "<img", "<b>4", "src="):
         assert forbidden not in text.replace("img src=x onerror", "")
+
+
+def test_data_docs_say_what_was_counted(tmp_path: Path) -> None:
+    summary = gate_batch(_table([asset(1), asset(2, status="sold")]), SUITE, NONE).summary
+    references = RuleOutcome("consents_reach_contributors", "stop", 0, 0, ())
+    summary = replace(summary, rules=sort_outcomes([*summary.rules, references]))
+    text = write_data_docs(summary, SUITE, tmp_path, AS_OF).read_text()
+    found = re.findall(r"<tr><td><code>(\w+)</code>.*?class=\"count\">(.*?)<", text, re.DOTALL)
+    counts = dict(found)
+    assert counts["status_known"] == "1 of 2 failed"
+    assert counts["asset_id_given"] == "0 of 2 failed"
+    assert counts["weight_positive"] == "no value given"
+    assert counts["consents_reach_contributors"] == "0 failed"  # what is sound is not counted
 
 
 @pytest.mark.long

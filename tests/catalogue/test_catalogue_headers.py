@@ -75,7 +75,28 @@ def test_a_near_column_that_is_not_read_stops_the_run(name: str, kind: str, tmp_
     assert open_catalogue(str(tmp_path)).ignored_columns == (f"assets.{name}",)
 
 
-@pytest.mark.parametrize("name", ["Colour", "Price", "__index_level_0__", "index", "title_de"])
+OTHER_LANGUAGES = [
+    *("KI-Sperre", "Sperrvermerk", "Widerruf am", "Widerspruch KI", "Einwilligung", "Exklusiv bis"),
+    *("Minderjährige", "Nutzungsgebiet", "Bildrechte", "redaktionell", "Freigaben", "Ablaufdatum"),
+    *("Verbot", "Retrait", "refusé", "Usage interdit", "Mineurs", "Droits", "autorisation IA"),
+    *("Territoire", "Menores prohibido", "Autorización", "Derechos", "restricción", "proibido"),
+    *("Direitos", "Esclusiva", "consenso", "Divieto IA", "Diritti", "licenza", "toestemming"),
+]
+
+
+@pytest.mark.parametrize("name", OTHER_LANGUAGES)
+def test_a_column_that_tells_of_rights_in_another_language_stops_the_run(
+    name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="would not be read"):
+        open_catalogue(str(_write(tmp_path, name, "csv")))
+
+
+OTHERS = ["Colour", "Price", "__index_level_0__", "index", "title_de"]
+OTHERS += ["Preisgruppe", "Rechteckig", "Bemerkung", "Couleur", "Precio", "Mitglied seit"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_another_column_is_not_read_and_said(name: str, tmp_path: Path) -> None:
     assert open_catalogue(str(_write(tmp_path, name, "csv"))).ignored_columns == (f"assets.{name}",)
 

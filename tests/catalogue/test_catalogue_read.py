@@ -393,3 +393,17 @@ def test_digest_covers_names_bytes_and_mapping(tmp_path: Path) -> None:
 
 def test_csv_cells_of_the_cases_are_correct() -> None:
     assert csv_bytes([asset()]).splitlines()[1].endswith(b",c-1:6000;c-2:4000,RF,creative,active")
+
+
+def test_a_word_for_yes_is_to_be_mapped(tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path, [asset()], "csv")
+    row = {"release_id": "R-1", "kind": "model", "subject_signed": "ja"}
+    (folder / "releases.csv").write_bytes(csv_bytes([row]))
+    catalogue = open_catalogue(str(folder))
+    with pytest.raises(InputError) as caught:
+        read_table(catalogue, "releases")
+    assert '[mapping.releases.values.subject_signed] "Their word" = "yes"' in str(caught.value)
+    mapping = '[mapping.releases.values.subject_signed]\nja = "yes"\n'
+    (folder / "mapping.toml").write_text(mapping)
+    table = read_table(open_catalogue(str(folder)), "releases")
+    assert table["subject_signed"].to_pylist() == [True]

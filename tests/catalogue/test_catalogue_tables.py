@@ -143,6 +143,28 @@ def test_csv_with_semicolons_is_reported_as_such(tmp_path: Path) -> None:
         open_catalogue(str(raw_catalogue(tmp_path, "assets.csv", data)))
 
 
+def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
+    row = asset() | {"contributors": "c-1:10000"}
+    del row["media_type"]
+    data = csv_bytes([row]).replace(b",", b";").replace(b"asset_id", b"Bildnummer")
+    folder = raw_catalogue(tmp_path, "assets.csv", data)
+    (folder / "mapping.toml").write_text('[mapping.assets.columns]\nasset_id = "Bildnummer"\n')
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(folder))
+    message = str(caught.value)
+    assert "lacks the column media_type" in message
+    assert "which has Bildnummer, media_uri, " in message
+    assert "commas" not in message  # a file with semicolons is read as it is
+
+
+def test_a_separator_that_is_stated_wrongly_is_said(tmp_path: Path) -> None:
+    data = csv_bytes([asset()]).replace(b",", b";")
+    folder = raw_catalogue(tmp_path, "assets.csv", data)
+    (folder / "mapping.toml").write_text('[mapping.assets.csv]\nseparator = ","\n')
+    with pytest.raises(InputError, match="contains semicolons: state the right separator"):
+        open_catalogue(str(folder))
+
+
 def test_repeated_column_is_refused(tmp_path: Path) -> None:
     data = csv_bytes([asset()]).replace(b"licence_model", b"status")
     with pytest.raises(InputError, match="twice"):

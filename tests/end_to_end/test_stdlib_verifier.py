@@ -109,11 +109,18 @@ def test_missing_and_extra_files_are_refused(delivery: Path) -> None:
         said = refusal(delivery)
         aside.rename(delivery / name)
         assert "missing or not listed" in said and name in said
+        assert "MANIFEST.json" not in said
     for name in ("extra", "shards/extra.tar"):
         (delivery / name).write_bytes(b"")
         said = refusal(delivery)
         (delivery / name).unlink()
         assert "missing or not listed" in said and name in said
+
+
+def test_wrong_usage_is_answered_with_the_usage(delivery: Path) -> None:
+    for vkey in ("agency.vkey", ""):  # a file, where a key is needed
+        said = refusal(delivery, vkey)
+        assert "Usage: python verify_delivery.py" in said and "Traceback" not in said
 
 
 def test_another_key_is_refused(delivery: Path) -> None:
