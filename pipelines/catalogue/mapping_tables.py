@@ -46,6 +46,14 @@ class TableMapping:
         return dict(self.columns).get(column, column)
 
     @property
+    def stated_columns(self) -> frozenset[str]:
+        """Returns our columns of which it says anything."""
+        form = self.form
+        stated = (self.columns, self.values, self.constants, self.codes)
+        written = (form.dates, form.lists, form.prefixes)
+        return frozenset(pair[0] for pairs in (*stated, *written) for pair in pairs)
+
+    @property
     def given_elsewhere(self) -> frozenset[str]:
         """Returns our columns that the table's own files must not have."""
         return frozenset(dict(self.constants)) | frozenset(self.joined)
