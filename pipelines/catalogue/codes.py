@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pipelines.catalogue.absent import BLANK_CHARACTERS, is_absent
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.lookalikes import find_lookalikes
-from pipelines.catalogue.mapping import CodeTable, TableMapping
+from pipelines.catalogue.mapping_tables import CodeTable, TableMapping
 from pipelines.catalogue.origin import Origin
 from pipelines.catalogue.part_rows import raw_batches
 from pipelines.catalogue.parts import TablePart

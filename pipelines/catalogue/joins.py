@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.convert import convert_column
 from pipelines.catalogue.formats import RawBatch
+from pipelines.catalogue.join_watch import JoinWatch
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.origin import Origin
 from pipelines.catalogue.part_rows import raw_batches
 from pipelines.catalogue.parts import Catalogue, Join, TablePart
-from pipelines.catalogue.references import JoinWatch
 from pipelines.catalogue.rows import convert_rows, raw_values
 from pipelines.catalogue.values import shorten
 from pipelines.storage.columns import Column

@@ -66,7 +66,7 @@ def open_tables(
     read = [file for table in tables.values() for file in table.files]
     refuse_unread_sheets(files, {*read, *opener.others})
     joins = [opener.open_join(table, join, chosen) for table, join, chosen in claimed]
-    _check_joins(joins, tables)
+    _check_joins(joins, tables, mapping)
     for table in tables.values():
         own = [join for join in joins if join.table == table.table]
         opener.open_table(table, mapping.for_table(table.table), own)
@@ -201,7 +201,9 @@ class _Opener:
         ]
 
 
-def _check_joins(joins: Sequence[Join], tables: dict[str, TableFiles]) -> None:
+def _check_joins(
+    joins: Sequence[Join], tables: dict[str, TableFiles], mapping: CatalogueMapping
+) -> None:
     given: dict[tuple[str, str], str] = {}
     for join in joins:
         if join.table not in tables:
@@ -210,7 +212,14 @@ def _check_joins(joins: Sequence[Join], tables: dict[str, TableFiles]) -> None:
                 f"{join.name} to {join.table}",
                 f"Add the table {join.table}.",
             )
+        own = mapping.for_table(join.table)
         for column in join.columns:
+            if column in own.stated_columns:
+                raise InputError(
+                    "The mapping speaks of a joined column in the section of its table",
+                    f"{own.where}: {column}, which {join.name} has",
+                    f"Move it to [[{join.mapping.where}]].",
+                )
             other = given.setdefault((join.table, column), join.name)
             if other != join.name:
                 raise InputError(

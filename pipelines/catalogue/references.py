@@ -16,10 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.catalogue.account import TableCount
+from pipelines.catalogue.join_watch import JoinWatch, Positions, positions_of
 from pipelines.storage.columns import Column, join_text, list_items, struct_field, values_of
 from schemas.rights import Permission
-
-Positions = npt.NDArray[np.int64]
 
 _JOINT = "\0"  # in no id: they are normalised
 
@@ -41,33 +40,6 @@ class ReachedReferences:
     releases: Positions
     odd_asset_ids: tuple[str, ...] = ()
     joined: tuple[Positions, ...] = ()
-
-
-@dataclass(frozen=True)
-class JoinWatch:
-    """The keys of a file that is joined to a table.
-
-    Attributes:
-        name: The file.
-        table: The table.
-        key: The table's column with the key.
-        keys: The keys, each once.
-        is_no: Where the row may limit what is allowed.
-        count: How many rows were read; used are those with a key of their own.
-        known: The table's keys, if it is a small one: what they reach is settled by them.
-    """
-
-    name: str
-    table: str
-    key: str
-    keys: Column
-    is_no: npt.NDArray[np.bool_]
-    count: TableCount
-    known: Column | None = None
-
-    def reached_by(self, table: pa.Table) -> Positions:
-        """Returns which of the keys some rows of the table have."""
-        return _positions(table.column(self.key).combine_chunks(), self.keys)
 
 
 @dataclass(frozen=True)
@@ -120,7 +92,7 @@ class ReferenceWatch:
                         found.append(join.reached_by(table))
                 contributors.append(self._contributors_in(table))
                 pairs.append(self._pairs_in(table))
-                releases.append(_positions(_items(table, "release_ids"), self.releases))
+                releases.append(positions_of(_items(table, "release_ids"), self.releases))
         if len(unread):
             ids = unread.column("asset_id").combine_chunks()
             pairs.append(_rows_in(self.pair_assets, ids) if len(self.pairs) else _none())
@@ -135,7 +107,7 @@ class ReferenceWatch:
     def _contributors_in(self, table: pa.Table) -> Positions:
         if not len(self.contributors):
             return _none()
-        return _positions(
+        return positions_of(
             struct_field(_items(table, "contributors"), "contributor_id"), self.contributors
         )
 
@@ -149,7 +121,7 @@ class ReferenceWatch:
         lists = subset.column("contributors").combine_chunks()
         asset_ids = subset.column("asset_id").combine_chunks().take(pc.list_parent_indices(lists))
         ids = struct_field(list_items(lists), "contributor_id")
-        return _positions(join_text(asset_ids, ids, _JOINT), self.pairs)
+        return positions_of(join_text(asset_ids, ids, _JOINT), self.pairs)
 
 
 def _none() -> Positions:
@@ -162,14 +134,6 @@ def _union(found: Sequence[Positions]) -> Positions:
 
 def _items(table: pa.Table, column: str) -> Column:
     return list_items(table.column(column).combine_chunks())
-
-
-def _positions(values: Column, known: Column) -> Positions:
-    """Returns which of the known values are among others."""
-    if not len(known):
-        return _none()
-    found = pc.unique(pc.index_in(values, value_set=known)).drop_null()
-    return np.asarray(found.to_numpy(), np.int64)
 
 
 def _rows_in(values: Column, known: Column) -> Positions:
@@ -274,7 +238,7 @@ def find_unreached(
     pairs = np.zeros(len(watch.pairs), np.bool_)
     releases = np.zeros(len(watch.releases), np.bool_)
     odd_ids: set[str] = set()
-    joined = [_settled(join) for join in watch.joins]
+    joined = [join.settled() for join in watch.joins]
     for batch in reached:
         for found, positions in zip(joined, batch.joined, strict=True):
             found[positions] = True
@@ -308,14 +272,6 @@ def find_unreached(
             for found, join in zip(joined, watch.joins, strict=True)
         },
     )
-
-
-def _settled(join: JoinWatch) -> npt.NDArray[np.bool_]:
-    """Returns which keys are reached already."""
-    found = np.zeros(len(join.keys), np.bool_)
-    if join.known is not None:
-        found[_positions(join.known, join.keys)] = True
-    return found
 
 
 def _sorted(values: Column, chosen: npt.NDArray[np.bool_]) -> tuple[str, ...]:

@@ -262,29 +262,48 @@ def test_a_later_yes_still_counts(tmp_path: Path) -> None:
     assert not _withdrawn(tmp_path, "2026-03-06T09:00:00Z", "2026-03-05T20:00:00")
 
 
-@settings(max_examples=60)
-@given(
-    true_no=st.datetimes(datetime(2025, 1, 1), datetime(2026, 6, 29)),
-    before=st.integers(1, 10**6).map(lambda seconds: timedelta(seconds=seconds)),
-    no_zone=_HOURS,
-    yes_zone=_HOURS,
-    forms=st.sampled_from(list(product(("zoned", "local", "day"), repeat=2))),
-)
-def test_a_yes_that_was_said_before_a_no_never_outlives_it(
-    tmp_path_factory: pytest.TempPathFactory,
+DAYS = {
+    "true_no": st.datetimes(datetime(2025, 1, 1), datetime(2026, 6, 29)),
+    "before": st.integers(1, 10**6).map(lambda seconds: timedelta(seconds=seconds)),
+    "no_zone": _HOURS,
+    "yes_zone": _HOURS,
+    "forms": st.sampled_from(list(product(("zoned", "local", "day"), repeat=2))),
+}
+
+
+def _outlives(
+    folder: Path,
     true_no: datetime,
     before: timedelta,
     no_zone: timedelta,
     yes_zone: timedelta,
     forms: tuple[str, str],
-) -> None:
+) -> bool:
+    """Whether a yes that was said before a no is still heard."""
     no_zone = max(no_zone, timedelta(hours=-12))
     yes_zone = max(yes_zone, timedelta(hours=-12))
     written = (
         _write(true_no - before, yes_zone, forms[0]),
         _write(true_no, no_zone, forms[1]),
     )
-    assert _withdrawn(tmp_path_factory.mktemp("days"), *written)
+    return not _withdrawn(folder, *written)
+
+
+@settings(max_examples=60)
+@given(**DAYS)
+def test_a_yes_that_was_said_before_a_no_never_outlives_it(
+    tmp_path_factory: pytest.TempPathFactory, **said_when: Any
+) -> None:
+    assert not _outlives(tmp_path_factory.mktemp("days"), **said_when)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000)
+@given(**DAYS)
+def test_a_yes_that_was_said_before_a_no_never_outlives_it_at_length(
+    tmp_path_factory: pytest.TempPathFactory, **said_when: Any
+) -> None:
+    assert not _outlives(tmp_path_factory.mktemp("days"), **said_when)
 
 
 def _write(instant: datetime, zone: timedelta, form: str) -> str:

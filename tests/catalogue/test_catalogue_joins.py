@@ -191,6 +191,19 @@ def test_a_column_that_the_table_has_too_stops_the_run(tmp_path: Path) -> None:
         column(folder, "asset_id")
 
 
+@pytest.mark.parametrize(
+    "stated",
+    ["constants]\nsensitive = false", "values.sensitive]\nno = true", "columns]\nsensitive = 'x'"],
+)
+def test_nothing_in_the_tables_section_may_hide_a_joined_column(
+    stated: str, tmp_path: Path
+) -> None:
+    mapping = f"[mapping.assets.{stated}\n{MAPPING}"
+    folder = library(tmp_path, [{"asset_id": "A-1", "sensitive": "yes"}], mapping)
+    with pytest.raises(InputError, match=r"joined column.*rights\.csv has"):
+        column(folder, "sensitive")
+
+
 def test_releases_and_contributors_may_be_joined(tmp_path: Path) -> None:
     folder = write_csv(
         tmp_path,
