@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING
 import av
 
 from pipelines.features.pipe_messages import (
+    Channel,
     Header,
     PipeMessageError,
     SharedMemory,
     pack_image,
-    receive_blobs,
-    receive_header,
-    send_message,
 )
 from pipelines.features.reading_json import reading_to_json
 from pipelines.media.films import probe_film
 from pipelines.media.formats import parse_format
-from pipelines.media.images import decode_for_models
+from pipelines.media.images import decode_and_hash
 from pipelines.process.identity import end_with_parent
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
@@ -87,9 +85,14 @@ def _film(request: Header, data: bytes) -> _Answer:
 
 def _image(request: Header, data: bytes) -> _Answer:
     fmt = parse_format(request["format"])
-    decoded = decode_for_models(data, fmt, int(request["max_pixels"]), int(request["side"]))
+    decoded = decode_and_hash(data, fmt, int(request["max_pixels"]), int(request["side"]))
     size, blob = pack_image(decoded.image)
-    return {"facts": dataclasses.asdict(decoded.facts), "sizes": [size]}, [blob]
+    header = {
+        "facts": vars(decoded.facts),
+        "signature": {"phash": decoded.signature.phash, "colour": decoded.signature.colour},
+        "sizes": [size],
+    }
+    return header, [blob]
 
 
 def _signals(request: Header, data: bytes) -> _Answer:
@@ -141,25 +144,23 @@ def _answer(request: Header, data: bytes) -> _Answer:
 def main() -> None:
     """Answers requests until the parent closes the pipe or ends, even in the middle of a file."""
     end_with_parent()
-    requests = sys.stdin.buffer
-    # Libraries that print would damage the messages.
-    with os.fdopen(os.dup(1), "wb") as answers:
-        os.dup2(2, 1)
-        for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
-            resource.setrlimit(kind, (0, resource.getrlimit(kind)[1]))
-        av.logging.set_level(av.logging.PANIC)
-        shared = SharedMemory(int(sys.argv[1])) if len(sys.argv) > 1 else None
-        base_bytes = _memory_bytes()
-        send_message(answers, {"ready": True})
-        while True:
-            try:
-                request = receive_header(requests)
-            except PipeMessageError:
-                return
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            _limit(request, sum(request["blobs"]), base_bytes)
-            (data,) = receive_blobs(requests, request, sum(request["blobs"]), shared)
-            header, blobs = _answer(request, data)
-            del data
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            send_message(answers, header, blobs, shared)
+    answers = os.dup(1)
+    os.dup2(2, 1)  # libraries that print would damage the messages
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        resource.setrlimit(kind, (0, resource.getrlimit(kind)[1]))
+    av.logging.set_level(av.logging.PANIC)
+    shared = SharedMemory(int(sys.argv[1])) if len(sys.argv) > 1 else None
+    channel = Channel(0, answers, shared)
+    base_bytes = _memory_bytes()
+    channel.send({"ready": True})
+    while True:
+        try:
+            request = channel.receive_header()
+        except PipeMessageError:
+            return
+        _limit(request, sum(request["blobs"]), base_bytes)
+        (blob,) = channel.receive_blobs(request, sum(request["blobs"]))
+        header, blobs = _answer(request, bytes(blob))
+        del blob
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        channel.send(header, blobs)

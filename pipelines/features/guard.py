@@ -8,26 +8,25 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 import weakref
 from dataclasses import replace
-from fractions import Fraction
-from typing import IO
 
 from PIL import Image
 
+from pipelines.features.answers import failure_answer, film_answer, image_answer
 from pipelines.features.pipe_messages import (
+    BYTES_PER_PIXEL,
+    Channel,
     Header,
     PipeMessageError,
     SharedMemory,
-    receive_blobs,
-    receive_header,
-    send_message,
-    unpack_image,
+    unpack_images,
 )
 from pipelines.features.reading_json import reading_from_json
-from pipelines.media.films import Film, FilmShot
+from pipelines.media.films import Film
 from pipelines.media.formats import Format
-from pipelines.media.images import DecodedImage, ImageFacts
+from pipelines.media.images import HashedImage
 from pipelines.media.limits import MAX_SHOTS, MediaLimits
 from pipelines.process.isolated import python_command
 from pipelines.signals.file.embedded import may_state_rights
@@ -60,6 +59,7 @@ class Guard:
         self._stop: weakref.finalize[..., Guard] | None = None
         self._trust_sha256 = ""  # of the trust lists that the child has
         self._shared: SharedMemory | None = None
+        self._channel: Channel | None = None
         self.owner = os.getpid()
 
     @property
@@ -73,18 +73,11 @@ class Guard:
         Raises:
             BadRecord: As there, and `media.undecodable` if the child dies of it.
         """
-        header, images = self._ask(
-            {"what": "film", "sample_frames": limits.sample_frames}, data, limits
-        )
-        facts = dict(header["facts"])
-        facts["fps"] = Fraction(*facts["fps"])
-        facts["keyframes_ms"] = tuple(facts["keyframes_ms"])
-        facts["shots"] = tuple(FilmShot(*shot) for shot in facts["shots"])
-        count = int(header["samples"])
-        return Film(**facts, samples=tuple(images[:count]), shot_samples=tuple(images[count:]))
+        request = {"what": "film", "sample_frames": limits.sample_frames}
+        return film_answer(*self._ask(request, data, limits))
 
-    def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> DecodedImage:
-        """Decodes a picture; see `images.decode_for_models`.
+    def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> HashedImage:
+        """Decodes and hashes a picture; see `images.decode_and_hash`.
 
         Raises:
             BadRecord: As there, and `media.undecodable` if the child dies of it.
@@ -93,8 +86,7 @@ class Guard:
             "cpu_s": limits.picture_cpu_s,
             "memory_bytes": min(limits.picture_memory_bytes, limits.decode_memory_bytes),
         }
-        header, images = self._ask({"what": "image", "format": fmt, **costs}, data, limits)
-        return DecodedImage(images[0], ImageFacts(**header["facts"]))
+        return image_answer(*self._ask({"what": "image", "format": fmt, **costs}, data, limits))
 
     def signals(self, data: bytes, fmt: Format, trust: TrustLists, limits: MediaLimits) -> Reading:
         """Reads what a file says about rights; see `embedded.read_embedded`.
@@ -135,7 +127,7 @@ class Guard:
         """Ends the child, if one is running."""
         if self._stop is not None:
             self._stop()
-        self._process = self._stop = None
+        self._process = self._stop = self._channel = None
         self._trust_sha256 = ""
         if self._shared is not None:
             self._shared.close()
@@ -157,11 +149,10 @@ class Guard:
             "timeout_s": limits.decode_timeout_s,
         }
         for attempt in range(1, _ATTEMPTS + 1):
-            late = threading.Event()
             try:
-                return self._exchange(request, data, limits, late, trust)
+                return self._exchange(request, data, limits, trust)
             except (OSError, PipeMessageError) as error:
-                detail, took_too_long = self._autopsy(late.is_set(), request)
+                detail, took_too_long = self._autopsy(isinstance(error, TimeoutError), request)
                 # A child may die for another reason, such as low memory on the machine; if a fresh
                 # child dies too, the file is the cause.
                 if took_too_long or attempt == _ATTEMPTS:
@@ -173,30 +164,28 @@ class Guard:
         request: Header,
         data: bytes,
         limits: MediaLimits,
-        late: threading.Event,
         trust: TrustLists | None,
     ) -> tuple[Header, list[Image.Image]]:
-        most_bytes = 3 * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
-        process = self._start()
+        most_bytes = BYTES_PER_PIXEL * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
+        channel = self._connect()
         if trust is not None and trust.digest != self._trust_sha256:
             # Sent once per child, since they may be much larger than a file's statements.
             request = request | {"trust": trust.as_json()}
-        watch = threading.Timer(limits.decode_timeout_s, _kill_late, (process, late))
-        watch.start()
-        try:
-            requests, answers = _pipes(process)
-            send_message(requests, request, [data], self._shared)
-            header = receive_header(answers)
-            blobs = receive_blobs(answers, header, most_bytes, self._shared)
-        finally:
-            watch.cancel()
+        deadline_s = time.monotonic() + limits.decode_timeout_s
+        channel.send(request, [data], deadline_s)
+        header = channel.receive_header(deadline_s)
+        blobs = channel.receive_blobs(header, most_bytes, deadline_s)
         if "bad" in header:
-            reason, detail = header["bad"]
-            raise BadRecord(Reason(reason), detail)
+            raise failure_answer(header)
         if trust is not None:
             self._trust_sha256 = trust.digest
-        sizes = header.get("sizes", [])
-        return header, [unpack_image(size, blob) for size, blob in zip(sizes, blobs, strict=True)]
+        return header, unpack_images(header.get("sizes", []), blobs)
+
+    def _connect(self) -> Channel:
+        self._start()
+        if self._channel is None:
+            raise AssertionError("a child that was started has a channel")
+        return self._channel
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
@@ -208,6 +197,7 @@ class Guard:
         command = python_command(f"{__package__}.child", *map(str, handles))
         process = subprocess.Popen(
             command,
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -216,24 +206,25 @@ class Guard:
         )
         self._process = process
         self._stop = weakref.finalize(self, _end, process, os.getpid())
-        watch = threading.Timer(_START_TIMEOUT_S, process.kill)
-        watch.start()
+        self._channel = _channel(process, shared)
         try:
-            receive_header(_pipes(process)[1])
-        except PipeMessageError as error:
+            self._channel.receive_header(time.monotonic() + _START_TIMEOUT_S)
+        except (OSError, PipeMessageError) as error:
+            if isinstance(error, TimeoutError):
+                process.kill()
             self.close()
             raise RunError(
                 "The decoder process cannot start",
                 f"{shlex.join(command)} (exit code {process.returncode})",
                 "Run that command by hand to see why.",
             ) from error
-        finally:
-            watch.cancel()
         return process
 
     def _autopsy(self, late: bool, request: Header) -> tuple[str, bool]:
         """Ends the child if it is still running, and returns why it died, and whether of time."""
         process = self._process
+        if late and process is not None:
+            process.kill()
         self.close()
         if late:
             return f"the child took longer than {request['timeout_s']:g} s", True
@@ -245,15 +236,12 @@ class Guard:
         return f"the child crashed: exit code {code}", False
 
 
-def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+def _channel(process: subprocess.Popen[bytes], shared: SharedMemory | None) -> Channel:
     if process.stdin is None or process.stdout is None:
         raise AssertionError("the child was started with pipes")
-    return process.stdin, process.stdout
-
-
-def _kill_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:
-    late.set()
-    process.kill()
+    requests = process.stdin.fileno()
+    os.set_blocking(requests, False)  # so that a child that reads nothing cannot stop its parent
+    return Channel(process.stdout.fileno(), requests, shared)
 
 
 def _end(process: subprocess.Popen[bytes], owner: int) -> None:

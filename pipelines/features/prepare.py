@@ -11,7 +11,7 @@ from PIL import Image
 from pipelines.features.guard import this_guard
 from pipelines.media.films import FilmShot
 from pipelines.media.formats import Format, check_declared_type, media_type_of, sniff_format
-from pipelines.media.images import decode_for_models
+from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
 from pipelines.media.phash import perceptual_signature
 from schemas.errors import BadRecord
@@ -137,9 +137,8 @@ def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -
     if limits.guard_images:
         decoded = this_guard().image(data, fmt, limits)
     else:
-        decoded = decode_for_models(data, fmt, limits.max_pixels, limits.side)
-    facts = decoded.facts
-    signature = perceptual_signature(decoded.image)
+        decoded = decode_and_hash(data, fmt, limits.max_pixels, limits.side)
+    facts, signature = decoded.facts, decoded.signature
     return PreparedMedia(
         media_sha256=digest,
         bytes=len(data),

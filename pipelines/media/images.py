@@ -22,6 +22,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from pipelines.media.formats import Format
 from pipelines.media.headers import check_png, jpeg_scans, png_bit_depth, webp_size
 from pipelines.media.limits import COSTLY_FROM_BYTES, MAX_EXPANSION, MAX_SCANS
+from pipelines.media.phash import PerceptualSignature, perceptual_signature
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -83,6 +84,23 @@ class DecodedImage:
 
     image: Image.Image
     facts: ImageFacts
+
+
+@dataclass(frozen=True)
+class HashedImage(DecodedImage):
+    """A decoded picture with its perceptual hash and colours."""
+
+    signature: PerceptualSignature
+
+
+def decode_and_hash(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> HashedImage:
+    """Decodes a picture as `decode_for_models` does, and hashes the result.
+
+    Raises:
+        BadRecord: `media.too_large` or `media.undecodable`.
+    """
+    decoded = decode_for_models(data, fmt, max_pixels, side)
+    return HashedImage(decoded.image, decoded.facts, perceptual_signature(decoded.image))
 
 
 def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> DecodedImage:

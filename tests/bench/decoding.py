@@ -1,22 +1,23 @@
-"""Decoding in the guarded child beside decoding without it: `python -m tests.bench.decoding`.
+"""Decoding in guarded child processes and without them: `python -m tests.bench.decoding`.
 
-Both sides prepare the same JPEGs with two threads, in turn, round after round, so that what else
-the machine does meets them alike. The children are started before the first round, as a run reuses
-them for all its files. Beside the time on the clock stands that of the processor, of all processes:
-on a machine that others use too, only that says what guarding costs.
+Both sides prepare the same JPEGs, in turn, round after round, so that other load on the machine
+meets them alike. They do so as `fairshard package` does: in one or several worker processes, of
+which each fetches in two threads. The children are started before the first round, as a run reuses
+them for all its files. Processor time is that of all processes; on a machine that others use too,
+only that says what guarding costs.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing.synchronize import Barrier
 
 import numpy as np
 from PIL import Image
@@ -26,8 +27,21 @@ from pipelines.media.limits import MediaLimits
 from tests.bench.rounds import median_speedup
 from tests.bench.scale_watch import process_tree
 
-_THREADS = 2
-_LIMITS = MediaLimits(max_bytes=2**30, max_pixels=178_956_970)
+_THREADS = 2  # as in pipelines/steps/enrich.py
+_GUARDED = MediaLimits(max_bytes=2**30, max_pixels=178_956_970)
+_UNGUARDED = replace(_GUARDED, guard_images=False)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """A worker process's part of the benchmark."""
+
+    together: Barrier
+    threads: ThreadPoolExecutor
+    pictures: list[bytes]
+
+
+_worker: list[_Worker] = []
 
 
 def make_pictures(count: int, megapixels: float) -> list[bytes]:
@@ -53,70 +67,90 @@ def make_pictures(count: int, megapixels: float) -> list[bytes]:
     return pictures
 
 
-def _processor_s() -> float:
-    """Returns the processor time that this process and its children have used."""
-    ticks = 0
-    for pid in process_tree(os.getpid()):
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+def _start_worker(together: Barrier, pictures: list[bytes]) -> None:
+    _worker.append(_Worker(together, ThreadPoolExecutor(_THREADS), pictures))
 
 
-def _seconds(
-    pool: ThreadPoolExecutor, pictures: Sequence[bytes], limits: MediaLimits
-) -> tuple[float, float]:
-    """Returns the time on the clock and that of the processor."""
-    started, used = time.perf_counter(), _processor_s()
-    for _ in pool.map(lambda data: prepare_media(data, "", "image", None, limits), pictures):
+def _prepare(limits: MediaLimits, repeats: int) -> tuple[float, float]:
+    """Prepares the worker's pictures and returns when it began and ended, in seconds."""
+    (me,) = _worker
+    work = me.pictures * repeats
+    me.together.wait()
+    started = time.perf_counter()
+    for _ in me.threads.map(lambda data: prepare_media(data, "", "image", None, limits), work):
         pass
-    return time.perf_counter() - started, _processor_s() - used
+    return started, time.perf_counter()
 
 
-def bench_decoding(pictures: int, repeats: int, rounds: int) -> None:
-    """Prints both sides' speed and their ratio, for three sizes of picture.
+def _processor_s() -> float:
+    """Returns the processor time that this process and its descendants have used."""
+    # Linux's clock of another process, see clock_getcpuclockid(3); /proc counts only centiseconds.
+    return sum(time.clock_gettime((~pid << 3) | 2) for pid in process_tree(os.getpid()))
+
+
+def _round(
+    pool: ProcessPoolExecutor, workers: int, limits: MediaLimits, repeats: int
+) -> tuple[float, float]:
+    """Returns the elapsed time and the processor time of a round, in seconds."""
+    used = _processor_s()
+    # The barrier gives each worker exactly one of the tasks.
+    tasks = [pool.submit(_prepare, limits, repeats) for _ in range(workers)]
+    times = [task.result() for task in tasks]
+    elapsed = max(ended for _, ended in times) - min(started for started, _ in times)
+    return elapsed, _processor_s() - used
+
+
+def bench_decoding(data: list[bytes], workers: int, repeats: int, rounds: int) -> str:
+    """Returns both sides' speed and their ratio, in words.
 
     Args:
-        pictures: Distinct pictures of each size.
-        repeats: How often each is decoded in a round.
+        data: The pictures that each worker decodes.
+        workers: Worker processes.
+        repeats: How often each picture is decoded in a round.
         rounds: Rounds of both sides.
     """
-    unguarded = replace(_LIMITS, guard_images=False)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for megapixels in (1.0, 4.0, 12.0):
-            data = make_pictures(pictures, megapixels)
-            work = data * repeats
-            _seconds(pool, data, _LIMITS)
-            _seconds(pool, data, unguarded)
-            guarded_s: list[tuple[float, float]] = []
-            unguarded_s: list[tuple[float, float]] = []
-            for number in range(rounds):
-                sides = [(guarded_s, _LIMITS), (unguarded_s, unguarded)]
-                for taken, limits in sides if number % 2 else sides[::-1]:
-                    taken.append(_seconds(pool, work, limits))
-            on_clock, of_processor = (
-                median_speedup([one[at] for one in unguarded_s], [one[at] for one in guarded_s])
-                for at in (0, 1)
-            )
-            guarded, plain = (
-                len(work) / statistics.median(clock for clock, _ in taken)
-                for taken in (guarded_s, unguarded_s)
-            )
-            size = sum(map(len, data)) / len(data) / 1e6
-            print(
-                f"{megapixels:4.1f} megapixels, {size:.2f} MB: guarded {guarded:6.1f}/s, "
-                f"unguarded {plain:6.1f}/s; guarded/unguarded {on_clock:.3f} by the clock, "
-                f"{of_processor:.3f} by the processor"
-            )
+    spawn = multiprocessing.get_context("spawn")
+    sides: dict[MediaLimits, list[tuple[float, float]]] = {_GUARDED: [], _UNGUARDED: []}
+    together = spawn.Barrier(workers)
+    with ProcessPoolExecutor(workers, spawn, _start_worker, (together, data)) as pool:
+        for limits in sides:
+            _round(pool, workers, limits, 2)
+        for number in range(rounds):
+            for limits in list(sides)[:: 1 if number % 2 else -1]:
+                sides[limits].append(_round(pool, workers, limits, repeats))
+    by_clock, by_processor = (
+        median_speedup(
+            [taken[at] for taken in sides[_UNGUARDED]], [taken[at] for taken in sides[_GUARDED]]
+        )
+        for at in (0, 1)
+    )
+    guarded, unguarded = (
+        len(data) * repeats * workers / statistics.median(elapsed for elapsed, _ in sides[limits])
+        for limits in (_GUARDED, _UNGUARDED)
+    )
+    return (
+        f"guarded {guarded:6.1f}/s, unguarded {unguarded:6.1f}/s; "
+        f"ratio {by_clock:.3f} by the clock, {by_processor:.3f} by the processor"
+    )
 
 
 def main() -> None:
     """Parses the options and runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=8, help="distinct pictures of each size")
-    parser.add_argument("--repeats", type=int, default=8, help="of each picture in a round")
+    parser.add_argument("--repeats", type=int, default=16, help="of each picture in a round")
     parser.add_argument("--rounds", type=int, default=9, help="of both sides")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[1, os.cpu_count() or 1], help="processes"
+    )
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[1.0, 4.0, 12.0])
     options = parser.parse_args()
-    bench_decoding(options.pictures, options.repeats, options.rounds)
+    for megapixels in options.megapixels:
+        data = make_pictures(options.pictures, megapixels)
+        size = sum(map(len, data)) / len(data) / 1e6
+        for workers in options.workers:
+            found = bench_decoding(data, workers, options.repeats, options.rounds)
+            print(f"{megapixels:g} MP, {size:.2f} MB, {workers} workers: {found}", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipelines.features.answers import failure_answer
 from pipelines.features.guard import Guard, this_guard
+from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
+from pipelines.media.phash import perceptual_signature
 from schemas.errors import BadRecord
 from tests.media.media_samples import LIMITS, encode, film, picture
 
@@ -118,6 +122,65 @@ def test_picture_that_takes_too_much_memory_fails(guard: Guard) -> None:
     with pytest.raises(BadRecord, match=r"media\.undecodable: .*(memory|Memory|crashed)"):
         guard.image(data, "png", poor)
     assert guard.image(data, "png", LIMITS).facts.width == 1500
+
+
+def test_large_film_that_takes_too_long_fails(guard: Guard) -> None:
+    """It goes by the pipe, which a child that reads nothing does not empty."""
+    first = stopped_child(guard)
+    hasty = MediaLimits(2**30, LIMITS.max_pixels, decode_timeout_s=0.3)
+    with pytest.raises(BadRecord, match=r"media.undecodable: the child took longer than 0.3 s"):
+        guard.film(film(frames=2) + bytes(70 * 2**20), hasty)
+    assert gone(first)
+
+
+def test_a_request_starts_no_thread(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard.film(film(frames=2), LIMITS)
+    monkeypatch.delattr(threading.Thread, "start")
+    assert guard.image(encode(picture(), "PNG"), "png", LIMITS).facts.width == 160
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_the_child_answers_what_the_decoder_finds(guard: Guard, mode: str) -> None:
+    for seed, size in enumerate([(700, 500), (160, 96), (1, 1), (9, 1300)]):
+        data = encode(picture(*size, seed).convert(mode), "JPEG", quality=90)
+        found = guard.image(data, "jpg", LIMITS)
+        assert found == decode_and_hash(data, "jpg", LIMITS.max_pixels, LIMITS.side)
+        assert found.signature == perceptual_signature(found.image)
+
+
+class LyingGuard(Guard):
+    """A guard whose child has been taken over and changes its answers."""
+
+    def __init__(self, change: dict[str, Any]) -> None:
+        super().__init__()
+        self.change = change
+
+    def _exchange(self, *request: Any) -> tuple[dict[str, Any], list[Any]]:
+        header, images = super()._exchange(*request)
+        return {**header, **self.change}, images
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"signature": None},
+        {"signature": {"phash": "0" * 63, "colour": "0" * 96}},
+        {"signature": {"phash": "0" * 64, "colour": "z" * 96}},
+        {"signature": {"phash": 1, "colour": "0" * 96}},
+        {"facts": {}},
+        {"facts": [1]},
+    ],
+)
+def test_an_invalid_answer_fails_the_picture(change: dict[str, Any]) -> None:
+    guard = LyingGuard(change)
+    with pytest.raises(BadRecord, match=r"media\.undecodable: the decoder sent an invalid answer"):
+        guard.image(encode(picture(), "PNG"), "png", LIMITS)
+    guard.close()
+
+
+@pytest.mark.parametrize("bad", [None, [], ["media.undecodable"], ["no.such", "x"], 7])
+def test_an_invalid_failure_is_one_all_the_same(bad: object) -> None:
+    assert failure_answer({"bad": bad}).reason == "media.undecodable"
 
 
 def test_child_does_not_inherit_the_environment(

@@ -1,0 +1,77 @@
+"""Reads the guarded child's answers. A child that a file has taken over may answer anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import get_type_hints
+
+from PIL import Image
+
+from pipelines.features.pipe_messages import Header
+from pipelines.media.films import Film, FilmShot
+from pipelines.media.images import HashedImage, ImageFacts
+from pipelines.media.phash import PerceptualSignature
+from schemas.errors import BadRecord
+from schemas.reasons import Reason
+
+_FACT_TYPES = get_type_hints(ImageFacts)
+_PHASH = re.compile(r"[0-9a-f]{64}")
+_COLOUR = re.compile(r"[0-9a-f]{96}")
+
+
+def film_answer(header: Header, images: Sequence[Image.Image]) -> Film:
+    """Returns the film that an answer describes.
+
+    Raises:
+        BadRecord: `media.undecodable` if it describes none.
+    """
+    with _invalid_answers_fail():
+        facts = dict(header["facts"])
+        facts["fps"] = Fraction(*facts["fps"])
+        facts["keyframes_ms"] = tuple(facts["keyframes_ms"])
+        facts["shots"] = tuple(FilmShot(*shot) for shot in facts["shots"])
+        count = int(header["samples"])
+        return Film(**facts, samples=tuple(images[:count]), shot_samples=tuple(images[count:]))
+
+
+def image_answer(header: Header, images: Sequence[Image.Image]) -> HashedImage:
+    """Returns the picture that an answer describes.
+
+    Raises:
+        BadRecord: `media.undecodable` if it describes none.
+    """
+    with _invalid_answers_fail():
+        (image,) = images
+        facts = ImageFacts(**header["facts"])
+        for name, kind in _FACT_TYPES.items():
+            if type(getattr(facts, name)) is not kind:
+                raise TypeError(name)
+        signature = PerceptualSignature(**header["signature"])
+        if not _PHASH.fullmatch(signature.phash) or not _COLOUR.fullmatch(signature.colour):
+            raise ValueError("signature")
+        return HashedImage(image, facts, signature)
+
+
+def failure_answer(header: Header) -> BadRecord:
+    """Returns the failure that an answer states."""
+    try:
+        reason, detail = header["bad"]
+        return BadRecord(Reason(reason), str(detail))
+    except (TypeError, ValueError) as error:
+        return _invalid(error)
+
+
+def _invalid(error: Exception) -> BadRecord:
+    detail = f"the decoder sent an invalid answer: {type(error).__name__}"
+    return BadRecord(Reason.MEDIA_UNDECODABLE, detail)
+
+
+@contextmanager
+def _invalid_answers_fail() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise _invalid(error) from error
