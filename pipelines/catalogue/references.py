@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.catalogue.agreement_references import AgreementReferences
 from pipelines.storage.columns import Column, join_text, list_items, struct_field, values_of
 from schemas.rights import Permission
 
@@ -51,7 +52,7 @@ class ReferenceWatch:
         pairs: Asset and contributor of consents about one asset, joined.
         pair_no: Where one of them is anything but a yes.
         releases: Releases that are revoked or deny machine learning.
-        unlisted_agreements: Contributors that the deal's agreements name and who are not listed.
+        agreements: What is wrong with agreements.
     """
 
     listed: Column
@@ -60,7 +61,7 @@ class ReferenceWatch:
     pairs: Column
     pair_no: npt.NDArray[np.bool_]
     releases: Column
-    unlisted_agreements: tuple[str, ...] = ()
+    agreements: AgreementReferences
 
     @property
     def pair_assets(self) -> Column:
@@ -141,7 +142,7 @@ def watch_references(
     contributors: pa.Table,
     consents: pa.Table,
     releases: pa.Table,
-    agreement_contributors: Iterable[str] = (),
+    agreements: AgreementReferences,
 ) -> ReferenceWatch:
     """Collects the references that must be looked for among the assets.
 
@@ -149,7 +150,7 @@ def watch_references(
         contributors: The contributors table.
         consents: The consents table.
         releases: The releases table.
-        agreement_contributors: Contributors that the deal's agreements name.
+        agreements: What is wrong with agreements.
     """
     listed = pc.unique(contributors.column("contributor_id").combine_chunks())
     is_no = pc.not_equal(consents.column("value"), pa.scalar(Permission.ALLOW.value))
@@ -166,7 +167,6 @@ def watch_references(
     pairs, pair_no = _distinct(joined, is_no.filter(narrowed))
     denies = pc.equal(releases.column("ml_use"), pa.scalar(Permission.DENY.value))
     against = pc.or_kleene(pc.is_valid(releases.column("revoked_at")), denies)
-    known = set(values_of(listed.drop_null(), str))
     return ReferenceWatch(
         listed,
         unknown,
@@ -174,7 +174,7 @@ def watch_references(
         pairs,
         pair_no,
         pc.unique(releases.column("release_id").filter(against).combine_chunks()),
-        tuple(sorted(set(agreement_contributors) - known)),
+        agreements,
     )
 
 
@@ -199,6 +199,7 @@ class UnreachedReferences:
         pairs: No's about one asset: the asset and the contributor.
         releases: Revoked or denying releases that no asset names.
         asset_ids: Assets' ids that stand in several rows once they are written alike.
+        agreements: What is wrong with agreements.
         other: How many other references reach nothing, by kind.
     """
 
@@ -206,6 +207,7 @@ class UnreachedReferences:
     pairs: tuple[tuple[str, str], ...]
     releases: tuple[str, ...]
     asset_ids: tuple[str, ...]
+    agreements: AgreementReferences
     other: dict[str, int] = field(default_factory=dict)
 
 
@@ -234,13 +236,14 @@ def find_unreached(
     other = {
         "consents_of_unknown_contributors": int((~contributors & ~watch.contributor_no).sum()),
         "consents_about_unknown_assets": int((~pairs & ~watch.pair_no).sum()),
-        "agreements_with_unknown_contributors": len(watch.unlisted_agreements),
+        "agreements_with_unknown_contributors": watch.agreements.unknown_contributors,
     }
     return UnreachedReferences(
         _sorted(watch.contributors, ~contributors & watch.contributor_no),
         tuple(sorted(_split_pair(pair) for pair in values_of(lost_pairs, str))),
         _sorted(watch.releases, ~releases),
         _repeated(odd_ids, asset_ids) if odd_ids else (),
+        watch.agreements,
         other,
     )
 

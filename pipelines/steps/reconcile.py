@@ -29,7 +29,7 @@ class RunCounts:
         shards: Number of planned shards.
         blank_rows: Rows of `assets` without any value, which were skipped.
         copies: How copies of refused assets were looked for.
-        reported: Rules on references that failed and that the deal diverts, with the first ids.
+        reported: Rules on references that failed and do not stop the run, with the first ids.
     """
 
     stop: tuple[str, str, str] | None

@@ -22,19 +22,22 @@ from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.catalogue.read import open_catalogue, read_batches, read_table
 from pipelines.demo.metadata_only import make_metadata_only
+from pipelines.rights.cleared_rights import add_cleared_rights
 from pipelines.rights.rules.screen import build_rights_index, screen_batch
 from pipelines.storage.columns import values_of
+from schemas.catalogue import SMALL_TABLES
 from schemas.deal import load_deal
 from schemas.errors import FairshardError
 from tests.end_to_end.command import AS_OF
 from tests.end_to_end.small_library import in_process
 
 ASSETS = 400
-TABLES = ("assets", "contributors", "consents", "releases")
+TABLES = ("assets", *SMALL_TABLES)
 # Where a no may stand; what is not listed describes the asset or names the media.
 _NOES = {
     "assets": (
@@ -49,6 +52,7 @@ _NOES = {
         *("guardian_signed", "witness_ref", "minor", "valid_until", "revoked_at", "ml_use"),
         *("biometric_rider", "shoot_from", "shoot_until"),
     ),
+    "agreements": ("agreement_ref", "contributor_id", "purposes", "signed_at"),
 }
 
 
@@ -91,7 +95,8 @@ class Screened:
     Attributes:
         code: Exit code of `check`.
         report: What it counts, as JSON.
-        cleared: The assets that screening clears; empty if the command stops.
+        cleared: The assets that screening clears, and the agreements that lift what their files
+            say; empty if the command stops.
     """
 
     code: int
@@ -147,21 +152,26 @@ def screen(folder: Path, deal: Path) -> Screened:
 
 def _cleared(folder: Path, path: Path) -> frozenset[str]:
     deal, catalogue = load_deal(path), open_catalogue(str(folder))
-    contributors, consents, releases = (read_table(catalogue, name) for name in TABLES[1:])
+    contributors, consents, releases, agreements = (
+        read_table(catalogue, name) for name in SMALL_TABLES
+    )
     as_of_us = round(datetime.fromisoformat(f"{AS_OF}T23:59:59+00:00").timestamp()) * 1_000_000
-    index = build_rights_index(contributors, consents, releases, deal, as_of_us)
+    index = build_rights_index(contributors, consents, releases, agreements, deal, as_of_us)
     found: set[str] = set()
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
             mask = screen_batch(batch.table, index, deal, np.zeros(len(batch.table), np.bool_))
-            ids = values_of(batch.table["asset_id"], str)
-            found.update(asset for asset, bits in zip(ids, mask, strict=True) if bits == 0)
+            passed = add_cleared_rights(batch.table.filter(pa.array(mask == 0)), index, deal)
+            found.update(values_of(passed["asset_id"], str))
+            for row in passed.select(["asset_id", "agreements"]).to_pylist():
+                for item in row["agreements"]:
+                    found.add(f"{row['asset_id']}: {item['purpose']}, {item['contributor_id']}")
     return frozenset(found)
 
 
 def mutations(tables: Tables, refused: frozenset[str]) -> Iterator[Mutation]:
     """Yields every place that carries a no, with each change of it."""
-    for name in ("consents", "releases"):
+    for name in ("consents", "releases", "agreements"):
         yield from _of_file(name)
     for name, columns in _NOES.items():
         for column in columns:
@@ -179,6 +189,8 @@ def _says_no(tables: Tables, name: str, number: int, refused: frozenset[str]) ->
         return row["asset_id"] in refused
     if name == "consents":
         return row["value"] != "allow"
+    if name == "agreements":
+        return number % 8 == 0  # some of them: none says no, but each could lift one
     signed = row["subject_signed"] == row["photographer_signed"] == "true"
     return bool(row["revoked_at"]) or row["ml_use"] != "allow" or not signed
 
