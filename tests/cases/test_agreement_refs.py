@@ -22,10 +22,12 @@ from pipelines.catalogue.references import watch_references
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.demo.scenes.picture_files import save_picture
 from pipelines.demo.scenes.render import draw_scene_spec, render
+from pipelines.rights.cleared_rights import add_cleared_rights
+from pipelines.rights.rules.screen import build_rights_index
 from schemas.catalogue import SMALL_TABLES
 from schemas.errors import InputError
 from tests.cases.copies_common import Decisions, Library, by
-from tests.cases.values_common import Row, agreement, asset, deal, said, write_csv
+from tests.cases.values_common import AS_OF_US, Row, agreement, asset, deal, said, write_csv
 from tests.end_to_end.command import AS_OF
 from tests.end_to_end.small_library import in_process
 from tests.signals.file import xmp_builder as build
@@ -247,13 +249,27 @@ def test_all_commands_name_them(denied: tuple[Library, Decisions]) -> None:
 REFS = st.text(st.sampled_from("AaB-1 0\u0410\u200b\u00e9./_"), min_size=1, max_size=5)
 
 
+def lifted(folder: Path) -> set[str]:
+    """Returns the agreements that lift what the files of a catalogue say."""
+    catalogue, terms = open_catalogue(str(folder)), deal()
+    contributors, consents, releases, agreements = (
+        read_table(catalogue, name) for name in SMALL_TABLES
+    )
+    index = build_rights_index(contributors, consents, releases, agreements, terms, AS_OF_US)
+    [part] = catalogue.parts("assets")
+    [batch] = read_batches(part, catalogue.mapping)
+    rows = add_cleared_rights(batch.table, index, terms).to_pylist()
+    return {item["ref"] for row in rows for item in row["agreements"]}
+
+
 def check_named(named: list[str], listed: list[str]) -> None:
-    """Every agreement that is named is either listed, as ids are compared, or reported."""
+    """Every agreement that is named is listed, as ids are compared; or it is reported."""
     known = {normalise_id(ref) for ref in listed if not is_absent(ref, "agreement_ref")}
     known -= {""}
     rows = [agreement(ref) for ref in sorted(known)]
     with tempfile.TemporaryDirectory() as name:
         found = judge(Path(name), [said(agreement_ref=ref) for ref in named], rows)
+        lifting = lifted(Path(name))
     wanted = {
         normalise_id(ref)
         for ref in named
@@ -261,6 +277,8 @@ def check_named(named: list[str], listed: list[str]) -> None:
     }
     counts = {item["rule"]: item["failed"] for item in found.reported}
     assert counts.get("agreements_exist", 0) == len(wanted - known)
+    assert lifting <= known & wanted
+    assert bool(lifting) == bool(known & wanted)
 
 
 @settings(max_examples=15, deadline=None)
