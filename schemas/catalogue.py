@@ -1,4 +1,4 @@
-"""Arrow schemas of the catalogue's four tables, as the pipeline sees them after mapping."""
+"""Arrow schemas of the catalogue's tables, as the pipeline sees them after mapping."""
 
 from __future__ import annotations
 
@@ -227,16 +227,44 @@ RELEASES_SCHEMA = pa.schema(
     ]
 )
 
+
+class AgreementRow(TypedDict):
+    """A row of AGREEMENTS_SCHEMA: one contributor's signature under an agreement."""
+
+    agreement_ref: str
+    contributor_id: str
+    purposes: list[str]
+    signed_at: date | None
+    valid_from: date | None
+    valid_until: date | None
+    revoked_at: datetime | None
+
+
+AGREEMENTS_SCHEMA = pa.schema(
+    [
+        _required("agreement_ref", pa.string()),
+        _required("contributor_id", pa.string()),
+        _required("purposes", _STRINGS),  # of the six purposes, or `all`
+        pa.field("signed_at", pa.date32()),  # absent = not signed
+        pa.field("valid_from", pa.date32()),
+        pa.field("valid_until", pa.date32()),
+        pa.field("revoked_at", _TIME),
+    ]
+)
+
 TABLES: dict[str, pa.Schema] = {
     "assets": ASSETS_SCHEMA,
     "contributors": CONTRIBUTORS_SCHEMA,
     "consents": CONSENTS_SCHEMA,
     "releases": RELEASES_SCHEMA,
+    "agreements": AGREEMENTS_SCHEMA,
 }
 # A file of codes is no table of the catalogue and is read like one.
 CODES = "codes"
 _CODES_SCHEMA = pa.schema([_required("code", pa.string()), _required("value", pa.string())])
-OPTIONAL_TABLES = frozenset({"consents", "releases"})
+OPTIONAL_TABLES = frozenset({"consents", "releases", "agreements"})
+#: The tables that are read as a whole and joined to every asset.
+SMALL_TABLES = ("contributors", "consents", "releases", "agreements")
 
 
 def table_schema(name: str) -> pa.Schema:

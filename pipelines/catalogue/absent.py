@@ -40,7 +40,7 @@ ABSENT_WORDS = frozenset(
 )
 # Here `none` may be meant as a no (no permission, no country), so that only Python's own `None` is
 # taken as absent.
-_NONE_MAY_BE_A_NO = frozenset({"licence_code", "territories_in", "ml_use", "value"})
+_NONE_MAY_BE_A_NO = frozenset({"licence_code", "territories_in", "ml_use", "value", "purposes"})
 # What stands where an agreement would be named, and names none: it must not lift a file's denial.
 _NO_AGREEMENT = frozenset({"0", "0.0", "false", "no", "na", "unknown", "pending", "tbd", "x"})
 # Lists of words, in which any word may be meant.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from pipelines.catalogue.account import TableCount
+from pipelines.catalogue.agreement_references import find_agreement_references
 from pipelines.catalogue.gate import GateResult, gate_batch, read_small_tables
 from pipelines.catalogue.joins import watch_joins
 from pipelines.catalogue.notes import CellNotes
@@ -27,7 +28,6 @@ from pipelines.catalogue.references import (
 from pipelines.catalogue.suite import RuleSuite, check_divert, load_suite
 from pipelines.storage.columns import Column
 from schemas.deal import Deal
-from schemas.deal_terms import ALL_CONTRIBUTORS
 from schemas.errors import InputError
 
 
@@ -38,7 +38,7 @@ class Judgement:
     Attributes:
         summary: The results of every rule.
         error: Why the run stops, or None.
-        reported: Rules that failed and that the deal diverts: name, count and the first ids.
+        reported: Rules that failed and do not stop the run: name, count and the first ids.
         other_references: How many other references reach nothing, by kind.
         joined_rows: The rows of each joined file, by its name.
     """
@@ -113,17 +113,29 @@ def prepare_checks(catalogue: Catalogue, deal: Deal) -> CatalogueChecks:
     divert = check_divert(suite, deal.gate.divert)
     notes = CellNotes()
     rows: dict[str, TableCount] = {}
-    contributors, consents, releases = read_small_tables(catalogue, notes, rows)
-    named = (
-        contributor
-        for agreement in deal.agreements
-        for contributor in agreement.contributors
-        if contributor != ALL_CONTRIBUTORS
-    )
-    small = {"contributors": contributors, "consents": consents, "releases": releases}
+    contributors, consents, releases, agreements = read_small_tables(catalogue, notes, rows)
+    named = find_agreement_references(contributors, consents, agreements, deal)
+    small = {
+        "contributors": contributors,
+        "consents": consents,
+        "releases": releases,
+        "agreements": agreements,
+    }
     joins = watch_joins(catalogue, small, notes)
     watch = watch_references(contributors, consents, releases, named, joins)
     return CatalogueChecks(catalogue, suite, divert, contributors, watch, notes, rows)
+
+
+def judge_whole(checks: CatalogueChecks) -> Judgement:
+    """Reads and judges all assets of a catalogue, a batch at a time."""
+    summaries: list[GateSummary] = []
+    reached: list[ReachedReferences] = []
+    for part in checks.catalogue.parts("assets"):
+        for batch in read_batches(part, checks.catalogue.mapping):
+            checked, found = checks.check_batch(batch)
+            summaries.append(checked.summary)
+            reached.append(found)
+    return checks.judge(summaries, reached)
 
 
 def no_assets_error(catalogue: Catalogue) -> InputError:

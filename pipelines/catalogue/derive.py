@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.storage.columns import Column, list_items
+from pipelines.catalogue.vocabulary import VOCABULARIES
+from pipelines.storage.columns import Column, join_text, list_items
 from schemas.territory import COUNTRIES, WORLD
 
 _TERRITORY_CODES = pa.array([*sorted(COUNTRIES), WORLD], pa.string())
@@ -94,10 +95,29 @@ def _exclusive_days(table: pa.Table) -> Column:
     return days
 
 
+def _agreement_pair(table: pa.Table) -> Column:
+    """Returns each agreement with its contributor."""
+    refs, ids = (_single_chunk(table, name) for name in ("agreement_ref", "contributor_id"))
+    return join_text(refs, ids, " of ")
+
+
+def _unknown_purpose(table: pa.Table) -> Column:
+    """Returns each row's first purpose that is none of ours; null if all are known."""
+    lists = _single_chunk(table, "purposes")
+    known = set(VOCABULARIES["purposes"])
+    unknown = [
+        next((str(item) for item in items or () if item not in known), None)
+        for items in lists.to_pylist()
+    ]
+    return pa.array(unknown, pa.string())
+
+
 DERIVED_COLUMNS: dict[str, Callable[[pa.Table], Column]] = {
     "contributor_count": _contributor_count,
     "splits_total_bp": _share_total,
     "splits_least_bp": _share_minimum,
     "territory_unknown": _unknown_territory,
     "exclusive_days": _exclusive_days,
+    "agreement_pair": _agreement_pair,
+    "purpose_unknown": _unknown_purpose,
 }

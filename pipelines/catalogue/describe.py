@@ -31,7 +31,18 @@ _COLUMN_NOTES = {
     "purpose": "one of the [six](deal.md#purposes), or `all`",
     "value": "`allow`, `deny`, `conditional`, `unknown`",
     "kind": "`model`, `property`",
+    "agreement_ref": "must be listed in `agreements` or the deal; else it lifts nothing",
     "ml_use": "`allow`, `deny`, `conditional`, `unknown`",
+}
+# The same for columns that mean something else in another table.
+_TABLE_NOTES = {
+    ("consents", "asset_id"): "limits the event to one asset",
+    ("agreements", "agreement_ref"): "as consents name it",
+    ("agreements", "contributor_id"): "who signed it: one row for each of them",
+    ("agreements", "purposes"): "what it covers: of the six, or `all`",
+    ("agreements", "signed_at"): "absent = not signed",
+    ("agreements", "valid_from"): "first day; absent = from the day of signing",
+    ("agreements", "valid_until"): "last day; absent = no end",
 }
 _FAILURE_EFFECTS = {"stop": "stops the run", "divert": "failed asset", "report": "report only"}
 
@@ -53,8 +64,8 @@ def _type_name(kind: pa.DataType) -> str:
 def _column_note(table: str, name: str) -> str:
     if name.startswith("grant_"):
         return _COLUMN_NOTES["value"]
-    if (table, name) == ("consents", "asset_id"):
-        return "limits the event to one asset"
+    if (table, name) in _TABLE_NOTES:
+        return _TABLE_NOTES[table, name]
     return _COLUMN_NOTES.get(name, "")
 
 

@@ -37,6 +37,7 @@ from pipelines.catalogue.outcome import (
 from pipelines.catalogue.read import Catalogue, FailedRow, read_table
 from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, RuleSuite, load_suite
 from pipelines.catalogue.values import shorten
+from schemas.catalogue import SMALL_TABLES
 from schemas.reasons import Reason
 
 # Failures are counted first; the failing rows are requested only for rules that some row fails.
@@ -204,7 +205,7 @@ def check_table(table: pa.Table, name: str) -> GateSummary:
 
     Args:
         table: The table as `read_table` returns it.
-        name: contributors, consents or releases.
+        name: One of SMALL_TABLES.
 
     Raises:
         InputError: If a stop rule fails.
@@ -217,15 +218,12 @@ def check_table(table: pa.Table, name: str) -> GateSummary:
     return summary
 
 
-_SMALL_TABLES = ("contributors", "consents", "releases")
-
-
 def read_small_tables(
     catalogue: Catalogue,
     notes: CellNotes | None = None,
     counts: dict[str, TableCount] | None = None,
-) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Reads and checks the tables of contributors, consents and releases.
+) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
+    """Reads and checks the tables of contributors, consents, releases and agreements.
 
     Args:
         catalogue: The catalogue.
@@ -237,10 +235,11 @@ def read_small_tables(
             lost withdrawal of consent, so no row is left out.
     """
     tables: dict[str, pa.Table] = {}
-    for name in _SMALL_TABLES:
+    for name in SMALL_TABLES:
         tables[name] = read_table(catalogue, name, notes, counts)
         check_table(tables[name], name)
     if counts is not None:
         people = count_people(tables["contributors"], tables["releases"])
         counts["releases"] = replace(counts["releases"], named=tuple(people.items()))
-    return tables["contributors"], tables["consents"], tables["releases"]
+    contributors, consents, releases, agreements = (tables[name] for name in SMALL_TABLES)
+    return contributors, consents, releases, agreements

@@ -22,6 +22,7 @@ ID_COLUMNS: dict[str, frozenset[str]] = {
     "contributors": frozenset({"contributor_id"}),
     "consents": frozenset({"contributor_id", "asset_id", "agreement_ref"}),
     "releases": frozenset({"release_id", "subject_ref", "witness_ref"}),
+    "agreements": frozenset({"agreement_ref", "contributor_id"}),
 }
 ALL_ID_COLUMNS = frozenset().union(*ID_COLUMNS.values())
 

@@ -21,6 +21,8 @@ from schemas.errors import InputError
 _MAX_SHOWN = 10  # ids in a message, for each rule
 _MAX_COMPARED = 1_000  # ids whose look-alikes are looked for
 
+_RULES = {rule.name: rule for rule in REFERENCE_RULES}
+
 AssetIds = Callable[[], Iterator[Column]]
 
 
@@ -35,7 +37,14 @@ def _failures(unreached: UnreachedReferences) -> dict[str, list[tuple[str, str]]
             (key, f"{join.name}, which is joined to {join.table} by {join.key}")
             for key, join in unreached.joined
         ],
+        "agreements_exist": list(unreached.agreements.unlisted),
+        "agreement_revocations_reach": list(unreached.agreements.lost_revocations),
+        "deal_agreements_hold": list(unreached.agreements.contradicted),
     }
+
+
+def _effect(rule: str, divert: frozenset[str]) -> str:
+    return REPORT if rule in divert else _RULES[rule].on_failure
 
 
 def add_reference_outcomes(
@@ -45,7 +54,7 @@ def add_reference_outcomes(
     outcomes = [
         RuleOutcome(
             rule,
-            REPORT if rule in divert else STOP,
+            _effect(rule, divert),
             len(found),
             len(found),
             tuple(RuleExample(*example) for example in found[:MAX_EXAMPLES]),
@@ -58,12 +67,27 @@ def add_reference_outcomes(
 def reported_references(
     unreached: UnreachedReferences, divert: frozenset[str]
 ) -> list[dict[str, object]]:
-    """Returns the rules that failed and that the deal diverts, as JSON data."""
+    """Returns the rules that failed and do not stop the run, as JSON data."""
     return [
-        {"rule": rule, "failed": len(found), "examples": [name for name, _ in found[:_MAX_SHOWN]]}
+        {"rule": rule, "failed": len(found), "examples": _examples(rule, found, unreached)}
         for rule, found in _failures(unreached).items()
-        if found and rule in divert
+        if found and _effect(rule, divert) == REPORT
     ]
+
+
+def _examples(rule: str, found: list[tuple[str, str]], unreached: UnreachedReferences) -> list[str]:
+    """Returns the first ids at fault; agreements with their contributor and look-alikes."""
+    shown = found[:_MAX_SHOWN]
+    if rule != "agreements_exist":
+        return [name for name, _ in shown]
+    listed = unreached.agreements.listed
+    alike = find_lookalikes({name for name, _ in shown} - set(listed), listed)
+    texts = []
+    for name, who in shown:
+        more = f", perhaps {' or '.join(alike[name])}" if alike.get(name) else ""
+        more = ", which is listed for others" if name in listed else more
+        texts.append(f"{name} of {who}{more}")
+    return texts
 
 
 def reference_error(
@@ -74,22 +98,25 @@ def reference_error(
 ) -> InputError | None:
     """Returns the error that ends the run, with the look-alikes of every id; None without one."""
     failures = {
-        rule: found for rule, found in _failures(unreached).items() if found and rule not in divert
+        rule: found
+        for rule, found in _failures(unreached).items()
+        if found and _effect(rule, divert) == STOP
     }
     if not failures:
         return None
     alike = _all_lookalikes(failures, unreached, watch, asset_ids)
-    rules = {rule.name: rule for rule in REFERENCE_RULES}
     lines = []
     for name, found in failures.items():
         shown = "; ".join(
-            _describe(rules[name].failure_text, rules[name].column, example, alike.get(name, {}))
+            _describe(_RULES[name].failure_text, _RULES[name].column, example, alike.get(name, {}))
             for example in found[:_MAX_SHOWN]
         )
         more = f" and {len(found) - _MAX_SHOWN:,} more" if len(found) > _MAX_SHOWN else ""
-        lines.append(f"\n  {name}: {len(found):,}. {shown}{more}. {rules[name].remedy}")
+        lines.append(f"\n  {name}: {len(found):,}. {shown}{more}. {_RULES[name].remedy}")
     return InputError(
-        "The catalogue refers to ids that are not in it, so a no may be lost",
+        "The deal relies on agreements that the catalogue ends"
+        if failures.keys() == {"deal_agreements_hold"}
+        else "The catalogue refers to ids that are not in it, so a no may be lost",
         "".join(lines).removesuffix("."),
         "\n  Or let the run go on and report them only: list the rules in the deal's gate.divert, "
         f'such as [gate] divert = ["{next(iter(failures))}"]',
@@ -130,6 +157,10 @@ def _all_lookalikes(
         alike[rule] = find_lookalikes(
             names[rule], (text for ids in asset_ids() for text in values_of(ids, str))
         )
+    rule = "agreement_revocations_reach"
+    if rule in names:
+        others = set(watch.agreements.named) - set(names[rule])
+        alike[rule] = find_lookalikes(names[rule], sorted(others))
     rule = "joined_rows_reach_tables"
     if rule in names:
         alike[rule] = {}

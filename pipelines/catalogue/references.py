@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.catalogue.account import TableCount
+from pipelines.catalogue.agreement_references import AgreementReferences
 from pipelines.catalogue.join_watch import JoinWatch, Positions, positions_of
 from pipelines.storage.columns import Column, join_text, list_items, struct_field, values_of
 from schemas.rights import Permission
@@ -53,7 +54,7 @@ class ReferenceWatch:
         pairs: Asset and contributor of consents about one asset, joined.
         pair_no: Where one of them is anything but a yes.
         releases: Releases that are revoked or deny machine learning.
-        unlisted_agreements: Contributors that the deal's agreements name and who are not listed.
+        agreements: What is wrong with agreements.
         joins: Files that are joined to a table.
     """
 
@@ -63,7 +64,7 @@ class ReferenceWatch:
     pairs: Column
     pair_no: npt.NDArray[np.bool_]
     releases: Column
-    unlisted_agreements: tuple[str, ...] = ()
+    agreements: AgreementReferences
     joins: tuple[JoinWatch, ...] = ()
 
     @property
@@ -145,7 +146,7 @@ def watch_references(
     contributors: pa.Table,
     consents: pa.Table,
     releases: pa.Table,
-    agreement_contributors: Iterable[str] = (),
+    agreements: AgreementReferences,
     joins: Sequence[JoinWatch] = (),
 ) -> ReferenceWatch:
     """Collects the references that must be looked for among the assets.
@@ -154,7 +155,7 @@ def watch_references(
         contributors: The contributors table.
         consents: The consents table.
         releases: The releases table.
-        agreement_contributors: Contributors that the deal's agreements name.
+        agreements: What is wrong with agreements.
         joins: Files that are joined to a table.
     """
     listed = pc.unique(contributors.column("contributor_id").combine_chunks())
@@ -174,7 +175,6 @@ def watch_references(
     others = pa.array([v.value for v in Permission if v is not Permission.DENY] + [None])
     denies = pc.invert(pc.is_in(releases.column("ml_use"), value_set=others))
     against = pc.or_kleene(pc.is_valid(releases.column("revoked_at")), denies)
-    known = set(values_of(listed.drop_null(), str))
     return ReferenceWatch(
         listed,
         unknown,
@@ -182,7 +182,7 @@ def watch_references(
         pairs,
         pair_no,
         pc.unique(releases.column("release_id").filter(against).combine_chunks()),
-        tuple(sorted(set(agreement_contributors) - known)),
+        agreements,
         tuple(joins),
     )
 
@@ -208,6 +208,7 @@ class UnreachedReferences:
         pairs: No's about one asset: the asset and the contributor.
         releases: Revoked or denying releases that no asset names.
         asset_ids: Assets' ids that stand in several rows once they are written alike.
+        agreements: What is wrong with agreements.
         other: How many other references reach nothing, by kind.
         joined: Keys of joined rows that may limit what is allowed, each with its join.
         joined_rows: The rows of each joined file, by its name.
@@ -217,6 +218,7 @@ class UnreachedReferences:
     pairs: tuple[tuple[str, str], ...]
     releases: tuple[str, ...]
     asset_ids: tuple[str, ...]
+    agreements: AgreementReferences
     other: dict[str, int] = field(default_factory=dict)
     joined: tuple[tuple[str, JoinWatch], ...] = ()
     joined_rows: dict[str, TableCount] = field(default_factory=dict)
@@ -250,7 +252,7 @@ def find_unreached(
     other = {
         "consents_of_unknown_contributors": int((~contributors & ~watch.contributor_no).sum()),
         "consents_about_unknown_assets": int((~pairs & ~watch.pair_no).sum()),
-        "agreements_with_unknown_contributors": len(watch.unlisted_agreements),
+        "agreements_with_unknown_contributors": watch.agreements.unknown_contributors,
         "joined_rows_without_rights": sum(
             int((~found & ~join.is_no).sum())
             for found, join in zip(joined, watch.joins, strict=True)
@@ -261,6 +263,7 @@ def find_unreached(
         tuple(sorted(_split_pair(pair) for pair in values_of(lost_pairs, str))),
         _sorted(watch.releases, ~releases),
         _repeated(odd_ids, asset_ids) if odd_ids else (),
+        watch.agreements,
         other,
         tuple(
             (key, join)

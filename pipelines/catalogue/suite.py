@@ -103,6 +103,35 @@ REFERENCE_RULES = (
         "a row of {value}, that no row of the table has",
         "Correct the key in the joined file, or take the row out.",
     ),
+    Rule(
+        "agreements_exist",
+        "references",
+        "consents.agreement_ref",
+        REPORT,
+        "Every agreement that a yes names is listed for that contributor, in the agreements table "
+        "or the deal; one that is not lifts nothing.",
+        "named by a yes of {value}, for whom it is not listed",
+        "List it in the agreements table, or correct consents.agreement_ref.",
+    ),
+    Rule(
+        "agreement_revocations_reach",
+        "references",
+        "agreements.agreement_ref",
+        STOP,
+        "Every agreement that is revoked is named by a consent of its contributor, or by the deal.",
+        "revoked for {value}, of whom no consent names it",
+        "Correct agreements.agreement_ref or agreements.contributor_id.",
+    ),
+    Rule(
+        "deal_agreements_hold",
+        "references",
+        "agreements.agreement_ref",
+        STOP,
+        "No agreement of the deal is revoked in the agreements table, or ends there before the "
+        "deal does.",
+        "the deal relies on it, and for {value} it is revoked or ends before the deal does",
+        "Correct the agreements of the deal, or the agreements table.",
+    ),
 )
 
 

@@ -30,6 +30,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "purpose": (*_PURPOSES, ALL_PURPOSES),
     "kind": ("model", "property"),
     "exclusive_purposes": _PURPOSES,
+    "purposes": (*_PURPOSES, ALL_PURPOSES),
     "territories_in": _TERRITORIES,
     "territories_out": _TERRITORIES,
 }

@@ -66,6 +66,23 @@ def roster_contributors(roster: LargeRoster) -> list[dict[str, object]]:
     ]
 
 
+def roster_agreements(roster: LargeRoster) -> list[dict[str, object]]:
+    """Returns the rows of `agreements`: one for each contributor who ever said yes."""
+    rows: list[dict[str, object]] = []
+    for contributor_id, history in zip(roster.ids, roster.histories, strict=False):
+        given = [event.given_at for event in history_events(history) if event.value == "allow"]
+        if given:
+            rows.append(
+                {
+                    "agreement_ref": f"agreement-{contributor_id}",
+                    "contributor_id": contributor_id,
+                    "purposes": ["all"],
+                    "signed_at": min(given).date(),
+                }
+            )
+    return rows
+
+
 def roster_consents(roster: LargeRoster) -> list[dict[str, object]]:
     """Returns the rows of `consents` that apply to all of a contributor's assets."""
     return [

@@ -20,6 +20,7 @@ from pipelines.demo.deals import DEALS, deal_text
 from pipelines.demo.large_roster import (
     LargeRoster,
     make_large_roster,
+    roster_agreements,
     roster_consents,
     roster_contributors,
 )
@@ -34,6 +35,7 @@ from pipelines.demo.row_templates import (
 )
 from pipelines.storage.columns import Column
 from schemas.catalogue import (
+    AGREEMENTS_SCHEMA,
     ASSETS_SCHEMA,
     CONSENTS_SCHEMA,
     CONTRIBUTORS_SCHEMA,
@@ -68,7 +70,7 @@ ANSWER_SCHEMA = pa.schema(
 
 
 def make_metadata_only(out: Path, seed: int = 0, assets: int = 1_000_000) -> Path:
-    """Writes the four tables, the three deals and `answer_key.parquet`.
+    """Writes the tables, the three deals and `answer_key.parquet`.
 
     Args:
         out: The folder to write to; created if missing. It must not contain a catalogue.
@@ -97,6 +99,8 @@ def make_metadata_only(out: Path, seed: int = 0, assets: int = 1_000_000) -> Pat
     roster = make_large_roster(assets)
     contributors = pa.Table.from_pylist(roster_contributors(roster), schema=CONTRIBUTORS_SCHEMA)
     pq.write_table(contributors, catalogue / "contributors.parquet", compression="zstd")
+    agreements = pa.Table.from_pylist(roster_agreements(roster), schema=AGREEMENTS_SCHEMA)
+    pq.write_table(agreements, catalogue / "agreements.parquet", compression="zstd")
     _write_rows(out, catalogue, _draw_rows(seed, assets), roster)
     return catalogue
 

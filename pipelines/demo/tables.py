@@ -1,4 +1,4 @@
-"""Writes the catalogue's four tables from a plan, as Parquet."""
+"""Writes the catalogue's tables from a plan, as Parquet."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pipelines.demo.roles.broken_files import FORBIDDEN_URIS, WRONG_DIGEST_STYLE
 from pipelines.demo.roles.hostile_names import WRITTEN_ASSET_IDS
 from pipelines.demo.roles.role import Columns
 from schemas.catalogue import (
+    AGREEMENTS_SCHEMA,
     ASSETS_SCHEMA,
     CONSENTS_SCHEMA,
     CONTRIBUTORS_SCHEMA,
@@ -56,7 +57,7 @@ _ROW_GROUP_ROWS = 64  # so that even a small library has several row groups
 
 
 def write_tables(root: Path, plan: LibraryPlan, all_facts: Sequence[MediaFacts]) -> None:
-    """Writes the four Parquet files of a planned library into the catalogue's folder."""
+    """Writes the Parquet files of a planned library into the catalogue's folder."""
     assets = [
         asset_row(asset, media_facts)
         for asset, media_facts in zip(plan.assets, all_facts, strict=True)
@@ -66,6 +67,7 @@ def write_tables(root: Path, plan: LibraryPlan, all_facts: Sequence[MediaFacts])
     write_parquet(root / "consents.parquet", consent_rows(plan), CONSENTS_SCHEMA)
     releases = [row for asset in plan.assets for row in release_rows(asset)]
     write_parquet(root / "releases.parquet", releases, RELEASES_SCHEMA)
+    write_parquet(root / "agreements.parquet", agreement_rows(plan.roster), AGREEMENTS_SCHEMA)
 
 
 def write_parquet(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
@@ -139,6 +141,22 @@ def contributor_rows(roster: ContributorRoster) -> list[Row]:
             "payee_ref": contributor.payee_ref,
         }
         for contributor in roster.contributors
+    ]
+
+
+def agreement_rows(roster: ContributorRoster) -> list[Row]:
+    """Returns the rows of `agreements`: one for each yes that names one."""
+    return [
+        {
+            "agreement_ref": f"{contributor.payee_ref}/{number}",
+            "contributor_id": contributor.contributor_id,
+            "purposes": [event.purpose],
+            "signed_at": event.given_at.date(),
+        }
+        for contributor in roster.contributors
+        if contributor.history not in UNSIGNED_HISTORIES
+        for number, event in enumerate(reversed(history_events(contributor.history)))
+        if event.value == "allow"
     ]
 
 

@@ -1,9 +1,9 @@
 """Traces one asset through the pipeline's steps and records what each step saw.
 
 The numbers mark these stages in the code: 1. find its rows in the catalogue, batch by batch;
-2. catalogue checks; 3. read the small tables; 4. screening; 5. its file, if the catalogue alone
-clears it and a run would fetch it. Rules that depend on other assets (duplicates, the cap) are not
-judged.
+2. catalogue checks of its rows; 3. read the small tables and check the whole catalogue;
+4. screening; 5. its file, if the catalogue alone clears it and a run would fetch it. Rules that
+depend on other assets (duplicates, the cap) are not judged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,13 @@ import pyarrow.compute as pc
 
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.mapping_values import close_matches
-from pipelines.catalogue.read import Catalogue, FailedRow, open_catalogue, read_batches
+from pipelines.catalogue.read import (
+    Catalogue,
+    FailedRow,
+    open_catalogue,
+    read_batches,
+    read_table,
+)
 from pipelines.explain.file import FileTrace, file_trace
 from pipelines.explain.trace import (
     RowTrace,
@@ -37,10 +43,11 @@ from pipelines.rights.arrow import column, equals
 from pipelines.rights.cleared_rights import add_cleared_rights
 from pipelines.rights.formatting import one_line
 from pipelines.rights.rules.screen import build_rights_index, screen_batch
+from pipelines.rights.rulings import check_rulings
 from pipelines.run.decisions import failed_asset
 from pipelines.signals.file.trust import NO_TRUST, TrustLists, load_trust_lists
 from pipelines.storage.columns import Column, values_of
-from schemas.catalogue import ASSETS_SCHEMA
+from schemas.catalogue import ASSETS_SCHEMA, SMALL_TABLES
 from schemas.deal import Deal
 from schemas.errors import InputError
 from schemas.unit import ClearedRow
@@ -89,6 +96,7 @@ class AssetTrace:
         rows: The first of these rows: screened ones, then ones that could not be read.
         warnings: Problems that stop a run of this deal before it reaches this asset.
         no_file_reason: Why the file was not fetched; "" if it was.
+        reported: Rules on references that failed and do not stop the run.
     """
 
     asset_id: str
@@ -96,6 +104,7 @@ class AssetTrace:
     rows: tuple[RowTrace, ...]
     warnings: tuple[str, ...] = ()
     no_file_reason: str = ""
+    reported: tuple[dict[str, object], ...] = ()
 
     @property
     def file_not_read(self) -> bool:
@@ -150,16 +159,26 @@ def open_decision_inputs(
 
 
 def read_small(inputs: DecisionInputs) -> ScreeningTables:
-    """Reads the tables that assets are joined to.
+    """Reads the tables that assets are joined to, and checks the catalogue as a run does.
 
     Raises:
         InputError: If a table breaks a rule that stops a run.
     """
-    from pipelines.catalogue.gate import read_small_tables
+    from pipelines.catalogue.checks import judge_whole, prepare_checks
 
-    contributors, consents, releases = read_small_tables(inputs.catalogue)
-    index = build_rights_index(contributors, consents, releases, inputs.deal, inputs.as_of_us)
-    return ScreeningTables(consents, releases, index, inputs.as_of_us)
+    checks = prepare_checks(inputs.catalogue, inputs.deal)
+    check_rulings(inputs.deal, checks.contributors)
+    judgement = judge_whole(checks)
+    contributors, consents, releases, agreements = (
+        read_table(inputs.catalogue, name) for name in SMALL_TABLES
+    )
+    index = build_rights_index(
+        contributors, consents, releases, agreements, inputs.deal, inputs.as_of_us
+    )
+    stop = "" if judgement.error is None else str(judgement.error)
+    return ScreeningTables(
+        consents, releases, index, inputs.as_of_us, stop, tuple(judgement.reported)
+    )
 
 
 def explain_asset(
@@ -184,25 +203,25 @@ def explain_asset(
     # Imported here and in `read_small` because Great Expectations takes seconds to load and is not
     # needed to report an unknown id.
     from pipelines.catalogue.gate import gate_batch
-    from pipelines.catalogue.outcome import stop_error
     from pipelines.catalogue.suite import check_divert, load_suite
 
     suite = load_suite("assets")
     checked = gate_batch(found.table, suite, check_divert(suite, inputs.deal.gate.divert))  # 2
-    stopped = stop_error(checked.summary, suite)
     screening_tables = screening_tables or read_small(inputs)  # 3
     dead = [
         trace_failed_row(failed_asset(row.asset_id, row.reason, row.detail))
         for row in (*found.failed_rows, *checked.failed_rows)
     ]
     screened = list(_trace_rows(checked.table, screening_tables, inputs.deal, found.row_count))  # 4
-    no_file_reason = _no_file_reason(screened, fetch, stopped is not None)
+    stop = screening_tables.stop
+    no_file_reason = _no_file_reason(screened, fetch, bool(stop))
     if not no_file_reason:
         screened = _trace_with_files(screened, inputs)  # 5
-    warnings = (
-        () if stopped is None else (f"The catalogue checks stop a run of this deal: {stopped}",)
+    warnings = (f"The catalogue checks stop a run of this deal: {stop}",) if stop else ()
+    return AssetTrace(
+        *(asset_id, found.row_count, (*screened, *dead), warnings, no_file_reason),
+        screening_tables.reported,
     )
-    return AssetTrace(asset_id, found.row_count, (*screened, *dead), warnings, no_file_reason)
 
 
 def _find_rows(asset_id: str, catalogue: Catalogue) -> _FoundRows:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.explain.agreements import NamedAgreement, named_agreements, void_agreements
 from pipelines.rights.arrow import as_integers, column, is_present, one_of
 from pipelines.rights.consent_verdicts import ConsentVerdict, consent_verdicts
 from pipelines.rights.consents import (
@@ -51,7 +52,7 @@ class ConsentLine:
         since: The date of that statement, ISO 8601; "" if there is none.
         narrowed: Whether it was made for this asset only.
         withdrawn: Whether it is a denial that withdrew an earlier allow.
-        agreement: The agreement that the consent names, or "".
+        agreement: The agreement that the consent names and that is in force, or "".
         notes: Other statements, which are not in force.
         needed: Whether the deal needs the purpose.
         reason: The code of the reason that it gives against the asset; "" if none.
@@ -133,13 +134,14 @@ def consent_lines(
         *dict.fromkeys(share["contributor_id"] for share in row["contributors"] or ())
     ]
     later_events = _later_events(consents, who, row["asset_id"], as_of_us)
+    named = named_agreements(consents, who, row["asset_id"], as_of_us)
     positions = index.consents.locate(
         pa.array([row["asset_id"]] * len(who), pa.string()), pa.array(who, pa.string())
     )
     lines = [
         line
         for purpose in deal.judged_purposes
-        for line in _purpose_lines(purpose, who, positions, index, deal, later_events)
+        for line in _purpose_lines(purpose, who, positions, index, deal, later_events, named)
     ]
     # Listed contributor by contributor, in the asset's order.
     order = {one_line(name): i for i, name in enumerate(who)}
@@ -153,6 +155,7 @@ def _purpose_lines(
     index: RightsIndex,
     deal: Deal,
     later_events: Sequence[_LaterEvent],
+    named: Sequence[NamedAgreement],
 ) -> Iterator[ConsentLine]:
     """Returns each contributor's consent to one purpose, with screening's verdict on it."""
     held = index.consents.states_at(purpose, positions)
@@ -167,6 +170,9 @@ def _purpose_lines(
             for event in later_events
             if event[0] == name and event[1] in (purpose, ALL_PURPOSES)
         ]
+        notes = [*_notes(held, general if held.narrowed[i] else narrowed, i, events)]
+        if int(held.state[i]) == ALLOW and agreements[i] < 0:
+            notes += void_agreements(name, purpose, index, named)
         yield ConsentLine(
             contributor_id=one_line(name),
             purpose=purpose,
@@ -175,7 +181,7 @@ def _purpose_lines(
             narrowed=bool(held.narrowed[i]),
             withdrawn=bool(held.withdrawn[i]),
             agreement=_agreement_ref(index, int(agreements[i])),
-            notes=tuple(_notes(held, general if held.narrowed[i] else narrowed, i, events)),
+            notes=tuple(notes),
             needed=purpose in deal.needed_purposes,
             reason=ConsentVerdict(int(verdicts[i])).reason,
         )

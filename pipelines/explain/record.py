@@ -30,6 +30,7 @@ def asset_trace_json(
         "rows": [_row(row_trace) for row_trace in asset_trace.rows],
         "why_no_file": asset_trace.no_file_reason,
         "warnings": list(asset_trace.warnings) + run_warnings(asset_trace, inputs, run),
+        "reported_rules": list(asset_trace.reported),
         "run": None if run is None else dataclasses.asdict(run) | {"place": _place(run)},
     }
 

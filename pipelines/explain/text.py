@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 from rich.console import Console
 from rich.text import Text
@@ -69,6 +70,8 @@ def asset_trace_lines(
     yield f"deal {deal.deal_id}, rights as of {inputs.as_of.isoformat().replace('+00:00', 'Z')}"
     for warning in asset_trace.warnings:
         yield from _wrap(_cut(" ".join(warning.split()), 2 * _MAX_CHARS), "warning: ", "  ")
+    for found in asset_trace.reported:
+        yield from _wrap(_cut(_reported(found)), "reported: ", "  ")
     if asset_trace.row_count > 1:
         yield f"{asset_trace.row_count} rows of the catalogue have this asset_id; all are refused."
     if combined_outcome(asset_trace.rows) == "cleared":
@@ -82,6 +85,12 @@ def asset_trace_lines(
     run_lines = list(_run_lines(asset_trace, inputs, run))
     if run_lines:
         yield from ("", *run_lines)
+
+
+def _reported(found: Mapping[str, object]) -> str:
+    """Returns a rule on references that failed in the catalogue and does not stop the run."""
+    named = ", ".join(map(one_line, cast("list[str]", found["examples"])))
+    return f"{found['rule']} failed {found['failed']} times, which does not stop a run: {named}"
 
 
 def _outcome_label(asset_trace: AssetTrace) -> tuple[str, str]:

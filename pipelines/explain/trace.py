@@ -79,12 +79,16 @@ class ScreeningTables:
         releases: schemas.catalogue.RELEASES_SCHEMA.
         index: Both, with the contributors, for the deal and the instant.
         as_of_us: The instant, µs since 1970.
+        stop: Why a run of this deal would stop before it screens anything; "" if it would not.
+        reported: Rules on references that failed and do not stop the run, as `check` reports them.
     """
 
     consents: pa.Table
     releases: pa.Table
     index: RightsIndex
     as_of_us: int
+    stop: str = ""
+    reported: tuple[dict[str, object], ...] = ()
 
 
 def trace_failed_row(decision: Decision) -> RowTrace:

@@ -21,6 +21,7 @@ from pipelines.rights.rules.reasons import REASONS
 from pipelines.rights.rules.screen import build_rights_index, reasons_of, screen_batch
 from pipelines.run.counts import StepCounts
 from pipelines.run.undelivered import Undelivered
+from schemas.catalogue import SMALL_TABLES
 from schemas.deal import Deal, parse_deal
 from schemas.deal_keys import allowed_values, deal_value, toml_text
 from schemas.reasons import Stage
@@ -129,10 +130,10 @@ def screen_catalogue(catalogue: Catalogue, deal: Deal, as_of_us: int) -> Undeliv
         deal: The deal.
         as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
     """
-    contributors, consents, releases = (
-        read_table(catalogue, name) for name in ("contributors", "consents", "releases")
+    contributors, consents, releases, agreements = (
+        read_table(catalogue, name) for name in SMALL_TABLES
     )
-    index = build_rights_index(contributors, consents, releases, deal, as_of_us)
+    index = build_rights_index(contributors, consents, releases, agreements, deal, as_of_us)
     masks: Counter[int] = Counter()
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):

@@ -146,7 +146,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
     rows += [
         (
             "Reported only",
-            f"{found['rule']}: {found['failed']} reach nothing; the deal diverts this rule",
+            f"{found['rule']}: {found['failed']} reach nothing; this rule does not stop the run",
         )
         for found in packaged.reported
     ]

@@ -1,4 +1,8 @@
-"""Signed agreements that a deal relies on: whom they cover, for which purpose."""
+"""Signed agreements, of the deal and of the agreements table: whom they cover, for which purpose.
+
+A consent that names an agreement lifts something only if the agreement is listed for the consent's
+contributor and in force.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,81 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipelines.rights.arrow import BoolArray, IntArray, column, list_column, positions_in
+from pipelines.rights.arrow import (
+    BoolArray,
+    IntArray,
+    as_integers,
+    column,
+    list_column,
+    one_of,
+    positions_in,
+)
 from pipelines.rights.releases import DAY_US, epoch_days
-from pipelines.storage.columns import Column, struct_field
+from pipelines.storage.columns import Column, join_text, struct_field
 from schemas.deal import Deal
 from schemas.deal_terms import ALL_CONTRIBUTORS
-from schemas.rights import Purpose
+from schemas.rights import ALL_PURPOSES, Purpose
+
+_JOINT = "\0"  # in no id: they are normalised
+
+
+@dataclass(frozen=True)
+class ListedAgreements:
+    """The agreements table as of an instant.
+
+    Attributes:
+        signatures: Each agreement and the contributor it is listed for, joined, once.
+        in_force: For each purpose, where one of them covers it, [signatures].
+    """
+
+    signatures: Column
+    in_force: dict[Purpose, BoolArray]
+
+    def find(self, refs: Column, contributor_ids: Column) -> IntArray:
+        """Returns where agreements are listed for contributors, or -1, [refs]."""
+        if len(self.signatures) == 0:
+            return np.full(len(refs), -1, np.int64)
+        return positions_in(join_text(refs, contributor_ids, _JOINT), self.signatures)
+
+    def cover(self, found: IntArray, purpose: Purpose) -> BoolArray:
+        """Returns where what was found is in force for a purpose, [refs]."""
+        return np.append(self.in_force[purpose], False)[found]
+
+
+def list_agreements(agreements: pa.Table, deal: Deal, as_of_us: int) -> ListedAgreements:
+    """Judges which agreements are in force: signed, valid and not revoked.
+
+    An agreement must be signed and have begun by the day of `as_of_us`, and it must last until the
+    deal ends, whatever the deal says of rights that end early: a delivery cannot be taken back.
+
+    Args:
+        agreements: schemas.catalogue.AGREEMENTS_SCHEMA.
+        deal: The deal.
+        as_of_us: The instant, in µs since 1970.
+    """
+    today = as_of_us // DAY_US
+    last_day = max(epoch_days(deal.ends), today)
+    valid_until = as_integers(column(agreements, "valid_until"), last_day)
+    valid = as_integers(column(agreements, "signed_at"), today + 1) <= today
+    valid &= as_integers(column(agreements, "valid_from"), today) <= today
+    valid &= valid_until >= last_day
+    end_us = (last_day + 1) * DAY_US
+    valid &= as_integers(column(agreements, "revoked_at"), end_us) >= end_us
+    refs, contributor_ids = (
+        column(agreements, name) for name in ("agreement_ref", "contributor_id")
+    )
+    joined = join_text(refs, contributor_ids, _JOINT)
+    signatures = pc.unique(joined).drop_null()
+    position = positions_in(joined, signatures)
+    covered = list_column(column(agreements, "purposes"))
+    in_force = {}
+    for purpose in deal.judged_purposes:
+        row_holds = valid & covered.any(one_of(covered.values, [purpose.value, ALL_PURPOSES]))
+        in_force[purpose] = np.ones(len(signatures), np.bool_)
+        np.logical_and.at(in_force[purpose], position, row_holds)  # each once, or all must hold
+    return ListedAgreements(signatures, in_force)
 
 
 @dataclass(frozen=True)

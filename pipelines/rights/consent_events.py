@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.rights.agreements import ListedAgreements
 from pipelines.rights.arrow import (
     BoolArray,
     IntArray,
@@ -49,12 +50,17 @@ _MAX_TIME = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class _ConsentEvents:
-    """Consent events sorted by line, then time; at one instant the one that applies comes last."""
+    """Consent events sorted by line, then time; at one instant the one that applies comes last.
+
+    Attributes:
+        signatures: Where the agreement that each names is listed for its contributor, or -1.
+    """
 
     timelines: IntArray
     times: IntArray
     states: StateArray
     refs: IntArray
+    signatures: IntArray
     purposes: Column
 
     def latest_states(self, purpose: Purpose, timelines: int) -> ConsentStates:
@@ -74,7 +80,9 @@ class _ConsentEvents:
         result.first_allow[timeline[allows][starts]] = times[allows][starts]
         return result
 
-    def signed_agreements(self, purpose: Purpose, timelines: int) -> SignedAgreements:
+    def signed_agreements(
+        self, purpose: Purpose, timelines: int, listed: ListedAgreements
+    ) -> SignedAgreements:
         """What is signed on each line, and the time of the last event other than an allow."""
         applies = one_of(self.purposes, [purpose.value, ALL_PURPOSES])
         signed = SignedAgreements(
@@ -84,7 +92,8 @@ class _ConsentEvents:
         )
         non_allows = applies & (self.states != ALLOW)
         np.maximum.at(signed.last_non_allow, self.timelines[non_allows], self.times[non_allows])
-        names_agreement = applies & (self.states == ALLOW) & (self.refs >= 0)
+        names_agreement = applies & (self.states == ALLOW)
+        names_agreement &= listed.cover(self.signatures, purpose)
         timeline = self.timelines[names_agreement]
         ends = np.flatnonzero(np.diff(timeline, append=-1))  # in order, so the last is the latest
         signed.signed_at[timeline[ends]] = self.times[names_agreement][ends]
@@ -133,7 +142,7 @@ def _order(timelines: IntArray, times: IntArray, states: StateArray, refs: IntAr
     """Returns where events stand in the order of lines, times, states and agreements, the same way.
 
     All four are packed into one number for each event, which is sorted faster than one by one.
-    Events that are alike in all of them stand in any order.
+    Events that are alike in all of them stay in their order.
     """
     by_time = np.argsort(times)
     is_later = np.diff(times[by_time], prepend=times[by_time][:1]) != 0
@@ -146,10 +155,12 @@ def _order(timelines: IntArray, times: IntArray, states: StateArray, refs: IntAr
     keys = np.zeros(len(times), np.int64)
     for values, width in zip(columns, widths, strict=True):
         keys = keys << width | values
-    return np.argsort(keys)
+    return np.argsort(keys, kind="stable")
 
 
-def _sort_events(timelines: IntArray, table: pa.Table, refs: IntArray) -> _ConsentEvents:
+def _sort_events(
+    timelines: IntArray, table: pa.Table, refs: IntArray, signatures: IntArray
+) -> _ConsentEvents:
     """Events in the order in which they are folded; agreements at one instant by their order."""
     value = column(table, "value")
     states = np.full(len(timelines), UNKNOWN, np.int8)
@@ -158,17 +169,24 @@ def _sort_events(timelines: IntArray, table: pa.Table, refs: IntArray) -> _Conse
     times = _times_in_order(table, states == ALLOW)
     order = _order(timelines, times, states, refs)
     purposes = column(table, "purpose").take(order)
-    return _ConsentEvents(timelines[order], times[order], states[order], refs[order], purposes)
+    return _ConsentEvents(
+        timelines[order], times[order], states[order], refs[order], signatures[order], purposes
+    )
 
 
 def index_consents(
-    consents: pa.Table, contributor_ids: Column, purposes: tuple[Purpose, ...], as_of_us: int
+    consents: pa.Table,
+    contributor_ids: Column,
+    listed: ListedAgreements,
+    purposes: tuple[Purpose, ...],
+    as_of_us: int,
 ) -> ConsentIndex:
     """Folds consent events up to an instant.
 
     Args:
         consents: schemas.catalogue.CONSENTS_SCHEMA.
         contributor_ids: Everybody in the contributors table.
+        listed: The agreements that consents may name.
         purposes: The purposes that will be asked for.
         as_of_us: The instant, in µs since 1970.
     """
@@ -177,8 +195,11 @@ def index_consents(
     wanted_purposes = [*(purpose.value for purpose in purposes), ALL_PURPOSES]
     counted &= one_of(column(consents, "purpose"), wanted_purposes)
     events = consents.filter(pa.array(counted))
-    refs, ref = _index_agreement_refs(column(events, "agreement_ref"))
+    named_refs = pc.utf8_trim_whitespace(column(events, "agreement_ref"))
+    refs = pc.unique(named_refs).drop_null().sort()
+    ref = positions_in(named_refs, refs)
     asset, event_contributors = column(events, "asset_id"), column(events, "contributor_id")
+    signature = listed.find(named_refs, event_contributors)
     listed_contributors = pc.unique(contributor_ids).drop_null()
     all_contributors = pc.unique(
         pa.concat_arrays([listed_contributors, event_contributors])
@@ -190,10 +211,13 @@ def index_consents(
     assets = StringIndex(pc.unique(narrowed_assets))
     pairs = PairIndex(contributor[narrowed], assets.positions(narrowed_assets))
     general_events = _sort_events(
-        contributor[~narrowed], events.filter(pa.array(~narrowed)), ref[~narrowed]
+        contributor[~narrowed],
+        events.filter(pa.array(~narrowed)),
+        ref[~narrowed],
+        signature[~narrowed],
     )
     narrowed_events = _sort_events(
-        pairs.timelines, events.filter(pa.array(narrowed)), ref[narrowed]
+        pairs.timelines, events.filter(pa.array(narrowed)), ref[narrowed], signature[narrowed]
     )
     return ConsentIndex(
         people,
@@ -204,20 +228,10 @@ def index_consents(
         {purpose: narrowed_events.latest_states(purpose, len(pairs)) for purpose in purposes},
         {
             purpose: (
-                general_events.signed_agreements(purpose, len(people)),
-                narrowed_events.signed_agreements(purpose, len(pairs)),
+                general_events.signed_agreements(purpose, len(people), listed),
+                narrowed_events.signed_agreements(purpose, len(pairs), listed),
             )
             for purpose in purposes
         },
         refs,
     )
-
-
-def _index_agreement_refs(names_agreement: Column) -> tuple[Column, IntArray]:
-    """The agreements that events name, each once, in order; and for each event which, or -1."""
-    names_agreement = pc.utf8_trim_whitespace(names_agreement)
-    refs = pc.unique(names_agreement).drop_null().sort()
-    ref = positions_in(names_agreement, refs)
-    if len(refs) and refs[0].as_py() == "":  # an empty reference names no agreement
-        ref = np.where(ref == 0, -1, ref)
-    return refs, ref

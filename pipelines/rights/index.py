@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.rights.agreements import AgreementCoverage
+from pipelines.rights.agreements import AgreementCoverage, ListedAgreements
 from pipelines.rights.consent_verdicts import VerdictBits
 from pipelines.rights.consents import ConsentIndex
 from pipelines.rights.releases import ReleaseIndex
@@ -19,6 +19,7 @@ class RightsIndex:
         consents: Who consents to what.
         verdicts: For each of `consents.people` what their consents come to where nothing is said of
             a single asset, and last those of somebody unknown, [people + 1].
+        listed: The agreements that consents may name.
         releases: Which releases are valid.
         agreements: For each purpose, whom the deal's own agreements cover.
         needed_until: The day until which rights must hold, in days since 1970.
@@ -26,6 +27,7 @@ class RightsIndex:
 
     consents: ConsentIndex
     verdicts: VerdictBits
+    listed: ListedAgreements
     releases: ReleaseIndex
     agreements: dict[Purpose, AgreementCoverage]
     needed_until: int

@@ -57,7 +57,7 @@ class PackageResult:
         steps: Each step's counts, in pipeline order.
         computed: How many media were decoded, embedded and captioned in this run.
         reading: What was read of the catalogue.
-        reported: Rules on references that failed and that the deal diverts, with the first ids.
+        reported: Rules on references that failed and do not stop the run, with the first ids.
     """
 
     manifest: Manifest

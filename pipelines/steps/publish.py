@@ -62,7 +62,7 @@ def publish_reading(
         store: The output.
         job: The run.
         reading: What was read.
-        reported: Rules on references that failed and that the deal diverts.
+        reported: Rules on references that failed and do not stop the run.
     """
     record = {
         "run_id": job.run_id,

@@ -32,7 +32,7 @@ class RunCounts:
         empty: How many assets that were read say nothing in a column.
         repeated_ids: How many ids several assets have.
         copies: How copies of refused assets were looked for.
-        reported: Rules on references that failed and that the deal diverts, with the first ids.
+        reported: Rules on references that failed and do not stop the run, with the first ids.
         joined_rows: The rows of each joined file, by its name.
     """
 

@@ -22,18 +22,19 @@ from pipelines.steps.refused import blocks_key, refused_rows
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, write_blocks, write_table
+from schemas.catalogue import SMALL_TABLES
 from schemas.layout import HASH_BITS
 
 
 def load_index(job: Job) -> RightsIndex:
-    """Builds the deal's rights index from contributors, consents and releases.
+    """Builds the deal's rights index from the small tables.
 
     The tables were checked when the job was made.
     """
-    contributors, consents, releases = (
-        read_table(job.catalogue, name) for name in ("contributors", "consents", "releases")
+    contributors, consents, releases, agreements = (
+        read_table(job.catalogue, name) for name in SMALL_TABLES
     )
-    return build_rights_index(contributors, consents, releases, job.deal, job.as_of_us)
+    return build_rights_index(contributors, consents, releases, agreements, job.deal, job.as_of_us)
 
 
 def screen_stored_batch(

@@ -12,6 +12,8 @@ from tests.adversarial.terms import (
     AS_OF,
     BOTH_PURPOSES,
     CONTRIBUTOR_WORD,
+    DAY,
+    ENDS,
     INFERENCE,
     LATE_AGREEMENT,
     LONG_AGO,
@@ -37,6 +39,8 @@ class ConsentHistory:
         signed: The purposes whose consent is backed by a signed agreement.
         in_table: Whether the contributors table lists the contributor.
         agreement_ref: The deal's agreement that names the contributor, or "".
+        listed: How the agreement that the events name is listed, as changes of an agreement in
+            force; `{who}` is the contributor and `{ref}` the agreement. None: it is not listed.
     """
 
     events: tuple[HistoryEvent, ...]
@@ -45,6 +49,7 @@ class ConsentHistory:
     signed: frozenset[str] = frozenset()
     in_table: bool = True
     agreement_ref: str = ""
+    listed: Row | None = field(default_factory=dict)
 
     def reasons(self, terms: AdversaryTerms) -> str:
         """Returns the reasons under a deal, separated by spaces."""
@@ -63,6 +68,12 @@ _UNSIGNED_YES: HistoryEvent = ("all", "allow", LONG_AGO)
 _SIGNED_YES: HistoryEvent = ("all", "allow", LONG_AGO, True)
 _LATER = LONG_AGO + MICROSECOND
 _GEN_ONLY = frozenset({TRAIN_GEN})
+
+
+def _listed(row: Row | None, signed: frozenset[str] = frozenset()) -> ConsentHistory:
+    """Returns a consent that names an agreement, which may be listed in another way."""
+    return ConsentHistory((_SIGNED_YES,), signed=signed, listed=row)
+
 
 # Contributors who consent, with or without a signed agreement.
 CONSENTING: dict[str, ConsentHistory] = {
@@ -90,6 +101,25 @@ CONSENTING: dict[str, ConsentHistory] = {
         (_UNSIGNED_YES,), signed=BOTH_PURPOSES, agreement_ref=AGREEMENT
     ),
     "covered by a late agreement": ConsentHistory((_UNSIGNED_YES,), agreement_ref=LATE_AGREEMENT),
+    "signed, not listed": _listed(None),
+    "signed, listed in other letters": _listed({"agreement_ref": "{ref}!"}),
+    "signed, listed in capitals": _listed({"agreement_ref": PAYEE_WORD.upper() + "{who} signed"}),
+    "signed, listed for another": _listed({"contributor_id": "{other}"}),
+    "signed, listed without a day": _listed({"signed_at": None}),
+    "signed, listed for tomorrow": _listed({"signed_at": AS_OF.date() + DAY}),
+    "signed, beginning tomorrow": _listed({"valid_from": AS_OF.date() + DAY}),
+    "signed, over": _listed({"valid_until": AS_OF.date() - DAY}),
+    "signed, over before the deal": _listed({"valid_until": ENDS - DAY}),
+    "signed, revoked": _listed({"revoked_at": AS_OF}),
+    "signed, revoked during the deal": _listed({"revoked_at": AS_OF + MICROSECOND}),
+    "signed for a search": _listed({"purposes": ["search", "index"]}),
+    "signed for training by its list": _listed({"purposes": [TRAIN_GEN]}, _GEN_ONLY),
+    "signed until the deal's end": _listed(
+        {"signed_at": AS_OF.date(), "valid_from": AS_OF.date(), "valid_until": ENDS}, BOTH_PURPOSES
+    ),
+    "signed, listed with an invisible letter": _listed(
+        {"agreement_ref": "\u00a0{ref}\u200b"}, BOTH_PURPOSES
+    ),
 }
 HARMLESS: dict[str, ConsentHistory] = {
     "allowed at as_of": _same_reasons(("all", "allow", AS_OF)),
@@ -237,6 +267,29 @@ class ContributorPool:
         """Returns the name of a contributor's agreement."""
         ref = HISTORIES[self.history_of[who]].agreement_ref
         return ref or f"{PAYEE_WORD}{who} signed"
+
+    def agreement_rows(self) -> list[Row]:
+        """Returns the rows of `agreements`: those that consents name, unless they are unlisted."""
+        rows: list[Row] = []
+        for who, name in self.history_of.items():
+            history = HISTORIES[name]
+            if history.listed is None or not any(len(event) == 4 for event in history.events):
+                continue
+            texts = {
+                "who": who,
+                "ref": f"{PAYEE_WORD}{who} signed",
+                "other": self.pick("signed", 0),
+            }
+            row: Row = {
+                "agreement_ref": "{ref}",
+                "contributor_id": "{who}",
+                "purposes": ["all"],
+                "signed_at": LONG_AGO.date(),
+                **history.listed,
+            }
+            ids = ("agreement_ref", "contributor_id")
+            rows.append(row | {column: row[column].format(**texts) for column in ids})
+        return rows
 
     def contributor_rows(self) -> list[Row]:
         """Returns the rows of `contributors`."""

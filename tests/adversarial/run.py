@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.catalogue import (
+    AGREEMENTS_SCHEMA,
     ASSETS_SCHEMA,
     CONSENTS_SCHEMA,
     CONTRIBUTORS_SCHEMA,
@@ -128,6 +129,7 @@ def _write_catalogue(folder: Path, plan: AdversaryPlan) -> None:
     _write(folder, "contributors", contributors.contributor_rows(), CONTRIBUTORS_SCHEMA)
     _write(folder, "consents", consents, CONSENTS_SCHEMA)
     _write(folder, "releases", plan.releases, RELEASES_SCHEMA)
+    _write(folder, "agreements", contributors.agreement_rows(), AGREEMENTS_SCHEMA)
 
 
 def _write(folder: Path, name: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:

@@ -11,7 +11,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from tests.bench.decoding import bench_decoding
+from tests.bench.decoding import bench_sizes
 from tests.bench.img2dataset import bench_img2dataset, has_peer
 from tests.bench.screening import bench as bench_screening
 from tests.bench.tar import bench_tar
@@ -31,7 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fairshard-bench-", dir=base) as folder:
         bench_tar(Path(folder), options.samples, options.rounds)
     bench_screening(options.assets, 0, base)
-    bench_decoding(8, 8, options.rounds)
+    bench_sizes([1.0, 12.0], 8, [os.cpu_count() or 1], 8, options.rounds)
     if not has_peer():
         print("img2dataset: skipped, since its environment does not exist: run make bench-peers")
         return

@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import statistics
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Barrier
@@ -134,6 +135,18 @@ def bench_decoding(data: list[bytes], workers: int, repeats: int, rounds: int) -
     )
 
 
+def bench_sizes(
+    megapixels: Sequence[float], pictures: int, workers: Sequence[int], repeats: int, rounds: int
+) -> None:
+    """Prints both sides' speed for pictures of each size, by each number of worker processes."""
+    for each in megapixels:
+        data = make_pictures(pictures, each)
+        size = sum(map(len, data)) / len(data) / 1e6
+        for processes in workers:
+            found = bench_decoding(data, processes, repeats, rounds)
+            print(f"{each:g} MP, {size:.2f} MB, {processes} workers: {found}", flush=True)
+
+
 def main() -> None:
     """Parses the options and runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -145,12 +158,9 @@ def main() -> None:
     )
     parser.add_argument("--megapixels", type=float, nargs="+", default=[1.0, 4.0, 12.0])
     options = parser.parse_args()
-    for megapixels in options.megapixels:
-        data = make_pictures(options.pictures, megapixels)
-        size = sum(map(len, data)) / len(data) / 1e6
-        for workers in options.workers:
-            found = bench_decoding(data, workers, options.repeats, options.rounds)
-            print(f"{megapixels:g} MP, {size:.2f} MB, {workers} workers: {found}", flush=True)
+    bench_sizes(
+        options.megapixels, options.pictures, options.workers, options.repeats, options.rounds
+    )
 
 
 if __name__ == "__main__":

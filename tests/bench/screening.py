@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from pipelines.rights.arrow import column
 from pipelines.rights.index import RightsIndex
 from pipelines.rights.rules.screen import build_rights_index, screen_batch
-from schemas.catalogue import grant_column
+from schemas.catalogue import AGREEMENTS_SCHEMA, grant_column
 from schemas.deal import Deal
 from schemas.rights import Purpose
 from tests.bench.measure import Measured, measure
@@ -117,7 +117,7 @@ def screen_library(folder: Path) -> ScreeningResult:
         pq.read_table(folder / "consents.parquet", read_dictionary=["purpose", "value"]),
         pq.read_table(folder / "releases.parquet", read_dictionary=["kind", "ml_use"]),
     )
-    index = build_rights_index(*small, deal, AS_OF_US)
+    index = build_rights_index(*small, AGREEMENTS_SCHEMA.empty_table(), deal, AS_OF_US)
     del small
     pa.default_memory_pool().release_unused()
     indexed = time.perf_counter()

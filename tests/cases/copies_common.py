@@ -77,12 +77,14 @@ class Library:
         rows: Its assets.
         consents: Further consents.
         contributors: Those who consent to everything.
+        agreements: Signed agreements.
     """
 
     folder: Path
     rows: list[Row] = field(default_factory=list)
     consents: list[Row] = field(default_factory=list)
     contributors: tuple[str, ...] = ("c-1", "c-2", "c-3", "c-4")
+    agreements: list[Row] = field(default_factory=list)
 
     def add(self, asset_id: str, data: bytes | None, uri: str = "", **columns: Any) -> None:
         """Adds an asset; with `data` None, its `uri` is that of another one's file."""
@@ -116,8 +118,11 @@ class Library:
             "assets": self.rows,
             "contributors": [{"contributor_id": name} for name in self.contributors],
             "consents": [*yes, *self.consents],
+            "agreements": self.agreements,
         }
         for name, rows in tables.items():
+            if name == "agreements" and not rows:
+                continue
             text = "".join(json.dumps(row) + "\n" for row in rows)
             (catalogue / f"{name}.jsonl").write_text(text, encoding="utf-8")
         lines = {"top": "", "rights": "", "more": "", **parts}

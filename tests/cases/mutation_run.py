@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from pipelines.catalogue.read import open_catalogue, read_batches, read_table
 from pipelines.demo.deals import DEALS
 from pipelines.demo.metadata_only import METADATA_ROLES, make_metadata_only
+from pipelines.rights.cleared_rights import add_cleared_rights
 from pipelines.rights.rules.screen import build_rights_index, screen_batch
 from pipelines.storage.columns import values_of
 from schemas.deal import Deal, load_deal
@@ -120,8 +121,8 @@ def _read(folder: Path) -> _Rows:
 
 
 def _cleared(rows: _Rows, deal: Deal) -> frozenset[str]:
-    contributors, consents, releases = rows.small
-    index = build_rights_index(contributors, consents, releases, deal, _AS_OF_US)
+    contributors, consents, releases, agreements = rows.small
+    index = build_rights_index(contributors, consents, releases, agreements, deal, _AS_OF_US)
     counts: Counter[str] = Counter()
     for table in rows.assets:
         counts.update(values_of(table["asset_id"], str))
@@ -132,6 +133,10 @@ def _cleared(rows: _Rows, deal: Deal) -> frozenset[str]:
         mask = screen_batch(table, index, deal, repeated)
         files = values_of(table["media_uri"], str)  # which know an asset whose id is garbled
         found.update(name for name, bits in zip(files, mask, strict=True) if bits == 0)
+        passed = add_cleared_rights(table.filter(pa.array(mask == 0)), index, deal)
+        for row in passed.select(["media_uri", "agreements"]).to_pylist():
+            for item in row["agreements"]:  # which lift what the file says
+                found.add(f"{row['media_uri']}: {item['purpose']}, {item['contributor_id']}")
     return frozenset(found)
 
 

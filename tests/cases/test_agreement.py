@@ -17,10 +17,11 @@ from pipelines.catalogue.checks import prepare_checks
 from pipelines.commands import check
 from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.steps.read import ingest_part, judge_catalogue
+from schemas.catalogue import SMALL_TABLES
 from schemas.errors import InputError
-from tests.cases.values_common import AS_OF, DEAL, Row, asset, csv_bytes, release, said
+from tests.cases.values_common import AS_OF, DEAL, Row, agreement, asset, csv_bytes, release, said
 
-TABLES = ("assets", "contributors", "consents", "releases")
+TABLES = ("assets", *SMALL_TABLES)
 CELLS = (
     *("", "NULL", "nan", "-", "0", "2.0", "-1", "1e15", "yes", "deny", "Deny", "WITHDRAWN", "us"),
     *("UK", "2026-13-01", "9999-12-31", "2026-03-01T00:00:00", "A-1\u200e", "a-1", "00001", "'x"),
@@ -39,11 +40,15 @@ def rows() -> dict[str, list[Row]]:
         ],
         "contributors": [{"contributor_id": f"c-{n}"} for n in (1, 2, 3)],
         "consents": [
-            *(said("allow", f"c-{n}") for n in (1, 2, 3)),
+            *(said("allow", f"c-{n}", agreement_ref=f"M-{n}") for n in (1, 2, 3)),
             said("deny", "c-2"),
             said("deny", "c-1", asset_id="café"),
         ],
         "releases": [release(), release("R-2", revoked_at="2026-01-10", subject_ref="other")],
+        "agreements": [
+            agreement("M-1"),
+            agreement("M-2", "c-2", revoked_at="2026-02-01", purposes="search"),
+        ],
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.catalogue.agreement_references import find_agreement_references
 from pipelines.catalogue.checks import CatalogueChecks, prepare_checks
 from pipelines.catalogue.joins import watch_joins
 from pipelines.catalogue.notes import CellNotes
@@ -22,6 +23,7 @@ from pipelines.catalogue.reference_verdict import reference_error
 from pipelines.catalogue.references import find_unreached, watch_references
 from pipelines.catalogue.suite import load_suite
 from pipelines.rights.rules.screen import build_rights_index, reasons_of, screen_batch
+from schemas.catalogue import SMALL_TABLES
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError
 
@@ -94,6 +96,12 @@ def release(release_id: str = "R-1", **changes: Any) -> Row:
     return row | changes
 
 
+def agreement(ref: str = "A-1", contributor: str = "c-1", **changes: Any) -> Row:
+    """An agreement that is in force."""
+    row: Row = {"agreement_ref": ref, "contributor_id": contributor, "purposes": "all"}
+    return row | {"signed_at": "2020-01-01", "revoked_at": ""} | changes
+
+
 def csv_bytes(rows: Rows) -> bytes:
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
@@ -141,20 +149,27 @@ def decide(folder: Path, terms: Deal, gate: bool = True) -> Decided:
 def _decide(folder: Path, terms: Deal, gate: bool) -> Decided:
     catalogue = open_catalogue(str(folder))
     notes = CellNotes()
-    names = ("contributors", "consents", "releases")
-    contributors, consents, releases = (read_table(catalogue, name, notes) for name in names)
+    contributors, consents, releases, agreements = (
+        read_table(catalogue, name, notes) for name in SMALL_TABLES
+    )
     if gate:
         checks = prepare_checks(catalogue, terms)
     else:
         for one, name in ((contributors, "contributor_id"), (releases, "release_id")):
             if len(set(one[name].to_pylist())) < len(one):
                 return Decided(f"{name}_unique")
-        small = {"contributors": contributors, "consents": consents, "releases": releases}
+        small = {
+            "contributors": contributors,
+            "consents": consents,
+            "releases": releases,
+            "agreements": agreements,
+        }
         joins = watch_joins(catalogue, small, notes)
-        watch = watch_references(contributors, consents, releases, joins=joins)
+        named = find_agreement_references(contributors, consents, agreements, terms)
+        watch = watch_references(contributors, consents, releases, named, joins)
         divert = frozenset(terms.gate.divert)
         checks = CatalogueChecks(catalogue, load_suite(), divert, contributors, watch)
-    index = build_rights_index(contributors, consents, releases, terms, AS_OF_US)
+    index = build_rights_index(contributors, consents, releases, agreements, terms, AS_OF_US)
     summaries: list[GateSummary] = []
     reached, reasons = [], {}
     for part in catalogue.parts("assets"):

@@ -70,6 +70,17 @@ FACTS: dict[str, list[Row]] = {
             "revoked_at": datetime(2026, 2, 1, 8, 30, tzinfo=UTC),
         }
     ],
+    "agreements": [
+        {
+            "agreement_ref": f"Rahmen {i}/Zoë",
+            "contributor_id": ["c-1", "José"][i],
+            "purposes": [["train_gen", "inference"], ["all"]][i],
+            "signed_at": date(2023, 5, 13),
+            "valid_until": [None, date(2031, 12, 31)][i],
+            "revoked_at": [datetime(2026, 2, 1, 8, 30, tzinfo=UTC), None][i],
+        }
+        for i in range(2)
+    ],
 }
 Tables = dict[str, pa.Table]
 

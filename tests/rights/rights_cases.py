@@ -14,6 +14,7 @@ from pipelines.rights.rules.detail import describe_refusals
 from pipelines.rights.rules.screen import build_rights_index, reasons_of, screen_batch
 from pipelines.storage.columns import values_of
 from schemas.catalogue import (
+    AGREEMENTS_SCHEMA,
     ASSETS_SCHEMA,
     CONSENTS_SCHEMA,
     CONTRIBUTORS_SCHEMA,
@@ -108,6 +109,25 @@ def property_release(**changes: Any) -> Row:
     return release(**{"release_id": "p-1", "kind": "property"} | changes)
 
 
+def agreement(ref: str = "A-1", who: str = "c-1", **changes: Any) -> Row:
+    """Returns an agreement for every purpose that is in force."""
+    row: Row = {
+        "agreement_ref": ref,
+        "contributor_id": who,
+        "purposes": ["all"],
+        "signed_at": date(2020, 1, 1),
+    }
+    return row | changes
+
+
+def listed_agreements(consents: Sequence[Row]) -> list[Row]:
+    """Returns the agreements that consents name, all in force."""
+    named = {
+        ((event.get("agreement_ref") or "").strip(), event["contributor_id"]) for event in consents
+    }
+    return [agreement(ref, who) for ref, who in sorted(named) if ref]
+
+
 def microseconds(instant: datetime) -> int:
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // TICK
 
@@ -118,13 +138,21 @@ def rights_index(
     releases: Sequence[Row] = (),
     contributors: Sequence[str] = ("c-1", "c-2"),
     as_of: datetime = AS_OF,
+    agreements: Sequence[Row] | None = None,
 ) -> RightsIndex:
-    """Returns the index for screening; if no consents are given, everyone allows everything."""
+    """Returns the index for screening; if no consents are given, everyone allows everything.
+
+    If no agreements are given, all that the consents name are listed and in force.
+    """
     events = [event("allow", who=who) for who in contributors] if consents is None else consents
     return build_rights_index(
         pa.Table.from_pylist([{"contributor_id": c} for c in contributors], CONTRIBUTORS_SCHEMA),
         pa.Table.from_pylist(list(events), CONSENTS_SCHEMA),
         pa.Table.from_pylist(list(releases), RELEASES_SCHEMA),
+        pa.Table.from_pylist(
+            listed_agreements(events) if agreements is None else list(agreements),
+            AGREEMENTS_SCHEMA,
+        ),
         terms,
         microseconds(as_of),
     )

@@ -14,6 +14,7 @@ from pipelines.demo.metadata_only import make_metadata_only
 from pipelines.demo.roles.role import AS_OF
 from pipelines.rights.rules.screen import build_rights_index, reasons_of, screen_batch
 from pipelines.storage.columns import values_of
+from schemas.catalogue import SMALL_TABLES
 from schemas.deal import load_deal
 from tests.rights.rights_cases import microseconds
 
@@ -32,9 +33,8 @@ def test_every_row_has_its_planted_decision(library: Path, demo: DemoDeal) -> No
     deal = load_deal(library.parent / demo.file_name)
     tables = {path.stem: pq.read_table(path) for path in library.glob("*.parquet")}
     assets = tables["assets"]
-    index = build_rights_index(
-        tables["contributors"], tables["consents"], tables["releases"], deal, END_OF_DAY
-    )
+    contributors, consents, releases, agreements = (tables[name] for name in SMALL_TABLES)
+    index = build_rights_index(contributors, consents, releases, agreements, deal, END_OF_DAY)
     ids = values_of(assets["asset_id"], str)
     names, first, counts = np.unique(ids, return_inverse=True, return_counts=True)
     mask = screen_batch(assets, index, deal, counts[first] > 1)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.rights.agreements import agreement_coverage
+from pipelines.rights.agreements import agreement_coverage, list_agreements
 from pipelines.rights.arrow import BoolArray, column
 from pipelines.rights.consent_events import index_consents
 from pipelines.rights.consent_verdicts import verdict_bits
@@ -32,17 +32,26 @@ LASTING_BITS = np.uint64(sum(int(bit) for rule, bit in RULE_BITS.items() if rule
 
 
 def build_rights_index(
-    contributors: pa.Table, consents: pa.Table, releases: pa.Table, deal: Deal, as_of_us: int
+    contributors: pa.Table,
+    consents: pa.Table,
+    releases: pa.Table,
+    agreements: pa.Table,
+    deal: Deal,
+    as_of_us: int,
 ) -> RightsIndex:
     """Prepares the small tables for `screen_batch`; `as_of_us` is in µs since 1970, UTC."""
     contributor_ids = column(contributors, "contributor_id")
-    consent_index = index_consents(consents, contributor_ids, deal.judged_purposes, as_of_us)
+    listed = list_agreements(agreements, deal, as_of_us)
+    consent_index = index_consents(
+        consents, contributor_ids, listed, deal.judged_purposes, as_of_us
+    )
     everybody = np.append(np.arange(len(consent_index.people)), -1)
     not_narrowed = ConsentPositions(everybody, np.full(len(everybody), -1))
     faults = {rule.code: rule.release_fault for rule in SCREENING_RULES if rule.release_fault}
     return RightsIndex(
         consent_index,
         verdict_bits(consent_index, not_narrowed, deal),
+        listed,
         index_releases(releases, faults, deal, as_of_us),
         {purpose: agreement_coverage(deal, purpose, as_of_us) for purpose in deal.judged_purposes},
         last_needed_day(deal, as_of_us),
