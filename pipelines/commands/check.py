@@ -24,6 +24,7 @@ from pipelines.commands.common import (
 )
 from pipelines.report.defaults import screen_catalogue, show_defaults, strict_defaults
 from pipelines.report.summary import show_unstated
+from pipelines.rights.rules.selection import count_excluded
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.prepare import resolve_models
 from pipelines.run.receipts import Hashes
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     checks = prepare_checks(catalogue, deal)
     check_rulings(deal, checks.contributors)
     resolve_models(deal)
-    unreadable, blank, notes = 0, 0, checks.notes
+    unreadable, blank, excluded, notes = 0, 0, 0, checks.notes
     summaries: list[GateSummary] = []
     reached: list[ReachedReferences] = []
     empty: Counter[str] = Counter()
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
             summaries.append(checked.summary)
             reached.append(found)
             empty.update(count_unstated("assets", checked.table))
+            excluded += count_excluded(checked.table, deal)
             lost = (row.asset_id for row in (*batch.failed_rows, *checked.failed_rows))
             hashes += [hash_ids(values_of(checked.table["asset_id"], str)), hash_ids(lost)]
     judgement = checks.judge(summaries, reached)
@@ -88,7 +90,10 @@ def run(options: argparse.Namespace) -> int:
         },
     }
     failed = unreadable + summary.diverted
-    named = (("repeated_ids", len(repeated_hashes(hashes))),)
+    named = (
+        ("repeated_ids", len(repeated_hashes(hashes))),
+        ("with_excluded_keyword", excluded),
+    )
     assets = TableCount(summary.rows - summary.diverted, failed, blank, tuple(empty.items()), named)
     rows = {"assets": assets, **checks.rows}
     reading = account_for(catalogue.files, catalogue.columns, rows, deal)
