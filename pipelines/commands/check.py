@@ -13,7 +13,6 @@ from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.read import open_catalogue, read_batches
 from pipelines.catalogue.references import ReachedReferences
 from pipelines.catalogue.suite import check_divert, load_suite
-from pipelines.catalogue.unstated import count_unstated
 from pipelines.commands.common import (
     add_as_of_option,
     add_deal_options,
@@ -24,11 +23,10 @@ from pipelines.commands.common import (
 )
 from pipelines.report.defaults import screen_catalogue, show_defaults, strict_defaults
 from pipelines.report.summary import show_unstated
-from pipelines.rights.rules.selection import count_excluded
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.prepare import resolve_models
 from pipelines.run.receipts import Hashes
-from pipelines.steps.read import hash_ids, repeated_hashes
+from pipelines.steps.read import count_passed, hash_ids, repeated_hashes
 from pipelines.storage.columns import values_of
 from schemas.deal import load_deal
 
@@ -68,8 +66,9 @@ def run(options: argparse.Namespace) -> int:
             checked, found = checks.check_batch(batch)
             summaries.append(checked.summary)
             reached.append(found)
-            empty.update(count_unstated("assets", checked.table))
-            excluded += count_excluded(checked.table, deal)
+            silent, with_keyword = count_passed(checked.table, deal)
+            empty.update(silent)
+            excluded += with_keyword
             lost = (row.asset_id for row in (*batch.failed_rows, *checked.failed_rows))
             hashes += [hash_ids(values_of(checked.table["asset_id"], str)), hash_ids(lost)]
     judgement = checks.judge(summaries, reached)

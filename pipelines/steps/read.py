@@ -29,6 +29,7 @@ from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
 from schemas import layout
+from schemas.deal import Deal
 
 
 def ingest_part(
@@ -49,11 +50,18 @@ def ingest_part(
             counts.add_decision(decision)
         _write_batch(store, job.work, name, checked.table, failed)
         report_progress(job.progress_path, "read", counts.entered)
-        empty = count_unstated("assets", checked.table)
-        excluded = count_excluded(checked.table, job.deal)
+        empty, excluded = count_passed(checked.table, job.deal)
         yield BatchReceipt(
             name, counts, checked.summary, reached, batch.blank_rows, empty, excluded
         )
+
+
+def count_passed(table: pa.Table, deal: Deal) -> tuple[Counter[str], int]:
+    """Returns how many assets say nothing in each column, and how many the deal's keywords exclude.
+
+    `check` counts by this function too.
+    """
+    return count_unstated("assets", table), count_excluded(table, deal)
 
 
 def _write_batch(
