@@ -11,6 +11,7 @@ import html
 import itertools
 import re
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +80,11 @@ td { overflow-wrap: anywhere; }
 <body>
 <h1>{{ page_title }}</h1>
 <p>{{ note }}</p>
-<table id="rules">
+{% if unstated %}<h2>Not stated</h2>
+<ul id="unstated">{% for line in unstated %}
+<li>{{ line }}</li>{% endfor %}
+</ul>
+{% endif %}<table id="rules">
 <thead><tr><th>Rule</th><th>Requirement</th><th>A failure</th><th>Result</th></tr></thead>
 <tbody>{% for row in rows %}
 <tr><td><code>{{ row.name }}</code></td><td>{{ row.sentence }}</td><td>{{ row.effect }}</td>
@@ -124,15 +129,29 @@ class _OfflineView(DefaultJinjaPageView):
     def generate_html_element_uuid(self, prefix: str | None = None) -> str:
         return f"{prefix or ''}{next(self._numbers)}"
 
-    def page(self, document: dict[str, object], note: str, rows: list[_RuleRow]) -> str:
+    def page(
+        self,
+        document: dict[str, object],
+        note: str,
+        rows: list[_RuleRow],
+        unstated: Sequence[str],
+    ) -> str:
         """Renders a Great Expectations document as a page that starts with a table of rules."""
         self._numbers = itertools.count(1)
         template = self.env.from_string(_PAGE)
-        page = template.render(document, note=note, rows=rows, policy=_CONTENT_POLICY)
+        page = template.render(
+            document, note=note, rows=rows, unstated=unstated, policy=_CONTENT_POLICY
+        )
         return _SUITE_LINK.sub('href="#rules"', page)
 
 
-def write_data_docs(summary: GateSummary, suite: RuleSuite, folder: Path, as_of: datetime) -> Path:
+def write_data_docs(
+    summary: GateSummary,
+    suite: RuleSuite,
+    folder: Path,
+    as_of: datetime,
+    unstated: Sequence[str] = (),
+) -> Path:
     """Writes the data docs of a run.
 
     Args:
@@ -140,6 +159,7 @@ def write_data_docs(summary: GateSummary, suite: RuleSuite, folder: Path, as_of:
         suite: The suite.
         folder: Where to write; created if it does not exist.
         as_of: The run's instant, with a time zone; used instead of the current time.
+        unstated: Lines about columns that say nothing.
 
     Returns:
         The path of the page. The same summary and instant give the same bytes.
@@ -155,7 +175,7 @@ def write_data_docs(summary: GateSummary, suite: RuleSuite, folder: Path, as_of:
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
     with _LOCK:
-        text = _page_view().page(document, note, _rule_rows(summary, suite))
+        text = _page_view().page(document, note, _rule_rows(summary, suite), unstated)
     page.write_text(text, encoding="utf-8")
     return page
 

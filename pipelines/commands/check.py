@@ -13,7 +13,6 @@ from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.read import open_catalogue, read_batches
 from pipelines.catalogue.references import ReachedReferences
 from pipelines.catalogue.suite import check_divert, load_suite
-from pipelines.catalogue.unstated import count_unstated
 from pipelines.commands.common import (
     add_as_of_option,
     add_deal_options,
@@ -27,7 +26,7 @@ from pipelines.report.summary import show_unstated
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.prepare import resolve_models
 from pipelines.run.receipts import Hashes
-from pipelines.steps.read import hash_ids, repeated_hashes
+from pipelines.steps.read import count_passed, hash_ids, repeated_hashes
 from pipelines.storage.columns import values_of
 from schemas.deal import load_deal
 
@@ -54,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     checks = prepare_checks(catalogue, deal)
     check_rulings(deal, checks.contributors)
     resolve_models(deal)
-    unreadable, blank, notes = 0, 0, checks.notes
+    unreadable, blank, excluded, notes = 0, 0, 0, checks.notes
     summaries: list[GateSummary] = []
     reached: list[ReachedReferences] = []
     empty: Counter[str] = Counter()
@@ -67,7 +66,9 @@ def run(options: argparse.Namespace) -> int:
             checked, found = checks.check_batch(batch)
             summaries.append(checked.summary)
             reached.append(found)
-            empty.update(count_unstated("assets", checked.table))
+            silent, with_keyword = count_passed(checked.table, deal)
+            empty.update(silent)
+            excluded += with_keyword
             lost = (row.asset_id for row in (*batch.failed_rows, *checked.failed_rows))
             hashes += [hash_ids(values_of(checked.table["asset_id"], str)), hash_ids(lost)]
     judgement = checks.judge(summaries, reached)
@@ -88,7 +89,10 @@ def run(options: argparse.Namespace) -> int:
         },
     }
     failed = unreadable + summary.diverted
-    named = (("repeated_ids", len(repeated_hashes(hashes))),)
+    named = (
+        ("repeated_ids", len(repeated_hashes(hashes))),
+        ("with_excluded_keyword", excluded),
+    )
     assets = TableCount(
         summary.rows - summary.diverted,
         failed,

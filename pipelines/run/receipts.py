@@ -30,6 +30,7 @@ class BatchReceipt:
         reached: What its assets reach of the references that are watched.
         blank_rows: Rows without any value, which were skipped and are not in `counts`.
         empty: How many of the rows that passed say nothing in a column.
+        excluded: How many of them have a keyword that the deal excludes.
     """
 
     name: str
@@ -38,6 +39,7 @@ class BatchReceipt:
     reached: ReachedReferences
     blank_rows: int
     empty: Counter[str]
+    excluded: int
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def _reading(job: Job, counts: RunCounts) -> Reading:
         read.failed_assets,
         counts.blank_rows,
         empty=tuple(counts.empty.items()),
-        named=(("repeated_ids", counts.repeated_ids),),
+        named=tuple(counts.named.items()),
     )
     rows = {"assets": assets, **dict(job.rows_read), **counts.joined_rows}
     return account_for(job.catalogue.files, job.catalogue.columns, rows, job.deal)

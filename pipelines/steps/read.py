@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipelines.catalogue.account import TableCount, account_for
 from pipelines.catalogue.checks import CatalogueChecks, no_assets_error, prepare_checks
 from pipelines.catalogue.data_docs import write_data_docs
 from pipelines.catalogue.outcome import GateSummary
@@ -20,6 +21,7 @@ from pipelines.catalogue.read import TablePart, read_batches
 from pipelines.catalogue.suite import RuleSuite
 from pipelines.catalogue.unstated import count_unstated
 from pipelines.rights.arrow import column
+from pipelines.rights.rules.selection import count_excluded
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import Decision, failed_asset, write_decisions
 from pipelines.run.job import Job
@@ -30,6 +32,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, parquet_bytes, read_parquet
 from schemas import layout
 from schemas.catalogue import ASSETS_SCHEMA
+from schemas.deal import Deal
 
 _FAILED_SCHEMA = pa.schema([field.with_nullable(True) for field in ASSETS_SCHEMA])
 
@@ -76,8 +79,18 @@ def ingest_part(
         _write_batch(store, job.work, name, checked.table, failed)
         _write_failed_rows(store, job.work, name, (batch.unread, checked.diverted))
         report_progress(job.progress_path, "read", counts.entered)
-        empty = count_unstated("assets", checked.table)
-        yield BatchReceipt(name, counts, checked.summary, reached, batch.blank_rows, empty)
+        empty, excluded = count_passed(checked.table, job.deal)
+        yield BatchReceipt(
+            name, counts, checked.summary, reached, batch.blank_rows, empty, excluded
+        )
+
+
+def count_passed(table: pa.Table, deal: Deal) -> tuple[Counter[str], int]:
+    """Returns how many assets say nothing in each column, and how many the deal's keywords exclude.
+
+    `check` counts by this function too.
+    """
+    return count_unstated("assets", table), count_excluded(table, deal)
 
 
 def _write_batch(
@@ -127,7 +140,10 @@ def judge_catalogue(
         error = no_assets_error(job.catalogue)
     names = sorted(receipt.name for receipt in receipts)
     repeated = _repeated_hashes(store, job.work, names) if error is None else np.zeros(0, np.uint64)
-    _write_data_docs(store, job, judgement.summary, checks.suite)
+    empty = sum((receipt.empty for receipt in receipts), Counter[str]())
+    read = {"assets": TableCount(counts.passed, empty=tuple(empty.items())), **checks.rows}
+    reading = account_for(job.catalogue.files, job.catalogue.columns, read, job.deal)
+    _write_data_docs(store, job, judgement.summary, checks.suite, reading.unstated_lines())
     stop = [error.what, error.which, error.remedy] if error else None
     verdict = {
         "stop": stop,
@@ -139,8 +155,11 @@ def judge_catalogue(
             name: {key: value for key, value in asdict(count).items() if value}
             for name, count in judgement.joined_rows.items()
         },
-        "repeated_ids": len(repeated),
-        "empty": dict(sum((receipt.empty for receipt in receipts), Counter[str]())),
+        "named": {
+            "repeated_ids": len(repeated),
+            "with_excluded_keyword": sum(receipt.excluded for receipt in receipts),
+        },
+        "empty": dict(empty),
     }
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now
@@ -161,9 +180,11 @@ def repeated_hashes(parts: Sequence[Hashes]) -> Hashes:
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
-def _write_data_docs(store: Store, job: Job, summary: GateSummary, suite: RuleSuite) -> None:
+def _write_data_docs(
+    store: Store, job: Job, summary: GateSummary, suite: RuleSuite, unstated: Sequence[str]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        write_data_docs(summary, suite, Path(folder), job.as_of)
+        write_data_docs(summary, suite, Path(folder), job.as_of, unstated)
         for path in sorted(Path(folder).rglob("*")):
             if path.is_file():
                 name = path.relative_to(folder).as_posix()

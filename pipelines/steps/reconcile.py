@@ -30,7 +30,7 @@ class RunCounts:
         shards: Number of planned shards.
         blank_rows: Rows of `assets` without any value, which were skipped.
         empty: How many assets that were read say nothing in a column.
-        repeated_ids: How many ids several assets have.
+        named: How many ids several assets have, and how many assets an excluded keyword.
         copies: How copies of refused assets were looked for.
         reported: Rules on references that failed and do not stop the run, with the first ids.
         joined_rows: The rows of each joined file, by its name.
@@ -44,7 +44,7 @@ class RunCounts:
     shards: int
     blank_rows: int = 0
     empty: dict[str, int] = field(default_factory=dict)
-    repeated_ids: int = 0
+    named: dict[str, int] = field(default_factory=dict)
     copies: dict[str, object] = field(default_factory=dict)
     reported: tuple[dict[str, object], ...] = ()
     joined_rows: dict[str, TableCount] = field(default_factory=dict)
@@ -80,7 +80,7 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         shards=plan["shards"],
         blank_rows=verdict.get("blank_rows", 0),
         empty=verdict.get("empty", {}),
-        repeated_ids=verdict.get("repeated_ids", 0),
+        named=verdict.get("named", {}),
         copies=plan["copies"],
         reported=tuple(verdict.get("reported", ())),
         joined_rows={

@@ -3,7 +3,8 @@
 No asset may pass that did not before, unless the command stops (exit code 2) or its report counts
 something else than before.
 
-python -m tests.cases.mutation_run [EVERY [START]]   # each place, or every so-manieth from one on
+python -m tests.cases.mutation_run [EVERY [START [WORD]]]
+    # each place; every so-manieth from one on; of those the ones with a word, such as "keywords"
 """
 
 from __future__ import annotations
@@ -200,14 +201,22 @@ class Lost:
     assets: tuple[str, ...]
 
 
-def search(folder: Path, every: int = 1, start: int = 0) -> tuple[Watch, list[Lost]]:
-    """Tries every so-manieth change; returns the counts, and the noes that were lost."""
+def search(
+    folder: Path, every: int = 1, start: int = 0, word: str = ""
+) -> tuple[Watch, list[Lost]]:
+    """Tries every so-manieth change whose place has a word.
+
+    Returns:
+        The counts, and the noes that were lost.
+    """
     tables = demo_tables(folder / "demo")
     watch = Watch(deal_paths(folder / "demo"))
     tables.write(folder / "before")
     refused = watch.begin(folder / "before")
     lost = []
     for mutation in [*mutations(tables, refused)][start::every]:
+        if word not in mutation.where:
+            continue
         changed = folder / "changed"
         shutil.copytree(folder / "before", changed)
         mutation.apply(changed)
@@ -235,4 +244,5 @@ def _print(watch: Watch, lost: list[Lost]) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        _print(*search(Path(scratch), *map(int, sys.argv[1:3])))
+        every, start, word = [*sys.argv[1:], *("1", "0", "")[len(sys.argv) - 1 :]]
+        _print(*search(Path(scratch), int(every), int(start), word))

@@ -211,3 +211,5 @@ def test_both_commands_say_the_same(demo: Any, tmp_path: Path) -> None:
     assert kept["unstated"] == checked["unstated"] and kept["unstated"]
     assert kept["rows"]["releases"] == checked["rows"]["releases"]
     assert demo.summaries["demo-main"]["catalogue"] == kept
+    docs = (demo.agency("demo-main") / "expectations" / "index.html").read_text()
+    assert "rows that say nothing in a column: assets.licence_code " in docs

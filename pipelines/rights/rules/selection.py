@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import pyarrow as pa
 
-from pipelines.rights.arrow import BoolArray, distinct_texts, list_column, one_of
+from pipelines.rights.arrow import BoolArray, column, distinct_texts, list_column, one_of
 from pipelines.rights.formatting import comma_list, one_line
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import Rule, Topic, TracedRow
+from pipelines.storage.columns import Column
 from schemas.deal import Deal
 
 _MAX_KEYWORDS = 8
@@ -51,18 +54,39 @@ def _asks_for_keywords(deal: Deal) -> bool:
 
 def _keywords_do_not_fit(batch: AssetBatch) -> BoolArray:
     selection = batch.deal.select
-    keywords = list_column(batch.column("keywords"))
-    words = distinct_texts(keywords.values)
+    keywords = batch.column("keywords")
     refused = np.zeros(len(batch), np.bool_)
     if selection.keywords_any:
-        wanted = {_fold_case(word) for word in selection.keywords_any}
-        refused |= ~keywords.any(words.where(lambda word: _fold_case(word) in wanted))
+        refused |= ~_has_keyword(keywords, selection.keywords_any)
     if selection.keywords_none:
-        forbidden = set(map(_plain_form, selection.keywords_none))
-        refused |= keywords.any(
-            words.where(lambda word: not forbidden.isdisjoint(_plain_parts(word)))
-        )
+        refused |= _has_excluded_keyword(keywords, selection.keywords_none)
     return refused
+
+
+def _has_keyword(keywords: Column, sought: Sequence[str]) -> BoolArray:
+    lists = list_column(keywords)
+    folded = {_fold_case(word) for word in sought}
+    return lists.any(distinct_texts(lists.values).where(lambda word: _fold_case(word) in folded))
+
+
+def _has_excluded_keyword(keywords: Column, excluded: Sequence[str]) -> BoolArray:
+    lists = list_column(keywords)
+    plain = set(map(_plain_form, excluded))
+    return lists.any(
+        distinct_texts(lists.values).where(lambda word: not plain.isdisjoint(_plain_parts(word)))
+    )
+
+
+def count_excluded(assets: pa.Table, deal: Deal) -> int:
+    """Counts the assets that have a keyword of the deal's `keywords_none`.
+
+    Args:
+        assets: schemas.catalogue.ASSETS_SCHEMA.
+        deal: The deal.
+    """
+    if not deal.select.keywords_none:
+        return 0
+    return int(_has_excluded_keyword(column(assets, "keywords"), deal.select.keywords_none).sum())
 
 
 def _said(traced: TracedRow) -> str:
