@@ -24,7 +24,7 @@ from pipelines.rights.consents import (
 )
 from pipelines.rights.formatting import one_line
 from pipelines.rights.index import RightsIndex
-from schemas.catalogue import AssetRow
+from schemas.catalogue import EXACT, GIVEN_PRECISION, AssetRow
 from schemas.deal import Deal
 from schemas.rights import ALL_PURPOSES, Purpose
 
@@ -55,6 +55,8 @@ class ConsentLine:
         notes: Other statements, which are not in force.
         needed: Whether the deal needs the purpose.
         reason: The code of the reason that it gives against the asset; "" if none.
+        inexact: Whether an event of the contributor was given without a zone or as a day only, so
+            that the instants shown are the earliest of a yes and the latest of a no.
     """
 
     contributor_id: str
@@ -67,6 +69,7 @@ class ConsentLine:
     notes: tuple[str, ...]
     needed: bool
     reason: str | None
+    inexact: bool
 
     @property
     def description(self) -> str:
@@ -136,10 +139,11 @@ def consent_lines(
     positions = index.consents.locate(
         pa.array([row["asset_id"]] * len(who), pa.string()), pa.array(who, pa.string())
     )
+    inexact = _inexact(consents, who)
     lines = [
         line
         for purpose in deal.judged_purposes
-        for line in _purpose_lines(purpose, who, positions, index, deal, later_events)
+        for line in _purpose_lines(purpose, who, positions, index, deal, later_events, inexact)
     ]
     # Listed contributor by contributor, in the asset's order.
     order = {one_line(name): i for i, name in enumerate(who)}
@@ -153,6 +157,7 @@ def _purpose_lines(
     index: RightsIndex,
     deal: Deal,
     later_events: Sequence[_LaterEvent],
+    inexact: frozenset[str | None],
 ) -> Iterator[ConsentLine]:
     """Returns each contributor's consent to one purpose, with screening's verdict on it."""
     held = index.consents.states_at(purpose, positions)
@@ -178,7 +183,17 @@ def _purpose_lines(
             notes=tuple(_notes(held, general if held.narrowed[i] else narrowed, i, events)),
             needed=purpose in deal.needed_purposes,
             reason=ConsentVerdict(int(verdicts[i])).reason,
+            inexact=name in inexact,
         )
+
+
+def _inexact(consents: pa.Table, who: Sequence[str | None]) -> frozenset[str | None]:
+    """Returns those contributors who gave an event without a zone or as a day only."""
+    if GIVEN_PRECISION not in consents.schema.names:
+        return frozenset()
+    chosen = as_integers(column(consents, GIVEN_PRECISION), EXACT) != EXACT
+    found = consents.filter(pa.array(chosen))
+    return frozenset(who) & frozenset(column(found, "contributor_id").to_pylist())
 
 
 def _agreement_ref(index: RightsIndex, ref: int) -> str:
