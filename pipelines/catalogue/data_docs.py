@@ -67,12 +67,12 @@ a[data-toggle] { display: none; }
 .fa-times::before, .fa-exclamation-triangle::before, .fa-info-circle::before {
   color: #a40e26; content: "fails"; }
 .fail { color: #a40e26; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; }
 .count { white-space: nowrap; }
 @media (max-width: 40rem) {
   #rules thead { display: none; }
   #rules tr, #rules td { display: block; }
-  #rules td { border: 0; padding: .1rem 0; }
+  #rules td { border: 0; overflow-wrap: anywhere; padding: .1rem 0; }
   #rules tr { border-top: 1px solid #ddd; padding: .6rem 0; }
 }
 </style>

@@ -25,7 +25,7 @@ from pipelines.rights.consents import (
 )
 from pipelines.rights.formatting import one_line
 from pipelines.rights.index import RightsIndex
-from schemas.catalogue import AssetRow
+from schemas.catalogue import EXACT, GIVEN_PRECISION, AssetRow
 from schemas.deal import Deal
 from schemas.rights import ALL_PURPOSES, Purpose
 
@@ -56,6 +56,8 @@ class ConsentLine:
         notes: Other statements, which are not in force.
         needed: Whether the deal needs the purpose.
         reason: The code of the reason that it gives against the asset; "" if none.
+        inexact: Whether an event of the contributor was given without a zone or as a day only, so
+            that the instants shown are the earliest of a yes and the latest of a no.
     """
 
     contributor_id: str
@@ -68,6 +70,7 @@ class ConsentLine:
     notes: tuple[str, ...]
     needed: bool
     reason: str | None
+    inexact: bool
 
     @property
     def description(self) -> str:
@@ -138,10 +141,13 @@ def consent_lines(
     positions = index.consents.locate(
         pa.array([row["asset_id"]] * len(who), pa.string()), pa.array(who, pa.string())
     )
+    inexact = _inexact(consents, who)
     lines = [
         line
         for purpose in deal.judged_purposes
-        for line in _purpose_lines(purpose, who, positions, index, deal, later_events, named)
+        for line in _purpose_lines(
+            purpose, who, positions, index, deal, later_events, named, inexact
+        )
     ]
     # Listed contributor by contributor, in the asset's order.
     order = {one_line(name): i for i, name in enumerate(who)}
@@ -156,6 +162,7 @@ def _purpose_lines(
     deal: Deal,
     later_events: Sequence[_LaterEvent],
     named: Sequence[NamedAgreement],
+    inexact: frozenset[str | None],
 ) -> Iterator[ConsentLine]:
     """Returns each contributor's consent to one purpose, with screening's verdict on it."""
     held = index.consents.states_at(purpose, positions)
@@ -184,7 +191,17 @@ def _purpose_lines(
             notes=tuple(notes),
             needed=purpose in deal.needed_purposes,
             reason=ConsentVerdict(int(verdicts[i])).reason,
+            inexact=name in inexact,
         )
+
+
+def _inexact(consents: pa.Table, who: Sequence[str | None]) -> frozenset[str | None]:
+    """Returns those contributors who gave an event without a zone or as a day only."""
+    if GIVEN_PRECISION not in consents.schema.names:
+        return frozenset()
+    chosen = as_integers(column(consents, GIVEN_PRECISION), EXACT) != EXACT
+    found = consents.filter(pa.array(chosen))
+    return frozenset(who) & frozenset(column(found, "contributor_id").to_pylist())
 
 
 def _agreement_ref(index: RightsIndex, ref: int) -> str:

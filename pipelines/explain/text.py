@@ -7,7 +7,7 @@ lines are printed as text, so that markup or escape sequences in them have no ef
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from rich.console import Console
@@ -166,11 +166,16 @@ def _rule_lines(check: RuleCheck) -> Iterator[str]:
         yield from _wrap(verdict, " " * (2 + len(head)), " " * (2 + len(head)))
 
 
-def _consents(lines: Iterable[ConsentLine]) -> Iterator[str]:
+def _consents(lines: Sequence[ConsentLine]) -> Iterator[str]:
     """Yields a line for each contributor and consent, joining purposes with the same consent."""
     for group in group_consents(lines):
         verdict = group.reason or ("ok" if group.needed else "not needed")
         yield f"{group.sentence}: {verdict}"
+    if any(line.inexact and line.since for line in lines):
+        yield (
+            "(Of a day, or a time without a zone, a yes counts from the earliest and a no from the "
+            "latest instant that it can be anywhere.)"
+        )
 
 
 def _release(line: ReleaseLine) -> str:

@@ -57,3 +57,28 @@ def test_each_asset_is_decided_as_the_page_says(
         assert main(["explain", asset, *words, "--no-fetch"]) == 0
         [row] = json.loads(capsys.readouterr().out)["rows"]
         assert [found["code"] for found in row["reasons"]] == ([reason] if reason else [])
+
+
+def test_instants_of_days_are_explained(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = "Of a day, or a time without a zone, a yes counts from the earliest"
+    options = (*words[:-1], "--no-fetch")
+    assert main(["explain", "NL-5", *options]) == 0
+    said = capsys.readouterr().out
+    assert "withdrawn on 2025-05-07T11:59:59.999999Z" in said
+    assert note in said
+    # Marie's days only: the same with instants that are exact has no such note.
+    table = Path(words[1]) / "Einwilligungen.csv"
+    mapping = Path(words[1]) / "mapping.toml"
+    for path, old, new in (
+        (table, "03.04.2024", "2024-04-03T10:00:00Z"),
+        (table, "06.05.2025", "2025-05-06T10:00:00Z"),
+        (mapping, 'given_at = "dmy"', 'given_at = "ymd"'),
+    ):
+        code = "cp1252" if path is table else "utf-8"
+        path.write_text(path.read_text(encoding=code).replace(old, new), encoding=code)
+    assert main(["explain", "NL-5", *options]) == 0
+    said = capsys.readouterr().out
+    assert "withdrawn on 2025-05-06T10:00:00Z" in said
+    assert note not in said
