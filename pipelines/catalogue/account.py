@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipelines.catalogue.inventory import FileCounts
 
@@ -53,11 +53,13 @@ class Reading:
         files: Every file.
         columns: The columns, by table.
         rows: The rows, by table.
+        control_characters: Free texts with control characters, by table and column.
     """
 
     files: FileCounts
     columns: tuple[tuple[str, ColumnCounts], ...]
     rows: Mapping[str, TableCount]
+    control_characters: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """Returns the counts as JSON, with the columns whose names are not the ones stated."""
@@ -72,6 +74,7 @@ class Reading:
                 for table, columns in self.columns
             },
             "rows": {table: count.to_json() for table, count in self.rows.items()},
+            "control_characters": dict(self.control_characters),
         }
 
     def lines(self) -> list[tuple[str, str]]:
@@ -99,6 +102,9 @@ class Reading:
                 read, unread = columns[table].read, columns[table].unread
                 text += f"; {len(read):,} of {len(read) + len(unread):,} columns"
             lines.append((table, text))
+        if self.control_characters:
+            text = ", ".join(f"{name} {n:,}" for name, n in self.control_characters.items())
+            lines.append(("odd texts", f"control characters in {text}"))
         return lines
 
 

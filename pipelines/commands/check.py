@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from pipelines.catalogue.account import Reading, TableCount
@@ -20,7 +21,13 @@ from pipelines.commands.common import (
     parse_as_of,
     print_json,
 )
-from pipelines.report.defaults import screen_catalogue, show_defaults, strict_defaults
+from pipelines.report.defaults import (
+    personal_line,
+    screen_catalogue,
+    show_defaults,
+    strict_defaults,
+)
+from pipelines.rights.rules.personal import personal_texts
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.prepare import resolve_models
 from schemas.deal import load_deal
@@ -51,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
     unreadable, blank, notes = 0, 0, checks.notes
     summaries: list[GateSummary] = []
     reached: list[ReachedReferences] = []
+    personal: Counter[str] = Counter()
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
             unreadable += len(batch.failed_rows)
@@ -58,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
             notes.add(batch.notes)
             checked, found = checks.check_batch(batch)
             summaries.append(checked.summary)
+            personal.update(personal_texts(batch.table))
             reached.append(found)
     judgement = checks.judge(summaries, reached)
     if judgement.error is not None:
@@ -71,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         "diverted": summary.diverted,
         "ignored_columns": list(catalogue.ignored_columns),
         **notes.to_json(),
+        "personal_texts": dict(sorted(personal.items())),
         "reported": judgement.reported,
         "other_references": {
             name: count for name, count in judgement.other_references.items() if count
@@ -78,7 +88,8 @@ def run(options: argparse.Namespace) -> int:
     }
     failed = unreadable + summary.diverted
     rows = {"assets": TableCount(summary.rows - summary.diverted, failed, blank), **checks.rows}
-    reading = Reading(catalogue.files, catalogue.columns, rows)
+    controls = dict(sorted(notes.control_characters.items()))
+    reading = Reading(catalogue.files, catalogue.columns, rows, controls)
     as_of_us = round(parse_as_of(options.as_of).timestamp() * 1_000_000)
     defaults = strict_defaults(deal, screen_catalogue(catalogue, deal, as_of_us))
     if options.json:
@@ -96,6 +107,7 @@ def run(options: argparse.Namespace) -> int:
         text = f"{ours} is read from {theirs!r}"
         results.print(f"  {'column':<16} {text}", markup=False, highlight=False, soft_wrap=True)
     show_defaults(results, defaults)
+    results.print(personal_line(deal), markup=False, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -45,7 +46,14 @@ def ingest_part(
             counts.add_decision(decision)
         _write_batch(store, job.work, name, checked.table, failed)
         report_progress(job.progress_path, "read", counts.entered)
-        yield BatchReceipt(name, counts, checked.summary, reached, batch.blank_rows)
+        yield BatchReceipt(
+            name,
+            counts,
+            checked.summary,
+            reached,
+            batch.blank_rows,
+            batch.notes.control_characters,
+        )
 
 
 def _write_batch(
@@ -73,9 +81,10 @@ def judge_catalogue(
         (receipt.gate for receipt in receipts), (receipt.reached for receipt in receipts)
     )
     error = judgement.error
-    counts = StepCounts()
+    counts, controls = StepCounts(), Counter(checks.notes.control_characters)
     for receipt in receipts:
         counts.add(receipt.counts)
+        controls += receipt.control_characters
     if error is None and counts.entered == 0:
         error = no_assets_error(job.catalogue)
     names = sorted(receipt.name for receipt in receipts)
@@ -88,6 +97,7 @@ def judge_catalogue(
         "batches": len(receipts),
         "reported": judgement.reported,
         "blank_rows": sum(receipt.blank_rows for receipt in receipts),
+        "control_characters": dict(sorted(controls.items())),
     }
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now

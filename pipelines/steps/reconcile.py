@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
+from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
@@ -28,7 +29,9 @@ class RunCounts:
         too_many_failed: Whether they exceed the deal's limit.
         shards: Number of planned shards.
         blank_rows: Rows of `assets` without any value, which were skipped.
+        control_characters: Free texts with control characters, by column.
         copies: How copies of refused assets were looked for.
+        personal: How many assets hold personal data.
         reported: Rules on references that failed and that the deal diverts, with the first ids.
     """
 
@@ -39,7 +42,9 @@ class RunCounts:
     too_many_failed: bool
     shards: int
     blank_rows: int = 0
+    control_characters: dict[str, int] = field(default_factory=dict)
     copies: dict[str, object] = field(default_factory=dict)
+    personal: PersonalCounts = field(default_factory=PersonalCounts)
     reported: tuple[dict[str, object], ...] = ()
 
     @property
@@ -72,7 +77,9 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         too_many_failed=plan["stopped"],
         shards=plan["shards"],
         blank_rows=verdict.get("blank_rows", 0),
+        control_characters=verdict.get("control_characters", {}),
         copies=plan["copies"],
+        personal=PersonalCounts.from_json(plan.get("personal", {})),
         reported=tuple(verdict.get("reported", ())),
     )
 

@@ -36,6 +36,10 @@ UNPLANTED_REASONS = {
     if (reason.startswith(("server.", "profile.")) and reason is not Reason.PROFILE_NOT_MOVING)
     or reason is Reason.MEDIA_CHANGED  # a server's as well
 }
+UNPLANTED_REASONS |= {
+    *("text.personal_data", "file.personal_data"),
+    *("metadata.not_removable", "conflict.keep_metadata"),
+}
 UNPLANTED_REASONS |= {"file.unjudged_content", "conflict.people", "conflict.licence"}
 
 
