@@ -286,6 +286,6 @@ def start_over(store: Store, job: Job) -> bool:
     ):
         store.delete(key)
     store.delete(f"{job.work}/plan.json")
-    for folder in ("plan", "shards", "delivered", _CHANGED):  # the notes last
+    for folder in ("plan", "shards", "delivered", "agency/renditions", _CHANGED):  # the notes last
         store.delete_prefix(f"{job.work}/{folder}")
     return True

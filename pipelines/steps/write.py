@@ -256,7 +256,15 @@ def _npy_bytes(vectors: Vectors) -> bytes:
 def _record_delivered(
     store: Store, job: Job, spec: ShardSpec, rows: pa.Table, samples: pa.Table
 ) -> None:
-    """Writes the rows of the shard's assets that the ledger and the decisions need."""
+    """Writes the rows of the shard's assets that the ledger and the decisions need.
+
+    If the deal removes metadata, the agency also gets the digests of both files of each asset.
+    """
+    if job.deal.rights.strips_metadata:
+        names = {"asset_id": "asset_id", "original_sha256": "original_sha256"}
+        names |= {"media_sha256": "delivered_sha256", "bytes": "delivered_bytes"}
+        pairs = rows.select(list(names)).rename_columns(list(names.values()))
+        write_table(store, f"{job.work}/agency/renditions/{spec.name}.parquet", pairs)
     write_table(store, _delivered_key(job, spec), delivered_table(rows, samples))
 
 

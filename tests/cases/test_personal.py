@@ -97,6 +97,18 @@ def test_each_setting(packaged: tuple[str, Path, Decisions, dict[str, Any]]) -> 
     removed = "Cat, write to [e-mail removed] or [phone number removed]"
     assert titles == {"keep": [ADDRESS], "refuse": []}.get(setting, [removed])
     kinds = {"gps": 3, "name": 3, "person": 3, "serial_number": 3}
+    # The agency can tell which file a delivered one was.
+    pairs = [
+        (row["original_sha256"], row["delivered_sha256"], row["delivered_bytes"])
+        for path in (version / "agency").glob("renditions/*.parquet")
+        for row in pq.read_table(path).to_pylist()
+    ]
+    delivered = {(row["media_sha256"], len(medium)) for row, medium in found}
+    if setting in ("rights-only", "none"):
+        assert {(sha256, size) for _, sha256, size in pairs} == delivered
+        assert originals <= {original for original, _, _ in pairs}
+    else:
+        assert pairs == []
     personal = counts["personal_data"]
     assert personal["setting"] == setting
     assert personal["found"]["file_kinds"] == kinds
