@@ -35,7 +35,7 @@ _RefuseOrAccept = Literal["refuse", "accept"]
 
 
 class RightsTerms(DealSection):
-    """How strict the deal is. Every default is the strict one."""
+    """How strict the deal is. Every default but that of `personal_data` is the strict one."""
 
     editorial: _RefuseOrAccept = "refuse"
     ai_generated: Literal["refuse", "label"] = "refuse"
@@ -67,6 +67,16 @@ class RightsTerms(DealSection):
     # Other assets with the file of a refused one. "refuse": the refused assets' own files are read
     # to recognise copies; "refuse-listed": only media_uri and sha256 are compared.
     copies_of_refused: Literal["refuse", "refuse-listed", "accept"] = "refuse"
+    # Personal data in files and texts. "keep": files are delivered as they are; "rights-only": of
+    # their metadata, only rights statements are delivered; "none": no metadata is; "refuse": an
+    # asset with personal data is refused. Not the strictest, since files are delivered unchanged
+    # unless the deal says otherwise.
+    personal_data: Literal["keep", "rights-only", "none", "refuse"] = "keep"
+
+    @property
+    def strips_metadata(self) -> bool:
+        """Whether metadata is removed from files, so that other bytes are delivered."""
+        return self.personal_data in ("rights-only", "none")
 
 
 class Agreement(DealSection):

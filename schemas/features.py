@@ -159,6 +159,24 @@ READINGS_SCHEMA = pa.schema(
 )
 
 
+class RenditionRow(TypedDict):
+    """A row of RENDITIONS_SCHEMA."""
+
+    media_sha256: str
+    delivered_sha256: str
+    bytes: int
+    problem: str
+
+
+_RENDITIONS_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("media_sha256", pa.string(), nullable=False),
+    pa.field("delivered_sha256", pa.string(), nullable=False),  # without metadata; "" if there is a
+    pa.field("bytes", pa.int64(), nullable=False),
+    pa.field("problem", pa.string(), nullable=False),  # why metadata cannot be removed
+]
+RENDITIONS_SCHEMA = pa.schema(_RENDITIONS_FIELDS)
+
+
 class ScoreRow(TypedDict):
     """A row of SCORES_SCHEMA."""
 

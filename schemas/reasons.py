@@ -198,6 +198,20 @@ class Reason(StrEnum):
         'Export the file again without it, or use a deal with rights.unjudged_content = "accept".',
         "rights.unjudged_content",
     )
+    FILE_PERSONAL_DATA = _file(
+        "file.personal_data",
+        "The file's metadata contains personal data, which the deal does not accept.",
+        "EXIF, IIM, XMP, C2PA, file contents",
+        'Remove it from the file, or use a deal with rights.personal_data = "rights-only".',
+        "rights.personal_data",
+    )
+    METADATA_NOT_REMOVABLE = _file(
+        "metadata.not_removable",
+        "The deal removes metadata, and from this file it cannot be removed for certain.",
+        "file contents",
+        'Export the file again without metadata, or use a deal with rights.personal_data = "keep".',
+        "rights.personal_data",
+    )
     SERVER_DENIED = _file(
         "server.denied",
         "The server that the media comes from denies a purpose that is needed.",
@@ -226,6 +240,13 @@ class Reason(StrEnum):
         "assets.grant_*, XMP, C2PA, HTTP headers, robots.txt, tdmrep.json, RSL",
         "Find out which is right, and correct the other.",
         *AGREEMENT_KEYS,
+    )
+    CONFLICT_KEEP_METADATA = _file(
+        "conflict.keep_metadata",
+        "The deal removes metadata, and the file says that its metadata must be kept.",
+        "plus:ImageFileConstraints",
+        'Use a deal with rights.personal_data = "keep".',
+        "rights.personal_data",
     )
     CONFLICT_MODEL_RELEASE = _file(
         "conflict.model_release",

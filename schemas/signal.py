@@ -69,6 +69,18 @@ class AssertionKind(StrEnum):
     MODEL_AGE = "model_age"  # of a person shown, in years
     PEOPLE_SHOWN = "people_shown"  # how many people the file names or marks, a number
     UNJUDGED = "unjudged_content"  # pictures, films or bytes in the file that nothing looks at
+    PERSONAL = "personal_data"  # a kind of it (PersonalKind), never the data
+
+
+class PersonalKind(StrEnum):
+    """Kinds of personal data; what is counted and shown in place of the data."""
+
+    NAME = "name"  # of authors, owners, editors
+    CONTACT = "contact"  # e-mail addresses, phone numbers, postal addresses
+    GPS = "gps"  # positions
+    SERIAL_NUMBER = "serial_number"  # of a camera or lens
+    PERSON = "person"  # names, ages and marked faces of the people shown
+    CAMERA_DATA = "camera_data"  # maker notes and telemetry: may hold any of the others
 
 
 @dataclass(frozen=True)
@@ -118,6 +130,11 @@ def merge_readings(readings: Iterable[Reading]) -> Reading:
         tuple(dict.fromkeys(assertion for reading in all_readings for assertion in reading.claims)),
         tuple(dict.fromkeys(fault for reading in all_readings for fault in reading.faults)),
     )
+
+
+def personal_kinds_of(reading: Reading) -> set[str]:
+    """Returns the kinds of personal data that a file was found to hold."""
+    return {claim.value for claim in reading.claims if claim.kind is AssertionKind.PERSONAL}
 
 
 def raw_sha256(raw: bytes | str) -> str:

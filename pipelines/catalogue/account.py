@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipelines.catalogue.inventory import FileCounts
 from pipelines.catalogue.unstated import Unstated, find_unstated
@@ -66,12 +66,14 @@ class Reading:
         columns: The columns, by table.
         rows: The rows, by table.
         unstated: Columns that are absent or partly empty, by which the deal lets assets pass.
+        control_characters: Free texts with control characters, by table and column.
     """
 
     files: FileCounts
     columns: tuple[tuple[str, ColumnCounts], ...]
     rows: Mapping[str, TableCount]
     unstated: tuple[Unstated, ...] = ()
+    control_characters: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """Returns the counts as JSON, with the columns whose names are not the ones stated."""
@@ -87,6 +89,7 @@ class Reading:
             },
             "rows": {table: count.to_json() for table, count in self.rows.items()},
             "unstated": [item.to_json() for item in self.unstated],
+            "control_characters": dict(self.control_characters),
         }
 
     def lines(self) -> list[tuple[str, str]]:
@@ -114,6 +117,9 @@ class Reading:
                 read, unread = columns[table].read, columns[table].unread
                 text += f"; {len(read):,} of {len(read) + len(unread):,} columns"
             lines.append((table, text))
+        if self.control_characters:
+            text = ", ".join(f"{name} {n:,}" for name, n in self.control_characters.items())
+            lines.append(("odd texts", f"control characters in {text}"))
         return lines
 
     def unstated_lines(self) -> list[str]:
@@ -134,11 +140,13 @@ def account_for(
     columns: tuple[tuple[str, ColumnCounts], ...],
     rows: Mapping[str, TableCount],
     deal: Deal,
+    control_characters: Mapping[str, int],
 ) -> Reading:
     """Returns what was read of a catalogue for a deal."""
     present = {table: frozenset(ours for _, ours in found.read) for table, found in columns}
     empty = {table: (count.rows, dict(count.empty)) for table, count in rows.items()}
-    return Reading(files, columns, rows, find_unstated(deal, present, empty))
+    unstated = find_unstated(deal, present, empty)
+    return Reading(files, columns, rows, unstated, control_characters)
 
 
 def count_columns(

@@ -23,6 +23,7 @@ from pipelines.catalogue.absent import (
     drop_absent,
     drop_absent_texts,
 )
+from pipelines.catalogue.controls import FREE_TEXTS, count_controls
 from pipelines.catalogue.identifiers import ID_COLUMNS, normalise_ids
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.scalars import (
@@ -104,6 +105,8 @@ def convert_column(
         where = f"{table}.{field.name}"
         notes.absent[where] += absent
         notes.respelled_ids[where] += len(odd_ids)
+        if field.name in FREE_TEXTS:
+            notes.control_characters[where] += count_controls(column)
         if where == "assets.asset_id":
             notes.odd_asset_ids += values_of(odd_ids, str)
     if not field.nullable and column.null_count:

@@ -14,12 +14,14 @@ class CellNotes:
         absent: Cells with a word that means nothing is given, such as `NULL`.
         respelled: Cells with a known value in other letters, such as `Active`.
         respelled_ids: Ids that were written with invisible characters or in another Unicode form.
+        control_characters: Free texts that hold control characters.
         odd_asset_ids: Those of them that are assets' own ids, as they are compared.
     """
 
     absent: Counter[str] = field(default_factory=Counter)
     respelled: Counter[str] = field(default_factory=Counter)
     respelled_ids: Counter[str] = field(default_factory=Counter)
+    control_characters: Counter[str] = field(default_factory=Counter)
     odd_asset_ids: list[str] = field(default_factory=list)
 
     def add(self, other: CellNotes) -> None:
@@ -27,6 +29,7 @@ class CellNotes:
         self.absent += other.absent
         self.respelled += other.respelled
         self.respelled_ids += other.respelled_ids
+        self.control_characters += other.control_characters
         self.odd_asset_ids += other.odd_asset_ids
 
     def to_json(self) -> dict[str, dict[str, int]]:
@@ -35,4 +38,5 @@ class CellNotes:
             "absent": dict(sorted(self.absent.items())),
             "respelled": dict(sorted(self.respelled.items())),
             "respelled_ids": dict(sorted(self.respelled_ids.items())),
+            "control_characters": dict(sorted(self.control_characters.items())),
         }

@@ -21,8 +21,14 @@ from pipelines.commands.common import (
     parse_as_of,
     print_json,
 )
-from pipelines.report.defaults import screen_catalogue, show_defaults, strict_defaults
+from pipelines.report.defaults import (
+    personal_line,
+    screen_catalogue,
+    show_defaults,
+    strict_defaults,
+)
 from pipelines.report.summary import show_unstated
+from pipelines.rights.rules.personal import personal_texts
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.prepare import resolve_models
 from pipelines.run.receipts import Hashes
@@ -58,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
     reached: list[ReachedReferences] = []
     empty: Counter[str] = Counter()
     hashes: list[Hashes] = []
+    personal: Counter[str] = Counter()
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
             unreadable += len(batch.failed_rows)
@@ -65,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
             notes.add(batch.notes)
             checked, found = checks.check_batch(batch)
             summaries.append(checked.summary)
+            personal.update(personal_texts(batch.table))
             reached.append(found)
             silent, with_keyword = count_passed(checked.table, deal)
             empty.update(silent)
@@ -83,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
         "diverted": summary.diverted,
         "ignored_columns": list(catalogue.ignored_columns),
         **notes.to_json(),
+        "personal_texts": dict(sorted(personal.items())),
         "reported": judgement.reported,
         "other_references": {
             name: count for name, count in judgement.other_references.items() if count
@@ -101,7 +110,8 @@ def run(options: argparse.Namespace) -> int:
         named=named,
     )
     rows = {"assets": assets, **checks.rows, **judgement.joined_rows}
-    reading = account_for(catalogue.files, catalogue.columns, rows, deal)
+    controls = dict(sorted(notes.control_characters.items()))
+    reading = account_for(catalogue.files, catalogue.columns, rows, deal, controls)
     as_of_us = round(parse_as_of(options.as_of).timestamp() * 1_000_000)
     defaults = strict_defaults(deal, screen_catalogue(catalogue, deal, as_of_us))
     if options.json:
@@ -120,6 +130,7 @@ def run(options: argparse.Namespace) -> int:
         results.print(f"  {'column':<16} {text}", markup=False, highlight=False, soft_wrap=True)
     show_unstated(results, reading)
     show_defaults(results, defaults)
+    results.print(personal_line(deal), markup=False, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -41,6 +41,30 @@ _CONTEXT: Node = {
     "name": {"@container": "@language"},
     **{term: f"cr:{term}" for term in _CROISSANT_TERMS},
 }
+# By the deal's rights.personal_data: what was done to files, and what is in them and in texts.
+_OWN_BYTES = "Media are the contributors' own bytes, not decoded and written again."
+_HANDLING = {
+    "keep": _OWN_BYTES,
+    "rights-only": "Of the media's metadata only statements about rights were kept; nothing was "
+    "decoded and written again.",
+    "none": "The media's metadata were removed; nothing was decoded and written again.",
+    "refuse": _OWN_BYTES,
+}
+_IN_MEDIA = {
+    "keep": "Media are the contributors' own files: their metadata may name authors, owners of "
+    "cameras, people shown and places.",
+    "rights-only": "The media's metadata are statements about rights, which may name their owners.",
+    "none": "Media have no metadata.",
+    "refuse": "Files in whose metadata personal data were found were left out.",
+}
+_TEXTS = "Titles, descriptions and keywords are the contributors' and may name people."
+_REMOVED = f"{_TEXTS} E-mail addresses, phone numbers and by-lines found in them were removed."
+_IN_TEXTS = {
+    "keep": _TEXTS,
+    "rights-only": _REMOVED,
+    "none": _REMOVED,
+    "refuse": f"{_TEXTS} Those with e-mail addresses, phone numbers or by-lines were left out.",
+}
 _FORMATS = {"tar": "application/x-tar", "parquet": "application/x-parquet"}
 _TYPES: dict[pa.DataType, str] = {
     pa.string(): "sc:Text",
@@ -107,7 +131,7 @@ def _rai(job: Job) -> Node:
             "licence, releases, statements in files), then by size, keywords and duplicates."
         ),
         "rai:dataPreprocessingProtocol": [
-            "Media are the contributors' own bytes, not decoded and written again.",
+            _HANDLING[rights.personal_data],
             f"Duplicates removed: {job.deal.select.dedupe}. "
             f"Least short side: {job.deal.select.min_short_side} pixels.",
         ],
@@ -120,11 +144,10 @@ def _rai(job: Job) -> Node:
         "rai:dataLimitations": limits,
         "rai:personalSensitiveInformation": [
             "Tables name contributors and assets by salted commitments alone.",
-            "Media are the contributors' own files: their metadata may name authors, owners of "
-            "cameras, people shown and places.",
+            _IN_MEDIA[rights.personal_data],
             f"Recognisable people: {rights.people}. Minors: {rights.minors}. "
             f"Sensitive content: {rights.sensitive}.",
-            "Titles, descriptions and keywords are the contributors' and may name people.",
+            _IN_TEXTS[rights.personal_data],
         ],
         "rai:dataReleaseMaintenancePlan": (
             "A published version never changes. A change is a new version with its own manifest."

@@ -161,7 +161,7 @@ def shots_table(
             "key": key,
             "shot": number,
             **shot,
-            "embedding": texts[row["media_sha256"]]["shots"][number]["embedding"],
+            "embedding": texts[row["original_sha256"]]["shots"][number]["embedding"],
         }
         for key, row in zip(keys, rows, strict=True)
         for number, shot in enumerate(row["shots"])

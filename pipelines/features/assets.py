@@ -27,6 +27,7 @@ from pipelines.features.digest_cache import MIN_UNCHANGED_S, FileState, digest_c
 from pipelines.features.guard import this_guard
 from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
 from pipelines.features.reading_json import reading_from_json, reading_to_json
+from pipelines.features.renditions import make_rendition
 from pipelines.fetch.fetch import FetchedFile, fetch_with_evidence
 from pipelines.fetch.locate import Location, SourcePolicy, resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
@@ -49,6 +50,7 @@ from schemas.features import (
     EmbeddingRow,
     FactsRow,
     ReadingRow,
+    RenditionRow,
     ScoredCaption,
     ScoreRow,
 )
@@ -95,11 +97,13 @@ class UnitFeatures:
     scores: dict[str, ScoreRow]
     readings: dict[str, ReadingRow]
     digest_cache: dict[str, DigestCacheRow] = field(default_factory=dict)
+    renditions: dict[str, RenditionRow] = field(default_factory=dict)
     new_facts: list[FactsRow] = field(default_factory=list)
     new_embeddings: list[EmbeddingRow] = field(default_factory=list)
     new_captions: list[CaptionRow] = field(default_factory=list)
     new_scores: list[ScoreRow] = field(default_factory=list)
     new_readings: list[ReadingRow] = field(default_factory=list)
+    new_renditions: list[RenditionRow] = field(default_factory=list)
     new_digest_cache: list[DigestCacheRow] = field(default_factory=list)
 
     def complete(self, digest: str) -> bool:
@@ -122,6 +126,7 @@ class FetchedAsset:
         cache_row: The file's state and digest, as a row of DIGEST_CACHE_SCHEMA, if later runs may
             rely on it.
         server_reading: What its web server states, in this run's answers; part of `reading`.
+        rendition: What is delivered in the file's place, if the deal removes metadata.
     """
 
     row: ClearedRow
@@ -133,6 +138,7 @@ class FetchedAsset:
     decision: Decision | None = None
     cache_row: DigestCacheRow | None = None
     server_reading: Reading = field(default_factory=Reading)
+    rendition: RenditionRow | None = None
 
     @property
     def inference(self) -> bool:
@@ -170,7 +176,12 @@ def recall_asset(
     sidecars = _sidecar_reading(location, ObjectFolders(), context)
     asset = _resolve_rights(FetchedAsset(row, digest), features.readings[digest], sidecars, context)
     needs_models = asset.decision is None and asset.inference
-    return None if needs_models and not features.complete(digest) else asset
+    if needs_models and not features.complete(digest):
+        return None
+    if asset.decision is not None or not context.deal.rights.strips_metadata:
+        return asset
+    rendition = features.renditions.get(digest)
+    return None if rendition is None else _with_rendition(asset, rendition)
 
 
 def fetch_asset(
@@ -218,6 +229,11 @@ def fetch_asset(
             merge_readings((sidecars, server_reading)),
             context,
         )
+        if asset.decision is None and context.deal.rights.strips_metadata:
+            facts = facts_row(prepared) if prepared else features.facts[digest]
+            rendition = features.renditions.get(digest)
+            rendition = rendition or make_rendition(fetched.data, digest, fmt, facts, context)
+            asset = _with_rendition(asset, rendition)
         needs_models = asset.decision is None and asset.inference
         if is_known and needs_models and not features.complete(digest):
             asset = replace(asset, prepared=prepare_media(fetched.data, *declared))  # 5
@@ -249,6 +265,14 @@ def _file_reading(
     file_reading = this_guard().signals(fetched.data, fmt, context.trust, context.limits)
     text = json.dumps(reading_to_json(file_reading), ensure_ascii=False, sort_keys=True)
     return {"media_sha256": digest, "reading": text}
+
+
+def _with_rendition(asset: FetchedAsset, rendition: RenditionRow) -> FetchedAsset:
+    decision = asset.decision
+    if rendition["problem"]:
+        reasons = (Reason.METADATA_NOT_REMOVABLE,)
+        decision = refused_asset(asset.row["asset_id"], reasons, rendition["problem"])
+    return replace(asset, rendition=rendition, decision=decision)
 
 
 def _sidecar_reading(location: Location, folders: ObjectFolders, context: FetchContext) -> Reading:

@@ -110,6 +110,20 @@ def _sidecar(request: Header, data: bytes) -> _Answer:
     return _statements(read_sidecar(data, str(request["name"]), _trust_lists(request)))
 
 
+def _strip(request: Header, data: bytes) -> _Answer:
+    from pipelines.signals.strip.kept import CannotStripError
+    from pipelines.signals.strip.strip import strip_metadata
+
+    fmt, setting = parse_format(request["format"]), str(request["setting"])
+    try:
+        stripped = strip_metadata(
+            data, fmt, setting, int(request["orientation"]), _trust_lists(request)
+        )
+    except CannotStripError as error:
+        raise BadRecord(Reason.METADATA_NOT_REMOVABLE, str(error)) from error
+    return {}, [stripped]
+
+
 def _trust_lists(request: Header) -> TrustLists:
     from pipelines.signals.file.trust import TrustLists
 
@@ -125,7 +139,13 @@ def _statements(reading: Reading) -> _Answer:
     return {"reading": reading_to_json(reading)}, []
 
 
-_ANSWERS = {"film": _film, "image": _image, "signals": _signals, "sidecar": _sidecar}
+_ANSWERS = {
+    "film": _film,
+    "image": _image,
+    "signals": _signals,
+    "sidecar": _sidecar,
+    "strip": _strip,
+}
 
 
 def _answer(request: Header, data: bytes) -> _Answer:

@@ -38,6 +38,7 @@ from schemas.signal import Reading
 
 _START_TIMEOUT_S = 120.0
 _ATTEMPTS = 2
+_MAX_ADDED_BYTES = 1 << 20  # what new metadata may add to a file
 # The child inherits nothing of the parent's environment, so that a compromised decoder finds no
 # credentials in it.
 _ENVIRONMENT = {
@@ -109,6 +110,37 @@ class Guard:
         request: Header = {"what": "sidecar", "name": name, "trust_sha256": trust.digest}
         return self._reading(request, data, f"sidecar {name}", trust, limits)
 
+    def strip(
+        self,
+        data: bytes,
+        fmt: Format,
+        setting: str,
+        orientation: int,
+        trust: TrustLists,
+        limits: MediaLimits,
+    ) -> bytes:
+        """Removes a file's metadata; see `strip.strip_metadata`. A plain file needs no child.
+
+        Raises:
+            BadRecord: `metadata.not_removable`, also if the child dies of it.
+        """
+        if not may_state_rights(data, fmt) and orientation == 1:
+            return data
+        request: Header = {
+            "what": "strip",
+            "format": fmt,
+            "setting": setting,
+            "orientation": orientation,
+            "trust_sha256": trust.digest,
+        }
+        try:
+            hurried = replace(limits, decode_timeout_s=limits.signals_timeout_s)
+            _, blobs = self._ask_blobs(request, data, hurried, trust, len(data) + _MAX_ADDED_BYTES)
+        except BadRecord as bad:
+            raise BadRecord(Reason.METADATA_NOT_REMOVABLE, bad.detail) from bad
+        [stripped] = blobs
+        return bytes(stripped)  # the child's answers share memory with the next one
+
     def _reading(
         self, request: Header, data: bytes, where: str, trust: TrustLists, limits: MediaLimits
     ) -> Reading:
@@ -140,6 +172,18 @@ class Guard:
         limits: MediaLimits,
         trust: TrustLists | None = None,
     ) -> tuple[Header, list[Image.Image]]:
+        most_bytes = BYTES_PER_PIXEL * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
+        header, blobs = self._ask_blobs(request, data, limits, trust, most_bytes)
+        return header, unpack_images(header.get("sizes", []), blobs)
+
+    def _ask_blobs(
+        self,
+        request: Header,
+        data: bytes,
+        limits: MediaLimits,
+        trust: TrustLists | None,
+        most_bytes: int,
+    ) -> tuple[Header, list[bytes | memoryview]]:
         request = {
             "max_pixels": limits.max_pixels,
             "side": limits.side,
@@ -150,7 +194,7 @@ class Guard:
         }
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._exchange(request, data, limits, trust)
+                return self._exchange(request, data, limits, trust, most_bytes)
             except (OSError, PipeMessageError) as error:
                 detail, took_too_long = self._autopsy(isinstance(error, TimeoutError), request)
                 # A child may die for another reason, such as low memory on the machine; if a fresh
@@ -165,8 +209,8 @@ class Guard:
         data: bytes,
         limits: MediaLimits,
         trust: TrustLists | None,
-    ) -> tuple[Header, list[Image.Image]]:
-        most_bytes = BYTES_PER_PIXEL * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
+        most_bytes: int,
+    ) -> tuple[Header, list[bytes | memoryview]]:
         channel = self._connect()
         if trust is not None and trust.digest != self._trust_sha256:
             # Sent once per child, since they may be much larger than a file's statements.
@@ -179,7 +223,7 @@ class Guard:
             raise failure_answer(header)
         if trust is not None:
             self._trust_sha256 = trust.digest
-        return header, unpack_images(header.get("sizes", []), blobs)
+        return header, blobs
 
     def _connect(self) -> Channel:
         self._start()

@@ -32,12 +32,14 @@ from schemas.features import (
     EMBEDDINGS_SCHEMA,
     FACTS_SCHEMA,
     READINGS_SCHEMA,
+    RENDITIONS_SCHEMA,
     SCORES_SCHEMA,
     CaptionRow,
     DigestCacheRow,
     EmbeddingRow,
     FactsRow,
     ReadingRow,
+    RenditionRow,
     ScoreRow,
 )
 
@@ -193,20 +195,24 @@ class FeatureTable(Generic[RowT]):
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """The six feature tables that a run reads and adds to."""
+    """The feature tables that a run reads and adds to."""
 
     facts: FeatureTable[FactsRow]
     embeddings: FeatureTable[EmbeddingRow]
     captions: FeatureTable[CaptionRow]
     scores: FeatureTable[ScoreRow]
     readings: FeatureTable[ReadingRow]
+    renditions: FeatureTable[RenditionRow]
     digest_cache: FeatureTable[DigestCacheRow]
 
 
 def open_feature_store(
-    store: Store, clip_id: str, captioner_id: str, reader_id: str
+    store: Store, clip_id: str, captioner_id: str, reader_id: str, rendition_id: str = ""
 ) -> FeatureStore:
-    """Opens the tables for two models and the rights readers; scores depend on both models."""
+    """Opens the tables for two models, the rights readers and what is done with metadata.
+
+    Scores depend on both models.
+    """
     return FeatureStore(
         FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA, FactsRow),
         FeatureTable(store, "embeddings", clip_id, EMBEDDINGS_SCHEMA, EmbeddingRow),
@@ -219,6 +225,7 @@ def open_feature_store(
         ),
         FeatureTable(store, "scores", clip_id, SCORES_SCHEMA, ScoreRow),
         FeatureTable(store, "readings", reader_id, READINGS_SCHEMA, ReadingRow),
+        FeatureTable(store, "renditions", rendition_id, RENDITIONS_SCHEMA, RenditionRow),
         FeatureTable(
             store,
             "seen",

@@ -157,6 +157,21 @@ def _counts_of(masks: Counter[int]) -> Undelivered:
     return Undelivered({"screen": screened}, alone)
 
 
+_PERSONAL_DATA = {
+    "keep": "files are delivered as they are, with whatever personal data their metadata hold",
+    "rights-only": "of the files' metadata, only rights statements are delivered",
+    "none": "files are delivered without metadata",
+    "refuse": "assets with personal data are refused",
+}
+
+
+def personal_line(deal: Deal) -> str:
+    """Returns what the deal does with personal data, which a default decides if no key does."""
+    setting = deal.rights.personal_data
+    is_default = " (the default)" if "personal_data" not in deal.rights.model_fields_set else ""
+    return f'rights.personal_data = "{setting}"{is_default}: {_PERSONAL_DATA[setting]}.'
+
+
 def show_defaults(console: Console, defaults: Iterable[StrictDefault]) -> None:
     """Prints each default."""
     for item in defaults:

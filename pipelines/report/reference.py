@@ -79,6 +79,8 @@ DEAL_KEY_MEANINGS = {
     "rights.denial_phrases": "phrases in a file's text that deny, beyond the built-in words",
     "rights.copies_of_refused": "other assets with the file of a refused one; `refuse` reads the "
     "refused assets' files to find them, `refuse-listed` compares `media_uri` and `sha256` only",
+    "rights.personal_data": "personal data in files and texts: deliver files as they are, with "
+    "rights statements as their only metadata, or with none; `refuse` refuses the assets",
     "agreements.ref": "reference of the agreement: a number or clause",
     "agreements.signed_at": "when it was signed; it applies from that day",
     "agreements.purposes": "purposes that it grants",

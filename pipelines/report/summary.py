@@ -37,6 +37,7 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "reported_rules": list(packaged.reported),
         "computed": packaged.computed,
         "catalogue": packaged.reading.to_json(),
+        "personal_data": packaged.personal.to_json(),
         "shards": end.shards,
         "samples": end.samples,
         "files": end.files,
@@ -150,6 +151,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         )
         for found in packaged.reported
     ]
+    rows += [("Personal data", line) for line in packaged.personal.lines()]
     if job.models.demonstration:
         rows.append(("Models", f"DEMONSTRATION MODEL: {packaged.manifest.models.notice}"))
     base = job.output_uri

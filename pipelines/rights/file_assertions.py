@@ -1,6 +1,6 @@
 """Compares a file's claims about people, property, source and owners with the catalogue.
 
-Rules 17 to 20 and 22 of docs/rights.md: each compares one kind of claim with one column, and a
+Rules 17 to 20, 22 and 25 of docs/rights.md: each compares one kind of claim with one column, and a
 contradiction refuses and names both sides.
 """
 
@@ -40,6 +40,7 @@ def assertion_conflicts(
         yield from _copyright_conflicts(assertions)  # 20
     if deal.rights.unjudged_content == "refuse":
         yield from _unjudged_content(assertions)  # 22
+    yield from _personal_data(assertions, deal)  # 25
 
 
 def file_source_types(assertions: Iterable[FileAssertion]) -> list[str]:
@@ -125,6 +126,17 @@ def _unjudged_content(assertions: Sequence[FileAssertion]) -> Iterator[_Conflict
     for assertion in assertions:
         if assertion.kind is AssertionKind.UNJUDGED:
             yield Reason.FILE_UNJUDGED, f"{assertion.where}: {one_line(assertion.value)}"
+
+
+def _personal_data(assertions: Sequence[FileAssertion], deal: Deal) -> Iterator[_Conflict]:
+    """Personal data, where the deal refuses it; a file that must keep the metadata it removes."""
+    for assertion in assertions:
+        note = f"{assertion.where}: {one_line(assertion.value)}"
+        if assertion.kind is AssertionKind.PERSONAL and deal.rights.personal_data == "refuse":
+            yield Reason.FILE_PERSONAL_DATA, note
+        keeps = assertion.kind is AssertionKind.FILE_CONSTRAINT and assertion.value == "IF-MMD"
+        if keeps and deal.rights.strips_metadata:
+            yield Reason.CONFLICT_KEEP_METADATA, note
 
 
 def _source_conflicts(

@@ -78,7 +78,7 @@ def resolve_rights(row: ClearedRow, reading: Reading, deal: Deal, as_of: date) -
     overrides, inference = _weigh_signals(row, reading, agreements, deal, as_of, refuse)  # 15, 16
     # Unreadable statements may also have denied inference, even if the deal does not need it.
     inference = inference and (readable or Purpose.INFERENCE in agreements)
-    for reason, note in assertion_conflicts(row, reading.claims, deal):  # 17 to 20, 22
+    for reason, note in assertion_conflicts(row, reading.claims, deal):  # 17 to 20, 22, 25
         refuse(reason, note)
     if not all(purpose in agreements for purpose in deal.needed_purposes):
         for reason, note in licence_conflicts(row, reading.claims):  # 21

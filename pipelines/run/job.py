@@ -12,7 +12,7 @@ from pipelines.catalogue.read import Catalogue
 from pipelines.fetch.locate import SourcePolicy
 from pipelines.media.limits import MediaLimits
 from pipelines.run.lease_record import LeaseRecord
-from pipelines.signals.file.embedded import READER_VERSION
+from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
 from schemas import layout
 from schemas.canonical import canonical_json
@@ -112,6 +112,11 @@ class Job:
     def reader_id(self) -> str:
         """What the rights read from a file depend on, apart from the file itself."""
         return f"{READER_VERSION} {self.trust.digest}"
+
+    @property
+    def rendition_id(self) -> str:
+        """What the delivered bytes of a file depend on, apart from the file itself."""
+        return f"{STRIPPER_VERSION} {self.deal.rights.personal_data} {self.reader_id}"
 
     @property
     def unit_bits(self) -> int:

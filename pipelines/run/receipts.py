@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.references import ReachedReferences
 from pipelines.run.counts import StepCounts
+from pipelines.run.personal_counts import PersonalCounts
 from pipelines.storage.tables import RowBlock
 from schemas import layout
 from schemas.manifest import FileRecord, ShardRecord
@@ -31,6 +32,7 @@ class BatchReceipt:
         blank_rows: Rows without any value, which were skipped and are not in `counts`.
         empty: How many of the rows that passed say nothing in a column.
         excluded: How many of them have a keyword that the deal excludes.
+        control_characters: Free texts with control characters, by column.
     """
 
     name: str
@@ -40,6 +42,7 @@ class BatchReceipt:
     blank_rows: int
     empty: Counter[str]
     excluded: int
+    control_characters: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class UnitReceipt:
         decoded: Number of media that had to be decoded.
         embedded: Number of embeddings that had to be computed.
         captioned: Number of captions that had to be computed.
+        personal: How many of its assets hold personal data.
     """
 
     unit: int
@@ -88,6 +92,7 @@ class UnitReceipt:
     decoded: int
     embedded: int
     captioned: int
+    personal: PersonalCounts
 
 
 @dataclass(frozen=True)
@@ -99,12 +104,14 @@ class ShardReceipt:
         index: Position among the delivery's shards.
         md5: Of the tar, hex.
         files: Its other files as they were written, so that none is read again to be digested.
+        personal: How many of its samples hold personal data as they are delivered.
     """
 
     shard: ShardRecord
     index: int
     md5: str
     files: tuple[FileRecord, ...]
+    personal: PersonalCounts = field(default_factory=PersonalCounts)
 
     @property
     def tar(self) -> FileRecord:
@@ -125,13 +132,15 @@ class ShardReceipt:
             "index": self.index,
             "md5": self.md5,
             "files": [file.model_dump() for file in self.files],
+            "personal": self.personal.to_json(),
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ShardReceipt:
         """Reads back what `to_json` wrote."""
         files = tuple(FileRecord(**file) for file in value["files"])
-        return cls(ShardRecord(**value["shard"]), value["index"], value["md5"], files)
+        personal = PersonalCounts.from_json(value.get("personal", {}))
+        return cls(ShardRecord(**value["shard"]), value["index"], value["md5"], files, personal)
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,14 @@ from pipelines.storage.columns import Column, numbers_in, values_of
 Number = TypeVar("Number", np.uint8, np.uint64)
 
 _AS_THEY_ARE = ("asset_id", "hash", "created_at", "bytes", "place", "owners")
-_HEX_COLUMNS = ("media_sha256", "phash", "colour")  # hex in units
+_HEX_COLUMNS = ("phash", "colour")  # hex in units
 _SHA256_BYTES, PHASH_BYTES, COLOUR_BYTES = 32, 32, 48
 #: What selection knows about an asset. All are in memory at once, so every byte counts.
 _CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("asset_id", pa.string(), nullable=False),
     pa.field("hash", pa.uint64(), nullable=False),  # its place in the order of units and shards
     pa.field("unit", pa.int32(), nullable=False),  # the unit that holds its row
-    pa.field("media_sha256", pa.binary(_SHA256_BYTES), nullable=False),
+    pa.field("media_sha256", pa.binary(_SHA256_BYTES), nullable=False),  # of the file as read
     pa.field("family", pa.string(), nullable=False),  # the shard family it goes to
     pa.field("created_at", pa.date32()),
     pa.field("short_side", pa.int32(), nullable=False),  # pixels
@@ -40,7 +40,7 @@ _CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
 CANDIDATES_SCHEMA = pa.schema(_CANDIDATES_FIELDS)
 #: The columns of a unit (schemas.unit.UNIT_SCHEMA) that candidates are made from.
 UNIT_COLUMNS = (
-    "asset_id hash media_sha256 format created_at width height bytes phash colour place owners"
+    "asset_id hash original_sha256 format created_at width height bytes phash colour place owners"
 ).split()
 
 
@@ -52,6 +52,9 @@ def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
             name: _decode_hex(rows[name], CANDIDATES_SCHEMA.field(name).type)
             for name in _HEX_COLUMNS
         },
+        "media_sha256": _decode_hex(
+            rows["original_sha256"], CANDIDATES_SCHEMA.field("media_sha256").type
+        ),
         "unit": pa.repeat(pa.scalar(unit, pa.int32()), len(rows)),
         "family": rows["format"],
         "short_side": pc.min_element_wise(rows["width"], rows["height"]),

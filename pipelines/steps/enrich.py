@@ -9,7 +9,7 @@ refusals and failed assets, and the rights statements; 7. commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from typing import Any, cast
@@ -42,7 +42,9 @@ from pipelines.run.decisions import (
     write_part,
 )
 from pipelines.run.job import Job
+from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import UnitReceipt
+from pipelines.steps.personal import count_read, kinds_in_texts, without_personal_texts
 from pipelines.steps.refused import (
     files_refused_here,
     is_refused_block,
@@ -66,7 +68,7 @@ from schemas.layout import unit_name
 from schemas.reasons import Reason
 from schemas.refused import owners_text
 from schemas.sample import CaptionSource
-from schemas.signal import AssertionKind
+from schemas.signal import AssertionKind, PersonalKind, personal_kinds_of
 from schemas.unit import (
     CONSTRAINTS,
     CONTRIBUTOR_CAPTION_COLUMNS,
@@ -113,6 +115,9 @@ def enrich_unit(
         return _receipt(unit, read_json(store, commit))
     blocks = list(blocks)
     rows = _read_rows(store, [block for block in blocks if not is_refused_block(block)])
+    in_texts = {row["asset_id"]: kinds_in_texts(row) for row in rows}
+    if job.deal.rights.strips_metadata:
+        rows = [without_personal_texts(row) if in_texts[row["asset_id"]] else row for row in rows]
     low, high = layout.unit_range(unit, job.unit_bits)
     unit_features = UnitFeatures(
         features.facts.load(low, high),
@@ -121,6 +126,7 @@ def enrich_unit(
         features.scores.load(low, high),
         features.readings.load(low, high),
         load_digest_cache(features.digest_cache, low, high),
+        features.renditions.load(low, high) if job.deal.rights.strips_metadata else {},
     )
     doubts = read_doubts(store, job.work)
     now_s = cache(store.now_s)  # the store is asked once, before the first file is read
@@ -145,12 +151,13 @@ def enrich_unit(
     features.captions.save(low, high, unit_features.new_captions)
     features.scores.save(low, high, unit_features.new_scores)
     features.readings.save(low, high, unit_features.new_readings)
+    features.renditions.save(low, high, unit_features.new_renditions)
     features.digest_cache.save(
         low, high, [*unit_features.new_digest_cache, *refused.cache_rows]
     )  # last, since its rows assert that the other tables are complete
     refused.files.extend(files_refused_here(fetched_assets, job, unit_features))
     write_refused_files(store, job, unit, refused.files)
-    return _commit(store, job, unit, commit, fetched_assets, unit_features)
+    return _commit(store, job, unit, commit, fetched_assets, unit_features, in_texts)
 
 
 def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
@@ -209,6 +216,9 @@ def _compute_features(
         if item.file_reading is not None and item.digest not in unit_features.readings:
             unit_features.new_readings.append(item.file_reading)
             unit_features.readings[item.digest] = item.file_reading
+        if item.rendition is not None and item.digest not in unit_features.renditions:
+            unit_features.new_renditions.append(item.rendition)
+            unit_features.renditions[item.digest] = item.rendition
         if (
             item.cache_row is not None
             and item.cache_row["state_key"] not in unit_features.digest_cache
@@ -259,6 +269,7 @@ def _commit(
     commit: str,
     fetched_assets: Sequence[FetchedAsset],
     unit_features: UnitFeatures,
+    in_texts: Mapping[str, set[PersonalKind]],
 ) -> UnitReceipt:
     decisions: list[Decision] = []
     rows: list[UnitRow] = []
@@ -286,6 +297,7 @@ def _commit(
         "decoded": len(unit_features.new_facts),
         "embedded": len(unit_features.new_embeddings),
         "captioned": len(unit_features.new_captions),
+        "personal": count_read(fetched_assets, in_texts).to_json(),
     }
     store.write_bytes(commit, json_bytes(record))  # 7
     return _receipt(unit, record)
@@ -306,7 +318,13 @@ def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> Unit
         **_resolution_columns(item),
         "place": place_of(item.row["media_uri"], job),
         "owners": owners_text(item.row["contributors"]),
+        "original_sha256": item.digest,
+        "personal_kinds": sorted(personal_kinds_of(item.reading)),
     }
+    if item.rendition is not None:
+        columns["media_sha256"] = item.rendition["delivered_sha256"]
+        columns["bytes"] = item.rendition["bytes"]
+        columns["personal_kinds"] = []
     return cast("UnitRow", columns)
 
 
@@ -365,4 +383,6 @@ def _resolution_columns(item: FetchedAsset) -> dict[str, object]:
 
 def _receipt(unit: int, record: dict[str, Any]) -> UnitReceipt:
     counts = StepCounts.from_json(record["counts"])
-    return UnitReceipt(unit, counts, record["decoded"], record["embedded"], record["captioned"])
+    personal = PersonalCounts.from_json(record["personal"])
+    computed = (record["decoded"], record["embedded"], record["captioned"])
+    return UnitReceipt(unit, counts, *computed, personal)

@@ -19,6 +19,7 @@ from pipelines.run.counts import StepCounts
 from pipelines.run.failures import clear_outdated, recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
+from pipelines.run.personal_counts import PersonalCounts, PersonalData
 from pipelines.run.undelivered import Undelivered, UndeliveredError, leave_undelivered, look_back
 from pipelines.run.versions import begin_version
 from pipelines.steps.attribute import Attribution, record_attribution
@@ -58,6 +59,7 @@ class PackageResult:
         computed: How many media were decoded, embedded and captioned in this run.
         reading: What was read of the catalogue.
         reported: Rules on references that failed and do not stop the run, with the first ids.
+        personal: What was found of personal data.
     """
 
     manifest: Manifest
@@ -65,6 +67,7 @@ class PackageResult:
     steps: dict[str, StepCounts]
     computed: dict[str, int]
     reading: Reading
+    personal: PersonalData
     reported: tuple[dict[str, object], ...] = ()
 
 
@@ -154,12 +157,17 @@ def _publish(
 ) -> PackageResult:
     receipts = read_receipts(store, job)
     steps = reconcile(store, job, counts, receipts)
-    publish_counts(store, job, steps, counts.copies)
+    personal = PersonalData(job.deal.rights.personal_data, counts.personal, PersonalCounts())
+    for receipt in receipts:
+        personal.delivered.add(receipt.personal)
+    publish_counts(store, job, steps, counts.copies, personal.to_json())
     shards = [receipt.shard.name for receipt in receipts]
     attribution = record_attribution(store, job, signer, shards)
     manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
     store.delete_prefix(job.work)
-    return PackageResult(manifest, attribution, steps, counts.computed, reading, counts.reported)
+    return PackageResult(
+        manifest, attribution, steps, counts.computed, reading, personal, counts.reported
+    )
 
 
 def _reading(job: Job, counts: RunCounts) -> Reading:
@@ -173,7 +181,9 @@ def _reading(job: Job, counts: RunCounts) -> Reading:
         named=tuple(counts.named.items()),
     )
     rows = {"assets": assets, **dict(job.rows_read), **counts.joined_rows}
-    return account_for(job.catalogue.files, job.catalogue.columns, rows, job.deal)
+    return account_for(
+        job.catalogue.files, job.catalogue.columns, rows, job.deal, counts.control_characters
+    )
 
 
 def run_until_settled(store: Store, job: Job) -> None:

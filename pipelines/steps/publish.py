@@ -73,7 +73,11 @@ def publish_reading(
 
 
 def publish_counts(
-    store: Store, job: Job, steps: dict[str, StepCounts], copies: dict[str, object]
+    store: Store,
+    job: Job,
+    steps: dict[str, StepCounts],
+    copies: dict[str, object],
+    personal: dict[str, object],
 ) -> None:
     """Writes to the agency's folder what became of the assets; the buyer is told none of it.
 
@@ -82,11 +86,13 @@ def publish_counts(
         job: The run.
         steps: Each step's counts.
         copies: How copies of refused assets were looked for.
+        personal: How many assets hold personal data.
     """
     record = {
         "run_id": job.run_id,
         "steps": {name: counts.to_json() for name, counts in steps.items()},
         "copies_of_refused": copies,
+        "personal_data": personal,
     }
     store.write_bytes(f"{job.agency}/{layout.COUNTS}", json_bytes(record))
 

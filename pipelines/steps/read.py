@@ -81,7 +81,14 @@ def ingest_part(
         report_progress(job.progress_path, "read", counts.entered)
         empty, excluded = count_passed(checked.table, job.deal)
         yield BatchReceipt(
-            name, counts, checked.summary, reached, batch.blank_rows, empty, excluded
+            name,
+            counts,
+            checked.summary,
+            reached,
+            batch.blank_rows,
+            empty,
+            excluded,
+            batch.notes.control_characters,
         )
 
 
@@ -133,16 +140,17 @@ def judge_catalogue(
         (receipt.gate for receipt in receipts), (receipt.reached for receipt in receipts)
     )
     error = judgement.error
-    counts = StepCounts()
+    counts, controls = StepCounts(), Counter(checks.notes.control_characters)
     for receipt in receipts:
         counts.add(receipt.counts)
+        controls += receipt.control_characters
     if error is None and counts.entered == 0:
         error = no_assets_error(job.catalogue)
     names = sorted(receipt.name for receipt in receipts)
     repeated = _repeated_hashes(store, job.work, names) if error is None else np.zeros(0, np.uint64)
     empty = sum((receipt.empty for receipt in receipts), Counter[str]())
     read = {"assets": TableCount(counts.passed, empty=tuple(empty.items())), **checks.rows}
-    reading = account_for(job.catalogue.files, job.catalogue.columns, read, job.deal)
+    reading = account_for(job.catalogue.files, job.catalogue.columns, read, job.deal, controls)
     _write_data_docs(store, job, judgement.summary, checks.suite, reading.unstated_lines())
     stop = [error.what, error.which, error.remedy] if error else None
     verdict = {
@@ -160,6 +168,7 @@ def judge_catalogue(
             "with_excluded_keyword": sum(receipt.excluded for receipt in receipts),
         },
         "empty": dict(empty),
+        "control_characters": dict(sorted(controls.items())),
     }
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pipelines.catalogue.account import TableCount
 from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
+from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
@@ -31,9 +32,11 @@ class RunCounts:
         blank_rows: Rows of `assets` without any value, which were skipped.
         empty: How many assets that were read say nothing in a column.
         named: How many ids several assets have, and how many assets an excluded keyword.
+        control_characters: Free texts with control characters, by column.
         copies: How copies of refused assets were looked for.
         reported: Rules on references that failed and do not stop the run, with the first ids.
         joined_rows: The rows of each joined file, by its name.
+        personal: How many assets hold personal data.
     """
 
     stop: tuple[str, str, str] | None
@@ -45,7 +48,9 @@ class RunCounts:
     blank_rows: int = 0
     empty: dict[str, int] = field(default_factory=dict)
     named: dict[str, int] = field(default_factory=dict)
+    control_characters: dict[str, int] = field(default_factory=dict)
     copies: dict[str, object] = field(default_factory=dict)
+    personal: PersonalCounts = field(default_factory=PersonalCounts)
     reported: tuple[dict[str, object], ...] = ()
     joined_rows: dict[str, TableCount] = field(default_factory=dict)
 
@@ -81,7 +86,9 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         blank_rows=verdict.get("blank_rows", 0),
         empty=verdict.get("empty", {}),
         named=verdict.get("named", {}),
+        control_characters=verdict.get("control_characters", {}),
         copies=plan["copies"],
+        personal=PersonalCounts.from_json(plan.get("personal", {})),
         reported=tuple(verdict.get("reported", ())),
         joined_rows={
             name: TableCount(**count) for name, count in verdict.get("joined_rows", {}).items()

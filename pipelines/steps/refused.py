@@ -23,7 +23,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, parquet_bytes, read_block, read_parquet
 from schemas.features import DigestCacheRow, FactsRow
 from schemas.layout import unit_name
-from schemas.reasons import Outcome
+from schemas.reasons import Outcome, Reason
 from schemas.refused import (
     REFUSED_FILES_SCHEMA,
     REFUSED_ROWS_SCHEMA,
@@ -33,7 +33,13 @@ from schemas.refused import (
 )
 
 _CHUNK_ASSETS = 64
-_PROFILE_REASONS = "profile."
+# Reasons that are about one asset's use or one file's metadata, and no no to the work itself.
+_NOT_OF_THE_WORK = (
+    "profile.",
+    Reason.FILE_PERSONAL_DATA,
+    Reason.METADATA_NOT_REMOVABLE,
+    Reason.CONFLICT_KEEP_METADATA,
+)
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ def files_refused_here(
         for item in assets
         if item.decision is not None
         and item.decision.outcome is Outcome.REFUSED
-        and not all(code.startswith(_PROFILE_REASONS) for code in item.decision.reasons)
+        and not all(code.startswith(_NOT_OF_THE_WORK) for code in item.decision.reasons)
     ]
 
 

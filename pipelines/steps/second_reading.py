@@ -17,15 +17,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from pipelines.features.reading_json import reading_from_json, reading_to_json
+from pipelines.features.renditions import delivered_bytes
 from pipelines.fetch.fetch import MediaStream
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.locate import FileLocation, Location, resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
+from pipelines.media.formats import parse_format
 from pipelines.run.job import Job
 from pipelines.signals.server.http import read_http
 from pipelines.storage.store import Store
@@ -33,6 +35,7 @@ from pipelines.storage.tables import json_bytes, read_json
 from schemas import layout
 from schemas.errors import BadRecord
 from schemas.layout import unit_name
+from schemas.reasons import Reason
 from schemas.signal import Reading, merge_readings
 from schemas.unit import ClearedRow, UnitRow
 
@@ -170,6 +173,23 @@ class SecondReader:
         """
         return MediaStream(self._locate(row), self._job.limits.max_bytes)
 
+    def delivered(self, row: UnitRow, stream: MediaStream) -> Iterator[bytes]:
+        """Yields the bytes of a sample's media: those of the stream, or what is left of them.
+
+        Raises:
+            BadRecord: If the stream fails or is not the file that was read before.
+        """
+        if row["media_sha256"] == row["original_sha256"]:
+            yield from stream
+            return
+        data = b"".join(stream)
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != row["original_sha256"]:
+            detail = f"sha256 {digest}, was {row['original_sha256']}"
+            raise BadRecord(Reason.MEDIA_CHANGED, detail)
+        fmt = parse_format(row["format"])
+        yield delivered_bytes(data, fmt, row["orientation"], self._job)
+
     def is_remote(self, row: UnitRow) -> bool:
         """Whether an asset's media is not on this machine."""
         try:
@@ -210,8 +230,8 @@ class SecondReader:
             stream = self.open(row)
             for chunk in stream:
                 digest.update(chunk)
-            if digest.hexdigest() != row["media_sha256"]:
-                detail = f"sha256 {digest.hexdigest()}, was {row['media_sha256']}"
+            if digest.hexdigest() != row["original_sha256"]:
+                detail = f"sha256 {digest.hexdigest()}, was {row['original_sha256']}"
                 return MediaChangedError(row, detail)
             self.check_statements(row, stream)
         except BadRecord as error:
@@ -266,6 +286,6 @@ def start_over(store: Store, job: Job) -> bool:
     ):
         store.delete(key)
     store.delete(f"{job.work}/plan.json")
-    for folder in ("plan", "shards", "delivered", _CHANGED):  # the notes last
+    for folder in ("plan", "shards", "delivered", "agency/renditions", _CHANGED):  # the notes last
         store.delete_prefix(f"{job.work}/{folder}")
     return True

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import write_decisions
 from pipelines.run.job import Job
+from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardSpec, UnitReceipt
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
 from pipelines.selection.plan import PlannedShard, plan_shards
@@ -36,9 +37,10 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     Returns:
         The shards to write; none if the run ends here because too many assets failed.
     """
-    counts = StepCounts()
+    counts, personal = StepCounts(), PersonalCounts()
     for receipt in receipts:
         counts.add(receipt.counts)
+        personal.add(receipt.personal)
     computed = {
         name: sum(getattr(receipt, name) for receipt in receipts)
         for name in ("decoded", "embedded", "captioned")
@@ -67,6 +69,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         "select": selected.to_json(),
         "computed": computed,
         "copies": copies,
+        "personal": personal.to_json(),
         "dead_letters": failed,
         "stopped": stopped,
         "shards": len(planned),

@@ -170,7 +170,11 @@ class _EnrichUnit(beam.DoFn):
         models = self._job.models
         self._store = open_store(self._job.output_uri)
         self._features = open_feature_store(
-            self._store, models.clip_id, models.captioner_id, self._job.reader_id
+            self._store,
+            models.clip_id,
+            models.captioner_id,
+            self._job.reader_id,
+            self._job.rendition_id,
         )
         self._vision = LazyVisionModels(models.clip, models.captioner)
         self._origin_files = OriginFileCache()
@@ -260,7 +264,11 @@ class _WriteShard(beam.DoFn):
         # units have ended, and only once, since the list grows with the library.
         if self._features is None:
             self._features = open_feature_store(
-                store, models.clip_id, models.captioner_id, self._job.reader_id
+                store,
+                models.clip_id,
+                models.captioner_id,
+                self._job.reader_id,
+                self._job.rendition_id,
             )
         with record_failure(store, self._job.work, self._job.progress_path):
             receipt = write_shard(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,7 @@ from pipelines.run.failures import mark_outdated
 from pipelines.run.job import Job
 from pipelines.run.lease_record import confirm_lease
 from pipelines.run.receipts import ShardReceipt, ShardSpec
+from pipelines.steps.personal import count_delivered
 from pipelines.steps.second_reading import MediaChangedError, SecondReader, note_changes
 from pipelines.steps.units import UnitTables
 from pipelines.storage.columns import rows_of, values_of
@@ -81,7 +83,8 @@ def write_shard(
     rows = _planned_rows(store, units, job, spec)  # 2
     if committed:
         _keep_published(store, job, spec, rows)
-        return ShardReceipt.from_json(read_json(store, commit))
+        kept = ShardReceipt.from_json(read_json(store, commit))
+        return replace(kept, personal=count_delivered(rows))
     try:
         with store.open_write(f"{job.delivery}/{layout.tar_path(spec.name)}") as sink:
             with TarWriter(sink) as tar:  # 3
@@ -101,7 +104,7 @@ def write_shard(
     shard = ShardRecord(
         name=spec.name, family=spec.family, samples=len(table), bytes=tar.size, sha256=tar.sha256
     )
-    receipt = ShardReceipt(shard, spec.index, tar.md5, tuple(files))
+    receipt = ShardReceipt(shard, spec.index, tar.md5, tuple(files), count_delivered(rows))
     store.write_bytes(commit, json_bytes(receipt.to_json()))  # 6
     return receipt
 
@@ -160,7 +163,7 @@ def _add_sample(
     name = f"{sample.key}.{sample.format}"
     try:
         stream = reader.open(row)
-        tar.add(name, row["bytes"], iter(stream))
+        tar.add(name, row["bytes"], reader.delivered(row, stream))
     except (BadRecord, ValueError) as error:
         raise MediaChangedError(row, str(error)) from error
     reader.check_statements(row, stream)
@@ -219,7 +222,7 @@ def _embedding_files(
 ) -> dict[str, bytes]:
     """Returns the embedding files of a shard's embedded samples, and their tables, by path."""
     low, high = _hash_range(rows, job.unit_bits)
-    digests = values_of(embedded["media_sha256"], str)
+    digests = values_of(rows["original_sha256"], str)
     image = features.embeddings.vectors(low, high, "embedding", digests)
     text = features.captions.vectors(low, high, "text_embedding", digests)
     files = {
@@ -227,7 +230,7 @@ def _embedding_files(
         layout.text_embeddings_path(number): _npy_bytes(text),
         layout.metadata_path(number): parquet_bytes(metadata_table(embedded)),
     }
-    unit_rows = rows_of(rows.select(["media_sha256", "shots"]), UnitRow)
+    unit_rows = rows_of(rows.select(["original_sha256", "shots"]), UnitRow)
     if any(row["shots"] for row in unit_rows):
         texts = features.captions.load_columns(low, high, ShotCaptions)
         shots = shots_table(values_of(embedded["key"], str), unit_rows, texts)
@@ -253,7 +256,15 @@ def _npy_bytes(vectors: Vectors) -> bytes:
 def _record_delivered(
     store: Store, job: Job, spec: ShardSpec, rows: pa.Table, samples: pa.Table
 ) -> None:
-    """Writes the rows of the shard's assets that the ledger and the decisions need."""
+    """Writes the rows of the shard's assets that the ledger and the decisions need.
+
+    If the deal removes metadata, the agency also gets the digests of both files of each asset.
+    """
+    if job.deal.rights.strips_metadata:
+        names = {"asset_id": "asset_id", "original_sha256": "original_sha256"}
+        names |= {"media_sha256": "delivered_sha256", "bytes": "delivered_bytes"}
+        pairs = rows.select(list(names)).rename_columns(list(names.values()))
+        write_table(store, f"{job.work}/agency/renditions/{spec.name}.parquet", pairs)
     write_table(store, _delivered_key(job, spec), delivered_table(rows, samples))
 
 

@@ -130,7 +130,9 @@ def package_says(folder: Path, out: Path) -> dict[str, Any]:
     )
     joined = {name: TableCount(**count) for name, count in verdict["joined_rows"].items()}
     rows = {"assets": assets, **checks.rows, **joined}
-    reading = account_for(job.catalogue.files, job.catalogue.columns, rows, job.deal).to_json()
+    controls = verdict["control_characters"]
+    catalogue = job.catalogue
+    reading = account_for(catalogue.files, catalogue.columns, rows, job.deal, controls).to_json()
     return {
         "stop": None,
         "counts": [read["entered"], failed - diverted, diverted],

@@ -78,7 +78,7 @@ def reading(folder: Path, tables: dict[str, list[Row]], deal: str) -> Reading:
     counts: dict[str, TableCount] = {}
     for name in TABLES:
         read_table(catalogue, name, None, counts)
-    return account_for(catalogue.files, catalogue.columns, counts, parse_deal(deal, "deal"))
+    return account_for(catalogue.files, catalogue.columns, counts, parse_deal(deal, "deal"), {})
 
 
 def check(folder: Path, tables: dict[str, list[Row]], deal: str) -> str:

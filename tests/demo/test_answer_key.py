@@ -37,6 +37,10 @@ UNPLANTED_REASONS = {
     if (reason.startswith(("server.", "profile.")) and reason is not Reason.PROFILE_NOT_MOVING)
     or reason is Reason.MEDIA_CHANGED
 }
+UNPLANTED_REASONS |= {
+    *("text.personal_data", "file.personal_data"),
+    *("metadata.not_removable", "conflict.keep_metadata"),
+}
 
 
 @pytest.fixture(params=SIZES, scope="module")

@@ -61,6 +61,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "source.unstated": ("digital_source_type",),
     "source.unknown_type": ("digital_source_type",),
     "sensitive.refused": ("sensitive",),
+    "text.personal_data": ("asset_id",),
     "select.media_type": ("media_type",),
     "select.keywords": ("keywords",),
 }

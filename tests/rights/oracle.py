@@ -54,6 +54,9 @@ def expected_reasons(
     found |= _source(asset, terms)  # 11
     if asset.get("sensitive") is True and terms["sensitive"] == "refuse":  # 12
         found.add("sensitive.refused")
+    texts = [asset.get("title"), asset.get("description"), *(asset.get("keywords") or [])]
+    if terms.get("personal_data") == "refuse" and any("@" in (text or "") for text in texts):
+        found.add("text.personal_data")
     return found | _selection(asset, terms)  # 13
 
 

@@ -1,4 +1,4 @@
-"""Rules 14 to 22 of docs/rights.md once more, one asset at a time, for what rules 1 to 13 clear.
+"""Rules 14 to 22 and 25 of docs/rights.md once more, for what rules 1 to 13 clear.
 
 It judges one asset at a time and uses nothing of the code under test: no reader of catalogue or
 consents, no index, and only its own vocabulary.
@@ -103,11 +103,22 @@ def expected_resolution(
     refuses_unjudged = terms.get("unjudged_content", "refuse") == "refuse"
     if refuses_unjudged and any(claim.kind == "unjudged_content" for claim in reading.claims):  # 22
         found.add("file.unjudged_content")
+    found |= _personal(reading.claims, terms["personal_data"])  # 25
     if terms["copyright_conflicts"] == "refuse":  # 20
         found |= _copyright(reading.claims)
     return ExpectedResolution(
         found, inference, _usable_until(asset, terms, releases, as_of), overrides
     )
+
+
+def _personal(claims: Sequence[FileAssertion], setting: str) -> set[str]:
+    found = set()
+    if setting == "refuse" and any(claim.kind == "personal_data" for claim in claims):
+        found.add("file.personal_data")
+    must_keep = any((claim.kind, claim.value) == ("file_constraint", "IF-MMD") for claim in claims)
+    if must_keep and setting in ("rights-only", "none"):
+        found.add("conflict.keep_metadata")
+    return found
 
 
 def _contributor_ids(asset: Row) -> list[str]:

@@ -38,10 +38,12 @@ _POOL_SIZE = 900  # assets, of which a world keeps those that the catalogue clea
 _KEPT_ASSETS = 250
 _KEPT_REFUSED = 30
 # What files say of people, licences and their own contents; drawn apart from all the rest.
+_SHARES = {AssertionKind.LICENCE: 0.1, AssertionKind.PERSONAL: 0.08}
 _FURTHER: dict[AssertionKind, tuple[str, ...]] = {
     AssertionKind.MODEL_AGE: ("34", "17", "18", "young"),
     AssertionKind.PEOPLE_SHOWN: ("1", "2"),
     AssertionKind.LICENCE: ("CC-BY-NC-4.0", "CC-BY-4.0", "cc-by-4.0", "editorial-use-only"),
+    AssertionKind.PERSONAL: ("gps", "name"),
     AssertionKind.TEXT: ("a picture",),
     AssertionKind.UNJUDGED: ("9 bytes behind the picture",),
 }
@@ -213,9 +215,12 @@ def _random_reading(rng: random.Random, row: Row, likely: list[Purpose]) -> Read
     rng.shuffle(claims)
     own = random.Random(f"{row['asset_id']} {len(claims)}")
     for kind, values in _FURTHER.items():
-        if own.random() < (0.1 if kind is AssertionKind.LICENCE else 0.015):
+        if own.random() < _SHARES.get(kind, 0.015):
             value = own.choice(values)
             claims.append(FileAssertion(kind, value, f"XMP {kind}", raw_sha256(value)))
+    if own.random() < 0.03:
+        kept = AssertionKind.FILE_CONSTRAINT
+        claims.append(FileAssertion(kept, "IF-MMD", f"XMP {kept}", raw_sha256("IF-MMD")))
     return Reading(tuple(signals), tuple(claims), tuple(faults))
 
 

@@ -99,6 +99,9 @@ def _deal(rng: random.Random) -> tuple[Row, Deal]:
         "max_shoot_days": rng.choice((1, 3, 366)),
         "witness": rng.choice(("independent", "required", "any")),
     }
+    # Drawn apart from all the rest, as are the texts with an address.
+    own = random.Random(repr((top, rights)))
+    rights["personal_data"] = own.choice(("keep", "keep", "rights-only", "none", "refuse"))
     if rights["inference"] == "pack-without" and "inference" in top["purposes"]:
         rights["inference"] = "require"
     agreements = [_agreement(rng, n) for n in range(rng.choice((0, 0, 1, 2)))]
@@ -165,7 +168,10 @@ def _asset(rng: random.Random, name: str, oddity: float) -> Row:
     people = rng.choice((0, 0, 0, 1, 1, 2))
     release_numbers = rng.sample(range(12), rng.randint(0, 6)) if rng.random() < 0.7 else []
     names: list[str] | None = [f"r-{n}" for n in release_numbers]
+    own = random.Random(f"{name} {people} {release_numbers}")
     return {
+        "title": "write to ann@bell.example" if own.random() < 0.02 else "A cat",
+        "description": "ann@bell.example, or call" if own.random() < 0.01 else None,
         "asset_id": name,
         "media_uri": f"{name}.jpg",
         "media_type": pick(rng.choice(("image", "image", "video")), "audio"),

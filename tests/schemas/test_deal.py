@@ -63,6 +63,7 @@ def test_defaults_are_strict() -> None:
         "unjudged_content": "refuse",
         "denial_phrases": [],
         "copies_of_refused": "refuse",
+        "personal_data": "keep",
     }
     assert deal.agreements == [] == deal.rulings
     assert (deal.sources.roots, deal.sources.hosts, deal.gate.divert) == ([], [], [])
@@ -196,6 +197,7 @@ def test_terms_digest_is_stable() -> None:
             "unjudged_content": "refuse",
             "denial_phrases": [],
             "copies_of_refused": "refuse",
+            "personal_data": "keep",
         },
         "agreements": [],
         "rulings": [],

@@ -183,7 +183,8 @@ def test_empty_deal_lists_all_required_keys() -> None:
         "rights.currency = 'USD': unknown key; allowed here: editorial, ai_generated, minors, "
         "people, unknown_people_count, sensitive, inference, unknown_property, unknown_source, "
         "non_commercial, no_derivatives, share_alike, ends_early, shoot_range, max_shoot_days, "
-        "witness, copyright_conflicts, unjudged_content, denial_phrases, copies_of_refused",
+        "witness, copyright_conflicts, unjudged_content, denial_phrases, copies_of_refused, "
+        "personal_data",
         "price: required, and missing",
     ]
 

@@ -27,6 +27,7 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     features.CaptionRow: features.CAPTIONS_SCHEMA,
     features.ShotCaption: features.SHOT_CAPTION_TYPE,
     features.ReadingRow: features.READINGS_SCHEMA,
+    features.RenditionRow: features.RENDITIONS_SCHEMA,
     features.ScoreRow: features.SCORES_SCHEMA,
     features.DigestCacheRow: features.DIGEST_CACHE_SCHEMA,
     sample.DeliveredAssetRow: sample.DELIVERED_ASSETS_SCHEMA,

@@ -164,7 +164,7 @@ def test_unknown_date_ranks_last() -> None:
 
 
 def test_hash_of_the_wrong_length_is_an_error() -> None:
-    unit = {"asset_id": "a", "hash": 1, "media_sha256": "00" * 32, "format": "jpg"}
+    unit = {"asset_id": "a", "hash": 1, "original_sha256": "00" * 32, "format": "jpg"}
     unit |= {"created_at": None, "width": 9, "height": 8, "bytes": 7, "colour": "00" * COLOURS}
     unit |= {"place": 6, "owners": "c"}
     whole = dedupe.candidates_of(pa.Table.from_pylist([{**unit, "phash": "ff" * 32}]), 5)

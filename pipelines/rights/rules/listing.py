@@ -7,6 +7,7 @@ from pipelines.rights.rules import (
     grants,
     licence,
     people,
+    personal,
     release_faults,
     releases,
     selection,
@@ -27,5 +28,6 @@ SCREENING_RULES: tuple[Rule, ...] = (
     *releases.RULES,
     *release_faults.RULES,
     *source.RULES,
+    *personal.RULES,
     *selection.RULES,
 )

@@ -48,7 +48,7 @@ def _sensitive_said(traced: TracedRow) -> str:
     return yes_or_no(traced.row["sensitive"], "yes", "no", "not marked")
 
 
-_SENSITIVE = Topic(12, "sensitive", _sensitive_said)
+SENSITIVE = Topic(12, "sensitive", _sensitive_said)
 
 RULES = (
     Rule(
@@ -81,7 +81,7 @@ RULES = (
     ),
     Rule(
         code="sensitive.refused",
-        topic=_SENSITIVE,
+        topic=SENSITIVE,
         where=lambda batch: as_bools(batch.column("sensitive")),
         applies=lambda deal: deal.rights.sensitive == "refuse",
         columns=("sensitive",),

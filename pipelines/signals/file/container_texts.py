@@ -107,7 +107,7 @@ def _png_texts(data: bytes) -> Iterator[Found]:
         text = decode_text(raw)
         if any(mark in text for mark in _XMP_MARKS) and "<" in text:
             yield MetadataBlock(BlockKind.XMP, f"{where} {key}", raw)
-        role, digest, others = _role_of_key(key), raw_sha256(raw), other_decodings(raw)
+        role, digest, others = role_of_key(key), raw_sha256(raw), other_decodings(raw)
         yield TextField(key, f"{where} {key}", text, role, digest, True, other_readings=others)
 
 
@@ -127,7 +127,8 @@ def _png_text(data: bytes, kind: bytes, body: int, end: int, max_bytes: int) -> 
     return inflate(raw, min(max_bytes, MAX_PACKET_BYTES)) if is_compressed else raw
 
 
-def _role_of_key(key: str) -> TextRole:
+def role_of_key(key: str) -> TextRole:
+    """Returns what a text chunk is for, by its keyword."""
     name = key.rpartition(":")[2].strip().casefold().replace(" ", "")
     if name in _RIGHTS_KEYS:
         return TextRole.RIGHTS
@@ -141,11 +142,10 @@ def _mp4_texts(data: bytes) -> Iterator[Found]:
     for box in mp4_boxes(data):
         raw = data[box.start : box.end]
         if box.kind == b"keys":
-            keys = _metadata_keys(raw)
+            keys = metadata_keys(raw)
         if not box.is_text or box.kind in (b"covr", b"keys"):
             continue
-        number = int.from_bytes(box.kind)
-        key = keys[number - 1] if 0 < number <= len(keys) else box.kind.decode("latin-1")
+        key = _mp4_key(box.kind, keys)
         where = f"MP4 {key}"
         if len(raw) > _MAX_MP4_TEXT_BYTES:
             yield file_fault(where, f"a text of {len(raw)} bytes is not read", raw)
@@ -155,7 +155,22 @@ def _mp4_texts(data: bytes) -> Iterator[Found]:
         yield TextField(key, where, text, role, raw_sha256(raw), is_kept)
 
 
-def _metadata_keys(raw: bytes) -> list[str]:
+def _mp4_key(kind: bytes, keys: list[str]) -> str:
+    number = int.from_bytes(kind)
+    return keys[number - 1] if 0 < number <= len(keys) else kind.decode("latin-1")
+
+
+def is_mp4_rights_text(kind: bytes, keys: list[str]) -> bool:
+    """Whether an entry of user data or of a list of metadata is about rights.
+
+    Args:
+        kind: The type of its box.
+        keys: The names that numbers stand for, from `metadata_keys`.
+    """
+    return _mp4_role(kind, _mp4_key(kind, keys)) is TextRole.RIGHTS
+
+
+def metadata_keys(raw: bytes) -> list[str]:
     """Names in a `keys` box: version, count, then size, name space and name of each."""
     keys: list[str] = []
     at = 8

@@ -11,7 +11,10 @@ from pipelines.signals.file.unjudged import unjudged_content
 from schemas.signal import Reading, merge_readings
 
 # Part of the key of what is kept of a reading: whoever changes a reader changes this.
-READER_VERSION = "signals-v2"
+READER_VERSION = "signals-v3"
+
+# The same for what is left of a file whose metadata are removed (pipelines.signals.strip).
+STRIPPER_VERSION = "strip-v1"
 
 # The readers search the whole file for prohibitions, so that one outside the known metadata blocks
 # is found too.
@@ -27,8 +30,8 @@ _PLAIN_PNG_CHUNKS = frozenset(
 )
 _PLAIN_WEBP_CHUNKS = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP"))
 _PLAIN_MP4_BOXES = frozenset((b"ftyp", b"mdat", b"moov"))
-# MP4 boxes that can hold text of any kind.
-_MP4_TEXT_BOXES = (b"udta", b"meta", b"uuid", b"XMP_")
+# MP4 boxes that can hold text of any kind, and the samples of telemetry tracks.
+_MP4_TEXT_BOXES = (b"udta", b"meta", b"uuid", b"XMP_", b"gpmd", b"camm", b"rtmd", b"djmd", b"dbgi")
 # JPEG segments before the first scan that hold no metadata: APP0 (JFIF), APP2 with a colour
 # profile, APP14 (Adobe), the tables and the frame headers.
 _JPEG_TABLES = frozenset((0xDB, 0xC4, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), 0xC9, 0xCA))
@@ -50,12 +53,15 @@ def read_embedded(data: bytes, fmt: Format, trust: TrustLists) -> Reading:
     """
     # Imported here because rdflib takes 100 ms to load, and most files state no rights.
     from pipelines.signals.file.metadata import read_metadata
+    from pipelines.signals.file.personal import personal_data
 
+    personal = Reading(claims=tuple(personal_data(data, fmt)))
     unjudged = Reading(claims=tuple(unjudged_content(data, fmt)))
     manifests = read_c2pa(data, fmt, trust)
     if manifests.signals and not manifests.faults:
         data = blank_prohibitions(data)
-    return merge_readings((read_metadata(data, denial_phrases(trust)), manifests, unjudged))
+    metadata = read_metadata(data, denial_phrases(trust))
+    return merge_readings((metadata, manifests, unjudged, personal))
 
 
 def read_sidecar(data: bytes, name: str, trust: TrustLists) -> Reading:

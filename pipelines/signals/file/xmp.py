@@ -81,7 +81,7 @@ def parse_packet(raw: bytes, is_watched: Callable[[str], bool]) -> XmpPacket:
     """
     if len(raw) > MAX_PACKET_BYTES:
         raise BadPacketError(f"{len(raw)} bytes exceed the limit of {MAX_PACKET_BYTES}")
-    text = _decode(raw)
+    text = decode_packet(raw)
     survey = _Survey(is_watched)
     _parse_xml(text, survey.start, survey.end, survey.text, survey.other_text)
     prohibitions, texts = frozenset(survey.prohibitions), tuple(survey.texts)
@@ -104,8 +104,12 @@ def parse_packet(raw: bytes, is_watched: Callable[[str], bool]) -> XmpPacket:
     return XmpPacket(feed.graph, prohibitions, texts)
 
 
-def _decode(raw: bytes) -> str:
-    """Returns the packet's text, without padding and byte order mark."""
+def decode_packet(raw: bytes) -> str:
+    """Returns a packet's text, without padding and byte order mark.
+
+    Raises:
+        BadPacketError: If it is in no encoding that XMP allows.
+    """
     encoding = _encoding(raw)
     try:
         text = raw.decode(encoding)

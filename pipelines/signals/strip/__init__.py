@@ -1,0 +1,1 @@
+"""Removes metadata from media files without touching the pictures."""
