@@ -19,6 +19,7 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     catalogue.ContributorRow: catalogue.CONTRIBUTORS_SCHEMA,
     catalogue.ConsentRow: catalogue.CONSENTS_SCHEMA,
     catalogue.ReleaseRow: catalogue.RELEASES_SCHEMA,
+    catalogue.AgreementRow: catalogue.AGREEMENTS_SCHEMA,
     catalogue.ContributorShare: catalogue.CONTRIBUTOR_SHARE,
     decision.DecisionRow: decision.DECISIONS_SCHEMA,
     features.FactsRow: features.FACTS_SCHEMA,
