@@ -56,8 +56,10 @@ TAGS: dict[Format, dict[str, str]] = {
     "mp4": {**RIGHTS, **PERSONAL, **FILM},
 }
 # What describes the file and the picture, and not who made it.
-_OF_THE_FILE = ("File:", "System:", "ExifTool:", "JFIF:", "PNG:", "RIFF:", "Composite:")
-_OF_THE_FILE += ("Track", "QuickTime:", "SourceFile", "PNG-pHYs:")
+_OF_THE_FILE = (
+    *("File:", "System:", "ExifTool:", "JFIF:", "PNG:", "PNG-pHYs:", "RIFF:", "Composite:"),
+    *("Track", "QuickTime:", "SourceFile"),
+)
 
 
 def exiftool(*words: str) -> str:
