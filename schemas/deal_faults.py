@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import date, time
 
@@ -18,14 +19,16 @@ def _key_path(location: tuple[int | str, ...]) -> str:
 
 
 def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    """Returns the allowed keys of a section, for the message about an unknown key."""
+    """Returns the allowed keys of a section, and the nearest one, for an unknown key."""
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
         annotation = field.annotation if field else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break
         model = annotation
-    return ", ".join(model.model_fields)
+    allowed = ", ".join(model.model_fields)
+    near = difflib.get_close_matches(str(location[-1]), model.model_fields, n=1)
+    return f"{allowed} (did you mean {near[0]}?)" if near else allowed
 
 
 def describe_fault(model: type[BaseModel], error: ErrorDetails) -> str:
@@ -40,5 +43,7 @@ def describe_fault(model: type[BaseModel], error: ErrorDetails) -> str:
         return f"{name}: required, and missing"
     if error["type"] == "model_type":
         return f"{name} = {shown}: this is a section, written as [{name}]"
+    if error["type"] == "string_type":
+        return f"{name} = {shown}: must be text in quotes"
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"{name} = {shown}: {message}"

@@ -56,7 +56,9 @@ def _list_folder(uri: str) -> Listing:
     root = Path(uri.removeprefix("file://"))
     if not root.is_dir():
         raise InputError(
-            "The catalogue is not a folder", str(root), "Give a folder that holds assets.parquet."
+            "The catalogue is not a folder",
+            str(root),
+            "Give a folder, or an s3:// prefix, that has the tables.",
         )
     try:
         return sort_listing(

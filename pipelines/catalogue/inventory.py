@@ -247,24 +247,28 @@ def _patterns(names: Sequence[str]) -> str:
 
 
 def _unread_files_error(files: Sequence[CatalogueFile], origin: str) -> InputError:
-    names = [file.name for file in files]
+    found = [file.name for file in files]
+    others = [name for name in found if ending(name) in _NO_TABLE_ENDINGS]
+    names = [name for name in found if name not in others] + others  # what may be a table is first
     listing = ", ".join(names[:MAX_NAMED])
     if len(names) > MAX_NAMED:
         listing += f" and {len(names) - MAX_NAMED:,} more"
-    stem = re.split(r"[^A-Za-z]", names[0].rpartition("/")[2])[0] or names[0]
-    guesses = close_matches(stem, TABLES)
-    table = guesses[0] if guesses else "consents"
-    hint = f"Is it a part of the table {table}? " if guesses else ""
     subject = "A file of the catalogue is" if len(names) == 1 else f"{len(names):,} files are"
-    if all(ending(name) in _NO_TABLE_ENDINGS for name in names):
+    if len(others) == len(names):
         return InputError(
             f"{subject} not part of any table, and no asset names {_them(names)}",
             f"{origin}: {listing}",
             f"Leave {_them(names)} out in mapping.toml: [files] ignore = [{_patterns(names)}].",
         )
+    first = names[0]
+    stem = re.split(r"[^A-Za-z]", first.rpartition("/")[2])[0] or first
+    guesses = close_matches(stem, TABLES)
+    table = guesses[0] if guesses else "consents"
+    hint = f"Is {first} a part of the table {table}? " if guesses else ""
+    ignored = f'"{first}"' + (f", {_patterns(others)}" if others else "")
     return InputError(
         f"{subject} not part of any table",
         f"{origin}: {listing}",
-        f'{hint}Name it in mapping.toml: [mapping.{table}] files = ["{names[0]}"], or leave it '
-        f'out: [files] ignore = ["{names[0]}"].',
+        f'{hint}Name it in mapping.toml: [mapping.{table}] files = ["{first}"], or leave '
+        f"{'them' if others else 'it'} out: [files] ignore = [{ignored}].",
     )

@@ -145,8 +145,13 @@ def showing_undelivered(job: Job, console: Console, as_json: bool) -> Iterator[N
 
 def _show_key_file(console: Console, path: Path) -> None:
     """Says where the key is that the first run created: the next version must be signed with it."""
-    text = f"{path}: keep a copy in a safe place, and give it to nobody"
-    console.print(f"  {'signing key':<13} {text}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"\nYour own signing key, which nobody else may have, is in {path}.\n"
+        "Keep a copy of it: the next version must be signed with it.",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _say_complete(prepared: PreparedJob, as_json: bool, console: Console) -> int:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.http import OnResponseHead, stream_http, url_of
 from pipelines.fetch.locate import FileLocation, Location, S3Location
-from pipelines.fetch.names import other_spellings
+from pipelines.fetch.names import other_capitals, other_spellings
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.fetch.response_head import ResponseHead
 from pipelines.fetch.uri_text import not_allowed
@@ -188,7 +188,12 @@ def _stream_file(location: FileLocation) -> Iterator[bytes]:
             os.close(descriptor)
     except OSError as error:
         # The path is left out: tables must not depend on the catalogue's location.
-        raise _unavailable(error.strerror or type(error).__name__) from error
+        said = error.strerror or type(error).__name__
+        if isinstance(error, FileNotFoundError):
+            *folders, name = location.segments
+            if found := other_capitals("/".join((location.root, *folders)), name):
+                said += f"; the folder has {found!r}, and capitals matter"
+        raise _unavailable(said) from error
 
 
 def _open_below(location: FileLocation) -> int:

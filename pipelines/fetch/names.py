@@ -94,6 +94,23 @@ def other_spellings(key: str, root: str = "") -> Iterator[str]:
             yield root + text
 
 
+def other_capitals(folder: str, name: str) -> str | None:
+    """Returns a name in a folder that differs in capitals alone, for a message; else None."""
+    try:
+        status = Path(folder).stat()
+        names = _names_by_case(folder, status.st_mtime_ns, status.st_ino)
+    except OSError:
+        return None
+    return names.get(name.casefold())
+
+
+@lru_cache(maxsize=16)
+def _names_by_case(folder: str, mtime_ns: int, inode: int) -> dict[str, str]:
+    return {
+        path.name.casefold(): path.name for path in sorted(Path(folder).iterdir(), reverse=True)
+    }
+
+
 def _forms(segment: str) -> list[str]:
     forms = {segment, unicodedata.normalize("NFC", segment), unicodedata.normalize("NFD", segment)}
     return sorted(forms)

@@ -141,7 +141,9 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
             f"{format_amount(job.deal.price.pool_minor, currency)} {currency} = agency "
             f"{format_amount(attribution.agency_minor, currency)} + "
             f"{format_amount(attribution.contributors_minor, currency)} to "
-            f"{attribution.contributors:,} contributors, {attribution.entries:,} ledger entries",
+            f"{attribution.contributors:,} "
+            f"contributor{'' if attribution.contributors == 1 else 's'}, "
+            f"{attribution.entries:,} ledger entr{'y' if attribution.entries == 1 else 'ies'}",
         ),
     ]
     rows += [
@@ -169,7 +171,9 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
 def _show_key(console: Console, job: Job, vkey: str) -> None:
     """Prints what else the buyer needs, each on one line so that it can be copied."""
     fingerprint = parse_vkey(vkey).fingerprint
-    console.print("\nSend the buyer the signing key's details separately from the delivery:")
+    console.print(
+        "\nSend the buyer the verifier key and its fingerprint separately from the delivery:"
+    )
     for name, text in (
         ("verifier key", vkey),
         ("fingerprint", f"sha256 {fingerprint}"),

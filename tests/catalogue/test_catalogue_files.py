@@ -74,6 +74,18 @@ def test_files_that_no_table_can_be_are_left_out_by_one_pattern(tmp_path: Path) 
     assert remedy in str(caught.value) and "files = [" not in str(caught.value)
     (tmp_path / "mapping.toml").write_text(remedy.replace("] ", "]\n", 1))
     assert len(open_catalogue(str(tmp_path)).files.ignored) == 13
+    (tmp_path / "optouts.txt").write_bytes(csv_bytes([DENIAL]))
+    with pytest.raises(InputError, match=r'files = \["optouts.txt"\]'):
+        open_catalogue(str(tmp_path))
+
+
+def test_what_may_be_a_table_is_named_first(tmp_path: Path) -> None:
+    names = ["a.pdf", "b.pdf", "optouts.txt"]
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(_catalogue(tmp_path, dict.fromkeys(names, b"x"))))
+    assert "3 files are not part of any table" in str(caught.value)
+    assert 'files = ["optouts.txt"]' in str(caught.value)
+    assert 'ignore = ["optouts.txt", "*.pdf"]' in str(caught.value)
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -182,3 +182,14 @@ def test_the_prefix_is_left_as_it_is(s3: S3Options) -> None:
     put(s3, "e\u0301/a.jpg")
     with pytest.raises(BadRecord, match="NoSuchKey"):
         get(s3, "a.jpg", "\xe9")
+
+
+def test_a_file_with_other_capitals_is_named(tmp_path: Path) -> None:
+    (tmp_path / "2024").mkdir()
+    (tmp_path / "2024" / "Küste.JPG").write_bytes(b"x")
+    with pytest.raises(BadRecord, match=r"the folder has 'Küste\.JPG', and capitals matter"):
+        read("2024/Küste.jpg", tmp_path.resolve())
+    for missing in ("2024/other.jpg", "2025/Küste.jpg"):
+        with pytest.raises(BadRecord) as caught:
+            read(missing, tmp_path.resolve())
+        assert "capitals" not in str(caught.value)

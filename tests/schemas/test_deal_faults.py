@@ -44,11 +44,11 @@ BAD = [
     Bad("deal_id", '"a\\n"', ("pattern",)),
     Bad("deal_id", '""', ("pattern",)),
     Bad("deal_id", f'"{"a" * 65}"', ("pattern",)),
-    Bad("deal_id", "7", ("7", "string")),
+    Bad("deal_id", "7", ("7", "text in quotes")),
     Bad("deal_id", '"agency"', ("'agency'", "is reserved")),
     Bad("buyer", '" "', ("one line of text",)),
     Bad("buyer", '"a\\nb"', ("one line of text",)),
-    Bad("buyer", "[]", ("string",)),
+    Bad("buyer", "[]", ("text in quotes",)),
     Bad("purposes", "[]", ("[]", "at least 1")),
     Bad("purposes", '"train_gen"', ("'train_gen'", "list")),
     Bad("purposes", '["train"]', ("'train'", "'train_gen'", "'search'"), "purposes.0"),
@@ -109,13 +109,13 @@ BAD = [
     Bad("select.max_assets", "-1", ("-1", "greater")),
     Bad("select.max_assets", str(2**53), ("less than or equal to",)),
     Bad("select.keywords_any", '"cat"', ("'cat'", "list")),
-    Bad("select.keywords_any", "[1]", ("1", "string"), "select.keywords_any.0"),
+    Bad("select.keywords_any", "[1]", ("1", "text in quotes"), "select.keywords_any.0"),
     Bad("select.keywords_none", '["a", " b"]', ("' b'", "blanks"), "select.keywords_none.1"),
     Bad("select.keywords_none", '[""]', ("''", "empty"), "select.keywords_none.0"),
     Bad("select.dedupe", '"semantic"', ("'none'", "'exact'", "'near'")),
-    Bad("models.clip", "1", ("1", "string")),
-    Bad("price.pool", "100000.00", ("100000.0", "string")),
-    Bad("price.pool", "100000", ("100000", "string")),
+    Bad("models.clip", "1", ("1", "text in quotes")),
+    Bad("price.pool", "100000.00", ("100000.0", "text in quotes")),
+    Bad("price.pool", "100000", ("100000", "text in quotes")),
     Bad("price.pool", '"1.001"', ("'1.001'", "2 decimals")),
     Bad("price.pool", '"1,000.00"', ("'1,000.00'", "one point")),
     Bad("price.pool", '"-1.00"', ("'-1.00'", "without sign")),
@@ -141,9 +141,9 @@ BAD = [
     Bad("shards.target_bytes", "true", ("True", "whole number of bytes")),
     Bad("shards.target_bytes", "1.0", ("1.0", "whole number of bytes")),
     Bad("shards.target_bytes", '"999999999999999999GiB"', ("less than or equal to",)),
-    Bad("output.uri", "[]", ("[]", "string")),
+    Bad("output.uri", "[]", ("[]", "text in quotes")),
     Bad("sources.roots", '"/a"', ("'/a'", "list")),
-    Bad("sources.hosts", "[1]", ("string",), "sources.hosts.0"),
+    Bad("sources.hosts", "[1]", ("text in quotes",), "sources.hosts.0"),
     Bad("gate.divert", "true", ("True", "list")),
     Bad("limits.dead_letter_share", "0.05", ("0.05", "text")),
     Bad("limits.max_pixels", "0", ("0", "greater")),
@@ -208,6 +208,13 @@ def test_empty_deal_lists_all_required_keys() -> None:
 def test_unknown_key_is_refused_with_the_allowed_keys(key: str, allowed: str) -> None:
     [line] = faults(with_key(key, '"x"'))
     assert line.startswith(f"{key} = 'x': unknown key; allowed here: {allowed}")
+
+
+def test_the_nearest_key_is_offered() -> None:
+    [line] = faults(with_key("profil", '"video-text"'))
+    assert line.endswith("limits (did you mean profile?)")
+    [line] = faults(with_key("rights.nudity", '"refuse"'))
+    assert "did you mean" not in line
 
 
 def test_quoted_key_with_a_dot_is_not_a_section() -> None:
