@@ -11,7 +11,7 @@ from pipelines.signals.file.unjudged import unjudged_content
 from schemas.signal import Reading, merge_readings
 
 # Part of the key of what is kept of a reading: whoever changes a reader changes this.
-READER_VERSION = "signals-v2"
+READER_VERSION = "signals-v3"
 
 # The readers search the whole file for prohibitions, so that one outside the known metadata blocks
 # is found too.
@@ -32,7 +32,7 @@ _MP4_TEXT_BOXES = (b"udta", b"meta", b"uuid", b"XMP_")
 # JPEG segments before the first scan that hold no metadata: APP0 (JFIF), APP2 with a colour
 # profile, APP14 (Adobe), the tables and the frame headers.
 _JPEG_TABLES = frozenset((0xDB, 0xC4, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), 0xC9, 0xCA))
-_JPEG_APP_NAMES = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+_JPEG_APP_NAMES = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe\0"}
 # 0xFF followed by anything but a stuffed zero, a restart marker, a table or another scan.
 _AFTER_SCANS = re.compile(rb"\xff[^\x00\xc4\xd0-\xd7\xda\xdb\xdd]")
 
