@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.rights.arrow import (
     BoolArray,
@@ -15,25 +16,34 @@ from pipelines.rights.arrow import (
     is_present,
 )
 from pipelines.rights.lookup import WordArray, hash_column
-from pipelines.storage.columns import without_dictionary
+from pipelines.storage.columns import Column, without_dictionary
 
 _NEVER = int(np.iinfo(np.int64).max)
 _DAY_US = 86_400_000_000
+_SEPARATORS = "[ ._\u2010-\u2015]+"
 _BUCKETS = np.uint64(2**18)  # of hashes
 
 
 def subject_codes(releases: pa.Table) -> WordArray:
-    """Codes the subjects of releases, apart from case and compatible characters.
+    """Codes the subjects of releases, apart from case, compatible characters and separators.
 
     Returns:
         For each release a hash of its subject, and 0 for those without one and for an unknown
         release, which cannot be told apart: together they count as one person, [n + 1]. Two
         subjects with the same hash, of which none are expected, would count as one person too.
     """
-    subjects = folded(without_dictionary(column(releases, "subject_ref")))
+    subjects = _with_hyphens(folded(without_dictionary(column(releases, "subject_ref"))))
     codes = hash_column(subjects)
     codes[~is_present(subjects)] = 0
     return np.append(codes, np.uint64(0))
+
+
+def _with_hyphens(texts: Column) -> Column:
+    """Writes blanks, dots, underscores and dashes in texts as a hyphen: `a 77` is `a-77`."""
+    if pc.any(pc.match_substring_regex(texts, _SEPARATORS)).as_py() is not True:
+        return texts
+    written: Column = pc.replace_substring_regex(texts, _SEPARATORS, "-")
+    return written
 
 
 def revoked_twins(
