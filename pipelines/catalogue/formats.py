@@ -26,10 +26,17 @@ from schemas.errors import InputError
 
 @dataclass(frozen=True)
 class MalformedRow:
-    """A row that could not be split into columns; `position` is its line or row number, from 1."""
+    """A row that could not be split into columns.
+
+    Attributes:
+        position: Its line or row number, from 1.
+        problem: Why.
+        cells: What seem to be its cells, as far as they go.
+    """
 
     position: int
     problem: str
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,12 +48,14 @@ class RawBatch:
         positions: The line (CSV, JSON) or row (Parquet) of each row, from 1.
         malformed: Rows that could not be split into columns.
         blank_rows: How many rows without any value were skipped.
+        header: The names of the cells of malformed rows, in order; empty if they have none.
     """
 
     columns: dict[str, RawColumn]
     positions: Sequence[int]
     malformed: tuple[MalformedRow, ...]
     blank_rows: int = 0
+    header: tuple[str, ...] = ()
 
 
 JSON_MAX_KEYS = 10_000  # of a file, which no table has

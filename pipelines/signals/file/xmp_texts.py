@@ -40,7 +40,7 @@ _KEPT_NAMES = frozenset(
 )
 # Names that speak of the uses, or refuse any, as far as a value may be no more than yes or no.
 _TELLING_NAME = re.compile(
-    r"no_?-?ai\b|noai|(?<!cons)train|mining|\btdm|gen_?ai|ai_?(?:us|right|opt|consent|perm|licen)|machine_?learn|"
+    r"no_?-?ai\b|noai|(?<!cons)train|mining|gen_?ai|ai_?(?:us|right|opt|consent|perm|licen)|machine_?learn|"
     r"^reuseProhibited$",
     re.IGNORECASE,
 )
