@@ -174,17 +174,18 @@ def _is_nothing(value: pa.Scalar[pa.DataType]) -> bool:
 
 def _blank_rows(batch: pa.RecordBatch, rows: Sequence[int]) -> list[int]:
     """Returns those of some rows in which no column has a value."""
-    found = list(rows)
-    for column in batch.columns:
-        if isinstance(rows, range) and len(found) == len(rows):  # nearly always ends here
-            empty = pc.is_null(column)
+    found: Sequence[int] = rows
+    for column in sorted(batch.columns, key=lambda column: column.null_count):
+        if isinstance(found, range):  # nearly always ends here: the first has no nulls
+            is_empty = pc.is_null(column).to_numpy(zero_copy_only=False)
             if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                empty = pc.or_(empty, pc.equal(column, pa.scalar("", column.type)).fill_null(True))
-            found = np.flatnonzero(empty.to_numpy(zero_copy_only=False)).tolist()
+                no_text = pc.equal(column, pa.scalar("", column.type)).fill_null(True)
+                is_empty = is_empty | no_text.to_numpy(zero_copy_only=False)
+            found = np.flatnonzero(is_empty).tolist()
         found = [row for row in found if _is_nothing(column[row])]
         if not found:
             return []
-    return found
+    return list(found)
 
 
 def parquet_batches(
@@ -215,7 +216,7 @@ def parquet_batches(
                 blank = _blank_rows(next(islice(others, index, None)), blank)
             if blank:
                 kept = np.setdiff1d(np.arange(batch.num_rows), blank)
-                batch, positions = batch.take(pa.array(kept)), [positions[row] for row in kept]
+                batch, positions = batch.take(kept), [positions[row] for row in kept]
             columns: dict[str, RawColumn] = {name: batch.column(name) for name in names}
             yield RawBatch(columns, positions, (), len(blank))
     except (pa.ArrowException, OSError) as error:
