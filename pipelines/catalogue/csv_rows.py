@@ -26,6 +26,7 @@ class _Rows:
     """The rows of a batch so far."""
 
     wanted: list[tuple[int, str]]
+    header: list[str]
     rows: list[list[str]] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     malformed: list[MalformedRow] = field(default_factory=list)
@@ -43,7 +44,8 @@ class _Rows:
                 columns[name] = pa.array(values, pa.string())
             except UnicodeEncodeError:
                 columns[name] = values
-        return RawBatch(columns, self.positions, tuple(self.malformed), self.blank)
+        malformed, header = tuple(self.malformed), tuple(self.header)
+        return RawBatch(columns, self.positions, malformed, self.blank, header)
 
 
 def csv_batches(
@@ -73,14 +75,14 @@ def csv_batches(
             return
         names = [name.strip(BLANK_CHARACTERS) for name in header]
     columns = [(i, name) for i, name in enumerate(names) if name in wanted]
-    current, yielded = _Rows(columns), False
+    current, yielded = _Rows(columns, names), False
     for row in _csv_records(lines, dialect, len(names), one_line_rows):
         if row is None:
             current.blank += 1  # after the last row too, so a full batch waits for the next row
             continue
         if len(current) >= batch_rows:
             yield current.batch()
-            current, yielded = _Rows(columns), True
+            current, yielded = _Rows(columns, names), True
         if isinstance(row, MalformedRow):
             current.malformed.append(row)
         else:
@@ -102,7 +104,8 @@ def _csv_records(
         except StopIteration:
             return
         except csv.Error as error:
-            yield MalformedRow(lines.push_back_continuation(), f"not CSV: {error}")
+            cells = _first_cells(lines, dialect)
+            yield MalformedRow(lines.push_back_continuation(), f"not CSV: {error}", cells)
             continue
         except LineTooLongError as error:
             if lines.consumed:  # an open quote led to the overlong line
@@ -115,10 +118,10 @@ def _csv_records(
             continue
         over = len(lines.consumed)
         if over > 1 and (one_line_rows or _swallows_rows(lines, dialect, width)):
+            cells = _first_cells(lines, dialect)
             opened = lines.push_back_continuation()
-            yield MalformedRow(
-                opened, f"a quote opens here and is not closed before line {opened + over - 1}"
-            )
+            problem = f"a quote opens here and is not closed before line {opened + over - 1}"
+            yield MalformedRow(opened, problem, cells)
             continue
         if _holds_rows(row, lines, dialect, width, one_line_rows):
             problem = "a cell holds line ends of another kind than the file's, so rows may be in it"
@@ -127,9 +130,15 @@ def _csv_records(
         if len(row) != width:
             shown = shorten(",".join(row))
             problem = f"{len(row)} columns where the header has {width}: {shown}"
-            yield MalformedRow(lines.consumed[0][0], problem)
+            yield MalformedRow(lines.consumed[0][0], problem, tuple(row))
             continue
         yield row
+
+
+def _first_cells(lines: LineReader, dialect: Dialect) -> tuple[str, ...]:
+    """What seem to be the cells of a row whose quotes are broken, from its first line alone."""
+    cells = lines.consumed[0][1].rstrip("\r\n").split(dialect.separator)
+    return tuple(cell.strip(f"{BLANK_CHARACTERS}{dialect.quote}") for cell in cells)
 
 
 def _holds_rows(

@@ -27,10 +27,17 @@ from schemas.errors import InputError
 
 @dataclass(frozen=True)
 class MalformedRow:
-    """A row that could not be split into columns; `position` is its line or row number, from 1."""
+    """A row that could not be split into columns.
+
+    Attributes:
+        position: Its line or row number, from 1.
+        problem: Why.
+        cells: What seem to be its cells, as far as they go.
+    """
 
     position: int
     problem: str
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,12 +49,14 @@ class RawBatch:
         positions: The line (CSV, JSON) or row (Parquet) of each row, from 1.
         malformed: Rows that could not be split into columns.
         blank_rows: How many rows without any value were skipped.
+        header: The names of the cells of malformed rows, in order; empty if they have none.
     """
 
     columns: dict[str, RawColumn]
     positions: Sequence[int]
     malformed: tuple[MalformedRow, ...]
     blank_rows: int = 0
+    header: tuple[str, ...] = ()
 
 
 JSON_MAX_KEYS = 10_000  # of a file, which no table has
@@ -173,9 +182,9 @@ def _is_nothing(value: pa.Scalar[pa.DataType]) -> bool:
 
 def _blank_rows(batch: pa.RecordBatch, rows: Sequence[int]) -> list[int]:
     """Returns those of some rows in which no column has a value."""
-    found = list(rows)
-    for column in batch.columns:
-        if isinstance(rows, range) and len(found) == len(rows):  # nearly always ends here
+    found: Sequence[int] = rows
+    for column in sorted(batch.columns, key=lambda column: column.null_count):
+        if isinstance(found, range):  # nearly always ends here: the first has no nulls
             empty = np.asarray(column.is_null())
             if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
                 text: pa.Array[Any] = column.fill_null("")
@@ -184,7 +193,7 @@ def _blank_rows(batch: pa.RecordBatch, rows: Sequence[int]) -> list[int]:
         found = [row for row in found if _is_nothing(column[row])]
         if not found:
             return []
-    return found
+    return list(found)
 
 
 def parquet_batches(

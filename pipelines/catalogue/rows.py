@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.codes import decode_values, refuse_unknown_items
 from pipelines.catalogue.convert import (
     BadValue,
@@ -103,6 +104,8 @@ def convert_rows(
         for malformed in raw.malformed
     ]
     unread = table.slice(0, 0)
+    if raw.malformed and table_name == "assets":
+        unread = _seeming_rows(raw, mapping)
     if bad_values:
         ids = columns[0]  # the id is a table's first column
         for row in sorted(bad_values):
@@ -117,9 +120,29 @@ def convert_rows(
                 )
             )
         good = [i not in bad_values for i in range(table.num_rows)]
-        unread = table.take(pa.array(sorted(bad_values)))
+        unread = pa.concat_tables([unread, table.take(pa.array(sorted(bad_values)))])
         table = table.filter(pa.array(good, pa.bool_()))
     return ConvertedRows(table, tuple(failed_rows), unread, notes)
+
+
+def _seeming_rows(raw: RawBatch, mapping: TableMapping) -> pa.Table:
+    """Returns what malformed rows seem to say of where their files are, and null for all else.
+
+    They are failed assets; but a no may stand in them, which holds for copies of the file.
+    """
+    schema = TABLES["assets"].remove_metadata()
+    theirs, prefixes = dict(mapping.columns), dict(mapping.form.prefixes)
+    rows = []
+    for malformed in raw.malformed:
+        cells = dict(zip(raw.header, malformed.cells, strict=False))
+        row: dict[str, str] = {}
+        for ours in ("asset_id", "media_uri", "sha256"):
+            text = cells.get(theirs.get(ours, ""), "").strip(BLANK_CHARACTERS)
+            if text and not any("\ud800" <= character <= "\udfff" for character in text):
+                row[ours] = prefixes.get(ours, "") + text
+        if "media_uri" in row:
+            rows.append(row)
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def raw_values(

@@ -76,6 +76,20 @@ def folded(texts: Column) -> Column:
     return lowered
 
 
+def with_hyphens(texts: Column) -> Column:
+    """Writes blanks, dots, underscores and dashes in texts as a hyphen: `a 77` is `a-77`."""
+    if isinstance(texts, pa.DictionaryArray):
+        distinct = with_hyphens(texts.dictionary)
+        return cast("Column", pa.DictionaryArray.from_arrays(texts.indices, distinct))
+    octets = _octets(texts)
+    if octets is not None and octets.max(initial=0) < _ASCII_COUNT:
+        present = (np.any(octets == np.uint8(ord(mark))) for mark in " ._")
+        if not any(present):
+            return texts
+    written: Column = pc.replace_substring_regex(texts, "[ ._\u2010-\u2015]+", "-")
+    return written
+
+
 def _octets(texts: Column) -> npt.NDArray[np.uint8] | None:
     """The bytes of a column's texts, without the rest of its buffer; None if stored otherwise."""
     if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):

@@ -16,6 +16,7 @@ from pipelines.rights.arrow import (
     column,
     folded,
     is_present,
+    with_hyphens,
 )
 from pipelines.rights.lookup import StringIndex, WordArray, hash_column
 from pipelines.storage.columns import Column, without_dictionary
@@ -31,7 +32,8 @@ def subject_codes(subjects: Column, secret: bytes) -> WordArray:
     """Codes subjects of releases; all that have the same one need the same secret.
 
     Args:
-        subjects: Subjects as they are compared, apart from case and compatible characters, [n].
+        subjects: Subjects as they are compared, apart from case, compatible
+            characters and separators, [n].
         secret: From `lookup.new_secret`.
 
     Returns:
@@ -39,7 +41,7 @@ def subject_codes(subjects: Column, secret: bytes) -> WordArray:
         as one person, [n]. Two subjects with the same hash, of which none are expected, would count
         as one person too.
     """
-    codes = hash_column(subjects, secret)
+    codes = hash_column(with_hyphens(subjects), secret)
     if subjects.null_count:
         codes[~is_present(subjects)] = 0
     return codes

@@ -109,8 +109,14 @@ class Library:
         }
         self.rows.append(row | columns)
 
-    def package(self, out: Path, dedupe: str = "near", **parts: str) -> Decisions:
-        """Packages it; `top`, `rights` and `more` are lines of the deal."""
+    def package(
+        self, out: Path, dedupe: str = "near", as_csv: tuple[str, ...] = (), **parts: str
+    ) -> Decisions:
+        """Packages it; `top`, `rights` and `more` are lines of the deal.
+
+        With `as_csv`, the assets are in CSV, and the rows of those named there are broken: the
+        first by an open quote, the second by a cell too many.
+        """
         catalogue, deal = self.folder / "catalogue", self.folder / "deal.toml"
         given = {"purpose": "all", "value": "allow", "given_at": "2024-01-01T00:00:00Z"}
         yes = [{"contributor_id": name, **given} for name in self.contributors]
@@ -125,8 +131,17 @@ class Library:
                 continue
             text = "".join(json.dumps(row) + "\n" for row in rows)
             (catalogue / f"{name}.jsonl").write_text(text, encoding="utf-8")
-        lines = {"top": "", "rights": "", "more": "", **parts}
-        deal.write_text(_DEAL.format(dedupe=dedupe, **lines), encoding="utf-8")
+        if as_csv:
+            (catalogue / "assets.jsonl").unlink()
+            lines = [",".join(map(str, self.rows[0]))]
+            for row in self.rows:
+                cells = row | {"contributors": "c-1:10000"}
+                if row["asset_id"] in as_csv:
+                    cells["title"] = ('"open', "one, too many")[as_csv.index(row["asset_id"])]
+                lines.append(",".join(map(str, cells.values())))
+            (catalogue / "assets.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        terms = {"top": "", "rights": "", "more": "", **parts}
+        deal.write_text(_DEAL.format(dedupe=dedupe, **terms), encoding="utf-8")
         words = ["package", "--catalogue", catalogue, "--deal", deal, "--out", out]
         self.ended = in_process(*words, "--as-of", AS_OF, "--workers", 1, "--quiet")
         return decisions_in(out / "case" / "v0001")

@@ -92,6 +92,18 @@ def test_a_no_in_a_row_that_fails_holds_for_copies(library: Library, tmp_path: P
 
 
 @pytest.mark.long
+def test_a_row_that_cannot_be_split_holds_for_copies(library: Library, tmp_path: Path) -> None:
+    for number, name in enumerate(("open", "open-copy", "long", "long-copy")):
+        library.add(name, jpeg(number // 2), f"{name}.jpg", status="legal_hold")
+        if name.endswith("copy"):
+            library.rows[-1]["status"] = "active"
+    found = library.package(tmp_path / "out", as_csv=("open", "long"))
+    assert found["open-copy"][:2] == found["long-copy"][:2] == OF_REFUSED
+    assert found["other"][0] == "delivered"
+    assert sum("row.unreadable" in reasons for _, reasons, _ in found.values()) == 2
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("no", NOS)
 @pytest.mark.parametrize("dedupe", ["none", "near"])
 def test_a_no_holds_for_every_copy(

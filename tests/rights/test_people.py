@@ -134,6 +134,10 @@ def test_rule_10_as_many_releases_as_people() -> None:
         ("model-77", "model-78", True),
         ("model-77", "model-77", False),
         ("model-77", "Model-77", False),
+        ("model-77", "model 77", False),
+        ("model-77", "model_77", False),
+        ("model-77", "model\u201377", False),
+        ("1-23", "12-3", True),
         ("model-77", None, True),  # one without subject is one person more
         (None, None, False),  # but nobody knows of two
     ],
@@ -151,6 +155,7 @@ def test_rule_10_people_are_counted_by_subject(
     [
         ({}, True),
         ({"subject_ref": "Model-77"}, True),
+        ({"subject_ref": "model_77"}, True),
         ({"shoot_from": None, "shoot_until": None}, True),
         ({"subject_ref": "model-78"}, False),
         ({"subject_ref": None}, False),

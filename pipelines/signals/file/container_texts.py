@@ -18,14 +18,30 @@ from pipelines.signals.file.metadata_blocks import (
     file_fault,
     inflate,
 )
-from pipelines.signals.file.text_fields import TextField, decode_text, other_decodings
+from pipelines.signals.file.text_fields import (
+    TextField,
+    decode_text,
+    other_decodings,
+    unknown_part,
+)
 from schemas.signal import ReadingFault, raw_sha256
 
 _COM = 0xFE
 # Application segments that may hold language, but for those with a reader and C2PA's.
-_APP_MARKERS = frozenset(range(0xE1, 0xF0)) - {0xEB, 0xEE}
-_APP_NAMES = (b"Exif\0", b"http://ns.adobe.com/", b"Photoshop 3.0\0", b"ICC_PROFILE\0", b"MPF\0")
-_RUNS = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]{6,}")
+_APP_MARKERS = frozenset(range(0xE0, 0xF0))
+_APP_NAMES = (
+    *(b"Exif\0", b"http://ns.adobe.com/", b"Photoshop 3.0\0", b"ICC_PROFILE\0", b"MPF\0"),
+    *(b"JFIF\0", b"JFXX\0", b"Adobe\0", b"JP"),
+)
+# Chunks whose bytes are the picture or have a reader.
+_PNG_KNOWN = frozenset(
+    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD hIST pHYs tIME iCCP cICP mDCV cLLI acTL "
+    b"fcTL fdAT tEXt zTXt iTXt eXIf caBX".split()
+)
+_WEBP_KNOWN = frozenset(
+    (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ", b"C2PA")
+)
+_MAX_UNKNOWN_BYTES = 1 << 20
 _XMP_MARKS = ("<x:xmpmeta", "<rdf:RDF", "http://ns.adobe.com/xap/1.0/", "ns.useplus.org")
 _RIGHTS_KEYS = frozenset(
     "copyright rights license licence usage usageterms disclaimer terms permission".split()
@@ -57,7 +73,10 @@ def _texts(data: bytes) -> Iterator[Found]:
         yield from _jpeg_comments(data)
     elif data.startswith(SIGNATURE):
         yield from _png_texts(data)
-    elif not data.startswith((b"RIFF", b"II", b"MM")):
+        yield from _png_unknown(data)
+    elif data.startswith(b"RIFF"):
+        yield from _webp_texts(data)
+    elif not data.startswith((b"II", b"MM")):
         yield from _mp4_texts(data)
 
 
@@ -69,7 +88,7 @@ def _jpeg_comments(data: bytes) -> Iterator[Found]:
             is_unknown = segment.marker in _APP_MARKERS and not raw.startswith(_APP_NAMES)
             if is_unknown and segment.start not in read:
                 read.add(segment.start)
-                yield _unknown_part(f"JPEG segment {segment.marker:02X}", raw)
+                yield unknown_part(f"JPEG segment {segment.marker:02X}", raw)
             if segment.marker == _COM and segment.start not in read:
                 read.add(segment.start)
                 text, others = decode_text(raw), other_decodings(raw)
@@ -80,10 +99,24 @@ def _jpeg_comments(data: bytes) -> Iterator[Found]:
                 )
 
 
-def _unknown_part(where: str, raw: bytes) -> TextField:
-    """What may be language in a part that no reader knows."""
-    text = "\n".join(run.decode("utf-8", "replace") for run in _RUNS.findall(raw))
-    return TextField("", where, text, TextRole.PROSE, raw_sha256(raw))
+def _webp_texts(data: bytes) -> Iterator[Found]:
+    at = 12
+    while at + 8 <= len(data):
+        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if kind not in _WEBP_KNOWN and kind != b"XMP\0":
+            raw = data[at + 8 : at + 8 + min(size, _MAX_UNKNOWN_BYTES)]
+            yield unknown_part(f"WebP {kind.decode('latin-1')!r}", raw)
+        at += 8 + size + size % 2
+
+
+def _png_unknown(data: bytes) -> Iterator[Found]:
+    at = len(SIGNATURE)
+    while at + 12 <= len(data):
+        size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        if kind not in _PNG_KNOWN:
+            raw = data[at + 8 : at + 8 + min(size, _MAX_UNKNOWN_BYTES)]
+            yield unknown_part(f"PNG {kind.decode('latin-1')!r}", raw)
+        at += 12 + size
 
 
 def _png_texts(data: bytes) -> Iterator[Found]:
@@ -107,8 +140,17 @@ def _png_texts(data: bytes) -> Iterator[Found]:
         text = decode_text(raw)
         if any(mark in text for mark in _XMP_MARKS) and "<" in text:
             yield MetadataBlock(BlockKind.XMP, f"{where} {key}", raw)
-        role, digest, others = role_of_key(key), raw_sha256(raw), other_decodings(raw)
+        role, digest = role_of_key(key), raw_sha256(raw)
+        # The keyword may say it, and so may its translation.
+        names = (key, *_translated(data[start:end])) if kind == b"iTXt" else (key,)
+        others = (*other_decodings(raw), *names)
         yield TextField(key, f"{where} {key}", text, role, digest, True, other_readings=others)
+
+
+def _translated(chunk: bytes) -> tuple[str, ...]:
+    """The translated keyword of an iTXt chunk: keyword, NUL, two bytes, language, NUL, it, NUL."""
+    parts = chunk[chunk.find(b"\0") + 3 :].split(b"\0", 2)
+    return (parts[1].decode("utf-8", "replace"),) if len(parts) == 3 else ()
 
 
 def _png_text(data: bytes, kind: bytes, body: int, end: int, max_bytes: int) -> bytes | None:

@@ -40,7 +40,7 @@ class TiffMetadata:
 
     Attributes:
         blocks: Its metadata blocks, and the faults of tag 700.
-        texts: Tag and raw text of each Copyright and Artist entry.
+        texts: Tag and raw text of each entry that was asked for.
     """
 
     blocks: MetadataBlocks
@@ -63,6 +63,7 @@ class _NumberLayout:
 @dataclass(frozen=True)
 class _Entry:
     tag: int
+    kind: int  # TIFF's number of the type
     size: int  # bytes of one value; 0 if the type is unknown
     start: int
     end: int
@@ -115,11 +116,12 @@ class _TiffReader:
         layout = self._layout
         if layout is None or at + layout.entry_bytes > len(self._data):
             return None
-        size = _TYPE_BYTES.get(self._number(at + 2, 2), 0)
+        kind = self._number(at + 2, 2)
+        size = _TYPE_BYTES.get(kind, 0)
         length = size * self._number(at + 4, layout.offset_bytes)
         value = at + 4 + layout.offset_bytes
         start = value if length <= layout.offset_bytes else self._number(value, layout.offset_bytes)
-        return _Entry(self._number(at, 2), size, start, start + length)
+        return _Entry(self._number(at, 2), kind, size, start, start + length)
 
     def _offsets(self, entry: _Entry) -> list[int]:
         """Returns the offsets in an entry, no more than the maximum number of directories."""
@@ -150,6 +152,7 @@ def read_tiff(
     base: int | None = None,
     text_tags: Container[int] = (TAG_ARTIST, TAG_COPYRIGHT),
     max_text_bytes: int = _MAX_TEXT,
+    text_kinds: Container[int] = (),
 ) -> TiffMetadata:
     """Reads a TIFF structure; never raises.
 
@@ -159,6 +162,7 @@ def read_tiff(
         base: Its offset in the file; None where it is not in the file as it is.
         text_tags: Tags whose texts are returned.
         max_text_bytes: Where a text is cut.
+        text_kinds: Types of entries that are returned as texts whatever their tag.
     """
     reader = _TiffReader(data)
     blocks: list[MetadataBlock] = []
@@ -171,7 +175,8 @@ def read_tiff(
         _TAG_PHOTOSHOP: BlockKind.PHOTOSHOP,
     }
     for entry in reader.entries():
-        if entry.tag in text_tags and len(texts) < _MAX_TEXTS:
+        is_text = entry.tag in text_tags or (entry.kind in text_kinds and entry.tag not in kinds)
+        if is_text and len(texts) < _MAX_TEXTS:
             end = min(entry.end, entry.start + max_text_bytes)
             texts.append((entry.tag, data[entry.start : end]))
         kind = kinds.get(entry.tag)

@@ -31,7 +31,7 @@ class LanguageWords:
 LANGUAGES: dict[str, LanguageWords] = {
     "English": LanguageWords(
         "ai, genai, artificial intelligence, machine learning, deep learning, ml, llm, llms, "
-        "generative model*, neural network*, text and data mining, text data mining, tdm, "
+        "generative model*, neural net*, text and data mining, text data mining, tdm, "
         "data mining, datamining, text mining, training data, training dataset*, train a model, "
         "train model*, training model*, training of model*, model training, train algorithm*, "
         "algorithm training, language model*, diffusion model*, foundation model*, web scraping, "
@@ -42,7 +42,8 @@ LANGUAGES: dict[str, LanguageWords] = {
         "prohibit*, disallow*, deny, denied, denies, refus*, reserv*, opt out, opted out, optout, "
         "opting out, object, objects, objected, exclud*, excluding, excluded, restrict*, banned, "
         "ban, against, illegal*, unauthori*, unlawful*, except, declin*, withheld, withhold*, "
-        "withdraw*, revok*, off limits, permission required, requires permission, unlicensed",
+        "withdraw*, revok*, off limits, barred, keep out, hands off, unwelcome, unlicensed, "
+        "permission required, requires permission",
     ),
     "German": LanguageWords(
         "ki, ai, kunstlich* intelligenz*, kuenstlich* intelligenz*, maschinell* lernen*, "
@@ -55,7 +56,8 @@ LANGUAGES: dict[str, LanguageWords] = {
     ),
     "French": LanguageWords(
         "ia, intelligence* artificielle*, apprentissage automatique, apprentissage machine, "
-        "machine learning, apprentissage profond, fouille de texte*, fouille de donnees, "
+        "machine learning, text and data mining, data mining, tdm, apprentissage profond, "
+        "fouille de texte*, fouille de donnees, "
         "exploration de texte*, donnees d entrainement, modele* generatif*, modele* de langage",
         "entrain*, fouille, moissonnage, generati*",
         "pas, non, ne, n, aucun*, jamais, sans, ni, interdi*, prohib*, refus*, oppos*, reserv*, "
@@ -63,13 +65,15 @@ LANGUAGES: dict[str, LanguageWords] = {
     ),
     "Spanish": LanguageWords(
         "ia, inteligencia artificial, aprendizaje automatico, aprendizaje profundo, "
-        "machine learning, mineria de texto*, mineria de datos, datos de entrenamiento",
+        "machine learning, text and data mining, data mining, tdm, mineria de texto*, "
+        "mineria de datos, datos de entrenamiento",
         "entren*, generativ*, rastreo",
         "no, sin, ni, nunca, ningun*, jamas, prohib*, reserv*, deneg*, excl*, opon*, opos*, "
         "vetad*, rechaz*",
     ),
     "Italian": LanguageWords(
         "ia, intelligenza artificiale, apprendimento automatico, machine learning, "
+        "text and data mining, data mining, tdm, "
         "estrazione di testo, estrazione di dati, estrazione di testo e dati, addestramento ai, "
         "ai generativ*, l ai, dell ai, sistemi ai, modelli ai, dati di addestramento",
         "addestr*, generativ*",
@@ -78,7 +82,8 @@ LANGUAGES: dict[str, LanguageWords] = {
     ),
     "Portuguese": LanguageWords(
         "ia, inteligencia artificial, aprendizado de maquina, aprendizagem automatica, "
-        "aprendizagem de maquina, machine learning, mineracao de texto*, mineracao de dados, "
+        "aprendizagem de maquina, machine learning, data mining, tdm, mineracao de texto*, "
+        "mineracao de dados, "
         "prospecao de texto*, dados de treinamento, dados de treino",
         "trein*, generativ*",
         "nao, sem, nem, nunca, nenhum*, proib*, reserv*, vedad*, exclu*, recus*, opoe, oponho, "
@@ -185,7 +190,7 @@ LANGUAGES: dict[str, LanguageWords] = {
         "大規模言語モデル",
         "学習",
         "禁止, 不可, 禁ず, 禁じ, 拒否, お断り, 不許可, しない, しません, 認めない, 認めません, "
-        "しないで, できません, 無断, 厳禁, ng, 除く, 反対",
+        "しないで, できません, 無断, 遠慮, 厳禁, ng, 除く, 反対",
         has_spaces=False,
     ),
     "Chinese": LanguageWords(
@@ -207,6 +212,116 @@ LANGUAGES: dict[str, LanguageWords] = {
     "Thai": LanguageWords(
         "ai, เอไอ, ปัญญาประดิษฐ์, การเรียนรู้ของเครื่อง", "ฝึก, เทรน", "ห้าม, ไม่", has_spaces=False
     ),
+    "Catalan": LanguageWords(
+        "ia, intel ligencia artificial, inteligencia artificial, aprenentatge automatic, "
+        "data mining, "
+        "mineria de text*, mineria de dades",
+        "entren*, generativ*",
+        "no, sense, ni, mai, cap, prohib*, reserv*, exclo*, denega*, opos*",
+    ),
+    "Bulgarian and Macedonian": LanguageWords(
+        "ии, изкуствен* интелект*, вештачк* интелигенциј*, машинно обучение, "
+        "машинско учење, невронн* мреж*",
+        "обучени*, обука*, тренир*",
+        "не, без, забран*, отказ*, никога, никогаш, изключ*, запазен*",
+    ),
+    "Croatian, Serbian and Bosnian": LanguageWords(
+        "umjetn* inteligencij*, vestack* inteligencij*, strojn* ucenj*, "
+        "masinsk* ucenj*, вештачк* интелигенциј*, машинск* учењ*, rudarenj* podat*",
+        "obuk*, obuc*, trenir*, treniranj*, ucenj*, обук*, тренир*",
+        "ne, nije, nisu, bez, zabran*, pridrzan*, zadrzan*, odbij*, nikada, iskljuc*, не, није, "
+        "без, забран*, забрањ*, никада",
+    ),
+    "Slovenian": LanguageWords(
+        "umetn* inteligenc*, strojn* ucenj*, podatkovn* rudarjenj*",
+        "ucenj*, usposablj*, trenir*",
+        "ne, ni, niso, brez, prepoved*, pridrzan*, nikoli, izkljuc*, zavrn*",
+    ),
+    "Lithuanian": LanguageWords(
+        "dirbtin* intelekt*, masinin* mokym*, duomen* gavyb*",
+        "mokym*, mokyt*, treniruo*, apmokym*",
+        "ne, nera, nenaudo*, negalima, neleidz*, draudz*, uzdraust*, niekada",
+    ),
+    "Latvian": LanguageWords(
+        "maksliga* intelekt*, maksligo intelekt*, masinmac*, datizrac*",
+        "apmac*, trenes*",
+        "ne, nav, nedrikst, nelietot, neizmantot, bez, aizlieg*, liegt*, nekad",
+    ),
+    "Estonian": LanguageWords(
+        "tehisintellek*, tehisaru*, masinope*, masinoppe*, andmekaeve*",
+        "treeni*, opeta*, koolita*",
+        "ei, ara, mitte, ilma, keelat*, keela*, keeld*",
+    ),
+    "Icelandic": LanguageWords(
+        "gervigreind*, velnam*, gagnanam*",
+        "thjalf*, þjalf*",
+        "ekki, ei, engin, bann*, ohimil*, obeimil*, aldrei",
+    ),
+    "Basque": LanguageWords(
+        "adimen artifizial*, ikasketa automatiko*",
+        "entrena*, trebatze*",
+        "ez, gabe, debeka*, inoiz, ukatu*",
+    ),
+    "Afrikaans": LanguageWords(
+        "kunsmatige intelligensie, masjienleer*, data ontginning",
+        "oplei*, afrigting",
+        "nie, geen, sonder, verbied*, verbode, voorbehou*, nooit",
+    ),
+    "Albanian": LanguageWords(
+        "inteligjenc* artificial*",
+        "trajnim*, trajnoj*",
+        "nuk, mos, pa, jo, ndalo*, ndaluar, asnjehere",
+    ),
+    "Swahili": LanguageWords(
+        "akili bandia, akili mnemba, akili unde",
+        "kufundish*, mafunzo, kufunza",
+        "hairuhus*, usitumie, bila, marufuku, kataz*, imekataz*",
+    ),
+    "Tagalog": LanguageWords(
+        "artipisyal na intelihensiya",
+        "pagsasanay, sanayin",
+        "bawal, hindi, huwag, walang, ipinagbabawal",
+    ),
+    "Azerbaijani and Kazakh": LanguageWords(
+        "suni intellekt*, masin oyren*, жасанды интеллект*, машиналық оқыту",
+        "telim*, oyred*, оқыт*",
+        "qadagan*, olmaz, olmadan, icaze verilmir, тыйым*, болмайды, рұқсат етілмейді",
+    ),
+    "Georgian": LanguageWords(
+        "ხელოვნურ* ინტელექტ*, მანქანურ* სწავლ*",
+        "წვრთნ*, სწავლ*",
+        "არ, აკრძალ*, გარეშე, ნუ, არასოდეს",
+    ),
+    "Armenian": LanguageWords(
+        "արհեստական բանականությ*, մեքենայական ուսուց*",
+        "ուսուց*, մարզ*",
+        "արգել*, չի, մի, առանց, երբեք",
+    ),
+    "Persian and Urdu": LanguageWords(
+        "هوش مصنوعی, یادگیری ماشین*, داده کاوی, مصنوعی ذہانت, مشین لرننگ",
+        "آموزش, تربیت",
+        "ممنوع, غیرمجاز, غیر مجاز, نباید, نکنید, بدون, نیست, نہیں, منع, مت, بغیر",
+    ),
+    "Bengali": LanguageWords(
+        "এআই, কৃত্রিম বুদ্ধিমত্তা*, মেশিন লার্নিং",
+        "প্রশিক্ষণ*",
+        "নিষিদ্ধ, নিষেধ, না, নয়, ছাড়া, নেই",
+        has_spaces=False,
+    ),
+    "Tamil": LanguageWords(
+        "செயற்கை நுண்ணறிவு*, இயந்திர கற்றல்*",
+        "பயிற்சி*",
+        "தடை*, கூடாது, இல்லை, அனுமதி இல்லை",
+        has_spaces=False,
+    ),
+    # Of languages whose shorter words mean something else beside "ai" in others.
+    "further languages": LanguageWords(
+        "ai, ia, ki, ии",
+        "training, trening*, обук*",
+        "prohibi*, zabran*, забран*, prepoved*, draudz*, aizlieg*, keelat*, bannad, bonnud, "
+        "debeka*, verbied*, verbode, ndalo*, hairuhus*, marufuku, bawal, ipinagbabawal, qadagan*, "
+        "тыйым*, აკრძალ*, արգել*, ممنوع, নিষিদ্ধ, தடை*",
+    ),
 }
 
 # Each is a denial by itself, in any field.
@@ -217,6 +332,8 @@ PHRASES: tuple[str, ...] = (
     *("train ai n", "ai train no", "tdm reserved", "tdm reservation 1", "tdm rights reserved"),
     # The statutes under which text and data mining is reserved.
     *("directive 2019 790", "directive eu 2019 790", "richtlinie eu 2019 790", "2019 790"),
+    *("44b abs", "art 4 3 dsm", "article 4 3 dsm", "article 4 3 of the dsm", "artikel 4 dsm"),
+    *("anti ai", "ai unwelcome", "no derivatives for ai"),
     *("44b urhg", "l122 5 3", "l 122 5 3"),
 )
 

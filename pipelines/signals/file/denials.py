@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipelines.signals.file.denial_words import HARMLESS, LANGUAGES, PHRASES, LanguageWords
+from pipelines.signals.file.denial_words import HARMLESS, LANGUAGES, PHRASES
 
 _NEAR_WORDS = 14
 _NEAR_CHARS = 40  # where words are not written apart
@@ -104,7 +104,7 @@ def _builtin_denial(folded: str, is_rights_field: bool) -> str | None:
     if phrase:
         return phrase[0].strip()
     for number in sorted(numbers - {_PHRASES_NUMBER}):
-        span = _matchers()[number].find(plain, is_rights_field)
+        span = _matcher(number).find(plain, is_rights_field)
         if span is not None:
             return plain[span[0] : span[1] + _SHOWN_CHARS]
     return None
@@ -153,12 +153,10 @@ def _without_harmless(folded: str) -> str:
     return _phrase_pattern(HARMLESS).sub(" | ", folded)
 
 
-@lru_cache(maxsize=1)
-def _matchers() -> tuple[_Matcher, ...]:
-    return tuple(_matcher(words) for words in LANGUAGES.values())
-
-
-def _matcher(words: LanguageWords) -> _Matcher:
+@lru_cache(maxsize=len(LANGUAGES))
+def _matcher(number: int) -> _Matcher:
+    """One language, compiled when a text first has a word of it."""
+    words = tuple(LANGUAGES.values())[number]
     uses, refusals = words.uses.split(","), words.refusals.split(",")
     return _Matcher(
         _words_pattern(uses, words.has_spaces),

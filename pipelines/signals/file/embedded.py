@@ -35,7 +35,7 @@ _MP4_TEXT_BOXES = (b"udta", b"meta", b"uuid", b"XMP_", b"gpmd", b"camm", b"rtmd"
 # JPEG segments before the first scan that hold no metadata: APP0 (JFIF), APP2 with a colour
 # profile, APP14 (Adobe), the tables and the frame headers.
 _JPEG_TABLES = frozenset((0xDB, 0xC4, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), 0xC9, 0xCA))
-_JPEG_APP_NAMES = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+_JPEG_APP_NAMES = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe\0"}
 # 0xFF followed by anything but a stuffed zero, a restart marker, a table or another scan.
 _AFTER_SCANS = re.compile(rb"\xff[^\x00\xc4\xd0-\xd7\xda\xdb\xdd]")
 

@@ -6,11 +6,19 @@ from pipelines.signals.file.container_tiff import read_tiff
 from pipelines.signals.file.exif_iim import iim_data_sets
 from pipelines.signals.file.generators import TextRole
 from pipelines.signals.file.metadata_blocks import MetadataBlock
-from pipelines.signals.file.text_fields import TextField, decode_text, other_decodings
+from pipelines.signals.file.text_fields import (
+    TextField,
+    decode_text,
+    other_decodings,
+    unknown_part,
+)
 from schemas.signal import raw_sha256
 
 _MAX_TEXT_BYTES = 4 << 20
 _USER_COMMENT = 0x9286
+# Types of entries that may hold language: ASCII, undefined (such as a maker's notes), UTF-8.
+_TEXT_KINDS = (2, 7, 129)
+_MIN_OTHER_BYTES = 5
 _XP_TAGS = range(0x9C9B, 0x9CA0)  # Windows: title, comment, author, keywords, subject, in UTF-16
 _EXIF_FIELDS: dict[int, tuple[str, TextRole, bool]] = {
     0x8298: ("Copyright", TextRole.RIGHTS, False),  # evidence already, as an owner's notice
@@ -49,10 +57,14 @@ _IIM_FIELDS: dict[int, tuple[str, TextRole, bool]] = {
 
 
 def exif_texts(block: MetadataBlock) -> list[TextField]:
-    """Texts of an EXIF or TIFF structure."""
-    found = read_tiff(block.data, block.where, None, _EXIF_FIELDS, _MAX_TEXT_BYTES)
+    """Texts of an EXIF or TIFF structure, under any tag."""
+    found = read_tiff(block.data, block.where, None, _EXIF_FIELDS, _MAX_TEXT_BYTES, _TEXT_KINDS)
     fields = []
     for tag, raw in found.texts:
+        if tag not in _EXIF_FIELDS:
+            if len(raw) >= _MIN_OTHER_BYTES:
+                fields.append(unknown_part(f"EXIF tag {tag:04X}, {block.where}", raw))
+            continue
         name, role, is_kept = _EXIF_FIELDS[tag]
         where = f"EXIF {name}, {block.where}"
         text, *others = _exif_readings(tag, raw)
@@ -88,9 +100,10 @@ def iim_texts(block: MetadataBlock) -> list[TextField]:
     """Texts of an IIM record."""
     fields = []
     for (record, number), value in iim_data_sets(block.data):
-        if record not in (2, 3) or not value.strip(b"\0 "):
+        if not value.strip(b"\0 "):
             continue
-        name, role, is_kept = _IIM_FIELDS.get(number, ("", TextRole.PROSE, False))
+        field = _IIM_FIELDS.get(number) if record in (2, 3) else None
+        name, role, is_kept = field or ("", TextRole.PROSE, False)
         where = f"IIM {record}:{number}, {block.where}"
         text, others = decode_text(value), other_decodings(value)
         digest = raw_sha256(value)

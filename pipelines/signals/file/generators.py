@@ -63,8 +63,23 @@ _PARAMETERS = re.compile(
     r"|\bcfg scale ?: ?\d|\bnegative prompt ?:|\"class_type\"\s*:|\"cfg_scale\"\s*:"
     r"|\"(?:sampler|sampler_name|scheduler)\"\s*:.{0,4000}?\"(?:steps|seed|cfg)\"\s*:"
     r"|\"(?:steps|seed|cfg)\"\s*:.{0,4000}?\"(?:sampler|sampler_name|scheduler)\"\s*:"
-    r"|\"last_node_id\"\s*:|\"ckpt_name\"\s*:|\"sui_image_params\"",
+    r"|\"last_node_id\"\s*:|\"AIGC\"\s*:|\"ckpt_name\"\s*:|\"sui_image_params\"",
     re.IGNORECASE | re.DOTALL,
+)
+# A title, keyword or caption that says so of the picture itself: the whole of it, or its beginning.
+_LABEL = re.compile(
+    r"\s*(?:"
+    r"(?:this (?:image|picture|photo|work) (?:is|was) |an? )?"
+    r"(?:ai|ki|ia)[- ](?:generated|generiert)\b|"
+    r"(?:this (?:image|picture|photo|work) (?:is|was) )?generated (?:by|with) (?:an? )?ai\b|"
+    r"(?:bild )?(?:mit|von|durch) ki (?:erzeugt|erstellt|generiert)|novelai generated|"
+    r"(?:image )?g[ée]n[ée]r[ée]e? (?:par|avec) (?:l['’]|une )?ia\b|"
+    r"(?:imagen )?(?:generad|cread)[oa] (?:por|con) ia\b|"
+    r"(?:immagine )?generat[oa] (?:da|con) (?:l['’])?ia\b|"
+    r"ai ?(?:生成|绘画|繪圖|イラスト|생성)|"
+    r"(?:midjourney|stable diffusion|dall[-·. ]?e(?: ?[23])?|generative ai|aigc|ai art)\s*$"
+    r")",
+    re.IGNORECASE,
 )
 _MIDJOURNEY = re.compile(
     r"\bjob id: ?[0-9a-f]{8}-[0-9a-f]{4}-|(?:\s|^)(?:--|—)(?:v|ar|niji|aspect|stylize|chaos|seed|"
@@ -92,6 +107,10 @@ def generator_of(key: str, text: str, role: TextRole) -> str:
     # A ComfyUI prompt is JSON; "prompt" may also be the key of another program's plain text.
     if role is TextRole.NOTE and name in _OWN_KEYS:
         return _OWN_KEYS[name]
+    if name == "aigc":  # China's label for generated content
+        return _OWN_KEYS[name]
+    if _LABEL.match(text):
+        return "a generator"
     if _PARAMETERS.search(text):
         return "Stable Diffusion"
     if _MIDJOURNEY.search(text):

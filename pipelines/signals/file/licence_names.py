@@ -31,6 +31,14 @@ _CC_WORDS = re.compile(
     r"\b(?:cc|creative ?commons(?: licen[sc]ed?)?) ?((?:by|zero|0|pdm)(?: ?(?:nc|nd|sa)\b)*)"
     r"(?: v?(\d)(?: (\d))?)?\b"
 )
+# Certain in any text: the code with its conditions, or with a version.
+_CC_CODE = re.compile(
+    r"\bcc ?((?:by ?)?(?:nc|nd|sa)(?: ?(?:nc|nd|sa)\b)*|by(?= ?\d)|zero)(?: v?(\d)(?: (\d))?)?\b"
+)
+# In a field about rights, conditions that no other licence abbreviates so.
+_CC_ABBREVIATED = re.compile(
+    r"(?<!cc )\bby ((?:nc|nd|sa)(?: (?:nc|nd|sa))*)(?: v?(\d)(?: (\d))?)?\b"
+)
 _CC_LONG = re.compile(
     r"\battribution((?: ?(?:non ?commercial|no ?deriv[a-z]*|share ?alike))*)"
     r"(?: v?(\d)(?: (\d))?)?\b"
@@ -66,7 +74,18 @@ _WORDS: tuple[tuple[str, str], ...] = (
         NON_COMMERCIAL,
     ),
 )
-_WORD_PATTERNS = tuple((re.compile(rf"\b(?:{pattern})\b"), code) for pattern, code in _WORDS)
+_WORD_PATTERNS = (
+    *((re.compile(rf"\b(?:{pattern})\b"), code) for pattern, code in _WORDS),
+    # Where words are not written apart.
+    (re.compile("非営利|非商业|非商業|비영리|비상업"), NON_COMMERCIAL),
+    (re.compile("改変禁止|禁止演绎|禁止演繹|禁止改作|변경금지"), "no-derivatives"),
+    (
+        re.compile(
+            "クリエイティブ ?コモンズ|知识共享|創用 ?cc|공동체 라이선스|크리에이티브 ?커먼즈"
+        ),
+        "CC",
+    ),
+)
 _ADDRESS_PATTERNS = tuple((re.compile(p, re.IGNORECASE), code) for p, code in _ADDRESSES)
 
 
@@ -86,6 +105,18 @@ def licences_by_address(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def licences_by_code(text: str) -> list[str]:
+    """The licences that any text names by address, or by the code of Creative Commons."""
+    return list(dict.fromkeys([*licences_by_address(text), *_codes_in_words(fold(text))]))
+
+
+def _codes_in_words(folded: str) -> list[str]:
+    return [
+        _cc_code(match[1].replace(" ", "-"), _version(match[2], match[3]), None)
+        for match in _CC_CODE.finditer(folded)
+    ]
+
+
 def licences_in_words(text: str) -> list[str]:
     """The licences that a field about rights names, by address or in words."""
     found = licences_by_address(text)
@@ -97,6 +128,11 @@ def licences_in_words(text: str) -> list[str]:
         if parts or named[2] or "creative commons" in folded:
             code = "-".join(["by", *(part.lower() for part in parts)])
             found.append(_cc_code(code, _version(named[2], named[3]), None))
+    found += _codes_in_words(folded)
+    for match in _CC_ABBREVIATED.finditer(folded):
+        found.append(
+            _cc_code(f"by-{match[1].replace(' ', '-')}", _version(match[2], match[3]), None)
+        )
     has_cc = any(code.startswith("CC") for code in found)
     for pattern, code in _WORD_PATTERNS:
         said = pattern.search(folded)

@@ -33,6 +33,19 @@ def without_guesses(notice: str) -> str:
 
 
 def same_owner(a: str, b: str) -> bool:
+    """Whether two copyright notices may name the same owner; see `_same_words`.
+
+    A name with its parts in the order of registers, such as "García, José", is put in order too.
+    """
+    return _same_words(a, b) or _same_words(_in_order(a), b) or _same_words(a, _in_order(b))
+
+
+def _in_order(notice: str) -> str:
+    last, comma, first = notice.partition(",")
+    return f"{first} {last}" if comma and "," not in first else notice
+
+
+def _same_words(a: str, b: str) -> bool:
     """Whether two copyright notices may name the same owner.
 
     What every notice says (copyright, dates, all rights reserved) is dropped, and so are case,

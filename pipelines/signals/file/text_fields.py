@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.signals.file.denials import find_denial
 from pipelines.signals.file.generators import GENERATED, TextRole, generator_of
-from pipelines.signals.file.licence_names import licences_by_address, licences_in_words
+from pipelines.signals.file.licence_names import licences_by_code, licences_in_words
 from pipelines.signals.file.metadata_blocks import printable
 from schemas.rights import PURPOSES, Permission
 from schemas.signal import (
@@ -18,6 +20,7 @@ from schemas.signal import (
     Reading,
     ReadingFault,
     Signal,
+    raw_sha256,
 )
 
 _MAX_TEXT_CHARS = 1 << 20
@@ -25,6 +28,11 @@ _MAX_KEPT_CHARS = 1000
 _CODE_PAGES = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "mac_roman"),
     *("cp932", "gb18030", "big5", "cp949", "euc_jp", "iso2022_jp"),
+)
+_RUNS = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]{6,}")
+_WIDE_RUNS = (
+    ("utf-16-be", re.compile(rb"(?:\0[\t\n\r\x20-\x7e]){4,}")),
+    ("utf-16-le", re.compile(rb"(?:[\t\n\r\x20-\x7e]\0){4,}")),
 )
 # Longer words are data in base64, not language.
 _MIN_CHARS_PER_SPACE = 200
@@ -61,7 +69,7 @@ def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
         phrases: The deal's own denial phrases.
     """
     text = field.text.strip("\0 \t\r\n")
-    if not text or _is_data(text):
+    if not (text or any(field.other_readings)) or _is_data(text):
         return Reading()
     if len(text) > _MAX_TEXT_CHARS:
         detail = f"a text of {len(text)} characters is more than is read"
@@ -76,10 +84,11 @@ def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
         where = f"{field.where} ({printable(generator)})"
         claims.append(FileAssertion(AssertionKind.SOURCE_TYPE, GENERATED, where, digest))
     is_rights_field = field.role is TextRole.RIGHTS
-    licences = licences_in_words(text) if is_rights_field else licences_by_address(text)
+    licences = licences_in_words(text) if is_rights_field else licences_by_code(text)
     claims += [FileAssertion(AssertionKind.LICENCE, code, field.where, digest) for code in licences]
     denial = None
-    for reading in (text, *field.other_readings):
+    plain = html.unescape(text) if "&" in text else text
+    for reading in (text, *((plain,) if plain != text else ()), *field.other_readings):
         denial = denial or find_denial(reading, is_rights_field, phrases)
     if denial is None:
         return Reading(claims=tuple(claims))
@@ -89,6 +98,14 @@ def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
         for purpose in PURPOSES
     ]
     return Reading(tuple(signals), tuple(claims))
+
+
+def unknown_part(where: str, raw: bytes) -> TextField:
+    """What may be language in a part that no reader knows, in UTF-8 or, if it is ASCII, UTF-16."""
+    text = "\n".join(run.decode("utf-8", "replace") for run in _RUNS.findall(raw))
+    wide = ("\n".join(run.decode(name) for run in runs.findall(raw)) for name, runs in _WIDE_RUNS)
+    others = tuple(filter(None, wide))
+    return TextField("", where, text, TextRole.PROSE, raw_sha256(raw), other_readings=others)
 
 
 def _is_data(text: str) -> bool:

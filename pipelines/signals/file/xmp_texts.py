@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from pipelines.signals.file.denials import find_denial
 from pipelines.signals.file.generators import TextRole
 from pipelines.signals.file.text_fields import TextField, read_text_field
+from pipelines.signals.file.xmp_vocabulary import is_watched
 from schemas.signal import Reading, merge_readings
 
 _PREFIXES = {
@@ -36,6 +38,15 @@ _KEPT_NAMES = frozenset(
     "UsageTerms Instructions TermsAndConditionsText OtherLicenseRequirements MediaConstraints "
     "RegionConstraints ProductOrServiceConstraints OtherLicenseConditions UserComment".split()
 )
+# Names that speak of the uses, or refuse any, as far as a value may be no more than yes or no.
+_TELLING_NAME = re.compile(
+    r"no_?-?ai\b|noai|(?<!cons)train|mining|gen_?ai|ai_?(?:us|right|opt|consent|perm|licen)|machine_?learn|"
+    r"^reuseProhibited$",
+    re.IGNORECASE,
+)
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_-]")
+_FALSE_WORDS = frozenset("false 0 no n f off none never".split())
+_MAX_SHORT_VALUE = 40
 _NO_LANGUAGE = re.compile(r"[\W\d_]*|(?:xmp|uuid|adobe)[.:]\S*|True|False")
 
 
@@ -52,14 +63,33 @@ def read_xmp_texts(
     """
     readings = []
     for uri, text in texts:
+        key, name = _name_of(uri)
+        said = "" if is_watched(uri) else _said_by_name(key, text)
+        if said:
+            field = TextField(key, f"XMP {name}, {where}", said, TextRole.RIGHTS, sha256)
+            readings.append(read_text_field(field, phrases))
         if _NO_LANGUAGE.fullmatch(text):
             continue
-        key, name = _name_of(uri)
         where_text = f"XMP {name}, {where}"
         is_kept = key in _KEPT_NAMES
         field = TextField(key, where_text, text, _role_of(key), sha256, is_kept)
         readings.append(read_text_field(field, phrases))
     return merge_readings(readings)
+
+
+def _said_by_name(key: str, text: str) -> str:
+    """What a property says by its name and value, such as `noAI` and `true`; "" if nothing.
+
+    `aiTraining` with `false` is a refusal, and so is `reuseProhibited` with `true`.
+    """
+    if not _TELLING_NAME.search(key) or len(text) > _MAX_SHORT_VALUE:
+        return ""
+    is_false = text.strip().casefold() in _FALSE_WORDS
+    name = _HUMP.sub(" ", key)
+    refuses_by_name = find_denial(f"AI training: {name}", True) is not None
+    if refuses_by_name:
+        return "" if is_false else f"{name} ({text}): no AI training"
+    return f"{name}: not allowed" if is_false else f"{name}: {text}"
 
 
 def _name_of(uri: str) -> tuple[str, str]:

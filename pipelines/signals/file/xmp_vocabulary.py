@@ -13,7 +13,9 @@ from schemas.signal import AssertionKind
 PLUS = "http://ns.useplus.org/ldf/xmp/1.0/"
 PLUS_VOCABULARY = "http://ns.useplus.org/ldf/vocab/"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-TDM_NAMESPACES = ("http://www.w3.org/ns/tdmrep/", "http://www.w3.org/ns/tdmrep#")
+TDM_NAMESPACES = tuple(
+    f"{scheme}://www.w3.org/ns/tdmrep{end}" for scheme in ("http", "https") for end in "/#"
+)
 IPTC_NAMESPACES = (IPTC_EXT, "http://iptc.org/std/Iptc4xmpExt/2008-02-19/")
 _DC = "http://purl.org/dc/elements/1.1/"
 _XMP_RIGHTS = "http://ns.adobe.com/xap/1.0/rights/"
@@ -46,6 +48,8 @@ AI_PROPERTIES = tuple(
 LICENCE_PROPERTIES = {
     "http://creativecommons.org/ns#license": "cc:license",
     "http://web.resource.org/cc/license": "cc:license",
+    "http://creativecommons.org/ns#prohibits": "cc:prohibits",
+    "http://web.resource.org/cc/prohibits": "cc:prohibits",
     "http://purl.org/dc/terms/license": "dcterms:license",
     "http://www.w3.org/1999/xhtml/vocab#license": "xhtml:license",
     "http://schema.org/license": "schema:license",
