@@ -218,7 +218,7 @@ def parquet_batches(
         for index, batch in enumerate(batches):
             positions: Sequence[int] = range(position, position + batch.num_rows)
             position += batch.num_rows
-            blank = _blank_rows(batch, range(batch.num_rows))
+            blank = _blank_rows(batch, range(batch.num_rows)) if names else []
             if blank and unread:  # another column may say something there
                 others = file.iter_batches(batch_rows, row_groups=list(row_groups), columns=unread)
                 blank = _blank_rows(next(islice(others, index, None)), blank)

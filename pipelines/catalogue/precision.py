@@ -13,7 +13,7 @@ from pipelines.storage.columns import Column, without_dictionary
 from schemas.catalogue import EXACT, NO_TIME, NO_ZONE
 
 _DAY_US = 86_400_000_000
-_HAS_ZONE = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
+_HAS_ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 # A time of day: programs that know no plain days write midnight, which says no more than the day.
 _HAS_TIME = r"[T ][0-9]{2}:[0-9]{2}"
 

@@ -23,7 +23,7 @@ INTEGER_PATTERN = r"^[+-]?[0-9]{1,19}(\.0+)?$"  # programs that know floats only
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 INSTANT_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
-    r"(Z|[+-][0-9]{2}:?[0-9]{2})?$"
+    r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$"  # PostgreSQL writes +00
 )
 # Date columns that may hold an instant, which is reduced to the day in its own zone: a shoot's day
 # is the day where the picture was taken. Where rights begin or end, a time of day is refused

@@ -134,6 +134,22 @@ def test_a_row_of_parquet_with_a_value_elsewhere_is_not_blank(tmp_path: Path) ->
     assert "consents.parquet:2" in decide(folder, deal(), gate=False).stopped
 
 
+@pytest.mark.parametrize(
+    ("no", "withdrawn"),
+    [
+        ("2026-03-05 21:00:00+00", True),
+        ("2026-03-05 23:30:00+02", True),  # 21:30 in UTC
+        ("2026-03-05 21:30:00+02", False),
+        ("2026-03-05", True),
+    ],
+)
+def test_zones_as_postgresql_writes_them(tmp_path: Path, no: str, withdrawn: bool) -> None:
+    consents = [said(given_at="2026-03-05T20:00:00Z"), said("deny", given_at=no)]
+    folder = _catalogue(tmp_path, assets=[asset()], consents=consents)
+    found = decide(folder, deal(), gate=False).reasons
+    assert found == {"A-1": "consent.withdrawn" if withdrawn else ""}
+
+
 TELLING = (
     *("no_ai", "AI", "ai_ok", "mlAllowed", "KI-Nutzung", "TDM", "do not use", "hold", "is_blocked"),
     *(
