@@ -53,7 +53,7 @@ def packaged(
         library.add(name, data, uri, **EDITORIAL)
     other = io.BytesIO()
     render(draw_scene_spec(9), 320, 240).save(other, "JPEG")
-    library.add("addressed", other.getvalue(), "a.jpg", title=ADDRESS)
+    library.add("addressed", other.getvalue(), "a.jpg", title=ADDRESS, description="A\x01cat")
     rights = f'editorial = "accept"\npersonal_data = "{request.param}"'
     decisions = library.package(folder / "out", rights=rights)
     version = folder / "out" / "case" / "v0001"
@@ -131,6 +131,23 @@ def test_verify_accepts_and_says_the_same(
     _, version, _, _ = packaged
     done = run("verify", version / "delivery", "--allow-unpinned")
     assert done.code == 0, done.out + done.err
+
+
+@pytest.mark.long
+def test_check_counts_what_package_counts(
+    packaged: tuple[str, Path, Decisions, dict[str, Any]],
+) -> None:
+    setting, version, _, _ = packaged
+    folder = version.parents[2]
+    words = ("--catalogue", folder / "catalogue", "--deal", folder / "deal.toml")
+    checked = run("check", *words, "--json").json
+    reading = json.loads((version / "agency" / "reading.json").read_bytes())["catalogue"]
+    controls = {"assets.description": 1}
+    assert checked["control_characters"] == reading["control_characters"] == controls
+    assert checked["personal_texts"] == {"assets.title": 1}
+    shown = run("check", *words).out
+    assert f'rights.personal_data = "{setting}": ' in shown
+    assert "control characters in assets.description 1" in shown
 
 
 @pytest.mark.long
