@@ -89,6 +89,7 @@ class Trap:
         slots: What it changes; the traps of one asset must have different slots.
         plant: The function that changes the draft.
         captioned: Whether an asset with this trap may be captioned.
+        loses_a_no: Whether a no in it reaches nothing, which stops a run unless the deal says so.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Trap:
     slots: frozenset[str]
     plant: Callable[[AssetDraft], None]
     captioned: bool = True
+    loses_a_no: bool = False
 
 
 def make_trap(

@@ -57,6 +57,8 @@ class _Planner:
         self._seed, self._rows, self._terms, self._origins = seed, rows, terms, origins
         self._contributors = ContributorPool(per_history=2 + rows // 1_000)
         traps = [*asset_traps(terms), *contributor_traps(terms), *release_traps(terms)]
+        if terms.reference_rules:
+            traps = [trap for trap in traps if not trap.loses_a_no]
         self._hostile = [trap for trap in traps if trap.reasons]
         self._harmless = [trap for trap in traps if not trap.reasons]
         self._roles = [*PLAIN, *file_roles(), *signed_roles(), *server_roles()]
@@ -196,6 +198,8 @@ class _Planner:
         """Plans two rows that have the same id after trimming, each with traps of its own."""
         first = self._draft(next(self._numbers))
         second = self._draft(next(self._numbers))
+        if self._terms.reference_rules:  # an id that needs no respelling
+            first.row["asset_id"] = f"{ASSET_WORD}twin {index}"
         same = ("{}", "{} ", "\u00a0{}", "\t{}\n")[index % 4].format(first.row["asset_id"])
         second.row["asset_id"] = same
         pair = []

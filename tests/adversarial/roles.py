@@ -46,6 +46,7 @@ class MediaRole:
         uri: Replaces the address; `{port}` and `{path}` are parts of the usual address.
         max_requests: The most requests for its file.
         needs_deal_agreement: Whether an agreement of the deal must cover all of its authors.
+        unjudged: Whether the file has content that nobody judges.
     """
 
     name: str
@@ -67,6 +68,7 @@ class MediaRole:
     uri: str = ""
     max_requests: int = 2
     needs_deal_agreement: bool = False
+    unjudged: bool = False
 
     @property
     def depends_on_agreements(self) -> bool:
@@ -101,6 +103,8 @@ def expected_result(
         captioned: Whether the catalogue allows captioning.
     """
     reasons, overridden = set(role.reasons), set()
+    if role.unjudged and terms.unjudged_content == "refuse":
+        reasons.add("file.unjudged_content")
     asked = {TRAIN_GEN, INFERENCE} if captioned else {TRAIN_GEN}
     for origin, how, purposes in role.objections:
         for purpose in purposes & asked:

@@ -27,6 +27,7 @@ from tests.signals.file import xmp_builder as build
 from tests.signals.file.test_xmp_hostile import DOCTYPES, NOT_XMP
 
 _NAME = "plus:DataMining"
+_BEHIND = "JPEG behind"  # the place of what follows the picture's end, which nobody judges
 _DMI = build.VOCABULARY + "DMI-"
 # Values of the PLUS vocabulary, and invalid ones.
 _DENIALS: dict[str, Objection] = {
@@ -65,7 +66,15 @@ def _in(place: str, packet: bytes) -> tuple[str, EmbedStatement]:
 
 def _role(name: str, place: str, packet: bytes, *says: Objection, **more: object) -> MediaRole:
     fmt, embed = _in(place, packet)
-    return MediaRole(f"{name}, {place}", media_format=fmt, embed=embed, objections=says, **more)  # type: ignore[arg-type]
+    unjudged = place == _BEHIND
+    return MediaRole(
+        f"{name}, {place}",
+        media_format=fmt,
+        embed=embed,
+        objections=says,
+        unjudged=unjudged,
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def _spelled() -> Iterator[MediaRole]:
@@ -135,7 +144,10 @@ def _contradicting() -> Iterator[MediaRole]:
         "denied twice": ("png", lambda data: png_with(data, itxt(no), itxt(no))),
     }
     for name, (fmt, embed) in pairs.items():
-        yield MediaRole(name, media_format=fmt, embed=embed, objections=(_FULL_NO,))
+        behind = name == "allowed, denied after the end"
+        yield MediaRole(
+            name, media_format=fmt, embed=embed, objections=(_FULL_NO,), unjudged=behind
+        )
     both = build.packet(f"<{_NAME}>{_DMI}ALLOWED</{_NAME}><{_NAME}>{_DMI}PROHIBITED</{_NAME}>")
     yield _role("allowed and denied", "PNG", both, _FULL_NO)
     against = {"row": {"grant_train_gen": "allow"}}
@@ -152,7 +164,13 @@ def _hostile() -> Iterator[MediaRole]:
     deep = "<q:a rdf:parseType='Resource'>" * 200 + "</q:a>" * 200
     yield _role("deep", "PNG", build.packet(deep, f'{_NAME}="DMI-ALLOWED"'), **unreadable)
     for name, (fmt, embed) in STRAY_STATEMENTS.items():
-        yield MediaRole(f"stray, {name}", media_format=fmt, embed=embed, **unreadable)  # type: ignore[arg-type]
+        yield MediaRole(
+            f"stray, {name}",
+            media_format=fmt,
+            embed=embed,
+            unjudged=name == _BEHIND,
+            **unreadable,  # type: ignore[arg-type]
+        )
     hidden = build.packet("<q:note>DMI-PROHIBITED</q:note>")
     yield _role("in an unknown property", "JPEG", hidden, **unreadable)
     yield MediaRole(

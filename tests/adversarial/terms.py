@@ -20,6 +20,12 @@ AGREEMENT, LATE_AGREEMENT = "Frame 2026/1", "Frame 2026/2"
 # Every id contains one of these words, so that one search finds any id in a delivery.
 ASSET_WORD, CONTRIBUTOR_WORD, RELEASE_WORD, PAYEE_WORD = "aszt-", "kontr-", "relz-", "paye-"
 
+_ASSET_RULES = ("contributors_given", "splits_positive", "splits_sum", "territory_codes")
+_REFERENCE_RULES = (
+    *("consents_reach_contributors", "consents_reach_assets", "revocations_reach_assets"),
+    "asset_ids_differ",
+)
+
 TRAIN_GEN, INFERENCE = "train_gen", "inference"
 BOTH_PURPOSES = frozenset({TRAIN_GEN, INFERENCE})
 
@@ -33,12 +39,17 @@ class AdversaryTerms:
         inference: `require` or `pack-without`.
         people: `biometric-release` or `refuse`.
         minors: `guardian-release` or `refuse`.
+        reference_rules: Whether the rules about references may stop the run; then no trap breaks
+            them. Otherwise the deal diverts them.
+        unjudged_content: `accept` or `refuse`.
     """
 
     name: str
     inference: str
     people: str
     minors: str
+    reference_rules: bool = False
+    unjudged_content: str = "accept"
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -60,6 +71,11 @@ REQUIRE_INFERENCE = AdversaryTerms(
     "adversary-require", "require", "biometric-release", "guardian-release"
 )
 PACK_WITHOUT_INFERENCE = AdversaryTerms("adversary-without", "pack-without", "refuse", "refuse")
+# The same without anything that a deal would rarely have: no diverted rule about references, no
+# content that nobody judges.
+STRICT_RULES = AdversaryTerms(
+    "adversary-strict", "require", "biometric-release", "guardian-release", True, "refuse"
+)
 
 
 def compared_id(written: str) -> str:
@@ -89,7 +105,7 @@ ends = {ENDS}
 
 [rights]
 # Packets behind the picture are in a second picture, and must be read all the same.
-unjudged_content = "accept"
+unjudged_content = "{terms.unjudged_content}"
 inference = "{terms.inference}"
 people = "{terms.people}"
 minors = "{terms.minors}"
@@ -123,11 +139,7 @@ target_bytes = "1MiB"
 hosts = {_texts([*hosts, "127.0.0.1"])}
 
 [gate]
-divert = [
-    "contributors_given", "splits_positive", "splits_sum", "territory_codes",
-    "consents_reach_contributors", "consents_reach_assets", "revocations_reach_assets",
-    "asset_ids_differ",
-]
+divert = {_texts(_ASSET_RULES if terms.reference_rules else _ASSET_RULES + _REFERENCE_RULES)}
 
 [limits]
 dead_letter_share = "0.50"

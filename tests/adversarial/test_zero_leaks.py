@@ -26,6 +26,7 @@ from tests.adversarial.terms import (
     PAYEE_WORD,
     RELEASE_WORD,
     REQUIRE_INFERENCE,
+    STRICT_RULES,
     TRAIN_GEN,
 )
 from tests.end_to_end.command import fairshard
@@ -77,6 +78,7 @@ class RunResults:
     scope="module",
     params=[
         pytest.param((1, 2_000, REQUIRE_INFERENCE), id="require"),
+        pytest.param((3, 2_000, STRICT_RULES), id="no rule diverted", marks=_SLOW),
         pytest.param((2, 100_000, PACK_WITHOUT_INFERENCE), id="large, pack-without", marks=_SLOW),
     ],
 )

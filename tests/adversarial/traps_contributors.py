@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from tests.adversarial.contributors import HARMLESS, HOSTILE, WITHOUT_INFERENCE
@@ -134,7 +135,11 @@ def _narrowed() -> list[Trap]:
         ),
         ("denied for the asset by other contributors", "", _others_no),
     ]
-    return [make_trap(f"consent: {name}", why, "authors id", plant) for name, why, plant in cases]
+    lost = ("denied for similar ids", "denied for the asset by other contributors")
+    return [
+        replace(make_trap(f"consent: {name}", why, "authors id", plant), loses_a_no=name in lost)
+        for name, why, plant in cases
+    ]
 
 
 def _others_no(draft: AssetDraft) -> None:
