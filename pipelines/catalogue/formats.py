@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.json_arrays import array_rows
 from pipelines.catalogue.lines import LineReader, LineTooLongError
 from pipelines.catalogue.values import shorten
+from pipelines.storage.columns import Column
 from schemas.errors import InputError
 
 
@@ -187,7 +188,7 @@ def _blank_rows(batch: pa.RecordBatch, rows: Sequence[int]) -> list[int]:
         if isinstance(found, range):  # nearly always ends here: the first has no nulls
             empty = np.asarray(column.is_null())
             if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                text: pa.Array[Any] = column.fill_null("")
+                text: Column = column.fill_null("")
                 empty = empty | np.asarray(pc.equal(text, pa.scalar("", column.type)))
             found = np.flatnonzero(empty).tolist()
         found = [row for row in found if _is_nothing(column[row])]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,9 +15,9 @@ def count_people(contributors: pa.Table, releases: pa.Table) -> dict[str, int]:
     hang on two cells being equal, so that a name which is garbled changes a count.
     """
     subjects, witnesses = (
-        _folded(releases.column(name)).unique() for name in ("subject_ref", "witness_ref")
+        _folded(releases, name).unique() for name in ("subject_ref", "witness_ref")
     )
-    known = pa.concat_arrays([subjects, _folded(contributors.column("contributor_id")).unique()])
+    known = pa.concat_arrays([subjects, _folded(contributors, "contributor_id").unique()])
     met = values_of(pc.is_in(witnesses, value_set=known), bool)
     return {
         "subjects": len(subjects),
@@ -28,8 +26,8 @@ def count_people(contributors: pa.Table, releases: pa.Table) -> dict[str, int]:
     }
 
 
-def _folded(names: pa.ChunkedArray[Any]) -> Column:
-    texts = names.cast(pa.string()).combine_chunks()
+def _folded(table: pa.Table, name: str) -> Column:
+    texts = table.column(name).cast(pa.string()).combine_chunks()
     normal = pc.call_function("utf8_normalize", [texts], pc.Utf8NormalizeOptions("NFKC"))
     lowered: Column = pc.utf8_lower(normal)
     return lowered.drop_null()

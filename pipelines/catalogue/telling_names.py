@@ -20,7 +20,7 @@ _ANYWHERE = re.compile(
     "sperr|widerruf|widerspr|einwillig|einverst|zustimm|exklusiv|freigabe|lizenz|rechte(?!ck)|"
     "nutzung|minderj|verbot|untersag|redaktionell|ablauf|toestemm|ingetrok|licentie|exclusie|"
     "territoi|retrait|retir|refus|interdi|mineur|autori[sz]|droit|opposition|"
-    "licenc|proib|restri[cn]|derecho|direito|caduc|entrenam|"
+    "licenc|prohib|proib|restri[cn]|derecho|direito|caduc|entrenam|"
     "esclusiv|consens|divieto|vietat|diritt|licenz|addestr"
 )
 # Whole words.

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.storage.columns import Column
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.rights import Purpose
@@ -208,23 +208,22 @@ def count_unstated(name: str, table: pa.Table) -> Counter[str]:
 
 
 def _lets_pass(lenient: LenientColumn, table: pa.Table) -> npt.NDArray[np.bool_]:
-    empty = _is_empty(table.column(lenient.name))
+    empty = _is_empty(table, lenient.name)
     if lenient.unless:
-        empty &= _is_empty(table.column(lenient.unless))
+        empty &= _is_empty(table, lenient.unless)
     if lenient.only:
-        only: Any = pc.equal(table.column("media_type"), pa.scalar(lenient.only))
-        empty &= only.to_numpy().astype(np.bool_)
+        empty &= np.asarray(pc.equal(table.column("media_type"), pa.scalar(lenient.only)), np.bool_)
     return empty
 
 
-def _is_empty(values: pa.ChunkedArray[Any]) -> npt.NDArray[np.bool_]:
-    empty: Any = pc.is_null(values)
-    numbers: Any = values
+def _is_empty(table: pa.Table, name: str) -> npt.NDArray[np.bool_]:
+    values: Column = table.column(name).combine_chunks()
     if pa.types.is_list(values.type):
-        numbers = pc.list_value_length(numbers)
-    if pa.types.is_integer(numbers.type):
-        empty = pc.less_equal(pc.fill_null(numbers, 0), pa.scalar(0))
-    return np.array(empty.to_numpy(), np.bool_)
+        values = pc.list_value_length(values)
+    empty: Column = values.is_null()
+    if pa.types.is_integer(values.type):
+        empty = pc.less_equal(values.fill_null(0), pa.scalar(0))
+    return np.array(empty, np.bool_)
 
 
 def find_unstated(

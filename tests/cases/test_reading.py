@@ -66,7 +66,10 @@ def test_blank_rows_are_counted_alike_by_both_commands(tmp_path: Path) -> None:
     packaged = json.loads(package(folder, tmp_path, "--json").out)["catalogue"]
     [record] = tmp_path.rglob("agency/reading.json")
     assert checked == packaged == json.loads(record.read_text())["catalogue"]
-    assert checked["rows"]["assets"] == {"read": 5, "used": 2, "failed": 0, "blank": 3}
+    assert checked["rows"]["assets"] == {
+        **{"read": 5, "used": 2, "failed": 0, "blank": 3},
+        **{"repeated_ids": 0, "with_excluded_keyword": 0},
+    }
     assert checked["rows"]["consents"] == {"read": 5, "used": 3, "failed": 0, "blank": 2}
     assert checked["files"]["found"] == sum(
         1 for path in (folder / "catalogue").rglob("*") if path.is_file()

@@ -88,8 +88,13 @@ WRITTEN = st.builds(
     columns=st.permutations(COLUMNS).map(tuple),
     style=st.sampled_from(sorted(STYLES)),
 )
-# Not in double quotes, which are no part of an id unless the mapping says so.
-IDS = st.text("abcé ñÅ-07,;|'\"ü", min_size=1, max_size=8).map(lambda t: t.strip(' "')).filter(bool)
+# Not in double quotes, which are no part of an id unless the mapping says so, and not of dashes
+# alone, which are a spelling of absent.
+IDS = (
+    st.text("abcé ñÅ-07,;|'\"ü", min_size=1, max_size=8)
+    .map(lambda t: t.strip(' "'))
+    .filter(lambda t: any(map(str.isalnum, t)))
+)
 ROWS = st.lists(
     st.fixed_dictionaries(
         {
