@@ -243,6 +243,8 @@ def _effect(item: FileStatement) -> str:
         return f"overridden by the signed agreement {item.overridden_by}"
     if item.kind in _CARRIED_KINDS:
         return "travels with the sample"
+    if item.kind is AssertionKind.PERSONAL:
+        return "personal data"
     return "changes nothing" if item.needed else "not required by the deal"
 
 
