@@ -123,7 +123,9 @@ class Reading:
         return lines
 
     def unstated_lines(self) -> list[str]:
-        """Returns a line for each absent column, and one for all that are partly empty."""
+        """Returns a line for each absent column, one for all that are partly empty, and one for
+        denials that are not in effect yet.
+        """
         lines = [item.line() for item in self.unstated if item.is_absent]
         partly = [
             f"{item.column} {item.empty:,} of {item.of:,}"
@@ -132,6 +134,13 @@ class Reading:
         ]
         if partly:
             lines.append(f"rows that say nothing in a column: {', '.join(partly)}")
+        consents = self.rows.get("consents", TableCount())
+        later = dict(consents.named).get("denials_after_as_of", 0)
+        if later:
+            lines.append(
+                f"consents.given_at: {later:,} that do not say yes are dated after the as-of time "
+                "and have no effect yet"
+            )
         return lines
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -13,6 +13,7 @@ from pipelines.catalogue.gate import GateResult, gate_batch, read_small_tables
 from pipelines.catalogue.joins import watch_joins
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.outcome import GateSummary, merge_summaries, stop_error
+from pipelines.catalogue.precision import count_later_denials
 from pipelines.catalogue.read import Catalogue, TableBatch, read_batches
 from pipelines.catalogue.reference_verdict import (
     add_reference_outcomes,
@@ -102,8 +103,13 @@ class CatalogueChecks:
                     yield ids.drop_null()
 
 
-def prepare_checks(catalogue: Catalogue, deal: Deal) -> CatalogueChecks:
+def prepare_checks(catalogue: Catalogue, deal: Deal, as_of_us: int) -> CatalogueChecks:
     """Reads and checks the small tables, and prepares the checks of the assets.
+
+    Args:
+        catalogue: The catalogue.
+        deal: The deal.
+        as_of_us: The instant at which rights are judged, in µs since 1970.
 
     Raises:
         InputError: If a row of a small table cannot be read or fails a rule, or the deal names a
@@ -114,6 +120,8 @@ def prepare_checks(catalogue: Catalogue, deal: Deal) -> CatalogueChecks:
     notes = CellNotes()
     rows: dict[str, TableCount] = {}
     contributors, consents, releases, agreements = read_small_tables(catalogue, notes, rows)
+    later = (("denials_after_as_of", count_later_denials(consents, as_of_us)),)
+    rows["consents"] = replace(rows["consents"], named=later)
     named = find_agreement_references(contributors, consents, agreements, deal)
     small = {
         "contributors": contributors,

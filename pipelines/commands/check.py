@@ -56,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
     check_divert(load_suite("assets"), deal.gate.divert)
     mapping = load_mapping(Path(options.mapping)) if options.mapping else None
     catalogue = open_catalogue(options.catalogue, mapping)
-    checks = prepare_checks(catalogue, deal)
+    as_of_us = round(parse_as_of(options.as_of).timestamp() * 1_000_000)
+    checks = prepare_checks(catalogue, deal, as_of_us)
     check_rulings(deal, checks.contributors)
     resolve_models(deal)
     unreadable, blank, excluded, notes = 0, 0, 0, checks.notes
@@ -112,7 +113,6 @@ def run(options: argparse.Namespace) -> int:
     rows = {"assets": assets, **checks.rows, **judgement.joined_rows}
     controls = dict(sorted(notes.control_characters.items()))
     reading = account_for(catalogue.files, catalogue.columns, rows, deal, controls)
-    as_of_us = round(parse_as_of(options.as_of).timestamp() * 1_000_000)
     defaults = strict_defaults(deal, screen_catalogue(catalogue, deal, as_of_us))
     if options.json:
         listed = [item.to_json() for item in defaults]

@@ -166,7 +166,7 @@ def read_small(inputs: DecisionInputs) -> ScreeningTables:
     """
     from pipelines.catalogue.checks import judge_whole, prepare_checks
 
-    checks = prepare_checks(inputs.catalogue, inputs.deal)
+    checks = prepare_checks(inputs.catalogue, inputs.deal, inputs.as_of_us)
     check_rulings(inputs.deal, checks.contributors)
     judgement = judge_whole(checks)
     contributors, consents, releases, agreements = (

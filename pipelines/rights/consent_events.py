@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.catalogue.precision import earliest_instants
 from pipelines.rights.agreements import ListedAgreements
 from pipelines.rights.arrow import (
     BoolArray,
@@ -42,7 +43,7 @@ _STATE_BY_VALUE = {
     Permission.DENY: DENY,
 }
 # The zones farthest east and west of UTC.
-_EAST_US, _WEST_US = (hours * 3_600_000_000 for hours in (14, 12))
+_WEST_US = 12 * 3_600_000_000
 _MAX_KEY_BITS = 63
 _MIN_TIME = np.iinfo(np.int64).min
 _MAX_TIME = np.iinfo(np.int64).max
@@ -111,7 +112,7 @@ def _precision(table: pa.Table) -> IntArray | None:
 
 def _earliest(times: IntArray, precision: IntArray) -> IntArray:
     """The earliest instant at which each event can have been given, wherever that was."""
-    return np.where((precision == EXACT) | (times == _MAX_TIME), times, times - _EAST_US)
+    return np.where(times == _MAX_TIME, times, earliest_instants(times, precision))
 
 
 def _times_in_order(table: pa.Table, is_allow: BoolArray) -> IntArray:

@@ -111,7 +111,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     check_divert(load_suite("assets"), deal.gate.divert)
     mapping = load_mapping(Path(request.mapping)) if request.mapping else None
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
-    checks = prepare_checks(catalogue, deal)
+    checks = prepare_checks(catalogue, deal, round(request.as_of.timestamp() * 1_000_000))
     check_rulings(deal, checks.contributors)
     trust = load_trust_lists(
         [Path(path).absolute() for path in deal.sources.trust_lists],

@@ -50,11 +50,11 @@ def checks_of_run(job: Job) -> CatalogueChecks:
         InputError: As `pipelines.catalogue.checks.prepare_checks`.
     """
     if job.lease_record is None:
-        return prepare_checks(job.catalogue, job.deal)
+        return prepare_checks(job.catalogue, job.deal, job.as_of_us)
     token = job.lease_record.token
     with _CHECKS_LOCK:
         if token not in _checks_by_token:
-            checks = prepare_checks(job.catalogue, job.deal)
+            checks = prepare_checks(job.catalogue, job.deal, job.as_of_us)
             _checks_by_token.clear()
             _checks_by_token[token] = checks
         return _checks_by_token[token]

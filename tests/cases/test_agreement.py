@@ -107,7 +107,7 @@ def package_says(folder: Path, out: Path) -> dict[str, Any]:
     try:
         prepared = prepare_job(request)
         job, store = prepared.job, prepared.store
-        checks = prepare_checks(job.catalogue, job.deal)
+        checks = prepare_checks(job.catalogue, job.deal, job.as_of_us)
         receipts = [
             receipt
             for part in job.catalogue.parts("assets")

@@ -70,7 +70,10 @@ def test_blank_rows_are_counted_alike_by_both_commands(tmp_path: Path) -> None:
         **{"read": 5, "used": 2, "failed": 0, "blank": 3},
         **{"repeated_ids": 0, "with_excluded_keyword": 0},
     }
-    assert checked["rows"]["consents"] == {"read": 5, "used": 3, "failed": 0, "blank": 2}
+    assert checked["rows"]["consents"] == {
+        **{"read": 5, "used": 3, "failed": 0, "blank": 2},
+        "denials_after_as_of": 0,
+    }
     assert checked["files"]["found"] == sum(
         1 for path in (folder / "catalogue").rglob("*") if path.is_file()
     )

@@ -153,7 +153,7 @@ def _decide(folder: Path, terms: Deal, gate: bool) -> Decided:
         read_table(catalogue, name, notes) for name in SMALL_TABLES
     )
     if gate:
-        checks = prepare_checks(catalogue, terms)
+        checks = prepare_checks(catalogue, terms, AS_OF_US)
     else:
         for one, name in ((contributors, "contributor_id"), (releases, "release_id")):
             if len(set(one[name].to_pylist())) < len(one):

@@ -83,7 +83,7 @@ def test_a_key_with_two_values_stops_the_run(tmp_path: Path) -> None:
     same = [{"asset_id": "A-1", "sensitive": "true"}] * 2
     folder = library(tmp_path, [*same, {"asset_id": "A-2", "sensitive": ""}])
     assert column(folder, "sensitive") == [True, None, None]
-    rows = prepare_checks(open_catalogue(str(folder)), deal()).watch.joins[0].count
+    rows = prepare_checks(open_catalogue(str(folder)), deal(), 0).watch.joins[0].count
     assert (rows.rows, rows.repeated) == (2, 1)
     for other in ("false", ""):
         rights = [same[0], {"asset_id": "A\u200b-1", "sensitive": other}]

@@ -59,6 +59,20 @@ keywords_none = ["retired"]
 )
 
 
+def test_a_no_that_is_dated_later_is_counted(tmp_path: Path) -> None:
+    consents = [
+        said(given_at="2020-01-01"),
+        said(given_at="2062-01-01", value="deny"),
+        said(given_at="2062-01-01", value="unknown", purpose="search"),
+        said(given_at="2062-01-01", value="allow", purpose="search"),
+        said(given_at="2026-06-30", value="deny", purpose="search"),  # on the day itself
+    ]
+    printed = check(tmp_path, {**rows(), "consents": consents}, LENIENT_DEAL)
+    assert "consents.given_at: 2 that do not say yes are dated after" in " ".join(printed.split())
+    printed = check(tmp_path, {**rows(), "consents": consents[:1]}, LENIENT_DEAL)
+    assert "dated after" not in printed
+
+
 def rows() -> dict[str, list[Row]]:
     return {
         "assets": [asset("A-1", **STATED), asset("A-2", **STATED)],
