@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
+import select
 import sys
 from collections.abc import Sequence
 
@@ -27,6 +29,9 @@ PACKAGE_MODULES = frozenset(
     "PIL apache_beam av c2pa google great_expectations grpc http_sf huggingface_hub "
     "license_expression open_clip openpyxl pandas rdflib safetensors simplejpeg torch".split()
 )
+
+# What a shell gives for a program that a closed pipe ended.
+_CLOSED_OUTPUT = 141
 
 
 def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
@@ -63,12 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = next((word for word in argv[:1] if word in COMMANDS), "")
     try:
         options = build_parser([command] if command else []).parse_args(argv)
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()  # here, where a closed output is caught
+        return code
     except FairshardError as error:
         if "--debug" in argv:
             raise
         return _fail(command, str(error), error.exit_code)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _output_is_closed():
+            return _CLOSED_OUTPUT
         if "--debug" in argv:
             raise
         if missing := missing_module(error):
@@ -81,6 +90,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; run the same command again to continue", file=sys.stderr)  # noqa: T201
         return 130
+
+
+def _output_is_closed() -> bool:
+    """Whether nobody reads the output any more, as after `| head`; then nothing more is written."""
+    output = select.poll()
+    try:
+        output.register(sys.stdout.fileno(), 0)
+    except (AttributeError, OSError):  # no file
+        return False
+    if not any(state & select.POLLERR for _, state in output.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def missing_module(error: Exception) -> str:

@@ -109,7 +109,7 @@ class Reading:
         columns = dict(self.columns)
         for table, count in self.rows.items():
             row = count.to_json()
-            text = f"{row['read']:,} rows, {row['used']:,} used"
+            text = f"{row['read']:,} {'row' if row['read'] == 1 else 'rows'}, {row['used']:,} used"
             for name in ("failed", "blank", "repeated", "unmatched"):
                 if row.get(name):
                     text += f", {row[name]:,} {name}"

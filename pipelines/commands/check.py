@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.catalogue.account import TableCount, account_for
-from pipelines.catalogue.checks import no_assets_error, prepare_checks
+from rich.console import Console
+
+from pipelines.catalogue.account import Reading, TableCount, account_for
+from pipelines.catalogue.checks import (
+    CatalogueChecks,
+    Judgement,
+    no_assets_error,
+    prepare_checks,
+)
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.outcome import GateSummary
-from pipelines.catalogue.read import open_catalogue, read_batches
+from pipelines.catalogue.read import Catalogue, TableBatch, open_catalogue, read_batches
 from pipelines.catalogue.references import ReachedReferences
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.commands.common import (
@@ -34,7 +43,7 @@ from pipelines.run.prepare import resolve_models
 from pipelines.run.receipts import Hashes
 from pipelines.steps.read import count_passed, hash_ids, repeated_hashes
 from pipelines.storage.columns import values_of
-from schemas.deal import load_deal
+from schemas.deal import Deal, load_deal
 
 EXAMPLES = """\
 examples:
@@ -49,6 +58,59 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_general_options(parser)
 
 
+@dataclass
+class _CheckedAssets:
+    """What was counted of all batches of assets.
+
+    Attributes:
+        unreadable: Rows that could not be read.
+        blank: Rows without any value, which were skipped.
+        excluded: Assets with a keyword that the deal excludes.
+        summaries: The results of every rule, by batch.
+        reached: What each batch reaches of the references that are watched.
+        empty: How many rows say nothing in a column.
+        hashes: Hashes of all ids.
+        personal: Texts with personal data, by kind.
+    """
+
+    unreadable: int = 0
+    blank: int = 0
+    excluded: int = 0
+    summaries: list[GateSummary] = field(default_factory=list)
+    reached: list[ReachedReferences] = field(default_factory=list)
+    empty: Counter[str] = field(default_factory=Counter)
+    hashes: list[Hashes] = field(default_factory=list)
+    personal: Counter[str] = field(default_factory=Counter)
+
+    def add(self, batch: TableBatch, checks: CatalogueChecks, deal: Deal) -> None:
+        """Checks a batch and counts it."""
+        self.unreadable += len(batch.failed_rows)
+        self.blank += batch.blank_rows
+        checks.notes.add(batch.notes)
+        checked, found = checks.check_batch(batch)
+        self.summaries.append(checked.summary)
+        self.reached.append(found)
+        self.personal.update(personal_texts(batch.table))
+        silent, with_keyword = count_passed(checked.table, deal)
+        self.empty.update(silent)
+        self.excluded += with_keyword
+        lost = (row.asset_id for row in (*batch.failed_rows, *checked.failed_rows))
+        self.hashes += [hash_ids(values_of(checked.table["asset_id"], str)), hash_ids(lost)]
+
+    def row_counts(self, summary: GateSummary) -> TableCount:
+        """Returns what was read and used of the table."""
+        return TableCount(
+            summary.rows - summary.diverted,
+            self.unreadable + summary.diverted,
+            self.blank,
+            empty=tuple(self.empty.items()),
+            named=(
+                ("repeated_ids", len(repeated_hashes(self.hashes))),
+                ("with_excluded_keyword", self.excluded),
+            ),
+        )
+
+
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
@@ -60,65 +122,56 @@ def run(options: argparse.Namespace) -> int:
     checks = prepare_checks(catalogue, deal, as_of_us)
     check_rulings(deal, checks.contributors)
     resolve_models(deal)
-    unreadable, blank, excluded, notes = 0, 0, 0, checks.notes
-    summaries: list[GateSummary] = []
-    reached: list[ReachedReferences] = []
-    empty: Counter[str] = Counter()
-    hashes: list[Hashes] = []
-    personal: Counter[str] = Counter()
+    found = _CheckedAssets()
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
-            unreadable += len(batch.failed_rows)
-            blank += batch.blank_rows
-            notes.add(batch.notes)
-            checked, found = checks.check_batch(batch)
-            summaries.append(checked.summary)
-            personal.update(personal_texts(batch.table))
-            reached.append(found)
-            silent, with_keyword = count_passed(checked.table, deal)
-            empty.update(silent)
-            excluded += with_keyword
-            lost = (row.asset_id for row in (*batch.failed_rows, *checked.failed_rows))
-            hashes += [hash_ids(values_of(checked.table["asset_id"], str)), hash_ids(lost)]
-    judgement = checks.judge(summaries, reached)
+            found.add(batch, checks, deal)
+    judgement = checks.judge(found.summaries, found.reached)
     if judgement.error is not None:
         raise judgement.error
-    summary = judgement.summary
-    if summary.rows + unreadable == 0:
+    if judgement.summary.rows + found.unreadable == 0:
         raise no_assets_error(catalogue)
-    counts: dict[str, object] = {
-        "assets": summary.rows + unreadable,
-        "unreadable": unreadable,
-        "diverted": summary.diverted,
-        "ignored_columns": list(catalogue.ignored_columns),
-        **notes.to_json(),
-        "personal_texts": dict(sorted(personal.items())),
-        "reported": judgement.reported,
-        "other_references": {
-            name: count for name, count in judgement.other_references.items() if count
-        },
-    }
-    failed = unreadable + summary.diverted
-    named = (
-        ("repeated_ids", len(repeated_hashes(hashes))),
-        ("with_excluded_keyword", excluded),
-    )
-    assets = TableCount(
-        summary.rows - summary.diverted,
-        failed,
-        blank,
-        empty=tuple(empty.items()),
-        named=named,
-    )
+    assets = found.row_counts(judgement.summary)
     rows = {"assets": assets, **checks.rows, **judgement.joined_rows}
-    controls = dict(sorted(notes.control_characters.items()))
+    controls = dict(sorted(checks.notes.control_characters.items()))
     reading = account_for(catalogue.files, catalogue.columns, rows, deal, controls)
     defaults = strict_defaults(deal, screen_catalogue(catalogue, deal, as_of_us))
+    counts = _counts(checks, found, judgement)
     if options.json:
         listed = [item.to_json() for item in defaults]
         more = {"reading": reading.to_json(), "strict_defaults": listed}
         print_json({"deal_id": deal.deal_id, **counts, **more})
         return 0
+    _show(results, catalogue, deal, counts, reading)
+    show_defaults(results, defaults)
+    results.print(personal_line(deal), markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _counts(
+    checks: CatalogueChecks, found: _CheckedAssets, judgement: Judgement
+) -> dict[str, object]:
+    return {
+        "assets": judgement.summary.rows + found.unreadable,
+        "unreadable": found.unreadable,
+        "diverted": judgement.summary.diverted,
+        "ignored_columns": list(checks.catalogue.ignored_columns),
+        **checks.notes.to_json(),
+        "personal_texts": dict(sorted(found.personal.items())),
+        "reported": judgement.reported,
+        "other_references": {
+            name: count for name, count in judgement.other_references.items() if count
+        },
+    }
+
+
+def _show(
+    results: Console,
+    catalogue: Catalogue,
+    deal: Deal,
+    counts: Mapping[str, object],
+    reading: Reading,
+) -> None:
     results.print(f"OK: deal {deal.deal_id} and catalogue {catalogue.uri}", soft_wrap=True)
     for name, value in counts.items():
         shown = _shown(value)
@@ -129,9 +182,6 @@ def run(options: argparse.Namespace) -> int:
         text = f"{ours} is read from {theirs!r}"
         results.print(f"  {'column':<16} {text}", markup=False, highlight=False, soft_wrap=True)
     show_unstated(results, reading)
-    show_defaults(results, defaults)
-    results.print(personal_line(deal), markup=False, highlight=False, soft_wrap=True)
-    return 0
 
 
 def _shown(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -18,7 +19,17 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipelines.cli import main
-from tests.end_to_end.command import AS_OF, CommandResult, Demo, fairshard, folders, tables, tree
+from tests.end_to_end.command import (
+    AS_OF,
+    CommandResult,
+    Demo,
+    command,
+    environment,
+    fairshard,
+    folders,
+    tables,
+    tree,
+)
 
 _S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
@@ -111,6 +122,22 @@ def test_unknown_deal_key_is_refused(inputs: Inputs) -> None:
     inputs.replace("[select]", "[select]\nmin_side = 99")
     assert_refused(inputs.run_apart(), "select.min_side = 99", "unknown key", "min_short_side")
     assert_nothing_left(inputs.out)
+
+
+def test_closed_output_ends_the_command_without_a_message(inputs: Inputs) -> None:
+    """As in `fairshard check --json | head -1`."""
+    (inputs.folder / "deal.toml").write_text(inputs.deal, encoding="utf-8")
+    options = ["--catalogue", inputs.catalogue, "--deal", inputs.folder / "deal.toml", "--json"]
+    process = subprocess.Popen(
+        command("check", *options, "--as-of", AS_OF),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert (process.wait(60), process.stderr.read()) == (141, b"")
+    process.stderr.close()
 
 
 def test_deal_value_of_the_wrong_type_is_refused(inputs: Inputs) -> None:
