@@ -67,9 +67,10 @@ def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
         "byte ranges (`datasets.load_dataset` on the folder `shards/` opens the tables).",
         "Megatron-Energon opens `energon-<family>.yaml`, wids `wids-<family>.json`, mlcroissant",
         "`croissant.json`. `MANIFEST.json` lists every file with its sha256 and is signed;",
-        "`checkpoint` and `tile/` are the ledger's transparency log. Check it all:",
+        "`checkpoint` and `tile/` are the ledger's transparency log. Check it all with the key",
+        "that the agency gave you apart from this delivery:",
         "",
-        "    fairshard verify .",
+        "    fairshard verify . --vkey agency.vkey",
         "",
     ]
     return "\n".join(lines)
