@@ -1,16 +1,15 @@
-"""Field cases about what a medium's own bytes and sidecars say, run as a user runs them."""
+"""Field cases about what a medium's own bytes and sidecars say."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-ROOT = Path(__file__).parents[2]
-CASES = ROOT.parent / "shared" / "cases"
+from tests.cases import common
+
+CASES = Path(__file__).parents[3] / "shared" / "cases"
 _GENERATED = {"conflict.source", "file.ai_generated"}
 _ACCENTS: dict[str, set[str]] = {f"A-{number}": set() for number in range(1, 10)}
 # The reasons of each asset; none where it is delivered.
@@ -31,18 +30,10 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
 
 
 def packaged_reasons(folder: Path, out: Path) -> dict[str, set[str]]:
-    """Packages a case as a user does, and returns each asset's reasons."""
-    inputs = ["--catalogue", str(folder / "catalogue"), "--deal", str(folder / "deal.toml")]
-    command = [sys.executable, "-m", "pipelines", "package", *inputs]
-    run = subprocess.run(
-        [*command, "--as-of", "2026-06-30", "--out", str(out)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Packages a case, and returns each asset's reasons."""
+    run = common.package(folder, out)
     tables = [pq.read_table(path) for path in sorted(out.glob("**/agency/decisions/*.parquet"))]
-    assert tables, run.stderr
+    assert tables, run.err
     rows = [row for table in tables for row in table.to_pylist()]
     return {row["asset_id"]: set(row["reasons"]) for row in rows}
 

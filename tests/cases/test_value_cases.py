@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import AS_OF, CommandResult, fairshard, tables
+from tests.cases import common
+from tests.end_to_end.command import AS_OF, CommandResult, tables
 
 CASES = Path(__file__).parents[2].parent / "shared" / "cases"
 pytestmark = [
@@ -34,9 +35,9 @@ def run_case(name: str, folder: Path, terms: str = "") -> Packaged:
         deal.write(terms)
     inputs = ("--catalogue", case / "catalogue", "--deal", case / "deal.toml")
     out = folder / "out"
-    check = fairshard("check", *inputs, "--json")
-    package = fairshard(
-        *("package", *inputs, "--out", out, "--as-of", AS_OF, "--workers", 1, "--quiet", "--json")
+    check = common.run("check", *inputs, "--json")
+    package = common.run(
+        *("package", *inputs, "--out", out, "--as-of", AS_OF, "--workers", "1", "--quiet", "--json")
     )
     found = sorted(out.glob("case/*/agency/decisions"))
     rows = tables(found[0]).to_pylist() if found else []
