@@ -112,7 +112,8 @@ def test_damaged_exif_is_no_fault(at: int, byte: int, carrier: str) -> None:
     assert all("tag 700" in f.where or "too m" in f.detail for f in faults)
 
 
-@given(st.binary(max_size=80), st.integers(0, 60))
+# The beginning of an XMP packet would rightly be a fault: a packet that nobody can read.
+@given(st.binary(max_size=80).filter(lambda noise: b"<" not in noise), st.integers(0, 60))
 def test_damaged_iim_is_no_fault(noise: bytes, at: int) -> None:
     raw = build.iim((2, 116, b"Ann"), (2, 80, b"Bob"))
     damaged = raw[:at] + noise + raw[at:]
