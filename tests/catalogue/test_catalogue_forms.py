@@ -31,6 +31,8 @@ from tests.catalogue.catalogue_cases import (
     write_catalogue,
 )
 
+pytestmark = pytest.mark.long
+
 CONSENT = {"contributor_id": "c-1", "purpose": "all", "value": "allow", "given_at": "2024-01-01"}
 DENIAL = CONSENT | {"value": "deny", "given_at": "2026-01-01"}
 Pack = Callable[[bytes], bytes]

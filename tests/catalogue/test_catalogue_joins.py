@@ -18,6 +18,8 @@ from tests.cases.test_references import ALTERED, IDS, altered
 from tests.cases.values_common import Row, asset, csv_bytes, deal, decide, release, said, write_csv
 from tests.end_to_end.small_library import in_process
 
+pytestmark = pytest.mark.long
+
 MAPPING = '[[mapping.assets.joins]]\nfile = "rights.csv"\n'
 
 

@@ -17,6 +17,8 @@ from pipelines.storage.columns import values_of
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import asset, csv_bytes, read_all
 
+pytestmark = pytest.mark.long
+
 Sheet = list[dict[str, Any]]
 ASSET = asset() | {"contributors": "c-1:10000"}
 CONSENT = {"contributor_id": "c-1", "purpose": "all", "value": "allow", "given_at": "2024-01-01"}

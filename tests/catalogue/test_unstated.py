@@ -19,6 +19,8 @@ from schemas.rights import Purpose
 from tests.cases.values_common import DEAL, Row, asset, release, said, write_csv
 from tests.end_to_end.small_library import in_process
 
+pytestmark = pytest.mark.long
+
 PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
 # The values of rows that say everything.
 STATED: Row = {

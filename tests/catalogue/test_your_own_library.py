@@ -13,6 +13,8 @@ import pytest
 
 from pipelines.cli import main
 
+pytestmark = pytest.mark.long
+
 PAGE = Path(__file__).parents[2] / "docs" / "your-own-library.md"
 _BLOCK = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _OUTCOME = re.compile(r"^\| (NL-\d) \| (cleared|refused: `([\w.]+)`) \|$", re.MULTILINE)

@@ -28,6 +28,8 @@ from tests.rights.rights_cases import (
     split_shares,
 )
 
+pytestmark = pytest.mark.long
+
 TODAY = AS_OF.date()
 BOTH = {("train_gen", "c-1", "A-1"), ("inference", "c-1", "A-1")}
 LAST = datetime(ENDS.year, ENDS.month, ENDS.day, tzinfo=AS_OF.tzinfo) + DAY

@@ -21,6 +21,8 @@ from pipelines.storage.columns import Column
 from schemas.catalogue import RELEASES_SCHEMA
 from tests.rights.rights_cases import AS_OF, ENDS, TICK, Row, deal_with_rights, microseconds
 
+pytestmark = pytest.mark.long
+
 FAULTS = {rule.code: rule.release_fault for rule in SCREENING_RULES if rule.release_fault}
 DAYS = [date(2025, 1, 1) + timedelta(days=n) for n in range(4)]
 LAST_INSTANT = datetime(ENDS.year, ENDS.month, ENDS.day, tzinfo=UTC) + timedelta(days=1) - TICK

@@ -32,6 +32,8 @@ from tests.signals.strip.dressed import (
     random_dress,
 )
 
+pytestmark = pytest.mark.long
+
 K = AssertionKind
 PICTURES: tuple[Format, ...] = ("jpg", "png", "webp")
 SEEDS = st.integers(0, 2**32)

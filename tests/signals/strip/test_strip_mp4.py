@@ -20,6 +20,8 @@ from tests.media.media_samples import film
 from tests.signals.file import xmp_builder as build
 from tests.signals.strip.dressed import NOTICE, PERSONAL, RIGHTS, SECRETS
 
+pytestmark = pytest.mark.long
+
 
 def moved_to_the_end(data: bytes) -> bytes:
     """A film with `moov` at its end, so that it may grow without a sample moving."""
