@@ -14,6 +14,8 @@ from pipelines.catalogue.read import open_catalogue, read_table
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import asset, csv_bytes, jsonl_bytes, raw_catalogue, read_all
 
+pytestmark = pytest.mark.long
+
 CODES = '[mapping.assets.codes.{}]\nfile = "codes.csv"\n'
 STATES = b"code,value\n01,active\nX,withdrawn\n7,active\n"
 

@@ -16,6 +16,8 @@ from pipelines.catalogue.read import open_catalogue, read_table
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import QUICK, Row, asset, csv_bytes, read_all, write_catalogue
 
+pytestmark = pytest.mark.long
+
 COLUMNS = ["contributor_id", "purpose", "value", "given_at", "agreement_ref", "asset_id"]
 Denial = tuple[str, str, str | None]
 

@@ -23,6 +23,8 @@ from tests.catalogue.forms import (
     write_workbooks,
 )
 
+pytestmark = pytest.mark.long
+
 _ASSET: Row = {
     "media_type": "image",
     "licence_model": "RF",

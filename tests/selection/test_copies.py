@@ -19,6 +19,8 @@ from schemas.refused import REFUSED_FILES_SCHEMA, owners_text
 from tests.media.near import is_near
 from tests.selection.candidates import COLOURS, Candidate, candidate, digest_of, look, table_of
 
+pytestmark = pytest.mark.long
+
 NEAR, EXACT, NONE = (SelectTerms(dedupe=kind) for kind in ("near", "exact", "none"))
 
 
