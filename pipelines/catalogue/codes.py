@@ -21,8 +21,6 @@ from pipelines.storage.columns import Column, list_items, values_of
 from schemas.catalogue import TABLES
 from schemas.errors import InputError
 
-_BATCH_ROWS = 65_536
-
 
 def read_codes(
     parts: Sequence[TablePart], mapping: TableMapping, table: str, column: str
@@ -42,7 +40,7 @@ def read_codes(
     pairs: dict[str, str] = {}
     for part in parts:
         names = dict(part.columns)
-        for raw in raw_batches(part, replace(mapping, columns=part.columns), _BATCH_ROWS, True):
+        for raw in raw_batches(part, replace(mapping, columns=part.columns), one_line_rows=True):
             origin = Origin(part.table, part.name, raw.positions, mapping.where)
             if raw.malformed:
                 bad = raw.malformed[0]

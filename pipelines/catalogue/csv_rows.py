@@ -53,7 +53,7 @@ def csv_batches(
     dialect: Dialect,
     wanted: frozenset[str],
     batch_rows: int,
-    one_line_rows: bool = False,
+    one_line_rows: bool,
 ) -> Iterator[RawBatch]:
     """Reads a CSV file with a header, otherwise as RFC 4180 in the given dialect.
 

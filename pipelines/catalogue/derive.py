@@ -25,24 +25,19 @@ def build_frame(table: pa.Table, columns: Iterable[str]) -> pd.DataFrame:
 
 def _column(table: pa.Table, name: str) -> Column:
     derive = DERIVED_COLUMNS.get(name)
-    column = derive(table) if derive else _single_chunk(table, name)
+    column = derive(table) if derive else table.column(name).combine_chunks()
     # Great Expectations compares 64-bit numbers vectorised and all others one by one.
     return column.cast(pa.int64()) if pa.types.is_integer(column.type) else column
 
 
-def _single_chunk(table: pa.Table, name: str) -> Column:
-    chunks = table.column(name).combine_chunks()
-    return chunks if isinstance(chunks, pa.Array) else pa.concat_arrays(chunks.chunks)
-
-
 def _contributor_count(table: pa.Table) -> Column:
-    counts: Column = pc.list_value_length(_single_chunk(table, "contributors"))
+    counts: Column = pc.list_value_length(table.column("contributors").combine_chunks())
     return counts
 
 
 def _share_rows(table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Returns the row of each share in the batch, and the shares."""
-    lists = _single_chunk(table, "contributors")
+    lists = table.column("contributors").combine_chunks()
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
     shares = pc.struct_field(list_items(lists), "share_bp").to_numpy(zero_copy_only=False)
     return np.repeat(np.arange(len(lists)), lengths), shares.astype(np.int64)
@@ -71,7 +66,7 @@ def _unknown_territory(table: pa.Table) -> Column:
     """Returns each row's first territory that is not a known code; null if all are known."""
     first: Column = pa.nulls(table.num_rows, pa.string())
     for name in ("territories_in", "territories_out"):
-        lists = _single_chunk(table, name)
+        lists = table.column(name).combine_chunks()
         flat = list_items(lists)
         unknown = pc.invert(pc.is_in(flat, value_set=_TERRITORY_CODES)).to_numpy(
             zero_copy_only=False
@@ -88,7 +83,7 @@ def _unknown_territory(table: pa.Table) -> Column:
 def _exclusive_days(table: pa.Table) -> Column:
     """Returns how many days each exclusive licence lasts; null where an end is not given."""
     first, last = (
-        _single_chunk(table, name).cast(pa.int32()).cast(pa.int64())
+        table.column(name).combine_chunks().cast(pa.int32()).cast(pa.int64())
         for name in ("exclusive_from", "exclusive_until")
     )
     days: Column = pc.add(pc.subtract(last, first), pa.scalar(1, pa.int64()))
@@ -97,13 +92,15 @@ def _exclusive_days(table: pa.Table) -> Column:
 
 def _agreement_pair(table: pa.Table) -> Column:
     """Returns each agreement with its contributor."""
-    refs, ids = (_single_chunk(table, name) for name in ("agreement_ref", "contributor_id"))
+    refs, ids = (
+        table.column(name).combine_chunks() for name in ("agreement_ref", "contributor_id")
+    )
     return join_text(refs, ids, " of ")
 
 
 def _unknown_purpose(table: pa.Table) -> Column:
     """Returns each row's first purpose that is none of ours; null if all are known."""
-    lists = _single_chunk(table, "purposes")
+    lists = table.column("purposes").combine_chunks()
     known = set(VOCABULARIES["purposes"])
     unknown = [
         next((str(item) for item in items or () if item not in known), None)

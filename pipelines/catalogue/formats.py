@@ -6,7 +6,6 @@ malformed row. The rows read are always the rows of the batches plus the malform
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,7 +18,7 @@ import pyarrow.parquet as pq
 
 from pipelines.catalogue.absent import is_nothing
 from pipelines.catalogue.convert import RawColumn
-from pipelines.catalogue.json_arrays import array_rows
+from pipelines.catalogue.json_arrays import StrictDecoder, array_rows
 from pipelines.catalogue.lines import LineReader, LineTooLongError
 from pipelines.catalogue.values import shorten
 from pipelines.storage.columns import Column
@@ -65,26 +64,10 @@ JSON_MAX_KEYS = 10_000  # of a file, which no table has
 JsonRow: TypeAlias = tuple[int, "dict[str, object] | str"]
 
 
-def _object_with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    record = dict(pairs)
-    if len(record) != len(pairs):
-        raise ValueError("a key appears twice")
-    return record
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not valid JSON")
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object_with_unique_keys, parse_constant=_refuse_constant
-)
-
-
-def _json_row(line: str) -> dict[str, object] | str:
+def _json_row(decoder: StrictDecoder, line: str) -> dict[str, object] | str:
     """Returns the object on a line, or why the line holds none."""
     try:
-        row = _DECODER.decode(line.strip())
+        row = decoder.decode(line.strip())
     except (ValueError, RecursionError) as error:
         return f"not JSON: {error}: {shorten(line.strip())}"
     return row if isinstance(row, dict) else f"not a JSON object: {shorten(line.strip())}"
@@ -92,7 +75,7 @@ def _json_row(line: str) -> dict[str, object] | str:
 
 def _json_lines(stream: BinaryIO) -> Iterator[JsonRow]:
     """Yields the rows of a file with one object a line; empty lines are skipped."""
-    lines = LineReader(stream)
+    lines, decoder = LineReader(stream), StrictDecoder()
     while True:
         lines.consumed.clear()
         try:
@@ -103,7 +86,7 @@ def _json_lines(stream: BinaryIO) -> Iterator[JsonRow]:
             yield error.args[0], "a line of more than 16 MiB"
             continue
         if line.strip():
-            yield lines.consumed[0][0], _json_row(line)
+            yield lines.consumed[0][0], _json_row(decoder, line)
 
 
 def json_rows(stream: BinaryIO, kind: str, origin: str) -> Iterator[JsonRow]:

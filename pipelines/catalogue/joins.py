@@ -26,11 +26,9 @@ from pipelines.catalogue.part_rows import raw_batches
 from pipelines.catalogue.parts import Catalogue, Join, TablePart
 from pipelines.catalogue.rows import convert_rows, raw_values
 from pipelines.catalogue.values import shorten
-from pipelines.storage.columns import Column
 from schemas.catalogue import TABLES
 from schemas.errors import InputError
 
-_BATCH_ROWS = 65_536
 # Values that limit nothing, by column; in a column that is in neither list any value may limit.
 _HARMLESS: dict[str, frozenset[object]] = {
     "status": frozenset({"active"}),
@@ -94,7 +92,7 @@ def _load(join: Join, versions: tuple[str, ...]) -> JoinedRows:
     notes, blank = CellNotes(), 0
     for part in join.parts:
         mapping = replace(join.mapping, columns=part.columns)
-        for raw in raw_batches(part, mapping, _BATCH_ROWS, one_line_rows=True):
+        for raw in raw_batches(part, mapping, one_line_rows=True):
             rows = convert_rows(raw, part.name, join.table, mapping, schema)
             if rows.failed_rows:
                 raise InputError(
@@ -117,7 +115,7 @@ def _distinct(table: pa.Table, join: Join) -> pa.Table:
     Raises:
         InputError: If two rows with one key differ.
     """
-    keys = _one_chunk(table, join.key).dictionary_encode().indices.to_numpy()
+    keys = table.column(join.key).combine_chunks().dictionary_encode().indices.to_numpy()
     _, first, row_to_key = np.unique(keys, return_index=True, return_inverse=True)
     if len(first) == len(table):
         return table
@@ -142,14 +140,9 @@ def _may_limit(table: pa.Table, join: Join) -> npt.NDArray[np.bool_]:
     for name in join.columns:
         if name not in _WITHOUT_RIGHTS:
             harmless = _HARMLESS.get(name, frozenset()) | {None}
-            values = _one_chunk(table, name).to_pylist()
+            values = table.column(name).combine_chunks().to_pylist()
             found |= [isinstance(v, list) or v not in harmless for v in values]
     return found
-
-
-def _one_chunk(table: pa.Table, name: str) -> Column:
-    chunks = table.column(name).combine_chunks()
-    return chunks if isinstance(chunks, pa.Array) else pa.concat_arrays(chunks.chunks)
 
 
 def add_joined(
@@ -176,10 +169,12 @@ def add_joined(
         if values is None:
             values = pa.nulls(len(raw.positions))
         keys, _ = convert_column(values, field, table=part.table)
-        rows = pc.index_in(keys, value_set=_one_chunk(joined, join.key), skip_nulls=True)
+        rows = pc.index_in(
+            keys, value_set=joined.column(join.key).combine_chunks(), skip_nulls=True
+        )
         for name in join.columns:
             theirs = f"\0{number} {name}"  # no column of a file has this name
-            columns[theirs] = _one_chunk(joined, name).take(rows)
+            columns[theirs] = joined.column(name).combine_chunks().take(rows)
             names.append((name, theirs))
     given = tuple(name for join in part.joins for name in join.columns)
     return replace(raw, columns=columns), replace(mapping, columns=tuple(names), joined=given)
@@ -203,8 +198,8 @@ def watch_joins(
         rows = load_join(join)
         notes.add(rows.notes)
         table = small_tables.get(join.table)
-        known = None if table is None else _one_chunk(table, join.key)
-        keys = _one_chunk(rows.table, join.key)
+        known = None if table is None else table.column(join.key).combine_chunks()
+        keys = rows.table.column(join.key).combine_chunks()
         watches.append(
             JoinWatch(join.name, join.table, join.key, keys, rows.is_no, rows.count, known)
         )

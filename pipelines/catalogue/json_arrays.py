@@ -17,10 +17,10 @@ _BLANKS = " \t\r\n"  # of JSON
 
 
 class StrictDecoder:
-    """Decodes JSON, and notes a key that appears twice and a number that JSON does not have.
+    """Decodes JSON, and notes keys that appear twice and numbers that JSON does not have.
 
     Attributes:
-        problem: The first of them in the value that was decoded last; "" if there is none.
+        problem: The first such problem in the value that was decoded last, or "".
     """
 
     def __init__(self) -> None:
@@ -38,6 +38,18 @@ class StrictDecoder:
     def _constant(self, name: str) -> object:
         self.problem = self.problem or f"{name} is not valid JSON"
         return None
+
+    def decode(self, text: str) -> object:
+        """Returns the value that a text is.
+
+        Raises:
+            ValueError: If it is none, or has a problem.
+        """
+        self.problem = ""
+        value: object = self._decoder.decode(text)
+        if self.problem:
+            raise ValueError(self.problem)
+        return value
 
     def decode_at(self, text: str, start: int) -> tuple[object, int]:
         """Returns the value that begins at a position, and where it ends.

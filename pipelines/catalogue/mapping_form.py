@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from pipelines.catalogue.mapping_values import check_known, require_section, text_value
 from schemas.catalogue import CONTRIBUTOR_SHARE
 from schemas.errors import InputError
 
@@ -45,16 +46,18 @@ NOTHING_STATED = TableForm()
 
 
 def parse_form(raw: dict[str, object], schema: pa.Schema, where: str) -> TableForm:
-    """Parses the sections `csv`, `dates` and `lists` of a table's mapping.
+    """Parses the keys `FORM_SECTIONS` of a table's mapping.
 
     Raises:
         InputError: If a key or value is unknown.
     """
-    csv = _section(raw, "csv", where)
-    for key in csv:
-        if key not in _CSV_KEYS:
-            raise _unknown(f"{where}.csv.{key}", _CSV_KEYS)
-    texts = {key: _text(value, f"{where}.csv.{key}") for key, value in csv.items()}
+    sections = {
+        key: require_section(raw.get(key, {}), f"{where}.{key}")
+        for key in ("csv", "dates", "lists", "prefixes")
+    }
+    for key in sections["csv"]:
+        check_known(key, _CSV_KEYS, f"{where}.csv.{key}")
+    texts = {key: text_value(value, f"{where}.csv.{key}") for key, value in sections["csv"].items()}
     if "encoding" in texts:
         _check_encoding(texts["encoding"], f"{where}.csv.encoding")
     for key in ("separator", "quote", "decimal"):
@@ -66,9 +69,9 @@ def parse_form(raw: dict[str, object], schema: pa.Schema, where: str) -> TableFo
             )
     return TableForm(
         **texts,
-        dates=_parse_dates(_section(raw, "dates", where), schema, f"{where}.dates"),
-        lists=_parse_lists(_section(raw, "lists", where), schema, f"{where}.lists"),
-        prefixes=_parse_prefixes(_section(raw, "prefixes", where), schema, f"{where}.prefixes"),
+        dates=_parse_dates(sections["dates"], schema, f"{where}.dates"),
+        lists=_parse_lists(sections["lists"], schema, f"{where}.lists"),
+        prefixes=_parse_prefixes(sections["prefixes"], schema, f"{where}.prefixes"),
         sole_contributor=_parse_sole(raw.get("sole_contributor", False), schema, where),
     )
 
@@ -78,9 +81,10 @@ def _parse_prefixes(
 ) -> tuple[tuple[str, str], ...]:
     columns = tuple(field.name for field in schema if pa.types.is_string(field.type))
     for name in raw:
-        if name not in columns:
-            raise _unknown(f"{where}.{name}", columns)
-    return tuple((name, _text(value, f"{where}.{name}")) for name, value in sorted(raw.items()))
+        check_known(name, columns, f"{where}.{name}")
+    return tuple(
+        (name, text_value(value, f"{where}.{name}")) for name, value in sorted(raw.items())
+    )
 
 
 def _parse_sole(value: object, schema: pa.Schema, where: str) -> bool:
@@ -89,29 +93,6 @@ def _parse_sole(value: object, schema: pa.Schema, where: str) -> bool:
         raise InputError("The mapping has an unknown key", key, "Only assets have contributors.")
     if not isinstance(value, bool):
         raise InputError("The mapping requires true or false here", f"{key} = {value!r}", "")
-    return value
-
-
-def _section(raw: dict[str, object], key: str, where: str) -> dict[str, object]:
-    value = raw.get(key, {})
-    if not isinstance(value, dict):
-        raise InputError(
-            "The mapping requires a TOML table here",
-            f"{where}.{key} = {value!r}",
-            f"Write [{where}.{key}].",
-        )
-    return value
-
-
-def _unknown(where: str, allowed: tuple[str, ...]) -> InputError:
-    return InputError(
-        "The mapping has an unknown key", where, f"Allowed here: {', '.join(allowed)}."
-    )
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise InputError("The mapping requires text here", f"{where} = {value!r}", "Use text.")
     return value
 
 
@@ -139,8 +120,7 @@ def _parse_dates(
     )
     result = []
     for name, value in sorted(raw.items()):
-        if name not in columns:
-            raise _unknown(f"{where}.{name}", columns)
+        check_known(name, columns, f"{where}.{name}")
         orders = value if isinstance(value, list) else [value]
         bad = [order for order in orders if order not in DATE_ORDERS]
         if bad or not orders:
@@ -165,10 +145,9 @@ def _parse_lists(
     columns = tuple(field.name for field in schema if pa.types.is_list(field.type))
     result = []
     for name, value in sorted(raw.items()):
-        if name not in columns:
-            raise _unknown(f"{where}.{name}", columns)
+        check_known(name, columns, f"{where}.{name}")
         marks = value if isinstance(value, list) and value else [value]
-        separators = tuple(_text(mark, f"{where}.{name}") for mark in marks)
+        separators = tuple(text_value(mark, f"{where}.{name}") for mark in marks)
         if schema.field(name).type == pa.list_(CONTRIBUTOR_SHARE) and ":" in separators:
             raise InputError(
                 "The shares of contributors cannot be separated by colons",

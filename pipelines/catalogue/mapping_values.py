@@ -7,18 +7,15 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.plain_form import plain_form
 from schemas.errors import InputError
 
 
 def close_matches(name: str, names: Iterable[str]) -> list[str]:
     """Returns names similar to `name`, closest first, ignoring case and separators."""
-    by_comparable = {_comparable(other): other for other in sorted(names, reverse=True)}
-    found = difflib.get_close_matches(_comparable(name), by_comparable, n=3, cutoff=0.6)
-    return [by_comparable[key] for key in found]
-
-
-def _comparable(name: str) -> str:
-    return "".join(c for c in name.lower() if c.isalnum())
+    by_plain = {plain_form(other): other for other in sorted(names, reverse=True)}
+    found = difflib.get_close_matches(plain_form(name), by_plain, n=3, cutoff=0.6)
+    return [by_plain[key] for key in found]
 
 
 def cell_text(value: object, where: str) -> str:
@@ -47,7 +44,7 @@ def check_known(name: str, allowed: Iterable[str], where: str) -> None:
         guesses = close_matches(name, names)
         hint = f"Did you mean {guesses[0]}? " if guesses else ""
         raise InputError(
-            "The mapping has an unknown key", f"{where}", f"{hint}Allowed here: {', '.join(names)}."
+            "The mapping has an unknown key", where, f"{hint}Allowed here: {', '.join(names)}."
         )
 
 
@@ -55,7 +52,7 @@ def require_section(value: object, where: str) -> dict[str, object]:
     """Returns a TOML table.
 
     Raises:
-        InputError: If it is none.
+        InputError: If it is anything else.
     """
     if not isinstance(value, dict):
         raise InputError(
@@ -68,7 +65,7 @@ def text_value(value: object, where: str) -> str:
     """Returns a text that is not empty.
 
     Raises:
-        InputError: If it is none.
+        InputError: If it is anything else.
     """
     if not isinstance(value, str) or not value:
         raise InputError("The mapping requires text here", f"{where} = {value!r}", "Use text.")
@@ -79,7 +76,7 @@ def parse_names(value: object, where: str) -> tuple[str, ...]:
     """Returns a list of texts that are not empty.
 
     Raises:
-        InputError: If it is none.
+        InputError: If it is anything else.
     """
     if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
         raise InputError(

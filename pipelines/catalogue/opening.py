@@ -10,13 +10,14 @@ from pipelines.catalogue.codes import read_codes
 from pipelines.catalogue.inspect import InspectedFile, inspect_file
 from pipelines.catalogue.listing import CatalogueFile
 from pipelines.catalogue.mapping import CatalogueMapping, JoinMapping, TableMapping
+from pipelines.catalogue.part_rows import BATCH_ROWS
 from pipelines.catalogue.parts import Join, TablePart
 from pipelines.catalogue.tables import TableFiles, find_tables, name_in_table, stated_files
 from pipelines.catalogue.workbooks import refuse_unread_sheets
 from schemas.catalogue import CODES
 from schemas.errors import InputError
 
-PART_ROWS = 4 * 65_536  # row groups are joined into one part up to this many rows
+PART_ROWS = 4 * BATCH_ROWS  # row groups are joined into one part up to this many rows
 JOINED = "joined files"
 CODE_FILES = "files of codes"
 

@@ -18,17 +18,19 @@ from pipelines.catalogue.origin import Origin
 from pipelines.catalogue.parts import TablePart
 from pipelines.catalogue.spreadsheet import sheet_batches
 
+BATCH_ROWS = 65_536
+
 
 def raw_batches(
-    part: TablePart, mapping: TableMapping, batch_rows: int, one_line_rows: bool
+    part: TablePart, mapping: TableMapping, one_line_rows: bool, batch_rows: int = BATCH_ROWS
 ) -> Iterator[RawBatch]:
     """Reads a part, with one batch in memory at a time.
 
     Args:
         part: The part.
         mapping: How it is mapped.
-        batch_rows: The maximum number of rows in a batch.
         one_line_rows: Whether a cell of CSV that runs over lines makes its row malformed.
+        batch_rows: The maximum number of rows in a batch.
 
     Raises:
         InputError: If the file has changed or is damaged as a whole.

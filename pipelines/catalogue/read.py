@@ -21,7 +21,7 @@ from pipelines.catalogue.listing import CatalogueFile
 from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping, parse_mapping
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.opening import open_tables
-from pipelines.catalogue.part_rows import raw_batches
+from pipelines.catalogue.part_rows import BATCH_ROWS, raw_batches
 from pipelines.catalogue.parts import Catalogue, TablePart
 from pipelines.catalogue.rows import FailedRow, convert_rows
 from pipelines.catalogue.unstated import count_unstated
@@ -39,8 +39,6 @@ __all__ = [
     "read_batches",
     "read_table",
 ]
-
-BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def read_batches(
     # The columns were matched when the file was inspected.
     own = (mapping or CatalogueMapping()).for_table(part.table)
     own = replace(own, columns=part.columns)
-    found = raw_batches(part, own, batch_rows, one_line_rows=part.table != "assets")
+    found = raw_batches(part, own, part.table != "assets", batch_rows)
     for index, read in enumerate(found):
         raw, table_mapping = add_joined(read, part, own)
         rows = convert_rows(raw, part.name, part.table, table_mapping)

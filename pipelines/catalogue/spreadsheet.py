@@ -99,7 +99,7 @@ def sheet_names(stream: BinaryIO, origin: str) -> list[SheetName]:
             workbook.close()
 
 
-def sheet_header(stream: BinaryIO, origin: str, sheet: str = "") -> list[str]:
+def sheet_header(stream: BinaryIO, origin: str, sheet: str) -> list[str]:
     """Reads the column names from the first row that is not blank; empty if there is none.
 
     Raises:
@@ -110,7 +110,7 @@ def sheet_header(stream: BinaryIO, origin: str, sheet: str = "") -> list[str]:
 
 
 def sheet_batches(
-    stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int, sheet: str = ""
+    stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int, sheet: str
 ) -> Iterator[RawBatch]:
     """Reads the rows below the header.
 
