@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from pipelines.media.formats import Format, sniff_format
 from pipelines.signals.file.c2pa import blank_prohibitions, may_hold_c2pa, read_c2pa
+from pipelines.signals.file.container_png import png_chunks
+from pipelines.signals.file.container_webp import webp_chunks
 from pipelines.signals.file.trust import TrustLists
 from pipelines.signals.file.unjudged import unjudged_content
 from schemas.signal import Reading, merge_readings
@@ -128,25 +131,17 @@ def _is_plain_jpeg(data: bytes) -> bool:
 
 
 def _is_plain_png(data: bytes) -> bool:
-    at = 8
-    for _ in range(_MAX_PIECES):
-        size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
-        at += 12 + size
-        if kind not in _PLAIN_PNG_CHUNKS or at > len(data):
-            return False
-        if kind == b"IEND":
-            return at == len(data)
+    for kind, _, end in islice(png_chunks(data), _MAX_PIECES):
+        if kind not in _PLAIN_PNG_CHUNKS or kind == b"IEND":
+            return kind == b"IEND" and end + 4 == len(data)
     return False
 
 
 def _is_plain_webp(data: bytes) -> bool:
-    at = 12
-    for _ in range(_MAX_PIECES):
-        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        at += 8 + size + size % 2
-        if kind not in _PLAIN_WEBP_CHUNKS or at > len(data):
+    for kind, _, end in islice(webp_chunks(data), _MAX_PIECES):
+        if kind not in _PLAIN_WEBP_CHUNKS:
             return False
-        if at == len(data):
+        if end + (end & 1) == len(data):
             return True
     return False
 
