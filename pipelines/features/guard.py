@@ -118,12 +118,12 @@ class Guard:
         trust: TrustLists,
         limits: MediaLimits,
     ) -> bytes:
-        """Removes a file's metadata; see `strip.strip_metadata`. A plain file needs no child.
+        """Removes a file's metadata; see `strip.strip_metadata`. A plain picture needs no child.
 
         Raises:
             BadRecord: `metadata.not_removable`, also if the child dies of it.
         """
-        if not may_state_rights(data, fmt) and orientation == 1:
+        if fmt != "mp4" and orientation == 1 and not may_state_rights(data, fmt):
             return data
         request: Header = {
             "what": "strip",
