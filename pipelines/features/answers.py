@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from typing import get_type_hints
 
-from PIL import Image
-
-from pipelines.features.pipe_messages import Header
+from pipelines.features.pipe_messages import Blob, Header, PipeMessageError, unpack_images
 from pipelines.media.films import Film, FilmShot
 from pipelines.media.images import HashedImage, ImageFacts
 from pipelines.media.phash import PerceptualSignature
@@ -22,13 +20,14 @@ _PHASH = re.compile(r"[0-9a-f]{64}")
 _COLOUR = re.compile(r"[0-9a-f]{96}")
 
 
-def film_answer(header: Header, images: Sequence[Image.Image]) -> Film:
+def film_answer(header: Header, blobs: Sequence[Blob]) -> Film:
     """Returns the film that an answer describes.
 
     Raises:
         BadRecord: `media.undecodable` if it describes none.
     """
     with _invalid_answers_fail():
+        images = unpack_images(header["sizes"], blobs)
         facts = dict(header["facts"])
         facts["fps"] = Fraction(*facts["fps"])
         facts["keyframes_ms"] = tuple(facts["keyframes_ms"])
@@ -37,14 +36,14 @@ def film_answer(header: Header, images: Sequence[Image.Image]) -> Film:
         return Film(**facts, samples=tuple(images[:count]), shot_samples=tuple(images[count:]))
 
 
-def image_answer(header: Header, images: Sequence[Image.Image]) -> HashedImage:
+def image_answer(header: Header, blobs: Sequence[Blob]) -> HashedImage:
     """Returns the picture that an answer describes.
 
     Raises:
         BadRecord: `media.undecodable` if it describes none.
     """
     with _invalid_answers_fail():
-        (image,) = images
+        (image,) = unpack_images(header["sizes"], blobs)
         facts = ImageFacts(**header["facts"])
         for name, kind in _FACT_TYPES.items():
             if type(getattr(facts, name)) is not kind:
@@ -53,6 +52,17 @@ def image_answer(header: Header, images: Sequence[Image.Image]) -> HashedImage:
         if not _PHASH.fullmatch(signature.phash) or not _COLOUR.fullmatch(signature.colour):
             raise ValueError("signature")
         return HashedImage(image, facts, signature)
+
+
+def file_answer(blobs: Sequence[Blob]) -> bytes:
+    """Returns a copy of the file that an answer consists of.
+
+    Raises:
+        BadRecord: `media.undecodable` if it is not one file.
+    """
+    with _invalid_answers_fail():
+        (data,) = blobs
+        return bytes(data)
 
 
 def failure_answer(header: Header) -> BadRecord:
@@ -73,5 +83,5 @@ def _invalid(error: Exception) -> BadRecord:
 def _invalid_answers_fail() -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, PipeMessageError) as error:
         raise _invalid(error) from error

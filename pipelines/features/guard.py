@@ -10,18 +10,15 @@ import subprocess
 import threading
 import time
 import weakref
-from dataclasses import replace
 
-from PIL import Image
-
-from pipelines.features.answers import failure_answer, film_answer, image_answer
+from pipelines.features.answers import failure_answer, file_answer, film_answer, image_answer
 from pipelines.features.pipe_messages import (
     BYTES_PER_PIXEL,
+    Blob,
     Channel,
     Header,
     PipeMessageError,
     SharedMemory,
-    unpack_images,
 )
 from pipelines.features.reading_json import reading_from_json
 from pipelines.media.films import Film
@@ -43,7 +40,7 @@ _MAX_ADDED_BYTES = 1 << 20  # what new metadata may add to a file
 # credentials in it.
 _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",  # a second arena would escape the memory limit
-    # Memory that each picture needs again is kept, since getting it anew costs a tenth of decoding.
+    # Memory is kept for the next picture: getting it from the system costs a tenth of decoding.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
     "OMP_NUM_THREADS": "1",
@@ -75,7 +72,7 @@ class Guard:
             BadRecord: As there, and `media.undecodable` if the child dies of it.
         """
         request = {"what": "film", "sample_frames": limits.sample_frames}
-        return film_answer(*self._ask(request, data, limits))
+        return film_answer(*self._ask(request, data, limits, _max_pixel_bytes(limits)))
 
     def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> HashedImage:
         """Decodes and hashes a picture; see `images.decode_and_hash`.
@@ -83,11 +80,13 @@ class Guard:
         Raises:
             BadRecord: As there, and `media.undecodable` if the child dies of it.
         """
-        costs = {
+        request = {
+            "what": "image",
+            "format": fmt,
             "cpu_s": limits.picture_cpu_s,
             "memory_bytes": min(limits.picture_memory_bytes, limits.decode_memory_bytes),
         }
-        return image_answer(*self._ask({"what": "image", "format": fmt, **costs}, data, limits))
+        return image_answer(*self._ask(request, data, limits, _max_pixel_bytes(limits)))
 
     def signals(self, data: bytes, fmt: Format, trust: TrustLists, limits: MediaLimits) -> Reading:
         """Reads what a file says about rights; see `embedded.read_embedded`.
@@ -119,12 +118,12 @@ class Guard:
         trust: TrustLists,
         limits: MediaLimits,
     ) -> bytes:
-        """Removes a file's metadata; see `strip.strip_metadata`. A plain file needs no child.
+        """Removes a file's metadata; see `strip.strip_metadata`. A plain picture needs no child.
 
         Raises:
             BadRecord: `metadata.not_removable`, also if the child dies of it.
         """
-        if not may_state_rights(data, fmt) and orientation == 1:
+        if fmt != "mp4" and orientation == 1 and not may_state_rights(data, fmt):
             return data
         request: Header = {
             "what": "strip",
@@ -134,19 +133,16 @@ class Guard:
             "trust_sha256": trust.digest,
         }
         try:
-            hurried = replace(limits, decode_timeout_s=limits.signals_timeout_s)
-            _, blobs = self._ask_blobs(request, data, hurried, trust, len(data) + _MAX_ADDED_BYTES)
+            _, blobs = self._ask(request, data, limits, len(data) + _MAX_ADDED_BYTES, trust)
+            return file_answer(blobs)
         except BadRecord as bad:
             raise BadRecord(Reason.METADATA_NOT_REMOVABLE, bad.detail) from bad
-        [stripped] = blobs
-        return bytes(stripped)  # the child's answers share memory with the next one
 
     def _reading(
         self, request: Header, data: bytes, where: str, trust: TrustLists, limits: MediaLimits
     ) -> Reading:
         try:
-            hurried = replace(limits, decode_timeout_s=limits.signals_timeout_s)
-            header, _ = self._ask(request, data, hurried, trust)
+            header, _ = self._ask(request, data, limits, 0, trust)
             return reading_from_json(header["reading"])
         except BadRecord as bad:
             detail = bad.detail
@@ -170,31 +166,29 @@ class Guard:
         request: Header,
         data: bytes,
         limits: MediaLimits,
+        max_answer_bytes: int,
         trust: TrustLists | None = None,
-    ) -> tuple[Header, list[Image.Image]]:
-        most_bytes = BYTES_PER_PIXEL * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
-        header, blobs = self._ask_blobs(request, data, limits, trust, most_bytes)
-        return header, unpack_images(header.get("sizes", []), blobs)
+    ) -> tuple[Header, list[Blob]]:
+        """Asks the child about a file; with trust lists, about its metadata.
 
-    def _ask_blobs(
-        self,
-        request: Header,
-        data: bytes,
-        limits: MediaLimits,
-        trust: TrustLists | None,
-        most_bytes: int,
-    ) -> tuple[Header, list[bytes | memoryview]]:
+        Returns:
+            The answer's header and blobs; the blobs are valid until the next request.
+
+        Raises:
+            BadRecord: The child's own, or `media.undecodable` if it dies or takes too long.
+        """
+        timeout_s = limits.decode_timeout_s if trust is None else limits.signals_timeout_s
         request = {
             "max_pixels": limits.max_pixels,
             "side": limits.side,
-            "cpu_s": limits.decode_timeout_s,
+            "cpu_s": timeout_s,
             "memory_bytes": limits.decode_memory_bytes,
             **request,
-            "timeout_s": limits.decode_timeout_s,
+            "timeout_s": timeout_s,
         }
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._exchange(request, data, limits, trust, most_bytes)
+                return self._exchange(request, data, max_answer_bytes, trust)
             except (OSError, PipeMessageError) as error:
                 detail, took_too_long = self._autopsy(isinstance(error, TimeoutError), request)
                 # A child may die for another reason, such as low memory on the machine; if a fresh
@@ -204,21 +198,16 @@ class Guard:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _exchange(
-        self,
-        request: Header,
-        data: bytes,
-        limits: MediaLimits,
-        trust: TrustLists | None,
-        most_bytes: int,
-    ) -> tuple[Header, list[bytes | memoryview]]:
+        self, request: Header, data: bytes, max_answer_bytes: int, trust: TrustLists | None
+    ) -> tuple[Header, list[Blob]]:
         channel = self._connect()
         if trust is not None and trust.digest != self._trust_sha256:
             # Sent once per child, since they may be much larger than a file's statements.
             request = request | {"trust": trust.as_json()}
-        deadline_s = time.monotonic() + limits.decode_timeout_s
+        deadline_s = time.monotonic() + request["timeout_s"]
         channel.send(request, [data], deadline_s)
         header = channel.receive_header(deadline_s)
-        blobs = channel.receive_blobs(header, most_bytes, deadline_s)
+        blobs = channel.receive_blobs(header, max_answer_bytes, deadline_s)
         if "bad" in header:
             raise failure_answer(header)
         if trust is not None:
@@ -278,6 +267,11 @@ class Guard:
         if code is not None and code < 0:
             return f"the child crashed: signal {-code}", False
         return f"the child crashed: exit code {code}", False
+
+
+def _max_pixel_bytes(limits: MediaLimits) -> int:
+    """Returns the size of the largest answer with a film's pictures."""
+    return BYTES_PER_PIXEL * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
 
 
 def _channel(process: subprocess.Popen[bytes], shared: SharedMemory | None) -> Channel:

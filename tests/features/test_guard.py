@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.features.answers import failure_answer
+from pipelines.features.answers import failure_answer, file_answer
 from pipelines.features.guard import Guard, this_guard
 from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
@@ -169,6 +169,8 @@ class LyingGuard(Guard):
         {"signature": {"phash": 1, "colour": "0" * 96}},
         {"facts": {}},
         {"facts": [1]},
+        {"sizes": [[1, 1]]},
+        {"sizes": 7},
     ],
 )
 def test_an_invalid_answer_fails_the_picture(change: dict[str, Any]) -> None:
@@ -176,6 +178,12 @@ def test_an_invalid_answer_fails_the_picture(change: dict[str, Any]) -> None:
     with pytest.raises(BadRecord, match=r"media\.undecodable: the decoder sent an invalid answer"):
         guard.image(encode(picture(), "PNG"), "png", LIMITS)
     guard.close()
+
+
+@pytest.mark.parametrize("blobs", [[], [b"one", b"two"]])
+def test_an_answer_that_is_not_one_file_is_refused(blobs: list[bytes]) -> None:
+    with pytest.raises(BadRecord, match="an invalid answer"):
+        file_answer(blobs)
 
 
 @pytest.mark.parametrize("bad", [None, [], ["media.undecodable"], ["no.such", "x"], 7])

@@ -19,8 +19,10 @@ from pipelines.signals.file.embedded import read_embedded
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
 from schemas.rights import Permission, Purpose
 from schemas.signal import AssertionKind, FileAssertion, Origin, Reading, ReadingFault, Signal
-from tests.media.media_samples import LIMITS, encode, picture
+from tests.media.media_samples import LIMITS, encode, film, picture, png_chunk
 from tests.signals.file.c2pa_builder import allowing, denying, identity, plain, sign
+
+SECRET = b"Zoe Quill, Paris"
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +199,49 @@ def test_invalid_answer_from_the_child_is_a_fault() -> None:
     assert_one_fault(
         LyingGuard().signals(denying("jpg"), "jpg", NO_TRUST, LIMITS), "an invalid answer"
     )
+
+
+def with_thumbnail(data: bytes) -> bytes:
+    """Returns a JPEG whose JFIF segment has a thumbnail of 2 x 2 pixels, which is the secret."""
+    at = data.index(b"JFIF\0") + 12
+    return data[:4] + (16 + 12).to_bytes(2) + data[6:at] + b"\2\2" + SECRET[:12] + data[at + 2 :]
+
+
+def with_chunk(data: bytes, kind: bytes, body: bytes) -> bytes:
+    """Returns a PNG with a chunk more."""
+    at = data.index(b"IDAT") - 4
+    return data[:at] + png_chunk(kind, body) + data[at:]
+
+
+def with_long_header(data: bytes) -> bytes:
+    """Returns an extended WebP whose header is longer than it should be."""
+    size = (10 + len(SECRET)).to_bytes(4, "little")
+    body = b"WEBPVP8X" + size + bytes(4) + (159).to_bytes(3, "little") + (95).to_bytes(3, "little")
+    body += SECRET + data[12:]
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def with_handler_name(data: bytes) -> bytes:
+    """Returns a film without any box for text, whose track has a name."""
+    at = data.index(b"VideoHandler")
+    named = data[:at] + SECRET[:12] + data[at + 12 :]
+    return named.replace(b"udta", b"trex").replace(b"meta", b"trex").replace(b"free", b"mdat")
+
+
+@pytest.mark.parametrize(
+    ("fmt", "data"),
+    [
+        ("jpg", with_thumbnail(encode(picture(), "JPEG"))),
+        ("png", with_chunk(encode(picture(), "PNG"), b"sPLT", SECRET + b"\0\x08")),
+        ("png", with_chunk(encode(picture(), "PNG"), b"tIME", SECRET[:7])),
+        ("webp", with_long_header(encode(picture(), "WEBP", lossless=True))),
+        ("mp4", with_handler_name(film(frames=2))),
+    ],
+)
+def test_what_parts_without_metadata_can_hide_is_removed(
+    live_guard: Guard, fmt: Format, data: bytes
+) -> None:
+    assert SECRET[:7] in data
+    for setting in ("none", "rights-only"):
+        stripped = live_guard.strip(data, fmt, setting, 1, NO_TRUST, LIMITS)
+        assert SECRET[:7] not in stripped

@@ -30,7 +30,7 @@ _MAX_BOXES = 1_000_000
 
 @dataclass(frozen=True)
 class Mp4Box:
-    """A box, and where its payload stands in the file.
+    """A box, and where its payload is in the file.
 
     Attributes:
         kind: Its type.
@@ -86,6 +86,22 @@ def _holds_packet(data: bytes, start: int, end: int) -> bool:
     return any(data.find(mark, start, end) >= 0 for mark in _XMP_MARKS)
 
 
+def read_box(data: bytes, at: int, limit: int) -> tuple[bytes, int, int]:
+    """Returns the type of the box at an offset, and the start and end of its payload.
+
+    In a damaged file, the end may lie behind `limit` or before the start.
+
+    Args:
+        data: The file.
+        at: The offset; the box's size and type are there.
+        limit: Where the box around it ends, and with it a box without a size.
+    """
+    size, start = int.from_bytes(data[at : at + 4]), at + 8
+    if size == 1:
+        size, start = int.from_bytes(data[at + 8 : at + 16]), at + 16
+    return data[at + 4 : at + 8], start, limit if size == 0 else at + size
+
+
 def mp4_boxes(data: bytes) -> Iterator[Mp4Box]:
     """Every box in depth, in order: containers come before what they hold."""
     open_boxes: list[tuple[int, int, tuple[bytes, ...]]] = [(0, len(data), ())]
@@ -93,11 +109,7 @@ def mp4_boxes(data: bytes) -> Iterator[Mp4Box]:
         at, limit, parents = open_boxes.pop()
         if at + 8 > limit:
             continue
-        size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
-        start = at + 8
-        if size == 1:
-            size, start = int.from_bytes(data[at + 8 : at + 16]), at + 16
-        end = limit if size == 0 else at + size
+        kind, start, end = read_box(data, at, limit)
         if end < start:
             continue
         open_boxes.append((end, limit, parents))

@@ -25,9 +25,16 @@ from schemas.signal import ReadingFault
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = b"XML:com.adobe.xmp"
-_PROFILE_PREFIX = b"Raw profile type "
+PROFILE_PREFIX = b"Raw profile type "
+# What the picture is decoded from, its colours, and the frames of an animation.
+PICTURE_CHUNKS = frozenset(
+    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD hIST pHYs iCCP cICP mDCV cLLI acTL fcTL "
+    b"fdAT".split()
+)
+TEXT_CHUNKS = frozenset((b"iTXt", b"zTXt", b"tEXt"))
+# With the chunks that have a reader.
+KNOWN_CHUNKS = PICTURE_CHUNKS | TEXT_CHUNKS | {b"tIME", b"eXIf", b"caBX"}
 _PROFILE_NAMES = (b"xmp", b"app1", b"exif", b"iptc", b"8bim", b"app13")
-_TEXT_CHUNKS = (b"iTXt", b"zTXt", b"tEXt")
 
 
 def png_blocks(data: bytes) -> MetadataBlocks:
@@ -35,18 +42,21 @@ def png_blocks(data: bytes) -> MetadataBlocks:
     blocks: list[MetadataBlock] = []
     faults: list[ReadingFault] = []
     remaining_bytes = MAX_TOTAL_BYTES
-    for kind, start, end, is_complete in png_chunks(data):
+    for kind, start, announced_end in png_chunks(data):
+        end = min(announced_end, len(data))
         if kind == b"eXIf":
             blocks.append(
                 MetadataBlock(BlockKind.EXIF, "PNG eXIf", data[start:end], ((start, end),))
             )
+            continue
+        if kind not in TEXT_CHUNKS:
             continue
         where = f"PNG {kind.decode()}"
         found = _text_block(data, kind, (start, end), remaining_bytes)
         if isinstance(found, MetadataBlock):
             blocks.append(found)
             remaining_bytes -= len(found.data)
-        if isinstance(found, ReadingFault) or (found and not is_complete):
+        if isinstance(found, ReadingFault) or (found and end < announced_end):
             cut = file_fault(where, "the chunk is truncated", data[start:end])
             faults.append(found if isinstance(found, ReadingFault) else cut)
         if len(blocks) + len(faults) >= MAX_BLOCKS:
@@ -55,15 +65,35 @@ def png_blocks(data: bytes) -> MetadataBlocks:
     return MetadataBlocks(tuple(blocks), tuple(faults))
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
-    """Kind, start and end of each chunk that may hold a part, and whether it is all there."""
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yields the kind of each chunk, and the start and end of its payload, before its checksum.
+
+    In a truncated file, the last end lies behind that of the file.
+    """
     at = len(SIGNATURE)
     while at + 8 <= len(data):
-        kind = data[at + 4 : at + 8]
-        start, end = at + 8, at + 8 + int.from_bytes(data[at : at + 4])
-        if kind in _TEXT_CHUNKS or kind == b"eXIf":
-            yield kind, start, min(end, len(data)), end <= len(data)
+        start = at + 8
+        end = start + int.from_bytes(data[at : at + 4])
+        yield data[at + 4 : start], start, end
         at = end + 4
+
+
+def text_start(data: bytes, kind: bytes, start: int, end: int) -> tuple[int, bool] | None:
+    """Returns where a chunk's text begins and whether it is compressed; None if there is no text.
+
+    Args:
+        data: The file.
+        kind: The chunk's kind, one of `TEXT_CHUNKS`.
+        start: Where the bytes after the keyword and its NUL begin.
+        end: Where the chunk's payload ends.
+    """
+    if kind != b"iTXt":
+        return (start + 1, True) if kind == b"zTXt" else (start, False)
+    language = data.find(b"\0", start + 2, end)
+    translated = data.find(b"\0", language + 1, end)
+    if min(language, translated) < 0:
+        return None
+    return translated + 1, data[start] != 0
 
 
 def _text_block(
@@ -78,23 +108,14 @@ def _text_block(
     head = data[start : min(start + 80, end)]
     keyword, found, _ = head.partition(b"\0")
     profile = (
-        keyword.removeprefix(_PROFILE_PREFIX).lower()
-        if keyword.startswith(_PROFILE_PREFIX)
-        else b""
+        keyword.removeprefix(PROFILE_PREFIX).lower() if keyword.startswith(PROFILE_PREFIX) else b""
     )
     if not found or (keyword != XMP_KEYWORD and profile not in _PROFILE_NAMES):
         return None
-    body = start + len(keyword) + 1
-    is_compressed = kind == b"zTXt"
-    if kind == b"zTXt":
-        body += 1
-    elif kind == b"iTXt":
-        is_compressed = data[body : body + 1] != b"\0"
-        language = data.find(b"\0", body + 2, end)
-        translated = data.find(b"\0", language + 1, end)
-        if min(language, translated) < 0:
-            return file_fault(where, "the chunk has no text", data[start:end])
-        body = translated + 1
+    begin = text_start(data, kind, start + len(keyword) + 1, end)
+    if begin is None:
+        return file_fault(where, "the chunk has no text", data[start:end])
+    body, is_compressed = begin
     text: bytes | None = data[body:end]
     if is_compressed:
         text = inflate(data[body:end], min(max_bytes, MAX_PACKET_BYTES))

@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterator
 
 from pipelines.signals.file.container_mp4 import mp4_boxes
-from pipelines.signals.file.container_png import SIGNATURE, XMP_KEYWORD, png_chunks
+from pipelines.signals.file.container_png import (
+    KNOWN_CHUNKS,
+    PROFILE_PREFIX,
+    SIGNATURE,
+    TEXT_CHUNKS,
+    XMP_KEYWORD,
+    png_chunks,
+    text_start,
+)
+from pipelines.signals.file.container_webp import KNOWN_WEBP_CHUNKS, webp_chunks
 from pipelines.signals.file.generators import TextRole
 from pipelines.signals.file.jpeg_structure import START, picture_starts, read_picture
 from pipelines.signals.file.metadata_blocks import (
@@ -32,14 +41,6 @@ _APP_MARKERS = frozenset(range(0xE0, 0xF0))
 _APP_NAMES = (
     *(b"Exif\0", b"http://ns.adobe.com/", b"Photoshop 3.0\0", b"ICC_PROFILE\0", b"MPF\0"),
     *(b"JFIF\0", b"JFXX\0", b"Adobe\0", b"JP"),
-)
-# Chunks whose bytes are the picture or have a reader.
-_PNG_KNOWN = frozenset(
-    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD hIST pHYs tIME iCCP cICP mDCV cLLI acTL "
-    b"fcTL fdAT tEXt zTXt iTXt eXIf caBX".split()
-)
-_WEBP_KNOWN = frozenset(
-    (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ", b"C2PA")
 )
 _MAX_UNKNOWN_BYTES = 1 << 20
 _XMP_MARKS = ("<x:xmpmeta", "<rdf:RDF", "http://ns.adobe.com/xap/1.0/", "ns.useplus.org")
@@ -100,36 +101,30 @@ def _jpeg_comments(data: bytes) -> Iterator[Found]:
 
 
 def _webp_texts(data: bytes) -> Iterator[Found]:
-    at = 12
-    while at + 8 <= len(data):
-        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        if kind not in _WEBP_KNOWN and kind != b"XMP\0":
-            raw = data[at + 8 : at + 8 + min(size, _MAX_UNKNOWN_BYTES)]
+    for kind, start, end in webp_chunks(data):
+        if kind not in KNOWN_WEBP_CHUNKS and kind != b"C2PA":
+            raw = data[start : min(end, start + _MAX_UNKNOWN_BYTES)]
             yield unknown_part(f"WebP {kind.decode('latin-1')!r}", raw)
-        at += 8 + size + size % 2
 
 
 def _png_unknown(data: bytes) -> Iterator[Found]:
-    at = len(SIGNATURE)
-    while at + 12 <= len(data):
-        size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
-        if kind not in _PNG_KNOWN:
-            raw = data[at + 8 : at + 8 + min(size, _MAX_UNKNOWN_BYTES)]
+    for kind, start, end in png_chunks(data):
+        if kind not in KNOWN_CHUNKS and start + 4 <= len(data):
+            raw = data[start : min(end, start + _MAX_UNKNOWN_BYTES)]
             yield unknown_part(f"PNG {kind.decode('latin-1')!r}", raw)
-        at += 12 + size
 
 
 def _png_texts(data: bytes) -> Iterator[Found]:
     remaining = MAX_TOTAL_BYTES
-    for kind, start, end, _ in png_chunks(data):
-        if kind == b"eXIf":
+    for kind, start, end in png_chunks(data):
+        if kind not in TEXT_CHUNKS:
             continue
         raw_key, found, _ = data[start : min(start + 80, end)].partition(b"\0")
         where = f"PNG {kind.decode()}"
         if not found:
             yield file_fault(where, "the chunk has no keyword", data[start:end])
             continue
-        if raw_key == XMP_KEYWORD or raw_key.startswith(b"Raw profile type "):
+        if raw_key == XMP_KEYWORD or raw_key.startswith(PROFILE_PREFIX):
             continue  # read as metadata
         key = raw_key.decode("latin-1")
         raw = _png_text(data, kind, start + len(raw_key) + 1, end, remaining)
@@ -153,18 +148,12 @@ def _translated(chunk: bytes) -> tuple[str, ...]:
     return (parts[1].decode("utf-8", "replace"),) if len(parts) == 3 else ()
 
 
-def _png_text(data: bytes, kind: bytes, body: int, end: int, max_bytes: int) -> bytes | None:
-    """The text behind a keyword, inflated; None where the chunk is broken or too large."""
-    is_compressed = kind == b"zTXt"
-    if kind == b"zTXt":
-        body += 1
-    elif kind == b"iTXt":
-        is_compressed = data[body : body + 1] not in (b"\0", b"")
-        language = data.find(b"\0", body + 2, end)
-        translated = data.find(b"\0", language + 1, end) if language >= 0 else -1
-        if translated < 0:
-            return None
-        body = translated + 1
+def _png_text(data: bytes, kind: bytes, start: int, end: int, max_bytes: int) -> bytes | None:
+    """Returns the text after a keyword, inflated; None if the chunk is broken or too large."""
+    begin = text_start(data, kind, start, end)
+    if begin is None:
+        return None
+    body, is_compressed = begin
     raw = data[body:end]
     return inflate(raw, min(max_bytes, MAX_PACKET_BYTES)) if is_compressed else raw
 

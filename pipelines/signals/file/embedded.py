@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from pipelines.media.formats import Format, sniff_format
 from pipelines.signals.file.c2pa import blank_prohibitions, may_hold_c2pa, read_c2pa
+from pipelines.signals.file.container_png import png_chunks
+from pipelines.signals.file.container_webp import webp_chunks
 from pipelines.signals.file.trust import TrustLists
 from pipelines.signals.file.unjudged import unjudged_content
 from schemas.signal import Reading, merge_readings
@@ -26,16 +29,18 @@ _XMP_HEADERS = b"http://ns.adobe.com/x"
 # A file with more chunks or boxes than this is read in full, in the child process.
 _MAX_PIECES = 20_000
 _PLAIN_PNG_CHUNKS = frozenset(
-    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD hIST pHYs sPLT tIME iCCP cICP".split()
+    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD hIST pHYs iCCP cICP".split()
 )
 _PLAIN_WEBP_CHUNKS = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP"))
+_VP8X_BYTES = 10
 _PLAIN_MP4_BOXES = frozenset((b"ftyp", b"mdat", b"moov"))
 # MP4 boxes that can hold text of any kind, and the samples of telemetry tracks.
 _MP4_TEXT_BOXES = (b"udta", b"meta", b"uuid", b"XMP_", b"gpmd", b"camm", b"rtmd", b"djmd", b"dbgi")
-# JPEG segments before the first scan that hold no metadata: APP0 (JFIF), APP2 with a colour
-# profile, APP14 (Adobe), the tables and the frame headers.
+# JPEG segments before the first scan that hold no metadata: APP0 (JFIF) without a thumbnail, APP2
+# with a colour profile, APP14 (Adobe), the tables and the frame headers. By marker: the name, and
+# the size with the two bytes of the size itself; 0 for any.
 _JPEG_TABLES = frozenset((0xDB, 0xC4, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), 0xC9, 0xCA))
-_JPEG_APP_NAMES = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe\0"}
+_JPEG_APPS = {0xE0: (b"JFIF\0", 16), 0xE2: (b"ICC_PROFILE\0", 0), 0xEE: (b"Adobe\0", 14)}
 # 0xFF followed by anything but a stuffed zero, a restart marker, a table or another scan.
 _AFTER_SCANS = re.compile(rb"\xff[^\x00\xc4\xd0-\xd7\xda\xdb\xdd]")
 
@@ -85,8 +90,9 @@ def denial_phrases(trust: TrustLists) -> list[str]:
 
 
 def may_state_rights(data: bytes, fmt: Format) -> bool:
-    """Whether a file may state anything about rights; False only if no reader would find anything.
+    """Whether a file may state anything about rights.
 
+    False only if no reader would find anything; a picture then has no metadata to remove either.
     Checks only the file's structure, so that plain files need no child process. Any file not known
     to be plain is read in full.
     """
@@ -119,34 +125,27 @@ def _is_plain_jpeg(data: bytes) -> bool:
                 and (end.start(), end[0]) == (len(data) - 2, b"\xff\xd9")
                 and data.find(_XMP_HEADERS, 0, at) < 0
             )
-        app_name = _JPEG_APP_NAMES.get(marker)
-        if app_name is None and marker not in _JPEG_TABLES:
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        name, plain_size = _JPEG_APPS.get(marker, (b"", 0))
+        if not name and marker not in _JPEG_TABLES:
             return False
-        if app_name is not None and not data.startswith(app_name, at + 4):
+        if not data.startswith(name, at + 4) or plain_size not in (0, size):
             return False
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        at += 2 + size
 
 
 def _is_plain_png(data: bytes) -> bool:
-    at = 8
-    for _ in range(_MAX_PIECES):
-        size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
-        at += 12 + size
-        if kind not in _PLAIN_PNG_CHUNKS or at > len(data):
-            return False
-        if kind == b"IEND":
-            return at == len(data)
+    for kind, _, end in islice(png_chunks(data), _MAX_PIECES):
+        if kind not in _PLAIN_PNG_CHUNKS or kind == b"IEND":
+            return kind == b"IEND" and end + 4 == len(data)
     return False
 
 
 def _is_plain_webp(data: bytes) -> bool:
-    at = 12
-    for _ in range(_MAX_PIECES):
-        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        at += 8 + size + size % 2
-        if kind not in _PLAIN_WEBP_CHUNKS or at > len(data):
+    for kind, start, end in islice(webp_chunks(data), _MAX_PIECES):
+        if kind not in _PLAIN_WEBP_CHUNKS or (kind == b"VP8X" and end - start != _VP8X_BYTES):
             return False
-        if at == len(data):
+        if end + (end & 1) == len(data):
             return True
     return False
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from pipelines.media.formats import Format
 from pipelines.signals.file.container_mp4 import mp4_boxes
-from pipelines.signals.file.container_png import SIGNATURE
+from pipelines.signals.file.container_png import KNOWN_CHUNKS, png_chunks
+from pipelines.signals.file.container_webp import KNOWN_WEBP_CHUNKS, webp_chunks
 from pipelines.signals.file.jpeg_structure import JpegSegment, read_picture
 from pipelines.signals.file.metadata_blocks import printable
 from schemas.signal import AssertionKind, FileAssertion, raw_sha256
@@ -26,14 +27,7 @@ _STARTS = re.compile(
 _PADDING = re.compile(rb"[\x00\xff \t\r\n]*")
 _JPEG_APP_NAMES = (b"Exif\0", b"http://ns.adobe.com/", b"Photoshop 3.0\0", b"JFXX\0")
 _MPF = b"MPF\0"
-_PNG_FRAMES = (b"fdAT",)
-_PNG_CHUNKS = frozenset(
-    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD hIST pHYs sPLT tIME iCCP cICP mDCV cLLI"
-    b" acTL fcTL fdAT tEXt zTXt iTXt eXIf caBX oFFs sTER pCAL sCAL gIFg gIFx".split()
-)
-_WEBP_CHUNKS = frozenset(
-    (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ", b"XMP\0")
-)
+_PNG_CHUNKS = KNOWN_CHUNKS | frozenset(b"sPLT oFFs sTER pCAL sCAL gIFg gIFx".split())
 _MP4_BOXES = frozenset(
     b"ftyp mdat moov free skip wide uuid meta moof mfra sidx styp ssix prft emsg pdin udta pnot "
     b"jumb udat PICT".split()
@@ -89,35 +83,31 @@ def _may_hide(segment: JpegSegment, payload: bytes) -> bool:
 
 
 def _in_png(data: bytes) -> Iterator[tuple[str, str]]:
-    at = len(SIGNATURE)
-    while at + 12 <= len(data):
-        size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
-        end = at + 12 + size
-        if kind in _PNG_FRAMES:
+    for kind, start, end in png_chunks(data):
+        if kind == b"fdAT":
             yield "frames of an animation", "PNG fdAT"
         elif kind not in _PNG_CHUNKS:
-            found = _STARTS.search(data, at + 8, min(end, len(data)))
+            found = _STARTS.search(data, start, end + 4)
             if found:
                 name = kind.decode("latin-1")
                 yield f"a file that starts at byte {found.start()}", printable(f"PNG {name}")
-        at = end
         if kind == b"IEND":
-            yield from _behind(data, at, "PNG")
+            yield from _behind(data, end + 4, "PNG")
             return
 
 
 def _in_webp(data: bytes) -> Iterator[tuple[str, str]]:
-    at, frames = 12, 0
+    frames = 0
     end_of_riff = 8 + int.from_bytes(data[4:8], "little")
-    while at + 8 <= min(len(data), end_of_riff):
-        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+    for kind, start, end in webp_chunks(data):
+        if start > end_of_riff:
+            break
         frames += kind == b"ANMF"
-        if kind not in _WEBP_CHUNKS:
-            found = _STARTS.search(data, at + 8, at + 8 + size)
+        if kind not in KNOWN_WEBP_CHUNKS:
+            found = _STARTS.search(data, start, end)
             if found:
                 name = kind.decode("latin-1")
                 yield f"a file that starts at byte {found.start()}", printable(f"WebP {name}")
-        at += 8 + size + size % 2
     if frames > 1:
         yield f"{frames} frames of an animation", "WebP ANMF"
     yield from _behind(data, end_of_riff + end_of_riff % 2, "WebP")

@@ -2,58 +2,43 @@
 
 from __future__ import annotations
 
-import re
+from itertools import pairwise
 
 from pipelines.signals.file.container_jpeg import EXIF_HEADER, PHOTOSHOP_HEADER, XMP_HEADER
+from pipelines.signals.file.jpeg_structure import SOS, read_picture
 from pipelines.signals.strip.kept import CannotStripError, Kept
 
-_EOI, _SOS = 0xD9, 0xDA
+_START, _END = b"\xff\xd8", b"\xff\xd9"
 _APP0, _APP1, _APP2, _APP13, _APP14 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE
 _COM = 0xFE
-# Tables, frame headers, DNL, DRI, scans: what the picture is decoded from.
+# Tables, frame headers, DNL, DRI: with the scans, what the picture is decoded from.
 _PICTURE = frozenset((*range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDB, 0xDC, 0xDD))
 _JFIF, _JFIF_BYTES = b"JFIF\0", 14  # without the thumbnail
 _ADOBE, _ADOBE_BYTES = b"Adobe", 12
 _ICC = b"ICC_PROFILE\0"
-_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _MAX_PAYLOAD = 0xFFFF - 2
 
 
 def strip_jpeg(data: bytes, kept: Kept) -> bytes:
     """Returns the picture with only the given metadata.
 
-    Colour profiles, the JFIF header without its thumbnail and Adobe's marker stay: the colours need
-    them. What stands behind the picture is left out.
+    Colour profiles, the JFIF header without its thumbnail and Adobe's marker stay, because colours
+    depend on them. Whatever follows the picture is left out.
 
     Raises:
         CannotStripError: If the structure is not that of one plain JPEG.
     """
+    picture = read_picture(data)
+    if data[:2] != _START or picture.end is None or picture.has_bare_markers:
+        raise CannotStripError("bytes between the segments of the JPEG, or one is cut short")
     head: list[bytes] = []
     body: list[bytes] = []
-    at = 2
-    if data[:2] != b"\xff\xd8":
-        raise CannotStripError("no JPEG")
-    while True:
-        if data[at : at + 1] != b"\xff" or at + 2 > len(data):
-            raise CannotStripError("bytes between the segments of the JPEG")
-        marker = data[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-            continue
-        if marker == _EOI:
-            return b"".join((b"\xff\xd8", *head, *_new_segments(kept), *body, b"\xff\xd9"))
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
-        if end < at + 4 or end > len(data):
-            raise CannotStripError("a segment of the JPEG is cut short")
-        payload = data[at + 4 : end]
-        if marker == _SOS:
-            following = _NEXT_MARKER.search(data, end)
-            if following is None:
-                raise CannotStripError("a scan of the JPEG has no end")
-            body.append(data[at : following.start()])
-            at = following.start()
-            continue
-        if marker == _APP0 and payload.startswith(_JFIF) and len(payload) >= _JFIF_BYTES:
+    offsets = [*(segment.at for segment in picture.segments), picture.end - len(_END)]
+    for segment, (at, following) in zip(picture.segments, pairwise(offsets), strict=True):
+        marker, payload = segment.marker, data[segment.start : segment.end]
+        if marker == SOS:
+            body.append(data[at:following])
+        elif marker == _APP0 and payload.startswith(_JFIF) and len(payload) >= _JFIF_BYTES:
             if not head:
                 head.append(_segment(_APP0, payload[: _JFIF_BYTES - 2] + b"\0\0"))
         elif _is_kept(marker, payload):
@@ -61,7 +46,7 @@ def strip_jpeg(data: bytes, kept: Kept) -> bytes:
             body.append(_segment(marker, payload[:size]))
         elif marker not in range(0xE0, 0xF0) and marker != _COM:
             raise CannotStripError(f"a segment of unknown meaning in the JPEG: FF{marker:02X}")
-        at = end
+    return b"".join((_START, *head, *_new_segments(kept), *body, _END))
 
 
 def _is_kept(marker: int, payload: bytes) -> bool:

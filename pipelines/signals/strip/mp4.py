@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipelines.signals.file.container_mp4 import XMP_UUID
+from pipelines.signals.file.container_mp4 import XMP_UUID, read_box
 from pipelines.signals.file.container_texts import is_mp4_rights_text, metadata_keys
 from pipelines.signals.strip.kept import CannotStripError, Kept, rights_packet
 
@@ -55,13 +55,10 @@ def _boxes(data: bytes, at: int, limit: int) -> Iterator[_Box]:
             if any(data[at:limit]):
                 raise CannotStripError("bytes between the boxes of the film")
             return  # QuickTime ends a list with zeros
-        size, start = int.from_bytes(data[at : at + 4]), at + 8
-        if size == 1:
-            size, start = int.from_bytes(data[at + 8 : at + 16]), at + 16
-        end = limit if size == 0 else at + size
+        kind, start, end = read_box(data, at, limit)
         if end < start or end > limit:
             raise CannotStripError("a box of the film is cut short")
-        yield _Box(data[at + 4 : at + 8], at, start, end)
+        yield _Box(kind, at, start, end)
         at = end
 
 

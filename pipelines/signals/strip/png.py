@@ -5,18 +5,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from pipelines.signals.file.container_png import SIGNATURE, XMP_KEYWORD
+from pipelines.signals.file.container_png import (
+    PICTURE_CHUNKS,
+    PROFILE_PREFIX,
+    SIGNATURE,
+    TEXT_CHUNKS,
+    XMP_KEYWORD,
+    png_chunks,
+)
 from pipelines.signals.file.container_texts import role_of_key
 from pipelines.signals.file.generators import TextRole
 from pipelines.signals.strip.kept import CannotStripError, Kept
-
-# What the picture is decoded from, its colours, and the frames of an animation.
-_PICTURE = frozenset(
-    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD hIST pHYs iCCP cICP mDCV cLLI acTL fcTL "
-    b"fdAT".split()
-)
-_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-_RAW_PROFILE = b"Raw profile type "
 
 
 def strip_png(data: bytes, kept: Kept) -> bytes:
@@ -29,7 +28,7 @@ def strip_png(data: bytes, kept: Kept) -> bytes:
     for number, (kind, chunk) in enumerate(_chunks(data)):
         if (number == 0) != (kind == b"IHDR"):
             raise CannotStripError("the PNG does not begin with one header")
-        if kind in _PICTURE or (kept.texts and _is_rights_text(kind, chunk)):
+        if kind in PICTURE_CHUNKS or (kept.texts and _is_rights_text(kind, chunk)):
             pieces.append(chunk)
         elif not kind[0] & 0x20:  # nobody can show the picture without it
             raise CannotStripError("a critical chunk of unknown meaning in the PNG")
@@ -39,22 +38,20 @@ def strip_png(data: bytes, kept: Kept) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = len(SIGNATURE)
-    while True:
-        end = at + 12 + int.from_bytes(data[at : at + 4])
-        kind = data[at + 4 : at + 8]
-        if len(kind) != 4 or end > len(data):
-            raise CannotStripError("a chunk of the PNG is cut short")
-        yield kind, data[at:end]
+    """Yields the kind of each chunk up to the last, and all its bytes."""
+    for kind, start, end in png_chunks(data):
+        if end + 4 > len(data):
+            break
+        yield kind, data[start - 8 : end + 4]
         if kind == b"IEND":
             return
-        at = end
+    raise CannotStripError("a chunk of the PNG is cut short")
 
 
 def _is_rights_text(kind: bytes, chunk: bytes) -> bool:
     """Whether a text chunk is about rights by its keyword, such as `Copyright`."""
     keyword = chunk[8 : 8 + 80].partition(b"\0")[0]
-    if kind not in _TEXTS or keyword == XMP_KEYWORD or keyword.startswith(_RAW_PROFILE):
+    if kind not in TEXT_CHUNKS or keyword == XMP_KEYWORD or keyword.startswith(PROFILE_PREFIX):
         return False
     return role_of_key(keyword.decode("latin-1")) is TextRole.RIGHTS
 

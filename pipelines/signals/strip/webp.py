@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipelines.signals.file.container_webp import WEBP_PICTURE_CHUNKS, webp_chunks
 from pipelines.signals.strip.kept import CannotStripError, Kept
 
-_PICTURE = frozenset((b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM", b"ANMF"))
 _FRAME = frozenset((b"VP8 ", b"VP8L", b"ALPH"))
 _FRAME_HEADER_BYTES = 16
 _EXTENDED = b"VP8X"
+_PICTURE = WEBP_PICTURE_CHUNKS - {_EXTENDED}
 _HAS_EXIF, _HAS_XMP = 0x08, 0x04
 
 
@@ -47,14 +48,15 @@ def strip_webp(data: bytes, kept: Kept) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the kind and payload of each chunk; the chunks must fill the data."""
     at = 0
-    while at < len(data):
-        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        end = at + 8 + size
+    for kind, start, end in webp_chunks(data, 0):
         if end > len(data):
-            raise CannotStripError("a chunk of the WebP is cut short")
-        yield kind, data[at + 8 : end]
-        at = end + (size & 1)
+            break
+        yield kind, data[start:end]
+        at = end + (end & 1)
+    if at < len(data):
+        raise CannotStripError("a chunk of the WebP is cut short")
 
 
 def _chunk(kind: bytes, payload: bytes) -> bytes:
