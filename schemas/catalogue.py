@@ -259,7 +259,7 @@ TABLES: dict[str, pa.Schema] = {
     "releases": RELEASES_SCHEMA,
     "agreements": AGREEMENTS_SCHEMA,
 }
-# A file of codes is no table of the catalogue and is read like one.
+# A file of codes is not a table of the catalogue but is read like one.
 CODES = "codes"
 _CODES_SCHEMA = pa.schema([_required("code", pa.string()), _required("value", pa.string())])
 OPTIONAL_TABLES = frozenset({"consents", "releases", "agreements"})

@@ -186,8 +186,8 @@ def load_deal(path: Path) -> Deal:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
+        cause = error.strerror if isinstance(error, OSError) else error
         raise InputError(
-            "The deal cannot be read", f"{path}: {said}", "Give the path of a deal in TOML."
+            "The deal cannot be read", f"{path}: {cause}", "Give the path of a deal in TOML."
         ) from error
     return parse_deal(text, str(path))

@@ -170,7 +170,8 @@ class RenditionRow(TypedDict):
 
 _RENDITIONS_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("media_sha256", pa.string(), nullable=False),
-    pa.field("delivered_sha256", pa.string(), nullable=False),  # without metadata; "" if there is a
+    # Of the file without metadata; "" if there is a problem.
+    pa.field("delivered_sha256", pa.string(), nullable=False),
     pa.field("bytes", pa.int64(), nullable=False),
     pa.field("problem", pa.string(), nullable=False),  # why metadata cannot be removed
 ]

@@ -68,8 +68,8 @@ class AssertionKind(StrEnum):
     LICENCE = "licence"  # an SPDX identifier, or the address or name of a licence
     MODEL_AGE = "model_age"  # of a person shown, in years
     PEOPLE_SHOWN = "people_shown"  # how many people the file names or marks, a number
-    UNJUDGED = "unjudged_content"  # pictures, films or bytes in the file that nothing looks at
-    PERSONAL = "personal_data"  # a kind of it (PersonalKind), never the data
+    UNJUDGED = "unjudged_content"  # pictures, films or bytes that are not examined
+    PERSONAL = "personal_data"  # the kind (PersonalKind), never the data itself
 
 
 class PersonalKind(StrEnum):

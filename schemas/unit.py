@@ -104,8 +104,8 @@ UNIT_SCHEMA = pa.schema(
         pa.field("overrides", pa.string(), nullable=False),
         pa.field("place", pa.uint64(), nullable=False),  # hash of where its file lies
         pa.field("owners", pa.string(), nullable=False),  # schemas.refused.owners_text
-        # Of the file as it was read; `media_sha256` and `bytes` are of what is delivered, which is
-        # something else only if the deal removes metadata.
+        # Of the file as it was read; `media_sha256` and `bytes` are of the delivered file, which
+        # differs only if the deal removes metadata.
         pa.field("original_sha256", pa.string(), nullable=False),
         # Kinds of personal data in the file as it is delivered.
         pa.field("personal_kinds", pa.list_(pa.string()), nullable=False),

@@ -67,7 +67,7 @@ def roster_contributors(roster: LargeRoster) -> list[dict[str, object]]:
 
 
 def roster_agreements(roster: LargeRoster) -> list[dict[str, object]]:
-    """Returns the rows of `agreements`: one for each contributor who ever said yes."""
+    """Returns the rows of `agreements`: one for each contributor who ever gave consent."""
     rows: list[dict[str, object]] = []
     for contributor_id, history in zip(roster.ids, roster.histories, strict=False):
         given = [event.given_at for event in history_events(history) if event.value == "allow"]

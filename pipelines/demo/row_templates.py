@@ -20,7 +20,7 @@ from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, CONTRIBUTOR_SHARE,
 IntArray = npt.NDArray[np.int64]
 _STRINGS = pa.list_(pa.string())
 _ID_DIGITS = 9
-_UNNAMED_SUBJECT = str(release_row("", {})["subject_ref"])  # who a release without id is about
+_UNNAMED_SUBJECT = str(release_row("", {})["subject_ref"])  # of a release without an id
 
 
 def numbered_ids(prefix: str, numbers: IntArray) -> Column:
@@ -122,8 +122,8 @@ class RowTemplates:
         owners, ordinals, flat = self.releases_by_role.flatten(roles)
         table = self.release_rows.take(flat)
         named = _release_ids(rows[owners], ordinals)
-        # Everybody is another person, unless the role says who: one person's releases would all be
-        # revoked together.
+        # Each release is of a different person unless the role names one: a revocation also applies
+        # to other releases of the same person.
         subjects = pc.if_else(
             pc.equal(table["subject_ref"], pa.scalar(_UNNAMED_SUBJECT)),
             join_text(_UNNAMED_SUBJECT, named, ""),

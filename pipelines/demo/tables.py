@@ -145,7 +145,7 @@ def contributor_rows(roster: ContributorRoster) -> list[Row]:
 
 
 def agreement_rows(roster: ContributorRoster) -> list[Row]:
-    """Returns the rows of `agreements`: one for each yes that names one."""
+    """Returns the rows of `agreements`: one for each consent that names one."""
     return [
         {
             "agreement_ref": f"{contributor.payee_ref}/{number}",

@@ -1,4 +1,4 @@
-"""Tells which agreements an asset's contributors name in vain: they lift nothing."""
+"""Finds agreements that consents name without effect: not listed, or not in force."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from pipelines.rights.arrow import as_integers, column, equals, is_present, one_of
+from pipelines.rights.arrow import as_integers, column, equals, is_present
 from pipelines.rights.formatting import one_line
 from pipelines.rights.index import RightsIndex
 from pipelines.storage.columns import values_of
@@ -18,9 +18,9 @@ NamedAgreement = tuple[str, str, str]  # contributor, purpose, agreement
 def void_agreements(
     who: str | None, purpose: Purpose, index: RightsIndex, named: Sequence[NamedAgreement]
 ) -> Iterator[str]:
-    """Yields the agreements that a contributor's yes names and that lift nothing.
+    """Yields a note on each agreement that a contributor's consent names without effect.
 
-    It yields none where an agreement of the deal covers the contributor.
+    There is none if an agreement of the deal covers the contributor for the purpose.
     """
     someone = pa.array([who], pa.string())
     if index.agreements[purpose].agreement_of(someone)[0] >= 0:
@@ -34,16 +34,11 @@ def void_agreements(
             yield f"agreement {one_line(ref)} lifts nothing: it is not in force"
 
 
-def named_agreements(
-    consents: pa.Table, who: list[str | None], asset_id: str, as_of_us: int
-) -> list[NamedAgreement]:
-    """Returns the agreements that the contributors' yeses name, up to the instant."""
-    ref = column(consents, "agreement_ref")
-    chosen = is_present(ref) & equals(column(consents, "value"), Permission.ALLOW.value)
-    chosen &= as_integers(column(consents, "given_at"), as_of_us + 1) <= as_of_us
-    chosen &= one_of(column(consents, "contributor_id"), [name for name in who if name])
-    asset = column(consents, "asset_id")
-    chosen &= ~is_present(asset) | one_of(asset, [asset_id])
-    found = consents.filter(pa.array(chosen))
+def named_agreements(events: pa.Table, as_of_us: int) -> list[NamedAgreement]:
+    """Returns the agreements that consents name, of events up to the instant."""
+    chosen = is_present(column(events, "agreement_ref"))
+    chosen &= equals(column(events, "value"), Permission.ALLOW.value)
+    chosen &= as_integers(column(events, "given_at"), as_of_us + 1) <= as_of_us
+    found = events.filter(pa.array(chosen))
     names = ("contributor_id", "purpose", "agreement_ref")
     return list(zip(*(values_of(column(found, name), str) for name in names), strict=True))

@@ -218,10 +218,8 @@ def explain_asset(
     if not no_file_reason:
         screened = _trace_with_files(screened, inputs)  # 5
     warnings = (f"The catalogue checks stop a run of this deal: {stop}",) if stop else ()
-    return AssetTrace(
-        *(asset_id, found.row_count, (*screened, *dead), warnings, no_file_reason),
-        screening_tables.reported,
-    )
+    rows, reported = (*screened, *dead), screening_tables.reported
+    return AssetTrace(asset_id, found.row_count, rows, warnings, no_file_reason, reported)
 
 
 def _find_rows(asset_id: str, catalogue: Catalogue) -> _FoundRows:

@@ -136,8 +136,9 @@ def consent_lines(
     who: list[str | None] = [
         *dict.fromkeys(share["contributor_id"] for share in row["contributors"] or ())
     ]
-    later_events = _later_events(consents, who, row["asset_id"], as_of_us)
-    named = named_agreements(consents, who, row["asset_id"], as_of_us)
+    events = _events_about(consents, who, row["asset_id"])
+    later_events = _later_events(events, as_of_us)
+    named = named_agreements(events, as_of_us)
     positions = index.consents.locate(
         pa.array([row["asset_id"]] * len(who), pa.string()), pa.array(who, pa.string())
     )
@@ -224,16 +225,18 @@ def _notes(
         yield f"{one_line(value)} from {iso_instant(when)}, after as_of"
 
 
-def _later_events(
-    consents: pa.Table, who: list[str | None], asset_id: str, as_of_us: int
-) -> list[_LaterEvent]:
-    """Returns the contributors' consent events after the instant."""
-    given = column(consents, "given_at")
-    chosen = (as_integers(given, as_of_us) > as_of_us) & is_present(given)
-    chosen &= one_of(column(consents, "contributor_id"), [name for name in who if name])
+def _events_about(consents: pa.Table, who: Sequence[str | None], asset_id: str) -> pa.Table:
+    """Returns the contributors' consent events for the asset and in general."""
+    chosen = one_of(column(consents, "contributor_id"), [name for name in who if name])
     asset = column(consents, "asset_id")
     chosen &= ~is_present(asset) | one_of(asset, [asset_id])
-    found = consents.filter(pa.array(chosen))
+    return consents.filter(pa.array(chosen))
+
+
+def _later_events(events: pa.Table, as_of_us: int) -> list[_LaterEvent]:
+    """Returns the consent events after the instant."""
+    given = column(events, "given_at")
+    found = events.filter(pa.array((as_integers(given, as_of_us) > as_of_us) & is_present(given)))
     times = pc.cast(column(found, "given_at"), pa.int64())
     names = ("contributor_id", "purpose", "value")
     values = (column(found, name).to_pylist() for name in names)

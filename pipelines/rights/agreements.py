@@ -49,7 +49,7 @@ class ListedAgreements:
         return positions_in(join_text(refs, contributor_ids, _JOINT), self.signatures)
 
     def cover(self, found: IntArray, purpose: Purpose) -> BoolArray:
-        """Returns where what was found is in force for a purpose, [refs]."""
+        """Returns which positions from `find` are of agreements in force for a purpose, [refs]."""
         return np.append(self.in_force[purpose], False)[found]
 
 
@@ -83,7 +83,7 @@ def list_agreements(agreements: pa.Table, deal: Deal, as_of_us: int) -> ListedAg
     for purpose in deal.judged_purposes:
         row_holds = valid & covered.any(one_of(covered.values, [purpose.value, ALL_PURPOSES]))
         in_force[purpose] = np.ones(len(signatures), np.bool_)
-        np.logical_and.at(in_force[purpose], position, row_holds)  # each once, or all must hold
+        np.logical_and.at(in_force[purpose], position, row_holds)  # if a pair recurs, all
     return ListedAgreements(signatures, in_force)
 
 

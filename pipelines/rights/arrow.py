@@ -91,7 +91,7 @@ def with_hyphens(texts: Column) -> Column:
 
 
 def _octets(texts: Column) -> npt.NDArray[np.uint8] | None:
-    """The bytes of a column's texts, without the rest of its buffer; None if stored otherwise."""
+    """The bytes of a column's texts, without the rest of its buffer; None if stored differently."""
     if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
         return None
     _, places, data = texts.buffers()
@@ -168,7 +168,7 @@ class DistinctTexts:
     def where(self, judge: Callable[[str], bool], null: bool = False) -> BoolArray:
         """Where a text is judged True."""
         verdicts = np.array([*(judge(text) for text in self.values), null], np.bool_)
-        if not verdicts.any():  # as is usual of a fault
+        if not verdicts.any():  # usual for faults
             return np.zeros(len(self.codes), np.bool_)
         return verdicts[self.codes]
 

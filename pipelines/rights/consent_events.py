@@ -42,8 +42,7 @@ _STATE_BY_VALUE = {
     Permission.CONDITIONAL: CONDITIONAL,
     Permission.DENY: DENY,
 }
-# The zones farthest east and west of UTC.
-_WEST_US = 12 * 3_600_000_000
+_WEST_US = 12 * 3_600_000_000  # the zone in which a day ends last
 _MAX_KEY_BITS = 63
 _MIN_TIME = np.iinfo(np.int64).min
 _MAX_TIME = np.iinfo(np.int64).max
@@ -140,10 +139,10 @@ def _known_at(consents: pa.Table, as_of_us: int) -> BoolArray:
 
 
 def _order(timelines: IntArray, times: IntArray, states: StateArray, refs: IntArray) -> IntArray:
-    """Returns where events stand in the order of lines, times, states and agreements, the same way.
+    """Returns the order of events by line, then time, state and agreement, as an index array.
 
-    All four are packed into one number for each event, which is sorted faster than one by one.
-    Events that are alike in all of them stay in their order.
+    All four are packed into one number per event if they fit, because one sort of numbers is faster
+    than four. Events that are equal in all of them keep their order.
     """
     by_time = np.argsort(times)
     is_later = np.diff(times[by_time], prepend=times[by_time][:1]) != 0
@@ -160,9 +159,18 @@ def _order(timelines: IntArray, times: IntArray, states: StateArray, refs: IntAr
 
 
 def _sort_events(
-    timelines: IntArray, table: pa.Table, refs: IntArray, signatures: IntArray
+    chosen: BoolArray, timelines: IntArray, events: pa.Table, refs: IntArray, signatures: IntArray
 ) -> _ConsentEvents:
-    """Events in the order in which they are folded; agreements at one instant by their order."""
+    """Returns some events in the order in which they are folded.
+
+    Args:
+        chosen: Which of the events, [n].
+        timelines: The line of each chosen event.
+        events: All events, of n rows.
+        refs: Which agreement each event names, or -1, [n].
+        signatures: Where that is listed for its contributor, or -1, [n].
+    """
+    table, refs, signatures = events.filter(pa.array(chosen)), refs[chosen], signatures[chosen]
     value = column(table, "value")
     states = np.full(len(timelines), UNKNOWN, np.int8)
     for text, state in _STATE_BY_VALUE.items():
@@ -173,6 +181,17 @@ def _sort_events(
     return _ConsentEvents(
         timelines[order], times[order], states[order], refs[order], signatures[order], purposes
     )
+
+
+def _events_that_count(
+    consents: pa.Table, purposes: tuple[Purpose, ...], as_of_us: int
+) -> pa.Table:
+    """Returns the events of a contributor, about one of the purposes, up to an instant."""
+    counted = _known_at(consents, as_of_us)
+    counted &= is_present(column(consents, "contributor_id"))
+    wanted_purposes = [*(purpose.value for purpose in purposes), ALL_PURPOSES]
+    counted &= one_of(column(consents, "purpose"), wanted_purposes)
+    return consents.filter(pa.array(counted))
 
 
 def index_consents(
@@ -191,11 +210,7 @@ def index_consents(
         purposes: The purposes that will be asked for.
         as_of_us: The instant, in µs since 1970.
     """
-    counted = _known_at(consents, as_of_us)
-    counted &= is_present(column(consents, "contributor_id"))
-    wanted_purposes = [*(purpose.value for purpose in purposes), ALL_PURPOSES]
-    counted &= one_of(column(consents, "purpose"), wanted_purposes)
-    events = consents.filter(pa.array(counted))
+    events = _events_that_count(consents, purposes, as_of_us)
     named_refs = pc.utf8_trim_whitespace(column(events, "agreement_ref"))
     refs = pc.unique(named_refs).drop_null().sort()
     ref = positions_in(named_refs, refs)
@@ -211,15 +226,8 @@ def index_consents(
     narrowed_assets = asset.filter(pa.array(narrowed))
     assets = StringIndex(pc.unique(narrowed_assets))
     pairs = PairIndex(contributor[narrowed], assets.positions(narrowed_assets))
-    general_events = _sort_events(
-        contributor[~narrowed],
-        events.filter(pa.array(~narrowed)),
-        ref[~narrowed],
-        signature[~narrowed],
-    )
-    narrowed_events = _sort_events(
-        pairs.timelines, events.filter(pa.array(narrowed)), ref[narrowed], signature[narrowed]
-    )
+    general_events = _sort_events(~narrowed, contributor[~narrowed], events, ref, signature)
+    narrowed_events = _sort_events(narrowed, pairs.timelines, events, ref, signature)
     return ConsentIndex(
         people,
         len(listed_contributors),

@@ -153,7 +153,7 @@ def new_secret() -> bytes:
 
 
 def hash_column(values: Column, secret: bytes) -> WordArray:
-    """A 64-bit hash of each text of a column, by a secret; of null, whatever."""
+    """A 64-bit hash of each text of a column, by a secret; for null, any number."""
     hashes = np.empty(len(values), np.uint64)
     _hash_in_chunks(_text_buffer(values), secret, hashes)
     return hashes

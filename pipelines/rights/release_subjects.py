@@ -1,6 +1,7 @@
 """Who is shown, and who witnessed it.
 
-Releases are counted by subject, and a revocation holds for its twins.
+Releases are counted by subject, and a revocation also applies to its twins: other releases of the
+same subject and shoot.
 """
 
 from __future__ import annotations
@@ -29,11 +30,10 @@ _BUCKET_MASK = np.uint64(_BUCKET_COUNT - 1)  # of hashes
 
 
 def subject_codes(subjects: Column, secret: bytes) -> WordArray:
-    """Codes subjects of releases; all that have the same one need the same secret.
+    """Codes subjects of releases; codes can be compared only if their secret is the same.
 
     Args:
-        subjects: Subjects as they are compared, apart from case, compatible
-            characters and separators, [n].
+        subjects: Subjects after `folded`, [n]; separators are made alike here.
         secret: From `lookup.new_secret`.
 
     Returns:

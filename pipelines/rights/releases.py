@@ -157,8 +157,8 @@ class ReleaseIndex:
         fault_bits: The bit of each of them in `traits`.
         shoot_from: First day it covers, days since 1970, [n + 1] int32; `shoot_until`: the last.
         valid_until: Its last day, days since 1970, or far away, [n + 1] int32.
-        subjects: Who each is about; 0 where that is not said, [n + 1] uint64. All without one, and
-            an unknown release, cannot be told apart: together they count as one person.
+        subjects: Who each is about; 0 where that is not stated, [n + 1] uint64. All without one,
+            and an unknown release, cannot be told apart: together they count as one person.
         witnesses: Those who witnessed releases.
         witness: Who of them witnessed it, or -1, [n + 1] int32.
     """
@@ -198,7 +198,7 @@ def last_needed_day(deal: Deal, as_of_us: int) -> int:
 
 
 def _denies(ml_use: Column) -> BoolArray:
-    """Where a release denies machine learning; a word that is none of ours may be meant so."""
+    """Where a release denies machine learning; an unknown word may mean that it does."""
     return is_present(ml_use) & ~one_of(ml_use, _NO_DENIALS)
 
 
@@ -216,7 +216,7 @@ _TRAITS: tuple[Callable[[ReleaseBatch], BoolArray], ...] = (
 def _traits_of(
     part: ReleaseBatch, judges: Sequence[Callable[[ReleaseBatch], BoolArray] | None]
 ) -> TraitArray:
-    """What is true of releases, a bit for each judge; gathered in octets, which are fast."""
+    """What is true of releases, a bit for each judge; bits are set in octets, which is faster."""
     octets = np.zeros((-(-len(judges) // 8), len(part)), np.uint8)
     for i, judge in enumerate(judges):
         if judge is not None:

@@ -9,6 +9,12 @@ _UNSIGNED = (Author("unsigned", 10_000),)
 _NO_GENERATIVE_TRAINING = {"data_mining": "PROHIBITED-GENAIMLTRAINING"}
 _AI_GENERATED = {"source_type": "trainedAlgorithmicMedia"}
 
+
+def _contradicts(name: str, reason: str, **xmp_fields: str) -> Role:
+    """Returns a role whose file states in XMP what the catalogue does not say."""
+    return Role(name, file_reasons=all_deals(reason), file_style="jpeg_xmp", xmp_fields=xmp_fields)
+
+
 FILE_ROLES = (
     Role(
         "file_denies",
@@ -79,36 +85,11 @@ FILE_ROLES = (
         xmp_fields=_AI_GENERATED,
         essential=False,
     ),
-    Role(
-        "file_has_model",
-        file_reasons=all_deals("conflict.model_release"),
-        file_style="jpeg_xmp",
-        xmp_fields={"model_release": "MR-UMR"},
-    ),
-    Role(
-        "file_has_property",
-        file_reasons=all_deals("conflict.property_release"),
-        file_style="jpeg_xmp",
-        xmp_fields={"property_release": "PR-LPR"},
-    ),
-    Role(
-        "file_names_release",
-        file_reasons=all_deals("conflict.release_ids"),
-        file_style="jpeg_xmp",
-        xmp_fields={"release_id": "MR-2019-0044"},
-    ),
-    Role(
-        "file_shows_minor",
-        file_reasons=all_deals("conflict.minors"),
-        file_style="jpeg_xmp",
-        xmp_fields={"minor_age": "AG-A16"},
-    ),
-    Role(
-        "file_names_person",
-        file_reasons=all_deals("conflict.people"),
-        file_style="jpeg_xmp",
-        xmp_fields={"person": "Ada Example"},
-    ),
+    _contradicts("file_has_model", "conflict.model_release", model_release="MR-UMR"),
+    _contradicts("file_has_property", "conflict.property_release", property_release="PR-LPR"),
+    _contradicts("file_names_release", "conflict.release_ids", release_id="MR-2019-0044"),
+    _contradicts("file_shows_minor", "conflict.minors", minor_age="AG-A16"),
+    _contradicts("file_names_person", "conflict.people", person="Ada Example"),
     Role(
         "file_names_licence",
         file_reasons=all_deals("conflict.licence"),

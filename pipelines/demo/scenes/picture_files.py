@@ -95,7 +95,7 @@ def _plain(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -
 
 
 def _appended(image: Image.Image, dice: SeededDice, description: str, xmp: bytes) -> bytes:
-    """A second picture stands behind the first, as in a file that was put together by hand."""
+    """A second picture follows the end of the first, as if two files had been joined."""
     return _jpeg(image, description, quality=88) + _jpeg(
         image.resize((160, 120)), description, quality=70
     )

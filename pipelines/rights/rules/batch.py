@@ -41,7 +41,7 @@ class AssetBatch:
         return column(self.assets, name)
 
     def texts(self, name: str) -> DistinctTexts:
-        """The distinct texts of a column, told apart once for the batch."""
+        """The distinct texts of a column, computed once for the batch."""
         if name not in self._shared:
             self._shared[name] = distinct_texts(self.column(name))
         return cast("DistinctTexts", self._shared[name])

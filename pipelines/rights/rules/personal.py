@@ -1,4 +1,4 @@
-"""Rule 12, continued: texts of the catalogue that name people or say how to reach them."""
+"""Rule 12, continued: texts of the catalogue that contain personal data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _holds_personal_data(batch: AssetBatch) -> BoolArray:
 def personal_texts(assets: pa.Table) -> Counter[str]:
     """Counts the assets whose texts hold an e-mail address, phone number or by-line, by column."""
     found = {f"assets.{name}": int(rows.sum()) for name, rows in _found_in(assets).items()}
-    return Counter(found) + Counter()  # without those that are zero
+    return +Counter(found)  # unary plus drops columns that count zero
 
 
 def _found_in(assets: pa.Table) -> dict[str, BoolArray]:
@@ -45,7 +45,7 @@ RULES = (
         topic=SENSITIVE,
         where=_holds_personal_data,
         applies=lambda deal: deal.rights.personal_data == "refuse",
-        columns=("asset_id",),  # the texts themselves would carry the data into other tables
+        columns=("asset_id",),  # the texts would copy the personal data into other tables
         sentence="The title, description or keywords hold an e-mail address, a phone number or a "
         "by-line, which the deal does not accept.",
         source="assets.title, description, keywords",

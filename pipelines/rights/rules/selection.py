@@ -18,13 +18,13 @@ from pipelines.storage.columns import Column
 from schemas.deal import Deal
 
 _MAX_KEYWORDS = 8
-# What a reader does not see in a word, and what looks like a hyphen.
+# Characters that are not visible in a word, and those that look like a hyphen.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
 )
 _DASH = re.compile("[\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d]")
-_AROUND = " []{}'\"#."  # of a word in a list as programs write it, or a tag
-# A keyword with one of these may be several that were not parted.
+_AROUND = " []{}'\"#."  # of a word in a list written by a program, or of a tag
+# A keyword with one of these may be several that were not separated.
 _INNER_SEPARATOR = re.compile("[,;|\t\n\r\u2022\u3001]")
 
 
@@ -36,14 +36,14 @@ def _fold_case(word: str) -> str:
 
 
 def _plain_form(word: str) -> str:
-    """A keyword as it is compared with forbidden ones: more alike, so that none is overlooked."""
+    """A keyword as it is compared with excluded ones: with fewer differences, to miss none."""
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", word))
     return _fold_case(_DASH.sub("-", text)).strip(_AROUND)
 
 
 @lru_cache(maxsize=65_536)
 def _plain_parts(word: str) -> frozenset[str]:
-    """A keyword in plain form, and each of those that it may be made of."""
+    """A keyword in plain form, and each keyword that it may contain, in plain form."""
     parts = (word, *_INNER_SEPARATOR.split(unicodedata.normalize("NFKC", word)))
     return frozenset(map(_plain_form, parts)) - {""}
 
