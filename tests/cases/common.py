@@ -1,19 +1,16 @@
-"""Runs the field cases of ../shared/cases, where they lie beside the repository."""
+"""Runs the field cases of ../shared/cases, in this process; tests skip where there are none."""
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.cli import main
-from tests.end_to_end.command import CommandResult
+from tests.end_to_end.command import AS_OF, CommandResult
+from tests.end_to_end.small_library import in_process
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
-AS_OF = "2026-06-30"
 
 
 def case_folder(name: str) -> Path:
@@ -24,24 +21,16 @@ def case_folder(name: str) -> Path:
     return folder
 
 
-def run(*words: str | Path) -> CommandResult:
-    """Runs a command in this process."""
-    output, errors = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(errors):
-        code = main([str(word) for word in words])
-    return CommandResult(code, output.getvalue(), errors.getvalue())
-
-
 def check(folder: Path, *options: str | Path) -> CommandResult:
     """Checks a case."""
     words = ("--catalogue", folder / "catalogue", "--deal", folder / "deal.toml")
-    return run("check", *words, *options)
+    return in_process("check", *words, *options)
 
 
 def package(folder: Path, out: Path, *options: str | Path) -> CommandResult:
     """Packages a case."""
     words = ("--catalogue", folder / "catalogue", "--deal", folder / "deal.toml", "--out", out)
-    return run("package", *words, "--as-of", AS_OF, "--workers", "1", "--quiet", *options)
+    return in_process("package", *words, "--as-of", AS_OF, "--workers", 1, "--quiet", *options)
 
 
 def outcomes(out: Path) -> dict[str, tuple[str, list[str]]]:

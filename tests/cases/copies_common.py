@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import pytest
 
+from tests.cases.common import case_folder, package
 from tests.end_to_end.command import AS_OF
 from tests.end_to_end.small_library import in_process
-
-CASES = Path(__file__).parents[2].parent / "shared" / "cases"
 
 Row = dict[str, Any]
 Decisions = dict[str, tuple[str, tuple[str, ...], str]]
@@ -43,14 +41,6 @@ dead_letter_share = "1"
 """
 
 
-def case(name: str) -> Path:
-    """The folder of a shared case; the test is skipped where there is none."""
-    found = CASES / name
-    if not found.is_dir():
-        pytest.skip(f"the field cases are not beside this checkout: no {found}")
-    return found
-
-
 def decisions_in(version: Path) -> Decisions:
     """Outcome, reasons and detail by asset id."""
     table = pq.read_table(version / "agency" / "decisions")
@@ -62,9 +52,7 @@ def decisions_in(version: Path) -> Decisions:
 
 def package_case(name: str, out: Path) -> Decisions:
     """Packages a shared case."""
-    folder = case(name)
-    words = ["package", "--catalogue", folder / "catalogue", "--deal", folder / "deal.toml"]
-    in_process(*words, "--out", out, "--as-of", AS_OF, "--workers", 1, "--quiet")
+    package(case_folder(name), out)
     return decisions_in(out / "case" / "v0001")
 
 

@@ -5,24 +5,19 @@ python -m tests.cases.field_cases     # the table of docs/field-cases.md, of the
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import sys
 import tarfile
 import tempfile
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.cli import main
-from tests.end_to_end.command import CommandResult
+from tests.cases.common import CASES, check, outcomes, package
+from tests.end_to_end.command import AS_OF, CommandResult
 
-CASES = Path(__file__).parents[3] / "shared" / "cases"
-AS_OF = "2026-06-30"
 DELIVERED = "delivered"
 
 
@@ -192,13 +187,12 @@ def _first_line(message: str) -> str:
 def run_case(name: str, scratch: Path) -> CaseRun:
     """Runs `check` and `package` on a case."""
     folder = _folder(name, scratch)
-    words = ("--catalogue", str(folder / "catalogue"), "--deal", str(folder / "deal.toml"))
-    checked = _run("check", *words, "--as-of", AS_OF, "--json")
     out = scratch / "out"
-    packaged = _run(
-        *("package", *words, "--out", str(out), "--as-of", AS_OF, "--workers", "1", "--quiet")
-    )
-    return CaseRun(checked, packaged, _outcomes(out), _sizes(out), _reading(out))
+    checked = check(folder, "--as-of", AS_OF, "--json")
+    packaged = package(folder, out)
+    decided = sorted(outcomes(out).items(), key=lambda item: (len(item[0]), item[0]))
+    ends = {asset: ", ".join(reasons) or outcome for asset, (outcome, reasons) in decided}
+    return CaseRun(checked, packaged, ends, _sizes(out), _reading(out))
 
 
 def cases_at_hand() -> list[str]:
@@ -216,22 +210,6 @@ def _folder(name: str, scratch: Path) -> Path:
     with tarfile.open(packed) as tar:
         tar.extractall(scratch / "case", filter="data")
     return scratch / "case" / name
-
-
-def _run(*words: str) -> CommandResult:
-    output, errors = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(errors):
-        code = main(list(words))
-    return CommandResult(code, output.getvalue(), errors.getvalue())
-
-
-def _outcomes(out: Path) -> dict[str, str]:
-    paths = sorted(out.glob("*/v0001/agency/decisions/*.parquet"))
-    if not paths:
-        return {}
-    rows = pa.concat_tables([pq.read_table(path) for path in paths]).to_pylist()
-    rows.sort(key=lambda row: (len(row["asset_id"]), row["asset_id"]))
-    return {row["asset_id"]: ", ".join(row["reasons"]) or str(row["outcome"]) for row in rows}
 
 
 def _reading(out: Path) -> dict[str, object] | None:

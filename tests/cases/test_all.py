@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cases.field_cases import CASES, WANTED, WITHOUT_CATALOGUE, cases_at_hand, run_case
+from tests.cases.common import CASES
+from tests.cases.field_cases import WANTED, WITHOUT_CATALOGUE, cases_at_hand, run_case
 
 
 @pytest.mark.slow

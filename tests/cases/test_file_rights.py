@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
-from tests.cases import common
+from tests.cases.common import case_folder, outcomes, package
 
-CASES = Path(__file__).parents[3] / "shared" / "cases"
 _GENERATED = {"conflict.source", "file.ai_generated"}
 _ACCENTS: dict[str, set[str]] = {f"A-{number}": set() for number in range(1, 10)}
 # The reasons of each asset; none where it is delivered.
@@ -29,16 +27,8 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
 }
 
 
-def packaged_reasons(folder: Path, out: Path) -> dict[str, set[str]]:
-    """Packages a case, and returns each asset's reasons."""
-    run = common.package(folder, out)
-    tables = [pq.read_table(path) for path in sorted(out.glob("**/agency/decisions/*.parquet"))]
-    assert tables, run.err
-    rows = [row for table in tables for row in table.to_pylist()]
-    return {row["asset_id"]: set(row["reasons"]) for row in rows}
-
-
-@pytest.mark.skipif(not CASES.is_dir(), reason="the shared field cases are not here")
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_a_field_case_ends_as_it_should(name: str, tmp_path: Path) -> None:
-    assert packaged_reasons(CASES / name, tmp_path) == EXPECTED[name]
+    ended = package(case_folder(name), tmp_path)
+    found = {asset: set(reasons) for asset, (_, reasons) in outcomes(tmp_path).items()}
+    assert found == EXPECTED[name], ended.err

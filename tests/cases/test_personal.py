@@ -16,8 +16,8 @@ from PIL import Image
 
 from pipelines.demo.scenes.render import draw_scene_spec, render
 from pipelines.media.formats import Format
-from tests.cases.common import run
 from tests.cases.copies_common import Decisions, Library
+from tests.end_to_end.small_library import in_process
 from tests.signals.file import xmp_builder as build
 from tests.signals.strip.dressed import NOTICE, PERSONAL, RIGHTS, SECRETS, Dress, dress
 
@@ -129,7 +129,7 @@ def test_verify_accepts_and_says_the_same(
     packaged: tuple[str, Path, Decisions, dict[str, Any]],
 ) -> None:
     _, version, _, _ = packaged
-    done = run("verify", version / "delivery", "--allow-unpinned")
+    done = in_process("verify", version / "delivery", "--allow-unpinned")
     assert done.code == 0, done.out + done.err
 
 
@@ -140,12 +140,12 @@ def test_check_counts_what_package_counts(
     setting, version, _, _ = packaged
     folder = version.parents[2]
     words = ("--catalogue", folder / "catalogue", "--deal", folder / "deal.toml")
-    checked = run("check", *words, "--json").json
+    checked = in_process("check", *words, "--json").json
     reading = json.loads((version / "agency" / "reading.json").read_bytes())["catalogue"]
     controls = {"assets.description": 1}
     assert checked["control_characters"] == reading["control_characters"] == controls
     assert checked["personal_texts"] == {"assets.title": 1}
-    shown = run("check", *words).out
+    shown = in_process("check", *words).out
     assert f'rights.personal_data = "{setting}": ' in shown
     assert "control characters in assets.description 1" in shown
 

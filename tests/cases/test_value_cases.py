@@ -9,14 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cases import common
-from tests.end_to_end.command import AS_OF, CommandResult, tables
+from tests.cases.common import case_folder, check, outcomes, package
+from tests.end_to_end.command import CommandResult
 
-CASES = Path(__file__).parents[2].parent / "shared" / "cases"
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(not CASES.is_dir(), reason=f"the field cases are not in {CASES}"),
-]
+pytestmark = pytest.mark.long
 
 
 @dataclass(frozen=True)
@@ -30,18 +26,13 @@ class Packaged:
 
 def run_case(name: str, folder: Path, terms: str = "") -> Packaged:
     case = folder / name
-    shutil.copytree(CASES / name, case)
+    shutil.copytree(case_folder(name), case)
     with (case / "deal.toml").open("a", encoding="utf-8") as deal:
         deal.write(terms)
-    inputs = ("--catalogue", case / "catalogue", "--deal", case / "deal.toml")
-    out = folder / "out"
-    check = common.run("check", *inputs, "--json")
-    package = common.run(
-        *("package", *inputs, "--out", out, "--as-of", AS_OF, "--workers", "1", "--quiet", "--json")
-    )
-    found = sorted(out.glob("case/*/agency/decisions"))
-    rows = tables(found[0]).to_pylist() if found else []
-    return Packaged(check, package, {row["asset_id"]: row["reasons"] for row in rows})
+    checked = check(case, "--json")
+    packaged = package(case, folder / "out", "--json")
+    reasons = {asset: why for asset, (_, why) in outcomes(folder / "out").items()}
+    return Packaged(checked, packaged, reasons)
 
 
 @pytest.mark.parametrize(

@@ -26,21 +26,12 @@ from pipelines.rights.rules.screen import build_rights_index, reasons_of, screen
 from schemas.catalogue import SMALL_TABLES
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError
+from tests.deals import deal_text
 
 AS_OF = datetime(2026, 6, 30, tzinfo=UTC)
 AS_OF_US = int(AS_OF.timestamp()) * 1_000_000
 
-DEAL = """
-deal_id = "case"
-buyer = "Example Models, Inc."
-purposes = ["train_gen"]
-territory = ["US"]
-starts = 2026-07-01
-ends = 2029-07-01
-[price]
-pool = "100.00"
-currency = "USD"
-"""
+DEAL = deal_text()
 
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]

@@ -15,7 +15,17 @@ from pipelines.catalogue.checks import prepare_checks
 from pipelines.catalogue.read import open_catalogue, read_batches, read_table
 from schemas.errors import InputError
 from tests.cases.test_references import ALTERED, IDS, altered
-from tests.cases.values_common import Row, asset, csv_bytes, deal, decide, release, said, write_csv
+from tests.cases.values_common import (
+    DEAL,
+    Row,
+    asset,
+    csv_bytes,
+    deal,
+    decide,
+    release,
+    said,
+    write_csv,
+)
 from tests.end_to_end.small_library import in_process
 
 pytestmark = pytest.mark.long
@@ -129,7 +139,7 @@ def test_a_no_that_reaches_nobody_stops_the_run(name: str, tmp_path: Path) -> No
 def test_check_and_package_count_the_rows(kind: str, tmp_path: Path) -> None:
     rights: list[Row] = [{"asset_id": f"A-{i}", "sensitive": "no"} for i in (1, 1, 2, 3, 7)]
     folder = library(tmp_path / "catalogue", [*rights, {"asset_id": "", "sensitive": ""}])
-    (tmp_path / "deal.toml").write_text(_DEAL, encoding="utf-8")
+    (tmp_path / "deal.toml").write_text(DEAL, encoding="utf-8")
     words = ("--catalogue", folder, "--deal", tmp_path / "deal.toml")
     counts = {"read": 6, "used": 3, "failed": 0, "blank": 1, "repeated": 1, "unmatched": 1}
     if kind == "--json":
@@ -144,18 +154,6 @@ def test_check_and_package_count_the_rows(kind: str, tmp_path: Path) -> None:
     [record] = tmp_path.rglob("agency/reading.json")
     assert json.loads(record.read_text())["catalogue"]["rows"]["rights.csv"] == counts
 
-
-_DEAL = """\
-deal_id = "small"
-buyer = "Nobody Ltd"
-purposes = ["train_gen"]
-territory = ["US"]
-starts = 2026-07-01
-ends = 2029-07-01
-[price]
-pool = "10.00"
-currency = "USD"
-"""
 
 REFUSED = [
     ([{"asset_id": "A-1", "statuss": "withdrawn"}], MAPPING, "would not be read"),

@@ -11,24 +11,13 @@ from typing import Any
 from pipelines.cli import main
 from pipelines.demo.scenes.picture_files import save_picture
 from pipelines.demo.scenes.render import draw_scene_spec, render
+from tests.deals import deal_text
 
 from .command import AS_OF, CommandResult
 
 Row = dict[str, Any]
 
 COLUMNS = 80
-_DEAL = """\
-deal_id = "small"
-buyer = "Nobody Ltd"
-purposes = ["train_gen"]
-territory = ["US"]
-starts = 2026-01-01
-ends = 2029-01-01
-
-[price]
-pool = "10.00"
-currency = "USD"
-"""
 _CONSENT = {
     "contributor_id": "c-1",
     "purpose": "all",
@@ -52,7 +41,7 @@ class SmallLibrary:
         self.folder = folder
         self.rows: list[Row] = []
         self.consents = [_CONSENT]
-        self.deal = _DEAL
+        self.deal = deal_text("small", "10.00")
         (folder / "catalogue").mkdir()
 
     def add(self, count: int, side: int = 0, xmp: bytes = b"", **columns: Any) -> None:

@@ -19,20 +19,10 @@ from pipelines.demo.scenes.picture_files import save_picture
 from pipelines.demo.scenes.render import draw_scene_spec, render
 from tests.catalogue.catalogue_cases import Row
 from tests.catalogue.forms import FORMS, Facts
+from tests.deals import deal_text
 from tests.end_to_end.command import AS_OF
 from tests.end_to_end.small_library import in_process
 
-DEAL = """\
-deal_id = "forms"
-buyer = "Nobody Ltd"
-purposes = ["train_gen"]
-territory = ["US"]
-starts = 2026-07-01
-ends = 2029-07-01
-[price]
-pool = "1000.00"
-currency = "USD"
-"""
 SHARES = [
     [{"contributor_id": "c-1", "share_bp": 10_000}],
     [{"contributor_id": "c-1", "share_bp": 6_000}, {"contributor_id": "José", "share_bp": 4_000}],
@@ -152,7 +142,7 @@ def _run(root: Path, name: str, first: Path | None) -> Result:
     catalogue.mkdir(parents=True)
     FORMS[name](catalogue, FACTS)
     shutil.copytree(root / "media", catalogue / "media", copy_function=os.link)
-    (folder / "deal.toml").write_text(DEAL)
+    (folder / "deal.toml").write_text(deal_text("forms", "1000.00"))
     words: list[object] = ["--catalogue", catalogue, "--deal", folder / "deal.toml"]
     assert in_process("check", *words, "--as-of", AS_OF).code == 0
     out = folder / "out"

@@ -14,7 +14,7 @@ from PIL import Image
 from pipelines.features.guard import Guard, this_guard
 from pipelines.media.limits import MediaLimits
 from schemas.errors import BadRecord
-from tests.cases.copies_common import case
+from tests.cases.common import case_folder
 from tests.media.media_samples import LIMITS, encode, film, picture, turned_film
 
 
@@ -165,20 +165,20 @@ def test_pixels_that_make_too_wide_a_picture(guard: Guard) -> None:
 
 @pytest.mark.parametrize("name", ["1.mp4", "2.mp4", "3.mp4"])
 def test_the_shared_films_with_cover_pictures(guard: Guard, name: str) -> None:
-    data = (case("23-cover-art") / "catalogue" / "media" / name).read_bytes()
+    data = (case_folder("23-cover-art") / "catalogue" / "media" / name).read_bytes()
     seen = guard.film(data, LIMITS)
     assert (seen.width, seen.height, seen.frames > 10) == (640, 480, True)
 
 
 def test_the_shared_film_of_oblong_pixels(guard: Guard) -> None:
-    folder = case("11-anamorphic") / "catalogue" / "media"
+    folder = case_folder("11-anamorphic") / "catalogue" / "media"
     seen = guard.film((folder / "1.mp4").read_bytes(), LIMITS)
     assert (seen.width, seen.height) == (853, 480)
     assert {sample.size for sample in seen.samples} == {(512, 288)}
 
 
 def test_the_shared_film_that_is_mirrored(guard: Guard) -> None:
-    folder = case("12-decoding") / "catalogue" / "media"
+    folder = case_folder("12-decoding") / "catalogue" / "media"
     plain, mirrored = (
         guard.film((folder / name).read_bytes(), LIMITS) for name in ("rot.mp4", "hflip.mp4")
     )

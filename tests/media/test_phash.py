@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.demo.scenes.render import draw_scene_spec, render
 from pipelines.media.phash import colour_signature, perceptual_signature, phash256
-from tests.cases.copies_common import case
+from tests.cases.common import case_folder
 from tests.media.near import is_near
 
 
@@ -133,7 +133,7 @@ def test_gradients_are_near_only_to_the_same() -> None:
 
 
 def test_the_shared_case_of_icons() -> None:
-    folder = case("14-near-duplicates") / "catalogue" / "media"
+    folder = case_folder("14-near-duplicates") / "catalogue" / "media"
     looks = [
         perceptual_signature(Image.open(path).convert("RGB")) for path in sorted(folder.iterdir())
     ]

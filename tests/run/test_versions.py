@@ -12,22 +12,11 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError, RunError
-
-_TEXT = """
-deal_id = "acme"
-buyer = "Acme"
-purposes = ["train_gen"]
-territory = ["WORLD"]
-starts = 2026-07-01
-ends = 2027-07-01
-[price]
-pool = "{pool}"
-currency = "USD"
-"""
+from tests.deals import deal_text
 
 
-def deal(pool: str = "1.00", text: str = _TEXT) -> Deal:
-    return parse_deal(text.format(pool=pool), "deal.toml")
+def deal(pool: str = "1.00", deal_id: str = "acme") -> Deal:
+    return parse_deal(deal_text(deal_id, pool), "deal.toml")
 
 
 @pytest.fixture
@@ -133,7 +122,7 @@ def test_delivery_under_different_terms_is_refused(store: Store) -> None:
 
 
 def test_other_deals_are_ignored(store: Store) -> None:
-    other = deal(text=_TEXT.replace('"acme"', '"acme-2"'))
+    other = deal(deal_id="acme-2")
     begin_version(store, other, "v0007", "run")
     publish(store, "v0007", "acme-2")
     assert find_version(store, deal(), "run") == Version("v0001", False)
