@@ -89,7 +89,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/fairshard demo --out demo-out
 
 test: $(VENV)/.test lint types
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types contracts unit
 
@@ -100,7 +100,7 @@ coverage: $(VENV)/.test
 	$(BIN)/python -m pytest --cov --cov-report=term $(UNIT_PYTEST)
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

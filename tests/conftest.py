@@ -18,10 +18,16 @@ ASSETS = 180
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests that need the shared library as `long`, since making it takes long."""
+    """Marks tests that need the shared library as `long`, and puts files of long tests first.
+
+    Making the library takes long. Files are shared out in this order among processes, so that none
+    is left with a long file at the end.
+    """
     for item in items:
         if "demo" in getattr(item, "fixturenames", ()):
             item.add_marker("long")
+    long_files = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: item.path not in long_files)
 
 
 @pytest.fixture(scope="session")
