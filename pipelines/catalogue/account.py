@@ -133,7 +133,7 @@ class Reading:
             if not item.is_absent
         ]
         if partly:
-            lines.append(f"rows that say nothing in a column: {', '.join(partly)}")
+            lines.append(f"rows without a value in a column: {', '.join(partly)}")
         consents = self.rows.get("consents", TableCount())
         later = dict(consents.named).get("denials_after_as_of", 0)
         if later:

@@ -73,7 +73,7 @@ class SignedAgreements:
     last_non_allow: IntArray
 
     def at(self, timelines: IntArray) -> SignedAgreements:
-        """What is signed on some lines; -1 is the last of all, which says nothing."""
+        """What is signed on some lines; -1 is the last of all, which states nothing."""
         return SignedAgreements(
             self.signed_at[timelines], self.ref[timelines], self.last_non_allow[timelines]
         )
@@ -105,8 +105,8 @@ class ConsentIndex:
         listed_count: How many of them the contributors table has.
         assets: Assets that some consent is narrowed to.
         pairs: Positions in `people` and in `assets` that belong to a narrowed consent.
-        general: Lines of `people`, and one that says nothing.
-        narrowed: Lines of `pairs`, and one that says nothing.
+        general: Lines of `people`, and one without events.
+        narrowed: Lines of `pairs`, and one without events.
         signed_agreements: What is signed on the lines of `people` and of `pairs`.
         refs: The agreements that consents name, each once, in order.
     """

@@ -118,5 +118,5 @@ def _in_words(counts: PersonalCounts, what: str) -> str:
     if counts.files:
         text += f" ({kinds_text(counts.file_kinds)})"
     if counts.texts:
-        text += f", and the texts of {counts.texts:,} ({kinds_text(counts.text_kinds)})"
+        text += f"; in the texts of {counts.texts:,} ({kinds_text(counts.text_kinds)})"
     return text

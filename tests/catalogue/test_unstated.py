@@ -189,7 +189,7 @@ def test_people_read_the_lines(tmp_path: Path) -> None:
     out = check(tmp_path, tables, DEAL)
     assert "Not stated: column assets.territories_out is absent: 2 assets are read as " in out
     assert "mapping.assets.columns.territories_out" in out
-    assert "rows that say nothing in a column: releases.valid_until 1 of 2" in out
+    assert "rows without a value in a column: releases.valid_until 1 of 2" in out
 
 
 def test_people_whom_releases_name_are_counted(tmp_path: Path) -> None:
@@ -228,4 +228,4 @@ def test_both_commands_say_the_same(demo: Any, tmp_path: Path) -> None:
     assert kept["rows"]["releases"] == checked["rows"]["releases"]
     assert demo.summaries["demo-main"]["catalogue"] == kept
     docs = (demo.agency("demo-main") / "expectations" / "index.html").read_text()
-    assert "rows that say nothing in a column: assets.licence_code " in docs
+    assert "rows without a value in a column: assets.licence_code " in docs
