@@ -31,10 +31,12 @@ from tests.catalogue.catalogue_cases import (
     write_catalogue,
 )
 
-# Text that is its own trimmed form and that a list's item or an id can hold. A list of one item
-# with one of the marks after `:` would have to be explained in the mapping.
+# What separates or encloses lists somewhere: a list of one such item must be explained in the
+# mapping.
+LIST_MARKS = ";:,|¦\u037e\u2022\u2502、，；｜､،؛\ufe10\ufe11\ufe14\ufe50\ufe51\ufe54[{#</·・"
+# Text that is its own trimmed form and that a list's item or an id can hold.
 WORDS = st.text(
-    st.characters(codec="utf-8", exclude_characters=";:,|、，；،؛" + BLANK_CHARACTERS),
+    st.characters(codec="utf-8", exclude_characters=LIST_MARKS + BLANK_CHARACTERS),
     min_size=1,
     max_size=8,
 ).filter(lambda t: t.casefold() not in ABSENT_WORDS and normalise_id(t) == t)
