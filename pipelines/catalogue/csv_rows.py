@@ -54,6 +54,7 @@ def csv_batches(
     wanted: frozenset[str],
     batch_rows: int,
     one_line_rows: bool,
+    quote_is_stated: bool,
 ) -> Iterator[RawBatch]:
     """Reads a CSV file with a header, otherwise as RFC 4180 in the given dialect.
 
@@ -66,6 +67,8 @@ def csv_batches(
         wanted: The columns to return, by their names in the file.
         batch_rows: The maximum number of rows in a batch.
         one_line_rows: Whether any cell that runs over lines makes its row malformed.
+        quote_is_stated: Whether the mapping states the quote; otherwise a row that may be meant
+            with quotes of the other kind is malformed.
     """
     lines = dialect.lines(stream)
     names: list[str] = []
@@ -76,7 +79,7 @@ def csv_batches(
         names = [name.strip(BLANK_CHARACTERS) for name in header]
     columns = [(i, name) for i, name in enumerate(names) if name in wanted]
     current, yielded = _Rows(columns, names), False
-    for row in _csv_records(lines, dialect, len(names), one_line_rows):
+    for row in _csv_records(lines, dialect, len(names), one_line_rows, quote_is_stated):
         if row is None:
             current.blank += 1  # after the last row too, so a full batch waits for the next row
             continue
@@ -93,7 +96,11 @@ def csv_batches(
 
 
 def _csv_records(
-    lines: LineReader, dialect: Dialect, width: int, one_line_rows: bool
+    lines: LineReader,
+    dialect: Dialect,
+    width: int,
+    one_line_rows: bool,
+    quote_is_stated: bool,
 ) -> Iterator[list[str] | MalformedRow | None]:
     """Yields each row, None for a row without any value."""
     reader = dialect.rows(lines)
@@ -132,7 +139,30 @@ def _csv_records(
             problem = f"{len(row)} columns where the header has {width}: {shown}"
             yield MalformedRow(lines.consumed[0][0], problem, tuple(row))
             continue
+        line = "".join(text for _, text in lines.consumed)
+        if not quote_is_stated and _seems_misquoted(row, line, dialect):
+            problem = "its cells may be in quotes of another kind; state the quote in the mapping"
+            yield MalformedRow(lines.consumed[0][0], problem)
+            continue
         yield row
+
+
+def _seems_misquoted(row: list[str], line: str, dialect: Dialect) -> bool:
+    """Whether a quoted cell may consist of several cells in quotes of the other kind.
+
+    In `'a;"b';deny;'c";d'`, read with double quotes, the second of three cells holds the last part
+    of one cell, a whole cell and the first part of another.
+    """
+    other = "'" if dialect.quote == '"' else '"'
+    end, start = other + dialect.separator, dialect.separator + other
+    if end not in line or start not in line:
+        return False
+    texts = [cell.strip(BLANK_CHARACTERS) for cell in row]
+    return (
+        any(end in text and start in text for text in texts)
+        and any(text.startswith(other) and (text == other or text[-1] != other) for text in texts)
+        and any(text.endswith(other) and (text == other or text[0] != other) for text in texts)
+    )
 
 
 def _first_cells(lines: LineReader, dialect: Dialect) -> tuple[str, ...]:

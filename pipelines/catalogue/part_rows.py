@@ -42,7 +42,8 @@ def raw_batches(
         if part.format == "parquet":
             batches = formats.parquet_batches(stream, part.uri, read, batch_rows, part.row_groups)
         elif part.format == "csv":
-            batches = csv_batches(stream, part.dialect, read, batch_rows, one_line_rows)
+            stated = bool(mapping.form.quote)
+            batches = csv_batches(stream, part.dialect, read, batch_rows, one_line_rows, stated)
         elif part.format == "xlsx":
             batches = sheet_batches(stream, part.uri, read, batch_rows, part.sheet)
         else:

@@ -136,6 +136,34 @@ def _write(folder: Path, written: Written, rows: list[Row], stated: bool, files:
     return folder
 
 
+# Ids that, in quotes of one kind, may be read as other cells in quotes of the other.
+TRICKY_IDS = (
+    st.lists(st.sampled_from([";", '"', "'", '";', ';"', "0"]), min_size=1, max_size=4)
+    .map(lambda parts: "".join(parts).strip('"'))
+    .filter(lambda text: "0" in text)
+)
+TRICKY_ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "contributor_id": TRICKY_IDS,
+            "purpose": st.just("all"),
+            "value": st.just("deny"),
+            "given_at": st.just("2026-01-01"),
+            "agreement_ref": st.none() | TRICKY_IDS,
+            "asset_id": st.none() | TRICKY_IDS,
+        }
+    ),
+    min_size=1,
+    max_size=3,
+)
+TRICKY = st.builds(
+    Written,
+    separator=st.just(";"),
+    quote=st.sampled_from("\"'"),
+    columns=st.permutations(COLUMNS).map(tuple),
+)
+
+
 def _denials_are_kept(
     written: Written, rows: list[Row], stated: bool, files: int, folder: Path
 ) -> None:
@@ -168,6 +196,24 @@ def test_no_dialect_loses_a_denial(
 ) -> None:
     """Every row is read with the id that was written, or the run stops."""
     _denials_are_kept(written, rows, stated, files, tmp_path_factory.mktemp("c"))
+
+
+@settings(QUICK, max_examples=200)
+@given(written=TRICKY, rows=TRICKY_ROWS)
+def test_quotes_of_the_other_kind_lose_no_denial(
+    written: Written, rows: list[Row], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _denials_are_kept(written, rows, False, 1, tmp_path_factory.mktemp("c"))
+
+
+def test_a_cell_of_parts_of_other_cells_is_refused(tmp_path: Path) -> None:
+    """Read with double quotes, the row has as many cells, and nobody's denial among them."""
+    columns = ("purpose", "contributor_id", "value", "agreement_ref", "given_at", "asset_id")
+    written = Written(separator=";", quote="'", columns=columns)
+    row = {"purpose": "all", "contributor_id": ';"0', "value": "deny", "agreement_ref": '0";'}
+    folder = _write(tmp_path, written, [{**row, "given_at": "2026-01-01"}], False, 1)
+    with pytest.raises(InputError, match="quotes of another kind"):
+        _read(folder)
 
 
 @pytest.mark.slow
