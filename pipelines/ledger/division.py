@@ -131,17 +131,6 @@ def divide_in_order(total_minor: int, weights: Sequence[int]) -> list[int]:
     return credits
 
 
-def round_half_down(amount: Fraction) -> int:
-    """Returns the nearest integer; of two, the lower one.
-
-    Example:
-        >>> round_half_down(Fraction(21901, 2)), round_half_down(Fraction(2, 3))
-        (10950, 1)
-    """
-    part, remainder = divmod(amount.numerator, amount.denominator)
-    return part + (2 * remainder > amount.denominator)
-
-
 def tie_hash(tie_key: bytes, payee: str) -> bytes:
     """Returns the hash by which ties are decided; the lower one gets the unit.
 

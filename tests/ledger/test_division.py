@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.ledger.division import divide, divide_in_order, round_half_down
+from pipelines.ledger.division import divide, divide_in_order
 from schemas.errors import InputError
 from tests.ledger.division_oracle import simple_divide, tie_order
 
@@ -202,11 +202,6 @@ def test_division_in_order_follows_its_definition(total: int, weights: list[int]
     for at in order[: total - sum(expected)]:
         expected[at] += 1
     assert divide_in_order(total, weights) == expected
-
-
-@given(st.fractions())
-def test_half_a_unit_is_rounded_down(amount: Fraction) -> None:
-    assert -Fraction(1, 2) < amount - round_half_down(amount) <= Fraction(1, 2)
 
 
 @pytest.mark.long
