@@ -19,7 +19,6 @@ from schemas.deal_terms import (
     LimitTerms,
     ModelTerms,
     OutputTerms,
-    PriceTerms,
     RightsTerms,
     Ruling,
     SelectTerms,
@@ -28,6 +27,7 @@ from schemas.deal_terms import (
 )
 from schemas.deal_values import CalendarDate, OneLine, ProfileName, TerritoryCode, refuse_repeats
 from schemas.errors import InputError
+from schemas.price_terms import PriceTerms
 from schemas.profiles import profile_media
 from schemas.rights import Purpose
 from schemas.territory import WORLD

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from datetime import date, time
+from typing import get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -18,14 +19,23 @@ def _key_path(location: tuple[int | str, ...]) -> str:
     return ".".join(part if _BARE_KEY.fullmatch(part) else repr(part) for part in parts)
 
 
+def section_model(annotation: object) -> type[BaseModel] | None:
+    """Returns the model of a section, of an optional one or of a list of sections; else None."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
 def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     """Returns the allowed keys of a section, and the nearest one, for an unknown key."""
     for part in location[:-1]:
-        field = model.model_fields.get(str(part))
-        annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        if isinstance(part, int):
+            continue  # of a list of sections
+        section = section_model(model.model_fields[part].annotation)
+        if section is None:
             break
-        model = annotation
+        model = section
     allowed = ", ".join(model.model_fields)
     near = difflib.get_close_matches(str(location[-1]), model.model_fields, n=1)
     return f"{allowed} (did you mean {near[0]}?)" if near else allowed

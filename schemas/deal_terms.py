@@ -1,11 +1,11 @@
-"""The sections of a deal, with their keys and defaults."""
+"""The sections of a deal, with their keys and defaults; `[price]` is in `schemas.price_terms`."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from schemas.deal_values import (
     MAX_INTEGER,
@@ -16,13 +16,10 @@ from schemas.deal_values import (
     OneLine,
     refuse_repeats,
 )
-from schemas.errors import InputError
-from schemas.money import exponent, format_amount, parse_amount
 from schemas.rights import Purpose
 
 # Stands for every contributor in an agreement.
 ALL_CONTRIBUTORS = "all"
-_MAX_POOL_MINOR = 2**63 - 1
 
 
 class DealSection(BaseModel):
@@ -129,44 +126,6 @@ class ModelTerms(DealSection):
 
     clip: str = "demo"
     captioner: str = "demo"
-
-
-class PriceTerms(DealSection):
-    """What the buyer pays and how it is divided."""
-
-    currency: str  # before the pool, whose decimals it decides
-    pool: str  # in the currency's major unit, exact: "100000.00"
-    agency_share: ExactShare = Decimal("0.40")
-    allocation: Literal["per_asset", "weighted", "per_sample"] = "per_asset"
-
-    @field_validator("currency")
-    @classmethod
-    def _check_currency(cls, value: str) -> str:
-        try:
-            exponent(value)
-        except InputError as error:
-            raise ValueError(f"{error.what}. {error.remedy}") from error
-        return value
-
-    @field_validator("pool")
-    @classmethod
-    def _check_pool(cls, value: str, info: ValidationInfo) -> str:
-        if "currency" in info.data:
-            try:
-                amount = parse_amount(value, info.data["currency"])
-            except InputError as error:
-                raise ValueError(f"{error.what}. {error.remedy}") from error
-            if amount > _MAX_POOL_MINOR:
-                raise ValueError(
-                    f"a pool is at most {format_amount(_MAX_POOL_MINOR, info.data['currency'])}: "
-                    "the ledger holds minor units in 64 bits"
-                )
-        return value
-
-    @property
-    def pool_minor(self) -> int:
-        """The pool in minor units of the currency."""
-        return parse_amount(self.pool, self.currency)
 
 
 class ShardTerms(DealSection):

@@ -22,6 +22,8 @@ READING = "reading.json"
 UNDELIVERED = "undelivered.json"
 COUNTS = "counts.json"
 STATEMENTS = "statements"
+POOL = "ledger/pool.json"
+POOL_LINES = "ledger/pool_lines-00000.parquet"
 ENERGON = ".nv-meta"  # folder of Energon's index
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

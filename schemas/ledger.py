@@ -1,4 +1,4 @@
-"""The ledger's data types: allocation rules, payable lines, entries and their table."""
+"""The ledger's data types: allocation rules, entries, the lines of a pool, and their tables."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class Allocation(StrEnum):
     PER_SAMPLE = "per_sample"
     """Every sample counts: a film cut into four clips counts four times."""
 
+    TWO_FACTOR = "two_factor"
+    """A part is divided evenly among assets, the rest by their weights."""
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
@@ -37,7 +40,8 @@ class LedgerEntry:
         asset_id: The agency's id of the asset.
         contributor_id: The agency's id of the contributor.
         share_bp: Share of the asset, in basis points.
-        weight: The asset's weight under the deal's allocation rule.
+        weight: What the line counts: the asset's weight under the deal's allocation rule, times
+            the factor of its class if the agency's share differs by class.
         amount_minor: The amount in minor units of `currency`; corrections may be negative.
         currency: ISO 4217 code.
         shard: Name of the shard with the asset's first sample.
@@ -84,3 +88,16 @@ LEDGER_SCHEMA = pa.schema(
         for field in fields(LedgerEntry)
     ]
 )
+
+_POOL_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("contributor_id", pa.string(), nullable=False),
+    pa.field("weight", pa.string(), nullable=False),
+    pa.field("due", pa.string(), nullable=False),
+    pa.field("credit_minor", pa.int64(), nullable=False),
+    pa.field("carried", pa.string(), nullable=False),
+    pa.field("basis", pa.string(), nullable=False),
+]
+#: The lines of a pool, one per contributor, in order of their ids. Whole numbers of any size and
+#: fractions ("num/den", in lowest terms) are texts. `due` is the exact share of this pool in minor
+#: units, `carried` what is carried on after it.
+POOL_LINES_SCHEMA = pa.schema(_POOL_FIELDS)

@@ -7,6 +7,7 @@ without one (gold, special drawing rights, testing) are omitted, since nobody ca
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from schemas.errors import InputError
 
@@ -129,6 +130,17 @@ def format_amount(minor: int, currency: str) -> str:
     if decimals == 0:
         return sign + digits
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
+
+
+def round_half_down(amount: Fraction) -> int:
+    """Returns the nearest integer to an amount in minor units; of two, the lower one.
+
+    Example:
+        >>> round_half_down(Fraction(21901, 2)), round_half_down(Fraction(2, 3))
+        (10950, 1)
+    """
+    part, remainder = divmod(amount.numerator, amount.denominator)
+    return part + (2 * remainder > amount.denominator)
 
 
 def _shorten(value: object) -> str:

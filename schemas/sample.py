@@ -20,13 +20,19 @@ class CaptionSource(StrEnum):
     NONE = "none"
 
 
-class DeliveredAssetRow(TypedDict):
-    """A row of DELIVERED_ASSETS_SCHEMA."""
+class ConsideredAssetRow(TypedDict):
+    """A row of CONSIDERED_ASSETS_SCHEMA."""
 
     asset_id: str
+    media_type: str
     contributor_ids: list[str]
     shares_bp: list[int]
     weight: int
+
+
+class DeliveredAssetRow(ConsideredAssetRow):
+    """A row of DELIVERED_ASSETS_SCHEMA."""
+
     samples: int
     shard: str
     key: str
@@ -35,13 +41,20 @@ class DeliveredAssetRow(TypedDict):
     overrides: str
 
 
+# What the division of money needs of an asset, delivered or not.
+_CONSIDERED_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("asset_id", pa.string(), nullable=False),
+    pa.field("media_type", pa.string(), nullable=False),
+    pa.field("contributor_ids", pa.list_(pa.string()), nullable=False),
+    pa.field("shares_bp", pa.list_(pa.int32()), nullable=False),
+    pa.field("weight", pa.int64(), nullable=False),
+]
+CONSIDERED_ASSETS_SCHEMA = pa.schema(_CONSIDERED_FIELDS)
+
 # One row per asset, kept in the work area for the ledger and the decisions; never published.
 DELIVERED_ASSETS_SCHEMA = pa.schema(
     [
-        pa.field("asset_id", pa.string(), nullable=False),
-        pa.field("contributor_ids", pa.list_(pa.string()), nullable=False),
-        pa.field("shares_bp", pa.list_(pa.int32()), nullable=False),
-        pa.field("weight", pa.int64(), nullable=False),
+        *_CONSIDERED_FIELDS,
         pa.field("samples", pa.int32(), nullable=False),
         pa.field("shard", pa.string(), nullable=False),
         pa.field("key", pa.string(), nullable=False),

@@ -18,7 +18,7 @@ from pipelines.storage.columns import join_text, list_array
 from schemas import layout
 from schemas.features import ShotCaptions
 from schemas.profiles.common import CommonSample
-from schemas.sample import DELIVERED_ASSETS_SCHEMA
+from schemas.sample import CONSIDERED_ASSETS_SCHEMA, DELIVERED_ASSETS_SCHEMA
 from schemas.shard_table import (
     SHARD_TABLE_SCHEMA,
     SHOTS_TABLE_SCHEMA,
@@ -176,17 +176,31 @@ def delivered_table(rows: pa.Table, samples: pa.Table) -> pa.Table:
         rows: The assets' rows (schemas.unit.UNIT_SCHEMA).
         samples: Their samples, in the same order: columns of the shard's table.
     """
+    considered = considered_table(rows)
+    columns = {
+        **{name: considered[name] for name in CONSIDERED_ASSETS_SCHEMA.names},
+        "samples": pa.repeat(pa.scalar(1, pa.int32()), len(rows)),
+        **{name: samples[name] for name in ("shard", "key", "media_sha256", "decision_sha256")},
+        "overrides": rows["overrides"],
+    }
+    return pa.table(columns, schema=DELIVERED_ASSETS_SCHEMA)
+
+
+def considered_table(rows: pa.Table) -> pa.Table:
+    """Returns what the division of money needs of assets (CONSIDERED_ASSETS_SCHEMA).
+
+    Args:
+        rows: The assets' id, media type, contributors and weight, as in UNIT_SCHEMA.
+    """
     contributors = rows["contributors"].combine_chunks()
     ends = np.cumsum(pc.list_value_length(contributors).to_numpy())
     offsets = np.concatenate([[0], ends]).astype(np.int32)
     ids, shares = pc.list_flatten(contributors).flatten()
     columns = {
         "asset_id": rows["asset_id"],
+        "media_type": rows["media_type"],
         "contributor_ids": list_array(offsets, ids),
         "shares_bp": list_array(offsets, shares),
         "weight": pc.fill_null(rows["weight"].combine_chunks(), pa.scalar(1, pa.int64())),
-        "samples": pa.repeat(pa.scalar(1, pa.int32()), len(rows)),
-        **{name: samples[name] for name in ("shard", "key", "media_sha256", "decision_sha256")},
-        "overrides": rows["overrides"],
     }
-    return pa.table(columns, schema=DELIVERED_ASSETS_SCHEMA)
+    return pa.table(columns, schema=CONSIDERED_ASSETS_SCHEMA)

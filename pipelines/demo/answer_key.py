@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
-from fractions import Fraction
-from math import floor
 
 from pipelines.demo.deals import DEALS, DemoDeal
+from pipelines.demo.payouts import Payout, agency_part, largest_remainder
 from pipelines.demo.plan import LibraryPlan, PlannedAsset
 from pipelines.demo.roles.role import AS_OF
 from pipelines.rights.rules.reasons import REASONS
 from schemas.reasons import Outcome, Reason, Stage
 
-ANSWER_KEY_VERSION = 1
+ANSWER_KEY_VERSION = 2
 _EQUAL_BYTES_CHANGES = ("", "same")  # members of a group with these changes have equal bytes
 
 
@@ -164,19 +163,8 @@ def _precedence(asset: PlannedAsset) -> tuple[bool, date, str]:
     return (undated, asset.created_at or date.max, str(asset.asset_id))
 
 
-def largest_remainder(total: int, weights: Mapping[str, int]) -> dict[str, int]:
-    """Splits a total in proportion to weights; the units left go to the largest remainders."""
-    total_weight = sum(weights.values())
-    exact = {name: Fraction(total * weight, total_weight) for name, weight in weights.items()}
-    shares = {name: floor(value) for name, value in exact.items()}
-    order = sorted(exact, key=lambda name: (shares[name] - exact[name], name))
-    for name in order[: total - sum(shares.values())]:
-        shares[name] += 1
-    return shares
-
-
-def payouts(plan: LibraryPlan, answer: DealAnswer) -> tuple[int, dict[str, int]]:
-    """Returns the agency's part and each contributor's, in minor units; they sum to the pool."""
+def payouts(plan: LibraryPlan, answer: DealAnswer) -> tuple[int, dict[str, Payout]]:
+    """Returns the agency's part, in minor units, and each contributor's of the rest of the pool."""
     deal = answer.deal
     points: defaultdict[str, int] = defaultdict(int)
     for asset, decision in zip(plan.assets, answer.decisions, strict=True):
@@ -184,13 +172,8 @@ def payouts(plan: LibraryPlan, answer: DealAnswer) -> tuple[int, dict[str, int]]
             weight = 1 if not deal.weights_assets or asset.weight is None else asset.weight
             for contributor, share_bp in asset.authors:
                 points[contributor] += weight * share_bp
-    share = deal.agency_share
-    # A tie is broken by name, so the odd unit goes to the contributors.
-    parts = largest_remainder(
-        deal.pool_minor,
-        {"contributors": share.denominator - share.numerator, "the agency": share.numerator},
-    )
-    return parts["the agency"], largest_remainder(parts["contributors"], points)
+    agency = agency_part(deal.pool_minor, deal.agency_share)
+    return agency, largest_remainder(deal.pool_minor - agency, points)
 
 
 def answer_key(plan: LibraryPlan) -> dict[str, object]:
@@ -237,7 +220,7 @@ def _deal_key(plan: LibraryPlan, answer: DealAnswer) -> dict[str, object]:
         "pool_minor": answer.deal.pool_minor,
         "currency": answer.deal.currency,
         "agency_minor": agency_minor,
-        "payouts": payouts_minor,
+        "payouts": {name: asdict(payout) for name, payout in payouts_minor.items()},
         "counts": _counts(answer.decisions),
     }
 

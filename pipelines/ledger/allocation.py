@@ -1,31 +1,41 @@
-"""Allocates the contributors' part of a delivery exactly, from a few columns of numbers.
+"""Divides a delivery's pool among its lines exactly, from a few columns of numbers.
 
-The pool cannot be divided before every asset is known. Until then, only an asset's key, a digest of
+A pool cannot be divided before every asset is known. Until then, only an asset's key, a digest of
 its id, its weight and a few bytes per contributor are kept. The rest of its row is read again when
 its entries are made.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.ledger.split import allocate, line_weight
-from pipelines.storage.columns import Column, list_items, rows_of, values_of
+from pipelines.ledger.classes import Codes, LineClasses
+from pipelines.ledger.delivered import (
+    Integers,
+    Integers32,
+    check_digests,
+    check_distinct,
+    column,
+    id_digests,
+    read_lines,
+)
+from pipelines.ledger.pool import DividedPool, divide_pool
+from pipelines.ledger.rules import asset_weights
+from pipelines.ledger.split import Points, divide_among_lines, line_points
+from pipelines.storage.columns import Column, values_of
 from schemas.errors import InputError
-from schemas.ledger import FULL_SPLIT_BP, Allocation
-from schemas.sample import DeliveredAssetRow
+from schemas.ledger import Allocation
+from schemas.price_terms import PriceTerms
 
-Integers = npt.NDArray[np.int64]
-Integers32 = npt.NDArray[np.int32]
-
-_ID_BYTES = 16
-_SHA256 = r"\A[0-9a-f]{64}\z"
+_INT64_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -35,11 +45,11 @@ class AllocatedLines:
     Attributes:
         ranks: Per asset, in the order in which they were added: its position in the log's order.
         firsts: Per asset, in the log's order: its first line; the last item is the number of lines.
-        people: The contributors' ids, sorted.
-        earned_minor: Total earnings of each contributor, in minor units.
+        people: The ids of contributors of delivered assets, sorted.
+        earned_minor: The sum of each contributor's lines, in minor units.
         person: Per line: the contributor, as a position in `people`.
         share_bp: Per line: share of the asset, in basis points.
-        weight: Per line: weight of the asset under the rule.
+        weight: Per line: weight of the asset under the rule, times the factor of its class.
         amount_minor: Per line: amount paid, in minor units.
     """
 
@@ -54,62 +64,102 @@ class AllocatedLines:
 
 
 class Allocator:
-    """Collects a delivery's assets, table by table, and shares the contributors' part among them.
+    """Collects a delivery's assets, table by table, and divides the pool among them.
 
     Args:
-        rule: How the contributors' part is shared.
+        price: The deal's rules.
+        as_of: The day on which levels of contributors and assets are evaluated.
     """
 
-    def __init__(self, rule: Allocation) -> None:
-        self._rule = rule
+    def __init__(self, price: PriceTerms, as_of: date) -> None:
+        self._price = price
+        self._classes = LineClasses(price, as_of)
         self._codes: dict[str, int] = {}  # by contributor's id, in order of appearance
         self._keys: list[Column] = []
         self._ids: list[npt.NDArray[np.bytes_]] = []
-        self._weights: list[Integers] = []
+        self._counted: list[Integers] = []  # the catalogue's weights, or numbers of samples
         self._counts: list[Integers32] = []  # lines of each asset
         self._people: list[Integers32] = []
         self._shares: list[Integers32] = []
+        self._line_classes: list[Codes] = []
 
     def add(self, table: pa.Table) -> None:
-        """Adds a table of `DELIVERED_SCHEMA`.
+        """Adds a table of `DELIVERED_ASSETS_SCHEMA`.
 
         Raises:
-            InputError: If a split does not sum to 10,000, a contributor's id is empty, or a digest
-                or a weight is not valid.
+            InputError: If a split does not sum to 10,000, a contributor's id is empty, a digest is
+                not valid, or an asset is not in exactly one class.
         """
         for name in ("media_sha256", "decision_sha256"):
-            _check_digests(table, name)
-        self._keys.append(_column(table, "key"))
-        self._ids.append(_id_digests(table))
-        self._weights.append(self._line_weights(table))
-        owners, people, shares = self._lines(table)
+            check_digests(table, name)
+        self._keys.append(column(table, "key"))
+        self._ids.append(id_digests(table))
+        by_samples = Allocation(self._price.allocation) is Allocation.PER_SAMPLE
+        self._add_lines(table, "samples" if by_samples else "weight")
+
+    def consider(self, table: pa.Table) -> None:
+        """Adds assets that are paid although they are not delivered, once all others are added.
+
+        Args:
+            table: Columns of `CONSIDERED_ASSETS_SCHEMA`; delivered assets in it are skipped.
+
+        Raises:
+            InputError: As for `add`.
+        """
+        delivered = np.isin(id_digests(table), np.concatenate(self._ids or [np.empty(0, "S16")]))
+        self._add_lines(table.filter(pa.array(~delivered)), "weight")
+
+    def _add_lines(self, table: pa.Table, counted: str) -> None:
+        self._counted.append(column(table, counted).to_numpy().astype(np.int64))
+        owners, people, shares = read_lines(table, self._codes)
         self._counts.append(np.bincount(owners, minlength=len(table)).astype(np.int32))
         self._people.append(people)
         self._shares.append(shares)
+        self._line_classes.append(self._classes_of(table, owners, people))
 
-    def allocate(self, shared_minor: int) -> AllocatedLines:
-        """Shares the contributors' part over all lines.
+    def allocate(
+        self, gross_minor: int, carried: Mapping[str, Fraction], tie_key: bytes
+    ) -> tuple[AllocatedLines, DividedPool]:
+        """Divides a pool among contributors, and their credits among their lines.
+
+        Args:
+            gross_minor: The pool, in minor units; below 2**63.
+            carried: What earlier pools in this currency left, by contributor.
+            tie_key: Key of the hash that decides ties among contributors.
 
         Raises:
-            InputError: If nothing was delivered, two assets have the same id or key, or all weights
-                are zero.
+            InputError: If nothing was delivered, two assets have the same id or key, or the rules
+                cannot be applied, as when all weights are zero.
         """
         ranks = self._rank()
+        delivered, assets = len(ranks), sum(map(len, self._counted))
+        places = np.concatenate([ranks, np.arange(delivered, assets)])  # of all assets
         people = sorted(self._codes)
-        places = np.empty(len(people), np.int32)
-        places[[self._codes[person] for person in people]] = np.arange(len(people))
-        counts = np.concatenate(self._counts)
-        owners = np.repeat(ranks, counts)  # position of each line's asset
-        person = places[np.concatenate(self._people)]
+        codes = np.empty(len(people), np.int32)
+        codes[[self._codes[person] for person in people]] = np.arange(len(people))
+        owners = np.repeat(places, np.concatenate(self._counts))
+        person = codes[np.concatenate(self._people)]
         order = np.lexsort((person, owners))
         owners, person = owners[order], person[order]
         share_bp = np.concatenate(self._shares)[order]
-        weights = np.empty(len(ranks), np.int64)
-        weights[ranks] = np.concatenate(self._weights)
-        firsts = np.searchsorted(owners, np.arange(len(ranks) + 1)).astype(np.int64)
-        weight = weights[owners]
-        amounts, earned = allocate(person, weight, share_bp, len(people), shared_minor)
-        return AllocatedLines(ranks, firsts, people, earned, person, share_bp, weight, amounts)
+        line_class = np.concatenate(self._line_classes)[order]
+        weights = np.empty(assets, np.int64)
+        weights[places] = asset_weights(self._price, np.concatenate(self._counted))
+        classes = self._classes.shares()
+        counted = line_points(weights[owners], share_bp)
+        agency_share = classes.agency_share(_sums(counted, line_class, len(classes.agency)))
+        weight = _with_factors(weights[owners], line_class, classes.factors)
+        points = line_points(weight, share_bp)
+        totals = dict(zip(people, _sums(points, person, len(people)), strict=True))
+        pool = divide_pool(self._price, gross_minor, totals, agency_share, carried, tie_key)
+        credits = [pool.division.credits[name] for name in people]
+        amounts = divide_among_lines(person, points, credits)
+        firsts = np.searchsorted(owners, np.arange(delivered + 1)).astype(np.int64)
+        lines = slice(0, int(firsts[-1]))  # those of delivered assets
+        named, person = _renumber(people, person[lines])
+        earned = _sums(amounts[lines], person, len(named))
+        columns = (person, share_bp[lines], weight[lines], amounts[lines])
+        return AllocatedLines(ranks, firsts, named, earned, *columns), pool
 
     def _rank(self) -> Integers:
         """Returns every asset's position in the order of keys, by code point."""
@@ -122,110 +172,49 @@ class Allocator:
         keys = pa.chunked_array(self._keys, pa.string())
         order = pc.sort_indices(keys).to_numpy()
         ordered = keys.take(pa.array(order))
-        _check_distinct(pc.equal(ordered[1:], ordered[:-1]).to_numpy(), "key", ordered)
+        check_distinct(pc.equal(ordered[1:], ordered[:-1]).to_numpy(), "key", ordered)
         ids = np.concatenate(self._ids)
         by_id = np.argsort(ids, kind="stable")
         ids = ids[by_id]
-        _check_distinct(ids[1:] == ids[:-1], "asset id", keys, by_id)
+        check_distinct(ids[1:] == ids[:-1], "asset id", keys, by_id)
         ranks = np.empty(len(keys), np.int64)
         ranks[order] = np.arange(len(keys))
         return ranks
 
-    def _line_weights(self, table: pa.Table) -> Integers:
-        weights = _column(table, "weight").to_numpy()
-        samples = _column(table, "samples").to_numpy()
-        checked = [
-            line_weight(self._rule, weight, count)
-            for weight, count in zip(weights.tolist(), samples.tolist(), strict=True)
-        ]
-        return np.array(checked, np.int64)
-
-    def _lines(self, table: pa.Table) -> tuple[Integers, Integers32, Integers32]:
-        """Returns row, contributor and share of every line; repeated contributors add up."""
-        contributor_lists, share_lists = (
-            _column(table, "contributor_ids"),
-            _column(table, "shares_bp"),
+    def _classes_of(self, table: pa.Table, owners: Integers, people: Integers32) -> Codes:
+        """Returns the class of every line."""
+        if self._classes.is_single:
+            return np.zeros(len(people), np.int16)
+        names = list(self._codes)
+        rows = owners.tolist()
+        media, ids = (values_of(column(table, name), str) for name in ("media_type", "asset_id"))
+        return self._classes.of_lines(
+            [media[row] for row in rows],
+            [ids[row] for row in rows],
+            [names[code] for code in people.tolist()],
         )
-        sizes = pc.list_value_length(contributor_lists).to_numpy()
-        rows = np.repeat(np.arange(len(table)), sizes)
-        people = list_items(contributor_lists).dictionary_encode()
-        codes = [
-            self._codes.setdefault(person, len(self._codes))
-            for person in values_of(people.dictionary, str)
-        ]
-        contributor = np.array(codes, np.int32)[people.indices.to_numpy()]
-        shares = list_items(share_lists).to_numpy().astype(np.int64)
-        valid = sizes == pc.list_value_length(share_lists).to_numpy()
-        if valid.all():
-            order = np.lexsort((contributor, rows))
-            rows, contributor, shares = rows[order], contributor[order], shares[order]
-            starts = np.flatnonzero(
-                (np.diff(rows, prepend=-1) != 0) | (np.diff(contributor, prepend=-1) != 0)
-            )
-            rows, contributor = rows[starts], contributor[starts]
-            shares = np.add.reduceat(shares, starts) if len(starts) else shares
-            total = np.zeros(len(table), np.int64)
-            np.add.at(total, rows, shares)
-            valid = total == FULL_SPLIT_BP
-            valid[rows[(shares < 0) | (contributor == self._codes.get("", -1))]] = False
-        if not valid.all():
-            _refuse_split(table, int(np.argmin(valid)))
-        return rows, contributor, shares.astype(np.int32)
 
 
-def _column(table: pa.Table, name: str) -> Column:
-    return table.column(name).combine_chunks()
+def _renumber(people: list[str], person: Integers32) -> tuple[list[str], Integers32]:
+    """Returns the contributors who have a line, and each line's position among them."""
+    present = np.bincount(person, minlength=len(people)) > 0
+    named = [name for name, has_line in zip(people, present.tolist(), strict=True) if has_line]
+    return named, (np.cumsum(present, dtype=np.int32) - 1)[person]
 
 
-def _id_digests(table: pa.Table) -> npt.NDArray[np.bytes_]:
-    """Returns 128-bit digests of the assets' ids, long enough to rule out collisions."""
-    ids = values_of(_column(table, "asset_id"), str)
-    data = b"".join(hashlib.sha256(one.encode()).digest()[:_ID_BYTES] for one in ids)
-    return np.frombuffer(data, f"S{_ID_BYTES}")
+def _sums(points: Points, group: Codes | Integers32, groups: int) -> list[int]:
+    """Returns the sum of points of each group; they fit in 64 bits, or are Python ints."""
+    sums = np.zeros(groups, points.dtype)
+    np.add.at(sums, group, points)
+    return [int(value) for value in sums]
 
 
-def _check_digests(table: pa.Table, name: str) -> None:
-    is_digest = pc.match_substring_regex(_column(table, name), _SHA256).to_numpy(
-        zero_copy_only=False
-    )
-    if not is_digest.all():
-        row = table.slice(int(np.argmin(is_digest)), 1).to_pylist()[0]
+def _with_factors(weights: Integers, line_class: Codes, factors: list[int]) -> Integers:
+    """Returns the lines' weights times the factors of their classes."""
+    if int(weights.max()) * max(factors) > _INT64_MAX:
         raise InputError(
-            f"{name} is not a digest",
-            f"asset {row['asset_id']!r}: {row[name]!r}",
-            "It must be 64 lower-case hex digits.",
+            "the weights exceed 64 bits with the agency's shares",
+            f"largest weight {weights.max()}, factors {factors}",
+            "Use smaller weights, or shares with fewer digits.",
         )
-
-
-def _check_distinct(
-    same: npt.NDArray[np.bool_],
-    what: str,
-    keys: pa.ChunkedArray[pa.StringScalar],
-    order: Integers | None = None,
-) -> None:
-    """Refuses two assets with the same `what`; the error names their keys."""
-    if not same.any():
-        return
-    at = int(np.argmax(same))
-    pair = [at, at + 1] if order is None else sorted(int(one) for one in order[at : at + 2])
-    described = " and ".join(repr(keys[one].as_py()) for one in pair)
-    raise InputError(
-        f"two delivered assets have the same {what}", f"keys {described}", "Merge the rows."
-    )
-
-
-def _refuse_split(table: pa.Table, at: int) -> None:
-    [row] = rows_of(table.slice(at, 1), DeliveredAssetRow)
-    people = row["contributor_ids"]
-    described = list(zip(people, row["shares_bp"], strict=False))
-    if not all(people):
-        raise InputError(
-            "an asset does not name a contributor",
-            f"asset {row['asset_id']!r}: {people}",
-            "Give every contributor of an asset an id and a share.",
-        )
-    raise InputError(
-        "a split does not sum to 10000 basis points",
-        f"asset {row['asset_id']!r}: {described}",
-        "Correct the shares in the catalogue.",
-    )
+    return weights * np.array(factors, np.int64)[line_class]

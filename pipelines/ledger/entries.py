@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,8 @@ from pipelines.ledger.leaf import join_leaf, leaf_suffix
 from pipelines.ledger.merkle import leaf_hash
 from pipelines.storage.columns import values_of
 from schemas.errors import InputError
-from schemas.ledger import LEDGER_SCHEMA, Allocation
-from schemas.money import exponent
+from schemas.ledger import LEDGER_SCHEMA
+from schemas.price_terms import PriceTerms
 
 #: The columns of an asset's row that its entries need.
 ASSET_COLUMNS = ("asset_id", "shard", "key", "media_sha256", "decision_sha256")
@@ -33,7 +33,6 @@ SEALED_SCHEMA = pa.schema(
     ]
 )
 
-_INT64_MAX = 2**63 - 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -43,19 +42,20 @@ class DeliveryTerms:
 
     Args:
         delivery: Id of the delivery.
-        pool_minor: What the buyer pays for this delivery, in minor units.
-        currency: ISO 4217 code.
-        rule: How the contributors' part is shared.
-        agency_share: The agency's part, from 0 to 1.
+        price: What the buyer pays, and how it is divided.
+        as_of: The day on which levels of contributors and assets are evaluated.
         terms_sha256: Digest of the deal's terms, hex.
     """
 
     delivery: str
-    pool_minor: int
-    currency: str
-    rule: Allocation
-    agency_share: Decimal
+    price: PriceTerms
+    as_of: date
     terms_sha256: str
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217 code."""
+        return self.price.currency
 
 
 @dataclass(frozen=True)
@@ -192,16 +192,8 @@ def check_terms(terms: DeliveryTerms) -> None:
     """Refuses terms that the ledger cannot represent.
 
     Raises:
-        InputError: If the currency is unknown, the pool exceeds 64 bits, or the digest is
-            malformed.
+        InputError: If the digest is malformed.
     """
-    exponent(terms.currency)
-    if terms.pool_minor > _INT64_MAX:
-        raise InputError(
-            "the pool does not fit in 64 bits of minor units",
-            str(terms.pool_minor),
-            "Split it over several deals.",
-        )
     if not _SHA256.fullmatch(terms.terms_sha256):
         raise InputError(
             "terms_sha256 is not a digest",

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.ledger.allocation import AllocatedLines, Integers
+from pipelines.ledger.allocation import AllocatedLines
+from pipelines.ledger.delivered import Integers
 from pipelines.ledger.statement import (
     StatementHead,
     StatementLine,

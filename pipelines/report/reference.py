@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -20,6 +20,7 @@ from pipelines.catalogue import describe
 from pipelines.profiles.base import schema_text
 from pipelines.rights.rules.reasons import REASONS
 from schemas.deal import Deal
+from schemas.deal_faults import section_model
 from schemas.deal_values import (
     ByteSize,
     CalendarDate,
@@ -98,7 +99,26 @@ DEAL_KEY_MEANINGS = {
     "price.currency": "ISO 4217 code in capitals",
     "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more",
     "price.agency_share": "the agency's share of the pool; the rest goes to the contributors",
-    "price.allocation": "how the rest is divided: evenly, by `weight`, or by samples",
+    "price.allocation": "how the rest is divided: evenly, by `weight`, by samples, or in the ratio "
+    "of `two_factor`",
+    "price.two_factor.proportional": "the part that is divided evenly; the rest is by `weight`",
+    "price.base": "which assets are paid: those delivered, or all that the rights cleared",
+    "price.weights.starts": "first day on which the weights were counted; recorded with the pool",
+    "price.weights.ends": "last day on which the weights were counted",
+    "price.weights.source": "what was counted, such as licences sold",
+    "price.minimum": "least amount for each payee",
+    "price.cap": "largest share of the contributors' part for one payee",
+    "price.deductions.name": "what is deducted from the pool before it is divided",
+    "price.deductions.amount": "how much, if it is fixed",
+    "price.deductions.share": "how much, as a share of what the deductions before it leave",
+    "price.levels.name": "a level that classes may name; what no level lists is `other`",
+    "price.levels.contributors": "ids of the contributors in it",
+    "price.levels.assets": "ids of the assets in it, such as exclusive ones",
+    "price.levels.starts": "first day on which the level applies, if not always",
+    "price.levels.ends": "last day on which the level applies, if not always",
+    "price.agency_classes.media": "the kind of asset in the class, if not all",
+    "price.agency_classes.level": "the level in the class, if not all",
+    "price.agency_classes.agency_share": "the agency's share of what the class's assets earn",
     "shards.target_bytes": "target size of a shard",
     "output.uri": "where deliveries go: a folder or an `s3://` prefix; not a term of the deal",
     "sources.roots": "additional folders or `s3://` prefixes that media may be in",
@@ -144,20 +164,44 @@ def reasons_table() -> str:
     return "\n".join(lines)
 
 
-def deal_keys(model: type[BaseModel] = Deal, prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    """Yields each deal key: its name, its type in words, and its TOML default ("" if none)."""
+class DealKey(NamedTuple):
+    """A key of the deal.
+
+    Attributes:
+        name: Its dotted name.
+        holds: Its type in words.
+        default: Its default as TOML; "" if it has none, or is a key of a list of sections.
+        required: Whether it must be given; in an optional section, if the section is given.
+    """
+
+    name: str
+    holds: str
+    default: str
+    required: bool
+
+
+def deal_keys(model: type[BaseModel] = Deal, prefix: str = "") -> Iterator[DealKey]:
+    """Yields each deal key."""
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
         annotation = hints[name]
-        item_type = get_args(annotation)[0] if get_origin(annotation) is list else annotation
-        if isinstance(item_type, type) and issubclass(item_type, BaseModel):
-            yield from deal_keys(item_type, f"{name}.")
+        section = section_model(annotation)
+        if section is not None:
+            in_list = get_origin(annotation) is list
+            for key in deal_keys(section, f"{prefix}{name}."):
+                yield key._replace(default="") if in_list else key
         else:
-            default = "" if field.is_required() else _toml_default(field, annotation)
-            yield prefix + name, _describe_type(annotation), default
+            default = "" if _has_no_default(field) else _toml_default(field, annotation)
+            yield DealKey(prefix + name, _describe_type(annotation), default, field.is_required())
+
+
+def _has_no_default(field: FieldInfo) -> bool:
+    return field.is_required() or field.default is None
 
 
 def _describe_type(annotation: Any) -> str:
+    if type(None) in get_args(annotation):
+        return _describe_type(get_args(annotation)[0])
     if get_origin(annotation) is list:
         return f"list: {_describe_type(get_args(annotation)[0])}"
     if get_origin(annotation) is Literal:
@@ -186,24 +230,31 @@ def _toml_default(field: FieldInfo, annotation: Any) -> str:
 def deal_table() -> str:
     """Returns the table of all deal keys as Markdown; required keys are bold."""
     lines = [_table_row("key", "holds", "default", "meaning"), _table_row(*["---"] * 4)]
-    for name, holds, default in deal_keys():
-        shown = f"`{name}`" if default else f"**`{name}`**"
+    for name, holds, default, required in deal_keys():
+        shown = f"**`{name}`**" if required else f"`{name}`"
         lines.append(
             _table_row(shown, holds, f"`{default}`" if default else "", DEAL_KEY_MEANINGS[name])
         )
     return "\n".join(lines)
 
 
+def _section(model: type[BaseModel], name: str) -> type[BaseModel]:
+    section = section_model(model.model_fields[name].annotation)
+    if section is None:
+        raise ValueError(f"{name} is not a section of {model.__name__}")
+    return section
+
+
 def _deal_schema() -> dict[str, Any]:
     """Returns the JSON Schema of a deal, with each key's meaning for editors to show."""
     schema = Deal.model_json_schema()
     for name, meaning in DEAL_KEY_MEANINGS.items():
-        section, _, key = name.rpartition(".")
+        *sections, key = name.split(".")
         section_schema = schema
-        if section:
-            annotation = Deal.model_fields[section].annotation
-            [annotation] = get_args(annotation) or [annotation]  # unwrap a list of sections
-            section_schema = schema["$defs"][getattr(annotation, "__name__", "")]
+        model: type[BaseModel] = Deal
+        for section in sections:
+            model = _section(model, section)
+            section_schema = schema["$defs"][model.__name__]
         section_schema["properties"][key]["description"] = meaning
     return schema
 

@@ -13,6 +13,7 @@ from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
+from pipelines.steps.attribute import Attribution
 from pipelines.steps.package import PackageResult
 from schemas.money import format_amount
 from schemas.reasons import Outcome
@@ -45,8 +46,11 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "contributors_paid": attribution.contributors,
         "currency": job.deal.price.currency,
         "pool_minor": job.deal.price.pool_minor,
+        "deductions_minor": attribution.deductions_minor,
         "agency_minor": attribution.agency_minor,
         "contributors_minor": attribution.contributors_minor,
+        "rounding_minor": attribution.rounding_minor,
+        "undelivered_minor": attribution.undelivered_minor,
         "demonstration": job.models.demonstration,
         "vkey": packaged.manifest.vkey,
         "fingerprint": parse_vkey(packaged.manifest.vkey).fingerprint,
@@ -116,9 +120,27 @@ def _reasons(steps: dict[str, StepCounts]) -> Table:
     return table
 
 
+def _money(job: Job, attribution: Attribution) -> str:
+    """Returns the pool as the sum of its parts, for people."""
+    currency = job.deal.price.currency
+    parts = [
+        (attribution.deductions_minor, "deductions {}"),
+        (attribution.rounding_minor, "rounding {}"),
+        (attribution.undelivered_minor, "{} for assets considered and not delivered"),
+    ]
+    shown = [f"agency {format_amount(attribution.agency_minor, currency)}"]
+    shown += [form.format(format_amount(minor, currency)) for minor, form in parts if minor]
+    paid = attribution.contributors_minor - attribution.undelivered_minor
+    return (
+        f"{format_amount(job.deal.price.pool_minor, currency)} {currency} = {' + '.join(shown)} + "
+        f"{format_amount(paid, currency)} to {attribution.contributors:,} "
+        f"contributor{'' if attribution.contributors == 1 else 's'}, "
+        f"{attribution.entries:,} ledger entr{'y' if attribution.entries == 1 else 'ies'}"
+    )
+
+
 def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
     end, attribution = packaged.manifest.end, packaged.attribution
-    currency = job.deal.price.currency
     computed = packaged.computed
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     facts.add_column(style="bold", no_wrap=True)
@@ -136,15 +158,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
             f"{computed['captioned']:,} captioned for the first time; "
             f"{_known_before(packaged):,} from the feature store",
         ),
-        (
-            "Money",
-            f"{format_amount(job.deal.price.pool_minor, currency)} {currency} = agency "
-            f"{format_amount(attribution.agency_minor, currency)} + "
-            f"{format_amount(attribution.contributors_minor, currency)} to "
-            f"{attribution.contributors:,} "
-            f"contributor{'' if attribution.contributors == 1 else 's'}, "
-            f"{attribution.entries:,} ledger entr{'y' if attribution.entries == 1 else 'ies'}",
-        ),
+        ("Money", _money(job, attribution)),
     ]
     rows += [
         (

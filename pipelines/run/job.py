@@ -19,7 +19,7 @@ from schemas.canonical import canonical_json
 from schemas.deal import Deal
 
 # Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 _ROW_BYTES = 300  # approximate size of a row in CSV or JSON Lines
 
 

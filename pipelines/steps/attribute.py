@@ -3,20 +3,22 @@
 Memory holds the few numbers per asset that the exact allocation needs, plus one chunk of the
 ledger. The order of the shards, of the log and of the statements differ, so rows are spilled to the
 work area twice. The numbers mark these stages in the code: 1. read what the allocation needs;
-2. divide the pool; 3. read the rows again and spill them in log order; 4. build the entries chunk
-by chunk (ledger, entry bundles, and lines spilled for the statements); 5. write tiles and
-checkpoint; 6. write statements.
+2. divide the pool and write its record; 3. read the rows again and spill them in log order;
+4. build the entries chunk by chunk (ledger, entry bundles, and lines spilled for the statements);
+5. write tiles and checkpoint; 6. write statements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.ledger.allocation import AllocatedLines, Allocator, Integers
+from pipelines.ledger.allocation import AllocatedLines, Allocator
+from pipelines.ledger.delivered import Integers
 from pipelines.ledger.entries import (
     ASSET_COLUMNS,
     SEALED_SCHEMA,
@@ -26,16 +28,16 @@ from pipelines.ledger.entries import (
 )
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
-from pipelines.ledger.split import agency_and_contributors
 from pipelines.ledger.statement_files import StatementWriter
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.run.job import Job
+from pipelines.steps.pool_files import considered_assets, write_pool
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
 from pipelines.storage.tables import open_parquet, read_parquet
 from schemas import layout
 from schemas.errors import RunError
-from schemas.ledger import LEDGER_SCHEMA, Allocation
+from schemas.ledger import LEDGER_SCHEMA
 
 CHUNK_ROWS = 8_192  # assets per chunk of entries, and statement lines per write
 ROW_GROUP_ROWS = 32_768  # entries per row group, and rows per write to the spill
@@ -45,65 +47,87 @@ ROW_GROUP_ROWS = 32_768  # entries per row group, and rows per write to the spil
 class Attribution:
     """Totals of a delivery's ledger.
 
+    Amounts are in minor units of the currency.
+
     Attributes:
         entries: Number of ledger entries.
         contributors: Number of contributors who have a statement.
-        agency_minor: The agency's share, in minor units of the currency; `contributors_minor` is
-            the contributors' share.
+        deductions_minor: What was taken from the pool before it was divided.
+        agency_minor: The agency's part.
+        contributors_minor: The contributors' part.
+        rounding_minor: The pool less all other parts; zero unless earlier pools left something.
+        undelivered_minor: What of the contributors' part is paid for assets that were considered
+            and not delivered, and is in no statement.
         root: Root hash of the Merkle tree, 32 bytes.
         origin: The log's identity.
     """
 
     entries: int
     contributors: int
+    deductions_minor: int
     agency_minor: int
     contributors_minor: int
+    rounding_minor: int
+    undelivered_minor: int
     root: bytes
     origin: str
 
 
 def record_attribution(
-    store: Store, job: Job, signer: Signer, shards: Sequence[str]
+    store: Store,
+    job: Job,
+    signer: Signer,
+    shards: Sequence[str],
+    carried: Mapping[str, Fraction] | None = None,
 ) -> Attribution:
-    """Allocates the pool and writes ledger, statements, tiles and checkpoint.
+    """Divides the pool and writes its record, ledger, statements, tiles and checkpoint.
 
     Args:
         store: The output store.
         job: The run.
         signer: Signs the checkpoint.
         shards: Base names of all shards.
+        carried: What earlier pools in the currency left, by contributor; nothing if not given.
 
     Raises:
-        InputError: If nothing was delivered, two assets share an id or key, or a row is invalid.
-        RunError: If the shares do not sum to the pool; nothing is published then.
+        InputError: If nothing was delivered, two assets share an id or key, a row is invalid, or
+            the deal's rules cannot be applied to the assets.
+        RunError: If the parts do not sum to the pool; nothing is published then.
     """
     price = job.deal.price
-    terms = DeliveryTerms(
-        layout.delivery_id(job.deal.deal_id, job.version),
-        price.pool_minor,
-        price.currency,
-        Allocation(price.allocation),
-        price.agency_share,
-        job.terms_sha256,
-    )
+    delivery = layout.delivery_id(job.deal.deal_id, job.version)
+    terms = DeliveryTerms(delivery, price, job.as_of.date(), job.terms_sha256)
     check_terms(terms)
-    allocator = Allocator(terms.rule)
+    allocator = Allocator(price, terms.as_of)
     for shard in shards:  # 1
         allocator.add(read_parquet(store, _delivered_key(job, shard)))
-    agency_minor, shared_minor = agency_and_contributors(terms.pool_minor, terms.agency_share)
-    allocated = allocator.allocate(shared_minor)  # 2
+    if price.base == "considered":
+        for table in considered_assets(store, job):
+            allocator.consider(table)
+    allocated, pool = allocator.allocate(price.pool_minor, carried or {}, job.salt)  # 2
     del allocator
+    write_pool(store, job, terms, pool)
     writer = _LedgerWriter(store, job, signer, terms, allocated)
     root = writer.write_log(shards)
     paid = writer.statements.write()  # 6
-    if agency_minor + paid != terms.pool_minor:
+    undelivered = pool.contributors_minor - paid
+    if undelivered and price.base == "delivered":
         raise RunError(
-            "The statements do not sum to the pool",
-            f"agency {agency_minor} + contributors {paid}, pool {terms.pool_minor}",
+            "The statements do not sum to the contributors' part",
+            f"{paid} minor units, and the part is {pool.contributors_minor}",
             "This is a fault of the program; nothing was published.",
         )
-    entries, people = len(allocated.person), len(allocated.people)
-    return Attribution(entries, people, agency_minor, paid, root, writer.origin)
+    return Attribution(
+        entries=len(allocated.person),
+        contributors=len(allocated.people),
+        deductions_minor=sum(minor for _, minor in pool.deductions),
+        agency_minor=pool.agency_minor,
+        contributors_minor=pool.contributors_minor,
+        rounding_minor=pool.division.rounding_minor,
+        undelivered_minor=undelivered,
+        root=root,
+        origin=writer.origin,
+    )
 
 
 def _delivered_key(job: Job, shard: str) -> str:

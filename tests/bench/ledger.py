@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from decimal import Decimal
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -34,6 +34,8 @@ from pipelines.steps.attribute import record_attribution
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
+from schemas.money import format_amount
+from schemas.price_terms import PriceTerms
 from schemas.sample import DELIVERED_ASSETS_SCHEMA
 
 DEAL = "acme-2026-01"
@@ -42,16 +44,14 @@ _ASSETS_PER_SHARD = 4_000
 _PEOPLE_PER_ASSET = 0.01
 
 
-def ledger_job(allocation: str = "weighted", pool_minor: int = 10_000_000) -> Job:
+def ledger_job(allocation: str = "weighted", pool_minor: int = 10_000_000, **rules: object) -> Job:
     """Returns a job with everything that the ledger needs."""
-    price = SimpleNamespace(
-        pool_minor=pool_minor,
-        currency="USD",
-        allocation=allocation,
-        agency_share=Decimal("0.40"),
-    )
+    price = {"currency": "USD", "pool": format_amount(pool_minor, "USD"), "allocation": allocation}
+    if allocation == "two_factor":
+        rules = {"two_factor": {"proportional": "0.25"}} | rules
     job = SimpleNamespace(
-        deal=SimpleNamespace(deal_id=DEAL, price=price),
+        deal=SimpleNamespace(deal_id=DEAL, price=PriceTerms.model_validate(price | rules)),
+        as_of=datetime(2026, 6, 30, tzinfo=UTC),
         version="v0001",
         terms_sha256=_digest("terms"),
         salt=SALT,
@@ -87,6 +87,7 @@ def _rows(numbers: range, assets: int, shard: str) -> Iterator[dict[str, object]
             "contributor_ids": [f"c-{first:06d}", *([f"c-{others:06d}"] if shared else [])],
             "shares_bp": [6_000, 4_000] if shared else [10_000],
             "weight": rng.randint(0, 50),
+            "media_type": "image",
             "samples": 1,
             "shard": shard,
             "key": sample_key(asset_commitment(SALT, asset_id)),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from dataclasses import replace
 from typing import Any, cast
 
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.delivery.tables import delivered_table, rights_commitments
-from pipelines.ledger.entries import DeliveryTerms
-from schemas.ledger import Allocation
-from schemas.sample import DELIVERED_ASSETS_SCHEMA
+from pipelines.delivery.tables import considered_table, delivered_table, rights_commitments
+from schemas.sample import CONSIDERED_ASSETS_SCHEMA, DELIVERED_ASSETS_SCHEMA
 from schemas.unit import UNIT_SCHEMA, UnitRow
-from tests.ledger.ledger_cases import DeliveredAsset, make_entries
+from tests.ledger.ledger_cases import DeliveredAsset, make_entries, terms
 
 SALT = bytes(range(32))
 DELIVERY = "deal/v0001"
@@ -35,8 +33,7 @@ def row(**more: Any) -> UnitRow:
 
 def test_contributor_commitments_match_the_ledger() -> None:
     asset = DeliveredAsset("a1", (("bo", 4000), ("ada", 6000)), 1, 1, "s", "k", "0" * 64, "1" * 64)
-    terms = DeliveryTerms(DELIVERY, 1000, "USD", Allocation.PER_ASSET, Decimal("0.4"), "2" * 64)
-    entries, _ = make_entries([asset], terms, SALT)
+    entries, _ = make_entries([asset], replace(terms(), delivery=DELIVERY), SALT)
     commitments = rights_commitments(SALT, DELIVERY, row())["contributors"]
     assert commitments == [entry.contributor_commitment for entry in entries]
 
@@ -85,11 +82,12 @@ ASSETS = st.lists(
 @given(ASSETS, st.integers(1, 12))
 def test_delivered_table_has_every_asset(assets: list[Any], cut: int) -> None:
     """Rows come in chunks from several units, and samples in one chunk."""
-    names = ("asset_id", "contributors", "weight", "overrides")
+    names = ("asset_id", "media_type", "contributors", "weight", "overrides")
     schema = pa.schema([UNIT_SCHEMA.field(name) for name in names])
     rows = [
         {
             "asset_id": f"a{at}",
+            "media_type": ("image", "video")[at % 2],
             "contributors": [{"contributor_id": who, "share_bp": part} for who, part in people],
             "weight": weight,
             "overrides": f"o{at}",
@@ -103,6 +101,7 @@ def test_delivered_table_has_every_asset(assets: list[Any], cut: int) -> None:
     due = [
         {
             "asset_id": row["asset_id"],
+            "media_type": row["media_type"],
             "contributor_ids": [who for who, _ in people],
             "shares_bp": [part for _, part in people],
             "weight": weight or 1,
@@ -115,3 +114,6 @@ def test_delivered_table_has_every_asset(assets: list[Any], cut: int) -> None:
     found = delivered_table(pieces, pa.Table.from_pylist(samples))
     assert found.schema.equals(DELIVERED_ASSETS_SCHEMA)
     assert found.to_pylist() == due
+    considered = considered_table(pieces)
+    assert considered.schema.equals(CONSIDERED_ASSETS_SCHEMA)
+    assert considered.equals(found.select(considered.column_names))

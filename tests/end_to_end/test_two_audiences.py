@@ -67,7 +67,11 @@ def test_delivery_names_nobody(demo: Demo, deal_id: str) -> None:
     secret = {word for word in secret if word not in titles}
     assert len(secret) > demo.key["rows"]
     answer = key["deals"][deal_id]
-    money = [answer["agency_minor"], answer["pool_minor"], *answer["payouts"].values()]
+    money = [
+        answer["agency_minor"],
+        answer["pool_minor"],
+        *(most for paid in answer["payouts"].values() for most in paid.values()),
+    ]
     # A number counts only by itself, not as part of a longer one or after a decimal point.
     amounts = "|".join(str(amount) for amount in money if amount > 99_999)
     pattern = re.compile(rf"(?<![0-9.])({amounts})(?![0-9])")

@@ -6,14 +6,16 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from decimal import Decimal
+from datetime import date
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.ledger.allocation import Allocator
 from pipelines.ledger.commitments import deal_salt
+from pipelines.ledger.division import divide
 from pipelines.ledger.entries import (
     ASSET_COLUMNS,
     DeliveryTerms,
@@ -21,11 +23,14 @@ from pipelines.ledger.entries import (
     check_terms,
     seal_entries,
 )
-from pipelines.ledger.split import agency_and_contributors, allocate
+from pipelines.ledger.split import divide_among_lines, line_points
 from pipelines.ledger.statement import Statement, statement_head, statement_lines
-from schemas.ledger import Allocation, LedgerEntry
+from schemas.ledger import LedgerEntry
+from schemas.money import format_amount
+from schemas.price_terms import PriceTerms
 from schemas.sample import DELIVERED_ASSETS_SCHEMA
 
+AS_OF = date(2026, 6, 30)
 SECRET = b"a secret of the agency, 32 bytes"
 DEAL = "acme-2026-01"
 SALT = deal_salt(SECRET, DEAL)
@@ -61,6 +66,7 @@ class DeliveredAsset:
         key: Key of its first sample, unique in the delivery.
         media_sha256: Digest of the source media, hex.
         decision_sha256: Digest of the decision that cleared it, hex.
+        media_type: `image` or `video`.
     """
 
     asset_id: str
@@ -71,6 +77,7 @@ class DeliveredAsset:
     key: str
     media_sha256: str
     decision_sha256: str
+    media_type: str = "image"
 
 
 def digest(text: str) -> str:
@@ -80,12 +87,22 @@ def digest(text: str) -> str:
 def terms(
     pool_minor: int = 10_000,
     currency: str = "USD",
-    rule: Allocation = Allocation.PER_ASSET,
+    rule: str = "per_asset",
     share: str = "0.40",
+    **rules: Any,
 ) -> DeliveryTerms:
-    return DeliveryTerms(
-        "acme-2026-01/1", pool_minor, currency, rule, Decimal(share), digest("terms")
-    )
+    price = {
+        "currency": currency,
+        "pool": format_amount(pool_minor, currency),
+        "agency_share": share,
+        "allocation": rule,
+    }
+    if rule == "two_factor":
+        price["two_factor"] = {"proportional": "0.25"}  # type: ignore[assignment]
+    if "agency_classes" in rules:
+        del price["agency_share"]
+    made = PriceTerms.model_validate(price | rules)
+    return DeliveryTerms("acme-2026-01/1", made, AS_OF, digest("terms"))
 
 
 def asset(
@@ -133,12 +150,11 @@ def seal(
 ) -> tuple[SealedEntries, int]:
     """Returns every entry of a small delivery, and the agency's minor units."""
     check_terms(deal)
-    table, allocator = delivered(assets), Allocator(deal.rule)
+    table, allocator = delivered(assets), Allocator(deal.price, deal.as_of)
     allocator.add(table)
-    agency, shared = agency_and_contributors(deal.pool_minor, deal.agency_share)
-    allocated = allocator.allocate(shared)
+    allocated, pool = allocator.allocate(deal.price.pool_minor, {}, salt)
     rows = table.select(ASSET_COLUMNS).take(np.argsort(allocated.ranks))
-    return seal_entries(rows, allocated, 0, deal, salt), agency
+    return seal_entries(rows, allocated, 0, deal, salt), pool.agency_minor
 
 
 def make_entries(
@@ -165,17 +181,20 @@ def make_statements(
 
 
 def share_lines(lines: Sequence[Line], minor: int) -> list[int]:
-    """Calls `allocate` for lines in any order, given as records."""
+    """Divides an amount among lines in any order, given as records, as a delivery's pool is."""
     order = sorted(range(len(lines)), key=lambda at: lines[at].key)
     people = sorted({line.contributor_id for line in lines})
     ordered = [lines[at] for at in order]
-    amounts, _ = allocate(
-        np.array([people.index(line.contributor_id) for line in ordered], np.int32),
+    points = line_points(
         np.array([line.weight for line in ordered], np.int64),
         np.array([line.share_bp for line in ordered], np.int32),
-        len(people),
-        minor,
     )
+    person = np.array([people.index(line.contributor_id) for line in ordered], np.int32)
+    totals = dict.fromkeys(people, 0)
+    for line, count in zip(ordered, points.tolist(), strict=True):
+        totals[line.contributor_id] += count
+    credits = divide(minor, totals, {}, SALT).credits
+    amounts = divide_among_lines(person, points, [credits[who] for who in people])
     placed = dict(zip(order, amounts.tolist(), strict=True))
     return [placed[at] for at in range(len(lines))]
 

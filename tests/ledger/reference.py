@@ -12,6 +12,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from fractions import Fraction
+from math import ceil, floor, gcd, lcm
 from typing import Any
 
 import pyarrow as pa
@@ -22,41 +24,69 @@ from pipelines.ledger.commitments import Domain, commit, item_salt
 from pipelines.ledger.entries import DeliveryTerms
 from pipelines.ledger.leaf import LEAF_VERSION
 from pipelines.ledger.merkle import leaf_hash
-from pipelines.ledger.split import agency_and_contributors, largest_remainder, line_weight
 from pipelines.ledger.statement import CSV_COLUMNS, STATEMENT_VERSION
 from schemas.ledger import LEDGER_SCHEMA, LedgerEntry
 from schemas.money import format_amount
-from tests.ledger.ledger_cases import DeliveredAsset, Line
+from tests.ledger.division_oracle import simple_divide
+from tests.ledger.ledger_cases import SALT, DeliveredAsset, Line
 
 Opened = tuple[LedgerEntry, dict[str, str]]
 
 
-def simple_allocate(lines: Sequence[Line], minor: int) -> list[int]:
-    """Returns the amounts of lines: largest remainder among people, then among each one's lines."""
+def simple_allocate(lines: Sequence[Line], minor: int, tie_key: bytes = SALT) -> list[int]:
+    """Returns the amounts of lines: divided among people, then among each one's lines by key."""
     own: defaultdict[str, list[Line]] = defaultdict(list)
-    for line in lines:
+    for line in sorted(lines, key=lambda line: line.key):
         own[line.contributor_id].append(line)
-    totals = [(who, sum(line.weight * line.share_bp for line in mine)) for who, mine in own.items()]
-    earned = largest_remainder(minor, totals)
+    totals = {who: sum(line.weight * line.share_bp for line in mine) for who, mine in own.items()}
+    earned, _ = simple_divide(minor, totals, {}, tie_key)
     amounts: dict[tuple[str, str], int] = {}
-    for who, total in totals:
-        weights = [(line.key, line.weight * line.share_bp) for line in own[who]]
-        shared = largest_remainder(earned[who], weights) if total else {}
-        amounts |= {(who, key): shared.get(key, 0) for key, _ in weights}
+    for who, total in totals.items():
+        exact = [
+            Fraction(earned[who] * line.weight * line.share_bp, total or 1) for line in own[who]
+        ]
+        given = [floor(value) for value in exact]
+        order = sorted(range(len(exact)), key=lambda at: (given[at] - exact[at], at))
+        for at in order[: earned[who] - sum(given)]:
+            given[at] += 1
+        amounts |= {(who, line.key): amount for line, amount in zip(own[who], given, strict=True)}
     return [amounts[line.contributor_id, line.key] for line in lines]
+
+
+def simple_weights(assets: Sequence[DeliveredAsset], terms: DeliveryTerms) -> list[int]:
+    """Returns the assets' weights under the deal's allocation."""
+    weights = [asset.weight for asset in assets]
+    match terms.price.allocation:
+        case "per_asset":
+            return [1] * len(assets)
+        case "weighted":
+            return weights
+        case "per_sample":
+            return [asset.samples for asset in assets]
+    assert terms.price.two_factor is not None
+    even = Fraction(terms.price.two_factor.proportional)
+    exact = [even / len(assets) + (1 - even) * Fraction(w, sum(weights)) for w in weights]
+    common = lcm(*(value.denominator for value in exact))
+    whole = [int(value * common) for value in exact]
+    return [value // gcd(*whole) for value in whole]
 
 
 def simple_entries(
     assets: Sequence[DeliveredAsset], terms: DeliveryTerms, salt: bytes
 ) -> tuple[list[Opened], int]:
-    """Returns every entry with the salts that open it, and the agency's minor units."""
-    agency, shared = agency_and_contributors(terms.pool_minor, terms.agency_share)
+    """Returns every entry with the salts that open it, and the agency's minor units.
+
+    Deductions, minimum, cap and classes are not part of it.
+    """
+    pool = terms.price.pool_minor
+    agency = ceil(pool * Fraction(terms.price.agency_share) - Fraction(1, 2))
+    ordered = sorted(assets, key=lambda asset: asset.key)
     claims = [
-        (asset, Line(who, asset.key, line_weight(terms.rule, asset.weight, asset.samples), share))
-        for asset in sorted(assets, key=lambda asset: asset.key)
+        (asset, Line(who, asset.key, weight, share))
+        for asset, weight in zip(ordered, simple_weights(ordered, terms), strict=True)
         for who, share in sorted(asset.contributors)
     ]
-    amounts = simple_allocate([line for _, line in claims], shared)
+    amounts = simple_allocate([line for _, line in claims], pool - agency, salt)
     return [
         _entry(index, asset, line, amount, terms, salt)
         for index, ((asset, line), amount) in enumerate(zip(claims, amounts, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ from pipelines.ledger.merkle import leaf_hash, root
 from pipelines.ledger.signed_note import Signer, open_checkpoint
 from pipelines.ledger.statement import statement_filenames
 from pipelines.ledger.tiles import entry_bundles, tiles
+from pipelines.run.job import Job
 from pipelines.steps import attribute
 from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes, write_table
+from schemas import layout
 from schemas.errors import InputError
 from schemas.ledger import LEDGER_SCHEMA, Allocation
 from tests.bench.ledger import ledger_job
 from tests.ledger.ledger_cases import DeliveredAsset, delivered, delivery
+from tests.ledger.pool_checks import check_pool
 from tests.ledger.reference import (
     Opened,
     simple_csv,
@@ -40,7 +44,11 @@ def record(
     store: Store, rows: list[DeliveredAsset], allocation: str = "weighted", shards: int = 5
 ) -> Attribution:
     """Records the attribution of assets in several shards, whose keys are interleaved."""
-    job = ledger_job(allocation)
+    return record_job(store, ledger_job(allocation), rows, shards)
+
+
+def record_job(store: Store, job: Job, rows: list[DeliveredAsset], shards: int = 5) -> Attribution:
+    """Does the same for any job."""
     names = [f"s-{number}" for number in range(shards)]
     for number, name in enumerate(names):
         table = delivered(rows[number::shards])
@@ -56,16 +64,8 @@ def files(store: Store) -> dict[str, bytes]:
 def expected(rows: list[DeliveredAsset], allocation: str) -> tuple[dict[str, bytes], list[Opened]]:
     """Returns every file but the checkpoint by the reference implementation, and the entries."""
     job = ledger_job(allocation)
-    price, agency = job.deal.price, f"{job.agency}/statements"
-    rule = Allocation(allocation)
-    deal = DeliveryTerms(
-        "acme-2026-01/v0001",
-        price.pool_minor,
-        price.currency,
-        rule,
-        price.agency_share,
-        job.terms_sha256,
-    )
+    agency = f"{job.agency}/statements"
+    deal = DeliveryTerms("acme-2026-01/v0001", job.deal.price, job.as_of.date(), job.terms_sha256)
     opened, _ = simple_entries(rows, deal, job.salt)
     leaves = [simple_leaf(entry) for entry, _ in opened]
     found = dict([*tiles(map(leaf_hash, leaves)), *entry_bundles(leaves)])
@@ -91,6 +91,16 @@ def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> No
     prefix = ledger_job().delivery
     checkpoint = found.pop(f"{prefix}/checkpoint").decode()
     assert found.pop(f"{prefix}/log.vkey").decode() == f"{SIGNER.vkey}\n"
+    job = ledger_job()
+    record_of_pool, lines = check_pool(found, job.agency)
+    points: defaultdict[str, int] = defaultdict(int)
+    for entry, _ in opened:
+        points[entry.contributor_id] += entry.weight * entry.share_bp
+    assert {line["contributor_id"]: int(line["weight"]) for line in lines} == points
+    assert {line["basis"] for line in lines} == {"share"}
+    assert record_of_pool["rule"]["allocation"] == allocation
+    for path in (layout.POOL, layout.POOL_LINES):
+        del found[f"{job.agency}/{path}"]
     assert found == wanted
     top = root(leaf_hash(simple_leaf(entry)) for entry, _ in opened)
     assert open_checkpoint(checkpoint, SIGNER.vkey) == (made.origin, len(opened), top)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import InputError
-from schemas.money import EXPONENTS, exponent, format_amount, parse_amount
+from schemas.money import EXPONENTS, exponent, format_amount, parse_amount, round_half_down
 
 CURRENCIES = st.sampled_from(sorted(EXPONENTS))
 
@@ -86,3 +86,8 @@ def test_negative_amounts_are_formatted_with_a_minus() -> None:
     assert format_amount(-12345, "JPY") == "-12345"
     with pytest.raises(InputError):
         format_amount(1.0, "USD")  # type: ignore[arg-type]
+
+
+@given(st.fractions())
+def test_half_a_unit_is_rounded_down(amount: Fraction) -> None:
+    assert -Fraction(1, 2) < amount - round_half_down(amount) <= Fraction(1, 2)

@@ -1,166 +1,18 @@
-"""Money is divided exactly to the last minor unit, independent of order."""
+"""A contributor's credit is divided among their lines exactly, independent of order."""
 
 from __future__ import annotations
 
 import random
-from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.ledger.split import (
-    agency_and_contributors,
-    largest_remainder,
-    line_weight,
-)
+from pipelines.ledger.division import divide
 from schemas.errors import InputError
-from schemas.ledger import Allocation
-from schemas.money import format_amount, parse_amount
-from tests.ledger.ledger_cases import Line, share_lines
+from tests.ledger.ledger_cases import SALT, Line, share_lines
 from tests.ledger.reference import simple_allocate
-
-TOTALS = st.one_of(st.integers(0, 100), st.integers(0, 10**7), st.integers(0, 10**30))
-WEIGHTS = st.dictionaries(
-    st.text(max_size=4),
-    st.one_of(st.integers(0, 3), st.integers(0, 10**25)),
-    min_size=1,
-    max_size=30,
-).filter(lambda weights: any(weights.values()))
-
-
-def test_a_hundred_divided_by_three() -> None:
-    shares = largest_remainder(parse_amount("100.00", "USD"), [("c", 1), ("a", 1), ("b", 1)])
-    assert {name: format_amount(minor, "USD") for name, minor in shares.items()} == {
-        "a": "33.34",
-        "b": "33.33",
-        "c": "33.33",
-    }
-
-
-def test_ties_are_decided_by_id_in_code_point_order() -> None:
-    weights = [(name, 1) for name in ("b", "B", "10", "9", "é", "a")]
-    assert [name for name, minor in largest_remainder(3, weights).items() if minor] == [
-        "B",
-        "10",
-        "9",
-    ]
-
-
-@given(TOTALS, WEIGHTS)
-def test_shares_sum_to_the_total_and_are_within_one_unit(
-    total: int, weights: dict[str, int]
-) -> None:
-    shares = largest_remainder(total, list(weights.items()))
-    whole = sum(weights.values())
-    assert sum(shares.values()) == total
-    for name, weight in weights.items():
-        exact = Fraction(total * weight, whole)
-        assert abs(shares[name] - exact) < 1
-        if weight == 0:
-            assert shares[name] == 0
-
-
-@given(TOTALS, WEIGHTS)
-def test_shares_follow_the_definition(total: int, weights: dict[str, int]) -> None:
-    """Compares with the textbook method, computed with fractions and one sort."""
-    whole = sum(weights.values())
-    exact = {name: Fraction(total * weight, whole) for name, weight in weights.items()}
-    expected = {name: int(value) for name, value in exact.items()}
-    order = sorted(weights, key=lambda name: (expected[name] - exact[name], name))
-    for name in order[: total - sum(expected.values())]:
-        expected[name] += 1
-    assert largest_remainder(total, list(weights.items())) == expected
-
-
-@given(TOTALS, WEIGHTS, st.randoms(use_true_random=False))
-def test_the_order_of_weights_does_not_matter(
-    total: int, weights: dict[str, int], rng: random.Random
-) -> None:
-    pairs = list(weights.items())
-    shuffled = list(pairs)
-    rng.shuffle(shuffled)
-    assert largest_remainder(total, pairs) == largest_remainder(total, shuffled)
-
-
-@pytest.mark.parametrize(
-    ("total", "weights"),
-    [
-        (1, []),
-        (1, [("a", 0), ("b", 0)]),
-        (1, [("a", -1), ("b", 2)]),
-        (-1, [("a", 1)]),
-        (1, [("a", 1), ("a", 1)]),
-        (1, [("a", 1.0)]),
-        (1.0, [("a", 1)]),
-        (1, [("a", True)]),
-    ],
-)
-def test_invalid_totals_and_weights_are_refused(total: int, weights: list[tuple[str, int]]) -> None:
-    with pytest.raises(InputError):
-        largest_remainder(total, weights)
-
-
-@pytest.mark.long
-def test_a_total_beyond_64_bits_is_divided_among_a_million_ids() -> None:
-    weights = [(f"c{number:07d}", number % 1013) for number in range(1_000_000)]
-    shares = largest_remainder(10**24 + 1, weights)
-    assert sum(shares.values()) == 10**24 + 1
-
-
-@pytest.mark.parametrize(
-    ("price", "licence", "fee", "earned"),
-    [
-        ("100", "149", "30", "109.50"),
-        ("100", "299", "60", "169.50"),
-        ("149", "0", "0", "74.50"),
-        ("199", "0", "0", "99.50"),
-    ],
-)
-def test_published_arithmetic_of_an_extended_licence(
-    price: str, licence: str, fee: str, earned: str
-) -> None:
-    """(price + licence − legal fee) × 50 %, as published by a stock site with these figures."""
-    pool = parse_amount(price, "USD") + parse_amount(licence, "USD") - parse_amount(fee, "USD")
-    _, contributors = agency_and_contributors(pool, Decimal("0.50"))
-    assert format_amount(contributors, "USD") == earned
-
-
-@pytest.mark.parametrize(
-    ("pool", "share"), [(1, "0.5"), (21_901, "0.50"), (2, "0.25"), (2, "0.75")]
-)
-def test_the_odd_unit_goes_to_the_contributors(pool: int, share: str) -> None:
-    agency, contributors = agency_and_contributors(pool, Decimal(share))
-    assert Fraction(contributors) == pool * (1 - Fraction(share)) + Fraction(1, 2)
-    assert agency + contributors == pool
-
-
-@given(st.integers(0, 10**25), st.decimals("0", "1", allow_nan=False, places=6))
-def test_agency_and_contributors_sum_to_the_pool(pool: int, share: Decimal) -> None:
-    agency, contributors = agency_and_contributors(pool, share)
-    assert agency + contributors == pool
-    exact = pool * Fraction(share)
-    assert abs(agency - exact) <= Fraction(1, 2)
-    if exact % 1 == Fraction(1, 2):
-        assert agency < exact  # the odd unit goes to the contributors
-
-
-@pytest.mark.parametrize("share", [0.4, "0.4", 0, Decimal("1.01"), Decimal("-0.1"), Decimal("NaN")])
-def test_an_agency_share_must_be_a_decimal_from_0_to_1(share: Decimal) -> None:
-    with pytest.raises(InputError, match="agency share"):
-        agency_and_contributors(100, share)
-
-
-def test_line_weight_under_each_rule() -> None:
-    assert line_weight(Allocation.PER_ASSET, 7, 3) == 1
-    assert line_weight(Allocation.WEIGHTED, 7, 3) == 7
-    assert line_weight(Allocation.PER_SAMPLE, 7, 3) == 3
-    with pytest.raises(InputError):
-        line_weight(Allocation.WEIGHTED, -1, 1)
-    with pytest.raises(InputError):
-        line_weight(Allocation.PER_SAMPLE, 1, 0)
-
 
 MINOR = st.one_of(st.integers(0, 100), st.integers(0, 10**7), st.integers(0, 2**63 - 1))
 WEIGHT = st.one_of(st.integers(0, 9), st.integers(0, 2**63 - 1))
@@ -191,7 +43,7 @@ def test_lines_sum_to_people_and_people_to_the_pool(
             share_lines(lines, total)
         return
     amounts = share_lines(lines, total)
-    people = largest_remainder(total, list(points.items()))
+    people = divide(total, points, {}, SALT).credits
     assert amounts == simple_allocate(lines, total)
     assert sum(amounts) == total
     for person, earned in people.items():
@@ -265,8 +117,8 @@ def test_pools_are_conserved_for_up_to_ten_thousand_people(
     pool: str, people: int, share: str, seed: int
 ) -> None:
     rng = random.Random(seed)
-    pool_minor = parse_amount(pool, "USD")
-    agency, rest = agency_and_contributors(pool_minor, Decimal(share))
+    pool_minor = int(Fraction(pool) * 100)
+    rest = round(pool_minor * (1 - Fraction(share)))
     lines = [
         Line(f"c{number:05d}", f"{key:06d}", rng.randrange(1, 1000), rng.randrange(1, 10_001))
         for number in range(people)
@@ -274,7 +126,7 @@ def test_pools_are_conserved_for_up_to_ten_thousand_people(
     ]
     amounts = share_lines(lines, rest)
     assert min(amounts) >= 0
-    assert sum(amounts) + agency == pool_minor
+    assert sum(amounts) == rest
 
 
 def test_a_contributor_with_many_lines_loses_nothing_to_rounding() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 
 import pytest
 
+from schemas.deal import parse_deal
 from tests.schemas.deal_cases import LEAST, faults, refusal, with_key
 
 
@@ -20,6 +22,7 @@ class Bad:
     at: str = ""  # the key in the message, if different
 
 
+_WINDOW = 'starts = 2025-06-03, ends = 2026-06-02, source = "licences"'
 _ONE = '{ref = "A-1", signed_at = 2026-01-01, purposes = ["search"], contributors = ["all"]}'
 
 
@@ -133,6 +136,59 @@ BAD = [
     Bad("price.agency_share", '"4e-1"', ("from 0 to 1",)),
     Bad("price.agency_share", '"٠.٤"', ("from 0 to 1",)),
     Bad("price.allocation", '"equal"', ("'per_asset'", "'weighted'", "'per_sample'")),
+    Bad("price.allocation", '"two_factor"', ("need each other",), "price.two_factor"),
+    Bad("price.two_factor", '{proportional = "0.5"}', ("need each other",)),
+    Bad("price.weights", f"{{{_WINDOW}}}", ('allocation = "per_asset"', "no weights")),
+    Bad("price.minimum", "1.00", ("1.0", "text in quotes")),
+    Bad("price.minimum", '"0.001"', ("'0.001'", "2 decimals")),
+    Bad("price.minimum", '"1.01"', ("'1.01'", "exceeds the pool of 1")),
+    Bad("price.cap", '"0"', ("'0'", "above 0")),
+    Bad("price.cap", '"1.1"', ("from 0 to 1",)),
+    Bad("price.base", '"all"', ("'delivered'", "'considered'")),
+    Bad("price.deductions", '[{name = "legal"}]', ("not both",), "price.deductions.0.share"),
+    Bad(
+        "price.deductions",
+        '[{name = "legal", amount = "1", share = "0.1"}]',
+        ("not both",),
+        "price.deductions.0.share",
+    ),
+    Bad("price.deductions", '[{name = "legal", amount = "1.01"}]', ("'legal'", "1.01 of 1.00")),
+    Bad(
+        "price.deductions",
+        '[{name = "tax", share = "0.5"}, {name = "legal", amount = "0.51"}]',
+        ("'legal'", "0.51 of 0.50"),
+    ),
+    Bad("price.deductions", '[{name = "legal", amount = "0.001"}]', ("2 decimals",)),
+    Bad(
+        "price.deductions",
+        '[{name = "a", amount = "0"}, {name = "a", amount = "0"}]',
+        ("twice",),
+    ),
+    Bad("price.levels", '[{name = "other"}]', ("'other'", "no level lists"), "price.levels.0.name"),
+    Bad("price.levels", '[{name = "gold"}]', ("no effect",), "price"),
+    Bad(
+        "price.levels",
+        '[{name = "a", contributors = ["c", "d"]}, {name = "b", contributors = ["d"]}]',
+        ("'d'", "two levels", "'a'", "'b'"),
+    ),
+    Bad(
+        "price.levels",
+        '[{name = "a", starts = 2026-01-02, ends = 2026-01-01}]',
+        ("before starts",),
+        "price.levels.0.ends",
+    ),
+    Bad("price.agency_classes", '[{level = "gold", agency_share = "0.4"}]', ("'gold'", "other")),
+    Bad(
+        "price.agency_classes",
+        '[{media = "image", agency_share = "0.4"}, {media = "image", agency_share = "0.4"}]',
+        ("the same media",),
+    ),
+    Bad(
+        "price.agency_classes",
+        '[{agency_share = "0.4", class = "image"}]',
+        ("unknown key", "media, level, agency_share"),
+        "price.agency_classes.0.class",
+    ),
     Bad("shards.target_bytes", '"512 MiBs"', ("'512 MiBs'", '"512MiB"')),
     Bad("shards.target_bytes", '"1.5GiB"', ("'1.5GiB'",)),
     Bad("shards.target_bytes", '"-1"', ("'-1'",)),
@@ -197,7 +253,7 @@ def test_empty_deal_lists_all_required_keys() -> None:
         ("rights.nudity", "editorial, ai_generated, minors, people"),
         ("select.keyword", "min_short_side, keywords_any, keywords_none, dedupe, max_assets"),
         ("models.vae", "clip, captioner"),
-        ("price.tax", "currency, pool, agency_share, allocation"),
+        ("price.tax", "currency, pool, agency_share, allocation, two_factor, base, weights"),
         ("shards.count", "target_bytes"),
         ("output.url", "uri"),
         ("sources.root", "roots, hosts"),
@@ -222,6 +278,49 @@ def test_quoted_key_with_a_dot_is_not_a_section() -> None:
     assert line.startswith("'rights.editorial' = 'accept': unknown key; allowed here: deal_id")
     [line] = faults('"a\\nb" = 1\n' + LEAST)
     assert line.startswith(r"'a\nb' = 1: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "says"),
+    [
+        (
+            ["price.agency_share = '0.4'", "price.agency_classes = [{agency_share = '0.3'}]"],
+            "price",
+            "agency_share contradicts agency_classes",
+        ),
+        (
+            ["price.allocation = 'per_sample'", "price.base = 'considered'"],
+            "price.base",
+            'contradicts allocation = "per_sample"',
+        ),
+        (
+            [
+                "price.allocation = 'weighted'",
+                "price.weights = {starts = 2026-01-02, ends = 2026-01-01, source = 'x'}",
+            ],
+            "price.weights.ends",
+            "before starts (2026-01-02)",
+        ),
+    ],
+)
+def test_contradicting_keys_of_the_price_are_refused(lines: list[str], key: str, says: str) -> None:
+    [line] = faults(LEAST + "\n".join(lines))
+    assert line.startswith(f"{key} = ") and says in line
+
+
+def test_a_contributor_may_change_level() -> None:
+    levels = "".join(
+        f'[[price.levels]]\nname = "{name}"\ncontributors = ["c"]\n{when}\n'
+        for name, when in (("gold", "ends = 2026-01-31"), ("silver", "starts = 2026-02-01"))
+    )
+    classes = "".join(
+        f'[[price.agency_classes]]\nlevel = "{name}"\nagency_share = "0.5"\n'
+        for name in ("gold", "silver", "other")
+    )
+    price = parse_deal(LEAST + levels + classes, "x").price
+    [gold, silver] = price.levels
+    assert gold.applies(date(2026, 1, 31)) and not silver.applies(date(2026, 1, 31))
+    assert silver.applies(date(2026, 2, 1)) and not gold.applies(date(2026, 2, 1))
 
 
 def test_all_faults_are_listed_at_once() -> None:

@@ -28,7 +28,9 @@ agreements = [
 ]
 rulings = [{ ref = "R-1", owner = "c-1", files = ["a", "b"] }]
 """
-KEYS = [name for name, *_ in deal_keys() if not name.startswith(("agreements.", "rulings."))]
+_LISTS = ("agreements.", "rulings.", "price.deductions.", "price.levels.", "price.agency_classes.")
+_OPTIONAL = ("price.two_factor.", "price.weights.")
+KEYS = [name for name, *_ in deal_keys() if not name.startswith((*_LISTS, *_OPTIONAL))]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,8 @@ def test_deal_accepts_every_allowed_value(key: str) -> None:
     for value in allowed_values(key):
         row: dict[str, Any] = tomllib.loads(_TEXT)
         (row.setdefault(section, {}) if section else row)[name] = value
+        if value == "two_factor":
+            row["price"]["two_factor"] = {"proportional": "0.5"}
         assert deal_value(Deal.model_validate(row), key) == value
 
 

@@ -79,7 +79,7 @@ ends = 2027-01-01
 price.currency = "USD"
 price.pool = "1.00"
 """
-    shown = [f"{name} = {default}\n" for name, _, default in deal_keys() if default]
+    shown = [f"{key.name} = {key.default}\n" for key in deal_keys() if key.default]
     assert parse_deal(required + "".join(shown), "said") == parse_deal(required, "plain")
 
 
@@ -100,10 +100,10 @@ def schema_of(name: str) -> dict[str, Any]:
 def test_deal_schema_has_every_key() -> None:
     schema = schema_of("deal")
     for name, means in DEAL_KEY_MEANINGS.items():
-        section, _, key = name.rpartition(".")
+        *sections, key = name.split(".")
         holder = schema
-        if section:
-            [target] = re.findall(r'"\$ref": "([^"]+)"', json.dumps(schema["properties"][section]))
+        for section in sections:
+            [target] = re.findall(r'"\$ref": "([^"]+)"', json.dumps(holder["properties"][section]))
             holder = schema["$defs"][target.rpartition("/")[2]]
         assert holder["properties"][key]["description"] == means
         assert holder["additionalProperties"] is False

@@ -31,6 +31,7 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     features.RenditionRow: features.RENDITIONS_SCHEMA,
     features.ScoreRow: features.SCORES_SCHEMA,
     features.DigestCacheRow: features.DIGEST_CACHE_SCHEMA,
+    sample.ConsideredAssetRow: sample.CONSIDERED_ASSETS_SCHEMA,
     sample.DeliveredAssetRow: sample.DELIVERED_ASSETS_SCHEMA,
     shard_table.ShardRow: shard_table.SHARD_TABLE_SCHEMA,
     shard_table.ShotRow: shard_table.SHOTS_TABLE_SCHEMA,

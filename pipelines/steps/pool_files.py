@@ -1,0 +1,55 @@
+"""Reads the assets that a delivery's pool considers, and writes the pool's record and lines."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.delivery.tables import considered_table
+from pipelines.ledger.entries import DeliveryTerms
+from pipelines.ledger.pool import DividedPool, pool_lines, price_pool
+from pipelines.run.job import Job
+from pipelines.storage.columns import Column
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes, parquet_bytes, read_parquet
+from schemas import layout
+
+_COLUMNS = ["asset_id", "media_type", "contributors", "weight"]
+_DUPLICATE = "duplicate."  # how the codes of all reasons for duplicates begin
+
+
+def considered_assets(store: Store, job: Job) -> Iterator[pa.Table]:
+    """Yields all assets that the rights cleared, delivered or not (CONSIDERED_ASSETS_SCHEMA).
+
+    Duplicates are left out: they show what another asset shows, or nobody knows whose they are.
+    """
+    duplicates = _duplicates(store, f"{job.work}/agency/decisions/select.parquet")
+    for found in store.list(f"{job.work}/units"):
+        if found.key.endswith(".parquet"):
+            rows = read_parquet(store, found.key, _COLUMNS)
+            rows = rows.filter(pc.invert(pc.is_in(rows["asset_id"], duplicates)))
+            if len(rows):
+                yield considered_table(rows)
+
+
+def _duplicates(store: Store, decisions: str) -> Column:
+    """Returns the ids of the assets that selection refused as duplicates."""
+    if not store.exists(decisions):
+        return pa.array([], pa.string())
+    table = read_parquet(store, decisions, ["asset_id", "reasons"])
+    reasons = table["reasons"].combine_chunks()
+    is_duplicate = pc.starts_with(pc.list_flatten(reasons), pattern=_DUPLICATE)
+    rows = pc.list_parent_indices(reasons).filter(is_duplicate)
+    return table["asset_id"].take(rows).combine_chunks()
+
+
+def write_pool(store: Store, job: Job, terms: DeliveryTerms, pool: DividedPool) -> None:
+    """Writes the lines of a delivery's pool, then its record, to the agency's folder."""
+    data = parquet_bytes(pool_lines(pool))
+    store.write_bytes(f"{job.agency}/{layout.POOL_LINES}", data)
+    digest = hashlib.sha256(data).hexdigest()
+    record = price_pool(pool, terms.price, job.deal.deal_id, terms.delivery, digest)
+    store.write_bytes(f"{job.agency}/{layout.POOL}", json_bytes(record))
