@@ -17,7 +17,7 @@ from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.fetch.pacing import http_client
 from pipelines.ledger.commitments import deal_salt
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.job import Job, Models, run_id
 from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key
@@ -78,7 +78,7 @@ class PreparedJob:
 
     job: Job
     store: Store
-    signer: Signer
+    signer: FileKey
     version: Version
 
 
@@ -125,7 +125,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         signer = load_key(Path(request.key))
     else:
         signer = load_or_create_key(default_key_path(output))
-    salt = deal_salt(signer.private, deal.deal_id)
+    salt = deal_salt(signer.secret, deal.deal_id)
     current_run_id = run_id(deal, catalogue, request.as_of, models, salt, trust)
     version = find_version(store, deal, current_run_id)  # 6
     job = Job(

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 from pipelines.ledger.ed25519 import DEMONSTRATION_KEY_NAME
-from pipelines.ledger.signed_note import Signer, parse_skey
+from pipelines.ledger.signed_note import FileKey, parse_skey
 from schemas.errors import InputError
 
 DEFAULT_KEY_NAME = "fairshard-agency"
@@ -26,18 +26,18 @@ def default_key_path(output_uri: str) -> Path:
     return base / _KEY_FILE
 
 
-def load_or_create_key(path: Path) -> Signer:
+def load_or_create_key(path: Path) -> FileKey:
     """Reads the key, and creates one first if there is none.
 
     Raises:
         InputError: If the file is not a key, or other users may read it.
     """
     if not path.exists():
-        save_key(path, Signer(DEFAULT_KEY_NAME, secrets.token_bytes(32)))
+        save_key(path, FileKey(DEFAULT_KEY_NAME, secrets.token_bytes(32)))
     return load_key(path)
 
 
-def load_key(path: Path) -> Signer:
+def load_key(path: Path) -> FileKey:
     """Reads a key file.
 
     Raises:
@@ -59,7 +59,7 @@ def load_key(path: Path) -> Signer:
     return parse_skey(text.strip())
 
 
-def save_key(path: Path, signer: Signer) -> None:
+def save_key(path: Path, signer: FileKey) -> None:
     """Writes a key file with mode 600; never replaces an existing file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -67,10 +67,10 @@ def save_key(path: Path, signer: Signer) -> None:
         sink.write(signer.skey + "\n")
 
 
-def demonstration_key(seed: int) -> Signer:
+def demonstration_key(seed: int) -> FileKey:
     """Returns the demo's key, which anyone can compute, so that the demo's bytes are reproducible.
 
     It must never be used for a deal.
     """
     private = hashlib.sha256(b"fairshard/demonstration-key\x00%d" % seed).digest()
-    return Signer(DEMONSTRATION_KEY_NAME, private)
+    return FileKey(DEMONSTRATION_KEY_NAME, private)
