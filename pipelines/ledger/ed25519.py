@@ -57,12 +57,18 @@ class Verifier:
 
     def verify(self, text: str, signature: bytes) -> None:
         """Raise NoteError unless `signature` is this key's over `text`."""
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
-        except InvalidSignature as error:
+        if not self.has_signed(text.encode(), signature):
             raise NoteError(
                 "the signature is not valid", f"key {self.name}", "The text was altered."
-            ) from error
+            )
+
+    def has_signed(self, message: bytes, signature: bytes) -> bool:
+        """Returns whether `signature` is this key's over `message`."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
 
 
 class Signer(Protocol):

@@ -37,7 +37,7 @@ def test_steps_give_the_files_of_one_write(steps: list[int]) -> None:
 
 
 def test_an_append_to_a_large_log_reads_only_its_edge() -> None:
-    files, read = whole(70_000), []
+    files, read = whole(70_000), list[str]()
 
     def reading(path: str) -> bytes:
         read.append(path)
@@ -56,7 +56,8 @@ def test_an_append_to_a_large_log_reads_only_its_edge() -> None:
 
 
 def test_the_edge_of_nothing() -> None:
-    edge = LogEdge.load(0, {}.__getitem__)
+    files: dict[str, bytes] = {}
+    edge = LogEdge.load(0, files.__getitem__)
     assert (edge.root(), edge.extend([])) == (EMPTY_ROOT, {})
 
 
