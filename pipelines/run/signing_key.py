@@ -8,6 +8,9 @@ import secrets
 import stat
 from pathlib import Path
 
+from pipelines.accounts.key import LogKey
+from pipelines.accounts.memory import memory_path
+from pipelines.ledger.commitments import agency_salt
 from pipelines.ledger.ed25519 import DEMONSTRATION_KEY_NAME
 from pipelines.ledger.signed_note import FileKey, parse_skey
 from schemas.errors import InputError
@@ -24,6 +27,11 @@ def default_key_path(output_uri: str) -> Path:
     """
     base = Path("agency") if "://" in output_uri else Path(output_uri) / "agency"
     return base / _KEY_FILE
+
+
+def previous_key_path(path: Path) -> Path:
+    """Returns where the key is kept that signed before a new one replaced it."""
+    return path.with_name(f"{path.name}.previous")
 
 
 def load_or_create_key(path: Path) -> FileKey:
@@ -57,6 +65,21 @@ def load_key(path: Path) -> FileKey:
             f"Run: chmod 600 {path}",
         )
     return parse_skey(text.strip())
+
+
+def log_key(signer: FileKey, path: Path) -> LogKey:
+    """Returns the key of the agency's log: a key and, if it is beside it, the key before it.
+
+    Args:
+        signer: The key.
+        path: The file that it was read from.
+
+    Raises:
+        InputError: If there is a key before it that cannot be read.
+    """
+    before = previous_key_path(path)
+    previous = load_key(before) if before.exists() else None
+    return LogKey(signer, agency_salt(signer.secret), memory_path(path), previous)
 
 
 def save_key(path: Path, signer: FileKey) -> None:

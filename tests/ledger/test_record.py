@@ -52,7 +52,7 @@ def test_the_salt_hides_the_private_part() -> None:
 
 def test_malformed_records_are_refused() -> None:
     good = json.loads(RECORD.to_bytes())
-    for change in (
+    changes: list[dict[str, object]] = [
         {"index": 8},
         {"kind": "other"},
         {"version": "fairshard/record/v2"},
@@ -61,7 +61,8 @@ def test_malformed_records_are_refused() -> None:
         {"public": []},
         {"private": None},
         {"more": 1},
-    ):
+    ]
+    for change in changes:
         data = json.dumps(good | change, sort_keys=True, separators=(",", ":")).encode()
         with pytest.raises(ProofError):
             read_record(data, 7)
