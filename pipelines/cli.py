@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "explain": "explain why an asset is or is not delivered, with all the evidence about it",
     "odrl": "export a run's deal and decisions as rights policies (ODRL 2.2)",
     "verify": "check a delivery from its published bytes alone",
+    "prove": "prove that an asset or contributor is, or is not, in the agency's deliveries",
+    "check-proof": "check a proof offline and say what it shows",
     "clean": "remove what interrupted runs left behind",
 }
 
@@ -39,9 +41,9 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
     parser = argparse.ArgumentParser(
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
-        epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify and "
-        "clean run on the base install; the others, and verify --repair, need "
-        "pip install 'fairshard[package]'.",
+        epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify, "
+        "prove, check-proof and clean run on the base install; the others, and verify --repair, "
+        "need pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():
@@ -52,7 +54,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name in chosen:
-            module = importlib.import_module(f"pipelines.commands.{name}")
+            module = importlib.import_module(f"pipelines.commands.{name.replace('-', '_')}")
             command.epilog = module.EXAMPLES
             module.add_options(command)
             command.set_defaults(run=module.run)

@@ -3,6 +3,8 @@
 <output>/<deal_id>/<version>/delivery/…   what the buyer gets
 <output>/<deal_id>/<version>/agency/…     what the buyer never gets
 <output>/agency/features/…                features of media, shared by all deals
+<output>/agency/log/…                     the agency's log, which can be given to anyone
+<output>/agency/books/…                   the records behind the log; private
 <output>/agency/work/<run_id>/…           receipts and plans of a run in progress
 """
 
@@ -17,6 +19,8 @@ SHA256SUMS = "SHA256SUMS"
 CHECKPOINT = "checkpoint"
 LOG_VKEY = "log.vkey"
 FEATURES = f"{AGENCY}/features"
+AGENCY_LOG = f"{AGENCY}/log"
+BOOKS = f"{AGENCY}/books"
 RUN_RECORD = "run.json"
 READING = "reading.json"
 UNDELIVERED = "undelivered.json"
@@ -97,6 +101,11 @@ def delivery_of_origin(origin: str) -> str:
     The key name may contain slashes.
     """
     return "/".join(origin.split("/")[-2:])
+
+
+def attestation_path(delivery: str) -> str:
+    """Returns the path of a delivery's attestation, relative to the agency's log."""
+    return f"attestations/{delivery}.intoto.jsonl"
 
 
 def tar_path(shard: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.accounts.deliveries import record_delivery
 from pipelines.commands.common import (
     add_deal_options,
     add_evaluation_options,
@@ -91,7 +92,14 @@ def run(options: argparse.Namespace) -> int:
         )
         prepared = retry_failed_assets(prepare_job(request))
         if prepared.version.complete:
-            prepared.store.delete_prefix(prepared.job.work)  # where the run was cut off at its end
+            record_delivery(  # these two where the run was cut off at its end
+                prepared.store,
+                prepared.log_key,
+                prepared.job.deal.deal_id,
+                prepared.job.version,
+                prepared.job.as_of,
+            )
+            prepared.store.delete_prefix(prepared.job.work)
             return _say_complete(prepared, options.json, results)
         with showing_undelivered(prepared.job, results, options.json):
             packaged = package_with_progress(
@@ -124,7 +132,7 @@ def package_with_progress(
             soft_wrap=True,
         )
     with show_progress(path, console, quiet):
-        return package(job, prepared.signer, take_over)
+        return package(job, prepared.log_key, take_over)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import json
 
 from pydantic import ValidationError
 
-from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey
+from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
 from pipelines.storage.tables import json_bytes
 from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest
@@ -20,7 +20,7 @@ class ManifestError(RunError):
 def sign_manifest(manifest: Manifest, signer: Signer) -> Manifest:
     """Returns the manifest with its signature; `manifest.vkey` must be the signer's."""
     text = _signed_text(manifest)
-    line = signer.sign(text)[len(text) + 1 :].rstrip("\n")
+    line = sign_note(signer, text)[len(text) + 1 :].rstrip("\n")
     return manifest.model_copy(update={"signature": line})
 
 

@@ -25,6 +25,7 @@ from schemas.errors import InputError
 SALT_BYTES = 32
 _MIN_SECRET_BYTES = 16
 _DEAL_INFO = b"fairshard/deal-salt/v1\x00"
+_AGENCY_INFO = b"fairshard/agency-salt/v1\x00"
 
 
 class Domain(StrEnum):
@@ -35,6 +36,9 @@ class Domain(StrEnum):
     AMOUNT = "amount"
     CONSENT = "consent"
     RELEASE = "release"
+    LOG_ASSET = "log-asset"
+    LOG_CONTRIBUTOR = "log-contributor"
+    RECORD = "record"
 
 
 _PREFIXES = {domain: domain.encode() + b"\x00" for domain in Domain}
@@ -54,13 +58,31 @@ def deal_salt(secret: bytes, deal_id: str) -> bytes:
     Raises:
         InputError: If the secret is too short.
     """
+    return _derive(secret, _DEAL_INFO + encode(deal_id))
+
+
+def agency_salt(secret: bytes) -> bytes:
+    """Derive the salt of the agency's log, under which an id has one commitment in all deals.
+
+    Args:
+        secret: The agency's secret; 16 random bytes or more.
+
+    Returns:
+        32 bytes that stay with the agency.
+
+    Raises:
+        InputError: If the secret is too short.
+    """
+    return _derive(secret, _AGENCY_INFO)
+
+
+def _derive(secret: bytes, info: bytes) -> bytes:
     if len(secret) < _MIN_SECRET_BYTES:
         raise InputError(
             "the agency's secret is too short",
             f"{len(secret)} bytes",
             f"Use at least {_MIN_SECRET_BYTES} random bytes; 32 are usual.",
         )
-    info = _DEAL_INFO + encode(deal_id)
     return HKDF(algorithm=SHA256(), length=SALT_BYTES, salt=None, info=info).derive(secret)
 
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -56,17 +57,41 @@ class Verifier:
 
     def verify(self, text: str, signature: bytes) -> None:
         """Raise NoteError unless `signature` is this key's over `text`."""
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
-        except InvalidSignature as error:
+        if not self.has_signed(text.encode(), signature):
             raise NoteError(
                 "the signature is not valid", f"key {self.name}", "The text was altered."
-            ) from error
+            )
+
+    def has_signed(self, message: bytes, signature: bytes) -> bool:
+        """Returns whether `signature` is this key's over `message`."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class Signer(Protocol):
+    """What signs for the agency: a file, or a service that keeps the key to itself."""
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        ...
+
+    @property
+    def vkey(self) -> str:
+        """The public half as text, for publication."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Returns the 64 bytes of the Ed25519 signature over a message."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
-    """A private key with its name.
+class FileKey:
+    """A signer whose private key is at hand, as it is read from a file.
 
     Args:
         name: The key's name; C2SP requires an address without scheme, such as `example.com/log`.
@@ -103,26 +128,14 @@ class Signer:
         key_id = self.verifier.key_id.hex()
         return f"{_PRIVATE}{self.name}+{key_id}+{to_base64(_ED25519 + self.private)}"
 
-    def sign(self, text: str) -> str:
-        """Sign a text as a note.
+    @property
+    def secret(self) -> bytes:
+        """The secret that the agency's salts are derived from: the private key itself."""
+        return self.private
 
-        Args:
-            text: The text, which must end in a newline and have no other control characters.
-
-        Returns:
-            The note: text, blank line, signature line.
-
-        Raises:
-            InputError: If the text cannot be signed as a note.
-        """
-        if not is_note_text(text):
-            raise InputError(
-                "this text cannot be signed as a note",
-                ascii(text[:60]),
-                "It must end in a newline and contain no control characters but newlines.",
-            )
-        signature = self.verifier.key_id + self._key().sign(text.encode())
-        return f"{text}\n{SIGNATURE_MARK}{self.name} {to_base64(signature)}\n"
+    def sign(self, message: bytes) -> bytes:
+        """See `Signer.sign`."""
+        return self._key().sign(message)
 
     def _key(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self.private)
@@ -141,8 +154,8 @@ def parse_vkey(vkey: str) -> Verifier:
     return verifier
 
 
-def parse_skey(skey: str) -> Signer:
-    """Read a private key as `Signer.skey` writes it. Errors never show the text.
+def parse_skey(skey: str) -> FileKey:
+    """Read a private key as `FileKey.skey` writes it. Errors never show the text.
 
     Raises:
         InputError: If it is malformed or has the wrong key id.
@@ -150,7 +163,7 @@ def parse_skey(skey: str) -> Signer:
     prefix, rest = skey[: len(_PRIVATE)], skey[len(_PRIVATE) :]
     if prefix != _PRIVATE:
         raise InputError("not a private key", "it lacks PRIVATE+KEY+", "Use the file as written.")
-    signer = Signer(*_parse_key(rest, "private key", secret=True))
+    signer = FileKey(*_parse_key(rest, "private key", secret=True))
     if signer.skey != skey:
         raise InputError("the key id is not this key's", signer.name, "Copy the whole key again.")
     return signer

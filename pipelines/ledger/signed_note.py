@@ -12,6 +12,7 @@ import re
 
 from pipelines.ledger.ed25519 import (
     SIGNATURE_MARK,
+    FileKey,
     NoteError,
     Signer,
     Verifier,
@@ -26,6 +27,7 @@ from pipelines.ledger.merkle import EMPTY_ROOT, HASH_BYTES
 from schemas.errors import InputError
 
 __all__ = [
+    "FileKey",
     "NoteError",
     "Signer",
     "Verifier",
@@ -34,6 +36,7 @@ __all__ = [
     "parse_skey",
     "parse_vkey",
     "sign_checkpoint",
+    "sign_note",
 ]
 
 _MAX_SIGNATURES = 100
@@ -84,6 +87,29 @@ def open_note(note: str, verifier: Verifier) -> str:
     return text
 
 
+def sign_note(signer: Signer, text: str) -> str:
+    """Sign a text as a note.
+
+    Args:
+        signer: The key.
+        text: The text, which must end in a newline and have no other control characters.
+
+    Returns:
+        The note: text, blank line, signature line.
+
+    Raises:
+        InputError: If the text cannot be signed as a note.
+    """
+    if not is_note_text(text):
+        raise InputError(
+            "this text cannot be signed as a note",
+            ascii(text[:60]),
+            "It must end in a newline and contain no control characters but newlines.",
+        )
+    signature = parse_vkey(signer.vkey).key_id + signer.sign(text.encode())
+    return f"{text}\n{SIGNATURE_MARK}{signer.name} {to_base64(signature)}\n"
+
+
 def sign_checkpoint(signer: Signer, origin: str, size: int, root: bytes) -> str:
     """Write a log's checkpoint.
 
@@ -103,7 +129,7 @@ def sign_checkpoint(signer: Signer, origin: str, size: int, root: bytes) -> str:
             f"origin {origin!a}, size {size}, root of {len(root)} bytes",
             "The origin must be one non-empty line, the size at least 0, and the root 32 bytes.",
         )
-    return signer.sign(text)
+    return sign_note(signer, text)
 
 
 def open_checkpoint(text: str, vkey: str, origin: str | None = None) -> tuple[str, int, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelines.ledger.merkle import (
+    EMPTY_ROOT,
     HASH_BYTES,
     ProofError,
     inclusion_path,
@@ -70,8 +71,15 @@ class PublishedLog:
         Raises:
             ProofError: If the tiles do not prove it, or one has the wrong length.
         """
-        proof = inclusion_path(index, self.size, self._range_root)
-        verify_inclusion(leaf_hash, index, self.size, proof, self._root)
+        verify_inclusion(leaf_hash, index, self.size, self.path(index), self._root)
+
+    def path(self, index: int) -> list[bytes]:
+        """Returns the inclusion proof of a leaf, lowest hash first, without checking it."""
+        return inclusion_path(index, self.size, self._range_root)
+
+    def prefix_root(self, size: int) -> bytes:
+        """Returns the root that the log had when it had fewer leaves, without checking it."""
+        return self._range_root(0, size) if size else EMPTY_ROOT
 
     def _range_root(self, start: int, stop: int) -> bytes:
         """Returns the root of an RFC 6962 subtree; a full one needs only one tile's hashes."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.accounts.key import LogKey
 from pipelines.catalogue.checks import prepare_checks
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.read import open_catalogue
@@ -17,10 +18,10 @@ from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.fetch.pacing import http_client
 from pipelines.ledger.commitments import deal_salt
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.job import Job, Models, run_id
-from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key
+from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key, log_key
 from pipelines.run.versions import Version, find_version
 from pipelines.signals.file.trust import load_trust_lists
 from pipelines.storage.open import open_store
@@ -74,12 +75,14 @@ class PreparedJob:
         store: Its output.
         signer: The agency's key.
         version: Its version, and whether that is already complete.
+        log_key: The key of the agency's log.
     """
 
     job: Job
     store: Store
-    signer: Signer
+    signer: FileKey
     version: Version
+    log_key: LogKey
 
 
 def resolve_models(deal: Deal) -> Models:
@@ -121,11 +124,9 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
     store.ensure_writable()
-    if request.key:  # 5
-        signer = load_key(Path(request.key))
-    else:
-        signer = load_or_create_key(default_key_path(output))
-    salt = deal_salt(signer.private, deal.deal_id)
+    key_path = Path(request.key) if request.key else default_key_path(output)  # 5
+    signer = load_key(key_path) if request.key else load_or_create_key(key_path)
+    salt = deal_salt(signer.secret, deal.deal_id)
     current_run_id = run_id(deal, catalogue, request.as_of, models, salt, trust)
     version = find_version(store, deal, current_run_id)  # 6
     job = Job(
@@ -145,4 +146,4 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         beam_options=request.beam_options,
         rows_read=tuple(checks.rows.items()),
     )
-    return PreparedJob(job, store, signer, version)
+    return PreparedJob(job, store, signer, version, log_key(signer, key_path))

@@ -8,8 +8,11 @@ import secrets
 import stat
 from pathlib import Path
 
+from pipelines.accounts.key import LogKey
+from pipelines.accounts.memory import memory_path
+from pipelines.ledger.commitments import agency_salt
 from pipelines.ledger.ed25519 import DEMONSTRATION_KEY_NAME
-from pipelines.ledger.signed_note import Signer, parse_skey
+from pipelines.ledger.signed_note import FileKey, parse_skey
 from schemas.errors import InputError
 
 DEFAULT_KEY_NAME = "fairshard-agency"
@@ -26,18 +29,23 @@ def default_key_path(output_uri: str) -> Path:
     return base / _KEY_FILE
 
 
-def load_or_create_key(path: Path) -> Signer:
+def previous_key_path(path: Path) -> Path:
+    """Returns where the key is kept that signed before a new one replaced it."""
+    return path.with_name(f"{path.name}.previous")
+
+
+def load_or_create_key(path: Path) -> FileKey:
     """Reads the key, and creates one first if there is none.
 
     Raises:
         InputError: If the file is not a key, or other users may read it.
     """
     if not path.exists():
-        save_key(path, Signer(DEFAULT_KEY_NAME, secrets.token_bytes(32)))
+        save_key(path, FileKey(DEFAULT_KEY_NAME, secrets.token_bytes(32)))
     return load_key(path)
 
 
-def load_key(path: Path) -> Signer:
+def load_key(path: Path) -> FileKey:
     """Reads a key file.
 
     Raises:
@@ -59,7 +67,22 @@ def load_key(path: Path) -> Signer:
     return parse_skey(text.strip())
 
 
-def save_key(path: Path, signer: Signer) -> None:
+def log_key(signer: FileKey, path: Path) -> LogKey:
+    """Returns the key of the agency's log: a key and, if it is beside it, the key before it.
+
+    Args:
+        signer: The key.
+        path: The file that it was read from.
+
+    Raises:
+        InputError: If there is a key before it that cannot be read.
+    """
+    before = previous_key_path(path)
+    previous = load_key(before) if before.exists() else None
+    return LogKey(signer, agency_salt(signer.secret), memory_path(path), previous)
+
+
+def save_key(path: Path, signer: FileKey) -> None:
     """Writes a key file with mode 600; never replaces an existing file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -67,10 +90,10 @@ def save_key(path: Path, signer: Signer) -> None:
         sink.write(signer.skey + "\n")
 
 
-def demonstration_key(seed: int) -> Signer:
+def demonstration_key(seed: int) -> FileKey:
     """Returns the demo's key, which anyone can compute, so that the demo's bytes are reproducible.
 
     It must never be used for a deal.
     """
     private = hashlib.sha256(b"fairshard/demonstration-key\x00%d" % seed).digest()
-    return Signer(DEMONSTRATION_KEY_NAME, private)
+    return FileKey(DEMONSTRATION_KEY_NAME, private)

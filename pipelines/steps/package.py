@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
+from pipelines.accounts.deliveries import record_delivery
+from pipelines.accounts.key import LogKey
+from pipelines.accounts.log import open_log
 from pipelines.catalogue.account import Reading, TableCount, account_for
 from pipelines.ledger.signed_note import Signer
 from pipelines.run.counts import StepCounts
@@ -87,17 +90,18 @@ def build_graph(root: beam.Pipeline, job: Job) -> None:
     )
 
 
-def package(job: Job, signer: Signer, take_over: bool = False) -> PackageResult:
+def package(job: Job, key: LogKey, take_over: bool = False) -> PackageResult:
     """Runs a job to its end and holds the lease on its version meanwhile.
 
     Args:
         job: The run.
-        signer: The agency's key.
+        key: The agency's key.
         take_over: Whether to treat a lease holder on another machine as dead.
 
     Raises:
         InputError: If an input is refused; nothing is left behind.
-        RunError: If another run holds or has published the version; nothing is changed then.
+        RunError: If another run holds or has published the version, or the agency's log is not as
+            it was; nothing is changed then.
         UndeliveredError: If the run ends without a delivery after its assets were counted. Either
             the catalogue checks refused the catalogue (exit code 2; nothing is left behind), or too
             many assets failed, nothing is left to deliver, counts do not reconcile or publishing
@@ -105,9 +109,13 @@ def package(job: Job, signer: Signer, take_over: bool = False) -> PackageResult:
     """
     store = open_store(job.output_uri)
     store.ensure_writable()
+    open_log(store, key)  # an altered log is noticed before anything is computed
     hold = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
     with hold as lease, _frozen_gc():
-        return _run_and_publish(store, replace(job, lease_record=lease.lease_record), signer, lease)
+        held = replace(job, lease_record=lease.lease_record)
+        result = _run_and_publish(store, held, key.signer, lease)
+        record_delivery(store, key, job.deal.deal_id, job.version, job.as_of)
+        return result
 
 
 @contextmanager

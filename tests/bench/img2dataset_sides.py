@@ -253,7 +253,7 @@ class FairshardSide:
                 workers=workers,
             )
         )
-        packaged = package(prepared.job, prepared.signer)
+        packaged = package(prepared.job, prepared.log_key)
         passed = packaged.steps["write"].passed
         if passed != self.library.pictures:
             raise RuntimeError(f"ours packed {passed} of {self.library.pictures} pictures")

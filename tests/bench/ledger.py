@@ -28,7 +28,7 @@ import pyarrow as pa
 from pipelines.delivery.sample import sample_key
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import asset_commitment
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from pipelines.run.job import Job
 from pipelines.steps.attribute import record_attribution
 from pipelines.storage.open import open_store
@@ -105,7 +105,7 @@ def _measure(assets: int) -> None:
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         store, job = open_store(folder), ledger_job()
         names = make_tables(store, job, assets)
-        signer = Signer(DEAL, bytes(32))
+        signer = FileKey(DEAL, bytes(32))
         before, clock, used = _peak_kib(), time.perf_counter(), time.process_time()
         attribution = record_attribution(store, job, signer, names)
         used, clock = time.process_time() - used, time.perf_counter() - clock

@@ -151,7 +151,7 @@ def _run(request: JobRequest) -> None:
             _reporting_end(getattr(package_module, name), step, request.progress_path),
         )
     prepared = prepare_job(request)
-    package_module.package(prepared.job, prepared.signer)
+    package_module.package(prepared.job, prepared.log_key)
     report_progress(request.progress_path, "tidy", 1)
     time.sleep(3 * _POLL_S)  # for the last poll
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from pipelines.run.signing_key import load_key
 from schemas.manifest import FileRecord
 from tests.end_to_end.command import Demo, fairshard, tree
@@ -235,7 +235,7 @@ def test_manifest_signed_by_another_key_is_found(
     arguments = ["verify", str(delivery), "--quiet", "--vkey"]
     assert main([*arguments, own]) == main([*arguments, str(trusted)]) == 0
     capsys.readouterr()
-    assert main([*arguments, Signer("fairshard-demonstration", bytes(32)).vkey]) == 1
+    assert main([*arguments, FileKey("fairshard-demonstration", bytes(32)).vkey]) == 1
     assert "MANIFEST.json: " in capsys.readouterr().out
     name, key_id, key = own.split("+", 2)
     miscopied = f"{name}+{key_id}+{key[:-2]}{'A' if key[-2] != 'A' else 'B'}{key[-1]}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from pipelines.run.signing_key import save_key
 from tests.end_to_end.command import Demo, fairshard
 from tests.end_to_end.damage import copy_delivery, flip, replaced, run_in_process, sign_again
@@ -18,8 +18,8 @@ from tests.end_to_end.test_replay import Versions, versions
 
 __all__ = ["versions"]
 
-AGENCY = Signer("agency.example/fairshard", bytes(range(32)))
-OTHER = Signer("agency.example/fairshard", bytes(range(1, 33)))
+AGENCY = FileKey("agency.example/fairshard", bytes(range(32)))
+OTHER = FileKey("agency.example/fairshard", bytes(range(1, 33)))
 
 
 @pytest.fixture(scope="module")

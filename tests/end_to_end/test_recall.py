@@ -47,7 +47,7 @@ def prepare(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> PreparedJob
 
 def run(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> PackageResult:
     prepared = prepare(demo, deal_id, catalogue, out)
-    return package(prepared.job, prepared.signer)
+    return package(prepared.job, prepared.log_key)
 
 
 @pytest.fixture

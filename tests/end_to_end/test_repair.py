@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from pipelines.run.signing_key import save_key
 from tests.end_to_end.command import (
     AS_OF,
@@ -275,7 +275,7 @@ def test_other_inputs_are_refused(
         value = str(output.demo.deal(value))
     if option == "--key":
         value = str(tmp_path / "other.key")
-        save_key(Path(value), Signer("other", bytes(32)))
+        save_key(Path(value), FileKey("other", bytes(32)))
     ended = output.repair(option, value)
     assert ended.code == 2 and message in ended.err
     assert times(output.out) == before

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ledger.signed_note import Signer, sign_checkpoint
+from pipelines.ledger.signed_note import FileKey, sign_checkpoint
 from tests.end_to_end.command import Demo, tree
 from tests.end_to_end.damage import copy_delivery, flip, replaced, sign_again, sign_files
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "verify_delivery.py"
-AGENCY = Signer("agency.example/fairshard", bytes(range(32)))
-OTHER = Signer("agency.example/fairshard", bytes(range(1, 33)))
+AGENCY = FileKey("agency.example/fairshard", bytes(range(32)))
+OTHER = FileKey("agency.example/fairshard", bytes(range(1, 33)))
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl 3")
 

@@ -16,11 +16,11 @@ from pipelines.format.manifest import (
     open_manifest,
     sign_manifest,
 )
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from schemas.manifest import Manifest
 
-SIGNER = Signer("an-agency", bytes(range(32)))
-OTHER = Signer("an-agency", bytes(range(1, 33)))
+SIGNER = FileKey("an-agency", bytes(range(32)))
+OTHER = FileKey("an-agency", bytes(range(1, 33)))
 
 
 def unsigned(**changes: Any) -> Manifest:

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.ledger.entries import DeliveryTerms
 from pipelines.ledger.merkle import leaf_hash, root
-from pipelines.ledger.signed_note import Signer, open_checkpoint
+from pipelines.ledger.signed_note import FileKey, open_checkpoint
 from pipelines.ledger.statement import statement_filenames
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.run.job import Job
@@ -37,7 +37,7 @@ from tests.ledger.reference import (
     simple_table,
 )
 
-SIGNER = Signer("acme", bytes(range(32)))
+SIGNER = FileKey("acme", bytes(range(32)))
 
 
 def record(

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from pipelines.ledger.merkle import ProofError, leaf_hash
 from pipelines.ledger.proof import read_proof, verify_proof, write_proof
-from pipelines.ledger.signed_note import NoteError, Signer, sign_checkpoint
+from pipelines.ledger.signed_note import FileKey, NoteError, sign_checkpoint
 from schemas.errors import RunError
 from tests.ledger.merkle_reference import mth, path
 
-SIGNER = Signer("agency.example/log", bytes(range(32)))
+SIGNER = FileKey("agency.example/log", bytes(range(32)))
 DATA = [str(number).encode() for number in range(21)]
 LEAVES = [leaf_hash(data) for data in DATA]
 CHECKPOINT = sign_checkpoint(SIGNER, SIGNER.name, 21, mth(DATA))
@@ -56,7 +56,7 @@ def test_a_shortened_proof_is_refused(start: int, count: int) -> None:
 
 
 def test_the_checkpoint_of_another_log_is_refused() -> None:
-    other = Signer("agency.example/log", bytes(32))
+    other = FileKey("agency.example/log", bytes(32))
     with pytest.raises(NoteError):
         verify_proof(PROOF, LEAVES[6], other.vkey)
     with pytest.raises(NoteError):

@@ -11,18 +11,19 @@ from hypothesis import strategies as st
 
 from pipelines.ledger.merkle import EMPTY_ROOT
 from pipelines.ledger.signed_note import (
+    FileKey,
     NoteError,
-    Signer,
     open_checkpoint,
     open_note,
     parse_skey,
     parse_vkey,
     sign_checkpoint,
+    sign_note,
 )
 from schemas.errors import InputError
 
-SIGNER = Signer("agency.example/log", bytes(range(32)))
-OTHER = Signer("other.example/log", bytes(32))
+SIGNER = FileKey("agency.example/log", bytes(range(32)))
+OTHER = FileKey("other.example/log", bytes(32))
 ROOT = hashlib.sha256(b"root").digest()
 CHECKPOINT = sign_checkpoint(SIGNER, "agency.example/log", 70_000, ROOT)
 
@@ -43,7 +44,7 @@ def test_known_answers_of_another_implementation() -> None:
     signer = parse_skey(GO_SKEY)
     assert signer.vkey == GO_VKEY
     assert signer.skey == GO_SKEY
-    assert signer.sign(GO_TEXT) == GO_NOTE
+    assert sign_note(signer, GO_TEXT) == GO_NOTE
     assert open_note(GO_NOTE, parse_vkey(GO_VKEY)) == GO_TEXT
 
 
@@ -106,7 +107,7 @@ def test_a_shortened_checkpoint_is_refused(start: int, count: int) -> None:
     ],
 )
 def test_a_signed_text_that_is_not_a_checkpoint_is_refused(text: str) -> None:
-    note = SIGNER.sign(text.format(root=base64.b64encode(ROOT).decode()))
+    note = sign_note(SIGNER, text.format(root=base64.b64encode(ROOT).decode()))
     with pytest.raises(NoteError, match="not a checkpoint"):
         open_checkpoint(note, SIGNER.vkey)
 
@@ -117,12 +118,12 @@ def test_base64_that_is_not_canonical_is_refused() -> None:
     twin = spelled[:-2] + chr(ord(spelled[-2]) + 1) + "="
     assert base64.b64decode(twin) == ROOT
     with pytest.raises(NoteError):
-        open_checkpoint(SIGNER.sign(f"log\n1\n{twin}\n"), SIGNER.vkey)
+        open_checkpoint(sign_note(SIGNER, f"log\n1\n{twin}\n"), SIGNER.vkey)
 
 
 def test_signatures_by_other_keys_are_ignored_and_ours_is_required() -> None:
     text = CHECKPOINT.partition("\n\n")[0] + "\n"
-    theirs = OTHER.sign(text).rpartition("\n\n")[2]
+    theirs = sign_note(OTHER, text).rpartition("\n\n")[2]
     both = CHECKPOINT + theirs
     assert open_checkpoint(both, SIGNER.vkey) == open_checkpoint(both, OTHER.vkey)
     with pytest.raises(NoteError, match="0 signatures"):
@@ -162,7 +163,7 @@ def test_an_altered_key_is_refused(at: int, char: str) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "a+b", "a\u00a0b", "a\n", " a", "\ud800"])
 def test_an_invalid_key_name_is_refused(name: str) -> None:
     with pytest.raises(InputError):
-        Signer(name, bytes(32))
+        FileKey(name, bytes(32))
 
 
 def test_a_private_key_is_never_shown() -> None:

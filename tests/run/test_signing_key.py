@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from pipelines.run.signing_key import (
     DEFAULT_KEY_NAME,
     default_key_path,
@@ -18,7 +18,7 @@ from pipelines.run.signing_key import (
 )
 from schemas.errors import InputError
 
-SIGNER = Signer("an-agency", bytes(32))
+SIGNER = FileKey("an-agency", bytes(32))
 
 
 def test_key_is_created_once(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ledger.ed25519 import Signer, parse_vkey
+from pipelines.ledger.ed25519 import FileKey, parse_vkey
 from pipelines.run.signing_key import demonstration_key
 from pipelines.verify.signer import read_pinned_keys, signed_by
 from schemas.errors import InputError
 
-OLD = Signer("agency.example/2025", bytes(range(32))).vkey
-NEW = Signer("agency.example/2026", bytes(range(1, 33))).vkey
+OLD = FileKey("agency.example/2025", bytes(range(32))).vkey
+NEW = FileKey("agency.example/2026", bytes(range(1, 33))).vkey
 
 
 def test_no_pinned_keys_given() -> None:

@@ -1,0 +1,1 @@
+"""The agency's books: the log of everything that is recorded, and what is kept beside it."""

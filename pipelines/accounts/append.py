@@ -1,0 +1,107 @@
+"""Appends records to the agency's log, each event once, however many processes do so at a time.
+
+A record is appended by creating its file in the books. Only one process can create the file of an
+index; the others then read the record that is there, and try the next index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pipelines.accounts.log import AgencyLog
+from pipelines.accounts.log_checks import closed_by
+from pipelines.ledger.commitments import Domain, item_salt
+from pipelines.ledger.key_chain import first_key, hand_over
+from pipelines.ledger.record import AllSets, Kind, Record
+from schemas.errors import RunError
+
+_MAX_ATTEMPTS = 1_000  # as many other records may be first
+
+
+@dataclass(frozen=True)
+class NewRecord:
+    """The content of a record that is to be appended.
+
+    Attributes:
+        public: What the log publishes.
+        private: What only the agency knows.
+        sets: What is delivered so far, this record included.
+    """
+
+    public: Mapping[str, object]
+    private: Mapping[str, object] = field(repr=False)
+    sets: AllSets
+
+
+#: Returns the content of a record, given its index and the sets before it. What the content names
+#: must have been stored by then. It is called again if another process was first.
+MakeRecord = Callable[[int, AllSets], NewRecord]
+
+
+def append_record(
+    log: AgencyLog, kind: Kind, event: tuple[str, ...], recorded_at: str, make: MakeRecord
+) -> Record:
+    """Appends the record of an event, or returns the one that exists.
+
+    Args:
+        log: The log.
+        kind: What the record tells.
+        event: What identifies the event, the kind first: the same event is recorded once.
+        recorded_at: ISO 8601 instant.
+        make: Returns the content.
+
+    Raises:
+        RunError: If the log was forked, rolled back or altered, or is signed by another key.
+        InputError: If the content cannot be written.
+    """
+    log.refresh()
+    _use_key(log, recorded_at)
+    return _append(log, kind, event, recorded_at, make)
+
+
+def _append(
+    log: AgencyLog, kind: Kind, event: tuple[str, ...], recorded_at: str, make: MakeRecord
+) -> Record:
+    for _ in range(_MAX_ATTEMPTS):
+        found = log.books.index_of(event)
+        if found is not None and found < log.size:
+            return log.record(found)
+        index = log.size
+        new = make(index, log.sets)
+        salt = log.salt if index else log.key.salt
+        record = Record(
+            index,
+            kind,
+            recorded_at,
+            {**new.public, **new.sets.fields()},
+            {**new.private, "event": list(event)},
+            item_salt(salt, Domain.RECORD, str(index), *event),
+        )
+        record.leaf()  # refuses what cannot be written before anything is
+        log.books.create_record(index, record.to_bytes())
+        log.refresh()  # reads whichever record has the index
+    raise RunError(
+        "The record cannot be appended to the agency's log",
+        f"{_MAX_ATTEMPTS} other records were first",
+        "Run again when other commands have finished.",
+    )
+
+
+def _use_key(log: AgencyLog, recorded_at: str) -> None:
+    """Begins the log, or hands it over to the key if another one has signed it so far."""
+    signer, previous = log.key.signer, log.key.previous
+    if log.size == 0:
+        first = first_key(signer, log.key.salt)
+        begun = NewRecord(first.fields(), {"salt": log.key.salt.hex()}, AllSets())
+        _append(log, Kind.KEY, ("key", "first"), recorded_at, lambda _, __: begun)
+    if log.vkey == signer.vkey:
+        return
+    if previous is None or previous.vkey != log.vkey:
+        raise closed_by(log.vkey, signer)
+
+    def make(index: int, sets: AllSets) -> NewRecord:
+        return NewRecord(hand_over(log.origin, index, previous, signer).fields(), {}, sets)
+
+    event = ("key", previous.vkey, signer.vkey, str(log.size))
+    _append(log, Kind.KEY, event, recorded_at, make)

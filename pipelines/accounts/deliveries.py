@@ -1,0 +1,198 @@
+"""Records a published delivery in the agency's log: its manifest, its log, and who is in it.
+
+The steps, numbered in the code: 1. read the manifest; 2. store the sets of the assets and
+contributors in its ledger; 3. add them to the sets of all deliveries so far; 4. keep the pool's
+lines; 5. append the record; 6. write the attestation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.accounts.append import NewRecord, append_record
+from pipelines.accounts.books import Books
+from pipelines.accounts.key import LogKey
+from pipelines.accounts.log import AgencyLog, open_log
+from pipelines.format.manifest import open_manifest
+from pipelines.ledger.commitments import Domain, commit, domain_salts, encode
+from pipelines.ledger.dsse import delivery_statement, envelope
+from pipelines.ledger.merkle import HASH_BYTES
+from pipelines.ledger.record import AllSets, Kind, Record
+from pipelines.ledger.set_tree import Rows, sort_rows, sorted_rows
+from pipelines.storage.columns import values_of
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_json
+from schemas import layout
+from schemas.errors import RunError
+from schemas.manifest import Manifest
+
+POOL = "ledger/pool.json"
+POOL_LINES = "ledger/pool_lines-00000.parquet"
+_LEDGER = "ledger/ledger-00000.parquet"
+
+
+def record_delivery(
+    store: Store, key: LogKey, deal_id: str, version: str, recorded_at: datetime
+) -> Record:
+    """Appends the record of a published version, or returns the one that exists.
+
+    Args:
+        store: The output.
+        key: The agency's key.
+        deal_id: The deal.
+        version: Name of the version, which has its manifest.
+        recorded_at: The run's `as_of`.
+
+    Raises:
+        RunError: If the log was forked, rolled back or altered, or is signed by another key; or if
+            the version's ledger is missing.
+    """
+    data = store.read_bytes(f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}")
+    manifest, digest = open_manifest(data), hashlib.sha256(data).hexdigest()  # 1
+    log = open_log(store, key)
+    event = (str(Kind.DELIVERY), manifest.delivery, digest)
+    agency = layout.agency_prefix(deal_id, version)
+
+    @cache
+    def own_sets() -> tuple[Rows, Rows]:
+        return read_sets(store, f"{agency}/{_LEDGER}", log.salt)
+
+    def make(index: int, sets: AllSets) -> NewRecord:
+        public: dict[str, object] = {"delivery": manifest.delivery, "manifest_sha256": digest}
+        public |= {"entries": manifest.ledger.entries, "entries_root": manifest.ledger.root}
+        named, following = _write_sets(log.books, *own_sets(), sets)
+        return NewRecord(public | named, _pool(store, log.books, agency), following)
+
+    record = append_record(log, Kind.DELIVERY, event, recorded_at.isoformat(), make)  # 5
+    _attest(store, log, manifest, digest, record)  # 6
+    return record
+
+
+def set_salt(salt: bytes, domain: Domain, identifier: str) -> bytes:
+    """Returns the salt of an asset or contributor in the sets of the log."""
+    return domain_salts(salt, domain).salt_for(encode(identifier))
+
+
+def set_commitment(salt: bytes, domain: Domain, identifier: str) -> bytes:
+    """Returns the commitment of an asset or contributor in the sets of the log, 32 bytes."""
+    return bytes.fromhex(commit(domain, set_salt(salt, domain, identifier), encode(identifier)))
+
+
+def _write_sets(
+    books: Books, assets: Rows, contributors: Rows, sets: AllSets
+) -> tuple[dict[str, object], AllSets]:
+    """Stores a delivery's sets; returns the fields that name them, and the sets of all so far."""
+    named: dict[str, object] = {
+        "assets": len(assets),
+        "assets_root": books.write_set(assets),  # 2
+        "contributors": len(contributors),
+        "contributors_root": books.write_set(contributors),
+    }
+    all_assets = _union(books, sets.assets_root, sets.assets, assets)  # 3
+    all_contributors = _union(books, sets.contributors_root, sets.contributors, contributors)
+    following = AllSets(
+        len(all_assets),
+        books.write_set(all_assets),
+        len(all_contributors),
+        books.write_set(all_contributors),
+    )
+    return named, following
+
+
+def read_sets(store: Store, ledger: str, salt: bytes) -> tuple[Rows, Rows]:
+    """Returns the sorted commitments of all assets and of all contributors of a ledger.
+
+    Args:
+        store: The output.
+        ledger: Key of the ledger's table.
+        salt: The agency's salt.
+
+    Raises:
+        RunError: If there is no ledger.
+    """
+    assets, people = [], dict[str, bytes]()
+    commit_asset = _committer(salt, Domain.LOG_ASSET)
+    commit_person = _committer(salt, Domain.LOG_CONTRIBUTOR)
+    before = ""
+    for group in _ledger_groups(store, ledger):
+        for person in set(values_of(group["contributor_id"].unique(), str)) - people.keys():
+            people[person] = commit_person(person)
+        found = bytearray()
+        for asset in values_of(group["asset_id"], str):
+            if asset != before:  # entries of an asset lie together
+                found += commit_asset(asset)
+                before = asset
+        assets.append(bytes(found))
+    rows = np.frombuffer(b"".join(assets), np.uint8).reshape(-1, HASH_BYTES)
+    return sort_rows(rows), sorted_rows(people.values())
+
+
+def _committer(salt: bytes, domain: Domain) -> Callable[[str], bytes]:
+    salts, prefix, sha = domain_salts(salt, domain), domain.encode() + b"\x00", hashlib.sha256
+
+    def commitment(identifier: str) -> bytes:
+        value = encode(identifier)
+        return sha(prefix + salts.salt_for(value) + b"\x00" + value).digest()
+
+    return commitment
+
+
+def _ledger_groups(store: Store, key: str) -> Iterator[pa.Table]:
+    try:
+        source = store.open_read(key)
+    except FileNotFoundError as error:
+        raise RunError(
+            "The ledger of a published version is missing",
+            f"{store.uri}/{key}",
+            "Restore the agency's folder from a copy, then run again.",
+        ) from error
+    with source, pq.ParquetFile(source) as file:
+        for group in range(file.num_row_groups):
+            columns = ["asset_id", "contributor_id"]
+            yield file.read_row_group(group, columns=columns, use_threads=False)
+
+
+def _union(books: Books, root: str, size: int, added: Rows) -> Rows:
+    if size == 0:
+        return added
+    return sort_rows(np.concatenate([books.read_set(root, size), added]))
+
+
+def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
+    """Returns the private part of a delivery's record: its pool, if the version has one."""
+    if not store.exists(f"{agency}/{POOL}"):
+        return {}
+    pool = dict(read_json(store, f"{agency}/{POOL}"))
+    digest = books.write_lines(store.read_bytes(f"{agency}/{POOL_LINES}"))  # 4
+    if pool.get("lines_sha256", digest) != digest:
+        raise RunError(
+            "The lines of a pool were changed",
+            f"{store.uri}/{agency}/{POOL_LINES} has the digest {digest}, pool.json says "
+            f"{pool['lines_sha256']}",
+            "Restore the agency's folder from a copy, then run again.",
+        )
+    return {"pool": pool | {"lines_sha256": digest}}
+
+
+def _attest(store: Store, log: AgencyLog, manifest: Manifest, digest: str, record: Record) -> None:
+    """Writes the delivery's attestation beside the log, unless there is one."""
+    key = f"{layout.AGENCY_LOG}/{layout.attestation_path(manifest.delivery)}"
+    predicate: dict[str, object] = {
+        "delivery": manifest.delivery,
+        "as_of": manifest.as_of,
+        "entries": manifest.ledger.entries,
+        "entries_root": manifest.ledger.root,
+        "log_origin": log.origin,
+        "log_index": record.index,
+    }
+    name = f"{layout.delivery_prefix(*manifest.delivery.split('/'))}/{layout.MANIFEST}"
+    if not store.exists(key):
+        body = delivery_statement(name, digest, predicate)
+        store.write_bytes(key, envelope(log.key.signer, body))

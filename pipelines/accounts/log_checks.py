@@ -1,0 +1,124 @@
+"""Checkpoints of the agency's log, and the errors that say how the log differs from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.accounts.memory import remembered
+from pipelines.ledger.ed25519 import NoteError, Signer, parse_vkey
+from pipelines.ledger.signed_note import open_checkpoint
+from pipelines.storage.store import Store
+from schemas.errors import RunError
+
+_RESTORE = (
+    "Do not write to this output. Find out who changed it, and restore agency/log and agency/books "
+    "from a copy."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTree:
+    """A checkpoint whose signature was checked."""
+
+    text: str
+    vkey: str
+    origin: str
+    size: int
+    root: bytes
+
+    @classmethod
+    def open(cls, text: str, signers: Sequence[Signer], where: str) -> SignedTree:
+        """Checks a checkpoint.
+
+        Args:
+            text: The checkpoint.
+            signers: The agency's own keys, one of which must have signed it.
+            where: What to name in an error.
+
+        Raises:
+            RunError: If none of them did, or it is malformed.
+        """
+        reason = ""
+        for signer in signers:
+            try:
+                return cls(text, signer.vkey, *open_checkpoint(text, signer.vkey))
+            except NoteError as error:
+                reason = reason or str(error)
+        raise RunError(
+            "The checkpoint of the agency's log is not signed by the agency's key",
+            f"{where}: {reason}",
+            "Give the key that signed it with --key. If the key is new, put the old one beside it "
+            "as <key file>.previous. If neither is so, the log was forged.",
+        )
+
+    def describe(self) -> str:
+        """Returns size and root."""
+        return f"size {self.size}, root {self.root.hex()}"
+
+
+def check_remembered(
+    memory: Path | None, store: Store, signers: Sequence[Signer], size: int
+) -> SignedTree | None:
+    """Returns the remembered checkpoint of an output, which must not have more records.
+
+    Raises:
+        RunError: If the log has fewer records than are remembered.
+    """
+    text = remembered(memory, store) if memory is not None else ""
+    if not text:
+        return None
+    known = SignedTree.open(text, signers, str(memory))
+    if known.size > size:
+        raise RunError(
+            "The agency's log was rolled back",
+            f"{store.uri} has {size} records; the checkpoint remembered in {memory} is "
+            f"{known.describe()}",
+            f"{_RESTORE} If you removed this output yourself, remove its line from that file.",
+        )
+    return known
+
+
+def forked(known: SignedTree, root: bytes, uri: str) -> RunError:
+    """Returns the error for a log that has other records than a checkpoint."""
+    return RunError(
+        "The agency's log was forked",
+        f"{uri}: its first {known.size} records have the root {root.hex()}, but the signed "
+        f"checkpoint is {known.describe()}",
+        _RESTORE,
+    )
+
+
+def changed_record(index: int, checkpoint: str) -> RunError:
+    """Returns the error for a record that is not the one in the log."""
+    return RunError(
+        "A record of the agency's books was changed",
+        f"record {index} is not the one in the log with the checkpoint {_shown(checkpoint)}",
+        _RESTORE,
+    )
+
+
+def missing_record(index: int, checkpoint: str) -> RunError:
+    """Returns the error for a record that the log has and the books lack."""
+    return RunError(
+        "A record of the agency's books is missing",
+        f"record {index}; the log has the checkpoint {_shown(checkpoint)}",
+        _RESTORE,
+    )
+
+
+def closed_by(vkey: str, signer: Signer) -> RunError:
+    """Returns the error for a log that another key signs."""
+    name, other = parse_vkey(vkey), parse_vkey(signer.vkey)
+    return RunError(
+        "The agency's log is signed by another key",
+        f"{name.name}+{name.key_id.hex()}, here {other.name}+{other.key_id.hex()}",
+        "Give that key with --key or, if the key is new, put the old one beside it as "
+        "<key file>.previous.",
+    )
+
+
+def _shown(checkpoint: str) -> str:
+    lines = checkpoint.split("\n")
+    return f"of size {lines[1]}, root {lines[2]}" if len(lines) > 2 else "that is not written yet"
