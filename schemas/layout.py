@@ -22,6 +22,9 @@ READING = "reading.json"
 UNDELIVERED = "undelivered.json"
 COUNTS = "counts.json"
 STATEMENTS = "statements"
+LEDGER_TABLE = "ledger/ledger-00000.parquet"
+SUMS_TABLE = "ledger/sums-00000.parquet"  # the leaves of the pool's sum tree
+SUM_NOTE = "ledger/sum.note"  # its signed root
 ENERGON = ".nv-meta"  # folder of Energon's index
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

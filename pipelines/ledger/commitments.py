@@ -35,6 +35,7 @@ class Domain(StrEnum):
     AMOUNT = "amount"
     CONSENT = "consent"
     RELEASE = "release"
+    TOTAL = "total"
 
 
 _PREFIXES = {domain: domain.encode() + b"\x00" for domain in Domain}
