@@ -21,12 +21,13 @@ COMMANDS: dict[str, str] = {
     "explain": "explain why an asset is or is not delivered, with all the evidence about it",
     "odrl": "export a run's deal and decisions as rights policies (ODRL 2.2)",
     "verify": "check a delivery from its published bytes alone",
+    "share": "show how much of a delivery came from whom, with a proof of the total",
     "clean": "remove what interrupted runs left behind",
 }
 
 # Import names of what `fairshard[package]` adds to the base install. google and grpc are Beam's.
 PACKAGE_MODULES = frozenset(
-    "PIL apache_beam av c2pa google great_expectations grpc http_sf huggingface_hub "
+    "PIL apache_beam av c2pa duckdb google great_expectations grpc http_sf huggingface_hub "
     "license_expression open_clip openpyxl pandas rdflib safetensors simplejpeg torch".split()
 )
 
