@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "odrl": "export a run's deal and decisions as rights policies (ODRL 2.2)",
     "verify": "check a delivery from its published bytes alone",
     "share": "show how much of a delivery came from whom, with a proof of the total",
+    "statement": "write statements of earnings, and pages that check themselves",
     "clean": "remove what interrupted runs left behind",
 }
 
@@ -40,8 +41,8 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
     parser = argparse.ArgumentParser(
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
-        epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify and "
-        "clean run on the base install; the others, and verify --repair, need "
+        epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify, "
+        "statement and clean run on the base install; the others, and verify --repair, need "
         "pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

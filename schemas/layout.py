@@ -22,6 +22,7 @@ READING = "reading.json"
 UNDELIVERED = "undelivered.json"
 COUNTS = "counts.json"
 STATEMENTS = "statements"
+ACCOUNTS = f"{AGENCY}/statements"  # statements over all deals of the output
 LEDGER_TABLE = "ledger/ledger-00000.parquet"
 SUMS_TABLE = "ledger/sums-00000.parquet"  # the leaves of the pool's sum tree
 SUM_NOTE = "ledger/sum.note"  # its signed root
