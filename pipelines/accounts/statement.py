@@ -9,25 +9,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.accounts.period import Period
-from pipelines.accounts.published import PoolSums, Published, read_sums
+from pipelines.accounts.published import PoolSums, Published, find_versions, read_sums
 from pipelines.ledger.commitments import Domain, opens, text_value
 from pipelines.ledger.ed25519 import to_base64
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.signed_note import open_checkpoint
-from pipelines.ledger.statement import Statement, statement_filename
-from pipelines.ledger.sum_tree import check_sum, sum_leaf
+from pipelines.ledger.statement import Statement, StatementLine, statement_filename
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.statements.account import (
     Account,
     AccountDelivery,
     AccountLine,
+    ReplacedTotal,
     SumProof,
     make_account,
 )
 from pipelines.storage.store import Store
+from pipelines.storage.tables import read_json
 from pipelines.verify.statement import check_statement, read_statement
 from schemas import layout
 from schemas.errors import InputError, RunError
+from schemas.money import format_amount
 
 
 class PublishedAccounts:
@@ -39,20 +41,26 @@ class PublishedAccounts:
     Args:
         store: The output.
         published: The version.
+        replaced: The version that it replaces, if any.
     """
 
-    def __init__(self, store: Store, published: Published) -> None:
+    def __init__(
+        self, store: Store, published: Published, replaced: PublishedAccounts | None = None
+    ) -> None:
         self._store = store
-        self._published = published
+        self._replaced = replaced
+        self.published = published
 
     @cached_property
     def sums(self) -> PoolSums:
         """The totals of all contributors."""
-        return read_sums(self._store, self._published)
+        return read_sums(self._store, self.published)
 
-    def people(self) -> list[str]:
-        """Returns the ids of all contributors."""
-        return [str(person) for person in self.sums.table["contributor_id"].drop_null().to_pylist()]
+    def people(self) -> set[str]:
+        """Returns the ids of all contributors, of the replaced version as well."""
+        ids = self.sums.table["contributor_id"].drop_null().to_pylist()
+        before = self._replaced.people() if self._replaced else set()
+        return before | {str(person) for person in ids}
 
     def delivery_of(self, contributor_id: str) -> AccountDelivery | None:
         """Returns a contributor's lines with their proofs; None if they have none here.
@@ -60,31 +68,83 @@ class PublishedAccounts:
         Raises:
             RunError: If the statement is missing or does not agree with log and signed sum.
         """
-        index = pc.index(self.sums.table["contributor_id"], pa.scalar(contributor_id)).as_py()
+        total, replaces = self.total_of(contributor_id), self._replaced_total(contributor_id)
+        if total is None and (replaces is None or replaces["sum"] is None):
+            return None
+        minor, proof = total or (0, None)
+        currency = self.sums.signed.currency
+        credited = minor - (replaces["total_minor"] if replaces else 0)
+        return AccountDelivery(
+            delivery=self.published.manifest.delivery,
+            deal_id=self.published.deal_id,
+            date=self.published.day.isoformat(),
+            currency=currency,
+            total_minor=minor,
+            total=format_amount(minor, currency),
+            replaces=replaces,
+            credited_minor=credited,
+            credited=format_amount(credited, currency),
+            vkey=self.published.manifest.vkey,
+            checkpoint=self._checkpoint,
+            sum=proof,
+            lines=[] if total is None else self._lines(contributor_id, minor),
+        )
+
+    def total_of(self, contributor_id: str) -> tuple[int, SumProof] | None:
+        """Returns a contributor's total and its proof; None if they have no line."""
+        sums = self.sums
+        index = pc.index(sums.table["contributor_id"], pa.scalar(contributor_id)).as_py()
         if index is None or index < 0:
             return None
+        row = sums.table.slice(index, 1).to_pylist()[0]
+        salt = bytes(row["salt"] or b"")
+        value = text_value(contributor_id)
+        if not opens(str(row["commitment"]), Domain.TOTAL, salt, value):
+            raise self._disagreement(contributor_id, "the total's salt does not open its leaf")
+        # The tree was made from these leaves and has the signed root, so the path is sound.
+        path = [(str(node.minor), to_base64(node.hash)) for node in sums.tree.path(index)]
+        proof = SumProof(note=sums.note, salt=salt.hex(), index=index, path=path)
+        return int(row["amount_minor"] or 0), proof
+
+    def _replaced_total(self, contributor_id: str) -> ReplacedTotal | None:
+        before = self._replaced
+        if before is None:
+            return None
+        if before.sums.signed.currency != self.sums.signed.currency:
+            raise self._disagreement(contributor_id, "the replaced version has another currency")
+        minor, proof = before.total_of(contributor_id) or (0, None)
+        return ReplacedTotal(
+            delivery=before.published.manifest.delivery,
+            total_minor=minor,
+            total=format_amount(minor, self.sums.signed.currency),
+            vkey=before.published.manifest.vkey,
+            sum=proof,
+        )
+
+    def _lines(self, contributor_id: str, total_minor: int) -> list[AccountLine]:
+        """Returns the contributor's lines, each checked and found in the log."""
         statement = self._statement(contributor_id)
-        manifest = self._published.manifest
+        said = (statement["delivery"], statement["currency"], statement["total_minor"])
+        wanted = (self.published.manifest.delivery, self.sums.signed.currency, total_minor)
+        if said != wanted:
+            raise self._disagreement(contributor_id, f"the statement says {said}, not {wanted}")
         try:
-            lines = self._prove(statement)
-            total = self._prove_total(contributor_id, index, statement)
+            check_statement(statement)
+            return [
+                AccountLine(**line, proof=[to_base64(value) for value in self._proof(line)])
+                for line in statement["lines"]
+            ]
         except ProofError as error:
-            raise RunError(
-                "A contributor's statement does not agree with the ledger that was signed",
-                f"{manifest.delivery}, contributor {contributor_id!a}: {error}"[:600],
-                "Restore agency/ of this version from a backup.",
-            ) from error
-        return AccountDelivery(
-            delivery=manifest.delivery,
-            deal_id=self._published.deal_id,
-            date=self._published.day.isoformat(),
-            currency=statement["currency"],
-            total_minor=statement["total_minor"],
-            total=statement["total"],
-            vkey=manifest.vkey,
-            checkpoint=self._checkpoint,
-            sum=total,
-            lines=lines,
+            raise self._disagreement(contributor_id, str(error)) from error
+
+    def _proof(self, line: StatementLine) -> list[bytes]:
+        return self._log.prove(bytes.fromhex(line["leaf_hash"]), line["entry_index"])
+
+    def _disagreement(self, contributor_id: str, what: str) -> RunError:
+        return RunError(
+            "A contributor's statement does not agree with the ledger that was signed",
+            f"{self.published.manifest.delivery}, contributor {contributor_id!a}: {what}"[:600],
+            "Restore agency/ of this version from a backup.",
         )
 
     @cached_property
@@ -93,19 +153,19 @@ class PublishedAccounts:
 
     @cached_property
     def _log(self) -> PublishedLog:
-        ledger = self._published.manifest.ledger
-        vkey = self._published.manifest.vkey
+        ledger = self.published.manifest.ledger
+        vkey = self.published.manifest.vkey
         _, size, root = open_checkpoint(self._checkpoint, vkey, ledger.origin)
         if (size, root.hex()) != (ledger.entries, ledger.root):
             raise RunError(
                 "The checkpoint is not the one in the manifest",
-                f"{self._store.uri}/{self._published.delivery}: {size} entries",
+                f"{self._store.uri}/{self.published.delivery}: {size} entries",
                 "Run fairshard verify --repair on the delivery.",
             )
         return PublishedLog(size, root, self._read)
 
     def _read(self, path: str) -> bytes:
-        key = f"{self._published.delivery}/{path}"
+        key = f"{self.published.delivery}/{path}"
         try:
             return self._store.read_bytes(key)
         except FileNotFoundError as error:
@@ -117,7 +177,7 @@ class PublishedAccounts:
 
     def _statement(self, contributor_id: str) -> Statement:
         """Reads the contributor's lines. Ids that differ in case alone have the longer names."""
-        folder = f"{self._published.agency}/{layout.STATEMENTS}"
+        folder = f"{self.published.agency}/{layout.STATEMENTS}"
         for clash in (False, True):
             key = f"{folder}/{statement_filename(contributor_id, clash)}.json"
             try:
@@ -132,36 +192,32 @@ class PublishedAccounts:
             "Restore agency/statements/ of this version from a backup.",
         )
 
-    def _prove(self, statement: Statement) -> list[AccountLine]:
-        """Checks each line, finds it in the log and returns it with its proof."""
-        if statement["delivery"] != self._published.manifest.delivery:
-            raise ProofError("the statement is of another delivery", statement["delivery"])
-        check_statement(statement)
-        lines = []
-        for line in statement["lines"]:
-            leaf, index = bytes.fromhex(line["leaf_hash"]), line["entry_index"]
-            proof = [to_base64(value) for value in self._log.prove(leaf, index)]
-            lines.append(AccountLine(**line, proof=proof))
-        return lines
 
-    def _prove_total(self, contributor_id: str, index: int, statement: Statement) -> SumProof:
-        """Checks that the total is part of the pool and returns the proof."""
-        sums = self.sums
-        row = sums.table.slice(index, 1).to_pylist()[0]
-        commitment, salt = str(row["commitment"]), bytes(row["salt"] or b"")
-        if not opens(commitment, Domain.TOTAL, salt, text_value(contributor_id)):
-            raise ProofError("the total's commitment is of another contributor", commitment)
-        leaf = sum_leaf(statement["total_minor"], bytes.fromhex(commitment))
-        path = sums.tree.path(index)
-        check_sum(leaf, index, sums.signed.leaves, path, sums.signed.root)
-        if statement["currency"] != sums.signed.currency:
-            raise ProofError("the total is in another currency", statement["currency"])
-        return SumProof(
-            note=sums.note,
-            salt=salt.hex(),
-            index=index,
-            path=[(str(node.minor), to_base64(node.hash)) for node in path],
-        )
+def open_accounts(store: Store, deal_id: str = "") -> list[PublishedAccounts]:
+    """Returns the accounts of all published versions, by deal and number.
+
+    Args:
+        store: The output.
+        deal_id: Only this deal; empty for all.
+
+    Raises:
+        InputError: If there is no published version.
+        RunError: If a version replaces one that is not published before it.
+    """
+    found: dict[str, PublishedAccounts] = {}
+    for published in find_versions(store, deal_id):
+        key, name = f"{published.agency}/{layout.REPLACES}", ""
+        if store.exists(key):
+            name = str(read_json(store, key)["replaces"])
+            if name not in found:
+                raise RunError(
+                    "A version replaces one that is not published before it",
+                    f"{store.uri}/{key}: {name[:80]!a}",
+                    "Restore the replaced version from a backup.",
+                )
+        accounts = PublishedAccounts(store, published, found.get(name))
+        found[published.manifest.delivery] = accounts
+    return list(found.values())
 
 
 def contributor_account(

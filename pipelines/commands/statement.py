@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pipelines.accounts.period import parse_period
-from pipelines.accounts.published import find_versions
-from pipelines.accounts.statement import PublishedAccounts, contributor_account
+from pipelines.accounts.statement import contributor_account, open_accounts
 from pipelines.commands.common import add_general_options, consoles, in_delivery, print_json
 from pipelines.ledger.statement import statement_filenames
 from pipelines.statements.account import Account
@@ -64,9 +63,9 @@ def run(options: argparse.Namespace) -> int:
             "Give --to another folder.",
         )
     versions = [
-        PublishedAccounts(store, published)
-        for published in find_versions(store, options.deal)
-        if period.includes(published.day)
+        accounts
+        for accounts in open_accounts(store, options.deal)
+        if period.includes(accounts.published.day)
     ]
     wanted = [options.contributor]
     if options.everyone:

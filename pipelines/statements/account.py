@@ -34,8 +34,25 @@ class SumProof(TypedDict):
     path: list[tuple[str, str]]
 
 
+class ReplacedTotal(TypedDict):
+    """What a contributor was credited with a delivery that another one replaces.
+
+    `sum` is None if the contributor had no line in it.
+    """
+
+    delivery: str
+    total_minor: int
+    total: str
+    vkey: str
+    sum: SumProof | None
+
+
 class AccountDelivery(TypedDict):
-    """One delivery's lines and what proves them. Keys are in the order they are written."""
+    """One delivery's lines and what proves them. Keys are in the order they are written.
+
+    `credited` is what the delivery adds to the account: its total, less what a delivery that it
+    replaces had credited. `sum` is None if the contributor was in the replaced delivery only.
+    """
 
     delivery: str
     deal_id: str
@@ -43,9 +60,12 @@ class AccountDelivery(TypedDict):
     currency: str
     total_minor: int
     total: str
+    replaces: ReplacedTotal | None
+    credited_minor: int
+    credited: str
     vkey: str
     checkpoint: str
-    sum: SumProof
+    sum: SumProof | None
     lines: list[AccountLine]
 
 
@@ -109,8 +129,8 @@ def make_account(
     for item in deliveries:
         currency = item["currency"]
         lines[currency] += len(item["lines"])
-        minor[currency] += item["total_minor"]
-        months[item["date"][:7], currency] += item["total_minor"]
+        minor[currency] += item["credited_minor"]
+        months[item["date"][:7], currency] += item["credited_minor"]
         deals[item["deal_id"], currency].append(item)
     return Account(
         version=ACCOUNT_VERSION,
@@ -141,7 +161,7 @@ def make_account(
 
 
 def _deal_total(deal_id: str, currency: str, items: Sequence[AccountDelivery]) -> DealTotal:
-    total = sum(item["total_minor"] for item in items)
+    total = sum(item["credited_minor"] for item in items)
     return DealTotal(
         deal_id=deal_id,
         currency=currency,

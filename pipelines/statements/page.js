@@ -200,22 +200,50 @@
       cell(`${d}-date`, delivery.date, "the date");
     });
     await attempt(`${where}, share of the pool`, async () => {
-      const proof = delivery.sum;
-      const text = await openNote(proof.note, delivery.vkey, "the signed sum of the pool");
-      need(text.length === 7 && text[0] === "fairshard/sum/v1", "the signed sum is not one");
-      need(text[1] === delivery.delivery, "the signed sum belongs to another delivery");
-      need(text[2] === delivery.currency, "the signed sum is in another currency");
-      const own = await commit("total", proof.salt, texts(account.contributor_id));
-      const minor = whole(delivery.total_minor, "the total");
-      const leaf = { minor, hash: await sha256([0], wide(minor), unhex(own, 32, "")) };
-      const path = proof.path.map(([sum, hash]) =>
-        ({ minor: BigInt(sum), hash: unbase64(hash, "its proof is malformed") }));
-      const root = await climb(leaf, proof.index, size(text[4], "the signed sum"), path, sumNode);
-      need(String(root.minor) === text[3] &&
-        hex(root.hash) === hex(unbase64(text[5], "the signed sum has no root")),
-        "the contributor's total is not part of the pool that the agency signed");
-      cell(`${d}-pool`, `${money(BigInt(text[3]), delivery.currency)} ${delivery.currency}`, "the pool");
+      if (delivery.sum === null) {
+        need(delivery.total_minor === 0 && delivery.lines.length === 0 && delivery.replaces,
+          "the proof is missing");
+        return;
+      }
+      const pool = await inPool(delivery, delivery.currency);
+      cell(`${d}-pool`, `${money(pool, delivery.currency)} ${delivery.currency}`, "the pool");
     });
+    await attempt(`${where}, credit`, async () => {
+      const before = delivery.replaces, credited = whole(delivery.credited_minor, "the credit");
+      need(money(credited, delivery.currency) === delivery.credited, "its text is not its number");
+      if (before === null) {
+        need(delivery.credited_minor === delivery.total_minor, "it is not the delivery's total");
+        return;
+      }
+      const minor = whole(before.total_minor, "the earlier credit");
+      need(BigInt(delivery.total_minor) - minor === credited,
+        "it is not the total less what was credited before");
+      need(before.sum !== null || minor === 0n, "the earlier credit is not proved");
+      if (before.sum !== null) await inPool(before, delivery.currency);
+      need(money(minor, delivery.currency) === before.total, "the earlier credit is not its number");
+      cell(`${d}-before`, `${before.total} ${delivery.currency}`, "the earlier credit");
+      cell(`${d}-credited`, `${delivery.credited} ${delivery.currency}`, "the credit");
+      cell(`${d}-replaces`, shown(before.delivery), "the replaced delivery");
+    });
+  }
+
+  // Whether the contributor's total is part of a pool that the agency signed; returns the pool.
+  async function inPool(item, currency) {
+    const proof = item.sum;
+    const text = await openNote(proof.note, item.vkey, "the signed sum of the pool");
+    need(text.length === 7 && text[0] === "fairshard/sum/v1", "the signed sum is not one");
+    need(text[1] === item.delivery, "the signed sum belongs to another delivery");
+    need(text[2] === currency, "the signed sum is in another currency");
+    const own = await commit("total", proof.salt, texts(account.contributor_id));
+    const minor = whole(item.total_minor, "the total");
+    const leaf = { minor, hash: await sha256([0], wide(minor), unhex(own, 32, "")) };
+    const path = proof.path.map(([sum, hash]) =>
+      ({ minor: BigInt(sum), hash: unbase64(hash, "its proof is malformed") }));
+    const root = await climb(leaf, proof.index, size(text[4], "the signed sum"), path, sumNode);
+    need(String(root.minor) === text[3] &&
+      hex(root.hash) === hex(unbase64(text[5], "the signed sum has no root")),
+      "the contributor's total is not part of the pool that the agency signed");
+    return BigInt(text[3]);
   }
 
   // The sums over deliveries, computed again from the lines.
@@ -223,7 +251,8 @@
     const add = (map, name, minor) => map.set(name, (map.get(name) || 0n) + minor);
     const all = new Map(), months = new Map(), deals = new Map();
     for (const item of account.deliveries) {
-      const sum = item.lines.reduce((s, line) => s + BigInt(line.amount_minor), 0n);
+      const sum = item.lines.reduce((s, line) => s + BigInt(line.amount_minor),
+        item.replaces ? -BigInt(item.replaces.total_minor) : 0n);
       add(all, JSON.stringify([item.currency]), sum);
       add(months, JSON.stringify([item.date.slice(0, 7), item.currency]), sum);
       add(deals, JSON.stringify([item.deal_id, item.currency]), sum);
@@ -266,7 +295,8 @@
       cell(`deal-${n}-lines`, String(lines), "the number of lines of a deal");
     }));
     await attempt("Keys", async () => {
-      const keys = [...new Set(account.deliveries.map((item) => item.vkey))];
+      const keys = [...new Set(account.deliveries.flatMap((item) =>
+        item.replaces ? [item.vkey, item.replaces.vkey] : [item.vkey]))];
       keys.forEach((key, n) => cell(`key-${n}`, key, "the agency's key"));
     });
     await attempt("Dates", async () => {

@@ -16,7 +16,7 @@ from importlib.resources import files
 import orjson
 
 from pipelines.ledger.pool_sums import open_sum
-from pipelines.statements.account import Account, AccountDelivery
+from pipelines.statements.account import Account, AccountDelivery, ReplacedTotal
 from pipelines.statements.chart import bars
 from pipelines.statements.text import escape, shown
 from schemas.money import EXPONENTS, format_amount
@@ -145,13 +145,17 @@ def _amount(cell: str, amount: str, currency: str) -> str:
 
 
 def _delivery(number: int, item: AccountDelivery) -> Iterator[str]:
-    signed = open_sum(item["sum"]["note"], item["vkey"])
-    currency = item["currency"]
-    pool = _amount(f"{number}-pool", format_amount(signed.root.minor, currency), currency)
+    currency, notes = item["currency"], []
+    if item["sum"] is not None:
+        signed = open_sum(item["sum"]["note"], item["vkey"])
+        pool = _amount(f"{number}-pool", format_amount(signed.root.minor, currency), currency)
+        notes.append(f"The pool of this delivery is {pool}.")
+    if item["replaces"] is not None:
+        notes.append(_replaced(number, item, item["replaces"]))
     yield (
         f'<h3><bdi data-cell="{number}-name">{_text(item["delivery"])}</bdi>, '
         f'<span data-cell="{number}-date">{escape(item["date"])}</span></h3>\n'
-        f'<p class="soft">The pool of this delivery is {pool}.</p>\n'
+        f'<p class="soft">{" ".join(notes)}</p>\n'
         '<table class="lines">\n<thead><tr><th>Asset</th><th class="number">Share</th>'
         '<th class="number">Weight</th><th>Check</th>'
         f'<th class="number" data-cell="{number}-currency">{escape(currency)}</th></tr></thead>\n'
@@ -174,6 +178,16 @@ def _delivery(number: int, item: AccountDelivery) -> Iterator[str]:
     )
 
 
+def _replaced(number: int, item: AccountDelivery, replaced: ReplacedTotal) -> str:
+    currency = item["currency"]
+    before = _amount(f"{number}-before", replaced["total"], currency)
+    adds = _amount(f"{number}-credited", item["credited"], currency)
+    return (
+        f'It replaces <bdi data-cell="{number}-replaces">{_text(replaced["delivery"])}</bdi>, with '
+        f"which you were credited {before}. So it adds {adds}."
+    )
+
+
 def _about(account: Account) -> Iterator[str]:
     yield (
         "<section>\n<h2>How this page is checked</h2>\n"
@@ -184,7 +198,11 @@ def _about(account: Account) -> Iterator[str]:
         "<p>A page can only be as honest as the key below. Compare it with the key that the "
         "agency publishes elsewhere:</p>\n"
     )
-    vkeys = dict.fromkeys(item["vkey"] for item in account["deliveries"])
+    vkeys: dict[str, None] = {}
+    for item in account["deliveries"]:
+        vkeys[item["vkey"]] = None
+        if item["replaces"] is not None:
+            vkeys[item["replaces"]["vkey"]] = None
     for number, vkey in enumerate(vkeys):
         yield f'<p><code data-cell="key-{number}">{escape(vkey)}</code></p>\n'
     yield "</section>\n"

@@ -44,6 +44,17 @@ def make_output(folder: Path) -> None:
     publish(store, odd_assets(), "odd", as_of="2025-01-31T00:00:00+00:00")
 
 
+def make_versions(folder: Path) -> None:
+    """Publishes two versions of a deal, the second in place of the first, with the same pool."""
+    store, late = open_store(str(folder)), "2026-08-20T12:00:00+00:00"
+    rows = [asset(number, (("stays", 10_000),)) for number in range(3)]
+    publish(store, [*rows, asset(3, (("leaves", 10_000),))], "delta", pool_minor=10_000)
+    more = [asset(number, (("joins", 10_000),)) for number in (4, 5)]
+    publish(store, [*rows, *more], "delta", "v0002", as_of=late, pool_minor=10_000)
+    record = json.dumps({"version": "fairshard/replaces/v1", "replaces": "delta/v0001"})
+    store.write_bytes("delta/v0002/agency/ledger/replaces.json", record.encode())
+
+
 def odd_assets() -> list[DeliveredAsset]:
     rows = []
     for number, name in enumerate(HOSTILE):

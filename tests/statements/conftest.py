@@ -8,13 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests.statements.browser import CHROMIUM, Browser, browser
-from tests.statements.cases import make_output
+from tests.statements.cases import make_output, make_versions
 
 
 @pytest.fixture(scope="session")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("statements")
     make_output(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("versions")
+    make_versions(folder)
     return folder
 
 

@@ -26,6 +26,7 @@ def faults(account: Any) -> list[str]:
     for item in account["deliveries"]:
         found += _delivery(account["contributor_id"], item)
         total = sum(line["amount_minor"] for line in item["lines"])
+        total -= item["replaces"]["total_minor"] if item["replaces"] else 0
         by_currency[item["currency"]] += total
         by_month[item["date"][:7], item["currency"]] += total
         by_deal[item["deal_id"], item["currency"]] += total
@@ -66,8 +67,27 @@ def _delivery(person: str, item: Any) -> list[str]:
     total = sum(line["amount_minor"] for line in item["lines"])
     if (item["total_minor"], item["total"]) != (total, money(total, item["currency"])):
         found.append(f"{name}: total")
-    if not _in_pool(person, item):
+    if item["sum"] is None and (total or item["lines"] or not item["replaces"]):
         found.append(f"{name}: pool")
+    if item["sum"] is not None and not _in_pool(person, item, item["currency"]):
+        found.append(f"{name}: pool")
+    return found + _credit(person, item)
+
+
+def _credit(person: str, item: Any) -> list[str]:
+    before, name = item["replaces"], item["delivery"]
+    minor = before["total_minor"] if before else 0
+    found = []
+    if item["credited_minor"] != item["total_minor"] - minor:
+        found.append(f"{name}: credit")
+    if item["credited"] != money(item["credited_minor"], item["currency"]):
+        found.append(f"{name}: credit")
+    if before and before["total"] != money(minor, item["currency"]):
+        found.append(f"{name}: credit before")
+    if before and before["sum"] is None and minor:
+        found.append(f"{name}: credit before")
+    if before and before["sum"] and not _in_pool(person, before, item["currency"]):
+        found.append(f"{name}: credit before")
     return found
 
 
@@ -131,7 +151,7 @@ def _climb(leaf: Any, index: int, size: int, path: list[Any], above: Any) -> Any
     return leaf
 
 
-def _in_pool(person: str, item: Any) -> bool:
+def _in_pool(person: str, item: Any, currency: str) -> bool:
     proof = item["sum"]
     lines = _signed(proof["note"], item["vkey"])
     if (
@@ -141,7 +161,7 @@ def _in_pool(person: str, item: Any) -> bool:
         != [
             "fairshard/sum/v1",
             item["delivery"],
-            item["currency"],
+            currency,
         ]
     ):
         return False

@@ -75,6 +75,9 @@ def resum(account: Any) -> None:
     for item in account["deliveries"]:
         item["total_minor"] = sum(line["amount_minor"] for line in item["lines"])
         item["total"] = money(item["total_minor"], item["currency"])
+        before = item["replaces"]["total_minor"] if item["replaces"] else 0
+        item["credited_minor"] = item["total_minor"] - before
+        item["credited"] = money(item["credited_minor"], item["currency"])
     period = account["first"], account["last"]
     account.update(make_account(account["contributor_id"], *period, account["deliveries"]))
 
@@ -220,6 +223,67 @@ def test_an_altered_record_is_named(
     verdict, problems = chromium.open(page)
     assert verdict == "wrong"
     assert any(said in problem for problem in problems), problems
+
+
+def set_before(account: Any) -> None:
+    """Claims that more was credited before, and so less is owed now."""
+    before = account["deliveries"][1]["replaces"]
+    before["total_minor"] += 100
+    before["total"] = money(before["total_minor"], "USD")
+    resum(account)
+
+
+def unprove_before(account: Any) -> None:
+    account["deliveries"][1]["replaces"]["sum"] = None
+
+
+def forget_before(account: Any) -> None:
+    account["deliveries"][1]["replaces"] = None
+
+
+def set_credited(account: Any) -> None:
+    item = account["deliveries"][1]
+    item["credited_minor"] += 100
+    item["credited"] = money(item["credited_minor"], "USD")
+
+
+def no_proof(account: Any) -> None:
+    first(account)["sum"] = None
+
+
+CREDITS: dict[str, tuple[Callable[[Any], None], str]] = {
+    "before": (set_before, "delta/v0002, credit: the contributor's total is not part of the pool"),
+    "unproved": (unprove_before, "delta/v0002, credit: the earlier credit is not proved"),
+    "forgotten": (forget_before, "delta/v0002, credit: it is not the delivery's total"),
+    "credited": (set_credited, "delta/v0002, credit: it is not the total less"),
+    "no proof": (no_proof, "delta/v0001, share of the pool: the proof is missing"),
+}
+
+
+@pytest.mark.parametrize("name", CREDITS)
+def test_an_altered_credit_is_named(
+    versions: Path, tmp_path: Path, chromium: Browser, name: str
+) -> None:
+    alter, said = CREDITS[name]
+    statement(versions, tmp_path, "--contributor", "stays")
+    page = tmp_path / "stays.html"
+    assert chromium.open(page)[0] == "sound"
+    account = account_of(page)
+    alter(account)
+    assert faults(account) != []
+    verdict, problems = chromium.open(with_record(page, account, tmp_path / "page.html"))
+    assert verdict == "wrong"
+    assert any(said in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize("who", ["stays", "leaves", "joins"])
+def test_pages_of_replaced_versions_are_sound(
+    versions: Path, tmp_path: Path, chromium: Browser, who: str
+) -> None:
+    account = statement(versions, tmp_path, "--contributor", who)
+    assert faults(account) == []
+    verdict, said = chromium.open(tmp_path / f"{who}.html")
+    assert verdict == "sound", said
 
 
 SHOWN = [

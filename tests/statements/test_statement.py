@@ -196,3 +196,38 @@ def test_ids_that_differ_in_case_have_files_of_their_own(tmp_path: Path) -> None
         account = statement(tmp_path / "out", tmp_path / who, "--contributor", who)
         (line,) = account["deliveries"][0]["lines"]
         assert line["asset_id"] == asset_id
+
+
+def test_a_version_that_replaces_another_adds_only_the_difference(
+    versions: Path, tmp_path: Path
+) -> None:
+    """60.00 of 100.00 are for contributors: four assets, then five."""
+    credits = {}
+    for who in ("stays", "leaves", "joins"):
+        account = statement(versions, tmp_path, "--contributor", who)
+        credits[who] = {item["delivery"]: item["credited_minor"] for item in account["deliveries"]}
+        (total,) = account["totals"]
+        assert total["total_minor"] == sum(credits[who].values())
+    assert credits == {
+        "stays": {"delta/v0001": 4_500, "delta/v0002": -900},
+        "leaves": {"delta/v0001": 1_500, "delta/v0002": -1_500},
+        "joins": {"delta/v0002": 2_400},
+    }
+    august = statement(versions, tmp_path, "--contributor", "leaves", "--period", "2026-08")
+    (item,) = august["deliveries"]
+    assert (item["lines"], item["total"], item["credited"]) == ([], "0.00", "-15.00")
+    assert august["by_month"][0]["total"] == "-15.00"
+    code, said, _ = run(
+        *("--out", versions, "--all", "--period", "2026-08", "--to", tmp_path, "--json", "--quiet")
+    )
+    assert code == 0
+    written = json.loads(said)["statements"]
+    assert sum(item["totals"][0]["total_minor"] for item in written) == 0
+
+
+def test_a_version_that_replaces_an_unknown_one_is_refused(tmp_path: Path) -> None:
+    publish(open_store(str(tmp_path)), [asset(1, (("ada", 10_000),))])
+    record = tmp_path / "acme/v0001/agency/ledger/replaces.json"
+    record.write_text('{"replaces": "acme/v0007"}', encoding="utf-8")
+    code, _, errors = run("--out", tmp_path, "--all")
+    assert code == 1 and "acme/v0007" in errors
