@@ -47,10 +47,6 @@ $(VENV)/.test: $(VENV)/.runtime
 	@$(PIP) --editable '.[test,docs]'
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.test
-	@$(PIP) --editable '.[bench]'
-	@touch $@
-
 $(VENV)/.fuzz: $(VENV)/.test
 	@$(PIP) --editable '.[fuzz]'
 	@touch $@
@@ -119,7 +115,7 @@ docs: $(VENV)/.test
 hooks: $(VENV)/.test
 	$(BIN)/pre-commit install
 
-bench: $(VENV)/.bench
+bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench
 
 fuzz: $(VENV)/.fuzz

@@ -23,12 +23,14 @@ COMMANDS: dict[str, str] = {
     "verify": "check a delivery from its published bytes alone",
     "prove": "prove that an asset or contributor is, or is not, in the agency's deliveries",
     "check-proof": "check a proof offline and say what it shows",
+    "share": "show how much of a delivery came from whom, with a proof of the total",
+    "statement": "write statements of earnings, and pages that check themselves",
     "clean": "remove what interrupted runs left behind",
 }
 
 # Import names of what `fairshard[package]` adds to the base install. google and grpc are Beam's.
 PACKAGE_MODULES = frozenset(
-    "PIL apache_beam av c2pa google great_expectations grpc http_sf huggingface_hub "
+    "PIL apache_beam av c2pa duckdb google great_expectations grpc http_sf huggingface_hub "
     "license_expression open_clip openpyxl pandas rdflib safetensors simplejpeg torch".split()
 )
 
@@ -42,8 +44,8 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
         epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify, "
-        "prove, check-proof and clean run on the base install; the others, and verify --repair, "
-        "need pip install 'fairshard[package]'.",
+        "prove, check-proof, statement and clean run on the base install; the others, and "
+        "verify --repair, need pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():

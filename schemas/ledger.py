@@ -101,3 +101,13 @@ _POOL_FIELDS: list[pa.Field[pa.DataType]] = [
 #: fractions ("num/den", in lowest terms) are texts. `due` is the exact share of this pool in minor
 #: units, `carried` what is carried on after it.
 POOL_LINES_SCHEMA = pa.schema(_POOL_FIELDS)
+
+_SUMS_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("contributor_id", pa.string()),
+    pa.field("amount_minor", pa.int64(), nullable=False),
+    pa.field("commitment", pa.string(), nullable=False),  # hex
+    pa.field("salt", pa.binary(32)),  # opens the contributor's commitment
+]
+#: The leaves of a delivery's sum tree, in the tree's order: contributors' totals, each with a piece
+#: of the agency's part beside it, whose `contributor_id` and `salt` are null.
+SUMS_SCHEMA = pa.schema(_SUMS_FIELDS)

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.storage.local_store import LocalStore
+from pipelines.storage.open import open_store
+from schemas import layout
 from schemas.errors import InputError
 
 OptionsParent = argparse.ArgumentParser | argparse._ArgumentGroup  # options can be added to either
@@ -138,3 +141,14 @@ def positive_int(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
+
+
+def in_delivery(target: str) -> bool:
+    """Returns whether a file written there would be an unexpected file in a delivery."""
+    store = open_store(target)
+    path = store.root.resolve().as_posix() if isinstance(store, LocalStore) else store.uri
+    parts = path.split("/")
+    ancestors = [
+        "/".join(parts[: end + 1]) for end, part in enumerate(parts) if part == layout.DELIVERY
+    ]
+    return any(open_store(folder).exists(layout.MANIFEST) for folder in {path, *ancestors})

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.commands.common import add_general_options, consoles, in_delivery, print_json
 from pipelines.odrl.export import export_policies
-from pipelines.storage.local_store import LocalStore
-from pipelines.storage.open import open_store
 from pipelines.storage.store import join_uri
 from schemas import layout
 from schemas.errors import InputError
@@ -74,19 +72,8 @@ def _destination(published: str, to: str, audience: str) -> str:
             "The buyer's policies need a folder", "--for buyer without --to", "Give --to FOLDER."
         )
     target = to or join_uri(published, _DEFAULT_FOLDER)
-    if to and _in_delivery(to):
+    if to and in_delivery(to):
         raise InputError(
             "Policies cannot be added to a signed delivery", target, "Give --to another folder."
         )
     return target
-
-
-def _in_delivery(target: str) -> bool:
-    """Whether a file written there would be an unexpected file in a delivery."""
-    store = open_store(target)
-    path = store.root.resolve().as_posix() if isinstance(store, LocalStore) else store.uri
-    parts = path.split("/")
-    ancestors = [
-        "/".join(parts[: end + 1]) for end, part in enumerate(parts) if part == layout.DELIVERY
-    ]
-    return any(open_store(folder).exists(layout.MANIFEST) for folder in {path, *ancestors})

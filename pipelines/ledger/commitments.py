@@ -39,6 +39,7 @@ class Domain(StrEnum):
     LOG_ASSET = "log-asset"
     LOG_CONTRIBUTOR = "log-contributor"
     RECORD = "record"
+    TOTAL = "total"
 
 
 _PREFIXES = {domain: domain.encode() + b"\x00" for domain in Domain}

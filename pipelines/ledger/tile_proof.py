@@ -38,6 +38,7 @@ class PublishedLog:
         self._read = read
         self._cache: dict[str, bytes] = {}
         self._bundles: dict[str, list[bytes]] = {}
+        self._roots: dict[tuple[int, int], bytes] = {}  # of ranges that many proofs share
 
     def leaf(self, index: int) -> bytes:
         """Returns the leaf at an index as published, without checking it.
@@ -71,15 +72,35 @@ class PublishedLog:
         Raises:
             ProofError: If the tiles do not prove it, or one has the wrong length.
         """
-        verify_inclusion(leaf_hash, index, self.size, self.path(index), self._root)
+        self.prove(leaf_hash, index)
+
+    def prove(self, leaf_hash: bytes, index: int) -> list[bytes]:
+        """Returns the inclusion proof of a leaf at an index, lowest hash first, after checking it.
+
+        Raises:
+            ProofError: If the tiles do not prove it, or one has the wrong length.
+        """
+        if not 0 <= index < self.size:
+            raise ProofError("the leaf is outside the log", f"index {index}, size {self.size}")
+        proof = self.path(index)
+        verify_inclusion(leaf_hash, index, self.size, proof, self._root)
+        return proof
 
     def path(self, index: int) -> list[bytes]:
         """Returns the inclusion proof of a leaf, lowest hash first, without checking it."""
-        return inclusion_path(index, self.size, self._range_root)
+        return inclusion_path(index, self.size, self._shared_root)
 
     def prefix_root(self, size: int) -> bytes:
         """Returns the root that the log had when it had fewer leaves, without checking it."""
         return self._range_root(0, size) if size else EMPTY_ROOT
+
+    def _shared_root(self, start: int, stop: int) -> bytes:
+        """Returns the root of a range; those of a tile or more are kept for later proofs."""
+        if stop - start < TILE_WIDTH:
+            return self._range_root(start, stop)
+        if (start, stop) not in self._roots:
+            self._roots[start, stop] = self._range_root(start, stop)
+        return self._roots[start, stop]
 
     def _range_root(self, start: int, stop: int) -> bytes:
         """Returns the root of an RFC 6962 subtree; a full one needs only one tile's hashes."""

@@ -5,7 +5,7 @@ ledger. The order of the shards, of the log and of the statements differ, so row
 work area twice. The numbers mark these stages in the code: 1. read what the allocation needs;
 2. divide the pool and write its record; 3. read the rows again and spill them in log order;
 4. build the entries chunk by chunk (ledger, entry bundles, and lines spilled for the statements);
-5. write tiles and checkpoint; 6. write statements.
+5. write tiles and checkpoint; 6. write statements, and the sum tree of the contributors' totals.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ from pipelines.ledger.entries import (
     seal_entries,
 )
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
+from pipelines.ledger.pool_sums import SignedSum, pool_sums, sign_sum, sum_leaves
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
 from pipelines.ledger.statement_files import StatementWriter
+from pipelines.ledger.sum_tree import SumTree
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.run.job import Job
 from pipelines.steps.pool_files import considered_assets, write_pool
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
-from pipelines.storage.tables import open_parquet, read_parquet
+from pipelines.storage.tables import open_parquet, read_parquet, write_table
 from schemas import layout
 from schemas.errors import RunError
 from schemas.ledger import LEDGER_SCHEMA
@@ -117,6 +119,7 @@ def record_attribution(
             f"{paid} minor units, and the part is {pool.contributors_minor}",
             "This is a fault of the program; nothing was published.",
         )
+    _write_sums(store, job, signer, terms, allocated, price.pool_minor - paid)
     return Attribution(
         entries=len(allocated.person),
         contributors=len(allocated.people),
@@ -128,6 +131,23 @@ def record_attribution(
         root=root,
         origin=writer.origin,
     )
+
+
+def _write_sums(
+    store: Store,
+    job: Job,
+    signer: Signer,
+    terms: DeliveryTerms,
+    allocated: AllocatedLines,
+    rest_minor: int,
+) -> None:
+    """Writes the leaves and the signed root of the tree that proves each contributor's total."""
+    totals = dict(zip(allocated.people, allocated.earned_minor, strict=True))
+    sums = pool_sums(job.salt, terms.delivery, totals, rest_minor)
+    write_table(store, f"{job.agency}/{layout.SUMS_TABLE}", sums)
+    root = SumTree(sum_leaves(sums)).root
+    note = sign_sum(signer, SignedSum(terms.delivery, terms.currency, len(sums), root))
+    store.write_bytes(f"{job.agency}/{layout.SUM_NOTE}", note.encode())
 
 
 def _delivered_key(job: Job, shard: str) -> str:
@@ -189,7 +209,7 @@ class _LedgerWriter:
 
     def _leaves(self) -> Iterator[bytes]:
         """Builds the entries chunk by chunk, writes the ledger and yields the leaves in order."""
-        key = f"{self._job.agency}/ledger/ledger-00000.parquet"
+        key = f"{self._job.agency}/{layout.LEDGER_TABLE}"
         pending_rows = SEALED_SCHEMA.empty_table()
         with open_parquet(self._store, key, LEDGER_SCHEMA) as write:
             for first in range(0, len(self._allocated.ranks), CHUNK_ROWS):

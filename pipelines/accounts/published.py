@@ -1,0 +1,190 @@
+"""Finds the published versions in an output and reads their manifests and ledgers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.format.manifest import open_manifest
+from pipelines.ledger.pool_sums import SignedSum, open_sum, sum_leaves
+from pipelines.ledger.sum_tree import SumTree
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet
+from schemas import layout
+from schemas.errors import InputError, RunError
+from schemas.manifest import Manifest
+
+_VERSION = re.compile(r"v(\d{4,})")
+_BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published version.
+
+    Attributes:
+        deal_id: The deal.
+        version: `v0001` and so on.
+        manifest: Its manifest, whose signature was checked.
+    """
+
+    deal_id: str
+    version: str
+    manifest: Manifest
+
+    @property
+    def day(self) -> date:
+        """The day of its run's `as_of`, in UTC."""
+        return datetime.fromisoformat(self.manifest.as_of).astimezone(UTC).date()
+
+    @property
+    def agency(self) -> str:
+        """Key prefix of what stays with the agency."""
+        return layout.agency_prefix(self.deal_id, self.version)
+
+    @property
+    def delivery(self) -> str:
+        """Key prefix of what the buyer gets."""
+        return layout.delivery_prefix(self.deal_id, self.version)
+
+
+@dataclass(frozen=True)
+class PoolSums:
+    """The leaves of a version's sum tree and its signed root.
+
+    Attributes:
+        table: The leaves (schemas.ledger.SUMS_SCHEMA), in the tree's order.
+        tree: The tree, computed from them.
+        signed: What the agency signed about it.
+        note: The signed note.
+    """
+
+    table: pa.Table
+    tree: SumTree
+    signed: SignedSum
+    note: str
+
+
+def find_versions(store: Store, deal_id: str = "", version: str = "") -> list[Published]:
+    """Returns the published versions in an output, by deal and number.
+
+    Args:
+        store: The output.
+        deal_id: Only this deal; empty for all.
+        version: Only this version of the deal; empty for all.
+
+    Raises:
+        InputError: If there is none.
+        ManifestError: If a manifest was altered or its signature is not valid.
+    """
+    found = []
+    for name, number, text in _manifest_names(store, deal_id):
+        if version in ("", text):
+            key = f"{layout.delivery_prefix(name, text)}/{layout.MANIFEST}"
+            found.append(
+                (name, number, Published(name, text, open_manifest(store.read_bytes(key))))
+            )
+    if not found:
+        wanted = "/".join(filter(None, (deal_id, version))) or "any deal"
+        raise InputError(
+            "The output contains no such published version",
+            f"{wanted} in {store.uri}",
+            "Give the --out of the run, and a deal and version that it has.",
+        )
+    return [item for _, _, item in sorted(found, key=lambda entry: entry[:2])]
+
+
+def _manifest_names(store: Store, deal_id: str) -> Iterator[tuple[str, int, str]]:
+    for item in store.list(deal_id):
+        parts = item.key.split("/")
+        if len(parts) == 4 and parts[2:] == [layout.DELIVERY, layout.MANIFEST]:
+            match = _VERSION.fullmatch(parts[1])
+            if match:
+                yield parts[0], int(match[1]), parts[1]
+
+
+def read_sums(store: Store, published: Published) -> PoolSums:
+    """Reads a version's sum tree and checks it against its signed root.
+
+    Raises:
+        InputError: If the version was made before there were sum trees.
+        RunError: If the tree is not the one that was signed.
+    """
+    table_key = f"{published.agency}/{layout.SUMS_TABLE}"
+    note_key = f"{published.agency}/{layout.SUM_NOTE}"
+    try:
+        note, table = store.read_bytes(note_key).decode(), read_parquet(store, table_key)
+    except FileNotFoundError as error:
+        raise InputError(
+            "The version has no signed sum of its pool",
+            f"{store.uri}/{note_key} or {table_key}",
+            "It was made by an earlier version of fairshard: package the deal again.",
+        ) from error
+    signed, tree = open_sum(note, published.manifest.vkey), SumTree(sum_leaves(table))
+    stated = (signed.delivery, signed.leaves, signed.root)
+    if stated != (published.manifest.delivery, len(table), tree.root):
+        raise RunError(
+            "The contributors' totals are not those that were signed",
+            f"{store.uri}/{table_key}: {tree.root.minor} in {len(table)} leaves, "
+            f"signed {signed.root.minor} in {signed.leaves} for {signed.delivery}",
+            "Restore agency/ledger/ of this version from a backup.",
+        )
+    return PoolSums(table, tree, signed, note)
+
+
+def read_ledger(store: Store, published: Published, columns: list[str]) -> pa.RecordBatchReader:
+    """Streams columns of a version's ledger; memory holds one batch.
+
+    Raises:
+        RunError: If there is no ledger.
+    """
+    key = f"{published.agency}/{layout.LEDGER_TABLE}"
+    try:
+        file = pq.ParquetFile(store.open_read(key))
+    except FileNotFoundError as error:
+        raise RunError(
+            "The version has no ledger",
+            f"{store.uri}/{key}",
+            "Restore agency/ledger/ of this version from a backup.",
+        ) from error
+    names = set(columns)
+    schema = pa.schema([field for field in file.schema_arrow if field.name in names])
+    batches = file.iter_batches(_BATCH_ROWS, columns=schema.names, use_threads=False)
+    return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def read_shard_tables(store: Store, published: Published, columns: list[str]) -> Iterator[pa.Table]:
+    """Yields columns of each shard's table, which must be the one in the signed manifest.
+
+    Raises:
+        RunError: If a table is missing or not the one that the manifest lists.
+    """
+    digests = {file.path: file.sha256 for file in published.manifest.files}
+    for shard in published.manifest.shards:
+        path = layout.shard_table_path(shard.name)
+        key = f"{published.delivery}/{path}"
+        try:
+            data = store.read_bytes(key)
+        except FileNotFoundError:
+            data = b""
+        if hashlib.sha256(data).hexdigest() != digests.get(path):
+            raise RunError(
+                "A shard's table is missing or not the one in the manifest",
+                f"{store.uri}/{key}",
+                "Run fairshard verify --repair on the delivery.",
+            )
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            table = file.read(columns=columns, use_threads=False)
+        if len(table) != shard.samples:
+            raise RunError(
+                "A shard's table has another number of samples than the manifest",
+                f"{store.uri}/{key}: {len(table)}, manifest {shard.samples}",
+                "Run fairshard verify on the delivery.",
+            )
+        yield table

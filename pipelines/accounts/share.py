@@ -1,0 +1,203 @@
+"""Computes how much of a delivery came from whom: assets, bytes, seconds and money, exactly.
+
+What belongs to several contributors is divided by their shares of it, in basis points, so that all
+groups together are the delivery. Nothing is rounded: quantities are counted in ten-thousandths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import duckdb
+
+from pipelines.accounts.database import open_database
+from pipelines.accounts.published import (
+    PoolSums,
+    Published,
+    read_ledger,
+    read_shard_tables,
+    read_sums,
+)
+from pipelines.storage.store import Store
+from schemas.errors import InputError, RunError
+from schemas.ledger import FULL_SPLIT_BP
+
+
+class GroupBy(StrEnum):
+    """What a delivery is divided by."""
+
+    CONTRIBUTOR = "contributor"
+    LIBRARY = "library"
+    COUNTRY = "country"
+    LICENCE = "licence"
+    MEDIA = "media"
+
+
+# Fixed expressions over the joined rows; nothing that a user gives becomes a part of a query.
+_GROUPS = {
+    GroupBy.CONTRIBUTOR: "contributor_id",
+    GroupBy.LICENCE: "concat_ws(' ', licence_model, licence_class, nullif(licence_code, ''))",
+    GroupBy.MEDIA: "media_type",
+}
+_SAMPLE_COLUMNS = (
+    *("asset", "media_type", "licence_model", "licence_class", "licence_code"),
+    *("media_length", "duration_ms"),
+)
+_QUANTITIES = ("assets", "bytes", "ms", "minor")
+_LEDGER_COLUMNS = ("contributor_id", "share_bp", "amount_minor", "asset_commitment")
+
+
+@dataclass(frozen=True)
+class ShareRow:
+    """What one group contributed. Quantities are in ten-thousandths, exactly.
+
+    Attributes:
+        group: The contributor, licence or kind of media.
+        assets: Ten-thousandths of an asset.
+        bytes: Ten-thousandths of a byte of media as delivered.
+        ms: Ten-thousandths of a millisecond of film.
+        minor: Money for contributors, in minor units.
+    """
+
+    group: str
+    assets: int
+    bytes: int
+    ms: int
+    minor: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """A delivery by group.
+
+    Attributes:
+        published: The version.
+        by: What it is divided by.
+        rows: Groups, the largest amount first; then the most assets; then by name.
+        total: All groups together.
+        agency_minor: The part of the pool that no contributor gets.
+        sums: The pool's sum tree, which proves the total.
+    """
+
+    published: Published
+    by: GroupBy
+    rows: tuple[ShareRow, ...]
+    total: ShareRow
+    agency_minor: int
+    sums: PoolSums
+
+
+def compute_share(store: Store, published: Published, by: GroupBy) -> Share:
+    """Divides a published version by group, and checks all totals.
+
+    Args:
+        store: The output.
+        published: The version.
+        by: What to divide by.
+
+    Raises:
+        InputError: If nothing in the version says what group an asset is in.
+        RunError: If ledger, shards, manifest and signed sum disagree.
+    """
+    if by not in _GROUPS:
+        raise InputError(
+            f"The version does not say which {by} an asset is from",
+            f"{published.manifest.delivery} has neither in its ledger nor in its shards' tables",
+            f"Use one of: {', '.join(_GROUPS)}.",
+        )
+    sums = read_sums(store, published)
+    with open_database() as database:
+        _load_samples(database, store, published)
+        _load_ledger(database, store, published)
+        _check_assets(database, published)
+        _check_totals(database, published, sums)
+        rows = tuple(_rows(database, by))
+    total = combine(rows, "")
+    return Share(published, by, rows, total, sums.signed.root.minor - total.minor, sums)
+
+
+def combine(rows: tuple[ShareRow, ...], group: str) -> ShareRow:
+    """Returns the sum of rows as one row."""
+    return ShareRow(group, *(sum(getattr(row, name) for row in rows) for name in _QUANTITIES))
+
+
+def _load_samples(database: duckdb.DuckDBPyConnection, store: Store, published: Published) -> None:
+    """Loads one row per asset; an asset may have several samples."""
+    database.execute(
+        "CREATE TABLE samples (asset BLOB, media_type VARCHAR, licence_model VARCHAR, "
+        "licence_class VARCHAR, licence_code VARCHAR, media_length BIGINT, duration_ms BIGINT)"
+    )
+    for table in read_shard_tables(store, published, list(_SAMPLE_COLUMNS)):
+        database.register("shard", table.select(list(_SAMPLE_COLUMNS)))
+        database.execute("INSERT INTO samples SELECT unhex(asset), * EXCLUDE (asset) FROM shard")
+        database.unregister("shard")
+    database.execute(
+        "CREATE TABLE assets AS SELECT asset, min(media_type) AS media_type, "
+        "min(licence_model) AS licence_model, min(licence_class) AS licence_class, "
+        "min(licence_code) AS licence_code, sum(media_length)::HUGEINT AS media_length, "
+        "sum(duration_ms)::HUGEINT AS duration_ms FROM samples GROUP BY asset"
+    )
+
+
+def _load_ledger(database: duckdb.DuckDBPyConnection, store: Store, published: Published) -> None:
+    with read_ledger(store, published, list(_LEDGER_COLUMNS)) as batches:
+        database.register("batches", batches)
+        database.execute(
+            "CREATE TABLE ledger AS SELECT contributor_id, share_bp, amount_minor, "
+            "unhex(asset_commitment) AS asset FROM batches"
+        )
+        database.unregister("batches")
+
+
+def _check_assets(database: duckdb.DuckDBPyConnection, published: Published) -> None:
+    """Checks that the ledger divides every delivered asset, and nothing else, completely."""
+    wrong = database.execute(
+        "SELECT coalesce(lower(hex(asset)), ''), bp FROM assets FULL JOIN "
+        "(SELECT asset, sum(share_bp) AS bp FROM ledger GROUP BY asset) USING (asset) "
+        "WHERE bp IS DISTINCT FROM ? OR media_type IS NULL ORDER BY 1 LIMIT 1",
+        [FULL_SPLIT_BP],
+    ).fetchall()
+    if wrong:
+        raise RunError(
+            "The ledger and the shards do not have the same assets",
+            f"{published.manifest.delivery}: asset {wrong[0][0]} is divided into {wrong[0][1]} of "
+            f"{FULL_SPLIT_BP} basis points, or is not in both",
+            "Restore agency/ledger/ of this version from a backup.",
+        )
+
+
+def _check_totals(
+    database: duckdb.DuckDBPyConnection, published: Published, sums: PoolSums
+) -> None:
+    """Checks each contributor's total against the signed tree, and the number of entries."""
+    database.register("sums", sums.table)
+    wrong = database.execute(
+        "SELECT contributor_id, minor, amount_minor FROM "
+        "(SELECT contributor_id, sum(amount_minor) AS minor FROM ledger GROUP BY 1) "
+        "FULL JOIN (SELECT contributor_id, amount_minor FROM sums WHERE contributor_id NOT NULL) "
+        "USING (contributor_id) WHERE minor IS DISTINCT FROM amount_minor ORDER BY 1 LIMIT 1"
+    ).fetchall()
+    ((entries,),) = database.execute("SELECT count(*) FROM ledger").fetchall()
+    database.unregister("sums")
+    if wrong or entries != published.manifest.ledger.entries:
+        said = (
+            f"{entries} entries, manifest {published.manifest.ledger.entries}"
+            if not wrong
+            else f"contributor {wrong[0][0]!a}: {wrong[0][1]} in the ledger, {wrong[0][2]} signed"
+        )
+        raise RunError(
+            "The ledger is not the one whose totals were signed",
+            f"{published.manifest.delivery}: {said}",
+            "Restore agency/ledger/ of this version from a backup.",
+        )
+
+
+def _rows(database: duckdb.DuckDBPyConnection, by: GroupBy) -> list[ShareRow]:
+    found = database.execute(
+        f"SELECT {_GROUPS[by]} AS name, sum(share_bp)::HUGEINT, "  # noqa: S608
+        "sum(share_bp * media_length)::HUGEINT, sum(share_bp * duration_ms)::HUGEINT, "
+        "sum(amount_minor)::HUGEINT FROM ledger JOIN assets USING (asset) GROUP BY name"
+    ).fetchall()
+    rows = [ShareRow(str(name), *map(int, quantities)) for name, *quantities in found]
+    return sorted(rows, key=lambda row: (-row.minor, -row.assets, row.group))

@@ -1,0 +1,244 @@
+"""Gathers a contributor's lines over published versions, each checked before it is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.accounts.period import Period
+from pipelines.accounts.published import PoolSums, Published, find_versions, read_sums
+from pipelines.ledger.commitments import Domain, opens, text_value
+from pipelines.ledger.ed25519 import to_base64
+from pipelines.ledger.merkle import ProofError
+from pipelines.ledger.signed_note import open_checkpoint
+from pipelines.ledger.statement import Statement, StatementLine, statement_filename
+from pipelines.ledger.tile_proof import PublishedLog
+from pipelines.statements.account import (
+    Account,
+    AccountDelivery,
+    AccountLine,
+    ReplacedTotal,
+    SumProof,
+    make_account,
+)
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_json
+from pipelines.verify.statement import check_statement, read_statement
+from schemas import layout
+from schemas.errors import InputError, RunError
+from schemas.money import format_amount
+
+
+class PublishedAccounts:
+    """The contributors' accounts in one published version, read on demand.
+
+    A contributor's lines are in a file of their own, so that one statement reads nobody else's
+    lines and takes no longer if the ledger is large.
+
+    Args:
+        store: The output.
+        published: The version.
+        replaced: The version that it replaces, if any.
+    """
+
+    def __init__(
+        self, store: Store, published: Published, replaced: PublishedAccounts | None = None
+    ) -> None:
+        self._store = store
+        self._replaced = replaced
+        self.published = published
+
+    @cached_property
+    def sums(self) -> PoolSums:
+        """The totals of all contributors."""
+        return read_sums(self._store, self.published)
+
+    def people(self) -> set[str]:
+        """Returns the ids of all contributors, of the replaced version as well."""
+        ids = self.sums.table["contributor_id"].drop_null().to_pylist()
+        before = self._replaced.people() if self._replaced else set()
+        return before | {str(person) for person in ids}
+
+    def delivery_of(self, contributor_id: str) -> AccountDelivery | None:
+        """Returns a contributor's lines with their proofs; None if they have none here.
+
+        Raises:
+            RunError: If the statement is missing or does not agree with log and signed sum.
+        """
+        total, replaces = self.total_of(contributor_id), self._replaced_total(contributor_id)
+        if total is None and (replaces is None or replaces["sum"] is None):
+            return None
+        minor, proof = total or (0, None)
+        currency = self.sums.signed.currency
+        credited = minor - (replaces["total_minor"] if replaces else 0)
+        return AccountDelivery(
+            delivery=self.published.manifest.delivery,
+            deal_id=self.published.deal_id,
+            date=self.published.day.isoformat(),
+            currency=currency,
+            total_minor=minor,
+            total=format_amount(minor, currency),
+            replaces=replaces,
+            credited_minor=credited,
+            credited=format_amount(credited, currency),
+            vkey=self.published.manifest.vkey,
+            checkpoint=self._checkpoint,
+            sum=proof,
+            lines=[] if total is None else self._lines(contributor_id, minor),
+        )
+
+    def total_of(self, contributor_id: str) -> tuple[int, SumProof] | None:
+        """Returns a contributor's total and its proof; None if they have no line."""
+        sums = self.sums
+        index = pc.index(sums.table["contributor_id"], pa.scalar(contributor_id)).as_py()
+        if index is None or index < 0:
+            return None
+        row = sums.table.slice(index, 1).to_pylist()[0]
+        salt = bytes(row["salt"] or b"")
+        value = text_value(contributor_id)
+        if not opens(str(row["commitment"]), Domain.TOTAL, salt, value):
+            raise self._disagreement(contributor_id, "the total's salt does not open its leaf")
+        # The tree was made from these leaves and has the signed root, so the path is sound.
+        path = [(str(node.minor), to_base64(node.hash)) for node in sums.tree.path(index)]
+        proof = SumProof(note=sums.note, salt=salt.hex(), index=index, path=path)
+        return int(row["amount_minor"] or 0), proof
+
+    def _replaced_total(self, contributor_id: str) -> ReplacedTotal | None:
+        before = self._replaced
+        if before is None:
+            return None
+        if before.sums.signed.currency != self.sums.signed.currency:
+            raise self._disagreement(contributor_id, "the replaced version has another currency")
+        minor, proof = before.total_of(contributor_id) or (0, None)
+        return ReplacedTotal(
+            delivery=before.published.manifest.delivery,
+            total_minor=minor,
+            total=format_amount(minor, self.sums.signed.currency),
+            vkey=before.published.manifest.vkey,
+            sum=proof,
+        )
+
+    def _lines(self, contributor_id: str, total_minor: int) -> list[AccountLine]:
+        """Returns the contributor's lines, each checked and found in the log."""
+        statement = self._statement(contributor_id)
+        said = (statement["delivery"], statement["currency"], statement["total_minor"])
+        wanted = (self.published.manifest.delivery, self.sums.signed.currency, total_minor)
+        if said != wanted:
+            raise self._disagreement(contributor_id, f"the statement says {said}, not {wanted}")
+        try:
+            check_statement(statement)
+            return [
+                AccountLine(**line, proof=[to_base64(value) for value in self._proof(line)])
+                for line in statement["lines"]
+            ]
+        except ProofError as error:
+            raise self._disagreement(contributor_id, str(error)) from error
+
+    def _proof(self, line: StatementLine) -> list[bytes]:
+        return self._log.prove(bytes.fromhex(line["leaf_hash"]), line["entry_index"])
+
+    def _disagreement(self, contributor_id: str, what: str) -> RunError:
+        return RunError(
+            "A contributor's statement does not agree with the ledger that was signed",
+            f"{self.published.manifest.delivery}, contributor {contributor_id!a}: {what}"[:600],
+            "Restore agency/ of this version from a backup.",
+        )
+
+    @cached_property
+    def _checkpoint(self) -> str:
+        return self._read(layout.CHECKPOINT).decode()
+
+    @cached_property
+    def _log(self) -> PublishedLog:
+        ledger = self.published.manifest.ledger
+        vkey = self.published.manifest.vkey
+        _, size, root = open_checkpoint(self._checkpoint, vkey, ledger.origin)
+        if (size, root.hex()) != (ledger.entries, ledger.root):
+            raise RunError(
+                "The checkpoint is not the one in the manifest",
+                f"{self._store.uri}/{self.published.delivery}: {size} entries",
+                "Run fairshard verify --repair on the delivery.",
+            )
+        return PublishedLog(size, root, self._read)
+
+    def _read(self, path: str) -> bytes:
+        key = f"{self.published.delivery}/{path}"
+        try:
+            return self._store.read_bytes(key)
+        except FileNotFoundError as error:
+            raise RunError(
+                "A file of the delivery's log is missing",
+                f"{self._store.uri}/{key}",
+                "Run fairshard verify --repair on the delivery.",
+            ) from error
+
+    def _statement(self, contributor_id: str) -> Statement:
+        """Reads the contributor's lines. Ids that differ in case alone have the longer names."""
+        folder = f"{self.published.agency}/{layout.STATEMENTS}"
+        for clash in (False, True):
+            key = f"{folder}/{statement_filename(contributor_id, clash)}.json"
+            try:
+                found = read_statement(self._store.read_bytes(key).decode())
+            except (FileNotFoundError, UnicodeDecodeError):
+                continue
+            if found["contributor_id"] == contributor_id:
+                return found
+        raise RunError(
+            "A contributor has a total in the version but no statement",
+            f"{self._store.uri}/{folder}, contributor {contributor_id!a}"[:600],
+            "Restore agency/statements/ of this version from a backup.",
+        )
+
+
+def open_accounts(store: Store, deal_id: str = "") -> list[PublishedAccounts]:
+    """Returns the accounts of all published versions, by deal and number.
+
+    Args:
+        store: The output.
+        deal_id: Only this deal; empty for all.
+
+    Raises:
+        InputError: If there is no published version.
+        RunError: If a version replaces one that is not published before it.
+    """
+    found: dict[str, PublishedAccounts] = {}
+    for published in find_versions(store, deal_id):
+        key, name = f"{published.agency}/{layout.REPLACES}", ""
+        if store.exists(key):
+            name = str(read_json(store, key)["replaces"])
+            if name not in found:
+                raise RunError(
+                    "A version replaces one that is not published before it",
+                    f"{store.uri}/{key}: {name[:80]!a}",
+                    "Restore the replaced version from a backup.",
+                )
+        accounts = PublishedAccounts(store, published, found.get(name))
+        found[published.manifest.delivery] = accounts
+    return list(found.values())
+
+
+def contributor_account(
+    accounts: Sequence[PublishedAccounts], contributor_id: str, period: Period
+) -> Account:
+    """Returns a contributor's statement over versions of the period.
+
+    Args:
+        accounts: The versions whose day is in the period, in order.
+        contributor_id: The contributor.
+        period: The period that the statement names.
+
+    Raises:
+        InputError: If the contributor has no line in them.
+    """
+    found = [item for one in accounts if (item := one.delivery_of(contributor_id)) is not None]
+    if not found:
+        raise InputError(
+            "The contributor has no line in the period",
+            f"{contributor_id!a} in {len(accounts)} deliveries of {period.name}"[:300],
+            "Check the id and the period; a delivery's date is its run's as_of.",
+        )
+    first, last = (day.isoformat() if day else "" for day in (period.first, period.last))
+    return make_account(contributor_id, first, last, found)

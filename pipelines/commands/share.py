@@ -1,0 +1,63 @@
+"""`fairshard share`: how much of a delivery came from whom."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pipelines.accounts.published import find_versions
+from pipelines.accounts.share import GroupBy, compute_share
+from pipelines.commands.common import add_general_options, consoles, positive_int, print_json
+from pipelines.report.share import share_csv, share_json, show_share
+from pipelines.storage.open import open_store
+from schemas.errors import InputError
+
+EXAMPLES = """\
+examples:
+  fairshard share --out out --deal acme-2026-01 --by contributor
+  fairshard share --out out --deal acme-2026-01 --version v0001 --by licence --json
+  fairshard share --out s3://bucket/out --deal acme-2026-01 --by contributor --top 0 --csv
+"""
+
+_TOP = 20
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("--out", required=True, metavar="URI", help="the output of the run")
+    parser.add_argument("--deal", required=True, metavar="ID", help="a deal_id in the output")
+    parser.add_argument(
+        "--version", default="", metavar="V", help="such as v0001 (default: the newest)"
+    )
+    parser.add_argument("--by", required=True, choices=[item.value for item in GroupBy])
+    parser.add_argument(
+        "--top",
+        type=_count,
+        default=None,
+        metavar="N",
+        help=f"show the N largest and sum the others; 0 for all (default: {_TOP}; all with "
+        "--json or --csv)",
+    )
+    parser.add_argument("--csv", action="store_true", help="print the groups as CSV")
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command and returns its exit code."""
+    if options.json and options.csv:
+        raise InputError("Two forms of output", "--json and --csv", "Give one of them.")
+    store = open_store(options.out)
+    published = find_versions(store, options.deal, options.version)[-1]
+    share = compute_share(store, published, GroupBy(options.by))
+    if options.json:
+        print_json(share_json(share, options.top or 0))
+    elif options.csv:
+        sys.stdout.writelines(share_csv(share, options.top or 0))
+    else:
+        results, _ = consoles(options)
+        show_share(results, share, _TOP if options.top is None else options.top)
+    return 0
+
+
+def _count(text: str) -> int:
+    return 0 if text == "0" else positive_int(text)

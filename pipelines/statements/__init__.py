@@ -1,0 +1,1 @@
+"""Renders statements over many deliveries: JSON, CSV and a page that checks itself."""

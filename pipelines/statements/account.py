@@ -1,0 +1,172 @@
+"""What a contributor earned in a period: lines, proofs, and sums by deal and month.
+
+The record contains one contributor only, and all that is needed to check it offline.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TypedDict
+
+from pipelines.ledger.statement import StatementLine
+from schemas.money import format_amount
+
+#: Version of the record. Changing its fields requires a new version.
+ACCOUNT_VERSION = "fairshard/account/v1"
+
+
+class AccountLine(StatementLine):
+    """A line with the path from its leaf to the root of its delivery's log, in base64."""
+
+    proof: list[str]
+
+
+class SumProof(TypedDict):
+    """The path from a contributor's total to the pool in the delivery's sum tree.
+
+    `path` has pairs of a sum in minor units, as text, and a hash in base64, lowest first.
+    """
+
+    note: str
+    salt: str
+    index: int
+    path: list[tuple[str, str]]
+
+
+class ReplacedTotal(TypedDict):
+    """What a contributor was credited with a delivery that another one replaces.
+
+    `sum` is None if the contributor had no line in it.
+    """
+
+    delivery: str
+    total_minor: int
+    total: str
+    vkey: str
+    sum: SumProof | None
+
+
+class AccountDelivery(TypedDict):
+    """One delivery's lines and what proves them. Keys are in the order they are written.
+
+    `credited` is what the delivery adds to the account: its total, less what a delivery that it
+    replaces had credited. `sum` is None if the contributor was in the replaced delivery only.
+    """
+
+    delivery: str
+    deal_id: str
+    date: str
+    currency: str
+    total_minor: int
+    total: str
+    replaces: ReplacedTotal | None
+    credited_minor: int
+    credited: str
+    vkey: str
+    checkpoint: str
+    sum: SumProof | None
+    lines: list[AccountLine]
+
+
+class DealTotal(TypedDict):
+    """Earnings by deal and currency."""
+
+    deal_id: str
+    currency: str
+    deliveries: int
+    lines: int
+    total_minor: int
+    total: str
+
+
+class MonthTotal(TypedDict):
+    """Earnings by month (`2026-07`) and currency."""
+
+    month: str
+    currency: str
+    total_minor: int
+    total: str
+
+
+class CurrencyTotal(TypedDict):
+    """Earnings by currency."""
+
+    currency: str
+    lines: int
+    total_minor: int
+    total: str
+
+
+class Account(TypedDict):
+    """One contributor's statement over a period. `first` and `last` are empty for all time."""
+
+    version: str
+    contributor_id: str
+    first: str
+    last: str
+    totals: list[CurrencyTotal]
+    by_deal: list[DealTotal]
+    by_month: list[MonthTotal]
+    deliveries: list[AccountDelivery]
+
+
+def make_account(
+    contributor_id: str, first: str, last: str, deliveries: Sequence[AccountDelivery]
+) -> Account:
+    """Returns a statement with its sums.
+
+    Args:
+        contributor_id: The contributor.
+        first: First day of the period, ISO 8601; empty for all time.
+        last: Last day of the period.
+        deliveries: Their deliveries, in order.
+    """
+    lines: defaultdict[str, int] = defaultdict(int)
+    minor: defaultdict[str, int] = defaultdict(int)
+    months: defaultdict[tuple[str, str], int] = defaultdict(int)
+    deals: defaultdict[tuple[str, str], list[AccountDelivery]] = defaultdict(list)
+    for item in deliveries:
+        currency = item["currency"]
+        lines[currency] += len(item["lines"])
+        minor[currency] += item["credited_minor"]
+        months[item["date"][:7], currency] += item["credited_minor"]
+        deals[item["deal_id"], currency].append(item)
+    return Account(
+        version=ACCOUNT_VERSION,
+        contributor_id=contributor_id,
+        first=first,
+        last=last,
+        totals=[
+            CurrencyTotal(
+                currency=currency,
+                lines=lines[currency],
+                total_minor=total,
+                total=format_amount(total, currency),
+            )
+            for currency, total in sorted(minor.items())
+        ],
+        by_deal=[_deal_total(*key, items) for key, items in sorted(deals.items())],
+        by_month=[
+            MonthTotal(
+                month=month,
+                currency=currency,
+                total_minor=total,
+                total=format_amount(total, currency),
+            )
+            for (month, currency), total in sorted(months.items())
+        ],
+        deliveries=list(deliveries),
+    )
+
+
+def _deal_total(deal_id: str, currency: str, items: Sequence[AccountDelivery]) -> DealTotal:
+    total = sum(item["credited_minor"] for item in items)
+    return DealTotal(
+        deal_id=deal_id,
+        currency=currency,
+        deliveries=len(items),
+        lines=sum(len(item["lines"]) for item in items),
+        total_minor=total,
+        total=format_amount(total, currency),
+    )

@@ -1,0 +1,243 @@
+"""Renders a statement as one HTML page that needs no server and checks itself in the browser.
+
+Everything is inline: styles, the script, the chart and the record that the script checks. The
+page's content security policy names the digests of its own style and script and allows nothing
+else, so neither an id nor a name can load or run anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.resources import files
+
+import orjson
+
+from pipelines.ledger.pool_sums import open_sum
+from pipelines.statements.account import Account, AccountDelivery, ReplacedTotal
+from pipelines.statements.chart import bars
+from pipelines.statements.text import escape, shown
+from schemas.money import EXPONENTS, format_amount
+
+_MAX_BARS = 24
+
+
+def account_page(account: Account) -> bytes:
+    """Returns the page, UTF-8."""
+    return "".join(_parts(account)).encode()
+
+
+def _parts(account: Account) -> Iterator[str]:
+    style, script = _inline("page.css"), _inline("page.js")
+    yield (
+        '<!doctype html>\n<html lang="en" data-verdict="none">\n<head>\n<meta charset="utf-8">\n'
+        '<meta http-equiv="Content-Security-Policy" content="'
+        f"default-src 'none'; script-src '{_source(script)}'; style-src '{_source(style)}'; "
+        "base-uri 'none'; form-action 'none'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>Statement of earnings, {escape(_period(account))}</title>\n"
+        f"<style>{style}</style>\n</head>\n<body>\n"
+    )
+    yield from _summary(account)
+    yield '<section class="lines-part">\n<h2>Lines</h2>\n'
+    for number, delivery in enumerate(account["deliveries"]):
+        yield from _delivery(number, delivery)
+    yield "</section>\n"
+    yield from _about(account)
+    yield f'<script type="application/json" id="account">{_embedded(account)}</script>\n'
+    yield f'<script type="application/json" id="decimals">{_embedded(EXPONENTS)}</script>\n'
+    yield f"<script>{script}</script>\n</body>\n</html>\n"
+
+
+def _summary(account: Account) -> Iterator[str]:
+    yield (
+        "<header>\n<h1>Statement of earnings</h1>\n"
+        f'<p class="id who"><bdi data-cell="who">{_text(account["contributor_id"])}</bdi></p>\n'
+        f'<p class="soft"><span data-cell="period">{escape(_period(account))}</span>; a delivery '
+        "counts on the day as of which its rights were checked.</p>\n</header>\n"
+        '<ul class="amounts">\n'
+    )
+    for number, total in enumerate(account["totals"]):
+        yield f"<li>{_amount(f'all-{number}', total['total'], total['currency'])}</li>\n"
+    yield (
+        '</ul>\n<div id="verdict" role="status"><strong>This page has not been checked yet.'
+        "</strong>Open it in a browser with scripts switched on.</div>\n"
+    )
+    for total in account["totals"]:
+        yield from _charts(account, total["currency"])
+    yield '<div class="half">\n'
+    yield _table(
+        "month",
+        ("Month",),
+        [((row["month"],), row["total"], row["currency"]) for row in account["by_month"]],
+    )
+    yield _table(
+        "deal",
+        ("Deal", "Lines"),
+        [
+            ((row["deal_id"], str(row["lines"])), row["total"], row["currency"])
+            for row in account["by_deal"]
+        ],
+    )
+    yield "</div>\n"
+
+
+def _charts(account: Account, currency: str) -> Iterator[str]:
+    """Yields the chart of a currency's months, and of its deals if there are several."""
+    months = [
+        (row["month"], row["total_minor"], row["total"])
+        for row in account["by_month"]
+        if row["currency"] == currency
+    ]
+    caption = f"Earnings by month, {currency}"
+    if len(months) > _MAX_BARS:
+        caption += f", the last {_MAX_BARS} months"
+    yield _figure(f"chart-month-{currency}", caption, months[-_MAX_BARS:])
+    deals = [
+        (row["deal_id"], row["total_minor"], row["total"])
+        for row in account["by_deal"]
+        if row["currency"] == currency
+    ]
+    if len(deals) > 1:
+        ordered = sorted(deals, key=lambda item: -item[1])
+        chart = _with_others(ordered, currency)
+        yield _figure(f"chart-deal-{currency}", f"Earnings by deal, {currency}", chart)
+
+
+def _figure(name: str, caption: str, items: Sequence[tuple[str, int, str]]) -> str:
+    head = f'<figcaption class="soft">{escape(caption)}</figcaption>'
+    return f"<figure>\n{head}\n{bars(name, caption, items)}\n</figure>\n"
+
+
+def _with_others(items: list[tuple[str, int, str]], currency: str) -> list[tuple[str, int, str]]:
+    if len(items) <= _MAX_BARS:
+        return items
+    rest = sum(item[1] for item in items[_MAX_BARS - 1 :])
+    others = f"{len(items) - _MAX_BARS + 1} others"
+    return [*items[: _MAX_BARS - 1], (others, rest, format_amount(rest, currency))]
+
+
+def _table(name: str, heads: tuple[str, ...], rows: list[tuple[tuple[str, ...], str, str]]) -> str:
+    first, *numbers = heads
+    head = f"<th>{first}</th>" + "".join(f'<th class="number">{text}</th>' for text in numbers)
+    body = []
+    for at, ((label, *values), amount, currency) in enumerate(rows):
+        cell = f"{name}-{at}"
+        middle = "".join(
+            f'<td class="number" data-cell="{cell}-lines">{escape(value)}</td>' for value in values
+        )
+        body.append(
+            f'<tr><td><bdi class="id" data-cell="{cell}-name">{_text(label)}</bdi></td>{middle}'
+            f'<td class="number">{_amount(cell, amount, currency)}</td></tr>\n'
+        )
+    return (
+        f"<div>\n<h2>By {name}</h2>\n<table>\n<thead><tr>{head}"
+        f'<th class="number">Amount</th></tr></thead>\n<tbody>\n{"".join(body)}</tbody>\n'
+        "</table>\n</div>\n"
+    )
+
+
+def _amount(cell: str, amount: str, currency: str) -> str:
+    return f'<span data-cell="{cell}">{escape(amount)} {escape(currency)}</span>'
+
+
+def _delivery(number: int, item: AccountDelivery) -> Iterator[str]:
+    currency, notes = item["currency"], []
+    if item["sum"] is not None:
+        signed = open_sum(item["sum"]["note"], item["vkey"])
+        pool = _amount(f"{number}-pool", format_amount(signed.root.minor, currency), currency)
+        notes.append(f"The pool of this delivery is {pool}.")
+    if item["replaces"] is not None:
+        notes.append(_replaced(number, item, item["replaces"]))
+    yield (
+        f'<h3><bdi data-cell="{number}-name">{_text(item["delivery"])}</bdi>, '
+        f'<span data-cell="{number}-date">{escape(item["date"])}</span></h3>\n'
+        f'<p class="soft">{" ".join(notes)}</p>\n'
+        '<table class="lines">\n<thead><tr><th>Asset</th><th class="number">Share</th>'
+        '<th class="number">Weight</th><th>Check</th>'
+        f'<th class="number" data-cell="{number}-currency">{escape(currency)}</th></tr></thead>\n'
+        "<tbody>\n"
+    )
+    for at, line in enumerate(item["lines"]):
+        cell = f"{number}-{at}"
+        yield (
+            f'<tr data-line="{cell}"><td><bdi class="id" data-cell="{cell}-asset">'
+            f"{_text(line['asset_id'])}</bdi></td>"
+            f'<td class="number" data-name="Share" data-cell="{cell}-share">'
+            f"{_percent(line['share_bp'])}</td>"
+            f'<td class="number" data-name="Weight" data-cell="{cell}-weight">{line["weight"]}</td>'
+            f'<td class="mark">not checked</td><td class="number amount" '
+            f'data-cell="{cell}-amount">{escape(line["amount"])}</td></tr>\n'
+        )
+    yield (
+        f'</tbody>\n<tfoot><tr><td colspan="4">Total</td><td class="number amount" '
+        f'data-cell="{number}-total">{escape(item["total"])}</td></tr></tfoot>\n</table>\n'
+    )
+
+
+def _replaced(number: int, item: AccountDelivery, replaced: ReplacedTotal) -> str:
+    currency = item["currency"]
+    before = _amount(f"{number}-before", replaced["total"], currency)
+    adds = _amount(f"{number}-credited", item["credited"], currency)
+    return (
+        f'It replaces <bdi data-cell="{number}-replaces">{_text(replaced["delivery"])}</bdi>, with '
+        f"which you were credited {before}. So it adds {adds}."
+    )
+
+
+def _about(account: Account) -> Iterator[str]:
+    yield (
+        "<section>\n<h2>How this page is checked</h2>\n"
+        "<p>The page contains the salts that open your lines in the ledger, and proofs that each "
+        "line is in the log that the agency signed for its buyer. Your browser computes all of "
+        "it again, without the network. The proof that your total is part of the pool contains "
+        "sums of other contributors' amounts and parts of the agency's, but no names.</p>\n"
+        "<p>A page can only be as honest as the key below. Compare it with the key that the "
+        "agency publishes elsewhere:</p>\n"
+    )
+    vkeys: dict[str, None] = {}
+    for item in account["deliveries"]:
+        vkeys[item["vkey"]] = None
+        if item["replaces"] is not None:
+            vkeys[item["replaces"]["vkey"]] = None
+    for number, vkey in enumerate(vkeys):
+        yield f'<p><code data-cell="key-{number}">{escape(vkey)}</code></p>\n'
+    yield "</section>\n"
+
+
+def _period(account: Account) -> str:
+    if not account["first"]:
+        return "all deliveries"
+    return f"{account['first']} to {account['last']}"
+
+
+def _percent(share_bp: int) -> str:
+    """Returns basis points as a percentage, as JavaScript writes the number."""
+    whole, rest = divmod(share_bp, 100)
+    return f"{whole}.{rest:02d}".rstrip("0").rstrip(".") + " %"
+
+
+def _text(text: str) -> str:
+    return escape(shown(text))
+
+
+def _embedded(value: object) -> str:
+    """Returns JSON that cannot end its script element or begin a comment in it."""
+    text = orjson.dumps(value).decode()
+    for letter in "<>&":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text
+
+
+@lru_cache
+def _inline(name: str) -> str:
+    return files("pipelines.statements").joinpath(name).read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """Returns a content security policy's source that is exactly this text."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -1,0 +1,194 @@
+"""Checks a statement's JSON with the standard library and Ed25519 alone: nothing of the product's.
+
+It is written from docs/ledger.md and docs/statements.md, for the tests to compare the page with.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+PLACES = {"JPY": 0, "BHD": 3}  # all others of the tests have two
+
+
+def faults(account: Any) -> list[str]:
+    """Returns what is wrong with a statement; nothing if it is sound."""
+    found: list[str] = []
+    by_currency: Counter[str] = Counter()
+    by_month: Counter[tuple[str, str]] = Counter()
+    by_deal: Counter[tuple[str, str]] = Counter()
+    for item in account["deliveries"]:
+        found += _delivery(account["contributor_id"], item)
+        total = sum(line["amount_minor"] for line in item["lines"])
+        total -= item["replaces"]["total_minor"] if item["replaces"] else 0
+        by_currency[item["currency"]] += total
+        by_month[item["date"][:7], item["currency"]] += total
+        by_deal[item["deal_id"], item["currency"]] += total
+        if account["first"] and not account["first"] <= item["date"] <= account["last"]:
+            found.append(f"{item['delivery']}: not in the period")
+    totals = {row["currency"]: row["total_minor"] for row in account["totals"]}
+    months = {(row["month"], row["currency"]): row["total_minor"] for row in account["by_month"]}
+    deals = {(row["deal_id"], row["currency"]): row["total_minor"] for row in account["by_deal"]}
+    for name, said, wanted in (
+        ("totals", totals, dict(by_currency)),
+        ("months", months, dict(by_month)),
+        ("deals", deals, dict(by_deal)),
+    ):
+        if said != wanted:
+            found.append(f"sums: {name}")
+    for row in (*account["totals"], *account["by_month"], *account["by_deal"]):
+        if row["total"] != money(row["total_minor"], row["currency"]):
+            found.append("sums: text")
+    return found
+
+
+def _delivery(person: str, item: Any) -> list[str]:
+    found, name = [], item["delivery"]
+    size, root = -1, b""
+    checkpoint = _signed(item["checkpoint"], item["vkey"])
+    if checkpoint is None or len(checkpoint) != 3 or not checkpoint[0].endswith(f"/{name}"):
+        found.append(f"{name}: checkpoint")
+    else:
+        size, root = int(checkpoint[1]), base64.b64decode(checkpoint[2])
+    entries = [line["entry_index"] for line in item["lines"]]
+    for number, line in enumerate(item["lines"], start=1):
+        leaf = _leaf(person, item, line)
+        above = _climb(leaf, line["entry_index"], size, line["proof"], _node)
+        fine = leaf.hex() == line["leaf_hash"] and entries.count(line["entry_index"]) == 1
+        fine = fine and line["amount"] == money(line["amount_minor"], item["currency"])
+        if not fine or (size >= 0 and above != root):
+            found.append(f"{name}: line {number}")
+    total = sum(line["amount_minor"] for line in item["lines"])
+    if (item["total_minor"], item["total"]) != (total, money(total, item["currency"])):
+        found.append(f"{name}: total")
+    if item["sum"] is None and (total or item["lines"] or not item["replaces"]):
+        found.append(f"{name}: pool")
+    if item["sum"] is not None and not _in_pool(person, item, item["currency"]):
+        found.append(f"{name}: pool")
+    return found + _credit(person, item)
+
+
+def _credit(person: str, item: Any) -> list[str]:
+    before, name = item["replaces"], item["delivery"]
+    minor = before["total_minor"] if before else 0
+    found = []
+    if item["credited_minor"] != item["total_minor"] - minor:
+        found.append(f"{name}: credit")
+    if item["credited"] != money(item["credited_minor"], item["currency"]):
+        found.append(f"{name}: credit")
+    if before and before["total"] != money(minor, item["currency"]):
+        found.append(f"{name}: credit before")
+    if before and before["sum"] is None and minor:
+        found.append(f"{name}: credit before")
+    if before and before["sum"] and not _in_pool(person, before, item["currency"]):
+        found.append(f"{name}: credit before")
+    return found
+
+
+def money(minor: int, currency: str) -> str:
+    places = PLACES.get(currency, 2)
+    sign, digits = "-" if minor < 0 else "", str(abs(minor)).zfill(places + 1)
+    return sign + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)
+
+
+def _texts(*values: object) -> bytes:
+    parts = [str(value).encode() for value in values]
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def _commit(domain: bytes, salt: str, value: bytes) -> str:
+    return hashlib.sha256(domain + b"\0" + bytes.fromhex(salt) + b"\0" + value).hexdigest()
+
+
+def _leaf(person: str, item: Any, line: Any) -> bytes:
+    opening = line["opening"]
+    amount = _texts(line["amount_minor"], item["currency"], line["share_bp"], line["weight"])
+    fields = {
+        "amount_commitment": _commit(b"amount", opening["amount_salt"], amount),
+        "asset_commitment": _commit(b"asset", opening["asset_salt"], _texts(line["asset_id"])),
+        "contributor_commitment": _commit(
+            b"contributor", opening["contributor_salt"], _texts(person)
+        ),
+        "delivery": item["delivery"],
+        "version": "fairshard/entry/v1",
+    }
+    for name in ("decision_sha256", "key", "media_sha256", "shard", "terms_sha256"):
+        fields[name] = line[name]
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(b"\0" + text.encode()).digest()
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def _sum_node(left: tuple[int, bytes], right: tuple[int, bytes]) -> tuple[int, bytes]:
+    text = b"".join(minor.to_bytes(8, "big") + found for minor, found in (left, right))
+    return left[0] + right[0], hashlib.sha256(b"\1" + text).digest()
+
+
+def _climb(leaf: Any, index: int, size: int, path: list[Any], above: Any) -> Any:
+    """Follows a path from a leaf to the root; None if it does not fit."""
+    if size < 0 or not 0 <= index < size:
+        return None
+    left = [value if isinstance(value, tuple) else base64.b64decode(value) for value in path]
+    first, count = 0, size
+    turns = []  # from the root down: whether the leaf is on the left
+    while count > 1:
+        middle = 1 << ((count - 1).bit_length() - 1)
+        turns.append(index < first + middle)
+        first, count = (first, middle) if turns[-1] else (first + middle, count - middle)
+    if len(turns) != len(left):
+        return None
+    for is_left, other in zip(reversed(turns), left, strict=True):
+        leaf = above(leaf, other) if is_left else above(other, leaf)
+    return leaf
+
+
+def _in_pool(person: str, item: Any, currency: str) -> bool:
+    proof = item["sum"]
+    lines = _signed(proof["note"], item["vkey"])
+    if (
+        lines is None
+        or len(lines) != 6
+        or lines[:3]
+        != [
+            "fairshard/sum/v1",
+            item["delivery"],
+            currency,
+        ]
+    ):
+        return False
+    minor = item["total_minor"]
+    path = [(int(value), base64.b64decode(text)) for value, text in proof["path"]]
+    if minor < 0 or any(value < 0 for value, _ in path):
+        return False
+    own = bytes.fromhex(_commit(b"total", proof["salt"], _texts(person)))
+    leaf = minor, hashlib.sha256(b"\0" + minor.to_bytes(8, "big") + own).digest()
+    found = _climb(leaf, proof["index"], int(lines[4]), path, _sum_node)
+    return bool(found == (int(lines[3]), base64.b64decode(lines[5])))
+
+
+def _signed(note: str, vkey: str) -> list[str] | None:
+    """Returns a note's lines if the key has signed it."""
+    name, key_id, encoded = vkey.split("+", 2)
+    key = base64.b64decode(encoded)
+    if hashlib.sha256(name.encode() + b"\n" + key).digest()[:4].hex() != key_id:
+        return None
+    text, _, signatures = note.rpartition("\n\n")
+    for line in signatures.splitlines():
+        start = f"\u2014 {name} "
+        raw = base64.b64decode(line[len(start) :]) if line.startswith(start) else b""
+        if raw[:4].hex() == key_id:
+            try:
+                Ed25519PublicKey.from_public_bytes(key[1:]).verify(raw[4:], f"{text}\n".encode())
+            except InvalidSignature:
+                return None
+            return text.split("\n")
+    return None
