@@ -19,7 +19,7 @@ import pyarrow as pa
 from pipelines.ledger.commitments import Domain, commit, domain_salts, encode, text_value
 from pipelines.ledger.ed25519 import from_base64, to_base64
 from pipelines.ledger.merkle import HASH_BYTES
-from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey
+from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
 from pipelines.ledger.sum_tree import MAX_SUM, SumNode, sum_leaf
 from pipelines.storage.columns import values_of
 from schemas.ledger import SUMS_SCHEMA
@@ -95,7 +95,7 @@ def sign_sum(signer: Signer, signed: SignedSum) -> str:
         str(signed.leaves),
         to_base64(signed.root.hash),
     ]
-    return signer.sign("".join(f"{line}\n" for line in lines))
+    return sign_note(signer, "".join(f"{line}\n" for line in lines))
 
 
 def open_sum(note: str, vkey: str) -> SignedSum:

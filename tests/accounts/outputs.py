@@ -13,7 +13,7 @@ import pyarrow as pa
 from pipelines.format.manifest import manifest_bytes, sign_manifest
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import asset_commitment
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from pipelines.run.job import Job
 from pipelines.steps.attribute import record_attribution
 from pipelines.storage.store import Store
@@ -22,7 +22,7 @@ from schemas.manifest import EndRecord, FileRecord, LedgerRecord, Manifest, Shar
 from tests.format.test_manifest import unsigned
 from tests.ledger.ledger_cases import SECRET, DeliveredAsset, delivered, digest
 
-SIGNER = Signer("agency.example/log", bytes(range(32)))
+SIGNER = FileKey("agency.example/log", bytes(range(32)))
 _SHARD_ROWS = 40
 
 

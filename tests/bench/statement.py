@@ -20,7 +20,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from pipelines.format.manifest import manifest_bytes, sign_manifest
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from pipelines.steps.attribute import record_attribution
 from pipelines.storage.open import open_store
 from schemas.manifest import LedgerRecord
@@ -34,7 +34,7 @@ _LINES = 100
 def publish(folder: Path, assets: int) -> None:
     """Publishes a version whose manifest names no shards."""
     store, job = open_store(str(folder)), ledger_job(pool_minor=10_000_000_000)
-    signer = Signer(DEAL, bytes(32))
+    signer = FileKey(DEAL, bytes(32))
     made = record_attribution(store, job, signer, make_tables(store, job, assets))
     manifest = unsigned(
         delivery=f"{DEAL}/v0001",

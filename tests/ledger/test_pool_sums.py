@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.ledger.commitments import Domain, opens, text_value
 from pipelines.ledger.pool_sums import SignedSum, open_sum, pool_sums, sign_sum, sum_leaves
-from pipelines.ledger.signed_note import NoteError, Signer
+from pipelines.ledger.signed_note import FileKey, NoteError, sign_note
 from pipelines.ledger.sum_tree import SumNode, SumTree, check_sum
 from pipelines.storage.open import open_store
 from schemas.errors import FairshardError
@@ -81,7 +81,7 @@ def test_a_signed_sum_is_read_as_it_was_signed() -> None:
         with pytest.raises(NoteError, match="not valid"):
             open_sum(changed, SIGNER.vkey)
     with pytest.raises(NoteError):
-        open_sum(note, Signer("other", bytes(32)).vkey)
+        open_sum(note, FileKey("other", bytes(32)).vkey)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_signed_sum_is_read_as_it_was_signed() -> None:
 )
 def test_other_signed_texts_are_refused(text: str) -> None:
     with pytest.raises(FairshardError, match="not the root of a pool's sums"):
-        open_sum(SIGNER.sign(text), SIGNER.vkey)
+        open_sum(sign_note(SIGNER, text), SIGNER.vkey)
 
 
 def test_a_delivery_has_the_sums_of_its_ledger(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.signed_note import FileKey
 from pipelines.statements.account import make_account
 from pipelines.statements.page import account_page
 from tests.accounts.outputs import SIGNER
@@ -22,7 +22,7 @@ from tests.statements.cases import HOSTILE, WHO, run, statement
 from tests.statements.independent import faults, money
 
 DATA = re.compile(r'(<script type="application/json" id="account">)(.*?)(</script>)', re.DOTALL)
-OTHER = Signer(SIGNER.name, bytes(range(1, 33)))
+OTHER = FileKey(SIGNER.name, bytes(range(1, 33)))
 
 
 @pytest.fixture(scope="module")
