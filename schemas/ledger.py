@@ -9,6 +9,8 @@ import pyarrow as pa
 
 #: The shares of one asset sum to exactly this many basis points.
 FULL_SPLIT_BP = 10_000
+#: Name of the pool that a deal's price is. Other pools must be asked for by another name.
+PRICE_POOL = "price"
 
 
 class Allocation(StrEnum):
@@ -82,5 +84,14 @@ LEDGER_SCHEMA = pa.schema(
     [
         pa.field(field.name, _INTEGER_TYPES.get(field.name, pa.string()), nullable=False)
         for field in fields(LedgerEntry)
+    ]
+)
+
+#: What each contributor is owed in addition to what the replaced version credited: one row for
+#: everybody in either version, sorted by contributor. Amounts are in minor units.
+DIFFERENCES_SCHEMA = pa.schema(
+    [
+        pa.field(name, pa.int64() if name.endswith("_minor") else pa.string(), nullable=False)
+        for name in ("contributor_id", "previous_minor", "now_minor", "difference_minor")
     ]
 )

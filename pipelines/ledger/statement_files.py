@@ -16,14 +16,13 @@ import pyarrow.compute as pc
 
 from pipelines.ledger.allocation import AllocatedLines, Integers
 from pipelines.ledger.statement import (
-    StatementHead,
-    StatementLine,
     statement_csv,
-    statement_filenames,
     statement_head,
     statement_json,
     statement_lines,
 )
+from pipelines.ledger.statement_form import StatementHead, StatementLine
+from pipelines.ledger.statement_names import statement_filenames
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
 

@@ -22,7 +22,8 @@ from pipelines.ledger.entries import (
     seal_entries,
 )
 from pipelines.ledger.split import agency_and_contributors, allocate
-from pipelines.ledger.statement import Statement, statement_head, statement_lines
+from pipelines.ledger.statement import statement_head, statement_lines
+from pipelines.ledger.statement_form import Statement
 from schemas.ledger import Allocation, LedgerEntry
 from schemas.sample import DELIVERED_ASSETS_SCHEMA
 

@@ -12,7 +12,7 @@ import pytest
 from pipelines.ledger.entries import DeliveryTerms
 from pipelines.ledger.merkle import leaf_hash, root
 from pipelines.ledger.signed_note import Signer, open_checkpoint
-from pipelines.ledger.statement import statement_filenames
+from pipelines.ledger.statement_names import statement_filenames
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.steps import attribute
 from pipelines.steps.attribute import Attribution, record_attribution
