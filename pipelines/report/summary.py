@@ -10,6 +10,7 @@ from rich.table import Table
 
 from pipelines.catalogue.account import Reading
 from pipelines.ledger.ed25519 import parse_vkey
+from pipelines.report.versions import settlement_lines
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
@@ -47,6 +48,8 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "pool_minor": job.deal.price.pool_minor,
         "agency_minor": attribution.agency_minor,
         "contributors_minor": attribution.contributors_minor,
+        "pool": job.pool,
+        "replaces": None if attribution.settlement is None else attribution.settlement.to_json(),
         "demonstration": job.models.demonstration,
         "vkey": packaged.manifest.vkey,
         "fingerprint": parse_vkey(packaged.manifest.vkey).fingerprint,
@@ -146,6 +149,9 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
             f"{attribution.entries:,} ledger entr{'y' if attribution.entries == 1 else 'ies'}",
         ),
     ]
+    if attribution.settlement is not None:
+        lines = settlement_lines(attribution.settlement, currency)
+        rows += [("Replaces" if at == 0 else "", line) for at, line in enumerate(lines)]
     rows += [
         (
             "Reported only",

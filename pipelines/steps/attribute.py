@@ -11,7 +11,7 @@ checkpoint; 6. write statements.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -27,9 +27,11 @@ from pipelines.ledger.entries import (
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
 from pipelines.ledger.split import agency_and_contributors
-from pipelines.ledger.statement_files import StatementWriter
+from pipelines.ledger.statement_files import StatementContext, StatementWriter
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.run.job import Job
+from pipelines.run.replaced import Replaced
+from pipelines.steps.settle import Settlement, record_pool
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
 from pipelines.storage.tables import open_parquet, read_parquet
@@ -52,6 +54,7 @@ class Attribution:
             the contributors' share.
         root: Root hash of the Merkle tree, 32 bytes.
         origin: The log's identity.
+        settlement: What is owed beyond the version that this one replaces, if any.
     """
 
     entries: int
@@ -60,10 +63,15 @@ class Attribution:
     contributors_minor: int
     root: bytes
     origin: str
+    settlement: Settlement | None = None
 
 
 def record_attribution(
-    store: Store, job: Job, signer: Signer, shards: Sequence[str]
+    store: Store,
+    job: Job,
+    signer: Signer,
+    shards: Sequence[str],
+    replaced: Replaced | None = None,
 ) -> Attribution:
     """Allocates the pool and writes ledger, statements, tiles and checkpoint.
 
@@ -72,6 +80,7 @@ def record_attribution(
         job: The run.
         signer: Signs the checkpoint.
         shards: Base names of all shards.
+        replaced: The version that this one replaces, if any.
 
     Raises:
         InputError: If nothing was delivered, two assets share an id or key, or a row is invalid.
@@ -93,7 +102,8 @@ def record_attribution(
     agency_minor, shared_minor = agency_and_contributors(terms.pool_minor, terms.agency_share)
     allocated = allocator.allocate(shared_minor)  # 2
     del allocator
-    writer = _LedgerWriter(store, job, signer, terms, allocated)
+    context = _statement_context(job, terms, replaced)
+    writer = _LedgerWriter(store, job, signer, terms, allocated, context)
     root = writer.write_log(shards)
     paid = writer.statements.write()  # 6
     if agency_minor + paid != terms.pool_minor:
@@ -103,7 +113,19 @@ def record_attribution(
             "This is a fault of the program; nothing was published.",
         )
     entries, people = len(allocated.person), len(allocated.people)
-    return Attribution(entries, people, agency_minor, paid, root, writer.origin)
+    credits = dict(zip(allocated.people, allocated.earned_minor, strict=True))
+    settlement = record_pool(store, job, agency_minor, credits, replaced)
+    return Attribution(entries, people, agency_minor, paid, root, writer.origin, settlement)
+
+
+def _statement_context(
+    job: Job, terms: DeliveryTerms, replaced: Replaced | None
+) -> StatementContext:
+    """Returns what the statements say besides their lines."""
+    context = StatementContext(job.deal.deal_id, terms.delivery, terms.currency, job.pool)
+    if replaced is None:
+        return context
+    return replace(context, replaces=replaced.delivery, previous=replaced.credits)
 
 
 def _delivered_key(job: Job, shard: str) -> str:
@@ -120,6 +142,7 @@ class _LedgerWriter:
         signer: Signer,
         terms: DeliveryTerms,
         allocated: AllocatedLines,
+        context: StatementContext,
     ) -> None:
         self._store = store
         self._job = job
@@ -130,7 +153,7 @@ class _LedgerWriter:
         self._assets = Spill(store, f"{job.work}/ledger/assets")
         self.statements = StatementWriter(
             store,
-            job.deal.deal_id,
+            context,
             f"{job.agency}/{layout.STATEMENTS}",
             f"{job.work}/ledger/lines",
             allocated,
@@ -165,7 +188,7 @@ class _LedgerWriter:
 
     def _leaves(self) -> Iterator[bytes]:
         """Builds the entries chunk by chunk, writes the ledger and yields the leaves in order."""
-        key = f"{self._job.agency}/ledger/ledger-00000.parquet"
+        key = f"{self._job.agency}/{layout.LEDGER}"
         pending_rows = SEALED_SCHEMA.empty_table()
         with open_parquet(self._store, key, LEDGER_SCHEMA) as write:
             for first in range(0, len(self._allocated.ranks), CHUNK_ROWS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,12 @@ def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> No
     prefix = ledger_job().delivery
     checkpoint = found.pop(f"{prefix}/checkpoint").decode()
     assert found.pop(f"{prefix}/log.vkey").decode() == f"{SIGNER.vkey}\n"
+    pool = json.loads(found.pop(f"{ledger_job().agency}/ledger/pool.json"))
+    assert (pool["name"], pool["replaces"], pool["contributors"]) == ("price", "", 25)
+    assert (pool["agency_minor"], pool["contributors_minor"]) == (
+        made.agency_minor,
+        made.contributors_minor,
+    )
     assert found == wanted
     top = root(leaf_hash(simple_leaf(entry)) for entry, _ in opened)
     assert open_checkpoint(checkpoint, SIGNER.vkey) == (made.origin, len(opened), top)
