@@ -31,8 +31,9 @@ POOL_LINES = "ledger/pool_lines-00000.parquet"
 ACCOUNTS = f"{AGENCY}/statements"  # statements over all deals of the output
 LEDGER_TABLE = "ledger/ledger-00000.parquet"
 SUMS_TABLE = "ledger/sums-00000.parquet"  # the leaves of the pool's sum tree
-REPLACES = "ledger/replaces.json"  # which delivery this version replaces, if any
 SUM_NOTE = "ledger/sum.note"  # its signed root
+DIFFERENCES = "ledger/differences-00000.parquet"
+REPLACES = "ledger/replaces.json"
 ENERGON = ".nv-meta"  # folder of Energon's index
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

@@ -9,6 +9,8 @@ import pyarrow as pa
 
 #: The shares of one asset sum to exactly this many basis points.
 FULL_SPLIT_BP = 10_000
+#: Name of the pool that a deal's price is. Other pools must be asked for by another name.
+PRICE_POOL = "price"
 
 
 class Allocation(StrEnum):
@@ -111,3 +113,12 @@ _SUMS_FIELDS: list[pa.Field[pa.DataType]] = [
 #: The leaves of a delivery's sum tree, in the tree's order: contributors' totals, each with a piece
 #: of the agency's part beside it, whose `contributor_id` and `salt` are null.
 SUMS_SCHEMA = pa.schema(_SUMS_FIELDS)
+
+#: What each contributor is owed in addition to what the replaced version credited: one row for
+#: everybody in either version, sorted by contributor. Amounts are in minor units.
+DIFFERENCES_SCHEMA = pa.schema(
+    [
+        pa.field(name, pa.int64() if name.endswith("_minor") else pa.string(), nullable=False)
+        for name in ("contributor_id", "previous_minor", "now_minor", "difference_minor")
+    ]
+)

@@ -14,7 +14,8 @@ from pipelines.ledger.commitments import Domain, opens, text_value
 from pipelines.ledger.ed25519 import to_base64
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.signed_note import open_checkpoint
-from pipelines.ledger.statement import Statement, StatementLine, statement_filename
+from pipelines.ledger.statement_form import StatementLine
+from pipelines.ledger.statement_names import statement_filename
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.statements.account import (
     Account,
@@ -175,7 +176,7 @@ class PublishedAccounts:
                 "Run fairshard verify --repair on the delivery.",
             ) from error
 
-    def _statement(self, contributor_id: str) -> Statement:
+    def _statement(self, contributor_id: str) -> StatementV1:
         """Reads the contributor's lines. Ids that differ in case alone have the longer names."""
         folder = f"{self.published.agency}/{layout.STATEMENTS}"
         for clash in (False, True):

@@ -6,6 +6,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -24,8 +25,12 @@ from pipelines.report.defaults import show_defaults, strict_defaults
 from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged, show_unstated
 from pipelines.report.undelivered import show_undelivered, undelivered_json
+from pipelines.report.versions import show_versions, versions_json
+from pipelines.run.changes import known_changes
 from pipelines.run.job import Job
+from pipelines.run.pools import read_history
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
+from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.signing_key import default_key_path
 from pipelines.run.undelivered import UndeliveredError, look_back
 from pipelines.steps.package import PackageResult, package
@@ -39,6 +44,7 @@ examples:
       --key keys/agency.key --as-of 2026-06-30
   fairshard package --catalogue library/ --deal acme.toml --mapping ours.toml \\
       --allow-root /archive/pictures --allow-host media.example.com
+  fairshard package --catalogue library/ --deal acme.toml --new-pool renewal-2027
 """
 
 
@@ -63,6 +69,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--take-over",
         action="store_true",
         help="continue a version that is still leased by a dead process on another machine",
+    )
+    parser.add_argument(
+        "--new-pool",
+        default="",
+        metavar="NAME",
+        help="the buyer pays the price once more: divide a pool of this name in full "
+        "(default: replace the latest version and owe only the differences)",
     )
     add_run_options(parser)
     add_general_options(parser)
@@ -89,6 +102,7 @@ def run(options: argparse.Namespace) -> int:
             debug=options.debug,
             beam_options=tuple(options.beam),
             progress_path=str(path),
+            new_pool=options.new_pool,
         )
         prepared = retry_failed_assets(prepare_job(request))
         if prepared.version.complete:
@@ -101,16 +115,18 @@ def run(options: argparse.Namespace) -> int:
             )
             prepared.store.delete_prefix(prepared.job.work)
             return _say_complete(prepared, options.json, results)
+        money = look_at_versions(prepared, progress if options.json else results)
         with showing_undelivered(prepared.job, results, options.json):
             packaged = package_with_progress(
-                prepared, path, progress, options.quiet, options.take_over
+                prepared, path, progress, options.quiet, options.take_over, money.replaced
             )
     decisions = f"{prepared.job.agency}/decisions"
     counts = look_back(prepared.store, decisions, packaged.steps)
     defaults = strict_defaults(prepared.job.deal, counts)
     if options.json:
         listed = [item.to_json() for item in defaults]
-        print_json({**packaged_json(prepared.job, packaged), "strict_defaults": listed})
+        before = {**packaged_json(prepared.job, packaged), "versions": money.json}
+        print_json({**before, "strict_defaults": listed})
     else:
         show_packaged(results, prepared.job, packaged)
         show_unstated(results, packaged.reading)
@@ -120,8 +136,35 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class EarlierMoney:
+    """What earlier versions credited: the replaced one, if any, and all of them as JSON data."""
+
+    replaced: Replaced | None
+    json: dict[str, object]
+
+
+def look_at_versions(prepared: PreparedJob, console: Console) -> EarlierMoney:
+    """Shows what exists and what becomes of the money, before anything is written.
+
+    Raises:
+        RunError: If the version that is replaced is damaged.
+    """
+    job, store = prepared.job, prepared.store
+    history = read_history(store, job.deal)
+    replaced = read_replaced(store, job, prepared.signer.vkey)
+    changes = None if replaced is None else known_changes(store, job, replaced)
+    show_versions(console, job, history, changes)
+    return EarlierMoney(replaced, versions_json(job, history, changes))
+
+
 def package_with_progress(
-    prepared: PreparedJob, path: Path, console: Console, quiet: bool, take_over: bool = False
+    prepared: PreparedJob,
+    path: Path,
+    console: Console,
+    quiet: bool,
+    take_over: bool = False,
+    replaced: Replaced | None = None,
 ) -> PackageResult:
     """Packages a job and shows its progress."""
     job = prepared.job
@@ -132,7 +175,7 @@ def package_with_progress(
             soft_wrap=True,
         )
     with show_progress(path, console, quiet):
-        return package(job, prepared.log_key, take_over)
+        return package(job, prepared.log_key, take_over, replaced)
 
 
 @contextmanager
@@ -163,9 +206,15 @@ def _show_key_file(console: Console, path: Path) -> None:
 
 
 def _say_complete(prepared: PreparedJob, as_json: bool, console: Console) -> int:
-    where = f"{prepared.job.output_uri}/{prepared.job.delivery}"
+    job = prepared.job
+    where = f"{job.output_uri}/{job.delivery}"
+    history = read_history(prepared.store, job.deal)
+    by = "".join(past.name for past in history if past.replaces == job.version)
     if as_json:
-        print_json({"delivery": where, "complete": True, "made": False})
+        print_json({"delivery": where, "complete": True, "made": False, "replaced_by": by})
     else:
-        console.print(f"Nothing to do: {where} was made from the same inputs.", soft_wrap=True)
+        more = f" {by} has replaced it since." if by else ""
+        console.print(
+            f"Nothing to do: {where} was made from the same inputs.{more}", soft_wrap=True
+        )
     return 0

@@ -7,7 +7,7 @@ import argparse
 from pipelines.accounts.period import parse_period
 from pipelines.accounts.statement import contributor_account, open_accounts
 from pipelines.commands.common import add_general_options, consoles, in_delivery, print_json
-from pipelines.ledger.statement import statement_filenames
+from pipelines.ledger.statement_names import statement_filenames
 from pipelines.statements.account import Account
 from pipelines.statements.files import account_csv, account_json
 from pipelines.statements.page import account_page

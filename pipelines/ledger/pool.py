@@ -14,11 +14,9 @@ import pyarrow as pa
 
 from pipelines.ledger.division import Division, divide
 from pipelines.ledger.rules import Bounded, bounded
-from schemas.ledger import POOL_LINES_SCHEMA
+from schemas.ledger import POOL_LINES_SCHEMA, PRICE_POOL
 from schemas.money import round_half_down
 from schemas.price_terms import PriceTerms, deduct
-
-PRICE_POOL = "price"  # the name of the pool that is a delivery's price
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,11 @@ class DividedPool:
     def contributors_minor(self) -> int:
         """The sum of all credits."""
         return self.shared_minor - self.division.rounding_minor
+
+    @property
+    def other_minor(self) -> int:
+        """What is neither the agency's nor a credit: deductions and rounding."""
+        return self.gross_minor - self.agency_minor - self.contributors_minor
 
 
 def divide_pool(
@@ -96,7 +99,13 @@ def pool_lines(pool: DividedPool) -> pa.Table:
 
 
 def price_pool(
-    pool: DividedPool, price: PriceTerms, deal_id: str, delivery: str, lines_sha256: str
+    pool: DividedPool,
+    price: PriceTerms,
+    deal_id: str,
+    delivery: str,
+    lines_sha256: str,
+    name: str = PRICE_POOL,
+    replaces: str = "",
 ) -> dict[str, object]:
     """Returns the record of a delivery's price as a pool.
 
@@ -106,9 +115,11 @@ def price_pool(
         deal_id: The deal.
         delivery: Id of the delivery.
         lines_sha256: Digest of the file of the pool's lines, hex.
+        name: The pool's name.
+        replaces: Id of the delivery whose credits it replaces, or "".
     """
     return {
-        "name": PRICE_POOL,
+        "name": name,
         "deal_id": deal_id,
         "delivery": delivery,
         "currency": price.currency,
@@ -120,7 +131,8 @@ def price_pool(
         "rule": price.model_dump(mode="json", exclude={"currency", "pool"}),
         "source": "the deal's price",
         "period": None,
-        "replaces": None,
+        "replaces": replaces or None,
+        "contributors": len(pool.division.credits),
         "lines_sha256": lines_sha256,
     }
 

@@ -7,7 +7,8 @@ streamed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -17,18 +18,56 @@ import pyarrow.compute as pc
 from pipelines.ledger.allocation import AllocatedLines
 from pipelines.ledger.delivered import Integers
 from pipelines.ledger.statement import (
-    StatementHead,
-    StatementLine,
     statement_csv,
-    statement_filenames,
     statement_head,
     statement_json,
     statement_lines,
 )
+from pipelines.ledger.statement_form import UNNAMED, Credit, Payee, StatementHead, StatementLine
+from pipelines.ledger.statement_names import statement_filenames
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
+from schemas.ledger import PRICE_POOL
 
 _RENDERERS = {"json": statement_json, "csv": statement_csv}
+
+
+@dataclass(frozen=True)
+class StatementContext:
+    """What the statements of a delivery say besides their lines.
+
+    Attributes:
+        deal_id: The deal.
+        delivery: Id of the delivery.
+        currency: ISO 4217 code.
+        pool: Name of the pool that was divided.
+        replaces: Id of the delivery that this one replaces, or "".
+        previous: What that one credited each contributor, in minor units.
+        payees: What the catalogue says about contributors.
+        held: Why a contributor's money is not paid yet.
+    """
+
+    deal_id: str
+    delivery: str
+    currency: str
+    pool: str = PRICE_POOL
+    replaces: str = ""
+    previous: Mapping[str, int] = field(default_factory=dict)
+    payees: Mapping[str, Payee] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
+
+    def head(self, contributor_id: str, total_minor: int) -> StatementHead:
+        """Returns a statement's fields other than its lines, which sum to `total_minor`."""
+        credit = Credit(
+            self.pool,
+            self.replaces,
+            self.previous.get(contributor_id, 0),
+            self.held.get(contributor_id, ""),
+        )
+        payee = self.payees.get(contributor_id, UNNAMED)
+        return statement_head(
+            contributor_id, total_minor, self.currency, self.delivery, self.deal_id, payee, credit
+        )
 
 
 class StatementWriter:
@@ -36,7 +75,7 @@ class StatementWriter:
 
     Args:
         store: The output store.
-        deal_id: The deal that the statements name.
+        context: What the statements say besides their lines.
         target: Key prefix of the statements.
         scratch: Key prefix for lines that are set aside until all entries are known.
         allocated: Every line of the delivery.
@@ -46,14 +85,14 @@ class StatementWriter:
     def __init__(
         self,
         store: Store,
-        deal_id: str,
+        context: StatementContext,
         target: str,
         scratch: str,
         allocated: AllocatedLines,
         max_lines: int,
     ) -> None:
         self._store = store
-        self._deal_id = deal_id
+        self._context = context
         self._target = target
         self._allocated = allocated
         self._max_lines = max_lines
@@ -66,8 +105,14 @@ class StatementWriter:
         self._spill.add(entries, self._buckets[entries["person"].to_numpy()])
 
     def write(self) -> int:
-        """Writes every statement; returns the sum of their lines, in minor units."""
-        names = statement_filenames(self._allocated.people)
+        """Writes every statement; returns the sum of their lines, in minor units.
+
+        Contributors who are in the replaced delivery only get a statement without lines.
+        """
+        left = sorted(self._context.previous.keys() - set(self._allocated.people))
+        names = statement_filenames(sorted([*self._allocated.people, *left]))
+        for name in left:
+            self._render(self._context.head(name, 0), [], names)
         paid = 0
         firsts = np.flatnonzero(np.diff(self._buckets, prepend=-1, append=-1)).tolist()
         for bucket, (first, stop) in enumerate(pairwise(firsts)):
@@ -85,16 +130,22 @@ class StatementWriter:
         return paid
 
     def _write(self, person: int, entries: pa.Table, names: dict[str, str]) -> int:
-        head, lines = self._head(person, entries), list(statement_lines(entries))
-        for ending, render in _RENDERERS.items():
-            data = b"".join(render(head, lines))
-            self._store.write_bytes(self._key(person, names, ending), data)
+        lines = list(statement_lines(entries))
+        self._render(self._head(person), lines, names)
         return sum(line["amount_minor"] for line in lines)
 
-    def _stream(self, person: int, bucket: int, names: dict[str, str]) -> int:
-        head = self._head(person, next(self._spill.read(bucket)))
+    def _render(
+        self, head: StatementHead, lines: list[StatementLine], names: dict[str, str]
+    ) -> None:
         for ending, render in _RENDERERS.items():
-            with self._store.open_write(self._key(person, names, ending)) as sink:
+            data = b"".join(render(head, lines))
+            self._store.write_bytes(self._key(head["contributor_id"], names, ending), data)
+
+    def _stream(self, person: int, bucket: int, names: dict[str, str]) -> int:
+        head = self._head(person)
+        for ending, render in _RENDERERS.items():
+            key = self._key(head["contributor_id"], names, ending)
+            with self._store.open_write(key) as sink:
                 for data in render(head, self._lines(bucket)):
                     sink.write(data)
         return sum(pc.sum(block["amount_minor"]).as_py() for block in self._spill.read(bucket))
@@ -103,15 +154,12 @@ class StatementWriter:
         for block in self._spill.read(bucket):
             yield from statement_lines(block)
 
-    def _head(self, person: int, entries: pa.Table) -> StatementHead:
-        delivery, currency = (entries[name][0].as_py() for name in ("delivery", "currency"))
+    def _head(self, person: int) -> StatementHead:
         allocated = self._allocated
-        name, total = allocated.people[person], allocated.earned_minor[person]
-        return statement_head(name, total, currency, delivery, self._deal_id)
+        return self._context.head(allocated.people[person], allocated.earned_minor[person])
 
-    def _key(self, person: int, names: dict[str, str], ending: str) -> str:
-        name = names[self._allocated.people[person]]
-        return f"{self._target}/{name}.{ending}"
+    def _key(self, contributor_id: str, names: dict[str, str], ending: str) -> str:
+        return f"{self._target}/{names[contributor_id]}.{ending}"
 
 
 def _buckets(sizes: Integers, max_lines: int) -> Integers:

@@ -58,12 +58,13 @@ class PublishedVersion:
 def with_retried_files(
     store: Store, published: PublishedVersion, prepared: PreparedJob
 ) -> PreparedJob:
-    """Returns a run with the retried files of the version, if it was made by such a run."""
+    """Returns a run with the pool that the version's run was given, and its retried files."""
     key = f"{layout.agency_prefix(published.deal_id, published.version)}/{layout.RUN_RECORD}"
     record = read_json(store, key) if store.exists(key) else {}
-    if record.get("first_run_id") != prepared.job.run_id:
-        return prepared
-    return replace(prepared, job=replace(prepared.job, retry=record["retry"]))
+    job = replace(prepared.job, new_pool=record.get("new_pool", ""))
+    if record.get("first_run_id") == job.run_id:
+        job = replace(job, retry=record["retry"])
+    return replace(prepared, job=job)
 
 
 def check_same_run(

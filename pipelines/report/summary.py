@@ -10,6 +10,7 @@ from rich.table import Table
 
 from pipelines.catalogue.account import Reading
 from pipelines.ledger.ed25519 import parse_vkey
+from pipelines.report.versions import settlement_lines
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
@@ -51,6 +52,8 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "contributors_minor": attribution.contributors_minor,
         "rounding_minor": attribution.rounding_minor,
         "undelivered_minor": attribution.undelivered_minor,
+        "pool": job.pool,
+        "replaces": None if attribution.settlement is None else attribution.settlement.to_json(),
         "demonstration": job.models.demonstration,
         "vkey": packaged.manifest.vkey,
         "fingerprint": parse_vkey(packaged.manifest.vkey).fingerprint,
@@ -160,6 +163,9 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         ),
         ("Money", _money(job, attribution)),
     ]
+    if attribution.settlement is not None:
+        lines = settlement_lines(attribution.settlement, job.deal.price.currency)
+        rows += [("Replaces" if at == 0 else "", line) for at, line in enumerate(lines)]
     rows += [
         (
             "Reported only",

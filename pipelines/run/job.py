@@ -17,6 +17,7 @@ from pipelines.signals.file.trust import NO_TRUST, TrustLists
 from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.deal import Deal
+from schemas.ledger import PRICE_POOL
 
 # Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
 FORMAT_VERSION = 7
@@ -65,6 +66,9 @@ class Job:
         lease_record: The lease by which this run holds its version; None if nothing is written.
         retry: Digest of the files that earlier versions of this run could not read and that can be
             read now; "" for the first version.
+        new_pool: Name of the pool that was asked for, or "" if the version replaces the latest one.
+        pool: Name of the pool that is divided.
+        replaces: Name of the version that is replaced, or "".
     """
 
     deal: Deal
@@ -84,6 +88,9 @@ class Job:
     rows_read: tuple[tuple[str, TableCount], ...] = ()
     lease_record: LeaseRecord | None = None
     retry: str = ""
+    new_pool: str = ""
+    pool: str = PRICE_POOL
+    replaces: str = ""
 
     @property
     def as_of_us(self) -> int:
@@ -106,7 +113,15 @@ class Job:
     @cached_property
     def first_run_id(self) -> str:
         """The run's identifier if no file that failed before is read again."""
-        return run_id(self.deal, self.catalogue, self.as_of, self.models, self.salt, self.trust)
+        return run_id(
+            self.deal,
+            self.catalogue,
+            self.as_of,
+            self.models,
+            self.salt,
+            self.trust,
+            self.new_pool,
+        )
 
     @property
     def reader_id(self) -> str:
@@ -157,6 +172,7 @@ def run_id(
     models: Models,
     salt: bytes,
     trust: TrustLists,
+    new_pool: str = "",
 ) -> str:
     """Returns the digest of everything that determines a run's bytes, 16 hex digits.
 
@@ -174,4 +190,6 @@ def run_id(
         "trust": trust.digest,
         "salt": hashlib.sha256(b"fairshard/run\x00" + salt).hexdigest(),
     }
+    if new_pool:  # the same inputs with another pool are another run, which credits once more
+        inputs["pool"] = new_pool
     return hashlib.sha256(canonical_json(inputs)).hexdigest()[:16]

@@ -21,6 +21,7 @@ from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.signed_note import FileKey
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.job import Job, Models, run_id
+from pipelines.run.pools import check_pool_name, plan_pool
 from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key, log_key
 from pipelines.run.versions import Version, find_version
 from pipelines.signals.file.trust import load_trust_lists
@@ -48,6 +49,7 @@ class JobRequest:
         workers: Number of processes.
         debug: Whether workers log what they do.
         beam_options: Beam's options for an engine other than the embedded one.
+        new_pool: Name of a further pool of the deal, or "" to replace the latest version.
     """
 
     catalogue: str
@@ -64,6 +66,7 @@ class JobRequest:
     debug: bool = False
     beam_options: tuple[str, ...] = ()
     progress_path: str = field(default="", repr=False)
+    new_pool: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     Raises:
         InputError: If an input is invalid; it names the first one.
     """
+    new_pool = check_pool_name(request.new_pool)
     client = http_client(request.user_agent, request.requests_per_minute, request.workers)
     deal = load_deal(request.deal)  # 1
     check_divert(load_suite("assets"), deal.gate.divert)
@@ -127,8 +131,9 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     key_path = Path(request.key) if request.key else default_key_path(output)  # 5
     signer = load_key(key_path) if request.key else load_or_create_key(key_path)
     salt = deal_salt(signer.secret, deal.deal_id)
-    current_run_id = run_id(deal, catalogue, request.as_of, models, salt, trust)
+    current_run_id = run_id(deal, catalogue, request.as_of, models, salt, trust, new_pool)
     version = find_version(store, deal, current_run_id)  # 6
+    plan = plan_pool(store, deal, version.name, new_pool)
     job = Job(
         deal=deal,
         catalogue=catalogue,
@@ -145,5 +150,8 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         debug=request.debug,
         beam_options=request.beam_options,
         rows_read=tuple(checks.rows.items()),
+        new_pool=new_pool,
+        pool=plan.pool,
+        replaces=plan.replaces,
     )
     return PreparedJob(job, store, signer, version, log_key(signer, key_path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines.storage.store import Store
@@ -16,6 +17,12 @@ from schemas.errors import InputError, RunError
 # delivery's bytes do not. A run started by an earlier version of the program is then started over.
 WORK_FORMAT = 4
 _VERSION = re.compile(r"v(\d{4,})")
+
+
+def version_number(name: str) -> int:
+    """Returns the number in a version's name; 0 if it is not a version's name."""
+    match = _VERSION.fullmatch(name)
+    return int(match[1]) if match else 0
 
 
 @dataclass(frozen=True)
@@ -37,9 +44,9 @@ def find_version(store: Store, deal: Deal, run_id: str) -> Version:
     Raises:
         InputError: If the output holds a different deal with this deal's id.
     """
-    records = _run_records(store, deal)
+    records = run_records(store, deal)
     for name, record in records.items():
-        if record["deal_sha256"] != deal.identity_sha256() and _is_published(store, deal, name):
+        if record["deal_sha256"] != deal.identity_sha256() and is_published(store, deal, name):
             raise InputError(
                 "The output already holds a different deal with this id",
                 f"{store.uri}/{deal.deal_id}/{name} has another buyer, purpose, territory, term "
@@ -48,13 +55,14 @@ def find_version(store: Store, deal: Deal, run_id: str) -> Version:
             )
     for name, record in records.items():
         if record["run_id"] == run_id:
-            return Version(name, _is_published(store, deal, name))
-    published = [name for name in records if _is_published(store, deal, name)]
-    numbers = [int(match[1]) for name in published if (match := _VERSION.fullmatch(name))]
+            return Version(name, is_published(store, deal, name))
+    published = [name for name in records if is_published(store, deal, name)]
+    numbers = map(version_number, published)
     return Version(layout.version_name(max(numbers, default=0) + 1), False)
 
 
-def _is_published(store: Store, deal: Deal, version: str) -> bool:
+def is_published(store: Store, deal: Deal, version: str) -> bool:
+    """Whether a version's manifest, which is written last, is there."""
     return store.exists(f"{layout.delivery_prefix(deal.deal_id, version)}/{layout.MANIFEST}")
 
 
@@ -62,18 +70,25 @@ def versions_of(store: Store, deal: Deal, first_run_id: str) -> list[str]:
     """Returns the published versions of a run: the first, and those with retried files."""
     return [
         name
-        for name, record in _run_records(store, deal).items()
+        for name, record in run_records(store, deal).items()
         if record.get("first_run_id", record["run_id"]) == first_run_id
-        and _is_published(store, deal, name)
+        and is_published(store, deal, name)
     ]
 
 
 def begin_version(
-    store: Store, deal: Deal, version: str, run_id: str, first_run_id: str = "", retry: str = ""
+    store: Store,
+    deal: Deal,
+    version: str,
+    run_id: str,
+    first_run_id: str = "",
+    retry: str = "",
+    more: Mapping[str, str] | None = None,
 ) -> None:
     """Records which run a version belongs to, so that the run can be resumed.
 
-    `first_run_id` and `retry` are those of `Job`, for a run that retries files.
+    `first_run_id` and `retry` are those of `Job`, for a run that retries files. `more` is added to
+    the record; it follows from the run and the versions that are published.
 
     The caller must hold the version's lease (`pipelines.run.lease`). Unpublished files that another
     run, or another version of the program, left under this number are removed, together with the
@@ -85,7 +100,7 @@ def begin_version(
     key = f"{layout.agency_prefix(deal.deal_id, version)}/{layout.RUN_RECORD}"
     begun = read_json(store, key) if store.exists(key) else {}
     found = begun.get("run_id")
-    if _is_published(store, deal, version):
+    if is_published(store, deal, version):
         raise RunError(
             "Another run has published this version",
             f"{store.uri}/{deal.deal_id}/{version} by run {found}, this is run {run_id}",
@@ -102,13 +117,15 @@ def begin_version(
         "deal_sha256": deal.identity_sha256(),
         "deal_id": deal.deal_id,
         "work_format": WORK_FORMAT,
+        **{name: value for name, value in (more or {}).items() if value},
     }
     if retry:
         record |= {"first_run_id": first_run_id, "retry": retry}
     store.write_bytes(key, json_bytes(record))
 
 
-def _run_records(store: Store, deal: Deal) -> dict[str, dict[str, str]]:
+def run_records(store: Store, deal: Deal) -> dict[str, dict[str, str]]:
+    """Returns the records of a deal's versions, published or not, by the version's name."""
     ending = f"/{layout.AGENCY}/{layout.RUN_RECORD}"
     found = {}
     for item in store.list(deal.deal_id):

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TypedDict
 
-from pipelines.ledger.statement import StatementLine
+from pipelines.ledger.statement_form import StatementLine
 from schemas.money import format_amount
 
 #: Version of the record. Changing its fields requires a new version.

@@ -11,7 +11,7 @@ work area twice. The numbers mark these stages in the code: 1. read what the all
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -29,11 +29,13 @@ from pipelines.ledger.entries import (
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
 from pipelines.ledger.pool_sums import SignedSum, pool_sums, sign_sum, sum_leaves
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
-from pipelines.ledger.statement_files import StatementWriter
+from pipelines.ledger.statement_files import StatementContext, StatementWriter
 from pipelines.ledger.sum_tree import SumTree
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.run.job import Job
+from pipelines.run.replaced import Replaced
 from pipelines.steps.pool_files import considered_assets, write_pool
+from pipelines.steps.settle import Settlement, record_differences
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
 from pipelines.storage.tables import open_parquet, read_parquet, write_table
@@ -62,6 +64,7 @@ class Attribution:
             and not delivered, and is in no statement.
         root: Root hash of the Merkle tree, 32 bytes.
         origin: The log's identity.
+        settlement: What is owed beyond the version that this one replaces, if any.
     """
 
     entries: int
@@ -73,6 +76,7 @@ class Attribution:
     undelivered_minor: int
     root: bytes
     origin: str
+    settlement: Settlement | None = None
 
 
 def record_attribution(
@@ -80,6 +84,7 @@ def record_attribution(
     job: Job,
     signer: Signer,
     shards: Sequence[str],
+    replaced: Replaced | None = None,
     carried: Mapping[str, Fraction] | None = None,
 ) -> Attribution:
     """Divides the pool and writes its record, ledger, statements, tiles and checkpoint.
@@ -89,6 +94,7 @@ def record_attribution(
         job: The run.
         signer: Signs the checkpoint.
         shards: Base names of all shards.
+        replaced: The version that this one replaces, if any.
         carried: What earlier pools in the currency left, by contributor; nothing if not given.
 
     Raises:
@@ -108,8 +114,9 @@ def record_attribution(
             allocator.consider(table)
     allocated, pool = allocator.allocate(price.pool_minor, carried or {}, job.salt)  # 2
     del allocator
-    write_pool(store, job, terms, pool)
-    writer = _LedgerWriter(store, job, signer, terms, allocated)
+    write_pool(store, job, terms, pool, "" if replaced is None else replaced.delivery)
+    context = _statement_context(job, terms, replaced)
+    writer = _LedgerWriter(store, job, signer, terms, allocated, context)
     root = writer.write_log(shards)
     paid = writer.statements.write()  # 6
     undelivered = pool.contributors_minor - paid
@@ -120,6 +127,7 @@ def record_attribution(
             "This is a fault of the program; nothing was published.",
         )
     _write_sums(store, job, signer, terms, allocated, price.pool_minor - paid)
+    settlement = record_differences(store, job, pool, replaced)
     return Attribution(
         entries=len(allocated.person),
         contributors=len(allocated.people),
@@ -130,6 +138,7 @@ def record_attribution(
         undelivered_minor=undelivered,
         root=root,
         origin=writer.origin,
+        settlement=settlement,
     )
 
 
@@ -150,6 +159,16 @@ def _write_sums(
     store.write_bytes(f"{job.agency}/{layout.SUM_NOTE}", note.encode())
 
 
+def _statement_context(
+    job: Job, terms: DeliveryTerms, replaced: Replaced | None
+) -> StatementContext:
+    """Returns what the statements say besides their lines."""
+    context = StatementContext(job.deal.deal_id, terms.delivery, terms.currency, job.pool)
+    if replaced is None:
+        return context
+    return replace(context, replaces=replaced.delivery, previous=replaced.credits)
+
+
 def _delivered_key(job: Job, shard: str) -> str:
     return f"{job.work}/delivered/{shard}.parquet"
 
@@ -164,6 +183,7 @@ class _LedgerWriter:
         signer: Signer,
         terms: DeliveryTerms,
         allocated: AllocatedLines,
+        context: StatementContext,
     ) -> None:
         self._store = store
         self._job = job
@@ -174,7 +194,7 @@ class _LedgerWriter:
         self._assets = Spill(store, f"{job.work}/ledger/assets")
         self.statements = StatementWriter(
             store,
-            job.deal.deal_id,
+            context,
             f"{job.agency}/{layout.STATEMENTS}",
             f"{job.work}/ledger/lines",
             allocated,

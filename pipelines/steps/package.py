@@ -23,6 +23,7 @@ from pipelines.run.failures import clear_outdated, recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
 from pipelines.run.personal_counts import PersonalCounts, PersonalData
+from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.undelivered import Undelivered, UndeliveredError, leave_undelivered, look_back
 from pipelines.run.versions import begin_version
 from pipelines.steps.attribute import Attribution, record_attribution
@@ -90,18 +91,21 @@ def build_graph(root: beam.Pipeline, job: Job) -> None:
     )
 
 
-def package(job: Job, key: LogKey, take_over: bool = False) -> PackageResult:
+def package(
+    job: Job, key: LogKey, take_over: bool = False, replaced: Replaced | None = None
+) -> PackageResult:
     """Runs a job to its end and holds the lease on its version meanwhile.
 
     Args:
         job: The run.
         key: The agency's key.
         take_over: Whether to treat a lease holder on another machine as dead.
+        replaced: What `read_replaced` returned, if the caller has read it.
 
     Raises:
         InputError: If an input is refused; nothing is left behind.
-        RunError: If another run holds or has published the version, or the agency's log is not as
-            it was; nothing is changed then.
+        RunError: If another run holds or has published the version, the version that it replaces
+            cannot be read, or the agency's log is not as it was; nothing is changed then.
         UndeliveredError: If the run ends without a delivery after its assets were counted. Either
             the catalogue checks refused the catalogue (exit code 2; nothing is left behind), or too
             many assets failed, nothing is left to deliver, counts do not reconcile or publishing
@@ -110,10 +114,12 @@ def package(job: Job, key: LogKey, take_over: bool = False) -> PackageResult:
     store = open_store(job.output_uri)
     store.ensure_writable()
     open_log(store, key)  # an altered log is noticed before anything is computed
+    if replaced is None:
+        replaced = read_replaced(store, job, key.signer.vkey)
     hold = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
     with hold as lease, _frozen_gc():
         held = replace(job, lease_record=lease.lease_record)
-        result = _run_and_publish(store, held, key.signer, lease)
+        result = _run_and_publish(store, held, key.signer, lease, replaced)
         record_delivery(store, key, job.deal.deal_id, job.version, job.as_of)
         return result
 
@@ -135,8 +141,16 @@ def _frozen_gc() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _run_and_publish(store: Store, job: Job, signer: Signer, lease: Lease) -> PackageResult:
-    begin_version(store, job.deal, job.version, job.run_id, job.first_run_id, job.retry)
+def _run_and_publish(
+    store: Store, job: Job, signer: Signer, lease: Lease, replaced: Replaced | None
+) -> PackageResult:
+    more = {
+        "pool": job.pool,
+        "replaces": job.replaces,
+        "new_pool": job.new_pool,
+        "catalogue": job.catalogue.digest,
+    }
+    begin_version(store, job.deal, job.version, job.run_id, job.first_run_id, job.retry, more)
     clear_outdated(store, job.work)
     try:
         run_until_settled(store, job)
@@ -153,7 +167,7 @@ def _run_and_publish(store: Store, job: Job, signer: Signer, lease: Lease) -> Pa
         reading = _reading(job, counts)
         publish_reading(store, job, reading, counts.reported)
         _check_worth_publishing(store, job, counts)
-        return _publish(store, job, signer, lease, counts, reading)
+        return _publish(store, job, signer, lease, counts, reading, replaced)
     except UndeliveredError:
         raise
     except FairshardError as error:
@@ -161,7 +175,13 @@ def _run_and_publish(store: Store, job: Job, signer: Signer, lease: Lease) -> Pa
 
 
 def _publish(
-    store: Store, job: Job, signer: Signer, lease: Lease, counts: RunCounts, reading: Reading
+    store: Store,
+    job: Job,
+    signer: Signer,
+    lease: Lease,
+    counts: RunCounts,
+    reading: Reading,
+    replaced: Replaced | None,
 ) -> PackageResult:
     receipts = read_receipts(store, job)
     steps = reconcile(store, job, counts, receipts)
@@ -170,7 +190,7 @@ def _publish(
         personal.delivered.add(receipt.personal)
     publish_counts(store, job, steps, counts.copies, personal.to_json())
     shards = [receipt.shard.name for receipt in receipts]
-    attribution = record_attribution(store, job, signer, shards)
+    attribution = record_attribution(store, job, signer, shards, replaced)
     manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
     store.delete_prefix(job.work)
     return PackageResult(

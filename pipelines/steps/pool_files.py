@@ -46,10 +46,22 @@ def _duplicates(store: Store, decisions: str) -> Column:
     return table["asset_id"].take(rows).combine_chunks()
 
 
-def write_pool(store: Store, job: Job, terms: DeliveryTerms, pool: DividedPool) -> None:
-    """Writes the lines of a delivery's pool, then its record, to the agency's folder."""
+def write_pool(
+    store: Store, job: Job, terms: DeliveryTerms, pool: DividedPool, replaces: str
+) -> None:
+    """Writes the lines of a delivery's pool, then its record, to the agency's folder.
+
+    Args:
+        store: The output store.
+        job: The run.
+        terms: The money terms of the delivery.
+        pool: The divided pool.
+        replaces: Id of the delivery whose credits it replaces, or "".
+    """
     data = parquet_bytes(pool_lines(pool))
     store.write_bytes(f"{job.agency}/{layout.POOL_LINES}", data)
     digest = hashlib.sha256(data).hexdigest()
-    record = price_pool(pool, terms.price, job.deal.deal_id, terms.delivery, digest)
+    record = price_pool(
+        pool, terms.price, job.deal.deal_id, terms.delivery, digest, job.pool, replaces
+    )
     store.write_bytes(f"{job.agency}/{layout.POOL}", json_bytes(record))

@@ -20,6 +20,7 @@ from pipelines.features.assets import UnitFeatures, fetch_asset
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.rights.cleared_rights import add_cleared_rights
 from pipelines.run.job import Job
+from pipelines.run.pools import plan_pool
 from pipelines.run.prepare import PreparedJob
 from pipelines.run.versions import find_version, versions_of
 from pipelines.steps.screen import load_index
@@ -48,7 +49,9 @@ def retry_failed_assets(prepared: PreparedJob) -> PreparedJob:
     retry = hashlib.sha256(canonical_json(dict(sorted(readable.items())))).hexdigest()
     changed = replace(job, retry=retry)
     version = find_version(prepared.store, job.deal, changed.run_id)
-    return replace(prepared, job=replace(changed, version=version.name), version=version)
+    plan = plan_pool(prepared.store, job.deal, version.name)  # it replaces, even in a pool by name
+    changed = replace(changed, version=version.name, pool=plan.pool, replaces=plan.replaces)
+    return replace(prepared, job=changed, version=version)
 
 
 def _failed_assets(store: Store, job: Job) -> dict[str, str]:

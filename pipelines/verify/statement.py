@@ -15,13 +15,22 @@ from pipelines.ledger import commitments
 from pipelines.ledger.commitments import SALT_BYTES, Domain
 from pipelines.ledger.leaf import leaf_bytes
 from pipelines.ledger.merkle import ProofError, leaf_hash
-from pipelines.ledger.statement import STATEMENT_VERSION, Opening, Statement, StatementLine
+from pipelines.ledger.statement_form import (
+    STATEMENT_VERSION,
+    STATEMENT_VERSION_1,
+    Opening,
+    Statement,
+    StatementLine,
+    StatementV1,
+)
 from schemas.ledger import LedgerEntry
 from schemas.money import format_amount
 
+_FORMS: dict[object, type] = {STATEMENT_VERSION: Statement, STATEMENT_VERSION_1: StatementV1}
 
-def read_statement(text: str) -> Statement:
-    """Read a statement's JSON and check that it has the fields of a statement.
+
+def read_statement(text: str) -> Statement | StatementV1:
+    """Read a statement's JSON and check that it has the fields of its version.
 
     Raises:
         ProofError: It is not JSON, has another version, or lacks a field.
@@ -30,25 +39,29 @@ def read_statement(text: str) -> Statement:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ProofError("a statement is not JSON", str(error)[:200]) from error
-    _check_fields(found, Statement, "the statement")
-    if found["version"] != STATEMENT_VERSION:
+    _check_fields(found, StatementV1, "the statement")
+    form = _FORMS.get(found["version"])
+    if form is None:
         raise ProofError(
             "the statement has another version",
-            repr(found["version"]),
-            f"This version reads {STATEMENT_VERSION}.",
+            repr(found["version"])[:200],
+            f"This version reads {STATEMENT_VERSION} and {STATEMENT_VERSION_1}.",
         )
+    _check_fields(found, form, "the statement")
     for number, line in enumerate(found["lines"]):
         _check_fields(line, StatementLine, f"line {number}")
         _check_fields(line["opening"], Opening, f"the opening of line {number}")
-    return cast(Statement, found)
+    return cast("Statement | StatementV1", found)
 
 
-def check_statement(statement: Statement) -> list[LedgerEntry]:
+def check_statement(statement: Statement | StatementV1) -> list[LedgerEntry]:
     """Check every line of a statement and its sum.
 
     1. Each line's salts and values give commitments, and with them the public leaf.
     2. The leaf's hash is the one stated.
     3. The amounts sum to the total, and their texts match the numbers.
+    4. The difference is the total less what the replaced delivery credited, which is nothing if
+       none is replaced. Whether that was credited is shown by that delivery's statement.
 
     Whether the leaf hashes are in the log is for `merkle.verify_inclusion`, with the entries that
     this returns.
@@ -68,7 +81,33 @@ def check_statement(statement: Statement) -> list[LedgerEntry]:
             "the lines do not sum to the statement's total",
             f"lines {total}, total {statement['total_minor']} ({statement['total']})",
         )
+    if statement["version"] == STATEMENT_VERSION:
+        _check_difference(cast(Statement, statement))  # 4
     return entries
+
+
+def _check_difference(statement: Statement) -> None:
+    currency, previous = statement["currency"], statement["previous_minor"]
+    difference = statement["total_minor"] - previous
+    expected = {
+        "difference_minor": difference,
+        "difference": format_amount(difference, currency),
+        "previous": format_amount(previous, currency),
+    }
+    for name, value in expected.items():
+        if cast("dict[str, object]", statement)[name] != value:
+            raise ProofError(
+                "the statement's difference is not its total less what was credited before",
+                f"{name}: computed {value}, stated {cast('dict[str, object]', statement)[name]}",
+            )
+    deal, replaces = statement["deal_id"], statement["replaces"]
+    if (previous and not replaces) or (replaces and replaces.rpartition("/")[0] != deal):
+        raise ProofError(
+            "the statement credits an earlier amount without the delivery that it replaces",
+            f"previous {previous}, replaces {replaces!r}, deal {deal!r}",
+        )
+    if replaces == statement["delivery"]:
+        raise ProofError("the statement replaces its own delivery", repr(replaces))
 
 
 def _check_fields(found: object, form: type, where: str) -> None:
@@ -85,7 +124,7 @@ def _check_fields(found: object, form: type, where: str) -> None:
             )
 
 
-def _check_line(statement: Statement, line: StatementLine) -> LedgerEntry:
+def _check_line(statement: Statement | StatementV1, line: StatementLine) -> LedgerEntry:
     where = f"entry {line['entry_index']}"
     amount, currency = line["amount_minor"], statement["currency"]
     if format_amount(amount, currency) != line["amount"]:

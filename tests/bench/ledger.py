@@ -58,6 +58,8 @@ def ledger_job(allocation: str = "weighted", pool_minor: int = 10_000_000, **rul
         work="agency/work/x",
         agency=f"{DEAL}/v0001/agency",
         delivery=f"{DEAL}/v0001/delivery",
+        pool="price",
+        replaces="",
     )
     return cast(Job, job)
 

@@ -40,6 +40,7 @@ class SmallLibrary:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.rows: list[Row] = []
+        self.contributors: list[Row] = [{"contributor_id": "c-1"}]
         self.consents = [_CONSENT]
         self.deal = deal_text("small", "10.00")
         (folder / "catalogue").mkdir()
@@ -67,11 +68,16 @@ class SmallLibrary:
             }
             self.rows.append(row | columns)
 
-    def package(self, *more: object) -> CommandResult:
+    def add_contributor(self, contributor_id: str, **columns: Any) -> None:
+        """Adds a contributor who consents to everything."""
+        self.contributors.append({"contributor_id": contributor_id, **columns})
+        self.consents = [*self.consents, {**_CONSENT, "contributor_id": contributor_id}]
+
+    def package(self, *more: object, as_of: str = AS_OF) -> CommandResult:
         """Packages the library into the test's own output."""
         lines: dict[str, list[Row]] = {
             "assets": self.rows,
-            "contributors": [{"contributor_id": "c-1"}],
+            "contributors": self.contributors,
             "consents": self.consents,
         }
         catalogue, deal = self.folder / "catalogue", self.folder / "deal.toml"
@@ -80,7 +86,7 @@ class SmallLibrary:
             (catalogue / f"{name}.jsonl").write_text(text, encoding="utf-8")
         deal.write_text(self.deal, encoding="utf-8")
         words = ["package", "--catalogue", catalogue, "--deal", deal, "--out", self.out]
-        return in_process(*words, "--as-of", AS_OF, "--workers", 1, "--quiet", *more)
+        return in_process(*words, "--as-of", as_of, "--workers", 1, "--quiet", *more)
 
     @property
     def out(self) -> Path:

@@ -24,7 +24,8 @@ from pipelines.ledger.entries import (
     seal_entries,
 )
 from pipelines.ledger.split import divide_among_lines, line_points
-from pipelines.ledger.statement import Statement, statement_head, statement_lines
+from pipelines.ledger.statement import statement_head, statement_lines
+from pipelines.ledger.statement_form import Statement
 from schemas.ledger import LedgerEntry
 from schemas.money import format_amount
 from schemas.price_terms import PriceTerms

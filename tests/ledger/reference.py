@@ -24,7 +24,7 @@ from pipelines.ledger.commitments import Domain, commit, item_salt
 from pipelines.ledger.entries import DeliveryTerms
 from pipelines.ledger.leaf import LEAF_VERSION
 from pipelines.ledger.merkle import leaf_hash
-from pipelines.ledger.statement import CSV_COLUMNS, STATEMENT_VERSION
+from pipelines.ledger.statement_form import CSV_COLUMNS, STATEMENT_VERSION
 from schemas.ledger import LEDGER_SCHEMA, LedgerEntry
 from schemas.money import format_amount
 from tests.ledger.division_oracle import simple_divide
@@ -126,6 +126,17 @@ def simple_statement(opened: Sequence[Opened], deal_id: str) -> dict[str, Any]:
         "total": format_amount(total, first.currency),
         "delivery": first.delivery,
         "deal_id": deal_id,
+        "display_name": "",
+        "country": "",
+        "payee_currency": "",
+        "payee_ref": "",
+        "pool": "price",
+        "replaces": "",
+        "previous_minor": 0,
+        "previous": format_amount(0, first.currency),
+        "difference_minor": total,
+        "difference": format_amount(total, first.currency),
+        "held": "",
         "lines": lines,
     }
 
@@ -140,12 +151,13 @@ def simple_csv(statement: dict[str, Any]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(CSV_COLUMNS)
-    for line in statement["lines"]:
+    numbers = ("total", "amount", "previous", "difference")
+    for line in statement["lines"] or [{"opening": {}}]:
         row = {**statement, **line, **line["opening"]}
         writer.writerow(
-            row[name]
-            if name in ("total", "amount") or isinstance(row[name], int)
-            else simple_cell(str(row[name]))
+            row.get(name, "")
+            if name in numbers or isinstance(row.get(name), int)
+            else simple_cell(str(row.get(name, "")))
             for name in CSV_COLUMNS
         )
     return out.getvalue()

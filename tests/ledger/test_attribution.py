@@ -13,7 +13,7 @@ import pytest
 from pipelines.ledger.entries import DeliveryTerms
 from pipelines.ledger.merkle import leaf_hash, root
 from pipelines.ledger.signed_note import FileKey, open_checkpoint
-from pipelines.ledger.statement import statement_filenames
+from pipelines.ledger.statement_names import statement_filenames
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.run.job import Job
 from pipelines.steps import attribute

@@ -15,15 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.ledger.merkle import ProofError
-from pipelines.ledger.statement import (
+from pipelines.ledger.statement import statement_csv, statement_head, statement_json
+from pipelines.ledger.statement_form import (
     CSV_COLUMNS,
+    HEAD_KEYS,
+    Credit,
+    Payee,
     Statement,
     StatementHead,
-    statement_csv,
-    statement_filename,
-    statement_filenames,
-    statement_json,
 )
+from pipelines.ledger.statement_names import statement_filename, statement_filenames
 from pipelines.verify.statement import check_statement, read_statement
 from schemas.errors import FairshardError
 from schemas.ledger import Allocation, LedgerEntry
@@ -136,6 +137,11 @@ ALTERATIONS: list[tuple[str, object]] = [
     ("currency", "EUR"),
     ("delivery", "another"),
     ("lines", []),
+    ("previous_minor", 1),
+    ("previous", "0.01"),
+    ("difference_minor", 1),
+    ("difference", "0.00"),
+    ("replaces", "another-deal/v0001"),
 ]
 
 
@@ -159,7 +165,10 @@ def test_an_altered_statement_is_refused(where: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("where", "value"),
     [
-        ("version", "fairshard/statement/v2"),
+        ("version", "fairshard/statement/v3"),
+        ("version", ["fairshard/statement/v2"]),
+        ("previous_minor", "0"),
+        ("replaces", None),
         ("total_minor", 1.0),
         ("total_minor", True),
         ("lines", {}),
@@ -182,11 +191,82 @@ def test_text_that_is_not_a_statement_is_refused(text: str) -> None:
         read_statement(text)
 
 
+def replacing(statement: Statement, previous_minor: int, replaces: str) -> Statement:
+    """Returns a statement that replaces an earlier one."""
+    changed = statement_head(
+        statement["contributor_id"],
+        statement["total_minor"],
+        statement["currency"],
+        statement["delivery"],
+        statement["deal_id"],
+        credit=Credit("price", replaces, previous_minor),
+    )
+    return Statement(**changed, lines=statement["lines"])
+
+
+@pytest.mark.parametrize("previous", [0, 1, 123_456_789])
+def test_a_replacing_statement_states_the_difference(previous: int) -> None:
+    statement = replacing(make()[1][0], previous, f"{DEAL}/v0000")
+    read = json.loads(as_json(statement))
+    assert read["difference_minor"] == read["total_minor"] - previous
+    assert parse_amount(read["previous"], "USD") == previous
+    assert read["difference"].removeprefix("-") == format_amount(
+        abs(read["difference_minor"]), "USD"
+    )
+    for name, value in (
+        ("previous_minor", previous + 1),
+        ("difference_minor", read["difference_minor"] + 1),
+        ("difference", "0.00"),
+        ("previous", "9.99"),
+        ("replaces", "another/v0001"),
+    ):
+        with pytest.raises(ProofError, match=r"credit|difference"):
+            check_statement(read_statement(_alter(statement, name, value)))
+    if previous:
+        with pytest.raises(ProofError, match="without the delivery"):
+            check_statement(read_statement(_alter(statement, "replaces", "")))
+
+
+def test_a_contributor_who_left_gets_a_statement_without_lines() -> None:
+    made = make()[1][0]
+    credit = Credit("price", f"{DEAL}/v0001", 700)
+    head = statement_head("person-1", 0, "USD", f"{DEAL}/v0002", DEAL, Payee(), credit)
+    left = Statement(**head, lines=[])
+    assert check_statement(read_statement(as_json(left))) == []
+    [row] = csv.DictReader(io.StringIO(as_csv(left), newline=""))
+    assert (row["total"], row["previous"], row["difference"]) == ("0.00", "7.00", "-7.00")
+    assert (row["asset_id"], row["amount_minor"]) == ("", "")
+    assert as_csv(left) == simple_csv(cast(dict[str, Any], left))
+    assert tuple(row) == tuple(csv.DictReader(io.StringIO(as_csv(made))).fieldnames or ())
+
+
+def test_statements_of_version_1_can_still_be_checked() -> None:
+    entries, made = make()
+    for statement in made:
+        found = json.loads(as_json(statement))
+        old = {name: found[name] for name in (*HEAD_KEYS[:7], "lines")}
+        old["version"] = "fairshard/statement/v1"
+        expected = [e for e in entries if e.contributor_id == statement["contributor_id"]]
+        assert check_statement(read_statement(json.dumps(old))) == expected
+        with pytest.raises(ProofError):
+            check_statement(read_statement(json.dumps({**old, "total_minor": -1})))
+        with pytest.raises(ProofError, match="display_name"):
+            read_statement(json.dumps({**old, "version": found["version"]}))
+
+
+def test_a_payees_texts_are_no_formulas() -> None:
+    payee = Payee("=1+1", "NO", "NOK", "@SUM(1)")
+    made = make()[1][0]
+    head = statement_head("person-1", 5, "USD", made["delivery"], DEAL, payee)
+    row = next(csv.DictReader(io.StringIO(as_csv(Statement(**head, lines=made["lines"])))))
+    shown = [row[name] for name in ("display_name", "country", "payee_currency", "payee_ref")]
+    assert shown == ["'=1+1", "NO", "NOK", "'@SUM(1)"]
+
+
 def test_json_keys_are_in_the_published_order() -> None:
     text = as_json(make()[1][0])
     found = json.loads(text)
-    assert list(found)[:4] == ["version", "contributor_id", "currency", "total_minor"]
-    assert list(found)[-1] == "lines"
+    assert list(found) == [*HEAD_KEYS, "lines"]
     assert list(found["lines"][0])[:2] == ["asset_id", "entry_index"]
     assert text.endswith("}\n")
 

@@ -1,0 +1,236 @@
+"""Reads the ledger of a version that is to be replaced, and refuses it if anything in it changed.
+
+What a new version owes is the difference to what this ledger credits, so a wrong amount in it would
+be paid. The checks, numbered in the code: 1. the signed manifest is the version's; 2. the ledger
+has the right columns, order, delivery and currency; 3. every row is what its leaf commits to;
+4. the leaves are those of the signed log; 5. what lies beside the ledger (pool and differences)
+agrees with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.format.manifest import open_manifest
+from pipelines.ledger.differences import fault_of_differences
+from pipelines.ledger.merkle import ProofError, RootBuilder
+from pipelines.ledger.reopening import reopen_rows
+from pipelines.run.job import Job
+from pipelines.storage.columns import values_of
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_json, read_parquet
+from schemas import layout
+from schemas.errors import FairshardError, RunError
+from schemas.ledger import LEDGER_SCHEMA
+from schemas.manifest import Manifest
+
+_BATCH_ROWS = 32_768
+Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """The money and the assets of a version that is to be replaced.
+
+    Attributes:
+        version: Its name, such as `v0001`.
+        delivery: Its id, with the deal.
+        manifest_sha256: Digest of its signed manifest, hex.
+        as_of: The time at which its rights were evaluated.
+        terms_sha256: Digest of the deal's terms that it was made under.
+        catalogue_sha256: Digest of the catalogue that it was made from, or "" if not recorded.
+        gross_minor: Its pool, in minor units; `agency_minor` is the agency's part, `other_minor`
+            deductions and rounding.
+        credits: What it credits each contributor, in minor units.
+        assets: Hashes of the ids of its assets, sorted.
+        media: For each of these, the beginning of its file's digest, as a number.
+    """
+
+    version: str
+    delivery: str
+    manifest_sha256: str
+    as_of: str
+    terms_sha256: str
+    catalogue_sha256: str
+    gross_minor: int
+    agency_minor: int
+    other_minor: int
+    credits: dict[str, int]
+    assets: Hashes
+    media: Hashes
+
+
+def read_replaced(store: Store, job: Job, vkey: str) -> Replaced | None:
+    """Reads the version that a run replaces; None if it replaces none.
+
+    Args:
+        store: The output.
+        job: The run.
+        vkey: The run's verifier key. Only if it signed the replaced version too can the rows be
+            opened; otherwise step 3 shows only that the rows' commitments are those of the log.
+
+    Raises:
+        RunError: If the version's manifest or ledger is missing or damaged.
+    """
+    if not job.replaces:
+        return None
+    agency = layout.agency_prefix(job.deal.deal_id, job.replaces)
+    try:
+        return _read(store, job, agency, vkey)
+    except FileNotFoundError as error:
+        raise _refusal(job, agency, f"a file is missing: {error}") from error
+    except FairshardError as error:
+        raise _refusal(job, agency, f"{error.what}: {error.which}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _refusal(job, agency, f"{type(error).__name__}: {error}") from error
+
+
+def _refusal(job: Job, agency: str, which: str) -> RunError:
+    return RunError(
+        f"What {job.replaces} credited cannot be read, so what {job.version} owes is not known",
+        f"{job.output_uri}/{agency}/ledger: {which}",
+        f"Nothing was changed. Restore the files of {job.replaces} from a copy, or make them "
+        "again: its own inputs, --as-of and key, packaged into an empty output, give the same "
+        "bytes. If the buyer pays once more, ask for a pool of its own with --new-pool NAME.",
+    )
+
+
+def _read(store: Store, job: Job, agency: str, vkey: str) -> Replaced:
+    delivery = layout.delivery_id(job.deal.deal_id, job.replaces)
+    data = store.read_bytes(
+        f"{layout.delivery_prefix(job.deal.deal_id, job.replaces)}/{layout.MANIFEST}"
+    )
+    manifest = open_manifest(data)  # 1
+    if manifest.delivery != delivery:
+        raise ProofError("the manifest is of another delivery", manifest.delivery)
+    salt = job.salt if manifest.vkey == vkey else None
+    credits: dict[str, int] = {}
+    hashes, media = [], []
+    with (
+        store.open_read(f"{agency}/{layout.LEDGER_TABLE}") as source,
+        pq.ParquetFile(source) as file,
+    ):
+        for rows in _checked_rows(file, manifest, job.deal.price.currency, salt):
+            people, amounts = rows["contributor_id"], rows["amount_minor"]
+            for person, minor in zip(values_of(people, str), values_of(amounts, int), strict=True):
+                credits[person] = credits.get(person, 0) + minor
+            batch = asset_hashes(rows)
+            hashes.append(batch[0])
+            media.append(batch[1])
+    assets, firsts = np.unique(np.concatenate(hashes), return_index=True)
+    gross_minor = job.deal.price.pool_minor
+    if sum(credits.values()) > gross_minor or min(credits.values()) < 0:
+        raise ProofError("the ledger credits more than the pool", f"{gross_minor} minor units")
+    agency_minor, credits = _divided(store, agency, gross_minor, credits)
+    _check_differences(store, agency, credits)
+    return Replaced(
+        job.replaces,
+        delivery,
+        hashlib.sha256(data).hexdigest(),
+        manifest.as_of,
+        manifest.deal.terms_sha256,
+        read_json(store, f"{agency}/{layout.RUN_RECORD}").get("catalogue", ""),
+        gross_minor,
+        agency_minor,
+        gross_minor - agency_minor - sum(credits.values()),
+        credits,
+        assets,
+        np.concatenate(media)[firsts],
+    )
+
+
+def _checked_rows(
+    file: pq.ParquetFile, manifest: Manifest, currency: str, salt: bytes | None
+) -> Iterator[pa.Table]:
+    if not file.schema_arrow.equals(LEDGER_SCHEMA):  # 2
+        raise ProofError("the ledger has other columns", ", ".join(file.schema_arrow.names)[:200])
+    builder = RootBuilder()
+    for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
+        rows = pa.Table.from_batches([batch])
+        for at, index in enumerate(values_of(rows["entry_index"], int), builder.size):
+            if index != at:
+                raise ProofError("an entry of the ledger is missing or moved", f"entry {at}")
+        for name, wanted in (("delivery", manifest.delivery), ("currency", currency)):
+            for value in set(values_of(rows[name], str)) - {wanted}:
+                raise ProofError(f"the ledger has an entry of another {name}", repr(value))
+        for hashed in reopen_rows(rows, salt):  # 3
+            builder.add(hashed)
+        yield rows
+    found = (builder.size, builder.root().hex())
+    if found != (manifest.ledger.entries, manifest.ledger.root):  # 4
+        raise ProofError(
+            "the ledger is not the one of the signed log",
+            f"{found[0]:,} entries, root {found[1][:12]}…; signed: "
+            f"{manifest.ledger.entries:,}, {manifest.ledger.root[:12]}…",
+        )
+
+
+def asset_hashes(rows: pa.Table) -> tuple[Hashes, Hashes]:
+    """Returns hashes of the assets' ids and the beginnings of their files' digests, row by row."""
+    ids, digests = values_of(rows["asset_id"], str), values_of(rows["media_sha256"], str)
+    return (
+        np.fromiter(map(layout.asset_hash, ids), np.uint64, len(ids)),
+        np.fromiter((int(text[:16], 16) for text in digests), np.uint64, len(digests)),
+    )
+
+
+def _divided(
+    store: Store, agency: str, gross_minor: int, entered: dict[str, int]
+) -> tuple[int, dict[str, int]]:
+    """Returns the agency's part and all credits, from the pool's record and lines.
+
+    Versions that an earlier release made have no such record: there, what the ledger does not
+    credit is the agency's part.
+
+    Args:
+        store: The output.
+        agency: The version's folder of the agency.
+        gross_minor: The pool, in minor units.
+        entered: What the ledger's entries credit each contributor.
+    """
+    if not store.exists(f"{agency}/{layout.POOL}"):  # 5
+        return gross_minor - sum(entered.values()), entered
+    record = read_json(store, f"{agency}/{layout.POOL}")
+    key = f"{agency}/{layout.POOL_LINES}"
+    if hashlib.sha256(store.read_bytes(key)).hexdigest() != record["lines_sha256"]:
+        raise ProofError("the pool's lines are not those of pool.json", layout.POOL_LINES)
+    lines = read_parquet(store, key)
+    people, amounts = values_of(lines["contributor_id"], str), values_of(lines["credit_minor"], int)
+    credits = dict(zip(people, amounts, strict=True))
+    deducted = sum(item["minor"] for item in record["deductions"])
+    agency_minor, rounding_minor = int(record["agency_minor"]), int(record["rounding_minor"])
+    parts = deducted + agency_minor + rounding_minor + sum(credits.values())
+    stated = (record["gross_minor"], record["contributors_minor"])
+    if (parts, *stated) != (gross_minor, gross_minor, sum(credits.values())):
+        raise ProofError("pool.json states other amounts than its lines", str(stated))
+    considered = record["rule"]["base"] == "considered"  # then credits go beyond the entries
+    for person in people if considered else {*people, *entered}:
+        credit, entry = credits.get(person, 0), entered.get(person, 0)
+        if credit < entry or (credit > entry and not considered):
+            raise ProofError(
+                "the pool's lines state other amounts than the ledger",
+                f"{person!r}: {credit}, entries {entry}",
+            )
+    return agency_minor, credits
+
+
+def _check_differences(store: Store, agency: str, credits: dict[str, int]) -> None:
+    """Checks the differences of a version that itself replaces another."""
+    if store.exists(f"{agency}/{layout.REPLACES}"):
+        key = f"{agency}/{layout.DIFFERENCES}"
+        fault = fault_of_differences(read_parquet(store, key), credits)
+        digest = hashlib.sha256(store.read_bytes(key)).hexdigest()
+        if (
+            not fault
+            and digest != read_json(store, f"{agency}/{layout.REPLACES}")["differences_sha256"]
+        ):
+            fault = "replaces.json has another digest of it"
+        if fault:
+            raise ProofError("the table of differences was changed", fault)
