@@ -14,7 +14,7 @@ from pipelines.ledger.commitments import Domain, opens, text_value
 from pipelines.ledger.ed25519 import to_base64
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.signed_note import open_checkpoint
-from pipelines.ledger.statement_form import StatementLine
+from pipelines.ledger.statement_form import StatementLine, StatementV1
 from pipelines.ledger.statement_names import statement_filename
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.statements.account import (

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 FIELDS = (
     "name deal_id delivery currency gross_minor deductions agency_minor contributors_minor "
-    "rounding_minor rule source period replaces lines_sha256"
+    "contributors rounding_minor rule source period replaces lines_sha256"
 ).split()
 COLUMNS = ["contributor_id", "weight", "due", "credit_minor", "carried", "basis"]
 
