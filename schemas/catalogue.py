@@ -259,17 +259,30 @@ TABLES: dict[str, pa.Schema] = {
     "releases": RELEASES_SCHEMA,
     "agreements": AGREEMENTS_SCHEMA,
 }
-# A file of codes is not a table of the catalogue but is read like one.
+# A file of codes and a buyer's statement of use are not tables of the catalogue but are read like
+# one.
 CODES = "codes"
-_CODES_SCHEMA = pa.schema([_required("code", pa.string()), _required("value", pa.string())])
+USE = "use"
+_USE_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("asset_id", pa.string()),
+    pa.field("asset", pa.string()),  # the commitment in a sample's JSON
+    pa.field("key", pa.string()),
+    pa.field("media_sha256", pa.string()),
+    pa.field("file_name", pa.string()),
+    pa.field("quantity", pa.int64()),
+]
+_OTHER_TABLES: dict[str, pa.Schema] = {
+    CODES: pa.schema([_required("code", pa.string()), _required("value", pa.string())]),
+    USE: pa.schema(_USE_FIELDS),
+}
 OPTIONAL_TABLES = frozenset({"consents", "releases", "agreements"})
 #: The tables that are read as a whole and joined to every asset.
 SMALL_TABLES = ("contributors", "consents", "releases", "agreements")
 
 
 def table_schema(name: str) -> pa.Schema:
-    """Returns the schema of a table, or of a file of codes."""
-    return _CODES_SCHEMA if name == CODES else TABLES[name]
+    """Returns the schema of a table, of a file of codes, or of a statement of use."""
+    return _OTHER_TABLES.get(name) or TABLES[name]
 
 
 def required_columns(table: str) -> list[str]:

@@ -122,3 +122,35 @@ DIFFERENCES_SCHEMA = pa.schema(
         for name in ("contributor_id", "previous_minor", "now_minor", "difference_minor")
     ]
 )
+
+
+def _text(*names: str) -> list[pa.Field[pa.DataType]]:
+    return [pa.field(name, pa.string(), nullable=False) for name in names]
+
+
+def _minor(name: str) -> pa.Field[pa.DataType]:
+    return pa.field(name, pa.int64(), nullable=False)
+
+
+#: The balances that a payout settles, in order of contributor, currency and source. Rates are texts
+#: as the terms have them, or "".
+PAYOUT_LINES_SCHEMA = pa.schema(
+    [
+        *_text("contributor_id", "currency", "source_country"),
+        _minor("amount_minor"),
+        *_text("paid_currency", "rate", "rate_source"),
+        _minor("converted_minor"),
+        *_text("withholding_rate", "withholding_source"),
+        _minor("withheld_minor"),
+        *_text("display_name", "country", "payee_ref"),
+    ]
+)
+
+#: The balances that a payout left as they are, and why.
+UNPAID_LINES_SCHEMA = pa.schema(
+    [
+        *_text("contributor_id", "currency", "source_country"),
+        _minor("amount_minor"),
+        *_text("reason", "detail"),
+    ]
+)

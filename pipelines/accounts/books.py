@@ -14,6 +14,8 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.ledger.merkle import HASH_BYTES, ProofError
 from pipelines.ledger.record import integer_of, read_canonical
@@ -67,6 +69,24 @@ class Books:
         if not self.store.exists(key):
             self.store.write_bytes(key, data, private=True)
         return digest
+
+    def read_lines(self, digest: str, schema: pa.Schema) -> pa.Table:
+        """Reads lines, which must have their digest and a schema.
+
+        Raises:
+            RunError: If they are missing or damaged.
+        """
+        key = f"{layout.BOOKS}/lines/{digest}.parquet"
+        try:
+            data = self.store.read_bytes(key)
+        except FileNotFoundError as error:
+            raise _damaged_lines(key, "the file is missing") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise _damaged_lines(key, "its digest is another one")
+        table = pq.read_table(pa.BufferReader(data), use_threads=False)
+        if not table.schema.equals(schema):
+            raise _damaged_lines(key, "its columns are others")
+        return table
 
     def write_set(self, rows: Rows) -> str:
         """Keeps a sorted set under its root, which is returned, hex."""
@@ -140,6 +160,12 @@ def _event_key(event: tuple[str, ...]) -> str:
 
 def _set_key(root: str) -> str:
     return f"{layout.BOOKS}/sets/{root}"
+
+
+def _damaged_lines(key: str, why: str) -> RunError:
+    return RunError(
+        "Lines of the agency's books are damaged", f"{key}: {why}", "Restore them from a copy."
+    )
 
 
 def _damaged_set(root: str, why: str) -> RunError:

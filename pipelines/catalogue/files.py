@@ -52,6 +52,17 @@ def list_catalogue(uri: str) -> Listing:
     return _list_s3(uri) if uri.startswith("s3://") else _list_folder(uri)
 
 
+def find_file(path: Path) -> CatalogueFile:
+    """Returns one file on this machine that is read like a table.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if not path.is_file():
+        raise InputError("There is no such file", str(path), "Give the path of a table.")
+    return _local_file(path, path.name)
+
+
 def _list_folder(uri: str) -> Listing:
     root = Path(uri.removeprefix("file://"))
     if not root.is_dir():

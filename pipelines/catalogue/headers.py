@@ -104,10 +104,10 @@ def find_columns(table: str, names: Sequence[str], mapping: TableMapping) -> dic
 
 
 def has_required(table: str, names: Sequence[str], mapping: TableMapping) -> bool:
-    """Whether a header has all required columns of a table."""
+    """Whether a header has all required columns of a table, and one if none is required."""
     found = find_columns(table, names, mapping)
     known = found.keys() | mapping.given_elsewhere
-    return all(name in known for name in _required(table, mapping))
+    return bool(known) and all(name in known for name in _required(table, mapping))
 
 
 def _required(table: str, mapping: TableMapping) -> Sequence[str]:

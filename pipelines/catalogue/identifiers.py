@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.storage.columns import Column, numbers_in, values_of
+from schemas.catalogue import USE
 
 # Columns that hold ids, by table: the table's own and references to others.
 ID_COLUMNS: dict[str, frozenset[str]] = {
@@ -23,6 +24,7 @@ ID_COLUMNS: dict[str, frozenset[str]] = {
     "consents": frozenset({"contributor_id", "asset_id", "agreement_ref"}),
     "releases": frozenset({"release_id", "subject_ref", "witness_ref"}),
     "agreements": frozenset({"agreement_ref", "contributor_id"}),
+    USE: frozenset({"asset_id", "asset", "key", "media_sha256", "file_name"}),
 }
 ALL_ID_COLUMNS = frozenset().union(*ID_COLUMNS.values())
 

@@ -19,7 +19,7 @@ from pipelines.catalogue.mapping_values import (
     text_value,
 )
 from pipelines.catalogue.values import shorten, value_parser
-from schemas.catalogue import CODES, CONTRIBUTOR_SHARE, TABLES, table_schema
+from schemas.catalogue import CODES, CONTRIBUTOR_SHARE, TABLES, USE, table_schema
 from schemas.errors import InputError
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "JoinMapping",
     "TableMapping",
     "load_mapping",
+    "load_use_mapping",
     "parse_mapping",
 ]
 
@@ -37,6 +38,7 @@ _OF_FILES = ("files", "file", "sheet", "ignore")
 _ALLOWED = (*_SECTIONS, *_OF_FILES, "codes", "joins", *FORM_SECTIONS)
 _ALLOWED_IN_JOIN = ("key", "columns", "values", *_OF_FILES, "codes", *FORM_SECTIONS)
 _ALLOWED_IN_CODES = ("columns", *_OF_FILES, "csv")
+_ALLOWED_IN_USE = ("columns", "sheet", "ignore", *FORM_SECTIONS)
 
 
 def _parse_columns(raw: dict[str, object], table: str, where: str) -> tuple[tuple[str, str], ...]:
@@ -173,6 +175,13 @@ def _with_files(mapping: TableMapping) -> TableMapping:
     return mapping
 
 
+def _load_toml(source: bytes, origin: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(source.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError("The mapping is not valid TOML", f"{origin}: {error}", "") from error
+
+
 def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
     """Parses a mapping.
 
@@ -183,10 +192,7 @@ def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
     Raises:
         InputError: If it is not valid TOML, or a key or value is unknown.
     """
-    try:
-        document = tomllib.loads(source.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError("The mapping is not valid TOML", f"{origin}: {error}", "") from error
+    document = _load_toml(source, origin)
     try:
         for key in document:
             check_known(key, ["mapping", "files"], key)
@@ -207,16 +213,34 @@ def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
     return CatalogueMapping(source, parsed, ignored_files)
 
 
+def load_use_mapping(path: Path) -> TableMapping:
+    """Reads and parses the mapping of a buyer's statement of use: a file with the section `use`.
+
+    Raises:
+        InputError: If it cannot be read, or a key or value is unknown.
+    """
+    document = _load_toml(_read_file(path), str(path))
+    try:
+        for key in document:
+            check_known(key, [USE], key)
+        return _parse_table(require_section(document.get(USE, {}), USE), USE, USE, _ALLOWED_IN_USE)
+    except InputError as error:
+        raise InputError(error.what, f"{path}: {error.which}", error.remedy) from error
+
+
 def load_mapping(path: Path) -> CatalogueMapping:
     """Reads and parses a mapping file.
 
     Raises:
         InputError: If it cannot be read, or `parse_mapping` refuses it.
     """
+    return parse_mapping(_read_file(path), str(path))
+
+
+def _read_file(path: Path) -> bytes:
     try:
-        source = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(
             "The mapping cannot be read", f"{path}: {error}", "Give the path of a TOML file."
         ) from error
-    return parse_mapping(source, str(path))

@@ -27,7 +27,8 @@ class Division:
 
     Attributes:
         credits: What each payee gets, in minor units, zero or more.
-        carried: What is carried on for each payee: their target less their credit, from -1 to 1.
+        carried: What is carried on for each payee: their target less their credit. It is from -1 to
+            1 if what earlier pools left was.
         rounding_minor: The amount less all credits. It is zero, unless dividing all of it would
             leave somebody more than one unit from their exact due. If it is negative, the credits
             exceed the amount.
@@ -51,7 +52,8 @@ def divide(
     Args:
         total_minor: The amount in minor units, zero or more, of any size.
         weights: Weights by payee, zero or more, of any size; not all zero.
-        carried: What earlier pools left, from -1 to 1; nothing for payees that are not in it.
+        carried: What earlier pools left, usually from -1 to 1; nothing for payees that are not in
+            it.
             Payees who have no weight here are left out of the result.
         tie_key: Key of the hash that decides ties, such as the deal's salt.
 
@@ -173,9 +175,9 @@ def _check(total_minor: int, weights: Mapping[str, int], carried: Mapping[str, F
     for name, weight in weights.items():
         _check_integer(f"the weight of {name!r}", weight)
         left = carried.get(name, _NOTHING)
-        if not isinstance(left, Fraction) or abs(left) > 1:
+        if not isinstance(left, Fraction):
             raise InputError(
-                "what is carried must be a fraction from -1 to 1",
+                "what is carried must be a fraction",
                 f"{name!r}: {left!r}",
                 "Pass what the last division left.",
             )

@@ -1,0 +1,99 @@
+"""The books as a double-entry journal: one transaction for each pool, correction and payment."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from itertools import groupby
+
+from pipelines.accounts.log import AgencyLog
+from pipelines.accounts.pools import BookedPool, booked_pools, lines_of, replaced_by
+from pipelines.ledger.journal import Transaction
+from pipelines.ledger.postings import Settled, payout_transaction, pool_transaction
+from pipelines.ledger.record import Kind, Record
+from pipelines.storage.columns import values_of
+from schemas.ledger import PAYOUT_LINES_SCHEMA
+
+
+def transactions(log: AgencyLog) -> Iterator[Transaction]:
+    """Yields the transactions of all records in their order.
+
+    A pool that replaces an earlier one moves only the differences.
+
+    Raises:
+        RunError: If the books are damaged.
+    """
+    pools = {pool.index: pool for pool in booked_pools(log)}
+    for index in range(log.size):
+        record = log.record(index)
+        if index in pools:
+            made = _pool(log, pools[index], pools)
+            if made is not None:
+                yield made
+        elif record.kind is Kind.PAYOUT:
+            yield from _payout(log, record)
+
+
+def _day(record: Record) -> date:
+    return date.fromisoformat(record.recorded_at[:10])
+
+
+def _pool(log: AgencyLog, pool: BookedPool, pools: Mapping[int, BookedPool]) -> Transaction | None:
+    replaced = replaced_by(pool, pools.values())
+    return pool_transaction(
+        _day(pool.record),
+        f"r{pool.index}",
+        str(pool.fields["deal_id"]),
+        str(pool.fields["name"]),
+        pool.currency,
+        _difference(pool, replaced, "agency_minor"),
+        _less(_credits(log, pool), {} if replaced is None else _credits(log, replaced)),
+        _less(_deductions(pool), {} if replaced is None else _deductions(replaced)),
+        _difference(pool, replaced, "rounding_minor"),
+    )
+
+
+def _difference(pool: BookedPool, replaced: BookedPool | None, name: str) -> int:
+    earlier = 0 if replaced is None else int(replaced.fields[name])
+    return int(pool.fields[name]) - earlier
+
+
+def _less(now: Mapping[str, int], before: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(name, now.get(name, 0) - before.get(name, 0)) for name in sorted({*now, *before})]
+
+
+def _credits(log: AgencyLog, pool: BookedPool) -> dict[str, int]:
+    lines = lines_of(log, pool)
+    credits = values_of(lines["credit_minor"], int)
+    return dict(zip(values_of(lines["contributor_id"], str), credits, strict=True))
+
+
+def _deductions(pool: BookedPool) -> dict[str, int]:
+    found: dict[str, int] = defaultdict(int)
+    for item in pool.fields["deductions"]:
+        found[str(item["name"])] += int(item["minor"])
+    return found
+
+
+def _payout(log: AgencyLog, record: Record) -> Iterator[Transaction]:
+    day = date.fromisoformat(str(record.private["day"]))
+    lines = log.books.read_lines(str(record.private["lines_sha256"]), PAYOUT_LINES_SCHEMA)
+    rows = lines.sort_by([("contributor_id", "ascending"), ("paid_currency", "ascending")])
+    for (who, currency), group in groupby(
+        rows.to_pylist(), lambda row: (row["contributor_id"], row["paid_currency"])
+    ):
+        yield payout_transaction(day, f"r{record.index}", who, currency, _settled(list(group)))
+
+
+def _settled(rows: Sequence[Mapping[str, object]]) -> list[Settled]:
+    return [
+        Settled(
+            str(row["currency"]),
+            str(row["source_country"]),
+            int(str(row["amount_minor"])),
+            int(str(row["converted_minor"])),
+            int(str(row["withheld_minor"])),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,223 @@
+"""Records later pools of a delivery: revenue that is shared by the delivery's frozen weights."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.accounts.append import NewRecord, append_record
+from pipelines.accounts.log import AgencyLog
+from pipelines.accounts.pools import (
+    BookedPool,
+    booked_pools,
+    carried_in,
+    lines_of,
+    pools_that_count,
+)
+from pipelines.ledger.division import divide
+from pipelines.ledger.pool import DividedPool, pool_lines
+from pipelines.ledger.record import AllSets, Kind, Record
+from pipelines.ledger.rules import SHARE, Bounded
+from pipelines.storage.columns import values_of
+from pipelines.storage.store import Store
+from pipelines.storage.tables import parquet_bytes, read_parquet
+from schemas import layout
+from schemas.errors import InputError
+from schemas.money import round_half_down
+from schemas.price_terms import Deduction, deduct
+
+
+@dataclass(frozen=True)
+class Payment:
+    """Later revenue of a delivery.
+
+    Args:
+        name: Names the pool among those of the deal; the same name is recorded once.
+        deal_id: The deal.
+        version: The delivery's version.
+        gross_minor: The amount, in minor units.
+        currency: ISO 4217 code.
+        agency_share: The agency's share of what the deductions leave.
+        source: What the revenue is, such as "generative licences".
+        period: When it was earned, such as "2026-H2".
+        source_country: Where it comes from, ISO 3166-1 alpha-2, or "".
+        deductions: What is taken before the division.
+        uses: Uses by asset id, if the revenue is shared by use and not by the frozen weights.
+        uses_source: Digest of the statement of use, hex, or "".
+    """
+
+    name: str
+    deal_id: str
+    version: str
+    gross_minor: int
+    currency: str
+    agency_share: Decimal
+    source: str
+    period: str
+    source_country: str = ""
+    deductions: tuple[Deduction, ...] = ()
+    uses: Mapping[str, int] | None = None
+    uses_source: str = ""
+
+    @property
+    def delivery(self) -> str:
+        """Id of the delivery."""
+        return layout.delivery_id(self.deal_id, self.version)
+
+    def terms(self) -> dict[str, Any]:
+        """Returns everything that is stated about it, as the record has it."""
+        return {
+            "name": self.name,
+            "deal_id": self.deal_id,
+            "delivery": self.delivery,
+            "currency": self.currency,
+            "gross_minor": self.gross_minor,
+            "source": self.source,
+            "period": self.period,
+            "source_country": self.source_country or None,
+            "rule": {
+                "agency_share": str(self.agency_share),
+                "deductions": [item.model_dump(mode="json") for item in self.deductions],
+                "weights": "use" if self.uses is not None else "delivery",
+                "use_sha256": self.uses_source or None,
+            },
+        }
+
+
+@dataclass(frozen=True)
+class RecordedPayment:
+    """A payment in the books.
+
+    Attributes:
+        record: Its record.
+        lines: Its lines, POOL_LINES_SCHEMA.
+        is_new: Whether it was recorded now; otherwise, it had been before.
+    """
+
+    record: Record
+    lines: pa.Table
+    is_new: bool
+
+
+def record_payment(
+    log: AgencyLog, store: Store, payment: Payment, recorded_at: str
+) -> RecordedPayment:
+    """Divides later revenue and records it, once for each name.
+
+    Args:
+        log: The agency's log.
+        store: The output store.
+        payment: The revenue.
+        recorded_at: ISO 8601 instant.
+
+    Raises:
+        InputError: If the delivery is not in the books, nobody has a weight, or the name is taken
+            by a payment with other terms.
+        RunError: If the books are damaged.
+    """
+    made: list[int] = []
+
+    def make(index: int, sets: AllSets) -> NewRecord:
+        made.append(index)
+        pools = booked_pools(log)
+        pool = _divided(log, store, payment, pools)
+        lines = log.books.write_lines(parquet_bytes(pool_lines(pool)))
+        private = {**payment.terms(), **_outcome(pool), "replaces": None, "lines_sha256": lines}
+        return NewRecord({"delivery": payment.delivery}, {"pool": private}, sets)
+
+    event = ("payment", payment.deal_id, payment.name)
+    record = append_record(log, Kind.PAYMENT, event, recorded_at, make)
+    fields = record.private["pool"]
+    if not isinstance(fields, dict):
+        raise AssertionError("a payment has a pool")
+    _check_same(payment, fields, record)
+    pool = BookedPool(record, fields)
+    return RecordedPayment(record, lines_of(log, pool), record.index in made)
+
+
+def _check_same(payment: Payment, fields: Mapping[str, Any], record: Record) -> None:
+    """Refuses a name that another payment has."""
+    different = [name for name, value in payment.terms().items() if fields.get(name) != value]
+    if different:
+        [first, *_] = different
+        raise InputError(
+            "The deal has another payment with this name",
+            f"{payment.name!r} was recorded on {record.recorded_at[:10]} with {first} = "
+            f"{fields.get(first)!r}, not {payment.terms()[first]!r}",
+            "Nothing was recorded. Give this payment a name of its own with --name.",
+        )
+
+
+def _divided(
+    log: AgencyLog, store: Store, payment: Payment, pools: list[BookedPool]
+) -> DividedPool:
+    deductions = deduct(payment.gross_minor, list(payment.deductions), payment.currency)
+    net = payment.gross_minor - sum(minor for _, minor in deductions)
+    agency = round_half_down(net * Fraction(payment.agency_share))
+    weights = _weights(log, store, payment, pools)
+    carried = carried_in(log, pools, payment.currency)
+    division = divide(net - agency, weights, carried, log.salt)
+    due = Bounded(weights, dict.fromkeys(weights, SHARE))
+    return DividedPool(payment.gross_minor, deductions, agency, net - agency, due, division)
+
+
+def _outcome(pool: DividedPool) -> dict[str, Any]:
+    return {
+        "deductions": [{"name": name, "minor": minor} for name, minor in pool.deductions],
+        "agency_minor": pool.agency_minor,
+        "contributors_minor": pool.contributors_minor,
+        "rounding_minor": pool.division.rounding_minor,
+    }
+
+
+def _weights(
+    log: AgencyLog, store: Store, payment: Payment, pools: list[BookedPool]
+) -> dict[str, int]:
+    """Returns the frozen weights of the delivery's contributors, or their uses."""
+    own = [pool for pool in pools if pool.is_price and pool.delivery == payment.delivery]
+    if not own:
+        known = sorted({p.delivery for p in pools_that_count(pools)})
+        raise InputError(
+            "The delivery is not in the agency's books",
+            f"{payment.delivery}; there are: {', '.join(known) or 'none'}",
+            "Name one of these, or publish the delivery with fairshard package.",
+        )
+    if payment.uses is None:
+        lines = lines_of(log, own[-1])
+        weights = map(int, values_of(lines["weight"], str))
+        return dict(zip(values_of(lines["contributor_id"], str), weights, strict=True))
+    return uses_by_contributor(store, payment.deal_id, payment.version, payment.uses)
+
+
+def uses_by_contributor(
+    store: Store, deal_id: str, version: str, uses: Mapping[str, int]
+) -> dict[str, int]:
+    """Returns the uses of a delivery's assets, shared among their contributors by their splits.
+
+    Args:
+        store: The output store.
+        deal_id: The deal.
+        version: The delivery's version.
+        uses: Uses by asset id.
+
+    Returns:
+        Uses times basis points, by contributor.
+    """
+    key = f"{layout.agency_prefix(deal_id, version)}/ledger/ledger-00000.parquet"
+    entries = read_parquet(store, key, ["asset_id", "contributor_id", "share_bp"])
+    points: dict[str, int] = defaultdict(int)
+    for asset, who, share in zip(
+        values_of(entries["asset_id"], str),
+        values_of(entries["contributor_id"], str),
+        values_of(entries["share_bp"], int),
+        strict=True,
+    ):
+        if asset in uses:
+            points[who] += uses[asset] * share
+    return dict(points)

@@ -1,0 +1,169 @@
+"""The pools in the agency's books: their lines, what is carried, and what contributors are owed.
+
+A pool that replaces an earlier one counts in its place, so that the credits of both are never added
+up: what is owed for the later one is the difference.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.accounts.database import open_database
+from pipelines.accounts.log import AgencyLog
+from pipelines.ledger.payable import Balance
+from pipelines.ledger.record import Kind, Record
+from pipelines.storage.columns import values_of
+from schemas.ledger import PAYOUT_LINES_SCHEMA, POOL_LINES_SCHEMA
+
+_WITH_POOLS = (Kind.DELIVERY, Kind.PAYMENT, Kind.CORRECTION)
+
+
+@dataclass(frozen=True)
+class BookedPool:
+    """A pool as the books have it.
+
+    Attributes:
+        record: Its record.
+        fields: The pool's fields, as docs/payouts.md lists them.
+    """
+
+    record: Record
+    fields: Mapping[str, Any]
+
+    @property
+    def index(self) -> int:
+        """The index of its record."""
+        return self.record.index
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217 code."""
+        return str(self.fields["currency"])
+
+    @property
+    def delivery(self) -> str:
+        """Id of the delivery whose contributors share it."""
+        return str(self.fields["delivery"])
+
+    @property
+    def is_price(self) -> bool:
+        """Whether it is what was paid for the delivery, and not later revenue."""
+        return self.record.kind is Kind.DELIVERY
+
+    @property
+    def source_country(self) -> str:
+        """Where the income comes from, or ""."""
+        return str(self.fields.get("source_country") or "")
+
+
+def booked_pools(log: AgencyLog) -> list[BookedPool]:
+    """Returns all pools in the order of their records, replaced ones included.
+
+    Raises:
+        RunError: If a record is missing, changed, or the log is damaged.
+    """
+    found = []
+    for index in range(log.size):
+        record = log.record(index)
+        pool = record.private.get("pool")
+        if record.kind in _WITH_POOLS and isinstance(pool, dict):
+            found.append(BookedPool(record, pool))
+    return found
+
+
+def pools_that_count(pools: Sequence[BookedPool]) -> list[BookedPool]:
+    """Returns the pools that no later one replaces."""
+    replaced = {pool.fields["replaces"] for pool in pools}
+    return [pool for pool in pools if not pool.is_price or pool.delivery not in replaced]
+
+
+def replaced_by(pool: BookedPool, pools: Iterable[BookedPool]) -> BookedPool | None:
+    """Returns the pool whose credits a pool replaces; None if it replaces none."""
+    name = pool.fields["replaces"]
+    return next((one for one in pools if name and one.is_price and one.delivery == name), None)
+
+
+def lines_of(log: AgencyLog, pool: BookedPool) -> pa.Table:
+    """Returns a pool's lines (POOL_LINES_SCHEMA).
+
+    Raises:
+        RunError: If they are missing or changed.
+    """
+    return log.books.read_lines(str(pool.fields["lines_sha256"]), POOL_LINES_SCHEMA)
+
+
+def carried_in(log: AgencyLog, pools: Sequence[BookedPool], currency: str) -> dict[str, Fraction]:
+    """Returns what is carried for each contributor in a currency: all dues less all credits.
+
+    Contributors for whom that is nothing are left out.
+    """
+    carried: dict[str, Fraction] = defaultdict(Fraction)
+    for pool in pools_that_count(pools):
+        if pool.currency != currency:
+            continue
+        lines = lines_of(log, pool)
+        dues, credits = values_of(lines["due"], str), values_of(lines["credit_minor"], int)
+        for who, due, credit in zip(
+            values_of(lines["contributor_id"], str), dues, credits, strict=True
+        ):
+            carried[who] += Fraction(due) - credit
+    return {who: left for who, left in carried.items() if left}
+
+
+def payout_lines(log: AgencyLog) -> Iterator[pa.Table]:
+    """Yields the lines (PAYOUT_LINES_SCHEMA) of every payout so far."""
+    for index in range(log.size):
+        record = log.record(index)
+        if record.kind is Kind.PAYOUT:
+            digest = str(record.private["lines_sha256"])
+            yield log.books.read_lines(digest, PAYOUT_LINES_SCHEMA)
+
+
+def balances(log: AgencyLog) -> list[Balance]:
+    """Returns what every contributor is owed: credits less payouts, without zeros.
+
+    Raises:
+        RunError: If the books are damaged.
+    """
+    credits = [_credits(log, pool) for pool in pools_that_count(booked_pools(log))]
+    paid = [
+        table.select(["contributor_id", "currency", "source_country", "amount_minor"])
+        for table in payout_lines(log)
+    ]
+    if not credits:
+        return []
+    with open_database() as database:
+        database.register("credits", pa.concat_tables(credits))
+        database.register("paid", pa.concat_tables(paid or [_NO_PAYOUTS]))
+        rows = database.execute(_BALANCES).fetchall()
+    return [Balance(who, currency, country, int(minor)) for who, currency, country, minor in rows]
+
+
+def _credits(log: AgencyLog, pool: BookedPool) -> pa.Table:
+    lines = lines_of(log, pool).select(["contributor_id", "credit_minor"])
+    for name, value in (
+        ("currency", pool.currency),
+        ("source_country", pool.source_country),
+    ):
+        lines = lines.append_column(name, pa.array([value] * len(lines), pa.string()))
+    return lines
+
+
+_NO_PAYOUTS = PAYOUT_LINES_SCHEMA.empty_table().select(
+    ["contributor_id", "currency", "source_country", "amount_minor"]
+)
+# Sums of BIGINT are HUGEINT in DuckDB: exact.
+_BALANCES = """
+SELECT contributor_id, currency, source_country, sum(minor) AS minor FROM (
+    SELECT contributor_id, currency, source_country, credit_minor AS minor FROM credits
+    UNION ALL
+    SELECT contributor_id, currency, source_country, -amount_minor AS minor FROM paid
+)
+GROUP BY ALL HAVING sum(minor) <> 0 ORDER BY ALL
+"""

@@ -1,0 +1,300 @@
+"""What is paid out on a day: balances, conversion, threshold, holds and withholding.
+
+Every balance either is paid in full or stays as it is, with one reason. All amounts are whole minor
+units; conversion and withholding are computed exactly and rounded once each.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from fractions import Fraction
+from typing import TypeVar
+
+from schemas.errors import InputError
+from schemas.money import format_amount
+from schemas.payout_terms import ANY_SOURCE, Exchange, PayoutTerms, Threshold, Withholding
+
+_Terms = TypeVar("_Terms", Threshold, Withholding)
+_One = TypeVar("_One")
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a contributor has been credited and not been paid, from one source.
+
+    Args:
+        contributor_id: The contributor.
+        currency: ISO 4217 code.
+        source_country: Where the income comes from, ISO 3166-1 alpha-2; "" if that is not stated.
+        amount_minor: Credits minus payouts, in minor units; negative after a reversal.
+    """
+
+    contributor_id: str
+    currency: str
+    source_country: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """What the catalogue says about a contributor as a payee; "" where it says nothing.
+
+    Args:
+        contributor_id: The contributor.
+        display_name: Name.
+        country: ISO 3166-1 alpha-2.
+        currency: The currency in which they are paid; "" for the currency of each credit.
+        payee_ref: How the payment system knows them.
+    """
+
+    contributor_id: str
+    display_name: str = ""
+    country: str = ""
+    currency: str = ""
+    payee_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaidBalance:
+    """A balance as it is paid out.
+
+    Args:
+        balance: The balance, all of which is paid.
+        rate: The exchange rate, or None if the currency stays.
+        converted_minor: The balance in the currency of the payout.
+        withholding: The rule that was applied, or None if the terms have none.
+        withheld_minor: What is withheld, in the currency of the payout.
+    """
+
+    balance: Balance
+    rate: Exchange | None
+    converted_minor: int
+    withholding: Withholding | None
+    withheld_minor: int
+
+
+@dataclass(frozen=True)
+class Payout:
+    """One payment to one contributor.
+
+    Args:
+        payee: Who is paid.
+        currency: ISO 4217 code of the payment.
+        parts: The balances that it settles.
+    """
+
+    payee: Payee
+    currency: str
+    parts: tuple[PaidBalance, ...]
+
+    @property
+    def gross_minor(self) -> int:
+        """The sum of the balances, in minor units of the payment's currency."""
+        return sum(part.converted_minor for part in self.parts)
+
+    @property
+    def withheld_minor(self) -> int:
+        """What is withheld, in minor units."""
+        return sum(part.withheld_minor for part in self.parts)
+
+    @property
+    def net_minor(self) -> int:
+        """What the contributor receives, in minor units."""
+        return self.gross_minor - self.withheld_minor
+
+
+class Unpaid(StrEnum):
+    """Why a balance is not paid out."""
+
+    BELOW_THRESHOLD = "below_threshold"
+    NEGATIVE = "negative_balance"
+    HELD = "held"
+    NO_RATE = "no_exchange_rate"
+    NO_WITHHOLDING_RULE = "no_withholding_rule"
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """Balances that stay as they are.
+
+    Args:
+        payee: Whose they are.
+        balances: The balances.
+        reason: Why they are not paid.
+        detail: The reason in words, with its figures or names.
+    """
+
+    payee: Payee
+    balances: tuple[Balance, ...]
+    reason: Unpaid
+    detail: str
+
+
+@dataclass(frozen=True)
+class PayoutPlan:
+    """What becomes of every balance on a day.
+
+    Args:
+        day: The day.
+        payouts: Payments, by contributor and currency.
+        unsettled: What stays, by contributor and currency.
+    """
+
+    day: date
+    payouts: list[Payout] = field(default_factory=list)
+    unsettled: list[Unsettled] = field(default_factory=list)
+
+
+def plan_payouts(
+    balances: Iterable[Balance], payees: Mapping[str, Payee], terms: PayoutTerms, day: date
+) -> PayoutPlan:
+    """Decides for every balance whether it is paid on a day.
+
+    A contributor with a currency of their own gets one payment in it; otherwise one payment for
+    each currency of their balances. Balances of zero are left out.
+
+    Args:
+        balances: One for each contributor, currency and source; order does not matter.
+        payees: What is known of contributors, by id; all others are known by their id only.
+        terms: Thresholds, holds, withholding and rates.
+        day: The day of the payout.
+
+    Raises:
+        InputError: If two thresholds, withholding rules or rates apply equally, or two balances
+            are of the same contributor, currency and source.
+    """
+    groups: dict[tuple[str, str], list[Balance]] = defaultdict(list)
+    seen: set[tuple[str, str, str]] = set()
+    for one in sorted(balances, key=_place):
+        if _place(one) in seen:
+            raise InputError(
+                "Two balances are of the same contributor, currency and source",
+                ", ".join(map(repr, _place(one))),
+                "Add them up first.",
+            )
+        seen.add(_place(one))
+        if one.amount_minor:
+            payee = payees.get(one.contributor_id, Payee(one.contributor_id))
+            groups[one.contributor_id, payee.currency or one.currency].append(one)
+    plan = PayoutPlan(day)
+    for (contributor_id, currency), found in sorted(groups.items()):
+        payee = payees.get(contributor_id, Payee(contributor_id))
+        outcome = _settle(payee, currency, found, terms, day)
+        if isinstance(outcome, Payout):
+            plan.payouts.append(outcome)
+        else:
+            plan.unsettled.append(outcome)
+    return plan
+
+
+def _place(balance: Balance) -> tuple[str, str, str]:
+    return balance.contributor_id, balance.currency, balance.source_country
+
+
+def _settle(
+    payee: Payee, currency: str, balances: Sequence[Balance], terms: PayoutTerms, day: date
+) -> Payout | Unsettled:
+    def unsettled(reason: Unpaid, detail: str) -> Unsettled:
+        return Unsettled(payee, tuple(balances), reason, detail)
+
+    parts: list[PaidBalance] = []
+    for balance in balances:
+        rate = None
+        if balance.currency != currency:
+            rate = _rate(terms.rates, balance.currency, currency, day)
+            if rate is None:
+                return unsettled(
+                    Unpaid.NO_RATE, f"no rate from {balance.currency} to {currency} up to {day}"
+                )
+        converted = balance.amount_minor
+        if rate is not None:
+            converted = round(converted * rate.minor_rate)  # half to even
+        parts.append(PaidBalance(balance, rate, converted, None, 0))
+    gross = sum(part.converted_minor for part in parts)
+    if gross <= 0:
+        return unsettled(Unpaid.NEGATIVE, f"{format_amount(gross, currency)} {currency}")
+    for hold in terms.holds:
+        if hold.contributor == payee.contributor_id and hold.holds_on(day):
+            return unsettled(Unpaid.HELD, hold.reason + (f": {hold.note}" if hold.note else ""))
+    threshold = _threshold(terms.thresholds, payee, currency, day)
+    if threshold is not None and gross < threshold.amount_minor:
+        return unsettled(
+            Unpaid.BELOW_THRESHOLD,
+            f"{format_amount(gross, currency)} of {threshold.amount} {currency}",
+        )
+    if terms.withholding:
+        for at, part in enumerate(parts):
+            rule = _withholding(terms.withholding, payee, part.balance.source_country, day)
+            if rule is None:
+                where = part.balance.source_country or "an unstated country"
+                return unsettled(Unpaid.NO_WITHHOLDING_RULE, f"income from {where} on {day}")
+            withheld = _half_up(max(0, part.converted_minor) * Fraction(rule.rate))
+            parts[at] = PaidBalance(part.balance, part.rate, part.converted_minor, rule, withheld)
+    payout = Payout(payee, currency, tuple(parts))
+    if payout.net_minor < 0:  # a reversal of income from which nothing is withheld
+        return unsettled(
+            Unpaid.NEGATIVE, f"{format_amount(payout.net_minor, currency)} {currency} net"
+        )
+    return payout
+
+
+def _half_up(amount: Fraction) -> int:
+    return int((amount + Fraction(1, 2)) // 1)
+
+
+def _rate(rates: Sequence[Exchange], currency: str, into: str, day: date) -> Exchange | None:
+    """Returns the newest rate up to a day."""
+    found = [r for r in rates if (r.currency, r.into) == (currency, into) and r.date <= day]
+    if not found:
+        return None
+    newest = max(rate.date for rate in found)
+    return _only([rate for rate in found if rate.date == newest], f"rates of {newest}")
+
+
+def _threshold(
+    thresholds: Sequence[Threshold], payee: Payee, currency: str, day: date
+) -> Threshold | None:
+    """Returns the threshold for a contributor: one that names them, or else one for everybody."""
+    found = [one for one in thresholds if one.currency == currency and one.holds_on(day)]
+    named = [one for one in found if payee.contributor_id in one.contributors]
+    chosen = named or [one for one in found if not one.contributors]
+    return _latest(chosen, f"thresholds in {currency} for {payee.contributor_id!r}")
+
+
+def _withholding(
+    rules: Sequence[Withholding], payee: Payee, source_country: str, day: date
+) -> Withholding | None:
+    """Returns the closest rule: for the contributor, their country, or everybody.
+
+    A rule for the source country goes before one for any.
+    """
+    valid = [one for one in rules if one.holds_on(day)]
+    for source in (source_country, ANY_SOURCE):
+        found = [one for one in valid if one.source_country == source]
+        for chosen in (
+            [one for one in found if payee.contributor_id in one.contributors],
+            [one for one in found if payee.country and payee.country in one.countries],
+            [one for one in found if not one.contributors and not one.countries],
+        ):
+            if chosen:
+                what = f"withholding rules for {payee.contributor_id!r}, income from {source}"
+                return _latest(chosen, what)
+    return None
+
+
+def _latest(found: Sequence[_Terms], what: str) -> _Terms | None:
+    """Returns the terms that began last: a dated override goes before what it overrides."""
+    if not found:
+        return None
+    latest = max(one.starts or date.min for one in found)
+    return _only([one for one in found if (one.starts or date.min) == latest], what)
+
+
+def _only(found: Sequence[_One], what: str) -> _One:
+    if len(found) > 1:
+        raise InputError(f"Several {what} apply at once", f"{len(found)}", "Keep one of them.")
+    return found[0]

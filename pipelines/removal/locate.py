@@ -1,0 +1,185 @@
+"""Finds everything that a delivery has of an asset: shards, keys, byte ranges and table rows.
+
+The agency's ledger has the assets and contributors of a delivery with their shards; the shards'
+tables have the places in the tars. Only the tables of the shards concerned are read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.format.manifest import open_manifest
+from pipelines.format.tar_comparison import MemberPlace, places_of_row
+from pipelines.storage.columns import values_of
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet
+from schemas import layout
+from schemas.manifest import Manifest
+from schemas.shard_table import ShardRow
+
+_LEDGER_COLUMNS = ["asset_id", "contributor_id", "shard", "key", "asset_commitment"]
+_ROW_COLUMNS = [
+    "key",
+    "asset",
+    *("media_member", "media_offset", "media_length", "media_sha256"),
+    *("txt_offset", "txt_length", "txt_sha256", "json_offset", "json_length", "json_sha256"),
+]
+
+
+@dataclass(frozen=True)
+class FoundSample:
+    """One sample of an asset in a delivery.
+
+    Attributes:
+        asset_id: The agency's id of the asset; `contributors`: those of its contributors, sorted.
+        asset_commitment: How the buyer knows the asset, hex.
+        shard: Base name of its shard; `shard_sha256`: digest of the tar.
+        key: Its key.
+        row: Its row in the shard's table, from 0.
+        members: Its members with their bytes' offsets and lengths in the tar.
+        index: The shard's number, by which files of embeddings are named.
+        embedding_row: Its row in the embeddings and their metadata, or None if it has none.
+        shot_rows: Its rows in the table of shots.
+    """
+
+    asset_id: str
+    contributors: tuple[str, ...]
+    asset_commitment: str
+    shard: str
+    shard_sha256: str
+    key: str
+    row: int
+    members: tuple[MemberPlace, ...]
+    index: int
+    embedding_row: int | None
+    shot_rows: tuple[int, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The delivery's files that hold something of the sample, besides indexes of the whole."""
+        tables = [layout.tar_path(self.shard), layout.shard_table_path(self.shard)]
+        if self.embedding_row is not None:
+            tables += [
+                layout.image_embeddings_path(self.index),
+                layout.text_embeddings_path(self.index),
+                layout.metadata_path(self.index),
+            ]
+        if self.shot_rows:
+            tables.append(layout.shots_path(self.index))
+        return tuple(tables)
+
+
+@dataclass(frozen=True)
+class _Asset:
+    asset_id: str
+    contributors: tuple[str, ...]
+    commitment: str
+
+
+def locate(
+    store: Store,
+    deal_id: str,
+    version: str,
+    asset_ids: Collection[str] = (),
+    contributor_ids: Collection[str] = (),
+) -> list[FoundSample]:
+    """Finds the samples of assets, and of all assets of contributors, in a published delivery.
+
+    Args:
+        store: The output store.
+        deal_id: The deal.
+        version: Its version.
+        asset_ids: Assets to find; those that the delivery does not have are left out.
+        contributor_ids: Contributors, all of whose assets are found.
+
+    Returns:
+        The samples in the order of the delivery's shards and of their rows.
+
+    Raises:
+        FileNotFoundError: If the version has no manifest, ledger or table of a shard.
+        ManifestError: If the manifest cannot be read.
+    """
+    delivery = layout.delivery_prefix(deal_id, version)
+    manifest = open_manifest(store.read_bytes(f"{delivery}/{layout.MANIFEST}"))
+    ledger = f"{layout.agency_prefix(deal_id, version)}/ledger/ledger-00000.parquet"
+    found = _assets(read_parquet(store, ledger, _LEDGER_COLUMNS), asset_ids, contributor_ids)
+    return [
+        sample
+        for index, shard in enumerate(manifest.shards)
+        if shard.name in found
+        for sample in _samples(store, delivery, manifest, index, found[shard.name])
+    ]
+
+
+def _assets(
+    entries: pa.Table, asset_ids: Collection[str], contributor_ids: Collection[str]
+) -> dict[str, dict[str, _Asset]]:
+    """Returns the chosen assets of a ledger by shard and commitment."""
+    chosen = pc.is_in(entries["asset_id"], pa.array(sorted(asset_ids), pa.string()))
+    theirs = entries.filter(
+        pc.is_in(entries["contributor_id"], pa.array(sorted(contributor_ids), pa.string()))
+    )
+    of_contributors = pc.is_in(entries["asset_id"], theirs["asset_id"].combine_chunks())
+    rows = entries.filter(pc.or_(chosen, of_contributors)).to_pylist()
+    contributors = defaultdict(set)
+    for row in rows:
+        contributors[row["asset_id"]].add(row["contributor_id"])
+    found: dict[str, dict[str, _Asset]] = defaultdict(dict)
+    for row in rows:
+        people = tuple(sorted(contributors[row["asset_id"]]))
+        asset = _Asset(row["asset_id"], people, row["asset_commitment"])
+        found[row["shard"]][asset.commitment] = asset
+    return found
+
+
+def _samples(
+    store: Store, delivery: str, manifest: Manifest, index: int, assets: dict[str, _Asset]
+) -> Iterator[FoundSample]:
+    """Yields the samples of assets in one shard."""
+    shard = manifest.shards[index]
+    table = read_parquet(store, f"{delivery}/{layout.shard_table_path(shard.name)}", _ROW_COLUMNS)
+    wanted = pc.is_in(table["asset"], pa.array(list(assets), pa.string()))
+    rows = pc.indices_nonzero(wanted)
+    keys = table["key"].take(rows)
+    embedded = _rows_by_key(store, delivery, layout.metadata_path(index), manifest, keys)
+    shots = _rows_by_key(store, delivery, layout.shots_path(index), manifest, keys)
+    for row, values in zip(values_of(rows, int), table.take(rows).to_pylist(), strict=True):
+        asset = assets[values["asset"]]
+        embedding_rows = embedded.get(values["key"], [])
+        yield FoundSample(
+            asset_id=asset.asset_id,
+            contributors=asset.contributors,
+            asset_commitment=asset.commitment,
+            shard=shard.name,
+            shard_sha256=shard.sha256,
+            key=values["key"],
+            row=row,
+            members=tuple(places_of_row(cast(ShardRow, values))),
+            index=index,
+            embedding_row=embedding_rows[0] if embedding_rows else None,
+            shot_rows=tuple(shots.get(values["key"], [])),
+        )
+
+
+def _rows_by_key(
+    store: Store,
+    delivery: str,
+    path: str,
+    manifest: Manifest,
+    wanted: pa.ChunkedArray[pa.StringScalar],
+) -> dict[str, list[int]]:
+    """Returns the rows of keys in a table that not every shard has."""
+    if not len(wanted) or all(file.path != path for file in manifest.files):
+        return {}
+    keys = read_parquet(store, f"{delivery}/{path}", ["key"])["key"]
+    rows = pc.indices_nonzero(pc.is_in(keys, wanted.combine_chunks()))
+    found: dict[str, list[int]] = defaultdict(list)
+    for row, key in zip(values_of(rows, int), values_of(keys.take(rows), str), strict=True):
+        found[key].append(row)
+    return found

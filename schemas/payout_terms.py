@@ -1,0 +1,206 @@
+"""The terms of a payout: thresholds, holds, withholding and exchange rates, each with its dates.
+
+All rates are inputs with their source: nothing here is tax advice.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from schemas.deal_faults import describe_fault
+from schemas.deal_terms import DealSection
+from schemas.deal_values import CalendarDate, ExactShare, OneLine, refuse_repeats
+from schemas.errors import InputError
+from schemas.money import exponent, parse_amount
+from schemas.territory import COUNTRIES
+
+#: Stands for every country that income can come from.
+ANY_SOURCE = "any"
+_RATE_PATTERN = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+
+
+def _read_rate(value: object) -> Decimal:
+    """Reads an exchange rate; text, because a TOML float is not exact."""
+    if not isinstance(value, str) or not _RATE_PATTERN.fullmatch(value) or not Decimal(value):
+        raise ValueError('must be text such as "1.0834", more than 0')
+    return Decimal(value)
+
+
+def _check_currency(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text in quotes")
+    try:
+        exponent(value)
+    except InputError as error:
+        raise ValueError(f"{error.what}. {error.remedy}") from error
+    return value
+
+
+def _check_country(value: object) -> str:
+    if isinstance(value, str) and value in COUNTRIES:
+        return value
+    raise ValueError("must be an ISO 3166-1 alpha-2 code in capitals")
+
+
+Currency = Annotated[str, BeforeValidator(_check_currency)]
+Country = Annotated[str, BeforeValidator(_check_country)]
+ExchangeRate = Annotated[Decimal, BeforeValidator(_read_rate)]
+
+
+class DatedTerms(DealSection):
+    """Terms that apply from a day to a day, both included; without one, without limit."""
+
+    starts: CalendarDate | None = None
+    ends: CalendarDate | None = None
+
+    @model_validator(mode="after")
+    def _check_dates(self) -> Self:
+        if self.starts and self.ends and self.ends < self.starts:
+            raise ValueError(f"ends ({self.ends}) is before starts ({self.starts})")
+        return self
+
+    def holds_on(self, day: date) -> bool:
+        """Whether the terms apply on a day."""
+        return (self.starts is None or self.starts <= day) and (
+            self.ends is None or day <= self.ends
+        )
+
+
+class Threshold(DatedTerms):
+    """What a balance must reach to be paid."""
+
+    currency: Currency
+    amount: str
+    contributors: list[OneLine] = Field(default=[])
+
+    @field_validator("amount")
+    @classmethod
+    def _check_amount(cls, value: str, info: ValidationInfo) -> str:
+        if "currency" in info.data:
+            try:
+                parse_amount(value, info.data["currency"])
+            except InputError as error:
+                raise ValueError(f"{error.what}. {error.remedy}") from error
+        return value
+
+    @field_validator("contributors")
+    @classmethod
+    def _check_repeats(cls, values: list[str]) -> list[str]:
+        return refuse_repeats(values)
+
+    @property
+    def amount_minor(self) -> int:
+        """The amount in minor units of the currency."""
+        return parse_amount(self.amount, self.currency)
+
+
+HoldReason = Literal["tax-form", "new-account", "dispute", "sanctions", "payee-unknown", "other"]
+
+
+class Hold(DatedTerms):
+    """Why a contributor is not paid for now; what they earn is credited all the same."""
+
+    contributor: OneLine
+    reason: HoldReason
+    note: OneLine | None = None
+
+
+class Withholding(DatedTerms):
+    """What is withheld from income of a source country."""
+
+    source_country: Country | Literal["any"]
+    rate: ExactShare
+    source: OneLine
+    countries: list[Country] = Field(default=[])
+    contributors: list[OneLine] = Field(default=[])
+
+    @field_validator("countries", "contributors")
+    @classmethod
+    def _check_repeats(cls, values: list[str]) -> list[str]:
+        return refuse_repeats(values)
+
+    @model_validator(mode="after")
+    def _check_scope(self) -> Self:
+        if self.countries and self.contributors:
+            raise ValueError("name countries or contributors, not both in one entry")
+        return self
+
+
+class Exchange(DealSection):
+    """An exchange rate of a day: one unit of `currency` is `rate` units of `into`."""
+
+    currency: Currency
+    into: Currency
+    rate: ExchangeRate
+    date: CalendarDate
+    source: OneLine
+
+    @property
+    def minor_rate(self) -> Fraction:
+        """Minor units of `into` for one minor unit of `currency`."""
+        return Fraction(self.rate) * Fraction(10) ** (exponent(self.into) - exponent(self.currency))
+
+
+class PayoutTerms(DealSection):
+    """The terms of payouts, as docs/payouts.md describes them."""
+
+    thresholds: list[Threshold] = Field(default=[])
+    holds: list[Hold] = Field(default=[])
+    withholding: list[Withholding] = Field(default=[])
+    rates: list[Exchange] = Field(default=[])
+
+
+def parse_payout_terms(text: str, origin: str) -> PayoutTerms:
+    """Parses the terms of payouts.
+
+    Args:
+        text: TOML.
+        origin: The path of the text, for messages.
+
+    Raises:
+        InputError: If it is not valid TOML, or a key or value is invalid; lists every fault.
+    """
+    remedy = "See docs/payouts.md."
+    try:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            "The payout terms are not valid TOML", f"{origin}: {error}", remedy
+        ) from error
+    try:
+        return PayoutTerms.model_validate(values)
+    except ValidationError as error:
+        faults = (describe_fault(PayoutTerms, one) for one in error.errors(include_url=False))
+        lines = "".join(f"\n  {fault}" for fault in faults)
+        raise InputError("The payout terms are not valid", f"{origin}{lines}", remedy) from error
+
+
+def load_payout_terms(path: Path) -> PayoutTerms:
+    """Reads and parses a file with the terms of payouts.
+
+    Raises:
+        InputError: If the file cannot be read or is refused.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else error
+        raise InputError(
+            "The payout terms cannot be read", f"{path}: {cause}", "Give the path of a TOML file."
+        ) from error
+    return parse_payout_terms(text, str(path))
