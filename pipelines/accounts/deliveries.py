@@ -67,7 +67,7 @@ def record_delivery(
     def make(index: int, sets: AllSets) -> NewRecord:
         public: dict[str, object] = {"delivery": manifest.delivery, "manifest_sha256": digest}
         public |= {"entries": manifest.ledger.entries, "entries_root": manifest.ledger.root}
-        named, following = _write_sets(log.books, *own_sets(), sets)
+        named, following = write_sets(log.books, *own_sets(), sets)
         return NewRecord(public | named, _pool(store, log.books, agency), following)
 
     record = append_record(log, Kind.DELIVERY, event, recorded_at.isoformat(), make)  # 5
@@ -85,7 +85,7 @@ def set_commitment(salt: bytes, domain: Domain, identifier: str) -> bytes:
     return bytes.fromhex(commit(domain, set_salt(salt, domain, identifier), encode(identifier)))
 
 
-def _write_sets(
+def write_sets(
     books: Books, assets: Rows, contributors: Rows, sets: AllSets
 ) -> tuple[dict[str, object], AllSets]:
     """Stores a delivery's sets; returns the fields that name them, and the sets of all so far."""
