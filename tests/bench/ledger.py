@@ -28,9 +28,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.accounts.append import NewRecord, append_record
+from pipelines.accounts.books import Books
 from pipelines.accounts.deliveries import read_sets, write_sets
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import open_log
@@ -42,6 +44,7 @@ from pipelines.ledger.entries import asset_commitment
 from pipelines.ledger.fast_tree import fast_root
 from pipelines.ledger.merkle import HASH_BYTES, leaf_hash
 from pipelines.ledger.record import AllSets, Kind
+from pipelines.ledger.set_tree import check_set_proof, sort_rows
 from pipelines.ledger.signed_note import FileKey
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.run.job import Job
@@ -202,6 +205,29 @@ def _summary(name: str, times: list[tuple[float, float]]) -> dict[str, float]:
     }
 
 
+def _measure_sets(members: int) -> None:
+    """Measures one set of random commitments: sorted, rooted, written, and asked about."""
+    with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
+        books = Books(open_store(folder))
+        data = np.random.default_rng(3).integers(0, 256, (members, HASH_BYTES), dtype=np.uint8)
+        used = time.process_time()
+        rows = sort_rows(data)
+        del data
+        root = books.write_set(rows)
+        used = time.process_time() - used
+        rng, times = random.Random(1), list[tuple[float, float]]()
+        for number in range(_PROOFS):
+            member = rows[rng.randrange(members)].tobytes()
+            value = rng.randbytes(HASH_BYTES) if number % 2 else member
+            clocks = time.process_time(), time.perf_counter()
+            proof = books.open_set(root, members).prove(value)
+            times.append(_since(clocks))
+            found = check_set_proof(proof, value, members, bytes.fromhex(root))
+            assert found is (value == member)
+        result = {"members": members, "sorted_and_rooted_processor_s": round(used, 1)}
+        print(json.dumps(result | _summary("proof", times) | {"peak_mib": _peak_kib() >> 10}))
+
+
 def _tree_ratio(leaves: int) -> float:
     """Returns the speed of building a tree, as a share of that of a loop of bare hashes."""
     data, sha = random.Random(2).randbytes(HASH_BYTES * leaves), hashlib.sha256
@@ -227,12 +253,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("assets", type=int, nargs="+")
     parser.add_argument("--here", action="store_true", help="measure in this process")
+    parser.add_argument("--sets", action="store_true", help="measure sets of so many members only")
     options = parser.parse_args()
     for assets in options.assets:
         if options.here:
-            _measure(assets)
+            (_measure_sets if options.sets else _measure)(assets)
         else:
-            command = [sys.executable, "-m", "tests.bench.ledger", "--here", str(assets)]
+            more = ["--sets"] if options.sets else []
+            command = [sys.executable, "-m", "tests.bench.ledger", "--here", *more, str(assets)]
             subprocess.run([*command], check=True, cwd=Path(__file__).parents[2])
     return 0
 
