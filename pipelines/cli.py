@@ -25,6 +25,9 @@ COMMANDS: dict[str, str] = {
     "check-proof": "check a proof offline and say what it shows",
     "share": "show how much of a delivery came from whom, with a proof of the total",
     "statement": "write statements of earnings, and pages that check themselves",
+    "pay": "share later revenue of a delivery among its contributors",
+    "payout": "settle all balances that are due on a day, and write the payment run",
+    "journal": "write the agency's books as a double-entry journal",
     "clean": "remove what interrupted runs left behind",
 }
 

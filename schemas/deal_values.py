@@ -43,8 +43,12 @@ def parse_size(value: object) -> int:
     return int(match[1]) * _UNIT_BYTES[match[2]]
 
 
-def _read_share(value: object) -> Decimal:
-    """Reads a share between 0 and 1; text, because a TOML float is not exact."""
+def read_share(value: object) -> Decimal:
+    """Reads a share between 0 and 1; text, because a TOML float is not exact.
+
+    Raises:
+        ValueError: If it is not such a text.
+    """
     if not isinstance(value, str):
         raise ValueError('must be text such as "0.40", so that it is exact')
     if re.fullmatch(_SHARE_PATTERN, value) is None:
@@ -105,7 +109,7 @@ ByteSize = Annotated[
 ExactShare = Annotated[
     Decimal,
     BeforeValidator(
-        _read_share, json_schema_input_type=Annotated[str, Field(pattern=f"^({_SHARE_PATTERN})$")]
+        read_share, json_schema_input_type=Annotated[str, Field(pattern=f"^({_SHARE_PATTERN})$")]
     ),
 ]
 TerritoryCode = Annotated[

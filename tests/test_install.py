@@ -135,7 +135,7 @@ def test_modules_reported_as_missing_are_the_extras() -> None:
 def test_help_lists_every_command() -> None:
     ended, imported = in_base("--help")
     assert (ended.code, imported) == (0, set())
-    assert all(re.search(rf"^    {name}\s", ended.out, re.MULTILINE) for name in COMMANDS)
+    assert set(COMMANDS) <= set(re.findall(r"^    ([a-z-]+)\s", ended.out, re.MULTILINE))
     assert "pip install 'fairshard[package]'" in " ".join(ended.out.split())
 
 

@@ -25,7 +25,7 @@ from pipelines.ledger.commitments import Domain, commit, domain_salts, encode
 from pipelines.ledger.dsse import delivery_statement, envelope
 from pipelines.ledger.merkle import HASH_BYTES
 from pipelines.ledger.record import AllSets, Kind, Record
-from pipelines.ledger.set_tree import Rows, sort_rows, sorted_rows
+from pipelines.ledger.set_tree import Rows, merge_rows, sort_rows, sorted_rows
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json
@@ -67,7 +67,7 @@ def record_delivery(
     def make(index: int, sets: AllSets) -> NewRecord:
         public: dict[str, object] = {"delivery": manifest.delivery, "manifest_sha256": digest}
         public |= {"entries": manifest.ledger.entries, "entries_root": manifest.ledger.root}
-        named, following = _write_sets(log.books, *own_sets(), sets)
+        named, following = write_sets(log.books, *own_sets(), sets)
         return NewRecord(public | named, _pool(store, log.books, agency), following)
 
     record = append_record(log, Kind.DELIVERY, event, recorded_at.isoformat(), make)  # 5
@@ -85,23 +85,20 @@ def set_commitment(salt: bytes, domain: Domain, identifier: str) -> bytes:
     return bytes.fromhex(commit(domain, set_salt(salt, domain, identifier), encode(identifier)))
 
 
-def _write_sets(
+def write_sets(
     books: Books, assets: Rows, contributors: Rows, sets: AllSets
 ) -> tuple[dict[str, object], AllSets]:
     """Stores a delivery's sets; returns the fields that name them, and the sets of all so far."""
+    roots = books.write_set(assets), books.write_set(contributors)  # 2
     named: dict[str, object] = {
         "assets": len(assets),
-        "assets_root": books.write_set(assets),  # 2
+        "assets_root": roots[0],
         "contributors": len(contributors),
-        "contributors_root": books.write_set(contributors),
+        "contributors_root": roots[1],
     }
-    all_assets = _union(books, sets.assets_root, sets.assets, assets)  # 3
-    all_contributors = _union(books, sets.contributors_root, sets.contributors, contributors)
-    following = AllSets(
-        len(all_assets),
-        books.write_set(all_assets),
-        len(all_contributors),
-        books.write_set(all_contributors),
+    following = AllSets(  # 3
+        *_write_union(books, sets.assets_root, sets.assets, assets, roots[0]),
+        *_write_union(books, sets.contributors_root, sets.contributors, contributors, roots[1]),
     )
     return named, following
 
@@ -117,20 +114,18 @@ def read_sets(store: Store, ledger: str, salt: bytes) -> tuple[Rows, Rows]:
     Raises:
         RunError: If there is no ledger.
     """
-    assets, people = [], dict[str, bytes]()
+    found, people = bytearray(), dict[str, bytes]()
     commit_asset = _committer(salt, Domain.LOG_ASSET)
     commit_person = _committer(salt, Domain.LOG_CONTRIBUTOR)
     before = ""
     for group in _ledger_groups(store, ledger):
         for person in set(values_of(group["contributor_id"].unique(), str)) - people.keys():
             people[person] = commit_person(person)
-        found = bytearray()
         for asset in values_of(group["asset_id"], str):
             if asset != before:  # entries of an asset lie together
                 found += commit_asset(asset)
                 before = asset
-        assets.append(bytes(found))
-    rows = np.frombuffer(b"".join(assets), np.uint8).reshape(-1, HASH_BYTES)
+    rows = np.frombuffer(found, np.uint8).reshape(-1, HASH_BYTES)
     return sort_rows(rows), sorted_rows(people.values())
 
 
@@ -159,10 +154,14 @@ def _ledger_groups(store: Store, key: str) -> Iterator[pa.Table]:
             yield file.read_row_group(group, columns=columns, use_threads=False)
 
 
-def _union(books: Books, root: str, size: int, added: Rows) -> Rows:
+def _write_union(
+    books: Books, root: str, size: int, added: Rows, added_root: str
+) -> tuple[int, str]:
+    """Stores the union of a stored set and a set that is added; returns its size and root."""
     if size == 0:
-        return added
-    return sort_rows(np.concatenate([books.read_set(root, size), added]))
+        return len(added), added_root
+    rows = merge_rows(books.read_set(root, size), added)
+    return len(rows), books.write_set(rows)
 
 
 def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:

@@ -38,7 +38,7 @@ from schemas.errors import RunError
 # Records of the books that are compared with the log when it is opened; in a bucket, only the last.
 _COMPARED = 1_024
 _WRITE_AGAIN = (
-    f"Remove the folder {layout.AGENCY_LOG} and run again: the log is then written again from the "
+    f"Remove {layout.AGENCY_LOG}/checkpoint and run again: the log is then written again from the "
     "books, and compared with the remembered checkpoint."
 )
 

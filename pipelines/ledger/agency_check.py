@@ -81,7 +81,7 @@ def _read(data: bytes) -> dict[str, object]:
         raise ProofError("this is not a proof", f"{len(data):,} bytes")
     found = read_canonical(data.removesuffix(b"\n"), "the proof")
     subject = found.get("subject")
-    if found.get("version") != PROOF_VERSION or subject not in SUBJECTS:
+    if found.get("version") != PROOF_VERSION or subject not in list(SUBJECTS):
         raise ProofError(
             "this is not a proof that can be read here",
             f"version {found.get('version')!a}, about {subject!a}",

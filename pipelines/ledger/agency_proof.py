@@ -81,7 +81,10 @@ class Finding:
 
     def sentence(self) -> str:
         """Returns the finding in one sentence."""
-        name = f"{self.subject.capitalize()} {self.identifier}"
+        known = self.identifier
+        # An id may hold anything, such as codes that change what a terminal shows.
+        shown = known if known.isprintable() else ascii(known)
+        name = f"{self.subject.capitalize()} {shown}"
         if self.subject == "delivery":
             told = f"{name} is recorded, with the manifest {self.manifest_sha256}"
         elif self.delivery:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
 from pipelines.ledger.tiles import TILE_WIDTH
 
-_CHUNK = 65_536  # hashes per step, so that the copies with their prefix stay small
+_CHUNK = 65_536  # hashes per step, so that the copies with their prefix stay small; whole blocks
+_BLOCK_BYTES = TILE_WIDTH * HASH_BYTES
 
 
 def hash_rows(rows: npt.NDArray[np.uint8]) -> bytes:
@@ -65,17 +66,43 @@ def block_levels(leaf_hashes: bytes) -> list[bytes]:
     return levels
 
 
-def root_of_levels(leaf_hashes: bytes, levels: list[bytes]) -> bytes:
-    """Returns the root, given the leaf hashes and the result of `block_levels` for them."""
+def root_of_levels(levels: list[bytes], rest: bytes) -> bytes:
+    """Returns the root of a tree.
+
+    Args:
+        levels: The hashes of its whole blocks; see `block_levels`.
+        rest: The hashes of the leaves after the last whole block, concatenated.
+    """
     builder = RootBuilder()
-    for height in range(len(levels), -1, -1):
-        hashes = levels[height - 1] if height else leaf_hashes
+    for height in range(len(levels), 0, -1):
         done = builder.size // TILE_WIDTH**height
-        for at in range(done * HASH_BYTES, len(hashes), HASH_BYTES):
-            builder.add(hashes[at : at + HASH_BYTES], TILE_WIDTH**height)
+        for value in _split(levels[height - 1][done * HASH_BYTES :]):
+            builder.add(value, TILE_WIDTH**height)
+    for value in _split(rest):
+        builder.add(value)
     return builder.root()
 
 
 def fast_root(leaf_hashes: bytes) -> bytes:
     """Returns the root of a tree of these leaf hashes, concatenated."""
-    return root_of_levels(leaf_hashes, block_levels(leaf_hashes))
+    whole = len(leaf_hashes) // _BLOCK_BYTES * _BLOCK_BYTES
+    return root_of_levels(block_levels(leaf_hashes), leaf_hashes[whole:])
+
+
+def rows_tree(rows: npt.NDArray[np.uint8]) -> tuple[bytes, list[bytes]]:
+    """Returns the root of a tree over rows, and the hashes of its whole blocks.
+
+    Beside the rows, only the hashes of blocks are in memory.
+
+    Args:
+        rows: One leaf per row.
+    """
+    whole, lowest = len(rows) // TILE_WIDTH * TILE_WIDTH, bytearray()
+    for start in range(0, whole, _CHUNK):
+        lowest += block_levels(hash_rows(rows[start : min(start + _CHUNK, whole)]))[0]
+    levels = [bytes(lowest), *block_levels(bytes(lowest))] if whole else []
+    return root_of_levels(levels, hash_rows(rows[whole:])), levels
+
+
+def _split(hashes: bytes) -> list[bytes]:
+    return [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]

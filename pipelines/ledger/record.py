@@ -135,7 +135,7 @@ def read_record(data: bytes, index: int) -> Record:
         or found["index"] != index
         or not isinstance(public, dict)
         or not isinstance(private, dict)
-        or found["kind"] not in set(Kind)
+        or found["kind"] not in list(Kind)
     ):
         raise _damaged(f"record {index}", "its fields are not those of this record")
     try:

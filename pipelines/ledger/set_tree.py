@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.ledger.fast_tree import block_levels, hash_rows, root_of_levels
+from pipelines.ledger.fast_tree import rows_tree
 from pipelines.ledger.merkle import EMPTY_ROOT, HASH_BYTES, ProofError, leaf_hash, node_hash
 from pipelines.ledger.range_proof import range_path, verify_range
 from pipelines.ledger.tiles import TILE_WIDTH
@@ -45,23 +45,38 @@ def sorted_rows(commitments: Iterable[bytes]) -> Rows:
 
 def sort_rows(rows: Rows) -> Rows:
     """Returns rows in ascending order, each once."""
-    words = np.ascontiguousarray(rows).view(">u8").astype(np.uint64)
-    order = np.lexsort(words.T[::-1])
-    ordered = np.ascontiguousarray(rows)[order]
-    if len(ordered):
-        is_new = np.ones(len(ordered), bool)
-        is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-        ordered = ordered[is_new]
-    return ordered
+    first = _first_words(rows)
+    order = np.argsort(first)
+    ordered, first = rows[order], first[order]
+    same = np.flatnonzero(first[1:] == first[:-1])
+    if not len(same):
+        return ordered
+    if not np.array_equal(ordered[same], ordered[same + 1]):  # different rows begin alike
+        words = np.ascontiguousarray(ordered).view(">u8").astype(np.uint64)
+        ordered = ordered[np.lexsort(words.T[::-1])]
+        same = np.flatnonzero((ordered[1:] == ordered[:-1]).all(axis=1))
+    return np.delete(ordered, same, axis=0)
+
+
+def merge_rows(known: Rows, added: Rows) -> Rows:
+    """Returns the rows of two sorted sets in ascending order, each once."""
+    first, new = _first_words(known), _first_words(added)
+    at = np.searchsorted(first, new)
+    alike = np.flatnonzero(np.searchsorted(first, new, side="right") != at)
+    if not np.array_equal(known[at[alike]], added[alike]):  # different rows begin alike
+        return sort_rows(np.concatenate([known, added]))
+    return np.insert(known, np.delete(at, alike), np.delete(added, alike, axis=0), axis=0)
+
+
+def _first_words(rows: Rows) -> npt.NDArray[np.uint64]:
+    """Returns the first eight bytes of each row as a number."""
+    return np.ascontiguousarray(rows[:, :8]).view(">u8").astype(np.uint64)[:, 0]
 
 
 def set_root(rows: Rows) -> tuple[bytes, bytes]:
     """Returns the root of a sorted set, and the hashes of its blocks, lowest level first."""
-    if not len(rows):
-        return EMPTY_ROOT, b""
-    hashes = hash_rows(rows)
-    levels = block_levels(hashes)
-    return root_of_levels(hashes, levels), b"".join(levels)
+    root, levels = rows_tree(rows)
+    return root, b"".join(levels)
 
 
 class StoredSet:

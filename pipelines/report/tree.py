@@ -9,7 +9,8 @@ from pathlib import Path
 
 _LEADING_LETTERS = re.compile(r"[A-Za-z]+")
 _MAX_NAME_LENGTH = 26
-_NOT_OPENED = frozenset({"features", "media", "tile"})  # their contents are for programs
+# Their contents are for programs.
+_NOT_OPENED = frozenset({"attestations", "books", "features", "media", "tile"})
 
 
 def tree_lines(root: Path, depth: int) -> Iterator[str]:

@@ -120,6 +120,12 @@ def test_sentences(log: AgencyLog, question: tuple[str, str, str], sentence: str
     assert found.sentence().startswith(sentence)
 
 
+@pytest.mark.parametrize("name", ["a\x1b[2J", "a\n is in none", "a\u202e1", "\x85"])
+def test_ids_cannot_change_what_is_shown(log: AgencyLog, name: str) -> None:
+    sentence = check_proof_file(prove(log, Question("asset", name)), [SIGNER.vkey]).sentence()
+    assert sentence.isprintable() and ascii(name) in sentence
+
+
 def test_a_proof_opens_only_its_own_commitment(log: AgencyLog) -> None:
     data = prove(log, Question("contributor", "c-1", FIRST))
     for number in (0, 2, 3, 4):
@@ -186,6 +192,32 @@ def test_proofs_that_claim_something_else(log: AgencyLog) -> None:
             check_proof_file(data, [SIGNER.vkey])
     refused_by_both(altered(present, id="a-2"))
     refused_by_both(altered(absent, leaves=json.loads(present)["leaves"]))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 2**60) | st.text(max_size=70),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=5,
+)
+
+
+@given(st.data(), JSON)
+def test_any_other_value_is_refused_without_a_fault(
+    log: AgencyLog, data: st.DataObject, value: object
+) -> None:
+    proof = json.loads(prove(log, Question("asset", "a-1", FIRST)))
+    inside = data.draw(st.booleans())
+    target = proof["record"] if inside else proof
+    name = data.draw(st.sampled_from(sorted(target)))
+    if target[name] == value:
+        return
+    target[name] = value
+    try:
+        changed = canonical_json(proof)
+    except ValueError:
+        return  # no canonical form
+    with pytest.raises((ProofError, NoteError)):
+        check_proof_file(changed + b"\n", [SIGNER.vkey])
 
 
 def test_an_older_record_does_not_prove_an_absence_from_all(log: AgencyLog) -> None:

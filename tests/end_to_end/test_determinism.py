@@ -50,7 +50,11 @@ def same(demo: Demo, deal_id: str, out: Path, how: str) -> None:
     """Asserts that all files of a deal are the same; prints the delivery's digest."""
     print(f"{deal_id:12} {how:55} {whole(out / deal_id / 'v0001' / 'delivery')}")
     assert tree(out / deal_id) == tree(demo.out / deal_id), how
-    assert folders(out / "agency") == {"features"}  # no work area, no claims, no key
+    assert folders(out / "agency") == {
+        "books",
+        "features",
+        "log",
+    }  # no work area, no claims, no key
 
 
 def run(demo: Demo, deal_id: str, out: Path, way: str) -> Any:

@@ -55,6 +55,7 @@ def test_malformed_records_are_refused() -> None:
     changes: list[dict[str, object]] = [
         {"index": 8},
         {"kind": "other"},
+        {"kind": []},
         {"version": "fairshard/record/v2"},
         {"salt": "00"},
         {"salt": "zz"},

@@ -16,6 +16,7 @@ from pipelines.ledger.set_tree import (
     SetProof,
     StoredSet,
     check_set_proof,
+    merge_rows,
     rows_of_set,
     set_root,
     sort_rows,
@@ -124,6 +125,21 @@ def test_the_empty_set() -> None:
     for size, root in ((0, bytes(32)), (1, EMPTY_ROOT)):
         with pytest.raises(ProofError):
             check_set_proof(empty, bytes(32), size, root)
+
+
+few_words = st.sampled_from([bytes(8), b"\x01" * 8, b"\xff" * 8])
+alike = st.builds(lambda first, rest: first + rest, few_words, st.binary(min_size=24, max_size=24))
+
+
+@given(st.lists(hashes | alike, max_size=40), st.lists(hashes | alike, max_size=40))
+def test_sets_are_sorted_and_merged(one: list[bytes], other: list[bytes]) -> None:
+    """Also sets whose members begin alike, and sets that share members."""
+    both = one + other[: len(other) // 2]
+    first, second = sorted_rows(one), sorted_rows(both)
+    assert [row.tobytes() for row in second] == sorted(set(both))
+    assert [row.tobytes() for row in merge_rows(first, second)] == sorted(set(both))
+    merged = merge_rows(sorted_rows(other), first)
+    assert [row.tobytes() for row in merged] == sorted({*one, *other})
 
 
 def test_rows_are_sorted_as_bytes() -> None:

@@ -1,0 +1,240 @@
+"""`fairshard pay`: shares later revenue of a delivery among its contributors."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.accounts.payments import Payment, RecordedPayment, record_payment
+from pipelines.catalogue.mapping import load_use_mapping
+from pipelines.catalogue.mapping_tables import TableMapping
+from pipelines.catalogue.use_statement import read_use_statement
+from pipelines.commands.books import add_books_options, add_date_option, event_day, open_books
+from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.ledger.use import AssetIndex, MatchedUse, match_use
+from pipelines.storage.columns import values_of
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet
+from schemas import layout
+from schemas.catalogue import USE
+from schemas.deal_values import read_share
+from schemas.errors import InputError
+from schemas.money import format_amount, parse_amount
+from schemas.price_terms import Deduction
+from schemas.territory import COUNTRIES
+
+EXAMPLES = """\
+examples:
+  fairshard pay --out out/ --delivery acme-2026-01/v0001 --name generative-2026-h2 \\
+    --amount 12000.00 --currency USD --agency-share 0.40 \\
+    --source "generative licences" --period 2026-H2
+  by the uses that the buyer reports, with a fee that is taken first:
+    fairshard pay --out out/ --delivery acme-2026-01/v0001 --name use-2026-q3 \\
+      --amount 900.00 --currency USD --agency-share 0.40 --source "use" --period 2026-Q3 \\
+      --deduct "legal fee=30.00" --use Q3.csv --use-mapping use.toml
+"""
+_SHOWN = 10  # lines of the table, and rows without an asset
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    add_books_options(parser)
+    payment = parser.add_argument_group("the revenue")
+    payment.add_argument("--delivery", required=True, metavar="DELIVERY", help="such as acme/v0001")
+    payment.add_argument(
+        "--name", required=True, metavar="NAME", help="names it among the deal's payments, for good"
+    )
+    payment.add_argument("--amount", required=True, metavar="AMOUNT", help="such as 12000.00")
+    payment.add_argument("--currency", required=True, metavar="CODE", help="ISO 4217, such as USD")
+    payment.add_argument(
+        "--agency-share", required=True, metavar="SHARE", help="from 0 to 1, such as 0.40"
+    )
+    payment.add_argument("--source", required=True, metavar="TEXT", help="what the revenue is")
+    payment.add_argument("--period", required=True, metavar="TEXT", help="when it was earned")
+    payment.add_argument(
+        "--source-country", default="", metavar="CODE", help="where it comes from, for withholding"
+    )
+    payment.add_argument(
+        "--deduct",
+        action="append",
+        default=[],
+        metavar="NAME=AMOUNT",
+        help="taken before the division; may be given several times",
+    )
+    use = parser.add_argument_group("sharing by use (default: by the delivery's weights)")
+    use.add_argument("--use", type=Path, metavar="FILE", help="the buyer's statement of use")
+    use.add_argument("--use-mapping", type=Path, metavar="FILE", help="its columns, in TOML")
+    add_date_option(parser)
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command and returns its exit code."""
+    results, _ = consoles(options)
+    _, recorded_at = event_day(options)
+    deal_id, _, version = options.delivery.partition("/")
+    store, log = open_books(options)
+    matched = _matched_use(options, store, deal_id, version)
+    payment = Payment(
+        name=_one_line(options.name, "--name"),
+        deal_id=deal_id,
+        version=version,
+        gross_minor=parse_amount(options.amount, options.currency),
+        currency=options.currency,
+        agency_share=_share(options.agency_share),
+        source=_one_line(options.source, "--source"),
+        period=_one_line(options.period, "--period"),
+        source_country=_country(options.source_country),
+        deductions=tuple(_deduction(text, options.currency) for text in options.deduct),
+        uses=None if matched is None else matched.quantities,
+        uses_source="" if matched is None else _digest(options.use),
+    )
+    done = record_payment(log, store, payment, recorded_at)
+    if options.json:
+        print_json(_payment_json(done, matched))
+    else:
+        _show(results, done, matched)
+    return 0
+
+
+def _one_line(text: str, option: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise InputError("Not one line of text", f"{option} {text!a}"[:100], "Write a short text.")
+    return text
+
+
+def _share(text: str) -> Decimal:
+    try:
+        return read_share(text)
+    except ValueError as error:
+        raise InputError(
+            "Not a share", f"--agency-share {text!a}: {error}", "Write 0.40 for 40 %."
+        ) from error
+
+
+def _country(code: str) -> str:
+    if code and code not in COUNTRIES:
+        raise InputError(
+            "Not a country", f"--source-country {code!a}", "Write an ISO 3166-1 code such as US."
+        )
+    return code
+
+
+def _deduction(text: str, currency: str) -> Deduction:
+    name, _, amount = text.rpartition("=")
+    parse_amount(amount, currency)
+    return Deduction(name=_one_line(name, "--deduct"), amount=amount)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _matched_use(
+    options: argparse.Namespace, store: Store, deal_id: str, version: str
+) -> MatchedUse | None:
+    if options.use is None:
+        return None
+    mapping = TableMapping(where=USE)
+    if options.use_mapping is not None:
+        mapping = load_use_mapping(options.use_mapping)
+    statement = read_use_statement(options.use, mapping)
+    if statement.failed:
+        raise InputError(
+            "Rows of the statement of use cannot be read",
+            f"{len(statement.failed):,} rows; the first: {statement.failed[0].detail}",
+            "Nothing was recorded. Correct the file or its mapping.",
+        )
+    return match_use(statement.tables, AssetIndex(_assets(store, deal_id, version)))
+
+
+def _assets(store: Store, deal_id: str, version: str) -> list[Mapping[str, str]]:
+    key = f"{layout.agency_prefix(deal_id, version)}/{layout.LEDGER_TABLE}"
+    names = ("asset_id", "asset_commitment", "key", "media_sha256")
+    try:
+        table = read_parquet(store, key, list(names))
+    except FileNotFoundError as error:
+        raise InputError(
+            "The output has no such delivery", f"{store.uri}/{key}", "Check --delivery."
+        ) from error
+    columns = [values_of(table[name], str) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _payment_json(done: RecordedPayment, matched: MatchedUse | None) -> dict[str, object]:
+    use = None
+    if matched is not None:
+        use = {
+            "rows": matched.rows,
+            "matched_rows": matched.matched_rows,
+            "unmatched": [
+                {"row": row.position, "reason": row.reason.value, "quantity": row.quantity}
+                | dict(row.ids)
+                for row in matched.unmatched
+            ],
+        }
+    return {
+        "record": done.record.index,
+        "is_new": done.is_new,
+        "recorded_at": done.record.recorded_at,
+        "pool": done.record.private["pool"],
+        "credits": [
+            {"contributor_id": row["contributor_id"], "credit_minor": row["credit_minor"]}
+            for row in done.lines.to_pylist()
+        ],
+        "use": use,
+    }
+
+
+def _show(console: Console, done: RecordedPayment, matched: MatchedUse | None) -> None:
+    pool = done.record.private["pool"]
+    if not isinstance(pool, dict):
+        raise AssertionError("a payment has a pool")
+    currency = pool["currency"]
+
+    def amount(minor: int) -> str:
+        return f"{format_amount(minor, currency)} {currency}"
+
+    said = "Recorded" if done.is_new else f"Recorded on {done.record.recorded_at[:10]} already"
+    lines = [
+        f"{said} as record {done.record.index}: {amount(pool['gross_minor'])}, {pool['source']}, "
+        f"{pool['period']}.",
+        *(f"  deducted: {item['name']}, {amount(item['minor'])}" for item in pool["deductions"]),
+        f"  agency: {amount(pool['agency_minor'])}",
+        f"  {len(done.lines):,} contributors: {amount(pool['contributors_minor'])}",
+    ]
+    if pool["rounding_minor"]:
+        lines.append(f"  not divisible, kept: {amount(pool['rounding_minor'])}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False)
+    table = Table("contributor", "credit")
+    rows = sorted(
+        done.lines.to_pylist(), key=lambda row: (-row["credit_minor"], row["contributor_id"])
+    )
+    for row in rows[:_SHOWN]:
+        table.add_row(row["contributor_id"], amount(row["credit_minor"]))
+    if len(rows) > _SHOWN:
+        rest = sum(row["credit_minor"] for row in rows[_SHOWN:])
+        table.add_row(f"{len(rows) - _SHOWN:,} others", amount(rest))
+    console.print(table, markup=False)
+    if matched is not None:
+        _show_use(console, matched)
+
+
+def _show_use(console: Console, matched: MatchedUse) -> None:
+    lines = [f"{matched.matched_rows:,} of {matched.rows:,} rows of the statement of use count."]
+    lines += [
+        f"  row {row.position}: {row.reason.value}, "
+        + ", ".join(f"{name} {value}" for name, value in row.ids)[:60]
+        for row in matched.unmatched[:_SHOWN]
+    ]
+    if len(matched.unmatched) > _SHOWN:
+        lines.append(f"  and {len(matched.unmatched) - _SHOWN:,} more; --json lists all")
+    for line in lines:
+        console.print(line, markup=False, highlight=False)

@@ -1,0 +1,187 @@
+"""`fairshard payout`: settles all balances that are due on a day."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.accounts.payouts import (
+    NothingToPayError,
+    RecordedPayout,
+    payments_of,
+    record_payout,
+    unpaid_table,
+)
+from pipelines.catalogue.mapping import load_mapping
+from pipelines.catalogue.read import open_catalogue, read_table
+from pipelines.commands.books import add_books_options, add_date_option, event_day, open_books
+from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.ledger.csv_cells import CSV_END, csv_cell
+from pipelines.ledger.payable import Payee
+from schemas.errors import InputError
+from schemas.money import format_amount
+from schemas.payout_terms import load_payout_terms
+
+EXAMPLES = """\
+examples:
+  fairshard payout --out out/ --terms payout.toml --catalogue library/ --to run/
+  fairshard payout --out s3://agency/out --key keys/agency.key --terms payout.toml \\
+    --catalogue library/ --date 2026-12-15 --json
+"""
+_PAYMENT_COLUMNS = (
+    *("contributor_id", "display_name", "payee_ref", "currency"),
+    *("gross", "withheld", "net"),
+)
+_UNPAID_COLUMNS = ("contributor_id", "currency", "amount", "source_country", "reason", "detail")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    add_books_options(parser)
+    parser.add_argument(
+        "--terms", required=True, type=Path, metavar="FILE", help="thresholds, holds, tax and rates"
+    )
+    parser.add_argument(
+        "--catalogue",
+        metavar="URI",
+        help="whose table contributors has names, countries, currencies and payee references",
+    )
+    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+    parser.add_argument(
+        "--name", default="", metavar="NAME", help="names the payout (default: its day)"
+    )
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="write payments.csv, unpaid.csv")
+    add_date_option(parser)
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command and returns its exit code."""
+    results, _ = consoles(options)
+    day, recorded_at = event_day(options)
+    terms = load_payout_terms(options.terms)
+    payees = _payees(options)
+    _, log = open_books(options)
+    try:
+        done = record_payout(log, options.name or day.isoformat(), terms, payees, day, recorded_at)
+    except NothingToPayError as nothing:
+        unpaid = unpaid_table(nothing.plan)
+        if options.json:
+            print_json({"record": None, "payments": [], "unpaid": unpaid.to_pylist()})
+        else:
+            _print(results, ["No balance can be paid; nothing was recorded."])
+            _show_unpaid(results, unpaid)
+        return 0
+    payments = list(payments_of(done.lines))
+    if options.to is not None:
+        _write(options.to, payments, done.unpaid)
+    if options.json:
+        print_json(
+            {
+                "record": done.record.index,
+                "is_new": done.is_new,
+                "payments": payments,
+                "unpaid": done.unpaid.to_pylist(),
+            }
+        )
+    else:
+        _show(results, done, payments)
+    return 0
+
+
+def _payees(options: argparse.Namespace) -> dict[str, Payee]:
+    """Returns what the catalogue says of contributors as payees."""
+    if options.catalogue is None:
+        return {}
+    mapping = load_mapping(Path(options.mapping)) if options.mapping else None
+    table = read_table(open_catalogue(options.catalogue, mapping), "contributors")
+    return {
+        row["contributor_id"]: Payee(
+            row["contributor_id"],
+            row["display_name"] or "",
+            row["country"] or "",
+            row["currency"] or "",
+            row["payee_ref"] or "",
+        )
+        for row in table.to_pylist()
+    }
+
+
+def _write(folder: Path, payments: Iterable[Mapping[str, object]], unpaid: pa.Table) -> None:
+    """Writes both tables; the same record gives the same bytes."""
+    paid = [
+        [
+            *(csv_cell(str(row[name])) for name in _PAYMENT_COLUMNS[:4]),
+            *(_amount(row, f"{name}_minor") for name in _PAYMENT_COLUMNS[4:]),
+        ]
+        for row in payments
+    ]
+    left = [
+        [
+            csv_cell(row["contributor_id"]),
+            row["currency"],
+            format_amount(row["amount_minor"], row["currency"]),
+            row["source_country"],
+            row["reason"],
+            csv_cell(row["detail"]),
+        ]
+        for row in unpaid.to_pylist()
+    ]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, head, rows in (
+            ("payments.csv", _PAYMENT_COLUMNS, paid),
+            ("unpaid.csv", _UNPAID_COLUMNS, left),
+        ):
+            text = "".join(",".join(row) + CSV_END for row in (list(head), *rows))
+            (folder / name).write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise InputError(
+            "The payment run cannot be written",
+            f"{folder} ({error.strerror or error})",
+            "The payout is recorded: give another folder with --to and run the command again.",
+        ) from error
+
+
+def _amount(row: Mapping[str, object], name: str) -> str:
+    return format_amount(int(str(row[name])), str(row["currency"]))
+
+
+def _show(console: Console, done: RecordedPayout, payments: list[dict[str, object]]) -> None:
+    said = "Recorded" if done.is_new else "Recorded before, and not paid again"
+    private = done.record.private
+    _print(
+        console,
+        [
+            f"{said}: payout {private['name']} of {private['day']}, record {done.record.index}, "
+            f"{len(payments):,} payments."
+        ],
+    )
+    table = Table("currency", "payments", "gross", "withheld", "net")
+    for currency in sorted({str(row["currency"]) for row in payments}):
+        own = [row for row in payments if row["currency"] == currency]
+        sums = [
+            format_amount(sum(int(str(row[f"{name}_minor"])) for row in own), currency)
+            for name in ("gross", "withheld", "net")
+        ]
+        table.add_row(currency, f"{len(own):,}", *sums)
+    console.print(table, markup=False)
+    _show_unpaid(console, done.unpaid)
+
+
+def _show_unpaid(console: Console, unpaid: pa.Table) -> None:
+    rows = unpaid.to_pylist()
+    people = {(row["contributor_id"], row["reason"]) for row in rows}
+    for reason, count in sorted(Counter(reason for _, reason in people).items()):
+        _print(console, [f"not paid: {count:,} contributors, {reason}"])
+
+
+def _print(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, markup=False, highlight=False)
