@@ -40,6 +40,7 @@ class SmallLibrary:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.rows: list[Row] = []
+        self.contributors: list[Row] = [{"contributor_id": "c-1"}]
         self.consents = [_CONSENT]
         self.deal = deal_text("small", "10.00")
         (folder / "catalogue").mkdir()
@@ -67,11 +68,16 @@ class SmallLibrary:
             }
             self.rows.append(row | columns)
 
+    def add_contributor(self, name: str) -> None:
+        """Adds a contributor who allows everything."""
+        self.contributors.append({"contributor_id": name})
+        self.consents.append(_CONSENT | {"contributor_id": name})
+
     def package(self, *more: object) -> CommandResult:
         """Packages the library into the test's own output."""
         lines: dict[str, list[Row]] = {
             "assets": self.rows,
-            "contributors": [{"contributor_id": "c-1"}],
+            "contributors": self.contributors,
             "consents": self.consents,
         }
         catalogue, deal = self.folder / "catalogue", self.folder / "deal.toml"
