@@ -27,7 +27,7 @@ _COLUMN_NOTES = {
     "sha256": "64 hexadecimal digits",
     "width": "pixels",
     "height": "pixels",
-    "weight": "for weighted allocation; absent = 1",
+    "weight": "for the allocations `weighted` and `two_factor`; absent = 1",
     "purpose": "one of the [six](deal.md#purposes), or `all`",
     "value": "`allow`, `deny`, `conditional`, `unknown`",
     "kind": "`model`, `property`",

@@ -77,6 +77,7 @@ class Allocator:
         self._codes: dict[str, int] = {}  # by contributor's id, in order of appearance
         self._keys: list[Column] = []
         self._ids: list[npt.NDArray[np.bytes_]] = []
+        self._delivered: npt.NDArray[np.bytes_] | None = None  # sorted, once all are added
         self._counted: list[Integers] = []  # the catalogue's weights, or numbers of samples
         self._counts: list[Integers32] = []  # lines of each asset
         self._people: list[Integers32] = []
@@ -106,8 +107,11 @@ class Allocator:
         Raises:
             InputError: As for `add`.
         """
-        delivered = np.isin(id_digests(table), np.concatenate(self._ids or [np.empty(0, "S16")]))
-        self._add_lines(table.filter(pa.array(~delivered)), "weight")
+        if self._delivered is None:
+            self._delivered = np.sort(np.concatenate(self._ids))
+        ids, delivered = id_digests(table), self._delivered
+        nearest = np.minimum(np.searchsorted(delivered, ids), len(delivered) - 1)
+        self._add_lines(table.filter(pa.array(delivered[nearest] != ids)), "weight")
 
     def _add_lines(self, table: pa.Table, counted: str) -> None:
         self._counted.append(column(table, counted).to_numpy().astype(np.int64))

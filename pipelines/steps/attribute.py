@@ -109,7 +109,7 @@ def record_attribution(
     allocator = Allocator(price, terms.as_of)
     for shard in shards:  # 1
         allocator.add(read_parquet(store, _delivered_key(job, shard)))
-    if price.base == "considered":
+    if shards and price.base == "considered":
         for table in considered_assets(store, job):
             allocator.consider(table)
     allocated, pool = allocator.allocate(price.pool_minor, carried or {}, job.salt)  # 2

@@ -30,10 +30,11 @@ def simple_divide(
         weights,
         key=lambda name: (floor(targets[name]) - targets[name], tie_order(tie_key, name)),
     )
-    step = 1 if sum(credits.values()) < total else -1
+    left = total - sum(credits.values())
+    step = 1 if left > 0 else -1
     for name in order:
         changed = credits[name] + step
-        paid = sum(credits.values())
-        if paid != total and changed >= 0 and targets[name] and abs(targets[name] - changed) <= 1:
+        if left and changed >= 0 and targets[name] and abs(targets[name] - changed) <= 1:
             credits[name] = changed
+            left -= step
     return credits, {name: targets[name] - credits[name] for name in weights}
