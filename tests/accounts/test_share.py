@@ -139,7 +139,12 @@ def test_what_no_table_says_is_refused(output: Path, by: str) -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("--deal", "none"), "none"), (("--deal", "acme", "--version", "v0009"), "acme/v0009")],
+    [
+        (("--deal", "../acme"), "no such published version"),
+        (("--deal", "acme", "--version", "../v0001"), "no such published version"),
+        (("--deal", "none"), "none"),
+        (("--deal", "acme", "--version", "v0009"), "acme/v0009"),
+    ],
 )
 def test_an_unknown_version_is_refused(
     output: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
