@@ -24,9 +24,9 @@ COUNTS = "counts.json"
 STATEMENTS = "statements"
 ACCOUNTS = f"{AGENCY}/statements"  # statements over all deals of the output
 LEDGER_TABLE = "ledger/ledger-00000.parquet"
-SUMS_TABLE = "ledger/sums-00000.parquet"  # the leaves of the pool's sum tree
+SUMS_TABLE = "sums/sums-00000.parquet"  # the leaves of the pool's sum tree
 REPLACES = "ledger/replaces.json"  # which delivery this version replaces, if any
-SUM_NOTE = "ledger/sum.note"  # its signed root
+SUM_NOTE = "sums/sum.note"  # its signed root
 ENERGON = ".nv-meta"  # folder of Energon's index
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

@@ -124,7 +124,7 @@ def read_sums(store: Store, published: Published) -> PoolSums:
             "The contributors' totals are not those that were signed",
             f"{store.uri}/{table_key}: {tree.root.minor} in {len(table)} leaves, "
             f"signed {signed.root.minor} in {signed.leaves} for {signed.delivery}",
-            "Restore agency/ledger/ of this version from a backup.",
+            "Restore agency/sums/ of this version from a backup.",
         )
     return PoolSums(table, tree, signed, note)
 

@@ -154,8 +154,8 @@ def test_an_unknown_version_is_refused(
 
 
 LEDGER = "acme/v0001/agency/ledger/ledger-00000.parquet"
-SUMS = "acme/v0001/agency/ledger/sums-00000.parquet"
-NOTE = "acme/v0001/agency/ledger/sum.note"
+SUMS = "acme/v0001/agency/sums/sums-00000.parquet"
+NOTE = "acme/v0001/agency/sums/sum.note"
 SHARD = "acme/v0001/delivery/shards/acme-jpg-00000.parquet"
 
 

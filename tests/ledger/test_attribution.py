@@ -92,7 +92,7 @@ def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> No
     checkpoint = found.pop(f"{prefix}/checkpoint").decode()
     assert found.pop(f"{prefix}/log.vkey").decode() == f"{SIGNER.vkey}\n"
     for name in ("sum.note", "sums-00000.parquet"):  # tests/ledger/test_pool_sums.py
-        del found[f"{ledger_job().agency}/ledger/{name}"]
+        del found[f"{ledger_job().agency}/sums/{name}"]
     assert found == wanted
     top = root(leaf_hash(simple_leaf(entry)) for entry, _ in opened)
     assert open_checkpoint(checkpoint, SIGNER.vkey) == (made.origin, len(opened), top)
