@@ -20,7 +20,8 @@ from schemas import layout
 from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest
 
-_VERSION = re.compile(r"v(\d{4,})")
+_VERSION = re.compile(r"v[0-9]{4,}")
+_DEAL_ID = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _BATCH_ROWS = 65_536
 
 
@@ -84,12 +85,11 @@ def find_versions(store: Store, deal_id: str = "", version: str = "") -> list[Pu
         ManifestError: If a manifest was altered or its signature is not valid.
     """
     found = []
-    for name, number, text in _manifest_names(store, deal_id):
-        if version in ("", text):
+    for name in filter(_DEAL_ID.fullmatch, [deal_id] if deal_id else store.folders()):
+        for text in [version] if version else store.folders(name):
             key = f"{layout.delivery_prefix(name, text)}/{layout.MANIFEST}"
-            found.append(
-                (name, number, Published(name, text, open_manifest(store.read_bytes(key))))
-            )
+            if _VERSION.fullmatch(text) and store.exists(key):
+                found.append(Published(name, text, open_manifest(store.read_bytes(key))))
     if not found:
         wanted = "/".join(filter(None, (deal_id, version))) or "any deal"
         raise InputError(
@@ -97,16 +97,7 @@ def find_versions(store: Store, deal_id: str = "", version: str = "") -> list[Pu
             f"{wanted} in {store.uri}",
             "Give the --out of the run, and a deal and version that it has.",
         )
-    return [item for _, _, item in sorted(found, key=lambda entry: entry[:2])]
-
-
-def _manifest_names(store: Store, deal_id: str) -> Iterator[tuple[str, int, str]]:
-    for item in store.list(deal_id):
-        parts = item.key.split("/")
-        if len(parts) == 4 and parts[2:] == [layout.DELIVERY, layout.MANIFEST]:
-            match = _VERSION.fullmatch(parts[1])
-            if match:
-                yield parts[0], int(match[1]), parts[1]
+    return sorted(found, key=lambda item: (item.deal_id, int(item.version[1:])))
 
 
 def read_sums(store: Store, published: Published) -> PoolSums:
@@ -133,7 +124,7 @@ def read_sums(store: Store, published: Published) -> PoolSums:
             "The contributors' totals are not those that were signed",
             f"{store.uri}/{table_key}: {tree.root.minor} in {len(table)} leaves, "
             f"signed {signed.root.minor} in {signed.leaves} for {signed.delivery}",
-            "Restore agency/ledger/ of this version from a backup.",
+            "Restore agency/sums/ of this version from a backup.",
         )
     return PoolSums(table, tree, signed, note)
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from pipelines.accounts.period import Period
 from pipelines.accounts.published import PoolSums, Published, find_versions, read_sums
 from pipelines.ledger.commitments import Domain, opens, text_value
@@ -59,9 +56,14 @@ class PublishedAccounts:
 
     def people(self) -> set[str]:
         """Returns the ids of all contributors, of the replaced version as well."""
-        ids = self.sums.table["contributor_id"].drop_null().to_pylist()
         before = self._replaced.people() if self._replaced else set()
-        return before | {str(person) for person in ids}
+        return before | self._places.keys()
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Each contributor's position in the sum tree."""
+        ids = self.sums.table["contributor_id"].to_pylist()
+        return {str(person): at for at, person in enumerate(ids) if person is not None}
 
     def delivery_of(self, contributor_id: str) -> AccountDelivery | None:
         """Returns a contributor's lines with their proofs; None if they have none here.
@@ -94,8 +96,8 @@ class PublishedAccounts:
     def total_of(self, contributor_id: str) -> tuple[int, SumProof] | None:
         """Returns a contributor's total and its proof; None if they have no line."""
         sums = self.sums
-        index = pc.index(sums.table["contributor_id"], pa.scalar(contributor_id)).as_py()
-        if index is None or index < 0:
+        index = self._places.get(contributor_id)
+        if index is None:
             return None
         row = sums.table.slice(index, 1).to_pylist()[0]
         salt = bytes(row["salt"] or b"")

@@ -75,15 +75,16 @@ def run(options: argparse.Namespace) -> int:
             "No delivery is in the period", options.period, "Check the period and the deal."
         )
     destination, written = open_store(target), []
-    for person, name in statement_filenames(wanted).items():
+    for number, (person, name) in enumerate(statement_filenames(wanted).items(), start=1):
         account = contributor_account(versions, person, period)
         _write(destination, name, account)
         written.append({"contributor_id": person, "file": name, "totals": account["totals"]})
-        progress.print(f"{name}", highlight=False, markup=False)
+        if number % 1_000 == 0:
+            progress.print(f"{number:,} of {len(wanted):,} statements", highlight=False)
     if options.json:
         print_json({"folder": target, "statements": written})
     else:
-        text = f"{target}: {len(written):,} statements over {len(versions):,} deliveries"
+        text = f"{target}: statements {len(written):,}, deliveries {len(versions):,}"
         results.print(text, soft_wrap=True, highlight=False, markup=False)
     return 0
 

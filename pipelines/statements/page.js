@@ -355,7 +355,7 @@
         `${lines} of ${lines} lines: asset, share, weight and amount are those in the ledger, and ` +
           "each is in the log of its delivery.",
         "The lines sum to every total shown here: by delivery, by month and by deal.",
-        "In each delivery your total is part of the pool: nobody else was promised the same money.",
+        "Each delivery's total is part of its pool: nobody else was promised the same money.",
         `${signatures} signatures are valid for the key shown below. Compare that key with the ` +
           "one that the agency publishes elsewhere.",
       ]);

@@ -42,11 +42,11 @@ def _parts(account: Account) -> Iterator[str]:
         f"<style>{style}</style>\n</head>\n<body>\n"
     )
     yield from _summary(account)
+    yield from _about(account)
     yield '<section class="lines-part">\n<h2>Lines</h2>\n'
     for number, delivery in enumerate(account["deliveries"]):
         yield from _delivery(number, delivery)
     yield "</section>\n"
-    yield from _about(account)
     yield f'<script type="application/json" id="account">{_embedded(account)}</script>\n'
     yield f'<script type="application/json" id="decimals">{_embedded(EXPONENTS)}</script>\n'
     yield f"<script>{script}</script>\n</body>\n</html>\n"

@@ -123,6 +123,16 @@ class LocalStore:
         found = [info for info in self._walk(prefix) if not is_temporary(info.key)]
         return sorted(found, key=lambda info: info.key)
 
+    def folders(self, prefix: str = "") -> builtins.list[str]:
+        """See `Store.folders`."""
+        base = self.root / check_prefix(prefix)
+        try:
+            with translate_read_errors(base), os.scandir(base) as entries:
+                found = [item.name for item in entries if item.is_dir(follow_symlinks=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(found)
+
     def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
         for folder, _, names in os.walk(
             self.root / check_prefix(prefix), onerror=raise_listing_error

@@ -26,6 +26,7 @@ from pipelines.storage.s3_client import (
 from pipelines.storage.s3_retry import (
     is_name_taken,
     list_objects,
+    list_pages,
     list_uploads,
     upload_bytes,
     with_retries,
@@ -161,6 +162,17 @@ class S3Store:
                     marker = f"{item.get('ETag', '')}-{modified}-{item['Size']}"
                     found.append(ObjectInfo(key, int(item["Size"]), modified, marker))
         return sorted(found, key=lambda info: info.key)
+
+    def folders(self, prefix: str = "") -> builtins.list[str]:
+        """See `Store.folders`."""
+        folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
+        start = f"{folder}/" if folder else ""
+        with translate_s3_errors(self.bucket):
+            return sorted(
+                str(item["Prefix"])[len(start) : -1]
+                for page in list_pages(self._client, self.bucket, start, Delimiter="/")
+                for item in page.get("CommonPrefixes", ())
+            )
 
     def strays(self, prefix: str = "") -> builtins.list[Stray]:
         """See `Store.strays`."""

@@ -152,6 +152,14 @@ class Store(Protocol):
         """
         ...
 
+    def folders(self, prefix: str = "") -> builtins.list[str]:
+        """Lists the names of the folders directly under a prefix, sorted, without what is in them.
+
+        Args:
+            prefix: Whole path segments; empty for the top. Locally, a folder may be empty.
+        """
+        ...
+
     def strays(self, prefix: str = "") -> builtins.list[Stray]:
         """Lists what lies under a prefix beside the objects, sorted by key.
 

@@ -139,7 +139,12 @@ def test_what_no_table_says_is_refused(output: Path, by: str) -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("--deal", "none"), "none"), (("--deal", "acme", "--version", "v0009"), "acme/v0009")],
+    [
+        (("--deal", "../acme"), "no such published version"),
+        (("--deal", "acme", "--version", "../v0001"), "no such published version"),
+        (("--deal", "none"), "none"),
+        (("--deal", "acme", "--version", "v0009"), "acme/v0009"),
+    ],
 )
 def test_an_unknown_version_is_refused(
     output: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
@@ -149,8 +154,8 @@ def test_an_unknown_version_is_refused(
 
 
 LEDGER = "acme/v0001/agency/ledger/ledger-00000.parquet"
-SUMS = "acme/v0001/agency/ledger/sums-00000.parquet"
-NOTE = "acme/v0001/agency/ledger/sum.note"
+SUMS = "acme/v0001/agency/sums/sums-00000.parquet"
+NOTE = "acme/v0001/agency/sums/sum.note"
 SHARD = "acme/v0001/delivery/shards/acme-jpg-00000.parquet"
 
 

@@ -102,7 +102,7 @@ def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> No
     for path in (layout.POOL, layout.POOL_LINES):
         del found[f"{job.agency}/{path}"]
     for name in ("sum.note", "sums-00000.parquet"):  # tests/ledger/test_pool_sums.py
-        del found[f"{ledger_job().agency}/ledger/{name}"]
+        del found[f"{ledger_job().agency}/sums/{name}"]
     assert found == wanted
     top = root(leaf_hash(simple_leaf(entry)) for entry, _ in opened)
     assert open_checkpoint(checkpoint, SIGNER.vkey) == (made.origin, len(opened), top)

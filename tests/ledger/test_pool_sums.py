@@ -108,12 +108,12 @@ def test_a_delivery_has_the_sums_of_its_ledger(tmp_path: Path) -> None:
     for row in table.select(["contributor_id", "amount_minor"]).to_pylist():
         who = row["contributor_id"]
         totals[who] = totals.get(who, 0) + row["amount_minor"]
-    rows = pq.read_table(agency / "ledger/sums-00000.parquet").to_pylist()
+    rows = pq.read_table(agency / "sums/sums-00000.parquet").to_pylist()
     found = {row["contributor_id"]: row["amount_minor"] for row in rows if row["contributor_id"]}
     assert found == totals
     pieces = sum(row["amount_minor"] for row in rows if not row["contributor_id"])
     assert pieces == made.agency_minor
     leaves = [slow_leaf(row["amount_minor"], bytes.fromhex(row["commitment"])) for row in rows]
-    signed = open_sum((agency / "ledger/sum.note").read_text(encoding="utf-8"), SIGNER.vkey)
+    signed = open_sum((agency / "sums/sum.note").read_text(encoding="utf-8"), SIGNER.vkey)
     pool = ledger_job().deal.price.pool_minor
     assert signed == SignedSum(DELIVERY, "USD", len(rows), SumNode(pool, slow_root(leaves)[1]))

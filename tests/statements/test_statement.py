@@ -171,7 +171,7 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], Any], str]] = {
         lambda path: path.write_text(path.read_text("utf-8").replace("\n2\n", "\n3\n"), "utf-8"),
         "signature",
     ),
-    "the sums": ("agency/ledger/sums-00000.parquet", Path.unlink, "no signed sum"),
+    "the sums": ("agency/sums/sums-00000.parquet", Path.unlink, "no signed sum"),
 }
 
 

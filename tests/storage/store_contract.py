@@ -127,6 +127,8 @@ class Exercise:
         for key, may in self._allowed.items():
             sizes = {None if data is None else len(data) for data in may}
             assert found.get(key) in sizes, (key, found.get(key), sizes)
+        folders = {key.partition("/")[0] for key in found if "/" in key}
+        assert folders <= set(self._store.folders()) <= {"b", "ü"}
 
     def _delete(self, key: str) -> None:
         self._allowed[key].add(None)
