@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -181,7 +182,7 @@ def killed_and_repeated(demo: Demo, out: Path, kills: int, seed: int) -> None:
     """Kills each command at random moments, then runs it to its end; compares with no kill."""
     calm = out.parent / "calm"
     shutil.copytree(out, calm)
-    steps = [
+    steps: list[Callable[[Path], list[str]]] = [
         lambda where: pay_words(where, "gen"),
         lambda where: payout_words(where, demo, "2026-12-15"),
         lambda where: pay_words(where, "more", amount="77.77"),
