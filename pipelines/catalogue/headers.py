@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.mapping_values import close_matches
 from pipelines.catalogue.plain_form import plain_form
-from pipelines.catalogue.telling_names import tells_of_rights
+from pipelines.catalogue.telling_names import tells_of_pay, tells_of_rights
 from schemas.catalogue import required_columns, table_schema
 from schemas.errors import InputError
 
@@ -121,13 +121,17 @@ def _refuse_near(
     mapping: TableMapping,
     origin: str,
 ) -> None:
-    """Refuses columns that are not read although they resemble one of ours or may hold a no."""
+    """Refuses columns that are not read although they resemble one of ours, or may tell of rights
+    or of pay.
+    """
     problems: list[tuple[str, str, str]] = []
     for name in unread:
         ours = near_column(table, name, mapping)
         if ours is None:
             if tells_of_rights(name):
                 problems.append((name, "…", f"{name!r} may say what is forbidden"))
+            elif tells_of_pay(table, name):
+                problems.append((name, "…", f"{name!r} may say what somebody is paid"))
             continue
         state = f"read from {found[ours]!r}" if ours in found else "absent"
         if ours in dict(mapping.constants):

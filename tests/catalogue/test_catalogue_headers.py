@@ -92,6 +92,64 @@ def test_a_column_that_tells_of_rights_in_another_language_stops_the_run(
         open_catalogue(str(_write(tmp_path, name, "csv")))
 
 
+PAY = [
+    *("royalty", "Royalty Rate", "royalty_percent", "commission", "Commission (%)", "RevShare"),
+    *("payout 2025", "authorShare", "agency cut", "Provision", "Honorar", "Tantiemen"),
+    *("Vergütung", "Umsatzanteil", "Prozent", "Auszahlung", "redevances", "Rémunération"),
+    *("Pourcentage", "regalías", "Comisión", "porcentaje", "retribución", "provvigione"),
+    *("Percentuale", "compenso", "Commissie", "vergoeding", "Comissão", "remuneração"),
+]
+PAYEE_MONEY = [
+    *("share_percent", "rate", "split", "Anteil", "Satz", "Quote", "Währung", "Steuersatz"),
+    *("Mindestbetrag", "part auteur", "taux", "devise", "cuota", "moneda", "tasso", "aliquota"),
+    *("quota", "aandeel", "tarief", "valuta", "participação", "taxa", "moeda", "VAT", "in %"),
+    *("withholding", "minimumPayment"),
+]
+
+
+def payees(folder: Path, name: str) -> Path:
+    """Writes a catalogue whose contributors have one more column."""
+    written = write_catalogue(folder, [asset()], "csv")
+    row = {"contributor_id": "c-1", name: "60"}
+    (written / "contributors.csv").write_bytes(csv_bytes([row]))
+    return written
+
+
+@pytest.mark.parametrize("name", PAY)
+def test_a_column_that_tells_of_pay_stops_the_run_in_any_table(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"would not be read.*what somebody is paid"):
+        open_catalogue(str(_write(tmp_path / "assets", name, "csv")))
+    with pytest.raises(InputError, match=r"would not be read.*what somebody is paid"):
+        open_catalogue(str(payees(tmp_path / "payees", name)))
+
+
+@pytest.mark.parametrize("name", PAYEE_MONEY)
+def test_a_payees_money_stops_the_run(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="would not be read"):
+        open_catalogue(str(payees(tmp_path, name)))
+    (tmp_path / "mapping.toml").write_text(f'[mapping.contributors]\nignore = ["{name}"]\n')
+    assert open_catalogue(str(tmp_path)).ignored_columns == (f"contributors.{name}",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Street",
+        "e-mail",
+        "Ort",
+        "PLZ",
+        "Telefon",
+        "joined",
+        "Website",
+        "Vorname",
+        "Ville",
+        "partner",
+    ],
+)
+def test_another_column_of_a_contributor_is_not_read(name: str, tmp_path: Path) -> None:
+    assert open_catalogue(str(payees(tmp_path, name))).ignored_columns == (f"contributors.{name}",)
+
+
 OTHERS = ["Colour", "Price", "__index_level_0__", "index", "title_de"]
 OTHERS += ["Preisgruppe", "Rechteckig", "Bemerkung", "Couleur", "Precio", "Mitglied seit"]
 
