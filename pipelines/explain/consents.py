@@ -167,8 +167,8 @@ def _purpose_lines(
 ) -> Iterator[ConsentLine]:
     """Returns each contributor's consent to one purpose, with screening's verdict on it."""
     held = index.consents.states_at(purpose, positions)
-    general = index.consents.general[purpose].at(positions.contributor)
-    narrowed = index.consents.narrowed[purpose].at(positions.pair)
+    general = index.consents.lines.general[purpose].at(positions.contributor)
+    narrowed = index.consents.lines.narrowed[purpose].at(positions.pair)
     agreements = index.consents.agreement_of(purpose, positions)
     verdicts = consent_verdicts(held, purpose, deal)
     for i, name in enumerate(who):
