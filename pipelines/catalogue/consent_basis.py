@@ -7,6 +7,8 @@ a lost word would make a yes count before its window is over.
 from __future__ import annotations
 
 import difflib
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +18,21 @@ import pyarrow.compute as pc
 
 from pipelines.catalogue.plain_form import plain_form
 from pipelines.storage.columns import Column, values_of
-from schemas.rights import Basis
+from schemas.rights import Basis, Permission
 
 UNSTATED, EXPLICIT, TERMS, SILENCE = 0, 1, 2, 3
 #: When a yes by silence counts whose notice or window is not given.
 NEVER = int(np.iinfo(np.int64).max)
 BASIS_COLUMNS = ("basis", "notice_at", "window_days")
 
+#: What the names of counts of unknown words begin with.
+UNKNOWN_BASIS = "unknown_basis "
+
+_NO_EFFECT = {
+    "silence_without_window": "have no effect: notice_at or window_days is not given",
+    "silence_in_window": "have no effect yet: their window is not over at the as-of time",
+}
+_SHOWN_WORDS = 6
 _CODES = {Basis.EXPLICIT: EXPLICIT, Basis.TERMS: TERMS, Basis.SILENCE: SILENCE}
 _DAY_US = 86_400_000_000
 _WEST_US = 12 * 3_600_000_000  # the zone in which a day ends last
@@ -70,6 +80,56 @@ def consent_bases(consents: pa.Table) -> ConsentBases:
     last = first + days
     ends = np.where((days < 0) | (last >= _MAX_DAY), NEVER, (last + 1) * _DAY_US + _WEST_US - 1)
     return ConsentBases(codes, ends)
+
+
+def count_bases(consents: pa.Table, as_of_us: int) -> dict[str, int]:
+    """Counts what is not read as it is written; what there is none of is left out.
+
+    Args:
+        consents: As `read_table` returns it.
+        as_of_us: The instant, in µs since 1970.
+
+    Returns:
+        `silence_without_window` and `silence_in_window`: a yes by silence that has no effect.
+        `unknown_basis` followed by the word: rows with a word that is none of ours.
+    """
+    bases = consent_bases(consents)
+    is_yes = np.asarray(pc.equal(consents.column("value"), pa.scalar(Permission.ALLOW.value)))
+    silent = is_yes & (bases.codes == SILENCE)
+    counts = Counter(
+        silence_without_window=int((silent & (bases.window_ends == NEVER)).sum()),
+        silence_in_window=int(
+            (silent & (bases.window_ends > as_of_us) & (bases.window_ends < NEVER)).sum()
+        ),
+    )
+    words = consents.column("basis").drop_null().value_counts()
+    for word, count in zip(
+        values_of(words.field("values"), str), values_of(words.field("counts"), int), strict=True
+    ):
+        if word not in _CODES:
+            counts[f"{UNKNOWN_BASIS}{word}"] = count
+    return dict(+counts)
+
+
+def basis_lines(counts: Mapping[str, int]) -> list[str]:
+    """Returns the counts of `count_bases`, among others, as lines for people."""
+    lines = []
+    words = {name: n for name, n in counts.items() if name.startswith(UNKNOWN_BASIS)}
+    if words:
+        shown = sorted(words, key=lambda name: (-words[name], name))[:_SHOWN_WORDS]
+        listed = ", ".join(
+            f"{name.removeprefix(UNKNOWN_BASIS)!r} {words[name]:,}" for name in shown
+        )
+        more = f", … {len(words) - len(shown):,} more" if len(words) > len(shown) else ""
+        lines.append(
+            f"consents.basis: {sum(words.values()):,} with a word that is none of "
+            f"{', '.join(_CODES)} ({listed}{more}). They are read as not stated; as silence, if "
+            "the word resembles it or there is a notice or a window."
+        )
+    for name, why in _NO_EFFECT.items():
+        if counts.get(name):
+            lines.append(f"consents.basis: {counts[name]:,} that say yes by silence {why}")
+    return lines
 
 
 def without_bases(consents: pa.Table) -> pa.Table:
