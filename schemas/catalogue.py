@@ -167,6 +167,9 @@ class ConsentRow(TypedDict):
     given_at: datetime
     agreement_ref: str | None
     asset_id: str | None
+    basis: str | None
+    notice_at: date | None
+    window_days: int | None
 
 
 CONSENTS_SCHEMA = pa.schema(
@@ -177,6 +180,9 @@ CONSENTS_SCHEMA = pa.schema(
         _required("given_at", _TIME),
         pa.field("agreement_ref", pa.string()),
         pa.field("asset_id", pa.string()),  # limits the event to one asset
+        pa.field("basis", pa.string()),  # explicit, terms, silence
+        pa.field("notice_at", pa.date32()),  # of silence: when the notice was sent
+        pa.field("window_days", pa.int32()),  # of silence: days after the notice
     ]
 )
 

@@ -32,7 +32,7 @@ _RefuseOrAccept = Literal["refuse", "accept"]
 
 
 class RightsTerms(DealSection):
-    """How strict the deal is. Every default but that of `personal_data` is the strict one."""
+    """How strict the deal is. Every default is the strict one but two, as their keys say."""
 
     editorial: _RefuseOrAccept = "refuse"
     ai_generated: Literal["refuse", "label"] = "refuse"
@@ -44,6 +44,9 @@ class RightsTerms(DealSection):
     # "unless-denied": no answer is enough, but a denial still refuses; "pack-without": an asset
     # that does not allow it is delivered without captions and embeddings.
     inference: Literal["require", "unless-denied", "pack-without"] = "require"
+    # "explicit": only a yes whose basis is explicit counts. Not the default, since few catalogues
+    # state a basis; "any" still makes a yes by silence wait for the end of its window.
+    consent_basis: Literal["any", "explicit"] = "any"
     unknown_property: _RefuseOrAccept = "refuse"
     unknown_source: _RefuseOrAccept = "refuse"
     non_commercial: _RefuseOrAccept = "refuse"
@@ -69,6 +72,11 @@ class RightsTerms(DealSection):
     # asset with personal data is refused. Not the strictest, since files are delivered unchanged
     # unless the deal says otherwise.
     personal_data: Literal["keep", "rights-only", "none", "refuse"] = "keep"
+
+    @property
+    def demands_explicit(self) -> bool:
+        """Whether a yes counts only if it is explicit."""
+        return self.consent_basis == "explicit"
 
     @property
     def strips_metadata(self) -> bool:

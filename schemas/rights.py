@@ -25,6 +25,14 @@ class Permission(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Basis(StrEnum):
+    """What a contributor's consent rests on."""
+
+    EXPLICIT = "explicit"
+    TERMS = "terms"
+    SILENCE = "silence"
+
+
 PURPOSES: tuple[Purpose, ...] = tuple(Purpose)
 
 # In a consent event, this stands for every purpose.

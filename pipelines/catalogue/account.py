@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.catalogue.consent_basis import basis_lines
 from pipelines.catalogue.inventory import FileCounts
 from pipelines.catalogue.unstated import Unstated, find_unstated
 from schemas.deal import Deal
@@ -123,8 +124,8 @@ class Reading:
         return lines
 
     def unstated_lines(self) -> list[str]:
-        """Returns a line for each absent column, one for all that are partly empty, and one for
-        denials that are not in effect yet.
+        """Returns a line for each absent column, one for all that are partly empty, and lines for
+        consents that are not in effect or rest on something unknown.
         """
         lines = [item.line() for item in self.unstated if item.is_absent]
         partly = [
@@ -134,8 +135,9 @@ class Reading:
         ]
         if partly:
             lines.append(f"rows without a value in a column: {', '.join(partly)}")
-        consents = self.rows.get("consents", TableCount())
-        later = dict(consents.named).get("denials_after_as_of", 0)
+        named = dict(self.rows.get("consents", TableCount()).named)
+        later = named.get("denials_after_as_of", 0)
+        lines += basis_lines(named)
         if later:
             lines.append(
                 f"consents.given_at: {later:,} that do not say yes are dated after the as-of time "

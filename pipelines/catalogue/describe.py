@@ -37,6 +37,9 @@ _COLUMN_NOTES = {
 # The same for columns that mean something else in another table.
 _TABLE_NOTES = {
     ("consents", "asset_id"): "limits the event to one asset",
+    ("consents", "basis"): "`explicit`, `terms`, `silence`",
+    ("consents", "notice_at"): "of silence: the day of the notice, in its own zone",
+    ("consents", "window_days"): "of silence: days after the notice in which one may object",
     ("agreements", "agreement_ref"): "as consents name it",
     ("agreements", "contributor_id"): "who signed it: one row for each of them",
     ("agreements", "purposes"): "what it covers: of the six, or `all`",

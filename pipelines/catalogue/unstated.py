@@ -158,7 +158,15 @@ _ASSETS = (
         only="video",
     ),
 )
-_CONSENTS = (LenientColumn("consents", "asset_id", "said of all assets of the contributor"),)
+_CONSENTS = (
+    LenientColumn("consents", "asset_id", "said of all assets of the contributor"),
+    LenientColumn(
+        "consents",
+        "basis",
+        "not given by silence, which rights.consent_basis does not ask about",
+        lambda deal: not deal.rights.demands_explicit,
+    ),
+)
 _RELEASES = (
     LenientColumn(
         "releases",

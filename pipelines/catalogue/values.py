@@ -26,9 +26,9 @@ INSTANT_PATTERN = (
     r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$"  # PostgreSQL writes +00
 )
 # Date columns that may hold an instant, which is reduced to the day in its own zone: a shoot's day
-# is the day where the picture was taken. Where rights begin or end, a time of day is refused
-# instead: rounding it could extend the rights.
-COLUMNS_TAKING_INSTANT_AS_DAY = frozenset({"created_at"})
+# is the day where the picture was taken, and a notice's where it was sent. Where rights begin or
+# end, a time of day is refused instead: rounding it could extend the rights.
+COLUMNS_TAKING_INSTANT_AS_DAY = frozenset({"created_at", "notice_at"})
 
 _INTEGER_RANGE: dict[pa.DataType, int] = {pa.int32(): 2**31, pa.int64(): 2**63}
 _MIDNIGHT = time(0)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pipelines.storage.columns import Column, list_array, list_items, values_of
 from schemas.catalogue import LICENCE_CLASSES, LICENCE_MODELS, GrantColumn
-from schemas.rights import ALL_PURPOSES, Permission, Purpose
+from schemas.rights import ALL_PURPOSES, Basis, Permission, Purpose
 from schemas.territory import COUNTRIES, WORLD
 
 _PERMISSIONS = tuple(value.value for value in Permission)
@@ -29,6 +29,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "value": _PERMISSIONS,
     "purpose": (*_PURPOSES, ALL_PURPOSES),
     "kind": ("model", "property"),
+    "basis": tuple(value.value for value in Basis),
     "exclusive_purposes": _PURPOSES,
     "purposes": (*_PURPOSES, ALL_PURPOSES),
     "territories_in": _TERRITORIES,

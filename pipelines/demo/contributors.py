@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 
 from pipelines.demo.roles.role import ConsentEvent, utc
 from schemas.rights import Purpose
@@ -16,6 +16,12 @@ def _per_purpose(
     purposes: tuple[Purpose, ...], value: str, given_at: datetime
 ) -> tuple[ConsentEvent, ...]:
     return tuple(ConsentEvent(value, given_at, purpose) for purpose in purposes)
+
+
+def _silence(notice_at: date, basis: str = "silence") -> ConsentEvent:
+    """A yes by silence, recorded on the day of the notice, with a window of 30 days."""
+    given_at = datetime.combine(notice_at, time(9), UTC)
+    return ConsentEvent("allow", given_at, basis=basis, notice_at=notice_at, window_days=30)
 
 
 _ALL_BUT_INFERENCE = tuple(p for p in Purpose if p is not Purpose.INFERENCE)
@@ -45,8 +51,36 @@ CONSENTING_HISTORIES: dict[str, tuple[ConsentEvent, ...]] = {
     ),
 }
 
+# Consents that rest on something else than an explicit yes. Of silence, the window ends with the
+# last day twelve hours west of UTC, so at noon UTC of the next one.
+_IMPLIED_HISTORIES: dict[str, tuple[ConsentEvent, ...]] = {
+    "basis_unstated": (ConsentEvent("allow", _GIVEN_AT, basis=None),),
+    "basis_unknown": (ConsentEvent("allow", _GIVEN_AT, basis="by post"),),
+    "by_terms": (ConsentEvent("allow", _GIVEN_AT, basis="terms"),),
+    "terms_after_explicit": (
+        ConsentEvent("allow", _GIVEN_AT),
+        ConsentEvent("allow", utc("2025-01-10T10:00:00"), basis="terms"),
+    ),
+    "by_silence": (_silence(date(2024, 3, 1)),),
+    "silence_just_over": (_silence(date(2026, 5, 30)),),
+    "silence_not_over": (_silence(date(2026, 5, 31)),),
+    "silence_without_notice": (ConsentEvent("allow", _GIVEN_AT, basis="silence", window_days=30),),
+    "silence_misspelt": (_silence(date(2026, 6, 15), "silense"),),
+    "silence_answered": (
+        _silence(date(2024, 3, 1)),
+        ConsentEvent("deny", utc("2024-03-10T08:00:00")),
+    ),
+    "silence_after_no": (
+        ConsentEvent("deny", utc("2022-03-10T08:00:00")),
+        _silence(date(2024, 3, 1)),
+    ),
+    "silence_withdrawn": (
+        _silence(date(2024, 3, 1)),
+        ConsentEvent("deny", utc("2025-03-10T08:00:00")),
+    ),
+}
 # Histories whose consents name no signed agreement.
-UNSIGNED_HISTORIES = frozenset({"unsigned"})
+UNSIGNED_HISTORIES = frozenset({"unsigned", *_IMPLIED_HISTORIES})
 # Roles refer to these by name; the reasons they cause are listed with the roles.
 OTHER_HISTORIES: dict[str, tuple[ConsentEvent, ...]] = {
     # The consent names no agreement.
@@ -77,6 +111,7 @@ OTHER_HISTORIES: dict[str, tuple[ConsentEvent, ...]] = {
         ConsentEvent("allow", _GIVEN_AT),
         ConsentEvent("deny", utc("2025-04-04T04:04:04"), Purpose.TRAIN_GEN),
     ),
+    **_IMPLIED_HISTORIES,
 }
 
 # This contributor is in no table and has no consents.

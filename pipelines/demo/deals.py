@@ -140,6 +140,7 @@ media = ["image"]
 
 [rights]
 people = "refuse"
+consent_basis = "explicit"
 
 [select]
 min_short_side = 512

@@ -88,9 +88,7 @@ def roster_consents(roster: LargeRoster) -> list[dict[str, object]]:
     return [
         {
             "contributor_id": contributor_id,
-            "purpose": event.purpose,
-            "value": event.value,
-            "given_at": event.given_at,
+            **event.columns,
             "agreement_ref": f"agreement-{contributor_id}",
         }
         for contributor_id, history in zip(roster.ids, roster.histories, strict=False)

@@ -169,9 +169,7 @@ def make_row_templates(roles: Sequence[Role], roster: LargeRoster) -> RowTemplat
     events = [
         {
             "contributor_id": "",
-            "purpose": event.purpose,
-            "value": event.value,
-            "given_at": event.given_at,
+            **event.columns,
         }
         for role in roles
         for event in role.events

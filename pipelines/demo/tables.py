@@ -168,9 +168,7 @@ def consent_rows(plan: LibraryPlan) -> list[Row]:
             rows.append(
                 {
                     "contributor_id": contributor.contributor_id,
-                    "purpose": event.purpose,
-                    "value": event.value,
-                    "given_at": event.given_at,
+                    **event.columns,
                     "agreement_ref": None
                     if contributor.history in UNSIGNED_HISTORIES
                     else f"{contributor.payee_ref}/{number}",
@@ -181,9 +179,7 @@ def consent_rows(plan: LibraryPlan) -> list[Row]:
             rows.append(
                 {
                     "contributor_id": asset.authors[0][0],
-                    "purpose": event.purpose,
-                    "value": event.value,
-                    "given_at": event.given_at,
+                    **event.columns,
                     "asset_id": asset.asset_id,
                 }
             )

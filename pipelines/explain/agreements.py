@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from pipelines.catalogue.consent_basis import SILENCE, consent_bases
 from pipelines.rights.arrow import as_integers, column, equals, is_present
 from pipelines.rights.formatting import one_line
 from pipelines.rights.index import RightsIndex
@@ -35,10 +36,14 @@ def void_agreements(
 
 
 def named_agreements(events: pa.Table, as_of_us: int) -> list[NamedAgreement]:
-    """Returns the agreements that consents name, of events up to the instant."""
+    """Returns the agreements that consents name, of events up to the instant.
+
+    A yes by silence signs none, so it is left out.
+    """
     chosen = is_present(column(events, "agreement_ref"))
     chosen &= equals(column(events, "value"), Permission.ALLOW.value)
     chosen &= as_integers(column(events, "given_at"), as_of_us + 1) <= as_of_us
+    chosen &= consent_bases(events).codes != SILENCE
     found = events.filter(pa.array(chosen))
     names = ("contributor_id", "purpose", "agreement_ref")
     return list(zip(*(values_of(column(found, name), str) for name in names), strict=True))

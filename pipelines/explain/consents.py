@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.explain.agreements import NamedAgreement, named_agreements, void_agreements
+from pipelines.explain.consent_events import (
+    ConsentEvent,
+    consent_events,
+    iso_instant,
+    silence_began,
+)
 from pipelines.rights.arrow import as_integers, column, is_present, one_of
+from pipelines.rights.consent_timelines import MIN_TIME
 from pipelines.rights.consent_verdicts import ConsentVerdict, consent_verdicts
 from pipelines.rights.consents import (
     ALLOW,
@@ -29,7 +35,6 @@ from schemas.catalogue import EXACT, GIVEN_PRECISION, AssetRow
 from schemas.deal import Deal
 from schemas.rights import ALL_PURPOSES, Purpose
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATE_TEXT = {
     MISSING: "nothing on record",
     ALLOW: "allow",
@@ -48,7 +53,7 @@ class ConsentLine:
     Attributes:
         contributor_id: The contributor.
         purpose: The purpose.
-        value: allow, deny, conditional, unknown, or "nothing on record".
+        value: allow, deny, conditional, unknown, "nothing on record" or "no explicit allow".
         since: The date of that statement, ISO 8601; "" if there is none.
         narrowed: Whether it was made for this asset only.
         withdrawn: Whether it is a denial that withdrew an earlier allow.
@@ -58,6 +63,7 @@ class ConsentLine:
         reason: The code of the reason that it gives against the asset; "" if none.
         inexact: Whether an event of the contributor was given without a zone or as a day only, so
             that the instants shown are the earliest of a yes and the latest of a no.
+        events: All statements about the purpose, with what each rests on.
     """
 
     contributor_id: str
@@ -71,6 +77,7 @@ class ConsentLine:
     needed: bool
     reason: str | None
     inexact: bool
+    events: tuple[ConsentEvent, ...]
 
     @property
     def description(self) -> str:
@@ -82,7 +89,9 @@ class ConsentLine:
             text += ", for this asset"
         if self.agreement and self.value == "allow":
             text += f", agreement {self.agreement}"
-        return "; ".join([text, *self.notes])
+        not_explicit = self.reason == ConsentVerdict.NOT_EXPLICIT.reason
+        bases = [note for event in self.events if (note := event.note(not_explicit))]
+        return "; ".join([text, *self.notes, *bases])
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,7 @@ def consent_lines(
         line
         for purpose in deal.judged_purposes
         for line in _purpose_lines(
-            purpose, who, positions, index, deal, later_events, named, inexact
+            purpose, who, positions, index, deal, later_events, named, inexact, events
         )
     ]
     # Listed contributor by contributor, in the asset's order.
@@ -164,35 +173,43 @@ def _purpose_lines(
     later_events: Sequence[_LaterEvent],
     named: Sequence[NamedAgreement],
     inexact: frozenset[str | None],
+    table: pa.Table,
 ) -> Iterator[ConsentLine]:
     """Returns each contributor's consent to one purpose, with screening's verdict on it."""
     held = index.consents.states_at(purpose, positions)
-    general = index.consents.general[purpose].at(positions.contributor)
-    narrowed = index.consents.narrowed[purpose].at(positions.pair)
+    general = index.consents.lines.general[purpose].at(positions.contributor)
+    narrowed = index.consents.lines.narrowed[purpose].at(positions.pair)
     agreements = index.consents.agreement_of(purpose, positions)
     verdicts = consent_verdicts(held, purpose, deal)
     for i, name in enumerate(who):
-        is_missing = int(held.state[i]) == MISSING
+        verdict = ConsentVerdict(int(verdicts[i]))
+        not_explicit = verdict is ConsentVerdict.NOT_EXPLICIT
+        is_missing, is_narrowed = int(held.state[i]) == MISSING, bool(held.narrowed[i])
         events = [
             event
             for event in later_events
             if event[0] == name and event[1] in (purpose, ALL_PURPOSES)
         ]
-        notes = [*_notes(held, general if held.narrowed[i] else narrowed, i, events)]
+        on_record = tuple(consent_events(table, name, purpose))
+        other = general if held.narrowed[i] else narrowed
+        notes = [*_notes(held, other, i, events, on_record)]
         if int(held.state[i]) == ALLOW and agreements[i] < 0:
             notes += void_agreements(name, purpose, index, named)
         yield ConsentLine(
             contributor_id=one_line(name),
             purpose=purpose,
-            value=_STATE_TEXT[int(held.state[i])],
-            since="" if is_missing else iso_instant(int(held.since[i])),
-            narrowed=bool(held.narrowed[i]),
-            withdrawn=bool(held.withdrawn[i]),
+            value="no explicit allow" if not_explicit else _STATE_TEXT[int(held.state[i])],
+            since=""
+            if is_missing or not_explicit
+            else _since(held, i, bool(held.narrowed[i]), on_record),
+            narrowed=is_narrowed,
+            withdrawn=bool(held.withdrawn[i]) and not not_explicit,
             agreement=_agreement_ref(index, int(agreements[i])),
             notes=tuple(notes),
             needed=purpose in deal.needed_purposes,
-            reason=ConsentVerdict(int(verdicts[i])).reason,
+            reason=verdict.reason,
             inexact=name in inexact,
+            events=on_record,
         )
 
 
@@ -209,15 +226,27 @@ def _agreement_ref(index: RightsIndex, ref: int) -> str:
     return "" if ref < 0 else one_line(index.consents.refs[ref].as_py())
 
 
+def _since(states: ConsentStates, i: int, narrowed: bool, on_record: Sequence[ConsentEvent]) -> str:
+    """Returns since when a state holds, ISO 8601."""
+    if int(states.since[i]) == MIN_TIME:  # a yes by silence
+        return silence_began(on_record, narrowed)
+    return iso_instant(int(states.since[i]))
+
+
 def _notes(
-    held: HeldConsents, other: ConsentStates, i: int, later_events: Sequence[_LaterEvent]
+    held: HeldConsents,
+    other: ConsentStates,
+    i: int,
+    later_events: Sequence[_LaterEvent],
+    on_record: Sequence[ConsentEvent],
 ) -> Iterator[str]:
     """Yields a contributor's other statements: those that do not apply, and later ones."""
     if held.withdrawn[i]:
         yield f"the first allow was of {iso_instant(int(held.first_allow[i]))}"
     if int(other.state[i]) != MISSING:
         scope = "in general" if held.narrowed[i] else "for this asset"
-        yield f"{scope} {_STATE_TEXT[int(other.state[i])]} since {iso_instant(int(other.since[i]))}"
+        since = _since(other, i, not held.narrowed[i], on_record)
+        yield f"{scope} {_STATE_TEXT[int(other.state[i])]} since {since}"
     if later_events:
         value, when = min(
             ((event[2], event[3]) for event in later_events), key=lambda event: event[1]
@@ -241,14 +270,3 @@ def _later_events(events: pa.Table, as_of_us: int) -> list[_LaterEvent]:
     names = ("contributor_id", "purpose", "value")
     values = (column(found, name).to_pylist() for name in names)
     return list(zip(*values, times.to_pylist(), strict=True))
-
-
-def iso_instant(us: int) -> str:
-    """Formats an instant (µs since 1970) as ISO 8601, as a date only if it is midnight UTC."""
-    try:
-        when = _EPOCH + timedelta(microseconds=us)
-    except OverflowError:  # a year that datetime does not support
-        return f"{us} µs since 1970"
-    if (when - _EPOCH) % timedelta(days=1) == timedelta(0):
-        return when.date().isoformat()
-    return when.isoformat().replace("+00:00", "Z")

@@ -65,6 +65,8 @@ DEAL_KEY_MEANINGS = {
     "rights.sensitive": "assets marked sensitive",
     "rights.inference": "consent to captions and embeddings; `unless-denied` accepts assets with "
     "no answer, `pack-without` delivers assets without consent with neither",
+    "rights.consent_basis": "what a contributor's yes must rest on: any basis, or only an explicit "
+    "one, so that terms, silence and an unstated basis are not enough",
     "rights.unknown_property": "assets with no information on whether they show protected property",
     "rights.unknown_source": "assets with no information on how they were made",
     "rights.non_commercial": "licence codes with NC",

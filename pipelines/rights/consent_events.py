@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.catalogue.consent_basis import (
+    SILENCE,
+    ConsentBases,
+    consent_bases,
+    without_bases,
+)
 from pipelines.catalogue.precision import earliest_instants
 from pipelines.rights.agreements import ListedAgreements
 from pipelines.rights.arrow import (
@@ -20,15 +27,14 @@ from pipelines.rights.arrow import (
     one_of,
     positions_in,
 )
+from pipelines.rights.consent_timelines import MAX_TIME, MIN_TIME, ConsentEvents
 from pipelines.rights.consents import (
     ALLOW,
     CONDITIONAL,
     DENY,
-    MISSING,
     UNKNOWN,
     ConsentIndex,
-    ConsentStates,
-    SignedAgreements,
+    ConsentLines,
     StateArray,
 )
 from pipelines.rights.lookup import PairIndex, StringIndex
@@ -44,61 +50,6 @@ _STATE_BY_VALUE = {
 }
 _WEST_US = 12 * 3_600_000_000  # the zone in which a day ends last
 _MAX_KEY_BITS = 63
-_MIN_TIME = np.iinfo(np.int64).min
-_MAX_TIME = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True)
-class _ConsentEvents:
-    """Consent events sorted by line, then time; at one instant the one that applies comes last.
-
-    Attributes:
-        signatures: Where the agreement that each names is listed for its contributor, or -1.
-    """
-
-    timelines: IntArray
-    times: IntArray
-    states: StateArray
-    refs: IntArray
-    signatures: IntArray
-    purposes: Column
-
-    def latest_states(self, purpose: Purpose, timelines: int) -> ConsentStates:
-        """Folds events into lines: the latest holds, and at the same instant the strictest."""
-        applies = one_of(self.purposes, [purpose.value, ALL_PURPOSES])
-        timeline, times, states = self.timelines[applies], self.times[applies], self.states[applies]
-        result = ConsentStates(
-            np.full(timelines + 1, MISSING, np.int8),
-            np.full(timelines + 1, _MIN_TIME, np.int64),
-            np.full(timelines + 1, _MAX_TIME, np.int64),
-        )
-        ends = np.flatnonzero(np.diff(timeline, append=-1))
-        result.state[timeline[ends]] = states[ends]
-        result.since[timeline[ends]] = times[ends]
-        allows = states == ALLOW
-        starts = np.flatnonzero(np.diff(timeline[allows], prepend=-1))
-        result.first_allow[timeline[allows][starts]] = times[allows][starts]
-        return result
-
-    def signed_agreements(
-        self, purpose: Purpose, timelines: int, listed: ListedAgreements
-    ) -> SignedAgreements:
-        """What is signed on each line, and the time of the last event other than an allow."""
-        applies = one_of(self.purposes, [purpose.value, ALL_PURPOSES])
-        signed = SignedAgreements(
-            np.full(timelines + 1, _MIN_TIME, np.int64),
-            np.full(timelines + 1, -1, np.int64),
-            np.full(timelines + 1, _MIN_TIME, np.int64),
-        )
-        non_allows = applies & (self.states != ALLOW)
-        np.maximum.at(signed.last_non_allow, self.timelines[non_allows], self.times[non_allows])
-        names_agreement = applies & (self.states == ALLOW)
-        names_agreement &= listed.cover(self.signatures, purpose)
-        timeline = self.timelines[names_agreement]
-        ends = np.flatnonzero(np.diff(timeline, append=-1))  # in order, so the last is the latest
-        signed.signed_at[timeline[ends]] = self.times[names_agreement][ends]
-        signed.ref[timeline[ends]] = self.refs[names_agreement][ends]
-        return signed
 
 
 def _precision(table: pa.Table) -> IntArray | None:
@@ -111,7 +62,7 @@ def _precision(table: pa.Table) -> IntArray | None:
 
 def _earliest(times: IntArray, precision: IntArray) -> IntArray:
     """The earliest instant at which each event can have been given, wherever that was."""
-    return np.where(times == _MAX_TIME, times, earliest_instants(times, precision))
+    return np.where(times == MAX_TIME, times, earliest_instants(times, precision))
 
 
 def _times_in_order(table: pa.Table, is_allow: BoolArray) -> IntArray:
@@ -119,23 +70,31 @@ def _times_in_order(table: pa.Table, is_allow: BoolArray) -> IntArray:
 
     So a no that is dated by a day, or without a zone, wins over a yes of that day.
     """
-    times, precision = as_integers(column(table, "given_at"), _MAX_TIME), _precision(table)
+    times, precision = as_integers(column(table, "given_at"), MAX_TIME), _precision(table)
     if precision is None:
         return times
     late = np.select(
         [precision == NO_TIME, precision == NO_ZONE], [DAY_US + _WEST_US - 1, _WEST_US], 0
     )
-    latest = np.where(times == _MAX_TIME, times, times + late)
+    latest = np.where(times == MAX_TIME, times, times + late)
     return np.where(is_allow, _earliest(times, precision), latest)
 
 
-def _known_at(consents: pa.Table, as_of_us: int) -> BoolArray:
+def _known_at(consents: pa.Table, bases: ConsentBases, as_of_us: int) -> BoolArray:
     """Where an event counts at an instant: a no as soon as it can have been given."""
-    times, precision = as_integers(column(consents, "given_at"), _MAX_TIME), _precision(consents)
-    if precision is not None:
+    times, precision = as_integers(column(consents, "given_at"), MAX_TIME), _precision(consents)
+    silent = bases.codes == SILENCE
+    if precision is not None or silent.any():
         is_allow = equals(column(consents, "value"), Permission.ALLOW.value)
-        times = np.where(is_allow, times, _earliest(times, precision))
+        times = np.where(is_allow, _counts_from(times, silent, bases), times)
+        if precision is not None:
+            times = np.where(is_allow, times, _earliest(times, precision))
     return np.asarray(times <= as_of_us)
+
+
+def _counts_from(times: IntArray, silent: BoolArray, bases: ConsentBases) -> IntArray:
+    """When each yes counts: one by silence not before its window is over."""
+    return np.where(silent, np.maximum(times, bases.window_ends), times)
 
 
 def _order(timelines: IntArray, times: IntArray, states: StateArray, refs: IntArray) -> IntArray:
@@ -159,14 +118,20 @@ def _order(timelines: IntArray, times: IntArray, states: StateArray, refs: IntAr
 
 
 def _sort_events(
-    chosen: BoolArray, timelines: IntArray, events: pa.Table, refs: IntArray, signatures: IntArray
-) -> _ConsentEvents:
+    chosen: BoolArray,
+    timelines: IntArray,
+    events: pa.Table,
+    bases: ConsentBases,
+    refs: IntArray,
+    signatures: IntArray,
+) -> ConsentEvents:
     """Returns some events in the order in which they are folded.
 
     Args:
         chosen: Which of the events, [n].
         timelines: The line of each chosen event.
         events: All events, of n rows.
+        bases: What they rest on.
         refs: Which agreement each event names, or -1, [n].
         signatures: Where that is listed for its contributor, or -1, [n].
     """
@@ -175,23 +140,35 @@ def _sort_events(
     states = np.full(len(timelines), UNKNOWN, np.int8)
     for text, state in _STATE_BY_VALUE.items():
         states[equals(value, text.value)] = state
+    bases = bases.filter(chosen)
     times = _times_in_order(table, states == ALLOW)
+    silent = (bases.codes == SILENCE) & (states == ALLOW)
+    counts_from = _counts_from(times, silent, bases)
+    times = np.where(silent, MIN_TIME, times)
     order = _order(timelines, times, states, refs)
     purposes = column(table, "purpose").take(order)
-    return _ConsentEvents(
-        timelines[order], times[order], states[order], refs[order], signatures[order], purposes
+    return ConsentEvents(
+        timelines[order],
+        times[order],
+        counts_from[order],
+        states[order],
+        bases.codes[order],
+        refs[order],
+        signatures[order],
+        purposes,
     )
 
 
 def _events_that_count(
     consents: pa.Table, purposes: tuple[Purpose, ...], as_of_us: int
-) -> pa.Table:
+) -> tuple[pa.Table, ConsentBases]:
     """Returns the events of a contributor, about one of the purposes, up to an instant."""
-    counted = _known_at(consents, as_of_us)
+    bases, consents = consent_bases(consents), without_bases(consents)
+    counted = _known_at(consents, bases, as_of_us)
     counted &= is_present(column(consents, "contributor_id"))
     wanted_purposes = [*(purpose.value for purpose in purposes), ALL_PURPOSES]
     counted &= one_of(column(consents, "purpose"), wanted_purposes)
-    return consents.filter(pa.array(counted))
+    return consents.filter(pa.array(counted)), bases.filter(counted)
 
 
 def index_consents(
@@ -200,6 +177,7 @@ def index_consents(
     listed: ListedAgreements,
     purposes: tuple[Purpose, ...],
     as_of_us: int,
+    explicit_only: bool = False,
 ) -> ConsentIndex:
     """Folds consent events up to an instant.
 
@@ -209,8 +187,9 @@ def index_consents(
         listed: The agreements that consents may name.
         purposes: The purposes that will be asked for.
         as_of_us: The instant, in µs since 1970.
+        explicit_only: Whether a yes counts only if it is explicit.
     """
-    events = _events_that_count(consents, purposes, as_of_us)
+    events, bases = _events_that_count(consents, purposes, as_of_us)
     named_refs = pc.utf8_trim_whitespace(column(events, "agreement_ref"))
     refs = pc.unique(named_refs).drop_null().sort()
     ref = positions_in(named_refs, refs)
@@ -226,21 +205,55 @@ def index_consents(
     narrowed_assets = asset.filter(pa.array(narrowed))
     assets = StringIndex(pc.unique(narrowed_assets))
     pairs = PairIndex(contributor[narrowed], assets.positions(narrowed_assets))
-    general_events = _sort_events(~narrowed, contributor[~narrowed], events, ref, signature)
-    narrowed_events = _sort_events(narrowed, pairs.timelines, events, ref, signature)
+    sort = partial(_sort_events, events=events, bases=bases, refs=ref, signatures=signature)
+    sides = (sort(~narrowed, contributor[~narrowed]), sort(narrowed, pairs.timelines))
+    sizes = (len(people), len(pairs))
+    lines = _fold(sides, sizes, purposes)
+    any_basis = None
+    if explicit_only:
+        any_basis = lines
+        sides = (sides[0].without_implied(), sides[1].without_implied())
+        lines = _with_first_allows(_fold(sides, sizes, purposes), any_basis)
     return ConsentIndex(
         people,
         len(listed_contributors),
         assets,
         pairs,
-        {purpose: general_events.latest_states(purpose, len(people)) for purpose in purposes},
-        {purpose: narrowed_events.latest_states(purpose, len(pairs)) for purpose in purposes},
+        lines,
+        any_basis,
         {
             purpose: (
-                general_events.signed_agreements(purpose, len(people), listed),
-                narrowed_events.signed_agreements(purpose, len(pairs), listed),
+                sides[0].signed_agreements(purpose, sizes[0], listed),
+                sides[1].signed_agreements(purpose, sizes[1], listed),
             )
             for purpose in purposes
         },
         refs,
     )
+
+
+def _fold(
+    sides: tuple[ConsentEvents, ConsentEvents],
+    sizes: tuple[int, int],
+    purposes: tuple[Purpose, ...],
+) -> ConsentLines:
+    general, narrowed = (
+        {purpose: events.latest_states(purpose, size) for purpose in purposes}
+        for events, size in zip(sides, sizes, strict=True)
+    )
+    return ConsentLines(general, narrowed)
+
+
+def _with_first_allows(explicit: ConsentLines, any_basis: ConsentLines) -> ConsentLines:
+    """Explicit consents, of which a denial withdraws a yes whatever that rested on."""
+    general, narrowed = (
+        {
+            purpose: replace(states, first_allow=theirs[purpose].first_allow)
+            for purpose, states in ours.items()
+        }
+        for ours, theirs in (
+            (explicit.general, any_basis.general),
+            (explicit.narrowed, any_basis.narrowed),
+        )
+    )
+    return ConsentLines(general, narrowed)

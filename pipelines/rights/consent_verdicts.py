@@ -16,7 +16,7 @@ from pipelines.rights.consents import (
     UNKNOWN,
     ConsentIndex,
     ConsentPositions,
-    ConsentStates,
+    HeldConsents,
 )
 from schemas.deal import Deal
 from schemas.rights import Purpose
@@ -30,6 +30,7 @@ class ConsentVerdict(IntEnum):
     CONDITIONAL = 2
     DENIED = 3
     WITHDRAWN = 4
+    NOT_EXPLICIT = 5
 
     @property
     def bit(self) -> int:
@@ -46,7 +47,7 @@ VerdictArray = npt.NDArray[np.int8]
 VerdictBits = npt.NDArray[np.uint8]  # `ConsentVerdict.bit` of several purposes or contributors
 
 
-def consent_verdicts(states: ConsentStates, purpose: Purpose, deal: Deal) -> VerdictArray:
+def consent_verdicts(states: HeldConsents, purpose: Purpose, deal: Deal) -> VerdictArray:
     """What consents to a purpose come to, [items] of `ConsentVerdict`."""
     by_state = np.zeros(len((MISSING, ALLOW, UNKNOWN, CONDITIONAL, DENY)), np.int8)
     if purpose not in deal.needed_purposes:
@@ -58,6 +59,9 @@ def consent_verdicts(states: ConsentStates, purpose: Purpose, deal: Deal) -> Ver
     by_state[DENY] = ConsentVerdict.DENIED
     verdicts = by_state[states.state]
     verdicts[states.withdrawn] = ConsentVerdict.WITHDRAWN
+    if states.not_explicit is not None:
+        failing = verdicts != ConsentVerdict.PASSES
+        verdicts[states.not_explicit & failing] = ConsentVerdict.NOT_EXPLICIT
     return verdicts
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,8 @@ class ConsentStates:
 
     Attributes:
         state: The state that holds at `as_of`, [lines] int8.
-        since: When that was said, µs since 1970, [lines].
+        since: When that was said, µs since 1970, [lines]; of a yes by silence the beginning of
+            time, since it gives way to whatever was said.
         first_allow: When the line first said allow; the end of time if it never did, [lines].
     """
 
@@ -53,9 +54,40 @@ class HeldConsents(ConsentStates):
 
     Attributes:
         narrowed: Where that is the line about the asset alone, [items].
+        not_explicit: Where it would be a yes if only the deal did not demand an explicit one,
+            [items]; None if it does not.
     """
 
     narrowed: BoolArray
+    not_explicit: BoolArray | None = None
+
+
+@dataclass(frozen=True)
+class ConsentLines:
+    """The lines of time of all contributors, by purpose.
+
+    Attributes:
+        general: Lines of `ConsentIndex.people`, and one without events.
+        narrowed: Lines of `ConsentIndex.pairs`, and one without events.
+    """
+
+    general: dict[Purpose, ConsentStates]
+    narrowed: dict[Purpose, ConsentStates]
+
+    def held_at(self, purpose: Purpose, positions: ConsentPositions) -> HeldConsents:
+        """The consent to a purpose at places, [items]."""
+        general = self.general[purpose].at(positions.contributor)
+        narrowed = self.narrowed[purpose].at(positions.pair)
+        # The stricter one applies unless it is older: neither a general allow nor the lack of a
+        # general consent lifts a denial for one asset; a later general denial ends an allow.
+        overridden = (general.state > narrowed.state) & (general.since >= narrowed.since)
+        use_narrowed = (narrowed.state != MISSING) & ~overridden
+        return HeldConsents(
+            np.where(use_narrowed, narrowed.state, general.state).astype(np.int8),
+            np.where(use_narrowed, narrowed.since, general.since),
+            np.minimum(general.first_allow, narrowed.first_allow),
+            use_narrowed,
+        )
 
 
 @dataclass(frozen=True)
@@ -105,8 +137,8 @@ class ConsentIndex:
         listed_count: How many of them the contributors table has.
         assets: Assets that some consent is narrowed to.
         pairs: Positions in `people` and in `assets` that belong to a narrowed consent.
-        general: Lines of `people`, and one without events.
-        narrowed: Lines of `pairs`, and one without events.
+        lines: What their lines of time come to, by the yeses that the deal accepts.
+        any_basis: What they would come to if a yes counted on any basis; None if it does.
         signed_agreements: What is signed on the lines of `people` and of `pairs`.
         refs: The agreements that consents name, each once, in order.
     """
@@ -115,8 +147,8 @@ class ConsentIndex:
     listed_count: int
     assets: StringIndex
     pairs: PairIndex
-    general: dict[Purpose, ConsentStates]
-    narrowed: dict[Purpose, ConsentStates]
+    lines: ConsentLines
+    any_basis: ConsentLines | None
     signed_agreements: dict[Purpose, tuple[SignedAgreements, SignedAgreements]]
     refs: Column
 
@@ -143,18 +175,11 @@ class ConsentIndex:
 
     def states_at(self, purpose: Purpose, positions: ConsentPositions) -> HeldConsents:
         """The consent to a purpose at places, [items]."""
-        general = self.general[purpose].at(positions.contributor)
-        narrowed = self.narrowed[purpose].at(positions.pair)
-        # The stricter one applies unless it is older: neither a general allow nor the lack of a
-        # general consent lifts a denial for one asset; a later general denial ends an allow.
-        overridden = (general.state > narrowed.state) & (general.since >= narrowed.since)
-        use_narrowed = (narrowed.state != MISSING) & ~overridden
-        return HeldConsents(
-            np.where(use_narrowed, narrowed.state, general.state).astype(np.int8),
-            np.where(use_narrowed, narrowed.since, general.since),
-            np.minimum(general.first_allow, narrowed.first_allow),
-            use_narrowed,
-        )
+        held = self.lines.held_at(purpose, positions)
+        if self.any_basis is None:
+            return held
+        lenient = self.any_basis.held_at(purpose, positions).state
+        return replace(held, not_explicit=(lenient == ALLOW) & (held.state != ALLOW))
 
     def agreement_of(self, purpose: Purpose, positions: ConsentPositions) -> IntArray:
         """The agreement behind each consent to a purpose, a position in `refs` or -1, [items].

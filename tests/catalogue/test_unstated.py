@@ -79,7 +79,7 @@ def rows() -> dict[str, list[Row]]:
     return {
         "assets": [asset("A-1", **STATED), asset("A-2", **STATED)],
         "contributors": [{"contributor_id": "c-1"}],
-        "consents": [said(asset_id="A-1"), said(asset_id="A-2")],
+        "consents": [said(asset_id=f"A-{n}", basis="explicit") for n in (1, 2)],
         "releases": [
             release(valid_until="2040-01-01", revoked_at="2040-01-01T00:00:00Z"),
             release("R-2", valid_until="2040-01-01", revoked_at="2041-01-01T00:00:00Z"),

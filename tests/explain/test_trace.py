@@ -130,6 +130,53 @@ def test_consent_for_one_asset_is_shown_with_the_general_one() -> None:
     ]
 
 
+def test_the_basis_of_each_consent_is_shown() -> None:
+    silent = event("allow", -90, basis="silence", notice_at=date(2026, 5, 1), window_days=30)
+    trace = traced(asset(), consents=[silent])
+    assert words(trace) == [
+        "allow since 2026-06-30T10:30:00Z; allow of 2026-06-30T10:30:00Z, basis silence "
+        "(notice 2026-05-01, 30 days: counts from 2026-06-30T10:30:00Z)"
+    ]
+    early = silent | {"given_at": AS_OF - timedelta(days=90)}
+    assert words(traced(asset(), consents=[early]))[0].startswith(
+        "allow since 2026-06-01T11:59:59.999999Z; allow of 2026-04-01T12:00:00Z, basis silence"
+    )
+    trace = traced(asset(), consents=[early | {"window_days": 90, "basis": "silense"}])
+    assert words(trace) == [
+        "nothing on record; allow of 2026-04-01T12:00:00Z, basis silense, read as silence "
+        "(notice 2026-05-01, 90 days: counts from 2026-07-31T11:59:59.999999Z)"
+    ]
+    trace = traced(asset(), consents=[early | {"notice_at": None, "window_days": None}])
+    assert words(trace)[0].endswith("basis silence (notice not given, no window: never counts)")
+    assert [finding.reason for finding in trace.findings] == ["consent.missing"]
+    objected = event("deny", -10, basis="explicit")
+    assert words(traced(asset(), consents=[early, objected])) == [
+        "withdrawn on 2026-06-30T11:50:00Z; the first allow was of 2026-06-01T11:59:59.999999Z; "
+        "allow of 2026-04-01T12:00:00Z, basis silence (notice 2026-05-01, 30 days: counts from "
+        "2026-06-01T11:59:59.999999Z); deny of 2026-06-30T11:50:00Z, basis explicit"
+    ]
+
+
+def test_a_yes_that_is_not_explicit_is_shown() -> None:
+    terms = deal_with_rights(consent_basis="explicit")
+    given = event("allow", -60)
+    for basis, shown in ((None, "not stated"), ("terms", "terms")):
+        trace = traced(asset(), terms, consents=[given | {"basis": basis}])
+        assert words(trace) == [f"no explicit allow; allow of 2026-06-30T11:00:00Z, basis {shown}"]
+        [finding] = trace.findings
+        assert finding.reason == "consent.not_explicit"
+        assert trace.decision is not None
+        assert trace.decision.detail == (
+            "consent train_gen of c-1: not explicit; consent inference of c-1: not explicit"
+        )
+    trace = traced(asset(), terms, consents=[given | {"basis": "explicit"}])
+    assert words(trace) == [
+        "allow since 2026-06-30T11:00:00Z; allow of 2026-06-30T11:00:00Z, basis explicit"
+    ]
+    [line, _] = trace.consents
+    assert [(said.basis, said.by_silence) for said in line.events] == [("explicit", False)]
+
+
 def test_later_consents_are_shown_but_not_applied() -> None:
     later = [event("deny", 60), event("deny", 30, purpose="search"), event("deny", 1, asset_id="b")]
     trace = traced(asset(), consents=[event("allow"), *later])

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pipelines.rights.formatting import one_line
-from tests.rights.oracle import Row, consent, needed_purposes, passes
+from tests.rights.oracle import Row, demanded_consent, needed_purposes, passes
 
 _LICENCE_CODE = ("licence_code",)
 _RELEASES = ("release_ids",)
@@ -40,6 +40,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "consent.denied": ("consents",),
     "consent.withdrawn": ("consents",),
     "consent.conditional": ("consents",),
+    "consent.not_explicit": ("consents",),
     "people.unknown_count": ("people_count",),
     "people.refused": ("people_count",),
     "minors.refused": ("minors",),
@@ -67,7 +68,12 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 }
 REASON_ORDER = list(_COLUMNS)
 # The words for each kind of insufficient consent.
-_CONSENT_WORDS = {"silent": "none", "missing": "unknown", "denied": "deny"}
+_CONSENT_WORDS = {
+    "silent": "none",
+    "missing": "unknown",
+    "denied": "deny",
+    "not_explicit": "not explicit",
+}
 
 
 def expected_detail(
@@ -100,7 +106,7 @@ def _consent_notes(asset: Row, terms: Row, consents: Sequence[Row], as_of: datet
     for purpose in needed_purposes(terms):
         for share in asset["contributors"]:
             name = share["contributor_id"]
-            stated = consent(consents, name, asset["asset_id"], purpose, as_of)
+            stated = demanded_consent(consents, name, asset["asset_id"], purpose, as_of, terms)
             if not passes(stated, purpose, terms):
                 words = _CONSENT_WORDS.get(stated, stated)
                 notes.append(f"consent {purpose} of {one_line(name)}: {words}")

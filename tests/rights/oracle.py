@@ -6,7 +6,7 @@ It uses nothing of the code under test: no index, no mask, no licence parser.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -24,6 +24,14 @@ LICENCES: dict[str, set[str]] = {
 GENERATED = {"trainedAlgorithmicMedia": True, "digitalCapture": False, "print": False}
 PURPOSES = {"train_gen", "train_nongen", "inference", "data_mining", "index", "search"}
 STRICTNESS = ["allow", "unknown", "conditional", "deny"]
+# The words for a basis that the random worlds use, and what each means.
+BASES = {
+    None: "",
+    "written": "",
+    "explicit": "explicit",
+    "explicjt": "",
+    "terms": "terms",
+} | dict.fromkeys(("silence", "Silence", "silense", "ilence"), "silence")
 
 
 def expected_reasons(
@@ -46,7 +54,9 @@ def expected_reasons(
     found |= _splits(asset, contributors)  # 7
     for share in asset["contributors"]:  # 8
         for purpose in needed:
-            stated = consent(consents, share["contributor_id"], asset["asset_id"], purpose, as_of)
+            stated = demanded_consent(
+                consents, share["contributor_id"], asset["asset_id"], purpose, as_of, terms
+            )
             if not passes(stated, purpose, terms):
                 found.add(f"consent.{'missing' if stated == 'silent' else stated}")
     found |= _people(asset, terms, releases)  # 9
@@ -174,30 +184,94 @@ def _splits(asset: Row, contributors: Sequence[str]) -> set[str]:
     return found
 
 
-def consent(consents: Sequence[Row], who: str, asset_id: str, purpose: str, as_of: datetime) -> str:
-    """Returns allow, silent, missing, denied, withdrawn or conditional."""
-    known_events = [
+def demanded_consent(
+    consents: Sequence[Row], who: str, asset_id: str, purpose: str, as_of: datetime, terms: Row
+) -> str:
+    """Returns what `consent` does; or not_explicit, if the deal's demand alone refuses."""
+    if terms.get("consent_basis", "any") == "any":
+        return consent(consents, who, asset_id, purpose, as_of)
+    stated = consent(consents, who, asset_id, purpose, as_of, explicit=True)
+    if passes(stated, purpose, terms):
+        return stated
+    on_any_basis = consent(consents, who, asset_id, purpose, as_of)
+    return "not_explicit" if on_any_basis == "allow" else stated
+
+
+def basis(event: Row) -> str:
+    """Returns explicit, terms, silence or "" for none that is known."""
+    known = BASES[event.get("basis")]
+    has_window = event.get("notice_at") is not None or event.get("window_days") is not None
+    return known or ("silence" if has_window else "")
+
+
+def is_silent_yes(event: Row) -> bool:
+    """Returns whether an event is a yes by silence."""
+    return bool(event["value"] == "allow" and basis(event) == "silence")
+
+
+def counts_from(event: Row) -> datetime | None:
+    """Returns from when an event counts; None for never."""
+    given: datetime = event["given_at"]
+    if not is_silent_yes(event):
+        return given
+    notice, window = event.get("notice_at"), event.get("window_days")
+    if notice is None or window is None or window < 0:
+        return None
+    try:
+        last_day = notice + timedelta(days=window + 1)
+    except OverflowError:
+        return None
+    # The day ends last twelve hours west of UTC.
+    west = timedelta(hours=12) - timedelta(microseconds=1)
+    return max(given, datetime.combine(last_day, time(), UTC) + west)
+
+
+def known_events(consents: Sequence[Row], who: str, purpose: str, as_of: datetime) -> list[Row]:
+    """Returns a contributor's events about a purpose that count at an instant."""
+    return [
         event
         for event in consents
         if event["contributor_id"] == who
         and event["purpose"] in (purpose, "all")
-        and event["given_at"] <= as_of
+        and (counts := counts_from(event)) is not None
+        and counts <= as_of
     ]
-    general = [event for event in known_events if event.get("asset_id") is None]
-    narrowed = [event for event in known_events if event.get("asset_id") == asset_id]
+
+
+def consent(
+    consents: Sequence[Row],
+    who: str,
+    asset_id: str,
+    purpose: str,
+    as_of: datetime,
+    explicit: bool = False,
+) -> str:
+    """Returns allow, silent, missing, denied, withdrawn or conditional.
+
+    If `explicit`, a yes counts only if its basis is explicit.
+    """
+    known = known_events(consents, who, purpose, as_of)
+    about = [event for event in known if event.get("asset_id") in (None, asset_id)]
+    yeses = [event for event in about if event["value"] == "allow"]
+    if explicit:
+        about = [e for e in about if e["value"] != "allow" or basis(e) == "explicit"]
+    general = [event for event in about if event.get("asset_id") is None]
+    narrowed = [event for event in about if event.get("asset_id") == asset_id]
     effective = _last(narrowed) or _last(general)
     if effective is None:
         return "silent"
     general_event = _last(general)
     if general_event is not None and _strictness(general_event) > _strictness(effective):
-        effective = (
-            general_event if general_event["given_at"] >= effective["given_at"] else effective
-        )
+        is_later = general_event["given_at"] >= effective["given_at"]
+        if is_later or is_silent_yes(effective):
+            effective = general_event
     if effective["value"] == "deny":
         earlier = [
-            event for event in general + narrowed if event["given_at"] < effective["given_at"]
+            event
+            for event in yeses
+            if (counts := counts_from(event)) and counts < effective["given_at"]
         ]
-        return "withdrawn" if any(event["value"] == "allow" for event in earlier) else "denied"
+        return "withdrawn" if earlier else "denied"
     return effective["value"] if effective["value"] in ("allow", "conditional") else "missing"
 
 
@@ -207,6 +281,8 @@ def _strictness(event: Row) -> int:
 
 
 def _last(events: Sequence[Row]) -> Row | None:
+    """Returns the event that holds: silence gives way to whatever was said."""
+    events = [event for event in events if not is_silent_yes(event)] or events
     if not events:
         return None
     latest = max(event["given_at"] for event in events)

@@ -131,7 +131,8 @@ def _open_to_inference(asset: Row, terms: Row, consents: Sequence[Row], as_of: d
     if grant_closes and not _by_deal(asset, terms, "inference", as_of):
         return False
     return all(
-        oracle.consent(consents, who, asset["asset_id"], "inference", as_of) == "allow"
+        oracle.demanded_consent(consents, who, asset["asset_id"], "inference", as_of, terms)
+        == "allow"
         for who in _contributor_ids(asset)
     )
 
@@ -167,7 +168,7 @@ def _signed(asset: Row, terms: Row, consents: Sequence[Row], purpose: str, as_of
     """
     refs = set()
     for who in _contributor_ids(asset):
-        ref = _consent_agreement(asset, consents, who, purpose, as_of)
+        ref = _consent_agreement(asset, terms, consents, who, purpose, as_of)
         agreements = _agreements(terms, purpose, as_of)
         named = [one["ref"] for one in agreements if who in one["contributors"]]
         general = [one["ref"] for one in agreements if one["contributors"] == ["all"]]
@@ -179,21 +180,21 @@ def _signed(asset: Row, terms: Row, consents: Sequence[Row], purpose: str, as_of
 
 
 def _consent_agreement(
-    asset: Row, consents: Sequence[Row], who: str, purpose: str, as_of: datetime
+    asset: Row, terms: Row, consents: Sequence[Row], who: str, purpose: str, as_of: datetime
 ) -> str:
     """Returns the agreement behind a contributor's consent; "" if there is none.
 
     It is that of the latest allow that names one, if only allows followed it; an allow for the
     asset has priority over a general one.
     """
-    if oracle.consent(consents, who, asset["asset_id"], purpose, as_of) != "allow":
+    name = asset["asset_id"]
+    if oracle.demanded_consent(consents, who, name, purpose, as_of, terms) != "allow":
         return ""
+    bases = ("explicit",) if terms.get("consent_basis") == "explicit" else ("explicit", "terms", "")
     known_events = [
         event
-        for event in consents
-        if event["contributor_id"] == who
-        and event["purpose"] in (purpose, "all")
-        and event["given_at"] <= as_of
+        for event in oracle.known_events(consents, who, purpose, as_of)
+        if event["value"] != "allow" or oracle.basis(event) in bases
     ]
     for event_asset_id in (asset["asset_id"], None):
         timeline = [

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.rights.consent_events import _MAX_TIME, _MIN_TIME, _order
+from pipelines.rights.consent_events import _order
+from pipelines.rights.consent_timelines import MAX_TIME, MIN_TIME
 from schemas.deal import Deal
 from tests.rights.rights_cases import (
     AS_OF,
@@ -219,7 +220,7 @@ SIZES = st.sampled_from([1, 3, 2**40])  # of the last, the four do not fit into 
 @settings(max_examples=100, deadline=None)
 @given(SIZES, st.lists(st.tuples(*(st.integers(0, 2),) * 3, st.integers(-1, 2)), max_size=12))
 def test_events_are_put_in_order(size: int, events: list[tuple[int, int, int, int]]) -> None:
-    times = [_MIN_TIME, 0, _MAX_TIME]
+    times = [MIN_TIME, 0, MAX_TIME]
     rows = [(line * size, times[at], state, max(ref * size, -1)) for line, at, state, ref in events]
     lines, instants, states, refs = np.array(rows, np.int64).reshape(-1, 4).T
     order = _order(lines, instants, states.astype(np.int8), refs)

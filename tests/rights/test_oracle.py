@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 
 import numpy as np
@@ -70,6 +70,10 @@ EVENT = st.builds(
     who=st.sampled_from(["c-1", "c-2"]),
     purpose=st.sampled_from(["all", "train_gen", "inference", "search"]),
     asset_id=st.sampled_from([None, "a-1", "a-2"]),
+    basis=st.sampled_from([None, "explicit", "explicit", "terms", "silence", "silense", "written"]),
+    # With 30 days, the window is over just before AS_OF, or lasts until after it.
+    notice_at=st.sampled_from([None, None, date(2026, 5, 30), date(2026, 5, 31)]),
+    window_days=st.sampled_from([None, None, 30, 29, 0, -1]),
 )
 TERMS = {
     "purposes": ["train_gen"],
@@ -95,14 +99,19 @@ TERMS = {
 }
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(EVENT, max_size=7), st.sampled_from(["require", "unless-denied", "pack-without"]))
-def test_consents_agree_with_the_oracle(events: list[Row], inference: str) -> None:
-    terms = TERMS | {"inference": inference}
-    expected = expected_reasons(asset(), terms, ["c-1", "c-2"], events, [], AS_OF)
-    assert (
-        screened_codes(asset(), deal_with_rights(inference=inference), consents=events) == expected
-    )
+RIGHTS = st.fixed_dictionaries(
+    {
+        "inference": st.sampled_from(["require", "unless-denied", "pack-without"]),
+        "consent_basis": st.sampled_from(["any", "explicit"]),
+    }
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(EVENT, max_size=7), RIGHTS)
+def test_consents_agree_with_the_oracle(events: list[Row], rights: dict[str, str]) -> None:
+    expected = expected_reasons(asset(), TERMS | rights, ["c-1", "c-2"], events, [], AS_OF)
+    assert screened_codes(asset(), deal_with_rights(**rights), consents=events) == expected
 
 
 def cleared(made: World) -> list[bool]:

@@ -102,6 +102,7 @@ def _deal(rng: random.Random) -> tuple[Row, Deal]:
     # Drawn apart from all the rest, as are the texts with an address.
     own = random.Random(repr((top, rights)))
     rights["personal_data"] = own.choice(("keep", "keep", "rights-only", "none", "refuse"))
+    rights["consent_basis"] = own.choice(("any", "any", "explicit"))
     if rights["inference"] == "pack-without" and "inference" in top["purposes"]:
         rights["inference"] = "require"
     agreements = [_agreement(rng, n) for n in range(rng.choice((0, 0, 1, 2)))]
@@ -226,7 +227,21 @@ def _consents(rng: random.Random, asset_ids: list[str], oddity: float) -> list[R
             who = rng.choice(CONTRIBUTORS)
             events += [_random_event(rng, who, asset_id) for _ in range(rng.randint(1, 3))]
     rng.shuffle(events)
-    return events
+    own = random.Random(repr((oddity, len(events))))
+    return [event | _basis(own, oddity) for event in events]
+
+
+def _basis(rng: random.Random, oddity: float) -> Row:
+    """Returns what a consent rests on: mostly an explicit yes or no."""
+    if rng.random() >= max(oddity, 0.03):
+        return {"basis": "explicit"}
+    word = rng.choice(tuple(oracle.BASES))
+    if oracle.BASES[word] != "silence" and rng.random() < 0.8:
+        return {"basis": word}
+    window = rng.choice((None, -1, 0, 1, 30, 30, 2**31 - 1))
+    last = TODAY - DAY * rng.choice((0, 1, 1, 2))
+    notice = last - DAY * (window if window in (0, 1, 30) else 1)
+    return {"basis": word, "notice_at": rng.choice((notice,) * 5 + (None,)), "window_days": window}
 
 
 def _random_event(rng: random.Random, who: str, asset_id: str | None) -> Row:

@@ -237,10 +237,10 @@ def test_empty_deal_lists_all_required_keys() -> None:
     assert faults(LEAST.replace("price.", "rights.").replace("pool", "sensitive")) == [
         "rights.sensitive = '1': Input should be 'refuse' or 'accept'",
         "rights.currency = 'USD': unknown key; allowed here: editorial, ai_generated, minors, "
-        "people, unknown_people_count, sensitive, inference, unknown_property, unknown_source, "
-        "non_commercial, no_derivatives, share_alike, ends_early, shoot_range, max_shoot_days, "
-        "witness, copyright_conflicts, unjudged_content, denial_phrases, copies_of_refused, "
-        "personal_data",
+        "people, unknown_people_count, sensitive, inference, consent_basis, unknown_property, "
+        "unknown_source, non_commercial, no_derivatives, share_alike, ends_early, shoot_range, "
+        "max_shoot_days, witness, copyright_conflicts, unjudged_content, denial_phrases, "
+        "copies_of_refused, personal_data",
         "price: required, and missing",
     ]
 

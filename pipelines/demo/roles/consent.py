@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from pipelines.demo.roles.role import Author, ConsentEvent, Role, all_deals, generative_deals, utc
+from datetime import date
+
+from pipelines.demo.roles.role import (
+    Author,
+    ConsentEvent,
+    Role,
+    all_deals,
+    by_deal,
+    generative_deals,
+    utc,
+)
 
 
 def _sole_author(history: str) -> tuple[Author, ...]:
@@ -132,6 +142,67 @@ CONSENT_ROLES = (
         {},
         authors=_sole_author("plain"),
         events=(ConsentEvent("deny", utc("2026-07-02T00:00:00")),),
+        essential=False,
+    ),
+)
+
+# What a yes rests on; the strict deal demands an explicit one.
+BASIS_ROLES = (
+    *(
+        Role(
+            f"consent_{history}",
+            by_deal(strict="consent.not_explicit"),
+            authors=_sole_author(history),
+            essential=history == "by_silence",
+        )
+        for history in (
+            "basis_unstated",
+            "basis_unknown",
+            "by_terms",
+            "by_silence",
+            "silence_just_over",
+        )
+    ),
+    Role(
+        "consent_terms_after_explicit",
+        {},
+        authors=_sole_author("terms_after_explicit"),
+        essential=False,
+    ),
+    *(
+        Role(
+            f"consent_{history}", all_deals(reason), authors=_sole_author(history), essential=False
+        )
+        for history, reason in (
+            ("silence_not_over", "consent.missing"),
+            ("silence_without_notice", "consent.missing"),
+            ("silence_misspelt", "consent.missing"),
+            # Who has answered is not silent.
+            ("silence_answered", "consent.denied"),
+            ("silence_after_no", "consent.denied"),
+            ("silence_withdrawn", "consent.withdrawn"),
+        )
+    ),
+    Role(
+        "co_author_silent",
+        by_deal(strict="consent.not_explicit"),
+        authors=(Author("good", 5_000), Author("by_silence", 5_000)),
+        essential=False,
+    ),
+    # Silence about one asset does not lift the contributor's refusal of all.
+    Role(
+        "asset_silence_after_general_no",
+        all_deals("consent.withdrawn"),
+        authors=_sole_author("withdrawn"),
+        events=(
+            ConsentEvent(
+                "allow",
+                utc("2025-05-01T00:00:00"),
+                basis="silence",
+                notice_at=date(2025, 5, 1),
+                window_days=30,
+            ),
+        ),
         essential=False,
     ),
 )

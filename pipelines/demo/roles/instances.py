@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pipelines.demo.roles.consent import CONSENT_ROLES
+from pipelines.demo.roles.consent import BASIS_ROLES, CONSENT_ROLES
 from pipelines.demo.roles.file import FILE_ROLES
 from pipelines.demo.roles.media import (
     BROKEN_ROLES,
@@ -37,15 +37,17 @@ TABLE_ROLES = (
     *SOURCE_ROLES,
     *CONSENT_ROLES,
     *PEOPLE_ROLES,
+    *BASIS_ROLES,
 )
 ROLES = (
-    *TABLE_ROLES,
+    *(role for role in TABLE_ROLES if role not in BASIS_ROLES),
     *FILE_ROLES,
     *BROKEN_ROLES,
     *SIZE_ROLES,
     *FILM_ROLES,
     *DUPLICATE_ROLES,
     *FORMAT_ROLES,
+    *BASIS_ROLES,
 )
 
 

@@ -36,6 +36,14 @@ class ConsentEvent:
     value: str
     given_at: datetime
     purpose: str = "all"
+    basis: str | None = "explicit"
+    notice_at: date | None = None
+    window_days: int | None = None
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of `consents` that do not depend on who says it of what."""
+        return vars(self)
 
 
 @dataclass(frozen=True)

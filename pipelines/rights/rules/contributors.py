@@ -136,4 +136,15 @@ RULES = (
         remedy="Settle the condition and record a consent.",
         governed_by=NEEDED_PURPOSE_KEYS,
     ),
+    Rule(
+        code="consent.not_explicit",
+        topic=CONSENTS,
+        where=_where(ConsentVerdict.NOT_EXPLICIT),
+        applies=lambda deal: deal.rights.demands_explicit,
+        columns=(CONSENT_NOTES,),
+        sentence="A contributor's yes to a needed purpose is not explicit, as the deal demands.",
+        source="consents.basis",
+        remedy='Ask for explicit consent, or use a deal with rights.consent_basis = "any".',
+        governed_by=("rights.consent_basis",),
+    ),
 )

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.rights.arrow import IntArray, column, list_column
-from pipelines.rights.consent_verdicts import consent_verdicts
+from pipelines.rights.consent_verdicts import ConsentVerdict, consent_verdicts
 from pipelines.rights.formatting import MAX_CHARS, MAX_ITEMS, one_line
 from pipelines.rights.index import RightsIndex
 from pipelines.rights.rules.rule import CONSENT_NOTES
@@ -20,9 +20,11 @@ from pipelines.rights.rules.screen import ReasonMask, rules_of
 from pipelines.storage.columns import Column, join_lists, join_text, list_array, struct_field
 from schemas.deal import Deal
 
-# By state, and last a withdrawal.
-_STATE_NAMES = pa.array(["none", "allow", "unknown", "conditional", "deny", "withdrawn"])
-_WITHDRAWN_STATE = len(_STATE_NAMES) - 1
+# By state, and last a withdrawal and a yes that is not explicit.
+_STATE_NAMES = pa.array(
+    ["none", "allow", "unknown", "conditional", "deny", "withdrawn", "not explicit"]
+)
+_WITHDRAWN_STATE, _NOT_EXPLICIT_STATE = len(_STATE_NAMES) - 2, len(_STATE_NAMES) - 1
 # Shown as it is; everything else goes through `one_line`.
 _PLAIN_PATTERN = rf"^[ -~]{{0,{MAX_CHARS}}}$"
 
@@ -134,10 +136,11 @@ def _consent_notes(assets: pa.Table, index: RightsIndex, deal: Deal) -> Column:
     notes: list[Column] = []
     for purpose in deal.needed_purposes:
         states = index.consents.states_at(purpose, positions)
-        items_short = np.flatnonzero(consent_verdicts(states, purpose, deal))  # 0 passes
-        state_numbers = np.where(states.withdrawn, _WITHDRAWN_STATE, states.state)[
-            items_short
-        ].astype(np.int64)
+        verdicts = consent_verdicts(states, purpose, deal)
+        items_short = np.flatnonzero(verdicts)  # 0 passes
+        state_numbers = np.where(states.withdrawn, _WITHDRAWN_STATE, states.state).astype(np.int64)
+        state_numbers[verdicts == ConsentVerdict.NOT_EXPLICIT] = _NOT_EXPLICIT_STATE
+        state_numbers = state_numbers[items_short]
         texts = _STATE_NAMES.take(state_numbers)
         matching = names.take(items_short)
         notes.append(join_text(f"consent {purpose} of ", matching, ": ", texts, ""))

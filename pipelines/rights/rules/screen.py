@@ -43,7 +43,12 @@ def build_rights_index(
     contributor_ids = column(contributors, "contributor_id")
     listed = list_agreements(agreements, deal, as_of_us)
     consent_index = index_consents(
-        consents, contributor_ids, listed, deal.judged_purposes, as_of_us
+        consents,
+        contributor_ids,
+        listed,
+        deal.judged_purposes,
+        as_of_us,
+        explicit_only=deal.rights.demands_explicit,
     )
     everybody = np.append(np.arange(len(consent_index.people)), -1)
     not_narrowed = ConsentPositions(everybody, np.full(len(everybody), -1))
