@@ -138,6 +138,9 @@ class PriceTerms(DealSection):
     pool: str  # in the currency's major unit, exact: "100000.00"
     agency_share: ExactShare = Decimal("0.40")
     allocation: Literal["per_asset", "weighted", "per_sample"] = "per_asset"
+    # Contributors whose currency in the catalogue is another one. "hold": they are credited in the
+    # deal's, and the money is marked as held. No term of the licence, so in no digest of the terms.
+    other_currencies: Literal["refuse", "hold", "pay-in-deal-currency"] = "refuse"
 
     @field_validator("currency")
     @classmethod

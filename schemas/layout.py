@@ -22,10 +22,11 @@ READING = "reading.json"
 UNDELIVERED = "undelivered.json"
 COUNTS = "counts.json"
 STATEMENTS = "statements"
-LEDGER = "ledger/ledger-00000.parquet"  # these four lie in the agency's folder of a version
+LEDGER = "ledger/ledger-00000.parquet"  # these lie in the agency's folder of a version
 POOL = "ledger/pool.json"
 DIFFERENCES = "ledger/differences-00000.parquet"
 REPLACES = "ledger/replaces.json"
+HOLDS = "ledger/holds.parquet"
 ENERGON = ".nv-meta"  # folder of Energon's index
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

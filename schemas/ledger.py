@@ -95,3 +95,14 @@ DIFFERENCES_SCHEMA = pa.schema(
         for name in ("contributor_id", "previous_minor", "now_minor", "difference_minor")
     ]
 )
+
+#: Whose money is credited but not paid yet, and why; sorted by contributor.
+HOLDS_SCHEMA = pa.schema(
+    [
+        pa.field(name, pa.int64() if name.endswith("_minor") else pa.string(), nullable=False)
+        for name in (
+            *("contributor_id", "credit_minor", "difference_minor"),
+            *("currency", "payee_currency", "reason"),
+        )
+    ]
+)

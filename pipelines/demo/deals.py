@@ -68,6 +68,7 @@ captioner = "demo"
 [price]
 pool = "100000.00"
 currency = "USD"
+other_currencies = "pay-in-deal-currency"
 agency_share = "0.40"
 allocation = "per_asset"
 
@@ -114,6 +115,7 @@ captioner = "demo"
 [price]
 pool = "1500001"
 currency = "JPY"
+other_currencies = "pay-in-deal-currency"
 agency_share = "0.35"
 allocation = "weighted"
 
@@ -155,6 +157,7 @@ captioner = "demo"
 [price]
 pool = "9999.99"
 currency = "EUR"
+other_currencies = "pay-in-deal-currency"
 agency_share = "0.50"
 allocation = "per_asset"
 

@@ -99,6 +99,8 @@ DEAL_KEY_MEANINGS = {
     "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more",
     "price.agency_share": "the agency's share of the pool; the rest goes to the contributors",
     "price.allocation": "how the rest is divided: evenly, by `weight`, or by samples",
+    "price.other_currencies": "contributors with another `currency` than the deal's: stop the run, "
+    "credit them and mark the money as held, or pay them in the deal's; not a term of the deal",
     "shards.target_bytes": "target size of a shard",
     "output.uri": "where deliveries go: a folder or an `s3://` prefix; not a term of the deal",
     "sources.roots": "additional folders or `s3://` prefixes that media may be in",

@@ -10,7 +10,7 @@ checkpoint; 6. write statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,13 +25,15 @@ from pipelines.ledger.entries import (
     seal_entries,
 )
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
+from pipelines.ledger.payees import held_payees
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
 from pipelines.ledger.split import agency_and_contributors
 from pipelines.ledger.statement_files import StatementContext, StatementWriter
+from pipelines.ledger.statement_form import Payee
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.run.job import Job
 from pipelines.run.replaced import Replaced
-from pipelines.steps.settle import Settlement, record_pool
+from pipelines.steps.settle import Settlement, record_holds, record_pool
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
 from pipelines.storage.tables import open_parquet, read_parquet
@@ -72,6 +74,7 @@ def record_attribution(
     signer: Signer,
     shards: Sequence[str],
     replaced: Replaced | None = None,
+    payees: Mapping[str, Payee] | None = None,
 ) -> Attribution:
     """Allocates the pool and writes ledger, statements, tiles and checkpoint.
 
@@ -81,6 +84,7 @@ def record_attribution(
         signer: Signs the checkpoint.
         shards: Base names of all shards.
         replaced: The version that this one replaces, if any.
+        payees: What the catalogue says about the contributors.
 
     Raises:
         InputError: If nothing was delivered, two assets share an id or key, or a row is invalid.
@@ -102,7 +106,7 @@ def record_attribution(
     agency_minor, shared_minor = agency_and_contributors(terms.pool_minor, terms.agency_share)
     allocated = allocator.allocate(shared_minor)  # 2
     del allocator
-    context = _statement_context(job, terms, replaced)
+    context = _statement_context(job, terms, replaced, payees or {})
     writer = _LedgerWriter(store, job, signer, terms, allocated, context)
     root = writer.write_log(shards)
     paid = writer.statements.write()  # 6
@@ -115,14 +119,21 @@ def record_attribution(
     entries, people = len(allocated.person), len(allocated.people)
     credits = dict(zip(allocated.people, allocated.earned_minor, strict=True))
     settlement = record_pool(store, job, agency_minor, credits, replaced)
+    record_holds(store, job, credits, context)
     return Attribution(entries, people, agency_minor, paid, root, writer.origin, settlement)
 
 
 def _statement_context(
-    job: Job, terms: DeliveryTerms, replaced: Replaced | None
+    job: Job,
+    terms: DeliveryTerms,
+    replaced: Replaced | None,
+    payees: Mapping[str, Payee],
 ) -> StatementContext:
     """Returns what the statements say besides their lines."""
-    context = StatementContext(job.deal.deal_id, terms.delivery, terms.currency, job.pool)
+    held = held_payees(job.deal.price, payees)
+    context = StatementContext(
+        job.deal.deal_id, terms.delivery, terms.currency, job.pool, payees=payees, held=held
+    )
     if replaced is None:
         return context
     return replace(context, replaces=replaced.delivery, previous=replaced.credits)

@@ -53,6 +53,7 @@ captioner = "demo"
 [price]
 pool = "100000.00"
 currency = "USD"
+other_currencies = "pay-in-deal-currency"
 agency_share = "0.40"
 allocation = "per_asset"
 

@@ -49,6 +49,7 @@ def ledger_job(allocation: str = "weighted", pool_minor: int = 10_000_000) -> Jo
         currency="USD",
         allocation=allocation,
         agency_share=Decimal("0.40"),
+        other_currencies="refuse",
     )
     job = SimpleNamespace(
         deal=SimpleNamespace(deal_id=DEAL, price=price),

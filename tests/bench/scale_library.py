@@ -39,6 +39,7 @@ captioner = "demo"
 [price]
 pool = "1000000.00"
 currency = "USD"
+other_currencies = "pay-in-deal-currency"
 agency_share = "0.40"
 
 [shards]
