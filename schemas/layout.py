@@ -34,6 +34,7 @@ SUMS_TABLE = "sums/sums-00000.parquet"  # the leaves of the pool's sum tree
 SUM_NOTE = "sums/sum.note"  # its signed root
 DIFFERENCES = "ledger/differences-00000.parquet"
 REPLACES = "ledger/replaces.json"
+HOLDS = "ledger/holds.parquet"
 ENERGON = ".nv-meta"  # folder of Energon's index
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

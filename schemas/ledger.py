@@ -154,3 +154,14 @@ UNPAID_LINES_SCHEMA = pa.schema(
         *_text("reason", "detail"),
     ]
 )
+
+#: Whose money is credited but not paid yet, and why; sorted by contributor.
+HOLDS_SCHEMA = pa.schema(
+    [
+        pa.field(name, pa.int64() if name.endswith("_minor") else pa.string(), nullable=False)
+        for name in (
+            *("contributor_id", "credit_minor", "difference_minor"),
+            *("currency", "payee_currency", "reason"),
+        )
+    ]
+)

@@ -75,6 +75,9 @@ class PriceTerms(DealSection):
     deductions: list[Deduction] = Field(default=[])
     levels: list[Level] = Field(default=[])
     agency_classes: list[AgencyClass] = Field(default=[])
+    # Contributors whose currency in the catalogue is another one: they are credited in the deal's,
+    # unless that is refused. No term of the licence, so in no digest of the terms.
+    other_currencies: Literal["convert", "hold", "refuse"] = "convert"
 
     @field_validator("currency")
     @classmethod

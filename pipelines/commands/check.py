@@ -30,6 +30,7 @@ from pipelines.commands.common import (
     parse_as_of,
     print_json,
 )
+from pipelines.ledger.payees import check_payees
 from pipelines.report.defaults import (
     personal_line,
     screen_catalogue,
@@ -121,6 +122,7 @@ def run(options: argparse.Namespace) -> int:
     as_of_us = round(parse_as_of(options.as_of).timestamp() * 1_000_000)
     checks = prepare_checks(catalogue, deal, as_of_us)
     check_rulings(deal, checks.contributors)
+    check_payees(deal.price, checks.contributors)
     resolve_models(deal)
     found = _CheckedAssets()
     for part in catalogue.parts("assets"):

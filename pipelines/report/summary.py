@@ -51,6 +51,7 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "agency_minor": attribution.agency_minor,
         "contributors_minor": attribution.contributors_minor,
         "rounding_minor": attribution.rounding_minor,
+        "other_currencies": dict(attribution.other_currencies),
         "undelivered_minor": attribution.undelivered_minor,
         "pool": job.pool,
         "replaces": None if attribution.settlement is None else attribution.settlement.to_json(),
@@ -123,6 +124,15 @@ def _reasons(steps: dict[str, StepCounts]) -> Table:
     return table
 
 
+def _other_currencies(job: Job, counts: Mapping[str, int]) -> str:
+    """Returns what becomes of contributors with another currency, for people."""
+    total, price = sum(counts.values()), job.deal.price
+    have = "contributor has" if total == 1 else "contributors have"
+    listed = ", ".join(f"{currency} {count:,}" for currency, count in counts.items())
+    effect = "held" if price.other_currencies == "hold" else "converted by fairshard payout"
+    return f"{total:,} {have} another currency ({listed}): credited in {price.currency}, {effect}"
+
+
 def _money(job: Job, attribution: Attribution) -> str:
     """Returns the pool as the sum of its parts, for people."""
     currency = job.deal.price.currency
@@ -163,6 +173,8 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         ),
         ("Money", _money(job, attribution)),
     ]
+    if attribution.other_currencies:
+        rows.append(("", _other_currencies(job, attribution.other_currencies)))
     if attribution.settlement is not None:
         lines = settlement_lines(attribution.settlement, job.deal.price.currency)
         rows += [("Replaces" if at == 0 else "", line) for at, line in enumerate(lines)]

@@ -18,6 +18,7 @@ from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.fetch.pacing import http_client
 from pipelines.ledger.commitments import deal_salt
+from pipelines.ledger.payees import check_payees
 from pipelines.ledger.signed_note import FileKey
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.job import Job, Models, run_id
@@ -120,6 +121,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     catalogue = open_catalogue(request.catalogue, mapping)  # 2
     checks = prepare_checks(catalogue, deal, round(request.as_of.timestamp() * 1_000_000))
     check_rulings(deal, checks.contributors)
+    check_payees(deal.price, checks.contributors)
     trust = load_trust_lists(
         [Path(path).absolute() for path in deal.sources.trust_lists],
         denial_phrases=deal.rights.denial_phrases,

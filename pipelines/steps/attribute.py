@@ -27,15 +27,17 @@ from pipelines.ledger.entries import (
     seal_entries,
 )
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
+from pipelines.ledger.payees import held_payees, other_currencies
 from pipelines.ledger.pool_sums import SignedSum, pool_sums, sign_sum, sum_leaves
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
 from pipelines.ledger.statement_files import StatementContext, StatementWriter
+from pipelines.ledger.statement_form import Payee
 from pipelines.ledger.sum_tree import SumTree
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.run.job import Job
 from pipelines.run.replaced import Replaced
 from pipelines.steps.pool_files import considered_assets, write_pool
-from pipelines.steps.settle import Settlement, record_differences
+from pipelines.steps.settle import Settlement, record_differences, record_holds
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
 from pipelines.storage.tables import open_parquet, read_parquet, write_table
@@ -64,6 +66,8 @@ class Attribution:
             and not delivered, and is in no statement.
         root: Root hash of the Merkle tree, 32 bytes.
         origin: The log's identity.
+        other_currencies: How many credited contributors have another currency than the deal's, by
+            that currency.
         settlement: What is owed beyond the version that this one replaces, if any.
     """
 
@@ -76,6 +80,7 @@ class Attribution:
     undelivered_minor: int
     root: bytes
     origin: str
+    other_currencies: Mapping[str, int]
     settlement: Settlement | None = None
 
 
@@ -85,6 +90,7 @@ def record_attribution(
     signer: Signer,
     shards: Sequence[str],
     replaced: Replaced | None = None,
+    payees: Mapping[str, Payee] | None = None,
     carried: Mapping[str, Fraction] | None = None,
 ) -> Attribution:
     """Divides the pool and writes its record, ledger, statements, tiles and checkpoint.
@@ -95,6 +101,7 @@ def record_attribution(
         signer: Signs the checkpoint.
         shards: Base names of all shards.
         replaced: The version that this one replaces, if any.
+        payees: What the catalogue says about the contributors.
         carried: What earlier pools in the currency left, by contributor; nothing if not given.
 
     Raises:
@@ -115,7 +122,7 @@ def record_attribution(
     allocated, pool = allocator.allocate(price.pool_minor, carried or {}, job.salt)  # 2
     del allocator
     write_pool(store, job, terms, pool, "" if replaced is None else replaced.delivery)
-    context = _statement_context(job, terms, replaced)
+    context = _statement_context(job, terms, replaced, payees or {})
     writer = _LedgerWriter(store, job, signer, terms, allocated, context)
     root = writer.write_log(shards)
     paid = writer.statements.write()  # 6
@@ -128,6 +135,7 @@ def record_attribution(
         )
     _write_sums(store, job, signer, terms, allocated, price.pool_minor - paid)
     settlement = record_differences(store, job, pool, replaced)
+    record_holds(store, job, pool.division.credits, context)
     return Attribution(
         entries=len(allocated.person),
         contributors=len(allocated.people),
@@ -138,6 +146,7 @@ def record_attribution(
         undelivered_minor=undelivered,
         root=root,
         origin=writer.origin,
+        other_currencies=other_currencies(price, payees or {}, allocated.people),
         settlement=settlement,
     )
 
@@ -160,10 +169,16 @@ def _write_sums(
 
 
 def _statement_context(
-    job: Job, terms: DeliveryTerms, replaced: Replaced | None
+    job: Job,
+    terms: DeliveryTerms,
+    replaced: Replaced | None,
+    payees: Mapping[str, Payee],
 ) -> StatementContext:
     """Returns what the statements say besides their lines."""
-    context = StatementContext(job.deal.deal_id, terms.delivery, terms.currency, job.pool)
+    held = held_payees(job.deal.price, payees)
+    context = StatementContext(
+        job.deal.deal_id, terms.delivery, terms.currency, job.pool, payees=payees, held=held
+    )
     if replaced is None:
         return context
     return replace(context, replaces=replaced.delivery, previous=replaced.credits)

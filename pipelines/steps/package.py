@@ -17,6 +17,8 @@ from pipelines.accounts.deliveries import record_delivery
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import open_log
 from pipelines.catalogue.account import Reading, TableCount, account_for
+from pipelines.catalogue.read import read_table
+from pipelines.ledger.payees import read_payees
 from pipelines.ledger.signed_note import Signer
 from pipelines.run.counts import StepCounts
 from pipelines.run.failures import clear_outdated, recorded_failure
@@ -190,7 +192,8 @@ def _publish(
         personal.delivered.add(receipt.personal)
     publish_counts(store, job, steps, counts.copies, personal.to_json())
     shards = [receipt.shard.name for receipt in receipts]
-    attribution = record_attribution(store, job, signer, shards, replaced)
+    payees = read_payees(read_table(job.catalogue, "contributors"))
+    attribution = record_attribution(store, job, signer, shards, replaced, payees)
     manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
     store.delete_prefix(job.work)
     return PackageResult(

@@ -6,17 +6,22 @@ All of it is written before the manifest, so a version is published with its mon
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+
+import pyarrow as pa
 
 from pipelines.ledger.differences import DifferenceTotals, difference_totals, differences_table
 from pipelines.ledger.pool import DividedPool
+from pipelines.ledger.statement_files import StatementContext
 from pipelines.run.changes import AssetChanges, asset_changes
 from pipelines.run.job import Job
 from pipelines.run.replaced import Replaced
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_bytes, parquet_bytes
+from pipelines.storage.tables import json_bytes, parquet_bytes, write_table
 from schemas import layout
 from schemas.errors import RunError
+from schemas.ledger import HOLDS_SCHEMA
 
 _REPLACES_FORM = "fairshard/replaces/v1"
 
@@ -97,6 +102,35 @@ def record_differences(
     }
     store.write_bytes(f"{job.agency}/{layout.REPLACES}", json_bytes(record))
     return Settlement(replaced.version, totals, agency_change, assets)
+
+
+def record_holds(
+    store: Store, job: Job, credits: Mapping[str, int], context: StatementContext
+) -> None:
+    """Writes `holds.parquet` if money of this version is held, with the reasons.
+
+    Args:
+        store: The output store.
+        job: The run.
+        credits: What the version credits each contributor, in minor units.
+        context: What the statements say, with who is held and why.
+    """
+    people = sorted(context.held.keys() & (credits.keys() | context.previous.keys()))
+    if not people:
+        return
+    rows = [
+        {
+            "contributor_id": person,
+            "credit_minor": credits.get(person, 0),
+            "difference_minor": credits.get(person, 0) - context.previous.get(person, 0),
+            "currency": context.currency,
+            "payee_currency": context.payees[person].currency,
+            "reason": context.held[person],
+        }
+        for person in people
+    ]
+    table = pa.Table.from_pylist(rows, schema=HOLDS_SCHEMA)
+    write_table(store, f"{job.agency}/{layout.HOLDS}", table)
 
 
 def _change(previous: int, now: int) -> dict[str, int]:

@@ -15,6 +15,7 @@ from schemas.deal import Deal, load_deal, parse_deal
 from schemas.deal_values import parse_size
 from schemas.errors import InputError
 from schemas.rights import Purpose
+from tests.deals import deal_text
 from tests.schemas.deal_cases import LEAST, SAMPLE, faults, with_key
 
 
@@ -280,3 +281,13 @@ def test_sections_refuse_unknown_keys() -> None:
         config = getattr(field.annotation, "model_config", None)
         assert config is None or (config["extra"], config["strict"]) == ("forbid", True)
     assert Deal.model_config["extra"] == "forbid"
+
+
+def test_what_becomes_of_other_currencies_is_no_term_of_the_licence() -> None:
+    deals = [
+        parse_deal(deal_text() + f'other_currencies = "{choice}"\n', "deal.toml")
+        for choice in ("refuse", "hold", "convert")
+    ]
+    assert len({deal.terms_sha256() for deal in deals}) == 1
+    assert len({deal.identity_sha256() for deal in deals}) == 1
+    assert parse_deal(deal_text(), "deal.toml").price.other_currencies == "refuse"

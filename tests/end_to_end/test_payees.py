@@ -1,0 +1,132 @@
+"""Payees of the catalogue: on their statements, never in the delivery; their currency is obeyed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tarfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.verify.statement import check_statement, read_statement
+from tests.end_to_end.small_library import SmallLibrary
+
+PAYEE = {
+    "display_name": "Zoë Quillfeather",
+    "country": "NO",
+    "currency": "EUR",
+    "payee_ref": "payee-778812",
+}
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> SmallLibrary:
+    """Two pictures: one by a contributor of whom nothing is said, one by a payee in euros."""
+    made = SmallLibrary(tmp_path)
+    made.add_contributor("contributor-4711", **PAYEE)
+    made.add(1, 512)
+    made.add(1, 512, contributors=[{"contributor_id": "contributor-4711", "share_bp": 10_000}])
+    return made
+
+
+def say(library: SmallLibrary, choice: str) -> None:
+    library.deal = library.deal.rstrip() + f'\nother_currencies = "{choice}"\n'
+
+
+def statement(library: SmallLibrary, name: str) -> Any:
+    text = (library.agency / "statements" / f"{name}.json").read_text(encoding="utf-8")
+    found = read_statement(text)
+    check_statement(found)
+    return found
+
+
+def test_another_currency_stops_the_run_before_anything_is_written(library: SmallLibrary) -> None:
+    say(library, "refuse")
+    ended = library.package()
+    assert ended.code == 2
+    assert "1 contributor: 'contributor-4711' ('EUR')" in ended.err
+    assert "price.other_currencies" in ended.err
+    assert not library.out.exists()
+
+
+def test_held_money_is_credited_and_marked(library: SmallLibrary) -> None:
+    say(library, "hold")
+    assert library.package().code == 0
+    reason = "paid in EUR, credited in USD"
+    held, other = statement(library, "contributor-4711"), statement(library, "c-1")
+    assert (held["held"], held["total_minor"], held["payee_currency"]) == (reason, 300, "EUR")
+    assert (other["held"], other["total_minor"]) == ("", 300)
+    assert pq.read_table(library.agency / "ledger/holds.parquet").to_pylist() == [
+        {
+            "contributor_id": "contributor-4711",
+            "credit_minor": 300,
+            "difference_minor": 300,
+            "currency": "USD",
+            "payee_currency": "EUR",
+            "reason": reason,
+        }
+    ]
+
+
+def test_a_payee_may_be_paid_in_the_deals_currency(library: SmallLibrary) -> None:
+    ended = library.package()  # the default
+    assert ended.code == 0
+    assert "1 contributor has another currency (EUR 1)" in " ".join(ended.out.split())
+    found = statement(library, "contributor-4711")
+    assert found["held"] == ""
+    assert {name: found[name] for name in ("display_name", "country", "payee_ref")} == {
+        name: PAYEE[name] for name in ("display_name", "country", "payee_ref")
+    }
+    assert not (library.agency / "ledger/holds.parquet").exists()
+    csv = (library.agency / "statements/contributor-4711.csv").read_text(encoding="utf-8")
+    assert PAYEE["display_name"] in csv and PAYEE["payee_ref"] in csv
+
+
+def contents(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, and what is inside it: tar members, Parquet values, compressed data."""
+    data = path.read_bytes()
+    yield data
+    if path.suffix == ".gz":
+        yield gzip.decompress(data)
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        yield json.dumps(table.to_pylist(), default=str, ensure_ascii=False).encode()
+        yield b"".join((table.schema.metadata or {}).values())
+    if path.suffix == ".tar":
+        with tarfile.open(fileobj=BytesIO(data)) as tar:
+            for member in tar:
+                file = tar.extractfile(member)
+                yield member.name.encode() + (file.read() if file else b"")
+
+
+def test_nothing_of_a_payee_is_in_the_delivery(library: SmallLibrary) -> None:
+    say(library, "convert")
+    assert library.package().code == 0
+    searched = [str(PAYEE["display_name"]), str(PAYEE["payee_ref"]), "contributor-4711"]
+    forms = [form for text in searched for form in (text, json.dumps(text)[1:-1])]
+    files = [path for path in library.agency.parent.rglob("*") if path.is_file()]
+    found: dict[str, set[str]] = {"delivery": set(), "agency": set()}
+    for path in files:
+        side = path.relative_to(library.agency.parent).parts[0]
+        for data in contents(path):
+            found[side] |= {form for form in forms if form.encode() in data}
+    assert found["delivery"] == set()
+    assert {PAYEE["display_name"], PAYEE["payee_ref"], "contributor-4711"} <= found["agency"]
+
+
+def test_a_hold_is_another_run_and_the_other_choices_are_not(library: SmallLibrary) -> None:
+    """Which bytes are written decides: only a hold changes them."""
+    plain = library.deal
+    say(library, "convert")
+    assert library.package().code == 0
+    library.deal = plain
+    say(library, "hold")
+    ended = library.package("--json")
+    assert ended.code == 0 and ended.json["replaces"]["version"] == "v0001", ended.err
+    [row] = pq.read_table(library.out / "small/v0002/agency/ledger/holds.parquet").to_pylist()
+    assert (row["credit_minor"], row["difference_minor"]) == (300, 0)
