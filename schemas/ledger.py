@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import NotRequired, TypedDict
 
 import pyarrow as pa
 
@@ -90,6 +91,34 @@ LEDGER_SCHEMA = pa.schema(
         for field in fields(LedgerEntry)
     ]
 )
+
+
+class PoolDeduction(TypedDict):
+    """What was taken from a pool before it was divided."""
+
+    name: str
+    minor: int
+
+
+class PoolRecord(TypedDict):
+    """A pool as `pool.json` and the agency's books have it; docs/ledger.md explains the fields."""
+
+    name: str
+    deal_id: str
+    delivery: str
+    currency: str
+    gross_minor: int
+    deductions: list[PoolDeduction]
+    agency_minor: int
+    contributors_minor: int
+    rounding_minor: int
+    rule: dict[str, object]
+    source: str
+    period: str | None
+    source_country: NotRequired[str | None]
+    replaces: str | None
+    lines_sha256: str
+
 
 _POOL_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("contributor_id", pa.string(), nullable=False),

@@ -47,16 +47,11 @@ def _pool(log: AgencyLog, pool: BookedPool, pools: Mapping[int, BookedPool]) -> 
         str(pool.fields["deal_id"]),
         str(pool.fields["name"]),
         pool.currency,
-        _difference(pool, replaced, "agency_minor"),
+        pool.fields["agency_minor"] - (replaced.fields["agency_minor"] if replaced else 0),
         _less(_credits(log, pool), {} if replaced is None else _credits(log, replaced)),
         _less(_deductions(pool), {} if replaced is None else _deductions(replaced)),
-        _difference(pool, replaced, "rounding_minor"),
+        pool.fields["rounding_minor"] - (replaced.fields["rounding_minor"] if replaced else 0),
     )
-
-
-def _difference(pool: BookedPool, replaced: BookedPool | None, name: str) -> int:
-    earlier = 0 if replaced is None else int(replaced.fields[name])
-    return int(pool.fields[name]) - earlier
 
 
 def _less(now: Mapping[str, int], before: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import cast
 
 import pyarrow as pa
 
@@ -29,6 +29,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes, read_parquet
 from schemas import layout
 from schemas.errors import InputError
+from schemas.ledger import PoolRecord
 from schemas.money import round_half_down
 from schemas.price_terms import Deduction, deduct
 
@@ -70,7 +71,7 @@ class Payment:
         """Id of the delivery."""
         return layout.delivery_id(self.deal_id, self.version)
 
-    def terms(self) -> dict[str, Any]:
+    def terms(self) -> dict[str, object]:
         """Returns everything that is stated about it, as the record has it."""
         return {
             "name": self.name,
@@ -137,11 +138,11 @@ def record_payment(
     if not isinstance(fields, dict):
         raise AssertionError("a payment has a pool")
     _check_same(payment, fields, record)
-    pool = BookedPool(record, fields)
+    pool = BookedPool(record, cast(PoolRecord, fields))
     return RecordedPayment(record, lines_of(log, pool), record.index in made)
 
 
-def _check_same(payment: Payment, fields: Mapping[str, Any], record: Record) -> None:
+def _check_same(payment: Payment, fields: Mapping[str, object], record: Record) -> None:
     """Refuses a name that another payment has."""
     different = [name for name, value in payment.terms().items() if fields.get(name) != value]
     if different:
@@ -167,7 +168,7 @@ def _divided(
     return DividedPool(payment.gross_minor, deductions, agency, net - agency, due, division)
 
 
-def _outcome(pool: DividedPool) -> dict[str, Any]:
+def _outcome(pool: DividedPool) -> dict[str, object]:
     return {
         "deductions": [{"name": name, "minor": minor} for name, minor in pool.deductions],
         "agency_minor": pool.agency_minor,

@@ -7,10 +7,10 @@ up: what is owed for the later one is the difference.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import cast
 
 import pyarrow as pa
 
@@ -19,7 +19,7 @@ from pipelines.accounts.log import AgencyLog
 from pipelines.ledger.payable import Balance
 from pipelines.ledger.record import Kind, Record
 from pipelines.storage.columns import values_of
-from schemas.ledger import PAYOUT_LINES_SCHEMA, POOL_LINES_SCHEMA
+from schemas.ledger import PAYOUT_LINES_SCHEMA, POOL_LINES_SCHEMA, PoolRecord
 
 _WITH_POOLS = (Kind.DELIVERY, Kind.PAYMENT, Kind.CORRECTION)
 
@@ -34,7 +34,7 @@ class BookedPool:
     """
 
     record: Record
-    fields: Mapping[str, Any]
+    fields: PoolRecord
 
     @property
     def index(self) -> int:
@@ -73,7 +73,7 @@ def booked_pools(log: AgencyLog) -> list[BookedPool]:
         record = log.record(index)
         pool = record.private.get("pool")
         if record.kind in _WITH_POOLS and isinstance(pool, dict):
-            found.append(BookedPool(record, pool))
+            found.append(BookedPool(record, cast(PoolRecord, pool)))
     return found
 
 

@@ -290,4 +290,4 @@ def test_what_becomes_of_other_currencies_is_no_term_of_the_licence() -> None:
     ]
     assert len({deal.terms_sha256() for deal in deals}) == 1
     assert len({deal.identity_sha256() for deal in deals}) == 1
-    assert parse_deal(deal_text(), "deal.toml").price.other_currencies == "refuse"
+    assert parse_deal(deal_text(), "deal.toml").price.other_currencies == "convert"
