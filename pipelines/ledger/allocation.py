@@ -109,6 +109,8 @@ class Allocator:
         """
         if self._delivered is None:
             self._delivered = np.sort(np.concatenate(self._ids))
+        if not len(self._delivered):
+            return  # nothing was delivered, which `allocate` refuses
         ids, delivered = id_digests(table), self._delivered
         nearest = np.minimum(np.searchsorted(delivered, ids), len(delivered) - 1)
         self._add_lines(table.filter(pa.array(delivered[nearest] != ids)), "weight")

@@ -209,6 +209,15 @@ def test_two_factors_count_the_considered_assets(tmp_path: Path) -> None:
     assert attribution.undelivered_minor == 2 * even + 8 * weight
 
 
+def test_considered_assets_alone_are_no_delivery() -> None:
+    price = ledger_job(base="considered").deal.price
+    allocator = Allocator(price, AS_OF)
+    allocator.add(delivered([]))
+    allocator.consider(delivered([asset(1, (("ada", 10_000),))]))
+    with pytest.raises(InputError, match="nothing was delivered"):
+        allocator.allocate(1, {}, SALT)
+
+
 PRICES = st.fixed_dictionaries(
     {
         "agency_share": st.sampled_from(["0", "0.333", "0.40", "0.5", "1"]),
