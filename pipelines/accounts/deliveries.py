@@ -8,6 +8,7 @@ lines; 5. append the record; 6. write the attestation.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
@@ -36,6 +37,7 @@ from schemas.manifest import Manifest
 POOL = "ledger/pool.json"
 POOL_LINES = "ledger/pool_lines-00000.parquet"
 _LEDGER = "ledger/ledger-00000.parquet"
+_MANIFEST_KEY = re.compile(rf"([a-z0-9-]+)/(v\d{{4,}})/{layout.DELIVERY}/{layout.MANIFEST}")
 
 
 def record_delivery(
@@ -73,6 +75,32 @@ def record_delivery(
     record = append_record(log, Kind.DELIVERY, event, recorded_at.isoformat(), make)  # 5
     _attest(store, log, manifest, digest, record)  # 6
     return record
+
+
+def record_missing(store: Store, key: LogKey) -> list[Record]:
+    """Records every published version that the log does not have, the earliest `as_of` first.
+
+    Such versions were published before there was a log, or by a run that was killed right after.
+
+    Args:
+        store: The output, all of which is listed.
+        key: The agency's key.
+
+    Raises:
+        RunError: See `record_delivery`.
+    """
+    log, missing = open_log(store, key), []
+    for item in store.list():
+        if not (match := _MANIFEST_KEY.fullmatch(item.key)):
+            continue
+        data = store.read_bytes(item.key)
+        manifest, digest = open_manifest(data), hashlib.sha256(data).hexdigest()
+        if log.books.index_of((str(Kind.DELIVERY), manifest.delivery, digest)) is None:
+            missing.append((datetime.fromisoformat(manifest.as_of), match[1], match[2]))
+    return [
+        record_delivery(store, key, deal_id, version, as_of)
+        for as_of, deal_id, version in sorted(missing)
+    ]
 
 
 def set_salt(salt: bytes, domain: Domain, identifier: str) -> bytes:

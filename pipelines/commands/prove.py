@@ -6,6 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
+from pipelines.accounts.deliveries import record_missing
 from pipelines.accounts.log import open_log
 from pipelines.accounts.proofs import Question, prove
 from pipelines.commands.common import add_general_options, consoles, print_json
@@ -55,7 +56,10 @@ def run(options: argparse.Namespace) -> int:
     results, _ = consoles(options)
     question = _question(options)
     path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
-    log = open_log(open_store(options.out), log_key(load_key(path), path))
+    store, key = open_store(options.out), log_key(load_key(path), path)
+    if not question.delivery and question.subject != "delivery":
+        record_missing(store, key)  # or it would not be about all deliveries
+    log = open_log(store, key)
     data = prove(log, question)
     found = check_proof_file(data, [log.vkey])  # what is handed out has been checked
     target = options.to or Path(_file_name(question))

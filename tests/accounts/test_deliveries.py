@@ -20,7 +20,7 @@ from pipelines.storage.open import open_store
 from tests.accounts.cases import NEXT
 from tests.accounts.independent import check_books, commitment, open_envelope, read_log, texts
 from tests.end_to_end.command import tree
-from tests.end_to_end.small_library import SmallLibrary
+from tests.end_to_end.small_library import SmallLibrary, in_process
 
 LOG = Path("out/agency/log")
 AGENCY = Path("out/small/v0001/agency")
@@ -96,6 +96,17 @@ def test_a_published_version_that_is_not_recorded(library: SmallLibrary, made: P
         ended = library.package()
         assert ended.code == 0 and "Nothing to do" in ended.out
         assert tree(made / "out") == before
+
+
+@pytest.mark.long
+def test_prove_records_what_is_missing(made: Path, tmp_path: Path) -> None:
+    before = tree(made / "out")
+    forget(made)
+    words = ("prove", "--out", made / "out", "--asset", "a-0", "--to", tmp_path / "p.json")
+    ended = in_process(*words)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("Asset a-0 is in at least one delivery up to 2026-06-30T23:59")
+    assert tree(made / "out") == before
 
 
 @pytest.mark.long
