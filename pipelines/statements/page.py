@@ -30,7 +30,7 @@ def account_page(account: Account) -> bytes:
 
 
 def _parts(account: Account) -> Iterator[str]:
-    style, script = _inline("page.css"), _inline("page.js")
+    style, script = _inline("page.css"), _inline("proofs.js") + _inline("page.js")
     yield (
         '<!doctype html>\n<html lang="en" data-verdict="none">\n<head>\n<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" content="'

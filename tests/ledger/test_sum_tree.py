@@ -70,6 +70,8 @@ def test_money_cannot_be_hidden_behind_a_negative_sum() -> None:
         sum_node(sum_leaf(MAX_SUM, b"a"), sum_leaf(1, b"b"))
     with pytest.raises(ProofError, match="32 bytes"):
         sum_node(sum_leaf(1, b"a"), SumNode(1, bytes(31)))
+    with pytest.raises(ProofError, match="out of range"):
+        SumTree([sum_leaf(MAX_SUM, b"a"), sum_leaf(0, b"b"), sum_leaf(1, b"c")])
     for minor in (-1, MAX_SUM + 1):
         with pytest.raises(InputError, match="cannot be a leaf"):
             sum_leaf(minor, b"a")
