@@ -36,6 +36,8 @@ _COLUMN_NOTES = {
 }
 # The same for columns that mean something else in another table.
 _TABLE_NOTES = {
+    ("contributors", "currency"): "ISO 4217; absent = the deal's",
+    ("contributors", "agency_share"): "`0.35` or `35 %`; absent = the deal's",
     ("consents", "asset_id"): "limits the event to one asset",
     ("agreements", "agreement_ref"): "as consents name it",
     ("agreements", "contributor_id"): "who signed it: one row for each of them",

@@ -8,6 +8,7 @@ its entries are made.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,8 +88,28 @@ class Allocator:
         self._people.append(people)
         self._shares.append(shares)
 
-    def allocate(self, shared_minor: int) -> AllocatedLines:
+    def points(self) -> dict[str, int]:
+        """Returns the sum of weight times share over the lines of every contributor, by id."""
+        if not self._codes:
+            return {}
+        owners = np.repeat(np.arange(sum(map(len, self._counts))), np.concatenate(self._counts))
+        weights = np.concatenate(self._weights)[owners].tolist()
+        shares = np.concatenate(self._shares).tolist()
+        totals = [0] * len(self._codes)
+        for code, weight, share in zip(
+            np.concatenate(self._people).tolist(), weights, shares, strict=True
+        ):
+            totals[code] += weight * share
+        return dict(zip(self._codes, totals, strict=True))
+
+    def allocate(
+        self, shared_minor: int, earned: Mapping[str, int] | None = None
+    ) -> AllocatedLines:
         """Shares the contributors' part over all lines.
+
+        Args:
+            shared_minor: The contributors' part, in minor units.
+            earned: How it is divided among them, by id; None divides it by their points.
 
         Raises:
             InputError: If nothing was delivered, two assets have the same id or key, or all weights
@@ -108,8 +129,9 @@ class Allocator:
         weights[ranks] = np.concatenate(self._weights)
         firsts = np.searchsorted(owners, np.arange(len(ranks) + 1)).astype(np.int64)
         weight = weights[owners]
-        amounts, earned = allocate(person, weight, share_bp, len(people), shared_minor)
-        return AllocatedLines(ranks, firsts, people, earned, person, share_bp, weight, amounts)
+        given = None if earned is None else [earned[name] for name in people]
+        amounts, totals = allocate(person, weight, share_bp, len(people), shared_minor, given)
+        return AllocatedLines(ranks, firsts, people, totals, person, share_bp, weight, amounts)
 
     def _rank(self) -> Integers:
         """Returns every asset's position in the order of keys, by code point."""

@@ -109,6 +109,7 @@ def allocate(
     share_bp: npt.NDArray[np.int32],
     people: int,
     contributors_minor: int,
+    given: list[int] | None = None,
 ) -> tuple[npt.NDArray[np.int64], list[int]]:
     """Divide the contributors' part among lines, in two levels.
 
@@ -124,6 +125,8 @@ def allocate(
         share_bp: The share in each line's asset, in basis points, zero or more.
         people: Number of contributors; each has at least one line.
         contributors_minor: The amount to divide, in minor units, zero or more; below 2**63.
+        given: What each contributor gets of it, if step 1 was done elsewhere. Whoever has no points
+            gets nothing.
 
     Returns:
         Minor units for each line, and for each contributor. Both sum to `contributors_minor`.
@@ -136,7 +139,7 @@ def allocate(
     points = _points(weight[order], share_bp[order])
     totals = np.add.reduceat(points, starts)
     # 1. Among contributors.
-    earned = _share(contributors_minor, totals.tolist())
+    earned = _share(contributors_minor, totals.tolist()) if given is None else given
     # 2. Among each contributor's lines: for all contributors at once, except those whose products
     # or sums exceed 64 bits.
     largest = np.maximum.reduceat(points, starts).tolist()

@@ -25,6 +25,7 @@ from pipelines.ledger.entries import (
     seal_entries,
 )
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
+from pipelines.ledger.own_shares import divide_by_own_shares
 from pipelines.ledger.payees import held_payees
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
 from pipelines.ledger.split import agency_and_contributors
@@ -103,8 +104,7 @@ def record_attribution(
     allocator = Allocator(terms.rule)
     for shard in shards:  # 1
         allocator.add(read_parquet(store, _delivered_key(job, shard)))
-    agency_minor, shared_minor = agency_and_contributors(terms.pool_minor, terms.agency_share)
-    allocated = allocator.allocate(shared_minor)  # 2
+    agency_minor, allocated = _divide(allocator, terms, payees or {})  # 2
     del allocator
     context = _statement_context(job, terms, replaced, payees or {})
     writer = _LedgerWriter(store, job, signer, terms, allocated, context)
@@ -121,6 +121,21 @@ def record_attribution(
     settlement = record_pool(store, job, agency_minor, credits, replaced)
     record_holds(store, job, credits, context)
     return Attribution(entries, people, agency_minor, paid, root, writer.origin, settlement)
+
+
+def _divide(
+    allocator: Allocator, terms: DeliveryTerms, payees: Mapping[str, Payee]
+) -> tuple[int, AllocatedLines]:
+    """Divides the pool; returns the agency's minor units and every line."""
+    own = {
+        name: payee.agency_share for name, payee in payees.items() if payee.agency_share is not None
+    }
+    points = allocator.points() if own else {}
+    if not own.keys() & points.keys():
+        agency_minor, shared_minor = agency_and_contributors(terms.pool_minor, terms.agency_share)
+        return agency_minor, allocator.allocate(shared_minor)
+    agency_minor, earned = divide_by_own_shares(terms.pool_minor, points, terms.agency_share, own)
+    return agency_minor, allocator.allocate(terms.pool_minor - agency_minor, earned)
 
 
 def _statement_context(
