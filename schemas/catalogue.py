@@ -145,6 +145,7 @@ class ContributorRow(TypedDict):
     country: str | None
     currency: str | None
     payee_ref: str | None
+    agency_share: str | None
 
 
 CONTRIBUTORS_SCHEMA = pa.schema(
@@ -154,6 +155,7 @@ CONTRIBUTORS_SCHEMA = pa.schema(
         pa.field("country", pa.string()),
         pa.field("currency", pa.string()),
         pa.field("payee_ref", pa.string()),
+        pa.field("agency_share", pa.string()),  # `0.35` or `35 %`; absent = the deal's
     ]
 )
 

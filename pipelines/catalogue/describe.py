@@ -36,6 +36,8 @@ _COLUMN_NOTES = {
 }
 # The same for columns that mean something else in another table.
 _TABLE_NOTES = {
+    ("contributors", "currency"): "ISO 4217; absent = the deal's",
+    ("contributors", "agency_share"): "`0.35` or `35 %`; absent = the deal's",
     ("consents", "asset_id"): "limits the event to one asset",
     ("consents", "basis"): "`explicit`, `terms`, `silence`",
     ("consents", "notice_at"): "of silence: the day of the notice, in its own zone",

@@ -47,8 +47,8 @@ _HARMLESS: dict[str, frozenset[object]] = {
 _WITHOUT_RIGHTS = frozenset(
     "media_uri media_type contributors licence_model title description keywords language category "
     "created_at sha256 bytes width height duration_ms weight display_name country currency "
-    "payee_ref purpose agreement_ref kind subject_ref witness_ref signed_at biometric_rider "
-    "shoot_from shoot_until".split()
+    "payee_ref agency_share purpose agreement_ref kind subject_ref witness_ref signed_at "
+    "biometric_rider shoot_from shoot_until".split()
 )
 
 

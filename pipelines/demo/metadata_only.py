@@ -33,12 +33,12 @@ from pipelines.demo.row_templates import (
     media_uris,
     numbered_ids,
 )
+from pipelines.demo.tables import DEMO_CONTRIBUTORS
 from pipelines.storage.columns import Column
 from schemas.catalogue import (
     AGREEMENTS_SCHEMA,
     ASSETS_SCHEMA,
     CONSENTS_SCHEMA,
-    CONTRIBUTORS_SCHEMA,
     RELEASES_SCHEMA,
 )
 from schemas.errors import InputError
@@ -97,7 +97,7 @@ def make_metadata_only(out: Path, seed: int = 0, assets: int = 1_000_000) -> Pat
         text = deal_text(deal, _STRICT_MAX_ASSETS)
         (out / deal.file_name).write_text(text, encoding="utf-8")
     roster = make_large_roster(assets)
-    contributors = pa.Table.from_pylist(roster_contributors(roster), schema=CONTRIBUTORS_SCHEMA)
+    contributors = pa.Table.from_pylist(roster_contributors(roster), schema=DEMO_CONTRIBUTORS)
     pq.write_table(contributors, catalogue / "contributors.parquet", compression="zstd")
     agreements = pa.Table.from_pylist(roster_agreements(roster), schema=AGREEMENTS_SCHEMA)
     pq.write_table(agreements, catalogue / "agreements.parquet", compression="zstd")

@@ -26,6 +26,11 @@ from schemas.catalogue import (
 
 Row = dict[str, object]
 
+# Without the agency shares of single contributors, which the demo has none of.
+DEMO_CONTRIBUTORS = pa.schema(
+    [field for field in CONTRIBUTORS_SCHEMA if field.name != "agency_share"]
+)
+
 # Columns of an ordinary asset and of a valid release; roles override them.
 ORDINARY_ASSET: Row = {
     "media_type": "image",
@@ -63,7 +68,7 @@ def write_tables(root: Path, plan: LibraryPlan, all_facts: Sequence[MediaFacts])
         for asset, media_facts in zip(plan.assets, all_facts, strict=True)
     ]
     write_parquet(root / "assets.parquet", assets, ASSETS_SCHEMA)
-    write_parquet(root / "contributors.parquet", contributor_rows(plan.roster), CONTRIBUTORS_SCHEMA)
+    write_parquet(root / "contributors.parquet", contributor_rows(plan.roster), DEMO_CONTRIBUTORS)
     write_parquet(root / "consents.parquet", consent_rows(plan), CONSENTS_SCHEMA)
     releases = [row for asset in plan.assets for row in release_rows(asset)]
     write_parquet(root / "releases.parquet", releases, RELEASES_SCHEMA)

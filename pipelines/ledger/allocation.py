@@ -69,11 +69,14 @@ class Allocator:
     Args:
         price: The deal's rules.
         as_of: The day on which levels of contributors and assets are evaluated.
+        own_shares: Agency shares of contributors that are used instead of the deal's, by id.
     """
 
-    def __init__(self, price: PriceTerms, as_of: date) -> None:
+    def __init__(
+        self, price: PriceTerms, as_of: date, own_shares: Mapping[str, Fraction] | None = None
+    ) -> None:
         self._price = price
-        self._classes = LineClasses(price, as_of)
+        self._classes = LineClasses(price, as_of, own_shares or {})
         self._codes: dict[str, int] = {}  # by contributor's id, in order of appearance
         self._keys: list[Column] = []
         self._ids: list[npt.NDArray[np.bytes_]] = []
@@ -156,6 +159,8 @@ class Allocator:
         agency_share = classes.agency_share(_sums(counted, line_class, len(classes.agency)))
         weight = _with_factors(weights[owners], line_class, classes.factors)
         points = line_points(weight, share_bp)
+        if not points.any():  # the agency takes all that anybody earns, or nothing has a weight
+            weight, points = weights[owners], counted
         totals = dict(zip(people, _sums(points, person, len(people)), strict=True))
         pool = divide_pool(self._price, gross_minor, totals, agency_share, carried, tie_key)
         credits = [pool.division.credits[name] for name in people]
@@ -190,7 +195,7 @@ class Allocator:
     def _classes_of(self, table: pa.Table, owners: Integers, people: Integers32) -> Codes:
         """Returns the class of every line."""
         if self._classes.is_single:
-            return np.zeros(len(people), np.int16)
+            return np.zeros(len(people), np.int32)
         names = list(self._codes)
         rows = owners.tolist()
         media, ids = (values_of(column(table, name), str) for name in ("media_type", "asset_id"))

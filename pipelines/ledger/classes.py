@@ -7,7 +7,7 @@ level of its contributor or of the asset itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -19,7 +19,7 @@ from schemas.errors import InputError
 from schemas.price_classes import OTHER_LEVEL, AgencyClass
 from schemas.price_terms import PriceTerms
 
-Codes = npt.NDArray[np.int16]
+Codes = npt.NDArray[np.int32]
 
 _MEDIA = ("image", "video")
 _NO_CLASS, _SEVERAL = -1, -2
@@ -50,31 +50,41 @@ class ClassShares:
 class LineClasses:
     """Finds the class of lines under a deal. Without classes, every line is in the only one.
 
+    Contributors with an agency share of their own are in classes of their own, whatever the deal's.
+
     Args:
         price: The deal's price.
         as_of: The day on which levels are evaluated.
+        own_shares: Agency shares of contributors, by id.
     """
 
-    def __init__(self, price: PriceTerms, as_of: date) -> None:
+    def __init__(
+        self, price: PriceTerms, as_of: date, own_shares: Mapping[str, Fraction] | None = None
+    ) -> None:
+        own_shares = own_shares or {}
         single = AgencyClass.model_construct(agency_share=price.agency_share)
         self._classes = price.agency_classes or [single]
+        distinct = sorted(set(own_shares.values()))
+        self._agency = [Fraction(one.agency_share) for one in self._classes] + distinct
+        first = len(self._classes)
+        self._own = {who: first + distinct.index(share) for who, share in own_shares.items()}
         levels = [level for level in price.levels if level.applies(as_of)]
         self._names = [OTHER_LEVEL, *dict.fromkeys(level.name for level in levels)]
         codes = {name: code for code, name in enumerate(self._names)}
         self._people = {who: codes[one.name] for one in levels for who in one.contributors}
         self._assets = {asset: codes[one.name] for one in levels for asset in one.assets}
         self._table = np.array(
-            [[self._class(media, name) for name in self._names] for media in _MEDIA], np.int16
+            [[self._class(media, name) for name in self._names] for media in _MEDIA], np.int32
         )
 
     @property
     def is_single(self) -> bool:
         """Whether every line is in one class, whatever it is."""
-        return len(self._classes) == 1 and self._table.min() == 0
+        return len(self._agency) == 1 and self._table.min() == 0
 
     def shares(self) -> ClassShares:
         """Returns what each class leaves to contributors."""
-        agency = [Fraction(one.agency_share) for one in self._classes]
+        agency = self._agency
         common = math.lcm(*(share.denominator for share in agency))
         factors = [int((1 - share) * common) for share in agency]
         divisor = math.gcd(*factors)
@@ -93,8 +103,11 @@ class LineClasses:
         Raises:
             InputError: If a line is in no class, in several, or in two levels; names its asset.
         """
-        found = np.empty(len(media), np.int16)
+        found = np.empty(len(media), np.int32)
         for at, (kind, asset, person) in enumerate(zip(media, assets, people, strict=True)):
+            if person in self._own:
+                found[at] = self._own[person]
+                continue
             by_person, by_asset = self._people.get(person, 0), self._assets.get(asset, 0)
             if by_person and by_asset and by_person != by_asset:
                 _refuse(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 
 import pyarrow as pa
 
@@ -15,6 +17,8 @@ from schemas.money import EXPONENTS
 from schemas.price_terms import PriceTerms
 
 _MAX_NAMED = 5
+_SHARE = re.compile(r"([01][.,][0-9]{1,12}|0)")
+_PERCENT = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,12})?)[ \u00a0\u202f]?%")
 
 
 def read_payees(contributors: pa.Table) -> dict[str, Payee]:
@@ -29,18 +33,58 @@ def read_payees(contributors: pa.Table) -> dict[str, Payee]:
             row["country"] or "",
             (row["currency"] or "").upper(),
             row["payee_ref"] or "",
+            parse_agency_share(row["agency_share"]) if row["agency_share"] else None,
         )
         for row in rows_of(contributors, ContributorRow)
     }
+
+
+def parse_agency_share(text: str) -> Fraction:
+    """Reads an agency share exactly: a decimal from 0 to 1, or a percentage.
+
+    A whole number is refused: `1` may be meant as 1 % or as everything.
+
+    Raises:
+        ValueError: If it is neither.
+
+    Example:
+        >>> parse_agency_share("0.35") == parse_agency_share("35 %")
+        True
+    """
+    percent = _PERCENT.fullmatch(text)
+    share = percent or _SHARE.fullmatch(text)
+    if share is None:
+        raise ValueError("neither a share nor a percentage")
+    value = Fraction(share[1].replace(",", ".")) / (100 if percent else 1)
+    if value > 1:
+        raise ValueError("more than the whole")
+    return value
+
+
+def _check_agency_shares(contributors: pa.Table) -> None:
+    wrong = {}
+    for row in rows_of(contributors, ContributorRow):
+        try:
+            parse_agency_share(row["agency_share"] or "0.0")
+        except ValueError:
+            wrong[row["contributor_id"]] = row["agency_share"] or ""
+    if wrong:
+        raise InputError(
+            "The agency share of a contributor is neither a share nor a percentage",
+            _named(wrong),
+            'Write the agency\'s part as "0.35" or "35 %", from 0 to 1 or 0 % to 100 %. It is not '
+            "what the contributor gets.",
+        )
 
 
 def check_payees(price: PriceTerms, contributors: pa.Table) -> None:
     """Checks that every contributor can be paid as the deal says.
 
     Raises:
-        InputError: If a currency is unknown, or another one than the deal's and the deal refuses
-            that.
+        InputError: If an agency share or a currency cannot be read, or a currency is another one
+            than the deal's and the deal refuses that.
     """
+    _check_agency_shares(contributors)
     payees = read_payees(contributors)
     unknown = {
         name: payee.currency

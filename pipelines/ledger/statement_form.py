@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypedDict
 
 from schemas.ledger import PRICE_POOL
@@ -86,12 +87,16 @@ class Statement(StatementHead):
 
 @dataclass(frozen=True)
 class Payee:
-    """What the catalogue says about a payee; "" where it says nothing."""
+    """What the catalogue says about a payee; "" or None where it says nothing.
+
+    `agency_share` is the agency's part of this payee's gross, instead of the deal's.
+    """
 
     display_name: str = ""
     country: str = ""
     currency: str = ""
     payee_ref: str = ""
+    agency_share: Fraction | None = None
 
 
 @dataclass(frozen=True)

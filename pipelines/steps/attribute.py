@@ -113,7 +113,12 @@ def record_attribution(
     delivery = layout.delivery_id(job.deal.deal_id, job.version)
     terms = DeliveryTerms(delivery, price, job.as_of.date(), job.terms_sha256)
     check_terms(terms)
-    allocator = Allocator(price, terms.as_of)
+    own_shares = {
+        who: payee.agency_share
+        for who, payee in (payees or {}).items()
+        if payee.agency_share is not None
+    }
+    allocator = Allocator(price, terms.as_of, own_shares)
     for shard in shards:  # 1
         allocator.add(read_parquet(store, _delivered_key(job, shard)))
     if shards and price.base == "considered":

@@ -130,3 +130,23 @@ def test_a_hold_is_another_run_and_the_other_choices_are_not(library: SmallLibra
     assert ended.code == 0 and ended.json["replaces"]["version"] == "v0001", ended.err
     [row] = pq.read_table(library.out / "small/v0002/agency/ledger/holds.parquet").to_pylist()
     assert (row["credit_minor"], row["difference_minor"]) == (300, 0)
+
+
+def test_a_contributors_own_agency_share_is_used(library: SmallLibrary) -> None:
+    """Gross 5.00 each: of one the agency gets 40 % by the deal, of the other what is agreed."""
+    library.contributors[1] = {"contributor_id": "contributor-4711", "Agentur": "25 %"}
+    mapping = library.folder / "catalogue" / "mapping.toml"
+    mapping.write_text('[mapping.contributors.columns]\nagency_share = "Agentur"\n')
+    first = library.package("--json")
+    assert (first.json["agency_minor"], first.json["contributors_minor"]) == (325, 675), first.err
+    assert statement(library, "c-1")["total_minor"] == 300
+    assert statement(library, "contributor-4711")["total_minor"] == 375
+    library.contributors[1]["Agentur"] = "0.50"
+    second = library.package("--json")
+    assert second.json["agency_minor"] == 450
+    assert second.json["replaces"]["agency_difference_minor"] == 125
+    path = library.out / "small/v0002/agency/ledger/differences-00000.parquet"
+    assert [row["difference_minor"] for row in pq.read_table(path).to_pylist()] == [0, -125]
+    library.contributors[1]["Agentur"] = "50"
+    refused = library.package()
+    assert refused.code == 2 and "'contributor-4711' ('50')" in refused.err

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from pipelines.ledger.payees import check_payees, held_payees, read_payees
+from pipelines.ledger.payees import check_payees, held_payees, parse_agency_share, read_payees
 from pipelines.ledger.statement_form import Payee
 from schemas.catalogue import CONTRIBUTORS_SCHEMA
 from schemas.errors import InputError
@@ -22,6 +23,37 @@ ROWS = [
 
 def table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=CONTRIBUTORS_SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("0.35", Fraction(35, 100)),
+        ("0,35", Fraction(35, 100)),
+        ("35 %", Fraction(35, 100)),
+        ("35%", Fraction(35, 100)),
+        ("33.5\u00a0%", Fraction(335, 1000)),
+        ("12,5 %", Fraction(1, 8)),
+        ("0", Fraction(0)),
+        ("0 %", Fraction(0)),
+        ("1.0", Fraction(1)),
+        ("100 %", Fraction(1)),
+    ],
+)
+def test_an_agency_share_is_read_exactly(text: str, share: Fraction) -> None:
+    assert parse_agency_share(text) == share
+    rows = [{"contributor_id": "ada", "agency_share": text}]
+    check_payees(price(), table(rows))
+    assert read_payees(table(rows))["ada"].agency_share == share
+
+
+@pytest.mark.parametrize(
+    "text", ["1", "35", "1.5", "101 %", "-0.1", "0.35 %%", "35 pct", "1e-1", "0.35x", "½", "٣٥ %"]
+)
+def test_another_agency_share_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="agency share") as refused:
+        check_payees(price(), table([{"contributor_id": "ada", "agency_share": text}]))
+    assert f"1 contributor: 'ada' ({text!r})" in str(refused.value)
 
 
 def price(**more: Any) -> PriceTerms:
