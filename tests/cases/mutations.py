@@ -27,7 +27,10 @@ NOES = {
         *("digital_source_type", "created_at"),
     ),
     "contributors": ("contributor_id",),
-    "consents": ("contributor_id", "purpose", "value", "given_at", "agreement_ref", "asset_id"),
+    "consents": (
+        *("contributor_id", "purpose", "value", "given_at", "agreement_ref", "asset_id"),
+        *("basis", "notice_at", "window_days"),
+    ),
     "releases": (
         *("release_id", "kind", "subject_ref", "signed_at", "subject_signed"),
         *("photographer_signed", "guardian_signed", "witness_ref", "minor", "valid_until"),
@@ -88,7 +91,7 @@ def _says_no(tables: Tables, name: str, number: int, refused: frozenset[str]) ->
     if name == "assets":
         return row["media_uri"] in refused
     if name == "consents":
-        return row["value"] != "allow" or bool(row["asset_id"])
+        return row["value"] != "allow" or bool(row["asset_id"]) or row["basis"] != "explicit"
     if name == "agreements":
         return number % 8 == 0  # some of them: none says no, but each could lift one
     return name == "releases"
