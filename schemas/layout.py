@@ -26,15 +26,15 @@ READING = "reading.json"
 UNDELIVERED = "undelivered.json"
 COUNTS = "counts.json"
 STATEMENTS = "statements"
-POOL = "ledger/pool.json"
-POOL_LINES = "ledger/pool_lines-00000.parquet"
+POOL = "pool/pool.json"
+POOL_LINES = "pool/pool_lines-00000.parquet"
 ACCOUNTS = f"{AGENCY}/statements"  # statements over all deals of the output
 LEDGER_TABLE = "ledger/ledger-00000.parquet"
 SUMS_TABLE = "sums/sums-00000.parquet"  # the leaves of the pool's sum tree
 SUM_NOTE = "sums/sum.note"  # its signed root
-DIFFERENCES = "ledger/differences-00000.parquet"
-REPLACES = "ledger/replaces.json"
-HOLDS = "ledger/holds.parquet"
+DIFFERENCES = "pool/differences-00000.parquet"
+REPLACES = "pool/replaces.json"
+HOLDS = "pool/holds.parquet"
 ENERGON = ".nv-meta"  # folder of Energon's index
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

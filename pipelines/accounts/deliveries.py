@@ -31,12 +31,10 @@ from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json
 from schemas import layout
+from schemas.deal_values import MAX_INTEGER
 from schemas.errors import RunError
 from schemas.manifest import Manifest
 
-POOL = "ledger/pool.json"
-POOL_LINES = "ledger/pool_lines-00000.parquet"
-_LEDGER = "ledger/ledger-00000.parquet"
 _MANIFEST_KEY = re.compile(rf"([a-z0-9-]+)/(v\d{{4,}})/{layout.DELIVERY}/{layout.MANIFEST}")
 
 
@@ -64,7 +62,7 @@ def record_delivery(
 
     @cache
     def own_sets() -> tuple[Rows, Rows]:
-        return read_sets(store, f"{agency}/{_LEDGER}", log.salt)
+        return read_sets(store, f"{agency}/{layout.LEDGER_TABLE}", log.salt)
 
     def make(index: int, sets: AllSets) -> NewRecord:
         public: dict[str, object] = {"delivery": manifest.delivery, "manifest_sha256": digest}
@@ -194,18 +192,28 @@ def _write_union(
 
 def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
     """Returns the private part of a delivery's record: its pool, if the version has one."""
-    if not store.exists(f"{agency}/{POOL}"):
+    if not store.exists(f"{agency}/{layout.POOL}"):
         return {}
-    pool = dict(read_json(store, f"{agency}/{POOL}"))
-    digest = books.write_lines(store.read_bytes(f"{agency}/{POOL_LINES}"))  # 4
+    pool = dict(read_json(store, f"{agency}/{layout.POOL}"))
+    digest = books.write_lines(store.read_bytes(f"{agency}/{layout.POOL_LINES}"))  # 4
     if pool.get("lines_sha256", digest) != digest:
         raise RunError(
             "The lines of a pool were changed",
-            f"{store.uri}/{agency}/{POOL_LINES} has the digest {digest}, pool.json says "
+            f"{store.uri}/{agency}/{layout.POOL_LINES} has the digest {digest}, pool.json says "
             f"{pool['lines_sha256']}",
             "Restore the agency's folder from a copy, then run again.",
         )
-    return {"pool": pool | {"lines_sha256": digest}}
+    return {"pool": _in_canonical_form(pool | {"lines_sha256": digest})}
+
+
+def _in_canonical_form(value: object) -> object:
+    """Returns a value of JSON with texts for integers that canonical JSON cannot have."""
+    if isinstance(value, dict):
+        return {name: _in_canonical_form(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_in_canonical_form(item) for item in value]
+    is_large = isinstance(value, int) and abs(value) > MAX_INTEGER
+    return str(value) if is_large else value
 
 
 def _attest(store: Store, log: AgencyLog, manifest: Manifest, digest: str, record: Record) -> None:

@@ -7,7 +7,7 @@ up: what is owed for the later one is the difference.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
@@ -73,8 +73,22 @@ def booked_pools(log: AgencyLog) -> list[BookedPool]:
         record = log.record(index)
         pool = record.private.get("pool")
         if record.kind in _WITH_POOLS and isinstance(pool, dict):
-            found.append(BookedPool(record, cast(PoolRecord, pool)))
+            found.append(BookedPool(record, _pool_record(pool)))
     return found
+
+
+def _pool_record(pool: Mapping[str, object]) -> PoolRecord:
+    """Returns a pool with numbers for amounts that canonical JSON has as text."""
+
+    def numbers(fields: Mapping[str, object]) -> dict[str, object]:
+        return {
+            name: int(str(value)) if name.endswith("minor") else value
+            for name, value in fields.items()
+        }
+
+    deductions = cast(list[Mapping[str, object]], pool.get("deductions", []))
+    found = numbers(pool) | {"deductions": [numbers(item) for item in deductions]}
+    return cast(PoolRecord, found)
 
 
 def pools_that_count(pools: Sequence[BookedPool]) -> list[BookedPool]:

@@ -121,14 +121,14 @@ def test_an_altered_log_stops_the_next_command(library: SmallLibrary, made: Path
 
 @pytest.mark.long
 def test_pools_of_a_version_are_in_its_private_part(made: Path, tmp_path: Path) -> None:
-    """Another part of the program writes pool.json; here it is written by hand."""
+    """The record takes over whatever pool.json says."""
     shutil.copytree(made / "out", tmp_path / "out")
     (tmp_path / "out/agency/signing.key.checkpoint").unlink()
     for name in ("log", "books"):
         shutil.rmtree(tmp_path / "out/agency" / name)
-    ledger = tmp_path / AGENCY / "ledger"
-    (ledger / "pool.json").write_text(json.dumps({"name": "price", "gross_minor": 1_000}))
-    (ledger / "pool_lines-00000.parquet").write_bytes(b"lines")
+    folder = tmp_path / AGENCY / "pool"
+    (folder / "pool.json").write_text(json.dumps({"name": "price", "gross_minor": 1_000}))
+    (folder / "pool_lines-00000.parquet").write_bytes(b"lines")
     digest = hashlib.sha256(b"lines").hexdigest()
     key = tmp_path / "out/agency/signing.key"
     store = open_store(str(tmp_path / "out"))

@@ -61,7 +61,7 @@ def test_held_money_is_credited_and_marked(library: SmallLibrary) -> None:
     held, other = statement(library, "contributor-4711"), statement(library, "c-1")
     assert (held["held"], held["total_minor"], held["payee_currency"]) == (reason, 300, "EUR")
     assert (other["held"], other["total_minor"]) == ("", 300)
-    assert pq.read_table(library.agency / "ledger/holds.parquet").to_pylist() == [
+    assert pq.read_table(library.agency / "pool/holds.parquet").to_pylist() == [
         {
             "contributor_id": "contributor-4711",
             "credit_minor": 300,
@@ -82,7 +82,7 @@ def test_a_payee_may_be_paid_in_the_deals_currency(library: SmallLibrary) -> Non
     assert {name: found[name] for name in ("display_name", "country", "payee_ref")} == {
         name: PAYEE[name] for name in ("display_name", "country", "payee_ref")
     }
-    assert not (library.agency / "ledger/holds.parquet").exists()
+    assert not (library.agency / "pool/holds.parquet").exists()
     csv = (library.agency / "statements/contributor-4711.csv").read_text(encoding="utf-8")
     assert PAYEE["display_name"] in csv and PAYEE["payee_ref"] in csv
 
@@ -128,7 +128,7 @@ def test_a_hold_is_another_run_and_the_other_choices_are_not(library: SmallLibra
     say(library, "hold")
     ended = library.package("--json")
     assert ended.code == 0 and ended.json["replaces"]["version"] == "v0001", ended.err
-    [row] = pq.read_table(library.out / "small/v0002/agency/ledger/holds.parquet").to_pylist()
+    [row] = pq.read_table(library.out / "small/v0002/agency/pool/holds.parquet").to_pylist()
     assert (row["credit_minor"], row["difference_minor"]) == (300, 0)
 
 
@@ -145,7 +145,7 @@ def test_a_contributors_own_agency_share_is_used(library: SmallLibrary) -> None:
     second = library.package("--json")
     assert second.json["agency_minor"] == 450
     assert second.json["replaces"]["agency_difference_minor"] == 125
-    path = library.out / "small/v0002/agency/ledger/differences-00000.parquet"
+    path = library.out / "small/v0002/agency/pool/differences-00000.parquet"
     assert [row["difference_minor"] for row in pq.read_table(path).to_pylist()] == [0, -125]
     library.contributors[1]["Agentur"] = "50"
     refused = library.package()

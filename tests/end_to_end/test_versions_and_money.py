@@ -58,7 +58,7 @@ def credited(library: SmallLibrary, version: int) -> dict[str, int]:
 
 
 def differences(library: SmallLibrary, version: int) -> dict[str, int]:
-    path = agency(library, version) / "ledger/differences-00000.parquet"
+    path = agency(library, version) / "pool/differences-00000.parquet"
     return {
         row["contributor_id"]: row["difference_minor"] for row in pq.read_table(path).to_pylist()
     }
@@ -93,7 +93,7 @@ def test_the_same_deal_on_another_day_owes_nothing(library: SmallLibrary) -> Non
         assert statement["replaces"] == "small/v0001"
         assert statement["previous_minor"] == statement["total_minor"] == 200, who
         assert statement["difference"] == "0.00"
-    record = json.loads((agency(library, 2) / "ledger/replaces.json").read_bytes())
+    record = json.loads((agency(library, 2) / "pool/replaces.json").read_bytes())
     assert record["pool_minor"] == {"previous": 1_000, "now": 1_000, "difference": 0}
     again = package(library, FIRST)
     assert (again["made"], again["replaced_by"]) == (False, "v0002")
@@ -144,7 +144,7 @@ def test_a_chain_of_versions_pays_the_pool_once(library: SmallLibrary) -> None:
         for who, statement in statements(library, version).items():
             stated[who] += statement["difference_minor"]
     assert stated == owed
-    third = json.loads((agency(library, 3) / "ledger/replaces.json").read_bytes())
+    third = json.loads((agency(library, 3) / "pool/replaces.json").read_bytes())
     assert third["replaces"] == "small/v0002"
     assert third["assets"] == {"added": 1, "changed": 0, "kept": 3, "removed": 2}
 
@@ -154,8 +154,8 @@ def test_a_further_pool_must_be_asked_for_by_name(library: SmallLibrary) -> None
     assert (printed["pool"], printed["replaces"]) == ("renewal-2027", None)
     assert credited(library, 2) == dict.fromkeys(PEOPLE, 200)
     folder = agency(library, 2)
-    assert not (folder / "ledger/differences-00000.parquet").exists()
-    for name in ("run.json", "ledger/pool.json"):
+    assert not (folder / "pool/differences-00000.parquet").exists()
+    for name in ("run.json", "pool/pool.json"):
         assert "renewal-2027" in (folder / name).read_text(encoding="utf-8")
     assert {one["pool"] for one in statements(library, 2).values()} == {"renewal-2027"}
     again = package(library, SECOND, "--new-pool", "renewal-2027")  # the same command
@@ -231,19 +231,19 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda path: pq.write_table(pq.read_table(path).slice(0, 5), path),
     ),
     "pool record": (
-        "ledger/pool.json",
+        "pool/pool.json",
         lambda path: path.write_text(path.read_text().replace("400", "300")),
     ),
     "difference": (
-        "ledger/differences-00000.parquet",
+        "pool/differences-00000.parquet",
         lambda path: change_row(path, "difference_minor", 5),
     ),
     "credited now": (
-        "ledger/differences-00000.parquet",
+        "pool/differences-00000.parquet",
         lambda path: change_row(path, "now_minor", 5),
     ),
-    "differences that agree": ("ledger/differences-00000.parquet", swap_credits),
-    "differences missing": ("ledger/differences-00000.parquet", Path.unlink),
+    "differences that agree": ("pool/differences-00000.parquet", swap_credits),
+    "differences missing": ("pool/differences-00000.parquet", Path.unlink),
     "manifest": (
         "../delivery/MANIFEST.json",
         lambda path: (
@@ -270,7 +270,7 @@ def test_a_version_whose_predecessor_is_damaged_is_refused(
 
 def test_a_predecessor_of_an_earlier_program_is_replaced_too(library: SmallLibrary) -> None:
     """It has no record of its pool; its ledger is enough."""
-    (agency(library, 1) / "ledger/pool.json").unlink()
+    (agency(library, 1) / "pool/pool.json").unlink()
     path = agency(library, 1) / "run.json"
     record = json.loads(path.read_bytes())
     for name in ("pool", "catalogue"):
@@ -302,7 +302,7 @@ def test_a_version_that_another_run_is_making_is_left_alone(library: SmallLibrar
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("moment", ["statements", "ledger/pool.json", "ledger/replaces.json"])
+@pytest.mark.parametrize("moment", ["statements", "pool/pool.json", "pool/replaces.json"])
 def test_a_killed_run_ends_with_the_same_bytes(library: SmallLibrary, moment: str) -> None:
     library.rows.pop()
     other = library.folder / "whole"

@@ -32,8 +32,8 @@ def check_pool(
     Returns:
         The pool's record and its lines.
     """
-    record = json.loads(files[f"{agency}/ledger/pool.json"])
-    data = files[f"{agency}/ledger/pool_lines-00000.parquet"]
+    record = json.loads(files[f"{agency}/pool/pool.json"])
+    data = files[f"{agency}/pool/pool_lines-00000.parquet"]
     lines = pq.read_table(io.BytesIO(data)).to_pylist()
     ledger = pq.read_table(io.BytesIO(files[f"{agency}/ledger/ledger-00000.parquet"])).to_pylist()
     assert sorted(record) == sorted(FIELDS)

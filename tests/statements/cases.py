@@ -52,7 +52,7 @@ def make_versions(folder: Path) -> None:
     more = [asset(number, (("joins", 10_000),)) for number in (4, 5)]
     publish(store, [*rows, *more], "delta", "v0002", as_of=late, pool_minor=10_000)
     record = json.dumps({"version": "fairshard/replaces/v1", "replaces": "delta/v0001"})
-    store.write_bytes("delta/v0002/agency/ledger/replaces.json", record.encode())
+    store.write_bytes("delta/v0002/agency/pool/replaces.json", record.encode())
 
 
 def odd_assets() -> list[DeliveredAsset]:

@@ -227,7 +227,7 @@ def test_a_version_that_replaces_another_adds_only_the_difference(
 
 def test_a_version_that_replaces_an_unknown_one_is_refused(tmp_path: Path) -> None:
     publish(open_store(str(tmp_path)), [asset(1, (("ada", 10_000),))])
-    record = tmp_path / "acme/v0001/agency/ledger/replaces.json"
+    record = tmp_path / "acme/v0001/agency/pool/replaces.json"
     record.write_text('{"replaces": "acme/v0007"}', encoding="utf-8")
     code, _, errors = run("--out", tmp_path, "--all")
     assert code == 1 and "acme/v0007" in errors
