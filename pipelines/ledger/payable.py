@@ -183,7 +183,16 @@ def plan_payouts(
     plan = PayoutPlan(day)
     for (contributor_id, currency), found in sorted(groups.items()):
         payee = payees.get(contributor_id, Payee(contributor_id))
-        outcome = _settle(payee, currency, found, terms, day)
+        rates = {one.currency: _rate(terms.rates, one.currency, currency, day) for one in found}
+        stuck = tuple(one for one in found if one.currency != currency and not rates[one.currency])
+        if stuck:
+            without = ", ".join(dict.fromkeys(one.currency for one in stuck))
+            detail = f"no rate from {without} to {currency} up to {day}"
+            plan.unsettled.append(Unsettled(payee, stuck, Unpaid.NO_RATE, detail))
+        convertible = [one for one in found if one not in stuck]
+        if not convertible:
+            continue
+        outcome = _settle(payee, currency, convertible, rates, terms, day)
         if isinstance(outcome, Payout):
             plan.payouts.append(outcome)
         else:
@@ -196,20 +205,19 @@ def _place(balance: Balance) -> tuple[str, str, str]:
 
 
 def _settle(
-    payee: Payee, currency: str, balances: Sequence[Balance], terms: PayoutTerms, day: date
+    payee: Payee,
+    currency: str,
+    balances: Sequence[Balance],
+    rates: Mapping[str, Exchange | None],
+    terms: PayoutTerms,
+    day: date,
 ) -> Payout | Unsettled:
     def unsettled(reason: Unpaid, detail: str) -> Unsettled:
         return Unsettled(payee, tuple(balances), reason, detail)
 
     parts: list[PaidBalance] = []
     for balance in balances:
-        rate = None
-        if balance.currency != currency:
-            rate = _rate(terms.rates, balance.currency, currency, day)
-            if rate is None:
-                return unsettled(
-                    Unpaid.NO_RATE, f"no rate from {balance.currency} to {currency} up to {day}"
-                )
+        rate = rates[balance.currency] if balance.currency != currency else None
         converted = balance.amount_minor
         if rate is not None:
             converted = round(converted * rate.minor_rate)  # half to even

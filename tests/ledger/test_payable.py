@@ -154,8 +154,13 @@ def test_a_conversion_takes_the_newest_rate_up_to_the_day() -> None:
     assert (payout.currency, payout.net_minor) == ("USD", 10_834 + 7)
     [yen] = plan(Balance("a", "EUR", "", 1_000), payees=(Payee("a", currency="JPY"),)).payouts
     assert yen.net_minor == 1_602  # 10.00 EUR at 160.25 is 1602.5 JPY; half to even
-    [left] = plan(Balance("a", "GBP", "", 10_000), payees=(payee,)).unsettled
-    assert left.reason is Unpaid.NO_RATE
+    partly = plan(Balance("a", "GBP", "", 10_000), Balance("a", "EUR", "", 10_000), payees=(payee,))
+    assert [one.net_minor for one in partly.payouts] == [10_834]
+    [left] = partly.unsettled
+    assert (left.reason, left.detail) == (
+        Unpaid.NO_RATE,
+        "no rate from GBP to USD up to 2026-12-15",
+    )
     assert plan(Balance("a", "EUR", "", 9), payees=(payee,), day=date(2026, 1, 1)).payouts == []
 
 
