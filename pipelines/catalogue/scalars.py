@@ -111,6 +111,7 @@ def date_column(raw: Column, column: str) -> Column:
         if column in COLUMNS_TAKING_INSTANT_AS_DAY:
             raw = _day_as_written(raw)
         require_all(pc.match_substring_regex(raw, DATE_PATTERN))
+        _refuse_year_zero(raw)
         return raw.cast(pa.date32())
     if pa.types.is_timestamp(raw.type):
         day = pc.floor_temporal(raw, unit="day")
@@ -118,6 +119,11 @@ def date_column(raw: Column, column: str) -> Column:
             require_all(pc.equal(day, raw))
         return day.cast(pa.timestamp("us")).cast(pa.date32())
     raise NeedsSlowPathError
+
+
+def _refuse_year_zero(texts: Column) -> None:
+    """Leaves texts with the year 0, which only Arrow knows, to the slow path."""
+    require_all(pc.invert(pc.starts_with(texts, "0000")))
 
 
 def _day_as_written(texts: Column) -> Column:
@@ -143,6 +149,7 @@ def instant_column(raw: Column) -> Column:
     if not pa.types.is_string(raw.type):
         raise NeedsSlowPathError
     raw = text_column(raw)
+    _refuse_year_zero(raw)
     if pc.all(pc.match_substring_regex(raw, _INSTANT_WITH_ZONE)).as_py() is not False:
         return raw.cast(UTC_US)
     require_all(pc.match_substring_regex(raw, _INSTANT_WITHOUT_ZONE))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.catalogue.absent import ABSENT_WORDS, BLANK_CHARACTERS, is_absent
@@ -125,6 +125,7 @@ SPELLINGS = st.one_of(
 
 @pytest.mark.long
 @settings(max_examples=400, deadline=None)
+@example(["0000-01-10"], "created_at")
 @given(
     texts=st.lists(SPELLINGS, min_size=1, max_size=3),
     # An id loses more than blanks: tests/cases/test_values.py.
