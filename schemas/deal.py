@@ -32,8 +32,9 @@ from schemas.profiles import profile_media
 from schemas.rights import Purpose
 from schemas.territory import WORLD
 
-# Keys of the price that are between the agency and its contributors, and no terms of the licence.
-_NO_TERMS_OF_PRICE = {"other_currencies"}
+# Keys of the price that are between the agency and its contributors: with others, it is still the
+# same deal.
+_CHANGEABLE = {"other_currencies"}
 
 
 class Deal(DealSection):
@@ -142,17 +143,12 @@ class Deal(DealSection):
     def identity_sha256(self) -> str:
         """Digest of what identifies the deal: buyer, purposes, territory, term and price."""
         identity_keys = {"deal_id", "buyer", "purposes", "territory", "starts", "ends", "price"}
-        terms = self.model_dump(
-            mode="json", include=identity_keys, exclude={"price": _NO_TERMS_OF_PRICE}
-        )
+        terms = self.model_dump(mode="json", include=identity_keys, exclude={"price": _CHANGEABLE})
         return hashlib.sha256(canonical_json(terms)).hexdigest()
 
     def terms_sha256(self) -> str:
-        """Digest of the deal's terms as RFC 8785 JSON.
-
-        The output location is no term, nor is what becomes of payees with another currency.
-        """
-        terms = self.model_dump(mode="json", exclude={"output": True, "price": _NO_TERMS_OF_PRICE})
+        """Digest of the deal's terms as RFC 8785 JSON; the output location is not a term."""
+        terms = self.model_dump(mode="json", exclude={"output"})
         return hashlib.sha256(canonical_json(terms)).hexdigest()
 
 

@@ -123,7 +123,7 @@ DEAL_KEY_MEANINGS = {
     "price.agency_classes.agency_share": "the agency's share of what the class's assets earn",
     "price.other_currencies": "contributors with another `currency` than the deal's: credit them "
     "in the deal's, to be converted when they are paid out; mark the money as held as well; or "
-    "stop the run; not a term of the deal",
+    "stop the run",
     "shards.target_bytes": "target size of a shard",
     "output.uri": "where deliveries go: a folder or an `s3://` prefix; not a term of the deal",
     "sources.roots": "additional folders or `s3://` prefixes that media may be in",

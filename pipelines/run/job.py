@@ -192,6 +192,4 @@ def run_id(
     }
     if new_pool:  # the same inputs with another pool are another run, which credits once more
         inputs["pool"] = new_pool
-    if deal.price.other_currencies == "hold":  # the others give the same bytes
-        inputs["other_currencies"] = "hold"
     return hashlib.sha256(canonical_json(inputs)).hexdigest()[:16]

@@ -119,8 +119,7 @@ def test_nothing_of_a_payee_is_in_the_delivery(library: SmallLibrary) -> None:
     assert {PAYEE["display_name"], PAYEE["payee_ref"], "contributor-4711"} <= found["agency"]
 
 
-def test_a_hold_is_another_run_and_the_other_choices_are_not(library: SmallLibrary) -> None:
-    """Which bytes are written decides: only a hold changes them."""
+def test_a_hold_is_another_version_of_the_same_deal(library: SmallLibrary) -> None:
     plain = library.deal
     say(library, "convert")
     assert library.package().code == 0
