@@ -225,6 +225,7 @@ def test_terms_digest_is_stable() -> None:
             "deductions": [],
             "levels": [],
             "agency_classes": [],
+            "other_currencies": "convert",
         },
         "shards": {"target_bytes": 536_870_912},
         "sources": {"roots": [], "hosts": [], "trust_lists": []},
