@@ -20,10 +20,12 @@ from pipelines.storage.columns import Column, without_dictionary
 
 UTC_US = pa.timestamp("us", tz="UTC")
 _WHOLE_PATTERN = r"^[+-]?[0-9]+$"
-_TIME_PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+# Hours and minutes as Python takes them; anything else is for the slow path.
+_CLOCK_PATTERN = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_TIME_PATTERN = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK_PATTERN}:[0-5][0-9](\.[0-9]{{1,6}})?"
 _INSTANT_WITHOUT_ZONE = rf"^{_TIME_PATTERN}$"
-_INSTANT = rf"^{_TIME_PATTERN}(Z|[+-][0-9]{{2}}:[0-9]{{2}})?$"
-_INSTANT_WITH_ZONE = rf"^{_TIME_PATTERN}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"
+_INSTANT = rf"^{_TIME_PATTERN}(Z|[+-]{_CLOCK_PATTERN})?$"
+_INSTANT_WITH_ZONE = rf"^{_TIME_PATTERN}(Z|[+-]{_CLOCK_PATTERN})$"
 
 
 class NeedsSlowPathError(Exception):

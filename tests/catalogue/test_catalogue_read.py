@@ -126,6 +126,9 @@ SPELLINGS = st.one_of(
 @pytest.mark.long
 @settings(max_examples=400, deadline=None)
 @example(["0000-01-10"], "created_at")
+@example(["0001-01-10T24:00:00"], "created_at")
+@example(["2026-01-10T23:60:00"], "created_at")
+@example(["2026-01-10T10:00:00+24:00"], "created_at")
 @given(
     texts=st.lists(SPELLINGS, min_size=1, max_size=3),
     # An id loses more than blanks: tests/cases/test_values.py.
