@@ -70,11 +70,18 @@ def booked_pools(log: AgencyLog) -> list[BookedPool]:
     """
     found = []
     for index in range(log.size):
-        record = log.record(index)
-        pool = record.private.get("pool")
-        if record.kind in _WITH_POOLS and isinstance(pool, dict):
-            found.append(BookedPool(record, _pool_record(pool)))
+        pool = pool_of(log.record(index))
+        if pool is not None:
+            found.append(pool)
     return found
+
+
+def pool_of(record: Record) -> BookedPool | None:
+    """Returns the pool that a record divides, or None if it divides none."""
+    pool = record.private.get("pool")
+    if record.kind not in _WITH_POOLS or not isinstance(pool, dict):
+        return None
+    return BookedPool(record, _pool_record(pool))
 
 
 def _pool_record(pool: Mapping[str, object]) -> PoolRecord:

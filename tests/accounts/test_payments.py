@@ -131,7 +131,7 @@ def test_a_delivery_that_is_not_in_the_books_is_refused(books: tuple[Store, Agen
     publish(log, "other", {"ada": 1}, 0)
     size = log.size
     with pytest.raises(
-        InputError, match=r"not in the agency's books: acme/v0001; there are: other"
+        InputError, match=r"not in the agency's books: 'acme/v0001'; there are: other"
     ):
         record_payment(log, store, PAYMENT, AS_OF)
     assert log.size == size

@@ -1,0 +1,111 @@
+"""Revenue and payouts of a small output: what is refused, and what is said of what is recorded."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import CommandResult
+from tests.end_to_end.small_library import SmallLibrary, in_process
+
+pytestmark = pytest.mark.long
+
+REVENUE = {
+    "--delivery": "small/v0001",
+    "--name": "licences",
+    "--amount": "100.00",
+    "--currency": "USD",
+    "--agency-share": "0.40",
+    "--source": "licences",
+    "--period": "2026-H2",
+    "--date": "2026-12-01",
+}
+
+
+def library(folder: Path) -> SmallLibrary:
+    """A library of two contributors, of whom one is paid in euros."""
+    folder.mkdir()
+    made = SmallLibrary(folder)
+    made.add_contributor("c-2", currency="EUR")
+    made.add(1, side=600)
+    made.add(1, side=600, contributors=[{"contributor_id": "c-2", "share_bp": 10_000}])
+    return made
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = library(tmp_path_factory.mktemp("small") / "library")
+    assert made.package().code == 0
+    return made.folder
+
+
+@pytest.fixture
+def folder(published: Path, tmp_path: Path) -> Path:
+    shutil.copytree(published, tmp_path / "library")
+    return tmp_path / "library"
+
+
+def pay(folder: Path, *more: object, **changes: str) -> CommandResult:
+    options = REVENUE | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
+    words = [word for pair in options.items() for word in pair]
+    return in_process("pay", "--out", folder / "out", *words, *more)
+
+
+def records(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "out/agency/books/records").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("asset_id\n", "0 rows"),
+        ("asset_id\nelsewhere\n", "1 rows; the first: row 2, unknown_asset, asset_id 'elsewhere'"),
+        ("asset_id,quantity\na-0,0\n", "1 rows; the first: row 2, no_quantity, asset_id 'a-0'"),
+    ],
+)
+def test_use_of_no_delivered_asset_is_refused(folder: Path, rows: str, message: str) -> None:
+    before = records(folder)
+    (folder / "use.csv").write_text(rows)
+    done = pay(folder, "--use", folder / "use.csv")
+    assert (done.code, records(folder)) == (2, before)
+    assert "leads to a use of a delivered asset" in done.err
+    assert message in done.err
+
+
+@pytest.mark.parametrize("delivery", ["../small/v0001", "small/../small/v0001", "a\0b/v0001"])
+def test_use_of_a_delivery_outside_the_output_is_refused(folder: Path, delivery: str) -> None:
+    before = records(folder)
+    (folder / "use.csv").write_text("asset_id\na-0\n")
+    done = pay(folder, "--use", folder / "use.csv", delivery=delivery)
+    assert (done.code, records(folder)) == (2, before)
+    assert "not in the agency's books" in done.err
+    assert "there are: small/v0001" in done.err
+
+
+def test_an_amount_beyond_the_integers_of_json_is_shared_exactly(folder: Path) -> None:
+    done = pay(folder, "--json", amount="92233720368547758.07")
+    assert done.code == 0, done.err
+    pool = done.json["pool"]
+    assert pool["gross_minor"] == 2**63 - 1
+    shared = sum(row["credit_minor"] for row in done.json["credits"])
+    assert shared + pool["agency_minor"] == 2**63 - 1
+    again = pay(folder, "--json", amount="92233720368547758.07")
+    assert {**done.json, "is_new": False} == again.json
+    assert pay(folder, amount="92233720368547758.06").code == 2
+    assert "92233720368547758.07 USD" in pay(folder, amount="92233720368547758.07").out
+
+
+def test_revenue_of_a_replaced_delivery_says_so(tmp_path: Path) -> None:
+    made = library(tmp_path / "library")
+    assert made.package().code == 0
+    made.consents = [{**made.consents[0]}, {**made.consents[1], "value": "deny"}]
+    assert made.package(as_of="2026-07-02").code == 0
+    done = pay(made.folder)
+    assert done.code == 0, done.err
+    assert "small/v0001 was replaced by small/v0002" in done.out
+    assert pay(made.folder, "--json").json["replaced_by"] == "small/v0002"
+    newest = pay(made.folder, name="newest", delivery="small/v0002")
+    assert newest.code == 0
+    assert "replaced" not in newest.out
