@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.log import AgencyLog
-from pipelines.accounts.pools import balances
+from pipelines.accounts.pools import balances, held_by_deals
 from pipelines.ledger.payable import PaidBalance, Payee, Payout, PayoutPlan, plan_payouts
 from pipelines.ledger.record import AllSets, Kind, Record
 from pipelines.storage.tables import parquet_bytes
@@ -82,7 +82,7 @@ def record_payout(
 
     def make(index: int, sets: AllSets) -> NewRecord:
         made.append(index)
-        plan = plan_payouts(balances(log), payees, terms, day)
+        plan = plan_payouts(balances(log), payees, terms, day, held_by_deals(log))
         if not plan.payouts:
             raise NothingToPayError(plan)
         lines = log.books.write_lines(parquet_bytes(payout_table(plan)))

@@ -19,6 +19,8 @@ from pipelines.accounts.log import AgencyLog
 from pipelines.ledger.payable import Balance
 from pipelines.ledger.record import Kind, Record
 from pipelines.storage.columns import values_of
+from pipelines.storage.tables import read_parquet
+from schemas import layout
 from schemas.ledger import PAYOUT_LINES_SCHEMA, POOL_LINES_SCHEMA, PoolRecord
 
 _WITH_POOLS = (Kind.DELIVERY, Kind.PAYMENT, Kind.CORRECTION)
@@ -164,6 +166,23 @@ def balances(log: AgencyLog) -> list[Balance]:
         database.register("paid", pa.concat_tables(paid or [_NO_PAYOUTS]))
         rows = database.execute(_BALANCES).fetchall()
     return [Balance(who, currency, country, int(minor)) for who, currency, country, minor in rows]
+
+
+def held_by_deals(log: AgencyLog) -> dict[tuple[str, str], str]:
+    """Returns why deals hold money, by contributor and currency of the credit.
+
+    A hold of a delivery ends when another one replaces it that does not hold the money.
+    """
+    store, found = log.books.store, dict[tuple[str, str], str]()
+    for pool in pools_that_count(booked_pools(log)):
+        deal_id, _, version = pool.delivery.partition("/")
+        key = f"{layout.agency_prefix(deal_id, version)}/{layout.HOLDS}"
+        if not pool.is_price or not store.exists(key):
+            continue
+        for row in read_parquet(store, key).to_pylist():
+            reason = f"by the deal {deal_id}: {row['reason']}"
+            found.setdefault((row["contributor_id"], row["currency"]), reason)
+    return found
 
 
 def _credits(log: AgencyLog, pool: BookedPool) -> pa.Table:

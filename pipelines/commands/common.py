@@ -26,8 +26,8 @@ def consoles(options: argparse.Namespace) -> tuple[Console, Console]:
     return Console(soft_wrap=False), Console(stderr=True, quiet=options.quiet)
 
 
-def parse_as_of(text: str | None) -> datetime:
-    """Reads `--as-of`: a date means its last microsecond in UTC; the default is today.
+def parse_as_of(text: str | None, option: str = "--as-of") -> datetime:
+    """Reads a day or instant; a date means its last microsecond in UTC.
 
     The default is today, not now, so that the same command resumes an interrupted run.
 
@@ -40,17 +40,17 @@ def parse_as_of(text: str | None) -> datetime:
         if len(text) == len("2026-01-31"):
             return datetime.combine(date.fromisoformat(text), _END_OF_DAY)
         instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise _as_of_error(text) from error
-    if instant.tzinfo is None:
-        raise _as_of_error(text)
-    return instant.astimezone(UTC)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # in UTC, a day may be before the year 1
+        raise _as_of_error(text, option) from error
+    raise _as_of_error(text, option)
 
 
-def _as_of_error(text: str) -> InputError:
+def _as_of_error(text: str, option: str) -> InputError:
     return InputError(
         "Not a date or instant with a time zone",
-        f"--as-of {text}",
+        f"{option} {text!a}"[:100],
         "Write 2026-01-31 or 2026-01-31T12:00:00+00:00.",
     )
 

@@ -16,7 +16,13 @@ from pipelines.accounts.pools import booked_pools
 from pipelines.catalogue.mapping import load_use_mapping
 from pipelines.catalogue.mapping_tables import TableMapping
 from pipelines.catalogue.use_statement import read_use_statement
-from pipelines.commands.books import add_books_options, add_date_option, event_day, open_books
+from pipelines.commands.books import (
+    add_books_options,
+    add_date_option,
+    event_day,
+    one_line,
+    open_books,
+)
 from pipelines.commands.common import add_general_options, consoles, print_json
 from pipelines.ledger.use import AssetIndex, MatchedUse, UnmatchedRow, match_use
 from pipelines.storage.columns import values_of
@@ -92,14 +98,14 @@ def run(options: argparse.Namespace) -> int:
             "Nothing was recorded. Give the statement of use with --use, or leave it out.",
         )
     payment = Payment(
-        name=_one_line(options.name, "--name"),
+        name=one_line(options.name, "--name"),
         deal_id=deal_id,
         version=version,
         gross_minor=parse_amount(options.amount, options.currency),
         currency=options.currency,
         agency_share=_share(options.agency_share),
-        source=_one_line(options.source, "--source"),
-        period=_one_line(options.period, "--period"),
+        source=one_line(options.source, "--source"),
+        period=one_line(options.period, "--period"),
         source_country=_country(options.source_country),
         deductions=tuple(_deduction(text, options.currency) for text in options.deduct),
         uses=None if matched is None else matched.quantities,
@@ -111,12 +117,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         _show(results, done, matched)
     return 0
-
-
-def _one_line(text: str, option: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise InputError("Not one line of text", f"{option} {text!a}"[:100], "Write a short text.")
-    return text
 
 
 def _share(text: str) -> Decimal:
@@ -143,7 +143,7 @@ def _deduction(text: str, currency: str) -> Deduction:
             "Not a deduction", f"--deduct {text!a}"[:100], 'Write "legal fee=30.00", for example.'
         )
     parse_amount(amount, currency)
-    return Deduction(name=_one_line(name, "--deduct"), amount=amount)
+    return Deduction(name=one_line(name, "--deduct"), amount=amount)
 
 
 def _digest(path: Path) -> str:

@@ -20,7 +20,13 @@ from pipelines.accounts.payouts import (
 )
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.read import open_catalogue, read_table
-from pipelines.commands.books import add_books_options, add_date_option, event_day, open_books
+from pipelines.commands.books import (
+    add_books_options,
+    add_date_option,
+    event_day,
+    one_line,
+    open_books,
+)
 from pipelines.commands.common import add_general_options, consoles, print_json
 from pipelines.ledger.csv_cells import CSV_END, csv_cell
 from pipelines.ledger.payable import Payee
@@ -65,11 +71,12 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     day, recorded_at = event_day(options)
+    name = one_line(options.name, "--name") if options.name else day.isoformat()
     terms = load_payout_terms(options.terms)
     payees = _payees(options)
     _, log = open_books(options)
     try:
-        done = record_payout(log, options.name or day.isoformat(), terms, payees, day, recorded_at)
+        done = record_payout(log, name, terms, payees, day, recorded_at)
     except NothingToPayError as nothing:
         unpaid = unpaid_table(nothing.plan)
         if options.json:

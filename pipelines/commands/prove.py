@@ -82,6 +82,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _question(options: argparse.Namespace) -> Question:
+    for option in ("asset", "contributor", "delivery", "delivery_in"):
+        if getattr(options, option) == "":
+            name = option.removeprefix("delivery_")
+            raise InputError(f"--{name} is empty", "''", "Name what is to be proved.")
     if options.delivery is not None:
         if options.delivery_in or options.as_of_log:
             raise InputError(

@@ -53,6 +53,14 @@ def pay(folder: Path, *more: object, **changes: str) -> CommandResult:
     return in_process("pay", "--out", folder / "out", *words, *more)
 
 
+def payout(folder: Path, *more: object, date: str = "2026-12-15") -> CommandResult:
+    (folder / "payout.toml").write_text(
+        '[[rates]]\ncurrency = "USD"\ninto = "EUR"\nrate = "0.9"\ndate = 2026-06-01\nsource = "x"\n'
+    )
+    words = ["payout", "--out", folder / "out", "--terms", folder / "payout.toml"]
+    return in_process(*words, "--catalogue", folder / "catalogue", "--date", date, *more)
+
+
 def records(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "out/agency/books/records").iterdir())
 
@@ -109,3 +117,34 @@ def test_revenue_of_a_replaced_delivery_says_so(tmp_path: Path) -> None:
     newest = pay(made.folder, name="newest", delivery="small/v0002")
     assert newest.code == 0
     assert "replaced" not in newest.out
+
+
+def test_money_that_a_deal_holds_is_paid_when_it_no_longer_does(tmp_path: Path) -> None:
+    made = library(tmp_path / "library")
+    made.deal += 'other_currencies = "hold"\n'
+    assert made.package().code == 0
+    first = payout(made.folder, "--json")
+    assert [row["contributor_id"] for row in first.json["payments"]] == ["c-1"]
+    [left] = first.json["unpaid"]
+    assert (left["contributor_id"], left["amount_minor"], left["reason"]) == ("c-2", 300, "held")
+    assert "paid in EUR, credited in USD" in left["detail"]
+    made.deal = made.deal.replace('"hold"', '"convert"')
+    assert made.package(as_of="2026-07-02").code == 0
+    later = payout(made.folder, "--json", date="2026-12-16")
+    [paid] = later.json["payments"]
+    assert (paid["contributor_id"], paid["currency"], paid["net_minor"]) == ("c-2", "EUR", 270)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\0b", " ", "a\udcff"])
+def test_a_payout_has_a_name_of_one_line(folder: Path, name: str) -> None:
+    before = records(folder)
+    done = payout(folder, "--name", name)
+    assert (done.code, records(folder)) == (2, before)
+    assert "Not one line of text: --name" in done.err
+
+
+@pytest.mark.parametrize("date", ["2026-13-01", "0001-01-01T00:00:00+05:00"])
+def test_a_day_that_is_none_is_refused_by_its_option(folder: Path, date: str) -> None:
+    done = payout(folder, date=date)
+    assert done.code == 2
+    assert f"--date '{date}'" in done.err
