@@ -143,12 +143,41 @@ def positive_int(text: str) -> int:
     return number
 
 
+def refuse_public_folder(target: str, what: str) -> None:
+    """Refuses to write something private to a delivery or to the agency's log.
+
+    Args:
+        target: A file or folder, or an s3:// prefix.
+        what: What would be written, in the plural, for the message.
+
+    Raises:
+        InputError: If others are given what is in that place.
+    """
+    if in_delivery(target):
+        raise InputError(
+            f"{what} are not for a buyer and cannot be added to a signed delivery",
+            target,
+            "Give --to another folder.",
+        )
+    if _lies_in(target, layout.AGENCY_LOG.rpartition("/")[2], layout.LOG_VKEY):
+        raise InputError(
+            f"{what} are private and cannot be added to the agency's log, which anybody may read",
+            target,
+            "Give --to another folder.",
+        )
+
+
 def in_delivery(target: str) -> bool:
     """Returns whether a file written there would be an unexpected file in a delivery."""
+    return _lies_in(target, layout.DELIVERY, layout.MANIFEST)
+
+
+def _lies_in(target: str, folder_name: str, mark: str) -> bool:
+    """Returns whether a place is, or is in, a folder with a name and a file that marks it."""
     store = open_store(target)
     path = store.root.resolve().as_posix() if isinstance(store, LocalStore) else store.uri
     parts = path.split("/")
     ancestors = [
-        "/".join(parts[: end + 1]) for end, part in enumerate(parts) if part == layout.DELIVERY
+        "/".join(parts[: end + 1]) for end, part in enumerate(parts) if part == folder_name
     ]
-    return any(open_store(folder).exists(layout.MANIFEST) for folder in {path, *ancestors})
+    return any(open_store(folder).exists(mark) for folder in {path, *ancestors})

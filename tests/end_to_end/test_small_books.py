@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,20 @@ REVENUE = {
     "--period": "2026-H2",
     "--date": "2026-12-01",
 }
+RATE = """
+[[rates]]
+currency = "USD"
+into = "EUR"
+rate = "0.9"
+date = 2026-06-01
+source = "x"
+"""
+WITHHOLDING = """
+[[withholding]]
+source_country = "any"
+rate = "0"
+source = "x"
+"""
 
 
 def library(folder: Path) -> SmallLibrary:
@@ -53,10 +68,8 @@ def pay(folder: Path, *more: object, **changes: str) -> CommandResult:
     return in_process("pay", "--out", folder / "out", *words, *more)
 
 
-def payout(folder: Path, *more: object, date: str = "2026-12-15") -> CommandResult:
-    (folder / "payout.toml").write_text(
-        '[[rates]]\ncurrency = "USD"\ninto = "EUR"\nrate = "0.9"\ndate = 2026-06-01\nsource = "x"\n'
-    )
+def payout(folder: Path, *more: object, date: str = "2026-12-15", terms: str = "") -> CommandResult:
+    (folder / "payout.toml").write_text(terms + RATE)
     words = ["payout", "--out", folder / "out", "--terms", folder / "payout.toml"]
     return in_process(*words, "--catalogue", folder / "catalogue", "--date", date, *more)
 
@@ -148,3 +161,56 @@ def test_a_day_that_is_none_is_refused_by_its_option(folder: Path, date: str) ->
     done = payout(folder, date=date)
     assert done.code == 2
     assert f"--date '{date}'" in done.err
+
+
+@pytest.mark.parametrize("public", ["small/v0001/delivery", "agency/log"])
+@pytest.mark.parametrize("below", ["", "new/folder"])
+def test_nothing_private_is_written_where_others_read(
+    folder: Path, public: str, below: str
+) -> None:
+    place = folder / "out" / public
+    before = records(folder), sorted(place.rglob("*"))
+    to, out = place / below, ["--out", folder / "out"]
+    for done in (
+        payout(folder, "--to", to),
+        in_process("journal", *out, "--to", to / "ledger.journal"),
+        in_process("prove", *out, "--contributor", "c-1", "--to", to / "c-1.json"),
+        in_process("statement", *out, "--contributor", "c-1", "--to", to),
+    ):
+        assert done.code == 2, done.out
+        assert "cannot be added to" in done.err
+    assert (records(folder), sorted(place.rglob("*"))) == before
+
+
+@pytest.mark.parametrize(
+    ("terms", "row", "message"),
+    [
+        ('[[holds]]\ncontributor = "C-2"\nreason = "sanctions"\n', {}, "'C-2' ('holds')"),
+        (
+            WITHHOLDING + 'countries = ["DE"]\n',
+            {"contributor_id": "c-3", "country": "Germany"},
+            "'c-3' ('Germany')",
+        ),
+        ("", {"contributor_id": "c-3", "currency": "usd"}, "'c-3' ('usd')"),
+        ("", {"contributor_id": "c-2", "currency": "USD"}, "'c-2' ('2 rows')"),
+        (
+            RATE.replace("EUR", "USD"),
+            {},
+            "must be another currency",
+        ),
+        (
+            WITHHOLDING.replace("any", "us"),
+            {},
+            "withholding.0.source_country = 'us': must be an ISO 3166-1 alpha-2 code in capitals",
+        ),
+    ],
+)
+def test_terms_and_payees_that_would_miss_each_other_are_refused(
+    folder: Path, terms: str, row: dict[str, str], message: str
+) -> None:
+    before = records(folder)
+    with (folder / "catalogue" / "contributors.jsonl").open("a") as table:
+        table.write(json.dumps(row) + "\n" if row else "")
+    done = payout(folder, terms=terms)
+    assert (done.code, records(folder)) == (2, before)
+    assert message in done.err
