@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -36,7 +37,9 @@ def read_payees(contributors: pa.Table) -> dict[str, Payee]:
         )
     columns = ("contributor_id", "display_name", "country", "currency", "payee_ref")
     return {
-        row["contributor_id"]: Payee(*(row[name] or "" for name in columns))
+        row["contributor_id"]: replace(
+            Payee(*(row[name] or "" for name in columns)), currency=(row["currency"] or "").upper()
+        )
         for row in contributors.select(columns).to_pylist()
     }
 

@@ -191,7 +191,7 @@ def test_nothing_private_is_written_where_others_read(
             {"contributor_id": "c-3", "country": "Germany"},
             "'c-3' ('Germany')",
         ),
-        ("", {"contributor_id": "c-3", "currency": "usd"}, "'c-3' ('usd')"),
+        ("", {"contributor_id": "c-3", "currency": "XXX"}, "'c-3' ('XXX')"),
         ("", {"contributor_id": "c-2", "currency": "USD"}, "'c-2' ('2 rows')"),
         (
             RATE.replace("EUR", "USD"),
@@ -214,3 +214,22 @@ def test_terms_and_payees_that_would_miss_each_other_are_refused(
     done = payout(folder, terms=terms)
     assert (done.code, records(folder)) == (2, before)
     assert message in done.err
+
+
+def test_a_currency_in_small_letters_is_read_as_package_reads_it(tmp_path: Path) -> None:
+    made = library(tmp_path / "library")
+    made.contributors = [{"contributor_id": "c-1", "currency": "usd"}, made.contributors[1]]
+    assert made.package().code == 0
+    done = payout(made.folder, "--json")
+    assert done.code == 0, done.err
+    paid = [(row["contributor_id"], row["currency"]) for row in done.json["payments"]]
+    assert paid == [("c-1", "USD"), ("c-2", "EUR")]
+
+
+def test_an_empty_name_of_a_new_pool_is_refused(folder: Path) -> None:
+    before = sorted((folder / "out" / "small").iterdir())
+    words = ["package", "--catalogue", folder / "catalogue", "--deal", folder / "deal.toml"]
+    done = in_process(*words, "--out", folder / "out", "--as-of", "2026-07-02", "--new-pool", "")
+    assert done.code == 2
+    assert "--new-pool is empty" in done.err
+    assert sorted((folder / "out" / "small").iterdir()) == before
