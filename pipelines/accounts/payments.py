@@ -126,10 +126,9 @@ def record_payment(
         RunError: If the books are damaged.
     """
     _check_amount(payment)
-    made: list[int] = []
+    created: list[int] = []
 
     def make(index: int, sets: AllSets) -> NewRecord:
-        made.append(index)
         pools = booked_pools(log)
         pool = _divided(log, store, payment, pools)
         lines = log.books.write_lines(parquet_bytes(pool_lines(pool)))
@@ -138,13 +137,13 @@ def record_payment(
         return NewRecord({"delivery": payment.delivery}, {"pool": canonical}, sets)
 
     event = ("payment", payment.deal_id, payment.name)
-    record = append_record(log, Kind.PAYMENT, event, recorded_at, make)
+    record = append_record(log, Kind.PAYMENT, event, recorded_at, make, created.append)
     pool = pool_of(record)
     if pool is None:
         raise AssertionError("a payment has a pool")
     _check_same(payment, pool.fields, record)
     following = replacement_of(payment.delivery, booked_pools(log))
-    return RecordedPayment(record, pool, lines_of(log, pool), record.index in made, following)
+    return RecordedPayment(record, pool, lines_of(log, pool), record.index in created, following)
 
 
 def replacement_of(delivery: str, pools: Sequence[BookedPool]) -> str:

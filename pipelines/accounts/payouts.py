@@ -78,10 +78,9 @@ def record_payout(
             themselves.
         RunError: If the books are damaged.
     """
-    made: list[int] = []
+    created: list[int] = []
 
     def make(index: int, sets: AllSets) -> NewRecord:
-        made.append(index)
         plan = plan_payouts(balances(log), payees, terms, day, held_by_deals(log))
         if not plan.payouts:
             raise NothingToPayError(plan)
@@ -96,7 +95,7 @@ def record_payout(
         }
         return NewRecord({}, private, sets)
 
-    record = append_record(log, Kind.PAYOUT, ("payout", name), recorded_at, make)
+    record = append_record(log, Kind.PAYOUT, ("payout", name), recorded_at, make, created.append)
     if record.private["day"] != day.isoformat():
         raise InputError(
             "There is another payout with this name",
@@ -107,7 +106,7 @@ def record_payout(
         record,
         log.books.read_lines(str(record.private["lines_sha256"]), PAYOUT_LINES_SCHEMA),
         log.books.read_lines(str(record.private["unpaid_sha256"]), UNPAID_LINES_SCHEMA),
-        record.index in made,
+        record.index in created,
     )
 
 
